@@ -1,0 +1,208 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LoadedConfig } from '../config/loadConfig.js';
+import { describeError, EdgeError } from '../errors.js';
+import type { LogFile } from '../logging/createLogger.js';
+import { StatusServer } from '../status/StatusServer.js';
+import type { StatusSnapshot } from '../status/snapshot.js';
+import { socketPath } from '../status/socketPath.js';
+import { InstanceLock } from '../store/InstanceLock.js';
+import { Store } from '../store/Store.js';
+import { type Clock, sleep, systemClock } from '../system/clock.js';
+import { systemRandom } from '../system/random.js';
+import { packageVersion } from '../system/version.js';
+import { WakeDetector } from '../system/WakeDetector.js';
+import { Downtime } from './Downtime.js';
+import { buildRooms, type Rooms } from './rooms.js';
+import { SecretsWatch } from './SecretsWatch.js';
+import { statusSnapshot } from './statusSnapshot.js';
+
+export interface EdgeAgentOptions {
+  loaded: LoadedConfig;
+  /** The environment that child processes inherit (without our secrets) and that secrets are read from. */
+  env: NodeJS.ProcessEnv;
+  log: LogFile;
+}
+
+/** How long texts and posts on their way may take to end when the agent stops, and how long stopping may take in all. */
+const IN_FLIGHT_MS = 20_000;
+const DRAIN_MS = 24_000;
+
+interface Running extends Rooms {
+  lock: InstanceLock;
+  store: Store;
+  statusServer: StatusServer;
+  downtime: Downtime;
+  secrets: SecretsWatch;
+  wake: WakeDetector;
+}
+
+/**
+ * The whole agent. `start` resolves when everything runs; whatever is missing then (chat.db, secret, backend) degrades
+ * it and is picked up when it comes. `stop` drains: no new work, what is on its way ends, acks and a last status go out.
+ */
+export class EdgeAgent {
+  private running: Running | undefined;
+  private stopping: Promise<void> | undefined;
+  private readonly clock: Clock = systemClock;
+  private readonly startedAt = this.clock.now();
+  private readonly version = packageVersion();
+  private chatDbLostAt = this.startedAt;
+  private chatDbWasReadable: boolean | undefined;
+
+  constructor(private readonly options: EdgeAgentOptions) {}
+
+  /** Throws EdgeError `already_running`, `state_unwritable`, `store_newer` or `store_damaged`; then nothing runs. */
+  async start(): Promise<void> {
+    const { loaded, log } = this.options;
+    const directory = this.stateDirectory();
+    const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
+    try {
+      this.running = await this.assemble(directory, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+    for (const warning of loaded.warnings) log.logger.warn(warning);
+    log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
+    this.launch(this.running);
+  }
+
+  /** Ends within 25 s, whatever hangs. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.running !== undefined) this.stopping ??= this.drain(this.running);
+    await this.stopping;
+  }
+
+  /** How the agent is now. Throws unless it runs. */
+  snapshot(): StatusSnapshot {
+    if (this.running === undefined) throw new EdgeError('not_running', 'The agent is not running.');
+    return this.snapshotOf(this.running);
+  }
+
+  private async drain(running: Running): Promise<void> {
+    const { logger } = this.options.log;
+    logger.info('Stopping: letting what is on its way end');
+    running.scheduler.stop();
+    running.wake.stop();
+    running.secrets.stop();
+    const inFlight = Promise.race([
+      Promise.all([running.outgoing.drain(), running.forwarder.stop()]),
+      sleep(this.clock, IN_FLIGHT_MS),
+    ]);
+    await running.backend.drain(DRAIN_MS, inFlight);
+    running.watcher.stop();
+    running.reader.stop();
+    running.outgoing.stop();
+    running.sender.release();
+    running.downtime.stop();
+    await running.statusServer.close();
+    running.chatDb.close();
+    running.store.close();
+    running.lock.release();
+    this.running = undefined;
+    logger.info('Stopped');
+  }
+
+  private stateDirectory(): string {
+    const { directory } = this.options.loaded.config.state;
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      chmodSync(directory, 0o700);
+      return directory;
+    } catch (cause) {
+      throw new EdgeError(
+        'state_unwritable',
+        `The state directory ${directory} cannot be made: ${describeError(cause)}.`,
+        'Set state.directory to a place that this user may write to.',
+        { cause },
+      );
+    }
+  }
+
+  private async assemble(directory: string, lock: InstanceLock): Promise<Running> {
+    const { loaded, env, log } = this.options;
+    const { clock } = this;
+    const store = Store.open(join(directory, 'edge-agent.db'), { clock, log: log.logger });
+    const secrets = new SecretsWatch({
+      envPath: loaded.envPath,
+      env,
+      secrets: loaded.secrets,
+      clock,
+      log: log.logger,
+      onChange: (changed) => {
+        log.redact(Object.values(changed));
+        rooms.backend.credentialsChanged();
+      },
+    });
+    const rooms = buildRooms({
+      config: loaded.config,
+      env,
+      secrets: secrets.current,
+      version: this.version,
+      store,
+      clock,
+      random: systemRandom,
+      log: log.logger,
+      snapshot: () => this.snapshot(),
+    });
+    const downtime = new Downtime(store, clock);
+    const wake = new WakeDetector(clock, (gapMs) => {
+      downtime.slept(gapMs);
+      rooms.scheduler.clockChanged();
+      rooms.backend.wake();
+    });
+    try {
+      downtime.start();
+      rooms.runner.prepare();
+      rooms.reader.scan();
+      const verbs = { status: () => this.snapshot() };
+      const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
+      return { ...rooms, lock, store, statusServer, downtime, secrets, wake };
+    } catch (error) {
+      downtime.stop();
+      rooms.reader.stop();
+      rooms.chatDb.close();
+      store.close();
+      throw error;
+    }
+  }
+
+  private launch(running: Running): void {
+    const { logger } = this.options.log;
+    running.watcher.onLook(() => this.noteChatDb(running));
+    running.outgoing.start().catch((error: unknown) => {
+      logger.error('Texts of an earlier life could not be settled; nothing is sent', {
+        cause: describeError(error),
+      });
+    });
+    running.scheduler.start();
+    running.backend.start();
+    running.forwarder.start();
+    running.watcher.start();
+    running.secrets.start();
+    running.wake.start();
+  }
+
+  /** Says once when chat.db becomes unreadable and once when it is readable again. */
+  private noteChatDb(running: Running): void {
+    const access = running.chatDb.access();
+    if (access.ok === this.chatDbWasReadable) return;
+    const { logger } = this.options.log;
+    if (!access.ok) {
+      this.chatDbLostAt = this.clock.now();
+      logger.error(`${access.message} ${access.remedy}`, { code: access.code });
+    } else if (this.chatDbWasReadable === false) logger.info('chat.db can be read again');
+    this.chatDbWasReadable = access.ok;
+  }
+
+  private snapshotOf(running: Running): StatusSnapshot {
+    return statusSnapshot({
+      ...running,
+      version: this.version,
+      startedAt: this.startedAt,
+      now: this.clock.now(),
+      chatDbLostAt: this.chatDbLostAt,
+    });
+  }
+}

@@ -1,0 +1,15 @@
+import type { Handler } from '../commands/Handler.js';
+import { cancelScheduled } from '../commands/handlers/cancelScheduled.js';
+import { listScheduled } from '../commands/handlers/listScheduled.js';
+import { scheduleMessage } from '../commands/handlers/scheduleMessage.js';
+import { type SendMessagePorts, sendMessage } from '../commands/handlers/sendMessage.js';
+
+/** Every command type that this agent knows. */
+export function commandHandlers(ports: SendMessagePorts): Handler[] {
+  return [
+    sendMessage(ports),
+    scheduleMessage(ports),
+    cancelScheduled(ports.schedule),
+    listScheduled(ports.schedule),
+  ];
+}

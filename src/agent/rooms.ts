@@ -1,0 +1,196 @@
+import { Backend } from '../backend/Backend.js';
+import type { BackendSecrets } from '../backend/settings.js';
+import { Acks } from '../commands/Acks.js';
+import { Commands } from '../commands/Commands.js';
+import { sendVerdict } from '../commands/sendVerdict.js';
+import type { Config } from '../config/schema.js';
+import { isWorthAnswering } from '../conversation/age.js';
+import { Forwarder } from '../conversation/Forwarder.js';
+import type { Logger } from '../logging/Logger.js';
+import { maskHandle } from '../logging/mask.js';
+import { OsascriptRunner } from '../messages/applescript/runner.js';
+import { ChatDb } from '../messages/chatdb/ChatDb.js';
+import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
+import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import { OwnAddresses } from '../messages/chatdb/OwnAddresses.js';
+import { conversationKey, isGroupKey, regionOf } from '../messages/conversationId.js';
+import { Outgoing } from '../outgoing/Outgoing.js';
+import { Scheduler } from '../schedule/Scheduler.js';
+import type { StatusSnapshot } from '../status/snapshot.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import type { Random } from '../system/random.js';
+import { backendSettings } from './backendSettings.js';
+import { commandHandlers } from './commandHandlers.js';
+import { messageSender } from './messageSender.js';
+import { SendHealth } from './SendHealth.js';
+import { sentRows } from './sentRows.js';
+import type { Activity } from './statusSnapshot.js';
+
+export interface RoomOptions {
+  config: Config;
+  env: NodeJS.ProcessEnv;
+  secrets: () => BackendSecrets;
+  version: string;
+  store: Store;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  snapshot: () => StatusSnapshot;
+}
+
+export interface Rooms {
+  chatDb: ChatDb;
+  reader: IncomingReader;
+  watcher: ChatDbWatcher;
+  runner: OsascriptRunner;
+  sender: ReturnType<typeof messageSender>;
+  outgoing: Outgoing;
+  scheduler: Scheduler;
+  forwarder: Forwarder;
+  backend: Backend;
+  sendHealth: SendHealth;
+  activity: Activity;
+}
+
+/** Builds every room and hands each the others' implementations of what it asks for. Nothing runs yet. */
+export function buildRooms(options: RoomOptions): Rooms {
+  const { config, env, secrets, version, store, clock, random, log } = options;
+  const region = regionOf(config.edge.user_phone);
+  const keyOf = (threadId: string) => conversationKey(threadId, region);
+  const activity: Activity = { incomingAt: null, sentAt: null, error: null };
+
+  const chatDb = new ChatDb({ path: config.imessage.db_path, clock, log, region: () => region });
+  const runner = new OsascriptRunner({
+    osascriptPath: config.imessage.osascript_path,
+    stateDirectory: config.state.directory,
+    env,
+    clock,
+    log,
+  });
+  const sendHealth = new SendHealth(clock);
+  const sender = messageSender({
+    runner,
+    chatDb,
+    sendTimeoutMs: () => config.imessage.send_timeout_seconds * 1000,
+    isGroup: isGroupKey,
+    onResult: (result) => sendHealth.note(result),
+  });
+  const outgoing = new Outgoing({
+    store,
+    sender,
+    rows: sentRows(chatDb, keyOf),
+    clock,
+    log,
+    maxTextLength: () => config.outgoing.max_text_length,
+  });
+
+  const acks = new Acks(store, clock);
+  const scheduler = new Scheduler({
+    store,
+    texts: outgoing,
+    acks,
+    clock,
+    log,
+    settings: () => ({
+      maxLatenessMs: config.schedule.max_lateness_seconds * 1000,
+      acks: config.acks.scheduled,
+    }),
+  });
+  const handlers = commandHandlers({
+    texts: outgoing,
+    schedule: scheduler,
+    conversationKey: keyOf,
+    clock,
+    limits: () => ({
+      maxAgeMs: config.commands.max_age_seconds * 1000,
+      reflexMaxAgeMs: config.commands.reflex_max_age_seconds * 1000,
+      bubbleDelayMs: config.outgoing.bubble_delay_ms,
+      maxTextLength: config.outgoing.max_text_length,
+    }),
+  });
+  const commands = new Commands(store, acks, log, handlers);
+  outgoing.onOutcome((send, outcome) => {
+    commands.textEnded(send, outcome);
+    scheduler.textEnded(send, sendVerdict(outcome));
+    if (outcome.kind === 'sent') activity.sentAt = clock.now();
+    if (outcome.kind === 'failed' || outcome.kind === 'unknown') activity.error = outcome.message;
+  });
+
+  const backend = new Backend({
+    config: () => backendSettings(config),
+    secrets,
+    version,
+    clock,
+    random,
+    log,
+    store,
+    inbox: commands,
+    snapshot: () => ({ ...options.snapshot() }),
+    onConfigUpdate: () => log.warn('The backend sent settings; this agent takes none from it'),
+  });
+  let succeededAt: number | undefined;
+  const forwarder = new Forwarder({
+    store,
+    backend: {
+      postMessage: (body, guid) => backend.postMessage(body, guid),
+      lastSuccessAt: () => succeededAt,
+    },
+    replies: outgoing,
+    clock,
+    random,
+    log,
+    settings: () => ({ ...ageLimits(config), bubbleDelayMs: config.outgoing.bubble_delay_ms }),
+  });
+  let isUp = true;
+  backend.onHttpOutcome(({ at, status }) => {
+    if (status !== undefined && status < 300) succeededAt = at;
+    const wasUp = isUp;
+    isUp = backend.reachable() && status !== 401 && status !== 403;
+    if (isUp && !wasUp) forwarder.retryNow();
+  });
+
+  const own = new OwnAddresses(
+    () => region,
+    [() => [config.edge.user_phone, ...config.edge.own_addresses], () => chatDb.ownAddresses()],
+  );
+  const reader = new IncomingReader({
+    chatDb,
+    store,
+    clock,
+    log,
+    region: () => region,
+    ownAddresses: () => own.all(),
+    worthAnswering: (sentAt) =>
+      isWorthAnswering(sentAt, clock.now(), store.outages.since(sentAt), ageLimits(config)),
+    onMessages(messages) {
+      activity.incomingAt = clock.now();
+      for (const { guid, sender: from, isGroup } of messages) {
+        log.info('Received a message', { message: guid, from: maskHandle(from), group: isGroup });
+      }
+    },
+  });
+  const watcher = new ChatDbWatcher({ chatDb, clock, log });
+  watcher.onLook(() => reader.scan());
+  watcher.onLook(() => outgoing.chatChanged());
+  return {
+    chatDb,
+    reader,
+    watcher,
+    runner,
+    sender,
+    outgoing,
+    scheduler,
+    forwarder,
+    backend,
+    sendHealth,
+    activity,
+  };
+}
+
+function ageLimits(config: Config): { maxAgeMs: number; catchUpMs: number } {
+  return {
+    maxAgeMs: config.imessage.max_message_age_seconds * 1000,
+    catchUpMs: config.imessage.catch_up_hours * 3600_000,
+  };
+}

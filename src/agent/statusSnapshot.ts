@@ -1,0 +1,113 @@
+import type { Backend } from '../backend/Backend.js';
+import type { ChatDb } from '../messages/chatdb/ChatDb.js';
+import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import type { Problem, StatusSnapshot } from '../status/snapshot.js';
+import type { Store } from '../store/Store.js';
+import type { SendHealth } from './SendHealth.js';
+
+/** What happened last, for the status. Unix ms. */
+export interface Activity {
+  incomingAt: number | null;
+  sentAt: number | null;
+  error: string | null;
+}
+
+export interface SnapshotSources {
+  version: string;
+  startedAt: number;
+  now: number;
+  backend: Backend;
+  chatDb: ChatDb;
+  reader: IncomingReader;
+  store: Store;
+  sendHealth: SendHealth;
+  activity: Activity;
+  /** Since when chat.db cannot be read, Unix ms. */
+  chatDbLostAt: number;
+}
+
+interface Fault {
+  code: Problem['code'];
+  since: number;
+  message: string;
+  remedy: string;
+}
+
+/** Asks every room how it is. Every figure is counted when asked; nothing is remembered for it. */
+export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
+  const { backend, store, reader, activity, now } = sources;
+  const view = backend.view();
+  const problems = faults(sources, view.problems).map(
+    ({ code, since, message, remedy }): Problem => ({ code, since: iso(since), message, remedy }),
+  );
+  return {
+    schema: 1,
+    version: sources.version,
+    agent_id: backend.agentId(),
+    pid: process.pid,
+    uptime_seconds: Math.round((now - sources.startedAt) / 1000),
+    state: problems.length === 0 ? 'healthy' : 'degraded',
+    problems,
+    link: linkWord(view.state, view.poller, backend.reachable()),
+    link_detail: {
+      state: view.state,
+      since: iso(view.since),
+      attempt: view.attempt,
+      rtt_ms: view.rttMs,
+      last_pong_at: isoOrNull(view.lastPongAt),
+      reconnects_24h: view.reconnects24h,
+      next_attempt_at: isoOrNull(view.nextAttemptAt),
+      poller: view.poller,
+      last_disconnect:
+        view.lastDisconnect === undefined
+          ? null
+          : { cause: view.lastDisconnect.cause, at: iso(view.lastDisconnect.at) },
+    },
+    scheduled_messages: store.schedule.pendingCount(),
+    commands_waiting: store.commands.countWaiting(),
+    acks_undelivered: store.acks.count(),
+    events_undelivered: store.events.count(),
+    incoming_queued: store.incoming.countIn('open'),
+    incoming_parked: store.incoming.countIn('parked'),
+    sends_queued: store.sends.countOpen(),
+    incoming_left_out: { ...reader.leftOut() },
+    last_incoming_at: isoOrNull(activity.incomingAt),
+    last_sent_at: isoOrNull(activity.sentAt),
+    last_error: activity.error,
+    memory_usage_mb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+  };
+}
+
+function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] {
+  const { chatDb, sendHealth, store, chatDbLostAt } = sources;
+  const access = chatDb.access();
+  const sending = sendHealth.fault();
+  const storing = store.fault();
+  return [
+    ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
+    ...(sending === undefined ? [] : [sending]),
+    ...(storing === undefined
+      ? []
+      : [
+          {
+            ...storing,
+            message: `The store takes no writes: ${storing.message}. Nothing new is accepted.`,
+            remedy: 'Make room on the disk of state.directory; the agent goes on by itself.',
+          },
+        ]),
+    ...ofBackend,
+  ];
+}
+
+function linkWord(state: string, poller: string, reachable: boolean): StatusSnapshot['link'] {
+  if (state === 'online' || state === 'suspect') return 'realtime';
+  return poller === 'running' && reachable ? 'polling' : 'offline';
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function isoOrNull(at: number | null): string | null {
+  return at === null ? null : iso(at);
+}

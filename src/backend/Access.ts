@@ -1,0 +1,60 @@
+import type { BackendOptions } from './BackendOptions.js';
+import { HttpClient } from './HttpClient.js';
+import { Identity } from './Identity.js';
+import { Reachability } from './Reachability.js';
+import { Registration } from './Registration.js';
+import type { Timings } from './timings.js';
+
+export interface AccessPorts {
+  readonly options: BackendOptions;
+  readonly registration: Timings['registration'];
+  /** HTTP turned from 401/403 to 2xx. */
+  readonly onAuthorised: () => void;
+  readonly onRegistered: () => void;
+}
+
+/** Who we are towards the backend and how it is asked: id, credentials, registration, HTTP, whether it answers. */
+export class Access {
+  readonly http: HttpClient;
+  readonly registration: Registration;
+  readonly identity: Identity;
+  readonly reachability: Reachability;
+
+  constructor(ports: AccessPorts) {
+    const { config: settings, secrets, version, clock, log, store } = ports.options;
+    this.reachability = new Reachability(clock);
+    this.http = new HttpClient({
+      clock,
+      base: () => settings().httpBase,
+      headers: (url, anonymous) => this.identity.headers(url, anonymous),
+      onOutcome: (path, outcome) => {
+        if (this.reachability.note(path, outcome)) ports.onAuthorised();
+      },
+    });
+    this.registration = new Registration({
+      http: this.http,
+      meta: store.meta,
+      settings,
+      secrets,
+      version,
+      clock,
+      log,
+      ...ports.registration,
+      onRegistered: ports.onRegistered,
+    });
+    const agentId = () => this.registration.agentId();
+    const registeredToken = () => this.registration.token();
+    this.identity = new Identity({ settings, secrets, version, clock, log, agentId, registeredToken });
+  }
+
+  /** Why we are blocked and what to do, for a person. */
+  blockedWords(): string {
+    const missing = this.identity.problem();
+    if (missing) return `${missing.message} ${missing.remedy}`;
+    return `the backend refused our credentials. ${this.refusalRemedy()}`;
+  }
+
+  refusalRemedy(): string {
+    return this.identity.remedy(this.http.skewMs);
+  }
+}

@@ -1,0 +1,26 @@
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import type { Random } from '../system/random.js';
+import type { Command } from './protocol.js';
+import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
+import type { Timings } from './timings.js';
+
+/** All that the room needs from outside. */
+export interface BackendOptions {
+  /** Read at each use: live changes apply at once. */
+  readonly config: () => BackendSettings;
+  /** Read at each use: a corrected `.env` counts from the next request on. */
+  readonly secrets: () => BackendSecrets;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly store: BackendStore;
+  /** Synchronous and durable. A throw means "not stored": nothing is acked and the backend offers them again. */
+  readonly inbox: { receive(commands: readonly Command[], via: 'websocket' | 'http'): void };
+  /** Protocol §7. */
+  readonly snapshot: () => Record<string, unknown>;
+  readonly onConfigUpdate: (settings: Record<string, unknown>) => void;
+  /** Waits other than the protocol's, for tests. */
+  readonly timings?: Partial<Timings>;
+}

@@ -1,0 +1,195 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { Clock } from '../system/clock.js';
+import { parseRetryAfter } from './backoff.js';
+import { describeNetworkError, redirectHost } from './networkError.js';
+
+/** Largest response read, in bytes. */
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+
+export interface HttpRequest {
+  /** Appended to the base URL, whose path prefix is kept. */
+  readonly path: string;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  /** May go without credentials where there are none: the registration. */
+  readonly anonymous?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Every end that a request can have: a 2xx, any other status, no answer. `json` is undefined for a body that is not JSON. */
+export type HttpOutcome =
+  | { readonly kind: 'ok'; readonly status: number; readonly json: unknown; readonly detail: string }
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly json: unknown;
+      readonly retryAfterMs?: number;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly cause: 'network' | 'timeout' | 'too_large' | 'aborted' | 'unauthorised';
+      readonly detail: string;
+    };
+
+export interface HttpPorts {
+  readonly clock: Clock;
+  readonly base: () => string;
+  /** The headers of this request, minted now; or why none may be sent. */
+  readonly headers: (
+    url: string,
+    anonymous: boolean,
+  ) => { readonly headers: Record<string, string> } | { readonly refused: string };
+  /** Told of each end, in order of ending, before the caller. */
+  readonly onOutcome: (path: string, outcome: HttpOutcome) => void;
+}
+
+/**
+ * POSTs JSON to the backend over kept-alive connections. Never throws and never hangs: each request ends by its own
+ * deadline. Redirects are never followed, because credentials would go along.
+ */
+export class HttpClient {
+  private readonly agents = {
+    'http:': new http.Agent({ keepAlive: true, maxSockets: 24 }),
+    'https:': new https.Agent({ keepAlive: true, maxSockets: 24 }),
+  };
+  private readonly inFlight = new Set<(detail: string) => void>();
+  private skew: number | null = null;
+
+  constructor(private readonly ports: HttpPorts) {}
+
+  /** The backend's clock minus ours in ms, by the newest `Date` header; null before the first. */
+  get skewMs(): number | null {
+    return this.skew;
+  }
+
+  noteDate(header: string | undefined): void {
+    const at = header === undefined ? Number.NaN : Date.parse(header);
+    if (!Number.isNaN(at)) this.skew = at - this.ports.clock.now();
+  }
+
+  async post(request: HttpRequest): Promise<HttpOutcome> {
+    const outcome = await this.attempt(request);
+    this.ports.onOutcome(request.path, outcome);
+    return outcome;
+  }
+
+  /** Cuts what is in flight and closes the kept connections. */
+  close(): void {
+    for (const abort of [...this.inFlight]) abort('the agent stops');
+    this.agents['http:'].destroy();
+    this.agents['https:'].destroy();
+  }
+
+  private attempt(request: HttpRequest): Promise<HttpOutcome> {
+    const base = this.ports.base().replace(/\/+$/, '');
+    if (!URL.canParse(base)) return Promise.resolve(unusable(`"${base}" is not a URL`));
+    const url = new URL(`${base}${request.path}`);
+    const granted = this.ports.headers(url.href, request.anonymous === true);
+    if ('refused' in granted)
+      return Promise.resolve({ kind: 'failed', cause: 'unauthorised', detail: granted.refused });
+    const payload = Buffer.from(JSON.stringify(request.body));
+    const headers = {
+      ...granted.headers,
+      'Content-Type': 'application/json',
+      Accept: 'application/json',
+      'Content-Length': payload.length,
+      ...request.headers,
+    };
+    return new Promise((resolve) => {
+      let ended = false;
+      let sent: http.ClientRequest | undefined;
+      const end = (outcome: HttpOutcome) => {
+        if (ended) return;
+        ended = true;
+        deadline.cancel();
+        request.signal?.removeEventListener('abort', onAbort);
+        this.inFlight.delete(abort);
+        if (outcome.kind === 'failed') sent?.destroy();
+        resolve(outcome);
+      };
+      const abort = (detail: string) => end({ kind: 'failed', cause: 'aborted', detail });
+      const onAbort = () => abort('given up');
+      const deadline = this.ports.clock.after(request.timeoutMs, () =>
+        end({ kind: 'failed', cause: 'timeout', detail: `no answer within ${request.timeoutMs / 1_000} s` }),
+      );
+      this.inFlight.add(abort);
+      if (request.signal?.aborted) return onAbort();
+      request.signal?.addEventListener('abort', onAbort, { once: true });
+
+      const send = (again: boolean) => {
+        const secure = url.protocol === 'https:';
+        const agent = this.agents[secure ? 'https:' : 'http:'];
+        const current = (secure ? https : http).request(url, { method: 'POST', headers, agent });
+        sent = current;
+        current.on('response', (response) => this.read(url, response, end));
+        current.on('error', (error) => {
+          // The backend closed a kept connection just as we used it, so a fresh one is tried; all requests are idempotent.
+          const stale = current.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+          if (stale && !again && !ended) send(true);
+          else end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) });
+        });
+        current.end(payload);
+      };
+      try {
+        send(false);
+      } catch (error) {
+        end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) });
+      }
+    });
+  }
+
+  private read(url: URL, response: http.IncomingMessage, end: (outcome: HttpOutcome) => void): void {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    this.noteDate(response.headers.date);
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_RESPONSE_BYTES) chunks.push(chunk);
+      else
+        end({
+          kind: 'failed',
+          cause: 'too_large',
+          detail: `the answer is larger than ${MAX_RESPONSE_BYTES} bytes`,
+        });
+    });
+    response.on('error', (error) =>
+      end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) }),
+    );
+    response.on('aborted', () =>
+      end({ kind: 'failed', cause: 'network', detail: 'the answer was cut short' }),
+    );
+    response.on('end', () => {
+      const status = response.statusCode ?? 0;
+      const json = parseJson(Buffer.concat(chunks).toString());
+      if (status >= 200 && status < 300) {
+        end({ kind: 'ok', status, json, detail: `HTTP ${status}` });
+        return;
+      }
+      const host = status >= 300 && status < 400 && redirectHost(response.headers.location, url.href);
+      const retryAfterMs = parseRetryAfter(response.headers['retry-after'], this.ports.clock.now());
+      end({
+        kind: 'status',
+        status,
+        json,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+        detail: host ? `HTTP ${status}: redirect to ${host} not followed` : `HTTP ${status}`,
+      });
+    });
+  }
+}
+
+function unusable(detail: string): HttpOutcome {
+  return { kind: 'failed', cause: 'network', detail };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A proxy's HTML page is an expected answer; undefined says "not JSON".
+    return undefined;
+  }
+}

@@ -1,0 +1,227 @@
+import { describeError } from '../errors.js';
+import type { Clock, Timer } from '../system/clock.js';
+import type { Random } from '../system/random.js';
+import { PING_FRAME, PONG_FRAME } from './frames.js';
+import { initialState, isLive, next, wakeAt } from './linkState.js';
+import type { LinkEffect, LinkEvent, LinkRules, LinkState, Loss } from './linkTypes.js';
+import { type Frame, parseFrame } from './protocol.js';
+import { WebSocketClient } from './WebSocketClient.js';
+
+/** A timer this much late means that the loop was blocked: buffered frames are read before it is believed (A3-13). */
+const LATE_MS = 1_000;
+/** A gap this long means that the machine slept (protocol §3). */
+const SLEPT_MS = 10_000;
+
+export type DialTarget =
+  | { readonly kind: 'ready'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: 'none'; readonly reason: string };
+
+/** What the link tells the rest of the room. Called synchronously; must not throw. */
+export interface LinkPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rules: () => LinkRules;
+  /** Asked at each dial, so that tokens are fresh and corrected settings count. */
+  readonly target: () => DialTarget;
+  /** After teardown, before anything new is begun. */
+  readonly onChange: (before: LinkState, after: LinkState) => void;
+  readonly onFrame: (frame: Frame) => void;
+  readonly onBinary: (bytes: number) => void;
+  readonly onPinged: () => void;
+  readonly onPonged: () => void;
+  readonly onSync: (why: 'online' | 'dropped') => void;
+  readonly onReregister: () => void;
+  readonly onLastWords: (socket: boolean) => void;
+  readonly onRefusedDate: (header: string | undefined) => void;
+}
+
+type Occurrence = LinkEvent extends infer E
+  ? E extends LinkEvent
+    ? Omit<E, 'at' | 'chance'>
+    : never
+  : never;
+
+/**
+ * Drives the state machine of the link. It owns at any time at most one socket and one timer; events that arrive
+ * while one is being handled wait their turn, so no handler meets a half-made transition.
+ */
+export class Link {
+  private current: LinkState;
+  private socket: WebSocketClient | null = null;
+  private timer: { readonly due: number; readonly wallDue: number; readonly handle: Timer } | null = null;
+  private readonly queue: LinkEvent[] = [];
+  private busy = false;
+  private grace = false;
+  private woken = false;
+  private dialed = '';
+
+  constructor(private readonly ports: LinkPorts) {
+    this.current = initialState(ports.clock.monotonic());
+  }
+
+  get state(): LinkState {
+    return this.current;
+  }
+
+  /** Whether acks and events travel by the socket now. */
+  get live(): boolean {
+    return isLive(this.current);
+  }
+
+  /** Where the newest dial went. */
+  get url(): string {
+    return this.dialed;
+  }
+
+  /** Bytes that wait to leave. */
+  get backlog(): number {
+    return this.socket?.backlog ?? 0;
+  }
+
+  /** Writes a frame to the live socket; false if there is none. Written is not read: see the pong rule. */
+  send(text: string): boolean {
+    return this.live && (this.socket?.send(text) ?? false);
+  }
+
+  /** The machine woke up: judged after one turn of the loop, when buffered frames have been read. */
+  wake(): void {
+    if (this.current.name === 'stopped') return;
+    this.woken = true;
+    this.arm();
+  }
+
+  /** Takes an event; its effects are done when this returns, unless one is being handled already. */
+  feed(occurrence: Occurrence): void {
+    const { clock, random } = this.ports;
+    this.queue.push({ ...occurrence, at: clock.monotonic(), chance: random() } as LinkEvent);
+    if (this.busy) return;
+    this.busy = true;
+    const before = this.current;
+    try {
+      for (let event = this.queue.shift(); event !== undefined; event = this.queue.shift()) this.step(event);
+    } finally {
+      this.busy = false;
+    }
+    if (this.current !== before) this.arm();
+  }
+
+  private step(event: LinkEvent): void {
+    const before = this.current;
+    const { state, effects } = next(before, event, this.ports.rules());
+    this.current = state;
+    for (const effect of effects) if (isTeardown(effect)) this.perform(effect);
+    if (state.transition !== before.transition) this.ports.onChange(before, state);
+    for (const effect of effects) if (!isTeardown(effect)) this.perform(effect);
+  }
+
+  private perform(effect: LinkEffect): void {
+    switch (effect.do) {
+      case 'dial':
+        this.dial(effect.epoch);
+        break;
+      case 'terminate':
+        this.socket?.terminate();
+        this.socket = null;
+        break;
+      case 'close':
+        this.socket?.close();
+        break;
+      case 'ping':
+        // Told even if the socket just died: its loss follows, and an unanswered ping proves nothing.
+        this.socket?.send(PING_FRAME);
+        this.ports.onPinged();
+        break;
+      case 'wsPing':
+        this.socket?.ping();
+        break;
+      case 'sync':
+        this.ports.onSync(effect.why);
+        break;
+      case 'reregister':
+        this.ports.onReregister();
+        break;
+      case 'lastWords':
+        this.ports.onLastWords(effect.socket);
+        break;
+    }
+  }
+
+  private dial(epoch: number): void {
+    const lost = (loss: Loss) => this.feed({ type: 'lost', epoch, loss });
+    const ours = () => this.current.epoch === epoch;
+    try {
+      const target = this.ports.target();
+      if (target.kind === 'none') {
+        this.feed({ type: 'uncredentialed', epoch, reason: target.reason });
+        return;
+      }
+      this.dialed = target.url;
+      this.socket = new WebSocketClient(
+        { url: target.url, headers: target.headers, now: () => this.ports.clock.now() },
+        {
+          opened: () => this.feed({ type: 'opened', epoch }),
+          text: (text) => {
+            if (ours()) this.read(text, epoch);
+          },
+          binary: (bytes) => {
+            this.feed({ type: 'frame', epoch, pong: false });
+            this.ports.onBinary(bytes);
+          },
+          ponged: () => this.feed({ type: 'wsPong', epoch }),
+          lost,
+          refusedAt: this.ports.onRefusedDate,
+        },
+      );
+    } catch (error) {
+      lost({ kind: 'failed', detail: describeError(error) });
+    }
+  }
+
+  private read(text: string, epoch: number): void {
+    const frame = parseFrame(text, this.ports.clock.now());
+    if (frame.type === 'pong') this.ports.onPonged();
+    this.feed({ type: 'frame', epoch, pong: frame.type === 'pong' });
+    if (frame.type === 'ping') this.socket?.send(PONG_FRAME);
+    else if (frame.type !== 'pong') this.ports.onFrame(frame);
+  }
+
+  private arm(): void {
+    const { clock } = this.ports;
+    const now = clock.monotonic();
+    const due = this.woken ? now : wakeAt(this.current, this.ports.rules());
+    if (this.timer?.due === due) return;
+    this.timer?.handle.cancel();
+    this.timer = null;
+    if (due === undefined) return;
+    const wait = Math.max(due - now, 0);
+    const handle = clock.after(wait, () => this.onTimer());
+    this.timer = { due, wallDue: clock.now() + wait, handle };
+  }
+
+  private onTimer(): void {
+    const fired = this.timer;
+    this.timer = null;
+    if (fired === null) return;
+    const { clock } = this.ports;
+    const late = Math.max(clock.monotonic() - fired.due, clock.now() - fired.wallDue);
+    if (late > LATE_MS && !this.grace) {
+      // The one timer again, one loop turn later: what lies in the socket's buffer is read first.
+      this.grace = true;
+      if (late > SLEPT_MS) this.woken = true;
+      const handle = clock.after(0, () => this.onTimer());
+      this.timer = { due: clock.monotonic(), wallDue: clock.now(), handle };
+      return;
+    }
+    this.grace = false;
+    if (this.woken) {
+      this.woken = false;
+      this.feed({ type: 'wake' });
+    }
+    this.feed({ type: 'timer' });
+    this.arm();
+  }
+}
+
+function isTeardown(effect: LinkEffect): boolean {
+  return effect.do === 'terminate' || effect.do === 'close';
+}

@@ -1,0 +1,225 @@
+import pRetry from 'p-retry';
+import { z } from 'zod';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import type { HttpClient } from './HttpClient.js';
+import { asObject, parseAccepts } from './protocol.js';
+import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
+import type { Problem } from './view.js';
+
+const META_KEY = 'backend.registration';
+const CAPABILITIES = [
+  'send_message_now',
+  'schedule_message',
+  'cancel_scheduled',
+  'list_scheduled',
+  'websocket',
+  'http_sync',
+];
+/** Answers of a backend that knows no registration. */
+const NOT_NEEDED: ReadonlySet<number> = new Set([404, 405, 501]);
+
+const savedSchema = z.object({
+  phone: z.string(),
+  backend: z.string(),
+  agentId: z.string(),
+  token: z.string().optional(),
+  accepts: z.array(z.string()).default([]),
+});
+type Saved = z.infer<typeof savedSchema>;
+
+const replySchema = z.object({
+  edge_agent_id: z
+    .union([z.string().trim().min(1), z.number().transform(String)])
+    .optional()
+    .catch(undefined),
+  auth_token: z.string().trim().min(1).optional().catch(undefined),
+});
+
+export interface RegistrationPorts {
+  readonly http: HttpClient;
+  readonly meta: BackendStore['meta'];
+  readonly settings: () => BackendSettings;
+  readonly secrets: () => BackendSecrets;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long the first attempt may hold back the link, ms. */
+  readonly firstMs: number;
+  readonly retryMs: { readonly first: number; readonly longest: number };
+  /** The backend accepted us, perhaps under another id. */
+  readonly onRegistered: () => void;
+}
+
+/**
+ * Makes this agent known to the backend, once for a phone and a backend; the id it gives is kept in the store. Until
+ * it succeeds it is tried again with backoff, and nothing waits for it but the first dial, and that briefly.
+ */
+export class Registration {
+  private saved: Saved | null;
+  private running: AbortController | null = null;
+  private attempting: Promise<void> | null = null;
+  private refused: Problem | null = null;
+  private notNeeded = false;
+
+  constructor(private readonly ports: RegistrationPorts) {
+    this.saved = readSaved(ports.meta.get(META_KEY));
+  }
+
+  /** From the configuration, else from the registration, else made of the phone's digits. */
+  agentId(): string {
+    const settings = this.ports.settings();
+    return settings.edgeAgentId ?? this.ours()?.agentId ?? `edge_${settings.userPhone.replace(/\D/g, '')}`;
+  }
+
+  token(): string | undefined {
+    return this.ours()?.token;
+  }
+
+  accepts(): readonly string[] {
+    return this.ours()?.accepts ?? [];
+  }
+
+  problem(): Problem | null {
+    return this.refused;
+  }
+
+  /** Registers unless that was done for this phone and backend. Resolves when the first attempt ended, or after `firstMs`. */
+  start(): Promise<void> {
+    return this.ours() || this.notNeeded ? Promise.resolve() : this.insist();
+  }
+
+  /** Registers again: the backend refuses us, or the credentials changed. Resolves as `start` does. */
+  again(): Promise<void> {
+    return this.running === null && this.ours() ? this.briefly(this.attempt()) : this.insist();
+  }
+
+  stop(): void {
+    this.running?.abort();
+    this.running = null;
+  }
+
+  private insist(): Promise<void> {
+    this.stop();
+    const running = new AbortController();
+    this.running = running;
+    const { first, longest } = this.ports.retryMs;
+    let firstEnded: () => void;
+    const firstAttempt = new Promise<void>((resolve) => {
+      firstEnded = resolve;
+    });
+    void pRetry(() => this.attempt().finally(() => firstEnded()), {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: first,
+      maxTimeout: longest,
+      randomize: true,
+      unref: true,
+      signal: running.signal,
+    })
+      // Each failure was told where it happened; what ends the series is success or our own stop.
+      .catch(() => firstEnded())
+      .finally(() => {
+        if (this.running === running) this.running = null;
+      });
+    return this.briefly(firstAttempt);
+  }
+
+  /** Resolves with the attempt, however it ends, or after `firstMs`. */
+  private briefly(attempt: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.ports.clock.after(this.ports.firstMs, resolve);
+      const done = () => {
+        timer.cancel();
+        resolve();
+      };
+      attempt.then(done, done);
+    });
+  }
+
+  /** One attempt at a time. Rejects when it is worth trying again. */
+  private attempt(): Promise<void> {
+    this.attempting ??= this.register().finally(() => {
+      this.attempting = null;
+    });
+    return this.attempting;
+  }
+
+  private async register(): Promise<void> {
+    const settings = this.ports.settings();
+    const token = this.ports.secrets().registrationToken?.trim();
+    const outcome = await this.ports.http.post({
+      path: '/edge/register',
+      anonymous: token !== undefined && token !== '',
+      timeoutMs: settings.requestTimeoutSeconds * 1_000,
+      body: {
+        user_phone: settings.userPhone,
+        ...(settings.appleId ? { apple_id: settings.appleId } : {}),
+        version: this.ports.version,
+        capabilities: CAPABILITIES,
+        ...(token ? { auth_token: token, registration_token: token } : {}),
+      },
+    });
+    if (outcome.kind === 'failed') throw new Error(`registration failed: ${outcome.detail}`);
+    const { status } = outcome;
+    if (NOT_NEEDED.has(status)) {
+      this.notNeeded = true;
+      this.refused = null;
+      this.ports.log.debug('This backend needs no registration', { status });
+      return;
+    }
+    if (status === 409 || (outcome.kind === 'ok' && outcome.json !== undefined))
+      return this.keep(outcome.json, settings);
+    if (status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429) {
+      this.refuse(status, token !== undefined);
+    }
+    throw new Error(`registration failed: ${outcome.detail}`);
+  }
+
+  private keep(json: unknown, settings: BackendSettings): void {
+    const body = asObject(json) ?? {};
+    const reply = replySchema.parse(asObject(body.data) ?? body);
+    this.refused = null;
+    const before = this.ours();
+    const saved: Saved = {
+      phone: settings.userPhone,
+      backend: settings.httpBase,
+      agentId: reply.edge_agent_id ?? this.agentId(),
+      ...((reply.auth_token ?? before?.token) ? { token: reply.auth_token ?? before?.token } : {}),
+      accepts: [...(parseAccepts(body) ?? before?.accepts ?? [])],
+    };
+    this.ports.meta.set(META_KEY, JSON.stringify(saved));
+    this.saved = saved;
+    this.ports.log.info('Registered with the backend', { agent: this.agentId() });
+    this.ports.onRegistered();
+  }
+
+  private refuse(status: number, hadToken: boolean): void {
+    const first = this.refused === null;
+    this.refused = {
+      code: 'registration_refused',
+      since: this.refused?.since ?? this.ports.clock.now(),
+      message: `The backend refused our registration (HTTP ${status}); going on as ${this.agentId()}.`,
+      remedy: hadToken
+        ? 'Check REGISTRATION_TOKEN, EDGE_SECRET and edge.user_phone with whoever runs the backend.'
+        : 'Put the REGISTRATION_TOKEN that the backend expects into .env; it is tried again by itself.',
+    };
+    if (first) this.ports.log.error(`${this.refused.message} ${this.refused.remedy}`);
+  }
+
+  /** What was kept, if it is for the phone and backend of now. */
+  private ours(): Saved | null {
+    const settings = this.ports.settings();
+    const fits = this.saved?.phone === settings.userPhone && this.saved.backend === settings.httpBase;
+    return fits ? this.saved : null;
+  }
+}
+
+function readSaved(text: string | undefined): Saved | null {
+  if (text === undefined) return null;
+  try {
+    return savedSchema.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    // An unreadable note of an earlier registration is mended by registering anew.
+    return null;
+  }
+}

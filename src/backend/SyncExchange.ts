@@ -1,0 +1,91 @@
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import { syncBody } from './frames.js';
+import type { HttpOutcome } from './HttpClient.js';
+import { type Command, parseSyncReply } from './protocol.js';
+import type { StrandedWatch } from './StrandedWatch.js';
+import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
+
+const META_LAST_COMMAND = 'backend.last_command_id';
+const MAX_EVENTS = 200;
+const MAX_ACKS = 200;
+
+export interface ExchangePorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly store: BackendStore;
+  readonly agentId: () => string;
+  readonly snapshot: () => Record<string, unknown>;
+  /** Synchronous and durable; throws when it cannot store. */
+  readonly receive: (commands: readonly Command[]) => void;
+  readonly onConfigUpdate: (settings: Record<string, unknown>) => void;
+  readonly stranded: StrandedWatch;
+}
+
+export interface BegunSync {
+  readonly body: Record<string, unknown>;
+  readonly startedAt: number;
+  readonly events: readonly QueuedEvent[];
+  readonly acks: readonly QueuedAck[];
+}
+
+export type EndedSync =
+  | { readonly kind: 'done' /** A full page was cleared, so more may wait. */; readonly more: boolean }
+  | { readonly kind: 'failed'; readonly detail: string; readonly retryAfterMs?: number };
+
+/**
+ * What a sync carries and what its reply does. Commands are stored before anything else of the reply counts, and only
+ * what the reply lists by id is cleared: a bare 2xx clears nothing.
+ */
+export class SyncExchange {
+  constructor(private readonly ports: ExchangePorts) {}
+
+  begin(): BegunSync {
+    const { store, agentId, snapshot, clock } = this.ports;
+    const events = store.events.after(0, MAX_EVENTS);
+    const acks = store.acks.after(0, MAX_ACKS);
+    const body = syncBody({
+      agentId: agentId(),
+      lastCommandId: store.meta.get(META_LAST_COMMAND) ?? null,
+      events: events.map(wireEvent),
+      acks: acks.map((ack) => ack.body),
+      status: snapshot(),
+    });
+    return { body, startedAt: clock.now(), events, acks };
+  }
+
+  /** Throws what the store throws; then nothing counts and the backend offers the same again. */
+  end(begun: BegunSync, outcome: HttpOutcome, besideSocket: boolean): EndedSync {
+    if (outcome.kind !== 'ok') {
+      const later = outcome.kind === 'status' ? outcome.retryAfterMs : undefined;
+      return {
+        kind: 'failed',
+        detail: outcome.detail,
+        ...(later === undefined ? {} : { retryAfterMs: later }),
+      };
+    }
+    const { store, log, clock, receive, onConfigUpdate, stranded } = this.ports;
+    const reply = parseSyncReply(outcome.json, clock.now());
+    if (!reply) return { kind: 'failed', detail: `HTTP ${outcome.status} without a JSON object` };
+    if (reply.dropped > 0) log.warn('Dropped commands without a usable command_id', { count: reply.dropped });
+    const last = reply.commands.at(-1);
+    if (last) {
+      receive(reply.commands);
+      store.meta.set(META_LAST_COMMAND, last.commandId);
+      stranded.bySync(reply.commands, begun.startedAt, besideSocket);
+    }
+    const readAcks = new Set(reply.ackCommands);
+    const seqs = begun.acks.filter((ack) => readAcks.has(ack.commandId)).map((ack) => ack.seq);
+    if (seqs.length > 0 || reply.ackEvents.length > 0) {
+      store.write(() => {
+        store.acks.clear(seqs);
+        store.events.clearIds(reply.ackEvents);
+      });
+    }
+    if (reply.configUpdates) onConfigUpdate(reply.configUpdates);
+    const more =
+      (begun.events.length === MAX_EVENTS && reply.ackEvents.length > 0) ||
+      (begun.acks.length === MAX_ACKS && seqs.length > 0);
+    return { kind: 'done', more };
+  }
+}

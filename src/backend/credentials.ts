@@ -1,0 +1,146 @@
+import { createHmac } from 'node:crypto';
+import { isLoopback } from '../config/backendUrls.js';
+import type { ErrorCode } from '../errors.js';
+import type { BackendSecrets, BackendSettings } from './settings.js';
+
+/** What to put behind `Authorization: Bearer`, or why there is nothing that may be put there. */
+export type Credentials =
+  | {
+      readonly kind: 'token';
+      readonly token: string;
+      readonly mode: 'pinned' | 'hmac' | 'secret' | 'registered';
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: 'none'; readonly code: ErrorCode; readonly message: string; readonly remedy: string };
+
+export interface CredentialInput {
+  readonly secrets: BackendSecrets;
+  readonly settings: Pick<BackendSettings, 'userPhone' | 'authMode' | 'allowPlainSecret'>;
+  readonly agentId: string;
+  /** The `auth_token` of the registration, the last resort. */
+  readonly registeredToken?: string | undefined;
+  /** Where the credentials would go. */
+  readonly url: string;
+  /** Unix ms. */
+  readonly now: number;
+}
+
+/**
+ * The credentials of one request or handshake, by the precedence of protocol §1. An HMAC token is minted anew at each
+ * call. Never a token for a host that is not this machine and is not reached by TLS.
+ */
+export function credentialsFor(input: CredentialInput): Credentials {
+  const { settings, agentId } = input;
+  const warnings: string[] = [];
+  const secret = trimmed('EDGE_SECRET', input.secrets.edgeSecret, warnings);
+  const pinned = trimmed('EDGE_TOKEN', input.secrets.edgeToken, warnings);
+  const target = new URL(input.url);
+  const local = isLoopback(target.hostname);
+  if (!local && target.protocol !== 'https:' && target.protocol !== 'wss:') {
+    return none(
+      'backend_insecure',
+      `The backend ${target.host} is not on this machine and its address is not https/wss.`,
+      'Set backend.url (and backend.websocket_url) to an https:// or wss:// address.',
+    );
+  }
+  const plain = (token: string): Credentials =>
+    local || settings.allowPlainSecret
+      ? usable(token, 'secret', warnings)
+      : none(
+          'plain_secret_refused',
+          'The plain EDGE_SECRET would be sent as the token, and the backend is not on this machine.',
+          'Set auth.mode to hmac and remove an EDGE_TOKEN that equals EDGE_SECRET; for a backend that knows only plain secrets set auth.allow_plain_secret.',
+        );
+
+  if (pinned !== undefined) {
+    if (pinned === secret) return plain(pinned);
+    if (secret === undefined || !isHmacToken(pinned)) return usable(pinned, 'pinned', warnings);
+    warnings.push(
+      'EDGE_TOKEN holds a signed token, which expires; it is ignored because EDGE_SECRET can mint fresh ones',
+    );
+  }
+  if (secret !== undefined) {
+    if (settings.authMode === 'secret') return plain(secret);
+    return usable(mintToken(secret, agentId, settings.userPhone, input.now), 'hmac', warnings);
+  }
+  if (input.registeredToken) return usable(input.registeredToken, 'registered', warnings);
+  return none(
+    'secret_missing',
+    'Neither EDGE_SECRET nor EDGE_TOKEN is set, so the backend cannot be asked anything.',
+    'Put EDGE_SECRET=… into the .env beside config.yaml; it is picked up without a restart.',
+  );
+}
+
+/** base64("<agent>:<phone>:<seconds>:<hex hmac-sha256 of what stands before>"), as seed 003 has it. */
+export function mintToken(secret: string, agentId: string, userPhone: string, now: number): string {
+  const signed = `${agentId}:${userPhone}:${Math.floor(now / 1_000)}`;
+  const signature = createHmac('sha256', secret).update(signed).digest('hex');
+  return Buffer.from(`${signed}:${signature}`).toString('base64');
+}
+
+/** Whether a token has the form that `mintToken` writes, whoever signed it. */
+export function isHmacToken(token: string): boolean {
+  return /^[^:]+:[^:]+:\d{9,11}:[0-9a-f]{64}$/i.test(Buffer.from(token, 'base64').toString('utf8'));
+}
+
+/** The headers of every request and handshake. */
+export function requestHeaders(
+  agentId: string,
+  version: string,
+  token: string | null,
+): Record<string, string> {
+  return {
+    ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+    'X-Edge-Agent-Id': agentId,
+    'User-Agent': `edge-agent/${version}`,
+    'X-Edge-Protocol': '1',
+  };
+}
+
+/** What to do when a backend refuses our token; `skewMs` is its clock minus ours, where it told. */
+export function refusalRemedy(
+  mode: 'pinned' | 'hmac' | 'secret' | 'registered' | null,
+  skewMs: number | null,
+): string {
+  const remedies = ['Check that EDGE_SECRET is the same here and on the backend'];
+  if (mode === 'pinned')
+    remedies.push('check EDGE_TOKEN, or remove it so that tokens are made from EDGE_SECRET');
+  if (mode === 'hmac') remedies.push('if the backend knows only plain secrets, set auth.mode to secret');
+  if (mode === 'secret')
+    remedies.push('a production backend takes only signed tokens: set auth.mode to hmac');
+  if (skewMs !== null && Math.abs(skewMs) > 60_000) {
+    const seconds = Math.round(Math.abs(skewMs) / 1_000);
+    remedies.push(
+      `set this machine's clock, which is ${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} the backend's`,
+    );
+  }
+  return `${remedies.join('; ')}.`;
+}
+
+function trimmed(name: string, value: string | undefined, warnings: string[]): string | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  if (text === '') return undefined;
+  if (text !== value) warnings.push(`${name} has whitespace around it, which is left out`);
+  return text;
+}
+
+function usable(
+  token: string,
+  mode: 'pinned' | 'hmac' | 'secret' | 'registered',
+  warnings: readonly string[],
+): Credentials {
+  // A header takes visible ASCII only; anything else would fail at each request with Node's own words.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    return none(
+      'secret_missing',
+      'The token holds spaces, line breaks or characters that a request header cannot carry.',
+      'Copy the secret into .env again, on one line, without quotes inside it.',
+    );
+  }
+  return { kind: 'token', token, mode, warnings };
+}
+
+function none(code: ErrorCode, message: string, remedy: string): Credentials {
+  return { kind: 'none', code, message, remedy };
+}

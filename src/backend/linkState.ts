@@ -1,0 +1,205 @@
+import { beat, freshHeart, heard, nextBeatAt, pinged, transportAnswered } from './heart.js';
+import { drainFrame, drainLost, drainStep, startDrain } from './linkDrain.js';
+import { dial, enter, lose, redial, stay, type WithSocket } from './linkMoves.js';
+import type { Heart, LinkEffect, LinkEvent, LinkRules, LinkState, StateOf, Step } from './linkTypes.js';
+
+export function initialState(at: number): LinkState {
+  return {
+    name: 'idle',
+    pollingOnly: false,
+    transition: 0,
+    epoch: 0,
+    since: at,
+    failures: 0,
+    step: 0,
+    retryEarned: true,
+    blockedSince: null,
+    lastLoss: null,
+  };
+}
+
+/**
+ * The link, as a pure function: the state after `event`, and what the driver has to do about it, in order. An event
+ * that does not concern the current state or socket returns the same state object and no effects.
+ */
+export function next(state: LinkState, event: LinkEvent, rules: LinkRules): Step {
+  if ('epoch' in event && event.epoch !== state.epoch) return stay(state);
+  if (event.type === 'drain') return startDrain(state, event.at, event.deadline, rules);
+  switch (state.name) {
+    case 'idle':
+      if (event.type !== 'start') return stay(state);
+      if (event.websocket) return dial(state, event.at, rules);
+      if (state.pollingOnly) return stay(state);
+      return { state: enter(state, event.at, { name: 'idle', pollingOnly: true }), effects: [] };
+    case 'dialing':
+      return whileDialing(state, event, rules);
+    case 'proving':
+    case 'online':
+    case 'suspect':
+      return withSocket(state, event, rules);
+    case 'waiting':
+      if (event.type === 'kick' || event.type === 'wake' || due(state, event))
+        return dial(state, event.at, rules);
+      return stay(state);
+    case 'blocked':
+      if (
+        event.type === 'kick' ||
+        event.type === 'credentials' ||
+        event.type === 'authorised' ||
+        due(state, event)
+      )
+        return dial(state, event.at, rules);
+      return event.type === 'registered' && state.retrying ? dial(state, event.at, rules) : stay(state);
+    case 'draining':
+      if (event.type === 'frame') return drainFrame(state, event, rules);
+      return event.type === 'lost' ? drainLost(state, event, rules) : drainStep(state, event, rules);
+    case 'stopped':
+      return stay(state);
+  }
+}
+
+/** The one instant (monotonic ms) at which the state needs a `timer` event; undefined: it waits for no time. */
+export function wakeAt(state: LinkState, rules: LinkRules): number | undefined {
+  switch (state.name) {
+    case 'idle':
+    case 'stopped':
+      return undefined;
+    case 'online':
+      return nextBeatAt(state.heart, rules);
+    default:
+      return state.until;
+  }
+}
+
+/** Whether the HTTP poller runs: derived from the state and from nothing else. */
+export function pollerMode(state: LinkState): 'running' | 'paused' | 'off' {
+  switch (state.name) {
+    case 'idle':
+      return state.pollingOnly ? 'running' : 'off';
+    case 'online':
+    case 'suspect':
+      return 'paused';
+    case 'draining':
+    case 'stopped':
+      return 'off';
+    default:
+      return 'running';
+  }
+}
+
+/** Whether there is a socket that counts as the way for acks and events. */
+export function isLive(state: LinkState): boolean {
+  if (state.name === 'draining') return state.heart !== null && state.part !== 'closing';
+  return state.name === 'online' || state.name === 'suspect';
+}
+
+/** Whether acks may go by HTTP: there is no socket, nor a first dial that may still make that needless. */
+export function acksGoByHttp(state: LinkState): boolean {
+  if (state.name === 'proving' || (state.name === 'dialing' && state.failures === 0)) return false;
+  return state.name === 'draining' || pollerMode(state) === 'running';
+}
+
+function whileDialing(state: StateOf<'dialing'>, event: LinkEvent, rules: LinkRules): Step {
+  switch (event.type) {
+    case 'opened': {
+      const heart = freshHeart(event.at, rules);
+      return {
+        state: enter(state, event.at, { name: 'proving', until: event.at + rules.provingMs, heart }),
+        effects: [
+          { do: 'ping', epoch: state.epoch },
+          { do: 'wsPing', epoch: state.epoch },
+        ],
+      };
+    }
+    case 'lost':
+      return lose(state, event.loss, event, rules);
+    case 'uncredentialed': {
+      const until = event.at + rules.blockedFastMs * (1 + event.chance / 5);
+      return {
+        state: enter(state, event.at, {
+          name: 'blocked',
+          until,
+          reason: event.reason,
+          retrying: false,
+          blockedSince: state.blockedSince ?? event.at,
+        }),
+        effects: [],
+      };
+    }
+    case 'wake': {
+      const again = dial(state, event.at, rules);
+      return { ...again, effects: [{ do: 'terminate', epoch: state.epoch }, ...again.effects] };
+    }
+    case 'timer':
+      return due(state, event) ? lose(state, { kind: 'hung' }, event, rules) : stay(state);
+    default:
+      return stay(state);
+  }
+}
+
+function withSocket(state: WithSocket, event: LinkEvent, rules: LinkRules): Step {
+  const { epoch, heart } = state;
+  switch (event.type) {
+    case 'frame': {
+      const after = heard(heart, event.at, event.pong);
+      if (state.name === 'online')
+        return after === heart ? stay(state) : { state: { ...state, heart: after }, effects: [] };
+      const effects: LinkEffect[] = state.name === 'proving' ? [{ do: 'sync', why: 'online' }] : [];
+      return { state: enter(state, event.at, { name: 'online', heart: after }), effects };
+    }
+    case 'wsPong': {
+      const after = transportAnswered(heart);
+      if (state.name === 'suspect' && state.cause === 'ping')
+        return { state: enter(state, event.at, { name: 'online', heart: after }), effects: [] };
+      return { state: { ...state, heart: after }, effects: [] };
+    }
+    case 'lost':
+      return lose(state, event.loss, event, rules);
+    case 'redial':
+      return redial(state, event.why, event.at, rules);
+    case 'hurry': {
+      const sooner = Math.min(heart.nextPingAt, event.at + rules.hurryMs);
+      if (sooner === heart.nextPingAt) return stay(state);
+      return { state: { ...state, heart: { ...heart, nextPingAt: sooner } }, effects: [] };
+    }
+    case 'wake': {
+      const until = event.at + rules.wakePingMs;
+      const calm: Heart = { ...heart, wsPingAt: null, nextWsPingAt: event.at + rules.wsPingIntervalMs };
+      if (state.name === 'proving') return { state: { ...state, until, heart: calm }, effects: [] };
+      // A ping that is out already asks the same question; there is never a second one.
+      const asked = heart.ping
+        ? { ...calm, ping: { sentAt: event.at, alive: false } }
+        : pinged(calm, event.at, rules);
+      const body = { name: 'suspect', until, heart: asked, cause: 'wake' } as const;
+      return {
+        state: state.name === 'suspect' ? { ...state, ...body } : enter(state, event.at, body),
+        effects: heart.ping ? [] : [{ do: 'ping', epoch }],
+      };
+    }
+    case 'timer':
+      return onTimer(state, event, rules);
+    default:
+      return stay(state);
+  }
+}
+
+function onTimer(state: WithSocket, event: LinkEvent, rules: LinkRules): Step {
+  if (state.name === 'proving')
+    return due(state, event) ? lose(state, { kind: 'silent' }, event, rules) : stay(state);
+  if (state.name === 'suspect') {
+    if (!due(state, event)) return stay(state);
+    if (state.cause === 'wake') return redial(state, 'no answer after waking', event.at, rules);
+    return lose(state, { kind: 'unanswered' }, event, rules);
+  }
+  const found = beat(state.heart, state.epoch, event.at, rules);
+  if (found.kind === 'well') {
+    const same = found.heart === state.heart;
+    return same ? stay(state) : { state: { ...state, heart: found.heart }, effects: found.effects };
+  }
+  const body = { name: 'suspect', until: found.until, heart: found.heart, cause: 'ping' } as const;
+  return { state: enter(state, event.at, body), effects: found.effects };
+}
+
+function due(state: { readonly until: number }, event: LinkEvent): boolean {
+  return event.type === 'timer' && event.at >= state.until;
+}

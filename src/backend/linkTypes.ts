@@ -1,0 +1,186 @@
+import { RECONNECT_STEPS_MS } from './backoff.js';
+
+/** Every wait of the link, in ms. The defaults are protocol §3; tests shorten them. */
+export interface LinkRules {
+  /** Between JSON pings; the one rule that an operator sets (`websocket.ping_interval_seconds`). */
+  readonly pingIntervalMs: number;
+  /** A JSON ping that met no frame for this long ends the socket; the last `suspicionMs` of it are `suspect`. */
+  readonly pongTimeoutMs: number;
+  readonly suspicionMs: number;
+  readonly wsPingIntervalMs: number;
+  readonly wsPongTimeoutMs: number;
+  /** How soon a ping leaves when something waits for its pong. */
+  readonly hurryMs: number;
+  /** From the open socket to the first frame. */
+  readonly provingMs: number;
+  /** The handshake's deadline: this much more with each failure, up to the longest. */
+  readonly dialFirstMs: number;
+  readonly dialLongestMs: number;
+  readonly wakePingMs: number;
+  /** A link that was up this long and had a pong starts anew at the first backoff step. */
+  readonly stableMs: number;
+  readonly backoffMs: readonly number[];
+  /** Close 4409: another agent has our id. */
+  readonly takenOverMs: number;
+  readonly blockedFastMs: number;
+  readonly blockedFastForMs: number;
+  readonly blockedSlowMs: number;
+  /** How long the immediate retry waits for the re-registration. */
+  readonly reregisterMs: number;
+  readonly barrierMs: number;
+  readonly closeMs: number;
+}
+
+export const PROTOCOL_RULES: LinkRules = {
+  pingIntervalMs: 30_000,
+  pongTimeoutMs: 10_000,
+  suspicionMs: 2_000,
+  wsPingIntervalMs: 6_000,
+  wsPongTimeoutMs: 4_000,
+  hurryMs: 500,
+  provingMs: 5_000,
+  dialFirstMs: 5_000,
+  dialLongestMs: 20_000,
+  wakePingMs: 3_000,
+  stableMs: 30_000,
+  backoffMs: RECONNECT_STEPS_MS,
+  takenOverMs: 30_000,
+  blockedFastMs: 60_000,
+  blockedFastForMs: 600_000,
+  blockedSlowMs: 300_000,
+  reregisterMs: 5_000,
+  barrierMs: 2_000,
+  closeMs: 1_000,
+};
+
+/** The life signs of one open socket. Times are monotonic ms. */
+export interface Heart {
+  readonly openedAt: number;
+  /** The JSON ping still without pong; `alive` once any frame came after it. At most one is outstanding. */
+  readonly ping: { readonly sentAt: number; readonly alive: boolean } | null;
+  readonly nextPingAt: number;
+  readonly wsPingAt: number | null;
+  readonly nextWsPingAt: number;
+  /** `never`: this backend does not answer WebSocket-level pings, so none are sent. */
+  readonly wsPings: 'untried' | 'answered' | 'never';
+  readonly hadPong: boolean;
+  readonly rttMs: number | null;
+}
+
+/** Why a socket, or the try to get one, ended. */
+export type Loss =
+  | { readonly kind: 'closed'; readonly code: number; readonly reason: string }
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly retryAfterMs?: number;
+      readonly detail: string;
+    }
+  | { readonly kind: 'failed'; readonly detail: string }
+  /** The handshake's deadline passed. */
+  | { readonly kind: 'hung' }
+  /** Opened, then not one frame. */
+  | { readonly kind: 'silent' }
+  /** A ping met no frame. */
+  | { readonly kind: 'unanswered' }
+  /** Given up by ourselves for a fresh socket. */
+  | { readonly kind: 'replaced'; readonly why: string };
+
+/** What holds in every state. */
+export interface Carried {
+  /** Grows by one at each change of state. */
+  readonly transition: number;
+  /** Grows by one at each dial; a socket's events carry its epoch and count only while it is the current one. */
+  readonly epoch: number;
+  /** When this state was entered, monotonic ms. */
+  readonly since: number;
+  /** Dials in a row that did not become a stable link. */
+  readonly failures: number;
+  /** The backoff step of the next wait. */
+  readonly step: number;
+  /** Whether a refusal is answered by one immediate retry. */
+  readonly retryEarned: boolean;
+  readonly blockedSince: number | null;
+  readonly lastLoss: Loss | null;
+}
+
+/** The state table of architecture.md. Where a state waits, `until` says for what instant (monotonic ms). */
+export type LinkState = Carried &
+  (
+    | { readonly name: 'idle' /** Started with the WebSocket switched off. */; readonly pollingOnly: boolean }
+    | { readonly name: 'dialing'; readonly until: number }
+    | { readonly name: 'proving'; readonly until: number; readonly heart: Heart }
+    | { readonly name: 'online'; readonly heart: Heart }
+    | {
+        readonly name: 'suspect';
+        readonly until: number;
+        readonly heart: Heart;
+        readonly cause: 'ping' | 'wake';
+      }
+    | { readonly name: 'waiting'; readonly until: number }
+    | {
+        readonly name: 'blocked';
+        readonly until: number;
+        readonly reason: string;
+        /** The one immediate retry: dials as soon as the re-registration has ended. */
+        readonly retrying: boolean;
+      }
+    | {
+        readonly name: 'draining';
+        readonly part: 'finishing' | 'barrier' | 'closing';
+        /** When this part is cut short. */
+        readonly until: number;
+        readonly deadline: number;
+        /** Null when there is no socket to drain. */
+        readonly heart: Heart | null;
+        /** Whether the ping after the last ack has left. */
+        readonly barrierSent: boolean;
+      }
+    | { readonly name: 'stopped' }
+  );
+
+export type StateOf<Name extends LinkState['name']> = Extract<LinkState, { readonly name: Name }>;
+
+/** What happened. `at` is monotonic ms, `chance` in [0, 1): the function that reads them stays pure. */
+export type LinkEvent = { readonly at: number; readonly chance: number } & (
+  | { readonly type: 'start'; readonly websocket: boolean }
+  | { readonly type: 'opened'; readonly epoch: number }
+  | { readonly type: 'frame'; readonly epoch: number; readonly pong: boolean }
+  | { readonly type: 'wsPong'; readonly epoch: number }
+  | { readonly type: 'lost'; readonly epoch: number; readonly loss: Loss }
+  /** There was nothing to dial with. */
+  | { readonly type: 'uncredentialed'; readonly epoch: number; readonly reason: string }
+  | { readonly type: 'timer' }
+  | { readonly type: 'wake' }
+  | { readonly type: 'kick' }
+  /** Something sent waits for the pong of a ping that has not left yet. */
+  | { readonly type: 'hurry' }
+  /** The backend seems to have lost us; a fresh socket mends that. */
+  | { readonly type: 'redial'; readonly why: string }
+  | { readonly type: 'registered' }
+  | { readonly type: 'credentials' }
+  /** HTTP turned from 401/403 to 2xx. */
+  | { readonly type: 'authorised' }
+  | { readonly type: 'drain'; readonly deadline: number }
+  /** Draining: the handlers in flight are done. */
+  | { readonly type: 'settled' }
+  /** Draining without a socket: the last words went by HTTP. */
+  | { readonly type: 'flushed' }
+);
+
+/** What the driver has to do, in this order, before it looks at the next event. */
+export type LinkEffect =
+  | { readonly do: 'dial'; readonly epoch: number }
+  | { readonly do: 'terminate'; readonly epoch: number }
+  | { readonly do: 'close'; readonly epoch: number }
+  | { readonly do: 'ping'; readonly epoch: number }
+  | { readonly do: 'wsPing'; readonly epoch: number }
+  | { readonly do: 'sync'; readonly why: 'online' | 'dropped' }
+  | { readonly do: 'reregister' }
+  /** Write acks, events and the final status: to the socket, or by HTTP where there is none. */
+  | { readonly do: 'lastWords'; readonly socket: boolean };
+
+export interface Step {
+  readonly state: LinkState;
+  readonly effects: readonly LinkEffect[];
+}

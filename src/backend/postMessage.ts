@@ -1,0 +1,57 @@
+import type { HttpClient, HttpOutcome } from './HttpClient.js';
+
+/**
+ * What became of one posted message. `rejected` concerns the message itself; `retry` is about us, the backend or the way
+ * between, and the same guid may be posted again: it is the idempotency key (protocol §6).
+ */
+export type PostResult =
+  | { readonly kind: 'answered'; readonly body: unknown }
+  /** The backend has it already. */
+  | { readonly kind: 'known' }
+  | { readonly kind: 'rejected'; readonly status: number; readonly detail: string }
+  | {
+      readonly kind: 'retry';
+      readonly cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
+      readonly status?: number;
+      readonly retryAfterMs?: number;
+      readonly detail: string;
+    };
+
+const REJECTED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** Posts one message; never throws. */
+export async function postMessage(
+  http: HttpClient,
+  body: object,
+  guid: string,
+  timeoutMs: number,
+): Promise<PostResult> {
+  const headers = { 'Idempotency-Key': encodeURIComponent(guid) };
+  return postResult(await http.post({ path: '/edge/message', body, headers, timeoutMs }));
+}
+
+/** Reads the end of the request as the fate of the message. */
+export function postResult(outcome: HttpOutcome): PostResult {
+  if (outcome.kind === 'failed') {
+    const { cause, detail } = outcome;
+    if (cause === 'too_large') return { kind: 'retry', cause: 'server', detail };
+    return { kind: 'retry', cause: cause === 'aborted' ? 'other' : cause, detail };
+  }
+  const { status, detail } = outcome;
+  if (outcome.kind === 'ok') {
+    if (outcome.json !== undefined) return { kind: 'answered', body: outcome.json };
+    return { kind: 'retry', cause: 'server', status, detail: `${detail} without JSON` };
+  }
+  if (status === 409) return { kind: 'known' };
+  if (REJECTED.has(status)) return { kind: 'rejected', status, detail };
+  const later = outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs };
+  return { kind: 'retry', cause: retryCause(status), status, ...later, detail };
+}
+
+function retryCause(status: number): Extract<PostResult, { kind: 'retry' }>['cause'] {
+  if (status >= 500) return 'server';
+  if (BUSY.has(status)) return 'busy';
+  if (status === 401 || status === 403) return 'unauthorised';
+  return status === 404 ? 'not_found' : 'other';
+}

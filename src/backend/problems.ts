@@ -1,0 +1,64 @@
+import type { LinkHistory } from './LinkHistory.js';
+import { isLive } from './linkState.js';
+import type { LinkState } from './linkTypes.js';
+import { describeLoss } from './linkWords.js';
+import type { Reachability } from './Reachability.js';
+import type { BackendSettings } from './settings.js';
+import type { Problem } from './view.js';
+
+/** How long the link may be down before that degrades the agent (protocol §7), ms. */
+const DOWN_MS = 60_000;
+
+export interface ProblemFacts {
+  readonly state: LinkState;
+  readonly history: LinkHistory;
+  readonly reachability: Reachability;
+  readonly credentials: Problem | null;
+  readonly registration: Problem | null;
+  readonly settings: Pick<
+    BackendSettings,
+    'httpBase' | 'websocketEnabled' | 'reconnectAttempts' | 'syncIntervalSeconds'
+  >;
+  /** What to do about a refused token. */
+  readonly refusalRemedy: string;
+}
+
+/** Every fault of the line to the backend that degrades the agent, the cause before its consequences. */
+export function linkProblems(facts: ProblemFacts): Problem[] {
+  const { state, history, reachability, settings } = facts;
+  const problems: Problem[] = [];
+  if (facts.credentials) problems.push(facts.credentials);
+  else if (history.refusedFrom !== null || reachability.unauthorisedSince !== null) {
+    const cause =
+      state.lastLoss && history.refusedFrom !== null ? describeLoss(state.lastLoss) : 'HTTP 401 or 403';
+    problems.push({
+      code: 'backend_unauthorised',
+      since: history.refusedFrom ?? reachability.unauthorisedSince ?? 0,
+      message: `The backend refuses our credentials: ${cause}.`,
+      remedy: facts.refusalRemedy,
+    });
+  }
+  if (facts.registration) problems.push(facts.registration);
+  if (!reachability.reachable) {
+    problems.push({
+      code: 'backend_unreachable',
+      since: reachability.since,
+      message: `${new URL(settings.httpBase).host} does not answer: ${reachability.detail}.`,
+      remedy: 'Check the network and backend.url; it is tried again by itself.',
+    });
+  }
+  const limit = settings.reconnectAttempts;
+  const worn = limit > 0 && state.failures >= limit;
+  const down = settings.websocketEnabled && !isLive(state) && (worn || history.downMs > DOWN_MS);
+  const explained = facts.credentials !== null || history.refusedFrom !== null;
+  if (down && !explained && state.name !== 'stopped' && state.name !== 'draining') {
+    const cause = state.lastLoss ? `: ${describeLoss(state.lastLoss)}` : '';
+    problems.push({
+      code: 'websocket_unavailable',
+      since: history.downFrom ?? 0,
+      message: `The real-time link is down${cause}; commands come by polling every ${settings.syncIntervalSeconds} s.`,
+      remedy: 'Check that the backend serves /edge/ws and that no proxy in between refuses WebSockets.',
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,217 @@
+import { z } from 'zod';
+
+/** Orders conversations that wait for their turn to send; never texts within one (protocol §4). */
+export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
+
+/**
+ * A command as every document's form of it reads. It always has a usable `commandId`, so it can be acked; its
+ * payload may still be wrong for its type, and that is for the executor to say.
+ */
+export interface Command {
+  readonly commandId: string;
+  /** Canonical name, aliases resolved; the raw type where it is not known. '' if there was none. */
+  readonly commandType: string;
+  /** The type as the backend wrote it. */
+  readonly rawType: string;
+  readonly payload: Record<string, unknown>;
+  readonly priority: Priority;
+  /** When the backend made it, Unix ms; null if it did not say. */
+  readonly timestamp: number | null;
+  /** What is wrong with the command itself (payload not an object, no type), for its ack; null if nothing is. */
+  readonly fault: string | null;
+  /** The command object as received. */
+  readonly raw: Record<string, unknown>;
+}
+
+/** One inbound frame. Every text has a reading: `malformed` and `unknown` are readings too. */
+export type Frame =
+  | { readonly type: 'pong' }
+  | { readonly type: 'ping' }
+  | { readonly type: 'command'; readonly command: Command }
+  | { readonly type: 'config_update'; readonly settings: Record<string, unknown> }
+  | { readonly type: 'connected'; readonly accepts: readonly string[] | null }
+  | { readonly type: 'notice'; readonly name: 'auth' | 'notification' | 'error'; readonly text: string }
+  | { readonly type: 'unknown'; readonly name: string }
+  | { readonly type: 'malformed'; readonly reason: string };
+
+/** The reply of `/edge/sync`. `dropped` counts commands without a usable command_id. */
+export interface SyncReply {
+  readonly commands: readonly Command[];
+  readonly dropped: number;
+  readonly ackEvents: readonly string[];
+  readonly ackCommands: readonly string[];
+  readonly configUpdates: Record<string, unknown> | null;
+}
+
+/** An event as it travels (protocol §6). */
+export interface WireEvent {
+  readonly event_id: string;
+  readonly event_type: string;
+  readonly thread_id?: string;
+  readonly details: object;
+  readonly timestamp: string;
+}
+
+const TYPE_ALIASES: Readonly<Record<string, string>> = {
+  send_message: 'send_message_now',
+  cancel_message: 'cancel_scheduled',
+};
+
+const identifier = z.union([z.string().trim().min(1), z.number().transform(String)]);
+const identifiers = z
+  .array(z.unknown())
+  .catch([])
+  .transform((items) => items.flatMap((item) => identifier.safeParse(item).data ?? []));
+const priority = z.preprocess(
+  (value) => (typeof value === 'string' ? value.trim().toLowerCase() : value),
+  z.enum(['immediate', 'high', 'normal', 'low', 'deferred']).catch('normal'),
+);
+const commandSchema = z.looseObject({
+  command_id: identifier,
+  command_type: z.string().trim().toLowerCase().catch(''),
+  priority,
+});
+const envelope = z.looseObject({ type: z.string().trim().toLowerCase().min(1) });
+
+/**
+ * Reads one text frame. Total: never throws, whatever the text. `now` (Unix ms) decides whether a
+ * `send_message` that names a time is one for later (protocol §4).
+ */
+export function parseFrame(text: string, now: number): Frame {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // Not JSON is an expected reading of what strangers send.
+    return { type: 'malformed', reason: 'not JSON' };
+  }
+  const read = envelope.safeParse(json);
+  if (!read.success) return { type: 'malformed', reason: 'not an object with a type' };
+  const frame: Record<string, unknown> = read.data;
+  switch (read.data.type) {
+    case 'pong':
+    case 'ping':
+      return { type: read.data.type };
+    case 'command': {
+      const command = parseCommand(commandObject(frame), now);
+      return command
+        ? { type: 'command', command }
+        : { type: 'malformed', reason: 'command without command_id' };
+    }
+    case 'config_update': {
+      const settings = asObject(frame.data) ?? asObject(frame.payload);
+      return settings
+        ? { type: 'config_update', settings }
+        : { type: 'malformed', reason: 'config_update without settings' };
+    }
+    case 'connected':
+      return { type: 'connected', accepts: parseAccepts(frame) };
+    case 'auth':
+    case 'notification':
+    case 'error':
+      return { type: 'notice', name: read.data.type, text: noticeText(frame) };
+    default:
+      return { type: 'unknown', name: read.data.type.slice(0, 60) };
+  }
+}
+
+/** Reads a sync reply; undefined if it is not an object. Parts of a wrong shape count as absent. */
+export function parseSyncReply(json: unknown, now: number): SyncReply | undefined {
+  const reply = asObject(json);
+  if (!reply) return undefined;
+  const listed = Array.isArray(reply.commands) ? reply.commands : [];
+  const commands = listed.flatMap((item) => {
+    const candidate = asObject(item);
+    return (candidate && parseCommand(commandObject(candidate), now)) ?? [];
+  });
+  return {
+    commands,
+    dropped: listed.length - commands.length,
+    ackEvents: identifiers.parse(reply.ack_events),
+    ackCommands: identifiers.parse(reply.ack_commands),
+    configUpdates: asObject(reply.config_updates) ?? asObject(reply.config_update) ?? null,
+  };
+}
+
+/** Reads a command object; undefined if it has no usable command_id and so could never be acked. */
+export function parseCommand(candidate: unknown, now: number): Command | undefined {
+  const read = commandSchema.safeParse(candidate);
+  if (!read.success) return undefined;
+  const raw: Record<string, unknown> = read.data;
+  const given = raw.payload ?? raw.parameters ?? raw.params;
+  const payload = asObject(given);
+  const rawType = read.data.command_type;
+  let fault: string | null = null;
+  if (rawType === '') fault = 'command_type: expected a name';
+  else if (given !== undefined && given !== null && !payload)
+    fault = `payload: expected an object, found ${Array.isArray(given) ? 'a list' : `a ${typeof given}`}`;
+  return {
+    commandId: read.data.command_id,
+    commandType: canonicalType(rawType, payload ?? {}, now),
+    rawType,
+    payload: payload ?? {},
+    priority: read.data.priority,
+    timestamp: parseInstant(raw.timestamp),
+    fault,
+    raw,
+  };
+}
+
+/**
+ * An instant as Unix ms: ISO 8601 (no zone = UTC), Unix seconds or ms, as a number or in digits. Null otherwise.
+ */
+export function parseInstant(value: unknown): number | null {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value) || value <= 0) return null;
+    return value < 1e11 ? Math.round(value * 1_000) : Math.round(value);
+  }
+  if (typeof value !== 'string') return null;
+  const text = value.trim();
+  if (/^\d+(\.\d+)?$/.test(text)) return parseInstant(Number(text));
+  const iso = text.replace(/^(\d{4}-\d\d-\d\d) (?=\d)/, '$1T');
+  const zoned = /T/i.test(iso) && !/(z|[+-]\d\d:?\d\d)$/i.test(iso) ? `${iso}Z` : iso;
+  const ms = Date.parse(zoned);
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** The frame types beyond the documents that this backend reads; null if it does not say. */
+export function parseAccepts(reply: Record<string, unknown>): readonly string[] | null {
+  const listed = [reply, asObject(reply.data), asObject(reply.payload)]
+    .map((place) => place?.accepts)
+    .find((accepts) => Array.isArray(accepts));
+  return listed === undefined ? null : identifiers.parse(listed);
+}
+
+/** A plain object, or undefined. */
+export function asObject(value: unknown): Record<string, unknown> | undefined {
+  return isObject(value) ? value : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The command of a frame stands under `data`, under `payload` (002), or is the frame itself. */
+function commandObject(frame: Record<string, unknown>): unknown {
+  for (const place of [frame.data, frame.payload]) {
+    if (asObject(place)?.command_id !== undefined) return place;
+  }
+  return frame;
+}
+
+function canonicalType(rawType: string, payload: Record<string, unknown>, now: number): string {
+  if (rawType === 'send_message') {
+    const due = parseInstant(payload.send_at) ?? parseInstant(payload.schedule_time);
+    if (due !== null && due > now) return 'schedule_message';
+  }
+  return TYPE_ALIASES[rawType] ?? rawType;
+}
+
+function noticeText(frame: Record<string, unknown>): string {
+  const data = asObject(frame.data) ?? asObject(frame.payload) ?? frame;
+  for (const key of ['message', 'error', 'reason', 'status']) {
+    const value = data[key];
+    if (typeof value === 'string') return value.slice(0, 200);
+  }
+  return '';
+}

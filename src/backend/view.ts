@@ -1,0 +1,26 @@
+import type { ErrorCode } from '../errors.js';
+import type { LinkState } from './linkTypes.js';
+
+/** A fault that degrades the agent. `since` is Unix ms; `message` says what and why, `remedy` what to do. */
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly since: number;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** The link as `status` shows it. Instants are Unix ms. */
+export interface LinkView {
+  readonly state: LinkState['name'];
+  readonly since: number;
+  /** Dials in a row that did not become a stable link. */
+  readonly attempt: number;
+  readonly rttMs: number | null;
+  readonly lastPongAt: number | null;
+  /** How often the link came back in the last 24 hours. */
+  readonly reconnects24h: number;
+  readonly nextAttemptAt: number | null;
+  readonly poller: 'running' | 'paused' | 'off';
+  readonly lastDisconnect?: { readonly cause: string; readonly at: number };
+  readonly problems: readonly Problem[];
+}

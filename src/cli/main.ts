@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../system/version.js';
+import { EXIT } from './exitCodes.js';
+
+const EXAMPLES = `
+Examples:
+  $ edge-agent run                         run in the foreground; Ctrl-C drains and stops
+  $ edge-agent run --config ./config.yaml
+  $ edge-agent status                      what the running agent does, and why it does not
+  $ edge-agent status --json
+  $ edge-agent demo                        the whole story in one terminal, on a simulated Mac
+  $ edge-agent dev-backend --port 8787     a backend to try the agent against
+`;
+
+const program = new Command('edge-agent')
+  .description('Joins iMessage on this Mac to a backend. Nothing lost, nothing twice.')
+  .version(packageVersion())
+  .option('--config <file>', 'the configuration file (default: see the README)')
+  .addHelpText('after', EXAMPLES)
+  .exitOverride()
+  .showSuggestionAfterError()
+  .configureOutput({ outputError: (text, write) => write(text) });
+
+program
+  .command('run')
+  .description('run the agent in the foreground')
+  .action(async () => finish((await import('./run.js')).run(configOption())));
+
+program
+  .command('status')
+  .description('ask the running agent how it is (exit 0 healthy, 3 not running, 4 degraded, 5 cannot tell)')
+  .option('--json', 'print JSON')
+  .action(async (options: { json?: boolean }) =>
+    finish((await import('./status.js')).status({ ...configOption(), json: options.json ?? false })),
+  );
+
+program
+  .command('demo')
+  .description('show the whole story on a simulated Mac and backend; ends by itself')
+  .action(async () => finish((await import('./demo.js')).demo()));
+
+program
+  .command('dev-backend')
+  .description('run a backend to try the agent against')
+  .option('--port <port>', 'the port to listen on', '8787')
+  .option('--secret <secret>', 'the shared secret (default: $EDGE_SECRET, else "dev-secret")')
+  .option('--persona <name>', 'who answers: echo, scripted, slow or silent', 'echo')
+  .action(async (options: { port: string; secret?: string; persona: string }) =>
+    finish((await import('./devBackend.js')).devBackend(options)),
+  );
+
+for (const command of program.commands) {
+  command.option('--config <file>', 'the configuration file').exitOverride().showSuggestionAfterError();
+}
+
+/** `--config` counts before and after the verb. */
+function configOption(): { configPath?: string } {
+  const own = program.commands.map((command) => command.opts<{ config?: string }>().config);
+  const configPath = own.find((path) => path !== undefined) ?? program.opts<{ config?: string }>().config;
+  return configPath === undefined ? {} : { configPath };
+}
+
+async function finish(exitCode: Promise<number>): Promise<void> {
+  process.exitCode = await exitCode;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  else {
+    process.stderr.write(`edge-agent: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = EXIT.failed;
+  }
+}

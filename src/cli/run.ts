@@ -1,0 +1,43 @@
+import { EdgeAgent } from '../agent/EdgeAgent.js';
+import { loadConfig } from '../config/loadConfig.js';
+import { describeError, EdgeError } from '../errors.js';
+import { createLogger, type LogFile } from '../logging/createLogger.js';
+import { EXIT } from './exitCodes.js';
+import { places } from './places.js';
+import { complain } from './print.js';
+import { untilSignal } from './untilSignal.js';
+
+/**
+ * Runs the agent until it is told to stop. SIGTERM and SIGINT drain it (exit 0), a second signal ends it at once. An
+ * invalid configuration starts nothing and tells every mistake (exit 78).
+ */
+export async function run(options: { configPath?: string }): Promise<number> {
+  const where = places(options);
+  let log: LogFile | undefined;
+  try {
+    const loaded = loadConfig(where);
+    const { level, file, format } = loaded.config.logging;
+    const secrets = Object.values(loaded.secrets);
+    log = createLogger({ file, level, format, console: process.stdout, redact: secrets });
+    const agent = new EdgeAgent({ loaded, env: where.env, log });
+    const stopped = untilSignal();
+    await agent.start();
+    await stopped;
+    await agent.stop();
+    return EXIT.ok;
+  } catch (error) {
+    return failure(error);
+  } finally {
+    log?.close();
+  }
+}
+
+function failure(error: unknown): number {
+  if (!(error instanceof EdgeError)) {
+    complain(`edge-agent: ${error instanceof Error ? (error.stack ?? error.message) : describeError(error)}`);
+    return EXIT.failed;
+  }
+  complain(`edge-agent: ${error.message}`, ...(error.remedy === '' ? [] : [error.remedy]));
+  const isConfig = error.code === 'config_invalid' || error.code === 'config_unreadable';
+  return isConfig ? EXIT.invalidConfig : EXIT.failed;
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { diskFault, type Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sends.js';
+import type { Acks } from './Acks.js';
+import type { Handler } from './Handler.js';
+import type { ReceivedCommand } from './ports.js';
+import { sendVerdict, type TextOutcome } from './sendVerdict.js';
+import type { HandlerResult, Verdict } from './verdict.js';
+
+export type Channel = 'websocket' | 'http';
+
+/**
+ * Takes commands in. Each is stored, executed and, where its end is known, acked in one durable write together with
+ * the others of its batch; an id that was ever seen is never executed again, its last ack is sent again instead.
+ */
+export class Commands {
+  private readonly handlers = new Map<string, Handler>();
+
+  constructor(
+    private readonly store: Store,
+    private readonly acks: Acks,
+    private readonly log: Logger,
+    handlers: readonly Handler[],
+  ) {
+    for (const handler of handlers) for (const type of handler.types) this.handlers.set(type, handler);
+  }
+
+  /**
+   * Throws if the batch cannot be stored; then nothing of it was done and nothing is acked. A command that trips over a
+   * mistake of ours fails alone.
+   */
+  receive(commands: readonly ReceivedCommand[], via: Channel): void {
+    try {
+      this.store.write(() => {
+        for (const command of commands) this.take(command, via);
+      });
+    } catch (error) {
+      if (diskFault(error) !== undefined) throw error;
+      for (const command of commands) this.takeAlone(command, via);
+    }
+  }
+
+  private takeAlone(command: ReceivedCommand, via: Channel): void {
+    try {
+      this.store.write(() => this.take(command, via));
+    } catch (error) {
+      if (diskFault(error) !== undefined) throw error;
+      const message = `The agent could not handle this command: ${describeError(error)}`;
+      this.log.error('A command could not be handled; this is a mistake of ours', {
+        command: command.commandId,
+        cause: describeError(error),
+      });
+      this.store.write(() => this.take(command, via, { kind: 'failed', code: 'internal', message }));
+    }
+  }
+
+  /** The text that a command asked for has ended; inside the write that stores its outcome. */
+  textEnded(send: SendRecord, outcome: TextOutcome): void {
+    if (send.commandId === null || send.scheduleId !== null) return;
+    this.finish(send.commandId, sendVerdict(outcome));
+  }
+
+  private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
+    const { commandId, commandType } = command;
+    this.store.afterCommit(() => {
+      this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`);
+    });
+    const bodyHash = hashOf(command);
+    const body = JSON.stringify(command);
+    if (!this.store.commands.add({ commandId, commandType, body, bodyHash, via })) {
+      this.repeat(command, bodyHash);
+      return;
+    }
+    const result = known ?? this.execute(command);
+    if (result.kind !== 'deferred') this.finish(commandId, result);
+  }
+
+  private execute(command: ReceivedCommand): HandlerResult {
+    const handler = this.handlers.get(command.commandType);
+    if (handler !== undefined) return handler.run(command);
+    const known = [...this.handlers.keys()].join(', ');
+    const message = `command_type: expected one of ${known}, found "${command.commandType.slice(0, 100)}"`;
+    return { kind: 'failed', code: 'unknown_command', message };
+  }
+
+  private repeat(command: ReceivedCommand, bodyHash: string): void {
+    const known = this.store.commands.find(command.commandId);
+    if (known === undefined) return;
+    const differs = known.bodyHash !== bodyHash;
+    if (differs) {
+      this.log.warn('A command came again with another content; it is not executed', {
+        command: command.commandId,
+      });
+    }
+    this.acks.repeat(known.ack, differs);
+  }
+
+  private finish(commandId: string, verdict: Verdict): void {
+    this.acks.give(commandId, verdict);
+    this.store.afterCommit(() => {
+      if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
+      else this.log.warn(`❌ Command ${commandId} failed`, { code: verdict.code });
+    });
+  }
+}
+
+function hashOf(command: ReceivedCommand): string {
+  const said = JSON.stringify([command.commandType, sorted(command.payload)]);
+  return createHash('sha256').update(said).digest('base64url');
+}
+
+/** The same value with every object's keys in order, so that their order on the wire makes no difference. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { filled } from '../payload.js';
+
+/** Names under which backends send the fields that several commands share. */
+export const THREAD_ALIASES = { thread_id: ['chat_guid'] } as const;
+export const TEXT_ALIASES = { text: ['message_text', 'message'] } as const;
+export const TIME_ALIASES = { send_at: ['schedule_time'] } as const;
+
+export const threadId = filled('a phone number, an e-mail address or a chat id');
+export const text = filled('a text');
+
+const TIME = 'a time in ISO 8601, such as 2026-02-16T18:30:00Z';
+const HAS_ZONE = /(z|[+-]\d{2}:?\d{2})$/i;
+const DATE_AND_TIME = /^\d{4}-\d{2}-\d{2}([t ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(z|[+-]\d{2}:?\d{2})?)?$/i;
+
+/** ISO 8601 to Unix ms; a time without a zone is UTC. */
+export const instant = z.string(TIME).transform((value, context) => {
+  const written = value.trim();
+  const dateOnly = written.length === 10;
+  const zoned = dateOnly || HAS_ZONE.test(written) ? written : `${written}Z`;
+  const at = DATE_AND_TIME.test(written) ? Date.parse(zoned) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  context.addIssue({ code: 'custom', message: TIME });
+  return z.NEVER;
+});

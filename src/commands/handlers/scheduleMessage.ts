@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { type Handler, handlerOf } from '../Handler.js';
+import {
+  type CommandLimits,
+  type ConversationKeyOf,
+  PRIORITY_RANK,
+  type Priority,
+  type ReceivedCommand,
+  type TextSchedule,
+} from '../ports.js';
+import type { HandlerResult } from '../verdict.js';
+import { instant, TEXT_ALIASES, THREAD_ALIASES, TIME_ALIASES, text, threadId } from './fields.js';
+
+export interface SchedulePorts {
+  schedule: TextSchedule;
+  conversationKey: ConversationKeyOf;
+  limits: () => Pick<CommandLimits, 'maxTextLength'>;
+}
+
+const PRIORITIES = ['immediate', 'high', 'normal', 'low', 'deferred'] as const;
+
+const schema = z.object({
+  thread_id: threadId,
+  text,
+  send_at: instant,
+  priority: z.enum(PRIORITIES, `one of ${PRIORITIES.join(', ')}`).optional(),
+});
+
+/** `schedule_message`: stored, to be sent at its time; acked now with its schedule id, and again when it ended. */
+export function scheduleMessage(ports: SchedulePorts): Handler {
+  return handlerOf({
+    types: ['schedule_message'],
+    aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
+    schema,
+    run: (command, payload) =>
+      scheduleText(ports, command, {
+        threadId: payload.thread_id,
+        text: payload.text,
+        sendAt: payload.send_at,
+        priority: payload.priority ?? command.priority,
+      }),
+  });
+}
+
+/** Stores a text for later, for whichever command asked for it. */
+export function scheduleText(
+  ports: SchedulePorts,
+  command: ReceivedCommand,
+  later: { threadId: string; text: string; sendAt: number; priority: Priority },
+): HandlerResult {
+  const { maxTextLength } = ports.limits();
+  if ([...later.text].length > maxTextLength) {
+    const message = `The text is longer than ${maxTextLength} characters (outgoing.max_text_length).`;
+    return { kind: 'failed', code: 'text_too_long', message };
+  }
+  const added = ports.schedule.add({
+    commandId: command.commandId,
+    conversation: ports.conversationKey(later.threadId),
+    threadId: later.threadId,
+    text: later.text,
+    priority: PRIORITY_RANK[later.priority],
+    sendAt: later.sendAt,
+  });
+  if (added.kind === 'scheduled') return { kind: 'deferred' };
+  const message = `The text was due ${Math.round(added.byMs / 1000)} s ago (schedule.max_lateness_seconds).`;
+  return { kind: 'failed', code: 'too_late', message, result: { outcome: 'not_sent', retry_safe: true } };
+}

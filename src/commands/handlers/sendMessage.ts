@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type { Clock } from '../../system/clock.js';
+import { type Handler, handlerOf } from '../Handler.js';
+import {
+  type CommandLimits,
+  type ConversationKeyOf,
+  PRIORITY_RANK,
+  type ReceivedCommand,
+  type TextQueue,
+  type TextSchedule,
+} from '../ports.js';
+import type { HandlerResult } from '../verdict.js';
+import { instant, TEXT_ALIASES, THREAD_ALIASES, TIME_ALIASES, text, threadId } from './fields.js';
+import { scheduleText } from './scheduleMessage.js';
+
+export interface SendMessagePorts {
+  texts: TextQueue;
+  schedule: TextSchedule;
+  conversationKey: ConversationKeyOf;
+  limits: () => CommandLimits;
+  clock: Clock;
+}
+
+const schema = z.object({
+  thread_id: threadId,
+  text,
+  bubble_type: z.enum(['reflex', 'burst', 'normal'], '"reflex", "burst" or "normal"').default('normal'),
+  in_reply_to: z.string('a message guid').optional(),
+  send_at: instant.optional(),
+  attachments: z
+    .array(z.unknown(), 'a list')
+    .max(0, 'no attachments: this agent sends texts only')
+    .optional(),
+});
+
+/** `send_message_now`: the text goes out now; the ack comes with its outcome. `send_message` may be for later. */
+export function sendMessage(ports: SendMessagePorts): Handler {
+  return handlerOf({
+    types: ['send_message_now', 'send_message'],
+    aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
+    schema,
+    run(command, payload) {
+      const isForLater = command.commandType === 'send_message' && payload.send_at !== undefined;
+      if (isForLater && (payload.send_at ?? 0) > ports.clock.now()) {
+        return scheduleText(ports, command, {
+          threadId: payload.thread_id,
+          text: payload.text,
+          sendAt: payload.send_at ?? 0,
+          priority: command.priority,
+        });
+      }
+      return tooLate(ports, command, payload.bubble_type) ?? enqueue(ports, command, payload);
+    },
+  });
+}
+
+function enqueue(
+  ports: SendMessagePorts,
+  command: ReceivedCommand,
+  payload: z.output<typeof schema>,
+): HandlerResult {
+  ports.texts.enqueue({
+    id: `command:${command.commandId}`,
+    commandId: command.commandId,
+    conversation: ports.conversationKey(payload.thread_id),
+    threadId: payload.thread_id,
+    text: payload.text,
+    role: payload.bubble_type === 'reflex' ? 'reflex' : 'message',
+    priority: PRIORITY_RANK[command.priority],
+    pauseMs: payload.bubble_type === 'burst' ? ports.limits().bubbleDelayMs : 0,
+    ...(payload.in_reply_to === undefined ? {} : { answers: payload.in_reply_to }),
+  });
+  return { kind: 'deferred' };
+}
+
+/** Nobody wants last night's "one sec" in the morning. */
+function tooLate(
+  ports: SendMessagePorts,
+  command: ReceivedCommand,
+  bubbleType: string,
+): HandlerResult | undefined {
+  if (command.timestamp === null) return undefined;
+  const limits = ports.limits();
+  const limitMs = bubbleType === 'reflex' ? limits.reflexMaxAgeMs : limits.maxAgeMs;
+  const ageMs = ports.clock.now() - command.timestamp;
+  if (ageMs <= limitMs) return undefined;
+  const message = `The command is ${Math.round(ageMs / 1000)} s old; the limit is ${limitMs / 1000} s.`;
+  return { kind: 'failed', code: 'too_late', message, result: { outcome: 'not_sent', retry_safe: true } };
+}

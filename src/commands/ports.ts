@@ -1,0 +1,67 @@
+import type { SendRole } from '../store/sends.js';
+
+export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
+
+/** From the most urgent (0) to the least (4). */
+export const PRIORITY_RANK: Readonly<Record<Priority, number>> = {
+  immediate: 0,
+  high: 1,
+  normal: 2,
+  low: 3,
+  deferred: 4,
+};
+
+/** A command as the wire gave it: its id is usable, its payload not yet looked at. `timestamp` is Unix ms. */
+export interface ReceivedCommand {
+  commandId: string;
+  commandType: string;
+  payload: Record<string, unknown>;
+  priority: Priority;
+  timestamp: number | null;
+}
+
+/** Where texts go out; called inside a write. */
+export interface TextQueue {
+  enqueue(text: {
+    id: string;
+    conversation: string;
+    threadId: string;
+    text: string;
+    role: SendRole;
+    priority: number;
+    pauseMs: number;
+    commandId?: string;
+    answers?: string;
+  }): void;
+}
+
+/** The canonical key of a conversation, equal for every form of its thread id. */
+export type ConversationKeyOf = (threadId: string) => string;
+
+export type CancelResult =
+  | { kind: 'cancelled'; scheduleId: string }
+  | { kind: 'refused'; state: string }
+  | { kind: 'notFound' };
+
+/** Texts to be sent later; called inside a write. */
+export interface TextSchedule {
+  /** Stores the text; `tooLate` if its time is past by more than the operator allows. */
+  add(text: {
+    commandId: string;
+    conversation: string;
+    threadId: string;
+    text: string;
+    priority: number;
+    sendAt: number;
+  }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number };
+  cancel(id: string, cancelledBy: string): CancelResult;
+  list(status: string | undefined): Record<string, unknown>[];
+}
+
+/** The limits that handlers keep, read at each use: the backend may change some while we run. */
+export interface CommandLimits {
+  maxAgeMs: number;
+  reflexMaxAgeMs: number;
+  bubbleDelayMs: number;
+  maxTextLength: number;
+}

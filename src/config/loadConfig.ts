@@ -1,0 +1,141 @@
+import { dirname, join, relative } from 'node:path';
+import { redactor } from '../logging/redact.js';
+import { assembleConfig, settled } from './assembleConfig.js';
+import { ConfigError, type Mistake, type Source } from './ConfigError.js';
+import { type Dotenv, isOpenToOthers, readDotenv } from './dotenv.js';
+import { fromDotenv, fromEnvironment, unknownVariables } from './environment.js';
+import { type FileSettings, fileSettings } from './fileSettings.js';
+import { type Given, judgeGiven, missing } from './judgeGiven.js';
+import { type ConfigPlaces, findConfigFile, readTextFile } from './places.js';
+import type { Config } from './schema.js';
+import { findSecrets, type Secrets } from './secrets.js';
+import { SETTINGS, type Setting } from './settings.js';
+import { readYaml } from './yamlFile.js';
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  /** The configuration file, or null when there is none. */
+  readonly path: string | null;
+  /** Where `.env` is looked for, whether or not it is there. */
+  readonly envPath: string;
+  /** Where each setting's value came from, by key. */
+  readonly sources: Readonly<Record<string, Source>>;
+  /** For a person; without secrets. */
+  readonly warnings: readonly string[];
+}
+
+const NO_FILE: FileSettings = { values: new Map(), bare: new Map(), mistakes: [] };
+
+/**
+ * Reads the whole configuration: environment over `.env` over file over default. Throws `ConfigError` with every
+ * mistake at once, or `config_unreadable`. A missing secret is no mistake: the agent then runs degraded and says so.
+ */
+export function loadConfig(places: ConfigPlaces): LoadedConfig {
+  const path = findConfigFile(places);
+  const directory = path === null ? places.cwd : dirname(path);
+  const envPath = join(directory, '.env');
+  const dotenv = readDotenv(envPath);
+  const found = findSecrets(places.env, dotenv);
+  const conceal = redactor(found.all);
+  const name = path === null ? null : shortName(path, places.cwd);
+  const yaml = path === null ? null : readYaml(textOf(path));
+  const file = yaml === null || name === null ? NO_FILE : fileSettings(yaml, name);
+
+  const mistakes: Mistake[] = [...file.mistakes];
+  const warnings = [
+    ...openToOthers(envPath, places),
+    ...dotenv.problems.map(({ line, problem }) => `.env:${line}: ${problem}.`),
+    ...found.warnings,
+    ...unknownVariables(places.env, dotenv),
+  ];
+  const values = new Map<string, unknown>();
+  const sources: Record<string, Source> = {};
+  for (const setting of SETTINGS) {
+    const [used, ...overridden] = given(setting, places, dotenv, file, name, directory);
+    for (const other of overridden) {
+      const mistake = judgeGiven(setting, other, conceal);
+      if (mistake === undefined || used === undefined) continue;
+      warnings.push(
+        `${mistake.place}: ${setting.key} is ${mistake.found}, which would be a mistake; ${used.place} overrides it.`,
+      );
+    }
+    sources[setting.key] = used?.source ?? 'default';
+    if (used === undefined) {
+      if (setting.required && yaml?.complete !== false) mistakes.push(missing(setting, file, name));
+      continue;
+    }
+    const mistake = judgeGiven(setting, used, conceal);
+    if (mistake === undefined) values.set(setting.key, settled(setting, used, places));
+    else mistakes.push(mistake);
+  }
+
+  const concealed = warnings.map(conceal);
+  if (mistakes.length > 0) throw new ConfigError(inReadingOrder(mistakes).map(hiding(conceal)), concealed);
+  return Object.freeze({
+    config: assembleConfig(values, places),
+    secrets: Object.freeze(found.secrets),
+    path,
+    envPath,
+    sources: Object.freeze(sources),
+    warnings: Object.freeze(concealed),
+  });
+}
+
+/** All values given for a setting, the one that counts first. */
+function given(
+  setting: Setting,
+  places: ConfigPlaces,
+  dotenv: Dotenv,
+  file: FileSettings,
+  name: string | null,
+  directory: string,
+): Given[] {
+  const all: Given[] = [];
+  const environment = fromEnvironment(setting, places.env);
+  if (environment !== undefined) {
+    const place = `${environment.variable} (environment)`;
+    all.push({ ...environment, source: 'environment', place, base: places.cwd });
+  }
+  const inDotenv = fromDotenv(setting, dotenv);
+  if (inDotenv !== undefined) {
+    all.push({ ...inDotenv, source: '.env', place: `.env:${inDotenv.line}`, base: directory });
+  }
+  const inFile = file.values.get(setting.key);
+  if (inFile !== undefined) {
+    all.push({ ...inFile, source: 'file', place: `${name}:${inFile.line}`, base: directory });
+  }
+  return all;
+}
+
+/** The file from top to bottom, then `.env`, then the environment, then what is missing. */
+function inReadingOrder(mistakes: readonly Mistake[]): Mistake[] {
+  const order: readonly Source[] = ['file', '.env', 'environment', 'default'];
+  return mistakes.toSorted(
+    (a, b) => order.indexOf(a.source) - order.indexOf(b.source) || (a.line ?? 0) - (b.line ?? 0),
+  );
+}
+
+function hiding(conceal: (text: string) => string): (mistake: Mistake) => Mistake {
+  return ({ suggestion, ...mistake }) => ({
+    ...mistake,
+    key: conceal(mistake.key),
+    ...(suggestion === undefined ? {} : { suggestion: conceal(suggestion) }),
+  });
+}
+
+/** A path as a person in `cwd` would write it. */
+function shortName(path: string, cwd: string): string {
+  const short = relative(cwd, path);
+  return short.startsWith('..') ? path : short;
+}
+
+/** The file was there a moment ago; if it has just been removed, it is empty. */
+function textOf(path: string): string {
+  return readTextFile(path) ?? '';
+}
+
+function openToOthers(envPath: string, places: ConfigPlaces): string[] {
+  if (places.platform === 'win32' || !isOpenToOthers(envPath)) return [];
+  return [`${envPath} can be read or written by other users of this machine; run: chmod 600 "${envPath}"`];
+}

@@ -1,0 +1,268 @@
+import { z } from 'zod';
+import { parseBackendUrl } from './backendUrls.js';
+import { PATH_PATTERN } from './places.js';
+
+/** What is known of a setting beyond its type and default. */
+export interface SettingNotes {
+  readonly description: string;
+  /** Completes "expected …" where type and range do not say enough. */
+  readonly expected?: string;
+  /** Its short environment name; every setting also has `EDGE_<PATH>`. */
+  readonly variable?: string;
+  /** A default that depends on the platform or another setting, in words; the loader supplies it. */
+  readonly derived?: string;
+  /** A path of a file or directory: `~` and relative paths are made absolute. */
+  readonly path?: true;
+  /** The backend may change it (`config_update`). Implies `reload`. */
+  readonly remote?: true;
+  /** A change takes effect without a restart. */
+  readonly reload?: true;
+}
+
+/** The notes of every setting in `configSchema`. */
+export const settingNotes = z.registry<SettingNotes>();
+
+const live = { reload: true } as const;
+const remote = { reload: true, remote: true } as const;
+
+const path = () => z.string().regex(PATH_PATTERN);
+const pathNotes = { path: true, expected: 'a path (~ is your home directory)' } as const;
+const range = (from: number, to: number) => z.number().min(from).max(to);
+const count = (from: number, to: number) => z.int().min(from).max(to);
+const backendUrl = () =>
+  z.string().check((context) => {
+    const judged = parseBackendUrl(context.value);
+    if (judged.kind === 'refused') {
+      context.issues.push({ code: 'custom', message: judged.expected, input: context.value });
+    }
+  });
+
+/** ITU-T E.164: a plus, a country code that does not begin with 0, at most 15 digits in all. */
+const PHONE = /^\+[1-9]\d{6,14}$/;
+const ADDRESS = /^(?:\+[1-9]\d{6,14}|[^\s@,]+@[^\s@,]+)$/;
+/** Visible ASCII but for the colon: the id stands in a header, and between colons in a token. */
+const AGENT_ID = /^[!-9;-~]{1,128}$/;
+
+/**
+ * Every setting: the one source of validation, defaults, environment names and documentation. A setting without
+ * default that is not optional must be given, unless its notes call its default derived.
+ */
+export const configSchema = z.strictObject({
+  edge: z.strictObject({
+    agent_id: z.string().regex(AGENT_ID).optional().register(settingNotes, {
+      description:
+        'The id this agent goes by. Unset: the one registration gives, else edge_ and the digits of the phone.',
+      expected: 'an id of visible ASCII characters without a colon',
+      variable: 'EDGE_AGENT_ID',
+    }),
+    user_phone: z.string().regex(PHONE).register(settingNotes, {
+      description: 'The number that this Mac sends from.',
+      expected: 'a phone number in E.164 form, such as "+13105550100"',
+      variable: 'USER_PHONE',
+    }),
+    apple_id: z.string().regex(/^\S+$/).optional().register(settingNotes, {
+      description: 'The Apple ID that Messages is signed in with; told to the backend on registration.',
+      expected: 'an e-mail address or a phone number',
+    }),
+    own_addresses: z.array(z.string().regex(ADDRESS)).default([]).register(settingNotes, {
+      description:
+        'Further numbers and e-mail addresses of our own: what they send is never forwarded as incoming.',
+      expected: 'a list of phone numbers in E.164 form and e-mail addresses',
+    }),
+  }),
+  backend: z.strictObject({
+    url: backendUrl().register(settingNotes, {
+      description: 'Where the backend is. A path prefix is kept. Off this machine it must be https or wss.',
+      expected: 'a URL such as https://backend.example.com',
+      variable: 'BACKEND_URL',
+    }),
+    websocket_url: backendUrl().optional().register(settingNotes, {
+      description: 'Where its WebSocket is, with or without /edge/ws. Unset: derived from backend.url.',
+      expected: 'a URL such as wss://backend.example.com/edge/ws',
+      variable: 'BACKEND_WS_URL',
+    }),
+    sync_interval_seconds: range(1, 3600)
+      .default(15)
+      .register(settingNotes, {
+        description: 'How often commands are fetched by HTTP while the WebSocket is down.',
+        ...remote,
+      }),
+    request_timeout_seconds: range(1, 600)
+      .default(60)
+      .register(settingNotes, {
+        description: 'How long one HTTP request may take.',
+        ...live,
+      }),
+    safety_sync_seconds: range(0, 86_400)
+      .default(300)
+      .register(settingNotes, {
+        description:
+          'How often a sync is made beside a live WebSocket, in case the backend has lost us; 0 is never.',
+        ...remote,
+      }),
+  }),
+  auth: z.strictObject({
+    mode: z.enum(['hmac', 'secret']).default('hmac').register(settingNotes, {
+      description:
+        'hmac: a fresh token signed with EDGE_SECRET each time. secret: EDGE_SECRET itself (development).',
+    }),
+    allow_plain_secret: z.boolean().default(false).register(settingNotes, {
+      description: 'Lets auth.mode "secret" be used with a backend that is not on this machine.',
+    }),
+  }),
+  websocket: z.strictObject({
+    enabled: z.boolean().default(true).register(settingNotes, {
+      description: 'false: commands come by HTTP polling only.',
+    }),
+    reconnect_attempts: count(0, 1000)
+      .default(10)
+      .register(settingNotes, {
+        description:
+          'After so many failures in a row the agent reports itself degraded; it never gives up. 0 is never.',
+        ...live,
+      }),
+    ping_interval_seconds: range(1, 300)
+      .default(30)
+      .register(settingNotes, {
+        description: 'How often a ping is sent. Backends drop an agent that is silent for 60 seconds.',
+        ...remote,
+      }),
+  }),
+  imessage: z.strictObject({
+    db_path: path()
+      .default('~/Library/Messages/chat.db')
+      .register(settingNotes, {
+        description: 'The database of Messages; it is only read.',
+        ...pathNotes,
+      }),
+    attachments_path: path()
+      .default('~/Library/Messages/Attachments')
+      .register(settingNotes, {
+        description: 'Where Messages keeps attachments; need not exist yet.',
+        ...pathNotes,
+      }),
+    osascript_path: path()
+      .default('/usr/bin/osascript')
+      .register(settingNotes, {
+        description: 'The program that runs AppleScript.',
+        ...pathNotes,
+      }),
+    max_message_age_seconds: range(1, 2_592_000)
+      .default(21_600)
+      .register(settingNotes, {
+        description:
+          'An incoming message older than this is not forwarded; time that we or the backend were down is not counted.',
+        ...remote,
+      }),
+    catch_up_hours: range(0, 720)
+      .default(24)
+      .register(settingNotes, {
+        description: 'The oldest message that is still forwarded, downtime counted.',
+        ...live,
+      }),
+    send_timeout_seconds: range(1, 600)
+      .default(90)
+      .register(settingNotes, {
+        description:
+          'After this long an osascript that does not end is killed; its text then counts as "outcome unknown".',
+        ...live,
+      }),
+  }),
+  outgoing: z.strictObject({
+    bubble_delay_ms: count(0, 60_000)
+      .default(800)
+      .register(settingNotes, {
+        description: 'The pause between two bubbles of one reply.',
+        ...remote,
+      }),
+    max_text_length: count(1, 100_000)
+      .default(10_000)
+      .register(settingNotes, {
+        description: 'A longer text is refused, counted in characters; one above 100 000 bytes always is.',
+        ...live,
+      }),
+    on_unknown: z
+      .enum(['report', 'resend'])
+      .default('report')
+      .register(settingNotes, {
+        description:
+          'What becomes of a text that may or may not have been sent. resend may show it to the person twice.',
+        ...live,
+      }),
+  }),
+  schedule: z.strictObject({
+    max_lateness_seconds: range(0, 31_536_000)
+      .default(3600)
+      .register(settingNotes, {
+        description:
+          'A scheduled text that is later than this (the Mac was off) fails instead of being sent.',
+        ...live,
+      }),
+  }),
+  commands: z.strictObject({
+    max_age_seconds: range(1, 31_536_000)
+      .default(3600)
+      .register(settingNotes, {
+        description: 'A command to send now that is older than this fails instead of being sent.',
+        ...remote,
+      }),
+    reflex_max_age_seconds: range(1, 31_536_000)
+      .default(600)
+      .register(settingNotes, {
+        description: 'The same for reflex bubbles.',
+        ...remote,
+      }),
+  }),
+  acks: z.strictObject({
+    scheduled: z
+      .enum(['stored', 'sent', 'both'])
+      .default('both')
+      .register(settingNotes, {
+        description: 'When a schedule_message is acknowledged: once stored, once sent, or both times.',
+        ...live,
+      }),
+  }),
+  monitor: z.strictObject({
+    enabled: z.boolean().default(true).register(settingNotes, {
+      description: 'Whether the local real-time channel for operators is served, on this machine only.',
+    }),
+    port: count(0, 65_535).default(3100).register(settingNotes, {
+      description: 'Its port; 0 takes any free one. A port in use is a warning, not a failure.',
+      expected: 'a port from 0 to 65535',
+    }),
+  }),
+  state: z.strictObject({
+    directory: path().register(settingNotes, {
+      description: 'Where the agent keeps what it must not forget. One agent a directory.',
+      derived:
+        '~/Library/Application Support/edge-agent (macOS), $XDG_STATE_HOME/edge-agent or ~/.local/state/edge-agent (elsewhere)',
+      ...pathNotes,
+    }),
+  }),
+  logging: z.strictObject({
+    level: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .default('info')
+      .register(settingNotes, {
+        description: 'The least important lines that are still written. debug may hold message texts.',
+        ...remote,
+      }),
+    file: path().register(settingNotes, {
+      description: 'The log file.',
+      derived: 'edge-agent.log in state.directory',
+      ...pathNotes,
+    }),
+    format: z.enum(['text', 'json']).default('text').register(settingNotes, {
+      description: 'text: [time] [LEVEL] message. json: one object a line.',
+    }),
+  }),
+});
+
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;
+
+/** The settings as the program uses them: complete, valid, absolute paths, frozen. Holds no secret: may be printed. */
+export type Config = Frozen<z.output<typeof configSchema>>;

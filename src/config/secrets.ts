@@ -1,0 +1,57 @@
+import type { Dotenv } from './dotenv.js';
+
+/** Credentials, kept apart from `Config` so that the configuration can be printed. */
+export interface Secrets {
+  readonly edgeSecret?: string;
+  readonly edgeToken?: string;
+  readonly registrationToken?: string;
+}
+
+/** The variables that hold secrets. They come from the environment or `.env`, never from config.yaml. */
+export const SECRET_VARIABLES = [
+  {
+    name: 'edgeSecret',
+    variable: 'EDGE_SECRET',
+    description: 'The secret shared with the backend; signs our tokens.',
+  },
+  {
+    name: 'edgeToken',
+    variable: 'EDGE_TOKEN',
+    description: 'A token to send as it is, instead of signed ones.',
+  },
+  {
+    name: 'registrationToken',
+    variable: 'REGISTRATION_TOKEN',
+    description: 'Shown to the backend on registration.',
+  },
+] as const satisfies readonly { name: keyof Secrets; variable: string; description: string }[];
+
+export interface FoundSecrets {
+  readonly secrets: Secrets;
+  /** Every value given anywhere, used or not, so that none is ever printed. */
+  readonly all: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Takes the secrets from the environment, else from `.env`. Whitespace around one, which a backend would refuse as
+ * a wrong secret, is removed and warned about; an empty one is not set. A missing one is no mistake.
+ */
+export function findSecrets(env: NodeJS.ProcessEnv, dotenv: Dotenv): FoundSecrets {
+  const secrets: { -readonly [Name in keyof Secrets]: Secrets[Name] } = {};
+  const all: string[] = [];
+  const warnings: string[] = [];
+  for (const { name, variable } of SECRET_VARIABLES) {
+    for (const value of [env[variable], dotenv.entries.get(variable)?.value]) {
+      const trimmed = value?.trim();
+      if (value === undefined || trimmed === undefined || trimmed === '') continue;
+      all.push(trimmed);
+      if (secrets[name] !== undefined) continue;
+      secrets[name] = trimmed;
+      if (trimmed !== value) {
+        warnings.push(`${variable} has whitespace around it (a newline from a file?); it is used without.`);
+      }
+    }
+  }
+  return { secrets, all, warnings };
+}

@@ -1,0 +1,123 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+
+/** One key of the file: a section (value `SECTION`) or a setting, with the line of its key. */
+export interface YamlEntry {
+  readonly path: readonly string[];
+  readonly line: number;
+  /** As YAML types it: `+1310…` without quotes is a number here. */
+  readonly value: unknown;
+  /** The same with unquoted numbers and truth values as they were written, for settings that are texts. */
+  readonly text: unknown;
+}
+
+/** Something that keeps the file from being understood. `key` is empty when it concerns the file as such. */
+export interface YamlProblem {
+  readonly key: string;
+  readonly line: number;
+  readonly found: string;
+  readonly expected: string;
+}
+
+export interface YamlFile {
+  readonly entries: readonly YamlEntry[];
+  readonly problems: readonly YamlProblem[];
+  /** False when the syntax is broken: nothing can be said about what the file does not contain. */
+  readonly complete: boolean;
+}
+
+/** Stands for a mapping where a value was looked for. */
+export const SECTION: unique symbol = Symbol('a section');
+
+/**
+ * Reads a configuration file, two levels deep, keeping the line of every key. Never throws, never evaluates
+ * a tag, and never quotes the file in a problem. A key without a value has the value null.
+ */
+export function readYaml(source: string): YamlFile {
+  if (source.trim() === '') {
+    const empty = {
+      key: '',
+      line: 1,
+      found: 'an empty file',
+      expected: 'sections such as "edge:" and "backend:"',
+    };
+    return { entries: [], problems: [empty], complete: true };
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(source, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    prettyErrors: false,
+    // Not 'silent', which would also let a second document pass.
+    logLevel: 'error',
+  });
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.length > 0) {
+    const problems = faults.map((fault) => ({
+      key: '',
+      line: lines.linePos(fault.pos[0]).line,
+      found: withoutQuotation(fault.message),
+      expected: 'YAML',
+    }));
+    return { entries: [], problems, complete: false };
+  }
+
+  const entries: YamlEntry[] = [];
+  const problems: YamlProblem[] = [];
+  const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+  const lineOf = (node: unknown, otherwise: number): number => {
+    const start = (node as Node | null)?.range?.[0];
+    return start === undefined ? otherwise : lines.linePos(start).line;
+  };
+
+  const walk = (pairs: readonly Pair[], parent: readonly string[], parentLine: number) => {
+    const seen = new Map<string, number>();
+    for (const pair of pairs) {
+      const line = lineOf(pair.key, parentLine);
+      const path = [...parent, keyName(pair.key)];
+      const name = path.join('.');
+      const first = seen.get(name);
+      if (first !== undefined) {
+        const expected = `it once (it stands on line ${first} already)`;
+        problems.push({ key: name, line, found: 'the same key again', expected });
+        continue;
+      }
+      seen.set(name, line);
+      const node = resolve(pair.value);
+      entries.push({ path, line, value: plain(node, resolve, false), text: plain(node, resolve, true) });
+      if (isMap(node) && path.length === 1) walk(node.items, path, line);
+    }
+  };
+
+  const top = resolve(document.contents);
+  if (isMap(top)) walk(top.items, [], 1);
+  else if (top !== null && top !== undefined) {
+    const found = isSeq(top) ? 'a list' : 'a single value';
+    const expected = 'sections such as "edge:" and "backend:"';
+    problems.push({ key: '', line: lineOf(top, 1), found, expected });
+  }
+  return { entries, problems, complete: true };
+}
+
+function keyName(key: unknown): string {
+  return isScalar(key) ? String(key.source ?? key.value) : '(a key that is not a word)';
+}
+
+/** Lists are taken one level deep: no setting has more, and a list may contain itself. */
+function plain(node: unknown, resolve: (node: unknown) => unknown, asWritten: boolean): unknown {
+  if (isSeq(node)) {
+    return node.items.map((item) => {
+      const resolved = resolve(item);
+      return isSeq(resolved) ? [] : plain(resolved, resolve, asWritten);
+    });
+  }
+  if (isMap(node)) return SECTION;
+  if (!isScalar(node)) return null;
+  const isPlainNonText = typeof node.value !== 'string' && node.value !== null;
+  return asWritten && isPlainNonText && node.source !== undefined ? node.source : node.value;
+}
+
+/** The parser's messages may end in a piece of the file, which may be a misplaced secret. */
+function withoutQuotation(message: string): string {
+  const [head = message] = message.split(/: |\n/);
+  return `a syntax error (${head})`;
+}

@@ -1,0 +1,239 @@
+import type { Logger } from '../logging/Logger.js';
+import type { IncomingRecord } from '../store/incoming.js';
+import type { Store } from '../store/Store.js';
+import type { Clock, Timer } from '../system/clock.js';
+import type { Random } from '../system/random.js';
+import { type AgeLimits, isWorthAnswering } from './age.js';
+import { messageBody } from './messageBody.js';
+import type { MessagePosting, PostResult, ReplyQueue } from './ports.js';
+import { retryOf } from './postRetry.js';
+import { parseReply, type Reply } from './reply.js';
+
+const MOST_IN_FLIGHT = 8;
+const MOST_IN_CONVERSATION = 3;
+const STORE_RETRY_MS = 2_000;
+/** Replies are neither urgent nor to be left for later; the same rank as a normal command. */
+const REPLY_PRIORITY = 2;
+
+export interface ForwarderOptions {
+  store: Store;
+  backend: MessagePosting;
+  replies: ReplyQueue;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  settings: () => AgeLimits & { bubbleDelayMs: number };
+}
+
+/**
+ * Brings incoming messages to the backend and its replies to the outgoing lanes. Oldest first within a conversation,
+ * conversations independently; a message stays open until it was answered, refused for good, or is past answering.
+ * The reply's bubbles and the mark "answered" are stored in one write.
+ */
+export class Forwarder {
+  private readonly waiting = new Set<string>();
+  private readonly inFlight = new Map<number, string>();
+  private claimed: IncomingRecord[] = [];
+  private running = false;
+  private timer: Timer | undefined;
+  private outage = false;
+  private emptied: (() => void)[] = [];
+
+  constructor(private readonly options: ForwarderOptions) {
+    const { store } = options;
+    store.incoming.onAdded((conversation) => {
+      this.waiting.add(conversation);
+      store.beforeCommit(this.claim);
+    });
+    store.onRollback(() => {
+      for (const record of this.claimed) this.inFlight.delete(record.seq);
+      this.claimed = [];
+    });
+  }
+
+  start(): void {
+    this.running = true;
+    this.outage = this.options.store.outages.isOpen('backend');
+    for (const conversation of this.options.store.incoming.openConversations())
+      this.waiting.add(conversation);
+    this.pump();
+  }
+
+  /** Posts no further message; resolves when those in flight have ended. */
+  stop(): Promise<void> {
+    this.running = false;
+    this.timer?.cancel();
+    if (this.inFlight.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.emptied.push(resolve));
+  }
+
+  /** The backend answers again: what waits for a retry is tried now. */
+  retryNow(): void {
+    if (!this.running || this.waiting.size === 0) return;
+    this.options.store.tryWrite(() => {
+      this.options.store.incoming.retryNow();
+      this.options.store.beforeCommit(this.claim);
+    });
+  }
+
+  private pump(): void {
+    if (!this.running) return;
+    const stored = this.options.store.tryWrite(() => this.claim());
+    if (!stored) this.arm(STORE_RETRY_MS);
+  }
+
+  /** Inside a write: marks every message whose turn it is as being posted; they are posted after the commit. */
+  private readonly claim = (): void => {
+    if (!this.running) return;
+    const { store, clock } = this.options;
+    let retryAt = Infinity;
+    for (const conversation of this.waiting) {
+      if (this.inFlight.size >= MOST_IN_FLIGHT) break;
+      retryAt = Math.min(retryAt, this.claimIn(conversation));
+    }
+    store.afterCommit(() => {
+      for (const record of this.claimed.splice(0)) void this.post(record);
+      if (retryAt !== Infinity) this.arm(retryAt - clock.now());
+    });
+  };
+
+  /** Returns when the conversation's next retry is due (Unix ms). */
+  private claimIn(conversation: string): number {
+    const { store, clock } = this.options;
+    const records = store.incoming.open(conversation, MOST_IN_CONVERSATION * 2);
+    if (records.length === 0) this.waiting.delete(conversation);
+    let busy = records.filter((record) => this.inFlight.has(record.seq)).length;
+    let retryAt = Infinity;
+    for (const record of records) {
+      if (this.inFlight.has(record.seq)) continue;
+      if (busy >= MOST_IN_CONVERSATION || this.inFlight.size >= MOST_IN_FLIGHT) break;
+      if (this.expire(record)) continue;
+      if (record.retryAt > clock.now()) retryAt = Math.min(retryAt, record.retryAt);
+      else if (record.attempts > 0 || retryAt === Infinity) {
+        store.incoming.postStarted(record.seq, store.sends.newest());
+        this.inFlight.set(record.seq, conversation);
+        this.claimed.push({ ...record, attempts: record.attempts + 1 });
+        busy += 1;
+      }
+    }
+    return retryAt;
+  }
+
+  private expire(record: IncomingRecord): boolean {
+    const { store, clock, settings, log } = this.options;
+    const { guid, sentAt } = record.message;
+    const outages = store.outages.since(sentAt);
+    if (isWorthAnswering(sentAt, clock.now(), outages, settings())) return false;
+    store.incoming.settle(record.seq, 'expired', 'past its age');
+    log.warn('A message could not be brought to the backend in time; it is not answered', { message: guid });
+    return true;
+  }
+
+  private async post(record: IncomingRecord): Promise<void> {
+    const { backend, store } = this.options;
+    const { message } = record;
+    const context = store.contexts.get(message.conversation);
+    const result = await backend.postMessage(messageBody(message, context), message.guid);
+    this.conclude(record, result);
+  }
+
+  private conclude(record: IncomingRecord, result: PostResult): void {
+    const { store, clock } = this.options;
+    const stored = store.tryWrite(() => {
+      this.trackOutage(result);
+      this.settle(record, result);
+      this.inFlight.delete(record.seq);
+      store.beforeCommit(this.claim);
+    });
+    if (!stored && this.running) {
+      this.inFlight.set(record.seq, record.message.conversation);
+      clock.after(STORE_RETRY_MS, () => this.conclude(record, result));
+      return;
+    }
+    if (this.inFlight.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
+  }
+
+  private settle(record: IncomingRecord, result: PostResult): void {
+    const { store, log } = this.options;
+    const message = record.message.guid;
+    switch (result.kind) {
+      case 'answered': {
+        const parsed = parseReply(result.body);
+        if (parsed.kind === 'reply') this.answer(record, parsed.reply);
+        else {
+          log.error('The backend answered a message in a form that is not known', { message });
+          this.retry(record, { kind: 'retry', cause: 'server', detail: parsed.message });
+        }
+        return;
+      }
+      case 'known':
+        store.incoming.settle(record.seq, 'answered');
+        return;
+      case 'rejected':
+        store.incoming.settle(record.seq, 'parked', `${result.status}: ${result.detail}`);
+        log.error('The backend refused a message; it is parked', { message, status: result.status });
+        return;
+      case 'retry':
+        this.retry(record, result);
+    }
+  }
+
+  private answer(record: IncomingRecord, reply: Reply): void {
+    const { store, replies, settings, log } = this.options;
+    const { guid, conversation, chatGuid } = record.message;
+    store.incoming.settle(record.seq, 'answered');
+    const pauseMs = reply.delayMs ?? settings().bubbleDelayMs;
+    reply.bubbles.forEach((text, index) => {
+      replies.enqueue({
+        id: `reply:${guid}:${index}`,
+        conversation,
+        threadId: chatGuid,
+        text,
+        role: index === 0 ? 'first' : 'bubble',
+        priority: REPLY_PRIORITY,
+        pauseMs: index === 0 ? 0 : pauseMs,
+        answers: guid,
+      });
+    });
+    store.afterCommit(() =>
+      log.info('The backend answered a message', { message: guid, bubbles: reply.bubbles.length }),
+    );
+  }
+
+  private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
+    const { store, clock, backend, random, log } = this.options;
+    const next = retryOf(record, result, clock.now(), backend.lastSuccessAt(), random);
+    const message = record.message.guid;
+    if (next.kind === 'park') {
+      store.incoming.settle(record.seq, 'parked', result.detail);
+      log.error('A message fails again and again while others succeed; it is parked', { message });
+      return;
+    }
+    store.incoming.postFailed(record.seq, { ...next, error: result.detail });
+    if (record.attempts === 1) {
+      log.warn('A message could not be brought to the backend; it is tried again', {
+        message,
+        cause: result.cause,
+      });
+    }
+  }
+
+  /** While the backend is down, messages do not age. */
+  private trackOutage(result: PostResult): void {
+    const { store, clock } = this.options;
+    const isDown = result.kind === 'retry' && result.cause !== 'busy';
+    if (isDown === this.outage) return;
+    this.outage = isDown;
+    if (isDown) store.outages.begin('backend', clock.now());
+    else store.outages.finish('backend', clock.now());
+  }
+
+  private arm(inMs: number): void {
+    this.timer?.cancel();
+    this.timer = this.clock.after(Math.max(inMs, 0), () => this.pump());
+  }
+
+  private get clock(): Clock {
+    return this.options.clock;
+  }
+}

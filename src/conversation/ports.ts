@@ -1,0 +1,38 @@
+import type { SendRole } from '../store/sends.js';
+
+/** What the backend made of a posted message. */
+export type PostResult =
+  | { kind: 'answered'; body: unknown }
+  /** It has the message already. */
+  | { kind: 'known' }
+  /** It will never take this message. */
+  | { kind: 'rejected'; status: number; detail: string }
+  | {
+      kind: 'retry';
+      cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
+      status?: number;
+      retryAfterMs?: number;
+      detail: string;
+    };
+
+/** The backend, as far as incoming messages go. */
+export interface MessagePosting {
+  /** Posts a message; `guid` is its idempotency key. Never rejects; ends within the request timeout. */
+  postMessage(body: Record<string, unknown>, guid: string): Promise<PostResult>;
+  /** When any request of ours last succeeded, Unix ms. */
+  lastSuccessAt(): number | undefined;
+}
+
+/** Where reply bubbles go; called inside a write. */
+export interface ReplyQueue {
+  enqueue(bubble: {
+    id: string;
+    conversation: string;
+    threadId: string;
+    text: string;
+    role: SendRole;
+    priority: number;
+    pauseMs: number;
+    answers: string;
+  }): void;
+}

@@ -1,0 +1,63 @@
+/**
+ * Every failure that a person may meet, by its code. The value says in one line what the code means;
+ * it is the source of the table of codes in docs/operating.md.
+ */
+export const ERROR_CODES = {
+  config_invalid: 'The configuration has mistakes; nothing was started.',
+  config_unreadable: 'The configuration file or .env could not be read.',
+  already_running: 'Another edge-agent uses the same state directory.',
+  state_unwritable: 'The state directory cannot be created or written.',
+  store_newer: 'The store was written by a newer edge-agent.',
+  store_damaged: 'The store failed its integrity check.',
+  disk_full: 'The disk is full; nothing new is accepted until there is room.',
+  secret_missing: 'No EDGE_SECRET and no EDGE_TOKEN: the backend cannot be asked anything.',
+  plain_secret_refused: 'auth.mode is "secret" and the backend is not on this machine.',
+  backend_insecure: 'A backend that is not on this machine must be reached by https/wss.',
+  backend_unauthorised: 'The backend refused our credentials.',
+  backend_unreachable: 'The backend cannot be reached.',
+  registration_refused: 'The backend refused our registration.',
+  websocket_unavailable: 'The real-time link is down; commands come by polling.',
+  chatdb_missing: 'There is no chat.db at the configured path.',
+  chatdb_not_permitted: 'macOS does not let this program read chat.db (Full Disk Access).',
+  chatdb_denied: 'File permissions do not let this user read chat.db.',
+  chatdb_unreadable: 'chat.db cannot be read.',
+  automation_denied: 'macOS does not let this program control Messages (Automation).',
+  osascript_missing: 'osascript cannot be started.',
+  messages_unavailable: 'Messages does not answer.',
+  text_too_long: 'The text is longer than the limit.',
+  invalid_payload: 'A command carries a payload that does not fit its type.',
+  unknown_command: 'A command type that this agent does not know.',
+  too_late: 'The text is too old to be worth sending.',
+  not_delivered: 'Messages reported the text as not delivered.',
+  outcome_unknown: 'The text may or may not have been sent; it is never sent again by us.',
+  send_refused: 'Messages refused the text before anything was sent.',
+  schedule_unknown: 'There is no such scheduled text.',
+  status_unavailable: 'The status socket does not answer.',
+  not_running: 'No edge-agent runs on this state directory.',
+  internal: 'A mistake of ours.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/**
+ * The one error class. `message` tells a person what happened and why, `remedy` what to do next;
+ * `code` is stable and for programs. Expected outcomes are returned as unions, never thrown.
+ */
+export class EdgeError extends Error {
+  override readonly name = 'EdgeError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly remedy: string = '',
+    options: { cause?: unknown } = {},
+  ) {
+    super(message, options);
+  }
+}
+
+/** The words of anything thrown, for a log line: never empty, never a stack. */
+export function describeError(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  return String(thrown);
+}

@@ -1,0 +1,75 @@
+import type { LogFields } from './Logger.js';
+
+export type LogFormat = 'text' | 'json';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** One event of the log, before it is a line. */
+export interface LogEvent {
+  /** Wall-clock Unix time in ms. */
+  readonly time: number;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** A function that writes an event as exactly one line, newline included. `conceal` sees every text first. */
+export type LineFormatter = (event: LogEvent, conceal: (text: string) => string) => string;
+
+export const FORMATTERS: Readonly<Record<LogFormat, LineFormatter>> = { text: formatText, json: formatJson };
+
+/** What ends a line for some reader or moves a terminal's cursor: C0, DEL, C1, and Unicode's two line separators. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is about
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+/** Longer texts are cut: a line is for reading, and must fit what is kept while the disk is full. */
+const LONGEST_TEXT = 16_384;
+const NEEDS_QUOTES = /[\s"=\\]|^$/;
+
+/** `[2025-11-05T20:35:13.500Z] [INFO] message key=value other="two words"`. */
+function formatText({ time, level, message, fields }: LogEvent, conceal: (text: string) => string): string {
+  let line = `[${isoTime(time)}] [${level.toUpperCase()}] ${shown(message, conceal)}`;
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    const text = shown(String(value), conceal);
+    line += ` ${conceal(key)}=${NEEDS_QUOTES.test(text) ? JSON.stringify(text) : text}`;
+  }
+  return `${onOneLine(line)}\n`;
+}
+
+/** `{"time":"…","level":"info","msg":"…",…fields}`; a field that would shadow one of the three gets a `_` behind. */
+function formatJson({ time, level, message, fields }: LogEvent, conceal: (text: string) => string): string {
+  const record: Record<string, unknown> = { time: isoTime(time), level, msg: shown(message, conceal) };
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    const name = conceal(key);
+    record[name in record ? `${name}_` : name] = concealed(value, conceal);
+  }
+  return `${onOneLine(JSON.stringify(record))}\n`;
+}
+
+/** A number or truth value stays what it is unless a secret shows in it. */
+function concealed(value: string | number | boolean | null, conceal: (text: string) => string): unknown {
+  const text = String(value);
+  const safe = shown(text, conceal);
+  return safe === text ? value : safe;
+}
+
+/** Concealed before it is cut, so that no half of a secret stays. */
+function shown(text: string, conceal: (text: string) => string): string {
+  const safe = conceal(text);
+  if (safe.length <= LONGEST_TEXT) return safe;
+  return `${safe.slice(0, LONGEST_TEXT)}… (${safe.length - LONGEST_TEXT} characters more)`;
+}
+
+function onOneLine(text: string): string {
+  return text.replace(
+    UNPRINTABLE,
+    (character) => SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** A clock beyond what a date can hold must not cost the line. */
+function isoTime(time: number): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? 'unknown time' : date.toISOString();
+}

@@ -1,0 +1,164 @@
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describeError, EdgeError } from '../../errors.js';
+import { DISPATCH_MARKER, SCRIPTS, type ScriptName } from './scripts.js';
+
+/** What a private file tells of its run. */
+export interface PrivateOutput {
+  /** False only if the whole file was seen and the marker is not in it. */
+  readonly marker: boolean;
+  /** The last 64 KiB that osascript printed. */
+  readonly tail: string;
+}
+
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+const WINDOW_BYTES = 64 * 1024;
+const SUFFIX = '.log';
+
+/** A tag names a file and is searched for in command lines, so it must be plain and not short. */
+export function isTag(tag: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]{7,127}$/.test(tag);
+}
+
+/**
+ * The files of the runner, all 0600 in directories of 0700 under the state directory: the scripts
+ * (`applescript/`), and for each attempt one file that takes osascript's stdout and stderr
+ * (`sends/<tag>.log`) and outlives us both. Not synced to disk: the files are proof about processes, and
+ * no process outlives the machine.
+ */
+export class PrivateFiles {
+  private readonly scripts: string;
+  private readonly sends: string;
+
+  constructor(stateDirectory: string) {
+    this.scripts = join(stateDirectory, 'applescript');
+    this.sends = join(stateDirectory, 'sends');
+  }
+
+  /**
+   * Makes the directories and writes the scripts anew. Idempotent; a run that has an older script open keeps
+   * it. Throws EdgeError `state_unwritable`.
+   */
+  prepare(): void {
+    try {
+      for (const directory of [this.scripts, this.sends]) {
+        mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+        chmodSync(directory, DIRECTORY_MODE);
+      }
+      for (const [name, source] of Object.entries(SCRIPTS)) {
+        const path = join(this.scripts, `${name}.applescript`);
+        const fresh = `${path}.${process.pid}.new`;
+        writeFileSync(fresh, source, { mode: FILE_MODE });
+        renameSync(fresh, path);
+      }
+    } catch (error) {
+      throw new EdgeError(
+        'state_unwritable',
+        `The files for osascript cannot be written: ${describeError(error)}`,
+        'See that the state directory belongs to this user and that the disk has room.',
+        { cause: error },
+      );
+    }
+  }
+
+  /** Opens a script for reading, at its beginning. The caller closes. Throws the file system's error. */
+  openScript(name: ScriptName): number {
+    return openSync(join(this.scripts, `${name}.applescript`), 'r');
+  }
+
+  /**
+   * Creates the attempt's file, which must not exist, and opens it to append. The caller closes. Throws the
+   * file system's error. The line written at once is there to fail now, before anything is spawned, if the
+   * disk is full: a marker that could not be written would read as proof that nothing was sent.
+   */
+  createOutput(tag: string): number {
+    const fd = openSync(this.outputPath(tag), 'ax', FILE_MODE);
+    try {
+      writeSync(fd, `${tag}\n`);
+    } catch (error) {
+      closeSync(fd);
+      unlinkSync(this.outputPath(tag));
+      throw error;
+    }
+    return fd;
+  }
+
+  /**
+   * Reads at most the first and the last 64 KiB. Null if there is no such file. One that cannot be read, or
+   * has a middle that was not read, counts as holding the marker.
+   */
+  readOutput(tag: string): PrivateOutput | null {
+    let fd: number;
+    try {
+      fd = openSync(this.outputPath(tag), 'r');
+    } catch (error) {
+      return isMissing(error) ? null : { marker: true, tail: '' };
+    }
+    try {
+      const size = fstatSync(fd).size;
+      const tail = readWindow(fd, Math.max(0, size - WINDOW_BYTES));
+      const head = size > WINDOW_BYTES ? readWindow(fd, 0) : '';
+      const unseen = size > 2 * WINDOW_BYTES;
+      return { marker: unseen || head.includes(DISPATCH_MARKER) || tail.includes(DISPATCH_MARKER), tail };
+    } catch (error) {
+      return { marker: true, tail: describeError(error) };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Removes the attempt's file; no such file is fine. Throws the file system's error otherwise. */
+  remove(tag: string): void {
+    try {
+      unlinkSync(this.outputPath(tag));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  /** The tags of all attempts that have a file. Empty if the directory does not exist. */
+  tags(): string[] {
+    try {
+      return readdirSync(this.sends)
+        .filter((name) => name.endsWith(SUFFIX))
+        .map((name) => name.slice(0, -SUFFIX.length))
+        .filter(isTag);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
+  private outputPath(tag: string): string {
+    return join(this.sends, `${tag}${SUFFIX}`);
+  }
+}
+
+function readWindow(fd: number, from: number): string {
+  const buffer = Buffer.alloc(WINDOW_BYTES);
+  let length = 0;
+  while (length < WINDOW_BYTES) {
+    const got = readSync(fd, buffer, length, WINDOW_BYTES - length, from + length);
+    if (got === 0) break;
+    length += got;
+  }
+  return buffer.toString('utf8', 0, length);
+}
+
+/** Says of an error of the file system that there is no such file or directory. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,0 +1,144 @@
+import type { ErrorCode } from '../../errors.js';
+import type { RetryPolicy, UnknownReason } from './sendResult.js';
+
+/**
+ * What an error number says about whether the text went out.
+ * `lookup`: nothing was sent if the marker is absent; if it is there, nobody knows.
+ * `refused`: nothing was sent, marker or not.
+ * An UnknownReason: nobody knows, marker or not.
+ */
+export type Proof = 'lookup' | 'refused' | Extract<UnknownReason, 'ae_timeout' | 'connection_lost'>;
+
+/** One row of the table below: what the number means, proves, allows, and what a person can do. */
+export interface AppleScriptFault {
+  readonly meaning: string;
+  readonly proves: Proof;
+  readonly retry: RetryPolicy;
+  readonly reason: ErrorCode;
+  readonly remedy: string;
+}
+
+const OPEN_MESSAGES = 'Open Messages on the Mac, see that it is signed in, and keep it running.';
+const ALLOW_AUTOMATION =
+  'Allow it in System Settings > Privacy & Security > Automation: switch Messages on for this program.';
+const LOG_IN = 'Log in at the screen of the Mac: Messages can only start in a desktop session.';
+const CHECK_TARGET = 'Check in Messages that the conversation or address exists on this account.';
+const ENABLE_SMS = 'See that an account for this service is set up (SMS needs Text Message Forwarding).';
+const REPORT = 'Please report this with the macOS version.';
+const NONE = '';
+
+function fault(
+  meaning: string,
+  proves: Proof,
+  retry: RetryPolicy,
+  reason: ErrorCode,
+  remedy: string,
+): AppleScriptFault {
+  return { meaning, proves, retry, reason, remedy };
+}
+
+/**
+ * AppleScript's error numbers as they are met when sending with Messages. Numbers are used because the
+ * words are translated. Sources: Apple's AppleScript Language Guide (error numbers), MacErrors.h, and what
+ * other senders' users reported for Messages on macOS 11 to 26.
+ */
+export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map([
+  [
+    -1743,
+    fault(
+      'macOS does not let this program control Messages',
+      'refused',
+      'never',
+      'automation_denied',
+      ALLOW_AUTOMATION,
+    ),
+  ],
+  [
+    -1744,
+    fault(
+      'macOS wants a person to allow control of Messages',
+      'lookup',
+      'never',
+      'automation_denied',
+      ALLOW_AUTOMATION,
+    ),
+  ],
+  [
+    -1728,
+    fault(
+      'Messages has no such chat, account or participant',
+      'refused',
+      'fallback',
+      'send_refused',
+      CHECK_TARGET,
+    ),
+  ],
+  [
+    -1719,
+    fault('Messages has no account for this service', 'refused', 'fallback', 'send_refused', ENABLE_SMS),
+  ],
+  [
+    -1700,
+    fault('Messages cannot use this kind of target or file', 'lookup', 'fallback', 'send_refused', REPORT),
+  ],
+  [
+    -10004,
+    fault('Messages refused this form of the target', 'refused', 'fallback', 'send_refused', CHECK_TARGET),
+  ],
+  [1, fault('Messages refused: not a member of this chat', 'refused', 'never', 'send_refused', CHECK_TARGET)],
+  [
+    -1712,
+    fault('Messages did not answer in time', 'ae_timeout', 'never', 'messages_unavailable', OPEN_MESSAGES),
+  ],
+  [
+    -609,
+    fault(
+      'Messages ended while it was asked',
+      'connection_lost',
+      'never',
+      'messages_unavailable',
+      OPEN_MESSAGES,
+    ),
+  ],
+  [-600, fault('Messages is not running', 'lookup', 'later', 'messages_unavailable', OPEN_MESSAGES)],
+  [-10810, fault('macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN)],
+  [-10827, fault('macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN)],
+  [-10661, fault('macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN)],
+  [-1708, fault('Messages does not know this request', 'lookup', 'later', 'send_refused', OPEN_MESSAGES)],
+  [-10000, fault('Messages failed to handle the request', 'lookup', 'later', 'send_refused', OPEN_MESSAGES)],
+  [-1701, fault('Messages missed a part of the request', 'lookup', 'later', 'send_refused', REPORT)],
+  [-43, fault('The file to send does not exist', 'lookup', 'never', 'send_refused', NONE)],
+  [-2700, fault('The script failed', 'lookup', 'later', 'send_refused', REPORT)],
+  [-2740, fault('This macOS does not understand the script', 'lookup', 'fallback', 'send_refused', REPORT)],
+  [-2741, fault('This macOS does not understand the script', 'lookup', 'fallback', 'send_refused', REPORT)],
+  [
+    -2753,
+    fault('This macOS does not know a word of the script', 'lookup', 'fallback', 'send_refused', REPORT),
+  ],
+  [
+    1002,
+    fault('macOS does not allow keystrokes to be sent', 'lookup', 'later', 'send_refused', OPEN_MESSAGES),
+  ],
+  [-128, fault('Somebody cancelled a dialog of Messages', 'lookup', 'later', 'send_refused', OPEN_MESSAGES)],
+]);
+
+/** For a number that the table does not have, or none at all. */
+export const OTHER_FAULT: AppleScriptFault = fault(
+  'osascript failed',
+  'lookup',
+  'later',
+  'send_refused',
+  OPEN_MESSAGES,
+);
+
+/**
+ * The error number in what osascript printed: the `(-1728)` at the end of the last line that ends so, or
+ * null. Everything else in the output is translated, or quotes what we sent.
+ */
+export function errorNumber(output: string): number | null {
+  for (const line of output.split('\n').toReversed()) {
+    const digits = /\((-?\d{1,6})\)\s*$/.exec(line)?.[1];
+    if (digits !== undefined) return Number(digits);
+  }
+  return null;
+}

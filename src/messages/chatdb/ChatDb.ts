@@ -1,0 +1,124 @@
+import type { Logger } from '../../logging/Logger.js';
+import type { Clock } from '../../system/clock.js';
+import type { Access } from './access.js';
+import { ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
+import { MessageRows } from './rows.js';
+import { type ChatTarget, type SentRow, SentRows } from './sentRows.js';
+
+export interface ChatDbOptions {
+  path: string;
+  clock: Clock;
+  log: Logger;
+  /** Region of the user's phone, by which nationally written numbers are read. */
+  region: () => string;
+}
+
+/** The accounts of a Mac change about never; until one is known, a little more often. */
+const ACCOUNTS_KNOWN_MS = 10 * 60_000;
+const ACCOUNTS_UNKNOWN_MS = 30_000;
+
+interface Queries {
+  readonly of: OpenChatDb;
+  readonly messages: MessageRows;
+  readonly sent: SentRows;
+}
+
+/**
+ * The door to chat.db, read-only. Synchronous, indexed, bounded. While chat.db cannot be read (or is locked at
+ * this moment) lists are empty and `highestRowId` is null: `access()` says which, in words for a person, and
+ * opening it anew is tried by itself. Nothing here throws for the sake of the file.
+ */
+export class ChatDb {
+  private readonly connection: ChatDbConnection;
+  private readonly region: () => string;
+  private queries: Queries | undefined;
+  private accounts: { of: string; at: number; addresses: string[] } | undefined;
+
+  constructor(private readonly options: ChatDbOptions) {
+    this.connection = new ChatDbConnection(options.path, options.clock, options.log);
+    this.region = options.region;
+  }
+
+  get path(): string {
+    return this.options.path;
+  }
+
+  /** Whether it can be read now. */
+  access(): Access {
+    return this.connection.access();
+  }
+
+  /** Names the file that is open (`inode:birthtime`); a ROWID means nothing in another. Null while none is. */
+  generation(): string | null {
+    return this.value((_, open) => open.generation) ?? null;
+  }
+
+  /** See ChatDbConnection.changed: for the watcher alone. At most some microseconds. */
+  changed(): boolean {
+    return this.connection.changed();
+  }
+
+  /** What is behind the path is not what was opened: opens it anew at the next read. */
+  reopen(): void {
+    this.connection.drop();
+  }
+
+  /** Runs several reads of incoming rows, if chat.db can be read. */
+  readMessages<T>(work: (rows: MessageRows, generation: string) => T): Reading<T> {
+    return this.connection.read((open) => work(this.on(open).messages, open.generation));
+  }
+
+  /** The highest ROWID now (0 in an empty database); null if it cannot be read: then nothing may be concluded. */
+  highestRowId(): number | null {
+    return this.value(({ sent }) => sent.highestRowId()) ?? null;
+  }
+
+  /** Rows from this account above a ROWID, ascending, at most `limit`. */
+  sentRowsAfter(rowId: number, limit: number): SentRow[] {
+    return this.value(({ sent }) => sent.sentRowsAfter(rowId, limit, this.region())) ?? [];
+  }
+
+  /** The row of a sent message as it stands now. */
+  sentRow(guid: string): SentRow | undefined {
+    return this.value(({ sent }) => sent.sentRow(guid, this.region()));
+  }
+
+  /** The chats of a conversation (its canonical key) that exist, newest message first; never an invented one. */
+  findChat(conversationKey: string): ChatTarget[] {
+    return this.value(({ sent }) => sent.findChat(conversationKey, this.region())) ?? [];
+  }
+
+  /** The addresses that this Mac's accounts send from, as chat.db has them. Cached for minutes. */
+  ownAddresses(): readonly string[] {
+    const now = this.options.clock.monotonic();
+    const known = this.accounts;
+    const fresh = known?.addresses.length === 0 ? ACCOUNTS_UNKNOWN_MS : ACCOUNTS_KNOWN_MS;
+    if (known !== undefined && known.of === this.queries?.of.generation && now - known.at < fresh) {
+      return known.addresses;
+    }
+    const read = this.value(({ sent }, open) => ({
+      of: open.generation,
+      addresses: sent.accountAddresses(),
+    }));
+    if (read !== undefined) this.accounts = { ...read, at: now };
+    return this.accounts?.addresses ?? [];
+  }
+
+  close(): void {
+    this.connection.close();
+    this.queries = undefined;
+  }
+
+  private value<T>(read: (queries: Queries, open: OpenChatDb) => T): T | undefined {
+    const reading = this.connection.read((open) => read(this.on(open), open));
+    return reading.kind === 'read' ? reading.value : undefined;
+  }
+
+  /** The statements for what is open now: prepared once a connection, for its own schema. */
+  private on(open: OpenChatDb): Queries {
+    if (this.queries?.of !== open) {
+      this.queries = { of: open, messages: new MessageRows(open), sent: new SentRows(open) };
+    }
+    return this.queries;
+  }
+}

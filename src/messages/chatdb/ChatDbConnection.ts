@@ -1,0 +1,152 @@
+import BetterSqlite3, { type Database, type Statement } from 'better-sqlite3';
+import { describeError } from '../../errors.js';
+import type { Logger } from '../../logging/Logger.js';
+import type { Clock } from '../../system/clock.js';
+import { type Access, type AccessProblem, accessProblem, identityAt, probe } from './access.js';
+import { Schema } from './schema.js';
+
+/** An opened chat.db. Statements prepared on it die with it. */
+export interface OpenChatDb {
+  readonly database: Database;
+  readonly schema: Schema;
+  readonly generation: string;
+}
+
+/** `busy`: another program holds a lock; the next look will do. `closed`: see `access()`. */
+export type Reading<T> = { kind: 'read'; value: T } | { kind: 'busy' } | { kind: 'closed' };
+
+/** How long after a failed attempt the next is made. An attempt costs some 20 µs. */
+const RETRY_MS = 1000;
+/** A lock that lasts this long is told to a person. */
+const BUSY_PROBLEM_MS = 30_000;
+const BUSY_CODES = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL|SCHEMA|INTERRUPT|IOERR_SHORT_READ)/;
+
+/**
+ * The one connection to chat.db: read-only, kept open (opening a large chat.db again and again has wedged
+ * Messages), opened anew by itself when that becomes possible or when another file took the path. Every SQLite
+ * error ends here and becomes the access state; nothing is thrown but mistakes of ours.
+ */
+export class ChatDbConnection {
+  private open: (OpenChatDb & { identity: string; version: Statement<unknown[]> }) | undefined;
+  private problem: AccessProblem;
+  private lastAttempt = Number.NEGATIVE_INFINITY;
+  private busySince: number | undefined;
+  private lastVersion = -1;
+  private closed = false;
+
+  constructor(
+    readonly path: string,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+  ) {
+    this.problem = accessProblem(path, 'ENOENT');
+  }
+
+  /** Whether chat.db can be read now; tries to open it if it is not. */
+  access(): Access {
+    if (this.current() === undefined) return this.problem;
+    if (this.busySince !== undefined && this.clock.monotonic() - this.busySince >= BUSY_PROBLEM_MS) {
+      return accessProblem(this.path, 'BUSY', 'another program keeps it locked');
+    }
+    return { ok: true };
+  }
+
+  /** Runs `work` on the open database. `work` must finish its statements (no open iterators). */
+  read<T>(work: (db: OpenChatDb) => T): Reading<T> {
+    const open = this.current();
+    if (open === undefined) return { kind: 'closed' };
+    try {
+      const value = work(open);
+      this.busySince = undefined;
+      return { kind: 'read', value };
+    } catch (error) {
+      return this.failed(error);
+    }
+  }
+
+  /**
+   * Whether another connection committed, or the file was opened anew, since the last call. Costs a stat and a
+   * pragma, whatever the size of the database. One caller only: it consumes the answer.
+   */
+  changed(): boolean {
+    if (this.open !== undefined && identityAt(this.path) !== this.open.identity) {
+      this.log.info('chat.db was replaced or removed; opening it anew');
+      this.drop();
+    }
+    const seen = this.read((db) => (db === this.open ? (this.open.version.get() as number) : -1));
+    if (seen.kind !== 'read' || seen.value === this.lastVersion) return false;
+    this.lastVersion = seen.value;
+    return true;
+  }
+
+  /** Opens the file anew at the next read: what is behind the connection is not what it was. */
+  drop(): void {
+    this.open?.database.close();
+    this.open = undefined;
+    this.lastVersion = -1;
+    this.lastAttempt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Closes for good. Idempotent. */
+  close(): void {
+    this.drop();
+    this.closed = true;
+  }
+
+  private current(): OpenChatDb | undefined {
+    if (this.open === undefined && !this.closed && this.clock.monotonic() - this.lastAttempt >= RETRY_MS) {
+      this.lastAttempt = this.clock.monotonic();
+      this.tryToOpen();
+    }
+    return this.open;
+  }
+
+  private tryToOpen(): void {
+    const file = probe(this.path);
+    if (!file.ok) {
+      this.problem = file;
+      return;
+    }
+    let database: Database | undefined;
+    try {
+      database = new BetterSqlite3(this.path, { readonly: true, fileMustExist: true, timeout: 5000 });
+      database.pragma('query_only = 1');
+      const schema = Schema.read(database);
+      const missing = schema.missingTables();
+      if (missing.length > 0 || identityAt(this.path) !== file.identity) {
+        database.close();
+        const detail = missing.length > 0 ? `it has no table "${missing[0]}" yet` : 'it is being replaced';
+        this.problem = accessProblem(this.path, 'INCOMPLETE', detail);
+        return;
+      }
+      const version = database.prepare<unknown[]>('PRAGMA data_version').pluck();
+      this.open = { database, schema, version, generation: file.generation, identity: file.identity };
+      this.lastVersion = -1;
+      this.log.debug('Opened chat.db', { generation: file.generation });
+    } catch (error) {
+      database?.close();
+      if (!(error instanceof BetterSqlite3.SqliteError)) throw error;
+      this.problem = this.problemFor(error);
+    }
+  }
+
+  private failed(error: unknown): { kind: 'busy' } | { kind: 'closed' } {
+    if (!(error instanceof BetterSqlite3.SqliteError)) throw error;
+    if (BUSY_CODES.test(error.code)) {
+      this.busySince ??= this.clock.monotonic();
+      this.log.debug('chat.db is busy', { code: error.code });
+      return { kind: 'busy' };
+    }
+    this.log.warn('Lost chat.db', { code: error.code, error: describeError(error) });
+    this.problem = this.problemFor(error);
+    this.drop();
+    this.lastAttempt = this.clock.monotonic();
+    return { kind: 'closed' };
+  }
+
+  /** The system's word on the file if it has one, else SQLite's. */
+  private problemFor(error: InstanceType<typeof BetterSqlite3.SqliteError>): AccessProblem {
+    const file = probe(this.path);
+    return file.ok ? accessProblem(this.path, error.code, `${error.message} (${error.code})`) : file;
+  }
+}

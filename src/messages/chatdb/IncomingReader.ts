@@ -1,0 +1,208 @@
+import { describeError } from '../../errors.js';
+import type { Logger } from '../../logging/Logger.js';
+import type { IncomingMessage } from '../../store/incoming.js';
+import type { Clock, Timer } from '../../system/clock.js';
+import type { Reading } from './ChatDbConnection.js';
+import type { LeftOutReason } from './classify.js';
+import { type Gathered, gather, type Judged, judge, type PendingRow } from './incomingBatch.js';
+import { type Anchor, anchor, type ReadingPosition } from './readingPosition.js';
+import type { MessageRows } from './rows.js';
+
+/** Where the reader keeps its place and where messages go: one `write` takes all of it, durably, or nothing. */
+export interface ReaderStore {
+  write<T>(work: () => T): T;
+  /** False if a message with this guid is known already. */
+  readonly incoming: { add(message: IncomingMessage): boolean };
+  readonly cursor: {
+    get(): ReadingPosition | undefined;
+    set(position: ReadingPosition): void;
+    pending(): PendingRow[];
+    setPending(rows: readonly PendingRow[]): void;
+  };
+}
+
+export interface IncomingReaderOptions {
+  chatDb: {
+    readMessages<T>(work: (rows: MessageRows, generation: string) => T): Reading<T>;
+    reopen(): void;
+  };
+  store: ReaderStore;
+  clock: Clock;
+  log: Logger;
+  region: () => string;
+  /** Our own addresses, canonical: what comes from them is not forwarded. */
+  ownAddresses: () => ReadonlySet<string>;
+  /** Whether a message sent then (Unix ms) is still worth an answer. */
+  worthAnswering: (sentAt: number) => boolean;
+  /** Called after the commit with the messages that are new, in the order of their rows. */
+  onMessages: (messages: readonly IncomingMessage[]) => void;
+}
+
+const BATCH = 200;
+/** After so many ms of catching up, other work gets its turn. */
+const SLICE_MS = 25;
+/** A locked chat.db is looked at again after this. */
+const BUSY_RETRY_MS = 200;
+/** A batch that the store did not take (disk full) is tried again after this. */
+const STORE_RETRY_MS = 1000;
+
+type Look = { anchored: Anchor; gathered: Gathered };
+
+/**
+ * Brings new rows of chat.db into the store. Each batch is one durable commit of its messages, the cursor and
+ * the set of rows that are not complete yet: a crash at any point loses no message and, by the guid, stores
+ * none twice. The cursor passes an incomplete row only as a member of that set.
+ */
+export class IncomingReader {
+  private readonly reasons = new Map<LeftOutReason, number>();
+  private damaged = 0;
+  private timer: Timer | undefined;
+  private scanning = false;
+  private failing = false;
+  private stopped = false;
+
+  constructor(private readonly options: IncomingReaderOptions) {}
+
+  /**
+   * Looks for new rows and for what waiting rows lacked. Synchronous; to be called whenever chat.db may have
+   * changed. It comes back by itself when a waiting row falls due or there is more to catch up with. Neither
+   * chat.db nor the store can make it throw: what could not be done is tried again.
+   */
+  scan(): void {
+    if (this.scanning || this.stopped) return;
+    this.scanning = true;
+    this.timer?.cancel();
+    try {
+      const next = this.scanSlice();
+      this.failing = false;
+      this.timer = next === undefined ? undefined : this.options.clock.after(next, () => this.scan());
+    } catch (error) {
+      if (!this.failing) {
+        this.options.log.warn('Incoming messages could not be stored; trying again', {
+          error: describeError(error),
+        });
+      }
+      this.failing = true;
+      this.timer = this.options.clock.after(STORE_RETRY_MS, () => this.scan());
+    } finally {
+      this.scanning = false;
+    }
+  }
+
+  /** How many rows were left out since the start, by reason. */
+  leftOut(): Readonly<Partial<Record<LeftOutReason, number>>> {
+    return Object.fromEntries(this.reasons);
+  }
+
+  /** How many messages since the start had a damaged attributedBody whose text the fallback read. */
+  damagedBodies(): number {
+    return this.damaged;
+  }
+
+  /** No scan and no timer after this. Idempotent. */
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+  }
+
+  /** Ms until the next scan is needed, whatever happens to chat.db; undefined if none is. */
+  private scanSlice(): number | undefined {
+    const { chatDb, clock, store } = this.options;
+    const began = clock.monotonic();
+    while (!this.stopped) {
+      const known = store.cursor.get();
+      const pending = store.cursor.pending();
+      const reading = chatDb.readMessages((rows, generation) => look(known, pending, rows, generation));
+      if (reading.kind === 'busy') return BUSY_RETRY_MS;
+      if (reading.kind === 'closed') return undefined;
+      const { anchored, gathered } = reading.value;
+      if (anchored.kind !== 'same') {
+        this.moveTo(anchored, known, pending);
+        continue;
+      }
+      const judged = this.judge(gathered, pending);
+      this.store(anchored.position, gathered, pending, judged);
+      if (!gathered.full)
+        return judged.dueAt === undefined ? undefined : Math.max(judged.dueAt - clock.now(), 1);
+      if (clock.monotonic() - began >= SLICE_MS) return 0;
+    }
+    return undefined;
+  }
+
+  private judge(gathered: Gathered, pending: readonly PendingRow[]): Judged {
+    const { region, ownAddresses, worthAnswering, clock } = this.options;
+    return judge(gathered, pending, {
+      region: region(),
+      ownAddresses: ownAddresses(),
+      worthAnswering,
+      now: clock.now(),
+    });
+  }
+
+  private store(
+    from: ReadingPosition,
+    gathered: Gathered,
+    pending: readonly PendingRow[],
+    judged: Judged,
+  ): void {
+    const { store, log } = this.options;
+    const moved = gathered.position.rowId !== from.rowId;
+    const waitsAnew =
+      judged.pending.length !== pending.length ||
+      judged.pending.some((row, index) => row.rowId !== pending[index]?.rowId);
+    if (!moved && !waitsAnew && judged.messages.length === 0) return;
+    const fresh = store.write(() => {
+      const added = judged.messages.filter((message) => store.incoming.add(message));
+      if (moved) store.cursor.set(gathered.position);
+      if (waitsAnew) store.cursor.setPending(judged.pending);
+      return added;
+    });
+    this.damaged += judged.damagedBodies;
+    for (const { rowId, reason } of judged.leftOut) {
+      this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+      log.debug('Left out a row of chat.db', { rowId, reason });
+    }
+    if (fresh.length > 0) this.announce(fresh);
+  }
+
+  /** The messages are stored: a fault in what listens must not stop the reading. */
+  private announce(messages: readonly IncomingMessage[]): void {
+    try {
+      this.options.onMessages(messages);
+    } catch (error) {
+      this.options.log.error('A listener for incoming messages failed', { error: describeError(error) });
+    }
+  }
+
+  private moveTo(anchored: Anchor, known: ReadingPosition | undefined, pending: readonly PendingRow[]): void {
+    const { store, chatDb, log } = this.options;
+    store.write(() => {
+      store.cursor.set(anchored.position);
+      if (!anchored.keepsPending && pending.length > 0) store.cursor.setPending([]);
+    });
+    const fields = { rowId: anchored.position.rowId, before: known?.rowId };
+    if (anchored.kind === 'first') log.info('Reading chat.db from its newest row on', fields);
+    else if (anchored.kind === 'found')
+      log.info('chat.db is another file; reading on behind the last known row', fields);
+    else
+      log.warn(
+        'chat.db is another database without the last known row; reading from its newest row on',
+        fields,
+      );
+    // The same file with ROWIDs given out anew: its schema may be another too.
+    if (known?.generation === anchored.position.generation) chatDb.reopen();
+  }
+}
+
+function look(
+  known: ReadingPosition | undefined,
+  pending: readonly PendingRow[],
+  rows: MessageRows,
+  generation: string,
+): Look {
+  const anchored = anchor(known, rows, generation);
+  const { position } = anchored;
+  const gathered =
+    anchored.kind === 'same' ? gather(rows, position, pending, BATCH) : { rows: [], position, full: false };
+  return { anchored, gathered };
+}

@@ -1,0 +1,44 @@
+import type { MessageRows } from './rows.js';
+
+/** How far a chat.db has been read: its generation, the last row's ROWID and, for finding it elsewhere, guid. */
+export interface ReadingPosition {
+  generation: string;
+  rowId: number;
+  guid: string | null;
+}
+
+/** `same`: go on. `first`: nothing was ever read. `found` and `lost`: another database than the one read last. */
+export interface Anchor {
+  kind: 'same' | 'first' | 'found' | 'lost';
+  position: ReadingPosition;
+  /** Whether rows that were waited for are still the same rows. */
+  keepsPending: boolean;
+}
+
+/**
+ * Where to read on in the database that is open. On the first start ever: behind its newest row, so that nothing
+ * older is forwarded. In another database (other file, or ROWIDs were given out anew): behind the row with the
+ * last guid, else behind the newest row. Deleted messages do not make another database.
+ */
+export function anchor(
+  known: ReadingPosition | undefined,
+  rows: Pick<MessageRows, 'newest' | 'rowIdOf' | 'highestIssued'>,
+  generation: string,
+): Anchor {
+  if (known === undefined)
+    return { kind: 'first', position: behindNewest(rows, generation), keepsPending: false };
+  if (known.generation === generation && rows.highestIssued() >= known.rowId) {
+    return { kind: 'same', position: known, keepsPending: true };
+  }
+  const rowId = known.guid === null ? undefined : rows.rowIdOf(known.guid);
+  if (rowId === undefined) {
+    return { kind: 'lost', position: behindNewest(rows, generation), keepsPending: false };
+  }
+  const position = { generation, rowId, guid: known.guid };
+  return { kind: 'found', position, keepsPending: rowId === known.rowId };
+}
+
+function behindNewest(rows: Pick<MessageRows, 'newest'>, generation: string): ReadingPosition {
+  const newest = rows.newest();
+  return { generation, rowId: newest?.rowId ?? 0, guid: newest?.guid ?? null };
+}

@@ -1,0 +1,166 @@
+import type { Statement } from 'better-sqlite3';
+import type { OpenChatDb } from './ChatDbConnection.js';
+import type { Schema } from './schema.js';
+
+/**
+ * A row of `message` with its handle and the chat it belongs to, one per message. Times are Unix ms, flags 0 or
+ * 1; null is what the row, or this version of the schema, does not have. `chat…` is null while no chat is joined.
+ */
+export interface ChatRow {
+  rowId: number;
+  guid: string;
+  text: string | null;
+  attributedBody: Buffer | null;
+  service: string | null;
+  handle: string | null;
+  sentAt: number | null;
+  isFromMe: number | null;
+  itemType: number | null;
+  associatedType: number | null;
+  balloonBundleId: string | null;
+  hasAttachments: number | null;
+  isEmpty: number | null;
+  partCount: number | null;
+  retractedAt: number | null;
+  isSystemMessage: number | null;
+  isServiceMessage: number | null;
+  isCorrupt: number | null;
+  isSpam: number | null;
+  scheduleType: number | null;
+  threadOriginatorGuid: string | null;
+  chatRowId: number | null;
+  chatGuid: string | null;
+  chatIdentifier: string | null;
+  chatStyle: number | null;
+  chatService: string | null;
+  chatIsBlackholed: number | null;
+}
+
+/** A file of a message. `transferState` 5 is finished; `path` as stored, often with `~`; `hidden` is no file of a person's. */
+export interface AttachmentRow {
+  guid: string;
+  mimeType: string | null;
+  filename: string | null;
+  path: string | null;
+  sizeBytes: number;
+  transferState: number | null;
+  hidden: number | null;
+}
+
+/** Where a message stands, for a cursor. */
+export interface RowPosition {
+  rowId: number;
+  guid: string;
+}
+
+type Prepared<T> = Statement<unknown[], T>;
+
+/** What is read of incoming messages. Each query goes by an index and is bounded; all throw SqliteError. */
+export class MessageRows {
+  private readonly after: Prepared<ChatRow>;
+  private readonly among: Prepared<ChatRow>;
+  private readonly people: Prepared<string>;
+  private readonly files: Prepared<AttachmentRow>;
+  private readonly byGuid: Prepared<number>;
+  private readonly last: Prepared<RowPosition>;
+  private readonly issued: Prepared<number> | undefined;
+
+  constructor({ database, schema }: OpenChatDb) {
+    const select = messageQuery(schema);
+    this.after = database.prepare(`${select} WHERE m.ROWID > ? ORDER BY m.ROWID LIMIT ?`);
+    this.among = database.prepare(
+      `${select} WHERE m.ROWID IN (SELECT value FROM json_each(?)) ORDER BY m.ROWID`,
+    );
+    this.people = database
+      .prepare<unknown[], string>(
+        'SELECT h.id FROM chat_handle_join j JOIN handle h ON h.ROWID = j.handle_id WHERE j.chat_id = ? ORDER BY h.ROWID',
+      )
+      .pluck();
+    this.files = database.prepare(attachmentQuery(schema));
+    this.byGuid = database.prepare<unknown[], number>('SELECT ROWID FROM message WHERE guid = ?').pluck();
+    this.last = database.prepare('SELECT ROWID AS rowId, guid FROM message ORDER BY ROWID DESC LIMIT 1');
+    // Only a table that is AUTOINCREMENT somewhere in the file makes this one exist.
+    const sequenced = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").get();
+    this.issued =
+      sequenced === undefined
+        ? undefined
+        : database
+            .prepare<unknown[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'message'")
+            .pluck();
+  }
+
+  /** Rows with a ROWID above this one, in its order, at most `limit`. */
+  rowsAfter(rowId: number, limit: number): ChatRow[] {
+    return this.after.all(rowId, limit);
+  }
+
+  /** Those of these rows that (still) exist, in the order of ROWID. */
+  rowsAmong(rowIds: readonly number[]): ChatRow[] {
+    return rowIds.length === 0 ? [] : this.among.all(JSON.stringify(rowIds));
+  }
+
+  /** The handles of a chat, as written, ours not among them. */
+  participants(chatRowId: number): string[] {
+    return this.people.all(chatRowId);
+  }
+
+  /** The files joined to a message so far. */
+  attachments(messageRowId: number): AttachmentRow[] {
+    return this.files.all(messageRowId);
+  }
+
+  rowIdOf(guid: string): number | undefined {
+    return this.byGuid.get(guid);
+  }
+
+  /** The newest row, undefined in an empty database. */
+  newest(): RowPosition | undefined {
+    return this.last.get();
+  }
+
+  /** The highest ROWID ever given out here: deleting messages does not lower it, another database may. */
+  highestIssued(): number {
+    return Math.max(this.issued?.get() ?? 0, this.newest()?.rowId ?? 0);
+  }
+}
+
+/**
+ * LEFT JOINs: a row without handle or chat is a row. A message may be joined to several chats (SMS and iMessage
+ * merged); the one whose service fits is preferred, then the oldest.
+ */
+function messageQuery(schema: Schema): string {
+  const m = (column: string) => schema.column('message', 'm', column);
+  const c = (column: string) => schema.column('chat', 'c', column);
+  return `SELECT m.ROWID AS rowId, m.guid AS guid, ${m('text')} AS text, ${m('attributedBody')} AS attributedBody,
+    ${m('service')} AS service, h.id AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
+    ${m('is_from_me')} AS isFromMe, ${m('item_type')} AS itemType,
+    ${m('associated_message_type')} AS associatedType, ${m('balloon_bundle_id')} AS balloonBundleId,
+    ${m('cache_has_attachments')} AS hasAttachments, ${m('is_empty')} AS isEmpty, ${m('part_count')} AS partCount,
+    ${schema.date('message', 'm', 'date_retracted')} AS retractedAt,
+    ${m('is_system_message')} AS isSystemMessage, ${m('is_service_message')} AS isServiceMessage,
+    ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('schedule_type')} AS scheduleType,
+    ${m('thread_originator_guid')} AS threadOriginatorGuid,
+    c.ROWID AS chatRowId, c.guid AS chatGuid, ${c('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
+    ${c('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed
+    FROM message m LEFT JOIN handle h ON h.ROWID = ${m('handle_id')}
+    LEFT JOIN chat c ON c.ROWID = ${chatOf(schema)}`;
+}
+
+/** Above every ROWID of a chat: puts the chats of another service behind those whose service fits. */
+const OTHER_SERVICE = 2 ** 40;
+
+/** The ROWID of the chat of message `m`, as an expression. A minimum, as sorting costs twice the whole row. */
+export function chatOf(schema: Schema): string {
+  const differs = `(${schema.column('chat', 'x', 'service_name')} IS NOT ${schema.column('message', 'm', 'service')})`;
+  return `(SELECT min(j.chat_id + ${differs} * ${OTHER_SERVICE}) % ${OTHER_SERVICE}
+      FROM chat_message_join j JOIN chat x ON x.ROWID = j.chat_id WHERE j.message_id = m.ROWID)`;
+}
+
+function attachmentQuery(schema: Schema): string {
+  const a = (column: string) => schema.column('attachment', 'a', column);
+  return `SELECT a.guid AS guid, ${a('mime_type')} AS mimeType, ${a('transfer_name')} AS filename,
+    ${a('filename')} AS path, coalesce(${a('total_bytes')}, 0) AS sizeBytes,
+    ${a('transfer_state')} AS transferState, ${a('hide_attachment')} AS hidden
+    FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id
+    WHERE j.message_id = ? ORDER BY a.ROWID`;
+}

@@ -1,0 +1,64 @@
+import type { Database } from 'better-sqlite3';
+
+const TABLES = [
+  'message',
+  'chat',
+  'handle',
+  'attachment',
+  'chat_message_join',
+  'chat_handle_join',
+  'message_attachment_join',
+] as const;
+
+export type Table = (typeof TABLES)[number];
+
+/**
+ * What one opened chat.db has. Columns come and go with the macOS version and with the machine's history of
+ * upgrades (macos-facts A.2), so every column is asked for by name, and one that is not there reads as NULL.
+ */
+export class Schema {
+  private constructor(private readonly columns: ReadonlyMap<Table, ReadonlySet<string>>) {}
+
+  /** Reads it by `PRAGMA table_info`. Throws SqliteError, as any first read of a file that is no database does. */
+  static read(database: Database): Schema {
+    return new Schema(
+      new Map(
+        TABLES.map((table) => {
+          const info = database.pragma(`table_info(${table})`) as { name: string }[];
+          return [table, new Set(info.map((column) => column.name))];
+        }),
+      ),
+    );
+  }
+
+  /** The tables without which nothing can be read; empty where all are there. */
+  missingTables(): Table[] {
+    return TABLES.filter((table) => this.columns.get(table)?.size === 0);
+  }
+
+  has(table: Table, column: string): boolean {
+    return this.columns.get(table)?.has(column) ?? false;
+  }
+
+  /** `m.error` or `NULL`: an expression that is valid whether the column exists or not. */
+  column(table: Table, alias: string, column: string): string {
+    return this.has(table, column) ? `${alias}.${column}` : 'NULL';
+  }
+
+  /**
+   * A date column as Unix ms, NULL where there is none. Since 10.13 dates are ns since 2001, before seconds;
+   * ns exceed what a JavaScript number holds exactly, so SQL divides. Int64's maximum has been seen as a date.
+   */
+  date(table: Table, alias: string, column: string): string {
+    if (!this.has(table, column)) return 'NULL';
+    const value = `${alias}.${column}`;
+    return `CASE WHEN ${value} IS NULL OR ${value} <= 0 OR ${value} > ${LATEST_NS} THEN NULL
+      WHEN ${value} >= 1000000000000 THEN ${value} / 1000000 + ${APPLE_EPOCH_MS}
+      ELSE ${value} * 1000 + ${APPLE_EPOCH_MS} END`;
+  }
+}
+
+/** 2001-01-01T00:00:00Z as Unix ms. */
+export const APPLE_EPOCH_MS = 978_307_200_000;
+/** ns since 2001 at about the year 2128; beyond it a value is no date. */
+const LATEST_NS = '4000000000000000000';

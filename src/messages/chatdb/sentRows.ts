@@ -1,0 +1,210 @@
+import type { Statement } from 'better-sqlite3';
+import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
+import { conversationKey, isGroupKey } from '../conversationId.js';
+import { decodeAttributedBody } from './attributedBody.js';
+import type { OpenChatDb } from './ChatDbConnection.js';
+import { chatOf } from './rows.js';
+
+/**
+ * A message that went out from this account (from this Mac or another device of its owner), as it stands now.
+ * `joined`: it belongs to a chat; a row that never does, and is empty, is the ghost of a failed send (imsg #90),
+ * whose `handle` is then the identifier it was meant for. `error` 0 is none. Times are Unix ms.
+ */
+export interface SentRow {
+  rowId: number;
+  guid: string;
+  conversationKey: string | null;
+  handle: string | null;
+  text: string;
+  service: string;
+  error: number;
+  sentAt: number | null;
+  isSent: boolean;
+  isFinished: boolean;
+  isDelivered: boolean;
+  isRead: boolean;
+  dateDelivered: number | null;
+  dateRead: number | null;
+  wasDowngraded: boolean;
+  isEmpty: boolean;
+  joined: boolean;
+}
+
+/** A chat that exists in chat.db. `guid` is what Messages calls it; `newestRow` 0 if it has no message. */
+export interface ChatTarget {
+  guid: string;
+  identifier: string;
+  style: 'group' | 'direct';
+  service: string;
+  accountId: string | null;
+  newestRow: number;
+}
+
+interface RawSentRow {
+  rowId: number;
+  guid: string;
+  chatGuid: string | null;
+  chatIdentifier: string | null;
+  chatStyle: number | null;
+  handle: string | null;
+  text: string | null;
+  attributedBody: Buffer | null;
+  service: string | null;
+  error: number | null;
+  sentAt: number | null;
+  isSent: number | null;
+  isFinished: number | null;
+  isDelivered: number | null;
+  isRead: number | null;
+  dateDelivered: number | null;
+  dateRead: number | null;
+  wasDowngraded: number | null;
+  isEmpty: number | null;
+}
+
+interface RawChat {
+  rowId: number;
+  guid: string;
+  identifier: string | null;
+  style: number | null;
+  service: string | null;
+  accountId: string | null;
+}
+
+type Prepared<T> = Statement<unknown[], T>;
+
+/** `chat.style` of a group. */
+export const GROUP_STYLE = 43;
+/** How many of the newest rows are looked at for our own accounts. There is no index on `account`. */
+const ACCOUNT_WINDOW = 3000;
+
+/** What is read of outgoing messages and of chats to send to. Indexed and bounded; all throw SqliteError. */
+export class SentRows {
+  private readonly highest: Prepared<number | null>;
+  private readonly after: Prepared<RawSentRow>;
+  private readonly byGuid: Prepared<RawSentRow>;
+  private readonly chatsNamed: Prepared<RawChat>;
+  private readonly chatsNamedAnyCase: Prepared<RawChat>;
+  private readonly newestOf: Prepared<{ rowId: number; date: number }>;
+  private readonly accounts: Prepared<string | null>;
+
+  constructor({ database, schema }: OpenChatDb) {
+    const m = (column: string) => schema.column('message', 'm', column);
+    const c = (column: string) => schema.column('chat', 'c', column);
+    const select = `SELECT m.ROWID AS rowId, m.guid AS guid, c.guid AS chatGuid,
+      ${c('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle, h.id AS handle, ${m('text')} AS text,
+      ${m('attributedBody')} AS attributedBody, ${m('service')} AS service, ${m('error')} AS error,
+      ${schema.date('message', 'm', 'date')} AS sentAt, ${m('is_sent')} AS isSent, ${m('is_finished')} AS isFinished,
+      ${m('is_delivered')} AS isDelivered, ${m('is_read')} AS isRead,
+      ${schema.date('message', 'm', 'date_delivered')} AS dateDelivered,
+      ${schema.date('message', 'm', 'date_read')} AS dateRead, ${m('was_downgraded')} AS wasDowngraded,
+      ${m('is_empty')} AS isEmpty
+      FROM message m LEFT JOIN handle h ON h.ROWID = m.handle_id
+      LEFT JOIN chat c ON c.ROWID = ${chatOf(schema)}`;
+    const chats = `SELECT c.ROWID AS rowId, c.guid AS guid, c.chat_identifier AS identifier, ${c('style')} AS style,
+      ${c('service_name')} AS service, ${c('account_id')} AS accountId FROM chat c`;
+    this.highest = database.prepare<unknown[], number | null>('SELECT max(ROWID) FROM message').pluck();
+    // The unary plus keeps SQLite from an index on is_from_me: the few rows above the ROWID are the way in.
+    this.after = database.prepare(
+      `${select} WHERE m.ROWID > ? AND +m.is_from_me = 1 ORDER BY m.ROWID LIMIT ?`,
+    );
+    this.byGuid = database.prepare(`${select} WHERE m.guid = ? AND +m.is_from_me = 1`);
+    this.chatsNamed = database.prepare(
+      `${chats} WHERE c.chat_identifier IN (SELECT value FROM json_each(?)) ORDER BY c.ROWID`,
+    );
+    this.chatsNamedAnyCase = database.prepare(`${chats} WHERE c.chat_identifier = ? COLLATE NOCASE`);
+    this.newestOf = database.prepare(
+      `SELECT message_id AS rowId, message_date AS date FROM chat_message_join WHERE chat_id = ?
+       ORDER BY message_date DESC, message_id DESC LIMIT 1`,
+    );
+    this.accounts = database
+      .prepare<unknown[], string | null>(
+        `SELECT DISTINCT ${m('account')} FROM message m
+         WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 1`,
+      )
+      .pluck();
+  }
+
+  /** The highest ROWID of all messages now, 0 if there is none. */
+  highestRowId(): number {
+    return this.highest.get() ?? 0;
+  }
+
+  /** Outgoing rows above this ROWID, in its order, at most `limit`. */
+  sentRowsAfter(rowId: number, limit: number, region: string): SentRow[] {
+    return this.after.all(rowId, limit).map((raw) => sentRow(raw, region));
+  }
+
+  /** The outgoing row with this guid. */
+  sentRow(guid: string, region: string): SentRow | undefined {
+    const raw = this.byGuid.get(guid);
+    return raw === undefined ? undefined : sentRow(raw, region);
+  }
+
+  /** The chats that are this conversation, the one with the newest message first. Only what chat.db has. */
+  findChat(key: string, region: string): ChatTarget[] {
+    const wantsGroup = isGroupKey(key);
+    const matches = (chat: RawChat) =>
+      (!wantsGroup || chat.style === GROUP_STYLE) && keyOf(chat.identifier, chat.style, region) === key;
+    let found = this.chatsNamed.all(JSON.stringify(spellings(key, region))).filter(matches);
+    // An address that was stored with capitals: rare, and the table of chats is small.
+    if (found.length === 0 && key.includes('@')) found = this.chatsNamedAnyCase.all(key).filter(matches);
+    return found
+      .map((chat) => ({ chat, newest: this.newestOf.get(chat.rowId) ?? { rowId: 0, date: 0 } }))
+      .sort((a, b) => b.newest.date - a.newest.date || b.newest.rowId - a.newest.rowId)
+      .map(({ chat, newest }) => ({
+        guid: chat.guid,
+        identifier: chat.identifier ?? '',
+        style: chat.style === GROUP_STYLE ? 'group' : 'direct',
+        service: chat.service ?? '',
+        accountId: chat.accountId,
+        newestRow: newest.rowId,
+      }));
+  }
+
+  /** The addresses that recent outgoing messages were sent from, without their `E:` and `P:`. */
+  accountAddresses(): string[] {
+    const addresses = this.accounts.all().map((account) => (account ?? '').replace(/^[ep]:/i, '').trim());
+    return [...new Set(addresses)].filter((address) => address !== '');
+  }
+}
+
+/** The canonical key of a chat; its style decides what its identifier is. */
+export function keyOf(identifier: string | null, style: number | null, region: string): string | null {
+  if (identifier === null || identifier === '') return null;
+  return conversationKey(style === GROUP_STYLE ? `any;+;${identifier}` : `any;-;${identifier}`, region);
+}
+
+/** How chat.db may have written the identifier of a conversation: as its key, or as a number was dialled. */
+function spellings(key: string, region: string): string[] {
+  if (key.startsWith('any;+;')) return [key.slice('any;+;'.length)];
+  if (!key.startsWith('+')) return [key];
+  const number = parsePhoneNumber(key, { defaultCountry: 'US' });
+  const national = number?.nationalNumber ?? key.slice(1);
+  const dialled = number?.formatNational() ?? national;
+  const candidates = [key, key.slice(1), national, `0${national}`, dialled, dialled.replace(/\D/g, '')];
+  return [...new Set(candidates)].filter((spelling) => conversationKey(spelling, region) === key);
+}
+
+function sentRow(raw: RawSentRow, region: string): SentRow {
+  const body = raw.attributedBody === null ? null : decodeAttributedBody(raw.attributedBody).text;
+  return {
+    rowId: raw.rowId,
+    guid: raw.guid,
+    conversationKey: keyOf(raw.chatIdentifier, raw.chatStyle, region),
+    handle: raw.handle,
+    text: body ?? raw.text ?? '',
+    service: raw.service ?? '',
+    error: raw.error ?? 0,
+    sentAt: raw.sentAt,
+    isSent: raw.isSent === 1,
+    isFinished: raw.isFinished === 1,
+    isDelivered: raw.isDelivered === 1,
+    isRead: raw.isRead === 1,
+    dateDelivered: raw.dateDelivered,
+    dateRead: raw.dateRead,
+    wasDowngraded: raw.wasDowngraded === 1,
+    isEmpty: raw.isEmpty === 1,
+    joined: raw.chatGuid !== null,
+  };
+}

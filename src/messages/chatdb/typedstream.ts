@@ -1,0 +1,148 @@
+import { BodyShapes } from './BodyShapes.js';
+import { Kind } from './ObjectTable.js';
+import { DamagedStream } from './StreamBytes.js';
+import { TypedStreamReader } from './TypedStreamReader.js';
+
+/** What we want to know of a run's attributes; others (effects, data detectors, sizes) are read and left. */
+export interface RunAttributes {
+  readonly messagePart: number | null;
+  /** `attachment.guid` of the file whose place is this run's U+FFFC. */
+  readonly transferGuid: string | null;
+  /** The handle of a person who is mentioned. */
+  readonly mention: string | null;
+  readonly link: string | null;
+  readonly oneTimeCode: boolean;
+}
+
+/** A stretch of the text; `start` and `length` count UTF-16 code units, as JavaScript does. */
+export interface TextRun {
+  start: number;
+  length: number;
+  attributes: RunAttributes;
+}
+
+export type TypedStream =
+  | { kind: 'text'; text: string; runs: TextRun[] }
+  | { kind: 'damaged'; reason: string };
+
+const OBJECT = Buffer.from('@');
+const RUN = Buffer.from('iI');
+const MESSAGE_PART = Buffer.from('__kIMMessagePartAttributeName');
+const TRANSFER_GUID = Buffer.from('__kIMFileTransferGUIDAttributeName');
+const MENTION = Buffer.from('__kIMMentionConfirmedMention');
+const LINK = Buffer.from('__kIMLinkAttributeName');
+const ONE_TIME_CODE = Buffer.from('__kIMOneTimeCodeAttributeName');
+
+/** No message comes near this; larger blobs are not looked at. */
+const MAX_BLOB = 8 * 1024 * 1024;
+
+const reader = new TypedStreamReader();
+const shapes = new BodyShapes();
+
+/**
+ * Reads an archived NSAttributedString (`message.attributedBody`), strictly: the text, and runs that cover it
+ * exactly. Total: never throws, never reads past the blob, its work is bounded by the blob's size.
+ */
+export function parseTypedStream(blob: Buffer): TypedStream {
+  if (blob.length > MAX_BLOB) return { kind: 'damaged', reason: 'larger than 8 MiB' };
+  const known = shapes.read(blob);
+  if (known !== null) return known;
+  try {
+    reader.open(blob);
+    return attributedString(blob);
+  } catch (thrown) {
+    if (thrown instanceof DamagedStream) return { kind: 'damaged', reason: thrown.reason };
+    throw thrown;
+  } finally {
+    reader.bytes.release();
+  }
+}
+
+/** root := class, "@" string, then for each run "iI" (number, length), followed by "@" dictionary if it is new. */
+function attributedString(blob: Buffer): TypedStream {
+  reader.expectTypes(OBJECT);
+  const root = reader.beginObject();
+  if (reader.objects.kind(root) !== Kind.attributedString) throw new DamagedStream('no attributed string');
+  reader.expectTypes(OBJECT);
+  const string = reader.object();
+  const text = textOf(string);
+  if (text === null) throw new DamagedStream('an attributed string without a string');
+  const dictionaries: RunAttributes[] = [];
+  const runs: TextRun[] = [];
+  let start = 0;
+  let runAt = 0;
+  while (!reader.takeEnd()) {
+    reader.expectTypes(RUN);
+    const number = reader.bytes.signed();
+    runAt = reader.bytes.at;
+    const length = reader.bytes.unsigned();
+    if (number === dictionaries.length + 1) {
+      reader.expectTypes(OBJECT);
+      dictionaries.push(attributesOf(reader.object()));
+    }
+    const attributes = dictionaries[number - 1];
+    if (attributes === undefined) throw new DamagedStream('a run with unknown attributes');
+    runs.push({ start, length, attributes });
+    start += length;
+  }
+  if (start !== text.length) throw new DamagedStream('runs that do not cover the text');
+  while (!reader.bytes.atEnd) reader.group(-1);
+  const only = runs.length === 1 ? runs[0]?.attributes : undefined;
+  if (only !== undefined && isOrdinary(only)) {
+    shapes.learn(blob, reader.objects.from(string), reader.objects.length(string), runAt, only);
+  }
+  return { kind: 'text', text, runs };
+}
+
+function attributesOf(dictionary: number): RunAttributes {
+  const { objects } = reader;
+  if (objects.kind(dictionary) !== Kind.dictionary) throw new DamagedStream('a run without a dictionary');
+  const attributes: { -readonly [key in keyof RunAttributes]: RunAttributes[key] } = {
+    messagePart: null,
+    transferGuid: null,
+    mention: null,
+    link: null,
+    oneTimeCode: false,
+  };
+  for (let link = objects.first(dictionary); link >= 0; ) {
+    const key = objects.target(link);
+    const valueLink = objects.next(link);
+    const value = objects.target(valueLink);
+    if (is(key, MESSAGE_PART)) attributes.messagePart = integerOf(value);
+    else if (is(key, TRANSFER_GUID)) attributes.transferGuid = textOf(value);
+    else if (is(key, MENTION)) attributes.mention = textOf(value);
+    else if (is(key, LINK)) attributes.link = textOf(value);
+    else if (is(key, ONE_TIME_CODE)) attributes.oneTimeCode = true;
+    link = valueLink < 0 ? -1 : objects.next(valueLink);
+  }
+  return attributes;
+}
+
+/** Whether other messages may have the very same attributes. */
+function isOrdinary(attributes: RunAttributes): boolean {
+  const { transferGuid, mention, link } = attributes;
+  return transferGuid === null && mention === null && link === null;
+}
+
+/** The text of a string, or of the string in a URL. */
+function textOf(slot: number): string | null {
+  const { bytes, objects } = reader;
+  const string = objects.kind(slot) === Kind.url ? objects.target(objects.first(slot)) : slot;
+  const from = objects.from(string);
+  if (objects.kind(string) !== Kind.string || from < 0) return null;
+  return bytes.blob.toString('utf8', from, from + objects.length(string));
+}
+
+function integerOf(slot: number): number | null {
+  const value = reader.objects.number(slot);
+  return Number.isInteger(value) ? value : null;
+}
+
+function is(slot: number, word: Buffer): boolean {
+  const { bytes, objects } = reader;
+  return (
+    objects.kind(slot) === Kind.string &&
+    objects.length(slot) === word.length &&
+    bytes.same(objects.from(slot), word)
+  );
+}

@@ -1,0 +1,178 @@
+import type { Logger } from '../logging/Logger.js';
+import type { Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sends.js';
+import type { Clock, Timer } from '../system/clock.js';
+import { randomHex } from '../system/random.js';
+import { ROW_WATCHED_MS } from './Confirmation.js';
+import type { Lanes } from './Lanes.js';
+import type { AttemptResult, MessageSender, SentRows } from './ports.js';
+import { retryOf } from './retryPolicy.js';
+import type { Settlement } from './Settlement.js';
+
+interface Attempt {
+  send: SendRecord;
+  tag: string;
+  formCount: number;
+}
+
+/** A write that failed when an attempt had ended is tried again so often; the slot stays taken meanwhile. */
+const STORE_RETRY_MS = 2_000;
+
+/**
+ * Hands texts to osascript, one at a time in all. The ledger says "attempting" before osascript is started; what it
+ * answered is stored in one write with everything that follows, and with the next attempt.
+ */
+export class Dispatcher {
+  private current: Attempt | undefined;
+  private open = false;
+  private timer: Timer | undefined;
+  private idle: (() => void)[] = [];
+
+  constructor(
+    private readonly store: Store,
+    private readonly lanes: Lanes,
+    private readonly sender: MessageSender,
+    private readonly rows: SentRows,
+    private readonly settlement: Settlement,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+    private readonly attemptEnded: () => void,
+  ) {
+    store.onRollback(() => {
+      if (
+        this.current !== undefined &&
+        this.store.sends.get(this.current.send.seq)?.tag !== this.current.tag
+      ) {
+        this.current = undefined;
+      }
+      this.lanes.reload();
+    });
+  }
+
+  /** From here on texts go out. */
+  start(): void {
+    this.open = true;
+    this.pump();
+  }
+
+  /** No further text goes out; resolves when the one on its way has ended. */
+  stop(): Promise<void> {
+    this.open = false;
+    this.timer?.cancel();
+    if (this.current === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.idle.push(resolve));
+  }
+
+  /** Sends what is due, in a write of its own if there is anything. */
+  pump(): void {
+    if (!this.open || this.current !== undefined) return;
+    const next = this.lanes.next();
+    if (next.kind !== 'now') this.arm(next);
+    else if (!this.store.tryWrite(() => this.claim())) this.arm({ kind: 'later', inMs: STORE_RETRY_MS });
+  }
+
+  /** Inside a write: takes the text whose turn it is, if the slot is free; it is started after the commit. */
+  readonly claim = (): void => {
+    if (!this.open || this.current !== undefined) return;
+    for (;;) {
+      const next = this.lanes.next();
+      if (next.kind !== 'now') {
+        this.store.afterCommit(() => this.arm(next));
+        return;
+      }
+      if (this.begin(next.send)) return;
+    }
+  };
+
+  /** False if the text could not even be tried and was settled. */
+  private begin(send: SendRecord): boolean {
+    const targets = this.sender.targets(send.conversation, send.threadId);
+    const target = targets[Math.min(send.form, targets.length - 1)];
+    if (target === undefined) {
+      const message = `Messages knows no conversation ${send.threadId} that could be written to.`;
+      this.settlement.settle(send, { kind: 'failed', errorCode: 'send_refused', message });
+      return false;
+    }
+    const tag = `${send.seq}-${send.attempts}${send.form}-${randomHex(6)}`;
+    const position = this.rows.position();
+    this.store.sends.begin(send.seq, {
+      tag,
+      generation: position?.generation ?? null,
+      afterRow: position?.rowId ?? null,
+    });
+    this.lanes.changed(send.conversation);
+    const attempt = { send, tag, formCount: targets.length };
+    this.current = attempt;
+    this.store.afterCommit(() => {
+      const ended = this.sender.start({ tag, text: send.text, target });
+      this.lanes.dispatched(send.conversation);
+      this.log.debug('Handed a text to osascript', { send: send.id, form: target.form, tag });
+      ended.then((result) => this.ended(attempt, result));
+    });
+    return true;
+  }
+
+  private ended(attempt: Attempt, result: AttemptResult): void {
+    const stored = this.store.tryWrite(() => {
+      this.current = undefined;
+      this.conclude(attempt, result);
+      this.store.beforeCommit(this.claim);
+    });
+    if (!stored) {
+      this.current = attempt;
+      if (this.store.isOpen) this.clock.after(STORE_RETRY_MS, () => this.ended(attempt, result));
+      return;
+    }
+    this.sender.forget(attempt.tag);
+    this.attemptEnded();
+    if (this.current === undefined) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  /** Inside a write: what the ledger says after an attempt. */
+  private conclude({ send: { seq }, formCount }: Attempt, result: AttemptResult): void {
+    const send = this.store.sends.get(seq);
+    if (send === undefined) return;
+    if (result.kind === 'notStarted') this.retryOrFail(send, result, formCount);
+    else if (send.afterRow !== null) this.awaitRow(send, result);
+    else if (result.kind === 'accepted') {
+      this.settlement.settle(send, {
+        kind: 'sent',
+        confirmed: false,
+        guid: null,
+        service: null,
+        late: false,
+      });
+    } else this.settlement.settle(send, { kind: 'unknown', message: result.message });
+  }
+
+  private awaitRow(send: SendRecord, result: AttemptResult): void {
+    const doubt = result.kind === 'unknown' ? { errorCode: 'outcome_unknown', error: result.message } : null;
+    this.store.sends.ended(send.seq, this.clock.now() + ROW_WATCHED_MS, doubt);
+    this.lanes.changed(send.conversation);
+  }
+
+  private retryOrFail(
+    send: SendRecord,
+    result: Extract<AttemptResult, { kind: 'notStarted' }>,
+    formCount: number,
+  ): void {
+    const { errorCode, message } = result;
+    const retry = retryOf(send, result, formCount);
+    if (retry.kind === 'final') {
+      this.log.error('A text could not be sent', { send: send.id, code: errorCode });
+      this.settlement.settle(send, { kind: 'failed', errorCode, message });
+      return;
+    }
+    const { form, attempts } = retry;
+    const notBefore = retry.delayMs === 0 ? 0 : this.clock.now() + retry.delayMs;
+    this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error: message });
+    this.lanes.changed(send.conversation);
+    this.log.warn('A text was not started; it is tried again', { send: send.id, code: errorCode });
+  }
+
+  private arm(next: { kind: 'later'; inMs: number } | { kind: 'none' } | { kind: 'now' }): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (next.kind === 'later' && this.open) this.timer = this.clock.after(next.inMs, () => this.pump());
+  }
+}

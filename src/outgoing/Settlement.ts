@@ -1,0 +1,58 @@
+import type { Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sends.js';
+import type { Lanes } from './Lanes.js';
+import type { OutcomeListener, SendOutcome } from './outcome.js';
+
+/** Writes the end of a text into the ledger, with everything that follows from it, in the caller's write. */
+export class Settlement {
+  private readonly listeners: OutcomeListener[] = [];
+
+  constructor(
+    private readonly store: Store,
+    private readonly lanes: Lanes,
+  ) {}
+
+  onOutcome(listener: OutcomeListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** `watchUntil` (Unix ms): how long its row is still looked for, if the outcome may yet be corrected. */
+  settle(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
+    const wasInLane = isInLane(send);
+    this.store.sends.settle(send.seq, { ...ledgerEnd(outcome), watchUntil });
+    if (wasInLane) this.lanes.left(send);
+    for (const listener of this.listeners) listener(send, outcome);
+    this.releaseTwins(send, outcome);
+  }
+
+  /** Twins that waited for this text: dropped if it went out, else the first of them takes its place. */
+  private releaseTwins(send: SendRecord, outcome: SendOutcome): void {
+    const waiting = this.store.sends.twinsOf(send.seq).filter((twin) => twin.state === 'waiting');
+    if (outcome.kind === 'failed') {
+      const [heir, ...others] = waiting;
+      if (heir === undefined) return;
+      this.store.sends.promote(heir.seq, send.place);
+      this.lanes.joined(heir);
+      for (const other of others) this.store.sends.rewait(other.seq, heir.seq);
+    } else {
+      for (const twin of waiting) this.settle(twin, { kind: 'deduplicated' });
+    }
+  }
+}
+
+function isInLane(send: SendRecord): boolean {
+  return send.state === 'queued' || send.state === 'attempting' || send.state === 'confirming';
+}
+
+function ledgerEnd(outcome: SendOutcome) {
+  switch (outcome.kind) {
+    case 'sent':
+      return { state: 'sent', guid: outcome.guid, service: outcome.service } as const;
+    case 'deduplicated':
+      return { state: 'deduplicated' } as const;
+    case 'failed':
+      return { state: 'failed', errorCode: outcome.errorCode, error: outcome.message } as const;
+    case 'unknown':
+      return { state: 'unknown', errorCode: 'outcome_unknown', error: outcome.message } as const;
+  }
+}

@@ -1,0 +1,15 @@
+import type { ErrorCode } from '../errors.js';
+import type { SendRecord } from '../store/sends.js';
+
+/**
+ * How a text ended. `confirmed` is false where chat.db could not be read. `late`: it had been reported as unknown
+ * before. `unknown` is never sent again by us.
+ */
+export type SendOutcome =
+  | { kind: 'sent'; confirmed: boolean; guid: string | null; service: string | null; late: boolean }
+  | { kind: 'deduplicated' }
+  | { kind: 'failed'; errorCode: ErrorCode; message: string }
+  | { kind: 'unknown'; message: string };
+
+/** Told of every outcome inside the write that stores it, so that what follows from it is stored with it. */
+export type OutcomeListener = (send: SendRecord, outcome: SendOutcome) => void;

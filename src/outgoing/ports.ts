@@ -1,0 +1,60 @@
+import type { ErrorCode } from '../errors.js';
+
+/** One way to address a conversation in Messages: an existing chat by its guid, or a participant of an account. */
+export interface SendTarget {
+  form: 'chat' | 'participant';
+  /** The chat's guid exactly as chat.db has it, or the person's address. */
+  address: string;
+  /** The Messages account to send from; null: the first iMessage account. */
+  accountId: string | null;
+}
+
+export interface SendAttempt {
+  /** Unique; names the private file that the attempt leaves, and its process. */
+  tag: string;
+  text: string;
+  target: SendTarget;
+}
+
+/**
+ * What became of one attempt. `notStarted`: proven that nothing was dispatched; `fallback` means another target form
+ * may work, `later` that the same may work in a moment, `never` that it will not. `unknown`: it may have been sent.
+ */
+export type AttemptResult =
+  | { kind: 'accepted' }
+  | { kind: 'notStarted'; errorCode: ErrorCode; message: string; retry: 'fallback' | 'later' | 'never' }
+  | { kind: 'unknown'; message: string };
+
+/** Messages.app, as far as sending goes. */
+export interface MessageSender {
+  /** The ways to address a conversation, best first; empty if there is none (an unknown group, say). Never invented. */
+  targets(conversation: string, threadId: string): readonly SendTarget[];
+  /** Starts an attempt before it returns; resolves when it ended, at its deadline at the latest. Never rejects. */
+  start(attempt: SendAttempt): Promise<AttemptResult>;
+  /** For an attempt of an earlier life of the daemon: waits for its process, to its deadline; tells if it dispatched. */
+  settle(tag: string, startedAt: number): Promise<{ dispatched: boolean }>;
+  /** Drops what an attempt left behind. */
+  forget(tag: string): void;
+}
+
+/** A row of chat.db that we, or another device of the account, sent. */
+export interface SentRow {
+  rowId: number;
+  guid: string;
+  /** The conversation's key; null while the row has no chat and no handle. */
+  conversation: string | null;
+  text: string;
+  service: string | null;
+  /** Messages' error number; 0: none. */
+  error: number;
+}
+
+/** chat.db, as far as the proof of a send goes. */
+export interface SentRows {
+  /** The newest row now; undefined while chat.db cannot be read. */
+  position(): { generation: string; rowId: number } | undefined;
+  /** Outgoing rows after that one, oldest first. */
+  after(rowId: number): readonly SentRow[];
+  /** Text as it compares: what Messages changes on the way (quotes, spaces, variation selectors) is levelled out. */
+  normalise(text: string): string;
+}

@@ -1,0 +1,32 @@
+import type { Logger } from '../logging/Logger.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import { ROW_WATCHED_MS } from './Confirmation.js';
+import type { MessageSender } from './ports.js';
+
+/**
+ * Settles the attempts of an earlier life: waits for an osascript that is still alive, to its deadline; one that ended
+ * without dispatching is provably not started and is queued again; for one that dispatched, the row is looked for.
+ */
+export async function recoverAttempts(
+  store: Store,
+  sender: MessageSender,
+  clock: Clock,
+  log: Logger,
+): Promise<void> {
+  for (const send of store.sends.attempting()) {
+    const tag = send.tag ?? '';
+    const { dispatched } = await sender.settle(tag, send.attemptedAt ?? send.createdAt);
+    store.write(() => {
+      if (dispatched) {
+        const error = 'The agent died while the text was being sent; no row of it appeared in chat.db.';
+        store.sends.ended(send.seq, clock.now() + ROW_WATCHED_MS, { errorCode: 'outcome_unknown', error });
+      } else {
+        const { form, attempts } = send;
+        store.sends.requeue(send.seq, { form, attempts, notBefore: 0, errorCode: null, error: null });
+      }
+    });
+    sender.forget(tag);
+    log.info('Settled a text that was on its way when the agent died', { send: send.id, dispatched });
+  }
+}

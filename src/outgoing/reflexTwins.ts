@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import type { IncomingTable } from '../store/incoming.js';
+import type { SendRecord, SendTable } from '../store/sends.js';
+import type { Clock } from '../system/clock.js';
+
+/** A reflex that comes after its reply is compared with first bubbles of this long. */
+const LATE_REFLEX_MS = 10 * 60_000;
+
+/** What becomes of a text that may be a twin: sent, dropped because its twin went out, or held until the twin is settled. */
+export type TwinDecision =
+  | { kind: 'send' }
+  | { kind: 'deduplicated'; twin: number }
+  | { kind: 'wait'; twin: number };
+
+/** Equal for texts that the person would see as the same in the same conversation. */
+export function twinKey(conversation: string, text: string): string {
+  const seen = text.normalize('NFC').trim().replaceAll(/\s+/gu, ' ');
+  return createHash('sha256').update(`${conversation}\n${seen}`).digest('base64url');
+}
+
+/**
+ * The backend answers a message twice: with a reflex over the socket and with the same text as the first bubble of
+ * the HTTP reply. One of the two is sent. A decision reads only what is stored, so that restarts change nothing.
+ */
+export class ReflexTwins {
+  constructor(
+    private readonly sends: SendTable,
+    private readonly incoming: IncomingTable,
+    private readonly clock: Clock,
+  ) {}
+
+  /** A reflex arrived; `answers` is the message it names, if it names one. */
+  onReflex(conversation: string, key: string, answers: string | null): TwinDecision {
+    const repeated = this.repeatedReflex(conversation, key, answers);
+    if (repeated !== undefined) return pairWith(repeated);
+    const late = this.sends
+      .byTwinKey(key, 'first', 0)
+      .find((first) =>
+        answers === null
+          ? this.isUnmatched(first) && first.createdAt >= this.clock.now() - LATE_REFLEX_MS
+          : this.isUnmatched(first) && first.answers === answers,
+      );
+    return late === undefined ? { kind: 'send' } : pairWith(late);
+  }
+
+  /** The first bubble of the reply to message `answers` arrived. Only a reflex younger than its first post can be its twin. */
+  onFirstBubble(key: string, answers: string): TwinDecision {
+    const postedAfter = this.incoming.sendsBefore(answers) ?? this.sends.newest();
+    for (const reflex of this.sends.byTwinKey(key, 'reflex', postedAfter)) {
+      if (reflex.answers !== null && reflex.answers !== answers) continue;
+      const original = this.originalOf(reflex);
+      if (original !== undefined && this.isUnmatched(original)) return pairWith(original);
+    }
+    return { kind: 'send' };
+  }
+
+  /**
+   * The reflex that this one repeats: while every open message of the conversation has had its reflex and one of
+   * them is being posted again, one more reflex is the backend saying the same again, in whatever words.
+   */
+  private repeatedReflex(conversation: string, key: string, answers: string | null): SendRecord | undefined {
+    const open = this.incoming
+      .posted(conversation)
+      .filter((message) => answers === null || message.guid === answers);
+    const oldest = open.reduce((least, message) => Math.min(least, message.sendsBefore), Infinity);
+    if (!open.some((message) => message.attempts > 1)) return undefined;
+    const had = this.sends
+      .reflexes(conversation, oldest)
+      .filter((reflex) => answers === null || reflex.answers === null || reflex.answers === answers)
+      .filter((reflex) => reflex.twin === null && this.isUnmatched(reflex));
+    if (had.length < open.length) return undefined;
+    return had.find((reflex) => reflex.twinKey === key) ?? had.at(-1);
+  }
+
+  /** A reflex that was dropped as a repetition stands for the one that was sent. */
+  private originalOf(reflex: SendRecord): SendRecord | undefined {
+    if (reflex.twin === null) return reflex;
+    const original = this.sends.get(reflex.twin);
+    return original?.role === 'reflex' ? original : undefined;
+  }
+
+  /** Not failed, and not yet paired with its counterpart of the other kind. */
+  private isUnmatched(send: SendRecord): boolean {
+    if (send.state === 'failed') return false;
+    const other = send.role === 'reflex' ? 'first' : 'reflex';
+    if (send.twin !== null && this.sends.get(send.twin)?.role === other) return false;
+    return !this.sends.twinsOf(send.seq).some((twin) => twin.role === other);
+  }
+}
+
+function pairWith(twin: SendRecord): TwinDecision {
+  const gone = twin.state === 'sent' || twin.state === 'unknown' || twin.state === 'deduplicated';
+  return { kind: gone ? 'deduplicated' : 'wait', twin: twin.seq };
+}

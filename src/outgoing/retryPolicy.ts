@@ -1,0 +1,26 @@
+import type { SendRecord } from '../store/sends.js';
+import type { AttemptResult } from './ports.js';
+
+const MOST_ATTEMPTS = 3;
+const BACKOFF_MS = [2_000, 8_000];
+
+export type Retry = { kind: 'retry'; form: number; attempts: number; delayMs: number } | { kind: 'final' };
+
+/**
+ * Whether a text that provably did not start is tried again: at once with the next target form, or with the best
+ * form after a pause, three times in all. Nothing else is ever tried again.
+ */
+export function retryOf(
+  send: Pick<SendRecord, 'form' | 'attempts'>,
+  result: Extract<AttemptResult, { kind: 'notStarted' }>,
+  formCount: number,
+): Retry {
+  if (result.retry === 'fallback' && send.form + 1 < formCount) {
+    return { kind: 'retry', form: send.form + 1, attempts: send.attempts, delayMs: 0 };
+  }
+  const attempts = send.attempts + 1;
+  const delayMs = BACKOFF_MS[attempts - 1];
+  if (result.retry !== 'later' || attempts >= MOST_ATTEMPTS || delayMs === undefined)
+    return { kind: 'final' };
+  return { kind: 'retry', form: 0, attempts, delayMs };
+}

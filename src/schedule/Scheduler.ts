@@ -1,0 +1,194 @@
+import type { ErrorCode } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Store } from '../store/Store.js';
+import type { ScheduledText, ScheduleState } from '../store/schedule.js';
+import type { SendRecord } from '../store/sends.js';
+import type { Clock, Timer } from '../system/clock.js';
+import { freshId } from '../system/random.js';
+
+/** Where a due text goes; called inside a write. */
+export interface DueTexts {
+  enqueue(text: {
+    id: string;
+    conversation: string;
+    threadId: string;
+    text: string;
+    role: 'message';
+    priority: number;
+    pauseMs: number;
+    commandId: string;
+    scheduleId: string;
+  }): void;
+}
+
+/** What the command that scheduled a text is acked with. */
+export type ScheduleVerdict =
+  | { kind: 'completed'; result?: Record<string, unknown> }
+  | { kind: 'failed'; code: ErrorCode | null; message: string; result?: Record<string, unknown> };
+
+/** Acks commands; called inside a write. */
+export interface ScheduleAcks {
+  give(commandId: string, verdict: ScheduleVerdict): void;
+}
+
+export interface SchedulerOptions {
+  store: Store;
+  texts: DueTexts;
+  acks: ScheduleAcks;
+  clock: Clock;
+  log: Logger;
+  settings: () => { maxLatenessMs: number; acks: 'stored' | 'sent' | 'both' };
+}
+
+const BATCH = 100;
+/** A due text that could not be stored as being sent is tried again so soon. */
+const STORE_RETRY_MS = 2_000;
+
+/**
+ * Sends texts at their time, by the wall clock: sleep and clock changes can only delay them. Survives restarts; a text
+ * overdue by more than the operator allows fails instead of surprising somebody.
+ */
+export class Scheduler {
+  private timer: Timer | undefined;
+  private running = false;
+
+  constructor(private readonly options: SchedulerOptions) {}
+
+  start(): void {
+    this.running = true;
+    this.run();
+  }
+
+  stop(): void {
+    this.running = false;
+    this.timer?.cancel();
+  }
+
+  /** The clock may have jumped (sleep, wake): looks at once at what is due. */
+  clockChanged(): void {
+    this.run();
+  }
+
+  /** Inside a write: stores a text for later, and acks that. */
+  add(text: {
+    commandId: string;
+    conversation: string;
+    threadId: string;
+    text: string;
+    priority: number;
+    sendAt: number;
+  }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number } {
+    const { store, clock, acks, settings } = this.options;
+    const byMs = clock.now() - text.sendAt;
+    if (byMs > settings().maxLatenessMs) return { kind: 'tooLate', byMs };
+    const scheduleId = freshId('sched');
+    store.schedule.add({ ...text, scheduleId });
+    if (settings().acks !== 'sent') {
+      acks.give(text.commandId, { kind: 'completed', result: { schedule_id: scheduleId } });
+    }
+    store.afterCommit(() => this.run());
+    return { kind: 'scheduled', scheduleId };
+  }
+
+  /** Inside a write: takes back a text that is not being sent yet. */
+  cancel(
+    id: string,
+    cancelledBy: string,
+  ):
+    | { kind: 'cancelled'; scheduleId: string }
+    | { kind: 'refused'; state: ScheduleState }
+    | { kind: 'notFound' } {
+    const { store, acks, settings } = this.options;
+    const text = store.schedule.find(id);
+    if (text === undefined) return { kind: 'notFound' };
+    if (text.state !== 'pending') return { kind: 'refused', state: text.state };
+    store.schedule.setState(text.scheduleId, 'cancelled', `cancelled by ${cancelledBy}`);
+    if (settings().acks !== 'stored') {
+      const result = { outcome: 'not_sent', retry_safe: true, schedule_id: text.scheduleId };
+      acks.give(text.commandId, {
+        kind: 'failed',
+        code: null,
+        message: `cancelled by ${cancelledBy}`,
+        result,
+      });
+    }
+    store.afterCommit(() => this.run());
+    return { kind: 'cancelled', scheduleId: text.scheduleId };
+  }
+
+  /** Scheduled texts as a backend sees them, the earliest first, at most 1000. */
+  list(status: string | undefined): Record<string, unknown>[] {
+    return this.options.store.schedule.list(status as ScheduleState | undefined, 1000).map((text) => ({
+      schedule_id: text.scheduleId,
+      command_id: text.commandId,
+      thread_id: text.threadId,
+      message_text: text.text,
+      send_at: new Date(text.sendAt).toISOString(),
+      status: text.state,
+      error: text.error,
+    }));
+  }
+
+  /** Inside the write that stores its outcome: a scheduled text has ended; `verdict` is how a send is acked. */
+  textEnded(send: SendRecord, verdict: ScheduleVerdict): void {
+    if (send.scheduleId === null || send.commandId === null) return;
+    const failed = verdict.kind === 'failed';
+    this.options.store.schedule.setState(
+      send.scheduleId,
+      failed ? 'failed' : 'sent',
+      failed ? verdict.message : null,
+    );
+    if (this.options.settings().acks === 'stored') return;
+    const result = { ...verdict.result, schedule_id: send.scheduleId };
+    this.options.acks.give(send.commandId, { ...verdict, result });
+  }
+
+  private run(): void {
+    if (!this.running) return;
+    this.timer?.cancel();
+    const { store, clock } = this.options;
+    let due = store.schedule.due(clock.now(), BATCH);
+    while (due.length > 0) {
+      const batch = due;
+      if (
+        !store.tryWrite(() => {
+          for (const text of batch) this.sendOrFail(text);
+        })
+      ) {
+        this.timer = clock.after(STORE_RETRY_MS, () => this.run());
+        return;
+      }
+      due = store.schedule.due(clock.now(), BATCH);
+    }
+    const next = store.schedule.nextDueAt();
+    if (next !== undefined) this.timer = clock.after(next - clock.now(), () => this.run());
+  }
+
+  private sendOrFail(text: ScheduledText): void {
+    const { store, clock, texts, acks, settings, log } = this.options;
+    const lateMs = clock.now() - text.sendAt;
+    if (lateMs > settings().maxLatenessMs) {
+      const message = `The text was due ${Math.round(lateMs / 1000)} s ago (schedule.max_lateness_seconds).`;
+      store.schedule.setState(text.scheduleId, 'failed', `too_late: ${message}`);
+      const result = { outcome: 'not_sent', retry_safe: true, schedule_id: text.scheduleId };
+      if (settings().acks !== 'stored') {
+        acks.give(text.commandId, { kind: 'failed', code: 'too_late', message, result });
+      }
+      log.warn('A scheduled text was too late to be sent', { schedule: text.scheduleId });
+      return;
+    }
+    store.schedule.setState(text.scheduleId, 'sending');
+    texts.enqueue({
+      id: `schedule:${text.scheduleId}`,
+      conversation: text.conversation,
+      threadId: text.threadId,
+      text: text.text,
+      role: 'message',
+      priority: text.priority,
+      pauseMs: 0,
+      commandId: text.commandId,
+      scheduleId: text.scheduleId,
+    });
+    log.info('A scheduled text is due', { schedule: text.scheduleId });
+  }
+}

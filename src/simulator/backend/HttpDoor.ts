@@ -1,0 +1,173 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeError } from '../../errors.js';
+import { callerId, sameText, verifyCredentials } from './authentication.js';
+import { commandAck } from './endpoints/commandAck.js';
+import type { BackendParts, Call, Endpoint } from './endpoints/endpoint.js';
+import { health, stats } from './endpoints/insight.js';
+import { message } from './endpoints/message.js';
+import { register } from './endpoints/register.js';
+import { sendMessage } from './endpoints/sendMessage.js';
+import { sync } from './endpoints/sync.js';
+import type { Faults } from './Faults.js';
+import type { Pauses } from './Pauses.js';
+import { BODY_LIMIT, badRequest, type Reply, readBody } from './requestBody.js';
+
+/** The path of the WebSocket; a plain request to it is answered with 426. */
+export const SOCKET_PATH = '/edge/ws';
+
+const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
+  ['/edge/register', register],
+  ['/edge/sync', sync],
+  ['/edge/message', message],
+  ['/edge/command/ack', commandAck('/edge/command/ack')],
+  ['/edge/ack_command', commandAck('/edge/ack_command')],
+  ['/api/send-message', sendMessage],
+  ['/edge/websocket/stats', stats],
+  ['/health', health],
+  ['/edge/health', health],
+]);
+
+/** Answers every HTTP request: faults first, then the way to the endpoint, then credentials, then the body. */
+export class HttpDoor {
+  constructor(
+    private readonly backend: BackendParts,
+    private readonly faults: Faults,
+    private readonly pauses: Pauses,
+  ) {}
+
+  /** Never rejects: a mistake behind an endpoint is a 500, and is logged. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = pathOf(request.url);
+    // A caller that hangs up in the middle of our answer; `close` follows.
+    response.on('error', (error) => this.backend.log(`[HTTP] ${path}: ${describeError(error)}`));
+    let reply: Reply | undefined;
+    try {
+      reply = await this.replyTo(request, path);
+    } catch (mistake) {
+      this.backend.log(`[HTTP] ${path} failed: ${describeError(mistake)}`);
+      reply = { status: 500, body: { error: 'internal', message: 'the backend failed; try again' } };
+    }
+    if (reply === undefined || this.faults.takeLoss(path)) {
+      response.destroy();
+      reply?.sent?.(false);
+      return;
+    }
+    write(response, reply, request.method === 'HEAD');
+  }
+
+  private async replyTo(request: IncomingMessage, path: string): Promise<Reply | undefined> {
+    if (!(await this.pauses.wait(this.faults.takeDelay(path)))) return undefined;
+    const failure = this.faults.takeFailure(path);
+    if (failure !== undefined) {
+      return {
+        status: failure.status,
+        body: { error: 'fault', message: 'this failure was asked for' },
+        headers: failure.retryAfter === undefined ? undefined : { 'Retry-After': String(failure.retryAfter) },
+      };
+    }
+    const endpoint = ENDPOINTS.get(path);
+    if (endpoint === undefined) return wrongWay(path);
+    if (request.method !== endpoint.method) {
+      return {
+        status: 405,
+        body: { error: 'method_not_allowed', message: `${path} takes ${endpoint.method}` },
+        headers: { Allow: endpoint.method },
+      };
+    }
+    return this.admit(request, path, endpoint);
+  }
+
+  private async admit(
+    request: IncomingMessage,
+    path: string,
+    endpoint: Endpoint,
+  ): Promise<Reply | undefined> {
+    const { authorization } = request.headers;
+    const claimed = request.headers['x-edge-agent-id'];
+    const header = typeof claimed === 'string' ? claimed : undefined;
+    let tokenId: string | undefined;
+    if (endpoint.access === 'agent') {
+      const verdict = verifyCredentials(
+        { authorization, agentId: header },
+        {
+          secret: this.backend.secret(),
+          production: this.backend.production,
+          now: this.backend.clock.now(),
+        },
+      );
+      if (verdict.kind === 'missing')
+        return this.refuse(path, 401, 'expected "Authorization: Bearer <token>"');
+      if (verdict.kind === 'refused') return this.refuse(path, 403, verdict.reason);
+      if (verdict.by === 'hmac') tokenId = verdict.agentId;
+    }
+    if (endpoint.access === 'admin' && !this.isAdmin(request)) {
+      return this.refuse(path, 401, 'expected the admin key as bearer token or in X-Admin-Key');
+    }
+    const body = endpoint.method === 'GET' ? ({ kind: 'json', value: {} } as const) : await readBody(request);
+    switch (body.kind) {
+      case 'gone':
+        return undefined;
+      case 'malformed':
+        return badRequest(['body: expected JSON']);
+      case 'tooLarge':
+        return { status: 413, body: { error: 'too_large', message: `body: at most ${BODY_LIMIT} bytes` } };
+      case 'json': {
+        const agentId = endpoint.access === 'agent' ? callerId(header, tokenId, body.value) : '';
+        if (agentId === undefined) return badRequest(['X-Edge-Agent-Id: expected the id of the agent']);
+        const call: Call = { path, headers: request.headers, body: body.value, agentId };
+        return endpoint.handle(call, this.backend);
+      }
+    }
+  }
+
+  private isAdmin(request: IncomingMessage): boolean {
+    const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    const key = request.headers['x-admin-key'] ?? bearer;
+    return typeof key === 'string' && sameText(key, this.backend.adminKey());
+  }
+
+  private refuse(path: string, code: 401 | 403, reason: string): Reply {
+    this.backend.log(`❌ ${path} refused: ${reason}`);
+    this.backend.journal.record({ kind: 'refused', path, code, reason });
+    return {
+      status: code,
+      body: { error: code === 401 ? 'unauthorized' : 'forbidden', message: reason },
+      headers: code === 401 ? { 'WWW-Authenticate': 'Bearer' } : undefined,
+    };
+  }
+}
+
+/** The path without its query; one that cannot be read matches no endpoint. */
+export function pathOf(url: string | undefined): string {
+  return (url ?? '').split(/[?#]/, 1)[0] ?? '';
+}
+
+function wrongWay(path: string): Reply {
+  if (path === SOCKET_PATH) {
+    return {
+      status: 426,
+      body: { error: 'upgrade_required', message: 'this is a WebSocket: connect with wss://' },
+      headers: { Upgrade: 'websocket', Connection: 'Upgrade' },
+    };
+  }
+  return { status: 404, body: { error: 'not_found', message: 'no such endpoint' } };
+}
+
+function write(response: ServerResponse, reply: Reply, headOnly: boolean): void {
+  if (reply.sent !== undefined) {
+    const { sent } = reply;
+    // `close` comes in either case; only `finish` before it says that all was handed over.
+    response.on('close', () => sent(response.writableFinished));
+    if (response.destroyed) {
+      sent(false);
+      return;
+    }
+  }
+  const text = JSON.stringify(reply.body);
+  response.writeHead(reply.status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    ...reply.headers,
+  });
+  response.end(headOnly ? undefined : text);
+}

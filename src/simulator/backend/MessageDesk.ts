@@ -1,0 +1,138 @@
+import { describeError } from '../../errors.js';
+import type { CommandDelivery } from './CommandDelivery.js';
+import type { ConnectionRegistry } from './ConnectionRegistry.js';
+import type { MessageBody } from './endpoints/message.js';
+import type { Faults } from './Faults.js';
+import type { Journal } from './Journal.js';
+import type { Pauses } from './Pauses.js';
+import { answers, type Persona, type PersonaAnswer, replyBody } from './persona.js';
+import type { ReplyHold } from './ReplyHold.js';
+
+export interface DeskParts {
+  persona: Persona;
+  registry: ConnectionRegistry;
+  delivery: CommandDelivery;
+  hold: ReplyHold;
+  pauses: Pauses;
+  faults: Faults;
+  journal: Journal;
+  log: (line: string) => void;
+  /** How many guids are remembered with their replies. */
+  remembered: number;
+}
+
+interface Case {
+  answer: Promise<PersonaAnswer>;
+  /** Resolves with the stored reply; undefined when the backend stopped first. */
+  reply: Promise<Record<string, unknown> | undefined>;
+}
+
+/**
+ * Answers messages, each guid once: the persona is asked at the first request, and every later one with that guid, while the
+ * first is still being answered or long after, gets the same reply and no second reflex. A failure is not stored.
+ */
+export class MessageDesk {
+  private readonly cases = new Map<string, Case>();
+  private readonly answered = new Map<string, number>();
+
+  constructor(private readonly parts: DeskParts) {}
+
+  /** The HTTP reply to a message; undefined when the backend stopped before there was one. Rejects as the persona does. */
+  async reply(
+    agentId: string,
+    guid: string,
+    message: MessageBody,
+  ): Promise<Record<string, unknown> | undefined> {
+    const { journal, log, faults } = this.parts;
+    const key = `${agentId} ${guid}`;
+    const known = this.cases.get(key);
+    log(`[HTTP POST] Received from ${agentId}`);
+    journal.record({ kind: 'message', agentId, guid, repeat: known !== undefined, body: message });
+    if (known === undefined) return this.open(key, agentId, guid, message).reply;
+    if (faults.repeatReflexes) {
+      const answer = await known.answer;
+      if (answers(answer)) this.pushReflex(agentId, guid, message, answer);
+    }
+    return known.reply;
+  }
+
+  private open(key: string, agentId: string, guid: string, message: MessageBody): Case {
+    const answer = this.ask(agentId, guid, message);
+    const fresh: Case = { answer, reply: answer.then((said) => this.speak(agentId, guid, message, said)) };
+    this.cases.set(key, fresh);
+    // Only forgets: the caller, who awaits the same promise, is the one who hears of the failure.
+    fresh.reply.catch(() => this.cases.delete(key));
+    if (this.cases.size > this.parts.remembered) {
+      const oldest = this.cases.keys().next();
+      if (!oldest.done) this.cases.delete(oldest.value);
+    }
+    return fresh;
+  }
+
+  private async ask(agentId: string, guid: string, message: MessageBody): Promise<PersonaAnswer> {
+    const answered = this.answered.get(agentId) ?? 0;
+    this.answered.set(agentId, answered + 1);
+    const connected = this.parts.registry.find(agentId) !== undefined;
+    return this.parts.persona(message, { agentId, guid, answered, connected });
+  }
+
+  /** Reflex and reply set out at the same moment; each then keeps its own pace, and neither waits for the other. */
+  private async speak(
+    agentId: string,
+    guid: string,
+    message: MessageBody,
+    answer: PersonaAnswer,
+  ): Promise<Record<string, unknown> | undefined> {
+    const { hold, pauses, registry } = this.parts;
+    if (!answers(answer)) return replyBody(answer, false);
+    const reflexBySocket = answer.reflex !== undefined && registry.find(agentId) !== undefined;
+    const push = () => this.pushReflex(agentId, guid, message, answer);
+    const held = hold.take(agentId, guid, answer.reflex === undefined ? undefined : push);
+    if (held === undefined) void this.pushLater(answer.reflexDelayMs ?? 0, push);
+    if (held !== undefined && !(await pauses.waitFor(held))) return undefined;
+    if (!(await pauses.wait(answer.delayMs ?? 0))) return undefined;
+    return replyBody(answer, reflexBySocket);
+  }
+
+  private async pushLater(ms: number, push: () => void): Promise<void> {
+    if (ms > 0 && !(await this.parts.pauses.wait(ms))) return;
+    try {
+      push();
+    } catch (mistake) {
+      // A command that could not be stored: the text is in the HTTP reply as well, so nobody waits for it.
+      this.parts.log(`[Reflex] Not sent: ${describeError(mistake)}`);
+    }
+  }
+
+  /** Finds the socket of the agent that posted the message, and sends the reflex over it. Returns the command's id. */
+  private pushReflex(
+    agentId: string,
+    guid: string,
+    message: MessageBody,
+    answer: PersonaAnswer,
+  ): string | null {
+    const { registry, delivery, journal, log } = this.parts;
+    if (answer.reflex === undefined) return null;
+    const text = answer.reflex;
+    if (registry.find(agentId) === undefined) {
+      log('[Reflex] WebSocket NOT found ❌ (will return in HTTP response only)');
+      journal.record({ kind: 'reflex', agentId, guid, text, commandId: null });
+      return null;
+    }
+    log(`[Reflex] WebSocket found for ${agentId} ✅`);
+    const { commandId } = delivery.push(agentId, {
+      command_type: 'send_message_now',
+      payload: {
+        thread_id: answer.threadId ?? message.thread_id,
+        text,
+        bubble_type: 'reflex',
+        ...(message.is_group === undefined ? {} : { is_group: message.is_group }),
+        ...(answer.inReplyTo ? { in_reply_to: guid } : {}),
+      },
+      priority: 'immediate',
+    });
+    log(`[Reflex] Sent "${text}" via WebSocket to ${agentId}`);
+    journal.record({ kind: 'reflex', agentId, guid, text, commandId });
+    return commandId;
+  }
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { badRequest, fieldErrors } from '../requestBody.js';
+import type { Endpoint } from './endpoint.js';
+
+const attachmentSchema = z.looseObject({
+  guid: z.string().min(1),
+  mime_type: z.string().nullish(),
+  filename: z.string().nullish(),
+  size_bytes: z.number().nullish(),
+});
+
+const timeSchema = z.union([z.string(), z.number()]);
+
+const messageSchema = z.looseObject({
+  message_guid: z.string().min(1).optional(),
+  thread_id: z.string().min(1),
+  chat_guid: z.string().nullish(),
+  sender: z.string().min(1),
+  filtered_text: z.string(),
+  text: z.string().nullish(),
+  original_timestamp: timeSchema.nullish(),
+  timestamp: timeSchema.nullish(),
+  is_group: z.boolean().optional(),
+  mode: z.enum(['direct', 'group']).optional(),
+  participants: z.array(z.string()).optional(),
+  service: z.string().nullish(),
+  was_redacted: z.boolean().optional(),
+  redacted_fields: z.array(z.string()).optional(),
+  reply_to_guid: z.string().nullish(),
+  attachments: z.array(attachmentSchema).optional(),
+  context: z.unknown().optional(),
+});
+export type MessageBody = z.infer<typeof messageSchema>;
+
+/**
+ * POST /edge/message: one incoming iMessage. The reflex goes over the socket of the agent named by X-Edge-Agent-Id, the reply
+ * (reflex and all) is the response. The idempotency key is `message_guid`, also as header `Idempotency-Key`.
+ */
+export const message: Endpoint = {
+  method: 'POST',
+  access: 'agent',
+  async handle({ agentId, body, headers }, { desk, journal }) {
+    const parsed = messageSchema.safeParse(body);
+    if (!parsed.success) return badRequest(fieldErrors(parsed.error));
+    const key = headers['idempotency-key'];
+    const guid = parsed.data.message_guid ?? (typeof key === 'string' ? key : undefined);
+    if (guid === undefined) return badRequest(['message_guid: expected the guid of the message']);
+    if (key !== undefined && key !== guid) {
+      return badRequest(['message_guid: expected the same value as the header Idempotency-Key']);
+    }
+    const reply = await desk.reply(agentId, guid, parsed.data);
+    if (reply === undefined) return undefined;
+    return {
+      status: 200,
+      body: reply,
+      sent: (delivered) => journal.record({ kind: 'reply', agentId, guid, body: reply, delivered }),
+    };
+  },
+};

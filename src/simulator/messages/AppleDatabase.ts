@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { type Database, openDatabase, type Statement } from '../../store/sqlite.js';
+import { type AppleVersion, appleSchema, type SchemaOptions } from './appleSchema.js';
+
+/** What a column may be given; a bigint where a number would lose digits (dates in ns). */
+export type Value = string | number | bigint | Buffer | null;
+export type Columns = Readonly<Record<string, Value>>;
+
+/** 2001-01-01T00:00:00Z, from which Apple counts, as Unix ms. */
+const APPLE_EPOCH_MS = 978_307_200_000;
+
+/** Unix ms as ns since 2001. */
+export function appleDate(unixMs: number): bigint {
+  return BigInt(Math.round(unixMs) - APPLE_EPOCH_MS) * 1_000_000n;
+}
+
+/** A guid as Messages gives them. */
+export function appleGuid(): string {
+  return randomUUID().toUpperCase();
+}
+
+/**
+ * A chat.db to write to as Messages does: WAL, each call a commit of its own unless in `transaction`. Made with
+ * Apple's schema if it is missing or empty; an existing one is written to as it is.
+ */
+export class AppleDatabase {
+  private readonly database: Database;
+  private readonly columns = new Map<string, ReadonlySet<string>>();
+  private readonly statements = new Map<string, Statement>();
+
+  constructor(
+    readonly path: string,
+    readonly version: AppleVersion,
+    schema: SchemaOptions = {},
+  ) {
+    this.database = openDatabase(path);
+    this.database.pragma('journal_mode = WAL');
+    this.database.pragma('synchronous = NORMAL');
+    if (this.get<number>('SELECT count(*) FROM sqlite_master') === 0) {
+      this.transaction(() => {
+        for (const statement of appleSchema(version, schema)) this.database.exec(statement);
+        this.insert('_SqliteDatabaseProperties', { key: '_ClientVersion', value: `${version}000` });
+      });
+    }
+  }
+
+  /** Inserts a row and returns its ROWID. Columns that this version has not are left out. */
+  insert(table: string, values: Columns): number {
+    const present = this.present(table, values);
+    const names = present.map(([name]) => name);
+    const marks = names.map(() => '?').join(', ');
+    const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${marks})`;
+    return Number(this.prepared(sql).run(...present.map(([, value]) => value)).lastInsertRowid);
+  }
+
+  /** Changes columns of a row; those that this version has not are left out. */
+  update(table: string, rowId: number, values: Columns): void {
+    const present = this.present(table, values);
+    if (present.length === 0) return;
+    const assignments = present.map(([name]) => `${name} = ?`).join(', ');
+    this.prepared(`UPDATE ${table} SET ${assignments} WHERE ROWID = ?`).run(
+      ...present.map(([, value]) => value),
+      rowId,
+    );
+  }
+
+  delete(table: string, rowId: number): void {
+    this.prepared(`DELETE FROM ${table} WHERE ROWID = ?`).run(rowId);
+  }
+
+  /** Forgets which ROWIDs of a table were given out. */
+  forgetSequence(table: string): void {
+    this.prepared('DELETE FROM sqlite_sequence WHERE name = ?').run(table);
+  }
+
+  /** The first column of the first row, or undefined. */
+  get<T extends Value>(sql: string, ...parameters: readonly Value[]): T | undefined {
+    return this.prepared(sql)
+      .pluck()
+      .get(...parameters) as T | undefined;
+  }
+
+  /** The ROWID of a handle, made if there is none. */
+  handle(address: string, service: string): number {
+    const known = this.get<number>('SELECT ROWID FROM handle WHERE id = ? AND service = ?', address, service);
+    return known ?? this.insert('handle', { id: address, country: 'us', service });
+  }
+
+  /** One commit of all that `work` writes. */
+  transaction<T>(work: () => T): T {
+    return this.database.transaction(work)();
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  private present(table: string, values: Columns): [string, Value][] {
+    const known = this.columns.get(table) ?? this.columnsOf(table);
+    return Object.entries(values).filter(([name]) => known.has(name));
+  }
+
+  private columnsOf(table: string): ReadonlySet<string> {
+    const info = this.database.pragma(`table_info(${table})`) as { name: string }[];
+    const names = new Set(info.map(({ name }) => name));
+    this.columns.set(table, names);
+    return names;
+  }
+
+  private prepared(sql: string): Statement {
+    const known = this.statements.get(sql) ?? this.database.prepare<unknown[]>(sql);
+    this.statements.set(sql, known);
+    return known;
+  }
+}

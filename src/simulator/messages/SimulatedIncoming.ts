@@ -1,0 +1,170 @@
+import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
+import type { Service, SimulatedChat } from './SimulatedChats.js';
+import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
+
+/** The commits in which Messages writes a message that comes in, in its order (macos-facts C.3). */
+export const STAGES = ['row', 'text', 'chat', 'attachments', 'transfers'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface SimulatedAttachment {
+  guid?: string;
+  name?: string;
+  mimeType?: string | null;
+  sizeBytes?: number;
+  hidden?: boolean;
+  /** The state that the transfer ends in; 5 is finished. */
+  endState?: number;
+}
+
+export interface NewIncoming {
+  from: string;
+  text?: string;
+  /** Null: it never belongs to one. Left out: the direct chat with the sender. */
+  chat?: SimulatedChat | null;
+  service?: Service;
+  /** When it was sent, Unix ms. */
+  date?: number;
+  guid?: string;
+  attachments?: readonly SimulatedAttachment[];
+  /** Where the text is written; as the version does it, if left out. */
+  textIn?: 'text' | 'attributedBody' | 'both';
+  /** Further columns of the row. */
+  columns?: Columns;
+}
+
+/** A message that comes in, written stage by stage. */
+export class SimulatedIncoming {
+  readonly guid: string;
+  readonly attachments: readonly Required<SimulatedAttachment>[];
+  private readonly date: bigint;
+  private readonly done = new Set<Stage>();
+  private readonly attachmentRows: number[] = [];
+  private row = 0;
+
+  constructor(
+    private readonly database: AppleDatabase,
+    private readonly message: NewIncoming,
+    private readonly chat: SimulatedChat | null,
+  ) {
+    this.guid = message.guid ?? appleGuid();
+    this.date = appleDate(message.date ?? Date.now());
+    this.attachments = (message.attachments ?? []).map((file, index) => ({
+      guid: file.guid ?? `at_${index}_${this.guid}`,
+      name: file.name ?? `IMG_${index}.jpeg`,
+      mimeType: file.mimeType === undefined ? 'image/jpeg' : file.mimeType,
+      sizeBytes: file.sizeBytes ?? 1024,
+      hidden: file.hidden ?? false,
+      endState: file.endState ?? 5,
+    }));
+  }
+
+  /** Its ROWID; 0 before the stage `row`. */
+  get rowId(): number {
+    return this.row;
+  }
+
+  /** Writes one stage, a commit of its own; the row first. A stage that was written stays as it is. */
+  write(stage: Stage): this {
+    if (!this.done.has('row') && stage !== 'row') this.write('row');
+    if (this.done.has(stage)) return this;
+    this.done.add(stage);
+    this.database.transaction(() => this.stage(stage));
+    return this;
+  }
+
+  /** Writes all stages that are left. */
+  complete(): this {
+    for (const stage of STAGES) this.write(stage);
+    return this;
+  }
+
+  /** Writes the stages that are left with a pause before each, in ms. */
+  async arrive(pauseMs: number): Promise<this> {
+    for (const stage of STAGES.filter((left) => !this.done.has(left))) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, pauseMs);
+      });
+      this.write(stage);
+    }
+    return this;
+  }
+
+  private stage(stage: Stage): void {
+    const { database } = this;
+    switch (stage) {
+      case 'row':
+        this.row = this.insertRow();
+        return;
+      case 'text':
+        if (this.wholeText() !== '') database.update('message', this.row, this.textColumns());
+        return;
+      case 'chat':
+        if (this.chat === null) return;
+        database.insert('chat_message_join', {
+          chat_id: this.chat.rowId,
+          message_id: this.row,
+          message_date: this.date,
+        });
+        return;
+      case 'attachments':
+        for (const file of this.attachments) this.insertAttachment(file);
+        return;
+      case 'transfers':
+        this.attachments.forEach((file, index) => {
+          database.update('attachment', this.attachmentRows[index] ?? 0, {
+            transfer_state: file.endState,
+            filename: `~/Library/Messages/Attachments/00/00/${file.guid}/${file.name}`,
+          });
+        });
+    }
+  }
+
+  private insertRow(): number {
+    const { database, message, chat } = this;
+    const service = message.service ?? chat?.service ?? 'iMessage';
+    return database.insert('message', {
+      guid: this.guid,
+      handle_id: database.handle(message.from, service),
+      service,
+      account: 'E:operator@example.com',
+      date: this.date,
+      is_finished: 1,
+      is_from_me: 0,
+      part_count: 1,
+      destination_caller_id: 'operator@example.com',
+      ...message.columns,
+    });
+  }
+
+  private insertAttachment(file: Required<SimulatedAttachment>): void {
+    const row = this.database.insert('attachment', {
+      guid: file.guid,
+      original_guid: file.guid,
+      mime_type: file.mimeType,
+      transfer_name: file.name,
+      total_bytes: file.sizeBytes,
+      hide_attachment: file.hidden ? 1 : 0,
+      transfer_state: 0,
+    });
+    this.attachmentRows.push(row);
+    this.database.insert('message_attachment_join', { message_id: this.row, attachment_id: row });
+  }
+
+  private textColumns(): Columns {
+    const { version } = this.database;
+    const where = this.message.textIn ?? (version >= 26 ? 'attributedBody' : 'both');
+    const transferGuids = this.attachments.filter((file) => !file.hidden).map((file) => file.guid);
+    const body = encodeAttributedBody(this.wholeText(), { transferGuids });
+    return {
+      ...(where === 'attributedBody' ? {} : { text: this.wholeText() }),
+      ...(where === 'text' ? {} : { attributedBody: body }),
+    };
+  }
+
+  /** The text with a mark for each file before it, as Messages has it. */
+  private wholeText(): string {
+    const text = this.message.text ?? '';
+    if (text.includes(ATTACHMENT_MARK)) return text;
+    return ATTACHMENT_MARK.repeat(this.attachments.filter((file) => !file.hidden).length) + text;
+  }
+}

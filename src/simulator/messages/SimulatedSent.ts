@@ -1,0 +1,80 @@
+import { type AppleDatabase, appleDate, appleGuid } from './AppleDatabase.js';
+import type { Service, SimulatedChat } from './SimulatedChats.js';
+import { encodeAttributedBody } from './typedstreamEncoder.js';
+
+/** How far a message that goes out has come. */
+export type SentStage = 'inserted' | 'sent' | 'delivered' | 'read';
+
+export interface NewSent {
+  text: string;
+  service: Service;
+  date: number;
+  chat: SimulatedChat | null;
+  recipient: string | null;
+  /** An empty row of no chat (imsg #90): Messages took the text and will never send it. */
+  ghost: boolean;
+  account: string;
+}
+
+/** A message that goes out, and what happens to it later; each step is a commit of its own. */
+export class SimulatedSent {
+  readonly guid = appleGuid();
+  readonly rowId: number;
+
+  /** Writes the row with its text and chat: not sent yet. */
+  constructor(
+    private readonly database: AppleDatabase,
+    message: NewSent,
+  ) {
+    const { chat, recipient, ghost } = message;
+    const service = ghost ? 'SMS' : message.service;
+    const date = appleDate(message.date);
+    this.rowId = database.insert('message', {
+      guid: this.guid,
+      handle_id: recipient === null ? 0 : database.handle(recipient, service),
+      service,
+      account: message.account,
+      date,
+      is_from_me: 1,
+      is_finished: 0,
+      is_sent: 0,
+      is_empty: ghost ? 1 : 0,
+      part_count: ghost ? 0 : 1,
+    });
+    if (ghost) return;
+    database.update('message', this.rowId, {
+      ...(database.version >= 26 ? {} : { text: message.text }),
+      attributedBody: encodeAttributedBody(message.text),
+    });
+    if (chat === null) return;
+    database.insert('chat_message_join', { chat_id: chat.rowId, message_id: this.rowId, message_date: date });
+  }
+
+  /** Apple has accepted it. */
+  markSent(): this {
+    return this.change({ is_finished: 1, is_sent: 1, error: 0 });
+  }
+
+  markDelivered(at = Date.now()): this {
+    return this.change({ is_delivered: 1, date_delivered: appleDate(at) });
+  }
+
+  markRead(at = Date.now()): this {
+    return this.change({ is_read: 1, date_read: appleDate(at) });
+  }
+
+  /** "Not Delivered"; 22: the recipient is not on iMessage. */
+  markFailed(error = 22): this {
+    return this.change({ is_finished: 1, is_sent: 0, error });
+  }
+
+  /** It went out as SMS after all. */
+  downgrade(): this {
+    return this.change({ is_finished: 1, is_sent: 1, error: 0, was_downgraded: 1, service: 'SMS' });
+  }
+
+  private change(columns: Readonly<Record<string, string | number | bigint>>): this {
+    this.database.update('message', this.rowId, columns);
+    return this;
+  }
+}

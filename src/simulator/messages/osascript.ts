@@ -1,0 +1,112 @@
+import { writeSync } from 'node:fs';
+import { text as readAll } from 'node:stream/consumers';
+import { readSettings } from './installOsascript.js';
+import { type Behaviour, takeBehaviour } from './osascriptBehaviour.js';
+import { recordCall, recordDispatch } from './osascriptLog.js';
+import { readScript, type ScriptShape } from './osascriptScript.js';
+import { errorLine } from './osascriptWords.js';
+import { chatExists, doJob, writeSentRow } from './sentRow.js';
+
+/*
+ * The osascript stand-in: `osascript.js --simulator <directory> -l AppleScript - <arguments>`, the script on
+ * stdin. It does with them what osascript and Messages would, as far as can be seen from outside: looks the
+ * chat up in chat.db, logs what the script logs, records the send, writes the outgoing row, exits with 0 or 1.
+ */
+
+const SYNTAX_ERROR = -2741;
+const NO_SUCH_OBJECT = -1728;
+/** Errors that say that Messages did not take the text, wherever they come. */
+const REFUSALS = [-1743, -1728, -1719, -10004, 1];
+const HANG_MS = 15 * 60_000;
+
+interface Call {
+  readonly directory: string;
+  readonly argv: readonly string[];
+  readonly text: string;
+  readonly target: string;
+  readonly behaviour: Behaviour;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [flag, directory, ...rest] = args;
+  if (flag !== '--simulator' || directory === undefined) return usage();
+  if (rest[0] === '--later') {
+    await doJob(rest[1] ?? '');
+    return 0;
+  }
+  const [option, language, dash, ...argv] = rest;
+  if (option !== '-l' || language !== 'AppleScript' || dash !== '-') return usage();
+  const [text = '', target = ''] = argv;
+  recordCall(directory, { at: Date.now(), pid: process.pid, argv });
+  const behaviour = takeBehaviour(directory, { text, target });
+  return run({ directory, argv, text, target, behaviour });
+}
+
+async function run(call: Call): Promise<number> {
+  const { behaviour, target } = call;
+  if (behaviour.slowMs !== undefined) await pause(behaviour.slowMs);
+  const script = behaviour.kind === 'deaf' ? guess(target) : readScript(await readAll(process.stdin));
+  if (script === null) return fail(SYNTAX_ERROR, call);
+  if ('when' in behaviour && behaviour.when === 'before') return misbehave(call);
+  const { chatDbPath } = readSettings(call.directory);
+  if (script.form === 'chat' && !chatExists(chatDbPath, target)) return fail(NO_SUCH_OBJECT, call);
+  if (script.marker !== null && behaviour.kind !== 'silent') writeSync(2, `${script.marker}\n`);
+  return send(call, script);
+}
+
+function send(call: Call, script: ScriptShape): number | Promise<number> {
+  const { behaviour, directory, argv, target } = call;
+  const misbehaves = 'when' in behaviour;
+  const isSent = !misbehaves || (behaviour.sent ?? !isRefusal(behaviour));
+  const { form, fileArgument } = script;
+  const text = fileArgument === null ? call.text : (argv[fileArgument - 1] ?? '');
+  recordDispatch(directory, {
+    at: Date.now(),
+    pid: process.pid,
+    argv,
+    form,
+    text,
+    target,
+    outcome: isSent ? 'sent' : 'refused',
+  });
+  if (isSent && fileArgument === null) {
+    writeSentRow(directory, { form, text, target }, behaviour.row ?? { kind: 'sent' });
+  }
+  return misbehaves ? misbehave(call) : 0;
+}
+
+/** The part of a call that goes wrong, at the moment it was told to. */
+async function misbehave(call: Call): Promise<number> {
+  const { behaviour } = call;
+  if (behaviour.kind === 'error') return fail(behaviour.number, call);
+  if (behaviour.kind === 'crash') process.kill(process.pid, behaviour.signal ?? 'SIGKILL');
+  await pause(HANG_MS);
+  return 1;
+}
+
+function isRefusal(behaviour: Behaviour): boolean {
+  return behaviour.kind === 'error' && REFUSALS.includes(behaviour.number);
+}
+
+function fail(number: number, { behaviour, target }: Call): number {
+  writeSync(2, errorLine(number, behaviour.words ?? 'en', `chat id "${target}"`));
+  return 1;
+}
+
+/** Without its script only the target tells how it is meant. */
+function guess(target: string): ScriptShape {
+  return { form: target.includes(';') ? 'chat' : 'participant', marker: null, fileArgument: null };
+}
+
+function usage(): number {
+  writeSync(2, 'usage: osascript --simulator directory -l AppleScript - text target [argument ...]\n');
+  return 2;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+process.exitCode = await main(process.argv.slice(2));

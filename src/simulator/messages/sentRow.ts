@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TargetForm } from '../../messages/applescript/scripts.js';
+import { openDatabase } from '../../store/sqlite.js';
+import { freshId } from '../../system/random.js';
+import { ChatDbWriter, type SentMessage } from './ChatDbWriter.js';
+import { readSettings } from './installOsascript.js';
+import type { RowFate } from './osascriptBehaviour.js';
+
+/** The text whose outgoing row is to be written. */
+export interface SentRow {
+  readonly form: TargetForm;
+  readonly text: string;
+  readonly target: string;
+}
+
+/** What Messages does some time after osascript has ended. */
+type Job = { readonly directory: string; readonly afterMs: number } & (
+  | { readonly kind: 'write'; readonly row: SentRow }
+  | { readonly kind: 'fail'; readonly rowId: number }
+);
+
+/** "Not Delivered": the recipient is not on iMessage. */
+const NOT_ON_IMESSAGE = { error: 22, is_finished: 1, is_sent: 0 };
+
+/** Whether chat.db has a chat of this guid: what `chat id` finds, and nothing else. */
+export function chatExists(chatDbPath: string, guid: string): boolean {
+  if (!existsSync(chatDbPath)) return false;
+  const database = openDatabase(chatDbPath, { readonly: true });
+  try {
+    return database.prepare('SELECT 1 FROM chat WHERE guid = ?').get(guid) !== undefined;
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * Writes the row of a text that was sent. What is to happen later is done by a process of its own, as
+ * Messages is one, so that osascript can end or be killed without it.
+ */
+export function writeSentRow(directory: string, row: SentRow, fate: RowFate): void {
+  if (fate.kind === 'none') return;
+  if (fate.kind === 'late') {
+    doLater({ directory, kind: 'write', row, afterMs: fate.afterMs });
+  } else if (fate.kind === 'failing') {
+    const { rowId } = withWriter(directory, (writer) => writer.writeSent(messageOf(row)));
+    doLater({ directory, kind: 'fail', rowId, afterMs: fate.afterMs });
+  } else {
+    const state = fate.kind === 'ghost' ? { ghost: true } : { upTo: fate.kind };
+    withWriter(directory, (writer) => writer.writeSent({ ...messageOf(row), ...state }));
+  }
+}
+
+/** What the process of its own does: the job in the file `path`, once, when it is time. */
+export async function doJob(path: string): Promise<void> {
+  const job = JSON.parse(readFileSync(path, 'utf8')) as Job;
+  unlinkSync(path);
+  await new Promise((resolve) => setTimeout(resolve, job.afterMs));
+  withWriter(job.directory, (writer) => {
+    if (job.kind === 'fail') writer.updateMessage(job.rowId, NOT_ON_IMESSAGE);
+    else writer.writeSent(messageOf(job.row));
+  });
+}
+
+function doLater(job: Job): void {
+  const jobs = join(job.directory, 'later');
+  mkdirSync(jobs, { recursive: true });
+  const path = join(jobs, `${freshId('job')}.json`);
+  writeFileSync(path, JSON.stringify(job));
+  const args = [...process.argv.slice(1, 2), '--simulator', job.directory, '--later', path];
+  spawn(process.execPath, args, { detached: true, stdio: 'ignore' }).unref();
+}
+
+function messageOf({ form, text, target }: SentRow): SentMessage {
+  if (form === 'chat') return { text, chat: target };
+  return { text, handle: target, service: form === 'sms' ? 'SMS' : 'iMessage' };
+}
+
+function withWriter<T>(directory: string, work: (writer: ChatDbWriter) => T): T {
+  const { chatDbPath, version } = readSettings(directory);
+  const writer = new ChatDbWriter(chatDbPath, { version });
+  try {
+    return work(writer);
+  } finally {
+    writer.close();
+  }
+}

@@ -1,0 +1,50 @@
+import type { ErrorCode } from '../errors.js';
+
+/** Something that keeps the agent from its whole job. `since` is ISO 8601. */
+export interface Problem {
+  code: ErrorCode;
+  since: string;
+  message: string;
+  remedy: string;
+}
+
+/** The line to the backend. Times are ISO 8601. */
+export interface LinkStatus {
+  state: string;
+  since: string;
+  attempt: number;
+  rtt_ms: number | null;
+  last_pong_at: string | null;
+  reconnects_24h: number;
+  next_attempt_at: string | null;
+  poller: 'running' | 'paused' | 'off';
+  last_disconnect: { cause: string; at: string } | null;
+}
+
+/**
+ * What the agent says of itself: to the backend (protocol `status` frames), to `edge-agent status --json`. Fields are
+ * only ever added.
+ */
+export interface StatusSnapshot {
+  schema: 1;
+  version: string;
+  agent_id: string | null;
+  pid: number;
+  uptime_seconds: number;
+  state: 'healthy' | 'degraded';
+  problems: Problem[];
+  link: 'realtime' | 'polling' | 'offline';
+  link_detail: LinkStatus;
+  scheduled_messages: number;
+  commands_waiting: number;
+  acks_undelivered: number;
+  events_undelivered: number;
+  incoming_queued: number;
+  incoming_parked: number;
+  sends_queued: number;
+  incoming_left_out: Record<string, number>;
+  last_incoming_at: string | null;
+  last_sent_at: string | null;
+  last_error: string | null;
+  memory_usage_mb: number;
+}

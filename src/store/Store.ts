@@ -1,0 +1,219 @@
+import { chmodSync, existsSync } from 'node:fs';
+import { EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import { AckTable } from './acks.js';
+import { CommandTable } from './commands.js';
+import { ContextTable } from './contexts.js';
+import { CursorTable } from './cursor.js';
+import { EventTable } from './events.js';
+import { IncomingTable } from './incoming.js';
+import { MetaTable } from './meta.js';
+import { OutageTable } from './outages.js';
+import { ScheduleTable } from './schedule.js';
+import { MIGRATIONS } from './schema.js';
+import { SendTable } from './sends.js';
+import { type Database, openDurableDatabase, type Statement } from './sqlite.js';
+
+/** The disk does not take writes. */
+export interface StoreFault {
+  code: 'disk_full' | 'state_unwritable';
+  message: string;
+  since: number;
+}
+
+/**
+ * What the agent must not forget: one SQLite file, one connection, every call synchronous.
+ * A `write` that returned is on the disk, whole; a `write` that threw changed nothing.
+ */
+export class Store {
+  readonly meta: MetaTable;
+  readonly commands: CommandTable;
+  readonly acks: AckTable;
+  readonly events: EventTable;
+  readonly incoming: IncomingTable;
+  readonly cursor: CursorTable;
+  readonly sends: SendTable;
+  readonly schedule: ScheduleTable;
+  readonly contexts: ContextTable;
+  readonly outages: OutageTable;
+
+  private depth = 0;
+  private readonly closing = new Set<() => void>();
+  private readonly committed: (() => void)[] = [];
+  private readonly rolledBack = new Set<() => void>();
+  private readonly begin: Statement;
+  private readonly commit: Statement;
+  private readonly rollback: Statement;
+
+  private refused: StoreFault | undefined;
+
+  private constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+  ) {
+    this.begin = database.prepare('BEGIN IMMEDIATE');
+    this.commit = database.prepare('COMMIT');
+    this.rollback = database.prepare('ROLLBACK');
+    this.meta = new MetaTable(database);
+    this.commands = new CommandTable(database, clock);
+    this.acks = new AckTable(database, clock, this);
+    this.events = new EventTable(database, clock, this);
+    this.incoming = new IncomingTable(database, clock);
+    this.cursor = new CursorTable(database);
+    this.sends = new SendTable(database, clock);
+    this.schedule = new ScheduleTable(database, clock);
+    this.contexts = new ContextTable(database, clock);
+    this.outages = new OutageTable(database, clock);
+  }
+
+  /** Opens or creates the store (mode 0600). Throws EdgeError `store_newer`, `state_unwritable` or `store_damaged`. */
+  static open(path: string, options: { clock: Clock; log: Logger }): Store {
+    const fresh = !existsSync(path);
+    let database: Database;
+    try {
+      database = openDurableDatabase(path);
+      chmodSync(path, 0o600);
+    } catch (cause) {
+      throw openFailure(path, cause);
+    }
+    try {
+      migrate(database, path);
+      if (fresh) options.log.debug('Created the store', { path });
+      return new Store(database, options.clock, options.log);
+    } catch (error) {
+      database.close();
+      throw error instanceof EdgeError ? error : openFailure(path, error);
+    }
+  }
+
+  /**
+   * Runs `work` as one durable commit. A nested write joins the outer one. Hooks: `beforeCommit` work runs at the
+   * end of the outermost write, inside the transaction; `afterCommit` work runs once it is on the disk.
+   */
+  write<T>(work: () => T): T {
+    if (this.depth > 0) return work();
+    this.begin.run();
+    let result: T;
+    this.depth = 1;
+    try {
+      result = work();
+      for (const hook of this.closing) {
+        this.closing.delete(hook);
+        hook();
+      }
+      this.commit.run();
+    } catch (error) {
+      this.closing.clear();
+      this.committed.length = 0;
+      this.depth = 0;
+      if (this.database.inTransaction) this.rollback.run();
+      for (const hook of this.rolledBack) hook();
+      throw error;
+    }
+    this.depth = 0;
+    for (const hook of this.committed.splice(0)) hook();
+    return result;
+  }
+
+  /**
+   * A write whose failure the caller can bear and will try again: false, with nothing changed, while the disk
+   * does not take it (full, failing, locked), and once the store is closed. Everything else thrown is thrown on.
+   */
+  tryWrite(work: () => void): boolean {
+    if (!this.database.open) return false;
+    try {
+      this.write(work);
+      if (this.refused !== undefined) this.log.info('The store takes writes again');
+      this.refused = undefined;
+      return true;
+    } catch (error) {
+      const fault = diskFault(error);
+      if (fault === undefined) throw error;
+      if (this.refused === undefined) this.log.error(`The store takes no writes: ${fault.message}`);
+      this.refused ??= { ...fault, since: this.clock.now() };
+      return false;
+    }
+  }
+
+  /** Why the last `tryWrite` was refused, and since when (Unix ms); undefined while writes succeed. */
+  fault(): StoreFault | undefined {
+    return this.refused;
+  }
+
+  /** Inside a write: run `hook` at its end, still in the transaction; the same function is run once however often it is asked for. */
+  beforeCommit(hook: () => void): void {
+    this.closing.add(hook);
+  }
+
+  /** Inside a write: run `hook` after the commit; never if it is rolled back. */
+  afterCommit(hook: () => void): void {
+    if (this.depth === 0) hook();
+    else this.committed.push(hook);
+  }
+
+  /** Calls `hook` after every write that changed nothing because it threw: for memory that mirrors the store. */
+  onRollback(hook: () => void): void {
+    this.rolledBack.add(hook);
+  }
+
+  get isOpen(): boolean {
+    return this.database.open;
+  }
+
+  /** Query plans, for the tests that forbid scans of growing tables. */
+  explain(sql: string): string[] {
+    const rows = this.database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
+    return rows.map((row) => row.detail);
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}
+
+/** What keeps the disk from taking writes, if that is what `error` tells; undefined for anything else. */
+export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> | undefined {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string') return undefined;
+  if (code === 'SQLITE_FULL') return { code: 'disk_full', message: 'the disk is full' };
+  const passing = ['SQLITE_IOERR', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CANTOPEN'];
+  if (!passing.some((name) => code.startsWith(name))) return undefined;
+  return { code: 'state_unwritable', message: `SQLite answers ${code}` };
+}
+
+function migrate(database: Database, path: string): void {
+  const done = Number(database.pragma('user_version', { simple: true }));
+  if (done > MIGRATIONS.length) {
+    throw new EdgeError(
+      'store_newer',
+      `The store ${path} was written by a newer edge-agent (version ${done}, this one knows ${MIGRATIONS.length}).`,
+      'Install the newer edge-agent again, or move the store aside to start with an empty one.',
+    );
+  }
+  MIGRATIONS.slice(done).forEach((step, index) => {
+    database.transaction(() => {
+      database.exec(step);
+      database.pragma(`user_version = ${done + index + 1}`);
+    })();
+  });
+}
+
+function openFailure(path: string, cause: unknown): EdgeError {
+  const code = (cause as { code?: string }).code ?? '';
+  if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
+    return new EdgeError(
+      'store_damaged',
+      `The store ${path} is damaged: it is not a usable SQLite file.`,
+      'Move it aside and start again; what it held (unsent acks, scheduled texts) is lost unless you restore a backup.',
+      { cause },
+    );
+  }
+  return new EdgeError(
+    'state_unwritable',
+    `The store ${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    'Check that state.directory exists on a disk with free space and belongs to this user.',
+    { cause },
+  );
+}

@@ -1,0 +1,92 @@
+import type { Clock } from '../system/clock.js';
+import { AddedSignal, type CommitHooks } from './outbox.js';
+import type { Database, Statement } from './sqlite.js';
+
+/** The `data` of a `command_ack` frame, in the form that every backend understands. Times are ISO 8601. */
+export interface AckBody {
+  command_id: string;
+  status: 'completed' | 'failed';
+  success: boolean;
+  error: string | null;
+  completed_at: string;
+  timestamp: string;
+  revision: number;
+  result?: Record<string, unknown>;
+}
+
+/** An ack that the backend has not provably read. `seq` grows; order per command is the order of `seq`. */
+export interface StoredAck {
+  seq: number;
+  commandId: string;
+  revision: number;
+  body: AckBody;
+  createdAt: number;
+}
+
+/** The acks still to be delivered. */
+export class AckTable {
+  private readonly added: AddedSignal;
+  private readonly insert: Statement;
+  private readonly select: Statement;
+  private readonly remove: Statement;
+  private readonly removeOlder: Statement;
+  private readonly counted: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+    hooks: CommitHooks,
+  ) {
+    this.added = new AddedSignal(hooks);
+    this.insert = database.prepare(
+      'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
+    );
+    this.select = database.prepare('SELECT * FROM acks WHERE seq > ? ORDER BY seq LIMIT ?');
+    this.remove = database.prepare('DELETE FROM acks WHERE seq = ?');
+    this.removeOlder = database.prepare('DELETE FROM acks WHERE command_id = ?');
+    this.counted = database.prepare('SELECT count(*) FROM acks').pluck();
+  }
+
+  /** Queues an ack. Older undelivered acks of the same command are kept: their order is the order of events. */
+  add(body: AckBody): void {
+    this.insert.run(body.command_id, body.revision, JSON.stringify(body), this.clock.now());
+    this.added.raise();
+  }
+
+  /** Queues an ack that repeats one already stored; it replaces undelivered ones of that command. */
+  addAgain(body: AckBody): void {
+    this.removeOlder.run(body.command_id);
+    this.add(body);
+  }
+
+  /** Acks with a greater `seq`, oldest first, at most `limit`. */
+  after(seq: number, limit: number): StoredAck[] {
+    const rows = this.select.all(seq, limit) as {
+      seq: number;
+      command_id: string;
+      revision: number;
+      body: string;
+      created_at: number;
+    }[];
+    return rows.map((row) => ({
+      seq: row.seq,
+      commandId: row.command_id,
+      revision: row.revision,
+      body: JSON.parse(row.body) as AckBody,
+      createdAt: row.created_at,
+    }));
+  }
+
+  /** Forgets acks that the backend provably read. */
+  clear(seqs: readonly number[]): void {
+    for (const seq of seqs) this.remove.run(seq);
+  }
+
+  count(): number {
+    return this.counted.get() as number;
+  }
+
+  onAdded(listener: () => void): () => void {
+    return this.added.subscribe(listener);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Clock } from '../system/clock.js';
+import type { AckBody } from './acks.js';
+import type { Database, Statement } from './sqlite.js';
+
+export interface NewCommand {
+  commandId: string;
+  commandType: string;
+  /** The command as it came, in JSON. */
+  body: string;
+  /** Tells whether a repeat says the same: a hash of type and payload. */
+  bodyHash: string;
+  via: string;
+}
+
+/** A command that was ever received. `ack` is the last one, `revision` its number (0: none yet). */
+export interface CommandRecord {
+  commandId: string;
+  commandType: string;
+  bodyHash: string;
+  state: 'open' | 'done';
+  ack: AckBody | null;
+  revision: number;
+  receivedAt: number;
+}
+
+interface CommandRow {
+  command_id: string;
+  command_type: string;
+  body_hash: string;
+  state: 'open' | 'done';
+  ack: string | null;
+  revision: number;
+  received_at: number;
+}
+
+/** Every command by id, kept so that none is ever executed twice. */
+export class CommandTable {
+  private readonly insert: Statement;
+  private readonly select: Statement;
+  private readonly update: Statement;
+  private readonly countOpen: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    this.insert = database.prepare(
+      `INSERT INTO commands (command_id, command_type, body, body_hash, via, received_at, state)
+       VALUES (?, ?, ?, ?, ?, ?, 'open') ON CONFLICT (command_id) DO NOTHING`,
+    );
+    this.select = database.prepare(
+      'SELECT command_id, command_type, body_hash, state, ack, revision, received_at FROM commands WHERE command_id = ?',
+    );
+    this.update = database.prepare(
+      "UPDATE commands SET state = 'done', ack = ?, revision = ?, acked_at = ? WHERE command_id = ?",
+    );
+    this.countOpen = database.prepare("SELECT count(*) FROM commands WHERE state = 'open'").pluck();
+  }
+
+  /** Stores a command; false if its id is known already (then nothing changes). */
+  add(command: NewCommand): boolean {
+    const { commandId, commandType, body, bodyHash, via } = command;
+    return this.insert.run(commandId, commandType, body, bodyHash, via, this.clock.now()).changes > 0;
+  }
+
+  find(commandId: string): CommandRecord | undefined {
+    const row = this.select.get(commandId) as CommandRow | undefined;
+    if (row === undefined) return undefined;
+    return {
+      commandId: row.command_id,
+      commandType: row.command_type,
+      bodyHash: row.body_hash,
+      state: row.state,
+      ack: row.ack === null ? null : (JSON.parse(row.ack) as AckBody),
+      revision: row.revision,
+      receivedAt: row.received_at,
+    };
+  }
+
+  /** Ends a command, or corrects its end: keeps the ack for every later repeat. */
+  finish(ack: AckBody): void {
+    this.update.run(JSON.stringify(ack), ack.revision, this.clock.now(), ack.command_id);
+  }
+
+  /** How many were received and have no final ack. */
+  countWaiting(): number {
+    return this.countOpen.get() as number;
+  }
+}

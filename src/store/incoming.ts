@@ -1,0 +1,183 @@
+import type { Clock } from '../system/clock.js';
+import type { Database, Statement } from './sqlite.js';
+
+export interface IncomingAttachment {
+  guid: string;
+  mimeType: string | null;
+  filename: string | null;
+  sizeBytes: number;
+}
+
+/** A message that somebody sent us, as read from chat.db. `conversation` is the canonical key; `sentAt` Unix ms. */
+export interface IncomingMessage {
+  guid: string;
+  rowId: number;
+  conversation: string;
+  threadId: string;
+  chatGuid: string;
+  sender: string;
+  text: string;
+  sentAt: number;
+  isGroup: boolean;
+  participants: string[];
+  service: string;
+  replyToGuid: string | null;
+  attachments: IncomingAttachment[];
+}
+
+/** A stored message with the history of its posting. Times are Unix ms. */
+export interface IncomingRecord {
+  seq: number;
+  message: IncomingMessage;
+  seenAt: number;
+  attempts: number;
+  firstPostedAt: number | null;
+  /** The newest send when this message was first posted: a later reflex may answer it, an earlier one cannot. */
+  sendsBefore: number | null;
+  retryAt: number;
+  strikes: number;
+  firstStrikeAt: number | null;
+}
+
+/** A message that was posted and has no answer yet. */
+export interface PostedMessage {
+  guid: string;
+  attempts: number;
+  sendsBefore: number;
+}
+
+export type IncomingEnd = 'answered' | 'parked' | 'expired';
+
+interface IncomingRow {
+  seq: number;
+  message: string;
+  seen_at: number;
+  attempts: number;
+  first_posted_at: number | null;
+  sends_before: number | null;
+  retry_at: number;
+  strikes: number;
+  first_strike_at: number | null;
+}
+
+/** Messages from people: stored once by guid, open until the backend has answered or they are past answering. */
+export class IncomingTable {
+  private readonly insert: Statement;
+  private readonly selectOpen: Statement;
+  private readonly selectConversations: Statement;
+  private readonly selectPosted: Statement;
+  private readonly selectSendsBefore: Statement;
+  private readonly started: Statement;
+  private readonly failed: Statement;
+  private readonly end: Statement;
+  private readonly countOpen: Statement;
+  private readonly countParked: Statement;
+  private readonly retryAll: Statement;
+  private readonly listeners: ((conversation: string) => void)[] = [];
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    this.insert = database.prepare(
+      `INSERT INTO incoming (guid, conversation, message, sent_at, seen_at, state) VALUES (?, ?, ?, ?, ?, 'open')
+       ON CONFLICT (guid) DO NOTHING`,
+    );
+    this.selectOpen = database.prepare(
+      `SELECT seq, message, seen_at, attempts, first_posted_at, sends_before, retry_at, strikes, first_strike_at
+       FROM incoming WHERE state = 'open' AND conversation = ? ORDER BY sent_at, seq LIMIT ?`,
+    );
+    this.selectConversations = database
+      .prepare("SELECT DISTINCT conversation FROM incoming WHERE state = 'open'")
+      .pluck();
+    this.selectPosted = database.prepare(
+      `SELECT guid, attempts, sends_before AS sendsBefore FROM incoming
+       WHERE state = 'open' AND conversation = ? AND first_posted_at IS NOT NULL ORDER BY sent_at, seq`,
+    );
+    this.selectSendsBefore = database.prepare('SELECT sends_before FROM incoming WHERE guid = ?').pluck();
+    this.started = database.prepare(
+      `UPDATE incoming SET attempts = attempts + 1, first_posted_at = coalesce(first_posted_at, ?),
+       sends_before = coalesce(sends_before, ?) WHERE seq = ?`,
+    );
+    this.failed = database.prepare(
+      'UPDATE incoming SET retry_at = ?, strikes = ?, first_strike_at = ?, last_error = ? WHERE seq = ?',
+    );
+    this.end = database.prepare(
+      'UPDATE incoming SET state = ?, last_error = coalesce(?, last_error), settled_at = ? WHERE seq = ?',
+    );
+    this.retryAll = database.prepare(
+      "UPDATE incoming SET retry_at = 0 WHERE state = 'open' AND retry_at > 0",
+    );
+    this.countOpen = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
+    this.countParked = database.prepare("SELECT count(*) FROM incoming WHERE state = 'parked'").pluck();
+  }
+
+  /** Stores a message; false if its guid is known already (then nothing changes). */
+  add(message: IncomingMessage): boolean {
+    const { guid, conversation, sentAt } = message;
+    const body = JSON.stringify(message);
+    if (this.insert.run(guid, conversation, body, sentAt, this.clock.now()).changes === 0) return false;
+    for (const listener of this.listeners) listener(conversation);
+    return true;
+  }
+
+  /** Calls `listener` for each message added, inside the write that adds it. */
+  onAdded(listener: (conversation: string) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Conversations with open messages. */
+  openConversations(): string[] {
+    return this.selectConversations.all() as string[];
+  }
+
+  /** The oldest open messages of a conversation, in the order in which they were written. */
+  open(conversation: string, limit: number): IncomingRecord[] {
+    return (this.selectOpen.all(conversation, limit) as IncomingRow[]).map((row) => ({
+      seq: row.seq,
+      message: JSON.parse(row.message) as IncomingMessage,
+      seenAt: row.seen_at,
+      attempts: row.attempts,
+      firstPostedAt: row.first_posted_at,
+      sendsBefore: row.sends_before,
+      retryAt: row.retry_at,
+      strikes: row.strikes,
+      firstStrikeAt: row.first_strike_at,
+    }));
+  }
+
+  /** Open messages of a conversation that were posted at least once, oldest first. */
+  posted(conversation: string): PostedMessage[] {
+    return this.selectPosted.all(conversation) as PostedMessage[];
+  }
+
+  /** What `sendsBefore` of that message is; undefined if it was never posted or is unknown. */
+  sendsBefore(guid: string): number | undefined {
+    return (this.selectSendsBefore.get(guid) as number | null | undefined) ?? undefined;
+  }
+
+  /** Counts an attempt; the first one also records when, and which send was the newest then. */
+  postStarted(seq: number, newestSend: number): void {
+    this.started.run(this.clock.now(), newestSend, seq);
+  }
+
+  postFailed(
+    seq: number,
+    failure: { retryAt: number; strikes: number; firstStrikeAt: number | null; error: string },
+  ): void {
+    this.failed.run(failure.retryAt, failure.strikes, failure.firstStrikeAt, failure.error, seq);
+  }
+
+  /** Whatever waits for a retry may be tried now. */
+  retryNow(): void {
+    this.retryAll.run();
+  }
+
+  settle(seq: number, state: IncomingEnd, error: string | null = null): void {
+    this.end.run(state, error, this.clock.now(), seq);
+  }
+
+  countIn(state: 'open' | 'parked'): number {
+    return (state === 'open' ? this.countOpen : this.countParked).get() as number;
+  }
+}

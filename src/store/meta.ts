@@ -1,0 +1,28 @@
+import type { Database, Statement } from './sqlite.js';
+
+/** Small facts by name: the registered agent id, when the agent was last alive. */
+export class MetaTable {
+  private readonly select: Statement;
+  private readonly upsert: Statement;
+  private readonly remove: Statement;
+
+  constructor(database: Database) {
+    this.select = database.prepare('SELECT value FROM meta WHERE key = ?').pluck();
+    this.upsert = database.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    );
+    this.remove = database.prepare('DELETE FROM meta WHERE key = ?');
+  }
+
+  get(key: string): string | undefined {
+    return this.select.get(key) as string | undefined;
+  }
+
+  set(key: string, value: string): void {
+    this.upsert.run(key, value);
+  }
+
+  delete(key: string): void {
+    this.remove.run(key);
+  }
+}

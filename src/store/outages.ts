@@ -1,0 +1,59 @@
+import type { Clock } from '../system/clock.js';
+import type { Database, Statement } from './sqlite.js';
+
+/** A stretch of Unix ms in which nothing could be answered; `to` is null while it lasts. */
+export interface Outage {
+  from: number;
+  to: number | null;
+}
+
+/** Ages are judged over at most this long, so older outages are of no use. */
+const KEPT_MS = 48 * 3600_000;
+
+/** When the agent or its backend was down. */
+export class OutageTable {
+  private readonly insert: Statement;
+  private readonly end: Statement;
+  private readonly select: Statement;
+  private readonly prune: Statement;
+  private readonly selectOpen: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    this.insert = database.prepare('INSERT INTO outages (what, began_at, ended_at) VALUES (?, ?, ?)');
+    this.end = database.prepare('UPDATE outages SET ended_at = ? WHERE what = ? AND ended_at IS NULL');
+    this.select = database.prepare(
+      'SELECT began_at AS "from", ended_at AS "to" FROM outages WHERE ended_at IS NULL OR ended_at > ?',
+    );
+    this.selectOpen = database.prepare('SELECT 1 FROM outages WHERE what = ? AND ended_at IS NULL').pluck();
+    this.prune = database.prepare('DELETE FROM outages WHERE ended_at <= ?');
+  }
+
+  /** Records an outage that began then and still lasts. */
+  begin(what: 'agent' | 'backend', beganAt: number): void {
+    this.insert.run(what, beganAt, null);
+  }
+
+  /** Ends the lasting outage of that kind, if there is one; forgets those too old to matter. */
+  finish(what: 'agent' | 'backend', endedAt: number): void {
+    this.end.run(endedAt, what);
+    this.prune.run(this.clock.now() - KEPT_MS);
+  }
+
+  /** Records one that is over. */
+  record(what: 'agent' | 'backend', from: number, to: number): void {
+    this.insert.run(what, from, to);
+  }
+
+  /** Whether one of that kind still lasts. */
+  isOpen(what: 'agent' | 'backend'): boolean {
+    return this.selectOpen.get(what) !== undefined;
+  }
+
+  /** Outages that reached past `since`. */
+  since(since: number): Outage[] {
+    return this.select.all(since) as Outage[];
+  }
+}

@@ -1,0 +1,106 @@
+import type { Clock } from '../system/clock.js';
+import type { Database, Statement } from './sqlite.js';
+
+export type ScheduleState = 'pending' | 'sending' | 'sent' | 'failed' | 'cancelled';
+
+export interface NewScheduledText {
+  scheduleId: string;
+  commandId: string;
+  conversation: string;
+  threadId: string;
+  text: string;
+  priority: number;
+  /** Unix ms. */
+  sendAt: number;
+}
+
+export interface ScheduledText extends NewScheduledText {
+  createdAt: number;
+  state: ScheduleState;
+  error: string | null;
+}
+
+const COLUMNS = `schedule_id AS scheduleId, command_id AS commandId, conversation, thread_id AS threadId, text, priority,
+  send_at AS sendAt, created_at AS createdAt, state, error`;
+
+/** Texts to be sent later. */
+export class ScheduleTable {
+  private readonly insert: Statement;
+  private readonly selectDue: Statement;
+  private readonly selectNext: Statement;
+  private readonly selectByEitherId: Statement;
+  private readonly selectByState: Statement;
+  private readonly selectAll: Statement;
+  private readonly update: Statement;
+  private readonly countPending: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    this.insert = database.prepare(
+      `INSERT INTO schedule (schedule_id, command_id, conversation, thread_id, text, priority, send_at, created_at, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')`,
+    );
+    this.selectDue = database.prepare(
+      `SELECT ${COLUMNS} FROM schedule WHERE state = 'pending' AND send_at <= ? ORDER BY send_at, seq LIMIT ?`,
+    );
+    this.selectNext = database.prepare("SELECT min(send_at) FROM schedule WHERE state = 'pending'").pluck();
+    this.selectByEitherId = database.prepare(
+      `SELECT ${COLUMNS} FROM schedule WHERE schedule_id = @id UNION ALL
+       SELECT ${COLUMNS} FROM schedule WHERE command_id = @id LIMIT 1`,
+    );
+    this.selectByState = database.prepare(
+      `SELECT ${COLUMNS} FROM schedule WHERE state = ? ORDER BY send_at, seq LIMIT ?`,
+    );
+    this.selectAll = database.prepare(`SELECT ${COLUMNS} FROM schedule ORDER BY send_at, seq LIMIT ?`);
+    this.update = database.prepare(
+      'UPDATE schedule SET state = ?, error = ?, settled_at = ? WHERE schedule_id = ?',
+    );
+    this.countPending = database.prepare("SELECT count(*) FROM schedule WHERE state = 'pending'").pluck();
+  }
+
+  add(text: NewScheduledText): void {
+    const { scheduleId, commandId, conversation, threadId, priority, sendAt } = text;
+    this.insert.run(
+      scheduleId,
+      commandId,
+      conversation,
+      threadId,
+      text.text,
+      priority,
+      sendAt,
+      this.clock.now(),
+    );
+  }
+
+  /** Pending texts that are due at `now`, the longest due first. */
+  due(now: number, limit: number): ScheduledText[] {
+    return this.selectDue.all(now, limit) as ScheduledText[];
+  }
+
+  /** When the next pending text is due. */
+  nextDueAt(): number | undefined {
+    return (this.selectNext.get() as number | null) ?? undefined;
+  }
+
+  /** By its own id, or by that of the command which scheduled it. */
+  find(id: string): ScheduledText | undefined {
+    return this.selectByEitherId.get({ id }) as ScheduledText | undefined;
+  }
+
+  list(state: ScheduleState | undefined, limit: number): ScheduledText[] {
+    return (
+      state === undefined ? this.selectAll.all(limit) : this.selectByState.all(state, limit)
+    ) as ScheduledText[];
+  }
+
+  setState(scheduleId: string, state: ScheduleState, error: string | null = null): void {
+    const settled = state === 'pending' || state === 'sending' ? null : this.clock.now();
+    this.update.run(state, error, settled, scheduleId);
+  }
+
+  pendingCount(): number {
+    return this.countPending.get() as number;
+  }
+}

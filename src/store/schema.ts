@@ -1,0 +1,147 @@
+/**
+ * The steps that make a store, oldest first; `user_version` counts those done. Forward only: a step that has
+ * shipped is never edited. Times are Unix milliseconds. Every query that runs while the agent works has an index,
+ * so that none grows with history.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+  -- One row per command_id ever received; the last ack stays with it.
+  CREATE TABLE commands (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    command_id TEXT NOT NULL UNIQUE,
+    command_type TEXT NOT NULL,
+    body TEXT NOT NULL,
+    body_hash TEXT NOT NULL,
+    via TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'done')),
+    ack TEXT,
+    revision INTEGER NOT NULL DEFAULT 0,
+    acked_at INTEGER
+  );
+  CREATE INDEX commands_open ON commands (seq) WHERE state = 'open';
+  CREATE INDEX commands_received_at ON commands (received_at);
+
+  -- The outbox: what the backend must still be told. A row leaves when the backend provably read it.
+  CREATE TABLE acks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    command_id TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  );
+  CREATE INDEX acks_command_id ON acks (command_id);
+  CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL UNIQUE,
+    event_type TEXT NOT NULL,
+    thread_id TEXT,
+    details TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  );
+
+  -- Incoming messages by chat.db guid. 'open' until the backend answered or it is no longer worth an answer.
+  CREATE TABLE incoming (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    guid TEXT NOT NULL UNIQUE,
+    conversation TEXT NOT NULL,
+    message TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'parked', 'expired')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    first_posted_at INTEGER,
+    sends_before INTEGER,
+    retry_at INTEGER NOT NULL DEFAULT 0,
+    strikes INTEGER NOT NULL DEFAULT 0,
+    first_strike_at INTEGER,
+    last_error TEXT,
+    settled_at INTEGER
+  );
+  CREATE INDEX incoming_open ON incoming (conversation, sent_at, seq) WHERE state = 'open';
+  CREATE INDEX incoming_parked ON incoming (seq) WHERE state = 'parked';
+  CREATE INDEX incoming_settled_at ON incoming (settled_at) WHERE settled_at IS NOT NULL;
+
+  -- How far chat.db has been read, and the rows before that point that were not complete yet.
+  CREATE TABLE chatdb_cursor (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    generation TEXT NOT NULL,
+    row_id INTEGER NOT NULL,
+    guid TEXT
+  );
+  CREATE TABLE chatdb_pending (row_id INTEGER PRIMARY KEY, first_seen_at INTEGER NOT NULL);
+
+  -- The send ledger: every text that was ever to go out. Order in a conversation's lane is (place, seq).
+  CREATE TABLE sends (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    place INTEGER NOT NULL,
+    conversation TEXT NOT NULL,
+    thread_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('reflex', 'first', 'bubble', 'message')),
+    priority INTEGER NOT NULL,
+    pause_ms INTEGER NOT NULL,
+    command_id TEXT,
+    schedule_id TEXT,
+    answers TEXT,
+    created_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN
+      ('queued', 'waiting', 'attempting', 'confirming', 'sent', 'failed', 'unknown', 'deduplicated')),
+    not_before INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    form INTEGER NOT NULL DEFAULT 0,
+    tag TEXT,
+    generation TEXT,
+    after_row INTEGER,
+    attempted_at INTEGER,
+    ended_at INTEGER,
+    watch_until INTEGER,
+    twin_key TEXT,
+    twin INTEGER,
+    guid TEXT UNIQUE,
+    service TEXT,
+    error_code TEXT,
+    error TEXT,
+    settled_at INTEGER
+  );
+  CREATE INDEX sends_lane ON sends (conversation, place, seq) WHERE state IN ('queued', 'attempting', 'confirming');
+  CREATE INDEX sends_twin_key ON sends (twin_key, role, seq) WHERE twin_key IS NOT NULL;
+  CREATE INDEX sends_twin ON sends (twin) WHERE twin IS NOT NULL;
+  CREATE INDEX sends_watched ON sends (watch_until) WHERE watch_until IS NOT NULL;
+  CREATE INDEX sends_reflexes ON sends (conversation, seq) WHERE role = 'reflex';
+  CREATE INDEX sends_attempting ON sends (seq) WHERE state = 'attempting';
+  CREATE INDEX sends_settled_at ON sends (settled_at) WHERE settled_at IS NOT NULL;
+
+  CREATE TABLE schedule (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    schedule_id TEXT NOT NULL UNIQUE,
+    command_id TEXT NOT NULL UNIQUE,
+    conversation TEXT NOT NULL,
+    thread_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    send_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'failed', 'cancelled')),
+    error TEXT,
+    settled_at INTEGER
+  );
+  CREATE INDEX schedule_due ON schedule (send_at, seq) WHERE state = 'pending';
+  CREATE INDEX schedule_settled_at ON schedule (settled_at) WHERE settled_at IS NOT NULL;
+
+  -- What a backend keeps with a conversation, sent along with its next messages.
+  CREATE TABLE contexts (conversation TEXT PRIMARY KEY, body TEXT NOT NULL, updated_at INTEGER NOT NULL) WITHOUT ROWID;
+
+  -- When we ('agent') or the backend ('backend') were down: time that a message's age does not count.
+  CREATE TABLE outages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    what TEXT NOT NULL CHECK (what IN ('agent', 'backend')),
+    began_at INTEGER NOT NULL,
+    ended_at INTEGER
+  );
+  CREATE INDEX outages_ended_at ON outages (ended_at);
+  `,
+];

@@ -1,0 +1,289 @@
+import type { Clock } from '../system/clock.js';
+import type { Database, Statement } from './sqlite.js';
+
+/**
+ * queued → attempting → confirming → sent | failed | unknown; a reflex twin also waiting → queued | deduplicated.
+ * attempting: osascript may have been started. confirming: it ended and the text's row is looked for in chat.db.
+ */
+export type SendState =
+  | 'queued'
+  | 'waiting'
+  | 'attempting'
+  | 'confirming'
+  | 'sent'
+  | 'failed'
+  | 'unknown'
+  | 'deduplicated';
+
+/** reflex: pushed ahead of a reply; first: a reply's first bubble; bubble: its later ones; message: anything else. */
+export type SendRole = 'reflex' | 'first' | 'bubble' | 'message';
+
+export interface NewSend {
+  /** Derived from the cause, so that one cause can never be enqueued twice. */
+  id: string;
+  conversation: string;
+  threadId: string;
+  text: string;
+  role: SendRole;
+  /** 0 (immediate) to 4 (deferred). */
+  priority: number;
+  /** The least time since the conversation's previous text, in ms. */
+  pauseMs: number;
+  commandId: string | null;
+  scheduleId: string | null;
+  /** The guid of the message that this text answers, where that is known. */
+  answers: string | null;
+  /** Equal for texts that could be each other's twin; null for those that have none. */
+  twinKey: string | null;
+  /** The seq of the send whose twin this is. */
+  twin: number | null;
+  state: 'queued' | 'waiting' | 'deduplicated' | 'failed';
+  errorCode: string | null;
+  error: string | null;
+}
+
+/** A text that was ever to go out. Times are Unix ms. */
+export interface SendRecord extends Omit<NewSend, 'state'> {
+  seq: number;
+  place: number;
+  state: SendState;
+  createdAt: number;
+  notBefore: number;
+  attempts: number;
+  /** Which of the target forms is next (0: the best one). */
+  form: number;
+  /** Names the attempt: its private file and its process. */
+  tag: string | null;
+  generation: string | null;
+  afterRow: number | null;
+  attemptedAt: number | null;
+  endedAt: number | null;
+  watchUntil: number | null;
+  guid: string | null;
+  service: string | null;
+}
+
+const COLUMNS = `seq, id, place, conversation, thread_id AS threadId, text, role, priority, pause_ms AS pauseMs,
+  command_id AS commandId, schedule_id AS scheduleId, answers, created_at AS createdAt, state, not_before AS notBefore,
+  attempts, form, tag, generation, after_row AS afterRow, attempted_at AS attemptedAt, ended_at AS endedAt,
+  watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error`;
+
+const IN_LANE = "state IN ('queued', 'attempting', 'confirming')";
+
+/** The send ledger. */
+export class SendTable {
+  private last: number;
+  private readonly insert: Statement;
+  private readonly selectBySeq: Statement;
+  private readonly selectById: Statement;
+  private readonly selectHead: Statement;
+  private readonly selectLanes: Statement;
+  private readonly selectAttempting: Statement;
+  private readonly selectWatched: Statement;
+  private readonly selectTwinsOf: Statement;
+  private readonly selectByTwinKey: Statement;
+  private readonly selectReflexes: Statement;
+  private readonly selectClaimed: Statement;
+  private readonly updateBegin: Statement;
+  private readonly updateRequeue: Statement;
+  private readonly updateEnded: Statement;
+  private readonly updateSettle: Statement;
+  private readonly updatePromote: Statement;
+  private readonly updateTwin: Statement;
+  private readonly updateUnwatch: Statement;
+  private readonly countInLane: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    const newest = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'sends'").pluck().get();
+    this.last = (newest as number | undefined) ?? 0;
+    this.insert = database.prepare(
+      `INSERT INTO sends (seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id,
+         answers, twin_key, twin, state, error_code, error, created_at, settled_at)
+       VALUES (@seq, @seq, @id, @conversation, @threadId, @text, @role, @priority, @pauseMs, @commandId, @scheduleId,
+         @answers, @twinKey, @twin, @state, @errorCode, @error, @createdAt, NULL) ON CONFLICT (id) DO NOTHING`,
+    );
+    this.selectBySeq = database.prepare(`SELECT ${COLUMNS} FROM sends WHERE seq = ?`);
+    this.selectById = database.prepare(`SELECT ${COLUMNS} FROM sends WHERE id = ?`);
+    this.selectHead = database.prepare(
+      `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND ${IN_LANE} ORDER BY place, seq LIMIT 1`,
+    );
+    this.selectLanes = database.prepare(
+      `SELECT conversation, priority, count(*) AS waiting FROM sends WHERE ${IN_LANE} GROUP BY conversation, priority`,
+    );
+    this.selectAttempting = database.prepare(
+      `SELECT ${COLUMNS} FROM sends WHERE state = 'attempting' ORDER BY seq`,
+    );
+    this.selectWatched = database.prepare(
+      `SELECT ${COLUMNS} FROM sends WHERE watch_until IS NOT NULL ORDER BY watch_until, seq`,
+    );
+    this.selectTwinsOf = database.prepare(`SELECT ${COLUMNS} FROM sends WHERE twin = ? ORDER BY seq`);
+    this.selectByTwinKey = database.prepare(
+      `SELECT ${COLUMNS} FROM sends WHERE twin_key = ? AND role = ? AND seq > ? ORDER BY seq`,
+    );
+    this.selectReflexes = database.prepare(
+      `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND role = 'reflex' AND seq > ? ORDER BY seq`,
+    );
+    this.selectClaimed = database.prepare('SELECT 1 FROM sends WHERE guid = ?').pluck();
+    this.updateBegin = database.prepare(
+      `UPDATE sends SET state = 'attempting', tag = ?, generation = ?, after_row = ?, attempted_at = ? WHERE seq = ?`,
+    );
+    this.updateRequeue = database.prepare(
+      `UPDATE sends SET state = 'queued', form = ?, attempts = ?, not_before = ?, error_code = ?, error = ? WHERE seq = ?`,
+    );
+    this.updateEnded = database.prepare(
+      `UPDATE sends SET state = 'confirming', ended_at = ?, watch_until = ?, error_code = ?, error = ? WHERE seq = ?`,
+    );
+    this.updateSettle = database.prepare(
+      `UPDATE sends SET state = ?, guid = ?, service = ?, error_code = ?, error = ?, watch_until = ?, settled_at = ?
+       WHERE seq = ?`,
+    );
+    this.updatePromote = database.prepare("UPDATE sends SET state = 'queued', place = ? WHERE seq = ?");
+    this.updateTwin = database.prepare('UPDATE sends SET twin = ? WHERE seq = ?');
+    this.updateUnwatch = database.prepare('UPDATE sends SET watch_until = NULL WHERE seq = ?');
+    this.countInLane = database.prepare(`SELECT count(*) FROM sends WHERE ${IN_LANE}`).pluck();
+  }
+
+  /** Stores a send; undefined if its id is known already (then nothing changes). */
+  add(send: NewSend): SendRecord | undefined {
+    const seq = this.last + 1;
+    const createdAt = this.clock.now();
+    const { changes } = this.insert.run({ ...send, seq, createdAt });
+    if (changes === 0) return undefined;
+    this.last = seq;
+    return {
+      ...send,
+      seq,
+      place: seq,
+      createdAt,
+      notBefore: 0,
+      attempts: 0,
+      form: 0,
+      tag: null,
+      generation: null,
+      afterRow: null,
+      attemptedAt: null,
+      endedAt: null,
+      watchUntil: null,
+      guid: null,
+      service: null,
+    };
+  }
+
+  /** The seq of the newest send ever added (0: none). */
+  newest(): number {
+    return this.last;
+  }
+
+  get(seq: number): SendRecord | undefined {
+    return this.selectBySeq.get(seq) as SendRecord | undefined;
+  }
+
+  findById(id: string): SendRecord | undefined {
+    return this.selectById.get(id) as SendRecord | undefined;
+  }
+
+  /** The first text of a conversation's lane. */
+  head(conversation: string): SendRecord | undefined {
+    return this.selectHead.get(conversation) as SendRecord | undefined;
+  }
+
+  /** How many texts of each priority each lane holds. */
+  lanes(): { conversation: string; priority: number; waiting: number }[] {
+    return this.selectLanes.all() as { conversation: string; priority: number; waiting: number }[];
+  }
+
+  attempting(): SendRecord[] {
+    return this.selectAttempting.all() as SendRecord[];
+  }
+
+  /** Sends whose row is still looked for in chat.db, the most urgent first. */
+  watched(): SendRecord[] {
+    return this.selectWatched.all() as SendRecord[];
+  }
+
+  /** Sends that were matched with this one as their twin. */
+  twinsOf(seq: number): SendRecord[] {
+    return this.selectTwinsOf.all(seq) as SendRecord[];
+  }
+
+  byTwinKey(twinKey: string, role: SendRole, afterSeq: number): SendRecord[] {
+    return this.selectByTwinKey.all(twinKey, role, afterSeq) as SendRecord[];
+  }
+
+  reflexes(conversation: string, afterSeq: number): SendRecord[] {
+    return this.selectReflexes.all(conversation, afterSeq) as SendRecord[];
+  }
+
+  /** Whether a chat.db row was already taken as the proof of some send. */
+  isClaimed(guid: string): boolean {
+    return this.selectClaimed.get(guid) !== undefined;
+  }
+
+  begin(seq: number, attempt: { tag: string; generation: string | null; afterRow: number | null }): void {
+    this.updateBegin.run(attempt.tag, attempt.generation, attempt.afterRow, this.clock.now(), seq);
+  }
+
+  requeue(
+    seq: number,
+    next: {
+      form: number;
+      attempts: number;
+      notBefore: number;
+      errorCode: string | null;
+      error: string | null;
+    },
+  ): void {
+    this.updateRequeue.run(next.form, next.attempts, next.notBefore, next.errorCode, next.error, seq);
+  }
+
+  /** osascript ended (or will never be heard of); `doubt` says why the outcome is not plain acceptance. */
+  ended(seq: number, watchUntil: number, doubt: { errorCode: string; error: string } | null): void {
+    this.updateEnded.run(this.clock.now(), watchUntil, doubt?.errorCode ?? null, doubt?.error ?? null, seq);
+  }
+
+  settle(
+    seq: number,
+    end: {
+      state: 'sent' | 'failed' | 'unknown' | 'deduplicated';
+      guid?: string | null;
+      service?: string | null;
+      errorCode?: string | null;
+      error?: string | null;
+      watchUntil?: number | null;
+    },
+  ): void {
+    this.updateSettle.run(
+      end.state,
+      end.guid ?? null,
+      end.service ?? null,
+      end.errorCode ?? null,
+      end.error ?? null,
+      end.watchUntil ?? null,
+      this.clock.now(),
+      seq,
+    );
+  }
+
+  /** A waiting twin takes the place of the one that failed. */
+  promote(seq: number, place: number): void {
+    this.updatePromote.run(place, seq);
+  }
+
+  /** A waiting twin waits for another one from now on. */
+  rewait(seq: number, twin: number): void {
+    this.updateTwin.run(twin, seq);
+  }
+
+  /** Its row is not looked for any more. */
+  unwatch(seq: number): void {
+    this.updateUnwatch.run(seq);
+  }
+
+  /** How many texts wait to go out or to be confirmed. */
+  countOpen(): number {
+    return this.countInLane.get() as number;
+  }
+}

@@ -1,0 +1,36 @@
+import BetterSqlite3 from 'better-sqlite3';
+
+export type Database = BetterSqlite3.Database;
+export type Statement = BetterSqlite3.Statement<unknown[]>;
+
+/**
+ * Opens an SQLite file as it is, with no pragma of ours; created if missing unless `readonly`. A lock held by another
+ * connection is waited for `busyTimeoutMs` (5000). Throws SqliteError.
+ */
+export function openDatabase(
+  path: string,
+  options: { readonly?: boolean; busyTimeoutMs?: number } = {},
+): Database {
+  const { readonly = false, busyTimeoutMs = 5000 } = options;
+  return new BetterSqlite3(path, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
+}
+
+/**
+ * Opens a file whose commits survive a power cut. An existing WAL file opens with synchronous=NORMAL, under
+ * which the last commits may vanish, so FULL is set on every open and checked. On macOS fsync alone does not
+ * reach the platter: fullfsync makes SQLite use F_FULLFSYNC (sqlite.org/pragma.html#pragma_fullfsync).
+ */
+export function openDurableDatabase(path: string): Database {
+  const database = openDatabase(path);
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = FULL');
+  database.pragma('fullfsync = 1');
+  database.pragma('checkpoint_fullfsync = 1');
+  database.pragma('foreign_keys = ON');
+  database.pragma(`journal_size_limit = ${16 * 1024 * 1024}`);
+  if (database.pragma('synchronous', { simple: true }) !== 2) {
+    database.close();
+    throw new Error('SQLite did not accept synchronous=FULL');
+  }
+  return database;
+}

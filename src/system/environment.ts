@@ -1,0 +1,4 @@
+/** The environment of this process. */
+export function environment(): NodeJS.ProcessEnv {
+  return process.env;
+}

@@ -1,0 +1,331 @@
+import { describe, expect, test } from 'vitest';
+import { Acks } from '../../src/commands/Acks.js';
+import { Commands } from '../../src/commands/Commands.js';
+import { cancelScheduled } from '../../src/commands/handlers/cancelScheduled.js';
+import { listScheduled } from '../../src/commands/handlers/listScheduled.js';
+import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';
+import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
+import type { ReceivedCommand } from '../../src/commands/ports.js';
+import { sendVerdict } from '../../src/commands/sendVerdict.js';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { Scheduler } from '../../src/schedule/Scheduler.js';
+import type { AckBody } from '../../src/store/acks.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+
+async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const log = new RecordingLog();
+  const acks = new Acks(store, clock);
+  const outgoing = new Outgoing({
+    store,
+    sender: messages,
+    rows: messages,
+    clock,
+    log,
+    maxTextLength: () => 50,
+  });
+  const scheduler = new Scheduler({
+    store,
+    texts: outgoing,
+    acks,
+    clock,
+    log,
+    settings: () => ({ maxLatenessMs: 3_600_000, acks: acksScheduled }),
+  });
+  const ports = {
+    texts: outgoing,
+    schedule: scheduler,
+    conversationKey(threadId: string) {
+      if (threadId === 'poison') throw new Error('oops');
+      return threadId.replace(/^.*;/, '');
+    },
+    limits: () => ({ maxAgeMs: 3_600_000, reflexMaxAgeMs: 600_000, bubbleDelayMs: 800, maxTextLength: 50 }),
+    clock,
+  };
+  const commands = new Commands(store, acks, log, [
+    sendMessage(ports),
+    scheduleMessage(ports),
+    cancelScheduled(scheduler),
+    listScheduled(scheduler),
+  ]);
+  outgoing.onOutcome((send, outcome) => {
+    commands.textEnded(send, outcome);
+    scheduler.textEnded(send, sendVerdict(outcome));
+  });
+  await outgoing.start();
+  scheduler.start();
+  return {
+    clock,
+    store,
+    messages,
+    log,
+    scheduler,
+    receive: (...received: Partial<ReceivedCommand>[]) =>
+      commands.receive(
+        received.map((command) => ({
+          commandId: 'cmd_1',
+          commandType: 'send_message_now',
+          payload: {},
+          priority: 'normal',
+          timestamp: null,
+          ...command,
+        })),
+        'websocket',
+      ),
+    acks: (): AckBody[] => store.acks.after(0, 100).map(({ body }) => body),
+  };
+}
+
+const inSeconds = (clock: FakeClock, seconds: number) => new Date(clock.now() + seconds * 1000).toISOString();
+
+describe('a command', () => {
+  test('to send is acked when its text is seen in chat.db, and not before', async () => {
+    const { receive, messages, acks, store } = await room();
+    receive({ payload: { thread_id: ANN, text: 'hello' } });
+    expect(acks()).toEqual([]);
+    expect(store.commands.countWaiting()).toBe(1);
+    await messages.succeed();
+    expect(acks()).toMatchObject([
+      {
+        command_id: 'cmd_1',
+        status: 'completed',
+        success: true,
+        error: null,
+        revision: 1,
+        result: { outcome: 'sent', confirmed: true, message_guid: 'row-1', retry_safe: false },
+      },
+    ]);
+    expect(store.commands.countWaiting()).toBe(0);
+  });
+
+  test('that comes again is not executed again; its stored ack is sent again', async () => {
+    const { receive, messages, acks, store } = await room();
+    const payload = { thread_id: ANN, text: 'hello' };
+    receive({ payload });
+    receive({ payload });
+    await messages.succeed();
+    store.acks.clear(store.acks.after(0, 9).map(({ seq }) => seq));
+    receive({ payload: { text: 'hello', thread_id: ANN } });
+    expect(messages.texts).toEqual(['hello']);
+    expect(acks()).toMatchObject([{ command_id: 'cmd_1', revision: 1, status: 'completed' }]);
+    expect(acks()[0]?.result?.repeated).toBeUndefined();
+  });
+
+  test('that comes again with another content is not executed, warned about and marked', async () => {
+    const { receive, messages, acks, log } = await room();
+    receive({ payload: { thread_id: ANN, text: 'hello' } });
+    await messages.succeed();
+    receive({ payload: { thread_id: ANN, text: 'good-bye' } });
+    expect(messages.texts).toEqual(['hello']);
+    expect(acks()).toMatchObject([{ result: { repeated: true } }]);
+    expect(log.lines.filter((line) => line.startsWith('WARN'))).toHaveLength(1);
+  });
+
+  test('of an unknown type fails with an ack that names the types there are', async () => {
+    const { receive, acks } = await room();
+    receive({ commandType: 'make_coffee' });
+    expect(acks()[0]).toMatchObject({ status: 'failed', success: false });
+    expect(acks()[0]?.error).toMatch(/command_type: expected one of send_message_now, .*found "make_coffee"/);
+  });
+
+  test.each([
+    [{ text: 'hi' }, /payload\.thread_id: expected a phone number.*chat_guid.*found nothing/],
+    [{ thread_id: ANN, message: '' }, /payload\.message: expected a text.*found an empty string/],
+    [{ thread_id: ANN, text: 5 }, /payload\.text: expected a text.*found a number/],
+    [
+      { thread_id: ANN, text: 'hi', bubble_type: 'huge' },
+      /payload\.bubble_type: expected "reflex", "burst" or "normal"/,
+    ],
+  ])(
+    'with the payload %j fails with an ack that names the field, and costs nothing else',
+    async (payload, error) => {
+      const { receive, acks, messages } = await room();
+      receive({ commandId: 'bad', payload }, { commandId: 'good', payload: { thread_id: ANN, text: 'hi' } });
+      expect(acks()[0]?.error).toMatch(error);
+      expect(messages.texts).toEqual(['hi']);
+    },
+  );
+
+  test.each(['text', 'message_text', 'message'])('is understood with its text under "%s"', async (field) => {
+    const { receive, messages } = await room();
+    receive({ commandType: 'send_message', payload: { thread_id: ANN, [field]: 'hi' } });
+    expect(messages.texts).toEqual(['hi']);
+  });
+
+  test('that is too old to be worth sending fails as too_late, a reflex sooner than others', async () => {
+    const { receive, clock, acks, messages } = await room();
+    const payload = { thread_id: ANN, text: 'one sec' };
+    const timestamp = clock.now() - 601_000;
+    receive({ commandId: 'old', payload, timestamp: clock.now() - 3_601_000 });
+    receive({ commandId: 'reflex', payload: { ...payload, bubble_type: 'reflex' }, timestamp });
+    receive({ commandId: 'normal', payload, timestamp });
+    expect(acks().map(({ command_id, error }) => [command_id, error?.split(':')[0]])).toEqual([
+      ['old', 'too_late'],
+      ['reflex', 'too_late'],
+    ]);
+    expect(messages.texts).toEqual(['one sec']);
+  });
+
+  test('whose text is too long is refused with the limit named', async () => {
+    const { receive, acks, messages } = await room();
+    receive({ payload: { thread_id: ANN, text: 'x'.repeat(51) } });
+    expect(acks()[0]?.error).toMatch(/text_too_long: .*limit is 50 characters/);
+    expect(messages.texts).toEqual([]);
+  });
+
+  test('with an unknown outcome is acked as such, and corrected by a later ack when its row appears', async () => {
+    const { receive, acks, messages, clock } = await room();
+    receive({ payload: { thread_id: ANN, text: 'hi' } });
+    await messages.end({ kind: 'unknown', message: 'osascript was killed at its deadline.' });
+    clock.advance(10_001);
+    messages.addRow(ANN, 'hi');
+    clock.advance(180_000);
+    const [first, second] = acks();
+    expect(first).toMatchObject({
+      status: 'failed',
+      revision: 1,
+      result: { outcome: 'unknown', retry_safe: false },
+    });
+    expect(first?.error).toMatch(/^outcome_unknown: .*may still arrive/);
+    expect(second).toMatchObject({ status: 'completed', revision: 2, result: { late: true } });
+  });
+});
+
+describe('a command that trips over a mistake of ours', () => {
+  test('fails alone: the others of its batch are executed', async () => {
+    const { receive, acks, messages } = await room();
+    const text = { thread_id: ANN, text: 'hi' };
+    const poison = { thread_id: 'poison', text: 'hi' };
+    receive({ commandId: 'a', payload: poison }, { commandId: 'b', payload: text });
+    expect(messages.texts).toEqual(['hi']);
+    expect(acks()).toMatchObject([
+      { command_id: 'a', status: 'failed', error: expect.stringMatching(/^internal: /) },
+    ]);
+  });
+});
+
+describe('a scheduled text', () => {
+  const schedule = { commandType: 'schedule_message', commandId: 'cmd_s' };
+
+  test('is acked when stored and again when sent', async () => {
+    const { receive, acks, messages, clock } = await room();
+    receive({
+      ...schedule,
+      payload: { thread_id: ANN, message_text: 'later', send_at: inSeconds(clock, 60) },
+    });
+    const stored = acks()[0];
+    expect(stored).toMatchObject({ status: 'completed', revision: 1 });
+    expect(stored?.result?.schedule_id).toMatch(/^sched_/);
+    clock.advance(59_999);
+    expect(messages.texts).toEqual([]);
+    clock.advance(1);
+    expect(messages.texts).toEqual(['later']);
+    await messages.succeed();
+    expect(acks()[1]).toMatchObject({
+      status: 'completed',
+      revision: 2,
+      result: { schedule_id: stored?.result?.schedule_id, outcome: 'sent' },
+    });
+  });
+
+  test.each([
+    ['stored', 1],
+    ['sent', 1],
+    ['both', 2],
+  ] as const)('with acks.scheduled: %s gets %i acks', async (setting, count) => {
+    const { receive, acks, messages, clock } = await room(setting);
+    receive({ ...schedule, payload: { thread_id: ANN, text: 'later', send_at: inSeconds(clock, 1) } });
+    clock.advance(1000);
+    await messages.succeed();
+    expect(acks()).toHaveLength(count);
+  });
+
+  test('for a time that is past is sent now, unless it is too late', async () => {
+    const { receive, acks, messages, clock } = await room();
+    receive({ ...schedule, payload: { thread_id: ANN, text: 'now', send_at: inSeconds(clock, -3599) } });
+    receive({
+      ...schedule,
+      commandId: 'late',
+      payload: { thread_id: ANN, text: 'no', send_at: inSeconds(clock, -3601) },
+    });
+    expect(messages.texts).toEqual(['now']);
+    expect(acks().find(({ command_id }) => command_id === 'late')?.error).toMatch(/^too_late/);
+  });
+
+  test('is only ever delayed by a clock that is set back, and sent at once when it jumps ahead', async () => {
+    const { receive, messages, clock, scheduler } = await room();
+    receive({ ...schedule, payload: { thread_id: ANN, text: 'later', send_at: inSeconds(clock, 60) } });
+    clock.jumpWall(-30_000);
+    clock.advance(60_000);
+    expect(messages.texts).toEqual([]);
+    clock.jumpWall(60_000);
+    scheduler.clockChanged();
+    expect(messages.texts).toEqual(['later']);
+  });
+
+  test.each(['schedule_id', 'command_id'])(
+    'can be cancelled by its %s until it is being sent',
+    async (by) => {
+      const { receive, acks, messages, clock } = await room();
+      receive({ ...schedule, payload: { thread_id: ANN, text: 'later', send_at: inSeconds(clock, 60) } });
+      const id = by === 'command_id' ? 'cmd_s' : acks()[0]?.result?.schedule_id;
+      receive({ commandId: 'cmd_c', commandType: 'cancel_message', payload: { message_id: id } });
+      clock.advance(60_000);
+      expect(messages.texts).toEqual([]);
+      expect(acks().slice(1)).toMatchObject([
+        { command_id: 'cmd_s', status: 'failed', error: 'cancelled by cmd_c', revision: 2 },
+        { command_id: 'cmd_c', status: 'completed' },
+      ]);
+      receive({ commandId: 'cmd_d', commandType: 'cancel_scheduled', payload: { schedule_id: id } });
+      expect(acks().at(-1)).toMatchObject({
+        command_id: 'cmd_d',
+        status: 'failed',
+        result: { state: 'cancelled' },
+      });
+    },
+  );
+
+  test('that is unknown cannot be cancelled, and that is said', async () => {
+    const { receive, acks } = await room();
+    receive({ commandType: 'cancel_scheduled', payload: { schedule_id: 'nope' } });
+    expect(acks()[0]?.error).toMatch(/^schedule_unknown/);
+  });
+
+  test('is listed', async () => {
+    const { receive, acks, clock } = await room('sent');
+    receive({ ...schedule, payload: { thread_id: ANN, text: 'later', schedule_time: inSeconds(clock, 60) } });
+    receive({ commandId: 'cmd_l', commandType: 'list_scheduled', payload: { status: 'pending' } });
+    expect(acks()[0]?.result).toMatchObject({
+      count: 1,
+      scheduled: [{ command_id: 'cmd_s', status: 'pending' }],
+    });
+  });
+
+  test.each(['tomorrow', '2026-13-45T00:00:00Z', 5, ''])('refuses the time %j', async (send_at) => {
+    const { receive, acks } = await room();
+    receive({ ...schedule, payload: { thread_id: ANN, text: 'later', send_at } });
+    expect(acks()[0]?.error).toMatch(/payload\.send_at: expected a time in ISO 8601/);
+  });
+
+  test('takes a time without a zone as UTC', async () => {
+    const { receive, store } = await room();
+    receive({ ...schedule, payload: { thread_id: ANN, text: 'x', send_at: '2026-02-16T18:30:00' } });
+    expect(store.schedule.find('cmd_s')?.sendAt).toBe(Date.UTC(2026, 1, 16, 18, 30));
+  });
+
+  test('that a send_message carries a future time for is scheduled', async () => {
+    const { receive, messages, clock } = await room();
+    const payload = { thread_id: ANN, text: 'later', schedule_time: inSeconds(clock, 5) };
+    receive({ commandType: 'send_message', payload });
+    expect(messages.texts).toEqual([]);
+    clock.advance(5_000);
+    expect(messages.texts).toEqual(['later']);
+  });
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { parseReply } from '../../src/conversation/reply.js';
+
+const bubblesOf = (body: unknown) => {
+  const parsed = parseReply(body);
+  return parsed.kind === 'reply' ? parsed.reply.bubbles : parsed.kind;
+};
+
+test.each([
+  [{ should_respond: true, reply_text: 'a' }, ['a']],
+  [{ should_respond: true, reply_bubbles: ['a', 'b'] }, ['a', 'b']],
+  [
+    { should_respond: true, reflex_message: 'r', burst_messages: ['a', 'b'], burst_delay_ms: 500 },
+    ['r', 'a', 'b'],
+  ],
+  [{ reflex_message: 'r' }, ['r']],
+  [{ burst_messages: ['a'] }, ['a']],
+  [{ should_respond: true, reply_text: 'a', reply_bubbles: ['a', 'b'] }, ['a', 'b']],
+  [{ should_respond: false, reply_text: 'a' }, []],
+  [{ should_respond: true, reply_bubbles: ['a', ' ', ''] }, ['a']],
+  [{ should_respond: true, reply_text: null }, []],
+  [{}, []],
+])('the reply %j means the bubbles %j', (body, bubbles) => {
+  expect(bubblesOf(body)).toEqual(bubbles);
+});
+
+test.each([[null], ['text'], [[]], [{ reply_text: 5 }], [{ reply_bubbles: [1] }]])(
+  'the reply %j is not taken for "no reply"',
+  (body) => {
+    expect(bubblesOf(body)).toBe('invalid');
+  },
+);
+
+test('a delay between bursts is kept within a minute', () => {
+  const parsed = parseReply({ reflex_message: 'r', burst_messages: ['a'], burst_delay_ms: 10 ** 9 });
+  expect(parsed).toMatchObject({ reply: { delayMs: 60_000 } });
+});

@@ -1,0 +1,172 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SendRequest } from '../../../src/messages/applescript/runner.js';
+import { DISPATCH_MARKER } from '../../../src/messages/applescript/scripts.js';
+import { request, Workbench } from './Workbench.js';
+
+let bench: Workbench;
+const started: ChildProcess[] = [];
+beforeEach(() => {
+  bench = new Workbench();
+});
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+  bench.remove();
+});
+
+/** Starts a run in a process of its own, which is killed as soon as `until` is there. Resolves when it is dead. */
+async function dieWhileSending(osascriptPath: string, asked: SendRequest, until: string): Promise<void> {
+  const load = (file: string) => pathToFileURL(join('dist', file)).href;
+  const program = `
+    const { OsascriptRunner } = await import('${load('messages/applescript/runner.js')}');
+    const { systemClock } = await import('${load('system/clock.js')}');
+    const options = JSON.parse(process.argv[1]);
+    new OsascriptRunner({ ...options, env: process.env, clock: systemClock, log: console }).start(options.asked);
+  `;
+  const options = { osascriptPath, stateDirectory: bench.state, asked };
+  const args = ['--input-type=module', '-e', program, JSON.stringify(options)];
+  const agent = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  started.push(agent);
+  await appears(until);
+  agent.kill('SIGKILL');
+  await once(agent, 'exit');
+}
+
+async function appears(path: string): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!existsSync(path)) {
+    if (Date.now() > end) throw new Error(`${path} did not appear`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** A stand-in that tells by a file that it has begun, and ends when another file is there. */
+function patient(begin = ''): string {
+  const [begun, go] = [bench.path('begun'), bench.path('go')];
+  return bench.shell(`${begin}\ntouch '${begun}'; until test -e '${go}'; do sleep 0.02; done`);
+}
+
+function finish(): void {
+  writeFileSync(bench.path('go'), '');
+}
+
+describe.each([process.platform, 'darwin'] as const)('after our death, seen as on %s,', (platform) => {
+  it('a run that goes on is found, and its end is waited for', async () => {
+    const asked = request({ text: 'two\nlines of "text"' });
+    const path = patient();
+    await dieWhileSending(path, asked, bench.path('begun'));
+    const runner = bench.runner(path, { platform });
+    const seen = await runner.inspect(asked.tag);
+    expect(seen).toEqual({ running: true, pid: expect.any(Number), marker: false, exitKnown: false });
+    const end = runner.waitForEnd(asked.tag, Date.now() + 30_000);
+    finish();
+    expect(await end).toEqual({ running: false, marker: false, exitKnown: false, killed: false });
+  });
+
+  it('a run that came to its send is known by its marker, living and dead', async () => {
+    const asked = request();
+    const path = patient(`echo ${DISPATCH_MARKER} >&2`);
+    await dieWhileSending(path, asked, bench.path('begun'));
+    const runner = bench.runner(path, { platform });
+    expect(await runner.inspect(asked.tag)).toMatchObject({ running: true, marker: true });
+    finish();
+    expect(await runner.waitForEnd(asked.tag, Date.now() + 30_000)).toMatchObject({
+      running: false,
+      marker: true,
+      killed: false,
+    });
+  });
+
+  it('a run is killed at its deadline and never sooner', async () => {
+    const asked = request();
+    const path = patient();
+    await dieWhileSending(path, asked, bench.path('begun'));
+    const runner = bench.runner(path, { platform });
+    const deadline = Date.now() + 600;
+    expect(await runner.waitForEnd(asked.tag, deadline)).toMatchObject({ running: false, killed: true });
+    expect(Date.now()).toBeGreaterThanOrEqual(deadline);
+    expect(await runner.inspect(asked.tag)).toMatchObject({ running: false });
+  });
+});
+
+describe('an attempt of an earlier life', () => {
+  it('that never came to spawn is proven not to have sent', async () => {
+    const seen = await bench.runner('/nowhere').inspect(request().tag);
+    expect(seen).toEqual({ running: false, marker: false, exitKnown: false });
+  });
+
+  it('proves nothing once the machine was started anew since', async () => {
+    const asked = request();
+    const attemptedAt = Date.now() - 60_000;
+    const rebooted = bench.runner(bench.shell('exit 1'), { uptimeSeconds: () => 30 });
+    await rebooted.start(asked).result;
+    expect(await rebooted.inspect(asked.tag, attemptedAt)).toMatchObject({ running: false, marker: true });
+    const upSince = bench.runner('/nowhere', { uptimeSeconds: () => 90 });
+    expect(await upSince.inspect(asked.tag, attemptedAt)).toMatchObject({ running: false, marker: false });
+  });
+
+  it('is not taken for running because somebody looks for its tag', async () => {
+    const asked = request();
+    const looking = spawn('sh', ['-c', 'sleep 30; exit 0', 'grep', asked.tag], { stdio: 'ignore' });
+    started.push(looking);
+    await once(looking, 'spawn');
+    for (const platform of [process.platform, 'darwin'] as const) {
+      const runner = bench.runner('/nowhere', { platform });
+      expect(await runner.inspect(asked.tag)).toMatchObject({ running: false });
+    }
+  });
+
+  it('is left alone when the waiting is stopped', async () => {
+    const runner = bench.runner(patient());
+    const asked = request();
+    const run = runner.start(asked);
+    await appears(bench.path('begun'));
+    const stop = new AbortController();
+    const waiting = runner.waitForEnd(asked.tag, Date.now() + 30_000, { stop: stop.signal });
+    stop.abort();
+    expect(await waiting).toMatchObject({ running: true, killed: false });
+    finish();
+    expect(await run.result).toEqual({ kind: 'accepted' });
+  });
+});
+
+describe('private files', () => {
+  const files = () => readdirSync(join(bench.state, 'sends')).sort();
+
+  it('are forgotten one by one, and twice is fine', async () => {
+    const runner = bench.runner(bench.shell('exit 1'));
+    const asked = request();
+    await runner.start(asked).result;
+    runner.forget(asked.tag);
+    runner.forget(asked.tag);
+    expect(files()).toEqual([]);
+    expect(bench.warnings).toEqual([]);
+  });
+
+  it('are swept but for those kept, those of living runs, and what is not ours', async () => {
+    const runner = bench.runner(patient());
+    const living = request();
+    const run = runner.start(living);
+    const [kept, old] = [request().tag, request().tag];
+    for (const name of [`${kept}.log`, `${old}.log`, 'notes.txt']) {
+      writeFileSync(join(bench.state, 'sends', name), '');
+    }
+    runner.sweep([kept]);
+    expect(files()).toEqual([`${kept}.log`, `${living.tag}.log`, 'notes.txt'].sort());
+    finish();
+    await run.result;
+  });
+
+  it('that cannot be removed are a warning and no more', () => {
+    const { tag } = request();
+    mkdirSync(join(bench.state, 'sends', `${tag}.log`), { recursive: true });
+    const runner = bench.runner('/nowhere');
+    runner.forget(tag);
+    runner.sweep([]);
+    expect(bench.warnings).toHaveLength(2);
+  });
+});

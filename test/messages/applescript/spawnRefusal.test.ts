@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { EdgeError } from '../../../src/errors.js';
+import { fileRefusal, spawnRefusal } from '../../../src/messages/applescript/spawnRefusal.js';
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: refused`), { code });
+}
+
+it.each([
+  ['ENOENT', 'osascript_missing', 'later'],
+  ['EACCES', 'osascript_missing', 'later'],
+  ['EAGAIN', 'osascript_missing', 'later'],
+  ['E2BIG', 'text_too_long', 'never'],
+])('%s from spawn: nothing sent, %s, %s', (code, reason, retry) => {
+  expect(spawnRefusal(systemError(code))).toMatchObject({ kind: 'notStarted', code: null, reason, retry });
+});
+
+it.each([
+  ['ENOSPC', 'disk_full', 'later'],
+  ['EDQUOT', 'disk_full', 'later'],
+  ['EROFS', 'state_unwritable', 'later'],
+  ['EEXIST', 'internal', 'never'],
+])('%s from the files of the attempt: nothing sent, %s, %s', (code, reason, retry) => {
+  expect(fileRefusal(systemError(code))).toMatchObject({ kind: 'notStarted', code: null, reason, retry });
+});
+
+it('the cause within our own error counts', () => {
+  const error = new EdgeError('state_unwritable', 'no', '', { cause: systemError('ENOSPC') });
+  expect(fileRefusal(error)).toMatchObject({ reason: 'disk_full' });
+});

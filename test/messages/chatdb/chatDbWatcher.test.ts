@@ -1,0 +1,171 @@
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
+import { ChatDbWatcher, type ChatDbWatcherOptions } from '../../../src/messages/chatdb/ChatDbWatcher.js';
+import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { FakeClock } from '../../support/FakeClock.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+import { temporaryDirectory } from '../../support/temporaryStore.js';
+import { PERSON } from './messagesWorld.js';
+
+/** Resolves at the next call of a listener that sees `condition`. */
+function untilLook(watcher: ChatDbWatcher, condition: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = watcher.onLook(() => {
+      if (!condition()) return;
+      stop();
+      resolve();
+    });
+  });
+}
+
+function real(options: Partial<ChatDbWatcherOptions> = {}) {
+  const directory = join(temporaryDirectory(), 'Messages');
+  mkdirSync(directory);
+  const path = join(directory, 'chat.db');
+  const writer = new ChatDbWriter(path);
+  writer.receive({ from: PERSON, text: 'before' });
+  const log = new RecordingLog();
+  const chatDb = new ChatDb({ path, clock: systemClock, log, region: () => 'US' });
+  const watcher = new ChatDbWatcher({ chatDb, clock: systemClock, log, ...options });
+  onTestFinished(() => {
+    watcher.stop();
+    chatDb.close();
+    writer.close();
+  });
+  return { directory, path, writer, chatDb, watcher, log };
+}
+
+describe('by file events', () => {
+  it('a commit is noticed long before the tick, at the median', async () => {
+    // Neither tick nor forced look comes within this test: only events can tell.
+    const { writer, chatDb, watcher } = real({ tickMs: 600_000, forcedMs: 600_000 });
+    watcher.start();
+    expect(watcher.hasEvents()).toBe(true);
+    const took: number[] = [];
+    for (let i = 0; i < 21; i++) {
+      const began = performance.now();
+      const { rowId } = writer.receive({ from: PERSON, text: `${i}` });
+      await untilLook(watcher, () => chatDb.highestRowId() === rowId);
+      took.push(performance.now() - began);
+    }
+    // The budget is 10 ms; the bench measures it, this allows for a loaded machine.
+    expect(took.sort((a, b) => a - b)[10]).toBeLessThan(100);
+  });
+
+  it('survives that chat.db, -wal and -shm are unlinked and made again', async () => {
+    const { path, writer, chatDb, watcher } = real({ tickMs: 600_000, forcedMs: 600_000 });
+    watcher.start();
+    writer.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
+    const noticed = untilLook(watcher, () => chatDb.highestRowId() === 2);
+    const again = new ChatDbWriter(path, { version: 26 });
+    onTestFinished(() => again.close());
+    const first = setInterval(() => again.writeSent({ handle: PERSON, text: 'x' }), 300);
+    const second = again.writeSent({ handle: PERSON, text: 'y' });
+    expect(second.rowId).toBe(1);
+    await noticed;
+    clearInterval(first);
+  });
+});
+
+describe('without file events', () => {
+  it('a directory that is replaced is watched anew at the next forced look', async () => {
+    const { directory, writer, watcher } = real({ tickMs: 5, forcedMs: 20 });
+    watcher.start();
+    writer.close();
+    renameSync(directory, `${directory} old`);
+    await untilLook(watcher, () => !watcher.hasEvents());
+    mkdirSync(directory);
+    await untilLook(watcher, () => watcher.hasEvents());
+  });
+});
+
+describe('by the clock', () => {
+  function faked(changed: () => boolean) {
+    const clock = new FakeClock();
+    const log = new RecordingLog();
+    const path = join(temporaryDirectory(), 'none', 'chat.db');
+    const watcher = new ChatDbWatcher({ chatDb: { path, changed }, clock, log });
+    onTestFinished(() => watcher.stop());
+    let looks = 0;
+    watcher.onLook(() => {
+      looks++;
+    });
+    return { clock, log, watcher, looks: () => looks };
+  }
+
+  it('each tick looks, but listeners are called for a change only, and every 5 s in any case', () => {
+    let asked = 0;
+    let change = false;
+    const { clock, watcher, looks } = faked(() => {
+      asked++;
+      return change;
+    });
+    watcher.start();
+    expect(looks()).toBe(1);
+    clock.advance(4800);
+    expect(asked).toBe(1 + 24);
+    expect(looks()).toBe(1);
+    clock.advance(200);
+    expect(looks()).toBe(2);
+    change = true;
+    clock.advance(200);
+    expect(looks()).toBe(3);
+  });
+
+  it('a listener that fails does not keep the others from looking, nor the next look', () => {
+    const { clock, log, watcher, looks } = faked(() => true);
+    watcher.onLook(() => {
+      throw new Error('mine');
+    });
+    let after = 0;
+    watcher.onLook(() => {
+      after++;
+    });
+    watcher.start();
+    clock.advance(400);
+    expect([looks(), after]).toEqual([3, 3]);
+    expect(log.lines.every((line) => line.startsWith('ERROR'))).toBe(true);
+  });
+
+  it('a chat.db that cannot even be looked at does not stop the ticking', () => {
+    let broken = true;
+    const { clock, watcher, looks } = faked(() => {
+      if (broken) throw new Error('broken');
+      return true;
+    });
+    watcher.start();
+    clock.advance(1000);
+    broken = false;
+    clock.advance(200);
+    expect(looks()).toBe(1);
+  });
+
+  it('after stop nothing is called and no timer is left', () => {
+    const { clock, watcher, looks } = faked(() => true);
+    watcher.start();
+    watcher.stop();
+    watcher.stop();
+    expect(clock.pending).toBe(0);
+    clock.advance(10_000);
+    expect(looks()).toBe(1);
+  });
+
+  it('a listener that leaves, or stops the watcher, is not called again', () => {
+    const { clock, watcher } = faked(() => true);
+    let calls = 0;
+    const leave = watcher.onLook(() => {
+      calls++;
+      leave();
+    });
+    watcher.start();
+    clock.advance(1000);
+    expect(calls).toBe(1);
+    watcher.onLook(() => watcher.stop());
+    clock.advance(1000);
+    expect(clock.pending).toBe(0);
+  });
+});

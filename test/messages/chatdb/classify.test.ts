@@ -1,0 +1,263 @@
+import { describe, expect, it } from 'vitest';
+import { classify, type RowFacts } from '../../../src/messages/chatdb/classify.js';
+import type { AttachmentRow, ChatRow } from '../../../src/messages/chatdb/rows.js';
+import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { OTHER, OWN, PERSON } from './messagesWorld.js';
+
+const NOW = Date.UTC(2026, 0, 1);
+
+const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
+  rowId: 7,
+  guid: 'G-7',
+  text: 'hello',
+  attributedBody: null,
+  service: 'iMessage',
+  handle: PERSON,
+  sentAt: NOW - 1000,
+  isFromMe: 0,
+  itemType: 0,
+  associatedType: 0,
+  balloonBundleId: null,
+  hasAttachments: 0,
+  isEmpty: 0,
+  partCount: 1,
+  retractedAt: null,
+  isSystemMessage: 0,
+  isServiceMessage: 0,
+  isCorrupt: 0,
+  isSpam: 0,
+  scheduleType: 0,
+  threadOriginatorGuid: null,
+  chatRowId: 1,
+  chatGuid: `iMessage;-;${PERSON}`,
+  chatIdentifier: PERSON,
+  chatStyle: 45,
+  chatService: 'iMessage',
+  chatIsBlackholed: 0,
+  ...changes,
+});
+
+const facts = (changes: Partial<RowFacts> = {}): RowFacts => ({
+  region: 'US',
+  ownAddresses: new Set([OWN, 'me@example.com']),
+  worthAnswering: (sentAt) => NOW - sentAt < 3600_000,
+  seenAt: NOW,
+  waitedFor: () => false,
+  participants: [],
+  attachments: [],
+  ...changes,
+});
+
+const file = (changes: Partial<AttachmentRow> = {}): AttachmentRow => ({
+  guid: 'at_0_G-7',
+  mimeType: 'image/heic',
+  filename: 'IMG.HEIC',
+  path: '~/Library/Messages/Attachments/00/00/x/IMG.HEIC',
+  sizeBytes: 10,
+  transferState: 5,
+  hidden: 0,
+  ...changes,
+});
+
+const NO_CHAT: Partial<ChatRow> = {
+  chatRowId: null,
+  chatGuid: null,
+  chatIdentifier: null,
+  chatStyle: null,
+  chatService: null,
+  chatIsBlackholed: null,
+};
+
+it('a direct message is itself', () => {
+  expect(classify(row({ threadOriginatorGuid: 'G-1' }), facts())).toEqual({
+    kind: 'message',
+    bodyDamaged: false,
+    message: {
+      guid: 'G-7',
+      rowId: 7,
+      conversation: PERSON,
+      threadId: PERSON,
+      chatGuid: `iMessage;-;${PERSON}`,
+      sender: PERSON,
+      text: 'hello',
+      sentAt: NOW - 1000,
+      isGroup: false,
+      participants: [PERSON],
+      service: 'iMessage',
+      replyToGuid: 'G-1',
+      attachments: [],
+    },
+  });
+});
+
+it('a group message names the group and its people', () => {
+  const group = { chatGuid: 'any;+;chat9', chatIdentifier: 'chat9', chatStyle: 43 };
+  expect(classify(row(group), facts({ participants: [PERSON, OTHER, '(310) 555-9876'] }))).toMatchObject({
+    message: {
+      conversation: 'chat9',
+      threadId: 'chat9',
+      chatGuid: 'any;+;chat9',
+      isGroup: true,
+      participants: [PERSON, OTHER],
+    },
+  });
+});
+
+describe('what is left out, and why', () => {
+  it.each([
+    ['own', 'sent by ourselves', { isFromMe: 1 }],
+    ['own', 'our reaction', { isFromMe: 1, associatedType: 2000 }],
+    ['own', 'our number as the sender', { handle: '(310) 555-0100' }],
+    ['own', 'our address as the sender', { handle: 'Me@Example.com' }],
+    ['own', 'a note to ourselves without handle', { handle: null, chatIdentifier: OWN }],
+    ['stale', 'years old, with a new ROWID (iCloud)', { sentAt: Date.UTC(2019, 1, 1) }],
+    ['reaction', 'sticker', { associatedType: 1000 }],
+    ['reaction', 'love', { associatedType: 2000 }],
+    ['reaction', 'emoji', { associatedType: 2006 }],
+    ['reaction', 'removed', { associatedType: 3007 }],
+    ['reaction', 'poll vote', { associatedType: 4000 }],
+    ['system', 'participant change', { itemType: 1 }],
+    ['system', 'group renamed', { itemType: 2, text: null }],
+    ['system', 'left', { itemType: 3 }],
+    ['system', 'location', { itemType: 4 }],
+    ['system', 'kept audio', { itemType: 5 }],
+    ['system', 'FaceTime', { itemType: 6 }],
+    ['system', 'system message', { isSystemMessage: 1 }],
+    ['schedule', 'Send Later', { scheduleType: 2 }],
+    ['spam', 'junk', { isSpam: 1 }],
+    ['spam', 'blocked', { chatIsBlackholed: 1 }],
+    ['damaged', 'corrupt', { isCorrupt: 1 }],
+    ['unsent', 'taken back', { retractedAt: NOW, text: null }],
+    [
+      'app',
+      'an app without text',
+      { balloonBundleId: 'com.apple.DigitalTouchBalloonProvider', text: '\ufffd' },
+    ],
+  ] as const)('%s: %s', (reason, _name, changes) => {
+    expect(classify(row(changes), facts())).toEqual({ kind: 'left_out', reason });
+  });
+
+  it('missing columns of old schemas leave nothing out', () => {
+    const bare = { isSpam: null, scheduleType: null, partCount: null, isCorrupt: null, associatedType: null };
+    expect(classify(row({ ...bare, itemType: null, isSystemMessage: null }), facts()).kind).toBe('message');
+  });
+
+  it('app and heading kinds 2 and 3 are messages', () => {
+    expect(classify(row({ associatedType: 3 }), facts()).kind).toBe('message');
+  });
+
+  it('a link with its preview is its text', () => {
+    const link = row({
+      balloonBundleId: 'com.apple.messages.URLBalloonProvider',
+      text: 'https://a.example',
+      hasAttachments: 1,
+    });
+    const preview = file({ hidden: 1, transferState: 0 });
+    expect(classify(link, facts({ attachments: [preview] }))).toMatchObject({
+      message: { text: 'https://a.example', attachments: [] },
+    });
+  });
+});
+
+describe('what has not arrived yet is waited for, and not longer', () => {
+  const gaveUp = facts({ waitedFor: () => true });
+
+  it('the chat: then it is a direct message from its handle', () => {
+    const orphan = row(NO_CHAT);
+    expect(classify(orphan, facts())).toEqual({ kind: 'incomplete', waitingFor: 'chat' });
+    expect(classify(orphan, gaveUp)).toMatchObject({
+      message: { conversation: PERSON, chatGuid: '', isGroup: false },
+    });
+  });
+
+  it('no chat and no handle: nobody to answer', () => {
+    expect(classify(row({ ...NO_CHAT, handle: null }), gaveUp)).toEqual({
+      kind: 'left_out',
+      reason: 'senderless',
+    });
+  });
+
+  it('the text: then the row is empty', () => {
+    const empty = row({ text: null });
+    expect(classify(empty, facts())).toEqual({ kind: 'incomplete', waitingFor: 'text' });
+    expect(classify(empty, gaveUp)).toEqual({ kind: 'left_out', reason: 'empty' });
+    expect(classify(row({ text: ' \n' }), gaveUp)).toEqual({ kind: 'left_out', reason: 'empty' });
+    expect(classify(row({ text: null, isEmpty: 1, partCount: 0 }), gaveUp)).toEqual({
+      kind: 'left_out',
+      reason: 'unsent',
+    });
+  });
+
+  it('a stale row is not waited for', () => {
+    const stale = row({ ...NO_CHAT, text: null, sentAt: 0 });
+    expect(classify(stale, facts())).toEqual({ kind: 'left_out', reason: 'stale' });
+  });
+
+  it.each([
+    ['the cache flag says so', row({ hasAttachments: 1 }), []],
+    ['the text has a place for one', row({ text: '\ufffclook' }), []],
+    ['one of two is there', row({ text: '\ufffc\ufffclook' }), [file()]],
+    [
+      'the body names another',
+      row({ attributedBody: encodeAttributedBody('\ufffclook', { transferGuids: ['other'] }) }),
+      [file()],
+    ],
+    ['its transfer goes on', row({ text: '\ufffclook' }), [file({ transferState: 3 })]],
+  ])('a file: %s', (_name, waiting, attachments) => {
+    expect(classify(waiting, facts({ attachments }))).toEqual({
+      kind: 'incomplete',
+      waitingFor: 'attachments',
+    });
+    expect(classify(waiting, facts({ attachments, waitedFor: () => true })).kind).toBe('message');
+  });
+
+  it('a failed transfer is not waited for', () => {
+    const verdict = classify(
+      row({ text: '\ufffclook' }),
+      facts({ attachments: [file({ transferState: 6 })] }),
+    );
+    expect(verdict.kind).toBe('message');
+  });
+});
+
+describe('text', () => {
+  it('a message of a file alone is a message with an empty text', () => {
+    const verdict = classify(row({ text: '\ufffc', hasAttachments: 1 }), facts({ attachments: [file()] }));
+    expect(verdict).toMatchObject({
+      message: {
+        text: '',
+        attachments: [{ guid: 'at_0_G-7', mimeType: 'image/heic', filename: 'IMG.HEIC', sizeBytes: 10 }],
+      },
+    });
+  });
+
+  it('attributedBody is preferred; on macOS 26 there is nothing else', () => {
+    const both = row({ text: 'old', attributedBody: encodeAttributedBody('new') });
+    expect(classify(both, facts())).toMatchObject({ message: { text: 'new' } });
+    const only = row({ text: null, attributedBody: encodeAttributedBody('only here') });
+    expect(classify(only, facts())).toMatchObject({ message: { text: 'only here' } });
+  });
+
+  it('a damaged body gives way to the text, and to the fallback where there is none', () => {
+    const whole = encodeAttributedBody('saved text');
+    const damaged = whole.subarray(0, whole.indexOf('saved text') + 10);
+    expect(classify(row({ attributedBody: damaged }), facts())).toMatchObject({
+      message: { text: 'hello' },
+      bodyDamaged: true,
+    });
+    expect(classify(row({ text: null, attributedBody: damaged }), facts())).toMatchObject({
+      message: { text: 'saved text' },
+      bodyDamaged: true,
+    });
+    expect(
+      classify(row({ text: null, attributedBody: Buffer.from('??') }), facts({ waitedFor: () => true })),
+    ).toEqual({
+      kind: 'left_out',
+      reason: 'damaged',
+    });
+  });
+
+  it('a row without a date is as old as its arrival', () => {
+    expect(classify(row({ sentAt: null }), facts())).toMatchObject({ message: { sentAt: NOW } });
+  });
+});

@@ -1,0 +1,334 @@
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { ReaderStore } from '../../../src/messages/chatdb/IncomingReader.js';
+import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
+import { MessagesWorld, OTHER, OWN, PERSON, VERSIONS } from './messagesWorld.js';
+
+/** A world whose reader has been started on an empty chat.db. */
+function started(options = {}) {
+  const world = new MessagesWorld(options);
+  world.writer.rowCount();
+  const store = world.newStore();
+  const reader = world.reader(store);
+  reader.scan();
+  return { world, store, reader };
+}
+
+function replaceBy(world: MessagesWorld, fill: (writer: ChatDbWriter) => void): void {
+  const path = join(world.directory, 'other.db');
+  const writer = new ChatDbWriter(path);
+  fill(writer);
+  writer.close();
+  world.closeWriter();
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${world.path}${suffix}`, { force: true });
+  renameSync(path, world.path);
+  world.chatDb.changed();
+}
+
+describe.each(VERSIONS)('chat.db of %o', (options) => {
+  it('a message is stored with its cursor, and announced once', () => {
+    const { world, store, reader } = started(options);
+    const message = world.receive({ from: PERSON, text: 'hi' });
+    reader.scan();
+    reader.scan();
+    expect(world.texts).toEqual(['hi']);
+    expect(store.incoming.open(PERSON, 10)).toHaveLength(1);
+    expect(store.cursor.get()).toMatchObject({ rowId: message.rowId, guid: message.guid });
+    expect(store.cursor.pending()).toEqual([]);
+  });
+
+  it('written in stages, it is taken whole, when it is whole', () => {
+    const { world, reader } = started(options);
+    const message = world.receive({ from: PERSON, text: 'look', attachments: [{}], stages: ['row'] });
+    for (const stage of ['text', 'chat', 'attachments'] as const) {
+      reader.scan();
+      expect(world.texts).toEqual([]);
+      message.write(stage);
+    }
+    reader.scan();
+    expect(world.texts).toEqual([]);
+    message.write('transfers');
+    reader.scan();
+    expect(world.received).toMatchObject([{ text: 'look', chatGuid: expect.any(String), attachments: [{}] }]);
+  });
+});
+
+describe('the first start ever', () => {
+  it('forwards nothing that is older', () => {
+    const world = new MessagesWorld();
+    world.receive({ from: PERSON, text: 'before' });
+    const reader = world.reader(world.newStore());
+    reader.scan();
+    world.receive({ from: PERSON, text: 'after' });
+    reader.scan();
+    expect(world.texts).toEqual(['after']);
+  });
+
+  it('on an unreadable chat.db: the cursor is set when it is readable, behind all that is there', () => {
+    const world = new MessagesWorld();
+    const store = world.newStore();
+    const reader = world.reader(store);
+    reader.scan();
+    expect(store.cursor.get()).toBeUndefined();
+    world.receive({ from: PERSON, text: 'before' });
+    world.clock.advance(1000);
+    reader.scan();
+    expect(store.cursor.get()).toMatchObject({ rowId: 1 });
+    world.receive({ from: PERSON, text: 'after' });
+    reader.scan();
+    expect(world.texts).toEqual(['after']);
+  });
+
+  it('on an empty chat.db: the first message is forwarded', () => {
+    const { world, reader } = started();
+    world.receive({ from: PERSON, text: 'first' });
+    reader.scan();
+    expect(world.texts).toEqual(['first']);
+  });
+});
+
+describe('a row that is not complete', () => {
+  it('without a chat holds back later rows of its handle, and nobody else, for 3 s at most', () => {
+    const { world, reader } = started();
+    world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
+    world.receive({ from: PERSON, text: 'two' });
+    world.receive({ from: OTHER, text: 'other' });
+    reader.scan();
+    expect(world.texts).toEqual(['other']);
+    world.clock.advance(2999);
+    expect(world.texts).toEqual(['other']);
+    world.clock.advance(1);
+    expect(world.texts).toEqual(['other', 'one', 'two']);
+    expect(world.received[1]).toMatchObject({ conversation: PERSON, chatGuid: '', isGroup: false });
+  });
+
+  it('whose chat arrives in time goes to that chat, in order', () => {
+    const { world, reader } = started();
+    const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
+    const one = world.receive({ from: PERSON, text: 'one', chat, stages: ['row', 'text'] });
+    world.receive({ from: PERSON, text: 'two', chat });
+    reader.scan();
+    expect(world.texts).toEqual([]);
+    one.write('chat');
+    reader.scan();
+    expect(world.received).toMatchObject([
+      { text: 'one', conversation: 'chat1', isGroup: true, participants: [PERSON, OTHER] },
+      { text: 'two', conversation: 'chat1' },
+    ]);
+  });
+
+  it('without text is waited for 2 s, then left out', () => {
+    const { world, store, reader } = started();
+    world.receive({ from: PERSON, stages: ['row', 'chat'] });
+    reader.scan();
+    expect(store.cursor.pending()).toHaveLength(1);
+    world.clock.advance(2000);
+    expect(store.cursor.pending()).toEqual([]);
+    expect(reader.leftOut()).toEqual({ empty: 1 });
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('whose file is on its way is taken as it is after 10 s, and holds back nobody', () => {
+    const { world, reader } = started();
+    world.receive({
+      from: PERSON,
+      text: 'photo',
+      attachments: [{}],
+      stages: ['row', 'text', 'chat', 'attachments'],
+    });
+    world.receive({ from: PERSON, text: 'and a text' });
+    reader.scan();
+    expect(world.texts).toEqual(['and a text']);
+    world.clock.advance(9999);
+    expect(world.texts).toHaveLength(1);
+    world.clock.advance(1);
+    expect(world.texts).toEqual(['and a text', 'photo']);
+  });
+
+  it('survives a restart: the cursor passed it, the pending set did not', () => {
+    const { world, store, reader } = started();
+    const message = world.receive({ from: PERSON, text: 'late', stages: ['row'] });
+    world.receive({ from: OTHER, text: 'whole' });
+    reader.scan();
+    reader.stop();
+    expect(store.cursor.get()).toMatchObject({ rowId: 2 });
+    message.complete();
+    world.reader(store).scan();
+    expect(world.texts).toEqual(['whole', 'late']);
+  });
+
+  it('that is deleted is forgotten', () => {
+    const { world, store, reader } = started();
+    const message = world.receive({ from: PERSON, text: 'x', stages: ['row'] });
+    reader.scan();
+    world.writer.deleteMessage(message.rowId);
+    reader.scan();
+    expect(store.cursor.pending()).toEqual([]);
+  });
+
+  it('a clock set back a day does not make it wait a day', () => {
+    const { world, reader } = started();
+    world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
+    reader.scan();
+    world.clock.jumpWall(-24 * 3600_000);
+    reader.scan();
+    expect(world.texts).toEqual(['one']);
+  });
+});
+
+describe('what is left out is counted by its reason', () => {
+  it('own, stale and reactions', () => {
+    const { world, reader } = started();
+    world.writer.writeSent({ handle: PERSON, text: 'from us', date: world.clock.now() });
+    world.receive({ from: OWN, text: 'from our own number' });
+    world.receive({ from: PERSON, text: 'from last year', date: world.clock.now() - 365 * 86_400_000 });
+    world.receive({ from: PERSON, text: 'Loved “x”', columns: { associated_message_type: 2000 } });
+    reader.scan();
+    expect(world.texts).toEqual([]);
+    expect(reader.leftOut()).toEqual({ own: 2, stale: 1, reaction: 1 });
+  });
+
+  it('an iCloud backfill of old messages is not answered, however large', () => {
+    const { world, reader } = started();
+    world.writer.bulkReceive(1500, { from: PERSON, endDate: Date.UTC(2020, 0, 1) });
+    world.receive({ from: PERSON, text: 'now' });
+    while (world.texts.length === 0) {
+      reader.scan();
+      world.clock.advance(1);
+    }
+    expect(world.texts).toEqual(['now']);
+    expect(reader.leftOut()).toEqual({ stale: 1500 });
+  });
+});
+
+describe('catching up', () => {
+  it('all that came while we were down arrives, in order, with one commit a batch', () => {
+    const { world, store, reader } = started();
+    reader.stop();
+    for (let i = 0; i < 450; i++) world.receive({ from: PERSON, text: `m${i}` });
+    let commits = 0;
+    const counting: ReaderStore = {
+      write: (work) => {
+        commits++;
+        return store.write(work);
+      },
+      incoming: store.incoming,
+      cursor: store.cursor,
+    };
+    const again = world.reader(counting as typeof store);
+    again.scan();
+    while (world.texts.length < 450) world.clock.advance(1);
+    expect(world.texts).toEqual(Array.from({ length: 450 }, (_, i) => `m${i}`));
+    expect(commits).toBe(3);
+    again.scan();
+    expect(commits).toBe(3);
+  });
+});
+
+describe('a store that does not take a batch', () => {
+  it('moves nothing; the batch is tried again and arrives once', () => {
+    const { world, store, reader } = started();
+    reader.stop();
+    let full = true;
+    const filling: ReaderStore = {
+      write: (work) =>
+        store.write(() => {
+          const result = work();
+          if (full) throw new Error('disk full');
+          return result;
+        }),
+      incoming: store.incoming,
+      cursor: store.cursor,
+    };
+    const again = world.reader(filling as typeof store);
+    world.receive({ from: PERSON, text: 'kept' });
+    again.scan();
+    expect(world.texts).toEqual([]);
+    expect(store.cursor.get()).toMatchObject({ rowId: 0 });
+    full = false;
+    world.clock.advance(1000);
+    expect(world.texts).toEqual(['kept']);
+  });
+
+  it('a listener that fails does not stop the reading', () => {
+    const { world, reader } = started();
+    world.received.push = () => {
+      throw new Error('listener');
+    };
+    world.receive({ from: PERSON, text: 'a' });
+    reader.scan();
+    Reflect.deleteProperty(world.received, 'push');
+    world.receive({ from: PERSON, text: 'b' });
+    reader.scan();
+    expect(world.texts).toEqual(['b']);
+    expect(world.log.lines.some((line) => line.startsWith('ERROR'))).toBe(true);
+  });
+});
+
+describe('another database in the same place', () => {
+  it('is read on behind the last known row, wherever that is now', () => {
+    const { world, reader } = started();
+    const last = world.receive({ from: PERSON, text: 'known' });
+    reader.scan();
+    replaceBy(world, (writer) => {
+      writer.bulkReceive(5, { from: PERSON, endDate: world.clock.now() });
+      writer.receive({ from: PERSON, text: 'known', guid: last.guid, date: world.clock.now() });
+      writer.receive({ from: PERSON, text: 'came meanwhile', date: world.clock.now() });
+    });
+    reader.scan();
+    expect(world.texts).toEqual(['known', 'came meanwhile']);
+  });
+
+  it('without that row is read from its newest row on: nothing in it is answered', () => {
+    const { world, store, reader } = started();
+    world.receive({ from: PERSON, text: 'known' });
+    const waiting = world.receive({ from: PERSON, text: 'waiting', stages: ['row'] });
+    reader.scan();
+    expect(store.cursor.pending()).toEqual([{ rowId: waiting.rowId, firstSeenAt: world.clock.now() }]);
+    replaceBy(world, (writer) => writer.bulkReceive(5, { from: OTHER, endDate: world.clock.now() }));
+    reader.scan();
+    expect(store.cursor.pending()).toEqual([]);
+    world.receive({ from: OTHER, text: 'new' });
+    reader.scan();
+    expect(world.texts).toEqual(['known', 'new']);
+  });
+
+  it('is noticed even if it was replaced while we were down', () => {
+    const { world, store, reader } = started();
+    world.receive({ from: PERSON, text: 'known' });
+    reader.scan();
+    reader.stop();
+    replaceBy(world, (writer) => writer.bulkReceive(50, { from: OTHER, endDate: world.clock.now() }));
+    world.reader(store).scan();
+    expect(world.texts).toEqual(['known']);
+    expect(store.cursor.get()).toMatchObject({ rowId: 50 });
+  });
+
+  it('messages that a person deleted do not make it another', () => {
+    const { world, reader } = started();
+    const last = world.receive({ from: PERSON, text: 'deleted later' });
+    reader.scan();
+    world.writer.deleteMessage(last.rowId);
+    reader.scan();
+    world.receive({ from: PERSON, text: 'next' });
+    reader.scan();
+    expect(world.texts).toEqual(['deleted later', 'next']);
+    expect(world.log.lines.filter((line) => line.startsWith('WARN'))).toEqual([]);
+  });
+
+  it('of the same file, with ROWIDs given out anew, is noticed by the ROWIDs', () => {
+    const { world, store, reader } = started();
+    world.writer.bulkReceive(20, { from: PERSON, endDate: world.clock.now() });
+    reader.scan();
+    world.clock.advance(10);
+    for (let rowId = 1; rowId <= 20; rowId++) world.writer.deleteMessage(rowId);
+    world.writer.resetRowIds();
+    world.receive({ from: PERSON, text: 'after the reset' });
+    reader.scan();
+    expect(store.cursor.get()).toMatchObject({ rowId: 1 });
+    world.receive({ from: PERSON, text: 'next' });
+    reader.scan();
+    expect(world.texts.at(-1)).toBe('next');
+  });
+});

@@ -1,0 +1,299 @@
+import { describe, expect, test } from 'vitest';
+import { Outgoing, type TextRequest } from '../../src/outgoing/Outgoing.js';
+import type { SendOutcome } from '../../src/outgoing/outcome.js';
+import type { Store } from '../../src/store/Store.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+const BOB = '+13105555678';
+
+interface World {
+  clock: FakeClock;
+  store: Store;
+  messages: FakeMessages;
+  outgoing: Outgoing;
+  outcomes: string[];
+  send(id: string, request?: Partial<TextRequest>): void;
+}
+
+async function world(
+  options: { store?: Store; clock?: FakeClock; messages?: FakeMessages } = {},
+): Promise<World> {
+  const clock = options.clock ?? new FakeClock();
+  const store = options.store ?? temporaryStore(clock);
+  const messages = options.messages ?? new FakeMessages();
+  const log = new RecordingLog();
+  const outgoing = new Outgoing({
+    store,
+    sender: messages,
+    rows: messages,
+    clock,
+    log,
+    maxTextLength: () => 100,
+  });
+  const outcomes: string[] = [];
+  outgoing.onOutcome((send, outcome) => outcomes.push(`${send.id} ${describeOutcome(outcome)}`));
+  await outgoing.start();
+  const send = (id: string, request: Partial<TextRequest> = {}) =>
+    store.write(() =>
+      outgoing.enqueue({
+        id,
+        conversation: ANN,
+        threadId: ANN,
+        text: id,
+        role: 'message',
+        priority: 2,
+        pauseMs: 0,
+        ...request,
+      }),
+    );
+  return { clock, store, messages, outgoing, outcomes, send };
+}
+
+function describeOutcome(outcome: SendOutcome): string {
+  if (outcome.kind === 'failed') return `failed ${outcome.errorCode}`;
+  if (outcome.kind !== 'sent') return outcome.kind;
+  return `sent${outcome.confirmed ? '' : ' unconfirmed'}${outcome.late ? ' late' : ''}`;
+}
+
+const notStarted = (retry: 'fallback' | 'later' | 'never') =>
+  ({ kind: 'notStarted', errorCode: 'send_refused', message: 'refused', retry }) as const;
+
+describe('a text going out', () => {
+  test('is stored as being attempted before osascript is started, in the commit that stored it', async () => {
+    const { store, messages, outgoing } = await world();
+    store.write(() => {
+      outgoing.enqueue({
+        id: 'a',
+        conversation: ANN,
+        threadId: ANN,
+        text: 'a',
+        role: 'message',
+        priority: 2,
+        pauseMs: 0,
+      });
+      expect(messages.started).toHaveLength(0);
+    });
+    expect(messages.texts).toEqual(['a']);
+    expect(store.sends.findById('a')).toMatchObject({ state: 'attempting', generation: 'g', afterRow: 0 });
+  });
+
+  test('is sent once however often its cause is enqueued', async () => {
+    const { messages, outcomes, send } = await world();
+    send('a');
+    send('a');
+    await messages.succeed();
+    send('a');
+    expect(messages.texts).toEqual(['a']);
+    expect(outcomes).toEqual(['a sent']);
+  });
+
+  test('keeps its order in a conversation and waits for the row of the one before it', async () => {
+    const { clock, messages, outgoing, outcomes, send } = await world();
+    send('a');
+    send('b');
+    await messages.end({ kind: 'accepted' });
+    expect(messages.texts).toEqual(['a']);
+    messages.addRow(ANN, 'a');
+    outgoing.chatChanged();
+    expect(outcomes).toEqual(['a sent']);
+    expect(messages.texts).toEqual(['a', 'b']);
+    clock.advance(0);
+  });
+
+  test('frees the one osascript slot as soon as it ends, so that other conversations do not wait for rows', async () => {
+    const { messages, send } = await world();
+    send('a');
+    send('b', { conversation: BOB, threadId: BOB });
+    expect(messages.texts).toEqual(['a']);
+    await messages.end({ kind: 'accepted' });
+    expect(messages.texts).toEqual(['a', 'b']);
+  });
+
+  test('of an urgent conversation overtakes other conversations, never texts of its own', async () => {
+    const { messages, send } = await world();
+    send('first', { conversation: 'c', threadId: 'c' });
+    send('bob', { conversation: BOB, threadId: BOB });
+    send('ann 1', { priority: 4 });
+    send('ann 2', { priority: 0 });
+    await messages.succeed('c');
+    expect(messages.texts.at(-1)).toBe('ann 1');
+  });
+
+  test('pauses after the bubble before it and not at all with a pause of 0', async () => {
+    const { clock, messages, send } = await world();
+    send('a');
+    send('b', { pauseMs: 800 });
+    await messages.succeed();
+    clock.advance(799);
+    expect(messages.texts).toEqual(['a']);
+    clock.advance(1);
+    expect(messages.texts).toEqual(['a', 'b']);
+    send('c');
+    await messages.succeed();
+    expect(messages.texts).toEqual(['a', 'b', 'c']);
+  });
+
+  test('that is accepted without a row is unknown after 10 s, and sent late if the row comes within 180 s', async () => {
+    const { clock, messages, outgoing, outcomes, send } = await world();
+    send('a');
+    send('b');
+    await messages.end({ kind: 'accepted' });
+    clock.advance(10_001);
+    expect(outcomes).toEqual(['a unknown']);
+    expect(messages.texts).toEqual(['a', 'b']);
+    messages.addRow(ANN, 'a');
+    outgoing.chatChanged();
+    expect(outcomes).toEqual(['a unknown', 'a sent late']);
+  });
+
+  test('is not looked for any more after 180 s', async () => {
+    const { clock, messages, outgoing, outcomes, send } = await world();
+    send('a');
+    await messages.end({ kind: 'unknown', message: 'killed' });
+    clock.advance(180_002);
+    messages.addRow(ANN, 'a');
+    outgoing.chatChanged();
+    expect(outcomes).toEqual(['a unknown']);
+  });
+
+  test('that hung but has its row counts as sent', async () => {
+    const { messages, outcomes, send } = await world();
+    send('a');
+    messages.addRow(ANN, 'a');
+    await messages.end({ kind: 'unknown', message: 'killed at the deadline' });
+    expect(outcomes).toEqual(['a sent']);
+  });
+
+  test('whose row carries an error is failed', async () => {
+    const { messages, outcomes, send } = await world();
+    send('a');
+    await messages.succeed(ANN, 22);
+    expect(outcomes).toEqual(['a failed not_delivered']);
+  });
+
+  test('is sent unconfirmed where chat.db cannot be read', async () => {
+    const { messages, outcomes, send } = await world();
+    messages.readable = false;
+    send('a');
+    await messages.end({ kind: 'accepted' });
+    expect(outcomes).toEqual(['a sent unconfirmed']);
+  });
+
+  test('does not take the row of another conversation, of another text, or of an equal text for its own', async () => {
+    const { clock, messages, outcomes, send } = await world();
+    send('same 1', { text: 'same' });
+    await messages.succeed();
+    send('same 2', { text: 'same' });
+    messages.addRow(BOB, 'same');
+    messages.addRow(ANN, 'other');
+    await messages.end({ kind: 'accepted' });
+    clock.advance(10_001);
+    expect(outcomes).toEqual(['same 1 sent', 'same 2 unknown']);
+  });
+});
+
+describe('a text that provably did not start', () => {
+  test('is tried at once with the next form of its target', async () => {
+    const { messages, outcomes, send } = await world();
+    messages.forms = [
+      { form: 'chat', address: 'guid', accountId: null },
+      { form: 'participant', address: ANN, accountId: 'account' },
+    ];
+    send('a');
+    await messages.end(notStarted('fallback'));
+    expect(messages.started.map(({ target }) => target.form)).toEqual(['chat', 'participant']);
+    await messages.succeed();
+    expect(outcomes).toEqual(['a sent']);
+  });
+
+  test('is tried three times with pauses, then fails', async () => {
+    const { clock, messages, outcomes, send } = await world();
+    send('a');
+    await messages.end(notStarted('later'));
+    clock.advance(2_000);
+    await messages.end(notStarted('later'));
+    clock.advance(8_000);
+    expect(messages.texts).toEqual(['a', 'a', 'a']);
+    await messages.end(notStarted('later'));
+    expect(outcomes).toEqual(['a failed send_refused']);
+  });
+
+  test('fails at once if it never can, and does not block its lane', async () => {
+    const { messages, outcomes, send } = await world();
+    send('a');
+    send('b');
+    await messages.end(notStarted('never'));
+    expect(outcomes).toEqual(['a failed send_refused']);
+    expect(messages.texts).toEqual(['a', 'b']);
+  });
+
+  test('fails without a start if Messages knows no such conversation', async () => {
+    const { messages, outcomes, send } = await world();
+    messages.forms = [];
+    send('a');
+    expect(messages.started).toHaveLength(0);
+    expect(outcomes).toEqual(['a failed send_refused']);
+  });
+
+  test('or is too long fails with the limit named', async () => {
+    const { store, messages, outcomes, send } = await world();
+    send('a', { text: 'x'.repeat(101) });
+    expect(messages.started).toHaveLength(0);
+    expect(outcomes).toEqual(['a failed text_too_long']);
+    expect(store.sends.findById('a')?.error).toContain('100 characters');
+  });
+});
+
+describe('a text with an unknown outcome', () => {
+  test('is never sent again by us', async () => {
+    const { clock, messages, outcomes, send } = await world();
+    send('a');
+    await messages.end({ kind: 'unknown', message: 'error -1712' });
+    clock.advance(600_000);
+    expect(messages.texts).toEqual(['a']);
+    expect(outcomes).toEqual(['a unknown']);
+  });
+});
+
+describe('after a death in the middle of a send', () => {
+  async function diedWhileSending(dispatched: boolean) {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock, temporaryDirectory());
+    const before = await world({ clock, store });
+    before.send('a');
+    const tag = before.messages.started[0]?.tag ?? '';
+    const messages = new FakeMessages();
+    if (dispatched) messages.dispatchedBeforeDeath.add(tag);
+    return { clock, store, messages };
+  }
+
+  test('a text that was never dispatched is sent again', async () => {
+    const { clock, store, messages } = await diedWhileSending(false);
+    const { outcomes } = await world({ clock, store, messages });
+    expect(messages.texts).toEqual(['a']);
+    await messages.succeed();
+    expect(outcomes).toEqual(['a sent']);
+  });
+
+  test('a text that was dispatched is looked for in chat.db, not sent again', async () => {
+    const { clock, store, messages } = await diedWhileSending(true);
+    messages.addRow(ANN, 'a');
+    const { outcomes } = await world({ clock, store, messages });
+    clock.advance(0);
+    expect(messages.texts).toEqual([]);
+    expect(store.sends.findById('a')?.state).toBe('sent');
+    expect(outcomes).toEqual(['a sent']);
+  });
+
+  test('a text that was dispatched and has no row is unknown', async () => {
+    const { clock, store, messages } = await diedWhileSending(true);
+    const { outcomes } = await world({ clock, store, messages });
+    clock.advance(10_001);
+    expect(messages.texts).toEqual([]);
+    expect(outcomes).toEqual(['a unknown']);
+  });
+});

@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+
+/** A conversation with Ann in which messages are posted, reflexes arrive and replies come back. */
+async function conversation() {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const outcomes: Record<string, string> = {};
+  const open = async () => {
+    const outgoing = new Outgoing({
+      store,
+      sender: messages,
+      rows: messages,
+      clock,
+      log: new RecordingLog(),
+      maxTextLength: () => 1000,
+    });
+    outgoing.onOutcome((send, outcome) => {
+      outcomes[send.id] = outcome.kind;
+    });
+    await outgoing.start();
+    return outgoing;
+  };
+  let outgoing = await open();
+  const seqs = new Map<string, number>();
+  const text = { conversation: ANN, threadId: ANN, priority: 2, pauseMs: 0 };
+  return {
+    clock,
+    messages,
+    outcomes,
+    restart: async () => {
+      await outgoing.drain();
+      outgoing.stop();
+      outgoing = await open();
+    },
+    post(guid: string) {
+      const message = {
+        guid,
+        rowId: 1,
+        conversation: ANN,
+        threadId: ANN,
+        chatGuid: `iMessage;-;${ANN}`,
+        sender: ANN,
+        text: 'hi',
+        sentAt: clock.now(),
+        isGroup: false,
+        participants: [ANN],
+        service: 'iMessage',
+        replyToGuid: null,
+        attachments: [],
+      };
+      store.write(() => {
+        if (store.incoming.add(message)) seqs.set(guid, store.incoming.open(ANN, 100).at(-1)?.seq ?? 0);
+        store.incoming.postStarted(seqs.get(guid) ?? 0, store.sends.newest());
+      });
+    },
+    reflex(id: string, words: string, inReplyTo?: string) {
+      const answers = inReplyTo === undefined ? {} : { answers: inReplyTo };
+      store.write(() =>
+        outgoing.enqueue({ ...text, ...answers, id, text: words, role: 'reflex', commandId: id }),
+      );
+    },
+    reply(guid: string, ...bubbles: string[]) {
+      store.write(() => {
+        store.incoming.settle(seqs.get(guid) ?? 0, 'answered');
+        bubbles.forEach((words, index) => {
+          const role = index === 0 ? 'first' : 'bubble';
+          outgoing.enqueue({ ...text, id: `${guid}:${index}`, text: words, role, answers: guid });
+        });
+      });
+    },
+    /** Lets everything that can go out go out. */
+    async flow() {
+      let ended = 0;
+      while (messages.started.length > ended) {
+        ended = messages.started.length;
+        await messages.succeed();
+      }
+    },
+  };
+}
+
+describe('a reflex and the first bubble of its reply', () => {
+  test('reflex sent first: the first bubble is skipped', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    await c.flow();
+    c.reply('m1', 'one sec', 'found it');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+    expect(c.outcomes).toEqual({ r1: 'sent', 'm1:0': 'deduplicated', 'm1:1': 'sent' });
+  });
+
+  test('reply first: the late reflex is not sent', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reply('m1', 'one sec', 'found it');
+    await c.flow();
+    c.reflex('r1', 'one sec');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+    expect(c.outcomes.r1).toBe('deduplicated');
+  });
+
+  test('both at once: the second waits for the first and is dropped when it was sent', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    c.reply('m1', 'one  sec ', 'found it');
+    expect(c.messages.texts).toEqual(['one sec']);
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+  });
+
+  test('the first failed: the second takes its place, before the later bubbles', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    c.reply('m1', 'one sec', 'found it');
+    await c.messages.end({ kind: 'notStarted', errorCode: 'send_refused', message: '', retry: 'never' });
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'one sec', 'found it']);
+    expect(c.outcomes).toEqual({ r1: 'failed', 'm1:0': 'sent', 'm1:1': 'sent' });
+  });
+
+  test('an unknown outcome counts as sent', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    c.reply('m1', 'one sec');
+    await c.messages.end({ kind: 'unknown', message: 'killed' });
+    c.clock.advance(10_001);
+    expect(c.messages.texts).toEqual(['one sec']);
+    expect(c.outcomes).toEqual({ r1: 'unknown', 'm1:0': 'deduplicated' });
+  });
+
+  test('a first bubble that differs is sent', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    c.reply('m1', 'just a moment', 'found it');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'just a moment', 'found it']);
+  });
+
+  test('the same text in answer to two messages is sent twice', async () => {
+    const c = await conversation();
+    for (const guid of ['m1', 'm2']) {
+      c.post(guid);
+      c.reflex(`r-${guid}`, 'ok');
+      c.reply(guid, 'ok', `about ${guid}`);
+      await c.flow();
+    }
+    expect(c.messages.texts).toEqual(['ok', 'about m1', 'ok', 'about m2']);
+  });
+
+  test('an older unmatched reflex does not swallow the bubble of a later message', async () => {
+    const c = await conversation();
+    c.reflex('r0', 'haha');
+    await c.flow();
+    c.post('m1');
+    c.reply('m1', 'haha', 'more');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['haha', 'haha', 'more']);
+  });
+
+  test('a reply that comes only after an outage still finds its reflex', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    await c.flow();
+    c.clock.advance(3_600_000);
+    c.post('m1');
+    c.reply('m1', 'one sec', 'found it');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+  });
+
+  test('a reflex that comes again while its message is posted again is a repetition, in whatever words', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    await c.flow();
+    c.post('m1');
+    c.reflex('r2', 'gimme a moment');
+    await c.flow();
+    c.reply('m1', 'gimme a moment', 'found it');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+    expect(c.outcomes).toMatchObject({ r2: 'deduplicated', 'm1:0': 'deduplicated' });
+  });
+
+  test('a reflex for a second open message is no repetition while it has had none', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.post('m2');
+    c.reflex('r1', 'ok');
+    await c.flow();
+    c.post('m1');
+    c.reflex('r2', 'ok');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['ok', 'ok']);
+  });
+
+  test('a reflex that names its message is the twin of that reply only', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.post('m2');
+    c.reflex('r2', 'ok', 'm2');
+    await c.flow();
+    c.reply('m1', 'ok');
+    c.reply('m2', 'ok', 'done');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['ok', 'ok', 'done']);
+    expect(c.outcomes).toMatchObject({ 'm1:0': 'sent', 'm2:0': 'deduplicated' });
+  });
+
+  test('a late reflex is compared with first bubbles of the last ten minutes only', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reply('m1', 'ok');
+    await c.flow();
+    c.clock.advance(600_001);
+    c.reflex('r1', 'ok');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['ok', 'ok']);
+  });
+
+  test('a restart in between changes nothing', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    await c.flow();
+    await c.restart();
+    c.reply('m1', 'one sec', 'found it');
+    await c.flow();
+    await c.restart();
+    c.reflex('r1', 'one sec');
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+  });
+});

@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { InstanceLock } from '../../src/store/InstanceLock.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+test('a second agent on the same state directory is refused at once, and let in when the first is gone', () => {
+  const path = join(temporaryDirectory(), 'agent.lock');
+  const first = InstanceLock.acquire(path);
+  expect(() => InstanceLock.acquire(path)).toThrow(expect.objectContaining({ code: 'already_running' }));
+  first.release();
+  InstanceLock.acquire(path).release();
+});
+
+test('a lock that cannot be made says so', () => {
+  const path = join(temporaryDirectory(), 'missing', 'agent.lock');
+  expect(() => InstanceLock.acquire(path)).toThrow(expect.objectContaining({ code: 'state_unwritable' }));
+});

@@ -1,0 +1,133 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Store } from '../../src/store/Store.js';
+import { openDatabase } from '../../src/store/sqlite.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+
+const options = { clock: new FakeClock(), log: new RecordingLog() };
+
+describe('the store', () => {
+  test('is readable by its owner only', () => {
+    const path = join(temporaryDirectory(), 'store.db');
+    Store.open(path, options).close();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test('keeps synchronous=FULL on the second open, where SQLite would fall back to NORMAL', async () => {
+    const path = join(temporaryDirectory(), 'store.db');
+    Store.open(path, options).close();
+    const { openDurableDatabase } = await import('../../src/store/sqlite.js');
+    const again = openDurableDatabase(path);
+    expect(again.pragma('synchronous', { simple: true })).toBe(2);
+    expect(again.pragma('journal_mode', { simple: true })).toBe('wal');
+    again.close();
+  });
+
+  test('refuses a file of a newer version instead of guessing at it', () => {
+    const path = join(temporaryDirectory(), 'store.db');
+    Store.open(path, options).close();
+    const database = openDatabase(path);
+    database.pragma('user_version = 999');
+    database.close();
+    expect(() => Store.open(path, options)).toThrow(/newer edge-agent/);
+  });
+
+  test('says that a file is damaged instead of overwriting it', () => {
+    const path = join(temporaryDirectory(), 'store.db');
+    writeFileSync(path, 'this is not a database, and long enough to be seen as none'.repeat(100));
+    expect(() => Store.open(path, options)).toThrow(/damaged/);
+  });
+});
+
+describe('a write', () => {
+  test('that throws changes nothing and runs none of its after-commit work', () => {
+    const store = temporaryStore(new FakeClock());
+    let ran = false;
+    expect(() =>
+      store.write(() => {
+        store.meta.set('a', '1');
+        store.afterCommit(() => {
+          ran = true;
+        });
+        throw new Error('no');
+      }),
+    ).toThrow('no');
+    expect(store.meta.get('a')).toBeUndefined();
+    store.write(() => undefined);
+    expect(ran).toBe(false);
+  });
+
+  test('joins the outer one, so that both are on the disk or neither', () => {
+    const store = temporaryStore(new FakeClock());
+    expect(() =>
+      store.write(() => {
+        store.write(() => store.meta.set('inner', '1'));
+        throw new Error('no');
+      }),
+    ).toThrow();
+    expect(store.meta.get('inner')).toBeUndefined();
+  });
+
+  test('runs its closing work once, inside the transaction, and its after-commit work outside', () => {
+    const store = temporaryStore(new FakeClock());
+    const order: string[] = [];
+    const closing = () => {
+      order.push('closing');
+      store.meta.set('closed', 'yes');
+    };
+    store.write(() => {
+      store.beforeCommit(closing);
+      store.beforeCommit(closing);
+      store.afterCommit(() => order.push('after'));
+      order.push('work');
+    });
+    expect(order).toEqual(['work', 'closing', 'after']);
+    expect(store.meta.get('closed')).toBe('yes');
+  });
+
+  test('that the disk refuses is reported as a fault and clears when writes succeed again', () => {
+    const store = temporaryStore(new FakeClock());
+    const full = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    const refused = store.tryWrite(() => {
+      store.meta.set('a', '1');
+      throw full;
+    });
+    expect(refused).toBe(false);
+    expect(store.fault()?.code).toBe('disk_full');
+    expect(store.meta.get('a')).toBeUndefined();
+    expect(store.tryWrite(() => store.meta.set('a', '1'))).toBe(true);
+    expect(store.fault()).toBeUndefined();
+  });
+});
+
+describe('the acks', () => {
+  test('are announced after the commit and kept in order until they are cleared', () => {
+    const store = temporaryStore(new FakeClock());
+    let announced = 0;
+    store.acks.onAdded(() => {
+      announced += 1;
+    });
+    const ack = (revision: number) => ({
+      command_id: 'c',
+      status: 'completed' as const,
+      success: true,
+      error: null,
+      completed_at: '',
+      timestamp: '',
+      revision,
+    });
+    store.write(() => {
+      store.acks.add(ack(1));
+      store.acks.add(ack(2));
+      expect(announced).toBe(0);
+    });
+    expect(announced).toBeGreaterThan(0);
+    const [first, second] = store.acks.after(0, 10);
+    expect([first?.revision, second?.revision]).toEqual([1, 2]);
+    store.acks.clear([first?.seq ?? 0]);
+    expect(store.acks.after(0, 10).map(({ revision }) => revision)).toEqual([2]);
+  });
+});

@@ -1,0 +1,76 @@
+import type {
+  AttemptResult,
+  MessageSender,
+  SendAttempt,
+  SendTarget,
+  SentRow,
+  SentRows,
+} from '../../src/outgoing/ports.js';
+
+interface Started extends SendAttempt {
+  end(result: AttemptResult): void;
+}
+
+/**
+ * Messages.app at its port, for tests of the order of texts: an attempt ends when the test says so, with a row in
+ * "chat.db" or without. Real processes and a real chat.db have tests of their own.
+ */
+export class FakeMessages implements MessageSender, SentRows {
+  readonly started: Started[] = [];
+  readonly rows: SentRow[] = [];
+  readonly dispatchedBeforeDeath = new Set<string>();
+  readable = true;
+  forms: SendTarget[] = [{ form: 'chat', address: 'iMessage;-;+13105551234', accountId: null }];
+
+  targets(): readonly SendTarget[] {
+    return this.forms;
+  }
+
+  start(attempt: SendAttempt): Promise<AttemptResult> {
+    return new Promise((resolve) => this.started.push({ ...attempt, end: resolve }));
+  }
+
+  async settle(tag: string): Promise<{ dispatched: boolean }> {
+    return { dispatched: this.dispatchedBeforeDeath.has(tag) };
+  }
+
+  forget(): void {
+    // Nothing was left behind.
+  }
+
+  position() {
+    return this.readable ? { generation: 'g', rowId: this.rows.at(-1)?.rowId ?? 0 } : undefined;
+  }
+
+  after(rowId: number): readonly SentRow[] {
+    return this.rows.filter((row) => row.rowId > rowId);
+  }
+
+  normalise(text: string): string {
+    return text.trim();
+  }
+
+  /** The texts that were handed over, in order. */
+  get texts(): string[] {
+    return this.started.map(({ text }) => text);
+  }
+
+  /** Ends the attempt on its way: Messages took the text, and its row is in chat.db. */
+  async succeed(conversation = '+13105551234', error = 0): Promise<void> {
+    const attempt = this.started.at(-1);
+    if (attempt === undefined) throw new Error('nothing was started');
+    this.addRow(conversation, attempt.text, error);
+    await this.end({ kind: 'accepted' });
+  }
+
+  addRow(conversation: string, text: string, error = 0): void {
+    const rowId = (this.rows.at(-1)?.rowId ?? 0) + 1;
+    this.rows.push({ rowId, guid: `row-${rowId}`, conversation, text, service: 'iMessage', error });
+  }
+
+  /** Ends the attempt on its way, and lets what follows happen. */
+  async end(result: AttemptResult): Promise<void> {
+    this.started.at(-1)?.end(result);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Backend, type BackendOptions } from '../../src/backend/Backend.js';
+import type { Command } from '../../src/backend/protocol.js';
+import type { BackendSecrets, BackendSettings } from '../../src/backend/settings.js';
+import type { Timings } from '../../src/backend/timings.js';
+import type { Logger } from '../../src/logging/Logger.js';
+import { Store } from '../../src/store/Store.js';
+import { systemClock } from '../../src/system/clock.js';
+import type { FakeBackend } from './FakeBackend.js';
+
+export const AGENT_ID = 'edge_13105550100';
+
+/** The protocol's waits, about a hundred times shorter. */
+export const FAST: Partial<Timings> = {
+  link: {
+    pingIntervalMs: 300,
+    pongTimeoutMs: 200,
+    suspicionMs: 60,
+    wsPingIntervalMs: 80,
+    wsPongTimeoutMs: 60,
+    hurryMs: 10,
+    provingMs: 150,
+    dialFirstMs: 150,
+    dialLongestMs: 600,
+    wakePingMs: 60,
+    stableMs: 400,
+    backoffMs: [20, 40, 80, 160, 300],
+    takenOverMs: 400,
+    blockedFastMs: 600,
+    blockedFastForMs: 6_000,
+    blockedSlowMs: 3_000,
+    reregisterMs: 100,
+    barrierMs: 300,
+    closeMs: 200,
+  },
+  registration: { firstMs: 200, retryMs: { first: 30, longest: 200 } },
+  firstPollMs: 300,
+  eventSyncMs: 100,
+  ackOverdueMs: 250,
+  lastSyncMs: 300,
+};
+
+export interface Running {
+  readonly backend: Backend;
+  readonly store: Store;
+  readonly settings: { -readonly [Key in keyof BackendSettings]: BackendSettings[Key] };
+  readonly secrets: { -readonly [Key in keyof BackendSecrets]: BackendSecrets[Key] };
+  readonly received: { command: Command; via: string }[];
+  readonly batches: number[];
+  readonly lines: string[];
+  readonly updates: Record<string, unknown>[];
+  /** Lets the inbox fail, as a full disk would. */
+  readonly inbox: { broken: boolean };
+  stop(): Promise<void>;
+}
+
+/** A Backend with real sockets, a real store and short waits against a fake backend. Not started. */
+export function makeBackend(
+  fake: FakeBackend,
+  overrides: {
+    settings?: Partial<BackendSettings>;
+    timings?: Partial<Timings>;
+    directory?: string;
+    options?: Partial<BackendOptions>;
+  } = {},
+): Running {
+  const directory = overrides.directory ?? mkdtempSync(join(tmpdir(), 'edge-backend-'));
+  const lines: string[] = [];
+  const log = recorder(lines, () => fake.happened());
+  const store = Store.open(join(directory, 'store.sqlite'), { clock: systemClock, log });
+  const { url } = fake;
+  const settings: Running['settings'] = {
+    userPhone: '+13105550100',
+    httpBase: url,
+    webSocketUrl: (agentId) => `${url.replace('http', 'ws')}/edge/ws?edge_agent_id=${agentId}`,
+    syncIntervalSeconds: 0.15,
+    requestTimeoutSeconds: 2,
+    safetySyncSeconds: 0,
+    websocketEnabled: true,
+    reconnectAttempts: 10,
+    pingIntervalSeconds: 30,
+    authMode: 'hmac',
+    allowPlainSecret: false,
+    ...overrides.settings,
+  };
+  const secrets: Running['secrets'] = { edgeSecret: 'open sesame' };
+  const received: Running['received'] = [];
+  const batches: number[] = [];
+  const updates: Record<string, unknown>[] = [];
+  const inbox = { broken: false };
+  const backend = new Backend({
+    config: () => settings,
+    secrets: () => secrets,
+    version: '0.1.0',
+    clock: systemClock,
+    random: () => 0,
+    log,
+    store,
+    inbox: {
+      receive: (commands, via) => {
+        if (inbox.broken) throw new Error('disk full');
+        batches.push(commands.length);
+        for (const command of commands) received.push({ command, via });
+        fake.happened();
+      },
+    },
+    snapshot: () => ({ version: '0.1.0', state: 'healthy' }),
+    onConfigUpdate: (update) => {
+      updates.push(update);
+      fake.happened();
+    },
+    timings: { ...FAST, ...overrides.timings, link: { ...FAST.link, ...overrides.timings?.link } },
+    ...overrides.options,
+  });
+  return {
+    ...{ backend, store, settings, secrets, received, batches, lines, updates, inbox },
+    stop: async () => {
+      await backend.drain(500);
+      store.close();
+      if (overrides.directory === undefined) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function recorder(lines: string[], happened: () => void): Logger {
+  const write =
+    (level: string) =>
+    (message: string, fields: object = {}) => {
+      lines.push(
+        `[${level}] ${message}${Object.entries(fields)
+          .map(([key, value]) => ` ${key}=${value}`)
+          .join('')}`,
+      );
+      happened();
+    };
+  return { debug: write('DEBUG'), info: write('INFO'), warn: write('WARN'), error: write('ERROR') };
+}
