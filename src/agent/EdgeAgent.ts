@@ -7,15 +7,18 @@ import { StatusServer } from '../status/StatusServer.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import { socketPath } from '../status/socketPath.js';
 import { InstanceLock } from '../store/InstanceLock.js';
+import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
-import { type Clock, sleep, systemClock } from '../system/clock.js';
+import { type Clock, systemClock, type Timer } from '../system/clock.js';
 import { systemRandom } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
 import { Downtime } from './Downtime.js';
+import { LiveConfig } from './LiveConfig.js';
 import { buildRooms, type Rooms } from './rooms.js';
 import { SecretsWatch } from './SecretsWatch.js';
 import { statusSnapshot } from './statusSnapshot.js';
+import { statusVerbs } from './statusVerbs.js';
 
 export interface EdgeAgentOptions {
   loaded: LoadedConfig;
@@ -33,6 +36,7 @@ interface Running extends Rooms {
   store: Store;
   statusServer: StatusServer;
   downtime: Downtime;
+  retention: Retention;
   secrets: SecretsWatch;
   wake: WakeDetector;
 }
@@ -85,12 +89,12 @@ export class EdgeAgent {
     logger.info('Stopping: letting what is on its way end');
     running.scheduler.stop();
     running.wake.stop();
+    running.retention.stop();
     running.secrets.stop();
-    const inFlight = Promise.race([
-      Promise.all([running.outgoing.drain(), running.forwarder.stop()]),
-      sleep(this.clock, IN_FLIGHT_MS),
-    ]);
-    await running.backend.drain(DRAIN_MS, inFlight);
+    const patience = waitFor(this.clock, IN_FLIGHT_MS);
+    const ended = Promise.all([running.outgoing.drain(), running.forwarder.stop()]);
+    await running.backend.drain(DRAIN_MS, Promise.race([ended, patience.over]));
+    patience.cancel();
     running.watcher.stop();
     running.reader.stop();
     running.outgoing.stop();
@@ -135,8 +139,12 @@ export class EdgeAgent {
         rooms.backend.credentialsChanged();
       },
     });
+    const config = new LiveConfig(loaded, store.meta, log.logger);
+    store.onRollback(() => config.reread());
+    log.setLevel(config.current().logging.level);
+    config.onChange(({ logging }) => log.setLevel(logging.level));
     const rooms = buildRooms({
-      config: loaded.config,
+      config,
       env,
       secrets: secrets.current,
       version: this.version,
@@ -156,9 +164,10 @@ export class EdgeAgent {
       downtime.start();
       rooms.runner.prepare();
       rooms.reader.scan();
-      const verbs = { status: () => this.snapshot() };
+      const verbs = statusVerbs({ store, config, backend: rooms.backend, snapshot: () => this.snapshot() });
       const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
-      return { ...rooms, lock, store, statusServer, downtime, secrets, wake };
+      const retention = new Retention(store, clock);
+      return { ...rooms, lock, store, statusServer, downtime, retention, secrets, wake };
     } catch (error) {
       downtime.stop();
       rooms.reader.stop();
@@ -181,6 +190,7 @@ export class EdgeAgent {
     running.forwarder.start();
     running.watcher.start();
     running.secrets.start();
+    running.retention.start();
     running.wake.start();
   }
 
@@ -205,4 +215,13 @@ export class EdgeAgent {
       chatDbLostAt: this.chatDbLostAt,
     });
   }
+}
+
+/** A wait that can be called off: one that is left behind keeps the process alive. */
+function waitFor(clock: Clock, ms: number): Timer & { over: Promise<void> } {
+  let timer: Timer | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = clock.after(ms, resolve);
+  });
+  return { over, cancel: () => timer?.cancel() };
 }

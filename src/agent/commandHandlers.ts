@@ -3,13 +3,15 @@ import { cancelScheduled } from '../commands/handlers/cancelScheduled.js';
 import { listScheduled } from '../commands/handlers/listScheduled.js';
 import { scheduleMessage } from '../commands/handlers/scheduleMessage.js';
 import { type SendMessagePorts, sendMessage } from '../commands/handlers/sendMessage.js';
+import { type RemoteConfig, updateConfig } from '../commands/handlers/updateConfig.js';
 
 /** Every command type that this agent knows. */
-export function commandHandlers(ports: SendMessagePorts): Handler[] {
+export function commandHandlers(ports: SendMessagePorts & { config: RemoteConfig }): Handler[] {
   return [
     sendMessage(ports),
     scheduleMessage(ports),
     cancelScheduled(ports.schedule),
     listScheduled(ports.schedule),
+    updateConfig(ports.config),
   ];
 }

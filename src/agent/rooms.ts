@@ -20,15 +20,18 @@ import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import type { Random } from '../system/random.js';
+import { steadyNow } from '../system/steadyNow.js';
 import { backendSettings } from './backendSettings.js';
 import { commandHandlers } from './commandHandlers.js';
+import type { LiveConfig } from './LiveConfig.js';
 import { messageSender } from './messageSender.js';
 import { SendHealth } from './SendHealth.js';
+import { lifeEvent, outcomeEvent } from './sendEvents.js';
 import { sentRows } from './sentRows.js';
 import type { Activity } from './statusSnapshot.js';
 
 export interface RoomOptions {
-  config: Config;
+  config: LiveConfig;
   env: NodeJS.ProcessEnv;
   secrets: () => BackendSecrets;
   version: string;
@@ -55,15 +58,17 @@ export interface Rooms {
 
 /** Builds every room and hands each the others' implementations of what it asks for. Nothing runs yet. */
 export function buildRooms(options: RoomOptions): Rooms {
-  const { config, env, secrets, version, store, clock, random, log } = options;
-  const region = regionOf(config.edge.user_phone);
+  const { env, secrets, version, store, clock, random, log } = options;
+  const config = options.config.current;
+  const settled = config();
+  const region = regionOf(settled.edge.user_phone);
   const keyOf = (threadId: string) => conversationKey(threadId, region);
   const activity: Activity = { incomingAt: null, sentAt: null, error: null };
 
-  const chatDb = new ChatDb({ path: config.imessage.db_path, clock, log, region: () => region });
+  const chatDb = new ChatDb({ path: settled.imessage.db_path, clock, log, region: () => region });
   const runner = new OsascriptRunner({
-    osascriptPath: config.imessage.osascript_path,
-    stateDirectory: config.state.directory,
+    osascriptPath: settled.imessage.osascript_path,
+    stateDirectory: settled.state.directory,
     env,
     clock,
     log,
@@ -72,7 +77,7 @@ export function buildRooms(options: RoomOptions): Rooms {
   const sender = messageSender({
     runner,
     chatDb,
-    sendTimeoutMs: () => config.imessage.send_timeout_seconds * 1000,
+    sendTimeoutMs: () => config().imessage.send_timeout_seconds * 1000,
     isGroup: isGroupKey,
     onResult: (result) => sendHealth.note(result),
   });
@@ -82,7 +87,10 @@ export function buildRooms(options: RoomOptions): Rooms {
     rows: sentRows(chatDb, keyOf),
     clock,
     log,
-    maxTextLength: () => config.outgoing.max_text_length,
+    settings: () => ({
+      maxTextLength: config().outgoing.max_text_length,
+      resendUnknown: config().outgoing.on_unknown === 'resend',
+    }),
   });
 
   const acks = new Acks(store, clock);
@@ -93,8 +101,8 @@ export function buildRooms(options: RoomOptions): Rooms {
     clock,
     log,
     settings: () => ({
-      maxLatenessMs: config.schedule.max_lateness_seconds * 1000,
-      acks: config.acks.scheduled,
+      maxLatenessMs: config().schedule.max_lateness_seconds * 1000,
+      acks: config().acks.scheduled,
     }),
   });
   const handlers = commandHandlers({
@@ -102,23 +110,27 @@ export function buildRooms(options: RoomOptions): Rooms {
     schedule: scheduler,
     conversationKey: keyOf,
     clock,
+    config: options.config,
     limits: () => ({
-      maxAgeMs: config.commands.max_age_seconds * 1000,
-      reflexMaxAgeMs: config.commands.reflex_max_age_seconds * 1000,
-      bubbleDelayMs: config.outgoing.bubble_delay_ms,
-      maxTextLength: config.outgoing.max_text_length,
+      maxAgeMs: config().commands.max_age_seconds * 1000,
+      reflexMaxAgeMs: config().commands.reflex_max_age_seconds * 1000,
+      bubbleDelayMs: config().outgoing.bubble_delay_ms,
+      maxTextLength: config().outgoing.max_text_length,
     }),
   });
   const commands = new Commands(store, acks, log, handlers);
   outgoing.onOutcome((send, outcome) => {
     commands.textEnded(send, outcome);
     scheduler.textEnded(send, sendVerdict(outcome));
+    const event = outcomeEvent(send, outcome);
+    if (event !== undefined) store.events.add(event);
     if (outcome.kind === 'sent') activity.sentAt = clock.now();
     if (outcome.kind === 'failed' || outcome.kind === 'unknown') activity.error = outcome.message;
   });
+  outgoing.onLife((send, life) => store.events.add(lifeEvent(send, life)));
 
   const backend = new Backend({
-    config: () => backendSettings(config),
+    config: () => backendSettings(config()),
     secrets,
     version,
     clock,
@@ -127,8 +139,13 @@ export function buildRooms(options: RoomOptions): Rooms {
     store,
     inbox: commands,
     snapshot: () => ({ ...options.snapshot() }),
-    onConfigUpdate: () => log.warn('The backend sent settings; this agent takes none from it'),
+    onConfigUpdate: (settings) => void store.write(() => options.config.apply(settings)),
   });
+  const steady = steadyNow(clock);
+  const worthAnswering = (sentAt: number) =>
+    [clock.now(), steady()].some((now) =>
+      isWorthAnswering(sentAt, now, store.outages.since(sentAt), ageLimits(config())),
+    );
   let succeededAt: number | undefined;
   const forwarder = new Forwarder({
     store,
@@ -140,7 +157,8 @@ export function buildRooms(options: RoomOptions): Rooms {
     clock,
     random,
     log,
-    settings: () => ({ ...ageLimits(config), bubbleDelayMs: config.outgoing.bubble_delay_ms }),
+    worthAnswering,
+    settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
   });
   let isUp = true;
   backend.onHttpOutcome(({ at, status }) => {
@@ -152,7 +170,7 @@ export function buildRooms(options: RoomOptions): Rooms {
 
   const own = new OwnAddresses(
     () => region,
-    [() => [config.edge.user_phone, ...config.edge.own_addresses], () => chatDb.ownAddresses()],
+    [() => [settled.edge.user_phone, ...settled.edge.own_addresses], () => chatDb.ownAddresses()],
   );
   const reader = new IncomingReader({
     chatDb,
@@ -161,8 +179,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     log,
     region: () => region,
     ownAddresses: () => own.all(),
-    worthAnswering: (sentAt) =>
-      isWorthAnswering(sentAt, clock.now(), store.outages.since(sentAt), ageLimits(config)),
+    worthAnswering,
     onMessages(messages) {
       activity.incomingAt = clock.now();
       for (const { guid, sender: from, isGroup } of messages) {

@@ -1,36 +1,40 @@
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { normalisedText } from '../messages/chatdb/normalisedText.js';
-import type { SentRows } from '../outgoing/ports.js';
+import type { SentRow as ChatRow } from '../messages/chatdb/sentRows.js';
+import type { SentRow, SentRows } from '../outgoing/ports.js';
 
 /** Rows looked at in one go; outgoing rows after an attempt are few. */
 const MOST_ROWS = 1000;
 
-/** chat.db for the outgoing room: the rows that prove what was sent. */
+/** chat.db for the outgoing room: the rows that prove what was sent, and what became of it. */
 export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => string): SentRows {
+  const read = (row: ChatRow): SentRow => {
+    const byHandle = row.handle === null ? null : conversationOf(row.handle);
+    const isEmpty = row.isEmpty || row.text === '';
+    return {
+      rowId: row.rowId,
+      guid: row.guid,
+      conversation: row.conversationKey ?? (isEmpty ? null : byHandle),
+      text: row.text,
+      service: row.service === '' ? null : row.service,
+      error: row.error,
+      isDelivered: row.isDelivered,
+      isRead: row.isRead,
+      wasDowngraded: row.wasDowngraded,
+      ghostOf: isEmpty && !row.joined ? byHandle : null,
+    };
+  };
   return {
     position() {
       const generation = chatDb.generation();
       const rowId = chatDb.highestRowId();
       return generation === null || rowId === null ? undefined : { generation, rowId };
     },
-    after: (rowId) =>
-      chatDb.sentRowsAfter(rowId, MOST_ROWS).map((row) => ({
-        rowId: row.rowId,
-        guid: row.guid,
-        conversation: row.conversationKey ?? unjoinedConversation(row, conversationOf),
-        text: row.text,
-        service: row.service === '' ? null : row.service,
-        error: row.error,
-      })),
+    after: (rowId) => chatDb.sentRowsAfter(rowId, MOST_ROWS).map(read),
+    find(guid) {
+      const row = chatDb.sentRow(guid);
+      return row === undefined ? undefined : read(row);
+    },
     normalise: normalisedText,
   };
-}
-
-/** A row that has no chat yet goes by its handle; an empty one that never gets a chat is the ghost of a failed send. */
-function unjoinedConversation(
-  row: { handle: string | null; isEmpty: boolean; text: string },
-  conversationOf: (address: string) => string,
-): string | null {
-  if (row.handle === null || row.isEmpty || row.text === '') return null;
-  return conversationOf(row.handle);
 }

@@ -95,6 +95,16 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
             remedy: 'Make room on the disk of state.directory; the agent goes on by itself.',
           },
         ]),
+    ...(store.rebuiltFrom === undefined
+      ? []
+      : [
+          {
+            code: 'store_damaged' as const,
+            since: sources.startedAt,
+            message: `The store was damaged; it was set aside as ${store.rebuiltFrom} and made anew with what could be read.`,
+            remedy: 'Check the disk. This notice goes with the next start.',
+          },
+        ]),
     ...ofBackend,
   ];
 }

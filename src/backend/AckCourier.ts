@@ -95,11 +95,6 @@ export class AckCourier {
       });
   }
 
-  /** Undelivered acks for a sync request, oldest first. */
-  forSync(limit: number): QueuedAck[] {
-    return this.ports.store.acks.after(0, limit);
-  }
-
   /** How long until something may go by HTTP; undefined when nothing has to. */
   private waitMs(): number | undefined {
     const { clock, live, outbox, overdueMs } = this.ports;
@@ -111,11 +106,14 @@ export class AckCourier {
         : Math.max(oldest + overdueMs - now, this.nextRoundAt - now, this.notBefore - now, 0);
     }
     if (!this.ports.byHttp()) return undefined;
-    return this.nextByHttp(0) === undefined ? undefined : Math.max(this.notBefore - now, 0);
+    if (this.notBefore > now) return this.notBefore - now;
+    return this.nextByHttp(0) === undefined ? undefined : 0;
   }
 
   private async postAll(): Promise<void> {
     const { store, post, clock } = this.ports;
+    const now = clock.monotonic();
+    for (const [seq, until] of this.refusedUntil) if (until <= now) this.refusedUntil.delete(seq);
     for (let from = 0; this.unsubscribe !== null; ) {
       const ack = this.nextByHttp(from);
       if (ack === undefined) break;

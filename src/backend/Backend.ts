@@ -204,12 +204,12 @@ export class Backend {
     return this.access.registration.agentId();
   }
 
-  /** False once two requests in a row had no answer or a 5xx, unless the socket is live. */
+  /** Whether the backend answers HTTP: false once two requests in a row had no answer or a 5xx. */
   reachable(): boolean {
-    return this.link.live || this.access.reachability.reachable;
+    return this.access.reachability.reachable;
   }
 
-  /** Since when `reachable` is as it is, by HTTP alone; Unix ms. */
+  /** Since when `reachable` is as it is, Unix ms; an outage counts from its first failed request. */
   reachableSince(): number {
     return this.access.reachability.since;
   }

@@ -47,6 +47,7 @@ type Occurrence = LinkEvent extends infer E
  */
 export class Link {
   private current: LinkState;
+  private rules: LinkRules;
   private socket: WebSocketClient | null = null;
   private timer: { readonly due: number; readonly wallDue: number; readonly handle: Timer } | null = null;
   private readonly queue: LinkEvent[] = [];
@@ -56,6 +57,7 @@ export class Link {
   private dialed = '';
 
   constructor(private readonly ports: LinkPorts) {
+    this.rules = ports.rules();
     this.current = initialState(ports.clock.monotonic());
   }
 
@@ -107,7 +109,9 @@ export class Link {
 
   private step(event: LinkEvent): void {
     const before = this.current;
-    const { state, effects } = next(before, event, this.ports.rules());
+    // Frames are the hot path and none of them turns on a setting: those are read at every other event.
+    if (event.type !== 'frame') this.rules = this.ports.rules();
+    const { state, effects } = next(before, event, this.rules);
     this.current = state;
     for (const effect of effects) if (isTeardown(effect)) this.perform(effect);
     if (state.transition !== before.transition) this.ports.onChange(before, state);
@@ -188,7 +192,7 @@ export class Link {
   private arm(): void {
     const { clock } = this.ports;
     const now = clock.monotonic();
-    const due = this.woken ? now : wakeAt(this.current, this.ports.rules());
+    const due = this.woken ? now : wakeAt(this.current, this.rules);
     if (this.timer?.due === due) return;
     this.timer?.handle.cancel();
     this.timer = null;

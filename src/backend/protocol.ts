@@ -1,5 +1,16 @@
 import { z } from 'zod';
 
+export {
+  type AckBody,
+  ackBody,
+  ackFrame,
+  eventFrame,
+  PING_FRAME,
+  PONG_FRAME,
+  statusFrame,
+  syncBody,
+} from './frames.js';
+
 /** Orders conversations that wait for their turn to send; never texts within one (protocol §4). */
 export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
 

@@ -36,6 +36,44 @@ program
   );
 
 program
+  .command('kick')
+  .description('try the backend now instead of waiting for the next attempt')
+  .action(async () => finish((await import('./kick.js')).kick(configOption())));
+
+const config = program.command('config').description('the settings in force, and where each came from');
+config
+  .command('show')
+  .description('every setting with its value and its source')
+  .option('--json', 'print JSON')
+  .action(async (options: { json?: boolean }) =>
+    finish((await import('./config.js')).showConfig({ ...configOption(), json: options.json ?? false })),
+  );
+config
+  .command('reset-remote')
+  .description('drop the settings that the backend changed')
+  .action(async () => finish((await import('./config.js')).resetRemote(configOption())));
+
+const queue = program
+  .command('queue')
+  .description('messages that were put aside because the backend refused them');
+queue
+  .command('list')
+  .description('what is parked, and why')
+  .option('--json', 'print JSON')
+  .action(async (options: { json?: boolean }) =>
+    finish((await import('./queue.js')).listQueue({ ...configOption(), json: options.json ?? false })),
+  );
+for (const change of ['retry', 'drop'] as const) {
+  queue
+    .command(change)
+    .argument('<guid>', 'of the message, or "all"')
+    .description(change === 'retry' ? 'post a parked message again' : 'give a parked message up for good')
+    .action(async (guid: string) =>
+      finish((await import('./queue.js')).changeQueue(configOption(), change, guid)),
+    );
+}
+
+program
   .command('demo')
   .description('show the whole story on a simulated Mac and backend; ends by itself')
   .action(async () => finish((await import('./demo.js')).demo()));
@@ -50,13 +88,14 @@ program
     finish((await import('./devBackend.js')).devBackend(options)),
   );
 
-for (const command of program.commands) {
+const commands = [...program.commands, ...config.commands, ...queue.commands];
+for (const command of commands) {
   command.option('--config <file>', 'the configuration file').exitOverride().showSuggestionAfterError();
 }
 
 /** `--config` counts before and after the verb. */
 function configOption(): { configPath?: string } {
-  const own = program.commands.map((command) => command.opts<{ config?: string }>().config);
+  const own = commands.map((command) => command.opts<{ config?: string }>().config);
   const configPath = own.find((path) => path !== undefined) ?? program.opts<{ config?: string }>().config;
   return configPath === undefined ? {} : { configPath };
 }

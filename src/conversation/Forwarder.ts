@@ -3,7 +3,6 @@ import type { IncomingRecord } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
-import { type AgeLimits, isWorthAnswering } from './age.js';
 import { messageBody } from './messageBody.js';
 import type { MessagePosting, PostResult, ReplyQueue } from './ports.js';
 import { retryOf } from './postRetry.js';
@@ -22,7 +21,9 @@ export interface ForwarderOptions {
   clock: Clock;
   random: Random;
   log: Logger;
-  settings: () => AgeLimits & { bubbleDelayMs: number };
+  /** Whether a message that was sent then (Unix ms) is still worth an answer. */
+  worthAnswering: (sentAt: number) => boolean;
+  settings: () => { bubbleDelayMs: number };
 }
 
 /**
@@ -120,10 +121,9 @@ export class Forwarder {
   }
 
   private expire(record: IncomingRecord): boolean {
-    const { store, clock, settings, log } = this.options;
+    const { store, worthAnswering, log } = this.options;
     const { guid, sentAt } = record.message;
-    const outages = store.outages.since(sentAt);
-    if (isWorthAnswering(sentAt, clock.now(), outages, settings())) return false;
+    if (worthAnswering(sentAt)) return false;
     store.incoming.settle(record.seq, 'expired', 'past its age');
     log.warn('A message could not be brought to the backend in time; it is not answered', { message: guid });
     return true;

@@ -2,39 +2,50 @@ import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sends.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { matchRows } from './matchRows.js';
 import type { SentRow, SentRows } from './ports.js';
 import type { Settlement } from './Settlement.js';
 
 /** How long after osascript ended the ack may wait for the row. */
-export const ROW_EXPECTED_MS = 10_000;
+const ROW_EXPECTED_MS = 10_000;
 /** How long the row is looked for in all; Messages has been seen to send up to 124 s late. */
 export const ROW_WATCHED_MS = 180_000;
 /** A verdict that could not be stored is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
+/** A text with an unknown outcome is sent again at most so often, where the operator asked for that. */
+const MOST_RESENDS = 1;
+
+export interface ConfirmationOptions {
+  store: Store;
+  rows: SentRows;
+  settlement: Settlement;
+  clock: Clock;
+  log: Logger;
+  /** Whether the operator wants texts with an unknown outcome sent again. */
+  resendUnknown: () => boolean;
+  /** Called at the end of a write that settled something: the lane may go on. */
+  settled: () => void;
+  /** A text is to go out again. */
+  requeued: (send: SendRecord) => void;
+}
 
 /**
- * Proves texts by their rows in chat.db: the first unclaimed outgoing row after the one that was newest at the
- * attempt, in the same conversation, with the same text. One row proves one text.
+ * Proves texts by their rows in chat.db. Without a row after 10 s a text is reported as unknown; its row is looked for
+ * until 180 s and, if it comes, corrects the report.
  */
 export class Confirmation {
   private timer: Timer | undefined;
   private whenIdle: (() => void)[] = [];
+  /** Monotonic deadlines of the verdicts, so that a wall clock that is set cannot hold a lane or cut a wait short. */
+  private readonly verdicts = new Map<string, number>();
 
-  constructor(
-    private readonly store: Store,
-    private readonly rows: SentRows,
-    private readonly settlement: Settlement,
-    private readonly clock: Clock,
-    private readonly log: Logger,
-    /** Called at the end of a write that settled something: the lane may go on. */
-    private readonly settled: () => void,
-  ) {}
+  constructor(private readonly options: ConfirmationOptions) {}
 
   /** Looks now; call it when chat.db changed and when an attempt ended. Cheap when nothing is watched. */
   look(): void {
-    const watched = this.store.sends.watched();
-    if (watched.length > 0 && !this.examine(watched)) this.arm(STORE_RETRY_MS);
-    else this.arm(0);
+    const watched = this.options.store.sends.watched();
+    const stored = watched.length === 0 || this.examine(watched);
+    this.arm(stored ? 0 : STORE_RETRY_MS);
     if (this.isIdle()) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
@@ -50,87 +61,93 @@ export class Confirmation {
   }
 
   private isIdle(): boolean {
-    return !this.store.sends.watched().some((send) => send.state === 'confirming');
+    return !this.options.store.sends.watched().some((send) => send.state === 'confirming');
   }
 
   /** False if what was found could not be stored. */
   private examine(watched: readonly SendRecord[]): boolean {
-    const proofs = this.match(watched);
-    const now = this.clock.now();
-    const due = watched.filter((send) => !proofs.has(send.seq) && verdictDueAt(send) <= now);
+    const { store, rows, clock } = this.options;
+    const { proofs, ghosts } = matchRows(watched, rows, (guid) => store.sends.isClaimed(guid));
+    const now = clock.monotonic();
+    const due = watched.filter((send) => !proofs.has(send.seq) && this.verdictAt(send) <= now);
     if (proofs.size === 0 && due.length === 0) return true;
-    return this.store.tryWrite(() => {
+    return store.tryWrite(() => {
       for (const send of watched) {
         const row = proofs.get(send.seq);
         if (row !== undefined) this.prove(send, row);
       }
-      for (const send of due) this.giveUp(send);
-      this.settled();
+      for (const send of due) this.giveUp(send, ghosts.has(send.seq));
+      this.options.settled();
     });
   }
 
-  private match(watched: readonly SendRecord[]): Map<number, SentRow> {
-    const proofs = new Map<number, SentRow>();
-    const position = this.rows.position();
-    if (position === undefined) return proofs;
-    const open = watched
-      .filter((send) => send.afterRow !== null && send.generation === position.generation)
-      .toSorted((a, b) => a.seq - b.seq);
-    const from = open.reduce((least, send) => Math.min(least, send.afterRow ?? least), Infinity);
-    if (from >= position.rowId) return proofs;
-    const wanted = open.map((send) => ({ send, text: this.rows.normalise(send.text) }));
-    for (const row of this.rows.after(from)) {
-      if (this.store.sends.isClaimed(row.guid)) continue;
-      const text = this.rows.normalise(row.text);
-      const owner = wanted.find(
-        ({ send, text: expected }) =>
-          !proofs.has(send.seq) &&
-          row.rowId > (send.afterRow ?? Infinity) &&
-          row.conversation === send.conversation &&
-          text === expected,
-      );
-      if (owner !== undefined) proofs.set(owner.send.seq, row);
-    }
-    return proofs;
-  }
-
   private prove(send: SendRecord, row: SentRow): void {
+    const { settlement, log } = this.options;
     if (row.error !== 0) {
-      this.settlement.settle(send, {
-        kind: 'failed',
-        errorCode: 'not_delivered',
-        message: `Messages reported error ${row.error}: the text was not delivered.`,
-      });
+      const message = `Messages reported error ${row.error}: the text was not delivered.`;
+      settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message });
       return;
     }
     const late = send.state === 'unknown';
-    if (late) this.log.info('A text whose outcome was unknown did arrive', { send: send.id });
+    if (late) log.info('A text whose outcome was unknown did arrive', { send: send.id });
     const { guid, service } = row;
-    this.settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late });
+    settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late });
   }
 
-  private giveUp(send: SendRecord): void {
-    if (send.state === 'unknown') {
-      this.store.sends.unwatch(send.seq);
-      return;
+  private giveUp(send: SendRecord, isGhost: boolean): void {
+    const { settlement, log } = this.options;
+    if (send.state === 'unknown') this.endWatch(send);
+    else if (isGhost) {
+      const message = 'Messages left an empty row that belongs to no chat: the text was not sent.';
+      settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message });
+    } else {
+      const message = send.error ?? 'Messages accepted the text, but no row of it appeared in chat.db.';
+      settlement.settle(send, { kind: 'unknown', message }, send.watchUntil);
+      log.warn('The outcome of a text is unknown; it is not sent again', { send: send.id });
     }
-    const cause = send.error ?? 'Messages accepted the text, but no row of it appeared in chat.db.';
-    this.settlement.settle(send, { kind: 'unknown', message: cause }, send.watchUntil);
-    this.log.warn('The outcome of a text is unknown; it is not sent again', { send: send.id });
+  }
+
+  private endWatch(send: SendRecord): void {
+    const { store, log, resendUnknown, requeued } = this.options;
+    store.sends.unwatch(send.seq);
+    if (!resendUnknown() || send.attempts >= MOST_RESENDS) return;
+    log.warn('A text with an unknown outcome is sent again, as outgoing.on_unknown says', { send: send.id });
+    const { form } = send;
+    store.sends.requeue(send.seq, {
+      form,
+      attempts: send.attempts + 1,
+      notBefore: 0,
+      errorCode: null,
+      error: null,
+    });
+    requeued(send);
   }
 
   private arm(leastMs: number): void {
     this.timer?.cancel();
     this.timer = undefined;
-    const due = this.store.sends.watched().map(verdictDueAt);
-    if (due.length === 0) return;
-    const inMs = Math.max(Math.min(...due) - this.clock.now(), leastMs);
-    this.timer = this.clock.after(inMs + 1, () => this.look());
+    const watched = this.options.store.sends.watched();
+    if (watched.length === 0) {
+      this.verdicts.clear();
+      return;
+    }
+    const { clock } = this.options;
+    const next = Math.min(...watched.map((send) => this.verdictAt(send)));
+    this.timer = clock.after(Math.max(next - clock.monotonic(), leastMs) + 1, () => this.look());
   }
-}
 
-/** When the next verdict on a watched send falls, in Unix ms. */
-function verdictDueAt(send: SendRecord): number {
-  const endOfWatch = send.watchUntil ?? 0;
-  return send.state === 'confirming' ? (send.endedAt ?? 0) + ROW_EXPECTED_MS : endOfWatch;
+  /** When the next verdict on a watched send falls, on the monotonic clock. */
+  private verdictAt(send: SendRecord): number {
+    const key = `${send.seq} ${send.state}`;
+    const known = this.verdicts.get(key);
+    if (known !== undefined) return known;
+    const { clock } = this.options;
+    const isConfirming = send.state === 'confirming';
+    const window = isConfirming ? ROW_EXPECTED_MS : ROW_WATCHED_MS;
+    const dueAt = isConfirming ? (send.endedAt ?? 0) + ROW_EXPECTED_MS : (send.watchUntil ?? 0);
+    const left = Math.min(Math.max(dueAt - clock.now(), 0), window);
+    const verdict = clock.monotonic() + left;
+    this.verdicts.set(key, verdict);
+    return verdict;
+  }
 }

@@ -14,6 +14,9 @@ export type NextSend = { kind: 'now'; send: SendRecord } | { kind: 'later'; inMs
 /** Pauses are short; remembering the last text of so many conversations is enough. */
 const REMEMBERED_PAUSES = 1000;
 
+/** A wait longer than any that we give means that the wall clock was set back. */
+const LONGEST_BACKOFF_MS = 60_000;
+
 /**
  * Who sends next. Texts of one conversation keep their order; conversations do not wait for each other, the one with the
  * most urgent text goes first. A mirror of the ledger in memory: `reload` makes it true again.
@@ -86,7 +89,8 @@ export class Lanes {
   private waitOf(head: SendRecord): number {
     const lastSentAt = this.lastSentAt.get(head.conversation);
     const pause = lastSentAt === undefined ? 0 : lastSentAt + head.pauseMs - this.clock.monotonic();
-    return Math.max(pause, head.notBefore - this.clock.now());
+    const backoff = head.notBefore - this.clock.now();
+    return Math.max(pause, backoff > LONGEST_BACKOFF_MS ? 0 : backoff);
   }
 
   private laneOf(conversation: string): Lane {

@@ -5,6 +5,7 @@ import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
 import { Dispatcher } from './Dispatcher.js';
 import { Lanes } from './Lanes.js';
+import { LaterLife, type LifeListener } from './LaterLife.js';
 import type { OutcomeListener } from './outcome.js';
 import type { MessageSender, SentRows } from './ports.js';
 import { recoverAttempts } from './recovery.js';
@@ -33,8 +34,8 @@ export interface OutgoingOptions {
   rows: SentRows;
   clock: Clock;
   log: Logger;
-  /** In characters. */
-  maxTextLength: () => number;
+  /** `maxTextLength` in characters. Read at each use. */
+  settings: () => { maxTextLength: number; resendUnknown: boolean };
 }
 
 /** The only way out: whatever the agent sends goes through here, once, in the order of its conversation. */
@@ -44,24 +45,41 @@ export class Outgoing {
   private readonly settlement: Settlement;
   private readonly dispatcher: Dispatcher;
   private readonly confirmation: Confirmation;
+  private readonly laterLife: LaterLife;
 
   constructor(private readonly options: OutgoingOptions) {
-    const { store, sender, rows, clock, log } = options;
+    const { store, sender, rows, clock, log, settings } = options;
     this.lanes = new Lanes(store.sends, clock);
     this.twins = new ReflexTwins(store.sends, store.incoming, clock);
     this.settlement = new Settlement(store, this.lanes);
     this.dispatcher = new Dispatcher(store, this.lanes, sender, rows, this.settlement, clock, log, () =>
       this.confirmation.look(),
     );
-    this.confirmation = new Confirmation(store, rows, this.settlement, clock, log, () =>
-      store.beforeCommit(this.dispatcher.claim),
-    );
+    this.confirmation = new Confirmation({
+      store,
+      rows,
+      settlement: this.settlement,
+      clock,
+      log,
+      resendUnknown: () => settings().resendUnknown,
+      settled: () => store.beforeCommit(this.dispatcher.claim),
+      requeued: (send) => this.lanes.joined(send),
+    });
+    this.laterLife = new LaterLife(store, rows, clock);
+    this.settlement.onOutcome((send, outcome) => {
+      if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
+    });
     this.lanes.reload();
   }
 
   /** Told of every outcome inside the write that stores it. Register before `start`. */
   onOutcome(listener: OutcomeListener): void {
     this.settlement.onOutcome(listener);
+  }
+
+  /** Told of what becomes of sent texts, inside the write that remembers it. Register before `start`. */
+  onLife(listener: LifeListener): void {
+    this.laterLife.onEvent(listener);
   }
 
   /**
@@ -73,7 +91,7 @@ export class Outgoing {
     const text = request.text.replaceAll('\0', '');
     const key =
       request.role === 'reflex' || request.role === 'first' ? twinKey(request.conversation, text) : null;
-    const fault = textFault(text, this.options.maxTextLength());
+    const fault = textFault(text, this.options.settings().maxTextLength);
     const decision = fault === undefined ? this.decide(request, key) : ({ kind: 'send' } as const);
     const state = fault === undefined ? STATE_OF[decision.kind] : 'queued';
     const send = store.sends.add({
@@ -107,12 +125,14 @@ export class Outgoing {
     await recoverAttempts(store, sender, clock, log);
     this.lanes.reload();
     this.confirmation.look();
+    this.laterLife.start();
     this.dispatcher.start();
   }
 
   /** chat.db changed: rows of texts on their way may have appeared. */
   chatChanged(): void {
     this.confirmation.look();
+    this.laterLife.look();
   }
 
   /** Lets no further text out; resolves when the one on its way has its outcome. What is queued stays queued. */
@@ -125,6 +145,7 @@ export class Outgoing {
   stop(): void {
     void this.dispatcher.stop();
     this.confirmation.stop();
+    this.laterLife.stop();
   }
 
   private decide(request: TextRequest, key: string | null): TwinDecision {

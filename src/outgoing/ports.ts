@@ -47,6 +47,11 @@ export interface SentRow {
   service: string | null;
   /** Messages' error number; 0: none. */
   error: number;
+  isDelivered: boolean;
+  isRead: boolean;
+  wasDowngraded: boolean;
+  /** For a row without text and chat: the conversation that its handle names. macOS 26 leaves such ghosts of failed sends. */
+  ghostOf: string | null;
 }
 
 /** chat.db, as far as the proof of a send goes. */
@@ -55,6 +60,8 @@ export interface SentRows {
   position(): { generation: string; rowId: number } | undefined;
   /** Outgoing rows after that one, oldest first. */
   after(rowId: number): readonly SentRow[];
+  /** One outgoing row as it stands now. */
+  find(guid: string): SentRow | undefined;
   /** Text as it compares: what Messages changes on the way (quotes, spaces, variation selectors) is levelled out. */
   normalise(text: string): string;
 }

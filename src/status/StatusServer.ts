@@ -76,7 +76,7 @@ function answer(line: string, verbs: Readonly<Record<string, StatusVerb>>): Reco
     if (verb === undefined) {
       throw new EdgeError('internal', `verb: expected one of ${Object.keys(verbs).join(', ')}.`);
     }
-    return { ok: true, result: verb(input) };
+    return { ok: true, result: verb(input) ?? null };
   } catch (error) {
     const { code, remedy } = error instanceof EdgeError ? error : { code: 'internal', remedy: '' };
     return { ok: false, error: { code, message: describeError(error), remedy } };

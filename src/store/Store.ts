@@ -1,5 +1,3 @@
-import { chmodSync, existsSync } from 'node:fs';
-import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { AckTable } from './acks.js';
@@ -9,11 +7,12 @@ import { CursorTable } from './cursor.js';
 import { EventTable } from './events.js';
 import { IncomingTable } from './incoming.js';
 import { MetaTable } from './meta.js';
+import { markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
+import { pruning } from './pruning.js';
 import { ScheduleTable } from './schedule.js';
-import { MIGRATIONS } from './schema.js';
 import { SendTable } from './sends.js';
-import { type Database, openDurableDatabase, type Statement } from './sqlite.js';
+import type { Database, Statement } from './sqlite.js';
 
 /** The disk does not take writes. */
 export interface StoreFault {
@@ -45,6 +44,7 @@ export class Store {
   private readonly begin: Statement;
   private readonly commit: Statement;
   private readonly rollback: Statement;
+  private readonly pruning: ReturnType<typeof pruning>;
 
   private refused: StoreFault | undefined;
 
@@ -52,7 +52,10 @@ export class Store {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly log: Logger,
+    /** Where a damaged predecessor was set aside at this start. */
+    readonly rebuiltFrom: string | undefined,
   ) {
+    this.pruning = pruning(database);
     this.begin = database.prepare('BEGIN IMMEDIATE');
     this.commit = database.prepare('COMMIT');
     this.rollback = database.prepare('ROLLBACK');
@@ -68,24 +71,13 @@ export class Store {
     this.outages = new OutageTable(database, clock);
   }
 
-  /** Opens or creates the store (mode 0600). Throws EdgeError `store_newer`, `state_unwritable` or `store_damaged`. */
-  static open(path: string, options: { clock: Clock; log: Logger }): Store {
-    const fresh = !existsSync(path);
-    let database: Database;
-    try {
-      database = openDurableDatabase(path);
-      chmodSync(path, 0o600);
-    } catch (cause) {
-      throw openFailure(path, cause);
-    }
-    try {
-      migrate(database, path);
-      if (fresh) options.log.debug('Created the store', { path });
-      return new Store(database, options.clock, options.log);
-    } catch (error) {
-      database.close();
-      throw error instanceof EdgeError ? error : openFailure(path, error);
-    }
+  /**
+   * Opens or creates the store, checks it after an unclean stop, sets a damaged one aside and says so loudly. Throws
+   * EdgeError `store_newer` or `state_unwritable`.
+   */
+  static open(path: string, { clock, log }: { clock: Clock; log: Logger }): Store {
+    const { database, rebuiltFrom } = openStore(path, clock, log);
+    return new Store(database, clock, log, rebuiltFrom);
   }
 
   /**
@@ -168,7 +160,15 @@ export class Store {
     return rows.map((row) => row.detail);
   }
 
+  /** Inside a write: forgets up to `limit` rows a table that are older than the given Unix ms; returns how many. */
+  prune(bounds: { ended: number; commands: number; limit: number }): number {
+    return this.pruning(bounds);
+  }
+
+  /** Closes the file in order. Idempotent; no write succeeds after it. */
   close(): void {
+    if (!this.database.open) return;
+    this.tryWrite(() => markCleanStop(this.database));
     this.database.close();
   }
 }
@@ -181,39 +181,4 @@ export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> 
   const passing = ['SQLITE_IOERR', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CANTOPEN'];
   if (!passing.some((name) => code.startsWith(name))) return undefined;
   return { code: 'state_unwritable', message: `SQLite answers ${code}` };
-}
-
-function migrate(database: Database, path: string): void {
-  const done = Number(database.pragma('user_version', { simple: true }));
-  if (done > MIGRATIONS.length) {
-    throw new EdgeError(
-      'store_newer',
-      `The store ${path} was written by a newer edge-agent (version ${done}, this one knows ${MIGRATIONS.length}).`,
-      'Install the newer edge-agent again, or move the store aside to start with an empty one.',
-    );
-  }
-  MIGRATIONS.slice(done).forEach((step, index) => {
-    database.transaction(() => {
-      database.exec(step);
-      database.pragma(`user_version = ${done + index + 1}`);
-    })();
-  });
-}
-
-function openFailure(path: string, cause: unknown): EdgeError {
-  const code = (cause as { code?: string }).code ?? '';
-  if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') {
-    return new EdgeError(
-      'store_damaged',
-      `The store ${path} is damaged: it is not a usable SQLite file.`,
-      'Move it aside and start again; what it held (unsent acks, scheduled texts) is lost unless you restore a backup.',
-      { cause },
-    );
-  }
-  return new EdgeError(
-    'state_unwritable',
-    `The store ${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    'Check that state.directory exists on a disk with free space and belongs to this user.',
-    { cause },
-  );
 }

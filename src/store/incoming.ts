@@ -46,6 +46,16 @@ export interface PostedMessage {
   sendsBefore: number;
 }
 
+/** A message that was put aside because it could not be brought to the backend. Times are Unix ms. */
+export interface ParkedMessage {
+  guid: string;
+  conversation: string;
+  sentAt: number;
+  parkedAt: number;
+  attempts: number;
+  error: string | null;
+}
+
 export type IncomingEnd = 'answered' | 'parked' | 'expired';
 
 interface IncomingRow {
@@ -73,6 +83,9 @@ export class IncomingTable {
   private readonly countOpen: Statement;
   private readonly countParked: Statement;
   private readonly retryAll: Statement;
+  private readonly selectParked: Statement;
+  private readonly reopen: Statement;
+  private readonly expire: Statement;
   private readonly listeners: ((conversation: string) => void)[] = [];
 
   constructor(
@@ -107,6 +120,17 @@ export class IncomingTable {
     );
     this.retryAll = database.prepare(
       "UPDATE incoming SET retry_at = 0 WHERE state = 'open' AND retry_at > 0",
+    );
+    this.selectParked = database.prepare(
+      `SELECT guid, conversation, sent_at AS sentAt, settled_at AS parkedAt, attempts, last_error AS error
+       FROM incoming WHERE state = 'parked' ORDER BY seq LIMIT ?`,
+    );
+    this.reopen = database.prepare(
+      `UPDATE incoming SET state = 'open', retry_at = 0, strikes = 0, first_strike_at = NULL, settled_at = NULL
+       WHERE guid = ? AND state = 'parked' RETURNING conversation`,
+    );
+    this.expire = database.prepare(
+      "UPDATE incoming SET state = 'expired' WHERE guid = ? AND state = 'parked'",
     );
     this.countOpen = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
     this.countParked = database.prepare("SELECT count(*) FROM incoming WHERE state = 'parked'").pluck();
@@ -175,6 +199,24 @@ export class IncomingTable {
 
   settle(seq: number, state: IncomingEnd, error: string | null = null): void {
     this.end.run(state, error, this.clock.now(), seq);
+  }
+
+  /** Messages that were put aside, oldest first. */
+  parked(limit: number): ParkedMessage[] {
+    return this.selectParked.all(limit) as ParkedMessage[];
+  }
+
+  /** Inside a write: opens a parked message again; false if there is none of that guid. */
+  unpark(guid: string): boolean {
+    const row = this.reopen.get(guid) as { conversation: string } | undefined;
+    if (row === undefined) return false;
+    for (const listener of this.listeners) listener(row.conversation);
+    return true;
+  }
+
+  /** Inside a write: gives a parked message up for good; false if there is none of that guid. */
+  drop(guid: string): boolean {
+    return this.expire.run(guid).changes > 0;
   }
 
   countIn(state: 'open' | 'parked'): number {

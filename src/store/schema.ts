@@ -22,7 +22,8 @@ export const MIGRATIONS: readonly string[] = [
     acked_at INTEGER
   );
   CREATE INDEX commands_open ON commands (seq) WHERE state = 'open';
-  CREATE INDEX commands_received_at ON commands (received_at);
+  CREATE INDEX commands_done ON commands (acked_at) WHERE state = 'done';
+  CREATE INDEX commands_with_body ON commands (acked_at) WHERE state = 'done' AND body <> '';
 
   -- The outbox: what the backend must still be told. A row leaves when the backend provably read it.
   CREATE TABLE acks (
@@ -33,6 +34,7 @@ export const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL
   );
   CREATE INDEX acks_command_id ON acks (command_id);
+  CREATE INDEX acks_created_at ON acks (created_at);
   CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id TEXT NOT NULL UNIQUE,
@@ -41,6 +43,7 @@ export const MIGRATIONS: readonly string[] = [
     details TEXT NOT NULL,
     created_at INTEGER NOT NULL
   );
+  CREATE INDEX events_created_at ON events (created_at);
 
   -- Incoming messages by chat.db guid. 'open' until the backend answered or it is no longer worth an answer.
   CREATE TABLE incoming (
@@ -105,8 +108,11 @@ export const MIGRATIONS: readonly string[] = [
     service TEXT,
     error_code TEXT,
     error TEXT,
-    settled_at INTEGER
+    settled_at INTEGER,
+    told INTEGER NOT NULL DEFAULT 0,
+    life_until INTEGER
   );
+  CREATE INDEX sends_life_until ON sends (life_until) WHERE life_until IS NOT NULL;
   CREATE INDEX sends_lane ON sends (conversation, place, seq) WHERE state IN ('queued', 'attempting', 'confirming');
   CREATE INDEX sends_twin_key ON sends (twin_key, role, seq) WHERE twin_key IS NOT NULL;
   CREATE INDEX sends_twin ON sends (twin) WHERE twin IS NOT NULL;
@@ -130,6 +136,8 @@ export const MIGRATIONS: readonly string[] = [
     settled_at INTEGER
   );
   CREATE INDEX schedule_due ON schedule (send_at, seq) WHERE state = 'pending';
+  CREATE INDEX schedule_send_at ON schedule (send_at);
+  CREATE INDEX schedule_state ON schedule (state, send_at);
   CREATE INDEX schedule_settled_at ON schedule (settled_at) WHERE settled_at IS NOT NULL;
 
   -- What a backend keeps with a conversation, sent along with its next messages.

@@ -61,12 +61,20 @@ export interface SendRecord extends Omit<NewSend, 'state'> {
   watchUntil: number | null;
   guid: string | null;
   service: string | null;
+  /** What was told of its later life: a sum of LIFE bits. */
+  told: number;
+  /** Until when its later life is looked for; null: not. */
+  lifeUntil: number | null;
 }
+
+/** Steps in the life of a sent text, as bits of `told`. */
+export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8 } as const;
 
 const COLUMNS = `seq, id, place, conversation, thread_id AS threadId, text, role, priority, pause_ms AS pauseMs,
   command_id AS commandId, schedule_id AS scheduleId, answers, created_at AS createdAt, state, not_before AS notBefore,
   attempts, form, tag, generation, after_row AS afterRow, attempted_at AS attemptedAt, ended_at AS endedAt,
-  watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error`;
+  watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error, told,
+  life_until AS lifeUntil`;
 
 const IN_LANE = "state IN ('queued', 'attempting', 'confirming')";
 
@@ -91,6 +99,8 @@ export class SendTable {
   private readonly updatePromote: Statement;
   private readonly updateTwin: Statement;
   private readonly updateUnwatch: Statement;
+  private readonly updateTold: Statement;
+  private readonly selectLiving: Statement;
   private readonly countInLane: Statement;
 
   constructor(
@@ -143,6 +153,10 @@ export class SendTable {
     this.updatePromote = database.prepare("UPDATE sends SET state = 'queued', place = ? WHERE seq = ?");
     this.updateTwin = database.prepare('UPDATE sends SET twin = ? WHERE seq = ?');
     this.updateUnwatch = database.prepare('UPDATE sends SET watch_until = NULL WHERE seq = ?');
+    this.updateTold = database.prepare('UPDATE sends SET told = ?, life_until = ? WHERE seq = ?');
+    this.selectLiving = database.prepare(
+      `SELECT ${COLUMNS} FROM sends WHERE life_until IS NOT NULL AND life_until > ? AND seq > ? ORDER BY seq LIMIT ?`,
+    );
     this.countInLane = database.prepare(`SELECT count(*) FROM sends WHERE ${IN_LANE}`).pluck();
   }
 
@@ -169,6 +183,8 @@ export class SendTable {
       watchUntil: null,
       guid: null,
       service: null,
+      told: 0,
+      lifeUntil: null,
     };
   }
 
@@ -280,6 +296,16 @@ export class SendTable {
   /** Its row is not looked for any more. */
   unwatch(seq: number): void {
     this.updateUnwatch.run(seq);
+  }
+
+  /** What was told of a sent text, and until when (Unix ms) more is looked for; null: no longer. */
+  setTold(seq: number, told: number, lifeUntil: number | null): void {
+    this.updateTold.run(told, lifeUntil, seq);
+  }
+
+  /** Sent texts whose later life is looked for beyond `lifeUntil` (0: all of them), by seq. */
+  living(lifeUntil: number, afterSeq: number, limit: number): SendRecord[] {
+    return this.selectLiving.all(lifeUntil, afterSeq, limit) as SendRecord[];
   }
 
   /** How many texts wait to go out or to be confirmed. */

@@ -29,7 +29,7 @@ async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
     rows: messages,
     clock,
     log,
-    maxTextLength: () => 50,
+    settings: () => ({ maxTextLength: 50, resendUnknown: false }),
   });
   const scheduler = new Scheduler({
     store,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { isWorthAnswering } from '../../src/conversation/age.js';
 import { Forwarder } from '../../src/conversation/Forwarder.js';
 import type { MessagePosting, PostResult } from '../../src/conversation/ports.js';
 import { FakeClock } from '../support/FakeClock.js';
@@ -44,7 +45,12 @@ function desk() {
     clock,
     random: () => 0.5,
     log: new RecordingLog(),
-    settings: () => ({ maxAgeMs: 6 * HOUR, catchUpMs: 24 * HOUR, bubbleDelayMs: 800 }),
+    worthAnswering: (sentAt) =>
+      isWorthAnswering(sentAt, clock.now(), store.outages.since(sentAt), {
+        maxAgeMs: 6 * HOUR,
+        catchUpMs: 24 * HOUR,
+      }),
+    settings: () => ({ bubbleDelayMs: 800 }),
   });
   forwarder.start();
   const arrive = (guid: string, conversation = 'ann', sentAt = clock.now()) =>

@@ -20,7 +20,7 @@ interface World {
 }
 
 async function world(
-  options: { store?: Store; clock?: FakeClock; messages?: FakeMessages } = {},
+  options: { store?: Store; clock?: FakeClock; messages?: FakeMessages; resendUnknown?: boolean } = {},
 ): Promise<World> {
   const clock = options.clock ?? new FakeClock();
   const store = options.store ?? temporaryStore(clock);
@@ -32,7 +32,7 @@ async function world(
     rows: messages,
     clock,
     log,
-    maxTextLength: () => 100,
+    settings: () => ({ maxTextLength: 100, resendUnknown: options.resendUnknown ?? false }),
   });
   const outcomes: string[] = [];
   outgoing.onOutcome((send, outcome) => outcomes.push(`${send.id} ${describeOutcome(outcome)}`));
@@ -295,5 +295,59 @@ describe('after a death in the middle of a send', () => {
     clock.advance(10_001);
     expect(messages.texts).toEqual([]);
     expect(outcomes).toEqual(['a unknown']);
+  });
+});
+
+describe('when the wall clock is set', () => {
+  test('a lane is not held for a day by a clock that was set back, nor a wait cut short by one set ahead', async () => {
+    const { clock, messages, outcomes, send } = await world();
+    send('a');
+    await messages.end({ kind: 'accepted' });
+    clock.jumpWall(-86_400_000);
+    clock.advance(10_001);
+    expect(outcomes).toEqual(['a unknown']);
+    send('b');
+    await messages.end({ kind: 'accepted' });
+    clock.jumpWall(365 * 86_400_000);
+    clock.advance(5_000);
+    expect(outcomes).toEqual(['a unknown']);
+  });
+
+  test('a retry is not put off by it', async () => {
+    const { clock, messages, send } = await world();
+    send('a');
+    await messages.end(notStarted('later'));
+    clock.jumpWall(-86_400_000);
+    clock.advance(2_001);
+    expect(messages.texts).toEqual(['a', 'a']);
+  });
+});
+
+describe('a ghost row', () => {
+  test('is a failure once the row of the text should have come, not before', async () => {
+    const { clock, messages, outgoing, outcomes, send } = await world();
+    send('a');
+    messages.addGhost(ANN);
+    await messages.end({ kind: 'accepted' });
+    expect(outcomes).toEqual([]);
+    clock.advance(10_001);
+    outgoing.chatChanged();
+    expect(outcomes).toEqual(['a failed not_delivered']);
+  });
+});
+
+describe('outgoing.on_unknown: resend', () => {
+  test('sends a text with an unknown outcome once more, after its row was looked for to the end', async () => {
+    const { clock, messages, outcomes, send } = await world({ resendUnknown: true });
+    send('a');
+    await messages.end({ kind: 'unknown', message: 'killed' });
+    clock.advance(170_000);
+    expect(messages.texts).toEqual(['a']);
+    clock.advance(20_000);
+    expect(messages.texts).toEqual(['a', 'a']);
+    await messages.end({ kind: 'unknown', message: 'killed' });
+    clock.advance(400_000);
+    expect(messages.texts).toEqual(['a', 'a']);
+    expect(outcomes).toEqual(['a unknown', 'a unknown']);
   });
 });

@@ -20,7 +20,7 @@ async function conversation() {
       rows: messages,
       clock,
       log: new RecordingLog(),
-      maxTextLength: () => 1000,
+      settings: () => ({ maxTextLength: 1000, resendUnknown: false }),
     });
     outgoing.onOutcome((send, outcome) => {
       outcomes[send.id] = outcome.kind;

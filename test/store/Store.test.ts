@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Store } from '../../src/store/Store.js';
@@ -35,10 +35,58 @@ describe('the store', () => {
     expect(() => Store.open(path, options)).toThrow(/newer edge-agent/);
   });
 
-  test('says that a file is damaged instead of overwriting it', () => {
+  test('is checked after an unclean stop only, and copied before it is brought to a new version', () => {
     const path = join(temporaryDirectory(), 'store.db');
-    writeFileSync(path, 'this is not a database, and long enough to be seen as none'.repeat(100));
-    expect(() => Store.open(path, options)).toThrow(/damaged/);
+    Store.open(path, options).close();
+    const database = openDatabase(path);
+    expect(database.prepare("SELECT value FROM meta WHERE key = 'clean_stop'").pluck().get()).toBe('1');
+    database.close();
+  });
+});
+
+describe('a damaged store', () => {
+  test('that is no database at all is set aside, loudly, and made anew', () => {
+    const directory = temporaryDirectory();
+    const path = join(directory, 'store.db');
+    const nonsense = 'this is not a database, and long enough to be seen as none'.repeat(100);
+    writeFileSync(path, nonsense);
+    const log = new RecordingLog();
+    const store = Store.open(path, { ...options, log });
+    expect(store.rebuiltFrom).toBeDefined();
+    expect(readFileSync(store.rebuiltFrom ?? '', 'utf8')).toBe(nonsense);
+    expect(log.lines.join()).toMatch(/ERROR .*damaged.*set aside/);
+    store.write(() => store.meta.set('works', 'yes'));
+    store.close();
+  });
+
+  test('is found out after a crash, and what can still be read of it is kept', () => {
+    const path = join(temporaryDirectory(), 'store.db');
+    const before = Store.open(path, options);
+    before.write(() => {
+      for (let n = 0; n < 5000; n++) {
+        before.commands.add({
+          commandId: `c${n}`,
+          commandType: 't',
+          body: 'x'.repeat(200),
+          bodyHash: 'h',
+          via: 'http',
+        });
+      }
+      before.meta.set('agent', 'edge_1');
+    });
+    before.close();
+    const raw = openDatabase(path);
+    raw.exec("DELETE FROM meta WHERE key = 'clean_stop'");
+    raw.pragma('wal_checkpoint(TRUNCATE)');
+    raw.close();
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.alloc(4096, 0xff), 0, 4096, 4096 * 200);
+    closeSync(file);
+    const after = Store.open(path, options);
+    expect(after.rebuiltFrom).toBeDefined();
+    expect(after.meta.get('agent')).toBe('edge_1');
+    expect(after.commands.find('c0')).toBeDefined();
+    after.close();
   });
 });
 

@@ -65,7 +65,28 @@ export class FakeMessages implements MessageSender, SentRows {
 
   addRow(conversation: string, text: string, error = 0): void {
     const rowId = (this.rows.at(-1)?.rowId ?? 0) + 1;
-    this.rows.push({ rowId, guid: `row-${rowId}`, conversation, text, service: 'iMessage', error });
+    this.rows.push({
+      rowId,
+      guid: `row-${rowId}`,
+      conversation,
+      text,
+      service: 'iMessage',
+      error,
+      isDelivered: false,
+      isRead: false,
+      wasDowngraded: false,
+      ghostOf: null,
+    });
+  }
+
+  /** An empty row that belongs to no chat, as macOS 26 leaves it. */
+  addGhost(ghostOf: string): void {
+    this.addRow('', '');
+    Object.assign(this.rows.at(-1) ?? {}, { conversation: null, ghostOf });
+  }
+
+  find(guid: string): SentRow | undefined {
+    return this.rows.find((row) => row.guid === guid);
   }
 
   /** Ends the attempt on its way, and lets what follows happen. */

@@ -77,6 +77,8 @@ type Prepared<T> = Statement<unknown[], T>;
 export const GROUP_STYLE = 43;
 /** How many of the newest rows are looked at for our own accounts. There is no index on `account`. */
 const ACCOUNT_WINDOW = 3000;
+/** Finding out how a number may be written takes some 250 µs, and the same few people are written to all day. */
+const SPELLINGS_KEPT = 1000;
 
 /** What is read of outgoing messages and of chats to send to. Indexed and bounded; all throw SqliteError. */
 export class SentRows {
@@ -87,6 +89,8 @@ export class SentRows {
   private readonly chatsNamedAnyCase: Prepared<RawChat>;
   private readonly newestOf: Prepared<{ rowId: number; date: number }>;
   private readonly accounts: Prepared<string | null>;
+  /** By region and key, as JSON. */
+  private readonly spelled = new Map<string, string>();
 
   constructor({ database, schema }: OpenChatDb) {
     const m = (column: string) => schema.column('message', 'm', column);
@@ -146,7 +150,7 @@ export class SentRows {
     const wantsGroup = isGroupKey(key);
     const matches = (chat: RawChat) =>
       (!wantsGroup || chat.style === GROUP_STYLE) && keyOf(chat.identifier, chat.style, region) === key;
-    let found = this.chatsNamed.all(JSON.stringify(spellings(key, region))).filter(matches);
+    let found = this.chatsNamed.all(this.spellingsOf(key, region)).filter(matches);
     // An address that was stored with capitals: rare, and the table of chats is small.
     if (found.length === 0 && key.includes('@')) found = this.chatsNamedAnyCase.all(key).filter(matches);
     return found
@@ -160,6 +164,16 @@ export class SentRows {
         accountId: chat.accountId,
         newestRow: newest.rowId,
       }));
+  }
+
+  private spellingsOf(key: string, region: string): string {
+    const asked = `${region} ${key}`;
+    const known = this.spelled.get(asked);
+    if (known !== undefined) return known;
+    if (this.spelled.size >= SPELLINGS_KEPT) this.spelled.clear();
+    const found = JSON.stringify(spellings(key, region));
+    this.spelled.set(asked, found);
+    return found;
   }
 
   /** The addresses that recent outgoing messages were sent from, without their `E:` and `P:`. */

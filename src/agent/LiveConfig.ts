@@ -1,0 +1,110 @@
+import type { Source } from '../config/ConfigError.js';
+import type { LoadedConfig } from '../config/loadConfig.js';
+import { judgeRemote, type RefusedSetting, settingValue, withSettings } from '../config/remoteSettings.js';
+import type { Config } from '../config/schema.js';
+import { SETTINGS } from '../config/settings.js';
+import type { Logger } from '../logging/Logger.js';
+
+/** Where the settings that the backend changed are kept. */
+export interface RemoteStore {
+  get(key: string): string | undefined;
+  set(key: string, value: string): void;
+  delete(key: string): void;
+}
+
+/** One setting as it is in force. `remote`: the backend changed it; it counts until it is reset. */
+export interface SettingInForce {
+  key: string;
+  value: unknown;
+  source: Source | 'remote';
+}
+
+const REMOTE_SETTINGS = 'remote_settings';
+
+/**
+ * The configuration in force: what was loaded, and over it what the backend changed. Changes are durable and count at
+ * once for whoever reads `current()` at each use.
+ */
+export class LiveConfig {
+  private inForce: Config;
+  private remote: ReadonlyMap<string, unknown> = new Map();
+  private readonly listeners: ((config: Config) => void)[] = [];
+
+  constructor(
+    private readonly loaded: Pick<LoadedConfig, 'config' | 'sources'>,
+    private readonly store: RemoteStore,
+    private readonly log: Logger,
+  ) {
+    this.inForce = loaded.config;
+    this.remember(storedRemoteSettings(store));
+  }
+
+  readonly current = (): Config => this.inForce;
+
+  /** Told after each change. */
+  onChange(listener: (config: Config) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Takes what the backend may change and stores it; the rest is refused by name, in the log and in the result. */
+  apply(settings: Readonly<Record<string, unknown>>): {
+    applied: string[];
+    refused: readonly RefusedSetting[];
+  } {
+    const { accepted, refused } = judgeRemote(settings);
+    for (const { key, reason } of refused) this.log.warn(`The backend may not set ${key}: ${reason}`);
+    if (accepted.size > 0) {
+      const merged = new Map([...this.remote, ...accepted]);
+      this.store.set(REMOTE_SETTINGS, JSON.stringify(Object.fromEntries(merged)));
+      this.remember(merged);
+      for (const [key, value] of accepted)
+        this.log.info(`The backend set ${key} to ${JSON.stringify(value)}`);
+    }
+    return { applied: [...accepted.keys()], refused };
+  }
+
+  /** Forgets everything that the backend changed; returns the keys. */
+  reset(): string[] {
+    const keys = [...this.remote.keys()];
+    this.store.delete(REMOTE_SETTINGS);
+    this.remember(new Map());
+    if (keys.length > 0) this.log.info('Settings of the backend dropped', { keys: keys.join(',') });
+    return keys;
+  }
+
+  /** Takes what is stored for what is true: after a write that changed nothing because it threw. */
+  reread(): void {
+    this.remember(storedRemoteSettings(this.store));
+  }
+
+  /** Every setting with its value and where that came from. */
+  settings(): SettingInForce[] {
+    return settingsInForce(this.loaded, this.remote);
+  }
+
+  private remember(remote: ReadonlyMap<string, unknown>): void {
+    this.remote = remote;
+    this.inForce = withSettings(this.loaded.config, remote);
+    for (const listener of this.listeners) listener(this.inForce);
+  }
+}
+
+/** What the backend had changed, as far as this version still allows it. */
+export function storedRemoteSettings(store: Pick<RemoteStore, 'get'>): ReadonlyMap<string, unknown> {
+  const stored = store.get(REMOTE_SETTINGS);
+  return stored === undefined
+    ? new Map()
+    : judgeRemote(JSON.parse(stored) as Record<string, unknown>).accepted;
+}
+
+/** Every setting of a loaded configuration, with what the backend changed laid over it. */
+export function settingsInForce(
+  loaded: Pick<LoadedConfig, 'config' | 'sources'>,
+  remote: ReadonlyMap<string, unknown>,
+): SettingInForce[] {
+  return SETTINGS.map((setting) => ({
+    key: setting.key,
+    value: remote.get(setting.key) ?? settingValue(loaded.config, setting) ?? null,
+    source: remote.has(setting.key) ? 'remote' : (loaded.sources[setting.key] ?? 'default'),
+  }));
+}

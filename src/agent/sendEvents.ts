@@ -1,0 +1,71 @@
+import type { LifeEvent } from '../outgoing/LaterLife.js';
+import type { SendOutcome } from '../outgoing/outcome.js';
+import type { NewEvent } from '../store/events.js';
+import type { SendRecord } from '../store/sends.js';
+
+/** The event that tells the backend how a text ended; none for one that was dropped as a twin. */
+export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent | undefined {
+  switch (outcome.kind) {
+    case 'sent':
+      return event('message_sent', send, {
+        message_guid: outcome.guid,
+        service: outcome.service,
+        confirmed: outcome.confirmed,
+        ...(outcome.late ? { late: true } : {}),
+      });
+    case 'failed':
+      return event('message_failed', send, {
+        outcome: 'not_sent',
+        code: outcome.errorCode,
+        error: outcome.message,
+        retry_safe: true,
+      });
+    case 'unknown':
+      return event('message_failed', send, {
+        outcome: 'unknown',
+        code: 'outcome_unknown',
+        error: outcome.message,
+        retry_safe: false,
+      });
+    case 'deduplicated':
+      return undefined;
+  }
+}
+
+/** The event for a step in the life of a sent text. */
+export function lifeEvent(send: SendRecord, life: LifeEvent): NewEvent {
+  switch (life.kind) {
+    case 'delivered':
+      return event('message_delivered', send, { message_guid: send.guid });
+    case 'read':
+      return event('message_read', send, { message_guid: send.guid });
+    case 'downgraded':
+      return event('message_sent', send, {
+        message_guid: send.guid,
+        service: life.service,
+        downgraded: true,
+      });
+    case 'failed':
+      return event('message_failed', send, {
+        message_guid: send.guid,
+        outcome: 'not_sent',
+        code: 'not_delivered',
+        error: `Messages reported error ${life.error}: the text was not delivered.`,
+        messages_error: life.error,
+        retry_safe: true,
+      });
+  }
+}
+
+function event(eventType: string, send: SendRecord, details: Record<string, unknown>): NewEvent {
+  return {
+    eventType,
+    threadId: send.conversation,
+    details: {
+      ...details,
+      ...(send.commandId === null ? {} : { command_id: send.commandId }),
+      ...(send.scheduleId === null ? {} : { schedule_id: send.scheduleId }),
+      ...(send.answers === null ? {} : { in_reply_to: send.answers }),
+    },
+  };
+}

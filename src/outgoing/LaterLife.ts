@@ -1,0 +1,108 @@
+import type { Store } from '../store/Store.js';
+import { LIFE, type SendRecord } from '../store/sends.js';
+import type { Clock, Timer } from '../system/clock.js';
+import type { SentRow, SentRows } from './ports.js';
+
+/** What became of a text after it was sent. */
+export type LifeEvent =
+  | { kind: 'delivered' }
+  | { kind: 'read' }
+  | { kind: 'downgraded'; service: string | null }
+  | { kind: 'failed'; error: number };
+
+/** Told of each step of a sent text's life once, inside the write that remembers it. */
+export type LifeListener = (send: SendRecord, event: LifeEvent) => void;
+
+const HOT_MS = 2 * 60_000;
+const COLD_MS = 48 * 3600_000;
+const COLD_EVERY_MS = 60_000;
+const BATCH = 200;
+
+/**
+ * Follows sent texts in chat.db: delivered, read, turned into SMS, failed after all. At every change for two minutes, then
+ * once a minute for 48 hours; each row by its guid, never by a scan.
+ */
+export class LaterLife {
+  private readonly listeners: LifeListener[] = [];
+  private timer: Timer | undefined;
+  private changedSinceCold = true;
+  private hotUntil = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly rows: SentRows,
+    private readonly clock: Clock,
+  ) {}
+
+  onEvent(listener: LifeListener): void {
+    this.listeners.push(listener);
+  }
+
+  start(): void {
+    this.hotUntil = this.clock.monotonic() + HOT_MS;
+    this.coldLater(0);
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+  }
+
+  /** Inside the write that settles it: a text was sent, and its row is known. */
+  begin(send: SendRecord): void {
+    this.store.sends.setTold(send.seq, 0, this.clock.now() + COLD_MS);
+    this.hotUntil = this.clock.monotonic() + HOT_MS;
+  }
+
+  /** chat.db changed. */
+  look(): void {
+    this.changedSinceCold = true;
+    if (this.clock.monotonic() > this.hotUntil) return;
+    this.examine(this.store.sends.living(this.clock.now() + COLD_MS - HOT_MS, 0, BATCH));
+  }
+
+  private coldLater(afterSeq: number): void {
+    this.timer = this.clock.after(afterSeq === 0 ? COLD_EVERY_MS : 0, () => this.cold(afterSeq));
+  }
+
+  /** One batch of the minute's round; the next one follows in another turn of the loop. */
+  private cold(afterSeq: number): void {
+    if (afterSeq === 0 && !this.changedSinceCold) {
+      this.coldLater(0);
+      return;
+    }
+    this.changedSinceCold = false;
+    const living = this.store.sends.living(0, afterSeq, BATCH);
+    this.examine(living);
+    this.coldLater(living.length < BATCH ? 0 : (living.at(-1)?.seq ?? 0));
+  }
+
+  private examine(living: readonly SendRecord[]): void {
+    const steps = living.flatMap((send) => {
+      const row = send.guid === null ? undefined : this.rows.find(send.guid);
+      const events = row === undefined ? [] : newSteps(send, row);
+      const isOver = this.clock.now() > (send.lifeUntil ?? 0);
+      return events.length > 0 || isOver ? [{ send, events, isOver }] : [];
+    });
+    if (steps.length === 0) return;
+    this.store.tryWrite(() => {
+      for (const { send, events, isOver } of steps) {
+        const told = events.reduce((sum, { kind }) => sum | LIFE[kind], send.told);
+        const isFinal = isOver || (told & (LIFE.read | LIFE.failed)) !== 0;
+        this.store.sends.setTold(send.seq, told, isFinal ? null : send.lifeUntil);
+        for (const event of events) for (const listener of this.listeners) listener(send, event);
+      }
+    });
+  }
+}
+
+/** What a row says that was not told yet, in the order in which it happened. */
+function newSteps(send: SendRecord, row: SentRow): LifeEvent[] {
+  const steps: LifeEvent[] = [];
+  if (row.wasDowngraded) steps.push({ kind: 'downgraded', service: row.service });
+  if (row.error !== 0) steps.push({ kind: 'failed', error: row.error });
+  else {
+    if (row.isDelivered || row.isRead) steps.push({ kind: 'delivered' });
+    if (row.isRead) steps.push({ kind: 'read' });
+  }
+  return steps.filter(({ kind }) => (send.told & LIFE[kind]) === 0);
+}

@@ -1,0 +1,111 @@
+import { chmodSync, existsSync, renameSync } from 'node:fs';
+import { EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import { salvage } from './salvage.js';
+import { MIGRATIONS } from './schema.js';
+import { type Database, openDurableDatabase } from './sqlite.js';
+
+export interface OpenedStore {
+  database: Database;
+  /** Where a damaged store was set aside, if this one had to be made anew. */
+  rebuiltFrom: string | undefined;
+}
+
+const CLEAN_STOP = 'clean_stop';
+
+/**
+ * Opens or creates the store file (mode 0600), brings it to the newest schema and makes sure that it is sound: after an
+ * unclean stop it is checked. A damaged one is set aside under another name, never deleted, and a new one is made with
+ * everything that can still be read. Throws EdgeError `store_newer` or `state_unwritable`.
+ */
+export function openStore(path: string, clock: Clock, log: Logger): OpenedStore {
+  try {
+    return { database: openSound(path, log), rebuiltFrom: undefined };
+  } catch (error) {
+    if (!isDamage(error)) throw asEdgeError(path, error);
+    return rebuild(path, clock, log);
+  }
+}
+
+/** Notes that everything was ended in order; the next open need not check. */
+export function markCleanStop(database: Database): void {
+  database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(CLEAN_STOP, '1');
+}
+
+function openSound(path: string, log: Logger): Database {
+  const isFresh = !existsSync(path);
+  const database = openDurableDatabase(path);
+  try {
+    chmodSync(path, 0o600);
+    migrate(database, path, log);
+    const { changes } = database.prepare('DELETE FROM meta WHERE key = ?').run(CLEAN_STOP);
+    if (!isFresh && changes === 0) check(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+class Damage extends Error {}
+
+function check(database: Database): void {
+  const verdict = String(database.pragma('quick_check(1)', { simple: true }));
+  if (verdict !== 'ok') throw new Damage(verdict);
+}
+
+function migrate(database: Database, path: string, log: Logger): void {
+  const done = Number(database.pragma('user_version', { simple: true }));
+  if (done > MIGRATIONS.length) {
+    throw new EdgeError(
+      'store_newer',
+      `The store ${path} was written by a newer edge-agent (version ${done}, this one knows ${MIGRATIONS.length}).`,
+      'Install the newer edge-agent again, or move the store aside to start with an empty one.',
+    );
+  }
+  if (done > 0 && done < MIGRATIONS.length) {
+    const copy = `${path}.version-${done}`;
+    if (!existsSync(copy)) {
+      database.prepare('VACUUM INTO ?').run(copy);
+      chmodSync(copy, 0o600);
+    }
+    log.info('The store is brought to a new version; the old one was copied', { copy });
+  }
+  MIGRATIONS.slice(done).forEach((step, index) => {
+    database.transaction(() => {
+      database.exec(step);
+      database.pragma(`user_version = ${done + index + 1}`);
+    })();
+  });
+}
+
+function rebuild(path: string, clock: Clock, log: Logger): OpenedStore {
+  const stamp = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-');
+  const aside = `${path}.damaged-${stamp}`;
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+  }
+  const database = openSound(path, log);
+  const kept = salvage(aside, database);
+  log.error(
+    `The store ${path} was damaged. It was set aside as ${aside} and made anew with what could still be read.`,
+    { code: 'store_damaged', rows: kept },
+  );
+  return { database, rebuiltFrom: aside };
+}
+
+function isDamage(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return error instanceof Damage || code === 'SQLITE_NOTADB' || String(code).startsWith('SQLITE_CORRUPT');
+}
+
+function asEdgeError(path: string, error: unknown): EdgeError {
+  if (error instanceof EdgeError) return error;
+  return new EdgeError(
+    'state_unwritable',
+    `The store ${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
+    'Check that state.directory exists on a disk with free space and belongs to this user.',
+    { cause: error },
+  );
+}

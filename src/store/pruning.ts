@@ -1,0 +1,30 @@
+import type { Database } from './sqlite.js';
+
+/**
+ * The statements that forget. Each takes what is older than `@before`, at most `@limit` rows, by an index. A send is kept
+ * while its later life is followed; a command's content goes with the other ended things, its id and ack stay longer.
+ */
+const ENDED = [
+  "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state <> 'parked' LIMIT @limit)",
+  'DELETE FROM sends WHERE seq IN (SELECT seq FROM sends WHERE settled_at IS NOT NULL AND settled_at < @before AND life_until IS NULL AND watch_until IS NULL LIMIT @limit)',
+  'DELETE FROM schedule WHERE seq IN (SELECT seq FROM schedule WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT @limit)',
+  'DELETE FROM acks WHERE seq IN (SELECT seq FROM acks WHERE created_at < @before LIMIT @limit)',
+  'DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE created_at < @before LIMIT @limit)',
+  "UPDATE commands SET body = '' WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND body <> '' AND acked_at < @before LIMIT @limit)",
+];
+const COMMANDS =
+  "DELETE FROM commands WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND acked_at < @before LIMIT @limit)";
+
+/** Prepares the forgetting; the returned function runs one step and returns how many rows it dealt with. */
+export function pruning(
+  database: Database,
+): (bounds: { ended: number; commands: number; limit: number }) => number {
+  const ended = ENDED.map((sql) => database.prepare(sql));
+  const commands = database.prepare(COMMANDS);
+  return (bounds) => {
+    const { limit } = bounds;
+    const rows = ended.map((statement) => statement.run({ before: bounds.ended, limit }).changes);
+    const ids = commands.run({ before: bounds.commands, limit }).changes;
+    return rows.reduce((sum, changes) => sum + changes, ids);
+  };
+}

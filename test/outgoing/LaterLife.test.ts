@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+
+async function sentText() {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const told: string[] = [];
+  const open = async () => {
+    const outgoing = new Outgoing({
+      store,
+      sender: messages,
+      rows: messages,
+      clock,
+      log: new RecordingLog(),
+      settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+    });
+    outgoing.onLife((send, event) => told.push(`${send.id} ${event.kind}`));
+    await outgoing.start();
+    return outgoing;
+  };
+  const outgoing = await open();
+  store.write(() =>
+    outgoing.enqueue({
+      id: 'a',
+      conversation: ANN,
+      threadId: ANN,
+      text: 'a',
+      role: 'message',
+      priority: 2,
+      pauseMs: 0,
+    }),
+  );
+  await messages.succeed();
+  const row = messages.rows[0];
+  if (row === undefined) throw new Error('no row');
+  return { clock, store, messages, told, row, outgoing, open };
+}
+
+describe('the later life of a sent text', () => {
+  test('delivered and read are each told once, in order, even if both are seen at one look', async () => {
+    const { told, row, outgoing } = await sentText();
+    Object.assign(row, { isDelivered: true });
+    outgoing.chatChanged();
+    outgoing.chatChanged();
+    expect(told).toEqual(['a delivered']);
+    Object.assign(row, { isRead: true });
+    outgoing.chatChanged();
+    expect(told).toEqual(['a delivered', 'a read']);
+  });
+
+  test('an error that comes after the text was sent is told as a failure', async () => {
+    const { told, row, outgoing } = await sentText();
+    Object.assign(row, { error: 22 });
+    outgoing.chatChanged();
+    outgoing.chatChanged();
+    expect(told).toEqual(['a failed']);
+  });
+
+  test('a text that became an SMS is told', async () => {
+    const { told, row, outgoing } = await sentText();
+    Object.assign(row, { wasDowngraded: true, service: 'SMS' });
+    outgoing.chatChanged();
+    expect(told).toEqual(['a downgraded']);
+  });
+
+  test('a receipt hours later is found by the round once a minute, not after 48 hours', async () => {
+    const { clock, told, row, outgoing } = await sentText();
+    clock.advance(3600_000);
+    Object.assign(row, { isDelivered: true });
+    outgoing.chatChanged();
+    expect(told).toEqual([]);
+    clock.advance(60_000);
+    expect(told).toEqual(['a delivered']);
+    clock.advance(48 * 3600_000);
+    Object.assign(row, { isRead: true });
+    outgoing.chatChanged();
+    clock.advance(120_000);
+    outgoing.chatChanged();
+    clock.advance(120_000);
+    expect(told.filter((line) => line === 'a read').length).toBeLessThanOrEqual(1);
+  });
+
+  test('goes on after a restart, and nothing is told twice', async () => {
+    const { clock, told, row, outgoing, open } = await sentText();
+    Object.assign(row, { isDelivered: true });
+    outgoing.chatChanged();
+    outgoing.stop();
+    const again = await open();
+    Object.assign(row, { isRead: true });
+    again.chatChanged();
+    clock.advance(120_000);
+    expect(told).toEqual(['a delivered', 'a read']);
+  });
+});

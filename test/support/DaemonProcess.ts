@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { StatusSnapshot } from '../../src/status/snapshot.js';
+import { CLI, type Place, runCli } from './runCli.js';
+
+/** How a process ended: by itself with a code, or by a signal. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** What `edge-agent status --json` said. `snapshot` is null where it could not ask the daemon. */
+export interface StatusAnswer {
+  exitCode: number | null;
+  snapshot: StatusSnapshot | null;
+  /** Why there is no snapshot. */
+  error: { code: string; message: string; remedy: string } | null;
+}
+
+const PATIENCE_MS = 20_000;
+
+/** A line that the daemon writes once everything runs, whatever is missing. */
+export const STARTED = / \[INFO\] edge-agent \S+ started/;
+
+/**
+ * The real command as a child process: `edge-agent run`, or another verb that goes on until it is stopped. It is over for
+ * good when the test is: call `dispose`.
+ */
+export class DaemonProcess {
+  readonly exited: Promise<Exit>;
+  private readonly out: string[] = [];
+  private readonly errors: string[] = [];
+  private readonly watchers = new Set<() => void>();
+  private hasEnded = false;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly place: Place,
+    private readonly configArguments: readonly string[],
+  ) {
+    collect(child.stdout, this.out, () => this.look());
+    collect(child.stderr, this.errors, () => this.look());
+    this.exited = new Promise((resolve) => {
+      child.on('close', (code, signal) => {
+        this.hasEnded = true;
+        resolve({ code, signal });
+        this.look();
+      });
+    });
+  }
+
+  /** Spawns without waiting for anything. `verb` is `run` and what comes before or behind it. */
+  static spawn(place: Place, options: { verb?: readonly string[]; config?: string } = {}): DaemonProcess {
+    const config = options.config === undefined ? [] : ['--config', options.config];
+    const args = [CLI, ...(options.verb ?? ['run']), ...config];
+    const { cwd, env } = place;
+    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    return new DaemonProcess(child, place, config);
+  }
+
+  get pid(): number {
+    return this.child.pid ?? -1;
+  }
+
+  /** What it has printed on stdout: the log, line by line. */
+  lines(): readonly string[] {
+    return this.out;
+  }
+
+  /** What it has complained of on stderr. */
+  complaints(): string {
+    return this.errors.join('\n');
+  }
+
+  /** Resolves with the first line that fits, from line number `from` on; rejects if the process ends without it. */
+  line(pattern: RegExp | string, from = 0): Promise<string> {
+    const fits = (line: string) =>
+      typeof pattern === 'string' ? line.includes(pattern) : pattern.test(line);
+    return new Promise((resolve, reject) => {
+      const end = (finish: () => void) => {
+        clearTimeout(deadline);
+        this.watchers.delete(look);
+        finish();
+      };
+      const tail = () => [...this.out.slice(-25), ...this.errors.slice(-5)].join('\n');
+      const fail = (why: string) => end(() => reject(new Error(`${why} line ${pattern}; last:\n${tail()}`)));
+      const look = () => {
+        const found = this.out.slice(from).find(fits);
+        if (found !== undefined) end(() => resolve(found));
+        else if (this.hasEnded) fail('the process ended without');
+      };
+      const deadline = setTimeout(() => fail(`waited ${PATIENCE_MS} ms for`), PATIENCE_MS);
+      this.watchers.add(look);
+      look();
+    });
+  }
+
+  /** Asks as an operator would, with a process of its own. */
+  async status(): Promise<StatusAnswer> {
+    const { exitCode, stdout } = await runCli(['status', '--json', ...this.configArguments], this.place);
+    const answer = JSON.parse(stdout) as StatusSnapshot & { error?: StatusAnswer['error'] };
+    return answer.error
+      ? { exitCode, snapshot: null, error: answer.error }
+      : { exitCode, snapshot: answer, error: null };
+  }
+
+  /** Asks again and again until the answer is as it should be; rejects with the last answer. */
+  async statusUntil(condition: (answer: StatusAnswer) => boolean): Promise<StatusAnswer> {
+    const end = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const answer = await this.status();
+      if (condition(answer)) return answer;
+      if (performance.now() > end) throw new Error(`the status stays ${JSON.stringify(answer, null, 2)}`);
+    }
+  }
+
+  /** Sends a signal and resolves when the process has ended. */
+  async kill(signal: NodeJS.Signals): Promise<Exit> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+
+  /** Sends a signal and does not wait. */
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Ends it, if need be, without asking. */
+  async dispose(): Promise<void> {
+    if (!this.hasEnded) await this.kill('SIGKILL');
+  }
+
+  private look(): void {
+    for (const watcher of [...this.watchers]) watcher();
+  }
+}
+
+function collect(stream: NodeJS.ReadableStream | null, lines: string[], added: () => void): void {
+  let rest = '';
+  stream?.setEncoding('utf8');
+  stream?.on('data', (chunk: string) => {
+    const [last = '', ...whole] = (rest + chunk).split('\n').toReversed();
+    rest = last;
+    lines.push(...whole.toReversed());
+    added();
+  });
+}

@@ -1,0 +1,198 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { echo, type Persona } from '../../src/simulator/backend/persona.js';
+import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
+import type { AppleVersion } from '../../src/simulator/messages/appleSchema.js';
+import { type Behaviour, behave, type CallFilter } from '../../src/simulator/messages/osascriptBehaviour.js';
+import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
+import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
+import { DaemonProcess, STARTED } from './DaemonProcess.js';
+import { type CliResult, cleanEnvironment, type Place, runCli } from './runCli.js';
+import { until } from './until.js';
+
+export const PERSON = '+13105551234';
+export const OWN = '+13105550100';
+export const AGENT_ID = 'edge_13105550100';
+export const SECRET = 'e2e-secret-0f2d7c';
+
+export const REALTIME = '✅ WebSocket connected - real-time mode enabled';
+
+/** Where a test says what is to be done when it is over; its context has it, also when tests run side by side. */
+export interface Cleanup {
+  onTestFinished: (clean: () => void | Promise<void>) => void;
+}
+
+export interface WorldOptions {
+  version?: AppleVersion;
+  persona?: Persona;
+  /** Settings by their path, such as `backend.sync_interval_seconds`. */
+  settings?: Readonly<Record<string, unknown>>;
+  /** What `.env` holds as EDGE_SECRET; null: there is no `.env`. */
+  secret?: string | null;
+  /** True: Messages has never been opened, so there is no chat.db. */
+  withoutMessages?: boolean;
+}
+
+/** A Mac, a backend and a directory of their own, into which a test puts the real daemon. All is gone after the test. */
+export class EdgeWorld {
+  readonly state: string;
+  readonly configPath: string;
+  readonly envPath: string;
+  readonly logPath: string;
+  readonly place: Place;
+  private readonly daemons: DaemonProcess[] = [];
+  private messages: SimulatedMac | undefined;
+
+  private constructor(
+    readonly directory: string,
+    readonly backend: SimulatedBackend,
+    private readonly options: WorldOptions,
+  ) {
+    this.state = join(directory, 'state');
+    this.configPath = join(directory, 'config.yaml');
+    this.envPath = join(directory, '.env');
+    this.logPath = join(this.state, 'edge-agent.log');
+    this.place = { cwd: directory, env: cleanEnvironment(directory) };
+    if (options.withoutMessages !== true) this.openMessages();
+    this.writeConfig(options.settings ?? {});
+    if (options.secret !== null) this.writeSecret(options.secret ?? SECRET);
+  }
+
+  static async open({ onTestFinished }: Cleanup, options: WorldOptions = {}): Promise<EdgeWorld> {
+    const directory = realpathSync(mkdtempSync(join(tmpdir(), 'edge-e2e-')));
+    const persona = options.persona ?? echo;
+    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona });
+    const world = new EdgeWorld(directory, backend, options);
+    onTestFinished(() => world.close());
+    return world;
+  }
+
+  get mac(): SimulatedMac {
+    if (this.messages === undefined) throw new Error('Messages was not opened yet');
+    return this.messages;
+  }
+
+  /** Messages is opened for the first time: chat.db comes into being. */
+  openMessages(): void {
+    this.messages = new SimulatedMac(this.directory, this.options.version ?? 15);
+    this.messages.chatDb.directChat(PERSON);
+  }
+
+  writeSecret(secret: string): void {
+    writeFileSync(this.envPath, `EDGE_SECRET='${secret}'\n`, { mode: 0o600 });
+  }
+
+  /** JSON is YAML; what is not named here is as quick as a test wants it. */
+  writeConfig(settings: Readonly<Record<string, unknown>>): void {
+    const all: Record<string, unknown> = {
+      'edge.user_phone': OWN,
+      'backend.url': this.backend.url,
+      'backend.sync_interval_seconds': 1,
+      'imessage.db_path': join(this.directory, 'Messages', 'chat.db'),
+      'imessage.osascript_path': join(this.directory, 'osascript', 'osascript'),
+      'outgoing.bubble_delay_ms': 20,
+      'monitor.enabled': false,
+      'state.directory': this.state,
+      ...settings,
+    };
+    const tree: Record<string, Record<string, unknown>> = {};
+    for (const [path, value] of Object.entries(all)) {
+      const [section = '', key = ''] = path.split('.');
+      tree[section] = { ...tree[section], [key]: value };
+    }
+    writeFileSync(this.configPath, JSON.stringify(tree, null, 2));
+  }
+
+  /** Starts the daemon; resolves at the line, which is the one of real time unless given. */
+  async start(line: string | RegExp = REALTIME): Promise<DaemonProcess> {
+    const daemon = this.spawn();
+    await daemon.line(line);
+    return daemon;
+  }
+
+  /** Starts the daemon; resolves as soon as it runs at all. */
+  startDegraded(): Promise<DaemonProcess> {
+    return this.start(STARTED);
+  }
+
+  spawn(verb: readonly string[] = ['run']): DaemonProcess {
+    const daemon = DaemonProcess.spawn(this.place, { verb });
+    this.daemons.push(daemon);
+    return daemon;
+  }
+
+  cli(...args: string[]): Promise<CliResult> {
+    return runCli(args, this.place);
+  }
+
+  /** Queues a behaviour for the next osascript calls. */
+  behave(behaviour: Behaviour, options: CallFilter & { times?: number | 'always' } = {}): void {
+    behave(this.mac.osascriptDirectory, behaviour, options);
+  }
+
+  /** Resolves when osascript was called so often. */
+  calls(count: number): Promise<void> {
+    return until(() => readCalls(this.mac.osascriptDirectory).length >= count, () => `${count} osascript calls`);
+  }
+
+  /** The texts that went out, oldest first. */
+  get texts(): string[] {
+    return this.mac.sent().map(({ text }) => text);
+  }
+
+  /** Resolves when so many texts went out. */
+  sent(count: number): Promise<void> {
+    const what = () => `${count} texts; there are ${JSON.stringify(this.texts)}`;
+    return until(() => this.texts.length >= count, what);
+  }
+
+  /** Has a text sent to the person; returns the command's id. */
+  command(text: string, more: Record<string, unknown> = {}): string {
+    const payload = { thread_id: PERSON, text, ...more };
+    return this.backend.pushCommand({ command_type: 'send_message_now', payload }).commandId;
+  }
+
+  /** The acks of a command that came so far, each revision once, the first first. */
+  acksOf(commandId: string) {
+    const bodies = this.backend.acks.map(({ body }) => body).filter((ack) => ack.command_id === commandId);
+    return bodies.filter(
+      (ack, index) => bodies.findIndex(({ revision }) => revision === ack.revision) === index,
+    );
+  }
+
+  /** Resolves with the nth revision of a command's ack. */
+  async acked(commandId: string, revision = 1) {
+    await this.backend.until(() => this.acksOf(commandId).length >= revision, 30_000);
+    const ack = this.acksOf(commandId)[revision - 1];
+    if (ack === undefined) throw new Error('unreachable: the ack was there');
+    return ack;
+  }
+
+  /** The log file, line by line. */
+  log(): string[] {
+    return readFileSync(this.logPath, 'utf8').split('\n').slice(0, -1);
+  }
+
+  private async close(): Promise<void> {
+    for (const daemon of this.daemons) await daemon.dispose();
+    await this.backend.stop();
+    if (this.messages !== undefined) {
+      for (const { pid } of readCalls(this.messages.osascriptDirectory)) endStandIn(pid, this.directory);
+      this.messages.close();
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Ends an osascript stand-in that was told to hang; only if the process of that id still is that. */
+function endStandIn(pid: number, directory: string): void {
+  if (existsSync('/proc') && !existsSync(`/proc/${pid}`)) return;
+  try {
+    const command = execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
+    if (command.includes(directory)) process.kill(pid, 'SIGKILL');
+  } catch {
+    // ps finds no such process: it ended by itself, which is how nearly all of them end.
+  }
+}

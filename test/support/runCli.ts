@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The command as it is shipped. */
+export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** A verb that only asks and prints is done long before this, in ms. */
+const LONGEST_MS = 30_000;
+
+export interface Place {
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+}
+
+export interface CliResult {
+  /** Null if it had to be killed. */
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** An environment in which nothing of the developer's own counts. */
+export function cleanEnvironment(home: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH, HOME: home, NO_COLOR: '1', ...more };
+}
+
+/** Runs the command to its end. */
+export function runCli(args: readonly string[], { cwd, env }: Place): Promise<CliResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const deadline = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout += chunk;
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (exitCode) => {
+      clearTimeout(deadline);
+      resolve({ exitCode, stdout, stderr });
+    });
+  });
+}
