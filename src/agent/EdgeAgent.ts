@@ -154,6 +154,7 @@ export class EdgeAgent {
       log: log.logger,
       snapshot: () => this.snapshot(),
     });
+    store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
     const downtime = new Downtime(store, clock);
     const wake = new WakeDetector(clock, (gapMs) => {
       downtime.slept(gapMs);

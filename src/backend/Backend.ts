@@ -185,6 +185,11 @@ export class Backend {
     this.poller.syncSoon('dropped');
   }
 
+  /** Asks the backend to offer again what was not acked: by a fresh socket, or the next poll. */
+  redeliver(why: string): void {
+    this.link.feed({ type: 'redial', why });
+  }
+
   /** `.env` or the configuration changed. */
   credentialsChanged(): void {
     if (!this.started) return;

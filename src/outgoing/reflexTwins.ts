@@ -46,12 +46,10 @@ export class ReflexTwins {
   /** The first bubble of the reply to message `answers` arrived. Only a reflex younger than its first post can be its twin. */
   onFirstBubble(key: string, answers: string): TwinDecision {
     const postedAfter = this.incoming.sendsBefore(answers) ?? this.sends.newest();
-    for (const reflex of this.sends.byTwinKey(key, 'reflex', postedAfter)) {
-      if (reflex.answers !== null && reflex.answers !== answers) continue;
-      const original = this.originalOf(reflex);
-      if (original !== undefined && this.isUnmatched(original)) return pairWith(original);
-    }
-    return { kind: 'send' };
+    const reflex = this.sends
+      .byTwinKey(key, 'reflex', postedAfter)
+      .find((sent) => this.isUnmatched(sent) && (sent.answers ?? answers) === answers);
+    return reflex === undefined ? { kind: 'send' } : pairWith(reflex);
   }
 
   /**
@@ -66,22 +64,14 @@ export class ReflexTwins {
     if (!open.some((message) => message.attempts > 1)) return undefined;
     const had = this.sends
       .reflexes(conversation, oldest)
-      .filter((reflex) => answers === null || reflex.answers === null || reflex.answers === answers)
-      .filter((reflex) => reflex.twin === null && this.isUnmatched(reflex));
+      .filter((reflex) => this.isUnmatched(reflex) && (answers ?? reflex.answers) === reflex.answers);
     if (had.length < open.length) return undefined;
     return had.find((reflex) => reflex.twinKey === key) ?? had.at(-1);
   }
 
-  /** A reflex that was dropped as a repetition stands for the one that was sent. */
-  private originalOf(reflex: SendRecord): SendRecord | undefined {
-    if (reflex.twin === null) return reflex;
-    const original = this.sends.get(reflex.twin);
-    return original?.role === 'reflex' ? original : undefined;
-  }
-
-  /** Not failed, and not yet paired with its counterpart of the other kind. */
+  /** Going out or gone out in its own right, and not yet paired with its counterpart of the other kind. */
   private isUnmatched(send: SendRecord): boolean {
-    if (send.state === 'failed') return false;
+    if (send.state === 'failed' || send.state === 'waiting' || send.state === 'deduplicated') return false;
     const other = send.role === 'reflex' ? 'first' : 'reflex';
     if (send.twin !== null && this.sends.get(send.twin)?.role === other) return false;
     return !this.sends.twinsOf(send.seq).some((twin) => twin.role === other);
@@ -89,6 +79,6 @@ export class ReflexTwins {
 }
 
 function pairWith(twin: SendRecord): TwinDecision {
-  const gone = twin.state === 'sent' || twin.state === 'unknown' || twin.state === 'deduplicated';
+  const gone = twin.state === 'sent' || twin.state === 'unknown';
   return { kind: gone ? 'deduplicated' : 'wait', twin: twin.seq };
 }

@@ -41,6 +41,7 @@ export class Store {
   private readonly closing = new Set<() => void>();
   private readonly committed: (() => void)[] = [];
   private readonly rolledBack = new Set<() => void>();
+  private readonly recovered = new Set<() => void>();
   private readonly begin: Statement;
   private readonly commit: Statement;
   private readonly rollback: Statement;
@@ -86,10 +87,10 @@ export class Store {
    */
   write<T>(work: () => T): T {
     if (this.depth > 0) return work();
-    this.begin.run();
     let result: T;
     this.depth = 1;
     try {
+      this.begin.run();
       result = work();
       for (const hook of this.closing) {
         this.closing.delete(hook);
@@ -101,10 +102,12 @@ export class Store {
       this.committed.length = 0;
       this.depth = 0;
       if (this.database.inTransaction) this.rollback.run();
+      this.noteRefusal(error);
       for (const hook of this.rolledBack) hook();
       throw error;
     }
     this.depth = 0;
+    if (this.refused !== undefined) this.noteRecovery();
     for (const hook of this.committed.splice(0)) hook();
     return result;
   }
@@ -117,19 +120,14 @@ export class Store {
     if (!this.database.open) return false;
     try {
       this.write(work);
-      if (this.refused !== undefined) this.log.info('The store takes writes again');
-      this.refused = undefined;
       return true;
     } catch (error) {
-      const fault = diskFault(error);
-      if (fault === undefined) throw error;
-      if (this.refused === undefined) this.log.error(`The store takes no writes: ${fault.message}`);
-      this.refused ??= { ...fault, since: this.clock.now() };
+      if (diskFault(error) === undefined) throw error;
       return false;
     }
   }
 
-  /** Why the last `tryWrite` was refused, and since when (Unix ms); undefined while writes succeed. */
+  /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */
   fault(): StoreFault | undefined {
     return this.refused;
   }
@@ -154,6 +152,11 @@ export class Store {
     return this.database.open;
   }
 
+  /** Calls `hook` when writes succeed again after the disk took none. */
+  onRecovery(hook: () => void): void {
+    this.recovered.add(hook);
+  }
+
   /** Query plans, for the tests that forbid scans of growing tables. */
   explain(sql: string): string[] {
     const rows = this.database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
@@ -163,6 +166,19 @@ export class Store {
   /** Inside a write: forgets up to `limit` rows a table that are older than the given Unix ms; returns how many. */
   prune(bounds: { ended: number; commands: number; limit: number }): number {
     return this.pruning(bounds);
+  }
+
+  private noteRefusal(error: unknown): void {
+    const fault = diskFault(error);
+    if (fault === undefined) return;
+    if (this.refused === undefined) this.log.error(`The store takes no writes: ${fault.message}`);
+    this.refused ??= { ...fault, since: this.clock.now() };
+  }
+
+  private noteRecovery(): void {
+    this.refused = undefined;
+    this.log.info('The store takes writes again');
+    for (const hook of this.recovered) this.committed.push(hook);
   }
 
   /** Closes the file in order. Idempotent; no write succeeds after it. */

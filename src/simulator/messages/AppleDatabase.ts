@@ -82,13 +82,17 @@ export class AppleDatabase {
 
   /** The ROWID of a handle, made if there is none. */
   handle(address: string, service: string): number {
-    const known = this.get<number>('SELECT ROWID FROM handle WHERE id = ? AND service = ?', address, service);
-    return known ?? this.insert('handle', { id: address, country: 'us', service });
+    return this.transaction(() => {
+      const sql = 'SELECT ROWID FROM handle WHERE id = ? AND service = ?';
+      const known = this.get<number>(sql, address, service);
+      return known ?? this.insert('handle', { id: address, country: 'us', service });
+    });
   }
 
   /** One commit of all that `work` writes. */
   transaction<T>(work: () => T): T {
-    return this.database.transaction(work)();
+    // Immediate: a transaction that reads first and then finds another writer ahead of it fails at once, unwaited.
+    return this.database.transaction(work).immediate();
   }
 
   close(): void {

@@ -66,14 +66,16 @@ export class SimulatedChats {
 
   /** The direct chat with this address on this service, made if there is none. */
   direct(address: string, service: Service = 'iMessage'): SimulatedChat {
-    const guid = this.database.get<string>(
-      'SELECT guid FROM chat WHERE chat_identifier = ? AND service_name = ? AND style = 45',
-      address,
-      service,
-    );
-    return guid === undefined
-      ? this.add({ style: 'direct', participants: [address], service })
-      : this.withGuid(guid);
+    return this.database.transaction(() => {
+      const guid = this.database.get<string>(
+        'SELECT guid FROM chat WHERE chat_identifier = ? AND service_name = ? AND style = 45',
+        address,
+        service,
+      );
+      return guid === undefined
+        ? this.add({ style: 'direct', participants: [address], service })
+        : this.withGuid(guid);
+    });
   }
 
   /** The chat of this guid. Throws if there is none: a stand-in must not make one up either. */

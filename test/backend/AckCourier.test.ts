@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ackBody } from '../../src/backend/frames.js';
+import { FakeBackend } from '../support/FakeBackend.js';
+import { makeBackend, type Running } from '../support/startBackend.js';
+
+describe('acks on their way', () => {
+  let fake: FakeBackend;
+  let running: Running | undefined;
+
+  beforeEach(async () => {
+    fake = await FakeBackend.start();
+  });
+  afterEach(async () => {
+    await running?.stop();
+    running = undefined;
+    await fake.stop();
+  });
+
+  const begin = (overrides: Parameters<typeof makeBackend>[1] = {}) => {
+    running = makeBackend(fake, overrides);
+    running.backend.start();
+    return running;
+  };
+  const online = (made: Running) =>
+    fake.until(() => made.backend.view().state === 'online', 'the link to be online');
+  const add = (made: Running, id: string, revision = 1) =>
+    made.store.write(() => made.store.acks.add(ackBody({ commandId: id, error: null, at: 0, revision })));
+  const acked = (body: Record<string, unknown>) => body.command_id;
+  const cleared = (made: Running, left = 0) =>
+    fake.until(() => made.store.acks.count() === left, `${left} acks left`);
+
+  it('go by the socket at once and are cleared by the pong to a ping sent after them', async () => {
+    const made = begin();
+    await online(made);
+    add(made, 'cmd_1');
+    add(made, 'cmd_2');
+    await fake.until(() => fake.framesOf('command_ack').length === 2, 'both acks');
+    expect(made.store.acks.count()).toBe(2);
+    await cleared(made);
+    expect(fake.framesOf('command_ack').map((frame) => acked(frame.data as Record<string, unknown>))).toEqual(
+      ['cmd_1', 'cmd_2'],
+    );
+    expect(fake.callsTo('/edge/command/ack')).toHaveLength(0);
+    expect(fake.frames.at(-1)).toEqual({ type: 'ping' });
+  });
+
+  it('are not cleared by pongs that nobody asked for', async () => {
+    const made = begin({
+      timings: {
+        link: { hurryMs: 5_000, pingIntervalMs: 60_000, wsPingIntervalMs: 60_000 },
+        ackOverdueMs: 60_000,
+      },
+    });
+    await online(made);
+    await fake.until(() => made.backend.view().lastPongAt !== null, 'the proving pong');
+    add(made, 'cmd_1');
+    await fake.until(() => fake.framesOf('command_ack').length === 1, 'the ack');
+    for (let i = 0; i < 5; i++) fake.pushRaw('{"type":"pong"}');
+    fake.push({ command_id: 'marker', command_type: 'list_scheduled' });
+    await fake.until(() => made.received.length === 1, 'the frame after the pongs');
+    expect(made.store.acks.count()).toBe(1);
+  });
+
+  it('are sent again on the next socket when the first died before their pong', async () => {
+    const made = begin({ timings: { link: { wsPingIntervalMs: 60_000 }, ackOverdueMs: 60_000 } });
+    await online(made);
+    fake.answerPings(false);
+    add(made, 'cmd_1');
+    await fake.until(() => fake.framesOf('command_ack').length === 1, 'the first sending');
+    fake.on('/edge/command/ack', () => new Promise(() => undefined));
+    fake.drop();
+    fake.answerPings(true);
+    await fake.until(() => fake.framesOf('command_ack').length === 2, 'the second sending');
+    await cleared(made);
+  });
+
+  it('go by HTTP too when they stay without pong on a live socket', async () => {
+    const made = begin({ timings: { link: { pongTimeoutMs: 60_000, suspicionMs: 10 } } });
+    await online(made);
+    fake.on('/edge/command/ack', { body: { ok: true } });
+    fake.answerPings(false);
+    add(made, 'cmd_1');
+    await fake.until(() => fake.callsTo('/edge/command/ack').length === 1, 'the post');
+    await cleared(made);
+    expect(fake.callsTo('/edge/command/ack')[0]?.body).toMatchObject({
+      command_id: 'cmd_1',
+      status: 'completed',
+      success: true,
+      revision: 1,
+    });
+    expect(made.backend.view().state).toBe('online');
+  });
+
+  it('go by HTTP, in order, while there is no socket; only a 2xx with JSON clears', async () => {
+    fake.refuse(503);
+    let times = 0;
+    fake.on('/edge/command/ack', () => {
+      times += 1;
+      if (times === 1) return { status: 200, body: '<html>captive portal</html>' };
+      return { body: { ok: true } };
+    });
+    const made = begin();
+    await fake.until(() => made.backend.view().state === 'waiting', 'the refusal');
+    add(made, 'cmd_1', 1);
+    add(made, 'cmd_1', 2);
+    await cleared(made);
+    expect(fake.callsTo('/edge/command/ack').map((call) => call.body.revision)).toEqual([1, 1, 2]);
+  });
+
+  it('fall back to /edge/ack_command, and to the sync where neither exists', async () => {
+    fake.refuse(503);
+    fake.on('/edge/ack_command', { body: {} });
+    const made = begin();
+    add(made, 'cmd_1');
+    await cleared(made);
+    expect(fake.callsTo('/edge/command/ack')).toHaveLength(1);
+    add(made, 'cmd_2');
+    await cleared(made);
+    expect(fake.callsTo('/edge/command/ack')).toHaveLength(1);
+    fake.on('/edge/ack_command', { status: 404 });
+    let carried: unknown;
+    fake.on('/edge/sync', (call) => {
+      const [ack] = call.body.command_acks as Record<string, unknown>[];
+      if (!ack) return { body: {} };
+      if (carried === undefined) {
+        carried = ack;
+        return { body: { commands: [] } };
+      }
+      return { body: { ack_commands: [ack.command_id] } };
+    });
+    add(made, 'cmd_3');
+    await cleared(made);
+    expect(carried).toMatchObject({ command_id: 'cmd_3' });
+  });
+
+  it('do not block one another when the backend refuses one', async () => {
+    fake.refuse(503);
+    fake.on('/edge/command/ack', (call) =>
+      call.body.command_id === 'cmd_bad' ? { status: 422 } : { body: {} },
+    );
+    const made = begin();
+    add(made, 'cmd_bad');
+    add(made, 'cmd_good');
+    await fake.until(() => fake.callsTo('/edge/command/ack').length >= 2, 'both posts');
+    await cleared(made, 1);
+    expect(made.store.acks.after(0, 10).map((ack) => ack.commandId)).toEqual(['cmd_bad']);
+  });
+
+  it('leave in windows when there are very many, and all arrive', async () => {
+    running = makeBackend(fake);
+    const made = running;
+    made.store.write(() => {
+      for (let i = 0; i < 3_500; i++)
+        made.store.acks.add(ackBody({ commandId: `cmd_${i}`, error: null, at: 0, revision: 1 }));
+    });
+    made.backend.start();
+    await fake.until(() => fake.framesOf('command_ack').length === 3_500, 'all acks');
+    await cleared(made);
+    expect(fake.framesOf('command_ack').length).toBe(3_500);
+  });
+
+  it('events travel as frames to a backend that accepts them, and are cleared by the pong rule', async () => {
+    fake.greetWith({ type: 'connected', data: { accepts: ['event'] } });
+    const made = begin();
+    await online(made);
+    await fake.until(() => fake.callsTo('/edge/sync').length === 1, 'the catch-up');
+    made.store.write(() => made.store.events.add({ eventType: 'message_sent', details: { a: 1 } }));
+    await fake.until(() => fake.framesOf('event').length === 1, 'the event');
+    await fake.until(() => made.store.events.count() === 0, 'the event to be cleared');
+    expect(fake.framesOf('event')[0]?.data).toMatchObject({ event_type: 'message_sent', details: { a: 1 } });
+    expect(
+      fake.callsTo('/edge/sync').every((call) => (call.body.pending_events as unknown[]).length === 0),
+    ).toBe(true);
+  });
+});

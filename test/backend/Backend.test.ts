@@ -1,0 +1,454 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ackBody } from '../../src/backend/frames.js';
+import { FakeBackend } from '../support/FakeBackend.js';
+import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
+
+describe('the line to the backend', () => {
+  let fake: FakeBackend;
+  let running: Running | undefined;
+
+  beforeEach(async () => {
+    fake = await FakeBackend.start();
+  });
+  afterEach(async () => {
+    await running?.stop();
+    running = undefined;
+    await fake.stop();
+  });
+
+  const begin = (overrides: Parameters<typeof makeBackend>[1] = {}) => {
+    running = makeBackend(fake, overrides);
+    running.backend.start();
+    return running;
+  };
+  const online = (made: Running) =>
+    fake.until(() => made.backend.view().state === 'online', 'the link to be online');
+
+  it('registers, dials with fresh credentials, proves the link, sends status and catches up once', async () => {
+    const made = begin();
+    await online(made);
+    await fake.until(() => fake.callsTo('/edge/sync').length === 1, 'the catch-up sync');
+    await fake.until(() => fake.framesOf('status').length === 1, 'the status frame');
+    const [handshake] = fake.handshakes;
+    expect(handshake?.url).toBe(`/edge/ws?edge_agent_id=${AGENT_ID}`);
+    expect(handshake?.headers['x-edge-agent-id']).toBe(AGENT_ID);
+    expect(handshake?.headers['x-edge-protocol']).toBe('1');
+    expect(handshake?.headers['user-agent']).toBe('edge-agent/0.1.0');
+    expect(handshake?.headers.authorization).toMatch(/^Bearer [A-Za-z0-9+/=]+$/);
+    expect(handshake?.headers['sec-websocket-extensions']).toBeUndefined();
+    expect(fake.callsTo('/edge/register')).toHaveLength(1);
+    expect(fake.frames[0]).toEqual({ type: 'ping' });
+    expect(made.lines).toContain(
+      `[INFO] Connecting to WebSocket: ws://127.0.0.1:${fake.port}/edge/ws?edge_agent_id=${AGENT_ID}`,
+    );
+    expect(made.lines).toContain('[INFO] ✅ WebSocket connected - real-time mode enabled');
+    expect(made.lines).toContain('[INFO] 🔌 WebSocket connected - real-time command delivery enabled');
+    expect(made.lines).toContain('[INFO] Command delivery: Real-time via WebSocket 🚀');
+    expect(made.backend.view().poller).toBe('paused');
+    expect(made.backend.view().problems).toEqual([]);
+  });
+
+  it('hands the commands of one chunk on as one batch', async () => {
+    const made = begin();
+    await online(made);
+    const raw = (fake.socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
+    raw.cork();
+    for (let i = 0; i < 50; i++)
+      fake.push({ command_id: `cmd_${i}`, command_type: 'send_message_now', payload: {} });
+    raw.uncork();
+    await fake.until(() => made.received.length === 50, 'all commands');
+    expect(made.batches).toEqual([50]);
+    expect(made.received.map((one) => one.command.commandId)).toEqual(
+      [...Array(50).keys()].map((i) => `cmd_${i}`),
+    );
+  });
+
+  it('falls back to polling at once when the socket drops, and back when it returns', async () => {
+    const made = begin();
+    await online(made);
+    await fake.until(() => fake.callsTo('/edge/sync').length === 1, 'the catch-up sync');
+    fake.refuse(503);
+    fake.on('/edge/sync', {
+      body: { commands: [{ command_id: 'cmd_p', command_type: 'list_scheduled', payload: {} }] },
+    });
+    fake.drop();
+    await fake.until(() => made.received.some((one) => one.via === 'http'), 'a command by polling');
+    expect(made.backend.view().poller).toBe('running');
+    expect(made.lines).toContain(
+      '[WARN] 🔌 WebSocket disconnected - falling back to HTTP polling cause=closed with 1006',
+    );
+    expect(made.lines).toContain('[INFO] Command delivery: HTTP polling every 0.15s');
+    expect(made.lines).toContain('[INFO] Scheduling WebSocket reconnect attempt 1/10 in 20ms');
+    await fake.until(
+      () => made.lines.some((line) => line.includes('Attempting WebSocket reconnect (attempt 2)')),
+      'attempt 2',
+    );
+    expect(made.lines).toContain('[ERROR] WebSocket error: Unexpected server response: 503');
+    fake.refuse(null);
+    await online(made);
+    expect(made.backend.view().reconnects24h).toBe(1);
+    expect(fake.mostOpen).toBe(1);
+  });
+
+  it('polls only, when the WebSocket is switched off', async () => {
+    const made = begin({ settings: { websocketEnabled: false } });
+    await fake.until(() => fake.callsTo('/edge/sync').length >= 3, 'three polls');
+    expect(fake.handshakes).toHaveLength(0);
+    expect(made.backend.view()).toMatchObject({ state: 'idle', poller: 'running', problems: [] });
+  });
+
+  it('notices a frozen peer and replaces its socket (A3-6: deaf while showing connected)', async () => {
+    const made = begin();
+    await online(made);
+    await fake.until(() => made.backend.view().lastPongAt !== null, 'a pong');
+    const frozenAt = performance.now();
+    fake.freeze();
+    await fake.until(() => fake.handshakes.length === 2, 'a second handshake');
+    await online(made);
+    expect(performance.now() - frozenAt).toBeLessThan(600);
+    expect(made.backend.view().lastDisconnect?.cause).toBe('a ping met no answer');
+  });
+
+  it('keeps a quiet but healthy link (A3-7: idle is not dead)', async () => {
+    const made = begin();
+    await online(made);
+    await fake.until(() => fake.framesOf('ping').length >= 4, 'four pings');
+    expect(fake.handshakes).toHaveLength(1);
+    expect(made.backend.view().state).toBe('online');
+  });
+
+  it('gives up a hung handshake by its own deadline and tries on (A3-8, A3-10)', async () => {
+    fake.hang();
+    const made = begin();
+    await fake.until(() => fake.handshakes.length === 3, 'three handshakes');
+    fake.hang(false);
+    await online(made);
+    expect(made.lines).toContain('[ERROR] WebSocket error: no answer to the handshake within its deadline');
+    expect(fake.mostOpen).toBe(1);
+  });
+
+  it('backs off from a backend that accepts and closes (A3-12, A0 F1: no hot loop)', async () => {
+    for (const code of [1011, 1012, 1013]) {
+      fake.closeOnceOpen(code, 5);
+      const before = fake.handshakes.length;
+      const made = begin();
+      const startedAt = performance.now();
+      await fake.until(
+        () => fake.handshakes.length - before >= (code === 1013 ? 3 : 5),
+        `flaps with ${code}`,
+      );
+      const took = performance.now() - startedAt;
+      // 20 + 40 + 80 + 160 ms; 1013 starts at 160 ms and then takes 300.
+      expect(took).toBeGreaterThan(code === 1013 ? 440 : 290);
+      await made.stop();
+      running = undefined;
+    }
+  });
+
+  it('never has two sockets when each reconnect fails (A3-1, A3-3)', async () => {
+    fake.refuse(409);
+    const made = begin();
+    await fake.until(() => fake.handshakes.length === 5, 'five refused handshakes');
+    fake.refuse(null);
+    await online(made);
+    const gaps = fake.handshakes.slice(1).map((one, i) => one.at - (fake.handshakes[i]?.at ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThan(15);
+    expect(fake.sockets.size).toBe(1);
+  });
+
+  it('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {
+    fake.refuse(401);
+    const made = begin();
+    await fake.until(() => fake.handshakes.length === 2, 'the immediate retry');
+    await fake.until(() => made.backend.view().state === 'blocked', 'blocked');
+    expect(made.backend.view().problems.map((one) => one.code)).toContain('backend_unauthorised');
+    expect(fake.callsTo('/edge/register').length).toBe(2);
+    expect(made.lines.filter((line) => line.includes('WebSocket blocked (HTTP 401)'))).toHaveLength(1);
+    fake.refuse(null);
+    made.backend.credentialsChanged();
+    await online(made);
+    expect(made.backend.view().problems).toEqual([]);
+  });
+
+  it('does not hammer a backend that accepts and then closes with 4001', async () => {
+    fake.closeOnceOpen(4001, 5);
+    const made = begin();
+    await fake.until(() => fake.handshakes.length === 2, 'the immediate retry');
+    await fake.until(() => made.backend.view().state === 'blocked', 'blocked');
+    await fake.until(() => fake.callsTo('/edge/sync').length >= 3, 'polls go on');
+    expect(fake.handshakes).toHaveLength(2);
+  });
+
+  it('dials again when HTTP turns from 401 to 2xx', async () => {
+    fake.refuse(401);
+    fake.on('/edge/sync', { status: 401 });
+    const made = begin({ timings: { link: { blockedFastMs: 60_000 } } });
+    await fake.until(
+      () => fake.callsTo('/edge/sync').length >= 1 && made.backend.view().state === 'blocked',
+      'blocked both ways',
+    );
+    fake.refuse(null);
+    fake.on('/edge/sync', { body: { commands: [] } });
+    await online(made);
+  });
+
+  it('waits for a secret without dying and picks it up', async () => {
+    running = makeBackend(fake, { timings: { link: { blockedFastMs: 60_000 } } });
+    delete running.secrets.edgeSecret;
+    running.backend.start();
+    const made = running;
+    await fake.until(() => made.backend.view().state === 'blocked', 'blocked');
+    expect(made.backend.view().problems.map((one) => one.code)).toEqual(['secret_missing']);
+    expect(fake.handshakes).toHaveLength(0);
+    expect(fake.calls).toHaveLength(0);
+    made.secrets.edgeSecret = 'found it';
+    made.backend.credentialsChanged();
+    await online(made);
+    expect(made.backend.view().problems).toEqual([]);
+  });
+
+  it('survives malformed, binary and unknown frames, and tells each kind once', async () => {
+    const made = begin();
+    await online(made);
+    for (let i = 0; i < 20; i++) {
+      fake.pushRaw('not json');
+      fake.pushRaw(Buffer.from([0, 1, 2]));
+      fake.pushRaw('{"type":"surprise"}');
+      fake.pushRaw('{"type":"command","data":{"command_type":"x"}}');
+      fake.pushRaw('[1]');
+    }
+    fake.push({ command_id: 'cmd_after', command_type: 'list_scheduled' });
+    await fake.until(() => made.received.length === 1, 'the command after the garbage');
+    expect(made.lines.filter((line) => line.startsWith('[WARN] Ignored'))).toHaveLength(5);
+    expect(fake.handshakes).toHaveLength(1);
+  });
+
+  it('closes a socket that sends more than 16 MiB in a frame, and reconnects', async () => {
+    const made = begin();
+    await online(made);
+    fake.pushRaw('x'.repeat(17 * 1024 * 1024));
+    await fake.until(() => fake.handshakes.length === 2, 'a second handshake', 10_000);
+    await online(made);
+    expect(fake.closes[0]).toBe(1009);
+  });
+
+  it('answers the ping of a backend with a pong, and passes settings on', async () => {
+    const made = begin();
+    await online(made);
+    fake.pushRaw('{"type":"ping"}');
+    await fake.until(() => fake.framesOf('pong').length === 1, 'our pong');
+    fake.pushRaw('{"type":"config_update","data":{"websocket":{"ping_interval_seconds":20}}}');
+    await fake.until(() => made.updates.length === 1, 'the settings');
+    expect(made.updates[0]).toEqual({ websocket: { ping_interval_seconds: 20 } });
+  });
+
+  it('goes on, acking nothing, when the inbox cannot store', async () => {
+    const made = begin();
+    await online(made);
+    made.inbox.broken = true;
+    fake.push({ command_id: 'cmd_lost', command_type: 'list_scheduled' });
+    await fake.until(
+      () => made.lines.some((line) => line.includes('Could not take in commands')),
+      'the failure',
+    );
+    made.inbox.broken = false;
+    fake.push({ command_id: 'cmd_lost', command_type: 'list_scheduled' });
+    await fake.until(() => made.received.length === 1, 'the repeat');
+  });
+
+  it('wakes with a ping and redials at once when nothing answers (A3-13, A3-15)', async () => {
+    const made = begin({ timings: { link: { wsPingIntervalMs: 60_000, pingIntervalMs: 60_000 } } });
+    await online(made);
+    const pings = fake.framesOf('ping').length;
+    made.backend.wake();
+    await fake.until(() => fake.framesOf('ping').length === pings + 1, 'the ping after waking');
+    await online(made);
+    expect(fake.handshakes).toHaveLength(1);
+    fake.freeze();
+    made.backend.wake();
+    await fake.until(() => fake.handshakes.length === 2, 'the fresh dial');
+    await online(made);
+  });
+
+  it('waits at least as long as told when another connection took over the id', async () => {
+    const made = begin();
+    await online(made);
+    const closedAt = performance.now();
+    fake.closeWith(4409);
+    await fake.until(() => fake.handshakes.length === 2, 'the redial');
+    expect(performance.now() - closedAt).toBeGreaterThanOrEqual(395);
+    expect(made.lines.some((line) => line.includes('share one id'))).toBe(true);
+  });
+
+  it('honours Retry-After on a refused handshake', async () => {
+    fake.refuse(429, { 'Retry-After': '1' });
+    begin();
+    await fake.until(() => fake.handshakes.length === 2, 'the second handshake');
+    expect((fake.handshakes[1]?.at ?? 0) - (fake.handshakes[0]?.at ?? 0)).toBeGreaterThanOrEqual(990);
+  });
+
+  it('does not follow a redirect with credentials', async () => {
+    fake.refuse(302, { Location: 'http://elsewhere.example/edge/ws' });
+    const made = begin();
+    await fake.until(
+      () => made.lines.some((line) => line.includes('redirect to elsewhere.example not followed')),
+      'the error',
+    );
+    expect(made.backend.view().lastDisconnect?.cause).toContain('302');
+  });
+
+  it('says which host does not answer, keeps trying, and recovers when it comes back', async () => {
+    const port = await fake.goDown();
+    running = makeBackend({
+      ...{ url: `http://127.0.0.1:${port}`, happened: () => fake.happened() },
+    } as FakeBackend);
+    running.backend.start();
+    const made = running;
+    await fake.until(
+      () => made.backend.view().problems.some((one) => one.code === 'backend_unreachable'),
+      'the problem',
+    );
+    expect(made.backend.reachable()).toBe(false);
+    expect(
+      made.lines.some((line) => line.startsWith('[ERROR] WebSocket error:') && line.includes('ECONNREFUSED')),
+    ).toBe(true);
+    await fake.comeBack(port);
+    await online(made);
+    await fake.until(() => made.backend.reachable(), 'an answered request');
+  });
+
+  it('goes on dialing when re-registration fails while blocked (A3-4)', async () => {
+    fake.refuse(401);
+    fake.on('/edge/register', { status: 500, body: 'oops' });
+    const made = begin();
+    await fake.until(() => fake.handshakes.length === 3, 'the slow retry');
+    fake.refuse(null);
+    made.backend.kick('test');
+    await online(made);
+  });
+
+  it('reports degraded after the configured failures in a row, and never gives up', async () => {
+    fake.refuse(503);
+    const made = begin({ settings: { reconnectAttempts: 3 } });
+    await fake.until(
+      () => fake.handshakes.length === 3 && made.backend.view().state === 'waiting',
+      'three failures',
+    );
+    expect(made.backend.view().problems.map((one) => one.code)).toEqual(['websocket_unavailable']);
+    expect(made.backend.view()).toMatchObject({ attempt: 3, poller: 'running' });
+    expect(made.backend.view().nextAttemptAt).toBeGreaterThan(Date.now() - 10);
+    await fake.until(() => fake.handshakes.length === 5, 'two more');
+  });
+
+  it('does not flood the log in a long series of failures, and tells its end', async () => {
+    fake.refuse(503);
+    const made = begin({ timings: { link: { backoffMs: [2] } } });
+    await fake.until(() => fake.handshakes.length >= 45, 'many failures');
+    const errors = made.lines.filter((line) => line.startsWith('[ERROR] WebSocket error:')).length;
+    expect(errors).toBeGreaterThanOrEqual(5);
+    expect(errors).toBeLessThanOrEqual(12);
+    fake.refuse(null);
+    await online(made);
+    expect(made.lines.some((line) => line.includes('failed attempts were not logged'))).toBe(true);
+  });
+
+  it('never shows the secret or a token in the log', async () => {
+    fake.refuse(401);
+    const made = begin();
+    await fake.until(() => made.backend.view().state === 'blocked', 'blocked');
+    const token = String(fake.handshakes[0]?.headers.authorization).slice('Bearer '.length);
+    for (const line of made.lines) {
+      expect(line).not.toContain('open sesame');
+      expect(line).not.toContain(token);
+    }
+  });
+
+  it('keeps two subscriptions of one listener apart (A3-14)', async () => {
+    const made = begin();
+    await online(made);
+    let heard = 0;
+    const listener = () => {
+      heard += 1;
+    };
+    const first = made.backend.onHttpOutcome(listener);
+    const second = made.backend.onHttpOutcome(listener);
+    first();
+    first();
+    await made.backend.postMessage({}, 'g');
+    expect(heard).toBe(1);
+    second();
+  });
+
+  describe('draining', () => {
+    it.each(['before start', 'while registering', 'while dialing', 'while waiting', 'while blocked'])(
+      'ends %s, with nothing left behind and no rejection unobserved (A3-2)',
+      async (when) => {
+        if (when === 'while registering') fake.on('/edge/register', () => new Promise(() => undefined));
+        if (when === 'while dialing') fake.hang();
+        if (when === 'while waiting') fake.refuse(503);
+        if (when === 'while blocked') fake.refuse(401);
+        running = makeBackend(fake, { timings: { link: { backoffMs: [5_000] } } });
+        const made = running;
+        if (when !== 'before start') made.backend.start();
+        if (when === 'while registering')
+          await fake.until(() => fake.callsTo('/edge/register').length === 1, 'a request');
+        else if (when !== 'before start') {
+          const state = when.slice('while '.length);
+          await fake.until(() => made.backend.view().state === state, `the link to be ${state}`);
+        }
+        const startedAt = performance.now();
+        await made.backend.drain(1_000);
+        expect(performance.now() - startedAt).toBeLessThan(1_000);
+        expect(made.backend.view().state).toBe('stopped');
+        const handshakes = fake.handshakes.length;
+        made.backend.kick('too late');
+        made.backend.wake();
+        expect(fake.handshakes.length).toBe(handshakes);
+      },
+    );
+
+    it('sends the last acks and status, has them proven read, and closes with 1000', async () => {
+      const made = begin();
+      await online(made);
+      let release: () => void = () => undefined;
+      const inFlight = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const drained = made.backend.drain(2_000, inFlight);
+      fake.push({ command_id: 'cmd_late', command_type: 'list_scheduled' });
+      made.store.write(() =>
+        made.store.acks.add(ackBody({ commandId: 'cmd_1', error: null, at: 0, revision: 1 })),
+      );
+      release();
+      await drained;
+      expect(fake.framesOf('command_ack')).toHaveLength(1);
+      expect(made.store.acks.count()).toBe(0);
+      expect(fake.framesOf('status')).toHaveLength(2);
+      expect(fake.closes).toEqual([1000]);
+      expect(made.received).toHaveLength(0);
+      expect(made.backend.view().state).toBe('stopped');
+    });
+
+    it('ends in time when the backend is frozen, and keeps the acks', async () => {
+      const made = begin({ timings: { link: { wsPingIntervalMs: 60_000 } } });
+      await online(made);
+      fake.freeze();
+      made.store.write(() =>
+        made.store.acks.add(ackBody({ commandId: 'cmd_1', error: null, at: 0, revision: 1 })),
+      );
+      const startedAt = performance.now();
+      await made.backend.drain(1_000);
+      expect(performance.now() - startedAt).toBeLessThan(1_100);
+      expect(made.store.acks.count()).toBe(1);
+    });
+
+    it('says its last words by HTTP when there is no socket', async () => {
+      fake.refuse(503);
+      const made = begin({ settings: { syncIntervalSeconds: 60 }, timings: { firstPollMs: 60_000 } });
+      await fake.until(() => fake.handshakes.length === 2, 'two refusals');
+      await made.backend.drain(1_000);
+      expect(fake.callsTo('/edge/sync')).toHaveLength(1);
+      expect(made.backend.view().state).toBe('stopped');
+    });
+  });
+});

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeBackend } from '../support/FakeBackend.js';
+import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
+
+describe('registration', () => {
+  let fake: FakeBackend;
+  let running: Running | undefined;
+  let directory: string;
+
+  beforeEach(async () => {
+    fake = await FakeBackend.start();
+    directory = mkdtempSync(join(tmpdir(), 'edge-registration-'));
+  });
+  afterEach(async () => {
+    await running?.stop();
+    running = undefined;
+    await fake.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  const begin = (overrides: Parameters<typeof makeBackend>[1] = {}) => {
+    running = makeBackend(fake, { directory, ...overrides });
+    running.secrets.registrationToken = 'reg-token';
+    running.backend.start();
+    return running;
+  };
+  const online = (made: Running) =>
+    fake.until(() => made.backend.view().state === 'online', 'the link to be online');
+  const attempts = () => fake.callsTo('/edge/register').length;
+
+  it('sends the token under both names and keeps the id over restarts', async () => {
+    fake.on('/edge/register', { body: { edge_agent_id: 'edge_given' } });
+    const first = begin({ settings: { appleId: 'me@example.com' } });
+    await online(first);
+    expect(fake.callsTo('/edge/register')[0]?.body).toMatchObject({
+      user_phone: '+13105550100',
+      apple_id: 'me@example.com',
+      version: '0.1.0',
+      auth_token: 'reg-token',
+      registration_token: 'reg-token',
+    });
+    expect(fake.handshakes[0]?.url).toContain('edge_given');
+    await first.stop();
+    const second = begin();
+    await online(second);
+    expect(second.backend.agentId()).toBe('edge_given');
+    expect(attempts()).toBe(1);
+  });
+
+  it('registers anew for another phone, and prefers the configured id', async () => {
+    fake.on('/edge/register', { body: { edge_agent_id: 'edge_given' } });
+    const first = begin();
+    await online(first);
+    await first.stop();
+    const second = begin({ settings: { userPhone: '+13105550199', edgeAgentId: 'edge_mine' } });
+    await online(second);
+    expect(attempts()).toBe(2);
+    expect(second.backend.agentId()).toBe('edge_mine');
+  });
+
+  it.each([404, 405, 501, 409])('goes on with the derived id after %i', async (status) => {
+    fake.on('/edge/register', { status });
+    const made = begin();
+    await online(made);
+    expect(made.backend.agentId()).toBe(AGENT_ID);
+    expect(made.backend.view().problems).toEqual([]);
+    expect(attempts()).toBe(1);
+  });
+
+  it('says clearly that it was refused, keeps trying, and does not hold back the link', async () => {
+    fake.on('/edge/register', { status: 403 });
+    const made = begin();
+    await online(made);
+    await fake.until(() => attempts() >= 3, 'more attempts');
+    expect(made.backend.view().problems.map((one) => one.code)).toEqual(['registration_refused']);
+    expect(
+      made.lines.filter((line) => line.startsWith('[ERROR] The backend refused our registration')),
+    ).toHaveLength(1);
+    fake.on('/edge/register', { body: {} });
+    await fake.until(() => made.backend.view().problems.length === 0, 'the recovery');
+  });
+
+  it('holds the first dial back only briefly when it is not answered', async () => {
+    fake.on('/edge/register', () => new Promise(() => undefined));
+    const made = begin();
+    const startedAt = performance.now();
+    await online(made);
+    expect(performance.now() - startedAt).toBeGreaterThan(195);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+
+  it('does not take a captive portal for a registration', async () => {
+    let times = 0;
+    fake.on('/edge/register', () => {
+      times += 1;
+      return times === 1 ? { body: '<html>log in</html>' } : { body: { edge_agent_id: 'edge_given' } };
+    });
+    const made = begin();
+    await fake.until(() => made.backend.agentId() === 'edge_given', 'the second attempt');
+    await fake.until(
+      () => fake.handshakes.some((one) => one.url.includes('edge_given')),
+      'a dial under the new id',
+    );
+  });
+
+  it('uses an auth_token from the reply where there is no secret', async () => {
+    fake.on('/edge/register', {
+      body: { edge_agent_id: 'edge_given', auth_token: 'handed-out', accepts: ['event'] },
+    });
+    running = makeBackend(fake, { directory });
+    delete running.secrets.edgeSecret;
+    running.secrets.registrationToken = 'reg-token';
+    running.backend.start();
+    await online(running);
+    expect(fake.callsTo('/edge/register')[0]?.headers.authorization).toBeUndefined();
+    expect(fake.handshakes[0]?.headers.authorization).toBe('Bearer handed-out');
+  });
+});

@@ -1,0 +1,121 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeBackend } from '../support/FakeBackend.js';
+import { makeBackend, type Running } from '../support/startBackend.js';
+
+describe('posting a message', () => {
+  let fake: FakeBackend;
+  let running: Running;
+
+  beforeEach(async () => {
+    fake = await FakeBackend.start();
+    running = makeBackend(fake, { settings: { requestTimeoutSeconds: 0.2 } });
+  });
+  afterEach(async () => {
+    await running.stop();
+    await fake.stop();
+  });
+
+  const post = () => running.backend.postMessage({ filtered_text: 'hi' }, 'GUID-1');
+
+  it('carries credentials, agent id and idempotency key, under the path prefix', async () => {
+    running.settings.httpBase = `${fake.url}/prefix/`;
+    fake.on('/prefix/edge/message', { body: { should_respond: true, reply_text: 'hello' } });
+    expect(await post()).toEqual({ kind: 'answered', body: { should_respond: true, reply_text: 'hello' } });
+    expect(fake.calls[0]?.headers).toMatchObject({
+      'idempotency-key': 'GUID-1',
+      'x-edge-agent-id': 'edge_13105550100',
+    });
+    expect(fake.calls[0]?.headers.authorization).toMatch(/^Bearer /);
+    expect(fake.calls[0]?.body).toEqual({ filtered_text: 'hi' });
+  });
+
+  it.each([
+    [409, { kind: 'known' }],
+    [400, { kind: 'rejected', status: 400 }],
+    [413, { kind: 'rejected', status: 413 }],
+    [415, { kind: 'rejected', status: 415 }],
+    [422, { kind: 'rejected', status: 422 }],
+    [401, { kind: 'retry', cause: 'unauthorised' }],
+    [403, { kind: 'retry', cause: 'unauthorised' }],
+    [404, { kind: 'retry', cause: 'not_found' }],
+    [408, { kind: 'retry', cause: 'busy' }],
+    [425, { kind: 'retry', cause: 'busy' }],
+    [429, { kind: 'retry', cause: 'busy', retryAfterMs: 3_000 }],
+    [500, { kind: 'retry', cause: 'server' }],
+    [503, { kind: 'retry', cause: 'server', retryAfterMs: 3_000 }],
+    [418, { kind: 'retry', cause: 'other' }],
+  ])('reads %i as what it means for the message', async (status, expected) => {
+    fake.on('/edge/message', { status, headers: { 'Retry-After': '3' }, body: '{}' });
+    expect(await post()).toMatchObject(expected);
+  });
+
+  it('does not take a 2xx without JSON for an answer', async () => {
+    fake.on('/edge/message', { body: '<html>log in to the hotel</html>' });
+    expect(await post()).toMatchObject({ kind: 'retry', cause: 'server' });
+    fake.on('/edge/message', { status: 204, body: null });
+    expect(await post()).toMatchObject({ kind: 'retry', cause: 'server' });
+  });
+
+  it('does not follow a redirect, and names where it points', async () => {
+    fake.on('/edge/message', { status: 307, headers: { Location: 'https://elsewhere.example/x' } });
+    expect(await post()).toMatchObject({
+      kind: 'retry',
+      cause: 'other',
+      detail: expect.stringContaining('elsewhere.example'),
+    });
+  });
+
+  it('ends by its deadline when no answer comes', async () => {
+    fake.on('/edge/message', () => new Promise(() => undefined));
+    expect(await post()).toMatchObject({ kind: 'retry', cause: 'timeout' });
+  });
+
+  it('bounds what it reads', async () => {
+    running.settings.requestTimeoutSeconds = 10;
+    fake.on('/edge/message', { body: `"${'x'.repeat(17 * 1024 * 1024)}"` });
+    expect(await post()).toMatchObject({
+      kind: 'retry',
+      cause: 'server',
+      detail: expect.stringContaining('larger than'),
+    });
+  });
+
+  it('says when the port is closed, the name unknown, or the answer cut short', async () => {
+    const cut = createServer((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"half":'));
+      socket.on('error', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => cut.listen(0, '127.0.0.1', resolve));
+    running.settings.httpBase = `http://127.0.0.1:${(cut.address() as AddressInfo).port}`;
+    expect(await post()).toMatchObject({ kind: 'retry', cause: 'network' });
+    const closed = running.settings.httpBase;
+    await new Promise((resolve) => cut.close(resolve));
+    running.settings.httpBase = closed;
+    expect(await post()).toMatchObject({
+      kind: 'retry',
+      cause: 'network',
+      detail: expect.stringContaining('ECONNREFUSED'),
+    });
+    running.settings.httpBase = 'https://does-not-exist.invalid';
+    expect(await post()).toMatchObject({ kind: 'retry' });
+  });
+
+  it('reports each outcome to those who judge whether the backend answers', async () => {
+    const seen: (number | undefined)[] = [];
+    const unsubscribe = running.backend.onHttpOutcome((report) => seen.push(report.status));
+    fake.on('/edge/message', { status: 500 });
+    await post();
+    expect(running.backend.reachable()).toBe(true);
+    await post();
+    expect(running.backend.reachable()).toBe(false);
+    fake.on('/edge/message', { status: 404 });
+    await post();
+    expect(running.backend.reachable()).toBe(true);
+    unsubscribe();
+    unsubscribe();
+    await post();
+    expect(seen).toEqual([500, 500, 404]);
+  });
+});

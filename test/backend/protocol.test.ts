@@ -1,0 +1,197 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ackBody, ackFrame, syncBody } from '../../src/backend/frames.js';
+import { parseCommand, parseFrame, parseInstant, parseSyncReply } from '../../src/backend/protocol.js';
+
+const NOW = Date.UTC(2026, 1, 16);
+
+describe('reading frames', () => {
+  it.each([
+    [
+      'seed 000',
+      '{"type":"command","data":{"command_id":"c","command_type":"schedule_message","payload":{"thread_id":"+13105551234"},"priority":"normal"}}',
+    ],
+    [
+      'seed 002',
+      '{"type":"command","payload":{"command_id":"c","command_type":"schedule_message","payload":{"thread_id":"+13105551234"},"timestamp":"2025-11-15T06:31:11Z"}}',
+    ],
+    [
+      'parameters',
+      '{"type":"command","data":{"command_id":"c","command_type":"schedule_message","parameters":{"thread_id":"+13105551234"}}}',
+    ],
+    [
+      'params',
+      '{"type":"command","data":{"command_id":"c","command_type":"schedule_message","params":{"thread_id":"+13105551234"}}}',
+    ],
+    [
+      'no envelope',
+      '{"type":"command","command_id":"c","command_type":"schedule_message","payload":{"thread_id":"+13105551234"}}',
+    ],
+  ])('reads a command in the form of %s', (_form, text) => {
+    const frame = parseFrame(text, NOW);
+    expect(frame).toMatchObject({
+      type: 'command',
+      command: {
+        commandId: 'c',
+        commandType: 'schedule_message',
+        payload: { thread_id: '+13105551234' },
+        priority: 'normal',
+        fault: null,
+      },
+    });
+  });
+
+  it('resolves aliases and keeps the type as written', () => {
+    const command = (type: string, payload = {}) =>
+      parseCommand({ command_id: 1, command_type: type, payload }, NOW);
+    expect(command('send_message')).toMatchObject({
+      commandId: '1',
+      commandType: 'send_message_now',
+      rawType: 'send_message',
+    });
+    expect(command('cancel_message')?.commandType).toBe('cancel_scheduled');
+    expect(command('send_message', { send_at: '2026-02-16T00:00:01' })?.commandType).toBe('schedule_message');
+    expect(command('send_message', { schedule_time: '2026-02-15T23:59:59Z' })?.commandType).toBe(
+      'send_message_now',
+    );
+    expect(command('dance')?.commandType).toBe('dance');
+  });
+
+  it('keeps a command whose payload is wrong, and says what is', () => {
+    expect(parseCommand({ command_id: 'c', command_type: 'x', payload: [1] }, NOW)?.fault).toBe(
+      'payload: expected an object, found a list',
+    );
+    expect(parseCommand({ command_id: 'c', command_type: 'x', payload: 'text' }, NOW)?.fault).toBe(
+      'payload: expected an object, found a string',
+    );
+    expect(parseCommand({ command_id: 'c' }, NOW)?.fault).toBe('command_type: expected a name');
+    expect(
+      parseCommand({ command_id: 'c', command_type: 'x', priority: 'URGENT', timestamp: 'soon' }, NOW),
+    ).toMatchObject({ priority: 'normal', timestamp: null, fault: null });
+  });
+
+  it('drops only a command without a usable command_id', () => {
+    for (const id of ['', '  ', null, {}, [], true])
+      expect(parseCommand({ command_id: id, command_type: 'x' }, NOW)).toBeUndefined();
+    expect(parseFrame('{"type":"command","data":{"command_type":"x"}}', NOW).type).toBe('malformed');
+  });
+
+  it('reads instants with and without zone, in seconds and in milliseconds', () => {
+    for (const value of [
+      '2026-02-16T00:00:00Z',
+      '2026-02-16T00:00:00',
+      '2026-02-16 00:00:00',
+      '2026-02-16T01:00:00+01:00',
+      NOW,
+      NOW / 1000,
+      String(NOW / 1000),
+    ])
+      expect(parseInstant(value)).toBe(NOW);
+    for (const value of ['', 'soon', null, {}, -1, Number.NaN]) expect(parseInstant(value)).toBeNull();
+  });
+
+  it('reads greetings, notices, settings and strangers', () => {
+    expect(parseFrame('{"type":"connected","data":{"accepts":["event",7]}}', NOW)).toEqual({
+      type: 'connected',
+      accepts: ['event', '7'],
+    });
+    expect(parseFrame('{"type":"connected"}', NOW)).toEqual({ type: 'connected', accepts: null });
+    expect(parseFrame('{"type":"config_update","data":{"a":1}}', NOW)).toEqual({
+      type: 'config_update',
+      settings: { a: 1 },
+    });
+    expect(parseFrame('{"type":"config_update"}', NOW).type).toBe('malformed');
+    expect(parseFrame('{"type":"error","data":{"message":"no"}}', NOW)).toEqual({
+      type: 'notice',
+      name: 'error',
+      text: 'no',
+    });
+    expect(parseFrame('{"type":"__proto__"}', NOW)).toEqual({ type: 'unknown', name: '__proto__' });
+  });
+
+  it('never throws, whatever the text', () => {
+    fc.assert(fc.property(fc.string(), (text) => void parseFrame(text, NOW)));
+    fc.assert(fc.property(fc.json(), (text) => void parseFrame(text, NOW)));
+    const typed = fc.record({
+      type: fc.constantFrom('command', 'config_update', 'connected', 'error', 'pong'),
+      data: fc.jsonValue(),
+      payload: fc.jsonValue(),
+      accepts: fc.jsonValue(),
+    });
+    fc.assert(fc.property(typed, (frame) => void parseFrame(JSON.stringify(frame), NOW)));
+    fc.assert(fc.property(fc.jsonValue(), (reply) => void parseSyncReply(reply, NOW)));
+  });
+});
+
+describe('reading sync replies', () => {
+  it('reads every part, and parts of a wrong shape as absent', () => {
+    expect(
+      parseSyncReply(
+        {
+          commands: [{ command_id: 'a', command_type: 'x' }, { no: 'id' }, 7],
+          ack_events: ['e1', 2, null],
+          ack_commands: ['a'],
+          config_updates: { b: 2 },
+        },
+        NOW,
+      ),
+    ).toMatchObject({
+      commands: [{ commandId: 'a' }],
+      dropped: 2,
+      ackEvents: ['e1', '2'],
+      ackCommands: ['a'],
+      configUpdates: { b: 2 },
+    });
+    expect(parseSyncReply({ commands: 'none', ack_events: 1 }, NOW)).toEqual({
+      commands: [],
+      dropped: 0,
+      ackEvents: [],
+      ackCommands: [],
+      configUpdates: null,
+    });
+    expect(parseSyncReply([], NOW)).toBeUndefined();
+    expect(parseSyncReply(undefined, NOW)).toBeUndefined();
+  });
+});
+
+describe('writing', () => {
+  it('writes an ack that every document understands', () => {
+    const body = ackBody({ commandId: 'c', error: null, at: NOW, revision: 2, result: { outcome: 'sent' } });
+    expect(JSON.parse(ackFrame(body))).toEqual({
+      type: 'command_ack',
+      data: {
+        command_id: 'c',
+        status: 'completed',
+        success: true,
+        error: null,
+        completed_at: '2026-02-16T00:00:00.000Z',
+        timestamp: '2026-02-16T00:00:00.000Z',
+        revision: 2,
+        result: { outcome: 'sent' },
+      },
+    });
+    expect(ackBody({ commandId: 'c', error: 'no', at: NOW, revision: 1 })).toMatchObject({
+      status: 'failed',
+      success: false,
+      error: 'no',
+    });
+  });
+
+  it('writes a sync request', () => {
+    expect(
+      syncBody({
+        agentId: 'edge_1',
+        lastCommandId: null,
+        events: [],
+        acks: [],
+        status: { uptime_seconds: 1 },
+      }),
+    ).toEqual({
+      edge_agent_id: 'edge_1',
+      last_command_id: null,
+      pending_events: [],
+      command_acks: [],
+      status: { active_rules: 0, uptime_seconds: 1 },
+    });
+  });
+});

@@ -1,0 +1,95 @@
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { AttemptResult } from '../../src/outgoing/ports.js';
+import { FakeClock } from './FakeClock.js';
+import { FakeMessages } from './FakeMessages.js';
+import { RecordingLog } from './RecordingLog.js';
+import { temporaryStore } from './temporaryStore.js';
+
+const ANN = '+13105551234';
+
+/** A conversation with Ann in which messages are posted, reflexes arrive and replies come back. */
+export async function twinConversation() {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const outcomes: Record<string, string> = {};
+  const open = async () => {
+    const outgoing = new Outgoing({
+      store,
+      sender: messages,
+      rows: messages,
+      clock,
+      log: new RecordingLog(),
+      settings: () => ({ maxTextLength: 1000, resendUnknown: false }),
+    });
+    outgoing.onOutcome((send, outcome) => {
+      outcomes[send.id] = outcome.kind;
+    });
+    await outgoing.start();
+    return outgoing;
+  };
+  let outgoing = await open();
+  let ended = 0;
+  const seqs = new Map<string, number>();
+  const text = { conversation: ANN, threadId: ANN, priority: 2, pauseMs: 0 };
+  return {
+    clock,
+    messages,
+    outcomes,
+    restart: async () => {
+      await outgoing.drain();
+      outgoing.stop();
+      outgoing = await open();
+    },
+    post(guid: string) {
+      const message = {
+        guid,
+        rowId: 1,
+        conversation: ANN,
+        threadId: ANN,
+        chatGuid: `iMessage;-;${ANN}`,
+        sender: ANN,
+        text: 'hi',
+        sentAt: clock.now(),
+        isGroup: false,
+        participants: [ANN],
+        service: 'iMessage',
+        replyToGuid: null,
+        attachments: [],
+      };
+      store.write(() => {
+        if (store.incoming.add(message)) seqs.set(guid, store.incoming.open(ANN, 100).at(-1)?.seq ?? 0);
+        store.incoming.postStarted(seqs.get(guid) ?? 0, store.sends.newest());
+      });
+    },
+    reflex(id: string, words: string, inReplyTo?: string) {
+      const answers = inReplyTo === undefined ? {} : { answers: inReplyTo };
+      store.write(() =>
+        outgoing.enqueue({ ...text, ...answers, id, text: words, role: 'reflex', commandId: id }),
+      );
+    },
+    reply(guid: string, ...bubbles: string[]) {
+      store.write(() => {
+        store.incoming.settle(seqs.get(guid) ?? 0, 'answered');
+        bubbles.forEach((words, index) => {
+          const role = index === 0 ? 'first' : 'bubble';
+          outgoing.enqueue({ ...text, id: `${guid}:${index}`, text: words, role, answers: guid });
+        });
+      });
+    },
+    /** Ends the attempt on its way, if there is one that has not ended. */
+    async endOne(result: AttemptResult | 'sent') {
+      if (messages.started.length === ended) return;
+      ended = messages.started.length;
+      if (result === 'sent') await messages.succeed();
+      else await messages.end(result);
+    },
+    /** Lets everything that can go out go out. */
+    async flow() {
+      while (messages.started.length > ended) {
+        ended = messages.started.length;
+        await messages.succeed();
+      }
+    },
+  };
+}
