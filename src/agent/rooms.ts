@@ -111,6 +111,8 @@ export function buildRooms(options: RoomOptions): Rooms {
     conversationKey: keyOf,
     clock,
     config: options.config,
+    contexts: store.contexts,
+    events: store.events,
     limits: () => ({
       maxAgeMs: config().commands.max_age_seconds * 1000,
       reflexMaxAgeMs: config().commands.reflex_max_age_seconds * 1000,

@@ -88,6 +88,17 @@ program
     finish((await import('./devBackend.js')).devBackend(options)),
   );
 
+program
+  .command('dev-messages')
+  .description(
+    'play Messages on a machine that has none: each line typed is a message, what is sent is printed',
+  )
+  .option('--dir <directory>', 'where chat.db and osascript are put', './dev-messages')
+  .option('--from <handle>', 'who writes the messages', '+13105551234')
+  .action(async (options: { dir: string; from: string }) =>
+    finish((await import('./devMessages.js')).devMessages({ directory: options.dir, from: options.from })),
+  );
+
 const commands = [...program.commands, ...config.commands, ...queue.commands];
 for (const command of commands) {
   command.option('--config <file>', 'the configuration file').exitOverride().showSuggestionAfterError();

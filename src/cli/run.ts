@@ -19,6 +19,10 @@ export async function run(options: { configPath?: string }): Promise<number> {
     const { level, file, format } = loaded.config.logging;
     const secrets = Object.values(loaded.secrets);
     log = createLogger({ file, level, format, console: process.stdout, redact: secrets });
+    const { logger } = log;
+    process.on('uncaughtExceptionMonitor', (fault) => {
+      logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);
+    });
     const agent = new EdgeAgent({ loaded, env: where.env, log });
     const stopped = untilSignal();
     await agent.start();

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { diskFault, type Store } from '../store/Store.js';
@@ -108,7 +108,7 @@ export class Commands {
 
 function hashOf(command: ReceivedCommand): string {
   const said = JSON.stringify([command.commandType, sorted(command.payload)]);
-  return createHash('sha256').update(said).digest('base64url');
+  return hash('sha256', said, 'base64url');
 }
 
 /** The same value with every object's keys in order, so that their order on the wire makes no difference. */

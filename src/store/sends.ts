@@ -112,8 +112,7 @@ export class SendTable {
     this.insert = database.prepare(
       `INSERT INTO sends (seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id,
          answers, twin_key, twin, state, error_code, error, created_at, settled_at)
-       VALUES (@seq, @seq, @id, @conversation, @threadId, @text, @role, @priority, @pauseMs, @commandId, @scheduleId,
-         @answers, @twinKey, @twin, @state, @errorCode, @error, @createdAt, NULL) ON CONFLICT (id) DO NOTHING`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO NOTHING`,
     );
     this.selectBySeq = database.prepare(`SELECT ${COLUMNS} FROM sends WHERE seq = ?`);
     this.selectById = database.prepare(`SELECT ${COLUMNS} FROM sends WHERE id = ?`);
@@ -164,43 +163,9 @@ export class SendTable {
   add(send: NewSend): SendRecord | undefined {
     const seq = this.last + 1;
     const createdAt = this.clock.now();
-    const { changes } = this.insert.run({ ...send, seq, createdAt });
-    if (changes === 0) return undefined;
+    if (this.insert.run(...columnsOf(send, seq, createdAt)).changes === 0) return undefined;
     this.last = seq;
-    // Field by field: V8 takes 40 µs for a spread that so many fields follow, and under 1 µs for this.
-    return {
-      id: send.id,
-      conversation: send.conversation,
-      threadId: send.threadId,
-      text: send.text,
-      role: send.role,
-      priority: send.priority,
-      pauseMs: send.pauseMs,
-      commandId: send.commandId,
-      scheduleId: send.scheduleId,
-      answers: send.answers,
-      twinKey: send.twinKey,
-      twin: send.twin,
-      state: send.state,
-      errorCode: send.errorCode,
-      error: send.error,
-      seq,
-      place: seq,
-      createdAt,
-      notBefore: 0,
-      attempts: 0,
-      form: 0,
-      tag: null,
-      generation: null,
-      afterRow: null,
-      attemptedAt: null,
-      endedAt: null,
-      watchUntil: null,
-      guid: null,
-      service: null,
-      told: 0,
-      lifeUntil: null,
-    };
+    return freshRecord(send, seq, createdAt);
   }
 
   /** The seq of the newest send ever added (0: none). */
@@ -327,4 +292,60 @@ export class SendTable {
   countOpen(): number {
     return this.countInLane.get() as number;
   }
+}
+
+/** The values of the insert, in its order. By position: binding so many by name takes half as long again. */
+function columnsOf(send: NewSend, seq: number, createdAt: number): unknown[] {
+  return [
+    ...[
+      seq,
+      seq,
+      send.id,
+      send.conversation,
+      send.threadId,
+      send.text,
+      send.role,
+      send.priority,
+      send.pauseMs,
+    ],
+    ...[send.commandId, send.scheduleId, send.answers, send.twinKey, send.twin, send.state, send.errorCode],
+    ...[send.error, createdAt],
+  ];
+}
+
+/** Field by field: V8 takes 40 µs for a spread that so many fields follow, and under 1 µs for this. */
+function freshRecord(send: NewSend, seq: number, createdAt: number): SendRecord {
+  return {
+    id: send.id,
+    conversation: send.conversation,
+    threadId: send.threadId,
+    text: send.text,
+    role: send.role,
+    priority: send.priority,
+    pauseMs: send.pauseMs,
+    commandId: send.commandId,
+    scheduleId: send.scheduleId,
+    answers: send.answers,
+    twinKey: send.twinKey,
+    twin: send.twin,
+    state: send.state,
+    errorCode: send.errorCode,
+    error: send.error,
+    seq,
+    place: seq,
+    createdAt,
+    notBefore: 0,
+    attempts: 0,
+    form: 0,
+    tag: null,
+    generation: null,
+    afterRow: null,
+    attemptedAt: null,
+    endedAt: null,
+    watchUntil: null,
+    guid: null,
+    service: null,
+    told: 0,
+    lifeUntil: null,
+  };
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
 import { cancelScheduled } from '../../src/commands/handlers/cancelScheduled.js';
+import { contextReset, contextUpdate } from '../../src/commands/handlers/contexts.js';
+import { emitEvent } from '../../src/commands/handlers/emitEvent.js';
 import { listScheduled } from '../../src/commands/handlers/listScheduled.js';
 import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';
 import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
@@ -54,6 +56,9 @@ async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
     scheduleMessage(ports),
     cancelScheduled(scheduler),
     listScheduled(scheduler),
+    contextUpdate({ ...ports, contexts: store.contexts }),
+    contextReset({ ...ports, contexts: store.contexts }),
+    emitEvent(store.events),
   ]);
   outgoing.onOutcome((send, outcome) => {
     commands.textEnded(send, outcome);
@@ -328,4 +333,38 @@ describe('a scheduled text', () => {
     clock.advance(5_000);
     expect(messages.texts).toEqual(['later']);
   });
+});
+
+describe('a context', () => {
+  test('is kept with its conversation whatever the form of the thread id, and its text is sent', async () => {
+    const { receive, acks, messages, store } = await room();
+    const payload = {
+      chat_guid: `iMessage;-;${ANN}`,
+      app_id: 'quiz',
+      state: 'active',
+      notify_text: 'quiz time',
+    };
+    receive({ commandType: 'context_update', payload });
+    expect(store.contexts.get(ANN)).toEqual({ app_id: 'quiz', state: 'active' });
+    expect(messages.texts).toEqual(['quiz time']);
+    expect(acks()).toMatchObject([{ status: 'completed' }]);
+    receive({ commandId: 'cmd_2', commandType: 'context_reset', payload: { thread_id: ANN } });
+    expect(store.contexts.get(ANN)).toBeUndefined();
+    expect(acks()[1]).toMatchObject({ status: 'completed', result: { had_context: true } });
+  });
+
+  test('without an app is refused with the field named', async () => {
+    const { receive, acks } = await room();
+    receive({ commandType: 'context_update', payload: { thread_id: ANN } });
+    expect(acks()[0]?.error).toMatch(/payload\.app_id: expected the id of an app, found nothing/);
+  });
+});
+
+test('an event that the backend asks for comes back to it', async () => {
+  const { receive, store } = await room();
+  const payload = { event_type: 'probe', thread_id: ANN, event_data: { n: 1 } };
+  receive({ commandType: 'emit_event', payload });
+  expect(store.events.after(0, 9)).toMatchObject([
+    { eventType: 'backend_probe', threadId: ANN, details: { n: 1 } },
+  ]);
 });

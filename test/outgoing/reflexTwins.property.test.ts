@@ -75,6 +75,7 @@ async function play(texts: readonly string[], strays: readonly string[], events:
       spent.refused = true;
       return void (await end(REFUSED));
     }
+    if (!('m' in event)) return;
     const { m } = event;
     const of = state[m];
     if (of === undefined) return;
