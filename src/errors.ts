@@ -29,7 +29,7 @@ export const ERROR_CODES = {
   unknown_command: 'A command type that this agent does not know.',
   too_late: 'The text is too old to be worth sending.',
   not_delivered: 'Messages reported the text as not delivered.',
-  outcome_unknown: 'The text may or may not have been sent; it is never sent again by us.',
+  outcome_unknown: 'The text may or may not have been sent; nobody can tell.',
   send_refused: 'Messages refused the text before anything was sent.',
   schedule_unknown: 'There is no such scheduled text.',
   status_unavailable: 'The status socket does not answer.',

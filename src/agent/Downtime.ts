@@ -2,11 +2,16 @@ import type { Store } from '../store/Store.js';
 import type { Clock, Timer } from '../system/clock.js';
 
 const MARK_EVERY_MS = 30_000;
+/** While the store takes no writes, the mark is also what finds out that it takes them again. */
+const TRY_EVERY_MS = 2_000;
 const ALIVE_AT = 'alive_at';
 
 /** Remembers when the agent was alive, so that messages do not age while it was not. */
 export class Downtime {
   private timer: Timer | undefined;
+  private markedAt = 0;
+  /** The stretch before this life, until it is stored. */
+  private past: { from: number; to: number } | undefined;
 
   constructor(
     private readonly store: Store,
@@ -17,7 +22,7 @@ export class Downtime {
   start(): void {
     const aliveAt = Number(this.store.meta.get(ALIVE_AT) ?? Number.NaN);
     const now = this.clock.now();
-    if (aliveAt < now) this.store.write(() => this.store.outages.record('agent', aliveAt, now));
+    if (aliveAt < now) this.past = { from: aliveAt, to: now };
     this.mark();
   }
 
@@ -32,8 +37,26 @@ export class Downtime {
     if (gapMs > 0) this.store.tryWrite(() => this.store.outages.record('agent', now - gapMs, now));
   }
 
+  private tick(): void {
+    const isDue = this.clock.monotonic() - this.markedAt >= MARK_EVERY_MS;
+    if (isDue || this.store.fault() !== undefined) this.mark();
+    else this.tickLater();
+  }
+
   private mark(): void {
-    this.store.tryWrite(() => this.store.meta.set(ALIVE_AT, String(this.clock.now())));
-    this.timer = this.clock.after(MARK_EVERY_MS, () => this.mark());
+    const { past } = this;
+    const marked = this.store.tryWrite(() => {
+      if (past !== undefined) this.store.outages.record('agent', past.from, past.to);
+      this.store.meta.set(ALIVE_AT, String(this.clock.now()));
+    });
+    if (marked) {
+      this.past = undefined;
+      this.markedAt = this.clock.monotonic();
+    }
+    this.tickLater();
+  }
+
+  private tickLater(): void {
+    this.timer = this.clock.after(TRY_EVERY_MS, () => this.tick());
   }
 }

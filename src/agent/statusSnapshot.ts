@@ -33,6 +33,12 @@ interface Fault {
   remedy: string;
 }
 
+const STORE_REMEDY = {
+  disk_full: 'Make room on the disk of state.directory; the agent goes on by itself.',
+  state_unwritable:
+    'End what else has edge-agent.db open, or check the disk of state.directory; the agent goes on by itself.',
+} as const;
+
 /** Asks every room how it is. Every figure is counted when asked; nothing is remembered for it. */
 export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
   const { backend, store, reader, activity, now } = sources;
@@ -92,7 +98,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
           {
             ...storing,
             message: `The store takes no writes: ${storing.message}. Nothing new is accepted.`,
-            remedy: 'Make room on the disk of state.directory; the agent goes on by itself.',
+            remedy: STORE_REMEDY[storing.code],
           },
         ]),
     ...(store.rebuiltFrom === undefined

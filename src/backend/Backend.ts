@@ -1,22 +1,11 @@
-import { Access } from './Access.js';
-import { AckCourier } from './AckCourier.js';
-import { AckPost } from './AckPost.js';
 import type { BackendOptions } from './BackendOptions.js';
-import { FrameReader } from './FrameReader.js';
-import { HttpPoller } from './HttpPoller.js';
-import { Link } from './Link.js';
-import { LinkHistory } from './LinkHistory.js';
-import { LinkNarrator } from './LinkNarrator.js';
-import { acksGoByHttp, isLive, pollerMode } from './linkState.js';
+import { type BackendParts, backendParts } from './backendParts.js';
+import { isLive, pollerMode } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
-import { Outboxes } from './Outboxes.js';
 import { type PostResult, postMessage } from './postMessage.js';
 import { linkProblems } from './problems.js';
 import type { HttpReport } from './Reachability.js';
-import { StatusReporter } from './StatusReporter.js';
-import { StrandedWatch } from './StrandedWatch.js';
-import { SyncExchange } from './SyncExchange.js';
-import { DEFAULT_TIMINGS, linkRules, type Timings } from './timings.js';
+import { DEFAULT_TIMINGS, type Timings } from './timings.js';
 import type { LinkView } from './view.js';
 
 export type { BackendOptions } from './BackendOptions.js';
@@ -30,129 +19,31 @@ export type { LinkView, Problem } from './view.js';
  */
 export class Backend {
   private readonly timings: Timings;
-  private readonly access: Access;
-  private readonly link: Link;
-  private readonly outboxes: Outboxes;
-  private readonly courier: AckCourier;
-  private readonly poller: HttpPoller;
-  private readonly reader: FrameReader;
-  private readonly stranded: StrandedWatch;
-  private readonly status: StatusReporter;
-  private readonly narrator: LinkNarrator;
-  private readonly history: LinkHistory;
-  private greetedWith: readonly string[] | null = null;
+  private readonly parts: BackendParts;
   private eventsUnsubscribe: (() => void) | null = null;
   private started = false;
   private readonly whenStopped = new Set<() => void>();
 
   constructor(private readonly options: BackendOptions) {
-    const { config: settings, clock, random, log, store, inbox, onConfigUpdate } = options;
-    const timings = { ...DEFAULT_TIMINGS, ...options.timings };
-    this.timings = timings;
-    this.history = new LinkHistory(clock);
-    this.access = new Access({
-      options,
-      registration: timings.registration,
-      onAuthorised: () => this.link.feed({ type: 'authorised' }),
-      onRegistered: () => this.registered(),
+    this.timings = { ...DEFAULT_TIMINGS, ...options.timings };
+    this.parts = backendParts(options, this.timings, {
+      changed: (before, after) => this.changed(before, after),
+      lastWords: (socket) => this.lastWords(socket),
     });
-    const { http, identity, registration } = this.access;
-    this.link = new Link({
-      clock,
-      random,
-      rules: linkRules(timings.link, settings),
-      target: () => identity.target(),
-      onChange: (before, after) => this.changed(before, after),
-      onFrame: (frame) => this.reader.take(frame),
-      onBinary: (bytes) => this.reader.binary(bytes),
-      onPinged: () => this.outboxes.pinged(),
-      onPonged: () => {
-        this.history.ponged();
-        this.outboxes.ponged();
-      },
-      onSync: (why) => this.poller.syncSoon(why),
-      onReregister: () => void registration.again().then(() => this.link.feed({ type: 'registered' })),
-      onLastWords: (socket) => this.lastWords(socket),
-      onRefusedDate: (header) => http.noteDate(header),
-    });
-    const acceptsEvents = () => this.acceptsEvents();
-    this.outboxes = new Outboxes({
-      store,
-      link: this.link,
-      log,
-      now: () => clock.monotonic(),
-      acceptsEvents,
-    });
-    this.courier = new AckCourier({
-      store,
-      clock,
-      random,
-      log,
-      outbox: this.outboxes.acks,
-      overdueMs: timings.ackOverdueMs,
-      post: new AckPost(http, clock, () => this.requestTimeoutMs),
-      live: () => this.link.live,
-      byHttp: () => acksGoByHttp(this.link.state),
-    });
-    this.stranded = new StrandedWatch({
-      clock,
-      skewMs: () => http.skewMs ?? 0,
-      onStranded: (count) => {
-        log.warn('The backend held back commands although the WebSocket is up; dialing anew', { count });
-        this.link.feed({ type: 'redial', why: 'the backend had lost the connection' });
-      },
-    });
-    const exchange = new SyncExchange({
-      clock,
-      log,
-      store,
-      agentId: () => registration.agentId(),
-      snapshot: options.snapshot,
-      receive: (commands) => inbox.receive(commands, 'http'),
-      onConfigUpdate,
-      stranded: this.stranded,
-    });
-    this.poller = new HttpPoller({
-      clock,
-      random,
-      log,
-      http,
-      exchange,
-      settings,
-      eventsWait: () => !this.acceptsEvents() && store.events.after(0, 1).length > 0,
-      eventSyncMs: timings.eventSyncMs,
-    });
-    this.reader = new FrameReader({
-      clock,
-      log,
-      onConfigUpdate,
-      receive: (commands) => {
-        inbox.receive(commands, 'websocket');
-        this.stranded.bySocket(commands);
-      },
-      onAccepts: (accepts) => {
-        this.greetedWith = accepts;
-        if (this.link.live) this.outboxes.start();
-      },
-    });
-    const send = (text: string) => this.link.send(text);
-    const everyMs = timings.statusEveryMs;
-    this.status = new StatusReporter({ clock, log, snapshot: options.snapshot, send, everyMs });
-    const blockedWords = () => this.access.blockedWords();
-    this.narrator = new LinkNarrator({ log, clock, settings, url: () => identity.url(), blockedWords });
   }
 
   /** Registers, then links. Idempotent. */
   start(): void {
     if (this.started) return;
     this.started = true;
-    this.courier.start();
+    const { courier, outboxes, poller, link, access } = this.parts;
+    courier.start();
     this.eventsUnsubscribe = this.options.store.events.onAdded(() => {
-      this.outboxes.eventsAdded();
-      this.poller.eventsAdded();
+      outboxes.eventsAdded();
+      poller.eventsAdded();
     });
-    const link = () => this.link.feed({ type: 'start', websocket: this.options.config().websocketEnabled });
-    void this.access.registration.start().then(link);
+    const dial = () => link.feed({ type: 'start', websocket: this.options.config().websocketEnabled });
+    void access.registration.start().then(dial);
   }
 
   /**
@@ -160,89 +51,93 @@ export class Backend {
    * proven read if the backend answers, and the socket closes with 1000. Resolves within `deadlineMs`, always.
    */
   async drain(deadlineMs: number, inFlight: Promise<unknown> = Promise.resolve()): Promise<void> {
-    this.reader.stopIntake();
-    this.access.registration.stop();
+    const { reader, access, link, status, stranded, courier, poller } = this.parts;
+    reader.stopIntake();
+    access.registration.stop();
     const stopped = new Promise<void>((resolve) => {
       this.whenStopped.add(resolve);
     });
-    this.link.feed({ type: 'drain', deadline: this.options.clock.monotonic() + deadlineMs });
-    if (this.link.state.name === 'stopped') this.stoppedNow();
-    const settled = () => this.link.feed({ type: 'settled' });
+    link.feed({ type: 'drain', deadline: this.options.clock.monotonic() + deadlineMs });
+    if (link.state.name === 'stopped') this.stoppedNow();
+    const settled = () => link.feed({ type: 'settled' });
     inFlight.then(settled, settled);
     await stopped;
-    this.status.stop();
+    status.stop();
     this.eventsUnsubscribe?.();
-    this.stranded.stop();
+    stranded.stop();
     // Cuts the requests in flight, so that nothing below waits for an answer.
-    this.access.http.close();
-    await Promise.all([this.courier.stop(), this.poller.stop()]);
+    access.http.close();
+    await Promise.all([courier.stop(), poller.stop()]);
   }
 
   /** The operator wants it now: dials at once if the link waits or is blocked, and polls at once. */
   kick(reason: string): void {
+    const { link, poller } = this.parts;
     this.options.log.info('Trying the backend now', { reason });
-    this.link.feed({ type: 'kick' });
-    this.poller.syncSoon('dropped');
+    link.feed({ type: 'kick' });
+    poller.syncSoon('dropped');
   }
 
   /** Asks the backend to offer again what was not acked: by a fresh socket, or the next poll. */
   redeliver(why: string): void {
-    this.link.feed({ type: 'redial', why });
+    this.parts.link.feed({ type: 'redial', why });
   }
 
   /** `.env` or the configuration changed. */
   credentialsChanged(): void {
     if (!this.started) return;
-    const refused = this.access.registration.problem() !== null || this.history.refusedFrom !== null;
-    void (refused ? this.access.registration.again() : this.access.registration.start());
-    this.link.feed({ type: 'credentials' });
-    this.poller.syncSoon('dropped');
+    const { access, history, link, poller } = this.parts;
+    const refused = access.registration.problem() !== null || history.refusedFrom !== null;
+    void (refused ? access.registration.again() : access.registration.start());
+    link.feed({ type: 'credentials' });
+    poller.syncSoon('dropped');
   }
 
   /** The machine slept, or the loop was blocked for more than 10 s. */
   wake(): void {
-    this.link.wake();
+    this.parts.link.wake();
   }
 
   /** Configured, else registered, else derived from the phone. */
   agentId(): string {
-    return this.access.registration.agentId();
+    return this.parts.access.registration.agentId();
   }
 
   /** Whether the backend answers HTTP: false once two requests in a row had no answer or a 5xx. */
   reachable(): boolean {
-    return this.access.reachability.reachable;
+    return this.parts.access.reachability.reachable;
   }
 
   /** Since when `reachable` is as it is, Unix ms; an outage counts from its first failed request. */
   reachableSince(): number {
-    return this.access.reachability.since;
+    return this.parts.access.reachability.since;
   }
 
   /** Hears of the end of every HTTP request. Returns the unsubscribe. */
   onHttpOutcome(listener: (report: HttpReport) => void): () => void {
-    return this.access.reachability.subscribe(listener);
+    return this.parts.access.reachability.subscribe(listener);
   }
 
   /** The link and its faults as of now, for status. */
   view(): LinkView {
+    const { link, history, access } = this.parts;
     const settings = this.options.config();
-    const { state } = this.link;
+    const { state } = link;
     const problems = linkProblems({
       state,
       settings,
-      history: this.history,
-      reachability: this.access.reachability,
-      credentials: this.access.identity.problem(),
-      registration: this.access.registration.problem(),
-      refusalRemedy: this.access.refusalRemedy(),
+      history,
+      reachability: access.reachability,
+      credentials: access.identity.problem(),
+      registration: access.registration.problem(),
+      refusalRemedy: access.refusalRemedy(),
     });
-    return { ...this.history.view(state), problems };
+    return { ...history.view(state), problems };
   }
 
   /** Posts one incoming message; `guid` is its idempotency key. Never rejects. */
   postMessage(body: object, guid: string): Promise<PostResult> {
-    return postMessage(this.access.http, body, guid, this.requestTimeoutMs);
+    return postMessage(this.parts.access.http, body, guid, this.requestTimeoutMs);
   }
 
   private get requestTimeoutMs(): number {
@@ -251,20 +146,21 @@ export class Backend {
 
   /** One change of the link's state, told to everyone in one place. */
   private changed(before: LinkState, after: LinkState): void {
-    this.history.changed(before, after);
-    if (after.epoch !== before.epoch) this.outboxes.reset();
-    this.poller.setMode(pollerMode(after), after.name === 'idle' ? 0 : this.timings.firstPollMs);
-    this.narrator.changed(before, after);
+    const { history, outboxes, poller, narrator, stranded, status, courier } = this.parts;
+    history.changed(before, after);
+    if (after.epoch !== before.epoch) outboxes.reset();
+    poller.setMode(pollerMode(after), after.name === 'idle' ? 0 : this.timings.firstPollMs);
+    narrator.changed(before, after);
     if (before.name === 'proving' && after.name === 'online') {
-      this.stranded.opened();
-      this.status.start();
-      this.outboxes.start();
+      stranded.opened();
+      status.start();
+      outboxes.start();
     }
     if (isLive(before) && !isLive(after)) {
-      this.outboxes.stop();
-      this.status.stop();
+      outboxes.stop();
+      status.stop();
     }
-    this.courier.pump();
+    courier.pump();
     if (after.name === 'stopped') this.stoppedNow();
   }
 
@@ -273,23 +169,14 @@ export class Backend {
   }
 
   private lastWords(socket: boolean): void {
-    this.status.stop();
+    const { status, outboxes, link, poller } = this.parts;
+    status.stop();
     if (socket) {
-      this.outboxes.flush();
-      this.status.send();
+      outboxes.flush();
+      status.send();
       return;
     }
-    const flushed = () => this.link.feed({ type: 'flushed' });
-    this.poller.lastSync(this.timings.lastSyncMs).then(flushed, flushed);
-  }
-
-  private registered(): void {
-    if (this.link.live && this.link.url !== this.access.identity.url()) {
-      this.link.feed({ type: 'redial', why: 'registered under another id' });
-    }
-  }
-
-  private acceptsEvents(): boolean {
-    return (this.greetedWith ?? this.access.registration.accepts()).includes('event');
+    const flushed = () => link.feed({ type: 'flushed' });
+    poller.lastSync(this.timings.lastSyncMs).then(flushed, flushed);
   }
 }

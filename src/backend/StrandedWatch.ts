@@ -37,13 +37,13 @@ export class StrandedWatch {
       this.suspects = this.suspects.filter((id) => !commands.some((one) => one.commandId === id));
   }
 
-  /** `startedAt`: when the sync left, Unix ms. */
+  /** `startedAt`: when the sync left, Unix ms. One that left before this socket opened tells nothing about it. */
   bySync(commands: readonly Command[], startedAt: number, besideSocket: boolean): void {
     const late = commands.filter(
       (command) => !this.seen.has(command.commandId) && this.shouldHaveCome(command, startedAt),
     );
     for (const { commandId } of commands) this.remember(commandId);
-    if (!besideSocket || late.length === 0 || this.timer) return;
+    if (!besideSocket || startedAt < this.openedAt || late.length === 0 || this.timer) return;
     this.suspects = late.map((command) => command.commandId);
     const socket = this.openedAt;
     this.timer = this.ports.clock.after(GRACE_MS, () => {

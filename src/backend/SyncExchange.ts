@@ -64,8 +64,8 @@ export class SyncExchange {
         ...(later === undefined ? {} : { retryAfterMs: later }),
       };
     }
-    const { store, log, clock, receive, onConfigUpdate, stranded } = this.ports;
-    const reply = parseSyncReply(outcome.json, clock.now());
+    const { store, log, receive, onConfigUpdate, stranded } = this.ports;
+    const reply = parseSyncReply(outcome.json);
     if (!reply) return { kind: 'failed', detail: `HTTP ${outcome.status} without a JSON object` };
     if (reply.dropped > 0) log.warn('Dropped commands without a usable command_id', { count: reply.dropped });
     const last = reply.commands.at(-1);

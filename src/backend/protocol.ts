@@ -20,10 +20,8 @@ export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
  */
 export interface Command {
   readonly commandId: string;
-  /** Canonical name, aliases resolved; the raw type where it is not known. '' if there was none. */
+  /** As the backend wrote it, in lower case: the executor knows the aliases. '' if there was none. */
   readonly commandType: string;
-  /** The type as the backend wrote it. */
-  readonly rawType: string;
   readonly payload: Record<string, unknown>;
   readonly priority: Priority;
   /** When the backend made it, Unix ms; null if it did not say. */
@@ -63,11 +61,6 @@ export interface WireEvent {
   readonly timestamp: string;
 }
 
-const TYPE_ALIASES: Readonly<Record<string, string>> = {
-  send_message: 'send_message_now',
-  cancel_message: 'cancel_scheduled',
-};
-
 const identifier = z.union([z.string().trim().min(1), z.number().transform(String)]);
 const identifiers = z
   .array(z.unknown())
@@ -84,11 +77,8 @@ const commandSchema = z.looseObject({
 });
 const envelope = z.looseObject({ type: z.string().trim().toLowerCase().min(1) });
 
-/**
- * Reads one text frame. Total: never throws, whatever the text. `now` (Unix ms) decides whether a
- * `send_message` that names a time is one for later (protocol §4).
- */
-export function parseFrame(text: string, now: number): Frame {
+/** Reads one text frame. Total: never throws, whatever the text. */
+export function parseFrame(text: string): Frame {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -104,7 +94,7 @@ export function parseFrame(text: string, now: number): Frame {
     case 'ping':
       return { type: read.data.type };
     case 'command': {
-      const command = parseCommand(commandObject(frame), now);
+      const command = parseCommand(commandObject(frame));
       return command
         ? { type: 'command', command }
         : { type: 'malformed', reason: 'command without command_id' };
@@ -127,13 +117,13 @@ export function parseFrame(text: string, now: number): Frame {
 }
 
 /** Reads a sync reply; undefined if it is not an object. Parts of a wrong shape count as absent. */
-export function parseSyncReply(json: unknown, now: number): SyncReply | undefined {
+export function parseSyncReply(json: unknown): SyncReply | undefined {
   const reply = asObject(json);
   if (!reply) return undefined;
   const listed = Array.isArray(reply.commands) ? reply.commands : [];
   const commands = listed.flatMap((item) => {
     const candidate = asObject(item);
-    return (candidate && parseCommand(commandObject(candidate), now)) ?? [];
+    return (candidate && parseCommand(commandObject(candidate))) ?? [];
   });
   return {
     commands,
@@ -145,21 +135,20 @@ export function parseSyncReply(json: unknown, now: number): SyncReply | undefine
 }
 
 /** Reads a command object; undefined if it has no usable command_id and so could never be acked. */
-export function parseCommand(candidate: unknown, now: number): Command | undefined {
+export function parseCommand(candidate: unknown): Command | undefined {
   const read = commandSchema.safeParse(candidate);
   if (!read.success) return undefined;
   const raw: Record<string, unknown> = read.data;
   const given = raw.payload ?? raw.parameters ?? raw.params;
   const payload = asObject(given);
-  const rawType = read.data.command_type;
+  const commandType = read.data.command_type;
   let fault: string | null = null;
-  if (rawType === '') fault = 'command_type: expected a name';
+  if (commandType === '') fault = 'command_type: expected a name';
   else if (given !== undefined && given !== null && !payload)
     fault = `payload: expected an object, found ${Array.isArray(given) ? 'a list' : `a ${typeof given}`}`;
   return {
     commandId: read.data.command_id,
-    commandType: canonicalType(rawType, payload ?? {}, now),
-    rawType,
+    commandType,
     payload: payload ?? {},
     priority: read.data.priority,
     timestamp: parseInstant(raw.timestamp),
@@ -208,14 +197,6 @@ function commandObject(frame: Record<string, unknown>): unknown {
     if (asObject(place)?.command_id !== undefined) return place;
   }
   return frame;
-}
-
-function canonicalType(rawType: string, payload: Record<string, unknown>, now: number): string {
-  if (rawType === 'send_message') {
-    const due = parseInstant(payload.send_at) ?? parseInstant(payload.schedule_time);
-    if (due !== null && due > now) return 'schedule_message';
-  }
-  return TYPE_ALIASES[rawType] ?? rawType;
 }
 
 function noticeText(frame: Record<string, unknown>): string {

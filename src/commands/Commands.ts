@@ -78,6 +78,7 @@ export class Commands {
   }
 
   private execute(command: ReceivedCommand): HandlerResult {
+    if (command.fault !== null) return { kind: 'failed', code: 'invalid_payload', message: command.fault };
     const handler = this.handlers.get(command.commandType);
     if (handler !== undefined) return handler.run(command);
     const known = [...this.handlers.keys()].join(', ');

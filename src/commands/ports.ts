@@ -18,6 +18,8 @@ export interface ReceivedCommand {
   payload: Record<string, unknown>;
   priority: Priority;
   timestamp: number | null;
+  /** What is wrong with the command itself (its payload is not an object, say); null if nothing is. */
+  fault: string | null;
 }
 
 /** Where texts go out; called inside a write. */

@@ -11,6 +11,8 @@ import { parseReply, type Reply } from './reply.js';
 const MOST_IN_FLIGHT = 8;
 const MOST_IN_CONVERSATION = 3;
 const STORE_RETRY_MS = 2_000;
+/** No retry is put off for longer, by Retry-After either: a longer wait means that the wall clock was set back. */
+const LONGEST_WAIT_MS = 3_600_000;
 /** Replies are neither urgent nor to be left for later; the same rank as a normal command. */
 const REPLY_PRIORITY = 2;
 
@@ -49,6 +51,7 @@ export class Forwarder {
     store.onRollback(() => {
       for (const record of this.claimed) this.inFlight.delete(record.seq);
       this.claimed = [];
+      if (store.isOpen) this.outage = store.outages.isOpen('backend');
     });
   }
 
@@ -109,7 +112,8 @@ export class Forwarder {
       if (this.inFlight.has(record.seq)) continue;
       if (busy >= MOST_IN_CONVERSATION || this.inFlight.size >= MOST_IN_FLIGHT) break;
       if (this.expire(record)) continue;
-      if (record.retryAt > clock.now()) retryAt = Math.min(retryAt, record.retryAt);
+      const wait = record.retryAt - clock.now();
+      if (wait > 0 && wait <= LONGEST_WAIT_MS) retryAt = Math.min(retryAt, record.retryAt);
       else if (record.attempts > 0 || retryAt === Infinity) {
         store.incoming.postStarted(record.seq, store.sends.newest());
         this.inFlight.set(record.seq, conversation);

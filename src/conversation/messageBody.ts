@@ -1,6 +1,6 @@
 import type { IncomingMessage } from '../store/incoming.js';
 
-/** The body of POST /edge/message. The same for every retry of a message, so that it means the same. */
+/** The body of POST /edge/message. But for the conversation's context it is the same for every retry of a message. */
 export function messageBody(
   message: IncomingMessage,
   context: Record<string, unknown> | undefined,

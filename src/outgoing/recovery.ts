@@ -1,8 +1,11 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { Clock } from '../system/clock.js';
+import { type Clock, sleep } from '../system/clock.js';
 import { ROW_WATCHED_MS } from './Confirmation.js';
 import type { MessageSender } from './ports.js';
+
+/** What could not be stored (disk full) is tried again so soon. */
+const STORE_RETRY_MS = 2_000;
 
 /**
  * Settles the attempts of an earlier life: waits for an osascript that is still alive, to its deadline; one that ended
@@ -17,7 +20,7 @@ export async function recoverAttempts(
   for (const send of store.sends.attempting()) {
     const tag = send.tag ?? '';
     const { dispatched } = await sender.settle(tag, send.attemptedAt ?? send.createdAt);
-    store.write(() => {
+    const settle = () => {
       if (dispatched) {
         const error = 'The agent died while the text was being sent; no row of it appeared in chat.db.';
         store.sends.ended(send.seq, clock.now() + ROW_WATCHED_MS, { errorCode: 'outcome_unknown', error });
@@ -25,7 +28,11 @@ export async function recoverAttempts(
         const { form, attempts } = send;
         store.sends.requeue(send.seq, { form, attempts, notBefore: 0, errorCode: null, error: null });
       }
-    });
+    };
+    while (!store.tryWrite(settle)) {
+      if (!store.isOpen) return;
+      await sleep(clock, STORE_RETRY_MS);
+    }
     sender.forget(tag);
     log.info('Settled a text that was on its way when the agent died', { send: send.id, dispatched });
   }

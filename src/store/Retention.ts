@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../system/clock.js';
+import { steadyNow } from '../system/steadyNow.js';
 import type { Store } from './Store.js';
 
 const DAY_MS = 86_400_000;
@@ -17,11 +18,14 @@ const STEP_PAUSE_MS = 50;
  */
 export class Retention {
   private timer: Timer | undefined;
+  private readonly steady: () => number;
 
   constructor(
     private readonly store: Store,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.steady = steadyNow(clock);
+  }
 
   start(): void {
     this.timer = this.clock.after(STEP_PAUSE_MS, () => this.step());
@@ -33,8 +37,10 @@ export class Retention {
 
   /** One step; returns how many rows it dealt with. */
   prune(): number {
-    const ended = this.clock.now() - ENDED_KEPT_MS;
-    const commands = this.clock.now() - COMMANDS_KEPT_MS;
+    // By either clock, whichever says that it is younger: one set ahead must not make us forget a command's id.
+    const now = Math.min(this.clock.now(), this.steady());
+    const ended = now - ENDED_KEPT_MS;
+    const commands = now - COMMANDS_KEPT_MS;
     let rows = 0;
     this.store.tryWrite(() => {
       rows = this.store.prune({ ended, commands, limit: STEP_ROWS });

@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { AckTable } from './acks.js';
@@ -20,6 +22,17 @@ export interface StoreFault {
   message: string;
   since: number;
 }
+
+/**
+ * How long a write waits for somebody else's lock (a backup, a shell), in ms: the whole agent waits with it. Once a
+ * write was refused for it, the next ones do not wait until one succeeds.
+ */
+const LOCK_PATIENCE_MS = 1_000;
+/**
+ * A disk counts as full until so many bytes are free: a small write may fit where the one that was refused does not.
+ * It is about what the write-ahead log grows to between two checkpoints.
+ */
+const ROOM_BYTES = 4 * 1024 * 1024;
 
 /**
  * What the agent must not forget: one SQLite file, one connection, every call synchronous.
@@ -51,11 +64,13 @@ export class Store {
 
   private constructor(
     private readonly database: Database,
+    private readonly path: string,
     private readonly clock: Clock,
     private readonly log: Logger,
     /** Where a damaged predecessor was set aside at this start. */
     readonly rebuiltFrom: string | undefined,
   ) {
+    this.waitForLocks(LOCK_PATIENCE_MS);
     this.pruning = pruning(database);
     this.begin = database.prepare('BEGIN IMMEDIATE');
     this.commit = database.prepare('COMMIT');
@@ -78,7 +93,7 @@ export class Store {
    */
   static open(path: string, { clock, log }: { clock: Clock; log: Logger }): Store {
     const { database, rebuiltFrom } = openStore(path, clock, log);
-    return new Store(database, clock, log, rebuiltFrom);
+    return new Store(database, path, clock, log, rebuiltFrom);
   }
 
   /**
@@ -173,12 +188,29 @@ export class Store {
     if (fault === undefined) return;
     if (this.refused === undefined) this.log.error(`The store takes no writes: ${fault.message}`);
     this.refused ??= { ...fault, since: this.clock.now() };
+    this.waitForLocks(0);
   }
 
   private noteRecovery(): void {
+    if (this.refused?.code === 'disk_full' && !this.hasRoom()) return;
     this.refused = undefined;
+    this.waitForLocks(LOCK_PATIENCE_MS);
     this.log.info('The store takes writes again');
     for (const hook of this.recovered) this.committed.push(hook);
+  }
+
+  private waitForLocks(ms: number): void {
+    this.database.pragma(`busy_timeout = ${ms}`);
+  }
+
+  private hasRoom(): boolean {
+    try {
+      const { bavail, bsize } = statfsSync(dirname(this.path));
+      return bavail * bsize >= ROOM_BYTES;
+    } catch {
+      // Where nobody can say how much room there is, the write that succeeded is the best word there is.
+      return true;
+    }
   }
 
   /** Closes the file in order. Idempotent; no write succeeds after it. */

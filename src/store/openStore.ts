@@ -17,7 +17,7 @@ const CLEAN_STOP = 'clean_stop';
 /**
  * Opens or creates the store file (mode 0600), brings it to the newest schema and makes sure that it is sound: after an
  * unclean stop it is checked. A damaged one is set aside under another name, never deleted, and a new one is made with
- * everything that can still be read. Throws EdgeError `store_newer` or `state_unwritable`.
+ * everything that can still be read. Throws EdgeError `store_newer`, `disk_full` or `state_unwritable`.
  */
 export function openStore(path: string, clock: Clock, log: Logger): OpenedStore {
   try {
@@ -102,8 +102,9 @@ function isDamage(error: unknown): boolean {
 
 function asEdgeError(path: string, error: unknown): EdgeError {
   if (error instanceof EdgeError) return error;
+  const { code } = error as { code?: unknown };
   return new EdgeError(
-    'state_unwritable',
+    code === 'SQLITE_FULL' ? 'disk_full' : 'state_unwritable',
     `The store ${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`,
     'Check that state.directory exists on a disk with free space and belongs to this user.',
     { cause: error },

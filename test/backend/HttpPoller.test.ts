@@ -169,6 +169,26 @@ describe('the poller', () => {
     expect(fake.handshakes).toHaveLength(1);
   });
 
+  it('does not redial for pushed commands that could not be stored at first', async () => {
+    const made = begin({ settings: { safetySyncSeconds: 0.1 } });
+    await online(made);
+    await fake.until(() => syncs().length === 1, 'the catch-up');
+    made.inbox.broken = true;
+    fake.push({ command_id: 'cmd_full', command_type: 'list_scheduled' });
+    await fake.until(
+      () => made.lines.some((line) => line.includes('Could not take in commands')),
+      'the failed push',
+    );
+    made.inbox.broken = false;
+    fake.on('/edge/sync', {
+      body: { commands: [{ command_id: 'cmd_full', command_type: 'list_scheduled' }] },
+    });
+    await fake.until(() => made.received.length >= 1, 'the command by the sync');
+    const enough = performance.now() + 2_500;
+    await fake.until(() => performance.now() > enough, 'longer than the grace', 6_000);
+    expect(fake.handshakes).toHaveLength(1);
+  });
+
   it('passes config_updates on', async () => {
     fake.on('/edge/sync', { body: { config_updates: { backend: { sync_interval_seconds: 5 } } } });
     const made = polling();

@@ -80,6 +80,7 @@ async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
           payload: {},
           priority: 'normal',
           timestamp: null,
+          fault: null,
           ...command,
         })),
         'websocket',

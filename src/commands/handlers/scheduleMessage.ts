@@ -51,7 +51,8 @@ export function scheduleText(
   const { maxTextLength } = ports.limits();
   if ([...later.text].length > maxTextLength) {
     const message = `The text is longer than ${maxTextLength} characters (outgoing.max_text_length).`;
-    return { kind: 'failed', code: 'text_too_long', message };
+    const result = { outcome: 'not_sent', retry_safe: true };
+    return { kind: 'failed', code: 'text_too_long', message, result };
   }
   const added = ports.schedule.add({
     commandId: command.commandId,

@@ -15,6 +15,11 @@ export interface OpenChatDb {
 /** `busy`: another program holds a lock; the next look will do. `closed`: see `access()`. */
 export type Reading<T> = { kind: 'read'; value: T } | { kind: 'busy' } | { kind: 'closed' };
 
+/**
+ * How long a read waits for another program's lock, in ms: the whole agent waits with it, and the next look comes soon.
+ * In WAL mode, as Messages has it, writers do not lock readers out; recovery and maintenance do.
+ */
+const LOCK_PATIENCE_MS = 100;
 /** How long after a failed attempt the next is made. An attempt costs some 20 µs. */
 const RETRY_MS = 1000;
 /** A lock that lasts this long is told to a person. */
@@ -95,8 +100,8 @@ export class ChatDbConnection {
 
   private current(): OpenChatDb | undefined {
     if (this.open === undefined && !this.closed && this.clock.monotonic() - this.lastAttempt >= RETRY_MS) {
-      this.lastAttempt = this.clock.monotonic();
       this.tryToOpen();
+      this.lastAttempt = this.clock.monotonic();
     }
     return this.open;
   }
@@ -109,7 +114,7 @@ export class ChatDbConnection {
     }
     let database: Database | undefined;
     try {
-      database = new BetterSqlite3(this.path, { readonly: true, fileMustExist: true, timeout: 5000 });
+      database = new BetterSqlite3(this.path, { readonly: true, fileMustExist: true, timeout: LOCK_PATIENCE_MS });
       database.pragma('query_only = 1');
       const schema = Schema.read(database);
       const missing = schema.missingTables();

@@ -1,0 +1,137 @@
+import { Access } from './Access.js';
+import { AckCourier } from './AckCourier.js';
+import { AckPost } from './AckPost.js';
+import type { BackendOptions } from './BackendOptions.js';
+import { FrameReader } from './FrameReader.js';
+import { HttpPoller } from './HttpPoller.js';
+import { Link } from './Link.js';
+import { LinkHistory } from './LinkHistory.js';
+import { LinkNarrator } from './LinkNarrator.js';
+import { acksGoByHttp } from './linkState.js';
+import type { LinkState } from './linkTypes.js';
+import { Outboxes } from './Outboxes.js';
+import { StatusReporter } from './StatusReporter.js';
+import { StrandedWatch } from './StrandedWatch.js';
+import { SyncExchange } from './SyncExchange.js';
+import { linkRules, type Timings } from './timings.js';
+
+/** Everything that the line to the backend consists of. */
+export interface BackendParts {
+  readonly access: Access;
+  readonly link: Link;
+  readonly history: LinkHistory;
+  readonly narrator: LinkNarrator;
+  readonly outboxes: Outboxes;
+  readonly courier: AckCourier;
+  readonly poller: HttpPoller;
+  readonly reader: FrameReader;
+  readonly stranded: StrandedWatch;
+  readonly status: StatusReporter;
+}
+
+/** What the link asks of the whole. Called synchronously; must not throw. */
+export interface WholeLine {
+  /** After teardown, before anything new is begun. */
+  changed(before: LinkState, after: LinkState): void;
+  /** The drain's last acks and status are due: by the socket, or by HTTP where there is none. */
+  lastWords(socket: boolean): void;
+}
+
+/** Makes the parts and joins them. Nothing runs yet and nothing is sent: that begins with the link's `start`. */
+export function backendParts(options: BackendOptions, timings: Timings, whole: WholeLine): BackendParts {
+  const { config: settings, clock, random, log, store, inbox, snapshot, onConfigUpdate } = options;
+  const requestTimeoutMs = () => settings().requestTimeoutSeconds * 1_000;
+  // The parts call one another only once the link has started, when all of them are there.
+  let greetedWith: readonly string[] | null = null;
+  const acceptsEvents = () => (greetedWith ?? registration.accepts()).includes('event');
+
+  const history = new LinkHistory(clock);
+  const access = new Access({
+    options,
+    registration: timings.registration,
+    onAuthorised: () => link.feed({ type: 'authorised' }),
+    onRegistered: () => {
+      if (link.live && link.url !== identity.url())
+        link.feed({ type: 'redial', why: 'registered under another id' });
+    },
+  });
+  const { http, identity, registration } = access;
+  const link = new Link({
+    clock,
+    random,
+    rules: linkRules(timings.link, settings),
+    target: () => identity.target(),
+    onChange: (before, after) => whole.changed(before, after),
+    onFrame: (frame) => reader.take(frame),
+    onBinary: (bytes) => reader.binary(bytes),
+    onPinged: () => outboxes.pinged(),
+    onPonged: () => {
+      history.ponged();
+      outboxes.ponged();
+    },
+    onSync: (why) => poller.syncSoon(why),
+    onReregister: () => void registration.again().then(() => link.feed({ type: 'registered' })),
+    onLastWords: (socket) => whole.lastWords(socket),
+    onRefusedDate: (header) => http.noteDate(header),
+  });
+  const now = () => clock.monotonic();
+  const outboxes = new Outboxes({ store, link, log, now, acceptsEvents });
+  const courier = new AckCourier({
+    store,
+    clock,
+    random,
+    log,
+    outbox: outboxes.acks,
+    overdueMs: timings.ackOverdueMs,
+    post: new AckPost(http, clock, requestTimeoutMs),
+    live: () => link.live,
+    byHttp: () => acksGoByHttp(link.state),
+  });
+  const stranded = new StrandedWatch({
+    clock,
+    skewMs: () => http.skewMs ?? 0,
+    onStranded: (count) => {
+      log.warn('The backend held back commands although the WebSocket is up; dialing anew', { count });
+      link.feed({ type: 'redial', why: 'the backend had lost the connection' });
+    },
+  });
+  const exchange = new SyncExchange({
+    clock,
+    log,
+    store,
+    agentId: () => registration.agentId(),
+    snapshot,
+    receive: (commands) => inbox.receive(commands, 'http'),
+    onConfigUpdate,
+    stranded,
+  });
+  const poller = new HttpPoller({
+    clock,
+    random,
+    log,
+    http,
+    exchange,
+    settings,
+    eventsWait: () => !acceptsEvents() && store.events.after(0, 1).length > 0,
+    eventSyncMs: timings.eventSyncMs,
+  });
+  const reader = new FrameReader({
+    clock,
+    log,
+    onConfigUpdate,
+    receive: (commands) => {
+      // Whether they can be stored or not, they came by the socket: the backend has not lost us.
+      stranded.bySocket(commands);
+      inbox.receive(commands, 'websocket');
+    },
+    onAccepts: (accepts) => {
+      greetedWith = accepts;
+      if (link.live) outboxes.start();
+    },
+  });
+  const send = (text: string) => link.send(text);
+  const status = new StatusReporter({ clock, log, snapshot, send, everyMs: timings.statusEveryMs });
+  const blockedWords = () => access.blockedWords();
+  const narrator = new LinkNarrator({ log, clock, settings, url: () => identity.url(), blockedWords });
+  return { access, link, history, narrator, outboxes, courier, poller, reader, stranded, status };
+}

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { page } from './page.js';
+
+const template = page('launchd/edge-agent.plist');
+/** The value behind a key, as it is written. */
+const behind = (key: string) =>
+  new RegExp(`<key>${key}</key>\\s*(<[a-z]+/>|<([a-z]+)>([^<]*)</\\2>)`).exec(template)?.slice(1);
+
+test('it is well-formed as far as comments go: no double hyphen inside one', () => {
+  const comments = [...template.matchAll(/<!--([\s\S]*?)-->/g)].map(([, comment = '']) => comment);
+  expect(comments.length).toBeGreaterThan(3);
+  for (const comment of comments) expect(comment).not.toContain('--');
+});
+
+test('it keeps the agent up in the desktop session, and gives it time to stop', () => {
+  expect(behind('KeepAlive')?.[0]).toBe('<true/>');
+  expect(behind('RunAtLoad')?.[0]).toBe('<true/>');
+  expect(behind('LimitLoadToSessionType')?.[2]).toBe('Aqua');
+  expect(behind('ProcessType')?.[2]).toBe('Interactive');
+  expect(Number(behind('ExitTimeOut')?.[2])).toBeGreaterThan(25);
+  expect(behind('PATH')?.[2]).toBe('/usr/bin:/bin:/usr/sbin:/sbin');
+});
+
+test('the three substitutions that it and the README tell fill every placeholder', () => {
+  const told = [...page('README.md').matchAll(/-e "s\|(@[A-Z]+@)\|/g)].map(([, name = '']) => name);
+  expect(new Set(template.match(/@[A-Z]+@/g))).toEqual(new Set(told));
+  for (const name of told) expect(template).toContain(`-e "s|${name}|`);
+});
+
+test('it holds no secret', () => {
+  const keys = [...template.matchAll(/<key>([^<]+)<\/key>/g)].map(([, key = '']) => key);
+  expect(keys.filter((key) => /secret|token/i.test(key))).toEqual([]);
+});

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { EXIT } from '../../src/cli/exitCodes.js';
+import { ERROR_CODES } from '../../src/errors.js';
+import { page, tableUnder } from './page.js';
+
+const operating = page('docs/operating.md');
+const exitCodesIn = (rows: string[][]) => rows.flatMap(([codes = '']) => codes.split(', ').map(Number));
+
+test('the table of codes has every code, in the order and with the words of the code', () => {
+  const rows = tableUnder('## Codes', operating).map(([code, meaning]) => [code, meaning]);
+  expect(rows).toEqual(Object.entries(ERROR_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]));
+});
+
+test('every code says where it is met and what to do', () => {
+  for (const [code, , where, remedy] of tableUnder('## Codes', operating)) {
+    expect(where, code).not.toBe('');
+    expect(remedy, code).toMatch(/\.$/);
+  }
+});
+
+test('the tables of exit codes have every exit code', () => {
+  const signals = [130, 143];
+  expect(exitCodesIn(tableUnder('## Exit codes', operating))).toEqual([...Object.values(EXIT), ...signals]);
+  const inReadme = tableUnder('## Is it well?', page('README.md'));
+  expect(exitCodesIn(inReadme)).toEqual(Object.values(EXIT));
+});

@@ -1,0 +1,75 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { SETTINGS } from '../../src/config/settings.js';
+import { ERROR_CODES } from '../../src/errors.js';
+import { anchorsIn, headingAnchors, linksIn, page, ROOT, tableUnder } from './page.js';
+
+const PAGES = ['README.md', 'CHANGELOG.md', 'docs/protocol.md', 'docs/operating.md'];
+const readme = page('README.md');
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => readFileSync(join(ROOT, 'src', path), 'utf8'));
+const manifest = JSON.parse(page('package.json')) as { scripts: Record<string, string> };
+
+test.each(PAGES)('every link in %s leads somewhere', (name) => {
+  const place = (target: string) => (target === '' ? name : join(dirname(name), target));
+  for (const target of linksIn(page(name))) expect(existsSync(join(ROOT, place(target))), target).toBe(true);
+  for (const { path, anchor } of anchorsIn(page(name))) {
+    expect([...headingAnchors(page(place(path)))], `${path}#${anchor}`).toContain(anchor);
+  }
+});
+
+test('every log line that the README explains is one that the agent writes', () => {
+  const lines = tableUnder('## The log', readme).flatMap(([shown = '']) =>
+    [...shown.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line),
+  );
+  expect(lines.length).toBeGreaterThan(30);
+  for (const line of lines) {
+    const [longest = ''] = line
+      .replace(/^\[ERROR\] /, '')
+      .split('…')
+      .toSorted((a, b) => b.length - a.length);
+    const part = longest.trim().replace(/ via (HTTP|WebSocket):?$/, ' via');
+    if (line === 'bubbles=' || line === 'cause=') continue;
+    expect(
+      sources.some((source) => source.includes(part.replace(/[=:]$/, ''))),
+      line,
+    ).toBe(true);
+  }
+});
+
+test('every script that it has you run exists', () => {
+  const scripts = [...readme.matchAll(/npm run ([a-z]+)/g)].map(([, name = '']) => name);
+  expect(scripts.length).toBeGreaterThan(2);
+  for (const name of scripts) expect(Object.keys(manifest.scripts)).toContain(name);
+});
+
+test('every verb of the command exists', () => {
+  const source = readFileSync(join(ROOT, 'src/cli/program.ts'), 'utf8');
+  const verbs = [...page('README.md').matchAll(/(?:`|^|\$ |\s)edge-agent ([a-z]+(?:-[a-z]+)*)[`\s]/gm)];
+  const shown = new Set(verbs.map(([, verb = '']) => verb).filter((verb) => verb !== 'degraded'));
+  expect(shown.size).toBeGreaterThan(4);
+  for (const verb of shown) expect(source).toContain(`.command('${verb}')`);
+});
+
+test('every code and every setting that the pages name exists', () => {
+  const sections = new Set(SETTINGS.map(({ section }) => section));
+  const known = new Set([...SETTINGS.map(({ key }) => key), ...Object.keys(ERROR_CODES)]);
+  const named = PAGES.flatMap((name) => [...page(name).matchAll(/`([a-z]+\.[a-z_]+)(?:: [^`]+)?`/g)])
+    .map(([, key = '']) => key)
+    .filter((key) => sections.has(key.split('.')[0] ?? ''));
+  expect(named.length).toBeGreaterThan(30);
+  for (const key of named) expect([...known]).toContain(key);
+});
+
+test('every folder of the source has its line', () => {
+  const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  const told = tableUnder('## Where things live', readme).map(([folder]) => folder);
+  for (const { name } of folders) expect(told.join(' ')).toContain(`\`src/${name}/\``);
+  for (const [, path = ''] of told.join(' ').matchAll(/`([^`]+)`/g)) {
+    expect(existsSync(join(ROOT, path)), path).toBe(true);
+  }
+});
