@@ -93,7 +93,8 @@ export class EdgeAgent {
     running.secrets.stop();
     const patience = waitFor(this.clock, IN_FLIGHT_MS);
     const ended = Promise.all([running.outgoing.drain(), running.forwarder.stop()]);
-    await running.backend.drain(DRAIN_MS, Promise.race([ended, patience.over]));
+    const inFlight = Promise.race([ended, patience.over]);
+    await Promise.all([running.backend.drain(DRAIN_MS, inFlight), inFlight]);
     patience.cancel();
     running.watcher.stop();
     running.reader.stop();
@@ -208,6 +209,7 @@ export class EdgeAgent {
   }
 
   private snapshotOf(running: Running): StatusSnapshot {
+    this.noteChatDb(running);
     return statusSnapshot({
       ...running,
       version: this.version,

@@ -43,6 +43,7 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
         attemptedAt: startedAt,
         stop: leaving.signal,
       });
+      if (end.running && leaving.signal.aborted) return undefined;
       return { dispatched: end.marker || end.killed || end.running };
     },
     forget: (tag) => runner.forget(tag),

@@ -51,8 +51,8 @@ export function backendParts(options: BackendOptions, timings: Timings, whole: W
     registration: timings.registration,
     onAuthorised: () => link.feed({ type: 'authorised' }),
     onRegistered: () => {
-      if (link.live && link.url !== identity.url())
-        link.feed({ type: 'redial', why: 'registered under another id' });
+      if (!link.live) link.feed({ type: 'authorised' });
+      else if (link.url !== identity.url()) link.feed({ type: 'redial', why: 'registered under another id' });
     },
   });
   const { http, identity, registration } = access;

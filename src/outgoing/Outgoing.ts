@@ -121,8 +121,8 @@ export class Outgoing {
 
   /** Settles what an earlier life left, then lets texts out. */
   async start(): Promise<void> {
-    const { store, sender, clock, log } = this.options;
-    await recoverAttempts(store, sender, clock, log);
+    const { store, sender, rows, clock, log } = this.options;
+    await recoverAttempts(store, sender, rows, clock, log);
     this.lanes.reload();
     this.confirmation.look();
     this.laterLife.start();

@@ -31,8 +31,11 @@ export interface MessageSender {
   targets(conversation: string, threadId: string): readonly SendTarget[];
   /** Starts an attempt before it returns; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
-  /** For an attempt of an earlier life of the daemon: waits for its process, to its deadline; tells if it dispatched. */
-  settle(tag: string, startedAt: number): Promise<{ dispatched: boolean }>;
+  /**
+   * For an attempt of an earlier life of the daemon: waits for its process, to its deadline; tells if it may have
+   * dispatched. Undefined: we are stopping, and its process is left to the next start.
+   */
+  settle(tag: string, startedAt: number): Promise<{ dispatched: boolean } | undefined>;
   /** Drops what an attempt left behind. */
   forget(tag: string): void;
 }

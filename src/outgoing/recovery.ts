@@ -2,24 +2,30 @@ import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { ROW_WATCHED_MS } from './Confirmation.js';
-import type { MessageSender } from './ports.js';
+import { matchRows } from './matchRows.js';
+import type { MessageSender, SentRows } from './ports.js';
 
 /** What could not be stored (disk full) is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
 
 /**
- * Settles the attempts of an earlier life: waits for an osascript that is still alive, to its deadline; one that ended
- * without dispatching is provably not started and is queued again; for one that dispatched, the row is looked for.
+ * Settles the attempts of an earlier life: waits for an osascript that is still alive, to its deadline. One that ended
+ * without dispatching, and of which chat.db has no row, is provably not started and is queued again; for any other the
+ * row is looked for.
  */
 export async function recoverAttempts(
   store: Store,
   sender: MessageSender,
+  rows: SentRows,
   clock: Clock,
   log: Logger,
 ): Promise<void> {
   for (const send of store.sends.attempting()) {
     const tag = send.tag ?? '';
-    const { dispatched } = await sender.settle(tag, send.attemptedAt ?? send.createdAt);
+    const end = await sender.settle(tag, send.attemptedAt ?? send.createdAt);
+    if (end === undefined) return;
+    const { proofs } = matchRows([send], rows, (guid) => store.sends.isClaimed(guid));
+    const dispatched = end.dispatched || proofs.has(send.seq);
     const settle = () => {
       if (dispatched) {
         const error = 'The agent died while the text was being sent; no row of it appeared in chat.db.';

@@ -75,6 +75,7 @@ export class IncomingTable {
   private readonly insert: Statement;
   private readonly selectOpen: Statement;
   private readonly selectConversations: Statement;
+  private readonly selectNewest: Statement;
   private readonly selectPosted: Statement;
   private readonly selectSendsBefore: Statement;
   private readonly started: Statement;
@@ -102,6 +103,9 @@ export class IncomingTable {
     );
     this.selectConversations = database
       .prepare("SELECT DISTINCT conversation FROM incoming WHERE state = 'open'")
+      .pluck();
+    this.selectNewest = database
+      .prepare('SELECT guid FROM incoming WHERE seq > (SELECT max(seq) FROM incoming) - ? ORDER BY seq DESC')
       .pluck();
     this.selectPosted = database.prepare(
       `SELECT guid, attempts, sends_before AS sendsBefore FROM incoming
@@ -153,6 +157,11 @@ export class IncomingTable {
   /** Conversations with open messages. */
   openConversations(): string[] {
     return this.selectConversations.all() as string[];
+  }
+
+  /** The guids of the messages added last, the newest first. */
+  newestGuids(limit: number): string[] {
+    return this.selectNewest.all(limit) as string[];
   }
 
   /** The oldest open messages of a conversation, in the order in which they were written. */

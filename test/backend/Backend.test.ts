@@ -97,65 +97,6 @@ describe('the line to the backend', () => {
     expect(made.backend.view()).toMatchObject({ state: 'idle', poller: 'running', problems: [] });
   });
 
-  it('notices a frozen peer and replaces its socket (A3-6: deaf while showing connected)', async () => {
-    const made = begin();
-    await online(made);
-    await fake.until(() => made.backend.view().lastPongAt !== null, 'a pong');
-    const frozenAt = performance.now();
-    fake.freeze();
-    await fake.until(() => fake.handshakes.length === 2, 'a second handshake');
-    await online(made);
-    expect(performance.now() - frozenAt).toBeLessThan(600);
-    expect(made.backend.view().lastDisconnect?.cause).toBe('a ping met no answer');
-  });
-
-  it('keeps a quiet but healthy link (A3-7: idle is not dead)', async () => {
-    const made = begin();
-    await online(made);
-    await fake.until(() => fake.framesOf('ping').length >= 4, 'four pings');
-    expect(fake.handshakes).toHaveLength(1);
-    expect(made.backend.view().state).toBe('online');
-  });
-
-  it('gives up a hung handshake by its own deadline and tries on (A3-8, A3-10)', async () => {
-    fake.hang();
-    const made = begin();
-    await fake.until(() => fake.handshakes.length === 3, 'three handshakes');
-    fake.hang(false);
-    await online(made);
-    expect(made.lines).toContain('[ERROR] WebSocket error: no answer to the handshake within its deadline');
-    expect(fake.mostOpen).toBe(1);
-  });
-
-  it('backs off from a backend that accepts and closes (A3-12, A0 F1: no hot loop)', async () => {
-    for (const code of [1011, 1012, 1013]) {
-      fake.closeOnceOpen(code, 5);
-      const before = fake.handshakes.length;
-      const made = begin();
-      const startedAt = performance.now();
-      await fake.until(
-        () => fake.handshakes.length - before >= (code === 1013 ? 3 : 5),
-        `flaps with ${code}`,
-      );
-      const took = performance.now() - startedAt;
-      // 20 + 40 + 80 + 160 ms; 1013 starts at 160 ms and then takes 300.
-      expect(took).toBeGreaterThan(code === 1013 ? 440 : 290);
-      await made.stop();
-      running = undefined;
-    }
-  });
-
-  it('never has two sockets when each reconnect fails (A3-1, A3-3)', async () => {
-    fake.refuse(409);
-    const made = begin();
-    await fake.until(() => fake.handshakes.length === 5, 'five refused handshakes');
-    fake.refuse(null);
-    await online(made);
-    const gaps = fake.handshakes.slice(1).map((one, i) => one.at - (fake.handshakes[i]?.at ?? 0));
-    expect(Math.min(...gaps)).toBeGreaterThan(15);
-    expect(fake.sockets.size).toBe(1);
-  });
-
   it('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {
     fake.refuse(401);
     const made = begin();
@@ -256,20 +197,6 @@ describe('the line to the backend', () => {
     await fake.until(() => made.received.length === 1, 'the repeat');
   });
 
-  it('wakes with a ping and redials at once when nothing answers (A3-13, A3-15)', async () => {
-    const made = begin({ timings: { link: { wsPingIntervalMs: 60_000, pingIntervalMs: 60_000 } } });
-    await online(made);
-    const pings = fake.framesOf('ping').length;
-    made.backend.wake();
-    await fake.until(() => fake.framesOf('ping').length === pings + 1, 'the ping after waking');
-    await online(made);
-    expect(fake.handshakes).toHaveLength(1);
-    fake.freeze();
-    made.backend.wake();
-    await fake.until(() => fake.handshakes.length === 2, 'the fresh dial');
-    await online(made);
-  });
-
   it('waits at least as long as told when another connection took over the id', async () => {
     const made = begin();
     await online(made);
@@ -317,16 +244,6 @@ describe('the line to the backend', () => {
     await fake.until(() => made.backend.reachable(), 'an answered request');
   });
 
-  it('goes on dialing when re-registration fails while blocked (A3-4)', async () => {
-    fake.refuse(401);
-    fake.on('/edge/register', { status: 500, body: 'oops' });
-    const made = begin();
-    await fake.until(() => fake.handshakes.length === 3, 'the slow retry');
-    fake.refuse(null);
-    made.backend.kick('test');
-    await online(made);
-  });
-
   it('reports degraded after the configured failures in a row, and never gives up', async () => {
     fake.refuse(503);
     const made = begin({ settings: { reconnectAttempts: 3 } });
@@ -361,22 +278,6 @@ describe('the line to the backend', () => {
       expect(line).not.toContain('open sesame');
       expect(line).not.toContain(token);
     }
-  });
-
-  it('keeps two subscriptions of one listener apart (A3-14)', async () => {
-    const made = begin();
-    await online(made);
-    let heard = 0;
-    const listener = () => {
-      heard += 1;
-    };
-    const first = made.backend.onHttpOutcome(listener);
-    const second = made.backend.onHttpOutcome(listener);
-    first();
-    first();
-    await made.backend.postMessage({}, 'g');
-    expect(heard).toBe(1);
-    second();
   });
 
   describe('draining', () => {

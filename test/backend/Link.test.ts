@@ -1,81 +1,19 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Link, type LinkPorts } from '../../src/backend/Link.js';
-import { type LinkRules, type LinkState, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
+import { type LinkRules, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
 import { describeLoss } from '../../src/backend/linkWords.js';
-import type { Frame } from '../../src/backend/protocol.js';
-import { type Clock, systemClock } from '../../src/system/clock.js';
+import { systemClock } from '../../src/system/clock.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { type MadeLink, makeLink } from '../support/makeLink.js';
 import { FAST } from '../support/startBackend.js';
-
-interface Made {
-  link: Link;
-  frames: Frame[];
-  states: string[];
-  /** Sockets and timers still held. */
-  timers: () => number;
-}
-
-function makeLink(
-  url: () => string,
-  clock: Clock,
-  rules: LinkRules,
-  onChange?: (link: Link, after: LinkState) => void,
-): Made {
-  const frames: Frame[] = [];
-  const states: string[] = [];
-  let pending = 0;
-  const counted: Clock = {
-    now: () => clock.now(),
-    monotonic: () => clock.monotonic(),
-    after: (ms, run) => {
-      pending += 1;
-      let open = true;
-      const settle = () => {
-        if (open) pending -= 1;
-        open = false;
-      };
-      const timer = clock.after(ms, () => {
-        settle();
-        run();
-      });
-      return {
-        cancel: () => {
-          settle();
-          timer.cancel();
-        },
-      };
-    },
-  };
-  const ports: LinkPorts = {
-    clock: counted,
-    random: () => 0,
-    rules: () => rules,
-    target: () => ({ kind: 'ready', url: url(), headers: {} }),
-    onChange: (_before, after) => {
-      states.push(after.name);
-      onChange?.(link, after);
-    },
-    onFrame: (frame) => frames.push(frame),
-    onBinary: () => undefined,
-    onPinged: () => undefined,
-    onPonged: () => undefined,
-    onSync: () => undefined,
-    onReregister: () => undefined,
-    onLastWords: () => link.feed({ type: 'flushed' }),
-    onRefusedDate: () => undefined,
-  };
-  const link = new Link(ports);
-  return { link, frames, states, timers: () => pending };
-}
 
 const rules: LinkRules = { ...PROTOCOL_RULES, ...FAST.link };
 
 describe('the driver of the link', () => {
   let fake: FakeBackend;
-  let made: Made | undefined;
+  let made: MadeLink | undefined;
 
   beforeEach(async () => {
     fake = await FakeBackend.start();
@@ -95,19 +33,6 @@ describe('the driver of the link', () => {
   const url = () => fake.url.replace('http', 'ws');
   const is = (name: string) => fake.until(() => made?.link.state.name === name, `the link to be ${name}`);
 
-  it('reads the buffered pong before it believes a timer that ran late (A3-13)', async () => {
-    const clock = new FakeClock();
-    made = makeLink(url, clock, { ...PROTOCOL_RULES, wsPingIntervalMs: 1e9 });
-    made.link.feed({ type: 'start', websocket: true });
-    await is('online');
-    clock.advance(30_000);
-    // Asleep for an hour: what fires now is long overdue, and the pong still lies in the socket's buffer.
-    clock.jumpWall(3_600_000);
-    clock.advance(10_500);
-    await is('online');
-    expect(fake.handshakes).toHaveLength(1);
-  });
-
   it('owns one timer at most, in every state', async () => {
     let most = 0;
     made = makeLink(url, systemClock, rules, () => {
@@ -122,45 +47,6 @@ describe('the driver of the link', () => {
     made.link.wake();
     expect(made.timers()).toBeLessThanOrEqual(1);
     expect(most).toBeLessThanOrEqual(1);
-  });
-
-  it('finishes a transition before it looks at what its listeners ask for (A3-11)', async () => {
-    made = makeLink(url, systemClock, rules, (link, after) => {
-      if (after.name === 'online') link.feed({ type: 'redial', why: 'asked in a handler' });
-      if (after.name === 'dialing') link.feed({ type: 'kick' });
-    });
-    made.link.feed({ type: 'start', websocket: true });
-    await fake.until(() => fake.handshakes.length === 4, 'four dials');
-    expect(fake.mostOpen).toBeLessThanOrEqual(2);
-    expect(made.states.slice(0, 6)).toEqual(['dialing', 'proving', 'online', 'dialing', 'proving', 'online']);
-    const { link } = made;
-    link.feed({ type: 'drain', deadline: 0 });
-    await is('stopped');
-  });
-
-  it('dials again after a socket whose close never completes (A3-9)', async () => {
-    made = makeLink(url, systemClock, rules);
-    made.link.feed({ type: 'start', websocket: true });
-    await is('online');
-    // A close frame whose TCP connection is never ended by the peer.
-    const raw = (fake.socket as unknown as { _socket: Socket })._socket;
-    const { end, destroy } = raw;
-    raw.end = () => raw;
-    raw.destroy = () => raw;
-    fake.closeWith(1001);
-    await fake.until(() => fake.handshakes.length === 2, 'the next dial');
-    await is('online');
-    Object.assign(raw, { end, destroy });
-  });
-
-  it('leaves no socket and no timer behind after many reconnects (A3-1, A3-16)', async () => {
-    made = makeLink(url, systemClock, { ...rules, backoffMs: [1] });
-    made.link.feed({ type: 'start', websocket: true });
-    for (let i = 1; i <= 200; i++) {
-      await fake.until(() => made?.link.state.name === 'online' && fake.handshakes.length === i, `link ${i}`);
-      fake.drop();
-    }
-    expect(fake.mostOpen).toBe(1);
   });
 
   describe('against peers that are no backend', () => {

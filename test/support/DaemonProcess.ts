@@ -17,6 +17,10 @@ export interface StatusAnswer {
 }
 
 const PATIENCE_MS = 20_000;
+/** The agent's own limit is 25 s, whatever hangs. */
+const LONGEST_STOP_MS = 30_000;
+/** Each question is a process: without a pause the questions would take the time that the answer needs. */
+const ASK_AGAIN_MS = 150;
 
 /** A line that the daemon writes once everything runs, whatever is missing. */
 export const STARTED = / \[INFO\] edge-agent \S+ started/;
@@ -110,13 +114,22 @@ export class DaemonProcess {
       const answer = await this.status();
       if (condition(answer)) return answer;
       if (performance.now() > end) throw new Error(`the status stays ${JSON.stringify(answer, null, 2)}`);
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     }
   }
 
-  /** Sends a signal and resolves when the process has ended. */
-  async kill(signal: NodeJS.Signals): Promise<Exit> {
+  /** Sends a signal and resolves when the process has ended; rejects if it has not within that time. */
+  kill(signal: NodeJS.Signals, withinMs = LONGEST_STOP_MS): Promise<Exit> {
     this.child.kill(signal);
-    return this.exited;
+    return new Promise((resolve, reject) => {
+      const fail = () =>
+        reject(new Error(`${signal} did not end it; last:\n${this.out.slice(-10).join('\n')}`));
+      const deadline = setTimeout(fail, withinMs);
+      void this.exited.then((exit) => {
+        clearTimeout(deadline);
+        resolve(exit);
+      });
+    });
   }
 
   /** Sends a signal and does not wait. */

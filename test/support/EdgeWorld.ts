@@ -134,7 +134,10 @@ export class EdgeWorld {
 
   /** Resolves when osascript was called so often. */
   calls(count: number): Promise<void> {
-    return until(() => readCalls(this.mac.osascriptDirectory).length >= count, () => `${count} osascript calls`);
+    return until(
+      () => readCalls(this.mac.osascriptDirectory).length >= count,
+      () => `${count} osascript calls`,
+    );
   }
 
   /** The texts that went out, oldest first. */

@@ -35,7 +35,7 @@ export const FAST: Partial<Timings> = {
     barrierMs: 300,
     closeMs: 200,
   },
-  registration: { firstMs: 200, retryMs: { first: 30, longest: 200 } },
+  registration: { firstMs: 3_000, retryMs: { first: 30, longest: 200 } },
   firstPollMs: 300,
   eventSyncMs: 100,
   ackOverdueMs: 250,
@@ -58,7 +58,7 @@ export interface Running {
 
 /** A Backend with real sockets, a real store and short waits against a fake backend. Not started. */
 export function makeBackend(
-  fake: FakeBackend,
+  fake: Pick<FakeBackend, 'url' | 'happened'>,
   overrides: {
     settings?: Partial<BackendSettings>;
     timings?: Partial<Timings>;

@@ -114,7 +114,11 @@ export class ChatDbConnection {
     }
     let database: Database | undefined;
     try {
-      database = new BetterSqlite3(this.path, { readonly: true, fileMustExist: true, timeout: LOCK_PATIENCE_MS });
+      database = new BetterSqlite3(this.path, {
+        readonly: true,
+        fileMustExist: true,
+        timeout: LOCK_PATIENCE_MS,
+      });
       database.pragma('query_only = 1');
       const schema = Schema.read(database);
       const missing = schema.missingTables();

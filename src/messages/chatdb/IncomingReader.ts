@@ -12,7 +12,11 @@ import type { MessageRows } from './rows.js';
 export interface ReaderStore {
   write<T>(work: () => T): T;
   /** False if a message with this guid is known already. */
-  readonly incoming: { add(message: IncomingMessage): boolean };
+  readonly incoming: {
+    add(message: IncomingMessage): boolean;
+    /** The guids of the messages added last, the newest first. */
+    newestGuids(limit: number): readonly string[];
+  };
   readonly cursor: {
     get(): ReadingPosition | undefined;
     set(position: ReadingPosition): void;
@@ -45,6 +49,15 @@ const SLICE_MS = 25;
 const BUSY_RETRY_MS = 200;
 /** A batch that the store did not take (disk full) is tried again after this. */
 const STORE_RETRY_MS = 1000;
+/** In a chat.db that lacks the last row, so many of the messages before it are looked for. */
+const KNOWN_ROWS = 200;
+
+/** Where the reading stands, and what was read last. */
+interface Place {
+  known: ReadingPosition | undefined;
+  pending: readonly PendingRow[];
+  newestKnown: () => readonly string[];
+}
 
 type Look = { anchored: Anchor; gathered: Gathered };
 
@@ -109,10 +122,13 @@ export class IncomingReader {
   private scanSlice(): number | undefined {
     const { chatDb, clock, store } = this.options;
     const began = clock.monotonic();
+    const newestKnown = () => store.incoming.newestGuids(KNOWN_ROWS);
     while (!this.stopped) {
       const known = store.cursor.get();
       const pending = store.cursor.pending();
-      const reading = chatDb.readMessages((rows, generation) => look(known, pending, rows, generation));
+      const reading = chatDb.readMessages((rows, generation) =>
+        look({ known, pending, newestKnown }, rows, generation),
+      );
       if (reading.kind === 'busy') return BUSY_RETRY_MS;
       if (reading.kind === 'closed') return undefined;
       const { anchored, gathered } = reading.value;
@@ -194,13 +210,8 @@ export class IncomingReader {
   }
 }
 
-function look(
-  known: ReadingPosition | undefined,
-  pending: readonly PendingRow[],
-  rows: MessageRows,
-  generation: string,
-): Look {
-  const anchored = anchor(known, rows, generation);
+function look({ known, pending, newestKnown }: Place, rows: MessageRows, generation: string): Look {
+  const anchored = anchor(known, rows, generation, newestKnown);
   const { position } = anchored;
   const gathered =
     anchored.kind === 'same' ? gather(rows, position, pending, BATCH) : { rows: [], position, full: false };

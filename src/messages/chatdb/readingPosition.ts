@@ -18,12 +18,14 @@ export interface Anchor {
 /**
  * Where to read on in the database that is open. On the first start ever: behind its newest row, so that nothing
  * older is forwarded. In another database (other file, or ROWIDs were given out anew): behind the row with the
- * last guid, else behind the newest row. Deleted messages do not make another database.
+ * last guid; else behind the newest of the messages that we have (a restored copy lacks the last rows); else behind
+ * the newest row. Deleted messages do not make another database.
  */
 export function anchor(
   known: ReadingPosition | undefined,
   rows: Pick<MessageRows, 'newest' | 'rowIdOf' | 'highestIssued'>,
   generation: string,
+  newestKnown: () => readonly string[],
 ): Anchor {
   if (known === undefined)
     return { kind: 'first', position: behindNewest(rows, generation), keepsPending: false };
@@ -31,11 +33,16 @@ export function anchor(
     return { kind: 'same', position: known, keepsPending: true };
   }
   const rowId = known.guid === null ? undefined : rows.rowIdOf(known.guid);
-  if (rowId === undefined) {
-    return { kind: 'lost', position: behindNewest(rows, generation), keepsPending: false };
+  if (rowId !== undefined) {
+    const position = { generation, rowId, guid: known.guid };
+    return { kind: 'found', position, keepsPending: rowId === known.rowId };
   }
-  const position = { generation, rowId, guid: known.guid };
-  return { kind: 'found', position, keepsPending: rowId === known.rowId };
+  for (const guid of newestKnown()) {
+    const found = rows.rowIdOf(guid);
+    if (found !== undefined)
+      return { kind: 'found', position: { generation, rowId: found, guid }, keepsPending: false };
+  }
+  return { kind: 'lost', position: behindNewest(rows, generation), keepsPending: false };
 }
 
 function behindNewest(rows: Pick<MessageRows, 'newest'>, generation: string): ReadingPosition {

@@ -1,0 +1,28 @@
+/** How an attempt to send ended, as far as it tells of Messages itself. `code` is AppleScript's error number. */
+export interface AttemptEnd {
+  readonly kind: 'accepted' | 'notStarted' | 'unknown';
+  readonly code?: number | null;
+  readonly reason?: string;
+}
+
+/**
+ * `answered`: Messages works. `timeout`: it hung or died while it was asked. `notRunning`: there was nobody to ask.
+ * `silent`: the attempt never came to Messages (no permission, no osascript) and tells nothing of it.
+ */
+export type Sign = 'answered' | 'timeout' | 'notRunning' | 'silent';
+
+const NOT_RUNNING = -600;
+const HUNG: readonly (string | undefined)[] = ['timeout', 'ae_timeout', 'connection_lost'];
+/** Everything else that keeps an attempt from its start is on our side of Messages. */
+const REFUSED_BY_MESSAGES = 'send_refused';
+
+/** What an attempt says of Messages. Timeouts are -1712, -609 and an osascript that was killed at its deadline. */
+export function judgeAttempt({ kind, code, reason }: AttemptEnd): Sign {
+  if (kind === 'accepted') return 'answered';
+  if (code === NOT_RUNNING) return 'notRunning';
+  if (kind === 'unknown') {
+    if (HUNG.includes(reason)) return 'timeout';
+    return reason === 'after_dispatch' ? 'answered' : 'silent';
+  }
+  return reason === REFUSED_BY_MESSAGES && typeof code === 'number' ? 'answered' : 'silent';
+}

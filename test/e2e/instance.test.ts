@@ -1,0 +1,116 @@
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { socketPath } from '../../src/status/socketPath.js';
+import { EdgeWorld } from '../support/EdgeWorld.js';
+
+describe('one agent a state directory', { concurrent: true, timeout: 60_000 }, () => {
+  test('a second one is refused, and the first goes on', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const first = await world.start();
+    const second = await world.cli('run');
+    expect(second.exitCode).toBe(1);
+    expect(second.stderr).toMatch(/^edge-agent: Another edge-agent is running on this state directory/);
+    expect(second.stderr).toContain('Stop the other one first');
+    expect((await first.status()).snapshot).toMatchObject({ pid: first.pid, state: 'healthy' });
+    await world.acked(world.command('still the first'));
+    expect(world.backend.journal.connects).toHaveLength(1);
+  });
+
+  test('after kill -9 nothing stale is in the way of the next one', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const killed = await world.start();
+    expect(await killed.kill('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(await killed.status()).toMatchObject({ exitCode: 3, error: { code: 'not_running' } });
+    const next = await world.start();
+    expect((await next.status()).snapshot).toMatchObject({ pid: next.pid, state: 'healthy' });
+  });
+});
+
+/** Nothing hangs in these stories, so nothing is to be waited for to its limit. */
+const PROMPTLY_MS = 12_000;
+
+describe('stopping', { concurrent: true, timeout: 60_000 }, () => {
+  test.for(['SIGTERM', 'SIGINT'] as const)(
+    '%s lets the text on its way end and its ack be read, then exits with 0',
+    async (signal, context) => {
+      const world = await EdgeWorld.open(context);
+      const daemon = await world.start();
+      world.behave({ kind: 'ok', slowMs: 700 });
+      const onItsWay = world.command('on its way');
+      const queued = world.command('still queued');
+      await world.calls(1);
+      expect(await daemon.kill(signal, PROMPTLY_MS)).toEqual({ code: 0, signal: null });
+      expect(world.acksOf(onItsWay)).toMatchObject([{ status: 'completed', result: { outcome: 'sent' } }]);
+      expect(world.acksOf(queued)).toEqual([]);
+      expect(world.texts).toEqual(['on its way']);
+      expect(world.backend.journal.disconnects.at(-1)?.code).toBe(1000);
+      expect(daemon.lines().at(-1)).toMatch(/\[INFO\] Stopped$/);
+      expect(daemon.complaints()).toBe('');
+
+      const next = await world.start();
+      await world.acked(queued);
+      expect(await next.kill(signal)).toMatchObject({ code: 0 });
+      expect(world.texts).toEqual(['on its way', 'still queued']);
+    },
+  );
+
+  test('a daemon without a backend ends too', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.backend.goDown();
+    const daemon = await world.startDegraded();
+    await daemon.line('Command delivery: HTTP polling');
+    expect(await daemon.kill('SIGTERM', PROMPTLY_MS)).toEqual({ code: 0, signal: null });
+    expect(daemon.lines().at(-1)).toMatch(/\[INFO\] Stopped$/);
+  });
+
+  test('a second signal ends it at once', async (context) => {
+    const world = await EdgeWorld.open(context);
+    world.behave({ kind: 'hang', when: 'before' });
+    const daemon = await world.start();
+    world.command('never ends');
+    await world.calls(1);
+    daemon.signal('SIGTERM');
+    await daemon.line('Stopping: letting what is on its way end');
+    expect(await daemon.kill('SIGTERM')).toEqual({ code: 143, signal: null });
+    expect(daemon.lines().join('\n')).not.toContain('[INFO] Stopped');
+  });
+});
+
+describe('status', { concurrent: true, timeout: 60_000 }, () => {
+  test('says with exit 3 that nothing runs, and how to start it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const { exitCode, stdout, stderr } = await world.cli('status');
+    expect(exitCode).toBe(3);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(`No edge-agent is running on ${world.state}`);
+    expect(stderr).toContain('edge-agent run');
+  });
+
+  test('says with exit 5 that it cannot tell when the socket never answers', async (context) => {
+    const world = await EdgeWorld.open(context);
+    mkdirSync(world.state, { mode: 0o700 });
+    const mute = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      context.onTestFinished(() => void socket.destroy());
+    });
+    await new Promise<void>((resolve) => mute.listen(socketPath(world.state), resolve));
+    context.onTestFinished(() => void mute.close());
+    const { exitCode, stdout } = await world.cli('status', '--json');
+    expect(exitCode).toBe(5);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'status_unavailable', message: expect.stringContaining('did not answer') },
+    });
+  });
+
+  test('says with exit 5 that it cannot tell when what answers is no agent', async (context) => {
+    const world = await EdgeWorld.open(context);
+    mkdirSync(world.state, { mode: 0o700 });
+    const stranger = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    await new Promise<void>((resolve) => stranger.listen(socketPath(world.state), resolve));
+    context.onTestFinished(() => void stranger.close());
+    const { exitCode, stderr } = await world.cli('status');
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('Cannot tell how edge-agent is');
+  });
+});
