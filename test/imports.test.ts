@@ -8,18 +8,22 @@ const source = fileURLToPath(new URL('../src', import.meta.url));
 /** What each room may import; a room may always import itself. `ground` is what every room stands on. */
 const ground = ['store', 'config', 'logging', 'system', 'errors'];
 const features = [
+  'attachments',
   'backend',
   'commands',
   'conversation',
+  'forwarding',
   'outgoing',
   'schedule',
   'messages',
   'status',
   'monitor',
   'service',
+  'supervisor',
 ];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  cli: ['agent', 'simulator', 'status', ...ground],
+  cli: ['agent', 'selftest', 'simulator', 'status', ...ground],
+  selftest: ['messages', 'supervisor', 'status', ...ground],
   index: ['agent', 'status', ...ground],
   agent: [...features, ...ground],
   ...Object.fromEntries(features.map((room) => [room, ground])),

@@ -10,6 +10,7 @@ import { InstanceLock } from '../store/InstanceLock.js';
 import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
 import { type Clock, systemClock, type Timer } from '../system/clock.js';
+import { type Programs, programs } from '../system/programs.js';
 import { systemRandom } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
@@ -25,6 +26,9 @@ export interface EdgeAgentOptions {
   /** The environment that child processes inherit (without our secrets) and that secrets are read from. */
   env: NodeJS.ProcessEnv;
   log: LogFile;
+  /** What Messages and the Mac are looked after with; only on macOS. For tests. */
+  platform?: NodeJS.Platform;
+  programs?: Programs;
 }
 
 /** How long texts and posts on their way may take to end when the agent stops, and how long stopping may take in all. */
@@ -88,7 +92,9 @@ export class EdgeAgent {
     const { logger } = this.options.log;
     logger.info('Stopping: letting what is on its way end');
     running.scheduler.stop();
+    running.attachments.uploader.stop();
     running.wake.stop();
+    running.supervision.stop();
     running.retention.stop();
     running.secrets.stop();
     const patience = waitFor(this.clock, IN_FLIGHT_MS);
@@ -98,6 +104,8 @@ export class EdgeAgent {
     patience.cancel();
     running.watcher.stop();
     running.reader.stop();
+    running.edits.stop();
+    running.attachments.staged.stop();
     running.outgoing.stop();
     running.sender.release();
     running.downtime.stop();
@@ -154,6 +162,8 @@ export class EdgeAgent {
       random: systemRandom,
       log: log.logger,
       snapshot: () => this.snapshot(),
+      platform: this.options.platform ?? process.platform,
+      programs: this.options.programs ?? programs(),
     });
     store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
     const downtime = new Downtime(store, clock);
@@ -161,12 +171,15 @@ export class EdgeAgent {
       downtime.slept(gapMs);
       rooms.scheduler.clockChanged();
       rooms.backend.wake();
+      rooms.supervision.woke();
     });
     try {
       downtime.start();
       rooms.runner.prepare();
       rooms.reader.scan();
-      const verbs = statusVerbs({ store, config, backend: rooms.backend, snapshot: () => this.snapshot() });
+      const snapshot = () => this.snapshot();
+      const sendToSelf = (text: string) => rooms.supervision.sendToSelf(text);
+      const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
       const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
       const retention = new Retention(store, clock);
       return { ...rooms, lock, store, statusServer, downtime, retention, secrets, wake };
@@ -181,6 +194,7 @@ export class EdgeAgent {
 
   private launch(running: Running): void {
     const { logger } = this.options.log;
+    running.supervision.start();
     running.watcher.onLook(() => this.noteChatDb(running));
     running.outgoing.start().catch((error: unknown) => {
       logger.error('Texts of an earlier life could not be settled; nothing is sent', {
@@ -190,7 +204,10 @@ export class EdgeAgent {
     running.scheduler.start();
     running.backend.start();
     running.forwarder.start();
+    running.attachments.staged.start();
+    running.attachments.uploader.start();
     running.watcher.start();
+    running.edits.start();
     running.secrets.start();
     running.retention.start();
     running.wake.start();

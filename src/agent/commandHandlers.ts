@@ -6,10 +6,11 @@ import { listScheduled } from '../commands/handlers/listScheduled.js';
 import { scheduleMessage } from '../commands/handlers/scheduleMessage.js';
 import { type SendMessagePorts, sendMessage } from '../commands/handlers/sendMessage.js';
 import { type RemoteConfig, updateConfig } from '../commands/handlers/updateConfig.js';
+import { type UploadQueue, uploadRetry } from '../commands/handlers/uploadRetry.js';
 
 /** Every command type that this agent knows. */
 export function commandHandlers(
-  ports: SendMessagePorts & ContextPorts & { config: RemoteConfig; events: EventQueue },
+  ports: SendMessagePorts & ContextPorts & { config: RemoteConfig; events: EventQueue; uploads: UploadQueue },
 ): Handler[] {
   return [
     sendMessage(ports),
@@ -20,5 +21,6 @@ export function commandHandlers(
     contextUpdate(ports),
     contextReset(ports),
     emitEvent(ports.events),
+    uploadRetry(ports.uploads),
   ];
 }

@@ -4,26 +4,45 @@ import type { SendResult } from '../messages/applescript/sendResult.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { AttemptResult, MessageSender, SendTarget } from '../outgoing/ports.js';
 
+export type SmsFallback = 'never' | 'known' | 'always';
+
 export interface MessageSenderOptions {
   runner: OsascriptRunner;
-  chatDb: Pick<ChatDb, 'findChat'>;
+  chatDb: Pick<ChatDb, 'findChat' | 'servicesOf'>;
+  /** Who may be written to by SMS where iMessage refuses the target. */
+  smsFallback: () => SmsFallback;
   sendTimeoutMs: () => number;
   isGroup: (conversation: string) => boolean;
+  /** When Messages can be asked; undefined is now. Never rejects; false if it will not be asked any more. */
+  ready?: () => Promise<boolean> | undefined;
   /** Told how each attempt ended, before anybody else is. */
   onResult: (result: SendResult) => void;
 }
+
+/** Nothing has been started: the text is queued again, for the next life of the agent. */
+const STOPPED: AttemptResult = {
+  kind: 'notStarted',
+  errorCode: 'messages_unavailable',
+  message: 'The agent was stopped before Messages was up.',
+  retry: 'later',
+};
 
 /**
  * Messages.app for the outgoing room: the chats that chat.db knows, and osascript. `release` lets go of an osascript
  * that outlives the agent.
  */
 export function messageSender(options: MessageSenderOptions): MessageSender & { release(): void } {
-  const { runner, chatDb, sendTimeoutMs, isGroup, onResult } = options;
+  const { runner, chatDb, sendTimeoutMs, isGroup, ready, onResult } = options;
   const running = new Set<RunningScript>();
   const leaving = new AbortController();
   return {
-    targets: (conversation, threadId) => targetsOf(chatDb, conversation, threadId, isGroup(conversation)),
-    async start({ tag, text, target }) {
+    targets(conversation, threadId) {
+      if (isGroup(conversation)) return groupTargets(chatDb, conversation, threadId);
+      return personTargets(chatDb, conversation, options.smsFallback());
+    },
+    async start({ tag, text, file, target }) {
+      const wait = ready?.();
+      if (wait !== undefined && !(await wait)) return STOPPED;
       const script = runner.start({
         tag,
         text,
@@ -31,6 +50,7 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
         target: target.address,
         deadlineMs: sendTimeoutMs(),
         ...(target.accountId === null ? {} : { accountId: target.accountId }),
+        ...(file === null ? {} : { file }),
       });
       running.add(script);
       const ended = await script.result;
@@ -54,26 +74,41 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
   };
 }
 
+type Chats = Pick<ChatDb, 'findChat' | 'servicesOf'>;
+
+/** Only a phone number has SMS. */
+const NUMBER = /^\+?\d+$/;
+const TEXT_MESSAGE = /^(?:sms|rcs)$/i;
+
 /**
- * The chat's own guid as chat.db has it, then the person as a participant of that chat's account; somebody whom
- * chat.db does not know only as a participant. A group's guid is never made up: one that chat.db lacks is used only
- * if the backend named it in full.
+ * The chat's own guid as chat.db has it, then the person as a participant of that chat's account, then by SMS if that is
+ * allowed; somebody whom chat.db does not know has no chat.
  */
-function targetsOf(
-  chatDb: Pick<ChatDb, 'findChat'>,
-  conversation: string,
-  threadId: string,
-  isGroup: boolean,
-): SendTarget[] {
-  const chats = chatDb.findChat(conversation);
-  const known = chats
-    .slice(0, 1)
-    .map(({ guid }): SendTarget => ({ form: 'chat', address: guid, accountId: null }));
-  if (!isGroup) {
-    return [...known, { form: 'participant', address: conversation, accountId: chats[0]?.accountId ?? null }];
-  }
-  if (known.length > 0 || !threadId.includes(';+;')) return known;
-  return [{ form: 'chat', address: threadId, accountId: null }];
+function personTargets(chatDb: Chats, conversation: string, smsFallback: SmsFallback): SendTarget[] {
+  const [chat] = chatDb.findChat(conversation);
+  const known: SendTarget[] =
+    chat === undefined ? [] : [{ form: 'chat', address: chat.guid, accountId: null }];
+  const participant = {
+    form: 'participant',
+    address: conversation,
+    accountId: chat?.accountId ?? null,
+  } as const;
+  const sms = { form: 'sms', address: conversation, accountId: null } as const;
+  return [...known, participant, ...(mayBySms(chatDb, conversation, smsFallback) ? [sms] : [])];
+}
+
+function mayBySms(chatDb: Chats, conversation: string, smsFallback: SmsFallback): boolean {
+  if (smsFallback === 'never' || !NUMBER.test(conversation)) return false;
+  return (
+    smsFallback === 'always' || chatDb.servicesOf(conversation).some((service) => TEXT_MESSAGE.test(service))
+  );
+}
+
+/** A group's guid is never made up: one that chat.db lacks is used only if the backend named it in full. */
+function groupTargets(chatDb: Chats, conversation: string, threadId: string): SendTarget[] {
+  const [chat] = chatDb.findChat(conversation);
+  if (chat !== undefined) return [{ form: 'chat', address: chat.guid, accountId: null }];
+  return threadId.includes(';+;') ? [{ form: 'chat', address: threadId, accountId: null }] : [];
 }
 
 function attemptResult(result: SendResult): AttemptResult {

@@ -2,15 +2,17 @@ import { Backend } from '../backend/Backend.js';
 import type { BackendSecrets } from '../backend/settings.js';
 import { Acks } from '../commands/Acks.js';
 import { Commands } from '../commands/Commands.js';
-import { sendVerdict } from '../commands/sendVerdict.js';
+import { requestVerdict } from '../commands/sendVerdict.js';
 import type { Config } from '../config/schema.js';
 import { isWorthAnswering } from '../conversation/age.js';
 import { Forwarder } from '../conversation/Forwarder.js';
+import { privacyFilter } from '../conversation/privacy.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import { OsascriptRunner } from '../messages/applescript/runner.js';
 import { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
+import { EditWatch } from '../messages/chatdb/EditWatch.js';
 import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
 import { OwnAddresses } from '../messages/chatdb/OwnAddresses.js';
 import { conversationKey, isGroupKey, regionOf } from '../messages/conversationId.js';
@@ -19,14 +21,19 @@ import { Scheduler } from '../schedule/Scheduler.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
+import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
 import { steadyNow } from '../system/steadyNow.js';
+import { type Attachments, attachmentRoom } from './attachments.js';
 import { backendSettings } from './backendSettings.js';
 import { commandHandlers } from './commandHandlers.js';
+import { forwarding } from './forwarding.js';
 import type { LiveConfig } from './LiveConfig.js';
 import { messageSender } from './messageSender.js';
+import { isOwnText } from './ownTexts.js';
 import { SendHealth } from './SendHealth.js';
-import { lifeEvent, outcomeEvent } from './sendEvents.js';
+import { Supervision } from './Supervision.js';
+import { isToldOfLife, lifeEvent, outcomeEvent } from './sendEvents.js';
 import { sentRows } from './sentRows.js';
 import type { Activity } from './statusSnapshot.js';
 
@@ -40,11 +47,14 @@ export interface RoomOptions {
   random: Random;
   log: Logger;
   snapshot: () => StatusSnapshot;
+  platform: NodeJS.Platform;
+  programs: Programs;
 }
 
 export interface Rooms {
   chatDb: ChatDb;
   reader: IncomingReader;
+  edits: EditWatch;
   watcher: ChatDbWatcher;
   runner: OsascriptRunner;
   sender: ReturnType<typeof messageSender>;
@@ -53,6 +63,9 @@ export interface Rooms {
   forwarder: Forwarder;
   backend: Backend;
   sendHealth: SendHealth;
+  conversationKey: (threadId: string) => string;
+  supervision: Supervision;
+  attachments: Attachments;
   activity: Activity;
 }
 
@@ -79,10 +92,22 @@ export function buildRooms(options: RoomOptions): Rooms {
     chatDb,
     sendTimeoutMs: () => config().imessage.send_timeout_seconds * 1000,
     isGroup: isGroupKey,
-    onResult: (result) => sendHealth.note(result),
+    smsFallback: () => config().outgoing.sms_fallback,
+    ready: () => supervision.ready(),
+    onResult: (result) => {
+      sendHealth.note(result);
+      supervision.note(result);
+    },
+  });
+  const filter = privacyFilter(settled.privacy.redact, region);
+  const attachments = attachmentRoom({
+    ...{ store, chatDb, config, env, clock, random, log, filter },
+    programs: options.programs,
+    backend: () => backend,
   });
   const outgoing = new Outgoing({
     store,
+    fetcher: attachments.door,
     sender,
     rows: sentRows(chatDb, keyOf),
     clock,
@@ -90,6 +115,9 @@ export function buildRooms(options: RoomOptions): Rooms {
     settings: () => ({
       maxTextLength: config().outgoing.max_text_length,
       resendUnknown: config().outgoing.on_unknown === 'resend',
+      splitLongTexts: config().outgoing.split_long_texts,
+      maxPerMinute: config().outgoing.max_per_minute,
+      maxNewRecipientsPerHour: config().outgoing.max_new_recipients_per_hour,
     }),
   });
 
@@ -113,23 +141,43 @@ export function buildRooms(options: RoomOptions): Rooms {
     config: options.config,
     contexts: store.contexts,
     events: store.events,
+    files: attachments.door,
+    uploads: attachments.uploader,
     limits: () => ({
       maxAgeMs: config().commands.max_age_seconds * 1000,
       reflexMaxAgeMs: config().commands.reflex_max_age_seconds * 1000,
       bubbleDelayMs: config().outgoing.bubble_delay_ms,
       maxTextLength: config().outgoing.max_text_length,
+      splitLongTexts: config().outgoing.split_long_texts,
     }),
   });
   const commands = new Commands(store, acks, log, handlers);
+  const told = forwarding({
+    store,
+    clock,
+    log,
+    config,
+    conversationKey: keyOf,
+    disclose: (text) => filter?.(text).text ?? text,
+  });
+  outgoing.onEnded((request) => {
+    const verdict = requestVerdict(request.parts);
+    commands.requestEnded(request, verdict);
+    scheduler.textEnded(request, verdict);
+  });
   outgoing.onOutcome((send, outcome) => {
-    commands.textEnded(send, outcome);
-    scheduler.textEnded(send, sendVerdict(outcome));
+    if (send.file !== null) store.afterCommit(() => attachments.staged.look());
+    if (isOwnText(send)) return;
+    if (outcome.kind === 'sent' || outcome.kind === 'unknown') told.loops.sent(send.conversation, send.text);
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
     if (outcome.kind === 'sent') activity.sentAt = clock.now();
     if (outcome.kind === 'failed' || outcome.kind === 'unknown') activity.error = outcome.message;
   });
-  outgoing.onLife((send, life) => store.events.add(lifeEvent(send, life)));
+  outgoing.onLife((send, life) => {
+    if (isOwnText(send) || !isToldOfLife(life, config().forward.delivery)) return;
+    store.events.add(lifeEvent(send, life));
+  });
 
   const backend = new Backend({
     config: () => backendSettings(config()),
@@ -161,13 +209,17 @@ export function buildRooms(options: RoomOptions): Rooms {
     log,
     worthAnswering,
     settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
+    filter,
   });
   let isUp = true;
   backend.onHttpOutcome(({ at, status }) => {
     if (status !== undefined && status < 300) succeededAt = at;
     const wasUp = isUp;
     isUp = backend.reachable() && status !== 401 && status !== 403;
-    if (isUp && !wasUp) forwarder.retryNow();
+    if (isUp && !wasUp) {
+      forwarder.retryNow();
+      attachments.uploader.retryNow();
+    }
   });
 
   const own = new OwnAddresses(
@@ -182,19 +234,39 @@ export function buildRooms(options: RoomOptions): Rooms {
     region: () => region,
     ownAddresses: () => own.all(),
     worthAnswering,
+    forwarding: told.rows,
     onMessages(messages) {
       activity.incomingAt = clock.now();
-      for (const { guid, sender: from, isGroup } of messages) {
+      supervision.arrived();
+      for (const { guid, sender: from, isGroup, conversation, text } of messages) {
+        told.loops.received(conversation, text);
         log.info('Received a message', { message: guid, from: maskHandle(from), group: isGroup });
       }
     },
   });
+  const supervision = new Supervision({
+    platform: options.platform,
+    programs: options.programs,
+    config,
+    env,
+    chatDb,
+    store,
+    clock,
+    log,
+    enqueue: (text) => outgoing.enqueue(text),
+    conversationKey: keyOf,
+    linkUp: () => backend.reachable(),
+  });
+  const edits = new EditWatch({ chatDb, clock, onChanges: (changes) => told.changes.note(changes) });
   const watcher = new ChatDbWatcher({ chatDb, clock, log });
   watcher.onLook(() => reader.scan());
   watcher.onLook(() => outgoing.chatChanged());
+  watcher.onLook(() => edits.look());
+  watcher.onLook(() => supervision.looked());
   return {
     chatDb,
     reader,
+    edits,
     watcher,
     runner,
     sender,
@@ -203,6 +275,9 @@ export function buildRooms(options: RoomOptions): Rooms {
     forwarder,
     backend,
     sendHealth,
+    conversationKey: keyOf,
+    supervision,
+    attachments,
     activity,
   };
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { LifeEvent } from '../outgoing/LaterLife.js';
 import type { SendOutcome } from '../outgoing/outcome.js';
 import type { NewEvent } from '../store/events.js';
@@ -30,6 +31,11 @@ export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent |
     case 'deduplicated':
       return undefined;
   }
+}
+
+/** Whether the backend is told of it: a failure always, what else becomes of a text if `delivery` says so. */
+export function isToldOfLife(life: LifeEvent, delivery: boolean): boolean {
+  return delivery || life.kind === 'failed';
 }
 
 /** The event for a step in the life of a sent text. */
@@ -65,6 +71,7 @@ function event(eventType: string, send: SendRecord, details: Record<string, unkn
       ...details,
       ...(send.commandId === null ? {} : { command_id: send.commandId }),
       ...(send.scheduleId === null ? {} : { schedule_id: send.scheduleId }),
+      ...(send.file === null ? {} : { filename: basename(send.file) }),
       ...(send.answers === null ? {} : { in_reply_to: send.answers }),
     },
   };

@@ -30,6 +30,14 @@ export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => st
       const rowId = chatDb.highestRowId();
       return generation === null || rowId === null ? undefined : { generation, rowId };
     },
+    filesOf(rowId) {
+      const reading = chatDb.readMessages((rows) => rows.attachments(rowId));
+      if (reading.kind !== 'read') return [];
+      return reading.value.map(({ filename, path, sizeBytes }) => ({
+        name: filename ?? path?.split('/').at(-1) ?? null,
+        sizeBytes,
+      }));
+    },
     after: (rowId) => chatDb.sentRowsAfter(rowId, MOST_ROWS).map(read),
     find(guid) {
       const row = chatDb.sentRow(guid);

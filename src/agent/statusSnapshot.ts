@@ -1,9 +1,13 @@
 import type { Backend } from '../backend/Backend.js';
+import { maskHandle } from '../logging/mask.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import type { Outgoing } from '../outgoing/Outgoing.js';
 import type { Problem, StatusSnapshot } from '../status/snapshot.js';
+import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import type { SendHealth } from './SendHealth.js';
+import type { Supervision } from './Supervision.js';
 
 /** What happened last, for the status. Unix ms. */
 export interface Activity {
@@ -21,6 +25,8 @@ export interface SnapshotSources {
   reader: IncomingReader;
   store: Store;
   sendHealth: SendHealth;
+  outgoing: Outgoing;
+  supervision: Supervision;
   activity: Activity;
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
@@ -76,7 +82,13 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     incoming_queued: store.incoming.countIn('open'),
     incoming_parked: store.incoming.countIn('parked'),
     sends_queued: store.sends.countOpen(),
+    sends_held: heldTexts(sources.outgoing.held()),
+    uploads_queued: store.uploads.countWaiting(),
     incoming_left_out: { ...reader.leftOut() },
+    decode_fallbacks: reader.damagedBodies(),
+    paused: store.pauses
+      .list()
+      .map(({ conversation, reason, since }) => ({ conversation, reason, since: iso(since) })),
     last_incoming_at: isoOrNull(activity.incomingAt),
     last_sent_at: isoOrNull(activity.sentAt),
     last_error: activity.error,
@@ -85,9 +97,9 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
 }
 
 function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] {
-  const { chatDb, sendHealth, store, chatDbLostAt } = sources;
+  const { chatDb, sendHealth, supervision, store, chatDbLostAt } = sources;
   const access = chatDb.access();
-  const sending = sendHealth.fault();
+  const sending = sendHealth.fault() ?? supervision.fault();
   const storing = store.fault();
   return [
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
@@ -111,8 +123,38 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
             remedy: 'Check the disk. This notice goes with the next start.',
           },
         ]),
+    ...pauseFaults(store.pauses.list()),
     ...ofBackend,
   ];
+}
+
+/** A pause for an operator's answer is as it should be; a loop, and a stop of everything, are to be looked after. */
+function pauseFaults(pauses: readonly Pause[]): Fault[] {
+  const everything = pauses.find(({ conversation }) => conversation === EVERY_CONVERSATION);
+  const loops = pauses.filter(({ reason }) => reason === 'loop');
+  return [
+    ...(everything === undefined
+      ? []
+      : [
+          {
+            code: 'sending_paused' as const,
+            since: everything.since,
+            message: 'Sending is paused: texts wait.',
+            remedy: 'Let them out: edge-agent resume all',
+          },
+        ]),
+    ...loops.map(({ conversation, since }) => ({
+      code: 'sending_paused' as const,
+      since,
+      message: `The agent and ${maskHandle(conversation)} answered each other the same again and again; it is quiet there now.`,
+      remedy:
+        'See who answers at the other end, then: edge-agent resume <conversation> (edge-agent status --json names it under "paused").',
+    })),
+  ];
+}
+
+function heldTexts({ newRecipients, perMinute }: ReturnType<Outgoing['held']>): StatusSnapshot['sends_held'] {
+  return { new_recipients: newRecipients, per_minute: perMinute };
 }
 
 function linkWord(state: string, poller: string, reachable: boolean): StatusSnapshot['link'] {

@@ -6,6 +6,7 @@ import { type PostResult, postMessage } from './postMessage.js';
 import { linkProblems } from './problems.js';
 import type { HttpReport } from './Reachability.js';
 import { DEFAULT_TIMINGS, type Timings } from './timings.js';
+import { type PhotoForm, type PhotoUpload, uploadPhoto } from './uploadPhoto.js';
 import type { LinkView } from './view.js';
 
 export type { BackendOptions } from './BackendOptions.js';
@@ -138,6 +139,11 @@ export class Backend {
   /** Posts one incoming message; `guid` is its idempotency key. Never rejects. */
   postMessage(body: object, guid: string): Promise<PostResult> {
     return postMessage(this.parts.access.http, body, guid, this.requestTimeoutMs);
+  }
+
+  /** Uploads one file; its `attachment_guid` is its idempotency key. Never rejects. */
+  uploadPhoto(photo: PhotoForm): Promise<PhotoUpload> {
+    return uploadPhoto(this.parts.access.http, photo, this.requestTimeoutMs);
   }
 
   private get requestTimeoutMs(): number {

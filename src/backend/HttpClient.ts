@@ -4,18 +4,24 @@ import type { Clock } from '../system/clock.js';
 import { parseRetryAfter } from './backoff.js';
 import { describeNetworkError, redirectHost } from './networkError.js';
 
-/** Largest response read, in bytes. */
+/** Largest response read, in bytes, unless the request says otherwise. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
 
 export interface HttpRequest {
   /** Appended to the base URL, whose path prefix is kept. */
   readonly path: string;
   readonly body: unknown;
+  /** Sent in the place of `body` as JSON. */
+  readonly content?: { readonly type: string; readonly bytes: Buffer };
+  /** How it ends says nothing of the backend as a whole: whoever listens for that is not told. */
+  readonly aside?: true;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   /** May go without credentials where there are none: the registration. */
   readonly anonymous?: boolean;
   readonly signal?: AbortSignal;
+  /** Largest response read, in bytes; 16 MiB unless given. */
+  readonly mostBytes?: number;
 }
 
 /** Every end that a request can have: a 2xx, any other status, no answer. `json` is undefined for a body that is not JSON. */
@@ -47,7 +53,7 @@ export interface HttpPorts {
 }
 
 /**
- * POSTs JSON to the backend over kept-alive connections. Never throws and never hangs: each request ends by its own
+ * POSTs JSON, or a form, to the backend over kept-alive connections. Never throws and never hangs: each request ends by its own
  * deadline. Redirects are never followed, because credentials would go along.
  */
 export class HttpClient {
@@ -72,7 +78,7 @@ export class HttpClient {
 
   async post(request: HttpRequest): Promise<HttpOutcome> {
     const outcome = await this.attempt(request);
-    this.ports.onOutcome(request.path, outcome);
+    if (request.aside !== true) this.ports.onOutcome(request.path, outcome);
     return outcome;
   }
 
@@ -90,10 +96,10 @@ export class HttpClient {
     const granted = this.ports.headers(url.href, request.anonymous === true);
     if ('refused' in granted)
       return Promise.resolve({ kind: 'failed', cause: 'unauthorised', detail: granted.refused });
-    const payload = Buffer.from(JSON.stringify(request.body));
+    const payload = request.content?.bytes ?? Buffer.from(JSON.stringify(request.body));
     const headers = {
       ...granted.headers,
-      'Content-Type': 'application/json',
+      'Content-Type': request.content?.type ?? 'application/json',
       Accept: 'application/json',
       'Content-Length': payload.length,
       ...request.headers,
@@ -124,7 +130,9 @@ export class HttpClient {
         const agent = this.agents[secure ? 'https:' : 'http:'];
         const current = (secure ? https : http).request(url, { method: 'POST', headers, agent });
         sent = current;
-        current.on('response', (response) => this.read(url, response, end));
+        current.on('response', (response) =>
+          this.read(url, response, request.mostBytes ?? MAX_RESPONSE_BYTES, end),
+        );
         current.on('error', (error) => {
           // The backend closed a kept connection just as we used it, so a fresh one is tried; all requests are idempotent.
           const stale = current.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
@@ -141,18 +149,25 @@ export class HttpClient {
     });
   }
 
-  private read(url: URL, response: http.IncomingMessage, end: (outcome: HttpOutcome) => void): void {
-    const chunks: Buffer[] = [];
+  private read(
+    url: URL,
+    response: http.IncomingMessage,
+    mostBytes: number,
+    end: (outcome: HttpOutcome) => void,
+  ): void {
+    // Decoded as it comes: what is not kept as bytes too takes half the memory.
+    const chunks: string[] = [];
+    const decoder = new TextDecoder();
     let size = 0;
     this.noteDate(response.headers.date);
     response.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_RESPONSE_BYTES) chunks.push(chunk);
+      if (size <= mostBytes) chunks.push(decoder.decode(chunk, { stream: true }));
       else
         end({
           kind: 'failed',
           cause: 'too_large',
-          detail: `the answer is larger than ${MAX_RESPONSE_BYTES} bytes`,
+          detail: `the answer is larger than ${mostBytes} bytes`,
         });
     });
     response.on('error', (error) =>
@@ -163,7 +178,7 @@ export class HttpClient {
     );
     response.on('end', () => {
       const status = response.statusCode ?? 0;
-      const json = parseJson(Buffer.concat(chunks).toString());
+      const json = parseJson(chunks.splice(0).join('') + decoder.decode());
       if (status >= 200 && status < 300) {
         end({ kind: 'ok', status, json, detail: `HTTP ${status}` });
         return;

@@ -9,6 +9,8 @@ import type { SyncExchange } from './SyncExchange.js';
 const LONGEST_RETRY_MS = 60_000;
 /** A poll hangs less long than a message may, so that a drop is followed by a fresh one soon. */
 const LONGEST_SYNC_MS = 30_000;
+/** A sync brings all that is queued: 100 000 commands are some 25 MB. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 export interface PollerPorts {
   readonly clock: Clock;
@@ -133,11 +135,14 @@ export class HttpPoller {
       path: '/edge/sync',
       body: begun.body,
       timeoutMs,
+      mostBytes: MOST_BYTES,
       signal: this.abort.signal,
     });
     this.abort = null;
-    if (this.mode === 'off') return;
-    const ended = exchange.end(begun, outcome, besideSocket);
+    const wanted = () => this.mode !== 'off';
+    if (!wanted()) return;
+    const ended = await exchange.end(begun, outcome, besideSocket, wanted);
+    if (!wanted()) return;
     if (ended.kind === 'failed') this.failed(ended.detail, ended.retryAfterMs);
     else {
       if (this.failures > 0) this.ports.log.info('HTTP polling works again');

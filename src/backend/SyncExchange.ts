@@ -1,14 +1,16 @@
 import type { Logger } from '../logging/Logger.js';
-import type { Clock } from '../system/clock.js';
+import { type Clock, sleep } from '../system/clock.js';
 import { syncBody } from './frames.js';
 import type { HttpOutcome } from './HttpClient.js';
-import { type Command, parseSyncReply } from './protocol.js';
+import { asObject, type Command, parseSyncReply } from './protocol.js';
 import type { StrandedWatch } from './StrandedWatch.js';
 import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
 
 const META_LAST_COMMAND = 'backend.last_command_id';
 const MAX_EVENTS = 200;
 const MAX_ACKS = 200;
+/** Commands stored in one commit; between two of them the rest of the agent gets its turn. */
+const COMMANDS_AT_ONCE = 500;
 
 export interface ExchangePorts {
   readonly clock: Clock;
@@ -54,8 +56,16 @@ export class SyncExchange {
     return { body, startedAt: clock.now(), events, acks };
   }
 
-  /** Throws what the store throws; then nothing counts and the backend offers the same again. */
-  end(begun: BegunSync, outcome: HttpOutcome, besideSocket: boolean): EndedSync {
+  /**
+   * Rejects with what the store throws; then what was not stored counts for nothing and the backend offers it again.
+   * `wanted` turns false when intake stops: what was not taken in by then is left to the backend too.
+   */
+  async end(
+    begun: BegunSync,
+    outcome: HttpOutcome,
+    besideSocket: boolean,
+    wanted: () => boolean,
+  ): Promise<EndedSync> {
     if (outcome.kind !== 'ok') {
       const later = outcome.kind === 'status' ? outcome.retryAfterMs : undefined;
       return {
@@ -64,16 +74,13 @@ export class SyncExchange {
         ...(later === undefined ? {} : { retryAfterMs: later }),
       };
     }
-    const { store, log, receive, onConfigUpdate, stranded } = this.ports;
-    const reply = parseSyncReply(outcome.json);
+    const { store, onConfigUpdate } = this.ports;
+    const json = asObject(outcome.json);
+    const { commands, ...rest } = json ?? {};
+    const reply = json && parseSyncReply(rest);
     if (!reply) return { kind: 'failed', detail: `HTTP ${outcome.status} without a JSON object` };
-    if (reply.dropped > 0) log.warn('Dropped commands without a usable command_id', { count: reply.dropped });
-    const last = reply.commands.at(-1);
-    if (last) {
-      receive(reply.commands);
-      store.meta.set(META_LAST_COMMAND, last.commandId);
-      stranded.bySync(reply.commands, begun.startedAt, besideSocket);
-    }
+    const taken = await this.takeIn(Array.isArray(commands) ? commands : [], begun, besideSocket, wanted);
+    if (!taken) return { kind: 'done', more: false };
     const readAcks = new Set(reply.ackCommands);
     const seqs = begun.acks.filter((ack) => readAcks.has(ack.commandId)).map((ack) => ack.seq);
     if (seqs.length > 0 || reply.ackEvents.length > 0) {
@@ -87,5 +94,29 @@ export class SyncExchange {
       (begun.events.length === MAX_EVENTS && reply.ackEvents.length > 0) ||
       (begun.acks.length === MAX_ACKS && seqs.length > 0);
     return { kind: 'done', more };
+  }
+
+  /** Reads and stores them piece by piece, letting go of each, so that many need no memory for long; false if intake stopped before all of them were stored. */
+  private async takeIn(
+    listed: unknown[],
+    begun: BegunSync,
+    besideSocket: boolean,
+    wanted: () => boolean,
+  ): Promise<boolean> {
+    const { clock, log, store, receive, stranded } = this.ports;
+    let dropped = 0;
+    for (let isFirst = true; listed.length > 0; isFirst = false) {
+      if (!isFirst) await sleep(clock, 0);
+      if (!wanted()) return false;
+      const piece = parseSyncReply({ commands: listed.splice(0, COMMANDS_AT_ONCE) });
+      dropped += piece?.dropped ?? 0;
+      const last = piece?.commands.at(-1);
+      if (piece === undefined || last === undefined) continue;
+      receive(piece.commands);
+      store.meta.set(META_LAST_COMMAND, last.commandId);
+      stranded.bySync(piece.commands, begun.startedAt, besideSocket);
+    }
+    if (dropped > 0) log.warn('Dropped commands without a usable command_id', { count: dropped });
+    return true;
   }
 }

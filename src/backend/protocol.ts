@@ -153,7 +153,7 @@ export function parseCommand(candidate: unknown): Command | undefined {
     priority: read.data.priority,
     timestamp: parseInstant(raw.timestamp),
     fault,
-    raw,
+    raw: asObject(candidate) ?? raw,
   };
 }
 

@@ -51,6 +51,9 @@ export class DemoWorld {
       EDGE_IMESSAGE_OSASCRIPT_PATH: mac.osascriptPath,
       EDGE_BACKEND_SYNC_INTERVAL_SECONDS: '1',
       EDGE_OUTGOING_BUBBLE_DELAY_MS: '300',
+      // On a Mac the real Messages is none of the demo's business.
+      EDGE_SUPERVISOR_ENABLED: 'false',
+      EDGE_SUPERVISOR_CAFFEINATE: 'false',
     };
     const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: process.platform });
     const log = createLogger({

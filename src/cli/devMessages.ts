@@ -21,6 +21,7 @@ export async function devMessages(options: { directory: string; from: string }):
     `Messages is played in ${directory}. Run an agent on it in another terminal:`,
     `  export EDGE_IMESSAGE_DB_PATH=${mac.chatDbPath}`,
     `  export EDGE_IMESSAGE_OSASCRIPT_PATH=${mac.osascriptPath}`,
+    '  export EDGE_SUPERVISOR_ENABLED=false',
     `Type a line: it is a message from ${options.from}.`,
   );
   let shown = mac.sent().length;

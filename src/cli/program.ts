@@ -39,6 +39,22 @@ program
   .description('try the backend now instead of waiting for the next attempt')
   .action(async () => finish((await import('./kick.js')).kick(configOption())));
 
+program
+  .command('pause')
+  .argument('[conversation]', 'a number, an e-mail address or a group id; none: everything')
+  .description('let nothing more go out until it is resumed; texts wait')
+  .action(async (conversation: string | undefined) =>
+    finish((await import('./pauses.js')).pause(configOption(), conversation)),
+  );
+
+program
+  .command('resume')
+  .argument('<conversation>', 'as `status` names it, or "all"')
+  .description('let texts go out again')
+  .action(async (conversation: string) =>
+    finish((await import('./pauses.js')).resume(configOption(), conversation)),
+  );
+
 const config = program.command('config').description('the settings in force, and where each came from');
 config
   .command('show')
@@ -71,6 +87,21 @@ for (const change of ['retry', 'drop'] as const) {
       finish((await import('./queue.js')).changeQueue(configOption(), change, guid)),
     );
 }
+
+program
+  .command('selftest')
+  .description('put every assumption about this Mac to the test, with or without a running agent')
+  .option('--json', 'print JSON')
+  .option('--send', 'also send a real text to your own number (asked first at a terminal)')
+  .action(async (options: { json?: boolean; send?: boolean }) =>
+    finish(
+      (await import('./selftest.js')).selftest({
+        ...configOption(),
+        json: options.json ?? false,
+        send: options.send ?? false,
+      }),
+    ),
+  );
 
 program
   .command('demo')

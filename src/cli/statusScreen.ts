@@ -35,12 +35,28 @@ export function statusScreen(snapshot: StatusSnapshot, now: number, colour: bool
     row('incoming', `${snapshot.incoming_queued} queued, ${snapshot.incoming_parked} parked`),
     row('last incoming', ago(snapshot.last_incoming_at, now)),
     row('outgoing', `${snapshot.sends_queued} queued, ${snapshot.scheduled_messages} scheduled`),
+    ...heldRow(snapshot.sends_held),
     row('last sent', ago(snapshot.last_sent_at, now)),
+    ...(snapshot.paused.length === 0 ? [] : [row('paused', snapshot.paused.map(pausedWords).join('; '))]),
     row('commands', `${snapshot.commands_waiting} waiting`),
     row('to deliver', `${snapshot.acks_undelivered} acks, ${snapshot.events_undelivered} events`),
     row('last error', snapshot.last_error ?? 'none'),
     row('memory', `${snapshot.memory_usage_mb} MB`),
   ];
+}
+
+function pausedWords({ conversation, reason }: StatusSnapshot['paused'][number]): string {
+  return `${conversation === '*' ? 'everything' : conversation} (${reason})`;
+}
+
+function heldRow(held: StatusSnapshot['sends_held']): string[] {
+  const words = [
+    ...(held.new_recipients === 0
+      ? []
+      : [`${held.new_recipients} to new people (outgoing.max_new_recipients_per_hour)`]),
+    ...(held.per_minute === 0 ? [] : [`${held.per_minute} too fast (outgoing.max_per_minute)`]),
+  ];
+  return words.length === 0 ? [] : [row('held back', words.join(', '))];
 }
 
 function row(name: string, value: string): string {

@@ -2,11 +2,9 @@ import { hash } from 'node:crypto';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { diskFault, type Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sends.js';
 import type { Acks } from './Acks.js';
 import type { Handler } from './Handler.js';
 import type { ReceivedCommand } from './ports.js';
-import { sendVerdict, type TextOutcome } from './sendVerdict.js';
 import type { HandlerResult, Verdict } from './verdict.js';
 
 export type Channel = 'websocket' | 'http';
@@ -56,10 +54,10 @@ export class Commands {
     }
   }
 
-  /** The text that a command asked for has ended; inside the write that stores its outcome. */
-  textEnded(send: SendRecord, outcome: TextOutcome): void {
-    if (send.commandId === null || send.scheduleId !== null) return;
-    this.finish(send.commandId, sendVerdict(outcome));
+  /** What a command asked to be sent has ended, in all its parts; inside the write that stores the last outcome. */
+  requestEnded(request: { commandId: string | null; scheduleId: string | null }, verdict: Verdict): void {
+    if (request.commandId === null || request.scheduleId !== null) return;
+    this.finish(request.commandId, verdict);
   }
 
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
@@ -68,7 +66,7 @@ export class Commands {
       this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`);
     });
     const bodyHash = hashOf(command);
-    const body = JSON.stringify(command);
+    const body = command.payload.attachments === undefined ? JSON.stringify(command) : withoutFiles(command);
     if (!this.store.commands.add({ commandId, commandType, body, bodyHash, via })) {
       this.repeat(command, bodyHash);
       return;
@@ -110,6 +108,13 @@ export class Commands {
 function hashOf(command: ReceivedCommand): string {
   const said = JSON.stringify([command.commandType, sorted(command.payload)]);
   return hash('sha256', said, 'base64url');
+}
+
+/** The command in JSON without the content of its files, which is staged: the ledger is not the place for it. */
+function withoutFiles(command: ReceivedCommand): string {
+  return JSON.stringify(command, (key, value: unknown) =>
+    key === 'data_base64' && typeof value === 'string' ? `(${value.length} characters)` : value,
+  );
 }
 
 /** The same value with every object's keys in order, so that their order on the wire makes no difference. */

@@ -17,14 +17,16 @@ export interface Handler {
 export function handlerOf<T>(definition: {
   types: readonly string[];
   aliases: Aliases;
-  schema: z.ZodType<T>;
+  /** May depend on what the payload has. */
+  schema: z.ZodType<T> | ((payload: Record<string, unknown>) => z.ZodType<T>);
   run(command: ReceivedCommand, payload: T): HandlerResult;
 }): Handler {
   const { types, schema, aliases } = definition;
   return {
     types,
     run(command) {
-      const parsed = parsePayload(schema, aliases, command.payload);
+      const fitting = typeof schema === 'function' ? schema(command.payload) : schema;
+      const parsed = parsePayload(fitting, aliases, command.payload);
       if (parsed.kind === 'invalid')
         return { kind: 'failed', code: 'invalid_payload', message: parsed.message };
       return definition.run(command, parsed.payload);

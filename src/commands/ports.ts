@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors.js';
 import type { SendRole } from '../store/sends.js';
 
 export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
@@ -22,6 +23,24 @@ export interface ReceivedCommand {
   fault: string | null;
 }
 
+/** A file that goes out: staged already, or to be fetched. */
+export type OutgoingFile = { name: string } & ({ path: string } | { url: string });
+
+/** Judges the files that a command names. */
+export interface FileAdmission {
+  /** Stages a file whose content the command holds before it returns. Exactly one of the first three is given. */
+  admit(named: {
+    url?: string | undefined;
+    data_base64?: string | undefined;
+    path?: string | undefined;
+    filename?: string | undefined;
+  }):
+    | { kind: 'admitted'; file: OutgoingFile }
+    | { kind: 'refused'; field: string; errorCode: ErrorCode; message: string };
+  /** Takes back what was staged. */
+  discard(path: string): void;
+}
+
 /** Where texts go out; called inside a write. */
 export interface TextQueue {
   enqueue(text: {
@@ -34,6 +53,7 @@ export interface TextQueue {
     pauseMs: number;
     commandId?: string;
     answers?: string;
+    files?: readonly OutgoingFile[];
   }): void;
 }
 
@@ -55,6 +75,7 @@ export interface TextSchedule {
     text: string;
     priority: number;
     sendAt: number;
+    files?: readonly OutgoingFile[];
   }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number };
   cancel(id: string, cancelledBy: string): CancelResult;
   list(status: string | undefined): Record<string, unknown>[];
@@ -66,4 +87,6 @@ export interface CommandLimits {
   reflexMaxAgeMs: number;
   bubbleDelayMs: number;
   maxTextLength: number;
+  /** A longer text is cut instead of refused. */
+  splitLongTexts?: boolean;
 }

@@ -8,6 +8,47 @@ export type TextOutcome =
   | { kind: 'failed'; errorCode: ErrorCode; message: string }
   | { kind: 'unknown'; message: string };
 
+/** How one part of a request ended; `file` is the name of its file, null for a text. */
+export interface EndedPart {
+  file: string | null;
+  outcome: TextOutcome;
+}
+
+/**
+ * What the ack of a request says: that of its one send, or of all its parts, where the worst decides. `partly_sent`: some
+ * parts went out and others provably not, so that the whole must not be sent again.
+ */
+export function requestVerdict(ended: readonly EndedPart[]): Verdict {
+  const [only, another] = ended;
+  if (only !== undefined && another === undefined) return sendVerdict(only.outcome);
+  const verdicts = ended.map(({ outcome }) => sendVerdict(outcome));
+  const parts = ended.map(({ file, outcome }, index) => partResult(file, outcome, verdicts[index]));
+  const at = (kind: TextOutcome['kind']) => ended.findIndex(({ outcome }) => outcome.kind === kind);
+  const worst = at('unknown') >= 0 ? at('unknown') : at('failed');
+  const verdict = verdicts[worst];
+  if (verdict === undefined || verdict.kind === 'completed') {
+    const result = verdicts.find(({ result }) => result?.message_guid !== undefined)?.result;
+    const confirmed = ended.every(({ outcome }) => outcome.kind !== 'sent' || outcome.confirmed);
+    return { kind: 'completed', result: { outcome: 'sent', retry_safe: false, ...result, confirmed, parts } };
+  }
+  const isPartly =
+    verdict.code !== 'outcome_unknown' && ended.some(({ outcome }) => outcome.kind !== 'failed');
+  const result = isPartly ? { outcome: 'partly_sent', retry_safe: false } : verdict.result;
+  const message = `Part ${worst + 1} of ${ended.length}: ${verdict.message}`;
+  return { ...verdict, message, result: { ...result, parts } };
+}
+
+function partResult(file: string | null, outcome: TextOutcome, verdict: Verdict | undefined) {
+  const { retry_safe: _, ...result } = verdict?.result ?? {};
+  const error = outcome.kind === 'failed' ? { error: `${outcome.errorCode}: ${outcome.message}` } : {};
+  return {
+    kind: file === null ? 'text' : 'file',
+    ...(file === null ? {} : { filename: file }),
+    ...result,
+    ...error,
+  };
+}
+
 /** What the ack of a send says. `retry_safe` is true only where sending again cannot give the person two texts. */
 export function sendVerdict(outcome: TextOutcome): Verdict {
   switch (outcome.kind) {

@@ -40,6 +40,11 @@ const backendUrl = () =>
 /** ITU-T E.164: a plus, a country code that does not begin with 0, at most 15 digits in all. */
 const PHONE = /^\+[1-9]\d{6,14}$/;
 const ADDRESS = /^(?:\+[1-9]\d{6,14}|[^\s@,]+@[^\s@,]+)$/;
+/** A person's address or a group's id as chat.db has it; what it means is found out where it is compared. */
+const FORWARD_ENTRY = /^[^\s,][^,]*$/;
+const FORWARD_EXPECTED = 'a list of phone numbers, e-mail addresses and group ids';
+/** A directory other than the root itself. */
+const ABSOLUTE_PATH = /^\/[^\0]*[^\0/]\/*$/;
 /** Visible ASCII but for the colon: the id stands in a header, and between colons in a token. */
 const AGENT_ID = /^[!-9;-~]{1,128}$/;
 
@@ -167,6 +172,90 @@ export const configSchema = z.strictObject({
           'After this long an osascript that does not end is killed; its text then counts as "outcome unknown".',
         ...live,
       }),
+    stall_minutes: range(0, 10_080)
+      .default(240)
+      .register(settingNotes, {
+        description:
+          'On macOS: when chat.db gets no row at all for so long, Messages is nudged and the backend is told; 0 is never.',
+        ...live,
+      }),
+    canary_minutes: range(0, 10_080)
+      .default(0)
+      .register(settingNotes, {
+        description:
+          'On macOS: after so long without a row a text is sent to our own number, to see whether it arrives; 0 is never.',
+        ...live,
+      }),
+  }),
+  forward: z.strictObject({
+    allow: z
+      .array(z.string().regex(FORWARD_ENTRY))
+      .default([])
+      .register(settingNotes, {
+        description:
+          'If it names anybody, the backend sees only these people, wherever they write, and these groups.',
+        expected: FORWARD_EXPECTED,
+        ...live,
+      }),
+    ignore: z
+      .array(z.string().regex(FORWARD_ENTRY))
+      .default([])
+      .register(settingNotes, {
+        description: 'The backend never sees these people, in groups either, nor these groups.',
+        expected: FORWARD_EXPECTED,
+        ...live,
+      }),
+    unknown_senders: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description:
+          'Whether the backend sees people whom Messages filters as unknown, or in whose chat nothing was ever sent from here.',
+        ...live,
+      }),
+    one_time_codes: z
+      .boolean()
+      .default(false)
+      .register(settingNotes, {
+        description: 'Whether the backend sees codes for signing in somewhere.',
+        ...live,
+      }),
+    reactions: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description: 'Whether tapbacks and stickers on messages are told as events.',
+        ...live,
+      }),
+    edits: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description: 'Whether it is told as an event that a forwarded message was changed by its sender.',
+        ...live,
+      }),
+    unsends: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description: 'Whether it is told as an event that a forwarded message was taken back by its sender.',
+        ...live,
+      }),
+    group_events: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description: 'Whether it is told as an event that people or the name of a group changed.',
+        ...live,
+      }),
+    delivery: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description:
+          'Whether it is told as an event that a text was delivered, read or turned into an SMS. Failures always are.',
+        ...live,
+      }),
   }),
   outgoing: z.strictObject({
     bubble_delay_ms: count(0, 60_000)
@@ -178,7 +267,16 @@ export const configSchema = z.strictObject({
     max_text_length: count(1, 100_000)
       .default(10_000)
       .register(settingNotes, {
-        description: 'A longer text is refused, counted in characters; one above 100 000 bytes always is.',
+        description:
+          'A longer text is refused, counted in characters, or cut (split_long_texts); so is one above 100 000 bytes.',
+        ...live,
+      }),
+    pause_on_operator_reply: z
+      .boolean()
+      .default(false)
+      .register(settingNotes, {
+        description:
+          'Whether nothing more goes out in a conversation in which a person answered from another device, until it is resumed.',
         ...live,
       }),
     on_unknown: z
@@ -187,6 +285,65 @@ export const configSchema = z.strictObject({
       .register(settingNotes, {
         description:
           'What becomes of a text that may or may not have been sent. resend may show it to the person twice.',
+        ...live,
+      }),
+    split_long_texts: z
+      .boolean()
+      .default(false)
+      .register(settingNotes, {
+        description: 'Whether a text above max_text_length is sent in several instead of refused.',
+        ...live,
+      }),
+    sms_fallback: z
+      .enum(['never', 'known', 'always'])
+      .default('known')
+      .register(settingNotes, {
+        description:
+          'Whether a text goes by SMS where iMessage refuses the target; known: to people met by SMS or RCS before.',
+        ...live,
+      }),
+    max_per_minute: count(0, 1000)
+      .default(0)
+      .register(settingNotes, {
+        description: 'So many texts a minute go to one conversation, the others wait; 0 is no limit.',
+        ...live,
+      }),
+    max_new_recipients_per_hour: count(0, 1000)
+      .default(20)
+      .register(settingNotes, {
+        description:
+          'So many people an hour are written to that chat.db does not know, the others wait; 0 is no limit.',
+        ...live,
+      }),
+  }),
+  attachments: z.strictObject({
+    upload: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description: 'Whether images of incoming messages are uploaded to the backend.',
+        ...live,
+      }),
+    max_bytes: count(1, 104_857_600)
+      .default(8_388_608)
+      .register(settingNotes, {
+        description: 'A larger file is neither sent nor uploaded.',
+        ...live,
+      }),
+    allowed_roots: z
+      .array(z.string().regex(ABSOLUTE_PATH))
+      .default([])
+      .register(settingNotes, {
+        description: 'Directories below which the backend may name files by path, to be sent.',
+        expected: 'a list of absolute paths',
+        ...live,
+      }),
+    allow_private_addresses: z
+      .boolean()
+      .default(false)
+      .register(settingNotes, {
+        description:
+          'Lets files to be sent be fetched from addresses that are not of the public internet, this machine included.',
         ...live,
       }),
   }),
@@ -221,6 +378,24 @@ export const configSchema = z.strictObject({
         description: 'When a schedule_message is acknowledged: once stored, once sent, or both times.',
         ...live,
       }),
+  }),
+  privacy: z.strictObject({
+    redact: z
+      .array(z.enum(['ssn', 'credit_card', 'email', 'phone']))
+      .default([])
+      .register(settingNotes, {
+        description:
+          'What is taken out of incoming texts before they leave this machine: ssn, credit_card, email, phone.',
+        expected: 'a list of ssn, credit_card, email and phone',
+      }),
+  }),
+  supervisor: z.strictObject({
+    enabled: z.boolean().default(true).register(settingNotes, {
+      description: 'On macOS: opens Messages hidden, keeps it running and restarts it when it hangs.',
+    }),
+    caffeinate: z.boolean().default(true).register(settingNotes, {
+      description: 'On macOS: keeps the Mac awake while the agent runs.',
+    }),
   }),
   monitor: z.strictObject({
     enabled: z.boolean().default(true).register(settingNotes, {

@@ -115,6 +115,7 @@ function expectation(schema: unknown, name: string): string {
 function unit(name: string): string {
   if (name.endsWith('_seconds')) return ' of seconds';
   if (name.endsWith('_hours')) return ' of hours';
+  if (name.endsWith('_minutes')) return ' of minutes';
   if (name.endsWith('_ms')) return ' of milliseconds';
   return '';
 }

@@ -6,6 +6,7 @@ import type { Random } from '../system/random.js';
 import { messageBody } from './messageBody.js';
 import type { MessagePosting, PostResult, ReplyQueue } from './ports.js';
 import { retryOf } from './postRetry.js';
+import type { PrivacyFilter } from './privacy.js';
 import { parseReply, type Reply } from './reply.js';
 
 const MOST_IN_FLIGHT = 8;
@@ -26,6 +27,8 @@ export interface ForwarderOptions {
   /** Whether a message that was sent then (Unix ms) is still worth an answer. */
   worthAnswering: (sentAt: number) => boolean;
   settings: () => { bubbleDelayMs: number };
+  /** What takes private things out of a message before it leaves; without it everything is sent. */
+  filter?: PrivacyFilter | undefined;
 }
 
 /**
@@ -137,7 +140,10 @@ export class Forwarder {
     const { backend, store } = this.options;
     const { message } = record;
     const context = store.contexts.get(message.conversation);
-    const result = await backend.postMessage(messageBody(message, context), message.guid);
+    const result = await backend.postMessage(
+      messageBody(message, context, this.options.filter),
+      message.guid,
+    );
     this.conclude(record, result);
   }
 

@@ -1,37 +1,47 @@
 import type { IncomingMessage } from '../store/incoming.js';
+import type { Filtered, PrivacyFilter } from './privacy.js';
 
-/** The body of POST /edge/message. But for the conversation's context it is the same for every retry of a message. */
+/**
+ * The body of POST /edge/message. But for the conversation's context it is the same for every retry of a message. With a
+ * filter, `text` is left out, and what people wrote (the text, the names of files) is there in its filtered form only.
+ */
 export function messageBody(
   message: IncomingMessage,
   context: Record<string, unknown> | undefined,
+  filter?: PrivacyFilter,
 ): Record<string, unknown> {
   const sentAt = new Date(message.sentAt).toISOString();
+  const fields = new Set<string>();
+  const filtered = (text: string): string => {
+    if (filter === undefined) return text;
+    const { text: rest, fields: found }: Filtered = filter(text);
+    for (const field of found) fields.add(field);
+    return rest;
+  };
+  const text = filtered(message.text);
+  const attachments = message.attachments.map(({ guid, mimeType, filename, sizeBytes }) => ({
+    guid,
+    mime_type: mimeType,
+    filename: filename === null ? null : filtered(filename),
+    size_bytes: sizeBytes,
+  }));
   return {
     message_guid: message.guid,
     thread_id: message.threadId,
     chat_guid: message.chatGuid,
     sender: message.sender,
-    filtered_text: message.text,
-    text: message.text,
+    filtered_text: text,
+    ...(filter === undefined ? { text } : {}),
     original_timestamp: sentAt,
     timestamp: sentAt,
     is_group: message.isGroup,
     mode: message.isGroup ? 'group' : 'direct',
     participants: message.participants,
     service: message.service,
-    was_redacted: false,
-    redacted_fields: [],
+    was_redacted: fields.size > 0,
+    redacted_fields: [...fields],
     ...(message.replyToGuid === null ? {} : { reply_to_guid: message.replyToGuid }),
-    ...(message.attachments.length === 0
-      ? {}
-      : {
-          attachments: message.attachments.map(({ guid, mimeType, filename, sizeBytes }) => ({
-            guid,
-            mime_type: mimeType,
-            filename,
-            size_bytes: sizeBytes,
-          })),
-        }),
+    ...(attachments.length === 0 ? {} : { attachments }),
     ...(context === undefined ? {} : { context }),
   };
 }

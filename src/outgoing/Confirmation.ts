@@ -8,12 +8,25 @@ import type { Settlement } from './Settlement.js';
 
 /** How long after osascript ended the ack may wait for the row. */
 const ROW_EXPECTED_MS = 10_000;
+/** The same for a file, which Messages copies first. */
+const FILE_ROW_EXPECTED_MS = 30_000;
 /** How long the row is looked for in all; Messages has been seen to send up to 124 s late. */
-export const ROW_WATCHED_MS = 180_000;
+const ROW_WATCHED_MS = 180_000;
+/** The same for a file; other senders wait as long (macos-facts D.8). */
+const FILE_ROW_WATCHED_MS = 20 * 60_000;
 /** A verdict that could not be stored is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
 /** A text with an unknown outcome is sent again at most so often, where the operator asked for that. */
 const MOST_RESENDS = 1;
+
+/** How long the row of a send is looked for after osascript ended, in ms. */
+export function rowWatchedMs(send: Pick<SendRecord, 'file'>): number {
+  return send.file === null ? ROW_WATCHED_MS : FILE_ROW_WATCHED_MS;
+}
+
+function rowExpectedMs(send: Pick<SendRecord, 'file'>): number {
+  return send.file === null ? ROW_EXPECTED_MS : FILE_ROW_EXPECTED_MS;
+}
 
 export interface ConfirmationOptions {
   store: Store;
@@ -143,8 +156,8 @@ export class Confirmation {
     if (known !== undefined) return known;
     const { clock } = this.options;
     const isConfirming = send.state === 'confirming';
-    const window = isConfirming ? ROW_EXPECTED_MS : ROW_WATCHED_MS;
-    const dueAt = isConfirming ? (send.endedAt ?? 0) + ROW_EXPECTED_MS : (send.watchUntil ?? 0);
+    const window = isConfirming ? rowExpectedMs(send) : rowWatchedMs(send);
+    const dueAt = isConfirming ? (send.endedAt ?? 0) + rowExpectedMs(send) : (send.watchUntil ?? 0);
     const left = Math.min(Math.max(dueAt - clock.now(), 0), window);
     const verdict = clock.monotonic() + left;
     this.verdicts.set(key, verdict);

@@ -3,15 +3,21 @@ import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sends.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
-import { ROW_WATCHED_MS } from './Confirmation.js';
+import { rowWatchedMs } from './Confirmation.js';
 import type { Lanes } from './Lanes.js';
-import type { AttemptResult, MessageSender, SentRows } from './ports.js';
+import type { NewRecipients } from './NewRecipients.js';
+import type { Pace } from './Pace.js';
+import type { AttemptResult, MessageSender, SendTarget, SentRows } from './ports.js';
 import { retryOf } from './retryPolicy.js';
 import type { Settlement } from './Settlement.js';
+import { inOrder } from './targetOrder.js';
 
 interface Attempt {
   send: SendRecord;
   tag: string;
+  form: SendTarget['form'];
+  /** The form is the best one that there is. */
+  isBest: boolean;
   formCount: number;
 }
 
@@ -36,6 +42,7 @@ export class Dispatcher {
     private readonly settlement: Settlement,
     private readonly clock: Clock,
     private readonly log: Logger,
+    private readonly limits: { pace: Pace; newRecipients: NewRecipients },
     private readonly attemptEnded: () => void,
   ) {
     store.onRollback(() => {
@@ -45,6 +52,7 @@ export class Dispatcher {
       ) {
         this.current = undefined;
       }
+      this.limits.newRecipients.reload();
       this.lanes.reload();
     });
   }
@@ -86,13 +94,15 @@ export class Dispatcher {
 
   /** False if the text could not even be tried and was settled. */
   private begin(send: SendRecord): boolean {
-    const targets = this.sender.targets(send.conversation, send.threadId);
+    const known = this.sender.targets(send.conversation, send.threadId);
+    const targets = inOrder(known, this.store.targetForms.get(send.conversation));
     const target = targets[Math.min(send.form, targets.length - 1)];
     if (target === undefined) {
       const message = `Messages knows no conversation ${send.threadId} that could be written to.`;
       this.settlement.settle(send, { kind: 'failed', errorCode: 'send_refused', message });
       return false;
     }
+    this.countIn(send, known);
     const tag = `${send.seq}-${send.attempts}${send.form}-${randomHex(6)}`;
     const position = this.rows.position();
     this.store.sends.begin(send.seq, {
@@ -101,15 +111,30 @@ export class Dispatcher {
       afterRow: position?.rowId ?? null,
     });
     this.lanes.changed(send.conversation);
-    const attempt = { send, tag, formCount: targets.length };
+    const isBest = target.form === known[0]?.form;
+    const attempt = { send, tag, form: target.form, isBest, formCount: targets.length };
     this.current = attempt;
     this.store.afterCommit(() => {
-      const ended = this.sender.start({ tag, text: send.text, target });
+      const ended = this.sender.start({ tag, text: send.text, file: send.file, target });
       this.lanes.dispatched(send.conversation);
       this.log.debug('Handed a text to osascript', { send: send.id, form: target.form, tag });
       ended.then((result) => this.ended(attempt, result));
     });
     return true;
+  }
+
+  /** Inside a write: counts the attempt for the limits, which have let it pass. */
+  private countIn({ conversation }: SendRecord, targets: readonly SendTarget[]): void {
+    this.limits.pace.note(conversation);
+    const isNew = targets.every(({ form }) => form !== 'chat') && this.rows.position() !== undefined;
+    if (isNew) this.limits.newRecipients.note(conversation);
+  }
+
+  /** Inside a write: which form to begin with next time. The best one needs no note. */
+  private learn({ send: { conversation }, form, isBest }: Attempt): void {
+    if (!isBest) this.store.targetForms.set(conversation, form);
+    else if (this.store.targetForms.get(conversation) !== undefined)
+      this.store.targetForms.forget(conversation);
   }
 
   private ended(attempt: Attempt, result: AttemptResult): void {
@@ -129,9 +154,11 @@ export class Dispatcher {
   }
 
   /** Inside a write: what the ledger says after an attempt. */
-  private conclude({ send: { seq }, formCount }: Attempt, result: AttemptResult): void {
-    const send = this.store.sends.get(seq);
+  private conclude(attempt: Attempt, result: AttemptResult): void {
+    const { formCount } = attempt;
+    const send = this.store.sends.get(attempt.send.seq);
     if (send === undefined) return;
+    if (result.kind === 'accepted') this.learn(attempt);
     if (result.kind === 'notStarted') this.retryOrFail(send, result, formCount);
     else if (send.afterRow !== null) this.awaitRow(send, result);
     else if (result.kind === 'accepted') {
@@ -147,7 +174,7 @@ export class Dispatcher {
 
   private awaitRow(send: SendRecord, result: AttemptResult): void {
     const doubt = result.kind === 'unknown' ? { errorCode: 'outcome_unknown', error: result.message } : null;
-    this.store.sends.ended(send.seq, this.clock.now() + ROW_WATCHED_MS, doubt);
+    this.store.sends.ended(send.seq, this.clock.now() + rowWatchedMs(send), doubt);
     this.lanes.changed(send.conversation);
   }
 

@@ -7,7 +7,27 @@ interface Lane {
   waiting: number[];
   /** The first text, once it has been read. */
   head: SendRecord | undefined;
+  /** Whether it is somebody new to chat.db, once that was asked, and when (monotonic). */
+  isNew: boolean | undefined;
+  askedAt: number;
 }
+
+/** How fast texts may go out; asked at each `next`. Waits are in ms, 0 is none. */
+export interface LaneLimits {
+  /** How long the next text of a conversation has to wait for the ones before it. */
+  waitOf(conversation: string): number;
+  /** How long until somebody new may be written to. */
+  newOpensInMs(): number;
+  isNew(conversation: string, threadId: string): boolean;
+}
+
+/** What limits hold back: texts to somebody new, and texts of conversations that are too fast. */
+export interface HeldTexts {
+  newRecipients: number;
+  perMinute: number;
+}
+
+const NO_LIMITS: LaneLimits = { waitOf: () => 0, newOpensInMs: () => 0, isNew: () => false };
 
 export type NextSend = { kind: 'now'; send: SendRecord } | { kind: 'later'; inMs: number } | { kind: 'none' };
 
@@ -16,6 +36,12 @@ const REMEMBERED_PAUSES = 1000;
 
 /** A wait longer than any that we give means that the wall clock was set back. */
 const LONGEST_BACKOFF_MS = 60_000;
+
+/** chat.db is asked about so many conversations in one look; the others' turn comes a moment later. */
+const MOST_ASKED = 50;
+const NEXT_ASK_MS = 5;
+/** Somebody who waits as new may have become known meanwhile. */
+const ASKED_ANEW_MS = 60_000;
 
 /**
  * Who sends next. Texts of one conversation keep their order; conversations do not wait for each other, the one with the
@@ -28,6 +54,9 @@ export class Lanes {
   constructor(
     private readonly sends: SendTable,
     private readonly clock: Clock,
+    /** Whether nothing may go out in a conversation now. Asked at each `next`. */
+    private readonly isPaused: (conversation: string) => boolean = () => false,
+    private readonly limits: LaneLimits = NO_LIMITS,
   ) {}
 
   reload(): void {
@@ -52,7 +81,27 @@ export class Lanes {
 
   /** The lane's first text changed its state. */
   changed(conversation: string): void {
-    this.laneOf(conversation).head = undefined;
+    const lane = this.laneOf(conversation);
+    lane.head = undefined;
+    lane.isNew = undefined;
+  }
+
+  /** Whether anything is in the conversation's lane. */
+  has(conversation: string): boolean {
+    return this.lanes.has(conversation);
+  }
+
+  /** How many texts wait for a limit now. */
+  held(): HeldTexts {
+    const held = { newRecipients: 0, perMinute: 0 };
+    const areNewHeld = this.limits.newOpensInMs() > 0;
+    for (const lane of this.lanes.values()) {
+      const count = lane.waiting.reduce((sum, waiting) => sum + waiting, 0);
+      if (areNewHeld && lane.isNew === true) held.newRecipients += count;
+      else if (lane.head?.state === 'queued' && this.limits.waitOf(lane.conversation) > 0)
+        held.perMinute += count;
+    }
+    return held;
   }
 
   /** A text is on its way: the pause before the conversation's next one counts from here. */
@@ -69,11 +118,15 @@ export class Lanes {
   next(): NextSend {
     let best: { send: SendRecord; urgency: number } | undefined;
     let soonest = Infinity;
+    const newOpensInMs = this.limits.newOpensInMs();
+    const asks = { left: MOST_ASKED };
     for (const lane of this.lanes.values()) {
+      if (this.isPaused(lane.conversation)) continue;
       lane.head ??= this.sends.head(lane.conversation);
       const { head } = lane;
       if (head === undefined || head.state !== 'queued') continue;
-      const wait = this.waitOf(head);
+      const wait =
+        this.waitOf(head) || (newOpensInMs > 0 ? this.waitOfNew(lane, head, newOpensInMs, asks) : 0);
       if (wait > 0) {
         soonest = Math.min(soonest, wait);
         continue;
@@ -90,13 +143,27 @@ export class Lanes {
     const lastSentAt = this.lastSentAt.get(head.conversation);
     const pause = lastSentAt === undefined ? 0 : lastSentAt + head.pauseMs - this.clock.monotonic();
     const backoff = head.notBefore - this.clock.now();
-    return Math.max(pause, backoff > LONGEST_BACKOFF_MS ? 0 : backoff);
+    const pace = this.limits.waitOf(head.conversation);
+    return Math.max(0, pause, pace, backoff > LONGEST_BACKOFF_MS ? 0 : backoff);
+  }
+
+  /** While nobody new may be written to: how long this lane waits for that. */
+  private waitOfNew(lane: Lane, head: SendRecord, opensInMs: number, asks: { left: number }): number {
+    const now = this.clock.monotonic();
+    const mustAsk = lane.isNew === undefined || (lane.isNew && now - lane.askedAt >= ASKED_ANEW_MS);
+    if (mustAsk && asks.left > 0) {
+      asks.left -= 1;
+      lane.isNew = this.limits.isNew(lane.conversation, head.threadId);
+      lane.askedAt = now;
+    }
+    if (lane.isNew === undefined) return NEXT_ASK_MS;
+    return lane.isNew ? Math.min(opensInMs, ASKED_ANEW_MS) : 0;
   }
 
   private laneOf(conversation: string): Lane {
     let lane = this.lanes.get(conversation);
     if (lane === undefined) {
-      lane = { conversation, waiting: [0, 0, 0, 0, 0], head: undefined };
+      lane = { conversation, waiting: [0, 0, 0, 0, 0], head: undefined, isNew: undefined, askedAt: 0 };
       this.lanes.set(conversation, lane);
     }
     return lane;

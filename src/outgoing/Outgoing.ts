@@ -1,31 +1,32 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { SendRole } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
 import { Dispatcher } from './Dispatcher.js';
-import { Lanes } from './Lanes.js';
+import { type HeldTexts, Lanes } from './Lanes.js';
 import { LaterLife, type LifeListener } from './LaterLife.js';
+import { NewRecipients } from './NewRecipients.js';
 import type { OutcomeListener } from './outcome.js';
-import type { MessageSender, SentRows } from './ports.js';
+import { Pace } from './Pace.js';
+import type { FileFetcher, MessageSender, SentRows } from './ports.js';
+import { Requests, type TextRequest } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
-import { ReflexTwins, type TwinDecision, twinKey } from './reflexTwins.js';
+import { type RequestListener, requestEnd } from './requestEnd.js';
 import { Settlement } from './Settlement.js';
-import { textFault } from './textLimit.js';
+import { Staging } from './Staging.js';
 
-/** A text to be sent. `id` is derived from its cause: the same id is never sent twice. */
-export interface TextRequest {
-  id: string;
-  conversation: string;
-  threadId: string;
-  text: string;
-  role: SendRole;
-  priority: number;
-  pauseMs: number;
-  commandId?: string;
-  scheduleId?: string;
-  /** The guid of the message that this answers. */
-  answers?: string;
+export type { TextRequest } from './Requests.js';
+
+/** What the operator set; the limits are off at 0. */
+export interface OutgoingSettings {
+  /** In characters. */
+  maxTextLength: number;
+  resendUnknown: boolean;
+  /** Whether a longer text is cut into several instead of refused. */
+  splitLongTexts?: boolean;
+  /** To one conversation. */
+  maxPerMinute?: number;
+  maxNewRecipientsPerHour?: number;
 }
 
 export interface OutgoingOptions {
@@ -34,26 +35,66 @@ export interface OutgoingOptions {
   rows: SentRows;
   clock: Clock;
   log: Logger;
-  /** `maxTextLength` in characters. Read at each use. */
-  settings: () => { maxTextLength: number; resendUnknown: boolean };
+  /** Fetches the files of a request; without it, one that must be fetched fails. */
+  fetcher?: FileFetcher;
+  /** Read at each use. */
+  settings: () => OutgoingSettings;
 }
 
 /** The only way out: whatever the agent sends goes through here, once, in the order of its conversation. */
 export class Outgoing {
   private readonly lanes: Lanes;
-  private readonly twins: ReflexTwins;
+  private readonly requests: Requests;
   private readonly settlement: Settlement;
   private readonly dispatcher: Dispatcher;
   private readonly confirmation: Confirmation;
   private readonly laterLife: LaterLife;
+  private readonly staging: Staging;
+  private readonly requestListeners: RequestListener[] = [];
 
   constructor(private readonly options: OutgoingOptions) {
     const { store, sender, rows, clock, log, settings } = options;
-    this.lanes = new Lanes(store.sends, clock);
-    this.twins = new ReflexTwins(store.sends, store.incoming, clock);
+    const pace = new Pace(
+      store.sendParts,
+      () => store.sends.newest(),
+      clock,
+      () => settings().maxPerMinute ?? 0,
+    );
+    const newRecipients = new NewRecipients(
+      store.newRecipients,
+      clock,
+      () => settings().maxNewRecipientsPerHour ?? 0,
+      (conversation, threadId) =>
+        rows.position() === undefined ||
+        sender.targets(conversation, threadId).some(({ form }) => form === 'chat'),
+    );
+    this.lanes = new Lanes(store.sends, clock, (conversation) => store.pauses.covers(conversation), {
+      waitOf: (conversation) => pace.waitOf(conversation),
+      newOpensInMs: () => newRecipients.opensInMs(),
+      isNew: (conversation, threadId) => newRecipients.isNew(conversation, threadId),
+    });
     this.settlement = new Settlement(store, this.lanes);
-    this.dispatcher = new Dispatcher(store, this.lanes, sender, rows, this.settlement, clock, log, () =>
-      this.confirmation.look(),
+    this.requests = new Requests({
+      store,
+      lanes: this.lanes,
+      settlement: this.settlement,
+      clock,
+      limits: () => ({
+        maxTextLength: settings().maxTextLength,
+        splitLongTexts: settings().splitLongTexts ?? false,
+      }),
+      mustFetch: () => this.staging.look(),
+    });
+    this.dispatcher = new Dispatcher(
+      store,
+      this.lanes,
+      sender,
+      rows,
+      this.settlement,
+      clock,
+      log,
+      { pace, newRecipients },
+      () => this.confirmation.look(),
     );
     this.confirmation = new Confirmation({
       store,
@@ -68,7 +109,28 @@ export class Outgoing {
     this.laterLife = new LaterLife(store, rows, clock);
     this.settlement.onOutcome((send, outcome) => {
       if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
+      if (outcome.kind === 'failed' || outcome.kind === 'unknown')
+        store.targetForms.forget(send.conversation);
+      const end = requestEnd(send, outcome, (partOf) => store.sendParts.of(partOf));
+      if (end !== undefined) for (const listener of this.requestListeners) listener(end);
     });
+    this.staging = new Staging({
+      store,
+      lanes: this.lanes,
+      settlement: this.settlement,
+      fetcher: options.fetcher ?? NO_FETCHER,
+      clock,
+      log,
+      settled: () => store.beforeCommit(this.dispatcher.claim),
+    });
+    // Whoever writes to us is no stranger: what waits for them is looked at anew.
+    store.incoming.onAdded((conversation) => {
+      if (this.lanes.has(conversation)) {
+        this.lanes.changed(conversation);
+        store.beforeCommit(this.dispatcher.claim);
+      }
+    });
+    store.pauses.onChanged(() => this.dispatcher.pump());
     this.lanes.reload();
   }
 
@@ -77,46 +139,28 @@ export class Outgoing {
     this.settlement.onOutcome(listener);
   }
 
+  /** Told when all parts of a request have ended, inside the write that ends the last. Register before `start`. */
+  onEnded(listener: RequestListener): void {
+    this.requestListeners.push(listener);
+  }
+
+  /** Texts that wait because of a limit. */
+  held(): HeldTexts {
+    return this.lanes.held();
+  }
+
   /** Told of what becomes of sent texts, inside the write that remembers it. Register before `start`. */
   onLife(listener: LifeListener): void {
     this.laterLife.onEvent(listener);
   }
 
   /**
-   * Inside a write: stores a text in its lane. If the lane and the slot are free it is marked as being attempted in
-   * the same commit and handed over right after it. A known id changes nothing.
+   * Inside a write: stores a text in its lane, with its files behind it. If the lane and the slot are free it is marked
+   * as being attempted in the same commit and handed over right after it. A known id changes nothing.
    */
   enqueue(request: TextRequest): void {
-    const { store } = this.options;
-    const text = request.text.replaceAll('\0', '');
-    const key =
-      request.role === 'reflex' || request.role === 'first' ? twinKey(request.conversation, text) : null;
-    const fault = textFault(text, this.options.settings().maxTextLength);
-    const decision = fault === undefined ? this.decide(request, key) : ({ kind: 'send' } as const);
-    const state = fault === undefined ? STATE_OF[decision.kind] : 'queued';
-    const send = store.sends.add({
-      id: request.id,
-      conversation: request.conversation,
-      threadId: request.threadId,
-      text,
-      role: request.role,
-      priority: request.priority,
-      pauseMs: request.pauseMs,
-      commandId: request.commandId ?? null,
-      scheduleId: request.scheduleId ?? null,
-      answers: request.answers ?? null,
-      twinKey: key,
-      twin: decision.kind === 'send' ? null : decision.twin,
-      state,
-      errorCode: null,
-      error: null,
-    });
-    if (send === undefined) return;
-    if (state === 'queued') this.lanes.joined(send);
-    if (fault !== undefined)
-      this.settlement.settle(send, { kind: 'failed', errorCode: 'text_too_long', message: fault });
-    else if (decision.kind === 'deduplicated') this.settlement.settle(send, { kind: 'deduplicated' });
-    store.beforeCommit(this.dispatcher.claim);
+    this.requests.add(request);
+    this.options.store.beforeCommit(this.dispatcher.claim);
   }
 
   /** Settles what an earlier life left, then lets texts out. */
@@ -126,6 +170,7 @@ export class Outgoing {
     this.lanes.reload();
     this.confirmation.look();
     this.laterLife.start();
+    this.staging.start();
     this.dispatcher.start();
   }
 
@@ -137,6 +182,7 @@ export class Outgoing {
 
   /** Lets no further text out; resolves when the one on its way has its outcome. What is queued stays queued. */
   async drain(): Promise<void> {
+    this.staging.stop();
     await this.dispatcher.stop();
     await this.confirmation.idle();
   }
@@ -144,16 +190,17 @@ export class Outgoing {
   /** No timer is left after this. */
   stop(): void {
     void this.dispatcher.stop();
+    this.staging.stop();
     this.confirmation.stop();
     this.laterLife.stop();
   }
-
-  private decide(request: TextRequest, key: string | null): TwinDecision {
-    if (key === null) return { kind: 'send' };
-    if (request.role === 'reflex')
-      return this.twins.onReflex(request.conversation, key, request.answers ?? null);
-    return request.answers === undefined ? { kind: 'send' } : this.twins.onFirstBubble(key, request.answers);
-  }
 }
 
-const STATE_OF = { send: 'queued', wait: 'waiting', deduplicated: 'deduplicated' } as const;
+const NO_FETCHER: FileFetcher = {
+  fetch: () =>
+    Promise.resolve({
+      kind: 'failed',
+      errorCode: 'internal',
+      message: 'Nothing here can fetch files.',
+    }),
+};

@@ -41,7 +41,12 @@ export class Settlement {
 }
 
 function isInLane(send: SendRecord): boolean {
-  return send.state === 'queued' || send.state === 'attempting' || send.state === 'confirming';
+  return (
+    send.state === 'staging' ||
+    send.state === 'queued' ||
+    send.state === 'attempting' ||
+    send.state === 'confirming'
+  );
 }
 
 function ledgerEnd(outcome: SendOutcome) {

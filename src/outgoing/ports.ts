@@ -1,8 +1,11 @@
 import type { ErrorCode } from '../errors.js';
 
-/** One way to address a conversation in Messages: an existing chat by its guid, or a participant of an account. */
+/**
+ * One way to address a conversation in Messages: an existing chat by its guid, a participant of an account, or a number
+ * on the SMS account.
+ */
 export interface SendTarget {
-  form: 'chat' | 'participant';
+  form: 'chat' | 'participant' | 'sms';
   /** The chat's guid exactly as chat.db has it, or the person's address. */
   address: string;
   /** The Messages account to send from; null: the first iMessage account. */
@@ -13,6 +16,8 @@ export interface SendAttempt {
   /** Unique; names the private file that the attempt leaves, and its process. */
   tag: string;
   text: string;
+  /** This file goes out instead of the text: its absolute path. */
+  file: string | null;
   target: SendTarget;
 }
 
@@ -29,7 +34,7 @@ export type AttemptResult =
 export interface MessageSender {
   /** The ways to address a conversation, best first; empty if there is none (an unknown group, say). Never invented. */
   targets(conversation: string, threadId: string): readonly SendTarget[];
-  /** Starts an attempt before it returns; resolves when it ended, at its deadline at the latest. Never rejects. */
+  /** Starts an attempt before it returns, or as soon as Messages is up; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
   /**
    * For an attempt of an earlier life of the daemon: waits for its process, to its deadline; tells if it may have
@@ -57,12 +62,32 @@ export interface SentRow {
   ghostOf: string | null;
 }
 
+/** A file of an outgoing row, as it arrives. */
+export interface SentFile {
+  name: string | null;
+  sizeBytes: number;
+}
+
+/** Brings files onto this Mac. */
+export interface FileFetcher {
+  /** Fetches and stages a file under that name. Ends by its own deadline; never rejects. */
+  fetch(url: string, name: string, stop: AbortSignal): Promise<FetchedFile>;
+}
+
+/** `path` is absolute. `stopped`: we are stopping; the next start fetches it. */
+export type FetchedFile =
+  | { kind: 'fetched'; path: string }
+  | { kind: 'failed'; errorCode: ErrorCode; message: string }
+  | { kind: 'stopped' };
+
 /** chat.db, as far as the proof of a send goes. */
 export interface SentRows {
   /** The newest row now; undefined while chat.db cannot be read. */
   position(): { generation: string; rowId: number } | undefined;
   /** Outgoing rows after that one, oldest first. */
   after(rowId: number): readonly SentRow[];
+  /** The files of an outgoing row that have been joined to it so far. */
+  filesOf(rowId: number): readonly SentFile[];
   /** One outgoing row as it stands now. */
   find(guid: string): SentRow | undefined;
   /** Text as it compares: what Messages changes on the way (quotes, spaces, variation selectors) is levelled out. */

@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import { type Clock, sleep } from '../system/clock.js';
-import { ROW_WATCHED_MS } from './Confirmation.js';
+import { rowWatchedMs } from './Confirmation.js';
 import { matchRows } from './matchRows.js';
 import type { MessageSender, SentRows } from './ports.js';
 
@@ -29,7 +29,10 @@ export async function recoverAttempts(
     const settle = () => {
       if (dispatched) {
         const error = 'The agent died while the text was being sent; no row of it appeared in chat.db.';
-        store.sends.ended(send.seq, clock.now() + ROW_WATCHED_MS, { errorCode: 'outcome_unknown', error });
+        store.sends.ended(send.seq, clock.now() + rowWatchedMs(send), {
+          errorCode: 'outcome_unknown',
+          error,
+        });
       } else {
         const { form, attempts } = send;
         store.sends.requeue(send.seq, { form, attempts, notBefore: 0, errorCode: null, error: null });

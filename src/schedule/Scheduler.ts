@@ -1,8 +1,7 @@
 import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { ScheduledText, ScheduleState } from '../store/schedule.js';
-import type { SendRecord } from '../store/sends.js';
+import type { ScheduledFile, ScheduledText, ScheduleState } from '../store/schedule.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 
@@ -18,6 +17,7 @@ export interface DueTexts {
     pauseMs: number;
     commandId: string;
     scheduleId: string;
+    files?: readonly ScheduledFile[];
   }): void;
 }
 
@@ -77,6 +77,7 @@ export class Scheduler {
     text: string;
     priority: number;
     sendAt: number;
+    files?: readonly ScheduledFile[];
   }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number } {
     const { store, clock, acks, settings } = this.options;
     const byMs = clock.now() - text.sendAt;
@@ -86,7 +87,7 @@ export class Scheduler {
     if (settings().acks !== 'sent') {
       acks.give(text.commandId, { kind: 'completed', result: { schedule_id: scheduleId } });
     }
-    store.afterCommit(() => this.run());
+    store.afterCommit(this.run);
     return { kind: 'scheduled', scheduleId };
   }
 
@@ -112,7 +113,7 @@ export class Scheduler {
         result,
       });
     }
-    store.afterCommit(() => this.run());
+    store.afterCommit(this.run);
     return { kind: 'cancelled', scheduleId: text.scheduleId };
   }
 
@@ -129,8 +130,11 @@ export class Scheduler {
     }));
   }
 
-  /** Inside the write that stores its outcome: a scheduled text has ended; `verdict` is how a send is acked. */
-  textEnded(send: SendRecord, verdict: ScheduleVerdict): void {
+  /**
+   * Inside the write that stores its outcome: a scheduled text has ended, in all its parts; `verdict` is how a send is
+   * acked.
+   */
+  textEnded(send: { commandId: string | null; scheduleId: string | null }, verdict: ScheduleVerdict): void {
     if (send.scheduleId === null || send.commandId === null) return;
     const failed = verdict.kind === 'failed';
     this.options.store.schedule.setState(
@@ -143,7 +147,7 @@ export class Scheduler {
     this.options.acks.give(send.commandId, { ...verdict, result });
   }
 
-  private run(): void {
+  private readonly run = (): void => {
     if (!this.running) return;
     this.timer?.cancel();
     const { store, clock } = this.options;
@@ -162,7 +166,7 @@ export class Scheduler {
     }
     const next = store.schedule.nextDueAt();
     if (next !== undefined) this.timer = clock.after(next - clock.now(), () => this.run());
-  }
+  };
 
   private sendOrFail(text: ScheduledText): void {
     const { store, clock, texts, acks, settings, log } = this.options;
@@ -188,6 +192,7 @@ export class Scheduler {
       pauseMs: 0,
       commandId: text.commandId,
       scheduleId: text.scheduleId,
+      ...(text.files === undefined ? {} : { files: text.files }),
     });
     log.info('A scheduled text is due', { schedule: text.scheduleId });
   }

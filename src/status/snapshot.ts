@@ -21,6 +21,13 @@ export interface LinkStatus {
   last_disconnect: { cause: string; at: string } | null;
 }
 
+/** `conversation` is what `edge-agent resume` takes; `*` stands for all. `since` is ISO 8601. */
+export interface PausedConversation {
+  conversation: string;
+  reason: 'manual' | 'operator' | 'loop';
+  since: string;
+}
+
 /**
  * What the agent says of itself: to the backend (protocol `status` frames), to `edge-agent status --json`. Fields are
  * only ever added.
@@ -42,7 +49,15 @@ export interface StatusSnapshot {
   incoming_queued: number;
   incoming_parked: number;
   sends_queued: number;
+  /** Those of them that wait for a limit of `outgoing`. */
+  sends_held: { new_recipients: number; per_minute: number };
+  /** Images that the backend does not have yet. */
+  uploads_queued: number;
   incoming_left_out: Record<string, number>;
+  /** Messages since the start whose attributedBody was damaged, so that their text was saved by other means. */
+  decode_fallbacks: number;
+  /** Where nothing goes out until it is resumed. */
+  paused: PausedConversation[];
   last_incoming_at: string | null;
   last_sent_at: string | null;
   last_error: string | null;

@@ -9,12 +9,18 @@ import { CursorTable } from './cursor.js';
 import { EventTable } from './events.js';
 import { IncomingTable } from './incoming.js';
 import { MetaTable } from './meta.js';
+import { NewRecipientTable } from './newRecipients.js';
 import { markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
+import { PauseTable } from './pauses.js';
 import { pruning } from './pruning.js';
 import { ScheduleTable } from './schedule.js';
+import { SendPartTable } from './sendParts.js';
 import { SendTable } from './sends.js';
 import type { Database, Statement } from './sqlite.js';
+import { TargetFormTable } from './targetForms.js';
+import { ToldTable } from './told.js';
+import { UploadTable } from './uploads.js';
 
 /** The disk does not take writes. */
 export interface StoreFault {
@@ -46,13 +52,19 @@ export class Store {
   readonly incoming: IncomingTable;
   readonly cursor: CursorTable;
   readonly sends: SendTable;
+  readonly sendParts: SendPartTable;
+  readonly targetForms: TargetFormTable;
+  readonly newRecipients: NewRecipientTable;
+  readonly uploads: UploadTable;
   readonly schedule: ScheduleTable;
   readonly contexts: ContextTable;
   readonly outages: OutageTable;
+  readonly pauses: PauseTable;
+  readonly told: ToldTable;
 
   private depth = 0;
   private readonly closing = new Set<() => void>();
-  private readonly committed: (() => void)[] = [];
+  private readonly committed = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
   private readonly recovered = new Set<() => void>();
   private readonly begin: Statement;
@@ -82,9 +94,15 @@ export class Store {
     this.incoming = new IncomingTable(database, clock);
     this.cursor = new CursorTable(database);
     this.sends = new SendTable(database, clock);
+    this.sendParts = new SendPartTable(database);
+    this.targetForms = new TargetFormTable(database, clock);
+    this.newRecipients = new NewRecipientTable(database);
+    this.uploads = new UploadTable(database, clock);
     this.schedule = new ScheduleTable(database, clock);
     this.contexts = new ContextTable(database, clock);
     this.outages = new OutageTable(database, clock);
+    this.pauses = new PauseTable(database, clock, this);
+    this.told = new ToldTable(database, clock);
   }
 
   /**
@@ -114,7 +132,7 @@ export class Store {
       this.commit.run();
     } catch (error) {
       this.closing.clear();
-      this.committed.length = 0;
+      this.committed.clear();
       this.depth = 0;
       if (this.database.inTransaction) this.rollback.run();
       this.noteRefusal(error);
@@ -123,7 +141,9 @@ export class Store {
     }
     this.depth = 0;
     if (this.refused !== undefined) this.noteRecovery();
-    for (const hook of this.committed.splice(0)) hook();
+    const hooks = [...this.committed];
+    this.committed.clear();
+    for (const hook of hooks) hook();
     return result;
   }
 
@@ -152,10 +172,10 @@ export class Store {
     this.closing.add(hook);
   }
 
-  /** Inside a write: run `hook` after the commit; never if it is rolled back. */
+  /** Inside a write: run `hook` after the commit, the same function once; never if it is rolled back. */
   afterCommit(hook: () => void): void {
     if (this.depth === 0) hook();
-    else this.committed.push(hook);
+    else this.committed.add(hook);
   }
 
   /** Calls `hook` after every write that changed nothing because it threw: for memory that mirrors the store. */
@@ -196,7 +216,7 @@ export class Store {
     this.refused = undefined;
     this.waitForLocks(LOCK_PATIENCE_MS);
     this.log.info('The store takes writes again');
-    for (const hook of this.recovered) this.committed.push(hook);
+    for (const hook of this.recovered) this.committed.add(hook);
   }
 
   private waitForLocks(ms: number): void {

@@ -78,6 +78,10 @@ export class IncomingTable {
   private readonly selectNewest: Statement;
   private readonly selectPosted: Statement;
   private readonly selectSendsBefore: Statement;
+  private readonly selectMessage: Statement;
+  private readonly selectAnyOf: Statement;
+  private readonly updateMessage: Statement;
+  private readonly updateWithdrawn: Statement;
   private readonly started: Statement;
   private readonly failed: Statement;
   private readonly end: Statement;
@@ -88,6 +92,7 @@ export class IncomingTable {
   private readonly reopen: Statement;
   private readonly expire: Statement;
   private readonly listeners: ((conversation: string) => void)[] = [];
+  private readonly storedListeners: ((message: IncomingMessage) => void)[] = [];
 
   constructor(
     database: Database,
@@ -112,6 +117,15 @@ export class IncomingTable {
        WHERE state = 'open' AND conversation = ? AND first_posted_at IS NOT NULL ORDER BY sent_at, seq`,
     );
     this.selectSendsBefore = database.prepare('SELECT sends_before FROM incoming WHERE guid = ?').pluck();
+    this.selectMessage = database.prepare('SELECT message FROM incoming WHERE guid = ?').pluck();
+    this.selectAnyOf = database.prepare('SELECT 1 FROM incoming WHERE conversation = ? LIMIT 1').pluck();
+    this.updateMessage = database.prepare(
+      "UPDATE incoming SET message = ? WHERE guid = ? AND state = 'open' AND first_posted_at IS NULL",
+    );
+    this.updateWithdrawn = database.prepare(
+      `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
+       WHERE guid = ? AND state = 'open' AND first_posted_at IS NULL`,
+    );
     this.started = database.prepare(
       `UPDATE incoming SET attempts = attempts + 1, first_posted_at = coalesce(first_posted_at, ?),
        sends_before = coalesce(sends_before, ?) WHERE seq = ?`,
@@ -145,6 +159,7 @@ export class IncomingTable {
     const { guid, conversation, sentAt } = message;
     const body = JSON.stringify(message);
     if (this.insert.run(guid, conversation, body, sentAt, this.clock.now()).changes === 0) return false;
+    for (const listener of this.storedListeners) listener(message);
     for (const listener of this.listeners) listener(conversation);
     return true;
   }
@@ -152,6 +167,11 @@ export class IncomingTable {
   /** Calls `listener` for each message added, inside the write that adds it. */
   onAdded(listener: (conversation: string) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** Calls `listener` with each message that is new, inside the write that stores it. */
+  onStored(listener: (message: IncomingMessage) => void): void {
+    this.storedListeners.push(listener);
   }
 
   /** Conversations with open messages. */
@@ -187,6 +207,27 @@ export class IncomingTable {
   /** What `sendsBefore` of that message is; undefined if it was never posted or is unknown. */
   sendsBefore(guid: string): number | undefined {
     return (this.selectSendsBefore.get(guid) as number | null | undefined) ?? undefined;
+  }
+
+  /** A message of the last days, whatever became of it. */
+  find(guid: string): IncomingMessage | undefined {
+    const message = this.selectMessage.get(guid) as string | undefined;
+    return message === undefined ? undefined : (JSON.parse(message) as IncomingMessage);
+  }
+
+  /** Whether a message of this conversation came lately. */
+  isHeardFrom(conversation: string): boolean {
+    return this.selectAnyOf.get(conversation) !== undefined;
+  }
+
+  /** Inside a write: puts another text into a message that was never posted; false if there is no such. */
+  rewrite(message: IncomingMessage): boolean {
+    return this.updateMessage.run(JSON.stringify(message), message.guid).changes > 0;
+  }
+
+  /** Inside a write: gives a message up that was never posted; false if there is no such. */
+  withdraw(guid: string): boolean {
+    return this.updateWithdrawn.run(this.clock.now(), guid).changes > 0;
   }
 
   /** Counts an attempt; the first one also records when, and which send was the newest then. */

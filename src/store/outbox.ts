@@ -11,15 +11,20 @@ export class AddedSignal {
 
   /** Calls `listener` after each commit that added something; returns the way to stop it. */
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
+    // A wrapper, so that the same function subscribed twice is two subscriptions.
+    const entry = () => listener();
+    this.listeners.add(entry);
     return () => {
-      this.listeners.delete(listener);
+      this.listeners.delete(entry);
     };
   }
 
+  /** Inside a write: listeners are told once, however often it is raised in one commit. */
   raise(): void {
-    this.hooks.afterCommit(() => {
-      for (const listener of this.listeners) listener();
-    });
+    this.hooks.afterCommit(this.tell);
   }
+
+  private readonly tell = (): void => {
+    for (const listener of this.listeners) listener();
+  };
 }

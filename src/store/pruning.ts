@@ -6,9 +6,12 @@ import type { Database } from './sqlite.js';
  */
 const ENDED = [
   "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state <> 'parked' LIMIT @limit)",
-  'DELETE FROM sends WHERE seq IN (SELECT seq FROM sends WHERE settled_at IS NOT NULL AND settled_at < @before AND life_until IS NULL AND watch_until IS NULL LIMIT @limit)',
+  'DELETE FROM sends WHERE seq IN (SELECT seq FROM sends WHERE settled_at IS NOT NULL AND settled_at < @before AND life_until IS NULL AND watch_until IS NULL AND staged = 0 LIMIT @limit)',
   'DELETE FROM schedule WHERE seq IN (SELECT seq FROM schedule WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT @limit)',
+  'DELETE FROM target_forms WHERE conversation IN (SELECT conversation FROM target_forms WHERE learnt_at < @before LIMIT @limit)',
+  'DELETE FROM uploads WHERE seq IN (SELECT seq FROM uploads WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT @limit)',
   'DELETE FROM acks WHERE seq IN (SELECT seq FROM acks WHERE created_at < @before LIMIT @limit)',
+  'DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < @before LIMIT @limit)',
   'DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE created_at < @before LIMIT @limit)',
   "UPDATE commands SET body = '' WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND body <> '' AND acked_at < @before LIMIT @limit)",
 ];

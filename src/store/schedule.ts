@@ -12,7 +12,12 @@ export interface NewScheduledText {
   priority: number;
   /** Unix ms. */
   sendAt: number;
+  /** What goes out with the text; undefined: nothing. */
+  files?: readonly ScheduledFile[];
 }
+
+/** A file that goes out with a scheduled text: staged already (`path`), or to be fetched when it is due (`url`). */
+export type ScheduledFile = { name: string } & ({ path: string } | { url: string });
 
 export interface ScheduledText extends NewScheduledText {
   createdAt: number;
@@ -21,7 +26,9 @@ export interface ScheduledText extends NewScheduledText {
 }
 
 const COLUMNS = `schedule_id AS scheduleId, command_id AS commandId, conversation, thread_id AS threadId, text, priority,
-  send_at AS sendAt, created_at AS createdAt, state, error`;
+  send_at AS sendAt, created_at AS createdAt, state, error, files`;
+
+type ScheduleRow = Omit<ScheduledText, 'files'> & { files: string | null };
 
 /** Texts to be sent later. */
 export class ScheduleTable {
@@ -33,14 +40,15 @@ export class ScheduleTable {
   private readonly selectAll: Statement;
   private readonly update: Statement;
   private readonly countPending: Statement;
+  private readonly selectFiles: Statement;
 
   constructor(
     database: Database,
     private readonly clock: Clock,
   ) {
     this.insert = database.prepare(
-      `INSERT INTO schedule (schedule_id, command_id, conversation, thread_id, text, priority, send_at, created_at, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending')`,
+      `INSERT INTO schedule (schedule_id, command_id, conversation, thread_id, text, priority, send_at, created_at, state, files)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)`,
     );
     this.selectDue = database.prepare(
       `SELECT ${COLUMNS} FROM schedule WHERE state = 'pending' AND send_at <= ? ORDER BY send_at, seq LIMIT ?`,
@@ -58,6 +66,9 @@ export class ScheduleTable {
       'UPDATE schedule SET state = ?, error = ?, settled_at = ? WHERE schedule_id = ?',
     );
     this.countPending = database.prepare("SELECT count(*) FROM schedule WHERE state = 'pending'").pluck();
+    this.selectFiles = database
+      .prepare("SELECT files FROM schedule WHERE state = 'pending' AND files IS NOT NULL ORDER BY seq")
+      .pluck();
   }
 
   add(text: NewScheduledText): void {
@@ -71,12 +82,13 @@ export class ScheduleTable {
       priority,
       sendAt,
       this.clock.now(),
+      text.files === undefined || text.files.length === 0 ? null : JSON.stringify(text.files),
     );
   }
 
   /** Pending texts that are due at `now`, the longest due first. */
   due(now: number, limit: number): ScheduledText[] {
-    return this.selectDue.all(now, limit) as ScheduledText[];
+    return (this.selectDue.all(now, limit) as ScheduleRow[]).map(read);
   }
 
   /** When the next pending text is due. */
@@ -86,13 +98,20 @@ export class ScheduleTable {
 
   /** By its own id, or by that of the command which scheduled it. */
   find(id: string): ScheduledText | undefined {
-    return this.selectByEitherId.get({ id }) as ScheduledText | undefined;
+    const row = this.selectByEitherId.get({ id }) as ScheduleRow | undefined;
+    return row === undefined ? undefined : read(row);
   }
 
   list(state: ScheduleState | undefined, limit: number): ScheduledText[] {
-    return (
-      state === undefined ? this.selectAll.all(limit) : this.selectByState.all(state, limit)
-    ) as ScheduledText[];
+    const rows = state === undefined ? this.selectAll.all(limit) : this.selectByState.all(state, limit);
+    return (rows as ScheduleRow[]).map(read);
+  }
+
+  /** The staged files of every text that is still to be sent. */
+  stagedFiles(): string[] {
+    return (this.selectFiles.all() as string[])
+      .flatMap((files) => JSON.parse(files) as ScheduledFile[])
+      .flatMap((file) => ('path' in file ? [file.path] : []));
   }
 
   setState(scheduleId: string, state: ScheduleState, error: string | null = null): void {
@@ -103,4 +122,8 @@ export class ScheduleTable {
   pendingCount(): number {
     return this.countPending.get() as number;
   }
+}
+
+function read({ files, ...text }: ScheduleRow): ScheduledText {
+  return files === null ? text : { ...text, files: JSON.parse(files) as ScheduledFile[] };
 }

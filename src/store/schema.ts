@@ -64,6 +64,7 @@ export const MIGRATIONS: readonly string[] = [
     settled_at INTEGER
   );
   CREATE INDEX incoming_open ON incoming (conversation, sent_at, seq) WHERE state = 'open';
+  CREATE INDEX incoming_conversation ON incoming (conversation);
   CREATE INDEX incoming_parked ON incoming (seq) WHERE state = 'parked';
   CREATE INDEX incoming_settled_at ON incoming (settled_at) WHERE settled_at IS NOT NULL;
 
@@ -92,7 +93,7 @@ export const MIGRATIONS: readonly string[] = [
     answers TEXT,
     created_at INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN
-      ('queued', 'waiting', 'attempting', 'confirming', 'sent', 'failed', 'unknown', 'deduplicated')),
+      ('staging', 'queued', 'waiting', 'attempting', 'confirming', 'sent', 'failed', 'unknown', 'deduplicated')),
     not_before INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     form INTEGER NOT NULL DEFAULT 0,
@@ -110,14 +111,28 @@ export const MIGRATIONS: readonly string[] = [
     error TEXT,
     settled_at INTEGER,
     told INTEGER NOT NULL DEFAULT 0,
-    life_until INTEGER
+    life_until INTEGER,
+    -- The parts of one request (a long text, a text with files): its id, and the place of this one, from 1.
+    part_of TEXT,
+    part INTEGER NOT NULL DEFAULT 0,
+    -- A file instead of a text: where it is staged, where it is fetched from until then, whether the copy still lies there.
+    file TEXT,
+    source TEXT,
+    staged INTEGER NOT NULL DEFAULT 0
   );
+  CREATE INDEX sends_part_of ON sends (part_of, part) WHERE part_of IS NOT NULL;
+  CREATE INDEX sends_staging ON sends (seq) WHERE state = 'staging';
+  CREATE INDEX sends_staged ON sends (seq) WHERE staged = 1;
   CREATE INDEX sends_life_until ON sends (life_until) WHERE life_until IS NOT NULL;
-  CREATE INDEX sends_lane ON sends (conversation, place, seq) WHERE state IN ('queued', 'attempting', 'confirming');
+  CREATE INDEX sends_lane ON sends (conversation, place, seq)
+    WHERE state IN ('staging', 'queued', 'attempting', 'confirming');
   CREATE INDEX sends_twin_key ON sends (twin_key, role, seq) WHERE twin_key IS NOT NULL;
   CREATE INDEX sends_twin ON sends (twin) WHERE twin IS NOT NULL;
   CREATE INDEX sends_watched ON sends (watch_until) WHERE watch_until IS NOT NULL;
   CREATE INDEX sends_reflexes ON sends (conversation, seq) WHERE role = 'reflex';
+  -- Partial, so that SQLite takes it for nothing but the question that says so.
+  CREATE INDEX sends_written_to ON sends (conversation) WHERE created_at > 0;
+  CREATE INDEX sends_unproven ON sends (conversation) WHERE tag IS NOT NULL AND guid IS NULL;
   CREATE INDEX sends_attempting ON sends (seq) WHERE state = 'attempting';
   CREATE INDEX sends_settled_at ON sends (settled_at) WHERE settled_at IS NOT NULL;
 
@@ -133,15 +148,52 @@ export const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'failed', 'cancelled')),
     error TEXT,
-    settled_at INTEGER
+    settled_at INTEGER,
+    files TEXT
   );
+  CREATE INDEX schedule_files ON schedule (seq) WHERE state = 'pending' AND files IS NOT NULL;
   CREATE INDEX schedule_due ON schedule (send_at, seq) WHERE state = 'pending';
   CREATE INDEX schedule_send_at ON schedule (send_at);
   CREATE INDEX schedule_state ON schedule (state, send_at);
   CREATE INDEX schedule_settled_at ON schedule (settled_at) WHERE settled_at IS NOT NULL;
 
+  -- Which way of addressing a conversation worked where the best one did not.
+  CREATE TABLE target_forms (conversation TEXT PRIMARY KEY, form TEXT NOT NULL, learnt_at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX target_forms_learnt_at ON target_forms (learnt_at);
+
+  -- Whom we wrote to within the last hour although chat.db knew no conversation with them.
+  CREATE TABLE new_recipients (conversation TEXT PRIMARY KEY, written_at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX new_recipients_written_at ON new_recipients (written_at);
+
+  -- Incoming files that the backend is to get, by chat.db's guid. 'open' until it has the file or it is given up.
+  CREATE TABLE uploads (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    attachment_guid TEXT NOT NULL UNIQUE,
+    message_guid TEXT NOT NULL,
+    message TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'done', 'failed')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retry_at INTEGER NOT NULL DEFAULT 0,
+    queued_at INTEGER NOT NULL,
+    error TEXT,
+    settled_at INTEGER
+  );
+  CREATE INDEX uploads_open ON uploads (retry_at, seq) WHERE state = 'open';
+  CREATE INDEX uploads_settled_at ON uploads (settled_at) WHERE settled_at IS NOT NULL;
+
   -- What a backend keeps with a conversation, sent along with its next messages.
   CREATE TABLE contexts (conversation TEXT PRIMARY KEY, body TEXT NOT NULL, updated_at INTEGER NOT NULL) WITHOUT ROWID;
+
+  -- Where nothing goes out until somebody resumes it; '*' is everywhere.
+  CREATE TABLE pauses (
+    conversation TEXT PRIMARY KEY,
+    reason TEXT NOT NULL CHECK (reason IN ('manual', 'operator', 'loop')),
+    since INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  -- What of chat.db was told as an event, so that it is told once however often its row is read.
+  CREATE TABLE told (key TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX told_at ON told (at);
 
   -- When we ('agent') or the backend ('backend') were down: time that a message's age does not count.
   CREATE TABLE outages (

@@ -37,7 +37,7 @@ const COOL_DOWN_MS = 10 * 60_000;
  */
 export class Supervisor {
   private readonly waits: Waits;
-  private gate: Promise<void> | undefined;
+  private gate: Promise<boolean> | undefined;
   private timer: Timer | undefined;
   private running = false;
   private timeouts = 0;
@@ -65,10 +65,10 @@ export class Supervisor {
   }
 
   /**
-   * Resolves when a text may be handed to Messages; undefined if that is now. Never rejects, ends within 90 s, and also
-   * when Messages could not be brought up: the attempt will then say so.
+   * Resolves when a text may be handed to Messages; undefined if that is now. Never rejects, ends within 150 s, also
+   * when Messages could not be brought up: the attempt will then say so. False: stopped meanwhile, nothing may be sent.
    */
-  ready(): Promise<void> | undefined {
+  ready(): Promise<boolean> | undefined {
     return this.gate;
   }
 
@@ -76,11 +76,12 @@ export class Supervisor {
   note(attempt: AttemptEnd): void {
     const sign = judgeAttempt(attempt);
     if (sign === 'answered') this.timeouts = 0;
-    if (!this.running || sign === 'answered' || sign === 'silent') return;
-    if (sign === 'notRunning') return this.hold(() => this.bringUp());
-    this.timeouts += 1;
+    if (sign === 'timeout') this.timeouts += 1;
+    if (!this.running) return;
+    if (sign === 'notRunning') this.hold(() => this.bringUp());
     const isCool = this.options.clock.monotonic() - this.restartedAt >= COOL_DOWN_MS;
-    if (this.timeouts >= TIMEOUTS_BEFORE_RESTART && isCool) this.hold(() => this.restart());
+    if (sign === 'timeout' && this.timeouts >= TIMEOUTS_BEFORE_RESTART && isCool)
+      this.hold(() => this.restart());
   }
 
   /** The Mac slept: looks after Messages at once. */
@@ -101,6 +102,7 @@ export class Supervisor {
       })
       .then(() => {
         this.gate = undefined;
+        return this.running;
       });
   }
 
@@ -128,8 +130,8 @@ export class Supervisor {
     if (state !== 'absent' || !this.running) return;
     if (this.current === undefined) log.info('Messages does not run; opening it');
     const opened = await app.open();
-    if (opened.kind === 'failed') return this.failed(opened.message);
-    if (await this.become('running', OPEN_PATIENCE_MS)) {
+    if (opened.kind === 'failed') this.failed(opened.message);
+    else if (await this.become('running', OPEN_PATIENCE_MS)) {
       await this.waits.pause(WARM_UP_MS);
       this.current = undefined;
       log.info('Messages runs');

@@ -5,7 +5,6 @@ import { type LinkRules, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
 import { describeLoss } from '../../src/backend/linkWords.js';
 import { systemClock } from '../../src/system/clock.js';
 import { FakeBackend } from '../support/FakeBackend.js';
-import { FakeClock } from '../support/FakeClock.js';
 import { type MadeLink, makeLink } from '../support/makeLink.js';
 import { FAST } from '../support/startBackend.js';
 

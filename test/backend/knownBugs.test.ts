@@ -59,9 +59,9 @@ describe('a bug that others had', () => {
         `link ${i}`,
       );
       timers.push(clock.pending);
-      // Both at once: the peer cuts it, and we give it up ourselves.
+      // We give it up ourselves, every second time just as the peer cuts it.
       made.backend.redeliver('given up');
-      fake.drop();
+      if (i % 2 === 0) fake.drop();
       await fake.until(() => fake.handshakes.length > i, `dial ${i + 1}`);
     }
     expect(fake.mostOpen).toBeLessThanOrEqual(2);
@@ -79,7 +79,10 @@ describe('a bug that others had', () => {
       const made = begin();
       await fake.until(() => fake.callsTo(path).length >= 2, 'two failures');
       let answer: (reply: { status: number }) => void = () => undefined;
-      fake.on(path, () => new Promise((resolve) => Object.assign(fake, { held: (answer = resolve) })));
+      const answered = new Promise<{ status: number }>((resolve) => {
+        answer = resolve;
+      });
+      fake.on(path, () => answered);
       const calls = fake.callsTo(path).length;
       made.backend.credentialsChanged();
       await fake.until(() => fake.callsTo(path).length > calls, 'one in flight');
@@ -299,20 +302,20 @@ describe('a bug that others had', () => {
     });
 
     it('A3-13: an overdue timer is believed before the pong that lies in the buffer is read', async () => {
-      made = makeLink(url, systemClock, { ...RULES, wsPingIntervalMs: 60_000, pingIntervalMs: 50 });
+      made = makeLink(url, systemClock, { ...RULES, wsPingIntervalMs: 60_000, pingIntervalMs: 1_700 });
       made.link.feed({ type: 'start', websocket: true });
-      await is('online');
-      const pings = fake.framesOf('ping').length;
-      // Looked at right after the backend wrote its pong: the loop is blocked with the pong unread.
-      await fake.until(() => {
-        if (fake.framesOf('ping').length === pings) return false;
-        const end = performance.now() + 1_500;
-        while (performance.now() < end);
-        return true;
-      }, 'a ping');
-      await fake.until(() => fake.framesOf('ping').length >= pings + 3, 'pings that go on');
-      expect(fake.handshakes).toHaveLength(1);
-      expect(made.states.slice(3)).not.toContain('waiting');
+      for (const blocked of [1, 2]) {
+        // Looked at right after the backend wrote its pong: the loop is blocked with the pong unread.
+        await fake.until(() => {
+          if (fake.framesOf('ping').length < blocked) return false;
+          const end = performance.now() + 1_500;
+          while (performance.now() < end);
+          return true;
+        }, `ping ${blocked}`);
+        await is('online');
+      }
+      await fake.until(() => fake.framesOf('ping').length >= 3, 'pings that go on');
+      expect(made.states).toEqual(['dialing', 'proving', 'online']);
     });
 
     it('A3-13: an hour of sleep between the ping and its pong ends a healthy link', async () => {

@@ -8,7 +8,7 @@ import { listScheduled } from '../../src/commands/handlers/listScheduled.js';
 import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';
 import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import type { ReceivedCommand } from '../../src/commands/ports.js';
-import { sendVerdict } from '../../src/commands/sendVerdict.js';
+import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/schedule/Scheduler.js';
 import type { AckBody } from '../../src/store/acks.js';
@@ -50,6 +50,16 @@ async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
     },
     limits: () => ({ maxAgeMs: 3_600_000, reflexMaxAgeMs: 600_000, bubbleDelayMs: 800, maxTextLength: 50 }),
     clock,
+    files: {
+      admit: () =>
+        ({
+          kind: 'refused',
+          field: 'url',
+          errorCode: 'attachment_refused',
+          message: 'no files here',
+        }) as const,
+      discard: () => undefined,
+    },
   };
   const commands = new Commands(store, acks, log, [
     sendMessage(ports),
@@ -60,9 +70,10 @@ async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
     contextReset({ ...ports, contexts: store.contexts }),
     emitEvent(store.events),
   ]);
-  outgoing.onOutcome((send, outcome) => {
-    commands.textEnded(send, outcome);
-    scheduler.textEnded(send, sendVerdict(outcome));
+  outgoing.onEnded((request) => {
+    const verdict = requestVerdict(request.parts);
+    commands.requestEnded(request, verdict);
+    scheduler.textEnded(request, verdict);
   });
   await outgoing.start();
   scheduler.start();

@@ -40,6 +40,11 @@ export class CommandRoom {
         },
       },
       contexts: { set: () => undefined, delete: () => true },
+      files: {
+        admit: () => ({ kind: 'admitted', file: { name: 'menu.pdf', url: 'https://example.com/menu.pdf' } }),
+        discard: () => undefined,
+      },
+      uploads: { again: () => 'queued' },
       events: { add: () => undefined },
       conversationKey: (threadId) => threadId,
       limits: () => ({

@@ -22,6 +22,8 @@ export async function liveWords(): Promise<
     BACKEND_URL: backend.url,
     EDGE_EDGE_APPLE_ID: 'someone@example.com',
     EDGE_MONITOR_ENABLED: 'false',
+    EDGE_SUPERVISOR_ENABLED: 'false',
+    EDGE_SUPERVISOR_CAFFEINATE: 'false',
     EDGE_STATE_DIRECTORY: join(directory, 'state'),
     EDGE_IMESSAGE_DB_PATH: join(directory, 'chat.db'),
   };

@@ -163,10 +163,6 @@ describe('a command', () => {
     const missing = room.types.filter((type) => !shown.has(type) && type !== 'cancel_message');
     expect(missing).toEqual([]);
   });
-
-  test('that is said to be missing is missing', () => {
-    expect(new CommandRoom().types).not.toContain('upload_retry');
-  });
 });
 
 describe('a request', () => {

@@ -94,6 +94,8 @@ export class EdgeWorld {
       'imessage.osascript_path': join(this.directory, 'osascript', 'osascript'),
       'outgoing.bubble_delay_ms': 20,
       'monitor.enabled': false,
+      'supervisor.enabled': false,
+      'supervisor.caffeinate': false,
       'state.directory': this.state,
       ...settings,
     };

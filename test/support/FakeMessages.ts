@@ -3,6 +3,7 @@ import type {
   MessageSender,
   SendAttempt,
   SendTarget,
+  SentFile,
   SentRow,
   SentRows,
 } from '../../src/outgoing/ports.js';
@@ -83,6 +84,13 @@ export class FakeMessages implements MessageSender, SentRows {
   addGhost(ghostOf: string): void {
     this.addRow('', '');
     Object.assign(this.rows.at(-1) ?? {}, { conversation: null, ghostOf });
+  }
+
+  /** The files of the rows, by ROWID. */
+  readonly files = new Map<number, SentFile[]>();
+
+  filesOf(rowId: number): readonly SentFile[] {
+    return this.files.get(rowId) ?? [];
   }
 
   find(guid: string): SentRow | undefined {

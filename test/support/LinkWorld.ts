@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { BackendOptions } from '../../src/backend/Backend.js';
 import type { BackendSettings } from '../../src/backend/settings.js';
 import type { Timings } from '../../src/backend/timings.js';
@@ -26,42 +29,34 @@ export class LinkWorld {
   /** How often each command was executed. */
   readonly executions = new Map<string, number>();
   readonly pushed: string[] = [];
+  readonly clock = new CountingClock();
+  private readonly directory = mkdtempSync(join(tmpdir(), 'edge-link-'));
+  private current: Running;
 
   private constructor(
-    readonly clock: CountingClock,
     readonly simulated: SimulatedBackend,
     readonly proxy: FaultyProxy,
-    readonly made: Running,
-  ) {}
+    private readonly overrides: WorldOptions,
+  ) {
+    this.current = this.begin();
+  }
 
   /** Started; `online` tells when the link is up. */
   static async open(overrides: WorldOptions = {}): Promise<LinkWorld> {
     const simulated = await SimulatedBackend.start({ port: 0, secret: 'open sesame', persona: silent });
     const proxy = await FaultyProxy.start(() => simulated.port);
-    const intake: { commands?: Commands } = {};
-    const clock = new CountingClock();
-    const made = makeBackend(
-      { url: proxy.url, happened: () => undefined },
-      {
-        ...overrides,
-        options: {
-          clock,
-          inbox: { receive: (commands, via) => intake.commands?.receive(commands, via) },
-          ...overrides.options,
-        },
-      },
-    );
-    const world = new LinkWorld(clock, simulated, proxy, made);
-    const note: Handler = {
-      types: ['note'],
-      run: ({ commandId }) => {
-        world.executions.set(commandId, (world.executions.get(commandId) ?? 0) + 1);
-        return { kind: 'completed' };
-      },
-    };
-    intake.commands = new Commands(made.store, new Acks(made.store, clock), new RecordingLog(), [note]);
-    made.backend.start();
-    return world;
+    return new LinkWorld(simulated, proxy, overrides);
+  }
+
+  /** Our side as it is now; another after `restart`. */
+  get made(): Running {
+    return this.current;
+  }
+
+  /** Our side stops as a service does, and starts anew on the same store. */
+  async restart(): Promise<void> {
+    await this.current.stop();
+    this.current = this.begin();
   }
 
   get state(): string {
@@ -136,5 +131,33 @@ export class LinkWorld {
     await this.made.stop();
     await this.proxy.close();
     await this.simulated.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private begin(): Running {
+    const { clock, directory, overrides } = this;
+    const intake: { commands?: Commands } = {};
+    const made = makeBackend(
+      { url: this.proxy.url, happened: () => undefined },
+      {
+        ...overrides,
+        directory,
+        options: {
+          clock,
+          inbox: { receive: (commands, via) => intake.commands?.receive(commands, via) },
+          ...overrides.options,
+        },
+      },
+    );
+    const note: Handler = {
+      types: ['note'],
+      run: ({ commandId }) => {
+        this.executions.set(commandId, (this.executions.get(commandId) ?? 0) + 1);
+        return { kind: 'completed' };
+      },
+    };
+    intake.commands = new Commands(made.store, new Acks(made.store, clock), new RecordingLog(), [note]);
+    made.backend.start();
+    return made;
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Place } from './runCli.js';
@@ -54,6 +54,11 @@ export function armed({ cwd, env }: Place, { step, phase, nth }: KillPoint): Pla
 /** The step and phase of the last death that a point brought about in this place, such as `c1:after`. */
 export function killedAt({ cwd }: Place): string | undefined {
   return existsSync(noteIn(cwd)) ? readFileSync(noteIn(cwd), 'utf8') : undefined;
+}
+
+/** Forgets that death, before another one. */
+export function forgetDeath({ cwd }: Place): void {
+  rmSync(noteIn(cwd), { force: true });
 }
 
 function noteIn(directory: string): string {

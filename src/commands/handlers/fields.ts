@@ -8,6 +8,11 @@ export const TIME_ALIASES = { send_at: ['schedule_time'] } as const;
 
 export const threadId = filled('a phone number, an e-mail address or a chat id');
 export const text = filled('a text');
+/** What goes out with files may be files alone. */
+export const textBesideFiles = z
+  .string('a text')
+  .nullish()
+  .transform((given) => ((given ?? '').trim() === '' ? '' : (given ?? '')));
 
 const TIME = 'a time in ISO 8601, such as 2026-02-16T18:30:00Z';
 const HAS_ZONE = /(z|[+-]\d{2}:?\d{2})$/i;

@@ -3,18 +3,29 @@ import { type Handler, handlerOf } from '../Handler.js';
 import {
   type CommandLimits,
   type ConversationKeyOf,
+  type FileAdmission,
   PRIORITY_RANK,
   type Priority,
   type ReceivedCommand,
   type TextSchedule,
 } from '../ports.js';
 import type { HandlerResult } from '../verdict.js';
-import { instant, TEXT_ALIASES, THREAD_ALIASES, TIME_ALIASES, text, threadId } from './fields.js';
+import { admitFiles, attachments, discardFiles, hasAttachments, noAttachments } from './attachments.js';
+import {
+  instant,
+  TEXT_ALIASES,
+  THREAD_ALIASES,
+  TIME_ALIASES,
+  text,
+  textBesideFiles,
+  threadId,
+} from './fields.js';
 
 export interface SchedulePorts {
   schedule: TextSchedule;
   conversationKey: ConversationKeyOf;
-  limits: () => Pick<CommandLimits, 'maxTextLength'>;
+  limits: () => Pick<CommandLimits, 'maxTextLength' | 'splitLongTexts'>;
+  files: FileAdmission;
 }
 
 const PRIORITIES = ['immediate', 'high', 'normal', 'low', 'deferred'] as const;
@@ -24,20 +35,23 @@ const schema = z.object({
   text,
   send_at: instant,
   priority: z.enum(PRIORITIES, `one of ${PRIORITIES.join(', ')}`).optional(),
+  attachments: noAttachments,
 });
+const withFiles = schema.extend({ text: textBesideFiles, attachments });
 
 /** `schedule_message`: stored, to be sent at its time; acked now with its schedule id, and again when it ended. */
 export function scheduleMessage(ports: SchedulePorts): Handler {
   return handlerOf({
     types: ['schedule_message'],
     aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
-    schema,
+    schema: (payload) => (hasAttachments(payload) ? withFiles : schema) as typeof withFiles,
     run: (command, payload) =>
       scheduleText(ports, command, {
         threadId: payload.thread_id,
         text: payload.text,
         sendAt: payload.send_at,
         priority: payload.priority ?? command.priority,
+        attachments: payload.attachments ?? [],
       }),
   });
 }
@@ -46,14 +60,23 @@ export function scheduleMessage(ports: SchedulePorts): Handler {
 export function scheduleText(
   ports: SchedulePorts,
   command: ReceivedCommand,
-  later: { threadId: string; text: string; sendAt: number; priority: Priority },
+  later: {
+    threadId: string;
+    text: string;
+    sendAt: number;
+    priority: Priority;
+    attachments: z.output<typeof attachments>;
+  },
 ): HandlerResult {
-  const { maxTextLength } = ports.limits();
-  if ([...later.text].length > maxTextLength) {
+  const { maxTextLength, splitLongTexts = false } = ports.limits();
+  if (!splitLongTexts && [...later.text].length > maxTextLength) {
     const message = `The text is longer than ${maxTextLength} characters (outgoing.max_text_length).`;
     const result = { outcome: 'not_sent', retry_safe: true };
     return { kind: 'failed', code: 'text_too_long', message, result };
   }
+  const admitted = admitFiles(ports.files, later.attachments);
+  if (admitted.kind === 'refused') return admitted.verdict;
+  const { files } = admitted;
   const added = ports.schedule.add({
     commandId: command.commandId,
     conversation: ports.conversationKey(later.threadId),
@@ -61,8 +84,10 @@ export function scheduleText(
     text: later.text,
     priority: PRIORITY_RANK[later.priority],
     sendAt: later.sendAt,
+    ...(files.length === 0 ? {} : { files }),
   });
   if (added.kind === 'scheduled') return { kind: 'deferred' };
+  discardFiles(ports.files, files);
   const message = `The text was due ${Math.round(added.byMs / 1000)} s ago (schedule.max_lateness_seconds).`;
   return { kind: 'failed', code: 'too_late', message, result: { outcome: 'not_sent', retry_safe: true } };
 }

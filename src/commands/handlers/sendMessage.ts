@@ -4,13 +4,23 @@ import { type Handler, handlerOf } from '../Handler.js';
 import {
   type CommandLimits,
   type ConversationKeyOf,
+  type FileAdmission,
   PRIORITY_RANK,
   type ReceivedCommand,
   type TextQueue,
   type TextSchedule,
 } from '../ports.js';
 import type { HandlerResult } from '../verdict.js';
-import { instant, TEXT_ALIASES, THREAD_ALIASES, TIME_ALIASES, text, threadId } from './fields.js';
+import { admitFiles, attachments, hasAttachments, noAttachments } from './attachments.js';
+import {
+  instant,
+  TEXT_ALIASES,
+  THREAD_ALIASES,
+  TIME_ALIASES,
+  text,
+  textBesideFiles,
+  threadId,
+} from './fields.js';
 import { scheduleText } from './scheduleMessage.js';
 
 export interface SendMessagePorts {
@@ -18,6 +28,7 @@ export interface SendMessagePorts {
   schedule: TextSchedule;
   conversationKey: ConversationKeyOf;
   limits: () => CommandLimits;
+  files: FileAdmission;
   clock: Clock;
 }
 
@@ -27,18 +38,17 @@ const schema = z.object({
   bubble_type: z.enum(['reflex', 'burst', 'normal'], '"reflex", "burst" or "normal"').default('normal'),
   in_reply_to: z.string('a message guid').optional(),
   send_at: instant.optional(),
-  attachments: z
-    .array(z.unknown(), 'a list')
-    .max(0, 'no attachments: this agent sends texts only')
-    .optional(),
+  attachments: noAttachments,
 });
+const withFiles = schema.extend({ text: textBesideFiles, attachments });
+type Payload = z.output<typeof withFiles>;
 
 /** `send_message_now`: the text goes out now; the ack comes with its outcome. `send_message` may be for later. */
 export function sendMessage(ports: SendMessagePorts): Handler {
   return handlerOf({
     types: ['send_message_now', 'send_message'],
     aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
-    schema,
+    schema: (payload) => (hasAttachments(payload) ? withFiles : schema) as typeof withFiles,
     run(command, payload) {
       const isForLater = command.commandType === 'send_message' && payload.send_at !== undefined;
       if (isForLater && (payload.send_at ?? 0) > ports.clock.now()) {
@@ -47,6 +57,7 @@ export function sendMessage(ports: SendMessagePorts): Handler {
           text: payload.text,
           sendAt: payload.send_at ?? 0,
           priority: command.priority,
+          attachments: payload.attachments ?? [],
         });
       }
       return tooLate(ports, command, payload.bubble_type) ?? enqueue(ports, command, payload);
@@ -54,11 +65,10 @@ export function sendMessage(ports: SendMessagePorts): Handler {
   });
 }
 
-function enqueue(
-  ports: SendMessagePorts,
-  command: ReceivedCommand,
-  payload: z.output<typeof schema>,
-): HandlerResult {
+function enqueue(ports: SendMessagePorts, command: ReceivedCommand, payload: Payload): HandlerResult {
+  const admitted = admitFiles(ports.files, payload.attachments ?? []);
+  if (admitted.kind === 'refused') return admitted.verdict;
+  const { files } = admitted;
   ports.texts.enqueue({
     id: `command:${command.commandId}`,
     commandId: command.commandId,
@@ -69,6 +79,7 @@ function enqueue(
     priority: PRIORITY_RANK[command.priority],
     pauseMs: payload.bubble_type === 'burst' ? ports.limits().bubbleDelayMs : 0,
     ...(payload.in_reply_to === undefined ? {} : { answers: payload.in_reply_to }),
+    ...(files.length === 0 ? {} : { files }),
   });
   return { kind: 'deferred' };
 }

@@ -2,6 +2,7 @@ import type { Logger } from '../../logging/Logger.js';
 import type { Clock } from '../../system/clock.js';
 import type { Access } from './access.js';
 import { ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
+import { EditedRows } from './EditedRows.js';
 import { MessageRows } from './rows.js';
 import { type ChatTarget, type SentRow, SentRows } from './sentRows.js';
 
@@ -21,6 +22,7 @@ interface Queries {
   readonly of: OpenChatDb;
   readonly messages: MessageRows;
   readonly sent: SentRows;
+  readonly edited: EditedRows;
 }
 
 /**
@@ -68,6 +70,11 @@ export class ChatDb {
     return this.connection.read((open) => work(this.on(open).messages, open.generation));
   }
 
+  /** Runs several reads of messages that were changed in place, if chat.db can be read. */
+  readEdits<T>(work: (rows: EditedRows) => T): Reading<T> {
+    return this.connection.read((open) => work(this.on(open).edited));
+  }
+
   /** The highest ROWID now (0 in an empty database); null if it cannot be read: then nothing may be concluded. */
   highestRowId(): number | null {
     return this.value(({ sent }) => sent.highestRowId()) ?? null;
@@ -88,7 +95,12 @@ export class ChatDb {
     return this.value(({ sent }) => sent.findChat(conversationKey, this.region())) ?? [];
   }
 
-  /** The addresses that this Mac's accounts send from, as chat.db has them. Cached for minutes. */
+  /** The services (iMessage, SMS, RCS …) by which a person, named by their canonical key, was met. */
+  servicesOf(conversationKey: string): string[] {
+    return this.value(({ sent }) => sent.servicesOf(conversationKey, this.region())) ?? [];
+  }
+
+  /** The addresses that this Mac's accounts send from and are reached at, as chat.db has them. Cached for minutes. */
   ownAddresses(): readonly string[] {
     const now = this.options.clock.monotonic();
     const known = this.accounts;
@@ -117,7 +129,12 @@ export class ChatDb {
   /** The statements for what is open now: prepared once a connection, for its own schema. */
   private on(open: OpenChatDb): Queries {
     if (this.queries?.of !== open) {
-      this.queries = { of: open, messages: new MessageRows(open), sent: new SentRows(open) };
+      this.queries = {
+        of: open,
+        messages: new MessageRows(open),
+        sent: new SentRows(open),
+        edited: new EditedRows(open),
+      };
     }
     return this.queries;
   }

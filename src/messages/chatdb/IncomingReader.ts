@@ -3,10 +3,13 @@ import type { Logger } from '../../logging/Logger.js';
 import type { IncomingMessage } from '../../store/incoming.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import type { Reading } from './ChatDbConnection.js';
-import type { LeftOutReason } from './classify.js';
+import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
 import { type Gathered, gather, type Judged, judge, type PendingRow } from './incomingBatch.js';
+import { OwnTraffic } from './OwnTraffic.js';
 import { type Anchor, anchor, type ReadingPosition } from './readingPosition.js';
+import type { RowEvent } from './rowEvents.js';
 import type { MessageRows } from './rows.js';
+import type { LeftOutReason } from './verdict.js';
 
 /** Where the reader keeps its place and where messages go: one `write` takes all of it, durably, or nothing. */
 export interface ReaderStore {
@@ -25,6 +28,16 @@ export interface ReaderStore {
   };
 }
 
+/** What is done with rows that are no messages. */
+export interface RowForwarding {
+  /** Read at each look. */
+  rules(): ForwardRules;
+  /** Inside the write that passes the row: it tells the backend this, unless it did before. */
+  tell(event: RowEvent): void;
+  /** Inside the write that stores the message: it had been changed then (Unix ms) when it was read. */
+  wasEdited(guid: string, editedAt: number): void;
+}
+
 export interface IncomingReaderOptions {
   chatDb: {
     readMessages<T>(work: (rows: MessageRows, generation: string) => T): Reading<T>;
@@ -38,6 +51,8 @@ export interface IncomingReaderOptions {
   ownAddresses: () => ReadonlySet<string>;
   /** Whether a message sent then (Unix ms) is still worth an answer. */
   worthAnswering: (sentAt: number) => boolean;
+  /** What else becomes known, and what is kept from the backend. Left out: messages of everybody and nothing else. */
+  forwarding?: RowForwarding;
   /** Called after the commit with the messages that are new, in the order of their rows. */
   onMessages: (messages: readonly IncomingMessage[]) => void;
 }
@@ -52,11 +67,12 @@ const STORE_RETRY_MS = 1000;
 /** In a chat.db that lacks the last row, so many of the messages before it are looked for. */
 const KNOWN_ROWS = 200;
 
-/** Where the reading stands, and what was read last. */
+/** Where the reading stands, what was read last, and what is to be read. */
 interface Place {
   known: ReadingPosition | undefined;
   pending: readonly PendingRow[];
   newestKnown: () => readonly string[];
+  beside: Parameters<typeof gather>[4];
 }
 
 type Look = { anchored: Anchor; gathered: Gathered };
@@ -73,8 +89,11 @@ export class IncomingReader {
   private scanning = false;
   private failing = false;
   private stopped = false;
+  private readonly own: OwnTraffic;
 
-  constructor(private readonly options: IncomingReaderOptions) {}
+  constructor(private readonly options: IncomingReaderOptions) {
+    this.own = new OwnTraffic(options.region);
+  }
 
   /**
    * Looks for new rows and for what waiting rows lacked. Synchronous; to be called whenever chat.db may have
@@ -122,12 +141,14 @@ export class IncomingReader {
   private scanSlice(): number | undefined {
     const { chatDb, clock, store } = this.options;
     const began = clock.monotonic();
+    const rules = this.options.forwarding?.rules() ?? MESSAGES_ALONE;
+    const beside = { asksAcquaintance: rules.asksAcquaintance, own: this.own };
     const newestKnown = () => store.incoming.newestGuids(KNOWN_ROWS);
     while (!this.stopped) {
       const known = store.cursor.get();
       const pending = store.cursor.pending();
       const reading = chatDb.readMessages((rows, generation) =>
-        look({ known, pending, newestKnown }, rows, generation),
+        look({ known, pending, newestKnown, beside }, rows, generation),
       );
       if (reading.kind === 'busy') return BUSY_RETRY_MS;
       if (reading.kind === 'closed') return undefined;
@@ -136,7 +157,7 @@ export class IncomingReader {
         this.moveTo(anchored, known, pending);
         continue;
       }
-      const judged = this.judge(gathered, pending);
+      const judged = this.judge(gathered, pending, rules);
       this.store(anchored.position, gathered, pending, judged);
       if (!gathered.full)
         return judged.dueAt === undefined ? undefined : Math.max(judged.dueAt - clock.now(), 1);
@@ -145,12 +166,13 @@ export class IncomingReader {
     return undefined;
   }
 
-  private judge(gathered: Gathered, pending: readonly PendingRow[]): Judged {
+  private judge(gathered: Gathered, pending: readonly PendingRow[], rules: ForwardRules): Judged {
     const { region, ownAddresses, worthAnswering, clock } = this.options;
     return judge(gathered, pending, {
       region: region(),
-      ownAddresses: ownAddresses(),
+      ownAddresses: this.own.with(ownAddresses()),
       worthAnswering,
+      rules,
       now: clock.now(),
     });
   }
@@ -161,14 +183,16 @@ export class IncomingReader {
     pending: readonly PendingRow[],
     judged: Judged,
   ): void {
-    const { store, log } = this.options;
+    const { store, log, forwarding } = this.options;
     const moved = gathered.position.rowId !== from.rowId;
     const waitsAnew =
       judged.pending.length !== pending.length ||
       judged.pending.some((row, index) => row.rowId !== pending[index]?.rowId);
-    if (!moved && !waitsAnew && judged.messages.length === 0) return;
+    if (!moved && !waitsAnew && judged.messages.length === 0 && judged.events.length === 0) return;
     const fresh = store.write(() => {
       const added = judged.messages.filter((message) => store.incoming.add(message));
+      for (const { guid, editedAt } of judged.edited) forwarding?.wasEdited(guid, editedAt);
+      for (const event of judged.events) forwarding?.tell(event);
       if (moved) store.cursor.set(gathered.position);
       if (waitsAnew) store.cursor.setPending(judged.pending);
       return added;
@@ -210,10 +234,12 @@ export class IncomingReader {
   }
 }
 
-function look({ known, pending, newestKnown }: Place, rows: MessageRows, generation: string): Look {
+function look({ known, pending, newestKnown, beside }: Place, rows: MessageRows, generation: string): Look {
   const anchored = anchor(known, rows, generation, newestKnown);
   const { position } = anchored;
   const gathered =
-    anchored.kind === 'same' ? gather(rows, position, pending, BATCH) : { rows: [], position, full: false };
+    anchored.kind === 'same'
+      ? gather(rows, position, pending, BATCH, beside)
+      : { rows: [], position, full: false };
   return { anchored, gathered };
 }

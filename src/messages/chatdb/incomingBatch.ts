@@ -1,8 +1,13 @@
 import type { IncomingMessage } from '../../store/incoming.js';
-import { type Awaited, classify, type LeftOutReason, type RowFacts } from './classify.js';
+import { classify } from './classify.js';
+import type { OwnTraffic } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
+import type { RowEvent } from './rowEvents.js';
+import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import type { AttachmentRow, ChatRow, MessageRows } from './rows.js';
 import { GROUP_STYLE } from './sentRows.js';
+import { URL_BALLOON } from './takeMessage.js';
+import type { Awaited, LeftOutReason } from './verdict.js';
 
 /** A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms. */
 export interface PendingRow {
@@ -12,17 +17,27 @@ export interface PendingRow {
 
 /** Rows as read at one moment, in the order of ROWID, with what else is needed to judge them. */
 export interface Gathered {
-  rows: { row: ChatRow; attachments: readonly AttachmentRow[]; participants: readonly string[] }[];
+  rows: {
+    row: ChatRow;
+    attachments: readonly AttachmentRow[];
+    participants: readonly string[];
+    neighbours: RowNeighbours;
+  }[];
   /** The position behind the last of them, and whether there may be more. */
   position: ReadingPosition;
   full: boolean;
 }
 
-export type BatchFacts = Pick<RowFacts, 'region' | 'ownAddresses' | 'worthAnswering'> & { now: number };
+export type BatchFacts = Pick<RowFacts, 'region' | 'ownAddresses' | 'worthAnswering' | 'rules'> & {
+  now: number;
+};
 
 /** What becomes of a batch. `dueAt` (Unix ms): when the next waiting row is taken as it is. */
 export interface Judged {
   messages: IncomingMessage[];
+  /** Messages that had been changed already when they were read, and when (Unix ms). */
+  edited: { guid: string; editedAt: number }[];
+  events: RowEvent[];
   leftOut: { rowId: number; reason: LeftOutReason }[];
   pending: PendingRow[];
   dueAt: number | undefined;
@@ -30,7 +45,13 @@ export interface Judged {
 }
 
 /** How long a row is waited for, from when it was first seen, in ms. */
-export const PATIENCE: Readonly<Record<Awaited, number>> = { chat: 3000, text: 2000, attachments: 10_000 };
+export const PATIENCE: Readonly<Record<Awaited, number>> = {
+  chat: 3000,
+  text: 2000,
+  attachments: 10_000,
+  preview: 500,
+  proof: 200_000,
+};
 
 const NONE: readonly never[] = [];
 
@@ -40,13 +61,26 @@ export function gather(
   position: ReadingPosition,
   pending: readonly PendingRow[],
   limit: number,
+  beside: { asksAcquaintance: boolean; own: OwnTraffic },
 ): Gathered {
   const fresh = rows.rowsAfter(position.rowId, limit);
   const waiting = rows.rowsAmong(pending.map((row) => row.rowId));
+  const { asksAcquaintance, own } = beside;
+  if (own.startsOver(position.generation))
+    for (const row of rows.recentOwnRows(position.rowId)) own.note(row);
+  for (const row of waiting) own.note(row);
+  for (const row of fresh) own.note(row);
   const people = new Map<number, string[]>();
   const participants = (chatRowId: number) => {
     const known = people.get(chatRowId) ?? rows.participants(chatRowId);
     people.set(chatRowId, known);
+    return known;
+  };
+  const acquainted = new Map<number, boolean>();
+  const isAcquainted = ({ chatRowId, isFromMe }: ChatRow) => {
+    if (!asksAcquaintance || chatRowId === null || isFromMe === 1) return true;
+    const known = acquainted.get(chatRowId) ?? rows.neighbours.isAcquainted(chatRowId);
+    acquainted.set(chatRowId, known);
     return known;
   };
   const last = fresh.at(-1);
@@ -58,21 +92,44 @@ export function gather(
         row.chatRowId === null || row.chatStyle !== GROUP_STYLE || row.isFromMe === 1
           ? NONE
           : participants(row.chatRowId),
+      neighbours: {
+        companions:
+          row.balloonBundleId === URL_BALLOON && row.isFromMe !== 1
+            ? rows.neighbours.companions(row.rowId)
+            : NONE,
+        ownMessages: row.chatRowId !== null && mayBeEcho(row) ? own.inChat(row.chatRowId) : NONE,
+        isAcquainted: isAcquainted(row),
+        isDeleted: row.chatRowId === null && rows.neighbours.isDeleted(row.rowId),
+      },
     })),
     position: last === undefined ? position : { ...position, rowId: last.rowId, guid: last.guid },
     full: fresh.length === limit,
   };
 }
 
+/** What was sent to an address of ours comes back in the same direct chat. */
+function mayBeEcho(row: ChatRow): boolean {
+  return row.isFromMe !== 1 && row.chatStyle !== GROUP_STYLE && (row.itemType ?? 0) === 0;
+}
+
 /**
  * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the
- * same handle, so that they cannot overtake it; one that waits for files does not, for files take long.
+ * same handle, so that they cannot overtake it; one that waits for files does not, for files take long, nor does one
+ * of our own.
  */
 export function judge(gathered: Gathered, pending: readonly PendingRow[], facts: BatchFacts): Judged {
   const firstSeen = new Map(pending.map((row) => [row.rowId, row.firstSeenAt]));
-  const judged: Judged = { messages: [], leftOut: [], pending: [], dueAt: undefined, damagedBodies: 0 };
+  const judged: Judged = {
+    messages: [],
+    edited: [],
+    events: [],
+    leftOut: [],
+    pending: [],
+    dueAt: undefined,
+    damagedBodies: 0,
+  };
   const holding = new Set<string | null>();
-  for (const { row, attachments, participants } of gathered.rows) {
+  for (const { row, attachments, participants, neighbours } of gathered.rows) {
     const seenAt = firstSeen.get(row.rowId) ?? facts.now;
     const waited = facts.now - seenAt;
     const verdict = classify(row, {
@@ -84,7 +141,13 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       waitedFor: (awaited) => waited >= PATIENCE[awaited] || waited < 0,
       participants,
       attachments,
+      neighbours,
+      rules: facts.rules,
     });
+    if (verdict.kind === 'event') {
+      judged.events.push(verdict.event);
+      continue;
+    }
     if (verdict.kind === 'left_out') {
       judged.leftOut.push({ rowId: row.rowId, reason: verdict.reason });
       continue;
@@ -92,13 +155,14 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     if (verdict.kind === 'message' && !holding.has(row.handle)) {
       judged.messages.push(verdict.message);
       if (verdict.bodyDamaged) judged.damagedBodies++;
+      if (verdict.editedAt !== null) judged.edited.push({ guid: row.guid, editedAt: verdict.editedAt });
       continue;
     }
     judged.pending.push({ rowId: row.rowId, firstSeenAt: seenAt });
     if (verdict.kind === 'incomplete') {
       const dueAt = seenAt + PATIENCE[verdict.waitingFor];
       judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
-      if (verdict.waitingFor !== 'attachments') holding.add(row.handle);
+      if (verdict.waitingFor !== 'attachments' && row.isFromMe !== 1) holding.add(row.handle);
     }
   }
   return judged;

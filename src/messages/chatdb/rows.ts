@@ -1,5 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
+import { NeighbourRows } from './NeighbourRows.js';
 import type { Schema } from './schema.js';
 
 /**
@@ -15,12 +16,22 @@ export interface ChatRow {
   handle: string | null;
   sentAt: number | null;
   isFromMe: number | null;
+  /** Our addresses as the row has them: the account, as `E:…` or `P:…`, and what the message was sent to or from. */
+  account: string | null;
+  ownAddress: string | null;
   itemType: number | null;
+  groupActionType: number | null;
+  groupTitle: string | null;
+  /** Whom a change of the group's people is about. */
+  otherHandle: string | null;
   associatedType: number | null;
+  associatedGuid: string | null;
+  associatedEmoji: string | null;
   balloonBundleId: string | null;
   hasAttachments: number | null;
   isEmpty: number | null;
   partCount: number | null;
+  editedAt: number | null;
   retractedAt: number | null;
   isSystemMessage: number | null;
   isServiceMessage: number | null;
@@ -34,6 +45,8 @@ export interface ChatRow {
   chatStyle: number | null;
   chatService: string | null;
   chatIsBlackholed: number | null;
+  /** 1, 2: Messages keeps it apart, as of unknown senders or junk. */
+  chatIsFiltered: number | null;
 }
 
 /** A file of a message. `transferState` 5 is finished; `path` as stored, often with `~`; `hidden` is no file of a person's. */
@@ -53,23 +66,33 @@ export interface RowPosition {
   guid: string;
 }
 
+/** So many ROWIDs back is lately. */
+const LATELY = 500;
+
 type Prepared<T> = Statement<unknown[], T>;
 
 /** What is read of incoming messages. Each query goes by an index and is bounded; all throw SqliteError. */
 export class MessageRows {
+  readonly neighbours: NeighbourRows;
   private readonly after: Prepared<ChatRow>;
   private readonly among: Prepared<ChatRow>;
+  private readonly ownBefore: Prepared<ChatRow>;
   private readonly people: Prepared<string>;
   private readonly files: Prepared<AttachmentRow>;
   private readonly byGuid: Prepared<number>;
   private readonly last: Prepared<RowPosition>;
   private readonly issued: Prepared<number> | undefined;
 
-  constructor({ database, schema }: OpenChatDb) {
+  constructor(open: OpenChatDb) {
+    const { database, schema } = open;
+    this.neighbours = new NeighbourRows(open);
     const select = messageQuery(schema);
     this.after = database.prepare(`${select} WHERE m.ROWID > ? ORDER BY m.ROWID LIMIT ?`);
     this.among = database.prepare(
       `${select} WHERE m.ROWID IN (SELECT value FROM json_each(?)) ORDER BY m.ROWID`,
+    );
+    this.ownBefore = database.prepare(
+      `${select} WHERE m.ROWID > ? AND m.ROWID <= ? AND +m.is_from_me = 1 ORDER BY m.ROWID`,
     );
     this.people = database
       .prepare<unknown[], string>(
@@ -97,6 +120,11 @@ export class MessageRows {
   /** Those of these rows that (still) exist, in the order of ROWID. */
   rowsAmong(rowIds: readonly number[]): ChatRow[] {
     return rowIds.length === 0 ? [] : this.among.all(JSON.stringify(rowIds));
+  }
+
+  /** What went out lately, up to this row. */
+  recentOwnRows(rowId: number): ChatRow[] {
+    return this.ownBefore.all(rowId - LATELY, rowId);
   }
 
   /** The handles of a chat, as written, ours not among them. */
@@ -133,15 +161,21 @@ function messageQuery(schema: Schema): string {
   const c = (column: string) => schema.column('chat', 'c', column);
   return `SELECT m.ROWID AS rowId, m.guid AS guid, ${m('text')} AS text, ${m('attributedBody')} AS attributedBody,
     ${m('service')} AS service, h.id AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
-    ${m('is_from_me')} AS isFromMe, ${m('item_type')} AS itemType,
-    ${m('associated_message_type')} AS associatedType, ${m('balloon_bundle_id')} AS balloonBundleId,
+    ${m('is_from_me')} AS isFromMe, ${m('account')} AS account, ${m('destination_caller_id')} AS ownAddress,
+    ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${m('group_title')} AS groupTitle,
+    CASE WHEN ${m('item_type')} <> 0 THEN (SELECT o.id FROM handle o WHERE o.ROWID = ${m('other_handle')}) END
+      AS otherHandle,
+    ${m('associated_message_type')} AS associatedType, ${m('associated_message_guid')} AS associatedGuid,
+    ${m('associated_message_emoji')} AS associatedEmoji, ${m('balloon_bundle_id')} AS balloonBundleId,
     ${m('cache_has_attachments')} AS hasAttachments, ${m('is_empty')} AS isEmpty, ${m('part_count')} AS partCount,
+    ${schema.date('message', 'm', 'date_edited')} AS editedAt,
     ${schema.date('message', 'm', 'date_retracted')} AS retractedAt,
     ${m('is_system_message')} AS isSystemMessage, ${m('is_service_message')} AS isServiceMessage,
     ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('schedule_type')} AS scheduleType,
     ${m('thread_originator_guid')} AS threadOriginatorGuid,
     c.ROWID AS chatRowId, c.guid AS chatGuid, ${c('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
-    ${c('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed
+    ${c('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed,
+    ${c('is_filtered')} AS chatIsFiltered
     FROM message m LEFT JOIN handle h ON h.ROWID = ${m('handle_id')}
     LEFT JOIN chat c ON c.ROWID = ${chatOf(schema)}`;
 }

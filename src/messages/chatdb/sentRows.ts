@@ -89,6 +89,8 @@ export class SentRows {
   private readonly chatsNamedAnyCase: Prepared<RawChat>;
   private readonly newestOf: Prepared<{ rowId: number; date: number }>;
   private readonly accounts: Prepared<string | null>;
+  private readonly reached: Prepared<string>;
+  private readonly handleServices: Prepared<string>;
   /** By region and key, as JSON. */
   private readonly spelled = new Map<string, string>();
 
@@ -125,6 +127,20 @@ export class SentRows {
       .prepare<unknown[], string | null>(
         `SELECT DISTINCT ${m('account')} FROM message m
          WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 1`,
+      )
+      .pluck();
+    this.handleServices = database
+      .prepare<unknown[], string>(
+        'SELECT DISTINCT service FROM handle WHERE id IN (SELECT value FROM json_each(?))',
+      )
+      .pluck();
+    // Where people reach us. What two of them wrote to is no address of either; SMS rows may come from another device.
+    this.reached = database
+      .prepare<unknown[], string>(
+        `SELECT ${m('destination_caller_id')} AS address FROM message m
+         WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 0
+           AND ${m('service')} = 'iMessage' AND ${m('destination_caller_id')} <> ''
+         GROUP BY address HAVING count(DISTINCT m.handle_id) > 1`,
       )
       .pluck();
   }
@@ -166,6 +182,12 @@ export class SentRows {
       }));
   }
 
+  /** The services by which a person was met: those of the chats with them and of their handles. */
+  servicesOf(key: string, region: string): string[] {
+    const ofChats = this.findChat(key, region).map(({ service }) => service);
+    return [...new Set([...ofChats, ...this.handleServices.all(this.spellingsOf(key, region))])];
+  }
+
   private spellingsOf(key: string, region: string): string {
     const asked = `${region} ${key}`;
     const known = this.spelled.get(asked);
@@ -176,9 +198,10 @@ export class SentRows {
     return found;
   }
 
-  /** The addresses that recent outgoing messages were sent from, without their `E:` and `P:`. */
+  /** The addresses that recent messages were sent from here or came to, without their `E:` and `P:`. */
   accountAddresses(): string[] {
-    const addresses = this.accounts.all().map((account) => (account ?? '').replace(/^[ep]:/i, '').trim());
+    const written = [...this.accounts.all(), ...this.reached.all()];
+    const addresses = written.map((account) => (account ?? '').replace(/^[ep]:/i, '').trim());
     return [...new Set(addresses)].filter((address) => address !== '');
   }
 }

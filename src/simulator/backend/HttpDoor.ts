@@ -5,6 +5,7 @@ import { commandAck } from './endpoints/commandAck.js';
 import type { BackendParts, Call, Endpoint } from './endpoints/endpoint.js';
 import { health, stats } from './endpoints/insight.js';
 import { message } from './endpoints/message.js';
+import { photoUpload } from './endpoints/photoUpload.js';
 import { register } from './endpoints/register.js';
 import { sendMessage } from './endpoints/sendMessage.js';
 import { sync } from './endpoints/sync.js';
@@ -19,6 +20,7 @@ const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
   ['/edge/register', register],
   ['/edge/sync', sync],
   ['/edge/message', message],
+  ['/photo/upload', photoUpload],
   ['/edge/command/ack', commandAck('/edge/command/ack')],
   ['/edge/ack_command', commandAck('/edge/ack_command')],
   ['/api/send-message', sendMessage],
@@ -108,13 +110,19 @@ export class HttpDoor {
       case 'gone':
         return undefined;
       case 'malformed':
-        return badRequest(['body: expected JSON']);
+        return badRequest([`body: expected ${endpoint.takes === 'form' ? 'a form with files' : 'JSON'}`]);
       case 'tooLarge':
         return { status: 413, body: { error: 'too_large', message: `body: at most ${BODY_LIMIT} bytes` } };
+      case 'form':
       case 'json': {
-        const agentId = endpoint.access === 'agent' ? callerId(header, tokenId, body.value) : '';
+        if ((body.kind === 'form') !== (endpoint.takes === 'form')) {
+          const expected = endpoint.takes === 'form' ? 'multipart/form-data' : 'application/json';
+          return { status: 415, body: { error: 'unsupported_media_type', message: `expected ${expected}` } };
+        }
+        const value = body.kind === 'form' ? body.form : body.value;
+        const agentId = endpoint.access === 'agent' ? callerId(header, tokenId, value) : '';
         if (agentId === undefined) return badRequest(['X-Edge-Agent-Id: expected the id of the agent']);
-        const call: Call = { path, headers: request.headers, body: body.value, agentId };
+        const call: Call = { path, headers: request.headers, body: value, agentId };
         return endpoint.handle(call, this.backend);
       }
     }

@@ -5,6 +5,13 @@ import type { RegisterBody } from './endpoints/register.js';
 import type { SyncBody } from './endpoints/sync.js';
 import type { Ack, AgentEvent, AgentStatus } from './frames.js';
 
+/** An uploaded file. */
+export interface PhotoFile {
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
 /** The way something came to us: the socket, or the path of the request. */
 export type Channel = 'websocket' | '/edge/sync' | '/edge/command/ack' | '/edge/ack_command';
 
@@ -21,6 +28,15 @@ type What =
   | { kind: 'refused'; path: string; code: number; reason: string }
   /** `repeat`: a guid that came before. */
   | { kind: 'message'; agentId: string; guid: string; repeat: boolean; body: MessageBody }
+  /** A file of an incoming message. `repeat`: a guid that came before. */
+  | {
+      kind: 'photo';
+      agentId: string;
+      guid: string;
+      repeat: boolean;
+      fields: Record<string, string>;
+      file: PhotoFile;
+    }
   /** Reflex and reply of this message wait for a release. */
   | { kind: 'held'; agentId: string; guid: string }
   /** `delivered` false: the agent hung up before it had all of it. */
@@ -57,6 +73,7 @@ export class Journal {
   readonly connects: HappeningOf<'connected'>[] = [];
   readonly disconnects: HappeningOf<'disconnected'>[] = [];
   readonly messages: HappeningOf<'message'>[] = [];
+  readonly photos: HappeningOf<'photo'>[] = [];
   readonly replies: HappeningOf<'reply'>[] = [];
   readonly reflexes: HappeningOf<'reflex'>[] = [];
   readonly commands: HappeningOf<'command'>[] = [];
@@ -141,6 +158,7 @@ export class Journal {
       connects: this.connects.length,
       disconnects: this.disconnects.length,
       messages: this.messages.length,
+      photos: this.photos.length,
       replies: this.replies.length,
       reflexes: this.reflexes.length,
       commands: this.commands.length,
@@ -168,6 +186,9 @@ export class Journal {
         break;
       case 'message':
         this.keep(this.messages, happening);
+        break;
+      case 'photo':
+        this.keep(this.photos, happening);
         break;
       case 'reply':
         this.keep(this.replies, happening);

@@ -147,6 +147,10 @@ export class SimulatedBackend extends BackendFaults {
     return this.journal.messages;
   }
 
+  get photos(): Journal['photos'] {
+    return this.journal.photos;
+  }
+
   get acks(): Journal['acks'] {
     return this.journal.acks;
   }

@@ -4,33 +4,53 @@ import type { z } from 'zod';
 /** The largest request body that is read, in bytes (1 MiB). */
 export const BODY_LIMIT = 1024 * 1024;
 
+/** The largest form with files that is read, in bytes (16 MiB). */
+export const FORM_LIMIT = 16 * BODY_LIMIT;
+
+/** The fields of a form, and its files, as a browser would have sent them. */
+export interface Form {
+  readonly fields: Readonly<Record<string, string>>;
+  readonly files: readonly { field: string; name: string; type: string; bytes: Buffer }[];
+}
+
 /** Beyond this a sender is not being clumsy but hostile: the connection is cut instead of answered. */
 const PATIENCE_BYTES = 64 * BODY_LIMIT;
 
 /** What came of reading a request's body. `gone`: the caller hung up, so there is nobody to answer. */
 export type Body =
   | { kind: 'json'; value: unknown }
+  | { kind: 'form'; form: Form }
   | { kind: 'malformed' }
   | { kind: 'tooLarge' }
   | { kind: 'gone' };
 
 /**
- * Reads a whole body as JSON; an empty one is `{}`. Never throws. One that is too large is read to its end and
+ * Reads a whole body as JSON (an empty one is `{}`) or as a form with files. Never throws. One that is too large is read to its end and
  * thrown away, because most clients look at the answer only after they have sent everything.
  */
 export function readBody(request: IncomingMessage): Promise<Body> {
+  const type = request.headers['content-type'] ?? '';
+  const isForm = type.startsWith('multipart/form-data');
+  const limit = isForm ? FORM_LIMIT : BODY_LIMIT;
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= BODY_LIMIT) chunks.push(chunk);
+      if (size <= limit) chunks.push(chunk);
       else chunks.length = 0;
       if (size > PATIENCE_BYTES) request.destroy();
     });
-    request.on('end', () => resolve(size > BODY_LIMIT ? { kind: 'tooLarge' } : parseJson(chunks)));
+    request.on('end', () => {
+      if (size > limit) resolve({ kind: 'tooLarge' });
+      else if (isForm) void parseForm(chunks, type).then(resolve);
+      else resolve(parseJson(chunks));
+    });
     request.on('error', () => resolve({ kind: 'gone' }));
-    request.on('close', () => resolve({ kind: 'gone' }));
+    request.on('close', () => {
+      // Reading a form goes on for a moment after the request has ended.
+      if (!request.readableEnded) resolve({ kind: 'gone' });
+    });
   });
 }
 
@@ -43,6 +63,26 @@ function parseJson(chunks: readonly Buffer[]): Body {
     // The caller's mistake; it is answered with 400.
     return { kind: 'malformed' };
   }
+}
+
+async function parseForm(chunks: readonly Buffer[], type: string): Promise<Body> {
+  let data: FormData;
+  try {
+    data = await new Response(Buffer.concat(chunks), { headers: { 'Content-Type': type } }).formData();
+  } catch {
+    // The caller's mistake; it is answered with 400.
+    return { kind: 'malformed' };
+  }
+  const fields: Record<string, string> = {};
+  const files: Form['files'][number][] = [];
+  for (const [field, value] of data) {
+    if (typeof value === 'string') fields[field] = value;
+    else {
+      const bytes = Buffer.from(await value.arrayBuffer());
+      files.push({ field, name: value.name, type: value.type, bytes });
+    }
+  }
+  return { kind: 'form', form: { fields, files } };
 }
 
 /** Every mistake of a body with the path of its field, as in `command_acks[0].command_id: expected string`. */

@@ -1,6 +1,7 @@
 import { AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
 import type { AppleVersion, SchemaOptions } from './appleSchema.js';
 import { type NewChat, type Service, type SimulatedChat, SimulatedChats } from './SimulatedChats.js';
+import { SimulatedHappenings } from './SimulatedHappenings.js';
 import { type NewIncoming, SimulatedIncoming, STAGES, type Stage } from './SimulatedIncoming.js';
 import { type SentStage, SimulatedSent } from './SimulatedSent.js';
 import { encodeAttributedBody } from './typedstreamEncoder.js';
@@ -14,6 +15,8 @@ export interface ChatDbWriterOptions extends SchemaOptions {
 
 export interface SentMessage {
   text: string;
+  /** The absolute path of a file that goes out instead of the text. */
+  file?: string;
   /** The chat it goes to, or its guid. */
   chat?: SimulatedChat | string;
   /** Whom it goes to, where there is no chat yet: one is made, as Messages does. */
@@ -34,6 +37,7 @@ const ACCOUNT = 'E:operator@example.com';
  */
 export class ChatDbWriter {
   readonly chats: SimulatedChats;
+  readonly happenings: SimulatedHappenings;
   private readonly database: AppleDatabase;
   private readonly account: string;
 
@@ -41,6 +45,7 @@ export class ChatDbWriter {
     this.database = new AppleDatabase(path, options.version ?? 15, options);
     this.chats = new SimulatedChats(this.database);
     this.account = options.account ?? ACCOUNT;
+    this.happenings = new SimulatedHappenings(this.database, this.chats, this.account);
   }
 
   get path(): string {
@@ -88,6 +93,7 @@ export class ChatDbWriter {
       recipient: recipientOf(message, chat, ghost),
       ghost,
       account: this.account,
+      file: message.file,
     });
     if (ghost || upTo === 'inserted') return sent;
     sent.markSent();

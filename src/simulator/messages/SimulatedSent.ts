@@ -1,6 +1,8 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type AppleDatabase, appleDate, appleGuid } from './AppleDatabase.js';
 import type { Service, SimulatedChat } from './SimulatedChats.js';
-import { encodeAttributedBody } from './typedstreamEncoder.js';
+import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
 /** How far a message that goes out has come. */
 export type SentStage = 'inserted' | 'sent' | 'delivered' | 'read';
@@ -14,12 +16,15 @@ export interface NewSent {
   /** An empty row of no chat (imsg #90): Messages took the text and will never send it. */
   ghost: boolean;
   account: string;
+  /** A file that goes out instead of a text: where it lay when Messages took it. */
+  file?: string | undefined;
 }
 
 /** A message that goes out, and what happens to it later; each step is a commit of its own. */
 export class SimulatedSent {
   readonly guid = appleGuid();
   readonly rowId: number;
+  private readonly fileRows: number[] = [];
 
   /** Writes the row with its text and chat: not sent yet. */
   constructor(
@@ -42,16 +47,20 @@ export class SimulatedSent {
       part_count: ghost ? 0 : 1,
     });
     if (ghost) return;
+    const transferGuids = message.file === undefined ? [] : [`at_0_${this.guid}`];
+    const text = message.file === undefined ? message.text : ATTACHMENT_MARK;
     database.update('message', this.rowId, {
-      ...(database.version >= 26 ? {} : { text: message.text }),
-      attributedBody: encodeAttributedBody(message.text),
+      ...(database.version >= 26 ? {} : { text }),
+      attributedBody: encodeAttributedBody(text, { transferGuids }),
     });
+    if (message.file !== undefined) this.join(message.file, transferGuids[0] ?? '');
     if (chat === null) return;
     database.insert('chat_message_join', { chat_id: chat.rowId, message_id: this.rowId, message_date: date });
   }
 
   /** Apple has accepted it. */
   markSent(): this {
+    for (const row of this.fileRows) this.database.update('attachment', row, { transfer_state: 5 });
     return this.change({ is_finished: 1, is_sent: 1, error: 0 });
   }
 
@@ -71,6 +80,24 @@ export class SimulatedSent {
   /** It went out as SMS after all. */
   downgrade(): this {
     return this.change({ is_finished: 1, is_sent: 1, error: 0, was_downgraded: 1, service: 'SMS' });
+  }
+
+  /** Messages keeps a copy of its own. */
+  private join(file: string, guid: string): void {
+    const { database } = this;
+    const name = basename(file);
+    const row = database.insert('attachment', {
+      guid,
+      original_guid: guid,
+      filename: `~/Library/Messages/Attachments/00/00/${guid}/${name}`,
+      transfer_name: name,
+      total_bytes: statSync(file).size,
+      transfer_state: 3,
+      is_outgoing: 1,
+      hide_attachment: 0,
+    });
+    this.fileRows.push(row);
+    database.insert('message_attachment_join', { message_id: this.rowId, attachment_id: row });
   }
 
   private change(columns: Readonly<Record<string, string | number | bigint>>): this {

@@ -1,4 +1,6 @@
-import { writeSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { readFileSync, statSync, writeSync } from 'node:fs';
+import { basename } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { readSettings } from './installOsascript.js';
 import { type Behaviour, takeBehaviour } from './osascriptBehaviour.js';
@@ -15,6 +17,7 @@ import { chatExists, doJob, writeSentRow } from './sentRow.js';
 
 const SYNTAX_ERROR = -2741;
 const NO_SUCH_OBJECT = -1728;
+const NO_SUCH_FILE = -43;
 /** Errors that say that Messages did not take the text, wherever they come. */
 const REFUSALS = [-1743, -1728, -1719, -10004, 1];
 const HANG_MS = 15 * 60_000;
@@ -48,6 +51,9 @@ async function run(call: Call): Promise<number> {
   const script = behaviour.kind === 'deaf' ? guess(target) : readScript(await readAll(process.stdin));
   if (script === null) return fail(SYNTAX_ERROR, call);
   if ('when' in behaviour && behaviour.when === 'before') return misbehave(call);
+  // `as alias` is before everything else in the script.
+  const file = fileOf(call, script);
+  if (file !== undefined && !isFile(file)) return fail(NO_SUCH_FILE, call);
   const { chatDbPath } = readSettings(call.directory);
   if (script.form === 'chat' && !chatExists(chatDbPath, target)) return fail(NO_SUCH_OBJECT, call);
   if (script.marker !== null && behaviour.kind !== 'silent') writeSync(2, `${script.marker}\n`);
@@ -58,8 +64,9 @@ function send(call: Call, script: ScriptShape): number | Promise<number> {
   const { behaviour, directory, argv, target } = call;
   const misbehaves = 'when' in behaviour;
   const isSent = !misbehaves || (behaviour.sent ?? !isRefusal(behaviour));
-  const { form, fileArgument } = script;
-  const text = fileArgument === null ? call.text : (argv[fileArgument - 1] ?? '');
+  const { form } = script;
+  const file = fileOf(call, script);
+  const text = file ?? call.text;
   recordDispatch(directory, {
     at: Date.now(),
     pid: process.pid,
@@ -67,12 +74,27 @@ function send(call: Call, script: ScriptShape): number | Promise<number> {
     form,
     text,
     target,
+    ...(file === undefined ? {} : { file: contentOf(file) }),
     outcome: isSent ? 'sent' : 'refused',
   });
-  if (isSent && fileArgument === null) {
-    writeSentRow(directory, { form, text, target }, behaviour.row ?? { kind: 'sent' });
+  if (isSent) {
+    const row = file === undefined ? { form, text, target } : { form, text: '', target, file };
+    writeSentRow(directory, row, behaviour.row ?? { kind: 'sent' });
   }
   return misbehaves ? misbehave(call) : 0;
+}
+
+function fileOf({ argv }: Call, { fileArgument }: ScriptShape): string | undefined {
+  return fileArgument === null ? undefined : (argv[fileArgument - 1] ?? '');
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function contentOf(path: string): { name: string; sizeBytes: number; sha256: string } {
+  const bytes = readFileSync(path);
+  return { name: basename(path), sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex') };
 }
 
 /** The part of a call that goes wrong, at the moment it was told to. */

@@ -18,6 +18,8 @@ export interface Dispatch extends OsascriptCall {
   readonly form: TargetForm;
   readonly text: string;
   readonly target: string;
+  /** What a file held when it was sent; undefined for a text. */
+  readonly file?: { readonly name: string; readonly sizeBytes: number; readonly sha256: string };
   readonly outcome: 'sent' | 'refused';
 }
 

@@ -8,10 +8,12 @@ import { ChatDbWriter, type SentMessage } from './ChatDbWriter.js';
 import { readSettings } from './installOsascript.js';
 import type { RowFate } from './osascriptBehaviour.js';
 
-/** The text whose outgoing row is to be written. */
+/** The text, or the file, whose outgoing row is to be written. */
 export interface SentRow {
   readonly form: TargetForm;
   readonly text: string;
+  /** An absolute path: this file was sent instead of the text. */
+  readonly file?: string;
   readonly target: string;
 }
 
@@ -72,9 +74,10 @@ function doLater(job: Job): void {
   spawn(process.execPath, args, { detached: true, stdio: 'ignore' }).unref();
 }
 
-function messageOf({ form, text, target }: SentRow): SentMessage {
-  if (form === 'chat') return { text, chat: target };
-  return { text, handle: target, service: form === 'sms' ? 'SMS' : 'iMessage' };
+function messageOf({ form, text, target, file }: SentRow): SentMessage {
+  const content = file === undefined ? { text } : { text, file };
+  if (form === 'chat') return { ...content, chat: target };
+  return { ...content, handle: target, service: form === 'sms' ? 'SMS' : 'iMessage' };
 }
 
 function withWriter<T>(directory: string, work: (writer: ChatDbWriter) => T): T {

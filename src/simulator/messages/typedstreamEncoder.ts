@@ -7,6 +7,8 @@ const OBJECT: ClassChain = [['NSObject', 0]];
 const STRING: ClassChain = [['NSString', 1], ...OBJECT];
 const ATTRIBUTED: ClassChain = [['NSAttributedString', 0], ...OBJECT];
 const DICTIONARY: ClassChain = [['NSDictionary', 0], ...OBJECT];
+const URL_CLASS: ClassChain = [['NSURL', 0], ...OBJECT];
+const DATA: ClassChain = [['NSData', 0], ...OBJECT];
 const NUMBER: ClassChain = [['NSNumber', 0], ['NSValue', 0], ...OBJECT];
 
 /**
@@ -18,46 +20,78 @@ export interface EncoderOptions {
   immutable?: boolean;
 }
 
+/** What an attribute may hold: a string, a number, a URL, or raw bytes. */
+export type AttributeValue = string | number | { url: string } | Buffer;
+
+/** A stretch of text with attributes of its own, in the order in which they are archived. */
+export interface AttributedRun {
+  text: string;
+  attributes: readonly (readonly [name: string, value: AttributeValue])[];
+}
+
+const PART = '__kIMMessagePartAttributeName';
+const FILE = '__kIMFileTransferGUIDAttributeName';
+
 /**
  * A text as Messages archives it in `message.attributedBody`; a text without files is byte for byte what
  * imessage-exporter's fixtures hold. Each mark and each stretch between marks is a message part with a run of its own.
  */
 export function encodeAttributedBody(text: string, options: EncoderOptions = {}): Buffer {
+  const guids = [...(options.transferGuids ?? [])];
+  const runs = text
+    .split(/(\ufffc)/)
+    .filter((part) => part !== '')
+    .map((part, index): AttributedRun => {
+      const guid = part === ATTACHMENT_MARK ? guids.shift() : undefined;
+      return {
+        text: part,
+        attributes: [...(guid === undefined ? [] : [[FILE, guid] as const]), [PART, index]],
+      };
+    });
+  return encodeRuns(runs, options);
+}
+
+/** A text with any attributes. Runs that share one array of attributes share one archived dictionary. */
+export function encodeRuns(
+  runs: readonly AttributedRun[],
+  options: Pick<EncoderOptions, 'immutable'> = {},
+): Buffer {
   const writer = new TypedStreamWriter();
   const immutable = options.immutable ?? false;
-  const string = immutable ? STRING : ([['NSMutableString', 1], ...STRING] as const);
   writer.group('@');
   writer.begin(immutable ? ATTRIBUTED : [['NSMutableAttributedString', 0], ...ATTRIBUTED]);
   writer.group('@');
-  writer.string(text, string);
-  const guids = [...(options.transferGuids ?? [])];
-  parts(text).forEach((part, index) => {
-    const guid = part === ATTACHMENT_MARK ? guids.shift() : undefined;
+  const text = runs.map((run) => run.text).join('');
+  writer.string(text, immutable ? STRING : [['NSMutableString', 1], ...STRING]);
+  const numbers = new Map<AttributedRun['attributes'], number>();
+  for (const { text: stretch, attributes } of runs) {
+    const known = numbers.get(attributes);
     writer.group('iI');
-    writer.signed(index + 1);
-    writer.unsigned(part.length);
+    writer.signed(known ?? numbers.size + 1);
+    writer.unsigned(stretch.length);
+    if (known !== undefined) continue;
+    numbers.set(attributes, numbers.size + 1);
     writer.group('@');
     writer.begin(DICTIONARY);
     writer.group('i');
-    writer.signed(guid === undefined ? 1 : 2);
-    if (guid !== undefined) {
+    writer.signed(attributes.length);
+    for (const [name, value] of attributes) {
       writer.group('@');
-      writer.key('__kIMFileTransferGUIDAttributeName');
+      writer.key(name);
       writer.group('@');
-      writer.string(guid, STRING);
+      writeValue(writer, value);
     }
-    writer.group('@');
-    writer.key('__kIMMessagePartAttributeName');
-    writer.group('@');
-    writer.number(index);
     writer.end();
-  });
+  }
   writer.end();
   return writer.finish();
 }
 
-function parts(text: string): string[] {
-  return text.split(/(\ufffc)/).filter((part) => part !== '');
+function writeValue(writer: TypedStreamWriter, value: AttributeValue): void {
+  if (typeof value === 'string') writer.string(value, STRING);
+  else if (typeof value === 'number') writer.number(value);
+  else if (Buffer.isBuffer(value)) writer.data(value);
+  else writer.url(value.url);
 }
 
 /** Writes the grammar of macos-facts B.1: strings and objects are numbered apart, and repeated by number. */
@@ -111,6 +145,25 @@ class TypedStreamWriter {
     }
     this.group('i');
     this.signed(value);
+    this.end();
+  }
+
+  /** A URL of no base: a byte 0 and its string. */
+  url(address: string): void {
+    this.begin(URL_CLASS);
+    this.group('c');
+    this.bytes(0);
+    this.group('@');
+    this.string(address, STRING);
+    this.end();
+  }
+
+  data(bytes: Buffer): void {
+    this.begin(DATA);
+    this.group('i');
+    this.signed(bytes.length);
+    this.group(`[${bytes.length}c]`);
+    this.chunks.push(bytes);
     this.end();
   }
 

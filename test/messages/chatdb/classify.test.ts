@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { classify, type RowFacts } from '../../../src/messages/chatdb/classify.js';
+import { classify } from '../../../src/messages/chatdb/classify.js';
+import { MESSAGES_ALONE } from '../../../src/messages/chatdb/forwardRules.js';
+import type { RowFacts } from '../../../src/messages/chatdb/rowFacts.js';
 import type { AttachmentRow, ChatRow } from '../../../src/messages/chatdb/rows.js';
 import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
 import { OTHER, OWN, PERSON } from './messagesWorld.js';
@@ -15,12 +17,20 @@ const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
   handle: PERSON,
   sentAt: NOW - 1000,
   isFromMe: 0,
+  account: 'E:me@example.com',
+  ownAddress: 'me@example.com',
   itemType: 0,
+  groupActionType: 0,
+  groupTitle: null,
+  otherHandle: null,
   associatedType: 0,
+  associatedGuid: null,
+  associatedEmoji: null,
   balloonBundleId: null,
   hasAttachments: 0,
   isEmpty: 0,
   partCount: 1,
+  editedAt: null,
   retractedAt: null,
   isSystemMessage: 0,
   isServiceMessage: 0,
@@ -34,6 +44,7 @@ const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
   chatStyle: 45,
   chatService: 'iMessage',
   chatIsBlackholed: 0,
+  chatIsFiltered: 0,
   ...changes,
 });
 
@@ -45,6 +56,8 @@ const facts = (changes: Partial<RowFacts> = {}): RowFacts => ({
   waitedFor: () => false,
   participants: [],
   attachments: [],
+  neighbours: { companions: [], ownMessages: [], isAcquainted: true, isDeleted: false },
+  rules: MESSAGES_ALONE,
   ...changes,
 });
 
@@ -66,12 +79,14 @@ const NO_CHAT: Partial<ChatRow> = {
   chatStyle: null,
   chatService: null,
   chatIsBlackholed: null,
+  chatIsFiltered: null,
 };
 
 it('a direct message is itself', () => {
   expect(classify(row({ threadOriginatorGuid: 'G-1' }), facts())).toEqual({
     kind: 'message',
     bodyDamaged: false,
+    editedAt: null,
     message: {
       guid: 'G-7',
       rowId: 7,
@@ -153,7 +168,11 @@ describe('what is left out, and why', () => {
       hasAttachments: 1,
     });
     const preview = file({ hidden: 1, transferState: 0 });
-    expect(classify(link, facts({ attachments: [preview] }))).toMatchObject({
+    expect(classify(link, facts({ attachments: [preview] }))).toEqual({
+      kind: 'incomplete',
+      waitingFor: 'preview',
+    });
+    expect(classify(link, facts({ attachments: [preview], waitedFor: () => true }))).toMatchObject({
       message: { text: 'https://a.example', attachments: [] },
     });
   });

@@ -45,6 +45,8 @@ export interface Call {
  */
 export interface Endpoint {
   method: 'GET' | 'POST';
+  /** What its body is; JSON unless given. */
+  takes?: 'form';
   access: 'agent' | 'admin' | 'open' | 'own';
   handle(call: Call, backend: BackendParts): Reply | undefined | Promise<Reply | undefined>;
 }

@@ -1,0 +1,45 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { agentEnvironment, openPlaces } from './AgentWorld.mjs';
+
+export const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const PROBE = new URL('./usageProbe.mjs', import.meta.url).href;
+
+/** The agent as a process of its own, as it runs in service, with its Mac and backend in ours. */
+export class DaemonWorld {
+  static async open(extra = {}) {
+    const places = await openPlaces();
+    const env = { ...agentEnvironment(places), ...extra };
+    const { directory } = places;
+    const configPath = join(directory, 'config.yaml');
+    writeFileSync(configPath, 'logging:\n  level: info\n');
+    const daemon = fork(MAIN, ['run'], {
+      cwd: directory,
+      env,
+      execArgv: ['--import', PROBE],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    await places.backend.until((backend) => backend.statuses.length > 0, 15_000);
+    return new DaemonWorld(places, env, daemon, configPath);
+  }
+
+  constructor(places, env, daemon, configPath) {
+    Object.assign(this, { ...places, places, env, daemon, configPath });
+  }
+
+  /** The daemon's CPU time since its start (µs) and resident memory (bytes). */
+  async usage() {
+    this.daemon.send('usage');
+    const [usage] = await once(this.daemon, 'message');
+    return usage;
+  }
+
+  async close() {
+    this.daemon.kill('SIGTERM');
+    await once(this.daemon, 'exit');
+    await this.places.close();
+  }
+}

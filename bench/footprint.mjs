@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DaemonWorld } from './DaemonWorld.mjs';
+import { bounded } from './figures.mjs';
+
+const COMMANDS = 20_000;
+const MESSAGES = 20_000;
+const PEOPLE = 200;
+/** Of a text that is scheduled and then cancelled: stored, cancelled, and the cancelling itself. */
+const ACKS_A_PAIR = 3;
+const IDLE_MS = 5_000;
+const MB = 1024 * 1024;
+
+/** A daemon that has done much, and then one that has nothing to do. */
+export async function run() {
+  const world = await DaemonWorld.open();
+  const fresh = await world.usage();
+  await takeCommands(world);
+  await takeMessages(world);
+  const worked = await world.usage();
+  await pause(2_000);
+  const before = await world.usage();
+  await pause(IDLE_MS);
+  const after = await world.usage();
+  await world.close();
+  const share = (used) => (used / (IDLE_MS * 1000)) * 100;
+  return [
+    bounded({
+      what: `RSS after ${COMMANDS / 1000}k commands, ${MESSAGES / 1000}k messages`,
+      measured: worked.rss / MB,
+      reference: { name: 'right after its start', value: fresh.rss / MB },
+      unit: 'MB',
+      most: 90,
+    }),
+    bounded({
+      what: `CPU while idle, ${IDLE_MS / 1000} s`,
+      measured: share(after.cpu - before.cpu),
+      reference: { name: 'node with a timer of 200 ms', value: share(await bareIdle()) },
+      unit: '% of a core',
+      most: 0.3,
+    }),
+  ];
+}
+
+/** Half schedule a text far ahead, half cancel one: no text goes out, every command is stored, executed and acked. */
+async function takeCommands({ backend }) {
+  const sendAt = new Date(Date.now() + 300 * 86_400_000).toISOString();
+  for (let number = 0; number < COMMANDS / 2; number++) {
+    const payload = {
+      thread_id: `+1310555${1000 + (number % PEOPLE)}`,
+      message_text: 'Later',
+      send_at: sendAt,
+    };
+    backend.pushCommand({ command_id: `cmd_s${number}`, command_type: 'schedule_message', payload });
+    backend.pushCommand({
+      command_id: `cmd_c${number}`,
+      command_type: 'cancel_scheduled',
+      payload: { schedule_id: `cmd_s${number}` },
+    });
+    if (number % 100 === 0) await backend.until(() => backend.acks.length >= number * ACKS_A_PAIR, 60_000);
+  }
+  await backend.until(() => ended(backend) >= COMMANDS, 60_000);
+}
+
+/** How many commands have their last ack; an ack may come more than once. */
+function ended({ acks }) {
+  const isLast = ({ body }) => body.command_id.startsWith('cmd_c') || body.status === 'failed';
+  return new Set(acks.filter(isLast).map(({ body }) => body.command_id)).size;
+}
+
+/** In chunks of several conversations, so that as many are posted at a time as the agent allows. */
+async function takeMessages({ backend, mac }) {
+  for (let person = 0; person < PEOPLE; person += 10) {
+    for (let offset = 0; offset < 10; offset++) {
+      mac.chatDb.bulkReceive(MESSAGES / PEOPLE, { from: `+1310555${1000 + person + offset}` });
+    }
+    await backend.until(() => backend.journal.replies.length >= ((person + 10) * MESSAGES) / PEOPLE, 120_000);
+  }
+}
+
+/** CPU time (µs) of a node that does nothing but tick like the watcher of chat.db. */
+async function bareIdle() {
+  const script = `setInterval(() => undefined, 200);
+    setTimeout(() => { const a = process.cpuUsage(); setTimeout(() => {
+      const { user, system } = process.cpuUsage(a); console.log(user + system); process.exit();
+    }, ${IDLE_MS}); }, 1000);`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  child.stdout.on('data', (chunk) => {
+    printed += chunk;
+  });
+  await once(child, 'close');
+  return Number(printed);
+}

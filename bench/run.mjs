@@ -1,0 +1,34 @@
+import { print } from './table.mjs';
+
+/** Every bench, in the order in which they run. Each exports `run()`, which gives the rows of its table. */
+const BENCHES = {
+  link: 'a command on the socket → osascript started',
+  linkFaults: 'the line to the backend under fault, 75 s of real time',
+  incoming: 'a commit to chat.db → the HTTP request',
+  decode: 'attributedBody → text',
+  decodePeers: 'attributedBody → text, against the parsers of npm',
+  look: 'a look at chat.db, and what a new row costs',
+  accept: 'a burst of commands, durable',
+  storeRestart: 'a start with 100 000 stored commands',
+  storeAcks: 'ack latency under a steady load',
+  status: 'edge-agent status',
+  footprint: 'memory and idle',
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in BENCHES));
+if (unknown.length > 0) {
+  console.error(`No such bench: ${unknown.join(', ')}. There are: ${Object.keys(BENCHES).join(', ')}.`);
+  process.exit(2);
+}
+
+const verdicts = [];
+for (const [name, what] of Object.entries(BENCHES)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const { run } = await import(`./${name}.mjs`);
+  const rows = await run();
+  print(`${name}: ${what}`, rows);
+  verdicts.push(...rows.map((row) => row.verdict).filter((verdict) => verdict !== ''));
+}
+const over = verdicts.filter((verdict) => verdict === 'over').length;
+console.log(`\n${verdicts.length - over} of ${verdicts.length} within budget`);

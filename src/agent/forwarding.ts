@@ -1,0 +1,76 @@
+import type { Config } from '../config/schema.js';
+import { ForwardPolicy } from '../forwarding/ForwardPolicy.js';
+import { Happenings, pausedEvent } from '../forwarding/Happenings.js';
+import { LoopBreaker } from '../forwarding/LoopBreaker.js';
+import { MessageChanges } from '../forwarding/MessageChanges.js';
+import { OperatorReplies } from '../forwarding/OperatorReplies.js';
+import type { Logger } from '../logging/Logger.js';
+import { maskHandle } from '../logging/mask.js';
+import type { RowForwarding } from '../messages/chatdb/IncomingReader.js';
+import { normalisedText } from '../messages/chatdb/normalisedText.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+
+export interface ForwardingOptions {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  config: () => Config;
+  conversationKey: (written: string) => string;
+  /** What the backend may read of a text that a person wrote. */
+  disclose: (text: string) => string;
+}
+
+/** What the backend learns of chat.db beside messages, and what is kept from it. */
+export interface Forwarding {
+  rows: RowForwarding;
+  changes: MessageChanges;
+  loops: LoopBreaker;
+}
+
+/** Joins the forwarding room with what reads chat.db. */
+export function forwarding(options: ForwardingOptions): Forwarding {
+  const { store, clock, log, config, conversationKey, disclose } = options;
+  const policy = new ForwardPolicy(() => {
+    const { allow, ignore, unknown_senders, one_time_codes } = config().forward;
+    return { allow, ignore, unknownSenders: unknown_senders, oneTimeCodes: one_time_codes };
+  }, conversationKey);
+  const operators = new OperatorReplies({ store, clock, normalise: normalisedText });
+  const happenings = new Happenings({
+    store,
+    disclose,
+    pauseOnOperatorReply: () => config().outgoing.pause_on_operator_reply,
+  });
+  const loops = new LoopBreaker({
+    clock,
+    normalise: normalisedText,
+    onLoop(conversation, exchanges) {
+      store.write(() => {
+        if (!store.pauses.set(conversation, 'loop')) return;
+        store.events.add(pausedEvent(conversation, { reason: 'loop', exchanges }));
+        log.error('The same exchange again and again: the conversation is paused', {
+          conversation: maskHandle(conversation),
+          exchanges,
+        });
+      });
+    },
+  });
+  return {
+    rows: {
+      rules() {
+        const { reactions, group_events, unknown_senders } = config().forward;
+        return {
+          reactions,
+          groupEvents: group_events,
+          asksAcquaintance: !unknown_senders,
+          refusal: (subject) => policy.refusal(subject),
+          ownRow: (row) => operators.authorOf(row),
+        };
+      },
+      tell: (event) => happenings.tell(event),
+      wasEdited: (guid, editedAt) => happenings.wasEdited(guid, editedAt),
+    },
+    changes: new MessageChanges({ store, happenings, settings: () => config().forward }),
+    loops,
+  };
+}

@@ -1,0 +1,207 @@
+import { basename } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { describeError, type ErrorCode } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { type Clock, sleep } from '../system/clock.js';
+import type { FindAddresses } from './checkedLookup.js';
+import { extensionOf } from './contentTypes.js';
+import { httpsFile, urlFault } from './httpsFile.js';
+import { isPublicAddress } from './publicAddress.js';
+import { readRealFile } from './readRealFile.js';
+import type { StagingArea } from './StagingArea.js';
+import { safeName } from './safeName.js';
+
+export interface FileDoorSettings {
+  maxBytes: number;
+  /** Directories below which a command may name files; absolute. */
+  allowedRoots: readonly string[];
+  allowPrivateAddresses: boolean;
+}
+
+export interface FileDoorOptions {
+  staging: StagingArea;
+  settings: () => FileDoorSettings;
+  clock: Clock;
+  log: Logger;
+  /** For tests. */
+  findAddresses?: FindAddresses;
+  ca?: string;
+}
+
+/** A file as a command names it: one of the three, and what it is to be called. */
+export interface NamedFile {
+  url?: string | undefined;
+  data_base64?: string | undefined;
+  path?: string | undefined;
+  filename?: string | undefined;
+}
+
+/** `file` is what the outgoing room takes; `refused` names the field at fault. */
+export type Admission =
+  | { kind: 'admitted'; file: { name: string } & ({ path: string } | { url: string }) }
+  | { kind: 'refused'; field: 'url' | 'data_base64' | 'path'; errorCode: ErrorCode; message: string };
+
+type Fetched =
+  | { kind: 'fetched'; path: string }
+  | { kind: 'failed'; errorCode: ErrorCode; message: string }
+  | { kind: 'stopped' };
+
+const TRIES = 3;
+const TRY_TIMEOUT_MS = 30_000;
+const TRY_AGAIN_MS = 2_000;
+
+/**
+ * The one door by which files of commands come in. The daemon may read the whole disk and stands behind the firewall; the
+ * backend may neither: what it names is taken only from the public internet by https, from the command itself, and from
+ * directories that the operator opened.
+ */
+export class FileDoor {
+  constructor(private readonly options: FileDoorOptions) {}
+
+  /**
+   * Judges a file by what the command says alone, and stages one whose content the command holds: durably, before it
+   * returns. The others are fetched later.
+   */
+  admit(named: NamedFile): Admission {
+    const { staging, settings } = this.options;
+    const { maxBytes, allowedRoots, allowPrivateAddresses } = settings();
+    const { url, data_base64: data, path, filename } = named;
+    if (url !== undefined) {
+      const fault = urlFault(url, reach(allowPrivateAddresses));
+      if (fault !== undefined) return refusal('url', fault);
+      return { kind: 'admitted', file: { name: safeName(filename ?? lastOf(url)), url } };
+    }
+    if (path !== undefined) {
+      const isOpen = allowedRoots.some((root) => path.startsWith(root.endsWith('/') ? root : `${root}/`));
+      if (!isOpen || path.includes('\0')) {
+        const message = 'it does not lie below one of attachments.allowed_roots';
+        return refusal('path', message);
+      }
+      return { kind: 'admitted', file: { name: safeName(filename ?? path), url: pathToFileURL(path).href } };
+    }
+    const bytes = decodeBase64(data ?? '', maxBytes);
+    if ('fault' in bytes) return refusal('data_base64', bytes.fault);
+    try {
+      const staged = staging.put(filename ?? '', bytes.bytes);
+      return { kind: 'admitted', file: { name: basename(staged), path: staged } };
+    } catch (error) {
+      return refusal('data_base64', `it cannot be staged (${codeOf(error)})`, 'attachment_unavailable');
+    }
+  }
+
+  /** Takes back what `admit` staged, for a command that is refused after all. */
+  discard(path: string): void {
+    this.options.staging.remove(path);
+  }
+
+  /**
+   * Fetches and stages what `admit` let pass. Tries three times where that may help; ends within two minutes. Never rejects.
+   */
+  async fetch(source: string, name: string, stop: AbortSignal): Promise<Fetched> {
+    try {
+      return source.startsWith('file:')
+        ? await this.take(source, name)
+        : await this.download(source, name, stop);
+    } catch (error) {
+      this.options.log.error('A file to send could not be staged', { cause: describeError(error) });
+      return {
+        kind: 'failed',
+        errorCode: 'attachment_unavailable',
+        message: `it cannot be staged: ${codeOf(error)}`,
+      };
+    }
+  }
+
+  private async take(source: string, name: string): Promise<Fetched> {
+    const { staging, settings } = this.options;
+    const { allowedRoots, maxBytes } = settings();
+    const path = fileURLToPath(source);
+    const file = await readRealFile(path, allowedRoots, maxBytes);
+    if (file.kind === 'missing') return unavailable('there is no such file');
+    if (file.kind === 'refused') return refused(file.why);
+    return { kind: 'fetched', path: staging.put(name, file.bytes) };
+  }
+
+  private async download(url: string, name: string, stop: AbortSignal): Promise<Fetched> {
+    const { staging, settings, clock, findAddresses, ca } = this.options;
+    for (let tries = 1; ; tries++) {
+      const { maxBytes, allowPrivateAddresses } = settings();
+      const got = await httpsFile(url, {
+        clock,
+        maxBytes,
+        timeoutMs: TRY_TIMEOUT_MS,
+        mayReach: reach(allowPrivateAddresses),
+        stop,
+        ...(findAddresses === undefined ? {} : { findAddresses }),
+        ...(ca === undefined ? {} : { ca }),
+      });
+      if (got.kind === 'stopped') return got;
+      if (got.kind === 'refused') return refused(got.message);
+      if (got.kind === 'file') {
+        return { kind: 'fetched', path: staging.put(withEnding(name, got.type), got.bytes) };
+      }
+      if (tries === TRIES) return unavailable(got.message);
+      await sleep(clock, TRY_AGAIN_MS);
+      if (stop.aborted) return { kind: 'stopped' };
+    }
+  }
+}
+
+function reach(allowPrivate: boolean): (address: string) => boolean {
+  return allowPrivate ? () => true : isPublicAddress;
+}
+
+/** The last element of a URL's path. */
+function lastOf(url: string): string {
+  return decoded(new URL(url).pathname.split('/').at(-1) ?? '');
+}
+
+/** A name with the ending of its type, if it has none: Messages goes by it. */
+function withEnding(name: string, type: string): string {
+  return /\.[A-Za-z0-9]{1,8}$/.test(name) ? name : `${name}${extensionOf(type)}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A stray per cent sign: the name is as it is written.
+    return text;
+  }
+}
+
+/** Strict: what a lenient decoder would leave out may be what somebody meant. */
+function decodeBase64(data: string, maxBytes: number): { bytes: Buffer } | { fault: string } {
+  const written = data.replace(/[\r\n]/g, '');
+  if (written === '') return { fault: 'it is empty' };
+  if (written.length > Math.ceil(maxBytes / 3) * 4) {
+    return { fault: `it is larger than ${maxBytes} bytes (attachments.max_bytes)` };
+  }
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(written) || written.replace(/=+$/, '').length % 4 === 1) {
+    return { fault: 'it is not base64' };
+  }
+  const bytes = Buffer.from(written, 'base64');
+  if (bytes.length > maxBytes)
+    return { fault: `it is larger than ${maxBytes} bytes (attachments.max_bytes)` };
+  return { bytes };
+}
+
+function refusal(
+  field: 'url' | 'data_base64' | 'path',
+  message: string,
+  errorCode: ErrorCode = 'attachment_refused',
+): Admission {
+  return { kind: 'refused', field, errorCode, message };
+}
+
+function refused(message: string): Fetched {
+  return { kind: 'failed', errorCode: 'attachment_refused', message: `${message}.` };
+}
+
+function unavailable(message: string): Fetched {
+  return { kind: 'failed', errorCode: 'attachment_unavailable', message: `${message}.` };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'an unexpected fault';
+}

@@ -1,0 +1,211 @@
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { IncomingMessage } from '../store/incoming.js';
+import type { Store } from '../store/Store.js';
+import type { UploadRecord } from '../store/uploads.js';
+import type { Clock, Timer } from '../system/clock.js';
+import type { Random } from '../system/random.js';
+import { arrivedImage, type Image } from './arrivedImage.js';
+import { isImage } from './contentTypes.js';
+import { jpegOfHeic } from './jpegOfHeic.js';
+import type { IncomingFiles, Photo, PhotoPosting } from './ports.js';
+import { type UploadEnd, uploadRetry } from './uploadRetry.js';
+
+export interface UploaderSettings {
+  enabled: boolean;
+  maxBytes: number;
+  attachmentsPath: string;
+  userPhone: string;
+}
+
+export interface UploaderOptions {
+  store: Store;
+  files: IncomingFiles;
+  backend: PhotoPosting & { agentId(): string };
+  settings: () => UploaderSettings;
+  /** The text of a message as it may leave this machine. */
+  caption: (text: string) => string;
+  sips: string;
+  /** What sips inherits: without our secrets. */
+  env: NodeJS.ProcessEnv;
+  home: string;
+  /** A private directory for conversions. */
+  workDirectory: string;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+const MOST_IN_FLIGHT = 2;
+/** An open one that is looked at must not hide behind those in flight. */
+const LOOKED_AT = MOST_IN_FLIGHT * 2;
+const STORE_RETRY_MS = 2_000;
+/** No retry is put off for longer: a longer wait means that the wall clock was set back. */
+const LONGEST_WAIT_MS = 3_600_000;
+
+/**
+ * Brings the images of incoming messages to the backend. Each is queued in the commit that stores its message and stays open
+ * until the backend has it, refuses it for good, or it is given up; what is given up is told by the event
+ * `upload_failed` and can be queued again. The message itself never waits for it.
+ */
+export class Uploader {
+  private readonly inFlight = new Set<number>();
+  private timer: Timer | undefined;
+  private running = false;
+
+  constructor(private readonly options: UploaderOptions) {
+    options.store.incoming.onStored((message) => this.enqueue(message));
+  }
+
+  start(): void {
+    this.running = true;
+    this.pump();
+  }
+
+  /** Starts no further upload. What is on its way is cut by whoever owns the line, and is tried again at the next start. */
+  stop(): void {
+    this.running = false;
+    this.timer?.cancel();
+  }
+
+  /** Inside a write: queues a file again, whatever became of it. `unknown`: it never was to be uploaded. */
+  again(attachmentGuid: string): 'queued' | 'unknown' | 'off' {
+    const { store, settings } = this.options;
+    if (!settings().enabled) return 'off';
+    if (!store.uploads.reopen(attachmentGuid)) return 'unknown';
+    store.afterCommit(() => this.pump());
+    return 'queued';
+  }
+
+  /** The backend answers again: what waits for a retry is tried now. */
+  retryNow(): void {
+    if (this.running && this.options.store.tryWrite(() => this.options.store.uploads.retryNow())) this.pump();
+  }
+
+  private enqueue(message: IncomingMessage): void {
+    const { store, settings } = this.options;
+    if (message.attachments.length === 0 || !settings().enabled) return;
+    const { guid, chatGuid, conversation, isGroup, text, participants } = message;
+    for (const file of message.attachments) {
+      if (!isImage(file.mimeType, file.filename)) continue;
+      store.uploads.add(file.guid, { guid, chatGuid, conversation, isGroup, text, participants });
+    }
+    store.afterCommit(() => this.pump());
+  }
+
+  private pump(): void {
+    const { store, clock, settings } = this.options;
+    this.timer?.cancel();
+    if (!this.running || !store.isOpen || !settings().enabled) return;
+    for (const upload of store.uploads.open(LOOKED_AT)) {
+      if (this.inFlight.has(upload.seq)) continue;
+      if (this.inFlight.size >= MOST_IN_FLIGHT) return;
+      const wait = upload.retryAt - clock.now();
+      if (wait > 0 && wait <= LONGEST_WAIT_MS) {
+        this.timer = clock.after(wait, () => this.pump());
+        return;
+      }
+      this.inFlight.add(upload.seq);
+      void this.attempt(upload).then((end) => this.conclude(upload, end));
+    }
+  }
+
+  private async attempt(upload: UploadRecord): Promise<UploadEnd> {
+    const { files, settings, home, backend } = this.options;
+    const found = files.find(upload.message.guid, upload.attachmentGuid);
+    if (found.kind === 'gone') return { kind: 'failed', why: 'chat.db has it no more' };
+    if (found.kind === 'unreadable') return { kind: 'later', why: 'chat.db cannot be read' };
+    try {
+      const { attachmentsPath, maxBytes } = settings();
+      const arrived = await arrivedImage(found.file, { attachmentsPath, maxBytes, home });
+      if (arrived.kind === 'refused') return { kind: 'failed', why: arrived.why };
+      const waited = this.options.clock.now() - upload.queuedAt;
+      const image = arrived.kind === 'image' ? arrived.image : uploadRetry.asItIs(arrived.partial, waited);
+      if (image === undefined) return { kind: 'missing', why: arrived.kind === 'waiting' ? arrived.why : '' };
+      return ended(await backend.uploadPhoto(this.photo(upload, await this.readable(image))));
+    } catch (error) {
+      return { kind: 'later', why: describeError(error) };
+    }
+  }
+
+  private async readable(image: Image): Promise<Image> {
+    if (!image.isHeic) return image;
+    const { sips, env, workDirectory, clock, settings } = this.options;
+    const { maxBytes } = settings();
+    const jpeg = await jpegOfHeic(image.bytes, { sips, env, workDirectory, maxBytes, clock });
+    if (jpeg === undefined) return image;
+    return {
+      ...image,
+      bytes: jpeg,
+      name: image.name.replace(/\.[^.]*$/, '').concat('.jpg'),
+      type: 'image/jpeg',
+    };
+  }
+
+  private photo({ attachmentGuid, message }: UploadRecord, image: Image): Photo {
+    const { backend, settings, caption, store } = this.options;
+    return {
+      bytes: image.bytes,
+      name: image.name,
+      type: image.type,
+      fields: {
+        user_phone: settings().userPhone,
+        edge_agent_id: backend.agentId(),
+        attachment_guid: attachmentGuid,
+        message_guid: message.guid,
+        chat_guid: message.chatGuid,
+        is_group: String(message.isGroup),
+        caption: caption(message.text),
+        participants: JSON.stringify(message.participants),
+        context: JSON.stringify(store.contexts.get(message.conversation) ?? {}),
+      },
+    };
+  }
+
+  private conclude(upload: UploadRecord, end: UploadEnd): void {
+    const { store, clock } = this.options;
+    if (!store.isOpen || (!this.running && end.kind !== 'done')) return;
+    if (!store.tryWrite(() => this.settle(upload, end))) {
+      clock.after(STORE_RETRY_MS, () => this.conclude(upload, end));
+      return;
+    }
+    this.inFlight.delete(upload.seq);
+    this.pump();
+  }
+
+  private settle(upload: UploadRecord, end: UploadEnd): void {
+    const { store, log, clock, random } = this.options;
+    const attachment = upload.attachmentGuid;
+    const next = uploadRetry.next(upload, end, clock.now(), random);
+    switch (next.kind) {
+      case 'done':
+        store.uploads.settle(upload, 'done');
+        log.info('Uploaded an image', { attachment });
+        return;
+      case 'retry':
+        store.uploads.retryAt(upload, next.at, next.why);
+        return;
+      case 'failed':
+        if (!store.uploads.settle(upload, 'failed', next.why)) return;
+        store.events.add({
+          eventType: 'upload_failed',
+          threadId: upload.message.conversation,
+          details: { attachment_guid: attachment, message_guid: upload.message.guid, error: next.why },
+        });
+        log.warn('An image could not be uploaded; it is given up', { attachment, cause: next.why });
+    }
+  }
+}
+
+function ended(result: Awaited<ReturnType<PhotoPosting['uploadPhoto']>>): UploadEnd {
+  switch (result.kind) {
+    case 'done':
+      return result;
+    case 'rejected':
+      return { kind: 'failed', why: `the backend refused it (${result.status})` };
+    case 'retry':
+      return result.retryAfterMs === undefined
+        ? { kind: 'later', why: result.detail }
+        : { kind: 'later', why: result.detail, afterMs: result.retryAfterMs };
+  }
+}

@@ -1,0 +1,37 @@
+/** A file of an incoming message as chat.db has it now; `path` as stored there, often with `~`. */
+export interface ChatDbFile {
+  path: string | null;
+  name: string | null;
+  mimeType: string | null;
+  /** What it will have when it has arrived; 0 if that is not known. */
+  sizeBytes: number;
+  /** 5: arrived; 6: failed (macos-facts A.7). Null where chat.db does not say. */
+  transferState: number | null;
+}
+
+export interface IncomingFiles {
+  /** `gone`: chat.db has no such file any more. `unreadable`: it cannot be asked now. */
+  find(
+    messageGuid: string,
+    attachmentGuid: string,
+  ): { kind: 'found'; file: ChatDbFile } | { kind: 'gone' } | { kind: 'unreadable' };
+}
+
+/** A file for the backend, with what it belongs to. */
+export interface Photo {
+  bytes: Buffer;
+  name: string;
+  type: string;
+  fields: Readonly<Record<string, string>>;
+}
+
+/** `done`: the backend has it. `rejected`: it will never take it. */
+export type PhotoResult =
+  | { kind: 'done' }
+  | { kind: 'rejected'; status: number; detail: string }
+  | { kind: 'retry'; retryAfterMs?: number; detail: string };
+
+export interface PhotoPosting {
+  /** Ends by its own deadline; never rejects. */
+  uploadPhoto(photo: Photo): Promise<PhotoResult>;
+}

@@ -1,0 +1,63 @@
+/** A text levelled for searching, with the way back: `starts[i]` and `ends[i]` bound plain unit `i` in the original. */
+export interface PlainForm {
+  readonly plain: string;
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/** Formatting characters and variation selectors: what nobody sees would hide a number from any pattern. */
+const INVISIBLE = /\p{Cf}|\p{Variation_Selector}/u;
+const DIGIT = /^\p{Nd}$/u;
+const DASH = /^[\p{Pd}\u2212]$/u;
+/** Not the line breaks: what stands on two lines is two things. */
+const SPACE = /^\p{Zs}$/u;
+const ZERO = 0x30;
+
+/**
+ * The forms to search: invisible characters may stand inside a number or between two, and whoever reads the text by
+ * machine may take either. Only one form for a text that has none.
+ */
+export function plainForms(text: string): PlainForm[] {
+  const joined = plainForm(text, '');
+  return INVISIBLE.test(text) ? [joined, plainForm(text, ' ')] : [joined];
+}
+
+/**
+ * The text with digits of every script as ASCII, every dash as `-`, every space as a space, compatibility forms (full
+ * width, mathematical) as their plain characters, and `invisible` for each character that is not seen. Pure; one pass.
+ */
+function plainForm(text: string, invisible: '' | ' '): PlainForm {
+  let plain = '';
+  const starts: number[] = [];
+  const ends: number[] = [];
+  let at = 0;
+  for (const character of text) {
+    const start = at;
+    at += character.length;
+    const levelled = character < '\u0080' ? character : level(character, invisible);
+    for (let unit = 0; unit < levelled.length; unit += 1) {
+      starts.push(start);
+      ends.push(at);
+    }
+    plain += levelled;
+  }
+  return { plain, starts, ends };
+}
+
+function level(character: string, invisible: string): string {
+  if (INVISIBLE.test(character)) return invisible;
+  if (DIGIT.test(character)) return String(digitValue(character));
+  if (DASH.test(character)) return '-';
+  if (SPACE.test(character)) return ' ';
+  return character.normalize('NFKC');
+}
+
+/** Unicode encodes the ten digits of a script in a row, zero first; the mathematical ones in five rows of ten. */
+function digitValue(character: string): number {
+  const compatible = character.normalize('NFKC');
+  const code = compatible.codePointAt(0) ?? ZERO;
+  if (code >= ZERO && code <= ZERO + 9) return code - ZERO;
+  let first = code;
+  while (code - first < 9 && DIGIT.test(String.fromCodePoint(first - 1))) first -= 1;
+  return code - first;
+}

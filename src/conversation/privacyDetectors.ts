@@ -1,0 +1,121 @@
+import { type CountryCode, findPhoneNumbersInText, isSupportedCountry } from 'libphonenumber-js/min';
+
+/** What can be recognised. Postal addresses and names are not among them: they cannot be told without guessing. */
+export const PRIVATE_KINDS = ['ssn', 'credit_card', 'email', 'phone'] as const;
+export type PrivateKind = (typeof PRIVATE_KINDS)[number];
+
+/** A stretch of a text, in UTF-16 units. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Finds one kind in a text in plain form (see plainForm.ts). `region` (ISO 3166) reads nationally written numbers. */
+export type Detector = (plain: string, region: string) => Stretch[];
+
+export const DETECTORS: Readonly<Record<PrivateKind, Detector>> = {
+  ssn: findSsns,
+  credit_card: findCards,
+  email: findAddresses,
+  phone: findPhones,
+};
+
+/**
+ * US Social Security and taxpayer numbers (SSA: no area 000 or 666, no group 00, no serial 0000; 9xx is an ITIN): three,
+ * two and four digits apart. Nine digits in one piece are anything, so they count only in a text that says what they are.
+ */
+const SSN_APART = /(?<!\d)(?!000|666)\d{3}[ .-]{1,2}(?!00)\d{2}[ .-]{1,2}(?!0000)\d{4}(?!\d)/g;
+const SSN_WHOLE = /(?<!\d)(?!000|666)\d{3}(?!00)\d{2}(?!0000)\d{4}(?!\d)/g;
+const SSN_WORDS = /\b(?:ssn|itin|social\s+security|social|tax(?:payer)?\s+id)\b/i;
+
+function findSsns(plain: string): Stretch[] {
+  const whole = SSN_WORDS.test(plain) ? stretches(plain, SSN_WHOLE) : [];
+  return [...stretches(plain, SSN_APART), ...whole];
+}
+
+/** ISO/IEC 7812: 12 to 19 digits are allowed, 13 to 19 are in use; 2 to 6 are the banks' and card companies' ranges. */
+const SHORTEST_CARD = 13;
+const LONGEST_CARD = 19;
+const DIGIT_GROUPS = /\d+(?:[ .-]{1,2}\d+)*/g;
+
+/** Numbers that pass Luhn's check, in one piece or in groups; other digits may stand before and behind the groups. */
+function findCards(plain: string): Stretch[] {
+  return [...plain.matchAll(DIGIT_GROUPS)].flatMap((run) => cardsIn(run[0], run.index));
+}
+
+function cardsIn(run: string, offset: number): Stretch[] {
+  const groups = [...run.matchAll(/\d+/g)].map((group) => ({
+    digits: group[0],
+    from: offset + group.index,
+    to: offset + group.index + group[0].length,
+  }));
+  const found: Stretch[] = [];
+  for (let first = 0; first < groups.length; first += 1) {
+    const start = groups[first];
+    if (start === undefined || !/^[2-6]/.test(start.digits)) continue;
+    let digits = '';
+    for (const group of groups.slice(first, first + LONGEST_CARD)) {
+      digits += group.digits;
+      if (digits.length > LONGEST_CARD) break;
+      if (digits.length >= SHORTEST_CARD && passesLuhn(digits))
+        found.push({ from: start.from, to: group.to });
+    }
+  }
+  return found;
+}
+
+/** ISO/IEC 7812-1, annex B. */
+export function passesLuhn(digits: string): boolean {
+  let sum = 0;
+  for (let index = 0; index < digits.length; index += 1) {
+    const digit = Number(digits[digits.length - 1 - index]);
+    const doubled = index % 2 === 1 ? digit * 2 : digit;
+    sum += doubled > 9 ? doubled - 9 : doubled;
+  }
+  return sum % 10 === 0;
+}
+
+const LOCAL_END = /[\p{L}\p{N}._%+'!#$&*/=?^`{|}~-]+$/u;
+const DOMAIN_START = /^[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u;
+/** RFC 5321, 4.5.3.1, doubled: a longer one is cut, and what is left of it is no address. */
+const LONGEST_PART = 512;
+
+/** E-mail addresses, from each `@` outwards: no text takes longer than its length. */
+function findAddresses(plain: string): Stretch[] {
+  const found: Stretch[] = [];
+  for (let at = plain.indexOf('@'); at >= 0; at = plain.indexOf('@', at + 1)) {
+    const local = LOCAL_END.exec(plain.slice(Math.max(0, at - LONGEST_PART), at))?.[0];
+    const domain = DOMAIN_START.exec(plain.slice(at + 1, at + 1 + LONGEST_PART))?.[0];
+    if (local !== undefined && domain !== undefined) {
+      found.push({ from: at - local.length, to: at + 1 + domain.length });
+    }
+  }
+  return found;
+}
+
+/** Everything between letters that has digits enough for a phone number, and what stands beside it: the rest costs time. */
+const BETWEEN_LETTERS = /[^\p{L}]+/gu;
+const FEWEST_DIGITS = 5;
+const BESIDE = 3;
+
+/** Phone numbers that are valid in the numbering plans, written internationally or as in the region (libphonenumber). */
+function findPhones(plain: string, region: string): Stretch[] {
+  const defaultCountry: CountryCode = isSupportedCountry(region) ? region : 'US';
+  return [...plain.matchAll(BETWEEN_LETTERS)]
+    .filter(([part]) => part.replace(/\D/g, '').length >= FEWEST_DIGITS)
+    .flatMap((part) => {
+      const offset = Math.max(0, part.index - BESIDE);
+      const around = plain.slice(offset, part.index + part[0].length + BESIDE);
+      return findPhoneNumbersInText(around, { defaultCountry }).map(({ startsAt, endsAt }) => ({
+        from: offset + startsAt,
+        to: offset + endsAt,
+      }));
+    });
+}
+
+function stretches(plain: string, pattern: RegExp): Stretch[] {
+  return [...plain.matchAll(pattern)].map((match) => ({
+    from: match.index,
+    to: match.index + match[0].length,
+  }));
+}

@@ -1,0 +1,61 @@
+import type { Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sends.js';
+import type { Clock } from '../system/clock.js';
+
+/** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */
+export interface OwnMessage {
+  guid: string;
+  rowId: number;
+  conversation: string;
+  text: string;
+}
+
+/** `ours`: the agent sent it, or does not serve the conversation. `undecided`: ask again when more is known. */
+export type Author = 'ours' | 'undecided' | 'operator';
+
+export interface OperatorRepliesOptions {
+  store: Store;
+  clock: Clock;
+  /** A text as it compares: what Messages changes on the way is levelled out. */
+  normalise: (text: string) => string;
+}
+
+/**
+ * Tells the operator's own messages from the agent's. The agent's are those that prove a text of the send ledger, and
+ * those that could: of the same text as one without proof, however late, or in a conversation where a text is still
+ * looked for. Reads the ledger only.
+ */
+export class OperatorReplies {
+  constructor(private readonly options: OperatorRepliesOptions) {}
+
+  authorOf(message: OwnMessage): Author {
+    const { store } = this.options;
+    const { guid, conversation } = message;
+    if (store.sends.isClaimed(guid)) return 'ours';
+    if (!store.incoming.isHeardFrom(conversation) && !store.sends.isWrittenTo(conversation)) return 'ours';
+    const unproven = store.sends.unproven(conversation);
+    if (unproven.some((send) => this.isSame(send, message))) return 'ours';
+    // Messages may have put it into another chat of the same person than we think.
+    if (this.onTheWay().some((send) => this.isSame(send, message))) return 'ours';
+    return unproven.some((send) => this.mayBecome(send, message)) ? 'undecided' : 'operator';
+  }
+
+  private onTheWay(): SendRecord[] {
+    const { sends } = this.options.store;
+    return [...sends.attempting(), ...sends.watched()];
+  }
+
+  /** A row without text is a file's; which one, only its proof can tell. */
+  private isSame(send: SendRecord, { text }: OwnMessage): boolean {
+    const { normalise } = this.options;
+    if (text === '' || send.file !== null) return text === '' && send.file !== null;
+    return normalise(send.text) === normalise(text);
+  }
+
+  /** While its row is looked for, a text may yet turn out to be any row that came after its attempt. */
+  private mayBecome(send: SendRecord, { rowId }: OwnMessage): boolean {
+    if (send.afterRow !== null && rowId <= send.afterRow) return false;
+    if (send.state === 'attempting' || send.state === 'confirming') return true;
+    return send.watchUntil !== null && send.watchUntil > this.options.clock.now();
+  }
+}

@@ -1,0 +1,63 @@
+import type { Statement } from 'better-sqlite3';
+import type { OpenChatDb } from './ChatDbConnection.js';
+import { bodyOf, expectsFiles, readableText } from './rowBody.js';
+import { APPLE_EPOCH_MS } from './schema.js';
+
+/** A message to us that its sender changed or took back after it was written. Times are Unix ms. */
+export type RowChange =
+  | { kind: 'edited'; guid: string; text: string; at: number }
+  | { kind: 'unsent'; guid: string; at: number | null };
+
+interface RawChange {
+  guid: string;
+  text: string | null;
+  attributedBody: Buffer | null;
+  hasAttachments: number | null;
+  editedAt: number | null;
+  retractedAt: number | null;
+}
+
+/**
+ * Reads messages that were changed in place: an edit sets date_edited, a retraction date_retracted or, since macOS 26,
+ * only is_empty (macos-facts A.5). No index has these columns, so the caller names a stretch of `date`, which has one.
+ */
+export class EditedRows {
+  private readonly changed: Statement<unknown[], RawChange> | undefined;
+
+  constructor({ database, schema }: OpenChatDb) {
+    // Before macOS 13 there are no edits: they come as messages of their own.
+    if (!schema.has('message', 'date_edited')) return;
+    const m = (column: string) => schema.column('message', 'm', column);
+    this.changed = database.prepare(
+      `SELECT m.guid AS guid, ${m('text')} AS text, ${m('attributedBody')} AS attributedBody,
+         ${m('cache_has_attachments')} AS hasAttachments,
+         ${schema.date('message', 'm', 'date_edited')} AS editedAt,
+         ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
+       FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND +m.item_type = 0
+         AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1)
+       ORDER BY m.date`,
+    );
+  }
+
+  /** Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now. Throws SqliteError. */
+  between(from: number, to: number): RowChange[] {
+    return (this.changed?.all(appleDate(from), appleDate(to)) ?? []).flatMap(changeOf);
+  }
+}
+
+function changeOf(raw: RawChange): RowChange[] {
+  const { guid, editedAt, retractedAt } = raw;
+  const body = bodyOf(raw);
+  const text = readableText(body);
+  if (text === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
+    // Files alone have their places in the body; where there is no body either, nothing is left of the message.
+    return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
+  }
+  const at = editedAt ?? retractedAt;
+  return at === null ? [] : [{ kind: 'edited', guid, text, at }];
+}
+
+/** Unix ms as ns since 2001. */
+function appleDate(unixMs: number): bigint {
+  return BigInt(Math.trunc(unixMs) - APPLE_EPOCH_MS) * 1_000_000n;
+}

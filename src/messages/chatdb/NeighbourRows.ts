@@ -1,0 +1,72 @@
+import type { Statement } from 'better-sqlite3';
+import type { OpenChatDb } from './ChatDbConnection.js';
+
+/** A message as far as its text is compared with another's. */
+export interface NeighbourText {
+  text: string | null;
+  attributedBody: Buffer | null;
+}
+
+type Prepared<T> = Statement<unknown[], T>;
+
+const NS_A_MS = 1_000_000n;
+/** A link and its preview are written together; peers look for 90 s (imsg). */
+const PREVIEW_WITHIN_NS = 90_000n * NS_A_MS;
+const MOST_NEIGHBOURS = 20;
+/** So many of a chat's newest messages tell whether anybody here ever wrote in it. */
+const ACQUAINTANCE = 200;
+
+/**
+ * What stands beside a row of `message` and decides what it is. CROSS JOIN keeps the order in which SQLite goes: from
+ * one row by its ROWID to few others by an index. All throw SqliteError.
+ */
+export class NeighbourRows {
+  private readonly near: Prepared<NeighbourText>;
+  private readonly answered: Prepared<number>;
+  private readonly deleted: Prepared<number> | undefined;
+
+  constructor({ database, schema }: OpenChatDb) {
+    const n = (column: string) => schema.column('message', 'n', column);
+    this.near = database.prepare(
+      `SELECT ${n('text')} AS text, ${n('attributedBody')} AS attributedBody
+       FROM message m CROSS JOIN message n
+       WHERE m.ROWID = ? AND n.handle_id = m.handle_id AND n.date BETWEEN m.date - ? AND m.date + ?
+         AND n.ROWID <> m.ROWID AND +n.is_from_me = 0 AND ${n('balloon_bundle_id')} IS NULL
+         AND EXISTS (SELECT 1 FROM chat_message_join a JOIN chat_message_join b ON b.chat_id = a.chat_id
+           WHERE a.message_id = m.ROWID AND b.message_id = n.ROWID)
+       LIMIT ${MOST_NEIGHBOURS}`,
+    );
+    this.answered = database
+      .prepare<unknown[], number>(
+        `SELECT 1 FROM (SELECT message_id FROM chat_message_join WHERE chat_id = ?
+           ORDER BY message_date DESC, message_id DESC LIMIT ${ACQUAINTANCE}) k
+         CROSS JOIN message n WHERE n.ROWID = k.message_id AND +n.is_from_me = 1 LIMIT 1`,
+      )
+      .pluck();
+    // Since macOS 13; it holds what was deleted within some 30 days.
+    const keepsDeleted = database
+      .prepare("SELECT 1 FROM sqlite_master WHERE name = 'chat_recoverable_message_join'")
+      .get();
+    this.deleted =
+      keepsDeleted === undefined
+        ? undefined
+        : database
+            .prepare<unknown[], number>('SELECT 1 FROM chat_recoverable_message_join WHERE message_id = ?')
+            .pluck();
+  }
+
+  /** Other messages of its sender in its chat, written at about the same time, that are no balloons themselves. */
+  companions(rowId: number): NeighbourText[] {
+    return this.near.all(rowId, PREVIEW_WITHIN_NS, PREVIEW_WITHIN_NS);
+  }
+
+  /** Whether anything was sent from this account in the chat, as far as its newest messages tell. */
+  isAcquainted(chatRowId: number): boolean {
+    return this.answered.get(chatRowId) !== undefined;
+  }
+
+  /** Whether a person deleted it: then it belongs to no chat any more. */
+  isDeleted(rowId: number): boolean {
+    return this.deleted?.get(rowId) !== undefined;
+  }
+}

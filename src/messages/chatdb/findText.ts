@@ -1,0 +1,26 @@
+import { decodeAttributedBody } from './attributedBody.js';
+import type { ChatDb } from './ChatDb.js';
+
+/** Whether rows of a text were found: one that we sent, one that came to us. */
+export interface FoundText {
+  readonly sent: boolean;
+  readonly received: boolean;
+}
+
+/** Rows above the start that are looked at: what is looked for comes soon, or not at all. */
+const MOST_ROWS = 500;
+
+/** Looks above a ROWID for rows with exactly this text, in whatever chat. Neither while chat.db cannot be read. */
+export function findText(chatDb: Pick<ChatDb, 'readMessages'>, text: string, afterRow: number): FoundText {
+  const reading = chatDb.readMessages((rows) => {
+    const found = rows.rowsAfter(afterRow, MOST_ROWS).filter((row) => {
+      const body = row.attributedBody === null ? null : decodeAttributedBody(row.attributedBody).text;
+      return (body ?? row.text)?.trim() === text;
+    });
+    return {
+      sent: found.some((row) => row.isFromMe === 1),
+      received: found.some((row) => row.isFromMe !== 1),
+    };
+  });
+  return reading.kind === 'read' ? reading.value : { sent: false, received: false };
+}

@@ -1,0 +1,47 @@
+/** A row as far as it is decided by whom and what it is of whether the backend may see it. Addresses are canonical. */
+export interface ForwardSubject {
+  conversation: string;
+  /** Null: nobody, or ourselves. */
+  sender: string | null;
+  /** Messages keeps the chat apart, as of unknown senders or junk. */
+  isFiltered: boolean;
+  /** Something was sent from here in this chat. True where nobody asks. */
+  isAcquainted: boolean;
+  /** Null while it does not matter or is not known. */
+  text: string | null;
+  /** Messages itself marked a code for signing in. */
+  hasOneTimeCode: boolean;
+}
+
+export type Refusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';
+
+/** A message that went out from this account. `text` is empty for one of files alone. */
+export interface OwnRow {
+  guid: string;
+  rowId: number;
+  conversation: string;
+  text: string;
+}
+
+/** `ours`: we sent it, or it is none of our business. `undecided`: a text of ours may yet turn out to be this. */
+export type OwnRowVerdict = 'ours' | 'undecided' | 'operator';
+
+/** What of chat.db becomes known beyond messages, and what is kept from the backend. */
+export interface ForwardRules {
+  reactions: boolean;
+  groupEvents: boolean;
+  /** Whether `ForwardSubject.isAcquainted` has to be found out. */
+  asksAcquaintance: boolean;
+  /** Why the backend may not see it; null: it may. */
+  refusal(subject: ForwardSubject): Refusal | null;
+  ownRow(row: OwnRow): OwnRowVerdict;
+}
+
+/** Messages of everybody and nothing else. */
+export const MESSAGES_ALONE: ForwardRules = {
+  reactions: false,
+  groupEvents: false,
+  asksAcquaintance: false,
+  refusal: () => null,
+  ownRow: () => 'ours',
+};

@@ -1,0 +1,22 @@
+import { type DecodedBody, decodeAttributedBody } from './attributedBody.js';
+import type { ChatRow } from './rows.js';
+
+/** U+FFFC stands for a file, U+FFFD for an app's balloon. */
+const PLACEHOLDERS = /[\ufffc\ufffd]/g;
+
+/** attributedBody before text: since macOS 26 only it has the text (macos-facts A.5), and it names the files. */
+export function bodyOf(row: Pick<ChatRow, 'text' | 'attributedBody'>): DecodedBody {
+  if (row.attributedBody === null) return { text: row.text, runs: [], fallback: false };
+  const body = decodeAttributedBody(row.attributedBody);
+  return body.fallback ? { ...body, text: row.text ?? body.text } : body;
+}
+
+/** What a person reads of a body: without the places of files and balloons. */
+export function readableText(body: DecodedBody): string {
+  return (body.text ?? '').replace(PLACEHOLDERS, '').trim();
+}
+
+/** Whether a body has places for files, or the row says that there are some. */
+export function expectsFiles(row: Pick<ChatRow, 'hasAttachments'>, body: DecodedBody): boolean {
+  return row.hasAttachments === 1 || (body.text ?? '').includes('\ufffc');
+}

@@ -1,0 +1,54 @@
+import type { ForwardRules, Refusal } from './forwardRules.js';
+import type { NeighbourText } from './NeighbourRows.js';
+import type { OwnMessage } from './OwnTraffic.js';
+import type { EventPlace } from './rowEvents.js';
+import type { AttachmentRow, ChatRow } from './rows.js';
+import type { Awaited } from './verdict.js';
+
+/** What stands beside the row, as far as it matters for this one. */
+export interface RowNeighbours {
+  /** For the preview of a link: other messages of its sender of about the same time. */
+  companions: readonly NeighbourText[];
+  /** For a direct message: what was sent from here in its chat lately. */
+  ownMessages: readonly OwnMessage[];
+  isAcquainted: boolean;
+  isDeleted: boolean;
+}
+
+/** What `classify` is told beside the row. */
+export interface RowFacts {
+  region: string;
+  /** Canonical. */
+  ownAddresses: ReadonlySet<string>;
+  /** Whether a message sent then (Unix ms) is still worth an answer. */
+  worthAnswering(sentAt: number): boolean;
+  /** When the row was first seen (Unix ms); stands in for a date it has not. */
+  seenAt: number;
+  /** What this row has waited long enough for: it is taken without it. */
+  waitedFor(awaited: Awaited): boolean;
+  /** Handles of the row's chat, as written; of a group only. */
+  participants: readonly string[];
+  /** The files joined so far. */
+  attachments: readonly AttachmentRow[];
+  neighbours: RowNeighbours;
+  rules: ForwardRules;
+}
+
+/** A row of which the sender and the conversation are known. */
+export interface Placed extends EventPlace {
+  row: ChatRow;
+  facts: RowFacts;
+}
+
+/** Why the backend may not see this row; `text` is null while only the people matter. */
+export function refusal(placed: Placed, text: string | null, hasOneTimeCode: boolean): Refusal | null {
+  const { row, facts, conversation, by } = placed;
+  return facts.rules.refusal({
+    conversation,
+    sender: by,
+    isFiltered: (row.chatIsFiltered ?? 0) > 0,
+    isAcquainted: facts.neighbours.isAcquainted,
+    text,
+    hasOneTimeCode,
+  });
+}

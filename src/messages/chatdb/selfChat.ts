@@ -1,0 +1,48 @@
+import { canonicalAddress } from '../conversationId.js';
+import { normalisedText } from './normalisedText.js';
+import type { OwnMessage } from './OwnTraffic.js';
+import type { ChatRow } from './rows.js';
+
+/** Where no row tells what our message was sent from, an echo follows it so soon; no person answers in that time. */
+const AT_ONCE_MS = 2000;
+/** It comes back at once, or when a slow send is through: Messages has been seen to take 124 s. */
+const WITHIN_MS = 180_000;
+/** Clocks of a server and a Mac differ. */
+const BEFORE_MS = 2000;
+
+/** `message.account` without its `E:` or `P:`, as an address; null if there is none. */
+export function accountAddress(account: string | null, region: string): string | null {
+  const written = (account ?? '').replace(/^[ep]:/i, '').trim();
+  return written === '' ? null : canonicalAddress(written, region);
+}
+
+/** Whether a message came to the very address that it came from: the person here writes to themself. */
+export function isToItsSender(
+  row: Pick<ChatRow, 'service' | 'account' | 'ownAddress'>,
+  sender: string,
+  region: string,
+): boolean {
+  // Of an SMS another device may have written these columns, with numbers that are not ours (claude-code #62022).
+  if (row.service !== 'iMessage') return false;
+  return [row.account, row.ownAddress].some((address) => accountAddress(address, region) === sender);
+}
+
+/**
+ * Whether a message is the second row of one that was sent from here to an address of ours (macos-facts C.3): in the same
+ * chat, and sent from the address that this one comes from. Where rows do not tell what ours was sent from: of the same
+ * text as Messages keeps it, right after it.
+ */
+export function isEcho(
+  text: string,
+  sender: string,
+  sentAt: number,
+  ownMessages: readonly OwnMessage[],
+): boolean {
+  return ownMessages.some((own) => {
+    const laterBy = sentAt - (own.sentAt ?? Number.NEGATIVE_INFINITY);
+    if (laterBy < -BEFORE_MS || laterBy > WITHIN_MS) return false;
+    if (own.from.length > 0) return own.from.includes(sender);
+    if (laterBy < 0 || laterBy > AT_ONCE_MS || text === '') return false;
+    return normalisedText(own.text) === normalisedText(text);
+  });
+}

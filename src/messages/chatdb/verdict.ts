@@ -1,0 +1,44 @@
+import type { IncomingMessage } from '../../store/incoming.js';
+import type { Refusal } from './forwardRules.js';
+import type { RowEvent } from './rowEvents.js';
+
+/**
+ * What of a row has not arrived yet; Messages writes a message in several commits. preview: the text that a link's
+ * preview belongs to. proof: whether a row of ours is that of a text that we sent.
+ */
+export type Awaited = 'chat' | 'text' | 'attachments' | 'preview' | 'proof';
+
+/** Why a row is not forwarded as a message. The words are shown in status. */
+export const LEFT_OUT = {
+  own: 'sent by ourselves, or from one of our addresses',
+  echo: 'a message to ourselves, come back',
+  stale: 'older than it is worth answering',
+  reaction: 'a tapback, sticker or vote on another message that is not told',
+  system: 'a group, location or call notice that is not told',
+  schedule: 'a message of ours that waits in Send Later',
+  spam: 'marked as junk, or from a blocked sender',
+  unsent: 'taken back by its sender',
+  app: 'the balloon of an app, without text',
+  preview: 'the preview of a link in a message before it',
+  deleted: 'deleted by a person before it was read',
+  damaged: 'marked as corrupt by Messages, or nothing of it could be read',
+  empty: 'neither text nor file',
+  senderless: 'no sender, and no chat that names one',
+  ignored: 'of a person or group in forward.ignore',
+  not_allowed: 'of nobody in forward.allow',
+  unknown_sender: 'of somebody unknown, and forward.unknown_senders is off',
+  one_time_code: 'a code for signing in, and forward.one_time_codes is off',
+} as const satisfies Record<Refusal, string> & Record<string, string>;
+
+export type LeftOutReason = keyof typeof LEFT_OUT;
+
+/** `editedAt` (Unix ms): the message had been changed already when it was read. */
+export type Verdict =
+  | { kind: 'message'; message: IncomingMessage; bodyDamaged: boolean; editedAt: number | null }
+  | { kind: 'event'; event: RowEvent }
+  | { kind: 'incomplete'; waitingFor: Awaited }
+  | { kind: 'left_out'; reason: LeftOutReason };
+
+export function leftOut(reason: LeftOutReason): Verdict {
+  return { kind: 'left_out', reason };
+}

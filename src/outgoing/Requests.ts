@@ -1,0 +1,128 @@
+import type { Store } from '../store/Store.js';
+import type { SendRole } from '../store/sends.js';
+import type { Clock } from '../system/clock.js';
+import type { Lanes } from './Lanes.js';
+import { ReflexTwins, type TwinDecision, twinKey } from './reflexTwins.js';
+import { type OutgoingFile, type Part, partsOf } from './requestParts.js';
+import type { Settlement } from './Settlement.js';
+
+/**
+ * A text to be sent, with or without files; or files alone, with an empty text. `id` is derived from its cause: the same id
+ * is never sent twice.
+ */
+export interface TextRequest {
+  id: string;
+  conversation: string;
+  threadId: string;
+  text: string;
+  role: SendRole;
+  priority: number;
+  pauseMs: number;
+  commandId?: string;
+  scheduleId?: string;
+  /** The guid of the message that this answers. */
+  answers?: string;
+  /** Sent after the text, each by itself. */
+  files?: readonly OutgoingFile[];
+}
+
+export interface RequestsOptions {
+  store: Store;
+  lanes: Lanes;
+  settlement: Settlement;
+  clock: Clock;
+  limits: () => { maxTextLength: number; splitLongTexts: boolean };
+  /** After the commit: something waits for a file to be fetched. */
+  mustFetch: () => void;
+}
+
+const STATE_OF = { send: 'queued', wait: 'waiting', deduplicated: 'deduplicated' } as const;
+
+/** Enters requests into the ledger, part by part, in the caller's write. */
+export class Requests {
+  private readonly twins: ReflexTwins;
+
+  constructor(private readonly options: RequestsOptions) {
+    const { store, clock } = options;
+    this.twins = new ReflexTwins(store.sends, store.incoming, clock);
+  }
+
+  /** Stores a text in its lane, its files behind it. A known id changes nothing. */
+  add(request: TextRequest): void {
+    const { store, limits, mustFetch } = this.options;
+    const text = request.text.replaceAll('\0', '');
+    const { id, role, pauseMs, files } = request;
+    const planned = partsOf(
+      files === undefined ? { id, text, role, pauseMs } : { id, text, role, pauseMs, files },
+      limits(),
+    );
+    if ('fault' in planned) {
+      this.refuse(request, text, planned.fault);
+      return;
+    }
+    const { parts } = planned;
+    if (parts.length > 1 && store.sends.findById(`${id}:1`) !== undefined) return;
+    const hasToFetch = parts.some((part) => part.source !== null);
+    for (const part of parts) this.addPart(request, part, hasToFetch);
+    if (hasToFetch) store.afterCommit(mustFetch);
+  }
+
+  private addPart(request: TextRequest, part: Part, hasToFetch: boolean): void {
+    const { lanes, settlement } = this.options;
+    const hasTwins = part.role === 'reflex' || part.role === 'first';
+    const key = hasTwins ? twinKey(request.conversation, part.text) : null;
+    const decision = this.decide(request, part.role, key);
+    const state = decision.kind === 'send' && hasToFetch ? 'staging' : STATE_OF[decision.kind];
+    const send = this.enter(request, part, key, decision.kind === 'send' ? null : decision.twin, state);
+    if (send === undefined) return;
+    if (decision.kind === 'send') lanes.joined(send);
+    if (decision.kind === 'deduplicated') settlement.settle(send, { kind: 'deduplicated' });
+  }
+
+  /** It stands in the ledger as failed, and its outcome is told. */
+  private refuse(request: TextRequest, text: string, message: string): void {
+    const { lanes, settlement } = this.options;
+    const { id, role, pauseMs } = request;
+    const whole: Part = { id, partOf: null, part: 0, role, text, file: null, source: null, pauseMs };
+    const send = this.enter(request, whole, null, null, 'queued');
+    if (send === undefined) return;
+    lanes.joined(send);
+    settlement.settle(send, { kind: 'failed', errorCode: 'text_too_long', message });
+  }
+
+  private enter(
+    request: TextRequest,
+    part: Part,
+    key: string | null,
+    twin: number | null,
+    state: 'staging' | 'queued' | 'waiting' | 'deduplicated',
+  ) {
+    return this.options.store.sends.add({
+      id: part.id,
+      conversation: request.conversation,
+      threadId: request.threadId,
+      text: part.text,
+      role: part.role,
+      priority: request.priority,
+      pauseMs: part.pauseMs,
+      commandId: request.commandId ?? null,
+      scheduleId: request.scheduleId ?? null,
+      answers: request.answers ?? null,
+      twinKey: key,
+      twin,
+      state,
+      errorCode: null,
+      error: null,
+      partOf: part.partOf,
+      part: part.part,
+      file: part.file,
+      source: part.source,
+    });
+  }
+
+  private decide(request: TextRequest, role: SendRole, key: string | null): TwinDecision {
+    if (key === null) return { kind: 'send' };
+    if (role === 'reflex') return this.twins.onReflex(request.conversation, key, request.answers ?? null);
+    return request.answers === undefined ? { kind: 'send' } : this.twins.onFirstBubble(key, request.answers);
+  }
+}

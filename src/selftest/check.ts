@@ -1,0 +1,66 @@
+import type { LoadedConfig } from '../config/loadConfig.js';
+import type { DaemonAnswer } from '../status/askDaemon.js';
+import type { StatusSnapshot } from '../status/snapshot.js';
+import type { Clock } from '../system/clock.js';
+import type { Programs } from '../system/programs.js';
+
+/** WARN: works, but not as well as it should, or could not be proven. SKIP: does not apply, or was not asked for. */
+export type Verdict = 'PASS' | 'WARN' | 'FAIL' | 'SKIP';
+
+/** `evidence` is what was seen, in counts and times; `remedy` what a person does about it. Neither holds a text. */
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly evidence: string;
+  readonly remedy?: string;
+}
+
+/** What the running agent says of itself; `down` if none runs. */
+export type AgentView =
+  | { readonly kind: 'up'; readonly snapshot: StatusSnapshot }
+  | { readonly kind: 'down' }
+  | { readonly kind: 'unclear'; readonly message: string };
+
+/** Everything that a check may look at. */
+export interface Bench {
+  readonly platform: NodeJS.Platform;
+  readonly homeDir: string;
+  /** What programs inherit; the checks get it without our secrets. */
+  readonly env: NodeJS.ProcessEnv;
+  /** The node binary that runs this, and its version. */
+  readonly node: { readonly path: string; readonly version: string };
+  readonly programs: Programs;
+  readonly clock: Clock;
+  /** The configuration, or what is wrong with it, for a person. */
+  readonly config:
+    | { readonly kind: 'loaded'; readonly loaded: LoadedConfig }
+    | { readonly kind: 'invalid'; readonly why: string };
+  readonly agent: AgentView;
+  /** Asks the running agent. */
+  readonly askAgent: (request: { verb: string } & Record<string, unknown>) => Promise<DaemonAnswer>;
+  /** Whether a text to our own number is wanted. */
+  readonly send: boolean;
+  /** Asks the person at the terminal; true where there is none to ask. */
+  readonly confirm: (question: string) => Promise<boolean>;
+}
+
+/** A bench whose configuration is valid. */
+export interface ConfiguredBench extends Bench {
+  readonly config: { readonly kind: 'loaded'; readonly loaded: LoadedConfig };
+}
+
+/** One assumption, put to the test. Ends by itself within a minute or so; what it throws counts as FAIL. */
+export type Check = {
+  /** Named in docs/macos.md and in reports: never changed. */
+  readonly id: string;
+  readonly title: string;
+  /** Only on macOS; SKIP elsewhere. */
+  readonly macOnly?: true;
+} & (
+  | { readonly withoutConfig: true; readonly run: (bench: Bench) => Outcome | Promise<Outcome> }
+  | { readonly withoutConfig?: never; readonly run: (bench: ConfiguredBench) => Outcome | Promise<Outcome> }
+);
+
+export const pass = (evidence: string): Outcome => ({ verdict: 'PASS', evidence });
+export const warn = (evidence: string, remedy: string): Outcome => ({ verdict: 'WARN', evidence, remedy });
+export const fail = (evidence: string, remedy: string): Outcome => ({ verdict: 'FAIL', evidence, remedy });
+export const skip = (evidence: string): Outcome => ({ verdict: 'SKIP', evidence });

@@ -1,0 +1,88 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Bench, type Check, fail, pass, skip, warn } from '../check.js';
+
+/** The engines field of package.json. */
+const OLDEST_NODE = [20, 19] as const;
+const OWN_NODE = 'Give the agent a Node of its own from nodejs.org, at a path that stays (README, step 1).';
+
+/** macOS ties permissions to the path of the binary; a package manager moves it with every upgrade. */
+export const node: Check = {
+  id: 'node',
+  title: 'the node binary and its version',
+  withoutConfig: true,
+  run({ node: { path, version } }) {
+    const real = realPath(path) ?? path;
+    const evidence = `${version} at ${real}`;
+    const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+    const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
+    if (isOld) return fail(evidence, `Install Node ${OLDEST_NODE.join('.')} or newer.`);
+    const moves = /\/(?:Cellar|\.nvm|\.fnm|\.volta|\.asdf)\//.test(real);
+    return moves ? warn(`${evidence}, which moves with each upgrade`, OWN_NODE) : pass(evidence);
+  },
+};
+
+/** Permissions that a terminal has are not those of the agent: only the binary that launchd starts counts. */
+export const launchdNode: Check = {
+  id: 'launchd-node',
+  title: 'the node binary that launchd starts',
+  withoutConfig: true,
+  macOnly: true,
+  run(bench) {
+    const program = launchdProgram(bench.homeDir);
+    if (program === undefined) return skip('there is no LaunchAgent edge-agent.plist');
+    const real = realPath(program);
+    if (real === undefined) {
+      return fail(`${program} does not exist`, 'Make the LaunchAgent anew (README, step 6).');
+    }
+    if (real === realPath(bench.node.path)) return pass(`${real}, the same as here`);
+    const elsewhere = `${real}; here runs ${bench.node.path}`;
+    return warn(
+      elsewhere,
+      `Run the selftest with that binary, so that it proves what the agent may: ${real}`,
+    );
+  },
+};
+
+/** What the running agent says of itself: the only proof of what its own process may. */
+export const agent: Check = {
+  id: 'agent',
+  title: 'the running agent',
+  withoutConfig: true,
+  run({ agent: view }) {
+    if (view.kind === 'down') return skip('no agent runs: permissions are those of this terminal');
+    if (view.kind === 'unclear') return fail(view.message, 'Run this as the user whose agent it is.');
+    const { version, pid, problems } = view.snapshot;
+    const who = `edge-agent ${version}, pid ${pid}`;
+    const [first] = problems;
+    if (first === undefined) return pass(`${who}, healthy`);
+    return warn(`${who}: ${problems.map(({ code }) => code).join(', ')}`, first.remedy);
+  },
+};
+
+/** The program whose permissions count: that of the LaunchAgent if there is one, else ours. */
+export function agentProgram({ homeDir, node: { path } }: Bench): string {
+  const program = launchdProgram(homeDir) ?? path;
+  return realPath(program) ?? program;
+}
+
+/** The first of ProgramArguments in the LaunchAgent; undefined if there is none that can be read. */
+function launchdProgram(homeDir: string): string | undefined {
+  const path = join(homeDir, 'Library', 'LaunchAgents', 'edge-agent.plist');
+  try {
+    const plist = readFileSync(path, 'utf8');
+    return /<key>ProgramArguments<\/key>\s*<array>\s*<string>([^<]+)<\/string>/.exec(plist)?.[1];
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Not there, or not for us to see: it names no program that could be run.
+    return undefined;
+  }
+}

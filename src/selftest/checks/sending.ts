@@ -1,0 +1,203 @@
+import type { Logger } from '../../logging/Logger.js';
+import { maskHandle } from '../../logging/mask.js';
+import { OsascriptRunner } from '../../messages/applescript/runner.js';
+import type { TargetForm } from '../../messages/applescript/scripts.js';
+import { ChatDb } from '../../messages/chatdb/ChatDb.js';
+import { findText } from '../../messages/chatdb/findText.js';
+import type { SentRow } from '../../messages/chatdb/sentRows.js';
+import { conversationKey, regionOf } from '../../messages/conversationId.js';
+import { sleep } from '../../system/clock.js';
+import { freshId, randomHex } from '../../system/random.js';
+import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../check.js';
+
+/** A row appears within 2 s as a rule; the agent may first have others to send, and Messages to start. */
+const ROW_PATIENCE_MS = 45_000;
+const ECHO_PATIENCE_MS = 15_000;
+const DELIVERY_PATIENCE_MS = 30_000;
+const LOOK_EVERY_MS = 100;
+const MOST_ROWS = 200;
+const SEE_MESSAGES = 'Look in Messages whether the text is there, and whether a dialog waits on the screen.';
+
+const NO_MARKER = 'osascript sent it without logging the dispatch marker first';
+const REPORT =
+  'Please report this with the macOS version: a send that fails may be taken for one that never began, and be repeated.';
+
+/** The text that was sent, for the checks behind it. */
+interface Sent {
+  readonly text: string;
+  readonly afterRow: number;
+  readonly guid: string;
+}
+
+/**
+ * A real text to our own number: by the running agent, whose permissions are then proven too, else by ourselves. The
+ * three checks are one story and share what was sent, so they are made anew for each selftest.
+ */
+export function sendingChecks(): readonly Check[] {
+  let sent: Sent | undefined;
+  const afterSending =
+    (work: (bench: ConfiguredBench, chatDb: ChatDb, sent: Sent) => Promise<Outcome>) =>
+    (bench: ConfiguredBench): Outcome | Promise<Outcome> => {
+      const known = sent;
+      if (known === undefined) return skip('nothing was sent');
+      return withChatDb(bench, (chatDb) => work(bench, chatDb, known));
+    };
+  return [
+    {
+      id: 'send',
+      title: 'a text to our own number goes out and is confirmed in chat.db',
+      async run(bench) {
+        const refusal = await permissionToSend(bench);
+        if (refusal !== undefined) return refusal;
+        return withChatDb(bench, async (chatDb) => {
+          const { outcome, confirmed } = await send(bench, chatDb);
+          sent = confirmed;
+          return outcome;
+        });
+      },
+    },
+    {
+      id: 'echo',
+      title: 'a text to ourselves comes back as a row of its own',
+      run: afterSending(async (bench, chatDb, { text, afterRow }) => {
+        const found = await within(bench, ECHO_PATIENCE_MS, () =>
+          findText(chatDb, text, afterRow).received ? true : undefined,
+        );
+        if (found !== undefined) return pass(`after ${found.ms} ms`);
+        const remedy = 'No harm by itself: imessage.canary_minutes then proves only that texts go out.';
+        return warn(`none within ${ECHO_PATIENCE_MS / 1000} s`, remedy);
+      }),
+    },
+    {
+      id: 'delivery',
+      title: 'Messages notes that the text was delivered',
+      run: afterSending(async (bench, chatDb, { guid }) => {
+        const found = await within(bench, DELIVERY_PATIENCE_MS, () => {
+          const row = chatDb.sentRow(guid);
+          return row !== undefined && (row.isDelivered || row.error !== 0) ? row : undefined;
+        });
+        if (found === undefined) {
+          return warn(
+            `not noted within ${DELIVERY_PATIENCE_MS / 1000} s`,
+            'Look in Messages for "Delivered".',
+          );
+        }
+        const { error } = found.value;
+        return error === 0 ? pass(`after ${found.ms} ms`) : fail(`error ${error}`, SEE_MESSAGES);
+      }),
+    },
+  ];
+}
+
+async function permissionToSend(bench: ConfiguredBench): Promise<Outcome | undefined> {
+  const own = maskHandle(bench.config.loaded.config.edge.user_phone);
+  if (!bench.send) return skip('asked for by --send');
+  const agreed = await bench.confirm(`Send a text to our own number ${own} now?`);
+  return agreed ? undefined : skip('not wanted');
+}
+
+async function send(bench: ConfiguredBench, chatDb: ChatDb): Promise<{ outcome: Outcome; confirmed?: Sent }> {
+  const afterRow = chatDb.highestRowId();
+  const access = chatDb.access();
+  if (afterRow === null) {
+    const [why, remedy] = access.ok ? ['chat.db is locked', 'Try again.'] : [access.message, access.remedy];
+    return { outcome: fail(`it could not be confirmed: ${why}`, remedy) };
+  }
+  const text = `edge-agent selftest ${randomHex(4)}`;
+  const fault =
+    bench.agent.kind === 'up' ? await byAgent(bench, text) : await byOurselves(bench, chatDb, text);
+  if (fault !== undefined) return { outcome: fault };
+  const found = await within(bench, ROW_PATIENCE_MS, () => rowOf(chatDb, text, afterRow));
+  if (found === undefined) {
+    const seconds = ROW_PATIENCE_MS / 1000;
+    return { outcome: fail(`Messages took it, but no row appeared within ${seconds} s`, SEE_MESSAGES) };
+  }
+  const { guid, error, service } = found.value;
+  const by = bench.agent.kind === 'up' ? 'by the running agent' : 'by this program';
+  const evidence = `${by}, row after ${found.ms} ms, service ${service || 'unknown'}`;
+  const outcome = error === 0 ? pass(evidence) : fail(`${evidence}, error ${error}`, SEE_MESSAGES);
+  return { outcome, confirmed: { text, afterRow, guid } };
+}
+
+async function byAgent(bench: ConfiguredBench, text: string): Promise<Outcome | undefined> {
+  const answer = await bench.askAgent({ verb: 'selftest.send', text });
+  if (answer.kind === 'answered') return undefined;
+  const why = answer.kind === 'notRunning' ? 'it has stopped meanwhile' : answer.message;
+  return fail(`the running agent did not take it: ${why}`, 'Look at: edge-agent status');
+}
+
+async function byOurselves(
+  bench: ConfiguredBench,
+  chatDb: ChatDb,
+  text: string,
+): Promise<Outcome | undefined> {
+  const { edge, imessage, state } = bench.config.loaded.config;
+  const { clock, env } = bench;
+  const runner = new OsascriptRunner({
+    osascriptPath: imessage.osascript_path,
+    stateDirectory: state.directory,
+    env,
+    clock,
+    log: quiet,
+  });
+  const address = edge.user_phone;
+  const chat = chatDb.findChat(conversationKey(address, regionOf(address)))[0];
+  const targets: { form: TargetForm; target: string; accountId?: string }[] = [
+    ...(chat === undefined ? [] : [{ form: 'chat' as const, target: chat.guid }]),
+    {
+      form: 'participant',
+      target: address,
+      ...(chat?.accountId == null ? {} : { accountId: chat.accountId }),
+    },
+  ];
+  for (const [index, target] of targets.entries()) {
+    const tag = freshId('selftest');
+    const deadlineMs = imessage.send_timeout_seconds * 1000;
+    const result = await runner.start({ ...target, tag, text, deadlineMs }).result;
+    const { marker } = await runner.inspect(tag);
+    runner.forget(tag);
+    if (result.kind === 'accepted') return marker ? undefined : fail(NO_MARKER, REPORT);
+    const mayFallBack = result.kind === 'notStarted' && result.retry === 'fallback';
+    if (!mayFallBack || index === targets.length - 1) {
+      return fail(`${result.message}${result.code === null ? '' : ` (${result.code})`}`, result.remedy);
+    }
+  }
+  return undefined;
+}
+
+function rowOf(chatDb: ChatDb, text: string, afterRow: number): SentRow | undefined {
+  return chatDb.sentRowsAfter(afterRow, MOST_ROWS).find((row) => row.text.trim() === text);
+}
+
+async function withChatDb(
+  { config: { loaded }, clock }: ConfiguredBench,
+  work: (chatDb: ChatDb) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { imessage, edge } = loaded.config;
+  const region = regionOf(edge.user_phone);
+  const chatDb = new ChatDb({ path: imessage.db_path, clock, log: quiet, region: () => region });
+  try {
+    return await work(chatDb);
+  } finally {
+    chatDb.close();
+  }
+}
+
+/** Looks until there is something; undefined if there is not in time. */
+async function within<T>(
+  { clock }: ConfiguredBench,
+  patienceMs: number,
+  look: () => T | undefined,
+): Promise<{ value: T; ms: number } | undefined> {
+  const began = clock.monotonic();
+  for (;;) {
+    const value = look();
+    const ms = Math.round(clock.monotonic() - began);
+    if (value !== undefined) return { value, ms };
+    if (ms >= patienceMs) return undefined;
+    await sleep(clock, LOOK_EVERY_MS);
+  }
+}
+
+const silence = () => undefined;
+const quiet: Logger = { debug: silence, info: silence, warn: silence, error: silence };

@@ -1,0 +1,47 @@
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Check, fail, pass, warn } from '../check.js';
+
+export const config: Check = {
+  id: 'config',
+  title: 'the configuration',
+  withoutConfig: true,
+  run({ config: read }) {
+    if (read.kind === 'invalid')
+      return fail(read.why, 'Correct it; all mistakes are listed by: edge-agent run');
+    const { path, warnings, secrets } = read.loaded;
+    const from = path === null ? 'no file, environment only' : path;
+    if (warnings.length > 0) return warn(`${from}: ${warnings.join(' ')}`, 'Mend what is named.');
+    const hasSecret = Object.values(secrets).some((secret) => secret !== undefined && secret !== '');
+    if (!hasSecret) return warn(`${from}, without any secret`, 'Put EDGE_SECRET=… into .env.');
+    return pass(from);
+  },
+};
+
+export const stateDirectory: Check = {
+  id: 'state-directory',
+  title: 'the state directory belongs to this user alone',
+  run({ config: { loaded } }) {
+    const { directory } = loaded.config.state;
+    const stats = statSync(directory, { throwIfNoEntry: false });
+    if (stats === undefined) return warn(`${directory} is not there yet`, 'The first start makes it.');
+    try {
+      accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch {
+      // What keeps us out does not matter to what a person does about it.
+      return fail(
+        `${directory} cannot be written`,
+        `Give it to this user: sudo chown -R "$USER" "${directory}"`,
+      );
+    }
+    const open = [directory, ...readdirSync(directory).map((name) => join(directory, name))].filter(isOpen);
+    if (open.length === 0) return pass(`${directory}, for nobody else`);
+    return warn(`${open.length} of its files can be read by others`, `Run: chmod -R go-rwx "${directory}"`);
+  },
+};
+
+/** Whether others than its owner may do anything with it. A file that has gone meanwhile is nobody's. */
+function isOpen(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && (stats.mode & 0o077) !== 0;
+}

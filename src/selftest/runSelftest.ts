@@ -1,0 +1,82 @@
+import { describeError } from '../errors.js';
+import { childEnvironment } from '../messages/applescript/childEnvironment.js';
+import {
+  type Bench,
+  type Check,
+  type ConfiguredBench,
+  fail,
+  type Outcome,
+  skip,
+  type Verdict,
+} from './check.js';
+import { allChecks } from './checks.js';
+
+/** What one check found. */
+export interface Finding extends Outcome {
+  readonly id: string;
+  readonly title: string;
+}
+
+/** The findings in the order of the checks. `at` is ISO 8601. */
+export interface Report {
+  readonly schema: 1;
+  readonly version: string;
+  readonly at: string;
+  readonly platform: string;
+  readonly summary: Readonly<Record<Verdict, number>>;
+  readonly checks: readonly Finding[];
+}
+
+export interface SelftestOptions {
+  readonly bench: Bench;
+  readonly version: string;
+  /** Takes what must not be shown out of evidence and remedies. */
+  readonly conceal: (text: string) => string;
+  /** All of them unless given. */
+  readonly checks?: readonly Check[];
+  /** Told of each finding as it comes. */
+  readonly onFinding?: (finding: Finding) => void;
+}
+
+/** Runs every check, one after the other. Never rejects: a check that throws has failed. */
+export async function runSelftest(options: SelftestOptions): Promise<Report> {
+  const { version, conceal, onFinding } = options;
+  const bench = { ...options.bench, env: childEnvironment(options.bench.env) };
+  const checks: Finding[] = [];
+  for (const check of options.checks ?? allChecks()) {
+    const outcome = await outcomeOf(check, bench);
+    const finding: Finding = {
+      id: check.id,
+      title: check.title,
+      verdict: outcome.verdict,
+      evidence: conceal(outcome.evidence),
+      ...(outcome.remedy === undefined ? {} : { remedy: conceal(outcome.remedy) }),
+    };
+    checks.push(finding);
+    onFinding?.(finding);
+  }
+  const count = (verdict: Verdict) => checks.filter((finding) => finding.verdict === verdict).length;
+  return {
+    schema: 1,
+    version,
+    at: new Date(bench.clock.now()).toISOString(),
+    platform: bench.platform,
+    summary: { PASS: count('PASS'), WARN: count('WARN'), FAIL: count('FAIL'), SKIP: count('SKIP') },
+    checks,
+  };
+}
+
+async function outcomeOf(check: Check, bench: Bench): Promise<Outcome> {
+  if (check.macOnly === true && bench.platform !== 'darwin') return skip('only on macOS');
+  try {
+    if (check.withoutConfig) return await check.run(bench);
+    if (!isConfigured(bench)) return skip('needs a valid configuration');
+    return await check.run(bench);
+  } catch (error) {
+    return fail(`the check itself failed: ${describeError(error)}`, 'Report it with this line.');
+  }
+}
+
+function isConfigured(bench: Bench): bench is ConfiguredBench {
+  return bench.config.kind === 'loaded';
+}

@@ -1,0 +1,36 @@
+import type { Clock } from '../system/clock.js';
+import type { Database, Statement } from './sqlite.js';
+
+/** The way of addressing a conversation that worked where a better one had failed; forgotten after some days. */
+export class TargetFormTable {
+  private readonly select: Statement;
+  private readonly upsert: Statement;
+  private readonly remove: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    this.select = database.prepare('SELECT form FROM target_forms WHERE conversation = ?').pluck();
+    this.upsert = database.prepare(
+      `INSERT INTO target_forms (conversation, form, learnt_at) VALUES (?, ?, ?)
+       ON CONFLICT (conversation) DO UPDATE SET form = excluded.form, learnt_at = excluded.learnt_at
+       WHERE form <> excluded.form`,
+    );
+    this.remove = database.prepare('DELETE FROM target_forms WHERE conversation = ?');
+  }
+
+  get(conversation: string): string | undefined {
+    return this.select.get(conversation) as string | undefined;
+  }
+
+  /** Inside a write. Learning the same again changes nothing. */
+  set(conversation: string, form: string): void {
+    this.upsert.run(conversation, form, this.clock.now());
+  }
+
+  /** Inside a write. */
+  forget(conversation: string): void {
+    this.remove.run(conversation);
+  }
+}

@@ -1,0 +1,106 @@
+import type { Clock } from '../system/clock.js';
+import type { Database, Statement } from './sqlite.js';
+
+/** What the backend is told with a file: the message that it came with. */
+export interface UploadMessage {
+  guid: string;
+  chatGuid: string;
+  conversation: string;
+  isGroup: boolean;
+  text: string;
+  participants: string[];
+}
+
+/** An incoming file that the backend is to get. Times are Unix ms. */
+export interface UploadRecord {
+  seq: number;
+  attachmentGuid: string;
+  message: UploadMessage;
+  attempts: number;
+  retryAt: number;
+  /** When it was queued, for the first time or again: tells one queueing from another. */
+  queuedAt: number;
+}
+
+type UploadRow = Omit<UploadRecord, 'message'> & { message: string };
+
+const COLUMNS = `seq, attachment_guid AS attachmentGuid, message, attempts, retry_at AS retryAt, queued_at AS queuedAt`;
+
+/** Files to be uploaded: stored once by guid, open until the backend has them or they are given up. */
+export class UploadTable {
+  private readonly insert: Statement;
+  private readonly selectOpen: Statement;
+  private readonly updateRetry: Statement;
+  private readonly updateSettled: Statement;
+  private readonly updateReopened: Statement;
+  private readonly updateRetryNow: Statement;
+  private readonly countOpen: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+  ) {
+    this.insert = database.prepare(
+      `INSERT INTO uploads (attachment_guid, message_guid, message, state, queued_at) VALUES (?, ?, ?, 'open', ?)
+       ON CONFLICT (attachment_guid) DO NOTHING`,
+    );
+    this.selectOpen = database.prepare(
+      `SELECT ${COLUMNS} FROM uploads WHERE state = 'open' ORDER BY retry_at, seq LIMIT ?`,
+    );
+    this.updateRetry = database.prepare(
+      'UPDATE uploads SET attempts = attempts + 1, retry_at = ?, error = ? WHERE seq = ? AND queued_at = ?',
+    );
+    this.updateSettled = database.prepare(
+      'UPDATE uploads SET state = ?, error = ?, settled_at = ? WHERE seq = ? AND queued_at = ?',
+    );
+    this.updateReopened = database.prepare(
+      `UPDATE uploads SET state = 'open', attempts = 0, retry_at = 0, queued_at = max(?, queued_at + 1), error = NULL,
+         settled_at = NULL WHERE attachment_guid = ?`,
+    );
+    this.updateRetryNow = database.prepare(
+      "UPDATE uploads SET retry_at = 0 WHERE state = 'open' AND retry_at > 0",
+    );
+    this.countOpen = database.prepare("SELECT count(*) FROM uploads WHERE state = 'open'").pluck();
+  }
+
+  /** Inside a write; false if the file is known already (then nothing changes). */
+  add(attachmentGuid: string, message: UploadMessage): boolean {
+    const body = JSON.stringify(message);
+    return this.insert.run(attachmentGuid, message.guid, body, this.clock.now()).changes > 0;
+  }
+
+  /** Open ones, those first whose turn comes first. */
+  open(limit: number): UploadRecord[] {
+    return (this.selectOpen.all(limit) as UploadRow[]).map((row) => ({
+      ...row,
+      message: JSON.parse(row.message) as UploadMessage,
+    }));
+  }
+
+  /**
+   * Inside a write: counts an attempt and puts the next one off until then (Unix ms). Nothing if the file was queued
+   * again meanwhile.
+   */
+  retryAt({ seq, queuedAt }: UploadRecord, at: number, error: string): void {
+    this.updateRetry.run(at, error, seq, queuedAt);
+  }
+
+  /** Inside a write; false, and nothing is changed, if the file was queued again meanwhile. `error`: why it was given up. */
+  settle({ seq, queuedAt }: UploadRecord, state: 'done' | 'failed', error: string | null = null): boolean {
+    return this.updateSettled.run(state, error, this.clock.now(), seq, queuedAt).changes > 0;
+  }
+
+  /** Inside a write: queues a file again, whatever became of it; false if it is not known. */
+  reopen(attachmentGuid: string): boolean {
+    return this.updateReopened.run(this.clock.now(), attachmentGuid).changes > 0;
+  }
+
+  /** Inside a write: whatever waits for a retry may be tried now. */
+  retryNow(): void {
+    this.updateRetryNow.run();
+  }
+
+  countWaiting(): number {
+    return this.countOpen.get() as number;
+  }
+}

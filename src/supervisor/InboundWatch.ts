@@ -1,0 +1,137 @@
+import type { Logger } from '../logging/Logger.js';
+import type { Clock, Timer } from '../system/clock.js';
+import { Canary, type CanaryEnd, type CanaryPort } from './Canary.js';
+
+/** Why messages are believed not to arrive, and for how many minutes chat.db has been silent. */
+export interface Stall {
+  readonly cause: 'no_rows' | 'canary_not_sent' | 'canary_not_received';
+  readonly minutes: number;
+}
+
+export interface InboundWatchOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The highest ROWID of chat.db; null while it cannot be read. */
+  readonly highestRow: () => number | null;
+  /** Whether the backend is reached: without it there is nobody to tell, and often no network for Messages either. */
+  readonly linkUp: () => boolean;
+  /** 0: off. Read at each use. */
+  readonly settings: () => { readonly stallMs: number; readonly canaryMs: number };
+  readonly canary: CanaryPort;
+  /** Told once of each stall. */
+  readonly onStall: (stall: Stall) => void;
+  /** Tries to wake Messages. */
+  readonly nudge: () => void;
+}
+
+const CHECK_EVERY_MS = 60_000;
+const CAUSES: Readonly<Record<Exclude<CanaryEnd, 'alive'>, Stall['cause']>> = {
+  notSent: 'canary_not_sent',
+  notReceived: 'canary_not_received',
+};
+
+/**
+ * Notices that Messages has stopped bringing anything while everything looks well. Silence alone proves nothing, so what
+ * it leads to is a notice, an event and a nudge, never a fault. A stall is told once; it ends with the next row.
+ */
+export class InboundWatch {
+  private readonly canary: Canary;
+  private timer: Timer | undefined;
+  private newest: number | null = null;
+  private movedAt = 0;
+  private nudgedAt = 0;
+  private flownAt = Number.NEGATIVE_INFINITY;
+  private stalled: Stall['cause'] | undefined;
+
+  constructor(private readonly options: InboundWatchOptions) {
+    this.canary = new Canary(options.canary, options.clock);
+  }
+
+  start(): void {
+    this.reset();
+    this.looked();
+    this.checkLater();
+  }
+
+  /** Idempotent. */
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  /** To be called after each look at chat.db; some microseconds, more only while a canary is on its way. */
+  looked(): void {
+    const newest = this.options.highestRow();
+    // Unreadable is another fault, told elsewhere; silence is counted from when it can be read again.
+    if (newest === null || this.newest === null) this.reset();
+    const hasMoved = newest !== null && this.newest !== null && newest !== this.newest;
+    this.newest = newest;
+    if (!hasMoved) return;
+    this.reset();
+    if (this.canary.isFlying) this.judgeCanary();
+    // A row of ours proves that Messages sends, not that anything comes.
+    else if (this.stalled !== 'canary_not_received') this.recovered();
+  }
+
+  /** A message from somebody was read. */
+  arrived(): void {
+    this.recovered();
+  }
+
+  /** The Mac slept: that nothing arrived meanwhile means nothing. */
+  woke(): void {
+    this.reset();
+  }
+
+  private reset(): void {
+    this.movedAt = this.options.clock.monotonic();
+    this.nudgedAt = this.movedAt;
+  }
+
+  private checkLater(): void {
+    this.timer = this.options.clock.after(CHECK_EVERY_MS, () => {
+      this.check();
+      this.checkLater();
+    });
+  }
+
+  private check(): void {
+    const { clock, linkUp, settings } = this.options;
+    this.judgeCanary();
+    if (this.newest === null || !linkUp()) return;
+    const now = clock.monotonic();
+    const { stallMs, canaryMs } = settings();
+    if (canaryMs > 0 && now - this.movedAt >= canaryMs && now - this.flownAt >= canaryMs) {
+      this.flownAt = now;
+      this.canary.fly(this.newest);
+    }
+    if (stallMs > 0 && now - this.movedAt >= stallMs) this.suspect('no_rows', stallMs);
+  }
+
+  private judgeCanary(): void {
+    const end = this.canary.look();
+    if (end === undefined) return;
+    if (end === 'alive') this.recovered();
+    else this.suspect(CAUSES[end], 0);
+  }
+
+  private recovered(): void {
+    if (this.stalled !== undefined) this.options.log.info('Messages writes to chat.db again');
+    this.stalled = undefined;
+  }
+
+  /** `everyMs`: no second nudge within that time. */
+  private suspect(cause: Stall['cause'], everyMs: number): void {
+    const { clock, log, onStall, nudge } = this.options;
+    const now = clock.monotonic();
+    const minutes = Math.floor((now - this.movedAt) / 60_000);
+    if (this.stalled === undefined) {
+      this.stalled = cause;
+      log.warn('No messages seem to arrive on this Mac; nudging Messages', { cause, minutes });
+      onStall({ cause, minutes });
+    }
+    if (now - this.nudgedAt < everyMs) return;
+    this.nudgedAt = now;
+    nudge();
+  }
+}

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { messageSender, type SmsFallback } from '../../src/agent/messageSender.js';
+import { OsascriptRunner } from '../../src/messages/applescript/runner.js';
+import { ChatDb } from '../../src/messages/chatdb/ChatDb.js';
+import { isGroupKey } from '../../src/messages/conversationId.js';
+import { ACCOUNT_ID } from '../../src/simulator/messages/SimulatedChats.js';
+import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
+import { systemClock } from '../../src/system/clock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+
+/** The sender on a real chat.db. */
+function room(smsFallback: SmsFallback) {
+  const directory = temporaryDirectory();
+  const mac = new SimulatedMac(directory);
+  const log = new RecordingLog();
+  const chatDb = new ChatDb({ path: mac.chatDbPath, clock: systemClock, log, region: () => 'US' });
+  onTestFinished(() => {
+    chatDb.close();
+    mac.close();
+  });
+  const runner = new OsascriptRunner({
+    ...{
+      osascriptPath: mac.osascriptPath,
+      stateDirectory: join(directory, 'state'),
+      env: {},
+      clock: systemClock,
+      log,
+    },
+  });
+  const sender = messageSender({
+    ...{ runner, chatDb, smsFallback: () => smsFallback, sendTimeoutMs: () => 1000, isGroup: isGroupKey },
+    onResult: () => undefined,
+  });
+  const forms = (conversation: string) => sender.targets(conversation, conversation).map(({ form }) => form);
+  return { mac, sender, forms };
+}
+
+describe('a person is addressed', () => {
+  test('by the chat as chat.db has it, then on its account', () => {
+    const { mac, sender } = room('known');
+    mac.chatDb.addChat({ style: 'direct', participants: [ANN], guid: `any;-;${ANN}` });
+    expect(sender.targets(ANN, ANN)).toEqual([
+      { form: 'chat', address: `any;-;${ANN}`, accountId: null },
+      { form: 'participant', address: ANN, accountId: ACCOUNT_ID },
+    ]);
+  });
+
+  test.each([
+    ['never', 'SMS', ['chat', 'participant']],
+    ['known', 'iMessage', ['chat', 'participant']],
+    ['known', 'SMS', ['chat', 'participant', 'sms']],
+    ['known', 'RCS', ['chat', 'participant', 'sms']],
+    ['known', 'rcs', ['chat', 'participant', 'sms']],
+    ['always', 'iMessage', ['chat', 'participant', 'sms']],
+  ] as const)('with sms_fallback %s and a chat by %s: %j', (policy, service, expected) => {
+    const { mac, forms } = room(policy);
+    mac.chatDb.directChat(ANN, service);
+    expect(forms(ANN)).toEqual(expected);
+  });
+
+  test('by SMS too if only a handle tells of it, however the number is written there', () => {
+    const { mac, forms } = room('known');
+    mac.chatDb.directChat(ANN);
+    expect(forms(ANN)).toEqual(['chat', 'participant']);
+    mac.chatDb.handle('(310) 555-1234', 'SMS');
+    expect(forms(ANN)).toEqual(['chat', 'participant', 'sms']);
+  });
+
+  test('never by SMS at an e-mail address, nor in a group', () => {
+    const { mac, forms } = room('always');
+    mac.chatDb.directChat('ann@example.com');
+    const group = mac.chatDb.groupChat([ANN, 'ann@example.com'], { service: 'SMS' });
+    expect(forms('ann@example.com')).toEqual(['chat', 'participant']);
+    expect(forms(group.identifier)).toEqual(['chat']);
+  });
+});

@@ -1,0 +1,368 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { ChatDbFile, Photo, PhotoResult } from '../../src/attachments/ports.js';
+import { Uploader, type UploaderSettings } from '../../src/attachments/Uploader.js';
+import type { IncomingMessage } from '../../src/store/incoming.js';
+import type { Store } from '../../src/store/Store.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+import { until } from '../support/until.js';
+
+interface Before {
+  clock: FakeClock;
+  directory: string;
+  store: Store;
+}
+
+/** The uploader on a real store and real files; chat.db and the backend answer as the test says. */
+function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
+  const clock = before?.clock ?? new FakeClock();
+  const directory = before?.directory ?? temporaryDirectory();
+  const store = before?.store ?? temporaryStore(clock, directory);
+  const attachmentsPath = join(directory, 'Attachments');
+  mkdirSync(attachmentsPath, { recursive: true });
+  const inChatDb = new Map<string, ChatDbFile>();
+  const photos: Photo[] = [];
+  const answers: PhotoResult[] = [];
+  const chatDb = { readable: true };
+  const sips = join(directory, 'sips');
+  const uploader = new Uploader({
+    store,
+    files: {
+      find(_message, guid) {
+        const file = inChatDb.get(guid);
+        if (!chatDb.readable) return { kind: 'unreadable' };
+        return file === undefined ? { kind: 'gone' } : { kind: 'found', file };
+      },
+    },
+    backend: {
+      async uploadPhoto(photo) {
+        photos.push(photo);
+        return answers.shift() ?? { kind: 'done' };
+      },
+      agentId: () => 'edge_13105550100',
+    },
+    settings: () => ({
+      enabled: true,
+      maxBytes: 1000,
+      attachmentsPath,
+      userPhone: '+13105550100',
+      ...settings,
+    }),
+    caption: (text) => text.replace('secret', '[secret]'),
+    sips,
+    env: process.env,
+    home: directory,
+    workDirectory: join(directory, 'uploads'),
+    clock,
+    random: () => 0,
+    log: new RecordingLog(),
+  });
+  uploader.start();
+  /** Puts a file where Messages puts it, and into chat.db. */
+  const has = (guid: string, file: Partial<ChatDbFile> & { content?: string } = {}) => {
+    const { content = 'jpeg', ...columns } = file;
+    const name = columns.name ?? 'IMG_1.jpeg';
+    const path = join(attachmentsPath, 'ab', guid, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    const stored = `~/Library/Messages/Attachments/ab/${guid}/${name}`;
+    inChatDb.set(guid, {
+      path: stored,
+      name,
+      mimeType: 'image/jpeg',
+      sizeBytes: content.length,
+      transferState: 5,
+      ...columns,
+    });
+    return path;
+  };
+  const receive = (
+    guids: string[],
+    more: Partial<IncomingMessage> & { mimeType?: string | null; filename?: string } = {},
+  ) => {
+    const { mimeType = 'image/jpeg', filename = 'IMG_1.jpeg', ...message } = more;
+    store.write(() =>
+      store.incoming.add({
+        ...{ guid: `m-${guids[0]}`, rowId: 1, conversation: '+13105551234', threadId: '+13105551234' },
+        ...{
+          chatGuid: 'any;-;+13105551234',
+          sender: '+13105551234',
+          text: 'a secret',
+          sentAt: 0,
+          isGroup: false,
+        },
+        ...{ participants: ['+13105551234'], service: 'iMessage', replyToGuid: null },
+        attachments: guids.map((guid) => ({ guid, mimeType, filename, sizeBytes: 4 })),
+        ...message,
+      }),
+    );
+  };
+  const state = (guid: string) => {
+    const open = store.uploads.open(100).find(({ attachmentGuid }) => attachmentGuid === guid);
+    return open === undefined ? 'over' : `open after ${open.attempts}`;
+  };
+  const ended = (guid: string, expected: string) =>
+    until(
+      () => state(guid) === expected,
+      () => `${guid} to be ${expected}`,
+    );
+  const failures = () =>
+    store.events.after(0, 100).map(({ eventType, details }) => [eventType, details.error]);
+  return {
+    clock,
+    directory,
+    store,
+    uploader,
+    inChatDb,
+    photos,
+    answers,
+    chatDb,
+    sips,
+    attachmentsPath,
+    has,
+    receive,
+    state,
+    ended,
+    failures,
+  };
+}
+
+test('an image goes to the backend with what it belongs to, the text as it may leave this machine', async () => {
+  const { has, receive, ended, photos, store, directory } = room();
+  has('at_0');
+  store.write(() => store.contexts.set('+13105551234', { app_id: 'x' }));
+  receive(['at_0']);
+  await ended('at_0', 'over');
+  expect(photos).toEqual([
+    {
+      ...{ bytes: Buffer.from('jpeg'), name: 'IMG_1.jpeg', type: 'image/jpeg' },
+      fields: {
+        user_phone: '+13105550100',
+        edge_agent_id: 'edge_13105550100',
+        attachment_guid: 'at_0',
+        message_guid: 'm-at_0',
+        chat_guid: 'any;-;+13105551234',
+        is_group: 'false',
+        caption: 'a [secret]',
+        participants: '["+13105551234"]',
+        context: '{"app_id":"x"}',
+      },
+    },
+  ]);
+  expect(existsSync(join(directory, 'uploads'))).toBe(false);
+});
+
+test('what is no image, or is no longer wanted, is not queued', () => {
+  const { receive, store } = room();
+  receive(['video'], { mimeType: 'video/quicktime' });
+  receive(['unnamed'], { mimeType: null, filename: 'clip.mov' });
+  expect(store.uploads.countWaiting()).toBe(0);
+  const off = room({ enabled: false });
+  off.receive(['at_0']);
+  expect(off.store.uploads.countWaiting()).toBe(0);
+});
+
+test('an image is told by its name where chat.db has no type', async () => {
+  const { receive, has, ended, photos } = room();
+  has('at_0', { name: 'IMG_2.PNG', mimeType: null });
+  receive(['at_0'], { mimeType: null, filename: 'IMG_2.PNG' });
+  await ended('at_0', 'over');
+  expect(photos).toMatchObject([{ type: 'image/png' }]);
+});
+
+test('an image that has not arrived is waited for, and is given up after ten minutes', async () => {
+  const { clock, receive, has, ended, inChatDb, photos, failures } = room();
+  inChatDb.set('late', {
+    path: null,
+    name: 'a.jpeg',
+    mimeType: 'image/jpeg',
+    sizeBytes: 4,
+    transferState: 0,
+  });
+  inChatDb.set('never', {
+    path: '~/Library/Messages/Attachments/no/a.jpeg',
+    name: 'a.jpeg',
+    mimeType: 'image/jpeg',
+    sizeBytes: 4,
+    transferState: 0,
+  });
+  receive(['late', 'never']);
+  await ended('late', 'open after 1');
+  has('late');
+  await clock.advanceAsync(2_000);
+  await ended('late', 'over');
+  expect(photos).toHaveLength(1);
+  for (let step = 0; step < 30; step++) {
+    await clock.advanceAsync(30_000);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await ended('never', 'over');
+  expect(failures()).toEqual([['upload_failed', 'Messages is still fetching it']]);
+});
+
+test('an image of another size than chat.db says is waited for, and then taken as it is', async () => {
+  const { clock, receive, has, ended, photos } = room();
+  has('at_0', { sizeBytes: 9 });
+  receive(['at_0']);
+  await ended('at_0', 'open after 1');
+  for (let step = 0; step < 12 && photos.length === 0; step++) {
+    await clock.advanceAsync(15_000);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await ended('at_0', 'over');
+  expect(clock.monotonic()).toBeGreaterThan(120_000);
+  expect(photos).toHaveLength(1);
+});
+
+test('a path in chat.db that leads out of its directory, or over a link, is never read', async () => {
+  const { directory, attachmentsPath, receive, has, inChatDb, ended, photos, failures } = room();
+  writeFileSync(join(directory, 'secret.jpeg'), 'secret');
+  symlinkSync(join(directory, 'secret.jpeg'), join(attachmentsPath, 'link.jpeg'));
+  has('plain');
+  const paths = {
+    climbing: '~/Library/Messages/Attachments/../secret.jpeg',
+    home: '~/secret.jpeg',
+    absolute: join(directory, 'secret.jpeg'),
+    linked: '~/Library/Messages/Attachments/link.jpeg',
+  };
+  for (const [guid, path] of Object.entries(paths)) {
+    inChatDb.set(guid, { path, name: 'a.jpeg', mimeType: 'image/jpeg', sizeBytes: 6, transferState: 5 });
+  }
+  receive(Object.keys(paths));
+  for (const guid of Object.keys(paths)) await ended(guid, 'over');
+  expect(photos).toEqual([]);
+  expect(failures()).toHaveLength(4);
+});
+
+test('an image above the limit, or one that chat.db has no more, is given up at once', async () => {
+  const { receive, has, ended, failures } = room({ maxBytes: 3 });
+  has('large');
+  receive(['large', 'gone']);
+  await ended('large', 'over');
+  await ended('gone', 'over');
+  expect(failures().toSorted()).toEqual([
+    ['upload_failed', 'chat.db has it no more'],
+    ['upload_failed', 'it has 4 bytes; the limit is 3 (attachments.max_bytes)'],
+  ]);
+});
+
+test('what the backend cannot take now is tried again, not before it says so; what it never takes is not', async () => {
+  const { clock, receive, has, ended, answers, photos, failures } = room();
+  has('at_0');
+  has('bad');
+  answers.push({ kind: 'retry', detail: 'HTTP 503', retryAfterMs: 30_000 });
+  receive(['at_0']);
+  await ended('at_0', 'open after 1');
+  await clock.advanceAsync(29_999);
+  expect(photos).toHaveLength(1);
+  await clock.advanceAsync(2);
+  await ended('at_0', 'over');
+  answers.push({ kind: 'rejected', status: 415, detail: 'HTTP 415' });
+  receive(['bad'], { guid: 'm2' });
+  await ended('bad', 'over');
+  expect(failures()).toEqual([['upload_failed', 'the backend refused it (415)']]);
+});
+
+test('is given up after a day of failing', async () => {
+  const { clock, receive, has, ended, answers, failures } = room();
+  has('at_0');
+  answers.push(...Array.from({ length: 3 }, () => ({ kind: 'retry', detail: 'HTTP 500' }) as const));
+  receive(['at_0']);
+  await ended('at_0', 'open after 1');
+  clock.jumpWall(25 * 3_600_000);
+  await clock.advanceAsync(5_000);
+  await ended('at_0', 'over');
+  expect(failures()).toEqual([['upload_failed', 'HTTP 500']]);
+});
+
+test('one that failed is uploaded when it is asked for again; one that nobody knows, or with uploads off, is not', async () => {
+  const { store, uploader, receive, has, ended, answers, photos } = room();
+  has('at_0');
+  answers.push({ kind: 'rejected', status: 400, detail: 'HTTP 400' });
+  receive(['at_0']);
+  await ended('at_0', 'over');
+  expect(store.write(() => uploader.again('at_0'))).toBe('queued');
+  await ended('at_0', 'over');
+  expect(photos).toHaveLength(2);
+  expect(store.write(() => uploader.again('nobody'))).toBe('unknown');
+  expect(room({ enabled: false }).uploader.again('at_0')).toBe('off');
+});
+
+test('one that is asked for again while it is on its way goes out once more', async () => {
+  const { store, uploader, receive, has, ended, answers, photos } = room();
+  has('at_0');
+  let again = false;
+  answers.shift = () => {
+    if (!again) store.write(() => uploader.again('at_0'));
+    again = true;
+    return { kind: 'done' };
+  };
+  receive(['at_0']);
+  await until(
+    () => photos.length === 2,
+    () => `two uploads; there were ${photos.length}`,
+  );
+  await ended('at_0', 'over');
+});
+
+test('what was queued when we died is uploaded by the next life, once', async () => {
+  const first = room();
+  first.chatDb.readable = false;
+  first.receive(['at_0']);
+  await first.ended('at_0', 'open after 1');
+  first.uploader.stop();
+  const next = room({}, first);
+  next.has('at_0');
+  await next.clock.advanceAsync(10_000);
+  await next.ended('at_0', 'over');
+  expect([first.photos.length, next.photos.length]).toEqual([0, 1]);
+});
+
+test('many are uploaded two at a time, and one that waits holds up none', async () => {
+  const { receive, has, inChatDb, ended, photos, state } = room();
+  inChatDb.set('waiting', {
+    path: null,
+    name: 'a.jpeg',
+    mimeType: 'image/jpeg',
+    sizeBytes: 4,
+    transferState: 0,
+  });
+  const guids = Array.from({ length: 12 }, (_, index) => `at_${index}`);
+  for (const guid of guids) has(guid);
+  receive(['waiting', ...guids]);
+  for (const guid of guids) await ended(guid, 'over');
+  expect(photos).toHaveLength(12);
+  expect(state('waiting')).toBe('open after 1');
+});
+
+function playSips(path: string, body: string): void {
+  writeFileSync(path, `#!/bin/sh\n${body}\n`);
+  chmodSync(path, 0o755);
+}
+
+test('HEIC is converted where there is sips, by a copy that does not stay', async () => {
+  const { directory, sips, has, receive, ended, photos } = room();
+  playSips(sips, `echo "$@" > "${directory}/asked"; printf 'converted' > "$6"`);
+  has('at_0', { name: 'IMG_7.HEIC', mimeType: 'image/heic' });
+  receive(['at_0']);
+  await ended('at_0', 'over');
+  expect(photos).toMatchObject([{ name: 'IMG_7.jpg', type: 'image/jpeg', bytes: Buffer.from('converted') }]);
+  expect(readdirSync(join(directory, 'uploads'))).toEqual([]);
+});
+
+test.each([
+  ['there is none', undefined],
+  ['it fails', 'exit 1'],
+  ['it writes nothing', 'exit 0'],
+  ['it makes more than may be sent', 'head -c 2000 /dev/zero > "$6"'],
+])('HEIC is sent as it is where sips: %s', async (_, body) => {
+  const { sips, has, receive, ended, photos } = room();
+  if (body !== undefined) playSips(sips, body);
+  has('at_0', { name: 'IMG_7.HEIC', mimeType: 'image/heic' });
+  receive(['at_0']);
+  await ended('at_0', 'over');
+  expect(photos).toMatchObject([{ name: 'IMG_7.HEIC', type: 'image/heic', bytes: Buffer.from('jpeg') }]);
+});

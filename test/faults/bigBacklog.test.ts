@@ -1,0 +1,129 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { StatusSnapshot } from '../../src/status/snapshot.js';
+import { Store } from '../../src/store/Store.js';
+import { systemClock } from '../../src/system/clock.js';
+import { EdgeWorld } from '../support/EdgeWorld.js';
+import { FakeBackend } from '../support/FakeBackend.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { statusOf } from '../support/statusOf.js';
+import { until } from '../support/until.js';
+
+const MANY = 100_000;
+const PEOPLE = 500;
+const MOST_MB = 250;
+/** One reply of 25 MB is read whole: its text and its objects are there at the same time, and V8 collects late. */
+const MOST_MB_OF_A_REPLY = 400;
+const NO_LINES = { 'logging.level': 'warn' };
+
+const commands = Array.from({ length: MANY }, (_, number) => ({
+  command_id: `cmd_${number}_0123456789abcdef0123456789abcdef`,
+  command_type: 'schedule_message',
+  payload: { thread_id: personOf(number), message_text: `Number ${number}`, send_at: '2126-01-01T00:00:00Z' },
+  priority: 'normal',
+  timestamp: new Date().toISOString(),
+}));
+
+describe('100 000 commands', { timeout: 120_000 }, () => {
+  test('in one sync reply are taken in, in bounded memory, while the agent goes on answering', async (context) => {
+    const { fake, world } = await open(context);
+    fake.refuse(503);
+    const replies = [JSON.stringify({ commands })];
+    fake.on('/edge/sync', () => ({ body: replies.shift() ?? '{"commands":[]}' }));
+    await running(world);
+    await takenIn(world, MOST_MB_OF_A_REPLY);
+  });
+
+  test('in one burst of frames are taken in, in bounded memory, while the agent goes on answering', async (context) => {
+    const { fake, world } = await open(context);
+    await running(world);
+    await fake.until(() => fake.sockets.size > 0, 'a socket', 20_000);
+    for (const command of commands) fake.push(command);
+    await takenIn(world);
+  });
+
+  test('of an earlier life are no burden at the start: it answers and sends while they wait', async (context) => {
+    const world = await EdgeWorld.open(context, { settings: NO_LINES });
+    mkdirSync(world.state, { mode: 0o700 });
+    storeTexts(join(world.state, 'edge-agent.db'));
+    await running(world);
+    await world.sent(3);
+    const status = await statusOf(world.state);
+    expect(status?.sends_queued).toBeGreaterThan(MANY - 1000);
+    expect(status?.memory_usage_mb).toBeLessThan(MOST_MB);
+    expect(world.texts.slice(0, 3)).toEqual(['Number 0', 'Number 1', 'Number 2']);
+  });
+});
+
+async function open(context: Parameters<typeof EdgeWorld.open>[0]) {
+  const fake = await FakeBackend.start();
+  context.onTestFinished(() => fake.stop());
+  const settings = { ...NO_LINES, 'backend.url': fake.url };
+  return { fake, world: await EdgeWorld.open(context, { settings }) };
+}
+
+/** Resolves when all are stored; the agent answered meanwhile, and told of no more memory than there may be. */
+async function takenIn(world: EdgeWorld, mostMb = MOST_MB): Promise<void> {
+  const seen: (StatusSnapshot | undefined)[] = [];
+  await until(
+    async () => {
+      const status = await statusOf(world.state);
+      seen.push(status);
+      return status?.scheduled_messages === MANY;
+    },
+    () => `all commands; there are ${seen.at(-1)?.scheduled_messages}`,
+    100_000,
+  );
+  const answers = seen.flatMap((status) => status ?? []);
+  expect(answers.length).toBeGreaterThan(2);
+  expect(Math.max(...answers.map((status) => status.memory_usage_mb))).toBeLessThan(mostMb);
+}
+
+/** What an agent leaves that was stopped with so many texts in its lanes. */
+function storeTexts(path: string): void {
+  const clock = systemClock;
+  const log = new RecordingLog();
+  const store = Store.open(path, { clock, log });
+  const messages = new FakeMessages();
+  const settings = () => ({ maxTextLength: 1000, resendUnknown: false });
+  const outgoing = new Outgoing({ store, sender: messages, rows: messages, clock, log, settings });
+  const text = { role: 'message', priority: 2, pauseMs: 0 } as const;
+  store.write(() => {
+    for (let number = 0; number < MANY; number++) {
+      const [conversation, commandId] = [personOf(number), `cmd_${number}`];
+      store.commands.add({
+        commandId,
+        commandType: 'send_message_now',
+        body: '{}',
+        bodyHash: '',
+        via: 'http',
+      });
+      const id = `command:${commandId}`;
+      outgoing.enqueue({
+        ...text,
+        id,
+        conversation,
+        threadId: conversation,
+        commandId,
+        text: `Number ${number}`,
+      });
+    }
+  });
+  store.close();
+}
+
+/** Starts the daemon; resolves when it answers. */
+async function running(world: EdgeWorld): Promise<void> {
+  world.spawn();
+  await until(
+    async () => (await statusOf(world.state)) !== undefined,
+    () => 'an answer',
+  );
+}
+
+function personOf(number: number): string {
+  return `+1310555${1000 + (number % PEOPLE)}`;
+}

@@ -1,0 +1,229 @@
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import type { Persona } from '../../src/simulator/backend/persona.js';
+import { ChatDbWriter } from '../../src/simulator/messages/ChatDbWriter.js';
+import { openDatabase } from '../../src/store/sqlite.js';
+import { MessagesWorld } from '../messages/chatdb/messagesWorld.js';
+import type { DaemonProcess } from '../support/DaemonProcess.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+
+const HOUR = 3600_000;
+const YEAR = 365 * 24 * HOUR;
+const OTHER = '+13105559876';
+const WITHDRAW = fileURLToPath(new URL('../support/withdrawPermission.mjs', import.meta.url));
+
+/** One bubble a message, so that an answer tells which message it is for. */
+const persona: Persona = ({ filtered_text }) => ({ bubbles: [`re: ${filtered_text}`] });
+const RUN = { concurrent: true, timeout: 60_000 } as const;
+
+describe('chat.db, while the agent runs', RUN, () => {
+  test('replaced by a copy with more in it is read on behind the last known message', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const daemon = await world.start();
+    await converse(world, daemon, 'before');
+    const copy = copyOfChatDb(world);
+    const more = new ChatDbWriter(copy, { version: 15 });
+    more.receive({ from: PERSON, text: 'came with the copy' });
+    more.close();
+    replaceChatDb(world, copy);
+    await daemon.line('chat.db is another file; reading on behind the last known row');
+    await world.sent(2);
+    const writer = newWriter(world, context);
+    writer.receive({ from: PERSON, text: 'after' });
+    await world.sent(3);
+    await endsHaving(world, daemon, ['re: before', 're: came with the copy', 're: after']);
+  });
+
+  test('replaced by another database is read from its newest message on', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const daemon = await world.start();
+    await converse(world, daemon, 'before');
+    const other = join(world.directory, 'other.db');
+    const history = new ChatDbWriter(other, { version: 15 });
+    history.bulkReceive(500, { from: OTHER, endDate: Date.now() });
+    history.close();
+    replaceChatDb(world, other);
+    await daemon.line('chat.db is another database without the last known row');
+    const writer = newWriter(world, context);
+    writer.receive({ from: PERSON, text: 'after' });
+    await world.sent(2);
+    await endsHaving(world, daemon, ['re: before', 're: after']);
+  });
+
+  test('replaced by an older copy that lacks the last rows is read on behind the newest that we have', () => {
+    const world = new MessagesWorld();
+    const store = world.newStore();
+    const reader = world.reader(store);
+    world.receive({ from: PERSON, text: 'history' });
+    reader.scan();
+    const first = world.receive({ from: PERSON, text: 'first' });
+    world.receive({ from: PERSON, text: 'not in the copy' });
+    reader.scan();
+    world.closeWriter();
+    const copy = new ChatDbWriter(join(world.directory, 'copy.db'));
+    copy.bulkReceive(5, { from: OTHER, endDate: world.clock.now() });
+    copy.receive({ from: PERSON, text: 'first', guid: first.guid, date: world.clock.now() });
+    copy.receive({ from: PERSON, text: 'came with the copy', date: world.clock.now() });
+    copy.close();
+    putInPlace(copy.path, world.path);
+    world.chatDb.changed();
+    reader.scan();
+    expect(world.texts).toEqual(['first', 'not in the copy', 'came with the copy']);
+  });
+
+  test('taken away, put back locked and let go is missed, told of and read on', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const daemon = await world.start();
+    await converse(world, daemon, 'before');
+    const messages = dirname(world.mac.chatDbPath);
+    renameSync(messages, `${messages}.away`);
+    await daemon.statusUntil(({ snapshot }) => snapshot?.problems[0]?.code === 'chatdb_missing');
+
+    const away = new ChatDbWriter(join(`${messages}.away`, 'chat.db'), { version: 15 });
+    away.receive({ from: PERSON, text: 'meanwhile' });
+    away.close();
+    world.mac.chatDb.close();
+    const locked = openDatabase(join(`${messages}.away`, 'chat.db'));
+    locked.pragma('locking_mode = EXCLUSIVE');
+    locked.exec('BEGIN EXCLUSIVE');
+    renameSync(`${messages}.away`, messages);
+    const { snapshot } = await daemon.statusUntil(
+      (answer) => answer.snapshot?.problems[0]?.code === 'chatdb_unreadable',
+    );
+    expect(snapshot?.problems[0]?.message).toContain('locked');
+    expect(world.texts).toEqual(['re: before']);
+
+    locked.exec('COMMIT');
+    locked.close();
+    await world.sent(2);
+    await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
+    await daemon.line('chat.db can be read again');
+    const writer = newWriter(world, context);
+    writer.receive({ from: PERSON, text: 'after' });
+    await world.sent(3);
+    await endsHaving(world, daemon, ['re: before', 're: meanwhile', 're: after']);
+  });
+
+  test('withdrawn by macOS and given back is told with its remedy, and nothing is lost', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const flag = join(world.directory, 'withdrawn');
+    Object.assign(world.place.env, {
+      NODE_OPTIONS: `--import ${WITHDRAW}`,
+      WITHDRAWN_WHILE: flag,
+      WITHDRAWN_PATH: world.mac.chatDbPath,
+    });
+    const daemon = await world.start();
+    await converse(world, daemon, 'before');
+    writeFileSync(flag, '');
+    const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
+    expect(snapshot?.problems).toMatchObject([
+      { code: 'chatdb_not_permitted', remedy: expect.stringContaining('Full Disk Access') },
+    ]);
+    world.mac.chatDb.receive({ from: PERSON, text: 'meanwhile' });
+    const commandId = world.command('sent without being read');
+    expect(await world.acked(commandId)).toMatchObject({ status: 'completed', result: { confirmed: false } });
+
+    rmSync(flag);
+    await world.sent(3);
+    await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
+    await endsHaving(world, daemon, ['re: before', 'sent without being read', 're: meanwhile']);
+  });
+});
+
+describe('rows of years ago that arrive anew', RUN, () => {
+  test('are not answered, and fresh messages among them are, while running and while down', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const daemon = await world.start();
+    const backfill = (fresh: string) => {
+      const { chatDb } = world.mac;
+      chatDb.bulkReceive(300, { from: PERSON, endDate: Date.now() - 3 * YEAR });
+      chatDb.receive({ from: PERSON, text: fresh });
+      chatDb.bulkReceive(300, { from: OTHER, endDate: Date.now() - 2 * YEAR });
+    };
+    backfill('while running');
+    await world.sent(1);
+    await daemon.statusUntil(({ snapshot }) => snapshot?.incoming_left_out.stale === 600);
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+    backfill('while down');
+    const next = await world.start();
+    await world.sent(2);
+    await next.statusUntil(({ snapshot }) => snapshot?.incoming_left_out.stale === 600);
+    await endsHaving(world, next, ['re: while running', 're: while down']);
+  });
+});
+
+describe('after the agent was down', RUN, () => {
+  test.for([
+    ['10 hours', 10, ['re: 9 h ago', 're: 7 h ago', 're: 1 h ago', 're: now']],
+    ['30 hours', 30, ['re: 23 h ago', 're: 9 h ago', 're: 7 h ago', 're: 1 h ago', 're: now']],
+  ] as const)(
+    'for %s, what is not older than a day is answered, and the rest is counted',
+    async ([, hours, answers], context) => {
+      const world = await EdgeWorld.open(context, { persona });
+      expect(await (await world.start()).kill('SIGTERM')).toMatchObject({ code: 0 });
+      lastAlive(world, Date.now() - hours * HOUR);
+      const ages = [29, 25, 23, 9, 7, 1].filter((age) => age < hours);
+      for (const age of ages) {
+        world.mac.chatDb.receive({ from: PERSON, text: `${age} h ago`, date: Date.now() - age * HOUR });
+      }
+      world.mac.chatDb.receive({ from: PERSON, text: 'now' });
+      const daemon = await world.start();
+      await world.sent(answers.length);
+      const { snapshot } = await daemon.status();
+      const tooOld = ages.filter((age) => age > 24).length;
+      expect(snapshot?.incoming_left_out.stale ?? 0).toBe(tooOld);
+      await endsHaving(world, daemon, answers);
+    },
+  );
+});
+
+async function converse(world: EdgeWorld, daemon: DaemonProcess, text: string): Promise<void> {
+  world.mac.chatDb.receive({ from: PERSON, text });
+  await world.sent(1);
+  await daemon.statusUntil(({ snapshot }) => snapshot?.sends_queued === 0);
+}
+
+/** Stops the agent; then exactly these texts went out, and each message was brought once. */
+async function endsHaving(world: EdgeWorld, daemon: DaemonProcess, texts: readonly string[]): Promise<void> {
+  expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+  // Three messages of a conversation are posted at a time, and bubbles go out as replies arrive.
+  expect(world.texts.toSorted()).toEqual(texts.toSorted());
+  const guids = world.backend.messages.map(({ guid }) => guid);
+  expect(new Set(guids).size).toBe(guids.length);
+}
+
+/** A whole copy of chat.db as it is now, in a file of its own. */
+function copyOfChatDb(world: EdgeWorld): string {
+  const path = join(world.directory, 'copy.db');
+  const database = openDatabase(world.mac.chatDbPath);
+  database.prepare('VACUUM INTO ?').run(path);
+  database.close();
+  return path;
+}
+
+/** Puts another file in the place of chat.db, as a restored backup does. */
+function replaceChatDb(world: EdgeWorld, path: string): void {
+  world.mac.chatDb.close();
+  putInPlace(path, world.mac.chatDbPath);
+}
+
+function putInPlace(path: string, target: string): void {
+  for (const suffix of ['-wal', '-shm']) if (existsSync(target + suffix)) rmSync(target + suffix);
+  renameSync(path, target);
+}
+
+/** Messages opens the file that now is at the path. */
+function newWriter(world: EdgeWorld, { onTestFinished }: Parameters<typeof EdgeWorld.open>[0]): ChatDbWriter {
+  const writer = new ChatDbWriter(world.mac.chatDbPath, { version: 15 });
+  onTestFinished(() => writer.close());
+  return writer;
+}
+
+/** Makes the store say that the agent was last alive then. */
+function lastAlive(world: EdgeWorld, at: number): void {
+  const store = openDatabase(join(world.state, 'edge-agent.db'));
+  store.prepare("UPDATE meta SET value = ? WHERE key = 'alive_at'").run(String(at));
+  store.close();
+}

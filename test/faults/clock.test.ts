@@ -1,0 +1,229 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Acks } from '../../src/commands/Acks.js';
+import { sendVerdict } from '../../src/commands/sendVerdict.js';
+import { isWorthAnswering } from '../../src/conversation/age.js';
+import { Forwarder } from '../../src/conversation/Forwarder.js';
+import type { PostResult } from '../../src/conversation/ports.js';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { Scheduler } from '../../src/schedule/Scheduler.js';
+import { Retention } from '../../src/store/Retention.js';
+import { type Clock, systemClock } from '../../src/system/clock.js';
+import { steadyNow } from '../../src/system/steadyNow.js';
+import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';
+import { FakeBackend } from '../support/FakeBackend.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { makeBackend } from '../support/startBackend.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const HOUR = 3600_000;
+const DAY = 24 * HOUR;
+const JUMPS = [
+  ['back a day', -DAY],
+  ['ahead a year', 365 * DAY],
+] as const;
+
+/** The rooms through which a text goes out, now or at its time. */
+async function sending() {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const log = new RecordingLog();
+  const settings = () => ({ maxTextLength: 1000, resendUnknown: false });
+  const outgoing = new Outgoing({ store, sender: messages, rows: messages, clock, log, settings });
+  const scheduler = new Scheduler({
+    store,
+    texts: outgoing,
+    acks: new Acks(store, clock),
+    clock,
+    log,
+    settings: () => ({ maxLatenessMs: HOUR, acks: 'sent' }),
+  });
+  const outcomes: string[] = [];
+  outgoing.onOutcome((send, outcome) => {
+    outcomes.push(outcome.kind);
+    scheduler.textEnded(send, sendVerdict(outcome));
+  });
+  await outgoing.start();
+  scheduler.start();
+  const to = { conversation: PERSON, threadId: PERSON, priority: 2 };
+  return {
+    clock,
+    store,
+    messages,
+    scheduler,
+    outgoing,
+    outcomes,
+    send: (text: string, pauseMs = 0) =>
+      store.write(() => outgoing.enqueue({ ...to, id: text, text, role: 'message', pauseMs })),
+    schedule: (text: string, inMs: number) =>
+      store.write(() => {
+        const commandId = `cmd_${text}`;
+        const command = { commandId, commandType: 't', body: '', bodyHash: '', via: 'http' };
+        store.commands.add(command);
+        scheduler.add({ ...to, commandId, text, sendAt: clock.now() + inMs });
+      }),
+    acks: () => store.acks.after(0, 100).map(({ body }) => body),
+  };
+}
+
+describe('a text for later, when the clock is set', () => {
+  test('back a day, waits until its time comes again, and goes out once', async () => {
+    const { clock, messages, scheduler, schedule } = await sending();
+    schedule('later', HOUR);
+    clock.jumpWall(-DAY);
+    scheduler.clockChanged();
+    clock.advance(24 * HOUR);
+    expect(messages.texts).toEqual([]);
+    clock.advance(HOUR);
+    expect(messages.texts).toEqual(['later']);
+    await messages.succeed();
+    clock.jumpWall(-DAY);
+    scheduler.clockChanged();
+    clock.advance(2 * DAY);
+    expect(messages.texts).toEqual(['later']);
+  });
+
+  test('ahead a year, fails as too late and is acked once, even if the clock is set right again', async () => {
+    const { clock, messages, scheduler, schedule, acks } = await sending();
+    schedule('later', HOUR);
+    clock.jumpWall(365 * DAY);
+    scheduler.clockChanged();
+    clock.jumpWall(-365 * DAY);
+    scheduler.clockChanged();
+    clock.advance(DAY);
+    expect(messages.texts).toEqual([]);
+    expect(acks()).toMatchObject([
+      { command_id: 'cmd_later', status: 'failed', result: { retry_safe: true } },
+    ]);
+  });
+});
+
+describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
+  test('a text on its way gets its one outcome in its time, and the next one follows', async () => {
+    const { clock, messages, outcomes, send } = await sending();
+    send('first');
+    send('second', 800);
+    clock.jumpWall(jump);
+    await messages.end({ kind: 'accepted' });
+    clock.advance(9_000);
+    expect(outcomes).toEqual([]);
+    clock.advance(1_100);
+    expect(outcomes).toEqual(['unknown']);
+    expect(messages.texts).toEqual(['first', 'second']);
+    clock.jumpWall(-jump);
+    await messages.succeed();
+    expect(outcomes).toEqual(['unknown', 'sent']);
+    clock.advance(DAY);
+    expect(messages.texts).toEqual(['first', 'second']);
+  });
+
+  test('a message that waits for a retry is posted within a minute, and neither expired nor posted twice', async () => {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const steady = steadyNow(clock);
+    const limits = { maxAgeMs: 6 * HOUR, catchUpMs: DAY };
+    const results: PostResult[] = [
+      { kind: 'retry', cause: 'server', status: 500, detail: '500' },
+      { kind: 'answered', body: { should_respond: false } },
+    ];
+    const posted: string[] = [];
+    const forwarder = new Forwarder({
+      store,
+      backend: {
+        postMessage: async (_body, guid) => {
+          posted.push(guid);
+          return results.shift() ?? { kind: 'known' };
+        },
+        lastSuccessAt: () => undefined,
+      },
+      replies: { enqueue: () => undefined },
+      clock,
+      random: () => 0.5,
+      log: new RecordingLog(),
+      worthAnswering: (sentAt) =>
+        [clock.now(), steady()].some((now) =>
+          isWorthAnswering(sentAt, now, store.outages.since(sentAt), limits),
+        ),
+      settings: () => ({ bubbleDelayMs: 0 }),
+    });
+    forwarder.start();
+    const world = new MessagesWorld();
+    world.receive({ from: PERSON, text: 'hi' });
+    const reader = world.reader(store);
+    store.write(() =>
+      store.cursor.set({ generation: world.chatDb.generation() ?? '', rowId: 0, guid: null }),
+    );
+    reader.scan();
+    await clock.advanceAsync(0);
+    clock.jumpWall(jump);
+    await clock.advanceAsync(60_000);
+    const [guid] = posted;
+    expect(posted).toEqual([guid, guid]);
+    expect(store.incoming.countIn('open')).toBe(0);
+    await clock.advanceAsync(DAY);
+    expect(posted).toHaveLength(2);
+  });
+
+  test('messages go on being read, and a row that is not complete is waited for no longer than before', () => {
+    const world = new MessagesWorld();
+    const store = world.newStore();
+    const reader = world.reader(store);
+    world.receive({ from: PERSON, text: 'before' });
+    store.write(() =>
+      store.cursor.set({ generation: world.chatDb.generation() ?? '', rowId: 0, guid: null }),
+    );
+    reader.scan();
+    const incomplete = world.receive({ from: PERSON, text: 'in pieces', stages: ['row'] });
+    reader.scan();
+    world.clock.jumpWall(jump);
+    incomplete.write('text');
+    incomplete.write('chat');
+    world.receive({ from: PERSON, text: 'after' });
+    reader.scan();
+    world.clock.advance(3_000);
+    expect(world.texts).toContain('before');
+    expect(world.texts).toContain('after');
+    expect(store.cursor.pending()).toEqual([]);
+  });
+
+  test('no command id is forgotten, so that none is executed again', () => {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const retention = new Retention(store, clock);
+    store.write(() => {
+      store.commands.add({ commandId: 'c', commandType: 't', body: '{}', bodyHash: 'h', via: 'http' });
+      new Acks(store, clock).give('c', { kind: 'completed' });
+    });
+    clock.jumpWall(jump);
+    retention.prune();
+    expect(store.commands.find('c')).toBeDefined();
+    expect(store.acks.count()).toBe(1);
+  });
+
+  test('the link stays or comes back by itself, brings commands and takes acks', async () => {
+    const fake = await FakeBackend.start();
+    onTestFinished(() => fake.stop());
+    let offset = 0;
+    const clock: Clock = { ...systemClock, now: () => systemClock.now() + offset };
+    const made = makeBackend(fake, { options: { clock } });
+    onTestFinished(() => made.stop());
+    made.backend.start();
+    const online = () => fake.until(() => made.backend.view().state === 'online', 'the link to be online');
+    await online();
+    offset = jump;
+    made.backend.wake();
+    await fake.until(() => fake.framesOf('ping').length >= 3, 'pings after the jump');
+    await online();
+    fake.push({ command_id: 'after', command_type: 'list_scheduled', payload: {} });
+    await fake.until(() => made.received.length === 1, 'a command');
+    made.store.write(() => {
+      made.store.commands.add({ commandId: 'after', commandType: 't', body: '', bodyHash: '', via: 'x' });
+      new Acks(made.store, clock).give('after', { kind: 'completed' });
+    });
+    await fake.until(() => fake.framesOf('command_ack').length >= 1, 'the ack');
+    await fake.until(() => made.store.acks.count() === 0, 'the ack to be cleared');
+    expect(fake.mostOpen).toBeLessThanOrEqual(2);
+  });
+});

@@ -1,0 +1,245 @@
+import { closeSync, fstatSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Acks } from '../../src/commands/Acks.js';
+import { Commands } from '../../src/commands/Commands.js';
+import type { ReceivedCommand } from '../../src/commands/ports.js';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { type Database, openDatabase } from '../../src/store/sqlite.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { SmallDisk } from '../support/SmallDisk.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const canMount = SmallDisk.canMount();
+if (!canMount) console.warn('No small disk can be mounted here: a full one is tested on the store alone.');
+
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => `number ${index}`);
+
+describe('a full disk', { concurrent: true, timeout: 60_000 }, () => {
+  test.skipIf(!canMount)('stops intake before anything is acked, and passes by itself', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const disk = SmallDisk.mount(context, world.state, 8);
+    const daemon = await world.start();
+    await world.acked(world.command('before'));
+
+    disk.fill();
+    const meanwhile = numbered(3).map((text) => world.command(text));
+    world.mac.chatDb.receive({ from: PERSON, text: 'can you hear me?' });
+    const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
+    expect(snapshot?.problems).toMatchObject([
+      { code: 'disk_full', remedy: expect.stringContaining('Make room') },
+    ]);
+    expect(meanwhile.flatMap((commandId) => world.acksOf(commandId))).toEqual([]);
+    expect(world.backend.messages).toEqual([]);
+
+    disk.makeRoom();
+    for (const commandId of meanwhile) {
+      expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
+    }
+    await world.sent(6);
+    await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+    expect(daemon.complaints()).toBe('');
+    expect(world.texts.toSorted()).toEqual(
+      ['before', ...numbered(3), 'one sec', 'you said: can you hear me?'].toSorted(),
+    );
+    expect(world.texts.filter((text) => text.startsWith('number'))).toEqual(numbered(3));
+  });
+
+  test.skipIf(!canMount)('is not over because something small still fits', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const disk = SmallDisk.mount(context, world.state, 8);
+    const daemon = await world.start();
+    disk.fill(256 * 1024);
+    const later = { thread_id: PERSON, message_text: 'x'.repeat(4000), send_at: '2126-01-01T00:00:00Z' };
+    const { backend } = world;
+    const commands = Array.from({ length: 200 }, () =>
+      backend.pushCommand({ command_type: 'schedule_message', payload: later }),
+    );
+    await daemon.line('The store takes no writes: the disk is full');
+    const small = backend.pushCommand({ command_type: 'cancel_scheduled', payload: { schedule_id: 'none' } });
+    await world.acked(small.commandId);
+    expect((await daemon.status()).snapshot?.problems).toMatchObject([{ code: 'disk_full' }]);
+    expect(daemon.lines().join('\n')).not.toContain('The store takes writes again');
+
+    disk.makeRoom();
+    await daemon.line('The store takes writes again');
+    for (const { commandId } of commands) {
+      expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
+    }
+    await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a store whose file may not grow', () => {
+  test('refuses the whole batch, acks nothing of it, and takes it once it may grow again', () => {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const { database } = store as unknown as { database: Database };
+    const pages = database.pragma('page_count', { simple: true }) as number;
+    const acks = new Acks(store, clock);
+    const verdict = { kind: 'completed' } as const;
+    const commands = new Commands(store, acks, new RecordingLog(), [{ types: ['t'], run: () => verdict }]);
+    const batch = Array.from({ length: 500 }, (_, number) => ({
+      ...{ commandId: `c${number}`, commandType: 't', payload: {}, priority: 'normal', timestamp: null },
+      fault: null,
+    })) as unknown as ReceivedCommand[];
+    let told = 0;
+    store.onRecovery(() => told++);
+
+    database.pragma(`max_page_count = ${pages}`);
+    expect(() => commands.receive(batch, 'http')).toThrow(/full/);
+    expect(store.acks.count()).toBe(0);
+    expect(store.commands.find('c0')).toBeUndefined();
+    expect(store.fault()).toMatchObject({ code: 'disk_full' });
+
+    database.pragma(`max_page_count = ${pages * 100}`);
+    commands.receive(batch, 'http');
+    expect(store.acks.count()).toBe(500);
+    expect(store.fault()).toBeUndefined();
+    expect(told).toBe(1);
+    commands.receive(batch, 'http');
+    expect(store.acks.count()).toBe(500);
+  });
+
+  test('when an attempt of an earlier life is to be settled: it is settled later, and texts go out', async () => {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const messages = new FakeMessages();
+    const open = () =>
+      new Outgoing({
+        ...{ store, clock, sender: messages, rows: messages, log: new RecordingLog() },
+        settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+      });
+    const before = open();
+    await before.start();
+    const to = { conversation: PERSON, threadId: PERSON, role: 'message', priority: 2, pauseMs: 0 } as const;
+    store.write(() => before.enqueue({ ...to, id: 'a', text: 'a' }));
+    before.stop();
+    messages.started.length = 0;
+
+    const requeue = store.sends.requeue.bind(store.sends);
+    store.sends.requeue = () => {
+      throw Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
+    };
+    const started = open().start();
+    await clock.advanceAsync(5_000);
+    expect(messages.texts).toEqual([]);
+    store.sends.requeue = requeue;
+    await clock.advanceAsync(2_000);
+    await started;
+    expect(messages.texts).toEqual(['a']);
+  });
+});
+
+describe('a store that somebody else keeps locked', { concurrent: true, timeout: 60_000 }, () => {
+  test('for a moment is waited for', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    const unlock = lock(world);
+    const commandId = world.command('patience');
+    setTimeout(unlock, 400);
+    expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
+    expect(daemon.lines().join('\n')).not.toContain('The store takes no writes');
+    expect(world.texts).toEqual(['patience']);
+  });
+
+  test('for longer loses nothing, and the agent goes on answering meanwhile', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    const unlock = lock(world);
+    const commands = numbered(3).map((text) => world.command(text));
+    world.mac.chatDb.receive({ from: PERSON, text: 'still there?' });
+    await daemon.line('The store takes no writes: SQLite answers SQLITE_BUSY');
+    const { snapshot } = await daemon.status();
+    expect(snapshot?.problems).toMatchObject([
+      { code: 'state_unwritable', remedy: expect.stringContaining('edge-agent.db') },
+    ]);
+    expect(commands.flatMap((commandId) => world.acksOf(commandId))).toEqual([]);
+
+    unlock();
+    for (const commandId of commands) {
+      expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
+    }
+    await world.sent(5);
+    await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+    expect(world.texts.filter((text) => text.startsWith('number'))).toEqual(numbered(3));
+    expect(world.texts).toHaveLength(5);
+  });
+});
+
+describe('a store damaged when the agent was killed', { concurrent: true, timeout: 60_000 }, () => {
+  test('is set aside and made anew, loudly, and every command that was known stays known', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const killed = await world.start();
+    const scheduled = numbered(400).map((text) =>
+      world.backend.pushCommand({
+        command_type: 'schedule_message',
+        payload: { thread_id: PERSON, message_text: text, send_at: '2126-01-01T00:00:00Z' },
+      }),
+    );
+    const sent = world.command('only once');
+    await world.acked(sent);
+    for (const { commandId } of scheduled) await world.acked(commandId);
+    await killed.kill('SIGKILL');
+    damage(join(world.state, 'edge-agent.db'), 'commands');
+
+    const daemon = await world.start();
+    await daemon.line(/\[ERROR\] The store \S+ was damaged\. It was set aside as \S+/);
+    const { snapshot } = await daemon.status();
+    expect(snapshot?.problems).toMatchObject([{ code: 'store_damaged' }]);
+    expect(snapshot?.scheduled_messages).toBe(400);
+    expect(readdirSync(world.state).filter((name) => name.includes('.damaged-'))).not.toEqual([]);
+
+    const { backend } = world;
+    const acksOfSent = () => backend.acks.filter(({ body }) => body.command_id === sent).length;
+    const before = acksOfSent();
+    backend.pushRaw(
+      JSON.stringify({
+        type: 'command',
+        data: {
+          command_id: sent,
+          command_type: 'send_message_now',
+          payload: { thread_id: PERSON, text: 'only once' },
+        },
+      }),
+    );
+    await backend.until(() => acksOfSent() > before, 20_000);
+    await world.acked(world.command('life goes on'));
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+    expect(world.texts).toEqual(['only once', 'life goes on']);
+  });
+});
+
+/** Takes the write lock of the agent's store, as a backup or a shell would; call what it returns to let go. */
+function lock(world: EdgeWorld): () => void {
+  const database = openDatabase(join(world.state, 'edge-agent.db'));
+  database.exec('BEGIN IMMEDIATE');
+  return () => {
+    database.exec('COMMIT');
+    database.close();
+  };
+}
+
+/** Overwrites one page in the middle of a table, as a disk that dies or a power cut that tears would. */
+function damage(path: string, table: string): void {
+  const database = openDatabase(path);
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  const pages = database
+    .prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path")
+    .pluck()
+    .all(table) as number[];
+  const size = database.pragma('page_size', { simple: true }) as number;
+  database.close();
+  const page = pages[Math.floor(pages.length / 2)];
+  if (page === undefined) throw new Error(`the table ${table} has no page`);
+  const file = openSync(path, 'r+');
+  if (fstatSync(file).size < page * size) throw new Error('the page is not in the file');
+  writeSync(file, Buffer.alloc(size, 0xff), 0, size, (page - 1) * size);
+  closeSync(file);
+}

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { scripted } from '../../src/simulator/backend/persona.js';
+import { DaemonProcess } from '../support/DaemonProcess.js';
+import { EdgeWorld, REALTIME } from '../support/EdgeWorld.js';
+import { armed, type KillPoint, killedAt, STEP_NAMES, type StepName } from '../support/killPoints.js';
+import { untilIdle } from '../support/statusOf.js';
+import {
+  ANSWER,
+  commands,
+  message,
+  queued,
+  refusedMessage,
+  type Story,
+  schedule,
+  unknownChat,
+} from './stories.js';
+
+/** Which story passes which step of docs/guarantees.md. */
+const STORIES: Readonly<Record<Exclude<StepName, 'any'>, Story>> = {
+  a1: message,
+  a2: message,
+  "a2'": refusedMessage,
+  b1: commands,
+  b2: commands,
+  c0: queued,
+  c1: commands,
+  c2: commands,
+  "c2'": unknownChat,
+  c3: message,
+  d1: schedule,
+  d2: schedule,
+  d3: schedule,
+  e1: commands,
+  e2: commands,
+};
+
+const POINTS = STEP_NAMES.filter((step) => step !== 'any').flatMap((step) =>
+  (['before', 'after'] as const).map((phase) => [`${phase} ${step}`, { step, phase, nth: 1 }] as const),
+);
+
+describe('whoever dies at a step of the guarantees loses nothing and repeats nothing', {
+  concurrent: true,
+  timeout: 60_000,
+}, () => {
+  test.for<readonly [string, KillPoint]>(POINTS)('%s', async ([, point], context) => {
+    const story = STORIES[point.step as keyof typeof STORIES];
+    const world = await EdgeWorld.open(context, { persona: scripted([ANSWER]) });
+    story.prepare?.(world);
+    const doomed = DaemonProcess.spawn(armed(world.place, point));
+    context.onTestFinished(() => doomed.dispose());
+    await doomed.line(REALTIME);
+    const begun = await story.begin(world);
+    expect(await doomed.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(killedAt(world.place)).toBe(`${point.step}:${point.phase}`);
+
+    world.spawn();
+    await world.sent(story.texts.length);
+    const acks = await Promise.all([...begun].map(([id, revision]) => world.acked(id, revision)));
+    await untilIdle(world.state);
+    expect(world.texts).toEqual(story.texts);
+    for (const ack of acks) expect(ack).toMatchObject({ status: 'completed', result: { outcome: 'sent' } });
+    const answered = world.backend.messages.filter(({ repeat }) => !repeat);
+    expect(answered).toHaveLength(begun.size === 0 ? 1 : 0);
+  });
+});

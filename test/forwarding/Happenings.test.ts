@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { Happenings } from '../../src/forwarding/Happenings.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+
+function told(pause = false) {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const disclose = (text: string) => text.replace(/\d/g, '#');
+  const happenings = new Happenings({ store, disclose, pauseOnOperatorReply: () => pause });
+  const tell = (key: string, eventType: string, details: Record<string, unknown>) =>
+    store.write(() => happenings.tell({ key, eventType, threadId: ANN, details }));
+  return { clock, store, tell, events: () => store.events.after(0, 100) };
+}
+
+test('each thing is told once, however often its row is read', () => {
+  const { store, tell, events } = told();
+  tell('row:1', 'reaction_added', { emoji: '🔥' });
+  store.events.clear(events().map(({ seq }) => seq));
+  tell('row:1', 'reaction_added', { emoji: '🔥' });
+  expect(events()).toEqual([]);
+});
+
+test('what a person wrote goes through the privacy filter; names, dates and guids do not', () => {
+  const { tell, events } = told();
+  tell('a', 'message_edited', { text: 'call 555', message_guid: 'G1' });
+  tell('b', 'group_renamed', { title: 'trip 2026', sent_at: '2026-01-01' });
+  expect(events().map(({ details }) => details)).toEqual([
+    { text: 'call ###', message_guid: 'G1' },
+    { title: 'trip ####', sent_at: '2026-01-01' },
+  ]);
+});
+
+test('a person’s answer pauses only where the operator wants it, and once', () => {
+  const without = told();
+  without.tell('a', 'operator_replied', { text: 'hi' });
+  expect(without.store.pauses.list()).toEqual([]);
+  const { store, tell, events } = told(true);
+  tell('a', 'operator_replied', { text: 'hi' });
+  tell('b', 'operator_replied', { text: 'again' });
+  expect(store.pauses.get(ANN)?.reason).toBe('operator');
+  expect(events().map(({ eventType }) => eventType)).toEqual([
+    'operator_replied',
+    'conversation_paused',
+    'operator_replied',
+  ]);
+});
+
+test('what was told is forgotten after 7 days', () => {
+  const { clock, store, tell } = told();
+  tell('row:1', 'reaction_added', {});
+  clock.advance(7 * 86_400_000 + 1);
+  const now = clock.now();
+  store.write(() => store.prune({ ended: now - 7 * 86_400_000, commands: 0, limit: 10 }));
+  expect(store.told.has('row:1')).toBe(false);
+});

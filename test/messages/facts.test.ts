@@ -1,0 +1,44 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ADMISSION } from './facts/admission.js';
+import { CHANGES } from './facts/changes.js';
+import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
+import { GROUPS } from './facts/groups.js';
+import { LEFT_OUT } from './facts/leftOut.js';
+import { OPERATOR } from './facts/operator.js';
+import { OURSELVES } from './facts/ourselves.js';
+import { REACTIONS } from './facts/reactions.js';
+import { READING } from './facts/reading.js';
+
+const FACTS = [
+  ...READING,
+  ...LEFT_OUT,
+  ...REACTIONS,
+  ...CHANGES,
+  ...GROUPS,
+  ...ADMISSION,
+  ...OURSELVES,
+  ...OPERATOR,
+];
+
+test('every fact has a name of its own', () => {
+  expect(new Set(FACTS.map(({ name }) => name)).size).toBe(FACTS.length);
+});
+
+describe.each(SCHEMA_FORMS)(
+  'chat.db of macOS $version, sr_ columns: $srColumns, shuffled: $shuffledColumns',
+  (form) => {
+    let world: FactWorld;
+    beforeAll(() => {
+      world = new FactWorld(form);
+    });
+    afterEach(() => {
+      world.settings = { ...DEFAULTS };
+      world.clock.advance(10_000);
+      world.news();
+    });
+    afterAll(() => world.close());
+
+    const facts = FACTS.filter(({ since }) => (since ?? 0) <= form.version);
+    test.each(facts.map((fact) => [fact.name, fact] as const))('%s', (_name, { shown }) => shown(world));
+  },
+);

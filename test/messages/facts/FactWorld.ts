@@ -1,0 +1,237 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { forwarding } from '../../../src/agent/forwarding.js';
+import type { Config } from '../../../src/config/schema.js';
+import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
+import { EditWatch } from '../../../src/messages/chatdb/EditWatch.js';
+import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
+import { OwnAddresses } from '../../../src/messages/chatdb/OwnAddresses.js';
+import { conversationKey } from '../../../src/messages/conversationId.js';
+import type { AppleVersion } from '../../../src/simulator/messages/appleSchema.js';
+import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
+import type { IncomingMessage } from '../../../src/store/incoming.js';
+import { Store } from '../../../src/store/Store.js';
+import type { NewSend } from '../../../src/store/sends.js';
+import { FakeClock } from '../../support/FakeClock.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+
+/** One form that chat.db takes on somebody's machine. */
+export interface SchemaForm {
+  version: AppleVersion;
+  srColumns: boolean;
+  shuffledColumns: boolean;
+}
+
+/** Every version, with and without the columns of certain upgrades, in both orders of columns. */
+export const SCHEMA_FORMS: readonly SchemaForm[] = ([12, 13, 14, 15, 26] as const).flatMap((version) =>
+  [false, true].flatMap((srColumns) =>
+    [false, true].map((shuffledColumns) => ({ version, srColumns, shuffledColumns })),
+  ),
+);
+
+export const OWN = '+13105550100';
+export const REGION = 'US';
+
+export interface ForwardSettings {
+  allow: string[];
+  ignore: string[];
+  unknown_senders: boolean;
+  one_time_codes: boolean;
+  reactions: boolean;
+  edits: boolean;
+  unsends: boolean;
+  group_events: boolean;
+  delivery: boolean;
+  pause_on_operator_reply: boolean;
+}
+
+export const DEFAULTS: ForwardSettings = {
+  allow: [],
+  ignore: [],
+  unknown_senders: true,
+  one_time_codes: false,
+  reactions: true,
+  edits: true,
+  unsends: true,
+  group_events: true,
+  delivery: true,
+  pause_on_operator_reply: false,
+};
+
+/** What became known since it was last asked. */
+export interface News {
+  messages: IncomingMessage[];
+  texts: string[];
+  events: { eventType: string; threadId?: string; details: Record<string, unknown> }[];
+  types: string[];
+  leftOut: Record<string, number>;
+}
+
+/**
+ * Messages, and the agent as far as it reads chat.db: the real reader, ledger and forwarding rooms. Kept for many facts,
+ * so each uses people of its own (`person`) and asks only for what is new.
+ */
+export class FactWorld {
+  readonly clock = new FakeClock();
+  readonly writer: ChatDbWriter;
+  readonly chatDb: ChatDb;
+  readonly store: Store;
+  settings: ForwardSettings = { ...DEFAULTS };
+  private readonly directory = mkdtempSync(join(tmpdir(), 'edge-facts-'));
+  private readonly log = new RecordingLog();
+  private readonly told;
+  private readonly received: IncomingMessage[] = [];
+  private reader: IncomingReader;
+  private edits: EditWatch;
+  private people = 0;
+  private eventsSeen = 0;
+  private leftOutSeen: Record<string, number> = {};
+
+  constructor(readonly form: SchemaForm) {
+    const { clock, log } = this;
+    const path = join(this.directory, 'chat.db');
+    this.writer = new ChatDbWriter(path, form);
+    this.chatDb = new ChatDb({ path, clock, log, region: () => REGION });
+    this.store = Store.open(join(this.directory, 'store.db'), { clock, log });
+    this.told = forwarding({
+      store: this.store,
+      clock,
+      log,
+      config: () => this.config(),
+      conversationKey: (written) => conversationKey(written, REGION),
+      disclose: (text) => text,
+    });
+    [this.reader, this.edits] = this.read();
+    this.reader.scan();
+  }
+
+  get version(): AppleVersion {
+    return this.form.version;
+  }
+
+  /** The number of somebody who never wrote before. */
+  person(): string {
+    this.people += 1;
+    return `+1212555${String(1000 + this.people)}`;
+  }
+
+  /** A message of now from somebody. */
+  receive(message: Parameters<ChatDbWriter['receive']>[0]): ReturnType<ChatDbWriter['receive']> {
+    return this.writer.receive({ date: this.clock.now(), ...message });
+  }
+
+  /** Somebody who wrote already, so that their conversation is one that the agent serves. */
+  acquaintance(): string {
+    const person = this.person();
+    this.receive({ from: person, text: 'hello' });
+    this.news();
+    return person;
+  }
+
+  /** A text in the ledger as it is while osascript runs, or after. */
+  send(conversation: string, text: string, more: Partial<NewSend> = {}): number {
+    const { store, chatDb } = this;
+    return store.write(() => {
+      const send = store.sends.add({
+        id: `send:${conversation}:${text}:${store.sends.newest()}`,
+        conversation,
+        threadId: conversation,
+        text,
+        role: 'message',
+        priority: 2,
+        pauseMs: 0,
+        commandId: null,
+        scheduleId: null,
+        answers: null,
+        twinKey: null,
+        twin: null,
+        state: 'queued',
+        errorCode: null,
+        error: null,
+        partOf: null,
+        part: 0,
+        file: null,
+        source: null,
+        ...more,
+      });
+      if (send === undefined) throw new Error('the id is known');
+      const attempt = { tag: send.id, generation: chatDb.generation(), afterRow: chatDb.highestRowId() };
+      store.sends.begin(send.seq, attempt);
+      return send.seq;
+    });
+  }
+
+  /** Looks at chat.db and says what became known. */
+  news(): News {
+    this.reader.scan();
+    this.edits.look();
+    const stored = this.store.events.after(this.eventsSeen, 1000);
+    this.eventsSeen = stored.at(-1)?.seq ?? this.eventsSeen;
+    const messages = this.received.splice(0);
+    const leftOut = this.reader.leftOut() as Record<string, number>;
+    const fresh = Object.entries(leftOut)
+      .map(([reason, count]) => [reason, count - (this.leftOutSeen[reason] ?? 0)] as const)
+      .filter(([, count]) => count > 0);
+    this.leftOutSeen = { ...leftOut };
+    return {
+      messages,
+      texts: messages.map(({ text }) => text),
+      events: stored.map(({ eventType, threadId, details }) => ({
+        eventType,
+        details,
+        ...(threadId === undefined ? {} : { threadId }),
+      })),
+      types: stored.map(({ eventType }) => eventType),
+      leftOut: Object.fromEntries(fresh),
+    };
+  }
+
+  /** Lets time pass, for what waits, and says what became known. */
+  after(ms: number): News {
+    this.clock.advance(ms);
+    return this.news();
+  }
+
+  /** The agent stops and starts again: what it knows is what is stored. */
+  restart(): void {
+    this.reader.stop();
+    this.edits.stop();
+    this.leftOutSeen = {};
+    [this.reader, this.edits] = this.read();
+    this.edits.start();
+  }
+
+  close(): void {
+    this.reader.stop();
+    this.edits.stop();
+    this.chatDb.close();
+    this.store.close();
+    this.writer.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private read(): [IncomingReader, EditWatch] {
+    const { chatDb, store, clock, log } = this;
+    const own = new OwnAddresses(() => REGION, [() => [OWN], () => chatDb.ownAddresses()]);
+    const reader = new IncomingReader({
+      chatDb,
+      store,
+      clock,
+      log,
+      region: () => REGION,
+      ownAddresses: () => own.all(),
+      worthAnswering: (sentAt) => clock.now() - sentAt <= 6 * 3600_000,
+      forwarding: this.told.rows,
+      onMessages: (messages) => this.received.push(...messages),
+    });
+    const edits = new EditWatch({ chatDb, clock, onChanges: (changes) => this.told.changes.note(changes) });
+    edits.start();
+    return [reader, edits];
+  }
+
+  private config(): Config {
+    const { pause_on_operator_reply, ...forward } = this.settings;
+    return { forward, outgoing: { pause_on_operator_reply } } as unknown as Config;
+  }
+}

@@ -1,0 +1,138 @@
+import { expect } from 'vitest';
+import { type Fact, fact, NOTHING } from './Fact.js';
+import { DEFAULTS, type FactWorld } from './FactWorld.js';
+
+/** Messages that are changed or taken back in place. */
+export const CHANGES: Fact[] = [
+  fact(
+    'an edit changes the row in place: told once, over restarts too, and again if edited again',
+    (world) => {
+      const from = world.person();
+      const message = world.receive({ from, text: 'see you at 5' });
+      posted(world, message.guid);
+      const at = world.clock.now();
+      world.writer.happenings.edit(message, 'see you at 6', at);
+      expect(world.after(1000).events).toMatchObject([
+        {
+          eventType: 'message_edited',
+          threadId: from,
+          details: {
+            message_guid: message.guid,
+            text: 'see you at 6',
+            sender: from,
+            edited_at: new Date(at).toISOString(),
+          },
+        },
+      ]);
+      expect(world.after(1000).types).toEqual([]);
+      world.restart();
+      expect(world.after(60_000).types).toEqual([]);
+      world.writer.happenings.edit(message, 'see you at 7', world.clock.now());
+      expect(world.after(1000).events).toMatchObject([{ details: { text: 'see you at 7' } }]);
+    },
+    13,
+  ),
+  fact(
+    'an unsend empties the row (macOS 26: without a date): told once, over restarts too',
+    (world) => {
+      const message = world.receive({ from: world.person(), text: 'oops' });
+      posted(world, message.guid);
+      world.writer.happenings.unsend(message, world.clock.now());
+      expect(world.after(1000).events).toMatchObject([
+        { eventType: 'message_unsent', details: { message_guid: message.guid } },
+      ]);
+      world.restart();
+      expect(world.after(60_000).types).toEqual([]);
+    },
+    13,
+  ),
+  fact(
+    'a message that was edited before it was read is read as it stands, and no edit is told',
+    (world) => {
+      const message = world.receive({ from: world.person(), text: 'first' });
+      world.writer.happenings.edit(message, 'second', world.clock.now());
+      expect(world.news()).toMatchObject({ texts: ['second'], types: [] });
+      expect(world.after(61_000).types).toEqual([]);
+    },
+    13,
+  ),
+  fact(
+    'a message that was taken back before it was read is not forwarded',
+    (world) => {
+      const message = world.receive({ from: world.person(), text: 'oops' });
+      world.writer.happenings.unsend(message, world.clock.now());
+      const [at, later] = [world.news(), world.after(2000)];
+      expect([at.texts, later.texts, { ...at.leftOut, ...later.leftOut }]).toEqual([[], [], { unsent: 1 }]);
+    },
+    13,
+  ),
+  fact(
+    'an edit that comes while we are down, or hours after, is found within 48 h',
+    (world) => {
+      const message = world.receive({ from: world.person(), text: 'before' });
+      posted(world, message.guid);
+      world.clock.advance(5 * 3600_000);
+      world.writer.happenings.edit(message, 'hours later', world.clock.now());
+      world.restart();
+      expect(world.after(1000).events).toMatchObject([{ details: { text: 'hours later' } }]);
+    },
+    13,
+  ),
+  fact(
+    'a message that still waits to be posted is posted as it stands now, or not at all; nothing is told',
+    (world) => {
+      const [ann, bob] = [world.person(), world.person()];
+      const edited = world.receive({ from: ann, text: 'first' });
+      const unsent = world.receive({ from: bob, text: 'oops' });
+      world.news();
+      world.writer.happenings.edit(edited, 'second', world.clock.now());
+      world.writer.happenings.unsend(unsent, world.clock.now());
+      expect(world.after(1000).types).toEqual([]);
+      expect(world.store.incoming.open(ann, 9).map(({ message }) => message.text)).toEqual(['second']);
+      expect(world.store.incoming.open(bob, 9)).toEqual([]);
+    },
+    13,
+  ),
+  fact(
+    'forward.edits and forward.unsends: false, and what was not told stays untold',
+    (world) => {
+      Object.assign(world.settings, { edits: false, unsends: false });
+      const edited = world.receive({ from: world.person(), text: 'a' });
+      const unsent = world.receive({ from: world.person(), text: 'b' });
+      posted(world, edited.guid, unsent.guid);
+      world.writer.happenings.edit(edited, 'c', world.clock.now());
+      world.writer.happenings.unsend(unsent, world.clock.now());
+      expect(world.after(1000).types).toEqual([]);
+      world.settings = { ...DEFAULTS };
+      expect(world.after(61_000).types).toEqual([]);
+    },
+    13,
+  ),
+  fact(
+    'an edit of a message that the backend never saw is not told',
+    (world) => {
+      const from = world.person();
+      world.settings.ignore = [from];
+      const message = world.receive({ from, text: 'secret' });
+      world.news();
+      world.writer.happenings.edit(message, 'more secret', world.clock.now());
+      expect(world.after(1000)).toMatchObject(NOTHING);
+    },
+    13,
+  ),
+];
+
+/** Messages that are at the backend already. */
+function posted(world: FactWorld, ...guids: string[]): void {
+  world.news();
+  const { store } = world;
+  store.write(() => {
+    for (const guid of guids) {
+      const conversation = store.incoming.find(guid)?.conversation ?? '';
+      for (const { seq } of store.incoming.open(conversation, 10)) {
+        store.incoming.postStarted(seq, 0);
+        store.incoming.settle(seq, 'answered');
+      }
+    }
+  });
+}

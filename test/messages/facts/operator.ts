@@ -1,0 +1,78 @@
+import { expect } from 'vitest';
+import { type Fact, fact, NOTHING } from './Fact.js';
+
+/** What a person writes from another device. */
+export const OPERATOR: Fact[] = [
+  fact('what a person sends from another device is told, where the agent serves', (world) => {
+    const from = world.acquaintance();
+    const sent = world.writer.writeSent({ handle: from, text: 'I take over', date: world.clock.now() });
+    const { events } = world.news();
+    expect(events).toMatchObject([
+      {
+        eventType: 'operator_replied',
+        threadId: from,
+        details: { message_guid: sent.guid, text: 'I take over', is_group: false, service: 'iMessage' },
+      },
+    ]);
+    world.restart();
+    expect(world.news().types).toEqual([]);
+  }),
+  fact('and not where it does not', (world) => {
+    world.writer.writeSent({ handle: world.person(), text: 'private', date: world.clock.now() });
+    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+  }),
+  fact(
+    'a text of ours is no operator: proven, on its way, or so late that its outcome is unknown',
+    (world) => {
+      const from = world.acquaintance();
+      const { store } = world;
+      const write = (text: string) => world.writer.writeSent({ handle: from, text, date: world.clock.now() });
+      const proven = world.send(from, 'proven');
+      const { guid } = write('proven');
+      store.write(() => store.sends.settle(proven, { state: 'sent', guid }));
+      world.send(from, 'it’s on its way');
+      write("it's on its way");
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 2 } });
+      const lost = world.send(from, 'an hour late');
+      store.write(() => store.sends.settle(lost, { state: 'unknown' }));
+      world.clock.advance(3600_000);
+      write('an hour late');
+      expect(world.news().types).toEqual([]);
+    },
+  ),
+  fact(
+    'while a text of ours is looked for, nothing is said of another row; when that is over, it is',
+    (world) => {
+      const from = world.acquaintance();
+      const { store, clock } = world;
+      const seq = world.send(from, 'ours');
+      store.write(() => store.sends.ended(seq, clock.now() + 180_000, null));
+      world.writer.writeSent({ handle: from, text: 'the operator’s', date: clock.now() });
+      world.receive({ from, text: 'a person is not held up by it' });
+      expect(world.news()).toMatchObject({ texts: ['a person is not held up by it'], types: [] });
+      const { guid } = world.writer.writeSent({ handle: from, text: 'ours', date: clock.now() });
+      store.write(() => store.sends.settle(seq, { state: 'sent', guid }));
+      expect(world.after(1000).types).toEqual(['operator_replied']);
+    },
+  ),
+  fact('a file that goes out while we send one is ours', (world) => {
+    const from = world.acquaintance();
+    world.send(from, '', { file: '/tmp/x.png' });
+    world.writer.writeSent({ handle: from, text: '\ufffc', date: world.clock.now() });
+    expect(world.news().types).toEqual([]);
+  }),
+  fact('a ghost, empty and without a chat, is nobody’s answer', (world) => {
+    const from = world.acquaintance();
+    world.writer.writeSent({ handle: from, text: '', ghost: true, date: world.clock.now() });
+    world.news();
+    expect(world.after(3000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+  }),
+  fact('outgoing.pause_on_operator_reply makes the conversation quiet, in the same write', (world) => {
+    world.settings.pause_on_operator_reply = true;
+    const from = world.acquaintance();
+    world.writer.writeSent({ handle: from, text: 'mine', date: world.clock.now() });
+    expect(world.news().types).toEqual(['operator_replied', 'conversation_paused']);
+    expect(world.store.pauses.get(from)).toMatchObject({ reason: 'operator' });
+    world.store.write(() => world.store.pauses.delete(from));
+  }),
+];

@@ -1,0 +1,84 @@
+import { expect } from 'vitest';
+import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
+import { type Fact, fact, NOTHING } from './Fact.js';
+import { OWN } from './FactWorld.js';
+
+/** What we wrote to ourselves. */
+export const OURSELVES: Fact[] = [
+  fact('a text to our own number comes back as an incoming row: not forwarded', (world) => {
+    const date = world.clock.now();
+    world.writer.happenings.writeToSelf(OWN, 'note', { date });
+    world.writer.happenings.writeToSelf(OWN, 'text in the second row alone', { date, receipt: true });
+    expect(world.news()).toMatchObject(NOTHING);
+  }),
+  fact('to an address that nobody told us: known by the account of the row that went out', (world) => {
+    const date = world.clock.now();
+    world.writer.happenings.writeToSelf(`me${world.person()}@example.com`, 'note', { date });
+    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 2 } });
+  }),
+  fact('from one unknown address of ours to another, the second row written first', (world) => {
+    const date = world.clock.now();
+    const [to, sentFrom] = [`to${world.person()}@example.com`, `from${world.person()}@example.com`];
+    const chat = world.writer.directChat(to);
+    world.writer.inOneCommit(() => {
+      world.receive({ from: sentFrom, text: 'note', chat, date });
+      world.writer.insertMessage({ is_from_me: 1, account: `E:${sentFrom}`, text: 'note' }, chat);
+    });
+    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 2 } });
+  }),
+  fact(
+    'a message that came to the very address that it came from is ours, whatever else is known',
+    (world) => {
+      const from = `me${world.person()}@example.com`;
+      world.receive({ from, text: 'note', columns: { destination_caller_id: from } });
+      world.receive({ from, text: 'note', columns: { account: `e:${from.toUpperCase()}` } });
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { echo: 2 } });
+    },
+  ),
+  fact(
+    'where rows do not tell what ours was sent from, the same text right after it is its echo',
+    (world) => {
+      const from = world.acquaintance();
+      const chat = world.writer.directChat(from);
+      const send = (text: string, date = world.clock.now()) =>
+        world.writer.insertMessage({ is_from_me: 1, account: null, text, date: appleDate(date) }, chat);
+      send('It’s  “quoted”');
+      world.receive({ from, text: 'It\'s "quoted"', date: world.clock.now() + 1_000 });
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      send('over a restart');
+      world.news();
+      world.restart();
+      world.receive({ from, text: 'over a restart', date: world.clock.now() + 1_000 });
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      send('ok');
+      world.receive({ from, text: 'ok', date: world.clock.now() + 2_500 });
+      world.receive({ from, text: 'ok', date: world.clock.now() - 500 });
+      expect(world.news().texts).toEqual(['ok', 'ok']);
+    },
+  ),
+  fact('somebody who answers with our very words is no echo', (world) => {
+    const from = world.acquaintance();
+    const seq = world.send(from, 'ok');
+    const sent = world.writer.writeSent({ handle: from, text: 'ok', date: world.clock.now() });
+    world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid: sent.guid }));
+    world.receive({ from, text: 'ok' });
+    expect(world.news().texts).toEqual(['ok']);
+  }),
+  fact('own addresses are learned from what was sent, and from where two people reach us', (world) => {
+    const [sender, reached] = [`from${world.person()}@example.com`, `at${world.person()}@example.com`];
+    const chat = world.writer.directChat(world.person());
+    world.writer.insertMessage({ is_from_me: 1, account: `e:${sender}` }, chat);
+    for (const from of [world.person(), world.person()])
+      world.receive({ from, text: 'hi', columns: { destination_caller_id: reached } });
+    world.receive({
+      from: world.person(),
+      text: 'x',
+      columns: { destination_caller_id: 'only@one.example' },
+    });
+    world.news();
+    world.clock.advance(11 * 60_000);
+    const own = world.chatDb.ownAddresses();
+    expect(own).toEqual(expect.arrayContaining([sender, reached]));
+    expect(own).not.toContain('only@one.example');
+  }),
+];

@@ -1,0 +1,154 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { loadConfig } from '../../src/config/loadConfig.js';
+import type { AgentView, Bench } from '../../src/selftest/check.js';
+import { allChecks } from '../../src/selftest/checks.js';
+import { concealer } from '../../src/selftest/report.js';
+import { type Report, runSelftest } from '../../src/selftest/runSelftest.js';
+import { behave } from '../../src/simulator/messages/osascriptBehaviour.js';
+import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
+import { type Database, openDatabase } from '../../src/store/sqlite.js';
+import { systemClock } from '../../src/system/clock.js';
+import { programs } from '../../src/system/programs.js';
+import { StandIns } from '../support/StandIns.js';
+import { until } from '../support/until.js';
+
+export const OWN = '+13105550100';
+export const SECRET = 'selftest-secret-51c3';
+const PERSON = '+13105551234';
+
+/** A Mac on which everything is as it should be: a chat.db, and stand-ins for every program that is asked. */
+export class TestBench {
+  readonly standIns = new StandIns();
+  readonly homeDir = join(this.standIns.directory, 'home');
+  readonly state = join(this.standIns.directory, 'state');
+  readonly mac = new SimulatedMac(this.standIns.directory);
+  readonly nodePath = this.standIns.write('node', 'exit 0');
+  settings: NodeJS.ProcessEnv = {};
+  changes: Partial<Bench> = {};
+
+  constructor() {
+    onTestFinished(() => this.mac.close());
+    mkdirSync(this.homeDir);
+    mkdirSync(this.state, { mode: 0o700 });
+    this.mac.chatDb.receive({ text: 'hello', from: PERSON, chat: this.mac.chatDb.directChat(PERSON) });
+    this.mac.chatDb.directChat(OWN);
+    this.program('sw_vers', 'echo 15.5');
+    this.program('pmset', "echo ' sleep                0'");
+    this.program('pgrep', 'echo 4711');
+    this.osascript({ accounts: 'iMessage,true,connected\nSMS,true,connected' });
+    this.permission(2);
+    this.launchAgent(this.nodePath);
+  }
+
+  program(name: string, body: string): void {
+    this.standIns.write(name, body);
+  }
+
+  /** osascript: `-e` scripts are answered here, what sends goes to the simulated one. */
+  osascript({ accounts = '', start = 'exit 0' }: { accounts?: string; start?: string }): void {
+    const answer = `case "$2" in *accounts*) printf '%s\\n' '${accounts}'; exit 0;; *) ${start};; esac`;
+    this.standIns.write(
+      'osascript-any',
+      `if [ "$1" = -e ]; then ${answer}; fi\nexec '${this.mac.osascriptPath}' "$@"`,
+    );
+  }
+
+  /** What TCC.db notes for the node binary; null: nothing. */
+  permission(value: number | null): void {
+    const directory = join(this.homeDir, 'Library', 'Application Support', 'com.apple.TCC');
+    mkdirSync(directory, { recursive: true });
+    const database = openDatabase(join(directory, 'TCC.db'));
+    database.exec(
+      `CREATE TABLE IF NOT EXISTS access (service TEXT, client TEXT, client_type INTEGER, auth_value INTEGER,
+       indirect_object_identifier TEXT); DELETE FROM access`,
+    );
+    if (value !== null) {
+      database
+        .prepare("INSERT INTO access VALUES ('kTCCServiceAppleEvents', ?, 1, ?, 'com.apple.MobileSMS')")
+        .run(this.nodePath, value);
+    }
+    database.close();
+  }
+
+  launchAgent(program: string): void {
+    const directory = join(this.homeDir, 'Library', 'LaunchAgents');
+    mkdirSync(directory, { recursive: true });
+    const plist = `<plist><dict><key>ProgramArguments</key>\n<array>\n<string>${program}</string></array></dict></plist>`;
+    writeFileSync(join(directory, 'edge-agent.plist'), plist);
+  }
+
+  /** Changes chat.db behind the back of its writer. */
+  alter(change: (database: Database) => void): void {
+    const database = openDatabase(this.mac.chatDbPath);
+    try {
+      change(database);
+    } finally {
+      database.close();
+    }
+  }
+
+  /** Puts something into the state directory that others can read. */
+  openFile(): void {
+    const path = join(this.state, 'edge-agent.log');
+    writeFileSync(path, '');
+    chmodSync(path, 0o644);
+  }
+
+  /** The text to ourselves is delivered at once and comes back. */
+  async deliver(): Promise<void> {
+    behave(this.mac.osascriptDirectory, { kind: 'ok', row: { kind: 'delivered' } });
+    await until(
+      () => this.mac.sent().length === 1,
+      () => 'the text',
+    );
+    const text = this.mac.sent()[0]?.text ?? '';
+    this.mac.chatDb.receive({ text, from: OWN, chat: this.mac.chatDb.directChat(OWN) });
+  }
+
+  bench(): Bench {
+    const env = {
+      USER_PHONE: OWN,
+      BACKEND_URL: 'http://127.0.0.1:1',
+      EDGE_SECRET: SECRET,
+      EDGE_STATE_DIRECTORY: this.state,
+      EDGE_IMESSAGE_DB_PATH: this.mac.chatDbPath,
+      EDGE_IMESSAGE_OSASCRIPT_PATH: this.standIns.path('osascript-any'),
+      ...this.settings,
+    };
+    const { homeDir } = this;
+    const at = (name: string) => this.standIns.path(name);
+    const others = { caffeinate: process.execPath, open: process.execPath, sips: process.execPath };
+    const down: AgentView = { kind: 'down' };
+    return {
+      platform: 'darwin',
+      homeDir,
+      env: { PATH: process.env.PATH, ...env },
+      node: { path: this.nodePath, version: 'v22.21.0' },
+      programs: programs({
+        ...others,
+        swVers: at('sw_vers'),
+        pmset: at('pmset'),
+        pgrep: at('pgrep'),
+      }),
+      clock: systemClock,
+      config: {
+        kind: 'loaded',
+        loaded: loadConfig({ env, cwd: homeDir, homeDir, platform: 'darwin' }),
+      },
+      agent: down,
+      askAgent: async () => ({ kind: 'notRunning' }),
+      send: false,
+      confirm: async () => true,
+      ...this.changes,
+    };
+  }
+
+  /** Runs the checks of these ids; all if none is named. */
+  run(...ids: readonly string[]): Promise<Report> {
+    const checks = allChecks().filter(({ id }) => ids.length === 0 || ids.includes(id));
+    const conceal = concealer([SECRET], this.homeDir);
+    return runSelftest({ bench: this.bench(), version: '0.1.0', conceal, checks });
+  }
+}

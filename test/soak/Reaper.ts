@@ -1,0 +1,90 @@
+import { DaemonProcess } from '../support/DaemonProcess.js';
+import { type EdgeWorld, REALTIME } from '../support/EdgeWorld.js';
+import {
+  armed,
+  forgetDeath,
+  type KillPoint,
+  killedAt,
+  STEP_NAMES,
+  type StepName,
+} from '../support/killPoints.js';
+import type { Seeded } from './Seeded.js';
+
+/** Loading alone takes all of the shortest lives. */
+const LIFE_MS = { least: 50, most: 1_500 };
+/** A daemon that does not come to its step is killed all the same. */
+const STEP_WITHIN_MS = 3_000;
+
+/** Starts the daemon and kills it, at a step of its work or at any time. */
+export class Reaper {
+  /** How many were killed at which step and phase, or at `random`. */
+  readonly deaths: Record<string, number> = {};
+  kills = 0;
+  private daemon: DaemonProcess | undefined;
+
+  constructor(
+    private readonly world: EdgeWorld,
+    private readonly random: Seeded,
+    /** Told at which step the next daemon is to die, so that something brings it there. */
+    private readonly onStep: (step: StepName) => void,
+  ) {}
+
+  /** One life in peace: what comes in before the very first start is nobody's business. */
+  async begin(): Promise<void> {
+    this.spare();
+    await this.daemon?.line(REALTIME);
+    await this.daemon?.kill('SIGKILL');
+  }
+
+  /** One life and its end. Rejects if the daemon ended otherwise than by our SIGKILL. */
+  async reap(): Promise<void> {
+    const { random, world } = this;
+    const point = random.chance(0.65) ? this.point() : undefined;
+    const lifeMs = point === undefined ? random.int(LIFE_MS.least, LIFE_MS.most) : STEP_WITHIN_MS;
+    forgetDeath(world.place);
+    const place = point === undefined ? world.place : armed(world.place, point);
+    const daemon = DaemonProcess.spawn(place);
+    this.daemon = daemon;
+    if (point !== undefined) this.onStep(point.step);
+    const deadline = setTimeout(() => daemon.signal('SIGKILL'), lifeMs);
+    const { code, signal } = await daemon.exited;
+    clearTimeout(deadline);
+    if (signal !== 'SIGKILL') {
+      const last = [...daemon.lines().slice(-10), daemon.complaints()].join('\n');
+      throw new Error(`it ended with ${signal ?? code}:\n${last}`);
+    }
+    const step = killedAt(world.place) ?? 'random';
+    this.deaths[step] = (this.deaths[step] ?? 0) + 1;
+    this.kills += 1;
+  }
+
+  /** Starts one that is left alone. */
+  spare(): void {
+    this.daemon = DaemonProcess.spawn(this.world.place);
+  }
+
+  /** Stops the one that was left alone, in order, and starts another. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.spare();
+  }
+
+  /** Stops it in order. Rejects if it does not end as it should. */
+  async stop(): Promise<void> {
+    const exit = await this.daemon?.kill('SIGTERM');
+    if (exit?.code !== 0) throw new Error(`SIGTERM ended it with ${exit?.signal ?? exit?.code}`);
+  }
+
+  async dispose(): Promise<void> {
+    await this.daemon?.dispose();
+  }
+
+  private point(): KillPoint {
+    const { random } = this;
+    return {
+      step: random.pick(STEP_NAMES),
+      phase: random.pick(['before', 'after'] as const),
+      nth: random.chance(0.7) ? 1 : random.int(2, 4),
+    };
+  }
+}

@@ -1,0 +1,210 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { CommandRequest } from '../../src/simulator/backend/CommandDelivery.js';
+import type { Persona, PersonaAnswer, ReplyForm } from '../../src/simulator/backend/persona.js';
+import type { SimulatedChat } from '../../src/simulator/messages/SimulatedChats.js';
+import { AGENT_ID, type EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import type { StepName } from '../support/killPoints.js';
+import type { CommandIntent, Intents, MessageIntent } from './intents.js';
+import type { Seeded } from './Seeded.js';
+
+interface Conversation {
+  chat: SimulatedChat;
+  from: string;
+  /** The ways in which a backend may name it. */
+  threadIds: readonly string[];
+}
+
+/** Those who write, and are written to, in conversations of their own and in one together. */
+export const PEOPLE = [PERSON, 'friend@example.com'] as const;
+
+/** Said in answer to several messages, as people do: only the count tells whether one was lost. */
+const COMMON_REFLEX = 'one sec';
+const FORMS: readonly ReplyForm[] = ['reply_text', 'reply_bubbles', 'reflex_burst'];
+const PRIORITIES = ['immediate', 'high', 'normal', 'low', 'deferred'];
+
+/** Asks things of the agent, one at a time and at random, and remembers what it asked. */
+export class Traffic implements Intents {
+  readonly commands: CommandIntent[] = [];
+  readonly messages: MessageIntent[] = [];
+  private readonly requests: CommandRequest[] = [];
+  private readonly answers = new Map<string, PersonaAnswer>();
+  private readonly unanswered = new Set<string>();
+  private readonly arriving: Promise<unknown>[] = [];
+  private readonly conversations: readonly Conversation[];
+  private count = 0;
+
+  constructor(
+    private readonly world: EdgeWorld,
+    private readonly random: Seeded,
+    /** Told of each text that is to be sent, before anything can send it. */
+    private readonly onText: (text: string) => void,
+  ) {
+    const { chatDb } = world.mac;
+    const group = chatDb.groupChat(PEOPLE);
+    this.conversations = [
+      ...PEOPLE.map((person) => ({
+        from: person,
+        chat: chatDb.directChat(person),
+        threadIds: [person, `iMessage;-;${person}`, `any;-;${person}`],
+      })),
+      { from: PERSON, chat: group, threadIds: [group.guid, group.identifier] },
+    ];
+    world.backend.observe((seen) => {
+      if (seen.kind === 'reply' && seen.delivered) this.unanswered.delete(seen.guid);
+    });
+  }
+
+  /** Says what was planned for the message. */
+  readonly persona: Persona = (_message, { guid }) =>
+    this.answers.get(guid) ?? { bubbles: [], shouldRespond: false };
+
+  /** How much of what was asked has not been done, roughly. */
+  get backlog(): number {
+    return this.world.backend.commands.counts(AGENT_ID).pending + this.unanswered.size;
+  }
+
+  /** Asks one thing. */
+  step(): void {
+    const act = this.random.weighted({ message: 4, send: 5, schedule: 1.5, cancel: 0.7, repeat: 1 });
+    switch (act) {
+      case 'message':
+        this.receive();
+        return;
+      case 'send':
+        this.send();
+        return;
+      case 'schedule':
+        this.schedule();
+        return;
+      case 'cancel':
+        this.cancel();
+        return;
+      case 'repeat':
+        this.repeat();
+        return;
+    }
+  }
+
+  /** Asks what leads to this step. */
+  provoke(step: StepName): void {
+    if (step.startsWith('a')) this.receive();
+    else if (step.startsWith('d')) this.schedule();
+    else this.send();
+  }
+
+  /** Resolves when nothing that was begun is still to come. */
+  async arrived(): Promise<void> {
+    await Promise.all(this.arriving);
+  }
+
+  private receive(): void {
+    const { random } = this;
+    const conversation = random.pick(this.conversations);
+    const name = this.name('m');
+    const late = random.chance(0.1);
+    const { from, chat } = conversation;
+    const message = { from, chat, text: `${name} hello` };
+    const { chatDb } = this.world.mac;
+    const incoming = chatDb.receive(late ? { ...message, stages: ['row'] } : message);
+    const { guid } = incoming;
+    this.answers.set(guid, this.plan(name));
+    this.unanswered.add(guid);
+    this.messages.push({ guid, conversation: chat.guid, late });
+    if (late) {
+      this.arriving.push(pause(random.int(50, 1_200)).then(() => incoming.complete()));
+    }
+  }
+
+  private plan(name: string): PersonaAnswer {
+    const { random } = this;
+    if (random.chance(0.1)) return { bubbles: [], shouldRespond: false };
+    const form = random.pick(FORMS);
+    const bubbles = Array.from({ length: random.int(form === 'reply_text' ? 1 : 0, 3) }, (_, index) =>
+      this.text(`${name}b${index}.`),
+    );
+    const isCommon = form !== 'reply_text' && random.chance(0.3);
+    const reflex = isCommon ? COMMON_REFLEX : this.text(`${name}r.`);
+    const hasReflex = bubbles.length === 0 || form === 'reflex_burst' || random.chance(0.7);
+    return {
+      bubbles,
+      form,
+      ...(hasReflex ? { reflex } : {}),
+      ...(random.chance(0.3) ? { reflexDelayMs: random.int(1, 400) } : {}),
+      ...(random.chance(0.5) ? { delayMs: random.int(1, 400) } : {}),
+      // Such a reflex is in no reply, so only its name can tell it from one that is said again (protocol, "Reflex bubbles").
+      ...(form === 'reply_text' || random.chance(0.2) ? { inReplyTo: true } : {}),
+      ...(form === 'reflex_burst' ? { burstDelayMs: random.int(0, 60) } : {}),
+    };
+  }
+
+  private send(): void {
+    const { random } = this;
+    const conversation = random.pick(this.conversations);
+    const last = this.commands.findLast((intent) => intent.kind === 'send');
+    // Texts that are equal and follow one another are each their own.
+    const isAgain = last?.conversation === conversation.chat.guid && random.chance(0.15);
+    const text = isAgain ? last.text : this.text(this.name('s'));
+    const payload = {
+      thread_id: random.pick(conversation.threadIds),
+      text,
+      bubble_type: random.pick(['normal', 'burst']),
+    };
+    const commandId = this.push('send_message_now', payload);
+    this.commands.push({ kind: 'send', commandId, conversation: conversation.chat.guid, text });
+  }
+
+  private schedule(): void {
+    const { random } = this;
+    const text = this.text(this.name('t'));
+    const sendAt = new Date(Date.now() + random.int(-200, 2_500)).toISOString();
+    const payload = {
+      thread_id: random.pick(random.pick(this.conversations).threadIds),
+      message_text: text,
+      send_at: sendAt,
+    };
+    this.commands.push({ kind: 'schedule', commandId: this.push('schedule_message', payload), text });
+  }
+
+  private cancel(): void {
+    const scheduled = this.commands.filter((intent) => intent.kind === 'schedule').slice(-3);
+    if (scheduled.length === 0) return;
+    const payload = { schedule_id: this.random.pick(scheduled).commandId };
+    this.commands.push({ kind: 'cancel', commandId: this.push('cancel_scheduled', payload) });
+  }
+
+  /** The backend says again what it has said before, in a frame of its own or with the next one. */
+  private repeat(): void {
+    const { backend } = this.world;
+    const request = this.requests.length === 0 ? undefined : this.random.pick(this.requests.slice(-8));
+    if (request === undefined || this.random.chance(0.3)) backend.duplicateNextCommand();
+    else backend.pushRaw(JSON.stringify({ type: 'command', data: request }), AGENT_ID);
+  }
+
+  private push(type: string, payload: Record<string, unknown>): string {
+    const { random } = this;
+    const commandId = this.name('cmd-');
+    const request = {
+      command_id: commandId,
+      command_type: type,
+      payload,
+      priority: random.pick(PRIORITIES),
+      timestamp: new Date().toISOString(),
+    };
+    this.requests.push(request);
+    const envelope = random.pick(['data', 'payload'] as const);
+    this.world.backend.pushCommand(request, { agentId: AGENT_ID, envelope });
+    return commandId;
+  }
+
+  private name(kind: string): string {
+    this.count += 1;
+    return `${kind}${this.count}`;
+  }
+
+  /** No such text is part of another one: each ends with a mark that none has inside. */
+  private text(name: string): string {
+    const text = `${name}~`;
+    this.onText(text);
+    return text;
+  }
+}

@@ -1,0 +1,47 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Ack } from '../../src/simulator/backend/frames.js';
+import type { Journal } from '../../src/simulator/backend/Journal.js';
+import { openDatabase } from '../../src/store/sqlite.js';
+import { AGENT_ID, type EdgeWorld } from '../support/EdgeWorld.js';
+
+/** What is left in the end to judge by. */
+export interface Evidence {
+  /** What Messages took, oldest first. */
+  sent: readonly string[];
+  journal: Journal;
+  /** The ack that counts, by command id. */
+  acks: ReadonlyMap<string, Ack>;
+  /** Texts that the ledger calls unknown or failed. */
+  unknown: readonly string[];
+  failed: readonly string[];
+  /** How messages stand in the store, by guid. */
+  incoming: ReadonlyMap<string, string>;
+  /** What SQLite says of the store; `ok` if it is sound. */
+  integrity: string;
+  /** Stores that were set aside as damaged. */
+  damaged: readonly string[];
+}
+
+/** Gathers it from the stand-in, the backend and the store of a daemon that has ended. */
+export function gather(world: EdgeWorld, commandIds: readonly string[]): Evidence {
+  const database = openDatabase(join(world.state, 'edge-agent.db'));
+  try {
+    const texts = (state: string) =>
+      database.prepare('SELECT text FROM sends WHERE state = ? ORDER BY seq').pluck().all(state) as string[];
+    const incoming = database.prepare('SELECT guid, state FROM incoming').raw().all() as [string, string][];
+    const acks = commandIds.map((id) => [id, world.backend.commands.lastAck(AGENT_ID, id)] as const);
+    return {
+      sent: world.texts,
+      journal: world.backend.journal,
+      acks: new Map(acks.flatMap(([id, ack]) => (ack === undefined ? [] : [[id, ack]]))),
+      unknown: texts('unknown'),
+      failed: texts('failed'),
+      incoming: new Map(incoming),
+      integrity: String(database.pragma('integrity_check', { simple: true })),
+      damaged: readdirSync(world.state).filter((name) => name.includes('.damaged-')),
+    };
+  } finally {
+    database.close();
+  }
+}

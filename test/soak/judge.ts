@@ -1,0 +1,143 @@
+import type { Evidence } from './evidence.js';
+import { answersIn, expectedTexts, outcomeIn, wasCancelled } from './expectations.js';
+import type { Intents } from './intents.js';
+
+/** Posts of one conversation that may be on their way at the same time, and so overtake one another (protocol, "HTTP"). */
+const IN_FLIGHT = 3;
+
+/** What was promised and not kept, in words; empty if all was. */
+export function judge(intents: Intents, evidence: Evidence, unknownAllowed: boolean): string[] {
+  return [
+    ...judgeTexts(intents, evidence, unknownAllowed),
+    ...judgeAcks(intents, evidence),
+    ...judgeMessages(intents, evidence),
+    ...judgeOrder(intents, evidence),
+    ...judgeEvents(evidence),
+    ...judgeAuthors(evidence),
+    ...judgeStore(evidence, unknownAllowed),
+  ];
+}
+
+/** No text twice, none lost but those whose outcome is told as unknown, none that nobody asked for. */
+function judgeTexts(intents: Intents, evidence: Evidence, unknownAllowed: boolean): string[] {
+  const expected = expectedTexts(intents, evidence);
+  const sent = tally(evidence.sent);
+  const unknown = tally(unknownAllowed ? evidence.unknown : []);
+  return [...new Set([...expected.keys(), ...sent.keys()])].flatMap((text) => {
+    const wanted = expected.get(text) ?? 0;
+    const found = sent.get(text) ?? 0;
+    if (found > wanted) return [`twice: “${text}” went out ${found} times instead of ${wanted}`];
+    if (found < wanted - (unknown.get(text) ?? 0))
+      return [`lost: “${text}” went out ${found} times instead of ${wanted}`];
+    return [];
+  });
+}
+
+/** Every command is acked, with the truth, and an ack that comes again says the same. */
+function judgeAcks({ commands }: Intents, { acks, sent, journal, unknown }: Evidence): string[] {
+  const went = tally(sent);
+  const doubtful = new Set(unknown);
+  const said = new Map<string, string>();
+  const contradictions = journal.acks.flatMap(({ body }) => {
+    const key = `${body.command_id} revision ${body.revision}`;
+    const words = `${body.status} ${outcomeIn(body)} ${body.error}`;
+    const before = said.get(key) ?? words;
+    said.set(key, before);
+    return before === words ? [] : [`ack: ${key} says “${words}” after “${before}”`];
+  });
+  const reflexes = journal.reflexes.flatMap(({ commandId }) => (commandId === null ? [] : [commandId]));
+  const ids = [...commands.map(({ commandId }) => commandId), ...reflexes];
+  const unacked = ids.filter((id) => !said.has(`${id} revision 1`)).map((id) => `ack: none for ${id}`);
+  const untrue = commands.flatMap((intent) => {
+    const ack = acks.get(intent.commandId);
+    if (ack === undefined || intent.kind === 'cancel') return [];
+    const { commandId, text } = intent;
+    if (intent.kind === 'schedule' && ack.revision < 2) return [`ack: ${commandId} has no second one`];
+    if (intent.kind === 'schedule' && wasCancelled(intent, acks)) return [];
+    const isDoubt = outcomeIn(ack) === 'unknown' && doubtful.has(text);
+    if (ack.status !== 'completed' && !isDoubt)
+      return [`ack: ${commandId} (“${text}”) failed with ${ack.error}`];
+    if (ack.status === 'completed' && !went.has(text))
+      return [`ack: ${commandId} (“${text}”) is said to be sent and was not`];
+    return [];
+  });
+  return [...contradictions, ...unacked, ...untrue];
+}
+
+/** Every message is posted and answered; none is posted before one that is older by more than may be on their way. */
+function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): string[] {
+  const arrival = new Map<string, number>();
+  for (const { guid } of journal.messages) if (!arrival.has(guid)) arrival.set(guid, arrival.size);
+  const unanswered = messages.flatMap(({ guid }) => {
+    const state = incoming.get(guid);
+    if (!arrival.has(guid)) return [`message: ${guid} was never posted (${state ?? 'never stored'})`];
+    return state === 'answered' ? [] : [`message: ${guid} is ${state ?? 'not stored'}`];
+  });
+  const overtaken = conversationsOf(messages.filter(({ late }) => !late)).flatMap((conversation) =>
+    conversation.flatMap(({ guid }, index) => {
+      const mine = arrival.get(guid) ?? Infinity;
+      const older = conversation.slice(0, Math.max(0, index - IN_FLIGHT + 1));
+      const passed = older.find((other) => (arrival.get(other.guid) ?? Infinity) > mine);
+      return passed === undefined ? [] : [`order: message ${guid} was posted before ${passed.guid}`];
+    }),
+  );
+  return [...unanswered, ...overtaken];
+}
+
+/** Texts of a conversation go out in the order of their commands, bubbles of a reply in theirs, a reflex before them. */
+function judgeOrder({ commands }: Intents, evidence: Evidence): string[] {
+  const counts = tally(evidence.sent);
+  const place = new Map(evidence.sent.map((text, index) => [text, index]));
+  const inOrder = (texts: readonly string[]) => {
+    const once = texts.filter((text) => counts.get(text) === 1);
+    return once.flatMap((text, index) => {
+      const before = once[index - 1];
+      const isWrong = before !== undefined && (place.get(before) ?? 0) > (place.get(text) ?? 0);
+      return isWrong ? [`order: “${text}” went out before “${before}”`] : [];
+    });
+  };
+  const sends = commands.filter((intent) => intent.kind === 'send');
+  return [
+    ...conversationsOf(sends).flatMap((lane) => inOrder(lane.map(({ text }) => text))),
+    ...answersIn(evidence).flatMap(({ texts }) => inOrder(texts)),
+  ];
+}
+
+/** The backend is told of every text that went out, under one id each. */
+function judgeEvents({ journal, sent, unknown }: Evidence): string[] {
+  const ids = new Set(
+    journal.events.flatMap(({ body }) => (body.event_type === 'message_sent' ? [body.event_id] : [])),
+  );
+  const least = sent.length - unknown.length;
+  if (ids.size >= least && ids.size <= sent.length) return [];
+  return [`events: ${ids.size} tell of a text that was sent; ${sent.length} were`];
+}
+
+/** Nobody but the agent writes from here: no text of its own, however late its row, is told as a person's. */
+function judgeAuthors({ journal }: Evidence): string[] {
+  const wrong = journal.events.filter(({ body }) =>
+    ['operator_replied', 'conversation_paused'].includes(body.event_type),
+  );
+  return wrong.map(({ body }) => `events: ${body.event_type} ${JSON.stringify(body.details)}`);
+}
+
+function judgeStore({ integrity, damaged, unknown, failed }: Evidence, unknownAllowed: boolean): string[] {
+  return [
+    ...(integrity === 'ok' ? [] : [`store: ${integrity}`]),
+    ...damaged.map((name) => `store: ${name} was set aside`),
+    ...(unknownAllowed ? [] : unknown.map((text) => `unknown: “${text}” without any reason`)),
+    ...failed.map((text) => `failed: “${text}”`),
+  ];
+}
+
+function conversationsOf<T extends { conversation: string }>(list: readonly T[]): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of list) groups.set(item.conversation, [...(groups.get(item.conversation) ?? []), item]);
+  return [...groups.values()];
+}
+
+function tally(texts: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return counts;
+}

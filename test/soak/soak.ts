@@ -1,0 +1,216 @@
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AGENT_ID, EdgeWorld } from '../support/EdgeWorld.js';
+import { untilIdle } from '../support/statusOf.js';
+import { until } from '../support/until.js';
+import { gather } from './evidence.js';
+import { judge } from './judge.js';
+import { Mischief } from './Mischief.js';
+import { Reaper } from './Reaper.js';
+import { Seeded } from './Seeded.js';
+import { Traffic } from './Traffic.js';
+
+export interface SoakOptions {
+  seed: number;
+  /** How often the daemon is killed. */
+  kills: number;
+  /** No further kill after so many minutes. */
+  minutes: number;
+  /** Whether osascript may leave a doubt; then, and only then, a text may be lost if it is told as unknown. */
+  unknown: boolean;
+  /** Hears of the progress. */
+  say?: (line: string) => void;
+}
+
+export interface SoakReport {
+  kills: number;
+  /** How many deaths there were at each named step and phase, and at any time (`random`). */
+  deaths: Readonly<Record<string, number>>;
+  counts: Readonly<
+    Record<
+      | 'messages'
+      | 'posted again'
+      | 'commands'
+      | 'reflexes'
+      | 'delivered again'
+      | 'acks told'
+      | 'texts sent'
+      | 'outcomes unknown'
+      | 'connects',
+      number
+    >
+  >;
+  /** What was promised and not kept. */
+  violations: readonly string[];
+  /** Where everything was kept that may tell why; undefined if there was no violation. */
+  artefacts: string | undefined;
+}
+
+/** How much may be asked and not yet done: more would only wait. */
+const BACKLOG = 20;
+const SETTLED_WITHIN_MS = 60_000;
+const TELL_EVERY = 25;
+
+/**
+ * Runs the real daemon while things are asked of it and everything around it fails, kills it again and again, lets it
+ * settle in the end, and judges whether every promise was kept.
+ */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const cleanups: (() => void | Promise<void>)[] = [];
+  const world = await EdgeWorld.open(
+    { onTestFinished: (clean) => cleanups.push(clean) },
+    {
+      persona: (message, context) => traffic.persona(message, context),
+      settings: {
+        'backend.request_timeout_seconds': 2,
+        'backend.safety_sync_seconds': 3,
+        'imessage.send_timeout_seconds': options.unknown ? 2 : 30,
+      },
+    },
+  );
+  const random = new Seeded(options.seed);
+  const mischief = new Mischief(world, random.fork(), options.unknown);
+  const traffic = new Traffic(world, random.fork(), (text) => mischief.text(text));
+  const reaper = new Reaper(world, random.fork(), (step) => {
+    mischief.provoke(step);
+    traffic.provoke(step);
+  });
+  try {
+    await reaper.begin();
+    const unsettled = await torment(options, { traffic, mischief, reaper });
+    options.say?.(`${reaper.kills} kills; now it is left in peace`);
+    const left = unsettled ?? (await settle(world, reaper, { traffic, mischief }));
+    return await report(world, options, traffic, reaper, left);
+  } finally {
+    await reaper.dispose();
+    for (const clean of cleanups) await clean();
+  }
+}
+
+interface Cast {
+  traffic: Traffic;
+  mischief: Mischief;
+  reaper: Reaper;
+}
+
+/** Everything at the same time; resolves after the last kill. Returns what went wrong with the tormenting itself. */
+async function torment(
+  options: SoakOptions,
+  { traffic, mischief, reaper }: Cast,
+): Promise<string | undefined> {
+  const random = new Seeded(~options.seed);
+  let going = true;
+  const every = async (least: number, most: number, act: () => void) => {
+    while (going) {
+      act();
+      await pause(random.int(least, most));
+    }
+  };
+  const ask = every(30, 140, () => {
+    if (traffic.backlog < BACKLOG) traffic.step();
+  });
+  const spoil = every(400, 1_400, () => mischief.step());
+  const end = performance.now() + options.minutes * 60_000;
+  try {
+    while (reaper.kills < options.kills && performance.now() < end) {
+      await reaper.reap();
+      if (reaper.kills % TELL_EVERY === 0) options.say?.(`${reaper.kills} kills`);
+    }
+    return undefined;
+  } catch (error) {
+    return `the daemon did not take it: ${String(error)}`;
+  } finally {
+    going = false;
+    await Promise.all([ask, spoil]);
+  }
+}
+
+/** Lets the daemon finish in peace, stops it, and starts it once more: then nothing may be left to do. */
+async function settle(
+  world: EdgeWorld,
+  reaper: Reaper,
+  { traffic, mischief }: Pick<Cast, 'traffic' | 'mischief'>,
+): Promise<string | undefined> {
+  await mischief.end();
+  await traffic.arrived();
+  reaper.spare();
+  try {
+    const waiting = () => world.backend.commands.counts(AGENT_ID).pending;
+    await until(
+      () => traffic.backlog === 0,
+      () => `all to be answered; ${waiting()} commands are not acked, ${traffic.backlog} things are open`,
+      SETTLED_WITHIN_MS,
+    );
+    await untilIdle(world.state, SETTLED_WITHIN_MS);
+    await reaper.restart();
+    await untilIdle(world.state, SETTLED_WITHIN_MS);
+    await reaper.stop();
+    return undefined;
+  } catch (error) {
+    return `does not settle: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+async function report(
+  world: EdgeWorld,
+  options: SoakOptions,
+  traffic: Traffic,
+  reaper: Reaper,
+  left: string | undefined,
+): Promise<SoakReport> {
+  await reaper.dispose();
+  const evidence = gather(
+    world,
+    traffic.commands.map(({ commandId }) => commandId),
+  );
+  const { journal, sent, unknown } = evidence;
+  const violations = [...(left === undefined ? [] : [left]), ...judge(traffic, evidence, options.unknown)];
+  const { kills, deaths } = reaper;
+  const counts = {
+    messages: traffic.messages.length,
+    'posted again': journal.messages.filter(({ repeat }) => repeat).length,
+    commands: traffic.commands.length,
+    reflexes: journal.reflexes.filter(({ commandId }) => commandId !== null).length,
+    'delivered again': journal.commands.filter(({ repeat }) => repeat).length,
+    'acks told': journal.acks.length,
+    'texts sent': sent.length,
+    'outcomes unknown': unknown.length,
+    connects: journal.connects.length,
+  };
+  const artefacts = violations.length === 0 ? undefined : keep(world, options, traffic, violations);
+  return { kills, deaths, counts, violations, artefacts };
+}
+
+/** Copies the world to where it outlives the run. */
+function keep(
+  world: EdgeWorld,
+  options: SoakOptions,
+  traffic: Traffic,
+  violations: readonly string[],
+): string {
+  const directory = mkdtempSync(join(tmpdir(), `edge-soak-${options.seed}-`));
+  cpSync(world.directory, directory, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  const { registrations, connects, disconnects, messages, replies, reflexes, commands, acks, syncs, events } =
+    world.backend.journal;
+  const journal = [
+    registrations,
+    connects,
+    disconnects,
+    messages,
+    replies,
+    reflexes,
+    commands,
+    acks,
+    syncs,
+    events,
+  ]
+    .flat()
+    .toSorted((a, b) => a.at - b.at);
+  const lines = (list: readonly unknown[]) => list.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+  writeFileSync(join(directory, 'journal.jsonl'), lines(journal));
+  writeFileSync(join(directory, 'asked.jsonl'), lines([...traffic.commands, ...traffic.messages]));
+  writeFileSync(join(directory, 'violations.txt'), `${violations.join('\n')}\n`);
+  return directory;
+}

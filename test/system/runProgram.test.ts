@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/system/clock.js';
+import { runProgram } from '../../src/system/runProgram.js';
+import { StandIns } from '../support/StandIns.js';
+
+const options = { env: { PATH: process.env.PATH, SHOWN: 'yes' }, timeoutMs: 10_000, clock: systemClock };
+
+describe('a program', () => {
+  test('gets its arguments to the letter and the environment that it is given', async () => {
+    const path = new StandIns().write('tell', 'printf "%s|" "$@" "$SHOWN"; echo no >&2; exit 3');
+    const args = ['a b', `"'$(x)`, 'ü\n', ''];
+    expect(await runProgram(path, args, options)).toEqual({
+      kind: 'ended',
+      code: 3,
+      stdout: `${[...args, 'yes'].join('|')}|`,
+      stderr: 'no\n',
+    });
+  });
+
+  test('that is not there, or is none, is not started', async () => {
+    expect(await runProgram('/no/program', [], options)).toEqual({
+      kind: 'notStarted',
+      message: 'there is no /no/program',
+    });
+    expect(await runProgram('/', [], options)).toMatchObject({ kind: 'notStarted' });
+    expect(await runProgram('/bin/echo', ['\0'], options)).toMatchObject({ kind: 'notStarted' });
+  });
+
+  test('that hangs is killed at its deadline', async () => {
+    const path = new StandIns().write('hang', 'exec sleep 60');
+    expect(await runProgram(path, [], { ...options, timeoutMs: 200 })).toEqual({ kind: 'timedOut' });
+  });
+
+  test('that has ended is not waited for longer because something it started keeps its output open', async () => {
+    const path = new StandIns().write('leave', 'echo done; sleep 5 &');
+    const end = await runProgram(path, [], { ...options, timeoutMs: 500 });
+    expect(end).toEqual({ kind: 'ended', code: 0, stdout: 'done\n', stderr: '' });
+  });
+});
