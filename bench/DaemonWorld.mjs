@@ -27,7 +27,8 @@ export class DaemonWorld {
   }
 
   constructor(places, env, daemon, configPath) {
-    Object.assign(this, { ...places, places, env, daemon, configPath });
+    const { directory, mac, backend } = places;
+    Object.assign(this, { directory, mac, backend, places, env, daemon, configPath });
   }
 
   /** The daemon's CPU time since its start (µs) and resident memory (bytes). */

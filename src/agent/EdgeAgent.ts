@@ -26,6 +26,8 @@ export interface EdgeAgentOptions {
   /** The environment that child processes inherit (without our secrets) and that secrets are read from. */
   env: NodeJS.ProcessEnv;
   log: LogFile;
+  /** Something that only a new start can mend; called at most once. The agent still runs, and should be stopped. */
+  onFatal?: (error: EdgeError) => void;
   /** What Messages and the Mac are looked after with; only on macOS. For tests. */
   platform?: NodeJS.Platform;
   programs?: Programs;
@@ -165,6 +167,7 @@ export class EdgeAgent {
       platform: this.options.platform ?? process.platform,
       programs: this.options.programs ?? programs(),
     });
+    store.onDamage(() => this.options.onFatal?.(damage()));
     store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
     const downtime = new Downtime(store, clock);
     const wake = new WakeDetector(clock, (gapMs) => {
@@ -244,4 +247,12 @@ function waitFor(clock: Clock, ms: number): Timer & { over: Promise<void> } {
     timer = clock.after(ms, resolve);
   });
   return { over, cancel: () => timer?.cancel() };
+}
+
+function damage(): EdgeError {
+  return new EdgeError(
+    'store_damaged',
+    'The store turned out to be damaged.',
+    'Start the agent again: it sets the damaged store aside and goes on with what can still be read.',
+  );
 }

@@ -53,8 +53,9 @@ export class LiveConfig {
   } {
     const { accepted, refused } = judgeRemote(settings);
     for (const { key, reason } of refused) this.log.warn(`The backend may not set ${key}: ${reason}`);
-    if (accepted.size > 0) {
-      const merged = new Map([...this.remote, ...accepted]);
+    const changed = new Map([...accepted].filter(([key, value]) => this.remote.get(key) !== value));
+    if (changed.size > 0) {
+      const merged = new Map([...this.remote, ...changed]);
       this.store.set(REMOTE_SETTINGS, JSON.stringify(Object.fromEntries(merged)));
       this.remember(merged);
       for (const [key, value] of accepted)

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { Backend } from '../backend/Backend.js';
 import type { BackendSecrets } from '../backend/settings.js';
 import { Acks } from '../commands/Acks.js';
@@ -168,7 +169,9 @@ export function buildRooms(options: RoomOptions): Rooms {
   outgoing.onOutcome((send, outcome) => {
     if (send.file !== null) store.afterCommit(() => attachments.staged.look());
     if (isOwnText(send)) return;
-    if (outcome.kind === 'sent' || outcome.kind === 'unknown') told.loops.sent(send.conversation, send.text);
+    if (outcome.kind === 'sent' || outcome.kind === 'unknown') {
+      told.loops.sent(send.conversation, send.file === null ? send.text : basename(send.file));
+    }
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
     if (outcome.kind === 'sent') activity.sentAt = clock.now();

@@ -41,6 +41,8 @@ interface Fault {
 
 const STORE_REMEDY = {
   disk_full: 'Make room on the disk of state.directory; the agent goes on by itself.',
+  store_damaged:
+    'Restart the agent: it sets the damaged store aside and goes on with what can still be read.',
   state_unwritable:
     'End what else has edge-agent.db open, or check the disk of state.directory; the agent goes on by itself.',
 } as const;
@@ -81,6 +83,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     events_undelivered: store.events.count(),
     incoming_queued: store.incoming.countIn('open'),
     incoming_parked: store.incoming.countIn('parked'),
+    incoming_expired: store.incoming.countIn('expired'),
     sends_queued: store.sends.countOpen(),
     sends_held: heldTexts(sources.outgoing.held()),
     uploads_queued: store.uploads.countWaiting(),

@@ -40,12 +40,16 @@ export type EndedSync =
  * what the reply lists by id is cleared: a bare 2xx clears nothing.
  */
 export class SyncExchange {
+  /** Behind which ack and event the next page begins: a backend that lists none of a page must still see the next one. */
+  private behind = { ack: 0, event: 0 };
+
   constructor(private readonly ports: ExchangePorts) {}
 
   begin(): BegunSync {
     const { store, agentId, snapshot, clock } = this.ports;
-    const events = store.events.after(0, MAX_EVENTS);
-    const acks = store.acks.after(0, MAX_ACKS);
+    const events = page(store.events, this.behind.event, MAX_EVENTS);
+    const acks = page(store.acks, this.behind.ack, MAX_ACKS);
+    this.behind = { ack: nextPage(acks, MAX_ACKS), event: nextPage(events, MAX_EVENTS) };
     const body = syncBody({
       agentId: agentId(),
       lastCommandId: store.meta.get(META_LAST_COMMAND) ?? null,
@@ -119,4 +123,18 @@ export class SyncExchange {
     if (dropped > 0) log.warn('Dropped commands without a usable command_id', { count: dropped });
     return true;
   }
+}
+
+/** The next items behind `seq`; from the beginning again where there are none. */
+function page<Item>(
+  queue: { after(seq: number, limit: number): Item[] },
+  seq: number,
+  limit: number,
+): Item[] {
+  const items = queue.after(seq, limit);
+  return items.length === 0 && seq > 0 ? queue.after(0, limit) : items;
+}
+
+function nextPage(items: readonly { seq: number }[], limit: number): number {
+  return items.length < limit ? 0 : (items.at(-1)?.seq ?? 0);
 }

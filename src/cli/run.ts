@@ -8,7 +8,7 @@ import { complain } from './print.js';
 import { untilSignal } from './untilSignal.js';
 
 /**
- * Runs the agent until it is told to stop. SIGTERM and SIGINT drain it (exit 0), a second signal ends it at once. An
+ * Runs the agent until it is told to stop, or meets what only a new start can mend (exit 1; launchd starts it again). SIGTERM and SIGINT drain it (exit 0), a second signal ends it at once. An
  * invalid configuration starts nothing and tells every mistake (exit 78).
  */
 export async function run(options: { configPath?: string }): Promise<number> {
@@ -23,12 +23,16 @@ export async function run(options: { configPath?: string }): Promise<number> {
     process.on('uncaughtExceptionMonitor', (fault) => {
       logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);
     });
-    const agent = new EdgeAgent({ loaded, env: where.env, log });
+    let onFatal: (fault: EdgeError) => void = () => undefined;
+    const fatal = new Promise<EdgeError>((resolve) => {
+      onFatal = resolve;
+    });
+    const agent = new EdgeAgent({ loaded, env: where.env, log, onFatal });
     const stopped = untilSignal();
     await agent.start();
-    await stopped;
+    const fault = await Promise.race([stopped, fatal]);
     await agent.stop();
-    return EXIT.ok;
+    return fault === undefined ? EXIT.ok : failure(fault);
   } catch (error) {
     return failure(error);
   } finally {

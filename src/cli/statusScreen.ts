@@ -32,7 +32,10 @@ export function statusScreen(snapshot: StatusSnapshot, now: number, colour: bool
         ? 'none'
         : `${link.last_disconnect.cause}, ${ago(link.last_disconnect.at, now)}`,
     ),
-    row('incoming', `${snapshot.incoming_queued} queued, ${snapshot.incoming_parked} parked`),
+    row(
+      'incoming',
+      `${snapshot.incoming_queued} queued, ${snapshot.incoming_parked} parked, ${snapshot.incoming_expired} expired`,
+    ),
     row('last incoming', ago(snapshot.last_incoming_at, now)),
     row('outgoing', `${snapshot.sends_queued} queued, ${snapshot.scheduled_messages} scheduled`),
     ...heldRow(snapshot.sends_held),

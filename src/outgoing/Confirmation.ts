@@ -123,16 +123,9 @@ export class Confirmation {
   private endWatch(send: SendRecord): void {
     const { store, log, resendUnknown, requeued } = this.options;
     store.sends.unwatch(send.seq);
-    if (!resendUnknown() || send.attempts >= MOST_RESENDS) return;
+    if (!resendUnknown() || send.resends >= MOST_RESENDS) return;
     log.warn('A text with an unknown outcome is sent again, as outgoing.on_unknown says', { send: send.id });
-    const { form } = send;
-    store.sends.requeue(send.seq, {
-      form,
-      attempts: send.attempts + 1,
-      notBefore: 0,
-      errorCode: null,
-      error: null,
-    });
+    store.sends.resend(send.seq);
     requeued(send);
   }
 

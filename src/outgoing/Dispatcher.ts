@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import { rowWatchedMs } from './Confirmation.js';
 import type { Lanes } from './Lanes.js';
+import { matchRows } from './matchRows.js';
 import type { NewRecipients } from './NewRecipients.js';
 import type { Pace } from './Pace.js';
 import type { AttemptResult, MessageSender, SendTarget, SentRows } from './ports.js';
@@ -102,13 +103,20 @@ export class Dispatcher {
       this.settlement.settle(send, { kind: 'failed', errorCode: 'send_refused', message });
       return false;
     }
+    if (this.hasRow(send)) {
+      this.awaitRow(send, null);
+      this.store.afterCommit(() => this.attemptEnded());
+      return false;
+    }
     this.countIn(send, known);
     const tag = `${send.seq}-${send.attempts}${send.form}-${randomHex(6)}`;
     const position = this.rows.position();
+    // A row that an earlier attempt left may come late: it counts from where the first one began.
+    const isRetry = send.afterRow !== null && send.generation === position?.generation;
     this.store.sends.begin(send.seq, {
       tag,
       generation: position?.generation ?? null,
-      afterRow: position?.rowId ?? null,
+      afterRow: isRetry ? send.afterRow : (position?.rowId ?? null),
     });
     this.lanes.changed(send.conversation);
     const isBest = target.form === known[0]?.form;
@@ -159,7 +167,7 @@ export class Dispatcher {
     const send = this.store.sends.get(attempt.send.seq);
     if (send === undefined) return;
     if (result.kind === 'accepted') this.learn(attempt);
-    if (result.kind === 'notStarted') this.retryOrFail(send, result, formCount);
+    if (result.kind === 'notStarted' && !this.hasRow(send)) this.retryOrFail(send, result, formCount);
     else if (send.afterRow !== null) this.awaitRow(send, result);
     else if (result.kind === 'accepted') {
       this.settlement.settle(send, {
@@ -172,8 +180,14 @@ export class Dispatcher {
     } else this.settlement.settle(send, { kind: 'unknown', message: result.message });
   }
 
-  private awaitRow(send: SendRecord, result: AttemptResult): void {
-    const doubt = result.kind === 'unknown' ? { errorCode: 'outcome_unknown', error: result.message } : null;
+  /** Whether chat.db already has the row of a text, whatever osascript says of it. */
+  private hasRow(send: SendRecord): boolean {
+    if (send.afterRow === null) return false;
+    return matchRows([send], this.rows, (guid) => this.store.sends.isClaimed(guid)).proofs.has(send.seq);
+  }
+
+  private awaitRow(send: SendRecord, result: AttemptResult | null): void {
+    const doubt = result?.kind === 'unknown' ? { errorCode: 'outcome_unknown', error: result.message } : null;
     this.store.sends.ended(send.seq, this.clock.now() + rowWatchedMs(send), doubt);
     this.lanes.changed(send.conversation);
   }

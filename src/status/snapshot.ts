@@ -48,6 +48,8 @@ export interface StatusSnapshot {
   events_undelivered: number;
   incoming_queued: number;
   incoming_parked: number;
+  /** Given up in the last 7 days because they were too old to be answered. */
+  incoming_expired: number;
   sends_queued: number;
   /** Those of them that wait for a limit of `outgoing`. */
   sends_held: { new_recipients: number; per_minute: number };

@@ -10,7 +10,7 @@ import { EventTable } from './events.js';
 import { IncomingTable } from './incoming.js';
 import { MetaTable } from './meta.js';
 import { NewRecipientTable } from './newRecipients.js';
-import { markCleanStop, openStore } from './openStore.js';
+import { isDamage, markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
 import { PauseTable } from './pauses.js';
 import { pruning } from './pruning.js';
@@ -24,7 +24,7 @@ import { UploadTable } from './uploads.js';
 
 /** The disk does not take writes. */
 export interface StoreFault {
-  code: 'disk_full' | 'state_unwritable';
+  code: 'disk_full' | 'state_unwritable' | 'store_damaged';
   message: string;
   since: number;
 }
@@ -67,6 +67,7 @@ export class Store {
   private readonly committed = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
   private readonly recovered = new Set<() => void>();
+  private readonly damaged = new Set<() => void>();
   private readonly begin: Statement;
   private readonly commit: Statement;
   private readonly rollback: Statement;
@@ -110,8 +111,9 @@ export class Store {
    * EdgeError `store_newer` or `state_unwritable`.
    */
   static open(path: string, { clock, log }: { clock: Clock; log: Logger }): Store {
-    const { database, rebuiltFrom } = openStore(path, clock, log);
-    return new Store(database, path, clock, log, rebuiltFrom);
+    return openStore(path, clock, log, (database, rebuiltFrom) => {
+      return new Store(database, path, clock, log, rebuiltFrom);
+    });
   }
 
   /**
@@ -187,6 +189,11 @@ export class Store {
     return this.database.open;
   }
 
+  /** Calls `hook` once when the file turns out to be damaged: only the next start can mend that. */
+  onDamage(hook: () => void): void {
+    this.damaged.add(hook);
+  }
+
   /** Calls `hook` when writes succeed again after the disk took none. */
   onRecovery(hook: () => void): void {
     this.recovered.add(hook);
@@ -207,11 +214,17 @@ export class Store {
     const fault = diskFault(error);
     if (fault === undefined) return;
     if (this.refused === undefined) this.log.error(`The store takes no writes: ${fault.message}`);
+    if (fault.code === 'store_damaged') {
+      this.refused = { ...fault, since: this.refused?.since ?? this.clock.now() };
+      for (const hook of this.damaged) hook();
+      this.damaged.clear();
+    }
     this.refused ??= { ...fault, since: this.clock.now() };
     this.waitForLocks(0);
   }
 
   private noteRecovery(): void {
+    if (this.refused?.code === 'store_damaged') return;
     if (this.refused?.code === 'disk_full' && !this.hasRoom()) return;
     this.refused = undefined;
     this.waitForLocks(LOCK_PATIENCE_MS);
@@ -236,7 +249,7 @@ export class Store {
   /** Closes the file in order. Idempotent; no write succeeds after it. */
   close(): void {
     if (!this.database.open) return;
-    this.tryWrite(() => markCleanStop(this.database));
+    if (this.refused?.code !== 'store_damaged') this.tryWrite(() => markCleanStop(this.database));
     this.database.close();
   }
 }
@@ -245,7 +258,9 @@ export class Store {
 export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> | undefined {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== 'string') return undefined;
-  if (code === 'SQLITE_FULL') return { code: 'disk_full', message: 'the disk is full' };
+  if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };
+  if (code === 'SQLITE_FULL')
+    return { code: 'disk_full', message: 'the disk, or the store’s own limit, is full' };
   const passing = ['SQLITE_IOERR', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CANTOPEN'];
   if (!passing.some((name) => code.startsWith(name))) return undefined;
   return { code: 'state_unwritable', message: `SQLite answers ${code}` };

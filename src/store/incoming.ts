@@ -87,6 +87,7 @@ export class IncomingTable {
   private readonly end: Statement;
   private readonly countOpen: Statement;
   private readonly countParked: Statement;
+  private readonly countExpired: Statement;
   private readonly retryAll: Statement;
   private readonly selectParked: Statement;
   private readonly reopen: Statement;
@@ -151,6 +152,7 @@ export class IncomingTable {
       "UPDATE incoming SET state = 'expired' WHERE guid = ? AND state = 'parked'",
     );
     this.countOpen = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
+    this.countExpired = database.prepare("SELECT count(*) FROM incoming WHERE state = 'expired'").pluck();
     this.countParked = database.prepare("SELECT count(*) FROM incoming WHERE state = 'parked'").pluck();
   }
 
@@ -269,7 +271,9 @@ export class IncomingTable {
     return this.expire.run(guid).changes > 0;
   }
 
-  countIn(state: 'open' | 'parked'): number {
-    return (state === 'open' ? this.countOpen : this.countParked).get() as number;
+  /** How many are open, parked, or expired in the last 7 days. */
+  countIn(state: 'open' | 'parked' | 'expired'): number {
+    const counts = { open: this.countOpen, parked: this.countParked, expired: this.countExpired };
+    return counts[state].get() as number;
   }
 }

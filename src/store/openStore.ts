@@ -6,29 +6,43 @@ import { salvage } from './salvage.js';
 import { MIGRATIONS } from './schema.js';
 import { type Database, openDurableDatabase } from './sqlite.js';
 
-export interface OpenedStore {
-  database: Database;
-  /** Where a damaged store was set aside, if this one had to be made anew. */
-  rebuiltFrom: string | undefined;
-}
-
 const CLEAN_STOP = 'clean_stop';
 
 /**
- * Opens or creates the store file (mode 0600), brings it to the newest schema and makes sure that it is sound: after an
- * unclean stop it is checked. A damaged one is set aside under another name, never deleted, and a new one is made with
- * everything that can still be read. Throws EdgeError `store_newer`, `disk_full` or `state_unwritable`.
+ * Opens or creates the store file (mode 0600), brings it to the newest schema, makes sure that it is sound (thoroughly
+ * after an unclean stop) and hands it to `build`. A damaged one is set aside under another name (`rebuiltFrom`), never
+ * deleted, and a new one is made with everything that can still be read. Throws EdgeError `store_newer`, `disk_full` or
+ * `state_unwritable`.
  */
-export function openStore(path: string, clock: Clock, log: Logger): OpenedStore {
+export function openStore<T>(
+  path: string,
+  clock: Clock,
+  log: Logger,
+  build: (database: Database, rebuiltFrom: string | undefined) => T,
+): T {
   try {
-    return { database: openSound(path, log), rebuiltFrom: undefined };
+    return built(openSound(path, log), undefined, build);
   } catch (error) {
     if (!isDamage(error)) throw asEdgeError(path, error);
-    return rebuild(path, clock, log);
+    const { database, aside } = rebuild(path, clock, log);
+    return built(database, aside, build);
   }
 }
 
-/** Notes that everything was ended in order; the next open need not check. */
+function built<T>(
+  database: Database,
+  rebuiltFrom: string | undefined,
+  build: (database: Database, rebuiltFrom: string | undefined) => T,
+): T {
+  try {
+    return build(database, rebuiltFrom);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Notes that everything was ended in order; the next open need not check thoroughly. */
 export function markCleanStop(database: Database): void {
   database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(CLEAN_STOP, '1');
 }
@@ -40,7 +54,7 @@ function openSound(path: string, log: Logger): Database {
     chmodSync(path, 0o600);
     migrate(database, path, log);
     const { changes } = database.prepare('DELETE FROM meta WHERE key = ?').run(CLEAN_STOP);
-    if (!isFresh && changes === 0) check(database);
+    if (!isFresh) check(database, changes > 0 ? 'quick_check' : 'integrity_check');
     return database;
   } catch (error) {
     database.close();
@@ -50,8 +64,8 @@ function openSound(path: string, log: Logger): Database {
 
 class Damage extends Error {}
 
-function check(database: Database): void {
-  const verdict = String(database.pragma('quick_check(1)', { simple: true }));
+function check(database: Database, how: 'quick_check' | 'integrity_check'): void {
+  const verdict = String(database.pragma(`${how}(1)`, { simple: true }));
   if (verdict !== 'ok') throw new Damage(verdict);
 }
 
@@ -80,7 +94,7 @@ function migrate(database: Database, path: string, log: Logger): void {
   });
 }
 
-function rebuild(path: string, clock: Clock, log: Logger): OpenedStore {
+function rebuild(path: string, clock: Clock, log: Logger): { database: Database; aside: string } {
   const stamp = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-');
   const aside = `${path}.damaged-${stamp}`;
   for (const suffix of ['', '-wal', '-shm']) {
@@ -92,10 +106,11 @@ function rebuild(path: string, clock: Clock, log: Logger): OpenedStore {
     `The store ${path} was damaged. It was set aside as ${aside} and made anew with what could still be read.`,
     { code: 'store_damaged', rows: kept },
   );
-  return { database, rebuiltFrom: aside };
+  return { database, aside };
 }
 
-function isDamage(error: unknown): boolean {
+/** Whether an error says that the file itself is broken. */
+export function isDamage(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return error instanceof Damage || code === 'SQLITE_NOTADB' || String(code).startsWith('SQLITE_CORRUPT');
 }

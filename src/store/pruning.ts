@@ -2,7 +2,8 @@ import type { Database } from './sqlite.js';
 
 /**
  * The statements that forget. Each takes what is older than `@before`, at most `@limit` rows, by an index. A send is kept
- * while its later life is followed; a command's content goes with the other ended things, its id and ack stay longer.
+ * while its later life is followed; a command's content goes with the other ended things, its id and ack stay longer,
+ * as does a parked message that no operator looked at.
  */
 const ENDED = [
   "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state <> 'parked' LIMIT @limit)",
@@ -15,6 +16,8 @@ const ENDED = [
   'DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE created_at < @before LIMIT @limit)',
   "UPDATE commands SET body = '' WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND body <> '' AND acked_at < @before LIMIT @limit)",
 ];
+const PARKED =
+  "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state = 'parked' LIMIT @limit)";
 const COMMANDS =
   "DELETE FROM commands WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND acked_at < @before LIMIT @limit)";
 
@@ -23,11 +26,11 @@ export function pruning(
   database: Database,
 ): (bounds: { ended: number; commands: number; limit: number }) => number {
   const ended = ENDED.map((sql) => database.prepare(sql));
-  const commands = database.prepare(COMMANDS);
+  const lasting = [PARKED, COMMANDS].map((sql) => database.prepare(sql));
   return (bounds) => {
     const { limit } = bounds;
     const rows = ended.map((statement) => statement.run({ before: bounds.ended, limit }).changes);
-    const ids = commands.run({ before: bounds.commands, limit }).changes;
-    return rows.reduce((sum, changes) => sum + changes, ids);
+    const old = lasting.map((statement) => statement.run({ before: bounds.commands, limit }).changes);
+    return [...rows, ...old].reduce((sum, changes) => sum + changes, 0);
   };
 }

@@ -65,6 +65,7 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX incoming_open ON incoming (conversation, sent_at, seq) WHERE state = 'open';
   CREATE INDEX incoming_conversation ON incoming (conversation);
+  CREATE INDEX incoming_expired ON incoming (seq) WHERE state = 'expired';
   CREATE INDEX incoming_parked ON incoming (seq) WHERE state = 'parked';
   CREATE INDEX incoming_settled_at ON incoming (settled_at) WHERE settled_at IS NOT NULL;
 
@@ -96,6 +97,7 @@ export const MIGRATIONS: readonly string[] = [
       ('staging', 'queued', 'waiting', 'attempting', 'confirming', 'sent', 'failed', 'unknown', 'deduplicated')),
     not_before INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
+    resends INTEGER NOT NULL DEFAULT 0,
     form INTEGER NOT NULL DEFAULT 0,
     tag TEXT,
     generation TEXT,

@@ -60,6 +60,8 @@ export interface SendRecord extends Required<Omit<NewSend, 'state'>> {
   createdAt: number;
   notBefore: number;
   attempts: number;
+  /** How often it was sent again although its outcome was unknown. */
+  resends: number;
   /** Which of the target forms is next (0: the best one). */
   form: number;
   /** Names the attempt: its private file and its process. */
@@ -85,7 +87,7 @@ export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8 } as const
 
 export const SEND_COLUMNS = `seq, id, place, conversation, thread_id AS threadId, text, role, priority, pause_ms AS pauseMs,
   command_id AS commandId, schedule_id AS scheduleId, answers, created_at AS createdAt, state, not_before AS notBefore,
-  attempts, form, tag, generation, after_row AS afterRow, attempted_at AS attemptedAt, ended_at AS endedAt,
+  attempts, resends, form, tag, generation, after_row AS afterRow, attempted_at AS attemptedAt, ended_at AS endedAt,
   watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error, told,
   life_until AS lifeUntil, part_of AS partOf, part, file, source, staged, settled_at AS settledAt`;
 const COLUMNS = SEND_COLUMNS;
@@ -109,6 +111,7 @@ export class SendTable {
   private readonly selectClaimed: Statement;
   private readonly updateBegin: Statement;
   private readonly updateRequeue: Statement;
+  private readonly updateResend: Statement;
   private readonly updateEnded: Statement;
   private readonly updateSettle: Statement;
   private readonly updatePromote: Statement;
@@ -160,6 +163,9 @@ export class SendTable {
     this.selectClaimed = database.prepare('SELECT 1 FROM sends WHERE guid = ?').pluck();
     this.updateBegin = database.prepare(
       `UPDATE sends SET state = 'attempting', tag = ?, generation = ?, after_row = ?, attempted_at = ? WHERE seq = ?`,
+    );
+    this.updateResend = database.prepare(
+      `UPDATE sends SET state = 'queued', form = 0, attempts = 0, resends = resends + 1, not_before = 0 WHERE seq = ?`,
     );
     this.updateRequeue = database.prepare(
       `UPDATE sends SET state = 'queued', form = ?, attempts = ?, not_before = ?, error_code = ?, error = ? WHERE seq = ?`,
@@ -270,6 +276,11 @@ export class SendTable {
     },
   ): void {
     this.updateRequeue.run(next.form, next.attempts, next.notBefore, next.errorCode, next.error, seq);
+  }
+
+  /** A text with an unknown outcome goes out once more, as the operator wants it. */
+  resend(seq: number): void {
+    this.updateResend.run(seq);
   }
 
   /** osascript ended (or will never be heard of); `doubt` says why the outcome is not plain acceptance. */
@@ -392,6 +403,7 @@ function freshRecord(send: NewSend, seq: number, createdAt: number): SendRecord 
     createdAt,
     notBefore: 0,
     attempts: 0,
+    resends: 0,
     form: 0,
     tag: null,
     generation: null,

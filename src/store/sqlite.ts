@@ -15,6 +15,9 @@ export function openDatabase(
   return new BetterSqlite3(path, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
 }
 
+/** A store that reaches this size takes no more, as on a full disk, until retention has made room. */
+const LARGEST_BYTES = 2 * 1024 ** 3;
+
 /**
  * Opens a file whose commits survive a power cut. An existing WAL file opens with synchronous=NORMAL, under
  * which the last commits may vanish, so FULL is set on every open and checked. On macOS fsync alone does not
@@ -27,6 +30,9 @@ export function openDurableDatabase(path: string): Database {
   database.pragma('fullfsync = 1');
   database.pragma('checkpoint_fullfsync = 1');
   database.pragma('foreign_keys = ON');
+  database.pragma(
+    `max_page_count = ${Math.floor(LARGEST_BYTES / Number(database.pragma('page_size', { simple: true })))}`,
+  );
   database.pragma(`journal_size_limit = ${16 * 1024 * 1024}`);
   if (database.pragma('synchronous', { simple: true }) !== 2) {
     database.close();

@@ -56,7 +56,7 @@ function certificate(): { key: string; cert: string } {
         '-subj',
         '/CN=files.example',
         '-addext',
-        'subjectAltName=DNS:files.example',
+        'subjectAltName=DNS:files.example,DNS:localhost',
         '-keyout',
         key,
         '-out',

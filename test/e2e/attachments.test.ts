@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { silent } from '../../src/simulator/backend/persona.js';
+import { httpsHost } from '../attachments/HttpsHost.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
@@ -118,3 +119,32 @@ describe('files', { concurrent: true, timeout: 60_000 }, () => {
     await world.backend.until(() => world.backend.photos.length === 2, 20_000);
   });
 });
+
+test('a file that is fetched by URL is fetched anew after a kill, and its request is sent once, in its place', async (context) => {
+  let held = 0;
+  const host = await httpsHost((_request, response) => {
+    held += 1;
+    if (held > 1) response.writeHead(200, { 'Content-Type': 'application/pdf' }).end('%PDF');
+  });
+  const { world } = await open(context, { 'attachments.allow_private_addresses': true });
+  const ca = join(world.directory, 'ca.pem');
+  writeFileSync(ca, host.ca);
+  world.place.env.NODE_EXTRA_CA_CERTS = ca;
+  const daemon = await world.start();
+  const id = world.command('the menu', { attachments: [{ url: `https://localhost:${host.port}/menu` }] });
+  const next = world.command('next');
+  await until(
+    () => held === 1,
+    () => 'the file to be asked for',
+  );
+  await daemon.kill('SIGKILL');
+  expect(world.texts).toEqual([]);
+  await world.start();
+  expect(await world.acked(id)).toMatchObject({ status: 'completed', result: { outcome: 'sent' } });
+  await world.acked(next);
+  expect(world.mac.sent().map(({ text, file }) => file?.name ?? text)).toEqual([
+    'the menu',
+    'menu.pdf',
+    'next',
+  ]);
+}, 60_000);

@@ -210,6 +210,25 @@ describe('a text that provably did not start', () => {
     expect(outcomes).toEqual(['a sent']);
   });
 
+  test('but has its row in chat.db all the same is sent, and not tried again', async () => {
+    const { messages, outcomes, send } = await world();
+    send('a');
+    messages.addRow(ANN, 'a');
+    await messages.end(notStarted('later'));
+    expect(messages.texts).toEqual(['a']);
+    expect(outcomes).toEqual(['a sent']);
+  });
+
+  test('is not tried again if its row comes during the pause before the next attempt', async () => {
+    const { clock, messages, outcomes, send } = await world();
+    send('a');
+    await messages.end(notStarted('later'));
+    messages.addRow(ANN, 'a');
+    await clock.advanceAsync(2_000);
+    expect(messages.texts).toEqual(['a']);
+    expect(outcomes).toEqual(['a sent']);
+  });
+
   test('is tried three times with pauses, then fails', async () => {
     const { clock, messages, outcomes, send } = await world();
     send('a');

@@ -9,6 +9,12 @@ import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js
 
 const options = { clock: new FakeClock(), log: new RecordingLog() };
 
+function damagePage(path: string, page: number): void {
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(4096, 0xff), 0, 4096, 4096 * (page - 1));
+  closeSync(file);
+}
+
 describe('the store', () => {
   test('is readable by its owner only', () => {
     const path = join(temporaryDirectory(), 'store.db');
@@ -59,6 +65,45 @@ describe('a damaged store', () => {
     store.close();
   });
 
+  test('is found out after a clean stop too, and never makes the agent fail at every start', () => {
+    const path = join(temporaryDirectory(), 'store.db');
+    const before = Store.open(path, options);
+    before.write(() => before.meta.set('agent', 'edge_1'));
+    before.close();
+    for (const page of [3, 4, 5, 6, 7, 8]) damagePage(path, page);
+    const after = Store.open(path, options);
+    expect(after.rebuiltFrom).toBeDefined();
+    after.write(() => after.meta.set('works', 'yes'));
+    after.close();
+  });
+
+  test('that is found out while running is told once, takes nothing more, and is set aside by the next start', () => {
+    const path = join(temporaryDirectory(), 'store.db');
+    const store = Store.open(path, options);
+    let told = 0;
+    store.onDamage(() => {
+      told += 1;
+    });
+    const malformed = Object.assign(new Error('database disk image is malformed'), {
+      code: 'SQLITE_CORRUPT',
+    });
+    for (let n = 0; n < 2; n++) {
+      expect(
+        store.tryWrite(() => {
+          throw malformed;
+        }),
+      ).toBe(false);
+    }
+    expect(told).toBe(1);
+    expect(store.fault()?.code).toBe('store_damaged');
+    store.write(() => undefined);
+    expect(store.fault()?.code).toBe('store_damaged');
+    store.close();
+    const raw = openDatabase(path);
+    expect(raw.prepare("SELECT count(*) FROM meta WHERE key = 'clean_stop'").pluck().get()).toBe(0);
+    raw.close();
+  });
+
   test('is found out after a crash, and what can still be read of it is kept', () => {
     const path = join(temporaryDirectory(), 'store.db');
     const before = Store.open(path, options);
@@ -79,9 +124,7 @@ describe('a damaged store', () => {
     raw.exec("DELETE FROM meta WHERE key = 'clean_stop'");
     raw.pragma('wal_checkpoint(TRUNCATE)');
     raw.close();
-    const file = openSync(path, 'r+');
-    writeSync(file, Buffer.alloc(4096, 0xff), 0, 4096, 4096 * 200);
-    closeSync(file);
+    damagePage(path, 201);
     const after = Store.open(path, options);
     expect(after.rebuiltFrom).toBeDefined();
     expect(after.meta.get('agent')).toBe('edge_1');

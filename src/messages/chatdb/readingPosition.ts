@@ -23,13 +23,13 @@ export interface Anchor {
  */
 export function anchor(
   known: ReadingPosition | undefined,
-  rows: Pick<MessageRows, 'newest' | 'rowIdOf' | 'highestIssued'>,
+  rows: Pick<MessageRows, 'newest' | 'rowIdOf' | 'guidOf' | 'highestIssued'>,
   generation: string,
   newestKnown: () => readonly string[],
 ): Anchor {
   if (known === undefined)
     return { kind: 'first', position: behindNewest(rows, generation), keepsPending: false };
-  if (known.generation === generation && rows.highestIssued() >= known.rowId) {
+  if (known.generation === generation && rows.highestIssued() >= known.rowId && isSameRow(known, rows)) {
     return { kind: 'same', position: known, keepsPending: true };
   }
   const rowId = known.guid === null ? undefined : rows.rowIdOf(known.guid);
@@ -43,6 +43,13 @@ export function anchor(
       return { kind: 'found', position: { generation, rowId: found, guid }, keepsPending: false };
   }
   return { kind: 'lost', position: behindNewest(rows, generation), keepsPending: false };
+}
+
+/** A backup copied over the file gives our ROWID to another message; a row that is gone was only deleted. */
+function isSameRow({ rowId, guid }: ReadingPosition, rows: Pick<MessageRows, 'guidOf'>): boolean {
+  if (guid === null) return true;
+  const there = rows.guidOf(rowId);
+  return there === undefined || there === guid;
 }
 
 function behindNewest(rows: Pick<MessageRows, 'newest'>, generation: string): ReadingPosition {

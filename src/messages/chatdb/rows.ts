@@ -80,6 +80,7 @@ export class MessageRows {
   private readonly people: Prepared<string>;
   private readonly files: Prepared<AttachmentRow>;
   private readonly byGuid: Prepared<number>;
+  private readonly guidByRow: Prepared<string>;
   private readonly last: Prepared<RowPosition>;
   private readonly issued: Prepared<number> | undefined;
 
@@ -100,6 +101,7 @@ export class MessageRows {
       )
       .pluck();
     this.files = database.prepare(attachmentQuery(schema));
+    this.guidByRow = database.prepare<unknown[], string>('SELECT guid FROM message WHERE ROWID = ?').pluck();
     this.byGuid = database.prepare<unknown[], number>('SELECT ROWID FROM message WHERE guid = ?').pluck();
     this.last = database.prepare('SELECT ROWID AS rowId, guid FROM message ORDER BY ROWID DESC LIMIT 1');
     // Only a table that is AUTOINCREMENT somewhere in the file makes this one exist.
@@ -139,6 +141,10 @@ export class MessageRows {
 
   rowIdOf(guid: string): number | undefined {
     return this.byGuid.get(guid);
+  }
+
+  guidOf(rowId: number): string | undefined {
+    return this.guidByRow.get(rowId);
   }
 
   /** The newest row, undefined in an empty database. */
