@@ -1,122 +1,148 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { openDurableDatabase } from '../dist/store/sqlite.js';
-import { openPlaces, startAgent } from './AgentWorld.mjs';
-import { difference, median, percentile } from './figures.mjs';
-import { RawSocket } from './RawSocket.mjs';
-import { StampProgram } from './StampProgram.mjs';
+import { fileURLToPath } from 'node:url';
+import { nowMs } from './figures.mjs';
+import { LinkFaultyServer } from './linkFaultyServer.mjs';
 
-const ROUNDS = 220;
-const WARM_UP = 20;
-const PERSON = '+13105551234';
+const CLIENT = fileURLToPath(new URL('./linkClient.mjs', import.meta.url));
+const LASTS_MS = 75_000;
+const MOST_CONNECTS = 8;
+const MOST_REFUSED = 3;
+const FROZEN_MS = 12_000;
+const FIRST_DEADLINE_MS = 5_000;
+
+/** Each fault, how it is judged, and what other clients made of it (measured once, elsewhere, with their defaults). */
+const FAULTS = [
+  { what: 'flap: accepted, closed with 1013 after 20 ms', close: 1013, judge: flapping, others: '10 to 95' },
+  { what: 'flap: closed with 1012', close: 1012, judge: flapping, others: '6 in 30 s to 3 400 a second' },
+  {
+    what: 'flap: closed with 1011',
+    close: 1011,
+    judge: flapping,
+    others: 'about 1 a second, or gives up for good',
+  },
+  {
+    what: 'hang: the upgrade is never answered',
+    hang: true,
+    judge: hanging,
+    others: '4 s to never; one dies',
+  },
+  {
+    what: 'half-open: reads and answers nothing any more',
+    // Ms from an answered ping to the freeze, each with an agent of its own: the first meets the longest wait.
+    phases: [0, 1_500, 3_000, 4_500],
+    judge: freezing,
+    others: '13.0 s to never',
+  },
+  { what: '401 to everything', status: 401, judge: refused, others: '7 to 30, or gives up for good' },
+  { what: 'accepted, closed with 4001 after 20 ms', close: 4001, judge: refused, others: 'not measured' },
+  { what: 'accepted, never a pong nor a frame', pongs: false, judge: flapping, others: 'not measured' },
+];
 
 /**
- * From the moment the backend writes a command to its socket to the moment at which osascript runs, the command and the
- * attempt being on the disk: against the three things that cannot be done without, each done bare and in turns with it.
+ * Eight faults at once, each with backends and agent processes of its own, for 75 s of real time with no wait shortened.
+ * An agent that dies, or that does not end when it is told to, fails its fault.
  */
 export async function run() {
-  const places = await openPlaces();
-  const stamp = new StampProgram(places.directory);
-  places.mac.chatDb.directChat(PERSON);
-  const agent = await startAgent(places, { EDGE_IMESSAGE_OSASCRIPT_PATH: stamp.path });
-  const raw = await RawCost.open(places.directory, stamp);
-  const samples = { agent: [], socket: [], commit: [], spawn: [], sum: [] };
-  for (let round = -WARM_UP; round < ROUNDS; round++) {
-    const frame = commandFrame(round);
-    const bare = await raw.measure(frame);
-    const whole = await sendThrough(places, stamp, frame, round);
-    if (round < 0) continue;
-    samples.agent.push(whole);
-    for (const [name, value] of Object.entries(bare)) samples[name].push(value);
-    samples.sum.push(bare.socket + bare.commit + bare.spawn);
-  }
-  await agent.stop();
-  await raw.close();
-  stamp.close();
-  await places.close();
-  const parts = ['socket', 'commit', 'spawn'].map((name) => `${name} ${median(samples[name]).toFixed(2)}`);
-  const row = (name, share, most) =>
-    difference({
-      what: `frame sent → osascript runs, ${name}`,
-      measured: percentile(samples.agent, share),
-      reference: {
-        name: share === 0.5 ? `bare ${parts.join(' + ')} =` : 'bare',
-        value: percentile(samples.sum, share),
-      },
-      unit: 'ms',
-      ...(most === undefined ? {} : { most }),
-    });
-  return [row('p10', 0.1), row('p50', 0.5, 1), row('p95', 0.95)];
+  const trials = await Promise.all(
+    FAULTS.map((fault) => {
+      const variants = fault.phases?.map((freezeAfterMs) => ({ ...fault, freezeAfterMs })) ?? [fault];
+      return Promise.all(variants.map(openTrial));
+    }),
+  );
+  await pause(LASTS_MS);
+  const found = await Promise.all(trials.map((variants) => Promise.all(variants.map(close))));
+  return FAULTS.map((fault, i) => rowOf(fault, found[i]));
 }
 
-function commandFrame(round) {
-  const data = {
-    command_id: `cmd_bench_${round + WARM_UP}`,
-    command_type: 'send_message_now',
-    payload: { thread_id: PERSON, text: `On my way, number ${round}`, bubble_type: 'normal' },
-    priority: 'normal',
-    timestamp: new Date().toISOString(),
+async function openTrial(fault) {
+  const server = await LinkFaultyServer.open(fault);
+  const client = fork(CLIENT, [server.url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const exited = new Promise((resolve) => client.once('exit', (code, signal) => resolve(code ?? signal)));
+  return { fault, server, client, exited };
+}
+
+/** What the backend saw until now, what the agent says of itself, and how its process ended. */
+async function close({ server, client, exited }) {
+  const over = nowMs();
+  const dials = server.dials.filter((at) => at <= over);
+  const ends = dials.map((_, i) => (server.ends[i] <= over ? server.ends[i] : undefined));
+  const { lives, frozenAt } = server;
+  let view = null;
+  if (client.connected) {
+    client.send('view');
+    [view] = await once(client, 'message');
+    client.send('stop');
+  }
+  const exit = await Promise.race([exited, pause(8_000, 'still there')]);
+  if (exit === 'still there') client.kill('SIGKILL');
+  await server.close();
+  return { dials, ends, lives, frozenAt, view, exit };
+}
+
+function rowOf(fault, found) {
+  const [first] = found;
+  const { measured, budget, within } = fault.judge(fault.phases ? found : first);
+  const trouble = found
+    .filter(({ view, exit }) => view === null || exit !== 0)
+    .map(({ view, exit }) =>
+      view === null ? `; process died (${exit})` : `; did not end cleanly (${exit})`,
+    );
+  return {
+    what: fault.what,
+    measured: measured + trouble.join(''),
+    reference: '',
+    compared: `others: ${fault.others}`,
+    budget,
+    verdict: within && trouble.length === 0 ? 'ok' : 'over',
   };
-  return JSON.stringify({ type: 'command', data, timestamp: data.timestamp });
 }
 
-/** One command through the agent; the row in chat.db and the ack are waited for, but do not count. */
-async function sendThrough({ backend, mac }, stamp, frame, round) {
-  const acked = backend.acks.length;
-  const started = stamp.next();
-  const sentAt = stamp.now();
-  backend.connections[0].send(frame);
-  const took = (await started) - sentAt;
-  mac.chatDb.writeSent({ text: `On my way, number ${round}`, handle: PERSON });
-  await backend.until(() => backend.acks.length > acked);
-  await pause(2);
-  return took;
+function flapping({ dials, view }) {
+  const waits = gaps(dials);
+  const growing = waits.length > 0 && waits.every((wait, i) => i === 0 || wait >= waits[i - 1]);
+  return {
+    measured: `${dials.length} connects, gaps ${seconds(waits)}; poller ${view?.poller}`,
+    budget: `≤ ${MOST_CONNECTS} connects, growing`,
+    within: dials.length > 1 && dials.length <= MOST_CONNECTS && growing && view?.poller === 'running',
+  };
 }
 
-/** A frame over a bare socket, a commit of a bare row, a bare spawn of the same program with the same kind of stdio. */
-class RawCost {
-  static async open(directory, stamp) {
-    const database = openDurableDatabase(join(directory, 'raw.db'));
-    database.exec('CREATE TABLE commands (id INTEGER PRIMARY KEY, body TEXT NOT NULL)');
-    return new RawCost(directory, stamp, database, await RawSocket.open());
-  }
+function hanging({ dials, ends }) {
+  const deadlines = dials.flatMap((at, i) => (ends[i] === undefined ? [] : [ends[i] - at]));
+  const [first] = deadlines;
+  return {
+    measured: `deadlines ${seconds(deadlines)}; ${dials.length} tries`,
+    budget: `first ${FIRST_DEADLINE_MS / 1_000} s, growing, tries on`,
+    within:
+      Math.abs(first - FIRST_DEADLINE_MS) < 250 &&
+      dials.length >= 3 &&
+      deadlines.every((one, i) => i === 0 || one > deadlines[i - 1]),
+  };
+}
 
-  constructor(directory, stamp, database, socket) {
-    Object.assign(this, { directory, stamp, database, socket });
-    this.insert = database.prepare('INSERT INTO commands (body) VALUES (?)');
-  }
+function freezing(found) {
+  const took = found.map(({ frozenAt, lives }) => lives[1] - frozenAt);
+  return {
+    measured: `${seconds(took, 2)} to a new live link`,
+    budget: `≤ ${FROZEN_MS / 1_000} s, each`,
+    within: Math.max(...took) <= FROZEN_MS,
+  };
+}
 
-  async measure(frame) {
-    const { stamp } = this;
-    const socket = await this.socket.oneWay(frame);
-    const began = stamp.now();
-    this.insert.run(frame);
-    const commit = stamp.now() - began;
-    await pause(2);
-    return { socket, commit, spawn: await this.spawn() };
-  }
+function refused({ dials, view }) {
+  return {
+    measured: `${dials.length} handshakes, ${view?.state}; poller ${view?.poller}`,
+    budget: `blocked, ≤ ${MOST_REFUSED} handshakes`,
+    within: dials.length <= MOST_REFUSED && view?.state === 'blocked',
+  };
+}
 
-  async spawn() {
-    const { stamp } = this;
-    const input = openSync('/dev/null', 'r');
-    const output = openSync(join(this.directory, 'raw.log'), 'a');
-    const args = ['-l', 'AppleScript', '-', 'On my way', `any;-;${PERSON}`, '60', '', 'tag-of-the-attempt'];
-    const env = { PATH: process.env.PATH, HOME: this.directory };
-    const started = stamp.next();
-    const began = stamp.now();
-    const child = spawn(stamp.path, args, { detached: true, stdio: [input, output, output], env });
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    closeSync(input);
-    closeSync(output);
-    const took = (await started) - began;
-    await ended;
-    return took;
-  }
+function gaps(instants) {
+  return instants.slice(1).map((at, i) => at - instants[i]);
+}
 
-  async close() {
-    this.database.close();
-    await this.socket.close();
-  }
+function seconds(all, digits = 1) {
+  return `${all.map((ms) => (ms / 1_000).toFixed(digits)).join(', ')} s`;
 }
