@@ -3,7 +3,7 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { Clock } from '../../system/clock.js';
 import { type Access, type AccessProblem, accessProblem, identityAt, probe } from './access.js';
-import { Schema } from './schema.js';
+import { hasTable, Schema, standIn } from './schema.js';
 
 /** An opened chat.db. Statements prepared on it die with it. */
 export interface OpenChatDb {
@@ -32,7 +32,9 @@ const BUSY_CODES = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL|SCHEMA|INTERRUPT|IOERR_SHORT
  * error ends here and becomes the access state; nothing is thrown but mistakes of ours.
  */
 export class ChatDbConnection {
-  private open: (OpenChatDb & { identity: string; version: Statement<unknown[]> }) | undefined;
+  private open:
+    | (OpenChatDb & { identity: string; version: Statement<unknown[]>; absent: readonly string[] })
+    | undefined;
   private problem: AccessProblem;
   private lastAttempt = Number.NEGATIVE_INFINITY;
   private busySince: number | undefined;
@@ -81,6 +83,7 @@ export class ChatDbConnection {
     const seen = this.read((db) => (db === this.open ? (this.open.version.get() as number) : -1));
     if (seen.kind !== 'read' || seen.value === this.lastVersion) return false;
     this.lastVersion = seen.value;
+    this.completeTables();
     return true;
   }
 
@@ -96,6 +99,14 @@ export class ChatDbConnection {
   close(): void {
     this.drop();
     this.closed = true;
+  }
+
+  /** A table that was missing when the file was opened may have been made since. */
+  private completeTables(): void {
+    if (this.open === undefined || this.open.absent.length === 0) return;
+    const { database, absent } = this.open;
+    const made = this.read(() => absent.some((table) => hasTable(database, table)));
+    if (made.kind === 'read' && made.value) this.drop();
   }
 
   private current(): OpenChatDb | undefined {
@@ -119,6 +130,7 @@ export class ChatDbConnection {
         fileMustExist: true,
         timeout: LOCK_PATIENCE_MS,
       });
+      const absent = standIn(database);
       database.pragma('query_only = 1');
       const schema = Schema.read(database);
       const missing = schema.missingTables();
@@ -129,7 +141,7 @@ export class ChatDbConnection {
         return;
       }
       const version = database.prepare<unknown[]>('PRAGMA data_version').pluck();
-      this.open = { database, schema, version, generation: file.generation, identity: file.identity };
+      this.open = { database, schema, version, generation: file.generation, identity: file.identity, absent };
       this.lastVersion = -1;
       this.log.debug('Opened chat.db', { generation: file.generation });
     } catch (error) {

@@ -10,6 +10,13 @@ const TABLES = [
   'message_attachment_join',
 ] as const;
 
+/** What is read of them beyond columns asked for by name. Without these tables messages can still be read. */
+const OPTIONAL = {
+  attachment: '(ROWID INTEGER PRIMARY KEY, guid TEXT)',
+  chat_handle_join: '(chat_id INTEGER, handle_id INTEGER)',
+  message_attachment_join: '(message_id INTEGER, attachment_id INTEGER)',
+} as const;
+
 export type Table = (typeof TABLES)[number];
 
 /**
@@ -62,3 +69,21 @@ export class Schema {
 export const APPLE_EPOCH_MS = 978_307_200_000;
 /** ns since 2001 at about the year 2128; beyond it a value is no date. */
 const LATEST_NS = '4000000000000000000';
+
+/**
+ * Puts empty tables of this connection in the place of optional ones that the file does not have, so that every
+ * statement is valid; returns their names. To be called before `query_only` is set.
+ */
+export function standIn(database: Database): string[] {
+  const absent = Object.entries(OPTIONAL).filter(([table]) => !hasTable(database, table));
+  for (const [table, columns] of absent) database.exec(`CREATE TEMP TABLE ${table} ${columns}`);
+  return absent.map(([table]) => table);
+}
+
+/** Whether the file itself has the table. */
+export function hasTable(database: Database, table: string): boolean {
+  const found = database
+    .prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?")
+    .get(table);
+  return found !== undefined;
+}
