@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { LifeEvent } from '../outgoing/LaterLife.js';
 import type { SendOutcome } from '../outgoing/outcome.js';
 import type { NewEvent } from '../store/events.js';
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 
 /** The event that tells the backend how a text ended; none for one that was dropped as a twin. */
 export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent | undefined {

@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { StagingArea } from './StagingArea.js';
 

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.js';
-import type { SendRole } from '../store/sends.js';
+import type { SendRole } from '../store/sendRecord.js';
 
 export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
 

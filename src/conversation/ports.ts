@@ -1,4 +1,4 @@
-import type { SendRole } from '../store/sends.js';
+import type { SendRole } from '../store/sendRecord.js';
 
 /** What the backend made of a posted message. */
 export type PostResult =

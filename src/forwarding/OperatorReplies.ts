@@ -1,5 +1,5 @@
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 
 /** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */

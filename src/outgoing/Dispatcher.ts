@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import { rowWatchedMs } from './Confirmation.js';

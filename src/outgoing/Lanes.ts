@@ -1,4 +1,5 @@
-import type { SendRecord, SendTable } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
+import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
 
 interface Lane {

@@ -1,5 +1,5 @@
 import type { Store } from '../store/Store.js';
-import { LIFE, type SendRecord } from '../store/sends.js';
+import { LIFE, type SendRecord } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { SentRow, SentRows } from './ports.js';
 

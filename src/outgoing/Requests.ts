@@ -1,5 +1,5 @@
 import type { Store } from '../store/Store.js';
-import type { SendRole } from '../store/sends.js';
+import type { SendRole } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import type { Lanes } from './Lanes.js';
 import { ReflexTwins, type TwinDecision, twinKey } from './reflexTwins.js';

@@ -1,5 +1,5 @@
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 import type { Lanes } from './Lanes.js';
 import type { OutcomeListener, SendOutcome } from './outcome.js';
 

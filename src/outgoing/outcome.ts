@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.js';
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 
 /**
  * How a text ended. `confirmed` is false where chat.db could not be read. `late`: it had been reported as unknown

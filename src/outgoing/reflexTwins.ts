@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingTable } from '../store/incoming.js';
-import type { SendRecord, SendTable } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
+import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
 
 /** A reflex that comes after its reply is compared with first bubbles of this long. */

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { ErrorCode } from '../errors.js';
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 import type { SendOutcome } from './outcome.js';
 
 /** How one part of a request ended; `file` is the name of its file, null for a text. */

@@ -1,4 +1,4 @@
-import type { SendRole } from '../store/sends.js';
+import type { SendRole } from '../store/sendRecord.js';
 import { MOST_PARTS, splitText } from './splitText.js';
 import { textFault } from './textLimit.js';
 

@@ -1,4 +1,4 @@
-import type { SendRecord } from '../store/sends.js';
+import type { SendRecord } from '../store/sendRecord.js';
 import type { AttemptResult } from './ports.js';
 
 const MOST_ATTEMPTS = 3;

@@ -12,7 +12,7 @@ import type { AppleVersion } from '../../../src/simulator/messages/appleSchema.j
 import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
 import type { IncomingMessage } from '../../../src/store/incoming.js';
 import { Store } from '../../../src/store/Store.js';
-import type { NewSend } from '../../../src/store/sends.js';
+import type { NewSend } from '../../../src/store/sendRecord.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 
