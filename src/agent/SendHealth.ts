@@ -22,7 +22,12 @@ export class SendHealth {
     if (result.kind !== 'notStarted' || !LASTING.has(result.reason)) return;
     const code = result.reason as SendFault['code'];
     const since = this.current?.code === code ? this.current.since : this.clock.now();
-    this.current = { code, since, message: `${result.message}.`, remedy: result.remedy };
+    this.current = {
+      code,
+      since,
+      message: result.message.endsWith('.') ? result.message : `${result.message}.`,
+      remedy: result.remedy,
+    };
   }
 
   fault(): SendFault | undefined {

@@ -2,6 +2,7 @@ import type { OsascriptRunner } from '../messages/applescript/runner.js';
 import type { RunningScript } from '../messages/applescript/ScriptRun.js';
 import type { SendResult } from '../messages/applescript/sendResult.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
+import type { ChatTarget } from '../messages/chatdb/sentRows.js';
 import type { AttemptResult, MessageSender, SendTarget } from '../outgoing/ports.js';
 
 export type SmsFallback = 'never' | 'known' | 'always';
@@ -37,7 +38,10 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
   const leaving = new AbortController();
   return {
     targets(conversation, threadId) {
-      if (isGroup(conversation)) return groupTargets(chatDb, conversation, threadId);
+      const [chat] = chatDb.findChat(conversation);
+      if (chat?.style === 'group' || isGroup(conversation) || isGroup(threadId)) {
+        return groupTargets(chat, threadId);
+      }
       return personTargets(chatDb, conversation, options.smsFallback());
     },
     async start({ tag, text, file, target }) {
@@ -105,8 +109,7 @@ function mayBySms(chatDb: Chats, conversation: string, smsFallback: SmsFallback)
 }
 
 /** A group's guid is never made up: one that chat.db lacks is used only if the backend named it in full. */
-function groupTargets(chatDb: Chats, conversation: string, threadId: string): SendTarget[] {
-  const [chat] = chatDb.findChat(conversation);
+function groupTargets(chat: ChatTarget | undefined, threadId: string): SendTarget[] {
   if (chat !== undefined) return [{ form: 'chat', address: chat.guid, accountId: null }];
   return threadId.includes(';+;') ? [{ form: 'chat', address: threadId, accountId: null }] : [];
 }
@@ -116,10 +119,14 @@ function attemptResult(result: SendResult): AttemptResult {
     case 'accepted':
       return result;
     case 'unknown':
-      return { kind: 'unknown', message: `${result.message}.` };
+      return { kind: 'unknown', message: sentence(result.message) };
     case 'notStarted': {
-      const message = [`${result.message}.`, result.remedy].join(' ').trim();
+      const message = [sentence(result.message), result.remedy].join(' ').trim();
       return { kind: 'notStarted', errorCode: result.reason, message, retry: result.retry };
     }
   }
+}
+
+function sentence(message: string): string {
+  return message.endsWith('.') ? message : `${message}.`;
 }

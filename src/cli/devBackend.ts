@@ -23,7 +23,7 @@ export async function devBackend(options: {
     complain(`edge-agent: --persona: expected one of ${known}, found "${options.persona}"`);
     return EXIT.usage;
   }
-  const secret = options.secret ?? environment().EDGE_SECRET ?? 'dev-secret';
+  const secret = options.secret || environment().EDGE_SECRET || 'dev-secret';
   try {
     const stopped = untilSignal();
     const backend = await SimulatedBackend.start({

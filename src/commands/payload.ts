@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sendableText } from '../system/sendableText.js';
 
 /** The other names under which a field of a payload may come, by the name that we use. */
 export type Aliases = Readonly<Record<string, readonly string[]>>;
@@ -37,7 +38,7 @@ export function parsePayload<T>(
 
 /** A string with something in it other than white space. */
 export function filled(what: string) {
-  return z.string(what).refine((value) => value.trim() !== '', what);
+  return z.string(what).refine((value) => sendableText(value).trim() !== '', what);
 }
 
 function step(value: unknown, key: PropertyKey): unknown {

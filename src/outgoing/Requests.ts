@@ -1,6 +1,7 @@
 import type { Store } from '../store/Store.js';
 import type { SendRole } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
+import { sendableText } from '../system/sendableText.js';
 import type { Lanes } from './Lanes.js';
 import { ReflexTwins, type TwinDecision, twinKey } from './reflexTwins.js';
 import { type OutgoingFile, type Part, partsOf } from './requestParts.js';
@@ -50,7 +51,7 @@ export class Requests {
   /** Stores a text in its lane, its files behind it. A known id changes nothing. */
   add(request: TextRequest): void {
     const { store, limits, mustFetch } = this.options;
-    const text = request.text.replaceAll('\0', '');
+    const text = sendableText(request.text);
     const { id, role, pauseMs, files } = request;
     const planned = partsOf(
       files === undefined ? { id, text, role, pauseMs } : { id, text, role, pauseMs, files },

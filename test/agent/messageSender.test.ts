@@ -78,3 +78,13 @@ describe('a person is addressed', () => {
     expect(forms(group.identifier)).toEqual(['chat']);
   });
 });
+
+describe('a group that chat.db does not know', () => {
+  test('is written to only under the guid that the backend named, and never as a person', () => {
+    const { sender } = room('always');
+    expect(sender.targets('chatNOPE', 'iMessage;+;chatNOPE')).toEqual([
+      { form: 'chat', address: 'iMessage;+;chatNOPE', accountId: null },
+    ]);
+    expect(sender.targets('chat777', 'chat777')).toEqual([]);
+  });
+});

@@ -154,6 +154,9 @@ describe('a command', () => {
 
   test.each([
     [{ text: 'hi' }, /payload\.thread_id: expected a phone number.*chat_guid.*found nothing/],
+    [{ thread_id: 'garbage;;', text: 'hi' }, /payload\.thread_id: expected a phone number/],
+    [{ thread_id: 'a\0b', text: 'hi' }, /payload\.thread_id: expected a phone number/],
+    [{ thread_id: ANN, text: '\0' }, /payload\.text: expected a text/],
     [{ thread_id: ANN, message: '' }, /payload\.message: expected a text.*found an empty string/],
     [{ thread_id: ANN, text: 5 }, /payload\.text: expected a text.*found a number/],
     [

@@ -20,6 +20,12 @@ test.each([
   [{ should_respond: true, reply_bubbles: ['a', ' ', ''] }, ['a']],
   [{ should_respond: true, reply_text: null }, []],
   [{}, []],
+  [{ should_respond: true, reply_bubbles: ['a', '', null, 5, 'b'] }, ['a', 'b']],
+  [{ should_respond: 'true', reply_text: 'a' }, ['a']],
+  [{ should_respond: 'false', reply_text: 'a' }, []],
+  [{ reflex_message: 'r', burst_messages: 'single', burst_delay_ms: -5 }, ['r', 'single']],
+  [{ reply_text: 5, reply_bubbles: ['a'] }, ['a']],
+  [{ reply_text: '\0' }, []],
 ])('the reply %j means the bubbles %j', (body, bubbles) => {
   expect(bubblesOf(body)).toEqual(bubbles);
 });

@@ -20,7 +20,7 @@ export function cancelScheduled(schedule: TextSchedule): Handler {
           return { kind: 'completed', result: { schedule_id: cancelled.scheduleId } };
         case 'refused': {
           const message = `${payload.schedule_id} cannot be cancelled: it is ${cancelled.state}.`;
-          return { kind: 'failed', code: 'invalid_payload', message, result: { state: cancelled.state } };
+          return { kind: 'failed', code: null, message, result: { state: cancelled.state } };
         }
         case 'notFound': {
           const message = `There is no scheduled text ${payload.schedule_id}.`;

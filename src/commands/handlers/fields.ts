@@ -6,7 +6,13 @@ export const THREAD_ALIASES = { thread_id: ['chat_guid'] } as const;
 export const TEXT_ALIASES = { text: ['message_text', 'message'] } as const;
 export const TIME_ALIASES = { send_at: ['schedule_time'] } as const;
 
-export const threadId = filled('a phone number, an e-mail address or a chat id');
+const THREAD = 'a phone number, an e-mail address or a chat id';
+/** What has a semicolon is a chat's guid (`iMessage;-;+1…`, `any;+;chat…`); nothing else has one. */
+const THREAD_ID = /^(?:[A-Za-z]*;[-+];)?[^;]+$/;
+export const threadId = filled(THREAD).refine(
+  (value) => THREAD_ID.test(value.trim()) && !/\p{Cc}/u.test(value),
+  THREAD,
+);
 export const text = filled('a text');
 /** What goes out with files may be files alone. */
 export const textBesideFiles = z

@@ -162,6 +162,11 @@ export class FactWorld {
     });
   }
 
+  /** Reads new rows; what became known is said by the next `news`. */
+  scan(): void {
+    this.reader.scan();
+  }
+
   /** Looks at chat.db and says what became known. */
   news(): News {
     this.reader.scan();

@@ -37,9 +37,16 @@ export const CHANGES: Fact[] = [
     (world) => {
       const message = world.receive({ from: world.person(), text: 'oops' });
       posted(world, message.guid);
-      world.writer.happenings.unsend(message, world.clock.now());
+      const at = world.clock.now();
+      world.writer.happenings.unsend(message, at);
       expect(world.after(1000).events).toMatchObject([
-        { eventType: 'message_unsent', details: { message_guid: message.guid } },
+        {
+          eventType: 'message_unsent',
+          details: {
+            message_guid: message.guid,
+            unsent_at: world.version >= 26 ? null : new Date(at).toISOString(),
+          },
+        },
       ]);
       world.restart();
       expect(world.after(60_000).types).toEqual([]);
@@ -51,6 +58,7 @@ export const CHANGES: Fact[] = [
     (world) => {
       const message = world.receive({ from: world.person(), text: 'first' });
       world.writer.happenings.edit(message, 'second', world.clock.now());
+      posted(world, message.guid);
       expect(world.news()).toMatchObject({ texts: ['second'], types: [] });
       expect(world.after(61_000).types).toEqual([]);
     },
@@ -124,7 +132,7 @@ export const CHANGES: Fact[] = [
 
 /** Messages that are at the backend already. */
 function posted(world: FactWorld, ...guids: string[]): void {
-  world.news();
+  world.scan();
   const { store } = world;
   store.write(() => {
     for (const guid of guids) {

@@ -30,14 +30,17 @@ export const OPERATOR: Fact[] = [
       const proven = world.send(from, 'proven');
       const { guid } = write('proven');
       store.write(() => store.sends.settle(proven, { state: 'sent', guid }));
-      world.send(from, 'it’s on its way');
+      const onItsWay = world.send(from, 'it’s on its way');
       write("it's on its way");
       expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 2 } });
+      store.write(() => store.sends.settle(onItsWay, { state: 'failed', errorCode: 'send_refused' }));
       const lost = world.send(from, 'an hour late');
       store.write(() => store.sends.settle(lost, { state: 'unknown' }));
       world.clock.advance(3600_000);
       write('an hour late');
       expect(world.news().types).toEqual([]);
+      write('what was refused, sent by hand');
+      expect(world.news().types).toEqual(['operator_replied']);
     },
   ),
   fact(

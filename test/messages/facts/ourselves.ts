@@ -35,6 +35,23 @@ export const OURSELVES: Fact[] = [
       expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { echo: 2 } });
     },
   ),
+  fact('an SMS that claims to have come to its sender is a message: another device wrote that', (world) => {
+    const from = world.person();
+    const columns = { destination_caller_id: from, account: `P:${from}` };
+    world.receive({ from, text: 'from a person', service: 'SMS', columns });
+    expect(world.news().texts).toEqual(['from a person']);
+  }),
+  fact(
+    'a row that went out without its account tells by destination_caller_id what it was sent from',
+    (world) => {
+      const from = `me${world.person()}@example.com`;
+      const chat = world.writer.directChat(`to${world.person()}@example.com`);
+      const columns = { is_from_me: 1, account: null, destination_caller_id: from, text: 'note' };
+      world.writer.insertMessage({ ...columns, date: appleDate(world.clock.now()) }, chat);
+      world.receive({ from, text: 'note', chat });
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+    },
+  ),
   fact(
     'where rows do not tell what ours was sent from, the same text right after it is its echo',
     (world) => {
