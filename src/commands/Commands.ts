@@ -66,7 +66,7 @@ export class Commands {
       this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`);
     });
     const bodyHash = hashOf(command);
-    const body = command.payload.attachments === undefined ? JSON.stringify(command) : withoutFiles(command);
+    const body = bodyOf(command);
     if (!this.store.commands.add({ commandId, commandType, body, bodyHash, via })) {
       this.repeat(command, bodyHash);
       return;
@@ -110,9 +110,11 @@ function hashOf(command: ReceivedCommand): string {
   return hash('sha256', said, 'base64url');
 }
 
-/** The command in JSON without the content of its files, which is staged: the ledger is not the place for it. */
-function withoutFiles(command: ReceivedCommand): string {
-  return JSON.stringify(command, (key, value: unknown) =>
+/** What is kept of a command, once: its content without the bytes of files. */
+function bodyOf({ payload, priority, timestamp }: ReceivedCommand): string {
+  const kept = { payload, priority, timestamp };
+  if (payload.attachments === undefined) return JSON.stringify(kept);
+  return JSON.stringify(kept, (key, value: unknown) =>
     key === 'data_base64' && typeof value === 'string' ? `(${value.length} characters)` : value,
   );
 }

@@ -260,7 +260,7 @@ export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> 
   if (typeof code !== 'string') return undefined;
   if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };
   if (code === 'SQLITE_FULL')
-    return { code: 'disk_full', message: 'the disk, or the store’s own limit, is full' };
+    return { code: 'disk_full', message: 'the disk is full (or the store has reached its own limit)' };
   const passing = ['SQLITE_IOERR', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CANTOPEN'];
   if (!passing.some((name) => code.startsWith(name))) return undefined;
   return { code: 'state_unwritable', message: `SQLite answers ${code}` };

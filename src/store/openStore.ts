@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, renameSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, renameSync } from 'node:fs';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
@@ -49,9 +49,11 @@ export function markCleanStop(database: Database): void {
 
 function openSound(path: string, log: Logger): Database {
   const isFresh = !existsSync(path);
+  // Made with its mode: SQLite gives the -wal and -shm files the mode that the file has then.
+  if (isFresh) closeSync(openSync(path, 'a', 0o600));
+  else chmodSync(path, 0o600);
   const database = openDurableDatabase(path);
   try {
-    chmodSync(path, 0o600);
     migrate(database, path, log);
     const { changes } = database.prepare('DELETE FROM meta WHERE key = ?').run(CLEAN_STOP);
     if (!isFresh) check(database, changes > 0 ? 'quick_check' : 'integrity_check');

@@ -210,7 +210,7 @@ test('an unknown EDGE_ variable is a warning with the one that was meant', () =>
 
 test('a .env that others can read is warned about with the command that mends it', () => {
   const box = new Sandbox();
-  const path = box.write('work/.env', 'EDGE_SECRET=x\n');
+  const path = box.write('work/.env', 'EDGE_SECRET=in-no-path-at-all\n');
   expect(box.load({ env: REQUIRED }).warnings).toEqual([]);
   for (const mode of [0o640, 0o604, 0o620]) {
     chmodSync(path, mode);
