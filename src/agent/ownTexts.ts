@@ -1,5 +1,5 @@
-import type { TextRequest } from '../outgoing/Outgoing.js';
 import type { SendRecord } from '../store/sendRecord.js';
+import type { TextRequest } from '../store/textRequest.js';
 
 /** What begins the id of a text that is our own business: a canary, the selftest. */
 const OWN = 'own:';

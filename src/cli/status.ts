@@ -1,26 +1,16 @@
-import { findStateDirectory } from '../config/stateDirectory.js';
-import { EdgeError } from '../errors.js';
-import { askDaemon } from '../status/askDaemon.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
-import { socketPath } from '../status/socketPath.js';
 import { systemClock } from '../system/clock.js';
 import { environment } from '../system/environment.js';
+import { askAgent } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
-import { places } from './places.js';
 import { complain, print, wantsColour } from './print.js';
 import { statusScreen } from './statusScreen.js';
 
 /** Asks the running agent how it is; never guesses from files. The exit code tells the same as the screen. */
 export async function status(options: { configPath?: string; json: boolean }): Promise<number> {
-  let directory: string;
-  try {
-    directory = await findStateDirectory(places(options));
-  } catch (error) {
-    if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
-    return EXIT.invalidConfig;
-  }
-  const answer = await askDaemon(socketPath(directory), { verb: 'status' });
+  const asked = await askAgent(options, { verb: 'status' });
+  if ('exitCode' in asked) return asked.exitCode;
+  const { directory, answer } = asked;
   switch (answer.kind) {
     case 'notRunning':
       report(

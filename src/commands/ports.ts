@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.js';
-import type { SendRole } from '../store/sendRecord.js';
+import type { OutgoingFile } from '../store/textRequest.js';
 
 export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
 
@@ -23,9 +23,6 @@ export interface ReceivedCommand {
   fault: string | null;
 }
 
-/** A file that goes out: staged already, or to be fetched. */
-export type OutgoingFile = { name: string } & ({ path: string } | { url: string });
-
 /** Judges the files that a command names. */
 export interface FileAdmission {
   /** Stages a file whose content the command holds before it returns. Exactly one of the first three is given. */
@@ -39,22 +36,6 @@ export interface FileAdmission {
     | { kind: 'refused'; field: string; errorCode: ErrorCode; message: string };
   /** Takes back what was staged. */
   discard(path: string): void;
-}
-
-/** Where texts go out; called inside a write. */
-export interface TextQueue {
-  enqueue(text: {
-    id: string;
-    conversation: string;
-    threadId: string;
-    text: string;
-    role: SendRole;
-    priority: number;
-    pauseMs: number;
-    commandId?: string;
-    answers?: string;
-    files?: readonly OutgoingFile[];
-  }): void;
 }
 
 /** The canonical key of a conversation, equal for every form of its thread id. */

@@ -1,10 +1,11 @@
 import type { Logger } from '../logging/Logger.js';
 import type { IncomingRecord } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
+import type { TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
 import { messageBody } from './messageBody.js';
-import type { MessagePosting, PostResult, ReplyQueue } from './ports.js';
+import type { MessagePosting, PostResult } from './ports.js';
 import { retryOf } from './postRetry.js';
 import type { PrivacyFilter } from './privacy.js';
 import { parseReply, type Reply } from './reply.js';
@@ -20,7 +21,7 @@ const REPLY_PRIORITY = 2;
 export interface ForwarderOptions {
   store: Store;
   backend: MessagePosting;
-  replies: ReplyQueue;
+  replies: TextQueue;
   clock: Clock;
   random: Random;
   log: Logger;

@@ -1,5 +1,3 @@
-import type { SendRole } from '../store/sendRecord.js';
-
 /** What the backend made of a posted message. */
 export type PostResult =
   | { kind: 'answered'; body: unknown }
@@ -21,18 +19,4 @@ export interface MessagePosting {
   postMessage(body: Record<string, unknown>, guid: string): Promise<PostResult>;
   /** When any request of ours last succeeded, Unix ms. */
   lastSuccessAt(): number | undefined;
-}
-
-/** Where reply bubbles go; called inside a write. */
-export interface ReplyQueue {
-  enqueue(bubble: {
-    id: string;
-    conversation: string;
-    threadId: string;
-    text: string;
-    role: SendRole;
-    priority: number;
-    pauseMs: number;
-    answers: string;
-  }): void;
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
+import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
 import { Dispatcher } from './Dispatcher.js';
@@ -9,13 +10,11 @@ import { NewRecipients } from './NewRecipients.js';
 import type { OutcomeListener } from './outcome.js';
 import { Pace } from './Pace.js';
 import type { FileFetcher, MessageSender, SentRows } from './ports.js';
-import { Requests, type TextRequest } from './Requests.js';
+import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
 import { type RequestListener, requestEnd } from './requestEnd.js';
 import { Settlement } from './Settlement.js';
 import { Staging } from './Staging.js';
-
-export type { TextRequest } from './Requests.js';
 
 /** What the operator set; the limits are off at 0. */
 export interface OutgoingSettings {

@@ -1,31 +1,12 @@
 import type { Store } from '../store/Store.js';
 import type { SendRole } from '../store/sendRecord.js';
+import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { sendableText } from '../system/sendableText.js';
 import type { Lanes } from './Lanes.js';
 import { ReflexTwins, type TwinDecision, twinKey } from './reflexTwins.js';
-import { type OutgoingFile, type Part, partsOf } from './requestParts.js';
+import { type Part, partsOf } from './requestParts.js';
 import type { Settlement } from './Settlement.js';
-
-/**
- * A text to be sent, with or without files; or files alone, with an empty text. `id` is derived from its cause: the same id
- * is never sent twice.
- */
-export interface TextRequest {
-  id: string;
-  conversation: string;
-  threadId: string;
-  text: string;
-  role: SendRole;
-  priority: number;
-  pauseMs: number;
-  commandId?: string;
-  scheduleId?: string;
-  /** The guid of the message that this answers. */
-  answers?: string;
-  /** Sent after the text, each by itself. */
-  files?: readonly OutgoingFile[];
-}
 
 export interface RequestsOptions {
   store: Store;

@@ -1,9 +1,7 @@
 import type { SendRole } from '../store/sendRecord.js';
+import type { OutgoingFile } from '../store/textRequest.js';
 import { MOST_PARTS, splitText } from './splitText.js';
 import { textFault } from './textLimit.js';
-
-/** A file that goes out: staged already (`path`), or to be fetched first (`url`). `name` is what the person sees. */
-export type OutgoingFile = { readonly name: string } & ({ readonly path: string } | { readonly url: string });
 
 /** One text or one file, a send of its own. */
 export interface Part {

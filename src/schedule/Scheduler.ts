@@ -1,25 +1,10 @@
 import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { ScheduledFile, ScheduledText, ScheduleState } from '../store/schedule.js';
+import type { ScheduledText, ScheduleState } from '../store/schedule.js';
+import type { OutgoingFile, TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { freshId } from '../system/random.js';
-
-/** Where a due text goes; called inside a write. */
-export interface DueTexts {
-  enqueue(text: {
-    id: string;
-    conversation: string;
-    threadId: string;
-    text: string;
-    role: 'message';
-    priority: number;
-    pauseMs: number;
-    commandId: string;
-    scheduleId: string;
-    files?: readonly ScheduledFile[];
-  }): void;
-}
 
 /** What the command that scheduled a text is acked with. */
 export type ScheduleVerdict =
@@ -33,7 +18,7 @@ export interface ScheduleAcks {
 
 export interface SchedulerOptions {
   store: Store;
-  texts: DueTexts;
+  texts: TextQueue;
   acks: ScheduleAcks;
   clock: Clock;
   log: Logger;
@@ -77,7 +62,7 @@ export class Scheduler {
     text: string;
     priority: number;
     sendAt: number;
-    files?: readonly ScheduledFile[];
+    files?: readonly OutgoingFile[];
   }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number } {
     const { store, clock, acks, settings } = this.options;
     const byMs = clock.now() - text.sendAt;

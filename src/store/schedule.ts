@@ -1,5 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import type { Database, Statement } from './sqlite.js';
+import type { OutgoingFile } from './textRequest.js';
 
 export type ScheduleState = 'pending' | 'sending' | 'sent' | 'failed' | 'cancelled';
 
@@ -13,11 +14,8 @@ export interface NewScheduledText {
   /** Unix ms. */
   sendAt: number;
   /** What goes out with the text; undefined: nothing. */
-  files?: readonly ScheduledFile[];
+  files?: readonly OutgoingFile[];
 }
-
-/** A file that goes out with a scheduled text: staged already (`path`), or to be fetched when it is due (`url`). */
-export type ScheduledFile = { name: string } & ({ path: string } | { url: string });
 
 export interface ScheduledText extends NewScheduledText {
   createdAt: number;
@@ -110,7 +108,7 @@ export class ScheduleTable {
   /** The staged files of every text that is still to be sent. */
   stagedFiles(): string[] {
     return (this.selectFiles.all() as string[])
-      .flatMap((files) => JSON.parse(files) as ScheduledFile[])
+      .flatMap((files) => JSON.parse(files) as OutgoingFile[])
       .flatMap((file) => ('path' in file ? [file.path] : []));
   }
 
@@ -125,5 +123,5 @@ export class ScheduleTable {
 }
 
 function read({ files, ...text }: ScheduleRow): ScheduledText {
-  return files === null ? text : { ...text, files: JSON.parse(files) as ScheduledFile[] };
+  return files === null ? text : { ...text, files: JSON.parse(files) as OutgoingFile[] };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { Outgoing, type OutgoingSettings, type TextRequest } from '../../src/outgoing/Outgoing.js';
+import { Outgoing, type OutgoingSettings } from '../../src/outgoing/Outgoing.js';
 import type { SendTarget } from '../../src/outgoing/ports.js';
 import type { Store } from '../../src/store/Store.js';
+import type { TextRequest } from '../../src/store/textRequest.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { FileAdmission, OutgoingFile } from '../ports.js';
+import type { OutgoingFile } from '../../store/textRequest.js';
+import type { FileAdmission } from '../ports.js';
 import type { Verdict } from '../verdict.js';
 
 /** More than anybody looks at in one conversation at a time. */

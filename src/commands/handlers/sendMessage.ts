@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TextQueue } from '../../store/textRequest.js';
 import type { Clock } from '../../system/clock.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {
@@ -7,7 +8,6 @@ import {
   type FileAdmission,
   PRIORITY_RANK,
   type ReceivedCommand,
-  type TextQueue,
   type TextSchedule,
 } from '../ports.js';
 import type { HandlerResult } from '../verdict.js';
