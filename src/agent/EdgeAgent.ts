@@ -10,7 +10,7 @@ import { InstanceLock } from '../store/InstanceLock.js';
 import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
 import { type Clock, systemClock, type Timer } from '../system/clock.js';
-import { type Programs, programs } from '../system/programs.js';
+import { hostPlatform, type Programs, programs } from '../system/programs.js';
 import { systemRandom } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
@@ -164,7 +164,7 @@ export class EdgeAgent {
       random: systemRandom,
       log: log.logger,
       snapshot: () => this.snapshot(),
-      platform: this.options.platform ?? process.platform,
+      platform: this.options.platform ?? hostPlatform(),
       programs: this.options.programs ?? programs(),
     });
     store.onDamage(() => this.options.onFatal?.(damage()));

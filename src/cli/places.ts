@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import type { ConfigPlaces } from '../config/places.js';
 import { environment } from '../system/environment.js';
+import { hostPlatform } from '../system/programs.js';
 
 /** Where this process looks for its configuration. */
 export function places(options: { configPath?: string }): ConfigPlaces {
@@ -9,6 +10,6 @@ export function places(options: { configPath?: string }): ConfigPlaces {
     env: environment(),
     cwd: process.cwd(),
     homeDir: homedir(),
-    platform: process.platform,
+    platform: hostPlatform(),
   };
 }

@@ -1,32 +1,55 @@
-/**
- * The programs of macOS that are started beside osascript (whose path is a setting), by the places where macOS has
- * them. They are never looked for in PATH, which whoever starts the agent decides.
- */
-export interface Programs {
-  /** Keeps the Mac awake while another process lives: caffeinate(8). */
-  readonly caffeinate: string;
-  /** Opens an application in the desktop session: open(1). */
-  readonly open: string;
-  /** Finds processes by name: pgrep(1). */
-  readonly pgrep: string;
-  /** Tells and sets when the Mac sleeps: pmset(1). */
-  readonly pmset: string;
-  /** Converts images: sips(1). */
-  readonly sips: string;
-  /** Tells the version of macOS: sw_vers(1). */
-  readonly swVers: string;
-}
+import { join } from 'node:path';
+import { environment } from './environment.js';
 
-const ON_MACOS: Programs = {
+/** A directory whose executables play the programs of macOS; for tests and trials on a machine that is no Mac. */
+export const STAND_INS_VARIABLE = 'STAND_IN_PROGRAMS';
+
+/** Where macOS has each program that is started beside osascript (whose path is a setting). */
+const ON_MACOS = {
+  /** Keeps the Mac awake while another process lives: caffeinate(8). */
   caffeinate: '/usr/bin/caffeinate',
+  /** Reads preferences, such as who is logged in by itself: defaults(1). */
+  defaults: '/usr/bin/defaults',
+  /** Tells whether the disk is encrypted: fdesetup(8). */
+  fdesetup: '/usr/bin/fdesetup',
+  /** Loads, starts and stops services: launchctl(1). */
+  launchctl: '/bin/launchctl',
+  /** Opens an application in the desktop session: open(1). */
   open: '/usr/bin/open',
+  /** Finds processes by name: pgrep(1). */
   pgrep: '/usr/bin/pgrep',
+  /** Checks property lists: plutil(1). */
+  plutil: '/usr/bin/plutil',
+  /** Tells and sets when the Mac sleeps: pmset(1). */
   pmset: '/usr/bin/pmset',
+  /** Reads and writes the Keychain: security(1). */
+  security: '/usr/bin/security',
+  /** Converts images: sips(1). */
   sips: '/usr/bin/sips',
+  /** Tells the version of macOS: sw_vers(1). */
   swVers: '/usr/bin/sw_vers',
 };
 
+/** Paths of programs. They are never looked for in PATH, which whoever starts the agent decides. */
+export type Programs = Readonly<Record<keyof typeof ON_MACOS, string>>;
+
 /** Where each program is; `standIns` are paths of what plays some of them, for tests. */
 export function programs(standIns: Partial<Programs> = {}): Programs {
-  return { ...ON_MACOS, ...standIns };
+  const directory = standInDirectory();
+  if (directory === undefined) return { ...ON_MACOS, ...standIns };
+  const played = Object.entries(ON_MACOS).map(([name, path]) => [
+    name,
+    join(directory, path.replace(/.*\//, '')),
+  ]);
+  return { ...(Object.fromEntries(played) as Programs), ...standIns };
+}
+
+/** What this process runs on; with stand-ins for its programs any machine is a Mac. */
+export function hostPlatform(): NodeJS.Platform {
+  return standInDirectory() === undefined ? process.platform : 'darwin';
+}
+
+function standInDirectory(): string | undefined {
+  const directory = environment()[STAND_INS_VARIABLE];
+  return directory === '' ? undefined : directory;
 }
