@@ -100,13 +100,25 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
 }
 
 function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] {
-  const { chatDb, sendHealth, supervision, store, chatDbLostAt } = sources;
+  const { chatDb, sendHealth, supervision, store, reader, chatDbLostAt } = sources;
   const access = chatDb.access();
   const sending = sendHealth.fault() ?? supervision.fault();
   const storing = store.fault();
+  // Where the store takes nothing, it is said already why nothing is taken in.
+  const reading = storing === undefined ? reader.fault() : undefined;
   return [
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
     ...(sending === undefined ? [] : [sending]),
+    ...(reading === undefined
+      ? []
+      : [
+          {
+            code: 'internal' as const,
+            since: reading.since,
+            message: `Nothing new is read from chat.db: ${reading.error}. It is tried again every second.`,
+            remedy: 'Report it with the log lines around it.',
+          },
+        ]),
     ...(storing === undefined
       ? []
       : [

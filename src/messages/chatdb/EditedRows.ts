@@ -29,7 +29,8 @@ export class EditedRows {
     if (!schema.has('message', 'date_edited')) return;
     const m = (column: string) => schema.column('message', 'm', column);
     this.changed = database.prepare(
-      `SELECT m.guid AS guid, ${m('text')} AS text, ${m('attributedBody')} AS attributedBody,
+      `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.text('message', 'm', 'text')} AS text,
+         ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
          ${m('cache_has_attachments')} AS hasAttachments,
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt

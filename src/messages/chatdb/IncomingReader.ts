@@ -4,9 +4,10 @@ import type { IncomingMessage } from '../../store/incoming.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import type { Reading } from './ChatDbConnection.js';
 import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
-import { type Gathered, gather, type Judged, judge, type PendingRow } from './incomingBatch.js';
+import { type Gathered, type Judged, judge, type PendingRow } from './incomingBatch.js';
+import { lookForRows } from './lookForRows.js';
 import { OwnTraffic } from './OwnTraffic.js';
-import { type Anchor, anchor, type ReadingPosition } from './readingPosition.js';
+import type { Anchor, ReadingPosition } from './readingPosition.js';
 import type { RowEvent } from './rowEvents.js';
 import type { MessageRows } from './rows.js';
 import type { LeftOutReason } from './verdict.js';
@@ -57,25 +58,16 @@ export interface IncomingReaderOptions {
   onMessages: (messages: readonly IncomingMessage[]) => void;
 }
 
-const BATCH = 200;
 /** After so many ms of catching up, other work gets its turn. */
 const SLICE_MS = 25;
 /** A locked chat.db is looked at again after this. */
 const BUSY_RETRY_MS = 200;
 /** A batch that the store did not take (disk full) is tried again after this. */
 const STORE_RETRY_MS = 1000;
+/** What fails so often in a row is told as a fault: it does not go by itself. */
+const FAILURES_BEFORE_FAULT = 3;
 /** In a chat.db that lacks the last row, so many of the messages before it are looked for. */
 const KNOWN_ROWS = 200;
-
-/** Where the reading stands, what was read last, and what is to be read. */
-interface Place {
-  known: ReadingPosition | undefined;
-  pending: readonly PendingRow[];
-  newestKnown: () => readonly string[];
-  beside: Parameters<typeof gather>[4];
-}
-
-type Look = { anchored: Anchor; gathered: Gathered };
 
 /**
  * Brings new rows of chat.db into the store. Each batch is one durable commit of its messages, the cursor and
@@ -87,7 +79,7 @@ export class IncomingReader {
   private damaged = 0;
   private timer: Timer | undefined;
   private scanning = false;
-  private failing = false;
+  private readonly failures = { count: 0, since: 0, error: '' };
   private stopped = false;
   private readonly own: OwnTraffic;
 
@@ -106,19 +98,20 @@ export class IncomingReader {
     this.timer?.cancel();
     try {
       const next = this.scanSlice();
-      this.failing = false;
+      this.failures.count = 0;
       this.timer = next === undefined ? undefined : this.options.clock.after(next, () => this.scan());
     } catch (error) {
-      if (!this.failing) {
-        this.options.log.warn('Incoming messages could not be stored; trying again', {
-          error: describeError(error),
-        });
-      }
-      this.failing = true;
+      this.failed(describeError(error));
       this.timer = this.options.clock.after(STORE_RETRY_MS, () => this.scan());
     } finally {
       this.scanning = false;
     }
+  }
+
+  /** Why nothing that is new has been taken in for some time, and since when (Unix ms). */
+  fault(): { since: number; error: string } | undefined {
+    const { count, since, error } = this.failures;
+    return count < FAILURES_BEFORE_FAULT ? undefined : { since, error };
   }
 
   /** How many rows were left out since the start, by reason. */
@@ -137,6 +130,16 @@ export class IncomingReader {
     this.timer?.cancel();
   }
 
+  private failed(error: string): void {
+    const { clock, log } = this.options;
+    if (this.failures.count === 0) {
+      this.failures.since = clock.now();
+      log.warn('Incoming messages could not be taken in; trying again', { error });
+    }
+    this.failures.count++;
+    this.failures.error = error;
+  }
+
   /** Ms until the next scan is needed, whatever happens to chat.db; undefined if none is. */
   private scanSlice(): number | undefined {
     const { chatDb, clock, store } = this.options;
@@ -148,7 +151,7 @@ export class IncomingReader {
       const known = store.cursor.get();
       const pending = store.cursor.pending();
       const reading = chatDb.readMessages((rows, generation) =>
-        look({ known, pending, newestKnown, beside }, rows, generation),
+        lookForRows({ known, pending, newestKnown, beside }, rows, generation),
       );
       if (reading.kind === 'busy') return BUSY_RETRY_MS;
       if (reading.kind === 'closed') return undefined;
@@ -198,9 +201,10 @@ export class IncomingReader {
       return added;
     });
     this.damaged += judged.damagedBodies;
-    for (const { rowId, reason } of judged.leftOut) {
+    for (const { rowId, reason, fault } of judged.leftOut) {
       this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
-      log.debug('Left out a row of chat.db', { rowId, reason });
+      if (fault === undefined) log.debug('Left out a row of chat.db', { rowId, reason });
+      else log.error('A row of chat.db is like none we know', { rowId, reason, cause: describeError(fault) });
     }
     if (fresh.length > 0) this.announce(fresh);
   }
@@ -232,14 +236,4 @@ export class IncomingReader {
     // The same file with ROWIDs given out anew: its schema may be another too.
     if (known?.generation === anchored.position.generation) chatDb.reopen();
   }
-}
-
-function look({ known, pending, newestKnown, beside }: Place, rows: MessageRows, generation: string): Look {
-  const anchored = anchor(known, rows, generation, newestKnown);
-  const { position } = anchored;
-  const gathered =
-    anchored.kind === 'same'
-      ? gather(rows, position, pending, BATCH, beside)
-      : { rows: [], position, full: false };
-  return { anchored, gathered };
 }

@@ -28,7 +28,8 @@ export class NeighbourRows {
   constructor({ database, schema }: OpenChatDb) {
     const n = (column: string) => schema.column('message', 'n', column);
     this.near = database.prepare(
-      `SELECT ${n('text')} AS text, ${n('attributedBody')} AS attributedBody
+      `SELECT ${schema.text('message', 'n', 'text')} AS text,
+         ${schema.bytes('message', 'n', 'attributedBody')} AS attributedBody
        FROM message m CROSS JOIN message n
        WHERE m.ROWID = ? AND n.handle_id = m.handle_id AND n.date BETWEEN m.date - ? AND m.date + ?
          AND n.ROWID <> m.ROWID AND +n.is_from_me = 0 AND ${n('balloon_bundle_id')} IS NULL

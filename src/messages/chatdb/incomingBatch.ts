@@ -1,3 +1,4 @@
+import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../store/incoming.js';
 import { classify } from './classify.js';
 import type { OwnTraffic } from './OwnTraffic.js';
@@ -38,7 +39,8 @@ export interface Judged {
   /** Messages that had been changed already when they were read, and when (Unix ms). */
   edited: { guid: string; editedAt: number }[];
   events: RowEvent[];
-  leftOut: { rowId: number; reason: LeftOutReason }[];
+  /** `fault`: what was thrown at a row that cannot be understood. */
+  leftOut: { rowId: number; reason: LeftOutReason; fault?: unknown }[];
   pending: PendingRow[];
   dueAt: number | undefined;
   damagedBodies: number;
@@ -67,9 +69,10 @@ export function gather(
   const waiting = rows.rowsAmong(pending.map((row) => row.rowId));
   const { asksAcquaintance, own } = beside;
   if (own.startsOver(position.generation))
-    for (const row of rows.recentOwnRows(position.rowId)) own.note(row);
-  for (const row of waiting) own.note(row);
-  for (const row of fresh) own.note(row);
+    for (const row of rows.recentOwnRows(position.rowId)) guarded(() => own.note(row));
+  const all = [...waiting, ...fresh];
+  // One that cannot be noted is no echo of anything; what it is itself, and that it is odd, is said by `judge`.
+  for (const row of all) guarded(() => own.note(row));
   const people = new Map<number, string[]>();
   const participants = (chatRowId: number) => {
     const known = people.get(chatRowId) ?? rows.participants(chatRowId);
@@ -85,7 +88,7 @@ export function gather(
   };
   const last = fresh.at(-1);
   return {
-    rows: [...waiting, ...fresh].map((row) => ({
+    rows: all.map((row) => ({
       row,
       attachments: row.isFromMe === 1 ? NONE : rows.attachments(row.rowId),
       participants:
@@ -107,6 +110,17 @@ export function gather(
   };
 }
 
+/** What becomes of `work` at a row that may be like none we know: it must not keep us from all rows behind it. */
+function guarded<T>(work: () => T): { value: T } | { fault: unknown } {
+  try {
+    return { value: work() };
+  } catch (fault) {
+    // A database that fails says nothing of the row.
+    if (fault instanceof BetterSqlite3.SqliteError) throw fault;
+    return { fault };
+  }
+}
+
 /** What was sent to an address of ours comes back in the same direct chat. */
 function mayBeEcho(row: ChatRow): boolean {
   return row.isFromMe !== 1 && row.chatStyle !== GROUP_STYLE && (row.itemType ?? 0) === 0;
@@ -115,7 +129,7 @@ function mayBeEcho(row: ChatRow): boolean {
 /**
  * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the
  * same handle, so that they cannot overtake it; one that waits for files does not, for files take long, nor does one
- * of our own.
+ * of our own. A row that cannot be understood is left out as damaged. Throws SqliteError, of the store.
  */
 export function judge(gathered: Gathered, pending: readonly PendingRow[], facts: BatchFacts): Judged {
   const firstSeen = new Map(pending.map((row) => [row.rowId, row.firstSeenAt]));
@@ -132,18 +146,25 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
   for (const { row, attachments, participants, neighbours } of gathered.rows) {
     const seenAt = firstSeen.get(row.rowId) ?? facts.now;
     const waited = facts.now - seenAt;
-    const verdict = classify(row, {
-      region: facts.region,
-      ownAddresses: facts.ownAddresses,
-      worthAnswering: facts.worthAnswering,
-      seenAt,
-      // A clock that was set back must not make a row wait for days.
-      waitedFor: (awaited) => waited >= PATIENCE[awaited] || waited < 0,
-      participants,
-      attachments,
-      neighbours,
-      rules: facts.rules,
-    });
+    const tried = guarded(() =>
+      classify(row, {
+        region: facts.region,
+        ownAddresses: facts.ownAddresses,
+        worthAnswering: facts.worthAnswering,
+        seenAt,
+        // A clock that was set back must not make a row wait for days.
+        waitedFor: (awaited) => waited >= PATIENCE[awaited] || waited < 0,
+        participants,
+        attachments,
+        neighbours,
+        rules: facts.rules,
+      }),
+    );
+    if ('fault' in tried) {
+      judged.leftOut.push({ rowId: row.rowId, reason: 'damaged', fault: tried.fault });
+      continue;
+    }
+    const verdict = tried.value;
     if (verdict.kind === 'event') {
       judged.events.push(verdict.event);
       continue;

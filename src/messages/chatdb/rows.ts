@@ -97,13 +97,17 @@ export class MessageRows {
     );
     this.people = database
       .prepare<unknown[], string>(
-        'SELECT h.id FROM chat_handle_join j JOIN handle h ON h.ROWID = j.handle_id WHERE j.chat_id = ? ORDER BY h.ROWID',
+        'SELECT CAST(h.id AS TEXT) FROM chat_handle_join j JOIN handle h ON h.ROWID = j.handle_id WHERE j.chat_id = ? ORDER BY h.ROWID',
       )
       .pluck();
     this.files = database.prepare(attachmentQuery(schema));
-    this.guidByRow = database.prepare<unknown[], string>('SELECT guid FROM message WHERE ROWID = ?').pluck();
+    this.guidByRow = database
+      .prepare<unknown[], string>('SELECT CAST(guid AS TEXT) FROM message WHERE ROWID = ?')
+      .pluck();
     this.byGuid = database.prepare<unknown[], number>('SELECT ROWID FROM message WHERE guid = ?').pluck();
-    this.last = database.prepare('SELECT ROWID AS rowId, guid FROM message ORDER BY ROWID DESC LIMIT 1');
+    this.last = database.prepare(
+      'SELECT ROWID AS rowId, CAST(guid AS TEXT) AS guid FROM message ORDER BY ROWID DESC LIMIT 1',
+    );
     // Only a table that is AUTOINCREMENT somewhere in the file makes this one exist.
     const sequenced = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").get();
     this.issued =
@@ -165,22 +169,25 @@ export class MessageRows {
 function messageQuery(schema: Schema): string {
   const m = (column: string) => schema.column('message', 'm', column);
   const c = (column: string) => schema.column('chat', 'c', column);
-  return `SELECT m.ROWID AS rowId, m.guid AS guid, ${m('text')} AS text, ${m('attributedBody')} AS attributedBody,
-    ${m('service')} AS service, h.id AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
-    ${m('is_from_me')} AS isFromMe, ${m('account')} AS account, ${m('destination_caller_id')} AS ownAddress,
-    ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${m('group_title')} AS groupTitle,
-    CASE WHEN ${m('item_type')} <> 0 THEN (SELECT o.id FROM handle o WHERE o.ROWID = ${m('other_handle')}) END
+  const text = (column: string) => schema.text('message', 'm', column);
+  const chatText = (column: string) => schema.text('chat', 'c', column);
+  return `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${text('text')} AS text,
+    ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
+    ${text('service')} AS service, ${schema.text('handle', 'h', 'id')} AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
+    ${m('is_from_me')} AS isFromMe, ${text('account')} AS account, ${text('destination_caller_id')} AS ownAddress,
+    ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${text('group_title')} AS groupTitle,
+    CASE WHEN ${m('item_type')} <> 0 THEN (SELECT ${schema.text('handle', 'o', 'id')} FROM handle o WHERE o.ROWID = ${m('other_handle')}) END
       AS otherHandle,
-    ${m('associated_message_type')} AS associatedType, ${m('associated_message_guid')} AS associatedGuid,
-    ${m('associated_message_emoji')} AS associatedEmoji, ${m('balloon_bundle_id')} AS balloonBundleId,
+    ${m('associated_message_type')} AS associatedType, ${text('associated_message_guid')} AS associatedGuid,
+    ${text('associated_message_emoji')} AS associatedEmoji, ${text('balloon_bundle_id')} AS balloonBundleId,
     ${m('cache_has_attachments')} AS hasAttachments, ${m('is_empty')} AS isEmpty, ${m('part_count')} AS partCount,
     ${schema.date('message', 'm', 'date_edited')} AS editedAt,
     ${schema.date('message', 'm', 'date_retracted')} AS retractedAt,
     ${m('is_system_message')} AS isSystemMessage, ${m('is_service_message')} AS isServiceMessage,
     ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('schedule_type')} AS scheduleType,
-    ${m('thread_originator_guid')} AS threadOriginatorGuid,
-    c.ROWID AS chatRowId, c.guid AS chatGuid, ${c('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
-    ${c('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed,
+    ${text('thread_originator_guid')} AS threadOriginatorGuid,
+    c.ROWID AS chatRowId, ${chatText('guid')} AS chatGuid, ${chatText('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
+    ${chatText('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed,
     ${c('is_filtered')} AS chatIsFiltered
     FROM message m LEFT JOIN handle h ON h.ROWID = ${m('handle_id')}
     LEFT JOIN chat c ON c.ROWID = ${chatOf(schema)}`;
@@ -198,8 +205,9 @@ export function chatOf(schema: Schema): string {
 
 function attachmentQuery(schema: Schema): string {
   const a = (column: string) => schema.column('attachment', 'a', column);
-  return `SELECT a.guid AS guid, ${a('mime_type')} AS mimeType, ${a('transfer_name')} AS filename,
-    ${a('filename')} AS path, coalesce(${a('total_bytes')}, 0) AS sizeBytes,
+  const text = (column: string) => schema.text('attachment', 'a', column);
+  return `SELECT CAST(a.guid AS TEXT) AS guid, ${text('mime_type')} AS mimeType, ${text('transfer_name')} AS filename,
+    ${text('filename')} AS path, coalesce(${a('total_bytes')}, 0) AS sizeBytes,
     ${a('transfer_state')} AS transferState, ${a('hide_attachment')} AS hidden
     FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id
     WHERE j.message_id = ? ORDER BY a.ROWID`;

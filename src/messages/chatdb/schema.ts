@@ -52,6 +52,21 @@ export class Schema {
     return this.has(table, column) ? `${alias}.${column}` : 'NULL';
   }
 
+  /** The same of a column for texts: whatever else stands there (SQLite takes anything in any column) reads as NULL. */
+  text(table: Table, alias: string, column: string): string {
+    return this.typed('text', table, alias, column);
+  }
+
+  /** The same of a column for bytes. */
+  bytes(table: Table, alias: string, column: string): string {
+    return this.typed('blob', table, alias, column);
+  }
+
+  private typed(type: 'text' | 'blob', table: Table, alias: string, column: string): string {
+    if (!this.has(table, column)) return 'NULL';
+    return `CASE WHEN typeof(${alias}.${column}) = '${type}' THEN ${alias}.${column} END`;
+  }
+
   /**
    * A date column as Unix ms, NULL where there is none. Since 10.13 dates are ns since 2001, before seconds;
    * ns exceed what a JavaScript number holds exactly, so SQL divides. Int64's maximum has been seen as a date.

@@ -96,10 +96,13 @@ export class SentRows {
 
   constructor({ database, schema }: OpenChatDb) {
     const m = (column: string) => schema.column('message', 'm', column);
+    const text = (column: string) => schema.text('message', 'm', column);
     const c = (column: string) => schema.column('chat', 'c', column);
-    const select = `SELECT m.ROWID AS rowId, m.guid AS guid, c.guid AS chatGuid,
-      ${c('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle, h.id AS handle, ${m('text')} AS text,
-      ${m('attributedBody')} AS attributedBody, ${m('service')} AS service, ${m('error')} AS error,
+    const chatText = (column: string) => schema.text('chat', 'c', column);
+    const select = `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${chatText('guid')} AS chatGuid,
+      ${chatText('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
+      ${schema.text('handle', 'h', 'id')} AS handle, ${text('text')} AS text,
+      ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody, ${text('service')} AS service, ${m('error')} AS error,
       ${schema.date('message', 'm', 'date')} AS sentAt, ${m('is_sent')} AS isSent, ${m('is_finished')} AS isFinished,
       ${m('is_delivered')} AS isDelivered, ${m('is_read')} AS isRead,
       ${schema.date('message', 'm', 'date_delivered')} AS dateDelivered,
@@ -107,8 +110,8 @@ export class SentRows {
       ${m('is_empty')} AS isEmpty
       FROM message m LEFT JOIN handle h ON h.ROWID = m.handle_id
       LEFT JOIN chat c ON c.ROWID = ${chatOf(schema)}`;
-    const chats = `SELECT c.ROWID AS rowId, c.guid AS guid, c.chat_identifier AS identifier, ${c('style')} AS style,
-      ${c('service_name')} AS service, ${c('account_id')} AS accountId FROM chat c`;
+    const chats = `SELECT c.ROWID AS rowId, CAST(c.guid AS TEXT) AS guid, ${chatText('chat_identifier')} AS identifier, ${c('style')} AS style,
+      ${chatText('service_name')} AS service, ${chatText('account_id')} AS accountId FROM chat c`;
     this.highest = database.prepare<unknown[], number | null>('SELECT max(ROWID) FROM message').pluck();
     // The unary plus keeps SQLite from an index on is_from_me: the few rows above the ROWID are the way in.
     this.after = database.prepare(
@@ -125,21 +128,21 @@ export class SentRows {
     );
     this.accounts = database
       .prepare<unknown[], string | null>(
-        `SELECT DISTINCT ${m('account')} FROM message m
+        `SELECT DISTINCT ${text('account')} FROM message m
          WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 1`,
       )
       .pluck();
     this.handleServices = database
       .prepare<unknown[], string>(
-        'SELECT DISTINCT service FROM handle WHERE id IN (SELECT value FROM json_each(?))',
+        'SELECT DISTINCT CAST(service AS TEXT) FROM handle WHERE id IN (SELECT value FROM json_each(?))',
       )
       .pluck();
     // Where people reach us. What two of them wrote to is no address of either; SMS rows may come from another device.
     this.reached = database
       .prepare<unknown[], string>(
-        `SELECT ${m('destination_caller_id')} AS address FROM message m
+        `SELECT ${text('destination_caller_id')} AS address FROM message m
          WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 0
-           AND ${m('service')} = 'iMessage' AND ${m('destination_caller_id')} <> ''
+           AND ${m('service')} = 'iMessage' AND ${text('destination_caller_id')} <> ''
          GROUP BY address HAVING count(DISTINCT m.handle_id) > 1`,
       )
       .pluck();
