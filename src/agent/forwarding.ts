@@ -8,6 +8,7 @@ import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { RowForwarding } from '../messages/chatdb/IncomingReader.js';
 import { normalisedText } from '../messages/chatdb/normalisedText.js';
+import type { IncomingMessage } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 
@@ -19,6 +20,8 @@ export interface ForwardingOptions {
   conversationKey: (written: string) => string;
   /** What the backend may read of a text that a person wrote. */
   disclose: (text: string) => string;
+  /** Inside a write: files joined a message after it was stored; its attachments are these alone. */
+  onFiles: (message: IncomingMessage) => void;
 }
 
 /** What the backend learns of chat.db beside messages, and what is kept from it. */
@@ -30,7 +33,7 @@ export interface Forwarding {
 
 /** Joins the forwarding room with what reads chat.db. */
 export function forwarding(options: ForwardingOptions): Forwarding {
-  const { store, clock, log, config, conversationKey, disclose } = options;
+  const { store, clock, log, config, conversationKey, disclose, onFiles } = options;
   const policy = new ForwardPolicy(() => {
     const { allow, ignore, unknown_senders, one_time_codes } = config().forward;
     return { allow, ignore, unknownSenders: unknown_senders, oneTimeCodes: one_time_codes };
@@ -70,7 +73,7 @@ export function forwarding(options: ForwardingOptions): Forwarding {
       tell: (event) => happenings.tell(event),
       wasEdited: (guid, editedAt) => happenings.wasEdited(guid, editedAt),
     },
-    changes: new MessageChanges({ store, happenings, settings: () => config().forward }),
+    changes: new MessageChanges({ store, happenings, settings: () => config().forward, onFiles }),
     loops,
   };
 }

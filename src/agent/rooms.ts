@@ -160,6 +160,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     config,
     conversationKey: keyOf,
     disclose: (text) => filter?.(text).text ?? text,
+    onFiles: (message) => attachments.uploader.take(message),
   });
   outgoing.onEnded((request) => {
     const verdict = requestVerdict(request.parts);

@@ -54,7 +54,7 @@ export class Uploader {
   private running = false;
 
   constructor(private readonly options: UploaderOptions) {
-    options.store.incoming.onStored((message) => this.enqueue(message));
+    options.store.incoming.onStored((message) => this.take(message));
   }
 
   start(): void {
@@ -82,7 +82,8 @@ export class Uploader {
     if (this.running && this.options.store.tryWrite(() => this.options.store.uploads.retryNow())) this.pump();
   }
 
-  private enqueue(message: IncomingMessage): void {
+  /** Inside a write: queues the images of a message; one that is known already stays as it is. */
+  take(message: IncomingMessage): void {
     const { store, settings } = this.options;
     if (message.attachments.length === 0 || !settings().enabled) return;
     const { guid, chatGuid, conversation, isGroup, text, participants } = message;

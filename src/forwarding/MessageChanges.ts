@@ -1,21 +1,25 @@
-import type { IncomingMessage } from '../store/incoming.js';
+import type { IncomingAttachment, IncomingMessage } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
 import { editKey, type Happenings } from './Happenings.js';
 
-/** A message that its sender changed or took back, as it stands in chat.db. Times are Unix ms. */
+/** A message that its sender changed or took back, or the files it has, as it stands in chat.db. Times are Unix ms. */
 export type MessageChange =
   | { kind: 'edited'; guid: string; text: string; at: number }
-  | { kind: 'unsent'; guid: string; at: number | null };
+  | { kind: 'unsent'; guid: string; at: number | null }
+  | { kind: 'files'; guid: string; files: readonly IncomingAttachment[] };
 
 export interface MessageChangesOptions {
   store: Store;
   happenings: Pick<Happenings, 'tell'>;
   settings: () => { edits: boolean; unsends: boolean };
+  /** Inside a write: files joined this message after it was stored; its attachments are these alone. */
+  onFiles: (message: IncomingMessage) => void;
 }
 
 /**
  * Takes edits and unsends of messages that were forwarded: each is told once, over restarts too. A message that was never
- * posted yet is posted as it stands now, or not at all; then there is nothing to tell.
+ * posted yet is posted as it stands now, or not at all; then there is nothing to tell. A file that joined its message after
+ * that was stored is passed on as one that came with it, once.
  */
 export class MessageChanges {
   constructor(private readonly options: MessageChangesOptions) {}
@@ -23,18 +27,33 @@ export class MessageChanges {
   /** Takes what stands changed; what was taken before changes nothing. False if the disk did not take it. */
   note(changes: readonly MessageChange[]): boolean {
     const { store } = this.options;
-    const fresh = changes.filter((change) => !store.told.has(keyOf(change)));
-    const known = fresh.flatMap((change) => {
+    const known = changes.flatMap((change) => {
+      if (store.told.has(change.kind === 'files' ? unsentKey(change.guid) : keyOf(change))) return [];
       const message = store.incoming.find(change.guid);
-      return message === undefined ? [] : [{ change, message }];
+      if (message === undefined || (change.kind === 'files' && lateFiles(change, message).length === 0))
+        return [];
+      return [{ change, message }];
     });
     if (known.length === 0) return true;
     return store.tryWrite(() => {
-      for (const { change, message } of known) {
-        if (change.kind === 'edited') this.edited(change, message);
-        else this.unsent(change, message);
-      }
+      for (const { change, message } of known) this.take(change, message);
     });
+  }
+
+  private take(change: MessageChange, message: IncomingMessage): void {
+    if (change.kind === 'edited') this.edited(change, message);
+    else if (change.kind === 'unsent') this.unsent(change, message);
+    else this.joined(change);
+  }
+
+  /** Reads the message anew: it may have been edited in this very write. */
+  private joined(change: FilesChange): void {
+    const { store, onFiles } = this.options;
+    const message = store.incoming.find(change.guid);
+    if (message === undefined || store.told.has(unsentKey(change.guid))) return;
+    const late = lateFiles(change, message);
+    store.incoming.update({ ...message, attachments: [...message.attachments, ...late] });
+    onFiles({ ...message, attachments: late });
   }
 
   private edited(change: Extract<MessageChange, { kind: 'edited' }>, message: IncomingMessage): void {
@@ -72,8 +91,19 @@ export class MessageChanges {
   }
 }
 
-function keyOf(change: MessageChange): string {
-  return change.kind === 'edited' ? editKey(change.guid, change.at) : `unsent:${change.guid}`;
+type FilesChange = Extract<MessageChange, { kind: 'files' }>;
+
+function keyOf(change: Exclude<MessageChange, FilesChange>): string {
+  return change.kind === 'edited' ? editKey(change.guid, change.at) : unsentKey(change.guid);
+}
+
+function unsentKey(guid: string): string {
+  return `unsent:${guid}`;
+}
+
+function lateFiles({ files }: FilesChange, { attachments }: IncomingMessage): IncomingAttachment[] {
+  const known = new Set(attachments.map(({ guid }) => guid));
+  return files.filter(({ guid }) => !known.has(guid));
 }
 
 function placeOf(message: IncomingMessage): Record<string, unknown> {

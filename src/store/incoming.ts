@@ -81,6 +81,7 @@ export class IncomingTable {
   private readonly selectMessage: Statement;
   private readonly selectAnyOf: Statement;
   private readonly updateMessage: Statement;
+  private readonly updateAnyMessage: Statement;
   private readonly updateWithdrawn: Statement;
   private readonly started: Statement;
   private readonly failed: Statement;
@@ -123,6 +124,7 @@ export class IncomingTable {
     this.updateMessage = database.prepare(
       "UPDATE incoming SET message = ? WHERE guid = ? AND state = 'open' AND first_posted_at IS NULL",
     );
+    this.updateAnyMessage = database.prepare('UPDATE incoming SET message = ? WHERE guid = ?');
     this.updateWithdrawn = database.prepare(
       `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
        WHERE guid = ? AND state = 'open' AND first_posted_at IS NULL`,
@@ -225,6 +227,11 @@ export class IncomingTable {
   /** Inside a write: puts another text into a message that was never posted; false if there is no such. */
   rewrite(message: IncomingMessage): boolean {
     return this.updateMessage.run(JSON.stringify(message), message.guid).changes > 0;
+  }
+
+  /** Inside a write: what is known of a message now, whether it was posted or not. */
+  update(message: IncomingMessage): void {
+    this.updateAnyMessage.run(JSON.stringify(message), message.guid);
   }
 
   /** Inside a write: gives a message up that was never posted; false if there is no such. */

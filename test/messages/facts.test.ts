@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ADMISSION } from './facts/admission.js';
 import { CHANGES } from './facts/changes.js';
 import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
+import { FILES } from './facts/files.js';
 import { GROUPS } from './facts/groups.js';
 import { LEFT_OUT } from './facts/leftOut.js';
 import { OPERATOR } from './facts/operator.js';
@@ -14,6 +15,7 @@ const FACTS = [
   ...LEFT_OUT,
   ...REACTIONS,
   ...CHANGES,
+  ...FILES,
   ...GROUPS,
   ...ADMISSION,
   ...OURSELVES,

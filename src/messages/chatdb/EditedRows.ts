@@ -1,12 +1,19 @@
 import type { Statement } from 'better-sqlite3';
+import type { IncomingAttachment } from '../../store/incoming.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { bodyOf, expectsFiles, readableText } from './rowBody.js';
+import { type AttachmentRow, attachmentColumns } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
+import { shownFiles } from './shownFiles.js';
 
-/** A message to us that its sender changed or took back after it was written. Times are Unix ms. */
+/**
+ * A message to us that changed after it was written: by its sender, or because its files were joined to it later. `files` are
+ * all that it has now, and said of every message that has some. Times are Unix ms.
+ */
 export type RowChange =
   | { kind: 'edited'; guid: string; text: string; at: number }
-  | { kind: 'unsent'; guid: string; at: number | null };
+  | { kind: 'unsent'; guid: string; at: number | null }
+  | { kind: 'files'; guid: string; files: IncomingAttachment[] };
 
 interface RawChange {
   guid: string;
@@ -17,6 +24,10 @@ interface RawChange {
   retractedAt: number | null;
 }
 
+interface JoinedFile extends AttachmentRow {
+  messageGuid: string;
+}
+
 /**
  * Reads messages that were changed in place: an edit sets date_edited, a retraction date_retracted or, since macOS 26,
  * only is_empty (macos-facts A.5). No index has these columns, so the caller names a stretch of `date`, which has one.
@@ -24,7 +35,16 @@ interface RawChange {
 export class EditedRows {
   private readonly changed: Statement<unknown[], RawChange> | undefined;
 
+  private readonly joined: Statement<unknown[], JoinedFile>;
+
   constructor({ database, schema }: OpenChatDb) {
+    // CROSS JOIN keeps the order in which SQLite goes: from the few messages of the stretch to their files.
+    this.joined = database.prepare(
+      `SELECT CAST(m.guid AS TEXT) AS messageGuid, ${attachmentColumns(schema)}
+       FROM message m CROSS JOIN message_attachment_join j CROSS JOIN attachment a
+       WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND j.message_id = m.ROWID AND a.ROWID = j.attachment_id
+       ORDER BY m.date, m.ROWID, a.ROWID`,
+    );
     // Before macOS 13 there are no edits: they come as messages of their own.
     if (!schema.has('message', 'date_edited')) return;
     const m = (column: string) => schema.column('message', 'm', column);
@@ -42,7 +62,14 @@ export class EditedRows {
 
   /** Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now. Throws SqliteError. */
   between(from: number, to: number): RowChange[] {
-    return (this.changed?.all(appleDate(from), appleDate(to)) ?? []).flatMap(changeOf);
+    const stretch = [appleDate(from), appleDate(to)];
+    const files = new Map<string, AttachmentRow[]>();
+    for (const { messageGuid, ...file } of this.joined.all(...stretch))
+      files.set(messageGuid, [...(files.get(messageGuid) ?? []), file]);
+    return [
+      ...(this.changed?.all(...stretch) ?? []).flatMap(changeOf),
+      ...[...files].map(([guid, all]): RowChange => ({ kind: 'files', guid, files: shownFiles(all) })),
+    ];
   }
 }
 

@@ -204,11 +204,16 @@ export function chatOf(schema: Schema): string {
 }
 
 function attachmentQuery(schema: Schema): string {
-  const a = (column: string) => schema.column('attachment', 'a', column);
-  const text = (column: string) => schema.text('attachment', 'a', column);
-  return `SELECT CAST(a.guid AS TEXT) AS guid, ${text('mime_type')} AS mimeType, ${text('transfer_name')} AS filename,
-    ${text('filename')} AS path, coalesce(${a('total_bytes')}, 0) AS sizeBytes,
-    ${a('transfer_state')} AS transferState, ${a('hide_attachment')} AS hidden
+  return `SELECT ${attachmentColumns(schema)}
     FROM message_attachment_join j JOIN attachment a ON a.ROWID = j.attachment_id
     WHERE j.message_id = ? ORDER BY a.ROWID`;
+}
+
+/** An AttachmentRow of the table `a`, as the columns of a query. */
+export function attachmentColumns(schema: Schema): string {
+  const a = (column: string) => schema.column('attachment', 'a', column);
+  const text = (column: string) => schema.text('attachment', 'a', column);
+  return `CAST(a.guid AS TEXT) AS guid, ${text('mime_type')} AS mimeType, ${text('transfer_name')} AS filename,
+    ${text('filename')} AS path, coalesce(${a('total_bytes')}, 0) AS sizeBytes,
+    ${a('transfer_state')} AS transferState, ${a('hide_attachment')} AS hidden`;
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from '../../store/incoming.js';
+import type { IncomingAttachment, IncomingMessage } from '../../store/incoming.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import type { NeighbourText } from './NeighbourRows.js';
@@ -6,6 +6,7 @@ import { bodyOf, expectsFiles, readableText } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { isEcho, isToItsSender } from './selfChat.js';
+import { shownFiles } from './shownFiles.js';
 import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
 /** `message.balloon_bundle_id` of a link's preview. */
@@ -20,12 +21,14 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   const body = bodyOf(row);
   const { attachments, neighbours } = facts;
   const text = readableText(body);
-  const shown = attachments.filter((file) => file.hidden !== 1);
+  const shown = shownFiles(attachments);
   if (text === '' && shown.length === 0) {
     if (isAppBalloon(row) && body.text !== null) return leftOut('app');
     const awaited = expectsFiles(row, body) && attachments.length === 0 ? 'attachments' : 'text';
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
-    return leftOut(emptyReason(row, body, awaited));
+    // Files may be joined minutes later: the message is taken without them, and EditedRows finds them.
+    const reason = emptyReason(row, body, awaited);
+    if (reason !== null) return leftOut(reason);
   }
   if (isEcho(text, sender, sentAt, neighbours.ownMessages)) return leftOut('echo');
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
@@ -66,11 +69,12 @@ function filesArrived(row: ChatRow, body: DecodedBody, attachments: readonly Att
   return attachments.every((file) => file.hidden === 1 || TRANSFER_ENDED.has(file.transferState ?? 5));
 }
 
-function emptyReason(row: ChatRow, body: DecodedBody, awaited: Awaited): LeftOutReason {
+/** Why a row without text and files is no message; null: it has files, which have not arrived. */
+function emptyReason(row: ChatRow, body: DecodedBody, awaited: Awaited): LeftOutReason | null {
   if (row.isEmpty === 1 && row.partCount === 0) return 'unsent';
   if (body.fallback && body.text === null) return 'damaged';
   if (isAppBalloon(row)) return 'app';
-  return awaited === 'attachments' ? 'damaged' : 'empty';
+  return awaited === 'attachments' ? null : 'empty';
 }
 
 function messageOf(
@@ -78,7 +82,7 @@ function messageOf(
   sender: string,
   text: string,
   sentAt: number,
-  files: readonly AttachmentRow[],
+  attachments: IncomingAttachment[],
 ): IncomingMessage {
   const { row, facts, conversation, region, isGroup: group } = placed;
   const people = group ? facts.participants : [];
@@ -95,11 +99,6 @@ function messageOf(
     participants: [...new Set([...people.map((handle) => canonicalAddress(handle, region)), sender])],
     service: row.service ?? row.chatService ?? '',
     replyToGuid: row.threadOriginatorGuid,
-    attachments: files.map((file) => ({
-      guid: file.guid,
-      mimeType: file.mimeType,
-      filename: file.filename ?? file.path?.split('/').at(-1) ?? null,
-      sizeBytes: file.sizeBytes,
-    })),
+    attachments,
   };
 }

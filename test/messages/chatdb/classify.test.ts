@@ -230,6 +230,16 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     expect(classify(waiting, facts({ attachments, waitedFor: () => true })).kind).toBe('message');
   });
 
+  it('a file alone that is never joined: a message without it, as it may yet be', () => {
+    const photo = row({ text: '\ufffc', hasAttachments: 1 });
+    expect(classify(photo, facts())).toEqual({ kind: 'incomplete', waitingFor: 'attachments' });
+    expect(classify(photo, gaveUp)).toMatchObject({ message: { text: '', attachments: [] } });
+    expect(classify(row({ text: null, isEmpty: 1, partCount: 0, hasAttachments: 1 }), gaveUp)).toEqual({
+      kind: 'left_out',
+      reason: 'unsent',
+    });
+  });
+
   it('a failed transfer is not waited for', () => {
     const verdict = classify(
       row({ text: '\ufffclook' }),

@@ -78,6 +78,8 @@ export class FactWorld {
   readonly chatDb: ChatDb;
   readonly store: Store;
   settings: ForwardSettings = { ...DEFAULTS };
+  /** The guids of files that joined a message after it was stored. */
+  readonly lateFiles: string[] = [];
   private readonly directory = mkdtempSync(join(tmpdir(), 'edge-facts-'));
   private readonly log = new RecordingLog();
   private readonly told;
@@ -101,6 +103,7 @@ export class FactWorld {
       config: () => this.config(),
       conversationKey: (written) => conversationKey(written, REGION),
       disclose: (text) => text,
+      onFiles: ({ attachments }) => this.lateFiles.push(...attachments.map(({ guid }) => guid)),
     });
     [this.reader, this.edits] = this.read();
     this.reader.scan();

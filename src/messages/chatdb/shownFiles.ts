@@ -1,0 +1,14 @@
+import type { IncomingAttachment } from '../../store/incoming.js';
+import type { AttachmentRow } from './rows.js';
+
+/** The files of a message that a person put there: what belongs to a link's preview is hidden. */
+export function shownFiles(files: readonly AttachmentRow[]): IncomingAttachment[] {
+  return files
+    .filter((file) => file.hidden !== 1)
+    .map((file) => ({
+      guid: file.guid,
+      mimeType: file.mimeType,
+      filename: file.filename ?? file.path?.split('/').at(-1) ?? null,
+      sizeBytes: file.sizeBytes,
+    }));
+}

@@ -1,0 +1,68 @@
+import { expect } from 'vitest';
+import { type Fact, fact, NOTHING } from './Fact.js';
+
+/** Files that Messages joins to their message long after it is there. */
+export const FILES: Fact[] = [
+  fact(
+    'a photo alone whose file is not joined after 10 s is a message; its file is found when it comes',
+    (world) => {
+      const from = world.person();
+      const photo = world.receive({ from, attachments: [{}], stages: ['row', 'text', 'chat'] });
+      expect(world.news()).toMatchObject(NOTHING);
+      expect(world.after(10_000)).toMatchObject({
+        messages: [{ guid: photo.guid, text: '', attachments: [] }],
+        leftOut: {},
+      });
+      world.after(30_000);
+      world.lateFiles.length = 0;
+      photo.complete();
+      world.after(1000);
+      const { guid } = photo.attachments[0] ?? {};
+      expect(world.lateFiles).toEqual([guid]);
+      expect(world.store.incoming.find(photo.guid)?.attachments).toMatchObject([
+        { guid, mimeType: 'image/jpeg', filename: 'IMG_0.jpeg', sizeBytes: 1024 },
+      ]);
+      world.restart();
+      world.after(61_000);
+      expect(world.lateFiles).toEqual([guid]);
+    },
+  ),
+  fact('the photo of a caption that was taken without it is found hours later, over a restart', (world) => {
+    const stages = ['row', 'text', 'chat'] as const;
+    const photo = world.receive({ from: world.person(), text: 'look', attachments: [{}], stages });
+    world.news();
+    expect(world.after(10_000).messages).toMatchObject([{ text: 'look', attachments: [] }]);
+    world.clock.advance(5 * 3600_000);
+    world.lateFiles.length = 0;
+    photo.complete();
+    world.restart();
+    world.after(1000);
+    expect(world.lateFiles).toEqual(photo.attachments.map(({ guid }) => guid));
+  }),
+  fact(
+    'a file of a message that was taken back meanwhile stays where it is',
+    (world) => {
+      const photo = world.receive({
+        from: world.person(),
+        attachments: [{}],
+        stages: ['row', 'text', 'chat'],
+      });
+      world.news();
+      world.after(10_000);
+      world.writer.happenings.unsend(photo, world.clock.now());
+      world.lateFiles.length = 0;
+      photo.write('attachments');
+      world.after(1000);
+      world.after(61_000);
+      expect(world.lateFiles).toEqual([]);
+    },
+    13,
+  ),
+  fact('neither what is hidden nor what came with its message comes late', (world) => {
+    world.lateFiles.length = 0;
+    world.receive({ from: world.person(), text: 'a', attachments: [{}, { hidden: true }] });
+    world.news();
+    world.after(61_000);
+    expect(world.lateFiles).toEqual([]);
+  }),
+];
