@@ -5,6 +5,7 @@ import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
 import { FILES } from './facts/files.js';
 import { GROUPS } from './facts/groups.js';
 import { LEFT_OUT } from './facts/leftOut.js';
+import { LINKS } from './facts/links.js';
 import { OPERATOR } from './facts/operator.js';
 import { OURSELVES } from './facts/ourselves.js';
 import { REACTIONS } from './facts/reactions.js';
@@ -13,6 +14,7 @@ import { READING } from './facts/reading.js';
 const FACTS = [
   ...READING,
   ...LEFT_OUT,
+  ...LINKS,
   ...REACTIONS,
   ...CHANGES,
   ...FILES,

@@ -1,17 +1,19 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
+import { type LinkNeighbour, PREVIEW_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
+import { bodyOf, readableText } from './rowBody.js';
 
-/** A message as far as its text is compared with another's. */
-export interface NeighbourText {
+interface RawNeighbour {
+  rowId: number;
   text: string | null;
   attributedBody: Buffer | null;
+  isPreview: number;
 }
 
 type Prepared<T> = Statement<unknown[], T>;
 
 const NS_A_MS = 1_000_000n;
-/** A link and its preview are written together; peers look for 90 s (imsg). */
-const PREVIEW_WITHIN_NS = 90_000n * NS_A_MS;
+const PREVIEW_WITHIN_NS = BigInt(PREVIEW_WITHIN_MS) * NS_A_MS;
 const MOST_NEIGHBOURS = 20;
 /** So many of a chat's newest messages tell whether anybody here ever wrote in it. */
 const ACQUAINTANCE = 200;
@@ -21,18 +23,19 @@ const ACQUAINTANCE = 200;
  * one row by its ROWID to few others by an index. All throw SqliteError.
  */
 export class NeighbourRows {
-  private readonly near: Prepared<NeighbourText>;
+  private readonly near: Prepared<RawNeighbour>;
   private readonly answered: Prepared<number>;
   private readonly deleted: Prepared<number> | undefined;
 
   constructor({ database, schema }: OpenChatDb) {
     const n = (column: string) => schema.column('message', 'n', column);
     this.near = database.prepare(
-      `SELECT ${schema.text('message', 'n', 'text')} AS text,
+      `SELECT n.ROWID AS rowId, ${n('balloon_bundle_id')} IS NOT NULL AS isPreview,
+         ${schema.text('message', 'n', 'text')} AS text,
          ${schema.bytes('message', 'n', 'attributedBody')} AS attributedBody
        FROM message m CROSS JOIN message n
        WHERE m.ROWID = ? AND n.handle_id = m.handle_id AND n.date BETWEEN m.date - ? AND m.date + ?
-         AND n.ROWID <> m.ROWID AND +n.is_from_me = 0 AND ${n('balloon_bundle_id')} IS NULL
+         AND n.ROWID <> m.ROWID AND +n.is_from_me = 0 AND (${n('balloon_bundle_id')} IS NULL OR ${n('balloon_bundle_id')} = '${URL_BALLOON}')
          AND EXISTS (SELECT 1 FROM chat_message_join a JOIN chat_message_join b ON b.chat_id = a.chat_id
            WHERE a.message_id = m.ROWID AND b.message_id = n.ROWID)
        LIMIT ${MOST_NEIGHBOURS}`,
@@ -56,9 +59,13 @@ export class NeighbourRows {
             .pluck();
   }
 
-  /** Other messages of its sender in its chat, written at about the same time, that are no balloons themselves. */
-  companions(rowId: number): NeighbourText[] {
-    return this.near.all(rowId, PREVIEW_WITHIN_NS, PREVIEW_WITHIN_NS);
+  /** Other texts and links of its sender in its chat, written at about the same time. */
+  companions(rowId: number): LinkNeighbour[] {
+    return this.near.all(rowId, PREVIEW_WITHIN_NS, PREVIEW_WITHIN_NS).map((raw) => ({
+      rowId: raw.rowId,
+      text: readableText(bodyOf(raw)),
+      isPreview: raw.isPreview === 1,
+    }));
   }
 
   /** Whether anything was sent from this account in the chat, as far as its newest messages tell. */

@@ -1,13 +1,12 @@
+import { type LinkNeighbour, PREVIEW_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, readableText } from './rowBody.js';
 import type { ChatRow } from './rows.js';
 import { accountAddress } from './selfChat.js';
 
-/** A message of ours of which another may be the echo. Addresses are canonical; times are Unix ms. */
-export interface OwnMessage {
-  rowId: number;
+/** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
+export interface OwnMessage extends LinkNeighbour {
   chatRowId: number | null;
   sentAt: number | null;
-  text: string;
   /** What it was sent from, as far as the row tells. */
   from: readonly string[];
 }
@@ -43,7 +42,9 @@ export class OwnTraffic {
     const from = [account, accountAddress(row.ownAddress, region)].flatMap((address) => address ?? []);
     const { rowId, chatRowId, sentAt } = row;
     this.messages.delete(rowId);
-    this.messages.set(rowId, { rowId, chatRowId, sentAt, from, text: readableText(bodyOf(row)) });
+    const isPreview = row.balloonBundleId === URL_BALLOON;
+    const text = readableText(bodyOf(row));
+    this.messages.set(rowId, { rowId, chatRowId, sentAt, from, text, isPreview });
     const [oldest] = this.messages.keys();
     if (this.messages.size > REMEMBERED && oldest !== undefined) this.messages.delete(oldest);
   }
@@ -51,6 +52,13 @@ export class OwnTraffic {
   /** What was sent from here in this chat lately. */
   inChat(chatRowId: number): OwnMessage[] {
     return [...this.messages.values()].filter((message) => message.chatRowId === chatRowId);
+  }
+
+  /** What else was sent from here in the chat of this row, at about the same time. */
+  beside({ rowId, chatRowId, sentAt }: ChatRow): OwnMessage[] {
+    if (chatRowId === null || sentAt === null) return [];
+    const isNear = (at: number | null) => at !== null && Math.abs(at - sentAt) <= PREVIEW_WITHIN_MS;
+    return this.inChat(chatRowId).filter((own) => own.rowId !== rowId && isNear(own.sentAt));
   }
 
   /** These addresses and those of our accounts, as far as rows have told. */

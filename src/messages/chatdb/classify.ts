@@ -1,4 +1,5 @@
 import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
+import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, expectsFiles, readableText } from './rowBody.js';
 import { groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
@@ -41,7 +42,7 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
 /** What the row alone already rules out. */
 function neverTold(row: ChatRow): LeftOutReason | null {
   if ((row.scheduleType ?? 0) !== 0) return 'schedule';
-  if (row.isFromMe === 1 && isAboutAnother(row)) return 'own';
+  if (row.isFromMe === 1 && (isAboutAnother(row) || row.isAutoReply === 1)) return 'own';
   // 1 to 3: people, name, photo of a group. The others are locations, kept audio and calls.
   if ((row.itemType ?? 0) > 3) return 'system';
   if (row.isFromMe === 1) return null;
@@ -89,12 +90,15 @@ function ownMessage(placed: Placed): Verdict {
   if (text === '' && !expectsFiles(row, body)) {
     return facts.waitedFor('text') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'text' };
   }
+  const isLink = row.balloonBundleId === URL_BALLOON;
+  if (isLink && isPreviewOf(text, row.rowId, facts.neighbours.companions)) return leftOut('preview');
   switch (facts.rules.ownRow({ guid: row.guid, rowId: row.rowId, conversation, text })) {
     case 'ours':
       return leftOut('own');
     case 'undecided':
       return facts.waitedFor('proof') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'proof' };
     case 'operator':
+      if (isLink && !facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
       return { kind: 'event', event: operatorEvent(row, placed, text) };
   }
 }

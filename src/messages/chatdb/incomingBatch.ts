@@ -1,13 +1,13 @@
 import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../store/incoming.js';
 import { classify } from './classify.js';
+import { type LinkNeighbour, URL_BALLOON } from './linkPreview.js';
 import type { OwnTraffic } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
 import type { RowEvent } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import type { AttachmentRow, ChatRow, MessageRows } from './rows.js';
 import { GROUP_STYLE } from './sentRows.js';
-import { URL_BALLOON } from './takeMessage.js';
 import type { Awaited, LeftOutReason } from './verdict.js';
 
 /** A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms. */
@@ -86,6 +86,8 @@ export function gather(
     acquainted.set(chatRowId, known);
     return known;
   };
+  const companions = (row: ChatRow): readonly LinkNeighbour[] =>
+    row.isFromMe === 1 ? own.beside(row) : rows.neighbours.companions(row.rowId);
   const last = fresh.at(-1);
   return {
     rows: all.map((row) => ({
@@ -96,10 +98,7 @@ export function gather(
           ? NONE
           : participants(row.chatRowId),
       neighbours: {
-        companions:
-          row.balloonBundleId === URL_BALLOON && row.isFromMe !== 1
-            ? rows.neighbours.companions(row.rowId)
-            : NONE,
+        companions: row.balloonBundleId === URL_BALLOON ? companions(row) : NONE,
         ownMessages: row.chatRowId !== null && mayBeEcho(row) ? own.inChat(row.chatRowId) : NONE,
         isAcquainted: isAcquainted(row),
         isDeleted: row.chatRowId === null && rows.neighbours.isDeleted(row.rowId),

@@ -1,5 +1,5 @@
 import type { ForwardRules, Refusal } from './forwardRules.js';
-import type { NeighbourText } from './NeighbourRows.js';
+import type { LinkNeighbour } from './linkPreview.js';
 import type { OwnMessage } from './OwnTraffic.js';
 import type { EventPlace } from './rowEvents.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
@@ -7,9 +7,9 @@ import type { Awaited } from './verdict.js';
 
 /** What stands beside the row, as far as it matters for this one. */
 export interface RowNeighbours {
-  /** For the preview of a link: other messages of its sender of about the same time. */
-  companions: readonly NeighbourText[];
-  /** For a direct message: what was sent from here in its chat lately. */
+  /** For the preview of a link: other messages of its sender of about the same time, links among them. */
+  companions: readonly LinkNeighbour[];
+  /** For a direct message to us: what was sent from here in its chat lately. */
   ownMessages: readonly OwnMessage[];
   isAcquainted: boolean;
   isDeleted: boolean;

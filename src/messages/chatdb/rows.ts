@@ -37,6 +37,8 @@ export interface ChatRow {
   isServiceMessage: number | null;
   isCorrupt: number | null;
   isSpam: number | null;
+  /** Sent by Messages itself, while its owner drives or sleeps. */
+  isAutoReply: number | null;
   scheduleType: number | null;
   threadOriginatorGuid: string | null;
   chatRowId: number | null;
@@ -184,7 +186,7 @@ function messageQuery(schema: Schema): string {
     ${schema.date('message', 'm', 'date_edited')} AS editedAt,
     ${schema.date('message', 'm', 'date_retracted')} AS retractedAt,
     ${m('is_system_message')} AS isSystemMessage, ${m('is_service_message')} AS isServiceMessage,
-    ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('schedule_type')} AS scheduleType,
+    ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('is_auto_reply')} AS isAutoReply, ${m('schedule_type')} AS scheduleType,
     ${text('thread_originator_guid')} AS threadOriginatorGuid,
     c.ROWID AS chatRowId, ${chatText('guid')} AS chatGuid, ${chatText('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
     ${chatText('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed,

@@ -1,7 +1,7 @@
 import type { IncomingAttachment, IncomingMessage } from '../../store/incoming.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
-import type { NeighbourText } from './NeighbourRows.js';
+import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, expectsFiles, readableText } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
@@ -9,8 +9,6 @@ import { isEcho, isToItsSender } from './selfChat.js';
 import { shownFiles } from './shownFiles.js';
 import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
-/** `message.balloon_bundle_id` of a link's preview. */
-export const URL_BALLOON = 'com.apple.messages.URLBalloonProvider';
 /** attachment.transfer_state: finished, and the two errors. Before that the file is on its way. */
 const TRANSFER_ENDED: ReadonlySet<number> = new Set([5, 6, 7]);
 
@@ -35,7 +33,7 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
   if (row.balloonBundleId === URL_BALLOON) {
-    if (isPreviewOf(text, neighbours.companions)) return leftOut('preview');
+    if (isPreviewOf(text, row.rowId, neighbours.companions)) return leftOut('preview');
     if (!facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
   }
   if (!filesArrived(row, body, attachments) && !facts.waitedFor('attachments')) {
@@ -47,12 +45,6 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     bodyDamaged: body.fallback,
     editedAt: row.editedAt,
   };
-}
-
-/** A link and its preview may be two rows: then the text has the link that the preview is of. */
-function isPreviewOf(link: string, companions: readonly NeighbourText[]): boolean {
-  const wanted = link.replace(/\/$/, '');
-  return wanted !== '' && companions.some((other) => readableText(bodyOf(other)).includes(wanted));
 }
 
 function isAppBalloon(row: ChatRow): boolean {

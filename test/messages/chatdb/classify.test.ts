@@ -36,6 +36,7 @@ const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
   isServiceMessage: 0,
   isCorrupt: 0,
   isSpam: 0,
+  isAutoReply: 0,
   scheduleType: 0,
   threadOriginatorGuid: null,
   chatRowId: 1,
