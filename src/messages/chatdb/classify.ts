@@ -49,8 +49,15 @@ function neverTold(row: ChatRow): LeftOutReason | null {
   if (row.isSystemMessage === 1 || row.isServiceMessage === 1) return 'system';
   if (row.isSpam === 1 || row.chatIsBlackholed === 1) return 'spam';
   if (row.isCorrupt === 1) return 'damaged';
-  if (row.retractedAt !== null && !isAboutAnother(row)) return 'unsent';
+  if (row.retractedAt !== null && !isAboutAnother(row) && isNothingLeft(row)) return 'unsent';
   return null;
+}
+
+/** Who takes back one part of a message leaves the others. */
+function isNothingLeft(row: ChatRow): boolean {
+  const body = bodyOf(row);
+  // Files that remain have their places in the body, whatever the row says.
+  return readableText(body) === '' && !expectsFiles({ hasAttachments: 0 }, body);
 }
 
 /** Whose message it is: its handle, or in a direct chat the other side. A notice is only its handle's. */

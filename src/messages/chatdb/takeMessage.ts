@@ -43,7 +43,7 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     kind: 'message',
     message: messageOf(placed, sender, text, sentAt, shown),
     bodyDamaged: body.fallback,
-    editedAt: row.editedAt,
+    editedAt: row.editedAt ?? row.retractedAt,
   };
 }
 

@@ -32,7 +32,7 @@ export const LEFT_OUT = {
 
 export type LeftOutReason = keyof typeof LEFT_OUT;
 
-/** `editedAt` (Unix ms): the message had been changed already when it was read. */
+/** `editedAt` (Unix ms): the message had been changed, or a part of it taken back, already when it was read. */
 export type Verdict =
   | { kind: 'message'; message: IncomingMessage; bodyDamaged: boolean; editedAt: number | null }
   | { kind: 'event'; event: RowEvent }

@@ -153,6 +153,19 @@ describe('what is left out, and why', () => {
     expect(classify(row(changes), facts())).toEqual({ kind: 'left_out', reason });
   });
 
+  it('taken back in part is not taken back: what has text or a file left', () => {
+    expect(classify(row({ retractedAt: NOW }), facts())).toMatchObject({ message: { text: 'hello' } });
+    const photo = row({ retractedAt: NOW, text: '\ufffc', hasAttachments: 1 });
+    expect(classify(photo, facts({ attachments: [file()] }))).toMatchObject({
+      kind: 'message',
+      editedAt: NOW,
+    });
+    expect(classify(row({ retractedAt: NOW, text: null, hasAttachments: 1 }), facts())).toEqual({
+      kind: 'left_out',
+      reason: 'unsent',
+    });
+  });
+
   it('missing columns of old schemas leave nothing out', () => {
     const bare = { isSpam: null, scheduleType: null, partCount: null, isCorrupt: null, associatedType: null };
     expect(classify(row({ ...bare, itemType: null, isSystemMessage: null }), facts()).kind).toBe('message');

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import { DEFAULTS, type FactWorld } from './FactWorld.js';
 
@@ -71,6 +72,27 @@ export const CHANGES: Fact[] = [
       world.writer.happenings.unsend(message, world.clock.now());
       const [at, later] = [world.news(), world.after(2000)];
       expect([at.texts, later.texts, { ...at.leftOut, ...later.leftOut }]).toEqual([[], [], { unsent: 1 }]);
+    },
+    13,
+  ),
+  fact(
+    'a message of which a part was taken back before it was read is what is left of it, and no edit is told',
+    (world) => {
+      const at = appleDate(world.clock.now());
+      const columns = { date_retracted: at, date_edited: at, part_count: 2 };
+      const message = world.receive({ from: world.person(), text: 'the part that stays', columns });
+      const retractedAlone = world.receive({
+        from: world.person(),
+        text: 'this too',
+        columns: { date_retracted: at },
+      });
+      posted(world, message.guid, retractedAlone.guid);
+      expect(world.news()).toMatchObject({
+        texts: ['the part that stays', 'this too'],
+        types: [],
+        leftOut: {},
+      });
+      expect(world.after(61_000)).toMatchObject(NOTHING);
     },
     13,
   ),
