@@ -35,6 +35,8 @@ const ONE_TIME_CODE = Buffer.from('__kIMOneTimeCodeAttributeName');
 
 /** No message comes near this; larger blobs are not looked at. */
 const MAX_BLOB = 8 * 1024 * 1024;
+/** Nor this many stretches of text with attributes of their own. */
+const MAX_RUNS = 1 << 16;
 
 const reader = new TypedStreamReader();
 const shapes = new BodyShapes();
@@ -67,6 +69,7 @@ function attributedString(blob: Buffer): TypedStream {
   const string = reader.object();
   const text = textOf(string);
   if (text === null) throw new DamagedStream('an attributed string without a string');
+  const attributesIn = rememberingAttributes();
   const dictionaries: RunAttributes[] = [];
   const runs: TextRun[] = [];
   let start = 0;
@@ -78,10 +81,12 @@ function attributedString(blob: Buffer): TypedStream {
     const length = reader.bytes.unsigned();
     if (number === dictionaries.length + 1) {
       reader.expectTypes(OBJECT);
-      dictionaries.push(attributesOf(reader.object()));
+      dictionaries.push(attributesIn(reader.object()));
     }
     const attributes = dictionaries[number - 1];
     if (attributes === undefined) throw new DamagedStream('a run with unknown attributes');
+    if (length === 0 && runs.length > 0) throw new DamagedStream('a run of nothing');
+    if (runs.length >= MAX_RUNS) throw new DamagedStream('too many runs');
     runs.push({ start, length, attributes });
     start += length;
   }
@@ -94,7 +99,27 @@ function attributedString(blob: Buffer): TypedStream {
   return { kind: 'text', text, runs };
 }
 
-function attributesOf(dictionary: number): RunAttributes {
+/**
+ * Reads each dictionary once and each string once: a blob may name the same large one many thousand times, and neither time
+ * nor memory may grow with that.
+ */
+function rememberingAttributes(): (dictionary: number) => RunAttributes {
+  const known = new Map<number, RunAttributes>();
+  const strings = new Map<number, string | null>();
+  const stringIn = (slot: number) => {
+    const source = stringSlot(slot);
+    const text = strings.get(source) ?? textOf(source);
+    strings.set(source, text);
+    return text;
+  };
+  return (dictionary) => {
+    const attributes = known.get(dictionary) ?? attributesOf(dictionary, stringIn);
+    known.set(dictionary, attributes);
+    return attributes;
+  };
+}
+
+function attributesOf(dictionary: number, stringIn: (slot: number) => string | null): RunAttributes {
   const { objects } = reader;
   if (objects.kind(dictionary) !== Kind.dictionary) throw new DamagedStream('a run without a dictionary');
   const attributes: { -readonly [key in keyof RunAttributes]: RunAttributes[key] } = {
@@ -109,9 +134,9 @@ function attributesOf(dictionary: number): RunAttributes {
     const valueLink = objects.next(link);
     const value = objects.target(valueLink);
     if (is(key, MESSAGE_PART)) attributes.messagePart = integerOf(value);
-    else if (is(key, TRANSFER_GUID)) attributes.transferGuid = textOf(value);
-    else if (is(key, MENTION)) attributes.mention = textOf(value);
-    else if (is(key, LINK)) attributes.link = textOf(value);
+    else if (is(key, TRANSFER_GUID)) attributes.transferGuid = stringIn(value);
+    else if (is(key, MENTION)) attributes.mention = stringIn(value);
+    else if (is(key, LINK)) attributes.link = stringIn(value);
     else if (is(key, ONE_TIME_CODE)) attributes.oneTimeCode = true;
     link = valueLink < 0 ? -1 : objects.next(valueLink);
   }
@@ -124,10 +149,15 @@ function isOrdinary(attributes: RunAttributes): boolean {
   return transferGuid === null && mention === null && link === null;
 }
 
-/** The text of a string, or of the string in a URL. */
+/** The slot of a string itself, or of the string in a URL. */
+function stringSlot(slot: number): number {
+  const { objects } = reader;
+  return objects.kind(slot) === Kind.url ? objects.target(objects.first(slot)) : slot;
+}
+
 function textOf(slot: number): string | null {
   const { bytes, objects } = reader;
-  const string = objects.kind(slot) === Kind.url ? objects.target(objects.first(slot)) : slot;
+  const string = stringSlot(slot);
   const from = objects.from(string);
   if (objects.kind(string) !== Kind.string || from < 0) return null;
   return bytes.blob.toString('utf8', from, from + objects.length(string));
