@@ -22,8 +22,8 @@ export interface OperatorRepliesOptions {
 
 /**
  * Tells the operator's own messages from the agent's. The agent's are those that prove a text of the send ledger, and
- * those that could: of the same text as one without proof, however late, or in a conversation where a text is still
- * looked for. Reads the ledger only.
+ * those that could: of the same text as one without proof, however late, or of a part of a text of this conversation that is
+ * still looked for. Reads the ledger only.
  */
 export class OperatorReplies {
   constructor(private readonly options: OperatorRepliesOptions) {}
@@ -52,8 +52,13 @@ export class OperatorReplies {
     return normalise(send.text) === normalise(text);
   }
 
-  /** While its row is looked for, a text may yet turn out to be any row that came after its attempt. */
-  private mayBecome(send: SendRecord, { rowId }: OwnMessage): boolean {
+  /**
+   * While its row is looked for, a text may yet turn out to be a row of a part of it that came after its attempt: Messages may
+   * write a link in a text as a row of its own. Neither becomes a file a text nor a text a file.
+   */
+  private mayBecome(send: SendRecord, { rowId, text }: OwnMessage): boolean {
+    const { normalise } = this.options;
+    if (send.file !== null || text === '' || !normalise(send.text).includes(normalise(text))) return false;
     if (send.afterRow !== null && rowId <= send.afterRow) return false;
     if (send.state === 'attempting' || send.state === 'confirming') return true;
     return send.watchUntil !== null && send.watchUntil > this.options.clock.now();

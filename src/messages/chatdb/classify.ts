@@ -95,17 +95,13 @@ function ownMessage(placed: Placed): Verdict {
   const body = bodyOf(row);
   const text = readableText(body);
   if (text === '' && !expectsFiles(row, body)) {
-    return facts.waitedFor('text') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'text' };
+    return facts.waitedFor('late_text') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'late_text' };
   }
   const isLink = row.balloonBundleId === URL_BALLOON;
   if (isLink && isPreviewOf(text, row.rowId, facts.neighbours.companions)) return leftOut('preview');
-  switch (facts.rules.ownRow({ guid: row.guid, rowId: row.rowId, conversation, text })) {
-    case 'ours':
-      return leftOut('own');
-    case 'undecided':
-      return facts.waitedFor('proof') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'proof' };
-    case 'operator':
-      if (isLink && !facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
-      return { kind: 'event', event: operatorEvent(row, placed, text) };
-  }
+  const author = facts.rules.ownRow({ guid: row.guid, rowId: row.rowId, conversation, text });
+  if (author === 'ours') return leftOut('own');
+  if (author === 'undecided' && !facts.waitedFor('proof')) return { kind: 'incomplete', waitingFor: 'proof' };
+  if (isLink && !facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
+  return { kind: 'event', event: operatorEvent(row, placed, text) };
 }

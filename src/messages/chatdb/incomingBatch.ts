@@ -50,10 +50,13 @@ export interface Judged {
 export const PATIENCE: Readonly<Record<Awaited, number>> = {
   chat: 3000,
   text: 2000,
+  late_text: 10 * 60_000,
   attachments: 10_000,
   preview: 500,
   proof: 200_000,
 };
+
+const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'attachments']);
 
 const NONE: readonly never[] = [];
 
@@ -127,8 +130,8 @@ function mayBeEcho(row: ChatRow): boolean {
 
 /**
  * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the
- * same handle, so that they cannot overtake it; one that waits for files does not, for files take long, nor does one
- * of our own. A row that cannot be understood is left out as damaged. Throws SqliteError, of the store.
+ * same handle, so that they cannot overtake it; one that waits for files or for a late text does not, for these take
+ * long, nor does one of our own. A row that cannot be understood is left out as damaged. Throws SqliteError, of the store.
  */
 export function judge(gathered: Gathered, pending: readonly PendingRow[], facts: BatchFacts): Judged {
   const firstSeen = new Map(pending.map((row) => [row.rowId, row.firstSeenAt]));
@@ -182,7 +185,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     if (verdict.kind === 'incomplete') {
       const dueAt = seenAt + PATIENCE[verdict.waitingFor];
       judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
-      if (verdict.waitingFor !== 'attachments' && row.isFromMe !== 1) holding.add(row.handle);
+      if (!HOLDS_NOBODY.has(verdict.waitingFor) && row.isFromMe !== 1) holding.add(row.handle);
     }
   }
   return judged;

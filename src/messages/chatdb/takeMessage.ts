@@ -12,6 +12,9 @@ import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdi
 /** attachment.transfer_state: finished, and the two errors. Before that the file is on its way. */
 const TRANSFER_ENDED: ReadonlySet<number> = new Set([5, 6, 7]);
 
+/** What a row without a text seems to be until its text comes. */
+const MAY_FILL: ReadonlySet<LeftOutReason> = new Set(['empty', 'damaged']);
+
 /** The part of `classify` that is about messages to us: what they say, and whether all of it has arrived. */
 export function takeMessage(placed: Placed, sender: string): Verdict {
   const { row, facts, sentAt, region } = placed;
@@ -26,6 +29,9 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
     // Files may be joined minutes later: the message is taken without them, and EditedRows finds them.
     const reason = emptyReason(row, body, awaited);
+    if (reason !== null && MAY_FILL.has(reason) && !facts.waitedFor('late_text')) {
+      return { kind: 'incomplete', waitingFor: 'late_text' };
+    }
     if (reason !== null) return leftOut(reason);
   }
   if (isEcho(text, sender, sentAt, neighbours.ownMessages)) return leftOut('echo');

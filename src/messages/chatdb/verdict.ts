@@ -3,10 +3,11 @@ import type { Refusal } from './forwardRules.js';
 import type { RowEvent } from './rowEvents.js';
 
 /**
- * What of a row has not arrived yet; Messages writes a message in several commits. preview: the text that a link's
+ * What of a row has not arrived yet; Messages writes a message in several commits. late_text: a text that others behind the
+ * row need not wait for any more. preview: the text that a link's
  * preview belongs to. proof: whether a row of ours is that of a text that we sent.
  */
-export type Awaited = 'chat' | 'text' | 'attachments' | 'preview' | 'proof';
+export type Awaited = 'chat' | 'text' | 'late_text' | 'attachments' | 'preview' | 'proof';
 
 /** Why a row is not forwarded as a message. The words are shown in status. */
 export const LEFT_OUT = {

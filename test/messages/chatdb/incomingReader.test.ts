@@ -118,12 +118,18 @@ describe('a row that is not complete', () => {
     ]);
   });
 
-  it('without text is waited for 2 s, then left out', () => {
+  it('without text holds back others for 2 s, and is left out after 10 minutes', () => {
     const { world, store, reader } = started();
     world.receive({ from: PERSON, stages: ['row', 'chat'] });
     reader.scan();
     expect(store.cursor.pending()).toHaveLength(1);
-    world.clock.advance(2000);
+    world.receive({ from: PERSON, text: 'behind it' });
+    world.clock.advance(1999);
+    expect(world.texts).toEqual([]);
+    world.clock.advance(1);
+    expect(world.texts).toEqual(['behind it']);
+    expect(store.cursor.pending()).toHaveLength(1);
+    world.clock.advance(598_000);
     expect(store.cursor.pending()).toEqual([]);
     expect(reader.leftOut()).toEqual({ empty: 1 });
     expect(world.clock.pending).toBe(0);

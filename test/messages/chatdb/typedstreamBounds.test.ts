@@ -74,7 +74,8 @@ describe('the work and the memory for a body are bounded by its size', () => {
     const { value, ms } = timed(() => parseTypedStream(hostileBody(20_000, entries)));
     if (value.kind !== 'text') throw new Error(value.reason);
     expect(value.runs).toHaveLength(20_000);
-    expect(value.runs.every((run) => run.attributes.link === link)).toBe(true);
+    expect(new Set(value.runs.map((run) => run.attributes)).size).toBe(1);
+    expect(value.runs[0]?.attributes.link).toBe(link);
     expect(ms).toBeLessThan(2000);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(100 * 1024 * 1024);
   });

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** What a person writes from another device. */
@@ -43,32 +44,59 @@ export const OPERATOR: Fact[] = [
       expect(world.news().types).toEqual(['operator_replied']);
     },
   ),
+  fact('while a file of ours is looked for, a text of a person is told at once', (world) => {
+    const from = world.acquaintance();
+    const { store, clock } = world;
+    const seq = world.send(from, '', { file: '/tmp/x.png' });
+    store.write(() => store.sends.ended(seq, clock.now() + 1_200_000, null));
+    world.writer.writeSent({ handle: from, text: 'a person', date: clock.now() });
+    expect(world.news().types).toEqual(['operator_replied']);
+    store.write(() => store.sends.settle(seq, { state: 'failed', errorCode: 'send_refused' }));
+  }),
   fact(
-    'while a text of ours is looked for, nothing is said of another row; when that is over, it is',
+    'while a text of ours is looked for, another text of a person is told at once, and so is a file',
     (world) => {
       const from = world.acquaintance();
       const { store, clock } = world;
       const seq = world.send(from, 'ours');
       store.write(() => store.sends.ended(seq, clock.now() + 180_000, null));
-      world.writer.writeSent({ handle: from, text: 'the operator’s', date: clock.now() });
-      world.receive({ from, text: 'a person is not held up by it' });
-      expect(world.news()).toMatchObject({ texts: ['a person is not held up by it'], types: [] });
-      const { guid } = world.writer.writeSent({ handle: from, text: 'ours', date: clock.now() });
-      store.write(() => store.sends.settle(seq, { state: 'sent', guid }));
-      expect(world.after(1000).types).toEqual(['operator_replied']);
+      world.writer.writeSent({ handle: from, text: 'a person', date: clock.now() });
+      world.writer.writeSent({ handle: from, text: '\ufffc', date: clock.now() });
+      expect(world.news().types).toEqual(['operator_replied', 'operator_replied']);
     },
   ),
+  fact('nothing is said of what may be a part of it, until that is over; then it is a person’s', (world) => {
+    const from = world.acquaintance();
+    const { store, clock } = world;
+    const seq = world.send(from, 'ours, look');
+    store.write(() => store.sends.ended(seq, clock.now() + 180_000, null));
+    world.writer.writeSent({ handle: from, text: 'look', date: clock.now() });
+    world.receive({ from, text: 'a person is not held up by it' });
+    expect(world.news()).toMatchObject({ texts: ['a person is not held up by it'], types: [] });
+    const { guid } = world.writer.writeSent({ handle: from, text: 'ours, look', date: clock.now() });
+    store.write(() => store.sends.settle(seq, { state: 'sent', guid }));
+    expect(world.after(1000).types).toEqual(['operator_replied']);
+  }),
   fact('a file that goes out while we send one is ours', (world) => {
     const from = world.acquaintance();
     world.send(from, '', { file: '/tmp/x.png' });
     world.writer.writeSent({ handle: from, text: '\ufffc', date: world.clock.now() });
     expect(world.news().types).toEqual([]);
   }),
+  fact('an answer whose text is written minutes after its row is told then', (world) => {
+    const chat = world.writer.directChat(world.acquaintance());
+    const date = appleDate(world.clock.now());
+    const { rowId } = world.writer.insertMessage({ is_from_me: 1, date }, chat);
+    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: {} });
+    expect(world.after(60_000)).toMatchObject(NOTHING);
+    world.writer.updateMessage(rowId, { text: 'mine' });
+    expect(world.news().types).toEqual(['operator_replied']);
+  }),
   fact('a ghost, empty and without a chat, is nobody’s answer', (world) => {
     const from = world.acquaintance();
     world.writer.writeSent({ handle: from, text: '', ghost: true, date: world.clock.now() });
     world.news();
-    expect(world.after(3000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.after(600_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
   }),
   fact('outgoing.pause_on_operator_reply makes the conversation quiet, in the same write', (world) => {
     world.settings.pause_on_operator_reply = true;

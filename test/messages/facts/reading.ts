@@ -11,6 +11,20 @@ export const READING: Fact[] = [
     world.receive({ from: world.person(), text: 'only there', textIn: 'text' });
     expect(world.news().texts).toEqual(['only there']);
   }),
+  fact(
+    'a text that is written minutes after its row is read then, and holds up nobody meanwhile',
+    (world) => {
+      const from = world.person();
+      const late = world.receive({ from, stages: ['row', 'chat'] });
+      world.receive({ from, text: 'next' });
+      expect(world.news().texts).toEqual([]);
+      expect(world.after(2000).texts).toEqual(['next']);
+      world.clock.advance(590_000);
+      world.restart();
+      world.writer.updateMessage(late.rowId, { text: 'late' });
+      expect(world.news()).toMatchObject({ texts: ['late'], leftOut: {} });
+    },
+  ),
   fact('dates are ns since 2001, beyond what a number holds', (world) => {
     const date = world.clock.now() - 1_234;
     world.receive({ from: world.person(), text: 'when', date });
