@@ -26,8 +26,8 @@ export async function readRealFile(
   if (root === undefined) return refused('it does not lie where files may be taken from');
   let file: FileHandle;
   try {
-    const real = `${await realpath(root)}${path.slice(trimmed(root).length)}`;
-    if ((await realpath(path)) !== real) return refused('it is, or lies behind, a link');
+    const real = await realPath(path, root);
+    if (real === undefined) return refused('it is, or lies behind, a link');
     file = await open(real, FLAGS);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
@@ -47,9 +47,9 @@ async function readJudged(file: FileHandle, path: string, root: string, maxBytes
   if (!opened.isFile()) return refused('it is not a regular file');
   if (opened.size > maxBytes) return refused(`it has ${opened.size} bytes; the limit is ${maxBytes}`);
   // A directory on the way may have been swapped between the look and the opening: look again at what is open.
-  const real = `${await realpath(root)}${path.slice(trimmed(root).length)}`;
-  const now = await stat(real);
-  if ((await realpath(real)) !== real || now.ino !== opened.ino || now.dev !== opened.dev) {
+  const real = await realPath(path, root);
+  const now = await stat(real ?? path);
+  if (real === undefined || now.ino !== opened.ino || now.dev !== opened.dev) {
     return refused('it was replaced while it was read');
   }
   const bytes = Buffer.alloc(opened.size);
@@ -60,6 +60,16 @@ async function readJudged(file: FileHandle, path: string, root: string, maxBytes
     length += bytesRead;
   }
   return { kind: 'read', bytes: bytes.subarray(0, length) };
+}
+
+/**
+ * The path as the disk has it, undefined if a link below the root leads elsewhere. The disk of a Mac finds a name by letters
+ * that are composed otherwise (é as one character or two), so these do not count.
+ */
+async function realPath(path: string, root: string): Promise<string | undefined> {
+  const straight = `${await realpath(root)}${path.slice(trimmed(root).length)}`;
+  const real = await realpath(path);
+  return real.normalize('NFC') === straight.normalize('NFC') ? real : undefined;
 }
 
 /** By the letters of the path alone: no `..`, no doubled separator, strictly below. */

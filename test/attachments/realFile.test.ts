@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readRealFile } from '../../src/attachments/readRealFile.js';
@@ -55,6 +55,17 @@ test('neither a link nor a file behind one is read', async () => {
       why: 'it is, or lies behind, a link',
     });
   }
+});
+
+test('a name whose letters are composed otherwise on the disk is no link', async () => {
+  const { root } = room();
+  const written = 'Café.pdf'.normalize('NFC');
+  const onDisk = written.normalize('NFD');
+  writeFileSync(join(root, onDisk), 'menu');
+  const path = join(root, written);
+  // A Mac's disk finds it by either name; on another a link plays it.
+  if (!existsSync(path)) symlinkSync(join(root, onDisk), path);
+  expect(await readRealFile(path, [root], 100)).toEqual({ kind: 'read', bytes: Buffer.from('menu') });
 });
 
 test('neither a directory nor a pipe is read, and no pipe is waited for', async () => {
