@@ -38,7 +38,8 @@ export function extensionOf(type: string): string {
 
 /** Whether a file is an image, by its type, or by its name where chat.db has none. */
 export function isImage(mimeType: string | null, name: string | null): boolean {
-  return mimeType === null ? IMAGE_EXTENSION.test(name ?? '') : mimeType.toLowerCase().startsWith('image/');
+  if (mimeType === null || mimeType === '') return IMAGE_EXTENSION.test(name ?? '');
+  return mimeType.toLowerCase().startsWith('image/');
 }
 
 /** Apple's own image format, which few others read. */
@@ -48,7 +49,7 @@ export function isHeic(mimeType: string | null, name: string | null): boolean {
 
 /** The type of an image by its name, where chat.db has none. */
 export function imageType(mimeType: string | null, name: string | null): string {
-  if (mimeType !== null) return mimeType.toLowerCase();
+  if (mimeType !== null && mimeType !== '') return mimeType.toLowerCase();
   const ending = /\.[^.]+$/.exec(name ?? '')?.[0].toLowerCase() ?? '';
   if (ending === '.jpeg') return 'image/jpeg';
   return [...EXTENSIONS].find(([, extension]) => extension === ending)?.[0] ?? 'application/octet-stream';

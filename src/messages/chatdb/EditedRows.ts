@@ -1,7 +1,7 @@
 import type { Statement } from 'better-sqlite3';
 import type { IncomingAttachment } from '../../store/incoming.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { bodyOf, expectsFiles, readableText } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, wholeText } from './rowBody.js';
 import { type AttachmentRow, attachmentColumns } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 import { shownFiles } from './shownFiles.js';
@@ -19,6 +19,8 @@ interface RawChange {
   guid: string;
   text: string | null;
   attributedBody: Buffer | null;
+  subject: string | null;
+  isEmpty: number | null;
   hasAttachments: number | null;
   editedAt: number | null;
   retractedAt: number | null;
@@ -51,6 +53,7 @@ export class EditedRows {
     this.changed = database.prepare(
       `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.text('message', 'm', 'text')} AS text,
          ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
+         ${schema.text('message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
          ${m('cache_has_attachments')} AS hasAttachments,
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
@@ -76,13 +79,12 @@ export class EditedRows {
 function changeOf(raw: RawChange): RowChange[] {
   const { guid, editedAt, retractedAt } = raw;
   const body = bodyOf(raw);
-  const text = readableText(body);
-  if (text === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
+  if (readableText(body) === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
     // Files alone have their places in the body; where there is no body either, nothing is left of the message.
     return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
   }
   const at = editedAt ?? retractedAt;
-  return at === null ? [] : [{ kind: 'edited', guid, text, at }];
+  return at === null ? [] : [{ kind: 'edited', guid, text: wholeText(raw, body), at }];
 }
 
 /** Unix ms as ns since 2001. */

@@ -1,6 +1,6 @@
 import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, readableText } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, wholeText } from './rowBody.js';
 import { groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
@@ -46,7 +46,8 @@ function neverTold(row: ChatRow): LeftOutReason | null {
   // 1 to 3: people, name, photo of a group. The others are locations, kept audio and calls.
   if ((row.itemType ?? 0) > 3) return 'system';
   if (row.isFromMe === 1) return null;
-  if (row.isSystemMessage === 1 || row.isServiceMessage === 1) return 'system';
+  const isNotice = (row.itemType ?? 0) !== 0;
+  if (!isNotice && (row.isSystemMessage === 1 || row.isServiceMessage === 1)) return 'system';
   if (row.isSpam === 1 || row.chatIsBlackholed === 1) return 'spam';
   if (row.isCorrupt === 1) return 'damaged';
   if (row.retractedAt !== null && !isAboutAnother(row) && isNothingLeft(row)) return 'unsent';
@@ -93,7 +94,7 @@ function ownMessage(placed: Placed): Verdict {
   const { row, facts, conversation } = placed;
   if (facts.ownAddresses.has(conversation)) return leftOut('own');
   const body = bodyOf(row);
-  const text = readableText(body);
+  const text = wholeText(row, body);
   if (text === '' && !expectsFiles(row, body)) {
     return facts.waitedFor('late_text') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'late_text' };
   }

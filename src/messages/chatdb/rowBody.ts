@@ -20,3 +20,9 @@ export function readableText(body: DecodedBody): string {
 export function expectsFiles(row: Pick<ChatRow, 'hasAttachments'>, body: DecodedBody): boolean {
   return row.hasAttachments === 1 || (body.text ?? '').includes('\ufffc');
 }
+
+/** What a person reads of a message: its subject, if it has one, and its text. An unsend leaves no subject behind. */
+export function wholeText(row: Pick<ChatRow, 'subject' | 'isEmpty'>, body: DecodedBody): string {
+  const subject = row.isEmpty === 1 ? '' : (row.subject ?? '').trim();
+  return [subject, readableText(body)].filter((line) => line !== '').join('\n');
+}

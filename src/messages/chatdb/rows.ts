@@ -1,5 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
+import { mimeTypeColumn } from './mimeTypeColumn.js';
 import { NeighbourRows } from './NeighbourRows.js';
 import type { Schema } from './schema.js';
 
@@ -12,6 +13,7 @@ export interface ChatRow {
   guid: string;
   text: string | null;
   attributedBody: Buffer | null;
+  subject: string | null;
   service: string | null;
   handle: string | null;
   sentAt: number | null;
@@ -174,7 +176,7 @@ function messageQuery(schema: Schema): string {
   const text = (column: string) => schema.text('message', 'm', column);
   const chatText = (column: string) => schema.text('chat', 'c', column);
   return `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${text('text')} AS text,
-    ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
+    ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody, ${text('subject')} AS subject,
     ${text('service')} AS service, ${schema.text('handle', 'h', 'id')} AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
     ${m('is_from_me')} AS isFromMe, ${text('account')} AS account, ${text('destination_caller_id')} AS ownAddress,
     ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${text('group_title')} AS groupTitle,
@@ -215,7 +217,8 @@ function attachmentQuery(schema: Schema): string {
 export function attachmentColumns(schema: Schema): string {
   const a = (column: string) => schema.column('attachment', 'a', column);
   const text = (column: string) => schema.text('attachment', 'a', column);
-  return `CAST(a.guid AS TEXT) AS guid, ${text('mime_type')} AS mimeType, ${text('transfer_name')} AS filename,
+  return `CAST(a.guid AS TEXT) AS guid, ${mimeTypeColumn(schema, 'a')} AS mimeType,
+    ${text('transfer_name')} AS filename,
     ${text('filename')} AS path, coalesce(${a('total_bytes')}, 0) AS sizeBytes,
     ${a('transfer_state')} AS transferState, ${a('hide_attachment')} AS hidden`;
 }

@@ -3,7 +3,7 @@ import { normalisedText } from './normalisedText.js';
 import type { OwnMessage } from './OwnTraffic.js';
 import type { ChatRow } from './rows.js';
 
-/** Where no row tells what our message was sent from, an echo follows it so soon; no person answers in that time. */
+/** Where no row tells what our message was sent from, an echo follows it so soon. */
 const AT_ONCE_MS = 2000;
 /** It comes back at once, or when a slow send is through: Messages has been seen to take 124 s. */
 const WITHIN_MS = 180_000;
@@ -29,20 +29,18 @@ export function isToItsSender(
 
 /**
  * Whether a message is the second row of one that was sent from here to an address of ours (macos-facts C.3): in the same
- * chat, and sent from the address that this one comes from. Where rows do not tell what ours was sent from: of the same
- * text as Messages keeps it, right after it.
+ * chat, and sent from the address that this one comes from. Where rows do not tell what ours was sent from: in a chat with
+ * ourselves, of the same text as Messages keeps it, right after it. Elsewhere that is a person who answers with our words.
  */
 export function isEcho(
-  text: string,
-  sender: string,
-  sentAt: number,
+  { text, sender, sentAt, isOwnChat }: { text: string; sender: string; sentAt: number; isOwnChat: boolean },
   ownMessages: readonly OwnMessage[],
 ): boolean {
   return ownMessages.some((own) => {
     const laterBy = sentAt - (own.sentAt ?? Number.NEGATIVE_INFINITY);
     if (laterBy < -BEFORE_MS || laterBy > WITHIN_MS) return false;
     if (own.from.length > 0) return own.from.includes(sender);
-    if (laterBy < 0 || laterBy > AT_ONCE_MS || text === '') return false;
+    if (!isOwnChat || laterBy < 0 || laterBy > AT_ONCE_MS || text === '') return false;
     return normalisedText(own.text) === normalisedText(text);
   });
 }

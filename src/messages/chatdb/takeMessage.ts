@@ -2,7 +2,7 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incoming.j
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, readableText } from './rowBody.js';
+import { bodyOf, expectsFiles, wholeText } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { isEcho, isToItsSender } from './selfChat.js';
@@ -21,7 +21,7 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   if (isToItsSender(row, sender, region)) return leftOut('echo');
   const body = bodyOf(row);
   const { attachments, neighbours } = facts;
-  const text = readableText(body);
+  const text = wholeText(row, body);
   const shown = shownFiles(attachments);
   if (text === '' && shown.length === 0) {
     if (isAppBalloon(row) && body.text !== null) return leftOut('app');
@@ -34,7 +34,8 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     }
     if (reason !== null) return leftOut(reason);
   }
-  if (isEcho(text, sender, sentAt, neighbours.ownMessages)) return leftOut('echo');
+  const isOwnChat = facts.ownAddresses.has(placed.conversation);
+  if (isEcho({ text, sender, sentAt, isOwnChat }, neighbours.ownMessages)) return leftOut('echo');
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);

@@ -10,6 +10,7 @@ export interface SimulatedAttachment {
   guid?: string;
   name?: string;
   mimeType?: string | null;
+  uti?: string | null;
   sizeBytes?: number;
   hidden?: boolean;
   /** The state that the transfer ends in; 5 is finished. */
@@ -52,6 +53,7 @@ export class SimulatedIncoming {
       guid: file.guid ?? `at_${index}_${this.guid}`,
       name: file.name ?? `IMG_${index}.jpeg`,
       mimeType: file.mimeType === undefined ? 'image/jpeg' : file.mimeType,
+      uti: file.uti ?? null,
       sizeBytes: file.sizeBytes ?? 1024,
       hidden: file.hidden ?? false,
       endState: file.endState ?? 5,
@@ -141,6 +143,7 @@ export class SimulatedIncoming {
       guid: file.guid,
       original_guid: file.guid,
       mime_type: file.mimeType,
+      uti: file.uti,
       transfer_name: file.name,
       total_bytes: file.sizeBytes,
       hide_attachment: file.hidden ? 1 : 0,

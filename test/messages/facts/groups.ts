@@ -26,6 +26,14 @@ export const GROUPS: Fact[] = [
       { eventType: 'group_renamed', details: { title: null } },
     ]);
   }),
+  fact('a notice is told though it is marked as a system message', (world) => {
+    const ann = world.person();
+    const chat = world.writer.groupChat([ann]);
+    const change = { kind: 'renamed', by: ann, title: 'Marked', date: world.clock.now() } as const;
+    const { rowId } = world.writer.happenings.changeGroup(chat, change);
+    world.writer.updateMessage(rowId, { is_system_message: 1, is_service_message: 1 });
+    expect(world.news()).toMatchObject({ types: ['group_renamed'], leftOut: {} });
+  }),
   fact('somebody left; the photo was set or removed; a background is nothing (item_type 3)', (world) => {
     const ann = world.person();
     const chat = world.writer.groupChat([ann]);

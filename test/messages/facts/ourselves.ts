@@ -53,26 +53,34 @@ export const OURSELVES: Fact[] = [
     },
   ),
   fact(
-    'where rows do not tell what ours was sent from, the same text right after it is its echo',
+    'where rows do not tell what ours was sent from, the same text right after it, in a chat with us, is its echo',
     (world) => {
-      const from = world.acquaintance();
-      const chat = world.writer.directChat(from);
+      const from = `alias${world.person()}@example.com`;
+      const chat = world.writer.directChat(OWN);
       const send = (text: string, date = world.clock.now()) =>
         world.writer.insertMessage({ is_from_me: 1, account: null, text, date: appleDate(date) }, chat);
       send('It’s  “quoted”');
-      world.receive({ from, text: 'It\'s "quoted"', date: world.clock.now() + 1_000 });
+      world.receive({ from, chat, text: 'It\'s "quoted"', date: world.clock.now() + 1_000 });
       expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
       send('over a restart');
       world.news();
       world.restart();
-      world.receive({ from, text: 'over a restart', date: world.clock.now() + 1_000 });
+      world.receive({ from, chat, text: 'over a restart', date: world.clock.now() + 1_000 });
       expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
       send('ok');
-      world.receive({ from, text: 'ok', date: world.clock.now() + 2_500 });
-      world.receive({ from, text: 'ok', date: world.clock.now() - 500 });
+      world.receive({ from, chat, text: 'ok', date: world.clock.now() + 2_500 });
+      world.receive({ from, chat, text: 'ok', date: world.clock.now() - 500 });
       expect(world.news().texts).toEqual(['ok', 'ok']);
     },
   ),
+  fact('and in a chat with somebody else, however soon it comes, it is their answer', (world) => {
+    const from = world.acquaintance();
+    const date = world.clock.now();
+    const row = { is_from_me: 1, account: null, text: 'ok', date: appleDate(date) };
+    world.writer.insertMessage(row, world.writer.directChat(from));
+    world.receive({ from, text: 'ok', date: date + 500 });
+    expect(world.news().texts).toEqual(['ok']);
+  }),
   fact('somebody who answers with our very words is no echo', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, 'ok');

@@ -25,6 +25,24 @@ export const READING: Fact[] = [
       expect(world.news()).toMatchObject({ texts: ['late'], leftOut: {} });
     },
   ),
+  fact('a subject is the first line of its message, or all of it', (world) => {
+    world.receive({ from: world.person(), text: 'at eight', columns: { subject: 'Dinner' } });
+    world.receive({ from: world.person(), columns: { subject: 'Only this' } });
+    expect(world.news().texts).toEqual(['Dinner\nat eight', 'Only this']);
+  }),
+  fact('a file without mime_type is known by its uti', (world) => {
+    const attachments = [
+      { name: 'IMG', mimeType: null, uti: 'public.heic' },
+      { name: 'IMG', mimeType: '', uti: 'public.jpeg' },
+      { name: 'x.bin', mimeType: null, uti: 'dyn.unheard' },
+    ];
+    world.receive({ from: world.person(), attachments });
+    expect(world.news().messages[0]?.attachments.map(({ mimeType }) => mimeType)).toEqual([
+      'image/heic',
+      'image/jpeg',
+      null,
+    ]);
+  }),
   fact('dates are ns since 2001, beyond what a number holds', (world) => {
     const date = world.clock.now() - 1_234;
     world.receive({ from: world.person(), text: 'when', date });
