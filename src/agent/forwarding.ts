@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
 import { ForwardPolicy } from '../forwarding/ForwardPolicy.js';
-import { Happenings, pausedEvent } from '../forwarding/Happenings.js';
+import { expiredEvent, Happenings, pausedEvent } from '../forwarding/Happenings.js';
 import { LoopBreaker } from '../forwarding/LoopBreaker.js';
 import { MessageChanges } from '../forwarding/MessageChanges.js';
 import { OperatorReplies } from '../forwarding/OperatorReplies.js';
@@ -8,6 +8,7 @@ import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { RowForwarding } from '../messages/chatdb/IncomingReader.js';
 import { normalisedText } from '../messages/chatdb/normalisedText.js';
+import type { IncomingMessage } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 
@@ -26,6 +27,8 @@ export interface Forwarding {
   rows: RowForwarding;
   changes: MessageChanges;
   loops: LoopBreaker;
+  /** Inside a write: a stored message is given up because of its age. */
+  expired(message: IncomingMessage): void;
 }
 
 /** Joins the forwarding room with what reads chat.db. */
@@ -58,10 +61,11 @@ export function forwarding(options: ForwardingOptions): Forwarding {
   return {
     rows: {
       rules() {
-        const { reactions, group_events, unknown_senders } = config().forward;
+        const { reactions, group_events, unknown_senders, filtered } = config().forward;
         return {
           reactions,
           groupEvents: group_events,
+          filtered,
           asksAcquaintance: !unknown_senders,
           refusal: (subject) => policy.refusal(subject),
           ownRow: (row) => operators.authorOf(row),
@@ -72,5 +76,8 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     },
     changes: new MessageChanges({ store, happenings, settings: () => config().forward }),
     loops,
+    expired(message) {
+      if (config().forward.filtered) store.events.add(expiredEvent(message));
+    },
   };
 }

@@ -212,6 +212,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     log,
     worthAnswering,
     settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
+    onExpired: (message) => told.expired(message),
     filter,
   });
   let isUp = true;

@@ -248,6 +248,14 @@ export const configSchema = z.strictObject({
         description: 'Whether it is told as an event that people or the name of a group changed.',
         ...live,
       }),
+    filtered: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description:
+          'Whether it is told as an event, without its text, that a message was kept back for what it is or its age.',
+        ...live,
+      }),
     delivery: z
       .boolean()
       .default(true)

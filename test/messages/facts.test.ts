@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ADMISSION } from './facts/admission.js';
 import { CHANGES } from './facts/changes.js';
 import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
+import { FILTERED } from './facts/filtered.js';
 import { GROUPS } from './facts/groups.js';
 import { LEFT_OUT } from './facts/leftOut.js';
 import { OPERATOR } from './facts/operator.js';
@@ -16,6 +17,7 @@ const FACTS = [
   ...CHANGES,
   ...GROUPS,
   ...ADMISSION,
+  ...FILTERED,
   ...OURSELVES,
   ...OPERATOR,
 ];

@@ -1,6 +1,6 @@
 import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
 import { bodyOf, expectsFiles, readableText } from './rowBody.js';
-import { groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
+import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
 import { GROUP_STYLE, keyOf } from './sentRows.js';
@@ -21,7 +21,9 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
   const sender = isOwn ? null : senderOf(row, region, isNotice);
   const sentAt = row.sentAt ?? facts.seenAt;
   if (sender !== null && ownAddresses.has(sender) && !isNotice) return leftOut('own');
-  if (!facts.worthAnswering(sentAt)) return leftOut(isOwn ? 'own' : 'stale');
+  const isStale = !facts.worthAnswering(sentAt);
+  if (isStale && (isOwn || isNotice || !isToldOfLate(row, facts, sentAt)))
+    return leftOut(isOwn ? 'own' : 'stale');
   if (row.chatRowId === null) {
     if (!facts.waitedFor('chat')) return { kind: 'incomplete', waitingFor: 'chat' };
     if (isOwn) return leftOut('own');
@@ -35,7 +37,24 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
   if (isNotice) return notice(placed);
   if (isAboutAnother(row)) return reaction(placed);
   if (isOwn) return ownMessage(placed);
-  return sender === null ? leftOut('senderless') : takeMessage(placed, sender);
+  if (sender === null) return leftOut('senderless');
+  const verdict = takeMessage(placed, sender);
+  return filtered(isStale && verdict.kind === 'message' ? leftOut('stale') : verdict, placed);
+}
+
+/** Kept back for what the message is. Whoever is kept back for who they are stays unknown to the backend. */
+const TOLD: ReadonlySet<LeftOutReason> = new Set(['one_time_code', 'stale', 'app', 'damaged']);
+/** What is older, iCloud brings, and nobody knows any more whether it was forwarded in its day. */
+const TOLD_FOR_MS = 7 * 86_400_000;
+
+function isToldOfLate(row: ChatRow, { rules, seenAt }: RowFacts, sentAt: number): boolean {
+  return rules.filtered && !isAboutAnother(row) && seenAt - sentAt < TOLD_FOR_MS;
+}
+
+function filtered(verdict: Verdict, placed: Placed): Verdict {
+  if (verdict.kind !== 'left_out' || !TOLD.has(verdict.reason) || !placed.facts.rules.filtered)
+    return verdict;
+  return { ...verdict, event: filteredEvent(placed.row, placed, verdict.reason) };
 }
 
 /** What the row alone already rules out. */

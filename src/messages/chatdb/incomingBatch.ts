@@ -150,6 +150,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     }
     if (verdict.kind === 'left_out') {
       judged.leftOut.push({ rowId: row.rowId, reason: verdict.reason });
+      if (verdict.event !== undefined) judged.events.push(verdict.event);
       continue;
     }
     if (verdict.kind === 'message' && !holding.has(row.handle)) {

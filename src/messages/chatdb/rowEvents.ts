@@ -89,6 +89,16 @@ export function operatorEvent(row: ChatRow, place: EventPlace, text: string): Ro
   });
 }
 
+/** The event of a message that is kept back: that there was one, of whom and why, and nothing of what it says. */
+export function filteredEvent(row: ChatRow, place: EventPlace, reason: string): RowEvent {
+  return eventOf('message_filtered', row, place, {
+    message_guid: row.guid,
+    reason,
+    sender: place.by,
+    service: row.service ?? row.chatService ?? '',
+  });
+}
+
 function eventOf(
   eventType: string,
   row: ChatRow,

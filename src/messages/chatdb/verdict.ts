@@ -37,8 +37,15 @@ export type Verdict =
   | { kind: 'message'; message: IncomingMessage; bodyDamaged: boolean; editedAt: number | null }
   | { kind: 'event'; event: RowEvent }
   | { kind: 'incomplete'; waitingFor: Awaited }
-  | { kind: 'left_out'; reason: LeftOutReason };
+  | LeftOut;
 
-export function leftOut(reason: LeftOutReason): Verdict {
+/** `event`: the backend is told that there was a message. */
+export interface LeftOut {
+  kind: 'left_out';
+  reason: LeftOutReason;
+  event?: RowEvent;
+}
+
+export function leftOut(reason: LeftOutReason): LeftOut {
   return { kind: 'left_out', reason };
 }

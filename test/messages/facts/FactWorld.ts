@@ -42,6 +42,7 @@ export interface ForwardSettings {
   edits: boolean;
   unsends: boolean;
   group_events: boolean;
+  filtered: boolean;
   delivery: boolean;
   pause_on_operator_reply: boolean;
 }
@@ -55,6 +56,7 @@ export const DEFAULTS: ForwardSettings = {
   edits: true,
   unsends: true,
   group_events: true,
+  filtered: true,
   delivery: true,
   pause_on_operator_reply: false,
 };

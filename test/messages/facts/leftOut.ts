@@ -9,7 +9,7 @@ export const LEFT_OUT: Fact[] = [
   }),
   fact('the balloon of an app is no text', (world) => {
     world.writer.happenings.sendApp(world.person(), 'com.apple.messages.Polls', world.clock.now());
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { app: 1 } });
+    expect(world.news()).toMatchObject({ texts: [], types: ['message_filtered'], leftOut: { app: 1 } });
   }),
   fact('junk is left out', (world) => {
     world.receive({ from: world.person(), text: 'win', columns: { is_spam: 1 } });
