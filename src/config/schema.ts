@@ -248,6 +248,14 @@ export const configSchema = z.strictObject({
         description: 'Whether it is told as an event that people or the name of a group changed.',
         ...live,
       }),
+    transcriptions: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description:
+          'Whether it is told as an event what was said in a forwarded audio message, where that is written down later.',
+        ...live,
+      }),
     filtered: z
       .boolean()
       .default(true)

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ADMISSION } from './facts/admission.js';
+import { AUDIO } from './facts/audio.js';
 import { CHANGES } from './facts/changes.js';
 import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
 import { FILTERED } from './facts/filtered.js';
@@ -15,6 +16,7 @@ const FACTS = [
   ...LEFT_OUT,
   ...REACTIONS,
   ...CHANGES,
+  ...AUDIO,
   ...GROUPS,
   ...ADMISSION,
   ...FILTERED,

@@ -1,12 +1,16 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { bodyOf, expectsFiles, readableText } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, transcriptions } from './rowBody.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 
-/** A message to us that its sender changed or took back after it was written. Times are Unix ms. */
+/**
+ * A message to us that its sender changed or took back after it was written, or an audio message that a device wrote down:
+ * `said` by the guid of the file. Times are Unix ms.
+ */
 export type RowChange =
   | { kind: 'edited'; guid: string; text: string; at: number }
-  | { kind: 'unsent'; guid: string; at: number | null };
+  | { kind: 'unsent'; guid: string; at: number | null }
+  | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
 
 interface RawChange {
   guid: string;
@@ -19,7 +23,7 @@ interface RawChange {
 
 /**
  * Reads messages that were changed in place: an edit sets date_edited, a retraction date_retracted or, since macOS 26,
- * only is_empty (macos-facts A.5). No index has these columns, so the caller names a stretch of `date`, which has one.
+ * only is_empty (macos-facts A.5); what was said in an audio message may be written into its body later. No index has these columns, so the caller names a stretch of `date`, which has one.
  */
 export class EditedRows {
   private readonly changed: Statement<unknown[], RawChange> | undefined;
@@ -34,7 +38,8 @@ export class EditedRows {
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
        FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND +m.item_type = 0
-         AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1)
+         AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1
+           OR ${m('is_audio_message')} = 1)
        ORDER BY m.date`,
     );
   }
@@ -54,7 +59,9 @@ function changeOf(raw: RawChange): RowChange[] {
     return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
   }
   const at = editedAt ?? retractedAt;
-  return at === null ? [] : [{ kind: 'edited', guid, text, at }];
+  if (at !== null) return [{ kind: 'edited', guid, text, at }];
+  const said = transcriptions(body);
+  return said.size === 0 ? [] : [{ kind: 'transcribed', guid, said }];
 }
 
 /** Unix ms as ns since 2001. */

@@ -20,3 +20,13 @@ export function readableText(body: DecodedBody): string {
 export function expectsFiles(row: Pick<ChatRow, 'hasAttachments'>, body: DecodedBody): boolean {
   return row.hasAttachments === 1 || (body.text ?? '').includes('\ufffc');
 }
+
+/** What was said in the audio files of a body, by the guid of the file. */
+export function transcriptions(body: DecodedBody): Map<string, string> {
+  return new Map(
+    body.runs.flatMap(({ attributes: { transferGuid, transcription } }) => {
+      const said = transcription?.trim() ?? '';
+      return transferGuid === null || said === '' ? [] : [[transferGuid, said] as const];
+    }),
+  );
+}

@@ -2,7 +2,7 @@ import type { IncomingMessage } from '../../store/incoming.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import type { NeighbourText } from './NeighbourRows.js';
-import { bodyOf, expectsFiles, readableText } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, transcriptions } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { isEcho, isToItsSender } from './selfChat.js';
@@ -40,7 +40,7 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   }
   return {
     kind: 'message',
-    message: messageOf(placed, sender, text, sentAt, shown),
+    message: messageOf(placed, sender, text, shown, transcriptions(body)),
     bodyDamaged: body.fallback,
     editedAt: row.editedAt,
   };
@@ -77,10 +77,10 @@ function messageOf(
   placed: Placed,
   sender: string,
   text: string,
-  sentAt: number,
   files: readonly AttachmentRow[],
+  said: ReadonlyMap<string, string>,
 ): IncomingMessage {
-  const { row, facts, conversation, region, isGroup: group } = placed;
+  const { row, facts, conversation, region, sentAt, isGroup: group } = placed;
   const people = group ? facts.participants : [];
   return {
     guid: row.guid,
@@ -100,6 +100,11 @@ function messageOf(
       mimeType: file.mimeType,
       filename: file.filename ?? file.path?.split('/').at(-1) ?? null,
       sizeBytes: file.sizeBytes,
+      ...transcribed(said.get(file.guid)),
     })),
   };
+}
+
+function transcribed(transcription: string | undefined): { transcription?: string } {
+  return transcription === undefined ? {} : { transcription };
 }
