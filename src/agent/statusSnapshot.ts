@@ -103,10 +103,12 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
   const { chatDb, sendHealth, supervision, store, chatDbLostAt } = sources;
   const access = chatDb.access();
   const sending = sendHealth.fault() ?? supervision.fault();
+  const stall = supervision.stall();
   const storing = store.fault();
   return [
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
     ...(sending === undefined ? [] : [sending]),
+    ...(stall === undefined ? [] : [stall]),
     ...(storing === undefined
       ? []
       : [
