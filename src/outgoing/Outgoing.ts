@@ -1,5 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
+import { LIFE } from '../store/sendRecord.js';
 import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
@@ -108,6 +109,7 @@ export class Outgoing {
     this.laterLife = new LaterLife(store, rows, clock);
     this.settlement.onOutcome((send, outcome) => {
       if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
+      if (outcome.kind === 'failed' && outcome.guid !== undefined) this.laterLife.begin(send, LIFE.failed);
       if (outcome.kind === 'failed' || outcome.kind === 'unknown')
         store.targetForms.forget(send.conversation);
       const end = requestEnd(send, outcome, (partOf) => store.sendParts.of(partOf));

@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { bodyOf, expectsFiles, readableText, transcriptions } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 
 /**
@@ -16,6 +16,7 @@ interface RawChange {
   guid: string;
   text: string | null;
   attributedBody: Buffer | null;
+  subject: string | null;
   hasAttachments: number | null;
   editedAt: number | null;
   retractedAt: number | null;
@@ -34,7 +35,7 @@ export class EditedRows {
     const m = (column: string) => schema.column('message', 'm', column);
     this.changed = database.prepare(
       `SELECT m.guid AS guid, ${m('text')} AS text, ${m('attributedBody')} AS attributedBody,
-         ${m('cache_has_attachments')} AS hasAttachments,
+         ${m('subject')} AS subject, ${m('cache_has_attachments')} AS hasAttachments,
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
        FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND +m.item_type = 0
@@ -53,7 +54,7 @@ export class EditedRows {
 function changeOf(raw: RawChange): RowChange[] {
   const { guid, editedAt, retractedAt } = raw;
   const body = bodyOf(raw);
-  const text = readableText(body);
+  const text = underSubject(raw.subject, readableText(body));
   if (text === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
     // Files alone have their places in the body; where there is no body either, nothing is left of the message.
     return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];

@@ -67,7 +67,6 @@ function neverTold(row: ChatRow): LeftOutReason | null {
   if (row.isSystemMessage === 1 || row.isServiceMessage === 1) return 'system';
   if (row.isSpam === 1 || row.chatIsBlackholed === 1) return 'spam';
   if (row.isCorrupt === 1) return 'damaged';
-  if (row.retractedAt !== null && !isAboutAnother(row)) return 'unsent';
   return null;
 }
 

@@ -16,6 +16,11 @@ export function readableText(body: DecodedBody): string {
   return (body.text ?? '').replace(PLACEHOLDERS, '').trim();
 }
 
+/** A text under its subject, as it is read; the subject alone where nothing else was written. */
+export function underSubject(subject: string | null, text: string): string {
+  return [subject?.trim() ?? '', text].filter((part) => part !== '').join('\n');
+}
+
 /** Whether a body has places for files, or the row says that there are some. */
 export function expectsFiles(row: Pick<ChatRow, 'hasAttachments'>, body: DecodedBody): boolean {
   return row.hasAttachments === 1 || (body.text ?? '').includes('\ufffc');

@@ -12,6 +12,8 @@ export interface ChatRow {
   guid: string;
   text: string | null;
   attributedBody: Buffer | null;
+  /** The bold line above the text, where its sender writes subjects. */
+  subject: string | null;
   service: string | null;
   handle: string | null;
   sentAt: number | null;
@@ -166,7 +168,7 @@ function messageQuery(schema: Schema): string {
   const m = (column: string) => schema.column('message', 'm', column);
   const c = (column: string) => schema.column('chat', 'c', column);
   return `SELECT m.ROWID AS rowId, m.guid AS guid, ${m('text')} AS text, ${m('attributedBody')} AS attributedBody,
-    ${m('service')} AS service, h.id AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
+    ${m('subject')} AS subject, ${m('service')} AS service, h.id AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
     ${m('is_from_me')} AS isFromMe, ${m('account')} AS account, ${m('destination_caller_id')} AS ownAddress,
     ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${m('group_title')} AS groupTitle,
     CASE WHEN ${m('item_type')} <> 0 THEN (SELECT o.id FROM handle o WHERE o.ROWID = ${m('other_handle')}) END

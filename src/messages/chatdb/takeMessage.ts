@@ -2,7 +2,7 @@ import type { IncomingMessage } from '../../store/incoming.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import type { NeighbourText } from './NeighbourRows.js';
-import { bodyOf, expectsFiles, readableText, transcriptions } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { isEcho, isToItsSender } from './selfChat.js';
@@ -19,20 +19,22 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   if (isToItsSender(row, sender, region)) return leftOut('echo');
   const body = bodyOf(row);
   const { attachments, neighbours } = facts;
-  const text = readableText(body);
+  const words = readableText(body);
+  const text = underSubject(row.subject, words);
   const shown = attachments.filter((file) => file.hidden !== 1);
   if (text === '' && shown.length === 0) {
+    if (row.retractedAt !== null) return leftOut('unsent');
     if (isAppBalloon(row) && body.text !== null) return leftOut('app');
     const awaited = expectsFiles(row, body) && attachments.length === 0 ? 'attachments' : 'text';
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
     return leftOut(emptyReason(row, body, awaited));
   }
-  if (isEcho(text, sender, sentAt, neighbours.ownMessages)) return leftOut('echo');
+  if (isEcho(words, sender, sentAt, neighbours.ownMessages)) return leftOut('echo');
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
   if (row.balloonBundleId === URL_BALLOON) {
-    if (isPreviewOf(text, neighbours.companions)) return leftOut('preview');
+    if (isPreviewOf(words, neighbours.companions)) return leftOut('preview');
     if (!facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
   }
   if (!filesArrived(row, body, attachments) && !facts.waitedFor('attachments')) {

@@ -13,6 +13,7 @@ const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
   guid: 'G-7',
   text: 'hello',
   attributedBody: null,
+  subject: null,
   service: 'iMessage',
   handle: PERSON,
   sentAt: NOW - 1000,

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import { DEFAULTS, type FactWorld } from './FactWorld.js';
 
@@ -71,6 +72,29 @@ export const CHANGES: Fact[] = [
       world.writer.happenings.unsend(message, world.clock.now());
       const [at, later] = [world.news(), world.after(2000)];
       expect([at.texts, later.texts, { ...at.leftOut, ...later.leftOut }]).toEqual([[], [], { unsent: 1 }]);
+    },
+    13,
+  ),
+  fact(
+    'of a message of which only a part was taken back, the rest is forwarded',
+    (world) => {
+      const columns = { date_retracted: appleDate(world.clock.now()) };
+      world.receive({ from: world.person(), text: 'the rest', columns });
+      expect(world.news()).toMatchObject({ texts: ['the rest'], types: [] });
+    },
+    13,
+  ),
+  fact(
+    'an edit keeps the subject above the text',
+    (world) => {
+      const message = world.receive({
+        from: world.person(),
+        text: 'at five',
+        columns: { subject: 'Dinner' },
+      });
+      posted(world, message.guid);
+      world.writer.happenings.edit(message, 'at six', world.clock.now());
+      expect(world.after(1000).events).toMatchObject([{ details: { text: 'Dinner\nat six' } }]);
     },
     13,
   ),
