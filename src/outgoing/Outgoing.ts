@@ -5,6 +5,7 @@ import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
 import { Dispatcher } from './Dispatcher.js';
+import { expireHeld, type HeldAges } from './expireHeld.js';
 import { type HeldTexts, Lanes } from './Lanes.js';
 import { LaterLife, type LifeListener } from './LaterLife.js';
 import { NewRecipients } from './NewRecipients.js';
@@ -27,6 +28,8 @@ export interface OutgoingSettings {
   /** To one conversation. */
   maxPerMinute?: number;
   maxNewRecipientsPerHour?: number;
+  /** How old a text may be, in ms, when a pause in which it waited is lifted; without limit if left out. */
+  heldAges?: HeldAges;
 }
 
 export interface OutgoingOptions {
@@ -131,6 +134,12 @@ export class Outgoing {
         store.beforeCommit(this.dispatcher.claim);
       }
     });
+    store.pauses.onLifted((conversation) =>
+      expireHeld(
+        { store, rows, settlement: this.settlement, clock, log, ages: () => settings().heldAges ?? AGELESS },
+        conversation,
+      ),
+    );
     store.pauses.onChanged(() => this.dispatcher.pump());
     this.lanes.reload();
   }
@@ -196,6 +205,8 @@ export class Outgoing {
     this.laterLife.stop();
   }
 }
+
+const AGELESS: HeldAges = { text: Infinity, reflex: Infinity, scheduled: Infinity };
 
 const NO_FETCHER: FileFetcher = {
   fetch: () =>
