@@ -30,7 +30,7 @@ export const ADMISSION: Fact[] = [
       const group = world.writer.groupChat([friend, other]);
       world.receive({ from: other, text: 'who is that', chat: group });
       expect(world.news().texts).toEqual(['hi again']);
-    world.writer.writeSent({ chat: group.guid, text: 'us', date: world.clock.now() });
+      world.writer.writeSent({ chat: group.guid, text: 'us', date: world.clock.now() });
       world.receive({ from: other, text: 'oh', chat: group });
       expect(world.news().texts).toEqual(['oh']);
     },
