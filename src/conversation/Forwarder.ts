@@ -244,10 +244,6 @@ export class Forwarder {
 
   private arm(inMs: number): void {
     this.timer?.cancel();
-    this.timer = this.clock.after(Math.max(inMs, 0), () => this.pump());
-  }
-
-  private get clock(): Clock {
-    return this.options.clock;
+    this.timer = this.options.clock.after(Math.max(inMs, 0), () => this.pump());
   }
 }

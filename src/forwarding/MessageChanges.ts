@@ -18,8 +18,8 @@ export interface MessageChangesOptions {
 }
 
 /**
- * Takes edits, unsends and transcriptions of messages that were forwarded: each is told once, over restarts too. A message that was never
- * posted yet is posted as it stands now, or not at all; then there is nothing to tell.
+ * Takes edits, unsends and transcriptions of messages that were forwarded: each is told once, over restarts too. A message
+ * that was never posted yet is posted as it stands now, or not at all; then there is nothing to tell.
  */
 export class MessageChanges {
   constructor(private readonly options: MessageChangesOptions) {}

@@ -43,8 +43,8 @@ const CAUSES: Readonly<Record<Exclude<CanaryEnd, 'alive'>, Stall['cause']>> = {
 
 /**
  * Notices that Messages has stopped bringing anything while everything looks well. It leads to a notice, an event and a
- * nudge; silence alone proves nothing, so only a canary that got lost is a fault too. A stall is told once; it ends with the
- * next row.
+ * nudge; silence alone proves nothing, so only a canary that got lost is a fault too. A stall is told once, and again when
+ * a canary proves it; it ends with the next row.
  */
 export class InboundWatch {
   private readonly canary: Canary;
@@ -158,8 +158,9 @@ export class InboundWatch {
     const { clock, log, onStall, nudge } = this.options;
     const now = clock.monotonic();
     const minutes = Math.floor((now - this.movedAt) / 60_000);
-    if (this.stalled === undefined) {
-      this.stalled = { cause, since: clock.now() };
+    const isProof = cause !== 'no_rows' && this.stalled?.cause === 'no_rows';
+    if (this.stalled === undefined || isProof) {
+      this.stalled = { cause, since: this.stalled?.since ?? clock.now() };
       log.warn('No messages seem to arrive on this Mac; nudging Messages', { cause, minutes });
       onStall({ cause, minutes });
     }

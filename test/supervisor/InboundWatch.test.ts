@@ -173,6 +173,13 @@ describe('a canary', () => {
     expect(stalls.length).toBeGreaterThan(1);
   });
 
+  test('that gets lost after a silence was told proves it, which is told too', () => {
+    settings = { stallMs: 30 * MINUTE, canaryMs: 60 * MINUTE };
+    pass(70);
+    expect(stalls.map(({ cause }) => cause)).toEqual(['no_rows', 'canary_not_sent']);
+    expect(watch.fault()).toMatchObject({ code: 'inbound_stalled' });
+  });
+
   test('is waited for no longer than until the next one is due', () => {
     settings = { stallMs: 0, canaryMs: 6_000 };
     watch.stop();
