@@ -3,7 +3,8 @@ import { bodyOf, expectsFiles, readableText } from './rowBody.js';
 import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
-import { GROUP_STYLE, keyOf } from './sentRows.js';
+import { GROUP_STYLE } from './schema.js';
+import { keyOf } from './sentRows.js';
 import { takeMessage } from './takeMessage.js';
 import { type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
@@ -25,9 +26,13 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
   if (isStale && (isOwn || isNotice || !isToldOfLate(row, facts, sentAt)))
     return leftOut(isOwn ? 'own' : 'stale');
   if (row.chatRowId === null) {
+    if (facts.neighbours.isDeleted) return leftOut('deleted');
     if (!facts.waitedFor('chat')) return { kind: 'incomplete', waitingFor: 'chat' };
     if (isOwn) return leftOut('own');
-    if (facts.neighbours.isDeleted) return leftOut('deleted');
+    // An answer to one person alone must not come of what was said in a group: rather none.
+    if (facts.neighbours.mayBeOfGroup) {
+      return facts.waitedFor('group') ? leftOut('chatless') : { kind: 'incomplete', waitingFor: 'group' };
+    }
   }
   const conversation = conversationOf(row, sender, region);
   if (conversation === null) return leftOut(isNotice ? 'system' : 'senderless');
@@ -77,9 +82,12 @@ function senderOf(row: ChatRow, region: string, isNotice: boolean): string | nul
   return canonicalAddress(row.chatIdentifier, region);
 }
 
+/** Its chat's; its sender's only where it has no chat. */
 function conversationOf(row: ChatRow, sender: string | null, region: string): string | null {
   const key = keyOf(row.chatIdentifier, row.chatStyle, region);
-  return key ?? (sender === null ? null : conversationKey(sender, region));
+  if (key !== null) return key;
+  const name = row.chatGuid ?? sender;
+  return name === null ? null : conversationKey(name, region);
 }
 
 function isGroup(row: ChatRow): boolean {

@@ -2,10 +2,10 @@ import type { IncomingMessage } from '../../store/incoming.js';
 import { classify } from './classify.js';
 import type { OwnTraffic } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
-import type { RowEvent } from './rowEvents.js';
+import { type RowEvent, targetOf } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import type { AttachmentRow, ChatRow, MessageRows } from './rows.js';
-import { GROUP_STYLE } from './sentRows.js';
+import { GROUP_STYLE } from './schema.js';
 import { URL_BALLOON } from './takeMessage.js';
 import type { Awaited, LeftOutReason } from './verdict.js';
 
@@ -46,12 +46,19 @@ export interface Judged {
 
 /** How long a row is waited for, from when it was first seen, in ms. */
 export const PATIENCE: Readonly<Record<Awaited, number>> = {
-  chat: 3000,
+  chat: 60_000,
+  group: 3_600_000,
   text: 2000,
   attachments: 10_000,
   preview: 500,
   proof: 200_000,
 };
+
+/**
+ * So long a row without a chat or text holds back later ones of its handle, in ms: its chat nearly always comes within one
+ * tenth of a second, and what is sent later must not wait for the few that have none.
+ */
+const HOLDS_MS = 3_000;
 
 const NONE: readonly never[] = [];
 
@@ -100,11 +107,18 @@ export function gather(
         ownMessages: row.chatRowId !== null && mayBeEcho(row) ? own.inChat(row.chatRowId) : NONE,
         isAcquainted: isAcquainted(row),
         isDeleted: row.chatRowId === null && rows.neighbours.isDeleted(row.rowId),
+        mayBeOfGroup: mayBeOfGroup(row, rows),
       },
     })),
     position: last === undefined ? position : { ...position, rowId: last.rowId, guid: last.guid },
     full: fresh.length === limit,
   };
+}
+
+/** Whether a row that no chat is joined to yet may be of a group, for all that chat.db says. */
+function mayBeOfGroup(row: ChatRow, { neighbours }: MessageRows): boolean {
+  if (row.chatRowId !== null || row.isFromMe === 1) return false;
+  return (row.roomName ?? '') !== '' || neighbours.mayBeOfGroup(row.rowId, targetOf(row).guid);
 }
 
 /** What was sent to an address of ours comes back in the same direct chat. */
@@ -114,8 +128,8 @@ function mayBeEcho(row: ChatRow): boolean {
 
 /**
  * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the
- * same handle, so that they cannot overtake it; one that waits for files does not, for files take long, nor does one
- * of our own.
+ * same handle for some seconds, so that they do not overtake it; one that waits for files does not, for files take long,
+ * nor does one of our own.
  */
 export function judge(gathered: Gathered, pending: readonly PendingRow[], facts: BatchFacts): Judged {
   const firstSeen = new Map(pending.map((row) => [row.rowId, row.firstSeenAt]));
@@ -130,15 +144,15 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
   };
   const holding = new Set<string | null>();
   for (const { row, attachments, participants, neighbours } of gathered.rows) {
-    const seenAt = firstSeen.get(row.rowId) ?? facts.now;
+    // A clock that was set back must not make a row wait for days: it waits anew.
+    const seenAt = Math.min(firstSeen.get(row.rowId) ?? facts.now, facts.now);
     const waited = facts.now - seenAt;
     const verdict = classify(row, {
       region: facts.region,
       ownAddresses: facts.ownAddresses,
       worthAnswering: facts.worthAnswering,
       seenAt,
-      // A clock that was set back must not make a row wait for days.
-      waitedFor: (awaited) => waited >= PATIENCE[awaited] || waited < 0,
+      waitedFor: (awaited) => waited >= PATIENCE[awaited],
       participants,
       attachments,
       neighbours,
@@ -161,9 +175,11 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     }
     judged.pending.push({ rowId: row.rowId, firstSeenAt: seenAt });
     if (verdict.kind === 'incomplete') {
-      const dueAt = seenAt + PATIENCE[verdict.waitingFor];
+      const holds = waited < HOLDS_MS && verdict.waitingFor !== 'attachments' && row.isFromMe !== 1;
+      if (holds) holding.add(row.handle);
+      const patience = PATIENCE[verdict.waitingFor];
+      const dueAt = seenAt + (holds ? Math.min(HOLDS_MS, patience) : patience);
       judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
-      if (verdict.waitingFor !== 'attachments' && row.isFromMe !== 1) holding.add(row.handle);
     }
   }
   return judged;

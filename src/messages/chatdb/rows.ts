@@ -41,6 +41,8 @@ export interface ChatRow {
   isSpam: number | null;
   scheduleType: number | null;
   threadOriginatorGuid: string | null;
+  /** `cache_roomnames`: the group that it is of, as soon as Messages has noted it. */
+  roomName: string | null;
   chatRowId: number | null;
   chatGuid: string | null;
   chatIdentifier: string | null;
@@ -180,7 +182,7 @@ function messageQuery(schema: Schema): string {
     ${schema.date('message', 'm', 'date_retracted')} AS retractedAt,
     ${m('is_system_message')} AS isSystemMessage, ${m('is_service_message')} AS isServiceMessage,
     ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('schedule_type')} AS scheduleType,
-    ${m('thread_originator_guid')} AS threadOriginatorGuid,
+    ${m('thread_originator_guid')} AS threadOriginatorGuid, ${m('cache_roomnames')} AS roomName,
     c.ROWID AS chatRowId, c.guid AS chatGuid, ${c('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
     ${c('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed,
     ${c('is_filtered')} AS chatIsFiltered

@@ -3,10 +3,11 @@ import type { Refusal } from './forwardRules.js';
 import type { RowEvent } from './rowEvents.js';
 
 /**
- * What of a row has not arrived yet; Messages writes a message in several commits. preview: the text that a link's
- * preview belongs to. proof: whether a row of ours is that of a text that we sent.
+ * What of a row has not arrived yet; Messages writes a message in several commits. group: the chat of a row that may be
+ * a group's. preview: the text that a link's preview belongs to. proof: whether a row of ours is that of a text that we
+ * sent.
  */
-export type Awaited = 'chat' | 'text' | 'attachments' | 'preview' | 'proof';
+export type Awaited = 'chat' | 'group' | 'text' | 'attachments' | 'preview' | 'proof';
 
 /** Why a row is not forwarded as a message. The words are shown in status. */
 export const LEFT_OUT = {
@@ -24,6 +25,7 @@ export const LEFT_OUT = {
   damaged: 'marked as corrupt by Messages, or nothing of it could be read',
   empty: 'neither text nor file',
   senderless: 'no sender, and no chat that names one',
+  chatless: 'no chat, and it may be of a group',
   ignored: 'of a person or group in forward.ignore',
   not_allowed: 'of nobody in forward.allow',
   unknown_sender: 'of somebody unknown, and forward.unknown_senders is off',

@@ -68,7 +68,7 @@ export const OPERATOR: Fact[] = [
     const from = world.acquaintance();
     world.writer.writeSent({ handle: from, text: '', ghost: true, date: world.clock.now() });
     world.news();
-    expect(world.after(3000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.after(60_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
   }),
   fact('outgoing.pause_on_operator_reply makes the conversation quiet, in the same write', (world) => {
     world.settings.pause_on_operator_reply = true;

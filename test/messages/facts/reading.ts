@@ -127,19 +127,30 @@ export const READING: Fact[] = [
     expect(messages).toHaveLength(1);
     expect(messages[0]?.chatGuid).toBe(world.writer.directChat(from).guid);
   }),
-  fact('an orphan, which never joins a chat, is a direct message of its handle after 3 s', (world) => {
+  fact('an orphan of somebody in no group is a direct message of its handle after a minute', (world) => {
     const from = world.person();
     world.receive({ from, text: 'orphan', chat: null });
     expect(world.news()).toMatchObject(NOTHING);
-    expect(world.after(3000).messages).toMatchObject([{ text: 'orphan', conversation: from, chatGuid: '' }]);
+    expect(world.after(59_999)).toMatchObject(NOTHING);
+    expect(world.after(1).messages).toMatchObject([{ text: 'orphan', conversation: from, chatGuid: '' }]);
   }),
+  fact(
+    'an orphan of somebody in a group is nobody\u2019s private message, however long it has no chat',
+    (world) => {
+      const from = world.person();
+      world.writer.groupChat([from, world.person()]);
+      world.receive({ from, text: 'for all of you', chat: null });
+      expect(world.news()).toMatchObject(NOTHING);
+      expect(world.after(60_000)).toMatchObject(NOTHING);
+      expect(world.after(3_600_000)).toMatchObject({ ...NOTHING, leftOut: { chatless: 1 } });
+    },
+  ),
   fact(
     'a message that a person deleted before it was read is not forwarded',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'never mind' });
       world.writer.happenings.recentlyDelete(message);
-      world.news();
-      expect(world.after(3000)).toMatchObject({ ...NOTHING, leftOut: { deleted: 1 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { deleted: 1 } });
     },
     13,
   ),
