@@ -10,6 +10,11 @@ import { type MadeLink, makeLink } from '../support/makeLink.js';
 import { FAST, makeBackend, type Running } from '../support/startBackend.js';
 
 const RULES = { ...PROTOCOL_RULES, ...FAST.link };
+/** Gives up no link that is only slow, as all are on a busy machine. */
+const PATIENT = {
+  ...{ dialFirstMs: 10_000, dialLongestMs: 10_000, provingMs: 10_000 },
+  ...{ pingIntervalMs: 60_000, wsPingIntervalMs: 60_000 },
+};
 
 /** Bugs that other clients had, each told by its users: numbers A3-1 to A3-17. */
 describe('a bug that others had', () => {
@@ -51,7 +56,7 @@ describe('a bug that others had', () => {
 
   it('A3-1: an outage leaks sockets, because a forced close reconnects without a guard', async () => {
     const clock = new CountingClock();
-    const made = begin({ timings: { link: { backoffMs: [2] } }, options: { clock } });
+    const made = begin({ timings: { link: { ...PATIENT, backoffMs: [2] } }, options: { clock } });
     const timers: number[] = [];
     for (let i = 1; i <= 60; i++) {
       await fake.until(
@@ -229,7 +234,7 @@ describe('a bug that others had', () => {
   });
 
   it('A3-16: what belonged to the closed socket is used for the new one', async () => {
-    const made = begin({ timings: { link: { backoffMs: [2] } } });
+    const made = begin({ timings: { link: { ...PATIENT, backoffMs: [2] } } });
     for (let i = 1; i <= 20; i++) {
       await fake.until(
         () => made.backend.view().state === 'online' && fake.handshakes.length === i,
@@ -248,16 +253,16 @@ describe('a bug that others had', () => {
   it('A3-17: after a deploy every client comes back in the same instant', async () => {
     const fleet = Array.from({ length: 10 }, (_, i) =>
       begin({
-        // No ping: on a busy machine one may go unanswered in time.
-        timings: { link: { backoffMs: [200], pingIntervalMs: 60_000, wsPingIntervalMs: 60_000 } },
+        timings: { link: { ...PATIENT, backoffMs: [200] } },
         options: { random: () => i / 10 },
       }),
     );
     await Promise.all(fleet.map(online));
     const closedAt = performance.now();
+    const before = fake.handshakes.length;
     for (const socket of fake.sockets) socket.close(1012);
-    await fake.until(() => fake.handshakes.length === 20, 'all of them again');
-    const waits = fake.handshakes.slice(10).map((one) => one.at - closedAt);
+    await fake.until(() => fake.handshakes.length >= before + 10, 'all of them again');
+    const waits = fake.handshakes.slice(before).map((one) => one.at - closedAt);
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(200);
     expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(150);
   });
