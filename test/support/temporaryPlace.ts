@@ -18,19 +18,25 @@ export function setup(): () => void {
   const before = process.env.TMPDIR;
   const place = (before === undefined ? inMemory() : undefined) ?? mkdtempSync(join(tmpdir(), 'edge-'));
   process.env.TMPDIR = place;
-  return () => {
-    if (before === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = before;
+  /** Returns what was left but evidence. */
+  const clear = (): string[] => {
     const left = readdirSync(place);
-    const evidence = left.filter((name) => EVIDENCE.test(name));
     const litter = left.filter((name) => !EVIDENCE.test(name));
     for (const name of litter) rmSync(join(place, name), { recursive: true, force: true });
-    if (evidence.length === 0) rmSync(place, { recursive: true, force: true });
-    if (litter.length > 0) {
-      console.error(`FAIL  tests left in the temporary directory: ${litter.toSorted().join(', ')}`);
-      // An error of a teardown is only printed.
-      process.exitCode = 1;
-    }
+    if (litter.length === left.length) rmSync(place, { recursive: true, force: true });
+    return litter;
+  };
+  // A run that is interrupted is not torn down.
+  process.once('exit', clear);
+  return () => {
+    process.off('exit', clear);
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+    const litter = clear();
+    if (litter.length === 0) return;
+    console.error(`FAIL  tests left in the temporary directory: ${litter.toSorted().join(', ')}`);
+    // An error of a teardown is only printed.
+    process.exitCode = 1;
   };
 }
 
