@@ -6,6 +6,7 @@ const report = process.env.VITEST_REPORT;
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/support/temporaryPlace.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { print } from './table.mjs';
 
 /** Every bench, in the order in which they run. Each exports `run()`, which gives the rows of its table. */
@@ -21,6 +24,12 @@ if (unknown.length > 0) {
   console.error(`No such bench: ${unknown.join(', ')}. There are: ${Object.keys(BENCHES).join(', ')}.`);
   process.exit(2);
 }
+
+// Whatever a bench leaves, also when it fails or is interrupted, goes with this directory.
+const place = mkdtempSync(join(tmpdir(), 'edge-bench-'));
+process.env.TMPDIR = place;
+process.on('exit', () => rmSync(place, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 const verdicts = [];
 for (const [name, what] of Object.entries(BENCHES)) {

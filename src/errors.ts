@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   automation_denied: 'macOS does not let this program control Messages (Automation).',
   osascript_missing: 'osascript cannot be started.',
   messages_unavailable: 'Messages does not answer.',
+  inbound_stalled: 'Messages on this Mac seems to have stopped receiving.',
   text_too_long: 'The text is longer than the limit.',
   invalid_payload: 'A command carries a payload that does not fit its type.',
   unknown_command: 'A command type that this agent does not know.',

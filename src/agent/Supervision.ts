@@ -6,7 +6,7 @@ import { findText } from '../messages/chatdb/findText.js';
 import type { Store } from '../store/Store.js';
 import type { TextRequest } from '../store/textRequest.js';
 import { Caffeinate } from '../supervisor/Caffeinate.js';
-import { InboundWatch, type Stall } from '../supervisor/InboundWatch.js';
+import { InboundWatch, type Stall, type StallFault } from '../supervisor/InboundWatch.js';
 import type { AttemptEnd } from '../supervisor/judgeAttempt.js';
 import { MessagesApp } from '../supervisor/MessagesApp.js';
 import { Supervisor, type SupervisorFault } from '../supervisor/Supervisor.js';
@@ -92,6 +92,11 @@ export class Supervision {
 
   fault(): SupervisorFault | undefined {
     return this.supervisor?.fault();
+  }
+
+  /** See InboundWatch.fault. */
+  stall(): StallFault | undefined {
+    return this.inbound?.fault();
   }
 
   private inboundWatch(): InboundWatch {

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
 import { ForwardPolicy } from '../forwarding/ForwardPolicy.js';
-import { Happenings, pausedEvent } from '../forwarding/Happenings.js';
+import { expiredEvent, Happenings, pausedEvent } from '../forwarding/Happenings.js';
 import { LoopBreaker } from '../forwarding/LoopBreaker.js';
 import { MessageChanges } from '../forwarding/MessageChanges.js';
 import { OperatorReplies } from '../forwarding/OperatorReplies.js';
@@ -29,6 +29,8 @@ export interface Forwarding {
   rows: RowForwarding;
   changes: MessageChanges;
   loops: LoopBreaker;
+  /** Inside a write: a stored message is given up because of its age. */
+  expired(message: IncomingMessage): void;
 }
 
 /** Joins the forwarding room with what reads chat.db. */
@@ -61,10 +63,11 @@ export function forwarding(options: ForwardingOptions): Forwarding {
   return {
     rows: {
       rules() {
-        const { reactions, group_events, unknown_senders } = config().forward;
+        const { reactions, group_events, unknown_senders, filtered } = config().forward;
         return {
           reactions,
           groupEvents: group_events,
+          filtered,
           asksAcquaintance: !unknown_senders,
           refusal: (subject) => policy.refusal(subject),
           ownRow: (row) => operators.authorOf(row),
@@ -75,5 +78,8 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     },
     changes: new MessageChanges({ store, happenings, settings: () => config().forward, onFiles }),
     loops,
+    expired(message) {
+      if (config().forward.filtered) store.events.add(expiredEvent(message));
+    },
   };
 }

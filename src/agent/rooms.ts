@@ -119,6 +119,11 @@ export function buildRooms(options: RoomOptions): Rooms {
       splitLongTexts: config().outgoing.split_long_texts,
       maxPerMinute: config().outgoing.max_per_minute,
       maxNewRecipientsPerHour: config().outgoing.max_new_recipients_per_hour,
+      heldAges: {
+        text: config().commands.max_age_seconds * 1000,
+        reflex: config().commands.reflex_max_age_seconds * 1000,
+        scheduled: config().schedule.max_lateness_seconds * 1000,
+      },
     }),
   });
 
@@ -213,6 +218,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     log,
     worthAnswering,
     settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
+    onExpired: (message) => told.expired(message),
     filter,
   });
   let isUp = true;

@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/Backend.js';
+import type { Backend, LinkView } from '../backend/Backend.js';
 import { maskHandle } from '../logging/mask.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
@@ -62,7 +62,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     uptime_seconds: Math.round((now - sources.startedAt) / 1000),
     state: problems.length === 0 ? 'healthy' : 'degraded',
     problems,
-    link: linkWord(view.state, view.poller, backend.reachable()),
+    link: linkWord(view, backend.reachable()),
     link_detail: {
       state: view.state,
       since: iso(view.since),
@@ -103,12 +103,14 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
   const { chatDb, sendHealth, supervision, store, reader, chatDbLostAt } = sources;
   const access = chatDb.access();
   const sending = sendHealth.fault() ?? supervision.fault();
+  const stall = supervision.stall();
   const storing = store.fault();
   // Where the store takes nothing, it is said already why nothing is taken in.
   const reading = storing === undefined ? reader.fault() : undefined;
   return [
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
     ...(sending === undefined ? [] : [sending]),
+    ...(stall === undefined ? [] : [stall]),
     ...(reading === undefined
       ? []
       : [
@@ -172,9 +174,10 @@ function heldTexts({ newRecipients, perMinute }: ReturnType<Outgoing['held']>): 
   return { new_recipients: newRecipients, per_minute: perMinute };
 }
 
-function linkWord(state: string, poller: string, reachable: boolean): StatusSnapshot['link'] {
-  if (state === 'online' || state === 'suspect') return 'realtime';
-  return poller === 'running' && reachable ? 'polling' : 'offline';
+/** By which way the backend is reached now. The last words of an agent that stops go by one of them too. */
+function linkWord({ isLive, state, poller }: LinkView, reachable: boolean): StatusSnapshot['link'] {
+  if (isLive) return 'realtime';
+  return (poller === 'running' || state === 'draining') && reachable ? 'polling' : 'offline';
 }
 
 function iso(at: number): string {

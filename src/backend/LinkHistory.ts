@@ -62,6 +62,7 @@ export class LinkHistory {
     const waits = state.name === 'waiting' || state.name === 'blocked';
     return {
       state: state.name,
+      isLive: isLive(state),
       since: this.since,
       attempt: state.failures,
       rttMs: 'heart' in state ? (state.heart?.rttMs ?? null) : null,

@@ -12,6 +12,8 @@ export interface Problem {
 /** The link as `status` shows it. Instants are Unix ms. */
 export interface LinkView {
   readonly state: LinkState['name'];
+  /** Whether there is a socket by which acks, events and status go, as there may be while it is drained. */
+  readonly isLive: boolean;
   readonly since: number;
   /** Dials in a row that did not become a stable link. */
   readonly attempt: number;

@@ -248,6 +248,22 @@ export const configSchema = z.strictObject({
         description: 'Whether it is told as an event that people or the name of a group changed.',
         ...live,
       }),
+    transcriptions: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description:
+          'Whether it is told as an event what was said in a forwarded audio message, where that is written down later.',
+        ...live,
+      }),
+    filtered: z
+      .boolean()
+      .default(true)
+      .register(settingNotes, {
+        description:
+          'Whether it is told as an event, without its text, that a message was kept back for what it is or its age.',
+        ...live,
+      }),
     delivery: z
       .boolean()
       .default(true)

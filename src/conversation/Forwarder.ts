@@ -1,5 +1,5 @@
 import type { Logger } from '../logging/Logger.js';
-import type { IncomingRecord } from '../store/incoming.js';
+import type { IncomingMessage, IncomingRecord } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
@@ -30,6 +30,8 @@ export interface ForwarderOptions {
   settings: () => { bubbleDelayMs: number };
   /** What takes private things out of a message before it leaves; without it everything is sent. */
   filter?: PrivacyFilter | undefined;
+  /** Told of a message that is given up because of its age, inside the write that does. */
+  onExpired?: (message: IncomingMessage) => void;
 }
 
 /**
@@ -129,10 +131,11 @@ export class Forwarder {
   }
 
   private expire(record: IncomingRecord): boolean {
-    const { store, worthAnswering, log } = this.options;
+    const { store, worthAnswering, onExpired, log } = this.options;
     const { guid, sentAt } = record.message;
     if (worthAnswering(sentAt)) return false;
     store.incoming.settle(record.seq, 'expired', 'past its age');
+    onExpired?.(record.message);
     log.warn('A message could not be brought to the backend in time; it is not answered', { message: guid });
     return true;
   }
@@ -241,10 +244,6 @@ export class Forwarder {
 
   private arm(inMs: number): void {
     this.timer?.cancel();
-    this.timer = this.clock.after(Math.max(inMs, 0), () => this.pump());
-  }
-
-  private get clock(): Clock {
-    return this.options.clock;
+    this.timer = this.options.clock.after(Math.max(inMs, 0), () => this.pump());
   }
 }

@@ -18,12 +18,13 @@ export function messageBody(
     for (const field of found) fields.add(field);
     return rest;
   };
-  const text = filtered(message.text);
-  const attachments = message.attachments.map(({ guid, mimeType, filename, sizeBytes }) => ({
+  const text = filtered(message.text || whatWasSaid(message));
+  const attachments = message.attachments.map(({ guid, mimeType, filename, sizeBytes, transcription }) => ({
     guid,
     mime_type: mimeType,
     filename: filename === null ? null : filtered(filename),
     size_bytes: sizeBytes,
+    ...(transcription === undefined ? {} : { transcription: filtered(transcription) }),
   }));
   return {
     message_guid: message.guid,
@@ -44,4 +45,9 @@ export function messageBody(
     ...(attachments.length === 0 ? {} : { attachments }),
     ...(context === undefined ? {} : { context }),
   };
+}
+
+/** An audio message says what it says: a backend that reads texts alone understands it too. */
+function whatWasSaid({ attachments }: IncomingMessage): string {
+  return attachments.flatMap(({ transcription }) => transcription ?? []).join('\n');
 }

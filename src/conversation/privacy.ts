@@ -1,5 +1,12 @@
 import { plainForms } from './plainForm.js';
-import { DETECTORS, PRIVATE_KINDS, type PrivateKind, type Stretch } from './privacyDetectors.js';
+import {
+  DETECTORS,
+  type Effort,
+  MOST_EFFORT,
+  PRIVATE_KINDS,
+  type PrivateKind,
+  type Stretch,
+} from './privacyDetectors.js';
 
 /** A text without what is private; `fields` names what was taken out, each once. */
 export interface Filtered {
@@ -19,11 +26,12 @@ export function privacyFilter(kinds: readonly PrivateKind[], region: string): Pr
   if (wanted.length === 0) return undefined;
   return (text) => {
     const fields = new Set<PrivateKind>();
+    const effort = { left: MOST_EFFORT };
     let current = text;
     // Taking something out may leave neighbours that only now read as something. Each round takes out digits or an @,
     // and puts in neither, so there is a last one.
     for (;;) {
-      const finds = findAll(current, wanted, region);
+      const finds = findAll(current, wanted, region, effort);
       if (finds.length === 0) break;
       for (const { kind } of finds) fields.add(kind);
       current = replaced(current, finds);
@@ -37,10 +45,10 @@ interface Find extends Stretch {
 }
 
 /** In the order of the text, none overlapping another; in units of the original. */
-function findAll(text: string, kinds: readonly PrivateKind[], region: string): Find[] {
+function findAll(text: string, kinds: readonly PrivateKind[], region: string, effort: Effort): Find[] {
   const finds = plainForms(text).flatMap(({ plain, starts, ends }) =>
     kinds.flatMap((kind) =>
-      DETECTORS[kind](plain, region).map(({ from, to }) => ({
+      DETECTORS[kind](plain, region, effort).map(({ from, to }) => ({
         kind,
         from: starts[from] ?? 0,
         to: ends[to - 1] ?? 0,

@@ -10,8 +10,13 @@ export interface Stretch {
   readonly to: number;
 }
 
+/** What may still be spent on one text, in characters that the library for phone numbers looks at. */
+export interface Effort {
+  left: number;
+}
+
 /** Finds one kind in a text in plain form (see plainForm.ts). `region` (ISO 3166) reads nationally written numbers. */
-export type Detector = (plain: string, region: string) => Stretch[];
+export type Detector = (plain: string, region: string, effort: Effort) => Stretch[];
 
 export const DETECTORS: Readonly<Record<PrivateKind, Detector>> = {
   ssn: findSsns,
@@ -98,19 +103,34 @@ const BETWEEN_LETTERS = /[^\p{L}]+/gu;
 const FEWEST_DIGITS = 5;
 const BESIDE = 3;
 
+/**
+ * So many characters of one text go through the library, at some 10 µs each. No person writes so many digits; where it is
+ * not enough, every number of as many digits counts as one of a phone: rather too much is taken out than too little.
+ */
+export const MOST_EFFORT = 12_000;
+/** Digits and what the library allows between them, as far as the plain form has it. */
+const ANY_NUMBER = /[+(]?\d(?:[\s()[\]./~\u2053\u223c-]{0,4}\d){4,}/g;
+
 /** Phone numbers that are valid in the numbering plans, written internationally or as in the region (libphonenumber). */
-function findPhones(plain: string, region: string): Stretch[] {
+function findPhones(plain: string, region: string, effort: Effort): Stretch[] {
   const defaultCountry: CountryCode = isSupportedCountry(region) ? region : 'US';
   return [...plain.matchAll(BETWEEN_LETTERS)]
     .filter(([part]) => part.replace(/\D/g, '').length >= FEWEST_DIGITS)
     .flatMap((part) => {
       const offset = Math.max(0, part.index - BESIDE);
       const around = plain.slice(offset, part.index + part[0].length + BESIDE);
-      return findPhoneNumbersInText(around, { defaultCountry }).map(({ startsAt, endsAt }) => ({
-        from: offset + startsAt,
-        to: offset + endsAt,
-      }));
+      if (around.length > effort.left) return moved(stretches(part[0], ANY_NUMBER), part.index);
+      effort.left -= around.length;
+      const found = findPhoneNumbersInText(around, { defaultCountry });
+      return moved(
+        found.map(({ startsAt, endsAt }) => ({ from: startsAt, to: endsAt })),
+        offset,
+      );
     });
+}
+
+function moved(found: readonly Stretch[], by: number): Stretch[] {
+  return found.map(({ from, to }) => ({ from: from + by, to: to + by }));
 }
 
 function stretches(plain: string, pattern: RegExp): Stretch[] {

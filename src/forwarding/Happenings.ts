@@ -1,4 +1,5 @@
 import type { NewEvent } from '../store/events.js';
+import type { IncomingMessage } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
 
 /** Something in chat.db that is told as an event. `key` names it for good. */
@@ -32,6 +33,8 @@ export class Happenings {
     const { store, disclose } = this.options;
     const { key, eventType, threadId, details } = happening;
     if (!store.told.note(key)) return;
+    // A row that is read again, long after it was forwarded, looks like one that came too late.
+    if (eventType === 'message_filtered' && isStored(store, details.message_guid)) return;
     const written = WRITTEN.flatMap((name) => {
       const text = details[name];
       return typeof text === 'string' ? [[name, disclose(text)]] : [];
@@ -52,7 +55,29 @@ export class Happenings {
   }
 }
 
+function isStored(store: Store, guid: unknown): boolean {
+  return typeof guid === 'string' && store.incoming.find(guid) !== undefined;
+}
+
 /** Tells that nothing goes out in a conversation until it is resumed. */
 export function pausedEvent(conversation: string, details: Record<string, unknown>): NewEvent {
   return { eventType: 'conversation_paused', threadId: conversation, details };
+}
+
+/** Tells that a message that was stored is given up because of its age; like that of one that was kept back at once. */
+export function expiredEvent(message: IncomingMessage): NewEvent {
+  const { guid, sender, service, chatGuid, isGroup, sentAt, threadId } = message;
+  return {
+    eventType: 'message_filtered',
+    threadId,
+    details: {
+      message_guid: guid,
+      reason: 'expired',
+      sender,
+      service,
+      chat_guid: chatGuid,
+      is_group: isGroup,
+      sent_at: new Date(sentAt).toISOString(),
+    },
+  };
 }

@@ -2,24 +2,28 @@ import type { IncomingAttachment, IncomingMessage } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
 import { editKey, type Happenings } from './Happenings.js';
 
-/** A message that its sender changed or took back, or the files it has, as it stands in chat.db. Times are Unix ms. */
+/**
+ * A message that its sender changed or took back, the files it has, or an audio message that a device wrote down (`said`, by
+ * the guid of the file), as it stands in chat.db. Times are Unix ms.
+ */
 export type MessageChange =
   | { kind: 'edited'; guid: string; text: string; at: number }
   | { kind: 'unsent'; guid: string; at: number | null }
-  | { kind: 'files'; guid: string; files: readonly IncomingAttachment[] };
+  | { kind: 'files'; guid: string; files: readonly IncomingAttachment[] }
+  | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
 
 export interface MessageChangesOptions {
   store: Store;
   happenings: Pick<Happenings, 'tell'>;
-  settings: () => { edits: boolean; unsends: boolean };
+  settings: () => { edits: boolean; unsends: boolean; transcriptions: boolean };
   /** Inside a write: files joined this message after it was stored; its attachments are these alone. */
   onFiles: (message: IncomingMessage) => void;
 }
 
 /**
- * Takes edits and unsends of messages that were forwarded: each is told once, over restarts too. A message that was never
- * posted yet is posted as it stands now, or not at all; then there is nothing to tell. A file that joined its message after
- * that was stored is passed on as one that came with it, once.
+ * Takes edits, unsends and transcriptions of messages that were forwarded: each is told once, over restarts too. A message
+ * that was never posted yet is posted as it stands now, or not at all; then there is nothing to tell. A file that joined its
+ * message after that was stored is passed on as one that came with it, once.
  */
 export class MessageChanges {
   constructor(private readonly options: MessageChangesOptions) {}
@@ -30,9 +34,7 @@ export class MessageChanges {
     const known = changes.flatMap((change) => {
       if (store.told.has(change.kind === 'files' ? unsentKey(change.guid) : keyOf(change))) return [];
       const message = store.incoming.find(change.guid);
-      if (message === undefined || (change.kind === 'files' && lateFiles(change, message).length === 0))
-        return [];
-      return [{ change, message }];
+      return message === undefined || isKnown(change, message) ? [] : [{ change, message }];
     });
     if (known.length === 0) return true;
     return store.tryWrite(() => {
@@ -43,7 +45,8 @@ export class MessageChanges {
   private take(change: MessageChange, message: IncomingMessage): void {
     if (change.kind === 'edited') this.edited(change, message);
     else if (change.kind === 'unsent') this.unsent(change, message);
-    else this.joined(change);
+    else if (change.kind === 'files') this.joined(change);
+    else this.transcribed(change, message);
   }
 
   /** Reads the message anew: it may have been edited in this very write. */
@@ -89,21 +92,59 @@ export class MessageChanges {
       },
     });
   }
+
+  private transcribed(
+    change: Extract<MessageChange, { kind: 'transcribed' }>,
+    message: IncomingMessage,
+  ): void {
+    const { store, happenings, settings } = this.options;
+    const isUnread = store.incoming.rewrite(withTranscriptions(message, change.said));
+    if (isUnread || !settings().transcriptions) {
+      store.told.note(keyOf(change));
+      return;
+    }
+    happenings.tell({
+      key: keyOf(change),
+      eventType: 'message_transcribed',
+      threadId: message.conversation,
+      details: {
+        ...placeOf(message),
+        text: [...change.said.values()].join('\n'),
+        attachment_guids: [...change.said.keys()],
+      },
+    });
+  }
 }
 
 type FilesChange = Extract<MessageChange, { kind: 'files' }>;
 
 function keyOf(change: Exclude<MessageChange, FilesChange>): string {
-  return change.kind === 'edited' ? editKey(change.guid, change.at) : unsentKey(change.guid);
+  return change.kind === 'edited' ? editKey(change.guid, change.at) : `${change.kind}:${change.guid}`;
 }
 
 function unsentKey(guid: string): string {
   return `unsent:${guid}`;
 }
 
+/** Whether the message was stored with all of it already. */
+function isKnown(change: MessageChange, message: IncomingMessage): boolean {
+  if (change.kind === 'files') return lateFiles(change, message).length === 0;
+  return (
+    change.kind === 'transcribed' && message.attachments.some((file) => file.transcription !== undefined)
+  );
+}
+
 function lateFiles({ files }: FilesChange, { attachments }: IncomingMessage): IncomingAttachment[] {
   const known = new Set(attachments.map(({ guid }) => guid));
   return files.filter(({ guid }) => !known.has(guid));
+}
+
+function withTranscriptions(message: IncomingMessage, said: ReadonlyMap<string, string>): IncomingMessage {
+  const attachments = message.attachments.map((file) => {
+    const transcription = said.get(file.guid);
+    return transcription === undefined ? file : { ...file, transcription };
+  });
+  return { ...message, attachments };
 }
 
 function placeOf(message: IncomingMessage): Record<string, unknown> {

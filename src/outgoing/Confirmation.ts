@@ -98,7 +98,7 @@ export class Confirmation {
     const { settlement, log } = this.options;
     if (row.error !== 0) {
       const message = `Messages reported error ${row.error}: the text was not delivered.`;
-      settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message });
+      settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message, guid: row.guid });
       return;
     }
     const late = send.state === 'unknown';

@@ -47,9 +47,9 @@ export class LaterLife {
     this.timer?.cancel();
   }
 
-  /** Inside the write that settles it: a text was sent, and its row is known. */
-  begin(send: SendRecord): void {
-    this.store.sends.setTold(send.seq, 0, this.clock.now() + COLD_MS);
+  /** Inside the write that settles it: the row of a text is known. `told`: what of its life that was, as LIFE bits. */
+  begin(send: SendRecord, told = 0): void {
+    this.store.sends.setTold(send.seq, told, this.clock.now() + COLD_MS);
     this.hotUntil = this.clock.monotonic() + HOT_MS;
   }
 
@@ -87,7 +87,8 @@ export class LaterLife {
     this.store.tryWrite(() => {
       for (const { send, events, isOver } of steps) {
         const told = events.reduce((sum, { kind }) => sum | LIFE[kind], send.told);
-        const isFinal = isOver || (told & (LIFE.read | LIFE.failed)) !== 0;
+        // A failure is not the end: Messages may yet send it by SMS.
+        const isFinal = isOver || (told & LIFE.read) !== 0;
         this.store.sends.setTold(send.seq, told, isFinal ? null : send.lifeUntil);
         for (const event of events) for (const listener of this.listeners) listener(send, event);
       }

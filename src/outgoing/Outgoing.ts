@@ -1,9 +1,11 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
+import { LIFE } from '../store/sendRecord.js';
 import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
 import { Dispatcher } from './Dispatcher.js';
+import { expireHeld, type HeldAges } from './expireHeld.js';
 import { type HeldTexts, Lanes } from './Lanes.js';
 import { LaterLife, type LifeListener } from './LaterLife.js';
 import { NewRecipients } from './NewRecipients.js';
@@ -26,6 +28,8 @@ export interface OutgoingSettings {
   /** To one conversation. */
   maxPerMinute?: number;
   maxNewRecipientsPerHour?: number;
+  /** How old a text may be, in ms, when a pause in which it waited is lifted; without limit if left out. */
+  heldAges?: HeldAges;
 }
 
 export interface OutgoingOptions {
@@ -108,6 +112,7 @@ export class Outgoing {
     this.laterLife = new LaterLife(store, rows, clock);
     this.settlement.onOutcome((send, outcome) => {
       if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
+      if (outcome.kind === 'failed' && outcome.guid !== undefined) this.laterLife.begin(send, LIFE.failed);
       if (outcome.kind === 'failed' || outcome.kind === 'unknown')
         store.targetForms.forget(send.conversation);
       const end = requestEnd(send, outcome, (partOf) => store.sendParts.of(partOf));
@@ -129,6 +134,12 @@ export class Outgoing {
         store.beforeCommit(this.dispatcher.claim);
       }
     });
+    store.pauses.onLifted((conversation) =>
+      expireHeld(
+        { store, rows, settlement: this.settlement, clock, log, ages: () => settings().heldAges ?? AGELESS },
+        conversation,
+      ),
+    );
     store.pauses.onChanged(() => this.dispatcher.pump());
     this.lanes.reload();
   }
@@ -194,6 +205,8 @@ export class Outgoing {
     this.laterLife.stop();
   }
 }
+
+const AGELESS: HeldAges = { text: Infinity, reflex: Infinity, scheduled: Infinity };
 
 const NO_FETCHER: FileFetcher = {
   fetch: () =>

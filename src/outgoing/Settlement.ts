@@ -56,7 +56,12 @@ function ledgerEnd(outcome: SendOutcome) {
     case 'deduplicated':
       return { state: 'deduplicated' } as const;
     case 'failed':
-      return { state: 'failed', errorCode: outcome.errorCode, error: outcome.message } as const;
+      return {
+        state: 'failed',
+        guid: outcome.guid ?? null,
+        errorCode: outcome.errorCode,
+        error: outcome.message,
+      } as const;
     case 'unknown':
       return { state: 'unknown', errorCode: 'outcome_unknown', error: outcome.message } as const;
   }

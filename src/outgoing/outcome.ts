@@ -3,12 +3,12 @@ import type { SendRecord } from '../store/sendRecord.js';
 
 /**
  * How a text ended. `confirmed` is false where chat.db could not be read. `late`: it had been reported as unknown
- * before. `unknown` is never sent again by us.
+ * before. `unknown` is never sent again by us. `guid` of a failure: the row that says so.
  */
 export type SendOutcome =
   | { kind: 'sent'; confirmed: boolean; guid: string | null; service: string | null; late: boolean }
   | { kind: 'deduplicated' }
-  | { kind: 'failed'; errorCode: ErrorCode; message: string }
+  | { kind: 'failed'; errorCode: ErrorCode; message: string; guid?: string }
   | { kind: 'unknown'; message: string };
 
 /** Told of every outcome inside the write that stores it, so that what follows from it is stored with it. */

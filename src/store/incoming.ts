@@ -6,6 +6,8 @@ export interface IncomingAttachment {
   mimeType: string | null;
   filename: string | null;
   sizeBytes: number;
+  /** What was said in an audio message, where a device wrote it down. */
+  transcription?: string;
 }
 
 /** A message that somebody sent us, as read from chat.db. `conversation` is the canonical key; `sentAt` Unix ms. */

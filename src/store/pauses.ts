@@ -22,6 +22,7 @@ export const EVERY_CONVERSATION = '*';
 export class PauseTable {
   private readonly pauses = new Map<string, Pause>();
   private readonly changed: AddedSignal;
+  private readonly liftedListeners: ((conversation: string) => void)[] = [];
   private readonly select: Statement;
   private readonly insert: Statement;
   private readonly remove: Statement;
@@ -62,8 +63,16 @@ export class PauseTable {
   delete(conversation: string): boolean {
     this.remove.run(conversation);
     const existed = this.pauses.delete(conversation);
-    if (existed) this.changed.raise();
+    if (existed) {
+      this.changed.raise();
+      for (const listener of this.liftedListeners) listener(conversation);
+    }
     return existed;
+  }
+
+  /** Calls `listener` for each pause that is lifted, inside the write that lifts it. */
+  onLifted(listener: (conversation: string) => void): void {
+    this.liftedListeners.push(listener);
   }
 
   /** All of them, the oldest first. */

@@ -12,6 +12,7 @@ export class SendTable {
   private readonly selectBySeq: Statement;
   private readonly selectById: Statement;
   private readonly selectHead: Statement;
+  private readonly selectQueuedIn: Statement;
   private readonly selectLanes: Statement;
   private readonly selectAttempting: Statement;
   private readonly selectWatched: Statement;
@@ -53,6 +54,9 @@ export class SendTable {
     this.selectById = database.prepare(`SELECT ${COLUMNS} FROM sends WHERE id = ?`);
     this.selectHead = database.prepare(
       `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND ${IN_LANE} ORDER BY place, seq LIMIT 1`,
+    );
+    this.selectQueuedIn = database.prepare(
+      `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND ${IN_LANE} AND state = 'queued' ORDER BY place, seq`,
     );
     this.selectLanes = database.prepare(
       `SELECT conversation, priority, count(*) AS waiting FROM sends WHERE ${IN_LANE} GROUP BY conversation, priority`,
@@ -137,6 +141,11 @@ export class SendTable {
   /** The first text of a conversation's lane. */
   head(conversation: string): SendRecord | undefined {
     return this.selectHead.get(conversation) as SendRecord | undefined;
+  }
+
+  /** What waits in a conversation's lane to be tried, in its order. */
+  queuedIn(conversation: string): SendRecord[] {
+    return this.selectQueuedIn.all(conversation) as SendRecord[];
   }
 
   /** How many texts of each priority each lane holds. */

@@ -27,9 +27,6 @@ interface Flight {
   sent: boolean;
 }
 
-/** A send waits for its turn, for Messages and for Apple's servers; a push that takes longer is the stall we look for. */
-const PATIENCE_MS = 3 * 60_000;
-
 /**
  * A text to ourselves, to see whether Messages still brings anything: a Mac can look healthy and receive nothing
  * (BlueBubbles #750, #779). That the row comes back is demanded only once it has been seen to, as not every macOS does it.
@@ -40,6 +37,8 @@ export class Canary {
   constructor(
     private readonly port: CanaryPort,
     private readonly clock: Clock,
+    /** How long one is waited for, in ms. Read at each look. */
+    private readonly patienceMs: () => number,
   ) {}
 
   get isFlying(): boolean {
@@ -64,7 +63,7 @@ export class Canary {
       if (!port.echoKnown()) port.rememberEcho();
       return this.end('alive');
     }
-    if (this.clock.monotonic() - flight.since < PATIENCE_MS) return undefined;
+    if (this.clock.monotonic() - flight.since < this.patienceMs()) return undefined;
     if (!flight.sent) return this.end('notSent');
     return this.end(port.echoKnown() ? 'notReceived' : 'alive');
   }

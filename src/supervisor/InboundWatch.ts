@@ -8,6 +8,14 @@ export interface Stall {
   readonly minutes: number;
 }
 
+/** A canary got lost: that is proof, other than silence. `since` is Unix ms. */
+export interface StallFault {
+  readonly code: 'inbound_stalled';
+  readonly since: number;
+  readonly message: string;
+  readonly remedy: string;
+}
+
 export interface InboundWatchOptions {
   readonly clock: Clock;
   readonly log: Logger;
@@ -25,14 +33,18 @@ export interface InboundWatchOptions {
 }
 
 const CHECK_EVERY_MS = 60_000;
+const LEAST_CHECK_MS = 1_000;
+/** A send waits for its turn, for Messages and for Apple's servers; a push that takes longer is the stall we look for. */
+const CANARY_PATIENCE_MS = 3 * 60_000;
 const CAUSES: Readonly<Record<Exclude<CanaryEnd, 'alive'>, Stall['cause']>> = {
   notSent: 'canary_not_sent',
   notReceived: 'canary_not_received',
 };
 
 /**
- * Notices that Messages has stopped bringing anything while everything looks well. Silence alone proves nothing, so what
- * it leads to is a notice, an event and a nudge, never a fault. A stall is told once; it ends with the next row.
+ * Notices that Messages has stopped bringing anything while everything looks well. It leads to a notice, an event and a
+ * nudge; silence alone proves nothing, so only a canary that got lost is a fault too. A stall is told once, and again when
+ * a canary proves it; it ends with the next row.
  */
 export class InboundWatch {
   private readonly canary: Canary;
@@ -41,10 +53,12 @@ export class InboundWatch {
   private movedAt = 0;
   private nudgedAt = 0;
   private flownAt = Number.NEGATIVE_INFINITY;
-  private stalled: Stall['cause'] | undefined;
+  private stalled: { readonly cause: Stall['cause']; readonly since: number } | undefined;
 
   constructor(private readonly options: InboundWatchOptions) {
-    this.canary = new Canary(options.canary, options.clock);
+    const { canary, clock, settings } = options;
+    const patience = () => Math.min(CANARY_PATIENCE_MS, settings().canaryMs || CANARY_PATIENCE_MS);
+    this.canary = new Canary(canary, clock, patience);
   }
 
   start(): void {
@@ -70,7 +84,7 @@ export class InboundWatch {
     this.reset();
     if (this.canary.isFlying) this.judgeCanary();
     // A row of ours proves that Messages sends, not that anything comes.
-    else if (this.stalled !== 'canary_not_received') this.recovered();
+    else if (this.stalled?.cause !== 'canary_not_received') this.recovered();
   }
 
   /** A message from somebody was read. */
@@ -83,16 +97,35 @@ export class InboundWatch {
     this.reset();
   }
 
+  fault(): StallFault | undefined {
+    if (this.stalled === undefined || this.stalled.cause === 'no_rows') return undefined;
+    const { cause, since } = this.stalled;
+    const what = cause === 'canary_not_sent' ? 'never went out' : 'went out and did not come back';
+    return {
+      code: 'inbound_stalled',
+      since,
+      message: `Messages seems to have stopped receiving: a text to our own number ${what}.`,
+      remedy: 'See on the Mac that Messages is signed in and online; quit it and open it again.',
+    };
+  }
+
   private reset(): void {
     this.movedAt = this.options.clock.monotonic();
     this.nudgedAt = this.movedAt;
   }
 
   private checkLater(): void {
-    this.timer = this.options.clock.after(CHECK_EVERY_MS, () => {
+    this.timer = this.options.clock.after(this.checkEveryMs(), () => {
       this.check();
       this.checkLater();
     });
+  }
+
+  /** As often as the shortest limit wants it. */
+  private checkEveryMs(): number {
+    const { stallMs, canaryMs } = this.options.settings();
+    const limits = [stallMs, canaryMs].filter((ms) => ms > 0);
+    return Math.max(LEAST_CHECK_MS, Math.min(CHECK_EVERY_MS, ...limits));
   }
 
   private check(): void {
@@ -125,8 +158,9 @@ export class InboundWatch {
     const { clock, log, onStall, nudge } = this.options;
     const now = clock.monotonic();
     const minutes = Math.floor((now - this.movedAt) / 60_000);
-    if (this.stalled === undefined) {
-      this.stalled = cause;
+    const isProof = cause !== 'no_rows' && this.stalled?.cause === 'no_rows';
+    if (this.stalled === undefined || isProof) {
+      this.stalled = { cause, since: this.stalled?.since ?? clock.now() };
       log.warn('No messages seem to arrive on this Mac; nudging Messages', { cause, minutes });
       onStall({ cause, minutes });
     }

@@ -10,6 +10,11 @@ import { type MadeLink, makeLink } from '../support/makeLink.js';
 import { FAST, makeBackend, type Running } from '../support/startBackend.js';
 
 const RULES = { ...PROTOCOL_RULES, ...FAST.link };
+/** Gives up no link that is only slow, as all are on a busy machine. */
+const PATIENT = {
+  ...{ dialFirstMs: 10_000, dialLongestMs: 10_000, provingMs: 10_000 },
+  ...{ pingIntervalMs: 60_000, wsPingIntervalMs: 60_000 },
+};
 
 /** Bugs that other clients had, each told by its users: numbers A3-1 to A3-17. */
 describe('a bug that others had', () => {
@@ -51,7 +56,7 @@ describe('a bug that others had', () => {
 
   it('A3-1: an outage leaks sockets, because a forced close reconnects without a guard', async () => {
     const clock = new CountingClock();
-    const made = begin({ timings: { link: { backoffMs: [2] } }, options: { clock } });
+    const made = begin({ timings: { link: { ...PATIENT, backoffMs: [2] } }, options: { clock } });
     const timers: number[] = [];
     for (let i = 1; i <= 60; i++) {
       await fake.until(
@@ -136,13 +141,11 @@ describe('a bug that others had', () => {
     const made = begin();
     await online(made);
     await fake.until(() => made.backend.view().lastPongAt !== null, 'a pong');
-    const frozenAt = performance.now();
     fake.freeze();
     // Writing works as ever: the kernel takes it.
     made.store.write(() => made.store.acks.add(ackBody({ commandId: 'c', error: null, at: 0, revision: 1 })));
     await fake.until(() => fake.handshakes.length === 2, 'a second handshake');
     await online(made);
-    expect(performance.now() - frozenAt).toBeLessThan(600);
     expect(made.backend.view().lastDisconnect?.cause).toBe('a ping met no answer');
     await fake.until(() => made.store.acks.count() === 0, 'the ack to be proven read by the next socket');
   });
@@ -176,7 +179,9 @@ describe('a bug that others had', () => {
       await fake.until(() => fake.handshakes.length > before, 'the first dial');
       await passed(200);
       // 20 + 40 + 80 ms and the time in between; blocked once at once, then not for 600 ms.
-      expect(fake.handshakes.length - before, `after ${code}`).toBeLessThanOrEqual(5);
+      const [first, ...again] = fake.handshakes.slice(before);
+      const soon = again.filter(({ at }) => at - (first?.at ?? 0) < 200);
+      expect(soon.length, `after ${code}`).toBeLessThanOrEqual(4);
       await made.backend.drain(300);
       fake.closeOnceOpen(null);
     }
@@ -229,7 +234,7 @@ describe('a bug that others had', () => {
   });
 
   it('A3-16: what belonged to the closed socket is used for the new one', async () => {
-    const made = begin({ timings: { link: { backoffMs: [2] } } });
+    const made = begin({ timings: { link: { ...PATIENT, backoffMs: [2] } } });
     for (let i = 1; i <= 20; i++) {
       await fake.until(
         () => made.backend.view().state === 'online' && fake.handshakes.length === i,
@@ -247,13 +252,17 @@ describe('a bug that others had', () => {
 
   it('A3-17: after a deploy every client comes back in the same instant', async () => {
     const fleet = Array.from({ length: 10 }, (_, i) =>
-      begin({ timings: { link: { backoffMs: [200] } }, options: { random: () => i / 10 } }),
+      begin({
+        timings: { link: { ...PATIENT, backoffMs: [200] } },
+        options: { random: () => i / 10 },
+      }),
     );
     await Promise.all(fleet.map(online));
     const closedAt = performance.now();
+    const before = fake.handshakes.length;
     for (const socket of fake.sockets) socket.close(1012);
-    await fake.until(() => fake.handshakes.length === 20, 'all of them again');
-    const waits = fake.handshakes.slice(10).map((one) => one.at - closedAt);
+    await fake.until(() => fake.handshakes.length >= before + 10, 'all of them again');
+    const waits = fake.handshakes.slice(before).map((one) => one.at - closedAt);
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(200);
     expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(150);
   });
@@ -273,6 +282,17 @@ describe('a bug that others had', () => {
 
     const url = () => fake.url.replace('http', 'ws');
     const is = (name: string) => fake.until(() => made?.link.state.name === name, `the link to be ${name}`);
+
+    it('A3-6: deaf for hours: it is noticed within 12 s, however busy this machine is', async () => {
+      const clock = new FakeClock();
+      made = makeLink(url, clock, PROTOCOL_RULES);
+      made.link.feed({ type: 'start', websocket: true });
+      await is('online');
+      fake.freeze();
+      await clock.advanceAsync(12_000);
+      expect(made.states.slice(0, 5)).toEqual(['dialing', 'proving', 'online', 'suspect', 'waiting']);
+      expect(made.link.state.lastLoss).toEqual({ kind: 'unanswered' });
+    });
 
     it('A3-9: a socket that never finishes closing is waited for for ever', async () => {
       made = makeLink(url, systemClock, RULES);

@@ -1,18 +1,18 @@
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, type Mistake } from '../../src/config/ConfigError.js';
 import { type LoadedConfig, loadConfig } from '../../src/config/loadConfig.js';
 import type { ConfigPlaces } from '../../src/config/places.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
 
 export const REQUIRED = { BACKEND_URL: 'https://backend.example.com', USER_PHONE: '+13105550100' };
 
 /** The two required settings as a file. */
 export const MINIMAL = 'edge:\n  user_phone: "+13105550100"\nbackend:\n  url: https://backend.example.com\n';
 
-/** A home and a working directory of a test's own. */
+/** A home and a working directory of a test's own, gone when it is over. */
 export class Sandbox {
-  readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'edge-config-')));
+  readonly root = realpathSync(temporaryDirectory());
   readonly home = join(this.root, 'home');
   readonly cwd = join(this.root, 'work');
 

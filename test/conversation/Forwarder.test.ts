@@ -38,6 +38,7 @@ function desk() {
   const store = temporaryStore(clock);
   const backend = new HeldBackend();
   const replies: { id: string; text: string; pauseMs: number }[] = [];
+  const expired: string[] = [];
   const forwarder = new Forwarder({
     store,
     backend,
@@ -51,6 +52,7 @@ function desk() {
         catchUpMs: 24 * HOUR,
       }),
     settings: () => ({ bubbleDelayMs: 800 }),
+    onExpired: ({ guid }) => void expired.push(guid),
   });
   forwarder.start();
   const arrive = (guid: string, conversation = 'ann', sentAt = clock.now()) =>
@@ -71,7 +73,7 @@ function desk() {
         attachments: [],
       }),
     );
-  return { clock, store, backend, replies, forwarder, arrive };
+  return { clock, store, backend, replies, forwarder, arrive, expired };
 }
 
 describe('an incoming message', () => {
@@ -180,10 +182,11 @@ describe('an incoming message', () => {
     expect(store.incoming.countIn('open')).toBe(1);
   });
 
-  test('past its age is expired and not posted', async () => {
-    const { clock, backend, arrive, store } = desk();
+  test('past its age is expired, told, and not posted', async () => {
+    const { clock, backend, arrive, store, expired } = desk();
     arrive('m1', 'ann', clock.now() - 7 * HOUR);
     expect(backend.posted).toEqual([]);
+    expect(expired).toEqual(['m1']);
     expect(store.incoming.countIn('open')).toBe(0);
   });
 

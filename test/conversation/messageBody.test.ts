@@ -54,4 +54,20 @@ describe('a message for the backend', () => {
     const { sender, threadId: thread_id, participants } = message;
     expect(body(privacyFilter(['phone'], 'US'))).toMatchObject({ sender, thread_id, participants });
   });
+
+  test('an audio message says what was said, to a backend that reads texts alone too, and through the filter', () => {
+    const file = { guid: 'at_0', mimeType: 'audio/x-caf', filename: 'Audio Message.caf', sizeBytes: 1 };
+    const audio = { ...message, text: '', attachments: [{ ...file, transcription: `call ${NUMBER}` }] };
+    expect(messageBody(audio, undefined)).toMatchObject({
+      filtered_text: `call ${NUMBER}`,
+      text: `call ${NUMBER}`,
+      attachments: [{ transcription: `call ${NUMBER}` }],
+    });
+    const sent = messageBody(audio, undefined, privacyFilter(['phone'], 'US'));
+    expect(sent).toMatchObject({
+      filtered_text: 'call [phone]',
+      attachments: [{ transcription: 'call [phone]' }],
+    });
+    expect(JSON.stringify(sent)).not.toContain(NUMBER);
+  });
 });

@@ -131,8 +131,8 @@ test('a long text without anything private costs milliseconds, however it is mad
   const parts = ['a', ' ', '@', '1 ', 'a@', '.', '\u200b', '5-', '👍'];
   for (const part of parts) {
     const text = part.repeat(20_000 / part.length);
-    const start = performance.now();
+    const start = process.cpuUsage();
     filtered(text);
-    expect(performance.now() - start, JSON.stringify(part)).toBeLessThan(2_000);
+    expect(process.cpuUsage(start).user / 1_000, JSON.stringify(part)).toBeLessThan(2_000);
   }
 });

@@ -41,6 +41,30 @@ describe('what happens beside messages', { concurrent: true, timeout: 60_000 }, 
     for (const text of ['at 6', 'Trip', OTHER]) expect(log).not.toContain(text);
   });
 
+  test('what was said in an audio message comes with it or after it; that a code came is told without it', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    const { chatDb } = world.mac;
+    await world.start();
+    const columns = { is_audio_message: 1 };
+    const file = { name: 'Audio Message.caf', mimeType: 'audio/x-caf' };
+    chatDb.receive({ from: PERSON, attachments: [{ ...file, transcription: 'at five' }], columns });
+    const later = chatDb.receive({ from: PERSON, attachments: [file], columns });
+    await world.backend.until(() => world.backend.messages.length === 2, 20_000);
+    expect(world.backend.messages.map(({ body }) => [body.filtered_text, body.attachments])).toMatchObject([
+      ['at five', [{ mime_type: 'audio/x-caf', transcription: 'at five' }]],
+      ['', [{ filename: 'Audio Message.caf' }]],
+    ]);
+    chatDb.happenings.transcribe(later, 'or at six');
+    expect(await events(world, 'message_transcribed')).toMatchObject([
+      { thread_id: PERSON, details: { message_guid: later.guid, text: 'or at six' } },
+    ]);
+    chatDb.receive({ from: '72000', text: 'Your code is 482913', service: 'SMS' });
+    const filtered = await events(world, 'message_filtered');
+    expect(filtered).toMatchObject([{ thread_id: '72000', details: { reason: 'one_time_code' } }]);
+    expect(JSON.stringify(world.backend.journal.events)).not.toContain('482913');
+    expect(world.log().join('\n')).not.toMatch(/482913|at five|or at six/);
+  });
+
   test('an operator who answers is told of, ours are not, and the agent is quiet until it is resumed', async (context) => {
     const world = await EdgeWorld.open(context, {
       persona: scripted([{ bubbles: ['on it', 'just a moment'] }]),

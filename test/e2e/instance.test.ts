@@ -45,6 +45,10 @@ describe('stopping', { concurrent: true, timeout: 60_000 }, () => {
       expect(world.acksOf(queued)).toEqual([]);
       expect(world.texts).toEqual(['on its way']);
       expect(world.backend.journal.disconnects.at(-1)?.code).toBe(1000);
+      expect(world.backend.journal.statuses.at(-1)).toMatchObject({
+        channel: 'websocket',
+        body: { link: 'realtime', link_detail: { state: 'draining' } },
+      });
       expect(daemon.lines().at(-1)).toMatch(/\[INFO\] Stopped$/);
       expect(daemon.complaints()).toBe('');
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { scripted } from '../../src/simulator/backend/persona.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
@@ -7,6 +8,8 @@ import { untilIdle } from '../support/statusOf.js';
 import {
   ANSWER,
   commands,
+  file,
+  image,
   message,
   queued,
   refusedMessage,
@@ -23,6 +26,7 @@ const STORIES: Readonly<Record<Exclude<StepName, 'any'>, Story>> = {
   b1: commands,
   b2: commands,
   c0: queued,
+  "c0'": file,
   c1: commands,
   c2: commands,
   "c2'": unknownChat,
@@ -32,11 +36,18 @@ const STORIES: Readonly<Record<Exclude<StepName, 'any'>, Story>> = {
   d3: schedule,
   e1: commands,
   e2: commands,
+  f1: image,
 };
 
 const POINTS = STEP_NAMES.filter((step) => step !== 'any').flatMap((step) =>
   (['before', 'after'] as const).map((phase) => [`${phase} ${step}`, { step, phase, nth: 1 }] as const),
 );
+
+test('every step that the guarantees name can be died at', () => {
+  const page = readFileSync(new URL('../../docs/guarantees.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/^\| `([a-f]\d'?)` \[/gm)].map(([, name]) => name);
+  expect(new Set(named)).toEqual(new Set(STEP_NAMES.filter((step) => step !== 'any')));
+});
 
 describe('whoever dies at a step of the guarantees loses nothing and repeats nothing', {
   concurrent: true,
@@ -61,5 +72,6 @@ describe('whoever dies at a step of the guarantees loses nothing and repeats not
     for (const ack of acks) expect(ack).toMatchObject({ status: 'completed', result: { outcome: 'sent' } });
     const answered = world.backend.messages.filter(({ repeat }) => !repeat);
     expect(answered).toHaveLength(begun.size === 0 ? 1 : 0);
+    expect(new Set(world.backend.photos.map(({ guid }) => guid))).toEqual(new Set(story.images));
   });
 });

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PersonaAnswer } from '../../src/simulator/backend/persona.js';
 import { type EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
@@ -7,8 +9,10 @@ export interface Story {
   prepare?: (world: EdgeWorld) => void;
   /** Lets it happen, with the daemon online. Returns the ids of the commands, each with the last revision of its ack. */
   begin: (world: EdgeWorld) => Map<string, number> | Promise<Map<string, number>>;
-  /** Every text that must have gone out, in order. */
+  /** Every text that must have gone out, in order; of a file its name. */
   texts: readonly string[];
+  /** The images that the backend must have. */
+  images?: readonly string[];
 }
 
 export const ANSWER: PersonaAnswer = { reflex: 'one sec', bubbles: ['found it', 'want the link?'] };
@@ -54,6 +58,29 @@ export const queued: Story = {
     ]);
   },
   texts: ['first', 'second'],
+};
+
+/** A command with a text and a file that lies on the Mac; another command behind it. */
+export const file: Story = {
+  begin(world) {
+    const path = join(world.shared, 'menu.pdf');
+    writeFileSync(path, '%PDF');
+    return new Map([
+      [world.command('the menu', { attachments: [{ path }] }), 1],
+      [world.command('second'), 1],
+    ]);
+  },
+  texts: ['the menu', 'menu.pdf', 'second'],
+};
+
+/** A message with an image comes in. */
+export const image: Story = {
+  begin(world) {
+    world.receiveImage({ from: PERSON, text: 'my cat' }, 'at_0_CAFE');
+    return new Map();
+  },
+  texts: message.texts,
+  images: ['at_0_CAFE'],
 };
 
 /** A text is scheduled for a moment later. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Happenings } from '../../src/forwarding/Happenings.js';
+import { expiredEvent, Happenings } from '../../src/forwarding/Happenings.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -55,4 +55,18 @@ test('what was told is forgotten after 7 days', () => {
   const now = clock.now();
   store.write(() => store.prune({ ended: now - 7 * 86_400_000, commands: 0, limit: 10 }));
   expect(store.told.has('row:1')).toBe(false);
+});
+
+test('of a message that is given up because of its age, its text is not told', () => {
+  const message = {
+    ...{ guid: 'G1', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: `any;-;${ANN}`, sender: ANN },
+    ...{ text: 'a secret', sentAt: 0, isGroup: false, participants: [], service: 'iMessage' },
+    ...{ replyToGuid: null, attachments: [] },
+  };
+  const event = expiredEvent(message);
+  expect(event).toMatchObject({
+    threadId: ANN,
+    details: { message_guid: 'G1', reason: 'expired', sender: ANN },
+  });
+  expect(JSON.stringify(event)).not.toContain('secret');
 });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { EVERY_CONVERSATION } from '../../src/store/pauses.js';
 import type { Store } from '../../src/store/Store.js';
+import type { TextRequest } from '../../src/store/textRequest.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';
@@ -9,6 +10,8 @@ import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js
 
 const ANN = '+13105551234';
 const BOB = '+13105555678';
+const HOUR = 3600_000;
+const AGES = { text: HOUR, reflex: HOUR / 6, scheduled: 2 * HOUR };
 
 async function world(store: Store, clock: FakeClock) {
   const messages = new FakeMessages();
@@ -18,10 +21,14 @@ async function world(store: Store, clock: FakeClock) {
     rows: messages,
     clock,
     log: new RecordingLog(),
-    settings: () => ({ maxTextLength: 100, splitLongTexts: false, resendUnknown: false }) as never,
+    settings: () => ({ maxTextLength: 100, splitLongTexts: false, resendUnknown: false, heldAges: AGES }),
+  });
+  const told: string[] = [];
+  outgoing.onEnded(({ parts }) => {
+    for (const { outcome } of parts) told.push(outcome.kind === 'failed' ? outcome.errorCode : outcome.kind);
   });
   await outgoing.start();
-  const send = (id: string, conversation: string) =>
+  const send = (id: string, conversation: string, more: Partial<TextRequest> = {}) =>
     store.write(() =>
       outgoing.enqueue({
         id,
@@ -31,9 +38,10 @@ async function world(store: Store, clock: FakeClock) {
         role: 'message',
         priority: 2,
         pauseMs: 0,
+        ...more,
       }),
     );
-  return { messages, send };
+  return { messages, send, told };
 }
 
 test('in a paused conversation texts wait, others go on, and resuming lets them out in order', async () => {
@@ -89,4 +97,60 @@ test('the first reason stays, and what was rolled back is not paused', () => {
     }),
   ).toThrow('rolled back');
   expect([store.pauses.covers(ANN), store.pauses.covers(BOB)]).toEqual([true, false]);
+});
+
+test('what grew too old in a pause fails when it is lifted, each by the limit of its kind, and the rest goes out', async () => {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const { messages, send, told } = await world(store, clock);
+  store.write(() => store.pauses.set(ANN, 'operator'));
+  send('last night', ANN);
+  send('scheduled', ANN, { scheduleId: 's1' });
+  clock.advance(HOUR - 15 * 60_000);
+  send('one sec', ANN, { role: 'reflex' });
+  clock.advance(20 * 60_000);
+  send('fresh', ANN);
+  store.write(() => store.pauses.delete(ANN));
+  expect(told).toEqual(['too_late', 'too_late']);
+  expect(store.sends.findById('last night')).toMatchObject({ state: 'failed', errorCode: 'too_late' });
+  expect(store.sends.findById('one sec')).toMatchObject({ state: 'failed', errorCode: 'too_late' });
+  await messages.succeed(ANN);
+  await messages.succeed(ANN);
+  expect(messages.texts).toEqual(['scheduled', 'fresh']);
+});
+
+test('where everything was paused it is so in each conversation, but in one that is still paused by itself', async () => {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const { messages, send, told } = await world(store, clock);
+  store.write(() => store.pauses.set(EVERY_CONVERSATION, 'manual'));
+  store.write(() => store.pauses.set(BOB, 'loop'));
+  send('a', ANN);
+  send('b', BOB);
+  clock.advance(2 * HOUR);
+  store.write(() => store.pauses.delete(EVERY_CONVERSATION));
+  expect([told, messages.texts]).toEqual([['too_late'], []]);
+  expect(store.sends.findById('b')?.state).toBe('queued');
+  store.write(() => store.pauses.delete(BOB));
+  expect(told).toEqual(['too_late', 'too_late']);
+});
+
+test('a twin that waited for one which grew too old is as old, and takes no place', async () => {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const { messages, send } = await world(store, clock);
+  store.write(() => store.pauses.set(ANN, 'operator'));
+  const message = { guid: 'm1', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: ANN, sender: ANN };
+  store.write(() => {
+    const rest = { text: 'hi', sentAt: clock.now(), isGroup: false, participants: [], service: 'iMessage' };
+    store.incoming.add({ ...message, ...rest, replyToGuid: null, attachments: [] });
+    const [record] = store.incoming.open(ANN, 1);
+    store.incoming.postStarted(record?.seq ?? 0, store.sends.newest());
+  });
+  send('reflex', ANN, { role: 'reflex', text: 'okie' });
+  send('reply:m1:0', ANN, { role: 'first', text: 'okie', answers: 'm1' });
+  clock.advance(2 * HOUR);
+  store.write(() => store.pauses.delete(ANN));
+  expect(messages.texts).toEqual([]);
+  expect(store.sends.findById('reply:m1:0')?.state).toBe('failed');
 });

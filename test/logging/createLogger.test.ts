@@ -1,16 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { EdgeError } from '../../src/errors.js';
 import { createLogger, type LogOptions } from '../../src/logging/createLogger.js';
 import { FakeClock } from '../support/FakeClock.js';
 
 const clock = new FakeClock(Date.UTC(2025, 10, 5, 20, 35, 13, 500));
-const place = () => join(mkdtempSync(join(tmpdir(), 'edge-log-')), 'state', 'edge-agent.log');
+const directory = mkdtempSync(join(tmpdir(), 'edge-log-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+const place = () => join(mkdtempSync(join(directory, 'of-')), 'state', 'edge-agent.log');
 const open = (options: Partial<LogOptions> = {}) => {
   const file = options.file ?? place();
   const log = createLogger({ level: 'info', format: 'text', clock, ...options, file });
@@ -148,7 +150,7 @@ test('file and directories are for their owner only, an existing file becomes so
   const { file } = open();
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(statSync(join(file, '..')).mode & 0o777).toBe(0o700);
-  const old = join(mkdtempSync(join(tmpdir(), 'edge-log-')), 'old.log');
+  const old = join(directory, 'old.log');
   writeFileSync(old, 'before\n', { mode: 0o644 });
   const { logger, lines } = open({ file: old });
   logger.info('after');

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ADMISSION } from './facts/admission.js';
+import { AUDIO } from './facts/audio.js';
 import { CHANGES } from './facts/changes.js';
 import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
 import { FILES } from './facts/files.js';
+import { FILTERED } from './facts/filtered.js';
 import { GROUPS } from './facts/groups.js';
 import { LEFT_OUT } from './facts/leftOut.js';
 import { LINKS } from './facts/links.js';
@@ -18,8 +20,10 @@ const FACTS = [
   ...REACTIONS,
   ...CHANGES,
   ...FILES,
+  ...AUDIO,
   ...GROUPS,
   ...ADMISSION,
+  ...FILTERED,
   ...OURSELVES,
   ...OPERATOR,
 ];

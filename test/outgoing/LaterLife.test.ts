@@ -1,11 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { TextRequest } from '../../src/store/textRequest.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
+
+const TEXT: TextRequest = {
+  id: 'a',
+  conversation: ANN,
+  threadId: ANN,
+  text: 'a',
+  role: 'message',
+  priority: 2,
+  pauseMs: 0,
+};
 
 async function sentText() {
   const clock = new FakeClock();
@@ -26,17 +37,7 @@ async function sentText() {
     return outgoing;
   };
   const outgoing = await open();
-  store.write(() =>
-    outgoing.enqueue({
-      id: 'a',
-      conversation: ANN,
-      threadId: ANN,
-      text: 'a',
-      role: 'message',
-      priority: 2,
-      pauseMs: 0,
-    }),
-  );
+  store.write(() => outgoing.enqueue(TEXT));
   await messages.succeed();
   const row = messages.rows[0];
   if (row === undefined) throw new Error('no row');
@@ -61,6 +62,29 @@ describe('the later life of a sent text', () => {
     outgoing.chatChanged();
     outgoing.chatChanged();
     expect(told).toEqual(['a failed']);
+  });
+
+  test('a text that failed and is then sent by SMS after all is told as that, over a restart too', async () => {
+    const { told, row, outgoing, open } = await sentText();
+    Object.assign(row, { error: 22 });
+    outgoing.chatChanged();
+    outgoing.stop();
+    const again = await open();
+    Object.assign(row, { error: 0, wasDowngraded: true, service: 'SMS' });
+    again.chatChanged();
+    expect(told).toEqual(['a failed', 'a downgraded']);
+  });
+
+  test('also where the row said from the start that it failed, which is told once', async () => {
+    const { messages, store, outgoing, told } = await sentText();
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
+    await messages.succeed(ANN, 22);
+    expect(store.sends.findById('b')).toMatchObject({ state: 'failed', errorCode: 'not_delivered' });
+    outgoing.chatChanged();
+    expect(told).toEqual([]);
+    Object.assign(messages.rows[1] ?? {}, { error: 0, wasDowngraded: true });
+    outgoing.chatChanged();
+    expect(told).toEqual(['b downgraded']);
   });
 
   test('a text that became an SMS is told', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { sized } from '../support/size.js';
 import { twinConversation } from '../support/twinConversation.js';
 
 /** What may happen to message `m`, in any order that a backend and a dying daemon can bring about. */
@@ -125,6 +126,6 @@ test('whatever the order, each message gets its reflex once and its later bubble
         expect(went.toSorted()).toEqual(expected.toSorted());
       },
     ),
-    { numRuns: 150 },
+    { numRuns: sized(150, 2_000) },
   );
-}, 60_000);
+}, 300_000);

@@ -27,6 +27,17 @@ test('on a Mac where all is well every check passes, down to the delivery of a r
   expect(report.summary).toEqual({ PASS: report.checks.length - 1, WARN: 0, FAIL: 0, SKIP: 1 });
 });
 
+test.each([
+  [0, 'PASS'],
+  [249, 'PASS'],
+  [250, 'WARN'],
+  [2_000, 'FAIL'],
+] as const)('timers that are %i ms late: %s', async (ms, verdict) => {
+  const bench = new TestBench();
+  bench.timersLate = ms;
+  expect(verdicts(await bench.run('wake-gap'))['wake-gap']).toBe(verdict);
+});
+
 describe('without --send', () => {
   test('nothing is sent', async () => {
     const bench = new TestBench();

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CommandRequest } from '../../src/simulator/backend/CommandDelivery.js';
 import type { Persona, PersonaAnswer, ReplyForm } from '../../src/simulator/backend/persona.js';
@@ -65,13 +67,27 @@ export class Traffic implements Intents {
 
   /** Asks one thing. */
   step(): void {
-    const act = this.random.weighted({ message: 4, send: 5, schedule: 1.5, cancel: 0.7, repeat: 1 });
+    const act = this.random.weighted({
+      message: 4,
+      image: 0.5,
+      send: 5,
+      file: 0.7,
+      schedule: 1.5,
+      cancel: 0.7,
+      repeat: 1,
+    });
     switch (act) {
       case 'message':
         this.receive();
         return;
+      case 'image':
+        this.receiveImage();
+        return;
       case 'send':
         this.send();
+        return;
+      case 'file':
+        this.sendFile();
         return;
       case 'schedule':
         this.schedule();
@@ -89,6 +105,8 @@ export class Traffic implements Intents {
   provoke(step: StepName): void {
     if (step.startsWith('a')) this.receive();
     else if (step.startsWith('d')) this.schedule();
+    else if (step.startsWith('f')) this.receiveImage();
+    else if (step === "c0'") this.sendFile();
     else this.send();
   }
 
@@ -107,12 +125,25 @@ export class Traffic implements Intents {
     const { chatDb } = this.world.mac;
     const incoming = chatDb.receive(late ? { ...message, stages: ['row'] } : message);
     const { guid } = incoming;
-    this.answers.set(guid, this.plan(name));
-    this.unanswered.add(guid);
+    this.expectAnswer(guid, name);
     this.messages.push({ guid, conversation: chat.guid, late });
     if (late) {
       this.arriving.push(pause(random.int(50, 1_200)).then(() => incoming.complete()));
     }
+  }
+
+  private receiveImage(): void {
+    const { from, chat } = this.random.pick(this.conversations);
+    const name = this.name('i');
+    const image = `at_0_${name}`;
+    const guid = this.world.receiveImage({ from, chat, text: `${name} look` }, image);
+    this.expectAnswer(guid, name);
+    this.messages.push({ guid, conversation: chat.guid, late: false, image });
+  }
+
+  private expectAnswer(guid: string, name: string): void {
+    this.answers.set(guid, this.plan(name));
+    this.unanswered.add(guid);
   }
 
   private plan(name: string): PersonaAnswer {
@@ -142,7 +173,7 @@ export class Traffic implements Intents {
     const conversation = random.pick(this.conversations);
     const last = this.commands.findLast((intent) => intent.kind === 'send');
     // Texts that are equal and follow one another are each their own.
-    const isAgain = last?.conversation === conversation.chat.guid && random.chance(0.15);
+    const isAgain = last?.conversation === conversation.chat.guid && !last.isFile && random.chance(0.15);
     const text = isAgain ? last.text : this.text(this.name('s'));
     const payload = {
       thread_id: random.pick(conversation.threadIds),
@@ -150,7 +181,30 @@ export class Traffic implements Intents {
       bubble_type: random.pick(['normal', 'burst']),
     };
     const commandId = this.push('send_message_now', payload);
-    this.commands.push({ kind: 'send', commandId, conversation: conversation.chat.guid, text });
+    this.commands.push({
+      kind: 'send',
+      commandId,
+      conversation: conversation.chat.guid,
+      text,
+      isFile: false,
+    });
+  }
+
+  private sendFile(): void {
+    const { random, world } = this;
+    const conversation = random.pick(this.conversations);
+    const name = this.text(this.name('f'));
+    const path = join(world.shared, name);
+    writeFileSync(path, name);
+    const payload = { thread_id: random.pick(conversation.threadIds), text: '', attachments: [{ path }] };
+    const commandId = this.push('send_message_now', payload);
+    this.commands.push({
+      kind: 'send',
+      commandId,
+      conversation: conversation.chat.guid,
+      text: name,
+      isFile: true,
+    });
   }
 
   private schedule(): void {

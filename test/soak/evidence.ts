@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Ack } from '../../src/simulator/backend/frames.js';
 import type { Journal } from '../../src/simulator/backend/Journal.js';
 import { openDatabase } from '../../src/store/sqlite.js';
@@ -12,7 +12,7 @@ export interface Evidence {
   journal: Journal;
   /** The ack that counts, by command id. */
   acks: ReadonlyMap<string, Ack>;
-  /** Texts that the ledger calls unknown or failed. */
+  /** Texts, or names of files, that the ledger calls unknown or failed. */
   unknown: readonly string[];
   failed: readonly string[];
   /** How messages stand in the store, by guid. */
@@ -27,8 +27,8 @@ export interface Evidence {
 export function gather(world: EdgeWorld, commandIds: readonly string[]): Evidence {
   const database = openDatabase(join(world.state, 'edge-agent.db'));
   try {
-    const texts = (state: string) =>
-      database.prepare('SELECT text FROM sends WHERE state = ? ORDER BY seq').pluck().all(state) as string[];
+    const select = database.prepare('SELECT coalesce(file, text) FROM sends WHERE state = ? ORDER BY seq');
+    const texts = (state: string) => (select.pluck().all(state) as string[]).map((name) => basename(name));
     const incoming = database.prepare('SELECT guid, state FROM incoming').raw().all() as [string, string][];
     const acks = commandIds.map((id) => [id, world.backend.commands.lastAck(AGENT_ID, id)] as const);
     return {

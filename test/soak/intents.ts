@@ -1,9 +1,10 @@
-/** A text to be sent now. */
+/** A text, or a file by its name, to be sent now. */
 export interface SendIntent {
   kind: 'send';
   commandId: string;
   conversation: string;
   text: string;
+  isFile: boolean;
 }
 
 /** A text to be sent later. */
@@ -25,6 +26,8 @@ export interface MessageIntent {
   conversation: string;
   /** Its row was complete only some time after it appeared, so that younger ones may be posted before it. */
   late: boolean;
+  /** The guid of the image that it has, for the backend to get. */
+  image?: string;
 }
 
 export type CommandIntent = SendIntent | ScheduleIntent | CancelIntent;

@@ -36,8 +36,8 @@ function flawless(sent: readonly string[] = TEXTS) {
   });
   const intents: Intents = {
     commands: [
-      { kind: 'send', commandId: 'c1', conversation: 'a', text: 'one' },
-      { kind: 'send', commandId: 'c2', conversation: 'a', text: 'two' },
+      { kind: 'send', commandId: 'c1', conversation: 'a', text: 'one', isFile: false },
+      { kind: 'send', commandId: 'c2', conversation: 'a', text: 'two', isFile: false },
       { kind: 'schedule', commandId: 's1', text: 'later' },
     ],
     messages: [{ guid: 'm1', conversation: 'a', late: false }],
@@ -90,6 +90,12 @@ describe('the judge of a soak', () => {
     expect(judge(with2, evidence, false)).toEqual(['message: m2 was never posted (never stored)']);
     const open = { ...evidence, incoming: new Map([['m1', 'open']]) };
     expect(judge(intents, open, false)).toEqual(['message: m1 is open']);
+  });
+
+  test('finds an image that was never uploaded', () => {
+    const { intents, evidence } = flawless();
+    const messages = intents.messages.map((message) => ({ ...message, image: 'at_0' }));
+    expect(judge({ ...intents, messages }, evidence, false)).toEqual(['image: at_0 was never uploaded']);
   });
 
   test('bears an unknown outcome only where there may be one', () => {

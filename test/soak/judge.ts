@@ -64,7 +64,7 @@ function judgeAcks({ commands }: Intents, { acks, sent, journal, unknown }: Evid
   return [...contradictions, ...unacked, ...untrue];
 }
 
-/** Every message is posted and answered; none is posted before one that is older by more than may be on their way. */
+/** Every message is posted and answered, every image uploaded; none is posted before one that is older by more than may be on their way. */
 function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): string[] {
   const arrival = new Map<string, number>();
   for (const { guid } of journal.messages) if (!arrival.has(guid)) arrival.set(guid, arrival.size);
@@ -73,6 +73,10 @@ function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): 
     if (!arrival.has(guid)) return [`message: ${guid} was never posted (${state ?? 'never stored'})`];
     return state === 'answered' ? [] : [`message: ${guid} is ${state ?? 'not stored'}`];
   });
+  const uploaded = new Set(journal.photos.map(({ guid }) => guid));
+  const missing = messages.flatMap(({ image }) =>
+    image === undefined || uploaded.has(image) ? [] : [`image: ${image} was never uploaded`],
+  );
   const overtaken = conversationsOf(messages.filter(({ late }) => !late)).flatMap((conversation) =>
     conversation.flatMap(({ guid }, index) => {
       const mine = arrival.get(guid) ?? Infinity;
@@ -81,7 +85,7 @@ function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): 
       return passed === undefined ? [] : [`order: message ${guid} was posted before ${passed.guid}`];
     }),
   );
-  return [...unanswered, ...overtaken];
+  return [...unanswered, ...missing, ...overtaken];
 }
 
 /** Texts of a conversation go out in the order of their commands, bubbles of a reply in theirs, a reflex before them. */

@@ -1,20 +1,22 @@
 import { expect, test } from 'vitest';
+import { sized } from '../support/size.js';
 import { soak } from './soak.js';
 
 /** One of many: `npm run soak` takes any other, and more kills. */
 const SEED = 20;
+const KILLS = sized(12, 60);
 
 test('a daemon that is killed again and again, among failures of every kind, keeps every promise', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const { violations, kills, counts, artefacts } = await soak({
     seed: SEED,
-    kills: 12,
+    kills: KILLS,
     minutes: Infinity,
     unknown: false,
   });
   expect(violations, artefacts).toEqual([]);
-  expect(kills).toBe(12);
+  expect(kills).toBe(KILLS);
   for (const what of ['messages', 'commands', 'texts sent', 'delivered again'] as const) {
     expect(counts[what]).toBeGreaterThan(3);
   }

@@ -74,6 +74,7 @@ describe('silence', () => {
     pass(480);
     expect(stalls).toHaveLength(1);
     expect(nudges).toBe(3);
+    expect(watch.fault()).toBeUndefined();
   });
 
   test('is ended by any row; the next one is told anew', () => {
@@ -151,6 +152,9 @@ describe('a canary', () => {
   test('that never went out is told', () => {
     pass(65);
     expect(stalls).toEqual([expect.objectContaining({ cause: 'canary_not_sent' })]);
+    expect(watch.fault()).toMatchObject({ code: 'inbound_stalled' });
+    row();
+    expect(watch.fault()).toBeUndefined();
   });
 
   test('that did not come back is not made good by a row of ours, but by a message from somebody', () => {
@@ -162,8 +166,27 @@ describe('a canary', () => {
     row();
     pass(65);
     expect(stalls).toHaveLength(1);
+    expect(watch.fault()?.message).toContain('did not come back');
     watch.arrived();
+    expect(watch.fault()).toBeUndefined();
     pass(130);
     expect(stalls.length).toBeGreaterThan(1);
+  });
+
+  test('that gets lost after a silence was told proves it, which is told too', () => {
+    settings = { stallMs: 30 * MINUTE, canaryMs: 60 * MINUTE };
+    pass(70);
+    expect(stalls.map(({ cause }) => cause)).toEqual(['no_rows', 'canary_not_sent']);
+    expect(watch.fault()).toMatchObject({ code: 'inbound_stalled' });
+  });
+
+  test('is waited for no longer than until the next one is due', () => {
+    settings = { stallMs: 0, canaryMs: 6_000 };
+    watch.stop();
+    watch.start();
+    clock.advance(6_000);
+    expect(canaries).toHaveLength(1);
+    clock.advance(6_000);
+    expect(stalls).toEqual([expect.objectContaining({ cause: 'canary_not_sent' })]);
   });
 });

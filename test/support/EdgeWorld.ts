@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { echo, type Persona } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
 import type { AppleVersion } from '../../src/simulator/messages/appleSchema.js';
 import { type Behaviour, behave, type CallFilter } from '../../src/simulator/messages/osascriptBehaviour.js';
 import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
+import type { NewIncoming } from '../../src/simulator/messages/SimulatedIncoming.js';
 import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
 import { DaemonProcess, STARTED } from './DaemonProcess.js';
 import { type CliResult, cleanEnvironment, type Place, runCli } from './runCli.js';
@@ -41,6 +51,10 @@ export class EdgeWorld {
   readonly configPath: string;
   readonly envPath: string;
   readonly logPath: string;
+  /** Where Messages keeps its files. */
+  readonly attachments: string;
+  /** Files below it may be sent by their path. */
+  readonly shared: string;
   readonly place: Place;
   private readonly daemons: DaemonProcess[] = [];
   private messages: SimulatedMac | undefined;
@@ -54,6 +68,9 @@ export class EdgeWorld {
     this.configPath = join(directory, 'config.yaml');
     this.envPath = join(directory, '.env');
     this.logPath = join(this.state, 'edge-agent.log');
+    this.attachments = join(directory, 'Messages', 'Attachments');
+    this.shared = join(directory, 'shared');
+    mkdirSync(this.shared);
     this.place = { cwd: directory, env: cleanEnvironment(directory) };
     if (options.withoutMessages !== true) this.openMessages();
     this.writeConfig(options.settings ?? {});
@@ -91,7 +108,9 @@ export class EdgeWorld {
       'backend.url': this.backend.url,
       'backend.sync_interval_seconds': 1,
       'imessage.db_path': join(this.directory, 'Messages', 'chat.db'),
+      'imessage.attachments_path': this.attachments,
       'imessage.osascript_path': join(this.directory, 'osascript', 'osascript'),
+      'attachments.allowed_roots': [this.shared],
       'outgoing.bubble_delay_ms': 20,
       'monitor.enabled': false,
       'supervisor.enabled': false,
@@ -142,9 +161,20 @@ export class EdgeWorld {
     );
   }
 
-  /** The texts that went out, oldest first. */
+  /** The texts that went out, oldest first; of a file its name. */
   get texts(): string[] {
-    return this.mac.sent().map(({ text }) => text);
+    return this.mac.sent().map(({ text, file }) => file?.name ?? text);
+  }
+
+  /** A message with an image comes in. Returns its guid. */
+  receiveImage(message: Omit<NewIncoming, 'attachments'>, imageGuid: string): string {
+    const bytes = randomBytes(2_000);
+    const name = 'IMG_1.jpeg';
+    const path = join(this.attachments, '00', '00', imageGuid, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
+    const attachments = [{ guid: imageGuid, name, sizeBytes: bytes.length }];
+    return this.mac.chatDb.receive({ ...message, attachments }).guid;
   }
 
   /** Resolves when so many texts went out. */

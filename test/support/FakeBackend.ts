@@ -151,7 +151,7 @@ export class FakeBackend {
   }
 
   /** Resolves as soon as `condition` holds; rejects after `timeoutMs`, saying what was awaited. */
-  until(condition: () => boolean, what: string, timeoutMs = 5_000): Promise<void> {
+  until(condition: () => boolean, what: string, timeoutMs = 15_000): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       // Conditions on what happens elsewhere (a store, a log) are looked at again and again.

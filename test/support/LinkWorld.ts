@@ -77,11 +77,10 @@ export class LinkWorld {
     this.made.store.write(() => this.made.store.events.add({ eventType: 'note', details: {} }));
   }
 
-  is(state: string, timeoutMs = 5_000): Promise<void> {
+  is(state: string): Promise<void> {
     return until(
       () => this.state === state,
       () => `the link to be ${state}, which is ${this.state}`,
-      timeoutMs,
     );
   }
 
@@ -89,12 +88,11 @@ export class LinkWorld {
     return until(
       () => this.executions.has(commandId),
       () => `${commandId} to be executed`,
-      5_000,
     );
   }
 
   /** Every command is executed and acked, and nothing waits on our side for a proof that it was read. */
-  settled(timeoutMs = 8_000): Promise<void> {
+  settled(): Promise<void> {
     const { store } = this.made;
     const left = () => ({
       notExecuted: this.pushed.length - this.executions.size,
@@ -105,7 +103,6 @@ export class LinkWorld {
     return until(
       () => Object.values(left()).every((count) => count === 0),
       () => `everything to settle: ${JSON.stringify({ ...left(), state: this.state })}`,
-      timeoutMs,
     );
   }
 

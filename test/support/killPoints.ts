@@ -22,6 +22,7 @@ export const STEPS = {
   b1: { statement: '^INSERT INTO commands' },
   b2: { statement: "^UPDATE commands SET state = 'done'", without: '^INSERT INTO commands' },
   c0: { statement: '^INSERT INTO sends', without: "^UPDATE sends SET state = 'attempting'" },
+  "c0'": { statement: "^UPDATE sends SET state = 'queued' WHERE seq = \\? AND state = 'staging'" },
   c1: { statement: "^UPDATE sends SET state = 'attempting'", without: '^INSERT INTO sends' },
   c2: { statement: "^UPDATE sends SET state = 'confirming'" },
   "c2'": { statement: "^UPDATE sends SET state = 'queued', form" },
@@ -31,6 +32,7 @@ export const STEPS = {
   d3: { statement: '^UPDATE schedule SET state', first: 'sent' },
   e1: { statement: '^INSERT INTO (acks|events)' },
   e2: { statement: '^DELETE FROM (acks|events) WHERE (seq|event_id) =' },
+  f1: { statement: '^UPDATE uploads SET state = \\?' },
   /** Whatever is committed, named or not. */
   any: { statement: '' },
 } satisfies Record<string, Step>;

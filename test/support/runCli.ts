@@ -21,7 +21,8 @@ export interface CliResult {
 
 /** An environment in which nothing of the developer's own counts. */
 export function cleanEnvironment(home: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: home, NO_COLOR: '1', ...more };
+  const { PATH, TMPDIR } = process.env;
+  return { PATH, TMPDIR, HOME: home, NO_COLOR: '1', ...more };
 }
 
 /** Runs the command to its end. */

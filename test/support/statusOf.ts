@@ -12,10 +12,10 @@ export async function statusOf(stateDirectory: string): Promise<StatusSnapshot |
 /** What the daemon still has to do or to tell, by its status; empty when all is done. */
 export function openWork(snapshot: StatusSnapshot): Partial<Record<keyof StatusSnapshot, number>> {
   const { scheduled_messages, commands_waiting, acks_undelivered, events_undelivered } = snapshot;
-  const { incoming_queued, incoming_parked, sends_queued } = snapshot;
+  const { incoming_queued, incoming_parked, sends_queued, uploads_queued } = snapshot;
   const counts = {
     ...{ scheduled_messages, commands_waiting, acks_undelivered, events_undelivered },
-    ...{ incoming_queued, incoming_parked, sends_queued },
+    ...{ incoming_queued, incoming_parked, sends_queued, uploads_queued },
   };
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }

@@ -19,7 +19,7 @@ import { DISPATCH_MARKER, SCRIPTS, type ScriptName } from './scripts.js';
 export interface PrivateOutput {
   /** False only if the whole file was seen and the marker is not in it. */
   readonly marker: boolean;
-  /** The last 64 KiB that osascript printed. */
+  /** The last 64 KiB that osascript printed, without white space at its end. */
   readonly tail: string;
 }
 
@@ -27,6 +27,8 @@ const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const WINDOW_BYTES = 64 * 1024;
 const SUFFIX = '.log';
+/** The room that is taken for what osascript prints: it names the marker within its first few hundred bytes. */
+const RESERVED = Buffer.alloc(16 * 1024, ' ');
 
 /** A tag names a file and is searched for in command lines, so it must be plain and not short. */
 export function isTag(tag: string): boolean {
@@ -80,13 +82,16 @@ export class PrivateFiles {
   }
 
   /**
-   * Creates the attempt's file, which must not exist, and opens it to append. The caller closes. Throws the
-   * file system's error. The line written at once is there to fail now, before anything is spawned, if the
-   * disk is full: a marker that could not be written would read as proof that nothing was sent.
+   * Creates the attempt's file, which must not exist, and opens it to write. The caller closes. Throws the
+   * file system's error. It is filled with spaces first, and what osascript prints goes over them: on a disk that is
+   * full this fails now, before anything is spawned, and on one that fills up later the marker still has its
+   * place. A marker that could not be written would read as proof that nothing was sent.
    */
   createOutput(tag: string): number {
-    const fd = openSync(this.outputPath(tag), 'ax', FILE_MODE);
+    const fd = openSync(this.outputPath(tag), 'wx', FILE_MODE);
     try {
+      for (let at = 0; at < RESERVED.length; ) at += writeSync(fd, RESERVED, at, RESERVED.length - at, at);
+      // Without a position: what osascript prints goes on behind it.
       writeSync(fd, `${tag}\n`);
     } catch (error) {
       closeSync(fd);
@@ -97,8 +102,8 @@ export class PrivateFiles {
   }
 
   /**
-   * Reads at most the first and the last 64 KiB. Null if there is no such file. One that cannot be read, or
-   * has a middle that was not read, counts as holding the marker.
+   * Reads at most the first and the last 64 KiB. Null if there is no such file. One that cannot be read, has a middle
+   * that was not read, or used up the room that was taken for it, counts as holding the marker.
    */
   readOutput(tag: string): PrivateOutput | null {
     let fd: number;
@@ -111,8 +116,10 @@ export class PrivateFiles {
       const size = fstatSync(fd).size;
       const tail = readWindow(fd, Math.max(0, size - WINDOW_BYTES));
       const head = size > WINDOW_BYTES ? readWindow(fd, 0) : '';
-      const unseen = size > 2 * WINDOW_BYTES;
-      return { marker: unseen || head.includes(DISPATCH_MARKER) || tail.includes(DISPATCH_MARKER), tail };
+      // A smaller file is one whose making was cut short: nothing was spawned.
+      const usedUp = size > RESERVED.length || (size === RESERVED.length && !tail.endsWith(' '));
+      const marker = usedUp || head.includes(DISPATCH_MARKER) || tail.includes(DISPATCH_MARKER);
+      return { marker, tail: tail.trimEnd() };
     } catch (error) {
       return { marker: true, tail: describeError(error) };
     } finally {

@@ -1,26 +1,27 @@
 import type { Statement } from 'better-sqlite3';
 import type { IncomingAttachment } from '../../store/incoming.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { bodyOf, expectsFiles, readableText, wholeText } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type AttachmentRow, attachmentColumns } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 import { shownFiles } from './shownFiles.js';
 
 /**
- * A message to us that changed after it was written: by its sender, or because its files were joined to it later. `files` are
- * all that it has now, and said of every message that has some. Times are Unix ms.
+ * A message to us that changed after it was written: by its sender, because its files were joined to it later, or because a
+ * device wrote down what was said in it. `files` are all that it has now, and told of every message that has some; `said` goes
+ * by the guid of the file. Times are Unix ms.
  */
 export type RowChange =
   | { kind: 'edited'; guid: string; text: string; at: number }
   | { kind: 'unsent'; guid: string; at: number | null }
-  | { kind: 'files'; guid: string; files: IncomingAttachment[] };
+  | { kind: 'files'; guid: string; files: IncomingAttachment[] }
+  | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
 
 interface RawChange {
   guid: string;
   text: string | null;
   attributedBody: Buffer | null;
   subject: string | null;
-  isEmpty: number | null;
   hasAttachments: number | null;
   editedAt: number | null;
   retractedAt: number | null;
@@ -32,7 +33,8 @@ interface JoinedFile extends AttachmentRow {
 
 /**
  * Reads messages that were changed in place: an edit sets date_edited, a retraction date_retracted or, since macOS 26,
- * only is_empty (macos-facts A.5). No index has these columns, so the caller names a stretch of `date`, which has one.
+ * only is_empty (macos-facts A.5); what was said in an audio message may be written into its body later. No index has these
+ * columns, so the caller names a stretch of `date`, which has one.
  */
 export class EditedRows {
   private readonly changed: Statement<unknown[], RawChange> | undefined;
@@ -53,12 +55,12 @@ export class EditedRows {
     this.changed = database.prepare(
       `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.text('message', 'm', 'text')} AS text,
          ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
-         ${schema.text('message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
-         ${m('cache_has_attachments')} AS hasAttachments,
+         ${schema.text('message', 'm', 'subject')} AS subject, ${m('cache_has_attachments')} AS hasAttachments,
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
        FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND +m.item_type = 0
-         AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1)
+         AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1
+           OR ${m('is_audio_message')} = 1)
        ORDER BY m.date`,
     );
   }
@@ -79,12 +81,15 @@ export class EditedRows {
 function changeOf(raw: RawChange): RowChange[] {
   const { guid, editedAt, retractedAt } = raw;
   const body = bodyOf(raw);
-  if (readableText(body) === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
+  const text = underSubject(raw.subject, readableText(body));
+  if (text === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
     // Files alone have their places in the body; where there is no body either, nothing is left of the message.
     return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
   }
   const at = editedAt ?? retractedAt;
-  return at === null ? [] : [{ kind: 'edited', guid, text: wholeText(raw, body), at }];
+  if (at !== null) return [{ kind: 'edited', guid, text, at }];
+  const said = transcriptions(body);
+  return said.size === 0 ? [] : [{ kind: 'transcribed', guid, said }];
 }
 
 /** Unix ms as ns since 2001. */

@@ -190,7 +190,10 @@ export class IncomingReader {
     const moved = gathered.position.rowId !== from.rowId;
     const waitsAnew =
       judged.pending.length !== pending.length ||
-      judged.pending.some((row, index) => row.rowId !== pending[index]?.rowId);
+      judged.pending.some(({ rowId, firstSeenAt }, index) => {
+        const before = pending[index];
+        return rowId !== before?.rowId || firstSeenAt !== before.firstSeenAt;
+      });
     if (!moved && !waitsAnew && judged.messages.length === 0 && judged.events.length === 0) return;
     const fresh = store.write(() => {
       const added = judged.messages.filter((message) => store.incoming.add(message));

@@ -2,6 +2,7 @@ import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { type LinkNeighbour, PREVIEW_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, readableText } from './rowBody.js';
+import { GROUP_STYLE } from './schema.js';
 
 interface RawNeighbour {
   rowId: number;
@@ -26,6 +27,7 @@ export class NeighbourRows {
   private readonly near: Prepared<RawNeighbour>;
   private readonly answered: Prepared<number>;
   private readonly deleted: Prepared<number> | undefined;
+  private readonly grouped: Prepared<number>;
 
   constructor({ database, schema }: OpenChatDb) {
     const n = (column: string) => schema.column('message', 'n', column);
@@ -45,6 +47,20 @@ export class NeighbourRows {
         `SELECT 1 FROM (SELECT message_id FROM chat_message_join WHERE chat_id = ?
            ORDER BY message_date DESC, message_id DESC LIMIT ${ACQUAINTANCE}) k
          CROSS JOIN message n WHERE n.ROWID = k.message_id AND +n.is_from_me = 1 LIMIT 1`,
+      )
+      .pluck();
+    const m = (column: string) => schema.column('message', 'm', column);
+    const isGroup = `${schema.column('chat', 'c', 'style')} = ${GROUP_STYLE}`;
+    // Either the message that it answers, or about which it is, is in a group, or its sender is in one, by any handle.
+    this.grouped = database
+      .prepare<unknown[], number>(
+        `SELECT 1 FROM message m WHERE m.ROWID = ? AND (
+           EXISTS (SELECT 1 FROM message n CROSS JOIN chat_message_join j CROSS JOIN chat c
+             WHERE n.guid IN (${m('thread_originator_guid')}, ?) AND j.message_id = n.ROWID
+               AND c.ROWID = j.chat_id AND ${isGroup})
+           OR EXISTS (SELECT 1 FROM handle h CROSS JOIN handle s CROSS JOIN chat_handle_join j CROSS JOIN chat c
+             WHERE h.ROWID = ${m('handle_id')} AND s.id = h.id AND j.handle_id = s.ROWID
+               AND c.ROWID = j.chat_id AND ${isGroup}))`,
       )
       .pluck();
     // Since macOS 13; it holds what was deleted within some 30 days.
@@ -71,6 +87,14 @@ export class NeighbourRows {
   /** Whether anything was sent from this account in the chat, as far as its newest messages tell. */
   isAcquainted(chatRowId: number): boolean {
     return this.answered.get(chatRowId) !== undefined;
+  }
+
+  /**
+   * Whether a message that no chat is joined to yet could be of a group: its sender is in one, or it is about (`about`, a
+   * guid) or answers a message in one.
+   */
+  mayBeOfGroup(rowId: number, about: string | null): boolean {
+    return this.grouped.get(rowId, about) !== undefined;
   }
 
   /** Whether a person deleted it: then it belongs to no chat any more. */

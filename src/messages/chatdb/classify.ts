@@ -1,10 +1,11 @@
 import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, readableText, wholeText } from './rowBody.js';
-import { groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
+import { bodyOf, expectsFiles, readableText, underSubject } from './rowBody.js';
+import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
-import { GROUP_STYLE, keyOf } from './sentRows.js';
+import { GROUP_STYLE } from './schema.js';
+import { keyOf } from './sentRows.js';
 import { takeMessage } from './takeMessage.js';
 import { type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
@@ -22,11 +23,17 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
   const sender = isOwn ? null : senderOf(row, region, isNotice);
   const sentAt = row.sentAt ?? facts.seenAt;
   if (sender !== null && ownAddresses.has(sender) && !isNotice) return leftOut('own');
-  if (!facts.worthAnswering(sentAt)) return leftOut(isOwn ? 'own' : 'stale');
+  const isStale = !facts.worthAnswering(sentAt);
+  if (isStale && (isOwn || isNotice || !isToldOfLate(row, facts, sentAt)))
+    return leftOut(isOwn ? 'own' : 'stale');
   if (row.chatRowId === null) {
+    if (facts.neighbours.isDeleted) return leftOut('deleted');
     if (!facts.waitedFor('chat')) return { kind: 'incomplete', waitingFor: 'chat' };
     if (isOwn) return leftOut('own');
-    if (facts.neighbours.isDeleted) return leftOut('deleted');
+    // An answer to one person alone must not come of what was said in a group: rather none.
+    if (facts.neighbours.mayBeOfGroup) {
+      return facts.waitedFor('group') ? leftOut('chatless') : { kind: 'incomplete', waitingFor: 'group' };
+    }
   }
   const conversation = conversationOf(row, sender, region);
   if (conversation === null) return leftOut(isNotice ? 'system' : 'senderless');
@@ -36,7 +43,24 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
   if (isNotice) return notice(placed);
   if (isAboutAnother(row)) return reaction(placed);
   if (isOwn) return ownMessage(placed);
-  return sender === null ? leftOut('senderless') : takeMessage(placed, sender);
+  if (sender === null) return leftOut('senderless');
+  const verdict = takeMessage(placed, sender);
+  return filtered(isStale && verdict.kind === 'message' ? leftOut('stale') : verdict, placed);
+}
+
+/** Kept back for what the message is. Whoever is kept back for who they are stays unknown to the backend. */
+const TOLD: ReadonlySet<LeftOutReason> = new Set(['one_time_code', 'stale', 'app', 'damaged']);
+/** What is older, iCloud brings, and nobody knows any more whether it was forwarded in its day. */
+const TOLD_FOR_MS = 7 * 86_400_000;
+
+function isToldOfLate(row: ChatRow, { rules, seenAt }: RowFacts, sentAt: number): boolean {
+  return rules.filtered && !isAboutAnother(row) && seenAt - sentAt < TOLD_FOR_MS;
+}
+
+function filtered(verdict: Verdict, placed: Placed): Verdict {
+  if (verdict.kind !== 'left_out' || !TOLD.has(verdict.reason) || !placed.facts.rules.filtered)
+    return verdict;
+  return { ...verdict, event: filteredEvent(placed.row, placed, verdict.reason) };
 }
 
 /** What the row alone already rules out. */
@@ -50,15 +74,7 @@ function neverTold(row: ChatRow): LeftOutReason | null {
   if (!isNotice && (row.isSystemMessage === 1 || row.isServiceMessage === 1)) return 'system';
   if (row.isSpam === 1 || row.chatIsBlackholed === 1) return 'spam';
   if (row.isCorrupt === 1) return 'damaged';
-  if (row.retractedAt !== null && !isAboutAnother(row) && isNothingLeft(row)) return 'unsent';
   return null;
-}
-
-/** Who takes back one part of a message leaves the others. */
-function isNothingLeft(row: ChatRow): boolean {
-  const body = bodyOf(row);
-  // Files that remain have their places in the body, whatever the row says.
-  return readableText(body) === '' && !expectsFiles({ hasAttachments: 0 }, body);
 }
 
 /** Whose message it is: its handle, or in a direct chat the other side. A notice is only its handle's. */
@@ -68,9 +84,12 @@ function senderOf(row: ChatRow, region: string, isNotice: boolean): string | nul
   return canonicalAddress(row.chatIdentifier, region);
 }
 
+/** Its chat's; its sender's only where it has no chat. */
 function conversationOf(row: ChatRow, sender: string | null, region: string): string | null {
   const key = keyOf(row.chatIdentifier, row.chatStyle, region);
-  return key ?? (sender === null ? null : conversationKey(sender, region));
+  if (key !== null) return key;
+  const name = row.chatGuid ?? sender;
+  return name === null ? null : conversationKey(name, region);
 }
 
 function isGroup(row: ChatRow): boolean {
@@ -94,7 +113,7 @@ function ownMessage(placed: Placed): Verdict {
   const { row, facts, conversation } = placed;
   if (facts.ownAddresses.has(conversation)) return leftOut('own');
   const body = bodyOf(row);
-  const text = wholeText(row, body);
+  const text = underSubject(row.subject, readableText(body));
   if (text === '' && !expectsFiles(row, body)) {
     return facts.waitedFor('late_text') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'late_text' };
   }

@@ -30,6 +30,8 @@ export type OwnRowVerdict = 'ours' | 'undecided' | 'operator';
 export interface ForwardRules {
   reactions: boolean;
   groupEvents: boolean;
+  /** Whether it is told that a message was kept back for what it is. */
+  filtered: boolean;
   /** Whether `ForwardSubject.isAcquainted` has to be found out. */
   asksAcquaintance: boolean;
   /** Why the backend may not see it; null: it may. */
@@ -41,6 +43,7 @@ export interface ForwardRules {
 export const MESSAGES_ALONE: ForwardRules = {
   reactions: false,
   groupEvents: false,
+  filtered: false,
   asksAcquaintance: false,
   refusal: () => null,
   ownRow: () => 'ours',

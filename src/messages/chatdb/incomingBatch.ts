@@ -4,10 +4,10 @@ import { classify } from './classify.js';
 import { type LinkNeighbour, URL_BALLOON } from './linkPreview.js';
 import type { OwnTraffic } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
-import type { RowEvent } from './rowEvents.js';
+import { type RowEvent, targetOf } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import type { AttachmentRow, ChatRow, MessageRows } from './rows.js';
-import { GROUP_STYLE } from './sentRows.js';
+import { GROUP_STYLE } from './schema.js';
 import type { Awaited, LeftOutReason } from './verdict.js';
 
 /** A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms. */
@@ -48,7 +48,8 @@ export interface Judged {
 
 /** How long a row is waited for, from when it was first seen, in ms. */
 export const PATIENCE: Readonly<Record<Awaited, number>> = {
-  chat: 3000,
+  chat: 60_000,
+  group: 3_600_000,
   text: 2000,
   late_text: 10 * 60_000,
   attachments: 10_000,
@@ -56,6 +57,11 @@ export const PATIENCE: Readonly<Record<Awaited, number>> = {
   proof: 200_000,
 };
 
+/**
+ * So long a row without a chat or text holds back later ones of its handle, in ms: its chat nearly always comes within one
+ * tenth of a second, and what is sent later must not wait for the few that have none.
+ */
+const HOLDS_MS = 3_000;
 const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'attachments']);
 
 const NONE: readonly never[] = [];
@@ -105,6 +111,7 @@ export function gather(
         ownMessages: row.chatRowId !== null && mayBeEcho(row) ? own.inChat(row.chatRowId) : NONE,
         isAcquainted: isAcquainted(row),
         isDeleted: row.chatRowId === null && rows.neighbours.isDeleted(row.rowId),
+        mayBeOfGroup: mayBeOfGroup(row, rows),
       },
     })),
     position: last === undefined ? position : { ...position, rowId: last.rowId, guid: last.guid },
@@ -123,6 +130,12 @@ function guarded<T>(work: () => T): { value: T } | { fault: unknown } {
   }
 }
 
+/** Whether a row that no chat is joined to yet may be of a group, for all that chat.db says. */
+function mayBeOfGroup(row: ChatRow, { neighbours }: MessageRows): boolean {
+  if (row.chatRowId !== null || row.isFromMe === 1) return false;
+  return (row.roomName ?? '') !== '' || neighbours.mayBeOfGroup(row.rowId, targetOf(row).guid);
+}
+
 /** What was sent to an address of ours comes back in the same direct chat. */
 function mayBeEcho(row: ChatRow): boolean {
   return row.isFromMe !== 1 && row.chatStyle !== GROUP_STYLE && (row.itemType ?? 0) === 0;
@@ -130,8 +143,9 @@ function mayBeEcho(row: ChatRow): boolean {
 
 /**
  * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the
- * same handle, so that they cannot overtake it; one that waits for files or for a late text does not, for these take
- * long, nor does one of our own. A row that cannot be understood is left out as damaged. Throws SqliteError, of the store.
+ * same handle for some seconds, so that they do not overtake it; one that waits for files or for a late text does not, for
+ * these take long, nor does one of our own. A row that cannot be understood is left out as damaged. Throws SqliteError, of
+ * the store.
  */
 export function judge(gathered: Gathered, pending: readonly PendingRow[], facts: BatchFacts): Judged {
   const firstSeen = new Map(pending.map((row) => [row.rowId, row.firstSeenAt]));
@@ -146,7 +160,8 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
   };
   const holding = new Set<string | null>();
   for (const { row, attachments, participants, neighbours } of gathered.rows) {
-    const seenAt = firstSeen.get(row.rowId) ?? facts.now;
+    // A clock that was set back must not make a row wait for days: it waits anew.
+    const seenAt = Math.min(firstSeen.get(row.rowId) ?? facts.now, facts.now);
     const waited = facts.now - seenAt;
     const tried = guarded(() =>
       classify(row, {
@@ -154,8 +169,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
         ownAddresses: facts.ownAddresses,
         worthAnswering: facts.worthAnswering,
         seenAt,
-        // A clock that was set back must not make a row wait for days.
-        waitedFor: (awaited) => waited >= PATIENCE[awaited] || waited < 0,
+        waitedFor: (awaited) => waited >= PATIENCE[awaited],
         participants,
         attachments,
         neighbours,
@@ -173,6 +187,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     }
     if (verdict.kind === 'left_out') {
       judged.leftOut.push({ rowId: row.rowId, reason: verdict.reason });
+      if (verdict.event !== undefined) judged.events.push(verdict.event);
       continue;
     }
     if (verdict.kind === 'message' && !holding.has(row.handle)) {
@@ -183,9 +198,11 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     }
     judged.pending.push({ rowId: row.rowId, firstSeenAt: seenAt });
     if (verdict.kind === 'incomplete') {
-      const dueAt = seenAt + PATIENCE[verdict.waitingFor];
+      const holds = waited < HOLDS_MS && !HOLDS_NOBODY.has(verdict.waitingFor) && row.isFromMe !== 1;
+      if (holds) holding.add(row.handle);
+      const patience = PATIENCE[verdict.waitingFor];
+      const dueAt = seenAt + (holds ? Math.min(HOLDS_MS, patience) : patience);
       judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
-      if (!HOLDS_NOBODY.has(verdict.waitingFor) && row.isFromMe !== 1) holding.add(row.handle);
     }
   }
   return judged;

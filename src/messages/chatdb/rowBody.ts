@@ -16,13 +16,22 @@ export function readableText(body: DecodedBody): string {
   return (body.text ?? '').replace(PLACEHOLDERS, '').trim();
 }
 
+/** A text under its subject, as it is read; the subject alone where nothing else was written. */
+export function underSubject(subject: string | null, text: string): string {
+  return [subject?.trim() ?? '', text].filter((part) => part !== '').join('\n');
+}
+
 /** Whether a body has places for files, or the row says that there are some. */
 export function expectsFiles(row: Pick<ChatRow, 'hasAttachments'>, body: DecodedBody): boolean {
   return row.hasAttachments === 1 || (body.text ?? '').includes('\ufffc');
 }
 
-/** What a person reads of a message: its subject, if it has one, and its text. An unsend leaves no subject behind. */
-export function wholeText(row: Pick<ChatRow, 'subject' | 'isEmpty'>, body: DecodedBody): string {
-  const subject = row.isEmpty === 1 ? '' : (row.subject ?? '').trim();
-  return [subject, readableText(body)].filter((line) => line !== '').join('\n');
+/** What was said in the audio files of a body, by the guid of the file. */
+export function transcriptions(body: DecodedBody): Map<string, string> {
+  return new Map(
+    body.runs.flatMap(({ attributes: { transferGuid, transcription } }) => {
+      const said = transcription?.trim() ?? '';
+      return transferGuid === null || said === '' ? [] : [[transferGuid, said] as const];
+    }),
+  );
 }

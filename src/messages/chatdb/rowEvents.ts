@@ -37,7 +37,7 @@ export function reactionEvent(row: ChatRow, place: EventPlace): RowEvent | null 
   const reaction = REACTIONS[index];
   const isKnown = type === PLACED_STICKER || (type >= ADDED && type < REMOVED + 1000);
   if (!isKnown || reaction === undefined || place.by === null) return null;
-  const target = targetOf(row.associatedGuid ?? '');
+  const target = targetOf(row);
   return eventOf(type >= REMOVED ? 'reaction_removed' : 'reaction_added', row, place, {
     message_guid: target.guid,
     part: target.part,
@@ -48,9 +48,9 @@ export function reactionEvent(row: ChatRow, place: EventPlace): RowEvent | null 
   });
 }
 
-/** `p:<part>/<GUID>`, `bp:<GUID>` (a balloon) or a bare guid. */
-function targetOf(associated: string): { guid: string | null; part: number | null } {
-  const parts = /^(?:p:(\d+)\/|bp:)?(.+)$/s.exec(associated);
+/** The message that a row is about, from `p:<part>/<GUID>`, `bp:<GUID>` (a balloon) or a bare guid. */
+export function targetOf(row: Pick<ChatRow, 'associatedGuid'>): { guid: string | null; part: number | null } {
+  const parts = /^(?:p:(\d+)\/|bp:)?(.+)$/s.exec(row.associatedGuid ?? '');
   const part = parts?.[1];
   return { guid: parts?.[2] ?? null, part: part === undefined ? null : Number(part) };
 }
@@ -85,6 +85,16 @@ export function operatorEvent(row: ChatRow, place: EventPlace, text: string): Ro
   return eventOf('operator_replied', row, place, {
     message_guid: row.guid,
     text,
+    service: row.service ?? row.chatService ?? '',
+  });
+}
+
+/** The event of a message that is kept back: that there was one, of whom and why, and nothing of what it says. */
+export function filteredEvent(row: ChatRow, place: EventPlace, reason: string): RowEvent {
+  return eventOf('message_filtered', row, place, {
+    message_guid: row.guid,
+    reason,
+    sender: place.by,
     service: row.service ?? row.chatService ?? '',
   });
 }

@@ -13,6 +13,8 @@ export interface RowNeighbours {
   ownMessages: readonly OwnMessage[];
   isAcquainted: boolean;
   isDeleted: boolean;
+  /** For a message without a chat: chat.db names a group that it could be of. */
+  mayBeOfGroup: boolean;
 }
 
 /** What `classify` is told beside the row. */

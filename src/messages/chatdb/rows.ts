@@ -13,6 +13,7 @@ export interface ChatRow {
   guid: string;
   text: string | null;
   attributedBody: Buffer | null;
+  /** The bold line above the text, where its sender writes subjects. */
   subject: string | null;
   service: string | null;
   handle: string | null;
@@ -43,6 +44,8 @@ export interface ChatRow {
   isAutoReply: number | null;
   scheduleType: number | null;
   threadOriginatorGuid: string | null;
+  /** `cache_roomnames`: the group that it is of, as soon as Messages has noted it. */
+  roomName: string | null;
   chatRowId: number | null;
   chatGuid: string | null;
   chatIdentifier: string | null;
@@ -189,7 +192,7 @@ function messageQuery(schema: Schema): string {
     ${schema.date('message', 'm', 'date_retracted')} AS retractedAt,
     ${m('is_system_message')} AS isSystemMessage, ${m('is_service_message')} AS isServiceMessage,
     ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('is_auto_reply')} AS isAutoReply, ${m('schedule_type')} AS scheduleType,
-    ${text('thread_originator_guid')} AS threadOriginatorGuid,
+    ${text('thread_originator_guid')} AS threadOriginatorGuid, ${text('cache_roomnames')} AS roomName,
     c.ROWID AS chatRowId, ${chatText('guid')} AS chatGuid, ${chatText('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
     ${chatText('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed,
     ${c('is_filtered')} AS chatIsFiltered

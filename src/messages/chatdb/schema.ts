@@ -80,6 +80,8 @@ export class Schema {
   }
 }
 
+/** `chat.style` of a group. */
+export const GROUP_STYLE = 43;
 /** 2001-01-01T00:00:00Z as Unix ms. */
 export const APPLE_EPOCH_MS = 978_307_200_000;
 /** ns since 2001 at about the year 2128; beyond it a value is no date. */

@@ -4,6 +4,7 @@ import { conversationKey, isGroupKey } from '../conversationId.js';
 import { decodeAttributedBody } from './attributedBody.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { chatOf } from './rows.js';
+import { GROUP_STYLE } from './schema.js';
 
 /**
  * A message that went out from this account (from this Mac or another device of its owner), as it stands now.
@@ -73,8 +74,6 @@ interface RawChat {
 
 type Prepared<T> = Statement<unknown[], T>;
 
-/** `chat.style` of a group. */
-export const GROUP_STYLE = 43;
 /** How many of the newest rows are looked at for our own accounts. There is no index on `account`. */
 const ACCOUNT_WINDOW = 3000;
 /** Finding out how a number may be written takes some 250 µs, and the same few people are written to all day. */

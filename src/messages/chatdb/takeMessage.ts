@@ -2,7 +2,7 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incoming.j
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, wholeText } from './rowBody.js';
+import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { isEcho, isToItsSender } from './selfChat.js';
@@ -21,9 +21,12 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   if (isToItsSender(row, sender, region)) return leftOut('echo');
   const body = bodyOf(row);
   const { attachments, neighbours } = facts;
-  const text = wholeText(row, body);
-  const shown = shownFiles(attachments);
+  const words = readableText(body);
+  const text = underSubject(row.subject, words);
+  const shown = shownFiles(attachments, transcriptions(body));
   if (text === '' && shown.length === 0) {
+    // What remains of a message that was taken back in part has its place in the body, whatever the row says.
+    if (row.retractedAt !== null && !expectsFiles({ hasAttachments: 0 }, body)) return leftOut('unsent');
     if (isAppBalloon(row) && body.text !== null) return leftOut('app');
     const awaited = expectsFiles(row, body) && attachments.length === 0 ? 'attachments' : 'text';
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
@@ -35,12 +38,12 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     if (reason !== null) return leftOut(reason);
   }
   const isOwnChat = facts.ownAddresses.has(placed.conversation);
-  if (isEcho({ text, sender, sentAt, isOwnChat }, neighbours.ownMessages)) return leftOut('echo');
+  if (isEcho({ text: words, sender, sentAt, isOwnChat }, neighbours.ownMessages)) return leftOut('echo');
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
   if (row.balloonBundleId === URL_BALLOON) {
-    if (isPreviewOf(text, row.rowId, neighbours.companions)) return leftOut('preview');
+    if (isPreviewOf(words, row.rowId, neighbours.companions)) return leftOut('preview');
     if (!facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
   }
   if (!filesArrived(row, body, attachments) && !facts.waitedFor('attachments')) {
@@ -48,7 +51,7 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   }
   return {
     kind: 'message',
-    message: messageOf(placed, sender, text, sentAt, shown),
+    message: messageOf(placed, sender, text, shown),
     bodyDamaged: body.fallback,
     editedAt: row.editedAt ?? row.retractedAt,
   };
@@ -80,10 +83,9 @@ function messageOf(
   placed: Placed,
   sender: string,
   text: string,
-  sentAt: number,
   attachments: IncomingAttachment[],
 ): IncomingMessage {
-  const { row, facts, conversation, region, isGroup: group } = placed;
+  const { row, facts, conversation, region, sentAt, isGroup: group } = placed;
   const people = group ? facts.participants : [];
   return {
     guid: row.guid,

@@ -11,6 +11,8 @@ export interface RunAttributes {
   /** The handle of a person who is mentioned. */
   readonly mention: string | null;
   readonly link: string | null;
+  /** What was said in the audio file whose place this is, as far as a device wrote it down. */
+  readonly transcription: string | null;
   readonly oneTimeCode: boolean;
 }
 
@@ -31,6 +33,7 @@ const MESSAGE_PART = Buffer.from('__kIMMessagePartAttributeName');
 const TRANSFER_GUID = Buffer.from('__kIMFileTransferGUIDAttributeName');
 const MENTION = Buffer.from('__kIMMentionConfirmedMention');
 const LINK = Buffer.from('__kIMLinkAttributeName');
+const TRANSCRIPTION = Buffer.from('IMAudioTranscription');
 const ONE_TIME_CODE = Buffer.from('__kIMOneTimeCodeAttributeName');
 
 /** No message comes near this; larger blobs are not looked at. */
@@ -127,6 +130,7 @@ function attributesOf(dictionary: number, stringIn: (slot: number) => string | n
     transferGuid: null,
     mention: null,
     link: null,
+    transcription: null,
     oneTimeCode: false,
   };
   for (let link = objects.first(dictionary); link >= 0; ) {
@@ -137,6 +141,7 @@ function attributesOf(dictionary: number, stringIn: (slot: number) => string | n
     else if (is(key, TRANSFER_GUID)) attributes.transferGuid = stringIn(value);
     else if (is(key, MENTION)) attributes.mention = stringIn(value);
     else if (is(key, LINK)) attributes.link = stringIn(value);
+    else if (is(key, TRANSCRIPTION)) attributes.transcription = stringIn(value);
     else if (is(key, ONE_TIME_CODE)) attributes.oneTimeCode = true;
     link = valueLink < 0 ? -1 : objects.next(valueLink);
   }
@@ -145,8 +150,8 @@ function attributesOf(dictionary: number, stringIn: (slot: number) => string | n
 
 /** Whether other messages may have the very same attributes. */
 function isOrdinary(attributes: RunAttributes): boolean {
-  const { transferGuid, mention, link } = attributes;
-  return transferGuid === null && mention === null && link === null;
+  const { transferGuid, mention, link, transcription } = attributes;
+  return transferGuid === null && mention === null && link === null && transcription === null;
 }
 
 /** The slot of a string itself, or of the string in a URL. */

@@ -3,11 +3,11 @@ import type { Refusal } from './forwardRules.js';
 import type { RowEvent } from './rowEvents.js';
 
 /**
- * What of a row has not arrived yet; Messages writes a message in several commits. late_text: a text that others behind the
- * row need not wait for any more. preview: the text that a link's
- * preview belongs to. proof: whether a row of ours is that of a text that we sent.
+ * What of a row has not arrived yet; Messages writes a message in several commits. group: the chat of a row that may be
+ * a group's. late_text: a text that others behind the row need not wait for any more. preview: the text that a link's preview
+ * belongs to. proof: whether a row of ours is that of a text that we sent.
  */
-export type Awaited = 'chat' | 'text' | 'late_text' | 'attachments' | 'preview' | 'proof';
+export type Awaited = 'chat' | 'group' | 'text' | 'late_text' | 'attachments' | 'preview' | 'proof';
 
 /** Why a row is not forwarded as a message. The words are shown in status. */
 export const LEFT_OUT = {
@@ -25,6 +25,7 @@ export const LEFT_OUT = {
   damaged: 'marked as corrupt by Messages, or nothing of it could be read',
   empty: 'neither text nor file',
   senderless: 'no sender, and no chat that names one',
+  chatless: 'no chat, and it may be of a group',
   ignored: 'of a person or group in forward.ignore',
   not_allowed: 'of nobody in forward.allow',
   unknown_sender: 'of somebody unknown, and forward.unknown_senders is off',
@@ -38,8 +39,15 @@ export type Verdict =
   | { kind: 'message'; message: IncomingMessage; bodyDamaged: boolean; editedAt: number | null }
   | { kind: 'event'; event: RowEvent }
   | { kind: 'incomplete'; waitingFor: Awaited }
-  | { kind: 'left_out'; reason: LeftOutReason };
+  | LeftOut;
 
-export function leftOut(reason: LeftOutReason): Verdict {
+/** `event`: the backend is told that there was a message. */
+export interface LeftOut {
+  kind: 'left_out';
+  reason: LeftOutReason;
+  event?: RowEvent;
+}
+
+export function leftOut(reason: LeftOutReason): LeftOut {
   return { kind: 'left_out', reason };
 }

@@ -1,7 +1,7 @@
 import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
 import type { SimulatedChat, SimulatedChats } from './SimulatedChats.js';
 import { SimulatedIncoming, STAGES } from './SimulatedIncoming.js';
-import { encodeAttributedBody } from './typedstreamEncoder.js';
+import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
 /** associated_message_type less 2000 or 3000, by what it stands for. */
 export const TAPBACKS = [
@@ -72,6 +72,15 @@ export class SimulatedHappenings {
       ...(database.version >= 26 ? { text: null } : { text }),
       attributedBody: encodeAttributedBody(text),
       date_edited: appleDate(at),
+    });
+  }
+
+  /** A device writes down what is said in an audio message: the same row, an attribute more at its file. */
+  transcribe(message: SimulatedIncoming, transcription: string): void {
+    const [file] = message.attachments;
+    const body = { transferGuids: file === undefined ? [] : [file.guid], transcriptions: [transcription] };
+    this.database.update('message', message.rowId, {
+      attributedBody: encodeAttributedBody(ATTACHMENT_MARK, body),
     });
   }
 

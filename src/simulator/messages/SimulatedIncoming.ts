@@ -15,6 +15,8 @@ export interface SimulatedAttachment {
   hidden?: boolean;
   /** The state that the transfer ends in; 5 is finished. */
   endState?: number;
+  /** What a device wrote down of an audio message. */
+  transcription?: string | null;
 }
 
 export interface NewIncoming {
@@ -57,6 +59,7 @@ export class SimulatedIncoming {
       sizeBytes: file.sizeBytes ?? 1024,
       hidden: file.hidden ?? false,
       endState: file.endState ?? 5,
+      transcription: file.transcription ?? null,
     }));
   }
 
@@ -156,8 +159,11 @@ export class SimulatedIncoming {
   private textColumns(): Columns {
     const { version } = this.database;
     const where = this.message.textIn ?? (version >= 26 ? 'attributedBody' : 'both');
-    const transferGuids = this.attachments.filter((file) => !file.hidden).map((file) => file.guid);
-    const body = encodeAttributedBody(this.wholeText(), { transferGuids });
+    const files = this.attachments.filter((file) => !file.hidden);
+    const body = encodeAttributedBody(this.wholeText(), {
+      transferGuids: files.map(({ guid }) => guid),
+      transcriptions: files.map(({ transcription }) => transcription),
+    });
     return {
       ...(where === 'attributedBody' ? {} : { text: this.wholeText() }),
       ...(where === 'text' ? {} : { attributedBody: body }),

@@ -48,6 +48,11 @@ export function writeSentRow(directory: string, row: SentRow, fate: RowFate): vo
   } else if (fate.kind === 'failing') {
     const { rowId } = withWriter(directory, (writer) => writer.writeSent(messageOf(row)));
     doLater({ directory, kind: 'fail', rowId, afterMs: fate.afterMs });
+  } else if (fate.kind === 'echoed') {
+    withWriter(directory, (writer) => {
+      writer.writeSent(messageOf(row));
+      writer.receive({ from: row.target.split(';').at(-1) ?? '', text: row.text });
+    });
   } else {
     const state = fate.kind === 'ghost' ? { ghost: true } : { upTo: fate.kind };
     withWriter(directory, (writer) => writer.writeSent({ ...messageOf(row), ...state }));

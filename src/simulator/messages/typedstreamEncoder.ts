@@ -12,11 +12,12 @@ const DATA: ClassChain = [['NSData', 0], ...OBJECT];
 const NUMBER: ClassChain = [['NSNumber', 0], ['NSValue', 0], ...OBJECT];
 
 /**
- * `transferGuids`: the files of the marks, in order. `immutable`: NSAttributedString as the daemon archives it,
+ * `transferGuids`: the files of the marks, in order; `transcriptions`: what was said in each. `immutable`: NSAttributedString as the daemon archives it,
  * else the mutable one that Messages archives (macos-facts B.2 a and b).
  */
 export interface EncoderOptions {
   transferGuids?: readonly string[];
+  transcriptions?: readonly (string | null)[];
   immutable?: boolean;
 }
 
@@ -30,6 +31,7 @@ export interface AttributedRun {
 }
 
 const PART = '__kIMMessagePartAttributeName';
+const TRANSCRIPTION = 'IMAudioTranscription';
 const FILE = '__kIMFileTransferGUIDAttributeName';
 
 /**
@@ -38,14 +40,20 @@ const FILE = '__kIMFileTransferGUIDAttributeName';
  */
 export function encodeAttributedBody(text: string, options: EncoderOptions = {}): Buffer {
   const guids = [...(options.transferGuids ?? [])];
+  const said = [...(options.transcriptions ?? [])];
   const runs = text
     .split(/(\ufffc)/)
     .filter((part) => part !== '')
     .map((part, index): AttributedRun => {
       const guid = part === ATTACHMENT_MARK ? guids.shift() : undefined;
+      const transcription = part === ATTACHMENT_MARK ? (said.shift() ?? null) : null;
       return {
         text: part,
-        attributes: [...(guid === undefined ? [] : [[FILE, guid] as const]), [PART, index]],
+        attributes: [
+          ...(transcription === null ? [] : [[TRANSCRIPTION, transcription] as const]),
+          ...(guid === undefined ? [] : [[FILE, guid] as const]),
+          [PART, index],
+        ],
       };
     });
   return encodeRuns(runs, options);

@@ -121,7 +121,7 @@ describe('the private file', () => {
     const asked = request();
     await bench.runner(bench.shell('echo out; echo err >&2')).start(asked).result;
     const path = join(bench.state, 'sends', `${asked.tag}.log`);
-    expect(readFileSync(path, 'utf8')).toBe(`${asked.tag}\nout\nerr\n`);
+    expect(readFileSync(path, 'utf8').trimEnd()).toBe(`${asked.tag}\nout\nerr`);
     const modes = [path, join(path, '..'), join(bench.state, 'applescript/chat-text.applescript')];
     expect(modes.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o700, 0o600]);
   });

@@ -40,6 +40,7 @@ const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
   isAutoReply: 0,
   scheduleType: 0,
   threadOriginatorGuid: null,
+  roomName: null,
   chatRowId: 1,
   chatGuid: `iMessage;-;${PERSON}`,
   chatIdentifier: PERSON,
@@ -58,7 +59,7 @@ const facts = (changes: Partial<RowFacts> = {}): RowFacts => ({
   waitedFor: () => false,
   participants: [],
   attachments: [],
-  neighbours: { companions: [], ownMessages: [], isAcquainted: true, isDeleted: false },
+  neighbours: { companions: [], ownMessages: [], isAcquainted: true, isDeleted: false, mayBeOfGroup: false },
   rules: MESSAGES_ALONE,
   ...changes,
 });
@@ -202,6 +203,21 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     expect(classify(orphan, gaveUp)).toMatchObject({
       message: { conversation: PERSON, chatGuid: '', isGroup: false },
     });
+  });
+
+  it('the chat of what may be of a group: then nobody is answered', () => {
+    const neighbours = { ...facts().neighbours, mayBeOfGroup: true };
+    const waited = facts({ neighbours, waitedFor: (awaited) => awaited === 'chat' });
+    expect(classify(row(NO_CHAT), waited)).toEqual({ kind: 'incomplete', waitingFor: 'group' });
+    expect(classify(row(NO_CHAT), facts({ neighbours, waitedFor: () => true }))).toEqual({
+      kind: 'left_out',
+      reason: 'chatless',
+    });
+  });
+
+  it('a group without an identifier goes by its guid, and never by who wrote in it', () => {
+    const nameless = row({ chatGuid: 'any;+;chat9', chatIdentifier: null, chatStyle: 43 });
+    expect(classify(nameless, facts())).toMatchObject({ message: { conversation: 'chat9', isGroup: true } });
   });
 
   it('no chat and no handle: nobody to answer', () => {

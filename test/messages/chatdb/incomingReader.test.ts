@@ -2,6 +2,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ReaderStore } from '../../../src/messages/chatdb/IncomingReader.js';
+import type { Columns } from '../../../src/simulator/messages/AppleDatabase.js';
 import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
 import { MessagesWorld, OTHER, OWN, PERSON, VERSIONS } from './messagesWorld.js';
 
@@ -99,8 +100,67 @@ describe('a row that is not complete', () => {
     world.clock.advance(2999);
     expect(world.texts).toEqual(['other']);
     world.clock.advance(1);
-    expect(world.texts).toEqual(['other', 'one', 'two']);
-    expect(world.received[1]).toMatchObject({ conversation: PERSON, chatGuid: '', isGroup: false });
+    expect(world.texts).toEqual(['other', 'two']);
+    world.clock.advance(56_999);
+    expect(world.texts).toEqual(['other', 'two']);
+    world.clock.advance(1);
+    expect(world.texts).toEqual(['other', 'two', 'one']);
+    expect(world.received[2]).toMatchObject({ conversation: PERSON, chatGuid: '', isGroup: false });
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('whose group arrives late is never a private message, and goes to the group, however late', () => {
+    const { world, store, reader } = started();
+    const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
+    const late = world.receive({ from: PERSON, text: 'to all', chat, stages: ['row', 'text'] });
+    reader.scan();
+    world.clock.advance(30 * 60_000);
+    expect(world.texts).toEqual([]);
+    reader.stop();
+    const again = world.reader(store);
+    again.scan();
+    expect(world.texts).toEqual([]);
+    late.write('chat');
+    again.scan();
+    expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat1', isGroup: true }]);
+  });
+
+  it('whose group never arrives is left out after an hour, and waits for nothing any more', () => {
+    const { world, store, reader } = started();
+    world.writer.groupChat([PERSON, OTHER]);
+    world.receive({ from: PERSON, text: 'to all', chat: null });
+    reader.scan();
+    world.clock.advance(3_600_000);
+    expect(world.texts).toEqual([]);
+    expect(reader.leftOut()).toEqual({ chatless: 1 });
+    expect(store.cursor.pending()).toEqual([]);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it.each<[string, (world: MessagesWorld) => Columns]>([
+    ['it bears the name of one', () => ({ cache_roomnames: 'chat77' })],
+    ['it answers a message in one', (world) => ({ thread_originator_guid: inGroup(world) })],
+    [
+      'it is a reaction to a message in one',
+      (world) => ({ associated_message_type: 2000, associated_message_guid: `p:0/${inGroup(world)}` }),
+    ],
+  ])('may be of a group, whoever wrote it, if %s', (_, columns) => {
+    const { world, reader } = started();
+    world.receive({ from: PERSON, text: 'hm', chat: null, columns: columns(world) });
+    reader.scan();
+    const before = world.texts;
+    world.clock.advance(3_600_000);
+    expect(world.texts).toEqual(before);
+    expect(reader.leftOut()).toEqual({ chatless: 1 });
+  });
+
+  it('of somebody who is in a group by another service may be of that group', () => {
+    const { world, reader } = started();
+    world.writer.groupChat([PERSON, OTHER], { service: 'SMS' });
+    world.receive({ from: PERSON, text: 'to all', chat: null, service: 'iMessage' });
+    reader.scan();
+    world.clock.advance(60_000);
+    expect(world.texts).toEqual([]);
   });
 
   it('whose chat arrives in time goes to that chat, in order', () => {
@@ -173,15 +233,23 @@ describe('a row that is not complete', () => {
     expect(store.cursor.pending()).toEqual([]);
   });
 
-  it('a clock set back a day does not make it wait a day', () => {
+  it('a clock set back a day makes it wait anew, and not for a day', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
     reader.scan();
     world.clock.jumpWall(-24 * 3600_000);
     reader.scan();
+    expect(world.texts).toEqual([]);
+    world.clock.advance(60_000);
     expect(world.texts).toEqual(['one']);
   });
 });
+
+/** The guid of a message of others in a group. */
+function inGroup(world: MessagesWorld): string {
+  const chat = world.writer.groupChat([OTHER, '+13105550000']);
+  return world.receive({ from: OTHER, text: 'in the group', chat }).guid;
+}
 
 describe('what is left out is counted by its reason', () => {
   it('own, stale and reactions', () => {

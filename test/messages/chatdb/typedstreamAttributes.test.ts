@@ -44,6 +44,12 @@ describe('attributes of a run', () => {
     expect(attributesOf(part(0))?.oneTimeCode).toBe(false);
   });
 
+  test('what was said in an audio file, each time its own', () => {
+    for (const said of ['see you at five', 'see you at nine', 'see you at five'])
+      expect(attributesOf(['IMAudioTranscription', said], part(0))?.transcription).toBe(said);
+    expect(attributesOf(part(0))?.transcription).toBeNull();
+  });
+
   test('effects, formats, sizes and detected data are read and left', () => {
     const attributes: Attributes = [
       ['__kIMTextEffectAttributeName', 12],
@@ -51,7 +57,6 @@ describe('attributes of a run', () => {
       ['__kIMBaseWritingDirectionAttributeName', -1],
       ['__kIMInlineMediaWidthAttributeName', 70_000],
       ['__kIMDataDetectedAttributeName', Buffer.alloc(582, 0x86)],
-      ['IMAudioTranscription', 'never mind'],
       part(3),
     ];
     expect(attributesOf(...attributes)).toEqual({
@@ -59,6 +64,7 @@ describe('attributes of a run', () => {
       transferGuid: null,
       mention: null,
       link: null,
+      transcription: null,
       oneTimeCode: false,
     });
   });

@@ -42,6 +42,8 @@ export interface ForwardSettings {
   edits: boolean;
   unsends: boolean;
   group_events: boolean;
+  transcriptions: boolean;
+  filtered: boolean;
   delivery: boolean;
   pause_on_operator_reply: boolean;
 }
@@ -55,6 +57,8 @@ export const DEFAULTS: ForwardSettings = {
   edits: true,
   unsends: true,
   group_events: true,
+  transcriptions: true,
+  filtered: true,
   delivery: true,
   pause_on_operator_reply: false,
 };

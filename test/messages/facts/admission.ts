@@ -17,6 +17,24 @@ export const ADMISSION: Fact[] = [
     world.receive({ from: bob, text: 'so you know me' });
     expect(world.news().texts).toEqual(['so you know me']);
   }),
+  fact(
+    'with forward.unknown_senders off, whoever writes first is kept back until somebody writes to them',
+    (world) => {
+      world.settings.unknown_senders = false;
+      const [friend, other] = [world.person(), world.person()];
+      const chat = world.writer.addChat({ style: 'direct', participants: [friend], filtered: 0 });
+      world.receive({ from: friend, text: 'my new number', chat });
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { unknown_sender: 1 } });
+      world.writer.writeSent({ chat: chat.guid, text: 'hi', date: world.clock.now() });
+      world.receive({ from: friend, text: 'hi again', chat });
+      const group = world.writer.groupChat([friend, other]);
+      world.receive({ from: other, text: 'who is that', chat: group });
+      expect(world.news().texts).toEqual(['hi again']);
+      world.writer.writeSent({ chat: group.guid, text: 'us', date: world.clock.now() });
+      world.receive({ from: other, text: 'oh', chat: group });
+      expect(world.news().texts).toEqual(['oh']);
+    },
+  ),
   fact('a code for signing in is left out by the attribute that Messages sets', (world) => {
     const from = world.person();
     const attributes = [['__kIMOneTimeCodeAttributeName', { url: 'code:123456' }]] as const;
@@ -26,7 +44,7 @@ export const ADMISSION: Fact[] = [
       { text: '123456', attributes },
     ]);
     world.receive({ from, stages: ['row', 'chat'], columns: { attributedBody } });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { one_time_code: 1 } });
+    expect(world.news()).toMatchObject({ texts: [], leftOut: { one_time_code: 1 } });
     world.settings.one_time_codes = true;
     world.receive({ from, stages: ['row', 'chat'], columns: { attributedBody } });
     expect(world.news().texts).toEqual(['It is 123456']);

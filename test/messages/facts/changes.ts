@@ -81,18 +81,32 @@ export const CHANGES: Fact[] = [
       const at = appleDate(world.clock.now());
       const columns = { date_retracted: at, date_edited: at, part_count: 2 };
       const message = world.receive({ from: world.person(), text: 'the part that stays', columns });
-      const retractedAlone = world.receive({
+      const alone = world.receive({
         from: world.person(),
-        text: 'this too',
+        text: 'the rest',
         columns: { date_retracted: at },
       });
-      posted(world, message.guid, retractedAlone.guid);
+      posted(world, message.guid, alone.guid);
       expect(world.news()).toMatchObject({
-        texts: ['the part that stays', 'this too'],
+        texts: ['the part that stays', 'the rest'],
         types: [],
         leftOut: {},
       });
       expect(world.after(61_000)).toMatchObject(NOTHING);
+    },
+    13,
+  ),
+  fact(
+    'an edit keeps the subject above the text',
+    (world) => {
+      const message = world.receive({
+        from: world.person(),
+        text: 'at five',
+        columns: { subject: 'Dinner' },
+      });
+      posted(world, message.guid);
+      world.writer.happenings.edit(message, 'at six', world.clock.now());
+      expect(world.after(1000).events).toMatchObject([{ details: { text: 'Dinner\nat six' } }]);
     },
     13,
   ),

@@ -9,8 +9,15 @@ export const LEFT_OUT: Fact[] = [
   }),
   fact('the balloon of an app is no text', (world) => {
     world.writer.happenings.sendApp(world.person(), 'com.apple.messages.Polls', world.clock.now());
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { app: 1 } });
+    expect(world.news()).toMatchObject({ texts: [], types: ['message_filtered'], leftOut: { app: 1 } });
   }),
+  ...(['Handwriting.HandwritingProvider', 'DigitalTouchBalloonProvider'] as const).map((balloon) =>
+    fact(`the balloon of com.apple.${balloon} is no text`, (world) => {
+      const columns = { balloon_bundle_id: `com.apple.${balloon}` };
+      world.receive({ from: world.person(), text: '\ufffd', columns });
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { app: 1 } });
+    }),
+  ),
   fact('junk is left out', (world) => {
     world.receive({ from: world.person(), text: 'win', columns: { is_spam: 1 } });
     expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { spam: 1 } });

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** How messages stand in chat.db. */
@@ -25,11 +26,6 @@ export const READING: Fact[] = [
       expect(world.news()).toMatchObject({ texts: ['late'], leftOut: {} });
     },
   ),
-  fact('a subject is the first line of its message, or all of it', (world) => {
-    world.receive({ from: world.person(), text: 'at eight', columns: { subject: 'Dinner' } });
-    world.receive({ from: world.person(), columns: { subject: 'Only this' } });
-    expect(world.news().texts).toEqual(['Dinner\nat eight', 'Only this']);
-  }),
   fact('a file without mime_type is known by its uti', (world) => {
     const attachments = [
       { name: 'IMG', mimeType: null, uti: 'public.heic' },
@@ -71,6 +67,78 @@ export const READING: Fact[] = [
       { text: '', attachments: [{ mimeType: 'audio/x-caf', filename: 'Audio Message.caf' }] },
     ]);
   }),
+  fact('a subject stands above the text, and may be all that was written', (world) => {
+    const from = world.person();
+    world.receive({ from, text: 'at five', columns: { subject: 'Dinner' } });
+    world.receive({ from, columns: { subject: ' Dinner? ' } });
+    expect(world.news().texts).toEqual(['Dinner\nat five', 'Dinner?']);
+  }),
+  fact('without a handle the sender is the other side of a direct chat, and nobody in a group', (world) => {
+    const [ann, bob] = [world.person(), world.person()];
+    world.receive({ from: ann, text: 'mine', chat: world.writer.directChat(ann), columns: { handle_id: 0 } });
+    world.receive({
+      from: bob,
+      text: 'whose',
+      chat: world.writer.groupChat([ann, bob]),
+      columns: { handle_id: 0 },
+    });
+    const { messages, leftOut } = world.news();
+    expect(messages).toMatchObject([{ text: 'mine', sender: ann }]);
+    expect(leftOut).toEqual({ senderless: 1 });
+  }),
+  fact('cache_has_attachments is set before the files are joined, or not yet when they are', (world) => {
+    const from = world.person();
+    const early = world.receive({
+      from,
+      text: 'early',
+      attachments: [{ name: 'a.png' }],
+      stages: ['row', 'text', 'chat'],
+      columns: { cache_has_attachments: 1 },
+    });
+    expect(world.news().texts).toEqual([]);
+    early.complete();
+    world.receive({
+      from,
+      text: 'late',
+      attachments: [{ name: 'b.png' }],
+      columns: { cache_has_attachments: 0 },
+    });
+    expect(world.news().messages).toMatchObject([
+      { text: 'early', attachments: [{ filename: 'a.png' }] },
+      { text: 'late', attachments: [{ filename: 'b.png' }] },
+    ]);
+  }),
+  fact('a hidden attachment is no file of a person’s', (world) => {
+    const attachments = [{ name: 'x.pluginPayloadAttachment', hidden: true }];
+    world.receive({ from: world.person(), text: 'look', attachments });
+    expect(world.news().messages).toMatchObject([{ text: 'look', attachments: [] }]);
+  }),
+  fact('a file that Messages could not fetch, or iCloud keeps, is named all the same', (world) => {
+    const from = world.person();
+    world.receive({ from, attachments: [{ name: 'broken.png', endState: 6 }] });
+    world.receive({ from, attachments: [{ name: 'away.png', endState: 0 }] });
+    expect(world.news().messages).toMatchObject([{ attachments: [{ filename: 'broken.png' }] }]);
+    expect(world.after(10_000).messages).toMatchObject([{ attachments: [{ filename: 'away.png' }] }]);
+  }),
+  fact('associated_message_type 2 and 3 are no reactions', (world) => {
+    const from = world.person();
+    for (const type of [2, 3])
+      world.receive({ from, text: `t${type}`, columns: { associated_message_type: type } });
+    expect(world.news()).toMatchObject({ texts: ['t2', 't3'], types: [] });
+  }),
+  fact('a tapback of a phone without iMessage is a plain text, and stays one', (world) => {
+    world.receive({ from: world.person(), text: 'Liked “see you”', service: 'SMS' });
+    expect(world.news()).toMatchObject({ texts: ['Liked “see you”'], types: [] });
+  }),
+  fact('mentions, links and formats change nothing of the text', (world) => {
+    const attributedBody = encodeRuns([
+      { text: 'ask ', attributes: [['__kIMTextBoldAttributeName', 1]] },
+      { text: 'Ann', attributes: [['__kIMMentionConfirmedMention', '+13105551234']] },
+      { text: ' at a.example', attributes: [['__kIMLinkAttributeName', { url: 'https://a.example' }]] },
+    ]);
+    world.receive({ from: world.person(), stages: ['row', 'chat'], columns: { attributedBody } });
+    expect(world.news().texts).toEqual(['ask Ann at a.example']);
+  }),
   fact('an expressive effect changes nothing', (world) => {
     const columns = { expressive_send_style_id: 'com.apple.messages.effect.CKConfettiEffect' };
     world.receive({ from: world.person(), text: 'hooray', columns });
@@ -86,19 +154,30 @@ export const READING: Fact[] = [
     expect(messages).toHaveLength(1);
     expect(messages[0]?.chatGuid).toBe(world.writer.directChat(from).guid);
   }),
-  fact('an orphan, which never joins a chat, is a direct message of its handle after 3 s', (world) => {
+  fact('an orphan of somebody in no group is a direct message of its handle after a minute', (world) => {
     const from = world.person();
     world.receive({ from, text: 'orphan', chat: null });
     expect(world.news()).toMatchObject(NOTHING);
-    expect(world.after(3000).messages).toMatchObject([{ text: 'orphan', conversation: from, chatGuid: '' }]);
+    expect(world.after(59_999)).toMatchObject(NOTHING);
+    expect(world.after(1).messages).toMatchObject([{ text: 'orphan', conversation: from, chatGuid: '' }]);
   }),
+  fact(
+    'an orphan of somebody in a group is nobody\u2019s private message, however long it has no chat',
+    (world) => {
+      const from = world.person();
+      world.writer.groupChat([from, world.person()]);
+      world.receive({ from, text: 'for all of you', chat: null });
+      expect(world.news()).toMatchObject(NOTHING);
+      expect(world.after(60_000)).toMatchObject(NOTHING);
+      expect(world.after(3_600_000)).toMatchObject({ ...NOTHING, leftOut: { chatless: 1 } });
+    },
+  ),
   fact(
     'a message that a person deleted before it was read is not forwarded',
     (world) => {
       const message = world.receive({ from: world.person(), text: 'never mind' });
       world.writer.happenings.recentlyDelete(message);
-      world.news();
-      expect(world.after(3000)).toMatchObject({ ...NOTHING, leftOut: { deleted: 1 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { deleted: 1 } });
     },
     13,
   ),

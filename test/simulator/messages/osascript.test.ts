@@ -53,7 +53,7 @@ it('a send is accepted and recorded once, with every argument to the letter', as
   expect(readSent(stage)).toEqual([expect.objectContaining(dispatch)]);
   expect(readCalls(stage)).toEqual([expect.objectContaining({ argv })]);
   const output = readFileSync(join(bench.state, 'sends', `${asked.tag}.log`), 'utf8');
-  expect(output).toBe(`${asked.tag}\nedge-agent:dispatch\n`);
+  expect(output.trimEnd()).toBe(`${asked.tag}\nedge-agent:dispatch`);
 });
 
 it('a chat that chat.db does not have fails in the lookup, and nothing is sent', async () => {
@@ -117,7 +117,8 @@ it.each(['silent', 'deaf'] as const)('a %s call prints nothing, exits 0 and is a
   const asked = request({ target: CHAT });
   behave(stage, { kind, row: NO_ROW });
   expect(await runner.start(asked).result).toEqual({ kind: 'accepted' });
-  expect(readFileSync(join(bench.state, 'sends', `${asked.tag}.log`), 'utf8')).toBe(`${asked.tag}\n`);
+  const output = readFileSync(join(bench.state, 'sends', `${asked.tag}.log`), 'utf8');
+  expect(output.trimEnd()).toBe(asked.tag);
   expect(readSent(stage)).toMatchObject([{ form: 'chat', text: asked.text, target: CHAT }]);
 });
 

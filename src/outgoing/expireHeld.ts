@@ -1,0 +1,67 @@
+import type { Logger } from '../logging/Logger.js';
+import { EVERY_CONVERSATION } from '../store/pauses.js';
+import type { Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sendRecord.js';
+import type { Clock } from '../system/clock.js';
+import { matchRows } from './matchRows.js';
+import type { SentRows } from './ports.js';
+import type { Settlement } from './Settlement.js';
+
+/** How long a text may wait in a pause, in ms, by what it is. */
+export interface HeldAges {
+  text: number;
+  reflex: number;
+  scheduled: number;
+}
+
+export interface HeldParts {
+  store: Store;
+  rows: SentRows;
+  settlement: Settlement;
+  clock: Clock;
+  log: Logger;
+  /** Read at each use. */
+  ages: () => HeldAges;
+}
+
+/**
+ * Inside the write that lifts a pause: what grew too old while it waited fails as `too_late`, before anything goes out.
+ * Only a pause does this: a limit, a crash or an outage delays texts and drops none.
+ */
+export function expireHeld(parts: HeldParts, lifted: string): void {
+  const { store } = parts;
+  const conversations =
+    lifted === EVERY_CONVERSATION
+      ? new Set(store.sends.lanes().map(({ conversation }) => conversation))
+      : [lifted];
+  for (const conversation of conversations)
+    if (!store.pauses.covers(conversation)) expireIn(parts, conversation);
+}
+
+/** A text that fails may put its twin in its place, which is as old: so as long as there are any. */
+function expireIn(parts: HeldParts, conversation: string): void {
+  const { store, settlement, clock, log } = parts;
+  for (;;) {
+    const tooOld = store.sends.queuedIn(conversation).filter((send) => isTooOld(parts, send));
+    if (tooOld.length === 0) return;
+    for (const send of tooOld) {
+      const waited = Math.round((clock.now() - send.createdAt) / 1000);
+      const limit = ageLimit(parts.ages(), send) / 1000;
+      const message = `The text waited ${waited} s in a paused conversation; the limit is ${limit} s.`;
+      settlement.settle(send, { kind: 'failed', errorCode: 'too_late', message });
+      log.warn('A text grew too old in a pause; it is not sent', { send: send.id });
+    }
+  }
+}
+
+function isTooOld({ clock, ages, rows, store }: HeldParts, send: SendRecord): boolean {
+  if (clock.now() - send.createdAt <= ageLimit(ages(), send)) return false;
+  // One that was tried before the pause may have gone out all the same: the next attempt looks for its row.
+  const isTried = send.afterRow !== null;
+  return !isTried || !matchRows([send], rows, (guid) => store.sends.isClaimed(guid)).proofs.has(send.seq);
+}
+
+function ageLimit({ text, reflex, scheduled }: HeldAges, send: SendRecord): number {
+  if (send.scheduleId !== null) return scheduled;
+  return send.role === 'reflex' ? reflex : text;
+}

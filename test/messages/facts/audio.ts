@@ -1,0 +1,69 @@
+import { expect } from 'vitest';
+import { type Fact, fact, NOTHING } from './Fact.js';
+import type { FactWorld } from './FactWorld.js';
+
+const audio = (transcription: string | null = null) => ({
+  attachments: [{ name: 'Audio Message.caf', mimeType: 'audio/x-caf', transcription }],
+  columns: { is_audio_message: 1 },
+  textIn: 'both' as const,
+});
+
+function posted(world: FactWorld, guid: string): void {
+  const record = world.store.incoming
+    .openConversations()
+    .flatMap((name) => world.store.incoming.open(name, 50));
+  const seq = record.find(({ message }) => message.guid === guid)?.seq ?? 0;
+  world.store.write(() => world.store.incoming.postStarted(seq, 0));
+}
+
+/** Audio messages. */
+export const AUDIO: Fact[] = [
+  fact('what was said in an audio message stands in an attribute at its file', (world) => {
+    world.receive({ from: world.person(), ...audio(' see you at five ') });
+    expect(world.news().messages).toMatchObject([
+      { text: '', attachments: [{ mimeType: 'audio/x-caf', transcription: 'see you at five' }] },
+    ]);
+  }),
+  fact('an audio message without it is not held up', (world) => {
+    world.receive({ from: world.person(), ...audio() });
+    const [message] = world.news().messages;
+    expect(message?.attachments[0]).not.toHaveProperty('transcription');
+  }),
+  fact(
+    'written down later, it is told once; before the message was posted, it is posted with it',
+    (world) => {
+      const from = world.person();
+      const message = world.receive({ from, ...audio() });
+      world.news();
+      posted(world, message.guid);
+      world.writer.happenings.transcribe(message, 'call me');
+      expect(world.after(1000).events).toMatchObject([
+        {
+          eventType: 'message_transcribed',
+          threadId: from,
+          details: { message_guid: message.guid, text: 'call me', sender: from, is_group: false },
+        },
+      ]);
+      world.restart();
+      expect(world.after(61_000)).toMatchObject(NOTHING);
+      const second = world.receive({ from, ...audio() });
+      world.news();
+      world.writer.happenings.transcribe(second, 'in time');
+      expect(world.after(1000).types).toEqual([]);
+      expect(world.store.incoming.find(second.guid)?.attachments[0]?.transcription).toBe('in time');
+    },
+    13,
+  ),
+  fact(
+    'forward.transcriptions: false',
+    (world) => {
+      world.settings.transcriptions = false;
+      const message = world.receive({ from: world.person(), ...audio() });
+      world.news();
+      posted(world, message.guid);
+      world.writer.happenings.transcribe(message, 'call me');
+      expect(world.after(1000)).toMatchObject(NOTHING);
+    },
+    13,
+  ),
+];
