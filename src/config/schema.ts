@@ -315,7 +315,7 @@ export const configSchema = z.strictObject({
       .default('known')
       .register(settingNotes, {
         description:
-          'Whether a text goes by SMS where iMessage refuses the target; known: to people met by SMS or RCS before.',
+          'Whether a text goes by SMS where iMessage refuses the target; known: to people met by SMS or RCS before; never: nor in conversations by SMS.',
         ...live,
       }),
     max_per_minute: count(0, 1000)
