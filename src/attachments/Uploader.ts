@@ -122,7 +122,11 @@ export class Uploader {
       const waited = this.options.clock.now() - upload.queuedAt;
       const image = arrived.kind === 'image' ? arrived.image : uploadRetry.asItIs(arrived.partial, waited);
       if (image === undefined) return { kind: 'missing', why: arrived.kind === 'waiting' ? arrived.why : '' };
-      return ended(await backend.uploadPhoto(this.photo(upload, await this.readable(image))));
+      const readable = await this.readable(image);
+      // Its sender may have changed or taken back the message while the file was read.
+      const message = this.options.store.uploads.messageOf(upload);
+      if (message === undefined) return { kind: 'failed', why: 'it is wanted no more' };
+      return ended(await backend.uploadPhoto(this.photo({ ...upload, message }, readable)));
     } catch (error) {
       return { kind: 'later', why: describeError(error) };
     }

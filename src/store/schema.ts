@@ -181,6 +181,7 @@ export const MIGRATIONS: readonly string[] = [
     settled_at INTEGER
   );
   CREATE INDEX uploads_open ON uploads (retry_at, seq) WHERE state = 'open';
+  CREATE INDEX uploads_message ON uploads (message_guid);
   CREATE INDEX uploads_settled_at ON uploads (settled_at) WHERE settled_at IS NOT NULL;
 
   -- What a backend keeps with a conversation, sent along with its next messages.

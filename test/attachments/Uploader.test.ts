@@ -338,6 +338,31 @@ test('many are uploaded two at a time, and one that waits holds up none', async 
   expect(state('waiting')).toBe('open after 1');
 });
 
+test('what its sender takes back or changes while it is being read does not leave, or leaves with the new text', async () => {
+  const { store, has, receive, ended, sips, directory, photos, failures } = room();
+  playSips(sips, `touch "${directory}/asked"; while [ ! -e "${directory}/go" ]; do sleep 0.01; done`);
+  has('back', { name: 'a.HEIC', mimeType: 'image/heic' });
+  has('new', { name: 'b.HEIC', mimeType: 'image/heic' });
+  receive(['back'], { guid: 'm1', mimeType: 'image/heic' });
+  receive(['new'], { guid: 'm2', mimeType: 'image/heic' });
+  await until(
+    () => existsSync(join(directory, 'asked')),
+    () => 'sips to be asked',
+  );
+  store.write(() => {
+    store.uploads.withdraw('m1');
+    store.uploads.rewrite('m2', 'changed');
+  });
+  writeFileSync(join(directory, 'go'), '');
+  await ended('new', 'over');
+  await until(
+    () => readdirSync(join(directory, 'uploads')).length === 0,
+    () => 'both to be converted',
+  );
+  expect(photos.map(({ fields }) => fields.caption)).toEqual(['changed']);
+  expect(failures()).toEqual([]);
+});
+
 function playSips(path: string, body: string): void {
   writeFileSync(path, `#!/bin/sh\n${body}\n`);
   chmodSync(path, 0o755);
