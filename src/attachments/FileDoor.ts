@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { describeError, type ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { type Clock, sleep } from '../system/clock.js';
 import type { FindAddresses } from './checkedLookup.js';
 import { extensionOf } from './contentTypes.js';
+import { faultCode } from './faultCode.js';
 import { httpsFile, urlFault } from './httpsFile.js';
 import { isPublicAddress } from './publicAddress.js';
 import { readRealFile } from './readRealFile.js';
@@ -85,7 +86,7 @@ export class FileDoor {
       const staged = staging.put(filename ?? '', bytes.bytes);
       return { kind: 'admitted', file: { name: basename(staged), path: staged } };
     } catch (error) {
-      return refusal('data_base64', `it cannot be staged (${codeOf(error)})`, 'attachment_unavailable');
+      return refusal('data_base64', `it cannot be staged (${faultCode(error)})`, 'attachment_unavailable');
     }
   }
 
@@ -103,11 +104,11 @@ export class FileDoor {
         ? await this.take(source, name)
         : await this.download(source, name, stop);
     } catch (error) {
-      this.options.log.error('A file to send could not be staged', { cause: describeError(error) });
+      this.options.log.error('A file to send could not be staged', { cause: faultCode(error) });
       return {
         kind: 'failed',
         errorCode: 'attachment_unavailable',
-        message: `it cannot be staged: ${codeOf(error)}`,
+        message: `it cannot be staged: ${faultCode(error)}`,
       };
     }
   }
@@ -200,8 +201,4 @@ function refused(message: string): Fetched {
 
 function unavailable(message: string): Fetched {
   return { kind: 'failed', errorCode: 'attachment_unavailable', message: `${message}.` };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'an unexpected fault';
 }

@@ -266,6 +266,20 @@ test('what the backend cannot take now is tried again, not before it says so; wh
   expect(failures()).toEqual([['upload_failed', 'the backend refused it (415)']]);
 });
 
+test('what the file system says of an image is told by its code: its name may hold what nobody is to read', async () => {
+  const { clock, store, receive, inChatDb, ended, failures } = room();
+  const name = `4111 1111 1111 1111${'x'.repeat(300)}.jpeg`;
+  const path = `~/Library/Messages/Attachments/${name}`;
+  inChatDb.set('at_0', { path, name, mimeType: 'image/jpeg', sizeBytes: 4, transferState: 5 });
+  receive(['at_0']);
+  await ended('at_0', 'open after 1');
+  clock.jumpWall(25 * 3_600_000);
+  await clock.advanceAsync(5_000);
+  await ended('at_0', 'over');
+  expect(failures()).toEqual([['upload_failed', 'it cannot be read (ENAMETOOLONG)']]);
+  expect(JSON.stringify(store.events.after(0, 100))).not.toContain('4111 1111');
+});
+
 test('is given up after a day of failing', async () => {
   const { clock, receive, has, ended, answers, failures } = room();
   has('at_0');
