@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { type Clock, sleep } from '../system/clock.js';
 import type { FindAddresses } from './checkedLookup.js';
-import { extensionOf } from './contentTypes.js';
+import { nameOfType } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
 import { httpsFile, urlFault } from './httpsFile.js';
 import { isPublicAddress } from './publicAddress.js';
@@ -139,7 +139,7 @@ export class FileDoor {
       if (got.kind === 'stopped') return got;
       if (got.kind === 'refused') return refused(got.message);
       if (got.kind === 'file') {
-        return { kind: 'fetched', path: staging.put(withEnding(name, got.type), got.bytes) };
+        return { kind: 'fetched', path: staging.put(nameOfType(name, got.type), got.bytes) };
       }
       if (tries === TRIES) return unavailable(got.message);
       await sleep(clock, TRY_AGAIN_MS);
@@ -155,11 +155,6 @@ function reach(allowPrivate: boolean): (address: string) => boolean {
 /** The last element of a URL's path. */
 function lastOf(url: string): string {
   return decoded(new URL(url).pathname.split('/').at(-1) ?? '');
-}
-
-/** A name with the ending of its type, if it has none: Messages goes by it. */
-function withEnding(name: string, type: string): string {
-  return /\.[A-Za-z0-9]{1,8}$/.test(name) ? name : `${name}${extensionOf(type)}`;
 }
 
 function decoded(text: string): string {
