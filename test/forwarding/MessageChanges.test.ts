@@ -12,7 +12,7 @@ function room(posted: boolean) {
   const changes = new MessageChanges({
     store,
     happenings: { tell: () => undefined },
-    settings: () => ({ edits: true, unsends: true }),
+    settings: () => ({ edits: true, unsends: true, transcriptions: true }),
   });
   const message = {
     ...{ guid: 'm', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: `any;-;${ANN}`, sender: ANN },
