@@ -1,113 +1,130 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ChatDb } from '../dist/messages/chatdb/ChatDb.js';
-import { IncomingReader } from '../dist/messages/chatdb/IncomingReader.js';
 import { ChatDbWriter } from '../dist/simulator/messages/ChatDbWriter.js';
-import { openDatabase } from '../dist/store/sqlite.js';
-import { systemClock } from '../dist/system/clock.js';
 import { bounded, median, microsecondsPerCall, ratio } from './figures.mjs';
+import { Reading } from './Reading.mjs';
 
 const SIZES = [1_000, 100_000];
+/** Only on request: it takes minutes and 4 GB of disk to make, once. */
+const LARGEST = 5_000_000;
+const PEOPLE = 500;
 const NEW_ROWS = 200;
-const ignore = () => undefined;
-const SILENT_LOG = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-const PERSON = '+13105551234';
+const CAUGHT_UP = 50_000;
 
-/** What a look at an unchanged chat.db costs, and a look that finds one new message; in a small one and a large one. */
-export function run() {
+/** What a look at an unchanged chat.db costs, and one that finds a new message, in a small one and in large ones. */
+export async function run() {
+  return await measure(SIZES);
+}
+
+/** The same with a chat.db of 5 million messages, which is kept in ~/.cache/edge-agent-bench. */
+export async function runLargest() {
+  return await measure([...SIZES, LARGEST]);
+}
+
+async function measure(sizes) {
   const directory = mkdtempSync(join(tmpdir(), 'edge-agent-bench-'));
-  const databases = SIZES.map((size) => open(join(directory, `${size}.db`), size));
-  const [small, large] = databases;
-  const pragma = small.raw.prepare('PRAGMA data_version').pluck();
-  const looks = microsecondsPerCall(
-    [
-      ...databases.map(
-        ({ chatDb }) =>
-          () =>
-            chatDb.changed(),
-      ),
-      () => pragma.get(),
-    ],
-    { calls: 5_000 },
-  );
-  const news = newRows(databases);
-  for (const database of databases) database.close();
-  rmSync(directory, { recursive: true, force: true });
-  const bare = { name: 'bare data_version', value: looks[2] };
-  return [
-    bounded({ what: 'unchanged, 1 000 rows', measured: looks[0], reference: bare, unit: 'µs', most: 20 }),
-    bounded({ what: 'unchanged, 100 000 rows', measured: looks[1], reference: bare, unit: 'µs', most: 20 }),
-    ratio({
-      what: 'one new message, 100 000 rows',
-      measured: median(news.get(large)),
-      reference: { name: '1 000 rows', value: median(news.get(small)) },
-      unit: 'µs',
-      most: 1.2,
-    }),
-  ];
-}
-
-function open(path, size) {
-  const writer = new ChatDbWriter(path, { version: 26 });
-  writer.bulkReceive(size, { from: PERSON });
-  const chatDb = new ChatDb({ path, clock: systemClock, log: SILENT_LOG, region: () => 'US' });
-  const found = [];
-  const reader = new IncomingReader({
-    chatDb,
-    store: memoryStore(),
-    clock: systemClock,
-    log: SILENT_LOG,
-    region: () => 'US',
-    ownAddresses: () => new Set(),
-    worthAnswering: () => true,
-    onMessages: (messages) => found.push(...messages),
-  });
-  reader.scan();
-  const raw = openDatabase(path, { readonly: true });
-  const close = () => {
-    reader.stop();
-    chatDb.close();
-    raw.close();
-    writer.close();
-  };
-  return { writer, chatDb, reader, raw, found, close };
-}
-
-/** Microseconds of each scan that found one new message, the databases in turns. */
-function newRows(databases) {
-  const took = new Map(databases.map((database) => [database, []]));
-  for (let number = -20; number < NEW_ROWS; number++) {
-    for (const database of databases) {
-      const { writer, reader, found } = database;
-      writer.receive({ from: PERSON, text: `New message ${number}` });
-      const before = found.length;
-      const began = process.hrtime.bigint();
-      reader.scan();
-      const ended = process.hrtime.bigint();
-      if (found.length !== before + 1) throw new Error('the new message was not found');
-      if (number >= 0) took.get(database).push(Number(ended - began) / 1e3);
+  const readings = sizes.map((size) => new Reading(size === LARGEST ? kept(size) : made(directory, size)));
+  try {
+    const pragma = readings[0].raw.prepare('PRAGMA data_version').pluck();
+    const looks = readings.map(
+      ({ chatDb }) =>
+        () =>
+          chatDb.changed(),
+    );
+    const unchanged = microsecondsPerCall([...looks, () => pragma.get()], { calls: 5_000 });
+    const bare = { name: 'bare data_version', value: unchanged.at(-1) };
+    const news = newMessages(readings);
+    const small = { name: named(sizes[0]), value: news[0] };
+    const rows = [];
+    for (const [index, size] of sizes.entries()) {
+      rows.push(
+        bounded({
+          what: `unchanged, ${named(size)}`,
+          measured: unchanged[index],
+          reference: bare,
+          unit: 'µs',
+          most: 20,
+        }),
+      );
     }
+    for (const [index, size] of sizes.entries()) {
+      if (index === 0) continue;
+      rows.push(
+        ratio({
+          what: `one new message, ${named(size)}`,
+          measured: news[index],
+          reference: small,
+          unit: 'µs',
+          most: 1.2,
+        }),
+      );
+    }
+    for (const [index, size] of sizes.entries()) {
+      if (size < CAUGHT_UP) continue;
+      const rate = await readings[index].catchUp(CAUGHT_UP);
+      const reference = { name: 'bare rows', value: bareRows(readings[index].raw) };
+      rows.push(
+        bounded({
+          what: `catching up, ${named(size)}`,
+          measured: rate,
+          reference,
+          unit: '/s',
+          least: 20_000,
+        }),
+      );
+    }
+    return rows;
+  } finally {
+    for (const reading of readings) reading.close();
+    rmSync(directory, { recursive: true, force: true });
   }
-  return took;
 }
 
-/** Keeps the place in memory: what is measured is the reading, not our own commit. */
-function memoryStore() {
-  let position;
-  let waiting = [];
-  return {
-    write: (work) => work(),
-    incoming: { add: () => true },
-    cursor: {
-      get: () => position,
-      set: (next) => {
-        position = next;
-      },
-      pending: () => waiting,
-      setPending: (rows) => {
-        waiting = [...rows];
-      },
-    },
-  };
+/** Microseconds of a scan that finds one new message, by database: medians, the databases in turns. */
+function newMessages(readings) {
+  const took = readings.map(() => []);
+  for (let number = -20; number < NEW_ROWS; number++) {
+    readings.forEach((reading, index) => {
+      const microseconds = reading.newMessage(`New message ${number}`, person(number + 20));
+      if (number >= 0) took[index].push(microseconds);
+    });
+  }
+  return took.map(median);
 }
+
+/** Rows a second that SQLite alone hands over, whole. */
+function bareRows(raw) {
+  const newest = raw.prepare('SELECT max(ROWID) FROM message').pluck().get();
+  const statement = raw.prepare('SELECT * FROM message WHERE ROWID > ?');
+  const began = process.hrtime.bigint();
+  const rows = statement.all(newest - CAUGHT_UP).length;
+  return (rows / Number(process.hrtime.bigint() - began)) * 1e9;
+}
+
+/** Made once, outside the repository; each run adds a few hundred messages. */
+function kept(size) {
+  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'edge-agent-bench');
+  const path = join(directory, `chat-${size}.db`);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(directory, { recursive: true });
+    renameSync(made(directory, `${size}-unfinished`, size), path);
+  }
+  return path;
+}
+
+function made(directory, name, size = name) {
+  const path = join(directory, `${name}.db`);
+  rmSync(path, { force: true });
+  const writer = new ChatDbWriter(path, { version: 26 });
+  for (let left = size, turn = 0; left > 0; turn++) {
+    const count = Math.min(left, size / PEOPLE);
+    writer.bulkReceive(count, { from: person(turn) });
+    left -= count;
+  }
+  writer.close();
+  return path;
+}
+
+const person = (number) => `+1310555${1000 + (number % PEOPLE)}`;
+const named = (size) => `${size.toLocaleString('en').replaceAll(',', ' ')} rows`;

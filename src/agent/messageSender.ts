@@ -38,11 +38,14 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
   const leaving = new AbortController();
   return {
     targets(conversation, threadId) {
-      const [chat] = chatDb.findChat(conversation);
-      if (chat?.style === 'group' || isGroup(conversation) || isGroup(threadId)) {
-        return groupTargets(chat, threadId);
+      const smsFallback = options.smsFallback();
+      const chats = chatDb.findChat(conversation);
+      const [chat] = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
+      if (chats[0]?.style !== 'group' && !isGroup(conversation) && !isGroup(threadId)) {
+        return personTargets(chatDb, conversation, chat, smsFallback);
       }
-      return personTargets(chatDb, conversation, options.smsFallback());
+      if (chat !== undefined) return [{ form: 'chat', address: chat.guid, accountId: null }];
+      return chats.length > 0 ? [] : unknownGroupTargets(threadId, smsFallback);
     },
     async start({ tag, text, file, target }) {
       const wait = ready?.();
@@ -83,13 +86,23 @@ type Chats = Pick<ChatDb, 'findChat' | 'servicesOf'>;
 /** Only a phone number has SMS. */
 const NUMBER = /^\+?\d+$/;
 const TEXT_MESSAGE = /^(?:sms|rcs)$/i;
+const TEXT_MESSAGE_GUID = /^(?:sms|rcs);/i;
+
+/** What is sent in such a chat goes by SMS or RCS. macOS 26 writes `any;` into the guid of every chat. */
+function isTextMessage({ service, guid }: ChatTarget): boolean {
+  return TEXT_MESSAGE.test(service) || TEXT_MESSAGE_GUID.test(guid);
+}
 
 /**
  * The chat's own guid as chat.db has it, then the person as a participant of that chat's account, then by SMS if that is
  * allowed; somebody whom chat.db does not know has no chat.
  */
-function personTargets(chatDb: Chats, conversation: string, smsFallback: SmsFallback): SendTarget[] {
-  const [chat] = chatDb.findChat(conversation);
+function personTargets(
+  chatDb: Chats,
+  conversation: string,
+  chat: ChatTarget | undefined,
+  smsFallback: SmsFallback,
+): SendTarget[] {
   const known: SendTarget[] =
     chat === undefined ? [] : [{ form: 'chat', address: chat.guid, accountId: null }];
   const participant = {
@@ -109,9 +122,9 @@ function mayBySms(chatDb: Chats, conversation: string, smsFallback: SmsFallback)
 }
 
 /** A group's guid is never made up: one that chat.db lacks is used only if the backend named it in full. */
-function groupTargets(chat: ChatTarget | undefined, threadId: string): SendTarget[] {
-  if (chat !== undefined) return [{ form: 'chat', address: chat.guid, accountId: null }];
-  return threadId.includes(';+;') ? [{ form: 'chat', address: threadId, accountId: null }] : [];
+function unknownGroupTargets(threadId: string, smsFallback: SmsFallback): SendTarget[] {
+  const isRefused = smsFallback === 'never' && TEXT_MESSAGE_GUID.test(threadId);
+  return threadId.includes(';+;') && !isRefused ? [{ form: 'chat', address: threadId, accountId: null }] : [];
 }
 
 function attemptResult(result: SendResult): AttemptResult {

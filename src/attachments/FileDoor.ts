@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { describeError, type ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { type Clock, sleep } from '../system/clock.js';
 import type { FindAddresses } from './checkedLookup.js';
-import { extensionOf } from './contentTypes.js';
+import { nameOfType } from './contentTypes.js';
+import { faultCode } from './faultCode.js';
 import { httpsFile, urlFault } from './httpsFile.js';
 import { isPublicAddress } from './publicAddress.js';
 import { readRealFile } from './readRealFile.js';
@@ -85,7 +86,7 @@ export class FileDoor {
       const staged = staging.put(filename ?? '', bytes.bytes);
       return { kind: 'admitted', file: { name: basename(staged), path: staged } };
     } catch (error) {
-      return refusal('data_base64', `it cannot be staged (${codeOf(error)})`, 'attachment_unavailable');
+      return refusal('data_base64', `it cannot be staged (${faultCode(error)})`, 'attachment_unavailable');
     }
   }
 
@@ -103,11 +104,11 @@ export class FileDoor {
         ? await this.take(source, name)
         : await this.download(source, name, stop);
     } catch (error) {
-      this.options.log.error('A file to send could not be staged', { cause: describeError(error) });
+      this.options.log.error('A file to send could not be staged', { cause: faultCode(error) });
       return {
         kind: 'failed',
         errorCode: 'attachment_unavailable',
-        message: `it cannot be staged: ${codeOf(error)}`,
+        message: `it cannot be staged: ${faultCode(error)}`,
       };
     }
   }
@@ -138,7 +139,7 @@ export class FileDoor {
       if (got.kind === 'stopped') return got;
       if (got.kind === 'refused') return refused(got.message);
       if (got.kind === 'file') {
-        return { kind: 'fetched', path: staging.put(withEnding(name, got.type), got.bytes) };
+        return { kind: 'fetched', path: staging.put(nameOfType(name, got.type), got.bytes) };
       }
       if (tries === TRIES) return unavailable(got.message);
       await sleep(clock, TRY_AGAIN_MS);
@@ -154,11 +155,6 @@ function reach(allowPrivate: boolean): (address: string) => boolean {
 /** The last element of a URL's path. */
 function lastOf(url: string): string {
   return decoded(new URL(url).pathname.split('/').at(-1) ?? '');
-}
-
-/** A name with the ending of its type, if it has none: Messages goes by it. */
-function withEnding(name: string, type: string): string {
-  return /\.[A-Za-z0-9]{1,8}$/.test(name) ? name : `${name}${extensionOf(type)}`;
 }
 
 function decoded(text: string): string {
@@ -200,8 +196,4 @@ function refused(message: string): Fetched {
 
 function unavailable(message: string): Fetched {
   return { kind: 'failed', errorCode: 'attachment_unavailable', message: `${message}.` };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'an unexpected fault';
 }

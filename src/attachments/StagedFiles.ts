@@ -1,9 +1,9 @@
 import { basename, dirname } from 'node:path';
-import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { faultCode } from './faultCode.js';
 import type { StagingArea } from './StagingArea.js';
 
 /** What Messages has made of a file that was sent. */
@@ -60,7 +60,7 @@ export class StagedFiles {
       this.settle();
       if (clock.monotonic() - this.sweptAt >= SWEEP_EVERY_MS) this.sweep();
     } catch (error) {
-      log.warn('Staged files could not be removed; trying again', { cause: describeError(error) });
+      log.warn('Staged files could not be removed; trying again', { cause: faultCode(error) });
     }
     this.timer = clock.after(LOOK_EVERY_MS, () => this.look());
   }

@@ -1,4 +1,3 @@
-import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { IncomingMessage } from '../store/incoming.js';
 import type { Store } from '../store/Store.js';
@@ -7,6 +6,7 @@ import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
 import { arrivedImage, type Image } from './arrivedImage.js';
 import { isImage } from './contentTypes.js';
+import { faultCode } from './faultCode.js';
 import { jpegOfHeic } from './jpegOfHeic.js';
 import type { IncomingFiles, Photo, PhotoPosting } from './ports.js';
 import { type UploadEnd, uploadRetry } from './uploadRetry.js';
@@ -123,9 +123,13 @@ export class Uploader {
       const waited = this.options.clock.now() - upload.queuedAt;
       const image = arrived.kind === 'image' ? arrived.image : uploadRetry.asItIs(arrived.partial, waited);
       if (image === undefined) return { kind: 'missing', why: arrived.kind === 'waiting' ? arrived.why : '' };
-      return ended(await backend.uploadPhoto(this.photo(upload, await this.readable(image))));
+      const readable = await this.readable(image);
+      // Its sender may have changed or taken back the message while the file was read.
+      const message = this.options.store.uploads.messageOf(upload);
+      if (message === undefined) return { kind: 'failed', why: 'it is wanted no more' };
+      return ended(await backend.uploadPhoto(this.photo({ ...upload, message }, readable)));
     } catch (error) {
-      return { kind: 'later', why: describeError(error) };
+      return { kind: 'later', why: `it cannot be read (${faultCode(error)})` };
     }
   }
 

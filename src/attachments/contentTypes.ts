@@ -2,21 +2,39 @@
 const SENDABLE =
   /^(?:(?:image|video|audio)\/[\w.+-]+|application\/(?:pdf|zip|rtf|vnd\.[\w.+-]+)|text\/(?:plain|csv|vcard|x-vcard|calendar))$/;
 
-const EXTENSIONS: ReadonlyMap<string, string> = new Map([
-  ['image/jpeg', '.jpg'],
-  ['image/png', '.png'],
-  ['image/gif', '.gif'],
-  ['image/webp', '.webp'],
-  ['image/heic', '.heic'],
-  ['video/mp4', '.mp4'],
-  ['video/quicktime', '.mov'],
-  ['audio/mpeg', '.mp3'],
-  ['audio/mp4', '.m4a'],
-  ['application/pdf', '.pdf'],
-  ['text/plain', '.txt'],
-  ['text/csv', '.csv'],
-  ['text/vcard', '.vcf'],
-  ['text/calendar', '.ics'],
+const OFFICE = 'application/vnd.openxmlformats-officedocument';
+
+/** The endings that files of a type have, the usual one first. */
+const ENDINGS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['image/jpeg', ['.jpg', '.jpeg', '.jpe', '.jfif']],
+  ['image/png', ['.png']],
+  ['image/gif', ['.gif']],
+  ['image/webp', ['.webp']],
+  ['image/heic', ['.heic', '.heics', '.heif', '.hif']],
+  ['image/heif', ['.heif', '.heic', '.hif']],
+  ['image/tiff', ['.tiff', '.tif']],
+  ['image/bmp', ['.bmp']],
+  ['image/avif', ['.avif']],
+  ['image/svg+xml', ['.svg']],
+  ['video/mp4', ['.mp4', '.m4v']],
+  ['video/quicktime', ['.mov', '.qt']],
+  ['video/webm', ['.webm']],
+  ['audio/mpeg', ['.mp3']],
+  ['audio/mp4', ['.m4a', '.mp4', '.m4b']],
+  ['audio/aac', ['.aac']],
+  ['audio/ogg', ['.ogg', '.oga', '.opus']],
+  ['audio/wav', ['.wav']],
+  ['application/pdf', ['.pdf']],
+  ['application/zip', ['.zip']],
+  ['application/rtf', ['.rtf']],
+  [`${OFFICE}.wordprocessingml.document`, ['.docx']],
+  [`${OFFICE}.spreadsheetml.sheet`, ['.xlsx']],
+  [`${OFFICE}.presentationml.presentation`, ['.pptx']],
+  ['text/plain', ['.txt', '.text', '.log', '.md', '.csv']],
+  ['text/csv', ['.csv']],
+  ['text/vcard', ['.vcf']],
+  ['text/x-vcard', ['.vcf']],
+  ['text/calendar', ['.ics']],
 ]);
 
 const IMAGE_EXTENSION = /\.(?:jpe?g|png|gif|webp|heics?|heif|tiff?|bmp|avif)$/i;
@@ -31,9 +49,14 @@ export function isSendable(type: string): boolean {
   return SENDABLE.test(type);
 }
 
-/** The usual ending of a type's files; empty if there is none. */
-export function extensionOf(type: string): string {
-  return EXTENSIONS.get(type) ?? '';
+/**
+ * The name with an ending of the type, as Messages and whoever gets the file go by it; the type's own is set behind another.
+ * The name as it is where the type has no known ending.
+ */
+export function nameOfType(name: string, type: string): string {
+  const endings = ENDINGS.get(type) ?? [''];
+  const plain = name.toLowerCase();
+  return endings.some((ending) => plain.endsWith(ending)) ? name : `${name}${endings[0] ?? ''}`;
 }
 
 /** Whether a file is an image, by its type, or by its name where chat.db has none. */
@@ -51,6 +74,5 @@ export function isHeic(mimeType: string | null, name: string | null): boolean {
 export function imageType(mimeType: string | null, name: string | null): string {
   if (mimeType !== null && mimeType !== '') return mimeType.toLowerCase();
   const ending = /\.[^.]+$/.exec(name ?? '')?.[0].toLowerCase() ?? '';
-  if (ending === '.jpeg') return 'image/jpeg';
-  return [...EXTENSIONS].find(([, extension]) => extension === ending)?.[0] ?? 'application/octet-stream';
+  return [...ENDINGS].find(([, endings]) => endings.includes(ending))?.[0] ?? 'application/octet-stream';
 }

@@ -284,7 +284,7 @@ export const configSchema = z.strictObject({
       .default(10_000)
       .register(settingNotes, {
         description:
-          'A longer text is refused, counted in characters, or cut (split_long_texts); so is one above 100 000 bytes.',
+          'A longer text is cut, counted in characters, or refused (split_long_texts); so is one above 100 000 bytes.',
         ...live,
       }),
     pause_on_operator_reply: z
@@ -305,7 +305,7 @@ export const configSchema = z.strictObject({
       }),
     split_long_texts: z
       .boolean()
-      .default(false)
+      .default(true)
       .register(settingNotes, {
         description: 'Whether a text above max_text_length is sent in several instead of refused.',
         ...live,
@@ -315,7 +315,7 @@ export const configSchema = z.strictObject({
       .default('known')
       .register(settingNotes, {
         description:
-          'Whether a text goes by SMS where iMessage refuses the target; known: to people met by SMS or RCS before.',
+          'Whether a text goes by SMS where iMessage refuses the target; known: to people met by SMS or RCS before; never: nor in conversations by SMS.',
         ...live,
       }),
     max_per_minute: count(0, 1000)

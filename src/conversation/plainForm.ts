@@ -9,7 +9,7 @@ export interface PlainForm {
 const INVISIBLE = /\p{Cf}|\p{Variation_Selector}/u;
 const DIGIT = /^\p{Nd}$/u;
 const DASH = /^[\p{Pd}\u2212]$/u;
-/** Not the line breaks: what stands on two lines is two things. */
+/** Not the line breaks: an address or a phone number does not go on behind one. */
 const SPACE = /^\p{Zs}$/u;
 const ZERO = 0x30;
 

@@ -1,3 +1,4 @@
+import { filterOnce } from './filterOnce.js';
 import { plainForms } from './plainForm.js';
 import {
   DETECTORS,
@@ -24,7 +25,7 @@ export type PrivacyFilter = (text: string) => Filtered;
 export function privacyFilter(kinds: readonly PrivateKind[], region: string): PrivacyFilter | undefined {
   const wanted = PRIVATE_KINDS.filter((kind) => kinds.includes(kind));
   if (wanted.length === 0) return undefined;
-  return (text) => {
+  return filterOnce((text) => {
     const fields = new Set<PrivateKind>();
     const effort = { left: MOST_EFFORT };
     let current = text;
@@ -37,7 +38,7 @@ export function privacyFilter(kinds: readonly PrivateKind[], region: string): Pr
       current = replaced(current, finds);
     }
     return { text: current, fields: wanted.filter((kind) => fields.has(kind)) };
-  };
+  });
 }
 
 interface Find extends Stretch {

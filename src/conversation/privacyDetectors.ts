@@ -27,21 +27,35 @@ export const DETECTORS: Readonly<Record<PrivateKind, Detector>> = {
 
 /**
  * US Social Security and taxpayer numbers (SSA: no area 000 or 666, no group 00, no serial 0000; 9xx is an ITIN): three,
- * two and four digits apart. Nine digits in one piece are anything, so they count only in a text that says what they are.
+ * two and four digits apart. Whatever else divides nine digits, or nothing does, they may be anything, so they count only
+ * in a text that says what they are.
  */
 const SSN_APART = /(?<!\d)(?!000|666)\d{3}[ .-]{1,2}(?!00)\d{2}[ .-]{1,2}(?!0000)\d{4}(?!\d)/g;
-const SSN_WHOLE = /(?<!\d)(?!000|666)\d{3}(?!00)\d{2}(?!0000)\d{4}(?!\d)/g;
+const SSN_EVENLY_APART = /(?<!\d)(?!000|666)\d{3}([\s./\\|_·•*-]{1,3})(?!00)\d{2}\1(?!0000)\d{4}(?!\d)/g;
+const SSN_NAMED = [
+  /(?<!\d)(?!000|666)\d{3}(?!00)\d{2}(?!0000)\d{4}(?!\d)/g,
+  /(?<!\d)(?!000|666)\d{3}[^\p{L}\d]{1,3}(?!00)\d{2}[^\p{L}\d]{1,3}(?!0000)\d{4}(?!\d)/gu,
+  /(?<!\d)(?!000|666)\d{3}[^\p{L}\d]{1,3}(?!00)\d{3}[^\p{L}\d]{1,3}\d{3}(?!\d)/gu,
+];
 const SSN_WORDS = /\b(?:ssn|itin|social\s+security|social|tax(?:payer)?\s+id)\b/i;
 
 function findSsns(plain: string): Stretch[] {
-  const whole = SSN_WORDS.test(plain) ? stretches(plain, SSN_WHOLE) : [];
-  return [...stretches(plain, SSN_APART), ...whole];
+  const patterns = [SSN_APART, SSN_EVENLY_APART, ...(SSN_WORDS.test(plain) ? SSN_NAMED : [])];
+  return patterns.flatMap((pattern) => stretches(plain, pattern));
 }
 
 /** ISO/IEC 7812: 12 to 19 digits are allowed, 13 to 19 are in use; 2 to 6 are the banks' and card companies' ranges. */
 const SHORTEST_CARD = 13;
 const LONGEST_CARD = 19;
-const DIGIT_GROUPS = /\d+(?:[ .-]{1,2}\d+)*/g;
+const DIGIT_GROUPS = /\d+(?:[^\p{L}\d]{1,3}\d+)*/gu;
+const PLAIN_GAP = /^[ .-]{1,2}$/;
+/**
+ * How a card's number is printed, by the lengths of its groups. Anything may stand between those; other groups with more
+ * between them than a space or a dash are a list of numbers, of which one in ten would pass Luhn's check.
+ */
+const PRINTED = /^(?:4,4,4,4,(?:[1-3],)?|4,4,4,[1-3],|4,6,[45],|8,8,)$/;
+const PRINTED_FIRST: ReadonlySet<number> = new Set([4, 8]);
+const PRINTED_START = /^(?:2[2-7]|[3-6])/;
 
 /** Numbers that pass Luhn's check, in one piece or in groups; other digits may stand before and behind the groups. */
 function findCards(plain: string): Stretch[] {
@@ -49,24 +63,34 @@ function findCards(plain: string): Stretch[] {
 }
 
 function cardsIn(run: string, offset: number): Stretch[] {
-  const groups = [...run.matchAll(/\d+/g)].map((group) => ({
-    digits: group[0],
-    from: offset + group.index,
-    to: offset + group.index + group[0].length,
+  const groups = [...run.matchAll(/(\D*)(\d+)/g)].map(({ 0: whole, 1: gap = '', 2: digits = '', index }) => ({
+    digits,
+    isNear: PLAIN_GAP.test(gap),
+    from: offset + index + gap.length,
+    to: offset + index + whole.length,
   }));
   const found: Stretch[] = [];
   for (let first = 0; first < groups.length; first += 1) {
     const start = groups[first];
     if (start === undefined || !/^[2-6]/.test(start.digits)) continue;
     let digits = '';
+    let lengths = '';
+    let areNear = true;
     for (const group of groups.slice(first, first + LONGEST_CARD)) {
+      areNear &&= group === start || group.isNear;
+      if (!areNear && !PRINTED_FIRST.has(start.digits.length)) break;
+      lengths += `${group.digits.length},`;
       digits += group.digits;
       if (digits.length > LONGEST_CARD) break;
-      if (digits.length >= SHORTEST_CARD && passesLuhn(digits))
-        found.push({ from: start.from, to: group.to });
+      if (digits.length < SHORTEST_CARD || !(areNear || isPrinted(digits, lengths))) continue;
+      if (passesLuhn(digits)) found.push({ from: start.from, to: group.to });
     }
   }
   return found;
+}
+
+function isPrinted(digits: string, lengths: string): boolean {
+  return PRINTED_START.test(digits) && PRINTED.test(lengths);
 }
 
 /** ISO/IEC 7812-1, annex B. */

@@ -18,13 +18,25 @@ const MOST_EXCHANGES = 200;
 
 interface Talk {
   heard: string | undefined;
-  /** By what was heard and what was said to it: when. */
-  exchanges: Map<string, number[]>;
+  /** How often that was heard with nothing else between, and which such run it is. */
+  heardTimes: number;
+  run: number;
+  /** By what was heard and what was said to it. */
+  exchanges: Map<string, Exchange>;
+}
+
+interface Exchange {
+  /** When it was had. */
+  times: readonly number[];
+  /** The run in which it was had last, and how often in it. */
+  run: number;
+  inRun: number;
 }
 
 /**
  * Notices that two machines answer each other: in one conversation the same text was answered by the same text eight
- * times within five minutes. Keeps hashes in memory only; a restart begins to count anew.
+ * times within five minutes, to a message of its own each time. Media without a text tell nothing. Keeps hashes in memory
+ * only; a restart begins to count anew.
  */
 export class LoopBreaker {
   private readonly talks = new Map<string, Talk>();
@@ -33,7 +45,16 @@ export class LoopBreaker {
 
   /** Somebody wrote this. */
   received(conversation: string, text: string): void {
-    this.talk(conversation).heard = this.hash(text);
+    if (this.options.normalise(text) === '') return;
+    const talk = this.talk(conversation);
+    const heard = this.hash(text);
+    if (heard === talk.heard) {
+      talk.heardTimes += 1;
+      return;
+    }
+    talk.heard = heard;
+    talk.heardTimes = 1;
+    talk.run += 1;
   }
 
   /** We sent this. */
@@ -41,10 +62,13 @@ export class LoopBreaker {
     const talk = this.talks.get(conversation);
     if (talk?.heard === undefined) return;
     const now = this.options.clock.monotonic();
-    const exchange = `${talk.heard} ${this.hash(text)}`;
-    const times = [...(talk.exchanges.get(exchange) ?? []), now].filter((at) => now - at <= WITHIN_MS);
-    talk.exchanges.delete(exchange);
-    talk.exchanges.set(exchange, times);
+    const key = `${talk.heard} ${this.hash(text)}`;
+    const known = talk.exchanges.get(key);
+    const inRun = (known?.run === talk.run ? known.inRun : 0) + 1;
+    if (inRun > talk.heardTimes) return;
+    const times = [...(known?.times ?? []), now].filter((at) => now - at <= WITHIN_MS);
+    talk.exchanges.delete(key);
+    talk.exchanges.set(key, { times, run: talk.run, inRun });
     const [oldest] = talk.exchanges.keys();
     if (talk.exchanges.size > MOST_EXCHANGES && oldest !== undefined) talk.exchanges.delete(oldest);
     if (times.length < EXCHANGES) return;
@@ -53,7 +77,12 @@ export class LoopBreaker {
   }
 
   private talk(conversation: string): Talk {
-    const talk = this.talks.get(conversation) ?? { heard: undefined, exchanges: new Map() };
+    const talk = this.talks.get(conversation) ?? {
+      heard: undefined,
+      heardTimes: 0,
+      run: 0,
+      exchanges: new Map(),
+    };
     this.talks.delete(conversation);
     this.talks.set(conversation, talk);
     const [oldest] = this.talks.keys();

@@ -62,6 +62,7 @@ export class MessageChanges {
   private edited(change: Extract<MessageChange, { kind: 'edited' }>, message: IncomingMessage): void {
     const { store, happenings, settings } = this.options;
     const { text, at } = change;
+    store.uploads.rewrite(message.guid, text);
     const isUnread = store.incoming.rewrite({ ...message, text });
     if (isUnread || !settings().edits) {
       store.told.note(keyOf(change));
@@ -77,6 +78,8 @@ export class MessageChanges {
 
   private unsent(change: Extract<MessageChange, { kind: 'unsent' }>, message: IncomingMessage): void {
     const { store, happenings, settings } = this.options;
+    // Its images, of a message that was posted too: nobody is to see them now.
+    store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.withdraw(change.guid);
     if (isUnread || !settings().unsends) {
       store.told.note(keyOf(change));

@@ -99,7 +99,7 @@ export class Dispatcher {
     const targets = inOrder(known, this.store.targetForms.get(send.conversation));
     const target = targets[Math.min(send.form, targets.length - 1)];
     if (target === undefined) {
-      const message = `Messages knows no conversation ${send.threadId} that could be written to.`;
+      const message = `Messages knows no conversation ${send.threadId} that may be written to. Under outgoing.sms_fallback: never, those by SMS are none.`;
       this.settlement.settle(send, { kind: 'failed', errorCode: 'send_refused', message });
       return false;
     }

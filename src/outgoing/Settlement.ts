@@ -16,13 +16,31 @@ export class Settlement {
     this.listeners.push(listener);
   }
 
-  /** `watchUntil` (Unix ms): how long its row is still looked for, if the outcome may yet be corrected. */
+  /**
+   * `watchUntil` (Unix ms): how long its row is still looked for, if the outcome may yet be corrected. A part that failed
+   * while nothing of its request went out takes the parts behind it along: nobody is to get a text without its beginning.
+   */
   settle(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
+    this.end(send, outcome, watchUntil);
+    if (outcome.kind !== 'failed') return;
+    const message = `Not sent, as part ${send.part} could not be: ${outcome.message}`;
+    for (const part of this.pointless(send)) this.end(part, { ...outcome, message });
+  }
+
+  private end(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
     const wasInLane = isInLane(send);
     this.store.sends.settle(send.seq, { ...ledgerEnd(outcome), watchUntil });
     if (wasInLane) this.lanes.left(send);
     for (const listener of this.listeners) listener(send, outcome);
     this.releaseTwins(send, outcome);
+  }
+
+  /** The parts that have not been tried of a request of which nothing went out, or may have gone out. */
+  private pointless({ partOf }: SendRecord): readonly SendRecord[] {
+    const parts = partOf === null ? [] : this.store.sendParts.of(partOf);
+    const open = parts.filter(({ state }) => state === 'queued' || state === 'staging');
+    const areOthersFailed = parts.every((part) => part.state === 'failed' || open.includes(part));
+    return areOthersFailed ? open : [];
   }
 
   /** Twins that waited for this text: dropped if it went out, else the first of them takes its place. */

@@ -53,7 +53,7 @@ export const MIGRATIONS: readonly string[] = [
     message TEXT NOT NULL,
     sent_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'parked', 'expired')),
+    state TEXT NOT NULL CHECK (state = 'open' OR state = 'answered' OR state = 'parked' OR state = 'expired'),
     attempts INTEGER NOT NULL DEFAULT 0,
     first_posted_at INTEGER,
     sends_before INTEGER,
@@ -86,15 +86,16 @@ export const MIGRATIONS: readonly string[] = [
     conversation TEXT NOT NULL,
     thread_id TEXT NOT NULL,
     text TEXT NOT NULL,
-    role TEXT NOT NULL CHECK (role IN ('reflex', 'first', 'bubble', 'message')),
+    role TEXT NOT NULL CHECK (role = 'message' OR role = 'first' OR role = 'bubble' OR role = 'reflex'),
     priority INTEGER NOT NULL,
     pause_ms INTEGER NOT NULL,
     command_id TEXT,
     schedule_id TEXT,
     answers TEXT,
     created_at INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN
-      ('staging', 'queued', 'waiting', 'attempting', 'confirming', 'sent', 'failed', 'unknown', 'deduplicated')),
+    state TEXT NOT NULL CHECK (
+      state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'sent' OR state = 'staging' OR
+      state = 'waiting' OR state = 'failed' OR state = 'unknown' OR state = 'deduplicated'),
     not_before INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     resends INTEGER NOT NULL DEFAULT 0,
@@ -107,7 +108,7 @@ export const MIGRATIONS: readonly string[] = [
     watch_until INTEGER,
     twin_key TEXT,
     twin INTEGER,
-    guid TEXT UNIQUE,
+    guid TEXT,
     service TEXT,
     error_code TEXT,
     error TEXT,
@@ -122,12 +123,13 @@ export const MIGRATIONS: readonly string[] = [
     source TEXT,
     staged INTEGER NOT NULL DEFAULT 0
   );
+  CREATE UNIQUE INDEX sends_guid ON sends (guid) WHERE guid IS NOT NULL;
   CREATE INDEX sends_part_of ON sends (part_of, part) WHERE part_of IS NOT NULL;
   CREATE INDEX sends_staging ON sends (seq) WHERE state = 'staging';
   CREATE INDEX sends_staged ON sends (seq) WHERE staged = 1;
   CREATE INDEX sends_life_until ON sends (life_until) WHERE life_until IS NOT NULL;
   CREATE INDEX sends_lane ON sends (conversation, place, seq)
-    WHERE state IN ('staging', 'queued', 'attempting', 'confirming');
+    WHERE (state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging');
   CREATE INDEX sends_twin_key ON sends (twin_key, role, seq) WHERE twin_key IS NOT NULL;
   CREATE INDEX sends_twin ON sends (twin) WHERE twin IS NOT NULL;
   CREATE INDEX sends_watched ON sends (watch_until) WHERE watch_until IS NOT NULL;
@@ -181,6 +183,7 @@ export const MIGRATIONS: readonly string[] = [
     settled_at INTEGER
   );
   CREATE INDEX uploads_open ON uploads (retry_at, seq) WHERE state = 'open';
+  CREATE INDEX uploads_message ON uploads (message_guid);
   CREATE INDEX uploads_settled_at ON uploads (settled_at) WHERE settled_at IS NOT NULL;
 
   -- What a backend keeps with a conversation, sent along with its next messages.

@@ -2,7 +2,8 @@ import type { Clock } from '../system/clock.js';
 import { SEND_COLUMNS as COLUMNS, type NewSend, type SendRecord, type SendRole } from './sendRecord.js';
 import type { Database, Statement } from './sqlite.js';
 
-const IN_LANE = "state IN ('staging', 'queued', 'attempting', 'confirming')";
+/** Word for word the condition of the index `sends_lane`, or SQLite does not take it. */
+const IN_LANE = "(state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging')";
 
 /** The send ledger. */
 export class SendTable {

@@ -30,10 +30,13 @@ const COLUMNS = `seq, attachment_guid AS attachmentGuid, message, attempts, retr
 export class UploadTable {
   private readonly insert: Statement;
   private readonly selectOpen: Statement;
+  private readonly selectMessage: Statement;
   private readonly updateRetry: Statement;
   private readonly updateSettled: Statement;
   private readonly updateReopened: Statement;
   private readonly updateRetryNow: Statement;
+  private readonly updateText: Statement;
+  private readonly deleteOfMessage: Statement;
   private readonly countOpen: Statement;
 
   constructor(
@@ -47,6 +50,9 @@ export class UploadTable {
     this.selectOpen = database.prepare(
       `SELECT ${COLUMNS} FROM uploads WHERE state = 'open' ORDER BY retry_at, seq LIMIT ?`,
     );
+    this.selectMessage = database
+      .prepare("SELECT message FROM uploads WHERE seq = ? AND queued_at = ? AND state = 'open'")
+      .pluck();
     this.updateRetry = database.prepare(
       'UPDATE uploads SET attempts = attempts + 1, retry_at = ?, error = ? WHERE seq = ? AND queued_at = ?',
     );
@@ -60,6 +66,10 @@ export class UploadTable {
     this.updateRetryNow = database.prepare(
       "UPDATE uploads SET retry_at = 0 WHERE state = 'open' AND retry_at > 0",
     );
+    this.updateText = database.prepare(
+      "UPDATE uploads SET message = json_set(message, '$.text', ?) WHERE message_guid = ?",
+    );
+    this.deleteOfMessage = database.prepare('DELETE FROM uploads WHERE message_guid = ?');
     this.countOpen = database.prepare("SELECT count(*) FROM uploads WHERE state = 'open'").pluck();
   }
 
@@ -75,6 +85,22 @@ export class UploadTable {
       ...row,
       message: JSON.parse(row.message) as UploadMessage,
     }));
+  }
+
+  /** The message of an open one as it stands now; undefined if it is open no more, or was queued again meanwhile. */
+  messageOf({ seq, queuedAt }: UploadRecord): UploadMessage | undefined {
+    const message = this.selectMessage.get(seq, queuedAt) as string | undefined;
+    return message === undefined ? undefined : (JSON.parse(message) as UploadMessage);
+  }
+
+  /** Inside a write: the message of these files has another text now. */
+  rewrite(messageGuid: string, text: string): void {
+    this.updateText.run(text, messageGuid);
+  }
+
+  /** Inside a write: the message was taken back. Its files are forgotten, so that nobody can ask for them again. */
+  withdraw(messageGuid: string): void {
+    this.deleteOfMessage.run(messageGuid);
   }
 
   /**

@@ -50,7 +50,9 @@ describe('a person is addressed', () => {
   });
 
   test.each([
-    ['never', 'SMS', ['chat', 'participant']],
+    ['never', 'iMessage', ['chat', 'participant']],
+    ['never', 'SMS', ['participant']],
+    ['never', 'RCS', ['participant']],
     ['known', 'iMessage', ['chat', 'participant']],
     ['known', 'SMS', ['chat', 'participant', 'sms']],
     ['known', 'RCS', ['chat', 'participant', 'sms']],
@@ -68,6 +70,29 @@ describe('a person is addressed', () => {
     expect(forms(ANN)).toEqual(['chat', 'participant']);
     mac.chatDb.handle('(310) 555-1234', 'SMS');
     expect(forms(ANN)).toEqual(['chat', 'participant', 'sms']);
+  });
+
+  test('under sms_fallback never by no chat and no account of SMS, however new its messages are', () => {
+    for (const guid of [`SMS;-;${ANN}`, `any;-;${ANN}`, `rcs;-;${ANN}`]) {
+      const { mac, sender } = room('never');
+      mac.chatDb.directChat(ANN);
+      const service = guid.startsWith('any') ? { service: 'SMS' } : {};
+      const sms = mac.chatDb.addChat({
+        ...{ style: 'direct', participants: [ANN], guid, accountId: 'SMS-ACCOUNT', ...service },
+      });
+      mac.chatDb.receive({ from: ANN, text: 'by SMS', chat: sms });
+      expect(sender.targets(ANN, `iMessage;-;${ANN}`)).toEqual([
+        { form: 'chat', address: `iMessage;-;${ANN}`, accountId: null },
+        { form: 'participant', address: ANN, accountId: ACCOUNT_ID },
+      ]);
+    }
+  });
+
+  test('under sms_fallback never not at all in a group by SMS', () => {
+    const { mac, sender } = room('never');
+    const { identifier } = mac.chatDb.groupChat([ANN], { service: 'SMS' });
+    expect(sender.targets(identifier, `iMessage;+;${identifier}`)).toEqual([]);
+    expect(sender.targets('chatNOPE', 'SMS;+;chatNOPE')).toEqual([]);
   });
 
   test('never by SMS at an e-mail address, nor in a group', () => {

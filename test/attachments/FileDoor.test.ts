@@ -142,6 +142,11 @@ describe('a file by its URL', () => {
       ['/pictures/cat%20%F0%9F%90%88?size=2', undefined, 'cat 🐈.jpg'],
       ['/', undefined, 'attachment.jpg'],
       ['/x', 'holiday.jpeg', 'holiday.jpeg'],
+      ['/x', 'HOLIDAY.JPG', 'HOLIDAY.JPG'],
+      ['/picture.php?id=7', undefined, 'picture.php.jpg'],
+      ['/photo.1234567', undefined, 'photo.1234567.jpg'],
+      ['/menu.pdf', undefined, 'menu.pdf.jpg'],
+      ['/x', `${'a'.repeat(300)}.php`, `${'a'.repeat(176)}.jpg`],
       ['/%E0%A4%A', undefined, '%E0%A4%A.jpg'],
     ] as const) {
       const file = admitted({ url: host.url(url), filename });

@@ -266,6 +266,20 @@ test('what the backend cannot take now is tried again, not before it says so; wh
   expect(failures()).toEqual([['upload_failed', 'the backend refused it (415)']]);
 });
 
+test('what the file system says of an image is told by its code: its name may hold what nobody is to read', async () => {
+  const { clock, store, receive, inChatDb, ended, failures } = room();
+  const name = `4111 1111 1111 1111${'x'.repeat(300)}.jpeg`;
+  const path = `~/Library/Messages/Attachments/${name}`;
+  inChatDb.set('at_0', { path, name, mimeType: 'image/jpeg', sizeBytes: 4, transferState: 5 });
+  receive(['at_0']);
+  await ended('at_0', 'open after 1');
+  clock.jumpWall(25 * 3_600_000);
+  await clock.advanceAsync(5_000);
+  await ended('at_0', 'over');
+  expect(failures()).toEqual([['upload_failed', 'it cannot be read (ENAMETOOLONG)']]);
+  expect(JSON.stringify(store.events.after(0, 100))).not.toContain('4111 1111');
+});
+
 test('is given up after a day of failing', async () => {
   const { clock, receive, has, ended, answers, failures } = room();
   has('at_0');
@@ -336,6 +350,31 @@ test('many are uploaded two at a time, and one that waits holds up none', async 
   for (const guid of guids) await ended(guid, 'over');
   expect(photos).toHaveLength(12);
   expect(state('waiting')).toBe('open after 1');
+});
+
+test('what its sender takes back or changes while it is being read does not leave, or leaves with the new text', async () => {
+  const { store, has, receive, ended, sips, directory, photos, failures } = room();
+  playSips(sips, `touch "${directory}/asked"; while [ ! -e "${directory}/go" ]; do sleep 0.01; done`);
+  has('back', { name: 'a.HEIC', mimeType: 'image/heic' });
+  has('new', { name: 'b.HEIC', mimeType: 'image/heic' });
+  receive(['back'], { guid: 'm1', mimeType: 'image/heic' });
+  receive(['new'], { guid: 'm2', mimeType: 'image/heic' });
+  await until(
+    () => existsSync(join(directory, 'asked')),
+    () => 'sips to be asked',
+  );
+  store.write(() => {
+    store.uploads.withdraw('m1');
+    store.uploads.rewrite('m2', 'changed');
+  });
+  writeFileSync(join(directory, 'go'), '');
+  await ended('new', 'over');
+  await until(
+    () => readdirSync(join(directory, 'uploads')).length === 0,
+    () => 'both to be converted',
+  );
+  expect(photos.map(({ fields }) => fields.caption)).toEqual(['changed']);
+  expect(failures()).toEqual([]);
 });
 
 function playSips(path: string, body: string): void {

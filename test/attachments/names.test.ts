@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { imageType, nameOfType } from '../../src/attachments/contentTypes.js';
 import { isPublicAddress } from '../../src/attachments/publicAddress.js';
 import { safeName } from '../../src/attachments/safeName.js';
 
@@ -39,6 +40,24 @@ describe('the name of a file', () => {
       }),
     );
   });
+});
+
+describe('the ending of a name', () => {
+  test.each([
+    ['notes.md', 'text/plain', 'notes.md'],
+    ['notes.py', 'text/plain', 'notes.py.txt'],
+    ['clip.MOV', 'video/quicktime', 'clip.MOV'],
+    ['photo.heif', 'image/heic', 'photo.heif'],
+    ['report', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', 'report.xlsx'],
+    ['pass.pkpass', 'application/vnd.apple.pkpass', 'pass.pkpass'],
+  ])('%s of %s: %s', (name, type, expected) => expect(nameOfType(name, type)).toBe(expected));
+
+  test.each([
+    ['a.JPEG', 'image/jpeg'],
+    ['a.tif', 'image/tiff'],
+    ['a.heic', 'image/heic'],
+    ['a', 'application/octet-stream'],
+  ])('tells of %s that it is %s', (name, type) => expect(imageType(null, name)).toBe(type));
 });
 
 describe('an address of the public internet', () => {

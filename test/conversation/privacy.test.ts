@@ -14,6 +14,23 @@ describe('what is private is taken out', () => {
     ['ssn', '123 45 6789', '[ssn]'],
     ['ssn', 'social 123456789 ok', 'social [ssn] ok'],
     ['ssn', 'with a non-breaking hyphen 123‑45‑6789.', 'with a non-breaking hyphen [ssn].'],
+    ['ssn', '123/45/6789', '[ssn]'],
+    ['ssn', '123 - 45 - 6789', '[ssn]'],
+    ['ssn', '123\t45\t6789', '[ssn]'],
+    ['ssn', '123\n45\n6789', '[ssn]'],
+    ['ssn', '123·45·6789', '[ssn]'],
+    ['ssn', 'SSN 123 456 789', 'SSN [ssn]'],
+    ['ssn', 'ssn: 123, 45, 6789', 'ssn: [ssn]'],
+    ['credit_card', '4111\t1111\t1111\t1111', '[credit_card]'],
+    ['credit_card', '4111/1111/1111/1111', '[credit_card]'],
+    ['credit_card', '4111_1111_1111_1111', '[credit_card]'],
+    ['credit_card', '4111·1111·1111·1111', '[credit_card]'],
+    ['credit_card', '4111*1111*1111*1111', '[credit_card]'],
+    ['credit_card', '4111, 1111, 1111, 1111, 123', '[credit_card], 123'],
+    ['credit_card', '4111   1111   1111   1111', '[credit_card]'],
+    ['credit_card', 'it is\n4111\n1111\n1111\n1111\nthanks', 'it is\n[credit_card]\nthanks'],
+    ['credit_card', '4111\r\n1111 | 1111\u{1f4b3}1111', '[credit_card]'],
+    ['credit_card', '3782/822463/10005', '[credit_card]'],
     ['credit_card', '4111 1111 1111 1111 exp 12/29', '[credit_card] exp 12/29'],
     ['credit_card', '4111-1111-1111-1111', '[credit_card]'],
     ['credit_card', 'amex 378282246310005!', 'amex [credit_card]!'],
@@ -51,6 +68,13 @@ describe('ordinary text is left alone', () => {
     '@jane said: 5 @ 3 each',
     'v1.2.3.4 build 20260101',
     'room 12-34',
+    'we have 123, 45 and 6789 of them: 123, 45, 6789',
+    'one number in three pieces: 123 456 789',
+    '20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150',
+    '200/300/400/500/600/700/800/900/300/400/500/600',
+    '2019, 2020, 2021, 2022, 2023, 2024, 2025, 2026',
+    'scores:\n555123\n555124\n555125\n555126\n555127\n555128',
+    '12/31/2026, 1/15/2027 and 3/1/2027',
     'ﬁne ½ ℡ ２０２６ 👨‍👩‍👧 — ok',
     '',
   ])('%s', (text) => expect(filtered(text)).toEqual({ text, fields: [] }));
@@ -71,7 +95,10 @@ describe('ordinary text is left alone', () => {
 });
 
 describe('nothing that matches survives', () => {
-  const separator = fc.constantFrom('', ' ', '-', '.', '  ', '\u00a0', '\u2011', '\u200b');
+  const separator = fc.oneof(
+    fc.constantFrom('', ' ', '-', '.', '  ', '\u00a0', '\u2011', '\u200b'),
+    fc.stringMatching(/^[\s,;:/_|·•*()-]{1,3}$/),
+  );
   const card = fc
     .tuple(fc.constantFrom('4', '5', '37', '6011', '2221'), fc.stringMatching(/^\d{11}$/))
     .map(([prefix, rest]) => prefix + rest)

@@ -52,8 +52,18 @@ describe('a text is a text, whatever stands in it', { concurrent: true, timeout:
     expect(world.texts).toEqual(texts.map((text) => `you said: ${text}`));
   });
 
-  test('one that is too long fails with the limit named, and nothing is started', async (context) => {
+  test('one that is too long goes out in several', async (context) => {
     const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    const words = Array.from({ length: 2_500 }, (_, index) => `word ${index}`).join(' ');
+    const ack = await world.acked(world.command(words));
+    expect(ack).toMatchObject({ status: 'completed', result: { outcome: 'sent', parts: [{}, {}, {}] } });
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+    expect(world.texts.join(' ')).toBe(words);
+  });
+
+  test('where nothing is to be cut, one that is too long fails with the limit named, and nothing is started', async (context) => {
+    const world = await EdgeWorld.open(context, { settings: { 'outgoing.split_long_texts': false } });
     const daemon = await world.start();
     const tooLong = world.command('x'.repeat(10_001));
     const justFits = world.command('👍'.repeat(10_000));
@@ -66,8 +76,10 @@ describe('a text is a text, whatever stands in it', { concurrent: true, timeout:
     expect(readCalls(world.mac.osascriptDirectory)).toHaveLength(1);
   });
 
-  test('one above 100 000 bytes fails whatever the operator allows', async (context) => {
-    const world = await EdgeWorld.open(context, { settings: { 'outgoing.max_text_length': 100_000 } });
+  test('nor does one above 100 000 bytes go out, whatever length the operator allows', async (context) => {
+    const world = await EdgeWorld.open(context, {
+      settings: { 'outgoing.max_text_length': 100_000, 'outgoing.split_long_texts': false },
+    });
     const daemon = await world.start();
     const ack = await world.acked(world.command('é'.repeat(50_001)));
     expect(ack).toMatchObject({ status: 'failed', result: { outcome: 'not_sent' } });

@@ -54,6 +54,32 @@ test('other answers, other questions, other conversations, or no answer at all a
   expect(loops).toEqual([]);
 });
 
+test('media without a text, each answered alike, are none', () => {
+  const { loops, exchange } = breaker();
+  for (let n = 0; n < 20; n++) exchange(n % 2 === 0 ? '' : ' ', 'nice photo');
+  exchange('look', 'nice photo');
+  for (let n = 0; n < 20; n++) exchange('', 'nice photo');
+  expect(loops).toEqual([]);
+});
+
+test('however often we say the same, it answers one message once', () => {
+  const { loops, talk } = breaker();
+  talk.received(ANN, 'hi');
+  for (let n = 0; n < 20; n++) talk.sent(ANN, 'the train is late');
+  expect(loops).toEqual([]);
+});
+
+test('answers that come after more of the same was heard count one for each', () => {
+  const { loops, talk } = breaker();
+  for (let n = 0; n < 4; n++) {
+    talk.received(ANN, 'ping');
+    talk.received(ANN, 'ping');
+    talk.sent(ANN, 'pong');
+    talk.sent(ANN, 'pong');
+  }
+  expect(loops).toEqual([`${ANN} 8`]);
+});
+
 test('a loop over two steps is found as well', () => {
   const { loops, exchange } = breaker();
   for (let n = 0; n < 8; n++) {

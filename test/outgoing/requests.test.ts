@@ -158,6 +158,51 @@ describe('a request of several parts', () => {
     });
   });
 
+  test('of which the first cannot be sent is not sent at all: nobody gets a text without its beginning', async () => {
+    const { messages, send, staged, ends, store } = await world({ settings: { splitLongTexts: true } });
+    send('cmd', {
+      text: 'one two three four five six seven',
+      files: [{ name: 'a.jpg', path: staged('a.jpg') }],
+    });
+    send('next');
+    await messages.end({
+      kind: 'notStarted',
+      errorCode: 'automation_denied',
+      message: 'no',
+      retry: 'never',
+    });
+    await messages.succeed();
+    expect(messages.texts).toEqual(['one two three four', 'next']);
+    expect(ends.map(({ commandId }) => commandId)).toEqual(['cmd', 'next']);
+    expect(requestVerdict(ends[0]?.parts ?? [])).toMatchObject({
+      kind: 'failed',
+      code: 'automation_denied',
+      message: 'Part 1 of 3: no',
+      result: {
+        outcome: 'not_sent',
+        retry_safe: true,
+        parts: [
+          { outcome: 'not_sent' },
+          { outcome: 'not_sent', error: 'automation_denied: Not sent, as part 1 could not be: no' },
+          { outcome: 'not_sent', filename: 'a.jpg' },
+        ],
+      },
+    });
+    expect(store.sends.countOpen()).toBe(0);
+  });
+
+  test('goes on behind a part that failed once something of it went out', async () => {
+    const { messages, send, ends, pause } = await world({ settings: { splitLongTexts: true } });
+    send('cmd', { text: 'one two three four five six seven eight nine ten' });
+    await messages.succeed();
+    pause();
+    await messages.end({ kind: 'notStarted', errorCode: 'send_refused', message: 'no', retry: 'never' });
+    pause();
+    await messages.succeed();
+    expect(messages.texts).toHaveLength(3);
+    expect(requestVerdict(ends[0]?.parts ?? [])).toMatchObject({ result: { outcome: 'partly_sent' } });
+  });
+
   test('is unknown if one part is, and is told again when that part turns up', async () => {
     const { clock, messages, outgoing, send, staged, ends, pause, arrive } = await world();
     send('cmd', { text: 'look', files: [{ name: 'a.jpg', path: staged('a.jpg') }] });

@@ -122,7 +122,7 @@ export class TestBench {
     };
     const { homeDir } = this;
     const at = (name: string) => this.standIns.path(name);
-    const others = { caffeinate: process.execPath, open: process.execPath, sips: process.execPath };
+    const others = Object.fromEntries(Object.keys(programs()).map((name) => [name, process.execPath]));
     const down: AgentView = { kind: 'down' };
     return {
       platform: 'darwin',

@@ -58,6 +58,15 @@ export class Reaper {
     this.kills += 1;
   }
 
+  /** One life that lasts until `lived` resolves, and its end. Rejects when that does. */
+  async reapWhen(lived: () => Promise<void>): Promise<void> {
+    this.spare();
+    await lived();
+    await this.daemon?.kill('SIGKILL');
+    this.deaths.random = (this.deaths.random ?? 0) + 1;
+    this.kills += 1;
+  }
+
   /** Starts one that is left alone. */
   spare(): void {
     this.daemon = DaemonProcess.spawn(this.world.place);

@@ -1,0 +1,1 @@
+export { runLargest as run } from './look.mjs';

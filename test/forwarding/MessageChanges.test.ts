@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { MessageChanges } from '../../src/forwarding/MessageChanges.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+
+/** A message with two images of which the backend has none; what is told is not of interest here. */
+function room(posted: boolean) {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const changes = new MessageChanges({
+    store,
+    happenings: { tell: () => undefined },
+    settings: () => ({ edits: true, unsends: true, transcriptions: true }),
+  });
+  const message = {
+    ...{ guid: 'm', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: `any;-;${ANN}`, sender: ANN },
+    ...{ text: 'look', sentAt: clock.now(), isGroup: false, participants: [ANN], service: 'iMessage' },
+    ...{ replyToGuid: null, attachments: [] },
+  };
+  store.write(() => {
+    store.incoming.add(message);
+    for (const guid of ['m', 'other']) {
+      for (const part of [0, 1]) store.uploads.add(`${guid}-${part}`, { ...message, guid });
+    }
+    const [seq] = store.incoming.open(ANN, 1).map((record) => record.seq);
+    if (posted && seq !== undefined) store.incoming.postStarted(seq, 0);
+  });
+  const waiting = () =>
+    store.uploads.open(10).map(({ attachmentGuid, message: { text } }) => `${attachmentGuid}: ${text}`);
+  return { store, changes, waiting };
+}
+
+test.each([false, true])(
+  'the images of a message that is taken back stay here, posted or not (%s)',
+  (posted) => {
+    const { store, changes, waiting } = room(posted);
+    const [failed] = store.uploads.open(1);
+    store.write(() => failed && store.uploads.settle(failed, 'failed', 'HTTP 500'));
+    changes.note([{ kind: 'unsent', guid: 'm', at: 1 }]);
+    expect(waiting()).toEqual(['other-0: look', 'other-1: look']);
+    expect(store.write(() => store.uploads.reopen('m-0'))).toBe(false);
+  },
+);
+
+test.each([false, true])(
+  'the images of a message that is changed go with its new text, posted or not (%s)',
+  (posted) => {
+    const { changes, waiting } = room(posted);
+    changes.note([{ kind: 'edited', guid: 'm', text: 'do “not” look', at: 1 }]);
+    expect(waiting()).toEqual(['m-0: do “not” look', 'm-1: do “not” look', 'other-0: look', 'other-1: look']);
+  },
+);
