@@ -13,6 +13,7 @@ function room(posted: boolean) {
     store,
     happenings: { tell: () => undefined },
     settings: () => ({ edits: true, unsends: true, transcriptions: true }),
+    onFiles: () => undefined,
   });
   const message = {
     ...{ guid: 'm', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: `any;-;${ANN}`, sender: ANN },
