@@ -11,11 +11,12 @@ import {
   usualStateDirectory,
   variable,
 } from './places.js';
+import { readPlainYaml } from './plainYaml.js';
 
 /**
  * Where `state.directory` is, by the very rules of `loadConfig` but without judging the rest of the configuration and
- * without loading its schema, so that a verb that only asks the daemon starts fast. Throws `config_unreadable`, and
- * `config_invalid` when the value itself cannot be read.
+ * without loading its schema, nor, for a file of the usual form, the YAML parser: a verb that only asks the daemon
+ * starts fast. Throws `config_unreadable`, and `config_invalid` when the value itself cannot be read.
  */
 export async function findStateDirectory(places: ConfigPlaces): Promise<string> {
   const { homeDir, cwd } = places;
@@ -33,6 +34,8 @@ export async function findStateDirectory(places: ConfigPlaces): Promise<string> 
 
 async function inFile(text: string): Promise<unknown> {
   if (!mayNameDirectory(text)) return undefined;
+  const plain = readPlainYaml(text);
+  if (plain !== undefined) return plain.stateDirectory;
   const { readYaml } = await import('./yamlFile.js');
   const file = readYaml(text);
   if (!file.complete)

@@ -77,5 +77,5 @@ test('nothing on its way imports the schema, and the YAML parser only when it is
   };
   follow(join(import.meta.dirname, '../../src/config/stateDirectory.ts'));
   expect([...packages].filter((name) => !name.startsWith('node:'))).toEqual([]);
-  expect(seen.size).toBe(4);
+  expect(seen.size).toBe(5);
 });
