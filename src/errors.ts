@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   send_refused: 'Messages refused the text before anything was sent.',
   sending_paused: 'Sending is paused, everywhere or where two machines answered each other.',
   schedule_unknown: 'There is no such scheduled text.',
+  command_unknown: 'There is no such command.',
   status_unavailable: 'The status socket does not answer.',
   not_running: 'No edge-agent runs on this state directory.',
   internal: 'A mistake of ours.',

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config/loadConfig.js';
+import { handoverDirectory } from '../config/places.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { LogFile } from '../logging/createLogger.js';
 import { StatusServer } from '../status/StatusServer.js';
@@ -179,6 +180,7 @@ export class EdgeAgent {
     try {
       downtime.start();
       rooms.runner.prepare();
+      rmSync(handoverDirectory(directory), { recursive: true, force: true });
       rooms.reader.scan();
       const snapshot = () => this.snapshot();
       const sendToSelf = (text: string) => rooms.supervision.sendToSelf(text);

@@ -6,6 +6,7 @@ import { StagedFiles } from '../attachments/StagedFiles.js';
 import { StagingArea } from '../attachments/StagingArea.js';
 import { Uploader } from '../attachments/Uploader.js';
 import type { Backend } from '../backend/Backend.js';
+import { handoverDirectory } from '../config/places.js';
 import type { Config } from '../config/schema.js';
 import type { PrivacyFilter } from '../conversation/privacy.js';
 import type { Logger } from '../logging/Logger.js';
@@ -54,6 +55,7 @@ export function attachmentRoom(options: AttachmentRoomOptions): Attachments {
       maxBytes: config().attachments.max_bytes,
       allowedRoots: config().attachments.allowed_roots,
       allowPrivateAddresses: config().attachments.allow_private_addresses,
+      handover: handoverDirectory(config().state.directory),
     }),
   });
   const staged = new StagedFiles({

@@ -5,45 +5,67 @@ import type { StatusVerb } from '../status/StatusServer.js';
 import { EVERY_CONVERSATION } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 
-/** `conversation` is its canonical key, `*` for all. `changed`: it was not paused before. */
+/** `conversation` is its canonical key, `*` for all. `changed`: it was not paused before, or not so far. */
 export interface PauseAnswer {
   conversation: string;
   changed: boolean;
 }
 
-/** `stillPaused`: everything is paused, whatever was resumed. */
+/** `stillPaused`: what is paused now, `*` being everything. */
 export interface ResumeAnswer {
   resumed: string[];
-  stillPaused: boolean;
+  stillPaused: string[];
 }
 
-/** Lets an operator stop what goes out, in one conversation or everywhere, and let it go on. Durable. */
+/**
+ * Lets an operator stop what goes out, in one conversation or everywhere, and with `incoming` also what is posted to the
+ * backend; and lets it go on. Durable.
+ */
 export function pauseVerbs(
   store: Store,
   conversationKey: (threadId: string) => string,
   log: Logger,
 ): Readonly<Record<'pause' | 'resume', StatusVerb>> {
   const keyOf = (input: unknown) => {
+    if (input === undefined) return EVERY_CONVERSATION;
     if (typeof input === 'string' && input.trim() !== '') return conversationKey(input);
     throw new EdgeError('internal', 'conversation: expected a phone number, an address or a group id.');
   };
+  const lift = (key: string) => {
+    letIncomingGo(store, key);
+    return store.pauses.delete(key);
+  };
   return {
-    pause({ conversation }): PauseAnswer {
-      const key = conversation === undefined ? EVERY_CONVERSATION : keyOf(conversation);
-      const changed = store.write(() => store.pauses.set(key, 'manual'));
-      if (changed) log.warn('Paused: nothing more goes out', { conversation: shown(key) });
+    pause({ conversation, incoming }): PauseAnswer {
+      const key = keyOf(conversation);
+      const changed = store.write(() => {
+        const added = store.pauses.set(key, 'manual');
+        return (incoming === true && store.pauses.setIncoming(key, true)) || added;
+      });
+      if (changed) {
+        const what =
+          incoming === true ? 'nothing more goes out, and what comes in waits' : 'nothing more goes out';
+        log.warn(`Paused: ${what}`, { conversation: shown(key) });
+      }
       return { conversation: key, changed };
     },
-    resume({ conversation }): ResumeAnswer {
-      const wanted =
-        conversation === 'all'
-          ? store.pauses.list().map((pause) => pause.conversation)
-          : [keyOf(conversation)];
-      const resumed = store.write(() => wanted.filter((key) => store.pauses.delete(key)));
+    resume({ conversation, incoming }): ResumeAnswer {
+      const every = store.pauses.list().map((pause) => pause.conversation);
+      const wanted = conversation === 'all' ? every : [keyOf(conversation)];
+      const act = incoming === true ? (key: string) => letIncomingGo(store, key) : lift;
+      const resumed = store.write(() => wanted.filter(act));
       for (const key of resumed) log.info('Resumed', { conversation: shown(key) });
-      return { resumed, stillPaused: store.pauses.get(EVERY_CONVERSATION) !== undefined };
+      return { resumed, stillPaused: store.pauses.list().map((pause) => pause.conversation) };
     },
   };
+}
+
+/** Inside a write. The time of the pause does not count for the age of a message. */
+function letIncomingGo(store: Store, key: string): boolean {
+  const since = store.pauses.get(key)?.since;
+  if (since === undefined || !store.pauses.setIncoming(key, false)) return false;
+  store.outages.note('agent', since);
+  return true;
 }
 
 function shown(key: string): string {

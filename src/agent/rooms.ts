@@ -61,6 +61,7 @@ export interface Rooms {
   sender: ReturnType<typeof messageSender>;
   outgoing: Outgoing;
   scheduler: Scheduler;
+  commands: Commands;
   forwarder: Forwarder;
   backend: Backend;
   sendHealth: SendHealth;
@@ -77,7 +78,7 @@ export function buildRooms(options: RoomOptions): Rooms {
   const settled = config();
   const region = regionOf(settled.edge.user_phone);
   const keyOf = (threadId: string) => conversationKey(threadId, region);
-  const activity: Activity = { incomingAt: null, sentAt: null, error: null };
+  const activity: Activity = { incomingAt: null, sentAt: null, error: null, errorAt: null };
 
   const chatDb = new ChatDb({ path: settled.imessage.db_path, clock, log, region: () => region });
   const runner = new OsascriptRunner({
@@ -181,7 +182,10 @@ export function buildRooms(options: RoomOptions): Rooms {
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
     if (outcome.kind === 'sent') activity.sentAt = clock.now();
-    if (outcome.kind === 'failed' || outcome.kind === 'unknown') activity.error = outcome.message;
+    if (outcome.kind === 'failed' || outcome.kind === 'unknown') {
+      activity.error = outcome.message;
+      activity.errorAt = clock.now();
+    }
   });
   outgoing.onLife((send, life) => {
     if (isOwnText(send) || !isToldOfLife(life, config().forward.delivery)) return;
@@ -282,6 +286,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     sender,
     outgoing,
     scheduler,
+    commands,
     forwarder,
     backend,
     sendHealth,

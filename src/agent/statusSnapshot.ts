@@ -14,6 +14,7 @@ export interface Activity {
   incomingAt: number | null;
   sentAt: number | null;
   error: string | null;
+  errorAt: number | null;
 }
 
 export interface SnapshotSources {
@@ -89,12 +90,14 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     uploads_queued: store.uploads.countWaiting(),
     incoming_left_out: { ...reader.leftOut() },
     decode_fallbacks: reader.damagedBodies(),
-    paused: store.pauses
-      .list()
-      .map(({ conversation, reason, since }) => ({ conversation, reason, since: iso(since) })),
+    paused: store.pauses.list().map(({ since, ...pause }) => ({ ...pause, since: iso(since) })),
     last_incoming_at: isoOrNull(activity.incomingAt),
     last_sent_at: isoOrNull(activity.sentAt),
     last_error: activity.error,
+    last_error_at: isoOrNull(activity.errorAt),
+    next_scheduled_at: isoOrNull(store.schedule.nextDueAt() ?? null),
+    oldest: mapValues(store.backlog.oldest(), isoOrNull),
+    chatdb: readingPosition(sources.chatDb, store),
     memory_usage_mb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
   };
 }
@@ -157,7 +160,7 @@ function pauseFaults(pauses: readonly Pause[]): Fault[] {
             code: 'sending_paused' as const,
             since: everything.since,
             message: 'Sending is paused: texts wait.',
-            remedy: 'Let them out: edge-agent resume all',
+            remedy: 'Let them out: edge-agent resume',
           },
         ]),
     ...loops.map(({ conversation, since }) => ({
@@ -172,6 +175,21 @@ function pauseFaults(pauses: readonly Pause[]): Fault[] {
 
 function heldTexts({ newRecipients, perMinute }: ReturnType<Outgoing['held']>): StatusSnapshot['sends_held'] {
   return { new_recipients: newRecipients, per_minute: perMinute };
+}
+
+function readingPosition(chatDb: ChatDb, store: Store): StatusSnapshot['chatdb'] {
+  const rowId = store.cursor.get()?.rowId ?? null;
+  const newest = chatDb.highestRowId();
+  const isKnown = rowId !== null && newest !== null;
+  return { row_id: rowId, rows_behind: isKnown ? Math.max(0, newest - rowId) : null };
+}
+
+function mapValues<Key extends string, From, To>(
+  record: Readonly<Record<Key, From>>,
+  change: (value: From) => To,
+): Record<Key, To> {
+  const entries = Object.entries(record) as [Key, From][];
+  return Object.fromEntries(entries.map(([key, value]) => [key, change(value)])) as Record<Key, To>;
 }
 
 /** By which way the backend is reached now. The last words of an agent that stops go by one of them too. */

@@ -6,6 +6,7 @@ import { type Clock, sleep } from '../system/clock.js';
 import type { FindAddresses } from './checkedLookup.js';
 import { nameOfType } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
+import { isHandedOver, readHandedOver } from './handedOver.js';
 import { httpsFile, urlFault } from './httpsFile.js';
 import { isPublicAddress } from './publicAddress.js';
 import { readRealFile } from './readRealFile.js';
@@ -17,6 +18,8 @@ export interface FileDoorSettings {
   /** Directories below which a command may name files; absolute. */
   allowedRoots: readonly string[];
   allowPrivateAddresses: boolean;
+  /** Where the operator's command puts copies of files that it has us send; absolute. */
+  handover?: string;
 }
 
 export interface FileDoorOptions {
@@ -60,17 +63,19 @@ export class FileDoor {
   constructor(private readonly options: FileDoorOptions) {}
 
   /**
-   * Judges a file by what the command says alone, and stages one whose content the command holds: durably, before it
-   * returns. The others are fetched later.
+   * Judges a file by what the command says alone, and stages one whose content the command holds, or that the operator's
+   * command handed over: durably, before it returns. The others are fetched later.
    */
   admit(named: NamedFile): Admission {
-    const { staging, settings } = this.options;
-    const { maxBytes, allowedRoots, allowPrivateAddresses } = settings();
+    const { maxBytes, allowedRoots, allowPrivateAddresses, handover } = this.options.settings();
     const { url, data_base64: data, path, filename } = named;
     if (url !== undefined) {
       const fault = urlFault(url, reach(allowPrivateAddresses));
       if (fault !== undefined) return refusal('url', fault);
       return { kind: 'admitted', file: { name: safeName(filename ?? lastOf(url)), url } };
+    }
+    if (path !== undefined && handover !== undefined && isHandedOver(path, handover)) {
+      return this.stage('path', filename, () => readHandedOver(path, maxBytes));
     }
     if (path !== undefined) {
       const isOpen = allowedRoots.some((root) => path.startsWith(root.endsWith('/') ? root : `${root}/`));
@@ -80,13 +85,21 @@ export class FileDoor {
       }
       return { kind: 'admitted', file: { name: safeName(filename ?? path), url: pathToFileURL(path).href } };
     }
-    const bytes = decodeBase64(data ?? '', maxBytes);
-    if ('fault' in bytes) return refusal('data_base64', bytes.fault);
+    return this.stage('data_base64', filename, () => decodeBase64(data ?? '', maxBytes));
+  }
+
+  private stage(
+    field: 'data_base64' | 'path',
+    filename: string | undefined,
+    read: () => { bytes: Buffer } | { fault: string },
+  ): Admission {
     try {
-      const staged = staging.put(filename ?? '', bytes.bytes);
+      const content = read();
+      if ('fault' in content) return refusal(field, content.fault);
+      const staged = this.options.staging.put(filename ?? '', content.bytes);
       return { kind: 'admitted', file: { name: basename(staged), path: staged } };
     } catch (error) {
-      return refusal('data_base64', `it cannot be staged (${faultCode(error)})`, 'attachment_unavailable');
+      return refusal(field, `it cannot be staged (${faultCode(error)})`, 'attachment_unavailable');
     }
   }
 

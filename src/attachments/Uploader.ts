@@ -37,8 +37,9 @@ export interface UploaderOptions {
 }
 
 const MOST_IN_FLIGHT = 2;
-/** An open one that is looked at must not hide behind those in flight. */
+/** An open one that is looked at must not hide behind those in flight, nor behind those that a pause holds. */
 const LOOKED_AT = MOST_IN_FLIGHT * 2;
+const LOOKED_AT_IN_PAUSES = 1000;
 const STORE_RETRY_MS = 2_000;
 /** No retry is put off for longer: a longer wait means that the wall clock was set back. */
 const LONGEST_WAIT_MS = 3_600_000;
@@ -55,6 +56,7 @@ export class Uploader {
 
   constructor(private readonly options: UploaderOptions) {
     options.store.incoming.onStored((message) => this.take(message));
+    options.store.pauses.onChanged(() => this.pump());
   }
 
   start(): void {
@@ -98,8 +100,9 @@ export class Uploader {
     const { store, clock, settings } = this.options;
     this.timer?.cancel();
     if (!this.running || !store.isOpen || !settings().enabled) return;
-    for (const upload of store.uploads.open(LOOKED_AT)) {
-      if (this.inFlight.has(upload.seq)) continue;
+    const mayBeHeld = store.pauses.list().some(({ incoming }) => incoming);
+    for (const upload of store.uploads.open(mayBeHeld ? LOOKED_AT_IN_PAUSES : LOOKED_AT)) {
+      if (this.inFlight.has(upload.seq) || store.pauses.holdsIncoming(upload.message.conversation)) continue;
       if (this.inFlight.size >= MOST_IN_FLIGHT) return;
       const wait = upload.retryAt - clock.now();
       if (wait > 0 && wait <= LONGEST_WAIT_MS) {

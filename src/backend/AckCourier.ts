@@ -122,7 +122,7 @@ export class AckCourier {
       if (posted.kind === 'read') {
         this.failures = 0;
         this.refusedUntil.delete(ack.seq);
-        store.write(() => store.acks.clear([ack.seq]));
+        store.write(() => store.acks.clear([ack.seq], 'http'));
       } else if (posted.kind === 'refused') {
         this.refusedUntil.set(ack.seq, clock.monotonic() + REFUSED_MS);
         this.ports.log.warn('The backend refused an ack', { command: ack.commandId, status: posted.status });

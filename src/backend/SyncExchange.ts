@@ -89,7 +89,7 @@ export class SyncExchange {
     const seqs = begun.acks.filter((ack) => readAcks.has(ack.commandId)).map((ack) => ack.seq);
     if (seqs.length > 0 || reply.ackEvents.length > 0) {
       store.write(() => {
-        store.acks.clear(seqs);
+        store.acks.clear(seqs, 'http');
         store.events.clearIds(reply.ackEvents);
       });
     }

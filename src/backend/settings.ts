@@ -66,7 +66,8 @@ export interface BackendStore {
     set(key: string, value: string): void;
     delete(key: string): void;
   };
-  readonly acks: Queue<QueuedAck>;
+  /** `clear` is told by which channel the backend read them; by the socket unless said otherwise. */
+  readonly acks: Queue<QueuedAck> & { clear(seqs: readonly number[], via?: 'websocket' | 'http'): void };
   readonly events: Queue<QueuedEvent> & { clearIds(ids: readonly string[]): void };
 }
 

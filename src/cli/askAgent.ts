@@ -6,6 +6,9 @@ import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain } from './print.js';
 
+/** What to do where there seems to be an agent that does not answer. */
+export const CANNOT_ASK_REMEDY = 'Run this as the user whose agent it is; if that is so, restart the agent.';
+
 export interface AgentAnswer {
   directory: string;
   answer: DaemonAnswer;
@@ -32,8 +35,11 @@ export function noResult({ directory, answer }: AgentAnswer): number {
     complain(`edge-agent: No edge-agent is running on ${directory}.`, 'Start it: edge-agent run');
     return EXIT.notRunning;
   }
-  const [message, remedy] =
-    answer.kind === 'refused' ? [answer.message, answer.remedy] : ['The agent cannot be asked.', ''];
-  complain(`edge-agent: ${message}`, remedy);
+  if (answer.kind === 'refused') {
+    complain(`edge-agent: ${answer.message}`, answer.remedy);
+    return EXIT.failed;
+  }
+  const why = answer.kind === 'cannotTell' ? `: ${answer.message}` : '';
+  complain(`edge-agent: The agent cannot be asked${why}.`, CANNOT_ASK_REMEDY);
   return EXIT.cannotTell;
 }

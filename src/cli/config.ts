@@ -15,10 +15,10 @@ import { systemClock } from '../system/clock.js';
 import { askAgent, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print } from './print.js';
+import { complain, print, printJson } from './print.js';
 
 /** Shows every setting in force and where it came from: the running agent's, else what one would start with. */
-export async function showConfig(options: { configPath?: string; json: boolean }): Promise<number> {
+export async function showConfig(options: { configPath?: string; json?: boolean }): Promise<number> {
   const asked = await askAgent(options, { verb: 'config' });
   if ('exitCode' in asked) return asked.exitCode;
   const { answer } = asked;
@@ -26,8 +26,7 @@ export async function showConfig(options: { configPath?: string; json: boolean }
   try {
     const settings =
       answer.kind === 'answered' ? (answer.result as SettingInForce[]) : settingsOfNextStart(options);
-    if (options.json)
-      print(JSON.stringify({ schema: 1, running: answer.kind === 'answered', settings }, null, 2));
+    if (options.json) printJson({ schema: 1, running: answer.kind === 'answered', settings });
     else print(...settings.map(settingLine));
     return EXIT.ok;
   } catch (error) {

@@ -3,36 +3,56 @@ import { askAgent, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print } from './print.js';
 
-/** Stops what goes out, in one conversation or everywhere; texts wait. Lasts over restarts, until `resume`. */
-export async function pause(options: { configPath?: string }, conversation?: string): Promise<number> {
-  const asked = await askAgent(options, {
-    verb: 'pause',
-    ...(conversation === undefined ? {} : { conversation }),
-  });
+export interface PauseOptions {
+  configPath?: string;
+  incoming?: boolean;
+}
+
+const EVERYTHING = '*';
+
+/**
+ * Stops what goes out, in one conversation or everywhere; texts wait. With `incoming`, messages that come in wait too.
+ * Lasts over restarts, until `resume`.
+ */
+export async function pause(options: PauseOptions, conversation?: string): Promise<number> {
+  const asked = await askAgent(options, request('pause', options, conversation));
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const { conversation: paused, changed } = asked.answer.result as PauseAnswer;
-  const where = conversation === undefined ? 'everything' : paused;
-  print(changed ? `Paused: ${where}. Texts wait.` : `Paused before: ${where}.`);
-  print(`Let it go on: edge-agent resume ${conversation === undefined ? 'all' : paused}`);
+  const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
+  print(changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`);
+  print(`Let it go on: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`);
   return EXIT.ok;
 }
 
-/** Lets texts go out again, in one conversation or, with `all`, wherever they were stopped. */
-export async function resume(options: { configPath?: string }, conversation: string): Promise<number> {
-  const asked = await askAgent(options, { verb: 'resume', conversation });
+/** Lifts the pause of a conversation, of everything if none is named, or, with `all`, each that there is. */
+export async function resume(options: PauseOptions, conversation?: string): Promise<number> {
+  const asked = await askAgent(options, request('resume', options, conversation));
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const { resumed, stillPaused } = asked.answer.result as ResumeAnswer;
-  if (resumed.length === 0 && conversation !== 'all') {
+  if (resumed.length === 0 && conversation !== undefined && conversation !== 'all') {
     complain(`edge-agent: ${conversation} is not paused.`, 'See what is: edge-agent status');
     return EXIT.failed;
   }
-  print(resumed.length === 0 ? 'Nothing was paused.' : `Resumed: ${resumed.map(shown).join(', ')}`);
-  if (stillPaused) print('Everything is still paused: edge-agent resume all');
+  const what = options.incoming === true ? 'Resumed, for what comes in' : 'Resumed';
+  print(resumed.length === 0 ? 'Nothing was paused.' : `${what}: ${resumed.map(shown).join(', ')}`);
+  if (stillPaused.length > 0) {
+    const isAll = stillPaused.includes(EVERYTHING);
+    const remedy = isAll ? 'edge-agent resume' : 'edge-agent resume <conversation>, or all';
+    print(`Still paused: ${stillPaused.map(shown).join(', ')}. Let it go on: ${remedy}`);
+  }
   return EXIT.ok;
 }
 
+function request(verb: 'pause' | 'resume', options: PauseOptions, conversation: string | undefined) {
+  return {
+    verb,
+    ...(conversation === undefined ? {} : { conversation }),
+    ...(options.incoming === true ? { incoming: true } : {}),
+  };
+}
+
 function shown(conversation: string): string {
-  return conversation === '*' ? 'everything' : conversation;
+  return conversation === EVERYTHING ? 'everything' : conversation;
 }

@@ -1,7 +1,4 @@
-export interface StatusOptions {
-  configPath?: string;
-  json: boolean;
-}
+import type { StatusOptions } from './status.js';
 
 /**
  * The options of a command line that is nothing but `status` with options of its own, as program.ts would read them.

@@ -1,15 +1,15 @@
-import type { QueueEntry } from '../agent/statusVerbs.js';
+import type { QueueEntry } from '../agent/queueVerbs.js';
 import { askAgent, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
-import { complain, print } from './print.js';
+import { complain, print, printJson } from './print.js';
 
 /** Lists the messages that were put aside because the backend would not take them. */
-export async function listQueue(options: { configPath?: string; json: boolean }): Promise<number> {
+export async function listQueue(options: { configPath?: string; json?: boolean }): Promise<number> {
   const asked = await askAgent(options, { verb: 'queue.list' });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const entries = asked.answer.result as QueueEntry[];
-  if (options.json) print(JSON.stringify({ schema: 1, parked: entries }, null, 2));
+  if (options.json) printJson({ schema: 1, parked: entries });
   else if (entries.length === 0) print('Nothing is parked.');
   else print(...entries.map(line));
   return EXIT.ok;

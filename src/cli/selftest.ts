@@ -13,12 +13,12 @@ import { programs } from '../system/programs.js';
 import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print, wantsColour } from './print.js';
+import { complain, print, printJson, wantsColour } from './print.js';
 
 export interface SelftestCommand {
   configPath?: string;
-  json: boolean;
-  send: boolean;
+  json?: boolean;
+  send?: boolean;
 }
 
 /**
@@ -43,7 +43,7 @@ export async function selftest(options: SelftestCommand): Promise<number> {
     config,
     agent: agentView(await ask({ verb: 'status' })),
     askAgent: ask,
-    send: options.send,
+    send: options.send === true,
     confirm,
   };
   const secrets = config.kind === 'loaded' ? Object.values(config.loaded.secrets) : [];
@@ -55,9 +55,9 @@ export async function selftest(options: SelftestCommand): Promise<number> {
     ...(options.json ? {} : { onFinding: (finding) => print(...lines(finding, colour)) }),
   });
   const { summary } = report;
-  if (options.json) print(JSON.stringify(report, null, 2));
+  if (options.json) printJson(report);
   else print('', `${summary.PASS} PASS, ${summary.WARN} WARN, ${summary.FAIL} FAIL, ${summary.SKIP} SKIP`);
-  if (directory !== undefined) save(() => saveReport(report, directory), options.json);
+  if (directory !== undefined) save(() => saveReport(report, directory), options.json === true);
   if (config.kind === 'invalid') return EXIT.invalidConfig;
   return summary.FAIL === 0 ? EXIT.ok : EXIT.failed;
 }

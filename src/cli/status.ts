@@ -1,43 +1,61 @@
 import type { StatusSnapshot } from '../status/snapshot.js';
 import { systemClock } from '../system/clock.js';
-import { environment } from '../system/environment.js';
-import { askAgent } from './askAgent.js';
+import { type AgentAnswer, askAgent, CANNOT_ASK_REMEDY } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
-import { complain, print, wantsColour } from './print.js';
+import { complain, print, printJson, stdoutTerminal } from './print.js';
 import { statusScreen } from './statusScreen.js';
 
+export interface StatusOptions {
+  configPath?: string;
+  json?: boolean;
+}
+
+/** The agent's own word on how it is, or why there is none. */
+export type Report =
+  | { kind: 'snapshot'; snapshot: StatusSnapshot }
+  | { kind: 'none'; code: string; message: string; remedy: string; exitCode: number };
+
 /** Asks the running agent how it is; never guesses from files. The exit code tells the same as the screen. */
-export async function status(options: { configPath?: string; json: boolean }): Promise<number> {
+export async function status(options: StatusOptions): Promise<number> {
   const asked = await askAgent(options, { verb: 'status' });
   if ('exitCode' in asked) return asked.exitCode;
-  const { directory, answer } = asked;
+  const report = reportOf(asked);
+  if (report.kind === 'none') {
+    if (options.json === true) printJson(withoutSnapshot(report));
+    else complain(`edge-agent: ${report.message}`, report.remedy);
+    return report.exitCode;
+  }
+  const { snapshot } = report;
+  if (options.json === true) printJson(snapshot);
+  else print(...statusScreen(snapshot, systemClock.now(), stdoutTerminal()));
+  return snapshot.state === 'healthy' ? EXIT.ok : EXIT.degraded;
+}
+
+export function reportOf({ directory, answer }: AgentAnswer): Report {
   switch (answer.kind) {
+    case 'answered':
+      return { kind: 'snapshot', snapshot: answer.result as StatusSnapshot };
     case 'notRunning':
-      report(
-        options.json,
-        'not_running',
-        `No edge-agent is running on ${directory}.`,
-        'Start it: edge-agent run',
-      );
-      return EXIT.notRunning;
+      return {
+        kind: 'none',
+        code: 'not_running',
+        message: `No edge-agent is running on ${directory}.`,
+        remedy: 'Start it: edge-agent run',
+        exitCode: EXIT.notRunning,
+      };
     case 'cannotTell':
-      report(options.json, 'status_unavailable', `Cannot tell how edge-agent is: ${answer.message}.`, REMEDY);
-      return EXIT.cannotTell;
     case 'refused':
-      report(options.json, answer.code, `Cannot tell how edge-agent is: ${answer.message}`, answer.remedy);
-      return EXIT.cannotTell;
-    case 'answered': {
-      const snapshot = answer.result as StatusSnapshot;
-      if (options.json) print(JSON.stringify(snapshot, null, 2));
-      else print(...statusScreen(snapshot, systemClock.now(), wantsColour(process.stdout, environment())));
-      return snapshot.state === 'healthy' ? EXIT.ok : EXIT.degraded;
-    }
+      return {
+        kind: 'none',
+        code: answer.kind === 'refused' ? answer.code : 'status_unavailable',
+        message: `Cannot tell how edge-agent is: ${answer.message.replace(/\.$/, '')}.`,
+        remedy: answer.kind === 'refused' ? answer.remedy : CANNOT_ASK_REMEDY,
+        exitCode: EXIT.cannotTell,
+      };
   }
 }
 
-const REMEDY = 'Run this as the user whose agent it is; if that is so, restart the agent.';
-
-function report(json: boolean, code: string, message: string, remedy: string): void {
-  if (json) print(JSON.stringify({ schema: 1, error: { code, message, remedy } }, null, 2));
-  else complain(`edge-agent: ${message}`, remedy);
+/** What `--json` prints where nobody answered. */
+export function withoutSnapshot({ code, message, remedy }: Extract<Report, { kind: 'none' }>): object {
+  return { schema: 1, error: { code, message, remedy } };
 }

@@ -1,85 +1,140 @@
 import type { StatusSnapshot } from '../status/snapshot.js';
+import { ago, duration, since, until } from './duration.js';
+import { paint, type Style, type Terminal, wrap } from './terminal.js';
 
-const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], string>> = {
-  realtime: 'real-time (WebSocket)',
-  polling: 'HTTP polling',
-  offline: 'offline',
+const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style: Style }>> = {
+  realtime: { words: 'real-time (WebSocket)', style: 'green' },
+  polling: { words: 'HTTP polling', style: 'yellow' },
+  offline: { words: 'offline', style: 'red' },
 };
 
-/** The snapshot for a person, line by line: what is wrong and what to do first, then every number with its age. */
-export function statusScreen(snapshot: StatusSnapshot, now: number, colour: boolean): string[] {
-  const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const healthy = snapshot.state === 'healthy';
-  const link = snapshot.link_detail;
-  const state = paint(healthy ? 32 : 31, snapshot.state);
-  const problems = snapshot.problems.flatMap(({ code, since, message, remedy }) => [
-    `  ${paint(31, '✗')} ${message} [${code}, since ${ago(since, now)}]`,
-    `    → ${remedy}`,
-  ]);
+const REASONS: Readonly<Record<StatusSnapshot['paused'][number]['reason'], string>> = {
+  manual: 'by hand',
+  operator: 'somebody answered there',
+  loop: 'two machines answered each other',
+};
+
+type Backlog = keyof StatusSnapshot['oldest'];
+
+/**
+ * The snapshot for a person, line by line: what is paused, then what is wrong and what to do, then every number with its
+ * age. A snapshot of an older agent, which lacks the newest keys, is shown without what they tell.
+ */
+export function statusScreen(snapshot: StatusSnapshot, now: number, terminal: Terminal): string[] {
+  const isHealthy = snapshot.state === 'healthy';
+  const state = paint(terminal, isHealthy ? 'green' : 'red', snapshot.state);
   return [
+    ...pausedLines(snapshot, now, terminal),
     `edge-agent ${snapshot.version}  ${state}  up ${duration(snapshot.uptime_seconds)}  pid ${snapshot.pid}`,
-    ...problems,
-    row('agent id', snapshot.agent_id ?? 'not registered yet'),
-    row('link', `${LINK_WORDS[snapshot.link]} – ${link.state} since ${ago(link.since, now)}`),
-    row('round trip', link.rtt_ms === null ? '–' : `${Math.round(link.rtt_ms)} ms`),
-    row('last pong', ago(link.last_pong_at, now)),
-    row('reconnects', `${link.reconnects_24h} in 24 h`),
-    row('next attempt', link.next_attempt_at === null ? '–' : `in ${until(link.next_attempt_at, now)}`),
-    row('poller', link.poller),
-    row(
-      'last disconnect',
-      link.last_disconnect === null
-        ? 'none'
-        : `${link.last_disconnect.cause}, ${ago(link.last_disconnect.at, now)}`,
-    ),
-    row(
-      'incoming',
-      `${snapshot.incoming_queued} queued, ${snapshot.incoming_parked} parked, ${snapshot.incoming_expired} expired`,
-    ),
-    row('last incoming', ago(snapshot.last_incoming_at, now)),
-    row('outgoing', `${snapshot.sends_queued} queued, ${snapshot.scheduled_messages} scheduled`),
-    ...heldRow(snapshot.sends_held),
-    row('last sent', ago(snapshot.last_sent_at, now)),
-    ...(snapshot.paused.length === 0 ? [] : [row('paused', snapshot.paused.map(pausedWords).join('; '))]),
-    row('commands', `${snapshot.commands_waiting} waiting`),
-    row('to deliver', `${snapshot.acks_undelivered} acks, ${snapshot.events_undelivered} events`),
-    row('last error', snapshot.last_error ?? 'none'),
-    row('memory', `${snapshot.memory_usage_mb} MB`),
+    ...snapshot.problems.flatMap((problem) => problemLines(problem, now, terminal)),
+    ...rows(snapshot, now, terminal).map(([name, value]) => `  ${name.padEnd(16)}${value}`),
   ];
 }
 
-function pausedWords({ conversation, reason }: StatusSnapshot['paused'][number]): string {
-  return `${conversation === '*' ? 'everything' : conversation} (${reason})`;
+function pausedLines({ paused }: StatusSnapshot, now: number, terminal: Terminal): string[] {
+  return paused.flatMap(({ conversation, reason, since: at, incoming }) => {
+    const where = conversation === '*' ? 'everything' : conversation;
+    const what = incoming === true ? `${where}, incoming too` : where;
+    const resume = conversation === '*' ? 'edge-agent resume' : `edge-agent resume ${conversation}`;
+    const words = `PAUSED  ${what} (${REASONS[reason]}, ${ago(at, now)}); let it go on: ${resume}`;
+    return wrap(words, terminal.columns, '', '        ').map((line) => paint(terminal, 'yellow', line));
+  });
 }
 
-function heldRow(held: StatusSnapshot['sends_held']): string[] {
+function problemLines(
+  { code, since: at, message, remedy }: StatusSnapshot['problems'][number],
+  now: number,
+  terminal: Terminal,
+): string[] {
+  const [head = '', ...more] = wrap(
+    `${message} [${code}, since ${ago(at, now)}]`,
+    terminal.columns,
+    '  ✗ ',
+    '    ',
+  );
+  const todo = remedy === '' ? [] : wrap(remedy, terminal.columns, '    → ', '      ');
+  return [head.replace('✗', paint(terminal, 'red', '✗')), ...more, ...todo];
+}
+
+function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [string, string][] {
+  const link = snapshot.link_detail;
+  const { words, style } = LINK_WORDS[snapshot.link];
+  const waiting = (count: number, what: string, kind: Backlog) => {
+    const oldest = snapshot.oldest?.[kind] ?? null;
+    return `${count} ${what}${oldest === null ? '' : ` (oldest ${since(oldest, now)})`}`;
+  };
+  const warn = (count: number, text: string) => (count > 0 ? paint(terminal, 'yellow', text) : text);
+  const rtt = link.rtt_ms === null ? '–' : `${Math.round(link.rtt_ms)} ms`;
+  const next = snapshot.next_scheduled_at ?? null;
+  const parked = warn(
+    snapshot.incoming_parked,
+    waiting(snapshot.incoming_parked, 'parked', 'incoming_parked'),
+  );
+  return [
+    ['agent id', snapshot.agent_id ?? 'not registered yet'],
+    ['link', `${paint(terminal, style, words)} – ${link.state} for ${since(link.since, now)}`],
+    ['round trip', `${rtt}, last pong ${ago(link.last_pong_at, now)}`],
+    ['reconnects', `${link.reconnects_24h} in 24 h; last disconnect ${lastDisconnect(link, now)}`],
+    ...(link.next_attempt_at === null
+      ? []
+      : [
+          ['next attempt', `number ${link.attempt}, in ${until(link.next_attempt_at, now)}`] as [
+            string,
+            string,
+          ],
+        ]),
+    ['poller', link.poller],
+    [
+      'incoming',
+      `${waiting(snapshot.incoming_queued, 'queued', 'incoming_queued')}, ${parked}, ${snapshot.incoming_expired} expired in 7 d`,
+    ],
+    ...imagesRow(snapshot, waiting),
+    ['last incoming', ago(snapshot.last_incoming_at, now)],
+    ...chatdbRow(snapshot),
+    [
+      'outgoing',
+      `${waiting(snapshot.sends_queued, 'queued', 'sends_queued')}, ${snapshot.scheduled_messages} scheduled${next === null ? '' : ` (next in ${until(next, now)})`}`,
+    ],
+    ...heldRow(snapshot.sends_held),
+    ['last sent', ago(snapshot.last_sent_at, now)],
+    ['commands', waiting(snapshot.commands_waiting, 'waiting', 'commands_waiting')],
+    [
+      'to deliver',
+      `${waiting(snapshot.acks_undelivered, 'acks', 'acks_undelivered')}, ${waiting(snapshot.events_undelivered, 'events', 'events_undelivered')}`,
+    ],
+    ['last error', lastError(snapshot, now)],
+    ['memory', `${snapshot.memory_usage_mb} MB`],
+  ];
+}
+
+function lastDisconnect({ last_disconnect: last }: StatusSnapshot['link_detail'], now: number): string {
+  return last === null ? 'none' : `${ago(last.at, now)}, ${last.cause}`;
+}
+
+function lastError({ last_error: error, last_error_at: at }: StatusSnapshot, now: number): string {
+  if (error === null) return 'none';
+  return at === null || at === undefined ? error : `${ago(at, now)}: ${error}`;
+}
+
+function imagesRow(
+  { uploads_queued: count }: StatusSnapshot,
+  waiting: (count: number, what: string, kind: Backlog) => string,
+): [string, string][] {
+  return count > 0 ? [['images', waiting(count, 'to upload', 'uploads_queued')]] : [];
+}
+
+function chatdbRow({ chatdb }: StatusSnapshot): [string, string][] {
+  if (chatdb === undefined || chatdb.row_id === null) return [];
+  const behind = chatdb.rows_behind === null ? 'cannot be read' : `${chatdb.rows_behind} behind`;
+  return [['chat.db', `read to row ${chatdb.row_id}, ${behind}`]];
+}
+
+function heldRow(held: StatusSnapshot['sends_held']): [string, string][] {
   const words = [
     ...(held.new_recipients === 0
       ? []
       : [`${held.new_recipients} to new people (outgoing.max_new_recipients_per_hour)`]),
     ...(held.per_minute === 0 ? [] : [`${held.per_minute} too fast (outgoing.max_per_minute)`]),
   ];
-  return words.length === 0 ? [] : [row('held back', words.join(', '))];
-}
-
-function row(name: string, value: string): string {
-  return `  ${name.padEnd(16)}${value}`;
-}
-
-function ago(iso: string | null, now: number): string {
-  if (iso === null) return 'never';
-  return `${duration(Math.max(0, (now - Date.parse(iso)) / 1000))} ago`;
-}
-
-function until(iso: string, now: number): string {
-  return duration(Math.max(0, (Date.parse(iso) - now) / 1000));
-}
-
-/** Seconds in the two largest units that say something: 42 s, 5 min 3 s, 2 h 10 min, 3 d 4 h. */
-export function duration(seconds: number): string {
-  const whole = Math.floor(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
+  return words.length === 0 ? [] : [['held back', words.join(', ')]];
 }

@@ -28,7 +28,8 @@ export class Acks {
       ...(verdict.result === undefined ? {} : { result: verdict.result }),
     };
     this.store.commands.finish(ack);
-    this.store.acks.add(ack);
+    // What the backend never sent it never hears the end of.
+    if (known.via !== 'operator') this.store.acks.add(ack);
   }
 
   /** Sends the last ack of a command again; nothing if it has none yet. `marked` adds `result.repeated`. */

@@ -7,7 +7,14 @@ import type { Handler } from './Handler.js';
 import type { ReceivedCommand } from './ports.js';
 import type { HandlerResult, Verdict } from './verdict.js';
 
-export type Channel = 'websocket' | 'http';
+/** Where a command came from: the backend by one of its channels, or the operator of this Mac. */
+export type Channel = 'websocket' | 'http' | 'operator';
+
+const CHANNEL_WORDS: Readonly<Record<Channel, string>> = {
+  websocket: 'via WebSocket',
+  http: 'via HTTP',
+  operator: 'from the operator',
+};
 
 /**
  * Takes commands in. Each is stored, executed and, where its end is known, acked in one durable write together with
@@ -63,7 +70,7 @@ export class Commands {
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
     const { commandId, commandType } = command;
     this.store.afterCommit(() => {
-      this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`);
+      this.log.info(`📥 Received command ${CHANNEL_WORDS[via]}: ${commandId}`);
     });
     const bodyHash = hashOf(command);
     const body = bodyOf(command);

@@ -66,6 +66,11 @@ export function usualStateDirectory(places: ConfigPlaces): string {
   return join(xdgDirectory(places, 'XDG_STATE_HOME', join('.local', 'state')), 'edge-agent');
 }
 
+/** Where `edge-agent send --file` leaves a copy of the file for the daemon. */
+export function handoverDirectory(stateDirectory: string): string {
+  return join(stateDirectory, 'handover');
+}
+
 /** The text of a UTF-8 file, or null when there is none. Throws `config_unreadable` for anything else. */
 export function readTextFile(path: string): string | null {
   try {

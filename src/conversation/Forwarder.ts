@@ -54,6 +54,7 @@ export class Forwarder {
       this.waiting.add(conversation);
       store.beforeCommit(this.claim);
     });
+    store.pauses.onChanged(() => this.pump());
     store.onRollback(() => {
       for (const record of this.claimed) this.inFlight.delete(record.seq);
       this.claimed = [];
@@ -110,6 +111,7 @@ export class Forwarder {
   /** Returns when the conversation's next retry is due (Unix ms). */
   private claimIn(conversation: string): number {
     const { store, clock } = this.options;
+    if (store.pauses.holdsIncoming(conversation)) return Infinity;
     const records = store.incoming.open(conversation, MOST_IN_CONVERSATION * 2);
     if (records.length === 0) this.waiting.delete(conversation);
     let busy = records.filter((record) => this.inFlight.has(record.seq)).length;

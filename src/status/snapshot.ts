@@ -26,6 +26,8 @@ export interface PausedConversation {
   conversation: string;
   reason: 'manual' | 'operator' | 'loop';
   since: string;
+  /** Incoming messages wait there as well. */
+  incoming: boolean;
 }
 
 /**
@@ -63,5 +65,21 @@ export interface StatusSnapshot {
   last_incoming_at: string | null;
   last_sent_at: string | null;
   last_error: string | null;
+  last_error_at: string | null;
+  /** When the next scheduled text is due. */
+  next_scheduled_at: string | null;
+  /** Since when the oldest of each kind has been waiting; the names are those of the counts. */
+  oldest: Record<
+    | 'commands_waiting'
+    | 'acks_undelivered'
+    | 'events_undelivered'
+    | 'incoming_queued'
+    | 'incoming_parked'
+    | 'sends_queued'
+    | 'uploads_queued',
+    string | null
+  >;
+  /** How far chat.db was read (its ROWID), and how many rows are behind that; null: nobody can tell. */
+  chatdb: { row_id: number | null; rows_behind: number | null };
   memory_usage_mb: number;
 }

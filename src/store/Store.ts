@@ -3,6 +3,8 @@ import { dirname } from 'node:path';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { AckTable } from './acks.js';
+import { Backlog } from './backlog.js';
+import { CommandLog } from './commandLog.js';
 import { CommandTable } from './commands.js';
 import { ContextTable } from './contexts.js';
 import { CursorTable } from './cursor.js';
@@ -47,6 +49,7 @@ const ROOM_BYTES = 4 * 1024 * 1024;
 export class Store {
   readonly meta: MetaTable;
   readonly commands: CommandTable;
+  readonly commandLog: CommandLog;
   readonly acks: AckTable;
   readonly events: EventTable;
   readonly incoming: IncomingTable;
@@ -61,6 +64,7 @@ export class Store {
   readonly outages: OutageTable;
   readonly pauses: PauseTable;
   readonly told: ToldTable;
+  readonly backlog: Backlog;
 
   private depth = 0;
   private readonly closing = new Set<() => void>();
@@ -90,6 +94,7 @@ export class Store {
     this.rollback = database.prepare('ROLLBACK');
     this.meta = new MetaTable(database);
     this.commands = new CommandTable(database, clock);
+    this.commandLog = new CommandLog(database);
     this.acks = new AckTable(database, clock, this);
     this.events = new EventTable(database, clock, this);
     this.incoming = new IncomingTable(database, clock);
@@ -104,6 +109,7 @@ export class Store {
     this.outages = new OutageTable(database, clock);
     this.pauses = new PauseTable(database, clock, this);
     this.told = new ToldTable(database, clock);
+    this.backlog = new Backlog(database);
   }
 
   /**

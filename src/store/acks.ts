@@ -14,6 +14,9 @@ export interface AckBody {
   result?: Record<string, unknown>;
 }
 
+/** How an ack reached the backend. */
+export type AckChannel = 'websocket' | 'http';
+
 /** An ack that the backend has not provably read. `seq` grows; order per command is the order of `seq`. */
 export interface StoredAck {
   seq: number;
@@ -29,6 +32,7 @@ export class AckTable {
   private readonly insert: Statement;
   private readonly select: Statement;
   private readonly remove: Statement;
+  private readonly noteRead: Statement;
   private readonly removeOlder: Statement;
   private readonly counted: Statement;
 
@@ -42,7 +46,10 @@ export class AckTable {
       'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
     );
     this.select = database.prepare('SELECT * FROM acks WHERE seq > ? ORDER BY seq LIMIT ?');
-    this.remove = database.prepare('DELETE FROM acks WHERE seq = ?');
+    this.remove = database.prepare('DELETE FROM acks WHERE seq = ? RETURNING command_id AS id, revision');
+    this.noteRead = database.prepare(
+      'UPDATE commands SET ack_read_at = ?, ack_read_via = ? WHERE command_id = ? AND revision = ?',
+    );
     this.removeOlder = database.prepare('DELETE FROM acks WHERE command_id = ?');
     this.counted = database.prepare('SELECT count(*) FROM acks').pluck();
   }
@@ -77,9 +84,12 @@ export class AckTable {
     }));
   }
 
-  /** Forgets acks that the backend provably read. */
-  clear(seqs: readonly number[]): void {
-    for (const seq of seqs) this.remove.run(seq);
+  /** Inside a write: forgets acks that the backend provably read; their commands keep when, and by which channel. */
+  clear(seqs: readonly number[], via: AckChannel = 'websocket'): void {
+    for (const seq of seqs) {
+      const ack = this.remove.get(seq) as { id: string; revision: number } | undefined;
+      if (ack !== undefined) this.noteRead.run(this.clock.now(), via, ack.id, ack.revision);
+    }
   }
 
   count(): number {

@@ -17,6 +17,7 @@ export interface CommandRecord {
   commandId: string;
   commandType: string;
   bodyHash: string;
+  via: string;
   state: 'open' | 'done';
   ack: AckBody | null;
   revision: number;
@@ -27,6 +28,7 @@ interface CommandRow {
   command_id: string;
   command_type: string;
   body_hash: string;
+  via: string;
   state: 'open' | 'done';
   ack: string | null;
   revision: number;
@@ -49,7 +51,7 @@ export class CommandTable {
        VALUES (?, ?, ?, ?, ?, ?, 'open') ON CONFLICT (command_id) DO NOTHING`,
     );
     this.select = database.prepare(
-      'SELECT command_id, command_type, body_hash, state, ack, revision, received_at FROM commands WHERE command_id = ?',
+      'SELECT command_id, command_type, body_hash, via, state, ack, revision, received_at FROM commands WHERE command_id = ?',
     );
     this.update = database.prepare(
       "UPDATE commands SET state = 'done', ack = ?, revision = ?, acked_at = ? WHERE command_id = ?",
@@ -70,6 +72,7 @@ export class CommandTable {
       commandId: row.command_id,
       commandType: row.command_type,
       bodyHash: row.body_hash,
+      via: row.via,
       state: row.state,
       ack: row.ack === null ? null : (JSON.parse(row.ack) as AckBody),
       revision: row.revision,

@@ -47,6 +47,11 @@ export class OutageTable {
     this.insert.run(what, from, to);
   }
 
+  /** Records one that began then and ends now. */
+  note(what: 'agent' | 'backend', from: number): void {
+    this.record(what, from, this.clock.now());
+  }
+
   /** Whether one of that kind still lasts. */
   isOpen(what: 'agent' | 'backend'): boolean {
     return this.selectOpen.get(what) !== undefined;

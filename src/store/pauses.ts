@@ -5,11 +5,12 @@ import type { Database, Statement } from './sqlite.js';
 /** manual: somebody asked for it. operator: a person answered there. loop: the same was said again and again. */
 export type PauseReason = 'manual' | 'operator' | 'loop';
 
-/** A conversation in which nothing goes out. `since` is Unix ms. */
+/** A conversation in which nothing goes out; with `incoming`, what comes in waits as well. `since` is Unix ms. */
 export interface Pause {
   conversation: string;
   reason: PauseReason;
   since: number;
+  incoming: boolean;
 }
 
 /** Stands for every conversation; no canonical key is so. */
@@ -26,6 +27,7 @@ export class PauseTable {
   private readonly select: Statement;
   private readonly insert: Statement;
   private readonly remove: Statement;
+  private readonly updateIncoming: Statement;
 
   constructor(
     database: Database,
@@ -33,9 +35,10 @@ export class PauseTable {
     hooks: CommitHooks & { onRollback(hook: () => void): void },
   ) {
     this.changed = new AddedSignal(hooks);
-    this.select = database.prepare('SELECT conversation, reason, since FROM pauses ORDER BY since');
+    this.select = database.prepare('SELECT conversation, reason, since, incoming FROM pauses ORDER BY since');
     this.insert = database.prepare('INSERT INTO pauses (conversation, reason, since) VALUES (?, ?, ?)');
     this.remove = database.prepare('DELETE FROM pauses WHERE conversation = ?');
+    this.updateIncoming = database.prepare('UPDATE pauses SET incoming = ? WHERE conversation = ?');
     this.read();
     hooks.onRollback(() => this.read());
   }
@@ -52,9 +55,25 @@ export class PauseTable {
   /** Inside a write. False if it is paused already; then nothing changes. */
   set(conversation: string, reason: PauseReason): boolean {
     if (this.pauses.has(conversation)) return false;
-    const pause = { conversation, reason, since: this.clock.now() };
+    const pause = { conversation, reason, since: this.clock.now(), incoming: false };
     this.insert.run(conversation, reason, pause.since);
     this.pauses.set(conversation, pause);
+    this.changed.raise();
+    return true;
+  }
+
+  /** Whether what comes in there waits, for its own sake or because everything does. */
+  holdsIncoming(conversation: string): boolean {
+    if (this.pauses.size === 0) return false;
+    return [EVERY_CONVERSATION, conversation].some((key) => this.pauses.get(key)?.incoming === true);
+  }
+
+  /** Inside a write: what comes in waits there, or no longer. False if nothing changes, or there is no such pause. */
+  setIncoming(conversation: string, incoming: boolean): boolean {
+    const pause = this.pauses.get(conversation);
+    if (pause === undefined || pause.incoming === incoming) return false;
+    this.updateIncoming.run(incoming ? 1 : 0, conversation);
+    this.pauses.set(conversation, { ...pause, incoming });
     this.changed.raise();
     return true;
   }
@@ -87,6 +106,8 @@ export class PauseTable {
 
   private read(): void {
     this.pauses.clear();
-    for (const pause of this.select.all() as Pause[]) this.pauses.set(pause.conversation, pause);
+    for (const row of this.select.all() as (Omit<Pause, 'incoming'> & { incoming: number })[]) {
+      this.pauses.set(row.conversation, { ...row, incoming: row.incoming === 1 });
+    }
   }
 }

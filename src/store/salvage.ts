@@ -28,7 +28,7 @@ function tablesOf(database: Database): string[] {
 }
 
 function copyTable(source: Database, target: Database, table: string): number {
-  const columns = (target.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
+  const columns = columnsOf(target, table).filter((name) => !lacks(source, table, name));
   const insert = target.prepare(
     `INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((name) => `@${name}`).join(', ')})`,
   );
@@ -40,6 +40,21 @@ function copyTable(source: Database, target: Database, table: string): number {
       : copyToTheFirstFault(source, select, (row) => insert.run(row).changes),
   );
   return copy();
+}
+
+function columnsOf(database: Database, table: string): string[] {
+  return (database.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name);
+}
+
+/** Whether the damaged store is of an older version that does not have this column. */
+function lacks(source: Database, table: string, column: string): boolean {
+  try {
+    const columns = columnsOf(source, table);
+    return columns.length > 0 && !columns.includes(column);
+  } catch {
+    // Not even the schema can be read: the copy of this table finds out by itself.
+    return false;
+  }
 }
 
 /** Goes on behind each stretch that cannot be read, as far as rows were ever counted. */

@@ -21,10 +21,11 @@ export interface ScheduledText extends NewScheduledText {
   createdAt: number;
   state: ScheduleState;
   error: string | null;
+  settledAt: number | null;
 }
 
 const COLUMNS = `schedule_id AS scheduleId, command_id AS commandId, conversation, thread_id AS threadId, text, priority,
-  send_at AS sendAt, created_at AS createdAt, state, error, files`;
+  send_at AS sendAt, created_at AS createdAt, state, error, settled_at AS settledAt, files`;
 
 type ScheduleRow = Omit<ScheduledText, 'files'> & { files: string | null };
 

@@ -209,4 +209,12 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX outages_ended_at ON outages (ended_at);
   `,
+  `
+  -- When and by which channel ('websocket', 'http') the backend provably read the command's newest ack.
+  ALTER TABLE commands ADD COLUMN ack_read_at INTEGER;
+  ALTER TABLE commands ADD COLUMN ack_read_via TEXT;
+
+  -- 1: what comes in waits as well.
+  ALTER TABLE pauses ADD COLUMN incoming INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

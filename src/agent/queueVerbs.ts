@@ -1,0 +1,41 @@
+import { maskHandle } from '../logging/mask.js';
+import type { StatusVerb } from '../status/StatusServer.js';
+import type { Store } from '../store/Store.js';
+
+/** A parked message as the operator sees it; the handle is masked. Times are ISO 8601. */
+export interface QueueEntry {
+  guid: string;
+  conversation: string;
+  sent_at: string;
+  parked_at: string;
+  attempts: number;
+  error: string | null;
+}
+
+const MOST_ENTRIES = 1000;
+
+/** Messages that were put aside: to look at, to be posted again, to be given up. */
+export function queueVerbs(
+  store: Store,
+): Readonly<Record<'queue.list' | 'queue.retry' | 'queue.drop', StatusVerb>> {
+  const forParked = (guid: unknown, act: (guid: string) => boolean): string[] => {
+    const guids =
+      guid === 'all' ? store.incoming.parked(MOST_ENTRIES).map((message) => message.guid) : [guid];
+    return store.write(() => guids.map(String).filter(act));
+  };
+  return {
+    'queue.list': () =>
+      store.incoming.parked(MOST_ENTRIES).map(
+        (message): QueueEntry => ({
+          guid: message.guid,
+          conversation: maskHandle(message.conversation),
+          sent_at: new Date(message.sentAt).toISOString(),
+          parked_at: new Date(message.parkedAt).toISOString(),
+          attempts: message.attempts,
+          error: message.error,
+        }),
+      ),
+    'queue.retry': ({ guid }) => forParked(guid, (parked) => store.incoming.unpark(parked)),
+    'queue.drop': ({ guid }) => forParked(guid, (parked) => store.incoming.drop(parked)),
+  };
+}

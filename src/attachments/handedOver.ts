@@ -1,0 +1,28 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+
+/** `<handover>/<32 hex digits>/<name>`, and nothing that climbs out of there. */
+const INSIDE = /^[0-9a-f]{32}\/(?!\.{1,2}$)[^/\0]+$/;
+
+/** Whether a path is one that the operator's command hands a file over by. */
+export function isHandedOver(path: string, handover: string): boolean {
+  return path.startsWith(`${handover}/`) && INSIDE.test(path.slice(handover.length + 1));
+}
+
+/**
+ * Reads a file that the operator's command copied for us: never through a link. It is a copy, so that the daemon reads
+ * nothing that whoever asks may not read himself, whatever macOS permits the daemon.
+ */
+export function readHandedOver(path: string, maxBytes: number): { bytes: Buffer } | { fault: string } {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const stats = fstatSync(file);
+    const { size } = stats;
+    if (!stats.isFile()) return { fault: 'it is not a regular file' };
+    if (size > maxBytes) {
+      return { fault: `it has ${size} bytes; the limit is ${maxBytes} (attachments.max_bytes)` };
+    }
+    return { bytes: readFileSync(file) };
+  } finally {
+    closeSync(file);
+  }
+}

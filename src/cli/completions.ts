@@ -1,0 +1,185 @@
+import type { Command } from 'commander';
+import { EXIT } from './exitCodes.js';
+import { show } from './print.js';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** A verb with the words that may follow it. */
+interface Place {
+  /** `queue list`; empty for the command itself. */
+  path: string;
+  words: { word: string; about: string }[];
+  options: {
+    flags: string[];
+    about: string;
+    takesValue: boolean;
+    values: readonly string[];
+    isFile: boolean;
+  }[];
+}
+
+/** Prints the script by which a shell completes verbs and options; how it is installed stands in its first lines. */
+export async function completions(shell: Shell): Promise<number> {
+  const { edgeProgram } = await import('./program.js');
+  show(completionScript(shell, edgeProgram()));
+  return EXIT.ok;
+}
+
+/** The script for a shell, from the verbs that there are. Completing asks no process and no file of ours. */
+export function completionScript(shell: Shell, program: Command): string {
+  const places = placesOf(program, '');
+  switch (shell) {
+    case 'bash':
+      return bashScript(places);
+    case 'zsh':
+      return zshScript(places);
+    case 'fish':
+      return fishScript(places);
+  }
+}
+
+function placesOf(command: Command, path: string): Place[] {
+  const below = command.commands.map((verb) => ({ word: verb.name(), about: verb.description() }));
+  const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
+  const options = [...command.options, helpOf(command)].flatMap((option) =>
+    option === null
+      ? []
+      : [
+          {
+            flags: [option.long, option.short].filter((flag): flag is string => typeof flag === 'string'),
+            about: option.description,
+            takesValue: option.required || option.optional,
+            values: option.argChoices ?? [],
+            isFile: /<(?:file|path|directory)>/.test(option.flags),
+          },
+        ],
+  );
+  const words = [...below, ...choices.map((word) => ({ word, about: '' }))];
+  return [
+    { path, words, options },
+    ...command.commands.flatMap((verb) => placesOf(verb, `${path} ${verb.name()}`.trim())),
+  ];
+}
+
+function helpOf(command: Command) {
+  return command.createOption('-h, --help', 'show help');
+}
+
+function bashScript(places: readonly Place[]): string {
+  const cases = places.map(({ path, words, options }) => {
+    const all = [...words.map(({ word }) => word), ...options.flatMap(({ flags }) => flags)];
+    return `    ${quoted(path)}) words=${quoted(all.join(' '))} ;;`;
+  });
+  const paths = places.map(({ path }) => path).filter((path) => path !== '');
+  const fileFlags = flagsWhere(places, ({ isFile }) => isFile);
+  const valueFlags = flagsWhere(places, ({ takesValue, isFile }) => takesValue && !isFile);
+  return `# edge-agent completions for bash. Put this into ~/.bashrc: source <(edge-agent completions bash)
+# (bash 3.2 of macOS: eval "$(edge-agent completions bash)")
+_edge_agent() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" path='' words='' word index
+  COMPREPLY=()
+  case "$previous" in
+    ${fileFlags.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    ${valueFlags.join('|')}) return ;;
+  esac
+  for ((index = 1; index < COMP_CWORD; index++)); do
+    word="\${path:+$path }\${COMP_WORDS[index]}"
+    case "$word" in
+      ${paths.map(quoted).join('|')}) path="$word" ;;
+    esac
+  done
+  case "$path" in
+${cases.join('\n')}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -F _edge_agent edge-agent
+`;
+}
+
+function zshScript(places: readonly Place[]): string {
+  const cases = places.map(({ path, words, options }) => {
+    const described = [
+      ...words.map(({ word, about }) => describedWord(word, about)),
+      ...options.flatMap(({ flags, about }) => flags.map((flag) => describedWord(flag, about))),
+    ];
+    return `    ${quoted(path)}) words_here=(${described.join(' ')}) ;;`;
+  });
+  const paths = places.map(({ path }) => path).filter((path) => path !== '');
+  const fileFlags = flagsWhere(places, ({ isFile }) => isFile);
+  const valueFlags = flagsWhere(places, ({ takesValue, isFile }) => takesValue && !isFile);
+  return `#compdef edge-agent
+# edge-agent completions for zsh. Put this into ~/.zshrc, behind compinit: source <(edge-agent completions zsh)
+_edge_agent() {
+  local verb_path='' next index
+  local -a words_here
+  case "\${words[CURRENT-1]}" in
+    ${fileFlags.join('|')}) _files; return ;;
+    ${valueFlags.join('|')}) return ;;
+  esac
+  for ((index = 2; index < CURRENT; index++)); do
+    next="\${verb_path:+$verb_path }\${words[index]}"
+    case "$next" in
+      ${paths.map((path) => path.replaceAll(' ', '\\ ')).join('|')}) verb_path="$next" ;;
+    esac
+  done
+  case "$verb_path" in
+${cases.join('\n')}
+  esac
+  _describe 'edge-agent' words_here
+}
+compdef _edge_agent edge-agent
+`;
+}
+
+function fishScript(places: readonly Place[]): string {
+  const verbs = new Set(
+    places.flatMap(({ path, words }) => (path === '' ? words.map(({ word }) => word) : [])),
+  );
+  const lines = places.flatMap(({ path, words, options }) => {
+    const seen = path.split(' ').filter((word) => word !== '');
+    const where =
+      seen.length === 0
+        ? `not __fish_seen_subcommand_from ${[...verbs].join(' ')}`
+        : seen.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
+    const isLeaf = words.length === 0;
+    const condition = isLeaf
+      ? where
+      : `${where}; and not __fish_seen_subcommand_from ${words.map(({ word }) => word).join(' ')}`;
+    return [
+      ...words.map(
+        ({ word, about }) =>
+          `complete -c edge-agent -f -n ${quoted(condition)} -a ${quoted(word)} -d ${quoted(about)}`,
+      ),
+      ...options.map(({ flags, about, takesValue, isFile }) => {
+        const names = flags.map((flag) =>
+          flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
+        );
+        const value = takesValue ? (isFile ? ' -r -F' : ' -x') : ' -f';
+        return `complete -c edge-agent -n ${quoted(where)} ${names.join(' ')}${value} -d ${quoted(about)}`;
+      }),
+    ];
+  });
+  return `# edge-agent completions for fish: edge-agent completions fish > ~/.config/fish/completions/edge-agent.fish
+complete -c edge-agent -f
+${lines.join('\n')}
+`;
+}
+
+function flagsWhere(
+  places: readonly Place[],
+  wanted: (option: Place['options'][number]) => boolean,
+): string[] {
+  const flags = places.flatMap(({ options }) => options.filter(wanted).flatMap((option) => option.flags));
+  return [...new Set(flags)];
+}
+
+function describedWord(word: string, about: string): string {
+  return quoted(about === '' ? word : `${word.replaceAll(':', '\\:')}:${about}`);
+}
+
+/** In single quotes, for any of the shells; fish knows no quote inside quotes but a backslash, which the others close. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", '’').replaceAll('`', '')}'`;
+}

@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { loadConfig } from '../config/loadConfig.js';
+import { findConfigFile, usualConfigPath } from '../config/places.js';
+import { describeError, EdgeError } from '../errors.js';
+import { environment } from '../system/environment.js';
+import { EXIT } from './exitCodes.js';
+import { places } from './places.js';
+import { complain, print } from './print.js';
+import { yesOrNo } from './yesOrNo.js';
+
+const USUAL_EDITOR = 'vi';
+
+/**
+ * Lets a person change the configuration file: the editor gets a draft beside it, which takes its place (by a rename) only
+ * if it is valid and nobody else changed the file meanwhile. A draft that was not put in place stays, and the next edit
+ * goes on with it; a kill or Ctrl-C at any moment leaves the file as it was. Exit 78: the draft is not valid.
+ */
+export async function editConfig(options: { configPath?: string }): Promise<number> {
+  try {
+    const found = findConfigFile(places(options));
+    if (found === null) {
+      const usual = usualConfigPath(places(options));
+      complain('edge-agent: There is no configuration file to edit.', `Its usual place: ${usual}`);
+      return EXIT.failed;
+    }
+    return await edit(options, realpathSync(found));
+  } catch (error) {
+    if (error instanceof EdgeError) {
+      complain(`edge-agent: ${error.message}`, error.remedy);
+      return EXIT.invalidConfig;
+    }
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    complain(`edge-agent: The file cannot be edited: ${describeError(error)}.`);
+    return EXIT.failed;
+  }
+}
+
+async function edit(options: { configPath?: string }, path: string): Promise<number> {
+  const draft = `${path}.draft`;
+  const before = readFileSync(path);
+  if (isGoingOn(path, draft)) print(`Going on with the draft that was not put in place: ${draft}`);
+  else writeFileSync(draft, before, { mode: statSync(path).mode & 0o777 });
+  for (;;) {
+    const fault = await runEditor(draft);
+    if (fault !== undefined) {
+      if (readFileSync(draft).equals(before)) rmSync(draft);
+      complain(`edge-agent: ${fault} Nothing was changed.`, 'Name your editor in $VISUAL or $EDITOR.');
+      return EXIT.failed;
+    }
+    const edited = readFileSync(draft);
+    if (edited.equals(before)) {
+      rmSync(draft);
+      print('Nothing was changed.');
+      return EXIT.ok;
+    }
+    const mistakes = mistakesIn(options, draft);
+    if (mistakes === undefined) return putInPlace(path, draft, before);
+    complain(mistakes);
+    if (!(await yesOrNo('Edit it again?'))) {
+      complain(
+        'Nothing was changed.',
+        `What you wrote is in ${draft}; edge-agent config edit goes on with it.`,
+      );
+      return EXIT.invalidConfig;
+    }
+  }
+}
+
+/** Whether a draft is there that is newer than the file. */
+function isGoingOn(path: string, draft: string): boolean {
+  const left = statSync(draft, { throwIfNoEntry: false });
+  return left !== undefined && left.mtimeMs >= statSync(path).mtimeMs;
+}
+
+function mistakesIn(options: { configPath?: string }, draft: string): string | undefined {
+  try {
+    loadConfig(places({ ...options, configPath: draft }));
+    return undefined;
+  } catch (error) {
+    if (error instanceof EdgeError) return error.message;
+    throw error;
+  }
+}
+
+function putInPlace(path: string, draft: string, before: Buffer): number {
+  if (!readFileSync(path).equals(before)) {
+    complain(
+      `edge-agent: ${path} was changed by somebody else meanwhile. It stays as it is now.`,
+      `What you wrote is in ${draft}.`,
+    );
+    return EXIT.failed;
+  }
+  const file = openSync(draft, 'r+');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(draft, path);
+  print(`Saved: ${path}`);
+  return EXIT.ok;
+}
+
+/** Why there was no editing; undefined if the editor ended as it should. By a shell, because $EDITOR may have options. */
+function runEditor(path: string): Promise<string | undefined> {
+  const env = environment();
+  const editor = [env.VISUAL, env.EDITOR].find((value) => (value ?? '').trim() !== '') ?? USUAL_EDITOR;
+  return new Promise((resolve) => {
+    // Ctrl-C at the terminal is for the editor, which gets it too; it must not end us under it.
+    const ignore = () => undefined;
+    process.on('SIGINT', ignore);
+    const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', path], { stdio: 'inherit', env });
+    const end = (fault: string | undefined) => {
+      process.off('SIGINT', ignore);
+      resolve(fault);
+    };
+    child.on('error', (error) => end(`The editor could not be started: ${describeError(error)}.`));
+    child.on('close', (code, signal) =>
+      end(code === 0 ? undefined : `The editor (${editor}) ended with ${signal ?? `exit ${code}`}.`),
+    );
+  });
+}

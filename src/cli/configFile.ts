@@ -1,0 +1,65 @@
+import { ConfigError, describeMistake } from '../config/ConfigError.js';
+import { loadConfig } from '../config/loadConfig.js';
+import { findConfigFile, usualConfigPath } from '../config/places.js';
+import { EdgeError } from '../errors.js';
+import { EXIT } from './exitCodes.js';
+import { places } from './places.js';
+import { complain, print, printJson } from './print.js';
+
+interface ConfigOptions {
+  configPath?: string;
+  json?: boolean;
+}
+
+/** Judges the configuration as a start would, and tells every mistake and warning. Starts nothing. */
+export async function checkConfig(options: ConfigOptions): Promise<number> {
+  const where = places(options);
+  try {
+    const { path, warnings } = loadConfig(where);
+    if (options.json === true) printJson({ schema: 1, valid: true, path, mistakes: [], warnings });
+    else print(`Valid: ${path ?? 'no file, only the environment'}`, ...warnings.map(asWarning));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    if (options.json === true) printJson({ schema: 1, valid: false, ...asFault(error) });
+    else {
+      complain(`edge-agent: ${error.message}`, ...warningsOf(error).map(asWarning), error.remedy);
+    }
+    return EXIT.invalidConfig;
+  }
+}
+
+/** Prints where the configuration file is; where there is none, says where it would be looked for. */
+export async function printConfigPath(options: ConfigOptions): Promise<number> {
+  const where = places(options);
+  try {
+    const path = findConfigFile(where);
+    if (path === null) {
+      complain('edge-agent: There is no configuration file.', `Its usual place: ${usualConfigPath(where)}`);
+      return EXIT.failed;
+    }
+    print(path);
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    complain(`edge-agent: ${error.message}`, error.remedy);
+    return EXIT.invalidConfig;
+  }
+}
+
+function asFault(error: EdgeError) {
+  const mistakes = error instanceof ConfigError ? error.mistakes : [];
+  return {
+    error: { code: error.code, message: error.message, remedy: error.remedy },
+    mistakes: mistakes.map((mistake) => ({ ...mistake, message: describeMistake(mistake) })),
+    warnings: warningsOf(error),
+  };
+}
+
+function warningsOf(error: EdgeError): readonly string[] {
+  return error instanceof ConfigError ? error.warnings : [];
+}
+
+function asWarning(warning: string): string {
+  return `Warning: ${warning}`;
+}

@@ -1,0 +1,57 @@
+import { Argument, type Command } from 'commander';
+import { SHELLS } from '../completions.js';
+import { act } from './act.js';
+
+/** The verbs to try the agent with, and for the shell. */
+export function tryingVerbs(program: Command): void {
+  program
+    .command('selftest')
+    .description('put every assumption about this Mac to the test, with or without a running agent')
+    .option('--json', 'print JSON')
+    .option('--send', 'also send a real text to your own number (asked first at a terminal)')
+    .action(
+      act<{ json?: boolean; send?: boolean }>(async (options) =>
+        (await import('../selftest.js')).selftest(options),
+      ),
+    );
+
+  program
+    .command('demo')
+    .description('show the whole story on a simulated Mac and backend; ends by itself')
+    .action(act(async () => (await import('../demo.js')).demo()));
+
+  program
+    .command('dev-backend')
+    .description('run a backend to try the agent against')
+    .option('--port <port>', 'the port to listen on', '8787')
+    .option('--secret <secret>', 'the shared secret (default: $EDGE_SECRET, else "dev-secret")')
+    .option('--persona <name>', 'who answers: echo, scripted, slow or silent', 'echo')
+    .action(
+      act<{ port: string; secret?: string; persona: string }>(async (options) =>
+        (await import('../devBackend.js')).devBackend(options),
+      ),
+    );
+
+  program
+    .command('dev-messages')
+    .description(
+      'play Messages on a machine that has none: each line typed is a message, what is sent is printed',
+    )
+    .option('--dir <directory>', 'where chat.db and osascript are put', './dev-messages')
+    .option('--from <handle>', 'who writes the messages', '+13105551234')
+    .action(
+      act<{ dir: string; from: string }>(async ({ dir, from }) =>
+        (await import('../devMessages.js')).devMessages({ directory: dir, from }),
+      ),
+    );
+
+  program
+    .command('completions')
+    .addArgument(new Argument('<shell>', 'whose script is printed').choices(SHELLS))
+    .description('print the script by which a shell completes verbs and options')
+    .action(
+      act<object, [(typeof SHELLS)[number]]>(async (_options, shell) =>
+        (await import('../completions.js')).completions(shell),
+      ),
+    );
+}

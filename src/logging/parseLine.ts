@@ -1,0 +1,55 @@
+import type { LogEvent, LogLevel } from './formatLine.js';
+
+/** A line of the log, read back. `fields` of a text line are the words behind its message, as they stand there. */
+export type ReadEvent = LogEvent;
+
+const TEXT = /^\[([^\]]+)\] \[(DEBUG|INFO|WARN|ERROR)\] (.*)$/s;
+const LEVELS: ReadonlySet<string> = new Set(['debug', 'info', 'warn', 'error']);
+/** ` key=value` or ` key="quoted"` at the end of a line. */
+const LAST_FIELD = / ([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|[^\s"=]+)$/;
+
+/**
+ * Reads a line that the agent's log has, in either of its formats; undefined for one that it did not write, such as a
+ * line of a stack. In a text line the end of the message is told by the fields that follow.
+ */
+export function parseLine(line: string): ReadEvent | undefined {
+  return line.startsWith('{') ? parseJson(line) : parseText(line);
+}
+
+function parseText(line: string): ReadEvent | undefined {
+  const [, time = '', level = '', rest = ''] = TEXT.exec(line) ?? [];
+  const at = Date.parse(time);
+  if (Number.isNaN(at)) return undefined;
+  const fields: [string, string][] = [];
+  let message = rest;
+  for (;;) {
+    const [whole = '', key = '', value = ''] = LAST_FIELD.exec(message) ?? [];
+    if (whole === '') break;
+    fields.unshift([key, value.startsWith('"') ? unquoted(value) : value]);
+    message = message.slice(0, -whole.length);
+  }
+  return { time: at, level: level.toLowerCase() as LogLevel, message, fields: Object.fromEntries(fields) };
+}
+
+function unquoted(value: string): string {
+  try {
+    return String(JSON.parse(value));
+  } catch {
+    // Quotes that are part of a message, not ours: they stay as they are.
+    return value;
+  }
+}
+
+function parseJson(line: string): ReadEvent | undefined {
+  let record: Record<string, unknown>;
+  try {
+    record = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    // A message of somebody else that happens to begin with a brace.
+    return undefined;
+  }
+  const { time, level, msg, ...fields } = record;
+  const at = typeof time === 'string' ? Date.parse(time) : Number.NaN;
+  if (Number.isNaN(at) || typeof level !== 'string' || !LEVELS.has(level)) return undefined;
+  return { time: at, level: level as LogLevel, message: String(msg), fields: fields as LogEvent['fields'] };
+}
