@@ -43,9 +43,10 @@ export function pauseVerbs(
         return (incoming === true && store.pauses.setIncoming(key, true)) || added;
       });
       if (changed) {
-        const what =
-          incoming === true ? 'nothing more goes out, and what comes in waits' : 'nothing more goes out';
-        log.warn(`Paused: ${what}`, { conversation: shown(key) });
+        log.warn('Paused: nothing more goes out', {
+          conversation: shown(key),
+          ...(incoming === true ? { incoming: 'waits' } : {}),
+        });
       }
       return { conversation: key, changed };
     },

@@ -10,10 +10,10 @@ import type { HandlerResult, Verdict } from './verdict.js';
 /** Where a command came from: the backend by one of its channels, or the operator of this Mac. */
 export type Channel = 'websocket' | 'http' | 'operator';
 
-const CHANNEL_WORDS: Readonly<Record<Channel, string>> = {
-  websocket: 'via WebSocket',
-  http: 'via HTTP',
-  operator: 'from the operator',
+const CHANNEL_NAMES: Readonly<Record<Channel, string>> = {
+  websocket: 'WebSocket',
+  http: 'HTTP',
+  operator: 'edge-agent send',
 };
 
 /**
@@ -70,7 +70,7 @@ export class Commands {
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
     const { commandId, commandType } = command;
     this.store.afterCommit(() => {
-      this.log.info(`📥 Received command ${CHANNEL_WORDS[via]}: ${commandId}`);
+      this.log.info(`📥 Received command via ${CHANNEL_NAMES[via]}: ${commandId}`);
     });
     const bodyHash = hashOf(command);
     const body = bodyOf(command);

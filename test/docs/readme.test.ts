@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { edgeProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/settings.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { anchorsIn, headingAnchors, linksIn, page, ROOT, tableUnder } from './page.js';
@@ -46,11 +47,11 @@ test('every script that it has you run exists', () => {
 });
 
 test('every verb of the command exists', () => {
-  const source = readFileSync(join(ROOT, 'src/cli/program.ts'), 'utf8');
+  const known = edgeProgram().commands.map((verb) => verb.name());
   const verbs = [...page('README.md').matchAll(/(?:`|^|\$ |\s)edge-agent ([a-z]+(?:-[a-z]+)*)[`\s]/gm)];
   const shown = new Set(verbs.map(([, verb = '']) => verb).filter((verb) => verb !== 'degraded'));
   expect(shown.size).toBeGreaterThan(4);
-  for (const verb of shown) expect(source).toContain(`.command('${verb}')`);
+  for (const verb of shown) expect(known).toContain(verb);
 });
 
 test('every code and every setting that the pages name exists', () => {

@@ -1,0 +1,258 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { CommandDetail, CommandEntry } from '../../src/agent/commandVerbs.js';
+import type { ScheduleEntry } from '../../src/agent/scheduleVerbs.js';
+import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { until } from '../support/until.js';
+
+const steps = (command: CommandDetail) => command.timeline.map(({ step }) => step);
+
+async function shown(world: EdgeWorld, id: string): Promise<CommandDetail> {
+  const { stdout, exitCode } = await world.cli('commands', 'show', id, '--json');
+  expect(exitCode).toBe(0);
+  return JSON.parse(stdout) as CommandDetail;
+}
+
+describe('what a command went through', { concurrent: true, timeout: 60_000 }, () => {
+  test('is told step by step, to the ack that the backend read', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const id = world.command('a text that nobody else may read');
+    await world.acked(id);
+    await until(
+      async () => (await shown(world, id)).ack_read_at !== null,
+      () => 'the ack to be read',
+    );
+    const command = await shown(world, id);
+    expect(command).toMatchObject({
+      schema: 1,
+      via: 'websocket',
+      state: 'completed',
+      ack_read_via: 'websocket',
+    });
+    expect(steps(command)).toEqual([
+      'received',
+      'queued',
+      'claimed',
+      'handed_over',
+      'confirmed',
+      'acked',
+      'ack_read',
+    ]);
+    const times = command.timeline.map(({ at }) => Date.parse(at));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    const forPerson = await world.cli('commands', 'show', id);
+    expect(forPerson.stdout).toMatch(/ \+0\.000 s {2}received {6}by WebSocket\n/);
+    expect(forPerson.stdout).toMatch(/ack read {6}read by the backend, by WebSocket\n$/);
+    expect(forPerson.stdout).not.toMatch(/nobody else|13105551234/);
+  });
+
+  test('a scheduled text and one that failed have their own stories', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const later = world.backend.pushCommand({
+      command_type: 'schedule_message',
+      payload: { thread_id: PERSON, text: 'later', send_at: new Date(Date.now() + 3_600_000).toISOString() },
+    }).commandId;
+    await world.acked(later);
+    world.behave({ kind: 'error', number: -1743, when: 'before' }, { times: 'always' });
+    const failing = world.command('not today');
+    expect((await world.acked(failing)).success).toBe(false);
+    expect(steps(await shown(world, later)).slice(0, 2)).toEqual(['received', 'scheduled']);
+    const failed = await shown(world, failing);
+    expect(failed).toMatchObject({ state: 'failed', error: expect.stringMatching(/^automation_denied: /) });
+    expect(steps(failed)).toContain('failed');
+    const list = await world.cli('commands', '--json');
+    const { commands } = JSON.parse(list.stdout) as { commands: CommandEntry[] };
+    expect(commands.map(({ command_id: id, state }) => [id, state])).toEqual([
+      [failing, 'failed'],
+      [later, 'completed'],
+    ]);
+    expect((await world.cli('commands', 'list', '-n', '1')).stdout.trim().split('\n')).toHaveLength(1);
+    expect((await world.cli('commands', 'list', '--open')).stdout).toBe('No command is open.\n');
+    const unknown = await world.cli('commands', 'show', 'cmd_nowhere');
+    expect(unknown).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(unknown.stderr).toContain('edge-agent commands list');
+  });
+});
+
+describe('the operator and the schedule', { concurrent: true, timeout: 60_000 }, () => {
+  test('a text that is taken back is not sent, and the backend is told', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const id = world.backend.pushCommand({
+      command_type: 'schedule_message',
+      payload: {
+        thread_id: PERSON,
+        text: 'see you',
+        send_at: new Date(Date.now() + 3_600_000).toISOString(),
+      },
+    }).commandId;
+    await world.acked(id);
+    const list = await world.cli('schedule', '--json');
+    const [entry] = (JSON.parse(list.stdout) as { scheduled: ScheduleEntry[] }).scheduled;
+    expect(entry).toMatchObject({ command_id: id, status: 'pending', characters: 7 });
+    expect(list.stdout).not.toMatch(/see you|13105551234/);
+    expect((await world.cli('schedule', 'list', '--texts')).stdout).toContain('"see you"');
+    expect(await world.cli('schedule', 'cancel', entry?.schedule_id ?? '')).toMatchObject({ exitCode: 0 });
+    expect(await world.acked(id, 2)).toMatchObject({ success: false, error: 'cancelled by the operator' });
+    await world.backend.until(() =>
+      world.backend.events.some(({ body }) => body.event_type === 'schedule_cancelled'),
+    );
+    const again = await world.cli('schedule', 'cancel', id);
+    expect(again).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(again.stderr).toContain('it is cancelled');
+    expect((await world.cli('schedule', 'cancel', 'sched_none')).exitCode).toBe(1);
+    expect((await world.cli('schedule')).stdout).toBe('Nothing is scheduled.\n');
+    expect(steps(await shown(world, id))).toContain('cancelled');
+  });
+});
+
+describe('edge-agent send', { concurrent: true, timeout: 60_000 }, () => {
+  test('a text goes out once and is confirmed; the backend gets no ack of what it did not ask for', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const sent = await world.cli('send', PERSON, 'hello from the operator', '--json');
+    expect(sent).toMatchObject({ exitCode: 0, stderr: '' });
+    const command = JSON.parse(sent.stdout) as CommandDetail;
+    expect(command).toMatchObject({
+      via: 'operator',
+      state: 'completed',
+      result: { outcome: 'sent', confirmed: true },
+    });
+    expect(world.texts).toEqual(['hello from the operator']);
+    await world.backend.until(() =>
+      world.backend.events.some(({ body }) => body.event_type === 'message_sent'),
+    );
+    await world.acked(world.command('and one from the backend'));
+    expect(world.acksOf(command.command_id)).toEqual([]);
+    expect((await world.cli('status', '--json')).stdout).toContain('"acks_undelivered": 0');
+  });
+
+  test('a file of the operator goes out, and no copy of it stays behind', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const file = join(world.directory, 'a picture.png');
+    writeFileSync(file, 'png');
+    expect(await world.cli('send', PERSON, 'look', '--file', file)).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+    });
+    expect(readCalls(world.mac.osascriptDirectory)).toHaveLength(2);
+    expect(readdirSync(join(world.state, 'handover'))).toEqual([]);
+    const missing = await world.cli('send', PERSON, '--file', join(world.directory, 'none.png'));
+    expect(missing).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(missing.stderr).toContain('cannot be sent');
+  });
+
+  test('a text that provably did not go out ends with 1, one of which nobody knows with 5', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    world.behave({ kind: 'error', number: -1743, when: 'before' });
+    const failed = await world.cli('send', PERSON, 'no');
+    expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(failed.stderr).toContain('Not sent: automation_denied');
+    await world.cli('pause');
+    const waiting = await world.cli('send', PERSON, 'later', '--timeout', '1s');
+    expect(waiting).toMatchObject({ exitCode: 5, stdout: '' });
+    expect(waiting.stderr).toMatch(/Sending is paused there.*do not send it again/);
+    const [, id = ''] = /edge-agent commands show (operator_\w+)/.exec(waiting.stderr) ?? [];
+    expect((await world.cli('commands', 'show', id)).stdout).toContain(
+      'It waits because its conversation is paused',
+    );
+    await world.cli('resume');
+    await world.sent(1);
+    expect(world.texts).toEqual(['later']);
+  });
+
+  test('a text for later stands in the schedule and can be taken back; the backend hears nothing of it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const sent = await world.cli('send', PERSON, 'tomorrow', '--at', '10m');
+    expect(sent).toMatchObject({ exitCode: 0, stderr: '' });
+    const [, id = ''] = /edge-agent schedule cancel (\S+)/.exec(sent.stdout) ?? [];
+    expect((await world.cli('schedule', 'list')).stdout).toContain(id);
+    expect(await world.cli('schedule', 'cancel', id)).toMatchObject({ exitCode: 0 });
+    await world.acked(world.command('behind it'));
+    expect(world.backend.events.some(({ body }) => body.event_type === 'schedule_cancelled')).toBe(false);
+  });
+
+  test.for([
+    [['send', PERSON], /There is no text/],
+    [['send', PERSON, 'x', '--at', 'yesterday'], /--at: expected/],
+    [['send', PERSON, 'x', '--at', '2020-01-01'], /is past/],
+    [['send', PERSON, 'x', '--timeout', 'soon'], /--timeout: expected/],
+    [['logs', '--level', 'loud'], /--level: expected debug/],
+    [['logs', '--since', 'x'], /--since: expected/],
+    [['logs', '--grep', '['], /not a regular expression/],
+    [['logs', '-n', 'some'], /not a whole number/],
+    [['queue', 'lst'], /Did you mean list\?/],
+    [['schedule', 'cancle', 'x'], /Did you mean cancel\?/],
+    [['commands', 'sho', 'x'], /Did you mean show\?/],
+    [['completions', 'tcsh'], /Allowed choices are bash, zsh, fish/],
+    [['send'], /missing required argument 'to'/],
+    [['config', 'edt'], /Did you mean edit\?/],
+  ] as const)('%j is refused with exit 2 and says how', async ([args, words], context) => {
+    const world = await EdgeWorld.open(context);
+    const { exitCode, stdout, stderr } = await world.cli(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(words);
+    expect(stderr).toMatch(/Usage: edge-agent|More: edge-agent/);
+  });
+});
+
+describe('the emergency stop', { concurrent: true, timeout: 60_000 }, () => {
+  test('stands first in the status, holds what comes in too, and outlives a restart', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const first = await world.start();
+    const paused = await world.cli('pause', '--incoming');
+    expect(paused).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(paused.stdout).toContain('edge-agent resume');
+    await first.kill('SIGKILL');
+    const daemon = await world.start();
+    world.mac.chatDb.receive({ from: PERSON, text: 'anybody there?' });
+    world.command('kept back');
+    await daemon.statusUntil(
+      ({ snapshot }) => snapshot?.incoming_queued === 1 && snapshot.sends_queued === 1,
+    );
+    const { stdout, exitCode } = await world.cli('status');
+    expect(exitCode).toBe(4);
+    expect(stdout).toMatch(/^PAUSED {2}everything, incoming too \(by hand, /);
+    expect(world.backend.messages).toEqual([]);
+    expect((await world.cli('resume', '--incoming')).stdout).toContain('Still paused: everything');
+    await world.backend.until(() => world.backend.messages.length === 1);
+    expect(world.texts).toEqual([]);
+    expect((await world.cli('resume')).exitCode).toBe(0);
+    await world.sent(3);
+    expect((await world.cli('status')).stdout).toMatch(/^edge-agent /);
+  });
+
+  test('one conversation can be held alone', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    await world.cli('pause', PERSON, '--incoming');
+    world.mac.chatDb.receive({ from: PERSON, text: 'held' });
+    world.mac.chatDb.receive({ from: '+13105559999', text: 'not held' });
+    await world.backend.until(() => world.backend.messages.length === 1);
+    expect(world.backend.messages[0]?.body).toMatchObject({ text: 'not held' });
+    const nothing = await world.cli('resume', '+13105550000');
+    expect(nothing).toMatchObject({ exitCode: 1, stdout: '' });
+    await world.cli('resume', PERSON);
+    await world.backend.until(() => world.backend.messages.length === 2);
+  });
+});
+
+test('the handed-over files of an earlier life are removed at the start', {
+  timeout: 60_000,
+}, async (context) => {
+  const world = await EdgeWorld.open(context);
+  const daemon = await world.start();
+  await daemon.kill('SIGTERM');
+  const left = join(world.state, 'handover', '0'.repeat(32));
+  mkdirSync(left, { recursive: true });
+  writeFileSync(join(left, 'file'), 'left');
+  await world.start();
+  expect(existsSync(left)).toBe(false);
+});
