@@ -10,6 +10,8 @@ const LONGEST_MS = 30_000;
 export interface Place {
   cwd: string;
   env: NodeJS.ProcessEnv;
+  /** Whose process it is; our own user's unless given. */
+  uid?: number;
 }
 
 export interface CliResult {
@@ -26,9 +28,9 @@ export function cleanEnvironment(home: string, more: NodeJS.ProcessEnv = {}): No
 }
 
 /** Runs the command to its end. */
-export function runCli(args: readonly string[], { cwd, env }: Place): Promise<CliResult> {
+export function runCli(args: readonly string[], place: Place): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [CLI, ...args], { ...place, stdio: ['ignore', 'pipe', 'pipe'] });
     const deadline = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
     let stdout = '';
     let stderr = '';
