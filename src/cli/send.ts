@@ -26,7 +26,8 @@ const MAYBE_TAKEN =
  * stored for its time; 1: it provably did not go out; 5: nobody can tell, or not yet. Ctrl-C ends the waiting, not the text.
  */
 export async function send(options: SendOptions, to: string, text: string | undefined): Promise<number> {
-  const wish = read(options, text);
+  const said = text === '-' ? await stdinText() : text;
+  const wish = read(options, said);
   if ('fault' in wish) {
     complain(`edge-agent: ${wish.fault}`, 'More: edge-agent send --help');
     return EXIT.usage;
@@ -42,7 +43,7 @@ export async function send(options: SendOptions, to: string, text: string | unde
     asked = await askAgent(options, {
       verb: 'send',
       to,
-      text: text ?? '',
+      text: said ?? '',
       ...(at === undefined ? {} : { at: new Date(at).toISOString() }),
       ...(handed === undefined ? {} : { file: handed.file }),
     });
@@ -60,6 +61,15 @@ export async function send(options: SendOptions, to: string, text: string | unde
     return code;
   }
   return conclude(options, await outcomeOf(options, asked.answer.result as CommandDetail, timeoutMs));
+}
+
+/** All of stdin but its last line break. For a text that is not to stand in the process list. */
+async function stdinText(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
 }
 
 function read(

@@ -405,3 +405,20 @@ test.each([
   await ended('at_0', 'over');
   expect(photos).toMatchObject([{ name: 'IMG_7.HEIC', type: 'image/heic', bytes: Buffer.from('jpeg') }]);
 });
+
+test('an image waits while what comes in is paused there, and holds no other up', async () => {
+  const { store, photos, has, receive, ended } = room();
+  const held = ['h1', 'h2', 'h3', 'h4', 'h5'];
+  for (const guid of [...held, 'other']) has(guid);
+  store.write(() => {
+    store.pauses.set('+13105551234', 'manual');
+    store.pauses.setIncoming('+13105551234', true);
+  });
+  receive(held);
+  receive(['other'], { conversation: '+13105559999' });
+  await ended('other', 'over');
+  expect(photos).toHaveLength(1);
+  store.write(() => store.pauses.delete('+13105551234'));
+  for (const guid of held) await ended(guid, 'over');
+  expect(photos).toHaveLength(6);
+});

@@ -38,7 +38,7 @@ export function runningVerbs(program: Command): void {
   program
     .command('send')
     .argument('<to>', 'a number, an e-mail address or a group id')
-    .argument('[text]', 'the text; may be left out beside --file')
+    .argument('[text]', 'the text, or - for what stands on stdin; may be left out beside --file')
     .option('--file <path>', 'a file to send, behind the text')
     .option('--at <time>', 'when: 18:30, 2026-12-24T18:30 (local unless it has a zone), or in 10m')
     .option('--timeout <time>', 'how long to wait for the outcome: 90s, 5m; 0s: not at all', '60s')

@@ -1,0 +1,48 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Store } from '../../src/store/Store.js';
+import { salvage } from '../../src/store/salvage.js';
+import { MIGRATIONS } from '../../src/store/schema.js';
+import { openDatabase } from '../../src/store/sqlite.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+const options = { clock: new FakeClock(), log: new RecordingLog() };
+
+/** A store as the first version left it, with a command and a pause in it. */
+function firstVersion(): string {
+  const path = join(temporaryDirectory(), 'store.db');
+  const database = openDatabase(path);
+  database.exec(MIGRATIONS[0] ?? '');
+  database.pragma('user_version = 1');
+  database.exec(`
+    INSERT INTO commands (command_id, command_type, body, body_hash, via, received_at, state)
+      VALUES ('cmd_1', 'send_message_now', '{}', 'hash', 'websocket', 7, 'open');
+    INSERT INTO pauses (conversation, reason, since) VALUES ('*', 'manual', 7);
+  `);
+  database.close();
+  return path;
+}
+
+test('a store of the first version is copied, brought up to date, and has all that it had', () => {
+  const path = firstVersion();
+  const store = Store.open(path, options);
+  expect(store.commandLog.find('cmd_1')).toMatchObject({ receivedAt: 7, ackReadAt: null, ackReadVia: null });
+  expect(store.pauses.list()).toEqual([{ conversation: '*', reason: 'manual', since: 7, incoming: false }]);
+  store.close();
+  expect(existsSync(`${path}.version-1`)).toBe(true);
+  expect(statSync(`${path}.version-1`).mode & 0o777).toBe(0o600);
+});
+
+test('what a damaged store of an older version has is saved into one of today', () => {
+  const old = firstVersion();
+  const path = join(temporaryDirectory(), 'store.db');
+  Store.open(path, options).close();
+  const target = openDatabase(path);
+  salvage(old, target);
+  expect(target.prepare('SELECT command_id FROM commands').pluck().all()).toEqual(['cmd_1']);
+  expect(target.prepare('SELECT incoming FROM pauses').pluck().all()).toEqual([0]);
+  target.close();
+});
