@@ -4,7 +4,7 @@ import { askAgent, noResult } from './askAgent.js';
 import { ago } from './duration.js';
 import { EXIT } from './exitCodes.js';
 import { print, printJson, stdoutTerminal } from './print.js';
-import { paint, type Style } from './terminal.js';
+import { entryLines, paint, type Style } from './terminal.js';
 
 const STYLES: Readonly<Record<CommandEntry['state'], Style>> = {
   open: 'yellow',
@@ -26,7 +26,7 @@ export async function listCommands(options: {
   const commands = asked.answer.result as CommandEntry[];
   if (options.json === true) printJson({ schema: 1, commands });
   else if (commands.length === 0) print(open ? 'No command is open.' : 'There were no commands yet.');
-  else print(...commands.map(line));
+  else print(...commands.flatMap(lines));
   return EXIT.ok;
 }
 
@@ -47,27 +47,30 @@ export async function showCommand(
 /** A command's life, a step a line: when, how long after the first, what. */
 export function timelineLines(command: CommandDetail): string[] {
   const { command_id: id, command_type: type, state, error, timeline } = command;
-  const head = `${id}  ${type}  ${paint(stdoutTerminal(), STYLES[state], state)}`;
+  const terminal = stdoutTerminal();
   const [first] = timeline;
   const begun = Date.parse(first?.at ?? '');
+  const steps = timeline.map(({ at, step, detail }) => {
+    const after = `+${((Date.parse(at) - begun) / 1000).toFixed(3)} s`;
+    return `  ${at}  ${after.padStart(12)}  ${step.replace('_', ' ').padEnd(12)}  ${detail}`;
+  });
+  const waits = command.texts.some(({ paused, state: of }) => paused && of === 'queued');
   return [
-    head,
-    ...(error === null ? [] : [`  ${error}`]),
-    ...timeline.map(({ at, step, detail }) => {
-      const after = `+${((Date.parse(at) - begun) / 1000).toFixed(3)} s`;
-      return `  ${at}  ${after.padStart(12)}  ${step.replace('_', ' ').padEnd(12)}  ${detail}`;
-    }),
-    ...(command.texts.some(({ paused, state: of }) => paused && of === 'queued')
-      ? ['  It waits because its conversation is paused: edge-agent status']
-      : []),
+    `${id}  ${type}  ${paint(terminal, STYLES[state], state)}`,
+    ...(error === null ? [] : entryLines(`  ${error}`, terminal)),
+    ...steps.flatMap((step) => entryLines(step, terminal)),
+    ...(waits ? ['  It waits because its conversation is paused: edge-agent status'] : []),
   ];
 }
 
-function line(command: CommandEntry): string {
+function lines(command: CommandEntry): string[] {
   const { command_id: id, command_type: type, via, state, received_at: at, error } = command;
-  const told =
-    command.ack_read_at === null && state !== 'open' && via !== 'operator' ? '  ack not read yet' : '';
-  const painted = paint(stdoutTerminal(), STYLES[state], state.padEnd(9));
+  const terminal = stdoutTerminal();
+  const isUnread = command.ack_read_at === null && state !== 'open' && via !== 'operator';
+  const told = isUnread ? '  ack not read yet' : '';
   const why = error === null ? '' : `  ${error}`;
-  return `${id}  ${painted}  ${type}  by ${via}  ${ago(at, systemClock.now())}${told}${why}`;
+  const text = `${id}  ${state.padEnd(9)}  ${type}  by ${via}  ${ago(at, systemClock.now())}${told}${why}`;
+  const [head = '', ...more] = entryLines(text, terminal);
+  // Painted last: what paints has no width.
+  return [head.replace(`  ${state}`, `  ${paint(terminal, STYLES[state], state)}`), ...more];
 }

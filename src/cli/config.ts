@@ -15,7 +15,8 @@ import { systemClock } from '../system/clock.js';
 import { askAgent, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print, printJson } from './print.js';
+import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { entryLines } from './terminal.js';
 
 /** Shows every setting in force and where it came from: the running agent's, else what one would start with. */
 export async function showConfig(options: { configPath?: string; json?: boolean }): Promise<number> {
@@ -27,7 +28,7 @@ export async function showConfig(options: { configPath?: string; json?: boolean 
     const settings =
       answer.kind === 'answered' ? (answer.result as SettingInForce[]) : settingsOfNextStart(options);
     if (options.json) printJson({ schema: 1, running: answer.kind === 'answered', settings });
-    else print(...settings.map(settingLine));
+    else print(...settings.flatMap((setting) => entryLines(settingLine(setting), stdoutTerminal())));
     return EXIT.ok;
   } catch (error) {
     return failure(error);

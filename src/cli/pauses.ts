@@ -36,7 +36,8 @@ export async function resume(options: PauseOptions, conversation?: string): Prom
     return EXIT.failed;
   }
   const what = options.incoming === true ? 'Resumed, for what comes in' : 'Resumed';
-  print(resumed.length === 0 ? 'Nothing was paused.' : `${what}: ${resumed.map(shown).join(', ')}`);
+  if (resumed.length > 0) print(`${what}: ${resumed.map(shown).join(', ')}`);
+  else if (stillPaused.length === 0) print('Nothing was paused.');
   if (stillPaused.length > 0) {
     const isAll = stillPaused.includes(EVERYTHING);
     const remedy = isAll ? 'edge-agent resume' : 'edge-agent resume <conversation>, or all';

@@ -1,4 +1,5 @@
 import { environment } from '../system/environment.js';
+import { EXIT } from './exitCodes.js';
 import { legible, type Terminal, terminalOf } from './terminal.js';
 
 const guarded = new Set<NodeJS.WriteStream>();
@@ -41,13 +42,14 @@ export function wantsColour(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv):
 function write(stream: NodeJS.WriteStream, text: string): void {
   if (!guarded.has(stream)) {
     guarded.add(stream);
-    stream.on('error', endQuietly);
+    stream.on('error', (error: NodeJS.ErrnoException) => end(stream, error));
   }
   stream.write(text);
 }
 
-/** Whoever read our output (`| head -1`) has seen enough: that is no fault. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+/** Whoever read our output (`| head -1`) has seen enough: that is no fault. Anything else (a full disk) is one. */
+function end(stream: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit();
+  if (stream === process.stdout) complain(`edge-agent: The output cannot be written: ${error.message}.`);
+  process.exit(EXIT.failed);
 }

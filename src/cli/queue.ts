@@ -1,7 +1,8 @@
 import type { QueueEntry } from '../agent/queueVerbs.js';
 import { askAgent, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
-import { complain, print, printJson } from './print.js';
+import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { entryLines } from './terminal.js';
 
 /** Lists the messages that were put aside because the backend would not take them. */
 export async function listQueue(options: { configPath?: string; json?: boolean }): Promise<number> {
@@ -11,7 +12,7 @@ export async function listQueue(options: { configPath?: string; json?: boolean }
   const entries = asked.answer.result as QueueEntry[];
   if (options.json) printJson({ schema: 1, parked: entries });
   else if (entries.length === 0) print('Nothing is parked.');
-  else print(...entries.map(line));
+  else print(...entries.flatMap((entry) => entryLines(line(entry), stdoutTerminal())));
   return EXIT.ok;
 }
 

@@ -3,7 +3,8 @@ import { systemClock } from '../system/clock.js';
 import { askAgent, noResult } from './askAgent.js';
 import { ago, until } from './duration.js';
 import { EXIT } from './exitCodes.js';
-import { complain, print, printJson } from './print.js';
+import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { entryLines } from './terminal.js';
 
 /** Lists texts that are to be sent later. */
 export async function listSchedule(options: {
@@ -46,5 +47,6 @@ function lines(entry: ScheduleEntry, now: number): string[] {
   const what = files === 0 ? `${characters} characters` : `${characters} characters, ${files} files`;
   const why = error === null ? '' : `  ${error}`;
   const head = `${id}  ${at} (${when})  ${status}  to ${conversation}  ${what}${why}`;
-  return text === undefined ? [head] : [head, `  ${JSON.stringify(text)}`];
+  const shown = entryLines(head, stdoutTerminal());
+  return text === undefined ? shown : [...shown, `  ${JSON.stringify(text)}`];
 }

@@ -2,6 +2,8 @@ import { styleText } from 'node:util';
 
 /** What the place that output goes to can show. */
 export interface Terminal {
+  /** A person sits in front of it. */
+  isTerminal: boolean;
   colour: boolean;
   /** Characters beyond ASCII. */
   unicode: boolean;
@@ -24,6 +26,7 @@ export function terminalOf(
   const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find((value) => value !== undefined && value !== '');
   const isTerminal = stream.isTTY === true;
   return {
+    isTerminal,
     colour: isTerminal && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
     unicode: locale === undefined || /utf-?8/i.test(locale),
     columns: Math.max(NARROWEST, (isTerminal ? stream.columns : undefined) ?? USUAL_COLUMNS),
@@ -78,4 +81,9 @@ export function wrap(text: string, columns: number, first: string, rest: string)
     isFresh = false;
   }
   return [...lines, line];
+}
+
+/** An entry of a list: in as many lines as it needs at a terminal, in one line elsewhere, where lines are counted and searched. */
+export function entryLines(text: string, terminal: Pick<Terminal, 'isTerminal' | 'columns'>): string[] {
+  return terminal.isTerminal ? wrap(text, terminal.columns, '', '    ') : [text];
 }

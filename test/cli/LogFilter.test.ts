@@ -13,7 +13,7 @@ const LINES = [
 function wanted(options: Parameters<typeof logWish>[0]) {
   const wish = logWish(options, NOW);
   if ('fault' in wish) throw new Error(wish.fault);
-  const filter = new LogFilter(wish, { colour: false, unicode: true, columns: 80 });
+  const filter = new LogFilter(wish, { isTerminal: false, colour: false, unicode: true, columns: 80 });
   return filter.entries(LINES);
 }
 const shown = (options: Parameters<typeof logWish>[0]) =>

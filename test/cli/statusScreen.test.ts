@@ -4,7 +4,7 @@ import { legible, type Terminal } from '../../src/cli/terminal.js';
 import type { StatusSnapshot } from '../../src/status/snapshot.js';
 
 const NOW = Date.parse('2026-11-20T09:00:00.000Z');
-const PLAIN: Terminal = { colour: false, unicode: true, columns: 80 };
+const PLAIN: Terminal = { isTerminal: false, colour: false, unicode: true, columns: 80 };
 const earlier = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
 
 const HEALTHY: StatusSnapshot = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { terminalOf, wrap } from '../../src/cli/terminal.js';
+import { entryLines, terminalOf, wrap } from '../../src/cli/terminal.js';
 
 const tty = { isTTY: true, columns: 100 } as const;
 const pipe = { isTTY: false, columns: 0 } as const;
@@ -35,4 +35,10 @@ test('words are wrapped, and one that is too long stays whole', () => {
   expect(wrap('one two three', 9, '> ', '  ')).toEqual(['> one two', '  three']);
   expect(wrap('https://a.very/long one', 9, '', ' ')).toEqual(['https://a.very/long', ' one']);
   expect(wrap('', 9, '> ', '')).toEqual(['> ']);
+});
+
+test('an entry of a list is one line for a program, and fits the terminal for a person', () => {
+  const text = 'one two three';
+  expect(entryLines(text, { isTerminal: false, columns: 9 })).toEqual([text]);
+  expect(entryLines(text, { isTerminal: true, columns: 9 })).toEqual(['one two', '    three']);
 });

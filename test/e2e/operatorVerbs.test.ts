@@ -1,11 +1,29 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CommandDetail, CommandEntry } from '../../src/agent/commandVerbs.js';
 import type { ScheduleEntry } from '../../src/agent/scheduleVerbs.js';
 import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
+import { page, tableUnder } from '../docs/page.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { CLI } from '../support/runCli.js';
 import { until } from '../support/until.js';
+
+/** The contract as such, and what `commands show` has in common with `commands list`. */
+const COMMON_KEYS = new Set([
+  'schema',
+  'command_id',
+  'command_type',
+  'via',
+  'state',
+  'received_at',
+  'acked_at',
+  'ack_read_at',
+  'ack_read_via',
+  'error',
+]);
 
 const steps = (command: CommandDetail) => command.timeline.map(({ step }) => step);
 
@@ -13,6 +31,17 @@ async function shown(world: EdgeWorld, id: string): Promise<CommandDetail> {
   const { stdout, exitCode } = await world.cli('commands', 'show', id, '--json');
   expect(exitCode).toBe(0);
   return JSON.parse(stdout) as CommandDetail;
+}
+
+/** Every key of what a verb prints for programs stands in its row of docs/operating.md. */
+function expectDocumented(verb: string, ...objects: object[]): void {
+  const row = tableUnder('## Output for programs', page('docs/operating.md')).find(([verbs]) =>
+    verbs?.includes(verb),
+  );
+  const [, described = ''] = row ?? [];
+  for (const key of objects.flatMap(Object.keys)) {
+    if (!COMMON_KEYS.has(key)) expect(described, `${verb}: ${key}`).toContain(`\`${key}\``);
+  }
 }
 
 describe('what a command went through', { concurrent: true, timeout: 60_000 }, () => {
@@ -41,6 +70,7 @@ describe('what a command went through', { concurrent: true, timeout: 60_000 }, (
       'acked',
       'ack_read',
     ]);
+    expectDocumented('`commands show`', command, command.texts[0] ?? {}, command.timeline[0] ?? {});
     const times = command.timeline.map(({ at }) => Date.parse(at));
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     const forPerson = await world.cli('commands', 'show', id);
@@ -65,6 +95,7 @@ describe('what a command went through', { concurrent: true, timeout: 60_000 }, (
     expect(failed).toMatchObject({ state: 'failed', error: expect.stringMatching(/^automation_denied: /) });
     expect(steps(failed)).toContain('failed');
     const list = await world.cli('commands', '--json');
+    expectDocumented('`commands list`', JSON.parse(list.stdout) as object);
     const { commands } = JSON.parse(list.stdout) as { commands: CommandEntry[] };
     expect(commands.map(({ command_id: id, state }) => [id, state])).toEqual([
       [failing, 'failed'],
@@ -94,6 +125,7 @@ describe('the operator and the schedule', { concurrent: true, timeout: 60_000 },
     const list = await world.cli('schedule', '--json');
     const [entry] = (JSON.parse(list.stdout) as { scheduled: ScheduleEntry[] }).scheduled;
     expect(entry).toMatchObject({ command_id: id, status: 'pending', characters: 7 });
+    expectDocumented('`schedule list`', entry ?? {});
     expect(list.stdout).not.toMatch(/see you|13105551234/);
     expect((await world.cli('schedule', 'list', '--texts')).stdout).toContain('"see you"');
     expect(await world.cli('schedule', 'cancel', entry?.schedule_id ?? '')).toMatchObject({ exitCode: 0 });
@@ -129,6 +161,20 @@ describe('edge-agent send', { concurrent: true, timeout: 60_000 }, () => {
     await world.acked(world.command('and one from the backend'));
     expect(world.acksOf(command.command_id)).toEqual([]);
     expect((await world.cli('status', '--json')).stdout).toContain('"acks_undelivered": 0');
+  });
+
+  test('a text from stdin does not stand in the process list', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const { cwd, env } = world.place;
+    const child = spawn(process.execPath, [CLI, 'send', PERSON, '-'], {
+      cwd,
+      env,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    child.stdin.end('two\nlines\n');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(world.texts).toEqual(['two\nlines']);
   });
 
   test('a file of the operator goes out, and no copy of it stays behind', async (context) => {
