@@ -7,7 +7,7 @@ import type { CommandDetail, CommandEntry } from '../../src/agent/commandVerbs.j
 import type { ScheduleEntry } from '../../src/agent/scheduleVerbs.js';
 import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
 import { page, tableUnder } from '../docs/page.js';
-import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { CLI } from '../support/runCli.js';
 import { until } from '../support/until.js';
 
@@ -301,4 +301,37 @@ test('the handed-over files of an earlier life are removed at the start', {
   writeFileSync(join(left, 'file'), 'left');
   await world.start();
   expect(existsSync(left)).toBe(false);
+});
+
+test('no verb shows a secret, a text or a whole number that it was not asked for', {
+  timeout: 90_000,
+}, async (context) => {
+  const world = await EdgeWorld.open(context);
+  await world.start();
+  const id = world.command('private words');
+  await world.acked(id);
+  await world.cli('send', PERSON, 'private words too', '--at', '1h');
+  world.behave({ kind: 'error', number: -1743, when: 'before' });
+  await world.cli('send', PERSON, 'private words as well');
+  world.mac.chatDb.receive({ from: PERSON, text: 'private words of theirs' });
+  await world.backend.until(() => world.backend.messages.length === 1);
+  const asked = [
+    ['status'],
+    ['status', '--json'],
+    ['commands'],
+    ['commands', 'show', id],
+    ['commands', 'show', id, '--json'],
+    ['commands', '--json'],
+    ['schedule'],
+    ['schedule', '--all', '--json'],
+    ['queue', '--json'],
+    ['logs', '-n', '1000', '--json'],
+    ['config', 'check', '--json'],
+  ];
+  for (const args of asked) {
+    const { stdout, stderr } = await world.cli(...args);
+    for (const hidden of ['private words', SECRET, PERSON, PERSON.slice(1)]) {
+      expect(stdout + stderr, args.join(' ')).not.toContain(hidden);
+    }
+  }
 });
