@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { pauseVerbs } from '../../src/agent/pauseVerbs.js';
 import { isWorthAnswering } from '../../src/conversation/age.js';
 import { Forwarder } from '../../src/conversation/Forwarder.js';
 import type { MessagePosting, PostResult } from '../../src/conversation/ports.js';
@@ -203,6 +204,20 @@ describe('an incoming message', () => {
     arrive('m2');
     expect(backend.posted.at(-1)).toBe('m2');
     expect(backend.posted.filter((guid) => guid === 'm1').length).toBeGreaterThan(10);
+  });
+
+  test('waits while what comes in is paused there, does not age in that time, and holds no other conversation up', () => {
+    const { clock, store, backend, arrive, expired } = desk();
+    const verbs = pauseVerbs(store, (conversation) => conversation, new RecordingLog());
+    verbs.pause({ conversation: 'ann', incoming: true });
+    arrive('m1', 'ann');
+    arrive('m2', 'bob');
+    expect(backend.posted).toEqual(['m2']);
+    clock.advance(8 * HOUR);
+    verbs.resume({ conversation: 'ann', incoming: true });
+    expect(backend.posted).toEqual(['m2', 'm1']);
+    expect(store.pauses.covers('ann')).toBe(true);
+    expect(expired).toEqual([]);
   });
 
   test('in flight is waited for when the agent stops', async () => {
