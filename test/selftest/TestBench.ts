@@ -1,12 +1,12 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { AgentView, Bench } from '../../src/checks/check.js';
+import { concealer } from '../../src/checks/concealer.js';
+import { type Report, runChecks } from '../../src/checks/runChecks.js';
 import { loadConfig } from '../../src/config/loadConfig.js';
-import type { AgentView, Bench } from '../../src/selftest/check.js';
-import { wakeGap } from '../../src/selftest/checks/timing.js';
-import { allChecks } from '../../src/selftest/checks.js';
-import { concealer } from '../../src/selftest/report.js';
-import { type Report, runSelftest } from '../../src/selftest/runSelftest.js';
+import { selftestChecks } from '../../src/selftest/selftestChecks.js';
+import { wakeGap } from '../../src/selftest/timing.js';
 import { behave } from '../../src/simulator/messages/osascriptBehaviour.js';
 import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
 import { type Database, openDatabase } from '../../src/store/sqlite.js';
@@ -150,7 +150,7 @@ export class TestBench {
 
   /** Runs the checks of these ids; all if none is named. */
   run(...ids: readonly string[]): Promise<Report> {
-    const checks = allChecks()
+    const checks = selftestChecks()
       .filter(({ id }) => ids.length === 0 || ids.includes(id))
       .map((check) =>
         check.id === wakeGap.id && check.withoutConfig === true
@@ -158,7 +158,7 @@ export class TestBench {
           : check,
       );
     const conceal = concealer([SECRET], this.homeDir);
-    return runSelftest({ bench: this.bench(), version: '0.1.0', conceal, checks });
+    return runChecks({ bench: this.bench(), version: '0.1.0', conceal, checks });
   }
 }
 

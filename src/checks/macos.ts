@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { describeError } from '../../errors.js';
-import { openDatabase } from '../../store/sqlite.js';
-import { MessagesApp } from '../../supervisor/MessagesApp.js';
-import { type ProgramEnd, runProgram } from '../../system/runProgram.js';
+import { describeError } from '../errors.js';
+import { openDatabase } from '../store/sqlite.js';
+import { MessagesApp } from '../supervisor/MessagesApp.js';
+import { type ProgramEnd, runProgram } from '../system/runProgram.js';
 import {
   type Bench,
   type Check,
@@ -13,9 +13,9 @@ import {
   pass,
   skip,
   warn,
-} from '../check.js';
+} from './check.js';
+import { median } from './median.js';
 import { agentProgram } from './program.js';
-import { median } from './timing.js';
 
 const PROGRAM_MS = 10_000;
 /** Messages may still have to start, or a dialog may wait for an answer. */

@@ -1,6 +1,6 @@
-import { readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Bench, type Check, fail, pass, skip, warn } from '../check.js';
+import { realpathSync } from 'node:fs';
+import { type Bench, type Check, fail, pass, skip, warn } from './check.js';
+import { binaryOf, readLaunchAgent } from './launchAgent.js';
 
 /** The engines field of package.json. */
 const OLDEST_NODE = [20, 19] as const;
@@ -66,19 +66,14 @@ export function agentProgram({ homeDir, node: { path } }: Bench): string {
   return realPath(program) ?? program;
 }
 
-/** The first of ProgramArguments in the LaunchAgent; undefined if there is none that can be read. */
-function launchdProgram(homeDir: string): string | undefined {
-  const path = join(homeDir, 'Library', 'LaunchAgents', 'edge-agent.plist');
-  try {
-    const plist = readFileSync(path, 'utf8');
-    return /<key>ProgramArguments<\/key>\s*<array>\s*<string>([^<]+)<\/string>/.exec(plist)?.[1];
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+/** The binary that the LaunchAgent runs in the end; undefined if there is none. */
+export function launchdProgram(homeDir: string): string | undefined {
+  const [first] = readLaunchAgent(homeDir)?.programArguments ?? [];
+  return first === undefined ? undefined : binaryOf(first);
 }
 
-function realPath(path: string): string | undefined {
+/** Where a path leads in the end; undefined if nowhere. */
+export function realPath(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch {
