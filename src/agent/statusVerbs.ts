@@ -2,6 +2,7 @@ import type { Backend } from '../backend/Backend.js';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
+import { runtime } from '../status/runtime.js';
 import type { StatusVerb } from '../status/StatusServer.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
@@ -40,6 +41,7 @@ export function statusVerbs(rooms: {
   };
   return {
     status: snapshot,
+    runtime,
     config: () => config.settings(),
     'config.reset-remote': () => store.write(() => config.reset()),
     kick: () => backend.kick('the operator asked for it'),

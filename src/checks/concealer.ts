@@ -7,20 +7,17 @@ const NUMBER = /\+\d[\d ().-]{5,}\d/g;
 const AGENT_ID = /\bedge_(\d{7,15})\b/g;
 const BARE_NUMBER = /(?<![\w.-])\d{10,15}(?![\w.-])/g;
 
-/** What makes a text fit for the operator's own screen: no secret, no full phone number or e-mail address. */
-export function personConcealer(secrets: readonly string[]): (text: string) => string {
-  const conceal = redactor(secrets);
-  return (text) => conceal(text).replace(ADDRESS, maskHandle).replace(NUMBER, maskHandle);
-}
-
 /**
  * What makes a text fit to be shown to others: no secret, no full phone number (also where it is in an agent id or
  * stands without a plus) or e-mail address, and no name of a user in a path.
  */
 export function concealer(secrets: readonly string[], homeDir: string): (text: string) => string {
-  const conceal = personConcealer(secrets);
+  const conceal = redactor(secrets);
   return (text) =>
-    conceal(homeDir === '/' ? text : text.replaceAll(homeDir, '~'))
+    conceal(text)
+      .replaceAll(homeDir === '/' ? '//' : homeDir, '~')
+      .replace(ADDRESS, maskHandle)
+      .replace(NUMBER, maskHandle)
       .replace(/\/Users\/[^/\s]+/g, '/Users/•••')
       .replace(AGENT_ID, (_id, digits: string) => `edge_${maskHandle(digits)}`)
       .replace(BARE_NUMBER, maskHandle);

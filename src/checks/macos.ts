@@ -104,7 +104,7 @@ export const automation: Check = {
         : undefined;
     if (told !== undefined) return fail(`the running agent: ${told.message}`, told.remedy);
     const program = agentProgram(bench);
-    const noted = permission(bench.homeDir, program);
+    const noted = notedAutomation(bench.homeDir, program);
     switch (noted) {
       case 'granted':
         return pass(`granted to ${program}`);
@@ -123,16 +123,19 @@ export const account: Check = {
   id: 'account',
   title: 'an iMessage account is enabled and connected',
   macOnly: true,
-  async run(bench) {
-    if ((await app(bench).state()) !== 'running') return skip('Messages does not run');
-    const { osascript_path: path } = bench.config.loaded.config.imessage;
-    const end = await ask(bench, path, ['-e', ACCOUNTS], ACCOUNT_MS);
-    if (end.kind === 'timedOut')
-      return fail('Messages did not answer', `Look for a dialog on the screen. ${ALLOW}`);
-    if (end.kind !== 'ended' || end.code !== 0) return fail(`osascript: ${words(end)}`, ALLOW);
-    return judgeAccounts(end.stdout);
-  },
+  run: askAccounts,
 };
+
+/** Asks Messages for its accounts, which raises a dialog where macOS has not noted yet that it may be asked. */
+export async function askAccounts(bench: ConfiguredBench): Promise<Outcome> {
+  if ((await app(bench).state()) !== 'running') return skip('Messages does not run');
+  const { osascript_path: path } = bench.config.loaded.config.imessage;
+  const end = await ask(bench, path, ['-e', ACCOUNTS], ACCOUNT_MS);
+  if (end.kind === 'timedOut')
+    return fail('Messages did not answer', `Look for a dialog on the screen. ${ALLOW}`);
+  if (end.kind !== 'ended' || end.code !== 0) return fail(`osascript: ${words(end)}`, ALLOW);
+  return judgeAccounts(end.stdout);
+}
 
 const ACCOUNTS = `tell application "Messages"
 	set told to ""
@@ -171,7 +174,11 @@ export const sleep: Check = {
   },
 };
 
-function permission(homeDir: string, program: string): 'granted' | 'denied' | 'none' | { why: string } {
+/** What the user's TCC.db notes on whether a program (a path or a bundle id) may control Messages. Raises no dialog. */
+export function notedAutomation(
+  homeDir: string,
+  program: string,
+): 'granted' | 'denied' | 'none' | { why: string } {
   const path = join(homeDir, 'Library', 'Application Support', 'com.apple.TCC', 'TCC.db');
   try {
     const database = openDatabase(path, { readonly: true });

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { AgentView, Bench } from '../checks/check.js';
+import { knownSecrets } from '../config/knownSecrets.js';
 import { loadConfig } from '../config/loadConfig.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
@@ -40,8 +41,7 @@ export async function openBench(options: { configPath?: string; send: boolean })
     send: options.send,
     confirm,
   };
-  const secrets = config.kind === 'loaded' ? Object.values(config.loaded.secrets) : [];
-  return { bench, stateDirectory, secrets };
+  return { bench, stateDirectory, secrets: secretsOf(options) };
 }
 
 function readConfig(options: { configPath?: string }): Bench['config'] {
@@ -63,6 +63,16 @@ async function stateDirectoryOf(
   } catch (error) {
     // The check of the configuration says what is wrong with it.
     if (error instanceof EdgeError) return undefined;
+    throw error;
+  }
+}
+
+function secretsOf(options: { configPath?: string }): readonly string[] {
+  try {
+    return knownSecrets(places(options));
+  } catch (error) {
+    // The check of the configuration says what cannot be read.
+    if (error instanceof EdgeError) return [];
     throw error;
   }
 }

@@ -104,6 +104,17 @@ program
   );
 
 program
+  .command('doctor')
+  .description('look at everything that this installation needs, and say what to mend (exit 1 if anything)')
+  .option('--json', 'print JSON')
+  .option('--bundle [file]', 'also write an archive for support, without texts, numbers and secrets')
+  .action(async (options: { json?: boolean; bundle?: string | true }) =>
+    finish(
+      (await import('./doctor.js')).doctor({ ...configOption(), ...options, json: options.json ?? false }),
+    ),
+  );
+
+program
   .command('demo')
   .description('show the whole story on a simulated Mac and backend; ends by itself')
   .action(async () => finish((await import('./demo.js')).demo()));
