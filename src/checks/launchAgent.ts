@@ -28,30 +28,6 @@ export function stringsBehind(key: string, plist: string): string[] {
   return [...inner.matchAll(/<string>([^<]*)<\/string>/g)].map(([, text = '']) => decoded(text));
 }
 
-/**
- * The binary that a program runs in the end: a script that stands in for node (so that macOS shows its name) is looked
- * into for the path of the node that it runs. macOS ties permissions to that one.
- */
-export function binaryOf(program: string): string {
-  const text = scriptText(program);
-  const node =
-    text === undefined ? undefined : /(?:^|[\s"'=])(\/[^"'\n]*\/node)(?=["'\s]|$)/m.exec(text)?.[1];
-  return node ?? program;
-}
-
-const LONGEST_SCRIPT = 64 * 1024;
-
-/** The text of a file that begins with `#!`; undefined for anything else. */
-function scriptText(path: string): string | undefined {
-  try {
-    const text = readFileSync(path).subarray(0, LONGEST_SCRIPT).toString('latin1');
-    return text.startsWith('#!') ? Buffer.from(text, 'latin1').toString('utf8') : undefined;
-  } catch {
-    // Missing or not for us: whoever wants to run it will say so.
-    return undefined;
-  }
-}
-
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { type Bench, type Check, fail, pass, skip, warn } from './check.js';
-import { binaryOf, readLaunchAgent } from './launchAgent.js';
+import { readLaunchAgent } from './launchAgent.js';
 
 /** The engines field of package.json. */
 const OLDEST_NODE = [20, 19] as const;
@@ -66,10 +66,9 @@ export function agentProgram({ homeDir, node: { path } }: Bench): string {
   return realPath(program) ?? program;
 }
 
-/** The binary that the LaunchAgent runs in the end; undefined if there is none. */
+/** The program that the LaunchAgent runs; undefined if there is none. */
 export function launchdProgram(homeDir: string): string | undefined {
-  const [first] = readLaunchAgent(homeDir)?.programArguments ?? [];
-  return first === undefined ? undefined : binaryOf(first);
+  return readLaunchAgent(homeDir)?.programArguments[0];
 }
 
 /** Where a path leads in the end; undefined if nowhere. */

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
+import type { SetupFlags } from './setupFlags.js';
 
 const EXAMPLES = `
 Examples:
@@ -20,6 +21,27 @@ const program = new Command('edge-agent')
   .exitOverride()
   .showSuggestionAfterError()
   .configureOutput({ outputError: (text, write) => write(text) });
+
+program
+  .command('setup')
+  .description(
+    'the first run: asks, writes config.yaml and .env, looks whether all is well, offers to install',
+  )
+  .option('--yes', 'ask nothing: for scripts')
+  .option('--backend-url <url>', 'where the backend is')
+  .option('--phone <number>', 'the number that this Mac sends from, such as +13105550100')
+  .option('--secret-file <file>', 'where the shared secret is read from')
+  .option('--secret-stdin', 'read the shared secret from stdin (with --yes)')
+  .option('--force', 'replace what is there already')
+  .option('--install', 'install the service as well')
+  .action(async (options: Partial<SetupFlags>) =>
+    finish(
+      (await import('./setup.js')).setup(
+        { ...configOption(), yes: false, force: false, install: false, ...options },
+        undefined,
+      ),
+    ),
+  );
 
 program
   .command('run')

@@ -9,10 +9,11 @@ import { config, stateDirectory } from '../checks/settings.js';
 import type { Config } from '../config/schema.js';
 import { openDatabase } from '../store/sqlite.js';
 import { credentialChecks } from './credentials.js';
-import { driftCheck, plistCheck } from './installed.js';
+import { driftCheck } from './drift.js';
 import { launchd } from './launchd.js';
 import { autoLogin, autorestart, signedIn } from './mac.js';
 import { networkChecks, type Way } from './network.js';
+import { plistCheck } from './plist.js';
 import { disk, logSize, secret, store, storePath } from './state.js';
 
 export interface DoctorOptions {

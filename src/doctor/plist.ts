@@ -1,11 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { type Bench, type Check, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import { type LaunchAgent, readLaunchAgent, stringsBehind } from '../checks/launchAgent.js';
-import { agentProgram, realPath } from '../checks/program.js';
-import type { RuntimeAnswer } from '../status/runtime.js';
-import { runProgram } from '../system/runProgram.js';
 
-const PROGRAM_MS = 10_000;
 const INSTALL = 'Make it anew: edge-agent install';
 
 /** Whether the LaunchAgent still fits what is on the disk, and this version. `template` is where its template lies. */
@@ -63,58 +59,4 @@ function fits(plist: string, template: string): boolean {
     .map((part) => part.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
     .join('[^<]*');
   return new RegExp(`^${pattern}$`).test(plain(plist));
-}
-
-/** Whether the agent that runs is the one that is installed: after an upgrade it goes on with what it began with. */
-export function driftCheck(installedVersion: string): Check {
-  return {
-    id: 'drift',
-    title: 'what runs is what is installed',
-    withoutConfig: true,
-    async run(bench) {
-      if (bench.agent.kind !== 'up') return skip('no agent runs');
-      const { version } = bench.agent.snapshot;
-      if (version !== installedVersion) {
-        return warn(
-          `edge-agent ${version} runs, ${installedVersion} is installed`,
-          'Run: edge-agent restart',
-        );
-      }
-      const answer = await bench.askAgent({ verb: 'runtime' });
-      if (answer.kind !== 'answered') return skip('the running agent does not tell its node binary');
-      return judgeRuntime(bench, answer.result as RuntimeAnswer);
-    },
-  };
-}
-
-async function judgeRuntime(bench: Bench, running: RuntimeAnswer): Promise<Outcome> {
-  const evidence = `Node ${running.node_version} at ${running.node_path}`;
-  if (realPath(running.node_path) === undefined) {
-    const remedy =
-      'Run: edge-agent install (it keeps a node of its own); then allow Full Disk Access and Automation for the new binary.';
-    return fail(
-      `${evidence}, which was removed meanwhile: at the next start its permissions are gone`,
-      remedy,
-    );
-  }
-  const installed = agentProgram(bench);
-  if (realPath(running.node_path) !== installed) {
-    return warn(
-      `${evidence}; the LaunchAgent, or this command, runs ${installed}`,
-      'Permissions count for one binary only. Run: edge-agent restart',
-    );
-  }
-  const end = await runProgram(installed, ['--version'], {
-    env: bench.env,
-    clock: bench.clock,
-    timeoutMs: PROGRAM_MS,
-  });
-  const version = end.kind === 'ended' ? end.stdout.trim() : '';
-  if (version !== '' && version !== running.node_version) {
-    return warn(
-      `${evidence}; by now ${version} is installed there`,
-      'Run: edge-agent restart, and see that its permissions still hold.',
-    );
-  }
-  return pass(evidence);
 }
