@@ -8,11 +8,13 @@ import { describeError, EdgeError } from '../errors.js';
  */
 export function replaceFile(path: string, text: string): void {
   const fresh = `${path}.new`;
+  let isOurs = false;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     // What an interrupted attempt left may have another mode.
     rmSync(fresh, { force: true });
     const fd = openSync(fresh, 'wx', 0o600);
+    isOurs = true;
     try {
       writeFileSync(fd, text);
       fsyncSync(fd);
@@ -21,7 +23,7 @@ export function replaceFile(path: string, text: string): void {
     }
     renameSync(fresh, path);
   } catch (error) {
-    rmSync(fresh, { force: true });
+    if (isOurs) rmSync(fresh, { force: true });
     throw new EdgeError(
       'state_unwritable',
       `${path} cannot be written: ${describeError(error)}.`,

@@ -40,7 +40,9 @@ function judgePlist(
   const paths = [...programArguments, ...stringsBehind('WorkingDirectory', text)].filter((word) =>
     word.startsWith('/'),
   );
-  const missing = paths.filter((word) => !existsSync(word));
+  // A configuration that is not there yet is waited for.
+  const config = programArguments[programArguments.indexOf('--config') + 1];
+  const missing = paths.filter((word) => word !== config && !existsSync(word));
   if (paths.length === 0) return fail(`${path} names no program`, INSTALL);
   if (missing.length > 0) return fail(`it names what does not exist: ${missing.join(', ')}`, INSTALL);
   if (!fits(text, template)) return warn('it differs from the template of this version', INSTALL);

@@ -7,7 +7,7 @@ import { saveReport } from '../../src/selftest/saveReport.js';
 import { selftestChecks } from '../../src/selftest/selftestChecks.js';
 import { behave } from '../../src/simulator/messages/osascriptBehaviour.js';
 import type { Problem, StatusSnapshot } from '../../src/status/snapshot.js';
-import { OWN, SECRET, TestBench } from './TestBench.js';
+import { OWN, SECRET, TestBench } from '../checks/TestBench.js';
 
 const verdicts = (report: Report) =>
   Object.fromEntries(report.checks.map(({ id, verdict }) => [id, verdict]));
