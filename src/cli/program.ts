@@ -32,6 +32,7 @@ program
   .option('--phone <number>', 'the number that this Mac sends from, such as +13105550100')
   .option('--secret-file <file>', 'where the shared secret is read from')
   .option('--secret-stdin', 'read the shared secret from stdin (with --yes)')
+  .option('--keychain', 'keep the secret in the Keychain instead of .env')
   .option('--force', 'replace what is there already')
   .option('--install', 'install the service as well')
   .action(async (options: Partial<SetupFlags>) =>

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -9,19 +10,21 @@ import {
   variable,
 } from '../config/places.js';
 import { replaceFile } from '../config/replaceFile.js';
-import { dotenvSets, dotenvWith, type Essentials, starterConfig } from '../config/starterFiles.js';
+import { dotenvWith, starterConfig } from '../config/starterFiles.js';
 import { EdgeError } from '../errors.js';
+import { writeKeychain } from '../system/keychain.js';
+import { hostPlatform } from '../system/programs.js';
 import { doctor } from './doctor.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain, print } from './print.js';
 import { type Answers, answersOf, type SetupFlags } from './setupFlags.js';
-import { personAtTerminal, type Questions } from './setupQuestions.js';
+import { askPlan, type Plan, SECRET } from './setupPlan.js';
+import { personAtTerminal } from './setupQuestions.js';
 
 /** The verb that installs the service; its exit code. */
 export type Install = (options: { configPath: string }) => Promise<number>;
 
-const SECRET = 'EDGE_SECRET';
 const INTERRUPTED = 130;
 const fromPackage = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8');
@@ -48,12 +51,7 @@ export async function setup(
     const answers = answersOf(options);
     if (answers.kind === 'wrong') return wrong(answers.why);
     const configPath = placeOf(options);
-    const outcome = await write(
-      configPath,
-      answers.given,
-      options.yes ? undefined : personAtTerminal,
-      options.force,
-    );
+    const outcome = await write(configPath, answers.given, options);
     if (outcome !== undefined) return wrong(outcome);
     written = true;
     print('', 'What doctor finds:', '');
@@ -71,23 +69,17 @@ export async function setup(
   }
 }
 
-/** Asks everything, then writes everything. What is wrong with the flags, where there is nobody to ask. */
-async function write(
-  configPath: string,
-  given: Answers,
-  person: Questions | undefined,
-  force: boolean,
-): Promise<string | undefined> {
+/** Asks everything, then writes everything. Returns what is wrong with the flags, where there is nobody to ask. */
+async function write(configPath: string, given: Answers, flags: SetupFlags): Promise<string | undefined> {
   const envPath = join(dirname(configPath), '.env');
-  const essentials = await askEssentials(configPath, given, person, force);
-  if (typeof essentials === 'string') return essentials;
-  const before = readTextFile(envPath);
-  const secret = await askSecret(envPath, before, given, person, force);
-  if (typeof secret === 'object' && 'why' in secret) return secret.why;
+  const dotenv = readTextFile(envPath);
+  const person = flags.yes ? undefined : personAtTerminal;
+  const hasKeychain = hostPlatform() === 'darwin';
+  const plan = await askPlan({ configPath, envPath, dotenv, given, flags, person, hasKeychain });
+  if (plan.kind === 'wrong') return plan.why;
+  const { essentials, secret } = plan;
   const env =
-    secret === undefined
-      ? undefined
-      : dotenvWith(before ?? fromPackage('.env.example'), SECRET, secret.secret);
+    secret === undefined ? undefined : withSecret(dotenv ?? fromPackage('.env.example'), secret, configPath);
   const config = essentials === undefined ? undefined : starterConfig(fromPackage('config.yaml'), essentials);
   // The secret first: a configuration that is there is complete.
   if (env !== undefined) put(envPath, env);
@@ -95,45 +87,30 @@ async function write(
   return undefined;
 }
 
+/** `.env` with the secret in it, or with the name that it has in the Keychain from now on. */
+function withSecret(
+  dotenv: string,
+  { value, inKeychain }: NonNullable<Plan['secret']>,
+  configPath: string,
+): string {
+  if (!inKeychain) return dotenvWith(dotenv, SECRET, value);
+  // One entry a configuration: setting up another one beside it must not replace the secret of this one.
+  const account = `${SECRET}-${createHash('sha256').update(configPath).digest('hex').slice(0, 8)}`;
+  const failed = writeKeychain(account, value);
+  if (failed !== undefined) {
+    throw new EdgeError(
+      'state_unwritable',
+      `The secret cannot be kept in the Keychain: ${failed}.`,
+      'Nothing was written. Keep it in .env: run setup again without the Keychain.',
+    );
+  }
+  print(`In the Keychain: edge-agent, ${account}`);
+  return dotenvWith(dotenv, SECRET, `keychain:${account}`);
+}
+
 function put(path: string, text: string): void {
   replaceFile(path, text);
   print(`Written: ${path}`);
-}
-
-/** Undefined: the configuration that is there stays. */
-async function askEssentials(
-  configPath: string,
-  given: Answers,
-  person: Questions | undefined,
-  force: boolean,
-): Promise<Essentials | string | undefined> {
-  if (existsSync(configPath) && !force) {
-    if (person === undefined) return `There is a ${configPath} already; --force replaces it.`;
-    if (!(await person.mayReplace(`There is a ${configPath} already.`))) return undefined;
-  }
-  const backendUrl = given.backendUrl ?? (await person?.backendUrl());
-  const userPhone = given.userPhone ?? (await person?.userPhone());
-  if (backendUrl === undefined || userPhone === undefined) return '--yes needs --backend-url and --phone.';
-  return { backendUrl, userPhone };
-}
-
-/** Undefined: the secret that is there stays. */
-async function askSecret(
-  envPath: string,
-  before: string | null,
-  given: Answers,
-  person: Questions | undefined,
-  force: boolean,
-): Promise<{ secret: string } | { why: string } | undefined> {
-  const isThere = before !== null && dotenvSets(before, SECRET);
-  if (person === undefined) {
-    if (given.secret === undefined)
-      return isThere ? undefined : { why: '--yes needs --secret-file or --secret-stdin.' };
-    if (isThere && !force) return { why: `There is a secret in ${envPath} already; --force replaces it.` };
-    return { secret: given.secret };
-  }
-  if (isThere && !(await person.mayReplace(`There is a secret in ${envPath} already.`))) return undefined;
-  return { secret: given.secret ?? (await person.secret()) };
 }
 
 async function offer(

@@ -11,6 +11,7 @@ export interface SetupFlags {
   readonly phone?: string;
   readonly secretFile?: string;
   readonly secretStdin?: boolean;
+  readonly keychain?: boolean;
 }
 
 /** What need not be asked any more. */

@@ -6,6 +6,8 @@ export interface Questions {
   backendUrl(): Promise<string>;
   userPhone(): Promise<string>;
   secret(): Promise<string>;
+  /** Whether the secret goes into the Keychain instead of `.env`. */
+  inKeychain(): Promise<boolean>;
   /** No unless the person says yes. */
   mayReplace(what: string): Promise<boolean>;
   /** Yes unless the person says no. */
@@ -32,6 +34,7 @@ export const personAtTerminal: Questions = {
         validate: (text) => text.trim() !== '' || 'Paste the secret that the backend has.',
       })
     ).trim(),
+  inKeychain: () => confirm({ message: 'Keep it in the Keychain instead of .env?', default: false }),
   mayReplace: (what) => confirm({ message: `${what} Replace it?`, default: false }),
   install: () => confirm({ message: 'Install it now, so that it runs from each login on?', default: true }),
 };

@@ -14,6 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { loadConfig } from '../../src/config/loadConfig.js';
+import { EdgeWorld, SECRET as WORLD_SECRET } from '../support/EdgeWorld.js';
+import { FakeKeychain } from '../support/FakeKeychain.js';
 import { PtySession } from '../support/PtySession.js';
 import { CLI, type CliResult, cleanEnvironment, type Place, runCli } from '../support/runCli.js';
 import { until } from '../support/until.js';
@@ -22,11 +24,13 @@ const SECRET = `set-up 's $ecret" 7c1f`;
 const URL_QUESTION = 'The URL of the backend:';
 const PHONE_QUESTION = 'The number that this Mac sends from';
 const SECRET_QUESTION = 'The secret shared with the backend';
+const KEYCHAIN_QUESTION = 'Keep it in the Keychain instead of .env?';
 const BACKEND = 'http://127.0.0.1:9';
 
 /** A home on a machine that plays a Mac, where nothing was ever set up. */
 class NewHome {
   readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'edge-setup-')));
+  readonly programs = join(this.directory, 'programs');
   readonly place: Place;
   readonly support = join(this.directory, 'home', 'Library', 'Application Support', 'edge-agent');
   readonly config = join(this.support, 'config.yaml');
@@ -34,8 +38,8 @@ class NewHome {
 
   constructor(private readonly context: TestContext) {
     mkdirSync(join(this.directory, 'home'));
-    mkdirSync(join(this.directory, 'programs'));
-    const STAND_IN_PROGRAMS = join(this.directory, 'programs');
+    mkdirSync(this.programs);
+    const STAND_IN_PROGRAMS = this.programs;
     this.place = {
       cwd: this.directory,
       env: cleanEnvironment(join(this.directory, 'home'), { STAND_IN_PROGRAMS }),
@@ -113,6 +117,9 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     await session.sees(SECRET_QUESTION);
     expect(home.files()).toEqual([]);
     session.enter(SECRET);
+    await session.sees(KEYCHAIN_QUESTION);
+    expect(home.files()).toEqual([]);
+    session.enter();
     await session.sees('What doctor finds:');
     await session.sees('Whenever you like: edge-agent');
     expect(await session.exits()).toBe(0);
@@ -133,6 +140,7 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     [URL_QUESTION, []],
     [PHONE_QUESTION, [BACKEND]],
     [SECRET_QUESTION, [BACKEND, '+13105550100']],
+    [KEYCHAIN_QUESTION, [BACKEND, '+13105550100', SECRET]],
   ];
   test.for(untouched)('Ctrl-C at “%s” leaves nothing', async ([question, answers], context) => {
     const home = new NewHome(context);
@@ -156,11 +164,12 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     [PHONE_QUESTION, ['y', BACKEND]],
     [REPLACE_SECRET, ['y', BACKEND, '+13105550100']],
     [SECRET_QUESTION, ['y', BACKEND, '+13105550100', 'y']],
+    [KEYCHAIN_QUESTION, ['y', BACKEND, '+13105550100', 'y', SECRET]],
   ] as const)('Ctrl-C at “%s” leaves what was there', async ([question, answers], context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();
-    const questions = [REPLACE_CONFIG, URL_QUESTION, PHONE_QUESTION, REPLACE_SECRET];
+    const questions = [REPLACE_CONFIG, URL_QUESTION, PHONE_QUESTION, REPLACE_SECRET, SECRET_QUESTION];
     for (const [index, answer] of answers.entries()) {
       await session.sees(questions[index] ?? '');
       session.enter(answer);
@@ -195,11 +204,54 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     session.enter('y');
     await session.sees(SECRET_QUESTION);
     session.enter('new');
+    await session.sees(KEYCHAIN_QUESTION);
+    session.enter('n');
     expect(await session.exits()).toBe(0);
     expect(home.now()).toEqual({
       config: before.config,
       env: "# mine\nEDGE_SECRET='new'\nBACKEND_WS_URL=\n",
     });
+  });
+});
+
+describe('the Keychain', { timeout: 60_000 }, () => {
+  test('keeps the secret, of which .env has only the name; no argument of a program ever held it', async (context) => {
+    const home = new NewHome(context);
+    const keychain = new FakeKeychain(home.programs);
+    const { exitCode, stdout } = await home.run(...flags(home), '--keychain');
+    expect(exitCode).toBe(0);
+    expect(keychain.secret).toBe(SECRET);
+    expect(home.now().env).toMatch(/^EDGE_SECRET='keychain:EDGE_SECRET-[0-9a-f]{8}'$/m);
+    expect(stdout).toMatch(/PASS\s+secret\s+EDGE_SECRET; signs tokens/);
+    const hex = Buffer.from(SECRET).toString('hex');
+    for (const text of [stdout, keychain.calls, home.now().env, home.now().config]) {
+      for (const form of [SECRET, hex]) expect(text).not.toContain(form);
+    }
+  });
+
+  test('that is locked is told, and nothing is written', async (context) => {
+    const home = new NewHome(context);
+    new FakeKeychain(home.programs).lock();
+    const { exitCode, stderr } = await home.run(...flags(home), '--keychain');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('it is locked; over SSH: security unlock-keychain');
+    expect(home.files()).toEqual([]);
+  });
+
+  test('serves the agent, and when it does not, the agent and doctor say why', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const keychain = new FakeKeychain(world.directory);
+    keychain.put(WORLD_SECRET);
+    writeFileSync(world.envPath, 'EDGE_SECRET=keychain:mine\n', { mode: 0o600 });
+    Object.assign(world.place.env, { STAND_IN_PROGRAMS: world.directory });
+    const agent = await world.start();
+    await agent.kill('SIGTERM');
+    keychain.lock();
+    const degraded = await world.startDegraded();
+    const { snapshot } = await degraded.statusUntil((answer) => answer.snapshot !== null);
+    expect(snapshot?.problems.map(({ code }) => code)).toContain('secret_missing');
+    const { stdout } = await world.cli('doctor');
+    expect(stdout).toMatch(/WARN\s+config .*from the Keychain \(mine\): it is locked/);
   });
 });
 
