@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describeError } from '../errors.js';
 import { openDatabase } from '../store/sqlite.js';
 import { MessagesApp } from '../supervisor/MessagesApp.js';
@@ -22,8 +22,6 @@ const PROGRAM_MS = 10_000;
 const ACCOUNT_MS = 20_000;
 const OLDEST_MACOS = 13;
 const NEWEST_MACOS = 26;
-const ALLOW =
-  'System Settings → Privacy & Security → Automation: switch Messages on below node. Not listed: send a text with somebody at the screen.';
 
 export const version: Check = {
   id: 'macos-version',
@@ -109,9 +107,9 @@ export const automation: Check = {
       case 'granted':
         return pass(`granted to ${program}`);
       case 'denied':
-        return fail(`denied to ${program}`, ALLOW);
+        return fail(`denied to ${program}`, allow(bench));
       case 'none':
-        return warn(`${program} was never asked for it`, ALLOW);
+        return warn(`${program} was never asked for it`, allow(bench));
       default:
         return skip(`TCC.db cannot be read: ${noted.why}`);
     }
@@ -132,8 +130,8 @@ export async function askAccounts(bench: ConfiguredBench): Promise<Outcome> {
   const { osascript_path: path } = bench.config.loaded.config.imessage;
   const end = await ask(bench, path, ['-e', ACCOUNTS], ACCOUNT_MS);
   if (end.kind === 'timedOut')
-    return fail('Messages did not answer', `Look for a dialog on the screen. ${ALLOW}`);
-  if (end.kind !== 'ended' || end.code !== 0) return fail(`osascript: ${words(end)}`, ALLOW);
+    return fail('Messages did not answer', `Look for a dialog on the screen. ${allow(bench)}`);
+  if (end.kind !== 'ended' || end.code !== 0) return fail(`osascript: ${words(end)}`, allow(bench));
   return judgeAccounts(end.stdout);
 }
 
@@ -173,6 +171,12 @@ export const sleep: Check = {
     return fail(`sleep ${minutes}`, remedy);
   },
 };
+
+/** macOS lists a program by the name of its file. */
+function allow(bench: Bench): string {
+  const name = basename(agentProgram(bench));
+  return `System Settings → Privacy & Security → Automation: switch Messages on below ${name}. Not listed: send a text with somebody at the screen.`;
+}
 
 /** What the user's TCC.db notes on whether a program (a path or a bundle id) may control Messages. Raises no dialog. */
 export function notedAutomation(

@@ -4,10 +4,11 @@ import type { BackendSettings } from '../backend/settings.js';
 import { access } from '../checks/chatDatabase.js';
 import type { Check, ConfiguredBench } from '../checks/check.js';
 import { automation, messagesRunning, sleep } from '../checks/macos.js';
-import { agent, launchdNode, node } from '../checks/program.js';
+import { agent } from '../checks/program.js';
 import { config, stateDirectory } from '../checks/settings.js';
 import type { Config } from '../config/schema.js';
 import { openDatabase } from '../store/sqlite.js';
+import { agentNode } from './agentNode.js';
 import { credentialChecks } from './credentials.js';
 import { driftCheck } from './drift.js';
 import { launchd } from './launchd.js';
@@ -51,9 +52,8 @@ export function doctorChecks({ version, template, backendSettings }: DoctorOptio
     disk,
     store,
     logSize,
-    node,
+    agentNode,
     plistCheck(template),
-    launchdNode,
     launchd,
     agent,
     driftCheck(version),

@@ -4,9 +4,7 @@ import { type Bench, type Check, fail, type Outcome, pass, skip, warn } from '..
 import { readLaunchAgent } from '../checks/launchAgent.js';
 import { agentProgram, realPath } from '../checks/program.js';
 import type { RuntimeAnswer } from '../status/runtime.js';
-import { runProgram } from '../system/runProgram.js';
-
-const PROGRAM_MS = 10_000;
+import { nodeVersion } from './agentNode.js';
 
 /** Whether the agent that runs is the one that is installed: after an upgrade it goes on with what it began with. */
 export function driftCheck(ownVersion: string): Check {
@@ -58,13 +56,8 @@ async function judgeRuntime(bench: Bench, running: RuntimeAnswer): Promise<Outco
       'Permissions count for one binary only. Run: edge-agent restart',
     );
   }
-  const end = await runProgram(installed, ['--version'], {
-    env: bench.env,
-    clock: bench.clock,
-    timeoutMs: PROGRAM_MS,
-  });
-  const version = end.kind === 'ended' ? end.stdout.trim() : '';
-  if (version !== '' && version !== running.node_version) {
+  const version = await nodeVersion(bench, installed);
+  if (version !== undefined && version !== running.node_version) {
     return warn(
       `${evidence}; by now ${version} is installed there`,
       'Run: edge-agent restart, and see that its permissions still hold.',

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
@@ -47,7 +47,9 @@ export function reach(clock: Clock, target: Target): Promise<Step<undefined>> {
 /** Shakes hands by TLS and checks the certificate, as every request does; when that ends, Unix ms. */
 export function secure(clock: Clock, target: Target): Promise<Step<{ protocol: string; endsAt: number }>> {
   return timed(clock, (done, failed) => {
-    const socket: TLSSocket = connectTls({ ...target, servername: target.host });
+    // An address is no server name (RFC 6066).
+    const name = isIP(target.host) === 0 ? { servername: target.host } : {};
+    const socket: TLSSocket = connectTls({ ...target, ...name });
     socket.on('secureConnect', () => {
       const endsAt = Date.parse(socket.getPeerCertificate().valid_to);
       done({ protocol: socket.getProtocol() ?? 'TLS', endsAt });

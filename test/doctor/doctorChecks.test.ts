@@ -173,6 +173,8 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   ],
   ['log-size', 'WARN', '600 MB', (p) => truncateSync(log(p), 600 * 1024 ** 2)],
   ['log-size', 'PASS', 'under 1 MB', (p) => log(p)],
+  ['node', 'FAIL', 'does not run', (p) => p.program('node', 'exit 1')],
+  ['node', 'FAIL', 'v18.0.0', (p) => p.program('node', 'echo v18.0.0')],
   [
     'plist',
     'FAIL',

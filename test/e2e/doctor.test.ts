@@ -1,11 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { extract } from 'tar';
 import { describe, expect, type TestContext, test } from 'vitest';
 import type { Report } from '../../src/checks/runChecks.js';
 import { AGENT_ID, EdgeWorld, OWN, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
+const WITHDRAW = fileURLToPath(new URL('../support/withdrawPermission.mjs', import.meta.url));
 const verdicts = ({ checks }: Report) => Object.fromEntries(checks.map(({ id, verdict }) => [id, verdict]));
 const finding = ({ checks }: Report, id: string) => checks.find((check) => check.id === id);
 const doctor = async (world: EdgeWorld) => JSON.parse((await world.cli('doctor', '--json')).stdout) as Report;
@@ -73,6 +75,36 @@ describe('edge-agent doctor', { timeout: 90_000 }, () => {
     });
     expect(stdout).not.toContain('another');
   });
+
+  test.for([
+    ['EPERM', 'it has no Full Disk Access', /Full Disk Access, add \S+\/runtime and switch it on/],
+    ['EACCES', 'File permissions do not let this user read', /the user who is signed in to Messages/],
+    ['ENOENT', 'Messages was never signed in here', /Open Messages and sign in/],
+  ] as const)(
+    'chat.db that answers %s: the reason, and the very binary to be allowed',
+    async ([code, why, remedy], context) => {
+      const world = await EdgeWorld.open(context);
+      const runtime = join(world.directory, 'runtime');
+      writeFileSync(runtime, '#!/bin/sh\necho v22.0.0\n', { mode: 0o755 });
+      const agents = join(world.directory, 'Library', 'LaunchAgents');
+      mkdirSync(agents, { recursive: true });
+      const plist = `<plist><dict><key>ProgramArguments</key><array><string>${runtime}</string></array></dict></plist>`;
+      writeFileSync(join(agents, 'edge-agent.plist'), plist);
+      Object.assign(world.place.env, {
+        STAND_IN_PROGRAMS: join(world.directory, 'programs'),
+        NODE_OPTIONS: `--import ${pathToFileURL(WITHDRAW).href}`,
+        WITHDRAWN_WHILE: world.configPath,
+        WITHDRAWN_PATH: join(world.directory, 'Messages'),
+        WITHDRAWN_CODE: code,
+      });
+      const report = await doctor(world);
+      expect(finding(report, 'chatdb-access')).toMatchObject({
+        verdict: 'FAIL',
+        evidence: expect.stringContaining(why),
+        remedy: expect.stringMatching(remedy),
+      });
+    },
+  );
 
   test('with a broken configuration: every mistake is in it, and what needs none is looked at', async (context) => {
     const world = await EdgeWorld.open(context);
