@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { loadConfig } from '../../src/config/loadConfig.js';
 import { EdgeWorld, SECRET as WORLD_SECRET } from '../support/EdgeWorld.js';
@@ -51,6 +52,23 @@ class NewHome {
   open(...args: string[]): PtySession {
     const session = PtySession.open(['setup', ...args], this.place);
     this.context.onTestFinished(() => session.dispose());
+    return session;
+  }
+
+  /** All that it asks before it writes is answered. */
+  async answered(script: string): Promise<PtySession> {
+    const session = PtySession.open([], this.place, script);
+    this.context.onTestFinished(() => session.dispose());
+    const answers = [BACKEND, '+13105550100', SECRET, ''];
+    for (const [index, question] of [
+      URL_QUESTION,
+      PHONE_QUESTION,
+      SECRET_QUESTION,
+      KEYCHAIN_QUESTION,
+    ].entries()) {
+      await session.sees(question);
+      session.enter(answers[index]);
+    }
     return session;
   }
 
@@ -211,6 +229,36 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
       config: before.config,
       env: "# mine\nEDGE_SECRET='new'\nBACKEND_WS_URL=\n",
     });
+  });
+});
+
+describe('the offer to install', { timeout: 60_000 }, () => {
+  const SCRIPT = fileURLToPath(new URL('../support/setupWithInstall.mjs', import.meta.url));
+  const INSTALL_QUESTION = 'Install it now, so that it runs from each login on?';
+
+  test.for([
+    ['taken', '', true],
+    ['declined', 'n', false],
+  ] as const)('is made after doctor; %s', async ([, answer, isInstalled], context) => {
+    const home = new NewHome(context);
+    const session = await home.answered(SCRIPT);
+    await session.sees('PASS, ');
+    await session.sees(INSTALL_QUESTION);
+    session.enter(answer);
+    expect(await session.exits()).toBe(0);
+    expect(session.shown.includes(`INSTALLED with ${home.config}`)).toBe(isInstalled);
+    if (!isInstalled) expect(session.shown).toContain('Whenever you like: edge-agent install');
+  });
+
+  test('Ctrl-C at it leaves a whole configuration', async (context) => {
+    const home = new NewHome(context);
+    const session = await home.answered(SCRIPT);
+    await session.sees(INSTALL_QUESTION);
+    session.interrupt();
+    expect(await session.exits()).toBe(130);
+    expect(session.shown).toContain('What was asked before is written.');
+    expect(session.shown).not.toContain('INSTALLED');
+    expect(home.load().secrets.edgeSecret).toBe(SECRET);
   });
 });
 

@@ -20,10 +20,11 @@ export class PtySession {
     });
   }
 
-  static open(args: readonly string[], { cwd, env }: Place): PtySession {
+  /** Runs the command, or another script. */
+  static open(args: readonly string[], { cwd, env }: Place, script = CLI): PtySession {
     const term = { name: 'xterm', cols: 120, rows: 40 };
     return new PtySession(
-      spawn(process.execPath, [CLI, ...args], { ...term, cwd, env: { ...env, TERM: 'xterm' } }),
+      spawn(process.execPath, [script, ...args], { ...term, cwd, env: { ...env, TERM: 'xterm' } }),
     );
   }
 
