@@ -41,8 +41,8 @@ function judgePlist(
     word.startsWith('/'),
   );
   // A configuration that is not there yet is waited for.
-  const config = programArguments[programArguments.indexOf('--config') + 1];
-  const missing = paths.filter((word) => word !== config && !existsSync(word));
+  const isConfig = (word: string) => programArguments[programArguments.indexOf(word) - 1] === '--config';
+  const missing = paths.filter((word) => !isConfig(word) && !existsSync(word));
   if (paths.length === 0) return fail(`${path} names no program`, INSTALL);
   if (missing.length > 0) return fail(`it names what does not exist: ${missing.join(', ')}`, INSTALL);
   if (!fits(text, template)) return warn('it differs from the template of this version', INSTALL);

@@ -173,6 +173,13 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   ],
   ['log-size', 'WARN', '600 MB', (p) => truncateSync(log(p), 600 * 1024 ** 2)],
   ['log-size', 'PASS', 'under 1 MB', (p) => log(p)],
+  [
+    'plist',
+    'FAIL',
+    '/no/such/program',
+    (p) =>
+      p.plist((text) => text.replaceAll(p.nodePath, '/no/such/program').replaceAll('--config', '--other')),
+  ],
   ['node', 'FAIL', 'does not run', (p) => p.program('node', 'exit 1')],
   ['node', 'FAIL', 'v18.0.0', (p) => p.program('node', 'echo v18.0.0')],
   [
