@@ -48,18 +48,17 @@ function security(args: readonly string[], input = ''): { stdout: string } | str
     timeout: PATIENCE_MS,
     encoding: 'utf8',
   });
-  if (error !== undefined) {
-    const isAbsent = 'code' in error && error.code === 'ENOENT';
-    return isAbsent
-      ? 'there is no Keychain on this machine'
-      : 'it did not answer (does a dialog wait on the screen?)';
-  }
-  return status === 0 ? { stdout } : reason(status);
+  // One that ends without reading what it is given leaves an error too; its exit code says more.
+  if (status !== null) return status === 0 ? { stdout } : reason(status);
+  const isAbsent = error !== undefined && 'code' in error && error.code === 'ENOENT';
+  return isAbsent
+    ? 'there is no Keychain on this machine'
+    : 'it did not answer (does a dialog wait on the screen?)';
 }
 
 /** security(1) ends with the last eight bits of a result of the Security framework. */
-function reason(status: number | null): string {
+function reason(status: number): string {
   if (status === 44) return 'it has no such entry';
   if (status === 36) return 'it is locked; over SSH: security unlock-keychain';
-  return `security ended with ${status ?? 'a signal'}`;
+  return `security ended with ${status}`;
 }

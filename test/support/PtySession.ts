@@ -22,7 +22,8 @@ export class PtySession {
 
   /** Runs the command, or another script. */
   static open(args: readonly string[], { cwd, env }: Place, script = CLI): PtySession {
-    const term = { name: 'xterm', cols: 120, rows: 40 };
+    // Wide enough that no path breaks a line, wherever the temporary directory is.
+    const term = { name: 'xterm', cols: 300, rows: 40 };
     return new PtySession(
       spawn(process.execPath, [script, ...args], { ...term, cwd, env: { ...env, TERM: 'xterm' } }),
     );
