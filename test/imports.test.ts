@@ -22,8 +22,10 @@ const features = [
   'supervisor',
 ];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  cli: ['agent', 'selftest', 'simulator', 'status', ...ground],
-  selftest: ['messages', 'supervisor', 'status', ...ground],
+  cli: ['agent', 'checks', 'doctor', 'selftest', 'simulator', 'status', ...ground],
+  checks: ['messages', 'supervisor', 'status', ...ground],
+  selftest: ['checks', 'messages', ...ground],
+  doctor: ['checks', 'backend', 'messages', 'status', 'supervisor', ...ground],
   index: ['agent', 'status', ...ground],
   agent: [...features, ...ground],
   ...Object.fromEntries(features.map((room) => [room, ground])),
@@ -41,6 +43,8 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   yaml: /^config\//,
   pino: /^logging\//,
+  tar: /^doctor\//,
+  '@inquirer/prompts': /^cli\//,
   'better-sqlite3': /^(store|messages\/chatdb)\//,
 };
 

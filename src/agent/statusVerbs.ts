@@ -3,6 +3,7 @@ import type { Commands } from '../commands/Commands.js';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Scheduler } from '../schedule/Scheduler.js';
+import { runtime } from '../status/runtime.js';
 import type { StatusVerb } from '../status/StatusServer.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
@@ -31,6 +32,7 @@ export function statusVerbs(rooms: {
   const { store, config, backend, snapshot, log } = rooms;
   return {
     status: snapshot,
+    runtime,
     config: () => config.settings(),
     'config.reset-remote': () => store.write(() => config.reset()),
     kick: () => backend.kick('the operator asked for it'),

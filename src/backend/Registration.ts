@@ -7,7 +7,8 @@ import { asObject, parseAccepts } from './protocol.js';
 import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
 import type { Problem } from './view.js';
 
-const META_KEY = 'backend.registration';
+/** Where the store's `meta` keeps what the registration gave. */
+export const REGISTRATION_KEY = 'backend.registration';
 const CAPABILITIES = [
   'send_message_now',
   'schedule_message',
@@ -26,7 +27,7 @@ const savedSchema = z.object({
   token: z.string().optional(),
   accepts: z.array(z.string()).default([]),
 });
-type Saved = z.infer<typeof savedSchema>;
+export type Saved = z.infer<typeof savedSchema>;
 
 const replySchema = z.object({
   edge_agent_id: z
@@ -63,13 +64,11 @@ export class Registration {
   private notNeeded = false;
 
   constructor(private readonly ports: RegistrationPorts) {
-    this.saved = readSaved(ports.meta.get(META_KEY));
+    this.saved = readSaved(ports.meta.get(REGISTRATION_KEY));
   }
 
-  /** From the configuration, else from the registration, else made of the phone's digits. */
   agentId(): string {
-    const settings = this.ports.settings();
-    return settings.edgeAgentId ?? this.ours()?.agentId ?? `edge_${settings.userPhone.replace(/\D/g, '')}`;
+    return agentIdFor(this.ports.settings(), this.saved);
   }
 
   token(): string | undefined {
@@ -187,7 +186,7 @@ export class Registration {
       ...((reply.auth_token ?? before?.token) ? { token: reply.auth_token ?? before?.token } : {}),
       accepts: [...(parseAccepts(body) ?? before?.accepts ?? [])],
     };
-    this.ports.meta.set(META_KEY, JSON.stringify(saved));
+    this.ports.meta.set(REGISTRATION_KEY, JSON.stringify(saved));
     this.saved = saved;
     this.ports.log.info('Registered with the backend', { agent: this.agentId() });
     this.ports.onRegistered();
@@ -206,15 +205,24 @@ export class Registration {
     if (first) this.ports.log.error(`${this.refused.message} ${this.refused.remedy}`);
   }
 
-  /** What was kept, if it is for the phone and backend of now. */
   private ours(): Saved | null {
-    const settings = this.ports.settings();
-    const fits = this.saved?.phone === settings.userPhone && this.saved.backend === settings.httpBase;
-    return fits ? this.saved : null;
+    return fitting(this.saved, this.ports.settings());
   }
 }
 
-function readSaved(text: string | undefined): Saved | null {
+/** The id that the agent goes by: from the configuration, else from a registration, else made of the phone's digits. */
+export function agentIdFor(settings: BackendSettings, saved: Saved | null): string {
+  const registered = fitting(saved, settings)?.agentId;
+  return settings.edgeAgentId ?? registered ?? `edge_${settings.userPhone.replace(/\D/g, '')}`;
+}
+
+/** What was kept, if it is for that phone and backend. */
+export function fitting(saved: Saved | null, settings: BackendSettings): Saved | null {
+  return saved?.phone === settings.userPhone && saved.backend === settings.httpBase ? saved : null;
+}
+
+/** Reads what is kept under `REGISTRATION_KEY`. */
+export function readSaved(text: string | undefined): Saved | null {
   if (text === undefined) return null;
   try {
     return savedSchema.safeParse(JSON.parse(text)).data ?? null;

@@ -5,6 +5,7 @@ import { complainAsIs, show } from './print.js';
 import { configVerbs } from './verbs/configVerbs.js';
 import { lookingVerbs } from './verbs/lookingVerbs.js';
 import { runningVerbs } from './verbs/runningVerbs.js';
+import { setupVerbs } from './verbs/setupVerbs.js';
 import { tryingVerbs } from './verbs/tryingVerbs.js';
 
 const EXAMPLES = `
@@ -21,7 +22,7 @@ Examples:
 `;
 
 /** Each adds its verbs; in the order in which the help lists them. */
-const VERBS = [runningVerbs, lookingVerbs, configVerbs, tryingVerbs];
+const VERBS = [setupVerbs, runningVerbs, lookingVerbs, configVerbs, tryingVerbs];
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {

@@ -1,3 +1,4 @@
+import { readKeychain } from '../system/keychain.js';
 import type { Dotenv } from './dotenv.js';
 
 /** Credentials, kept apart from `Config` so that the configuration can be printed. */
@@ -33,11 +34,18 @@ export interface FoundSecrets {
   readonly warnings: readonly string[];
 }
 
+/** `keychain:<account>` in the place of a secret: it is in the login Keychain, under the service edge-agent. */
+const IN_KEYCHAIN = /^keychain:([\w.+-]+)$/;
+
 /**
- * Takes the secrets from the environment, else from `.env`. Whitespace around one, which a backend would refuse as
+ * Takes the secrets from the environment, else from `.env`; one that is in the Keychain is read from there, at each call. Whitespace around one, which a backend would refuse as
  * a wrong secret, is removed and warned about; an empty one is not set. A missing one is no mistake.
  */
-export function findSecrets(env: NodeJS.ProcessEnv, dotenv: Dotenv): FoundSecrets {
+export function findSecrets(
+  env: NodeJS.ProcessEnv,
+  dotenv: Dotenv,
+  keychain: typeof readKeychain = readKeychain,
+): FoundSecrets {
   const secrets: { -readonly [Name in keyof Secrets]: Secrets[Name] } = {};
   const all: string[] = [];
   const warnings: string[] = [];
@@ -45,6 +53,16 @@ export function findSecrets(env: NodeJS.ProcessEnv, dotenv: Dotenv): FoundSecret
     for (const value of [env[variable], dotenv.entries.get(variable)?.value]) {
       const trimmed = value?.trim();
       if (value === undefined || trimmed === undefined || trimmed === '') continue;
+      const account = IN_KEYCHAIN.exec(trimmed)?.[1];
+      if (account !== undefined) {
+        if (secrets[name] !== undefined) continue;
+        const answer = keychain(account);
+        if (answer.kind === 'found') {
+          secrets[name] = answer.value;
+          all.push(answer.value);
+        } else warnings.push(`${variable} is not to be had from the Keychain (${account}): ${answer.why}.`);
+        continue;
+      }
       all.push(trimmed);
       if (secrets[name] !== undefined) continue;
       secrets[name] = trimmed;

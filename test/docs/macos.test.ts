@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { allChecks } from '../../src/selftest/checks.js';
+import { selftestChecks } from '../../src/selftest/selftestChecks.js';
 import { page, ROOT, tableUnder } from './page.js';
 
 const text = page('docs/macos.md');
 const headings = [...text.matchAll(/^## (.+)$/gm)].map(([heading]) => heading);
 const rows = headings.flatMap((heading) => tableUnder(heading, text));
 const quoted = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
-const ids = allChecks().map(({ id }) => id);
+const ids = selftestChecks().map(({ id }) => id);
 
 test('every assumption has a source, a place in the code that exists, and a check that exists or an honest dash', () => {
   expect(rows.length).toBeGreaterThan(25);
@@ -28,7 +28,7 @@ test('every check proves something that is listed', () => {
 
 test('no check has the id of another, and each says in words what it proves', () => {
   expect(new Set(ids).size).toBe(ids.length);
-  for (const { id, title } of allChecks()) {
+  for (const { id, title } of selftestChecks()) {
     expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/);
     expect(title).not.toBe('');
   }

@@ -26,16 +26,16 @@ export interface ChatDbFile {
  * Tries to open the file as the system sees it: SQLite answers "unable to open database file" alike where it is
  * missing, denied or kept from us by macOS, and errno does not (EPERM: privacy; EACCES: mode; ENOENT: missing).
  */
-export function probe(path: string): ({ ok: true } & ChatDbFile) | AccessProblem {
+export function probe(path: string, program?: string): ({ ok: true } & ChatDbFile) | AccessProblem {
   let fd: number;
   try {
     fd = openSync(path, 'r');
   } catch (error) {
-    return accessProblem(path, errnoOf(error));
+    return accessProblem(path, errnoOf(error), '', program);
   }
   try {
     const stats = fstatSync(fd);
-    if (!stats.isFile()) return accessProblem(path, 'EISDIR');
+    if (!stats.isFile()) return accessProblem(path, 'EISDIR', '', program);
     return { ok: true, ...fileOf(stats) };
   } finally {
     closeSync(fd);
@@ -62,9 +62,16 @@ function fileOf(stats: Stats): ChatDbFile {
   return { generation, identity: `${stats.dev}:${generation}` };
 }
 
-/** The words for an errno that opening or reading chat.db gave, or for SQLite's own words. */
-export function accessProblem(path: string, errno: string, detail = ''): AccessProblem {
-  const program = process.execPath;
+/**
+ * The words for an errno that opening or reading chat.db gave, or for SQLite's own words. `program` is the binary that
+ * needs the permission.
+ */
+export function accessProblem(
+  path: string,
+  errno: string,
+  detail = '',
+  program = process.execPath,
+): AccessProblem {
   switch (errno) {
     case 'EPERM':
       return {

@@ -1,12 +1,13 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { allChecks } from '../../src/selftest/checks.js';
-import { concealer, saveReport } from '../../src/selftest/report.js';
-import type { Report } from '../../src/selftest/runSelftest.js';
+import { concealer } from '../../src/checks/concealer.js';
+import type { Report } from '../../src/checks/runChecks.js';
+import { saveReport } from '../../src/selftest/saveReport.js';
+import { selftestChecks } from '../../src/selftest/selftestChecks.js';
 import { behave } from '../../src/simulator/messages/osascriptBehaviour.js';
 import type { Problem, StatusSnapshot } from '../../src/status/snapshot.js';
-import { OWN, SECRET, TestBench } from './TestBench.js';
+import { OWN, SECRET, TestBench } from '../checks/TestBench.js';
 
 const verdicts = (report: Report) =>
   Object.fromEntries(report.checks.map(({ id, verdict }) => [id, verdict]));
@@ -23,7 +24,7 @@ test('on a Mac where all is well every check passes, down to the delivery of a r
   const [report] = await Promise.all([bench.run(), bench.deliver()]);
   const others = report.checks.filter(({ verdict }) => verdict !== 'PASS');
   expect(others).toEqual([expect.objectContaining({ id: 'agent', verdict: 'SKIP' })]);
-  expect(report.checks.map(({ id }) => id)).toEqual(allChecks().map(({ id }) => id));
+  expect(report.checks.map(({ id }) => id)).toEqual(selftestChecks().map(({ id }) => id));
   expect(report.summary).toEqual({ PASS: report.checks.length - 1, WARN: 0, FAIL: 0, SKIP: 1 });
 });
 
@@ -51,7 +52,7 @@ describe('without --send', () => {
     bench.changes = { platform: 'linux' };
     const report = await bench.run();
     expect(report.summary).toMatchObject({ WARN: 0, FAIL: 0 });
-    for (const check of allChecks().filter(({ macOnly }) => macOnly === true)) {
+    for (const check of selftestChecks().filter(({ macOnly }) => macOnly === true)) {
       expect(finding(report, check.id), check.id).toMatchObject({ verdict: 'SKIP' });
     }
     expect(verdicts(report)).toMatchObject({

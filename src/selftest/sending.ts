@@ -1,14 +1,14 @@
-import type { Logger } from '../../logging/Logger.js';
-import { maskHandle } from '../../logging/mask.js';
-import { OsascriptRunner } from '../../messages/applescript/runner.js';
-import type { TargetForm } from '../../messages/applescript/scripts.js';
-import { ChatDb } from '../../messages/chatdb/ChatDb.js';
-import { findText } from '../../messages/chatdb/findText.js';
-import type { SentRow } from '../../messages/chatdb/sentRows.js';
-import { conversationKey, regionOf } from '../../messages/conversationId.js';
-import { sleep } from '../../system/clock.js';
-import { freshId, randomHex } from '../../system/random.js';
-import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../check.js';
+import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
+import type { Logger } from '../logging/Logger.js';
+import { maskHandle } from '../logging/mask.js';
+import { OsascriptRunner } from '../messages/applescript/runner.js';
+import type { TargetForm } from '../messages/applescript/scripts.js';
+import { ChatDb } from '../messages/chatdb/ChatDb.js';
+import { findText } from '../messages/chatdb/findText.js';
+import type { SentRow } from '../messages/chatdb/sentRows.js';
+import { conversationKey, regionOf } from '../messages/conversationId.js';
+import { sleep } from '../system/clock.js';
+import { freshId, randomHex } from '../system/random.js';
 
 /** A row appears within 2 s as a rule; the agent may first have others to send, and Messages to start. */
 const ROW_PATIENCE_MS = 45_000;

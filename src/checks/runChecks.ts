@@ -9,7 +9,6 @@ import {
   skip,
   type Verdict,
 } from './check.js';
-import { allChecks } from './checks.js';
 
 /** What one check found. */
 export interface Finding extends Outcome {
@@ -27,23 +26,22 @@ export interface Report {
   readonly checks: readonly Finding[];
 }
 
-export interface SelftestOptions {
+export interface RunOptions {
   readonly bench: Bench;
   readonly version: string;
   /** Takes what must not be shown out of evidence and remedies. */
   readonly conceal: (text: string) => string;
-  /** All of them unless given. */
-  readonly checks?: readonly Check[];
+  readonly checks: readonly Check[];
   /** Told of each finding as it comes. */
   readonly onFinding?: (finding: Finding) => void;
 }
 
 /** Runs every check, one after the other. Never rejects: a check that throws has failed. */
-export async function runSelftest(options: SelftestOptions): Promise<Report> {
+export async function runChecks(options: RunOptions): Promise<Report> {
   const { version, conceal, onFinding } = options;
   const bench = { ...options.bench, env: childEnvironment(options.bench.env) };
-  const checks: Finding[] = [];
-  for (const check of options.checks ?? allChecks()) {
+  const findings: Finding[] = [];
+  for (const check of options.checks) {
     const outcome = await outcomeOf(check, bench);
     const finding: Finding = {
       id: check.id,
@@ -52,17 +50,17 @@ export async function runSelftest(options: SelftestOptions): Promise<Report> {
       evidence: conceal(outcome.evidence),
       ...(outcome.remedy === undefined ? {} : { remedy: conceal(outcome.remedy) }),
     };
-    checks.push(finding);
+    findings.push(finding);
     onFinding?.(finding);
   }
-  const count = (verdict: Verdict) => checks.filter((finding) => finding.verdict === verdict).length;
+  const count = (verdict: Verdict) => findings.filter((finding) => finding.verdict === verdict).length;
   return {
     schema: 1,
     version,
     at: new Date(bench.clock.now()).toISOString(),
     platform: bench.platform,
     summary: { PASS: count('PASS'), WARN: count('WARN'), FAIL: count('FAIL'), SKIP: count('SKIP') },
-    checks,
+    checks: findings,
   };
 }
 

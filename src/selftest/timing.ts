@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import { openDatabase, openDurableDatabase } from '../../store/sqlite.js';
-import { type Clock, sleep } from '../../system/clock.js';
-import { type Check, type ConfiguredBench, fail, pass, warn } from '../check.js';
+import { type Check, type ConfiguredBench, fail, pass, warn } from '../checks/check.js';
+import { median } from '../checks/median.js';
+import { openDatabase, openDurableDatabase } from '../store/sqlite.js';
+import { type Clock, sleep } from '../system/clock.js';
 
 const COMMITS = 5;
 const PATIENCE_MS = 3_000;
@@ -110,9 +111,4 @@ function since(began: number, at: number | undefined): number | undefined {
 
 function told(times: readonly number[]): string {
   return times.length === 0 ? 'none' : `${times.length}, median ${median(times).toFixed(1)} ms`;
-}
-
-/** The middle one; of none, infinity. */
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.POSITIVE_INFINITY;
 }

@@ -1,12 +1,12 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { AgentView, Bench, Check } from '../../src/checks/check.js';
+import { concealer } from '../../src/checks/concealer.js';
+import { type Report, runChecks } from '../../src/checks/runChecks.js';
 import { loadConfig } from '../../src/config/loadConfig.js';
-import type { AgentView, Bench } from '../../src/selftest/check.js';
-import { wakeGap } from '../../src/selftest/checks/timing.js';
-import { allChecks } from '../../src/selftest/checks.js';
-import { concealer } from '../../src/selftest/report.js';
-import { type Report, runSelftest } from '../../src/selftest/runSelftest.js';
+import { selftestChecks } from '../../src/selftest/selftestChecks.js';
+import { wakeGap } from '../../src/selftest/timing.js';
 import { behave } from '../../src/simulator/messages/osascriptBehaviour.js';
 import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
 import { type Database, openDatabase } from '../../src/store/sqlite.js';
@@ -16,6 +16,7 @@ import { StandIns } from '../support/StandIns.js';
 import { until } from '../support/until.js';
 
 export const OWN = '+13105550100';
+export const VERSION = '0.1.0';
 export const SECRET = 'selftest-secret-51c3';
 const PERSON = '+13105551234';
 
@@ -58,8 +59,8 @@ export class TestBench {
     );
   }
 
-  /** What TCC.db notes for the node binary; null: nothing. */
-  permission(value: number | null): void {
+  /** What TCC.db notes for the node binary, or another client; null: nothing. */
+  permission(value: number | null, client = this.nodePath): void {
     const directory = join(this.homeDir, 'Library', 'Application Support', 'com.apple.TCC');
     mkdirSync(directory, { recursive: true });
     const database = openDatabase(join(directory, 'TCC.db'));
@@ -70,7 +71,7 @@ export class TestBench {
     if (value !== null) {
       database
         .prepare("INSERT INTO access VALUES ('kTCCServiceAppleEvents', ?, 1, ?, 'com.apple.MobileSMS')")
-        .run(this.nodePath, value);
+        .run(client, value);
     }
     database.close();
   }
@@ -121,20 +122,18 @@ export class TestBench {
       ...this.settings,
     };
     const { homeDir } = this;
-    const at = (name: string) => this.standIns.path(name);
-    const others = Object.fromEntries(Object.keys(programs()).map((name) => [name, process.execPath]));
+    // What no test has written a part for is there, at least.
+    const played = Object.entries(programs()).map(([name, path]) => {
+      const part = path.replace(/.*\//, '');
+      return [name, this.standIns.has(part) ? this.standIns.path(part) : process.execPath];
+    });
     const down: AgentView = { kind: 'down' };
     return {
       platform: 'darwin',
       homeDir,
       env: { PATH: process.env.PATH, ...env },
       node: { path: this.nodePath, version: 'v22.21.0' },
-      programs: programs({
-        ...others,
-        swVers: at('sw_vers'),
-        pmset: at('pmset'),
-        pgrep: at('pgrep'),
-      }),
+      programs: programs(Object.fromEntries(played)),
       clock: systemClock,
       config: {
         kind: 'loaded',
@@ -148,17 +147,21 @@ export class TestBench {
     };
   }
 
-  /** Runs the checks of these ids; all if none is named. */
+  /** Runs the checks of the selftest that have these ids; all if none is named. */
   run(...ids: readonly string[]): Promise<Report> {
-    const checks = allChecks()
-      .filter(({ id }) => ids.length === 0 || ids.includes(id))
-      .map((check) =>
-        check.id === wakeGap.id && check.withoutConfig === true
-          ? { ...check, run: (bench: Bench) => check.run({ ...bench, clock: lateBy(this.timersLate) }) }
-          : check,
-      );
+    const checks = selftestChecks().map((check) =>
+      check.id === wakeGap.id && check.withoutConfig === true
+        ? { ...check, run: (bench: Bench) => check.run({ ...bench, clock: lateBy(this.timersLate) }) }
+        : check,
+    );
+    return this.examine(checks, ...ids);
+  }
+
+  /** Runs those of the checks that have these ids; all if none is named. */
+  examine(all: readonly Check[], ...ids: readonly string[]): Promise<Report> {
+    const checks = all.filter(({ id }) => ids.length === 0 || ids.includes(id));
     const conceal = concealer([SECRET], this.homeDir);
-    return runSelftest({ bench: this.bench(), version: '0.1.0', conceal, checks });
+    return runChecks({ bench: this.bench(), version: VERSION, conceal, checks });
   }
 }
 

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { describeError } from '../../errors.js';
-import { accessProblem, probe } from '../../messages/chatdb/access.js';
-import { decodeAttributedBody } from '../../messages/chatdb/attributedBody.js';
-import { Schema, type Table } from '../../messages/chatdb/schema.js';
-import { type Database, openDatabase } from '../../store/sqlite.js';
-import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../check.js';
+import { describeError } from '../errors.js';
+import { accessProblem, probe } from '../messages/chatdb/access.js';
+import { decodeAttributedBody } from '../messages/chatdb/attributedBody.js';
+import { Schema, type Table } from '../messages/chatdb/schema.js';
+import { type Database, openDatabase } from '../store/sqlite.js';
+import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from './check.js';
+import { agentProgram } from './program.js';
 
 const REPORT = 'Please report this with the macOS version: the agent may misread messages.';
 
@@ -36,6 +37,10 @@ export const access: Check = {
     const { agent } = bench;
     const told = agent.kind === 'up' ? agent.snapshot.problems.find(isOfChatDb) : undefined;
     if (told !== undefined) return fail(`the running agent: ${told.message}`, told.remedy);
+    const file = probe(bench.config.loaded.config.imessage.db_path);
+    if (agent.kind === 'up' && !file.ok && file.code === 'chatdb_not_permitted') {
+      return pass('the running agent reads it; this terminal may not');
+    }
     return reading(bench, (database, path) => {
       const rows = database.prepare('SELECT count(*) FROM (SELECT 1 FROM message LIMIT 1000)').pluck().get();
       const sidecars = ['-wal', '-shm'].filter((suffix) => existsSync(`${path}${suffix}`));
@@ -94,7 +99,8 @@ export const decoding: Check = {
 /** Off macOS there usually is no chat.db, which then is no fault. */
 function reading(bench: ConfiguredBench, look: (database: Database, path: string) => Outcome): Outcome {
   const path = bench.config.loaded.config.imessage.db_path;
-  const file = probe(path);
+  const program = agentProgram(bench);
+  const file = probe(path, program);
   if (!file.ok) {
     if (bench.platform !== 'darwin' && file.code === 'chatdb_missing')
       return skip(`not macOS, and no ${path}`);
@@ -106,7 +112,7 @@ function reading(bench: ConfiguredBench, look: (database: Database, path: string
     database.pragma('query_only = 1');
     return look(database, path);
   } catch (error) {
-    const { message, remedy } = accessProblem(path, 'SQLITE', describeError(error));
+    const { message, remedy } = accessProblem(path, 'SQLITE', describeError(error), program);
     return fail(message, remedy);
   } finally {
     database?.close();

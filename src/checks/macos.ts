@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
-import { describeError } from '../../errors.js';
-import { openDatabase } from '../../store/sqlite.js';
-import { MessagesApp } from '../../supervisor/MessagesApp.js';
-import { type ProgramEnd, runProgram } from '../../system/runProgram.js';
+import { basename, join } from 'node:path';
+import { describeError } from '../errors.js';
+import { openDatabase } from '../store/sqlite.js';
+import { MessagesApp } from '../supervisor/MessagesApp.js';
+import { type ProgramEnd, runProgram } from '../system/runProgram.js';
 import {
   type Bench,
   type Check,
@@ -13,17 +13,15 @@ import {
   pass,
   skip,
   warn,
-} from '../check.js';
+} from './check.js';
+import { median } from './median.js';
 import { agentProgram } from './program.js';
-import { median } from './timing.js';
 
 const PROGRAM_MS = 10_000;
 /** Messages may still have to start, or a dialog may wait for an answer. */
 const ACCOUNT_MS = 20_000;
 const OLDEST_MACOS = 13;
 const NEWEST_MACOS = 26;
-const ALLOW =
-  'System Settings → Privacy & Security → Automation: switch Messages on below node. Not listed: send a text with somebody at the screen.';
 
 export const version: Check = {
   id: 'macos-version',
@@ -104,14 +102,14 @@ export const automation: Check = {
         : undefined;
     if (told !== undefined) return fail(`the running agent: ${told.message}`, told.remedy);
     const program = agentProgram(bench);
-    const noted = permission(bench.homeDir, program);
+    const noted = notedAutomation(bench.homeDir, program);
     switch (noted) {
       case 'granted':
         return pass(`granted to ${program}`);
       case 'denied':
-        return fail(`denied to ${program}`, ALLOW);
+        return fail(`denied to ${program}`, allow(bench));
       case 'none':
-        return warn(`${program} was never asked for it`, ALLOW);
+        return warn(`${program} was never asked for it`, allow(bench));
       default:
         return skip(`TCC.db cannot be read: ${noted.why}`);
     }
@@ -123,16 +121,19 @@ export const account: Check = {
   id: 'account',
   title: 'an iMessage account is enabled and connected',
   macOnly: true,
-  async run(bench) {
-    if ((await app(bench).state()) !== 'running') return skip('Messages does not run');
-    const { osascript_path: path } = bench.config.loaded.config.imessage;
-    const end = await ask(bench, path, ['-e', ACCOUNTS], ACCOUNT_MS);
-    if (end.kind === 'timedOut')
-      return fail('Messages did not answer', `Look for a dialog on the screen. ${ALLOW}`);
-    if (end.kind !== 'ended' || end.code !== 0) return fail(`osascript: ${words(end)}`, ALLOW);
-    return judgeAccounts(end.stdout);
-  },
+  run: askAccounts,
 };
+
+/** Asks Messages for its accounts, which raises a dialog where macOS has not noted yet that it may be asked. */
+export async function askAccounts(bench: ConfiguredBench): Promise<Outcome> {
+  if ((await app(bench).state()) !== 'running') return skip('Messages does not run');
+  const { osascript_path: path } = bench.config.loaded.config.imessage;
+  const end = await ask(bench, path, ['-e', ACCOUNTS], ACCOUNT_MS);
+  if (end.kind === 'timedOut')
+    return fail('Messages did not answer', `Look for a dialog on the screen. ${allow(bench)}`);
+  if (end.kind !== 'ended' || end.code !== 0) return fail(`osascript: ${words(end)}`, allow(bench));
+  return judgeAccounts(end.stdout);
+}
 
 const ACCOUNTS = `tell application "Messages"
 	set told to ""
@@ -171,7 +172,17 @@ export const sleep: Check = {
   },
 };
 
-function permission(homeDir: string, program: string): 'granted' | 'denied' | 'none' | { why: string } {
+/** macOS lists a program by the name of its file. */
+function allow(bench: Bench): string {
+  const name = basename(agentProgram(bench));
+  return `System Settings → Privacy & Security → Automation: switch Messages on below ${name}. Not listed: send a text with somebody at the screen.`;
+}
+
+/** What the user's TCC.db notes on whether a program (a path or a bundle id) may control Messages. Raises no dialog. */
+export function notedAutomation(
+  homeDir: string,
+  program: string,
+): 'granted' | 'denied' | 'none' | { why: string } {
   const path = join(homeDir, 'Library', 'Application Support', 'com.apple.TCC', 'TCC.db');
   try {
     const database = openDatabase(path, { readonly: true });

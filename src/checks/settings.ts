@@ -1,6 +1,6 @@
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Check, fail, pass, warn } from '../check.js';
+import { type Check, fail, pass, warn } from './check.js';
 
 export const config: Check = {
   id: 'config',

@@ -1,6 +1,6 @@
-import { readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Bench, type Check, fail, pass, skip, warn } from '../check.js';
+import { realpathSync } from 'node:fs';
+import { type Bench, type Check, fail, type Outcome, pass, skip, warn } from './check.js';
+import { readLaunchAgent } from './launchAgent.js';
 
 /** The engines field of package.json. */
 const OLDEST_NODE = [20, 19] as const;
@@ -11,16 +11,19 @@ export const node: Check = {
   id: 'node',
   title: 'the node binary and its version',
   withoutConfig: true,
-  run({ node: { path, version } }) {
-    const real = realPath(path) ?? path;
-    const evidence = `${version} at ${real}`;
-    const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
-    const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
-    if (isOld) return fail(evidence, `Install Node ${OLDEST_NODE.join('.')} or newer.`);
-    const moves = /\/(?:Cellar|\.nvm|\.fnm|\.volta|\.asdf)\//.test(real);
-    return moves ? warn(`${evidence}, which moves with each upgrade`, OWN_NODE) : pass(evidence);
-  },
+  run: ({ node: { path, version } }) => judgeNode(path, version),
 };
+
+/** Whether a node binary is new enough, and stays where it is. `version` is as `node --version` prints it. */
+export function judgeNode(path: string, version: string): Outcome {
+  const real = realPath(path) ?? path;
+  const evidence = `${version} at ${real}`;
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
+  if (isOld) return fail(evidence, `Install Node ${OLDEST_NODE.join('.')} or newer.`);
+  const moves = /\/(?:Cellar|\.nvm|\.fnm|\.volta|\.asdf)\//.test(real);
+  return moves ? warn(`${evidence}, which moves with each upgrade`, OWN_NODE) : pass(evidence);
+}
 
 /** Permissions that a terminal has are not those of the agent: only the binary that launchd starts counts. */
 export const launchdNode: Check = {
@@ -66,19 +69,13 @@ export function agentProgram({ homeDir, node: { path } }: Bench): string {
   return realPath(program) ?? program;
 }
 
-/** The first of ProgramArguments in the LaunchAgent; undefined if there is none that can be read. */
-function launchdProgram(homeDir: string): string | undefined {
-  const path = join(homeDir, 'Library', 'LaunchAgents', 'edge-agent.plist');
-  try {
-    const plist = readFileSync(path, 'utf8');
-    return /<key>ProgramArguments<\/key>\s*<array>\s*<string>([^<]+)<\/string>/.exec(plist)?.[1];
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+/** The program that the LaunchAgent runs; undefined if there is none. */
+export function launchdProgram(homeDir: string): string | undefined {
+  return readLaunchAgent(homeDir)?.programArguments[0];
 }
 
-function realPath(path: string): string | undefined {
+/** Where a path leads in the end; undefined if nowhere. */
+export function realPath(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch {

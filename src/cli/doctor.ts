@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { backendSettings } from '../agent/backendSettings.js';
+import { type SettingInForce, settingsInForce } from '../agent/LiveConfig.js';
+import type { Bench } from '../checks/check.js';
+import { concealer } from '../checks/concealer.js';
+import { type Report, runChecks } from '../checks/runChecks.js';
+import { writeBundle } from '../doctor/bundle.js';
+import { collectors } from '../doctor/collectors.js';
+import { doctorChecks } from '../doctor/doctorChecks.js';
+import { EdgeError } from '../errors.js';
+import { redactor } from '../logging/redact.js';
+import { packageVersion } from '../system/version.js';
+import { EXIT } from './exitCodes.js';
+import { findingLines, summaryLine } from './findingLines.js';
+import { type OpenBench, openBench } from './openBench.js';
+import { complain, print, printJson, wantsColour } from './print.js';
+
+export interface DoctorCommand {
+  configPath?: string;
+  json?: boolean;
+  /** The file for support; true: a name is made. */
+  bundle?: string | true;
+}
+
+/** The template of the LaunchAgent that comes with this version. */
+const TEMPLATE = fileURLToPath(new URL('../../launchd/edge-agent.plist', import.meta.url));
+
+/** Looks at everything that this installation needs, changes nothing. Exit 0 without a FAIL, else 1. */
+export async function doctor(options: DoctorCommand): Promise<number> {
+  const opened = await openBench({ ...options, send: false });
+  const { bench, secrets } = opened;
+  const colour = wantsColour(process.stdout, bench.env);
+  const report = await runChecks({
+    bench,
+    version: packageVersion(),
+    // On the operator's own screen paths are shown as they are: they are what is to be allowed.
+    conceal: redactor(secrets),
+    checks: doctorChecks({ version: packageVersion(), template: TEMPLATE, backendSettings }),
+    ...(options.json ? {} : { onFinding: (finding) => print(...findingLines(finding, colour)) }),
+  });
+  if (options.json) printJson(report);
+  else print('', summaryLine(report));
+  const isSound = report.summary.FAIL === 0;
+  if (options.bundle === undefined) return isSound ? EXIT.ok : EXIT.failed;
+  return (await bundle(opened, report, options)) && isSound ? EXIT.ok : EXIT.failed;
+}
+
+/** Whether the archive was written; its path goes to stderr beside JSON. */
+async function bundle(
+  { bench, secrets, stateDirectory }: OpenBench,
+  report: Report,
+  options: DoctorCommand,
+): Promise<boolean> {
+  const stamp = report.at.replace(/\.\d+Z$/, 'Z').replaceAll(':', '-');
+  const name = options.bundle === true ? `edge-agent-bundle-${stamp}.tar.gz` : (options.bundle ?? '');
+  const path = resolve(name);
+  const parts = collectors({
+    bench,
+    stateDirectory,
+    report,
+    version: packageVersion(),
+    settings: () => settingsOf(bench),
+  });
+  try {
+    const written = await writeBundle(path, parts, concealer(secrets, bench.homeDir));
+    const failed = written.filter(({ error }) => error !== undefined).map((file) => file.name);
+    const missing = failed.length === 0 ? '' : ` (could not be collected: ${failed.join(', ')})`;
+    (options.json ? complain : print)(
+      `Saved for support, without texts, numbers and secrets: ${path}${missing}`,
+    );
+    return true;
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    complain(`edge-agent: ${error.message}`, error.remedy);
+    return false;
+  }
+}
+
+/** Those of the running agent, else those that one would start with. */
+async function settingsOf(bench: Bench): Promise<readonly SettingInForce[]> {
+  const answer = await bench.askAgent({ verb: 'config' });
+  if (answer.kind === 'answered') return answer.result as SettingInForce[];
+  if (bench.config.kind === 'invalid') throw new Error('the configuration is invalid');
+  return settingsInForce(bench.config.loaded, new Map());
+}

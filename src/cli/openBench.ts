@@ -1,0 +1,100 @@
+import { createInterface } from 'node:readline/promises';
+import type { AgentView, Bench } from '../checks/check.js';
+import { knownSecrets } from '../config/knownSecrets.js';
+import { loadConfig } from '../config/loadConfig.js';
+import { findStateDirectory } from '../config/stateDirectory.js';
+import { EdgeError } from '../errors.js';
+import { askDaemon, type DaemonAnswer } from '../status/askDaemon.js';
+import type { StatusSnapshot } from '../status/snapshot.js';
+import { socketPath } from '../status/socketPath.js';
+import { systemClock } from '../system/clock.js';
+import { programs } from '../system/programs.js';
+import { places } from './places.js';
+
+export interface OpenBench {
+  readonly bench: Bench;
+  /** Where reports go; undefined where not even that can be told. */
+  readonly stateDirectory: string | undefined;
+  /** Every secret of the configuration, to be kept out of what is shown. */
+  readonly secrets: readonly string[];
+}
+
+/** What the checks of `selftest` and `doctor` look at on this machine, with or without a running agent. */
+export async function openBench(options: { configPath?: string; send: boolean }): Promise<OpenBench> {
+  const where = places(options);
+  const config = readConfig(options);
+  const stateDirectory = await stateDirectoryOf(options, config);
+  const ask: Bench['askAgent'] = (request) =>
+    stateDirectory === undefined
+      ? Promise.resolve({ kind: 'notRunning' })
+      : askDaemon(socketPath(stateDirectory), request);
+  const bench: Bench = {
+    platform: where.platform,
+    homeDir: where.homeDir,
+    env: where.env,
+    node: { path: process.execPath, version: process.version },
+    programs: programs(),
+    clock: systemClock,
+    config,
+    agent: agentView(await ask({ verb: 'status' })),
+    askAgent: ask,
+    send: options.send,
+    confirm,
+  };
+  return { bench, stateDirectory, secrets: secretsOf(options) };
+}
+
+function readConfig(options: { configPath?: string }): Bench['config'] {
+  try {
+    return { kind: 'loaded', loaded: loadConfig(places(options)) };
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    return { kind: 'invalid', why: error.message };
+  }
+}
+
+async function stateDirectoryOf(
+  options: { configPath?: string },
+  config: Bench['config'],
+): Promise<string | undefined> {
+  if (config.kind === 'loaded') return config.loaded.config.state.directory;
+  try {
+    return await findStateDirectory(places(options));
+  } catch (error) {
+    // The check of the configuration says what is wrong with it.
+    if (error instanceof EdgeError) return undefined;
+    throw error;
+  }
+}
+
+function secretsOf(options: { configPath?: string }): readonly string[] {
+  try {
+    return knownSecrets(places(options));
+  } catch (error) {
+    // The check of the configuration says what cannot be read.
+    if (error instanceof EdgeError) return [];
+    throw error;
+  }
+}
+
+function agentView(answer: DaemonAnswer): AgentView {
+  switch (answer.kind) {
+    case 'answered':
+      return { kind: 'up', snapshot: answer.result as StatusSnapshot };
+    case 'notRunning':
+      return { kind: 'down' };
+    default:
+      return { kind: 'unclear', message: answer.message };
+  }
+}
+
+/** Only where somebody sits at a terminal; `--send` in a script is the answer already. */
+async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return true;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,369 @@
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, type TestContext, test } from 'vitest';
+import { loadConfig } from '../../src/config/loadConfig.js';
+import { EdgeWorld, SECRET as WORLD_SECRET } from '../support/EdgeWorld.js';
+import { FakeKeychain } from '../support/FakeKeychain.js';
+import { PtySession } from '../support/PtySession.js';
+import { CLI, type CliResult, cleanEnvironment, type Place, runCli } from '../support/runCli.js';
+import { until } from '../support/until.js';
+
+const SECRET = `set-up 's $ecret" 7c1f`;
+const URL_QUESTION = 'The URL of the backend:';
+const PHONE_QUESTION = 'The number that this Mac sends from';
+const SECRET_QUESTION = 'The secret shared with the backend';
+const KEYCHAIN_QUESTION = 'Keep it in the Keychain instead of .env?';
+const BACKEND = 'http://127.0.0.1:9';
+
+/** A home on a machine that plays a Mac, where nothing was ever set up. */
+class NewHome {
+  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'edge-setup-')));
+  readonly programs = join(this.directory, 'programs');
+  readonly place: Place;
+  readonly support = join(this.directory, 'home', 'Library', 'Application Support', 'edge-agent');
+  readonly config = join(this.support, 'config.yaml');
+  readonly env = join(this.support, '.env');
+
+  constructor(private readonly context: TestContext) {
+    mkdirSync(join(this.directory, 'home'));
+    mkdirSync(this.programs);
+    const STAND_IN_PROGRAMS = this.programs;
+    this.place = {
+      cwd: this.directory,
+      env: cleanEnvironment(join(this.directory, 'home'), { STAND_IN_PROGRAMS }),
+    };
+    context.onTestFinished(() => rmSync(this.directory, { recursive: true, force: true }));
+  }
+
+  /** `setup` in a terminal. */
+  open(...args: string[]): PtySession {
+    const session = PtySession.open(['setup', ...args], this.place);
+    this.context.onTestFinished(() => session.dispose());
+    return session;
+  }
+
+  /** All that it asks before it writes is answered. */
+  async answered(script: string): Promise<PtySession> {
+    const session = PtySession.open([], this.place, script);
+    this.context.onTestFinished(() => session.dispose());
+    const answers = [BACKEND, '+13105550100', SECRET, ''];
+    for (const [index, question] of [
+      URL_QUESTION,
+      PHONE_QUESTION,
+      SECRET_QUESTION,
+      KEYCHAIN_QUESTION,
+    ].entries()) {
+      await session.sees(question);
+      session.enter(answers[index]);
+    }
+    return session;
+  }
+
+  run(...args: string[]): Promise<CliResult> {
+    return runCli(['setup', ...args], this.place);
+  }
+
+  secretFile(): string {
+    const path = join(this.directory, 'secret');
+    writeFileSync(path, `${SECRET}\n`, { mode: 0o600 });
+    return path;
+  }
+
+  /** Something that was set up before, which must not change. */
+  settled(): { config: string; env: string } {
+    mkdirSync(this.support, { recursive: true, mode: 0o700 });
+    const before = {
+      config: `edge: { user_phone: "+13105550111" }\nbackend: { url: "${BACKEND}" }\n`,
+      env: '# mine\nEDGE_SECRET=old\nBACKEND_WS_URL=\n',
+    };
+    writeFileSync(this.config, before.config, { mode: 0o600 });
+    writeFileSync(this.env, before.env, { mode: 0o600 });
+    return before;
+  }
+
+  now(): { config: string; env: string } {
+    return { config: readFileSync(this.config, 'utf8'), env: readFileSync(this.env, 'utf8') };
+  }
+
+  load() {
+    return loadConfig({ env: {}, cwd: '/', homeDir: join(this.directory, 'home'), platform: 'darwin' });
+  }
+
+  /** Everything below the home. */
+  files(): string[] {
+    return readdirSync(join(this.directory, 'home'), { recursive: true, encoding: 'utf8' });
+  }
+}
+
+const flags = (home: NewHome) => [
+  '--yes',
+  '--backend-url',
+  BACKEND,
+  '--phone',
+  '+1 (310) 555-0100',
+  '--secret-file',
+  home.secretFile(),
+];
+
+describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
+  test('asks, shows what is wrong, writes what is complete, and never shows the secret', async (context) => {
+    const home = new NewHome(context);
+    const session = home.open();
+    await session.sees(URL_QUESTION);
+    session.enter('http://backend.example.com');
+    await session.sees('secrets would travel in the clear');
+    session.type('\u0015');
+    session.enter(BACKEND);
+    await session.sees(PHONE_QUESTION);
+    session.enter('310');
+    await session.sees('Expected a phone number in E.164 form');
+    session.type('\u0015');
+    session.enter('+1 310 555-0100');
+    await session.sees(SECRET_QUESTION);
+    expect(home.files()).toEqual([]);
+    session.enter(SECRET);
+    await session.sees(KEYCHAIN_QUESTION);
+    expect(home.files()).toEqual([]);
+    session.enter();
+    await session.sees('What doctor finds:');
+    await session.sees('Whenever you like: edge-agent');
+    expect(await session.exits()).toBe(0);
+    expect(session.shown).not.toContain(SECRET);
+    expect(session.shown).toMatch(/PASS\s+config/);
+    const { config, secrets, warnings } = home.load();
+    expect(config.edge.user_phone).toBe('+13105550100');
+    expect(config.backend.url).toBe(BACKEND);
+    expect(secrets.edgeSecret).toBe(SECRET);
+    expect(warnings).toEqual([]);
+    for (const path of [home.config, home.env]) expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(home.support).mode & 0o777).toBe(0o700);
+    expect(readdirSync(home.support).toSorted()).toEqual(['.env', 'config.yaml']);
+    expect(home.now().config).toContain('# How often a ping is sent.');
+  });
+
+  const untouched: readonly (readonly [string, readonly string[]])[] = [
+    [URL_QUESTION, []],
+    [PHONE_QUESTION, [BACKEND]],
+    [SECRET_QUESTION, [BACKEND, '+13105550100']],
+    [KEYCHAIN_QUESTION, [BACKEND, '+13105550100', SECRET]],
+  ];
+  test.for(untouched)('Ctrl-C at “%s” leaves nothing', async ([question, answers], context) => {
+    const home = new NewHome(context);
+    const session = home.open();
+    for (const [index, answer] of answers.entries()) {
+      await session.sees(untouched[index]?.[0] ?? '');
+      session.enter(answer);
+    }
+    await session.sees(question);
+    session.interrupt();
+    expect(await session.exits()).toBe(130);
+    expect(session.shown).toContain('Nothing was written.');
+    expect(home.files()).toEqual([]);
+  });
+
+  const REPLACE_CONFIG = 'config.yaml already. Replace it?';
+  const REPLACE_SECRET = '.env already. Replace it?';
+  test.for([
+    [REPLACE_CONFIG, []],
+    [URL_QUESTION, ['y']],
+    [PHONE_QUESTION, ['y', BACKEND]],
+    [REPLACE_SECRET, ['y', BACKEND, '+13105550100']],
+    [SECRET_QUESTION, ['y', BACKEND, '+13105550100', 'y']],
+    [KEYCHAIN_QUESTION, ['y', BACKEND, '+13105550100', 'y', SECRET]],
+  ] as const)('Ctrl-C at “%s” leaves what was there', async ([question, answers], context) => {
+    const home = new NewHome(context);
+    const before = home.settled();
+    const session = home.open();
+    const questions = [REPLACE_CONFIG, URL_QUESTION, PHONE_QUESTION, REPLACE_SECRET, SECRET_QUESTION];
+    for (const [index, answer] of answers.entries()) {
+      await session.sees(questions[index] ?? '');
+      session.enter(answer);
+    }
+    await session.sees(question);
+    session.interrupt();
+    expect(await session.exits()).toBe(130);
+    expect(home.now()).toEqual(before);
+    expect(readdirSync(home.support).toSorted()).toEqual(['.env', 'config.yaml']);
+  });
+
+  test('keeps what is there unless the person says otherwise', async (context) => {
+    const home = new NewHome(context);
+    const before = home.settled();
+    const session = home.open();
+    await session.sees(REPLACE_CONFIG);
+    session.enter();
+    await session.sees(REPLACE_SECRET);
+    session.enter();
+    expect(await session.exits()).toBe(0);
+    expect(session.shown).not.toContain('Written:');
+    expect(home.now()).toEqual(before);
+  });
+
+  test('a new secret leaves the rest of .env as it was', async (context) => {
+    const home = new NewHome(context);
+    const before = home.settled();
+    const session = home.open();
+    await session.sees(REPLACE_CONFIG);
+    session.enter('n');
+    await session.sees(REPLACE_SECRET);
+    session.enter('y');
+    await session.sees(SECRET_QUESTION);
+    session.enter('new');
+    await session.sees(KEYCHAIN_QUESTION);
+    session.enter('n');
+    expect(await session.exits()).toBe(0);
+    expect(home.now()).toEqual({
+      config: before.config,
+      env: "# mine\nEDGE_SECRET='new'\nBACKEND_WS_URL=\n",
+    });
+  });
+});
+
+describe('the offer to install', { timeout: 60_000 }, () => {
+  const SCRIPT = fileURLToPath(new URL('../support/setupWithInstall.mjs', import.meta.url));
+  const INSTALL_QUESTION = 'Install it now, so that it runs from each login on?';
+
+  test.for([
+    ['taken', '', true],
+    ['declined', 'n', false],
+  ] as const)('is made after doctor; %s', async ([, answer, isInstalled], context) => {
+    const home = new NewHome(context);
+    const session = await home.answered(SCRIPT);
+    await session.sees('PASS, ');
+    await session.sees(INSTALL_QUESTION);
+    session.enter(answer);
+    expect(await session.exits()).toBe(0);
+    expect(session.shown.includes(`INSTALLED with ${home.config}`)).toBe(isInstalled);
+    if (!isInstalled) expect(session.shown).toContain('Whenever you like: edge-agent install');
+  });
+
+  test('Ctrl-C at it leaves a whole configuration', async (context) => {
+    const home = new NewHome(context);
+    const session = await home.answered(SCRIPT);
+    await session.sees(INSTALL_QUESTION);
+    session.interrupt();
+    expect(await session.exits()).toBe(130);
+    expect(session.shown).toContain('What was asked before is written.');
+    expect(session.shown).not.toContain('INSTALLED');
+    expect(home.load().secrets.edgeSecret).toBe(SECRET);
+  });
+});
+
+describe('the Keychain', { timeout: 60_000 }, () => {
+  test('keeps the secret, of which .env has only the name; no argument of a program ever held it', async (context) => {
+    const home = new NewHome(context);
+    const keychain = new FakeKeychain(home.programs);
+    const { exitCode, stdout } = await home.run(...flags(home), '--keychain');
+    expect(exitCode).toBe(0);
+    expect(keychain.secret).toBe(SECRET);
+    expect(home.now().env).toMatch(/^EDGE_SECRET='keychain:EDGE_SECRET-[0-9a-f]{8}'$/m);
+    expect(stdout).toMatch(/PASS\s+secret\s+EDGE_SECRET; signs tokens/);
+    const hex = Buffer.from(SECRET).toString('hex');
+    for (const text of [stdout, keychain.calls, home.now().env, home.now().config]) {
+      for (const form of [SECRET, hex]) expect(text).not.toContain(form);
+    }
+  });
+
+  test('that is locked is told, and nothing is written', async (context) => {
+    const home = new NewHome(context);
+    new FakeKeychain(home.programs).lock();
+    const { exitCode, stderr } = await home.run(...flags(home), '--keychain');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('it is locked; over SSH: security unlock-keychain');
+    expect(home.files()).toEqual([]);
+  });
+
+  test('serves the agent, and when it does not, the agent and doctor say why', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const keychain = new FakeKeychain(world.directory);
+    keychain.put(WORLD_SECRET);
+    writeFileSync(world.envPath, 'EDGE_SECRET=keychain:mine\n', { mode: 0o600 });
+    Object.assign(world.place.env, { STAND_IN_PROGRAMS: world.directory });
+    const agent = await world.start();
+    await agent.kill('SIGTERM');
+    keychain.lock();
+    const degraded = await world.startDegraded();
+    const { snapshot } = await degraded.statusUntil((answer) => answer.snapshot !== null);
+    expect(snapshot?.problems.map(({ code }) => code)).toContain('secret_missing');
+    const { stdout } = await world.cli('doctor');
+    expect(stdout).toMatch(/WARN\s+config .*from the Keychain \(mine\): it is locked/);
+  });
+});
+
+describe('edge-agent setup --yes', { timeout: 60_000 }, () => {
+  test('asks nothing, and keeps the secret out of what it prints', async (context) => {
+    const home = new NewHome(context);
+    const { exitCode, stdout, stderr } = await home.run(...flags(home));
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).not.toContain(SECRET);
+    expect(home.load().secrets.edgeSecret).toBe(SECRET);
+    expect(home.load().config.edge.user_phone).toBe('+13105550100');
+  });
+
+  test('replaces nothing without --force', async (context) => {
+    const home = new NewHome(context);
+    const before = home.settled();
+    const refused = await home.run(...flags(home));
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain('--force');
+    expect(home.now()).toEqual(before);
+    expect((await home.run(...flags(home), '--force')).exitCode).toBe(0);
+    expect(home.load().secrets.edgeSecret).toBe(SECRET);
+  });
+
+  test('takes the secret from stdin, where no list of processes shows it', async (context) => {
+    const home = new NewHome(context);
+    const args = ['setup', '--yes', '--backend-url', BACKEND, '--phone', '+13105550100', '--secret-stdin'];
+    const child = spawn(process.execPath, [CLI, ...args], {
+      ...home.place,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    context.onTestFinished(() => void child.kill('SIGKILL'));
+    child.stdin.end(`${SECRET}\n`);
+    await until(
+      () => existsSync(home.config),
+      () => 'config.yaml',
+    );
+    expect(child.spawnargs.join(' ')).not.toContain(SECRET);
+    expect(home.load().secrets.edgeSecret).toBe(SECRET);
+  });
+
+  test.for([
+    [['--yes'], '--backend-url and --phone'],
+    [['--yes', '--backend-url', BACKEND, '--phone', '+13105550100'], '--secret-file or --secret-stdin'],
+    [['--yes', '--phone', '12'], '--phone: Expected a phone number'],
+    [['--yes', '--backend-url', 'ftp://x'], '--backend-url: Expected a URL'],
+    [['--yes', '--secret-file', '/nowhere'], 'cannot be read'],
+    [['--secret-stdin'], 'not a terminal'],
+    [[], 'not a terminal'],
+    [['--yes', '--secret', 'x'], "unknown option '--secret'"],
+  ] as const)('%j is refused with exit 2 and writes nothing', async ([args, words], context) => {
+    const home = new NewHome(context);
+    const { exitCode, stdout, stderr } = await home.run(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(words);
+    expect(home.files()).toEqual([]);
+  });
+
+  test('a directory that takes no files is told, and leaves nothing half-written', async (context) => {
+    const home = new NewHome(context);
+    writeFileSync(join(home.directory, 'home', 'Library'), 'a file is in the way');
+    const { exitCode, stderr } = await home.run(...flags(home));
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('cannot be written');
+    expect(home.files()).toEqual(['Library']);
+  });
+});
