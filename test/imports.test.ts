@@ -22,7 +22,7 @@ const features = [
   'supervisor',
 ];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  cli: ['agent', 'selftest', 'simulator', 'status', ...ground],
+  cli: ['agent', 'selftest', 'service', 'simulator', 'status', ...ground],
   selftest: ['messages', 'supervisor', 'status', ...ground],
   index: ['agent', 'status', ...ground],
   agent: [...features, ...ground],

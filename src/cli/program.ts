@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
+import { serviceVerbs } from './verbs/serviceVerbs.js';
 
 const EXAMPLES = `
 Examples:
@@ -8,6 +9,7 @@ Examples:
   $ edge-agent run --config ./config.yaml
   $ edge-agent status                      what the running agent does, and why it does not
   $ edge-agent status --json
+  $ edge-agent install                     run it from each login on; again: upgrade
   $ edge-agent demo                        the whole story in one terminal, on a simulated Mac
   $ edge-agent dev-backend --port 8787     a backend to try the agent against
 `;
@@ -24,7 +26,12 @@ const program = new Command('edge-agent')
 program
   .command('run')
   .description('run the agent in the foreground')
-  .action(async () => finish((await import('./run.js')).run(configOption())));
+  .option('--service', 'wait for what a person has to mend instead of ending, as launchd has it run')
+  .action(async (options: { service?: boolean }) =>
+    options.service === true
+      ? finish((await import('./runService.js')).runService(configOption()))
+      : finish((await import('./run.js')).run({ ...configOption(), service: false })),
+  );
 
 program
   .command('status')
@@ -54,6 +61,8 @@ program
   .action(async (conversation: string) =>
     finish((await import('./pauses.js')).resume(configOption(), conversation)),
   );
+
+serviceVerbs(program);
 
 const config = program.command('config').description('the settings in force, and where each came from');
 config
