@@ -40,6 +40,12 @@ export const ERROR_CODES = {
   command_unknown: 'There is no such command.',
   status_unavailable: 'The status socket does not answer.',
   not_running: 'No edge-agent runs on this state directory.',
+  not_macos: 'Only macOS has what this verb needs.',
+  no_desktop_session: 'The user has no desktop session, so launchd cannot be asked.',
+  launchd_refused: 'launchd does not do what it was asked.',
+  install_failed: 'The program could not be installed.',
+  not_installed: 'The agent is not installed as a service.',
+  service_not_answering: 'The service was started and does not answer.',
   internal: 'A mistake of ours.',
 } as const;
 

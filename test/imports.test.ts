@@ -22,7 +22,7 @@ const features = [
   'supervisor',
 ];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  cli: ['agent', 'checks', 'doctor', 'selftest', 'simulator', 'status', ...ground],
+  cli: ['agent', 'checks', 'doctor', 'selftest', 'service', 'simulator', 'status', ...ground],
   checks: ['messages', 'supervisor', 'status', ...ground],
   selftest: ['checks', 'messages', ...ground],
   doctor: ['checks', 'backend', 'messages', 'status', 'supervisor', ...ground],

@@ -1,6 +1,7 @@
+import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
-import { askDaemon, type DaemonAnswer } from '../status/askDaemon.js';
+import { askDaemon, type DaemonAnswer, WAITING_VERB } from '../status/askDaemon.js';
 import { socketPath } from '../status/socketPath.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
@@ -14,19 +15,33 @@ export interface AgentAnswer {
   answer: DaemonAnswer;
 }
 
-/** Asks the agent of the configured state directory; a configuration that does not tell it is said, with exit code 78. */
+/**
+ * Asks the agent of the configured state directory. Where the configuration does not tell it, the service that waits for
+ * it to be mended is asked; without one that is said, with exit code 78.
+ */
 export async function askAgent(
   options: { configPath?: string },
   request: { verb: string } & Record<string, unknown>,
 ): Promise<AgentAnswer | { exitCode: number }> {
+  const where = places(options);
   try {
-    const directory = await findStateDirectory(places(options));
+    const directory = await findStateDirectory(where);
     return { directory, answer: await askDaemon(socketPath(directory), request) };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
+    const directory = await waitingService(where);
+    if (directory !== undefined)
+      return { directory, answer: await askDaemon(socketPath(directory), request) };
     complain(`edge-agent: ${error.message}`, error.remedy);
     return { exitCode: EXIT.invalidConfig };
   }
+}
+
+/** The usual place, if what answers there is a service that waits: an agent that runs there has another configuration. */
+async function waitingService(where: ConfigPlaces): Promise<string | undefined> {
+  const directory = usualStateDirectory(where);
+  const answer = await askDaemon(socketPath(directory), { verb: WAITING_VERB });
+  return answer.kind === 'answered' ? directory : undefined;
 }
 
 /** Says why there is no result; the exit code for it. */

@@ -5,11 +5,14 @@ import { complainAsIs, show } from './print.js';
 import { configVerbs } from './verbs/configVerbs.js';
 import { lookingVerbs } from './verbs/lookingVerbs.js';
 import { runningVerbs } from './verbs/runningVerbs.js';
+import { serviceVerbs } from './verbs/serviceVerbs.js';
 import { setupVerbs } from './verbs/setupVerbs.js';
 import { tryingVerbs } from './verbs/tryingVerbs.js';
 
 const EXAMPLES = `
 Examples:
+  $ edge-agent setup                    the first run: asks, checks, offers to install
+  $ edge-agent install                  run it from each login on; again: upgrade
   $ edge-agent run                      in the foreground; Ctrl-C drains and stops
   $ edge-agent run --config ./config.yaml
   $ edge-agent status                   what it does, and why it does not
@@ -22,7 +25,7 @@ Examples:
 `;
 
 /** Each adds its verbs; in the order in which the help lists them. */
-const VERBS = [setupVerbs, runningVerbs, lookingVerbs, configVerbs, tryingVerbs];
+const VERBS = [setupVerbs, serviceVerbs, runningVerbs, lookingVerbs, configVerbs, tryingVerbs];
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {

@@ -1,7 +1,9 @@
+import { AgentService } from '../agent/AgentService.js';
 import { EdgeAgent } from '../agent/EdgeAgent.js';
-import { loadConfig } from '../config/loadConfig.js';
+import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
 import { describeError, EdgeError } from '../errors.js';
-import { createLogger, type LogFile } from '../logging/createLogger.js';
+import { createLogger } from '../logging/createLogger.js';
+import { systemClock } from '../system/clock.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain } from './print.js';
@@ -9,34 +11,57 @@ import { untilSignal } from './untilSignal.js';
 
 /**
  * Runs the agent until it is told to stop, or meets what only a new start can mend (exit 1; launchd starts it again). SIGTERM and SIGINT drain it (exit 0), a second signal ends it at once. An
- * invalid configuration starts nothing and tells every mistake (exit 78).
+ * invalid configuration starts nothing and tells every mistake (exit 78); as a `service` it waits until it is mended.
  */
-export async function run(options: { configPath?: string }): Promise<number> {
+export async function run(options: { configPath?: string; service: boolean }): Promise<number> {
   const where = places(options);
-  let log: LogFile | undefined;
   try {
-    const loaded = loadConfig(where);
-    const { level, file, format } = loaded.config.logging;
-    const secrets = Object.values(loaded.secrets);
-    log = createLogger({ file, level, format, console: process.stdout, redact: secrets });
-    const { logger } = log;
-    process.on('uncaughtExceptionMonitor', (fault) => {
-      logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);
-    });
+    const fault = options.service
+      ? await runService(where)
+      : await live(loadConfig(where), where.env, untilSignal());
+    return fault === undefined ? EXIT.ok : failure(fault);
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function runService(where: ReturnType<typeof places>): Promise<EdgeError | undefined> {
+  const stopped = untilSignal();
+  return new AgentService({
+    places: where,
+    clock: systemClock,
+    stopped,
+    run: (loaded) => live(loaded, where.env, stopped),
+    complain: (fault) => void failure(fault),
+  }).run();
+}
+
+/** One agent from start to stop; resolves with what only a new start can mend. Throws EdgeError if it cannot start. */
+async function live(
+  loaded: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+  stopped: Promise<void>,
+): Promise<EdgeError | undefined> {
+  const { level, file, format } = loaded.config.logging;
+  const secrets = Object.values(loaded.secrets);
+  const log = createLogger({ file, level, format, console: process.stdout, redact: secrets });
+  const { logger } = log;
+  const onMistake = (fault: unknown) =>
+    logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);
+  process.on('uncaughtExceptionMonitor', onMistake);
+  try {
     let onFatal: (fault: EdgeError) => void = () => undefined;
     const fatal = new Promise<EdgeError>((resolve) => {
       onFatal = resolve;
     });
-    const agent = new EdgeAgent({ loaded, env: where.env, log, onFatal });
-    const stopped = untilSignal();
+    const agent = new EdgeAgent({ loaded, env, log, onFatal });
     await agent.start();
-    const fault = await Promise.race([stopped, fatal]);
+    const fault = await Promise.race([stopped.then(() => undefined), fatal]);
     await agent.stop();
-    return fault === undefined ? EXIT.ok : failure(fault);
-  } catch (error) {
-    return failure(error);
+    return fault;
   } finally {
-    log?.close();
+    process.off('uncaughtExceptionMonitor', onMistake);
+    log.close();
   }
 }
 

@@ -32,6 +32,16 @@ export async function findStateDirectory(places: ConfigPlaces): Promise<string> 
   return usualStateDirectory(places);
 }
 
+/** The same, or the usual place where the configuration does not tell: there a service waits for it to be mended. */
+export async function stateDirectoryOrUsual(places: ConfigPlaces): Promise<string> {
+  try {
+    return await findStateDirectory(places);
+  } catch (error) {
+    if (error instanceof EdgeError) return usualStateDirectory(places);
+    throw error;
+  }
+}
+
 async function inFile(text: string): Promise<unknown> {
   if (!mayNameDirectory(text)) return undefined;
   const plain = readPlainYaml(text);

@@ -7,6 +7,9 @@ import type { Logger } from '../logging/Logger.js';
 /** Answers one verb with something that JSON can carry; what it throws is answered as an error. */
 export type StatusVerb = (input: Record<string, unknown>) => unknown;
 
+/** Stands for every verb that has no entry of its own. */
+export const ANY_VERB = '*';
+
 const LONGEST_REQUEST = 1024 * 1024;
 
 /**
@@ -72,7 +75,9 @@ function answer(line: string, verbs: Readonly<Record<string, StatusVerb>>): Reco
   try {
     const input = JSON.parse(line) as Record<string, unknown>;
     const verb =
-      typeof input.verb === 'string' && Object.hasOwn(verbs, input.verb) ? verbs[input.verb] : undefined;
+      typeof input.verb === 'string' && Object.hasOwn(verbs, input.verb)
+        ? verbs[input.verb]
+        : verbs[ANY_VERB];
     if (verb === undefined) {
       throw new EdgeError('internal', `verb: expected one of ${Object.keys(verbs).join(', ')}.`);
     }

@@ -1,6 +1,9 @@
 import { createConnection } from 'node:net';
 import { type Clock, systemClock } from '../system/clock.js';
 
+/** Answered by a service that waits until it can run, and by nobody else. */
+export const WAITING_VERB = 'waiting';
+
 /** What the daemon said, or why nobody said anything. `cannotTell` is never to be read as "not running". */
 export type DaemonAnswer =
   | { kind: 'answered'; result: unknown }

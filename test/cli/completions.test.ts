@@ -12,7 +12,7 @@ COMP_WORDS=(edge-agent "$@"); COMP_CWORD=$#; _edge_agent; printf '%s\\n' "\${COM
 }
 
 test('bash completes verbs, the verbs of a group, options, files and choices', () => {
-  expect(complete('sta')).toEqual(['status']);
+  expect(complete('stat')).toEqual(['status']);
   expect(complete('queue', 'r')).toEqual(['retry']);
   expect(complete('--config', 'x.yaml', 'queue', 'd')).toEqual(['drop']);
   expect(complete('status', '--w')).toEqual(['--watch']);

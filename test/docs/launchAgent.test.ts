@@ -21,10 +21,15 @@ test('it keeps the agent up in the desktop session, and gives it time to stop', 
   expect(behind('PATH')?.[2]).toBe('/usr/bin:/bin:/usr/sbin:/sbin');
 });
 
-test('the three substitutions that it and the README tell fill every placeholder', () => {
-  const told = [...page('README.md').matchAll(/-e "s\|(@[A-Z]+@)\|/g)].map(([, name = '']) => name);
-  expect(new Set(template.match(/@[A-Z]+@/g))).toEqual(new Set(told));
-  for (const name of told) expect(template).toContain(`-e "s|${name}|`);
+test('its comment tells every placeholder', () => {
+  const [comment = ''] = /<!--[\s\S]*?-->/.exec(template) ?? [];
+  const told = new Set(comment.match(/@[A-Z]+@/g));
+  expect(new Set(template.replaceAll(/<!--[\s\S]*?-->/g, '').match(/@[A-Z]+@/g))).toEqual(told);
+});
+
+test('the first argument is the one that System Settings shows: the runtime, not node', () => {
+  expect(template).toMatch(/<key>ProgramArguments<\/key>\s*<array>\s*<string>@RUNTIME@<\/string>/);
+  expect(template).toContain('<string>--service</string>');
 });
 
 test('it holds no secret', () => {

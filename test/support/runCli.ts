@@ -27,11 +27,11 @@ export function cleanEnvironment(home: string, more: NodeJS.ProcessEnv = {}): No
   return { PATH, TMPDIR, HOME: home, NO_COLOR: '1', ...more };
 }
 
-/** Runs the command to its end. */
-export function runCli(args: readonly string[], place: Place): Promise<CliResult> {
+/** Runs the command to its end; kills it when it takes longer, in ms. */
+export function runCli(args: readonly string[], place: Place, longestMs = LONGEST_MS): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [CLI, ...args], { ...place, stdio: ['ignore', 'pipe', 'pipe'] });
-    const deadline = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
+    const deadline = setTimeout(() => child.kill('SIGKILL'), longestMs);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -5,8 +5,15 @@ import { act } from './act.js';
 export function runningVerbs(program: Command): void {
   program
     .command('run')
+    .option('--service', 'wait for what a person has to mend instead of ending, as launchd has it run')
     .description('run the agent in the foreground')
-    .action(act(async (options) => (await import('../run.js')).run(options)));
+    .action(
+      act<{ service?: boolean }>(async ({ service = false, ...options }) =>
+        service
+          ? (await import('../runService.js')).runService(options)
+          : (await import('../run.js')).run({ ...options, service }),
+      ),
+    );
 
   program
     .command('kick')

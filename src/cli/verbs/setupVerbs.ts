@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { hostPlatform } from '../../system/programs.js';
 import type { SetupFlags } from '../setupFlags.js';
 import { act } from './act.js';
 
@@ -21,7 +22,7 @@ export function setupVerbs(program: Command): void {
       act<Partial<SetupFlags>>(async (options) =>
         (await import('../setup.js')).setup(
           { yes: false, force: false, install: false, ...options },
-          undefined,
+          hostPlatform() === 'darwin' ? install : undefined,
         ),
       ),
     );
@@ -37,3 +38,5 @@ export function setupVerbs(program: Command): void {
       ),
     );
 }
+
+const install = async (options: { configPath: string }) => (await import('../service.js')).install(options);

@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { isMissing } from '../config/places.js';
+import { EdgeError } from '../errors.js';
+import { InstanceLock } from '../store/InstanceLock.js';
+import type { Clock } from '../system/clock.js';
+import type { Programs } from '../system/programs.js';
+import { runProgram } from '../system/runProgram.js';
+import { PACKAGE_ROOT } from './copyProgram.js';
+import { LaunchAgent, type Patience, type RunningAgent } from './LaunchAgent.js';
+import { Launchctl } from './Launchctl.js';
+import { configIn } from './launchAgentPlist.js';
+import type { RunProgram } from './runtime.js';
+import { type ServicePlaces, servicePlaces } from './servicePlaces.js';
+
+export interface ServiceOptions {
+  homeDir: string;
+  uid: number;
+  /** What launchctl, plutil and node are started with: without our secrets. */
+  env: NodeJS.ProcessEnv;
+  programs: Programs;
+  clock: Clock;
+  /** Told one line a step. */
+  say: (line: string) => void;
+  /** Asks the agent of that configuration at its status socket; undefined: nobody answers. */
+  ask: (configPath: string) => Promise<RunningAgent | undefined>;
+  /** The package that is installed, and the node that it runs with; ours unless given. */
+  program?: string;
+  node?: string;
+  patience?: Partial<Patience>;
+}
+
+const PROGRAM_LIMIT_MS = 30_000;
+
+/** The installed service of one user, as the verbs see it: where it is, what launchd has of it, and how to run a program. */
+export class Service {
+  readonly places: ServicePlaces;
+  readonly agent: LaunchAgent;
+  readonly programs: Programs;
+  readonly say: (line: string) => void;
+  readonly program: string;
+  readonly node: string;
+
+  constructor(private readonly options: ServiceOptions) {
+    const { homeDir, uid, env, programs, clock, patience = {} } = options;
+    this.places = servicePlaces(homeDir);
+    this.programs = programs;
+    this.say = options.say;
+    this.program = options.program ?? PACKAGE_ROOT;
+    this.node = options.node ?? process.execPath;
+    const launchctl = new Launchctl({ path: programs.launchctl, env, uid, clock });
+    const ask = async () => {
+      const config = this.configPath();
+      return config === undefined ? undefined : options.ask(config);
+    };
+    this.agent = new LaunchAgent({ launchctl, places: this.places, clock, ask, patience });
+  }
+
+  readonly run: RunProgram = (path, args) => {
+    const { env, clock } = this.options;
+    return runProgram(path, args, { env, clock, timeoutMs: PROGRAM_LIMIT_MS });
+  };
+
+  /** The LaunchAgent that is installed; undefined if there is none. */
+  plist(): string | undefined {
+    try {
+      return readFileSync(this.places.plist, 'utf8');
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** The configuration file that the installed LaunchAgent names. */
+  configPath(): string | undefined {
+    return configIn(this.plist() ?? '');
+  }
+
+  /** Throws EdgeError `not_installed` unless there is something that launchd could start. */
+  requireInstalled(): void {
+    if (this.plist() !== undefined && existsSync(this.places.current)) return;
+    throw new EdgeError(
+      'not_installed',
+      'edge-agent is not installed as a service of this user.',
+      'Install it: edge-agent install',
+    );
+  }
+
+  /** Does what changes the installation while nobody else does; throws EdgeError `install_failed` if somebody does. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    mkdirSync(this.places.root, { recursive: true, mode: 0o700 });
+    const lock = this.acquire();
+    try {
+      return await work();
+    } finally {
+      lock.release();
+    }
+  }
+
+  private acquire(): InstanceLock {
+    try {
+      return InstanceLock.acquire(`${this.places.root}/install.lock`);
+    } catch (cause) {
+      if (!(cause instanceof EdgeError) || cause.code !== 'already_running') throw cause;
+      throw new EdgeError(
+        'install_failed',
+        'Another edge-agent command changes the installation at this moment.',
+        'Wait until it is done, then run this again.',
+        { cause },
+      );
+    }
+  }
+}

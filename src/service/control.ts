@@ -1,0 +1,69 @@
+import { EdgeError } from '../errors.js';
+import { type Activation, activate } from './activate.js';
+import type { RunningAgent } from './LaunchAgent.js';
+import { finishRuntime } from './runtime.js';
+import type { Service } from './Service.js';
+import { uninterrupted } from './uninterrupted.js';
+import { currentVersion, otherVersion } from './versions.js';
+
+/** Lets launchd run the installed agent, now and at each login; resolves when it answers. Idempotent. */
+export async function start(service: Service): Promise<RunningAgent> {
+  const { agent, places } = service;
+  service.requireInstalled();
+  return service.alone(async () => {
+    finishRuntime(places);
+    const job = await agent.jobOfSession();
+    if (job.kind === 'loaded' && job.path === places.plist) await agent.kickstart();
+    else {
+      await uninterrupted(async () => {
+        if (job.kind === 'loaded') await agent.unload();
+        await agent.load();
+      });
+    }
+    return agent.verify();
+  });
+}
+
+/** Ends the agent in order and keeps it from coming back, also at the next login, until `start`. Idempotent. */
+export async function stop(service: Service): Promise<void> {
+  const { agent } = service;
+  service.requireInstalled();
+  await service.alone(async () => {
+    await agent.jobOfSession();
+    await uninterrupted(async () => {
+      await agent.unload();
+      await agent.enable(false);
+    });
+  });
+}
+
+/** Lets the agent end in order and start anew; resolves when the new process answers. */
+export async function restart(service: Service): Promise<RunningAgent> {
+  const { agent, places } = service;
+  service.requireInstalled();
+  const job = await agent.jobOfSession();
+  if (job.kind !== 'loaded' || job.path !== places.plist) return start(service);
+  return service.alone(async () => {
+    await uninterrupted(() => agent.restart(job.pid));
+    return agent.verify();
+  });
+}
+
+/** Switches back to the version that ran before; again, and it is the newer one. Throws `not_installed` if there is no other. */
+export async function rollback(service: Service): Promise<Activation & { from: string; to: string }> {
+  const { places, say } = service;
+  service.requireInstalled();
+  return service.alone(async () => {
+    const from = currentVersion(places);
+    const to = otherVersion(places);
+    if (from === undefined || to === undefined) {
+      throw new EdgeError(
+        'not_installed',
+        'There is no other version to go back to.',
+        'Install the version that you want: edge-agent install, run from it.',
+      );
+    }
+    say(`Going back from ${from} to ${to}`);
+    return { ...(await activate(service, to)), from, to };
+  });
+}

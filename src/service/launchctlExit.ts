@@ -1,0 +1,74 @@
+import { EdgeError, type ErrorCode } from '../errors.js';
+
+interface Explanation {
+  readonly code: ErrorCode;
+  readonly why: string;
+  readonly remedy: string;
+}
+
+const AT_THE_SCREEN =
+  'Log in to the desktop as this user, at the screen or by Screen Sharing (SSH alone opens no desktop), then run this again.';
+const LOGIN_ITEMS =
+  'System Settings → General → Login Items & Extensions → Allow in the Background → switch edge-agent on, then run this again.';
+
+/** The exit codes of launchctl that an operator may meet: launchctl(1), `launchctl error`, and as seen on macOS 26. */
+const EXPLAINED: Readonly<Record<number, Explanation>> = {
+  1: refused(
+    'it is not permitted',
+    'Run this as the user whose agent it is, without sudo, in a session of that user.',
+  ),
+  3: refused('there is no such process', 'Start it: edge-agent start'),
+  5: refused(
+    'an input/output error, which launchd says of a job that is not quite gone, and of a user who has no desktop session',
+    'Wait half a minute and run this again. If it stays: log out and in again at the screen.',
+  ),
+  13: refused('permission is denied', 'Run this as the user whose agent it is, without sudo.'),
+  17: refused('the job is loaded already', 'Run: edge-agent restart'),
+  36: refused('an earlier request is still in progress', 'Wait half a minute and run this again.'),
+  37: refused('the job is loaded already', 'Run: edge-agent restart'),
+  78: refused('launchd cannot start the program as it is described', 'Install it again: edge-agent install'),
+  112: { code: 'no_desktop_session', why: 'this user has no desktop session', remedy: AT_THE_SCREEN },
+  113: refused(
+    'launchd does not know the job; it may have been switched off under Login Items',
+    `Run: edge-agent install. If it is dropped again: ${LOGIN_ITEMS}`,
+  ),
+  119: refused('the job is disabled', LOGIN_ITEMS),
+  122: refused(
+    'launchd does not trust the LaunchAgent because of its owner or mode',
+    'The file and the folder ~/Library/LaunchAgents must belong to this user and be writable by nobody else: chmod go-w ~/Library/LaunchAgents, then edge-agent install',
+  ),
+  125: {
+    code: 'no_desktop_session',
+    why: 'the domain of the desktop session does not take this',
+    remedy: AT_THE_SCREEN,
+  },
+  134: {
+    code: 'no_desktop_session',
+    why: 'the job is for a desktop session, which this is not',
+    remedy: AT_THE_SCREEN,
+  },
+  155: refused(
+    'macOS holds the program in quarantine',
+    'Release it: xattr -dr com.apple.quarantine ~/Library/Application\\ Support/edge-agent/program, then: edge-agent start',
+  ),
+};
+
+/** What went wrong, in words; `doing` is the subcommand of launchctl, `said` what it printed. */
+export function explainExit(doing: string, exitCode: number | null, said: string): EdgeError {
+  const known = exitCode === null ? undefined : EXPLAINED[exitCode];
+  const words = said.trim().replaceAll(/\s+/g, ' ');
+  const quoted = words === '' ? '' : ` It said: ${words}`;
+  const end = exitCode === null ? 'was killed' : `failed with ${exitCode}`;
+  if (known === undefined) {
+    return new EdgeError(
+      'launchd_refused',
+      `launchctl ${doing} ${end}.${quoted}`,
+      `Look it up with: launchctl error ${exitCode ?? ''}`.trim(),
+    );
+  }
+  return new EdgeError(known.code, `launchctl ${doing} ${end}: ${known.why}.${quoted}`, known.remedy);
+}
+
+function refused(why: string, remedy: string): Explanation {
+  return { code: 'launchd_refused', why, remedy };
+}

@@ -1,0 +1,153 @@
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { EdgeWorld, SECRET } from '../support/EdgeWorld.js';
+import { MacWorld } from '../support/MacWorld.js';
+import { runCli } from '../support/runCli.js';
+
+describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
+  test('lives from its installation over upgrade, rollback, restart and stop to its removal', async (context) => {
+    const world = await MacWorld.open(context);
+    const installed = await world.cli('install');
+    expect(installed).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^Copying the program/) });
+    expect(installed.stdout).toContain(`Full Disk Access → + → ⇧⌘G → ${world.places.runtime}`);
+    const first = await world.status();
+    expect(first.pid).toBe(world.launchd.job()?.pid);
+    expect(installed.stdout).toContain(`It runs as process ${first.pid}`);
+    await world.edge.acked(world.edge.command('from the installed one'));
+
+    const plist = readFileSync(world.places.plist, 'utf8');
+    expect(plist).not.toMatch(/@[A-Z]+@|<!--/);
+    expect(plist).not.toContain(SECRET);
+    const { ino } = statSync(world.places.runtime);
+    const upgraded = await world.cli('install');
+    expect(upgraded.exitCode).toBe(0);
+    expect(upgraded.stderr).toMatch(/Switching from \S+-1 to \S+-2/);
+    expect(upgraded.stdout).not.toContain('Full Disk Access');
+    expect(statSync(world.places.runtime).ino).toBe(ino);
+    const second = await world.status();
+    expect(second.pid).not.toBe(first.pid);
+    expect(statSync(join(world.places.current, 'package.json')).isFile()).toBe(true);
+
+    expect(await world.cli('rollback')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/Back at \S+-1/),
+    });
+    await world.edge.acked(world.edge.command('from the older one'));
+    expect(await world.cli('restart')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('Restarted.'),
+    });
+    expect(await world.cli('stop')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('Stopped'),
+    });
+    expect((await world.cli('status')).exitCode).toBe(3);
+    expect(await world.cli('start')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('Started.'),
+    });
+    await world.edge.acked(world.edge.command('once more'));
+
+    const removed = await world.cli('uninstall');
+    expect(removed).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('Configuration, state and logs stay'),
+    });
+    expect(existsSync(world.places.root)).toBe(false);
+    expect(existsSync(world.places.plist)).toBe(false);
+    expect(existsSync(world.edge.configPath)).toBe(true);
+    expect((await world.cli('status')).exitCode).toBe(3);
+    expect(world.edge.log().join('\n')).not.toContain(SECRET);
+  });
+
+  test('waits with a broken configuration, lists its mistakes, and runs once they are mended', async (context) => {
+    const world = await MacWorld.open(context);
+    const good = readFileSync(world.edge.configPath, 'utf8');
+    writeFileSync(world.edge.configPath, good.replace('"+13105550100"', '"nobody"'));
+    const { exitCode, stdout } = await world.cli('install', '--runtime', 'current');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('and is degraded');
+    expect(stdout).toContain('edge.user_phone');
+    writeFileSync(world.edge.configPath, good);
+    const { pid } = await world.status();
+    await world.edge.backend.until(() => world.edge.backend.journal.connects.length > 0, 30_000);
+    await world.edge.acked(world.edge.command('mended'));
+    expect((await world.status()).pid).toBe(pid);
+    expect(world.launchd.job()?.runs).toBe(1);
+  });
+});
+
+describe('uninstall --purge', { concurrent: true, timeout: 120_000 }, () => {
+  test('asks first, and is refused where there is nobody to ask', async (context) => {
+    const world = await MacWorld.open(context);
+    const { exitCode, stderr } = await world.cli('uninstall', '--purge');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('edge-agent uninstall --purge --yes');
+    expect(existsSync(world.edge.configPath)).toBe(true);
+  });
+
+  test('lists and removes configuration, secrets, state and logs, and nothing of anybody else', async (context) => {
+    const world = await MacWorld.open(context);
+    const daemon = await world.edge.start();
+    await daemon.kill('SIGTERM');
+    writeFileSync(join(world.edge.state, 'notes.txt'), 'mine');
+    const { exitCode, stdout } = await world.cli('uninstall', '--purge', '--yes');
+    expect(exitCode).toBe(0);
+    for (const name of ['edge-agent.db', 'edge-agent.log', 'agent.lock', 'applescript']) {
+      expect(stdout).toContain(join(world.edge.state, name));
+    }
+    expect(readdirSync(world.edge.state)).toEqual(['notes.txt']);
+    for (const path of [world.edge.configPath, world.edge.envPath]) expect(existsSync(path)).toBe(false);
+  });
+
+  test('removes nothing while an agent runs that is no service', async (context) => {
+    const world = await MacWorld.open(context);
+    const daemon = await world.edge.start();
+    const { exitCode, stderr } = await world.cli('uninstall', '--purge', '--yes');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('Another edge-agent is running');
+    for (const path of [world.edge.configPath, world.edge.logPath]) expect(existsSync(path)).toBe(true);
+    expect((await daemon.status()).snapshot?.pid).toBe(daemon.pid);
+  });
+});
+
+describe('the verbs of the service', { concurrent: true, timeout: 120_000 }, () => {
+  const VERBS = ['install', 'uninstall', 'start', 'stop', 'restart', 'rollback'];
+
+  test.skipIf(process.platform === 'darwin').for(VERBS)(
+    'say plainly that %s is for macOS only',
+    async (verb, context) => {
+      const world = await EdgeWorld.open(context);
+      const { exitCode, stdout, stderr } = await runCli([verb], world.place);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(stderr).toMatch(/^edge-agent: This verb works on macOS only/);
+    },
+  );
+
+  test.for(['start', 'stop', 'restart', 'rollback'])(
+    'say that nothing is installed: %s',
+    async (verb, context) => {
+      const world = await MacWorld.open(context);
+      const { exitCode, stderr } = await world.cli(verb);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain('edge-agent install');
+    },
+  );
+
+  test('say with exit 5 that there is no desktop session, and what to do', async (context) => {
+    const world = await MacWorld.open(context);
+    world.launchd.hasSession = false;
+    const { exitCode, stderr } = await world.cli('install');
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('Log in to the desktop as this user');
+    expect(existsSync(world.places.root)).toBe(false);
+  });
+
+  test('refuse a runtime that there is not', async (context) => {
+    const world = await MacWorld.open(context);
+    const { exitCode, stderr } = await world.cli('install', '--runtime', 'shared');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('private, current');
+  });
+});

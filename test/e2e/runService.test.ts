@@ -1,0 +1,142 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { STARTED } from '../support/DaemonProcess.js';
+import { EdgeWorld } from '../support/EdgeWorld.js';
+import { until } from '../support/until.js';
+
+const SERVICE = ['run', '--service'];
+const WAITS = 'The agent waits until this is mended';
+
+describe('run --service', { concurrent: true, timeout: 60_000 }, () => {
+  test('waits while the configuration has mistakes, and lists each in the status', async (context) => {
+    const world = await EdgeWorld.open(context);
+    world.writeConfig({ 'edge.user_phone': 'nobody', 'backend.sync_interval_seconds': 0 });
+    const daemon = world.spawn(SERVICE);
+    const { exitCode, snapshot } = await daemon.statusUntil((answer) => answer.snapshot !== null);
+    expect(exitCode).toBe(4);
+    expect(snapshot).toMatchObject({ state: 'degraded', pid: daemon.pid, link: 'offline', agent_id: null });
+    expect(snapshot?.problems.map(({ code, message }) => [code, message.split(': found')[0]])).toEqual([
+      ['config_invalid', expect.stringContaining('edge.user_phone')],
+      ['config_invalid', expect.stringContaining('backend.sync_interval_seconds')],
+    ]);
+    expect(world.backend.registrations).toEqual([]);
+    const screen = await world.cli('status');
+    expect(screen.stdout).toContain('✗ config.yaml:');
+  });
+
+  test('runs in the same process as soon as a file that is saved by rename mends it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const good = readFileSync(world.configPath, 'utf8');
+    world.writeConfig({ 'edge.user_phone': 'nobody' });
+    const daemon = world.spawn(SERVICE);
+    await daemon.statusUntil(({ exitCode }) => exitCode === 4);
+    world.writeConfig({ 'backend.sync_interval_seconds': 0 });
+    await daemon.statusUntil(({ snapshot }) => /sync_interval/.test(snapshot?.problems[0]?.message ?? ''));
+    writeFileSync(`${world.configPath}~`, good);
+    renameSync(`${world.configPath}~`, world.configPath);
+    const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+    expect(snapshot?.pid).toBe(daemon.pid);
+    await world.acked(world.command('after it was mended'));
+  });
+
+  test('runs when a mistake in .env is mended, and tells no secret meanwhile', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const good = readFileSync(world.envPath, 'utf8');
+    writeFileSync(world.envPath, "EDGE_SECRET='never-shown-4711'\nUSER_PHONE=never-shown-4711\n", {
+      mode: 0o600,
+    });
+    const daemon = world.spawn(SERVICE);
+    const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
+    expect(snapshot?.problems[0]?.message).toContain('.env:2');
+    writeFileSync(world.envPath, good);
+    await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+    expect(JSON.stringify(snapshot) + world.log().join('\n')).not.toContain('never-shown-4711');
+  });
+
+  test('is found where the configuration cannot even be read, and says so', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const good = readFileSync(world.configPath, 'utf8');
+    writeFileSync(world.configPath, '{ state: [');
+    const daemon = world.spawn(SERVICE);
+    await daemon.line(WAITS);
+    expect((await daemon.status()).snapshot?.problems[0]?.code).toBe('config_invalid');
+    const kicked = await world.cli('kick');
+    expect(kicked.exitCode).toBe(1);
+    expect(kicked.stderr).toContain('The agent waits and does nothing');
+    expect(kicked.stderr).toContain('edge-agent status');
+    writeFileSync(world.configPath, good);
+    await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+  });
+
+  test('waits for a configuration that is not there yet', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const away = `${world.configPath}.away`;
+    renameSync(world.configPath, away);
+    const daemon = world.spawn([...SERVICE, '--config', world.configPath]);
+    await daemon.line('There is no configuration file at');
+    await daemon.line(WAITS);
+    renameSync(away, world.configPath);
+    await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+  });
+
+  test('says each mistake once in the log, however often it looks', async (context) => {
+    const world = await EdgeWorld.open(context);
+    world.writeConfig({ 'edge.user_phone': 'nobody', 'backend.sync_interval_seconds': 0 });
+    const worse = readFileSync(world.configPath, 'utf8');
+    world.writeConfig({ 'edge.user_phone': 'nobody' });
+    const daemon = world.spawn(SERVICE);
+    await daemon.line(WAITS);
+    writeFileSync(`${world.configPath}~`, worse);
+    renameSync(`${world.configPath}~`, world.configPath);
+    await daemon.line(/ERROR.*sync_interval/);
+    expect(world.log().filter((line) => line.includes('user_phone'))).toHaveLength(1);
+  });
+
+  test('ends at once when it is told to while it waits', async (context) => {
+    const world = await EdgeWorld.open(context);
+    world.writeConfig({ 'edge.user_phone': 'nobody' });
+    const daemon = world.spawn(SERVICE);
+    await daemon.statusUntil(({ exitCode }) => exitCode === 4);
+    expect(await daemon.kill('SIGTERM', 5_000)).toEqual({ code: 0, signal: null });
+    expect((await world.cli('status')).exitCode).toBe(3);
+  });
+
+  test('waits with a store of a newer version, and runs when it is gone', async (context) => {
+    const world = await EdgeWorld.open(context);
+    mkdirSync(world.state, { mode: 0o700 });
+    const path = join(world.state, 'edge-agent.db');
+    const newer = new Database(path);
+    newer.pragma('user_version = 9999');
+    newer.close();
+    const daemon = world.spawn(SERVICE);
+    const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
+    expect(snapshot?.problems.map(({ code }) => code)).toEqual(['store_newer']);
+    rmSync(path);
+    await daemon.line(STARTED);
+    await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+  });
+
+  test('waits while another agent has the state directory, and takes over from it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const other = await world.start();
+    const service = world.spawn(SERVICE);
+    await until(
+      () => service.complaints().includes('Another edge-agent is running'),
+      () => 'the complaint',
+    );
+    expect((await other.status()).snapshot?.pid).toBe(other.pid);
+    await other.kill('SIGTERM');
+    const { snapshot } = await service.statusUntil(({ exitCode }) => exitCode === 0);
+    expect(snapshot?.pid).toBe(service.pid);
+    expect(service.complaints().match(/Another edge-agent/g)).toHaveLength(1);
+  });
+
+  test('does not lend its answer to a configuration that an agent does not run with', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    const { exitCode, stdout } = await world.cli('status', '--config', 'elsewhere.yaml');
+    expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: '' });
+  });
+});

@@ -1,0 +1,117 @@
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { type Installed, install } from '../../src/service/install.js';
+import type { RunningAgent } from '../../src/service/LaunchAgent.js';
+import type { RuntimeChoice } from '../../src/service/runtime.js';
+import { Service, type ServiceOptions } from '../../src/service/Service.js';
+import type { ServicePlaces } from '../../src/service/servicePlaces.js';
+import { askDaemon } from '../../src/status/askDaemon.js';
+import { systemClock } from '../../src/system/clock.js';
+import { programs } from '../../src/system/programs.js';
+import type { Cleanup } from './EdgeWorld.js';
+import type { JobTimes } from './launchd/Job.js';
+import { SimulatedLaunchd } from './launchd/SimulatedLaunchd.js';
+import { type Manner, writeTinyProgram } from './launchd/TinyProgram.js';
+import { until } from './until.js';
+
+/** What a tiny program says of itself. */
+export interface Tiny extends RunningAgent {
+  readonly edition: string;
+  readonly runtime: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A user's home with a launchd, and packages that are quick to install. All is gone after the test. */
+export class ServiceBench {
+  readonly said: string[] = [];
+  readonly service: Service;
+
+  private constructor(
+    readonly home: string,
+    readonly launchd: SimulatedLaunchd,
+    private readonly more: Partial<ServiceOptions>,
+  ) {
+    this.service = this.serviceOf('one');
+  }
+
+  static async open(
+    context: Cleanup,
+    options: Partial<ServiceOptions> & { times?: Partial<JobTimes> } = {},
+  ): Promise<ServiceBench> {
+    const { times = {}, ...more } = options;
+    const home = realpathSync(mkdtempSync(join(tmpdir(), 'edge-service-')));
+    context.onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    const launchd = await SimulatedLaunchd.start(context, home, times);
+    return new ServiceBench(home, launchd, more);
+  }
+
+  get places(): ServicePlaces {
+    return this.service.places;
+  }
+
+  /** The package of that edition, made anew. */
+  program(edition: string, manner: Manner = 'well'): string {
+    const root = join(this.home, 'packages', edition);
+    mkdirSync(root, { recursive: true });
+    writeTinyProgram(root, edition, manner);
+    return root;
+  }
+
+  serviceOf(edition: string, more: Partial<ServiceOptions> = {}): Service {
+    const path = (name: string) => join(this.launchd.directory, name);
+    return new Service({
+      homeDir: this.home,
+      uid: userInfo().uid,
+      env: { HOME: this.home, PATH: process.env.PATH },
+      programs: programs({ launchctl: path('launchctl'), plutil: path('plutil') }),
+      clock: systemClock,
+      say: (line) => this.said.push(line),
+      ask: () => this.ask(),
+      program: join(this.home, 'packages', edition),
+      patience: { againMs: 50 },
+      ...this.more,
+      ...more,
+    });
+  }
+
+  /** Installs that edition as `edge-agent install` of its package would. */
+  install(
+    edition: string,
+    options: { manner?: Manner; runtime?: RuntimeChoice; config?: string } = {},
+  ): Promise<Installed> {
+    this.program(edition, options.manner);
+    const { runtime = 'current', config = join(this.home, 'config.yaml') } = options;
+    return install(this.serviceOf(edition), { configPath: config, runtime });
+  }
+
+  async ask(): Promise<Tiny | undefined> {
+    const answer = await askDaemon(join(this.home, 'tiny.sock'), { verb: 'status' });
+    return answer.kind === 'answered' ? (answer.result as Tiny) : undefined;
+  }
+
+  /** Resolves when an edition of that name answers. */
+  async answers(edition: string | RegExp): Promise<Tiny> {
+    let answer: Tiny | undefined;
+    await until(
+      async () => {
+        answer = await this.ask();
+        return answer !== undefined && new RegExp(edition).test(answer.edition);
+      },
+      () => `${edition} to answer; it is ${answer?.edition ?? 'nobody'}`,
+    );
+    if (answer === undefined) throw new Error('unreachable: it answered');
+    return answer;
+  }
+
+  /** The verbs that launchctl was called with since that many calls, without those that only ask. */
+  verbs(since = 0): string[] {
+    const verbs = this.launchd.calls.slice(since).map((call) => call.split(' ')[0] ?? '');
+    return verbs.filter((verb) => verb !== 'print');
+  }
+
+  plist(): string {
+    return readFileSync(this.places.plist, 'utf8');
+  }
+}
