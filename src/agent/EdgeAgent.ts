@@ -16,6 +16,7 @@ import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
 import { Downtime } from './Downtime.js';
 import { LiveConfig } from './LiveConfig.js';
+import { logSettings } from './logSettings.js';
 import { buildRooms, type Rooms } from './rooms.js';
 import { SecretsWatch } from './SecretsWatch.js';
 import { statusSnapshot } from './statusSnapshot.js';
@@ -152,8 +153,8 @@ export class EdgeAgent {
     });
     const config = new LiveConfig(loaded, store.meta, log.logger);
     store.onRollback(() => config.reread());
-    log.setLevel(config.current().logging.level);
-    config.onChange(({ logging }) => log.setLevel(logging.level));
+    log.configure(logSettings(config.current()));
+    config.onChange((changed) => log.configure(logSettings(changed)));
     const rooms = buildRooms({
       config,
       env,

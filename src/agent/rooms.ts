@@ -21,6 +21,7 @@ import { Outgoing } from '../outgoing/Outgoing.js';
 import { Scheduler } from '../schedule/Scheduler.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
+import { sendTrace } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
@@ -180,7 +181,10 @@ export function buildRooms(options: RoomOptions): Rooms {
     }
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
-    if (outcome.kind === 'sent') activity.sentAt = clock.now();
+    if (outcome.kind === 'sent') {
+      activity.sentAt = clock.now();
+      store.afterCommit(() => log.info('A text was sent', sendTrace(send)));
+    }
     if (outcome.kind === 'failed' || outcome.kind === 'unknown') activity.error = outcome.message;
   });
   outgoing.onLife((send, life) => {
@@ -250,7 +254,7 @@ export function buildRooms(options: RoomOptions): Rooms {
       supervision.arrived();
       for (const { guid, sender: from, isGroup, conversation, text } of messages) {
         told.loops.received(conversation, text);
-        log.info('Received a message', { message: guid, from: maskHandle(from), group: isGroup });
+        log.info('Received a message', { trace: guid, from: maskHandle(from), group: isGroup });
       }
     },
   });

@@ -1,4 +1,5 @@
 import { EdgeAgent } from '../agent/EdgeAgent.js';
+import { logSettings } from '../agent/logSettings.js';
 import { loadConfig } from '../config/loadConfig.js';
 import { describeError, EdgeError } from '../errors.js';
 import { createLogger, type LogFile } from '../logging/createLogger.js';
@@ -16,9 +17,9 @@ export async function run(options: { configPath?: string }): Promise<number> {
   let log: LogFile | undefined;
   try {
     const loaded = loadConfig(where);
-    const { level, file, format } = loaded.config.logging;
-    const secrets = Object.values(loaded.secrets);
-    log = createLogger({ file, level, format, console: process.stdout, redact: secrets });
+    const { file } = loaded.config.logging;
+    const redact = Object.values(loaded.secrets);
+    log = createLogger({ file, ...logSettings(loaded.config), console: process.stdout, redact });
     const { logger } = log;
     process.on('uncaughtExceptionMonitor', (fault) => {
       logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);

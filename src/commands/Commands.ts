@@ -47,7 +47,7 @@ export class Commands {
       if (diskFault(error) !== undefined) throw error;
       const message = `The agent could not handle this command: ${describeError(error)}`;
       this.log.error('A command could not be handled; this is a mistake of ours', {
-        command: command.commandId,
+        trace: command.commandId,
         cause: describeError(error),
       });
       this.store.write(() => this.take(command, via, { kind: 'failed', code: 'internal', message }));
@@ -63,7 +63,9 @@ export class Commands {
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
     const { commandId, commandType } = command;
     this.store.afterCommit(() => {
-      this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`);
+      this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`, {
+        trace: commandId,
+      });
     });
     const bodyHash = hashOf(command);
     const body = bodyOf(command);
@@ -90,7 +92,7 @@ export class Commands {
     const differs = known.bodyHash !== bodyHash;
     if (differs) {
       this.log.warn('A command came again with another content; it is not executed', {
-        command: command.commandId,
+        trace: command.commandId,
       });
     }
     this.acks.repeat(known.ack, differs);
@@ -99,8 +101,9 @@ export class Commands {
   private finish(commandId: string, verdict: Verdict): void {
     this.acks.give(commandId, verdict);
     this.store.afterCommit(() => {
-      if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
-      else this.log.warn(`❌ Command ${commandId} failed`, { code: verdict.code });
+      if (verdict.kind === 'completed')
+        this.log.info(`✅ Command ${commandId} executed successfully`, { trace: commandId });
+      else this.log.warn(`❌ Command ${commandId} failed`, { trace: commandId, code: verdict.code });
     });
   }
 }

@@ -443,9 +443,33 @@ export const configSchema = z.strictObject({
       derived: 'edge-agent.log in state.directory',
       ...pathNotes,
     }),
-    format: z.enum(['text', 'json']).default('text').register(settingNotes, {
-      description: 'text: [time] [LEVEL] message. json: one object a line.',
-    }),
+    format: z
+      .enum(['text', 'json'])
+      .default('text')
+      .register(settingNotes, {
+        description: 'text: [time] [LEVEL] message. json: one object a line.',
+        ...live,
+      }),
+    max_bytes: count(10_000, 1_073_741_824)
+      .default(10_485_760)
+      .register(settingNotes, {
+        description:
+          'A log of that size is rotated: its lines go to edge-agent.log.1, those there to .2, and so on.',
+        expected: 'a whole number of bytes from 10000 to 1073741824',
+        ...live,
+      }),
+    max_age_days: range(0, 3650)
+      .default(7)
+      .register(settingNotes, {
+        description: 'A log whose oldest line is older than this is rotated too; 0 is never.',
+        ...live,
+      }),
+    keep: count(1, 1000)
+      .default(5)
+      .register(settingNotes, {
+        description: 'So many rotated logs are kept; what is older is removed.',
+        ...live,
+      }),
   }),
 });
 

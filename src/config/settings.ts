@@ -114,6 +114,7 @@ function expectation(schema: unknown, name: string): string {
 /** The unit stands at the end of a setting's name. */
 function unit(name: string): string {
   if (name.endsWith('_seconds')) return ' of seconds';
+  if (name.endsWith('_days')) return ' of days';
   if (name.endsWith('_hours')) return ' of hours';
   if (name.endsWith('_minutes')) return ' of minutes';
   if (name.endsWith('_ms')) return ' of milliseconds';

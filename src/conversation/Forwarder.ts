@@ -136,7 +136,7 @@ export class Forwarder {
     if (worthAnswering(sentAt)) return false;
     store.incoming.settle(record.seq, 'expired', 'past its age');
     onExpired?.(record.message);
-    log.warn('A message could not be brought to the backend in time; it is not answered', { message: guid });
+    log.warn('A message could not be brought to the backend in time; it is not answered', { trace: guid });
     return true;
   }
 
@@ -169,13 +169,13 @@ export class Forwarder {
 
   private settle(record: IncomingRecord, result: PostResult): void {
     const { store, log } = this.options;
-    const message = record.message.guid;
+    const trace = record.message.guid;
     switch (result.kind) {
       case 'answered': {
         const parsed = parseReply(result.body);
         if (parsed.kind === 'reply') this.answer(record, parsed.reply);
         else {
-          log.error('The backend answered a message in a form that is not known', { message });
+          log.error('The backend answered a message in a form that is not known', { trace });
           this.retry(record, { kind: 'retry', cause: 'server', detail: parsed.message });
         }
         return;
@@ -185,7 +185,7 @@ export class Forwarder {
         return;
       case 'rejected':
         store.incoming.settle(record.seq, 'parked', `${result.status}: ${result.detail}`);
-        log.error('The backend refused a message; it is parked', { message, status: result.status });
+        log.error('The backend refused a message; it is parked', { trace, status: result.status });
         return;
       case 'retry':
         this.retry(record, result);
@@ -210,23 +210,23 @@ export class Forwarder {
       });
     });
     store.afterCommit(() =>
-      log.info('The backend answered a message', { message: guid, bubbles: reply.bubbles.length }),
+      log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length }),
     );
   }
 
   private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
     const { store, clock, backend, random, log } = this.options;
     const next = retryOf(record, result, clock.now(), backend.lastSuccessAt(), random);
-    const message = record.message.guid;
+    const trace = record.message.guid;
     if (next.kind === 'park') {
       store.incoming.settle(record.seq, 'parked', result.detail);
-      log.error('A message fails again and again while others succeed; it is parked', { message });
+      log.error('A message fails again and again while others succeed; it is parked', { trace });
       return;
     }
     store.incoming.postFailed(record.seq, { ...next, error: result.detail });
     if (record.attempts === 1) {
       log.warn('A message could not be brought to the backend; it is tried again', {
-        message,
+        trace,
         cause: result.cause,
       });
     }
