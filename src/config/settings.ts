@@ -32,6 +32,8 @@ export interface SettingDocumentation {
   readonly default: string | number | boolean | readonly string[] | null;
   readonly type: string;
   readonly description: string;
+  /** The default is in words. */
+  readonly derived: boolean;
   readonly required: boolean;
   readonly remote: boolean;
   readonly reload: boolean;
@@ -62,6 +64,7 @@ export function configDocumentation(): SettingDocumentation[] {
     default: setting.derived ?? documentedDefault(setting.default),
     type: setting.expected.replace(/^an? /, ''),
     description: setting.description,
+    derived: setting.derived !== undefined,
     required: setting.required,
     remote: setting.remote === true,
     reload: setting.reload === true,
