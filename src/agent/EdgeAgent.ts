@@ -14,11 +14,11 @@ import { hostPlatform, type Programs, programs } from '../system/programs.js';
 import { systemRandom } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
+import { ConfigReload } from './ConfigReload.js';
 import { Downtime } from './Downtime.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
 import { buildRooms, type Rooms } from './rooms.js';
-import { SecretsWatch } from './SecretsWatch.js';
 import { statusSnapshot } from './statusSnapshot.js';
 import { statusVerbs } from './statusVerbs.js';
 
@@ -44,7 +44,7 @@ interface Running extends Rooms {
   statusServer: StatusServer;
   downtime: Downtime;
   retention: Retention;
-  secrets: SecretsWatch;
+  reload: ConfigReload;
   wake: WakeDetector;
 }
 
@@ -99,7 +99,7 @@ export class EdgeAgent {
     running.wake.stop();
     running.supervision.stop();
     running.retention.stop();
-    running.secrets.stop();
+    running.reload.stop();
     const patience = waitFor(this.clock, IN_FLIGHT_MS);
     const ended = Promise.all([running.outgoing.drain(), running.forwarder.stop()]);
     const inFlight = Promise.race([ended, patience.over]);
@@ -140,25 +140,22 @@ export class EdgeAgent {
     const { loaded, env, log } = this.options;
     const { clock } = this;
     const store = Store.open(join(directory, 'edge-agent.db'), { clock, log: log.logger });
-    const secrets = new SecretsWatch({
-      envPath: loaded.envPath,
-      env,
-      secrets: loaded.secrets,
-      clock,
-      log: log.logger,
-      onChange: (changed) => {
-        log.redact(Object.values(changed));
-        rooms.backend.credentialsChanged();
-      },
-    });
     const config = new LiveConfig(loaded, store.meta, log.logger);
     store.onRollback(() => config.reread());
     log.configure(logSettings(config.current()));
     config.onChange((changed) => log.configure(logSettings(changed)));
+    const reload = new ConfigReload({
+      ...{ loaded, env, config, clock, log: log.logger },
+      onSecrets: (changed) => {
+        log.redact(Object.values(changed));
+        rooms.backend.credentialsChanged();
+      },
+      onSettings: (keys) => settingsChanged(rooms, keys),
+    });
     const rooms = buildRooms({
       config,
       env,
-      secrets: secrets.current,
+      secrets: reload.secrets,
       version: this.version,
       store,
       clock,
@@ -186,7 +183,7 @@ export class EdgeAgent {
       const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
       const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
       const retention = new Retention(store, clock);
-      return { ...rooms, lock, store, statusServer, downtime, retention, secrets, wake };
+      return { ...rooms, lock, store, statusServer, downtime, retention, reload, wake };
     } catch (error) {
       downtime.stop();
       rooms.reader.stop();
@@ -212,7 +209,7 @@ export class EdgeAgent {
     running.attachments.uploader.start();
     running.watcher.start();
     running.edits.start();
-    running.secrets.start();
+    running.reload.start();
     running.retention.start();
     running.wake.start();
   }
@@ -237,8 +234,15 @@ export class EdgeAgent {
       startedAt: this.startedAt,
       now: this.clock.now(),
       chatDbLostAt: this.chatDbLostAt,
+      configFaults: running.reload.faults(),
     });
   }
+}
+
+/** Most rooms read a setting at each use; these have something to do right away. */
+function settingsChanged(rooms: Rooms, keys: readonly string[]): void {
+  if (keys.some((key) => key.startsWith('auth.'))) rooms.backend.credentialsChanged();
+  if (keys.some((key) => key.startsWith('outgoing.'))) rooms.outgoing.limitsChanged();
 }
 
 /** A wait that can be called off: one that is left behind keeps the process alive. */

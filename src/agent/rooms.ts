@@ -7,7 +7,7 @@ import { requestVerdict } from '../commands/sendVerdict.js';
 import type { Config } from '../config/schema.js';
 import { isWorthAnswering } from '../conversation/age.js';
 import { Forwarder } from '../conversation/Forwarder.js';
-import { privacyFilter } from '../conversation/privacy.js';
+import { livePrivacyFilter } from '../conversation/privacy.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import { OsascriptRunner } from '../messages/applescript/runner.js';
@@ -101,7 +101,7 @@ export function buildRooms(options: RoomOptions): Rooms {
       supervision.note(result);
     },
   });
-  const filter = privacyFilter(settled.privacy.redact, region);
+  const filter = livePrivacyFilter(() => config().privacy.redact, region);
   const attachments = attachmentRoom({
     ...{ store, chatDb, config, env, clock, random, log, filter },
     programs: options.programs,
@@ -165,7 +165,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     log,
     config,
     conversationKey: keyOf,
-    disclose: (text) => filter?.(text).text ?? text,
+    disclose: (text) => filter()?.(text).text ?? text,
     onFiles: (message) => attachments.uploader.take(message),
   });
   outgoing.onEnded((request) => {
@@ -238,7 +238,7 @@ export function buildRooms(options: RoomOptions): Rooms {
 
   const own = new OwnAddresses(
     () => region,
-    [() => [settled.edge.user_phone, ...settled.edge.own_addresses], () => chatDb.ownAddresses()],
+    [() => [settled.edge.user_phone, ...config().edge.own_addresses], () => chatDb.ownAddresses()],
   );
   const reader = new IncomingReader({
     chatDb,

@@ -28,8 +28,8 @@ export interface ForwarderOptions {
   /** Whether a message that was sent then (Unix ms) is still worth an answer. */
   worthAnswering: (sentAt: number) => boolean;
   settings: () => { bubbleDelayMs: number };
-  /** What takes private things out of a message before it leaves; without it everything is sent. */
-  filter?: PrivacyFilter | undefined;
+  /** What takes private things out of a message before it leaves; where it gives none, everything is sent. */
+  filter?: () => PrivacyFilter | undefined;
   /** Told of a message that is given up because of its age, inside the write that does. */
   onExpired?: (message: IncomingMessage) => void;
 }
@@ -145,7 +145,7 @@ export class Forwarder {
     const { message } = record;
     const context = store.contexts.get(message.conversation);
     const result = await backend.postMessage(
-      messageBody(message, context, this.options.filter),
+      messageBody(message, context, this.options.filter?.()),
       message.guid,
     );
     this.conclude(record, result);

@@ -173,6 +173,11 @@ export class Outgoing {
     this.options.store.beforeCommit(this.dispatcher.claim);
   }
 
+  /** Texts that wait for a limit are looked at anew. */
+  limitsChanged(): void {
+    this.dispatcher.pump();
+  }
+
   /** Settles what an earlier life left, then lets texts out. */
   async start(): Promise<void> {
     const { store, sender, rows, clock, log } = this.options;
