@@ -13,6 +13,7 @@ const features = [
   'commands',
   'conversation',
   'forwarding',
+  'health',
   'outgoing',
   'schedule',
   'messages',
@@ -41,6 +42,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   yaml: /^config\//,
   pino: /^logging\//,
+  'prom-client': /^health\/Metrics\.ts$/,
   'better-sqlite3': /^(store|messages\/chatdb)\//,
 };
 

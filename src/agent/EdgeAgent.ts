@@ -16,6 +16,7 @@ import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
 import { ConfigReload } from './ConfigReload.js';
 import { Downtime } from './Downtime.js';
+import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
 import { buildRooms, type Rooms } from './rooms.js';
@@ -45,6 +46,7 @@ interface Running extends Rooms {
   downtime: Downtime;
   retention: Retention;
   reload: ConfigReload;
+  health: Health;
   wake: WakeDetector;
 }
 
@@ -74,6 +76,8 @@ export class EdgeAgent {
       lock.release();
       throw error;
     }
+    await this.running.health.start();
+    if (this.stopping !== undefined) return;
     for (const warning of loaded.warnings) log.logger.warn(warning);
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
     this.launch(this.running);
@@ -112,7 +116,7 @@ export class EdgeAgent {
     running.outgoing.stop();
     running.sender.release();
     running.downtime.stop();
-    await running.statusServer.close();
+    await Promise.all([running.statusServer.close(), running.health.stop()]);
     running.chatDb.close();
     running.store.close();
     running.lock.release();
@@ -150,7 +154,7 @@ export class EdgeAgent {
         log.redact(Object.values(changed));
         rooms.backend.credentialsChanged();
       },
-      onSettings: (keys) => settingsChanged(rooms, keys),
+      onSettings: (keys) => settingsChanged(rooms, health, keys),
     });
     const rooms = buildRooms({
       config,
@@ -164,6 +168,11 @@ export class EdgeAgent {
       snapshot: () => this.snapshot(),
       platform: this.options.platform ?? hostPlatform(),
       programs: this.options.programs ?? programs(),
+    });
+    const health = new Health({
+      ...{ config: config.current, rooms, store, version: this.version, startedAt: this.startedAt, clock },
+      snapshot: () => this.snapshot(),
+      log: log.logger,
     });
     store.onDamage(() => this.options.onFatal?.(damage()));
     store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
@@ -183,7 +192,7 @@ export class EdgeAgent {
       const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
       const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
       const retention = new Retention(store, clock);
-      return { ...rooms, lock, store, statusServer, downtime, retention, reload, wake };
+      return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake };
     } catch (error) {
       downtime.stop();
       rooms.reader.stop();
@@ -240,9 +249,10 @@ export class EdgeAgent {
 }
 
 /** Most rooms read a setting at each use; these have something to do right away. */
-function settingsChanged(rooms: Rooms, keys: readonly string[]): void {
+function settingsChanged(rooms: Rooms, health: Health, keys: readonly string[]): void {
   if (keys.some((key) => key.startsWith('auth.'))) rooms.backend.credentialsChanged();
   if (keys.some((key) => key.startsWith('outgoing.'))) rooms.outgoing.limitsChanged();
+  if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
 }
 
 /** A wait that can be called off: one that is left behind keeps the process alive. */

@@ -69,6 +69,9 @@ export interface Rooms {
   supervision: Supervision;
   attachments: Attachments;
   activity: Activity;
+  acks: Acks;
+  /** Every type of command that is known. */
+  commandTypes: readonly string[];
 }
 
 /** Builds every room and hands each the others' implementations of what it asks for. Nothing runs yet. */
@@ -293,6 +296,8 @@ export function buildRooms(options: RoomOptions): Rooms {
     supervision,
     attachments,
     activity,
+    acks,
+    commandTypes: handlers.flatMap(({ types }) => types),
   };
 }
 

@@ -47,6 +47,7 @@ export class Forwarder {
   private timer: Timer | undefined;
   private outage = false;
   private emptied: (() => void)[] = [];
+  private readonly postListeners: ((record: IncomingRecord) => void)[] = [];
 
   constructor(private readonly options: ForwarderOptions) {
     const { store } = options;
@@ -59,6 +60,11 @@ export class Forwarder {
       this.claimed = [];
       if (store.isOpen) this.outage = store.outages.isOpen('backend');
     });
+  }
+
+  /** Told right before each message is posted, each time it is. */
+  onPost(listener: (record: IncomingRecord) => void): void {
+    this.postListeners.push(listener);
   }
 
   start(): void {
@@ -144,6 +150,7 @@ export class Forwarder {
     const { backend, store } = this.options;
     const { message } = record;
     const context = store.contexts.get(message.conversation);
+    for (const listener of this.postListeners) listener(record);
     const result = await backend.postMessage(
       messageBody(message, context, this.options.filter?.()),
       message.guid,

@@ -22,6 +22,8 @@ interface Attempt {
   formCount: number;
 }
 
+export type StartListener = (send: SendRecord) => void;
+
 /** A write that failed when an attempt had ended is tried again so often; the slot stays taken meanwhile. */
 const STORE_RETRY_MS = 2_000;
 
@@ -34,6 +36,7 @@ export class Dispatcher {
   private open = false;
   private timer: Timer | undefined;
   private idle: (() => void)[] = [];
+  private readonly startListeners: StartListener[] = [];
 
   constructor(
     private readonly store: Store,
@@ -56,6 +59,11 @@ export class Dispatcher {
       this.limits.newRecipients.reload();
       this.lanes.reload();
     });
+  }
+
+  /** Told right after each text was handed over; `send` is as it was before the attempt. */
+  onStarted(listener: StartListener): void {
+    this.startListeners.push(listener);
   }
 
   /** From here on texts go out. */
@@ -125,6 +133,7 @@ export class Dispatcher {
     this.store.afterCommit(() => {
       const ended = this.sender.start({ tag, text: send.text, file: send.file, target });
       this.lanes.dispatched(send.conversation);
+      for (const listener of this.startListeners) listener(send);
       this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
       ended.then((result) => this.ended(attempt, result));
     });

@@ -4,7 +4,7 @@ import { LIFE } from '../store/sendRecord.js';
 import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
-import { Dispatcher } from './Dispatcher.js';
+import { Dispatcher, type StartListener } from './Dispatcher.js';
 import { expireHeld, type HeldAges } from './expireHeld.js';
 import { type HeldTexts, Lanes } from './Lanes.js';
 import { LaterLife, type LifeListener } from './LaterLife.js';
@@ -152,6 +152,11 @@ export class Outgoing {
   /** Told when all parts of a request have ended, inside the write that ends the last. Register before `start`. */
   onEnded(listener: RequestListener): void {
     this.requestListeners.push(listener);
+  }
+
+  /** Told right after each text was handed to osascript; `send` is as it was before the attempt. */
+  onStarted(listener: StartListener): void {
+    this.dispatcher.onStarted(listener);
   }
 
   /** Texts that wait because of a limit. */

@@ -31,6 +31,8 @@ export class AckTable {
   private readonly remove: Statement;
   private readonly removeOlder: Statement;
   private readonly counted: Statement;
+  private readonly selectTime: Statement;
+  private readonly delivered: ((createdAt: number) => void)[] = [];
 
   constructor(
     database: Database,
@@ -44,6 +46,7 @@ export class AckTable {
     this.select = database.prepare('SELECT * FROM acks WHERE seq > ? ORDER BY seq LIMIT ?');
     this.remove = database.prepare('DELETE FROM acks WHERE seq = ?');
     this.removeOlder = database.prepare('DELETE FROM acks WHERE command_id = ?');
+    this.selectTime = database.prepare('SELECT created_at FROM acks WHERE seq = ?').pluck();
     this.counted = database.prepare('SELECT count(*) FROM acks').pluck();
   }
 
@@ -79,7 +82,20 @@ export class AckTable {
 
   /** Forgets acks that the backend provably read. */
   clear(seqs: readonly number[]): void {
-    for (const seq of seqs) this.remove.run(seq);
+    for (const seq of seqs) {
+      if (this.delivered.length > 0) this.tellDelivered(seq);
+      this.remove.run(seq);
+    }
+  }
+
+  /** Told when each delivered ack had been given (Unix ms), inside the write that forgets it. */
+  onDelivered(listener: (createdAt: number) => void): void {
+    this.delivered.push(listener);
+  }
+
+  private tellDelivered(seq: number): void {
+    const createdAt = this.selectTime.get(seq) as number | undefined;
+    if (createdAt !== undefined) for (const listener of this.delivered) listener(createdAt);
   }
 
   count(): number {
