@@ -2,7 +2,7 @@ import type { Source } from '../config/ConfigError.js';
 import type { LoadedConfig } from '../config/loadConfig.js';
 import { judgeRemote, type RefusedSetting, settingValue, withSettings } from '../config/remoteSettings.js';
 import type { Config } from '../config/schema.js';
-import { SETTINGS, type Setting } from '../config/settings.js';
+import { SETTINGS, type Setting, shownValue } from '../config/settings.js';
 import type { Logger } from '../logging/Logger.js';
 
 /** Where the settings that the backend changed are kept. */
@@ -139,7 +139,7 @@ export function settingsInForce(
 ): SettingInForce[] {
   return SETTINGS.map((setting) => ({
     key: setting.key,
-    value: remote.get(setting.key) ?? settingValue(loaded.config, setting) ?? null,
+    value: shownValue(setting, remote.get(setting.key) ?? settingValue(loaded.config, setting) ?? null),
     source: remote.has(setting.key) ? 'remote' : (loaded.sources[setting.key] ?? 'default'),
     restart: setting.reload !== true,
     ...(pending.has(setting.key) ? { pending: pending.get(setting.key) ?? null } : {}),

@@ -13,6 +13,8 @@ export interface SettingNotes {
   readonly derived?: string;
   /** A path of a file or directory: `~` and relative paths are made absolute. */
   readonly path?: true;
+  /** A URL whose path is a kind of secret: nobody is shown more of it than its host. */
+  readonly secretPath?: true;
   /** The backend may change it (`config_update`). Implies `reload`. */
   readonly remote?: true;
   /** A change in the file counts at once; without it, with the next start. */
@@ -45,7 +47,7 @@ const FORWARD_ENTRY = /^[^\s,][^,]*$/;
 const FORWARD_EXPECTED = 'a list of phone numbers, e-mail addresses and group ids';
 /** A directory other than the root itself. */
 const ABSOLUTE_PATH = /^\/[^\0]*[^\0/]\/*$/;
-/** The secret that such URLs often hold may be in it, so it stands nowhere but in the configuration. */
+/** https, or http where it does not leave this machine. */
 const HEARTBEAT_URL = /^(?:https:\/\/|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$))[^\s]+$/;
 /** Visible ASCII but for the colon: the id stands in a header, and between colons in a token. */
 const AGENT_ID = /^[!-9;-~]{1,128}$/;
@@ -455,6 +457,7 @@ export const configSchema = z.strictObject({
         description:
           'A URL that is fetched again and again while the agent is healthy, for an alert when it no longer is.',
         expected: 'an https URL (http only for this machine)',
+        secretPath: true,
         ...live,
       }),
     heartbeat_seconds: range(10, 86_400)

@@ -56,6 +56,12 @@ export function checkSetting(setting: Setting, value: unknown): Checked {
   return { kind: 'unfit', expected: own?.message ?? setting.expected };
 }
 
+/** A value as it may be shown to whoever may see the configuration. */
+export function shownValue(setting: Setting, value: unknown): unknown {
+  if (setting.secretPath !== true || typeof value !== 'string') return value;
+  return value.replace(/^([a-z]+:\/\/)?(?:[^/]*@)?([^/]*).*$/is, '$1$2/…');
+}
+
 /** The reference of all settings, straight from the schema. */
 export function configDocumentation(): SettingDocumentation[] {
   return SETTINGS.map((setting) => ({

@@ -73,6 +73,9 @@ describe('the health of a running agent', { concurrent: true, timeout: 60_000 },
     });
     const daemon = await world.start();
     await daemon.line('The heartbeat does not get through');
+    const shown = await world.cli('config', 'show');
+    expect(shown.stdout).toContain('http://127.0.0.1:9/…');
+    expect(shown.stdout).not.toContain('s3cret');
     expect((await daemon.kill('SIGTERM', 5_000)).code).toBe(0);
     const log = world.log().join('\n');
     expect(log).not.toContain('Health is served');
