@@ -63,9 +63,7 @@ export class Commands {
   private take(command: ReceivedCommand, via: Channel, known?: HandlerResult): void {
     const { commandId, commandType } = command;
     this.store.afterCommit(() => {
-      this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`, {
-        trace: commandId,
-      });
+      this.log.info(`📥 Received command via ${via === 'websocket' ? 'WebSocket' : 'HTTP'}: ${commandId}`);
     });
     const bodyHash = hashOf(command);
     const body = bodyOf(command);
@@ -101,8 +99,7 @@ export class Commands {
   private finish(commandId: string, verdict: Verdict): void {
     this.acks.give(commandId, verdict);
     this.store.afterCommit(() => {
-      if (verdict.kind === 'completed')
-        this.log.info(`✅ Command ${commandId} executed successfully`, { trace: commandId });
+      if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
       else this.log.warn(`❌ Command ${commandId} failed`, { trace: commandId, code: verdict.code });
     });
   }

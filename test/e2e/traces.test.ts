@@ -5,11 +5,11 @@ import { until } from '../support/until.js';
 
 const REPLY: PersonaAnswer = { bubbles: ['first of two', 'second of two'] };
 
-/** Log lines that name `trace`, without time and level, and without the fields behind it. */
+/** Log lines with `trace` as their field or in their words, without time, level and fields. */
 function followed(world: EdgeWorld, trace: string): string[] {
   return world
     .log()
-    .filter((line) => new RegExp(`(^| )trace=${trace}( |$)`).test(line))
+    .filter((line) => new RegExp(` (trace=|Command |WebSocket: )${trace}( |$)`).test(line))
     .map((line) => line.replace(/^\S+ \S+ /, '').replace(/ trace=.*$/, ''));
 }
 
