@@ -1,13 +1,20 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/logging/createLogger.js';
 import { FakeClock } from '../support/FakeClock.js';
 
+const directories: string[] = [];
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
 function open() {
   const clock = new FakeClock(Date.UTC(2025, 10, 5));
-  const file = join(mkdtempSync(join(tmpdir(), 'edge-log-')), 'edge-agent.log');
+  const directory = mkdtempSync(join(tmpdir(), 'edge-log-'));
+  directories.push(directory);
+  const file = join(directory, 'edge-agent.log');
   const log = createLogger({ file, level: 'info', format: 'text', clock });
   const words = () =>
     readFileSync(file, 'utf8')
