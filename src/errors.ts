@@ -3,8 +3,9 @@
  * it is the source of the table of codes in docs/operating.md.
  */
 export const ERROR_CODES = {
-  config_invalid: 'The configuration has mistakes; nothing was started.',
+  config_invalid: 'The configuration has mistakes; nothing is started with it, nor changed by it.',
   config_unreadable: 'The configuration file or .env could not be read.',
+  config_needs_restart: 'The configuration was changed where a change counts after a restart only.',
   already_running: 'Another edge-agent uses the same state directory.',
   state_unwritable: 'The state directory cannot be created or written.',
   store_newer: 'The store was written by a newer edge-agent.',

@@ -13,6 +13,7 @@ const features = [
   'commands',
   'conversation',
   'forwarding',
+  'health',
   'outgoing',
   'schedule',
   'messages',
@@ -45,6 +46,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   pino: /^logging\//,
   tar: /^doctor\//,
   '@inquirer/prompts': /^cli\//,
+  'prom-client': /^health\/Metrics\.ts$/,
   'better-sqlite3': /^(store|messages\/chatdb)\//,
 };
 

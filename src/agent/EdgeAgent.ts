@@ -15,10 +15,12 @@ import { hostPlatform, type Programs, programs } from '../system/programs.js';
 import { systemRandom } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
+import { ConfigReload } from './ConfigReload.js';
 import { Downtime } from './Downtime.js';
+import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
+import { logSettings } from './logSettings.js';
 import { buildRooms, type Rooms } from './rooms.js';
-import { SecretsWatch } from './SecretsWatch.js';
 import { statusSnapshot } from './statusSnapshot.js';
 import { statusVerbs } from './statusVerbs.js';
 
@@ -44,7 +46,8 @@ interface Running extends Rooms {
   statusServer: StatusServer;
   downtime: Downtime;
   retention: Retention;
-  secrets: SecretsWatch;
+  reload: ConfigReload;
+  health: Health;
   wake: WakeDetector;
 }
 
@@ -74,6 +77,8 @@ export class EdgeAgent {
       lock.release();
       throw error;
     }
+    await this.running.health.start();
+    if (this.stopping !== undefined) return;
     for (const warning of loaded.warnings) log.logger.warn(warning);
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
     this.launch(this.running);
@@ -99,7 +104,7 @@ export class EdgeAgent {
     running.wake.stop();
     running.supervision.stop();
     running.retention.stop();
-    running.secrets.stop();
+    running.reload.stop();
     const patience = waitFor(this.clock, IN_FLIGHT_MS);
     const ended = Promise.all([running.outgoing.drain(), running.forwarder.stop()]);
     const inFlight = Promise.race([ended, patience.over]);
@@ -112,7 +117,7 @@ export class EdgeAgent {
     running.outgoing.stop();
     running.sender.release();
     running.downtime.stop();
-    await running.statusServer.close();
+    await Promise.all([running.statusServer.close(), running.health.stop()]);
     running.chatDb.close();
     running.store.close();
     running.lock.release();
@@ -140,25 +145,22 @@ export class EdgeAgent {
     const { loaded, env, log } = this.options;
     const { clock } = this;
     const store = Store.open(join(directory, 'edge-agent.db'), { clock, log: log.logger });
-    const secrets = new SecretsWatch({
-      envPath: loaded.envPath,
-      env,
-      secrets: loaded.secrets,
-      clock,
-      log: log.logger,
-      onChange: (changed) => {
+    const config = new LiveConfig(loaded, store.meta, log.logger);
+    store.onRollback(() => config.reread());
+    log.configure(logSettings(config.current()));
+    config.onChange((changed) => log.configure(logSettings(changed)));
+    const reload = new ConfigReload({
+      ...{ loaded, env, config, clock, log: log.logger },
+      onSecrets: (changed) => {
         log.redact(Object.values(changed));
         rooms.backend.credentialsChanged();
       },
+      onSettings: (keys) => settingsChanged(rooms, health, keys),
     });
-    const config = new LiveConfig(loaded, store.meta, log.logger);
-    store.onRollback(() => config.reread());
-    log.setLevel(config.current().logging.level);
-    config.onChange(({ logging }) => log.setLevel(logging.level));
     const rooms = buildRooms({
       config,
       env,
-      secrets: secrets.current,
+      secrets: reload.secrets,
       version: this.version,
       store,
       clock,
@@ -167,6 +169,11 @@ export class EdgeAgent {
       snapshot: () => this.snapshot(),
       platform: this.options.platform ?? hostPlatform(),
       programs: this.options.programs ?? programs(),
+    });
+    const health = new Health({
+      ...{ config: config.current, rooms, store, version: this.version, startedAt: this.startedAt, clock },
+      snapshot: () => this.snapshot(),
+      log: log.logger,
     });
     store.onDamage(() => this.options.onFatal?.(damage()));
     store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
@@ -187,7 +194,7 @@ export class EdgeAgent {
       const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
       const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
       const retention = new Retention(store, clock);
-      return { ...rooms, lock, store, statusServer, downtime, retention, secrets, wake };
+      return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake };
     } catch (error) {
       downtime.stop();
       rooms.reader.stop();
@@ -213,7 +220,7 @@ export class EdgeAgent {
     running.attachments.uploader.start();
     running.watcher.start();
     running.edits.start();
-    running.secrets.start();
+    running.reload.start();
     running.retention.start();
     running.wake.start();
   }
@@ -238,8 +245,16 @@ export class EdgeAgent {
       startedAt: this.startedAt,
       now: this.clock.now(),
       chatDbLostAt: this.chatDbLostAt,
+      configFaults: running.reload.faults(),
     });
   }
+}
+
+/** Most rooms read a setting at each use; these have something to do right away. */
+function settingsChanged(rooms: Rooms, health: Health, keys: readonly string[]): void {
+  if (keys.some((key) => key.startsWith('auth.'))) rooms.backend.credentialsChanged();
+  if (keys.some((key) => key.startsWith('outgoing.'))) rooms.outgoing.limitsChanged();
+  if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
 }
 
 /** A wait that can be called off: one that is left behind keeps the process alive. */

@@ -2,7 +2,7 @@ import type { Source } from '../config/ConfigError.js';
 import type { LoadedConfig } from '../config/loadConfig.js';
 import { judgeRemote, type RefusedSetting, settingValue, withSettings } from '../config/remoteSettings.js';
 import type { Config } from '../config/schema.js';
-import { SETTINGS } from '../config/settings.js';
+import { SETTINGS, type Setting, shownValue } from '../config/settings.js';
 import type { Logger } from '../logging/Logger.js';
 
 /** Where the settings that the backend changed are kept. */
@@ -17,21 +17,28 @@ export interface SettingInForce {
   key: string;
   value: unknown;
   source: Source | 'remote';
+  /** A change of it counts with the next start only. */
+  restart: boolean;
+  /** What it will be after a restart, where that is something else. */
+  pending?: unknown;
 }
 
 const REMOTE_SETTINGS = 'remote_settings';
 
+type Loaded = Pick<LoadedConfig, 'config' | 'sources'>;
+
 /**
- * The configuration in force: what was loaded, and over it what the backend changed. Changes are durable and count at
- * once for whoever reads `current()` at each use.
+ * The configuration in force: what was loaded, and over it what the backend changed, which is durable. Changes of either
+ * count at once for whoever reads `current()` at each use; what needs a restart stays as it was at the start.
  */
 export class LiveConfig {
   private inForce: Config;
   private remote: ReadonlyMap<string, unknown> = new Map();
+  private pending: ReadonlyMap<string, unknown> = new Map();
   private readonly listeners: ((config: Config) => void)[] = [];
 
   constructor(
-    private readonly loaded: Pick<LoadedConfig, 'config' | 'sources'>,
+    private loaded: Loaded,
     private readonly store: RemoteStore,
     private readonly log: Logger,
   ) {
@@ -44,6 +51,32 @@ export class LiveConfig {
   /** Told after each change. */
   onChange(listener: (config: Config) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** Takes what was loaded anew, as far as it can count now. Returns the settings that another value is in force of. */
+  reload(next: Loaded): string[] {
+    const before = this.inForce;
+    const values = new Map<string, unknown>();
+    const pending = new Map<string, unknown>();
+    const sources: Record<string, Source> = { ...this.loaded.sources };
+    for (const setting of SETTINGS) {
+      const value = settingValue(next.config, setting);
+      if (setting.reload === true) {
+        values.set(setting.key, value);
+        sources[setting.key] = next.sources[setting.key] ?? 'default';
+      } else if (!isSame(value, settingValue(this.loaded.config, setting))) pending.set(setting.key, value);
+    }
+    this.loaded = { config: withSettings(this.loaded.config, values), sources };
+    this.pending = pending;
+    this.remember(this.remote);
+    const differs = (setting: Setting) =>
+      !isSame(settingValue(before, setting), settingValue(this.inForce, setting));
+    return SETTINGS.filter(differs).map(({ key }) => key);
+  }
+
+  /** The settings that were changed and wait for a restart. */
+  waiting(): string[] {
+    return [...this.pending.keys()];
   }
 
   /** Takes what the backend may change and stores it; the rest is refused by name, in the log and in the result. */
@@ -80,7 +113,7 @@ export class LiveConfig {
 
   /** Every setting with its value and where that came from. */
   settings(): SettingInForce[] {
-    return settingsInForce(this.loaded, this.remote);
+    return settingsInForce(this.loaded, this.remote, this.pending);
   }
 
   private remember(remote: ReadonlyMap<string, unknown>): void {
@@ -100,12 +133,19 @@ export function storedRemoteSettings(store: Pick<RemoteStore, 'get'>): ReadonlyM
 
 /** Every setting of a loaded configuration, with what the backend changed laid over it. */
 export function settingsInForce(
-  loaded: Pick<LoadedConfig, 'config' | 'sources'>,
+  loaded: Loaded,
   remote: ReadonlyMap<string, unknown>,
+  pending: ReadonlyMap<string, unknown> = new Map(),
 ): SettingInForce[] {
   return SETTINGS.map((setting) => ({
     key: setting.key,
-    value: remote.get(setting.key) ?? settingValue(loaded.config, setting) ?? null,
+    value: shownValue(setting, remote.get(setting.key) ?? settingValue(loaded.config, setting) ?? null),
     source: remote.has(setting.key) ? 'remote' : (loaded.sources[setting.key] ?? 'default'),
+    restart: setting.reload !== true,
+    ...(pending.has(setting.key) ? { pending: pending.get(setting.key) ?? null } : {}),
   }));
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -27,7 +27,7 @@ export interface AttachmentRoomOptions {
   random: Random;
   log: Logger;
   /** What is taken out of texts; undefined: nothing. */
-  filter: PrivacyFilter | undefined;
+  filter: () => PrivacyFilter | undefined;
   /** Asked once an upload begins, when everything is built. */
   backend: () => Pick<Backend, 'uploadPhoto' | 'agentId'>;
 }
@@ -46,7 +46,7 @@ export function attachmentRoom(options: AttachmentRoomOptions): Attachments {
   const { store, chatDb, config, clock, random, log, filter } = options;
   const { attachments_path: attachmentsPath } = config().imessage;
   const staging = new StagingArea(join(attachmentsPath, 'edge-agent'));
-  const disclosed = (text: string) => filter?.(text).text ?? text;
+  const disclosed = (text: string) => filter()?.(text).text ?? text;
   const door = new FileDoor({
     staging,
     clock,

@@ -7,7 +7,7 @@ import { requestVerdict } from '../commands/sendVerdict.js';
 import type { Config } from '../config/schema.js';
 import { isWorthAnswering } from '../conversation/age.js';
 import { Forwarder } from '../conversation/Forwarder.js';
-import { privacyFilter } from '../conversation/privacy.js';
+import { livePrivacyFilter } from '../conversation/privacy.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import { OsascriptRunner } from '../messages/applescript/runner.js';
@@ -21,6 +21,7 @@ import { Outgoing } from '../outgoing/Outgoing.js';
 import { Scheduler } from '../schedule/Scheduler.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
+import { sendTrace } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
@@ -69,6 +70,9 @@ export interface Rooms {
   supervision: Supervision;
   attachments: Attachments;
   activity: Activity;
+  acks: Acks;
+  /** Every type of command that is known. */
+  commandTypes: readonly string[];
 }
 
 /** Builds every room and hands each the others' implementations of what it asks for. Nothing runs yet. */
@@ -101,7 +105,7 @@ export function buildRooms(options: RoomOptions): Rooms {
       supervision.note(result);
     },
   });
-  const filter = privacyFilter(settled.privacy.redact, region);
+  const filter = livePrivacyFilter(() => config().privacy.redact, region);
   const attachments = attachmentRoom({
     ...{ store, chatDb, config, env, clock, random, log, filter },
     programs: options.programs,
@@ -165,7 +169,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     log,
     config,
     conversationKey: keyOf,
-    disclose: (text) => filter?.(text).text ?? text,
+    disclose: (text) => filter()?.(text).text ?? text,
     onFiles: (message) => attachments.uploader.take(message),
   });
   outgoing.onEnded((request) => {
@@ -181,7 +185,10 @@ export function buildRooms(options: RoomOptions): Rooms {
     }
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
-    if (outcome.kind === 'sent') activity.sentAt = clock.now();
+    if (outcome.kind === 'sent') {
+      activity.sentAt = clock.now();
+      store.afterCommit(() => log.info('A text was sent', sendTrace(send)));
+    }
     if (outcome.kind === 'failed' || outcome.kind === 'unknown') {
       activity.error = outcome.message;
       activity.errorAt = clock.now();
@@ -238,7 +245,7 @@ export function buildRooms(options: RoomOptions): Rooms {
 
   const own = new OwnAddresses(
     () => region,
-    [() => [settled.edge.user_phone, ...settled.edge.own_addresses], () => chatDb.ownAddresses()],
+    [() => [settled.edge.user_phone, ...config().edge.own_addresses], () => chatDb.ownAddresses()],
   );
   const reader = new IncomingReader({
     chatDb,
@@ -254,7 +261,7 @@ export function buildRooms(options: RoomOptions): Rooms {
       supervision.arrived();
       for (const { guid, sender: from, isGroup, conversation, text } of messages) {
         told.loops.received(conversation, text);
-        log.info('Received a message', { message: guid, from: maskHandle(from), group: isGroup });
+        log.info('Received a message', { trace: guid, from: maskHandle(from), group: isGroup });
       }
     },
   });
@@ -294,6 +301,8 @@ export function buildRooms(options: RoomOptions): Rooms {
     supervision,
     attachments,
     activity,
+    acks,
+    commandTypes: handlers.flatMap(({ types }) => types),
   };
 }
 

@@ -31,6 +31,7 @@ export interface SnapshotSources {
   activity: Activity;
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
+  configFaults: readonly Fault[];
 }
 
 interface Fault {
@@ -143,6 +144,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
             remedy: 'Check the disk. This notice goes with the next start.',
           },
         ]),
+    ...sources.configFaults,
     ...pauseFaults(store.pauses.list()),
     ...ofBackend,
   ];

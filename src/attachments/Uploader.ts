@@ -184,11 +184,12 @@ export class Uploader {
   private settle(upload: UploadRecord, end: UploadEnd): void {
     const { store, log, clock, random } = this.options;
     const attachment = upload.attachmentGuid;
+    const trace = upload.message.guid;
     const next = uploadRetry.next(upload, end, clock.now(), random);
     switch (next.kind) {
       case 'done':
         store.uploads.settle(upload, 'done');
-        log.info('Uploaded an image', { attachment });
+        log.info('Uploaded an image', { trace, attachment });
         return;
       case 'retry':
         store.uploads.retryAt(upload, next.at, next.why);
@@ -200,7 +201,7 @@ export class Uploader {
           threadId: upload.message.conversation,
           details: { attachment_guid: attachment, message_guid: upload.message.guid, error: next.why },
         });
-        log.warn('An image could not be uploaded; it is given up', { attachment, cause: next.why });
+        log.warn('An image could not be uploaded; it is given up', { trace, attachment, cause: next.why });
     }
   }
 }

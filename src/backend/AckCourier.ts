@@ -125,7 +125,7 @@ export class AckCourier {
         store.write(() => store.acks.clear([ack.seq], 'http'));
       } else if (posted.kind === 'refused') {
         this.refusedUntil.set(ack.seq, clock.monotonic() + REFUSED_MS);
-        this.ports.log.warn('The backend refused an ack', { command: ack.commandId, status: posted.status });
+        this.ports.log.warn('The backend refused an ack', { trace: ack.commandId, status: posted.status });
       } else if (posted.kind === 'noEndpoint') {
         this.notBefore = posted.again;
         return;

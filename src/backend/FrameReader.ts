@@ -1,12 +1,8 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import type { Clock } from '../system/clock.js';
 import type { Command, Frame } from './protocol.js';
 
-const REPEAT_MS = 60_000;
-
 export interface ReaderPorts {
-  readonly clock: Clock;
   readonly log: Logger;
   /** Synchronous and durable; throws when it cannot store. */
   readonly receive: (commands: readonly Command[]) => void;
@@ -16,12 +12,11 @@ export interface ReaderPorts {
 
 /**
  * Takes the parsed frames of the socket. Commands that came in one chunk are handed on as one batch, so that one commit
- * stores them. What cannot be used is logged once a kind and minute; nothing here ends the connection.
+ * stores them. What cannot be used is logged; nothing here ends the connection.
  */
 export class FrameReader {
   private batch: Command[] = [];
   private closed = false;
-  private readonly toldAt = new Map<string, number>();
 
   constructor(private readonly ports: ReaderPorts) {}
 
@@ -52,20 +47,14 @@ export class FrameReader {
         if (frame.accepts) this.ports.onAccepts(frame.accepts);
         break;
       case 'notice':
-        this.oncePerMinute(`notice:${frame.name}`, () =>
-          log.info(`Backend sent ${frame.name}`, { length: frame.text.length }),
-        );
+        log.warn(`Backend sent ${frame.name}`, { length: frame.text.length });
         log.debug(`Backend sent ${frame.name}: ${frame.text}`);
         break;
       case 'unknown':
-        this.oncePerMinute('unknown', () =>
-          log.warn('Ignored a frame of unknown type', { type: frame.name }),
-        );
+        log.warn('Ignored a frame of unknown type', { type: frame.name });
         break;
       case 'malformed':
-        this.oncePerMinute(`malformed:${frame.reason}`, () =>
-          log.warn('Ignored a malformed frame', { reason: frame.reason }),
-        );
+        log.warn('Ignored a malformed frame', { reason: frame.reason });
         break;
       default:
         break;
@@ -73,7 +62,7 @@ export class FrameReader {
   }
 
   binary(bytes: number): void {
-    this.oncePerMinute('binary', () => this.ports.log.warn('Ignored a binary frame', { bytes }));
+    this.ports.log.warn('Ignored a binary frame', { bytes });
   }
 
   private flush(): void {
@@ -89,17 +78,7 @@ export class FrameReader {
       run();
     } catch (error) {
       const cause = describeError(error);
-      this.oncePerMinute(`failed:${what}`, () =>
-        this.ports.log.error(`Could not take in ${what}; nothing of it was acked`, { cause }),
-      );
+      this.ports.log.error(`Could not take in ${what}; nothing of it was acked`, { cause });
     }
-  }
-
-  private oncePerMinute(kind: string, tell: () => void): void {
-    const now = this.ports.clock.monotonic();
-    const told = this.toldAt.get(kind);
-    if (told !== undefined && now - told < REPEAT_MS) return;
-    this.toldAt.set(kind, now);
-    tell();
   }
 }

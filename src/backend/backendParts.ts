@@ -116,7 +116,6 @@ export function backendParts(options: BackendOptions, timings: Timings, whole: W
     eventSyncMs: timings.eventSyncMs,
   });
   const reader = new FrameReader({
-    clock,
     log,
     onConfigUpdate,
     receive: (commands) => {

@@ -84,8 +84,13 @@ function withStore<T>(directory: string, work: (store: Store) => T): T | undefin
 const silence = () => undefined;
 const quiet: Logger = { debug: silence, info: silence, warn: silence, error: silence };
 
-function settingLine({ key, value, source }: SettingInForce): string {
-  return `${key.padEnd(36)} ${(value === null ? '–' : JSON.stringify(value)).padEnd(40)} ${source}`;
+function settingLine({ key, value, source, restart, ...more }: SettingInForce): string {
+  const pending = 'pending' in more ? `; after a restart ${shown(more.pending)}` : '';
+  return `${key.padEnd(36)} ${shown(value).padEnd(40)} ${source}${restart ? ' (restart)' : ''}${pending}`;
+}
+
+function shown(value: unknown): string {
+  return value === null ? '–' : JSON.stringify(value);
 }
 
 function failure(error: unknown): number {

@@ -1,4 +1,5 @@
 import { ConfigError, describeMistake } from '../config/ConfigError.js';
+import { configJsonSchema } from '../config/jsonSchema.js';
 import { loadConfig } from '../config/loadConfig.js';
 import { findConfigFile, usualConfigPath } from '../config/places.js';
 import { EdgeError } from '../errors.js';
@@ -27,6 +28,12 @@ export async function checkConfig(options: ConfigOptions): Promise<number> {
     }
     return EXIT.invalidConfig;
   }
+}
+
+/** Prints the JSON Schema by which editors check the file while it is written. */
+export async function printConfigSchema(): Promise<number> {
+  printJson(configJsonSchema());
+  return EXIT.ok;
 }
 
 /** Prints where the configuration file is; where there is none, says where it would be looked for. */

@@ -1,5 +1,6 @@
 import { AgentService } from '../agent/AgentService.js';
 import { EdgeAgent } from '../agent/EdgeAgent.js';
+import { logSettings } from '../agent/logSettings.js';
 import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
 import { describeError, EdgeError } from '../errors.js';
 import { createLogger } from '../logging/createLogger.js';
@@ -42,9 +43,9 @@ async function live(
   env: NodeJS.ProcessEnv,
   stopped: Promise<void>,
 ): Promise<EdgeError | undefined> {
-  const { level, file, format } = loaded.config.logging;
-  const secrets = Object.values(loaded.secrets);
-  const log = createLogger({ file, level, format, console: process.stdout, redact: secrets });
+  const { file } = loaded.config.logging;
+  const redact = Object.values(loaded.secrets);
+  const log = createLogger({ file, ...logSettings(loaded.config), console: process.stdout, redact });
   const { logger } = log;
   const onMistake = (fault: unknown) =>
     logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);

@@ -54,7 +54,7 @@ export class Commands {
       if (diskFault(error) !== undefined) throw error;
       const message = `The agent could not handle this command: ${describeError(error)}`;
       this.log.error('A command could not be handled; this is a mistake of ours', {
-        command: command.commandId,
+        trace: command.commandId,
         cause: describeError(error),
       });
       this.store.write(() => this.take(command, via, { kind: 'failed', code: 'internal', message }));
@@ -97,7 +97,7 @@ export class Commands {
     const differs = known.bodyHash !== bodyHash;
     if (differs) {
       this.log.warn('A command came again with another content; it is not executed', {
-        command: command.commandId,
+        trace: command.commandId,
       });
     }
     this.acks.repeat(known.ack, differs);
@@ -107,7 +107,7 @@ export class Commands {
     this.acks.give(commandId, verdict);
     this.store.afterCommit(() => {
       if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
-      else this.log.warn(`❌ Command ${commandId} failed`, { code: verdict.code });
+      else this.log.warn(`❌ Command ${commandId} failed`, { trace: commandId, code: verdict.code });
     });
   }
 }

@@ -1,6 +1,6 @@
 import type { Mistake, Source } from './ConfigError.js';
 import type { FileSettings } from './fileSettings.js';
-import { checkSetting, type Setting } from './settings.js';
+import { checkSetting, type Setting, shownValue } from './settings.js';
 import { suggest } from './suggest.js';
 import { SECTION } from './yamlFile.js';
 
@@ -45,6 +45,7 @@ function describeFound(setting: Setting, value: unknown, conceal: (text: string)
   if (typeof value !== 'string') return conceal(String(value));
   // No choice is that long: it is something misplaced, such as the secret below "auth:".
   if (setting.kind === 'choice' && value.length > 16) return `a text of ${value.length} characters`;
+  if (setting.secretPath === true) return JSON.stringify(shownValue(setting, conceal(value)));
   // Concealed before it is cut, so that no half of a secret stays.
   const bare = conceal(value)
     .replace(/^.*:.*@/s, '…@')

@@ -23,6 +23,8 @@ export interface LoadedConfig {
   readonly sources: Readonly<Record<string, Source>>;
   /** For a person; without secrets. */
   readonly warnings: readonly string[];
+  /** Loads it anew, from the same file. Throws as `loadConfig` does, also where that file is gone. */
+  readonly reload: () => LoadedConfig;
 }
 
 const NO_FILE: FileSettings = { values: new Map(), bare: new Map(), mistakes: [] };
@@ -79,6 +81,7 @@ export function loadConfig(places: ConfigPlaces): LoadedConfig {
     envPath,
     sources: Object.freeze(sources),
     warnings: Object.freeze(concealed),
+    reload: () => loadConfig(path === null ? places : { ...places, configPath: path }),
   });
 }
 

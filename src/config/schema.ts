@@ -13,9 +13,11 @@ export interface SettingNotes {
   readonly derived?: string;
   /** A path of a file or directory: `~` and relative paths are made absolute. */
   readonly path?: true;
+  /** A URL whose path is a kind of secret: nobody is shown more of it than its host. */
+  readonly secretPath?: true;
   /** The backend may change it (`config_update`). Implies `reload`. */
   readonly remote?: true;
-  /** A change takes effect without a restart. */
+  /** A change in the file counts at once; without it, with the next start. */
   readonly reload?: true;
 }
 
@@ -45,6 +47,8 @@ const FORWARD_ENTRY = /^[^\s,][^,]*$/;
 const FORWARD_EXPECTED = 'a list of phone numbers, e-mail addresses and group ids';
 /** A directory other than the root itself. */
 const ABSOLUTE_PATH = /^\/[^\0]*[^\0/]\/*$/;
+/** https, or http where it does not leave this machine. */
+const HEARTBEAT_URL = /^(?:https:\/\/|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$))[^\s]+$/;
 /** Visible ASCII but for the colon: the id stands in a header, and between colons in a token. */
 const AGENT_ID = /^[!-9;-~]{1,128}$/;
 
@@ -69,11 +73,15 @@ export const configSchema = z.strictObject({
       description: 'The Apple ID that Messages is signed in with; told to the backend on registration.',
       expected: 'an e-mail address or a phone number',
     }),
-    own_addresses: z.array(z.string().regex(ADDRESS)).default([]).register(settingNotes, {
-      description:
-        'Further numbers and e-mail addresses of our own: what they send is never forwarded as incoming.',
-      expected: 'a list of phone numbers in E.164 form and e-mail addresses',
-    }),
+    own_addresses: z
+      .array(z.string().regex(ADDRESS))
+      .default([])
+      .register(settingNotes, {
+        description:
+          'Further numbers and e-mail addresses of our own: what they send is never forwarded as incoming.',
+        expected: 'a list of phone numbers in E.164 form and e-mail addresses',
+        ...live,
+      }),
   }),
   backend: z.strictObject({
     url: backendUrl().register(settingNotes, {
@@ -107,13 +115,21 @@ export const configSchema = z.strictObject({
       }),
   }),
   auth: z.strictObject({
-    mode: z.enum(['hmac', 'secret']).default('hmac').register(settingNotes, {
-      description:
-        'hmac: a fresh token signed with EDGE_SECRET each time. secret: EDGE_SECRET itself (development).',
-    }),
-    allow_plain_secret: z.boolean().default(false).register(settingNotes, {
-      description: 'Lets auth.mode "secret" be used with a backend that is not on this machine.',
-    }),
+    mode: z
+      .enum(['hmac', 'secret'])
+      .default('hmac')
+      .register(settingNotes, {
+        description:
+          'hmac: a fresh token signed with EDGE_SECRET each time. secret: EDGE_SECRET itself (development).',
+        ...live,
+      }),
+    allow_plain_secret: z
+      .boolean()
+      .default(false)
+      .register(settingNotes, {
+        description: 'Lets auth.mode "secret" be used with a backend that is not on this machine.',
+        ...live,
+      }),
   }),
   websocket: z.strictObject({
     enabled: z.boolean().default(true).register(settingNotes, {
@@ -403,6 +419,7 @@ export const configSchema = z.strictObject({
         description:
           'What is taken out of incoming texts before they leave this machine: ssn, credit_card, email, phone.',
         expected: 'a list of ssn, credit_card, email and phone',
+        ...live,
       }),
   }),
   supervisor: z.strictObject({
@@ -421,6 +438,34 @@ export const configSchema = z.strictObject({
       description: 'Its port; 0 takes any free one. A port in use is a warning, not a failure.',
       expected: 'a port from 0 to 65535',
     }),
+  }),
+  health: z.strictObject({
+    enabled: z.boolean().default(false).register(settingNotes, {
+      description:
+        'Whether /health, /ready and /metrics (Prometheus) are served by HTTP, on this machine only.',
+    }),
+    port: count(0, 65_535).default(3101).register(settingNotes, {
+      description:
+        'Their port on 127.0.0.1; 0 takes any free one. A port in use is a warning, not a failure.',
+      expected: 'a port from 0 to 65535',
+    }),
+    heartbeat_url: z
+      .string()
+      .regex(HEARTBEAT_URL)
+      .optional()
+      .register(settingNotes, {
+        description:
+          'A URL that is fetched again and again while the agent is healthy, for an alert when it no longer is.',
+        expected: 'an https URL (http only for this machine)',
+        secretPath: true,
+        ...live,
+      }),
+    heartbeat_seconds: range(10, 86_400)
+      .default(300)
+      .register(settingNotes, {
+        description: 'How often it is fetched.',
+        ...live,
+      }),
   }),
   state: z.strictObject({
     directory: path().register(settingNotes, {
@@ -443,9 +488,33 @@ export const configSchema = z.strictObject({
       derived: 'edge-agent.log in state.directory',
       ...pathNotes,
     }),
-    format: z.enum(['text', 'json']).default('text').register(settingNotes, {
-      description: 'text: [time] [LEVEL] message. json: one object a line.',
-    }),
+    format: z
+      .enum(['text', 'json'])
+      .default('text')
+      .register(settingNotes, {
+        description: 'text: [time] [LEVEL] message. json: one object a line.',
+        ...live,
+      }),
+    max_bytes: count(10_000, 1_073_741_824)
+      .default(10_485_760)
+      .register(settingNotes, {
+        description:
+          'A log of that size is rotated: its lines go to edge-agent.log.1, those there to .2, and so on.',
+        expected: 'a whole number of bytes from 10000 to 1073741824',
+        ...live,
+      }),
+    max_age_days: range(0, 3650)
+      .default(7)
+      .register(settingNotes, {
+        description: 'A log whose oldest line is older than this is rotated too; 0 is never.',
+        ...live,
+      }),
+    keep: count(1, 1000)
+      .default(5)
+      .register(settingNotes, {
+        description: 'So many rotated logs are kept; what is older is removed.',
+        ...live,
+      }),
   }),
 });
 

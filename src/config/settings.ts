@@ -32,6 +32,8 @@ export interface SettingDocumentation {
   readonly default: string | number | boolean | readonly string[] | null;
   readonly type: string;
   readonly description: string;
+  /** The default is in words. */
+  readonly derived: boolean;
   readonly required: boolean;
   readonly remote: boolean;
   readonly reload: boolean;
@@ -54,6 +56,12 @@ export function checkSetting(setting: Setting, value: unknown): Checked {
   return { kind: 'unfit', expected: own?.message ?? setting.expected };
 }
 
+/** A value as it may be shown to whoever may see the configuration. */
+export function shownValue(setting: Setting, value: unknown): unknown {
+  if (setting.secretPath !== true || typeof value !== 'string') return value;
+  return value.replace(/^([a-z]+:\/\/)?(?:[^/]*@)?([^/]*).*$/is, '$1$2/…');
+}
+
 /** The reference of all settings, straight from the schema. */
 export function configDocumentation(): SettingDocumentation[] {
   return SETTINGS.map((setting) => ({
@@ -62,6 +70,7 @@ export function configDocumentation(): SettingDocumentation[] {
     default: setting.derived ?? documentedDefault(setting.default),
     type: setting.expected.replace(/^an? /, ''),
     description: setting.description,
+    derived: setting.derived !== undefined,
     required: setting.required,
     remote: setting.remote === true,
     reload: setting.reload === true,
@@ -114,6 +123,7 @@ function expectation(schema: unknown, name: string): string {
 /** The unit stands at the end of a setting's name. */
 function unit(name: string): string {
   if (name.endsWith('_seconds')) return ' of seconds';
+  if (name.endsWith('_days')) return ' of days';
   if (name.endsWith('_hours')) return ' of hours';
   if (name.endsWith('_minutes')) return ' of minutes';
   if (name.endsWith('_ms')) return ' of milliseconds';

@@ -28,8 +28,8 @@ export interface ForwarderOptions {
   /** Whether a message that was sent then (Unix ms) is still worth an answer. */
   worthAnswering: (sentAt: number) => boolean;
   settings: () => { bubbleDelayMs: number };
-  /** What takes private things out of a message before it leaves; without it everything is sent. */
-  filter?: PrivacyFilter | undefined;
+  /** What takes private things out of a message before it leaves; where it gives none, everything is sent. */
+  filter?: () => PrivacyFilter | undefined;
   /** Told of a message that is given up because of its age, inside the write that does. */
   onExpired?: (message: IncomingMessage) => void;
 }
@@ -47,6 +47,7 @@ export class Forwarder {
   private timer: Timer | undefined;
   private outage = false;
   private emptied: (() => void)[] = [];
+  private readonly postListeners: ((record: IncomingRecord) => void)[] = [];
 
   constructor(private readonly options: ForwarderOptions) {
     const { store } = options;
@@ -60,6 +61,11 @@ export class Forwarder {
       this.claimed = [];
       if (store.isOpen) this.outage = store.outages.isOpen('backend');
     });
+  }
+
+  /** Told right before each message is posted, each time it is. */
+  onPost(listener: (record: IncomingRecord) => void): void {
+    this.postListeners.push(listener);
   }
 
   start(): void {
@@ -138,7 +144,7 @@ export class Forwarder {
     if (worthAnswering(sentAt)) return false;
     store.incoming.settle(record.seq, 'expired', 'past its age');
     onExpired?.(record.message);
-    log.warn('A message could not be brought to the backend in time; it is not answered', { message: guid });
+    log.warn('A message could not be brought to the backend in time; it is not answered', { trace: guid });
     return true;
   }
 
@@ -146,8 +152,9 @@ export class Forwarder {
     const { backend, store } = this.options;
     const { message } = record;
     const context = store.contexts.get(message.conversation);
+    for (const listener of this.postListeners) listener(record);
     const result = await backend.postMessage(
-      messageBody(message, context, this.options.filter),
+      messageBody(message, context, this.options.filter?.()),
       message.guid,
     );
     this.conclude(record, result);
@@ -171,13 +178,13 @@ export class Forwarder {
 
   private settle(record: IncomingRecord, result: PostResult): void {
     const { store, log } = this.options;
-    const message = record.message.guid;
+    const trace = record.message.guid;
     switch (result.kind) {
       case 'answered': {
         const parsed = parseReply(result.body);
         if (parsed.kind === 'reply') this.answer(record, parsed.reply);
         else {
-          log.error('The backend answered a message in a form that is not known', { message });
+          log.error('The backend answered a message in a form that is not known', { trace });
           this.retry(record, { kind: 'retry', cause: 'server', detail: parsed.message });
         }
         return;
@@ -187,7 +194,7 @@ export class Forwarder {
         return;
       case 'rejected':
         store.incoming.settle(record.seq, 'parked', `${result.status}: ${result.detail}`);
-        log.error('The backend refused a message; it is parked', { message, status: result.status });
+        log.error('The backend refused a message; it is parked', { trace, status: result.status });
         return;
       case 'retry':
         this.retry(record, result);
@@ -212,23 +219,23 @@ export class Forwarder {
       });
     });
     store.afterCommit(() =>
-      log.info('The backend answered a message', { message: guid, bubbles: reply.bubbles.length }),
+      log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length }),
     );
   }
 
   private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
     const { store, clock, backend, random, log } = this.options;
     const next = retryOf(record, result, clock.now(), backend.lastSuccessAt(), random);
-    const message = record.message.guid;
+    const trace = record.message.guid;
     if (next.kind === 'park') {
       store.incoming.settle(record.seq, 'parked', result.detail);
-      log.error('A message fails again and again while others succeed; it is parked', { message });
+      log.error('A message fails again and again while others succeed; it is parked', { trace });
       return;
     }
     store.incoming.postFailed(record.seq, { ...next, error: result.detail });
     if (record.attempts === 1) {
       log.warn('A message could not be brought to the backend; it is tried again', {
-        message,
+        trace,
         cause: result.cause,
       });
     }

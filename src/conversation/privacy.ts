@@ -41,6 +41,22 @@ export function privacyFilter(kinds: readonly PrivateKind[], region: string): Pr
   });
 }
 
+/** The filter for the kinds as they are set now. */
+export function livePrivacyFilter(
+  kinds: () => readonly PrivateKind[],
+  region: string,
+): () => PrivacyFilter | undefined {
+  let madeFor: readonly PrivateKind[] = [];
+  let filter: PrivacyFilter | undefined;
+  return () => {
+    if (kinds() !== madeFor) {
+      madeFor = kinds();
+      filter = privacyFilter(madeFor, region);
+    }
+    return filter;
+  };
+}
+
 interface Find extends Stretch {
   readonly kind: PrivateKind;
 }

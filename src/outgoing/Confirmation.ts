@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
+import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { matchRows } from './matchRows.js';
 import type { SentRow, SentRows } from './ports.js';
@@ -102,7 +102,7 @@ export class Confirmation {
       return;
     }
     const late = send.state === 'unknown';
-    if (late) log.info('A text whose outcome was unknown did arrive', { send: send.id });
+    if (late) log.info('A text whose outcome was unknown did arrive', sendTrace(send));
     const { guid, service } = row;
     settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late });
   }
@@ -116,7 +116,7 @@ export class Confirmation {
     } else {
       const message = send.error ?? 'Messages accepted the text, but no row of it appeared in chat.db.';
       settlement.settle(send, { kind: 'unknown', message }, send.watchUntil);
-      log.warn('The outcome of a text is unknown; it is not sent again', { send: send.id });
+      log.warn('The outcome of a text is unknown; it is not sent again', sendTrace(send));
     }
   }
 
@@ -124,7 +124,7 @@ export class Confirmation {
     const { store, log, resendUnknown, requeued } = this.options;
     store.sends.unwatch(send.seq);
     if (!resendUnknown() || send.resends >= MOST_RESENDS) return;
-    log.warn('A text with an unknown outcome is sent again, as outgoing.on_unknown says', { send: send.id });
+    log.warn('A text with an unknown outcome is sent again, as outgoing.on_unknown says', sendTrace(send));
     store.sends.resend(send.seq);
     requeued(send);
   }

@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
+import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import { rowWatchedMs } from './Confirmation.js';
@@ -22,6 +22,8 @@ interface Attempt {
   formCount: number;
 }
 
+export type StartListener = (send: SendRecord) => void;
+
 /** A write that failed when an attempt had ended is tried again so often; the slot stays taken meanwhile. */
 const STORE_RETRY_MS = 2_000;
 
@@ -34,6 +36,7 @@ export class Dispatcher {
   private open = false;
   private timer: Timer | undefined;
   private idle: (() => void)[] = [];
+  private readonly startListeners: StartListener[] = [];
 
   constructor(
     private readonly store: Store,
@@ -56,6 +59,11 @@ export class Dispatcher {
       this.limits.newRecipients.reload();
       this.lanes.reload();
     });
+  }
+
+  /** Told right after each text was handed over; `send` is as it was before the attempt. */
+  onStarted(listener: StartListener): void {
+    this.startListeners.push(listener);
   }
 
   /** From here on texts go out. */
@@ -125,7 +133,8 @@ export class Dispatcher {
     this.store.afterCommit(() => {
       const ended = this.sender.start({ tag, text: send.text, file: send.file, target });
       this.lanes.dispatched(send.conversation);
-      this.log.debug('Handed a text to osascript', { send: send.id, form: target.form, tag });
+      for (const listener of this.startListeners) listener(send);
+      this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
       ended.then((result) => this.ended(attempt, result));
     });
     return true;
@@ -200,7 +209,7 @@ export class Dispatcher {
     const { errorCode, message } = result;
     const retry = retryOf(send, result, formCount);
     if (retry.kind === 'final') {
-      this.log.error('A text could not be sent', { send: send.id, code: errorCode });
+      this.log.error('A text could not be sent', { ...sendTrace(send), code: errorCode });
       this.settlement.settle(send, { kind: 'failed', errorCode, message });
       return;
     }
@@ -208,7 +217,7 @@ export class Dispatcher {
     const notBefore = retry.delayMs === 0 ? 0 : this.clock.now() + retry.delayMs;
     this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error: message });
     this.lanes.changed(send.conversation);
-    this.log.warn('A text was not started; it is tried again', { send: send.id, code: errorCode });
+    this.log.warn('A text was not started; it is tried again', { ...sendTrace(send), code: errorCode });
   }
 
   private arm(next: { kind: 'later'; inMs: number } | { kind: 'none' } | { kind: 'now' }): void {

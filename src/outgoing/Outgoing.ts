@@ -4,7 +4,7 @@ import { LIFE } from '../store/sendRecord.js';
 import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
-import { Dispatcher } from './Dispatcher.js';
+import { Dispatcher, type StartListener } from './Dispatcher.js';
 import { expireHeld, type HeldAges } from './expireHeld.js';
 import { type HeldTexts, Lanes } from './Lanes.js';
 import { LaterLife, type LifeListener } from './LaterLife.js';
@@ -154,6 +154,11 @@ export class Outgoing {
     this.requestListeners.push(listener);
   }
 
+  /** Told right after each text was handed to osascript; `send` is as it was before the attempt. */
+  onStarted(listener: StartListener): void {
+    this.dispatcher.onStarted(listener);
+  }
+
   /** Texts that wait because of a limit. */
   held(): HeldTexts {
     return this.lanes.held();
@@ -171,6 +176,11 @@ export class Outgoing {
   enqueue(request: TextRequest): void {
     this.requests.add(request);
     this.options.store.beforeCommit(this.dispatcher.claim);
+  }
+
+  /** Texts that wait for a limit are looked at anew. */
+  limitsChanged(): void {
+    this.dispatcher.pump();
   }
 
   /** Settles what an earlier life left, then lets texts out. */

@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
+import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Lanes } from './Lanes.js';
 import type { FetchedFile, FileFetcher } from './ports.js';
@@ -125,7 +125,7 @@ export class Staging {
   private fail(part: SendRecord, { errorCode, message }: Extract<FetchedFile, { kind: 'failed' }>): void {
     const { settlement, log } = this.options;
     log.warn('A file to send could not be had; nothing of its request is sent', {
-      send: part.id,
+      ...sendTrace(part),
       code: errorCode,
     });
     settlement.settle(part, { kind: 'failed', errorCode, message });

@@ -1,5 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
+import { sendTrace } from '../store/sendRecord.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { rowWatchedMs } from './Confirmation.js';
 import { matchRows } from './matchRows.js';
@@ -43,6 +44,6 @@ export async function recoverAttempts(
       await sleep(clock, STORE_RETRY_MS);
     }
     sender.forget(tag);
-    log.info('Settled a text that was on its way when the agent died', { send: send.id, dispatched });
+    log.info('Settled a text that was on its way when the agent died', { ...sendTrace(send), dispatched });
   }
 }

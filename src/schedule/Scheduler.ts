@@ -163,7 +163,10 @@ export class Scheduler {
       if (settings().acks !== 'stored') {
         acks.give(text.commandId, { kind: 'failed', code: 'too_late', message, result });
       }
-      log.warn('A scheduled text was too late to be sent', { schedule: text.scheduleId });
+      log.warn('A scheduled text was too late to be sent', {
+        trace: text.commandId,
+        schedule: text.scheduleId,
+      });
       return;
     }
     store.schedule.setState(text.scheduleId, 'sending');
@@ -179,6 +182,6 @@ export class Scheduler {
       scheduleId: text.scheduleId,
       ...(text.files === undefined ? {} : { files: text.files }),
     });
-    log.info('A scheduled text is due', { schedule: text.scheduleId });
+    log.info('A scheduled text is due', { trace: text.commandId, schedule: text.scheduleId });
   }
 }

@@ -26,6 +26,12 @@ export interface StoredAck {
   createdAt: number;
 }
 
+interface RemovedAck {
+  id: string;
+  revision: number;
+  givenAt: number;
+}
+
 /** The acks still to be delivered. */
 export class AckTable {
   private readonly added: AddedSignal;
@@ -35,6 +41,7 @@ export class AckTable {
   private readonly noteRead: Statement;
   private readonly removeOlder: Statement;
   private readonly counted: Statement;
+  private readonly delivered: ((givenAt: number) => void)[] = [];
 
   constructor(
     database: Database,
@@ -46,7 +53,9 @@ export class AckTable {
       'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
     );
     this.select = database.prepare('SELECT * FROM acks WHERE seq > ? ORDER BY seq LIMIT ?');
-    this.remove = database.prepare('DELETE FROM acks WHERE seq = ? RETURNING command_id AS id, revision');
+    this.remove = database.prepare(
+      'DELETE FROM acks WHERE seq = ? RETURNING command_id AS id, revision, created_at AS givenAt',
+    );
     this.noteRead = database.prepare(
       'UPDATE commands SET ack_read_at = ?, ack_read_via = ? WHERE command_id = ? AND revision = ?',
     );
@@ -87,9 +96,16 @@ export class AckTable {
   /** Inside a write: forgets acks that the backend provably read; their commands keep when, and by which channel. */
   clear(seqs: readonly number[], via: AckChannel = 'websocket'): void {
     for (const seq of seqs) {
-      const ack = this.remove.get(seq) as { id: string; revision: number } | undefined;
-      if (ack !== undefined) this.noteRead.run(this.clock.now(), via, ack.id, ack.revision);
+      const ack = this.remove.get(seq) as RemovedAck | undefined;
+      if (ack === undefined) continue;
+      this.noteRead.run(this.clock.now(), via, ack.id, ack.revision);
+      for (const listener of this.delivered) listener(ack.givenAt);
     }
+  }
+
+  /** Told when each delivered ack had been given (Unix ms), inside the write that forgets it. */
+  onDelivered(listener: (givenAt: number) => void): void {
+    this.delivered.push(listener);
   }
 
   count(): number {

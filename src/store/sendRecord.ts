@@ -79,6 +79,19 @@ export interface SendRecord extends Required<Omit<NewSend, 'state'>> {
   settledAt: number | null;
 }
 
+/**
+ * The fields that follow a text through the log. `trace` is its cause, as in every other line of it: the id of the command
+ * or, of a reply, the guid of the message. A reflex, which has both, also names the message that it `answers`.
+ */
+export function sendTrace({ id, commandId, answers }: Pick<SendRecord, 'id' | 'commandId' | 'answers'>): {
+  trace: string;
+  answers?: string;
+  send: string;
+} {
+  const reflex = commandId !== null && answers !== null ? { answers } : {};
+  return { trace: commandId ?? answers ?? id, ...reflex, send: id };
+}
+
 /** Steps in the life of a sent text, as bits of `told`. */
 export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8 } as const;
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LiveConfig } from '../../src/agent/LiveConfig.js';
 import { loadConfig } from '../../src/config/loadConfig.js';
+import { withSettings } from '../../src/config/remoteSettings.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
@@ -20,7 +21,15 @@ function live() {
   });
   const log = new RecordingLog();
   const open = () => new LiveConfig(loaded, store.meta, log);
-  return { open, log, store };
+  /** As if these had been in the file. */
+  const changed = (settings: Readonly<Record<string, unknown>>) => ({
+    config: withSettings(loaded.config, new Map(Object.entries(settings))),
+    sources: {
+      ...loaded.sources,
+      ...Object.fromEntries(Object.keys(settings).map((key) => [key, 'file' as const])),
+    },
+  });
+  return { open, log, store, changed };
 }
 
 describe('settings that the backend sends', () => {
@@ -88,5 +97,50 @@ describe('settings that the backend sends', () => {
       }),
     ).toThrow();
     expect(config.current().backend.sync_interval_seconds).toBe(15);
+  });
+});
+
+describe('settings that are loaded anew', () => {
+  test('count where they can, and wait for a restart where they cannot', () => {
+    const { open, changed } = live();
+    const config = open();
+    const seen: unknown[] = [];
+    config.onChange(({ acks, monitor }) => seen.push([acks.scheduled, monitor.port]));
+    expect(config.reload(changed({ 'acks.scheduled': 'sent', 'monitor.port': 4100 }))).toEqual([
+      'acks.scheduled',
+    ]);
+    expect(seen).toEqual([['sent', 3100]]);
+    expect(config.waiting()).toEqual(['monitor.port']);
+    const inForce = (key: string) => config.settings().find((setting) => setting.key === key);
+    expect(inForce('monitor.port')).toMatchObject({
+      value: 3100,
+      source: 'default',
+      restart: true,
+      pending: 4100,
+    });
+    expect(inForce('acks.scheduled')).toEqual({
+      key: 'acks.scheduled',
+      value: 'sent',
+      source: 'file',
+      restart: false,
+    });
+    expect(config.reload(changed({}))).toEqual(['acks.scheduled']);
+    expect(config.waiting()).toEqual([]);
+    expect(inForce('monitor.port')).not.toHaveProperty('pending');
+  });
+
+  test('give way to what the backend set, and count once that is dropped', () => {
+    const { open, changed } = live();
+    const config = open();
+    config.apply({ outgoing: { bubble_delay_ms: 100 } });
+    expect(config.reload(changed({ 'outgoing.bubble_delay_ms': 200 }))).toEqual([]);
+    expect(config.current().outgoing.bubble_delay_ms).toBe(100);
+    config.reset();
+    expect(config.current().outgoing.bubble_delay_ms).toBe(200);
+  });
+
+  test('are the same lists if they say the same', () => {
+    const { open, changed } = live();
+    expect(open().reload(changed({ 'forward.allow': [], 'edge.own_addresses': [] }))).toEqual([]);
   });
 });

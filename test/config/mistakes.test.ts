@@ -259,3 +259,9 @@ test('whatever a file contains, loading ends in a configuration or an error for 
     { numRuns: 400 },
   );
 });
+
+test('of a URL whose path is a kind of secret no more than the host is shown', () => {
+  const text = `${MINIMAL}health:\n  heartbeat_url: http://user:pw@hc.example.com/ping/4f2a?x=s3cret\n`;
+  const [mistake] = new Sandbox().mistakesIn(text);
+  expect(mistake).toMatchObject({ key: 'health.heartbeat_url', found: '"http://hc.example.com/…"' });
+});

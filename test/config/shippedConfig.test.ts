@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseDotenv } from '../../src/config/dotenv.js';
 import { SECRET_VARIABLES } from '../../src/config/secrets.js';
-import { configDocumentation, SETTINGS } from '../../src/config/settings.js';
+import { configDocumentation, SETTINGS, type Setting } from '../../src/config/settings.js';
 import { REQUIRED, Sandbox } from './sandbox.js';
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, '../..', name), 'utf8');
@@ -35,12 +35,16 @@ test('it has every setting, and the defaults written in it are those of the sche
   }
 });
 
-test('it marks exactly the settings that the backend may change', () => {
+test.each([
+  ['[backend]', 'the backend may change', (setting: Setting) => setting.remote === true],
+  ['[restart]', 'count with the next start only', (setting: Setting) => setting.reload !== true],
+])('%s marks exactly the settings that %s', (mark, _, belongs) => {
   const marked = shipped
     .split(/\n\n|\n(?=[a-z])/)
-    .filter((block) => block.includes('[backend]') && !block.includes('# [backend] marks'))
-    .map((block) => / {2}# ([a-z_]+):.*$/.exec(block.trimEnd().split('\n').at(-1) ?? '')?.[1]);
-  expect(marked).toEqual(SETTINGS.filter((setting) => setting.remote).map((setting) => setting.name));
+    .filter((block) => block.includes(mark) && !block.includes('# The agent reads'))
+    .map((block) => / {2}(?:# )?([a-z_]+):.*$/.exec(block.trimEnd().split('\n').at(-1) ?? '')?.[1]);
+  const expected = SETTINGS.filter(belongs).map((setting) => setting.name);
+  expect(marked.toSorted()).toEqual(expected.toSorted());
 });
 
 test('.env.example names every secret, sets none and has no broken line', () => {
@@ -61,6 +65,7 @@ test('the documentation comes complete from the schema', () => {
     default: 15,
     type: 'number of seconds from 1 to 3600',
     description: expect.stringContaining('WebSocket is down'),
+    derived: false,
     required: false,
     remote: true,
     reload: true,

@@ -6,7 +6,7 @@ import { SETTINGS } from '../../src/config/settings.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { anchorsIn, headingAnchors, linksIn, page, ROOT, tableUnder } from './page.js';
 
-const PAGES = ['README.md', 'CHANGELOG.md', 'docs/protocol.md', 'docs/operating.md'];
+const PAGES = ['README.md', 'CHANGELOG.md', 'docs/protocol.md', 'docs/operating.md', 'docs/configuration.md'];
 const readme = page('README.md');
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))

@@ -119,11 +119,11 @@ test('whatever is logged, one event is one line without control characters', () 
 });
 
 test('the level is obeyed and can be changed while running', () => {
-  const { logger, lines, setLevel } = open({ level: 'warn' });
+  const { logger, lines, configure } = open({ level: 'warn' });
   logger.info('no');
-  setLevel('debug');
+  configure({ level: 'debug', format: 'text' });
   logger.debug('yes');
-  setLevel('error');
+  configure({ level: 'error', format: 'text' });
   logger.warn('no');
   expect(lines().map((line) => line.split('] ').at(-1))).toEqual(['yes']);
 });

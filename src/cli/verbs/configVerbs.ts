@@ -25,6 +25,10 @@ export function configVerbs(program: Command): void {
     .description('print where the configuration file is')
     .action(act(async (options) => (await import('../configFile.js')).printConfigPath(options)));
   config
+    .command('schema')
+    .description('print the JSON Schema of the configuration, for editors and scripts')
+    .action(act(async () => (await import('../configFile.js')).printConfigSchema()));
+  config
     .command('edit')
     .description('change the file in $VISUAL or $EDITOR; it is put in place only if it is valid')
     .action(act(async (options) => (await import('../configEdit.js')).editConfig(options)));

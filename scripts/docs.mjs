@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+/* Writes what is made from the schema of the configuration: docs/configuration.md and docs/config.schema.json. */
+import { writeFileSync } from 'node:fs';
+import { configurationPage } from '../dist/config/configurationPage.js';
+import { configJsonSchema } from '../dist/config/jsonSchema.js';
+
+const docs = new URL('../docs/', import.meta.url);
+writeFileSync(new URL('configuration.md', docs), configurationPage());
+writeFileSync(new URL('config.schema.json', docs), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);

@@ -1,0 +1,148 @@
+import { ConfigError, describeMistake } from '../config/ConfigError.js';
+import { readDotenv } from '../config/dotenv.js';
+import { FilesWatch } from '../config/FilesWatch.js';
+import type { LoadedConfig } from '../config/loadConfig.js';
+import { findSecrets, type Secrets } from '../config/secrets.js';
+import { describeError, EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import type { LiveConfig } from './LiveConfig.js';
+
+export interface ConfigReloadOptions {
+  loaded: LoadedConfig;
+  env: NodeJS.ProcessEnv;
+  config: LiveConfig;
+  clock: Clock;
+  log: Logger;
+  /** Called before a line that could hold one of them is logged. */
+  onSecrets: (secrets: Secrets) => void;
+  /** Settings that count now, by key. */
+  onSettings: (keys: readonly string[]) => void;
+}
+
+/** Since when (Unix ms) the files say something else than what is in force. */
+export interface ConfigFault {
+  code: 'config_invalid' | 'config_unreadable' | 'config_needs_restart';
+  since: number;
+  message: string;
+  remedy: string;
+}
+
+/**
+ * Takes over what is changed in the configuration file and in `.env`, as soon as it is saved: secrets and settings that can
+ * count at once do, the others are named in `faults`. Files with mistakes change no setting: the old ones stay,
+ * `faults` lists the mistakes, and goes when they are mended.
+ */
+export class ConfigReload {
+  private readonly watch: FilesWatch;
+  private readonly warned: Set<string>;
+  private current: Secrets;
+  private refused: ConfigFault | undefined;
+  private waitingSince = 0;
+
+  constructor(private readonly options: ConfigReloadOptions) {
+    const { loaded, clock, log } = options;
+    this.current = loaded.secrets;
+    this.warned = new Set(loaded.warnings);
+    this.watch = new FilesWatch({
+      paths: [...(loaded.path === null ? [] : [loaded.path]), loaded.envPath],
+      clock,
+      log,
+      onChange: () => this.reload(),
+    });
+  }
+
+  /** As `.env` has them now. */
+  readonly secrets = (): Secrets => this.current;
+
+  start(): void {
+    this.watch.start();
+  }
+
+  stop(): void {
+    this.watch.stop();
+  }
+
+  faults(): ConfigFault[] {
+    return [...(this.refused === undefined ? [] : [this.refused]), ...this.waiting()];
+  }
+
+  private reload(): void {
+    this.takeSecrets();
+    this.takeSettings();
+  }
+
+  /** Apart from the settings: a corrected secret counts even where the file has mistakes. */
+  private takeSecrets(): void {
+    const { loaded, env, log, onSecrets } = this.options;
+    try {
+      const found = findSecrets(env, readDotenv(loaded.envPath)).secrets;
+      if (JSON.stringify(found) === JSON.stringify(this.current)) return;
+      this.current = found;
+    } catch (error) {
+      log.warn('The changed .env cannot be read; the old secrets stay', { cause: describeError(error) });
+      return;
+    }
+    log.info('.env changed: using the new secrets');
+    onSecrets(this.current);
+  }
+
+  private takeSettings(): void {
+    const { loaded, config, clock, log, onSettings } = this.options;
+    let next: LoadedConfig;
+    try {
+      next = loaded.reload();
+    } catch (error) {
+      this.refuse(error);
+      return;
+    }
+    if (this.refused !== undefined) log.info('The configuration has no mistakes any more');
+    this.refused = undefined;
+    for (const warning of next.warnings) if (!this.warned.has(warning)) log.warn(warning);
+    for (const warning of next.warnings) this.warned.add(warning);
+    const before = config.waiting().join();
+    const changed = config.reload(next);
+    if (changed.length > 0) {
+      log.info('The configuration was changed', { keys: changed.join(',') });
+      onSettings(changed);
+    }
+    const waiting = config.waiting().join();
+    if (waiting === before) return;
+    this.waitingSince = clock.now();
+    if (waiting === '') log.info('No change of the configuration waits for a restart any more');
+    else
+      log.warn('The configuration was changed, but some of it counts after a restart only', {
+        keys: waiting,
+      });
+  }
+
+  private refuse(error: unknown): void {
+    const { clock, log } = this.options;
+    const isInvalid = error instanceof ConfigError;
+    const told = isInvalid
+      ? `The changed configuration has mistakes: ${error.mistakes.map(describeMistake).join('; ')}`
+      : describeError(error).replace(/\.$/, '');
+    const message = `${told}. What was in force stays.`;
+    if (this.refused?.message === message) return;
+    const code = isInvalid ? 'config_invalid' : 'config_unreadable';
+    const remedy =
+      isInvalid || !(error instanceof EdgeError)
+        ? 'Correct it; it is taken over as soon as it is saved.'
+        : error.remedy;
+    log.error(message, { code });
+    this.refused = { code, since: this.refused?.since ?? clock.now(), message, remedy };
+  }
+
+  private waiting(): ConfigFault[] {
+    const keys = this.options.config.waiting();
+    if (keys.length === 0) return [];
+    return [
+      {
+        code: 'config_needs_restart',
+        since: this.waitingSince,
+        message: `Changed in the configuration, but not in force before a restart: ${keys.join(', ')}.`,
+        remedy: 'Restart the agent, or take the change back.',
+      },
+    ];
+  }
+}

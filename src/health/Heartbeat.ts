@@ -1,0 +1,91 @@
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock, Timer } from '../system/clock.js';
+
+/** A start settles before its first beat; so does a changed setting. */
+const FIRST_MS = 10_000;
+const DEADLINE_MS = 10_000;
+
+export interface HeartbeatOptions {
+  /** Read at each beat. Without a URL there is none. */
+  settings: () => { url: string | undefined; everyMs: number };
+  healthy: () => boolean;
+  clock: Clock;
+  log: Logger;
+  /** How long after a start or a changed setting the first beat comes, in ms. For tests. */
+  firstMs?: number;
+}
+
+/**
+ * Fetches a URL again and again while the agent is healthy, so that whoever watches it hears when the agent, its Mac or its
+ * network is gone: silence is the alarm. A failure is told once, and once when it is over. The path of the URL is often
+ * secret and is never logged.
+ */
+export class Heartbeat {
+  private timer: Timer | undefined;
+  private request: AbortController | undefined;
+  private failures = 0;
+  private stopped = false;
+
+  constructor(private readonly options: HeartbeatOptions) {}
+
+  /** Also to be called when its settings have changed. */
+  start(): void {
+    this.arm(Math.min(this.options.firstMs ?? FIRST_MS, this.options.settings().everyMs));
+  }
+
+  /** No timer and no request is left after this. */
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+    this.request?.abort();
+  }
+
+  private arm(inMs: number): void {
+    this.timer?.cancel();
+    this.timer = this.options.clock.after(inMs, () => {
+      this.arm(this.options.settings().everyMs);
+      void this.beat();
+    });
+  }
+
+  private async beat(): Promise<void> {
+    const { url } = this.options.settings();
+    if (url === undefined || this.request !== undefined || !this.options.healthy()) return;
+    const request = new AbortController();
+    this.request = request;
+    const deadline = this.options.clock.after(DEADLINE_MS, () =>
+      request.abort(new Error('no answer in 10 s')),
+    );
+    try {
+      const response = await fetch(url, { signal: request.signal, redirect: 'manual' });
+      await response.body?.cancel();
+      if (response.ok) this.gotThrough();
+      else this.failed(url, `HTTP ${response.status}`);
+    } catch (error) {
+      if (!this.stopped) this.failed(url, causeOf(error));
+    } finally {
+      deadline.cancel();
+      this.request = undefined;
+    }
+  }
+
+  private gotThrough(): void {
+    const { failures } = this;
+    this.failures = 0;
+    if (failures > 0) this.options.log.info('The heartbeat gets through again', { failures });
+  }
+
+  private failed(url: string, cause: string): void {
+    this.failures += 1;
+    if (this.failures > 1) return;
+    this.options.log.warn('The heartbeat does not get through', { host: new URL(url).host, cause });
+  }
+}
+
+/** fetch says "fetch failed" and names what happened one level below. */
+function causeOf(error: unknown): string {
+  const inner: unknown = error instanceof Error ? error.cause : undefined;
+  const code: unknown = inner instanceof Error && 'code' in inner ? inner.code : undefined;
+  return typeof code === 'string' ? code : describeError(inner ?? error);
+}

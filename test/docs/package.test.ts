@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from './page.js';
+
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>;
+};
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.ts'),
+);
+const BELONGS = [
+  /^dist\/.+\.(js|d\.ts)$/,
+  /^docs\/(adr\/)?[\w-]+\.md$/,
+  /^docs\/config\.schema\.json$/,
+  /^launchd\/[\w.-]+$/,
+  /^man\/[\w.-]+\.1$/,
+  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.yaml|\.env\.example)$/,
+];
+
+describe('npm pack', () => {
+  let packed: string[] = [];
+  beforeAll(() => {
+    const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [listed] = JSON.parse(output) as { files: { path: string }[] }[];
+    packed = (listed?.files ?? []).map(({ path }) => path);
+  }, 60_000);
+
+  test('holds what belongs into it and nothing else', () => {
+    expect(packed.filter((path) => !BELONGS.some((pattern) => pattern.test(path)))).toEqual([]);
+    for (const path of ['README.md', 'LICENSE', 'config.yaml', '.env.example', 'docs/config.schema.json']) {
+      expect(packed).toContain(path);
+    }
+  });
+
+  test('holds each source file compiled, and nothing that has none any more', () => {
+    const compiled = sources.flatMap((name) => [
+      `dist/${name.replace(/\.ts$/, '.js')}`,
+      `dist/${name.replace(/\.ts$/, '.d.ts')}`,
+    ]);
+    const inDist = packed.filter((path) => path.startsWith('dist/'));
+    expect(inDist.toSorted(), 'else: npm run build').toEqual(compiled.toSorted());
+  });
+
+  test('brings every package that the sources import', () => {
+    const imported = new Set(
+      sources.flatMap((name) =>
+        [
+          ...readFileSync(join(ROOT, 'src', name), 'utf8').matchAll(
+            /(?:\bfrom |\bimport\()'([^'.\n]+)'\)?;?$/gm,
+          ),
+        ]
+          .map(([, specifier = '']) => specifier)
+          .filter((specifier) => !isBuiltin(specifier))
+          .map((specifier) => /^(@[^/]+\/[^/]+|[^/]+)/.exec(specifier)?.[0] ?? specifier),
+      ),
+    );
+    expect(imported.size).toBeGreaterThan(5);
+    expect(Object.keys(manifest.dependencies)).toEqual(expect.arrayContaining([...imported]));
+  });
+});

@@ -1,0 +1,103 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { SettingInForce } from '../../src/agent/LiveConfig.js';
+import { silent } from '../../src/simulator/backend/persona.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+
+async function setting(world: EdgeWorld, key: string): Promise<SettingInForce | undefined> {
+  const { stdout } = await world.cli('config', 'show', '--json');
+  const { settings } = JSON.parse(stdout) as { settings: SettingInForce[] };
+  return settings.find((one) => one.key === key);
+}
+
+/** Saves as most editors do: a file beside it, then a rename. */
+function saveByRename(world: EdgeWorld, settings: Record<string, unknown>): void {
+  world.writeConfig(settings);
+  const text = readFileSync(world.configPath);
+  const beside = join(world.configPath, '..', '.config.yaml.new');
+  writeFileSync(beside, text);
+  renameSync(beside, world.configPath);
+}
+
+describe('a configuration that is changed while the agent runs', {
+  concurrent: true,
+  timeout: 60_000,
+}, () => {
+  test('counts at once, saved in place or by rename', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    const daemon = await world.start();
+    world.writeConfig({ 'logging.level': 'debug', 'outgoing.max_per_minute': 7 });
+    const line = await daemon.line('The configuration was changed');
+    expect(line).toContain('keys=outgoing.max_per_minute,logging.level');
+    saveByRename(world, { 'privacy.redact': ['email'], 'logging.format': 'json' });
+    await daemon.line('"msg":"The configuration was changed"');
+    world.mac.chatDb.receive({ from: PERSON, text: 'write to jane@example.com' });
+    await world.backend.until(() => world.backend.messages.length === 1, 20_000);
+    expect(world.backend.messages[0]?.body).toMatchObject({ filtered_text: 'write to [email]' });
+    expect(await setting(world, 'privacy.redact')).toMatchObject({ value: ['email'], source: 'file' });
+    expect(await setting(world, 'outgoing.max_per_minute')).toMatchObject({ value: 0, source: 'default' });
+  });
+
+  test('with mistakes is refused whole and visibly, until it is mended', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    world.writeConfig({ 'logging.level': 'loud', 'outgoing.max_per_minute': -1, 'acks.scheduled': 'sent' });
+    const refused = await daemon.line('The changed configuration has mistakes');
+    expect(refused).toContain('[ERROR]');
+    const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
+    expect(snapshot?.problems).toMatchObject([
+      { code: 'config_invalid', message: expect.stringMatching(/max_per_minute.*; .*logging\.level/) },
+    ]);
+    expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'both' });
+    writeFileSync(world.configPath, '{ edge: [');
+    await daemon.line(/has mistakes: .*syntax/);
+    rmSync(world.configPath);
+    await daemon.line(/no configuration file.*What was in force stays/);
+    world.writeConfig({ 'acks.scheduled': 'sent' });
+    await daemon.line('The configuration has no mistakes any more');
+    await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+    expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent' });
+  });
+
+  test('names what waits for a restart, takes the rest over, and knows when it was taken back', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    world.writeConfig({ 'monitor.port': 4100, 'acks.scheduled': 'sent' });
+    expect(await daemon.line('counts after a restart only')).toContain('keys=monitor.port');
+    const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
+    expect(snapshot?.problems).toMatchObject([
+      { code: 'config_needs_restart', message: expect.stringContaining('monitor.port') },
+    ]);
+    expect(await setting(world, 'monitor.port')).toMatchObject({ value: 3100, restart: true, pending: 4100 });
+    expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent', restart: false });
+    world.writeConfig({ 'acks.scheduled': 'sent' });
+    await daemon.line('No change of the configuration waits for a restart any more');
+    await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+  });
+
+  test('gives way to what the backend set and to the environment; .env is read as well', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    world.backend.pushConfigUpdate({ outgoing: { bubble_delay_ms: 111 } });
+    await daemon.line('The backend set outgoing.bubble_delay_ms');
+    world.writeConfig({ 'outgoing.bubble_delay_ms': 222, 'acks.scheduled': 'sent' });
+    expect(await daemon.line('The configuration was changed')).toMatch(/keys=acks\.scheduled$/);
+    expect(await setting(world, 'outgoing.bubble_delay_ms')).toMatchObject({ value: 111, source: 'remote' });
+    await world.cli('config', 'reset-remote');
+    expect(await setting(world, 'outgoing.bubble_delay_ms')).toMatchObject({ value: 222, source: 'file' });
+    const from = daemon.lines().length;
+    writeFileSync(world.envPath, `${readFileSync(world.envPath, 'utf8')}EDGE_OUTGOING_BUBBLE_DELAY_MS=333\n`);
+    await daemon.line('keys=outgoing.bubble_delay_ms', from);
+    expect(await setting(world, 'outgoing.bubble_delay_ms')).toMatchObject({ value: 333, source: '.env' });
+  });
+
+  test('that cannot be read for a moment changes nothing', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    writeFileSync(world.configPath, Buffer.from([0xff, 0xfe, 0x00]));
+    await daemon.line(/not UTF-8.*What was in force stays/);
+    world.command('still sending');
+    await world.sent(1);
+  });
+});

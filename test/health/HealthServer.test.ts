@@ -1,0 +1,110 @@
+import { request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { HealthServer } from '../../src/health/HealthServer.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+
+let problems: { code: string; since: string }[] = [];
+let server: HealthServer | undefined;
+const log = new RecordingLog();
+
+afterEach(async () => {
+  problems = [];
+  await server?.close();
+});
+
+async function open(): Promise<number> {
+  const metrics = {
+    contentType: 'text/plain; version=0.0.4',
+    text: () => Promise.resolve('edge_agent_info 1\n'),
+  };
+  server = await HealthServer.listen(0, { version: '1.2.3', problems: () => problems, metrics }, log);
+  return server?.port ?? 0;
+}
+
+interface Answer {
+  status: number | undefined;
+  body: string;
+  type: string | undefined;
+}
+function ask(port: number, path: string, more: { method?: string; host?: string } = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = more.host === undefined ? {} : { Host: more.host };
+    const asked = request(
+      { host: '127.0.0.1', port, path, method: more.method ?? 'GET', headers },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          body += chunk;
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode, body, type: response.headers['content-type'] }),
+        );
+      },
+    );
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+describe('health by HTTP', () => {
+  test('lives, is ready or says by codes why not', async () => {
+    const port = await open();
+    expect(await ask(port, '/health')).toMatchObject({
+      status: 200,
+      body: '{"status":"healthy","version":"1.2.3"}\n',
+    });
+    expect(await ask(port, '/ready')).toMatchObject({ status: 200, body: '{"ready":true,"problems":[]}\n' });
+    problems = [{ code: 'backend_unreachable', since: '2026-01-01T00:00:00.000Z' }];
+    expect(await ask(port, '/health')).toMatchObject({
+      status: 200,
+      body: expect.stringContaining('degraded'),
+    });
+    const notReady = await ask(port, '/ready?verbose=1');
+    expect(notReady.status).toBe(503);
+    expect(JSON.parse(notReady.body)).toEqual({ ready: false, problems });
+    expect(await ask(port, '/metrics')).toEqual({
+      status: 200,
+      body: 'edge_agent_info 1\n',
+      type: 'text/plain; version=0.0.4',
+    });
+  });
+
+  test.each([
+    'evil.example.com',
+    '192.168.0.5',
+    '127.0.0.1.evil.example.com',
+    'localhost.evil.example.com:80',
+  ])('answers no page that goes by the name %s', async (host) => {
+    const port = await open();
+    expect(await ask(port, '/metrics', { host })).toMatchObject({ status: 403 });
+  });
+
+  test('answers to every name of this machine', async () => {
+    const port = await open();
+    for (const host of [`localhost:${port}`, 'LOCALHOST', '127.0.0.1', `[::1]:${port}`]) {
+      expect((await ask(port, '/health', { host })).status, host).toBe(200);
+    }
+  });
+
+  test('takes nothing but questions, and knows nothing else', async () => {
+    const port = await open();
+    expect((await ask(port, '/health', { method: 'POST' })).status).toBe(405);
+    expect((await ask(port, '/')).status).toBe(404);
+    expect(await ask(port, '/health', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
+  });
+
+  test('a port in use is a warning, not a failure', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const metrics = { contentType: '', text: () => Promise.resolve('') };
+    expect(
+      await HealthServer.listen(port, { version: '', problems: () => [], metrics }, log),
+    ).toBeUndefined();
+    expect(log.lines.at(-1)).toBe('WARN Health is not served');
+    await new Promise((resolve) => other.close(resolve));
+  });
+});

@@ -1,0 +1,112 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Heartbeat } from '../../src/health/Heartbeat.js';
+import { systemClock } from '../../src/system/clock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { until } from '../support/until.js';
+
+let server: Server;
+let status = 200;
+let beats: string[] = [];
+let running: Heartbeat | undefined;
+
+beforeEach(async () => {
+  status = 200;
+  beats = [];
+  server = createServer((request, response) => {
+    beats.push(`${request.method} ${request.url}`);
+    if (status === 0) return;
+    response.writeHead(status, { Location: '/elsewhere' }).end('thanks');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterEach(async () => {
+  running?.stop();
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+});
+
+function begin(changes: { healthy?: () => boolean; path?: string } = {}) {
+  const log = new RecordingLog();
+  const { port } = server.address() as AddressInfo;
+  const settings = {
+    url: `http://127.0.0.1:${port}${changes.path ?? '/ping/s3cret'}` as string | undefined,
+    everyMs: 20,
+  };
+  running = new Heartbeat({
+    settings: () => settings,
+    healthy: changes.healthy ?? (() => true),
+    clock: systemClock,
+    log,
+    firstMs: 1,
+  });
+  running.start();
+  return { log, settings, heartbeat: running };
+}
+const came = (count: number) =>
+  until(
+    () => beats.length >= count,
+    () => `${count} beats; there were ${beats.length}`,
+  );
+
+test('the URL is fetched again and again while the agent is healthy, and not while it is not', async () => {
+  let healthy = true;
+  begin({ healthy: () => healthy });
+  await came(3);
+  expect(new Set(beats)).toEqual(new Set(['GET /ping/s3cret']));
+  healthy = false;
+  const { length } = beats;
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  expect(beats.length).toBeLessThanOrEqual(length + 1);
+  healthy = true;
+  await came(length + 3);
+});
+
+test('a failure is told once and its end once, and the secret path never', async () => {
+  const { log } = begin();
+  await came(1);
+  status = 500;
+  await came(beats.length + 4);
+  status = 200;
+  await until(
+    () => log.lines.length === 2,
+    () => `two lines; there were ${log.lines.join('\n')}`,
+  );
+  expect(log.lines).toEqual([
+    'WARN The heartbeat does not get through',
+    'INFO The heartbeat gets through again',
+  ]);
+});
+
+test('a redirect is not followed: it could lead out of https', async () => {
+  const { log } = begin();
+  status = 302;
+  await came(2);
+  expect(beats).not.toContain('GET /elsewhere');
+  expect(log.lines).toEqual(['WARN The heartbeat does not get through']);
+});
+
+test('nothing is fetched without a URL, and a URL that is set later counts', async () => {
+  const { settings, heartbeat } = begin();
+  const { url } = settings;
+  settings.url = undefined;
+  await new Promise((resolve) => setTimeout(resolve, 80));
+  const { length } = beats;
+  expect(length).toBeLessThanOrEqual(1);
+  settings.url = url;
+  heartbeat.start();
+  await came(length + 1);
+});
+
+test('stopping ends a request that is not answered, without a line', async () => {
+  status = 0;
+  const { log, heartbeat } = begin();
+  await came(1);
+  heartbeat.stop();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(beats).toHaveLength(1);
+  expect(log.lines).toEqual([]);
+});

@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Metrics, type Reading } from '../../src/health/Metrics.js';
+import { page, tableUnder } from '../docs/page.js';
+
+const READING: Reading = {
+  version: '1.2.3',
+  startedAt: Date.UTC(2026, 0, 1),
+  link: 'polling',
+  problems: ['websocket_unavailable', 'sending_paused', 'sending_paused'],
+  queues: { incoming: 2, sends: 0 },
+  decodeFallbacks: 3,
+  reconnects24h: 1,
+  rttMs: 12,
+};
+
+test('what is over leaves no value behind, and what is counted only grows', async () => {
+  let reading = READING;
+  const metrics = new Metrics(() => reading);
+  try {
+    metrics.commandEnded('send_message', 'failed');
+    metrics.ackDelivered(250);
+    metrics.ackDelivered(-5);
+    const first = await metrics.text();
+    expect(first).toContain('edge_agent_problem{code="sending_paused"} 1');
+    expect(first).toContain('edge_agent_link_state{state="polling"} 1');
+    expect(first).toContain('edge_agent_decode_fallbacks_total 3');
+    expect(first).toContain('edge_agent_commands_total{type="send_message",outcome="failed"} 1');
+    expect(first).toContain('edge_agent_ack_delivery_seconds_bucket{le="0.25"} 2');
+    reading = { ...READING, link: 'realtime', problems: [], rttMs: null };
+    const second = await metrics.text();
+    expect(second).not.toMatch(/sending_paused|rtt/);
+    expect(second).toContain('edge_agent_degraded 0');
+    expect(second).toContain('edge_agent_link_state{state="polling"} 0');
+    expect(second).toContain('edge_agent_acks_total{event="delivered"} 2');
+  } finally {
+    metrics.stop();
+  }
+});
+
+test('each name has one kind and its help, and follows the conventions of Prometheus', async () => {
+  const metrics = new Metrics(() => READING);
+  const text = await metrics.text();
+  metrics.stop();
+  const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(
+    ([, name = '', kind = '']) => [name, kind] as const,
+  );
+  expect(new Set(kinds.map(([name]) => name)).size).toBe(kinds.length);
+  for (const [name, kind] of kinds) {
+    expect(name).toMatch(/^(edge_agent|process)_[a-z0-9_]+$/);
+    expect(name.endsWith('_total'), name).toBe(kind === 'counter');
+    if (kind === 'histogram') expect(name).toMatch(/_seconds$/);
+    expect(text).toMatch(new RegExp(`^# HELP ${name} \\S.*\\.$`, 'm'));
+  }
+  for (const line of text.split('\n').filter((one) => one !== '' && !one.startsWith('#'))) {
+    expect(line).toMatch(/^[a-z0-9_]+(\{([a-z]+="[^"]*",?)*\})? -?[0-9.e+-]+$|le="\+Inf"/);
+  }
+});
+
+test('the library is not loaded unless metrics are served', () => {
+  const source = join(import.meta.dirname, '../../src');
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const eager = files.filter((name) =>
+    /^import (?!type).*(?:prom-client|\/Metrics\.js)'/m.test(readFileSync(join(source, name), 'utf8')),
+  );
+  expect(eager).toEqual(['health/Metrics.ts']);
+});
+
+test('every metric is documented, and no other', async () => {
+  const metrics = new Metrics(() => READING);
+  const text = await metrics.text();
+  metrics.stop();
+  const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+  const rows = tableUnder('## Watching it from elsewhere', page('docs/operating.md'));
+  const told = rows.flatMap(([cell = '']) =>
+    [...cell.matchAll(/`((?:edge_agent|process)_[a-z0-9_]+)`/g)].map(([, name]) => name),
+  );
+  expect(told.toSorted()).toEqual(names.toSorted());
+});
