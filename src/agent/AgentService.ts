@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { ConfigError, describeMistake } from '../config/ConfigError.js';
-import { configStamp } from '../config/configStamp.js';
+import { configFiles } from '../config/configFiles.js';
+import { FilesWatch } from '../config/FilesWatch.js';
 import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
 import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
 import { stateDirectoryOrUsual } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
 import { createLogger, type LogFile } from '../logging/createLogger.js';
+import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../status/snapshot.js';
 import type { Clock } from '../system/clock.js';
 import { WaitingAgent } from './WaitingAgent.js';
@@ -21,13 +23,12 @@ export interface AgentServiceOptions {
   complain: (fault: EdgeError) => void;
 }
 
-/**
- * How often the files are looked at. Events of the file system are not relied on: they miss what replaces a folder. A
- * file that changes from one look to the next is still being written.
- */
-const LOOK_EVERY_MS = 500;
 /** How often what a change of the configuration does not mend (a full disk, a second agent) is tried again. */
 const TRY_EVERY_MS = 5_000;
+
+/** FilesWatch says nothing above debug. */
+const ignore = () => undefined;
+const SILENT: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 interface Hold {
   readonly directory: string;
@@ -57,7 +58,7 @@ export class AgentService {
   async run(): Promise<EdgeError | undefined> {
     try {
       for (;;) {
-        const stamp = configStamp(this.options.places);
+        const changed = this.watchConfig();
         try {
           const loaded = loadConfig(this.options.places);
           await this.letGo();
@@ -66,7 +67,7 @@ export class AgentService {
         } catch (fault) {
           if (!(fault instanceof EdgeError)) throw fault;
           await this.wait(fault);
-          await this.until(stamp, fault.code.startsWith('config_') ? undefined : TRY_EVERY_MS);
+          await changed.within(fault.code.startsWith('config_') ? undefined : TRY_EVERY_MS);
         }
         if (this.isOver) return undefined;
       }
@@ -135,21 +136,24 @@ export class AgentService {
     hold?.log.close();
   }
 
-  /** Resolves when a file of the configuration has come to differ from the stamp, the service is to end, or the time is over. */
-  private until(stamp: string, limitMs = Number.POSITIVE_INFINITY): Promise<void> {
-    const { clock, places } = this.options;
-    const end = clock.monotonic() + limitMs;
-    return new Promise((resolve) => {
-      let last = stamp;
-      const look = () => {
-        const seen = configStamp(places);
-        const isChanged = seen !== stamp && seen === last;
-        last = seen;
-        if (this.isOver || isChanged || clock.monotonic() >= end) resolve();
-        else clock.after(LOOK_EVERY_MS, look);
-      };
-      look();
+  /** Watches from now on; `within` resolves at a change since then, the end of the service, or when the time is over. */
+  private watchConfig(): { within: (limitMs: number | undefined) => Promise<void> } {
+    const { clock, places, stopped } = this.options;
+    let onChange: () => void = () => undefined;
+    const changed = new Promise<void>((resolve) => {
+      onChange = resolve;
     });
+    const log = this.hold?.log.logger ?? SILENT;
+    const watch = new FilesWatch({ paths: configFiles(places), clock, log, onChange });
+    return {
+      async within(limitMs) {
+        watch.start();
+        const timer = limitMs === undefined ? undefined : clock.after(limitMs, onChange);
+        await Promise.race([changed, stopped]);
+        timer?.cancel();
+        watch.stop();
+      },
+    };
   }
 }
 

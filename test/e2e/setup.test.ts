@@ -108,6 +108,13 @@ class NewHome {
   }
 }
 
+const INSTALL_QUESTION = 'Install it now, so that it runs from each login on?';
+
+async function declineToInstall(session: PtySession): Promise<void> {
+  await session.sees(INSTALL_QUESTION);
+  session.enter('n');
+}
+
 const flags = (home: NewHome) => [
   '--yes',
   '--backend-url',
@@ -139,7 +146,8 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     expect(home.files()).toEqual([]);
     session.enter();
     await session.sees('What doctor finds:');
-    await session.sees('Whenever you like: edge-agent');
+    await declineToInstall(session);
+    await session.sees('Whenever you like: edge-agent install');
     expect(await session.exits()).toBe(0);
     expect(session.shown).not.toContain(SECRET);
     expect(session.shown).toMatch(/PASS\s+config/);
@@ -207,6 +215,7 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     session.enter();
     await session.sees(REPLACE_SECRET);
     session.enter();
+    await declineToInstall(session);
     expect(await session.exits()).toBe(0);
     expect(session.shown).not.toContain('Written:');
     expect(home.now()).toEqual(before);
@@ -224,6 +233,7 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     session.enter('new');
     await session.sees(KEYCHAIN_QUESTION);
     session.enter('n');
+    await declineToInstall(session);
     expect(await session.exits()).toBe(0);
     expect(home.now()).toEqual({
       config: before.config,
@@ -234,7 +244,6 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
 
 describe('the offer to install', { timeout: 60_000 }, () => {
   const SCRIPT = fileURLToPath(new URL('../support/setupWithInstall.mjs', import.meta.url));
-  const INSTALL_QUESTION = 'Install it now, so that it runs from each login on?';
 
   test.for([
     ['taken', '', true],
