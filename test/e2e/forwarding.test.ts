@@ -114,7 +114,9 @@ describe('what happens beside messages', { concurrent: true, timeout: 60_000 }, 
       paused: [{ conversation: PERSON, reason: 'loop' }],
     });
     expect(world.texts).toHaveLength(8);
-    expect((await world.cli('status')).stdout).toContain(`paused          ${PERSON} (loop)`);
+    expect((await world.cli('status')).stdout).toContain(
+      `PAUSED  ${PERSON} (two machines answered each other`,
+    );
     await world.cli('resume', 'all');
     await world.sent(9);
   });
@@ -125,7 +127,7 @@ describe('what happens beside messages', { concurrent: true, timeout: 60_000 }, 
     expect(await world.cli('resume', PERSON)).toMatchObject({ exitCode: 1 });
     expect(await world.cli('pause', '--config', world.configPath)).toMatchObject({
       exitCode: 0,
-      stdout: 'Paused: everything. Texts wait.\nLet it go on: edge-agent resume all\n',
+      stdout: 'Paused: everything. Texts wait.\nLet it go on: edge-agent resume\n',
     });
     await world.cli('pause', OTHER);
     const id = world.command('wait for it');
@@ -136,7 +138,7 @@ describe('what happens beside messages', { concurrent: true, timeout: 60_000 }, 
     expect([exitCode, snapshot?.problems.map(({ code }) => code)]).toEqual([4, ['sending_paused']]);
     expect(world.texts).toEqual([]);
     const { stdout } = await world.cli('resume', OTHER);
-    expect(stdout).toBe(`Resumed: ${OTHER}\nEverything is still paused: edge-agent resume all\n`);
+    expect(stdout).toBe(`Resumed: ${OTHER}\nStill paused: everything. Let it go on: edge-agent resume\n`);
     expect(await world.cli('resume', 'all')).toMatchObject({ stdout: 'Resumed: everything\n' });
     expect(await world.acked(id)).toMatchObject({ status: 'completed' });
     expect(world.texts).toEqual(['wait for it']);
