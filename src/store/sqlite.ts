@@ -15,6 +15,9 @@ export function openDatabase(
   return new BetterSqlite3(path, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
 }
 
+/** In KiB. better-sqlite3's build lets a connection keep 16 MB of pages; what the agent works on at a time is far less. */
+export const CACHE_KIB = 4096;
+
 /** A store that reaches this size takes no more, as on a full disk, until retention has made room. */
 const LARGEST_BYTES = 2 * 1024 ** 3;
 
@@ -30,6 +33,7 @@ export function openDurableDatabase(path: string): Database {
   database.pragma('fullfsync = 1');
   database.pragma('checkpoint_fullfsync = 1');
   database.pragma('foreign_keys = ON');
+  database.pragma(`cache_size = -${CACHE_KIB}`);
   database.pragma(
     `max_page_count = ${Math.floor(LARGEST_BYTES / Number(database.pragma('page_size', { simple: true })))}`,
   );

@@ -1,6 +1,7 @@
 import BetterSqlite3, { type Database, type Statement } from 'better-sqlite3';
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
+import { CACHE_KIB } from '../../store/sqlite.js';
 import type { Clock } from '../../system/clock.js';
 import { type Access, type AccessProblem, accessProblem, identityAt, probe } from './access.js';
 import { hasTable, Schema, standIn } from './schema.js';
@@ -132,6 +133,7 @@ export class ChatDbConnection {
       });
       const absent = standIn(database);
       database.pragma('query_only = 1');
+      database.pragma(`cache_size = -${CACHE_KIB}`);
       const schema = Schema.read(database);
       const missing = schema.missingTables();
       if (missing.length > 0 || identityAt(this.path) !== file.identity) {
