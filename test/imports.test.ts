@@ -23,10 +23,23 @@ const features = [
   'supervisor',
 ];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  cli: ['agent', 'checks', 'doctor', 'selftest', 'service', 'simulator', 'status', ...ground],
+  cli: [
+    'agent',
+    'checks',
+    'conformance',
+    'doctor',
+    'selftest',
+    'service',
+    'simulator',
+    'status',
+    'transcript',
+    ...ground,
+  ],
   checks: ['messages', 'supervisor', 'status', ...ground],
   selftest: ['checks', 'messages', ...ground],
   doctor: ['checks', 'backend', 'messages', 'status', 'supervisor', ...ground],
+  conformance: ['backend', 'conversation', ...ground],
+  transcript: ['backend', ...ground],
   index: ['agent', 'status', ...ground],
   agent: [...features, ...ground],
   ...Object.fromEntries(features.map((room) => [room, ground])),
@@ -40,7 +53,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that only these places import. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
-  ws: /^(backend\/WebSocketClient|simulator\/backend\/\w+)\.ts$/,
+  ws: /^(backend\/WebSocketClient|conformance\/ProbeSocket|transcript\/\w+|simulator\/backend\/\w+)\.ts$/,
   commander: /^cli\//,
   yaml: /^config\//,
   pino: /^logging\//,

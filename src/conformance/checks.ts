@@ -1,0 +1,35 @@
+import type { Check } from './check.js';
+import { ACKS } from './checks/acks.js';
+import { AUTHENTICATION } from './checks/authentication.js';
+import { COMMANDS } from './checks/commands.js';
+import { MESSAGES } from './checks/messages.js';
+import { REGISTRATION } from './checks/registration.js';
+import { SOCKET } from './checks/socket.js';
+import { SYNC } from './checks/sync.js';
+import { TRANSPORT } from './checks/transport.js';
+
+/** Every check, in an order in which each stands behind those that it needs. */
+export const CHECKS: readonly Check[] = [
+  ...TRANSPORT,
+  ...REGISTRATION,
+  ...AUTHENTICATION,
+  ...SOCKET,
+  ...SYNC,
+  ...COMMANDS,
+  ...ACKS,
+  ...MESSAGES,
+];
+
+/** Those that are named, with all that they need; undefined: all. The names must be those of checks. */
+export function chosenChecks(only: readonly string[] | undefined): readonly Check[] {
+  if (only === undefined) return CHECKS;
+  const wanted = new Set(only);
+  // From behind: what a check needs stands before it.
+  for (const check of CHECKS.toReversed()) {
+    if (wanted.has(check.id)) for (const id of [...(check.needs ?? []), REACHABLE]) wanted.add(id);
+  }
+  return CHECKS.filter(({ id }) => wanted.has(id));
+}
+
+/** Without this one nothing else can be judged. */
+export const REACHABLE = 'transport.reachable';

@@ -1,0 +1,165 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Command } from '../../backend/protocol.js';
+import { asObject } from '../../backend/protocol.js';
+import { parseReply } from '../../conversation/reply.js';
+import { type Bench, commandIn, textOf } from '../Bench.js';
+import { type Check, judge, skip } from '../check.js';
+import type { ProbeSocket } from '../ProbeSocket.js';
+import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
+
+/** The smallest PNG that there is: one transparent dot. */
+const PICTURE = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+/** Incoming messages: how they are answered, and to whom the reflex goes. */
+export const MESSAGES: readonly Check[] = [
+  {
+    id: 'message.reply',
+    clause: 'P7.1',
+    title: 'a message is answered in one of the documented forms',
+    expected: '2xx with should_respond and reply_bubbles, reflex_message and burst_messages, or reply_text',
+    needs: ['auth.http.signed'],
+    run: async (bench) => {
+      const answer = await post(bench, bench.fresh());
+      return judge(isReply(answer), 'POST /edge/message', described(answer));
+    },
+  },
+  {
+    id: 'message.repeat',
+    clause: 'P7.2',
+    title: 'a message that is posted again is not answered anew',
+    expected: 'the same reply, or 409; and no second reflex under a new command_id',
+    needs: ['message.reply', 'auth.socket.signed'],
+    run: async (bench) => {
+      const socket = await bench.connect();
+      const guid = bench.fresh();
+      const first = await post(bench, guid);
+      const second = await post(bench, guid);
+      const isSecond = () =>
+        new Set(reflexes(socket).map(({ commandId }) => commandId)).size > 1 ? true : undefined;
+      const twice = (await socket.until(isSecond, bench.patience.quietMs)) === true;
+      const conflict = second.kind === 'answered' && second.status === 409;
+      const same = succeeded(first) && succeeded(second) && isDeepStrictEqual(first.json, second.json);
+      const came = `first ${described(first)}; then ${described(second)}${twice ? '; and two reflexes' : ''}`;
+      return judge((same || conflict) && !twice, 'POST /edge/message twice with the same message_guid', came);
+    },
+  },
+  {
+    id: 'message.reflex',
+    clause: 'P7.3',
+    title: 'the reflex goes over the socket of the agent that posted the message',
+    expected: 'send_message_now with bubble_type "reflex" for this conversation, by that socket and no other',
+    needs: ['message.reply', 'auth.socket.signed'],
+    unless: ['push.envelope'],
+    run: async (bench) => {
+      if (!bench.target.reflexes) return skip('--no-reflex was given');
+      const { agent, other, person } = bench.target;
+      const mine = await bench.connect(agent);
+      const others = await bench.connect(other);
+      const answer = await post(bench, bench.fresh());
+      const come = () => reflexes(mine)[0] ?? reflexes(others)[0];
+      const reflex = await mine.until(come, bench.patience.answerMs);
+      await others.until(() => reflexes(others)[0], bench.patience.quietMs);
+      const astray = reflexes(others).length > 0;
+      const sent = `POST /edge/message as ${agent.id}, while ${other.id} is connected too`;
+      if (reflex === undefined && !astray && !promisesReflex(answer)) {
+        return skip(
+          'no reflex came and the reply has none: the backend seems to send none, which is allowed',
+          sent,
+        );
+      }
+      const came = astray
+        ? `a reflex by the socket of ${other.id}`
+        : reflex === undefined
+          ? `no reflex by the socket; in the reply ${described(answer)}. A backend that sends none: --no-reflex`
+          : clip(JSON.stringify(reflex.raw));
+      const fits = String(reflex?.payload.thread_id).endsWith(person) && isFirst(reflex, answer);
+      return judge(!astray && reflex !== undefined && fits, sent, came);
+    },
+  },
+  {
+    id: 'photo.upload',
+    clause: 'P7.4',
+    title: 'an image can be uploaded',
+    expected: '2xx with a JSON body, or 409',
+    needs: ['auth.http.signed'],
+    run: async (bench) => {
+      const answer = await bench.post('/photo/upload', picture(bench));
+      const sent = 'POST /photo/upload with an image of one dot';
+      if (isMissing(answer)) {
+        return skip(`${described(answer)}: no uploads. Set attachments.upload: false in its agents`, sent);
+      }
+      const conflict = answer.kind === 'answered' && answer.status === 409;
+      const taken = succeeded(answer) && asObject(answer.json) !== undefined;
+      return judge(taken || conflict, sent, described(answer));
+    },
+  },
+];
+
+function post(bench: Bench, guid: string): Promise<Answer> {
+  const { person } = bench.target;
+  const at = new Date(bench.clock.now()).toISOString();
+  const text = 'This is edge-agent conformance. Can you hear me?';
+  const body = {
+    message_guid: guid,
+    thread_id: person,
+    chat_guid: `any;-;${person}`,
+    sender: person,
+    filtered_text: text,
+    text,
+    original_timestamp: at,
+    timestamp: at,
+    is_group: false,
+    mode: 'direct',
+    participants: [person],
+    service: 'iMessage',
+    was_redacted: false,
+    redacted_fields: [],
+  };
+  return bench.post('/edge/message', body, { headers: { 'Idempotency-Key': guid } });
+}
+
+function isReply(answer: Answer): boolean {
+  return succeeded(answer) && asObject(answer.json) !== undefined && parseReply(answer.json).kind === 'reply';
+}
+
+function bubblesOf(answer: Answer): readonly string[] {
+  const parsed = succeeded(answer) ? parseReply(answer.json) : undefined;
+  return parsed?.kind === 'reply' ? parsed.reply.bubbles : [];
+}
+
+/** Several bubbles, or a reflex by name: then the first was meant to go ahead by the socket. */
+function promisesReflex(answer: Answer): boolean {
+  return bubblesOf(answer).length > 1;
+}
+
+/** A reflex that stands in the reply must stand first there, or a person would read it twice. */
+function isFirst(reflex: Command | undefined, answer: Answer): boolean {
+  return bubblesOf(answer).findIndex((bubble) => bubble === textOf(reflex?.payload ?? {})) <= 0;
+}
+
+function reflexes(socket: ProbeSocket): Command[] {
+  const commands = socket.seen.flatMap((seen) => commandIn(seen) ?? []);
+  return commands.filter(({ payload }) => payload.bubble_type === 'reflex');
+}
+
+function picture(bench: Bench): FormData {
+  const { agent, person } = bench.target;
+  const form = new FormData();
+  const fields = {
+    user_phone: agent.phone,
+    edge_agent_id: agent.id,
+    attachment_guid: `at_0_${bench.fresh()}`,
+    message_guid: bench.fresh(),
+    chat_guid: `any;-;${person}`,
+    is_group: 'false',
+    caption: 'conformance',
+    participants: JSON.stringify([person]),
+    context: '{}',
+  };
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  form.set('file', new Blob([PICTURE], { type: 'image/png' }), 'conformance.png');
+  return form;
+}

@@ -1,0 +1,49 @@
+import { asObject } from '../../backend/protocol.js';
+import type { Bench } from '../Bench.js';
+import { type Check, judge, type Outcome, skip } from '../check.js';
+import { type Answer, described, isMissing, succeeded } from '../request.js';
+
+const SENT = 'POST /edge/register for the test agent';
+
+/** Registration, as every agent does it first. */
+export const REGISTRATION: readonly Check[] = [
+  {
+    id: 'register.answer',
+    clause: 'P2.1',
+    title: 'an agent can register',
+    expected: '2xx with a JSON object whose edge_agent_id, if there is one, is a text; or 409',
+    run: async (bench) => judged(SENT, await register(bench)),
+  },
+  {
+    id: 'register.repeat',
+    clause: 'P0.1',
+    title: 'registering again is harmless',
+    expected: 'the same edge_agent_id again, or 409',
+    needs: ['register.answer'],
+    run: async (bench) => {
+      const [first, second] = [await register(bench), await register(bench)];
+      const outcome = judged(`${SENT}, twice`, second);
+      if (outcome.verdict !== 'PASS' || !succeeded(first) || !succeeded(second)) return outcome;
+      const ids = [first, second].map(({ json }) => asObject(json)?.edge_agent_id);
+      return judge(ids[0] === ids[1], outcome.sent, `first ${String(ids[0])}, then ${String(ids[1])}`);
+    },
+  },
+];
+
+function register(bench: Bench): Promise<Answer> {
+  return bench.post('/edge/register', {
+    user_phone: bench.target.agent.phone,
+    version: 'conformance',
+    capabilities: ['send_message_now', 'websocket', 'http_sync'],
+  });
+}
+
+function judged(sent: string, answer: Answer): Outcome {
+  if (isMissing(answer))
+    return skip(`${described(answer)}: this backend has no registration, which is allowed`, sent);
+  const conflict = answer.kind === 'answered' && answer.status === 409;
+  const body = succeeded(answer) ? asObject(answer.json) : undefined;
+  const id = body?.edge_agent_id;
+  const readable = body !== undefined && (id === undefined || (typeof id === 'string' && id !== ''));
+  return judge(conflict || readable, sent, described(answer));
+}

@@ -1,0 +1,107 @@
+import { asObject, parseSyncReply } from '../../backend/protocol.js';
+import type { Bench } from '../Bench.js';
+import { type Check, judge, type Outcome, skip } from '../check.js';
+import { clip, described, succeeded } from '../request.js';
+
+/** Sync and events. */
+export const SYNC: readonly Check[] = [
+  {
+    id: 'sync.shape',
+    clause: 'P6.1',
+    title: 'the reply to a sync can be read',
+    expected:
+      '2xx with a JSON object: commands with ids, ack_events and ack_commands lists, config_updates an object',
+    needs: ['auth.http.signed'],
+    run: async (bench) => {
+      const answer = await bench.sync();
+      const reply = succeeded(answer) ? asObject(answer.json) : undefined;
+      const lists = ['commands', 'ack_events', 'ack_commands'];
+      const holds =
+        reply !== undefined &&
+        lists.every((key) => absent(reply[key]) || Array.isArray(reply[key])) &&
+        (absent(reply.config_updates) || asObject(reply.config_updates) !== undefined) &&
+        parseSyncReply(reply)?.dropped === 0;
+      return judge(holds, 'POST /edge/sync', described(answer));
+    },
+  },
+  {
+    id: 'sync.events',
+    clause: 'P6.2',
+    title: 'an event in a sync is acknowledged',
+    expected: 'its event_id in ack_events',
+    needs: ['sync.shape'],
+    run: (bench) => acknowledged(bench, [event(bench)], 1),
+  },
+  {
+    id: 'sync.events.repeat',
+    clause: 'P0.1',
+    title: 'an event that comes again is acknowledged again',
+    expected: 'its event_id in ack_events of both replies',
+    needs: ['sync.events'],
+    run: (bench) => acknowledged(bench, [event(bench)], 2),
+  },
+  {
+    id: 'events.socket',
+    clause: 'P8.1',
+    title: 'an event by the socket is taken, where event frames are accepted',
+    expected: 'a pong to the ping that follows it, and no error frame',
+    needs: ['keepalive.pong'],
+    run: async (bench) => {
+      const socket = await bench.connect();
+      const greeting = socket.seen.map(({ frame }) => (frame.type === 'connected' ? frame.accepts : null));
+      const accepts = greeting.find((list) => list !== null) ?? (await acceptedByRegistration(bench));
+      if (!accepts.includes('event')) {
+        return skip(
+          'the backend does not list event in accepts, so events travel in syncs, which is allowed',
+        );
+      }
+      const from = socket.seen.length;
+      socket.send({ type: 'event', data: event(bench) });
+      const pong = await socket.ping(bench.patience.answerMs);
+      const error = socket.seen
+        .slice(from)
+        .find(({ frame }) => frame.type === 'notice' && frame.name === 'error');
+      const came = error ? clip(error.text) : pong === undefined ? 'no pong' : 'pong';
+      return judge(error === undefined && pong !== undefined, 'an event frame, then a ping', came);
+    },
+  },
+];
+
+function event(bench: Bench): { event_id: string } & Record<string, unknown> {
+  return {
+    event_id: `evt_conformance_${bench.fresh()}`,
+    event_type: 'message_delivered',
+    thread_id: bench.target.person,
+    details: { message_guid: bench.fresh() },
+    timestamp: new Date(bench.clock.now()).toISOString(),
+  };
+}
+
+async function acknowledged(
+  bench: Bench,
+  events: readonly { event_id: string }[],
+  times: number,
+): Promise<Outcome> {
+  const sent = `POST /edge/sync with an event in pending_events${times > 1 ? `, ${times} times` : ''}`;
+  let came = '';
+  for (let time = 0; time < times; time += 1) {
+    const answer = await bench.sync({ events });
+    const listed = succeeded(answer) ? (parseSyncReply(answer.json)?.ackEvents ?? []) : [];
+    came = described(answer);
+    if (!events.every(({ event_id }) => listed.includes(event_id))) return judge(false, sent, came);
+  }
+  return judge(true, sent, came);
+}
+
+async function acceptedByRegistration(bench: Bench): Promise<readonly string[]> {
+  const answer = await bench.post('/edge/register', {
+    user_phone: bench.target.agent.phone,
+    version: 'conformance',
+  });
+  const accepts = succeeded(answer) ? asObject(answer.json)?.accepts : undefined;
+  return Array.isArray(accepts) ? accepts.map(String) : [];
+}
+
+function absent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
