@@ -4,7 +4,7 @@ import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
-const { EDGE_SECRET: secret, PORT = '8787' } = process.env;
+const { EDGE_SECRET: secret, PORT: port = '8787' } = process.env;
 if (!secret) throw new Error('set EDGE_SECRET');
 const sockets = new Map(); // agent id → its one live socket
 const waiting = new Map(); // agent id → Map of command id → command that is not acked
@@ -115,6 +115,4 @@ webSockets.on('connection', (socket, request) => {
   for (const command of commandsOf(agentId).values())
     socket.send(JSON.stringify({ type: 'command', data: command }));
 });
-server.listen(Number(PORT), '127.0.0.1', () =>
-  console.log(`listening on http://127.0.0.1:${server.address().port}`),
-);
+server.listen(port, '127.0.0.1', () => console.log(`listening on http://127.0.0.1:${server.address().port}`));

@@ -1,4 +1,5 @@
 import { describeError } from '../errors.js';
+import { redactor } from '../logging/redact.js';
 import type { Clock } from '../system/clock.js';
 import { Bench, PATIENCE, type Patience, type Target } from './Bench.js';
 import { type Check, type CheckResult, judge, type Outcome, skip, type Verdict } from './check.js';
@@ -17,7 +18,7 @@ export interface ConformanceOptions {
 
 /**
  * Plays an agent against a backend, one check after the other, and tells each result as it comes. Never throws: a check
- * that does has failed. Leaves no command waiting for the test agents, and no socket open, when read to its end.
+ * that does has failed. No result holds a secret, whatever the backend says. Leaves no command waiting for the test agents, and no socket open, when read to its end.
  */
 export async function* runConformance(
   target: Target,
@@ -25,6 +26,7 @@ export async function* runConformance(
 ): AsyncGenerator<CheckResult, void, void> {
   const { clock, version, slow = false } = options;
   const bench = new Bench(target, { ...PATIENCE, ...options.patience }, clock, version, slow);
+  const conceal = redactor([target.secret, target.sendKey]);
   const verdicts = new Map<string, Verdict>();
   try {
     for (const check of chosenChecks(options.only)) {
@@ -32,7 +34,8 @@ export async function* runConformance(
       const outcome = hindrance(check, verdicts) ?? (await outcomeOf(check, bench));
       verdicts.set(check.id, outcome.verdict);
       const { id, clause, title, expected } = check;
-      yield { id, clause, title, expected, ...outcome, ms: Math.round(clock.monotonic() - from) };
+      const told = { ...outcome, sent: conceal(outcome.sent), came: conceal(outcome.came) };
+      yield { id, clause, title, expected, ...told, ms: Math.round(clock.monotonic() - from) };
     }
   } finally {
     if (verdicts.get(REACHABLE) === 'PASS') await bench.tidy();

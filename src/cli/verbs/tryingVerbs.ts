@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { SHELLS } from '../completions.js';
 import { act } from './act.js';
+import { judgingVerbs } from './judgingVerbs.js';
 
 /** The verbs to try the agent with, and for the shell. */
 export function tryingVerbs(program: Command): void {
@@ -44,6 +45,8 @@ export function tryingVerbs(program: Command): void {
         (await import('../devMessages.js')).devMessages({ directory: dir, from }),
       ),
     );
+
+  judgingVerbs(program);
 
   program
     .command('completions')

@@ -11,7 +11,7 @@ const POSTED = 'POST /edge/command/ack';
 export const ACKS: readonly Check[] = [
   {
     id: 'ack.socket',
-    clause: 'P5.1',
+    clause: 'P5.2',
     title: 'an ack by the socket is taken',
     expected: 'no error frame; after the pong to the next ping the command is not offered any more',
     needs: [...NEEDS, 'keepalive.pong'],
@@ -66,7 +66,7 @@ export const ACKS: readonly Check[] = [
   },
   {
     id: 'ack.corrected',
-    clause: 'P5.3',
+    clause: 'P5.1',
     title: 'a later ack may correct an earlier one',
     expected: 'the socket stays open and the command stays acked',
     needs: ['ack.socket'],
@@ -104,7 +104,7 @@ export const ACKS: readonly Check[] = [
   },
   {
     id: 'ack.http',
-    clause: 'P5.2',
+    clause: 'P5.3',
     title: 'an ack by HTTP is taken',
     expected: '2xx with a JSON body; the command is not offered any more',
     needs: NEEDS,
@@ -122,7 +122,7 @@ export const ACKS: readonly Check[] = [
   },
   {
     id: 'ack.unknown',
-    clause: 'P5.2',
+    clause: 'P5.3',
     title: 'an ack for a command that the backend does not know is harmless',
     expected: '2xx with a JSON body; 404 would say that there is no such endpoint',
     needs: ['ack.http'],

@@ -104,7 +104,7 @@ export const AUTHENTICATION: readonly Check[] = [
   },
   {
     id: 'auth.plain',
-    clause: 'P1.5',
+    clause: 'P1.4',
     title: 'the plain secret counts by HTTP and by socket alike, or by neither',
     expected: 'both let in, or both refused',
     run: async (bench) => {

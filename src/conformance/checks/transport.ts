@@ -5,7 +5,7 @@ import { described } from '../request.js';
 export const TRANSPORT: readonly Check[] = [
   {
     id: 'transport.reachable',
-    clause: 'P1.4',
+    clause: 'P1.5',
     title: 'the backend answers HTTP',
     expected: 'an answer of any status below 500 that is no redirect',
     run: async (bench) => {
@@ -16,7 +16,7 @@ export const TRANSPORT: readonly Check[] = [
   },
   {
     id: 'transport.tls',
-    clause: 'P1.4',
+    clause: 'P1.5',
     title: 'the backend is spoken to by TLS',
     expected: 'https with a certificate that this machine trusts',
     run: async (bench) => {

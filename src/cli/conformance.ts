@@ -1,0 +1,97 @@
+import { writeFileSync } from 'node:fs';
+import { announcement } from '../conformance/announcement.js';
+import type { Target } from '../conformance/Bench.js';
+import type { CheckResult } from '../conformance/check.js';
+import { CHECKS } from '../conformance/checks.js';
+import { junitXml } from '../conformance/junit.js';
+import { runConformance } from '../conformance/runConformance.js';
+import { describeError, EdgeError } from '../errors.js';
+import { systemClock } from '../system/clock.js';
+import { environment } from '../system/environment.js';
+import { packageVersion } from '../system/version.js';
+import { type ConformanceFlags, readTarget } from './conformanceTarget.js';
+import { EXIT } from './exitCodes.js';
+import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { paint, type Style } from './terminal.js';
+import { yesOrNo } from './yesOrNo.js';
+
+const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = { PASS: 'green', FAIL: 'red', SKIP: 'dim' };
+
+/**
+ * Plays an agent against a backend and tells, check by check, what is wrong with it. Says first what it will do, and asks
+ * at a terminal. Exit 0 without a FAIL, 1 with one, 2 when nothing was judged.
+ */
+export async function conformance(options: ConformanceFlags, address: string): Promise<number> {
+  const only = options.only?.split(',').map((id) => id.trim());
+  const unknown = only?.find((id) => !CHECKS.some((check) => check.id === id));
+  if (unknown !== undefined) {
+    complain(
+      `edge-agent: --only: there is no check "${unknown}".`,
+      `There are: ${CHECKS.map(({ id }) => id).join(', ')}`,
+    );
+    return EXIT.usage;
+  }
+  let target: Target;
+  try {
+    target = readTarget(options, address, environment());
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    complain(`edge-agent: ${error.message}`, error.remedy);
+    return EXIT.usage;
+  }
+  complain(...announcement(target));
+  const isAsked = process.stdin.isTTY && process.stderr.isTTY && options.yes !== true;
+  if (isAsked && !(await yesOrNo('Go on?'))) return EXIT.usage;
+
+  const at = new Date(systemClock.now()).toISOString();
+  const results: CheckResult[] = [];
+  const checks = runConformance(target, {
+    clock: systemClock,
+    version: packageVersion(),
+    slow: options.slow ?? false,
+    ...(only === undefined ? {} : { only }),
+  });
+  for await (const result of checks) {
+    results.push(result);
+    if (!options.json) print(...lines(result));
+  }
+  const count = (verdict: CheckResult['verdict']) => results.filter((one) => one.verdict === verdict).length;
+  const summary = { PASS: count('PASS'), FAIL: count('FAIL'), SKIP: count('SKIP') };
+  if (options.json) {
+    printJson({ schema: 1, version: packageVersion(), backend: target.url, at, summary, checks: results });
+  } else {
+    print('', `${summary.PASS} PASS, ${summary.FAIL} FAIL, ${summary.SKIP} SKIP`);
+  }
+  if (options.junit !== undefined && !saved(options.junit, junitXml(results, target.url, at)))
+    return EXIT.failed;
+  return summary.FAIL === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** One line for what is well, four for what is not. */
+function lines({ id, clause, title, verdict, sent, came, expected, latency }: CheckResult): string[] {
+  const head = `${paint(stdoutTerminal(), STYLES[verdict], verdict)}  ${id.padEnd(22)} ${title}`;
+  switch (verdict) {
+    case 'PASS':
+      return [latency ? `${head} (p50 ${latency.p50_ms} ms, longest ${latency.longest_ms} ms)` : head];
+    case 'SKIP':
+      return [head, `      ${came}`];
+    case 'FAIL':
+      return [
+        head,
+        `      sent      ${sent}`,
+        `      came      ${came}`,
+        `      expected  ${expected}`,
+        `      clause    ${clause} of docs/protocol.md`,
+      ];
+  }
+}
+
+function saved(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text);
+    return true;
+  } catch (error) {
+    complain(`edge-agent: --junit: ${path} cannot be written: ${describeError(error)}`);
+    return false;
+  }
+}
