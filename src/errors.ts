@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   install_failed: 'The program could not be installed.',
   not_installed: 'The agent is not installed as a service.',
   service_not_answering: 'The service was started and does not answer.',
+  transcript_unreadable: 'The file is no transcript of the wire.',
   internal: 'A mistake of ours.',
 } as const;
 

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import type { ConformanceFlags } from '../conformanceTarget.js';
+import type { RecordFlags } from '../record.js';
+import type { ReplayFlags } from '../replay.js';
 import { act } from './act.js';
 
 /** The verbs for whoever writes a backend: to have it judged, and to see again what happened between it and an agent. */
@@ -24,6 +26,42 @@ export function judgingVerbs(program: Command): void {
     .action(
       act<ConformanceFlags, [string]>(async (options, address) =>
         (await import('../conformance.js')).conformance(options, address),
+      ),
+    );
+
+  program
+    .command('record')
+    .argument('<backend-url>', 'the backend that the agent talks to')
+    .description('stand between an agent and its backend and write down what passes, redacted')
+    .option('--listen <port>', 'the port on this machine that the agent is to talk to', '8799')
+    .option('--out <file>', 'where it is written (default: edge-agent-<time>.jsonl)')
+    .option('--most-mb <megabytes>', 'how large it may become', '20')
+    .action(
+      act<RecordFlags, [string]>(async (options, address) =>
+        (await import('../record.js')).record(options, address),
+      ),
+    );
+
+  program
+    .command('replay')
+    .argument('<transcript>', 'what edge-agent record has written')
+    .description("play the agent's side of it to a backend, or the backend's to an agent")
+    .option(
+      '--to <backend-url>',
+      'play the agent to this backend (exit 1 if it does not do what it did then)',
+    )
+    .option('--listen <port>', 'play the backend on this port')
+    .option('--speed <factor>', 'how much faster than it happened', '1')
+    .option('--secret-file <file>', 'with --to: where the shared secret is read from (default: $EDGE_SECRET)')
+    .option(
+      '--phone <number>',
+      'with --to: the number of the agent that is played (default: one that nobody has)',
+    )
+    .option('--agent-id <id>', 'with --to: its id (default: edge_ and the digits of that number)')
+    .option('--yes', 'with --to: do not ask before it begins')
+    .action(
+      act<ReplayFlags, [string]>(async (options, path) =>
+        (await import('../replay.js')).replay(options, path),
       ),
     );
 }
