@@ -26,8 +26,9 @@ export interface Comparison {
   readonly is: string;
 }
 
-/** How long the backend has for an answer, in ms, and to be heard out when everything was sent. */
+/** How long the backend has for an answer, for a handshake, and to be heard out when everything was sent, in ms. */
 const PATIENCE_MS = 60_000;
+const HANDSHAKE_MS = 20_000;
 const LAST_WORDS_MS = 2_000;
 
 /**
@@ -72,7 +73,7 @@ export class AgentSide {
           this.send(entry.socket, this.ours(entry.frame, entry.at));
         break;
       case 'close':
-        if (entry.from === 'agent') this.sockets.get(entry.socket)?.close(1000);
+        if (entry.from === 'agent') this.hangUp(entry);
         break;
       case 'request':
         this.underWay.push(this.request(entry));
@@ -83,6 +84,12 @@ export class AgentSide {
     }
   }
 
+  /** A close that had no frame has none now. */
+  private hangUp({ socket, code }: EntryOf<'close'>): void {
+    if (code === 1006) this.sockets.get(socket)?.terminate();
+    else this.sockets.get(socket)?.close(1000);
+  }
+
   private async dial(number: number, then: string): Promise<void> {
     const { url, agent } = this.options;
     const target = `${url.replace(/^http/, 'ws')}/edge/ws?edge_agent_id=${encodeURIComponent(agent.id)}`;
@@ -90,6 +97,7 @@ export class AgentSide {
       headers: this.headers(),
       perMessageDeflate: false,
       followRedirects: false,
+      handshakeTimeout: HANDSHAKE_MS,
     });
     this.sockets.set(number, socket);
     let now = 'opened';

@@ -55,9 +55,12 @@ export class BackendSide {
     server.on('upgrade', (request, socket, head) => {
       this.dials += 1;
       const number = this.dials;
+      // The agent may be gone at any moment; `close` follows.
+      socket.on('error', () => socket.destroy());
       const refused = this.of('refused').find((entry) => entry.socket === number);
       if (refused?.status === 0) socket.destroy();
       else if (refused !== undefined) {
+        socket.once('finish', () => socket.destroy());
         socket.end(`HTTP/1.1 ${refused.status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
       } else this.sockets.handleUpgrade(request, socket, head, (one) => this.welcome(one, number));
     });

@@ -35,6 +35,8 @@ const SOCKET_OPTIONS = { perMessageDeflate: false, maxPayload: LIMIT, autoPong: 
 export class RecordingProxy {
   private readonly sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
   private readonly pairs = new Set<[WebSocket, WebSocket]>();
+  /** Agents whose handshake the backend has not answered yet. */
+  private readonly dialling = new Set<Duplex>();
   private dials = 0;
   private requests = 0;
 
@@ -62,6 +64,7 @@ export class RecordingProxy {
   /** Cuts every connection. The transcript is left to its owner. */
   stop(): Promise<void> {
     for (const pair of this.pairs) for (const end of pair) end.terminate();
+    for (const socket of this.dialling) socket.destroy();
     return new Promise((resolve) => {
       this.server.close(() => resolve());
       this.server.closeAllConnections();
@@ -108,9 +111,11 @@ export class RecordingProxy {
       followRedirects: false,
     });
     let isSettled = false;
+    this.dialling.add(socket);
     const settle = (run: () => void) => {
       if (isSettled) return;
       isSettled = true;
+      this.dialling.delete(socket);
       run();
     };
     // The agent may have given up; afterwards its WebSocket says so.

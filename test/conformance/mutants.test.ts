@@ -258,7 +258,7 @@ describe('a backend with one defect', { concurrent: true, timeout: 60_000 }, () 
       const results = await judgeBackend(
         mutant.url,
         {},
-        slow ? { slow, patience: { answerMs: 1_500, quietMs: 120, idleMs: 1_500 } } : {},
+        slow ? { slow, patience: { answerMs: 1_500, quietMs: 250, idleMs: 1_500 } } : {},
       );
       context.expect(withVerdict(results, 'FAIL'), failures(results).join('\n')).toEqual([fails]);
     },

@@ -15,6 +15,7 @@ const BELONGS = [
   /^dist\/.+\.(js|d\.ts)$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^docs\/config\.schema\.json$/,
+  /^examples\/minimal[\w.-]+\.(mjs|py)$/,
   /^launchd\/[\w.-]+$/,
   /^man\/[\w.-]+\.1$/,
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.yaml|\.env\.example)$/,

@@ -49,8 +49,12 @@ export function anchorsIn(text: string): { path: string; anchor: string }[] {
     .filter(({ path }) => !/^[a-z]+:/.test(path));
 }
 
-/** The anchors of a page's headings, as they are made by those who render Markdown. */
+/** The anchors of a page's headings, as they are made by those who render Markdown, and of its numbered clauses. */
 export function headingAnchors(text: string): Set<string> {
   const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase());
-  return new Set(headings.map((heading) => heading.replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
+  const clauses = [...text.matchAll(/<sup id="([^"]+)">/g)].map(([, anchor = '']) => anchor);
+  return new Set([
+    ...headings.map((heading) => heading.replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')),
+    ...clauses,
+  ]);
 }

@@ -3,10 +3,18 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { edgeProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/settings.js';
+import { CHECKS } from '../../src/conformance/checks.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { anchorsIn, headingAnchors, linksIn, page, ROOT, tableUnder } from './page.js';
 
-const PAGES = ['README.md', 'CHANGELOG.md', 'docs/protocol.md', 'docs/operating.md', 'docs/configuration.md'];
+const PAGES = [
+  'README.md',
+  'CHANGELOG.md',
+  'docs/protocol.md',
+  'docs/operating.md',
+  'docs/configuration.md',
+  'docs/conformance.md',
+];
 const readme = page('README.md');
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))
@@ -54,9 +62,13 @@ test('every verb of the command exists', () => {
   for (const verb of shown) expect(known).toContain(verb);
 });
 
-test('every code and every setting that the pages name exists', () => {
+test('every code, every setting and every check that the pages name exists', () => {
   const sections = new Set(SETTINGS.map(({ section }) => section));
-  const known = new Set([...SETTINGS.map(({ key }) => key), ...Object.keys(ERROR_CODES)]);
+  const known = new Set([
+    ...SETTINGS.map(({ key }) => key),
+    ...Object.keys(ERROR_CODES),
+    ...CHECKS.map(({ id }) => id),
+  ]);
   const named = PAGES.flatMap((name) => [...page(name).matchAll(/`([a-z]+\.[a-z_]+)(?:: [^`]+)?`/g)])
     .map(([, key = '']) => key)
     .filter((key) => sections.has(key.split('.')[0] ?? ''));
