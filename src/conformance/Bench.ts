@@ -1,8 +1,9 @@
 import { mintToken, requestHeaders } from '../backend/credentials.js';
-import { type AckBody, ackBody, type Command, parseSyncReply, syncBody } from '../backend/protocol.js';
+import { type AckBody, ackBody, syncBody } from '../backend/protocol.js';
 import type { Clock } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
-import { type Dial, ProbeSocket, type Seen } from './ProbeSocket.js';
+import { type Dial, describeDial, ProbeSocket } from './ProbeSocket.js';
+import { commandsIn } from './received.js';
 import { type Answer, ask, succeeded } from './request.js';
 
 /** Whom the checks play: an agent that nobody else is. */
@@ -222,33 +223,3 @@ export class Bench {
 /** How to enable what needs the backend to send a text. */
 export const HOW_TO_PUSH =
   'the backend must be told to send a text. Give --send-url <the URL that takes { edge_agent_id, thread_id, message }> and its key with --send-key-file or EDGE_ADMIN_KEY';
-
-/** The commands of a sync reply; none if it is not one. */
-export function commandsIn(answer: Answer): readonly Command[] {
-  return succeeded(answer) ? (parseSyncReply(answer.json)?.commands ?? []) : [];
-}
-
-/** The command whose text is this one. */
-export function commandFor(text: string, commands: readonly Command[]): Command | undefined {
-  return commands.find(({ payload }) => textOf(payload) === text);
-}
-
-export function textOf(payload: Readonly<Record<string, unknown>>): unknown {
-  return payload.text ?? payload.message_text ?? payload.message;
-}
-
-/** The command in a frame, if it is one. */
-export function commandIn({ frame }: Seen): Command | undefined {
-  return frame.type === 'command' ? frame.command : undefined;
-}
-
-export function describeDial(dial: Dial): string {
-  switch (dial.kind) {
-    case 'open':
-      return dial.socket.closed ? `opened, then closed with ${dial.socket.closed.code}` : 'opened';
-    case 'refused':
-      return `HTTP ${dial.status} to the handshake`;
-    case 'failed':
-      return dial.detail;
-  }
-}

@@ -155,3 +155,15 @@ export class ProbeSocket {
     for (const watch of [...this.watchers]) watch();
   }
 }
+
+/** How a dial ended, in words. */
+export function describeDial(dial: Dial): string {
+  switch (dial.kind) {
+    case 'open':
+      return dial.socket.closed ? `opened, then closed with ${dial.socket.closed.code}` : 'opened';
+    case 'refused':
+      return `HTTP ${dial.status} to the handshake`;
+    case 'failed':
+      return dial.detail;
+  }
+}

@@ -80,7 +80,9 @@ export class RecordingProxy {
     response.on('close', () => giveUp.abort());
     try {
       const bytes = await bodyOf(incoming, LIMIT);
-      this.transcript.note({ kind: 'request', request, method, path, body: parsed(bytes) });
+      // A query may hold an id.
+      const [plain = path] = path.split('?');
+      this.transcript.note({ kind: 'request', request, method, path: plain, body: parsed(bytes) });
       const answer = await fetch(this.backend + path, {
         method,
         headers: passedOn(incoming),

@@ -1,6 +1,7 @@
 import { asObject, parseSyncReply } from '../../backend/protocol.js';
-import { type Bench, commandIn, commandsIn } from '../Bench.js';
+import type { Bench } from '../Bench.js';
 import { type Check, judge, skip } from '../check.js';
+import { commandIn, commandsIn } from '../received.js';
 import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
 import { pushed } from './commands.js';
 

@@ -1,6 +1,7 @@
 import { isLoopback } from '../../config/backendUrls.js';
-import { type Bench, type Credentials, describeDial } from '../Bench.js';
+import type { Bench, Credentials } from '../Bench.js';
 import { type Check, judge, type Outcome, skip } from '../check.js';
+import { describeDial } from '../ProbeSocket.js';
 import { described, isRefusal, succeeded } from '../request.js';
 
 /** Close codes that the agent reads as refused credentials (protocol §3). */

@@ -1,7 +1,8 @@
 import type { Command } from '../../backend/protocol.js';
-import { type Bench, commandFor, commandIn, commandsIn, type Push, textOf } from '../Bench.js';
+import type { Bench, Push } from '../Bench.js';
 import { type Check, judge, latencyOf, type Outcome, skip } from '../check.js';
 import type { ProbeSocket, Seen } from '../ProbeSocket.js';
+import { commandFor, commandIn, commandsIn, textOf } from '../received.js';
 import { clip, described } from '../request.js';
 
 /** How many texts are pushed to measure how long they take. */

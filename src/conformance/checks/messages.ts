@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Command } from '../../backend/protocol.js';
 import { asObject } from '../../backend/protocol.js';
 import { parseReply } from '../../conversation/reply.js';
-import { type Bench, commandIn, textOf } from '../Bench.js';
+import type { Bench } from '../Bench.js';
 import { type Check, judge, skip } from '../check.js';
 import type { ProbeSocket } from '../ProbeSocket.js';
+import { commandIn, textOf } from '../received.js';
 import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
 
 /** The smallest PNG that there is: one transparent dot. */

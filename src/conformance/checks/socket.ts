@@ -1,6 +1,6 @@
 import { asObject } from '../../backend/protocol.js';
-import { describeDial } from '../Bench.js';
 import { type Check, judge, latencyOf, skip } from '../check.js';
+import { describeDial } from '../ProbeSocket.js';
 import { clip, described } from '../request.js';
 
 /** How many pings are sent, one after the other and then at once. */

@@ -1,0 +1,33 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'vitest';
+import { ROOT } from '../docs/page.js';
+
+/** The backends in `examples/`, each with the program that runs it. */
+export const EXAMPLES = { 'minimal-node.mjs': process.execPath, 'minimal_python.py': 'python3' };
+
+/** What is said where an example cannot be tried: a test that is left out must be heard of. Empty where it can. */
+export function missingProgram(file: keyof typeof EXAMPLES): string {
+  if (spawnSync(EXAMPLES[file], ['--version'], { stdio: 'ignore' }).status === 0) return '';
+  const words = ` (SKIPPED: there is no ${EXAMPLES[file]} here)`;
+  process.stderr.write(`examples/${file} was NOT tried${words}\n`);
+  return words;
+}
+
+/** Starts an example on a free port, as its first line says; resolves with its address. Ended with the test. */
+export async function startExample(
+  file: keyof typeof EXAMPLES,
+  secret: string,
+  context: Pick<TestContext, 'onTestFinished'>,
+): Promise<string> {
+  const env = { PATH: process.env.PATH, EDGE_SECRET: secret, PORT: '0' };
+  const path = join(ROOT, 'examples', file);
+  const child = spawn(EXAMPLES[file], [path], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  context.onTestFinished(() => void child.kill('SIGKILL'));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /http:\S+/.exec(line)?.[0];
+    if (url !== undefined) return url;
+  }
+  throw new Error(`${file} ended before it listened`);
+}
