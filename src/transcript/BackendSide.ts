@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { asObject } from '../backend/protocol.js';
+import { asObject, parseFrame } from '../backend/protocol.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { asOfNow } from './asOfNow.js';
 import type { Entry, EntryOf, Transcript } from './entry.js';
@@ -43,6 +43,8 @@ export class BackendSide {
   private readonly asked = new Map<string, number>();
   /** Who and what each name of then stands for now. */
   private readonly names = new Map<string, string>();
+  /** The ids of the commands that came by socket. */
+  private readonly bySocket: ReadonlySet<unknown>;
   private live: WebSocket | undefined;
   private dials = 0;
 
@@ -51,6 +53,12 @@ export class BackendSide {
     private readonly transcript: Transcript,
     private readonly options: BackendSideOptions,
   ) {
+    this.bySocket = new Set(
+      this.of('frame').flatMap(({ frame }) => {
+        const read = parseFrame(JSON.stringify(frame ?? null));
+        return read.type === 'command' ? [read.command.raw.command_id] : [];
+      }),
+    );
     server.on('request', (request, response) => void this.serve(request, response));
     server.on('upgrade', (request, socket, head) => {
       this.dials += 1;
@@ -118,12 +126,12 @@ export class BackendSide {
         return reply(
           response,
           path === SOCKET_PATH ? 426 : 200,
-          withAcks(path, AFTER_THE_END[path] ?? {}, body),
+          this.replyTo(path, AFTER_THE_END[path] ?? {}, body),
         );
       }
       this.later(answer.at - then.at, () => {
         if (answer.status === 0) response.destroy();
-        else reply(response, answer.status, withAcks(path, this.now(answer.body, answer.at), body));
+        else reply(response, answer.status, this.replyTo(path, this.now(answer.body, answer.at), body));
       });
     } catch {
       // The agent hung up before it had said all: there is nobody to answer.
@@ -149,6 +157,22 @@ export class BackendSide {
       if (ours && fits(entry)) cues.push({ after: entry.at - anchor.at, entry });
     }
     return cues;
+  }
+
+  /**
+   * The reply to a sync names the acks and events that came now: those of then would clear nothing. It leaves out the
+   * commands that came by socket too, or they would come before what they answered.
+   */
+  private replyTo(path: string, reply: unknown, asked: Record<string, unknown> | undefined): unknown {
+    const then = asObject(reply);
+    if (path !== '/edge/sync' || then === undefined) return reply;
+    const commands = Array.isArray(then.commands) ? then.commands : [];
+    return {
+      ...then,
+      commands: commands.filter((command) => !this.bySocket.has(asObject(command)?.command_id)),
+      ack_events: idsIn(asked?.pending_events, 'event_id'),
+      ack_commands: idsIn(asked?.command_acks, 'command_id'),
+    };
   }
 
   private play(cues: readonly Cue[]): void {
@@ -182,16 +206,6 @@ export class BackendSide {
   private of<K extends Entry['kind']>(kind: K): EntryOf<K>[] {
     return this.transcript.entries.filter((entry): entry is EntryOf<K> => entry.kind === kind);
   }
-}
-
-/** The reply to a sync names the acks and events that came now: those of then would clear nothing. */
-function withAcks(path: string, reply: unknown, body: Record<string, unknown> | undefined): unknown {
-  if (path !== '/edge/sync' || asObject(reply) === undefined) return reply;
-  return {
-    ...asObject(reply),
-    ack_events: idsIn(body?.pending_events, 'event_id'),
-    ack_commands: idsIn(body?.command_acks, 'command_id'),
-  };
 }
 
 function idsIn(list: unknown, key: string): unknown[] {
