@@ -75,10 +75,9 @@ export class LaunchAgent {
     );
   }
 
-  /** Hands the plist to launchd. A record that it is disabled, which may be older than the plist, is taken back first. */
+  /** Hands the plist to launchd, which must have no record that it is disabled: see `enable`. */
   async load(): Promise<void> {
     const { launchctl, places } = this.options;
-    await this.enable(true);
     for (let attempt = 1; ; attempt += 1) {
       const { code, said } = await launchctl.run('bootstrap', launchctl.domain, places.plist);
       if (code === 0) break;
@@ -90,7 +89,10 @@ export class LaunchAgent {
     await this.kickstart();
   }
 
-  /** Whether launchd may load the job at a login. The record lasts until it is changed, over reboots and without a plist. */
+  /**
+   * Whether launchd may load the job, at a login too. The record lasts until it is changed, over reboots and without a
+   * plist, so that it is to be taken back before each `load`.
+   */
   async enable(enabled: boolean): Promise<void> {
     const { launchctl } = this.options;
     const verb = enabled ? 'enable' : 'disable';

@@ -5,7 +5,7 @@ import type { RunningAgent } from './LaunchAgent.js';
 import { finishRuntime, isSameRuntime, layRuntime } from './runtime.js';
 import type { Service } from './Service.js';
 import { uninterrupted } from './uninterrupted.js';
-import { pointAt, versionDirectory } from './versions.js';
+import { currentVersion, pointAt, versionDirectory } from './versions.js';
 
 export interface Activation {
   readonly running: RunningAgent;
@@ -16,7 +16,7 @@ export interface Activation {
 /**
  * Makes an installed version the one that runs, and sees that it does. Where only the program differs, launchd keeps
  * its job all the while: the link is switched, the old process ends in order, the new one starts. Else the job is taken
- * out, everything is switched, and it is put in again.
+ * out, everything is switched, and it is put in again; if launchd does not take it, what ran before is put in again.
  *
  * Killed at any point, what is on the disk would run: the version is switched by one rename, a runtime that belongs to
  * it is put in its place by whoever starts next, and the LaunchAgent is written only while its job is out.
@@ -44,20 +44,68 @@ async function switchTo(service: Service, version: string): Promise<Activation> 
   const job = await agent.jobOfSession();
   const keepsJob =
     job.kind === 'loaded' && job.path === places.plist && !runtimeChanged && service.plist() === plist;
-  if (!keepsJob) stagePlist(places.plist, plist);
-  await uninterrupted(async () => {
-    if (keepsJob) {
+  if (keepsJob) {
+    await uninterrupted(async () => {
       pointAt(places, version);
       await agent.restart(job.pid);
-      return;
-    }
+    });
+    return { running: await agent.verify(), runtimeChanged };
+  }
+  stagePlist(places.plist, plist);
+  const ranBefore = job.kind === 'loaded' && job.path === places.plist ? installedNow(service) : undefined;
+  // While the old one still runs: launchd may refuse this.
+  await agent.enable(true);
+  await uninterrupted(async () => {
     await agent.unload();
-    pointAt(places, version);
-    finishRuntime(places);
-    renameSync(stagedName(places.plist), places.plist);
-    await agent.load();
+    try {
+      await putIn(service, version);
+    } catch (cause) {
+      if (ranBefore === undefined) throw cause;
+      throw await withOldOneBack(service, ranBefore, cause);
+    }
   });
   return { running: await agent.verify(), runtimeChanged };
+}
+
+/** What an installation consists of, to be put back if need be. */
+interface Installation {
+  readonly version: string;
+  readonly plist: string;
+}
+
+function installedNow(service: Service): Installation | undefined {
+  const version = currentVersion(service.places);
+  const plist = service.plist();
+  return version === undefined || plist === undefined ? undefined : { version, plist };
+}
+
+/** Switches to the version, whose runtime and plist are laid ready, and hands it to launchd. */
+async function putIn({ agent, places }: Service, version: string): Promise<void> {
+  pointAt(places, version);
+  finishRuntime(places);
+  renameSync(stagedName(places.plist), places.plist);
+  await agent.load();
+}
+
+/** Lets what ran before run again. Returns what went wrong, with whether an agent runs now. */
+async function withOldOneBack(service: Service, before: Installation, cause: unknown): Promise<EdgeError> {
+  const { places } = service;
+  const fault =
+    cause instanceof EdgeError ? cause : new EdgeError('install_failed', `${describeError(cause)}.`, '');
+  try {
+    if (!isSameRuntime(join(versionDirectory(places, before.version), 'runtime'), places.runtime))
+      layRuntime(places, before.version);
+    stagePlist(places.plist, before.plist);
+    await putIn(service, before.version);
+  } catch (again) {
+    return new EdgeError(
+      fault.code,
+      `${fault.message} The agent does not run now: ${before.version} could not be put back either (${describeError(again)}).`,
+      `${fault.remedy} To have the agent run again: edge-agent start; for ${before.version}, if that is not the one: edge-agent rollback`.trim(),
+      { cause },
+    );
+  }
+  return new EdgeError(fault.code, `${fault.message} ${before.version} runs again.`, fault.remedy, { cause });
 }
 
 /** launchd takes no plist that others may write to; nobody else need read it either. */

@@ -15,6 +15,7 @@ export async function start(service: Service): Promise<RunningAgent> {
     const job = await agent.jobOfSession();
     if (job.kind === 'loaded' && job.path === places.plist) await agent.kickstart();
     else {
+      await agent.enable(true);
       await uninterrupted(async () => {
         if (job.kind === 'loaded') await agent.unload();
         await agent.load();

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { rollback } from '../../src/service/control.js';
+import { rollback, start } from '../../src/service/control.js';
 import { install } from '../../src/service/install.js';
 import { ServiceBench } from '../support/ServiceBench.js';
 
@@ -23,7 +23,7 @@ describe('a first installation', { concurrent: true, timeout: 120_000 }, () => {
   test('does what launchd wants in its order, and ends when the very process of the job answers', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running, version, previous, runtimeChanged } = await bench.install('one');
-    expect(bench.verbs()).toEqual(['bootout', 'enable', 'bootstrap', 'kickstart']);
+    expect(bench.verbs()).toEqual(['enable', 'bootout', 'bootstrap', 'kickstart']);
     expect(running.pid).toBe(bench.launchd.job()?.pid);
     expect({ version, previous, runtimeChanged }).toEqual({
       version: expect.stringMatching(/^\d+\.\d+\.\d+-1$/),
@@ -103,14 +103,14 @@ describe('a first installation', { concurrent: true, timeout: 120_000 }, () => {
     const bench = await ServiceBench.open(context);
     bench.launchd.fail('bootstrap', 5, 2);
     await bench.install('one');
-    expect(bench.verbs()).toEqual(['bootout', 'enable', 'bootstrap', 'bootstrap', 'bootstrap', 'kickstart']);
+    expect(bench.verbs()).toEqual(['enable', 'bootout', 'bootstrap', 'bootstrap', 'bootstrap', 'kickstart']);
   });
 
   test.for([17, 37])('takes out what somebody else has loaded meanwhile (%s)', async (exitCode, context) => {
     const bench = await ServiceBench.open(context);
     bench.launchd.fail('bootstrap', exitCode);
     await bench.install('one');
-    expect(bench.verbs()).toEqual(['bootout', 'enable', 'bootstrap', 'bootout', 'bootstrap', 'kickstart']);
+    expect(bench.verbs()).toEqual(['enable', 'bootout', 'bootstrap', 'bootout', 'bootstrap', 'kickstart']);
   });
 
   test('waits where an earlier bootout is still in progress (36)', async (context) => {
@@ -222,7 +222,7 @@ describe('an upgrade', { concurrent: true, timeout: 120_000 }, () => {
     };
     const since = bench.launchd.calls.length;
     await bench.install('two', { config: join(bench.home, 'other.yaml') });
-    expect(bench.verbs(since)).toEqual(['bootout', 'enable', 'bootstrap', 'kickstart']);
+    expect(bench.verbs(since)).toEqual(['enable', 'bootout', 'bootstrap', 'kickstart']);
     expect(writtenWhileLeaving.slice(0, 3)).toEqual([false, false, false]);
     expect((await bench.answers('two')).args.at(-1)).toBe(join(bench.home, 'other.yaml'));
   });
@@ -296,6 +296,52 @@ describe('an upgrade', { concurrent: true, timeout: 120_000 }, () => {
     );
     expect(bench.verbs(since)).toEqual([]);
     expect((await bench.answers('one')).pid).toBe(running.pid);
+  });
+
+  const otherAgent = (bench: ServiceBench) =>
+    bench.install('two', { config: join(bench.home, 'other.yaml'), runtime: 'private' });
+
+  test('that launchd will not enable leaves the old one running, untouched', async (context) => {
+    const bench = await ServiceBench.open(context);
+    const { running } = await bench.install('one');
+    bench.launchd.fail('enable', 1);
+    await expect(otherAgent(bench)).rejects.toEqual(code('launchd_refused'));
+    expect((await bench.answers('one')).pid).toBe(running.pid);
+    expect(bench.launchd.job()?.pid).toBe(running.pid);
+  });
+
+  test.for([
+    [119, 1],
+    [5, 4],
+  ] as const)(
+    'that launchd does not load (%s) ends with the old one running again, and says so',
+    async ([exitCode, times], context) => {
+      const bench = await ServiceBench.open(context);
+      const { version } = await bench.install('one');
+      const before = bench.plist();
+      bench.launchd.fail('bootstrap', exitCode, times);
+      await expect(otherAgent(bench)).rejects.toMatchObject({
+        code: 'launchd_refused',
+        message: expect.stringMatching(new RegExp(`failed with ${exitCode}.* ${version} runs again`)),
+      });
+      const { runtime } = await bench.answers('one');
+      expect(runtime).toBe(realpathSync(process.execPath));
+      expect(bench.plist()).toBe(before);
+      expect((await otherAgent(bench)).running.pid).toBe(bench.launchd.job()?.pid);
+    },
+  );
+
+  test('says that nothing runs where launchd takes the old one no more either, and start mends it', async (context) => {
+    const bench = await ServiceBench.open(context);
+    await bench.install('one');
+    bench.launchd.fail('bootstrap', 119, 2);
+    await expect(otherAgent(bench)).rejects.toMatchObject({
+      message: expect.stringContaining('The agent does not run now'),
+      remedy: expect.stringMatching(/Login Items.*edge-agent start/),
+    });
+    expect(bench.launchd.job()).toBeUndefined();
+    await start(bench.service);
+    await bench.answers('one');
   });
 
   test('to a program that does not answer says how to go back, and going back works', async (context) => {
