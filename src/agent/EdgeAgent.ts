@@ -192,7 +192,7 @@ export class EdgeAgent {
       const snapshot = () => this.snapshot();
       const sendToSelf = (text: string) => rooms.supervision.sendToSelf(text);
       const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
-      const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
+      const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger, clock);
       const retention = new Retention(store, clock);
       return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake };
     } catch (error) {

@@ -33,15 +33,15 @@ export class WaitingAgent {
 
   /** Throws EdgeError `already_running` or `state_unwritable`. */
   static async open(options: WaitingOptions): Promise<WaitingAgent> {
-    const { stateDirectory, log } = options;
+    const { stateDirectory, log, clock } = options;
     const lock = acquire(stateDirectory);
     const waiting = new WaitingAgent(options, lock);
     try {
-      waiting.server = await StatusServer.listen(socketPath(stateDirectory), waiting.verbs(), log);
+      waiting.server = await StatusServer.listen(socketPath(stateDirectory), waiting.verbs(), log, clock);
       return waiting;
     } catch (cause) {
       lock.release();
-      throw unwritable(stateDirectory, cause);
+      throw cause instanceof EdgeError ? cause : unwritable(stateDirectory, cause);
     }
   }
 

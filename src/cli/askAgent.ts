@@ -1,8 +1,8 @@
 import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
-import { askDaemon, type DaemonAnswer, WAITING_VERB } from '../status/askDaemon.js';
-import { socketPath } from '../status/socketPath.js';
+import { type DaemonAnswer, WAITING_VERB } from '../status/askDaemon.js';
+import { askAt } from './askAt.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain } from './print.js';
@@ -26,12 +26,11 @@ export async function askAgent(
   const where = places(options);
   try {
     const directory = await findStateDirectory(where);
-    return { directory, answer: await askDaemon(socketPath(directory), request) };
+    return { directory, answer: await askAt(directory, request) };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
     const directory = await waitingService(where);
-    if (directory !== undefined)
-      return { directory, answer: await askDaemon(socketPath(directory), request) };
+    if (directory !== undefined) return { directory, answer: await askAt(directory, request) };
     complain(`edge-agent: ${error.message}`, error.remedy);
     return { exitCode: EXIT.invalidConfig };
   }
@@ -40,7 +39,7 @@ export async function askAgent(
 /** The usual place, if what answers there is a service that waits: an agent that runs there has another configuration. */
 async function waitingService(where: ConfigPlaces): Promise<string | undefined> {
   const directory = usualStateDirectory(where);
-  const answer = await askDaemon(socketPath(directory), { verb: WAITING_VERB });
+  const answer = await askAt(directory, { verb: WAITING_VERB });
   return answer.kind === 'answered' ? directory : undefined;
 }
 

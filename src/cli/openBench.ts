@@ -4,11 +4,11 @@ import { knownSecrets } from '../config/knownSecrets.js';
 import { loadConfig } from '../config/loadConfig.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
-import { askDaemon, type DaemonAnswer } from '../status/askDaemon.js';
+import type { DaemonAnswer } from '../status/askDaemon.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
-import { socketPath } from '../status/socketPath.js';
 import { systemClock } from '../system/clock.js';
 import { programs } from '../system/programs.js';
+import { askAt } from './askAt.js';
 import { places } from './places.js';
 
 export interface OpenBench {
@@ -25,9 +25,7 @@ export async function openBench(options: { configPath?: string; send: boolean })
   const config = readConfig(options);
   const stateDirectory = await stateDirectoryOf(options, config);
   const ask: Bench['askAgent'] = (request) =>
-    stateDirectory === undefined
-      ? Promise.resolve({ kind: 'notRunning' })
-      : askDaemon(socketPath(stateDirectory), request);
+    stateDirectory === undefined ? Promise.resolve({ kind: 'notRunning' }) : askAt(stateDirectory, request);
   const bench: Bench = {
     platform: where.platform,
     homeDir: where.homeDir,

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { Clock, Timer } from '../system/clock.js';
 
 /** Answers one verb with something that JSON can carry; what it throws is answered as an error. */
 export type StatusVerb = (input: Record<string, unknown>) => unknown;
@@ -12,45 +13,99 @@ export const ANY_VERB = '*';
 
 const LONGEST_REQUEST = 1024 * 1024;
 
+/** How often is looked whether the socket is still where it is asked for. */
+const LOOK_EVERY_MS = 2_000;
+
 /**
  * The daemon's private door: a unix socket (mode 0600 in a 0700 directory) that answers one line of JSON
- * `{"verb": …}` with one line `{"ok": true, "result": …}` or `{"ok": false, "error": {code, message, remedy}}`.
+ * `{"verb": …}` with one line `{"ok": true, "result": …}` or `{"ok": false, "error": {code, message, remedy}}`. Whoever
+ * removes it, it is there again within seconds: the emergency stop goes through it.
  */
 export class StatusServer {
   private readonly connections = new Set<Socket>();
+  private server: Server | undefined;
+  private inode: number | undefined;
+  private timer: Timer | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private isLost = false;
+  private isClosed = false;
 
   private constructor(
-    private readonly server: Server,
     private readonly path: string,
+    private readonly verbs: Readonly<Record<string, StatusVerb>>,
+    private readonly log: Logger,
+    private readonly clock: Clock,
   ) {}
 
-  /** Listens; whatever lies at the path is stale and removed, because the caller holds the instance lock. */
+  /**
+   * Listens; whatever lies at the path is stale and removed, because the caller holds the instance lock. Throws EdgeError
+   * `state_unwritable` if the directory belongs to somebody else.
+   */
   static async listen(
     path: string,
     verbs: Readonly<Record<string, StatusVerb>>,
     log: Logger,
+    clock: Clock,
   ): Promise<StatusServer> {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    rmSync(path, { force: true });
-    const server = createServer();
-    const status = new StatusServer(server, path);
-    server.on('connection', (socket) => status.serve(socket, verbs, log));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => {
-        server.off('error', reject);
-        server.on('error', (error) => log.warn('The status socket failed', { cause: describeError(error) }));
-        resolve();
-      });
-    });
-    chmodSync(path, 0o600);
+    const status = new StatusServer(path, verbs, log, clock);
+    await status.open();
+    status.lookLater();
     return status;
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
+    this.timer?.cancel();
+    await this.looking;
     for (const socket of this.connections) socket.destroy();
-    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+    await new Promise<void>((resolve) => {
+      if (this.server === undefined) resolve();
+      else this.server.close(() => resolve());
+    });
     rmSync(this.path, { force: true });
+  }
+
+  private async open(): Promise<void> {
+    makePrivate(dirname(this.path));
+    rmSync(this.path, { force: true });
+    const server = createServer((socket) => this.serve(socket, this.verbs, this.log));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.path, () => {
+        server.off('error', reject);
+        server.on('error', (error) =>
+          this.log.warn('The status socket failed', { cause: describeError(error) }),
+        );
+        resolve();
+      });
+    });
+    this.server = server;
+    chmodSync(this.path, 0o600);
+    this.inode = statSync(this.path).ino;
+  }
+
+  private lookLater(): void {
+    if (this.isClosed) return;
+    this.timer = this.clock.after(LOOK_EVERY_MS, () => {
+      this.looking = this.look().then(() => this.lookLater());
+    });
+  }
+
+  /** Listens anew if what lies at the path is not our socket. Never throws: the next look tries again. */
+  private async look(): Promise<void> {
+    try {
+      if (!this.isLost && lstatSync(this.path, { throwIfNoEntry: false })?.ino === this.inode) return;
+      const wasLost = this.isLost;
+      this.isLost = true;
+      // Before the new one listens: closing removes whatever lies at the path. Those who are connected are answered still.
+      this.server?.close();
+      this.server = undefined;
+      if (!wasLost) this.log.warn('The status socket was removed; making it anew');
+      await this.open();
+      this.isLost = false;
+    } catch (error) {
+      this.log.warn('The status socket cannot be made anew', { cause: describeError(error) });
+    }
   }
 
   private serve(socket: Socket, verbs: Readonly<Record<string, StatusVerb>>, log: Logger): void {
@@ -69,6 +124,20 @@ export class StatusServer {
       socket.end(`${JSON.stringify(answer(request.slice(0, end), verbs))}\n`);
     });
   }
+}
+
+/** Only this user may look into it, or put another socket in the place of ours. */
+function makePrivate(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const { uid } = statSync(directory);
+  if (uid !== process.getuid?.()) {
+    throw new EdgeError(
+      'state_unwritable',
+      `${directory}, the place of the status socket, belongs to another user (${uid}).`,
+      'Remove it, or give it to the user whose agent this is.',
+    );
+  }
+  chmodSync(directory, 0o700);
 }
 
 function answer(line: string, verbs: Readonly<Record<string, StatusVerb>>): Record<string, unknown> {

@@ -1,6 +1,9 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { EdgeError } from '../errors.js';
 import { type Database, openDatabase } from './sqlite.js';
+
+/** For so long, in ms, somebody who only asks (`isHeld`) may be in the way of the one who wants it. */
+const ASKED_MS = 250;
 
 /**
  * One agent per state directory. The lock is an exclusive transaction on a small SQLite file: the kernel drops it with
@@ -13,13 +16,13 @@ export class InstanceLock {
   static acquire(path: string): InstanceLock {
     let database: Database | undefined;
     try {
-      database = openDatabase(path, { busyTimeoutMs: 0 });
+      database = openDatabase(path, { busyTimeoutMs: ASKED_MS });
       chmodSync(path, 0o600);
       database.exec('BEGIN EXCLUSIVE');
       return new InstanceLock(database);
     } catch (cause) {
       database?.close();
-      if (String((cause as { code?: unknown }).code).startsWith('SQLITE_BUSY')) {
+      if (isBusy(cause)) {
         throw new EdgeError(
           'already_running',
           `Another edge-agent is running on this state directory (${path} is locked).`,
@@ -37,7 +40,26 @@ export class InstanceLock {
     }
   }
 
+  /** Whether somebody holds it now. Throws SqliteError if that cannot be told, as where the file may not be read. */
+  static isHeld(path: string): boolean {
+    if (!existsSync(path)) return false;
+    const database = openDatabase(path, { readonly: true, busyTimeoutMs: 0 });
+    try {
+      database.pragma('schema_version');
+      return false;
+    } catch (error) {
+      if (isBusy(error)) return true;
+      throw error;
+    } finally {
+      database.close();
+    }
+  }
+
   release(): void {
     this.database.close();
   }
+}
+
+function isBusy(thrown: unknown): boolean {
+  return String((thrown as { code?: unknown }).code).startsWith('SQLITE_BUSY');
 }

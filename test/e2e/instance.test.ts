@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { socketPath } from '../../src/status/socketPath.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';
+import { until } from '../support/until.js';
 
 describe('one agent a state directory', { concurrent: true, timeout: 60_000 }, () => {
   test('a second one is refused, and the first goes on', async (context) => {
@@ -105,6 +106,20 @@ describe('status', { concurrent: true, timeout: 60_000 }, () => {
     expect(JSON.parse(stdout)).toMatchObject({
       error: { code: 'status_unavailable', message: expect.stringContaining('did not answer') },
     });
+  });
+
+  test('does not say that nothing runs where the socket of a running agent was removed, and it comes back', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    rmSync(socketPath(world.state));
+    const { exitCode, stderr } = await world.cli('pause');
+    if (exitCode !== 0)
+      expect({ exitCode, stderr }).toEqual({ exitCode: 5, stderr: expect.stringContaining('an agent runs') });
+    await until(
+      async () => (await world.cli('pause')).exitCode === 0,
+      () => 'the emergency stop to work again',
+    );
+    expect((await daemon.status()).snapshot?.paused).not.toEqual([]);
   });
 
   test('says with exit 5 that it cannot tell when what answers is no agent', async (context) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { InstanceLock } from '../../src/store/InstanceLock.js';
@@ -14,4 +15,14 @@ test('a second agent on the same state directory is refused at once, and let in 
 test('a lock that cannot be made says so', () => {
   const path = join(temporaryDirectory(), 'missing', 'agent.lock');
   expect(() => InstanceLock.acquire(path)).toThrow(expect.objectContaining({ code: 'state_unwritable' }));
+});
+
+test('whether it is held can be asked, without taking it and without making the file', () => {
+  const path = join(temporaryDirectory(), 'agent.lock');
+  expect(InstanceLock.isHeld(path)).toBe(false);
+  expect(existsSync(path)).toBe(false);
+  const lock = InstanceLock.acquire(path);
+  expect(InstanceLock.isHeld(path)).toBe(true);
+  lock.release();
+  expect(InstanceLock.isHeld(path)).toBe(false);
 });

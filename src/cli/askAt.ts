@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { describeError } from '../errors.js';
+import { askDaemon, type DaemonAnswer } from '../status/askDaemon.js';
+import { socketPath } from '../status/socketPath.js';
+
+/**
+ * Asks the agent of a state directory. Where its socket is gone while an agent holds the lock, that is `cannotTell`:
+ * nobody may take a running agent for a stopped one. Throws EdgeError `state_unwritable`, see `socketPath`.
+ */
+export async function askAt(
+  stateDirectory: string,
+  request: { verb: string } & Record<string, unknown>,
+): Promise<DaemonAnswer> {
+  const answer = await askDaemon(socketPath(stateDirectory), request);
+  if (answer.kind !== 'notRunning') return answer;
+  const lock = join(stateDirectory, 'agent.lock');
+  // Loaded for this case alone: SQLite takes as long as all the rest of `status`.
+  const { InstanceLock } = await import('../store/InstanceLock.js');
+  try {
+    if (!InstanceLock.isHeld(lock)) return answer;
+    const message = `an agent runs (${lock} is locked), but its status socket is not there. It starts or ends at this moment, or makes the socket anew within seconds`;
+    return { kind: 'cannotTell', message };
+  } catch (error) {
+    return { kind: 'cannotTell', message: `${lock}: ${describeError(error)}` };
+  }
+}
