@@ -1,4 +1,4 @@
-import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import { isLoopback } from '../config/backendUrls.js';
@@ -70,8 +70,14 @@ export const disk: Check = {
 /** The log rotates itself; what launchd writes, and what was left behind, does not. */
 export const logSize: Check = {
   id: 'log-size',
-  title: 'the logs stay small',
-  run({ config: { loaded } }) {
+  title: 'the logs are there and stay small',
+  run({ agent, config: { loaded } }) {
+    const current = loaded.config.logging.file;
+    if (agent.kind === 'up' && !existsSync(current)) {
+      const remedy =
+        'It is made anew with the next line. If it stays away, see who may write there, and restart the agent.';
+      return warn(`an agent runs, but there is no ${current}`, remedy);
+    }
     const directories = new Set([loaded.config.state.directory, dirname(loaded.config.logging.file)]);
     const logs = [...directories].flatMap(logsIn);
     if (logs.length === 0) return skip('there is no log yet');

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pino } from 'pino';
 import { describeError, EdgeError } from '../errors.js';
@@ -7,6 +7,8 @@ import { LogRotation, type RotationLimits } from './LogRotation.js';
 
 /** While the file takes nothing (disk full), so many bytes of lines are kept for later; more are counted as lost. */
 const HELD_BACK_BYTES = 256 * 1024;
+/** At most so often is looked whether the file is still the one at its path. */
+const LOOK_EVERY_MS = 1_000;
 
 export interface LineFileOptions {
   readonly path: string;
@@ -17,7 +19,10 @@ export interface LineFileOptions {
   readonly notice: (message: string) => string;
 }
 
-/** A file of whole lines, rotated. Nothing here throws once it is open. */
+/**
+ * A file of whole lines, rotated. Where somebody removes or renames it, the lines go to a new one at its path, within a
+ * second. Nothing here throws once it is open.
+ */
 export interface LineFile {
   write(line: string): void;
   /** Notes that a line could not even be written down, and why. */
@@ -37,6 +42,26 @@ export function openLineFile({ path, rotate, clock, notice }: LineFileOptions): 
   destination.on('error', (error: unknown) => {
     reason = describeError(error);
   });
+  let inode = inodeOf(path);
+  let lookAfter = clock.monotonic() + LOOK_EVERY_MS;
+  const followPath = () => {
+    if (clock.monotonic() < lookAfter) return;
+    lookAfter = clock.monotonic() + LOOK_EVERY_MS;
+    try {
+      if (inodeOf(path) === inode) return;
+      // First by hand: SonicBoom keeps a listener for each reopening that fails.
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      closeSync(openSync(path, 'a', 0o600));
+      if (statSync(path).isFile()) chmodSync(path, 0o600);
+      destination.reopen();
+      inode = inodeOf(path);
+      rotation?.startAnew();
+      destination.write(notice('The log file was gone from its place; this is a new one'));
+    } catch (thrown) {
+      // The lines go on into the old file, to be found by whoever has it open; the next look tries again.
+      reason = describeError(thrown);
+    }
+  };
   let dropped = false;
   destination.on('drop', () => {
     dropped = true;
@@ -71,6 +96,7 @@ export function openLineFile({ path, rotate, clock, notice }: LineFileOptions): 
     },
     write(line) {
       if (closed) return;
+      followPath();
       const hindered = rotation?.before(Buffer.byteLength(line));
       moved = false;
       try {
@@ -96,6 +122,11 @@ export function openLineFile({ path, rotate, clock, notice }: LineFileOptions): 
       destination.destroy();
     },
   };
+}
+
+/** Undefined: nothing is there. */
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 function openDestination(path: string) {

@@ -37,6 +37,11 @@ export class LogRotation {
     this.limits = limits;
   }
 
+  /** The file at the path is another one now. */
+  startAnew(): void {
+    this.begun = false;
+  }
+
   /** To be called before so many bytes are written. Returns why the log could not be rotated, if it was due. */
   before(bytes: number): string | undefined {
     try {

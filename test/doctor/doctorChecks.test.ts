@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
@@ -39,6 +39,7 @@ class Patient extends TestBench {
     this.file('program/dist/cli/main.js', '');
     this.file('program/package.json', JSON.stringify({ version: VERSION }));
     temporaryStore(systemClock, this.state);
+    log(this);
   }
 
   /** The LaunchAgent as this version would write it, then changed. */
@@ -131,7 +132,6 @@ test('on a Mac where all is well, nothing is to be mended', async () => {
   const report = await patient.see();
   const others = report.checks.filter(({ verdict }) => verdict !== 'PASS');
   expect(others.map(({ id, verdict }) => [id, verdict])).toEqual([
-    ['log-size', 'SKIP'],
     ['tls', 'SKIP'],
     ['signed-in', 'SKIP'],
   ]);
@@ -173,6 +173,16 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   ],
   ['log-size', 'WARN', '600 MB', (p) => truncateSync(log(p), 600 * 1024 ** 2)],
   ['log-size', 'PASS', 'under 1 MB', (p) => log(p)],
+  ['log-size', 'WARN', 'an agent runs, but there is no', (p) => rmSync(log(p))],
+  [
+    'log-size',
+    'SKIP',
+    'no log yet',
+    (p) => {
+      p.silent();
+      rmSync(log(p));
+    },
+  ],
   [
     'plist',
     'FAIL',
@@ -280,7 +290,7 @@ function plistPath(patient: Patient): string {
 
 function log(patient: Patient): string {
   const path = join(patient.state, 'edge-agent.log');
-  writeFileSync(path, '');
+  writeFileSync(path, '', { mode: 0o600 });
   return path;
 }
 

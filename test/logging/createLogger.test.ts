@@ -1,7 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -36,6 +45,11 @@ const runChild = (file: string, script: string, before = '') => {
     encoding: 'utf8',
   });
 };
+function replaceByAnother(file: string): void {
+  writeFileSync(`${file}.other`, '', { mode: 0o644 });
+  renameSync(`${file}.other`, file);
+}
+
 /** A console that remembers, or fails as a closed pipe does. */
 class Console extends Writable {
   text = '';
@@ -255,7 +269,9 @@ describe('a failing write never reaches the program', () => {
   });
 
   test('a clock beyond any date', () => {
-    const { logger, lines } = open({ clock: { ...clock, now: () => Number.NaN } as FakeClock });
+    const { logger, lines } = open({
+      clock: { now: () => Number.NaN, monotonic: () => 0, after: clock.after },
+    });
     logger.info('still here');
     expect(lines()).toEqual(['[unknown time] [INFO] still here']);
   });
@@ -268,4 +284,43 @@ test('after close nothing is written', () => {
   close();
   logger.error('after');
   expect(text()).toMatch(/before\n$/);
+});
+
+describe('a log that somebody takes away', () => {
+  test.for([
+    ['removed', (file: string) => rmSync(file)],
+    ['removed with its folder', (file: string) => rmSync(dirname(file), { recursive: true })],
+    ['renamed', (file: string) => renameSync(file, `${file}.elsewhere`)],
+    ['replaced', replaceByAnother],
+  ] as const)('and is %s is begun anew at its place, private, within a second', ([, takeAway]) => {
+    const own = new FakeClock();
+    const { logger, file, text, close } = open({
+      clock: own,
+      rotate: { maxBytes: 1e6, maxAgeMs: 0, keep: 1 },
+    });
+    for (const line of ['first', 'second']) {
+      logger.info(`${line} before`);
+      takeAway(file);
+      own.advance(1_000);
+      logger.info(`${line} after`);
+      expect(text()).toMatch(new RegExp(`new one\n.*${line} after\n$`));
+      expect(text()).not.toContain('before');
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+    }
+    close();
+  });
+
+  test('that cannot be begun anew yet is begun as soon as it can', () => {
+    const own = new FakeClock();
+    const { logger, file, text, close } = open({ clock: own });
+    rmSync(dirname(file), { recursive: true });
+    writeFileSync(dirname(file), 'in the way');
+    own.advance(1_000);
+    logger.info('nowhere to write this');
+    rmSync(dirname(file));
+    own.advance(1_000);
+    logger.info('here again');
+    expect(text()).toContain('here again');
+    close();
+  });
 });
