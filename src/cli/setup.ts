@@ -10,7 +10,7 @@ import {
   variable,
 } from '../config/places.js';
 import { replaceFile } from '../config/replaceFile.js';
-import { dotenvWith, starterConfig } from '../config/starterFiles.js';
+import { dotenvWith, SCHEMA_FILE, starterConfig } from '../config/starterFiles.js';
 import { EdgeError } from '../errors.js';
 import { writeKeychain } from '../system/keychain.js';
 import { hostPlatform } from '../system/programs.js';
@@ -83,7 +83,9 @@ async function write(configPath: string, given: Answers, flags: SetupFlags): Pro
   const config = essentials === undefined ? undefined : starterConfig(fromPackage('config.yaml'), essentials);
   // The secret first: a configuration that is there is complete.
   if (env !== undefined) put(envPath, env);
-  if (config !== undefined) put(configPath, config);
+  if (config === undefined) return undefined;
+  put(join(dirname(configPath), SCHEMA_FILE), fromPackage('docs/config.schema.json'));
+  put(configPath, config);
   return undefined;
 }
 

@@ -1,16 +1,30 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 
 /**
  * Puts a file (0600, a new directory 0700) with that text in its place, or in the place of the one that is there, all at
- * once and for good: whoever is killed in the middle leaves the old one. Throws EdgeError `state_unwritable`.
+ * once and for good: whoever is killed in the middle leaves the old one. A link stays, and what it leads to is replaced.
+ * Throws EdgeError `state_unwritable`.
  */
 export function replaceFile(path: string, text: string): void {
-  const fresh = `${path}.new`;
+  const place = behindLinks(path);
+  const fresh = `${place}.new`;
   let isOurs = false;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
     // What an interrupted attempt left may have another mode.
     rmSync(fresh, { force: true });
     const fd = openSync(fresh, 'wx', 0o600);
@@ -21,7 +35,7 @@ export function replaceFile(path: string, text: string): void {
     } finally {
       closeSync(fd);
     }
-    renameSync(fresh, path);
+    renameSync(fresh, place);
   } catch (error) {
     if (isOurs) rmSync(fresh, { force: true });
     throw new EdgeError(
@@ -33,4 +47,18 @@ export function replaceFile(path: string, text: string): void {
       },
     );
   }
+}
+
+/** As many as macOS follows (MAXSYMLINKS). */
+const MOST_LINKS = 32;
+
+/** What a path leads to, whether that is there or not; links that lead to themselves are left as they are. */
+export function behindLinks(path: string): string {
+  let place = path;
+  if (!existsSync(dirname(place))) return place;
+  for (let link = 0; link < MOST_LINKS; link += 1) {
+    if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return place;
+    place = resolve(realpathSync(dirname(place)), readlinkSync(place));
+  }
+  return path;
 }

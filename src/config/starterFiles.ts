@@ -7,17 +7,21 @@ export interface Essentials {
   readonly backendUrl: string;
 }
 
-/** The config.yaml that ships, comments and all, with the two required settings filled in. */
+/** Lies beside the config.yaml that setup writes: editors take no absolute path with a space in it, as the usual one has. */
+export const SCHEMA_FILE = 'edge-agent.schema.json';
+
+/** The config.yaml that ships, comments and all, with the two required settings filled in and its schema beside it. */
 export function starterConfig(template: string, { userPhone, backendUrl }: Essentials): string {
+  // A JSON string is a YAML string, whatever is in it.
   const values: readonly (readonly [RegExp, string])[] = [
-    [/^( {2}user_phone:) .*$/m, userPhone],
-    [/^( {2}url:) .*$/m, backendUrl],
+    [/^(# yaml-language-server: \$schema=).*$/m, `./${SCHEMA_FILE}`],
+    [/^( {2}user_phone: ).*$/m, JSON.stringify(userPhone)],
+    [/^( {2}url: ).*$/m, JSON.stringify(backendUrl)],
   ];
   return values.reduce((text, [line, value]) => {
     if (!line.test(text))
       throw new EdgeError('internal', `The template of config.yaml has no line ${line.source}.`);
-    // A JSON string is a YAML string, whatever is in it.
-    return text.replace(line, (_line, key: string) => `${key} ${JSON.stringify(value)}`);
+    return text.replace(line, (_line, key: string) => `${key}${value}`);
   }, template);
 }
 

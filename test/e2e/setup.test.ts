@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -8,6 +9,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -158,7 +160,7 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     expect(warnings).toEqual([]);
     for (const path of [home.config, home.env]) expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(home.support).mode & 0o777).toBe(0o700);
-    expect(readdirSync(home.support).toSorted()).toEqual(['.env', 'config.yaml']);
+    expect(readdirSync(home.support).toSorted()).toEqual(['.env', 'config.yaml', 'edge-agent.schema.json']);
     expect(home.now().config).toContain('# How often a ping is sent.');
   });
 
@@ -320,6 +322,28 @@ describe('edge-agent setup --yes', { timeout: 60_000 }, () => {
     expect(stdout).not.toContain(SECRET);
     expect(home.load().secrets.edgeSecret).toBe(SECRET);
     expect(home.load().config.edge.user_phone).toBe('+13105550100');
+  });
+
+  test('names to editors a schema that is there, and is the one that was published', async (context) => {
+    const home = new NewHome(context);
+    await home.run(...flags(home));
+    const [, named = ''] = /^# yaml-language-server: \$schema=(\S+)$/m.exec(home.now().config ?? '') ?? [];
+    const schema = readFileSync(join(home.support, named), 'utf8');
+    expect(schema).toBe(readFileSync(new URL('../../docs/config.schema.json', import.meta.url), 'utf8'));
+  });
+
+  test('goes through links: they stay, and the files behind them are replaced', async (context) => {
+    const home = new NewHome(context);
+    const dotfiles = join(home.directory, 'dotfiles');
+    for (const directory of [dotfiles, home.support]) mkdirSync(directory, { recursive: true });
+    for (const name of ['config.yaml', '.env']) {
+      writeFileSync(join(dotfiles, name), '');
+      symlinkSync(join(dotfiles, name), join(home.support, name));
+    }
+    expect((await home.run(...flags(home), '--force')).exitCode).toBe(0);
+    for (const path of [home.config, home.env]) expect(lstatSync(path).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(dotfiles, 'config.yaml'), 'utf8')).toContain('+13105550100');
+    expect(home.load().secrets.edgeSecret).toBe(SECRET);
   });
 
   test('replaces nothing without --force', async (context) => {
