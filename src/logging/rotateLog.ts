@@ -6,14 +6,14 @@ import {
   fchmodSync,
   fsyncSync,
   openSync,
-  readdirSync,
   readSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
 } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
+import { logFiles } from './logFiles.js';
 
 /**
  * Moves the lines of a log to `<path>.1`, and what was there to `.2` and so on; at most `keep` such files stay. The log
@@ -42,7 +42,8 @@ export function rotateLog(path: string, keep: number): void {
  */
 export function finishRotation(path: string, keep: number): void {
   rmSync(temporaryOf(path), { force: true });
-  for (const number of rotatedNumbers(path)) if (number > keep) rmSync(`${path}.${number}`, { force: true });
+  const rotated = logFiles(path).slice(0, -1);
+  for (const old of rotated) if (Number(old.slice(path.length + 1)) > keep) rmSync(old, { force: true });
   if (isSame(path, `${path}.1`)) truncateSync(path);
 }
 
@@ -57,13 +58,6 @@ function shift(path: string, keep: number): void {
   for (let number = free; number > 1; number -= 1) {
     renameSync(`${path}.${number - 1}`, `${path}.${number}`);
   }
-}
-
-function rotatedNumbers(path: string): number[] {
-  const prefix = `${basename(path)}.`;
-  return readdirSync(dirname(path))
-    .filter((name) => name.startsWith(prefix) && /^[1-9]\d*$/.test(name.slice(prefix.length)))
-    .map((name) => Number(name.slice(prefix.length)));
 }
 
 function secure(path: string): void {
