@@ -1,13 +1,16 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { behindLinks } from '../config/replaceFile.js';
+import { SCHEMA_FILE } from '../config/starterFiles.js';
+import { logFiles } from '../logging/logFiles.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { ServicePlaces } from './servicePlaces.js';
 
 /** What the agent makes in its state directory. Anything else there was put there by somebody else, and stays. */
 const OURS = [
-  /^edge-agent\.(db|log|sock)/,
+  /^edge-agent\.(db|sock)/,
   /^agent\.lock/,
-  /^(applescript|uploads|sends)$/,
+  /^(applescript|uploads|sends|handover)$/,
   /^selftest\.json$/,
   /^launchd\.err\.log$/,
 ];
@@ -23,11 +26,11 @@ export function toPurge(places: ServicePlaces, targets: PurgeTargets): string[] 
   const { stateDirectory, configPath, logFile } = targets;
   const inside = existsSync(stateDirectory) ? readdirSync(stateDirectory) : [];
   const found = [
-    ...(configPath === null ? [] : [configPath, join(dirname(configPath), '.env')]),
+    ...(configPath === null ? [] : configurationAt(configPath)),
     ...inside
       .filter((name) => OURS.some((ours) => ours.test(name)))
       .map((name) => join(stateDirectory, name)),
-    ...(logFile === null ? [] : rotationsOf(logFile)),
+    ...[join(stateDirectory, 'edge-agent.log'), ...(logFile === null ? [] : [logFile])].flatMap(logsAt),
     places.errorLog,
   ];
   return [...new Set(found)].filter((path) => existsSync(path)).toSorted();
@@ -47,10 +50,15 @@ export function purge(places: ServicePlaces, targets: PurgeTargets, paths: reado
   }
 }
 
-function rotationsOf(logFile: string): string[] {
-  const directory = dirname(logFile);
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .map((name) => join(directory, name))
-    .filter((path) => path === logFile || path.startsWith(`${logFile}.`));
+/** With what `setup` and `config edit` make beside it: drafts, and half-written files, which may hold the secret. */
+function configurationAt(configPath: string): string[] {
+  const directory = dirname(configPath);
+  const files = [configPath, join(directory, '.env'), join(directory, SCHEMA_FILE)];
+  const beside = files.map(behindLinks).flatMap((file) => [`${file}.new`, ...logFiles(`${file}.draft`)]);
+  return [...files, ...beside];
+}
+
+/** The log, its rotated files, and a copy that a rotation was about to make; not what somebody else put beside them. */
+function logsAt(file: string): string[] {
+  return [...logFiles(file), `${file}.rotating`];
 }

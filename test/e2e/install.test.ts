@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EdgeWorld, SECRET } from '../support/EdgeWorld.js';
 import { MacWorld } from '../support/MacWorld.js';
@@ -91,13 +91,26 @@ describe('uninstall --purge', { concurrent: true, timeout: 120_000 }, () => {
     const world = await MacWorld.open(context);
     const daemon = await world.edge.start();
     await daemon.kill('SIGTERM');
-    writeFileSync(join(world.edge.state, 'notes.txt'), 'mine');
+    const { configPath, envPath, logPath, state } = world.edge;
+    const mine = ['notes.txt', 'edge-agent.log.bak'].map((name) => join(state, name));
+    const leftOver = [
+      `${configPath}.draft`,
+      `${configPath}.draft.1`,
+      `${configPath}.new`,
+      `${envPath}.new`,
+      `${logPath}.1`,
+      `${logPath}.rotating`,
+      join(dirname(configPath), 'edge-agent.schema.json'),
+    ];
+    for (const path of [...mine, ...leftOver]) writeFileSync(path, 'of somebody');
+    mkdirSync(join(state, 'handover', 'a'), { recursive: true });
     const { exitCode, stdout } = await world.cli('uninstall', '--purge', '--yes');
     expect(exitCode).toBe(0);
     for (const name of ['edge-agent.db', 'edge-agent.log', 'agent.lock', 'applescript']) {
       expect(stdout).toContain(join(world.edge.state, name));
     }
-    expect(readdirSync(world.edge.state)).toEqual(['notes.txt']);
+    expect(readdirSync(state).toSorted()).toEqual(mine.map((path) => basename(path)).toSorted());
+    expect(leftOver.filter((path) => existsSync(path))).toEqual([]);
     for (const path of [world.edge.configPath, world.edge.envPath]) expect(existsSync(path)).toBe(false);
   });
 
