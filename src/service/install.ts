@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import { packageVersion } from '../system/version.js';
 import { type Activation, activate } from './activate.js';
+import { boundErrorLog } from './boundErrorLog.js';
 import { copyProgram } from './copyProgram.js';
 import { fillPlist } from './launchAgentPlist.js';
 import { type RuntimeChoice, requireOutside, stageRuntime, sweepRuntimes, tryVersion } from './runtime.js';
@@ -59,6 +60,7 @@ async function prepare(service: Service, version: string, options: InstallOption
     say(runtimeWords(staged, places, options.runtime));
     await tryVersion(directory, run);
     await writeChecked(service, join(directory, 'edge-agent.plist'), options.configPath);
+    layErrorLog(places.errorLog);
     finishVersion(places, version);
   } catch (cause) {
     rmSync(directory, { recursive: true, force: true });
@@ -69,6 +71,16 @@ async function prepare(service: Service, version: string, options: InstallOption
       `Check the free space and the owner of ${places.root}, then run this again.`,
       { cause },
     );
+  }
+}
+
+/** Before launchd makes it, for everybody to read. */
+function layErrorLog(path: string): void {
+  const file = openSync(path, 'a', 0o600);
+  try {
+    boundErrorLog(file);
+  } finally {
+    closeSync(file);
   }
 }
 

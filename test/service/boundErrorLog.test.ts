@@ -4,6 +4,14 @@ import { expect, onTestFinished, test } from 'vitest';
 import { boundErrorLog } from '../../src/service/boundErrorLog.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
+test('the file that launchd makes for everybody to read is made private', () => {
+  const path = join(temporaryDirectory(), 'launchd.err.log');
+  const file = openSync(path, 'a', 0o644);
+  onTestFinished(() => closeSync(file));
+  boundErrorLog(file);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
 test('the file that launchd never rotates is emptied once it is above 1 MiB, and written on', () => {
   const path = join(temporaryDirectory(), 'launchd.err.log');
   const file = openSync(path, 'a');

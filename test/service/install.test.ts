@@ -34,6 +34,7 @@ describe('a first installation', { concurrent: true, timeout: 120_000 }, () => {
     expect(args).toEqual(['run', '--service', '--config', join(bench.home, 'config.yaml')]);
     expect(env).toMatchObject({ HOME: bench.home, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' });
     expect(statSync(bench.places.plist).mode & 0o777).toBe(0o600);
+    expect(statSync(bench.places.errorLog).mode & 0o777).toBe(0o600);
   });
 
   test('has launchd run a copy of node under the agent’s name, at a path that is not the version’s', async (context) => {
