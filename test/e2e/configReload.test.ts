@@ -60,6 +60,16 @@ describe('a configuration that is changed while the agent runs', {
     expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent' });
   });
 
+  test('with mistakes is logged without the phone numbers and addresses in it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    const texts = { 'forward.allow': '+4915112345678 jane@x.de', 'edge.user_phone': '0151 12345678' };
+    world.writeConfig(texts);
+    const refused = await daemon.line('The changed configuration has mistakes');
+    expect(refused).toContain('forward.allow: found "+4•••5678 j•••@x.de"');
+    expect(refused).toContain('edge.user_phone: found "0•••5678"');
+  });
+
   test('names what waits for a restart, takes the rest over, and knows when it was taken back', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
