@@ -1,9 +1,9 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { loopLag, SAMPLED_EVERY_MS } from './loopLag.js';
 
 /** From the time of one disk commit to that of a process start, and on to outages. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
-const NANOSECONDS = 1e9;
 
 /** What is counted as it is at the moment of a scrape. Depths and codes carry no ids. */
 export interface Reading {
@@ -55,7 +55,7 @@ export class Metrics {
 
   /** Measures the event loop from now on, until `stop`. */
   constructor(private readonly read: () => Reading) {
-    this.loop = monitorEventLoopDelay({ resolution: 10 });
+    this.loop = monitorEventLoopDelay({ resolution: SAMPLED_EVERY_MS });
     this.loop.enable();
   }
 
@@ -146,7 +146,7 @@ export class Metrics {
     gauge(
       'edge_agent_event_loop_lag_seconds',
       'How late the event loop was since the last scrape.',
-      ['mean', 'p99', 'max'].map((of, index) => [{ of }, finite(lag[index]) / NANOSECONDS]),
+      ['mean', 'p99', 'max'].map((of, index) => [{ of }, loopLag(lag[index] ?? 0)]),
     );
     return registry;
   }
@@ -171,9 +171,4 @@ function countsOf(codes: readonly string[]): [Record<string, string>, number][] 
 /** A wall clock that was set back is no negative time. */
 function seconds(ms: number): number {
   return Math.max(0, ms) / 1000;
-}
-
-/** Nothing measured yet is no lag. */
-function finite(value: number | undefined): number {
-  return value !== undefined && Number.isFinite(value) && value < 1e18 ? value : 0;
 }
