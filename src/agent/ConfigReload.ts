@@ -142,7 +142,7 @@ export class ConfigReload {
         code: 'config_needs_restart',
         since: this.waitingSince,
         message: `Changed in the configuration, but not in force before a restart: ${keys.join(', ')}.`,
-        remedy: 'Restart the agent, or take the change back.',
+        remedy: 'Restart it: edge-agent restart. Or take the change back.',
       },
     ];
   }

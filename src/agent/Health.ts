@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
 import { HealthServer } from '../health/HealthServer.js';
 import { Heartbeat } from '../health/Heartbeat.js';
+import { hindersWork } from '../health/hindersWork.js';
 import type { Metrics, Reading } from '../health/Metrics.js';
 import type { Logger } from '../logging/Logger.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
@@ -36,7 +37,7 @@ export class Health {
         const { heartbeat_url: url, heartbeat_seconds: seconds } = config().health;
         return { url, everyMs: seconds * 1000 };
       },
-      healthy: () => snapshot().state === 'healthy',
+      healthy: () => !snapshot().problems.some(hindersWork),
       clock,
       log,
     });

@@ -77,7 +77,11 @@ describe('a configuration that is changed while the agent runs', {
     expect(await daemon.line('counts after a restart only')).toContain('keys=monitor.port');
     const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
     expect(snapshot?.problems).toMatchObject([
-      { code: 'config_needs_restart', message: expect.stringContaining('monitor.port') },
+      {
+        code: 'config_needs_restart',
+        message: expect.stringContaining('monitor.port'),
+        remedy: expect.stringContaining('edge-agent restart'),
+      },
     ]);
     expect(await setting(world, 'monitor.port')).toMatchObject({ value: 3100, restart: true, pending: 4100 });
     expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent', restart: false });
