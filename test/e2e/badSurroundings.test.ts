@@ -90,6 +90,14 @@ describe('without a daemon', { concurrent: true, timeout: 60_000 }, () => {
       stdout: `Valid: ${world.configPath}\n`,
     });
     expect(await world.cli('config', 'path')).toMatchObject({ exitCode: 0, stdout: `${world.configPath}\n` });
+    for (const secret of ['', "EDGE_SECRET='no end\n", 'EDGE_SECRET=keychain:\n']) {
+      writeFileSync(world.envPath, secret);
+      const { stdout, exitCode } = await world.cli('config', 'check');
+      expect([stdout, exitCode]).toEqual([expect.stringContaining('Warning: secret_missing: '), 0]);
+      const asJson = JSON.parse((await world.cli('config', 'check', '--json')).stdout);
+      expect(asJson).toMatchObject({ valid: true });
+      expect(asJson.warnings).toContainEqual(expect.stringMatching(/^secret_missing: /));
+    }
     world.writeConfig({ 'outgoing.bubble_delay_ms': 'x', 'edge.user_phone': 'y' });
     const checked = await world.cli('config', 'check', '--json');
     expect(checked.exitCode).toBe(78);
