@@ -72,7 +72,8 @@ describe('without a daemon', { concurrent: true, timeout: 60_000 }, () => {
 
   test('logs, config check and config path work all the same', async (context) => {
     const world = await EdgeWorld.open(context);
-    expect(await world.cli('logs')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    const stderr = `There is no log yet at ${world.logPath}\n`;
+    expect(await world.cli('logs')).toEqual({ exitCode: 0, stdout: '', stderr });
     mkdirSync(world.state);
     writeFileSync(`${world.logPath}.2`, '[2026-01-01T00:00:00.000Z] [INFO] oldest\n');
     writeFileSync(`${world.logPath}.1`, '[2026-01-02T00:00:00.000Z] [INFO] older\n');

@@ -90,6 +90,16 @@ describe('a configuration that is changed while the agent runs', {
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
   });
 
+  test('leaves the log where it is until a restart, and logs finds it there', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    world.writeConfig({ 'logging.file': join(world.directory, 'other.log') });
+    await daemon.line('counts after a restart only');
+    const { stdout, stderr } = await world.cli('logs');
+    expect(stdout).toContain('counts after a restart only');
+    expect(stderr).toBe('');
+  });
+
   test('gives way to what the backend set and to the environment; .env is read as well', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
