@@ -53,7 +53,10 @@ test('mistakes elsewhere do not matter, one in the value does', async () => {
     'state: { directory: ',
   ]) {
     box.write('work/config.yaml', broken);
-    await expect(findStateDirectory(box.places())).rejects.toMatchObject({ code: 'config_invalid' });
+    await expect(findStateDirectory(box.places())).rejects.toMatchObject({
+      code: 'config_invalid',
+      remedy: expect.stringContaining('edge-agent config check'),
+    });
   }
 });
 

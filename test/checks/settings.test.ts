@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import type { Bench } from '../../src/checks/check.js';
+import { config } from '../../src/checks/settings.js';
+
+test('a configuration with mistakes names the verb that lists them, not one that starts an agent', async () => {
+  const bench = { config: { kind: 'invalid', why: 'two mistakes' } } as unknown as Bench;
+  const finding = await config.run(bench as Parameters<typeof config.run>[0]);
+  expect(finding).toMatchObject({
+    verdict: 'FAIL',
+    remedy: expect.stringMatching(/edge-agent config check$/),
+  });
+});
