@@ -21,6 +21,9 @@ export interface HealthOptions {
   log: Logger;
 }
 
+/** What is no type of ours may be anything, and is no label. */
+const UNKNOWN_TYPE = 'unknown';
+
 /**
  * What others may watch the agent by: the local HTTP server with its metrics, if it is enabled, and the heartbeat. Without
  * the server nothing is measured, and the library for it is not loaded.
@@ -67,9 +70,9 @@ export class Health {
   }
 
   private async serve(): Promise<void> {
-    const { config, snapshot, version, log } = this.options;
+    const { config, rooms, snapshot, version, log } = this.options;
     const { Metrics } = await import('../health/Metrics.js');
-    const metrics = new Metrics(() => reading(this.options));
+    const metrics = new Metrics(() => reading(this.options), [...rooms.commandTypes, UNKNOWN_TYPE]);
     this.metrics = metrics;
     const problems = () => snapshot().problems.map(({ code, since }) => ({ code, since }));
     this.server = await HealthServer.listen(config().health.port, { version, problems, metrics }, log);
@@ -83,8 +86,8 @@ function measure(metrics: Metrics, { rooms, store, clock }: HealthOptions): void
   acks.onGiven(({ commandType, revision }, { kind }) => {
     store.afterCommit(() => {
       metrics.ackGiven();
-      // A later ack corrects the first one. What is no type of ours may be anything, and is no label.
-      const type = commandTypes.includes(commandType) ? commandType : 'unknown';
+      // A later ack corrects the first one.
+      const type = commandTypes.includes(commandType) ? commandType : UNKNOWN_TYPE;
       if (revision === 0) metrics.commandEnded(type, kind);
     });
   });
