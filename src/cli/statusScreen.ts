@@ -1,5 +1,5 @@
 import type { StatusSnapshot } from '../status/snapshot.js';
-import { ago, duration, since, until } from './duration.js';
+import { ago, duration, since, until } from '../system/duration.js';
 import { paint, type Style, type Terminal, wrap } from './terminal.js';
 
 const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style: Style }>> = {
