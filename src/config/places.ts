@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
+import { isMissing } from '../system/missingFile.js';
 
 /** Everything of the surroundings that decides where the configuration is. `configPath` is what `--config` named. */
 export interface ConfigPlaces {
@@ -93,12 +94,6 @@ export function readTextFile(path: string): string | null {
       cause: thrown,
     });
   }
-}
-
-/** True for "there is no such file", in both ways the system says it. */
-export function isMissing(thrown: unknown): boolean {
-  const code = errorCode(thrown);
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function errorCode(thrown: unknown): unknown {
