@@ -80,5 +80,5 @@ test('nothing on its way imports the schema, and the YAML parser only when it is
   };
   follow(join(import.meta.dirname, '../../src/config/stateDirectory.ts'));
   expect([...packages].filter((name) => !name.startsWith('node:'))).toEqual([]);
-  expect(seen.size).toBe(5);
+  expect(seen.size).toBe(6);
 });
