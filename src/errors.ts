@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   outcome_unknown: 'The text may or may not have been sent; nobody can tell.',
   send_refused: 'Messages refused the text before anything was sent.',
   sending_paused: 'Sending is paused, everywhere or where two machines answered each other.',
+  conversation_unknown: 'There is no conversation of that name.',
   schedule_unknown: 'There is no such scheduled text.',
   command_unknown: 'There is no such command.',
   status_unavailable: 'The status socket does not answer.',

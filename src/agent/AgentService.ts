@@ -8,6 +8,7 @@ import { stateDirectoryOrUsual } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
 import { createLogger, type LogFile } from '../logging/createLogger.js';
 import type { Logger } from '../logging/Logger.js';
+import { maskContacts } from '../logging/maskContacts.js';
 import type { Problem } from '../status/snapshot.js';
 import type { Clock } from '../system/clock.js';
 import { WaitingAgent } from './WaitingAgent.js';
@@ -88,7 +89,7 @@ export class AgentService {
         if (refusal?.code !== 'state_unwritable') break;
       }
     }
-    for (const { code, message } of fresh) this.hold?.log.logger.error(message, { code });
+    for (const { code, message } of fresh) this.hold?.log.logger.error(maskContacts(message), { code });
     if (fresh.length > 0)
       this.hold?.log.logger.warn('The agent waits until this is mended, then starts by itself');
   }

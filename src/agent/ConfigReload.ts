@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../config/loadConfig.js';
 import { findSecrets, type Secrets } from '../config/secrets.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import { maskContacts } from '../logging/maskContacts.js';
 import type { Clock } from '../system/clock.js';
 import type { LiveConfig } from './LiveConfig.js';
 
@@ -98,7 +99,7 @@ export class ConfigReload {
     }
     if (this.refused !== undefined) log.info('The configuration has no mistakes any more');
     this.refused = undefined;
-    for (const warning of next.warnings) if (!this.warned.has(warning)) log.warn(warning);
+    for (const warning of next.warnings) if (!this.warned.has(warning)) log.warn(maskContacts(warning));
     for (const warning of next.warnings) this.warned.add(warning);
     const before = config.waiting().join();
     const changed = config.reload(next);
@@ -129,7 +130,7 @@ export class ConfigReload {
       isInvalid || !(error instanceof EdgeError)
         ? 'Correct it; it is taken over as soon as it is saved.'
         : error.remedy;
-    log.error(message, { code });
+    log.error(maskContacts(message), { code });
     this.refused = { code, since: this.refused?.since ?? clock.now(), message, remedy };
   }
 
@@ -141,7 +142,7 @@ export class ConfigReload {
         code: 'config_needs_restart',
         since: this.waitingSince,
         message: `Changed in the configuration, but not in force before a restart: ${keys.join(', ')}.`,
-        remedy: 'Restart the agent, or take the change back.',
+        remedy: 'Restart it: edge-agent restart. Or take the change back.',
       },
     ];
   }

@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../config/loadConfig.js';
 import { handoverDirectory } from '../config/places.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { LogFile } from '../logging/createLogger.js';
+import { maskContacts } from '../logging/maskContacts.js';
 import { StatusServer } from '../status/StatusServer.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import { socketPath } from '../status/socketPath.js';
@@ -79,7 +80,7 @@ export class EdgeAgent {
     }
     await this.running.health.start();
     if (this.stopping !== undefined) return;
-    for (const warning of loaded.warnings) log.logger.warn(warning);
+    for (const warning of loaded.warnings) log.logger.warn(maskContacts(warning));
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
     this.launch(this.running);
   }

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
 import { HealthServer } from '../health/HealthServer.js';
 import { Heartbeat } from '../health/Heartbeat.js';
+import { hindersWork } from '../health/hindersWork.js';
 import type { Metrics, Reading } from '../health/Metrics.js';
 import type { Logger } from '../logging/Logger.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
@@ -20,6 +21,9 @@ export interface HealthOptions {
   log: Logger;
 }
 
+/** What is no type of ours may be anything, and is no label. */
+const UNKNOWN_TYPE = 'unknown';
+
 /**
  * What others may watch the agent by: the local HTTP server with its metrics, if it is enabled, and the heartbeat. Without
  * the server nothing is measured, and the library for it is not loaded.
@@ -36,7 +40,7 @@ export class Health {
         const { heartbeat_url: url, heartbeat_seconds: seconds } = config().health;
         return { url, everyMs: seconds * 1000 };
       },
-      healthy: () => snapshot().state === 'healthy',
+      healthy: () => !snapshot().problems.some(hindersWork),
       clock,
       log,
     });
@@ -66,9 +70,9 @@ export class Health {
   }
 
   private async serve(): Promise<void> {
-    const { config, snapshot, version, log } = this.options;
+    const { config, rooms, snapshot, version, log } = this.options;
     const { Metrics } = await import('../health/Metrics.js');
-    const metrics = new Metrics(() => reading(this.options));
+    const metrics = new Metrics(() => reading(this.options), [...rooms.commandTypes, UNKNOWN_TYPE]);
     this.metrics = metrics;
     const problems = () => snapshot().problems.map(({ code, since }) => ({ code, since }));
     this.server = await HealthServer.listen(config().health.port, { version, problems, metrics }, log);
@@ -82,8 +86,8 @@ function measure(metrics: Metrics, { rooms, store, clock }: HealthOptions): void
   acks.onGiven(({ commandType, revision }, { kind }) => {
     store.afterCommit(() => {
       metrics.ackGiven();
-      // A later ack corrects the first one. What is no type of ours may be anything, and is no label.
-      const type = commandTypes.includes(commandType) ? commandType : 'unknown';
+      // A later ack corrects the first one.
+      const type = commandTypes.includes(commandType) ? commandType : UNKNOWN_TYPE;
       if (revision === 0) metrics.commandEnded(type, kind);
     });
   });

@@ -5,6 +5,7 @@ import type { StatusVerb } from '../status/StatusServer.js';
 import type { LoggedCommand } from '../store/commandLog.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
+import { iso, isoOrNull } from '../system/isoTime.js';
 import { type TimelineStep, timeline } from './timeline.js';
 
 /** A command as the operator sees it: no text, handles masked. Times are ISO 8601; null: not yet. */
@@ -120,12 +121,4 @@ function atMost(limit: unknown): number {
   return typeof limit === 'number' && Number.isInteger(limit) && limit > 0
     ? Math.min(limit, MOST_COMMANDS)
     : MOST_COMMANDS;
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
-}
-
-function isoOrNull(at: number | null): string | null {
-  return at === null ? null : iso(at);
 }

@@ -4,12 +4,19 @@ import { maskHandle } from '../logging/mask.js';
 import type { StatusVerb } from '../status/StatusServer.js';
 import { EVERY_CONVERSATION } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
+import type { NamedConversation } from './namedConversation.js';
 
-/** `conversation` is its canonical key, `*` for all. `changed`: it was not paused before, or not so far. */
+/**
+ * `conversation` is its canonical key, `*` for all. `known`: chat.db has it; null if chat.db cannot be read. `changed`: it
+ * was not paused before, or not so far.
+ */
 export interface PauseAnswer {
   conversation: string;
+  known: boolean | null;
   changed: boolean;
 }
+
+const EVERYBODY: NamedConversation = { key: EVERY_CONVERSATION, known: true };
 
 /** `stillPaused`: what is paused now, `*` being everything. */
 export interface ResumeAnswer {
@@ -19,16 +26,17 @@ export interface ResumeAnswer {
 
 /**
  * Lets an operator stop what goes out, in one conversation or everywhere, and with `incoming` also what is posted to the
- * backend; and lets it go on. Durable.
+ * backend; and lets it go on. Durable. What `meant` throws for is not paused; what was paused before can be resumed.
  */
 export function pauseVerbs(
   store: Store,
   conversationKey: (threadId: string) => string,
+  meant: (written: string) => NamedConversation,
   log: Logger,
 ): Readonly<Record<'pause' | 'resume', StatusVerb>> {
-  const keyOf = (input: unknown) => {
-    if (input === undefined) return EVERY_CONVERSATION;
-    if (typeof input === 'string' && input.trim() !== '') return conversationKey(input);
+  const named = <T>(input: unknown, read: (written: string) => T, every: T): T => {
+    if (input === undefined) return every;
+    if (typeof input === 'string' && input.trim() !== '') return read(input);
     throw new EdgeError('internal', 'conversation: expected a phone number, an address or a group id.');
   };
   const lift = (key: string) => {
@@ -37,7 +45,7 @@ export function pauseVerbs(
   };
   return {
     pause({ conversation, incoming }): PauseAnswer {
-      const key = keyOf(conversation);
+      const { key, known } = named(conversation, meant, EVERYBODY);
       const changed = store.write(() => {
         const added = store.pauses.set(key, 'manual');
         return (incoming === true && store.pauses.setIncoming(key, true)) || added;
@@ -48,11 +56,12 @@ export function pauseVerbs(
           ...(incoming === true ? { incoming: 'waits' } : {}),
         });
       }
-      return { conversation: key, changed };
+      return { conversation: key, known, changed };
     },
     resume({ conversation, incoming }): ResumeAnswer {
       const every = store.pauses.list().map((pause) => pause.conversation);
-      const wanted = conversation === 'all' ? every : [keyOf(conversation)];
+      const wanted =
+        conversation === 'all' ? every : [named(conversation, conversationKey, EVERY_CONVERSATION)];
       const act = incoming === true ? (key: string) => letIncomingGo(store, key) : lift;
       const resumed = store.write(() => wanted.filter(act));
       for (const key of resumed) log.info('Resumed', { conversation: shown(key) });

@@ -4,15 +4,21 @@ import type { StatusVerb } from '../status/StatusServer.js';
 import type { Store } from '../store/Store.js';
 import { freshId } from '../system/random.js';
 import { type CommandDetail, commandDetail } from './commandVerbs.js';
+import type { NamedConversation } from './namedConversation.js';
 
 /**
  * Lets the operator send a text or a file: as a command of his own, so that it is stored, ordered, sent once and
  * confirmed like any other, and can be looked at under its id. The backend gets no ack of it; the events of a text that
- * went out it does get. `file.path` must be a copy that was handed over.
+ * went out it does get. `file.path` must be a copy that was handed over. What `meant` throws for is not stored.
  */
-export function sendVerb(store: Store, commands: Commands): Readonly<Record<'send', StatusVerb>> {
+export function sendVerb(
+  store: Store,
+  commands: Commands,
+  meant: (written: string) => NamedConversation,
+): Readonly<Record<'send', StatusVerb>> {
   return {
     send({ to, text, at, file }): CommandDetail {
+      if (typeof to === 'string' && to.trim() !== '') meant(to);
       const commandId = freshId('operator');
       const payload = {
         thread_id: to,

@@ -6,6 +6,7 @@ import type { Outgoing } from '../outgoing/Outgoing.js';
 import type { Problem, StatusSnapshot } from '../status/snapshot.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
+import { iso, isoOrNull } from '../system/isoTime.js';
 import type { SendHealth } from './SendHealth.js';
 import type { Supervision } from './Supervision.js';
 
@@ -198,12 +199,4 @@ function mapValues<Key extends string, From, To>(
 function linkWord({ isLive, state, poller }: LinkView, reachable: boolean): StatusSnapshot['link'] {
   if (isLive) return 'realtime';
   return (poller === 'running' || state === 'draining') && reachable ? 'polling' : 'offline';
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
-}
-
-function isoOrNull(at: number | null): string | null {
-  return at === null ? null : iso(at);
 }

@@ -9,6 +9,7 @@ import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
 import { commandVerbs } from './commandVerbs.js';
 import type { LiveConfig } from './LiveConfig.js';
+import { type ConversationSource, namedConversation } from './namedConversation.js';
 import { pauseVerbs } from './pauseVerbs.js';
 import { queueVerbs } from './queueVerbs.js';
 import { scheduleVerbs } from './scheduleVerbs.js';
@@ -25,22 +26,24 @@ export function statusVerbs(rooms: {
   scheduler: Scheduler;
   snapshot: () => StatusSnapshot;
   conversationKey: (threadId: string) => string;
+  chatDb: ConversationSource;
   log: Logger;
   /** Queues a text to our own number; false if the store takes no writes. */
   sendToSelf: (text: string) => boolean;
 }): Readonly<Record<string, StatusVerb>> {
   const { store, config, backend, snapshot, log } = rooms;
+  const meant = (written: string) => namedConversation(written, rooms.conversationKey, rooms.chatDb);
   return {
     status: snapshot,
     runtime,
     config: () => config.settings(),
     'config.reset-remote': () => store.write(() => config.reset()),
     kick: () => backend.kick('the operator asked for it'),
-    ...pauseVerbs(store, rooms.conversationKey, log),
+    ...pauseVerbs(store, rooms.conversationKey, meant, log),
     ...queueVerbs(store),
     ...commandVerbs(store),
     ...scheduleVerbs(store, rooms.scheduler, log),
-    ...sendVerb(store, rooms.commands),
+    ...sendVerb(store, rooms.commands, meant),
     'selftest.send': ({ text }) => {
       if (typeof text !== 'string' || !SELFTEST_TEXT.test(text)) {
         throw new EdgeError('invalid_payload', 'text: expected one of the selftest.');

@@ -1,13 +1,9 @@
 import { maskHandle } from '../logging/mask.js';
+import { maskContacts } from '../logging/maskContacts.js';
 import { redactor } from '../logging/redact.js';
 
-const ADDRESS = /[^\s@<>"',;:()=]+@[^\s@<>"',;:()]+\.[^\s@<>"',;:()]+/g;
-const NUMBER = /\+\d[\d ().-]{5,}\d/g;
-/** As people write it, without a country code. */
-const PARTED_NUMBER = /(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w.-])/g;
-/** An agent id is made of the digits of a phone; other programs write numbers without their plus. */
+/** An agent id is made of the digits of a phone. */
 const AGENT_ID = /\bedge_(\d{7,15})\b/g;
-const BARE_NUMBER = /(?<![\w.-])\d{10,15}(?![\w.-])/g;
 
 /**
  * What makes a text fit to be shown to others: no secret, no full phone number (also where it is in an agent id or
@@ -16,12 +12,7 @@ const BARE_NUMBER = /(?<![\w.-])\d{10,15}(?![\w.-])/g;
 export function concealer(secrets: readonly string[], homeDir: string): (text: string) => string {
   const conceal = redactor(secrets);
   return (text) =>
-    conceal(text)
-      .replaceAll(homeDir === '/' ? '//' : homeDir, '~')
-      .replace(ADDRESS, maskHandle)
-      .replace(NUMBER, maskHandle)
-      .replace(PARTED_NUMBER, maskHandle)
+    maskContacts(conceal(text).replaceAll(homeDir === '/' ? '//' : homeDir, '~'))
       .replace(/\/Users\/[^/\s]+/g, '/Users/•••')
-      .replace(AGENT_ID, (_id, digits: string) => `edge_${maskHandle(digits)}`)
-      .replace(BARE_NUMBER, maskHandle);
+      .replace(AGENT_ID, (_id, digits: string) => `edge_${maskHandle(digits)}`);
 }

@@ -1,7 +1,7 @@
 import type { CommandDetail, CommandEntry } from '../agent/commandVerbs.js';
 import { systemClock } from '../system/clock.js';
+import { ago } from '../system/duration.js';
 import { askAgent, noResult } from './askAgent.js';
-import { ago } from './duration.js';
 import { EXIT } from './exitCodes.js';
 import { print, printJson, stdoutTerminal } from './print.js';
 import { entryLines, paint, type Style } from './terminal.js';

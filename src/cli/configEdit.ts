@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { loadConfig } from '../config/loadConfig.js';
-import { findConfigFile, usualConfigPath } from '../config/places.js';
+import { findConfigFile, readTextFile, usualConfigPath } from '../config/places.js';
 import { describeError, EdgeError } from '../errors.js';
 import { environment } from '../system/environment.js';
 import { EXIT } from './exitCodes.js';
@@ -23,8 +24,9 @@ const USUAL_EDITOR = 'vi';
 
 /**
  * Lets a person change the configuration file: the editor gets a draft beside it, which takes its place (by a rename) only
- * if it is valid and nobody else changed the file meanwhile. A draft that was not put in place stays, and the next edit
- * goes on with it; a kill or Ctrl-C at any moment leaves the file as it was. Exit 78: the draft is not valid.
+ * if it is valid and nobody else changed the file meanwhile. A draft that was not put in place stays: the next edit goes
+ * on with it, or, where the file was changed since, sets it aside. A kill or Ctrl-C at any moment leaves the file as it
+ * was. Exit 78: the draft is not valid.
  */
 export async function editConfig(options: { configPath?: string }): Promise<number> {
   try {
@@ -34,7 +36,7 @@ export async function editConfig(options: { configPath?: string }): Promise<numb
       complain('edge-agent: There is no configuration file to edit.', `Its usual place: ${usual}`);
       return EXIT.failed;
     }
-    return await edit(options, realpathSync(found));
+    return await edit(found, options);
   } catch (error) {
     if (error instanceof EdgeError) {
       complain(`edge-agent: ${error.message}`, error.remedy);
@@ -46,11 +48,12 @@ export async function editConfig(options: { configPath?: string }): Promise<numb
   }
 }
 
-async function edit(options: { configPath?: string }, path: string): Promise<number> {
+async function edit(found: string, options: { configPath?: string }): Promise<number> {
+  // Where a link leads to, so that the rename leaves the link alone.
+  const path = realpathSync(found);
   const draft = `${path}.draft`;
   const before = readFileSync(path);
-  if (isGoingOn(path, draft)) print(`Going on with the draft that was not put in place: ${draft}`);
-  else writeFileSync(draft, before, { mode: statSync(path).mode & 0o777 });
+  begin(path, draft, before);
   for (;;) {
     const fault = await runEditor(draft);
     if (fault !== undefined) {
@@ -64,7 +67,7 @@ async function edit(options: { configPath?: string }, path: string): Promise<num
       print('Nothing was changed.');
       return EXIT.ok;
     }
-    const mistakes = mistakesIn(options, draft);
+    const mistakes = mistakesIn(found, draft, options);
     if (mistakes === undefined) return putInPlace(path, draft, before);
     complain(mistakes);
     if (!(await yesOrNo('Edit it again?'))) {
@@ -77,15 +80,33 @@ async function edit(options: { configPath?: string }, path: string): Promise<num
   }
 }
 
-/** Whether a draft is there that is newer than the file. */
-function isGoingOn(path: string, draft: string): boolean {
+/** Makes the draft, or goes on with one that is newer than the file. */
+function begin(path: string, draft: string, before: Buffer): void {
+  const { mtimeMs, mode } = statSync(path);
   const left = statSync(draft, { throwIfNoEntry: false });
-  return left !== undefined && left.mtimeMs >= statSync(path).mtimeMs;
+  if (left !== undefined && left.mtimeMs >= mtimeMs) {
+    print(`Going on with the draft that was not put in place: ${draft}`);
+    return;
+  }
+  if (left !== undefined && !readFileSync(draft).equals(before)) {
+    print(`The file was changed after the draft that was not put in place, which is now ${setAside(draft)}`);
+  }
+  writeFileSync(draft, before, { mode: mode & 0o777 });
 }
 
-function mistakesIn(options: { configPath?: string }, draft: string): string | undefined {
+/** Gives the draft a name at which no edit touches it. */
+function setAside(draft: string): string {
+  let count = 1;
+  while (existsSync(`${draft}.${count}`)) count += 1;
+  const aside = `${draft}.${count}`;
+  renameSync(draft, aside);
+  return aside;
+}
+
+/** Judged under the name of the file, which may be a link: `.env` and relative paths start there. */
+function mistakesIn(found: string, draft: string, options: { configPath?: string }): string | undefined {
   try {
-    loadConfig(places({ ...options, configPath: draft }));
+    loadConfig(places({ ...options, configPath: found }), readTextFile(draft) ?? '');
     return undefined;
   } catch (error) {
     if (error instanceof EdgeError) return error.message;
@@ -97,7 +118,7 @@ function putInPlace(path: string, draft: string, before: Buffer): number {
   if (!readFileSync(path).equals(before)) {
     complain(
       `edge-agent: ${path} was changed by somebody else meanwhile. It stays as it is now.`,
-      `What you wrote is in ${draft}.`,
+      `What you wrote is in ${setAside(draft)}.`,
     );
     return EXIT.failed;
   }

@@ -1,8 +1,8 @@
 import { ConfigError, describeMistake } from '../config/ConfigError.js';
 import { configJsonSchema } from '../config/jsonSchema.js';
-import { loadConfig } from '../config/loadConfig.js';
+import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
 import { findConfigFile, usualConfigPath } from '../config/places.js';
-import { EdgeError } from '../errors.js';
+import { EdgeError, ERROR_CODES } from '../errors.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain, print, printJson } from './print.js';
@@ -16,7 +16,9 @@ interface ConfigOptions {
 export async function checkConfig(options: ConfigOptions): Promise<number> {
   const where = places(options);
   try {
-    const { path, warnings } = loadConfig(where);
+    const loaded = loadConfig(where);
+    const { path } = loaded;
+    const warnings = [...loaded.warnings, ...missingSecret(loaded)];
     if (options.json === true) printJson({ schema: 1, valid: true, path, mistakes: [], warnings });
     else print(`Valid: ${path ?? 'no file, only the environment'}`, ...warnings.map(asWarning));
     return EXIT.ok;
@@ -52,6 +54,12 @@ export async function printConfigPath(options: ConfigOptions): Promise<number> {
     complain(`edge-agent: ${error.message}`, error.remedy);
     return EXIT.invalidConfig;
   }
+}
+
+/** Valid all the same: a backend may ask for none, or hand out a token at registration. */
+function missingSecret({ secrets, envPath }: LoadedConfig): string[] {
+  if (secrets.edgeSecret !== undefined || secrets.edgeToken !== undefined) return [];
+  return [`secret_missing: ${ERROR_CODES.secret_missing} Put EDGE_SECRET=… into ${envPath}.`];
 }
 
 function asFault(error: EdgeError) {

@@ -1,10 +1,14 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import type { SettingInForce } from '../agent/LiveConfig.js';
 import { ConfigError } from '../config/ConfigError.js';
 import { loadConfig } from '../config/loadConfig.js';
+import type { ConfigPlaces } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import { describeError, EdgeError } from '../errors.js';
 import { LogTail } from '../logging/LogTail.js';
 import { logFiles } from '../logging/logFiles.js';
+import { askDaemon } from '../status/askDaemon.js';
+import { socketPath } from '../status/socketPath.js';
 import { systemClock } from '../system/clock.js';
 import { EXIT } from './exitCodes.js';
 import { interruption, wait } from './interruption.js';
@@ -25,10 +29,13 @@ export interface LogsOptions {
 
 const USUAL_LINES = 50;
 const LOOK_EVERY_MS = 200;
+/** An agent that hangs is what a log is read for. */
+const ANSWER_WITHIN_MS = 1_000;
 
 /**
  * Prints what the log says, from its rotated files and the current one, and with `follow` what is written from then on,
- * over rotations. Reads the files itself, so that it works without an agent, and with a configuration that has mistakes.
+ * over rotations. Reads the files itself, so that it works without an agent, and with a configuration that has mistakes;
+ * an agent that runs is asked which files those are.
  */
 export async function logs(options: LogsOptions): Promise<number> {
   const wish = logWish(options, systemClock.now());
@@ -63,6 +70,7 @@ async function show(file: string, options: LogsOptions, wish: LogWish): Promise<
   };
   const most = options.lines ?? (wish.since === undefined && wish.id === undefined ? USUAL_LINES : Infinity);
   const { lines, tail } = readAll(file);
+  if (lines.length === 0 && !existsSync(file)) complain(`There is no log yet at ${file}`);
   try {
     const wanted = filter.entries(lines);
     give(wanted.slice(Math.max(0, wanted.length - most)));
@@ -107,9 +115,14 @@ function linesOf(path: string): string[] {
   }
 }
 
-/** The configured file; where the configuration has mistakes, the usual one, which is where the agent told them. */
+/**
+ * The file in force, else the one that is configured; where the configuration has mistakes, the usual one, which is
+ * where the agent told them.
+ */
 async function logFile(options: LogsOptions): Promise<string> {
   const where = places(options);
+  const inForce = await fileInForce(where);
+  if (inForce !== undefined) return inForce;
   try {
     return loadConfig(where).config.logging.file;
   } catch (error) {
@@ -118,5 +131,21 @@ async function logFile(options: LogsOptions): Promise<string> {
       'edge-agent: The configuration has mistakes (edge-agent config check); reading the usual log file.',
     );
     return `${await findStateDirectory(where)}/edge-agent.log`;
+  }
+}
+
+/** Where the agent that runs writes: a change of `logging.file` counts after a restart only. */
+async function fileInForce(where: ConfigPlaces): Promise<string | undefined> {
+  try {
+    const socket = socketPath(await findStateDirectory(where));
+    const answer = await askDaemon(socket, { verb: 'config' }, ANSWER_WITHIN_MS);
+    if (answer.kind !== 'answered') return undefined;
+    const settings = answer.result as SettingInForce[];
+    const file = settings.find(({ key }) => key === 'logging.file')?.value;
+    return typeof file === 'string' ? file : undefined;
+  } catch (error) {
+    // What is wrong with the configuration is told by those who read it next.
+    if (error instanceof EdgeError) return undefined;
+    throw error;
   }
 }

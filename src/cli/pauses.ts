@@ -18,9 +18,11 @@ export async function pause(options: PauseOptions, conversation?: string): Promi
   const asked = await askAgent(options, request('pause', options, conversation));
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
-  const { conversation: paused, changed } = asked.answer.result as PauseAnswer;
+  const { conversation: paused, known, changed } = asked.answer.result as PauseAnswer;
   const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
   print(changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`);
+  if (known === false)
+    complain(`No conversation ${paused} is known in chat.db: nobody is stopped by that yet.`);
   print(`Let it go on: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`);
   return EXIT.ok;
 }

@@ -1,7 +1,7 @@
 import type { CancelAnswer, ScheduleEntry } from '../agent/scheduleVerbs.js';
 import { systemClock } from '../system/clock.js';
+import { ago, until } from '../system/duration.js';
 import { askAgent, noResult } from './askAgent.js';
-import { ago, until } from './duration.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from './print.js';
 import { entryLines } from './terminal.js';

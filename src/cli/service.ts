@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { basename } from 'node:path';
-import { CONFIG_PATH_VARIABLE, expandPath, usualConfigPath, variable } from '../config/places.js';
+import { chosenConfigPath, variable } from '../config/places.js';
 import { stateDirectoryOrUsual } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
 import * as control from '../service/control.js';
@@ -23,7 +23,7 @@ import { complain, print } from './print.js';
 /** Installs or upgrades; says at the end what is left for a person to do. */
 export function install(options: { configPath?: string; runtime?: RuntimeChoice }): Promise<number> {
   return withService(async (service) => {
-    const configPath = configOfService(options);
+    const configPath = chosenConfigPath(places(options));
     if (!existsSync(configPath)) print(`There is no ${configPath} yet: the agent will wait for it.`);
     const done = await installService(service, { configPath, runtime: options.runtime ?? 'private' });
     tellRunning(`Installed ${done.version}.`, done.running);
@@ -100,13 +100,6 @@ function surroundings() {
     programs: programs(),
     clock: systemClock,
   };
-}
-
-/** What was named, else the usual place: a config.yaml that happens to lie in this directory is not meant. */
-export function configOfService(options: { configPath?: string }): string {
-  const where = places(options);
-  const named = options.configPath ?? variable(where.env, CONFIG_PATH_VARIABLE);
-  return named === undefined ? usualConfigPath(where) : expandPath(named, where.homeDir, where.cwd);
 }
 
 async function askAt(configPath: string): Promise<RunningAgent | undefined> {

@@ -2,13 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  CONFIG_PATH_VARIABLE,
-  expandPath,
-  readTextFile,
-  usualConfigPath,
-  variable,
-} from '../config/places.js';
+import { chosenConfigPath, readTextFile } from '../config/places.js';
 import { replaceFile } from '../config/replaceFile.js';
 import { dotenvWith, SCHEMA_FILE, starterConfig } from '../config/starterFiles.js';
 import { EdgeError } from '../errors.js';
@@ -50,7 +44,7 @@ export async function setup(
   try {
     const answers = answersOf(options);
     if (answers.kind === 'wrong') return wrong(answers.why);
-    const configPath = placeOf(options);
+    const configPath = chosenConfigPath(places(options));
     const outcome = await write(configPath, answers.given, options);
     if (outcome !== undefined) return wrong(outcome);
     written = true;
@@ -129,13 +123,6 @@ async function offer(
   if (isWanted || (!yes && (await personAtTerminal.install()))) return install({ configPath });
   print(later);
   return EXIT.ok;
-}
-
-/** `--config`, `$EDGE_AGENT_CONFIG`, else the usual place of the platform; never what happens to lie in this directory. */
-function placeOf(options: { configPath?: string }): string {
-  const where = places(options);
-  const named = options.configPath ?? variable(where.env, CONFIG_PATH_VARIABLE);
-  return named === undefined ? usualConfigPath(where) : expandPath(named, where.homeDir, where.cwd);
 }
 
 function wrong(why: string): number {

@@ -1,5 +1,5 @@
 import type { StatusSnapshot } from '../status/snapshot.js';
-import { ago, duration, since, until } from './duration.js';
+import { ago, duration, since, until } from '../system/duration.js';
 import { paint, type Style, type Terminal, wrap } from './terminal.js';
 
 const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style: Style }>> = {
@@ -36,8 +36,10 @@ function pausedLines({ paused }: StatusSnapshot, now: number, terminal: Terminal
     const where = conversation === '*' ? 'everything' : conversation;
     const what = incoming === true ? `${where}, incoming too` : where;
     const resume = conversation === '*' ? 'edge-agent resume' : `edge-agent resume ${conversation}`;
-    const words = `PAUSED  ${what} (${REASONS[reason]}, ${ago(at, now)}); let it go on: ${resume}`;
-    return wrap(words, terminal.columns, '', '        ').map((line) => paint(terminal, 'yellow', line));
+    const words = `PAUSED  ${what} (${REASONS[reason]}, ${ago(at, now)}); let it go on:`;
+    // The command is on a line of its own and whole, so that it can be copied.
+    const lines = [...wrap(words, terminal.columns, '', '        '), `        ${resume}`];
+    return lines.map((line) => paint(terminal, 'yellow', line));
   });
 }
 

@@ -1,6 +1,6 @@
 import { systemClock } from '../system/clock.js';
+import { ago } from '../system/duration.js';
 import { askAgent } from './askAgent.js';
-import { ago } from './duration.js';
 import { EXIT } from './exitCodes.js';
 import { interruption, wait } from './interruption.js';
 import { LiveScreen } from './LiveScreen.js';

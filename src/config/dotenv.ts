@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { isMissing, readTextFile } from './places.js';
+import { isMissing } from '../system/missingFile.js';
+import { readTextFile } from './places.js';
 
 /** One variable of a `.env` file, with the line it stands on. */
 export interface DotenvEntry {

@@ -32,8 +32,9 @@ const NO_FILE: FileSettings = { values: new Map(), bare: new Map(), mistakes: []
 /**
  * Reads the whole configuration: environment over `.env` over file over default. Throws `ConfigError` with every
  * mistake at once, or `config_unreadable`. A missing secret is no mistake: the agent then runs degraded and says so.
+ * With `draft` it judges what the file would be with that text, in the file's own place.
  */
-export function loadConfig(places: ConfigPlaces): LoadedConfig {
+export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
   const path = findConfigFile(places);
   const directory = path === null ? places.cwd : dirname(path);
   const envPath = join(directory, '.env');
@@ -41,7 +42,7 @@ export function loadConfig(places: ConfigPlaces): LoadedConfig {
   const found = findSecrets(places.env, dotenv);
   const conceal = redactor(found.all);
   const name = path === null ? null : shortName(path, places.cwd);
-  const yaml = path === null ? null : readYaml(textOf(path));
+  const yaml = path === null ? null : readYaml(draft ?? textOf(path));
   const file = yaml === null || name === null ? NO_FILE : fileSettings(yaml, name);
 
   const mistakes: Mistake[] = [...file.mistakes];

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
+import { isMissing } from '../system/missingFile.js';
 
 /** Everything of the surroundings that decides where the configuration is. `configPath` is what `--config` named. */
 export interface ConfigPlaces {
@@ -38,20 +39,31 @@ export function variable(env: NodeJS.ProcessEnv, name: string): string | undefin
  * Null when none of the usual places has one. Throws `config_unreadable` when a file that was named is missing.
  */
 export function findConfigFile(places: ConfigPlaces): string | null {
-  const named = places.configPath ?? variable(places.env, CONFIG_PATH_VARIABLE);
-  if (named !== undefined) {
-    const path = expandPath(named, places.homeDir, places.cwd);
+  const path = namedConfigPath(places);
+  if (path !== undefined) {
     const origin = places.configPath === undefined ? `$${CONFIG_PATH_VARIABLE}` : '--config';
-    if (named.trim() === '' || !exists(path)) {
+    const isEmpty = places.configPath?.trim() === '';
+    if (isEmpty || !exists(path)) {
       throw new EdgeError(
         'config_unreadable',
-        `There is no configuration file at ${named.trim() === '' ? '""' : path} (named by ${origin}).`,
+        `There is no configuration file at ${isEmpty ? '""' : path} (named by ${origin}).`,
         'Name a file that exists, or leave it out to search the usual places.',
       );
     }
     return path;
   }
   return [join(places.cwd, 'config.yaml'), usualConfigPath(places)].find(exists) ?? null;
+}
+
+/** The file that somebody named, there or not: `--config`, else `$EDGE_AGENT_CONFIG`. */
+export function namedConfigPath(places: ConfigPlaces): string | undefined {
+  const named = places.configPath ?? variable(places.env, CONFIG_PATH_VARIABLE);
+  return named === undefined ? undefined : expandPath(named, places.homeDir, places.cwd);
+}
+
+/** The file that somebody named, else the usual place of the platform; never what happens to lie in this directory. */
+export function chosenConfigPath(places: ConfigPlaces): string {
+  return namedConfigPath(places) ?? usualConfigPath(places);
 }
 
 /** Where the platform keeps a user's configuration. */
@@ -82,12 +94,6 @@ export function readTextFile(path: string): string | null {
       cause: thrown,
     });
   }
-}
-
-/** True for "there is no such file", in both ways the system says it. */
-export function isMissing(thrown: unknown): boolean {
-  const code = errorCode(thrown);
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function errorCode(thrown: unknown): unknown {

@@ -35,11 +35,12 @@ export interface FoundSecrets {
 }
 
 /** `keychain:<account>` in the place of a secret: it is in the login Keychain, under the service edge-agent. */
-const IN_KEYCHAIN = /^keychain:([\w.+-]+)$/;
+const IN_KEYCHAIN = /^keychain:([\w.+-]*)$/;
 
 /**
- * Takes the secrets from the environment, else from `.env`; one that is in the Keychain is read from there, at each call. Whitespace around one, which a backend would refuse as
- * a wrong secret, is removed and warned about; an empty one is not set. A missing one is no mistake.
+ * Takes the secrets from the environment, else from `.env`; one that is in the Keychain is read from there, at each call.
+ * Whitespace around one, which a backend would refuse as a wrong secret, is removed and warned about; an empty one is
+ * not set. A missing one is no mistake.
  */
 export function findSecrets(
   env: NodeJS.ProcessEnv,
@@ -56,6 +57,10 @@ export function findSecrets(
       const account = IN_KEYCHAIN.exec(trimmed)?.[1];
       if (account !== undefined) {
         if (secrets[name] !== undefined) continue;
+        if (account === '') {
+          warnings.push(`${variable} names no entry of the Keychain; expected keychain:<account>.`);
+          continue;
+        }
         const answer = keychain(account);
         if (answer.kind === 'found') {
           secrets[name] = answer.value;

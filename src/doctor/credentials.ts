@@ -4,7 +4,7 @@ import { describeLoss } from '../backend/linkWords.js';
 import type { Probe } from '../backend/probe.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
-import { age } from './age.js';
+import { since } from '../system/duration.js';
 import type { Way } from './network.js';
 
 /** What the agent says of its credentials, over HTTP and in general. */
@@ -84,11 +84,11 @@ function toldLink({ link, link_detail: detail, problems }: StatusSnapshot, now: 
     const rtt =
       detail.rtt_ms === null ? 'no ping answered yet' : `ping answered in ${Math.round(detail.rtt_ms)} ms`;
     return pass(
-      `the running agent: ${rtt}, online for ${age(detail.since, now)}, ${detail.reconnects_24h} reconnects in 24 h`,
+      `the running agent: ${rtt}, online for ${since(detail.since, now)}, ${detail.reconnects_24h} reconnects in 24 h`,
     );
   }
   const fault = problems.find(({ code }) => LINK_FAULTS.has(code));
-  const evidence = `the running agent: ${link}, ${detail.state} for ${age(detail.since, now)}`;
+  const evidence = `the running agent: ${link}, ${detail.state} for ${since(detail.since, now)}`;
   if (fault !== undefined) return fail(`${evidence}: ${fault.message}`, fault.remedy);
   return warn(evidence, 'Wait a minute and look again; to try now: edge-agent kick');
 }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import { hindersWork } from './hindersWork.js';
 
 /** What is answered. The body of a fault says no more than codes: other users of the machine may ask as well. */
 export interface HealthSources {
@@ -85,7 +86,7 @@ async function answer(
       json(response, 200, { status: problems().length === 0 ? 'healthy' : 'degraded', version });
       return;
     case '/ready': {
-      const wrong = problems();
+      const wrong = problems().filter(hindersWork);
       json(response, wrong.length === 0 ? 200 : 503, { ready: wrong.length === 0, problems: wrong });
       return;
     }

@@ -1,9 +1,14 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { loopLag, SAMPLED_EVERY_MS } from './loopLag.js';
 
 /** From the time of one disk commit to that of a process start, and on to outages. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
-const NANOSECONDS = 1e9;
+
+/** A series that begins with its first event hides that event from `rate()`: those that are known begin at 0. */
+const COMMAND_OUTCOMES = ['completed', 'failed'] as const;
+const ACK_EVENTS = ['given', 'delivered'] as const;
+const SEND_OUTCOMES = ['sent', 'failed', 'unknown', 'deduplicated'] as const;
 
 /** What is counted as it is at the moment of a scrape. Depths and codes carry no ids. */
 export interface Reading {
@@ -53,13 +58,20 @@ export class Metrics {
     'From giving an ack to the proof that the backend read it.',
   );
 
-  /** Measures the event loop from now on, until `stop`. */
-  constructor(private readonly read: () => Reading) {
-    this.loop = monitorEventLoopDelay({ resolution: 10 });
+  /** Measures the event loop from now on, until `stop`. What can be counted of `commandTypes` begins at 0. */
+  constructor(
+    private readonly read: () => Reading,
+    commandTypes: readonly string[],
+  ) {
+    for (const type of commandTypes)
+      for (const outcome of COMMAND_OUTCOMES) this.commands.inc({ type, outcome }, 0);
+    for (const event of ACK_EVENTS) this.acks.inc({ event }, 0);
+    for (const outcome of SEND_OUTCOMES) this.sends.inc({ outcome }, 0);
+    this.loop = monitorEventLoopDelay({ resolution: SAMPLED_EVERY_MS });
     this.loop.enable();
   }
 
-  commandEnded(type: string, outcome: 'completed' | 'failed'): void {
+  commandEnded(type: string, outcome: (typeof COMMAND_OUTCOMES)[number]): void {
     this.commands.inc({ type, outcome });
   }
 
@@ -72,7 +84,7 @@ export class Metrics {
     this.ackSeconds.observe(seconds(afterMs));
   }
 
-  sendEnded(outcome: string): void {
+  sendEnded(outcome: (typeof SEND_OUTCOMES)[number]): void {
     this.sends.inc({ outcome });
   }
 
@@ -111,8 +123,12 @@ export class Metrics {
   private readNow(): Registry {
     const reading = this.read();
     const registry = new Registry();
-    const gauge = (name: string, help: string, values: readonly [Record<string, string>, number][]) => {
-      const labelNames = Object.keys(values[0]?.[0] ?? {});
+    const gauge = (
+      name: string,
+      help: string,
+      values: readonly [Record<string, string>, number][],
+      labelNames = Object.keys(values[0]?.[0] ?? {}),
+    ) => {
       const one = new Gauge({ name, help, labelNames, registers: [registry] });
       for (const [labels, value] of values) one.set(labels, value);
     };
@@ -120,7 +136,7 @@ export class Metrics {
     gauge('process_start_time_seconds', 'Start of the agent, Unix time.', [[{}, reading.startedAt / 1000]]);
     gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, process.memoryUsage.rss()]]);
     gauge('edge_agent_degraded', '1 while anything is wrong.', [[{}, reading.problems.length > 0 ? 1 : 0]]);
-    gauge('edge_agent_problem', '1 for each thing that is wrong.', countsOf(reading.problems));
+    gauge('edge_agent_problem', '1 for each thing that is wrong.', countsOf(reading.problems), ['code']);
     gauge(
       'edge_agent_link_state',
       '1 for the way in which commands come now.',
@@ -146,7 +162,7 @@ export class Metrics {
     gauge(
       'edge_agent_event_loop_lag_seconds',
       'How late the event loop was since the last scrape.',
-      ['mean', 'p99', 'max'].map((of, index) => [{ of }, finite(lag[index]) / NANOSECONDS]),
+      ['mean', 'p99', 'max'].map((of, index) => [{ of }, loopLag(lag[index] ?? 0)]),
     );
     return registry;
   }
@@ -171,9 +187,4 @@ function countsOf(codes: readonly string[]): [Record<string, string>, number][] 
 /** A wall clock that was set back is no negative time. */
 function seconds(ms: number): number {
   return Math.max(0, ms) / 1000;
-}
-
-/** Nothing measured yet is no lag. */
-function finite(value: number | undefined): number {
-  return value !== undefined && Number.isFinite(value) && value < 1e18 ? value : 0;
 }

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { isMissing } from '../system/missingFile.js';
 
 const CHUNK_BYTES = 256 * 1024;
 /** Lines begin with their time, so that this tells one filling of a file from the next. */
@@ -71,7 +72,7 @@ function open(path: string, position: number): OpenFile | undefined {
     const { ino: inode } = fstatSync(fd);
     return { fd, inode, position, head: headOf(fd), decoder: new StringDecoder('utf8'), rest: '' };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

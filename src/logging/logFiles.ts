@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isMissing } from '../system/missingFile.js';
 
 /** The files of a log that are there: the rotated ones (`.9` … `.1`), oldest first, and the current one last. */
 export function logFiles(current: string): string[] {
@@ -16,7 +17,7 @@ function entriesOf(directory: string): string[] {
   try {
     return readdirSync(join(directory));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { isMissing } from '../config/places.js';
 import { EdgeError } from '../errors.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
+import { isMissing } from '../system/missingFile.js';
 import type { Programs } from '../system/programs.js';
 import { runProgram } from '../system/runProgram.js';
 import { PACKAGE_ROOT } from './copyProgram.js';

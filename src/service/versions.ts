@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isMissing } from '../system/missingFile.js';
 import type { ServicePlaces } from './servicePlaces.js';
 
 const NAME = /^.+-(\d+)$/;
@@ -17,7 +18,7 @@ export function currentVersion(places: ServicePlaces): string | undefined {
   try {
     return basename(readlinkSync(places.current));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }
@@ -67,7 +68,7 @@ function entries(places: ServicePlaces): string[] {
   try {
     return readdirSync(places.versions);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

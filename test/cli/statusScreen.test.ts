@@ -115,6 +115,13 @@ describe('the status screen', () => {
     for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 
+  test('a command to be copied stays on one line, however narrow the terminal', () => {
+    const pause = { reason: 'manual', since: new Date(NOW).toISOString(), incoming: false } as const;
+    const paused = [{ ...pause, conversation: '+13105551234' }];
+    const lines = statusScreen({ ...HEALTHY, paused }, NOW, { ...PLAIN, columns: 36 });
+    expect(lines).toContain('        edge-agent resume +13105551234');
+  });
+
   test('is coloured by state where there are colours, and has the same words', () => {
     const coloured = statusScreen(HEALTHY, NOW, { ...PLAIN, colour: true }).join('\n');
     expect(coloured).toContain('\u001b[32mhealthy\u001b[39m');

@@ -53,7 +53,10 @@ test('mistakes elsewhere do not matter, one in the value does', async () => {
     'state: { directory: ',
   ]) {
     box.write('work/config.yaml', broken);
-    await expect(findStateDirectory(box.places())).rejects.toMatchObject({ code: 'config_invalid' });
+    await expect(findStateDirectory(box.places())).rejects.toMatchObject({
+      code: 'config_invalid',
+      remedy: expect.stringContaining('edge-agent config check'),
+    });
   }
 });
 
@@ -77,5 +80,5 @@ test('nothing on its way imports the schema, and the YAML parser only when it is
   };
   follow(join(import.meta.dirname, '../../src/config/stateDirectory.ts'));
   expect([...packages].filter((name) => !name.startsWith('node:'))).toEqual([]);
-  expect(seen.size).toBe(5);
+  expect(seen.size).toBe(6);
 });

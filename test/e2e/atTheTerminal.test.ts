@@ -1,4 +1,15 @@
-import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { EdgeWorld, SECRET } from '../support/EdgeWorld.js';
@@ -152,7 +163,41 @@ describe('config edit', { concurrent: true, timeout: 60_000 }, () => {
     expect(await pty.exited).toBe(1);
     expect(pty.text).toContain('was changed by somebody else');
     expect(readFileSync(world.configPath, 'utf8')).toMatch(/# theirs\n$/);
-    expect(readFileSync(`${world.configPath}.draft`, 'utf8')).toMatch(/# mine\n$/);
+    const aside = `${world.configPath}.draft.1`;
+    expect(pty.text).toContain(aside);
+    expect(readFileSync(aside, 'utf8')).toMatch(/# mine\n$/);
+    const next = at(context, world, ['config', 'edit'], editor(world, `echo '# next' >> "$1"`));
+    expect(await next.exited).toBe(0);
+    expect(readFileSync(world.configPath, 'utf8')).toMatch(/# theirs\n# next\n$/);
+    expect(readFileSync(aside, 'utf8')).toMatch(/# mine\n$/);
+  });
+
+  test('a draft that is older than the file is set aside, not lost', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const draft = `${world.configPath}.draft`;
+    writeFileSync(draft, '# of an hour ago\n');
+    const hourAgo = Date.now() / 1000 - 3600;
+    utimesSync(draft, hourAgo, hourAgo);
+    const pty = at(context, world, ['config', 'edit'], editor(world, ':'));
+    expect(await pty.exited).toBe(0);
+    expect(pty.text).toContain(`${draft}.1`);
+    expect(readFileSync(`${draft}.1`, 'utf8')).toBe('# of an hour ago\n');
+  });
+
+  test('a link stays a link, and the .env beside it counts', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const { edge: _, ...others } = JSON.parse(readFileSync(world.configPath, 'utf8')) as { edge: unknown };
+    const real = join(world.directory, 'real', 'config.yaml');
+    mkdirSync(join(world.directory, 'real'));
+    writeFileSync(world.configPath, `${JSON.stringify(others)}\n`);
+    renameSync(world.configPath, real);
+    symlinkSync(real, world.configPath);
+    writeFileSync(world.envPath, 'USER_PHONE=+13105550100\n');
+    const pty = at(context, world, ['config', 'edit'], editor(world, `echo '# mine' >> "$1"`));
+    await pty.shows(/Saved: |Edit it again/);
+    expect(pty.text).toContain(`Saved: ${real}`);
+    expect(readFileSync(real, 'utf8')).toMatch(/# mine\n$/);
+    expect(lstatSync(world.configPath).isSymbolicLink()).toBe(true);
   });
 });
 

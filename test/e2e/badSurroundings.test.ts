@@ -72,7 +72,8 @@ describe('without a daemon', { concurrent: true, timeout: 60_000 }, () => {
 
   test('logs, config check and config path work all the same', async (context) => {
     const world = await EdgeWorld.open(context);
-    expect(await world.cli('logs')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    const stderr = `There is no log yet at ${world.logPath}\n`;
+    expect(await world.cli('logs')).toEqual({ exitCode: 0, stdout: '', stderr });
     mkdirSync(world.state);
     writeFileSync(`${world.logPath}.2`, '[2026-01-01T00:00:00.000Z] [INFO] oldest\n');
     writeFileSync(`${world.logPath}.1`, '[2026-01-02T00:00:00.000Z] [INFO] older\n');
@@ -90,6 +91,14 @@ describe('without a daemon', { concurrent: true, timeout: 60_000 }, () => {
       stdout: `Valid: ${world.configPath}\n`,
     });
     expect(await world.cli('config', 'path')).toMatchObject({ exitCode: 0, stdout: `${world.configPath}\n` });
+    for (const secret of ['', "EDGE_SECRET='no end\n", 'EDGE_SECRET=keychain:\n']) {
+      writeFileSync(world.envPath, secret);
+      const { stdout, exitCode } = await world.cli('config', 'check');
+      expect([stdout, exitCode]).toEqual([expect.stringContaining('Warning: secret_missing: '), 0]);
+      const asJson = JSON.parse((await world.cli('config', 'check', '--json')).stdout);
+      expect(asJson).toMatchObject({ valid: true });
+      expect(asJson.warnings).toContainEqual(expect.stringMatching(/^secret_missing: /));
+    }
     world.writeConfig({ 'outgoing.bubble_delay_ms': 'x', 'edge.user_phone': 'y' });
     const checked = await world.cli('config', 'check', '--json');
     expect(checked.exitCode).toBe(78);

@@ -60,6 +60,16 @@ describe('a configuration that is changed while the agent runs', {
     expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent' });
   });
 
+  test('with mistakes is logged without the phone numbers and addresses in it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    const texts = { 'forward.allow': '+4915112345678 jane@x.de', 'edge.user_phone': '0151 12345678' };
+    world.writeConfig(texts);
+    const refused = await daemon.line('The changed configuration has mistakes');
+    expect(refused).toContain('forward.allow: found "+4•••5678 j•••@x.de"');
+    expect(refused).toContain('edge.user_phone: found "0•••5678"');
+  });
+
   test('names what waits for a restart, takes the rest over, and knows when it was taken back', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
@@ -67,13 +77,27 @@ describe('a configuration that is changed while the agent runs', {
     expect(await daemon.line('counts after a restart only')).toContain('keys=monitor.port');
     const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
     expect(snapshot?.problems).toMatchObject([
-      { code: 'config_needs_restart', message: expect.stringContaining('monitor.port') },
+      {
+        code: 'config_needs_restart',
+        message: expect.stringContaining('monitor.port'),
+        remedy: expect.stringContaining('edge-agent restart'),
+      },
     ]);
     expect(await setting(world, 'monitor.port')).toMatchObject({ value: 3100, restart: true, pending: 4100 });
     expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent', restart: false });
     world.writeConfig({ 'acks.scheduled': 'sent' });
     await daemon.line('No change of the configuration waits for a restart any more');
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+  });
+
+  test('leaves the log where it is until a restart, and logs finds it there', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    world.writeConfig({ 'logging.file': join(world.directory, 'other.log') });
+    await daemon.line('counts after a restart only');
+    const { stdout, stderr } = await world.cli('logs');
+    expect(stdout).toContain('counts after a restart only');
+    expect(stderr).toBe('');
   });
 
   test('gives way to what the backend set and to the environment; .env is read as well', async (context) => {

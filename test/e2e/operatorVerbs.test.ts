@@ -275,6 +275,26 @@ describe('the emergency stop', { concurrent: true, timeout: 60_000 }, () => {
     expect((await world.cli('status')).stdout).toMatch(/^edge-agent /);
   });
 
+  test('a name that can be nobody is refused, and a number that nobody wrote from is told', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    expect(await world.cli('pause', 'foo')).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/"foo" is neither a phone number.*\nName it as /),
+    });
+    expect((await daemon.status()).snapshot?.paused).toEqual([]);
+    const typo = await world.cli('pause', '+13105559998');
+    expect(typo).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Paused: +13105559998') });
+    expect(typo.stderr).toContain('No conversation +13105559998 is known in chat.db');
+    expect((await world.cli('pause', PERSON)).stderr).toBe('');
+    expect(await world.cli('send', 'notanumber', 'hi')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('"notanumber" is neither'),
+    });
+    expect((await world.cli('commands', 'list', '--json')).stdout).not.toContain('notanumber');
+  });
+
   test('one conversation can be held alone', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();

@@ -10,9 +10,9 @@ const SERVICE = ['run', '--service'];
 const WAITS = 'The agent waits until this is mended';
 
 describe('run --service', { concurrent: true, timeout: 60_000 }, () => {
-  test('waits while the configuration has mistakes, and lists each in the status', async (context) => {
+  test('waits while the configuration has mistakes, and lists each in the status, and in the log without numbers', async (context) => {
     const world = await EdgeWorld.open(context);
-    world.writeConfig({ 'edge.user_phone': 'nobody', 'backend.sync_interval_seconds': 0 });
+    world.writeConfig({ 'edge.user_phone': '0151 12345678', 'backend.sync_interval_seconds': 0 });
     const daemon = world.spawn(SERVICE);
     const { exitCode, snapshot } = await daemon.statusUntil((answer) => answer.snapshot !== null);
     expect(exitCode).toBe(4);
@@ -24,6 +24,8 @@ describe('run --service', { concurrent: true, timeout: 60_000 }, () => {
     expect(world.backend.registrations).toEqual([]);
     const screen = await world.cli('status');
     expect(screen.stdout).toContain('✗ config.yaml:');
+    await daemon.line(WAITS);
+    expect(world.log().join('\n')).toContain('edge.user_phone: found "0•••5678"');
   });
 
   test('runs in the same process as soon as a file that is saved by rename mends it', async (context) => {

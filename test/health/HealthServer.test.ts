@@ -72,6 +72,12 @@ describe('health by HTTP', () => {
     });
   });
 
+  test('is ready while a change of the configuration waits for a restart', async () => {
+    const port = await open();
+    problems = [{ code: 'config_needs_restart', since: '2026-01-01T00:00:00.000Z' }];
+    expect(await ask(port, '/ready')).toMatchObject({ status: 200, body: '{"ready":true,"problems":[]}\n' });
+  });
+
   test.each([
     'evil.example.com',
     '192.168.0.5',

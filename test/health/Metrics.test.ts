@@ -17,7 +17,7 @@ const READING: Reading = {
 
 test('what is over leaves no value behind, and what is counted only grows', async () => {
   let reading = READING;
-  const metrics = new Metrics(() => reading);
+  const metrics = new Metrics(() => reading, ['send_message']);
   try {
     metrics.commandEnded('send_message', 'failed');
     metrics.ackDelivered(250);
@@ -39,8 +39,26 @@ test('what is over leaves no value behind, and what is counted only grows', asyn
   }
 });
 
+test('each series has its labels from the start, and what is healthy has no problem', async () => {
+  const metrics = new Metrics(() => ({ ...READING, problems: [] }), ['send_message']);
+  const text = await metrics.text();
+  metrics.stop();
+  expect(text).not.toMatch(/^edge_agent_problem[ {]/m);
+  const series = text.split('\n').filter((line) => /^edge_agent_(?:commands|acks|sends)_total/.test(line));
+  expect(series).toEqual([
+    'edge_agent_commands_total{type="send_message",outcome="completed"} 0',
+    'edge_agent_commands_total{type="send_message",outcome="failed"} 0',
+    'edge_agent_acks_total{event="given"} 0',
+    'edge_agent_acks_total{event="delivered"} 0',
+    'edge_agent_sends_total{outcome="sent"} 0',
+    'edge_agent_sends_total{outcome="failed"} 0',
+    'edge_agent_sends_total{outcome="unknown"} 0',
+    'edge_agent_sends_total{outcome="deduplicated"} 0',
+  ]);
+});
+
 test('each name has one kind and its help, and follows the conventions of Prometheus', async () => {
-  const metrics = new Metrics(() => READING);
+  const metrics = new Metrics(() => READING, ['send_message']);
   const text = await metrics.text();
   metrics.stop();
   const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(
@@ -70,7 +88,7 @@ test('the library is not loaded unless metrics are served', () => {
 });
 
 test('every metric is documented, and no other', async () => {
-  const metrics = new Metrics(() => READING);
+  const metrics = new Metrics(() => READING, ['send_message']);
   const text = await metrics.text();
   metrics.stop();
   const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, EdgeError } from '../../errors.js';
+import { isMissing } from '../../system/missingFile.js';
 import { DISPATCH_MARKER, SCRIPTS, type ScriptName } from './scripts.js';
 
 /** What a private file tells of its run. */
@@ -163,9 +164,4 @@ function readWindow(fd: number, from: number): string {
     length += got;
   }
   return buffer.toString('utf8', 0, length);
-}
-
-/** Says of an error of the file system that there is no such file or directory. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

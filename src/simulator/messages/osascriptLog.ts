@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TargetForm } from '../../messages/applescript/scripts.js';
+import { isMissing } from '../../system/missingFile.js';
 
 /** One invocation, recorded when it begins. `argv` is what follows the `-`. */
 export interface OsascriptCall {
@@ -54,7 +55,7 @@ function readLines(path: string): unknown[] {
   try {
     content = readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
   const lines = content.split('\n').slice(0, -1);

@@ -1,0 +1,30 @@
+import { EdgeError } from '../errors.js';
+import type { ChatDb } from '../messages/chatdb/ChatDb.js';
+import { parseThreadId } from '../messages/conversationId.js';
+
+export type ConversationSource = Pick<ChatDb, 'findChat' | 'highestRowId'>;
+
+/** What an operator named: its canonical key, and whether chat.db has it; null if chat.db cannot be read. */
+export interface NamedConversation {
+  key: string;
+  known: boolean | null;
+}
+
+/**
+ * The conversation that an operator means. Throws EdgeError `conversation_unknown` for what is neither a phone number nor
+ * an address nor a group id, unless chat.db knows somebody of that name: a typo must not pass for a person.
+ */
+export function namedConversation(
+  written: string,
+  keyOf: (threadId: string) => string,
+  chatDb: ConversationSource,
+): NamedConversation {
+  const key = keyOf(written);
+  const known = chatDb.findChat(key).length > 0 || (chatDb.highestRowId() === null ? null : false);
+  if (parseThreadId(written).kind !== 'unknown' || known === true) return { key, known };
+  throw new EdgeError(
+    'conversation_unknown',
+    `"${written}" is neither a phone number nor an e-mail address nor a group id${known === null ? '' : ', and nobody in chat.db has that name'}.`,
+    'Name it as +13105551234, jane@example.com or chat831045551234.',
+  );
+}
