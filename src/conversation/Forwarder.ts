@@ -122,13 +122,16 @@ export class Forwarder {
     if (records.length === 0) this.waiting.delete(conversation);
     let busy = records.filter((record) => this.inFlight.has(record.seq)).length;
     let retryAt = Infinity;
+    // A message that is posted again, for whatever reason, is not overtaken by a first post: it might fail once more.
+    let isRepeating = records.some(({ seq, attempts }) => attempts > 1 && this.inFlight.has(seq));
     for (const record of records) {
       if (this.inFlight.has(record.seq)) continue;
       if (busy >= MOST_IN_CONVERSATION || this.inFlight.size >= MOST_IN_FLIGHT) break;
       if (this.expire(record)) continue;
       const wait = record.retryAt - clock.now();
       if (wait > 0 && wait <= LONGEST_WAIT_MS) retryAt = Math.min(retryAt, record.retryAt);
-      else if (record.attempts > 0 || retryAt === Infinity) {
+      else if (record.attempts > 0 || (retryAt === Infinity && !isRepeating)) {
+        isRepeating ||= record.attempts > 0;
         store.incoming.postStarted(record.seq, store.sends.newest());
         this.inFlight.set(record.seq, conversation);
         this.claimed.push({ ...record, attempts: record.attempts + 1 });

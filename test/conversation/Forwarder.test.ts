@@ -115,7 +115,7 @@ describe('an incoming message', () => {
     expect(store.incoming.countIn('open')).toBe(0);
   });
 
-  test('is retried while the backend is down, and later ones of its conversation wait for it', async () => {
+  test('is retried while the backend is down, and later ones of its conversation wait until it is through', async () => {
     const { clock, backend, arrive } = desk();
     arrive('m1');
     await backend.answer('m1', DOWN);
@@ -123,6 +123,8 @@ describe('an incoming message', () => {
     arrive('other', 'bob');
     expect(backend.posted).toEqual(['m1', 'other']);
     clock.advance(60_000);
+    expect(backend.posted).toEqual(['m1', 'other', 'm1']);
+    await backend.answer('m1', NO_REPLY);
     expect(backend.posted).toEqual(['m1', 'other', 'm1', 'm2']);
   });
 
@@ -208,7 +210,8 @@ describe('an incoming message', () => {
 
   test('waits while what comes in is paused there, does not age in that time, and holds no other conversation up', () => {
     const { clock, store, backend, arrive, expired } = desk();
-    const verbs = pauseVerbs(store, (conversation) => conversation, new RecordingLog());
+    const named = (key: string) => ({ key, known: true });
+    const verbs = pauseVerbs(store, (conversation) => conversation, named, new RecordingLog());
     verbs.pause({ conversation: 'ann', incoming: true });
     arrive('m1', 'ann');
     arrive('m2', 'bob');

@@ -52,8 +52,8 @@ export interface SoakReport {
 const BACKLOG = 20;
 /** A daemon that is so far behind gets a life in which it can catch up: on a busy machine the short ones do nothing. */
 const FAR_BEHIND = 60;
-/** So long without a step forward is standing still, however busy the machine is. */
-const STILL_AFTER_MS = 60_000;
+/** So long without a step forward is standing still: link and poller may each wait a minute, and the machine be busy. */
+const STILL_AFTER_MS = 240_000;
 const TELL_EVERY = 25;
 
 /**
