@@ -20,6 +20,7 @@ import { Downtime } from './Downtime.js';
 import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
+import { Monitoring } from './Monitoring.js';
 import { buildRooms, type Rooms } from './rooms.js';
 import { statusSnapshot } from './statusSnapshot.js';
 import { statusVerbs } from './statusVerbs.js';
@@ -49,6 +50,7 @@ interface Running extends Rooms {
   reload: ConfigReload;
   health: Health;
   wake: WakeDetector;
+  monitoring: Monitoring;
 }
 
 /**
@@ -77,7 +79,7 @@ export class EdgeAgent {
       lock.release();
       throw error;
     }
-    await this.running.health.start();
+    await Promise.all([this.running.health.start(), this.running.monitoring.start()]);
     if (this.stopping !== undefined) return;
     for (const warning of loaded.warnings) log.logger.warn(warning);
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
@@ -99,6 +101,7 @@ export class EdgeAgent {
   private async drain(running: Running): Promise<void> {
     const { logger } = this.options.log;
     logger.info('Stopping: letting what is on its way end');
+    running.monitoring.drains();
     running.scheduler.stop();
     running.attachments.uploader.stop();
     running.wake.stop();
@@ -117,7 +120,7 @@ export class EdgeAgent {
     running.outgoing.stop();
     running.sender.release();
     running.downtime.stop();
-    await Promise.all([running.statusServer.close(), running.health.stop()]);
+    await Promise.all([running.statusServer.close(), running.health.stop(), running.monitoring.stop()]);
     running.chatDb.close();
     running.store.close();
     running.lock.release();
@@ -192,9 +195,14 @@ export class EdgeAgent {
       const snapshot = () => this.snapshot();
       const sendToSelf = (text: string) => rooms.supervision.sendToSelf(text);
       const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
-      const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger);
+      const monitoring = new Monitoring({
+        ...{ config: config.current(), rooms, store, verbs, snapshot, clock, log },
+        aliveAt: downtime.aliveBefore,
+      });
+      const allVerbs = { ...verbs, 'monitor.rotate': () => monitoring.rotate() };
+      const statusServer = await StatusServer.listen(socketPath(directory), allVerbs, log.logger);
       const retention = new Retention(store, clock);
-      return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake };
+      return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake, monitoring };
     } catch (error) {
       downtime.stop();
       rooms.reader.stop();
