@@ -4,10 +4,12 @@ import { EXIT } from './exitCodes.js';
 import { complainAsIs, show } from './print.js';
 import { configVerbs } from './verbs/configVerbs.js';
 import { lookingVerbs } from './verbs/lookingVerbs.js';
+import { monitorVerbs } from './verbs/monitorVerbs.js';
 import { runningVerbs } from './verbs/runningVerbs.js';
 import { serviceVerbs } from './verbs/serviceVerbs.js';
 import { setupVerbs } from './verbs/setupVerbs.js';
 import { tryingVerbs } from './verbs/tryingVerbs.js';
+import { watchVerb } from './verbs/watchVerb.js';
 
 const EXAMPLES = `
 Examples:
@@ -25,7 +27,16 @@ Examples:
 `;
 
 /** Each adds its verbs; in the order in which the help lists them. */
-const VERBS = [setupVerbs, serviceVerbs, runningVerbs, lookingVerbs, configVerbs, tryingVerbs];
+const VERBS = [
+  setupVerbs,
+  serviceVerbs,
+  runningVerbs,
+  lookingVerbs,
+  monitorVerbs,
+  watchVerb,
+  configVerbs,
+  tryingVerbs,
+];
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {
