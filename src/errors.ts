@@ -40,6 +40,8 @@ export const ERROR_CODES = {
   conversation_unknown: 'There is no conversation of that name.',
   schedule_unknown: 'There is no such scheduled text.',
   command_unknown: 'There is no such command.',
+  monitor_unavailable: 'The local real-time channel cannot be served.',
+  monitor_busy: 'The local real-time channel is asked too much at once.',
   status_unavailable: 'The status socket does not answer.',
   not_running: 'No edge-agent runs on this state directory.',
   not_macos: 'Only macOS has what this verb needs.',

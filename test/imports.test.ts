@@ -28,6 +28,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'checks',
     'conformance',
     'doctor',
+    'monitor',
     'selftest',
     'service',
     'simulator',
@@ -53,7 +54,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that only these places import. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
-  ws: /^(backend\/WebSocketClient|conformance\/ProbeSocket|transcript\/\w+|simulator\/backend\/\w+)\.ts$/,
+  ws: /^(backend\/WebSocketClient|conformance\/ProbeSocket|monitor\/\w+|transcript\/\w+|simulator\/backend\/\w+)\.ts$/,
+  jose: /^monitor\/tokens\.ts$/,
   commander: /^cli\//,
   yaml: /^config\//,
   pino: /^logging\//,

@@ -12,6 +12,7 @@ export class Downtime {
   private markedAt = 0;
   /** The stretch before this life, until it is stored. */
   private past: { from: number; to: number } | undefined;
+  private aliveAt: number | undefined;
 
   constructor(
     private readonly store: Store,
@@ -22,8 +23,14 @@ export class Downtime {
   start(): void {
     const aliveAt = Number(this.store.meta.get(ALIVE_AT) ?? Number.NaN);
     const now = this.clock.now();
+    if (!Number.isNaN(aliveAt)) this.aliveAt = aliveAt;
     if (aliveAt < now) this.past = { from: aliveAt, to: now };
     this.mark();
+  }
+
+  /** When an earlier life was last known to be alive, Unix ms; undefined if there was none. Known after `start`. */
+  get aliveBefore(): number | undefined {
+    return this.aliveAt;
   }
 
   stop(): void {

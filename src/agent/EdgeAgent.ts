@@ -21,6 +21,7 @@ import { Downtime } from './Downtime.js';
 import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
+import { Monitoring } from './Monitoring.js';
 import { buildRooms, type Rooms } from './rooms.js';
 import { statusSnapshot } from './statusSnapshot.js';
 import { statusVerbs } from './statusVerbs.js';
@@ -50,6 +51,7 @@ interface Running extends Rooms {
   reload: ConfigReload;
   health: Health;
   wake: WakeDetector;
+  monitoring: Monitoring;
 }
 
 /**
@@ -78,7 +80,7 @@ export class EdgeAgent {
       lock.release();
       throw error;
     }
-    await this.running.health.start();
+    await Promise.all([this.running.health.start(), this.running.monitoring.start()]);
     if (this.stopping !== undefined) return;
     for (const warning of loaded.warnings) log.logger.warn(maskContacts(warning));
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
@@ -100,6 +102,7 @@ export class EdgeAgent {
   private async drain(running: Running): Promise<void> {
     const { logger } = this.options.log;
     logger.info('Stopping: letting what is on its way end');
+    running.monitoring.drains();
     running.scheduler.stop();
     running.attachments.uploader.stop();
     running.wake.stop();
@@ -118,7 +121,7 @@ export class EdgeAgent {
     running.outgoing.stop();
     running.sender.release();
     running.downtime.stop();
-    await Promise.all([running.statusServer.close(), running.health.stop()]);
+    await Promise.all([running.statusServer.close(), running.health.stop(), running.monitoring.stop()]);
     running.chatDb.close();
     running.store.close();
     running.lock.release();
@@ -193,9 +196,14 @@ export class EdgeAgent {
       const snapshot = () => this.snapshot();
       const sendToSelf = (text: string) => rooms.supervision.sendToSelf(text);
       const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
-      const statusServer = await StatusServer.listen(socketPath(directory), verbs, log.logger, clock);
+      const monitoring = new Monitoring({
+        ...{ config: config.current(), rooms, store, verbs, snapshot, clock, log },
+        aliveAt: downtime.aliveBefore,
+      });
+      const allVerbs = { ...verbs, 'monitor.rotate': () => monitoring.rotate() };
+      const statusServer = await StatusServer.listen(socketPath(directory), allVerbs, log.logger, clock);
       const retention = new Retention(store, clock);
-      return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake };
+      return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake, monitoring };
     } catch (error) {
       downtime.stop();
       rooms.reader.stop();

@@ -7,6 +7,7 @@ import type { Problem, StatusSnapshot } from '../status/snapshot.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
+import type { Monitoring } from './Monitoring.js';
 import type { SendHealth } from './SendHealth.js';
 import type { Supervision } from './Supervision.js';
 
@@ -30,6 +31,7 @@ export interface SnapshotSources {
   outgoing: Outgoing;
   supervision: Supervision;
   activity: Activity;
+  monitoring: Monitoring;
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
   configFaults: readonly Fault[];
@@ -101,6 +103,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     oldest: mapValues(store.backlog.oldest(), isoOrNull),
     chatdb: readingPosition(sources.chatDb, store),
     memory_usage_mb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    monitor: sources.monitoring.view(),
   };
 }
 
@@ -112,6 +115,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
   const storing = store.fault();
   // Where the store takes nothing, it is said already why nothing is taken in.
   const reading = storing === undefined ? reader.fault() : undefined;
+  const monitor = sources.monitoring.fault();
   return [
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
     ...(sending === undefined ? [] : [sending]),
@@ -146,6 +150,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
           },
         ]),
     ...sources.configFaults,
+    ...(monitor === undefined ? [] : [monitor]),
     ...pauseFaults(store.pauses.list()),
     ...ofBackend,
   ];
@@ -196,7 +201,7 @@ function mapValues<Key extends string, From, To>(
 }
 
 /** By which way the backend is reached now. The last words of an agent that stops go by one of them too. */
-function linkWord({ isLive, state, poller }: LinkView, reachable: boolean): StatusSnapshot['link'] {
+export function linkWord({ isLive, state, poller }: LinkView, reachable: boolean): StatusSnapshot['link'] {
   if (isLive) return 'realtime';
   return (poller === 'running' || state === 'draining') && reachable ? 'polling' : 'offline';
 }

@@ -24,6 +24,7 @@ export class Backend {
   private eventsUnsubscribe: (() => void) | null = null;
   private started = false;
   private readonly whenStopped = new Set<() => void>();
+  private readonly linkListeners = new Set<() => void>();
 
   constructor(private readonly options: BackendOptions) {
     this.timings = { ...DEFAULT_TIMINGS, ...options.timings };
@@ -119,6 +120,11 @@ export class Backend {
     return this.parts.access.reachability.subscribe(listener);
   }
 
+  /** Told after each change of the link's state; must not throw. */
+  onLinkChange(listener: () => void): void {
+    this.linkListeners.add(listener);
+  }
+
   /** The link and its faults as of now, for status. */
   view(): LinkView {
     const { link, history, access } = this.parts;
@@ -167,6 +173,7 @@ export class Backend {
       status.stop();
     }
     courier.pump();
+    for (const listener of this.linkListeners) listener();
     if (after.name === 'stopped') this.stoppedNow();
   }
 

@@ -54,6 +54,8 @@ export class DemoWorld {
       // On a Mac the real Messages is none of the demo's business.
       EDGE_SUPERVISOR_ENABLED: 'false',
       EDGE_SUPERVISOR_CAFFEINATE: 'false',
+      // The usual port is the real agent's.
+      EDGE_MONITOR_PORT: '0',
     };
     const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: process.platform });
     const log = createLogger({

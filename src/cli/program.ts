@@ -4,6 +4,7 @@ import { EXIT } from './exitCodes.js';
 import { complainAsIs, show } from './print.js';
 import { configVerbs } from './verbs/configVerbs.js';
 import { lookingVerbs } from './verbs/lookingVerbs.js';
+import { monitorVerbs } from './verbs/monitorVerbs.js';
 import { runningVerbs } from './verbs/runningVerbs.js';
 import { serviceVerbs } from './verbs/serviceVerbs.js';
 import { setupVerbs } from './verbs/setupVerbs.js';
@@ -25,7 +26,7 @@ Examples:
 `;
 
 /** Each adds its verbs; in the order in which the help lists them. */
-const VERBS = [setupVerbs, serviceVerbs, runningVerbs, lookingVerbs, configVerbs, tryingVerbs];
+const VERBS = [setupVerbs, serviceVerbs, runningVerbs, lookingVerbs, monitorVerbs, configVerbs, tryingVerbs];
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {

@@ -16,12 +16,19 @@ const CHANNEL_NAMES: Readonly<Record<Channel, string>> = {
   operator: 'edge-agent send',
 };
 
+/** What became of a command, once it is stored. */
+export type CommandStage = 'received' | 'completed' | 'failed';
+
+/** Told after the commit; must not throw. */
+export type StageListener = (commandId: string, stage: CommandStage, code: string | null) => void;
+
 /**
  * Takes commands in. Each is stored, executed and, where its end is known, acked in one durable write together with
  * the others of its batch; an id that was ever seen is never executed again, its last ack is sent again instead.
  */
 export class Commands {
   private readonly handlers = new Map<string, Handler>();
+  private readonly listeners: StageListener[] = [];
 
   constructor(
     private readonly store: Store,
@@ -45,6 +52,14 @@ export class Commands {
       if (diskFault(error) !== undefined) throw error;
       for (const command of commands) this.takeAlone(command, via);
     }
+  }
+
+  onStage(listener: StageListener): void {
+    this.listeners.push(listener);
+  }
+
+  private tell(commandId: string, stage: CommandStage, code: string | null = null): void {
+    for (const listener of this.listeners) listener(commandId, stage, code);
   }
 
   private takeAlone(command: ReceivedCommand, via: Channel): void {
@@ -71,6 +86,7 @@ export class Commands {
     const { commandId, commandType } = command;
     this.store.afterCommit(() => {
       this.log.info(`📥 Received command via ${CHANNEL_NAMES[via]}: ${commandId}`);
+      this.tell(commandId, 'received');
     });
     const bodyHash = hashOf(command);
     const body = bodyOf(command);
@@ -108,6 +124,7 @@ export class Commands {
     this.store.afterCommit(() => {
       if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
       else this.log.warn(`❌ Command ${commandId} failed`, { trace: commandId, code: verdict.code });
+      this.tell(commandId, verdict.kind, verdict.kind === 'failed' ? verdict.code : null);
     });
   }
 }

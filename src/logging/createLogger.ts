@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { type Clock, systemClock } from '../system/clock.js';
-import { FORMATTERS, type LogEvent, type LogFormat, type LogLevel } from './formatLine.js';
+import { concealedEvent, FORMATTERS, type LogEvent, type LogFormat, type LogLevel } from './formatLine.js';
 import { openLineFile } from './LineFile.js';
 import type { LogFields, Logger } from './Logger.js';
 import type { RotationLimits } from './LogRotation.js';
@@ -32,6 +32,8 @@ export interface LogFile {
   configure(settings: LogSettings): void;
   /** Further secrets that no later line may contain. */
   redact(secrets: readonly string[]): void;
+  /** Calls `listener` with each event that is written, secrets concealed; it must not throw. Returns the unsubscribe. */
+  listen(listener: (event: LogEvent) => void): () => void;
   /** Writes what is still held back, if it can, and lets go of file and console. Later lines are dropped. Idempotent. */
   close(): void;
 }
@@ -59,6 +61,7 @@ export function createLogger(options: LogOptions): LogFile {
   });
   const terminal = options.console === undefined ? undefined : attach(options.console);
 
+  const listeners = new Set<(event: LogEvent) => void>();
   const sink = {
     [WITH_METADATA]: true,
     lastMsg: '',
@@ -66,9 +69,11 @@ export function createLogger(options: LogOptions): LogFile {
     lastLevel: 0,
     write() {
       const level = pino.levels.labels[this.lastLevel] as LogLevel;
-      const text = line({ time: clock.now(), level, message: this.lastMsg, fields: this.lastObj });
+      const event = { time: clock.now(), level, message: this.lastMsg, fields: this.lastObj };
+      const text = line(event);
       file.write(text);
       terminal?.write(text);
+      for (const listener of listeners) listener(concealedEvent(event, conceal));
     },
   };
   const backing = pino({ level: options.level, base: null, timestamp: false }, sink);
@@ -96,6 +101,10 @@ export function createLogger(options: LogOptions): LogFile {
     redact: (more) => {
       secrets.push(...more);
       conceal = redactor(secrets);
+    },
+    listen: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     close: () => {
       repeats.close();

@@ -25,6 +25,18 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 const LONGEST_TEXT = 16_384;
 const NEEDS_QUOTES = /[\s"=\\]|^$/;
 
+/** The same event with every text as a line would show it: concealed, then cut. */
+export function concealedEvent(event: LogEvent, conceal: (text: string) => string): LogEvent {
+  const fields = Object.entries(event.fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [conceal(key), concealed(value ?? null, conceal)] as const);
+  return {
+    ...event,
+    message: shown(event.message, conceal),
+    fields: Object.fromEntries(fields),
+  };
+}
+
 /** `[2025-11-05T20:35:13.500Z] [INFO] message key=value other="two words"`. */
 function formatText({ time, level, message, fields }: LogEvent, conceal: (text: string) => string): string {
   let line = `[${isoTime(time)}] [${level.toUpperCase()}] ${shown(message, conceal)}`;
@@ -48,7 +60,10 @@ function formatJson({ time, level, message, fields }: LogEvent, conceal: (text: 
 }
 
 /** A number or truth value stays what it is unless a secret shows in it. */
-function concealed(value: string | number | boolean | null, conceal: (text: string) => string): unknown {
+function concealed(
+  value: string | number | boolean | null,
+  conceal: (text: string) => string,
+): string | number | boolean | null {
   const text = String(value);
   const safe = shown(text, conceal);
   return safe === text ? value : safe;

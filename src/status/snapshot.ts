@@ -82,4 +82,6 @@ export interface StatusSnapshot {
   /** How far chat.db was read (its ROWID), and how many rows are behind that; null: nobody can tell. */
   chatdb: { row_id: number | null; rows_behind: number | null };
   memory_usage_mb: number;
+  /** The local real-time channel: its port (null: not served), and who is connected. */
+  monitor: { port: number | null; connected: number; authenticated: number };
 }

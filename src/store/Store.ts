@@ -16,6 +16,7 @@ import { isDamage, markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
 import { PauseTable } from './pauses.js';
 import { pruning } from './pruning.js';
+import { RecentTexts } from './recentTexts.js';
 import { ScheduleTable } from './schedule.js';
 import { SendPartTable } from './sendParts.js';
 import { SendTable } from './sends.js';
@@ -65,6 +66,7 @@ export class Store {
   readonly pauses: PauseTable;
   readonly told: ToldTable;
   readonly backlog: Backlog;
+  readonly recentTexts: RecentTexts;
 
   private depth = 0;
   private readonly closing = new Set<() => void>();
@@ -110,6 +112,7 @@ export class Store {
     this.pauses = new PauseTable(database, clock, this);
     this.told = new ToldTable(database, clock);
     this.backlog = new Backlog(database);
+    this.recentTexts = new RecentTexts(database);
   }
 
   /**

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { doctorReportPath } from '../config/places.js';
+import { EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { newestEvents } from '../logging/newestEvents.js';
+import type { MonitorVerb } from '../monitor/ClientFrames.js';
+import type { StatusVerb } from '../status/StatusServer.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import { recentConversations } from './conversationsVerb.js';
+import type { LinkStrip } from './LinkStrip.js';
+import { sendStatistics } from './sendStatistics.js';
+
+/** Of the status socket's verbs, those that only look. */
+const LOOKING = ['status', 'config', 'commands.list', 'commands.show', 'schedule.list', 'queue.list'];
+/** And those that change something: who does is logged and told to everybody who watches. */
+const ACTING = ['schedule.cancel', 'queue.retry', 'queue.drop', 'pause', 'resume'];
+
+/** No id, guid or handle is longer. */
+const LONGEST_TEXT = 512;
+const USUAL_LINES = 200;
+const MOST_LINES = 500;
+const LOG_LEVELS = ['info', 'warn', 'error'] as const;
+
+export interface MonitorVerbsOptions {
+  /** Those of the status socket. */
+  verbs: Readonly<Record<string, StatusVerb>>;
+  store: Store;
+  strip: LinkStrip;
+  logFile: string;
+  stateDirectory: string;
+  clock: Clock;
+  log: Logger;
+  /** Somebody did something that others should know of. */
+  onAct: (userId: string, verb: string) => void;
+}
+
+/** What those who watch may ask for. Everything else of the status socket stays there. */
+export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<string, MonitorVerb>> {
+  const { verbs, store, strip, logFile, stateDirectory, clock } = options;
+  const shared = [...LOOKING, ...ACTING].map(
+    (name) => [name, sharedVerb(name, verbs[name], options)] as const,
+  );
+  return {
+    ...Object.fromEntries(shared),
+    'link.history': () => ({
+      changes: strip.history().map(({ at, state }) => ({ at: new Date(at).toISOString(), state })),
+    }),
+    conversations: (input) => recentConversations(store, input),
+    'sends.statistics': () => sendStatistics(store, clock.now()),
+    'logs.tail': ({ lines, level }) => {
+      const least = LOG_LEVELS.find((known) => known === level) ?? 'info';
+      const most =
+        typeof lines === 'number' && lines >= 1 ? Math.min(Math.floor(lines), MOST_LINES) : USUAL_LINES;
+      return newestEvents(logFile, least, most).map(({ time, ...event }) => ({
+        at: new Date(time).toISOString(),
+        ...event,
+      }));
+    },
+    doctor: () => lastDoctorReport(stateDirectory),
+  };
+}
+
+function sharedVerb(name: string, verb: StatusVerb | undefined, options: MonitorVerbsOptions): MonitorVerb {
+  if (verb === undefined) throw new Error(`there is no verb ${name}`);
+  return (input, userId) => {
+    const long = Object.entries(input).find(
+      ([, value]) => typeof value === 'string' && value.length > LONGEST_TEXT,
+    );
+    if (long !== undefined) throw new EdgeError('invalid_payload', `${long[0]}: expected a shorter text.`);
+    const result = verb(input);
+    if (ACTING.includes(name)) {
+      options.log.info('An operator acted by the monitor', { user: userId, verb: name });
+      options.onAct(userId, name);
+    }
+    return result;
+  };
+}
+
+/** What `edge-agent doctor` found last; `at` is null if it was never asked. */
+function lastDoctorReport(stateDirectory: string): unknown {
+  try {
+    return JSON.parse(readFileSync(doctorReportPath(stateDirectory), 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { at: null };
+    throw error;
+  }
+}

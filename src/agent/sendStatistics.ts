@@ -1,0 +1,61 @@
+import type { Store } from '../store/Store.js';
+
+/** Texts by how they ended, in the hour that begins at `from` (ISO 8601). */
+export interface HourOfSends {
+  from: string;
+  sent: number;
+  failed: number;
+  unknown: number;
+}
+
+/** Of texts that were sent: how long from being stored to the proof in chat.db. */
+export interface SendLatency {
+  /** `upToMs` null: longer than all others. */
+  buckets: { upToMs: number | null; count: number }[];
+  /** Null where nothing was sent. */
+  p50Ms: number | null;
+  p95Ms: number | null;
+}
+
+export interface SendStatistics {
+  /** The last 24, the newest one last. */
+  hours: HourOfSends[];
+  latency: SendLatency;
+}
+
+const HOUR_MS = 3600_000;
+const HOURS = 24;
+const BUCKETS_MS = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, Infinity];
+/** Only so many are counted, so that the question costs the same on any day: some 10 ms. */
+const MOST_TEXTS = 5_000;
+
+/** How texts went out in the last 24 hours; of more than 5 000, the newest. `now` is Unix ms. */
+export function sendStatistics(store: Pick<Store, 'recentTexts'>, now: number): SendStatistics {
+  const newest = now - (now % HOUR_MS);
+  const since = newest - (HOURS - 1) * HOUR_MS;
+  const counted = store.recentTexts.hours(since - 1, MOST_TEXTS);
+  const count = (from: number, wanted: string) =>
+    counted.find((hour) => hour.from === from && hour.state === wanted)?.count ?? 0;
+  const hours = Array.from({ length: HOURS }, (_, index): HourOfSends => {
+    const from = since + index * HOUR_MS;
+    return {
+      from: new Date(from).toISOString(),
+      sent: count(from, 'sent'),
+      failed: count(from, 'failed'),
+      unknown: count(from, 'unknown'),
+    };
+  });
+  return { hours, latency: latencyOf(store.recentTexts.latencies(since - 1, MOST_TEXTS)) };
+}
+
+function latencyOf(latencies: readonly number[]): SendLatency {
+  const sorted = latencies.map((ms) => Math.max(0, ms)).toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+  const buckets = BUCKETS_MS.map((upToMs, index) => {
+    const from = BUCKETS_MS[index - 1] ?? -1;
+    const count = sorted.filter((ms) => ms > from && ms <= upToMs).length;
+    return { upToMs: upToMs === Infinity ? null : upToMs, count };
+  });
+  return { buckets, p50Ms: at(0.5), p95Ms: at(0.95) };
+}

@@ -1,0 +1,95 @@
+import { basename } from 'node:path';
+import { maskHandle } from '../logging/mask.js';
+import type { MonitorServer } from '../monitor/MonitorServer.js';
+import type { SendOutcome } from '../outgoing/outcome.js';
+import type { IncomingMessage } from '../store/incoming.js';
+import type { Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sendRecord.js';
+import type { Clock } from '../system/clock.js';
+import type { Rooms } from './rooms.js';
+
+interface Watching {
+  rooms: Pick<Rooms, 'commands' | 'outgoing'>;
+  store: Store;
+  clock: Clock;
+  server: MonitorServer;
+  agentName: () => string;
+  /** There is something to do, or less. */
+  onWork: () => void;
+  /** Runs what must not throw. */
+  guarded: (work: () => void) => void;
+}
+
+/** Tells those who watch of every text in and out, and of the steps of commands, once each is stored. */
+export function watchTexts(watching: Watching): void {
+  const { rooms, store, clock, server, onWork, guarded } = watching;
+  /** Only while somebody watches, and not before the commit. */
+  const tell = (work: () => void) => {
+    if (!server.isWatched) return;
+    store.afterCommit(() =>
+      guarded(() => {
+        work();
+        onWork();
+      }),
+    );
+  };
+  store.incoming.onStored((message) => tell(() => server.broadcastChatMessage(incoming(message))));
+  rooms.commands.onStage((commandId, stage, code) =>
+    tell(() => {
+      const commandType = store.commandLog.find(commandId)?.commandType;
+      server.publish('commands', clock.now(), {
+        commandId,
+        commandType,
+        stage,
+        ...(code === null ? {} : { code }),
+      });
+      if (stage === 'failed') {
+        server.sendNotification('warning', `Command ${commandId} failed${code === null ? '' : `: ${code}`}`);
+      }
+    }),
+  );
+  rooms.outgoing.onOutcome((send, outcome) =>
+    tell(() => {
+      tellOutcome(watching, send, outcome);
+      if (outcome.kind !== 'failed') tellStep(watching, send, outcome.kind);
+    }),
+  );
+  rooms.outgoing.onLife((send, { kind }) => tell(() => tellStep(watching, send, kind)));
+}
+
+function tellOutcome({ server, clock, agentName }: Watching, send: SendRecord, outcome: SendOutcome): void {
+  const at = clock.now();
+  server.publish('sends', at, {
+    conversation: maskHandle(send.conversation),
+    outcome: outcome.kind,
+    ms: Math.max(0, at - send.createdAt),
+  });
+  if (outcome.kind === 'unknown') {
+    server.sendNotification('warning', `A text to ${maskHandle(send.conversation)}: ${outcome.message}`);
+  }
+  if (outcome.kind !== 'sent') return;
+  server.broadcastChatMessage({
+    conversationId: send.conversation,
+    messageId: outcome.guid ?? send.id,
+    content: send.file === null ? send.text : basename(send.file),
+    sender: agentName(),
+    timestamp: new Date(at).toISOString(),
+  });
+}
+
+/** A step of the command that wanted the text. */
+function tellStep({ server, store, clock }: Watching, { commandId }: SendRecord, stage: string): void {
+  if (commandId === null) return;
+  const commandType = store.commandLog.find(commandId)?.commandType;
+  server.publish('commands', clock.now(), { commandId, commandType, stage });
+}
+
+function incoming({ conversation, guid, text, sender, sentAt }: IncomingMessage) {
+  return {
+    conversationId: conversation,
+    messageId: guid,
+    content: text,
+    sender,
+    timestamp: new Date(sentAt).toISOString(),
+  };
+}

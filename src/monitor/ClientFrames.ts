@@ -1,0 +1,118 @@
+import { describeError, EdgeError } from '../errors.js';
+import type { Clock } from '../system/clock.js';
+import type { Broadcast } from './Broadcast.js';
+import { CLOSE, type Client } from './Client.js';
+import { type Clients, isKnown, type KnownClient } from './Clients.js';
+import { type ClientFrame, encodeFrame, readClientFrame, type ServerFrame } from './monitorFrames.js';
+import { RateLimit } from './rateLimit.js';
+
+/** What a request may ask for; `userId` is who asks. What it throws is answered as an error. */
+export type MonitorVerb = (input: Record<string, unknown>, userId: string) => unknown;
+
+/** Requests of all clients together: each is answered by the agent between two pieces of its own work. */
+const REQUEST_RATE = { burst: 200, perSecond: 100 };
+
+const BINARY = { kind: 'refused', error: 'Invalid message format: binary' } as const;
+
+export interface ClientFramesOptions {
+  clients: Clients;
+  broadcast: Broadcast;
+  verbs: Readonly<Record<string, MonitorVerb>>;
+  /** The status for somebody who has just subscribed. */
+  status: () => unknown;
+  clock: Clock;
+  /** A client was cut off for what it did. */
+  onAbuse: (why: string) => void;
+}
+
+/** Answers what clients say. Whatever they send, it neither throws nor takes long. */
+export class ClientFrames {
+  private readonly requests = new RateLimit(REQUEST_RATE);
+
+  constructor(private readonly options: ClientFramesOptions) {}
+
+  receive(client: Client, data: Buffer, isBinary: boolean): void {
+    if (!client.isOpen || !this.counted(client)) return;
+    const read = isBinary ? BINARY : readClientFrame(data.toString('utf8'));
+    if (read.kind === 'refused') this.complain(client, read.error);
+    else this.answer(client, read.frame);
+  }
+
+  /** Counts a frame against its sender's rate; false if that was one too many and ended the connection. */
+  counted(client: Client): boolean {
+    if (client.heard()) return true;
+    client.close(CLOSE.tooFast, 'Too many messages', true);
+    this.options.onAbuse('too many messages');
+    return false;
+  }
+
+  private answer(client: Client, frame: ClientFrame): void {
+    if (frame.type === 'ping') this.say(client, { type: 'pong' });
+    else if (frame.type !== 'pong') {
+      if (isKnown(client)) this.serve(client, frame);
+      else this.complain(client, 'Not authenticated');
+    }
+  }
+
+  private serve(client: KnownClient, frame: Exclude<ClientFrame, { type: 'ping' | 'pong' }>): void {
+    switch (frame.type) {
+      case 'user_presence':
+        client.presence = frame.data;
+        this.tellPresence(client.session.userId);
+        return;
+      case 'subscribe':
+        client.topics = new Set(frame.data.topics);
+        if (client.topics.size > 0) this.sendSnapshot(client);
+        return;
+      case 'request':
+        this.respond(client, frame.data);
+    }
+  }
+
+  /** Tells everybody what a user is now. */
+  tellPresence(userId: string): void {
+    const { clients, broadcast } = this.options;
+    broadcast.post({ type: 'user_presence', data: { userId, status: clients.presenceOf(userId) } });
+  }
+
+  private sendSnapshot(client: KnownClient): void {
+    const { clients, status } = this.options;
+    try {
+      this.say(client, { type: 'snapshot', data: { status: status(), presence: clients.presences() } });
+    } catch (error) {
+      this.complain(client, describeError(error));
+    }
+  }
+
+  private respond(client: KnownClient, { id, verb, ...input }: { id: string; verb: string }): void {
+    try {
+      const result = this.run(verb, input, client.session.userId);
+      this.say(client, { type: 'response', data: { id, ok: true, result } });
+    } catch (error) {
+      const { code, remedy } = error instanceof EdgeError ? error : { code: 'internal', remedy: '' };
+      const message = describeError(error);
+      this.say(client, { type: 'response', data: { id, ok: false, error: { code, message, remedy } } });
+    }
+  }
+
+  private run(verb: string, input: Record<string, unknown>, userId: string): unknown {
+    const { verbs, clock } = this.options;
+    const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+    if (work === undefined) {
+      throw new EdgeError('invalid_payload', `verb: expected one of ${Object.keys(verbs).join(', ')}.`);
+    }
+    if (!this.requests.take(clock.monotonic())) {
+      throw new EdgeError('monitor_busy', 'Too many requests are made at once.', 'Ask again in a moment.');
+    }
+    return work(input, userId) ?? null;
+  }
+
+  private complain(client: Client, error: string): void {
+    this.say(client, { type: 'error', data: { error } });
+  }
+
+  private say(client: Client, frame: ServerFrame): void {
+    if (!client.write([encodeFrame(frame, this.options.clock.now())]))
+      this.options.onAbuse('it does not read');
+  }
+}

@@ -1,0 +1,71 @@
+import type { Client, Session } from './Client.js';
+import type { Presence, UserPresence } from './monitorFrames.js';
+
+/** A client with a valid token. */
+export type KnownClient = Client & { readonly session: Session };
+
+/** The first that one of a user's connections says is what the user is. */
+const FIRST_TO_COUNT: readonly Presence[] = ['busy', 'online', 'away'];
+
+/** Who is connected, and who that is: several connections of one user are one person. */
+export class Clients {
+  private readonly strangers = new Set<Client>();
+  private readonly known = new Set<KnownClient>();
+
+  add(client: Client): void {
+    if (isKnown(client)) this.known.add(client);
+    else this.strangers.add(client);
+  }
+
+  delete(client: Client): void {
+    if (isKnown(client)) this.known.delete(client);
+    else this.strangers.delete(client);
+  }
+
+  get connected(): number {
+    return this.strangers.size + this.known.size;
+  }
+
+  get authenticated(): number {
+    return this.known.size;
+  }
+
+  get unauthenticated(): number {
+    return this.strangers.size;
+  }
+
+  all(): Client[] {
+    return [...this.strangers, ...this.known];
+  }
+
+  /** Those with a valid token. */
+  users(): readonly KnownClient[] {
+    return [...this.known];
+  }
+
+  /** Whether anybody asked for more than the standard frames. */
+  get hasSubscribers(): boolean {
+    return this.users().some(({ topics }) => topics.size > 0);
+  }
+
+  /** What a user is over all connections; `offline` once there is none. */
+  presenceOf(userId: string): Presence {
+    const said = new Set<Presence>();
+    for (const { session, presence } of this.known) if (session.userId === userId) said.add(presence);
+    return FIRST_TO_COUNT.find((presence) => said.has(presence)) ?? 'offline';
+  }
+
+  isConnected(userId: string): boolean {
+    return this.users().some(({ session }) => session.userId === userId);
+  }
+
+  /** Everybody who is connected. */
+  presences(): UserPresence[] {
+    const ids = new Set(this.users().map(({ session }) => session.userId));
+    return [...ids].toSorted().map((userId) => ({ userId, status: this.presenceOf(userId) }));
+  }
+}
+
+export function isKnown(client: Client): client is KnownClient {
+  return client.session !== undefined;
+}

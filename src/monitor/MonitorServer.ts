@@ -1,0 +1,232 @@
+import { createServer, type Server } from 'node:http';
+import type { WebSocket } from 'ws';
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock, Timer } from '../system/clock.js';
+import { Broadcast } from './Broadcast.js';
+import { CLOSE, type Client } from './Client.js';
+import { ClientFrames, type MonitorVerb } from './ClientFrames.js';
+import { Clients, isKnown } from './Clients.js';
+import { keepAlive } from './keepAlive.js';
+import { LoopbackPort, type MonitorFault } from './LoopbackPort.js';
+import type { MonitorSecret } from './MonitorSecret.js';
+import {
+  type AgentStatus,
+  type ChatMessage,
+  encodeFrame,
+  type NotificationLevel,
+  type ServerFrame,
+  type Topic,
+} from './monitorFrames.js';
+import { PageDoor } from './PageDoor.js';
+import { SocketDoor } from './SocketDoor.js';
+
+export interface MonitorOptions {
+  port: number;
+  secret: MonitorSecret;
+  pageDirectory: string;
+  verbs: Readonly<Record<string, MonitorVerb>>;
+  /** What the agent does now; told to whoever comes. */
+  agentStatus: () => AgentStatus;
+  /** The status snapshot, for those who subscribe. */
+  status: () => unknown;
+  /** Somebody with a valid token looks, or nobody does any more. */
+  onWatched: (watched: boolean) => void;
+  clock: Clock;
+  log: Logger;
+}
+
+const SWEEP_MS = 1_000;
+/** Of cut-off clients one line is written in so long. */
+const TOLD_EVERY_MS = 60_000;
+/** Beside the WebSockets a browser keeps a few connections; far above it nothing is accepted. */
+const MOST_CONNECTIONS = 1_024;
+
+/**
+ * The local real-time channel: WebSocket, page and tokens on one loopback port. Nothing that a client does, and nothing
+ * that is said to clients, throws into the agent or makes it wait.
+ */
+export class MonitorServer {
+  private readonly clients = new Clients();
+  private readonly broadcast: Broadcast;
+  private readonly frames: ClientFrames;
+  private readonly sockets: SocketDoor;
+  private readonly pages: PageDoor;
+  private readonly door: LoopbackPort;
+  private sweeping: Timer | undefined;
+  private abuses = { count: 0, toldAt: Number.NEGATIVE_INFINITY };
+  private stopped = false;
+
+  constructor(private readonly options: MonitorOptions) {
+    const { secret, clock, log, verbs, status, pageDirectory, port } = options;
+    const onAbuse = (why: string) => this.noteAbuse(why);
+    this.broadcast = new Broadcast(
+      clock,
+      () => this.clients.users(),
+      () => onAbuse('it does not read'),
+    );
+    this.frames = new ClientFrames({
+      clients: this.clients,
+      broadcast: this.broadcast,
+      verbs,
+      status,
+      clock,
+      onAbuse,
+    });
+    this.sockets = new SocketDoor({
+      ...{ secret, clock, clients: this.clients },
+      onClient: (client, socket, refusal) => this.welcome(client, socket, refusal),
+    });
+    this.pages = new PageDoor({ secret, pageDirectory, clock });
+    this.door = new LoopbackPort({ port, clock, log, server: () => this.httpServer() });
+  }
+
+  /** Resolves after the first try to listen; a port in use is a fault that is told, and tried again. */
+  async start(): Promise<void> {
+    await this.door.start();
+  }
+
+  /** Says what is left to say, closes every connection with 1001. Ends within 1 s. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.broadcast.flush();
+    this.broadcast.stop();
+    this.sweeping?.cancel();
+    this.sockets.close();
+    for (const client of this.clients.all()) client.close(CLOSE.goingAway, 'The agent stops');
+    await this.door.stop();
+  }
+
+  /** Whether somebody with a valid token is there: what only watchers get need not be made otherwise. */
+  get isWatched(): boolean {
+    return this.clients.authenticated > 0;
+  }
+
+  /** Whether somebody asked for snapshots and events. */
+  get hasSubscribers(): boolean {
+    return this.clients.hasSubscribers;
+  }
+
+  counts(): { connected: number; authenticated: number } {
+    const { connected, authenticated } = this.clients;
+    return { connected, authenticated };
+  }
+
+  /** Where it is served; null while it is not. */
+  get port(): number | null {
+    return this.door.port;
+  }
+
+  fault(): MonitorFault | undefined {
+    return this.door.fault();
+  }
+
+  broadcastStatus(data: AgentStatus): void {
+    this.post({ type: 'agent_status', data });
+  }
+
+  broadcastChatMessage(data: ChatMessage): void {
+    this.post({ type: 'chat_message', data });
+  }
+
+  /** To everybody, or to every connection of one user. */
+  sendNotification(level: NotificationLevel, message: string, userId?: string): void {
+    if (!this.isWatched) return;
+    const frame: ServerFrame = { type: 'notification', data: { level, message } };
+    this.broadcast.post(frame, ({ session }) => userId === undefined || session.userId === userId);
+  }
+
+  /** A live event for those who subscribed to its topic; `at` is Unix ms. */
+  publish(topic: Topic, at: number, fields: Readonly<Record<string, unknown>> = {}): void {
+    if (!this.isWatched) return;
+    const data = { topic, at: new Date(at).toISOString(), ...fields };
+    this.broadcast.post({ type: 'event', data }, ({ topics }) => topics.has(topic));
+  }
+
+  /** The status for everybody who subscribed to anything. */
+  publishSnapshot(status: unknown): void {
+    const data = { status, presence: this.clients.presences() };
+    this.broadcast.post({ type: 'snapshot', data }, ({ topics }) => topics.size > 0);
+  }
+
+  /** Ends every session: the secret was rotated. Returns how many there were. */
+  endSessions(): number {
+    const users = this.clients.users();
+    for (const client of users) client.close(CLOSE.expired, 'The secret was rotated: get a new token');
+    return users.length;
+  }
+
+  private post(frame: ServerFrame): void {
+    if (this.isWatched) this.broadcast.post(frame);
+  }
+
+  private httpServer(): Server {
+    const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, (request, response) =>
+      this.pages.receive(request, response),
+    );
+    server.maxConnections = MOST_CONNECTIONS;
+    server.on('upgrade', (request, stream, head) => this.sockets.receive(request, stream, head));
+    return server;
+  }
+
+  private welcome(client: Client, socket: WebSocket, refusal: string): void {
+    const { clock, log, agentStatus, onWatched } = this.options;
+    const wasWatched = this.isWatched;
+    this.clients.add(client);
+    socket.on('message', (data, isBinary) => this.frames.receive(client, data as Buffer, isBinary));
+    socket.on('ping', () => this.frames.counted(client));
+    socket.on('pong', () => this.frames.counted(client));
+    socket.on('error', (error) => {
+      log.debug('A monitor client failed', { cause: describeError(error) });
+      client.failed();
+    });
+    socket.once('close', () => this.gone(client));
+    this.sweeping ??= clock.after(SWEEP_MS, () => this.sweep());
+    if (isKnown(client)) {
+      const { userId } = client.session;
+      const greeting: ServerFrame[] = [
+        { type: 'auth', data: { success: true, userId } },
+        { type: 'agent_status', data: agentStatus() },
+      ];
+      client.write(greeting.map((frame) => encodeFrame(frame, clock.now())));
+      log.debug('An operator watches', { user: userId });
+      if (!wasWatched) onWatched(true);
+    } else {
+      const frame: ServerFrame = { type: 'auth', data: { success: false, error: refusal } };
+      client.write([encodeFrame(frame, clock.now())]);
+    }
+  }
+
+  private gone(client: Client): void {
+    this.clients.delete(client);
+    if (!isKnown(client) || this.stopped) return;
+    this.frames.tellPresence(client.session.userId);
+    if (!this.isWatched) this.options.onWatched(false);
+  }
+
+  private sweep(): void {
+    const { clock } = this.options;
+    this.sweeping = undefined;
+    for (const client of this.clients.all()) {
+      if (keepAlive(client, clock) === 'warn' && isKnown(client)) {
+        this.sendNotification(
+          'warning',
+          'Your session ends in 5 minutes: get a new token.',
+          client.session.userId,
+        );
+      }
+    }
+    if (this.clients.connected > 0 && !this.stopped)
+      this.sweeping = clock.after(SWEEP_MS, () => this.sweep());
+  }
+
+  /** One line a minute, whoever hammers at the door. */
+  private noteAbuse(why: string): void {
+    const { clock, log } = this.options;
+    this.abuses.count += 1;
+    const now = clock.monotonic();
+    if (now - this.abuses.toldAt < TOLD_EVERY_MS) return;
+    log.warn('Monitor clients were cut off', { why, count: this.abuses.count });
+    this.abuses = { count: 0, toldAt: now };
+  }
+}

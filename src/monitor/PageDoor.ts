@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../system/clock.js';
+import type { MonitorSecret } from './MonitorSecret.js';
+import { isLocal } from './origin.js';
+import { RateLimit } from './rateLimit.js';
+import { securityHeaders, staticFile } from './staticFiles.js';
+import { judgeToken, LINK_MS, makeToken, SESSION_MS } from './tokens.js';
+
+/** Attempts to exchange a link token. */
+const EXCHANGE_RATE = { burst: 30, perSecond: 2 };
+
+export interface PageDoorOptions {
+  secret: MonitorSecret;
+  /** Where the built page is. */
+  pageDirectory: string;
+  clock: Clock;
+}
+
+/** Answers HTTP: the files of the page, and `POST /session`, which takes a link token once and gives a session token. */
+export class PageDoor {
+  private readonly exchanges = new RateLimit(EXCHANGE_RATE);
+  /** The ids of link tokens that were taken, with when they would have expired (Unix ms). */
+  private readonly taken = new Map<string, number>();
+
+  constructor(private readonly options: PageDoorOptions) {}
+
+  /** Never throws. */
+  receive(request: IncomingMessage, response: ServerResponse): void {
+    const { host, origin } = request.headers;
+    request.resume();
+    if (host === undefined || !isLocal({ host, origin })) {
+      reply(response, 403, 'This is for pages and programs of this machine only.');
+      return;
+    }
+    for (const [name, value] of Object.entries(securityHeaders(host))) response.setHeader(name, value);
+    const [path = '/'] = (request.url ?? '/').split('?');
+    if (path === '/session') void this.session(request, response);
+    else if (path === '/ws') {
+      response.setHeader('upgrade', 'websocket');
+      reply(response, 426, 'This is a WebSocket.');
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
+      reply(response, 405, 'Only GET is known here.');
+    } else this.file(path, response);
+  }
+
+  private file(path: string, response: ServerResponse): void {
+    const file = staticFile(this.options.pageDirectory, path);
+    if (file === undefined) {
+      reply(response, 404, 'There is nothing here.');
+      return;
+    }
+    response.setHeader('content-type', file.contentType);
+    response.setHeader('cache-control', file.isHashed ? 'max-age=31536000, immutable' : 'no-store');
+    response.end(file.body);
+  }
+
+  private async session(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { clock } = this.options;
+    response.setHeader('cache-control', 'no-store');
+    if (request.method !== 'POST') {
+      response.setHeader('allow', 'POST');
+      return replyJson(response, 405, { error: 'Only POST is known here' });
+    }
+    if (!this.exchanges.take(clock.monotonic()))
+      return replyJson(response, 429, { error: 'Too many attempts' });
+    const [, token = ''] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    try {
+      const { status, body } = await this.exchange(token);
+      replyJson(response, status, body);
+    } catch {
+      // The secret cannot be read or made; the status of the agent tells of the disk.
+      replyJson(response, 503, { error: 'The agent cannot check tokens now' });
+    }
+  }
+
+  private async exchange(token: string): Promise<{ status: number; body: Record<string, unknown> }> {
+    const { secret, clock } = this.options;
+    const now = clock.now();
+    const key = secret.key();
+    const judged = await judgeToken(key, token, { use: 'link', now });
+    if (judged.kind === 'refused') return { status: 401, body: { error: judged.why } };
+    if (judged.id === undefined || this.wasTaken(judged.id, judged.expiresAt, now)) {
+      return { status: 401, body: { error: 'The link was used already' } };
+    }
+    const { userId } = judged;
+    const session = await makeToken(key, { use: 'session', user: userId, ttlMs: SESSION_MS, now });
+    const expiresAt = new Date(now + SESSION_MS).toISOString();
+    return { status: 200, body: { token: session, userId, expiresAt } };
+  }
+
+  private wasTaken(id: string, expiresAt: number, now: number): boolean {
+    for (const [known, until] of this.taken) if (until < now - LINK_MS) this.taken.delete(known);
+    if (this.taken.has(id)) return true;
+    this.taken.set(id, expiresAt);
+    return false;
+  }
+}
+
+function reply(response: ServerResponse, status: number, words: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${words}\n`);
+}
+
+function replyJson(response: ServerResponse, status: number, body: Record<string, unknown>): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}

@@ -1,0 +1,26 @@
+/** So many at once, and so many a second in the long run. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** Counts what somebody does against a rate: a bucket that fills up again with time. */
+export class RateLimit {
+  private left: number;
+  private at: number | undefined;
+
+  constructor(private readonly rate: Rate) {
+    this.left = rate.burst;
+  }
+
+  /** Counts one; false if that is one too many. `now` is monotonic, in ms. */
+  take(now: number): boolean {
+    const { burst, perSecond } = this.rate;
+    const passed = now - (this.at ?? now);
+    this.at = now;
+    this.left = Math.min(burst, this.left + (passed * perSecond) / 1000);
+    if (this.left < 1) return false;
+    this.left -= 1;
+    return true;
+  }
+}
