@@ -14,6 +14,8 @@ const REQUEST_RATE = { burst: 200, perSecond: 100 };
 
 const BINARY = { kind: 'refused', error: 'Invalid message format: binary' } as const;
 
+type Asked = Extract<ClientFrame, { type: 'request' }>['data'];
+
 export interface ClientFramesOptions {
   clients: Clients;
   broadcast: Broadcast;
@@ -32,14 +34,15 @@ export class ClientFrames {
   constructor(private readonly options: ClientFramesOptions) {}
 
   receive(client: Client, data: Buffer, isBinary: boolean): void {
-    if (!client.isOpen || !this.counted(client)) return;
+    if (!this.counted(client)) return;
     const read = isBinary ? BINARY : readClientFrame(data.toString('utf8'));
     if (read.kind === 'refused') this.complain(client, read.error);
     else this.answer(client, read.frame);
   }
 
-  /** Counts a frame against its sender's rate; false if that was one too many and ended the connection. */
+  /** Counts a frame against its sender's rate; false if that was one too many, or the connection is at its end anyway. */
   counted(client: Client): boolean {
+    if (!client.isOpen) return false;
     if (client.heard()) return true;
     client.close(CLOSE.tooFast, 'Too many messages', true);
     this.options.onAbuse('too many messages');
@@ -84,9 +87,9 @@ export class ClientFrames {
     }
   }
 
-  private respond(client: KnownClient, { id, verb, ...input }: { id: string; verb: string }): void {
+  private respond(client: KnownClient, { id, verb, args }: Asked): void {
     try {
-      const result = this.run(verb, input, client.session.userId);
+      const result = this.run(verb, args, client.session.userId);
       this.say(client, { type: 'response', data: { id, ok: true, result } });
     } catch (error) {
       const { code, remedy } = error instanceof EdgeError ? error : { code: 'internal', remedy: '' };

@@ -78,7 +78,11 @@ const clientFrameSchema = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('request'),
-    data: z.looseObject({ id: z.string().min(1).max(LONGEST_ID), verb: z.string().max(LONGEST_ID) }),
+    data: z.object({
+      id: z.string().min(1).max(LONGEST_ID),
+      verb: z.string().max(LONGEST_ID),
+      args: z.record(z.string(), z.unknown()).default({}),
+    }),
   }),
 ]);
 

@@ -56,6 +56,7 @@ const HEALTHY: StatusSnapshot = {
   },
   chatdb: { row_id: 4711, rows_behind: 3 },
   memory_usage_mb: 72,
+  monitor: { port: 3100, connected: 0, authenticated: 0 },
 };
 
 describe('the status screen', () => {
