@@ -14,6 +14,7 @@ const BENCHES = {
   accept: 'a burst of commands, durable',
   storeRestart: 'a start with 100 000 stored commands',
   storeAcks: 'ack latency under a steady load',
+  monitor: 'a command while 50 watch and one abuses the monitor',
   status: 'edge-agent status',
   footprint: 'memory and idle',
 };

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { doctorReportPath } from '../config/places.js';
+import { join } from 'node:path';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { newestEvents } from '../logging/newestEvents.js';
@@ -20,6 +20,8 @@ const ACTING = ['schedule.cancel', 'queue.retry', 'queue.drop', 'pause', 'resume
 const LONGEST_TEXT = 512;
 const USUAL_LINES = 200;
 const MOST_LINES = 500;
+/** Where they are left, in the state directory. */
+const REPORTS = ['doctor.json', 'selftest.json'];
 const LOG_LEVELS = ['info', 'warn', 'error'] as const;
 
 export interface MonitorVerbsOptions {
@@ -57,7 +59,7 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<stri
         ...event,
       }));
     },
-    doctor: () => lastDoctorReport(stateDirectory),
+    doctor: () => lastReport(stateDirectory),
   };
 }
 
@@ -77,10 +79,15 @@ function sharedVerb(name: string, verb: StatusVerb | undefined, options: Monitor
   };
 }
 
-/** What `edge-agent doctor` found last; `at` is null if it was never asked. */
-function lastDoctorReport(stateDirectory: string): unknown {
+/** What `edge-agent doctor` or `selftest` found last, whichever was later; `at` is null if neither was ever asked. */
+function lastReport(stateDirectory: string): { at: string | null } {
+  const reports = REPORTS.map((name) => reportIn(join(stateDirectory, name)));
+  return reports.toSorted((a, b) => (b.at ?? '').localeCompare(a.at ?? ''))[0] ?? { at: null };
+}
+
+function reportIn(path: string): { at: string | null } {
   try {
-    return JSON.parse(readFileSync(doctorReportPath(stateDirectory), 'utf8'));
+    return JSON.parse(readFileSync(path, 'utf8')) as { at: string };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { at: null };
     throw error;

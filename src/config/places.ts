@@ -83,11 +83,6 @@ export function handoverDirectory(stateDirectory: string): string {
   return join(stateDirectory, 'handover');
 }
 
-/** Where the doctor leaves what it found last. */
-export function doctorReportPath(stateDirectory: string): string {
-  return join(stateDirectory, 'doctor.json');
-}
-
 /** The text of a UTF-8 file, or null when there is none. Throws `config_unreadable` for anything else. */
 export function readTextFile(path: string): string | null {
   try {

@@ -7,14 +7,14 @@ import { describeError, EdgeError } from '../errors.js';
 const BYTES = 32;
 
 /**
- * The secret that signs the tokens of the monitor: a file `monitor.secret`, mode 0600, in the state directory. It is read at
+ * The secret that signs the tokens of the monitor: a file `monitor-secret`, mode 0600, in the state directory. It is read at
  * each use, so that a rotation by another process counts at once.
  */
 export class MonitorSecret {
   private constructor(private readonly path: string) {}
 
   static in(stateDirectory: string): MonitorSecret {
-    return new MonitorSecret(join(stateDirectory, 'monitor.secret'));
+    return new MonitorSecret(join(stateDirectory, 'monitor-secret'));
   }
 
   /** The key; made if there is none yet or what is there is none. Throws EdgeError `state_unwritable`. */

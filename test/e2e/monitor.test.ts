@@ -156,7 +156,7 @@ test('switched off, nothing listens and status says so', async (cleanup) => {
 
 test('the verbs: a link that is exchanged, a token that ends, a rotation', async (cleanup) => {
   const { world, daemon, port, cli, watch } = await served(cleanup);
-  expect(statSync(join(world.state, 'monitor.secret')).mode & 0o777).toBe(0o600);
+  expect(statSync(join(world.state, 'monitor-secret')).mode & 0o777).toBe(0o600);
   const { stdout } = await cli('monitor', 'open', '--print', '--user', 'ann');
   const url = new URL(stdout.trim());
   expect(`${url.origin}${url.pathname}`).toBe(`http://127.0.0.1:${port}/`);

@@ -78,10 +78,10 @@ describe('the page', () => {
   });
 
   test.for([
-    '/../monitor.secret',
-    '/..%2fmonitor.secret',
-    '/%2e%2e/monitor.secret',
-    '/assets/../../monitor.secret',
+    '/../monitor-secret',
+    '/..%2fmonitor-secret',
+    '/%2e%2e/monitor-secret',
+    '/assets/../../monitor-secret',
     '//etc/passwd',
     '/notes.txt',
     '/index.html%00.js',

@@ -89,13 +89,13 @@ describe('the secret', () => {
     const world = await MonitorWorld.open(cleanup);
     const key = world.secret.key();
     expect(key).toHaveLength(32);
-    expect(statSync(join(world.directory, 'monitor.secret')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(world.directory, 'monitor-secret')).mode & 0o777).toBe(0o600);
     expect(MonitorSecret.in(world.directory).key()).toEqual(key);
   });
 
   test('that is damaged is replaced, not trusted', async (cleanup) => {
     const world = await MonitorWorld.open(cleanup);
-    writeFileSync(join(world.directory, 'monitor.secret'), '\n');
+    writeFileSync(join(world.directory, 'monitor-secret'), '\n');
     expect(world.secret.key()).toHaveLength(32);
   });
 

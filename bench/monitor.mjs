@@ -1,0 +1,119 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { MonitorSecret } from '../dist/monitor/MonitorSecret.js';
+import { makeToken } from '../dist/monitor/tokens.js';
+import { agentEnvironment, openPlaces } from './AgentWorld.mjs';
+import { MAIN } from './DaemonWorld.mjs';
+import { percentile, ratio } from './figures.mjs';
+import { StampProgram } from './StampProgram.mjs';
+
+const CROWD = fileURLToPath(new URL('./monitorCrowd.mjs', import.meta.url));
+const PERSON = '+13105551234';
+const WATCHERS = 50;
+const BLOCKS = 8;
+const ROUNDS = 60;
+/** A person's pace, so that what the watchers are told of one command does not lie behind it. */
+const BETWEEN_MS = 20;
+
+/**
+ * From the moment the backend writes a command to the moment at which osascript runs, with 50 watchers of everything and one
+ * abuser at 1 000 frames a second, against the same daemon in the same run with nobody there: in turns, 60 commands each.
+ */
+export async function run() {
+  const places = await openPlaces();
+  const { directory, backend, mac } = places;
+  const stamp = new StampProgram(directory);
+  mac.chatDb.directChat(PERSON);
+  const env = {
+    ...agentEnvironment(places),
+    EDGE_IMESSAGE_OSASCRIPT_PATH: stamp.path,
+    EDGE_MONITOR_ENABLED: 'true',
+    EDGE_MONITOR_PORT: '0',
+  };
+  const daemon = fork(MAIN, ['run'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const port = await portOf(daemon);
+  await backend.until(({ statuses }) => statuses.length > 0, 15_000);
+  const crowd = [await crowdOf(env, port, 'watcher', WATCHERS), await crowdOf(env, port, 'abuser', 1)];
+  const samples = { alone: [], watched: [] };
+  let round = 0;
+  for (let block = -1; block < BLOCKS; block++) {
+    for (const [name, word] of [
+      ['alone', 'off'],
+      ['watched', 'on'],
+    ]) {
+      await Promise.all(crowd.map((process) => tell(process, word)));
+      await pause(300);
+      for (let index = 0; index < ROUNDS; index++) {
+        const took = await sendThrough(places, stamp, round++);
+        if (block >= 0) samples[name].push(took);
+      }
+    }
+  }
+  const [{ heard }, { sent }] = await Promise.all(crowd.map((process) => tell(process, 'off')));
+  for (const process of crowd) process.disconnect();
+  daemon.kill('SIGTERM');
+  await once(daemon, 'exit');
+  stamp.close();
+  await places.close();
+  const row = (name, share, most) =>
+    ratio({
+      what: `frame sent → osascript runs, watched, ${name}`,
+      measured: percentile(samples.watched, share),
+      reference: { name: 'nobody there', value: percentile(samples.alone, share) },
+      unit: 'ms',
+      most,
+    });
+  if (heard < WATCHERS * BLOCKS * ROUNDS || sent < 10_000) {
+    throw new Error(`the crowd was not there: ${heard} frames heard, ${sent} sent`);
+  }
+  return [row('p50', 0.5, 1.5), row('p99', 0.99, 1.5)];
+}
+
+/** The port that its log names. */
+async function portOf(daemon) {
+  daemon.stdout.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of daemon.stdout.iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    const [, port] = /The monitor is served on this machine, port (\d+)/.exec(text) ?? [];
+    if (port !== undefined) {
+      daemon.stdout.resume();
+      return Number(port);
+    }
+  }
+  throw new Error('the monitor was not served');
+}
+
+async function crowdOf(env, port, role, count) {
+  const key = MonitorSecret.in(env.EDGE_STATE_DIRECTORY).key();
+  const token = await makeToken(key, { use: 'session', user: role, ttlMs: 3_600_000, now: Date.now() });
+  return fork(CROWD, [`ws://127.0.0.1:${port}/ws?token=${token}`, role, String(count)]);
+}
+
+async function tell(process, word) {
+  process.send(word);
+  const [answer] = await once(process, 'message');
+  return answer;
+}
+
+/** One command through the daemon; the row in chat.db and the ack are waited for, but do not count. */
+async function sendThrough({ backend, mac }, stamp, round) {
+  const acked = backend.acks.length;
+  const started = stamp.next();
+  const data = {
+    command_id: `cmd_bench_${round}`,
+    command_type: 'send_message_now',
+    payload: { thread_id: PERSON, text: `On my way, number ${round}`, bubble_type: 'normal' },
+    priority: 'normal',
+    timestamp: new Date().toISOString(),
+  };
+  const sentAt = stamp.now();
+  backend.connections[0].send(JSON.stringify({ type: 'command', data, timestamp: data.timestamp }));
+  const took = (await started) - sentAt;
+  mac.chatDb.writeSent({ text: `On my way, number ${round}`, handle: PERSON });
+  await backend.until(() => backend.acks.length > acked, 20_000);
+  await pause(BETWEEN_MS);
+  return took;
+}
