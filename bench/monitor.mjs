@@ -4,6 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MonitorSecret } from '../dist/monitor/MonitorSecret.js';
 import { makeToken } from '../dist/monitor/tokens.js';
+import { askDaemon } from '../dist/status/askDaemon.js';
+import { socketPath } from '../dist/status/socketPath.js';
 import { agentEnvironment, openPlaces } from './AgentWorld.mjs';
 import { MAIN } from './DaemonWorld.mjs';
 import { percentile, ratio } from './figures.mjs';
@@ -32,9 +34,9 @@ export async function run() {
     EDGE_MONITOR_ENABLED: 'true',
     EDGE_MONITOR_PORT: '0',
   };
-  const daemon = fork(MAIN, ['run'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-  const port = await portOf(daemon);
+  const daemon = fork(MAIN, ['run'], { cwd: directory, env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   await backend.until(({ statuses }) => statuses.length > 0, 15_000);
+  const port = await portOf(env);
   const crowd = [await crowdOf(env, port, 'watcher', WATCHERS), await crowdOf(env, port, 'abuser', 1)];
   const samples = { alone: [], watched: [] };
   let round = 0;
@@ -71,19 +73,10 @@ export async function run() {
   return [row('p50', 0.5, 1.5), row('p99', 0.99, 1.5)];
 }
 
-/** The port that its log names. */
-async function portOf(daemon) {
-  daemon.stdout.setEncoding('utf8');
-  let text = '';
-  for await (const chunk of daemon.stdout.iterator({ destroyOnReturn: false })) {
-    text += chunk;
-    const [, port] = /The monitor is served on this machine, port (\d+)/.exec(text) ?? [];
-    if (port !== undefined) {
-      daemon.stdout.resume();
-      return Number(port);
-    }
-  }
-  throw new Error('the monitor was not served');
+/** The port that its status names. */
+async function portOf(env) {
+  const answer = await askDaemon(socketPath(env.EDGE_STATE_DIRECTORY), { verb: 'status' });
+  return answer.result.monitor.port;
 }
 
 async function crowdOf(env, port, role, count) {

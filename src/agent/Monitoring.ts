@@ -71,8 +71,8 @@ export class Monitoring {
         stateDirectory: config.state.directory,
         onAct: (user, verb) => this.server?.sendNotification('info', `${user}: ${verb}`),
       }),
-      agentStatus: () => this.agentStatus(),
-      status: () => options.snapshot(),
+      agentStatus: () => this.toldStatus(),
+      status: () => this.last ?? options.snapshot(),
       onWatched: (watched) => (watched ? this.watched() : this.unwatched()),
       ...{ clock, log: log.logger },
     });
@@ -139,7 +139,6 @@ export class Monitoring {
 
   private watched(): void {
     this.unlisten = this.options.log.listen((event) => this.logged(event));
-    this.last = undefined;
     this.look();
   }
 
@@ -149,6 +148,7 @@ export class Monitoring {
     this.tick?.cancel();
     this.soon?.cancel();
     this.soon = undefined;
+    this.last = undefined;
   }
 
   /** Once a second while somebody watches: what has changed that nothing tells by itself. */
@@ -182,19 +182,18 @@ export class Monitoring {
     });
   }
 
-  /** Told when it is another one than was told last. */
   private tellStatus(): void {
-    if (this.server?.isWatched !== true) return;
-    const status = this.agentStatus();
-    const words = JSON.stringify(status);
-    if (words === this.told) return;
-    this.told = words;
-    this.server.broadcastStatus(status);
+    if (this.server?.isWatched === true) this.toldStatus();
   }
 
-  private agentStatus(): AgentStatus {
+  /** What the agent does now; told to everybody if it is another thing than was told last. */
+  private toldStatus(): AgentStatus {
     const { rooms, store } = this.options;
-    return agentStatus({ rooms, store, workload: this.workload, stopping: this.stopping });
+    const status = agentStatus({ rooms, store, workload: this.workload, stopping: this.stopping });
+    const words = JSON.stringify(status);
+    if (words !== this.told) this.server?.broadcastStatus(status);
+    this.told = words;
+    return status;
   }
 
   private noteLink(): void {

@@ -24,14 +24,9 @@ export function agentStatus(sources: {
 function figures({ chatDb, outgoing }: Pick<Rooms, 'chatDb' | 'outgoing'>, store: Store): Figures {
   const read = store.cursor.get()?.rowId;
   const newest = chatDb.highestRowId();
-  const { newRecipients, perMinute } = outgoing.held();
-  const open = store.sends
-    .lanes()
-    .filter(({ conversation }) => !store.pauses.covers(conversation))
-    .reduce((sum, { waiting }) => sum + waiting, 0);
   return {
     rowsBehind: read === undefined || newest === null ? 0 : Math.max(0, newest - read),
-    texts: Math.max(0, open - newRecipients - perMinute),
+    texts: outgoing.ready(),
     uploads: store.uploads.countWaiting(),
     messages: store.incoming.countIn('open'),
   };

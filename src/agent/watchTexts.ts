@@ -23,15 +23,13 @@ interface Watching {
 /** Tells those who watch of every text in and out, and of the steps of commands, once each is stored. */
 export function watchTexts(watching: Watching): void {
   const { rooms, store, clock, server, onWork, guarded } = watching;
-  /** Only while somebody watches, and not before the commit. */
+  /** Only while somebody watches; after the commit, and after what the agent itself does then. */
   const tell = (work: () => void) => {
     if (!server.isWatched) return;
-    store.afterCommit(() =>
-      guarded(() => {
-        work();
-        onWork();
-      }),
-    );
+    store.afterCommit(() => {
+      clock.after(0, () => guarded(work));
+      guarded(onWork);
+    });
   };
   store.incoming.onStored((message) => tell(() => server.broadcastChatMessage(incoming(message))));
   rooms.commands.onStage((commandId, stage, code) =>

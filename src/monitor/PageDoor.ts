@@ -6,6 +6,8 @@ import { RateLimit } from './rateLimit.js';
 import { securityHeaders, staticFile } from './staticFiles.js';
 import { judgeToken, LINK_MS, makeToken, SESSION_MS } from './tokens.js';
 
+/** All requests; beyond it none is looked at. */
+const REQUEST_RATE = { burst: 300, perSecond: 100 };
 /** Attempts to exchange a link token. */
 const EXCHANGE_RATE = { burst: 30, perSecond: 2 };
 
@@ -18,6 +20,7 @@ export interface PageDoorOptions {
 
 /** Answers HTTP: the files of the page, and `POST /session`, which takes a link token once and gives a session token. */
 export class PageDoor {
+  private readonly requests = new RateLimit(REQUEST_RATE);
   private readonly exchanges = new RateLimit(EXCHANGE_RATE);
   /** The ids of link tokens that were taken, with when they would have expired (Unix ms). */
   private readonly taken = new Map<string, number>();
@@ -28,6 +31,10 @@ export class PageDoor {
   receive(request: IncomingMessage, response: ServerResponse): void {
     const { host, origin } = request.headers;
     request.resume();
+    if (!this.requests.take(this.options.clock.monotonic())) {
+      reply(response, 429, 'Too many requests.');
+      return;
+    }
     if (host === undefined || !isLocal({ host, origin })) {
       reply(response, 403, 'This is for pages and programs of this machine only.');
       return;

@@ -92,6 +92,16 @@ export class Lanes {
     return this.lanes.has(conversation);
   }
 
+  /** How many texts no pause and no limit holds back. */
+  ready(): number {
+    let count = 0;
+    for (const { conversation, waiting } of this.lanes.values()) {
+      if (!this.isPaused(conversation)) count += waiting.reduce((sum, texts) => sum + texts, 0);
+    }
+    const { newRecipients, perMinute } = this.held();
+    return Math.max(0, count - newRecipients - perMinute);
+  }
+
   /** How many texts wait for a limit now. */
   held(): HeldTexts {
     const held = { newRecipients: 0, perMinute: 0 };

@@ -164,6 +164,11 @@ export class Outgoing {
     return this.lanes.held();
   }
 
+  /** How many texts are on their way or could go out now. */
+  ready(): number {
+    return this.lanes.ready();
+  }
+
   /** Told of what becomes of sent texts, inside the write that remembers it. Register before `start`. */
   onLife(listener: LifeListener): void {
     this.laterLife.onEvent(listener);
