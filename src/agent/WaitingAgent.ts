@@ -118,6 +118,7 @@ export class WaitingAgent {
       },
       chatdb: { row_id: null, rows_behind: null },
       memory_usage_mb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+      monitor: { port: null, connected: 0, authenticated: 0 },
     };
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { backendSettings } from '../agent/backendSettings.js';
@@ -8,8 +9,9 @@ import { type Report, runChecks } from '../checks/runChecks.js';
 import { writeBundle } from '../doctor/bundle.js';
 import { collectors } from '../doctor/collectors.js';
 import { doctorChecks } from '../doctor/doctorChecks.js';
-import { EdgeError } from '../errors.js';
+import { describeError, EdgeError } from '../errors.js';
 import { redactor } from '../logging/redact.js';
+import { saveReport } from '../selftest/saveReport.js';
 import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { findingLines, summaryLine } from './findingLines.js';
@@ -26,7 +28,7 @@ export interface DoctorCommand {
 /** The template of the LaunchAgent that comes with this version. */
 const TEMPLATE = fileURLToPath(new URL('../../launchd/edge-agent.plist', import.meta.url));
 
-/** Looks at everything that this installation needs, changes nothing. Exit 0 without a FAIL, else 1. */
+/** Looks at everything that this installation needs, and changes nothing of it. Exit 0 without a FAIL, else 1. */
 export async function doctor(options: DoctorCommand): Promise<number> {
   const opened = await openBench({ ...options, send: false });
   const { bench, secrets } = opened;
@@ -41,9 +43,20 @@ export async function doctor(options: DoctorCommand): Promise<number> {
   });
   if (options.json) printJson(report);
   else print('', summaryLine(report));
+  if (opened.stateDirectory !== undefined) keep(report, opened.stateDirectory);
   const isSound = report.summary.FAIL === 0;
   if (options.bundle === undefined) return isSound ? EXIT.ok : EXIT.failed;
   return (await bundle(opened, report, options)) && isSound ? EXIT.ok : EXIT.failed;
+}
+
+/** For the monitor. Where the agent has never been, nothing is made for it. */
+function keep(report: Report, stateDirectory: string): void {
+  if (!existsSync(stateDirectory)) return;
+  try {
+    saveReport(report, stateDirectory, 'doctor.json');
+  } catch (error) {
+    complain(`edge-agent: The report could not be kept for the monitor: ${describeError(error)}`);
+  }
 }
 
 /** Whether the archive was written; its path goes to stderr beside JSON. */

@@ -2,12 +2,17 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Report } from '../checks/runChecks.js';
 
-const FILE = 'selftest.json';
+/** Whose report it is. The monitor shows the newest of them. */
+export type ReportFile = 'selftest.json' | 'doctor.json';
 
-/** Saves the report as `selftest.json` (0600), in the place of the one before. Throws what the file system throws. */
-export function saveReport(report: Report, stateDirectory: string): string {
+/** Saves the report (0600), in the place of the one before; its path. Throws what the file system throws. */
+export function saveReport(
+  report: Report,
+  stateDirectory: string,
+  file: ReportFile = 'selftest.json',
+): string {
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-  const path = join(stateDirectory, FILE);
+  const path = join(stateDirectory, file);
   writeFileSync(`${path}.new`, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   return path;
