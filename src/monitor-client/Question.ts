@@ -1,0 +1,87 @@
+import type { Timer } from './clock.js';
+import type { Topic } from './frames.js';
+import type { MonitorClient } from './MonitorClient.js';
+import { MonitorError } from './Requests.js';
+import type { Verb, Verbs } from './verbs.js';
+
+/** What is known of an answer. `failed` keeps the value of before, where there is one. */
+export type Answer<T> =
+  | { state: 'loading' }
+  | { state: 'ready'; value: T }
+  | { state: 'failed'; error: MonitorError; value?: T };
+
+/** When to ask again: at events of these topics, or when a text came in or went out. */
+export type Occasion = Topic | 'chat_message';
+
+/** Between two askings, however much happens. */
+const CALM_MS = 1_000;
+
+/** A request that is kept up to date: asked at each connect, and again when what it is about has changed. */
+export class Question<V extends Verb> {
+  private readonly endings: (() => void)[];
+  private answer: Answer<Verbs[V]['result']> = { state: 'loading' };
+  private count = 0;
+  private timer: Timer | undefined;
+  private isDue = false;
+  private hasStopped = false;
+
+  constructor(
+    private readonly client: MonitorClient,
+    private readonly verb: V,
+    private readonly args: Verbs[V]['args'],
+    occasions: readonly Occasion[],
+    private readonly onAnswer: (answer: Answer<Verbs[V]['result']>) => void,
+  ) {
+    this.endings = [
+      client.on('state', ({ name }) => name === 'online' && this.ask()),
+      client.on('event', ({ topic }) => occasions.includes(topic) && this.askSoon()),
+      client.on('chat_message', () => occasions.includes('chat_message') && this.askSoon()),
+    ];
+    if (client.state.name === 'online') this.ask();
+  }
+
+  /** Asks now. */
+  ask(): void {
+    this.timer?.cancel();
+    this.isDue = false;
+    this.timer = this.client.clock.after(CALM_MS, () => {
+      this.timer = undefined;
+      if (this.isDue) this.ask();
+    });
+    this.count += 1;
+    void this.answered(this.count);
+  }
+
+  stop(): void {
+    this.hasStopped = true;
+    this.timer?.cancel();
+    for (const end of this.endings) end();
+  }
+
+  private askSoon(): void {
+    if (this.timer === undefined) this.ask();
+    else this.isDue = true;
+  }
+
+  private async answered(count: number): Promise<void> {
+    try {
+      const value = await this.client.request(this.verb, this.args);
+      if (count === this.count) this.become({ state: 'ready', value });
+    } catch (error) {
+      // A lost connection is told by the client's state; it is asked again at the next one.
+      if (!(error instanceof MonitorError)) throw error;
+      if (error.code !== 'disconnected' && count === this.count) this.failed(error);
+    }
+  }
+
+  private failed(error: MonitorError): void {
+    const value = 'value' in this.answer ? { value: this.answer.value } : {};
+    this.become({ state: 'failed', error, ...value } as Answer<Verbs[V]['result']>);
+  }
+
+  private become(answer: Answer<Verbs[V]['result']>): void {
+    if (this.hasStopped) return;
+    this.answer = answer;
+    this.onAnswer(answer);
+  }
+}

@@ -1,0 +1,103 @@
+import type { AgentStatus, Notification, Presence, Snapshot, UserPresence } from './frames.js';
+import type { ConnectionState, MonitorClient } from './MonitorClient.js';
+import { type Answer, type Occasion, Question } from './Question.js';
+import type { Verb, Verbs } from './verbs.js';
+
+/** What is needed of a UI library; React and Preact both have it. */
+export interface UiHooks {
+  useState<T>(initial: T): [T, (next: (before: T) => T) => void];
+  useEffect(effect: () => () => void, dependencies: readonly unknown[]): void;
+  useRef<T>(initial: T): { current: T };
+}
+
+/** A notification with the time at which it came, ISO 8601, and a number of its own. */
+export interface NotificationAt extends Notification {
+  id: number;
+  at: string;
+}
+
+export interface MonitorView {
+  connection: ConnectionState;
+  isConnected: boolean;
+  /** Null until the agent has said it. */
+  agentStatus: AgentStatus | null;
+  snapshot: Snapshot | null;
+  /** The newest last; at most 100. */
+  notifications: readonly NotificationAt[];
+  presence: readonly UserPresence[];
+  sendPresence: (presence: Presence) => void;
+}
+
+export interface MonitorHooks {
+  /** Connects while the component is there, and gives what the agent says. */
+  useMonitor(client: MonitorClient): MonitorView;
+  /** Asks, and asks again when it has changed. `again` asks now. */
+  useAnswer<V extends Verb>(
+    client: MonitorClient,
+    verb: V,
+    args: Verbs[V]['args'],
+    occasions: readonly Occasion[],
+  ): Answer<Verbs[V]['result']> & { again: () => void };
+}
+
+const REMEMBERED = 100;
+
+type Heard = Omit<MonitorView, 'isConnected' | 'sendPresence'>;
+
+/** The hooks for a UI library: `monitorHooks({ useState, useEffect, useRef })`. */
+export function monitorHooks({ useState, useEffect, useRef }: UiHooks): MonitorHooks {
+  function useMonitor(client: MonitorClient): MonitorView {
+    const [heard, setHeard] = useState<Heard>(nothingHeard(client));
+    useEffect(() => {
+      setHeard(() => nothingHeard(client));
+      const set = (change: Partial<Heard>) => setHeard((before) => ({ ...before, ...change }));
+      const endings = [
+        client.on('state', (connection) => set({ connection })),
+        client.on('agent_status', (agentStatus) => set({ agentStatus })),
+        client.on('snapshot', (snapshot) => set({ snapshot, presence: snapshot.presence })),
+        client.on('notification', (notification) => setHeard((before) => notified(before, notification))),
+        client.on('user_presence', (user) => setHeard((before) => met(before, user))),
+      ];
+      client.connect();
+      return () => {
+        for (const end of endings) end();
+        client.close();
+      };
+    }, [client]);
+    return {
+      ...heard,
+      isConnected: heard.connection.name === 'online',
+      sendPresence: (presence) => client.setPresence(presence),
+    };
+  }
+
+  const useAnswer: MonitorHooks['useAnswer'] = (client, verb, args, occasions) => {
+    type Result = Verbs[typeof verb]['result'];
+    const [answer, setAnswer] = useState<Answer<Result>>({ state: 'loading' });
+    const question = useRef<Question<typeof verb> | undefined>(undefined);
+    const words = JSON.stringify([verb, args, occasions]);
+    useEffect(() => {
+      const asked = new Question(client, verb, args, occasions, (next) => setAnswer(() => next));
+      question.current = asked;
+      return () => asked.stop();
+    }, [client, words]);
+    return { ...answer, again: () => question.current?.ask() };
+  };
+
+  return { useMonitor, useAnswer };
+}
+
+function nothingHeard(client: MonitorClient): Heard {
+  return { connection: client.state, agentStatus: null, snapshot: null, notifications: [], presence: [] };
+}
+
+function notified(before: Heard, notification: Notification): Heard {
+  const id = (before.notifications.at(-1)?.id ?? 0) + 1;
+  const added = { ...notification, id, at: new Date().toISOString() };
+  return { ...before, notifications: [...before.notifications, added].slice(-REMEMBERED) };
+}
+
+function met(before: Heard, user: UserPresence): Heard {
+  const others = before.presence.filter(({ userId }) => userId !== user.userId);
+  return { ...before, presence: user.status === 'offline' ? others : [...others, user] };
+}

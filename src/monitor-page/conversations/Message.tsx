@@ -1,0 +1,44 @@
+import type { Bubble } from '../../monitor-client/index.js';
+import { personName } from '../personName.js';
+import { clockTime, counted, fullTime, shortTime, spoken } from '../words.js';
+
+/** Silence after which the time is written above. */
+const PAUSE_MS = 15 * 60_000;
+/** States that need no word: the usual ends of a message. */
+const PLAIN = new Set(['sent', 'answered', 'delivered']);
+const BAD = new Set(['failed', 'unknown', 'expired', 'parked']);
+/** As much as a hidden text may say of its length. */
+const MOST_BLOCKS = 12;
+const CHARACTERS_A_BLOCK = 6;
+
+/** One message as a bubble; a hidden text is only as long as it is. */
+export function Message({ message, before }: { message: Bubble; before: Bubble | undefined }) {
+  const { direction, sender, at, state, text, characters } = message;
+  const time = Date.parse(at);
+  const opens = before === undefined || time - Date.parse(before.at) > PAUSE_MS;
+  const joins = !opens && before.direction === direction && before.sender === sender;
+  return (
+    <li class={`${direction} ${joins ? 'joins' : ''}`}>
+      {opens && <p class="pause soft">{shortTime(time, Date.now())}</p>}
+      <div class="bubble" title={fullTime(time)}>
+        <span class="unseen">
+          {direction === 'out' ? 'Agent' : personName(sender)}, {clockTime(time)}:{' '}
+        </span>
+        {text === null ? <Hidden characters={characters} /> : text}
+      </div>
+      {!PLAIN.has(state) && <p class={`state ${BAD.has(state) ? 'bad' : 'soft'}`}>{spoken(state)}</p>}
+    </li>
+  );
+}
+
+function Hidden({ characters }: { characters: number }) {
+  const blocks = Math.min(MOST_BLOCKS, Math.max(1, Math.round(characters / CHARACTERS_A_BLOCK)));
+  return (
+    <span class="hidden">
+      <span class="unseen">Hidden, {counted(characters, 'character')}</span>
+      {Array.from({ length: blocks }, (_, index) => (
+        <i key={index} />
+      ))}
+    </span>
+  );
+}

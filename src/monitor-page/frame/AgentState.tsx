@@ -1,0 +1,28 @@
+import { useOperator } from '../operator.js';
+import { Pill, type Tone } from '../pieces/Pill.js';
+
+const TONES: Readonly<Record<string, Tone>> = { idle: 'calm', working: 'busy', stopped: 'bad' };
+const LINK_TONES: Readonly<Record<string, Tone>> = { realtime: 'good', polling: 'warn', offline: 'bad' };
+export const LINK_WORDS: Readonly<Record<string, string>> = {
+  realtime: 'Real-time',
+  polling: 'Polling',
+  offline: 'Offline',
+  stopped: 'Agent stopped',
+};
+
+/** What the agent does, how far it is with it, and by which way it reaches the backend. */
+export function AgentState() {
+  const { agentStatus, snapshot, isConnected } = useOperator().monitor;
+  if (!isConnected) return <p class="state" />;
+  const link = snapshot?.status.link;
+  return (
+    <p class="state" aria-live="polite">
+      {agentStatus !== null && <Pill tone={TONES[agentStatus.state] ?? 'calm'}>{agentStatus.state}</Pill>}
+      {link !== undefined && <Pill tone={LINK_TONES[link] ?? 'calm'}>{LINK_WORDS[link] ?? link}</Pill>}
+      {agentStatus?.currentTask !== undefined && <span class="task soft">{agentStatus.currentTask}</span>}
+      {agentStatus?.progress !== undefined && (
+        <progress max={100} value={agentStatus.progress} aria-label={agentStatus.currentTask ?? 'Progress'} />
+      )}
+    </p>
+  );
+}

@@ -1,0 +1,62 @@
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import type { MonitorClient } from '../../monitor-client/index.js';
+import { MonitorError } from '../../monitor-client/index.js';
+import { useMonitor } from '../hooks.js';
+import { type Operator, OperatorContext } from '../operator.js';
+import { useRoute } from '../useRoute.js';
+import { useToasts } from '../useToasts.js';
+import { ConnectionBanner } from './ConnectionBanner.js';
+import { Header } from './Header.js';
+import { Navigation } from './Navigation.js';
+import { Shown } from './Shown.js';
+import { Toasts } from './Toasts.js';
+import { usePresence } from './usePresence.js';
+
+/** The page of who is in: the head, the navigation, one view, and what is told for a moment. */
+export function Console({ client, onRefused }: { client: MonitorClient; onRefused: (why: string) => void }) {
+  const monitor = useMonitor(client);
+  const route = useRoute();
+  const { toasts, tell, dismiss } = useToasts();
+  const [reveals, setReveals] = useState(false);
+  const presence = usePresence(client);
+  const { connection } = monitor;
+  useEffect(() => {
+    if (connection.name === 'refused') onRefused(connection.why);
+  }, [connection]);
+  const newest = monitor.notifications.at(-1);
+  useEffect(() => {
+    if (newest !== undefined) tell(newest.level, newest.message);
+  }, [newest?.id]);
+  const act: Operator['act'] = useCallback(
+    async (verb, args) => {
+      try {
+        return await client.request(verb, args);
+      } catch (error) {
+        if (!(error instanceof MonitorError)) throw error;
+        tell('error', `${error.message} ${error.remedy}`.trim());
+        return undefined;
+      }
+    },
+    [client],
+  );
+  return (
+    <OperatorContext.Provider value={{ client, monitor, reveals, tell, act }}>
+      <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
+        Skip to the content
+      </button>
+      <Header reveals={reveals} onReveal={setReveals} />
+      <ConnectionBanner connection={connection} onRetry={() => client.connect()} />
+      <div class="frame">
+        <Navigation view={route.view} />
+        <main
+          id="content"
+          tabIndex={-1}
+          class={monitor.isConnected || monitor.snapshot === null ? '' : 'stale'}
+        >
+          <Shown route={route} presence={presence} />
+        </main>
+      </div>
+      <Toasts toasts={toasts} onDismiss={dismiss} />
+    </OperatorContext.Provider>
+  );
+}

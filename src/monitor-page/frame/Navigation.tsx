@@ -1,0 +1,49 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { useOperator } from '../operator.js';
+import { Icon } from '../pieces/Icon.js';
+import { hrefOf, VIEWS, type View } from '../useRoute.js';
+
+export const TITLES: Readonly<Record<View, string>> = {
+  overview: 'Overview',
+  conversations: 'Conversations',
+  commands: 'Commands',
+  schedule: 'Schedule',
+  queues: 'Queues',
+  log: 'Log',
+  doctor: 'Doctor',
+  settings: 'Settings',
+};
+
+/** The way to each view, with the number of what waits there. */
+export function Navigation({ view }: { view: View }) {
+  const status = useOperator().monitor.snapshot?.status;
+  const waiting: Partial<Record<View, number>> =
+    status === undefined
+      ? {}
+      : {
+          overview: status.problems.length,
+          commands: status.commands_waiting,
+          schedule: status.scheduled_messages,
+          queues: status.incoming_parked,
+        };
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a narrow screen the views stand in one row, which is wider than it.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [view]);
+  return (
+    <nav ref={nav} aria-label="Views">
+      {VIEWS.map((name) => (
+        <a key={name} href={hrefOf(name)} aria-current={name === view ? 'page' : undefined}>
+          <Icon name={name} />
+          <span>{TITLES[name]}</span>
+          {(waiting[name] ?? 0) > 0 && (
+            <span class={`count ${name === 'overview' || name === 'queues' ? 'bad' : ''}`}>
+              {waiting[name]}
+            </span>
+          )}
+        </a>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,18 @@
+import { Icon } from '../pieces/Icon.js';
+import type { Toast } from '../useToasts.js';
+
+/** What is told for a moment, in a corner. */
+export function Toasts({ toasts, onDismiss }: { toasts: readonly Toast[]; onDismiss: (id: number) => void }) {
+  return (
+    <section class="toasts" aria-label="Messages" aria-live="polite">
+      {toasts.map(({ id, level, message }) => (
+        <div key={id} class={`toast ${level}`}>
+          <p>{message}</p>
+          <button type="button" class="quiet" aria-label="Dismiss" onClick={() => onDismiss(id)}>
+            <Icon name="close" />
+          </button>
+        </div>
+      ))}
+    </section>
+  );
+}

@@ -1,0 +1,20 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { MonitorClient, Presence } from '../../monitor-client/index.js';
+
+/** What the operator says of themselves. */
+export interface OwnPresence {
+  chosen: Presence;
+  choose: (presence: Presence) => void;
+}
+
+/** Who has chosen to be online is away while the page is out of sight. */
+export function usePresence(client: MonitorClient): OwnPresence {
+  const [chosen, choose] = useState<Presence>('online');
+  useEffect(() => {
+    const say = () => client.setPresence(chosen === 'online' && document.hidden ? 'away' : chosen);
+    say();
+    document.addEventListener('visibilitychange', say);
+    return () => document.removeEventListener('visibilitychange', say);
+  }, [client, chosen]);
+  return { chosen, choose };
+}

@@ -1,0 +1,23 @@
+import type { LogLine } from '../../monitor-client/index.js';
+
+const LEVELS = ['info', 'warn', 'error'] as const;
+
+export type LogLevel = (typeof LEVELS)[number];
+
+/** Whether the line is of that level or worse and has every one of the words, in any case and order. */
+export function fits(line: LogLine, level: LogLevel, words: string): boolean {
+  const written = LEVELS.indexOf(line.level as LogLevel);
+  if (written >= 0 && written < LEVELS.indexOf(level)) return false;
+  const text = `${line.message} ${fieldsOf(line)}`.toLowerCase();
+  return words
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+/** What stands behind the message: `key=value`, as in the log file. */
+export function fieldsOf({ fields }: LogLine): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+}

@@ -1,0 +1,23 @@
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { MonitorClient, MonitorView, NotificationLevel, Verb, Verbs } from '../monitor-client/index.js';
+
+/** What every part of the page has at hand. */
+export interface Operator {
+  client: MonitorClient;
+  monitor: MonitorView;
+  /** Texts are shown, and handles whole. */
+  reveals: boolean;
+  /** Says something to the operator for a moment. */
+  tell: (level: NotificationLevel, message: string) => void;
+  /** Asks the agent to do something; its fault is told. Undefined if it was not done. */
+  act: <V extends Verb>(verb: V, args: Verbs[V]['args']) => Promise<Verbs[V]['result'] | undefined>;
+}
+
+export const OperatorContext = createContext<Operator | undefined>(undefined);
+
+export function useOperator(): Operator {
+  const operator = useContext(OperatorContext);
+  if (operator === undefined) throw new Error('This part of the page stands outside of a session.');
+  return operator;
+}

@@ -1,0 +1,41 @@
+import { LINK_WORDS } from '../frame/AgentState.js';
+import { useAnswer } from '../hooks.js';
+import { useOperator } from '../operator.js';
+import { Answered } from '../pieces/Answered.js';
+import { Card } from '../pieces/Card.js';
+import { Time } from '../pieces/Time.js';
+import { useNow } from '../useNow.js';
+import { counted, duration } from '../words.js';
+import { LinkStrip } from './LinkStrip.js';
+import { linkSegments } from './linkSegments.js';
+
+/** The line to the backend: what it is now, and what it was in the last 24 hours. */
+export function LinkCard() {
+  const { client, monitor } = useOperator();
+  const answer = useAnswer(client, 'link.history', {}, ['link']);
+  const now = useNow(15_000);
+  const status = monitor.snapshot?.status;
+  return (
+    <Card title="Link to the backend" class="wide">
+      {status !== undefined && (
+        <p class="headline">
+          <strong>{LINK_WORDS[status.link]}</strong>
+          <span class="soft">
+            since <Time at={status.link_detail.since} />
+            {status.link_detail.rtt_ms !== null && ` · round trip ${duration(status.link_detail.rtt_ms)}`}
+            {` · ${counted(status.link_detail.reconnects_24h, 'reconnect')} in 24 h`}
+          </span>
+        </p>
+      )}
+      <Answered answer={answer}>
+        {({ changes }) => <LinkStrip segments={linkSegments(changes, now)} now={now} />}
+      </Answered>
+      {status?.link_detail.last_disconnect != null && (
+        <p class="soft">
+          Last disconnect: {status.link_detail.last_disconnect.cause},{' '}
+          <Time at={status.link_detail.last_disconnect.at} />
+        </p>
+      )}
+    </Card>
+  );
+}

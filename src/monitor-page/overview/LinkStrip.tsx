@@ -1,0 +1,64 @@
+import { LINK_WORDS } from '../frame/AgentState.js';
+import { clockTime, duration } from '../words.js';
+import { DAY_MS, linkShares, percent, type Segment } from './linkSegments.js';
+
+const WIDTH = 1440;
+const HEIGHT = 60;
+/** Height tells the states apart too, for who cannot by colour. */
+const HEIGHTS: Readonly<Record<Segment['state'], number>> = {
+  realtime: 60,
+  polling: 38,
+  offline: 18,
+  stopped: 8,
+  unknown: 3,
+};
+/** Shorter ones would not be seen, and are what one looks for. */
+const THINNEST = 2.5;
+const LABEL_HOURS = [24, 18, 12, 6, 0];
+
+/** A strip of the last 24 hours: each state a block of its colour and height, from left to right. */
+export function LinkStrip({ segments, now }: { segments: readonly Segment[]; now: number }) {
+  const shares = linkShares(segments);
+  const words = shares.map(({ state, share }) => `${LINK_WORDS[state]} ${percent(share)}`).join(', ');
+  const x = (at: number) => ((at - (now - DAY_MS)) / DAY_MS) * WIDTH;
+  return (
+    <figure class="strip">
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`The last 24 hours: ${words === '' ? 'nothing is known yet' : words}`}
+      >
+        {[...segments]
+          .sort((one, other) => Number(one.state !== 'realtime') - Number(other.state !== 'realtime'))
+          .map(({ state, from, to }) => (
+            <rect
+              key={`${state}${from}`}
+              class={state}
+              x={x(from)}
+              width={Math.max(x(to) - x(from), THINNEST)}
+              y={HEIGHT - HEIGHTS[state]}
+              height={HEIGHTS[state]}
+            >
+              <title>
+                {`${LINK_WORDS[state] ?? 'Not known'}: ${clockTime(from)} to ${clockTime(to)} (${duration(to - from)})`}
+              </title>
+            </rect>
+          ))}
+      </svg>
+      <div class="axis soft" aria-hidden="true">
+        {LABEL_HOURS.map((hours) => (
+          <span key={hours}>{hours === 0 ? 'now' : clockTime(now - hours * 3_600_000)}</span>
+        ))}
+      </div>
+      <figcaption>
+        {shares.map(({ state, share }) => (
+          <span key={state} class={`key ${state}`}>
+            {LINK_WORDS[state]} <strong>{percent(share)}</strong>
+          </span>
+        ))}
+        {shares.length === 0 && <span class="soft">Nothing is known of it yet.</span>}
+      </figcaption>
+    </figure>
+  );
+}

@@ -1,0 +1,54 @@
+import { mask } from '../mask.js';
+import { useOperator } from '../operator.js';
+import { personName } from '../personName.js';
+import { Card } from '../pieces/Card.js';
+import { Empty } from '../pieces/Empty.js';
+import { Time } from '../pieces/Time.js';
+
+const REASONS: Readonly<Record<string, string>> = {
+  manual: 'by an operator',
+  operator: 'a person answered there',
+  loop: 'two machines answered each other',
+};
+
+/** Where nothing goes out, why, and a button that lets it. */
+export function PausesCard() {
+  const { monitor, reveals, act, tell } = useOperator();
+  const paused = monitor.snapshot?.status.paused ?? [];
+  const resume = async (conversation: string) => {
+    const done = await act('resume', conversation === '*' ? {} : { conversation });
+    if (done !== undefined) tell('success', 'Texts go out there again.');
+  };
+  return (
+    <Card title="Paused">
+      {paused.length === 0 ? (
+        <Empty title="Nothing is paused." words="Texts go out everywhere." />
+      ) : (
+        <ul class="rows">
+          {paused.map(({ conversation, reason, since, incoming }) => {
+            const name =
+              conversation === '*' ? 'Everything' : personName(reveals ? conversation : mask(conversation));
+            return (
+              <li key={conversation}>
+                <div class="grow">
+                  <strong>{name}</strong>
+                  <p class="soft">
+                    {REASONS[reason] ?? reason}, <Time at={since} />
+                    {incoming && ' · incoming waits too'}
+                  </p>
+                </div>
+                <button
+                  type="button"
+                  aria-label={`Resume: ${name}`}
+                  onClick={() => void resume(conversation)}
+                >
+                  Resume
+                </button>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,44 @@
+import type { LinkWord } from '../../monitor-client/index.js';
+
+export const DAY_MS = 86_400_000;
+
+/** A stretch of time in one state. Unix ms. `unknown`: before anything was recorded. */
+export interface Segment {
+  state: LinkWord | 'unknown';
+  from: number;
+  to: number;
+}
+
+/** The day up to `now` without a gap, the earliest first. */
+export function linkSegments(changes: readonly { at: string; state: LinkWord }[], now: number): Segment[] {
+  const start = now - DAY_MS;
+  const points: { at: number; state: Segment['state'] }[] = [
+    { at: start, state: 'unknown' },
+    ...changes.map(({ at, state }) => ({ at: Math.min(Math.max(Date.parse(at), start), now), state })),
+  ];
+  return points
+    .map(({ at, state }, index) => ({ state, from: at, to: points[index + 1]?.at ?? now }))
+    .filter(({ from, to }) => to > from);
+}
+
+/** The share of each state in what is known, 0 to 1; of an unknown day, nothing. */
+export function linkShares(segments: readonly Segment[]): { state: LinkWord; share: number }[] {
+  const known = segments.filter(({ state }) => state !== 'unknown');
+  const whole = known.reduce((sum, { from, to }) => sum + to - from, 0);
+  const states: LinkWord[] = ['realtime', 'polling', 'offline', 'stopped'];
+  return states
+    .map((state) => ({
+      state,
+      share:
+        known.filter((part) => part.state === state).reduce((sum, { from, to }) => sum + to - from, 0) /
+        whole,
+    }))
+    .filter(({ share }) => share > 0);
+}
+
+/** A share for a person: the whole is told from the nearly whole. */
+export function percent(share: number): string {
+  if (share === 1) return '100 %';
+  if (share > 0.999) return '99.9 %';
+  return share < 0.001 ? '< 0.1 %' : `${(share * 100).toFixed(share < 0.1 || share > 0.9 ? 1 : 0)} %`;
+}

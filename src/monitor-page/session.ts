@@ -1,0 +1,22 @@
+/** What the page's address gave: the token of a link, and the address without it. */
+export function takeLinkToken(address: URL): { token: string | null; rest: string } {
+  const token = new URLSearchParams(address.hash.slice(1)).get('token');
+  return { token, rest: `${address.pathname}${address.search}${token === null ? address.hash : ''}` };
+}
+
+export type Session = { kind: 'open'; token: string } | { kind: 'refused'; why: string };
+
+/** Exchanges the token of a link, which is good once and for two minutes, for one that only this page's memory holds. */
+export async function openSession(linkToken: string): Promise<Session> {
+  try {
+    const response = await fetch('/session', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${linkToken}` },
+    });
+    const answer = (await response.json()) as { token?: unknown; error?: unknown };
+    if (response.ok && typeof answer.token === 'string') return { kind: 'open', token: answer.token };
+    return { kind: 'refused', why: typeof answer.error === 'string' ? answer.error : response.statusText };
+  } catch (error) {
+    return { kind: 'refused', why: `The agent does not answer (${String(error)})` };
+  }
+}
