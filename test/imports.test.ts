@@ -29,6 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'conformance',
     'doctor',
     'monitor',
+    'monitor-client',
     'selftest',
     'service',
     'simulator',
@@ -44,6 +45,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   index: ['agent', 'status', ...ground],
   agent: [...features, ...ground],
   ...Object.fromEntries(features.map((room) => [room, ground])),
+  'monitor-client': [],
+  'monitor-page': ['monitor-client'],
   simulator: ['messages', 'backend', 'store', 'system', 'logging', 'errors', 'config'],
   store: ['logging', 'system', 'errors'],
   config: ['logging', 'system', 'errors'],
@@ -54,8 +57,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that only these places import. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
-  ws: /^(backend\/WebSocketClient|conformance\/ProbeSocket|monitor\/\w+|transcript\/\w+|simulator\/backend\/\w+)\.ts$/,
+  ws: /^(backend\/WebSocketClient|cli\/watchMonitor|conformance\/ProbeSocket|monitor\/\w+|transcript\/\w+|simulator\/backend\/\w+)\.ts$/,
   jose: /^monitor\/tokens\.ts$/,
+  preact: /^monitor-page\//,
+  'preact/hooks': /^monitor-page\//,
   commander: /^cli\//,
   yaml: /^config\//,
   pino: /^logging\//,
@@ -65,11 +70,14 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   'better-sqlite3': /^(store|messages\/chatdb)\//,
 };
 
+/** What runs in a browser: there is nothing of Node's. */
+const BROWSER = /^(monitor-client|monitor-page)\//;
+
 /** Names that only these rooms use: what would tie a room to the real clock, to chance or to the environment. */
 const GROUNDED: readonly [RegExp, RegExp][] = [
-  [/\bDate\.now\(/, /^(system|config|simulator)\//],
-  [/\bset(Timeout|Interval)\(/, /^(system|config|simulator)\//],
-  [/\bMath\.random\(/, /^(system|config|simulator)\//],
+  [/\bDate\.now\(/, /^(system|config|simulator|monitor-page)\//],
+  [/\bset(Timeout|Interval)\(/, /^(system|config|simulator|monitor-page|monitor-client\/clock\.ts)/],
+  [/\bMath\.random\(/, /^(system|config|simulator|monitor-client\/clock\.ts)/],
   [/\bprocess\.env\b/, /^(system|config|simulator)\//],
 ];
 
@@ -82,7 +90,7 @@ function sourceFiles(directory = source): string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) return sourceFiles(path);
-    return entry.name.endsWith('.ts') ? [relative(source, path)] : [];
+    return /\.tsx?$/.test(entry.name) ? [relative(source, path)] : [];
   });
 }
 
@@ -113,6 +121,11 @@ describe('the direction of imports', () => {
     const strays = imports
       .filter(({ from, to }) => OWNERS[to] !== undefined && !OWNERS[to].test(from))
       .map(({ from, to }) => `${from} → ${to}`);
+    expect(strays).toEqual([]);
+  });
+
+  test('what runs in a browser imports nothing of Node', () => {
+    const strays = imports.filter(({ from, to }) => BROWSER.test(from) && !/^(\.|preact(\/|$))/.test(to));
     expect(strays).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ import { runningVerbs } from './verbs/runningVerbs.js';
 import { serviceVerbs } from './verbs/serviceVerbs.js';
 import { setupVerbs } from './verbs/setupVerbs.js';
 import { tryingVerbs } from './verbs/tryingVerbs.js';
+import { watchVerb } from './verbs/watchVerb.js';
 
 const EXAMPLES = `
 Examples:
@@ -26,7 +27,7 @@ Examples:
 `;
 
 /** Each adds its verbs; in the order in which the help lists them. */
-const VERBS = [setupVerbs, serviceVerbs, runningVerbs, lookingVerbs, monitorVerbs, configVerbs, tryingVerbs];
+const VERBS = [setupVerbs, serviceVerbs, runningVerbs, lookingVerbs, monitorVerbs, watchVerb, configVerbs, tryingVerbs];
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {

@@ -17,9 +17,9 @@ export type ConnectionState =
   | { name: 'refused'; why: string };
 
 export interface MonitorClientOptions {
-  /** Without the token: `ws://127.0.0.1:3100/ws`. */
-  url: string;
-  /** A token, or what gets one: it is asked at each attempt, so that a refused token is followed by a new one. */
+  /** Without the token: `ws://127.0.0.1:3100/ws`. Or what finds it out: it is asked at each attempt. */
+  url: string | (() => string | Promise<string>);
+  /** Or what gets one: it is asked at each attempt, so that a refused token is followed by a new one. */
   token: string | (() => string | Promise<string>);
   /** Where the platform has none (Node before 22): the one of the package `ws`. */
   WebSocket?: WebSocketConstructor;
@@ -59,7 +59,7 @@ export class MonitorClient {
 
   /** Throws a TypeError for a URL that is none, or where there is no WebSocket. */
   constructor(private readonly options: MonitorClientOptions) {
-    new URL(options.url);
+    if (typeof options.url === 'string') new URL(options.url);
     this.WebSocket = options.WebSocket ?? platformWebSocket();
     this.clock = options.clock ?? platformClock;
     this.presence = options.presence ?? 'online';
@@ -115,7 +115,7 @@ export class MonitorClient {
     const { connection } = this;
     if (this.current.name !== 'online' || connection === undefined) throw disconnected();
     return (await this.requests.start((id) => {
-      if (!connection.send({ type: 'request', data: { ...args, id, verb } })) this.requests.disconnected();
+      if (!connection.send({ type: 'request', data: { id, verb, args } })) this.requests.disconnected();
     })) as Verbs[V]['result'];
   }
 
@@ -123,10 +123,10 @@ export class MonitorClient {
     this.become({ name: 'connecting', attempt: this.failures + 1 });
     const { token, url } = this.options;
     try {
-      const shown = typeof token === 'string' ? token : await token();
+      const [where, shown] = [await got(url), await got(token)];
       if (round !== this.round) return;
       this.connection = new Connection(
-        `${url}?token=${encodeURIComponent(shown)}`,
+        `${where}?token=${encodeURIComponent(shown)}`,
         this.WebSocket,
         this.clock,
         {
@@ -205,4 +205,8 @@ export class MonitorClient {
     this.current = state;
     this.listeners.tell('state', state);
   }
+}
+
+async function got(given: string | (() => string | Promise<string>)): Promise<string> {
+  return typeof given === 'string' ? given : given();
 }

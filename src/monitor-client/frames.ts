@@ -35,10 +35,10 @@ export interface UserPresence {
 
 /** Something that just happened, of a topic that was subscribed to. What else it has depends on the topic. */
 export type LiveEvent = { at: string } & (
-  | { topic: 'commands'; commandId: string; commandType: string; stage: string; detail?: string }
+  | { topic: 'commands'; commandId: string; commandType: string; stage: string; code?: string }
   | { topic: 'logs'; level: string; message: string; fields: Record<string, unknown> }
   | { topic: 'link'; state: string; detail: string }
-  | { topic: 'sends'; conversation: string; outcome: string; ms: number | null }
+  | { topic: 'sends'; conversation: string; outcome: string; ms: number }
   | { topic: 'queues' | 'schedule' | 'pauses' | 'problems' }
 );
 
@@ -118,7 +118,7 @@ export type ClientFrame =
   | { type: 'ping' | 'pong' }
   | { type: 'user_presence'; data: Presence }
   | { type: 'subscribe'; data: { topics: readonly Topic[] } }
-  | { type: 'request'; data: { id: string; verb: string } & Record<string, unknown> };
+  | { type: 'request'; data: { id: string; verb: string; args: object } };
 
 type Kind = 'string' | 'object' | 'boolean' | 'array';
 

@@ -134,7 +134,7 @@ export interface Verbs {
   conversations: { args: { limit?: number; messages?: number; texts?: boolean }; result: Conversation[] };
   'sends.statistics': { args: object; result: SendStatistics };
   'logs.tail': { args: { lines?: number; level?: 'info' | 'warn' | 'error' }; result: LogLine[] };
-  doctor: { args: object; result: DoctorReport | null };
+  doctor: { args: object; result: DoctorReport };
 }
 
 export type Verb = keyof Verbs;

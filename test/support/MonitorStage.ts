@@ -125,7 +125,7 @@ export class MonitorStage {
   private heard(socket: WebSocket, frame: Said): void {
     this.said.push(frame);
     if (frame.type !== 'request') return;
-    const { id, verb, ...args } = frame.data as { id: string; verb: string };
+    const { id, verb, args } = frame.data as { id: string; verb: string; args: Record<string, unknown> };
     const play = this.plays[verb];
     if (play === undefined) return;
     try {

@@ -26,7 +26,7 @@ export function Doctor() {
     >
       <Answered answer={answer}>
         {(report) =>
-          report?.at == null ? (
+          report.at === null ? (
             <>
               <Empty
                 title="The doctor has not looked yet."
