@@ -4,6 +4,7 @@ import { Pill } from '../pieces/Pill.js';
 import { Time } from '../pieces/Time.js';
 import { hrefOf } from '../useRoute.js';
 import { counted } from '../words.js';
+import { conversationRef } from './conversationRef.js';
 import { shownName } from './shownName.js';
 
 /** The conversations, the newest first, with their last message. */
@@ -19,7 +20,7 @@ export function ConversationList(props: {
         return (
           <li key={conversation.conversation}>
             <a
-              href={hrefOf('conversations', conversation.conversation)}
+              href={hrefOf('conversations', conversationRef(conversation.conversation))}
               aria-current={conversation.conversation === props.shown ? 'true' : undefined}
             >
               <span class="row">

@@ -3,6 +3,7 @@ import { useOperator } from '../operator.js';
 import { Answered } from '../pieces/Answered.js';
 import { Empty } from '../pieces/Empty.js';
 import { ConversationList } from './ConversationList.js';
+import { conversationRef } from './conversationRef.js';
 import { Thread } from './Thread.js';
 
 /** The newest conversations as they happen. Texts come from the agent only once they are to be shown. */
@@ -23,7 +24,7 @@ export function Conversations({ at }: { at: string | undefined }) {
       }}
     >
       {(conversations) => {
-        const index = conversations.findIndex(({ conversation }) => conversation === at);
+        const index = conversations.findIndex(({ conversation }) => conversationRef(conversation) === at);
         const shown = conversations[index] ?? (at === undefined ? conversations[0] : undefined);
         return (
           <div class={`split card ${at === undefined ? '' : 'opened'}`}>

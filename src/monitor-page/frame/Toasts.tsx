@@ -4,7 +4,7 @@ import type { Toast } from '../useToasts.js';
 /** What is told for a moment, in a corner. */
 export function Toasts({ toasts, onDismiss }: { toasts: readonly Toast[]; onDismiss: (id: number) => void }) {
   return (
-    <section class="toasts" aria-label="Messages" aria-live="polite">
+    <section class="toasts" aria-label="Notices" aria-live="polite">
       {toasts.map(({ id, level, message }) => (
         <div key={id} class={`toast ${level}`}>
           <p>{message}</p>
