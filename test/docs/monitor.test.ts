@@ -88,3 +88,39 @@ test('the example for Node runs as it stands there', async (cleanup) => {
     () => `the end; printed: ${printed}`,
   );
 });
+
+test('the example of the client library runs as it stands there', async (cleanup) => {
+  const status = { link: 'realtime', problems: [] };
+  const world = await MonitorWorld.open(cleanup, { verbs: { status: () => status } });
+  const code = example('js', "from 'edge-agent/monitor-client'");
+  const env = { ...process.env, MONITOR_TOKEN: await world.token('ann') };
+  // From within the package its own name leads to it.
+  const child = spawn(process.execPath, ['--input-type=module'], {
+    cwd: ROOT,
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  cleanup.onTestFinished(() => void child.kill());
+  child.stdin.end(code.replace('127.0.0.1:3100', `127.0.0.1:${world.server.port}`));
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  const shows = (part: string) =>
+    until(
+      () => printed.includes(part),
+      () => `${part}; printed: ${printed}`,
+    );
+  await shows('realtime, 0 problems');
+  const [messageId, content, sender, timestamp] = ['m', 'hello there', 'bob', new Date().toISOString()];
+  world.server.broadcastChatMessage({
+    conversationId: 'bob@example.com',
+    messageId,
+    content,
+    sender,
+    timestamp,
+  });
+  await shows('bob@example.com hello there');
+  await world.server.stop();
+  await shows('waiting The agent stops');
+});

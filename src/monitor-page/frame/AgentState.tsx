@@ -1,6 +1,12 @@
+import type { AgentStatus } from '../../monitor-client/index.js';
 import { useOperator } from '../operator.js';
 import { Pill, type Tone } from '../pieces/Pill.js';
 
+const WORDS: Readonly<Record<AgentStatus['state'], string>> = {
+  idle: 'Idle',
+  working: 'Working',
+  stopped: 'Stopped',
+};
 const TONES: Readonly<Record<string, Tone>> = { idle: 'calm', working: 'busy', stopped: 'bad' };
 const LINK_TONES: Readonly<Record<string, Tone>> = { realtime: 'good', polling: 'warn', offline: 'bad' };
 export const LINK_WORDS: Readonly<Record<string, string>> = {
@@ -16,8 +22,10 @@ export function AgentState() {
   if (!isConnected) return <p class="state" />;
   const link = snapshot?.status.link;
   return (
-    <p class="state" aria-live="polite">
-      {agentStatus !== null && <Pill tone={TONES[agentStatus.state] ?? 'calm'}>{agentStatus.state}</Pill>}
+    <p class="state">
+      {agentStatus !== null && (
+        <Pill tone={TONES[agentStatus.state] ?? 'calm'}>{WORDS[agentStatus.state]}</Pill>
+      )}
       {link !== undefined && <Pill tone={LINK_TONES[link] ?? 'calm'}>{LINK_WORDS[link] ?? link}</Pill>}
       {agentStatus?.currentTask !== undefined && <span class="task soft">{agentStatus.currentTask}</span>}
       {agentStatus?.progress !== undefined && (

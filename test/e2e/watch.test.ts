@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { until } from '../support/until.js';
+
+const SERVED = { 'monitor.enabled': true, 'monitor.port': 0 };
+
+async function watched(cleanup: Cleanup, ...options: string[]) {
+  const world = await EdgeWorld.open(cleanup, { settings: SERVED });
+  const daemon = await world.start();
+  const watch = world.spawn(['watch', ...options]);
+  const complains = (words: string, count = 1) =>
+    until(
+      () => watch.complaints().split(words).length > count,
+      () => `${count} × ${words}; it said ${watch.complaints()}`,
+    );
+  await complains('Watching.');
+  return { world, daemon, watch, complains };
+}
+
+test('watch shows texts, commands and the link as they happen, and no text unless asked for', async (cleanup) => {
+  const { world, watch } = await watched(cleanup);
+  world.mac.chatDb.receive({ from: PERSON, text: 'a private matter' });
+  await watch.line(/^\d\d:\d\d:\d\d message {6}← \+1•••1234 {2}16 characters$/);
+  await watch.line(/message {6}→ \+1•••1234 {2}\d+ characters/);
+  await watch.line(/command {6}send_message_now \S+ completed/);
+  await watch.line(/send {9}\+1•••1234 sent after \d+ ms/);
+  await world.cli('pause');
+  await watch.line(/pause {8}The pauses changed/);
+  const shown = watch.lines().join('\n');
+  expect(shown).not.toMatch(/private|3105551234/);
+  expect(shown).not.toContain('\u001b');
+  expect((await watch.kill('SIGINT')).code).toBe(0);
+});
+
+test('with --texts, --type and --conversation it shows just that', async (cleanup) => {
+  const { world, watch } = await watched(
+    cleanup,
+    ...['--texts', '--type', 'message', '--conversation', '+1 310 555 1234', '--json'],
+  );
+  world.mac.chatDb.receive({ from: '+13105559999', text: 'somebody else' });
+  world.mac.chatDb.receive({ from: PERSON, text: 'line one\nline two' });
+  await watch.line('you said: line one');
+  const entries = watch.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(entries[0]).toMatchObject({
+    ...{ type: 'message', direction: 'in', conversation: PERSON, sender: PERSON },
+    ...{ text: 'line one\nline two', characters: 17, at: expect.stringMatching(/^2.*Z$/) },
+  });
+  for (const entry of entries) expect(entry).toMatchObject({ type: 'message', conversation: PERSON });
+});
+
+test('it goes on over a restart of the agent, on another port, and after the secret was rotated', async (cleanup) => {
+  const { world, daemon, watch, complains } = await watched(cleanup, '--texts');
+  await daemon.kill('SIGTERM');
+  await complains('waiting for it.');
+  await world.start();
+  await complains('Watching.', 2);
+  expect((await world.cli('monitor', 'rotate')).exitCode).toBe(0);
+  await complains('Watching.', 3);
+  world.mac.chatDb.receive({ from: PERSON, text: 'still there?' });
+  await watch.line(/← \+13105551234 {2}still there\?/);
+});
+
+test('without an agent it waits, and what it cannot understand is told', async (cleanup) => {
+  const world = await EdgeWorld.open(cleanup, { settings: SERVED });
+  const watch = world.spawn(['watch']);
+  await until(
+    () => watch.complaints().includes('No edge-agent is running'),
+    () => watch.complaints(),
+  );
+  expect((await watch.kill('SIGTERM')).code).toBe(0);
+  const wrong = await world.cli('watch', '--type', 'news');
+  expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('"news" is not a type') });
+});

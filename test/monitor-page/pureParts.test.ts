@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { fits } from '../../src/monitor-page/log/logFilter.js';
+import { mask } from '../../src/monitor-page/mask.js';
+import { DAY_MS, linkSegments, linkShares, percent } from '../../src/monitor-page/overview/linkSegments.js';
+import { distance, duration } from '../../src/monitor-page/words.js';
+
+const NOW = Date.UTC(2026, 5, 1, 12);
+const HOUR = 3_600_000;
+const ago = (ms: number) => new Date(NOW - ms).toISOString();
+
+describe('the strip of the link', () => {
+  test('covers the day without a gap or an overlap', () => {
+    const changes = [
+      { at: ago(30 * HOUR), state: 'offline' as const },
+      { at: ago(20 * HOUR), state: 'realtime' as const },
+      { at: ago(2 * HOUR), state: 'polling' as const },
+      { at: ago(-HOUR), state: 'realtime' as const },
+    ];
+    const segments = linkSegments(changes, NOW);
+    expect(segments.map(({ state, from, to }) => [state, (to - from) / HOUR])).toEqual([
+      ['offline', 4],
+      ['realtime', 18],
+      ['polling', 2],
+    ]);
+    expect([segments[0]?.from, segments.at(-1)?.to]).toEqual([NOW - DAY_MS, NOW]);
+  });
+
+  test('an unknown time is no time of any state', () => {
+    expect(linkSegments([], NOW)).toEqual([{ state: 'unknown', from: NOW - DAY_MS, to: NOW }]);
+    expect(linkShares(linkSegments([], NOW))).toEqual([]);
+    const half = linkSegments([{ at: ago(12 * HOUR), state: 'realtime' }], NOW);
+    expect(linkShares(half)).toEqual([{ state: 'realtime', share: 1 }]);
+  });
+
+  test('only the whole is called 100 %', () => {
+    expect([1, 0.9999, 0.942, 0.5, 0.0001].map(percent)).toEqual([
+      '100 %',
+      '99.9 %',
+      '94.2 %',
+      '50 %',
+      '< 0.1 %',
+    ]);
+  });
+});
+
+test('numbers and addresses in settings are masked, and nothing else is', () => {
+  expect(mask('+13105550100')).toBe('+1•••0100');
+  expect(mask('310-555-0100, ann@example.com')).toBe('•••0100, •••@example.com');
+  for (const plain of ['15', 'https://backend.example.com', '~/Library/Messages/chat.db', '25', 'true']) {
+    expect(mask(plain)).toBe(plain);
+  }
+});
+
+test('a line of the log fits by its level and by all of the words', () => {
+  const line = { at: ago(0), level: 'warn', message: 'Real-time link lost', fields: { cause: '1006' } };
+  expect(fits(line, 'warn', 'LOST 1006')).toBe(true);
+  expect(fits(line, 'warn', 'lost 1000')).toBe(false);
+  expect(fits(line, 'error', '')).toBe(false);
+});
+
+test('times are told in the units that a person reads', () => {
+  expect([850, 4_200, 42_000, 300_000, 7_800_000, 273_600_000].map(duration)).toEqual([
+    ...['850 ms', '4.2 s', '42 s', '5 min', '2 h 10 min', '3 d 4 h'],
+  ]);
+  expect(distance(NOW - 13_000_000, NOW)).toBe('3 h ago');
+  expect(distance(NOW + 90_000, NOW)).toBe('in 1 min');
+});
