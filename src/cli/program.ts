@@ -27,7 +27,16 @@ Examples:
 `;
 
 /** Each adds its verbs; in the order in which the help lists them. */
-const VERBS = [setupVerbs, serviceVerbs, runningVerbs, lookingVerbs, monitorVerbs, watchVerb, configVerbs, tryingVerbs];
+const VERBS = [
+  setupVerbs,
+  serviceVerbs,
+  runningVerbs,
+  lookingVerbs,
+  monitorVerbs,
+  watchVerb,
+  configVerbs,
+  tryingVerbs,
+];
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {
