@@ -8,11 +8,16 @@ import { ROOT } from './page.js';
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
 };
-const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
-  name.endsWith('.ts'),
+/** The page is bundled, with what it imports. */
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(
+  (name) => name.endsWith('.ts') && !name.startsWith('monitor-page'),
+);
+const PAGE = ['favicon.svg', 'index.html', 'monitor.css', 'monitor.js'].map(
+  (name) => `dist/monitor-page/${name}`,
 );
 const BELONGS = [
   /^dist\/.+\.(js|d\.ts)$/,
+  /^dist\/monitor-page\/[\w.]+$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^docs\/config\.schema\.json$/,
   /^examples\/minimal[\w.-]+\.(mjs|py)$/,
@@ -46,7 +51,7 @@ describe('npm pack', () => {
       `dist/${name.replace(/\.ts$/, '.d.ts')}`,
     ]);
     const inDist = packed.filter((path) => path.startsWith('dist/'));
-    expect(inDist.toSorted(), 'else: npm run build').toEqual(compiled.toSorted());
+    expect(inDist.toSorted(), 'else: npm run build').toEqual([...compiled, ...PAGE].toSorted());
   });
 
   test('brings every package that the sources import', () => {

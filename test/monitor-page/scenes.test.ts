@@ -38,9 +38,9 @@ async function go(page: Page, view: string): Promise<void> {
   await page.getByRole('main').getByText('Loading').waitFor({ state: 'detached' });
 }
 
-describe.skipIf(path === undefined)('the page in every state', () => {
+describe.skipIf(path === undefined)('the page in every state', { timeout: 90_000 }, () => {
   for (const [look, options] of Object.entries(LOOKS)) {
-    test(`every view is without barriers: ${look}`, { timeout: 60_000 }, async ({ onTestFinished }) => {
+    test(`every view is without barriers: ${look}`, async ({ onTestFinished }) => {
       const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
       onTestFinished(() => stage.close());
       const { page, faults, barriers } = await browser.tab(options);

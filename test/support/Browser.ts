@@ -58,7 +58,7 @@ export class Browser {
   async tab(options: BrowserContextOptions = DESK): Promise<Tab> {
     const context = await this.process.newContext({ locale: 'en-GB', timezoneId: 'UTC', ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(`thrown: ${error.message}`));
     page.on('console', (message) => {
