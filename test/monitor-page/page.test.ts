@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { LINK_MS, makeToken, type TokenUse } from '../../src/monitor/tokens.js';
-import { Browser, browserPath, type Tab } from '../support/Browser.js';
+import { Browser, browserPath, loaded, type Tab } from '../support/Browser.js';
 import { type Cleanup, EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
@@ -184,7 +184,7 @@ describe.skipIf(path === undefined)('the page of a running agent', { timeout: 90
     const { page, faults } = await open();
     for (const view of await page.getByRole('navigation').getByRole('link').all()) {
       await view.click();
-      await page.getByRole('main').getByText('Loading').waitFor({ state: 'detached' });
+      await loaded(page);
     }
     expect(faults).toEqual([]);
   });

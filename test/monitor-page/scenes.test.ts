@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Browser, browserPath, DESK, PHONE } from '../support/Browser.js';
+import { Browser, browserPath, DESK, loaded, PHONE } from '../support/Browser.js';
 import { MonitorStage, TOKEN } from '../support/MonitorStage.js';
 import { FRESH, greeting, NOTHING_YET, PAST, TROUBLED } from '../support/monitorScene.js';
 
@@ -35,7 +35,7 @@ afterAll(() => browser?.close());
 
 async function go(page: Page, view: string): Promise<void> {
   await page.evaluate(`location.hash = '#/${view}'`);
-  await page.getByRole('main').getByText('Loading').waitFor({ state: 'detached' });
+  await loaded(page);
 }
 
 describe.skipIf(path === undefined)('the page in every state', { timeout: 90_000 }, () => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type BrowserContextOptions, chromium, type Page, type Browser as Process } from 'playwright-core';
+import { until } from './until.js';
 
 /** Where a browser of Chromium's kind usually is; `TEST_BROWSER` names another one. */
 const USUAL_PLACES = [
@@ -31,7 +32,7 @@ export const PHONE: BrowserContextOptions = {
   isMobile: true,
   hasTouch: true,
 };
-export const DESK: BrowserContextOptions = { viewport: { width: 1280, height: 860 } };
+export const DESK: BrowserContextOptions = { viewport: { width: 1200, height: 800 } };
 
 /** A tab of its own, and what went wrong in it. */
 export interface Tab {
@@ -40,6 +41,15 @@ export interface Tab {
   faults: string[];
   /** What axe finds against WCAG 2.1 A and AA. */
   barriers(): Promise<string[]>;
+}
+
+/** Resolves once nothing on the page is still being loaded. */
+export function loaded(page: Page): Promise<void> {
+  const waiting = page.getByRole('main').getByText('Loading', { exact: true });
+  return until(
+    async () => (await waiting.count()) === 0,
+    () => 'the end of loading',
+  );
 }
 
 /** A headless browser; every tab has a profile of its own. */

@@ -29,7 +29,7 @@ export function Figures() {
         {undelivered(status)}
       </Figure>
       <Figure name="Scheduled" value={status.scheduled_messages} unit="to come">
-        next <Time at={status.next_scheduled_at} />
+        next <Time at={status.next_scheduled_at} none="–" />
       </Figure>
       <Figure name="Parked" value={status.incoming_parked} unit="refused" isBad={status.incoming_parked > 0}>
         {status.incoming_expired} expired in 7 d

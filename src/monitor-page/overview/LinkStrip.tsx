@@ -35,7 +35,7 @@ export function LinkStrip({ segments, now }: { segments: readonly Segment[]; now
             <rect
               key={`${state}${from}`}
               class={state}
-              x={x(from)}
+              x={Math.min(x(from), WIDTH - THINNEST)}
               width={Math.max(x(to) - x(from), THINNEST)}
               y={HEIGHT - HEIGHTS[state]}
               height={HEIGHTS[state]}
