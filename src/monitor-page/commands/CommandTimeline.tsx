@@ -5,6 +5,7 @@ import { personName } from '../personName.js';
 import { Answered } from '../pieces/Answered.js';
 import { Icon } from '../pieces/Icon.js';
 import { Pill } from '../pieces/Pill.js';
+import { Scrolled } from '../pieces/Scrolled.js';
 import { hrefOf } from '../useRoute.js';
 import { counted, duration, exactTime, fullTime, spoken } from '../words.js';
 import { COMMAND_TONES, stepTone } from './tones.js';
@@ -20,9 +21,9 @@ export function CommandTimeline({ id }: { id: string }) {
         </a>
         <h2 class="grow cut mono">{id}</h2>
       </header>
-      <div class="scroll">
+      <Scrolled label="Its life">
         <Answered answer={answer}>{(command) => <Life command={command} />}</Answered>
-      </div>
+      </Scrolled>
     </section>
   );
 }
