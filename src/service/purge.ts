@@ -11,7 +11,8 @@ const OURS = [
   /^edge-agent\.(db|sock)/,
   /^agent\.lock/,
   /^(applescript|uploads|sends|handover)$/,
-  /^selftest\.json$/,
+  /^(selftest|doctor)\.json$/,
+  /^monitor-(secret|open\.html)$/,
   /^launchd\.err\.log$/,
 ];
 

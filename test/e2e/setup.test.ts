@@ -160,7 +160,12 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
     expect(warnings).toEqual([]);
     for (const path of [home.config, home.env]) expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(home.support).mode & 0o777).toBe(0o700);
-    expect(readdirSync(home.support).toSorted()).toEqual(['.env', 'config.yaml', 'edge-agent.schema.json']);
+    expect(readdirSync(home.support).toSorted()).toEqual([
+      '.env',
+      'config.yaml',
+      'doctor.json',
+      'edge-agent.schema.json',
+    ]);
     expect(home.now().config).toContain('# How often a ping is sent.');
   });
 
