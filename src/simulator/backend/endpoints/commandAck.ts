@@ -12,8 +12,9 @@ export function commandAck(channel: Channel): Endpoint {
     method: 'POST',
     access: 'agent',
     handle: ({ agentId, body }, { delivery }) =>
-      withBody(looseAckSchema, body, (ack) => {
+      withBody(looseAckSchema, body, async (ack) => {
         delivery.acknowledge(agentId, ack, channel);
+        await delivery.stored();
         return { status: 200, body: { success: true, ack_commands: [ack.command_id] } };
       }),
   };

@@ -10,11 +10,14 @@ export const health: Endpoint = {
   }),
 };
 
-/** GET /edge/websocket/stats, with the admin key: who is connected since when, and what waits for them. */
+/**
+ * GET /edge/websocket/stats, with the admin key: who is connected since when, what waits for them, and how long it takes from
+ * a command's way out to its ack.
+ */
 export const stats: Endpoint = {
   method: 'GET',
   access: 'admin',
-  handle: (_call, { registry, queue }) => {
+  handle: (_call, { registry, queue, delivery }) => {
     const connections = registry.all().map((connection) => {
       const { pending, acked } = queue.counts(connection.agentId);
       return {
@@ -24,8 +27,19 @@ export const stats: Endpoint = {
         pings: connection.pings,
         commands_pending: pending,
         commands_acked: acked,
+        ack_latency_ms: connection.latencies.summary(),
       };
     });
-    return { status: 200, body: { total_connections: connections.length, connections } };
+    const { pending, acked } = queue.counts();
+    return {
+      status: 200,
+      body: {
+        total_connections: connections.length,
+        commands_pending: pending,
+        commands_acked: acked,
+        ack_latency_ms: delivery.latencies.summary(),
+        connections,
+      },
+    };
   },
 };

@@ -32,7 +32,7 @@ export const sendMessage: Endpoint = {
   method: 'POST',
   access: 'admin',
   handle: ({ body }, { delivery, log }) =>
-    withBody(sendSchema, body, (ask) => {
+    withBody(sendSchema, body, async (ask) => {
       const shared = { thread_id: ask.thread_id, is_group: ask.is_group };
       const command =
         ask.send_at === undefined
@@ -49,6 +49,7 @@ export const sendMessage: Endpoint = {
         command_id: ask.command_id,
         priority: ask.priority,
       });
+      await delivery.stored();
       if (via === 'websocket') log('Command sent via WebSocket (instant)');
       else if (via === 'polling') log('WebSocket not available, queuing for HTTP polling');
       return {
