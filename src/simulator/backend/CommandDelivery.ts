@@ -45,10 +45,10 @@ export interface DeliveryParts {
 
 /** Gets commands to their agents, at least once: each is stored first, and handed out again until it is acked. */
 export class CommandDelivery {
-  /** From the first time that a command was handed out until its first ack, over all agents. */
+  /** From a command's push until its first ack, over all agents; where it had to wait for its agent, from its first way out. */
   readonly latencies = new Latencies();
-  /** When each unacked command was first handed out, in ms of the monotonic clock. */
-  private readonly handedOutAt = new Map<string, number>();
+  /** When each unacked command set out, in ms of the monotonic clock. */
+  private readonly setOutAt = new Map<string, number>();
 
   constructor(private readonly parts: DeliveryParts) {}
 
@@ -70,6 +70,7 @@ export class CommandDelivery {
     }
     const connection = pollingOnly ? undefined : registry.find(agentId);
     if (connection === undefined) return { commandId, via: 'polling' };
+    this.setOut(agentId, commandId);
     queue.whenStored(
       () => this.send(connection, command, options.envelope),
       (mistake) => this.parts.log(`Command ${commandId} could not be stored: ${describeError(mistake)}`),
@@ -118,19 +119,23 @@ export class CommandDelivery {
   private note(agentId: string, command: WireCommand, via: DeliveryWay): void {
     const { queue, clock, journal } = this.parts;
     const commandId = command.command_id;
-    const key = `${agentId} ${commandId}`;
-    if (!this.handedOutAt.has(key)) this.handedOutAt.set(key, clock.monotonic());
+    this.setOut(agentId, commandId);
     const repeat = queue.delivered(agentId, commandId, clock.now()) > 1;
     journal.record({ kind: 'command', agentId, commandId, commandType: command.command_type, via, repeat });
+  }
+
+  private setOut(agentId: string, commandId: string): void {
+    const key = `${agentId} ${commandId}`;
+    if (!this.setOutAt.has(key)) this.setOutAt.set(key, this.parts.clock.monotonic());
   }
 
   private measure(agentId: string, commandId: string): void {
     const { clock, registry } = this.parts;
     const key = `${agentId} ${commandId}`;
-    const handedOutAt = this.handedOutAt.get(key);
-    if (handedOutAt === undefined) return;
-    this.handedOutAt.delete(key);
-    const ms = clock.monotonic() - handedOutAt;
+    const setOutAt = this.setOutAt.get(key);
+    if (setOutAt === undefined) return;
+    this.setOutAt.delete(key);
+    const ms = clock.monotonic() - setOutAt;
     this.latencies.add(ms);
     registry.find(agentId)?.latencies.add(ms);
   }

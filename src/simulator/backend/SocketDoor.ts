@@ -119,7 +119,7 @@ export class SocketDoor {
       silenceMs: this.silenceMs,
     });
     const replaced = backend.registry.add(connection);
-    backend.log(`[WebSocket] Connected: ${agentId} (total: ${backend.registry.all().length})`);
+    backend.log(`[WebSocket] Connected: ${agentId} (total: ${backend.registry.size})`);
     connection.send(
       plainFrame('connected', backend.clock.now(), { edge_agent_id: agentId, accepts: backend.accepts }),
     );
