@@ -1,5 +1,6 @@
 import type { Channel } from '../Journal.js';
 import { withBody } from '../requestBody.js';
+import type { AckReply } from '../words.js';
 import type { Endpoint } from './endpoint.js';
 import { looseAckSchema } from './sync.js';
 
@@ -15,7 +16,7 @@ export function commandAck(channel: Channel): Endpoint {
       withBody(looseAckSchema, body, async (ack) => {
         delivery.acknowledge(agentId, ack, channel);
         await delivery.stored();
-        return { status: 200, body: { success: true, ack_commands: [ack.command_id] } };
+        return { status: 200, body: { success: true, ack_commands: [ack.command_id] } satisfies AckReply };
       }),
   };
 }

@@ -1,3 +1,4 @@
+import type { Health, Stats } from '../words.js';
 import type { Endpoint } from './endpoint.js';
 
 /** GET /health and /edge/health: that we are alive. Tells strangers nothing about agents. */
@@ -6,7 +7,7 @@ export const health: Endpoint = {
   access: 'open',
   handle: (_call, { clock, startedAt }) => ({
     status: 200,
-    body: { status: 'ok', uptime_seconds: Math.floor((clock.now() - startedAt) / 1000) },
+    body: { status: 'ok', uptime_seconds: Math.floor((clock.now() - startedAt) / 1000) } satisfies Health,
   }),
 };
 
@@ -39,7 +40,7 @@ export const stats: Endpoint = {
         commands_acked: acked,
         ack_latency_ms: delivery.latencies.summary(),
         connections,
-      },
+      } satisfies Stats,
     };
   },
 };

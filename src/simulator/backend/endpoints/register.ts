@@ -3,9 +3,10 @@ import { refusal } from '../admission.js';
 import { mintToken, sameText, verifyCredentials } from '../authentication.js';
 import { REFUSAL_COST } from '../RateLimit.js';
 import { type Reply, withBody } from '../requestBody.js';
+import type { RegisterReply } from '../words.js';
 import type { BackendParts, Call, Endpoint } from './endpoint.js';
 
-const registerSchema = z.looseObject({
+export const registerSchema = z.looseObject({
   user_phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'expected a phone number like +13105551234'),
   apple_id: z.string().nullish(),
   version: z.string().nullish(),
@@ -57,6 +58,6 @@ function admit(call: Call, body: RegisterBody, backend: BackendParts): Reply {
       ...(verdict.kind === 'accepted'
         ? {}
         : { auth_token: mintToken(backend.secret(), agentId, body.user_phone, Math.floor(now / 1000)) }),
-    },
+    } satisfies RegisterReply,
   };
 }

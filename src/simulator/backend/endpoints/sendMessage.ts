@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { isAgentId } from '../authentication.js';
 import { withBody } from '../requestBody.js';
+import type { SendReply } from '../words.js';
 import type { Endpoint } from './endpoint.js';
 
-const sendSchema = z
+export const sendSchema = z
   .object({
     edge_agent_id: z.string().refine(isAgentId, 'expected the id of an agent, like edge_13105551234'),
     thread_id: z.string().min(1),
@@ -54,7 +55,12 @@ export const sendMessage: Endpoint = {
       else if (via === 'polling') log('WebSocket not available, queuing for HTTP polling');
       return {
         status: 200,
-        body: { success: true, command_id: commandId, delivery: via, instant: via === 'websocket' },
+        body: {
+          success: true,
+          command_id: commandId,
+          delivery: via,
+          instant: via === 'websocket',
+        } satisfies SendReply,
       };
     }),
 };
