@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -59,9 +59,12 @@ test('every reference leads somewhere', () => {
   }
 });
 
-test('the package exports them', () => {
+test('the package exports them, and the reference backend', () => {
   for (const path of ['openapi.yaml', 'asyncapi.yaml', 'schemas/CommandFrame.json'])
     expect(require.resolve(`edge-agent/${path}`)).toBe(join(ROOT, 'docs/api', path));
+  const backend = require.resolve('edge-agent/dev-backend');
+  expect(backend).toBe(join(ROOT, 'dist/simulator/backend/index.js'));
+  expect(existsSync(backend)).toBe(true);
 });
 
 test('every command type that the agent takes has its schema', () => {

@@ -117,7 +117,8 @@ export class SqliteCommandQueue implements CommandQueue {
   /** Stores what is outstanding and lets go of the file. Idempotent. */
   close(): void {
     if (!this.database.open) return;
-    this.commit();
+    // Those who waited may have had more to store.
+    while (this.commitDue !== undefined) this.commit();
     this.database.close();
   }
 
