@@ -85,11 +85,28 @@ export const statusWords = z
         conversation: z.string().describe('* is all of them.'),
         reason: z.enum(['manual', 'operator', 'loop']),
         since: time,
+        incoming: z.boolean().describe('You do not get what comes in there either.'),
       }),
     ),
     last_incoming_at: time.nullable(),
     last_sent_at: time.nullable(),
     last_error: z.string().nullable(),
+    last_error_at: time.nullable(),
+    next_scheduled_at: time.nullable(),
+    oldest: z
+      .object({
+        commands_waiting: time.nullable(),
+        acks_undelivered: time.nullable(),
+        events_undelivered: time.nullable(),
+        incoming_queued: time.nullable(),
+        incoming_parked: time.nullable(),
+        sends_queued: time.nullable(),
+        uploads_queued: time.nullable(),
+      })
+      .describe('Since when the oldest of each count has been waiting.'),
+    chatdb: z
+      .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })
+      .describe('How far chat.db was read.'),
     memory_usage_mb: z.number().min(0),
   })
   .describe('What the agent says of itself.') satisfies z.ZodType<StatusSnapshot>;

@@ -21,7 +21,7 @@ async function shownPersona() {
 }
 
 test('the options that it lists are those of the verb, with their defaults', () => {
-  const source = page('src/cli/program.ts');
+  const source = page('src/cli/verbs/tryingVerbs.ts');
   const [, verb = ''] = /\.command\('dev-backend'\)([\s\S]*?)\.action/.exec(source) ?? [];
   const known = [...verb.matchAll(/'(--[a-z-]+) <[^>]+>'/g)].map(([, option = '']) => option);
   const told = tableUnder('## Running it', text);

@@ -29,8 +29,16 @@ export function tryingVerbs(program: Command): void {
     .option('--host <address>', 'the address; any but loopback demands a secret of its own', '127.0.0.1')
     .option('--secret <secret>', 'the shared secret (default: $EDGE_SECRET, else "dev-secret")')
     .option('--admin-key <key>', 'to send and for statistics (default: $EDGE_ADMIN_KEY, else the secret)')
-    .option('--persona <name>', 'who answers: echo, scripted, slow, silent, or a file like ./persona.mjs', 'echo')
-    .option('--data <file>', 'where commands wait, through restarts; ":memory:" for none', './dev-backend.sqlite')
+    .option(
+      '--persona <name>',
+      'who answers: echo, scripted, slow, silent, or a file like ./persona.mjs',
+      'echo',
+    )
+    .option(
+      '--data <file>',
+      'where commands wait, through restarts; ":memory:" for none',
+      './dev-backend.sqlite',
+    )
     .option('--rate <requests>', 'requests a second of one agent; 0 for any number', '100')
     .action(
       act<DevBackendOptions>(async (options) => (await import('../devBackend.js')).devBackend(options)),
