@@ -108,6 +108,9 @@ export const statusWords = z
       .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })
       .describe('How far chat.db was read.'),
     memory_usage_mb: z.number().min(0),
+    monitor: z
+      .object({ port: count.nullable(), connected: count, authenticated: count })
+      .describe('The local channel: its port (null: not served), and who is connected.'),
   })
   .describe('What the agent says of itself.') satisfies z.ZodType<StatusSnapshot>;
 

@@ -1,12 +1,11 @@
 import { packageVersion } from '../system/version.js';
 import type { PageExamples } from './examples.js';
 import { type JsonSchema, jsonSchemas } from './jsonSchemas.js';
-import { MONITOR_EXAMPLES } from './monitorExamples.js';
+import { monitorExamples } from './monitorExamples.js';
 
 const INTRODUCTION = `The two WebSocket channels of edge-agent, as the agent sees them: \`send\` is what it says.
 \`edge\` joins it to its backend: what each frame means and what the agent does with it is in docs/protocol.md.
-\`monitor\` is served by the agent to its operators, on their own machine. Its frames are settled; this version does not serve
-it yet.`;
+\`monitor\` is served by the agent to its operators, on their own machine: docs/monitor.md.`;
 
 /** The frames of the channel to the backend: name of the schema, and who says it. */
 const EDGE = {
@@ -33,13 +32,23 @@ const MONITOR = {
     'MonitorNotification',
     'MonitorPresenceTold',
     'MonitorError',
+    'MonitorSnapshot',
+    'MonitorEvent',
+    'MonitorResponse',
   ],
-  receive: ['MonitorClientPing', 'MonitorClientPong', 'MonitorPresence'],
+  receive: [
+    'MonitorClientPing',
+    'MonitorClientPong',
+    'MonitorPresence',
+    'MonitorSubscribe',
+    'MonitorRequest',
+  ],
 } as const;
 
 /** Both WebSocket channels as an AsyncAPI 3.0 document. */
 export function asyncapi(examples: PageExamples): JsonSchema {
   const schemas = jsonSchemas((name) => `#/components/schemas/${name}`);
+  const monitor = monitorExamples(examples);
   const edgeExamples = (name: string): unknown[] => {
     const says = (EDGE.send as readonly string[]).includes(name) ? 'edge→backend' : 'backend→edge';
     const framed = name === 'CommandFrame' ? examples.of('command', 'Command') : [];
@@ -124,7 +133,7 @@ export function asyncapi(examples: PageExamples): JsonSchema {
       },
       messages: {
         ...messages([...EDGE.send, ...EDGE.receive], schemas, edgeExamples),
-        ...messages([...MONITOR.send, ...MONITOR.receive], schemas, (name) => [MONITOR_EXAMPLES[name]]),
+        ...messages([...MONITOR.send, ...MONITOR.receive], schemas, (name) => monitor[name] ?? []),
       },
       schemas,
     },

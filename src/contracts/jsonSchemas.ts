@@ -1,11 +1,14 @@
 import { z } from 'zod';
-import * as monitor from '../monitor/frames.js';
+import { clientFrameSchema } from '../monitor/monitorFrames.js';
 import { sendSchema } from '../simulator/backend/endpoints/sendMessage.js';
 import * as backend from '../simulator/backend/words.js';
 import * as agent from './agentWords.js';
 import { COMMANDS, withAliases } from './commands.js';
+import * as monitor from './monitorWords.js';
 
 export type JsonSchema = Record<string, unknown>;
+
+const [clientPing, clientPong, clientPresence, clientSubscribe, clientRequest] = clientFrameSchema.options;
 
 /** Everything on the wire by its name in the contracts. */
 const WORDS: Readonly<Record<string, z.ZodType>> = {
@@ -40,17 +43,22 @@ const WORDS: Readonly<Record<string, z.ZodType>> = {
   Stats: backend.statsWords,
   Health: backend.healthWords,
   Refusal: backend.refusalWords,
-  MonitorAuth: monitor.authFrame,
-  MonitorServerPing: monitor.serverPing,
-  MonitorServerPong: monitor.serverPong,
-  MonitorAgentStatus: monitor.agentStatus,
-  MonitorChatMessage: monitor.chatMessage,
-  MonitorNotification: monitor.notification,
-  MonitorPresenceTold: monitor.presenceTold,
-  MonitorError: monitor.errorFrame,
-  MonitorClientPing: monitor.clientPing,
-  MonitorClientPong: monitor.clientPong,
-  MonitorPresence: monitor.presence,
+  MonitorAuth: monitor.authWords,
+  MonitorServerPing: monitor.pingWords,
+  MonitorServerPong: monitor.pongWords,
+  MonitorAgentStatus: monitor.agentStatusWords,
+  MonitorChatMessage: monitor.chatMessageWords,
+  MonitorNotification: monitor.notificationWords,
+  MonitorPresenceTold: monitor.presenceWords,
+  MonitorError: monitor.errorWords,
+  MonitorSnapshot: monitor.snapshotWords,
+  MonitorEvent: monitor.eventWords,
+  MonitorResponse: monitor.responseWords,
+  MonitorClientPing: clientPing,
+  MonitorClientPong: clientPong,
+  MonitorPresence: clientPresence,
+  MonitorSubscribe: clientSubscribe,
+  MonitorRequest: clientRequest,
 };
 
 /**

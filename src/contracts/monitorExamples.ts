@@ -1,8 +1,20 @@
+import type { PageExamples } from './examples.js';
+
 const timestamp = '2026-11-20T08:00:00.000Z';
 
-/** One example of each frame of the local channel, by the name of its schema. */
-export const MONITOR_EXAMPLES: Readonly<Record<string, unknown>> = {
-  MonitorAuth: { type: 'auth', data: { success: true, userId: 'user_abc123' }, timestamp },
+/** Examples of each frame of the local channel, by the name of its schema; the status is that of the pages. */
+export function monitorExamples(pages: PageExamples): Readonly<Record<string, readonly unknown[]>> {
+  const [shown] = pages.of('frame: edge→backend', 'StatusFrame') as { data: unknown }[];
+  const status = shown?.data;
+  const presence = [{ userId: 'ann', status: 'online' }];
+  return {
+    ...Object.fromEntries(Object.entries(FRAMES).map(([name, frame]) => [name, [frame]])),
+    MonitorSnapshot: [{ type: 'snapshot', data: { status, presence }, timestamp }],
+  };
+}
+
+const FRAMES: Readonly<Record<string, unknown>> = {
+  MonitorAuth: { type: 'auth', data: { success: true, userId: 'ann' }, timestamp },
   MonitorServerPing: { type: 'ping', timestamp },
   MonitorServerPong: { type: 'pong', timestamp },
   MonitorAgentStatus: {
@@ -28,11 +40,32 @@ export const MONITOR_EXAMPLES: Readonly<Record<string, unknown>> = {
   },
   MonitorPresenceTold: {
     type: 'user_presence',
-    data: { userId: 'user_abc123', status: 'away' },
+    data: { userId: 'ann', status: 'away' },
     timestamp,
   },
   MonitorError: { type: 'error', data: { error: 'unknown frame type "dance"' }, timestamp },
   MonitorClientPing: { type: 'ping' },
   MonitorClientPong: { type: 'pong' },
   MonitorPresence: { type: 'user_presence', data: 'online' },
+  MonitorEvent: {
+    type: 'event',
+    data: {
+      topic: 'commands',
+      at: timestamp,
+      commandId: 'cmd_1',
+      commandType: 'send_message_now',
+      stage: 'received',
+    },
+    timestamp,
+  },
+  MonitorResponse: {
+    type: 'response',
+    data: { id: '1', ok: true, result: { conversation: '+13105551234', changed: true } },
+    timestamp,
+  },
+  MonitorSubscribe: { type: 'subscribe', data: { topics: ['commands', 'logs'] } },
+  MonitorRequest: {
+    type: 'request',
+    data: { id: '1', verb: 'pause', args: { conversation: '+13105551234' } },
+  },
 };

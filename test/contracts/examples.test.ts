@@ -2,7 +2,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseFrame, parseSyncReply } from '../../src/backend/protocol.js';
 import { ENDPOINTS } from '../../src/contracts/endpoints.js';
 import { parseReply } from '../../src/conversation/reply.js';
-import { clientFrame } from '../../src/monitor/frames.js';
+import { readClientFrame } from '../../src/monitor/monitorFrames.js';
+import { readServerFrame } from '../../src/monitor-client/frames.js';
 import { mintToken } from '../../src/simulator/backend/authentication.js';
 import { silent } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
@@ -142,7 +143,7 @@ const spoken = (operationId: string) =>
   });
 
 test('every frame of both channels has an example, under its own type, that fits its schema', () => {
-  expect(Object.keys(messages)).toHaveLength(24);
+  expect(Object.keys(messages)).toHaveLength(29);
   for (const [name, { examples, name: type }] of Object.entries(messages)) {
     expect(examples.length, name).toBeGreaterThan(0);
     for (const { payload } of examples) {
@@ -171,5 +172,9 @@ test.each(spoken('edgeReceive'))('the agent understands $example', ({ payload })
 });
 
 test.each(spoken('monitorReceive'))('the local channel reads $example', ({ payload }) => {
-  expect(clientFrame.parse(payload)).toEqual(payload);
+  expect(readClientFrame(JSON.stringify(payload))).toEqual({ kind: 'frame', frame: payload });
+});
+
+test.each(spoken('monitorSend'))('the client library reads $example', ({ payload }) => {
+  expect(readServerFrame(JSON.stringify(payload))).toMatchObject(payload);
 });

@@ -8,6 +8,7 @@ import { echo } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
 import { liveWords } from '../docs/liveWords.js';
 import { ack, incoming, PlainSocket, post, SECRET } from '../simulator/backend/PlainAgent.js';
+import { MonitorWorld } from '../support/MonitorWorld.js';
 import { contractsOnDisk, SchemaJudge } from './onDisk.js';
 
 const judge = new SchemaJudge(contractsOnDisk());
@@ -135,4 +136,43 @@ test('what the reference backend says on a socket fits the contract', async () =
   };
   expect(agent.frames.map(({ type }) => type)).toEqual(Object.keys(names));
   for (const frame of agent.frames) expect(judge.mistakes(names[frame.type] ?? '', frame)).toEqual([]);
+});
+
+test('what a running agent says on its local channel fits the contract', async (context) => {
+  const world = await MonitorWorld.open(context, { verbs: { echo: (input) => input } });
+  const known = await world.operator('ann');
+  const stranger = await world.connect();
+  known.say({ type: 'subscribe', data: { topics: ['commands'] } });
+  known.say({ type: 'user_presence', data: 'busy' });
+  known.say({ type: 'request', data: { id: '1', verb: 'echo', args: {} } });
+  known.say({ type: 'request', data: { id: '2', verb: 'none', args: {} } });
+  known.say({ type: 'dance' });
+  await known.heard('snapshot');
+  world.server.publish('commands', Date.now(), { commandId: 'c', stage: 'received' });
+  world.server.sendNotification('warning', 'careful');
+  world.server.broadcastChatMessage({
+    conversationId: '+13105551234',
+    messageId: 'm',
+    content: 'hello',
+    sender: 'ann',
+    timestamp: new Date().toISOString(),
+  });
+  await known.heard('chat_message');
+  await stranger.caughtUp();
+  await known.caughtUp();
+  const names: Readonly<Record<string, string>> = {
+    auth: 'MonitorAuth',
+    agent_status: 'MonitorAgentStatus',
+    user_presence: 'MonitorPresenceTold',
+    response: 'MonitorResponse',
+    error: 'MonitorError',
+    event: 'MonitorEvent',
+    notification: 'MonitorNotification',
+    chat_message: 'MonitorChatMessage',
+    pong: 'MonitorServerPong',
+  };
+  // The status in the snapshot of this world is not an agent's; that of an agent is held to its schema above.
+  const heard = [...known.frames, ...stranger.frames].filter(({ type }) => type !== 'snapshot');
+  expect(new Set(heard.map(({ type }) => type))).toEqual(new Set(Object.keys(names)));
+  for (const frame of heard) expect(judge.mistakes(names[frame.type] ?? '', frame)).toEqual([]);
 });
