@@ -17,6 +17,7 @@ const BENCHES = {
   monitor: 'a command while 50 watch and one abuses the monitor',
   status: 'edge-agent status',
   footprint: 'memory and idle',
+  load: '2 000 agents on one reference backend, 200 commands a second',
 };
 
 /** Only when named. */

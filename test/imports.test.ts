@@ -47,6 +47,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(features.map((room) => [room, ground])),
   'monitor-client': [],
   'monitor-page': ['monitor-client'],
+  contracts: ['backend', 'commands', 'monitor', 'simulator', 'status', ...ground],
   simulator: ['messages', 'backend', 'store', 'system', 'logging', 'errors', 'config'],
   store: ['logging', 'system', 'errors'],
   config: ['logging', 'system', 'errors'],

@@ -1,47 +1,91 @@
 import { EdgeError } from '../errors.js';
-import { BUILT_IN_PERSONAS } from '../simulator/backend/persona.js';
+import { DEV_SECRET, LOOPBACK } from '../simulator/backend/exposure.js';
+import { loadPersona } from '../simulator/backend/loadPersona.js';
 import { SimulatedBackend } from '../simulator/backend/SimulatedBackend.js';
+import { SqliteCommandQueue } from '../simulator/backend/SqliteCommandQueue.js';
 import { environment } from '../system/environment.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print } from './print.js';
 import { untilSignal } from './untilSignal.js';
 
-/** Runs the reference backend on this machine until it is told to stop. */
-export async function devBackend(options: {
+/** Older happenings are not looked at by anybody while it runs by itself. */
+const HISTORY = 1_000;
+
+/** The options of the verb, as they were typed. */
+export interface DevBackendOptions {
   port: string;
+  host: string;
   secret?: string;
+  adminKey?: string;
   persona: string;
-}): Promise<number> {
+  data: string;
+  rate: string;
+}
+
+/** Runs the reference backend until it is told to stop. */
+export async function devBackend(options: DevBackendOptions): Promise<number> {
+  const { host, persona, data } = options;
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     complain(`edge-agent: --port: expected a port from 0 to 65535, found "${options.port}"`);
     return EXIT.usage;
   }
-  const persona = Object.entries(BUILT_IN_PERSONAS).find(([name]) => name === options.persona)?.[1];
-  if (persona === undefined) {
-    const known = Object.keys(BUILT_IN_PERSONAS).join(', ');
-    complain(`edge-agent: --persona: expected one of ${known}, found "${options.persona}"`);
+  const perSecond = Number(options.rate);
+  if (!(perSecond >= 0)) {
+    complain(`edge-agent: --rate: expected requests per second, 0 for any number, found "${options.rate}"`);
     return EXIT.usage;
   }
-  const secret = options.secret || environment().EDGE_SECRET || 'dev-secret';
+  const { EDGE_SECRET, EDGE_ADMIN_KEY, REGISTRATION_TOKEN, ENVIRONMENT } = environment();
+  const secret = options.secret || EDGE_SECRET || DEV_SECRET;
+  const adminKey = options.adminKey || EDGE_ADMIN_KEY;
+  const production = ENVIRONMENT === 'production';
   try {
-    const stopped = untilSignal();
-    const backend = await SimulatedBackend.start({
-      port,
-      secret,
-      persona: persona(),
-      log: (line) => print(line),
-    });
-    print(
-      `A backend for development listens on ${backend.url} (persona: ${options.persona}). Run an agent against it:`,
-      `  EDGE_SECRET=${secret === 'dev-secret' ? secret : '…'} BACKEND_URL=${backend.url} USER_PHONE=+13105550100 edge-agent run`,
-    );
-    await stopped;
-    await backend.stop();
+    const answer = await loadPersona(persona);
+    const queue = openQueue(data);
+    try {
+      const stopped = untilSignal();
+      const backend = await SimulatedBackend.start({
+        port,
+        host,
+        secret,
+        persona: answer,
+        queue,
+        production,
+        historyLimit: HISTORY,
+        log: (line) => print(line),
+        ...(adminKey === undefined || adminKey === '' ? {} : { adminKey }),
+        ...(REGISTRATION_TOKEN ? { registrationToken: REGISTRATION_TOKEN } : {}),
+        ...(perSecond === 0 ? {} : { rate: { perSecond, burst: perSecond * 2 } }),
+      });
+      print(
+        `A backend for development listens on ${backend.url} (persona: ${persona}, commands in ${data}). Run an agent against it:`,
+        `  EDGE_SECRET=${secret === DEV_SECRET ? secret : '…'} BACKEND_URL=${backend.url} USER_PHONE=+13105550100 edge-agent run`,
+      );
+      if (production) print('ENVIRONMENT=production: plain secrets are refused.');
+      if (host !== LOOPBACK)
+        print('From other machines an agent only talks to https: put a proxy with TLS before it.');
+      await stopped;
+      await backend.stop();
+    } finally {
+      queue.close();
+    }
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
     complain(`edge-agent: ${error.message}`, error.remedy);
-    return EXIT.failed;
+    return error.code === 'config_invalid' ? EXIT.usage : EXIT.failed;
+  }
+}
+
+function openQueue(path: string): SqliteCommandQueue {
+  try {
+    return new SqliteCommandQueue(path);
+  } catch (error) {
+    throw new EdgeError(
+      'state_unwritable',
+      `The commands cannot be kept in ${path}: ${error instanceof Error ? error.message : String(error)}.`,
+      'Name another file with --data, or ":memory:" to keep them until it stops.',
+      { cause: error },
+    );
   }
 }

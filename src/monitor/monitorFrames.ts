@@ -68,7 +68,8 @@ export type ServerFrame =
 const PRESENCES = ['online', 'away', 'busy', 'offline'] as const;
 const LONGEST_ID = 64;
 
-const clientFrameSchema = z.discriminatedUnion('type', [
+/** The schema by which clients' frames are read. */
+export const clientFrameSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('pong') }),
   z.object({ type: z.literal('user_presence'), data: z.enum(PRESENCES) }),

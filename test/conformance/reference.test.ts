@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { echo } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
+import { SqliteCommandQueue } from '../../src/simulator/backend/SqliteCommandQueue.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
 import { AGENT, failures, judgeBackend, OTHER, SECRET, withVerdict } from './judgeBackend.js';
 
 test('the reference backend passes every check, and is left with nothing to do', async () => {
@@ -11,6 +14,25 @@ test('the reference backend passes every check, and is left with nothing to do',
   expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
   for (const { id } of [AGENT, OTHER]) expect(backend.commands.waiting(id)).toEqual([]);
   expect(backend.connections).toEqual([]);
+});
+
+test('it passes as strangers would run it: in production, with commands in SQLite, a rate, and refusals by status', async () => {
+  const queue = new SqliteCommandQueue(join(temporaryDirectory(), 'commands.sqlite'));
+  onTestFinished(() => queue.close());
+  const backend = await SimulatedBackend.start({
+    port: 0,
+    secret: SECRET,
+    persona: echo,
+    queue,
+    production: true,
+    refuseBy: 'status',
+    rate: { perSecond: 100, burst: 200 },
+  });
+  onTestFinished(() => backend.stop());
+  const results = await judgeBackend(backend.url);
+  expect(failures(results)).toEqual([]);
+  expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
+  expect(queue.counts()).toMatchObject({ pending: 0 });
 });
 
 test('an agent that is silent for as long as it may be is borne', async () => {

@@ -20,6 +20,7 @@ const BELONGS = [
   /^dist\/monitor-page\/[\w.]+$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^docs\/config\.schema\.json$/,
+  /^docs\/api\/(schemas\/)?\w+\.(yaml|json)$/,
   /^examples\/minimal[\w.-]+\.(mjs|py)$/,
   /^launchd\/[\w.-]+$/,
   /^man\/[\w.-]+\.1$/,

@@ -1,26 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const ROOT = join(import.meta.dirname, '../..');
+export { examplesIn } from '../../src/contracts/examples.js';
 
-export interface Example {
-  /** What the comment in the line before the block says that it is; undefined without one. */
-  readonly marker: string | undefined;
-  readonly json: string;
-}
+export const ROOT = join(import.meta.dirname, '../..');
 
 export function page(name: string): string {
   return readFileSync(join(ROOT, name), 'utf8');
-}
-
-/** Every block of JSON, each with the marker that stands in the line before it. */
-export function examplesIn(text: string): Example[] {
-  return [...text.matchAll(/(?:^<!-- (.*) -->\n)?^```json\n([\s\S]*?)^```$/gm)].map(
-    ([, marker, json = '']) => ({
-      marker,
-      json,
-    }),
-  );
 }
 
 /** The cells of every row of the table under a heading, without its head. */

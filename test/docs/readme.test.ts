@@ -11,6 +11,7 @@ const PAGES = [
   'README.md',
   'CHANGELOG.md',
   'docs/protocol.md',
+  'docs/backend.md',
   'docs/operating.md',
   'docs/configuration.md',
   'docs/conformance.md',

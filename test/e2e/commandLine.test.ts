@@ -1,7 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { packageVersion } from '../../src/system/version.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
-import { EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
+import { AGENT_ID, EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
 
 describe('the command line', { concurrent: true, timeout: 60_000 }, () => {
   test('--config counts before and after the verb', async (context) => {
@@ -66,5 +68,49 @@ describe('the command line', { concurrent: true, timeout: 60_000 }, () => {
     expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
     expect(await backend.kill('SIGTERM')).toMatchObject({ code: 0 });
     expect(world.texts).toEqual(['one sec', 'you said: hello, dev-backend']);
+  });
+
+  test('the dev-backend keeps its commands through kill -9, and answers as a file of ours says', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const persona = join(world.place.cwd, 'persona.mjs');
+    writeFileSync(persona, 'export const persona = ({ filtered_text }) => filtered_text + "? indeed";');
+    const verb = ['dev-backend', '--port', '0', '--persona', persona, '--admin-key', 'the-admin'];
+    const listen = async () => {
+      const backend = world.spawn(verb);
+      const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(await backend.line('listens on')) ?? [];
+      return { backend, url };
+    };
+    const first = await listen();
+    const asked = await fetch(`${first.url}/api/send-message`, {
+      method: 'POST',
+      headers: { 'X-Admin-Key': 'the-admin' },
+      body: JSON.stringify({ edge_agent_id: AGENT_ID, thread_id: PERSON, message: 'still there' }),
+    });
+    expect(await asked.json()).toMatchObject({ delivery: 'polling' });
+    await first.backend.kill('SIGKILL');
+    const { url } = await listen();
+    world.writeConfig({ 'backend.url': url });
+    world.writeSecret('dev-secret');
+    await world.start();
+    await world.sent(1);
+    world.mac.chatDb.receive({ from: PERSON, text: 'from a file' });
+    await world.sent(2);
+    expect(world.texts).toEqual(['still there', 'from a file? indeed']);
+  });
+
+  test('the dev-backend refuses options that it cannot mean, and a network without a secret', async (context) => {
+    const world = await EdgeWorld.open(context);
+    for (const [option, value, exitCode] of [
+      ['--port', 'http', 2],
+      ['--rate', 'fast', 2],
+      ['--persona', 'charming', 2],
+      ['--persona', './missing.mjs', 2],
+      ['--data', '/nowhere/commands.sqlite', 1],
+      ['--host', '0.0.0.0', 1],
+    ] as const) {
+      const ended = await world.cli('dev-backend', '--port', '0', option, value);
+      expect([option, ended.exitCode, ended.stdout]).toEqual([option, exitCode, '']);
+      expect(ended.stderr).not.toBe('');
+    }
   });
 });

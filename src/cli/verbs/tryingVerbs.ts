@@ -1,5 +1,6 @@
 import { Argument, type Command } from 'commander';
 import { SHELLS } from '../completions.js';
+import type { DevBackendOptions } from '../devBackend.js';
 import { act } from './act.js';
 import { judgingVerbs } from './judgingVerbs.js';
 
@@ -25,12 +26,22 @@ export function tryingVerbs(program: Command): void {
     .command('dev-backend')
     .description('run a backend to try the agent against')
     .option('--port <port>', 'the port to listen on', '8787')
+    .option('--host <address>', 'the address; any but loopback demands a secret of its own', '127.0.0.1')
     .option('--secret <secret>', 'the shared secret (default: $EDGE_SECRET, else "dev-secret")')
-    .option('--persona <name>', 'who answers: echo, scripted, slow or silent', 'echo')
+    .option('--admin-key <key>', 'to send and for statistics (default: $EDGE_ADMIN_KEY, else the secret)')
+    .option(
+      '--persona <name>',
+      'who answers: echo, scripted, slow, silent, or a file like ./persona.mjs',
+      'echo',
+    )
+    .option(
+      '--data <file>',
+      'where commands wait, through restarts; ":memory:" for none',
+      './dev-backend.sqlite',
+    )
+    .option('--rate <requests>', 'requests a second of one agent; 0 for any number', '100')
     .action(
-      act<{ port: string; secret?: string; persona: string }>(async (options) =>
-        (await import('../devBackend.js')).devBackend(options),
-      ),
+      act<DevBackendOptions>(async (options) => (await import('../devBackend.js')).devBackend(options)),
     );
 
   program

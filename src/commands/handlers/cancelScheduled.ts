@@ -7,12 +7,17 @@ const schema = z.object({
   schedule_id: filled('the schedule id, or the command_id that scheduled the text'),
 });
 
+/** What `cancel_scheduled` takes. */
+export const cancelScheduledContract = {
+  types: ['cancel_scheduled', 'cancel_message'],
+  aliases: { schedule_id: ['message_id'] },
+  schema,
+};
+
 /** `cancel_scheduled`: takes a text back if it is still to be sent; else fails with the state that it is in. */
 export function cancelScheduled(schedule: TextSchedule): Handler {
   return handlerOf({
-    types: ['cancel_scheduled', 'cancel_message'],
-    aliases: { schedule_id: ['message_id'] },
-    schema,
+    ...cancelScheduledContract,
     run(command, payload) {
       const cancelled = schedule.cancel(payload.schedule_id, command.commandId);
       switch (cancelled.kind) {

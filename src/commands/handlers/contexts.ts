@@ -35,12 +35,16 @@ const reset = z.object({
   notify_text: notifyText,
 });
 
+/** What `context_update` takes. */
+export const contextUpdateContract = { types: ['context_update'], aliases: THREAD_ALIASES, schema: update };
+
+/** What `context_reset` takes. */
+export const contextResetContract = { types: ['context_reset'], aliases: THREAD_ALIASES, schema: reset };
+
 /** `context_update`: kept with the conversation and sent along with its next messages; the last one counts. */
 export function contextUpdate(ports: ContextPorts): Handler {
   return handlerOf({
-    types: ['context_update'],
-    aliases: THREAD_ALIASES,
-    schema: update,
+    ...contextUpdateContract,
     run(command, { thread_id, notify_text, ...context }) {
       ports.contexts.set(ports.conversationKey(thread_id), context);
       notify(ports, command, thread_id, notify_text);
@@ -52,9 +56,7 @@ export function contextUpdate(ports: ContextPorts): Handler {
 /** `context_reset`: forgets what was kept with the conversation. */
 export function contextReset(ports: ContextPorts): Handler {
   return handlerOf({
-    types: ['context_reset'],
-    aliases: THREAD_ALIASES,
-    schema: reset,
+    ...contextResetContract,
     run(command, { thread_id, notify_text }) {
       const had = ports.contexts.delete(ports.conversationKey(thread_id));
       notify(ports, command, thread_id, notify_text);

@@ -13,12 +13,17 @@ const schema = z.object({
   event_data: z.record(z.string(), z.unknown(), 'an object').nullish(),
 });
 
+/** What `emit_event` takes. */
+export const emitEventContract = {
+  types: ['emit_event'],
+  aliases: { event_data: ['data'] },
+  schema,
+};
+
 /** `emit_event`: reported back to the backend as the event `backend_<type>`. */
 export function emitEvent(events: EventQueue): Handler {
   return handlerOf({
-    types: ['emit_event'],
-    aliases: { event_data: ['data'] },
-    schema,
+    ...emitEventContract,
     run(_command, { event_type, thread_id, event_data }) {
       events.add({
         eventType: `backend_${event_type}`,

@@ -39,11 +39,17 @@ const schema = z.object({
 });
 const withFiles = schema.extend({ text: textBesideFiles, attachments });
 
+/** What `schedule_message` takes. */
+export const scheduleMessageContract = {
+  types: ['schedule_message'],
+  aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
+  schema: z.union([schema, withFiles]),
+};
+
 /** `schedule_message`: stored, to be sent at its time; acked now with its schedule id, and again when it ended. */
 export function scheduleMessage(ports: SchedulePorts): Handler {
   return handlerOf({
-    types: ['schedule_message'],
-    aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
+    ...scheduleMessageContract,
     schema: (payload) => (hasAttachments(payload) ? withFiles : schema) as typeof withFiles,
     run: (command, payload) =>
       scheduleText(ports, command, {

@@ -43,11 +43,17 @@ const schema = z.object({
 const withFiles = schema.extend({ text: textBesideFiles, attachments });
 type Payload = z.output<typeof withFiles>;
 
+/** What `send_message_now` and `send_message` take. */
+export const sendMessageContract = {
+  types: ['send_message_now', 'send_message'],
+  aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
+  schema: z.union([schema, withFiles]),
+};
+
 /** `send_message_now`: the text goes out now; the ack comes with its outcome. `send_message` may be for later. */
 export function sendMessage(ports: SendMessagePorts): Handler {
   return handlerOf({
-    types: ['send_message_now', 'send_message'],
-    aliases: { ...THREAD_ALIASES, ...TEXT_ALIASES, ...TIME_ALIASES },
+    ...sendMessageContract,
     schema: (payload) => (hasAttachments(payload) ? withFiles : schema) as typeof withFiles,
     run(command, payload) {
       const isForLater = command.commandType === 'send_message' && payload.send_at !== undefined;

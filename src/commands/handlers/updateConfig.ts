@@ -9,12 +9,17 @@ export interface RemoteConfig {
   };
 }
 
+/** What `update_config` takes. */
+export const updateConfigContract = {
+  types: ['update_config'],
+  aliases: {},
+  schema: z.record(z.string(), z.unknown()),
+};
+
 /** `update_config`: the same as a `config_update` frame, with an ack that names what was applied and what was refused. */
 export function updateConfig(config: RemoteConfig): Handler {
   return handlerOf({
-    types: ['update_config'],
-    aliases: {},
-    schema: z.record(z.string(), z.unknown()),
+    ...updateConfigContract,
     run(_command, payload) {
       const wrapped = payload.settings ?? payload.config;
       const isWrapped = typeof wrapped === 'object' && wrapped !== null && Object.keys(payload).length === 1;

@@ -10,12 +10,13 @@ export interface UploadQueue {
 
 const schema = z.object({ attachment_guid: filled('the guid of an attachment') });
 
+/** What `upload_retry` takes. */
+export const uploadRetryContract = { types: ['upload_retry'], aliases: {}, schema };
+
 /** `upload_retry`: that image is uploaded again; the ack does not wait for it. */
 export function uploadRetry(uploads: UploadQueue): Handler {
   return handlerOf({
-    types: ['upload_retry'],
-    aliases: {},
-    schema,
+    ...uploadRetryContract,
     run(_command, { attachment_guid: guid }) {
       switch (uploads.again(guid)) {
         case 'queued':

@@ -2,6 +2,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { Clock, Timer } from '../../system/clock.js';
 import type { Faults } from './Faults.js';
 import { CLOSE, closeReason, plainFrame } from './frames.js';
+import { Latencies } from './Latencies.js';
 
 /** What a connection tells its owner. After `closed` nothing more comes. */
 export interface ConnectionEvents {
@@ -27,6 +28,8 @@ export class AgentConnection {
   /** Unix ms of the last thing that arrived. */
   lastSeenAt: number;
   pings = 0;
+  /** From a command to its ack, of the commands acked while this connection was up. */
+  readonly latencies = new Latencies();
   private frozen = false;
   private heldPongs = 0;
   private silence: Timer;

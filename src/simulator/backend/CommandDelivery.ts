@@ -1,3 +1,4 @@
+import { describeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
 import { freshId } from '../../system/random.js';
 import type { AgentConnection } from './AgentConnection.js';
@@ -6,6 +7,7 @@ import type { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { Faults } from './Faults.js';
 import { type Ack, commandFrame, type Envelope, type WireCommand } from './frames.js';
 import type { Channel, DeliveryWay, Journal } from './Journal.js';
+import { Latencies } from './Latencies.js';
 
 /** A command to be sent: its id, priority and timestamp are filled in where they are not given. */
 export interface CommandRequest {
@@ -25,7 +27,7 @@ export interface DeliveryOptions {
 export interface Delivery {
   commandId: string;
   /**
-   * `websocket`: sent at once. `polling`: laid down for the next sync or reconnect. `known`: the id was there before, and
+   * `websocket`: sent as soon as it is stored. `polling`: laid down for the next sync or reconnect. `known`: the id was there before, and
    * the command was neither stored nor sent again.
    */
   via: DeliveryWay | 'known';
@@ -38,13 +40,19 @@ export interface DeliveryParts {
   faults: Faults;
   journal: Journal;
   envelope: Envelope;
+  log: (line: string) => void;
 }
 
 /** Gets commands to their agents, at least once: each is stored first, and handed out again until it is acked. */
 export class CommandDelivery {
+  /** From a command's push until its first ack, over all agents; where it had to wait for its agent, from its first way out. */
+  readonly latencies = new Latencies();
+  /** When each unacked command set out, in ms of the monotonic clock. */
+  private readonly setOutAt = new Map<string, number>();
+
   constructor(private readonly parts: DeliveryParts) {}
 
-  /** Stores a command, then sends it if its agent is connected. Idempotent by command_id. */
+  /** Stores a command, then sends it if its agent is connected; `stored` tells when. Idempotent by command_id. */
   push(agentId: string, request: CommandRequest, options: DeliveryOptions = {}): Delivery {
     const { clock, queue, registry } = this.parts;
     const now = clock.now();
@@ -61,8 +69,18 @@ export class CommandDelivery {
       return { commandId, via: 'known' };
     }
     const connection = pollingOnly ? undefined : registry.find(agentId);
-    const sent = connection !== undefined && this.send(connection, command, options.envelope);
-    return { commandId, via: sent ? 'websocket' : 'polling' };
+    if (connection === undefined) return { commandId, via: 'polling' };
+    this.setOut(agentId, commandId);
+    queue.whenStored(
+      () => this.send(connection, command, options.envelope),
+      (mistake) => this.parts.log(`Command ${commandId} could not be stored: ${describeError(mistake)}`),
+    );
+    return { commandId, via: 'websocket' };
+  }
+
+  /** Resolves when all that was pushed and acknowledged so far will survive a crash; rejects when it could not be stored. */
+  stored(): Promise<void> {
+    return new Promise((resolve, reject) => this.parts.queue.whenStored(resolve, reject));
   }
 
   /** Sends everything unacked over a new connection, oldest first. */
@@ -83,6 +101,7 @@ export class CommandDelivery {
   /** Takes an ack. Repeats, corrections and acks for unknown commands are all welcome. */
   acknowledge(agentId: string, ack: Ack, channel: Channel): void {
     this.parts.queue.acknowledge(agentId, ack);
+    this.measure(agentId, ack.command_id);
     this.parts.journal.record({ kind: 'ack', agentId, channel, body: ack });
   }
 
@@ -100,7 +119,24 @@ export class CommandDelivery {
   private note(agentId: string, command: WireCommand, via: DeliveryWay): void {
     const { queue, clock, journal } = this.parts;
     const commandId = command.command_id;
+    this.setOut(agentId, commandId);
     const repeat = queue.delivered(agentId, commandId, clock.now()) > 1;
     journal.record({ kind: 'command', agentId, commandId, commandType: command.command_type, via, repeat });
+  }
+
+  private setOut(agentId: string, commandId: string): void {
+    const key = `${agentId} ${commandId}`;
+    if (!this.setOutAt.has(key)) this.setOutAt.set(key, this.parts.clock.monotonic());
+  }
+
+  private measure(agentId: string, commandId: string): void {
+    const { clock, registry } = this.parts;
+    const key = `${agentId} ${commandId}`;
+    const setOutAt = this.setOutAt.get(key);
+    if (setOutAt === undefined) return;
+    this.setOutAt.delete(key);
+    const ms = clock.monotonic() - setOutAt;
+    this.latencies.add(ms);
+    registry.find(agentId)?.latencies.add(ms);
   }
 }

@@ -17,8 +17,9 @@ export interface WaitingCommand {
 export type AckEffect = 'first' | 'repeated' | 'corrected' | 'unknown';
 
 /**
- * The commands of all agents, each kept until it is acked, in the order of adding. All calls are synchronous and, in a
- * durable implementation, committed when they return. Ids are per agent: one agent's ack never clears another's command.
+ * The commands of all agents, each kept until it is acked, in the order of adding. Every call takes effect at once; what is
+ * said to others because of it (a command sent, an ack answered) waits for `whenStored`. Ids are per agent: one agent's
+ * ack never clears another's command.
  */
 export interface CommandQueue {
   /** Idempotent: a known id, acked or not, changes nothing and returns false. */
@@ -30,7 +31,18 @@ export interface CommandQueue {
   acknowledge(agentId: string, ack: Ack): AckEffect;
   /** The ack that counts (the highest revision), if there is one. */
   lastAck(agentId: string, commandId: string): Ack | undefined;
-  counts(agentId: string): { pending: number; acked: number };
+  /** Of one agent, or of all. */
+  counts(agentId?: string): Counts;
+  /**
+   * Calls `then` when everything done so far will survive a crash, or `otherwise` when it could not be stored and is undone.
+   * At once where nothing is outstanding; always in the order of calling.
+   */
+  whenStored(then: () => void, otherwise: (mistake: unknown) => void): void;
+}
+
+export interface Counts {
+  pending: number;
+  acked: number;
 }
 
 interface Shelf {
@@ -91,9 +103,16 @@ export class MemoryCommandQueue implements CommandQueue {
     return this.shelves.get(agentId)?.acked.get(commandId);
   }
 
-  counts(agentId: string): { pending: number; acked: number } {
-    const shelf = this.shelves.get(agentId);
-    return { pending: shelf?.waiting.size ?? 0, acked: shelf?.ackedInAll ?? 0 };
+  counts(agentId?: string): Counts {
+    const all = agentId === undefined ? [...this.shelves.values()] : [this.shelves.get(agentId)];
+    return {
+      pending: all.reduce((sum, shelf) => sum + (shelf?.waiting.size ?? 0), 0),
+      acked: all.reduce((sum, shelf) => sum + (shelf?.ackedInAll ?? 0), 0),
+    };
+  }
+
+  whenStored(then: () => void): void {
+    then();
   }
 
   private shelf(agentId: string): Shelf {

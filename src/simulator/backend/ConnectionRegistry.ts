@@ -30,6 +30,11 @@ export class ConnectionRegistry {
     return connection?.open ? connection : undefined;
   }
 
+  /** How many agents are connected. */
+  get size(): number {
+    return this.live.size;
+  }
+
   /** The live connections of all agents, or of one. */
   all(agentId?: string): AgentConnection[] {
     return [...this.live.values()].filter((one) => one.open && (agentId ?? one.agentId) === one.agentId);

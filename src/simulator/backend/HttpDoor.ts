@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '../../errors.js';
-import { callerId, sameText, verifyCredentials } from './authentication.js';
+import { addressOf, admit } from './admission.js';
+import { callerId } from './authentication.js';
 import { commandAck } from './endpoints/commandAck.js';
 import type { BackendParts, Call, Endpoint } from './endpoints/endpoint.js';
 import { health, stats } from './endpoints/insight.js';
@@ -76,35 +77,17 @@ export class HttpDoor {
         headers: { Allow: endpoint.method },
       };
     }
-    return this.admit(request, path, endpoint);
+    const admission = admit(request, path, endpoint, this.backend);
+    if (admission.kind === 'turnedAway') return admission.reply;
+    return this.handle(request, path, endpoint, admission);
   }
 
-  private async admit(
+  private async handle(
     request: IncomingMessage,
     path: string,
     endpoint: Endpoint,
+    { claimedId, tokenId }: { claimedId: string | undefined; tokenId: string | undefined },
   ): Promise<Reply | undefined> {
-    const { authorization } = request.headers;
-    const claimed = request.headers['x-edge-agent-id'];
-    const header = typeof claimed === 'string' ? claimed : undefined;
-    let tokenId: string | undefined;
-    if (endpoint.access === 'agent') {
-      const verdict = verifyCredentials(
-        { authorization, agentId: header },
-        {
-          secret: this.backend.secret(),
-          production: this.backend.production,
-          now: this.backend.clock.now(),
-        },
-      );
-      if (verdict.kind === 'missing')
-        return this.refuse(path, 401, 'expected "Authorization: Bearer <token>"');
-      if (verdict.kind === 'refused') return this.refuse(path, 403, verdict.reason);
-      if (verdict.by === 'hmac') tokenId = verdict.agentId;
-    }
-    if (endpoint.access === 'admin' && !this.isAdmin(request)) {
-      return this.refuse(path, 401, 'expected the admin key as bearer token or in X-Admin-Key');
-    }
     const body = endpoint.method === 'GET' ? ({ kind: 'json', value: {} } as const) : await readBody(request);
     switch (body.kind) {
       case 'gone':
@@ -120,28 +103,18 @@ export class HttpDoor {
           return { status: 415, body: { error: 'unsupported_media_type', message: `expected ${expected}` } };
         }
         const value = body.kind === 'form' ? body.form : body.value;
-        const agentId = endpoint.access === 'agent' ? callerId(header, tokenId, value) : '';
+        const agentId = endpoint.access === 'agent' ? callerId(claimedId, tokenId, value) : '';
         if (agentId === undefined) return badRequest(['X-Edge-Agent-Id: expected the id of the agent']);
-        const call: Call = { path, headers: request.headers, body: value, agentId };
+        const call: Call = {
+          path,
+          address: addressOf(request),
+          headers: request.headers,
+          body: value,
+          agentId,
+        };
         return endpoint.handle(call, this.backend);
       }
     }
-  }
-
-  private isAdmin(request: IncomingMessage): boolean {
-    const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-    const key = request.headers['x-admin-key'] ?? bearer;
-    return typeof key === 'string' && sameText(key, this.backend.adminKey());
-  }
-
-  private refuse(path: string, code: 401 | 403, reason: string): Reply {
-    this.backend.log(`❌ ${path} refused: ${reason}`);
-    this.backend.journal.record({ kind: 'refused', path, code, reason });
-    return {
-      status: code,
-      body: { error: code === 401 ? 'unauthorized' : 'forbidden', message: reason },
-      headers: code === 401 ? { 'WWW-Authenticate': 'Bearer' } : undefined,
-    };
   }
 }
 

@@ -12,6 +12,9 @@ export interface PhotoFile {
   readonly bytes: Buffer;
 }
 
+/** Each may have 16 MiB. */
+const PHOTOS_KEPT = 100;
+
 /** The way something came to us: the socket, or the path of the request. */
 export type Channel = 'websocket' | '/edge/sync' | '/edge/command/ack' | '/edge/ack_command';
 
@@ -66,7 +69,7 @@ export type HappeningOf<K extends Happening['kind']> = Extract<Happening, { kind
 
 /**
  * What happened, in order: as lists to look at, as a stream to listen to, and as something to wait for.
- * Each list keeps its newest `limit` entries. Listeners are called in the same turn, after the thing was done.
+ * Each list keeps its newest `limit` entries, that of photos 100 at most. Listeners are called in the same turn, after the thing was done.
  */
 export class Journal {
   readonly registrations: HappeningOf<'registered'>[] = [];
@@ -188,7 +191,7 @@ export class Journal {
         this.keep(this.messages, happening);
         break;
       case 'photo':
-        this.keep(this.photos, happening);
+        this.keep(this.photos, happening, Math.min(this.limit, PHOTOS_KEPT));
         break;
       case 'reply':
         this.keep(this.replies, happening);
@@ -217,8 +220,8 @@ export class Journal {
     }
   }
 
-  private keep<T>(list: T[], entry: T): void {
+  private keep<T>(list: T[], entry: T, limit = this.limit): void {
     list.push(entry);
-    if (list.length > this.limit) list.splice(0, list.length - this.limit);
+    if (list.length > limit) list.splice(0, list.length - limit);
   }
 }

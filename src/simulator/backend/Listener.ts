@@ -4,19 +4,20 @@ import { EdgeError } from '../../errors.js';
 import type { HttpDoor } from './HttpDoor.js';
 import type { SocketDoor } from './SocketDoor.js';
 
-/** Only this machine can reach us: a reference backend has no business on a network. */
-const HOST = '127.0.0.1';
-
 /** Longer than an agent's pause between two requests, so that we are not the one to close under its next one. */
 const KEEP_ALIVE_MS = 75_000;
 
-/** One port on 127.0.0.1 for HTTP and WebSocket, which can be closed like a crash and opened again. */
+/** One port of one address for HTTP and WebSocket, which can be closed like a crash and opened again. */
 export class Listener {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private boundPort = 0;
 
-  constructor(http: HttpDoor, webSocket: SocketDoor) {
+  constructor(
+    private readonly host: string,
+    http: HttpDoor,
+    webSocket: SocketDoor,
+  ) {
     this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
       void http.serve(request, response);
     });
@@ -47,14 +48,14 @@ export class Listener {
         reject(
           new EdgeError(
             'internal',
-            `The backend cannot listen on ${HOST}:${port}: ${error.message}`,
+            `The backend cannot listen on ${this.host}:${port}: ${error.message}`,
             'Stop what uses that port, or choose another one.',
             { cause: error },
           ),
         );
       };
       this.server.once('error', onError);
-      this.server.listen(port, HOST, () => {
+      this.server.listen(port, this.host, () => {
         this.server.off('error', onError);
         const address = this.server.address();
         if (typeof address === 'object' && address !== null) this.boundPort = address.port;

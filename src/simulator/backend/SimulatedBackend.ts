@@ -1,5 +1,4 @@
-import { EdgeError } from '../../errors.js';
-import { type Clock, systemClock } from '../../system/clock.js';
+import { systemClock } from '../../system/clock.js';
 import type { AgentConnection } from './AgentConnection.js';
 import { BackendFaults } from './BackendFaults.js';
 import {
@@ -12,57 +11,29 @@ import { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
 import { ConfigUpdates } from './ConfigUpdates.js';
 import { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { BackendParts } from './endpoints/endpoint.js';
+import { demandSecret, hostInUrl, LOOPBACK } from './exposure.js';
 import { Faults } from './Faults.js';
-import { type Envelope, plainFrame } from './frames.js';
+import { plainFrame } from './frames.js';
 import { HttpDoor, SOCKET_PATH } from './HttpDoor.js';
 import { type Happening, Journal } from './Journal.js';
 import { Listener } from './Listener.js';
 import { MessageDesk } from './MessageDesk.js';
 import { Pauses } from './Pauses.js';
-import type { Persona } from './persona.js';
+import { RateLimit } from './RateLimit.js';
 import { ReplyHold, type ReplyOrder } from './ReplyHold.js';
+import type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
 import { SocketDoor } from './SocketDoor.js';
-
-export interface SimulatedBackendOptions {
-  /** 0: a free one. Always on 127.0.0.1. */
-  port: number;
-  secret: string;
-  persona: Persona;
-  /** Frame types beyond the documents that are read and announced; `event` and `status` unless given. */
-  accepts?: readonly string[];
-  /** Gets the debug lines of a backend. They hold texts and agent ids. */
-  log?: (line: string) => void;
-  clock?: Clock;
-  /** True: plain secrets are refused. */
-  production?: boolean;
-  /** What a new agent may register with instead of the secret. */
-  registrationToken?: string;
-  /** For /api/send-message and the statistics; the secret unless given. */
-  adminKey?: string;
-  /** An agent that is silent for so long is dropped, in ms; 60 000 unless given. */
-  silenceMs?: number;
-  /** Where a command stands in its frame; `data` unless given. */
-  envelope?: Envelope;
-  /** Where commands are kept; in memory unless given. */
-  queue?: CommandQueue;
-  /** How many entries each list of the journal keeps, and how many guids are remembered; 100 000 unless given. */
-  historyLimit?: number;
-}
 
 /**
  * The reference backend: real HTTP and a real WebSocket on one port, a persona that answers, and verbs that make things go
- * wrong. Commands are delivered at least once; a message guid is answered once. Nothing survives the process.
+ * wrong. Commands are delivered at least once; a message guid is answered once. Commands outlive the process where the queue
+ * does; all else goes with it.
  */
 export class SimulatedBackend extends BackendFaults {
-  /** Starts listening. Rejects with an EdgeError when the port is taken or the secret is empty. */
+  /** Starts listening. Rejects with an EdgeError when the port is taken, or the secret is none for that host. */
   static async start(options: SimulatedBackendOptions): Promise<SimulatedBackend> {
-    if (options.secret === '') {
-      throw new EdgeError(
-        'secret_missing',
-        'The backend has no secret.',
-        'Give it the EDGE_SECRET of the agent.',
-      );
-    }
+    const host = options.host ?? LOOPBACK;
+    demandSecret(options.secret, host);
     const clock = options.clock ?? systemClock;
     const log = options.log ?? (() => undefined);
     const remembered = options.historyLimit ?? 100_000;
@@ -73,7 +44,7 @@ export class SimulatedBackend extends BackendFaults {
     const hold = new ReplyHold(journal);
     const queue = options.queue ?? new MemoryCommandQueue();
     const envelope = options.envelope ?? 'data';
-    const delivery = new CommandDelivery({ clock, registry, queue, faults, journal, envelope });
+    const delivery = new CommandDelivery({ clock, registry, queue, faults, journal, envelope, log });
     const { persona } = options;
     const desk = new MessageDesk({
       persona,
@@ -100,10 +71,13 @@ export class SimulatedBackend extends BackendFaults {
       production: options.production ?? false,
       registrationToken: options.registrationToken,
       adminKey: () => options.adminKey ?? secret,
+      rateLimit: new RateLimit(clock, options.rate),
+      refuseBy: options.refuseBy ?? 'close',
       startedAt: clock.now(),
       log,
     };
     const listener = new Listener(
+      host,
       new HttpDoor(parts, faults, pauses),
       new SocketDoor(parts, faults, options.silenceMs ?? 60_000),
     );
@@ -111,7 +85,7 @@ export class SimulatedBackend extends BackendFaults {
     const rotate = (next: string) => {
       secret = next;
     };
-    return new SimulatedBackend(parts, faults, listener, pauses, hold, rotate);
+    return new SimulatedBackend(parts, faults, listener, pauses, hold, rotate, hostInUrl(host));
   }
 
   private constructor(
@@ -122,6 +96,7 @@ export class SimulatedBackend extends BackendFaults {
     private readonly hold: ReplyHold,
     /** From now on only this secret counts; live sockets stay. */
     readonly rotateSecret: (secret: string) => void,
+    private readonly host: string,
   ) {
     super(parts.registry, faults);
   }
@@ -131,11 +106,11 @@ export class SimulatedBackend extends BackendFaults {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.host}:${this.port}`;
   }
 
   get webSocketUrl(): string {
-    return `ws://127.0.0.1:${this.port}${SOCKET_PATH}`;
+    return `ws://${this.host}:${this.port}${SOCKET_PATH}`;
   }
 
   /** What has happened, as lists. Each list is live. */

@@ -3,11 +3,13 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { describeError } from '../../errors.js';
 import { AgentConnection, type ConnectionEvents } from './AgentConnection.js';
+import { addressOf } from './admission.js';
 import { isAgentId, verifyCredentials } from './authentication.js';
 import type { BackendParts } from './endpoints/endpoint.js';
 import type { Faults } from './Faults.js';
 import { CLOSE, closeReason, parseAgentFrame, plainFrame } from './frames.js';
 import { pathOf, SOCKET_PATH } from './HttpDoor.js';
+import { REFUSAL_COST } from './RateLimit.js';
 
 /** The largest frame that is read, in bytes (16 MiB); a larger one closes the socket with 1009. */
 const FRAME_LIMIT = 16 * 1024 * 1024;
@@ -54,16 +56,38 @@ export class SocketDoor {
     else if (agentId === undefined || !isAgentId(agentId)) {
       this.refused(403, 'edge_agent_id is missing or unusable');
       refuseUpgrade(socket, 403);
-    } else {
-      this.server.handleUpgrade(request, socket, head, (webSocket) => {
-        const refusal = this.findFault(request, agentId, inHeader);
-        if (refusal === undefined) this.welcome(agentId, webSocket);
-        else this.turnAway(webSocket, refusal);
-      });
-    }
+    } else this.judge(request, socket, head, agentId, inHeader);
   }
 
-  /** What is wrong with the credentials, if anything: told by a close code, as the documents have it. */
+  private judge(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    agentId: string,
+    inHeader: string | undefined,
+  ): void {
+    const { rateLimit, refuseBy } = this.backend;
+    const seconds = rateLimit.wait(addressOf(request));
+    if (seconds > 0) {
+      refuseUpgrade(socket, 429, seconds);
+      return;
+    }
+    const refusal = this.findFault(request, agentId, inHeader);
+    if (refusal !== undefined) {
+      rateLimit.spend(addressOf(request), REFUSAL_COST);
+      this.refused(refusal.code, refusal.reason);
+      if (refuseBy === 'status') {
+        refuseUpgrade(socket, refusal.code === CLOSE.unauthorized ? 401 : 403);
+        return;
+      }
+    }
+    this.server.handleUpgrade(request, socket, head, (webSocket) => {
+      if (refusal === undefined) this.welcome(agentId, webSocket);
+      else turnAway(webSocket, refusal);
+    });
+  }
+
+  /** What is wrong with the credentials, if anything: as a close code. */
   private findFault(
     request: IncomingMessage,
     agentId: string,
@@ -87,13 +111,6 @@ export class SocketDoor {
     return undefined;
   }
 
-  private turnAway(webSocket: WebSocket, { code, reason }: { code: number; reason: string }): void {
-    // Whatever it still sends, or however it breaks off, is of no interest.
-    webSocket.on('error', () => webSocket.terminate());
-    this.refused(code, reason);
-    webSocket.close(code, closeReason(reason));
-  }
-
   private welcome(agentId: string, webSocket: WebSocket): void {
     const { backend, faults } = this;
     const connection = new AgentConnection(agentId, webSocket, this.events, {
@@ -102,12 +119,15 @@ export class SocketDoor {
       silenceMs: this.silenceMs,
     });
     const replaced = backend.registry.add(connection);
-    backend.log(`[WebSocket] Connected: ${agentId} (total: ${backend.registry.all().length})`);
+    backend.log(`[WebSocket] Connected: ${agentId} (total: ${backend.registry.size})`);
     connection.send(
       plainFrame('connected', backend.clock.now(), { edge_agent_id: agentId, accepts: backend.accepts }),
     );
     backend.journal.record({ kind: 'connected', agentId, replaced });
-    this.guarded(connection, () => backend.delivery.redeliver(connection));
+    backend.queue.whenStored(
+      () => this.guarded(connection, () => backend.delivery.redeliver(connection)),
+      (mistake) => this.failed(connection, mistake),
+    );
   }
 
   /** What we could not store the agent must send again: a new connection is the way to ask for it. */
@@ -115,20 +135,32 @@ export class SocketDoor {
     try {
       run();
     } catch (mistake) {
-      this.backend.log(`[WebSocket] ${connection.agentId}: ${describeError(mistake)}`);
-      connection.close(1011, 'the backend failed; connect again');
+      this.failed(connection, mistake);
     }
+  }
+
+  private failed(connection: AgentConnection, mistake: unknown): void {
+    this.backend.log(`[WebSocket] ${connection.agentId}: ${describeError(mistake)}`);
+    connection.close(CLOSE.failed, 'the backend failed; connect again');
+  }
+
+  private pong(connection: AgentConnection): void {
+    connection.answerPing();
+    this.backend.journal.record({ kind: 'ping', agentId: connection.agentId });
   }
 
   private receive(connection: AgentConnection, text: string): void {
     const { agentId } = connection;
-    const { journal, delivery, accepts } = this.backend;
+    const { journal, delivery, queue, accepts } = this.backend;
     const channel = 'websocket';
     const frame = parseAgentFrame(text);
     switch (frame.kind) {
       case 'ping':
-        connection.answerPing();
-        journal.record({ kind: 'ping', agentId });
+        // A pong says that everything before its ping was read, and the agent forgets it: so it must be stored.
+        queue.whenStored(
+          () => this.pong(connection),
+          (mistake) => this.failed(connection, mistake),
+        );
         break;
       case 'pong':
         break;
@@ -179,6 +211,12 @@ function claimedIds(request: IncomingMessage): { inQuery: string | undefined; in
     inQuery: query.get('edge_agent_id') ?? undefined,
     inHeader: typeof header === 'string' ? header : undefined,
   };
+}
+
+function turnAway(webSocket: WebSocket, { code, reason }: { code: number; reason: string }): void {
+  // Whatever it still sends, or however it breaks off, is of no interest.
+  webSocket.on('error', () => webSocket.terminate());
+  webSocket.close(code, closeReason(reason));
 }
 
 /** Says nothing until the peer gives up; reading on is the only way to notice that it did. */

@@ -7,6 +7,8 @@ export const CLOSE = {
   unauthorized: 4001,
   /** The token does not verify. */
   policy: 1008,
+  /** We could not store what came; a new connection asks for it again. */
+  failed: 1011,
   /** Nothing came from the agent for the silence limit. */
   silent: 4408,
   /** Another connection with this agent id took over. */

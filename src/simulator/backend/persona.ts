@@ -1,4 +1,5 @@
 import type { MessageBody } from './endpoints/message.js';
+import type { MessageReply } from './words.js';
 
 /** The three forms in which a reply may be written (protocol, "HTTP"). */
 export type ReplyForm = 'reply_text' | 'reply_bubbles' | 'reflex_burst';
@@ -85,7 +86,7 @@ export const BUILT_IN_PERSONAS: Readonly<Record<'echo' | 'scripted' | 'slow' | '
  * The body of the HTTP reply. The reflex is in it, first, whether or not it also went by socket. `reply_text` has room for
  * one text alone: there the reflex is left out when other bubbles follow and it goes by socket anyway.
  */
-export function replyBody(answer: PersonaAnswer, reflexBySocket: boolean): Record<string, unknown> {
+export function replyBody(answer: PersonaAnswer, reflexBySocket: boolean): MessageReply {
   if (!answers(answer)) return { should_respond: false };
   const { reflex, bubbles } = answer;
   const all = reflex === undefined ? [...bubbles] : [reflex, ...bubbles];

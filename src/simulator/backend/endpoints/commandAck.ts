@@ -1,5 +1,6 @@
 import type { Channel } from '../Journal.js';
 import { withBody } from '../requestBody.js';
+import type { AckReply } from '../words.js';
 import type { Endpoint } from './endpoint.js';
 import { looseAckSchema } from './sync.js';
 
@@ -12,9 +13,10 @@ export function commandAck(channel: Channel): Endpoint {
     method: 'POST',
     access: 'agent',
     handle: ({ agentId, body }, { delivery }) =>
-      withBody(looseAckSchema, body, (ack) => {
+      withBody(looseAckSchema, body, async (ack) => {
         delivery.acknowledge(agentId, ack, channel);
-        return { status: 200, body: { success: true, ack_commands: [ack.command_id] } };
+        await delivery.stored();
+        return { status: 200, body: { success: true, ack_commands: [ack.command_id] } satisfies AckReply };
       }),
   };
 }

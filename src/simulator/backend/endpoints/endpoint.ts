@@ -6,6 +6,7 @@ import type { ConfigUpdates } from '../ConfigUpdates.js';
 import type { ConnectionRegistry } from '../ConnectionRegistry.js';
 import type { Journal } from '../Journal.js';
 import type { MessageDesk } from '../MessageDesk.js';
+import type { RateLimit } from '../RateLimit.js';
 import type { Reply } from '../requestBody.js';
 
 /** What the endpoints work on: the backend without its doors. */
@@ -25,6 +26,9 @@ export interface BackendParts {
   /** The token that a new agent may register with; undefined: an agent needs the secret. */
   registrationToken: string | undefined;
   adminKey: () => string;
+  rateLimit: RateLimit;
+  /** How wrong credentials are answered on the socket: by a close code after the upgrade, or by 401 and 403 instead of it. */
+  refuseBy: 'close' | 'status';
   /** Unix ms. */
   startedAt: number;
   log: (line: string) => void;
@@ -33,6 +37,8 @@ export interface BackendParts {
 /** A request whose caller may make it. */
 export interface Call {
   path: string;
+  /** What a stranger is counted by. */
+  address: string;
   headers: IncomingHttpHeaders;
   body: unknown;
   /** Who calls; empty where `access` does not ask for an agent. */

@@ -1,3 +1,4 @@
+import type { Health, Stats } from '../words.js';
 import type { Endpoint } from './endpoint.js';
 
 /** GET /health and /edge/health: that we are alive. Tells strangers nothing about agents. */
@@ -6,15 +7,18 @@ export const health: Endpoint = {
   access: 'open',
   handle: (_call, { clock, startedAt }) => ({
     status: 200,
-    body: { status: 'ok', uptime_seconds: Math.floor((clock.now() - startedAt) / 1000) },
+    body: { status: 'ok', uptime_seconds: Math.floor((clock.now() - startedAt) / 1000) } satisfies Health,
   }),
 };
 
-/** GET /edge/websocket/stats, with the admin key: who is connected since when, and what waits for them. */
+/**
+ * GET /edge/websocket/stats, with the admin key: who is connected since when, what waits for them, and how long it takes from
+ * a command's way out to its ack.
+ */
 export const stats: Endpoint = {
   method: 'GET',
   access: 'admin',
-  handle: (_call, { registry, queue }) => {
+  handle: (_call, { registry, queue, delivery }) => {
     const connections = registry.all().map((connection) => {
       const { pending, acked } = queue.counts(connection.agentId);
       return {
@@ -24,8 +28,19 @@ export const stats: Endpoint = {
         pings: connection.pings,
         commands_pending: pending,
         commands_acked: acked,
+        ack_latency_ms: connection.latencies.summary(),
       };
     });
-    return { status: 200, body: { total_connections: connections.length, connections } };
+    const { pending, acked } = queue.counts();
+    return {
+      status: 200,
+      body: {
+        total_connections: connections.length,
+        commands_pending: pending,
+        commands_acked: acked,
+        ack_latency_ms: delivery.latencies.summary(),
+        connections,
+      } satisfies Stats,
+    };
   },
 };

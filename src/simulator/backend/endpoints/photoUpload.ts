@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withBody } from '../requestBody.js';
+import type { PhotoReply } from '../words.js';
 import type { Endpoint } from './endpoint.js';
 
 const FIELDS = z.looseObject({
@@ -39,6 +40,6 @@ export const photoUpload: Endpoint = {
         const told = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
         journal.record({ kind: 'photo', agentId, guid, repeat, fields: told, file });
       }
-      return { status: 200, body: { success: true, attachment_guid: guid } };
+      return { status: 200, body: { success: true, attachment_guid: guid } satisfies PhotoReply };
     }),
 };

@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { refusal } from '../admission.js';
 import { mintToken, sameText, verifyCredentials } from '../authentication.js';
+import { REFUSAL_COST } from '../RateLimit.js';
 import { type Reply, withBody } from '../requestBody.js';
+import type { RegisterReply } from '../words.js';
 import type { BackendParts, Call, Endpoint } from './endpoint.js';
 
-const registerSchema = z.looseObject({
+export const registerSchema = z.looseObject({
   user_phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'expected a phone number like +13105551234'),
   apple_id: z.string().nullish(),
   version: z.string().nullish(),
@@ -40,8 +43,9 @@ function admit(call: Call, body: RegisterBody, backend: BackendParts): Reply {
   if (verdict.kind !== 'accepted' && !invited) {
     const code = verdict.kind === 'missing' && !offered ? 401 : 403;
     const reason = verdict.kind === 'refused' ? verdict.reason : 'no valid credentials and no valid token';
+    backend.rateLimit.spend(call.address, REFUSAL_COST);
     backend.journal.record({ kind: 'refused', path: call.path, code, reason });
-    return { status: code, body: { error: code === 401 ? 'unauthorized' : 'forbidden', message: reason } };
+    return refusal(code, reason);
   }
   const agentId = `edge_${body.user_phone.slice(1)}`;
   const now = backend.clock.now();
@@ -54,6 +58,6 @@ function admit(call: Call, body: RegisterBody, backend: BackendParts): Reply {
       ...(verdict.kind === 'accepted'
         ? {}
         : { auth_token: mintToken(backend.secret(), agentId, body.user_phone, Math.floor(now / 1000)) }),
-    },
+    } satisfies RegisterReply,
   };
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { isAgentId } from '../authentication.js';
 import { withBody } from '../requestBody.js';
+import type { SendReply } from '../words.js';
 import type { Endpoint } from './endpoint.js';
 
-const sendSchema = z
+export const sendSchema = z
   .object({
     edge_agent_id: z.string().refine(isAgentId, 'expected the id of an agent, like edge_13105551234'),
     thread_id: z.string().min(1),
@@ -32,7 +33,7 @@ export const sendMessage: Endpoint = {
   method: 'POST',
   access: 'admin',
   handle: ({ body }, { delivery, log }) =>
-    withBody(sendSchema, body, (ask) => {
+    withBody(sendSchema, body, async (ask) => {
       const shared = { thread_id: ask.thread_id, is_group: ask.is_group };
       const command =
         ask.send_at === undefined
@@ -49,11 +50,17 @@ export const sendMessage: Endpoint = {
         command_id: ask.command_id,
         priority: ask.priority,
       });
+      await delivery.stored();
       if (via === 'websocket') log('Command sent via WebSocket (instant)');
       else if (via === 'polling') log('WebSocket not available, queuing for HTTP polling');
       return {
         status: 200,
-        body: { success: true, command_id: commandId, delivery: via, instant: via === 'websocket' },
+        body: {
+          success: true,
+          command_id: commandId,
+          delivery: via,
+          instant: via === 'websocket',
+        } satisfies SendReply,
       };
     }),
 };

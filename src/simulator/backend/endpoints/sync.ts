@@ -27,7 +27,7 @@ export const sync: Endpoint = {
   method: 'POST',
   access: 'agent',
   handle: ({ agentId, body }, { delivery, journal, configUpdates }) =>
-    withBody(syncSchema, body, (asked) => {
+    withBody(syncSchema, body, async (asked) => {
       if (asked.edge_agent_id && asked.edge_agent_id !== agentId) {
         return badRequest([`edge_agent_id: expected ${agentId}, the agent whose credentials these are`]);
       }
@@ -37,6 +37,8 @@ export const sync: Endpoint = {
       }
       if (asked.status)
         journal.record({ kind: 'status', agentId, channel: '/edge/sync', body: asked.status });
+      // What we say that we have, we must have: the agent forgets it.
+      await delivery.stored();
       const settings = configUpdates.take(agentId);
       const reply = {
         commands: delivery.handOut(agentId),

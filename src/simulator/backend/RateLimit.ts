@@ -1,0 +1,60 @@
+import type { Clock } from '../../system/clock.js';
+
+/** How many requests one caller may make. */
+export interface Rate {
+  /** In the long run. */
+  perSecond: number;
+  /** At once, after a time of quiet. */
+  burst: number;
+}
+
+/** A refused caller uses up so many requests: what is guessing at a secret is slowed down first. */
+export const REFUSAL_COST = 10;
+
+/** How many callers are kept in mind before those are forgotten that have been quiet for long enough. */
+const TIDY_AT = 10_000;
+
+interface Bucket {
+  left: number;
+  at: number;
+}
+
+/** A bucket of requests for each caller, filled at a steady rate. Without a rate nothing is limited. */
+export class RateLimit {
+  private readonly buckets = new Map<string, Bucket>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly rate: Rate | undefined,
+  ) {}
+
+  /** Whole seconds until this caller may ask again; 0: now. Counts nothing. */
+  wait(caller: string): number {
+    if (this.rate === undefined) return 0;
+    const { left } = this.bucket(caller, this.rate);
+    return left >= 1 ? 0 : Math.max(1, Math.ceil((1 - left) / this.rate.perSecond));
+  }
+
+  /** Counts a request; one that should have waited counts too. */
+  spend(caller: string, cost = 1): void {
+    if (this.rate === undefined) return;
+    const bucket = this.bucket(caller, this.rate);
+    // At most one burst of debt, so that a flood is forgiven in the end.
+    bucket.left = Math.max(-this.rate.burst, bucket.left - cost);
+    this.buckets.set(caller, bucket);
+    if (this.buckets.size > TIDY_AT) this.tidy(this.rate);
+  }
+
+  private bucket(caller: string, { perSecond, burst }: Rate): Bucket {
+    const now = this.clock.monotonic();
+    const known = this.buckets.get(caller);
+    if (known === undefined) return { left: burst, at: now };
+    return { left: Math.min(burst, known.left + ((now - known.at) / 1000) * perSecond), at: now };
+  }
+
+  private tidy(rate: Rate): void {
+    for (const caller of this.buckets.keys()) {
+      if (this.bucket(caller, rate).left >= rate.burst) this.buckets.delete(caller);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { Clock } from '../../system/clock.js';
+import type { CommandQueue } from './CommandQueue.js';
+import type { Envelope } from './frames.js';
+import type { Persona } from './persona.js';
+import type { Rate } from './RateLimit.js';
+
+/** What a reference backend is made of. */
+export interface SimulatedBackendOptions {
+  /** 0: a free one. */
+  port: number;
+  /** The address to listen on; 127.0.0.1 unless given. Any that others can reach demands a secret of 16 characters. */
+  host?: string;
+  secret: string;
+  persona: Persona;
+  /** Frame types beyond the documents that are read and announced; `event` and `status` unless given. */
+  accepts?: readonly string[];
+  /** Gets the debug lines of a backend. They hold texts and agent ids. */
+  log?: (line: string) => void;
+  clock?: Clock;
+  /** True: plain secrets are refused. */
+  production?: boolean;
+  /** What a new agent may register with instead of the secret. */
+  registrationToken?: string;
+  /** For /api/send-message and the statistics; the secret unless given. */
+  adminKey?: string;
+  /** An agent that is silent for so long is dropped, in ms; 60 000 unless given. */
+  silenceMs?: number;
+  /** Where a command stands in its frame; `data` unless given. */
+  envelope?: Envelope;
+  /** How many requests one caller may make; without a limit unless given. */
+  rate?: Rate;
+  /** How wrong credentials are answered on the socket: by a close code (unless given), or by 401 and 403 to the upgrade. */
+  refuseBy?: 'close' | 'status';
+  /** Where commands are kept; in memory unless given. The caller closes it, after `stop`. */
+  queue?: CommandQueue;
+  /** How many entries each list of the journal keeps, and how many guids are remembered; 100 000 unless given. */
+  historyLimit?: number;
+}
