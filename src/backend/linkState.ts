@@ -165,11 +165,11 @@ function withSocket(state: WithSocket, event: LinkEvent, rules: LinkRules): Step
     case 'wake': {
       const until = event.at + rules.wakePingMs;
       const calm: Heart = { ...heart, wsPingAt: null, nextWsPingAt: event.at + rules.wsPingIntervalMs };
-      if (state.name === 'proving') return { state: { ...state, until, heart: calm }, effects: [] };
       // A ping that is out already asks the same question; there is never a second one.
       const asked = heart.ping
         ? { ...calm, ping: { sentAt: event.at, alive: false } }
         : pinged(calm, event.at, rules);
+      if (state.name === 'proving') return { state: { ...state, until, heart: asked }, effects: [] };
       const body = { name: 'suspect', until, heart: asked, cause: 'wake' } as const;
       return {
         state: state.name === 'suspect' ? { ...state, ...body } : enter(state, event.at, body),

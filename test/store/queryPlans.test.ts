@@ -10,6 +10,9 @@ import { temporaryDirectory } from '../support/temporaryStore.js';
 /** Tables that stay small: one row, or only what is under way. */
 const SMALL = /^SCAN (meta|pauses|chatdb_cursor|chatdb_pending|contexts|outages|acks|events|sqlite_)/;
 
+/** The newest rows by their own key: no more is read than is asked for. */
+const NEWEST = /^[^()]*\sFROM \w+ ORDER BY seq DESC LIMIT \?$/;
+
 test('no statement of the store scans a table that grows with history', () => {
   const path = join(temporaryDirectory(), 'store.db');
   const prepare = vi.spyOn(BetterSqlite3.prototype, 'prepare');
@@ -21,6 +24,7 @@ test('no statement of the store scans a table that grows with history', () => {
   expect(statements.length).toBeGreaterThan(40);
   const database = openDatabase(path);
   const scans = statements.flatMap((sql) => {
+    if (NEWEST.test(sql.replaceAll(/coalesce\([^()]*\)/g, '').replaceAll(/\s+/g, ' '))) return [];
     const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`);
     const steps = plan.all(...parametersOf(sql)) as { detail: string }[];
     return steps
