@@ -35,6 +35,8 @@ export interface Patience {
 const PATIENCE: Patience = { goneMs: 45_000, answerMs: 60_000, againMs: 2_000 };
 const LOOK_EVERY_MS = 200;
 const LOAD_ATTEMPTS = 4;
+/** launchd does not know the job (launchctl(1)). */
+const UNKNOWN_JOB = 113;
 /** What `bootout` says when the job goes, is on its way out already, or is gone. */
 const GOING: ReadonlySet<number> = new Set([0, 3, 36, 37, 113]);
 
@@ -107,7 +109,10 @@ export class LaunchAgent {
     if (code !== 0 && code !== 37) throw explainExit('kickstart', code, said);
   }
 
-  /** Lets the running process end in order and the loaded job start anew; it is never without its job meanwhile. */
+  /**
+   * Lets the running process end in order and the loaded job start anew; it is never without its job meanwhile. A job that
+   * somebody else is taking out (a bootout takes as long as its process) is put in again.
+   */
   async restart(pid: number | null): Promise<void> {
     const { launchctl } = this.options;
     if (pid !== null) {
@@ -116,7 +121,9 @@ export class LaunchAgent {
       const ended = await this.within(this.patience.goneMs, async () => pidOf(await this.job()) !== pid);
       if (!ended) await launchctl.run('kickstart', '-k', launchctl.target);
     }
-    await this.kickstart();
+    const { code, said } = await launchctl.run('kickstart', launchctl.target);
+    if (code === UNKNOWN_JOB || (await this.job()).kind !== 'loaded') await this.load();
+    else if (code !== 0 && code !== 37) throw explainExit('kickstart', code, said);
   }
 
   /**
