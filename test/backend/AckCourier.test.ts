@@ -147,7 +147,7 @@ describe('acks on their way', () => {
   });
 
   it('leave in windows when there are very many, and all arrive', async () => {
-    running = makeBackend(fake);
+    running = makeBackend(fake, { timings: { ackOverdueMs: 60_000 } });
     const made = running;
     made.store.write(() => {
       for (let i = 0; i < 3_500; i++)
