@@ -14,9 +14,10 @@ export interface Dotenv {
   readonly problems: readonly { readonly line: number; readonly problem: string }[];
 }
 
-const ASSIGNMENT = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/;
-const DOUBLE_QUOTED = /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/;
-const SINGLE_QUOTED = /^'([^']*)'\s*(?:#.*)?$/;
+// Lines are cut before: with `s`, the two line separators of Unicode are characters like any other.
+const ASSIGNMENT = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/s;
+const DOUBLE_QUOTED = /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/s;
+const SINGLE_QUOTED = /^'([^']*)'\s*(?:#.*)?$/s;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\', $: '$' };
 
 /**
@@ -79,5 +80,5 @@ function readValue(rest: string): string | null {
     return inner?.replace(/\\(.)/g, (whole, letter: string) => ESCAPES[letter] ?? whole) ?? null;
   }
   if (rest.startsWith("'")) return SINGLE_QUOTED.exec(rest)?.[1] ?? null;
-  return rest.replace(/(?:^|\s)#.*$/, '').trim();
+  return rest.replace(/(?:^|\s)#.*$/s, '').trim();
 }

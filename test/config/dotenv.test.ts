@@ -47,5 +47,6 @@ test('any one-line value survives single quotes', () => {
     fc.property(text, (value) => {
       expect(values(`A='${value}'`).A).toBe(value);
     }),
+    { examples: [['\u2028'], ['\u2029']] },
   );
 });

@@ -217,7 +217,7 @@ export class EdgeWorld {
       for (const { pid } of readCalls(this.messages.osascriptDirectory)) endStandIn(pid, this.directory);
       this.messages.close();
     }
-    rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 

@@ -52,7 +52,7 @@ export class MonitorWorld {
     onTestFinished(async () => {
       for (const client of world.clients) client.close();
       await server.stop();
-      rmSync(directory, { recursive: true, force: true });
+      rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     });
     return world;
   }

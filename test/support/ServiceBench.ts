@@ -42,7 +42,9 @@ export class ServiceBench {
   ): Promise<ServiceBench> {
     const { times = {}, ...more } = options;
     const home = realpathSync(mkdtempSync(join(tmpdir(), 'edge-service-')));
-    context.onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    context.onTestFinished(() =>
+      rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }),
+    );
     const launchd = await SimulatedLaunchd.start(context, home, times);
     return new ServiceBench(home, launchd, more);
   }
