@@ -60,61 +60,50 @@ export class MessageChanges {
   }
 
   private edited(change: Extract<MessageChange, { kind: 'edited' }>, message: IncomingMessage): void {
-    const { store, happenings, settings } = this.options;
+    const { store, settings } = this.options;
     const { text, at } = change;
     store.uploads.rewrite(message.guid, text);
     const isUnread = store.incoming.rewrite({ ...message, text });
-    if (isUnread || !settings().edits) {
-      store.told.note(keyOf(change));
-      return;
-    }
-    happenings.tell({
-      key: keyOf(change),
-      eventType: 'message_edited',
-      threadId: message.conversation,
-      details: { ...placeOf(message), text, edited_at: new Date(at).toISOString() },
-    });
+    if (isUnread || !settings().edits) store.told.note(keyOf(change));
+    else this.tell(change, message, 'message_edited', { text, edited_at: new Date(at).toISOString() });
   }
 
   private unsent(change: Extract<MessageChange, { kind: 'unsent' }>, message: IncomingMessage): void {
-    const { store, happenings, settings } = this.options;
+    const { store, settings } = this.options;
     // Its images, of a message that was posted too: nobody is to see them now.
     store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.withdraw(change.guid);
-    if (isUnread || !settings().unsends) {
-      store.told.note(keyOf(change));
-      return;
+    if (isUnread || !settings().unsends) store.told.note(keyOf(change));
+    else {
+      const unsentAt = change.at === null ? null : new Date(change.at).toISOString();
+      this.tell(change, message, 'message_unsent', { unsent_at: unsentAt });
     }
-    happenings.tell({
-      key: keyOf(change),
-      eventType: 'message_unsent',
-      threadId: message.conversation,
-      details: {
-        ...placeOf(message),
-        unsent_at: change.at === null ? null : new Date(change.at).toISOString(),
-      },
-    });
   }
 
   private transcribed(
     change: Extract<MessageChange, { kind: 'transcribed' }>,
     message: IncomingMessage,
   ): void {
-    const { store, happenings, settings } = this.options;
+    const { store, settings } = this.options;
     const isUnread = store.incoming.rewrite(withTranscriptions(message, change.said));
-    if (isUnread || !settings().transcriptions) {
-      store.told.note(keyOf(change));
-      return;
+    if (isUnread || !settings().transcriptions) store.told.note(keyOf(change));
+    else {
+      const text = [...change.said.values()].join('\n');
+      this.tell(change, message, 'message_transcribed', { text, attachment_guids: [...change.said.keys()] });
     }
-    happenings.tell({
+  }
+
+  private tell(
+    change: Exclude<MessageChange, FilesChange>,
+    message: IncomingMessage,
+    eventType: string,
+    details: Record<string, unknown>,
+  ): void {
+    this.options.happenings.tell({
       key: keyOf(change),
-      eventType: 'message_transcribed',
+      eventType,
       threadId: message.conversation,
-      details: {
-        ...placeOf(message),
-        text: [...change.said.values()].join('\n'),
-        attachment_guids: [...change.said.keys()],
-      },
+      details: { ...placeOf(message), ...details },
     });
   }
 }
