@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
 import type { LogFile } from '../logging/createLogger.js';
@@ -11,6 +11,7 @@ import type { StatusVerb } from '../status/StatusServer.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { agentStatus } from './agentStatus.js';
 import { LinkStrip } from './LinkStrip.js';
 import { monitorVerbs } from './monitorVerbs.js';
@@ -33,7 +34,7 @@ export interface MonitoringOptions {
   log: LogFile;
 }
 
-const PAGE_DIRECTORY = fileURLToPath(new URL('../monitor-page', import.meta.url));
+const PAGE_DIRECTORY = join(PACKAGE_ROOT, 'dist', 'monitor-page');
 const TICK_MS = 1_000;
 /** What has just begun is told so soon. */
 const SOON_MS = 100;

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { backendSettings } from '../agent/backendSettings.js';
 import { type SettingInForce, settingsInForce } from '../agent/LiveConfig.js';
 import type { Bench } from '../checks/check.js';
@@ -12,6 +11,7 @@ import { doctorChecks } from '../doctor/doctorChecks.js';
 import { describeError, EdgeError } from '../errors.js';
 import { redactor } from '../logging/redact.js';
 import { saveReport } from '../selftest/saveReport.js';
+import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { findingLines, summaryLine } from './findingLines.js';
@@ -26,7 +26,7 @@ export interface DoctorCommand {
 }
 
 /** The template of the LaunchAgent that comes with this version. */
-const TEMPLATE = fileURLToPath(new URL('../../launchd/edge-agent.plist', import.meta.url));
+const TEMPLATE = join(PACKAGE_ROOT, 'launchd', 'edge-agent.plist');
 
 /** Looks at everything that this installation needs, and changes nothing of it. Exit 0 without a FAIL, else 1. */
 export async function doctor(options: DoctorCommand): Promise<number> {

@@ -1,9 +1,9 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { boundErrorLog } from '../service/boundErrorLog.js';
-import { PACKAGE_ROOT } from '../service/copyProgram.js';
 import { finishRuntime } from '../service/runtime.js';
 import { servicePlaces } from '../service/servicePlaces.js';
+import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { EXIT } from './exitCodes.js';
 import { complain } from './print.js';
 

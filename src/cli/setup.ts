@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { chosenConfigPath, readTextFile } from '../config/places.js';
 import { replaceFile } from '../config/replaceFile.js';
 import { dotenvWith, SCHEMA_FILE, starterConfig } from '../config/starterFiles.js';
 import { EdgeError } from '../errors.js';
 import { writeKeychain } from '../system/keychain.js';
+import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { hostPlatform } from '../system/programs.js';
 import { doctor } from './doctor.js';
 import { EXIT } from './exitCodes.js';
@@ -20,8 +20,7 @@ import { personAtTerminal } from './setupQuestions.js';
 export type Install = (options: { configPath: string }) => Promise<number>;
 
 const INTERRUPTED = 130;
-const fromPackage = (name: string) =>
-  readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8');
+const fromPackage = (name: string) => readFileSync(join(PACKAGE_ROOT, name), 'utf8');
 
 /**
  * The first run: asks what the agent cannot do without, writes config.yaml and .env (0600, each all at once, and only

@@ -1,9 +1,5 @@
 import { constants, cpSync, existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-/** The directory of the package that this file is part of, built or not. */
-export const PACKAGE_ROOT = realpathSync(fileURLToPath(new URL('../..', import.meta.url)));
 
 interface Manifest {
   readonly files?: readonly string[];

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from './packageRoot.js';
 
-/** The version in our own package.json, found from the built file as well as from the source. */
+/** The version in our own package.json. */
 export function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const manifest = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
   return String((JSON.parse(manifest) as { version: unknown }).version);
 }

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { copyProgram, neededPackages, PACKAGE_ROOT } from '../../src/service/copyProgram.js';
+import { copyProgram, neededPackages } from '../../src/service/copyProgram.js';
+import { PACKAGE_ROOT } from '../../src/system/packageRoot.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 /** Writes a package that needs others; returns its directory. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { EdgeError } from '../../errors.js';
+import { PACKAGE_ROOT } from '../../system/packageRoot.js';
 import type { AppleVersion } from './appleSchema.js';
 
 /** Where the stand-in finds, and what it takes to write, the chat.db that plays the part of Messages' own. */
@@ -41,10 +41,8 @@ export function readSettings(directory: string): StandInSettings {
 
 /** The built program, also when we ourselves run from source, as in tests. */
 function program(): string {
-  const candidates = ['./osascript.js', '../../../dist/simulator/messages/osascript.js'];
-  const paths = candidates.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  const found = paths.find((path) => existsSync(path));
-  if (found !== undefined) return found;
+  const path = join(PACKAGE_ROOT, 'dist/simulator/messages/osascript.js');
+  if (existsSync(path)) return path;
   throw new EdgeError('internal', 'The osascript stand-in is not built.', 'Run: npm run build');
 }
 
