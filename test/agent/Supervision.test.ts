@@ -39,7 +39,7 @@ async function place(platform: NodeJS.Platform, options: { slow?: boolean } = {}
     new EdgeAgent({ loaded, env, log, platform, programs: programs({ ...messages.programs, caffeinate }) });
   let agent = life();
   await agent.start();
-  await backend.until(() => backend.journal.connects.length > 0, 10_000);
+  await backend.until(() => backend.journal.connects.length > 0);
   onTestFinished(async () => {
     await agent.stop();
     log.close();
@@ -74,7 +74,7 @@ test('on a Mac the first text waits until Messages was opened, and the Mac is ke
   );
   expect(standIns.calls('caffeinate')).toEqual([`-i -m -s -w ${process.pid}`]);
   await agent.stop();
-}, 40_000);
+});
 
 test('stopped while Messages is being opened, the agent does not wait for it, sends nothing, and loses nothing', async () => {
   const { standIns, mac, agent, send, restart, sent } = await place('darwin', { slow: true });
@@ -91,7 +91,7 @@ test('stopped while Messages is being opened, the agent does not wait for it, se
   await restart();
   await sent();
   expect(mac.sent()[0]?.text).toBe('for the next life');
-}, 60_000);
+});
 
 test('elsewhere nothing of this is touched, and nothing waits', async () => {
   const { standIns, send, sent } = await place('linux');

@@ -168,7 +168,7 @@ describe('the line to the backend', () => {
     const made = begin();
     await online(made);
     fake.pushRaw('x'.repeat(17 * 1024 * 1024));
-    await fake.until(() => fake.handshakes.length === 2, 'a second handshake', 10_000);
+    await fake.until(() => fake.handshakes.length === 2, 'a second handshake');
     await online(made);
     expect(fake.closes[0]).toBe(1009);
   });

@@ -244,7 +244,7 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
   },
 };
 
-describe('a backend with one defect', { concurrent: true, timeout: 60_000 }, () => {
+describe('a backend with one defect', { concurrent: true }, () => {
   test.for(Object.entries(DEFECTS))(
     'that %s fails exactly the check for it',
     async ([, { fails, make }], context) => {

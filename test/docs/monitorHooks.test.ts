@@ -8,7 +8,6 @@ const path = browserPath();
 
 test.skipIf(path === undefined)(
   'the example of the hooks runs as it stands there',
-  { timeout: 60_000 },
   async ({ onTestFinished }) => {
     const stage = await MonitorStage.open({
       plays: { 'schedule.list': () => [{}, {}] },

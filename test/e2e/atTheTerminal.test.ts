@@ -33,7 +33,7 @@ function editor(world: EdgeWorld, script: string): { EDITOR: string } {
   return { EDITOR: `sh '${path}'` };
 }
 
-describe('status --watch', { concurrent: true, timeout: 60_000 }, () => {
+describe('status --watch', { concurrent: true }, () => {
   test('is live, outlives the daemon, comes back with it, and leaves the terminal as it was', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
@@ -82,7 +82,7 @@ describe('status --watch', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-describe('logs -f', { concurrent: true, timeout: 60_000 }, () => {
+describe('logs -f', { concurrent: true }, () => {
   test('goes on over a rotation, coloured by level, until Ctrl-C', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
@@ -104,7 +104,7 @@ describe('logs -f', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-describe('config edit', { concurrent: true, timeout: 60_000 }, () => {
+describe('config edit', { concurrent: true }, () => {
   test('puts a valid change in place, with its mode, and leaves no draft', async (context) => {
     const world = await EdgeWorld.open(context);
     world.writeConfig({});
@@ -201,7 +201,7 @@ describe('config edit', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-describe('token', { concurrent: true, timeout: 60_000 }, () => {
+describe('token', { concurrent: true }, () => {
   test('shows how to try the backend at a terminal, elsewhere only if told to, and never the secret', async (context) => {
     const world = await EdgeWorld.open(context);
     const pty = at(context, world, ['token'], {}, { cols: 400 });

@@ -19,7 +19,7 @@ function open(context: Parameters<typeof EdgeWorld.open>[0], settings: Record<st
 const staged = (attachments: string) =>
   existsSync(join(attachments, 'edge-agent')) ? readdirSync(join(attachments, 'edge-agent')) : [];
 
-describe('files', { concurrent: true, timeout: 60_000 }, () => {
+describe('files', { concurrent: true }, () => {
   test('go out after their text, byte for byte, are proven by chat.db, and nothing of them stays', async (context) => {
     const { world, attachments } = await open(context);
     const daemon = await world.start();
@@ -99,7 +99,7 @@ describe('files', { concurrent: true, timeout: 60_000 }, () => {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes);
     incoming.complete();
-    await world.backend.until(() => world.backend.photos.length === 1, 20_000);
+    await world.backend.until(() => world.backend.photos.length === 1);
     expect(world.backend.photos[0]).toMatchObject({
       ...{ guid, repeat: false, file: { name: 'IMG_1.jpeg', type: 'image/jpeg' } },
       fields: {
@@ -116,7 +116,7 @@ describe('files', { concurrent: true, timeout: 60_000 }, () => {
       payload: { attachment_guid: guid },
     });
     expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
-    await world.backend.until(() => world.backend.photos.length === 2, 20_000);
+    await world.backend.until(() => world.backend.photos.length === 2);
   });
 });
 
@@ -147,4 +147,4 @@ test('a file that is fetched by URL is fetched anew after a kill, and its reques
     'menu.pdf',
     'next',
   ]);
-}, 60_000);
+});

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 
-describe('a configuration with mistakes', { concurrent: true, timeout: 60_000 }, () => {
+describe('a configuration with mistakes', { concurrent: true }, () => {
   test('is refused with every mistake at once, and nothing is started', async (context) => {
     const world = await EdgeWorld.open(context);
     const lines = [

@@ -34,7 +34,7 @@ function bySomebodyElse(args: readonly string[], world: EdgeWorld): Promise<CliR
   return runCli(args, { cwd: '/', env, ...(isRoot ? { uid: NOBODY } : {}) });
 }
 
-describe('without a daemon', { concurrent: true, timeout: 60_000 }, () => {
+describe('without a daemon', { concurrent: true }, () => {
   test.for(ASKING)('%j says so, and how to start it, with exit 3', async (args, context) => {
     const world = await EdgeWorld.open(context);
     const { exitCode, stdout, stderr } = await world.cli(...args);
@@ -116,7 +116,7 @@ describe('without a daemon', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-describe('a pipe that closes', { concurrent: true, timeout: 60_000 }, () => {
+describe('a pipe that closes', { concurrent: true }, () => {
   test.for([
     ['status', '--watch'],
     ['status', '--watch', '--json'],
@@ -144,7 +144,7 @@ describe('a pipe that closes', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-test('a terminal without UTF-8 gets ASCII, programs get UTF-8', { timeout: 60_000 }, async (context) => {
+test('a terminal without UTF-8 gets ASCII, programs get UTF-8', async (context) => {
   const world = await EdgeWorld.open(context, { secret: null });
   await world.startDegraded();
   const place = { ...world.place, env: { ...world.place.env, LANG: 'C' } };

@@ -5,7 +5,7 @@ import { packageVersion } from '../../src/system/version.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
 import { AGENT_ID, EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
 
-describe('the command line', { concurrent: true, timeout: 60_000 }, () => {
+describe('the command line', { concurrent: true }, () => {
   test('--config counts before and after the verb', async (context) => {
     const world = await EdgeWorld.open(context);
     const elsewhere = { ...world.place, cwd: '/' };

@@ -22,7 +22,6 @@ function saveByRename(world: EdgeWorld, settings: Record<string, unknown>): void
 
 describe('a configuration that is changed while the agent runs', {
   concurrent: true,
-  timeout: 60_000,
 }, () => {
   test('counts at once, saved in place or by rename', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
@@ -33,7 +32,7 @@ describe('a configuration that is changed while the agent runs', {
     saveByRename(world, { 'privacy.redact': ['email'], 'logging.format': 'json' });
     await daemon.line('"msg":"The configuration was changed"');
     world.mac.chatDb.receive({ from: PERSON, text: 'write to jane@example.com' });
-    await world.backend.until(() => world.backend.messages.length === 1, 20_000);
+    await world.backend.until(() => world.backend.messages.length === 1);
     expect(world.backend.messages[0]?.body).toMatchObject({ filtered_text: 'write to [email]' });
     expect(await setting(world, 'privacy.redact')).toMatchObject({ value: ['email'], source: 'file' });
     expect(await setting(world, 'outgoing.max_per_minute')).toMatchObject({ value: 0, source: 'default' });

@@ -12,7 +12,7 @@ const verdicts = ({ checks }: Report) => Object.fromEntries(checks.map(({ id, ve
 const finding = ({ checks }: Report, id: string) => checks.find((check) => check.id === id);
 const doctor = async (world: EdgeWorld) => JSON.parse((await world.cli('doctor', '--json')).stdout) as Report;
 
-describe('edge-agent doctor', { timeout: 90_000 }, () => {
+describe('edge-agent doctor', () => {
   test('with the agent up: its link is left alone, and what it says counts', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
@@ -145,7 +145,7 @@ async function worldWithTraffic(context: TestContext): Promise<EdgeWorld> {
 
 const TEXTS = ['a secret meeting at noon', 'the reply nobody else may read'] as const;
 
-describe('edge-agent doctor --bundle', { timeout: 90_000 }, () => {
+describe('edge-agent doctor --bundle', () => {
   test('has what support needs, and neither secrets nor texts nor whom they are from', async (context) => {
     const world = await worldWithTraffic(context);
     const { stdout } = await world.cli('doctor', '--bundle', 'for-support.tar.gz');

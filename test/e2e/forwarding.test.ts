@@ -8,11 +8,11 @@ const REPLY: PersonaAnswer = { bubbles: ['Sorry, I did not get that.'] };
 /** Resolves with the events of a type, once there are so many. */
 async function events(world: EdgeWorld, type: string, count = 1) {
   const found = () => world.backend.journal.events.filter(({ body }) => body.event_type === type);
-  await world.backend.until(() => found().length >= count, 20_000);
+  await world.backend.until(() => found().length >= count);
   return found().map(({ body }) => body);
 }
 
-describe('what happens beside messages', { concurrent: true, timeout: 60_000 }, () => {
+describe('what happens beside messages', { concurrent: true }, () => {
   test('reactions, edits, unsends and group changes reach the backend as events', async (context) => {
     const world = await EdgeWorld.open(context, { persona: silent });
     const { chatDb } = world.mac;
@@ -20,7 +20,7 @@ describe('what happens beside messages', { concurrent: true, timeout: 60_000 }, 
     await world.start();
     const changed = chatDb.receive({ from: PERSON, text: 'at 5' });
     const oops = chatDb.receive({ from: PERSON, text: 'oops' });
-    await world.backend.until(() => world.backend.messages.length === 2, 20_000);
+    await world.backend.until(() => world.backend.messages.length === 2);
     const chat = chatDb.directChat(PERSON);
     chatDb.happenings.react({ to: changed.guid, from: PERSON, chat, kind: 'emoji', emoji: '🎉' });
     chatDb.happenings.edit(changed, 'at 6');
@@ -49,7 +49,7 @@ describe('what happens beside messages', { concurrent: true, timeout: 60_000 }, 
     const file = { name: 'Audio Message.caf', mimeType: 'audio/x-caf' };
     chatDb.receive({ from: PERSON, attachments: [{ ...file, transcription: 'at five' }], columns });
     const later = chatDb.receive({ from: PERSON, attachments: [file], columns });
-    await world.backend.until(() => world.backend.messages.length === 2, 20_000);
+    await world.backend.until(() => world.backend.messages.length === 2);
     expect(world.backend.messages.map(({ body }) => [body.filtered_text, body.attachments])).toMatchObject([
       ['at five', [{ mime_type: 'audio/x-caf', transcription: 'at five' }]],
       ['', [{ filename: 'Audio Message.caf' }]],

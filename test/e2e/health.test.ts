@@ -15,7 +15,7 @@ function metric(text: string, name: string): number | undefined {
   return line === undefined ? undefined : Number(line.split(' ').at(-1));
 }
 
-describe('the health of a running agent', { concurrent: true, timeout: 60_000 }, () => {
+describe('the health of a running agent', { concurrent: true }, () => {
   test('is measured: commands, acks, sends, latencies, and nobody is named', async (context) => {
     const world = await EdgeWorld.open(context, {
       persona: scripted([{ bubbles: ['one', 'two'] }]),

@@ -71,14 +71,14 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     expect(stdout).toContain('edge.user_phone');
     writeFileSync(world.edge.configPath, good);
     const { pid } = await world.status();
-    await world.edge.backend.until(() => world.edge.backend.journal.connects.length > 0, 30_000);
+    await world.edge.backend.until(() => world.edge.backend.journal.connects.length > 0);
     await world.edge.acked(world.edge.command('mended'));
     expect((await world.status()).pid).toBe(pid);
     expect(world.launchd.job()?.runs).toBe(1);
   });
 });
 
-describe('uninstall --purge', { concurrent: true, timeout: 120_000 }, () => {
+describe('uninstall --purge', { concurrent: true }, () => {
   test('asks first, and is refused where there is nobody to ask', async (context) => {
     const world = await MacWorld.open(context);
     const { exitCode, stderr } = await world.cli('uninstall', '--purge');
@@ -125,7 +125,7 @@ describe('uninstall --purge', { concurrent: true, timeout: 120_000 }, () => {
   });
 });
 
-describe('the verbs of the service', { concurrent: true, timeout: 120_000 }, () => {
+describe('the verbs of the service', { concurrent: true }, () => {
   const VERBS = ['install', 'uninstall', 'start', 'stop', 'restart', 'rollback'];
 
   test.skipIf(process.platform === 'darwin').for(VERBS)(

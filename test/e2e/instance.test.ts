@@ -5,7 +5,7 @@ import { socketPath } from '../../src/status/socketPath.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
-describe('one agent a state directory', { concurrent: true, timeout: 60_000 }, () => {
+describe('one agent a state directory', { concurrent: true }, () => {
   test('a second one is refused, and the first goes on', async (context) => {
     const world = await EdgeWorld.open(context);
     const first = await world.start();
@@ -31,7 +31,7 @@ describe('one agent a state directory', { concurrent: true, timeout: 60_000 }, (
 /** Nothing hangs in these stories, so nothing is to be waited for to its limit. */
 const PROMPTLY_MS = 12_000;
 
-describe('stopping', { concurrent: true, timeout: 60_000 }, () => {
+describe('stopping', { concurrent: true }, () => {
   test.for(['SIGTERM', 'SIGINT'] as const)(
     '%s lets the text on its way end and its ack be read, then exits with 0',
     async (signal, context) => {
@@ -82,7 +82,7 @@ describe('stopping', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-describe('status', { concurrent: true, timeout: 60_000 }, () => {
+describe('status', { concurrent: true }, () => {
   test('says with exit 3 that nothing runs, and how to start it', async (context) => {
     const world = await EdgeWorld.open(context);
     const { exitCode, stdout, stderr } = await world.cli('status');

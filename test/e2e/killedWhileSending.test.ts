@@ -16,7 +16,6 @@ async function killAtTheSend(world: EdgeWorld) {
 
 describe('kill -9 in the middle of a send never sends a text twice', {
   concurrent: true,
-  timeout: 60_000,
 }, () => {
   test('when osascript hung before it sent: the outcome is told as unknown', async (context) => {
     const world = await EdgeWorld.open(context, QUICK);

@@ -5,7 +5,7 @@ import { echo } from '../../src/simulator/backend/persona.js';
 import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
-describe('a text is a text, whatever stands in it', { concurrent: true, timeout: 60_000 }, () => {
+describe('a text is a text, whatever stands in it', { concurrent: true }, () => {
   test('quotes, newlines, emoji, NUL, a leading dash, AppleScript and shell source arrive to the letter', async (context) => {
     const world = await EdgeWorld.open(context);
     const canary = join(world.directory, 'executed');

@@ -9,6 +9,7 @@ import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
 import { page, tableUnder } from '../docs/page.js';
 import { EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { CLI } from '../support/runCli.js';
+import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
 
 /** The contract as such, and what `commands show` has in common with `commands list`. */
@@ -44,7 +45,7 @@ function expectDocumented(verb: string, ...objects: object[]): void {
   }
 }
 
-describe('what a command went through', { concurrent: true, timeout: 60_000 }, () => {
+describe('what a command went through', { concurrent: true }, () => {
   test('is told step by step, to the ack that the backend read', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
@@ -109,7 +110,7 @@ describe('what a command went through', { concurrent: true, timeout: 60_000 }, (
   });
 });
 
-describe('the operator and the schedule', { concurrent: true, timeout: 60_000 }, () => {
+describe('the operator and the schedule', { concurrent: true }, () => {
   test('a text that is taken back is not sent, and the backend is told', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
@@ -142,7 +143,7 @@ describe('the operator and the schedule', { concurrent: true, timeout: 60_000 },
   });
 });
 
-describe('edge-agent send', { concurrent: true, timeout: 60_000 }, () => {
+describe('edge-agent send', { concurrent: true }, () => {
   test('a text goes out once and is confirmed; the backend gets no ack of what it did not ask for', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
@@ -160,7 +161,7 @@ describe('edge-agent send', { concurrent: true, timeout: 60_000 }, () => {
     );
     await world.acked(world.command('and one from the backend'));
     expect(world.acksOf(command.command_id)).toEqual([]);
-    expect((await world.cli('status', '--json')).stdout).toContain('"acks_undelivered": 0');
+    await untilIdle(world.state);
   });
 
   test('a text from stdin does not stand in the process list', async (context) => {
@@ -249,7 +250,7 @@ describe('edge-agent send', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-describe('the emergency stop', { concurrent: true, timeout: 60_000 }, () => {
+describe('the emergency stop', { concurrent: true }, () => {
   test('stands first in the status, holds what comes in too, and outlives a restart', async (context) => {
     const world = await EdgeWorld.open(context);
     const first = await world.start();
@@ -310,9 +311,7 @@ describe('the emergency stop', { concurrent: true, timeout: 60_000 }, () => {
   });
 });
 
-test('the handed-over files of an earlier life are removed at the start', {
-  timeout: 60_000,
-}, async (context) => {
+test('the handed-over files of an earlier life are removed at the start', async (context) => {
   const world = await EdgeWorld.open(context);
   const daemon = await world.start();
   await daemon.kill('SIGTERM');
@@ -323,9 +322,7 @@ test('the handed-over files of an earlier life are removed at the start', {
   expect(existsSync(left)).toBe(false);
 });
 
-test('no verb shows a secret, a text or a whole number that it was not asked for', {
-  timeout: 90_000,
-}, async (context) => {
+test('no verb shows a secret, a text or a whole number that it was not asked for', async (context) => {
   const world = await EdgeWorld.open(context);
   await world.start();
   const id = world.command('private words');

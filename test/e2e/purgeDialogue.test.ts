@@ -20,7 +20,7 @@ function purgeAt(world: MacWorld, answer: string): Promise<{ shown: string; exit
   return new Promise((resolve) => terminal.onExit(({ exitCode }) => resolve({ shown, exitCode })));
 }
 
-describe('the question of uninstall --purge', { concurrent: true, timeout: 60_000 }, () => {
+describe('the question of uninstall --purge', { concurrent: true }, () => {
   test.for([
     ['no', 'no\r'],
     ['y, which is not enough', 'y\r'],

@@ -18,7 +18,7 @@ async function heldWorld(context: Parameters<typeof EdgeWorld.open>[0], form: Re
   world.backend.holdReply();
   const daemon = await world.start();
   world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
-  await world.backend.until(({ held }) => held.length === 1, 20_000);
+  await world.backend.until(({ held }) => held.length === 1);
   return { world, daemon };
 }
 
@@ -26,7 +26,7 @@ function reflexCommand({ backend }: EdgeWorld): string {
   return backend.journal.reflexes[0]?.commandId ?? 'no reflex was pushed';
 }
 
-describe('the reflex is seen once and first', { concurrent: true, timeout: 60_000 }, () => {
+describe('the reflex is seen once and first', { concurrent: true }, () => {
   test.for(FORMS)('when it comes before the HTTP reply (%s)', async (form, context) => {
     const { world, daemon } = await heldWorld(context, form);
     const [commandId = ''] = world.backend.releaseReflex();

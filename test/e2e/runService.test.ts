@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 const SERVICE = ['run', '--service'];
 const WAITS = 'The agent waits until this is mended';
 
-describe('run --service', { concurrent: true, timeout: 60_000 }, () => {
+describe('run --service', { concurrent: true }, () => {
   test('waits while the configuration has mistakes, and lists each in the status, and in the log without numbers', async (context) => {
     const world = await EdgeWorld.open(context);
     world.writeConfig({ 'edge.user_phone': '0151 12345678', 'backend.sync_interval_seconds': 0 });

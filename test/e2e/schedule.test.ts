@@ -7,7 +7,7 @@ function schedule(world: EdgeWorld, text: string, sendAt: number): string {
   return world.backend.pushCommand({ command_type: 'schedule_message', payload }).commandId;
 }
 
-describe('a scheduled text', { concurrent: true, timeout: 60_000 }, () => {
+describe('a scheduled text', { concurrent: true }, () => {
   test('survives kill -9 and is sent once, at its time', async (context) => {
     const world = await EdgeWorld.open(context);
     const killed = await world.start();

@@ -41,7 +41,7 @@ describe('edge-agent selftest', () => {
     const told = JSON.stringify([world.backend.events, world.backend.messages]);
     expect(told).not.toContain('selftest');
     expect(told).not.toContain(OWN);
-  }, 90_000);
+  });
 
   test('works without an agent, in plain words, and saves what it found for this user alone', async (context) => {
     const world = await EdgeWorld.open(context);
@@ -55,7 +55,7 @@ describe('edge-agent selftest', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readFileSync(path, 'utf8')).not.toContain(SECRET);
     expect(world.texts).toEqual([]);
-  }, 60_000);
+  });
 
   test('tells a broken configuration, skips what needs it, and exits with 78', async (context) => {
     const world = await EdgeWorld.open(context);
@@ -68,5 +68,5 @@ describe('edge-agent selftest', () => {
       send: 'SKIP',
     });
     expect(existsSync(join(world.state, 'selftest.json'))).toBe(true);
-  }, 60_000);
+  });
 });

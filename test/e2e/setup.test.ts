@@ -127,7 +127,7 @@ const flags = (home: NewHome) => [
   home.secretFile(),
 ];
 
-describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
+describe('edge-agent setup at a terminal', () => {
   test('asks, shows what is wrong, writes what is complete, and never shows the secret', async (context) => {
     const home = new NewHome(context);
     const session = home.open();
@@ -249,7 +249,7 @@ describe('edge-agent setup at a terminal', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the offer to install', { timeout: 60_000 }, () => {
+describe('the offer to install', () => {
   const SCRIPT = fileURLToPath(new URL('../support/setupWithInstall.mjs', import.meta.url));
 
   test.for([
@@ -278,7 +278,7 @@ describe('the offer to install', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the Keychain', { timeout: 60_000 }, () => {
+describe('the Keychain', () => {
   test('keeps the secret, of which .env has only the name; no argument of a program ever held it', async (context) => {
     const home = new NewHome(context);
     const keychain = new FakeKeychain(home.programs);
@@ -319,7 +319,7 @@ describe('the Keychain', { timeout: 60_000 }, () => {
   });
 });
 
-describe('edge-agent setup --yes', { timeout: 60_000 }, () => {
+describe('edge-agent setup --yes', () => {
   test('asks nothing, and keeps the secret out of what it prints', async (context) => {
     const home = new NewHome(context);
     const { exitCode, stdout, stderr } = await home.run(...flags(home));

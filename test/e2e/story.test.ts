@@ -12,7 +12,7 @@ const ANSWER = { reflex: 'okie lemme see', bubbles: ['found three of them', 'wan
 const TEXTS = ['okie lemme see', 'found three of them', 'want the links?'];
 const QUESTION = 'where are my “keys”?\nasking for a friend 🔑';
 
-describe('the story of the main job', { concurrent: true, timeout: 60_000 }, () => {
+describe('the story of the main job', { concurrent: true }, () => {
   test.for([13, 15, 26] as const)(
     'on macOS %i a message is posted whole, and reflex and reply go out once and in order',
     async (version, context) => {
@@ -76,7 +76,7 @@ async function tellStory(world: EdgeWorld, version: number): Promise<void> {
   const daemon = await world.start();
   const date = Date.now() - 5_000;
   const { guid } = mac.chatDb.receive({ from: PERSON, text: QUESTION, date });
-  await backend.until(() => backend.held.length === 1, 20_000);
+  await backend.until(() => backend.held.length === 1);
   expect(backend.messages.map(({ body }) => body)).toEqual([
     {
       message_guid: guid,

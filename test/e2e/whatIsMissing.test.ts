@@ -33,7 +33,6 @@ async function answers(world: EdgeWorld, daemon: DaemonProcess): Promise<void> {
 
 describe('the daemon stays up, says what is missing, and goes on when it is there', {
   concurrent: true,
-  timeout: 60_000,
 }, () => {
   test('without chat.db', async (context) => {
     const world = await EdgeWorld.open(context, { withoutMessages: true });

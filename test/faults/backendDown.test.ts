@@ -88,7 +88,7 @@ describe('a backend that is down for hours', () => {
   });
 });
 
-describe('a backend that does not take messages', { concurrent: true, timeout: 60_000 }, () => {
+describe('a backend that does not take messages', { concurrent: true }, () => {
   test('because it is being deployed (404) gets them later, in order, each once', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     await world.start();

@@ -16,7 +16,7 @@ const WITHDRAW = fileURLToPath(new URL('../support/withdrawPermission.mjs', impo
 
 /** One bubble a message, so that an answer tells which message it is for. */
 const persona: Persona = ({ filtered_text }) => ({ bubbles: [`re: ${filtered_text}`] });
-const RUN = { concurrent: true, timeout: 60_000 } as const;
+const RUN = { concurrent: true } as const;
 
 describe('chat.db, while the agent runs', RUN, () => {
   test('replaced by a copy with more in it is read on behind the last known message', async (context) => {

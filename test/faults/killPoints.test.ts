@@ -51,7 +51,6 @@ test('every step that the guarantees name can be died at', () => {
 
 describe('whoever dies at a step of the guarantees loses nothing and repeats nothing', {
   concurrent: true,
-  timeout: 60_000,
 }, () => {
   test.for<readonly [string, KillPoint]>(POINTS)('%s', async ([, point], context) => {
     const story = STORIES[point.step as keyof typeof STORIES];

@@ -10,7 +10,6 @@ const KILLED = { code: null, signal: 'SIGKILL' };
 
 describe('kill -9 while something is on its way, between two steps', {
   concurrent: true,
-  timeout: 60_000,
 }, () => {
   test.for(['reflexFirst', 'replyFirst', 'both'] as const)(
     'a message that the backend has, and whose reply nobody will hear, is answered once (%s)',
@@ -20,11 +19,11 @@ describe('kill -9 while something is on its way, between two steps', {
       backend.holdReply();
       const doomed = await world.start();
       message.begin(world);
-      await backend.until(({ held }) => held.length === 1, 20_000);
+      await backend.until(({ held }) => held.length === 1);
       expect(await doomed.kill('SIGKILL')).toEqual(KILLED);
 
       await world.start();
-      await backend.until(({ messages }) => messages.length === 2, 20_000);
+      await backend.until(({ messages }) => messages.length === 2);
       await backend.release(order);
       await world.sent(message.texts.length);
       await untilIdle(world.state);
@@ -72,7 +71,7 @@ describe('kill -9 while something is on its way, between two steps', {
 
   test('an osascript that died with us after it asked Messages is not: the row proves its text', async (context) => {
     const { world, commandId } = await killedWhileSending(context, { kind: 'hang', when: 'after' });
-    await world.sent(1);
+    await world.inChatDb(1);
     for (const { pid } of readCalls(world.mac.osascriptDirectory)) process.kill(pid, 'SIGKILL');
     await world.start();
     expect(await world.acked(commandId)).toMatchObject({ result: { outcome: 'sent', confirmed: true } });

@@ -17,6 +17,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { EdgeError } from '../../src/errors.js';
 import { createLogger, type LogOptions } from '../../src/logging/createLogger.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { PATIENCE_MS } from '../support/patience.js';
 
 const clock = new FakeClock(Date.UTC(2025, 10, 5, 20, 35, 13, 500));
 const directory = mkdtempSync(join(tmpdir(), 'edge-log-'));
@@ -40,7 +41,7 @@ const runChild = (file: string, script: string, before = '') => {
     const { logger, close } = createLogger({ file: ${JSON.stringify(file)}, level: 'info', format: 'text' });`;
   const command = `${before} exec "$0" --input-type=module -e "$1"`;
   return execFileSync('/bin/bash', ['-c', command, process.execPath, opening + script], {
-    timeout: 15_000,
+    timeout: PATIENCE_MS,
     killSignal: 'SIGKILL',
     encoding: 'utf8',
   });

@@ -17,6 +17,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/logging/createLogger.js';
 import type { RotationLimits } from '../../src/logging/LogRotation.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { until } from '../support/until.js';
 
 const directories: string[] = [];
@@ -189,7 +190,7 @@ describe('log rotation under kill', () => {
       rmSync(note, { force: true });
       const env = { ...process.env, KILL_AT_STEP: String(step), KILL_NOTE: note };
       const argv = ['--import', preload, '--input-type=module', '-e', script(file, from, 25)];
-      const child = spawnSync(process.execPath, argv, { env, encoding: 'utf8', timeout: 15_000 });
+      const child = spawnSync(process.execPath, argv, { env, encoding: 'utf8', timeout: PATIENCE_MS });
       expect(child.signal, child.stderr).toBe('SIGKILL');
       died.add(text(note));
       const told = child.stdout.split('\n').filter(Boolean).map(Number);
@@ -206,7 +207,7 @@ describe('log rotation under kill', () => {
     spawnSync(process.execPath, ['--input-type=module', '-e', script(file, 10_000, 1)]);
     expect(acknowledged.length).toBeGreaterThan(20);
     expectNothingLost(file, acknowledged);
-  }, 60_000);
+  });
 
   test('at random moments no acknowledged line is lost', async () => {
     const file = place();
@@ -230,7 +231,7 @@ describe('log rotation under kill', () => {
     spawnSync(process.execPath, ['--input-type=module', '-e', script(file, 900_000, 1)]);
     expect(acknowledged.length).toBeGreaterThan(500);
     expectNothingLost(file, acknowledged);
-  }, 60_000);
+  });
 
   test('a crash between the new name and the emptying is ended at the next start', () => {
     const file = place();

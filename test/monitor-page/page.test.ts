@@ -40,7 +40,7 @@ function freePort(): Promise<number> {
   });
 }
 
-describe.skipIf(path === undefined)('the page of a running agent', { timeout: 90_000 }, () => {
+describe.skipIf(path === undefined)('the page of a running agent', () => {
   test('a conversation appears as it happens, hidden and masked until it is to be shown', async (cleanup) => {
     const { world, open } = await served(cleanup);
     const { page, faults } = await open();

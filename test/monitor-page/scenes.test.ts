@@ -38,7 +38,7 @@ async function go(page: Page, view: string): Promise<void> {
   await loaded(page);
 }
 
-describe.skipIf(path === undefined)('the page in every state', { timeout: 90_000 }, () => {
+describe.skipIf(path === undefined)('the page in every state', () => {
   for (const [look, options] of Object.entries(LOOKS)) {
     test(`every view is without barriers: ${look}`, async ({ onTestFinished }) => {
       const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });

@@ -110,9 +110,7 @@ describe('ends the connection, and nobody else notices', () => {
   });
 });
 
-test('of 500 connections 100 are let in, the others are told to come later: 1013', {
-  timeout: 60_000,
-}, async (cleanup) => {
+test('of 500 connections 100 are let in, the others are told to come later: 1013', async (cleanup) => {
   const world = await MonitorWorld.open(cleanup);
   const token = await world.token();
   const clients: WatchingClient[] = [];

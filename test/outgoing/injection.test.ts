@@ -160,7 +160,7 @@ test('whatever stands in a text, a target, an account or the name of a file reac
     }),
     { numRuns: 150 },
   );
-}, 60_000);
+});
 
 test.each(NASTY.filter((text) => text !== ''))(
   '%j alone is a text and a target like any other',

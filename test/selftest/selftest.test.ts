@@ -178,7 +178,7 @@ describe('sending', () => {
     behave(bench.mac.osascriptDirectory, { kind: 'ok', row: { kind: 'failing', afterMs: 300 } });
     const found = finding(await bench.run('send', 'delivery'), 'delivery');
     expect(found).toMatchObject({ verdict: 'FAIL', evidence: 'error 22' });
-  }, 60_000);
+  });
 
   test('is left to the running agent, whose refusal is told', async () => {
     const bench = new TestBench();

@@ -4,7 +4,7 @@ import { restart, rollback, start, stop } from '../../src/service/control.js';
 import { uninstall } from '../../src/service/uninstall.js';
 import { ServiceBench } from '../support/ServiceBench.js';
 
-describe('an agent that was stopped', { concurrent: true, timeout: 120_000 }, () => {
+describe('an agent that was stopped', { concurrent: true }, () => {
   test('has ended when the verb ends, and stays ended over a reboot', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one', { manner: 'slow' });
@@ -36,7 +36,7 @@ describe('an agent that was stopped', { concurrent: true, timeout: 120_000 }, ()
   });
 });
 
-describe('restart', { concurrent: true, timeout: 120_000 }, () => {
+describe('restart', { concurrent: true }, () => {
   test('waits for the old process to end in order, and for the new one to answer', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running: old } = await bench.install('one', { manner: 'slow' });
@@ -61,7 +61,7 @@ describe('restart', { concurrent: true, timeout: 120_000 }, () => {
   });
 });
 
-describe('rollback', { concurrent: true, timeout: 120_000 }, () => {
+describe('rollback', { concurrent: true }, () => {
   test('goes back to the version before, and to the newer one again', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
@@ -93,7 +93,7 @@ describe('rollback', { concurrent: true, timeout: 120_000 }, () => {
   });
 });
 
-describe('uninstall', { concurrent: true, timeout: 120_000 }, () => {
+describe('uninstall', { concurrent: true }, () => {
   test('waits until the agent is gone, and leaves nothing behind, in launchd neither', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running } = await bench.install('one', { manner: 'slow' });

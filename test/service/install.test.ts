@@ -19,7 +19,7 @@ import { ServiceBench } from '../support/ServiceBench.js';
 
 const code = (exitCode: string) => expect.objectContaining({ code: exitCode });
 
-describe('a first installation', { concurrent: true, timeout: 120_000 }, () => {
+describe('a first installation', { concurrent: true }, () => {
   test('does what launchd wants in its order, and ends when the very process of the job answers', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running, version, previous, runtimeChanged } = await bench.install('one');
@@ -198,7 +198,7 @@ describe('a first installation', { concurrent: true, timeout: 120_000 }, () => {
   });
 });
 
-describe('an upgrade', { concurrent: true, timeout: 120_000 }, () => {
+describe('an upgrade', { concurrent: true }, () => {
   test('that changes only the program leaves launchd its job, and waits for the old process to end', async (context) => {
     const bench = await ServiceBench.open(context);
     const { running: old } = await bench.install('one', { manner: 'slow' });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { StatusSnapshot } from '../../src/status/snapshot.js';
+import { PATIENCE_MS } from './patience.js';
 import { CLI, type Place, runCli } from './runCli.js';
 
 /** How a process ended: by itself with a code, or by a signal. */
@@ -16,7 +17,6 @@ export interface StatusAnswer {
   error: { code: string; message: string; remedy: string } | null;
 }
 
-const PATIENCE_MS = 20_000;
 /** The agent's own limit is 25 s, whatever hangs. */
 const LONGEST_STOP_MS = 30_000;
 /** Each question is a process: without a pause the questions would take the time that the answer needs. */

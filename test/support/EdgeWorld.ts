@@ -18,6 +18,7 @@ import { type Behaviour, behave, type CallFilter } from '../../src/simulator/mes
 import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
 import type { NewIncoming } from '../../src/simulator/messages/SimulatedIncoming.js';
 import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
+import { openDatabase } from '../../src/store/sqlite.js';
 import { DaemonProcess, STARTED } from './DaemonProcess.js';
 import { type CliResult, cleanEnvironment, type Place, runCli } from './runCli.js';
 import { until } from './until.js';
@@ -181,6 +182,22 @@ export class EdgeWorld {
   sent(count: number): Promise<void> {
     const what = () => `${count} texts; there are ${JSON.stringify(this.texts)}`;
     return until(() => this.texts.length >= count, what);
+  }
+
+  /** Resolves when chat.db has so many texts of ours that Messages says it has sent: some time after osascript was asked. */
+  async inChatDb(count: number): Promise<void> {
+    const chatDb = openDatabase(this.mac.chatDbPath, { readonly: true });
+    try {
+      const sent = chatDb
+        .prepare('SELECT count(*) FROM message WHERE is_from_me = 1 AND is_sent = 1')
+        .pluck();
+      await until(
+        () => Number(sent.get()) >= count,
+        () => `${count} rows of ours in chat.db`,
+      );
+    } finally {
+      chatDb.close();
+    }
   }
 
   /** Has a text sent to the person; returns the command's id. */

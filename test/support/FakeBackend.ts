@@ -8,6 +8,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import { PATIENCE_MS } from './patience.js';
 
 export interface Handshake {
   readonly at: number;
@@ -151,7 +152,7 @@ export class FakeBackend {
   }
 
   /** Resolves as soon as `condition` holds; rejects after `timeoutMs`, saying what was awaited. */
-  until(condition: () => boolean, what: string, timeoutMs = 15_000): Promise<void> {
+  until(condition: () => boolean, what: string, timeoutMs = PATIENCE_MS): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       // Conditions on what happens elsewhere (a store, a log) are looked at again and again.

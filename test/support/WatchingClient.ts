@@ -1,8 +1,8 @@
 import WebSocket, { type ClientOptions } from 'ws';
+import { PATIENCE_MS } from './patience.js';
 import { until } from './until.js';
 
 /** Within the patience of a test, so that it is told what was heard instead. */
-const PATIENCE_MS = 12_000;
 
 /** A frame as it came. */
 export interface Frame {

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE_MS } from './patience.js';
 
 /** The command as it is shipped. */
 export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-/** A verb that only asks and prints is done long before this, in ms. */
-const LONGEST_MS = 30_000;
 
 export interface Place {
   cwd: string;
@@ -28,7 +26,7 @@ export function cleanEnvironment(home: string, more: NodeJS.ProcessEnv = {}): No
 }
 
 /** Runs the command to its end; kills it when it takes longer, in ms. */
-export function runCli(args: readonly string[], place: Place, longestMs = LONGEST_MS): Promise<CliResult> {
+export function runCli(args: readonly string[], place: Place, longestMs = PATIENCE_MS): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [CLI, ...args], { ...place, stdio: ['ignore', 'pipe', 'pipe'] });
     const deadline = setTimeout(() => child.kill('SIGKILL'), longestMs);

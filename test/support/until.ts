@@ -1,8 +1,10 @@
+import { PATIENCE_MS } from './patience.js';
+
 /** Resolves as soon as `condition` holds, for what tells nobody when it happens; rejects after `timeoutMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: () => string,
-  timeoutMs = 20_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await condition())) {

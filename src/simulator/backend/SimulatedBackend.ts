@@ -157,7 +157,7 @@ export class SimulatedBackend extends BackendFaults {
   }
 
   /** Resolves as soon as the condition holds; rejects after `timeoutMs`, and when the backend stops. */
-  until(condition: (backend: this) => boolean, timeoutMs = 5_000): Promise<void> {
+  until(condition: (backend: this) => boolean, timeoutMs = 60_000): Promise<void> {
     return this.journal.until(() => condition(this), timeoutMs);
   }
 

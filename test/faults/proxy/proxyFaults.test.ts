@@ -6,7 +6,7 @@ import { until } from '../../support/until.js';
  * What lies between us and the backend, at its worst: real sockets, the reference backend, waits about sixty times shorter.
  * An error that nobody hears fails the run by itself.
  */
-describe('between us and the backend', { timeout: 60_000 }, () => {
+describe('between us and the backend', () => {
   let world: LinkWorld | undefined;
 
   afterEach(async () => {

@@ -14,6 +14,7 @@ import {
 import { readCalls, readDispatches, readSent } from '../../../src/simulator/messages/osascriptLog.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { request, Workbench } from '../../messages/applescript/Workbench.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 
 const CHAT = 'iMessage;-;+13105550100';
 const NO_ROW = { kind: 'none' } as const;
@@ -189,7 +190,7 @@ describe('the row in chat.db', () => {
   };
 
   const eventually = (expected: object[]) =>
-    expect.poll(rows, { timeout: 10_000, interval: 50 }).toMatchObject(expected);
+    expect.poll(rows, { timeout: PATIENCE_MS, interval: 50 }).toMatchObject(expected);
 
   it('is there as soon as osascript has ended, in the chat that was named', async () => {
     behaveNormally(stage);
