@@ -66,6 +66,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     { onTestFinished: (clean) => cleanups.push(clean) },
     {
       persona: (message, context) => traffic.persona(message, context),
+      durableBackend: true,
       settings: {
         'backend.request_timeout_seconds': 2,
         'backend.safety_sync_seconds': 3,

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { echo, type Persona } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
+import { SqliteCommandQueue } from '../../src/simulator/backend/SqliteCommandQueue.js';
 import type { AppleVersion } from '../../src/simulator/messages/appleSchema.js';
 import { type Behaviour, behave, type CallFilter } from '../../src/simulator/messages/osascriptBehaviour.js';
 import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
@@ -42,6 +43,8 @@ export interface WorldOptions {
   settings?: Readonly<Record<string, unknown>>;
   /** What `.env` holds as EDGE_SECRET; null: there is no `.env`. */
   secret?: string | null;
+  /** True: the backend keeps its commands on the disk, as `edge-agent dev-backend` does. */
+  durableBackend?: boolean;
   /** True: Messages has never been opened, so there is no chat.db. */
   withoutMessages?: boolean;
 }
@@ -81,9 +84,11 @@ export class EdgeWorld {
   static async open({ onTestFinished }: Cleanup, options: WorldOptions = {}): Promise<EdgeWorld> {
     const directory = realpathSync(mkdtempSync(join(tmpdir(), 'edge-e2e-')));
     const persona = options.persona ?? echo;
-    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona });
+    const queue = options.durableBackend ? new SqliteCommandQueue(join(directory, 'backend.db')) : undefined;
+    const kept = queue === undefined ? {} : { queue };
+    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona, ...kept });
     const world = new EdgeWorld(directory, backend, options);
-    onTestFinished(() => world.close());
+    onTestFinished(() => world.close().finally(() => queue?.close()));
     return world;
   }
 
