@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config/loadConfig.js';
 import { handoverDirectory } from '../config/places.js';
@@ -11,11 +11,12 @@ import { socketPath } from '../status/socketPath.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
-import { type Clock, systemClock, type Timer } from '../system/clock.js';
+import { type Clock, systemClock } from '../system/clock.js';
 import { hostPlatform, type Programs, programs } from '../system/programs.js';
 import { systemRandom } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
+import { waitFor } from '../system/waitFor.js';
 import { ConfigReload } from './ConfigReload.js';
 import { Downtime } from './Downtime.js';
 import { Health } from './Health.js';
@@ -23,6 +24,7 @@ import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
 import { buildRooms, type Rooms } from './rooms.js';
+import { makeStateDirectory, storeDamaged } from './stateDirectory.js';
 import { statusSnapshot } from './statusSnapshot.js';
 import { statusVerbs } from './statusVerbs.js';
 
@@ -72,7 +74,7 @@ export class EdgeAgent {
   /** Throws EdgeError `already_running`, `state_unwritable`, `store_newer` or `store_damaged`; then nothing runs. */
   async start(): Promise<void> {
     const { loaded, log } = this.options;
-    const directory = this.stateDirectory();
+    const directory = makeStateDirectory(loaded.config.state.directory);
     const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
     try {
       this.running = await this.assemble(directory, lock);
@@ -129,22 +131,6 @@ export class EdgeAgent {
     logger.info('Stopped');
   }
 
-  private stateDirectory(): string {
-    const { directory } = this.options.loaded.config.state;
-    try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      chmodSync(directory, 0o700);
-      return directory;
-    } catch (cause) {
-      throw new EdgeError(
-        'state_unwritable',
-        `The state directory ${directory} cannot be made: ${describeError(cause)}.`,
-        'Set state.directory to a place that this user may write to.',
-        { cause },
-      );
-    }
-  }
-
   private async assemble(directory: string, lock: InstanceLock): Promise<Running> {
     const { loaded, env, log } = this.options;
     const { clock } = this;
@@ -162,12 +148,8 @@ export class EdgeAgent {
       onSettings: (keys) => settingsChanged(rooms, health, keys),
     });
     const rooms = buildRooms({
-      config,
-      env,
+      ...{ config, env, store, clock, version: this.version },
       secrets: reload.secrets,
-      version: this.version,
-      store,
-      clock,
       random: systemRandom,
       log: log.logger,
       snapshot: () => this.snapshot(),
@@ -179,7 +161,7 @@ export class EdgeAgent {
       snapshot: () => this.snapshot(),
       log: log.logger,
     });
-    store.onDamage(() => this.options.onFatal?.(damage()));
+    store.onDamage(() => this.options.onFatal?.(storeDamaged()));
     store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
     const downtime = new Downtime(store, clock);
     const wake = new WakeDetector(clock, (gapMs) => {
@@ -264,21 +246,4 @@ function settingsChanged(rooms: Rooms, health: Health, keys: readonly string[]):
   if (keys.some((key) => key.startsWith('auth.'))) rooms.backend.credentialsChanged();
   if (keys.some((key) => key.startsWith('outgoing.'))) rooms.outgoing.limitsChanged();
   if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
-}
-
-/** A wait that can be called off: one that is left behind keeps the process alive. */
-function waitFor(clock: Clock, ms: number): Timer & { over: Promise<void> } {
-  let timer: Timer | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = clock.after(ms, resolve);
-  });
-  return { over, cancel: () => timer?.cancel() };
-}
-
-function damage(): EdgeError {
-  return new EdgeError(
-    'store_damaged',
-    'The store turned out to be damaged.',
-    'Start the agent again: it sets the damaged store aside and goes on with what can still be read.',
-  );
 }

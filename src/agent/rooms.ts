@@ -1,27 +1,22 @@
-import { basename } from 'node:path';
 import { Backend } from '../backend/Backend.js';
 import type { BackendSecrets } from '../backend/settings.js';
 import { Acks } from '../commands/Acks.js';
 import { Commands } from '../commands/Commands.js';
 import { requestVerdict } from '../commands/sendVerdict.js';
-import type { Config } from '../config/schema.js';
 import { isWorthAnswering } from '../conversation/age.js';
 import { Forwarder } from '../conversation/Forwarder.js';
 import { livePrivacyFilter } from '../conversation/privacy.js';
 import type { Logger } from '../logging/Logger.js';
-import { maskHandle } from '../logging/mask.js';
 import { OsascriptRunner } from '../messages/applescript/runner.js';
 import { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
 import { EditWatch } from '../messages/chatdb/EditWatch.js';
-import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
-import { OwnAddresses } from '../messages/chatdb/OwnAddresses.js';
+import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
 import { conversationKey, isGroupKey, regionOf } from '../messages/conversationId.js';
 import { Outgoing } from '../outgoing/Outgoing.js';
 import { Scheduler } from '../schedule/Scheduler.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import type { Store } from '../store/Store.js';
-import { sendTrace } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
@@ -30,14 +25,15 @@ import { type Attachments, attachmentRoom } from './attachments.js';
 import { backendSettings } from './backendSettings.js';
 import { commandHandlers } from './commandHandlers.js';
 import { forwarding } from './forwarding.js';
+import { incomingReader } from './incomingReader.js';
 import type { LiveConfig } from './LiveConfig.js';
 import { messageSender } from './messageSender.js';
-import { isOwnText } from './ownTexts.js';
+import { ageLimits, commandLimits, outgoingSettings, scheduleSettings } from './roomSettings.js';
 import { SendHealth } from './SendHealth.js';
 import { Supervision } from './Supervision.js';
-import { isToldOfLife, lifeEvent, outcomeEvent } from './sendEvents.js';
 import { sentRows } from './sentRows.js';
 import type { Activity } from './statusSnapshot.js';
+import { tellOutcomes } from './tellOutcomes.js';
 
 export interface RoomOptions {
   config: LiveConfig;
@@ -118,18 +114,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     rows: sentRows(chatDb, keyOf),
     clock,
     log,
-    settings: () => ({
-      maxTextLength: config().outgoing.max_text_length,
-      resendUnknown: config().outgoing.on_unknown === 'resend',
-      splitLongTexts: config().outgoing.split_long_texts,
-      maxPerMinute: config().outgoing.max_per_minute,
-      maxNewRecipientsPerHour: config().outgoing.max_new_recipients_per_hour,
-      heldAges: {
-        text: config().commands.max_age_seconds * 1000,
-        reflex: config().commands.reflex_max_age_seconds * 1000,
-        scheduled: config().schedule.max_lateness_seconds * 1000,
-      },
-    }),
+    settings: () => outgoingSettings(config()),
   });
 
   const acks = new Acks(store, clock);
@@ -139,10 +124,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     acks,
     clock,
     log,
-    settings: () => ({
-      maxLatenessMs: config().schedule.max_lateness_seconds * 1000,
-      acks: config().acks.scheduled,
-    }),
+    settings: () => scheduleSettings(config()),
   });
   const handlers = commandHandlers({
     texts: outgoing,
@@ -154,13 +136,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     events: store.events,
     files: attachments.door,
     uploads: attachments.uploader,
-    limits: () => ({
-      maxAgeMs: config().commands.max_age_seconds * 1000,
-      reflexMaxAgeMs: config().commands.reflex_max_age_seconds * 1000,
-      bubbleDelayMs: config().outgoing.bubble_delay_ms,
-      maxTextLength: config().outgoing.max_text_length,
-      splitLongTexts: config().outgoing.split_long_texts,
-    }),
+    limits: () => commandLimits(config()),
   });
   const commands = new Commands(store, acks, log, handlers);
   const told = forwarding({
@@ -177,27 +153,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     commands.requestEnded(request, verdict);
     scheduler.textEnded(request, verdict);
   });
-  outgoing.onOutcome((send, outcome) => {
-    if (send.file !== null) store.afterCommit(() => attachments.staged.look());
-    if (isOwnText(send)) return;
-    if (outcome.kind === 'sent' || outcome.kind === 'unknown') {
-      told.loops.sent(send.conversation, send.file === null ? send.text : basename(send.file));
-    }
-    const event = outcomeEvent(send, outcome);
-    if (event !== undefined) store.events.add(event);
-    if (outcome.kind === 'sent') {
-      activity.sentAt = clock.now();
-      store.afterCommit(() => log.info('A text was sent', sendTrace(send)));
-    }
-    if (outcome.kind === 'failed' || outcome.kind === 'unknown') {
-      activity.error = outcome.message;
-      activity.errorAt = clock.now();
-    }
-  });
-  outgoing.onLife((send, life) => {
-    if (isOwnText(send) || !isToldOfLife(life, config().forward.delivery)) return;
-    store.events.add(lifeEvent(send, life));
-  });
+  tellOutcomes({ outgoing, attachments, told, store, activity, config, clock, log });
 
   const backend = new Backend({
     config: () => backendSettings(config()),
@@ -243,27 +199,9 @@ export function buildRooms(options: RoomOptions): Rooms {
     }
   });
 
-  const own = new OwnAddresses(
-    () => region,
-    [() => [settled.edge.user_phone, ...config().edge.own_addresses], () => chatDb.ownAddresses()],
-  );
-  const reader = new IncomingReader({
-    chatDb,
-    store,
-    clock,
-    log,
-    region: () => region,
-    ownAddresses: () => own.all(),
-    worthAnswering,
-    forwarding: told.rows,
-    onMessages(messages) {
-      activity.incomingAt = clock.now();
-      supervision.arrived();
-      for (const { guid, sender: from, isGroup, conversation, text } of messages) {
-        told.loops.received(conversation, text);
-        log.info('Received a message', { trace: guid, from: maskHandle(from), group: isGroup });
-      }
-    },
+  const reader = incomingReader({
+    ...{ chatDb, store, clock, log, config, region, worthAnswering, told, activity },
+    onArrived: () => supervision.arrived(),
   });
   const supervision = new Supervision({
     platform: options.platform,
@@ -303,12 +241,5 @@ export function buildRooms(options: RoomOptions): Rooms {
     activity,
     acks,
     commandTypes: handlers.flatMap(({ types }) => types),
-  };
-}
-
-function ageLimits(config: Config): { maxAgeMs: number; catchUpMs: number } {
-  return {
-    maxAgeMs: config.imessage.max_message_age_seconds * 1000,
-    catchUpMs: config.imessage.catch_up_hours * 3600_000,
   };
 }

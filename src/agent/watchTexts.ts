@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { maskHandle } from '../logging/mask.js';
 import type { MonitorServer } from '../monitor/MonitorServer.js';
 import type { SendOutcome } from '../outgoing/outcome.js';
-import type { IncomingMessage } from '../store/incoming.js';
+import type { IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';

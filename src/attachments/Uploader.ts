@@ -1,5 +1,5 @@
 import type { Logger } from '../logging/Logger.js';
-import type { IncomingMessage } from '../store/incoming.js';
+import type { IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { UploadRecord } from '../store/uploads.js';
 import type { Clock, Timer } from '../system/clock.js';

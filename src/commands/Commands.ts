@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import { diskFault, type Store } from '../store/Store.js';
+import { diskFault } from '../store/diskFault.js';
+import type { Store } from '../store/Store.js';
 import type { Acks } from './Acks.js';
 import type { Handler } from './Handler.js';
 import type { ReceivedCommand } from './ports.js';

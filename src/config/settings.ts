@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { configSchema, type SettingNotes, settingNotes } from './schema.js';
+import { configSchema } from './schema.js';
+import { type SettingNotes, settingNotes } from './settingNotes.js';
 
 export type SettingKind = 'text' | 'number' | 'boolean' | 'choice' | 'list';
 

@@ -1,5 +1,5 @@
 import type { Logger } from '../logging/Logger.js';
-import type { IncomingMessage, IncomingRecord } from '../store/incoming.js';
+import type { IncomingMessage, IncomingRecord } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
@@ -9,14 +9,13 @@ import type { MessagePosting, PostResult } from './ports.js';
 import { retryOf } from './postRetry.js';
 import type { PrivacyFilter } from './privacy.js';
 import { parseReply, type Reply } from './reply.js';
+import { textsOf } from './replyTexts.js';
 
 const MOST_IN_FLIGHT = 8;
 const MOST_IN_CONVERSATION = 3;
 const STORE_RETRY_MS = 2_000;
 /** No retry is put off for longer, by Retry-After either: a longer wait means that the wall clock was set back. */
 const LONGEST_WAIT_MS = 3_600_000;
-/** Replies are neither urgent nor to be left for later; the same rank as a normal command. */
-const REPLY_PRIORITY = 2;
 
 export interface ForwarderOptions {
   store: Store;
@@ -206,21 +205,9 @@ export class Forwarder {
 
   private answer(record: IncomingRecord, reply: Reply): void {
     const { store, replies, settings, log } = this.options;
-    const { guid, conversation, chatGuid } = record.message;
+    const { guid } = record.message;
     store.incoming.settle(record.seq, 'answered');
-    const pauseMs = reply.delayMs ?? settings().bubbleDelayMs;
-    reply.bubbles.forEach((text, index) => {
-      replies.enqueue({
-        id: `reply:${guid}:${index}`,
-        conversation,
-        threadId: chatGuid,
-        text,
-        role: index === 0 ? 'first' : 'bubble',
-        priority: REPLY_PRIORITY,
-        pauseMs: index === 0 ? 0 : pauseMs,
-        answers: guid,
-      });
-    });
+    for (const text of textsOf(record.message, reply, settings().bubbleDelayMs)) replies.enqueue(text);
     store.afterCommit(() =>
       log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length }),
     );

@@ -1,4 +1,4 @@
-import type { IncomingRecord } from '../store/incoming.js';
+import type { IncomingRecord } from '../store/incomingRecord.js';
 import type { Random } from '../system/random.js';
 import type { PostResult } from './ports.js';
 

@@ -1,5 +1,5 @@
 import type { NewEvent } from '../store/events.js';
-import type { IncomingMessage } from '../store/incoming.js';
+import type { IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 
 /** Something in chat.db that is told as an event. `key` names it for good. */

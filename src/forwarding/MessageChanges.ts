@@ -1,4 +1,4 @@
-import type { IncomingAttachment, IncomingMessage } from '../store/incoming.js';
+import type { IncomingAttachment, IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import { editKey, type Happenings } from './Happenings.js';
 

@@ -1,4 +1,3 @@
-import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
@@ -8,11 +7,12 @@ import { CommandLog } from './commandLog.js';
 import { CommandTable } from './commands.js';
 import { ContextTable } from './contexts.js';
 import { CursorTable } from './cursor.js';
+import { diskFault, hasRoom, type StoreFault } from './diskFault.js';
 import { EventTable } from './events.js';
 import { IncomingTable } from './incoming.js';
 import { MetaTable } from './meta.js';
 import { NewRecipientTable } from './newRecipients.js';
-import { isDamage, markCleanStop, openStore } from './openStore.js';
+import { markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
 import { PauseTable } from './pauses.js';
 import { pruning } from './pruning.js';
@@ -25,23 +25,11 @@ import { TargetFormTable } from './targetForms.js';
 import { ToldTable } from './told.js';
 import { UploadTable } from './uploads.js';
 
-/** The disk does not take writes. */
-export interface StoreFault {
-  code: 'disk_full' | 'state_unwritable' | 'store_damaged';
-  message: string;
-  since: number;
-}
-
 /**
  * How long a write waits for somebody else's lock (a backup, a shell), in ms: the whole agent waits with it. Once a
  * write was refused for it, the next ones do not wait until one succeeds.
  */
 const LOCK_PATIENCE_MS = 1_000;
-/**
- * A disk counts as full until so many bytes are free: a small write may fit where the one that was refused does not.
- * It is about what the write-ahead log grows to between two checkpoints.
- */
-const ROOM_BYTES = 4 * 1024 * 1024;
 
 /**
  * What the agent must not forget: one SQLite file, one connection, every call synchronous.
@@ -234,7 +222,7 @@ export class Store {
 
   private noteRecovery(): void {
     if (this.refused?.code === 'store_damaged') return;
-    if (this.refused?.code === 'disk_full' && !this.hasRoom()) return;
+    if (this.refused?.code === 'disk_full' && !hasRoom(dirname(this.path))) return;
     this.refused = undefined;
     this.waitForLocks(LOCK_PATIENCE_MS);
     this.log.info('The store takes writes again');
@@ -245,32 +233,10 @@ export class Store {
     this.database.pragma(`busy_timeout = ${ms}`);
   }
 
-  private hasRoom(): boolean {
-    try {
-      const { bavail, bsize } = statfsSync(dirname(this.path));
-      return bavail * bsize >= ROOM_BYTES;
-    } catch {
-      // Where nobody can say how much room there is, the write that succeeded is the best word there is.
-      return true;
-    }
-  }
-
   /** Closes the file in order. Idempotent; no write succeeds after it. */
   close(): void {
     if (!this.database.open) return;
     if (this.refused?.code !== 'store_damaged') this.tryWrite(() => markCleanStop(this.database));
     this.database.close();
   }
-}
-
-/** What keeps the disk from taking writes, if that is what `error` tells; undefined for anything else. */
-export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> | undefined {
-  const code = (error as { code?: unknown }).code;
-  if (typeof code !== 'string') return undefined;
-  if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };
-  if (code === 'SQLITE_FULL')
-    return { code: 'disk_full', message: 'the disk is full (or the store has reached its own limit)' };
-  const passing = ['SQLITE_IOERR', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CANTOPEN'];
-  if (!passing.some((name) => code.startsWith(name))) return undefined;
-  return { code: 'state_unwritable', message: `SQLite answers ${code}` };
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from './incoming.js';
+import type { IncomingMessage } from './incomingRecord.js';
 import type { SendState } from './sendRecord.js';
 import type { Database, Statement } from './sqlite.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { messageBody } from '../../src/conversation/messageBody.js';
 import { privacyFilter } from '../../src/conversation/privacy.js';
-import type { IncomingMessage } from '../../src/store/incoming.js';
+import type { IncomingMessage } from '../../src/store/incomingRecord.js';
 
 const NUMBER = '310-555-1234';
 const message: IncomingMessage = {

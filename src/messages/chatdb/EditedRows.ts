@@ -1,5 +1,5 @@
 import type { Statement } from 'better-sqlite3';
-import type { IncomingAttachment } from '../../store/incoming.js';
+import type { IncomingAttachment } from '../../store/incomingRecord.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type AttachmentRow, attachmentColumns } from './rows.js';

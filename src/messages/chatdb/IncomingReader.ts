@@ -1,6 +1,6 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
-import type { IncomingMessage } from '../../store/incoming.js';
+import type { IncomingMessage } from '../../store/incomingRecord.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import type { Reading } from './ChatDbConnection.js';
 import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';

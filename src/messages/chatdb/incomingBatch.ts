@@ -1,5 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3';
-import type { IncomingMessage } from '../../store/incoming.js';
+import type { IncomingMessage } from '../../store/incomingRecord.js';
 import { classify } from './classify.js';
 import { type LinkNeighbour, URL_BALLOON } from './linkPreview.js';
 import type { OwnTraffic } from './OwnTraffic.js';

@@ -1,4 +1,4 @@
-import type { IncomingAttachment } from '../../store/incoming.js';
+import type { IncomingAttachment } from '../../store/incomingRecord.js';
 import type { AttachmentRow } from './rows.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { IncomingAttachment, IncomingMessage } from '../../store/incoming.js';
+import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRecord.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from '../../store/incoming.js';
+import type { IncomingMessage } from '../../store/incomingRecord.js';
 import type { Refusal } from './forwardRules.js';
 import type { RowEvent } from './rowEvents.js';
 

@@ -10,7 +10,7 @@ import { OwnAddresses } from '../../../src/messages/chatdb/OwnAddresses.js';
 import { conversationKey } from '../../../src/messages/conversationId.js';
 import type { AppleVersion } from '../../../src/simulator/messages/appleSchema.js';
 import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
-import type { IncomingMessage } from '../../../src/store/incoming.js';
+import type { IncomingMessage } from '../../../src/store/incomingRecord.js';
 import { Store } from '../../../src/store/Store.js';
 import type { NewSend } from '../../../src/store/sendRecord.js';
 import { FakeClock } from '../../support/FakeClock.js';

@@ -1,0 +1,49 @@
+import type { Config } from '../config/schema.js';
+import type { Logger } from '../logging/Logger.js';
+import { maskHandle } from '../logging/mask.js';
+import type { ChatDb } from '../messages/chatdb/ChatDb.js';
+import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import { OwnAddresses } from '../messages/chatdb/OwnAddresses.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import type { forwarding } from './forwarding.js';
+import type { Activity } from './statusSnapshot.js';
+
+export interface ReaderRoom {
+  chatDb: ChatDb;
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  config: () => Config;
+  region: string;
+  /** Whether a message that was sent then (Unix ms) is still worth an answer. */
+  worthAnswering: (sentAt: number) => boolean;
+  told: ReturnType<typeof forwarding>;
+  activity: Activity;
+  /** Told of every batch of messages that was stored. */
+  onArrived: () => void;
+}
+
+/** Reads what comes in, from everybody but ourselves; each message is noted in the log, the status and the loop breaker. */
+export function incomingReader(room: ReaderRoom): IncomingReader {
+  const { chatDb, store, clock, log, config, region, worthAnswering, told, activity } = room;
+  const phone = config().edge.user_phone;
+  const own = new OwnAddresses(
+    () => region,
+    [() => [phone, ...config().edge.own_addresses], () => chatDb.ownAddresses()],
+  );
+  return new IncomingReader({
+    ...{ chatDb, store, clock, log, worthAnswering },
+    region: () => region,
+    ownAddresses: () => own.all(),
+    forwarding: told.rows,
+    onMessages(messages) {
+      activity.incomingAt = clock.now();
+      room.onArrived();
+      for (const { guid, sender: from, isGroup, conversation, text } of messages) {
+        told.loops.received(conversation, text);
+        log.info('Received a message', { trace: guid, from: maskHandle(from), group: isGroup });
+      }
+    },
+  });
+}

@@ -1,0 +1,27 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { describeError, EdgeError } from '../errors.js';
+
+/** Makes the directory, for this user alone, whoever made it before. Returns it. Throws EdgeError `state_unwritable`. */
+export function makeStateDirectory(directory: string): string {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    chmodSync(directory, 0o700);
+    return directory;
+  } catch (cause) {
+    throw new EdgeError(
+      'state_unwritable',
+      `The state directory ${directory} cannot be made: ${describeError(cause)}.`,
+      'Set state.directory to a place that this user may write to.',
+      { cause },
+    );
+  }
+}
+
+/** What ends the agent when its store turns out to be damaged while it runs. */
+export function storeDamaged(): EdgeError {
+  return new EdgeError(
+    'store_damaged',
+    'The store turned out to be damaged.',
+    'Start the agent again: it sets the damaged store aside and goes on with what can still be read.',
+  );
+}

@@ -1,0 +1,49 @@
+import { basename } from 'node:path';
+import type { Config } from '../config/schema.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Outgoing } from '../outgoing/Outgoing.js';
+import type { Store } from '../store/Store.js';
+import { sendTrace } from '../store/sendRecord.js';
+import type { Clock } from '../system/clock.js';
+import type { Attachments } from './attachments.js';
+import type { forwarding } from './forwarding.js';
+import { isOwnText } from './ownTexts.js';
+import { isToldOfLife, lifeEvent, outcomeEvent } from './sendEvents.js';
+import type { Activity } from './statusSnapshot.js';
+
+export interface OutcomeAudience {
+  outgoing: Outgoing;
+  attachments: Attachments;
+  told: ReturnType<typeof forwarding>;
+  store: Store;
+  activity: Activity;
+  config: () => Config;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Whatever becomes of a text is told, in the write that stores it, to all whom it concerns: backend, log, status and loop breaker. */
+export function tellOutcomes(audience: OutcomeAudience): void {
+  const { outgoing, attachments, told, store, activity, config, clock, log } = audience;
+  outgoing.onOutcome((send, outcome) => {
+    if (send.file !== null) store.afterCommit(() => attachments.staged.look());
+    if (isOwnText(send)) return;
+    if (outcome.kind === 'sent' || outcome.kind === 'unknown') {
+      told.loops.sent(send.conversation, send.file === null ? send.text : basename(send.file));
+    }
+    const event = outcomeEvent(send, outcome);
+    if (event !== undefined) store.events.add(event);
+    if (outcome.kind === 'sent') {
+      activity.sentAt = clock.now();
+      store.afterCommit(() => log.info('A text was sent', sendTrace(send)));
+    }
+    if (outcome.kind === 'failed' || outcome.kind === 'unknown') {
+      activity.error = outcome.message;
+      activity.errorAt = clock.now();
+    }
+  });
+  outgoing.onLife((send, life) => {
+    if (isOwnText(send) || !isToldOfLife(life, config().forward.delivery)) return;
+    store.events.add(lifeEvent(send, life));
+  });
+}

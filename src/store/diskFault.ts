@@ -1,0 +1,38 @@
+import { statfsSync } from 'node:fs';
+import { isDamage } from './openStore.js';
+
+/** The disk does not take writes. */
+export interface StoreFault {
+  code: 'disk_full' | 'state_unwritable' | 'store_damaged';
+  message: string;
+  since: number;
+}
+
+/**
+ * A disk counts as full until so many bytes are free: a small write may fit where the one that was refused does not.
+ * It is about what the write-ahead log grows to between two checkpoints.
+ */
+const ROOM_BYTES = 4 * 1024 * 1024;
+
+/** What keeps the disk from taking writes, if that is what `error` tells; undefined for anything else. */
+export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> | undefined {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string') return undefined;
+  if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };
+  if (code === 'SQLITE_FULL')
+    return { code: 'disk_full', message: 'the disk is full (or the store has reached its own limit)' };
+  const passing = ['SQLITE_IOERR', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CANTOPEN'];
+  if (!passing.some((name) => code.startsWith(name))) return undefined;
+  return { code: 'state_unwritable', message: `SQLite answers ${code}` };
+}
+
+/** Whether the disk of this directory has room for more than the one write that has just succeeded. */
+export function hasRoom(directory: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize >= ROOM_BYTES;
+  } catch {
+    // Where nobody can say how much room there is, the write that succeeded is the best word there is.
+    return true;
+  }
+}

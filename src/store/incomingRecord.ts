@@ -1,0 +1,71 @@
+export interface IncomingAttachment {
+  guid: string;
+  mimeType: string | null;
+  filename: string | null;
+  sizeBytes: number;
+  /** What was said in an audio message, where a device wrote it down. */
+  transcription?: string;
+}
+
+/** A message that somebody sent us, as read from chat.db. `conversation` is the canonical key; `sentAt` Unix ms. */
+export interface IncomingMessage {
+  guid: string;
+  rowId: number;
+  conversation: string;
+  threadId: string;
+  chatGuid: string;
+  sender: string;
+  text: string;
+  sentAt: number;
+  isGroup: boolean;
+  participants: string[];
+  service: string;
+  replyToGuid: string | null;
+  attachments: IncomingAttachment[];
+}
+
+/** A stored message with the history of its posting. Times are Unix ms. */
+export interface IncomingRecord {
+  seq: number;
+  message: IncomingMessage;
+  seenAt: number;
+  attempts: number;
+  firstPostedAt: number | null;
+  /** The newest send when this message was first posted: a later reflex may answer it, an earlier one cannot. */
+  sendsBefore: number | null;
+  retryAt: number;
+  strikes: number;
+  firstStrikeAt: number | null;
+}
+
+/** A message that was posted and has no answer yet. */
+export interface PostedMessage {
+  guid: string;
+  attempts: number;
+  sendsBefore: number;
+}
+
+/** A message that was put aside because it could not be brought to the backend. Times are Unix ms. */
+export interface ParkedMessage {
+  guid: string;
+  conversation: string;
+  sentAt: number;
+  parkedAt: number;
+  attempts: number;
+  error: string | null;
+}
+
+export type IncomingEnd = 'answered' | 'parked' | 'expired';
+
+/** A row of the table, as it is selected. */
+export interface IncomingRow {
+  seq: number;
+  message: string;
+  seen_at: number;
+  attempts: number;
+  first_posted_at: number | null;
+  sends_before: number | null;
+  retry_at: number;
+  strikes: number;
+  first_strike_at: number | null;
+}
