@@ -25,20 +25,27 @@ export type PrivacyFilter = (text: string) => Filtered;
 export function privacyFilter(kinds: readonly PrivateKind[], region: string): PrivacyFilter | undefined {
   const wanted = PRIVATE_KINDS.filter((kind) => kinds.includes(kind));
   if (wanted.length === 0) return undefined;
-  return filterOnce((text) => {
-    const fields = new Set<PrivateKind>();
-    const effort = { left: MOST_EFFORT };
-    let current = text;
-    // Taking something out may leave neighbours that only now read as something. Each round takes out digits or an @,
-    // and puts in neither, so there is a last one.
-    for (;;) {
-      const finds = findAll(current, wanted, region, effort);
-      if (finds.length === 0) break;
-      for (const { kind } of finds) fields.add(kind);
-      current = replaced(current, finds);
-    }
-    return { text: current, fields: wanted.filter((kind) => fields.has(kind)) };
-  });
+  return filterOnce((text) => takenOut(text, wanted, region, { left: MOST_EFFORT }));
+}
+
+/** What is left of a text when these kinds, in the order of PRIVATE_KINDS, are taken out; `effort` is spent on it. */
+export function takenOut(
+  text: string,
+  kinds: readonly PrivateKind[],
+  region: string,
+  effort: Effort,
+): Filtered {
+  const fields = new Set<PrivateKind>();
+  let current = text;
+  // Taking something out may leave neighbours that only now read as something. Each round takes out digits or an @,
+  // and puts in neither, so there is a last one.
+  for (;;) {
+    const finds = findAll(current, kinds, region, effort);
+    if (finds.length === 0) break;
+    for (const { kind } of finds) fields.add(kind);
+    current = replaced(current, finds);
+  }
+  return { text: current, fields: kinds.filter((kind) => fields.has(kind)) };
 }
 
 /** The filter for the kinds as they are set now. */
