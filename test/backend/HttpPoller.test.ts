@@ -150,7 +150,7 @@ describe('the poller', () => {
     fake.on('/edge/sync', {
       body: { commands: [{ command_id: 'cmd_held', command_type: 'list_scheduled' }] },
     });
-    await fake.until(() => fake.handshakes.length === 2, 'the redial', 6_000);
+    await fake.until(() => fake.handshakes.length === 2, 'the redial');
     expect(made.lines.some((line) => line.startsWith('[WARN] The backend held back commands'))).toBe(true);
     expect(fake.mostOpen).toBe(1);
   });
@@ -165,7 +165,7 @@ describe('the poller', () => {
       body: { commands: [{ command_id: 'cmd_both', command_type: 'list_scheduled' }] },
     });
     const enough = performance.now() + 2_500;
-    await fake.until(() => performance.now() > enough && syncs().length > 5, 'longer than the grace', 6_000);
+    await fake.until(() => performance.now() > enough && syncs().length > 5, 'longer than the grace');
     expect(fake.handshakes).toHaveLength(1);
   });
 
@@ -185,7 +185,7 @@ describe('the poller', () => {
     });
     await fake.until(() => made.received.length >= 1, 'the command by the sync');
     const enough = performance.now() + 2_500;
-    await fake.until(() => performance.now() > enough, 'longer than the grace', 6_000);
+    await fake.until(() => performance.now() > enough, 'longer than the grace');
     expect(fake.handshakes).toHaveLength(1);
   });
 

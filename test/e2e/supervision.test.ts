@@ -6,7 +6,7 @@ import { until } from '../support/until.js';
 
 const CANARY = { textIncludes: 'edge-agent canary' };
 /** Of a silence or a canary, so that a test need not wait for the hours that people set. */
-const SIX_SECONDS = 0.1;
+const THREE_SECONDS = 0.05;
 
 /** The real daemon on a machine that passes for a Mac: Messages is a process that it opens, asks to quit, and opens anew. */
 async function mac(context: TestContext, settings: Readonly<Record<string, unknown>>) {
@@ -32,7 +32,7 @@ async function mac(context: TestContext, settings: Readonly<Record<string, unkno
 }
 
 test('a canary that comes back is a sign of life; one that does not is told, and mended by a message', async (context) => {
-  const { standIns, world, stalls } = await mac(context, { 'imessage.canary_minutes': SIX_SECONDS });
+  const { standIns, world, stalls } = await mac(context, { 'imessage.canary_minutes': THREE_SECONDS });
   world.behave({ kind: 'ok', row: { kind: 'echoed' } }, CANARY);
   world.behave({ kind: 'ok', row: { kind: 'sent' } }, { ...CANARY, times: 'always' });
   const daemon = await world.start();
@@ -57,7 +57,7 @@ test('a canary that comes back is a sign of life; one that does not is told, and
 });
 
 test('a chat.db that stays silent is told and Messages is nudged, which is no fault', async (context) => {
-  const { standIns, world, stalls } = await mac(context, { 'imessage.stall_minutes': SIX_SECONDS });
+  const { standIns, world, stalls } = await mac(context, { 'imessage.stall_minutes': THREE_SECONDS });
   const daemon = await world.start();
   expect(await daemon.line('No messages seem to arrive')).toContain('cause=no_rows');
   await world.backend.until(() => stalls().length > 0);

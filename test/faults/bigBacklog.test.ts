@@ -69,7 +69,7 @@ async function open(context: Parameters<typeof EdgeWorld.open>[0]) {
   return { fake, world: await EdgeWorld.open(context, { settings }) };
 }
 
-/** Resolves when all are stored; whatever was asked meanwhile was answered, and told of no more memory than there may be. */
+/** Resolves when all are stored; who asked meanwhile was answered, and told of no more memory than there may be. */
 async function takenIn(world: EdgeWorld, mostMb: number): Promise<void> {
   const seen: (StatusSnapshot | undefined)[] = [];
   await until(
@@ -79,10 +79,10 @@ async function takenIn(world: EdgeWorld, mostMb: number): Promise<void> {
       return status?.scheduled_messages === MANY;
     },
     () => `all commands; there are ${seen.at(-1)?.scheduled_messages}`,
-    100_000,
   );
   const answers = seen.flatMap((status) => status ?? []);
-  expect(answers).toHaveLength(seen.length);
+  const meanwhile = answers.filter(({ scheduled_messages: taken }) => taken > 0 && taken < MANY);
+  expect(meanwhile).not.toEqual([]);
   expect(Math.max(...answers.map((status) => status.memory_usage_mb))).toBeLessThan(mostMb);
 }
 

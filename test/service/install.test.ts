@@ -175,12 +175,12 @@ describe('a first installation', { concurrent: true }, () => {
   });
 
   test.for([
-    ['mute', /does not answer on its status socket/],
-    ['dying', /does not stay up. Its last end: 1/],
+    ['mute', 1_500, /does not answer on its status socket/],
+    ['dying', 10_000, /does not stay up. Its last end: 1/],
   ] as const)(
     'says how it is with a program that is %s, and where to look',
-    async ([manner, why], context) => {
-      const bench = await ServiceBench.open(context, { patience: { answerMs: 1_500, againMs: 10 } });
+    async ([manner, answerMs, why], context) => {
+      const bench = await ServiceBench.open(context, { patience: { answerMs, againMs: 10 } });
       await expect(bench.install('one', { manner })).rejects.toMatchObject({
         code: 'service_not_answering',
         message: expect.stringMatching(why),
