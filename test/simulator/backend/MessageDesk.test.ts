@@ -92,6 +92,18 @@ describe('a message', () => {
     expect((await post(backend, '/edge/message', incoming('g1'))).body.reply_bubbles).toEqual(['now']);
   });
 
+  it('with a guid that no header can hold comes with its key URL-encoded, as agents send it, or as it is', async () => {
+    await start(echo);
+    const guid = 'p:0/ABC 100%';
+    for (const key of [encodeURIComponent(guid), guid]) {
+      const { status } = await post(backend, '/edge/message', incoming(guid), { 'Idempotency-Key': key });
+      expect(status).toBe(200);
+    }
+    const { message_guid: _, ...nameless } = incoming(guid);
+    await post(backend, '/edge/message', nameless, { 'Idempotency-Key': encodeURIComponent(guid) });
+    expect(backend.messages.map((one) => one.guid)).toEqual([guid, guid, guid]);
+  });
+
   it('without a guid, or with two, is refused by the name of the field', async () => {
     await start(echo);
     const { message_guid: _, ...nameless } = incoming('g1');

@@ -34,7 +34,8 @@ export type MessageBody = z.infer<typeof messageSchema>;
 
 /**
  * POST /edge/message: one incoming iMessage. The reflex goes over the socket of the agent named by X-Edge-Agent-Id, the reply
- * (reflex and all) is the response. The idempotency key is `message_guid`, also as header `Idempotency-Key`.
+ * (reflex and all) is the response. The idempotency key is `message_guid`, also URL-encoded in the header `Idempotency-Key`;
+ * one that is not encoded is taken too.
  */
 export const message: Endpoint = {
   method: 'POST',
@@ -43,9 +44,10 @@ export const message: Endpoint = {
     const parsed = messageSchema.safeParse(body);
     if (!parsed.success) return badRequest(fieldErrors(parsed.error));
     const key = headers['idempotency-key'];
-    const guid = parsed.data.message_guid ?? (typeof key === 'string' ? key : undefined);
+    const keys = typeof key === 'string' ? [decoded(key), key] : [];
+    const guid = parsed.data.message_guid ?? keys[0];
     if (guid === undefined) return badRequest(['message_guid: expected the guid of the message']);
-    if (key !== undefined && key !== guid) {
+    if (keys.length > 0 && !keys.includes(guid)) {
       return badRequest(['message_guid: expected the same value as the header Idempotency-Key']);
     }
     const reply = await desk.reply(agentId, guid, parsed.data);
@@ -57,3 +59,12 @@ export const message: Endpoint = {
     };
   },
 };
+
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    // It was never encoded: the key is as it came.
+    return key;
+  }
+}
