@@ -202,6 +202,14 @@ describe('POST /api/send-message', () => {
     expect(answer).toMatchObject({ status: 400, body: { fields: [/^message: expected a text/] } });
   });
 
+  it('names a time that is none, and queues nothing', async () => {
+    for (const send_at of ['garbage', '', '2030-02-30T00:00:00Z', 'tomorrow']) {
+      const answer = await post(backend, '/api/send-message', { ...ask, send_at }, admin);
+      expect(answer).toMatchObject({ status: 400, body: { fields: [/^send_at: expected a time/] } });
+    }
+    expect(backend.commands.counts()).toEqual({ pending: 0, acked: 0 });
+  });
+
   it('shows up in the statistics', async () => {
     const agent = await PlainSocket.connect(backend);
     await post(backend, '/api/send-message', { ...ask, command_id: 'cmd_1' }, admin);

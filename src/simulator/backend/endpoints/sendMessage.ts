@@ -11,7 +11,9 @@ export const sendSchema = z
     message: z.string().optional(),
     text: z.string().optional(),
     message_text: z.string().optional(),
-    send_at: z.string().optional(),
+    send_at: z.iso
+      .datetime({ offset: true, local: true, error: 'expected a time such as 2026-02-16T18:30:00Z' })
+      .optional(),
     bubble_type: z.enum(['reflex', 'burst', 'normal']).optional(),
     priority: z.enum(['immediate', 'high', 'normal', 'low', 'deferred']).optional(),
     is_group: z.boolean().optional(),
