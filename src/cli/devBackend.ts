@@ -38,7 +38,7 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
   const { EDGE_SECRET, EDGE_ADMIN_KEY, REGISTRATION_TOKEN, ENVIRONMENT } = environment();
   const secret = options.secret || EDGE_SECRET || DEV_SECRET;
   const adminKey = options.adminKey || EDGE_ADMIN_KEY;
-  const production = ENVIRONMENT === 'production';
+  const production = ENVIRONMENT?.trim().toLowerCase() === 'production';
   try {
     const answer = await loadPersona(persona);
     const queue = openQueue(data);

@@ -19,17 +19,19 @@ test('the reference backend passes every check, and is left with nothing to do',
 test('it passes as strangers would run it: in production, with commands in SQLite, a rate, and refusals by status', async () => {
   const queue = new SqliteCommandQueue(join(temporaryDirectory(), 'commands.sqlite'));
   onTestFinished(() => queue.close());
+  const adminKey = 'the-key-of-the-operators';
   const backend = await SimulatedBackend.start({
     port: 0,
     secret: SECRET,
     persona: echo,
     queue,
     production: true,
+    adminKey,
     refuseBy: 'status',
     rate: { perSecond: 100, burst: 200 },
   });
   onTestFinished(() => backend.stop());
-  const results = await judgeBackend(backend.url);
+  const results = await judgeBackend(backend.url, { sendKey: adminKey });
   expect(failures(results)).toEqual([]);
   expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
   expect(queue.counts()).toMatchObject({ pending: 0 });

@@ -11,7 +11,7 @@ import { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
 import { ConfigUpdates } from './ConfigUpdates.js';
 import { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { BackendParts } from './endpoints/endpoint.js';
-import { demandSecret, hostInUrl, LOOPBACK } from './exposure.js';
+import { demandSecrets, hostInUrl, LOOPBACK } from './exposure.js';
 import { Faults } from './Faults.js';
 import { plainFrame } from './frames.js';
 import { HttpDoor, SOCKET_PATH } from './HttpDoor.js';
@@ -33,7 +33,8 @@ export class SimulatedBackend extends BackendFaults {
   /** Starts listening. Rejects with an EdgeError when the port is taken, or the secret is none for that host. */
   static async start(options: SimulatedBackendOptions): Promise<SimulatedBackend> {
     const host = options.host ?? LOOPBACK;
-    demandSecret(options.secret, host);
+    const { secret: given, adminKey, registrationToken, production = false } = options;
+    demandSecrets({ host, secret: given, adminKey, registrationToken, production });
     const clock = options.clock ?? systemClock;
     const log = options.log ?? (() => undefined);
     const remembered = options.historyLimit ?? 100_000;
@@ -57,7 +58,7 @@ export class SimulatedBackend extends BackendFaults {
       log,
       remembered,
     });
-    let secret = options.secret;
+    let secret = given;
     const parts: BackendParts = {
       clock,
       registry,
@@ -68,9 +69,9 @@ export class SimulatedBackend extends BackendFaults {
       configUpdates: new ConfigUpdates(),
       accepts: options.accepts ?? ['event', 'status'],
       secret: () => secret,
-      production: options.production ?? false,
-      registrationToken: options.registrationToken,
-      adminKey: () => options.adminKey ?? secret,
+      production,
+      registrationToken,
+      adminKey: () => adminKey ?? secret,
       rateLimit: new RateLimit(clock, options.rate),
       refuseBy: options.refuseBy ?? 'close',
       startedAt: clock.now(),

@@ -8,7 +8,7 @@ import type { Rate } from './RateLimit.js';
 export interface SimulatedBackendOptions {
   /** 0: a free one. */
   port: number;
-  /** The address to listen on; 127.0.0.1 unless given. Any that others can reach demands a secret of 16 characters. */
+  /** The address to listen on; 127.0.0.1 unless given. Any that others can reach demands keys of 16 characters. */
   host?: string;
   secret: string;
   persona: Persona;
@@ -17,7 +17,7 @@ export interface SimulatedBackendOptions {
   /** Gets the debug lines of a backend. They hold texts and agent ids. */
   log?: (line: string) => void;
   clock?: Clock;
-  /** True: plain secrets are refused. */
+  /** True: plain secrets are refused, and an admin key of its own is demanded. */
   production?: boolean;
   /** What a new agent may register with instead of the secret. */
   registrationToken?: string;

@@ -17,11 +17,23 @@ export function hostInUrl(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
 
+/** What lets somebody into a backend, and where it stands. */
+export interface Exposure {
+  host: string;
+  secret: string;
+  /** Undefined: the secret. */
+  adminKey: string | undefined;
+  /** Undefined: nobody registers without the secret. */
+  registrationToken: string | undefined;
+  production: boolean;
+}
+
 /**
- * Throws EdgeError `secret_missing` when there is no secret, and where others than this machine can reach the backend
- * also when it is the well-known one or a short one: whoever has it can text people from somebody's phone number.
+ * Throws EdgeError `secret_missing` when there is no secret. Where others than this machine can reach the backend, and in
+ * production, none of its keys may be the well-known one or short: whoever has one can text people from somebody's
+ * phone number. In production the secret signs and does nothing else, so the other two must differ from it.
  */
-export function demandSecret(secret: string, host: string): void {
+export function demandSecrets({ host, secret, adminKey, registrationToken, production }: Exposure): void {
   if (secret === '') {
     throw new EdgeError(
       'secret_missing',
@@ -30,11 +42,31 @@ export function demandSecret(secret: string, host: string): void {
     );
   }
   const isOpen = host === '0.0.0.0' || host === '::' || !isLoopback(hostInUrl(host));
-  if (isOpen && (secret === DEV_SECRET || secret.length < SHORTEST_SECRET)) {
+  if (!isOpen && !production) return;
+  const where = production ? 'A backend in production' : `A backend on ${host}`;
+  const keys = { secret, 'admin key': adminKey, 'registration token': registrationToken };
+  for (const [name, key] of Object.entries(keys)) {
+    if (key === undefined) continue;
+    if (key === DEV_SECRET || key.length < SHORTEST_SECRET) {
+      throw new EdgeError(
+        'secret_missing',
+        `${where} is open to others, and its ${name} is ${key === DEV_SECRET ? 'the well-known one' : 'short'}.`,
+        `Give it a ${name} of ${SHORTEST_SECRET} characters or more (openssl rand -hex 32)${production ? '' : `, or let it listen on ${LOOPBACK}`}.`,
+      );
+    }
+  }
+  if (production && (adminKey ?? secret) === secret) {
     throw new EdgeError(
       'secret_missing',
-      `A backend on ${host} can be reached by others, and its secret is ${secret === DEV_SECRET ? 'the well-known one' : 'short'}.`,
-      `Give it a secret of ${SHORTEST_SECRET} characters or more (openssl rand -hex 32), or let it listen on ${LOOPBACK}.`,
+      `${where} takes no plain secret, and so needs an admin key that is not the secret.`,
+      'Give it one with --admin-key or EDGE_ADMIN_KEY (openssl rand -hex 32).',
+    );
+  }
+  if (production && registrationToken === secret) {
+    throw new EdgeError(
+      'secret_missing',
+      `${where} takes no plain secret, and its registration token is the secret.`,
+      'Give it another REGISTRATION_TOKEN (openssl rand -hex 32).',
     );
   }
 }

@@ -58,7 +58,13 @@ describe('who may connect', () => {
   });
 
   it('refuses the plain secret in production', async () => {
-    const strict = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo, production: true });
+    const strict = await SimulatedBackend.start({
+      port: 0,
+      secret: SECRET,
+      adminKey: 'the-key-of-the-operators',
+      persona: echo,
+      production: true,
+    });
     try {
       const agent = await PlainSocket.open(strict, { authorization: `Bearer ${SECRET}` });
       expect(await agent.closed).toMatchObject({ code: 1008 });

@@ -45,6 +45,36 @@ describe('a backend that others can reach', () => {
   });
 });
 
+test('a backend that others can reach takes no short admin key or registration token either', async () => {
+  const host = '0.0.0.0';
+  for (const keys of [{ adminKey: 'x' }, { adminKey: 'dev-secret' }, { registrationToken: 'short' }])
+    await expect(start({ host, ...keys })).rejects.toMatchObject({ code: 'secret_missing' });
+});
+
+describe('in production', () => {
+  const production = true;
+  const adminKey = 'the-key-of-the-operators';
+
+  test.each([
+    ['the well-known secret', { secret: 'dev-secret', adminKey }],
+    ['a short secret', { secret: 'short', adminKey }],
+    ['no admin key', {}],
+    ['a short admin key', { adminKey: 'short' }],
+    ['the secret as admin key', { adminKey: SECRET }],
+    ['the secret as registration token', { adminKey, registrationToken: SECRET }],
+  ])('it does not start with %s, not even on loopback', async (_what, keys) => {
+    await expect(start({ production, ...keys })).rejects.toMatchObject({ code: 'secret_missing' });
+  });
+
+  test('the plain secret is no admin key', async () => {
+    const backend = await start({ production, adminKey });
+    const ask = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi' };
+    const send = (key: string) => post(backend, '/api/send-message', ask, { Authorization: `Bearer ${key}` });
+    expect((await send(SECRET)).status).toBe(401);
+    expect((await send(adminKey)).status).toBe(200);
+  });
+});
+
 describe('the limit on requests', () => {
   const rate = { perSecond: 1, burst: 3 };
 
