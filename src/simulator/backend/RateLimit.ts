@@ -8,7 +8,7 @@ export interface Rate {
   burst: number;
 }
 
-/** A refused caller uses up so many requests: what is guessing at a secret is slowed down first. */
+/** A refused caller uses up so many requests. */
 export const REFUSAL_COST = 10;
 
 /** How many callers are kept in mind before those are forgotten that have been quiet for long enough. */
@@ -19,7 +19,10 @@ interface Bucket {
   at: number;
 }
 
-/** A bucket of requests for each caller, filled at a steady rate. Without a rate nothing is limited. */
+/**
+ * A bucket of requests for each caller, filled at a steady rate. Without a rate nothing is limited. Whose credentials verify is
+ * counted by who it is, anybody else by address: behind a proxy all share one, and strangers must not use up what is the agents'.
+ */
 export class RateLimit {
   private readonly buckets = new Map<string, Bucket>();
 
@@ -28,21 +31,16 @@ export class RateLimit {
     private readonly rate: Rate | undefined,
   ) {}
 
-  /** Whole seconds until this caller may ask again; 0: now. Counts nothing. */
-  wait(caller: string): number {
+  /** Counts a request, unless this caller must wait: then the whole seconds until it may ask again. 0: it may. */
+  take(caller: string, cost = 1): number {
     if (this.rate === undefined) return 0;
-    const { left } = this.bucket(caller, this.rate);
-    return left >= 1 ? 0 : Math.max(1, Math.ceil((1 - left) / this.rate.perSecond));
-  }
-
-  /** Counts a request; one that should have waited counts too. */
-  spend(caller: string, cost = 1): void {
-    if (this.rate === undefined) return;
     const bucket = this.bucket(caller, this.rate);
+    if (bucket.left < 1) return Math.max(1, Math.ceil((1 - bucket.left) / this.rate.perSecond));
     // At most one burst of debt, so that a flood is forgiven in the end.
     bucket.left = Math.max(-this.rate.burst, bucket.left - cost);
     this.buckets.set(caller, bucket);
     if (this.buckets.size > TIDY_AT) this.tidy(this.rate);
+    return 0;
   }
 
   private bucket(caller: string, { perSecond, burst }: Rate): Bucket {

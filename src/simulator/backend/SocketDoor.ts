@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { describeError } from '../../errors.js';
 import { AgentConnection, type ConnectionEvents } from './AgentConnection.js';
-import { addressOf } from './admission.js';
+import { addressOf, callerName } from './admission.js';
 import { isAgentId, verifyCredentials } from './authentication.js';
 import type { BackendParts } from './endpoints/endpoint.js';
 import type { Faults } from './Faults.js';
@@ -67,14 +67,18 @@ export class SocketDoor {
     inHeader: string | undefined,
   ): void {
     const { rateLimit, refuseBy } = this.backend;
-    const seconds = rateLimit.wait(addressOf(request));
+    const refusal = this.findFault(request, agentId, inHeader);
+    const seconds =
+      refusal === undefined
+        ? rateLimit.take(callerName(agentId))
+        : rateLimit.take(addressOf(request), REFUSAL_COST);
     if (seconds > 0) {
       refuseUpgrade(socket, 429, seconds);
       return;
     }
-    const refusal = this.findFault(request, agentId, inHeader);
     if (refusal !== undefined) {
-      rateLimit.spend(addressOf(request), REFUSAL_COST);
+      if (refusal.code === CLOSE.policy)
+        this.backend.log(`❌ Token verification failed for edge_agent_id=${agentId}`);
       this.refused(refusal.code, refusal.reason);
       if (refuseBy === 'status') {
         refuseUpgrade(socket, refusal.code === CLOSE.unauthorized ? 401 : 403);
@@ -101,7 +105,6 @@ export class SocketDoor {
     if (verdict.kind === 'missing')
       return { code: CLOSE.unauthorized, reason: 'Missing Authorization header' };
     if (verdict.kind === 'refused') {
-      backend.log(`❌ Token verification failed for edge_agent_id=${agentId}`);
       return { code: CLOSE.policy, reason: verdict.reason };
     }
     if (inHeader !== undefined && inHeader !== agentId) {

@@ -10,8 +10,8 @@ export type Admission =
   | { kind: 'turnedAway'; reply: Reply };
 
 /**
- * Looks at the credentials that an endpoint asks for, and at the caller's rate. An agent is counted by its id, anybody else by
- * address; whoever is over the limit is told 429 before anything is verified.
+ * Looks at the credentials that an endpoint asks for, and then at the caller's rate: an agent's by its id, anybody else's by
+ * address. A stranger who is over the limit is told 429, whatever is wrong with the credentials.
  */
 export function admit(
   request: IncomingMessage,
@@ -24,37 +24,41 @@ export function admit(
   const header = request.headers['x-edge-agent-id'];
   const claimedId = typeof header === 'string' ? header : undefined;
   const refuse = (code: 401 | 403, reason: string): Admission => {
-    rateLimit.spend(address, REFUSAL_COST);
+    const seconds = rateLimit.take(address, REFUSAL_COST);
+    if (seconds > 0) return { kind: 'turnedAway', reply: tooMany(seconds) };
     backend.log(`❌ ${path} refused: ${reason}`);
     backend.journal.record({ kind: 'refused', path, code, reason });
     return { kind: 'turnedAway', reply: refusal(code, reason) };
   };
-  const seconds = rateLimit.wait(address);
-  if (seconds > 0) return { kind: 'turnedAway', reply: tooMany(seconds) };
-  switch (endpoint.access) {
-    case 'open':
-    case 'own':
-      rateLimit.spend(address);
-      return { kind: 'admitted', claimedId, tokenId: undefined };
-    case 'admin':
-      if (!isAdmin(request, backend.adminKey()))
-        return refuse(401, 'expected the admin key as bearer token or in X-Admin-Key');
-      return { kind: 'admitted', claimedId, tokenId: undefined };
-    case 'agent': {
-      const verdict = verifyCredentials(
-        { authorization: request.headers.authorization, agentId: claimedId },
-        { secret: backend.secret(), production: backend.production, now: backend.clock.now() },
-      );
-      if (verdict.kind === 'missing') return refuse(401, 'expected "Authorization: Bearer <token>"');
-      if (verdict.kind === 'refused') return refuse(403, verdict.reason);
-      const tokenId = verdict.by === 'hmac' ? verdict.agentId : undefined;
-      const caller = `agent ${tokenId ?? claimedId ?? ''}`;
-      const agentSeconds = rateLimit.wait(caller);
-      if (agentSeconds > 0) return { kind: 'turnedAway', reply: tooMany(agentSeconds) };
-      rateLimit.spend(caller);
-      return { kind: 'admitted', claimedId, tokenId };
-    }
+  const letIn = (caller: string, tokenId?: string): Admission => {
+    const seconds = rateLimit.take(caller);
+    if (seconds > 0) return { kind: 'turnedAway', reply: tooMany(seconds) };
+    return { kind: 'admitted', claimedId, tokenId };
+  };
+  if (endpoint.access === 'open') return letIn(address);
+  if (endpoint.access === 'admin') {
+    if (!isAdmin(request, backend.adminKey()))
+      return refuse(401, 'expected the admin key as bearer token or in X-Admin-Key');
+    return { kind: 'admitted', claimedId, tokenId: undefined };
   }
+  const verdict = verifyCredentials(
+    { authorization: request.headers.authorization, agentId: claimedId },
+    { secret: backend.secret(), production: backend.production, now: backend.clock.now() },
+  );
+  if (verdict.kind === 'accepted') {
+    const tokenId = verdict.by === 'hmac' ? verdict.agentId : undefined;
+    return letIn(callerName(tokenId ?? claimedId), tokenId);
+  }
+  // What else there is to let it in is in the body: until that is read, it is a stranger.
+  if (endpoint.access === 'own') return letIn(address);
+  return verdict.kind === 'missing'
+    ? refuse(401, 'expected "Authorization: Bearer <token>"')
+    : refuse(403, verdict.reason);
+}
+
+/** What an agent is counted by whose credentials verify. */
+export function callerName(agentId: string | undefined): string {
+  return `agent ${agentId ?? ''}`;
 }
 
 /** What strangers are counted by. */
@@ -67,7 +71,8 @@ export function refusal(code: 401 | 403, reason: string): Reply {
   return { status: code, body: { error: code === 401 ? 'unauthorized' : 'forbidden', message: reason } };
 }
 
-function tooMany(seconds: number): Reply {
+/** The answer to whoever is over the limit. */
+export function tooMany(seconds: number): Reply {
   return {
     status: 429,
     body: { error: 'too_many_requests', message: `ask again in ${seconds} s` },

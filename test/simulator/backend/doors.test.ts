@@ -13,6 +13,7 @@ import {
   ack,
   freshToken,
   incoming,
+  PHONE,
   PlainSocket,
   post,
   readJson,
@@ -92,13 +93,32 @@ describe('the limit on requests', () => {
     expect((await post(backend, '/edge/sync', {})).status).toBe(429);
   });
 
-  test('makes whoever guesses at the secret wait, by HTTP and by socket, before anything is verified', async () => {
+  test('makes whoever guesses at the secret wait, by HTTP and by socket', async () => {
     const backend = await start({ rate: { perSecond: 1, burst: 10 } });
     const wrong = { Authorization: 'Bearer guess' };
     expect((await post(backend, '/edge/sync', {}, wrong)).status).toBe(403);
     expect((await post(backend, '/edge/sync', {}, wrong)).status).toBe(429);
-    const headers = { Authorization: `Bearer ${SECRET}`, 'X-Edge-Agent-Id': AGENT_ID };
+    const headers = { Authorization: 'Bearer guess', 'X-Edge-Agent-Id': AGENT_ID };
     expect(await refusedUpgrade(backend.webSocketUrl, headers)).toEqual({ status: 429, retryAfter: '1' });
+    expect((await fetch(`${backend.url}/health`)).status).toBe(429);
+    expect(backend.journal.refusals).toHaveLength(1);
+  });
+
+  test('holds no agent back for the strangers who flood from its address, as that of a proxy', async () => {
+    const backend = await start({ rate: { perSecond: 1, burst: 10 }, adminKey: 'the-admin' });
+    const wrong = { Authorization: 'Bearer guess' };
+    for (let nth = 0; nth < 5; nth += 1) await post(backend, '/edge/sync', {}, wrong);
+    const ask = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi' };
+    for (const [path, body, headers] of [
+      ['/edge/sync', {}, {}],
+      ['/edge/message', incoming('g'), {}],
+      ['/edge/register', { user_phone: PHONE }, {}],
+      ['/api/send-message', ask, { 'X-Admin-Key': 'the-admin' }],
+    ] as const) {
+      expect([path, (await post(backend, path, body, headers)).status]).toEqual([path, 200]);
+    }
+    await PlainSocket.connect(backend);
+    expect((await post(backend, '/edge/sync', {}, wrong)).status).toBe(429);
   });
 });
 

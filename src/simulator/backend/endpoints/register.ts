@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { refusal } from '../admission.js';
+import { refusal, tooMany } from '../admission.js';
 import { mintToken, sameText, verifyCredentials } from '../authentication.js';
 import { REFUSAL_COST } from '../RateLimit.js';
 import { type Reply, withBody } from '../requestBody.js';
@@ -43,7 +43,8 @@ function admit(call: Call, body: RegisterBody, backend: BackendParts): Reply {
   if (verdict.kind !== 'accepted' && !invited) {
     const code = verdict.kind === 'missing' && !offered ? 401 : 403;
     const reason = verdict.kind === 'refused' ? verdict.reason : 'no valid credentials and no valid token';
-    backend.rateLimit.spend(call.address, REFUSAL_COST);
+    const seconds = backend.rateLimit.take(call.address, REFUSAL_COST);
+    if (seconds > 0) return tooMany(seconds);
     backend.journal.record({ kind: 'refused', path: call.path, code, reason });
     return refusal(code, reason);
   }
