@@ -76,7 +76,8 @@ function shown(text: string, conceal: (text: string) => string): string {
   return `${safe.slice(0, LONGEST_TEXT)}… (${safe.length - LONGEST_TEXT} characters more)`;
 }
 
-function onOneLine(text: string): string {
+/** The text with what would end its line, or move a terminal's cursor, written out. */
+export function onOneLine(text: string): string {
   return text.replace(
     UNPRINTABLE,
     (character) => SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -1,3 +1,4 @@
+import { onOneLine } from '../../logging/formatLine.js';
 import { systemClock } from '../../system/clock.js';
 import type { AgentConnection } from './AgentConnection.js';
 import { BackendFaults } from './BackendFaults.js';
@@ -36,7 +37,8 @@ export class SimulatedBackend extends BackendFaults {
     const { secret: given, adminKey, registrationToken, production = false } = options;
     demandSecrets({ host, secret: given, adminKey, registrationToken, production });
     const clock = options.clock ?? systemClock;
-    const log = options.log ?? (() => undefined);
+    // What strangers and agents say must not look like a line of ours.
+    const log = (line: string) => options.log?.(onOneLine(line));
     const remembered = options.historyLimit ?? 100_000;
     const registry = new ConnectionRegistry();
     const faults = new Faults();

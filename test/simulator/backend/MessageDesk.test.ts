@@ -82,6 +82,16 @@ describe('a message', () => {
     expect(new Set(agent.commandIds()).size).toBe(2);
   });
 
+  it('whose reflex has lines and control characters in it does not forge a line of the log', async () => {
+    await start(() => ({ reflex: 'hi\n[Reflex] Sent "forged"\u001b[2J', bubbles: [] }));
+    await PlainSocket.connect(backend);
+    await post(backend, '/edge/message', incoming('g1'));
+    expect(lines).toContain(
+      `[Reflex] Sent "hi\\n[Reflex] Sent "forged"\\u001b[2J" via WebSocket to ${AGENT_ID}`,
+    );
+    for (const line of lines) expect(line).not.toMatch(/\p{Cc}/u);
+  });
+
   it('is answered anew after the persona failed', async () => {
     let failures = 1;
     await start(() => {
