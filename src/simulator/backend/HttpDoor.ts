@@ -12,7 +12,7 @@ import { sendMessage } from './endpoints/sendMessage.js';
 import { sync } from './endpoints/sync.js';
 import type { Faults } from './Faults.js';
 import type { Pauses } from './Pauses.js';
-import { BODY_LIMIT, badRequest, type Reply, readBody } from './requestBody.js';
+import { badRequest, type Reply, readBody } from './requestBody.js';
 
 /** The path of the WebSocket; a plain request to it is answered with 426. */
 export const SOCKET_PATH = '/edge/ws';
@@ -70,11 +70,12 @@ export class HttpDoor {
     }
     const endpoint = ENDPOINTS.get(path);
     if (endpoint === undefined) return wrongWay(path);
-    if (request.method !== endpoint.method) {
+    const methods = endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method];
+    if (!methods.includes(request.method ?? '')) {
       return {
         status: 405,
         body: { error: 'method_not_allowed', message: `${path} takes ${endpoint.method}` },
-        headers: { Allow: endpoint.method },
+        headers: { Allow: methods.join(', ') },
       };
     }
     const admission = admit(request, path, endpoint, this.backend);
@@ -95,7 +96,7 @@ export class HttpDoor {
       case 'malformed':
         return badRequest([`body: expected ${endpoint.takes === 'form' ? 'a form with files' : 'JSON'}`]);
       case 'tooLarge':
-        return { status: 413, body: { error: 'too_large', message: `body: at most ${BODY_LIMIT} bytes` } };
+        return { status: 413, body: { error: 'too_large', message: `body: at most ${body.limit} bytes` } };
       case 'form':
       case 'json': {
         if ((body.kind === 'form') !== (endpoint.takes === 'form')) {

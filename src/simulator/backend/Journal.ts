@@ -12,8 +12,8 @@ export interface PhotoFile {
   readonly bytes: Buffer;
 }
 
-/** Each may have 16 MiB. */
-const PHOTOS_KEPT = 100;
+/** What the files that are kept may come to, in bytes (64 MiB); one alone may have 16 MiB. */
+const PHOTOS_BYTES = 64 * 1024 * 1024;
 
 /** The way something came to us: the socket, or the path of the request. */
 export type Channel = 'websocket' | '/edge/sync' | '/edge/command/ack' | '/edge/ack_command';
@@ -69,7 +69,7 @@ export type HappeningOf<K extends Happening['kind']> = Extract<Happening, { kind
 
 /**
  * What happened, in order: as lists to look at, as a stream to listen to, and as something to wait for.
- * Each list keeps its newest `limit` entries, that of photos 100 at most. Listeners are called in the same turn, after the thing was done.
+ * Each list keeps its newest `limit` entries; that of photos the newest upload of each file, and 64 MiB in all. Listeners are called in the same turn, after the thing was done.
  */
 export class Journal {
   readonly registrations: HappeningOf<'registered'>[] = [];
@@ -191,7 +191,7 @@ export class Journal {
         this.keep(this.messages, happening);
         break;
       case 'photo':
-        this.keep(this.photos, happening, Math.min(this.limit, PHOTOS_KEPT));
+        this.keepPhoto(happening);
         break;
       case 'reply':
         this.keep(this.replies, happening);
@@ -220,8 +220,17 @@ export class Journal {
     }
   }
 
-  private keep<T>(list: T[], entry: T, limit = this.limit): void {
+  private keepPhoto(photo: HappeningOf<'photo'>): void {
+    const { photos } = this;
+    const before = photos.findIndex(({ agentId, guid }) => agentId === photo.agentId && guid === photo.guid);
+    if (before >= 0) photos.splice(before, 1);
+    this.keep(photos, photo);
+    let bytes = photos.reduce((sum, { file }) => sum + file.bytes.length, 0);
+    while (bytes > PHOTOS_BYTES) bytes -= photos.shift()?.file.bytes.length ?? bytes;
+  }
+
+  private keep<T>(list: T[], entry: T): void {
     list.push(entry);
-    if (list.length > limit) list.splice(0, list.length - limit);
+    if (list.length > this.limit) list.splice(0, list.length - this.limit);
   }
 }

@@ -21,7 +21,7 @@ export type Body =
   | { kind: 'json'; value: unknown }
   | { kind: 'form'; form: Form }
   | { kind: 'malformed' }
-  | { kind: 'tooLarge' }
+  | { kind: 'tooLarge'; limit: number }
   | { kind: 'gone' };
 
 /**
@@ -30,7 +30,7 @@ export type Body =
  */
 export function readBody(request: IncomingMessage): Promise<Body> {
   const type = request.headers['content-type'] ?? '';
-  const isForm = type.startsWith('multipart/form-data');
+  const isForm = /^multipart\/form-data\b/i.test(type);
   const limit = isForm ? FORM_LIMIT : BODY_LIMIT;
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -42,7 +42,7 @@ export function readBody(request: IncomingMessage): Promise<Body> {
       if (size > PATIENCE_BYTES) request.destroy();
     });
     request.on('end', () => {
-      if (size > limit) resolve({ kind: 'tooLarge' });
+      if (size > limit) resolve({ kind: 'tooLarge', limit });
       else if (isForm) void parseForm(chunks, type).then(resolve);
       else resolve(parseJson(chunks));
     });

@@ -36,6 +36,12 @@ describe('the ways in', () => {
     }
   });
 
+  it('answers a HEAD as the GET, without a body', async () => {
+    const response = await fetch(`${backend.url}/health`, { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+    expect((await fetch(`${backend.url}/edge/sync`, { method: 'HEAD' })).status).toBe(405);
+  });
+
   it('answers 404 elsewhere and 405 with the right method', async () => {
     expect((await fetch(`${backend.url}/edge/nothing`)).status).toBe(404);
     const wrong = await fetch(`${backend.url}/edge/sync`);
@@ -221,6 +227,50 @@ describe('POST /api/send-message', () => {
       total_connections: 1,
       connections: [{ edge_agent_id: AGENT_ID, commands_pending: 1, commands_acked: 1, pings: 1 }],
     });
+  });
+});
+
+describe('POST /photo/upload', () => {
+  async function upload(guid: string, size: number, agentId = AGENT_ID, kind = 'multipart/form-data') {
+    const fields = {
+      ...{ user_phone: PHONE, edge_agent_id: agentId, attachment_guid: guid, message_guid: 'm' },
+      ...{ chat_guid: 'c', is_group: 'false', caption: '', participants: '[]', context: '{}' },
+    };
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.set(name, value);
+    form.set('file', new Blob([Buffer.alloc(size, 1)], { type: 'image/jpeg' }), 'photo.jpeg');
+    const whole = new Response(form);
+    const type = whole.headers.get('content-type')?.replace('multipart/form-data', kind) ?? '';
+    const { status } = await fetch(`${backend.url}/photo/upload`, {
+      method: 'POST',
+      headers: {
+        ...{ Authorization: `Bearer ${freshToken(agentId)}`, 'X-Edge-Agent-Id': agentId },
+        'Content-Type': type,
+      },
+      body: await whole.arrayBuffer(),
+    });
+    expect(status).toBe(200);
+  }
+
+  it('keeps the bytes of a file once, however often it comes, and knows a repeat by agent and guid', async () => {
+    for (let nth = 0; nth < 3; nth += 1) await upload('a', 1_000);
+    await upload('a', 10, 'edge_2');
+    const kept = backend.photos.map(({ agentId, repeat, file }) => [agentId, repeat, file.bytes.length]);
+    expect(kept).toEqual([
+      [AGENT_ID, true, 1_000],
+      ['edge_2', false, 10],
+    ]);
+  });
+
+  it('keeps 64 MiB of files, and forgets the oldest first', async () => {
+    const guids = ['a', 'b', 'c', 'd', 'e'];
+    for (const guid of guids) await upload(guid, 15 * 1024 * 1024);
+    expect(backend.photos.map(({ guid }) => guid)).toEqual(['b', 'c', 'd', 'e']);
+  });
+
+  it('takes a form whatever the case of its type', async () => {
+    await upload('a', 10, AGENT_ID, 'Multipart/Form-Data');
+    expect(backend.photos).toHaveLength(1);
   });
 });
 

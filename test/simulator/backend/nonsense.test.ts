@@ -88,6 +88,16 @@ describe('nonsense by HTTP', () => {
     expect((await post(backend, '/edge/sync', filled(1024 * 1024 - 100))).status).toBe(200);
   });
 
+  it('is a 413 that names the limit of what it was, a form or JSON', async () => {
+    const file = new Blob([Buffer.alloc(16 * 1024 * 1024)]);
+    const form = new FormData();
+    form.set('file', file, 'photo.jpeg');
+    const headers = { Authorization: `Bearer ${SECRET}`, 'X-Edge-Agent-Id': AGENT_ID };
+    const response = await fetch(`${backend.url}/photo/upload`, { method: 'POST', headers, body: form });
+    expect(response.status).toBe(413);
+    expect(await readJson(response)).toMatchObject({ message: 'body: at most 16777216 bytes' });
+  });
+
   it('does not let a key of Object.prototype through to anybody', async () => {
     const body = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}';
     await post(backend, '/edge/sync', body);

@@ -35,7 +35,7 @@ export const photoUpload: Endpoint = {
     withBody(formSchema, body, ({ fields, files }) => {
       const guid = fields.attachment_guid;
       const [file] = files;
-      const repeat = journal.photos.some((photo) => photo.guid === guid);
+      const repeat = journal.photos.some((photo) => photo.agentId === agentId && photo.guid === guid);
       if (file !== undefined) {
         const told = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
         journal.record({ kind: 'photo', agentId, guid, repeat, fields: told, file });
