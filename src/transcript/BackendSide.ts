@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { asObject, parseFrame } from '../backend/protocol.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { onWebSocketUpgrade, UPGRADE_OPTIONS } from '../system/webSocketUpgrades.js';
 import { asOfNow } from './asOfNow.js';
 import type { Entry, EntryOf, Transcript } from './entry.js';
 import { bodyOf, listen, parsed } from './server.js';
@@ -60,7 +61,7 @@ export class BackendSide {
       }),
     );
     server.on('request', (request, response) => void this.serve(request, response));
-    server.on('upgrade', (request, socket, head) => {
+    onWebSocketUpgrade(server, (request, socket, head) => {
       this.dials += 1;
       const number = this.dials;
       // The agent may be gone at any moment; `close` follows.
@@ -76,7 +77,7 @@ export class BackendSide {
 
   /** Listens on 127.0.0.1. Rejects with an EdgeError when the port is taken. */
   static async start(transcript: Transcript, options: BackendSideOptions): Promise<BackendSide> {
-    const server = createServer();
+    const server = createServer(UPGRADE_OPTIONS);
     const side = new BackendSide(server, transcript, options);
     await listen(server, options.port);
     return side;

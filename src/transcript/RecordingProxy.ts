@@ -8,6 +8,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import { onWebSocketUpgrade, UPGRADE_OPTIONS } from '../system/webSocketUpgrades.js';
 import { bodyOf, listen, parsed } from './server.js';
 import type { TranscriptFile } from './TranscriptFile.js';
 
@@ -23,6 +24,7 @@ const HOP = new Set([
   'keep-alive',
   'transfer-encoding',
   'upgrade',
+  'http2-settings',
 ]);
 
 /** Pings of RFC 6455 are passed on, so that each side sees whether the other one lives. */
@@ -46,12 +48,12 @@ export class RecordingProxy {
     private readonly transcript: TranscriptFile,
   ) {
     server.on('request', (request, response) => void this.pass(request, response));
-    server.on('upgrade', (request, socket, head) => this.dial(request, socket, head));
+    onWebSocketUpgrade(server, (request, socket, head) => this.dial(request, socket, head));
   }
 
   /** `backend`: http(s), without a trailing slash. Listens on 127.0.0.1; port 0: a free one. Rejects with an EdgeError. */
   static async start(backend: string, port: number, transcript: TranscriptFile): Promise<RecordingProxy> {
-    const server = createServer();
+    const server = createServer(UPGRADE_OPTIONS);
     const proxy = new RecordingProxy(server, backend, transcript);
     await listen(server, port);
     return proxy;

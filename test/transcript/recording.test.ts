@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { echo } from '../../src/simulator/backend/persona.js';
@@ -81,4 +82,17 @@ test('a backend that is gone, and one that refuses the handshake, look to the ag
 test('there is never a transcript in the place of another file', async (context) => {
   const { path } = await recorded(context);
   expect(() => new TranscriptFile(path, '0', 1_000, systemClock, () => undefined)).toThrow('EEXIST');
+});
+
+test('a request that would rather be HTTP/2 passes as the request that it is', async (context) => {
+  const { path, proxy } = await recorded(context);
+  const headers = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' };
+  const status = await new Promise((resolve, reject) => {
+    get(`${proxy.url}/health`, { headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on('error', reject);
+  });
+  expect(status).toBe(200);
+  expect(of(readTranscript(path).entries, 'answer').map((one) => one.status)).toEqual([200]);
 });

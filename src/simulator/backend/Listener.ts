@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { EdgeError } from '../../errors.js';
+import { onWebSocketUpgrade, UPGRADE_OPTIONS } from '../../system/webSocketUpgrades.js';
 import type { HttpDoor } from './HttpDoor.js';
 import type { SocketDoor } from './SocketDoor.js';
 
@@ -18,10 +19,13 @@ export class Listener {
     http: HttpDoor,
     webSocket: SocketDoor,
   ) {
-    this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-      void http.serve(request, response);
-    });
-    this.server.on('upgrade', (request, socket, head) => webSocket.upgrade(request, socket, head));
+    this.server = createServer(
+      { ...UPGRADE_OPTIONS, keepAliveTimeout: KEEP_ALIVE_MS },
+      (request, response) => {
+        void http.serve(request, response);
+      },
+    );
+    onWebSocketUpgrade(this.server, (request, socket, head) => webSocket.upgrade(request, socket, head));
     this.server.on('connection', (socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));

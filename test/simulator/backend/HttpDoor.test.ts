@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { echo } from '../../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../../src/simulator/backend/SimulatedBackend.js';
@@ -40,6 +41,23 @@ describe('the ways in', () => {
     const response = await fetch(`${backend.url}/health`, { method: 'HEAD' });
     expect([response.status, await response.text()]).toEqual([200, '']);
     expect((await fetch(`${backend.url}/edge/sync`, { method: 'HEAD' })).status).toBe(405);
+  });
+
+  it('answers who would rather speak HTTP/2, as curl --http2 and Java do, like anybody', async () => {
+    const ask = (path: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = {
+          Connection: 'Upgrade, HTTP2-Settings',
+          Upgrade: 'h2c',
+          'HTTP2-Settings': 'AAMAAABk',
+        };
+        get(`${backend.url}${path}`, { headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on('error', reject);
+      });
+    expect(await ask('/health')).toBe(200);
+    expect(await ask('/edge/ws')).toBe(426);
   });
 
   it('answers 404 elsewhere and 405 with the right method', async () => {

@@ -112,7 +112,6 @@ describe('nonsense by HTTP', () => {
       expect(await get(path), path).toMatch(/^HTTP\/1\.1 404/);
     }
     const upgrade = `GET /edge/ws?edge_agent_id=${AGENT_ID} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: `;
-    expect(await raw(`${upgrade}h2c\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400/);
     expect(await raw(`${upgrade}websocket\r\nSec-WebSocket-Key: short\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400/);
     expect(await raw(`${upgrade.replace(AGENT_ID, '%zz%00')}websocket\r\n\r\n`)).toMatch(/^HTTP\/1\.1 403/);
     await stillAlive();
