@@ -4,7 +4,7 @@ import { parseFrame } from '../../src/backend/protocol.js';
 import { parsePayload } from '../../src/commands/payload.js';
 import { COMMANDS } from '../../src/contracts/commands.js';
 import { parseReply } from '../../src/conversation/reply.js';
-import { echo } from '../../src/simulator/backend/persona.js';
+import { echo, replyBody, sayable } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
 import { liveWords } from '../docs/liveWords.js';
 import { ack, incoming, PlainSocket, post, SECRET } from '../simulator/backend/PlainAgent.js';
@@ -108,6 +108,28 @@ test('a reply that the contract allows is read by the agent in full', () => {
       expect(parseReply(reply)).toMatchObject({ kind: 'reply', reply: { bubbles: said } });
     }),
     { numRuns: 300, seed: 8 },
+  );
+});
+
+test('whatever a persona says, the reply that it makes is one that the contract allows', () => {
+  const text = fc.constantFrom('', ' ', 'hello', 'two\nlines');
+  const answers = fc.record(
+    {
+      bubbles: fc.array(text, { maxLength: 3 }),
+      reflex: text,
+      form: fc.constantFrom('reply_text', 'reply_bubbles', 'reflex_burst'),
+      burstDelayMs: fc.nat(60_000),
+      shouldRespond: fc.boolean(),
+    },
+    { requiredKeys: ['bubbles'] },
+  );
+  fc.assert(
+    fc.property(answers, fc.boolean(), (answer, reflexBySocket) => {
+      const reply: unknown = JSON.parse(JSON.stringify(replyBody(sayable(answer), reflexBySocket)));
+      expect(judge.mistakes('MessageReply', reply)).toEqual([]);
+      expect(parseReply(reply).kind).toBe('reply');
+    }),
+    { numRuns: 500, seed: 8 },
   );
 });
 

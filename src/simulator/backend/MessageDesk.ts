@@ -5,8 +5,18 @@ import type { MessageBody } from './endpoints/message.js';
 import type { Faults } from './Faults.js';
 import type { Journal } from './Journal.js';
 import type { Pauses } from './Pauses.js';
-import { answers, type Persona, type PersonaAnswer, replyBody } from './persona.js';
+import { answers, type Persona, type PersonaAnswer, replyBody, sayable } from './persona.js';
 import type { ReplyHold } from './ReplyHold.js';
+
+/** How long a persona may think: an agent waits 60 s for its reply. */
+const PATIENCE_MS = 50_000;
+
+/** The persona did not answer in time. */
+export class PersonaLate extends Error {
+  constructor() {
+    super(`the persona said nothing for ${PATIENCE_MS / 1000} s`);
+  }
+}
 
 export interface DeskParts {
   persona: Persona;
@@ -22,7 +32,8 @@ export interface DeskParts {
 }
 
 interface Case {
-  answer: Promise<PersonaAnswer>;
+  /** Undefined when the backend stopped first. */
+  answer: Promise<PersonaAnswer | undefined>;
   /** Resolves with the stored reply; undefined when the backend stopped first. */
   reply: Promise<Record<string, unknown> | undefined>;
 }
@@ -37,7 +48,10 @@ export class MessageDesk {
 
   constructor(private readonly parts: DeskParts) {}
 
-  /** The HTTP reply to a message; undefined when the backend stopped before there was one. Rejects as the persona does. */
+  /**
+   * The HTTP reply to a message; undefined when the backend stopped before there was one. Rejects as the persona does, and with
+   * PersonaLate when it is silent for too long; what it says afterwards is not listened to.
+   */
   async reply(
     agentId: string,
     guid: string,
@@ -51,7 +65,7 @@ export class MessageDesk {
     if (known === undefined) return this.open(key, agentId, guid, message).reply;
     if (faults.repeatReflexes) {
       const answer = await known.answer;
-      if (answers(answer)) this.pushReflex(agentId, guid, message, answer);
+      if (answer !== undefined && answers(answer)) this.pushReflex(agentId, guid, message, answer);
     }
     return known.reply;
   }
@@ -69,11 +83,15 @@ export class MessageDesk {
     return fresh;
   }
 
-  private async ask(agentId: string, guid: string, message: MessageBody): Promise<PersonaAnswer> {
+  private async ask(agentId: string, guid: string, message: MessageBody): Promise<PersonaAnswer | undefined> {
+    const { persona, registry, pauses } = this.parts;
     const answered = this.answered.get(agentId) ?? 0;
     this.answered.set(agentId, answered + 1);
-    const connected = this.parts.registry.find(agentId) !== undefined;
-    return this.parts.persona(message, { agentId, guid, answered, connected });
+    const connected = registry.find(agentId) !== undefined;
+    const said = (async () => persona(message, { agentId, guid, answered, connected }))();
+    const came = await pauses.within(said, PATIENCE_MS);
+    if (came.kind === 'late') throw new PersonaLate();
+    return came.kind === 'ended' ? undefined : sayable(came.value);
   }
 
   /** Reflex and reply set out at the same moment; each then keeps its own pace, and neither waits for the other. */
@@ -81,8 +99,9 @@ export class MessageDesk {
     agentId: string,
     guid: string,
     message: MessageBody,
-    answer: PersonaAnswer,
+    answer: PersonaAnswer | undefined,
   ): Promise<Record<string, unknown> | undefined> {
+    if (answer === undefined) return undefined;
     const { hold, pauses, registry } = this.parts;
     if (!answers(answer)) return replyBody(answer, false);
     const reflexBySocket = answer.reflex !== undefined && registry.find(agentId) !== undefined;

@@ -1,5 +1,8 @@
 import type { Clock } from '../../system/clock.js';
 
+/** What became of a promise that was given some time; `ended`: the pauses ended first. */
+export type Came<T> = { kind: 'came'; value: T } | { kind: 'late' } | { kind: 'ended' };
+
 /** Owns every wait that is under way, so that none outlives the backend. */
 export class Pauses {
   private readonly running = new Set<() => void>();
@@ -34,6 +37,25 @@ export class Pauses {
         this.running.delete(cancel);
         resolve(true);
       });
+    });
+  }
+
+  /** What a promise of the caller's comes to within `ms`. Rejects as the promise does. */
+  within<T>(promise: Promise<T>, ms: number): Promise<Came<T>> {
+    if (this.ended) return Promise.resolve({ kind: 'ended' });
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.after(ms, () => finish(() => resolve({ kind: 'late' })));
+      const cancel = () => finish(() => resolve({ kind: 'ended' }));
+      const finish = (end: () => void) => {
+        timer.cancel();
+        this.running.delete(cancel);
+        end();
+      };
+      this.running.add(cancel);
+      promise.then(
+        (value) => finish(() => resolve({ kind: 'came', value })),
+        (mistake) => finish(() => reject(mistake)),
+      );
     });
   }
 

@@ -2,19 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { describeError, EdgeError } from '../../errors.js';
-import { BUILT_IN_PERSONAS, type Persona, type PersonaAnswer } from './persona.js';
-
-const answerSchema = z.strictObject({
-  reflex: z.string().min(1).optional(),
-  bubbles: z.array(z.string()).default([]),
-  delayMs: z.number().min(0).optional(),
-  reflexDelayMs: z.number().min(0).optional(),
-  form: z.enum(['reply_text', 'reply_bubbles', 'reflex_burst']).optional(),
-  burstDelayMs: z.number().min(0).optional(),
-  shouldRespond: z.boolean().optional(),
-  threadId: z.string().min(1).optional(),
-  inReplyTo: z.boolean().optional(),
-}) satisfies z.ZodType<PersonaAnswer>;
+import { answerSchema, BUILT_IN_PERSONAS, type Persona, type PersonaAnswer } from './persona.js';
 
 /** What the function of a file may return: one bubble, several, a whole answer, or nothing at all. */
 const saidSchema = z.union([

@@ -1,5 +1,10 @@
+import { z } from 'zod';
 import type { MessageBody } from './endpoints/message.js';
-import type { MessageReply } from './words.js';
+import { fieldErrors } from './requestBody.js';
+import { LONGEST_BURST_DELAY_MS, type MessageReply } from './words.js';
+
+/** How long a reflex or a reply may be held back: agents have long given up, and ask again. */
+const LONGEST_DELAY_MS = 600_000;
 
 /** The three forms in which a reply may be written (protocol, "HTTP"). */
 export type ReplyForm = 'reply_text' | 'reply_bubbles' | 'reflex_burst';
@@ -25,6 +30,40 @@ export interface PersonaAnswer {
   inReplyTo?: boolean;
 }
 
+const delayMs = z.number().min(0).max(LONGEST_DELAY_MS).optional();
+
+/** The form of an answer. */
+export const answerSchema = z.strictObject({
+  reflex: z.string().optional(),
+  bubbles: z.array(z.string()).default([]),
+  delayMs,
+  reflexDelayMs: delayMs,
+  form: z.enum(['reply_text', 'reply_bubbles', 'reflex_burst']).optional(),
+  burstDelayMs: z.number().min(0).max(LONGEST_BURST_DELAY_MS).optional(),
+  shouldRespond: z.boolean().optional(),
+  threadId: z.string().min(1).optional(),
+  inReplyTo: z.boolean().optional(),
+}) satisfies z.ZodType<PersonaAnswer>;
+
+/**
+ * An answer that can be said in the words of the contract: empty texts are left out, and where none is left there is nothing
+ * to say. Throws when a field is none that an answer may have, and names it.
+ */
+export function sayable(given: PersonaAnswer): PersonaAnswer {
+  const read = answerSchema.safeParse(given);
+  if (!read.success)
+    throw new Error(`the persona's answer cannot be said: ${fieldErrors(read.error).join('; ')}`);
+  const { reflex, ...rest } = read.data;
+  const bubbles = rest.bubbles.filter(isFilled);
+  const answer = isFilled(reflex) ? { ...rest, reflex, bubbles } : { ...rest, bubbles };
+  const hasWords = isFilled(reflex) || bubbles.length > 0;
+  return hasWords ? answer : { ...answer, shouldRespond: false };
+}
+
+function isFilled(text: string | undefined): text is string {
+  return text !== undefined && text.trim() !== '';
+}
+
 export interface PersonaContext {
   agentId: string;
   /** The message's idempotency key. */
@@ -35,7 +74,7 @@ export interface PersonaContext {
   connected: boolean;
 }
 
-/** Answers a message; asked once per guid. One that throws makes the request fail with 500. */
+/** Answers a message; asked once per guid. One that throws makes the request fail with 500, one that takes 50 s with 503. */
 export type Persona = (
   message: MessageBody,
   context: PersonaContext,

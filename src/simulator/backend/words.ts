@@ -83,14 +83,18 @@ export const syncReplyWords = z
   })
   .describe('What waits for the agent, and what of its own you have.');
 
+/** The longest pause between bubbles that an agent makes, in ms. */
+export const LONGEST_BURST_DELAY_MS = 60_000;
+
+const bubble = z.string().min(1);
 const silenceWords = z.object({ should_respond: z.literal(false) });
-const bubblesWords = z.object({ should_respond: z.literal(true), reply_bubbles: z.array(z.string()).min(1) });
+const bubblesWords = z.object({ should_respond: z.literal(true), reply_bubbles: z.array(bubble).min(1) });
 const textWords = z.object({ should_respond: z.literal(true), reply_text: z.string().min(1) });
 const reflexWords = z.object({
   should_respond: z.literal(true),
   reflex_message: z.string().min(1).optional(),
-  burst_messages: z.array(z.string()),
-  burst_delay_ms: z.number().min(0).max(60_000).optional(),
+  burst_messages: z.array(bubble),
+  burst_delay_ms: z.number().min(0).max(LONGEST_BURST_DELAY_MS).optional(),
 });
 export const messageReplyWords = z
   .union([silenceWords, bubblesWords, textWords, reflexWords])

@@ -1,17 +1,20 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { echo, type Persona, scripted, silent, slow } from '../../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../../src/simulator/backend/SimulatedBackend.js';
+import { type Clock, systemClock } from '../../../src/system/clock.js';
+import { FakeClock } from '../../support/FakeClock.js';
 import { AGENT_ID, ack, incoming, PlainSocket, post, SECRET } from './PlainAgent.js';
 
 let backend: SimulatedBackend;
 let lines: string[];
 
-async function start(persona: Persona): Promise<void> {
+async function start(persona: Persona, clock: Clock = systemClock): Promise<void> {
   lines = [];
   backend = await SimulatedBackend.start({
     port: 0,
     secret: SECRET,
     persona,
+    clock,
     log: (line) => lines.push(line),
   });
 }
@@ -102,6 +105,22 @@ describe('a message', () => {
     expect((await post(backend, '/edge/message', incoming('g1'))).body.reply_bubbles).toEqual(['now']);
   });
 
+  it('for which the persona has no word is given up with 503 after 50 s, and a retry asks anew', async () => {
+    const clock = new FakeClock(Date.now());
+    let asked = 0;
+    const thinks = new Promise<never>(() => undefined);
+    await start(() => (asked++ === 0 ? thinks : { bubbles: ['now'] }), clock);
+    const both = ['first', 'its repetition'].map(() => post(backend, '/edge/message', incoming('g1')));
+    await backend.until((b) => b.messages.length === 2);
+    expect(asked).toBe(1);
+    clock.advance(50_000);
+    for (const { status, body } of await Promise.all(both)) {
+      expect([status, body.error]).toEqual([503, 'unavailable']);
+    }
+    expect((await post(backend, '/edge/message', incoming('g1'))).body.reply_bubbles).toEqual(['now']);
+    expect(lines.join('\n')).toContain('the persona said nothing for 50 s');
+  });
+
   it('with a guid that no header can hold comes with its key URL-encoded, as agents send it, or as it is', async () => {
     await start(echo);
     const guid = 'p:0/ABC 100%';
@@ -154,6 +173,29 @@ describe('the forms of a reply', () => {
     const agent = await PlainSocket.connect(backend);
     expect((await post(backend, '/edge/message', incoming('g2'))).body.reply_text).toBe('a');
     await agent.next('command');
+  });
+
+  it('leave empty texts out, and are nothing where none is left', async () => {
+    expect(await say({ reflex: '', bubbles: ['', 'a', ' '] })).toEqual({
+      should_respond: true,
+      reply_bubbles: ['a'],
+    });
+    await backend.stop();
+    expect(await say({ bubbles: [], shouldRespond: true })).toEqual({ should_respond: false });
+    await backend.stop();
+    expect(await say({ bubbles: [''], form: 'reply_text', shouldRespond: true })).toEqual({
+      should_respond: false,
+    });
+  });
+
+  it('are a 500 that names the field in the log where the contract has no such reply, before any reflex', async () => {
+    const answer = { reflex: 'r', bubbles: ['a'], form: 'reflex_burst', burstDelayMs: 1e9 } as const;
+    await start(() => answer);
+    const agent = await PlainSocket.connect(backend);
+    expect((await post(backend, '/edge/message', incoming('g1'))).status).toBe(500);
+    expect(lines.at(-1)).toMatch(/persona's answer cannot be said: burstDelayMs: /);
+    await agent.barrier();
+    expect(agent.commandIds()).toEqual([]);
   });
 
   it('are nothing at all for a persona that is silent', async () => {

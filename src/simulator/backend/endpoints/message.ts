@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PersonaLate } from '../MessageDesk.js';
 import { badRequest, fieldErrors } from '../requestBody.js';
 import type { Endpoint } from './endpoint.js';
 
@@ -40,7 +41,7 @@ export type MessageBody = z.infer<typeof messageSchema>;
 export const message: Endpoint = {
   method: 'POST',
   access: 'agent',
-  async handle({ agentId, body, headers }, { desk, journal }) {
+  async handle({ agentId, path, body, headers }, { desk, journal, log }) {
     const parsed = messageSchema.safeParse(body);
     if (!parsed.success) return badRequest(fieldErrors(parsed.error));
     const key = headers['idempotency-key'];
@@ -50,7 +51,14 @@ export const message: Endpoint = {
     if (keys.length > 0 && !keys.includes(guid)) {
       return badRequest(['message_guid: expected the same value as the header Idempotency-Key']);
     }
-    const reply = await desk.reply(agentId, guid, parsed.data);
+    let reply: Record<string, unknown> | undefined;
+    try {
+      reply = await desk.reply(agentId, guid, parsed.data);
+    } catch (mistake) {
+      if (!(mistake instanceof PersonaLate)) throw mistake;
+      log(`[HTTP] ${path} failed: ${mistake.message}`);
+      return { status: 503, body: { error: 'unavailable', message: 'there is no answer yet; try again' } };
+    }
     if (reply === undefined) return undefined;
     return {
       status: 200,
