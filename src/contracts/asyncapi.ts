@@ -1,4 +1,5 @@
 import { packageVersion } from '../system/version.js';
+import { EDGE_CLOSE_CODES, MONITOR_CLOSE_CODES } from './closeCodes.js';
 import type { PageExamples } from './examples.js';
 import { type JsonSchema, jsonSchemas } from './jsonSchemas.js';
 import { monitorExamples } from './monitorExamples.js';
@@ -86,6 +87,8 @@ export function asyncapi(examples: PageExamples): JsonSchema {
         title: 'To the backend',
         servers: [{ $ref: '#/servers/backend' }],
         messages: channelMessages([...EDGE.send, ...EDGE.receive]),
+        // AsyncAPI has no word of its own for these.
+        'x-close-codes': EDGE_CLOSE_CODES,
         bindings: {
           ws: {
             bindingVersion: '0.1.0',
@@ -111,6 +114,7 @@ export function asyncapi(examples: PageExamples): JsonSchema {
         title: 'To the operators',
         servers: [{ $ref: '#/servers/agent' }],
         messages: channelMessages([...MONITOR.send, ...MONITOR.receive]),
+        'x-close-codes': MONITOR_CLOSE_CODES,
         bindings: {
           ws: {
             bindingVersion: '0.1.0',

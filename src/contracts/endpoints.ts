@@ -24,11 +24,11 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     method: 'post',
     id: 'register',
     summary: 'Make an agent known',
-    description: 'Idempotent. 404, 405 or 501: this backend has no registration. 409: known already.',
+    description: 'Idempotent. 404, 405 or 501: this backend has no registration.',
     caller: 'newcomer',
     request: { name: 'RegisterRequest' },
     reply: 'RegisterReply',
-    refusals: OF_AGENTS,
+    refusals: [...OF_AGENTS, 404, 405, 409, 501],
   },
   {
     path: '/edge/sync',
@@ -53,7 +53,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     caller: 'agent',
     request: { name: 'MessageRequest', idempotent: true },
     reply: 'MessageReply',
-    refusals: OF_AGENTS,
+    refusals: [...OF_AGENTS, 409, 422, 503],
   },
   {
     path: '/photo/upload',
@@ -64,7 +64,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     caller: 'agent',
     request: { name: 'PhotoFields', form: true, idempotent: true },
     reply: 'PhotoReply',
-    refusals: OF_AGENTS,
+    refusals: [...OF_AGENTS, 409, 422],
   },
   ...(['/edge/command/ack', '/edge/ack_command'] as const).map(
     (path): EndpointContract => ({

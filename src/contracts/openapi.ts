@@ -11,11 +11,17 @@ const REFUSALS: Readonly<Record<number, string>> = {
   400: 'The body is not what this endpoint takes. Of a message: it is parked, not sent again.',
   401: 'No credentials.',
   403: 'Wrong credentials.',
+  404: 'No such endpoint.',
+  405: 'Not in this way.',
+  409: 'You have it already: as good as 200. Of a message: it needs no more answer.',
   413: 'The body is too large. Of a message: it is parked.',
   415: 'The body is of another kind. Of a message: it is parked.',
+  422: 'What the body says will never do. Of a message: it is parked.',
   426: 'This is a WebSocket.',
   429: 'Too many requests: again after Retry-After.',
   500: 'The backend failed; nothing is stored. It is tried again.',
+  501: 'Not known here.',
+  503: 'There is no answer yet. It is tried again.',
 };
 
 const SECURITY: Readonly<Record<Caller, readonly JsonSchema[]>> = {
@@ -131,7 +137,7 @@ function socketOperation(): JsonSchema {
     operationId: 'socket',
     summary: 'The WebSocket',
     description:
-      'What is said on it: asyncapi.yaml. Wrong credentials may be told by 401 and 403 here, or after the upgrade by the ' +
+      'What is said on it, and by which codes it is closed: asyncapi.yaml. Wrong credentials may be told by 401 and 403 here, or after the upgrade by the ' +
       'close codes 4001 and 1008.',
     tags: ['for agents'],
     security: SECURITY.agent,
@@ -150,6 +156,7 @@ function socketOperation(): JsonSchema {
       101: { description: 'Upgraded.' },
       401: { $ref: '#/components/responses/Refused401' },
       403: { $ref: '#/components/responses/Refused403' },
+      404: { $ref: '#/components/responses/Refused404' },
       426: { $ref: '#/components/responses/Refused426' },
       429: { $ref: '#/components/responses/Refused429' },
     },

@@ -118,6 +118,8 @@ describe('a refusal in the contract', () => {
     [400, '/api/send-message', { headers: json, body: noThread }, undefined],
     [401, '/edge/sync', {}, undefined],
     [403, '/edge/sync', { headers: forged }, undefined],
+    [404, '/edge/nothing', {}, undefined],
+    [405, '/edge/sync', { method: 'GET' }, undefined],
     [413, '/edge/sync', { headers: json, body: ' '.repeat(1024 * 1024 + 1) }, undefined],
     [415, '/photo/upload', { headers: json, body: '{}' }, undefined],
     [426, '/edge/ws', { method: 'GET' }, undefined],

@@ -4,14 +4,18 @@ import { parseFrame } from '../../src/backend/protocol.js';
 import { parsePayload } from '../../src/commands/payload.js';
 import { COMMANDS } from '../../src/contracts/commands.js';
 import { parseReply } from '../../src/conversation/reply.js';
+import { CLOSE as MONITOR_CLOSE } from '../../src/monitor/Client.js';
+import { CLOSE as EDGE_CLOSE } from '../../src/simulator/backend/frames.js';
 import { echo, replyBody, sayable } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
 import { liveWords } from '../docs/liveWords.js';
+import { page } from '../docs/page.js';
 import { ack, incoming, PlainSocket, post, SECRET } from '../simulator/backend/PlainAgent.js';
 import { MonitorWorld } from '../support/MonitorWorld.js';
-import { contractsOnDisk, SchemaJudge } from './onDisk.js';
+import { at, contractsOnDisk, SchemaJudge } from './onDisk.js';
 
-const judge = new SchemaJudge(contractsOnDisk());
+const contracts = contractsOnDisk();
+const judge = new SchemaJudge(contracts);
 
 /** Fields of payloads, each with values of which some fit and some do not. */
 const FIELDS: Readonly<Record<string, readonly unknown[]>> = {
@@ -197,4 +201,37 @@ test('what a running agent says on its local channel fits the contract', async (
   const heard = [...known.frames, ...stranger.frames].filter(({ type }) => type !== 'snapshot');
   expect(new Set(heard.map(({ type }) => type))).toEqual(new Set(Object.keys(names)));
   for (const frame of heard) expect(judge.mistakes(names[frame.type] ?? '', frame)).toEqual([]);
+});
+
+describe('what the pages say that happens', () => {
+  type Paths = Record<string, Partial<Record<'get' | 'post', { responses: object }>>>;
+  const paths = at(contracts['openapi.yaml'] ?? {}, '#/paths') as Paths;
+  const asyncapi = contracts['asyncapi.yaml'] ?? {};
+  const closeCodes = (channel: string) =>
+    (at(asyncapi, `#/channels/${channel}/x-close-codes`) as { code: number }[]).map(({ code }) => code);
+  const protocol = page('docs/protocol.md');
+  /** The first cells of the rows of the table with this header. */
+  const rows = (header: string) => {
+    const [, table = ''] = protocol.split(`| ${header} | the agent |\n|---|---|\n`);
+    const [body = ''] = table.split('\n\n');
+    return body.split('\n').map((row) => row.split('|')[1] ?? '');
+  };
+  const numbersIn = (cells: readonly string[]) =>
+    cells.flatMap((cell) => cell.match(/\b[1-9]\d{2,3}\b/g) ?? []).map(Number);
+
+  test('to a socket has its close code in the contract, and so has whatever closes one of ours', () => {
+    const documented = numbersIn(rows('the socket ends with')).filter((code) => code >= 1000);
+    expect(documented).toContain(4409);
+    expect(closeCodes('edge')).toEqual(expect.arrayContaining([...documented, ...Object.values(EDGE_CLOSE)]));
+    expect(closeCodes('monitor')).toEqual(expect.arrayContaining(Object.values(MONITOR_CLOSE)));
+  });
+
+  test('to a request has its status in the contract', () => {
+    const told = (path: string, method: 'get' | 'post' = 'post') =>
+      Object.keys(paths[path]?.[method]?.responses ?? {}).map(Number);
+    expect(told('/edge/register')).toEqual(expect.arrayContaining(numbersIn(rows('answer').slice(0, 2))));
+    expect(told('/edge/message')).toEqual(expect.arrayContaining([400, 401, 403, 409, 413, 415, 422, 429]));
+    expect(told('/photo/upload')).toEqual(expect.arrayContaining([400, 409, 413, 415, 422]));
+    expect(told('/edge/ws', 'get')).toEqual(expect.arrayContaining([401, 403, 404, 426, 429]));
+  });
 });

@@ -13,6 +13,8 @@ export const sendSchema = z
     message_text: z.string().optional(),
     send_at: z.iso
       .datetime({ offset: true, local: true, error: 'expected a time such as 2026-02-16T18:30:00Z' })
+      // The contract asks for a zone; agents take a time without one for UTC.
+      .meta({ format: 'date-time' })
       .optional(),
     bubble_type: z.enum(['reflex', 'burst', 'normal']).optional(),
     priority: z.enum(['immediate', 'high', 'normal', 'low', 'deferred']).optional(),
