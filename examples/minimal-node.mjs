@@ -1,5 +1,5 @@
 // A backend for edge-agent in one file: EDGE_SECRET=… PORT=8787 node examples/minimal-node.mjs (needs: npm install ws).
-// It says back what it is told. Commands live in memory: a real one keeps them in a database until they are acked.
+// It says back what it is told. All lives in memory: a real one keeps it in a database, and answers a ping after that.
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
@@ -9,6 +9,7 @@ if (!secret) throw new Error('set EDGE_SECRET');
 const sockets = new Map(); // agent id → its one live socket
 const waiting = new Map(); // agent id → Map of command id → command that is not acked
 const replies = new Map(); // agent id and message guid → the reply that was given
+const events = new Map(); // event id → what happened on the Mac, each once
 
 // P1: base64("<agent id>:<phone>:<seconds>:<hmac>"). Returns a status to refuse with, or 200.
 function judge(authorization, agentId) {
@@ -56,12 +57,10 @@ function answer(agentId, { message_guid, thread_id, filtered_text }) {
 }
 
 const endpoints = {
-  '/edge/register': (_, { user_phone: phone }) => ({
-    edge_agent_id: `edge_${phone.slice(1)}`,
-    accepts: ['event'],
-  }),
+  '/edge/register': (_, body) => ({ edge_agent_id: `edge_${body.user_phone.slice(1)}`, accepts: ['event'] }),
   '/edge/sync': (id, { command_acks = [], pending_events = [] }) => {
     for (const one of command_acks) ack(id, one);
+    for (const one of pending_events) events.set(one.event_id, one);
     return {
       commands: [...commandsOf(id).values()],
       ack_events: pending_events.map((event) => event.event_id),
@@ -107,6 +106,7 @@ webSockets.on('connection', (socket, request) => {
       const frame = JSON.parse(data);
       if (frame.type === 'ping') socket.send('{"type":"pong"}');
       if (frame.type === 'command_ack') ack(agentId, frame.data);
+      if (frame.type === 'event') events.set(frame.data.event_id, frame.data);
     } catch (error) {
       console.error(`not understood: ${error.message}`);
     }

@@ -1,7 +1,7 @@
 """A backend for edge-agent on Python's standard library: EDGE_SECRET=... PORT=8787 python3 examples/minimal_python.py
 
-It says back what it is told. Commands live in memory: a real one keeps them in a database until they are acked. HTTP and
-WebSocket (RFC 6455) are written out below, so that nothing has to be installed; use a library for yours.
+It says back what it is told. All lives in memory: a real one keeps it in a database, and answers a ping after that. HTTP
+and WebSocket (RFC 6455) are written out below, so that nothing has to be installed; use a library for yours.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import json
 import os
 import re
 import struct
+import sys
 import time
 import urllib.parse
 import uuid
@@ -23,6 +24,7 @@ LIMIT = 16 * 1024 * 1024
 sockets = {}  # agent id -> its one live socket
 waiting = {}  # agent id -> { command id: command that is not acked }
 replies = {}  # (agent id, message guid) -> the reply that was given
+events = {}  # event id -> what happened on the Mac, each once
 
 
 def judge(authorization, agent_id):
@@ -60,6 +62,10 @@ def take_ack(agent_id, ack):
     return {"success": True}
 
 
+def take_event(event):
+    events[event["event_id"]] = event
+
+
 def register(_agent_id, body):
     return {"edge_agent_id": "edge_" + body["user_phone"][1:], "accepts": ["event"]}
 
@@ -68,9 +74,12 @@ def sync(agent_id, body):
     acks = body.get("command_acks", [])
     for ack in acks:
         take_ack(agent_id, ack)
+    happened = body.get("pending_events", [])
+    for event in happened:
+        take_event(event)
     return {
         "commands": list(waiting.get(agent_id, {}).values()),
-        "ack_events": [event["event_id"] for event in body.get("pending_events", [])],
+        "ack_events": [event["event_id"] for event in happened],
         "ack_commands": [ack["command_id"] for ack in acks],
     }
 
@@ -145,6 +154,14 @@ class Socket:
                     yield text.decode()
                     text = b""
 
+    def take(self, agent_id, frame):
+        if frame["type"] == "ping":
+            self.send({"type": "pong"})
+        elif frame["type"] == "command_ack":
+            take_ack(agent_id, frame["data"])
+        elif frame["type"] == "event":
+            take_event(frame["data"])
+
     async def live(self, agent_id):
         if agent_id in sockets:
             sockets[agent_id].close(4409)
@@ -154,11 +171,10 @@ class Socket:
             for command in list(waiting.get(agent_id, {}).values()):
                 self.send({"type": "command", "data": command})
             async for text in self.texts():
-                frame = json.loads(text)
-                if frame["type"] == "ping":
-                    self.send({"type": "pong"})
-                elif frame["type"] == "command_ack":
-                    take_ack(agent_id, frame["data"])
+                try:
+                    self.take(agent_id, json.loads(text))
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    print(f"not understood: {error!r}", file=sys.stderr)
         finally:
             # The late end of a socket that was replaced must not lose its successor.
             if sockets.get(agent_id) is self:
