@@ -1,4 +1,4 @@
-import { EdgeError } from '../errors.js';
+import { describeError, EdgeError } from '../errors.js';
 import { DEV_SECRET, LOOPBACK } from '../simulator/backend/exposure.js';
 import { loadPersona } from '../simulator/backend/loadPersona.js';
 import { SimulatedBackend } from '../simulator/backend/SimulatedBackend.js';
@@ -39,6 +39,12 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
   const secret = options.secret || EDGE_SECRET || DEV_SECRET;
   const adminKey = options.adminKey || EDGE_ADMIN_KEY;
   const production = ENVIRONMENT?.trim().toLowerCase() === 'production';
+  const onMistake = (mistake: unknown) =>
+    complain(
+      `edge-agent: The backend ends, because nothing caught this: ${describeError(mistake)}`,
+      `If it is of ${persona}: catch what happens in its timers and promises. Commands wait in ${data}.`,
+    );
+  process.on('uncaughtExceptionMonitor', onMistake);
   try {
     const answer = await loadPersona(persona);
     const queue = openQueue(data);
@@ -74,6 +80,8 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
     if (!(error instanceof EdgeError)) throw error;
     complain(`edge-agent: ${error.message}`, error.remedy);
     return error.code === 'config_invalid' ? EXIT.usage : EXIT.failed;
+  } finally {
+    process.off('uncaughtExceptionMonitor', onMistake);
   }
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { packageVersion } from '../../src/system/version.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
 import { AGENT_ID, EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
+import { runCli } from '../support/runCli.js';
 
 describe('the command line', { concurrent: true }, () => {
   test('--config counts before and after the verb', async (context) => {
@@ -96,6 +97,30 @@ describe('the command line', { concurrent: true }, () => {
     world.mac.chatDb.receive({ from: PERSON, text: 'from a file' });
     await world.sent(2);
     expect(world.texts).toEqual(['still there', 'from a file? indeed']);
+  });
+
+  test('the dev-backend says which persona it may be when a mistake in a timer ends it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const persona = join(world.place.cwd, 'persona.mjs');
+    writeFileSync(
+      persona,
+      'setImmediate(() => { throw new Error("out of reach"); });export default () => "hi";',
+    );
+    const ended = await world.cli('dev-backend', '--port', '0', '--persona', persona);
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stderr).toContain(
+      `edge-agent: The backend ends, because nothing caught this: out of reach\nIf it is of ${persona}:`,
+    );
+  });
+
+  test('the dev-backend is in production however that is written, and then demands keys of its own', async (context) => {
+    const world = await EdgeWorld.open(context);
+    for (const ENVIRONMENT of ['production', ' Production ', 'PRODUCTION']) {
+      const place = { ...world.place, env: { ...world.place.env, ENVIRONMENT } };
+      const ended = await runCli(['dev-backend', '--port', '0'], place);
+      expect([ENVIRONMENT, ended.exitCode, ended.stdout]).toEqual([ENVIRONMENT, 1, '']);
+      expect(ended.stderr).toContain('A backend in production is open to others');
+    }
   });
 
   test('the dev-backend refuses options that it cannot mean, and a network without a secret', async (context) => {
