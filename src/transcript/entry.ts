@@ -6,6 +6,21 @@ const side = z.enum(['agent', 'backend']);
 /** Ms since the transcript began. */
 const at = z.number().nonnegative();
 
+/** Of HTTP, and not of an interim answer; 0: there was no answer. */
+const status = z
+  .int()
+  .refine(
+    (value) => value === 0 || (value >= 200 && value <= 999),
+    'expected 0, or a status from 200 to 999',
+  );
+/** Of RFC 6455: those that a close frame can have, and 1005 and 1006 where there was none. */
+const code = z
+  .int()
+  .refine(
+    (value) => (value >= 1000 && value <= 1014 && value !== 1004) || (value >= 3000 && value <= 4999),
+    'expected a close code from 1000 to 1014 (not 1004), or from 3000 to 4999',
+  );
+
 const headSchema = z.object({
   kind: z.literal('transcript'),
   schema: z.literal(1),
@@ -17,7 +32,7 @@ const headSchema = z.object({
 const entrySchema = z.discriminatedUnion('kind', [
   z.object({ at, kind: z.literal('open'), socket: z.int() }),
   /** A handshake that was answered with a status; 0: not at all. */
-  z.object({ at, kind: z.literal('refused'), socket: z.int(), status: z.int() }),
+  z.object({ at, kind: z.literal('refused'), socket: z.int(), status }),
   /** Without `frame`: what came was no JSON, or binary. */
   z.object({
     at,
@@ -28,14 +43,15 @@ const entrySchema = z.discriminatedUnion('kind', [
     bytes: z.int(),
   }),
   /** `code` 1006: it went without a close frame. */
-  z.object({ at, kind: z.literal('close'), socket: z.int(), from: side, code: z.int() }),
+  z.object({ at, kind: z.literal('close'), socket: z.int(), from: side, code }),
   /** Without `body`: it was no JSON. */
   z.object({
     at,
     kind: z.literal('request'),
     request: z.int(),
-    method: z.string(),
-    path: z.string(),
+    method: z.string().regex(/^[A-Z]+$/, 'expected a method in capital letters'),
+    /** From the root: it is put behind the address of whoever it is played to. */
+    path: z.string().startsWith('/', 'expected a path that begins with /'),
     body: z.unknown().optional(),
   }),
   /** `status` 0: there was none. */
@@ -43,7 +59,7 @@ const entrySchema = z.discriminatedUnion('kind', [
     at,
     kind: z.literal('answer'),
     request: z.int(),
-    status: z.int(),
+    status,
     body: z.unknown().optional(),
   }),
   /** The transcript has reached its size: what came after is not in it. */
@@ -76,7 +92,11 @@ export function readTranscript(path: string): Transcript {
   const entries = rest.slice(0, -1).map((line, index) => {
     const entry = entrySchema.safeParse(parse(line));
     if (entry.success) return entry.data;
-    throw unreadable(`${path}, line ${index + 2}, is no entry of a transcript.`);
+    const [issue] = entry.error.issues;
+    const field = issue?.path.join('.') ?? '';
+    throw unreadable(
+      `${path}, line ${index + 2}, is no entry of a transcript: ${field === '' ? '' : `${field}: `}${issue?.message}.`,
+    );
   });
   return { head: head.data, entries };
 }
