@@ -15,12 +15,13 @@ import type { TranscriptFile } from './TranscriptFile.js';
 /** The largest frame and body that pass, in bytes (16 MiB), as with the agent. */
 const LIMIT = 16 * 1024 * 1024;
 
-/** Headers that belong to one connection and not to the request (RFC 9110), and those that fetch sets itself. */
+/** Headers that belong to one connection and not to the request (RFC 9110), and those that fetch sets itself or cannot send. */
 const HOP = new Set([
   'host',
   'connection',
   'content-length',
   'content-encoding',
+  'expect',
   'keep-alive',
   'transfer-encoding',
   'upgrade',
