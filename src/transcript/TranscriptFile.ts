@@ -15,7 +15,9 @@ type Happening<E = Entry> = E extends Entry ? Omit<E, 'at'> : never;
 export class TranscriptFile {
   private readonly descriptor: number;
   private readonly startedAt: number;
-  private readonly pseudonyms = new Pseudonyms();
+  private readonly pseudonyms: Pseudonyms;
+  /** The paths of the requests that have no answer yet. */
+  private readonly asked = new Map<number, string>();
   private bytes = 0;
   private state: 'open' | 'ended' | 'closed' = 'open';
 
@@ -39,6 +41,7 @@ export class TranscriptFile {
       );
     }
     this.startedAt = clock.monotonic();
+    this.pseudonyms = new Pseudonyms(clock.now());
     this.write({ kind: 'transcript', schema: 1, version, at: new Date(clock.now()).toISOString() });
   }
 
@@ -46,9 +49,7 @@ export class TranscriptFile {
   note(happening: Happening): void {
     if (this.state !== 'open') return;
     const at = Math.round((this.clock.monotonic() - this.startedAt) * 10) / 10;
-    const entry: Record<string, unknown> = { at, ...happening };
-    if ('frame' in entry) entry.frame = this.pseudonyms.redact(entry.frame);
-    if ('body' in entry) entry.body = this.pseudonyms.redact(entry.body);
+    const entry = { at, ...this.redacted(happening) };
     try {
       const isFull = this.bytes + JSON.stringify(entry).length > this.mostBytes;
       this.write(isFull ? { at, kind: 'full' } : entry);
@@ -63,6 +64,26 @@ export class TranscriptFile {
     if (this.state === 'closed') return;
     this.state = 'closed';
     closeSync(this.descriptor);
+  }
+
+  private redacted(happening: Happening): Happening {
+    switch (happening.kind) {
+      case 'frame':
+        return { ...happening, frame: this.pseudonyms.frame(happening.frame) };
+      case 'request': {
+        const { request, path, body } = happening;
+        this.asked.set(request, path);
+        const { pseudonyms } = this;
+        return { ...happening, path: pseudonyms.path(path), body: pseudonyms.body(path, 'request', body) };
+      }
+      case 'answer': {
+        const path = this.asked.get(happening.request) ?? '';
+        this.asked.delete(happening.request);
+        return { ...happening, body: this.pseudonyms.body(path, 'answer', happening.body) };
+      }
+      default:
+        return happening;
+    }
   }
 
   private end(why: string): void {

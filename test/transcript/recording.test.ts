@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
-import { get } from 'node:http';
+import { get, request } from 'node:http';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { echo } from '../../src/simulator/backend/persona.js';
@@ -95,4 +96,32 @@ test('a request that would rather be HTTP/2 passes as the request that it is', a
   });
   expect(status).toBe(200);
   expect(of(readTranscript(path).entries, 'answer').map((one) => one.status)).toEqual([200]);
+});
+
+test('a request that waits for 100-continue gets its answer, as without anything in between', async (context) => {
+  const { path, proxy } = await recorded(context);
+  const body = JSON.stringify({ user_phone: '+12025550143', version: '0' });
+  const asked = request(`${proxy.url}/edge/register`, {
+    method: 'POST',
+    headers: {
+      expect: '100-continue',
+      'content-type': 'application/json',
+      authorization: `Bearer ${SECRET}`,
+    },
+  });
+  asked.on('continue', () => asked.end(body));
+  asked.flushHeaders();
+  const [answer] = await once(asked, 'response');
+  answer.resume();
+  expect(answer.statusCode).toBe(200);
+  expect(of(readTranscript(path).entries, 'answer').map(({ status }) => status)).toEqual([200]);
+});
+
+test('an answer is judged by the path of its request, and an unknown path is not written down', async (context) => {
+  const { path, proxy } = await recorded(context);
+  const post = (to: string) => fetch(proxy.url + to, { method: 'POST', body: '{"door":"4711"}' });
+  await (await post('/edge/sync/with/+13105553333/LEAK?q=LEAK')).text();
+  const text = readFileSync(path, 'utf8');
+  expect(text).not.toMatch(/LEAK|3105553333|door|4711|with/);
+  expect(of(readTranscript(path).entries, 'request')[0]?.path).toBe('/edge/sync/part_1/part_2/part_3');
 });
