@@ -40,7 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   checks: ['messages', 'supervisor', 'status', ...ground],
   selftest: ['checks', 'messages', ...ground],
   doctor: ['checks', 'backend', 'messages', 'status', 'supervisor', ...ground],
-  conformance: ['backend', 'conversation', ...ground],
+  conformance: ['backend', 'commands', 'conversation', ...ground],
   transcript: ['backend', ...ground],
   index: ['agent', 'status', ...ground],
   agent: [...features, ...ground],

@@ -46,11 +46,16 @@ export const scheduleMessageContract = {
   schema: z.union([schema, withFiles]),
 };
 
+/** The schema for this payload: with files, the text may be empty. */
+export function schedulePayload(payload: Record<string, unknown>): typeof withFiles {
+  return (hasAttachments(payload) ? withFiles : schema) as typeof withFiles;
+}
+
 /** `schedule_message`: stored, to be sent at its time; acked now with its schedule id, and again when it ended. */
 export function scheduleMessage(ports: SchedulePorts): Handler {
   return handlerOf({
     ...scheduleMessageContract,
-    schema: (payload) => (hasAttachments(payload) ? withFiles : schema) as typeof withFiles,
+    schema: schedulePayload,
     run: (command, payload) =>
       scheduleText(ports, command, {
         threadId: payload.thread_id,

@@ -50,11 +50,16 @@ export const sendMessageContract = {
   schema: z.union([schema, withFiles]),
 };
 
+/** The schema for this payload: with files, the text may be empty. */
+export function sendPayload(payload: Record<string, unknown>): typeof withFiles {
+  return (hasAttachments(payload) ? withFiles : schema) as typeof withFiles;
+}
+
 /** `send_message_now`: the text goes out now; the ack comes with its outcome. `send_message` may be for later. */
 export function sendMessage(ports: SendMessagePorts): Handler {
   return handlerOf({
     ...sendMessageContract,
-    schema: (payload) => (hasAttachments(payload) ? withFiles : schema) as typeof withFiles,
+    schema: sendPayload,
     run(command, payload) {
       const isForLater = command.commandType === 'send_message' && payload.send_at !== undefined;
       if (isForLater && (payload.send_at ?? 0) > ports.clock.now()) {
