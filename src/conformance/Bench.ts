@@ -3,8 +3,9 @@ import { type AckBody, ackBody, syncBody } from '../backend/protocol.js';
 import type { Clock } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import { type Dial, describeDial, ProbeSocket } from './ProbeSocket.js';
+import type { Patient } from './rateLimit.js';
 import { commandsIn } from './received.js';
-import { type Answer, ask, succeeded } from './request.js';
+import { type Answer, ask, type ProbeRequest, succeeded } from './request.js';
 
 /** Whom the checks play: an agent that nobody else is. */
 export interface Identity {
@@ -28,6 +29,8 @@ export interface Target {
   readonly sendKey: string;
   /** Whether the backend is meant to send reflexes. */
   readonly reflexes: boolean;
+  /** What the backend's operator gives out for registrations. */
+  readonly registrationToken?: string | undefined;
 }
 
 /** How long to wait, in ms. */
@@ -47,7 +50,7 @@ export const PATIENCE: Patience = { answerMs: 5_000, replyMs: 60_000, quietMs: 7
 
 /** In which way the credentials of a request are made; `signed` is the right one. */
 export interface Credentials {
-  readonly kind: 'signed' | 'missing' | 'forged' | 'expired' | 'plain';
+  readonly kind: 'signed' | 'missing' | 'forged' | 'expired' | 'ahead' | 'plain';
   /** The id in the token; that of the agent unless given. */
   readonly tokenFor?: string;
   /** The id in `X-Edge-Agent-Id`; that of the agent unless given. */
@@ -60,12 +63,16 @@ export type Push =
   | { readonly kind: 'refused'; readonly answer: Answer }
   | { readonly kind: 'unavailable'; readonly why: string };
 
-/** Older than any token may be (24 h and a skew of the clocks), in ms. */
-const LONG_AGO_MS = 10 * 24 * 60 * 60 * 1000;
+/** How much earlier or later than now a token is made, in ms: older than any may be (24 h and a skew of the clocks), and ahead. */
+const MADE: Readonly<Partial<Record<Credentials['kind'], number>>> = {
+  expired: -26 * 60 * 60 * 1000,
+  ahead: 2 * 60 * 1000,
+};
 
 /** Everything that a check works with: the agent's ways to the backend, each with the credentials that are asked for. */
 export class Bench {
   private readonly sockets = new Set<ProbeSocket>();
+  private isTidying = false;
 
   constructor(
     readonly target: Target,
@@ -74,7 +81,11 @@ export class Bench {
     private readonly version: string,
     /** Whether checks that take a minute are wanted. */
     readonly slow: boolean,
-  ) {}
+    /** Ends whatever is under way: from then on nothing more is asked of the backend, but by `tidy`. */
+    private readonly stop: AbortSignal,
+  ) {
+    stop.addEventListener('abort', () => void this.hangUp(), { once: true });
+  }
 
   /** A request to a path of the backend with the agent's credentials, or others. */
   post(
@@ -85,14 +96,16 @@ export class Bench {
     const { as = this.target.agent, credentials = { kind: 'signed' } } = options;
     const patienceMs = path === '/edge/message' ? this.patience.replyMs : this.patience.answerMs;
     const headers = { ...this.headers(as, credentials), ...options.headers };
-    return ask({ url: this.target.url + path, method: 'POST', headers, body, patienceMs }, this.clock);
+    // A reply may take its time; every other request is heard out, so that it is known what it left behind.
+    const signal = path === '/edge/message' ? this.stop : undefined;
+    return this.ask({ url: this.target.url + path, method: 'POST', headers, body, patienceMs, signal });
   }
 
   /** A plain GET of a path, as a browser or a health check would send it. */
   get(path: string): Promise<Answer> {
     const { url, agent } = this.target;
     const headers = this.headers(agent, { kind: 'signed' });
-    return ask({ url: url + path, method: 'GET', headers, patienceMs: this.patience.answerMs }, this.clock);
+    return this.ask({ url: url + path, method: 'GET', headers, patienceMs: this.patience.answerMs });
   }
 
   /** A sync that carries these events and acks. */
@@ -115,8 +128,9 @@ export class Bench {
     const { as = this.target.agent, credentials = { kind: 'signed' } } = options;
     const url = `${this.target.url.replace(/^http/, 'ws')}/edge/ws?edge_agent_id=${encodeURIComponent(options.query ?? as.id)}`;
     const headers = this.headers(as, credentials);
-    const { clock } = this;
-    const dial = await ProbeSocket.dial({ url, headers, clock, patienceMs: this.patience.answerMs });
+    this.stop.throwIfAborted();
+    const patient = this.patient();
+    const dial = await ProbeSocket.dial({ url, headers, patient, patienceMs: this.patience.answerMs });
     if (dial.kind === 'open') this.sockets.add(dial.socket);
     return dial;
   }
@@ -143,21 +157,19 @@ export class Bench {
     const { sendUrl, sendKey, person } = this.target;
     if (sendUrl === undefined) return { kind: 'unavailable', why: HOW_TO_PUSH };
     const text = `edge-agent conformance ${randomHex(6)}`;
-    const at = this.clock.monotonic();
-    const answer = await ask(
-      {
-        url: sendUrl,
-        method: 'POST',
-        headers: { Authorization: `Bearer ${sendKey}`, 'X-Admin-Key': sendKey },
-        body: { edge_agent_id: as.id, thread_id: person, message: text },
-        patienceMs: this.patience.answerMs,
-      },
-      this.clock,
-    );
+    const answer = await this.ask({
+      url: sendUrl,
+      method: 'POST',
+      headers: { Authorization: `Bearer ${sendKey}`, 'X-Admin-Key': sendKey },
+      body: { edge_agent_id: as.id, thread_id: person, message: text },
+      patienceMs: this.patience.answerMs,
+    });
     if (answer.kind === 'answered' && [401, 403, 404, 405, 501].includes(answer.status)) {
       return { kind: 'unavailable', why: `${sendUrl} answered ${answer.status}: ${HOW_TO_PUSH}` };
     }
-    return succeeded(answer) ? { kind: 'taken', text, at, answer } : { kind: 'refused', answer };
+    return succeeded(answer)
+      ? { kind: 'taken', text, at: answer.askedAt, answer }
+      : { kind: 'refused', answer };
   }
 
   /** The ack of a text that was sent, in the form in which the agent writes it. */
@@ -185,8 +197,9 @@ export class Bench {
       .replace(/^(.{8})(.{4})(.{4})(.{4})(.*)$/, '$1-$2-$3-$4-$5');
   }
 
-  /** Acks whatever still waits for the two agents, and ends every socket. */
+  /** Acks whatever still waits for the two agents, and ends every socket; also when everything else was stopped. */
   async tidy(): Promise<void> {
+    this.isTidying = true;
     await this.hangUp();
     for (const as of [this.target.agent, this.target.other]) {
       const waiting = commandsIn(await this.sync({ as }));
@@ -199,21 +212,33 @@ export class Bench {
 
   /** Ends the sockets that a check left open. */
   async hangUp(): Promise<void> {
-    await Promise.all([...this.sockets].map((socket) => socket.end()));
-    this.sockets.clear();
+    const open = [...this.sockets];
+    await Promise.all(open.map((socket) => socket.end()));
+    // One that was dialled meanwhile is for the next call.
+    for (const socket of open) this.sockets.delete(socket);
+  }
+
+  private ask(request: ProbeRequest): Promise<Answer> {
+    if (!this.isTidying) this.stop.throwIfAborted();
+    return ask(request, this.patient());
+  }
+
+  private patient(): Patient {
+    return { clock: this.clock, stop: this.isTidying ? new AbortController().signal : this.stop };
   }
 
   private headers(
     as: Identity,
     { kind, tokenFor = as.id, header = as.id }: Credentials,
   ): Record<string, string> {
-    const now = this.clock.now() - (kind === 'expired' ? LONG_AGO_MS : 0);
+    const now = this.clock.now() + (MADE[kind] ?? 0);
     const { secret } = this.target;
     const tokens = {
       missing: null,
       plain: secret,
       forged: mintToken(`not-${secret}`, tokenFor, as.phone, now),
       expired: mintToken(secret, tokenFor, as.phone, now),
+      ahead: mintToken(secret, tokenFor, as.phone, now),
       signed: mintToken(secret, tokenFor, as.phone, now),
     };
     return requestHeaders(header, this.version, tokens[kind]);

@@ -2,8 +2,9 @@ import WebSocket, { type RawData } from 'ws';
 import { type Frame, parseFrame } from '../backend/protocol.js';
 import { describeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
+import { type Patient, patiently, type Try } from './rateLimit.js';
 
-/** A text frame as it came, and as the agent reads it. `at`: monotonic ms. */
+/** A frame as it came, and as the agent reads it, to which binary ones are malformed. `at`: monotonic ms. */
 export interface Seen {
   readonly text: string;
   readonly frame: Frame;
@@ -19,7 +20,7 @@ export type Dial =
 export interface DialRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly clock: Clock;
+  readonly patient: Patient;
   /** The handshake's deadline, in ms. */
   readonly patienceMs: number;
 }
@@ -40,9 +41,10 @@ export class ProbeSocket {
     private readonly socket: WebSocket,
     private readonly clock: Clock,
   ) {
-    socket.on('message', (data: RawData) => {
-      const text = String(data);
-      this.seen.push({ text, frame: parseFrame(text), at: clock.monotonic() });
+    socket.on('message', (data: RawData, isBinary) => {
+      const text = isBinary ? `as binary: ${String(data)}` : String(data);
+      const frame: Frame = isBinary ? { type: 'malformed', reason: 'binary' } : parseFrame(text);
+      this.seen.push({ text, frame, at: clock.monotonic() });
       this.tell();
     });
     socket.on('pong', () => {
@@ -55,9 +57,17 @@ export class ProbeSocket {
     });
   }
 
-  /** Resolves when the handshake has ended, one way or another; never rejects. Compression is not offered. */
+  /**
+   * Resolves when the handshake has ended, one way or another. Compression is not offered. A handshake that is answered with
+   * 429 is made again as `ask` does it, and rejects as that does.
+   */
   static dial(request: DialRequest): Promise<Dial> {
-    const { clock, patienceMs } = request;
+    return patiently(request.patient, () => ProbeSocket.attempt(request));
+  }
+
+  private static attempt(request: DialRequest): Promise<Try<Dial>> {
+    const { patienceMs } = request;
+    const { clock } = request.patient;
     return new Promise((resolve) => {
       const socket = new WebSocket(request.url, {
         headers: { ...request.headers },
@@ -66,17 +76,19 @@ export class ProbeSocket {
       });
       // Made at once: a frame may come in the same read as the answer to the handshake.
       const probe = new ProbeSocket(socket, clock);
-      const end = (dial: Dial) => {
+      const end = (result: Dial, limited?: Try<Dial>['limited']) => {
         deadline.cancel();
-        if (dial.kind !== 'open') socket.terminate();
-        resolve(dial);
+        if (result.kind !== 'open') socket.terminate();
+        resolve({ result, ...(limited === undefined ? {} : { limited }) });
       };
       const deadline = clock.after(patienceMs, () =>
         end({ kind: 'failed', detail: `no answer to the handshake within ${patienceMs / 1000} s` }),
       );
       socket.on('open', () => end({ kind: 'open', socket: probe }));
       socket.on('unexpected-response', (_request, response) => {
-        end({ kind: 'refused', status: response.statusCode ?? 0 });
+        const status = response.statusCode ?? 0;
+        const retryAfter = response.headers['retry-after'] ?? null;
+        end({ kind: 'refused', status }, status === 429 ? { retryAfter } : undefined);
       });
       // After the handshake `close` follows, and says it.
       socket.on('error', (error) => end({ kind: 'failed', detail: describeError(error) }));

@@ -16,6 +16,11 @@ export function textOf(payload: Readonly<Record<string, unknown>>): unknown {
   return payload.text ?? payload.message_text ?? payload.message;
 }
 
+/** The conversation that a command is for, under either of its names. */
+export function threadOf({ payload }: Command): string {
+  return String(payload.thread_id ?? payload.chat_guid ?? '');
+}
+
 /** The command in a frame, if it is one. */
 export function commandIn({ frame }: Seen): Command | undefined {
   return frame.type === 'command' ? frame.command : undefined;

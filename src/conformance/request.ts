@@ -1,5 +1,6 @@
 import { describeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
+import { type Patient, patiently } from './rateLimit.js';
 
 export interface ProbeRequest {
   readonly url: string;
@@ -8,19 +9,39 @@ export interface ProbeRequest {
   /** Sent as JSON, but for a form. */
   readonly body?: object;
   readonly patienceMs: number;
+  /** Ends the wait for an answer. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** `json` is undefined for a body that is not JSON. */
+/** `askedAt`: monotonic ms of the attempt that was answered. `json` is undefined for a body that is not JSON. */
 export type Answer =
-  | { readonly kind: 'answered'; readonly status: number; readonly json: unknown; readonly text: string }
-  | { readonly kind: 'failed'; readonly detail: string };
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly json: unknown;
+      readonly text: string;
+      readonly askedAt: number;
+    }
+  | { readonly kind: 'failed'; readonly detail: string; readonly askedAt: number };
 
 /** As much of a body as is shown. */
 const SHOWN = 240;
 
-/** One request and its answer. Never rejects; redirects are not followed, because credentials would go along. */
-export async function ask(request: ProbeRequest, clock: Clock): Promise<Answer> {
-  const { body, patienceMs } = request;
+/**
+ * One request and its answer; redirects are not followed, because credentials would go along. Where the backend asks for it
+ * (429), the request is made again later; rejects with `RateLimited` when that is too late, and for nothing else.
+ */
+export function ask(request: ProbeRequest, patient: Patient): Promise<Answer> {
+  return patiently(patient, () => attempt(request, patient.clock));
+}
+
+async function attempt(
+  request: ProbeRequest,
+  clock: Clock,
+): Promise<{ result: Answer; limited?: { retryAfter: string | null } }> {
+  const { body, patienceMs, signal } = request;
+  const askedAt = clock.monotonic();
+  const failed = (detail: string) => ({ result: { kind: 'failed', detail, askedAt } as const });
   const isForm = body instanceof FormData;
   const giveUp = new AbortController();
   const deadline = clock.after(patienceMs, () => giveUp.abort());
@@ -29,14 +50,16 @@ export async function ask(request: ProbeRequest, clock: Clock): Promise<Answer> 
       method: request.method,
       headers: { ...request.headers, ...(body && !isForm ? { 'Content-Type': 'application/json' } : {}) },
       redirect: 'manual',
-      signal: giveUp.signal,
+      signal: signal === undefined ? giveUp.signal : AbortSignal.any([giveUp.signal, signal]),
       ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { kind: 'answered', status: response.status, json: parseJson(text), text };
+    const { status, headers } = response;
+    const result = { kind: 'answered', status, json: parseJson(text), text, askedAt } as const;
+    return status === 429 ? { result, limited: { retryAfter: headers.get('retry-after') } } : { result };
   } catch (error) {
-    if (giveUp.signal.aborted) return { kind: 'failed', detail: `no answer within ${patienceMs / 1000} s` };
-    return { kind: 'failed', detail: rootCause(error) };
+    if (giveUp.signal.aborted) return failed(`no answer within ${patienceMs / 1000} s`);
+    return failed(rootCause(error));
   } finally {
     deadline.cancel();
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.js';
 import { Bench, PATIENCE, type Patience, type Target } from './Bench.js';
 import { type Check, type CheckResult, judge, type Outcome, skip, type Verdict } from './check.js';
 import { chosenChecks, REACHABLE } from './checks.js';
+import { RateLimited } from './rateLimit.js';
 
 export interface ConformanceOptions {
   readonly clock: Clock;
@@ -14,31 +15,36 @@ export interface ConformanceOptions {
   readonly slow?: boolean;
   /** The protocol's waits unless given. */
   readonly patience?: Partial<Patience>;
+  /** Ends the checks, the one under way included, of which nothing is told then. What they left behind is tidied up all the same. */
+  readonly stop?: AbortSignal;
 }
 
 /**
  * Plays an agent against a backend, one check after the other, and tells each result as it comes. Never throws: a check
- * that does has failed. No result holds a secret, whatever the backend says. Leaves no command waiting for the test agents, and no socket open, when read to its end.
+ * that does has failed. No result holds a secret, whatever the backend says. Leaves no command waiting for the test agents, and no
+ * socket open, when read to its end or stopped.
  */
 export async function* runConformance(
   target: Target,
   options: ConformanceOptions,
 ): AsyncGenerator<CheckResult, void, void> {
   const { clock, version, slow = false } = options;
-  const bench = new Bench(target, { ...PATIENCE, ...options.patience }, clock, version, slow);
-  const conceal = redactor([target.secret, target.sendKey]);
+  const stop = options.stop ?? new AbortController().signal;
+  const bench = new Bench(target, { ...PATIENCE, ...options.patience }, clock, version, slow, stop);
+  const conceal = redactor([target.secret, target.sendKey, target.registrationToken ?? '']);
   const verdicts = new Map<string, Verdict>();
   try {
     for (const check of chosenChecks(options.only)) {
       const from = clock.monotonic();
       const outcome = hindrance(check, verdicts) ?? (await outcomeOf(check, bench));
+      if (stop.aborted) break;
       verdicts.set(check.id, outcome.verdict);
       const { id, clause, title, expected } = check;
       const told = { ...outcome, sent: conceal(outcome.sent), came: conceal(outcome.came) };
       yield { id, clause, title, expected, ...told, ms: Math.round(clock.monotonic() - from) };
     }
   } finally {
-    if (verdicts.get(REACHABLE) === 'PASS') await bench.tidy();
+    if (verdicts.get(REACHABLE) === 'PASS') await tidied(bench);
   }
 }
 
@@ -58,8 +64,19 @@ async function outcomeOf(check: Check, bench: Bench): Promise<Outcome> {
   try {
     return await check.run(bench);
   } catch (error) {
+    if (error instanceof RateLimited)
+      return skip(`rate-limited: ${error.message}`, 'as much as a running agent would');
     return judge(false, 'what the check sends', describeError(error));
   } finally {
     await bench.hangUp();
+  }
+}
+
+async function tidied(bench: Bench): Promise<void> {
+  try {
+    await bench.tidy();
+  } catch (error) {
+    // A backend that takes no requests now keeps what waits; it is marked as ours, and no agent has that id.
+    if (!(error instanceof RateLimited)) throw error;
   }
 }

@@ -39,6 +39,8 @@ export interface Defect {
   handshake?(headers: Record<string, string>): void;
   /** Frames to the agent in the place of this one. */
   down?(frame: Json, pair: Pair): Json[];
+  /** Whether a frame goes to the agent as binary. */
+  isBinary?(frame: Json): boolean;
   /** Frames to the backend in the place of this one. */
   up?(frame: Json, pair: Pair): Json[];
   /** The code with which the agent's socket is closed when the backend has closed with `code`; undefined: not at all. */
@@ -135,7 +137,8 @@ export class MutantBackend {
     });
     backend.on('message', (data) => {
       const frame: Json = JSON.parse(String(data));
-      for (const one of defect.down?.(frame, pair) ?? [frame]) agent.send(JSON.stringify(one));
+      for (const one of defect.down?.(frame, pair) ?? [frame])
+        agent.send(JSON.stringify(one), { binary: defect.isBinary?.(one) ?? false });
     });
     agent.on('close', () => backend.close());
     backend.on('close', (code) => {

@@ -18,6 +18,15 @@ const ackAtOnce = ({ backend }: Pair, frame: Json) =>
     }),
   );
 
+/** When a bearer token was made, in Unix seconds. */
+const madeAt = (authorization: string | undefined) => {
+  const token = Buffer.from(authorization?.slice(7) ?? '', 'base64').toString();
+  return Number(/:(\d+):[0-9a-f]{64}$/.exec(token)?.[1]);
+};
+const ageOf = (authorization: string | undefined) => Date.now() / 1_000 - madeAt(authorization);
+const withCommand = (frame: Json, parts: Json) =>
+  isCommand(frame) ? [{ ...frame, data: { ...dataOf(frame), ...parts } }] : [frame];
+
 /** What a backend may do wrong, made anew for each test, and the one check that must notice. */
 const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
   'leaves pings unanswered': {
@@ -59,10 +68,25 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
     fails: 'auth.socket.expired',
     make: () => ({
       handshake: (headers) => {
-        const token = Buffer.from(headers.authorization?.slice(7) ?? '', 'base64').toString();
-        const age = Date.now() / 1_000 - Number(/:(\d+):[0-9a-f]{64}$/.exec(token)?.[1]);
-        if (age > 86_400) headers.authorization = freshToken();
+        if (ageOf(headers.authorization) > 86_400) headers.authorization = freshToken();
       },
+    }),
+  },
+  'takes a token for nine days': {
+    fails: 'auth.http.expired',
+    make: () => ({
+      request: ({ headers }) => {
+        const age = ageOf(headers.authorization);
+        if (age > 86_400 && age < 9 * 86_400) headers.authorization = freshToken();
+        return undefined;
+      },
+    }),
+  },
+  'bears no clock that is ahead of its own': {
+    fails: 'auth.http.ahead',
+    make: () => ({
+      request: ({ headers }) =>
+        ageOf(headers.authorization) < -1 ? { status: 403, body: { error: 'from the future' } } : undefined,
     }),
   },
   'answers a plain GET with 404': {
@@ -79,6 +103,63 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
         if (frame.type === 'conformance_unknown') agent.close(1003);
         return [frame];
       },
+    }),
+  },
+  'writes commands as binary frames': {
+    fails: 'push.envelope',
+    make: () => ({ isBinary: isCommand }),
+  },
+  'greets with a binary frame': {
+    fails: 'socket.greeting',
+    make: () => ({ isBinary: (frame) => frame.type === 'connected' }),
+  },
+  'has a name of its own for the command': {
+    fails: 'push.envelope',
+    make: () => ({ down: (frame) => withCommand(frame, { command_type: 'send_msg' }) }),
+  },
+  'gives a command the time of two hours ago': {
+    fails: 'push.envelope',
+    make: () => ({
+      down: (frame) => withCommand(frame, { timestamp: new Date(Date.now() - 7_200_000).toISOString() }),
+    }),
+  },
+  'asks for a kind of bubble that no agent knows': {
+    fails: 'push.envelope',
+    make: () => ({
+      down: (frame) =>
+        isCommand(frame)
+          ? withCommand(frame, { payload: { ...Object(dataOf(frame).payload), bubble_type: 'loud' } })
+          : [frame],
+    }),
+  },
+  'gives a reflex a time at which it is of no use any more': {
+    fails: 'message.reflex',
+    make: () => ({
+      down: (frame) =>
+        isReflex(frame)
+          ? withCommand(frame, { timestamp: new Date(Date.now() - 900_000).toISOString() })
+          : [frame],
+    }),
+  },
+  "lets one agent's ack clear another agent's command": {
+    fails: 'ack.foreign',
+    make: () => ({
+      request: ({ path, headers }) => {
+        if (path === '/edge/command/ack') {
+          headers['x-edge-agent-id'] = AGENT.id;
+          headers.authorization = freshToken();
+        }
+        return undefined;
+      },
+    }),
+  },
+  'compares the Idempotency-Key as it comes': {
+    fails: 'message.key',
+    make: () => ({
+      request: ({ path, headers, body }) =>
+        path === '/edge/message' && headers['idempotency-key'] !== JSON.parse(body).message_guid
+          ? { status: 400, body: { error: 'the guids differ' } }
+          : undefined,
     }),
   },
   'writes the command under payload without an id': {
@@ -263,6 +344,38 @@ describe('a backend with one defect', { concurrent: true }, () => {
       context.expect(withVerdict(results, 'FAIL'), failures(results).join('\n')).toEqual([fails]);
     },
   );
+});
+
+/** What a backend may do in its own way. */
+const WAYS: Record<string, () => Defect> = {
+  'puts the id of the request into each reply': () => {
+    let count = 0;
+    return {
+      reply: (_request, { body }) => {
+        count += 1;
+        body.request_id = `request-${count}`;
+      },
+    };
+  },
+  'names the conversation chat_guid': () => ({
+    down: (frame) => {
+      if (!isCommand(frame)) return [frame];
+      const { thread_id, ...payload } = dataOf(frame).payload as Json;
+      return withCommand(frame, { payload: { ...payload, chat_guid: `any;-;${thread_id}` } });
+    },
+  }),
+};
+
+describe('a backend with a way of its own', { concurrent: true }, () => {
+  test.for(Object.entries(WAYS))('that %s fails nothing', async ([, make], context) => {
+    const good = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo });
+    const mutant = await MutantBackend.start(good.url, make());
+    context.onTestFinished(async () => {
+      await mutant.stop();
+      await good.stop();
+    });
+    context.expect(failures(await judgeBackend(mutant.url))).toEqual([]);
+  });
 });
 
 test('a proxy without a defect fails nothing', async () => {

@@ -3,7 +3,7 @@ import type { Bench } from '../Bench.js';
 import { type Check, judge, skip } from '../check.js';
 import { commandIn, commandsIn } from '../received.js';
 import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
-import { pushed } from './commands.js';
+import { offered, pushed } from './commands.js';
 
 const NEEDS = ['push.envelope', 'auth.http.signed'];
 const POSTED = 'POST /edge/command/ack';
@@ -156,6 +156,27 @@ export const ACKS: readonly Check[] = [
       );
     },
   },
+  {
+    id: 'ack.foreign',
+    clause: 'P5.4',
+    title: "an agent's ack clears no command of another agent",
+    expected: 'the command offered again to the agent that it is for',
+    needs: [...NEEDS, 'redelivery.reconnect'],
+    run: async (bench) => {
+      const command = await received(bench);
+      if (command === undefined) return NOT_RECEIVED;
+      const { other } = bench.target;
+      const ack = bench.ack(command.id);
+      const foreign = await bench.connect(other);
+      foreign.send({ type: 'command_ack', data: ack });
+      await foreign.ping(bench.patience.answerMs);
+      await bench.sync({ as: other, acks: [ack] });
+      await bench.post('/edge/command/ack', ack, { as: other });
+      await bench.hangUp();
+      const sent = `its ack as ${other.id}, by socket, sync and HTTP; then a new socket and a sync`;
+      return offered(bench, command.text, sent, command.id);
+    },
+  },
 ];
 
 const NOT_RECEIVED = judge(false, 'a text handed to the send URL', 'no command by the socket');
@@ -163,7 +184,8 @@ const NOT_RECEIVED = judge(false, 'a text handed to the send URL', 'no command b
 async function received(bench: Bench) {
   const [sighting] = await pushed(bench, 1);
   const id = sighting && commandIn(sighting.seen)?.commandId;
-  return sighting === undefined || id === undefined ? undefined : { id, socket: sighting.socket };
+  if (sighting === undefined || id === undefined) return undefined;
+  return { id, socket: sighting.socket, text: sighting.text };
 }
 
 /** By the two names of the endpoint, in the order in which the agent tries them. */

@@ -1,11 +1,13 @@
 import { isLoopback } from '../../config/backendUrls.js';
 import type { Bench, Credentials } from '../Bench.js';
 import { type Check, judge, type Outcome, skip } from '../check.js';
-import { describeDial } from '../ProbeSocket.js';
+import { type Dial, describeDial } from '../ProbeSocket.js';
 import { described, isRefusal, succeeded } from '../request.js';
 
 /** Close codes that the agent reads as refused credentials (protocol §3). */
 const REFUSING_CODES = [1008, 4001, 4401, 4403];
+
+const IS_IT_ITS_SECRET = '. Is the secret that was given really that of this backend?';
 
 interface Wrong {
   readonly name: string;
@@ -15,7 +17,10 @@ interface Wrong {
   readonly credentials: (bench: Bench) => Credentials;
 }
 
-/** Credentials that must be refused by HTTP and by the socket alike. */
+/**
+ * Credentials that must be refused by HTTP and by the socket alike. That they are says something only of a backend that lets the
+ * right ones in.
+ */
 const WRONG: readonly Wrong[] = [
   {
     name: 'missing',
@@ -33,8 +38,8 @@ const WRONG: readonly Wrong[] = [
   },
   {
     name: 'expired',
-    title: 'a token from ten days ago',
-    sent: 'a well signed token that was made ten days ago',
+    title: 'a token from 26 hours ago',
+    sent: 'a well signed token that was made 26 hours ago',
     clause: 'P1.2',
     credentials: () => ({ kind: 'expired' }),
   },
@@ -52,6 +57,7 @@ const byHttp = ({ name, title, sent, clause, credentials }: Wrong): Check => ({
   clause,
   title: `a request with ${title} is refused`,
   expected: '401 or 403',
+  needs: ['auth.http.signed'],
   run: async (bench) => {
     const answer = await bench.post('/edge/sync', {}, { credentials: credentials(bench) });
     return judge(isRefusal(answer), `POST /edge/sync with ${sent}`, described(answer));
@@ -63,6 +69,7 @@ const bySocket = ({ name, title, sent, clause, credentials }: Wrong): Check => (
   clause,
   title: `a socket with ${title} is refused`,
   expected: `401 or 403 to the handshake, or closed with ${REFUSING_CODES.join(', ')}`,
+  needs: ['auth.socket.signed'],
   run: (bench) => refusedSocket(bench, { credentials: credentials(bench) }, sent),
 });
 
@@ -75,7 +82,23 @@ export const AUTHENTICATION: readonly Check[] = [
     expected: '2xx',
     run: async (bench) => {
       const answer = await bench.sync();
-      return judge(succeeded(answer), 'POST /edge/sync with a signed token', described(answer));
+      const came = `${described(answer)}${isRefusal(answer) ? IS_IT_ITS_SECRET : ''}`;
+      return judge(succeeded(answer), 'POST /edge/sync with a signed token', came);
+    },
+  },
+  {
+    id: 'auth.http.ahead',
+    clause: 'P1.2',
+    title: 'a request of an agent whose clock is two minutes ahead is let in',
+    expected: '2xx',
+    needs: ['auth.http.signed'],
+    run: async (bench) => {
+      const answer = await bench.post('/edge/sync', {}, { credentials: { kind: 'ahead' } });
+      return judge(
+        succeeded(answer),
+        'POST /edge/sync with a signed token of the time in two minutes',
+        described(answer),
+      );
     },
   },
   ...WRONG.map(byHttp),
@@ -87,10 +110,11 @@ export const AUTHENTICATION: readonly Check[] = [
     run: async (bench) => {
       const dial = await bench.dial();
       if (dial.kind === 'open') await bench.settle(dial.socket);
+      const hint = isRefused(dial) ? IS_IT_ITS_SECRET : '';
       return judge(
         dial.kind === 'open' && dial.socket.open,
         'a dial with header and query',
-        describeDial(dial),
+        `${describeDial(dial)}${hint}`,
       );
     },
   },
@@ -100,6 +124,7 @@ export const AUTHENTICATION: readonly Check[] = [
     clause: 'P1.2',
     title: "a socket for another agent's id is refused",
     expected: `401 or 403 to the handshake, or closed with ${REFUSING_CODES.join(', ')}`,
+    needs: ['auth.socket.signed'],
     run: (bench) =>
       refusedSocket(bench, { query: bench.target.other.id }, 'the id of another agent in the query alone'),
   },
@@ -108,6 +133,7 @@ export const AUTHENTICATION: readonly Check[] = [
     clause: 'P1.4',
     title: 'the plain secret counts by HTTP and by socket alike, or by neither',
     expected: 'both let in, or both refused',
+    needs: ['auth.http.signed', 'auth.socket.signed'],
     run: async (bench) => {
       if (!isLoopback(new URL(bench.target.url).hostname)) {
         return skip('the plain secret is never sent to a backend that is not on this machine');
@@ -134,9 +160,12 @@ async function refusedSocket(
 ): Promise<Outcome> {
   const dial = await bench.dial(options);
   const closed = dial.kind === 'open' ? await dial.socket.untilClosed(bench.patience.answerMs) : undefined;
-  const refused =
-    (dial.kind === 'refused' && (dial.status === 401 || dial.status === 403)) ||
-    (closed !== undefined && REFUSING_CODES.includes(closed.code));
   const came = dial.kind === 'open' && closed === undefined ? 'opened, and left open' : describeDial(dial);
-  return judge(refused, `a dial with ${sent}`, came);
+  return judge(isRefused(dial), `a dial with ${sent}`, came);
+}
+
+/** By the answer to the handshake, or by a close that has come. */
+function isRefused(dial: Dial): boolean {
+  if (dial.kind === 'refused') return dial.status === 401 || dial.status === 403;
+  return dial.kind === 'open' && REFUSING_CODES.includes(dial.socket.closed?.code ?? 0);
 }

@@ -2,8 +2,9 @@ import type { Command } from '../../backend/protocol.js';
 import type { Bench, Push } from '../Bench.js';
 import { type Check, judge, latencyOf, type Outcome, skip } from '../check.js';
 import type { ProbeSocket, Seen } from '../ProbeSocket.js';
-import { commandFor, commandIn, commandsIn, textOf } from '../received.js';
+import { commandFor, commandIn, commandsIn, textOf, threadOf } from '../received.js';
 import { clip, described } from '../request.js';
+import { faultOf } from '../textFault.js';
 
 /** How many texts are pushed to measure how long they take. */
 const PUSHES = 5;
@@ -39,19 +40,20 @@ export const COMMANDS: readonly Check[] = [
     clause: 'P4.1',
     title: 'a command can be read, acked and carried out',
     expected:
-      'type "command"; under data or payload a command_id, a command_type and a payload with thread_id and text',
+      'a text frame of type "command"; under data or payload a command_id, a command_type and a payload with thread_id and text, as the agent reads them; a timestamp, if there is one, of now',
     needs: ['push.live'],
     run: async (bench) => {
       const [sighting] = await pushed(bench, 1);
       if (sighting === undefined) return judge(false, SENT, 'no frame with that text');
       const { seen } = sighting;
       const command = commandIn(seen);
+      const fault = command && faultOf(command, bench.clock.now());
       const holds =
         command !== undefined &&
-        command.fault === null &&
+        fault === undefined &&
         threadOf(command).endsWith(bench.target.person) &&
         textOf(command.payload) === sighting.text;
-      return judge(holds, SENT, clip(seen.text));
+      return judge(holds, SENT, clip(`${fault === undefined ? '' : `${fault}, in `}${seen.text}`));
     },
   },
   {
@@ -142,7 +144,8 @@ function arrival(bench: Bench, socket: ProbeSocket, push: { text: string }): Pro
   return socket.frame(({ text }) => text.includes(push.text), bench.patience.answerMs);
 }
 
-async function offered(bench: Bench, text: string, sent: string, id?: string): Promise<Outcome> {
+/** Whether a command, of this id if one is given, is offered to a new socket or to a sync. */
+export async function offered(bench: Bench, text: string, sent: string, id?: string): Promise<Outcome> {
   const socket = await bench.connect();
   const seen = await socket.frame((one) => fits(commandIn(one), text), bench.patience.quietMs);
   const bySocket = seen && commandIn(seen);
@@ -159,10 +162,6 @@ async function offered(bench: Bench, text: string, sent: string, id?: string): P
 
 function fits(command: Command | undefined, text: string): boolean {
   return command !== undefined && textOf(command.payload) === text;
-}
-
-function threadOf({ payload }: Command): string {
-  return String(payload.thread_id ?? payload.chat_guid ?? '');
 }
 
 function untaken(push: Exclude<Push, { kind: 'taken' }>): Outcome {

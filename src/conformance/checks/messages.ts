@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from '../../backend/protocol.js';
 import { asObject } from '../../backend/protocol.js';
-import { parseReply } from '../../conversation/reply.js';
+import { type ParsedReply, parseReply } from '../../conversation/reply.js';
 import type { Bench } from '../Bench.js';
 import { type Check, judge, skip } from '../check.js';
 import type { ProbeSocket } from '../ProbeSocket.js';
-import { commandIn, commandsIn, textOf } from '../received.js';
+import { commandIn, commandsIn, textOf, threadOf } from '../received.js';
 import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
+import { faultOf } from '../textFault.js';
 
 /** The smallest PNG that there is: one transparent dot. */
 const PICTURE = Buffer.from(
@@ -28,6 +29,20 @@ export const MESSAGES: readonly Check[] = [
     },
   },
   {
+    id: 'message.key',
+    clause: 'P7.5',
+    title: 'the Idempotency-Key is decoded before it is compared with the guid',
+    expected: '2xx with a reply, or 409',
+    needs: ['message.reply'],
+    run: async (bench) => {
+      const guid = `p:0/${bench.fresh()}`;
+      const answer = await post(bench, guid);
+      const conflict = answer.kind === 'answered' && answer.status === 409;
+      const sent = `POST /edge/message with the guid ${guid}, and ${encodeURIComponent(guid)} in Idempotency-Key`;
+      return judge(isReply(answer) || conflict, sent, described(answer));
+    },
+  },
+  {
     id: 'message.repeat',
     clause: 'P7.2',
     title: 'a message that is posted again is not answered anew',
@@ -43,7 +58,8 @@ export const MESSAGES: readonly Check[] = [
         new Set(reflexes(socket, old).map(({ commandId }) => commandId)).size > 1 ? true : undefined;
       const twice = (await socket.until(isSecond, bench.patience.quietMs)) === true;
       const conflict = second.kind === 'answered' && second.status === 409;
-      const same = succeeded(first) && succeeded(second) && isDeepStrictEqual(first.json, second.json);
+      // What an agent reads is compared: a key such as the id of the request may differ.
+      const same = isReply(first) && isReply(second) && isDeepStrictEqual(readable(first), readable(second));
       const came = `first ${described(first)}; then ${described(second)}${twice ? '; and two reflexes' : ''}`;
       return judge((same || conflict) && !twice, 'POST /edge/message twice with the same message_guid', came);
     },
@@ -73,13 +89,18 @@ export const MESSAGES: readonly Check[] = [
           sent,
         );
       }
+      const fault = reflex && faultOf(reflex, bench.clock.now());
       const came = astray
         ? `a reflex by the socket of ${other.id}`
         : reflex === undefined
           ? `no reflex by the socket; in the reply ${described(answer)}. A backend that sends none: --no-reflex`
-          : clip(JSON.stringify(reflex.raw));
-      const fits = String(reflex?.payload.thread_id).endsWith(person) && isFirst(reflex, answer);
-      return judge(!astray && reflex !== undefined && fits, sent, came);
+          : clip(`${fault === undefined ? '' : `${fault}, in `}${JSON.stringify(reflex.raw)}`);
+      const fits =
+        reflex !== undefined &&
+        fault === undefined &&
+        threadOf(reflex).endsWith(person) &&
+        isFirst(reflex, answer);
+      return judge(!astray && fits, sent, came);
     },
   },
   {
@@ -121,15 +142,19 @@ function post(bench: Bench, guid: string): Promise<Answer> {
     was_redacted: false,
     redacted_fields: [],
   };
-  return bench.post('/edge/message', body, { headers: { 'Idempotency-Key': guid } });
+  return bench.post('/edge/message', body, { headers: { 'Idempotency-Key': encodeURIComponent(guid) } });
 }
 
 function isReply(answer: Answer): boolean {
-  return succeeded(answer) && asObject(answer.json) !== undefined && parseReply(answer.json).kind === 'reply';
+  return succeeded(answer) && asObject(answer.json) !== undefined && readable(answer)?.kind === 'reply';
+}
+
+function readable(answer: Answer): ParsedReply | undefined {
+  return succeeded(answer) ? parseReply(answer.json) : undefined;
 }
 
 function bubblesOf(answer: Answer): readonly string[] {
-  const parsed = succeeded(answer) ? parseReply(answer.json) : undefined;
+  const parsed = readable(answer);
   return parsed?.kind === 'reply' ? parsed.reply.bubbles : [];
 }
 

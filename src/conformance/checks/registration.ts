@@ -1,7 +1,7 @@
 import { asObject } from '../../backend/protocol.js';
 import type { Bench } from '../Bench.js';
 import { type Check, judge, type Outcome, skip } from '../check.js';
-import { type Answer, described, isMissing, succeeded } from '../request.js';
+import { type Answer, described, isMissing, isRefusal, succeeded } from '../request.js';
 
 const SENT = 'POST /edge/register for the test agent';
 
@@ -12,7 +12,7 @@ export const REGISTRATION: readonly Check[] = [
     clause: 'P2.1',
     title: 'an agent can register',
     expected: '2xx with a JSON object whose edge_agent_id, if there is one, is a text; or 409',
-    run: async (bench) => judged(SENT, await register(bench)),
+    run: async (bench) => judged(SENT, await register(bench), bench.target.registrationToken !== undefined),
   },
   {
     id: 'register.repeat',
@@ -22,7 +22,7 @@ export const REGISTRATION: readonly Check[] = [
     needs: ['register.answer'],
     run: async (bench) => {
       const [first, second] = [await register(bench), await register(bench)];
-      const outcome = judged(`${SENT}, twice`, second);
+      const outcome = judged(`${SENT}, twice`, second, true);
       if (outcome.verdict !== 'PASS' || !succeeded(first) || !succeeded(second)) return outcome;
       const ids = [first, second].map(({ json }) => asObject(json)?.edge_agent_id);
       return judge(ids[0] === ids[1], outcome.sent, `first ${String(ids[0])}, then ${String(ids[1])}`);
@@ -30,20 +30,31 @@ export const REGISTRATION: readonly Check[] = [
   },
 ];
 
-function register(bench: Bench): Promise<Answer> {
-  return bench.post('/edge/register', {
-    user_phone: bench.target.agent.phone,
+/** What is said at each registration. */
+export function registration({ target }: Bench): object {
+  const { agent, registrationToken: token } = target;
+  return {
+    user_phone: agent.phone,
     version: 'conformance',
     capabilities: ['send_message_now', 'websocket', 'http_sync'],
-  });
+    ...(token === undefined ? {} : { auth_token: token, registration_token: token }),
+  };
 }
 
-function judged(sent: string, answer: Answer): Outcome {
+function register(bench: Bench): Promise<Answer> {
+  return bench.post('/edge/register', registration(bench));
+}
+
+function judged(sent: string, answer: Answer, hasToken: boolean): Outcome {
   if (isMissing(answer))
     return skip(`${described(answer)}: this backend has no registration, which is allowed`, sent);
   const conflict = answer.kind === 'answered' && answer.status === 409;
   const body = succeeded(answer) ? asObject(answer.json) : undefined;
   const id = body?.edge_agent_id;
   const readable = body !== undefined && (id === undefined || (typeof id === 'string' && id !== ''));
-  return judge(conflict || readable, sent, described(answer));
+  const hint =
+    isRefusal(answer) && !hasToken
+      ? '. A backend that wants a registration token: --registration-token-file'
+      : '';
+  return judge(conflict || readable, sent, `${described(answer)}${hint}`);
 }

@@ -2,6 +2,7 @@ import { asObject, parseSyncReply } from '../../backend/protocol.js';
 import type { Bench } from '../Bench.js';
 import { type Check, judge, type Outcome, skip } from '../check.js';
 import { clip, described, succeeded } from '../request.js';
+import { registration } from './registration.js';
 
 /** Sync and events. */
 export const SYNC: readonly Check[] = [
@@ -94,10 +95,7 @@ async function acknowledged(
 }
 
 async function acceptedByRegistration(bench: Bench): Promise<readonly string[]> {
-  const answer = await bench.post('/edge/register', {
-    user_phone: bench.target.agent.phone,
-    version: 'conformance',
-  });
+  const answer = await bench.post('/edge/register', registration(bench));
   const accepts = succeeded(answer) ? asObject(answer.json)?.accepts : undefined;
   return Array.isArray(accepts) ? accepts.map(String) : [];
 }
