@@ -1,4 +1,4 @@
-import { normaliseBase, parseBackendUrl } from '../config/backendUrls.js';
+import { normaliseBase, parseBackendUrl, shownAddress } from '../config/backendUrls.js';
 import { EdgeError } from '../errors.js';
 import { systemClock } from '../system/clock.js';
 import { packageVersion } from '../system/version.js';
@@ -20,7 +20,9 @@ export async function record(options: RecordFlags, address: string): Promise<num
   const megabytes = Number(options.mostMb);
   const judged = parseBackendUrl(address);
   const mistake = [
-    judged.kind === 'refused' ? `the backend: expected ${judged.expected}, found "${address}"` : undefined,
+    judged.kind === 'refused'
+      ? `the backend: expected ${judged.expected}, found "${shownAddress(address)}"`
+      : undefined,
     Number.isInteger(port) && port >= 0 && port <= 65_535
       ? undefined
       : '--listen: expected a port from 0 to 65535',

@@ -35,6 +35,11 @@ export function parseBackendUrl(text: string): BackendUrl {
   return { kind: 'usable', url };
 }
 
+/** An address as it may be shown: without what stands before an @, which may be a password. */
+export function shownAddress(text: string): string {
+  return text.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@');
+}
+
 /** Whether a URL's host is this machine: 127.0.0.0/8, ::1 or localhost. Expects the form that `URL` gives it. */
 export function isLoopback(hostname: string): boolean {
   // URL has already made every spelling of an IPv4 address (127.1, 0x7f.1) a dotted quad.
