@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { announcement } from '../conformance/announcement.js';
 import type { Target } from '../conformance/Bench.js';
 import type { CheckResult } from '../conformance/check.js';
@@ -11,6 +11,7 @@ import { environment } from '../system/environment.js';
 import { packageVersion } from '../system/version.js';
 import { type ConformanceFlags, readTarget } from './conformanceTarget.js';
 import { EXIT } from './exitCodes.js';
+import { INTERRUPTED, interruption } from './interruption.js';
 import { complain, print, printJson, stdoutTerminal } from './print.js';
 import { paint, type Style } from './terminal.js';
 import { yesOrNo } from './yesOrNo.js';
@@ -19,7 +20,8 @@ const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = { PASS: 'green',
 
 /**
  * Plays an agent against a backend and tells, check by check, what is wrong with it. Says first what it will do, and asks
- * at a terminal. Exit 0 without a FAIL, 1 with one, 2 when nothing was judged.
+ * at a terminal. Exit 0 without a FAIL, 1 with one, 2 when nothing was judged, 130 when it was stopped by a signal: then nothing
+ * waits at the backend either.
  */
 export async function conformance(options: ConformanceFlags, address: string): Promise<number> {
   const only = options.only?.split(',').map((id) => id.trim());
@@ -39,22 +41,31 @@ export async function conformance(options: ConformanceFlags, address: string): P
     complain(`edge-agent: ${error.message}`, error.remedy);
     return EXIT.usage;
   }
+  const unwritable = options.junit === undefined ? undefined : whyUnwritable(options.junit);
+  if (unwritable !== undefined) {
+    complain(`edge-agent: --junit: ${options.junit} cannot be written: ${unwritable}`);
+    return EXIT.usage;
+  }
   complain(...announcement(target));
   const isAsked = process.stdin.isTTY && process.stderr.isTTY && options.yes !== true;
   if (isAsked && !(await yesOrNo('Go on?'))) return EXIT.usage;
 
   const at = new Date(systemClock.now()).toISOString();
   const results: CheckResult[] = [];
+  const stop = interruption();
+  stop.addEventListener('abort', () => complain('Stopping; what was left behind is tidied up first.'));
   const checks = runConformance(target, {
     clock: systemClock,
     version: packageVersion(),
     slow: options.slow ?? false,
+    stop,
     ...(only === undefined ? {} : { only }),
   });
   for await (const result of checks) {
     results.push(result);
     if (!options.json) print(...lines(result));
   }
+  if (stop.aborted) return INTERRUPTED;
   const count = (verdict: CheckResult['verdict']) => results.filter((one) => one.verdict === verdict).length;
   const summary = { PASS: count('PASS'), FAIL: count('FAIL'), SKIP: count('SKIP') };
   if (options.json) {
@@ -64,7 +75,9 @@ export async function conformance(options: ConformanceFlags, address: string): P
   }
   if (options.junit !== undefined && !saved(options.junit, junitXml(results, target.url, at)))
     return EXIT.failed;
-  return summary.FAIL === 0 ? EXIT.ok : EXIT.failed;
+  if (summary.FAIL > 0) return EXIT.failed;
+  // A backend that answers everything with 429 was not judged.
+  return summary.PASS > 0 ? EXIT.ok : EXIT.usage;
 }
 
 /** One line for what is well, four for what is not. */
@@ -83,6 +96,18 @@ function lines({ id, clause, title, verdict, sent, came, expected, latency }: Ch
         `      expected  ${expected}`,
         `      clause    ${clause} of docs/protocol.md`,
       ];
+  }
+}
+
+/** Seen before the run, because after it the results would be lost. Leaves the file as it is. */
+function whyUnwritable(path: string): string | undefined {
+  const isNew = !existsSync(path);
+  try {
+    closeSync(openSync(path, 'a'));
+    if (isNew) rmSync(path);
+    return undefined;
+  } catch (error) {
+    return describeError(error);
   }
 }
 

@@ -1,4 +1,5 @@
-import { isLoopback, normaliseBase, parseBackendUrl } from '../config/backendUrls.js';
+import { isLoopback, normaliseBase, parseBackendUrl, shownAddress } from '../config/backendUrls.js';
+import { edge } from '../config/sections/connection.js';
 import type { Identity, Target } from '../conformance/Bench.js';
 import { EdgeError } from '../errors.js';
 import { secretFor } from './secretFile.js';
@@ -7,6 +8,7 @@ export interface ConformanceFlags {
   readonly secretFile?: string;
   readonly sendUrl?: string;
   readonly sendKeyFile?: string;
+  readonly registrationTokenFile?: string;
   readonly phone?: string;
   readonly agentId?: string;
   /** False by `--no-reflex`. */
@@ -24,13 +26,21 @@ const AGENT_PHONE = '+12025550143';
 const OTHER_PHONE = '+12025550144';
 const PERSON = '+12025550199';
 
+const PHONE = 'a number in E.164 form, such as +12025550143';
+const AGENT_ID = 'an id of visible ASCII characters without a colon';
+
 const SEND_PATH = '/api/send-message';
 
-/** The backend that the flags name. Throws an EdgeError for an address that is no use, and where a secret is missing. */
+/** The backend that the flags name. Throws an EdgeError for a value that is no use, and where a secret is missing. */
 export function readTarget(flags: ConformanceFlags, address: string, env: NodeJS.ProcessEnv): Target {
   const url = normaliseBase(usable(address, 'the backend'));
-  const secret = secretFor(flags.secretFile, env, 'EDGE_SECRET');
   const phone = flags.phone ?? AGENT_PHONE;
+  const { user_phone, agent_id } = edge.shape;
+  if (!user_phone.safeParse(phone).success)
+    throw new EdgeError('invalid_payload', `--phone: expected ${PHONE}, found "${phone}".`);
+  if (!agent_id.safeParse(flags.agentId).success)
+    throw new EdgeError('invalid_payload', `--agent-id: expected ${AGENT_ID}, found "${flags.agentId}".`);
+  const secret = secretFor(flags.secretFile, env, 'EDGE_SECRET');
   return {
     url,
     secret,
@@ -38,6 +48,7 @@ export function readTarget(flags: ConformanceFlags, address: string, env: NodeJS
     other: identity(phone === OTHER_PHONE ? AGENT_PHONE : OTHER_PHONE),
     person: PERSON,
     reflexes: flags.reflex ?? true,
+    registrationToken: registrationToken(flags.registrationTokenFile, env),
     ...sending(flags, env, url, secret),
   };
 }
@@ -61,6 +72,12 @@ function sending(
   );
 }
 
+/** Optional: most backends register whoever has the secret. */
+function registrationToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  const isGiven = file !== undefined || (env.REGISTRATION_TOKEN ?? '').trim() !== '';
+  return isGiven ? secretFor(file, env, 'REGISTRATION_TOKEN') : undefined;
+}
+
 function identity(phone: string, id = `edge_${phone.replace(/\D/g, '')}`): Identity {
   return { id, phone };
 }
@@ -68,5 +85,8 @@ function identity(phone: string, id = `edge_${phone.replace(/\D/g, '')}`): Ident
 function usable(address: string, name: string): string {
   const judged = parseBackendUrl(address);
   if (judged.kind === 'usable') return judged.url.href;
-  throw new EdgeError('backend_insecure', `${name}: expected ${judged.expected}, found "${address}".`);
+  throw new EdgeError(
+    'backend_insecure',
+    `${name}: expected ${judged.expected}, found "${shownAddress(address)}".`,
+  );
 }

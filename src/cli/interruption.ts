@@ -1,6 +1,9 @@
 import { systemClock } from '../system/clock.js';
 import { untilSignal } from './untilSignal.js';
 
+/** The exit code of what was told to stop, as a shell has it for SIGINT. */
+export const INTERRUPTED = 130;
+
 /** Aborted by the first SIGINT or SIGTERM; the second one ends the process at once. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();

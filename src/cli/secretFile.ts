@@ -8,7 +8,7 @@ import { EdgeError } from '../errors.js';
 export function secretFor(
   file: string | undefined,
   env: NodeJS.ProcessEnv,
-  variable: 'EDGE_SECRET' | 'EDGE_ADMIN_KEY',
+  variable: 'EDGE_SECRET' | 'EDGE_ADMIN_KEY' | 'REGISTRATION_TOKEN',
 ): string {
   const found = (file === undefined ? env[variable] : readTextFile(file))?.trim();
   if (found !== undefined && found !== '') return found;

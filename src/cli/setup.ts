@@ -10,6 +10,7 @@ import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { hostPlatform } from '../system/programs.js';
 import { doctor } from './doctor.js';
 import { EXIT } from './exitCodes.js';
+import { INTERRUPTED } from './interruption.js';
 import { places } from './places.js';
 import { complain, print } from './print.js';
 import { type Answers, answersOf, type SetupFlags } from './setupFlags.js';
@@ -19,7 +20,6 @@ import { personAtTerminal } from './setupQuestions.js';
 /** The verb that installs the service; its exit code. */
 export type Install = (options: { configPath: string }) => Promise<number>;
 
-const INTERRUPTED = 130;
 const fromPackage = (name: string) => readFileSync(join(PACKAGE_ROOT, name), 'utf8');
 
 /**

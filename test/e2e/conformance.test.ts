@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { echo } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
-import { cleanEnvironment, runCli } from '../support/runCli.js';
+import { CLI, cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';
 
 const SECRET = 'cli-secret-4f0b';
@@ -79,12 +83,65 @@ test.for([
     ['https://backend.example.com', '--send-url', 'https://other.example.com/send'],
     'There is no key for --send-url',
   ],
+  [['http://127.0.0.1:1', '--phone', 'abc'], '--phone: expected a number in E.164 form'],
+  [['http://127.0.0.1:1', '--agent-id', 'two words'], '--agent-id: expected an id of'],
+  [['http://127.0.0.1:1', '--registration-token-file', 'nowhere'], 'There is no secret in nowhere'],
+  [['http://127.0.0.1:1', '--junit', 'no/such/place.xml'], '--junit: no/such/place.xml cannot be written'],
   [[], "missing required argument 'backend-url'"],
 ] as const)('%j judges nothing and ends with 2', async ([args, said], context) => {
   const { run } = await place(context);
   const { exitCode, stdout, stderr } = await run([...args]);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
   expect(stderr).toContain(said);
+});
+
+test('an address with a password in it is refused without the password', async (context) => {
+  const { run } = await place(context);
+  for (const address of ['http://bob:pass-61@127.0.0.1:1', 'bob:pass-61@backend', 'ftp://bob:pa/ss-61@x']) {
+    const { exitCode, stdout, stderr } = await run([address]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).not.toMatch(/bob|ss-61/);
+  }
+});
+
+test('an earlier report stays as it is when nothing is judged', async (context) => {
+  const { cwd, run } = await place(context);
+  writeFileSync(join(cwd, 'out.xml'), 'earlier');
+  expect((await run(['http://127.0.0.1:1', '--phone', 'abc', '--junit', 'out.xml'])).exitCode).toBe(2);
+  expect(readFileSync(join(cwd, 'out.xml'), 'utf8')).toBe('earlier');
+});
+
+test('a backend that is busy all the time was not judged, which ends with 2', async (context) => {
+  const { run } = await place(context);
+  const busy = createServer((_request, response) => response.writeHead(429, { 'retry-after': '3600' }).end());
+  busy.listen(0, '127.0.0.1');
+  await once(busy, 'listening');
+  context.onTestFinished(() => {
+    busy.close();
+  });
+  const { exitCode, stdout } = await run([`http://127.0.0.1:${(busy.address() as AddressInfo).port}`]);
+  expect(exitCode).toBe(2);
+  expect(stdout).toContain('rate-limited: 429, to be tried again after 3600 s');
+  expect(stdout).toMatch(/^0 PASS, 0 FAIL, \d+ SKIP$/m);
+});
+
+test('Ctrl-C ends the checks with 130, and no command is left waiting', async (context) => {
+  const { cwd, backend } = await place(context);
+  const env = cleanEnvironment(cwd, { EDGE_SECRET: SECRET });
+  const child = spawn(process.execPath, [CLI, 'conformance', backend.url], { cwd, env, stdio: 'pipe' });
+  context.onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  let stdout = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += String(chunk);
+    if (/^PASS {2}push\.ids/m.test(stdout)) child.kill('SIGINT');
+  });
+  const [exitCode] = await once(child, 'close');
+  expect(exitCode).toBe(130);
+  expect(stdout).not.toContain('message.reflex');
+  expect(backend.commands.waiting('edge_12025550143')).toEqual([]);
+  expect(backend.connections).toEqual([]);
 });
 
 test('a backend that is not there is one FAIL, and nothing more is asked of it', async (context) => {

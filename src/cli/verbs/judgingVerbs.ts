@@ -15,6 +15,10 @@ export function judgingVerbs(program: Command): void {
     .option('--secret-file <file>', 'where the shared secret is read from (default: $EDGE_SECRET)')
     .option('--send-url <url>', 'where a text is handed to it (default: <backend-url>/api/send-message)')
     .option('--send-key-file <file>', 'where the key for that is read from (default: $EDGE_ADMIN_KEY)')
+    .option(
+      '--registration-token-file <file>',
+      'where a registration token is read from (default: $REGISTRATION_TOKEN, else there is none)',
+    )
     .option('--phone <number>', 'the number of the agent that is played (default: one that nobody has)')
     .option('--agent-id <id>', 'its id (default: edge_ and the digits of that number)')
     .option('--no-reflex', 'the backend sends no reflexes')
