@@ -8,7 +8,7 @@ export const AGENT = { id: 'edge_12025550143', phone: '+12025550143' };
 export const OTHER = { id: 'edge_12025550144', phone: '+12025550144' };
 
 /** Enough on this machine for what must come, and as little as possible for what must not. */
-export const HASTE: Patience = { answerMs: 1_500, replyMs: 5_000, quietMs: 250, idleMs: 300 };
+export const HASTE: Patience = { answerMs: 4_000, replyMs: 8_000, quietMs: 250, idleMs: 300 };
 
 /** All that the checks find about the backend at this address. */
 export async function judgeBackend(
