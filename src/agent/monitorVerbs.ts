@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import { newestEvents } from '../logging/newestEvents.js';
+import { NewestEvents } from '../logging/NewestEvents.js';
 import type { MonitorVerb } from '../monitor/ClientFrames.js';
 import type { StatusVerb } from '../status/StatusServer.js';
 import type { Store } from '../store/Store.js';
@@ -39,7 +39,8 @@ export interface MonitorVerbsOptions {
 
 /** What those who watch may ask for. Everything else of the status socket stays there. */
 export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<string, MonitorVerb>> {
-  const { verbs, store, strip, logFile, stateDirectory, clock } = options;
+  const { verbs, store, strip, stateDirectory, clock } = options;
+  const logged = new NewestEvents(options.logFile);
   const shared = [...LOOKING, ...ACTING].map(
     (name) => [name, sharedVerb(name, verbs[name], options)] as const,
   );
@@ -54,7 +55,7 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<stri
       const least = LOG_LEVELS.find((known) => known === level) ?? 'info';
       const most =
         typeof lines === 'number' && lines >= 1 ? Math.min(Math.floor(lines), MOST_LINES) : USUAL_LINES;
-      return newestEvents(logFile, least, most).map(({ time, ...event }) => ({
+      return logged.read(least, most).map(({ time, ...event }) => ({
         at: new Date(time).toISOString(),
         ...event,
       }));

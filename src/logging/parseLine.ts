@@ -10,14 +10,17 @@ const LAST_FIELD = / ([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|[^\s"=]+)$/;
 
 /**
  * Reads a line that the agent's log has, in either of its formats; undefined for one that it did not write, such as a
- * line of a stack. In a text line the end of the message is told by the fields that follow.
+ * line of a stack, or whose level is not among `wanted`. In a text line the end of the message is told by the fields that follow.
  */
-export function parseLine(line: string): ReadEvent | undefined {
-  return line.startsWith('{') ? parseJson(line) : parseText(line);
+export function parseLine(line: string, wanted: ReadonlySet<string> = LEVELS): ReadEvent | undefined {
+  return line.startsWith('{') ? parseJson(line, wanted) : parseText(line, wanted);
 }
 
-function parseText(line: string): ReadEvent | undefined {
-  const [, time = '', level = '', rest = ''] = TEXT.exec(line) ?? [];
+function parseText(line: string, wanted: ReadonlySet<string>): ReadEvent | undefined {
+  const [, time = '', written = '', rest = ''] = TEXT.exec(line) ?? [];
+  const level = written.toLowerCase();
+  // Before what takes time: most lines may be of another level.
+  if (!wanted.has(level)) return undefined;
   const at = Date.parse(time);
   if (Number.isNaN(at)) return undefined;
   const fields: [string, string][] = [];
@@ -28,7 +31,7 @@ function parseText(line: string): ReadEvent | undefined {
     fields.unshift([key, value.startsWith('"') ? unquoted(value) : value]);
     message = message.slice(0, -whole.length);
   }
-  return { time: at, level: level.toLowerCase() as LogLevel, message, fields: Object.fromEntries(fields) };
+  return { time: at, level: level as LogLevel, message, fields: Object.fromEntries(fields) };
 }
 
 function unquoted(value: string): string {
@@ -40,7 +43,7 @@ function unquoted(value: string): string {
   }
 }
 
-function parseJson(line: string): ReadEvent | undefined {
+function parseJson(line: string, wanted: ReadonlySet<string>): ReadEvent | undefined {
   let record: Record<string, unknown>;
   try {
     record = JSON.parse(line) as Record<string, unknown>;
@@ -50,6 +53,6 @@ function parseJson(line: string): ReadEvent | undefined {
   }
   const { time, level, msg, ...fields } = record;
   const at = typeof time === 'string' ? Date.parse(time) : Number.NaN;
-  if (Number.isNaN(at) || typeof level !== 'string' || !LEVELS.has(level)) return undefined;
+  if (Number.isNaN(at) || typeof level !== 'string' || !wanted.has(level)) return undefined;
   return { time: at, level: level as LogLevel, message: String(msg), fields: fields as LogEvent['fields'] };
 }

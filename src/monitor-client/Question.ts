@@ -70,7 +70,11 @@ export class Question<V extends Verb> {
     } catch (error) {
       // A lost connection is told by the client's state; it is asked again at the next one.
       if (!(error instanceof MonitorError)) throw error;
-      if (error.code !== 'disconnected' && count === this.count) this.failed(error);
+      if (error.code === 'disconnected' || count !== this.count) return;
+      // An agent that has other work is asked again; meanwhile what was known before does.
+      const isBusy = error.code === 'monitor_busy';
+      if (isBusy) this.askSoon();
+      if (!isBusy || this.answer.state !== 'ready') this.failed(error);
     }
   }
 

@@ -5,6 +5,7 @@ import { CLOSE, type Client } from './Client.js';
 import { type Clients, isKnown, type KnownClient } from './Clients.js';
 import { type ClientFrame, encodeFrame, readClientFrame, type ServerFrame } from './monitorFrames.js';
 import { RateLimit } from './rateLimit.js';
+import { WorkBudget } from './WorkBudget.js';
 
 /** What a request may ask for; `userId` is who asks. What it throws is answered as an error. */
 export type MonitorVerb = (input: Record<string, unknown>, userId: string) => unknown;
@@ -27,9 +28,10 @@ export interface ClientFramesOptions {
   onAbuse: (why: string) => void;
 }
 
-/** Answers what clients say. Whatever they send, it neither throws nor takes long. */
+/** Answers what clients say. Whatever they send, it does not throw; what takes long is refused before it takes too much. */
 export class ClientFrames {
   private readonly requests = new RateLimit(REQUEST_RATE);
+  private readonly work = new WorkBudget();
 
   constructor(private readonly options: ClientFramesOptions) {}
 
@@ -88,24 +90,31 @@ export class ClientFrames {
   }
 
   private respond(client: KnownClient, { id, verb, args }: Asked): void {
+    const { userId } = client.session;
+    const { clock } = this.options;
+    const began = clock.monotonic();
     try {
-      const result = this.run(verb, args, client.session.userId);
+      const result = this.run(verb, args, userId);
       this.say(client, { type: 'response', data: { id, ok: true, result } });
     } catch (error) {
       const { code, remedy } = error instanceof EdgeError ? error : { code: 'internal', remedy: '' };
       const message = describeError(error);
       this.say(client, { type: 'response', data: { id, ok: false, error: { code, message, remedy } } });
     }
+    const ended = clock.monotonic();
+    this.work.spend(userId, ended - began, ended);
   }
 
   private run(verb: string, input: Record<string, unknown>, userId: string): unknown {
     const { verbs, clock } = this.options;
     const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
     if (work === undefined) {
-      throw new EdgeError('invalid_payload', `verb: expected one of ${Object.keys(verbs).join(', ')}.`);
+      const known = Object.keys(verbs).join(', ');
+      throw new EdgeError('invalid_payload', `verb: expected one of ${known}.`, 'Name one of them.');
     }
-    if (!this.requests.take(clock.monotonic())) {
-      throw new EdgeError('monitor_busy', 'Too many requests are made at once.', 'Ask again in a moment.');
+    const now = clock.monotonic();
+    if (!this.requests.take(now) || !this.work.hasRoom(userId, now)) {
+      throw new EdgeError('monitor_busy', 'Too much is asked for at once.', 'Ask again in a moment.');
     }
     return work(input, userId) ?? null;
   }

@@ -15,12 +15,22 @@ export class RateLimit {
 
   /** Counts one; false if that is one too many. `now` is monotonic, in ms. */
   take(now: number): boolean {
+    if (this.available(now) < 1) return false;
+    this.left -= 1;
+    return true;
+  }
+
+  /** What is left; below 0 where more was spent than there was. */
+  available(now: number): number {
     const { burst, perSecond } = this.rate;
     const passed = now - (this.at ?? now);
     this.at = now;
     this.left = Math.min(burst, this.left + (passed * perSecond) / 1000);
-    if (this.left < 1) return false;
-    this.left -= 1;
-    return true;
+    return this.left;
+  }
+
+  /** Counts what was not known before, however much there was. */
+  spend(amount: number): void {
+    this.left -= amount;
   }
 }

@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LinkStrip } from '../../src/agent/LinkStrip.js';
 import { sendStatistics } from '../../src/agent/sendStatistics.js';
 import { changesOf } from '../../src/agent/snapshotChanges.js';
 import { Workload } from '../../src/agent/Workload.js';
-import { newestEvents } from '../../src/logging/newestEvents.js';
 import type { StatusSnapshot } from '../../src/status/snapshot.js';
 import { FakeClock } from '../support/FakeClock.js';
 
@@ -156,24 +152,4 @@ test('texts are counted by the hour, and how long they took', () => {
     { upToMs: null, count: 1 },
   ]);
   expect([latency.p50Ms, latency.p95Ms]).toEqual([300, 90_000]);
-});
-
-test('the newest lines of a log are read from its end, and debug lines are not among them', ({
-  onTestFinished,
-}) => {
-  const directory = mkdtempSync(join(tmpdir(), 'edge-log-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  const path = join(directory, 'a.log');
-  expect(newestEvents(path, 'info', 10)).toEqual([]);
-  const line = (level: string, word: string) => `[2026-01-01T00:00:00.000Z] [${level}] ${word} id=7`;
-  const lines = [
-    ...Array(20_000).fill(line('INFO', 'old')),
-    line('DEBUG', 'a text'),
-    '    at stack',
-    line('WARN', 'new'),
-  ];
-  writeFileSync(path, `${lines.join('\n')}\n`);
-  const events = newestEvents(path, 'info', 3);
-  expect(events.map(({ message }) => message)).toEqual(['old', 'old', 'new']);
-  expect(events.at(-1)).toMatchObject({ level: 'warn', fields: { id: '7' } });
 });

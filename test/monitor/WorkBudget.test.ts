@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from '../support/FakeClock.js';
+import { MonitorWorld } from '../support/MonitorWorld.js';
+
+test('who asks for what takes long is refused, also on a new connection; others are answered', async (cleanup) => {
+  const clock = new FakeClock();
+  const world = await MonitorWorld.open(cleanup, { clock, verbs: { heavy: () => clock.advance(40) } });
+  const abuser = await world.operator('abuser');
+  const answers: unknown[] = [];
+  for (let count = 0; count < 6; count++) answers.push((await abuser.ask('heavy')).ok);
+  expect(answers).toEqual([true, true, true, true, false, false]);
+  const again = await world.operator('abuser');
+  expect(await again.ask('heavy')).toMatchObject({ ok: false, error: { code: 'monitor_busy' } });
+  expect(await (await world.operator('ann')).ask('heavy')).toMatchObject({ ok: true });
+  clock.advance(5_000);
+  expect(await again.ask('heavy')).toMatchObject({ ok: true });
+});
+
+test('many who ask for what takes long get no more than their share together', async (cleanup) => {
+  const clock = new FakeClock();
+  let worked = 0;
+  const heavy = () => {
+    worked += 40;
+    clock.advance(40);
+  };
+  const world = await MonitorWorld.open(cleanup, { clock, verbs: { heavy } });
+  const users = await Promise.all(Array.from({ length: 8 }, (_, index) => world.operator(`user${index}`)));
+  const began = clock.monotonic();
+  for (let round = 0; round < 20; round++) {
+    for (const user of users) await user.ask('heavy');
+    clock.advance(1_000);
+  }
+  expect(worked / (clock.monotonic() - began)).toBeLessThan(0.07);
+});
