@@ -55,14 +55,11 @@ export class Clients {
     return FIRST_TO_COUNT.find((presence) => said.has(presence)) ?? 'offline';
   }
 
-  isConnected(userId: string): boolean {
-    return this.users().some(({ session }) => session.userId === userId);
-  }
-
-  /** Everybody who is connected. */
+  /** Everybody who is connected and does not say to be offline: to the others, that is the same as to have gone. */
   presences(): UserPresence[] {
     const ids = new Set(this.users().map(({ session }) => session.userId));
-    return [...ids].toSorted().map((userId) => ({ userId, status: this.presenceOf(userId) }));
+    const all = [...ids].toSorted().map((userId) => ({ userId, status: this.presenceOf(userId) }));
+    return all.filter(({ status }) => status !== 'offline');
   }
 }
 

@@ -121,12 +121,15 @@ export class MonitorServer {
     return this.door.fault();
   }
 
+  /** To everybody who is there; whoever comes later is greeted with the status of then. */
   broadcastStatus(data: AgentStatus): void {
-    this.post({ type: 'agent_status', data });
+    if (!this.isWatched) return;
+    const there = new Set(this.clients.users());
+    this.broadcast.post({ type: 'agent_status', data }, (client) => there.has(client));
   }
 
   broadcastChatMessage(data: ChatMessage): void {
-    this.post({ type: 'chat_message', data });
+    if (this.isWatched) this.broadcast.post({ type: 'chat_message', data });
   }
 
   /** To everybody, or to every connection of one user. */
@@ -156,10 +159,6 @@ export class MonitorServer {
     return users.length;
   }
 
-  private post(frame: ServerFrame): void {
-    if (this.isWatched) this.broadcast.post(frame);
-  }
-
   private httpServer(): Server {
     const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, (request, response) =>
       this.pages.receive(request, response),
@@ -170,7 +169,9 @@ export class MonitorServer {
   }
 
   private welcome(client: Client, socket: WebSocket, refusal: string): void {
-    const { clock, log, agentStatus, onWatched } = this.options;
+    const { clock, log } = this.options;
+    // Before it is one of those who are told of changes: it is told once.
+    const status = isKnown(client) ? this.statusNow() : undefined;
     const wasWatched = this.isWatched;
     this.clients.add(client);
     socket.on('message', (data, isBinary) => this.frames.receive(client, data as Buffer, isBinary));
@@ -184,13 +185,11 @@ export class MonitorServer {
     this.sweeping ??= clock.after(SWEEP_MS, () => this.sweep());
     if (isKnown(client)) {
       const { userId } = client.session;
-      const greeting: ServerFrame[] = [
-        { type: 'auth', data: { success: true, userId } },
-        { type: 'agent_status', data: agentStatus() },
-      ];
+      const greeting: ServerFrame[] = [{ type: 'auth', data: { success: true, userId } }];
+      if (status !== undefined) greeting.push({ type: 'agent_status', data: status });
       client.write(greeting.map((frame) => encodeFrame(frame, clock.now())));
       log.debug('An operator watches', { user: userId });
-      if (!wasWatched) onWatched(true);
+      if (!wasWatched) this.tellWatched(true);
     } else {
       const frame: ServerFrame = { type: 'auth', data: { success: false, error: refusal } };
       client.write([encodeFrame(frame, clock.now())]);
@@ -201,7 +200,26 @@ export class MonitorServer {
     this.clients.delete(client);
     if (!isKnown(client) || this.stopped) return;
     this.frames.tellPresence(client.session.userId);
-    if (!this.isWatched) this.options.onWatched(false);
+    if (!this.isWatched) this.tellWatched(false);
+  }
+
+  /** Undefined where it cannot be had now: the store may be unreadable, and this is nobody's business but a watcher's. */
+  private statusNow(): AgentStatus | undefined {
+    return this.guarded(() => this.options.agentStatus());
+  }
+
+  private tellWatched(watched: boolean): void {
+    this.guarded(() => this.options.onWatched(watched));
+  }
+
+  /** A fault of what the agent is asked for ends neither the agent nor the connection. */
+  private guarded<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.options.log.debug('The agent could not tell the monitor', { cause: describeError(error) });
+      return undefined;
+    }
   }
 
   private sweep(): void {

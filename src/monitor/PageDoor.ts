@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.js';
 import type { MonitorSecret } from './MonitorSecret.js';
-import { isLocal } from './origin.js';
+import { isLocal, isOfAnotherSite } from './origin.js';
 import { RateLimit } from './rateLimit.js';
 import { securityHeaders, staticFile } from './staticFiles.js';
 import { judgeToken, LINK_MS, makeToken, SESSION_MS } from './tokens.js';
@@ -25,18 +25,24 @@ export class PageDoor {
   /** The ids of link tokens that were taken, with when they would have expired (Unix ms). */
   private readonly taken = new Map<string, number>();
 
-  constructor(private readonly options: PageDoorOptions) {}
+  /** When this life began, monotonic. */
+  private readonly since: number;
+
+  constructor(private readonly options: PageDoorOptions) {
+    this.since = options.clock.monotonic();
+  }
 
   /** Never throws. */
   receive(request: IncomingMessage, response: ServerResponse): void {
     const { host, origin } = request.headers;
     request.resume();
-    if (!this.requests.take(this.options.clock.monotonic())) {
-      reply(response, 429, 'Too many requests.');
+    // First, and not counted: another site's page must not use up what our own has.
+    if (host === undefined || !isLocal({ host, origin }) || isOfAnotherSite(request.headers)) {
+      reply(response, 403, 'This is for pages and programs of this machine only.');
       return;
     }
-    if (host === undefined || !isLocal({ host, origin })) {
-      reply(response, 403, 'This is for pages and programs of this machine only.');
+    if (!this.requests.take(this.options.clock.monotonic())) {
+      reply(response, 429, 'Too many requests.');
       return;
     }
     for (const [name, value] of Object.entries(securityHeaders(host))) response.setHeader(name, value);
@@ -87,6 +93,10 @@ export class PageDoor {
     const key = secret.key();
     const judged = await judgeToken(key, token, { use: 'link', now });
     if (judged.kind === 'refused') return { status: 401, body: { error: judged.why } };
+    // What an earlier life has taken is not known; how long ago it began, a clock that was set does not change.
+    if (judged.madeAt < now - (clock.monotonic() - this.since)) {
+      return { status: 401, body: { error: 'The link is from before the agent was started: get a new one' } };
+    }
     if (judged.id === undefined || this.wasTaken(judged.id, judged.expiresAt, now)) {
       return { status: 401, body: { error: 'The link was used already' } };
     }

@@ -49,7 +49,7 @@ export class SocketDoor {
     if (refusal !== undefined) refuse(stream, refusal);
     else if (this.isFull) {
       this.sockets.handleUpgrade(request, stream, head, (socket) => this.turnAway(socket));
-    } else void this.letIn(request, stream, head);
+    } else this.letIn(request, stream, head).catch(() => stream.destroy());
   }
 
   /** Whoever is still on the threshold is turned away, and nobody comes in any more. */
@@ -60,9 +60,10 @@ export class SocketDoor {
 
   private refusal(request: IncomingMessage): string | undefined {
     const { host, origin } = request.headers;
+    // First, and not counted: another site's page must not use up what our own has.
+    if (!isLocal({ host, origin })) return '403 Forbidden';
     if (this.closed || !this.handshakes.take(this.options.clock.monotonic()))
       return '503 Service Unavailable';
-    if (!isLocal({ host, origin })) return '403 Forbidden';
     return addressOf(request)?.pathname === '/ws' ? undefined : '404 Not Found';
   }
 

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /** Names that lead to this machine only. Any port: an SSH tunnel has its own. */
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d{1,5})?$/i;
 
@@ -17,4 +19,12 @@ export function isLocal({ host, origin }: RequestOrigin): boolean {
   if (origin === undefined) return true;
   const [, rest = ''] = /^https?:\/\/(.*)$/i.exec(origin) ?? [];
   return LOOPBACK.test(rest);
+}
+
+/**
+ * Whether a browser says that another site's page asks for it, as for a picture or by a frame: for those it sends no Origin
+ * (Fetch Metadata, W3C). A link that a person follows leads here from anywhere.
+ */
+export function isOfAnotherSite(headers: Readonly<IncomingHttpHeaders>): boolean {
+  return headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-dest'] !== 'document';
 }

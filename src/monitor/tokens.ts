@@ -23,9 +23,9 @@ export interface TokenOptions {
   now: number;
 }
 
-/** `expiresAt` is Unix ms; `id` is the token's own where it has one. */
+/** `expiresAt` is Unix ms, as is `madeAt`, 0 if the token does not tell; `id` is the token's own where it has one. */
 export type JudgedToken =
-  | { kind: 'valid'; userId: string; expiresAt: number; id: string | undefined }
+  | { kind: 'valid'; userId: string; madeAt: number; expiresAt: number; id: string | undefined }
   | { kind: 'refused'; why: string };
 
 /** Makes a token (JWT, HS256). `user` must fit USER_PATTERN. */
@@ -33,7 +33,7 @@ export function makeToken(key: Uint8Array, { use, user, ttlMs, now }: TokenOptio
   const token = new SignJWT()
     .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
     .setSubject(user)
-    .setIssuedAt(Math.floor(now / 1000))
+    .setIssuedAt(now / 1000)
     .setExpirationTime(Math.ceil((now + ttlMs) / 1000))
     .setJti(randomHex(12));
   return (use === 'link' ? token.setAudience(LINK_AUDIENCE) : token).sign(key);
@@ -55,10 +55,11 @@ export async function judgeToken(
       currentDate: new Date(now),
       ...(use === 'link' ? { audience: LINK_AUDIENCE } : {}),
     });
-    const { sub = '', exp = 0, aud, jti } = payload;
+    const { sub, exp = 0, iat = 0, aud, jti } = payload;
     if (use === 'session' && aud !== undefined) return refused('This token is for another use');
-    if (!USER_PATTERN.test(sub)) return refused('The token names no user');
-    return { kind: 'valid', userId: sub, expiresAt: exp * 1000, id: jti };
+    // The library does not look at its type.
+    if (typeof sub !== 'string' || !USER_PATTERN.test(sub)) return refused('The token names no user');
+    return { kind: 'valid', userId: sub, madeAt: iat * 1000, expiresAt: exp * 1000, id: jti };
   } catch (error) {
     return refused(error instanceof errors.JWTExpired ? 'The token has expired' : 'Invalid token');
   }

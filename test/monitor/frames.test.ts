@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EdgeError } from '../../src/errors.js';
+import type { AgentStatus } from '../../src/monitor/monitorFrames.js';
 import type { Cleanup } from '../support/EdgeWorld.js';
 import { IDLE, MonitorWorld } from '../support/MonitorWorld.js';
 import { until } from '../support/until.js';
@@ -47,6 +48,34 @@ describe('frames from the server', () => {
         STATUS,
       );
     }
+  });
+
+  test('what the agent does is told once to whoever comes, be it that it has changed just then', async (cleanup) => {
+    let count = 0;
+    const world: MonitorWorld = await MonitorWorld.open(cleanup, {
+      agentStatus: () => {
+        const status: AgentStatus = { agentName: 'edge_1', state: 'working', progress: count++ };
+        world.server.broadcastStatus(status);
+        return status;
+      },
+    });
+    const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
+    world.server.sendNotification('info', 'the last');
+    for (const client of [ann, bob]) await client.heard('notification');
+    const told = (client: typeof ann) => client.all('agent_status').map(({ data }) => data?.progress);
+    expect([told(ann), told(bob)]).toEqual([[0, 1], [1]]);
+  });
+
+  test('a store that cannot be read when somebody comes ends neither the agent nor the connection', async (cleanup) => {
+    const world = await MonitorWorld.open(cleanup, {
+      agentStatus: () => {
+        throw new Error('database disk image is malformed');
+      },
+    });
+    const ann = await world.operator('ann');
+    await ann.caughtUp();
+    expect(ann.frames.map(({ type }) => type)).toEqual(['auth', 'pong']);
+    expect(world.watched).toEqual([true]);
   });
 
   test('a text is told to all as it is', async (cleanup) => {
@@ -132,6 +161,15 @@ describe('frames from clients', () => {
     await bob.heard('user_presence', ({ data }) => data?.status === 'offline');
     expect(bob.all('user_presence')).toHaveLength(3);
     expect(world.server.counts()).toEqual({ connected: 1, authenticated: 1 });
+  });
+
+  test('who says to be offline is not among those who are there', async (cleanup) => {
+    const world = await open(cleanup);
+    const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
+    ann.say({ type: 'user_presence', data: 'offline' });
+    await bob.heard('user_presence');
+    bob.say({ type: 'subscribe', data: { topics: ['link'] } });
+    expect((await bob.heard('snapshot')).data?.presence).toEqual([{ userId: 'bob', status: 'online' }]);
   });
 
   test('a tab that is away does not hide one that is there', async (cleanup) => {

@@ -101,6 +101,18 @@ describe('the page', () => {
     expect((await get(world, '/', { host: 'localhost:9999' })).status).toBe(200);
   });
 
+  test('pictures and frames of another site are refused, however many; a link that is followed is not', async (cleanup) => {
+    const world = await withPage(cleanup);
+    const asked = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'image' };
+    for (let count = 0; count < 400; count++) {
+      const headers = count % 2 === 0 ? asked : { host: 'evil.example' };
+      expect((await get(world, '/', headers)).status).toBe(403);
+    }
+    expect((await get(world, '/')).status).toBe(200);
+    expect((await get(world, '/', { ...asked, 'sec-fetch-dest': 'document' })).status).toBe(200);
+    expect((await get(world, '/app.css', { ...asked, 'sec-fetch-site': 'same-origin' })).status).toBe(200);
+  });
+
   test('answers other methods and /ws by what they would need', async (cleanup) => {
     const world = await withPage(cleanup);
     expect((await fetch(`${world.origin}/`, { method: 'PUT', body: 'x' })).status).toBe(405);
@@ -123,6 +135,15 @@ describe('a link', () => {
     expect((await client.heard('auth')).data).toEqual({ success: true, userId: 'ann' });
     const again = await exchange(world, link);
     expect([again.status, await again.json()]).toEqual([401, { error: 'The link was used already' }]);
+  });
+
+  test('is good once, over a restart of the agent too', async (cleanup) => {
+    const world = await withPage(cleanup);
+    const token = await linkToken(world);
+    expect((await exchange(world, token)).status).toBe(200);
+    const next = await MonitorWorld.open(cleanup, { directory: world.directory });
+    expect((await exchange(next, token)).status).toBe(401);
+    expect((await exchange(next, await linkToken(next))).status).toBe(200);
   });
 
   test('that is old, forged or a session token gives none', async (cleanup) => {

@@ -28,6 +28,7 @@ const BAD_TOKENS: Record<string, Forge> = {
   'one that never ends': signed('HS256', { sub: 'ann' }),
   'one of nobody': signed('HS256', { exp: soon() }),
   'one of somebody without a name': signed('HS256', { sub: 'a b\n', exp: soon() }),
+  'one whose user is a number': signed('HS256', { sub: 5 as unknown as string, exp: soon() }),
   'one that is not valid yet': signed('HS256', { sub: 'ann', exp: soon(), nbf: soon() - 60 }),
   'one that stands in a link': (key) =>
     makeToken(key, { use: 'link', user: 'ann', ttlMs: HOUR_MS, now: Date.now() }),
@@ -146,6 +147,19 @@ describe('where a connection comes from', () => {
     await expect(world.connect(token, { origin: 'https://evil.example' })).rejects.toThrow('HTTP 403');
     await expect(world.connect(token, { headers: { host: 'evil.example' } })).rejects.toThrow('HTTP 403');
     await world.connect(token, { origin: world.origin });
+    await world.connect(token);
+  });
+
+  test('however often another site tries, who is of this machine gets in', async (cleanup) => {
+    const world = await MonitorWorld.open(cleanup);
+    const token = await world.token();
+    for (let wave = 0; wave < 20; wave++) {
+      const tries = Array.from({ length: 50 }, () =>
+        world.connect(token, { origin: 'https://evil.example' }),
+      );
+      for (const tried of await Promise.allSettled(tries))
+        expect(tried).toMatchObject({ reason: { message: 'HTTP 403' } });
+    }
     await world.connect(token);
   });
 

@@ -31,9 +31,16 @@ export class MonitorWorld {
 
   static async open(
     { onTestFinished }: Cleanup,
-    options: { clock?: Clock; verbs?: Record<string, MonitorVerb>; port?: number } = {},
+    options: {
+      clock?: Clock;
+      verbs?: Record<string, MonitorVerb>;
+      port?: number;
+      agentStatus?: () => AgentStatus;
+      /** Of an earlier life. */
+      directory?: string;
+    } = {},
   ): Promise<MonitorWorld> {
-    const directory = mkdtempSync(join(tmpdir(), 'edge-monitor-'));
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'edge-monitor-'));
     const pageDirectory = join(directory, 'page');
     const secret = MonitorSecret.in(directory);
     const clock = options.clock ?? systemClock;
@@ -43,7 +50,7 @@ export class MonitorWorld {
       port: options.port ?? 0,
       ...{ secret, pageDirectory, clock, log },
       verbs: options.verbs ?? {},
-      agentStatus: () => IDLE,
+      agentStatus: options.agentStatus ?? (() => IDLE),
       status: () => ({ state: 'healthy' }),
       onWatched: (is) => watched.push(is),
     });
