@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   messages_unavailable: 'Messages does not answer.',
   inbound_stalled: 'Messages on this Mac seems to have stopped receiving.',
   text_too_long: 'The text is longer than the limit.',
-  invalid_payload: 'A command carries a payload that does not fit its type.',
+  invalid_payload: 'A command or a request carries what does not fit its type.',
   unknown_command: 'A command type that this agent does not know.',
   attachment_refused: 'A file that a command names may not be sent.',
   attachment_unavailable: 'A file that a command names cannot be had.',

@@ -7,6 +7,7 @@ import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
 import { type TimelineStep, timeline } from './timeline.js';
+import { neededText } from './verbInput.js';
 
 /** A command as the operator sees it: no text, handles masked. Times are ISO 8601; null: not yet. */
 export interface CommandEntry {
@@ -54,8 +55,8 @@ export function commandVerbs(store: Store): Readonly<Record<'commands.list' | 'c
   return {
     'commands.list': ({ limit, open }): CommandEntry[] =>
       store.commandLog.list(atMost(limit), open === true).map(commandEntry),
-    'commands.show'({ id }): CommandDetail {
-      if (typeof id !== 'string') throw new EdgeError('internal', 'id: expected a command id.');
+    'commands.show'({ id: written }): CommandDetail {
+      const id = neededText(written, 'id', 'a command id');
       const detail = commandDetail(store, id);
       if (detail !== undefined) return detail;
       throw new EdgeError(

@@ -1,10 +1,10 @@
-import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { StatusVerb } from '../status/StatusServer.js';
 import { EVERY_CONVERSATION } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import type { NamedConversation } from './namedConversation.js';
+import { neededText } from './verbInput.js';
 
 /**
  * `conversation` is its canonical key, `*` for all. `known`: chat.db has it; null if chat.db cannot be read. `changed`: it
@@ -36,8 +36,7 @@ export function pauseVerbs(
 ): Readonly<Record<'pause' | 'resume', StatusVerb>> {
   const named = <T>(input: unknown, read: (written: string) => T, every: T): T => {
     if (input === undefined) return every;
-    if (typeof input === 'string' && input.trim() !== '') return read(input);
-    throw new EdgeError('internal', 'conversation: expected a phone number, an address or a group id.');
+    return read(neededText(input, 'conversation', 'a phone number, an address or a group id'));
   };
   const lift = (key: string) => {
     letIncomingGo(store, key);

@@ -1,6 +1,7 @@
 import { maskHandle } from '../logging/mask.js';
 import type { StatusVerb } from '../status/StatusServer.js';
 import type { Store } from '../store/Store.js';
+import { neededText } from './verbInput.js';
 
 /** A parked message as the operator sees it; the handle is masked. Times are ISO 8601. */
 export interface QueueEntry {
@@ -18,10 +19,11 @@ const MOST_ENTRIES = 1000;
 export function queueVerbs(
   store: Store,
 ): Readonly<Record<'queue.list' | 'queue.retry' | 'queue.drop', StatusVerb>> {
-  const forParked = (guid: unknown, act: (guid: string) => boolean): string[] => {
+  const forParked = (written: unknown, act: (guid: string) => boolean): string[] => {
+    const named = neededText(written, 'guid', 'the guid of a parked message, or "all"');
     const guids =
-      guid === 'all' ? store.incoming.parked(MOST_ENTRIES).map((message) => message.guid) : [guid];
-    return store.write(() => guids.map(String).filter(act));
+      named === 'all' ? store.incoming.parked(MOST_ENTRIES).map((message) => message.guid) : [named];
+    return store.write(() => guids.filter(act));
   };
   return {
     'queue.list': () =>

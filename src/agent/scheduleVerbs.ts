@@ -5,6 +5,7 @@ import type { Scheduler } from '../schedule/Scheduler.js';
 import type { StatusVerb } from '../status/StatusServer.js';
 import type { Store } from '../store/Store.js';
 import type { ScheduleState } from '../store/schedule.js';
+import { neededText } from './verbInput.js';
 
 /** A scheduled text as the operator sees it; the handle is masked. Times are ISO 8601. */
 export interface ScheduleEntry {
@@ -44,8 +45,8 @@ export function scheduleVerbs(
         error: text.error,
         ...(texts === true ? { text: text.text } : {}),
       })),
-    'schedule.cancel'({ id }): CancelAnswer {
-      if (typeof id !== 'string') throw new EdgeError('internal', 'id: expected a schedule or command id.');
+    'schedule.cancel'({ id: written }): CancelAnswer {
+      const id = neededText(written, 'id', 'a schedule or command id');
       const answer = store.write(() => cancel(store, scheduler, id));
       if (answer.cancelled)
         log.info('The operator cancelled a scheduled text', { schedule: answer.schedule_id });

@@ -14,6 +14,7 @@ import { pauseVerbs } from './pauseVerbs.js';
 import { queueVerbs } from './queueVerbs.js';
 import { scheduleVerbs } from './scheduleVerbs.js';
 import { sendVerb } from './sendVerb.js';
+import { neededText } from './verbInput.js';
 
 const SELFTEST_TEXT = /^edge-agent selftest [0-9a-f]{8}$/;
 
@@ -38,6 +39,8 @@ export function statusVerbs(rooms: {
     runtime,
     config: () => config.settings(),
     'config.reset-remote': () => store.write(() => config.reset()),
+    'conversation.key': ({ conversation }) =>
+      rooms.conversationKey(neededText(conversation, 'conversation', 'a number, an address or a group id')),
     kick: () => backend.kick('the operator asked for it'),
     ...pauseVerbs(store, rooms.conversationKey, meant, log),
     ...queueVerbs(store),

@@ -106,6 +106,7 @@ function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [strin
     ],
     ['last error', lastError(snapshot, now)],
     ['memory', `${snapshot.memory_usage_mb} MB`],
+    ...monitorRow(snapshot),
   ];
 }
 
@@ -129,6 +130,14 @@ function chatdbRow({ chatdb }: StatusSnapshot): [string, string][] {
   if (chatdb === undefined || chatdb.row_id === null) return [];
   const behind = chatdb.rows_behind === null ? 'cannot be read' : `${chatdb.rows_behind} behind`;
   return [['chat.db', `read to row ${chatdb.row_id}, ${behind}`]];
+}
+
+function monitorRow({ monitor }: StatusSnapshot): [string, string][] {
+  if (monitor === undefined) return [];
+  const { port, connected, authenticated } = monitor;
+  const words =
+    port === null ? 'not served' : `port ${port}, ${connected} connected, ${authenticated} authenticated`;
+  return [['monitor', words]];
 }
 
 function heldRow(held: StatusSnapshot['sends_held']): [string, string][] {

@@ -66,6 +66,15 @@ export function legible(text: string, terminal: Pick<Terminal, 'unicode'>): stri
   return terminal.unicode ? text : text.replace(BEYOND_ASCII, (sign) => IN_ASCII[sign] ?? '?');
 }
 
+const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
+/** C0, DEL and C1, and what turns the direction of writing for the rest of a line (Unicode, UAX #9). */
+const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** What somebody else wrote, in one line that a terminal shows and does not obey: a sign stands for each control. */
+export function shownText(text: string): string {
+  return text.replace(BREAKS, ' ').replace(CONTROLS, '\ufffd');
+}
+
 /** The words in lines of at most `columns`, the first after `first` and the others after `rest`; a longer word stays whole. */
 export function wrap(text: string, columns: number, first: string, rest: string): string[] {
   const lines: string[] = [];

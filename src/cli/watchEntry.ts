@@ -1,6 +1,6 @@
 import { maskHandle } from '../logging/mask.js';
 import type { Topic } from '../monitor-client/index.js';
-import { paint, type Style, type Terminal } from './terminal.js';
+import { paint, type Style, shownText, type Terminal } from './terminal.js';
 
 /** What is told, by the name under which it is asked for. */
 export const WATCH_TYPES = [
@@ -32,7 +32,7 @@ const TOPICS: Readonly<Partial<Record<WatchType, Topic>>> = {
   log: 'logs',
 };
 
-/** What is to be shown. `conversation` is compared by `sameConversation`. */
+/** What is to be shown. `conversation` is compared by `sameConversation`; as typed, until the agent has told its key. */
 export interface WatchWish {
   types: ReadonlySet<WatchType>;
   topics: readonly Topic[];
@@ -64,7 +64,7 @@ export function watchWish(options: {
   return { types, topics: [...types].flatMap((name) => TOPICS[name] ?? []), conversation, texts };
 }
 
-/** Whether a conversation is the one that was typed: in any form of its number, with or without the service. */
+/** Whether a conversation is the one that is wished for: by its key, or typed with its country and perhaps the service. */
 export function sameConversation(conversation: string, typed: string): boolean {
   return plain(conversation) === plain(typed);
 }
@@ -87,6 +87,6 @@ export function entryLine(
   terminal: Pick<Terminal, 'colour'>,
 ): string {
   const time = paint(terminal, 'dim', new Date(at).toTimeString().slice(0, 8));
-  const said = words.replaceAll(/[\r\n]+/g, ' ');
+  const said = shownText(words);
   return `${time} ${type.padEnd(LONGEST_TYPE)} ${style === undefined ? said : paint(terminal, style, said)}`;
 }

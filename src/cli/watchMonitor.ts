@@ -43,7 +43,10 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
     return EXIT.invalidConfig;
   }
   const client = new MonitorClient({
-    url: () => monitorAddress(directory),
+    url: async () => {
+      wish.conversation = await keyOf(directory, wish.conversation);
+      return monitorAddress(directory);
+    },
     token: () => freshToken(directory),
     WebSocket: WebSocket as unknown as WebSocketConstructor,
     topics: wish.topics,
@@ -80,6 +83,13 @@ async function monitorAddress(directory: string): Promise<string> {
   const { port } = (answer.result as StatusSnapshot).monitor;
   if (port === null) throw new Error('The agent does not serve the monitor (monitor.enabled, monitor.port)');
   return `ws://127.0.0.1:${port}/ws`;
+}
+
+/** The key of a conversation, by the agent's own reading; as it is while there is no agent that can tell. */
+async function keyOf(directory: string, conversation: string | undefined): Promise<string | undefined> {
+  if (conversation === undefined) return undefined;
+  const answer = await askDaemon(socketPath(directory), { verb: 'conversation.key', conversation });
+  return answer.kind === 'answered' ? String(answer.result) : conversation;
 }
 
 /** By the secret file, which only the agent's own user can read. */

@@ -148,7 +148,8 @@ function answer(line: string, verbs: Readonly<Record<string, StatusVerb>>): Reco
         ? verbs[input.verb]
         : verbs[ANY_VERB];
     if (verb === undefined) {
-      throw new EdgeError('internal', `verb: expected one of ${Object.keys(verbs).join(', ')}.`);
+      const known = Object.keys(verbs).join(', ');
+      throw new EdgeError('invalid_payload', `verb: expected one of ${known}.`, 'Name one of them.');
     }
     return { ok: true, result: verb(input) ?? null };
   } catch (error) {

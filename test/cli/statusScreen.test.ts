@@ -77,7 +77,20 @@ describe('the status screen', () => {
       '  to deliver      0 acks, 3 events (oldest 5 min 0 s)',
       '  last error      2 h 0 min ago: it went wrong',
       '  memory          72 MB',
+      '  monitor         port 3100, 0 connected, 0 authenticated',
     ]);
+  });
+
+  test('tells who is connected to the monitor, and nothing of one that an older agent does not have', () => {
+    const last = (monitor: unknown) =>
+      statusScreen({ ...HEALTHY, monitor } as StatusSnapshot, NOW, PLAIN)
+        .at(-1)
+        ?.trim();
+    expect(last({ port: 3100, connected: 2, authenticated: 1 })).toMatch(
+      /^monitor +port 3100, 2 connected, 1 authenticated$/,
+    );
+    expect(last({ port: null, connected: 0, authenticated: 0 })).toMatch(/^monitor +not served$/);
+    expect(last(undefined)).toMatch(/^memory/);
   });
 
   test('has pauses first, then what is wrong with its remedy, within the width of the terminal', () => {

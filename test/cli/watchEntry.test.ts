@@ -40,6 +40,14 @@ test('an event is one line, whatever it says', () => {
   expect(line).toMatch(/^\d\d:\d\d:\d\d log {10}warn: first second code=7$/);
 });
 
+test('what somebody wrote cannot move the cursor, set a title or turn the line around', () => {
+  const words = 'a\u001b[31mRED\u001b]0;pwned\u0007 \u009b2J\u0000\u007f\u202eevil\u2066 \t\u2028end 👩‍👩‍👧';
+  const line = entryLine({ type: 'message', at: 0, words, record: {} }, { colour: false });
+  expect(line).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069\u2028]/u);
+  expect(line).toContain('RED');
+  expect(line).toContain('end 👩‍👩‍👧');
+});
+
 test('colours are there only where they are wanted', () => {
   const told = watchWords({ topic: 'link', at, state: 'offline', detail: 'waiting' });
   const entry = { ...told, at: Date.parse(at), record: {} };
