@@ -15,6 +15,7 @@ import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { agentStatus } from './agentStatus.js';
 import { LinkStrip } from './LinkStrip.js';
 import { monitorVerbs } from './monitorVerbs.js';
+import { OperatorTexts } from './OperatorTexts.js';
 import type { Rooms } from './rooms.js';
 import { type Change, changesOf } from './snapshotChanges.js';
 import { linkWord } from './statusSnapshot.js';
@@ -62,12 +63,14 @@ export class Monitoring {
     this.secret = MonitorSecret.in(config.state.directory);
     this.strip = new LinkStrip(store.meta, clock, options.aliveAt);
     if (!config.monitor.enabled) return;
+    const operatorTexts = new OperatorTexts();
+    rooms.told.onOperatorReply((reply) => operatorTexts.note(reply));
     this.server = new MonitorServer({
       port: config.monitor.port,
       secret: this.secret,
       pageDirectory: PAGE_DIRECTORY,
       verbs: monitorVerbs({
-        ...{ verbs, store, strip: this.strip, clock, log: log.logger },
+        ...{ verbs, store, operatorTexts, strip: this.strip, clock, log: log.logger },
         logFile: config.logging.file,
         stateDirectory: config.state.directory,
         onAct: (user, verb) => this.server?.sendNotification('info', `${user}: ${verb}`),

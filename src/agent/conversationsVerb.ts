@@ -1,9 +1,11 @@
 import { basename } from 'node:path';
+import type { OperatorReply } from '../forwarding/Happenings.js';
 import { maskHandle } from '../logging/mask.js';
 import type { ReceivedText, SentText } from '../store/recentTexts.js';
 import type { Store } from '../store/Store.js';
+import { OPERATOR, type OperatorTexts } from './OperatorTexts.js';
 
-/** A message of a conversation. `at` is ISO 8601; `sender` is masked, `agent` for what went out. */
+/** A message of a conversation. `at` is ISO 8601; `sender` is masked; of what went out it is `agent` or `operator`. */
 export interface ConversationMessage {
   id: string;
   direction: 'in' | 'out';
@@ -40,6 +42,7 @@ interface Placed {
 /** The conversations in which something was said last, the newest first. */
 export function recentConversations(
   store: Pick<Store, 'recentTexts' | 'pauses'>,
+  operatorTexts: Pick<OperatorTexts, 'list'>,
   { limit, messages, texts }: Record<string, unknown>,
 ): ConversationEntry[] {
   const withTexts = texts === true;
@@ -49,6 +52,7 @@ export function recentConversations(
       .sent(LOOKED_AT)
       .filter(({ state }) => state !== 'deduplicated')
       .map((text) => sent(text, withTexts)),
+    ...operatorTexts.list().map((reply) => byOperator(reply, withTexts)),
   ].toSorted((a, b) => b.at - a.at);
   const byConversation = new Map<string, Placed[]>();
   for (const placed of said) {
@@ -97,6 +101,22 @@ function sent({ id, conversation, text, file, state, guid, at }: SentText, withT
       state,
       characters: [...shown].length,
       text: withText ? shown : null,
+    },
+  };
+}
+
+function byOperator({ guid, conversation, text, sentAt }: OperatorReply, withText: boolean): Placed {
+  return {
+    conversation,
+    at: Date.parse(sentAt),
+    message: {
+      id: guid,
+      direction: 'out',
+      sender: OPERATOR,
+      at: sentAt,
+      state: 'sent',
+      characters: [...text].length,
+      text: withText ? text : null,
     },
   };
 }

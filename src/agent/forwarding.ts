@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
 import { ForwardPolicy } from '../forwarding/ForwardPolicy.js';
-import { expiredEvent, Happenings, pausedEvent } from '../forwarding/Happenings.js';
+import { expiredEvent, Happenings, type OperatorReply, pausedEvent } from '../forwarding/Happenings.js';
 import { LoopBreaker } from '../forwarding/LoopBreaker.js';
 import { MessageChanges } from '../forwarding/MessageChanges.js';
 import { OperatorReplies } from '../forwarding/OperatorReplies.js';
@@ -31,6 +31,8 @@ export interface Forwarding {
   loops: LoopBreaker;
   /** Inside a write: a stored message is given up because of its age. */
   expired(message: IncomingMessage): void;
+  /** Inside a write: a person answered from another device. */
+  onOperatorReply(listener: (reply: OperatorReply) => void): void;
 }
 
 /** Joins the forwarding room with what reads chat.db. */
@@ -41,10 +43,14 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     return { allow, ignore, unknownSenders: unknown_senders, oneTimeCodes: one_time_codes };
   }, conversationKey);
   const operators = new OperatorReplies({ store, clock, normalise: normalisedText });
+  const replyListeners: ((reply: OperatorReply) => void)[] = [];
   const happenings = new Happenings({
     store,
     disclose,
     pauseOnOperatorReply: () => config().outgoing.pause_on_operator_reply,
+    onOperatorReply: (reply) => {
+      for (const listener of replyListeners) listener(reply);
+    },
   });
   const loops = new LoopBreaker({
     clock,
@@ -81,5 +87,6 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     expired(message) {
       if (config().forward.filtered) store.events.add(expiredEvent(message));
     },
+    onOperatorReply: (listener) => void replyListeners.push(listener),
   };
 }

@@ -9,6 +9,7 @@ import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { recentConversations } from './conversationsVerb.js';
 import type { LinkStrip } from './LinkStrip.js';
+import type { OperatorTexts } from './OperatorTexts.js';
 import { sendStatistics } from './sendStatistics.js';
 
 /** Of the status socket's verbs, those that only look. */
@@ -28,6 +29,7 @@ export interface MonitorVerbsOptions {
   /** Those of the status socket. */
   verbs: Readonly<Record<string, StatusVerb>>;
   store: Store;
+  operatorTexts: OperatorTexts;
   strip: LinkStrip;
   logFile: string;
   stateDirectory: string;
@@ -49,7 +51,7 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<stri
     'link.history': () => ({
       changes: strip.history().map(({ at, state }) => ({ at: new Date(at).toISOString(), state })),
     }),
-    conversations: (input) => recentConversations(store, input),
+    conversations: (input) => recentConversations(store, options.operatorTexts, input),
     'sends.statistics': () => sendStatistics(store, clock.now()),
     'logs.tail': ({ lines, level }) => {
       const least = LOG_LEVELS.find((known) => known === level) ?? 'info';
@@ -70,7 +72,10 @@ function sharedVerb(name: string, verb: StatusVerb | undefined, options: Monitor
     const long = Object.entries(input).find(
       ([, value]) => typeof value === 'string' && value.length > LONGEST_TEXT,
     );
-    if (long !== undefined) throw new EdgeError('invalid_payload', `${long[0]}: expected a shorter text.`);
+    if (long !== undefined) {
+      const why = `${long[0]}: expected a text of at most ${LONGEST_TEXT} characters.`;
+      throw new EdgeError('invalid_payload', why, 'Name it by its id.');
+    }
     const result = verb(input);
     if (ACTING.includes(name)) {
       options.log.info('An operator acted by the monitor', { user: userId, verb: name });

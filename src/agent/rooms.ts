@@ -24,7 +24,7 @@ import { steadyNow } from '../system/steadyNow.js';
 import { type Attachments, attachmentRoom } from './attachments.js';
 import { backendSettings } from './backendSettings.js';
 import { commandHandlers } from './commandHandlers.js';
-import { forwarding } from './forwarding.js';
+import { type Forwarding, forwarding } from './forwarding.js';
 import { incomingReader } from './incomingReader.js';
 import type { LiveConfig } from './LiveConfig.js';
 import { messageSender } from './messageSender.js';
@@ -52,6 +52,7 @@ export interface RoomOptions {
 export interface Rooms {
   chatDb: ChatDb;
   reader: IncomingReader;
+  told: Forwarding;
   edits: EditWatch;
   watcher: ChatDbWatcher;
   runner: OsascriptRunner;
@@ -225,6 +226,7 @@ export function buildRooms(options: RoomOptions): Rooms {
   return {
     chatDb,
     reader,
+    told,
     edits,
     watcher,
     runner,

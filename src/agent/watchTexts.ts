@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { OperatorReply } from '../forwarding/Happenings.js';
 import { maskHandle } from '../logging/mask.js';
 import type { MonitorServer } from '../monitor/MonitorServer.js';
 import type { SendOutcome } from '../outgoing/outcome.js';
@@ -6,10 +7,11 @@ import type { IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
+import { OPERATOR } from './OperatorTexts.js';
 import type { Rooms } from './rooms.js';
 
 interface Watching {
-  rooms: Pick<Rooms, 'commands' | 'outgoing'>;
+  rooms: Pick<Rooms, 'commands' | 'outgoing' | 'told'>;
   store: Store;
   clock: Clock;
   server: MonitorServer;
@@ -32,6 +34,7 @@ export function watchTexts(watching: Watching): void {
     });
   };
   store.incoming.onStored((message) => tell(() => server.broadcastChatMessage(incoming(message))));
+  rooms.told.onOperatorReply((reply) => tell(() => server.broadcastChatMessage(byOperator(reply))));
   rooms.commands.onStage((commandId, stage, code) =>
     tell(() => {
       const commandType = store.commandLog.find(commandId)?.commandType;
@@ -89,5 +92,15 @@ function incoming({ conversation, guid, text, sender, sentAt }: IncomingMessage)
     content: text,
     sender,
     timestamp: new Date(sentAt).toISOString(),
+  };
+}
+
+function byOperator({ conversation, guid, text, sentAt }: OperatorReply) {
+  return {
+    conversationId: conversation,
+    messageId: guid,
+    content: text,
+    sender: OPERATOR,
+    timestamp: sentAt,
   };
 }

@@ -4,6 +4,9 @@ import type { Clock } from '../system/clock.js';
 import { perhapsSame, sameConversation, type WatchEntry, type WatchWish } from './watchEntry.js';
 import { levelStyle, watchWords } from './watchWords.js';
 
+/** Who wrote from another device of the account. */
+const OPERATOR = 'operator';
+
 type Told = Omit<WatchEntry, 'at' | 'record'>;
 
 /** Turns what the client hears into entries, and gives those that are wanted. */
@@ -45,12 +48,17 @@ export class WatchStream {
   private message({ conversationId, content, sender, messageId, timestamp }: ChatMessage): void {
     const { conversation, texts } = this.wish;
     if (conversation !== undefined && !sameConversation(conversationId, conversation)) return;
-    const isOut = sender === this.agentName;
+    const isOperator = sender === OPERATOR;
+    const isOut = isOperator || sender === this.agentName;
     const characters = [...content].length;
     const shown = texts ? conversationId : maskHandle(conversationId);
     const said = texts ? content : `${characters} ${characters === 1 ? 'character' : 'characters'}`;
     this.tell(
-      { type: 'message', words: `${isOut ? '→' : '←'} ${shown}  ${said}`, style: isOut ? 'green' : 'bold' },
+      {
+        type: 'message',
+        words: `${isOut ? '→' : '←'} ${shown}  ${isOperator ? 'operator: ' : ''}${said}`,
+        style: isOut ? 'green' : 'bold',
+      },
       {
         direction: isOut ? 'out' : 'in',
         conversation: shown,

@@ -8,12 +8,22 @@ export interface Happening extends NewEvent {
   threadId: string;
 }
 
+/** What a person wrote in a conversation of the agent from another device. `sentAt` is ISO 8601. */
+export interface OperatorReply {
+  guid: string;
+  conversation: string;
+  text: string;
+  sentAt: string;
+}
+
 export interface HappeningsOptions {
   store: Store;
   /** What the backend may read of a text that a person wrote. */
   disclose: (text: string) => string;
   /** Whether nothing more goes out in a conversation in which a person answered. */
   pauseOnOperatorReply: () => boolean;
+  /** Inside the write, once for each reply, with its text as it is. */
+  onOperatorReply: (reply: OperatorReply) => void;
 }
 
 /** What of the details a person wrote. */
@@ -40,7 +50,14 @@ export class Happenings {
       return typeof text === 'string' ? [[name, disclose(text)]] : [];
     });
     store.events.add({ eventType, threadId, details: { ...details, ...Object.fromEntries(written) } });
-    if (eventType === 'operator_replied') this.pauseFor(threadId);
+    if (eventType !== 'operator_replied') return;
+    this.pauseFor(threadId);
+    this.options.onOperatorReply({
+      guid: String(details.message_guid),
+      conversation: threadId,
+      text: String(details.text),
+      sentAt: String(details.sent_at),
+    });
   }
 
   /** Inside a write: the edit was in the message already when it was read. */

@@ -53,6 +53,24 @@ test('who watches sees texts come and go, the command behind them, and what the 
   expect(await client.ask('commands.show', { id: listed?.command_id })).toMatchObject({ ok: true });
 });
 
+test('what a person writes from another device is told as the operator’s, and is in the conversation', async (cleanup) => {
+  const { world, watch } = await served(cleanup);
+  const client = await watch();
+  world.mac.chatDb.receive({ from: PERSON, text: 'help' });
+  await client.heard('chat_message', (frame) => String(content(frame)).includes('you said'));
+  world.mac.chatDb.writeSent({ handle: PERSON, text: 'I take it from here' });
+  const { data } = await client.heard('chat_message', ({ data }) => data?.sender === 'operator');
+  expect(data).toMatchObject({ conversationId: PERSON, content: 'I take it from here' });
+  const said = async (texts: boolean) => {
+    const { result } = await client.ask('conversations', { texts });
+    const [{ messages }] = result as [{ messages: Record<string, unknown>[] }];
+    return messages.filter(({ sender }) => sender === 'operator');
+  };
+  const told = { id: data?.messageId, direction: 'out', characters: 19 };
+  expect(await said(true)).toMatchObject([{ ...told, text: 'I take it from here' }]);
+  expect(await said(false)).toMatchObject([{ ...told, text: null }]);
+});
+
 test('nothing but chat_message, and conversations where they are asked for, carries a text or a whole number', async (cleanup) => {
   const { world, watch } = await served(cleanup);
   const client = await watch();

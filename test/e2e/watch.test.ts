@@ -26,6 +26,11 @@ test('watch shows texts, commands and the link as they happen, and no text unles
   await watch.line(/send {9}\+1•••1234 sent after \d+ ms/);
   await world.cli('pause');
   await watch.line(/pause {8}The pauses changed/);
+  world.mac.chatDb.writeSent({ handle: PERSON, text: 'I take it from here' });
+  await watch.line(/message {6}→ \+1•••1234 {2}operator: 19 characters$/);
+  const of = (type: string) => watch.lines().flatMap((line) => line.split(` ${type} `).slice(1));
+  expect(of('presence')).toHaveLength(1);
+  expect(of('status').filter((words, index, all) => words === all[index - 1])).toEqual([]);
   const shown = watch.lines().join('\n');
   expect(shown).not.toMatch(/private|3105551234/);
   expect(shown).not.toContain('\u001b');
@@ -35,7 +40,7 @@ test('watch shows texts, commands and the link as they happen, and no text unles
 test('with --texts, --type and --conversation it shows just that', async (cleanup) => {
   const { world, watch } = await watched(
     cleanup,
-    ...['--texts', '--type', 'message', '--conversation', '+1 310 555 1234', '--json'],
+    ...['--texts', '--type', 'message', '--conversation', '(310) 555-1234', '--json'],
   );
   world.mac.chatDb.receive({ from: '+13105559999', text: 'somebody else' });
   world.mac.chatDb.receive({ from: PERSON, text: 'line one\nline two' });

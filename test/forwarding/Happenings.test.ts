@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { expiredEvent, Happenings } from '../../src/forwarding/Happenings.js';
+import { expiredEvent, Happenings, type OperatorReply } from '../../src/forwarding/Happenings.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -9,10 +9,14 @@ function told(pause = false) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const disclose = (text: string) => text.replace(/\d/g, '#');
-  const happenings = new Happenings({ store, disclose, pauseOnOperatorReply: () => pause });
+  const replies: OperatorReply[] = [];
+  const happenings = new Happenings({
+    ...{ store, disclose, pauseOnOperatorReply: () => pause },
+    onOperatorReply: (reply) => replies.push(reply),
+  });
   const tell = (key: string, eventType: string, details: Record<string, unknown>) =>
     store.write(() => happenings.tell({ key, eventType, threadId: ANN, details }));
-  return { clock, store, tell, events: () => store.events.after(0, 100) };
+  return { clock, store, replies, tell, events: () => store.events.after(0, 100) };
 }
 
 test('each thing is told once, however often its row is read', () => {
@@ -45,6 +49,16 @@ test('a person’s answer pauses only where the operator wants it, and once', ()
     'operator_replied',
     'conversation_paused',
     'operator_replied',
+  ]);
+});
+
+test('a person’s answer is told to who listens once, as it is: it does not leave the machine', () => {
+  const { tell, replies } = told();
+  const details = { message_guid: 'G1', text: 'call 555', sent_at: '2026-01-01T00:00:00.000Z' };
+  for (let read = 0; read < 2; read++) tell('row:G1', 'operator_replied', details);
+  tell('row:G2', 'reaction_added', {});
+  expect(replies).toEqual([
+    { guid: 'G1', conversation: ANN, text: 'call 555', sentAt: '2026-01-01T00:00:00.000Z' },
   ]);
 });
 

@@ -1,8 +1,9 @@
 import type { Bubble, Conversation } from '../../monitor-client/index.js';
 import { useOperator } from '../operator.js';
+import { ownName } from '../personName.js';
 import { Pill } from '../pieces/Pill.js';
 import { Time } from '../pieces/Time.js';
-import { hrefOf } from '../useRoute.js';
+import { hrefOf } from '../route.js';
 import { counted } from '../words.js';
 import { conversationRef } from './conversationRef.js';
 import { shownName } from './shownName.js';
@@ -28,7 +29,7 @@ export function ConversationList(props: {
                 {conversation.paused && <Pill tone="warn">paused</Pill>}
                 {last !== undefined && <Time at={last.at} />}
               </span>
-              {last !== undefined && <span class="soft cut">{preview(last)}</span>}
+              {last !== undefined && <span class="soft cut">{preview(last, reveals)}</span>}
             </a>
           </li>
         );
@@ -37,7 +38,7 @@ export function ConversationList(props: {
   );
 }
 
-function preview({ direction, text, characters }: Bubble): string {
-  const words = text ?? counted(characters, 'character');
-  return direction === 'out' ? `Agent: ${words}` : words;
+function preview({ direction, sender, text, characters }: Bubble, reveals: boolean): string {
+  const words = (reveals ? text : null) ?? counted(characters, 'character');
+  return direction === 'out' ? `${ownName(sender)}: ${words}` : words;
 }
