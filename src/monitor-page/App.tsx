@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { MonitorClient } from '../monitor-client/index.js';
 import { Console } from './frame/Console.js';
+import { Mark } from './frame/Mark.js';
 import { SignIn } from './frame/SignIn.js';
 import { openSession } from './session.js';
 
@@ -40,5 +41,12 @@ export function App({ linkToken }: { linkToken: string | null }) {
   if (stage.name === 'signedOut') {
     return <SignIn why={stage.why} onToken={(given) => setStage({ name: 'open', token: given })} />;
   }
-  return <main class="gate" aria-busy="true" aria-label="Opening" />;
+  return (
+    <main class="gate" aria-busy="true">
+      <section class="card gate-card late">
+        <Mark />
+        <p role="status">Opening: the agent is asked for a session…</p>
+      </section>
+    </main>
+  );
 }

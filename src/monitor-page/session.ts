@@ -6,11 +6,15 @@ export function takeLinkToken(address: URL): { token: string | null; rest: strin
 
 export type Session = { kind: 'open'; token: string } | { kind: 'refused'; why: string };
 
+/** An agent that has not answered by then does not. */
+const ANSWER_MS = 10_000;
+
 /** Exchanges the token of a link, which is good once and for two minutes, for one that only this page's memory holds. */
 export async function openSession(linkToken: string): Promise<Session> {
   try {
     const response = await fetch('/session', {
       method: 'POST',
+      signal: AbortSignal.timeout(ANSWER_MS),
       headers: { authorization: `Bearer ${linkToken}` },
     });
     const answer = (await response.json()) as { token?: unknown; error?: unknown };

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { SETTINGS } from '../../src/config/settings.js';
 import { fits } from '../../src/monitor-page/log/logFilter.js';
-import { mask } from '../../src/monitor-page/mask.js';
+import { joined } from '../../src/monitor-page/log/logLines.js';
+import { HANDLE_SETTINGS, mask, maskSetting } from '../../src/monitor-page/mask.js';
 import { DAY_MS, linkSegments, linkShares, percent } from '../../src/monitor-page/overview/linkSegments.js';
+import { routeOf } from '../../src/monitor-page/route.js';
 import { distance, duration } from '../../src/monitor-page/words.js';
 
 const NOW = Date.UTC(2026, 5, 1, 12);
@@ -49,6 +52,33 @@ test('numbers and addresses in settings are masked, and nothing else is', () => 
   for (const plain of ['15', 'https://backend.example.com', '~/Library/Messages/chat.db', '25', 'true']) {
     expect(mask(plain)).toBe(plain);
   }
+});
+
+test('settings that name nobody stay as they are, and there are no others that name somebody', () => {
+  expect(maskSetting('backend.url', 'http://127.0.0.1:8799')).toBe('http://127.0.0.1:8799');
+  expect(maskSetting('logging.max_bytes', '10485760')).toBe('10485760');
+  expect(maskSetting('edge.agent_id', 'edge_13105550100')).toBe('edge_•••0100');
+  const naming = SETTINGS.filter(({ expected }) => /phone number|e-mail/.test(expected));
+  for (const { key } of naming) expect([...HANDLE_SETTINGS]).toContain(key);
+  for (const key of HANDLE_SETTINGS) expect(SETTINGS.map((setting) => setting.key)).toContain(key);
+});
+
+test('half an escape in the address is a name that nothing has, not a fault', () => {
+  expect(routeOf('#/commands/%')).toEqual({ view: 'commands', at: '%' });
+  expect(routeOf('#/commands/a%20b')).toEqual({ view: 'commands', at: 'a b' });
+});
+
+test('a line of the same millisecond as the end of the log is not lost, and one that came both ways is shown once', () => {
+  const line = (at: number, message: string, fields = {}) => ({
+    at: ago(at),
+    level: 'info',
+    message,
+    fields,
+  });
+  const tail = [line(2, 'a'), line(1, 'b', { id: '7' })];
+  const live = [line(2, 'a'), line(1, 'b', { id: 7 }), line(1, 'c'), line(0, 'd')];
+  expect(joined(tail, live).map(({ message }) => message)).toEqual(['a', 'b', 'c', 'd']);
+  expect(joined([], live)).toHaveLength(4);
 });
 
 test('a line of the log fits by its level and by all of the words', () => {

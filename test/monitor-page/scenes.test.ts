@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, browserPath, DESK, loaded, PHONE } from '../support/Browser.js';
 import { MonitorStage, TOKEN } from '../support/MonitorStage.js';
@@ -128,6 +128,48 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     stage.speaks = true;
     stage.drop();
     await page.getByRole('status').filter({ hasText: 'Disconnected.' }).waitFor({ state: 'detached' });
+  });
+
+  test('what is hidden while the connection is lost is hidden at once, and a view that was never seen says why', async ({
+    onTestFinished,
+  }) => {
+    const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
+    onTestFinished(() => stage.close());
+    const { page } = await browser.tab();
+    await page.goto(`http://127.0.0.1:${stage.port}/#token=${TOKEN}`);
+    await go(page, 'conversations');
+    const shown = page.getByRole('switch', { name: 'Show texts' });
+    await shown.click();
+    await page.getByRole('link', { name: /1234/ }).click();
+    await page.getByText('found one at $429').waitFor();
+    stage.speaks = false;
+    stage.drop(1001);
+    await page.getByRole('status').filter({ hasText: 'Disconnected.' }).waitFor();
+    await shown.click();
+    await page.getByText('found one at $429').first().waitFor({ state: 'detached' });
+    expect(await page.getByRole('main').textContent()).not.toMatch(/\$429|3105551234/);
+    await page.evaluate(`location.hash = '#/queues'`);
+    await page.getByText('Not known yet.').first().waitFor();
+    expect(await page.getByText('Loading', { exact: true }).count()).toBe(0);
+  });
+
+  test('while the agent is asked for a session that is said, and a refused token may be typed anew at once', async ({
+    onTestFinished,
+  }) => {
+    const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
+    onTestFinished(() => stage.close());
+    const { page } = await browser.tab();
+    const held: Route[] = [];
+    await page.route('**/session', (route) => held.push(route));
+    await page.goto(`http://127.0.0.1:${stage.port}/#token=stale`);
+    await page.getByRole('status').filter({ hasText: 'Opening' }).waitFor();
+    await held[0]?.continue();
+    await page.getByRole('heading', { name: 'The token was refused' }).waitFor();
+    const field = page.getByLabel('Token');
+    await field.fill('not.a.token');
+    await page.keyboard.press('Enter');
+    await page.getByText('The token is not valid').waitFor();
+    expect(await field.evaluate((input) => input === input.ownerDocument.activeElement)).toBe(true);
   });
 
   test('notifications are told for a moment, and kept in a list', async ({ onTestFinished }) => {

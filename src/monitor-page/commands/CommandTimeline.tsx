@@ -6,7 +6,7 @@ import { Answered } from '../pieces/Answered.js';
 import { Icon } from '../pieces/Icon.js';
 import { Pill } from '../pieces/Pill.js';
 import { Scrolled } from '../pieces/Scrolled.js';
-import { hrefOf } from '../useRoute.js';
+import { hrefOf } from '../route.js';
 import { counted, duration, exactTime, fullTime, spoken } from '../words.js';
 import { COMMAND_TONES, stepTone } from './tones.js';
 

@@ -5,7 +5,7 @@ import { Answered } from '../pieces/Answered.js';
 import { Choice } from '../pieces/Choice.js';
 import { Pill } from '../pieces/Pill.js';
 import { Time } from '../pieces/Time.js';
-import { hrefOf } from '../useRoute.js';
+import { hrefOf } from '../route.js';
 import { spoken } from '../words.js';
 import { CommandTimeline } from './CommandTimeline.js';
 import { COMMAND_TONES } from './tones.js';

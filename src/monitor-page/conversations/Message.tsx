@@ -1,5 +1,5 @@
 import type { Bubble } from '../../monitor-client/index.js';
-import { personName } from '../personName.js';
+import { ownName, personName } from '../personName.js';
 import { clockTime, counted, fullTime, shortTime, spoken } from '../words.js';
 
 /** Silence after which the time is written above. */
@@ -11,8 +11,9 @@ const BAD = new Set(['failed', 'unknown', 'expired', 'parked']);
 const MOST_BLOCKS = 12;
 const CHARACTERS_A_BLOCK = 6;
 
-/** One message as a bubble; a hidden text is only as long as it is. */
-export function Message({ message, before }: { message: Bubble; before: Bubble | undefined }) {
+/** One message as a bubble; a hidden text is only as long as it is. What is there from before is hidden too. */
+export function Message(props: { message: Bubble; before: Bubble | undefined; reveals: boolean }) {
+  const { message, before, reveals } = props;
   const { direction, sender, at, state, text, characters } = message;
   const time = Date.parse(at);
   const opens = before === undefined || time - Date.parse(before.at) > PAUSE_MS;
@@ -22,10 +23,11 @@ export function Message({ message, before }: { message: Bubble; before: Bubble |
       {opens && <p class="pause soft">{shortTime(time, Date.now())}</p>}
       <div class="bubble" title={fullTime(time)}>
         <span class="unseen">
-          {direction === 'out' ? 'Agent' : personName(sender)}, {clockTime(time)}:{' '}
+          {direction === 'out' ? ownName(sender) : personName(sender)}, {clockTime(time)}:{' '}
         </span>
-        {text === null ? <Hidden characters={characters} /> : text}
+        {reveals && text !== null ? text : <Hidden characters={characters} />}
       </div>
+      {sender === 'operator' && !joins && <p class="state soft">operator</p>}
       {!PLAIN.has(state) && <p class={`state ${BAD.has(state) ? 'bad' : 'soft'}`}>{spoken(state)}</p>}
     </li>
   );

@@ -2,7 +2,7 @@ import type { Conversation } from '../../monitor-client/index.js';
 import { useOperator } from '../operator.js';
 import { Icon } from '../pieces/Icon.js';
 import { Scrolled } from '../pieces/Scrolled.js';
-import { hrefOf } from '../useRoute.js';
+import { hrefOf } from '../route.js';
 import { Message } from './Message.js';
 import { shownName } from './shownName.js';
 
@@ -31,7 +31,7 @@ export function Thread({ conversation }: { conversation: Conversation }) {
       <Scrolled class="bubbles" label="Messages" follow={`${messages.at(-1)?.id} ${reveals}`}>
         <ol>
           {messages.map((message, index) => (
-            <Message key={message.id} message={message} before={messages[index - 1]} />
+            <Message key={message.id} message={message} before={messages[index - 1]} reveals={reveals} />
           ))}
         </ol>
       </Scrolled>

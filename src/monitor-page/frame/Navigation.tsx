@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { useOperator } from '../operator.js';
 import { Icon } from '../pieces/Icon.js';
-import { hrefOf, VIEWS, type View } from '../useRoute.js';
+import { hrefOf, VIEWS, type View } from '../route.js';
 
 export const TITLES: Readonly<Record<View, string>> = {
   overview: 'Overview',

@@ -6,8 +6,8 @@ import { Log } from '../log/Log.js';
 import { Overview } from '../overview/Overview.js';
 import { Queues } from '../queues/Queues.js';
 import { Schedule } from '../queues/Schedule.js';
+import type { Route } from '../route.js';
 import { Settings } from '../settings/Settings.js';
-import type { Route } from '../useRoute.js';
 import { TITLES } from './Navigation.js';
 import type { OwnPresence } from './usePresence.js';
 

@@ -1,10 +1,15 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Code } from '../pieces/Code.js';
 import { Mark } from './Mark.js';
 
 /** For who comes without a token, or with one that is no good (any more): how to get in. */
 export function SignIn({ why, onToken }: { why: string | null; onToken: (token: string) => void }) {
   const [token, setToken] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  // Whoever was refused is to try again at once, by keyboard too.
+  useEffect(() => {
+    if (why !== null) field.current?.focus();
+  }, [why]);
   const submit = (event: Event) => {
     event.preventDefault();
     if (token.trim() !== '') onToken(token.trim());
@@ -29,6 +34,7 @@ export function SignIn({ why, onToken }: { why: string | null; onToken: (token: 
           <label class="grow">
             <span class="label">Token</span>
             <input
+              ref={field}
               type="password"
               autocomplete="off"
               spellcheck={false}

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Answer, LogLine } from '../../monitor-client/index.js';
 import { useAnswer } from '../hooks.js';
 import { useOperator } from '../operator.js';
+import { joined } from './logLines.js';
 
 const MOST = 1_000;
 const FIRST = 300;
@@ -19,7 +20,5 @@ export function useLogLines(): Answer<readonly LogLine[]> & { again: () => void 
     [client],
   );
   if (asked.state === 'loading' || asked.value === undefined) return asked;
-  // A line may come both ways: what was asked for has it, and then what was told live is not newer than its end.
-  const last = asked.value.at(-1)?.at ?? '';
-  return { ...asked, value: [...asked.value, ...since.filter(({ at }) => at > last)].slice(-MOST) };
+  return { ...asked, value: joined(asked.value, since).slice(-MOST) };
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { Answer } from '../../monitor-client/index.js';
+import { useOperator } from '../operator.js';
 import { Empty } from './Empty.js';
 import { Fault } from './Fault.js';
 
@@ -11,7 +12,16 @@ export function Answered<T>(props: {
   children: (value: T) => ComponentChildren;
 }) {
   const { answer, empty } = props;
-  if (answer.state === 'loading') return <Loading />;
+  const { connection } = useOperator().monitor;
+  if (answer.state === 'loading') {
+    const isAway =
+      connection.name === 'waiting' || (connection.name === 'connecting' && connection.attempt > 1);
+    return isAway ? (
+      <Empty title="Not known yet." words="The agent cannot be asked now; it is shown once it can." />
+    ) : (
+      <Loading />
+    );
+  }
   const shown =
     answer.value === undefined ? null : empty?.when(answer.value) === true ? (
       <Empty title={empty.title} words={empty.words} />

@@ -62,7 +62,7 @@ export function Schedule() {
 }
 
 function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => void }) {
-  const { act, tell } = useOperator();
+  const { act, tell, reveals } = useOperator();
   const cancel = async () => {
     const done = await act('schedule.cancel', { id: entry.schedule_id });
     if (done?.cancelled === true) tell('success', 'The text was cancelled; the backend is told.');
@@ -80,7 +80,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
           <Time at={entry.send_at} />
         </p>
         <p class="soft">
-          {entry.text ?? counted(entry.characters, 'character')}
+          {(reveals ? entry.text : undefined) ?? counted(entry.characters, 'character')}
           {files}
           {entry.error !== null && ` · ${entry.error}`}
         </p>

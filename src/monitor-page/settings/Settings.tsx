@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Setting } from '../../monitor-client/index.js';
 import { useAnswer } from '../hooks.js';
-import { mask } from '../mask.js';
+import { maskSetting } from '../mask.js';
 import { useOperator } from '../operator.js';
 import { Answered } from '../pieces/Answered.js';
 import { Choice } from '../pieces/Choice.js';
@@ -52,7 +52,7 @@ export function Settings() {
                       <th scope="row" class="mono">
                         {key}
                       </th>
-                      <td class="mono">{reveals ? shown(value) : mask(shown(value))}</td>
+                      <td class="mono">{reveals ? shown(value) : maskSetting(key, shown(value))}</td>
                       <td>
                         {source === 'default' ? (
                           <span class="soft">default</span>
