@@ -1,5 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MonitorSecret } from '../dist/monitor/MonitorSecret.js';
@@ -14,6 +16,12 @@ import { StampProgram } from './StampProgram.mjs';
 const CROWD = fileURLToPath(new URL('./monitorCrowd.mjs', import.meta.url));
 const PERSON = '+13105551234';
 const WATCHERS = 50;
+/** Connections of one user that ask for the dearest things, each just within the rate of frames. */
+const ASKERS = 5;
+/** Of a log that is full of lines which the askers do not want: all of its end is looked through. */
+const DEBUG_LINES = 10_000;
+/** What the abuser gets rid of before it is cut off; more, while it is not noticed. */
+const FRAMES_AT_ONCE = 60;
 const BLOCKS = 8;
 const ROUNDS = 60;
 /** A person's pace, so that what the watchers are told of one command does not lie behind it. */
@@ -21,7 +29,8 @@ const BETWEEN_MS = 20;
 
 /**
  * From the moment the backend writes a command to the moment at which osascript runs, with 50 watchers of everything and one
- * abuser at 1 000 frames a second, against the same daemon in the same run with nobody there: in turns, 60 commands each.
+ * abuser at 1 000 frames a second and another who asks for the end of a large log 90 times a second, against the same daemon
+ * in the same run with nobody there: in turns, 60 commands each.
  */
 export async function run() {
   const places = await openPlaces();
@@ -33,11 +42,18 @@ export async function run() {
     EDGE_IMESSAGE_OSASCRIPT_PATH: stamp.path,
     EDGE_MONITOR_ENABLED: 'true',
     EDGE_MONITOR_PORT: '0',
+    EDGE_LOGGING_FILE: join(directory, 'bench.log'),
   };
+  const line = `[${new Date().toISOString()}] [DEBUG] A look at chat.db rows=3 took="1.5 ms" trace=5AB627B5-438C\n`;
+  writeFileSync(env.EDGE_LOGGING_FILE, line.repeat(DEBUG_LINES));
   const daemon = fork(MAIN, ['run'], { cwd: directory, env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   await backend.until(({ statuses }) => statuses.length > 0, 15_000);
   const port = await portOf(env);
-  const crowd = [await crowdOf(env, port, 'watcher', WATCHERS), await crowdOf(env, port, 'abuser', 1)];
+  const crowd = [
+    await crowdOf(env, port, 'watcher', WATCHERS),
+    await crowdOf(env, port, 'abuser', 1),
+    await crowdOf(env, port, 'asker', ASKERS),
+  ];
   const samples = { alone: [], watched: [] };
   let round = 0;
   for (let block = -1; block < BLOCKS; block++) {
@@ -53,7 +69,7 @@ export async function run() {
       }
     }
   }
-  const [{ heard }, { sent }] = await Promise.all(crowd.map((process) => tell(process, 'off')));
+  const [{ heard }, { sent }, asker] = await Promise.all(crowd.map((process) => tell(process, 'off')));
   for (const process of crowd) process.disconnect();
   daemon.kill('SIGTERM');
   await once(daemon, 'exit');
@@ -67,8 +83,11 @@ export async function run() {
       unit: 'ms',
       most,
     });
-  if (heard < WATCHERS * BLOCKS * ROUNDS || sent < 10_000) {
+  if (heard < WATCHERS * BLOCKS * ROUNDS || sent < BLOCKS * FRAMES_AT_ONCE) {
     throw new Error(`the crowd was not there: ${heard} frames heard, ${sent} sent`);
+  }
+  if (asker.refused === 0 || asker.heard === asker.refused) {
+    throw new Error(`the askers were not there: ${asker.heard} answers, ${asker.refused} of them refused`);
   }
   return [row('p50', 0.5, 1.5), row('p99', 0.99, 1.5)];
 }

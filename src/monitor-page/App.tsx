@@ -43,7 +43,7 @@ export function App({ linkToken }: { linkToken: string | null }) {
   }
   return (
     <main class="gate" aria-busy="true">
-      <section class="card gate-card late">
+      <section class="card gate-card">
         <Mark />
         <p role="status">Opening: the agent is asked for a session…</p>
       </section>
