@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { MonitorSecret } from '../dist/monitor/MonitorSecret.js';
 import { MonitorServer } from '../dist/monitor/MonitorServer.js';
 import { makeToken } from '../dist/monitor/tokens.js';
 import { systemClock } from '../dist/system/clock.js';
-import { openPlaces } from './AgentWorld.mjs';
 import { bounded, median } from './figures.mjs';
 
 const PAGE = fileURLToPath(new URL('../dist/monitor-page', import.meta.url));
@@ -27,8 +28,8 @@ export async function run() {
     console.log(`\npaint: SKIPPED, there is no browser at ${BROWSER}; TEST_BROWSER names another one.`);
     return [];
   }
-  const places = await openPlaces();
-  const secret = MonitorSecret.in(places.directory);
+  const directory = mkdtempSync(join(tmpdir(), 'edge-agent-bench-'));
+  const secret = MonitorSecret.in(directory);
   const monitor = await startMonitor(secret);
   const empty = createServer((_request, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8').end(EMPTY);
@@ -48,7 +49,7 @@ export async function run() {
   await browser.close();
   await new Promise((resolve) => empty.close(resolve));
   await monitor.stop();
-  await places.close();
+  rmSync(directory, { recursive: true });
   return [
     bounded({
       what: `navigation → first paint, median of ${RUNS}`,

@@ -15,7 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export const TOKEN = 'a-good-token';
 
-/** Answers one request; what it throws is answered as a fault. */
+/** Answers one request; what it throws is answered as a fault, by its `code` if it has one. */
 export type Play = (args: Record<string, unknown>) => unknown;
 
 /** A frame as it came from the client. */
@@ -131,7 +131,8 @@ export class MonitorStage {
     try {
       tell(socket, { type: 'response', data: { id, ok: true, result: play(args) } });
     } catch (error) {
-      const fault = { code: 'internal', message: String(error), remedy: 'Try again.' };
+      const { code = 'internal' } = error as { code?: string };
+      const fault = { code, message: String(error), remedy: 'Try again.' };
       tell(socket, { type: 'response', data: { id, ok: false, error: fault } });
     }
   }
