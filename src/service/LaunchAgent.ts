@@ -64,10 +64,21 @@ export class LaunchAgent {
 
   /** Takes the job out of launchd, which ends it in order; resolves when it is gone, at once if it was not there. */
   async unload(): Promise<void> {
+    await this.bootout();
+    await this.untilGone();
+  }
+
+  /** Tells launchd to take the job out. Throws where launchd refuses: then it stays as it is. */
+  async bootout(): Promise<void> {
     const { launchctl } = this.options;
     const { code, said } = await launchctl.run('bootout', launchctl.target);
     const isGoing = code !== null && GOING.has(code);
-    if (!isGoing && (await this.job()).kind === 'loaded') throw explainExit('bootout', code, said);
+    if (!isGoing && (await this.surelyJob()).kind === 'loaded') throw explainExit('bootout', code, said);
+  }
+
+  /** Resolves when the job that was booted out is gone. If this throws, it may still go at any moment. */
+  async untilGone(): Promise<void> {
+    const { launchctl } = this.options;
     const gone = await this.within(this.patience.goneMs, async () => (await this.job()).kind !== 'loaded');
     if (gone) return;
     throw new EdgeError(
@@ -122,7 +133,7 @@ export class LaunchAgent {
       if (!ended) await launchctl.run('kickstart', '-k', launchctl.target);
     }
     const { code, said } = await launchctl.run('kickstart', launchctl.target);
-    if (code === UNKNOWN_JOB || (await this.job()).kind !== 'loaded') await this.load();
+    if (code === UNKNOWN_JOB || (await this.surelyJob()).kind !== 'loaded') await this.load();
     else if (code !== 0 && code !== 37) throw explainExit('kickstart', code, said);
   }
 
@@ -175,14 +186,30 @@ export class LaunchAgent {
     );
   }
 
+  /** The job, asked for again where launchd gives no answer: what is under way is not given up for that. */
+  private async surelyJob(): Promise<Job> {
+    let job: Job = { kind: 'absent' };
+    await this.within(this.patience.goneMs, async () => {
+      job = await this.job();
+      return true;
+    });
+    return job;
+  }
+
+  /** Looks until it holds. A look that launchd refuses is one at which it does not hold yet; the last one's fault is thrown. */
   private async within(ms: number, holds: () => Promise<boolean>): Promise<boolean> {
     const { clock } = this.options;
     const end = clock.monotonic() + ms;
-    while (!(await holds())) {
-      if (clock.monotonic() >= end) return false;
+    for (;;) {
+      const isLast = clock.monotonic() >= end;
+      try {
+        if (await holds()) return true;
+      } catch (error) {
+        if (isLast || !(error instanceof EdgeError) || error.code !== 'launchd_refused') throw error;
+      }
+      if (isLast) return false;
       await sleep(clock, LOOK_EVERY_MS);
     }
-    return true;
   }
 }
 

@@ -11,6 +11,7 @@ import { Launchctl } from './Launchctl.js';
 import { configIn } from './launchAgentPlist.js';
 import type { RunProgram } from './runtime.js';
 import { type ServicePlaces, servicePlaces } from './servicePlaces.js';
+import { noteThatItRuns } from './versions.js';
 
 export interface ServiceOptions {
   homeDir: string;
@@ -73,6 +74,13 @@ export class Service {
   /** The configuration file that the installed LaunchAgent names. */
   configPath(): string | undefined {
     return configIn(this.plist() ?? '');
+  }
+
+  /** As `agent.verify`; that the installed version runs is kept in mind. */
+  async verify(): Promise<RunningAgent> {
+    const running = await this.agent.verify();
+    noteThatItRuns(this.places);
+    return running;
   }
 
   /** Throws EdgeError `not_installed` unless there is something that launchd could start. */

@@ -49,22 +49,23 @@ async function switchTo(service: Service, version: string): Promise<Activation> 
       pointAt(places, version);
       await agent.restart(job.pid);
     });
-    return { running: await agent.verify(), runtimeChanged };
+    return { running: await service.verify(), runtimeChanged };
   }
   stagePlist(places.plist, plist);
   const ranBefore = job.kind === 'loaded' && job.path === places.plist ? installedNow(service) : undefined;
   // While the old one still runs: launchd may refuse this.
   await agent.enable(true);
   await uninterrupted(async () => {
-    await agent.unload();
+    await agent.bootout();
     try {
+      await agent.untilGone();
       await putIn(service, version);
     } catch (cause) {
       if (ranBefore === undefined) throw cause;
       throw await withOldOneBack(service, ranBefore, cause);
     }
   });
-  return { running: await agent.verify(), runtimeChanged };
+  return { running: await service.verify(), runtimeChanged };
 }
 
 /** What an installation consists of, to be put back if need be. */

@@ -21,7 +21,7 @@ export async function start(service: Service): Promise<RunningAgent> {
         await agent.load();
       });
     }
-    return agent.verify();
+    return service.verify();
   });
 }
 
@@ -32,8 +32,9 @@ export async function stop(service: Service): Promise<void> {
   await service.alone(async () => {
     await agent.jobOfSession();
     await uninterrupted(async () => {
-      await agent.unload();
+      // First: launchd may refuse this, and then all is as it was.
       await agent.enable(false);
+      await agent.unload();
     });
   });
 }
@@ -46,11 +47,14 @@ export async function restart(service: Service): Promise<RunningAgent> {
   if (job.kind !== 'loaded' || job.path !== places.plist) return start(service);
   return service.alone(async () => {
     await uninterrupted(() => agent.restart(job.pid));
-    return agent.verify();
+    return service.verify();
   });
 }
 
-/** Switches back to the version that ran before; again, and it is the newer one. Throws `not_installed` if there is no other. */
+/**
+ * Switches back to the version that ran before, the newest that is known to run; again, and it is the newer one. Throws
+ * `not_installed` if there is no other.
+ */
 export async function rollback(service: Service): Promise<Activation & { from: string; to: string }> {
   const { places, say } = service;
   service.requireInstalled();

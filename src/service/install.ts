@@ -13,6 +13,7 @@ import {
   currentVersion,
   finishVersion,
   nextVersion,
+  otherVersion,
   unfinishedDirectory,
   versionDirectory,
 } from './versions.js';
@@ -24,7 +25,7 @@ export interface InstallOptions {
 
 export interface Installed extends Activation {
   readonly version: string;
-  /** The one that ran before and can be gone back to. */
+  /** The one that `rollback` would go back to. */
   readonly previous: string | undefined;
 }
 
@@ -37,12 +38,12 @@ export async function install(service: Service, options: InstallOptions): Promis
   await agent.jobOfSession();
   return service.alone(async () => {
     if (options.runtime === 'current') requireOutside(places, service.node);
-    const previous = currentVersion(places);
+    const current = currentVersion(places);
     const version = nextVersion(places, packageVersion());
     await prepare(service, version, options);
-    say(previous === undefined ? `Starting ${version}` : `Switching from ${previous} to ${version}`);
+    say(current === undefined ? `Starting ${version}` : `Switching from ${current} to ${version}`);
     const activation = await activate(service, version);
-    return { ...activation, version, previous };
+    return { ...activation, version, previous: otherVersion(places) };
   });
 }
 

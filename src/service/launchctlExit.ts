@@ -57,7 +57,7 @@ const EXPLAINED: Readonly<Record<number, Explanation>> = {
 export function explainExit(doing: string, exitCode: number | null, said: string): EdgeError {
   const known = exitCode === null ? undefined : EXPLAINED[exitCode];
   const words = said.trim().replaceAll(/\s+/g, ' ');
-  const quoted = words === '' ? '' : ` It said: ${words}`;
+  const quoted = words === '' ? '' : ` It said: ${words.replace(/[.:]?$/, '.')}`;
   const end = exitCode === null ? 'was killed' : `failed with ${exitCode}`;
   if (known === undefined) {
     return new EdgeError(

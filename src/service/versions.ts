@@ -1,10 +1,20 @@
-import { readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { isMissing } from '../system/missingFile.js';
 import type { ServicePlaces } from './servicePlaces.js';
 
 const NAME = /^.+-(\d+)$/;
 const UNFINISHED = '.unfinished';
+/** A file in the directory of a version that has been seen to run. */
+const HAS_RUN = 'has-run';
 
 /** The versions that are wholly there, the oldest installation first. */
 export function installedVersions(places: ServicePlaces): string[] {
@@ -23,12 +33,16 @@ export function currentVersion(places: ServicePlaces): string | undefined {
   }
 }
 
-/** The version to go back to: the newest but the current one. */
+/** The version to go back to: the newest but the current one, of those that have run if there are such. */
 export function otherVersion(places: ServicePlaces): string | undefined {
   const current = currentVersion(places);
-  return installedVersions(places)
-    .filter((name) => name !== current)
-    .at(-1);
+  const others = installedVersions(places).filter((name) => name !== current);
+  return others.findLast((name) => hasRun(places, name)) ?? others.at(-1);
+}
+
+/** Keeps in mind that the current version has been seen to run, so that it is there to go back to. */
+export function noteThatItRuns(places: ServicePlaces): void {
+  writeFileSync(join(places.current, HAS_RUN), '', { mode: 0o600 });
 }
 
 /** The name of a new installation; no name is ever used twice while the older one is there. */
@@ -46,11 +60,17 @@ export function unfinishedDirectory(places: ServicePlaces, version: string): str
   return join(places.versions, version + UNFINISHED);
 }
 
-/** Makes a version that was put together one of the installed, and forgets all others but the current one. */
+/**
+ * Makes a version that was put together one of the installed, and forgets all others but the current one, and, where that
+ * one never ran, the newest that did.
+ */
 export function finishVersion(places: ServicePlaces, version: string): void {
   const current = currentVersion(places);
+  const kept = [current, version + UNFINISHED];
+  if (current === undefined || !hasRun(places, current))
+    kept.push(installedVersions(places).findLast((name) => hasRun(places, name)));
   for (const name of entries(places)) {
-    if (name === current || name === version + UNFINISHED) continue;
+    if (kept.includes(name)) continue;
     rmSync(join(places.versions, name), { recursive: true, force: true });
   }
   renameSync(unfinishedDirectory(places, version), versionDirectory(places, version));
@@ -62,6 +82,10 @@ export function pointAt(places: ServicePlaces, version: string): void {
   rmSync(link, { force: true });
   symlinkSync(join(basename(places.versions), version), link);
   renameSync(link, places.current);
+}
+
+function hasRun(places: ServicePlaces, version: string): boolean {
+  return existsSync(join(versionDirectory(places, version), HAS_RUN));
 }
 
 function entries(places: ServicePlaces): string[] {

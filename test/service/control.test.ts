@@ -26,6 +26,26 @@ describe('an agent that was stopped', { concurrent: true }, () => {
     expect((await bench.answers('one')).pid).toBe(bench.launchd.job()?.pid);
   });
 
+  test('runs on as before where launchd does not let it be stopped for good', async (context) => {
+    const bench = await ServiceBench.open(context);
+    const { running } = await bench.install('one');
+    bench.launchd.fail('disable', 1);
+    await expect(stop(bench.service)).rejects.toMatchObject({ code: 'launchd_refused' });
+    expect((await bench.answers('one')).pid).toBe(running.pid);
+  });
+
+  test('comes to run where launchd does not tell for a moment whether another one of its name is gone', async (context) => {
+    const bench = await ServiceBench.open(context);
+    await bench.install('one');
+    bench.launchd.shownPath = '/Library/LaunchAgents/edge-agent.plist';
+    bench.launchd.onCall = (call) => {
+      if (!call.startsWith('bootout')) return;
+      bench.launchd.shownPath = undefined;
+      bench.launchd.fail('print', 5);
+    };
+    expect((await start(bench.service)).pid).toBe(bench.launchd.job()?.pid);
+  });
+
   test('is told from one that nobody can tell of, for want of a desktop session', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
@@ -80,6 +100,18 @@ describe('rollback', { concurrent: true }, () => {
     expect(await rollback(bench.service)).toMatchObject({ runtimeChanged: true });
     expect((await bench.answers('one')).args.at(-1)).toBe('/somewhere/old.yaml');
     expect(lstatSync(bench.places.runtime).isSymbolicLink()).toBe(true);
+  });
+
+  test('finds the version that ran after any number of upgrades that did not', async (context) => {
+    const bench = await ServiceBench.open(context, { patience: { answerMs: 1_000, againMs: 10 } });
+    await bench.install('one');
+    for (const edition of ['two', 'three']) {
+      await expect(bench.install(edition, { manner: 'dying' })).rejects.toMatchObject({
+        remedy: expect.stringContaining('edge-agent rollback'),
+      });
+    }
+    await rollback(bench.serviceOf('one', { patience: {} }));
+    await bench.answers('one');
   });
 
   test('says that there is nothing to go back to', async (context) => {

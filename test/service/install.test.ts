@@ -332,6 +332,39 @@ describe('an upgrade', { concurrent: true }, () => {
     },
   );
 
+  test('has the old one running in the end where launchd does not tell for a moment whether it is gone', async (context) => {
+    const bench = await ServiceBench.open(context);
+    await bench.install('one');
+    bench.launchd.onCall = (call) => {
+      if (call.startsWith('bootout')) bench.launchd.fail('print', 5);
+    };
+    expect((await otherAgent(bench)).running.pid).toBe(bench.launchd.job()?.pid);
+    await bench.answers('two');
+  });
+
+  test('puts the old one in again where launchd does not tell at all whether it is gone, and says so', async (context) => {
+    const bench = await ServiceBench.open(context, { patience: { goneMs: 300, againMs: 50 } });
+    await bench.install('one');
+    bench.launchd.onCall = (call) => {
+      if (call.startsWith('bootout')) bench.launchd.fail('print', 5, Number.POSITIVE_INFINITY);
+    };
+    await expect(otherAgent(bench)).rejects.toMatchObject({
+      code: 'launchd_refused',
+      message: expect.stringMatching(/print failed with 5.*It said: .*\. \S+-1 runs again\.$/),
+    });
+    await bench.answers('one');
+  });
+
+  test('that launchd does not let begin, for it does not take the old one out, leaves that one running', async (context) => {
+    const bench = await ServiceBench.open(context);
+    const { running } = await bench.install('one');
+    bench.launchd.fail('bootout', 1);
+    await expect(otherAgent(bench)).rejects.toMatchObject({
+      message: expect.stringMatching(/^launchctl bootout failed with 1(?!.*runs again)/),
+    });
+    expect((await bench.answers('one')).pid).toBe(running.pid);
+  });
+
   test('says that nothing runs where launchd takes the old one no more either, and start mends it', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');

@@ -13,7 +13,7 @@ test('every exit code of the table is explained with a remedy of its own', () =>
   for (const code of DOCUMENTED) {
     const fault = explainExit('bootstrap', code, 'Bootstrap failed:\n  it said so');
     expect(fault.message, String(code)).toMatch(new RegExp(`^launchctl bootstrap failed with ${code}: \\S+`));
-    expect(fault.message).toContain('It said: Bootstrap failed: it said so');
+    expect(fault.message).toMatch(/ It said: Bootstrap failed: it said so\.$/);
     expect(fault.remedy, String(code)).not.toContain('launchctl error');
   }
 });
