@@ -84,7 +84,10 @@ export class ConfigReload {
       log.warn('The changed .env cannot be read; the old secrets stay', { cause: describeError(error) });
       return;
     }
-    log.info('.env changed: using the new secrets');
+    const { edgeSecret, edgeToken } = this.current;
+    if (edgeSecret === undefined && edgeToken === undefined)
+      log.warn('.env changed: there is neither EDGE_SECRET nor EDGE_TOKEN now');
+    else log.info('.env changed: using the new secrets');
     onSecrets(this.current);
   }
 

@@ -72,7 +72,7 @@ export class Backend {
     await Promise.all([courier.stop(), poller.stop()]);
   }
 
-  /** The operator wants it now: dials at once if the link waits or is blocked, and polls at once. */
+  /** The operator wants it now: dials at once, anew if there is a socket already, and polls at once. */
   kick(reason: string): void {
     const { link, poller } = this.parts;
     this.options.log.info('Trying the backend now', { reason });
@@ -85,7 +85,7 @@ export class Backend {
     this.parts.link.feed({ type: 'redial', why });
   }
 
-  /** `.env` or the configuration changed. */
+  /** `.env` or the configuration changed: what there is now, or that there is nothing, is tried at once. */
   credentialsChanged(): void {
     if (!this.started) return;
     const { access, history, link, poller } = this.parts;

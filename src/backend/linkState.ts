@@ -126,6 +126,7 @@ function whileDialing(state: StateOf<'dialing'>, event: LinkEvent, rules: LinkRu
         effects: [],
       };
     }
+    case 'credentials':
     case 'wake': {
       const again = dial(state, event.at, rules);
       return { ...again, effects: [{ do: 'terminate', epoch: state.epoch }, ...again.effects] };
@@ -157,6 +158,10 @@ function withSocket(state: WithSocket, event: LinkEvent, rules: LinkRules): Step
       return lose(state, event.loss, event, rules);
     case 'redial':
       return redial(state, event.why, event.at, rules);
+    case 'kick':
+      return redial(state, 'the operator asked for it', event.at, rules);
+    case 'credentials':
+      return redial(state, 'the credentials changed', event.at, rules);
     case 'hurry': {
       const sooner = Math.min(heart.nextPingAt, event.at + rules.hurryMs);
       if (sooner === heart.nextPingAt) return stay(state);

@@ -159,6 +159,7 @@ export type LinkEvent = { readonly at: number; readonly chance: number } & (
   /** The backend seems to have lost us; a fresh socket mends that. */
   | { readonly type: 'redial'; readonly why: string }
   | { readonly type: 'registered' }
+  /** They may be other ones now, or none. */
   | { readonly type: 'credentials' }
   /** HTTP turned from 401/403 to 2xx. */
   | { readonly type: 'authorised' }

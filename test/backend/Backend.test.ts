@@ -148,6 +148,33 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
+  it('says at once that the secret was taken away, though its socket seems well', async () => {
+    const made = begin();
+    await online(made);
+    delete made.secrets.edgeSecret;
+    made.backend.credentialsChanged();
+    expect(made.backend.view()).toMatchObject({ state: 'blocked', problems: [{ code: 'secret_missing' }] });
+  });
+
+  it.each([
+    ['the secret is another one', (made: Running) => made.backend.credentialsChanged()],
+    ['the operator asks for it', (made: Running) => made.backend.kick('test')],
+  ])('shows its secret to the backend anew when %s, though its socket seems well', async (_, happens) => {
+    const made = begin();
+    await online(made);
+    made.secrets.edgeSecret = 'another one';
+    fake.refuse(401);
+    happens(made);
+    await fake.until(
+      () => made.backend.view().problems.some((one) => one.code === 'backend_unauthorised'),
+      'the refusal',
+    );
+    fake.refuse(null);
+    made.backend.kick('mended');
+    await online(made);
+    await fake.until(() => fake.sockets.size === 1, 'the old socket to be gone');
+  });
+
   it('survives malformed, binary and unknown frames, and tells each kind', async () => {
     const made = begin();
     await online(made);

@@ -212,6 +212,19 @@ describe('the link, state by state', () => {
     expect(play.feed({ type }).state.name).toBe('dialing');
   });
 
+  it.each(['kick', 'credentials'] as const)('dials anew on %s with a socket that seems well', (type) => {
+    for (const play of [started().feed({ type: 'opened' }), started().online()]) {
+      const { epoch } = play.state;
+      expect(play.feed({ type }).state).toMatchObject({ name: 'dialing', epoch: epoch + 1 });
+      expect(play.did.filter((done) => !done.startsWith('sync'))).toEqual(['terminate', 'dial']);
+    }
+  });
+
+  it('does not go on dialing with credentials that have changed', () => {
+    const play = started().feed({ type: 'credentials' });
+    expect([play.state.name, play.did]).toEqual(['dialing', ['terminate', 'dial']]);
+  });
+
   it('ignores the late events of an old socket (A3-5)', () => {
     const play = started().online();
     const old = play.state.epoch;
