@@ -15,10 +15,10 @@ import { loadConfig } from '../config/loadConfig.js';
 import { findConfigFile, readTextFile, usualConfigPath } from '../config/places.js';
 import { describeError, EdgeError } from '../errors.js';
 import { environment } from '../system/environment.js';
+import { yesOrNo } from './ask.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain, print } from './print.js';
-import { yesOrNo } from './yesOrNo.js';
 
 const USUAL_EDITOR = 'vi';
 
@@ -70,7 +70,7 @@ async function edit(found: string, options: { configPath?: string }): Promise<nu
     const mistakes = mistakesIn(found, draft, options);
     if (mistakes === undefined) return putInPlace(path, draft, before);
     complain(mistakes);
-    if (!(await yesOrNo('Edit it again?'))) {
+    if (!(await yesOrNo('Edit it again?', 'yes'))) {
       complain(
         'Nothing was changed.',
         `What you wrote is in ${draft}; edge-agent config edit goes on with it.`,

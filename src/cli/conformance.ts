@@ -9,12 +9,12 @@ import { describeError, EdgeError } from '../errors.js';
 import { systemClock } from '../system/clock.js';
 import { environment } from '../system/environment.js';
 import { packageVersion } from '../system/version.js';
+import { isSomebodyThere, yesOrNo } from './ask.js';
 import { type ConformanceFlags, readTarget } from './conformanceTarget.js';
 import { EXIT } from './exitCodes.js';
 import { INTERRUPTED, interruption } from './interruption.js';
 import { complain, print, printJson, stdoutTerminal } from './print.js';
 import { paint, type Style } from './terminal.js';
-import { yesOrNo } from './yesOrNo.js';
 
 const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = { PASS: 'green', FAIL: 'red', SKIP: 'dim' };
 
@@ -47,8 +47,8 @@ export async function conformance(options: ConformanceFlags, address: string): P
     return EXIT.usage;
   }
   complain(...announcement(target));
-  const isAsked = process.stdin.isTTY && process.stderr.isTTY && options.yes !== true;
-  if (isAsked && !(await yesOrNo('Go on?'))) return EXIT.usage;
+  const isAsked = isSomebodyThere() && options.yes !== true;
+  if (isAsked && !(await yesOrNo('Go on?', 'yes'))) return EXIT.usage;
 
   const at = new Date(systemClock.now()).toISOString();
   const results: CheckResult[] = [];

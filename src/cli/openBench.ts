@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { AgentView, Bench } from '../checks/check.js';
 import { knownSecrets } from '../config/knownSecrets.js';
 import { loadConfig } from '../config/loadConfig.js';
@@ -88,11 +87,6 @@ function agentView(answer: DaemonAnswer): AgentView {
 
 /** Only where somebody sits at a terminal; `--send` in a script is the answer already. */
 async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return true;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
+  const { isSomebodyThere, yesOrNo } = await import('./ask.js');
+  return !isSomebodyThere() || yesOrNo(question, 'no');
 }

@@ -5,11 +5,11 @@ import { packageVersion } from '../system/version.js';
 import { AgentSide } from '../transcript/AgentSide.js';
 import { BackendSide } from '../transcript/BackendSide.js';
 import { readTranscript, type Transcript } from '../transcript/entry.js';
+import { isSomebodyThere, yesOrNo } from './ask.js';
 import { readTarget } from './conformanceTarget.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print } from './print.js';
 import { untilSignal } from './untilSignal.js';
-import { yesOrNo } from './yesOrNo.js';
 
 export interface ReplayFlags {
   readonly to?: string;
@@ -57,8 +57,8 @@ async function playAgent(
     `This sends ${requests} requests to ${url} as ${agent.id}, messages among them, which the backend answers as it answers`,
     'anybody. Texts and numbers are made up. An agent with this id that is connected now is disconnected.',
   );
-  const isAsked = process.stdin.isTTY && process.stderr.isTTY && options.yes !== true;
-  if (isAsked && !(await yesOrNo('Go on?'))) return EXIT.usage;
+  const isAsked = isSomebodyThere() && options.yes !== true;
+  if (isAsked && !(await yesOrNo('Go on?', 'yes'))) return EXIT.usage;
   const version = packageVersion();
   const log = (line: string) => print(line);
   const side = new AgentSide(transcript, { url, secret, agent, version, clock: systemClock, speed, log });

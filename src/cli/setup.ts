@@ -8,6 +8,7 @@ import { EdgeError } from '../errors.js';
 import { writeKeychain } from '../system/keychain.js';
 import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { hostPlatform } from '../system/programs.js';
+import { hasLeft, isSomebodyThere } from './ask.js';
 import { doctor } from './doctor.js';
 import { EXIT } from './exitCodes.js';
 import { INTERRUPTED } from './interruption.js';
@@ -32,7 +33,7 @@ export async function setup(
   options: SetupFlags & { configPath?: string },
   install: Install | undefined,
 ): Promise<number> {
-  if (!options.yes && !(process.stdin.isTTY && process.stdout.isTTY)) {
+  if (!options.yes && !isSomebodyThere()) {
     complain(
       'edge-agent: setup asks questions, and this is not a terminal.',
       'In a script: edge-agent setup --yes --backend-url <url> --phone <number> --secret-file <file>',
@@ -52,7 +53,7 @@ export async function setup(
     print('');
     return await offer(configPath, options, install);
   } catch (error) {
-    if (error instanceof Error && error.name === 'ExitPromptError') {
+    if (hasLeft(error)) {
       complain('', written ? 'Stopped. What was asked before is written.' : 'Stopped. Nothing was written.');
       return INTERRUPTED;
     }

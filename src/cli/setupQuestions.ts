@@ -1,5 +1,5 @@
-import { confirm, input, password } from '@inquirer/prompts';
 import { checkSetting, SETTINGS_BY_KEY } from '../config/settings.js';
+import { ask } from './ask.js';
 
 /** What a first run has to know of a person, or of the flags of a script. */
 export interface Questions {
@@ -14,29 +14,32 @@ export interface Questions {
   install(): Promise<boolean>;
 }
 
-/** Asks the person at the terminal. Each question rejects with `ExitPromptError` at Ctrl-C. */
+/** Asks the person at the terminal. Each question rejects at Ctrl-C: see `hasLeft`. */
 export const personAtTerminal: Questions = {
   backendUrl: async () =>
     (
-      await input({ message: 'The URL of the backend:', validate: judge('backend.url', (text) => text) })
+      await ask.text(
+        'The URL of the backend:',
+        judge('backend.url', (text) => text),
+      )
     ).trim(),
   userPhone: async () =>
     plainPhone(
-      await input({
-        message: 'The number that this Mac sends from, such as +13105550100:',
-        validate: judge('edge.user_phone', plainPhone),
-      }),
+      await ask.text(
+        'The number that this Mac sends from, such as +13105550100:',
+        judge('edge.user_phone', plainPhone),
+      ),
     ),
   secret: async () =>
     (
-      await password({
-        message: 'The secret shared with the backend (EDGE_SECRET):',
-        validate: (text) => text.trim() !== '' || 'Paste the secret that the backend has.',
-      })
+      await ask.hidden(
+        'The secret shared with the backend (EDGE_SECRET):',
+        (text) => text.trim() !== '' || 'Paste the secret that the backend has.',
+      )
     ).trim(),
-  inKeychain: () => confirm({ message: 'Keep it in the Keychain instead of .env?', default: false }),
-  mayReplace: (what) => confirm({ message: `${what} Replace it?`, default: false }),
-  install: () => confirm({ message: 'Install it now, so that it runs from each login on?', default: true }),
+  inKeychain: () => ask.yesOrNo('Keep it in the Keychain instead of .env?', 'no'),
+  mayReplace: (what) => ask.yesOrNo(`${what} Replace it?`, 'no'),
+  install: () => ask.yesOrNo('Install it now, so that it runs from each login on?', 'yes'),
 };
 
 /** A number as people write it, without what only parts it. */

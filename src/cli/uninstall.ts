@@ -1,10 +1,14 @@
-import { createInterface } from 'node:readline';
+import { dirname, join } from 'node:path';
+import { readDotenv } from '../config/dotenv.js';
 import { loadConfig } from '../config/loadConfig.js';
 import { usualConfigPath } from '../config/places.js';
+import { keychainAccounts } from '../config/secrets.js';
 import { stateDirectoryOrUsual } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
 import { type PurgeTargets, purge, toPurge } from '../service/purge.js';
 import { uninstall as uninstallService } from '../service/uninstall.js';
+import { deleteKeychain } from '../system/keychain.js';
+import { isSomebodyThere, spelledYes } from './ask.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain, print } from './print.js';
@@ -18,7 +22,7 @@ export interface UninstallOptions {
 
 /** Removes the service; with `purge`, and only after a clear yes, also what it has collected. */
 export async function uninstall(options: UninstallOptions): Promise<number> {
-  if (options.purge && !options.yes && !process.stdin.isTTY) {
+  if (options.purge && !options.yes && !isSomebodyThere()) {
     complain(
       'edge-agent: --purge asks before it removes anything, and there is nobody to ask.',
       'To go on without a question: edge-agent uninstall --purge --yes',
@@ -27,7 +31,8 @@ export async function uninstall(options: UninstallOptions): Promise<number> {
   }
   return withService(async (service) => {
     const targets = options.purge ? await purgeTargets(options, service.configPath()) : undefined;
-    if (targets !== undefined && !(await agreed(toPurge(service.places, targets), options.yes))) {
+    const entries = targets === undefined ? [] : keychainEntries(targets);
+    if (targets !== undefined && !(await agreed(toPurge(service.places, targets), entries, options.yes))) {
       print('Nothing was removed.');
       return;
     }
@@ -39,24 +44,31 @@ export async function uninstall(options: UninstallOptions): Promise<number> {
     }
     const paths = toPurge(service.places, targets);
     purge(service.places, targets, paths);
-    print(`Removed ${paths.length} files and folders.`);
+    print(`Removed ${paths.length} files and folders.`, ...entries.map(forgotten));
     print('System Settings may still list edge-agent under Full Disk Access: remove it there.');
   });
 }
 
-async function agreed(paths: readonly string[], yes: boolean): Promise<boolean> {
-  print('This goes for good, with every message that still waits:', ...paths.map((path) => `  ${path}`));
-  if (yes) return true;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return await new Promise<boolean>((resolve) => {
-      // Ctrl-C and the end of the input close it without an answer.
-      terminal.once('close', () => resolve(false));
-      terminal.question('Remove it all? Write yes: ', (answer) => resolve(/^yes$/i.test(answer.trim())));
-    });
-  } finally {
-    terminal.close();
-  }
+async function agreed(paths: readonly string[], entries: readonly string[], yes: boolean): Promise<boolean> {
+  print(
+    'This goes for good, with every message that still waits:',
+    ...paths.map((path) => `  ${path}`),
+    ...entries.map((account) => `  in the Keychain: edge-agent, ${account}`),
+  );
+  return yes || spelledYes('Remove it all?');
+}
+
+/** The entries of the Keychain that the `.env` which is removed names. */
+function keychainEntries({ configPath }: PurgeTargets): readonly string[] {
+  return configPath === null ? [] : keychainAccounts(readDotenv(join(dirname(configPath), '.env')));
+}
+
+/** Removes an entry; says what came of it. */
+function forgotten(account: string): string {
+  const failed = deleteKeychain(account);
+  return failed === undefined
+    ? `Removed from the Keychain: edge-agent, ${account}.`
+    : `The secret stays in the Keychain: ${failed}. To remove it: security delete-generic-password -s edge-agent -a ${account}`;
 }
 
 /** Also where the configuration is broken or missing: then the usual places. */

@@ -78,3 +78,11 @@ export function findSecrets(
   }
   return { secrets, all, warnings };
 }
+
+/** The entries of the Keychain, by account, that hold secrets for that `.env`. */
+export function keychainAccounts({ entries }: Dotenv): string[] {
+  const accounts = SECRET_VARIABLES.map(
+    ({ variable }) => IN_KEYCHAIN.exec(entries.get(variable)?.value.trim() ?? '')?.[1] ?? '',
+  );
+  return [...new Set(accounts)].filter((account) => account !== '');
+}

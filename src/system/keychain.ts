@@ -8,6 +8,7 @@ export type KeychainAnswer =
   | { readonly kind: 'failed'; readonly why: string };
 
 const SERVICE = 'edge-agent';
+const NO_SUCH_ENTRY = 'it has no such entry';
 /** It answers in some ms; where it waits for a dialog nobody may be there. */
 const PATIENCE_MS = 5_000;
 /** `security -i` reads lines of so many bytes at most (SecurityTool/security.c). */
@@ -39,6 +40,12 @@ export function writeKeychain(account: string, value: string): string | undefine
   return back.value === value ? undefined : 'it does not give back what was put into it';
 }
 
+/** Removes a secret of ours. Returns why it failed; undefined if it is gone, or was not there. */
+export function deleteKeychain(account: string): string | undefined {
+  const end = security(['delete-generic-password', '-s', SERVICE, '-a', account]);
+  return typeof end === 'string' && end !== NO_SUCH_ENTRY ? end : undefined;
+}
+
 function security(args: readonly string[], input = ''): { stdout: string } | string {
   const { HOME } = environment();
   const env = { ...(HOME === undefined ? {} : { HOME }), PATH: '/usr/bin:/bin' };
@@ -58,7 +65,7 @@ function security(args: readonly string[], input = ''): { stdout: string } | str
 
 /** security(1) ends with the last eight bits of a result of the Security framework. */
 function reason(status: number): string {
-  if (status === 44) return 'it has no such entry';
+  if (status === 44) return NO_SUCH_ENTRY;
   if (status === 36) return 'it is locked; over SSH: security unlock-keychain';
   return `security ended with ${status}`;
 }

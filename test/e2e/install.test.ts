@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EdgeWorld, SECRET } from '../support/EdgeWorld.js';
+import { FakeKeychain } from '../support/FakeKeychain.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { runCli } from '../support/runCli.js';
 
@@ -112,6 +113,24 @@ describe('uninstall --purge', { concurrent: true }, () => {
     expect(readdirSync(state).toSorted()).toEqual(mine.map((path) => basename(path)).toSorted());
     expect(leftOver.filter((path) => existsSync(path))).toEqual([]);
     for (const path of [world.edge.configPath, world.edge.envPath]) expect(existsSync(path)).toBe(false);
+  });
+
+  test.for([
+    ['removes the secret that .env has in the Keychain', false],
+    ['says how to remove it from a Keychain that is locked', true],
+  ] as const)('%s', async ([, isLocked], context) => {
+    const world = await MacWorld.open(context);
+    const keychain = new FakeKeychain(world.launchd.directory);
+    keychain.put('a secret');
+    if (isLocked) keychain.lock();
+    writeFileSync(world.edge.envPath, "EDGE_SECRET='keychain:EDGE_SECRET-1a2b3c4d'\n", { mode: 0o600 });
+    const { exitCode, stdout } = await world.cli('uninstall', '--purge', '--yes');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('  in the Keychain: edge-agent, EDGE_SECRET-1a2b3c4d\n');
+    const command = 'security delete-generic-password -s edge-agent -a EDGE_SECRET-1a2b3c4d';
+    if (isLocked)
+      expect(stdout).toContain(`it is locked; over SSH: security unlock-keychain. To remove it: ${command}`);
+    else expect(keychain.secret).toBeUndefined();
   });
 
   test('removes nothing while an agent runs that is no service', async (context) => {

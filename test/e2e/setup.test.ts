@@ -189,6 +189,28 @@ describe('edge-agent setup at a terminal', () => {
     expect(home.files()).toEqual([]);
   });
 
+  test('takes Ctrl-D at a question for Ctrl-C', async (context) => {
+    const home = new NewHome(context);
+    const session = home.open();
+    await session.sees(URL_QUESTION);
+    session.type('\u0004');
+    expect(await session.exits()).toBe(130);
+    expect(session.shown).toContain('Nothing was written.');
+  });
+
+  test('shows nothing that a terminal without UTF-8 cannot show', async (context) => {
+    const home = new NewHome(context);
+    Object.assign(home.place.env, { LC_ALL: 'C' });
+    const session = home.open();
+    await session.sees(URL_QUESTION);
+    session.enter(BACKEND);
+    await session.sees(PHONE_QUESTION);
+    session.interrupt();
+    expect(await session.exits()).toBe(130);
+    expect(session.shown).toContain(`ok ${URL_QUESTION}`);
+    expect(session.shown).toMatch(/^\p{ASCII}*$/u);
+  });
+
   const REPLACE_CONFIG = 'config.yaml already. Replace it?';
   const REPLACE_SECRET = '.env already. Replace it?';
   test.for([

@@ -15,6 +15,7 @@ export class FakeKeychain {
       `[ -f '${this.lockFile}' ] && exit 36`,
       `if [ "$1" = -i ]; then read -r line; printf %s "\${line##*-X }" > '${this.item}'; exit 0; fi`,
       `[ -f '${this.item}' ] || exit 44`,
+      `if [ "$1" = delete-generic-password ]; then rm '${this.item}'; exit 0; fi`,
       `${decode} '${this.item}'`,
     ];
     writeFileSync(join(directory, 'security'), `${script.join('\n')}\n`);
