@@ -18,7 +18,14 @@ export function sendVerb(
 ): Readonly<Record<'send', StatusVerb>> {
   return {
     send({ to, text, at, file }): CommandDetail {
-      if (typeof to === 'string' && to.trim() !== '') meant(to);
+      if (typeof to !== 'string' || to.trim() === '') {
+        throw new EdgeError(
+          'invalid_payload',
+          'There is nobody to send to.',
+          'Name the conversation as +13105551234, jane@example.com or chat831045551234.',
+        );
+      }
+      meant(to);
       const commandId = freshId('operator');
       const payload = {
         thread_id: to,

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { CANNOT_ASK_REMEDY } from '../status/askDaemon.js';
 import { type Bench, type Check, fail, type Outcome, pass, skip, warn } from './check.js';
 import { readLaunchAgent } from './launchAgent.js';
 
@@ -54,7 +55,7 @@ export const agent: Check = {
   withoutConfig: true,
   run({ agent: view }) {
     if (view.kind === 'down') return skip('no agent runs: permissions are those of this terminal');
-    if (view.kind === 'unclear') return fail(view.message, 'Run this as the user whose agent it is.');
+    if (view.kind === 'unclear') return fail(view.message, CANNOT_ASK_REMEDY);
     const { version, pid, problems } = view.snapshot;
     const who = `edge-agent ${version}, pid ${pid}`;
     const [first] = problems;

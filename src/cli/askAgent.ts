@@ -1,14 +1,16 @@
+import { existsSync } from 'node:fs';
 import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
-import { type DaemonAnswer, WAITING_VERB } from '../status/askDaemon.js';
+import { servicePlaces } from '../service/servicePlaces.js';
+import { CANNOT_ASK_REMEDY, type DaemonAnswer, WAITING_VERB } from '../status/askDaemon.js';
 import { askAt } from './askAt.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain } from './print.js';
 
-/** What to do where there seems to be an agent that does not answer. */
-export const CANNOT_ASK_REMEDY = 'Run this as the user whose agent it is; if that is so, restart the agent.';
+/** What else is to be known of a request that changes something and got no answer. */
+export const MAYBE_DONE = 'It may be done all the same, as soon as the agent goes on: see edge-agent status.';
 
 export interface AgentAnswer {
   directory: string;
@@ -43,10 +45,20 @@ async function waitingService(where: ConfigPlaces): Promise<string | undefined> 
   return answer.kind === 'answered' ? directory : undefined;
 }
 
-/** Says why there is no result; the exit code for it. */
-export function noResult({ directory, answer }: AgentAnswer): number {
+/**
+ * How an agent that does not run is started: the installed one as the service that it is, for in a terminal it would have
+ * the permissions of that terminal, and the service would wait behind it.
+ */
+export function startRemedy(): string {
+  const { homeDir, platform } = places({});
+  const isInstalled = platform === 'darwin' && existsSync(servicePlaces(homeDir).plist);
+  return `Start it: edge-agent ${isInstalled ? 'start' : 'run'}`;
+}
+
+/** Says why there is no result, and `ifAsked` where the agent may have been reached; the exit code for it. */
+export function noResult({ directory, answer }: AgentAnswer, ifAsked?: string): number {
   if (answer.kind === 'notRunning') {
-    complain(`edge-agent: No edge-agent is running on ${directory}.`, 'Start it: edge-agent run');
+    complain(`edge-agent: No edge-agent is running on ${directory}.`, startRemedy());
     return EXIT.notRunning;
   }
   if (answer.kind === 'refused') {
@@ -54,6 +66,11 @@ export function noResult({ directory, answer }: AgentAnswer): number {
     return EXIT.failed;
   }
   const why = answer.kind === 'cannotTell' ? `: ${answer.message}` : '';
-  complain(`edge-agent: The agent cannot be asked${why}.`, CANNOT_ASK_REMEDY);
+  const mayBeDone = ifAsked !== undefined && answer.kind === 'cannotTell' && answer.wasAsked;
+  complain(
+    `edge-agent: The agent cannot be asked${why}.`,
+    ...(mayBeDone ? [ifAsked] : []),
+    CANNOT_ASK_REMEDY,
+  );
   return EXIT.cannotTell;
 }

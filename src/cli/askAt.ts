@@ -19,8 +19,8 @@ export async function askAt(
   try {
     if (!InstanceLock.isHeld(lock)) return answer;
     const message = `an agent runs (${lock} is locked), but its status socket is not there. It starts or ends at this moment, or makes the socket anew within seconds`;
-    return { kind: 'cannotTell', message };
+    return { kind: 'cannotTell', message, wasAsked: false };
   } catch (error) {
-    return { kind: 'cannotTell', message: `${lock}: ${describeError(error)}` };
+    return { kind: 'cannotTell', message: `${lock}: ${describeError(error)}`, wasAsked: false };
   }
 }

@@ -12,7 +12,7 @@ import type { Logger } from '../logging/Logger.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import { Store } from '../store/Store.js';
 import { systemClock } from '../system/clock.js';
-import { askAgent, noResult } from './askAgent.js';
+import { askAgent, MAYBE_DONE, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain, print, printJson, stdoutTerminal } from './print.js';
@@ -40,7 +40,7 @@ export async function resetRemote(options: { configPath?: string }): Promise<num
   const asked = await askAgent(options, { verb: 'config.reset-remote' });
   if ('exitCode' in asked) return asked.exitCode;
   const { answer } = asked;
-  if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked);
+  if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked, MAYBE_DONE);
   try {
     const keys = answer.kind === 'answered' ? (answer.result as string[]) : resetInStore(options);
     print(keys.length === 0 ? 'The backend had changed nothing.' : `Dropped: ${keys.join(', ')}`);

@@ -10,7 +10,7 @@ import type { StatusSnapshot } from '../status/snapshot.js';
 import { systemClock } from '../system/clock.js';
 import { environment } from '../system/environment.js';
 import { hostPlatform, programs } from '../system/programs.js';
-import { askAgent, noResult } from './askAgent.js';
+import { askAgent, MAYBE_DONE, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain, print } from './print.js';
@@ -74,7 +74,7 @@ export async function monitorRotate(options: MonitorOptions): Promise<number> {
     print(`The secret of the monitor was rotated; ${ended} ${ended === 1 ? 'session' : 'sessions'} ended.`);
     return EXIT.ok;
   }
-  if (asked.answer.kind !== 'notRunning') return noResult(asked);
+  if (asked.answer.kind !== 'notRunning') return noResult(asked, MAYBE_DONE);
   return withSecret(options, async (secret) => {
     secret.rotate();
     print('The secret of the monitor was rotated.');

@@ -1,5 +1,5 @@
 import type { PauseAnswer, ResumeAnswer } from '../agent/pauseVerbs.js';
-import { askAgent, noResult } from './askAgent.js';
+import { askAgent, MAYBE_DONE, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print } from './print.js';
 
@@ -17,7 +17,7 @@ const EVERYTHING = '*';
 export async function pause(options: PauseOptions, conversation?: string): Promise<number> {
   const asked = await askAgent(options, request('pause', options, conversation));
   if ('exitCode' in asked) return asked.exitCode;
-  if (asked.answer.kind !== 'answered') return noResult(asked);
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const { conversation: paused, known, changed } = asked.answer.result as PauseAnswer;
   const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
   print(changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`);
@@ -31,7 +31,7 @@ export async function pause(options: PauseOptions, conversation?: string): Promi
 export async function resume(options: PauseOptions, conversation?: string): Promise<number> {
   const asked = await askAgent(options, request('resume', options, conversation));
   if ('exitCode' in asked) return asked.exitCode;
-  if (asked.answer.kind !== 'answered') return noResult(asked);
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const { resumed, stillPaused } = asked.answer.result as ResumeAnswer;
   if (resumed.length === 0 && conversation !== undefined && conversation !== 'all') {
     complain(`edge-agent: ${conversation} is not paused.`, 'See what is: edge-agent status');

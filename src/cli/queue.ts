@@ -1,5 +1,5 @@
 import type { QueueEntry } from '../agent/queueVerbs.js';
-import { askAgent, noResult } from './askAgent.js';
+import { askAgent, MAYBE_DONE, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from './print.js';
 import { entryLines } from './terminal.js';
@@ -24,7 +24,7 @@ export async function changeQueue(
 ): Promise<number> {
   const asked = await askAgent(options, { verb: `queue.${change}`, guid });
   if ('exitCode' in asked) return asked.exitCode;
-  if (asked.answer.kind !== 'answered') return noResult(asked);
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const changed = asked.answer.result as string[];
   if (changed.length === 0 && guid !== 'all') {
     complain(`edge-agent: No parked message has the guid ${guid}.`, 'See them: edge-agent queue list');

@@ -1,7 +1,7 @@
 import type { CancelAnswer, ScheduleEntry } from '../agent/scheduleVerbs.js';
 import { systemClock } from '../system/clock.js';
 import { ago, until } from '../system/duration.js';
-import { askAgent, noResult } from './askAgent.js';
+import { askAgent, MAYBE_DONE, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from './print.js';
 import { entryLines } from './terminal.js';
@@ -28,7 +28,7 @@ export async function listSchedule(options: {
 export async function cancelScheduled(options: { configPath?: string }, id: string): Promise<number> {
   const asked = await askAgent(options, { verb: 'schedule.cancel', id });
   if ('exitCode' in asked) return asked.exitCode;
-  if (asked.answer.kind !== 'answered') return noResult(asked);
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const answer = asked.answer.result as CancelAnswer;
   if (answer.cancelled) {
     print(`Cancelled: ${answer.schedule_id}`);

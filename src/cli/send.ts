@@ -27,7 +27,7 @@ const MAYBE_TAKEN =
  */
 export async function send(options: SendOptions, to: string, text: string | undefined): Promise<number> {
   const said = text === '-' ? await stdinText() : text;
-  const wish = read(options, said);
+  const wish = read(options, to, said);
   if ('fault' in wish) {
     complain(`edge-agent: ${wish.fault}`, 'More: edge-agent send --help');
     return EXIT.usage;
@@ -55,11 +55,7 @@ export async function send(options: SendOptions, to: string, text: string | unde
     handed?.withdraw();
   }
   if ('exitCode' in asked) return asked.exitCode;
-  if (asked.answer.kind !== 'answered') {
-    const code = noResult(asked);
-    if (asked.answer.kind === 'cannotTell') complain(MAYBE_TAKEN);
-    return code;
-  }
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_TAKEN);
   return conclude(options, await outcomeOf(options, asked.answer.result as CommandDetail, timeoutMs));
 }
 
@@ -74,9 +70,11 @@ async function stdinText(): Promise<string> {
 
 function read(
   options: SendOptions,
+  to: string,
   text: string | undefined,
 ): { at: number | undefined; timeoutMs: number } | { fault: string } {
   const now = systemClock.now();
+  if (to.trim() === '') return { fault: 'There is nobody to send to.' };
   if ((text ?? '').trim() === '' && options.file === undefined) return { fault: 'There is no text to send.' };
   const timeoutMs = parseDuration(options.timeout);
   if (timeoutMs === undefined) return { fault: `--timeout: expected 90s or 5m, found "${options.timeout}".` };

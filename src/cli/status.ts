@@ -1,6 +1,7 @@
+import { CANNOT_ASK_REMEDY } from '../status/askDaemon.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import { systemClock } from '../system/clock.js';
-import { type AgentAnswer, askAgent, CANNOT_ASK_REMEDY } from './askAgent.js';
+import { type AgentAnswer, askAgent, startRemedy } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from './print.js';
 import { statusScreen } from './statusScreen.js';
@@ -40,7 +41,7 @@ export function reportOf({ directory, answer }: AgentAnswer): Report {
         kind: 'none',
         code: 'not_running',
         message: `No edge-agent is running on ${directory}.`,
-        remedy: 'Start it: edge-agent run',
+        remedy: startRemedy(),
         exitCode: EXIT.notRunning,
       };
     case 'cannotTell':

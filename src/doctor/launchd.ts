@@ -31,8 +31,8 @@ export const launchd: Check = {
     if (plist === undefined) return skip(`not installed; ${INSTALL}`);
     if (await isDisabled(bench, label))
       return fail(
-        'the service is disabled',
-        `Switch it on in System Settings → General → Login Items. ${INSTALL}`,
+        'the service is disabled, as after edge-agent stop',
+        'Run: edge-agent start; if launchd refuses it, see System Settings → General → Login Items.',
       );
     const evidence =
       end.code === NOT_LOADED ? 'launchd does not know the service' : `launchctl ended with ${end.code}`;

@@ -206,7 +206,7 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   [
     'launchd',
     'FAIL',
-    'disabled',
+    'disabled, as after edge-agent stop',
     (p) => p.program('launchctl', 'case $1 in print) exit 113;; *) echo \'"edge-agent" => disabled\';; esac'),
   ],
   ['launchd', 'WARN', 'no desktop session', (p) => p.program('launchctl', 'exit 112')],

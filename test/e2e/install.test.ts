@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { EdgeWorld, SECRET } from '../support/EdgeWorld.js';
+import { EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { FakeKeychain } from '../support/FakeKeychain.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { runCli } from '../support/runCli.js';
@@ -43,7 +43,15 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
       exitCode: 0,
       stdout: expect.stringContaining('Stopped'),
     });
-    expect((await world.cli('status')).exitCode).toBe(3);
+    for (const [verb, ...args] of [['status'], ['pause'], ['send', PERSON, 'hi']] as const) {
+      expect(await world.cli(verb, ...args)).toMatchObject({
+        exitCode: 3,
+        stderr: expect.stringMatching(/\nStart it: edge-agent start\n$/),
+      });
+    }
+    expect((await world.cli('doctor')).stdout).toMatch(
+      /launchd .*edge-agent stop\n *→ Run: edge-agent start/,
+    );
     expect(await world.cli('start')).toMatchObject({
       exitCode: 0,
       stdout: expect.stringContaining('Started.'),
