@@ -164,7 +164,7 @@ describe('edge-agent send', { concurrent: true }, () => {
     await untilIdle(world.state);
   });
 
-  test('a text from stdin does not stand in the process list', async (context) => {
+  test('a text may come from stdin, with its line breaks', async (context) => {
     const world = await EdgeWorld.open(context);
     await world.start();
     const { cwd, env } = world.place;
