@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /*
  * Installs the package as its users do: packs it, installs the tarball globally in a clean prefix (better-sqlite3 may be
- * compiled, which takes minutes; run it by hand before a release), and has the installed command tell its version, find its settings and play its demo.
+ * compiled, which takes minutes; run it by hand before a release), sees that its man page is found, and has the installed
+ * command tell its version, find its settings and play its demo. What the package may hold is test/docs/package.test.ts.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -37,6 +38,7 @@ try {
     },
   );
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  expectThat('its man page', existsSync(join(prefix, 'share', 'man', 'man1', 'edge-agent.1')));
   expectThat('its version', installed('--version').trim() === version);
   expectThat('its settings', installed('config', 'show').includes('websocket.ping_interval_seconds'));
   expectThat('its demo', /edge-agent/.test(installed('demo')));
@@ -46,6 +48,6 @@ try {
 }
 
 function expectThat(what, holds) {
-  if (!holds) throw new Error(`The installed command does not do this as it should: ${what}.`);
+  if (!holds) throw new Error(`The installed package is not as it should be: ${what}.`);
   console.log(`ok: ${what}`);
 }
