@@ -73,7 +73,11 @@ function bashScript(places: readonly Place[]): string {
   });
   const paths = places.map(({ path }) => path).filter((path) => path !== '');
   const fileFlags = flagsWhere(places, ({ isFile }) => isFile);
-  const valueFlags = flagsWhere(places, ({ takesValue, isFile }) => takesValue && !isFile);
+  const valueFlags = flagsWhere(places, takesUnknown);
+  const choices = choicesOf(places).map(
+    ([flag, values]) =>
+      `    ${flag}) COMPREPLY=($(compgen -W ${quoted(values.join(' '))} -- "$current")); return ;;`,
+  );
   return `# edge-agent completions for bash. Put this into ~/.bashrc: source <(edge-agent completions bash)
 # (bash 3.2 of macOS: eval "$(edge-agent completions bash)")
 _edge_agent() {
@@ -81,6 +85,7 @@ _edge_agent() {
   COMPREPLY=()
   case "$previous" in
     ${fileFlags.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
+${choices.join('\n')}
     ${valueFlags.join('|')}) return ;;
   esac
   for ((index = 1; index < COMP_CWORD; index++)); do
@@ -108,7 +113,10 @@ function zshScript(places: readonly Place[]): string {
   });
   const paths = places.map(({ path }) => path).filter((path) => path !== '');
   const fileFlags = flagsWhere(places, ({ isFile }) => isFile);
-  const valueFlags = flagsWhere(places, ({ takesValue, isFile }) => takesValue && !isFile);
+  const valueFlags = flagsWhere(places, takesUnknown);
+  const choices = choicesOf(places).map(
+    ([flag, values]) => `    ${flag}) compadd -- ${values.map(quoted).join(' ')}; return ;;`,
+  );
   return `#compdef edge-agent
 # edge-agent completions for zsh. Put this into ~/.zshrc, behind compinit: source <(edge-agent completions zsh)
 _edge_agent() {
@@ -116,6 +124,7 @@ _edge_agent() {
   local -a words_here
   case "\${words[CURRENT-1]}" in
     ${fileFlags.join('|')}) _files; return ;;
+${choices.join('\n')}
     ${valueFlags.join('|')}) return ;;
   esac
   for ((index = 2; index < CURRENT; index++)); do
@@ -152,11 +161,12 @@ function fishScript(places: readonly Place[]): string {
         ({ word, about }) =>
           `complete -c edge-agent -f -n ${quoted(condition)} -a ${quoted(word)} -d ${quoted(about)}`,
       ),
-      ...options.map(({ flags, about, takesValue, isFile }) => {
+      ...options.map(({ flags, about, takesValue, isFile, values }) => {
         const names = flags.map((flag) =>
           flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
         );
-        const value = takesValue ? (isFile ? ' -r -F' : ' -x') : ' -f';
+        const chosen = values.length === 0 ? '' : ` -a ${quoted(values.join(' '))}`;
+        const value = takesValue ? (isFile ? ' -r -F' : ` -x${chosen}`) : ' -f';
         return `complete -c edge-agent -n ${quoted(where)} ${names.join(' ')}${value} -d ${quoted(about)}`;
       }),
     ];
@@ -165,6 +175,17 @@ function fishScript(places: readonly Place[]): string {
 complete -c edge-agent -f
 ${lines.join('\n')}
 `;
+}
+
+/** Whether nothing can be said of the option's value. */
+function takesUnknown({ takesValue, isFile, values }: Place['options'][number]): boolean {
+  return takesValue && !isFile && values.length === 0;
+}
+
+/** The options whose values are known, by flag. A flag means the same with every verb. */
+function choicesOf(places: readonly Place[]): [string, readonly string[]][] {
+  const all = places.flatMap(({ options }) => options.filter(({ values }) => values.length > 0));
+  return [...new Map(all.flatMap(({ flags, values }) => flags.map((flag) => [flag, values] as const)))];
 }
 
 function flagsWhere(

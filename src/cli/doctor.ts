@@ -16,7 +16,7 @@ import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { findingLines, summaryLine } from './findingLines.js';
 import { type OpenBench, openBench } from './openBench.js';
-import { complain, print, printJson, wantsColour } from './print.js';
+import { complain, print, printJson, stdoutTerminal } from './print.js';
 
 export interface DoctorCommand {
   configPath?: string;
@@ -32,14 +32,14 @@ const TEMPLATE = join(PACKAGE_ROOT, 'launchd', 'edge-agent.plist');
 export async function doctor(options: DoctorCommand): Promise<number> {
   const opened = await openBench({ ...options, send: false });
   const { bench, secrets } = opened;
-  const colour = wantsColour(process.stdout, bench.env);
+  const terminal = stdoutTerminal();
   const report = await runChecks({
     bench,
     version: packageVersion(),
     // On the operator's own screen paths are shown as they are: they are what is to be allowed.
     conceal: redactor(secrets),
     checks: doctorChecks({ version: packageVersion(), template: TEMPLATE, backendSettings }),
-    ...(options.json ? {} : { onFinding: (finding) => print(...findingLines(finding, colour)) }),
+    ...(options.json ? {} : { onFinding: (finding) => print(...findingLines(finding, terminal)) }),
   });
   if (options.json) printJson(report);
   else print('', summaryLine(report));

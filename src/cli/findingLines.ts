@@ -1,13 +1,15 @@
 import type { Verdict } from '../checks/check.js';
 import type { Finding, Report } from '../checks/runChecks.js';
+import { entryLines, paint, type Style, type Terminal } from './terminal.js';
 
-const COLOURS: Readonly<Record<Verdict, number>> = { PASS: 32, WARN: 33, FAIL: 31, SKIP: 90 };
+const STYLES: Readonly<Record<Verdict, Style>> = { PASS: 'green', WARN: 'yellow', FAIL: 'red', SKIP: 'dim' };
 
-/** A finding for a person: its verdict, id and evidence on one line, what to do about it on the next. */
-export function findingLines({ id, verdict, evidence, remedy }: Finding, colour: boolean): string[] {
-  const shown = colour ? `\u001b[${COLOURS[verdict]}m${verdict}\u001b[0m` : verdict;
-  const result = `${shown}  ${id.padEnd(16)} ${evidence}`;
-  return remedy === undefined || remedy === '' ? [result] : [result, `      → ${remedy}`];
+/** A finding for a person: its verdict, id and evidence, then what to do about it, in lines that the terminal can hold. */
+export function findingLines({ id, verdict, evidence, remedy }: Finding, terminal: Terminal): string[] {
+  const shown = `${paint(terminal, STYLES[verdict], verdict)}  ${id.padEnd(16)} `;
+  const result = entryLines(evidence, terminal, shown, ' '.repeat(23));
+  if (remedy === undefined || remedy === '') return result;
+  return [...result, ...entryLines(remedy, terminal, '      → ', '        ')];
 }
 
 /** How many checks ended how, in one line. */

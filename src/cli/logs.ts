@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import type { SettingInForce } from '../agent/LiveConfig.js';
+import { logFileInForce } from '../checks/logFileInForce.js';
 import { ConfigError } from '../config/ConfigError.js';
 import { loadConfig } from '../config/loadConfig.js';
 import type { ConfigPlaces } from '../config/places.js';
@@ -134,15 +134,11 @@ async function logFile(options: LogsOptions): Promise<string> {
   }
 }
 
-/** Where the agent that runs writes: a change of `logging.file` counts after a restart only. */
+/** Where the agent that runs writes. */
 async function fileInForce(where: ConfigPlaces): Promise<string | undefined> {
   try {
     const socket = socketPath(await findStateDirectory(where));
-    const answer = await askDaemon(socket, { verb: 'config' }, ANSWER_WITHIN_MS);
-    if (answer.kind !== 'answered') return undefined;
-    const settings = answer.result as SettingInForce[];
-    const file = settings.find(({ key }) => key === 'logging.file')?.value;
-    return typeof file === 'string' ? file : undefined;
+    return await logFileInForce((request) => askDaemon(socket, request, ANSWER_WITHIN_MS));
   } catch (error) {
     // What is wrong with the configuration is told by those who read it next.
     if (error instanceof EdgeError) return undefined;

@@ -13,14 +13,14 @@ import { watchVerb } from './verbs/watchVerb.js';
 
 const EXAMPLES = `
 Examples:
-  $ edge-agent setup                    the first run: asks, checks, offers to install
-  $ edge-agent install                  run it from each login on; again: upgrade
-  $ edge-agent run                      in the foreground; Ctrl-C drains and stops
+  $ edge-agent setup                    the first run: asks and checks
+  $ edge-agent install                  run it from each login on, or upgrade it
+  $ edge-agent run                      in the foreground, until Ctrl-C
   $ edge-agent run --config ./config.yaml
   $ edge-agent status                   what it does, and why it does not
   $ edge-agent status --watch
   $ edge-agent logs -f --level warn     what goes wrong, as it goes wrong
-  $ edge-agent pause                    nothing goes out until: edge-agent resume
+  $ edge-agent pause                    nothing goes out until edge-agent resume
   $ edge-agent send +13105551234 'hello'
   $ edge-agent demo                     the whole story, on a simulated Mac
   $ edge-agent dev-backend --port 8787  a backend to try the agent against

@@ -7,7 +7,7 @@ import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { findingLines, summaryLine } from './findingLines.js';
 import { openBench } from './openBench.js';
-import { complain, print, printJson, wantsColour } from './print.js';
+import { complain, print, printJson, stdoutTerminal } from './print.js';
 
 export interface SelftestCommand {
   configPath?: string;
@@ -21,13 +21,13 @@ export interface SelftestCommand {
  */
 export async function selftest(options: SelftestCommand): Promise<number> {
   const { bench, stateDirectory, secrets } = await openBench({ ...options, send: options.send ?? false });
-  const colour = wantsColour(process.stdout, bench.env);
+  const terminal = stdoutTerminal();
   const report = await runChecks({
     bench,
     version: packageVersion(),
     conceal: concealer(secrets, bench.homeDir),
     checks: selftestChecks(),
-    ...(options.json ? {} : { onFinding: (finding) => print(...findingLines(finding, colour)) }),
+    ...(options.json ? {} : { onFinding: (finding) => print(...findingLines(finding, terminal)) }),
   });
   if (options.json) printJson(report);
   else print('', summaryLine(report));

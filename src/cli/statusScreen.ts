@@ -1,6 +1,6 @@
 import type { StatusSnapshot } from '../status/snapshot.js';
 import { ago, duration, since, until } from '../system/duration.js';
-import { paint, type Style, type Terminal, wrap } from './terminal.js';
+import { entryLines, paint, type Style, type Terminal, wrap } from './terminal.js';
 
 const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style: Style }>> = {
   realtime: { words: 'real-time (WebSocket)', style: 'green' },
@@ -27,7 +27,9 @@ export function statusScreen(snapshot: StatusSnapshot, now: number, terminal: Te
     ...pausedLines(snapshot, now, terminal),
     `edge-agent ${snapshot.version}  ${state}  up ${duration(snapshot.uptime_seconds)}  pid ${snapshot.pid}`,
     ...snapshot.problems.flatMap((problem) => problemLines(problem, now, terminal)),
-    ...rows(snapshot, now, terminal).map(([name, value]) => `  ${name.padEnd(16)}${value}`),
+    ...rows(snapshot, now, terminal).flatMap(([name, value]) =>
+      entryLines(value, terminal, `  ${name.padEnd(16)}`, ' '.repeat(18)),
+    ),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 
 /** What the place that output goes to can show. */
 export interface Terminal {
@@ -75,13 +75,16 @@ export function shownText(text: string): string {
   return text.replace(BREAKS, ' ').replace(CONTROLS, '\ufffd');
 }
 
-/** The words in lines of at most `columns`, the first after `first` and the others after `rest`; a longer word stays whole. */
+/**
+ * The words in lines of at most `columns`, colours not counted, the first after `first` and the others after `rest`; a
+ * longer word stays whole.
+ */
 export function wrap(text: string, columns: number, first: string, rest: string): string[] {
   const lines: string[] = [];
   let line = first;
   let isFresh = true;
   for (const word of text.split(' ')) {
-    if (!isFresh && line.length + 1 + word.length > columns) {
+    if (!isFresh && widthOf(line) + 1 + widthOf(word) > columns) {
       lines.push(line);
       line = rest;
       isFresh = true;
@@ -92,7 +95,16 @@ export function wrap(text: string, columns: number, first: string, rest: string)
   return [...lines, line];
 }
 
+function widthOf(text: string): number {
+  return stripVTControlCharacters(text).length;
+}
+
 /** An entry of a list: in as many lines as it needs at a terminal, in one line elsewhere, where lines are counted and searched. */
-export function entryLines(text: string, terminal: Pick<Terminal, 'isTerminal' | 'columns'>): string[] {
-  return terminal.isTerminal ? wrap(text, terminal.columns, '', '    ') : [text];
+export function entryLines(
+  text: string,
+  terminal: Pick<Terminal, 'isTerminal' | 'columns'>,
+  first = '',
+  rest = '    ',
+): string[] {
+  return terminal.isTerminal ? wrap(text, terminal.columns, first, rest) : [first + text];
 }

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { EdgeError } from '../errors.js';
 import { redactor } from '../logging/redact.js';
 import { assembleConfig, settled } from './assembleConfig.js';
 import { ConfigError, type Mistake, type Source } from './ConfigError.js';
@@ -82,8 +84,20 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
     envPath,
     sources: Object.freeze(sources),
     warnings: Object.freeze(concealed),
-    reload: () => loadConfig(path === null ? places : { ...places, configPath: path }),
+    reload: () => reload(path, places),
   });
+}
+
+/** Nobody need have named the file that was found; that it is gone is told as such. */
+function reload(path: string | null, places: ConfigPlaces): LoadedConfig {
+  if (path === null) return loadConfig(places);
+  if (!existsSync(path))
+    throw new EdgeError(
+      'config_unreadable',
+      `The configuration file ${path} is gone.`,
+      'Put it back; it is taken over as soon as it is there.',
+    );
+  return loadConfig({ ...places, configPath: path });
 }
 
 /** All values given for a setting, the one that counts first. */

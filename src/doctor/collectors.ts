@@ -3,6 +3,7 @@ import { arch, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Bench } from '../checks/check.js';
 import { readLaunchAgent } from '../checks/launchAgent.js';
+import { logFileInForce } from '../checks/logFileInForce.js';
 import type { Report } from '../checks/runChecks.js';
 import { describeError } from '../errors.js';
 import { maskHandle } from '../logging/mask.js';
@@ -44,13 +45,14 @@ const NAMES_PEOPLE = new Set([
 export function collectors(options: CollectorOptions): readonly Collector[] {
   const { bench, report, version, settings } = options;
   const inState = (name: string) => join(stateOf(options), name);
-  const logFile = () => loaded(bench)?.logging.file ?? inState('edge-agent.log');
+  const logFile = async () =>
+    (await logFileInForce(bench.askAgent)) ?? loaded(bench)?.logging.file ?? inState('edge-agent.log');
   return [
     { name: 'doctor.json', collect: () => json(report) },
     { name: 'status.json', collect: () => json(bench.agent) },
     { name: 'config.json', collect: async () => json((await settings()).map(withoutPeople)) },
     { name: 'versions.json', collect: () => versions(bench, version) },
-    { name: 'edge-agent.log', collect: () => loggedLines(tail(logFile()), LOG_LINES) },
+    { name: 'edge-agent.log', collect: async () => loggedLines(tail(await logFile()), LOG_LINES) },
     { name: 'launchd.err.log', collect: () => lastLines(inState('launchd.err.log')) },
     { name: 'edge-agent.plist', collect: () => readLaunchAgent(bench.homeDir)?.text ?? 'There is none.\n' },
     {
@@ -61,7 +63,7 @@ export function collectors(options: CollectorOptions): readonly Collector[] {
     { name: 'pmset.txt', collect: () => printed(bench, bench.programs.pmset, ['-g']) },
     { name: 'chatdb.json', collect: () => databaseFacts(chatDbOf(bench)) },
     { name: 'store.json', collect: () => databaseFacts(inState('edge-agent.db')) },
-    { name: 'files.json', collect: () => files([stateOf(options), dirname(logFile())]) },
+    { name: 'files.json', collect: async () => files([stateOf(options), dirname(await logFile())]) },
     { name: 'selftest.json', collect: () => readFileSync(inState('selftest.json'), 'utf8') },
   ];
 }

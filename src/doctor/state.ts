@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
+import { logFileInForce } from '../checks/logFileInForce.js';
 import { isLoopback } from '../config/backendUrls.js';
 import { describeError } from '../errors.js';
 import { MIGRATIONS } from '../store/schema.js';
@@ -71,14 +72,14 @@ export const disk: Check = {
 export const logSize: Check = {
   id: 'log-size',
   title: 'the logs are there and stay small',
-  run({ agent, config: { loaded } }) {
-    const current = loaded.config.logging.file;
+  async run({ agent, askAgent, config: { loaded } }) {
+    const current = (await logFileInForce(askAgent)) ?? loaded.config.logging.file;
     if (agent.kind === 'up' && !existsSync(current)) {
       const remedy =
         'It is made anew with the next line. If it stays away, see who may write there, and restart the agent.';
       return warn(`an agent runs, but there is no ${current}`, remedy);
     }
-    const directories = new Set([loaded.config.state.directory, dirname(loaded.config.logging.file)]);
+    const directories = new Set([loaded.config.state.directory, dirname(current)]);
     const logs = [...directories].flatMap(logsIn);
     if (logs.length === 0) return skip('there is no log yet');
     const total = logs.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -18,7 +18,9 @@ test('bash completes verbs, the verbs of a group, options, files and choices', (
   expect(complete('status', '--w')).toEqual(['--watch']);
   expect(complete('completions', 'f')).toEqual(['fish']);
   expect(complete('run', '--config', 'package.js')).toEqual(['package.json']);
-  expect(complete('logs', '--level', '')).toEqual([]);
+  expect(complete('logs', '--since', '')).toEqual([]);
+  expect(complete('logs', '--level', 'w')).toEqual(['warn']);
+  expect(complete('install', '--runtime', '')).toEqual(['private', 'current']);
 });
 
 test.each(SHELLS)('the script for %s names every verb and every option', (shell) => {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { statusScreen } from '../../src/cli/statusScreen.js';
 import { legible, type Terminal } from '../../src/cli/terminal.js';
@@ -127,6 +128,22 @@ describe('the status screen', () => {
       '  agent id        edge_13105550100',
     ]);
     for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
+  });
+
+  test('wraps long values at a terminal, and for a program keeps each on its line', () => {
+    const last_disconnect = {
+      cause: `closed with 4409 (${'another agent has our id '.repeat(4)})`,
+      at: earlier(1),
+    };
+    const snapshot = { ...HEALTHY, link_detail: { ...HEALTHY.link_detail, last_disconnect } };
+    const shown = statusScreen(snapshot, NOW, { ...PLAIN, isTerminal: true, colour: true }).map(
+      stripVTControlCharacters,
+    );
+    for (const line of shown) expect(line.length, line).toBeLessThanOrEqual(80);
+    const at = shown.findIndex((line) => line.startsWith('  reconnects'));
+    expect(shown[at + 1]).toMatch(/^ {18}\S/);
+    const piped = statusScreen(snapshot, NOW, PLAIN);
+    expect(piped.find((line) => line.startsWith('  reconnects'))).toContain(last_disconnect.cause);
   });
 
   test('a command to be copied stays on one line, however narrow the terminal', () => {

@@ -72,7 +72,10 @@ class Patient extends TestBench {
       link_detail: { state: 'online', since: new Date().toISOString(), rtt_ms: 12, reconnects_24h: 0 },
       ...snapshot,
     } as unknown as StatusSnapshot;
-    const askAgent = async (): Promise<DaemonAnswer> => ({ kind: 'answered', result: runtime });
+    const askAgent = async ({ verb }: { verb: string }): Promise<DaemonAnswer> => ({
+      kind: 'answered',
+      result: verb === 'config' ? [] : runtime,
+    });
     this.changes = { ...this.changes, agent: { kind: 'up', snapshot: whole }, askAgent };
   }
 

@@ -26,6 +26,7 @@ describe('the command line', { concurrent: true }, () => {
     const help = await world.cli('--help');
     expect(help).toMatchObject({ exitCode: 0, stderr: '' });
     expect(help.stdout).toContain('Examples:');
+    expect(help.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
     for (const verb of ['run', 'status', 'demo', 'dev-backend']) {
       expect(help.stdout).toMatch(new RegExp(`\\$ edge-agent ${verb}\\b`));
     }

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { extract } from 'tar';
 import { describe, expect, test } from 'vitest';
 import type { SettingInForce } from '../../src/agent/LiveConfig.js';
 import { silent } from '../../src/simulator/backend/persona.js';
@@ -52,7 +53,7 @@ describe('a configuration that is changed while the agent runs', {
     writeFileSync(world.configPath, '{ edge: [');
     await daemon.line(/has mistakes: .*syntax/);
     rmSync(world.configPath);
-    await daemon.line(/no configuration file.*What was in force stays/);
+    await daemon.line(`The configuration file ${world.configPath} is gone. What was in force stays.`);
     world.writeConfig({ 'acks.scheduled': 'sent' });
     await daemon.line('The configuration has no mistakes any more');
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
@@ -97,6 +98,11 @@ describe('a configuration that is changed while the agent runs', {
     const { stdout, stderr } = await world.cli('logs');
     expect(stdout).toContain('counts after a restart only');
     expect(stderr).toBe('');
+    const judged = await world.cli('doctor', '--bundle', 'bundle.tar.gz');
+    expect(judged.stdout).toMatch(/PASS {2}log-size/);
+    await extract({ file: join(world.directory, 'bundle.tar.gz'), cwd: world.directory });
+    const collected = readFileSync(join(world.directory, 'edge-agent-bundle', 'edge-agent.log'), 'utf8');
+    expect(collected).toContain('counts after a restart only');
   });
 
   test('gives way to what the backend set and to the environment; .env is read as well', async (context) => {

@@ -1,7 +1,9 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { act } from './act.js';
 import { refuseStrangers } from './refuseStrangers.js';
 import { wholeNumber } from './wholeNumber.js';
+
+const LEVELS = ['debug', 'info', 'warn', 'error'];
 
 interface Json {
   json?: boolean;
@@ -28,7 +30,10 @@ export function lookingVerbs(program: Command): void {
     .option('-f, --follow', 'go on with what is written, until Ctrl-C')
     .option('-n, --lines <count>', 'the newest lines (default: 50; with --since or --id: all)', wholeNumber)
     .option('--since <time>', 'not older than: 10m, 2h, 1d, or a time such as 2026-12-24T18:30')
-    .option('--level <level>', 'at least: debug, info, warn or error')
+    .addOption(
+      // Judged with the other options of `logs`, in whatever case it is written.
+      new Option('--level <level>', 'nothing that is less grave').choices(LEVELS).argParser(String),
+    )
     .option('--grep <pattern>', 'lines that this regular expression fits')
     .option('--id <id>', 'lines that carry this id: of a message, a command, a text …')
     .option('--json', 'one JSON object a line')
