@@ -17,7 +17,9 @@ export function runningVerbs(program: Command): void {
 
   program
     .command('kick')
-    .description('try the backend now instead of waiting for the next attempt')
+    .description(
+      'connect to the backend now: anew if the link is up, else without waiting for the next attempt',
+    )
     .action(act(async (options) => (await import('../kick.js')).kick(options)));
 
   program
