@@ -1,4 +1,5 @@
-import type { Backend, LinkView } from '../backend/Backend.js';
+import type { Backend } from '../backend/Backend.js';
+import type { LinkView } from '../backend/view.js';
 import { maskHandle } from '../logging/mask.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';

@@ -1,5 +1,5 @@
+import type { AckBody } from '../store/acks.js';
 import type { Clock } from '../system/clock.js';
-import type { AckBody } from './frames.js';
 import type { HttpClient } from './HttpClient.js';
 
 /** The endpoints of one ack, in the order in which they are tried (protocol §5). */

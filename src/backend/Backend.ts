@@ -9,11 +9,6 @@ import { DEFAULT_TIMINGS, type Timings } from './timings.js';
 import { type PhotoForm, type PhotoUpload, uploadPhoto } from './uploadPhoto.js';
 import type { LinkView } from './view.js';
 
-export type { BackendOptions } from './BackendOptions.js';
-export type { PostResult } from './postMessage.js';
-export type { HttpReport } from './Reachability.js';
-export type { LinkView, Problem } from './view.js';
-
 /**
  * The line to the backend: the link, the poller that stands in for it, the acks and events that go out, the messages
  * that are posted. Whatever fails, it goes on trying and says what is wrong; nothing in it throws at its owner.

@@ -1,8 +1,6 @@
 import type { AckBody } from '../store/acks.js';
 import type { WireEvent } from './protocol.js';
 
-export type { AckBody } from '../store/acks.js';
-
 /** Largest frame accepted, in bytes; a larger one ends the socket with 1009 (protocol §3). */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
 export {
-  type AckBody,
   ackBody,
   ackFrame,
   eventFrame,

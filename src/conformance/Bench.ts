@@ -1,5 +1,6 @@
 import { mintToken, requestHeaders } from '../backend/credentials.js';
-import { type AckBody, ackBody, syncBody } from '../backend/protocol.js';
+import { ackBody, syncBody } from '../backend/protocol.js';
+import type { AckBody } from '../store/acks.js';
 import type { Clock } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import { type Dial, describeDial, ProbeSocket } from './ProbeSocket.js';

@@ -78,11 +78,6 @@ export function regionOf(e164: string): string {
   return MAIN_REGION[number.countryCallingCode] ?? number.country ?? 'US';
 }
 
-/** Whether two addresses (a handle, a number in any form, a direct thread id) are one person's. */
-export function sameAddress(a: string, b: string, region: string): boolean {
-  return conversationKey(a, region) === conversationKey(b, region);
-}
-
 /** Parsing a number costs some 30 µs and the same few people write all day. */
 const MEMO_SIZE = 4096;
 const memo = new Map<string, string>();

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BackendOptions } from '../../src/backend/Backend.js';
+import type { BackendOptions } from '../../src/backend/BackendOptions.js';
 import type { BackendSettings } from '../../src/backend/settings.js';
 import type { Timings } from '../../src/backend/timings.js';
 import { Acks } from '../../src/commands/Acks.js';

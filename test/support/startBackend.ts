@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Backend, type BackendOptions } from '../../src/backend/Backend.js';
+import { Backend } from '../../src/backend/Backend.js';
+import type { BackendOptions } from '../../src/backend/BackendOptions.js';
 import type { Command } from '../../src/backend/protocol.js';
 import type { BackendSecrets, BackendSettings } from '../../src/backend/settings.js';
 import type { Timings } from '../../src/backend/timings.js';

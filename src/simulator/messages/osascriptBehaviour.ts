@@ -60,12 +60,8 @@ interface Rule extends CallFilter {
   readonly behaviour: Behaviour;
 }
 
-interface BehaviourFile {
-  readonly rules: readonly Rule[];
-  readonly otherwise: Behaviour;
-}
-
-const NORMAL: BehaviourFile = { rules: [], otherwise: { kind: 'ok' } };
+/** What a call does for which nothing is queued. */
+const NORMAL: Behaviour = { kind: 'ok' };
 
 /** Queues a behaviour for the next `times` (1) calls that the filter fits, after those queued before. */
 export function behave(
@@ -74,18 +70,12 @@ export function behave(
   options: CallFilter & { times?: number | 'always' } = {},
 ): void {
   const { times = 1, ...filter } = options;
-  const file = read(directory);
-  write(directory, { ...file, rules: [...file.rules, { id: freshId('rule'), times, behaviour, ...filter }] });
-}
-
-/** What calls do for which nothing is queued. */
-export function behaveOtherwise(directory: string, otherwise: Behaviour): void {
-  write(directory, { ...read(directory), otherwise });
+  write(directory, [...read(directory), { id: freshId('rule'), times, behaviour, ...filter }]);
 }
 
 /** Forgets everything queued; each call is `ok` again. */
 export function behaveNormally(directory: string): void {
-  write(directory, NORMAL);
+  write(directory, []);
 }
 
 /**
@@ -93,13 +83,12 @@ export function behaveNormally(directory: string): void {
  * that it is taken once however many calls run at a time and whichever of them are killed.
  */
 export function takeBehaviour(directory: string, call: { text: string; target: string }): Behaviour {
-  const { rules, otherwise } = read(directory);
-  const fitting = rules.filter(
+  const fitting = read(directory).filter(
     (rule) =>
       (rule.textIncludes === undefined || call.text.includes(rule.textIncludes)) &&
       (rule.target === undefined || call.target === rule.target),
   );
-  return fitting.find((rule) => claim(directory, rule))?.behaviour ?? otherwise;
+  return fitting.find((rule) => claim(directory, rule))?.behaviour ?? NORMAL;
 }
 
 function claim(directory: string, { id, times }: Rule): boolean {
@@ -118,18 +107,18 @@ function claim(directory: string, { id, times }: Rule): boolean {
 }
 
 /** The file is only ever written here, so it is taken at its word. */
-function read(directory: string): BehaviourFile {
+function read(directory: string): readonly Rule[] {
   try {
-    return JSON.parse(readFileSync(join(directory, 'behaviour.json'), 'utf8')) as BehaviourFile;
+    return JSON.parse(readFileSync(join(directory, 'behaviour.json'), 'utf8')) as readonly Rule[];
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return NORMAL;
+    if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
 }
 
-function write(directory: string, file: BehaviourFile): void {
+function write(directory: string, rules: readonly Rule[]): void {
   const path = join(directory, 'behaviour.json');
-  writeFileSync(`${path}.new`, JSON.stringify(file));
+  writeFileSync(`${path}.new`, JSON.stringify(rules));
   renameSync(`${path}.new`, path);
 }
 
