@@ -72,6 +72,20 @@ describe('the daemon stays up, says what is missing, and goes on when it is ther
     expect(world.log().join('\n')).not.toContain(SECRET);
   });
 
+  test('with a secret that is taken away, and then a wrong one, while the link is up', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    await healthyAgain(daemon);
+    rmSync(world.envPath);
+    await degradedBy(daemon, 'secret_missing');
+    await daemon.line('there is neither EDGE_SECRET nor EDGE_TOKEN now');
+    world.writeSecret('a-wrong-secret-9c4d');
+    await degradedBy(daemon, 'backend_unauthorised');
+    world.writeSecret(SECRET);
+    await healthyAgain(daemon);
+    await answers(world, daemon);
+  });
+
   test('with a wrong secret', async (context) => {
     const wrong = 'a-wrong-secret-2b1e';
     const world = await EdgeWorld.open(context, { secret: wrong });
