@@ -234,14 +234,9 @@ export class Bench {
   ): Record<string, string> {
     const now = this.clock.now() + (MADE[kind] ?? 0);
     const { secret } = this.target;
-    const tokens = {
-      missing: null,
-      plain: secret,
-      forged: mintToken(`not-${secret}`, tokenFor, as.phone, now),
-      expired: mintToken(secret, tokenFor, as.phone, now),
-      ahead: mintToken(secret, tokenFor, as.phone, now),
-      signed: mintToken(secret, tokenFor, as.phone, now),
-    };
+    const made = mintToken(secret, tokenFor, as.phone, now);
+    const forged = mintToken(`not-${secret}`, tokenFor, as.phone, now);
+    const tokens = { missing: null, plain: secret, forged, expired: made, ahead: made, signed: made };
     return requestHeaders(header, this.version, tokens[kind]);
   }
 }
