@@ -13,19 +13,19 @@ import type { FakeBackend } from './FakeBackend.js';
 
 export const AGENT_ID = 'edge_13105550100';
 
-/** The protocol's waits, about a hundred times shorter. */
+/** The protocol's waits, shorter: some hundred times where something is done again, some ten where something is given up, lest a busy machine do it. */
 export const FAST: Partial<Timings> = {
   link: {
     pingIntervalMs: 300,
-    pongTimeoutMs: 200,
-    suspicionMs: 60,
+    pongTimeoutMs: 600,
+    suspicionMs: 200,
     wsPingIntervalMs: 80,
-    wsPongTimeoutMs: 60,
+    wsPongTimeoutMs: 300,
     hurryMs: 10,
-    provingMs: 150,
-    dialFirstMs: 150,
-    dialLongestMs: 600,
-    wakePingMs: 60,
+    provingMs: 500,
+    dialFirstMs: 500,
+    dialLongestMs: 1_000,
+    wakePingMs: 200,
     stableMs: 400,
     backoffMs: [20, 40, 80, 160, 300],
     takenOverMs: 400,
@@ -33,8 +33,8 @@ export const FAST: Partial<Timings> = {
     blockedFastForMs: 6_000,
     blockedSlowMs: 3_000,
     reregisterMs: 100,
-    barrierMs: 300,
-    closeMs: 200,
+    barrierMs: 500,
+    closeMs: 300,
   },
   registration: { firstMs: 3_000, retryMs: { first: 30, longest: 200 } },
   firstPollMs: 300,
