@@ -1,8 +1,8 @@
 import type { Statement } from 'better-sqlite3';
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
 import { conversationKey, isGroupKey } from '../conversationId.js';
-import { decodeAttributedBody } from './attributedBody.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
+import { bodyOf } from './rowBody.js';
 import { chatOf } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 
@@ -226,13 +226,12 @@ function spellings(key: string, region: string): string[] {
 }
 
 function sentRow(raw: RawSentRow, region: string): SentRow {
-  const body = raw.attributedBody === null ? null : decodeAttributedBody(raw.attributedBody).text;
   return {
     rowId: raw.rowId,
     guid: raw.guid,
     conversationKey: keyOf(raw.chatIdentifier, raw.chatStyle, region),
     handle: raw.handle,
-    text: body ?? raw.text ?? '',
+    text: bodyOf(raw).text ?? '',
     service: raw.service ?? '',
     error: raw.error ?? 0,
     sentAt: raw.sentAt,

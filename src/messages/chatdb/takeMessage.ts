@@ -2,7 +2,7 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRe
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
+import { bodyOf, changedAt, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { isEcho, isToItsSender } from './selfChat.js';
@@ -26,7 +26,8 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   const shown = shownFiles(attachments, transcriptions(body));
   if (text === '' && shown.length === 0) {
     // What remains of a message that was taken back in part has its place in the body, whatever the row says.
-    if (row.retractedAt !== null && !expectsFiles({ hasAttachments: 0 }, body)) return leftOut('unsent');
+    const isRetracted = row.retractedAt !== null && !body.fallback;
+    if (isRetracted && !expectsFiles({ hasAttachments: 0 }, body)) return leftOut('unsent');
     if (isAppBalloon(row) && body.text !== null) return leftOut('app');
     const awaited = expectsFiles(row, body) && attachments.length === 0 ? 'attachments' : 'text';
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
@@ -53,7 +54,7 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     kind: 'message',
     message: messageOf(placed, sender, text, shown),
     bodyDamaged: body.fallback,
-    editedAt: row.editedAt ?? row.retractedAt,
+    editedAt: changedAt(row),
   };
 }
 
