@@ -121,9 +121,11 @@ export class SentRows {
       `${chats} WHERE c.chat_identifier IN (SELECT value FROM json_each(?)) ORDER BY c.ROWID`,
     );
     this.chatsNamedAnyCase = database.prepare(`${chats} WHERE c.chat_identifier = ? COLLATE NOCASE`);
+    // NULL of every row where the column is missing: then the newest is the one with the highest ROWID.
+    const joinedAt = schema.column('chat_message_join', 'j', 'message_date');
     this.newestOf = database.prepare(
-      `SELECT message_id AS rowId, message_date AS date FROM chat_message_join WHERE chat_id = ?
-       ORDER BY message_date DESC, message_id DESC LIMIT 1`,
+      `SELECT j.message_id AS rowId, coalesce(${joinedAt}, 0) AS date FROM chat_message_join j WHERE j.chat_id = ?
+       ORDER BY ${joinedAt} DESC, j.message_id DESC LIMIT 1`,
     );
     this.accounts = database
       .prepare<unknown[], string | null>(
@@ -133,7 +135,8 @@ export class SentRows {
       .pluck();
     this.handleServices = database
       .prepare<unknown[], string>(
-        'SELECT DISTINCT CAST(service AS TEXT) FROM handle WHERE id IN (SELECT value FROM json_each(?))',
+        `SELECT DISTINCT h.service FROM (SELECT ${schema.text('handle', 'h', 'service')} AS service FROM handle h
+           WHERE h.id IN (SELECT value FROM json_each(?))) h WHERE h.service IS NOT NULL`,
       )
       .pluck();
     // Where people reach us. What two of them wrote to is no address of either; SMS rows may come from another device.

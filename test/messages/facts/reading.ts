@@ -162,6 +162,15 @@ export const READING: Fact[] = [
     expect(messages).toHaveLength(1);
     expect(messages[0]?.chatGuid).toBe(world.writer.directChat(from).guid);
   }),
+  fact('however the row and the chat spell that service', (world) => {
+    const from = world.person();
+    const chat = world.writer.directChat(from);
+    const guid = `RCS;-;${from}`;
+    const rcs = world.writer.addChat({ style: 'direct', participants: [from], service: 'RCS', guid });
+    const message = world.receive({ from, text: 'once', chat, columns: { service: 'rcs' } });
+    world.writer.joinChat(message.rowId, rcs);
+    expect(world.news().messages).toMatchObject([{ chatGuid: guid }]);
+  }),
   fact('an orphan of somebody in no group is a direct message of its handle after a minute', (world) => {
     const from = world.person();
     world.receive({ from, text: 'orphan', chat: null });
