@@ -2,10 +2,11 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRe
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
+import type { OwnMessage } from './OwnTraffic.js';
 import { bodyOf, changedAt, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
-import { isEcho, isToItsSender } from './selfChat.js';
+import { isEcho, isTelling, isToItsSender, repeatedOf } from './selfChat.js';
 import { shownFiles } from './shownFiles.js';
 import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
@@ -40,6 +41,9 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   }
   const isOwnChat = facts.ownAddresses.has(placed.conversation);
   if (isEcho({ text: words, sender, sentAt, isOwnChat }, neighbours.ownMessages)) return leftOut('echo');
+  const own = repeatedOf({ text: words, sentAt }, neighbours.ownMessages);
+  if (own !== undefined && isOurEcho(own, words, placed, sender))
+    return { ...leftOut('echo'), echoFrom: sender };
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
@@ -55,7 +59,18 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     message: messageOf(placed, sender, text, shown),
     bodyDamaged: body.fallback,
     editedAt: changedAt(row),
+    repeatsUs: own !== undefined,
   };
+}
+
+/**
+ * Whether a text of ours has come back though no row tells that its chat is one with ourselves: from the very address that it
+ * went to, at once and to the letter. A person who sends a long text of ours back within seconds is mistaken for that.
+ */
+function isOurEcho(own: OwnMessage, words: string, placed: Placed, sender: string): boolean {
+  const { conversation, facts } = placed;
+  if (sender !== conversation || !(isTelling(words) || facts.hasEchoed(sender))) return false;
+  return facts.rules.isOurText({ guid: own.guid, rowId: own.rowId, conversation, text: words });
 }
 
 function isAppBalloon(row: ChatRow): boolean {
