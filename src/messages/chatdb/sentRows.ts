@@ -121,7 +121,6 @@ export class SentRows {
       `${chats} WHERE c.chat_identifier IN (SELECT value FROM json_each(?)) ORDER BY c.ROWID`,
     );
     this.chatsNamedAnyCase = database.prepare(`${chats} WHERE c.chat_identifier = ? COLLATE NOCASE`);
-    // NULL of every row where the column is missing: then the newest is the one with the highest ROWID.
     const joinedAt = schema.column('chat_message_join', 'j', 'message_date');
     this.newestOf = database.prepare(
       `SELECT j.message_id AS rowId, coalesce(${joinedAt}, 0) AS date FROM chat_message_join j WHERE j.chat_id = ?
@@ -133,10 +132,10 @@ export class SentRows {
          WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 1`,
       )
       .pluck();
+    const met = schema.text('handle', 'h', 'service');
     this.handleServices = database
       .prepare<unknown[], string>(
-        `SELECT DISTINCT h.service FROM (SELECT ${schema.text('handle', 'h', 'service')} AS service FROM handle h
-           WHERE h.id IN (SELECT value FROM json_each(?))) h WHERE h.service IS NOT NULL`,
+        `SELECT DISTINCT ${met} FROM handle h WHERE ${met} IS NOT NULL AND h.id IN (SELECT value FROM json_each(?))`,
       )
       .pluck();
     // Where people reach us. What two of them wrote to is no address of either; SMS rows may come from another device.
