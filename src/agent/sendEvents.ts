@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { LifeEvent } from '../outgoing/LaterLife.js';
 import type { SendOutcome } from '../outgoing/outcome.js';
 import type { NewEvent } from '../store/events.js';
-import type { SendRecord } from '../store/sendRecord.js';
+import { LIFE, type SendRecord } from '../store/sendRecord.js';
 
 /** The event that tells the backend how a text ended; none for one that was dropped as a twin. */
 export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent | undefined {
@@ -19,7 +19,8 @@ export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent |
         outcome: 'not_sent',
         code: outcome.errorCode,
         error: outcome.message,
-        retry_safe: true,
+        retry_safe: outcome.guid === undefined,
+        ...(outcome.guid === undefined ? {} : { message_guid: outcome.guid }),
       });
     case 'unknown':
       return event('message_failed', send, {
@@ -33,9 +34,9 @@ export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent |
   }
 }
 
-/** Whether the backend is told of it: a failure always, what else becomes of a text if `delivery` says so. */
-export function isToldOfLife(life: LifeEvent, delivery: boolean): boolean {
-  return delivery || life.kind === 'failed';
+/** Whether the backend is told of it: a failure and what follows it always, what else becomes of a text if `delivery` says so. */
+export function isToldOfLife({ told }: SendRecord, life: LifeEvent, delivery: boolean): boolean {
+  return delivery || life.kind === 'failed' || (told & LIFE.failed) !== 0;
 }
 
 /** The event for a step in the life of a sent text. */
@@ -58,7 +59,7 @@ export function lifeEvent(send: SendRecord, life: LifeEvent): NewEvent {
         code: 'not_delivered',
         error: `Messages reported error ${life.error}: the text was not delivered.`,
         messages_error: life.error,
-        retry_safe: true,
+        retry_safe: false,
       });
   }
 }

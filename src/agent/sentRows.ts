@@ -18,6 +18,7 @@ export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => st
       text: row.text,
       service: row.service === '' ? null : row.service,
       error: row.error,
+      isSent: row.isSent,
       isDelivered: row.isDelivered,
       isRead: row.isRead,
       wasDowngraded: row.wasDowngraded,

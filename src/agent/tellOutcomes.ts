@@ -43,7 +43,7 @@ export function tellOutcomes(audience: OutcomeAudience): void {
     }
   });
   outgoing.onLife((send, life) => {
-    if (isOwnText(send) || !isToldOfLife(life, config().forward.delivery)) return;
+    if (isOwnText(send) || !isToldOfLife(send, life, config().forward.delivery)) return;
     store.events.add(lifeEvent(send, life));
   });
 }

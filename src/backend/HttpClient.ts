@@ -37,6 +37,8 @@ export type HttpOutcome =
   | {
       readonly kind: 'failed';
       readonly cause: 'network' | 'timeout' | 'too_large' | 'aborted' | 'unauthorised';
+      /** No connection was there to carry it: the backend cannot have read it. */
+      readonly unsent?: true;
       readonly detail: string;
     };
 
@@ -95,7 +97,12 @@ export class HttpClient {
     const url = new URL(`${base}${request.path}`);
     const granted = this.ports.headers(url.href, request.anonymous === true);
     if ('refused' in granted)
-      return Promise.resolve({ kind: 'failed', cause: 'unauthorised', detail: granted.refused });
+      return Promise.resolve({
+        kind: 'failed',
+        cause: 'unauthorised',
+        unsent: true,
+        detail: granted.refused,
+      });
     const payload = request.content?.bytes ?? Buffer.from(JSON.stringify(request.body));
     const headers = {
       ...granted.headers,
@@ -106,6 +113,7 @@ export class HttpClient {
     };
     return new Promise((resolve) => {
       let ended = false;
+      let connected = false;
       let sent: http.ClientRequest | undefined;
       const end = (outcome: HttpOutcome) => {
         if (ended) return;
@@ -114,7 +122,7 @@ export class HttpClient {
         request.signal?.removeEventListener('abort', onAbort);
         this.inFlight.delete(abort);
         if (outcome.kind === 'failed') sent?.destroy();
-        resolve(outcome);
+        resolve(outcome.kind === 'failed' && !connected ? { ...outcome, unsent: true } : outcome);
       };
       const abort = (detail: string) => end({ kind: 'failed', cause: 'aborted', detail });
       const onAbort = () => abort('given up');
@@ -130,6 +138,10 @@ export class HttpClient {
         const agent = this.agents[secure ? 'https:' : 'http:'];
         const current = (secure ? https : http).request(url, { method: 'POST', headers, agent });
         sent = current;
+        current.on('socket', (socket) => {
+          if (!socket.connecting) connected = true;
+          else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true));
+        });
         current.on('response', (response) =>
           this.read(url, response, request.mostBytes ?? MAX_RESPONSE_BYTES, end),
         );
@@ -197,7 +209,7 @@ export class HttpClient {
 }
 
 function unusable(detail: string): HttpOutcome {
-  return { kind: 'failed', cause: 'network', detail };
+  return { kind: 'failed', cause: 'network', unsent: true, detail };
 }
 
 function parseJson(text: string): unknown {

@@ -14,11 +14,15 @@ export type PostResult =
       readonly cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
       readonly status?: number;
       readonly retryAfterMs?: number;
+      /** The backend did not take it in: it was not reached, or it turned the request away as such. */
+      readonly unread?: true;
       readonly detail: string;
     };
 
 const REJECTED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
+/** Who answers so has not looked at what was posted. */
+const UNREAD: ReadonlySet<number> = new Set([401, 403, 404, 405, 429, 503]);
 
 /** Posts one message; never throws. */
 export async function postMessage(
@@ -34,9 +38,10 @@ export async function postMessage(
 /** Reads the end of the request as the fate of the message. */
 export function postResult(outcome: HttpOutcome): PostResult {
   if (outcome.kind === 'failed') {
-    const { cause, detail } = outcome;
+    const { cause, unsent, detail } = outcome;
+    const unread = unsent === true ? ({ unread: true } as const) : {};
     if (cause === 'too_large') return { kind: 'retry', cause: 'server', detail };
-    return { kind: 'retry', cause: cause === 'aborted' ? 'other' : cause, detail };
+    return { kind: 'retry', cause: cause === 'aborted' ? 'other' : cause, ...unread, detail };
   }
   const { status, detail } = outcome;
   if (outcome.kind === 'ok') {
@@ -46,7 +51,8 @@ export function postResult(outcome: HttpOutcome): PostResult {
   if (status === 409) return { kind: 'known' };
   if (REJECTED.has(status)) return { kind: 'rejected', status, detail };
   const later = outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs };
-  return { kind: 'retry', cause: retryCause(status), status, ...later, detail };
+  const unread = UNREAD.has(status) ? ({ unread: true } as const) : {};
+  return { kind: 'retry', cause: retryCause(status), status, ...later, ...unread, detail };
 }
 
 function retryCause(status: number): Extract<PostResult, { kind: 'retry' }>['cause'] {

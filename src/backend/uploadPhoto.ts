@@ -16,6 +16,9 @@ export type PhotoUpload =
   | { readonly kind: 'rejected'; readonly status: number; readonly detail: string }
   | { readonly kind: 'retry'; readonly retryAfterMs?: number; readonly detail: string };
 
+/** RFC 6838: what stands in chat.db as a file's type may be anything, and must not add lines of its own. */
+const MEDIA_TYPE = /^[a-z0-9][\w.+-]*\/[a-z0-9][\w.+-]*$/i;
+
 /**
  * Uploads one file as multipart form; never throws. Its `attachment_guid` is the idempotency key. How it ends tells nothing of
  * the backend as a whole, which may have no such endpoint.
@@ -47,7 +50,8 @@ export function multipart({ bytes, name, type, fields }: PhotoForm): { type: str
   const parts = Object.entries(fields).map(
     ([field, value]) => `${head(`name="${escaped(field)}"`)}\r\n\r\n${value}\r\n`,
   );
-  const file = `${head(`name="file"; filename="${escaped(name)}"`)}\r\nContent-Type: ${type}\r\n\r\n`;
+  const fileType = MEDIA_TYPE.test(type) ? type : 'application/octet-stream';
+  const file = `${head(`name="file"; filename="${escaped(name)}"`)}\r\nContent-Type: ${fileType}\r\n\r\n`;
   return {
     type: `multipart/form-data; boundary=${boundary}`,
     bytes: Buffer.concat([Buffer.from(parts.join('') + file), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)]),

@@ -5,7 +5,7 @@ import type { Verdict } from './verdict.js';
 export type TextOutcome =
   | { kind: 'sent'; confirmed: boolean; guid: string | null; service: string | null; late: boolean }
   | { kind: 'deduplicated' }
-  | { kind: 'failed'; errorCode: ErrorCode; message: string }
+  | { kind: 'failed'; errorCode: ErrorCode; message: string; guid?: string }
   | { kind: 'unknown'; message: string };
 
 /** How one part of a request ended; `file` is the name of its file, null for a text. */
@@ -33,7 +33,10 @@ export function requestVerdict(ended: readonly EndedPart[]): Verdict {
   }
   const isPartly =
     verdict.code !== 'outcome_unknown' && ended.some(({ outcome }) => outcome.kind !== 'failed');
-  const result = isPartly ? { outcome: 'partly_sent', retry_safe: false } : verdict.result;
+  const isSafe = verdicts.every(({ result }) => result?.retry_safe === true);
+  const result = isPartly
+    ? { outcome: 'partly_sent', retry_safe: false }
+    : { ...verdict.result, retry_safe: isSafe };
   const message = `Part ${worst + 1} of ${ended.length}: ${verdict.message}`;
   return { ...verdict, message, result: { ...result, parts } };
 }
@@ -49,7 +52,10 @@ function partResult(file: string | null, outcome: TextOutcome, verdict: Verdict 
   };
 }
 
-/** What the ack of a send says. `retry_safe` is true only where sending again cannot give the person two texts. */
+/**
+ * What the ack of a send says. `retry_safe` is true only where sending again cannot give the person two texts: a text that has a
+ * row Messages may yet send by itself, whatever error the row bears.
+ */
 export function sendVerdict(outcome: TextOutcome): Verdict {
   switch (outcome.kind) {
     case 'sent':
@@ -71,7 +77,11 @@ export function sendVerdict(outcome: TextOutcome): Verdict {
         kind: 'failed',
         code: outcome.errorCode,
         message: outcome.message,
-        result: { outcome: 'not_sent', retry_safe: true },
+        result: {
+          outcome: 'not_sent',
+          retry_safe: outcome.guid === undefined,
+          ...(outcome.guid === undefined ? {} : { message_guid: outcome.guid }),
+        },
       };
     case 'unknown':
       return {

@@ -222,7 +222,8 @@ export class Forwarder {
       log.error('A message fails again and again while others succeed; it is parked', { trace });
       return;
     }
-    store.incoming.postFailed(record.seq, { ...next, error: result.detail });
+    const isUnread = result.unread === true && record.firstPostedAt === null;
+    store.incoming.postFailed(record.seq, { ...next, isUnread, error: result.detail });
     if (record.attempts === 1) {
       log.warn('A message could not be brought to the backend; it is tried again', {
         trace,

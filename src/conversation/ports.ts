@@ -10,6 +10,8 @@ export type PostResult =
       cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
       status?: number;
       retryAfterMs?: number;
+      /** The backend cannot have taken it in. */
+      unread?: true;
       detail: string;
     };
 

@@ -27,7 +27,7 @@ export interface HappeningsOptions {
 }
 
 /** What of the details a person wrote. */
-const WRITTEN = ['text', 'title'] as const;
+const WRITTEN: ReadonlySet<string> = new Set(['text', 'title', 'filename']);
 
 /** Names an edit of a message, by when (Unix ms) it was made. */
 export function editKey(guid: string, editedAt: number): string {
@@ -45,11 +45,7 @@ export class Happenings {
     if (!store.told.note(key)) return;
     // A row that is read again, long after it was forwarded, looks like one that came too late.
     if (eventType === 'message_filtered' && isStored(store, details.message_guid)) return;
-    const written = WRITTEN.flatMap((name) => {
-      const text = details[name];
-      return typeof text === 'string' ? [[name, disclose(text)]] : [];
-    });
-    store.events.add({ eventType, threadId, details: { ...details, ...Object.fromEntries(written) } });
+    store.events.add({ eventType, threadId, details: disclosed(details, disclose) });
     if (eventType !== 'operator_replied') return;
     this.pauseFor(threadId);
     this.options.onOperatorReply({
@@ -70,6 +66,21 @@ export class Happenings {
     if (!pauseOnOperatorReply() || !store.pauses.set(conversation, 'operator')) return;
     store.events.add(pausedEvent(conversation, { reason: 'operator' }));
   }
+}
+
+function disclosed(details: object, disclose: (text: string) => string): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]: [string, unknown]) => {
+      if (typeof value === 'string') return [name, WRITTEN.has(name) ? disclose(value) : value];
+      if (!Array.isArray(value)) return [name, value];
+      const entries: unknown[] = value;
+      return [name, entries.map((entry) => (isObject(entry) ? disclosed(entry, disclose) : entry))];
+    }),
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function isStored(store: Store, guid: unknown): boolean {

@@ -21,9 +21,9 @@ export interface MessageChangesOptions {
 }
 
 /**
- * Takes edits, unsends and transcriptions of messages that were forwarded: each is told once, over restarts too. A message
- * that was never posted yet is posted as it stands now, or not at all; then there is nothing to tell. A file that joined its
- * message after that was stored is passed on as one that came with it, once.
+ * Takes edits, unsends, transcriptions and late files of messages that were forwarded: each is told once, over restarts too. A
+ * message that the backend has not answered yet is posted as it stands now, or no more; where it cannot have read it before
+ * there is nothing to tell. A file that joined its message after that was stored is passed on as one that came with it, once.
  */
 export class MessageChanges {
   constructor(private readonly options: MessageChangesOptions) {}
@@ -55,8 +55,17 @@ export class MessageChanges {
     const message = store.incoming.find(change.guid);
     if (message === undefined || store.told.has(unsentKey(change.guid))) return;
     const late = lateFiles(change, message);
-    store.incoming.update({ ...message, attachments: [...message.attachments, ...late] });
+    const isUnread = store.incoming.rewrite({ ...message, attachments: [...message.attachments, ...late] });
     onFiles({ ...message, attachments: late });
+    if (isUnread) return;
+    const attachments = late.map(({ guid, mimeType, filename, sizeBytes }) => ({
+      guid,
+      mime_type: mimeType,
+      filename,
+      size_bytes: sizeBytes,
+    }));
+    const key = `files:${message.guid}:${late.map(({ guid }) => guid).join(' ')}`;
+    this.tell(key, message, 'message_attachments', { attachments });
   }
 
   private edited(change: Extract<MessageChange, { kind: 'edited' }>, message: IncomingMessage): void {
@@ -65,7 +74,7 @@ export class MessageChanges {
     store.uploads.rewrite(message.guid, text);
     const isUnread = store.incoming.rewrite({ ...message, text });
     if (isUnread || !settings().edits) store.told.note(keyOf(change));
-    else this.tell(change, message, 'message_edited', { text, edited_at: new Date(at).toISOString() });
+    else this.tell(keyOf(change), message, 'message_edited', { text, edited_at: new Date(at).toISOString() });
   }
 
   private unsent(change: Extract<MessageChange, { kind: 'unsent' }>, message: IncomingMessage): void {
@@ -76,7 +85,7 @@ export class MessageChanges {
     if (isUnread || !settings().unsends) store.told.note(keyOf(change));
     else {
       const unsentAt = change.at === null ? null : new Date(change.at).toISOString();
-      this.tell(change, message, 'message_unsent', { unsent_at: unsentAt });
+      this.tell(keyOf(change), message, 'message_unsent', { unsent_at: unsentAt });
     }
   }
 
@@ -89,18 +98,21 @@ export class MessageChanges {
     if (isUnread || !settings().transcriptions) store.told.note(keyOf(change));
     else {
       const text = [...change.said.values()].join('\n');
-      this.tell(change, message, 'message_transcribed', { text, attachment_guids: [...change.said.keys()] });
+      this.tell(keyOf(change), message, 'message_transcribed', {
+        text,
+        attachment_guids: [...change.said.keys()],
+      });
     }
   }
 
   private tell(
-    change: Exclude<MessageChange, FilesChange>,
+    key: string,
     message: IncomingMessage,
     eventType: string,
     details: Record<string, unknown>,
   ): void {
     this.options.happenings.tell({
-      key: keyOf(change),
+      key,
       eventType,
       threadId: message.conversation,
       details: { ...placeOf(message), ...details },

@@ -30,14 +30,20 @@ export class OperatorReplies {
 
   authorOf(message: OwnMessage): Author {
     const { store } = this.options;
-    const { guid, conversation } = message;
-    if (store.sends.isClaimed(guid)) return 'ours';
+    const { conversation } = message;
     if (!store.incoming.isHeardFrom(conversation) && !store.sends.isWrittenTo(conversation)) return 'ours';
-    const unproven = store.sends.unproven(conversation);
-    if (unproven.some((send) => this.isSame(send, message))) return 'ours';
-    // Messages may have put it into another chat of the same person than we think.
-    if (this.onTheWay().some((send) => this.isSame(send, message))) return 'ours';
-    return unproven.some((send) => this.mayBecome(send, message)) ? 'undecided' : 'operator';
+    if (this.isOurText(message)) return 'ours';
+    const mayBecome = store.sends.unproven(conversation).some((send) => this.mayBecome(send, message));
+    return mayBecome ? 'undecided' : 'operator';
+  }
+
+  /** Whether it proves a text of the ledger, or could. */
+  isOurText(message: OwnMessage): boolean {
+    const { store } = this.options;
+    if (store.sends.isClaimed(message.guid)) return true;
+    // On the way to anybody: Messages may have put it into another chat of the same person than we think.
+    const unproven = [...store.sends.unproven(message.conversation), ...this.onTheWay()];
+    return unproven.some((send) => this.isSame(send, message));
   }
 
   private onTheWay(): SendRecord[] {

@@ -44,7 +44,7 @@ export interface ConfirmationOptions {
 
 /**
  * Proves texts by their rows in chat.db. Without a row after 10 s a text is reported as unknown; its row is looked for
- * until 180 s and, if it comes, corrects the report.
+ * until 180 s and, if it comes, corrects the report. A row with an error has these 10 s too: Messages may send it by SMS.
  */
 export class Confirmation {
   private timer: Timer | undefined;
@@ -82,13 +82,15 @@ export class Confirmation {
     const { store, rows, clock } = this.options;
     const { proofs, ghosts } = matchRows(watched, rows, (guid) => store.sends.isClaimed(guid));
     const now = clock.monotonic();
-    const due = watched.filter((send) => !proofs.has(send.seq) && this.verdictAt(send) <= now);
-    if (proofs.size === 0 && due.length === 0) return true;
+    const isDue = (send: SendRecord) => this.verdictAt(send) <= now;
+    const proven = watched.flatMap((send) => {
+      const row = proofs.get(send.seq);
+      return row === undefined || (mayRecover(send, row) && !isDue(send)) ? [] : [{ send, row }];
+    });
+    const due = watched.filter((send) => !proofs.has(send.seq) && isDue(send));
+    if (proven.length === 0 && due.length === 0) return true;
     return store.tryWrite(() => {
-      for (const send of watched) {
-        const row = proofs.get(send.seq);
-        if (row !== undefined) this.prove(send, row);
-      }
+      for (const { send, row } of proven) this.prove(send, row);
       for (const send of due) this.giveUp(send, ghosts.has(send.seq));
       this.options.settled();
     });
@@ -97,7 +99,7 @@ export class Confirmation {
   private prove(send: SendRecord, row: SentRow): void {
     const { settlement, log } = this.options;
     if (row.error !== 0) {
-      const message = `Messages reported error ${row.error}: the text was not delivered.`;
+      const message = `Messages reported error ${row.error}: the text was not delivered. It may still send it by itself.`;
       settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message, guid: row.guid });
       return;
     }
@@ -156,4 +158,9 @@ export class Confirmation {
     this.verdicts.set(key, verdict);
     return verdict;
   }
+}
+
+/** Whether an error may yet be gone when the ack is due; nobody waits for a file, which takes longer. */
+function mayRecover(send: SendRecord, row: SentRow): boolean {
+  return row.error !== 0 && send.state === 'confirming' && send.file === null;
 }

@@ -19,8 +19,8 @@ const COLD_EVERY_MS = 60_000;
 const BATCH = 200;
 
 /**
- * Follows sent texts in chat.db: delivered, read, turned into SMS, failed after all. At every change for two minutes, then
- * once a minute for 48 hours; each row by its guid, never by a scan.
+ * Follows sent texts in chat.db: delivered, read, turned into SMS, failed after all; and those that failed, which Messages may
+ * send after all. At every change for two minutes, then once a minute for 48 hours; each row by its guid, never by a scan.
  */
 export class LaterLife {
   private readonly listeners: LifeListener[] = [];
@@ -32,6 +32,8 @@ export class LaterLife {
     private readonly store: Store,
     private readonly rows: SentRows,
     private readonly clock: Clock,
+    /** Inside the write: a text that had failed went out, as this row says. */
+    private readonly arrived: (send: SendRecord, row: SentRow) => void,
   ) {}
 
   onEvent(listener: LifeListener): void {
@@ -80,12 +82,14 @@ export class LaterLife {
     const steps = living.flatMap((send) => {
       const row = send.guid === null ? undefined : this.rows.find(send.guid);
       const events = row === undefined ? [] : newSteps(send, row);
+      const sent = row !== undefined && send.state === 'failed' && isThrough(row) ? row : undefined;
       const isOver = this.clock.now() > (send.lifeUntil ?? 0);
-      return events.length > 0 || isOver ? [{ send, events, isOver }] : [];
+      return events.length > 0 || sent !== undefined || isOver ? [{ send, sent, events, isOver }] : [];
     });
     if (steps.length === 0) return;
     this.store.tryWrite(() => {
-      for (const { send, events, isOver } of steps) {
+      for (const { send, sent, events, isOver } of steps) {
+        if (sent !== undefined) this.arrived(send, sent);
         const told = events.reduce((sum, { kind }) => sum | LIFE[kind], send.told);
         // A failure is not the end: Messages may yet send it by SMS.
         const isFinal = isOver || (told & LIFE.read) !== 0;
@@ -94,6 +98,11 @@ export class LaterLife {
       }
     });
   }
+}
+
+/** An error that is gone says nothing yet: Messages may be trying once more. */
+function isThrough(row: SentRow): boolean {
+  return row.error === 0 && (row.isSent || row.isDelivered || row.isRead || row.wasDowngraded);
 }
 
 /** What a row says that was not told yet, in the order in which it happened. */

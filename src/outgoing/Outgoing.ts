@@ -109,7 +109,9 @@ export class Outgoing {
       settled: () => store.beforeCommit(this.dispatcher.claim),
       requeued: (send) => this.lanes.joined(send),
     });
-    this.laterLife = new LaterLife(store, rows, clock);
+    this.laterLife = new LaterLife(store, rows, clock, (send, { guid, service }) =>
+      this.settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late: true }),
+    );
     this.settlement.onOutcome((send, outcome) => {
       if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
       if (outcome.kind === 'failed' && outcome.guid !== undefined) this.laterLife.begin(send, LIFE.failed);

@@ -23,8 +23,9 @@ export class Settlement {
   settle(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
     this.end(send, outcome, watchUntil);
     if (outcome.kind !== 'failed') return;
+    const { kind, errorCode } = outcome;
     const message = `Not sent, as part ${send.part} could not be: ${outcome.message}`;
-    for (const part of this.pointless(send)) this.end(part, { ...outcome, message });
+    for (const part of this.pointless(send)) this.end(part, { kind, errorCode, message });
   }
 
   private end(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {

@@ -2,8 +2,8 @@ import type { ErrorCode } from '../errors.js';
 import type { SendRecord } from '../store/sendRecord.js';
 
 /**
- * How a text ended. `confirmed` is false where chat.db could not be read. `late`: it had been reported as unknown
- * before. `unknown` is never sent again by us. `guid` of a failure: the row that says so.
+ * How a text ended. `confirmed` is false where chat.db could not be read. `late`: it had been reported as unknown, or as failed,
+ * before. `unknown` is never sent again by us. `guid` of a failure: the row that says so, which Messages may yet send by itself.
  */
 export type SendOutcome =
   | { kind: 'sent'; confirmed: boolean; guid: string | null; service: string | null; late: boolean }

@@ -55,6 +55,7 @@ export interface SentRow {
   service: string | null;
   /** Messages' error number; 0: none. */
   error: number;
+  isSent: boolean;
   isDelivered: boolean;
   isRead: boolean;
   wasDowngraded: boolean;

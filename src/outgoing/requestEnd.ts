@@ -43,12 +43,13 @@ function partEnd(send: SendRecord, outcome: SendOutcome): PartEnd {
 /** What the ledger says of a send's end; undefined while it has none. */
 function outcomeOf(send: SendRecord): SendOutcome | undefined {
   const { guid, service } = send;
+  const row = guid === null ? {} : { guid };
   const message = send.error ?? '';
   switch (send.state) {
     case 'sent':
       return { kind: 'sent', confirmed: guid !== null, guid, service, late: false };
     case 'failed':
-      return { kind: 'failed', errorCode: (send.errorCode ?? 'internal') as ErrorCode, message };
+      return { kind: 'failed', errorCode: (send.errorCode ?? 'internal') as ErrorCode, message, ...row };
     case 'unknown':
       return { kind: 'unknown', message };
     case 'deduplicated':

@@ -20,7 +20,6 @@ export class IncomingTable {
   private readonly selectMessage: Statement;
   private readonly selectAnyOf: Statement;
   private readonly updateMessage: Statement;
-  private readonly updateAnyMessage: Statement;
   private readonly updateWithdrawn: Statement;
   private readonly started: Statement;
   private readonly failed: Statement;
@@ -60,23 +59,29 @@ export class IncomingTable {
     this.selectSendsBefore = database.prepare('SELECT sends_before FROM incoming WHERE guid = ?').pluck();
     this.selectMessage = database.prepare('SELECT message FROM incoming WHERE guid = ?').pluck();
     this.selectAnyOf = database.prepare('SELECT 1 FROM incoming WHERE conversation = ? LIMIT 1').pluck();
-    this.updateMessage = database.prepare(
-      "UPDATE incoming SET message = ? WHERE guid = ? AND state = 'open' AND first_posted_at IS NULL",
-    );
-    this.updateAnyMessage = database.prepare('UPDATE incoming SET message = ? WHERE guid = ?');
-    this.updateWithdrawn = database.prepare(
-      `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
-       WHERE guid = ? AND state = 'open' AND first_posted_at IS NULL`,
-    );
+    this.updateMessage = database
+      .prepare(
+        `UPDATE incoming SET message = ? WHERE guid = ? RETURNING state = 'open' AND first_posted_at IS NULL`,
+      )
+      .pluck();
+    this.updateWithdrawn = database
+      .prepare(
+        `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
+         WHERE guid = ? AND state = 'open' RETURNING first_posted_at IS NULL`,
+      )
+      .pluck();
     this.started = database.prepare(
       `UPDATE incoming SET attempts = attempts + 1, first_posted_at = coalesce(first_posted_at, ?),
        sends_before = coalesce(sends_before, ?) WHERE seq = ?`,
     );
     this.failed = database.prepare(
-      'UPDATE incoming SET retry_at = ?, strikes = ?, first_strike_at = ?, last_error = ? WHERE seq = ?',
+      `UPDATE incoming SET retry_at = ?, strikes = ?, first_strike_at = ?, last_error = ?,
+         first_posted_at = iif(?, NULL, first_posted_at), sends_before = iif(?, NULL, sends_before) WHERE seq = ?`,
     );
+    // What was taken back while it was being posted stays so, unless it was answered.
     this.end = database.prepare(
-      'UPDATE incoming SET state = ?, last_error = coalesce(?, last_error), settled_at = ? WHERE seq = ?',
+      `UPDATE incoming SET state = ?, last_error = coalesce(?, last_error), settled_at = ?
+       WHERE seq = ? AND (state = 'open' OR ? = 'answered')`,
     );
     this.retryAll = database.prepare(
       "UPDATE incoming SET retry_at = 0 WHERE state = 'open' AND retry_at > 0",
@@ -163,19 +168,14 @@ export class IncomingTable {
     return this.selectAnyOf.get(conversation) !== undefined;
   }
 
-  /** Inside a write: puts another text into a message that was never posted; false if there is no such. */
+  /** Inside a write: what a message is now; it is posted so from now on. True if the backend cannot have read what it was. */
   rewrite(message: IncomingMessage): boolean {
-    return this.updateMessage.run(JSON.stringify(message), message.guid).changes > 0;
+    return this.updateMessage.get(JSON.stringify(message), message.guid) === 1;
   }
 
-  /** Inside a write: what is known of a message now, whether it was posted or not. */
-  update(message: IncomingMessage): void {
-    this.updateAnyMessage.run(JSON.stringify(message), message.guid);
-  }
-
-  /** Inside a write: gives a message up that was never posted; false if there is no such. */
+  /** Inside a write: a message is not posted any more. True if the backend cannot have read it. */
   withdraw(guid: string): boolean {
-    return this.updateWithdrawn.run(this.clock.now(), guid).changes > 0;
+    return this.updateWithdrawn.get(this.clock.now(), guid) === 1;
   }
 
   /** Counts an attempt; the first one also records when, and which send was the newest then. */
@@ -183,11 +183,20 @@ export class IncomingTable {
     this.started.run(this.clock.now(), newestSend, seq);
   }
 
+  /** `isUnread`: neither this attempt nor one before can have been read, so that it is as if it had never been posted. */
   postFailed(
     seq: number,
-    failure: { retryAt: number; strikes: number; firstStrikeAt: number | null; error: string },
+    failure: {
+      retryAt: number;
+      strikes: number;
+      firstStrikeAt: number | null;
+      isUnread: boolean;
+      error: string;
+    },
   ): void {
-    this.failed.run(failure.retryAt, failure.strikes, failure.firstStrikeAt, failure.error, seq);
+    const { retryAt, strikes, firstStrikeAt, error } = failure;
+    const isUnread = failure.isUnread ? 1 : 0;
+    this.failed.run(retryAt, strikes, firstStrikeAt, error, isUnread, isUnread, seq);
   }
 
   /** Whatever waits for a retry may be tried now. */
@@ -196,7 +205,7 @@ export class IncomingTable {
   }
 
   settle(seq: number, state: IncomingEnd, error: string | null = null): void {
-    this.end.run(state, error, this.clock.now(), seq);
+    this.end.run(state, error, this.clock.now(), seq, state);
   }
 
   /** Messages that were put aside, oldest first. */

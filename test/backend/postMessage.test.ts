@@ -51,6 +51,26 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject(expected);
   });
 
+  it.each([
+    [401, true],
+    [404, true],
+    [429, true],
+    [503, true],
+    [500, false],
+    [502, false],
+  ])('%i: whether the message cannot have been read (%s)', async (status, unread) => {
+    fake.on('/edge/message', { status, body: '{}' });
+    const result = await post();
+    expect('unread' in result).toBe(unread);
+  });
+
+  it('a backend that was not reached has read nothing; one that took the request and is silent may have', async () => {
+    fake.on('/edge/message', () => new Promise(() => undefined));
+    expect(await post()).not.toHaveProperty('unread');
+    await fake.stop();
+    expect(await post()).toMatchObject({ kind: 'retry', cause: 'network', unread: true });
+  });
+
   it('does not take a 2xx without JSON for an answer', async () => {
     fake.on('/edge/message', { body: '<html>log in to the hotel</html>' });
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'server' });

@@ -42,6 +42,15 @@ test('a form is read as it was written, whatever its bytes and names', async () 
   );
 });
 
+test.each(['image/jpeg\r\nX-Evil: 1', 'image/jpeg; a="b"', 'image', ''])(
+  'a type that is none (%j) adds nothing to the form',
+  (type) => {
+    const { bytes } = multipart({ bytes: Buffer.from('x'), name: 'a.jpg', type, fields: {} });
+    expect(bytes.toString()).toContain('Content-Type: application/octet-stream\r\n\r\nx');
+    expect(bytes.toString()).not.toContain('Evil');
+  },
+);
+
 /** Our side, and the reference backend. */
 async function line() {
   const backend = await SimulatedBackend.start({ port: 0, secret: 'open sesame', persona: silent });

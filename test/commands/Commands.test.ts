@@ -96,6 +96,7 @@ async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
         })),
         'websocket',
       ),
+    changed: () => outgoing.chatChanged(),
     acks: (): AckBody[] => store.acks.after(0, 100).map(({ body }) => body),
   };
 }
@@ -198,6 +199,29 @@ describe('a command', () => {
     receive({ payload: { thread_id: ANN, text: 'x'.repeat(51) } });
     expect(acks()[0]?.error).toMatch(/text_too_long: .*limit is 50 characters/);
     expect(messages.texts).toEqual([]);
+  });
+
+  test('that Messages failed may not be repeated, as Messages may send it by itself; if it does, a later ack says so', async () => {
+    const { receive, messages, clock, acks, changed } = await room();
+    receive({ payload: { thread_id: ANN, text: 'hello' } });
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    Object.assign(messages.rows[0] ?? {}, { error: 0, wasDowngraded: true, service: 'SMS' });
+    changed();
+    expect(acks()).toMatchObject([
+      {
+        status: 'failed',
+        revision: 1,
+        error: expect.stringMatching(/^not_delivered: Messages reported error 22/),
+        result: { outcome: 'not_sent', retry_safe: false, message_guid: 'row-1' },
+      },
+      {
+        status: 'completed',
+        revision: 2,
+        error: null,
+        result: { outcome: 'sent', retry_safe: false, message_guid: 'row-1', service: 'SMS', late: true },
+      },
+    ]);
   });
 
   test('with an unknown outcome is acked as such, and corrected by a later ack when its row appears', async () => {

@@ -12,11 +12,13 @@ const HOUR = 3600_000;
 /** A backend at its port: each post is answered when the test says so. */
 class HeldBackend implements MessagePosting {
   readonly posted: string[] = [];
+  readonly texts: unknown[] = [];
   private readonly held = new Map<string, (result: PostResult) => void>();
   succeededAt: number | undefined;
 
-  postMessage(_body: Record<string, unknown>, guid: string): Promise<PostResult> {
+  postMessage(body: Record<string, unknown>, guid: string): Promise<PostResult> {
     this.posted.push(guid);
+    this.texts.push(body.text);
     return new Promise((resolve) => this.held.set(guid, resolve));
   }
 
@@ -31,7 +33,7 @@ class HeldBackend implements MessagePosting {
 }
 
 const NO_REPLY: PostResult = { kind: 'answered', body: { should_respond: false } };
-const DOWN: PostResult = { kind: 'retry', cause: 'network', detail: 'ECONNREFUSED' };
+const DOWN: PostResult = { kind: 'retry', cause: 'network', unread: true, detail: 'ECONNREFUSED' };
 const BROKEN: PostResult = { kind: 'retry', cause: 'server', status: 500, detail: '500' };
 
 function desk() {
@@ -221,6 +223,43 @@ describe('an incoming message', () => {
     expect(backend.posted).toEqual(['m2', 'm1']);
     expect(store.pauses.covers('ann')).toBe(true);
     expect(expired).toEqual([]);
+  });
+
+  test('that is changed or taken back between two posts goes out as it stands then, or no more', async () => {
+    const { backend, arrive, forwarder, store } = desk();
+    for (const guid of ['changed', 'gone', 'gone-meanwhile']) arrive(guid, guid);
+    await backend.answer('changed', BROKEN);
+    await backend.answer('gone', BROKEN);
+    const changed = store.incoming.find('changed');
+    if (changed === undefined) throw new Error('it is not stored');
+    store.write(() => {
+      expect(store.incoming.rewrite({ ...changed, text: 'better' })).toBe(false);
+      expect(store.incoming.withdraw('gone')).toBe(false);
+      expect(store.incoming.withdraw('gone-meanwhile')).toBe(false);
+    });
+    await backend.answer('gone-meanwhile', { kind: 'rejected', status: 422, detail: 'no' });
+    forwarder.retryNow();
+    expect(backend.posted).toEqual(['changed', 'gone', 'gone-meanwhile', 'changed']);
+    expect(backend.texts.at(-1)).toBe('better');
+    expect(store.incoming.countIn('parked')).toBe(0);
+  });
+
+  test('that the backend cannot have read is as if it had never been posted; one that it may have read is not', async () => {
+    const { backend, arrive, forwarder, store } = desk();
+    const isUnread = (guid: string) => {
+      const message = store.incoming.find(guid);
+      return message !== undefined && store.write(() => store.incoming.rewrite(message));
+    };
+    arrive('m1');
+    expect([isUnread('m1'), store.incoming.sendsBefore('m1')]).toEqual([false, 0]);
+    await backend.answer('m1', DOWN);
+    expect([isUnread('m1'), store.incoming.sendsBefore('m1')]).toEqual([true, undefined]);
+    forwarder.retryNow();
+    await backend.answer('m1', BROKEN);
+    expect(isUnread('m1')).toBe(false);
+    forwarder.retryNow();
+    await backend.answer('m1', DOWN);
+    expect(isUnread('m1')).toBe(false);
   });
 
   test('in flight is waited for when the agent stops', async () => {

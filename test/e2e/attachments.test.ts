@@ -116,7 +116,7 @@ describe('files', { concurrent: true }, () => {
       payload: { attachment_guid: guid },
     });
     expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
-    await world.backend.until(() => world.backend.photos.length === 2);
+    await world.backend.until(() => world.backend.photos[0]?.repeat === true);
   });
 });
 

@@ -31,9 +31,13 @@ test('what a person wrote goes through the privacy filter; names, dates and guid
   const { tell, events } = told();
   tell('a', 'message_edited', { text: 'call 555', message_guid: 'G1' });
   tell('b', 'group_renamed', { title: 'trip 2026', sent_at: '2026-01-01' });
+  tell('c', 'message_attachments', {
+    attachments: [{ guid: 'at_0', filename: '555.pdf', size_bytes: 9 }],
+  });
   expect(events().map(({ details }) => details)).toEqual([
     { text: 'call ###', message_guid: 'G1' },
     { title: 'trip ####', sent_at: '2026-01-01' },
+    { attachments: [{ guid: 'at_0', filename: '###.pdf', size_bytes: 9 }] },
   ]);
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Happening } from '../../src/forwarding/Happenings.js';
 import { MessageChanges } from '../../src/forwarding/MessageChanges.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
@@ -6,12 +7,12 @@ import { temporaryStore } from '../support/temporaryStore.js';
 const ANN = '+13105551234';
 
 /** A message with two images of which the backend has none; what is told is not of interest here. */
-function room(posted: boolean) {
+function room(posted: boolean, tell: (event: Happening) => void = () => undefined) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const changes = new MessageChanges({
     store,
-    happenings: { tell: () => undefined },
+    happenings: { tell },
     settings: () => ({ edits: true, unsends: true, transcriptions: true }),
     onFiles: () => undefined,
   });
@@ -53,3 +54,15 @@ test.each([false, true])(
     expect(waiting()).toEqual(['m-0: do “not” look', 'm-1: do “not” look', 'other-0: look', 'other-1: look']);
   },
 );
+
+test.each([
+  [true, ['message_attachments']],
+  [false, []],
+] as const)('files that join a message are told once if it was posted (%s)', (posted, types) => {
+  const told: Happening[] = [];
+  const { changes, store } = room(posted, (event) => void told.push(event));
+  const file = { guid: 'f', mimeType: 'application/pdf', filename: 'menu.pdf', sizeBytes: 9 };
+  for (let look = 0; look < 2; look++) changes.note([{ kind: 'files', guid: 'm', files: [file] }]);
+  expect(told.map(({ eventType }) => eventType)).toEqual(types);
+  expect(store.incoming.find('m')?.attachments).toEqual([file]);
+});

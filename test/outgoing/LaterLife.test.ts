@@ -23,6 +23,7 @@ async function sentText() {
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
   const told: string[] = [];
+  const outcomes: string[] = [];
   const open = async () => {
     const outgoing = new Outgoing({
       store,
@@ -31,6 +32,10 @@ async function sentText() {
       clock,
       log: new RecordingLog(),
       settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+    });
+    outgoing.onOutcome((send, outcome) => {
+      const late = outcome.kind === 'sent' && outcome.late ? ' late' : '';
+      outcomes.push(`${send.id} ${outcome.kind}${late}`);
     });
     outgoing.onLife((send, event) => told.push(`${send.id} ${event.kind}`));
     await outgoing.start();
@@ -41,7 +46,7 @@ async function sentText() {
   await messages.succeed();
   const row = messages.rows[0];
   if (row === undefined) throw new Error('no row');
-  return { clock, store, messages, told, row, outgoing, open };
+  return { clock, store, messages, told, outcomes, row, outgoing, open };
 }
 
 describe('the later life of a sent text', () => {
@@ -76,15 +81,45 @@ describe('the later life of a sent text', () => {
   });
 
   test('also where the row said from the start that it failed, which is told once', async () => {
-    const { messages, store, outgoing, told } = await sentText();
+    const { clock, messages, store, outgoing, told } = await sentText();
     store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
     await messages.succeed(ANN, 22);
+    clock.advance(10_001);
     expect(store.sends.findById('b')).toMatchObject({ state: 'failed', errorCode: 'not_delivered' });
     outgoing.chatChanged();
     expect(told).toEqual([]);
     Object.assign(messages.rows[1] ?? {}, { error: 0, wasDowngraded: true });
     outgoing.chatChanged();
     expect(told).toEqual(['b downgraded']);
+  });
+
+  test('a text that was reported as failed and goes out after all is sent, late, once, over a restart too', async () => {
+    const { clock, messages, store, outgoing, open, outcomes } = await sentText();
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    const row = messages.rows[1] ?? {};
+    Object.assign(row, { error: 0 });
+    outgoing.chatChanged();
+    expect(outcomes.splice(0)).toEqual(['a sent', 'b failed']);
+    outgoing.stop();
+    const again = await open();
+    Object.assign(row, { wasDowngraded: true, service: 'SMS' });
+    again.chatChanged();
+    again.chatChanged();
+    expect(outcomes).toEqual(['b sent late']);
+    expect(store.sends.findById('b')).toMatchObject({ state: 'sent', service: 'SMS', guid: 'row-2' });
+  });
+
+  test('the parts behind one that failed by its row do not claim that row', async () => {
+    const { clock, messages, store, outgoing, outcomes } = await sentText();
+    const files = [{ path: '/tmp/menu.pdf', name: 'menu.pdf' }];
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b', files }));
+    clock.advance(1_000);
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    expect(outcomes).toEqual(['a sent', 'b:1 failed', 'b:2 failed']);
+    expect(store.sends.findById('b:2')?.guid).toBeNull();
   });
 
   test('a text that became an SMS is told', async () => {

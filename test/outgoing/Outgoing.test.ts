@@ -169,11 +169,28 @@ describe('a text going out', () => {
     expect(outcomes).toEqual(['a sent']);
   });
 
-  test('whose row carries an error is failed', async () => {
-    const { messages, outcomes, send } = await world();
+  test('whose row carries an error is failed when that is still there after 10 s; nobody else waits for it', async () => {
+    const { clock, messages, outcomes, send } = await world();
     send('a');
     await messages.succeed(ANN, 22);
+    send('b');
+    send('other', { conversation: BOB, threadId: BOB });
+    expect(messages.texts).toEqual(['a', 'other']);
+    clock.advance(9_990);
+    expect(outcomes).toEqual([]);
+    clock.advance(20);
     expect(outcomes).toEqual(['a failed not_delivered']);
+    await messages.succeed(BOB);
+    expect(messages.texts).toEqual(['a', 'other', 'b']);
+  });
+
+  test('whose row carries an error that is gone within 10 s, as Messages sends it by SMS, is sent', async () => {
+    const { messages, outcomes, send, outgoing } = await world();
+    send('a');
+    await messages.succeed(ANN, 22);
+    Object.assign(messages.rows[0] ?? {}, { error: 0, wasDowngraded: true, service: 'SMS' });
+    outgoing.chatChanged();
+    expect(outcomes).toEqual(['a sent']);
   });
 
   test('is sent unconfirmed where chat.db cannot be read', async () => {

@@ -238,7 +238,7 @@ describe('the way to address a conversation', () => {
   });
 
   test('is forgotten when a text by it failed after all', async () => {
-    const { messages, send, succeed, used, outgoing, store } = await forms(CHAT, PERSON);
+    const { clock, messages, send, succeed, used, outgoing, store } = await forms(CHAT, PERSON);
     send('a', '1');
     await messages.end(REFUSED);
     await succeed('a');
@@ -247,6 +247,7 @@ describe('the way to address a conversation', () => {
     messages.addRow('a', '2', 22);
     await messages.end({ kind: 'accepted' });
     outgoing.chatChanged();
+    clock.advance(10_001);
     expect(store.targetForms.get('a')).toBeUndefined();
     send('a', '3');
     expect(used()).toEqual(['chat', 'participant', 'participant', 'chat']);

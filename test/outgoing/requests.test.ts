@@ -203,6 +203,26 @@ describe('a request of several parts', () => {
     expect(requestVerdict(ends[0]?.parts ?? [])).toMatchObject({ result: { outcome: 'partly_sent' } });
   });
 
+  test('is not safe to repeat if Messages has the row of a part that it failed, and corrected if it sends that after all', async () => {
+    const { clock, messages, outgoing, send, staged, ends } = await world();
+    send('cmd', { text: 'look', files: [{ name: 'a.jpg', path: staged('a.jpg') }] });
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    expect(requestVerdict(ends[0]?.parts ?? [])).toMatchObject({
+      code: 'not_delivered',
+      result: { outcome: 'not_sent', retry_safe: false, parts: [{ message_guid: 'row-1' }, {}] },
+    });
+    Object.assign(messages.rows[0] ?? {}, { error: 0, isDelivered: true });
+    outgoing.chatChanged();
+    expect(requestVerdict(ends.at(-1)?.parts ?? [])).toMatchObject({
+      result: {
+        outcome: 'partly_sent',
+        retry_safe: false,
+        parts: [{ outcome: 'sent' }, { outcome: 'not_sent' }],
+      },
+    });
+  });
+
   test('is unknown if one part is, and is told again when that part turns up', async () => {
     const { clock, messages, outgoing, send, staged, ends, pause, arrive } = await world();
     send('cmd', { text: 'look', files: [{ name: 'a.jpg', path: staged('a.jpg') }] });

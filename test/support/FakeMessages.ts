@@ -73,6 +73,7 @@ export class FakeMessages implements MessageSender, SentRows {
       text,
       service: 'iMessage',
       error,
+      isSent: error === 0,
       isDelivered: false,
       isRead: false,
       wasDowngraded: false,

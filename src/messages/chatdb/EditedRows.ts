@@ -1,7 +1,7 @@
 import type { Statement } from 'better-sqlite3';
 import type { IncomingAttachment } from '../../store/incomingRecord.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
+import { bodyOf, changedAt, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type AttachmentRow, attachmentColumns } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 import { shownFiles } from './shownFiles.js';
@@ -22,7 +22,8 @@ interface RawChange {
   text: string | null;
   attributedBody: Buffer | null;
   subject: string | null;
-  hasAttachments: number | null;
+  isEmpty: number | null;
+  partCount: number | null;
   editedAt: number | null;
   retractedAt: number | null;
 }
@@ -55,10 +56,11 @@ export class EditedRows {
     this.changed = database.prepare(
       `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.text('message', 'm', 'text')} AS text,
          ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
-         ${schema.text('message', 'm', 'subject')} AS subject, ${m('cache_has_attachments')} AS hasAttachments,
+         ${schema.text('message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
+         ${m('part_count')} AS partCount,
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
-       FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND +m.item_type = 0
+       FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND coalesce(${m('item_type')}, 0) = 0
          AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1
            OR ${m('is_audio_message')} = 1)
        ORDER BY m.date`,
@@ -72,21 +74,24 @@ export class EditedRows {
     for (const { messageGuid, ...file } of this.joined.all(...stretch))
       files.set(messageGuid, [...(files.get(messageGuid) ?? []), file]);
     return [
-      ...(this.changed?.all(...stretch) ?? []).flatMap(changeOf),
+      ...(this.changed?.all(...stretch) ?? []).flatMap((raw) => changeOf(raw, files.has(raw.guid))),
       ...[...files].map(([guid, all]): RowChange => ({ kind: 'files', guid, files: shownFiles(all) })),
     ];
   }
 }
 
-function changeOf(raw: RawChange): RowChange[] {
+function changeOf(raw: RawChange, hasFiles: boolean): RowChange[] {
   const { guid, editedAt, retractedAt } = raw;
   const body = bodyOf(raw);
   const text = underSubject(raw.subject, readableText(body));
+  // Files alone have their places in the body.
   if (text === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
-    // Files alone have their places in the body; where there is no body either, nothing is left of the message.
-    return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
+    // Emptied by something else (an audio message may have no body, an edit may not be readable yet) is not taken back.
+    const isGone = raw.isEmpty === 1 && raw.partCount === 0;
+    const isTakenBack = (retractedAt !== null || raw.isEmpty === 1) && !hasFiles && !body.fallback;
+    return isGone || isTakenBack ? [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }] : [];
   }
-  const at = editedAt ?? retractedAt;
+  const at = changedAt(raw);
   if (at !== null) return [{ kind: 'edited', guid, text, at }];
   const said = transcriptions(body);
   return said.size === 0 ? [] : [{ kind: 'transcribed', guid, said }];

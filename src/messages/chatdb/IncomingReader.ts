@@ -1,5 +1,6 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
+import { maskHandle } from '../../logging/mask.js';
 import type { IncomingMessage } from '../../store/incomingRecord.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import type { Reading } from './ChatDbConnection.js';
@@ -175,6 +176,7 @@ export class IncomingReader {
       region: region(),
       ownAddresses: this.own.with(ownAddresses()),
       worthAnswering,
+      hasEchoed: (address) => this.own.hasEchoed(address),
       rules,
       now: clock.now(),
     });
@@ -209,6 +211,8 @@ export class IncomingReader {
       if (fault === undefined) log.debug('Left out a row of chat.db', { rowId, reason });
       else log.error('A row of chat.db is like none we know', { rowId, reason, cause: describeError(fault) });
     }
+    for (const { address } of judged.voices.filter((voice) => this.own.heard(voice)))
+      log.warn('What is sent to an address comes back: it counts as ours', { from: maskHandle(address) });
     if (fresh.length > 0) this.announce(fresh);
   }
 

@@ -44,8 +44,8 @@ export class NeighbourRows {
     );
     this.answered = database
       .prepare<unknown[], number>(
-        `SELECT 1 FROM (SELECT message_id FROM chat_message_join WHERE chat_id = ?
-           ORDER BY message_date DESC, message_id DESC LIMIT ${ACQUAINTANCE}) k
+        `SELECT 1 FROM (SELECT j.message_id FROM chat_message_join j WHERE j.chat_id = ?
+           ORDER BY ${schema.column('chat_message_join', 'j', 'message_date')} DESC, j.message_id DESC LIMIT ${ACQUAINTANCE}) k
          CROSS JOIN message n WHERE n.ROWID = k.message_id AND +n.is_from_me = 1 LIMIT 1`,
       )
       .pluck();

@@ -5,14 +5,24 @@ import { accountAddress } from './selfChat.js';
 
 /** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
 export interface OwnMessage extends LinkNeighbour {
+  guid: string;
   chatRowId: number | null;
   sentAt: number | null;
   /** What it was sent from, as far as the row tells. */
   from: readonly string[];
 }
 
+/** What somebody wrote to us. `isEcho`: what we had just sent them, and nothing else tells whose it is. */
+export interface Voice {
+  address: string;
+  guid: string;
+  isEcho: boolean;
+}
+
 /** So many of the newest are remembered; an echo follows within minutes. */
 const REMEMBERED = 100;
+/** So many echoes, and not a word of its own between them, and an address is one of ours. */
+const ECHOES_OF_OURS = 2;
 
 /**
  * What lately went out from this account, noted as its rows are read, so that no query has to ask for it. The addresses
@@ -21,6 +31,7 @@ const REMEMBERED = 100;
 export class OwnTraffic {
   private readonly messages = new Map<number, OwnMessage>();
   private readonly accounts = new Set<string>();
+  private readonly echoes = new Map<string, ReadonlySet<string>>();
   private generation: string | undefined;
 
   constructor(private readonly region: () => string) {}
@@ -40,11 +51,11 @@ export class OwnTraffic {
     const account = accountAddress(row.account, region);
     if (account !== null) this.accounts.add(account);
     const from = [account, accountAddress(row.ownAddress, region)].flatMap((address) => address ?? []);
-    const { rowId, chatRowId, sentAt } = row;
+    const { rowId, guid, chatRowId, sentAt } = row;
     this.messages.delete(rowId);
     const isPreview = row.balloonBundleId === URL_BALLOON;
     const text = readableText(bodyOf(row));
-    this.messages.set(rowId, { rowId, chatRowId, sentAt, from, text, isPreview });
+    this.messages.set(rowId, { rowId, guid, chatRowId, sentAt, from, text, isPreview });
     const [oldest] = this.messages.keys();
     if (this.messages.size > REMEMBERED && oldest !== undefined) this.messages.delete(oldest);
   }
@@ -61,9 +72,29 @@ export class OwnTraffic {
     return this.inChat(chatRowId).filter((own) => own.rowId !== rowId && isNear(own.sentAt));
   }
 
-  /** These addresses and those of our accounts, as far as rows have told. */
+  /** Notes whose words a message was. True if its sender is one of our addresses from now on. */
+  heard({ address, guid, isEcho }: Voice): boolean {
+    const before = this.echoes.get(address) ?? new Set();
+    if (isEcho) this.echoes.set(address, new Set([...before, guid]));
+    else this.echoes.delete(address);
+    return isEcho && before.size < ECHOES_OF_OURS && this.isOfEchoes(address);
+  }
+
+  /** Whether what came from this address last was an echo. */
+  hasEchoed(address: string): boolean {
+    return this.echoes.has(address);
+  }
+
+  /** These addresses, those of our accounts, and those that only echo, as far as rows have told. */
   with(addresses: ReadonlySet<string>): ReadonlySet<string> {
-    const isKnown = [...this.accounts].every((account) => addresses.has(account));
-    return isKnown ? addresses : new Set([...addresses, ...this.accounts]);
+    const echoing = [...this.echoes.keys()].filter((address) => this.isOfEchoes(address));
+    const learned = [...this.accounts, ...echoing];
+    return learned.every((address) => addresses.has(address))
+      ? addresses
+      : new Set([...addresses, ...learned]);
+  }
+
+  private isOfEchoes(address: string): boolean {
+    return (this.echoes.get(address)?.size ?? 0) >= ECHOES_OF_OURS;
   }
 }

@@ -37,6 +37,8 @@ export interface ForwardRules {
   /** Why the backend may not see it; null: it may. */
   refusal(subject: ForwardSubject): Refusal | null;
   ownRow(row: OwnRow): OwnRowVerdict;
+  /** Whether it is a text of ours, and no person's from another device. */
+  isOurText(row: OwnRow): boolean;
 }
 
 /** Messages of everybody and nothing else. */
@@ -47,4 +49,5 @@ export const MESSAGES_ALONE: ForwardRules = {
   asksAcquaintance: false,
   refusal: () => null,
   ownRow: () => 'ours',
+  isOurText: () => false,
 };

@@ -2,7 +2,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../store/incomingRecord.js';
 import { classify } from './classify.js';
 import { type LinkNeighbour, URL_BALLOON } from './linkPreview.js';
-import type { OwnTraffic } from './OwnTraffic.js';
+import type { OwnTraffic, Voice } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
 import { type RowEvent, targetOf } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
@@ -29,7 +29,10 @@ export interface Gathered {
   full: boolean;
 }
 
-export type BatchFacts = Pick<RowFacts, 'region' | 'ownAddresses' | 'worthAnswering' | 'rules'> & {
+export type BatchFacts = Pick<
+  RowFacts,
+  'region' | 'ownAddresses' | 'worthAnswering' | 'hasEchoed' | 'rules'
+> & {
   now: number;
 };
 
@@ -39,6 +42,7 @@ export interface Judged {
   /** Messages that had been changed already when they were read, and when (Unix ms). */
   edited: { guid: string; editedAt: number }[];
   events: RowEvent[];
+  voices: Voice[];
   /** `fault`: what was thrown at a row that cannot be understood. */
   leftOut: { rowId: number; reason: LeftOutReason; fault?: unknown }[];
   pending: PendingRow[];
@@ -153,6 +157,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     messages: [],
     edited: [],
     events: [],
+    voices: [],
     leftOut: [],
     pending: [],
     dueAt: undefined,
@@ -168,6 +173,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
         region: facts.region,
         ownAddresses: facts.ownAddresses,
         worthAnswering: facts.worthAnswering,
+        hasEchoed: facts.hasEchoed,
         seenAt,
         waitedFor: (awaited) => waited >= PATIENCE[awaited],
         participants,
@@ -186,12 +192,16 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       continue;
     }
     if (verdict.kind === 'left_out') {
-      judged.leftOut.push({ rowId: row.rowId, reason: verdict.reason });
+      const { reason, echoFrom } = verdict;
+      judged.leftOut.push({ rowId: row.rowId, reason });
+      if (echoFrom !== undefined) judged.voices.push({ address: echoFrom, guid: row.guid, isEcho: true });
       if (verdict.event !== undefined) judged.events.push(verdict.event);
       continue;
     }
     if (verdict.kind === 'message' && !holding.has(row.handle)) {
+      const { sender: address, guid } = verdict.message;
       judged.messages.push(verdict.message);
+      if (!verdict.repeatsUs) judged.voices.push({ address, guid, isEcho: false });
       if (verdict.bodyDamaged) judged.damagedBodies++;
       if (verdict.editedAt !== null) judged.edited.push({ guid: row.guid, editedAt: verdict.editedAt });
       continue;

@@ -4,11 +4,14 @@ import type { ChatRow } from './rows.js';
 /** U+FFFC stands for a file, U+FFFD for an app's balloon. */
 const PLACEHOLDERS = /[\ufffc\ufffd]/g;
 
-/** attributedBody before text: since macOS 26 only it has the text (macos-facts A.5), and it names the files. */
+/**
+ * attributedBody before text: since macOS 26 only it has the text (macos-facts A.5), and it names the files. Before one that is
+ * damaged, text; either, where the other is empty.
+ */
 export function bodyOf(row: Pick<ChatRow, 'text' | 'attributedBody'>): DecodedBody {
   if (row.attributedBody === null) return { text: row.text, runs: [], fallback: false };
   const body = decodeAttributedBody(row.attributedBody);
-  return body.fallback ? { ...body, text: row.text ?? body.text } : body;
+  return { ...body, text: body.fallback ? row.text || body.text : body.text || row.text };
 }
 
 /** What a person reads of a body: without the places of files and balloons. */
@@ -34,4 +37,13 @@ export function transcriptions(body: DecodedBody): Map<string, string> {
       return transferGuid === null || said === '' ? [] : [[transferGuid, said] as const];
     }),
   );
+}
+
+/** When a message was last changed by its sender, or a part of it taken back (Unix ms); null: never. */
+export function changedAt({
+  editedAt,
+  retractedAt,
+}: Pick<ChatRow, 'editedAt' | 'retractedAt'>): number | null {
+  const last = Math.max(editedAt ?? 0, retractedAt ?? 0);
+  return last === 0 ? null : last;
 }

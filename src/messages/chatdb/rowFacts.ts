@@ -33,6 +33,8 @@ export interface RowFacts {
   /** The files joined so far. */
   attachments: readonly AttachmentRow[];
   neighbours: RowNeighbours;
+  /** Whether what came from this address last was what we had just sent there. */
+  hasEchoed(address: string): boolean;
   rules: ForwardRules;
 }
 

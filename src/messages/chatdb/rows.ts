@@ -205,7 +205,11 @@ const OTHER_SERVICE = 2 ** 40;
 
 /** The ROWID of the chat of message `m`, as an expression. A minimum, as sorting costs twice the whole row. */
 export function chatOf(schema: Schema): string {
-  const differs = `(${schema.column('chat', 'x', 'service_name')} IS NOT ${schema.column('message', 'm', 'service')})`;
+  const [ofChat, ofMessage] = [
+    schema.column('chat', 'x', 'service_name'),
+    schema.column('message', 'm', 'service'),
+  ];
+  const differs = `(${ofChat} IS NOT ${ofMessage} COLLATE NOCASE)`;
   return `(SELECT min(j.chat_id + ${differs} * ${OTHER_SERVICE}) % ${OTHER_SERVICE}
       FROM chat_message_join j JOIN chat x ON x.ROWID = j.chat_id WHERE j.message_id = m.ROWID)`;
 }

@@ -10,6 +10,11 @@ const WITHIN_MS = 180_000;
 /** Clocks of a server and a Mac differ. */
 const BEFORE_MS = 2000;
 
+/** So soon a second row comes of which only its words tell what it is (macos-facts C.3). */
+const REPEATED_WITHIN_MS = 15_000;
+/** With shorter texts, "ok" or "thank you", people do answer the same. */
+const TELLING_LENGTH = 12;
+
 /** `message.account` without its `E:` or `P:`, as an address; null if there is none. */
 export function accountAddress(account: string | null, region: string): string | null {
   const written = (account ?? '').replace(/^[ep]:/i, '').trim();
@@ -43,4 +48,22 @@ export function isEcho(
     if (!isOwnChat || laterBy < 0 || laterBy > AT_ONCE_MS || text === '') return false;
     return normalisedText(own.text) === normalisedText(text);
   });
+}
+
+/** The message of ours that this one says again, as Messages keeps a text, right after it. */
+export function repeatedOf(
+  { text, sentAt }: { text: string; sentAt: number },
+  ownMessages: readonly OwnMessage[],
+): OwnMessage | undefined {
+  const said = normalisedText(text);
+  if (said === '') return undefined;
+  return ownMessages.find((own) => {
+    const laterBy = sentAt - (own.sentAt ?? Number.NEGATIVE_INFINITY);
+    return laterBy >= -BEFORE_MS && laterBy <= REPEATED_WITHIN_MS && normalisedText(own.text) === said;
+  });
+}
+
+/** Whether nobody says just this by chance. */
+export function isTelling(text: string): boolean {
+  return [...normalisedText(text)].length >= TELLING_LENGTH;
 }

@@ -1,8 +1,8 @@
 import type { Statement } from 'better-sqlite3';
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
 import { conversationKey, isGroupKey } from '../conversationId.js';
-import { decodeAttributedBody } from './attributedBody.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
+import { bodyOf } from './rowBody.js';
 import { chatOf } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 
@@ -121,9 +121,10 @@ export class SentRows {
       `${chats} WHERE c.chat_identifier IN (SELECT value FROM json_each(?)) ORDER BY c.ROWID`,
     );
     this.chatsNamedAnyCase = database.prepare(`${chats} WHERE c.chat_identifier = ? COLLATE NOCASE`);
+    const joinedAt = schema.column('chat_message_join', 'j', 'message_date');
     this.newestOf = database.prepare(
-      `SELECT message_id AS rowId, message_date AS date FROM chat_message_join WHERE chat_id = ?
-       ORDER BY message_date DESC, message_id DESC LIMIT 1`,
+      `SELECT j.message_id AS rowId, coalesce(${joinedAt}, 0) AS date FROM chat_message_join j WHERE j.chat_id = ?
+       ORDER BY ${joinedAt} DESC, j.message_id DESC LIMIT 1`,
     );
     this.accounts = database
       .prepare<unknown[], string | null>(
@@ -131,9 +132,10 @@ export class SentRows {
          WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 1`,
       )
       .pluck();
+    const met = schema.text('handle', 'h', 'service');
     this.handleServices = database
       .prepare<unknown[], string>(
-        'SELECT DISTINCT CAST(service AS TEXT) FROM handle WHERE id IN (SELECT value FROM json_each(?))',
+        `SELECT DISTINCT ${met} FROM handle h WHERE ${met} IS NOT NULL AND h.id IN (SELECT value FROM json_each(?))`,
       )
       .pluck();
     // Where people reach us. What two of them wrote to is no address of either; SMS rows may come from another device.
@@ -226,13 +228,12 @@ function spellings(key: string, region: string): string[] {
 }
 
 function sentRow(raw: RawSentRow, region: string): SentRow {
-  const body = raw.attributedBody === null ? null : decodeAttributedBody(raw.attributedBody).text;
   return {
     rowId: raw.rowId,
     guid: raw.guid,
     conversationKey: keyOf(raw.chatIdentifier, raw.chatStyle, region),
     handle: raw.handle,
-    text: body ?? raw.text ?? '',
+    text: bodyOf(raw).text ?? '',
     service: raw.service ?? '',
     error: raw.error ?? 0,
     sentAt: raw.sentAt,

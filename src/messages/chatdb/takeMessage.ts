@@ -2,10 +2,11 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRe
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
+import type { OwnMessage } from './OwnTraffic.js';
+import { bodyOf, changedAt, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
-import { isEcho, isToItsSender } from './selfChat.js';
+import { isEcho, isTelling, isToItsSender, repeatedOf } from './selfChat.js';
 import { shownFiles } from './shownFiles.js';
 import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
@@ -26,7 +27,8 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   const shown = shownFiles(attachments, transcriptions(body));
   if (text === '' && shown.length === 0) {
     // What remains of a message that was taken back in part has its place in the body, whatever the row says.
-    if (row.retractedAt !== null && !expectsFiles({ hasAttachments: 0 }, body)) return leftOut('unsent');
+    const isRetracted = row.retractedAt !== null && !body.fallback;
+    if (isRetracted && !expectsFiles({ hasAttachments: 0 }, body)) return leftOut('unsent');
     if (isAppBalloon(row) && body.text !== null) return leftOut('app');
     const awaited = expectsFiles(row, body) && attachments.length === 0 ? 'attachments' : 'text';
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
@@ -39,6 +41,9 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
   }
   const isOwnChat = facts.ownAddresses.has(placed.conversation);
   if (isEcho({ text: words, sender, sentAt, isOwnChat }, neighbours.ownMessages)) return leftOut('echo');
+  const own = repeatedOf({ text: words, sentAt }, neighbours.ownMessages);
+  if (own !== undefined && isOurEcho(own, words, placed, sender))
+    return { ...leftOut('echo'), echoFrom: sender };
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
@@ -53,8 +58,19 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     kind: 'message',
     message: messageOf(placed, sender, text, shown),
     bodyDamaged: body.fallback,
-    editedAt: row.editedAt ?? row.retractedAt,
+    editedAt: changedAt(row),
+    repeatsUs: own !== undefined,
   };
+}
+
+/**
+ * Whether a text of ours has come back though no row tells that its chat is one with ourselves: from the very address that it
+ * went to, at once and to the letter. A person who sends a long text of ours back within seconds is mistaken for that.
+ */
+function isOurEcho(own: OwnMessage, words: string, placed: Placed, sender: string): boolean {
+  const { conversation, facts } = placed;
+  if (sender !== conversation || !(isTelling(words) || facts.hasEchoed(sender))) return false;
+  return facts.rules.isOurText({ guid: own.guid, rowId: own.rowId, conversation, text: words });
 }
 
 function isAppBalloon(row: ChatRow): boolean {

@@ -111,7 +111,7 @@ function rememberingAttributes(): (dictionary: number) => RunAttributes {
   const strings = new Map<number, string | null>();
   const stringIn = (slot: number) => {
     const source = stringSlot(slot);
-    const text = strings.get(source) ?? textOf(source);
+    const text = strings.has(source) ? (strings.get(source) ?? null) : textOf(source);
     strings.set(source, text);
     return text;
   };

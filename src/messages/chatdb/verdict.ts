@@ -34,18 +34,28 @@ export const LEFT_OUT = {
 
 export type LeftOutReason = keyof typeof LEFT_OUT;
 
-/** `editedAt` (Unix ms): the message had been changed, or a part of it taken back, already when it was read. */
+/**
+ * `editedAt` (Unix ms): the message had been changed, or a part of it taken back, already when it was read. `repeatsUs`: it says
+ * what had just been sent from here.
+ */
 export type Verdict =
-  | { kind: 'message'; message: IncomingMessage; bodyDamaged: boolean; editedAt: number | null }
+  | {
+      kind: 'message';
+      message: IncomingMessage;
+      bodyDamaged: boolean;
+      editedAt: number | null;
+      repeatsUs: boolean;
+    }
   | { kind: 'event'; event: RowEvent }
   | { kind: 'incomplete'; waitingFor: Awaited }
   | LeftOut;
 
-/** `event`: the backend is told that there was a message. */
+/** `event`: the backend is told that there was a message. `echoFrom`: the address that an echo came from, told by its words alone. */
 export interface LeftOut {
   kind: 'left_out';
   reason: LeftOutReason;
   event?: RowEvent;
+  echoFrom?: string;
 }
 
 export function leftOut(reason: LeftOutReason): LeftOut {

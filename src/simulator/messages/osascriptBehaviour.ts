@@ -8,12 +8,13 @@ export type Words = 'en' | 'zh' | 'ja';
 /**
  * What becomes of the outgoing row of a text that was sent. `inserted`, `sent`, `delivered`, `read`: written
  * before osascript ends, having come that far; `none`: never written; `late`: as `sent`, that much later;
- * `echoed`: as `sent`, and it comes back, as a text to an address of ours does; `failing`: as `sent`, and that much later it says error 22 ("Not Delivered"); `ghost`: an empty row that
- * belongs to no chat, as macOS 26 writes for some groups.
+ * `echoed`: as `sent`, and it comes back, as a text to an address of ours does; `failing`: as `sent`, and that much later it
+ * says error 22 ("Not Delivered"); `downgraded`: it says so at once, and that much later Messages has sent it by SMS; `ghost`: an
+ * empty row that belongs to no chat, as macOS 26 writes for some groups.
  */
 export type RowFate =
   | { readonly kind: 'inserted' | 'sent' | 'delivered' | 'read' | 'none' | 'ghost' | 'echoed' }
-  | { readonly kind: 'late' | 'failing'; readonly afterMs: number };
+  | { readonly kind: 'late' | 'failing' | 'downgraded'; readonly afterMs: number };
 
 interface Manner {
   /** Waits this long first. */

@@ -20,11 +20,13 @@ export interface SentRow {
 /** What Messages does some time after osascript has ended. */
 type Job = { readonly directory: string; readonly afterMs: number } & (
   | { readonly kind: 'write'; readonly row: SentRow }
-  | { readonly kind: 'fail'; readonly rowId: number }
+  | { readonly kind: 'fail' | 'downgrade'; readonly rowId: number }
 );
 
 /** "Not Delivered": the recipient is not on iMessage. */
 const NOT_ON_IMESSAGE = { error: 22, is_finished: 1, is_sent: 0 };
+/** "Sent as Text Message", which Messages does by itself. */
+const BY_SMS = { error: 0, is_finished: 1, is_sent: 1, was_downgraded: 1, service: 'SMS' };
 
 /** Whether chat.db has a chat of this guid: what `chat id` finds, and nothing else. */
 export function chatExists(chatDbPath: string, guid: string): boolean {
@@ -48,6 +50,11 @@ export function writeSentRow(directory: string, row: SentRow, fate: RowFate): vo
   } else if (fate.kind === 'failing') {
     const { rowId } = withWriter(directory, (writer) => writer.writeSent(messageOf(row)));
     doLater({ directory, kind: 'fail', rowId, afterMs: fate.afterMs });
+  } else if (fate.kind === 'downgraded') {
+    const { rowId } = withWriter(directory, (writer) =>
+      writer.writeSent({ ...messageOf(row), upTo: 'inserted' }).markFailed(),
+    );
+    doLater({ directory, kind: 'downgrade', rowId, afterMs: fate.afterMs });
   } else if (fate.kind === 'echoed') {
     withWriter(directory, (writer) => {
       writer.writeSent(messageOf(row));
@@ -65,8 +72,8 @@ export async function doJob(path: string): Promise<void> {
   unlinkSync(path);
   await new Promise((resolve) => setTimeout(resolve, job.afterMs));
   withWriter(job.directory, (writer) => {
-    if (job.kind === 'fail') writer.updateMessage(job.rowId, NOT_ON_IMESSAGE);
-    else writer.writeSent(messageOf(job.row));
+    if (job.kind === 'write') writer.writeSent(messageOf(job.row));
+    else writer.updateMessage(job.rowId, job.kind === 'fail' ? NOT_ON_IMESSAGE : BY_SMS);
   });
 }
 

@@ -60,6 +60,7 @@ const facts = (changes: Partial<RowFacts> = {}): RowFacts => ({
   participants: [],
   attachments: [],
   neighbours: { companions: [], ownMessages: [], isAcquainted: true, isDeleted: false, mayBeOfGroup: false },
+  hasEchoed: () => false,
   rules: MESSAGES_ALONE,
   ...changes,
 });
@@ -90,6 +91,7 @@ it('a direct message is itself', () => {
     kind: 'message',
     bodyDamaged: false,
     editedAt: null,
+    repeatsUs: false,
     message: {
       guid: 'G-7',
       rowId: 7,

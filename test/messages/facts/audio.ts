@@ -30,6 +30,20 @@ export const AUDIO: Fact[] = [
     expect(message?.attachments[0]).not.toHaveProperty('transcription');
   }),
   fact(
+    'an audio message may have no body at all: nobody took it back, whether it was posted or waits',
+    (world) => {
+      const [ann, bob] = [world.person(), world.person()];
+      const bare = { ...audio(), stages: ['row', 'chat', 'attachments', 'transfers'] as const };
+      const message = world.receive({ from: ann, ...bare });
+      world.receive({ from: bob, ...bare, columns: { is_audio_message: 1, is_empty: 1 } });
+      expect(world.news().messages).toHaveLength(2);
+      posted(world, message.guid);
+      expect(world.after(61_000).types).toEqual([]);
+      expect(world.store.incoming.open(bob, 9)).toHaveLength(1);
+    },
+    13,
+  ),
+  fact(
     'written down later, it is told once; before the message was posted, it is posted with it',
     (world) => {
       const from = world.person();

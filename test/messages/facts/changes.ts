@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
+import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import { DEFAULTS, type FactWorld } from './FactWorld.js';
 
@@ -93,6 +94,50 @@ export const CHANGES: Fact[] = [
         leftOut: {},
       });
       expect(world.after(61_000)).toMatchObject(NOTHING);
+    },
+    13,
+  ),
+  fact(
+    'an edit, and then a part taken back, are two changes, each told once',
+    (world) => {
+      const message = world.receive({ from: world.person(), text: 'part one part two' });
+      posted(world, message.guid);
+      world.writer.happenings.edit(message, 'part ONE part two', world.clock.now());
+      expect(world.after(1000).events).toMatchObject([{ details: { text: 'part ONE part two' } }]);
+      const at = world.clock.now();
+      const attributedBody = encodeAttributedBody('part ONE');
+      const left = { text: 'part ONE', attributedBody, date_retracted: appleDate(at), part_count: 2 };
+      world.writer.updateMessage(message.rowId, left);
+      expect(world.after(1000).events).toMatchObject([
+        {
+          eventType: 'message_edited',
+          details: { text: 'part ONE', edited_at: new Date(at).toISOString() },
+        },
+      ]);
+      expect(world.after(61_000).types).toEqual([]);
+    },
+    13,
+  ),
+  fact(
+    'an edit whose body cannot be read is no message taken back; it is told when it can be read',
+    (world) => {
+      const from = world.person();
+      const [message, waiting] = [
+        world.receive({ from, text: 'good text' }),
+        world.receive({ from: world.person(), text: 'good text' }),
+      ];
+      posted(world, message.guid);
+      const edited = { date_edited: appleDate(world.clock.now()), text: null };
+      for (const { rowId } of [message, waiting])
+        world.writer.updateMessage(rowId, { ...edited, attributedBody: Buffer.from('garbage') });
+      expect(world.after(1000).types).toEqual([]);
+      world.writer.updateMessage(message.rowId, { attributedBody: null });
+      expect(world.after(1000).types).toEqual([]);
+      expect(world.store.incoming.find(waiting.guid)?.text).toBe('good text');
+      world.writer.updateMessage(message.rowId, { attributedBody: encodeAttributedBody('better text') });
+      expect(world.after(1000).events).toMatchObject([
+        { eventType: 'message_edited', details: { message_guid: message.guid, text: 'better text' } },
+      ]);
     },
     13,
   ),

@@ -27,6 +27,39 @@ export const FILES: Fact[] = [
       expect(world.lateFiles).toEqual([guid]);
     },
   ),
+  fact(
+    'a file of any kind that joins a message which the backend has is told, once, over restarts too',
+    (world) => {
+      const from = world.person();
+      const attachments = [{ name: 'menu.pdf', mimeType: 'application/pdf' }];
+      const message = world.receive({ from, text: 'the menu', attachments, stages: ['row', 'text', 'chat'] });
+      world.news();
+      world.after(10_000);
+      for (const { seq } of world.store.incoming.open(from, 1))
+        world.store.write(() => world.store.incoming.postStarted(seq, 0));
+      message.complete();
+      expect(world.after(1000).events).toMatchObject([
+        {
+          eventType: 'message_attachments',
+          threadId: from,
+          details: {
+            message_guid: message.guid,
+            sender: from,
+            attachments: [
+              {
+                guid: message.attachments[0]?.guid,
+                mime_type: 'application/pdf',
+                filename: 'menu.pdf',
+                size_bytes: 1024,
+              },
+            ],
+          },
+        },
+      ]);
+      world.restart();
+      expect(world.after(61_000).types).toEqual([]);
+    },
+  ),
   fact('the photo of a caption that was taken without it is found hours later, over a restart', (world) => {
     const stages = ['row', 'text', 'chat'] as const;
     const photo = world.receive({ from: world.person(), text: 'look', attachments: [{}], stages });

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
-import { OWN } from './FactWorld.js';
+import { type FactWorld, OWN } from './FactWorld.js';
 
 /** What we wrote to ourselves. */
 export const OURSELVES: Fact[] = [
@@ -81,6 +81,51 @@ export const OURSELVES: Fact[] = [
     world.receive({ from, text: 'ok', date: date + 500 });
     expect(world.news().texts).toEqual(['ok']);
   }),
+  fact(
+    'where no row tells that a chat is with us, a text of ours that comes back at once is its echo',
+    (world) => {
+      const me = `me${world.person()}@icloud.com`;
+      const chat = world.writer.directChat(me);
+      const { sent, back } = unnamed(world, me);
+      world.receive({ from: me, chat, text: 'hello', columns: UNNAMED });
+      expect(world.news().texts).toEqual(['hello']);
+      sent('ok');
+      back('ok', 300);
+      expect(world.news().texts).toEqual(['ok']);
+      sent('It’s  “this” and that');
+      back('It\'s "this" and that', 14_000);
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      sent('ok');
+      back('ok', 300);
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      back('a note to myself', 400);
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { own: 1 } });
+      world.restart();
+      back('a note to myself', 500);
+      expect(world.news().texts).toEqual(['a note to myself']);
+    },
+  ),
+  fact(
+    'a person may say what we said: later, shorter, or what another person wrote; one echo is forgiven',
+    (world) => {
+      const ann = world.acquaintance();
+      const { sent, back } = unnamed(world, ann);
+      sent('Happy New Year!');
+      back('Happy New Year!', 16_000);
+      sent('thank you');
+      back('thank you', 500);
+      expect(world.news().texts).toEqual(['Happy New Year!', 'thank you']);
+      world.writer.writeSent({ handle: ann, text: 'from another device', date: world.clock.now() });
+      back('from another device', 500);
+      expect(world.news().texts).toEqual(['from another device']);
+      for (const text of ['Merry Christmas!', 'Happy birthday to you']) {
+        sent(text);
+        back(text, 5_000);
+        back('and a word of their own', 6_000);
+        expect(world.news()).toMatchObject({ texts: ['and a word of their own'], leftOut: { echo: 1 } });
+      }
+    },
+  ),
   fact('somebody who answers with our very words is no echo', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, 'ok');
@@ -107,3 +152,21 @@ export const OURSELVES: Fact[] = [
     expect(own).not.toContain('only@one.example');
   }),
 ];
+
+/** Rows that tell neither where they came to nor, truly, which of our accounts they are of. */
+const UNNAMED = { account: `P:${OWN}`, destination_caller_id: null };
+
+/** A chat of which no row tells whom it is with: what we send there, and what comes from there so many ms later. */
+function unnamed(world: FactWorld, address: string) {
+  const chat = world.writer.directChat(address);
+  return {
+    sent(text: string): void {
+      const seq = world.send(address, text);
+      const date = appleDate(world.clock.now());
+      const row = world.writer.insertMessage({ ...UNNAMED, is_from_me: 1, text, date }, chat);
+      world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid: row.guid }));
+    },
+    back: (text: string, afterMs: number) =>
+      world.receive({ from: address, chat, text, date: world.clock.now() + afterMs, columns: UNNAMED }),
+  };
+}

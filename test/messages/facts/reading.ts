@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { encodeAttributedBody, encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** How messages stand in chat.db. */
@@ -66,6 +66,14 @@ export const READING: Fact[] = [
     expect(world.news().messages).toMatchObject([
       { text: '', attachments: [{ mimeType: 'audio/x-caf', filename: 'Audio Message.caf' }] },
     ]);
+  }),
+  fact('where the body has nothing to read, the column text is read, and the other way round', (world) => {
+    const from = world.person();
+    const whole = encodeAttributedBody('the saved text');
+    const damaged = whole.subarray(0, whole.indexOf('the saved text') + 'the saved text'.length);
+    world.receive({ from, columns: { text: '', attributedBody: damaged } });
+    world.receive({ from, columns: { text: 'in the column', attributedBody: encodeAttributedBody('') } });
+    expect(world.news().texts).toEqual(['the saved text', 'in the column']);
   }),
   fact('a subject stands above the text, and may be all that was written', (world) => {
     const from = world.person();
@@ -153,6 +161,15 @@ export const READING: Fact[] = [
     const { messages } = world.news();
     expect(messages).toHaveLength(1);
     expect(messages[0]?.chatGuid).toBe(world.writer.directChat(from).guid);
+  }),
+  fact('however the row and the chat spell that service', (world) => {
+    const from = world.person();
+    const chat = world.writer.directChat(from);
+    const guid = `RCS;-;${from}`;
+    const rcs = world.writer.addChat({ style: 'direct', participants: [from], service: 'RCS', guid });
+    const message = world.receive({ from, text: 'once', chat, columns: { service: 'rcs' } });
+    world.writer.joinChat(message.rowId, rcs);
+    expect(world.news().messages).toMatchObject([{ chatGuid: guid }]);
   }),
   fact('an orphan of somebody in no group is a direct message of its handle after a minute', (world) => {
     const from = world.person();

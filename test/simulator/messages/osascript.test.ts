@@ -233,6 +233,13 @@ describe('the row in chat.db', () => {
     await eventually([{ guid: CHAT, is_sent: 0, error: 22 }]);
   });
 
+  it('may say at first that it was not delivered, and then be sent by SMS', async () => {
+    behave(stage, { kind: 'ok', row: { kind: 'downgraded', afterMs: 300 } });
+    await send();
+    expect(rows()).toMatchObject([{ guid: CHAT, is_sent: 0, error: 22 }]);
+    await eventually([{ guid: CHAT, is_sent: 1, error: 0, service: 'SMS' }]);
+  });
+
   it('may be a ghost: empty, of no chat, its handle the identifier of the group', async () => {
     const group = messages.groupChat(['+13105550100', '+13105550101']);
     behave(stage, { kind: 'ok', row: { kind: 'ghost' } });
