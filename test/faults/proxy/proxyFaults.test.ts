@@ -82,7 +82,10 @@ describe('between us and the backend', () => {
       settings: { requestTimeoutSeconds: 20 },
       // Patient with an open link; it is the handshake's deadline that this is about.
       timings: {
-        link: { provingMs: 2_000, pongTimeoutMs: 3_000, suspicionMs: 500, wsPongTimeoutMs: 2_000 },
+        link: {
+          ...{ dialFirstMs: 150, dialLongestMs: 600, provingMs: 2_000 },
+          ...{ pongTimeoutMs: 3_000, suspicionMs: 500, wsPongTimeoutMs: 2_000 },
+        },
       },
     });
     await opened.is('online');
