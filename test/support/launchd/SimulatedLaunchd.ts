@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,16 +61,20 @@ export class SimulatedLaunchd {
     mkdirSync(directory, { recursive: true });
     const server = createServer({ allowHalfOpen: true });
     const launchd = new SimulatedLaunchd(directory, home, { ...TIMES, ...times }, server);
-    const socketPath = join(directory, 'launchd.sock');
     server.on('connection', (socket) => {
-      socket.setEncoding('utf8').on('data', (line: string) => {
-        const { program, args } = JSON.parse(line) as { program: string; args: string[] };
-        socket.end(JSON.stringify({ stdout: '', stderr: '', ...launchd.answer(program, args) }));
+      let request = '';
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        request += chunk;
+        const [count, ...words] = request.split('\0');
+        if (words.length <= Number(count)) return;
+        const [program = '', ...args] = words.slice(0, -1);
+        socket.end(reply(launchd.answer(program, args)));
       });
       socket.on('error', () => socket.destroy());
     });
-    await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-    for (const program of ['launchctl', 'plutil']) launchd.installClient(program, socketPath);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    for (const program of ['launchctl', 'plutil']) launchd.installClient(program, port);
     onTestFinished(() => launchd.close());
     return launchd;
   }
@@ -170,11 +174,10 @@ export class SimulatedLaunchd {
     return OK;
   }
 
-  private installClient(program: string, socketPath: string): void {
-    const client = fileURLToPath(new URL('client.mjs', import.meta.url));
+  private installClient(program: string, port: number): void {
+    const client = fileURLToPath(new URL('client.sh', import.meta.url));
     const path = join(this.directory, program);
-    const command = [process.execPath, client, socketPath, program].map((word) => `'${word}'`).join(' ');
-    writeFileSync(path, `#!/bin/sh\nexec ${command} "$@"\n`);
+    writeFileSync(path, `#!/bin/sh\nexec /bin/bash '${client}' ${port} ${program} "$@"\n`);
     chmodSync(path, 0o755);
   }
 
@@ -215,6 +218,11 @@ export class SimulatedLaunchd {
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** As `client.sh` reads it. */
+function reply({ code, stdout = '', stderr = '' }: Reply): string {
+  return `${code}\n${stderr.split('\n').length - 1}\n${stderr}${stdout}`;
 }
 
 function failed(verb: string, code: number): Reply {
