@@ -6,6 +6,7 @@ const report = process.env.VITEST_REPORT;
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: process.env.TEST_LONG === undefined ? ['test/**/*.long.test.ts'] : [],
     globalSetup: 'test/support/temporaryPlace.ts',
     pool: 'forks',
     // Half of the tests' time is waiting for processes: four of them keep two cores busy.

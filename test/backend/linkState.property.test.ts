@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isLive, pollerMode, wakeAt } from '../../src/backend/linkState.js';
 import { type LinkState, type Loss, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
 import { type Happening, type LinkPlay, started } from '../support/LinkPlay.js';
+import { sized } from '../support/size.js';
 
 const loss: fc.Arbitrary<Loss> = fc.oneof(
   fc
@@ -68,7 +69,7 @@ class Stability {
 }
 
 describe('the link, whatever happens', () => {
-  const runs = { numRuns: 2_000 };
+  const runs = { numRuns: sized(400, 4_000) };
 
   it('never has two sockets, never acts on one that is gone, and numbers every transition', () => {
     fc.assert(

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/ConfigError.js';
 import { SETTINGS } from '../../src/config/settings.js';
+import { sized } from '../support/size.js';
 import { MINIMAL, REQUIRED, Sandbox } from './sandbox.js';
 
 const with_ = (extra: string) => `${MINIMAL}${extra}`;
@@ -256,7 +257,7 @@ test('whatever a file contains, loading ends in a configuration or an error for 
         for (const mistake of thrown.mistakes) expect(mistake.line ?? 1).toBeGreaterThan(0);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: sized(100, 1_000) },
   );
 });
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readPlainYaml } from '../../src/config/plainYaml.js';
 import { readYaml } from '../../src/config/yamlFile.js';
+import { sized } from '../support/size.js';
 
 /** What the parser says of state.directory; a complaint where it cannot read the file. */
 function byParser(text: string): unknown {
@@ -117,7 +118,7 @@ test('whatever it answers, the YAML parser says the same', () => {
       answered += 1;
       expect(plain.stateDirectory).toBe(byParser(text));
     }),
-    { numRuns: 20_000 },
+    { numRuns: sized(4_000, 40_000) },
   );
   expect(answered).toBeGreaterThan(1000);
 });

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { mintToken } from '../../src/backend/credentials.js';
 import { echo } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
+import { sized } from '../support/size.js';
 import { AGENT, failures, judgeBackend, OTHER, SECRET, withVerdict } from './judgeBackend.js';
 import { type Defect, type Json, MutantBackend, type Pair } from './MutantBackend.js';
 
@@ -325,25 +326,43 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
   },
 };
 
+/** Those that are met most, one of each kind. */
+const COMMON = [
+  'leaves pings unanswered',
+  'closes with 1011 where the Authorization header is missing',
+  'takes requests without credentials',
+  'takes a token of any age on the socket',
+  'answers a plain GET with 404',
+  'writes the command under payload without an id',
+  'rejects an ack that has more keys than it knows',
+  'forgets a command once it was written to a socket',
+  'sends the reflex to another agent',
+  'answers a message anew each time it is posted',
+  'leaves the first of two connections open',
+  'does not acknowledge events',
+];
+const TRIED = Object.entries(DEFECTS).filter(([name]) => sized(COMMON, Object.keys(DEFECTS)).includes(name));
+
+test('the common defects are among all', () => {
+  expect(Object.keys(DEFECTS)).toEqual(expect.arrayContaining(COMMON));
+});
+
 describe('a backend with one defect', { concurrent: true }, () => {
-  test.for(Object.entries(DEFECTS))(
-    'that %s fails exactly the check for it',
-    async ([, { fails, make }], context) => {
-      const good = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo });
-      const mutant = await MutantBackend.start(good.url, make());
-      context.onTestFinished(async () => {
-        await mutant.stop();
-        await good.stop();
-      });
-      const slow = fails === 'socket.idle';
-      const results = await judgeBackend(
-        mutant.url,
-        {},
-        slow ? { slow, patience: { answerMs: 1_500, quietMs: 250, idleMs: 1_500 } } : {},
-      );
-      context.expect(withVerdict(results, 'FAIL'), failures(results).join('\n')).toEqual([fails]);
-    },
-  );
+  test.for(TRIED)('that %s fails exactly the check for it', async ([, { fails, make }], context) => {
+    const good = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo });
+    const mutant = await MutantBackend.start(good.url, make());
+    context.onTestFinished(async () => {
+      await mutant.stop();
+      await good.stop();
+    });
+    const slow = fails === 'socket.idle';
+    const results = await judgeBackend(
+      mutant.url,
+      {},
+      slow ? { slow, patience: { answerMs: 1_500, quietMs: 250, idleMs: 1_500 } } : {},
+    );
+    context.expect(withVerdict(results, 'FAIL'), failures(results).join('\n')).toEqual([fails]);
+  });
 });
 
 /** What a backend may do in its own way. */

@@ -12,6 +12,7 @@ import { liveWords } from '../docs/liveWords.js';
 import { page } from '../docs/page.js';
 import { ack, incoming, PlainSocket, post, SECRET } from '../simulator/backend/PlainAgent.js';
 import { MonitorWorld } from '../support/MonitorWorld.js';
+import { sized } from '../support/size.js';
 import { at, contractsOnDisk, SchemaJudge } from './onDisk.js';
 
 const contracts = contractsOnDisk();
@@ -58,7 +59,7 @@ describe('a payload that the contract allows', () => {
         allowed += 1;
         expect(parsePayload(schema, aliases, payload)).toMatchObject({ kind: 'ok' });
       }),
-      { numRuns: 2_000, seed: 8 },
+      { numRuns: sized(500, 5_000), seed: 8 },
     );
     expect(allowed).toBeGreaterThan(10);
   });
@@ -111,7 +112,7 @@ test('a reply that the contract allows is read by the agent in full', () => {
         .filter((one) => typeof one === 'string');
       expect(parseReply(reply)).toMatchObject({ kind: 'reply', reply: { bubbles: said } });
     }),
-    { numRuns: 300, seed: 8 },
+    { numRuns: sized(100, 1_000), seed: 8 },
   );
 });
 
@@ -133,7 +134,7 @@ test('whatever a persona says, the reply that it makes is one that the contract 
       expect(judge.mistakes('MessageReply', reply)).toEqual([]);
       expect(parseReply(reply).kind).toBe('reply');
     }),
-    { numRuns: 500, seed: 8 },
+    { numRuns: sized(150, 1_500), seed: 8 },
   );
 });
 

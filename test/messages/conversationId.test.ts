@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conversationKey, isGroupKey, parseThreadId, regionOf } from '../../src/messages/conversationId.js';
+import { sized } from '../support/size.js';
 
 const key = (id: string, region = 'US') => conversationKey(id, region);
 const digits = (length: number) =>
@@ -110,7 +111,7 @@ describe('properties', () => {
           expect(key(key(id, region), region)).toBe(key(id, region));
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: sized(600, 6_000) },
     );
   });
 

@@ -11,6 +11,7 @@ import type { ChatTarget } from '../../src/messages/chatdb/sentRows.js';
 import { systemClock } from '../../src/system/clock.js';
 import { randomHex } from '../../src/system/random.js';
 import { RecordingLog } from '../support/RecordingLog.js';
+import { sized } from '../support/size.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 /** What has broken out of quotes somewhere: of AppleScript, of a shell, of a terminal, of a line. */
@@ -158,7 +159,7 @@ test('whatever stands in a text, a target, an account or the name of a file reac
       if (file !== null) expect(basename(file)).toBe(safeName(name));
       sender.forget(tag);
     }),
-    { numRuns: 150 },
+    { numRuns: sized(40, 400) },
   );
 });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { splitText } from '../../src/outgoing/splitText.js';
 import { MAX_TEXT_BYTES } from '../../src/outgoing/textLimit.js';
+import { sized } from '../support/size.js';
 
 const length = (text: string) => [...text].length;
 const solid = (text: string) => text.replaceAll(/\s+/gu, '');
@@ -56,7 +57,7 @@ describe('a text that is too long', () => {
           expect(length(part)).toBeLessThanOrEqual(most);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: sized(150, 1_000) },
     );
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Pseudonyms } from '../../src/transcript/Pseudonyms.js';
 import { EXCHANGES, FRAMES } from '../../src/transcript/places.js';
 import { examplesIn, page } from '../docs/page.js';
+import { sized } from '../support/size.js';
 
 const NOW = Date.parse('2026-11-20T08:00:00Z');
 const fresh = () => new Pseudonyms(NOW);
@@ -163,7 +164,7 @@ describe('nothing that is put anywhere survives', () => {
       fc.property(fc.oneof(tree, spoilt), (frame) => {
         expect(JSON.stringify(fresh().frame(frame) ?? null)).not.toMatch(PRIVATE);
       }),
-      { numRuns: 2_000 },
+      { numRuns: sized(400, 4_000) },
     );
   });
 
@@ -173,7 +174,7 @@ describe('nothing that is put anywhere survives', () => {
       fc.property(paths, fc.constantFrom('request', 'answer'), fc.oneof(tree, spoilt), (path, side, body) => {
         expect(JSON.stringify(fresh().body(path, side, body) ?? null)).not.toMatch(PRIVATE);
       }),
-      { numRuns: 2_000 },
+      { numRuns: sized(400, 4_000) },
     );
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { normalisedText } from '../../../src/messages/chatdb/normalisedText.js';
+import { sized } from '../../support/size.js';
 
 describe('texts that Messages may have changed on the way are equal', () => {
   it.each([
@@ -56,6 +57,6 @@ it('is idempotent', () => {
     fc.property(text, (any) => {
       expect(normalisedText(normalisedText(any))).toBe(normalisedText(any));
     }),
-    { numRuns: 5000 },
+    { numRuns: sized(1_000, 10_000) },
   );
 });

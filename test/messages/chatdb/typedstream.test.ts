@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
 import { parseTypedStream } from '../../../src/messages/chatdb/typedstream.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { sized } from '../../support/size.js';
 import { BLOBS, blob } from './blobs.js';
 
 const textOf = (bytes: Buffer) => {
@@ -178,7 +179,7 @@ describe('properties', () => {
         expect(parsed.text).toBe(whole);
         expect(parsed.runs.flatMap((run) => run.attributes.transferGuid ?? [])).toEqual(transferGuids);
       }),
-      { numRuns: 150 },
+      { numRuns: sized(50, 500) },
     );
   });
 
@@ -214,7 +215,7 @@ describe('properties', () => {
           decodeAttributedBody(bytes);
         },
       ),
-      { numRuns: 20_000 },
+      { numRuns: sized(4_000, 40_000) },
     );
   });
 
@@ -224,7 +225,7 @@ describe('properties', () => {
         decodeAttributedBody(bytes);
         decodeAttributedBody(Buffer.concat([blob('blank').subarray(0, 16), bytes]));
       }),
-      { numRuns: 20_000 },
+      { numRuns: sized(4_000, 40_000) },
     );
   });
 });
