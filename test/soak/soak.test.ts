@@ -4,7 +4,7 @@ import { soak } from './soak.js';
 
 /** One of many: `npm run soak` takes any other, and more kills. */
 const SEED = 20;
-const KILLS = sized(12, 60);
+const KILLS = sized(8, 60);
 
 test('a daemon that is killed again and again, among failures of every kind, keeps every promise', {
   timeout: 600_000,
