@@ -19,7 +19,7 @@ export class DaemonWorld {
     const daemon = fork(MAIN, ['run'], {
       cwd: directory,
       env,
-      execArgv: ['--import', PROBE],
+      execArgv: ['--optimize-for-size', '--import', PROBE],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     await places.backend.until((backend) => backend.statuses.length > 0, 15_000);

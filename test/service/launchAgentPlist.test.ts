@@ -18,6 +18,7 @@ test('every value arrives in launchd as it is, whatever characters it has', () =
     Label: 'edge-agent',
     ProgramArguments: [
       values.RUNTIME,
+      '--optimize-for-size',
       `${values.PROGRAM}/dist/cli/main.js`,
       'run',
       '--service',
