@@ -14,15 +14,13 @@ export type PostResult =
       readonly cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
       readonly status?: number;
       readonly retryAfterMs?: number;
-      /** The backend did not take it in: it was not reached, or it turned the request away as such. */
+      /** It was not reached. Who answers, whatever it be, may have read it and be at work: a router that gives up, say. */
       readonly unread?: true;
       readonly detail: string;
     };
 
 const REJECTED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
-/** Who answers so has not looked at what was posted. */
-const UNREAD: ReadonlySet<number> = new Set([401, 403, 404, 405, 429, 503]);
 
 /** Posts one message; never throws. */
 export async function postMessage(
@@ -51,8 +49,7 @@ export function postResult(outcome: HttpOutcome): PostResult {
   if (status === 409) return { kind: 'known' };
   if (REJECTED.has(status)) return { kind: 'rejected', status, detail };
   const later = outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs };
-  const unread = UNREAD.has(status) ? ({ unread: true } as const) : {};
-  return { kind: 'retry', cause: retryCause(status), status, ...later, ...unread, detail };
+  return { kind: 'retry', cause: retryCause(status), status, ...later, detail };
 }
 
 function retryCause(status: number): Extract<PostResult, { kind: 'retry' }>['cause'] {

@@ -10,7 +10,7 @@ export type PostResult =
       cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
       status?: number;
       retryAfterMs?: number;
-      /** The backend cannot have taken it in. */
+      /** The backend cannot have taken it in: it was not reached. */
       unread?: true;
       detail: string;
     };

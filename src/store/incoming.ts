@@ -67,7 +67,7 @@ export class IncomingTable {
     this.updateWithdrawn = database
       .prepare(
         `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
-         WHERE guid = ? AND state = 'open' RETURNING first_posted_at IS NULL`,
+         WHERE guid = ? AND state IN ('open', 'parked') RETURNING first_posted_at IS NULL`,
       )
       .pluck();
     this.started = database.prepare(

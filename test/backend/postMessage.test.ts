@@ -51,18 +51,13 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject(expected);
   });
 
-  it.each([
-    [401, true],
-    [404, true],
-    [429, true],
-    [503, true],
-    [500, false],
-    [502, false],
-  ])('%i: whether the message cannot have been read (%s)', async (status, unread) => {
-    fake.on('/edge/message', { status, body: '{}' });
-    const result = await post();
-    expect('unread' in result).toBe(unread);
-  });
+  it.each([401, 404, 429, 500, 502, 503])(
+    '%i: whoever answers may have read the message, and be at its reply',
+    async (status) => {
+      fake.on('/edge/message', { status, body: '{}' });
+      expect(await post()).not.toHaveProperty('unread');
+    },
+  );
 
   it('a backend that was not reached has read nothing; one that took the request and is silent may have', async () => {
     fake.on('/edge/message', () => new Promise(() => undefined));
