@@ -10,29 +10,39 @@ import { places } from './places.js';
 import { complain } from './print.js';
 import { untilSignal } from './untilSignal.js';
 
+export interface RunOptions {
+  configPath?: string;
+  service: boolean;
+  /** Told each time an agent has started. */
+  onStarted?: () => void;
+}
+
 /**
  * Runs the agent until it is told to stop, or meets what only a new start can mend (exit 1; launchd starts it again). SIGTERM and SIGINT drain it (exit 0), a second signal ends it at once. An
  * invalid configuration starts nothing and tells every mistake (exit 78); as a `service` it waits until it is mended.
  */
-export async function run(options: { configPath?: string; service: boolean }): Promise<number> {
+export async function run(options: RunOptions): Promise<number> {
   const where = places(options);
   try {
     const fault = options.service
-      ? await runService(where)
-      : await live(loadConfig(where), where.env, untilSignal());
+      ? await runService(where, options.onStarted)
+      : await live(loadConfig(where), where.env, untilSignal(), options.onStarted);
     return fault === undefined ? EXIT.ok : failure(fault);
   } catch (error) {
     return failure(error);
   }
 }
 
-function runService(where: ReturnType<typeof places>): Promise<EdgeError | undefined> {
+function runService(
+  where: ReturnType<typeof places>,
+  onStarted?: () => void,
+): Promise<EdgeError | undefined> {
   const stopped = untilSignal();
   return new AgentService({
     places: where,
     clock: systemClock,
     stopped,
-    run: (loaded) => live(loaded, where.env, stopped),
+    run: (loaded) => live(loaded, where.env, stopped, onStarted),
     complain: (fault) => void failure(fault),
   }).run();
 }
@@ -42,6 +52,7 @@ async function live(
   loaded: LoadedConfig,
   env: NodeJS.ProcessEnv,
   stopped: Promise<void>,
+  onStarted?: () => void,
 ): Promise<EdgeError | undefined> {
   const { file } = loaded.config.logging;
   const redact = Object.values(loaded.secrets);
@@ -57,6 +68,7 @@ async function live(
     });
     const agent = new EdgeAgent({ loaded, env, log, onFatal });
     await agent.start();
+    onStarted?.();
     const fault = await Promise.race([stopped.then(() => undefined), fatal]);
     await agent.stop();
     return fault;

@@ -1,8 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { describeError } from '../errors.js';
 import { boundErrorLog } from '../service/boundErrorLog.js';
 import { finishRuntime } from '../service/runtime.js';
-import { servicePlaces } from '../service/servicePlaces.js';
+import { type ServicePlaces, servicePlaces } from '../service/servicePlaces.js';
+import { noteThatItRuns } from '../service/versions.js';
 import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { EXIT } from './exitCodes.js';
 import { complain } from './print.js';
@@ -19,5 +21,17 @@ export async function runService(options: { configPath?: string }): Promise<numb
     return EXIT.ok;
   }
   if (isInstalled) boundErrorLog(process.stderr.fd);
-  return (await import('./run.js')).run({ ...options, service: true });
+  const onStarted = () => {
+    if (isInstalled) noteRun(places);
+  };
+  return (await import('./run.js')).run({ ...options, service: true, onStarted });
+}
+
+/** Whoever installed this version may not have waited for it. Without the note `rollback` may pass it over: no reason to stop. */
+function noteRun(places: ServicePlaces): void {
+  try {
+    noteThatItRuns(places);
+  } catch (error) {
+    complain(`edge-agent: That this version runs could not be noted for rollback: ${describeError(error)}`);
+  }
 }

@@ -60,7 +60,14 @@ async function agreed(paths: readonly string[], entries: readonly string[], yes:
 
 /** The entries of the Keychain that the `.env` which is removed names. */
 function keychainEntries({ configPath }: PurgeTargets): readonly string[] {
-  return configPath === null ? [] : keychainAccounts(readDotenv(join(dirname(configPath), '.env')));
+  if (configPath === null) return [];
+  try {
+    return keychainAccounts(readDotenv(join(dirname(configPath), '.env')));
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    print(`Whether a secret is in the Keychain is not known: ${error.message}`);
+    return [];
+  }
 }
 
 /** Removes an entry; says what came of it. */

@@ -21,7 +21,14 @@ export const launchd: Check = {
     const end = await ask(bench, ['print', `${domain()}/${label}`]);
     if (end.kind !== 'ended')
       return warn('launchctl could not be asked', `Run by hand: launchctl print ${domain()}/${label}`);
-    if (end.code === 0) return judge(bench, end.stdout);
+    if (end.code === 0) {
+      const outcome = judge(bench, end.stdout);
+      if (outcome.verdict !== 'PASS' || !(await isDisabled(bench, label))) return outcome;
+      return warn(
+        `${outcome.evidence}, but disabled: it will not start at the next login`,
+        'Run: edge-agent start',
+      );
+    }
     if (end.code === NO_GUI_SESSION) {
       return warn(
         'this user has no desktop session, so launchd cannot tell',

@@ -45,6 +45,8 @@ async function switchTo(service: Service, version: string): Promise<Activation> 
   const keepsJob =
     job.kind === 'loaded' && job.path === places.plist && !runtimeChanged && service.plist() === plist;
   if (keepsJob) {
+    // A `stop` that got half way leaves it to be gone after the next login.
+    await agent.enable(true);
     await uninterrupted(async () => {
       pointAt(places, version);
       await agent.restart(job.pid);

@@ -13,9 +13,10 @@ export async function start(service: Service): Promise<RunningAgent> {
   return service.alone(async () => {
     finishRuntime(places);
     const job = await agent.jobOfSession();
+    // Also of one that runs: a `stop` that got half way leaves it to be gone after the next login.
+    await agent.enable(true);
     if (job.kind === 'loaded' && job.path === places.plist) await agent.kickstart();
     else {
-      await agent.enable(true);
       await uninterrupted(async () => {
         if (job.kind === 'loaded') await agent.unload();
         await agent.load();
@@ -34,7 +35,13 @@ export async function stop(service: Service): Promise<void> {
     await uninterrupted(async () => {
       // First: launchd may refuse this, and then all is as it was.
       await agent.enable(false);
-      await agent.unload();
+      try {
+        await agent.bootout();
+      } catch (cause) {
+        await agent.enable(true);
+        throw cause;
+      }
+      await agent.untilGone();
     });
   });
 }
@@ -46,6 +53,7 @@ export async function restart(service: Service): Promise<RunningAgent> {
   const job = await agent.jobOfSession();
   if (job.kind !== 'loaded' || job.path !== places.plist) return start(service);
   return service.alone(async () => {
+    await agent.enable(true);
     await uninterrupted(() => agent.restart(job.pid));
     return service.verify();
   });

@@ -212,6 +212,12 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
     'disabled, as after edge-agent stop',
     (p) => p.program('launchctl', 'case $1 in print) exit 113;; *) echo \'"edge-agent" => disabled\';; esac'),
   ],
+  [
+    'launchd',
+    'WARN',
+    'will not start at the next login',
+    (p) => p.program('launchctl', `cat <<'END'\n${PRINTED}\nEND\necho '"edge-agent" => disabled'`),
+  ],
   ['launchd', 'WARN', 'no desktop session', (p) => p.program('launchctl', 'exit 112')],
   [
     'launchd',

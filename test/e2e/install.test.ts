@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { FakeKeychain } from '../support/FakeKeychain.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { runCli } from '../support/runCli.js';
+import { until } from '../support/until.js';
 
 describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
   test('lives from its installation over upgrade, rollback, restart and stop to its removal', async (context) => {
@@ -16,6 +17,13 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     expect(first.pid).toBe(world.launchd.job()?.pid);
     expect(installed.stdout).toContain(`It runs as process ${first.pid}`);
     await world.edge.acked(world.edge.command('from the installed one'));
+    const note = join(world.places.current, 'has-run');
+    rmSync(note);
+    world.launchd.job()?.kill('SIGKILL');
+    await until(
+      () => existsSync(note),
+      () => 'the agent to note that it runs, whoever started it',
+    );
 
     const plist = readFileSync(world.places.plist, 'utf8');
     expect(plist).not.toMatch(/@[A-Z]+@|<!--/);
@@ -94,6 +102,15 @@ describe('uninstall --purge', { concurrent: true }, () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain('edge-agent uninstall --purge --yes');
     expect(existsSync(world.edge.configPath)).toBe(true);
+  });
+
+  test('goes on where the .env cannot be read, and says that the Keychain was not looked at', async (context) => {
+    const world = await MacWorld.open(context);
+    writeFileSync(world.edge.envPath, Buffer.from([0xff, 0xfe]));
+    const { exitCode, stdout } = await world.cli('uninstall', '--purge', '--yes');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Whether a secret is in the Keychain is not known');
+    for (const path of [world.edge.configPath, world.edge.envPath]) expect(existsSync(path)).toBe(false);
   });
 
   test('lists and removes configuration, secrets, state and logs, and nothing of anybody else', async (context) => {

@@ -34,6 +34,28 @@ describe('an agent that was stopped', { concurrent: true }, () => {
     expect((await bench.answers('one')).pid).toBe(running.pid);
   });
 
+  test('is there after the next login too where launchd would not let it go', async (context) => {
+    const bench = await ServiceBench.open(context);
+    await bench.install('one');
+    bench.launchd.fail('bootout', 1);
+    await expect(stop(bench.service)).rejects.toMatchObject({ code: 'launchd_refused' });
+    await bench.launchd.login();
+    await bench.answers('one');
+  });
+
+  test.for(['start', 'restart', 'install'] as const)(
+    'is there after the next login too where a stop got half way, once %s was asked for',
+    async (verb, context) => {
+      const bench = await ServiceBench.open(context);
+      await bench.install('one');
+      bench.launchd.disabled.add('edge-agent');
+      if (verb === 'install') await bench.install('two');
+      else await (verb === 'start' ? start : restart)(bench.service);
+      await bench.launchd.login();
+      await bench.answers(verb === 'install' ? 'two' : 'one');
+    },
+  );
+
   test('comes to run where launchd does not tell for a moment whether another one of its name is gone', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one');
@@ -62,7 +84,7 @@ describe('restart', { concurrent: true }, () => {
     const { running: old } = await bench.install('one', { manner: 'slow' });
     const since = bench.launchd.calls.length;
     const running = await restart(bench.service);
-    expect(bench.verbs(since)).toEqual(['kill', 'kickstart']);
+    expect(bench.verbs(since)).toEqual(['enable', 'kill', 'kickstart']);
     expect(running.pid).not.toBe(old.pid);
     expect(running.pid).toBe(bench.launchd.job()?.pid);
   });

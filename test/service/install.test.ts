@@ -204,7 +204,7 @@ describe('an upgrade', { concurrent: true }, () => {
     const { running: old } = await bench.install('one', { manner: 'slow' });
     const since = bench.launchd.calls.length;
     const { running, previous, version } = await bench.install('two');
-    expect(bench.verbs(since)).toEqual(['kill', 'kickstart']);
+    expect(bench.verbs(since)).toEqual(['enable', 'kill', 'kickstart']);
     expect(running.pid).not.toBe(old.pid);
     expect((await bench.answers('two')).pid).toBe(running.pid);
     expect([previous, version].map((name) => name?.split('-')[1])).toEqual(['1', '2']);
