@@ -15,7 +15,7 @@ import type { FileFetcher, MessageSender, SentRows } from './ports.js';
 import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
 import { type RequestListener, requestEnd } from './requestEnd.js';
-import { Settlement } from './Settlement.js';
+import { hasOwnRow, Settlement } from './Settlement.js';
 import { Staging } from './Staging.js';
 
 /** What the operator set; the limits are off at 0. */
@@ -114,10 +114,11 @@ export class Outgoing {
     );
     this.settlement.onOutcome((send, outcome) => {
       if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
-      if (outcome.kind === 'failed' && outcome.guid !== undefined) this.laterLife.begin(send, LIFE.failed);
+      if (outcome.kind === 'failed' && outcome.guid !== undefined && hasOwnRow(send))
+        this.laterLife.begin(send, LIFE.failed);
       if (outcome.kind === 'failed' || outcome.kind === 'unknown')
         store.targetForms.forget(send.conversation);
-      const end = requestEnd(send, outcome, (partOf) => store.sendParts.of(partOf));
+      const end = requestEnd(send, outcome, store);
       if (end !== undefined) for (const listener of this.requestListeners) listener(end);
     });
     this.staging = new Staging({

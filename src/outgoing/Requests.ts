@@ -18,8 +18,6 @@ export interface RequestsOptions {
   mustFetch: () => void;
 }
 
-const STATE_OF = { send: 'queued', wait: 'waiting', deduplicated: 'deduplicated' } as const;
-
 /** Enters requests into the ledger, part by part, in the caller's write. */
 export class Requests {
   private readonly twins: ReflexTwins;
@@ -45,20 +43,24 @@ export class Requests {
     const { parts } = planned;
     if (parts.length > 1 && store.sends.findById(`${id}:1`) !== undefined) return;
     const hasToFetch = parts.some((part) => part.source !== null);
-    for (const part of parts) this.addPart(request, part, hasToFetch);
+    // What ends at once ends when all of the request is there: its end concerns the parts behind it.
+    const ends = parts.map((part) => this.addPart(request, part, hasToFetch));
+    for (const end of ends) end?.();
     if (hasToFetch) store.afterCommit(mustFetch);
   }
 
-  private addPart(request: TextRequest, part: Part, hasToFetch: boolean): void {
+  /** Enters a part; returns how it is settled if it ended with its twin. */
+  private addPart(request: TextRequest, part: Part, hasToFetch: boolean): (() => void) | undefined {
     const { lanes, settlement } = this.options;
     const hasTwins = part.role === 'reflex' || part.role === 'first';
     const key = hasTwins ? twinKey(request.conversation, part.text) : null;
     const decision = this.decide(request, part.role, key);
-    const state = decision.kind === 'send' && hasToFetch ? 'staging' : STATE_OF[decision.kind];
+    const own = hasToFetch ? 'staging' : 'queued';
+    const state = decision.kind === 'send' ? own : 'waiting';
     const send = this.enter(request, part, key, decision.kind === 'send' ? null : decision.twin, state);
-    if (send === undefined) return;
+    if (send === undefined) return undefined;
     if (decision.kind === 'send') lanes.joined(send);
-    if (decision.kind === 'deduplicated') settlement.settle(send, { kind: 'deduplicated' });
+    return decision.kind === 'ended' ? () => settlement.settle(send, decision.outcome) : undefined;
   }
 
   /** It stands in the ledger as failed, and its outcome is told. */
@@ -77,7 +79,7 @@ export class Requests {
     part: Part,
     key: string | null,
     twin: number | null,
-    state: 'staging' | 'queued' | 'waiting' | 'deduplicated',
+    state: 'staging' | 'queued' | 'waiting',
   ) {
     return this.options.store.sends.add({
       id: part.id,

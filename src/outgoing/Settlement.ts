@@ -30,7 +30,7 @@ export class Settlement {
 
   private end(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
     const wasInLane = isInLane(send);
-    this.store.sends.settle(send.seq, { ...ledgerEnd(outcome), watchUntil });
+    this.store.sends.settle(send.seq, { ...ledgerEnd(send, outcome), watchUntil });
     if (wasInLane) this.lanes.left(send);
     for (const listener of this.listeners) listener(send, outcome);
     this.releaseTwins(send, outcome);
@@ -44,18 +44,25 @@ export class Settlement {
     return areOthersFailed ? open : [];
   }
 
-  /** Twins that waited for this text: dropped if it went out, else the first of them takes its place. */
+  /**
+   * Twins that waited for this text: dropped if it went out, failed with it if Messages has its row and may yet send it by
+   * itself; else the first of them takes its place. Those that failed with it are dropped when it goes out after all.
+   */
   private releaseTwins(send: SendRecord, outcome: SendOutcome): void {
-    const waiting = this.store.sends.twinsOf(send.seq).filter((twin) => twin.state === 'waiting');
-    if (outcome.kind === 'failed') {
-      const [heir, ...others] = waiting;
-      if (heir === undefined) return;
-      this.store.sends.promote(heir.seq, send.place);
-      this.lanes.joined(heir);
-      for (const other of others) this.store.sends.rewait(other.seq, heir.seq);
-    } else {
-      for (const twin of waiting) this.settle(twin, { kind: 'deduplicated' });
-    }
+    const twins = this.store.sends.twinsOf(send.seq);
+    const waiting = twins.filter(({ state }) => state === 'waiting');
+    if (outcome.kind !== 'failed') {
+      const failedWithIt = send.state === 'failed' ? twins.filter(({ state }) => state === 'failed') : [];
+      for (const twin of [...waiting, ...failedWithIt]) this.settle(twin, { kind: 'deduplicated' });
+    } else if (outcome.guid === undefined) this.promoteFirst(waiting, send.place);
+    else for (const twin of waiting) this.settle(twin, outcome);
+  }
+
+  private promoteFirst([heir, ...others]: readonly SendRecord[], place: number): void {
+    if (heir === undefined) return;
+    this.store.sends.promote(heir.seq, place);
+    this.lanes.joined(heir);
+    for (const other of others) this.store.sends.rewait(other.seq, heir.seq);
   }
 }
 
@@ -68,7 +75,12 @@ function isInLane(send: SendRecord): boolean {
   );
 }
 
-function ledgerEnd(outcome: SendOutcome) {
+/** What waits was never tried: the row of its failure is its twin's, and a row belongs to one text. */
+export function hasOwnRow(send: Pick<SendRecord, 'state'>): boolean {
+  return send.state !== 'waiting';
+}
+
+function ledgerEnd(send: SendRecord, outcome: SendOutcome) {
   switch (outcome.kind) {
     case 'sent':
       return { state: 'sent', guid: outcome.guid, service: outcome.service } as const;
@@ -77,7 +89,7 @@ function ledgerEnd(outcome: SendOutcome) {
     case 'failed':
       return {
         state: 'failed',
-        guid: outcome.guid ?? null,
+        guid: hasOwnRow(send) ? (outcome.guid ?? null) : null,
         errorCode: outcome.errorCode,
         error: outcome.message,
       } as const;

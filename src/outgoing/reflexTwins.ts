@@ -3,15 +3,17 @@ import type { IncomingTable } from '../store/incoming.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
+import type { SendOutcome } from './outcome.js';
+import { outcomeOf } from './requestEnd.js';
 
 /** A reflex that comes after its reply is compared with first bubbles of this long. */
 const LATE_REFLEX_MS = 10 * 60_000;
 
-/** What becomes of a text that may be a twin: sent, dropped because its twin went out, or held until the twin is settled. */
+/** What becomes of a text that may be a twin: sent, held until the twin is settled, or ended at once as the twin's end says. */
 export type TwinDecision =
   | { kind: 'send' }
-  | { kind: 'deduplicated'; twin: number }
-  | { kind: 'wait'; twin: number };
+  | { kind: 'wait'; twin: number }
+  | { kind: 'ended'; twin: number; outcome: SendOutcome };
 
 /** Equal for texts that the person would see as the same in the same conversation. */
 export function twinKey(conversation: string, text: string): string {
@@ -33,7 +35,7 @@ export class ReflexTwins {
   /** A reflex arrived; `answers` is the message it names, if it names one. */
   onReflex(conversation: string, key: string, answers: string | null): TwinDecision {
     const repeated = this.repeatedReflex(conversation, key, answers);
-    if (repeated !== undefined) return pairWith(repeated);
+    if (repeated !== undefined) return this.pairWith(repeated);
     const late = this.sends
       .byTwinKey(key, 'first', 0)
       .find((first) =>
@@ -41,7 +43,7 @@ export class ReflexTwins {
           ? this.isUnmatched(first) && first.createdAt >= this.clock.now() - LATE_REFLEX_MS
           : this.isUnmatched(first) && first.answers === answers,
       );
-    return late === undefined ? { kind: 'send' } : pairWith(late);
+    return late === undefined ? { kind: 'send' } : this.pairWith(late);
   }
 
   /** The first bubble of the reply to message `answers` arrived. Only a reflex younger than its first post can be its twin. */
@@ -50,7 +52,7 @@ export class ReflexTwins {
     const reflex = this.sends
       .byTwinKey(key, 'reflex', postedAfter)
       .find((sent) => this.isUnmatched(sent) && (sent.answers ?? answers) === answers);
-    return reflex === undefined ? { kind: 'send' } : pairWith(reflex);
+    return reflex === undefined ? { kind: 'send' } : this.pairWith(reflex);
   }
 
   /**
@@ -70,16 +72,21 @@ export class ReflexTwins {
     return had.find((reflex) => reflex.twinKey === key) ?? had.at(-1);
   }
 
-  /** Going out or gone out in its own right, and not yet paired with its counterpart of the other kind. */
+  /**
+   * Going out or gone out in its own right, or failed with a row that Messages may yet send; and not yet paired with its
+   * counterpart of the other kind.
+   */
   private isUnmatched(send: SendRecord): boolean {
-    if (send.state === 'failed' || send.state === 'waiting' || send.state === 'deduplicated') return false;
+    if (send.state === 'waiting' || send.state === 'deduplicated') return false;
+    if (send.state === 'failed' && send.guid === null) return false;
     const other = send.role === 'reflex' ? 'first' : 'reflex';
     if (send.twin !== null && this.sends.get(send.twin)?.role === other) return false;
     return !this.sends.twinsOf(send.seq).some((twin) => twin.role === other);
   }
-}
 
-function pairWith(twin: SendRecord): TwinDecision {
-  const gone = twin.state === 'sent' || twin.state === 'unknown';
-  return { kind: gone ? 'deduplicated' : 'wait', twin: twin.seq };
+  private pairWith(twin: SendRecord): TwinDecision {
+    const end = outcomeOf(twin, this.sends);
+    if (end === undefined) return { kind: 'wait', twin: twin.seq };
+    return { kind: 'ended', twin: twin.seq, outcome: end.kind === 'failed' ? end : { kind: 'deduplicated' } };
+  }
 }

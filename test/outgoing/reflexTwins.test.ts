@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { twinConversation as conversation } from '../support/twinConversation.js';
 
+const ANN = '+13105551234';
+
 describe('a reflex and the first bubble of its reply', () => {
   test('reflex sent first: the first bubble is skipped', async () => {
     const c = await conversation();
@@ -43,6 +45,50 @@ describe('a reflex and the first bubble of its reply', () => {
     await c.flow();
     expect(c.messages.texts).toEqual(['one sec', 'one sec', 'found it']);
     expect(c.outcomes).toEqual({ r1: 'failed', 'm1:0': 'sent', 'm1:1': 'sent' });
+  });
+
+  test('the first failed by its row, which may yet go out by SMS: the waiting one fails with it', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    c.reply('m1', 'one sec', 'found it');
+    await c.messages.succeed(ANN, 22);
+    c.clock.advance(10_001);
+    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+    expect(c.outcomes).toEqual({ r1: 'failed', 'm1:0': 'failed' });
+    expect(c.failures['m1:0']).toEqual(c.failures.r1);
+    expect(c.failures['m1:0']).toMatchObject({ errorCode: 'not_delivered', guid: 'row-1' });
+  });
+
+  test('one that comes after such a failure fails with it too, whichever of the two it is', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reflex('r1', 'one sec');
+    await c.messages.succeed(ANN, 22);
+    c.clock.advance(10_001);
+    c.reply('m1', 'one sec');
+    expect(c.failures['m1:0']).toEqual(c.failures.r1);
+    c.post('m2');
+    c.reply('m2', 'ok');
+    await c.messages.succeed(ANN, 22);
+    c.clock.advance(10_001);
+    c.reflex('r2', 'ok');
+    expect(c.failures.r2).toMatchObject({ guid: 'row-2' });
+    expect(c.messages.texts).toEqual(['one sec', 'ok']);
+  });
+
+  test('a text that failed by its row and goes out after all takes the failure of its twin back', async () => {
+    const c = await conversation();
+    c.post('m1');
+    c.reply('m1', 'one sec');
+    c.reflex('r1', 'one sec');
+    await c.messages.succeed(ANN, 22);
+    c.clock.advance(10_001);
+    expect(c.outcomes).toEqual({ 'm1:0': 'failed', r1: 'failed' });
+    Object.assign(c.messages.rows[0] ?? {}, { error: 0, wasDowngraded: true, service: 'SMS' });
+    c.clock.advance(60_000);
+    expect(c.outcomes).toEqual({ 'm1:0': 'sent', r1: 'deduplicated' });
+    expect(c.messages.texts).toEqual(['one sec']);
   });
 
   test('an unknown outcome counts as sent', async () => {

@@ -84,6 +84,21 @@ async function world(options: { store?: Store; settings?: Partial<OutgoingSettin
 }
 
 describe('a request of several parts', () => {
+  test('whose text fails with its twin ends once, as not sent and not safe to repeat', async () => {
+    const { clock, messages, ends, send, staged } = await world();
+    send('m1:0', { text: 'ok', role: 'first', answers: 'm1' });
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    const files = [{ path: staged('a.jpg'), name: 'a.jpg' }];
+    send('r1', { text: 'ok', role: 'reflex', answers: 'm1', files });
+    clock.advance(1_000);
+    expect(messages.texts).toEqual(['ok']);
+    const verdicts = ends
+      .filter(({ commandId }) => commandId === 'r1')
+      .map(({ parts }) => requestVerdict(parts));
+    expect(verdicts).toMatchObject([{ kind: 'failed', result: { outcome: 'not_sent', retry_safe: false } }]);
+  });
+
   test('goes out as its text, then its files, each a send of its own; it has ended when all have', async () => {
     const { messages, ends, send, staged, arrive, pause, store } = await world();
     const first = staged('a.jpg');

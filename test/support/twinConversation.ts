@@ -1,4 +1,5 @@
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { SendOutcome } from '../../src/outgoing/outcome.js';
 import type { AttemptResult } from '../../src/outgoing/ports.js';
 import { FakeClock } from './FakeClock.js';
 import { FakeMessages } from './FakeMessages.js';
@@ -13,6 +14,7 @@ export async function twinConversation() {
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
   const outcomes: Record<string, string> = {};
+  const failures: Record<string, SendOutcome> = {};
   const open = async () => {
     const outgoing = new Outgoing({
       store,
@@ -24,6 +26,7 @@ export async function twinConversation() {
     });
     outgoing.onOutcome((send, outcome) => {
       outcomes[send.id] = outcome.kind;
+      if (outcome.kind === 'failed') failures[send.id] = outcome;
     });
     await outgoing.start();
     return outgoing;
@@ -36,6 +39,7 @@ export async function twinConversation() {
     clock,
     messages,
     outcomes,
+    failures,
     restart: async () => {
       await outgoing.drain();
       outgoing.stop();
