@@ -36,7 +36,7 @@ export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent |
 
 /** Whether the backend is told of it: a failure and what follows it always, what else becomes of a text if `delivery` says so. */
 export function isToldOfLife({ told }: SendRecord, life: LifeEvent, delivery: boolean): boolean {
-  return delivery || life.kind === 'failed' || (told & LIFE.failed) !== 0;
+  return delivery || life.kind === 'failed' || (told & (LIFE.failed | LIFE.recovered)) !== 0;
 }
 
 /** The event for a step in the life of a sent text. */

@@ -84,13 +84,15 @@ export class LaterLife {
       const events = row === undefined ? [] : newSteps(send, row);
       const sent = row !== undefined && send.state === 'failed' && isThrough(row) ? row : undefined;
       const isOver = this.clock.now() > (send.lifeUntil ?? 0);
-      return events.length > 0 || sent !== undefined || isOver ? [{ send, sent, events, isOver }] : [];
+      const hasNews = events.length > 0 || sent !== undefined;
+      const before = hasNews && row?.error === 0 ? recovered(send.told) : send.told;
+      const told = events.reduce((sum, { kind }) => sum | LIFE[kind], before);
+      return hasNews || isOver ? [{ send, sent, events, told, isOver }] : [];
     });
     if (steps.length === 0) return;
     this.store.tryWrite(() => {
-      for (const { send, sent, events, isOver } of steps) {
+      for (const { send, sent, events, told, isOver } of steps) {
         if (sent !== undefined) this.arrived(send, sent);
-        const told = events.reduce((sum, { kind }) => sum | LIFE[kind], send.told);
         // A failure is not the end: Messages may yet send it by SMS.
         const isFinal = isOver || (told & LIFE.read) !== 0;
         this.store.sends.setTold(send.seq, told, isFinal ? null : send.lifeUntil);
@@ -103,6 +105,11 @@ export class LaterLife {
 /** An error that is gone says nothing yet: Messages may be trying once more. */
 function isThrough(row: SentRow): boolean {
   return row.error === 0 && (row.isSent || row.isDelivered || row.isRead || row.wasDowngraded);
+}
+
+/** What was told once good news are told: after those, a second failure is news again. */
+function recovered(told: number): number {
+  return (told & LIFE.failed) === 0 ? told : (told & ~LIFE.failed) | LIFE.recovered;
 }
 
 /** What a row says that was not told yet, in the order in which it happened. */

@@ -92,8 +92,8 @@ export function sendTrace({ id, commandId, answers }: Pick<SendRecord, 'id' | 'c
   return { trace: commandId ?? answers ?? id, ...reflex, send: id };
 }
 
-/** Steps in the life of a sent text, as bits of `told`. */
-export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8 } as const;
+/** Steps in the life of a sent text, as bits of `told`. recovered: it was told to have failed, and better of it after that. */
+export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8, recovered: 16 } as const;
 
 export const SEND_COLUMNS = `seq, id, place, conversation, thread_id AS threadId, text, role, priority, pause_ms AS pauseMs,
   command_id AS commandId, schedule_id AS scheduleId, answers, created_at AS createdAt, state, not_before AS notBefore,

@@ -17,5 +17,6 @@ test('what follows a failure is told though forward.delivery is off', () => {
   const downgraded = { kind: 'downgraded', service: 'SMS' } as const;
   expect(isToldOfLife(send(), downgraded, false)).toBe(false);
   expect(isToldOfLife(send(LIFE.failed), downgraded, false)).toBe(true);
+  expect(isToldOfLife(send(LIFE.recovered), { kind: 'delivered' }, false)).toBe(true);
   expect(isToldOfLife(send(), { kind: 'failed', error: 22 }, false)).toBe(true);
 });

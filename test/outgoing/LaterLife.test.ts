@@ -111,6 +111,37 @@ describe('the later life of a sent text', () => {
     expect(store.sends.findById('b')).toMatchObject({ state: 'sent', service: 'SMS', guid: 'row-2' });
   });
 
+  test('a second failure, after the text was reported to have gone out after all, is told once', async () => {
+    const { clock, messages, store, outgoing, told, outcomes } = await sentText();
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    const row = messages.rows[1] ?? {};
+    Object.assign(row, { error: 0, wasDowngraded: true, service: 'SMS' });
+    outgoing.chatChanged();
+    expect(outcomes).toEqual(['a sent', 'b failed', 'b sent late']);
+    Object.assign(row, { error: 4, isSent: false });
+    outgoing.chatChanged();
+    outgoing.chatChanged();
+    expect(told).toEqual(['b downgraded', 'b failed']);
+    expect(store.sends.findById('b')?.lifeUntil).not.toBeNull();
+  });
+
+  test('a second failure of a text that failed after it was sent, and became an SMS, is told too', async () => {
+    const { told, row, outgoing } = await sentText();
+    for (const change of [
+      { error: 22 },
+      { wasDowngraded: true },
+      { error: 0, isDelivered: true },
+      { error: 4 },
+    ]) {
+      Object.assign(row, change);
+      outgoing.chatChanged();
+      outgoing.chatChanged();
+    }
+    expect(told).toEqual(['a failed', 'a downgraded', 'a delivered', 'a failed']);
+  });
+
   test('the parts behind one that failed by its row do not claim that row', async () => {
     const { clock, messages, store, outgoing, outcomes } = await sentText();
     const files = [{ path: '/tmp/menu.pdf', name: 'menu.pdf' }];
