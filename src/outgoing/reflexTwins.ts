@@ -64,7 +64,7 @@ export class ReflexTwins {
       .posted(conversation)
       .filter((message) => answers === null || message.guid === answers);
     const oldest = open.reduce((least, message) => Math.min(least, message.sendsBefore), Infinity);
-    if (!open.some((message) => message.attempts > 1)) return undefined;
+    if (!open.some((message) => message.posts > 1)) return undefined;
     const had = this.sends
       .reflexes(conversation, oldest)
       .filter((reflex) => this.isUnmatched(reflex) && (answers ?? reflex.answers) === reflex.answers);

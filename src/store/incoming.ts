@@ -53,7 +53,7 @@ export class IncomingTable {
       .prepare('SELECT guid FROM incoming WHERE seq > (SELECT max(seq) FROM incoming) - ? ORDER BY seq DESC')
       .pluck();
     this.selectPosted = database.prepare(
-      `SELECT guid, attempts, sends_before AS sendsBefore FROM incoming
+      `SELECT guid, attempts - unread_attempts AS posts, sends_before AS sendsBefore FROM incoming
        WHERE state = 'open' AND conversation = ? AND first_posted_at IS NOT NULL ORDER BY sent_at, seq`,
     );
     this.selectSendsBefore = database.prepare('SELECT sends_before FROM incoming WHERE guid = ?').pluck();
@@ -76,7 +76,8 @@ export class IncomingTable {
     );
     this.failed = database.prepare(
       `UPDATE incoming SET retry_at = ?, strikes = ?, first_strike_at = ?, last_error = ?,
-         first_posted_at = iif(?, NULL, first_posted_at), sends_before = iif(?, NULL, sends_before) WHERE seq = ?`,
+         first_posted_at = iif(?, NULL, first_posted_at), sends_before = iif(?, NULL, sends_before),
+         unread_attempts = iif(?, attempts, unread_attempts) WHERE seq = ?`,
     );
     // What was taken back while it was being posted stays so, unless it was answered.
     this.end = database.prepare(
@@ -196,7 +197,7 @@ export class IncomingTable {
   ): void {
     const { retryAt, strikes, firstStrikeAt, error } = failure;
     const isUnread = failure.isUnread ? 1 : 0;
-    this.failed.run(retryAt, strikes, firstStrikeAt, error, isUnread, isUnread, seq);
+    this.failed.run(retryAt, strikes, firstStrikeAt, error, isUnread, isUnread, isUnread, seq);
   }
 
   /** Whatever waits for a retry may be tried now. */

@@ -41,7 +41,8 @@ export interface IncomingRecord {
 /** A message that was posted and has no answer yet. */
 export interface PostedMessage {
   guid: string;
-  attempts: number;
+  /** How often it was posted, from the first post on that the backend may have read. */
+  posts: number;
   sendsBefore: number;
 }
 

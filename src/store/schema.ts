@@ -217,4 +217,8 @@ export const MIGRATIONS: readonly string[] = [
   -- 1: what comes in waits as well.
   ALTER TABLE pauses ADD COLUMN incoming INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- How many of its attempts cannot have been read, all of them before the first that can.
+  ALTER TABLE incoming ADD COLUMN unread_attempts INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

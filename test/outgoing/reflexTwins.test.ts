@@ -158,6 +158,24 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.messages.texts).toEqual(['one sec', 'found it']);
   });
 
+  test('a second reflex is no repetition while its message was read but once, however often it was posted before', async () => {
+    const c = await conversation();
+    for (const _ of [1, 2]) {
+      c.post('m1');
+      c.unread('m1');
+    }
+    c.post('m1');
+    for (const words of ['one sec', 'looking']) {
+      c.reflex(words, words);
+      await c.flow();
+    }
+    expect(c.messages.texts).toEqual(['one sec', 'looking']);
+    c.post('m1');
+    c.reflex('again', 'hold on');
+    await c.flow();
+    expect(c.outcomes.again).toBe('deduplicated');
+  });
+
   test('a reflex for a second open message is no repetition while it has had none', async () => {
     const c = await conversation();
     c.post('m1');

@@ -20,6 +20,8 @@ function firstVersion(): string {
   database.exec(`
     INSERT INTO commands (command_id, command_type, body, body_hash, via, received_at, state)
       VALUES ('cmd_1', 'send_message_now', '{}', 'hash', 'websocket', 7, 'open');
+    INSERT INTO incoming (guid, conversation, message, sent_at, seen_at, state, attempts, first_posted_at, sends_before)
+      VALUES ('m1', 'ann', '{}', 7, 7, 'open', 2, 7, 0);
     INSERT INTO pauses (conversation, reason, since) VALUES ('*', 'manual', 7);
   `);
   database.close();
@@ -31,6 +33,7 @@ test('a store of the first version is copied, brought up to date, and has all th
   const store = Store.open(path, options);
   expect(store.commandLog.find('cmd_1')).toMatchObject({ receivedAt: 7, ackReadAt: null, ackReadVia: null });
   expect(store.pauses.list()).toEqual([{ conversation: '*', reason: 'manual', since: 7, incoming: false }]);
+  expect(store.incoming.posted('ann')).toEqual([{ guid: 'm1', posts: 2, sendsBefore: 0 }]);
   store.close();
   expect(existsSync(`${path}.version-1`)).toBe(true);
   expect(statSync(`${path}.version-1`).mode & 0o777).toBe(0o600);

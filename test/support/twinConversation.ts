@@ -66,6 +66,11 @@ export async function twinConversation() {
         store.incoming.postStarted(seqs.get(guid) ?? 0, store.sends.newest());
       });
     },
+    /** The post on its way cannot have been read, as none before it. */
+    unread(guid: string) {
+      const failure = { retryAt: 0, strikes: 0, firstStrikeAt: null, isUnread: true, error: 'ECONNREFUSED' };
+      store.write(() => store.incoming.postFailed(seqs.get(guid) ?? 0, failure));
+    },
     reflex(id: string, words: string, inReplyTo?: string) {
       const answers = inReplyTo === undefined ? {} : { answers: inReplyTo };
       store.write(() =>
