@@ -24,12 +24,14 @@ export function requestVerdict(ended: readonly EndedPart[]): Verdict {
   const verdicts = ended.map(({ outcome }) => sendVerdict(outcome));
   const parts = ended.map(({ file, outcome }, index) => partResult(file, outcome, verdicts[index]));
   const at = (kind: TextOutcome['kind']) => ended.findIndex(({ outcome }) => outcome.kind === kind);
+  const late = ended.some(({ outcome }) => outcome.kind === 'sent' && outcome.late) ? { late: true } : {};
   const worst = at('unknown') >= 0 ? at('unknown') : at('failed');
   const verdict = verdicts[worst];
   if (verdict === undefined || verdict.kind === 'completed') {
     const result = verdicts.find(({ result }) => result?.message_guid !== undefined)?.result;
     const confirmed = ended.every(({ outcome }) => outcome.kind !== 'sent' || outcome.confirmed);
-    return { kind: 'completed', result: { outcome: 'sent', retry_safe: false, ...result, confirmed, parts } };
+    const whole = { outcome: 'sent', retry_safe: false, ...result, confirmed, ...late };
+    return { kind: 'completed', result: { ...whole, parts } };
   }
   const isPartly =
     verdict.code !== 'outcome_unknown' && ended.some(({ outcome }) => outcome.kind !== 'failed');
@@ -38,7 +40,7 @@ export function requestVerdict(ended: readonly EndedPart[]): Verdict {
     ? { outcome: 'partly_sent', retry_safe: false }
     : { ...verdict.result, retry_safe: isSafe };
   const message = `Part ${worst + 1} of ${ended.length}: ${verdict.message}`;
-  return { ...verdict, message, result: { ...result, parts } };
+  return { ...verdict, message, result: { ...result, ...late, parts } };
 }
 
 function partResult(file: string | null, outcome: TextOutcome, verdict: Verdict | undefined) {
