@@ -74,9 +74,15 @@ function repeatedWords(
   const { row, conversation, facts, sentAt, region } = placed;
   const reached = accountAddress(row.ownAddress, region);
   if (reached !== null && facts.ownAddresses.has(reached)) return undefined;
-  const own = repeatedOf(text, repeatable(sentAt, facts.onlyEchoes(sender)), facts.neighbours.ownMessages);
-  if (own === undefined) return undefined;
+  const stretch = repeatable(sentAt, facts.onlyEchoes(sender));
+  const own = repeatedOf(text, stretch, facts.neighbours.ownMessages);
   const isTold = sender === conversation && (isTelling(text) || facts.hasEchoed(sender));
+  if (own === undefined) {
+    // Our row may be an empty receipt, with the text in the one that came back alone (macos-facts C.3).
+    const of =
+      sender === conversation ? facts.rules.unprovenText({ conversation, text, ...stretch }) : undefined;
+    return of === undefined ? undefined : { of, isEcho: isTold };
+  }
   const { guid, rowId } = own;
   return { of: guid, isEcho: isTold && facts.rules.isOurText({ guid, rowId, conversation, text }) };
 }

@@ -159,6 +159,30 @@ export const OURSELVES: Fact[] = [
       expect(world.news().texts).toEqual(['yes']);
     },
   ),
+  fact(
+    'an echo is known also where our own row is an empty receipt and the text stands in the other alone',
+    (world) => {
+      const me = `me${world.person()}@icloud.com`;
+      const chat = world.writer.directChat(me);
+      const receipt = (text: string) => {
+        world.send(me, text);
+        const date = appleDate(world.clock.now());
+        world.writer.insertMessage({ ...UNNAMED, is_from_me: 1, is_sent: 1, date }, chat);
+      };
+      const { back } = unnamed(world, me);
+      back('hello', 0);
+      expect(world.news().texts).toEqual(['hello']);
+      for (const text of ['a first long text of ours', 'a second long text of ours', 'ok']) {
+        receipt(text);
+        back(text, 200);
+        expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      }
+      const ann = world.acquaintance();
+      world.send(ann, 'Happy New Year!');
+      unnamed(world, ann).back('Happy New Year!', 16_000);
+      expect(world.news().texts).toEqual(['Happy New Year!']);
+    },
+  ),
   fact('somebody who answers with our very words is no echo', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, 'ok');
