@@ -78,6 +78,7 @@ export function forwarding(options: ForwardingOptions): Forwarding {
           refusal: (subject) => policy.refusal(subject),
           ownRow: (row) => operators.authorOf(row),
           isOurText: (row) => operators.isOurText(row),
+          unprovenText: (said) => operators.unprovenText(said),
         };
       },
       tell: (event) => happenings.tell(event),

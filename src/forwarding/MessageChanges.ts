@@ -34,26 +34,28 @@ export class MessageChanges {
     const known = changes.flatMap((change) => {
       if (store.told.has(change.kind === 'files' ? unsentKey(change.guid) : keyOf(change))) return [];
       const message = store.incoming.find(change.guid);
-      return message === undefined || isKnown(change, message) ? [] : [{ change, message }];
+      return message === undefined || isKnown(change, message) ? [] : [change];
     });
     if (known.length === 0) return true;
     return store.tryWrite(() => {
-      for (const { change, message } of known) this.take(change, message);
+      for (const change of known) {
+        // Anew: a change before this one, in this very write, may have changed it too.
+        const message = store.incoming.find(change.guid);
+        if (message !== undefined) this.take(change, message);
+      }
     });
   }
 
   private take(change: MessageChange, message: IncomingMessage): void {
     if (change.kind === 'edited') this.edited(change, message);
     else if (change.kind === 'unsent') this.unsent(change, message);
-    else if (change.kind === 'files') this.joined(change);
+    else if (change.kind === 'files') this.joined(change, message);
     else this.transcribed(change, message);
   }
 
-  /** Reads the message anew: it may have been edited in this very write. */
-  private joined(change: FilesChange): void {
+  private joined(change: FilesChange, message: IncomingMessage): void {
     const { store, onFiles } = this.options;
-    const message = store.incoming.find(change.guid);
-    if (message === undefined || store.told.has(unsentKey(change.guid))) return;
+    if (store.told.has(unsentKey(change.guid))) return;
     const late = lateFiles(change, message);
     const isUnread = store.incoming.rewrite({ ...message, attachments: [...message.attachments, ...late] });
     onFiles({ ...message, attachments: late });
@@ -94,6 +96,8 @@ export class MessageChanges {
     message: IncomingMessage,
   ): void {
     const { store, settings } = this.options;
+    // Its file is not joined yet: it stands so at the next look too.
+    if (!message.attachments.some(({ guid }) => change.said.has(guid))) return;
     const isUnread = store.incoming.rewrite(withTranscriptions(message, change.said));
     if (isUnread || !settings().transcriptions) store.told.note(keyOf(change));
     else {

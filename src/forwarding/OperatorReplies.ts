@@ -10,6 +10,14 @@ export interface OwnMessage {
   text: string;
 }
 
+/** Words that somebody wrote in a conversation, and when a text of ours would have gone out that they are (Unix ms). */
+export interface UnprovenWords {
+  conversation: string;
+  text: string;
+  from: number;
+  to: number;
+}
+
 /** `ours`: the agent sent it, or does not serve the conversation. `undecided`: ask again when more is known. */
 export type Author = 'ours' | 'undecided' | 'operator';
 
@@ -44,6 +52,18 @@ export class OperatorReplies {
     // On the way to anybody: Messages may have put it into another chat of the same person than we think.
     const unproven = [...store.sends.unproven(message.conversation), ...this.onTheWay()];
     return unproven.some((send) => this.isSame(send, message));
+  }
+
+  /** The id of a text of these words that was tried in this conversation between `from` and `to` (Unix ms) and has no row yet. */
+  unprovenText({ conversation, text, from, to }: UnprovenWords): string | undefined {
+    const { store, normalise } = this.options;
+    const words = normalise(text);
+    if (words === '') return undefined;
+    return store.sends.unproven(conversation).find((send) => {
+      const { attemptedAt, file } = send;
+      if (attemptedAt === null || attemptedAt < from || attemptedAt > to) return false;
+      return file === null && normalise(send.text) === words;
+    })?.id;
   }
 
   private onTheWay(): SendRecord[] {

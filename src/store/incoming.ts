@@ -21,6 +21,7 @@ export class IncomingTable {
   private readonly selectAnyOf: Statement;
   private readonly updateMessage: Statement;
   private readonly updateWithdrawn: Statement;
+  private readonly selectUnread: Statement;
   private readonly started: Statement;
   private readonly failed: Statement;
   private readonly end: Statement;
@@ -60,15 +61,14 @@ export class IncomingTable {
     this.selectMessage = database.prepare('SELECT message FROM incoming WHERE guid = ?').pluck();
     this.selectAnyOf = database.prepare('SELECT 1 FROM incoming WHERE conversation = ? LIMIT 1').pluck();
     this.updateMessage = database
-      .prepare(
-        `UPDATE incoming SET message = ? WHERE guid = ? RETURNING state = 'open' AND first_posted_at IS NULL`,
-      )
+      .prepare('UPDATE incoming SET message = ? WHERE guid = ? RETURNING first_posted_at IS NULL')
       .pluck();
-    this.updateWithdrawn = database
-      .prepare(
-        `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
-         WHERE guid = ? AND state IN ('open', 'parked') RETURNING first_posted_at IS NULL`,
-      )
+    this.updateWithdrawn = database.prepare(
+      `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
+       WHERE guid = ? AND state IN ('open', 'parked')`,
+    );
+    this.selectUnread = database
+      .prepare('SELECT first_posted_at IS NULL FROM incoming WHERE guid = ?')
       .pluck();
     this.started = database.prepare(
       `UPDATE incoming SET attempts = attempts + 1, first_posted_at = coalesce(first_posted_at, ?),
@@ -176,7 +176,8 @@ export class IncomingTable {
 
   /** Inside a write: a message is not posted any more. True if the backend cannot have read it. */
   withdraw(guid: string): boolean {
-    return this.updateWithdrawn.get(this.clock.now(), guid) === 1;
+    this.updateWithdrawn.run(this.clock.now(), guid);
+    return this.selectUnread.get(guid) === 1;
   }
 
   /** Counts an attempt; the first one also records when, and which send was the newest then. */

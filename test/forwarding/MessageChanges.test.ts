@@ -55,6 +55,47 @@ test.each([false, true])(
   },
 );
 
+const FILE = { guid: 'f', mimeType: 'audio/x-caf', filename: 'said.caf', sizeBytes: 9 };
+
+test.each(['expired', 'parked'] as const)(
+  'nothing is told of a message that the backend never got, though it is %s by now',
+  (state) => {
+    const told: Happening[] = [];
+    const { changes, store } = room(false, (event) => void told.push(event));
+    store.write(() => store.incoming.settle(1, state, 'past its age'));
+    changes.note([{ kind: 'edited', guid: 'm', text: 'look here', at: 1 }]);
+    changes.note([{ kind: 'files', guid: 'm', files: [FILE] }]);
+    changes.note([{ kind: 'unsent', guid: 'm', at: 2 }]);
+    expect(told).toEqual([]);
+  },
+);
+
+test('what the backend got is told of, though it is expired by now', () => {
+  const told: Happening[] = [];
+  const { changes, store } = room(true, (event) => void told.push(event));
+  store.write(() => store.incoming.settle(1, 'expired', 'past its age'));
+  changes.note([{ kind: 'edited', guid: 'm', text: 'look here', at: 1 }]);
+  changes.note([{ kind: 'unsent', guid: 'm', at: 2 }]);
+  expect(told.map(({ eventType }) => eventType)).toEqual(['message_edited', 'message_unsent']);
+});
+
+test('what was said in a file that joins late is kept with it, and told after it', () => {
+  const told: Happening[] = [];
+  const { changes, store } = room(true, (event) => void told.push(event));
+  const said = { kind: 'transcribed', guid: 'm', said: new Map([['f', 'hello']]) } as const;
+  changes.note([said]);
+  expect(told).toEqual([]);
+  changes.note([
+    { kind: 'files', guid: 'm', files: [FILE] },
+    said,
+    { kind: 'edited', guid: 'm', text: 'heard', at: 1 },
+  ]);
+  const types = ['message_attachments', 'message_transcribed', 'message_edited'];
+  expect(told.map(({ eventType }) => eventType)).toEqual(types);
+  const attachments = [{ ...FILE, transcription: 'hello' }];
+  expect(store.incoming.find('m')).toMatchObject({ text: 'heard', attachments });
+});
+
 test.each([
   [true, ['message_attachments']],
   [false, []],

@@ -67,15 +67,22 @@ export class EditedRows {
     );
   }
 
-  /** Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now. Throws SqliteError. */
+  /**
+   * Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now: first what was taken back, then
+   * files, then what was edited or said, which may be in those files. Throws SqliteError.
+   */
   between(from: number, to: number): RowChange[] {
     const stretch = [appleDate(from), appleDate(to)];
     const files = new Map<string, AttachmentRow[]>();
     for (const { messageGuid, ...file } of this.joined.all(...stretch))
       files.set(messageGuid, [...(files.get(messageGuid) ?? []), file]);
+    const changed = (this.changed?.all(...stretch) ?? []).flatMap((raw) =>
+      changeOf(raw, files.has(raw.guid)),
+    );
     return [
-      ...(this.changed?.all(...stretch) ?? []).flatMap((raw) => changeOf(raw, files.has(raw.guid))),
+      ...changed.filter(({ kind }) => kind === 'unsent'),
       ...[...files].map(([guid, all]): RowChange => ({ kind: 'files', guid, files: shownFiles(all) })),
+      ...changed.filter(({ kind }) => kind !== 'unsent'),
     ];
   }
 }

@@ -177,6 +177,7 @@ export class IncomingReader {
       ownAddresses: this.own.with(ownAddresses()),
       worthAnswering,
       hasEchoed: (address) => this.own.hasEchoed(address),
+      onlyEchoes: (address) => this.own.onlyEchoes(address),
       rules,
       now: clock.now(),
     });
@@ -211,8 +212,10 @@ export class IncomingReader {
       if (fault === undefined) log.debug('Left out a row of chat.db', { rowId, reason });
       else log.error('A row of chat.db is like none we know', { rowId, reason, cause: describeError(fault) });
     }
-    for (const { address } of judged.voices.filter((voice) => this.own.heard(voice)))
-      log.warn('What is sent to an address comes back: it counts as ours', { from: maskHandle(address) });
+    for (const voice of judged.voices) {
+      const change = this.own.heard(voice);
+      if (change !== undefined) log.warn(change, { from: maskHandle(voice.address) });
+    }
     if (fresh.length > 0) this.announce(fresh);
   }
 

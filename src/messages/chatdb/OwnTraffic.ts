@@ -12,16 +12,15 @@ export interface OwnMessage extends LinkNeighbour {
   from: readonly string[];
 }
 
-/** What somebody wrote to us. `isEcho`: what we had just sent them, and nothing else tells whose it is. */
+/** What somebody wrote to us. `echoOf`: the text of ours that it was, though nothing but its words tells; null: it was another's. */
 export interface Voice {
   address: string;
-  guid: string;
-  isEcho: boolean;
+  echoOf: string | null;
 }
 
 /** So many of the newest are remembered; an echo follows within minutes. */
 const REMEMBERED = 100;
-/** So many echoes, and not a word of its own between them, and an address is one of ours. */
+/** So many texts of ours that came back, and not a word of its own between them, and an address counts as ours. */
 const ECHOES_OF_OURS = 2;
 
 /**
@@ -72,12 +71,16 @@ export class OwnTraffic {
     return this.inChat(chatRowId).filter((own) => own.rowId !== rowId && isNear(own.sentAt));
   }
 
-  /** Notes whose words a message was. True if its sender is one of our addresses from now on. */
-  heard({ address, guid, isEcho }: Voice): boolean {
-    const before = this.echoes.get(address) ?? new Set();
-    if (isEcho) this.echoes.set(address, new Set([...before, guid]));
-    else this.echoes.delete(address);
-    return isEcho && before.size < ECHOES_OF_OURS && this.isOfEchoes(address);
+  /** Notes whose words a message was. Answers in words for the log if its sender counts as another from now on. */
+  heard({ address, echoOf }: Voice): string | undefined {
+    const wasOurs = this.onlyEchoes(address);
+    if (echoOf === null) this.echoes.delete(address);
+    else this.echoes.set(address, new Set([...(this.echoes.get(address) ?? []), echoOf]));
+    const isOurs = this.onlyEchoes(address);
+    if (isOurs === wasOurs) return undefined;
+    return isOurs
+      ? 'What is sent to an address comes back: it counts as ours'
+      : 'An address that counted as ours says words of its own: it is heard again';
   }
 
   /** Whether what came from this address last was an echo. */
@@ -85,16 +88,16 @@ export class OwnTraffic {
     return this.echoes.has(address);
   }
 
-  /** These addresses, those of our accounts, and those that only echo, as far as rows have told. */
+  /** Whether an address counts as ours, for several texts came back from there and nothing else has since. */
+  onlyEchoes(address: string): boolean {
+    return (this.echoes.get(address)?.size ?? 0) >= ECHOES_OF_OURS;
+  }
+
+  /** These addresses, and those of our accounts as far as rows have told. */
   with(addresses: ReadonlySet<string>): ReadonlySet<string> {
-    const echoing = [...this.echoes.keys()].filter((address) => this.isOfEchoes(address));
-    const learned = [...this.accounts, ...echoing];
+    const learned = [...this.accounts];
     return learned.every((address) => addresses.has(address))
       ? addresses
       : new Set([...addresses, ...learned]);
-  }
-
-  private isOfEchoes(address: string): boolean {
-    return (this.echoes.get(address)?.size ?? 0) >= ECHOES_OF_OURS;
   }
 }

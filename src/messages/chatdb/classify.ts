@@ -111,7 +111,7 @@ function reaction(placed: Placed): Verdict {
 /** What went out from this account: by us, or by a person with another device. */
 function ownMessage(placed: Placed): Verdict {
   const { row, facts, conversation } = placed;
-  if (facts.ownAddresses.has(conversation)) return leftOut('own');
+  if (facts.ownAddresses.has(conversation) || facts.onlyEchoes(conversation)) return leftOut('own');
   const body = bodyOf(row);
   const text = underSubject(row.subject, readableText(body));
   if (text === '' && !expectsFiles(row, body)) {

@@ -39,6 +39,8 @@ export interface ForwardRules {
   ownRow(row: OwnRow): OwnRowVerdict;
   /** Whether it is a text of ours, and no person's from another device. */
   isOurText(row: OwnRow): boolean;
+  /** The id of a text that no row proves, of these words, that went out to this conversation in this stretch (Unix ms). */
+  unprovenText(said: { conversation: string; text: string; from: number; to: number }): string | undefined;
 }
 
 /** Messages of everybody and nothing else. */
@@ -50,4 +52,5 @@ export const MESSAGES_ALONE: ForwardRules = {
   refusal: () => null,
   ownRow: () => 'ours',
   isOurText: () => false,
+  unprovenText: () => undefined,
 };

@@ -31,7 +31,7 @@ export interface Gathered {
 
 export type BatchFacts = Pick<
   RowFacts,
-  'region' | 'ownAddresses' | 'worthAnswering' | 'hasEchoed' | 'rules'
+  'region' | 'ownAddresses' | 'worthAnswering' | 'hasEchoed' | 'onlyEchoes' | 'rules'
 > & {
   now: number;
 };
@@ -174,6 +174,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
         ownAddresses: facts.ownAddresses,
         worthAnswering: facts.worthAnswering,
         hasEchoed: facts.hasEchoed,
+        onlyEchoes: facts.onlyEchoes,
         seenAt,
         waitedFor: (awaited) => waited >= PATIENCE[awaited],
         participants,
@@ -192,16 +193,15 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       continue;
     }
     if (verdict.kind === 'left_out') {
-      const { reason, echoFrom } = verdict;
+      const { reason, echo } = verdict;
       judged.leftOut.push({ rowId: row.rowId, reason });
-      if (echoFrom !== undefined) judged.voices.push({ address: echoFrom, guid: row.guid, isEcho: true });
+      if (echo !== undefined) judged.voices.push({ address: echo.from, echoOf: echo.of });
       if (verdict.event !== undefined) judged.events.push(verdict.event);
       continue;
     }
     if (verdict.kind === 'message' && !holding.has(row.handle)) {
-      const { sender: address, guid } = verdict.message;
       judged.messages.push(verdict.message);
-      if (!verdict.repeatsUs) judged.voices.push({ address, guid, isEcho: false });
+      if (!verdict.repeatsUs) judged.voices.push({ address: verdict.message.sender, echoOf: null });
       if (verdict.bodyDamaged) judged.damagedBodies++;
       if (verdict.editedAt !== null) judged.edited.push({ guid: row.guid, editedAt: verdict.editedAt });
       continue;

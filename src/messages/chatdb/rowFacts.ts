@@ -35,6 +35,8 @@ export interface RowFacts {
   neighbours: RowNeighbours;
   /** Whether what came from this address last was what we had just sent there. */
   hasEchoed(address: string): boolean;
+  /** Whether several texts came back from this address, and nothing else since: it counts as ours until it says another word. */
+  onlyEchoes(address: string): boolean;
   rules: ForwardRules;
 }
 

@@ -50,17 +50,26 @@ export function isEcho(
   });
 }
 
-/** The message of ours that this one says again, as Messages keeps a text, right after it. */
+/**
+ * When a text of ours went out (Unix ms) that a message of `sentAt` says again: right before it; or within minutes, where the
+ * sender is one from whom only texts of ours come.
+ */
+export function repeatable(sentAt: number, onlyEchoes: boolean): { from: number; to: number } {
+  return { from: sentAt - (onlyEchoes ? WITHIN_MS : REPEATED_WITHIN_MS), to: sentAt + BEFORE_MS };
+}
+
+/** The message of ours that one says again, as Messages keeps a text. */
 export function repeatedOf(
-  { text, sentAt }: { text: string; sentAt: number },
+  text: string,
+  { from, to }: { from: number; to: number },
   ownMessages: readonly OwnMessage[],
 ): OwnMessage | undefined {
   const said = normalisedText(text);
   if (said === '') return undefined;
-  return ownMessages.find((own) => {
-    const laterBy = sentAt - (own.sentAt ?? Number.NEGATIVE_INFINITY);
-    return laterBy >= -BEFORE_MS && laterBy <= REPEATED_WITHIN_MS && normalisedText(own.text) === said;
-  });
+  return ownMessages.find(
+    ({ sentAt, text: own }) =>
+      sentAt !== null && sentAt >= from && sentAt <= to && normalisedText(own) === said,
+  );
 }
 
 /** Whether nobody says just this by chance. */

@@ -2,11 +2,10 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRe
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import type { OwnMessage } from './OwnTraffic.js';
 import { bodyOf, changedAt, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
-import { isEcho, isTelling, isToItsSender, repeatedOf } from './selfChat.js';
+import { accountAddress, isEcho, isTelling, isToItsSender, repeatable, repeatedOf } from './selfChat.js';
 import { shownFiles } from './shownFiles.js';
 import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
@@ -39,11 +38,10 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     }
     if (reason !== null) return leftOut(reason);
   }
-  const isOwnChat = facts.ownAddresses.has(placed.conversation);
+  const isOwnChat = facts.ownAddresses.has(placed.conversation) || facts.onlyEchoes(placed.conversation);
   if (isEcho({ text: words, sender, sentAt, isOwnChat }, neighbours.ownMessages)) return leftOut('echo');
-  const own = repeatedOf({ text: words, sentAt }, neighbours.ownMessages);
-  if (own !== undefined && isOurEcho(own, words, placed, sender))
-    return { ...leftOut('echo'), echoFrom: sender };
+  const repeated = repeatedWords(placed, sender, words);
+  if (repeated?.isEcho) return { ...leftOut('echo'), echo: { from: sender, of: repeated.of } };
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
@@ -59,18 +57,34 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     message: messageOf(placed, sender, text, shown),
     bodyDamaged: body.fallback,
     editedAt: changedAt(row),
-    repeatsUs: own !== undefined,
+    repeatsUs: repeated !== undefined,
   };
 }
 
 /**
- * Whether a text of ours has come back though no row tells that its chat is one with ourselves: from the very address that it
- * went to, at once and to the letter. A person who sends a long text of ours back within seconds is mistaken for that.
+ * The text of ours that a message says again, unless the row itself tells that somebody else wrote it to an address of ours.
+ * `isEcho`: it has come back, though no row tells that its chat is one with ourselves: from the very address that it went to, at
+ * once and to the letter. A person who sends a long text of ours back within seconds is mistaken for that.
  */
-function isOurEcho(own: OwnMessage, words: string, placed: Placed, sender: string): boolean {
-  const { conversation, facts } = placed;
-  if (sender !== conversation || !(isTelling(words) || facts.hasEchoed(sender))) return false;
-  return facts.rules.isOurText({ guid: own.guid, rowId: own.rowId, conversation, text: words });
+function repeatedWords(
+  placed: Placed,
+  sender: string,
+  text: string,
+): { of: string; isEcho: boolean } | undefined {
+  const { row, conversation, facts, sentAt, region } = placed;
+  const reached = accountAddress(row.ownAddress, region);
+  if (reached !== null && facts.ownAddresses.has(reached)) return undefined;
+  const stretch = repeatable(sentAt, facts.onlyEchoes(sender));
+  const own = repeatedOf(text, stretch, facts.neighbours.ownMessages);
+  const isTold = sender === conversation && (isTelling(text) || facts.hasEchoed(sender));
+  if (own === undefined) {
+    // Our row may be an empty receipt, with the text in the one that came back alone (macos-facts C.3).
+    const of =
+      sender === conversation ? facts.rules.unprovenText({ conversation, text, ...stretch }) : undefined;
+    return of === undefined ? undefined : { of, isEcho: isTold };
+  }
+  const { guid, rowId } = own;
+  return { of: guid, isEcho: isTold && facts.rules.isOurText({ guid, rowId, conversation, text }) };
 }
 
 function isAppBalloon(row: ChatRow): boolean {

@@ -50,12 +50,12 @@ export type Verdict =
   | { kind: 'incomplete'; waitingFor: Awaited }
   | LeftOut;
 
-/** `event`: the backend is told that there was a message. `echoFrom`: the address that an echo came from, told by its words alone. */
+/** `event`: the backend is told that there was a message. `echo`: by its words alone it is an echo, `from` this address, `of` this text. */
 export interface LeftOut {
   kind: 'left_out';
   reason: LeftOutReason;
   event?: RowEvent;
-  echoFrom?: string;
+  echo?: { from: string; of: string };
 }
 
 export function leftOut(reason: LeftOutReason): LeftOut {

@@ -61,6 +61,7 @@ const facts = (changes: Partial<RowFacts> = {}): RowFacts => ({
   attachments: [],
   neighbours: { companions: [], ownMessages: [], isAcquainted: true, isDeleted: false, mayBeOfGroup: false },
   hasEchoed: () => false,
+  onlyEchoes: () => false,
   rules: MESSAGES_ALONE,
   ...changes,
 });

@@ -69,6 +69,23 @@ export const AUDIO: Fact[] = [
     13,
   ),
   fact(
+    'an audio message whose file and words both come late: the file is told first, and has its words',
+    (world) => {
+      const stages = ['row', 'text', 'chat'] as const;
+      const message = world.receive({ from: world.person(), ...audio(), stages });
+      world.news();
+      expect(world.after(10_000).messages).toHaveLength(1);
+      posted(world, message.guid);
+      world.writer.happenings.transcribe(message, 'call me');
+      expect(world.after(1000).types).toEqual([]);
+      message.write('attachments');
+      expect(world.after(1000).types).toEqual(['message_attachments', 'message_transcribed']);
+      expect(world.store.incoming.find(message.guid)?.attachments[0]?.transcription).toBe('call me');
+      expect(world.after(61_000)).toMatchObject(NOTHING);
+    },
+    13,
+  ),
+  fact(
     'forward.transcriptions: false',
     (world) => {
       world.settings.transcriptions = false;

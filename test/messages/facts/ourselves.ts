@@ -98,11 +98,11 @@ export const OURSELVES: Fact[] = [
       sent('ok');
       back('ok', 300);
       expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
-      back('a note to myself', 400);
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { own: 1 } });
-      world.restart();
-      back('a note to myself', 500);
-      expect(world.news().texts).toEqual(['a note to myself']);
+      sent('slow to come back');
+      back('slow to come back', 120_000);
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      back('a word that we did not send', 400);
+      expect(world.news().texts).toEqual(['a word that we did not send']);
     },
   ),
   fact(
@@ -124,6 +124,63 @@ export const OURSELVES: Fact[] = [
         back('and a word of their own', 6_000);
         expect(world.news()).toMatchObject({ texts: ['and a word of their own'], leftOut: { echo: 1 } });
       }
+    },
+  ),
+  fact(
+    'a person whose rows name the address of ours that they wrote to is heard, whatever words of ours they say',
+    (world) => {
+      const ann = world.acquaintance();
+      const { sent, back } = unnamed(world, ann, { account: `P:${OWN}`, destination_caller_id: OWN });
+      sent('Reply YES I CONFIRM');
+      back('Reply YES I CONFIRM', 5_000);
+      back('Reply YES I CONFIRM', 9_000);
+      back('hello? are you there', 20_000);
+      const texts = ['Reply YES I CONFIRM', 'Reply YES I CONFIRM', 'hello? are you there'];
+      expect(world.news().texts).toEqual(texts);
+    },
+  ),
+  fact(
+    'one text of ours that comes back twice is one echo, and nobody is ever silenced for good',
+    (world) => {
+      const ann = world.acquaintance();
+      const { sent, back } = unnamed(world, ann);
+      sent('Reply YES I CONFIRM');
+      for (const afterMs of [5_000, 9_000]) {
+        back('Reply YES I CONFIRM', afterMs);
+        expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      }
+      sent('Reply NO to go back');
+      back('Reply NO to go back', 5_000);
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      back('hello? are you there', 6_000);
+      expect(world.news().texts).toEqual(['hello? are you there']);
+      sent('yes');
+      back('yes', 7_000);
+      expect(world.news().texts).toEqual(['yes']);
+    },
+  ),
+  fact(
+    'an echo is known also where our own row is an empty receipt and the text stands in the other alone',
+    (world) => {
+      const me = `me${world.person()}@icloud.com`;
+      const chat = world.writer.directChat(me);
+      const receipt = (text: string) => {
+        world.send(me, text);
+        const date = appleDate(world.clock.now());
+        world.writer.insertMessage({ ...UNNAMED, is_from_me: 1, is_sent: 1, date }, chat);
+      };
+      const { back } = unnamed(world, me);
+      back('hello', 0);
+      expect(world.news().texts).toEqual(['hello']);
+      for (const text of ['a first long text of ours', 'a second long text of ours', 'ok']) {
+        receipt(text);
+        back(text, 200);
+        expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      }
+      const ann = world.acquaintance();
+      world.send(ann, 'Happy New Year!');
+      unnamed(world, ann).back('Happy New Year!', 16_000);
+      expect(world.news().texts).toEqual(['Happy New Year!']);
     },
   ),
   fact('somebody who answers with our very words is no echo', (world) => {
@@ -157,16 +214,16 @@ export const OURSELVES: Fact[] = [
 const UNNAMED = { account: `P:${OWN}`, destination_caller_id: null };
 
 /** A chat of which no row tells whom it is with: what we send there, and what comes from there so many ms later. */
-function unnamed(world: FactWorld, address: string) {
+function unnamed(world: FactWorld, address: string, columns: Record<string, string | null> = UNNAMED) {
   const chat = world.writer.directChat(address);
   return {
     sent(text: string): void {
       const seq = world.send(address, text);
       const date = appleDate(world.clock.now());
-      const row = world.writer.insertMessage({ ...UNNAMED, is_from_me: 1, text, date }, chat);
+      const row = world.writer.insertMessage({ ...columns, is_from_me: 1, text, date }, chat);
       world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid: row.guid }));
     },
     back: (text: string, afterMs: number) =>
-      world.receive({ from: address, chat, text, date: world.clock.now() + afterMs, columns: UNNAMED }),
+      world.receive({ from: address, chat, text, date: world.clock.now() + afterMs, columns }),
   };
 }
