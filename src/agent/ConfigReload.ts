@@ -2,7 +2,7 @@ import { ConfigError, describeMistake } from '../config/ConfigError.js';
 import { readDotenv } from '../config/dotenv.js';
 import { FilesWatch } from '../config/FilesWatch.js';
 import type { LoadedConfig } from '../config/loadConfig.js';
-import { findSecrets, type Secrets } from '../config/secrets.js';
+import { findSecrets, SECRET_VARIABLES, type Secrets } from '../config/secrets.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskContacts } from '../logging/maskContacts.js';
@@ -40,6 +40,7 @@ export class ConfigReload {
   private current: Secrets;
   private refused: ConfigFault | undefined;
   private waitingSince = 0;
+  private unread = '';
 
   constructor(private readonly options: ConfigReloadOptions) {
     const { loaded, clock, log } = options;
@@ -53,8 +54,32 @@ export class ConfigReload {
     });
   }
 
-  /** As `.env` has them now. */
+  /** As `.env` and the Keychain have them; one that the Keychain does not give now is the one of before. */
   readonly secrets = (): Secrets => this.current;
+
+  /**
+   * Reads the secrets anew. Apart from the settings: a corrected secret counts even where the file has mistakes. A Keychain
+   * that is locked says nothing of the secret in it, so what was in force stays.
+   */
+  readonly readSecrets = (): void => {
+    const { loaded, env, log, onSecrets } = this.options;
+    try {
+      const { secrets, unread } = findSecrets(env, readDotenv(loaded.envPath));
+      this.warnOf(unread.map(({ warning }) => warning));
+      const kept = Object.entries(this.current).filter(([name]) => unread.some((one) => one.name === name));
+      const found: Secrets = { ...secrets, ...Object.fromEntries(kept) };
+      if (SECRET_VARIABLES.every(({ name }) => found[name] === this.current[name])) return;
+      this.current = found;
+    } catch (error) {
+      log.warn('.env cannot be read; the old secrets stay', { cause: describeError(error) });
+      return;
+    }
+    const { edgeSecret, edgeToken } = this.current;
+    if (edgeSecret === undefined && edgeToken === undefined)
+      log.warn('The secrets changed: there is neither EDGE_SECRET nor EDGE_TOKEN now');
+    else log.info('The secrets changed: using the new ones');
+    onSecrets(this.current);
+  };
 
   start(): void {
     this.watch.start();
@@ -69,26 +94,19 @@ export class ConfigReload {
   }
 
   private reload(): void {
-    this.takeSecrets();
+    this.readSecrets();
     this.takeSettings();
   }
 
-  /** Apart from the settings: a corrected secret counts even where the file has mistakes. */
-  private takeSecrets(): void {
-    const { loaded, env, log, onSecrets } = this.options;
-    try {
-      const found = findSecrets(env, readDotenv(loaded.envPath)).secrets;
-      if (JSON.stringify(found) === JSON.stringify(this.current)) return;
-      this.current = found;
-    } catch (error) {
-      log.warn('The changed .env cannot be read; the old secrets stay', { cause: describeError(error) });
-      return;
-    }
-    const { edgeSecret, edgeToken } = this.current;
-    if (edgeSecret === undefined && edgeToken === undefined)
-      log.warn('.env changed: there is neither EDGE_SECRET nor EDGE_TOKEN now');
-    else log.info('.env changed: using the new secrets');
-    onSecrets(this.current);
+  /** Once for each way in which the Keychain fails. */
+  private warnOf(unread: readonly string[]): void {
+    const { log } = this.options;
+    const before = this.unread;
+    this.unread = unread.join(' ');
+    if (this.unread === before) return;
+    if (this.unread === '') log.info('No secret waits for the Keychain any more');
+    else log.warn(`${this.unread} What was in force stays. Once that is mended: edge-agent kick`);
+    for (const warning of unread) this.warned.add(warning);
   }
 
   private takeSettings(): void {

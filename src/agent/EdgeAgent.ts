@@ -134,6 +134,7 @@ export class EdgeAgent {
   private async assemble(directory: string, lock: InstanceLock): Promise<Running> {
     const { loaded, env, log } = this.options;
     const { clock } = this;
+    const snapshot = () => this.snapshot();
     const store = Store.open(join(directory, 'edge-agent.db'), { clock, log: log.logger });
     const config = new LiveConfig(loaded, store.meta, log.logger);
     store.onRollback(() => config.reread());
@@ -152,14 +153,13 @@ export class EdgeAgent {
       secrets: reload.secrets,
       random: systemRandom,
       log: log.logger,
-      snapshot: () => this.snapshot(),
+      snapshot,
       platform: this.options.platform ?? hostPlatform(),
       programs: this.options.programs ?? programs(),
     });
     const health = new Health({
       ...{ config: config.current, rooms, store, version: this.version, startedAt: this.startedAt, clock },
-      snapshot: () => this.snapshot(),
-      log: log.logger,
+      ...{ snapshot, log: log.logger },
     });
     store.onDamage(() => this.options.onFatal?.(storeDamaged()));
     store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
@@ -175,9 +175,10 @@ export class EdgeAgent {
       rooms.runner.prepare();
       rmSync(handoverDirectory(directory), { recursive: true, force: true });
       rooms.reader.scan();
-      const snapshot = () => this.snapshot();
-      const sendToSelf = (text: string) => rooms.supervision.sendToSelf(text);
-      const verbs = statusVerbs({ ...rooms, store, config, snapshot, log: log.logger, sendToSelf });
+      const verbs = statusVerbs({
+        ...{ ...rooms, store, config, snapshot, log: log.logger, readSecrets: reload.readSecrets },
+        sendToSelf: (text) => rooms.supervision.sendToSelf(text),
+      });
       const monitoring = new Monitoring({
         ...{ config: config.current(), rooms, store, verbs, snapshot, clock, log },
         aliveAt: downtime.aliveBefore,

@@ -31,6 +31,8 @@ export function statusVerbs(rooms: {
   log: Logger;
   /** Queues a text to our own number; false if the store takes no writes. */
   sendToSelf: (text: string) => boolean;
+  /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
+  readSecrets: () => void;
 }): Readonly<Record<string, StatusVerb>> {
   const { store, config, backend, snapshot, log } = rooms;
   const meant = (written: string) => namedConversation(written, rooms.conversationKey, rooms.chatDb);
@@ -41,7 +43,10 @@ export function statusVerbs(rooms: {
     'config.reset-remote': () => store.write(() => config.reset()),
     'conversation.key': ({ conversation }) =>
       rooms.conversationKey(neededText(conversation, 'conversation', 'a number, an address or a group id')),
-    kick: () => backend.kick('the operator asked for it'),
+    kick: () => {
+      rooms.readSecrets();
+      backend.kick('the operator asked for it');
+    },
     ...pauseVerbs(store, rooms.conversationKey, meant, log),
     ...queueVerbs(store),
     ...commandVerbs(store),

@@ -32,6 +32,8 @@ export interface FoundSecrets {
   /** Every value given anywhere, used or not, so that none is ever printed. */
   readonly all: readonly string[];
   readonly warnings: readonly string[];
+  /** Those that are said to be in the Keychain and could not be read there, each with why. They are among `warnings` too. */
+  readonly unread: readonly { readonly name: keyof Secrets; readonly warning: string }[];
 }
 
 /** `keychain:<account>` in the place of a secret: it is in the login Keychain, under the service edge-agent. */
@@ -50,6 +52,7 @@ export function findSecrets(
   const secrets: { -readonly [Name in keyof Secrets]: Secrets[Name] } = {};
   const all: string[] = [];
   const warnings: string[] = [];
+  const unread: { name: keyof Secrets; warning: string }[] = [];
   for (const { name, variable } of SECRET_VARIABLES) {
     for (const value of [env[variable], dotenv.entries.get(variable)?.value]) {
       const trimmed = value?.trim();
@@ -65,7 +68,11 @@ export function findSecrets(
         if (answer.kind === 'found') {
           secrets[name] = answer.value;
           all.push(answer.value);
-        } else warnings.push(`${variable} is not to be had from the Keychain (${account}): ${answer.why}.`);
+          continue;
+        }
+        const warning = `${variable} is not to be had from the Keychain (${account}): ${answer.why}.`;
+        warnings.push(warning);
+        unread.push({ name, warning });
         continue;
       }
       all.push(trimmed);
@@ -76,7 +83,7 @@ export function findSecrets(
       }
     }
   }
-  return { secrets, all, warnings };
+  return { secrets, all, warnings, unread: unread.filter(({ name }) => secrets[name] === undefined) };
 }
 
 /** The entries of the Keychain, by account, that hold secrets for that `.env`. */

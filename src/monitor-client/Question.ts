@@ -40,8 +40,9 @@ export class Question<V extends Verb> {
     if (client.state.name === 'online') this.ask();
   }
 
-  /** Asks now. */
+  /** Asks now; never after `stop`. */
   ask(): void {
+    if (this.hasStopped) return;
     this.timer?.cancel();
     this.isDue = false;
     this.timer = this.client.clock.after(CALM_MS, () => {

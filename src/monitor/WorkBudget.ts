@@ -1,6 +1,6 @@
 import { type Rate, RateLimit } from './rateLimit.js';
 
-/** Ms of the agent's time for the requests of all users: 5 % in the long run. */
+/** Ms of the agent's time for the requests of all users: 5 % in the long run, unless single ones take longer than the burst. */
 const EVERYBODY: Rate = { burst: 300, perSecond: 50 };
 /** And for those of one user, over all connections and however often they come back: 1 %. */
 const ONE_USER: Rate = { burst: 150, perSecond: 10 };
@@ -20,11 +20,11 @@ export class WorkBudget {
 
   /** Notes what a request took; it may have been more than there was. */
   spend(userId: string, ms: number, now: number): void {
-    this.everybody.spend(ms);
+    this.everybody.spend(ms, now);
     const known = this.users.get(userId);
     if (known === undefined) this.forgetIdle(now);
     const user = known ?? new RateLimit(ONE_USER);
-    user.spend(ms);
+    user.spend(ms, now);
     this.users.set(userId, user);
   }
 

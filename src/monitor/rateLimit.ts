@@ -29,8 +29,8 @@ export class RateLimit {
     return this.left;
   }
 
-  /** Counts what was not known before, however much there was. */
-  spend(amount: number): void {
-    this.left -= amount;
+  /** Counts what was not known before. It may be more than there was: the debt is a whole `burst` at most. */
+  spend(amount: number, now: number): void {
+    this.left = Math.max(-this.rate.burst, this.available(now) - amount);
   }
 }

@@ -4,7 +4,8 @@ import { extract } from 'tar';
 import { describe, expect, test } from 'vitest';
 import type { SettingInForce } from '../../src/agent/LiveConfig.js';
 import { silent } from '../../src/simulator/backend/persona.js';
-import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { type Cleanup, EdgeWorld, PERSON, REALTIME, SECRET } from '../support/EdgeWorld.js';
+import { FakeKeychain } from '../support/FakeKeychain.js';
 
 async function setting(world: EdgeWorld, key: string): Promise<SettingInForce | undefined> {
   const { stdout } = await world.cli('config', 'show', '--json');
@@ -128,5 +129,58 @@ describe('a configuration that is changed while the agent runs', {
     await daemon.line(/not UTF-8.*What was in force stays/);
     world.command('still sending');
     await world.sent(1);
+  });
+});
+
+describe('a secret in the Keychain', { concurrent: true }, () => {
+  async function withKeychain(context: Cleanup) {
+    const world = await EdgeWorld.open(context, { secret: null });
+    const keychain = new FakeKeychain(world.directory);
+    keychain.put(SECRET);
+    writeFileSync(world.envPath, 'EDGE_SECRET=keychain:mine\n', { mode: 0o600 });
+    Object.assign(world.place.env, { STAND_IN_PROGRAMS: world.directory });
+    return { world, keychain };
+  }
+
+  test('that is locked stays in force when the configuration is saved, and the link stays up', async (context) => {
+    const { world, keychain } = await withKeychain(context);
+    const daemon = await world.start();
+    keychain.lock();
+    world.writeConfig({ 'acks.scheduled': 'sent' });
+    await daemon.line('The configuration was changed');
+    expect(daemon.lines().filter((line) => line.includes('the Keychain'))).toEqual([
+      expect.stringMatching(/\[WARN\] EDGE_SECRET .*\(mine\): it is locked.* What was in force stays\./),
+    ]);
+    const { snapshot } = await daemon.status();
+    expect(snapshot?.problems).toEqual([]);
+    keychain.unlock();
+    world.writeConfig({ 'acks.scheduled': 'both' });
+    await daemon.line('No secret waits for the Keychain any more');
+    expect(daemon.lines().filter((line) => line.includes(REALTIME))).toHaveLength(1);
+    expect(daemon.lines().join('\n')).not.toContain('The secrets changed');
+  });
+
+  test('that was locked at the start is taken at a kick, without a restart', async (context) => {
+    const { world, keychain } = await withKeychain(context);
+    keychain.lock();
+    const daemon = await world.startDegraded();
+    await daemon.statusUntil(({ snapshot }) =>
+      Boolean(snapshot?.problems.some(({ code }) => code === 'secret_missing')),
+    );
+    keychain.unlock();
+    expect((await world.cli('kick')).exitCode).toBe(0);
+    await daemon.line(REALTIME);
+    expect(world.log().some((line) => line.includes('The secrets changed: using the new ones'))).toBe(true);
+  });
+
+  test('that was never read does not keep another one from being taken', async (context) => {
+    const { world, keychain } = await withKeychain(context);
+    keychain.lock();
+    const daemon = await world.startDegraded();
+    writeFileSync(world.envPath, `EDGE_SECRET='${SECRET}'\nREGISTRATION_TOKEN=keychain:other\n`);
+    await daemon.line(REALTIME);
+    expect(daemon.lines().join('\n')).toContain(
+      'REGISTRATION_TOKEN is not to be had from the Keychain (other)',
+    );
   });
 });

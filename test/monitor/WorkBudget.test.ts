@@ -32,3 +32,30 @@ test('many who ask for what takes long get no more than their share together', a
   }
   expect(worked / (clock.monotonic() - began)).toBeLessThan(0.07);
 });
+
+test('one request that took very long shuts nobody out for long', async (cleanup) => {
+  const clock = new FakeClock();
+  const world = await MonitorWorld.open(cleanup, {
+    clock,
+    verbs: { heavy: () => clock.advance(5_000), light: () => 1 },
+  });
+  const [bob, ann] = [await world.operator('bob'), await world.operator('ann')];
+  expect(await bob.ask('heavy')).toMatchObject({ ok: true });
+  expect(await ann.ask('light')).toMatchObject({ ok: false, error: { code: 'monitor_busy' } });
+  clock.advance(6_100);
+  expect(await ann.ask('light')).toMatchObject({ ok: true });
+  clock.advance(9_000);
+  expect(await bob.ask('light')).toMatchObject({ ok: true });
+});
+
+test('what a new user has spent comes back from then on, not only from the next request on', async (cleanup) => {
+  const clock = new FakeClock();
+  const world = await MonitorWorld.open(cleanup, {
+    clock,
+    verbs: { heavy: () => clock.advance(160), light: () => 1 },
+  });
+  const bob = await world.operator('bob');
+  expect(await bob.ask('heavy')).toMatchObject({ ok: true });
+  clock.advance(1_100);
+  expect(await bob.ask('light')).toMatchObject({ ok: true });
+});

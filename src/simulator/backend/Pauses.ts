@@ -42,7 +42,11 @@ export class Pauses {
 
   /** What a promise of the caller's comes to within `ms`. Rejects as the promise does. */
   within<T>(promise: Promise<T>, ms: number): Promise<Came<T>> {
-    if (this.ended) return Promise.resolve({ kind: 'ended' });
+    if (this.ended) {
+      // Nobody waits for it any more: a mistake in it is nobody's, and must not end the process as one that none handles.
+      promise.catch(() => undefined);
+      return Promise.resolve({ kind: 'ended' });
+    }
     return new Promise((resolve, reject) => {
       const timer = this.clock.after(ms, () => finish(() => resolve({ kind: 'late' })));
       const cancel = () => finish(() => resolve({ kind: 'ended' }));
