@@ -1,6 +1,7 @@
 import { asObject, parseSyncReply } from '../../backend/protocol.js';
 import type { Bench } from '../Bench.js';
-import { type Check, judge, skip } from '../check.js';
+import { type Check, judge, type Outcome, skip } from '../check.js';
+import type { ProbeSocket } from '../ProbeSocket.js';
 import { commandIn, commandsIn } from '../received.js';
 import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
 import { offered, pushed } from './commands.js';
@@ -16,9 +17,7 @@ export const ACKS: readonly Check[] = [
     title: 'an ack by the socket is taken',
     expected: 'no error frame; after the pong to the next ping the command is not offered any more',
     needs: [...NEEDS, 'keepalive.pong'],
-    run: async (bench) => {
-      const command = await received(bench);
-      if (command === undefined) return NOT_RECEIVED;
+    run: onReceipt(async (bench, command) => {
       const { id, socket } = command;
       const from = socket.seen.length;
       socket.send({ type: 'command_ack', data: bench.ack(id) });
@@ -34,7 +33,7 @@ export const ACKS: readonly Check[] = [
       ];
       const holds = error === undefined && pong !== undefined && !waiting;
       return judge(holds, 'command_ack in all its documented keys, a ping, then a sync', words(came));
-    },
+    }),
   },
   {
     id: 'ack.repeat',
@@ -42,9 +41,7 @@ export const ACKS: readonly Check[] = [
     title: 'an ack that comes again is harmless',
     expected: 'the socket stays open and the command stays acked',
     needs: ['ack.socket'],
-    run: async (bench) => {
-      const command = await received(bench);
-      if (command === undefined) return NOT_RECEIVED;
+    run: onReceipt(async (bench, command) => {
       const { id, socket } = command;
       const frame = { type: 'command_ack', data: bench.ack(id) };
       socket.send(frame);
@@ -63,7 +60,7 @@ export const ACKS: readonly Check[] = [
         'the same ack twice by the socket and once in a sync',
         words(came),
       );
-    },
+    }),
   },
   {
     id: 'ack.corrected',
@@ -71,9 +68,7 @@ export const ACKS: readonly Check[] = [
     title: 'a later ack may correct an earlier one',
     expected: 'the socket stays open and the command stays acked',
     needs: ['ack.socket'],
-    run: async (bench) => {
-      const command = await received(bench);
-      if (command === undefined) return NOT_RECEIVED;
+    run: onReceipt(async (bench, command) => {
       const { id, socket } = command;
       const unknown = {
         ...bench.ack(id),
@@ -101,7 +96,7 @@ export const ACKS: readonly Check[] = [
         'revision 1, failed; then revision 2, completed',
         words(came),
       );
-    },
+    }),
   },
   {
     id: 'ack.http',
@@ -109,9 +104,7 @@ export const ACKS: readonly Check[] = [
     title: 'an ack by HTTP is taken',
     expected: '2xx with a JSON body; the command is not offered any more',
     needs: NEEDS,
-    run: async (bench) => {
-      const command = await received(bench);
-      if (command === undefined) return NOT_RECEIVED;
+    run: onReceipt(async (bench, command) => {
       const { path, answer } = await postAck(bench, command.id);
       if (isMissing(answer))
         return skip(`${described(answer)}: no endpoint for acks, so they travel in syncs`, POSTED);
@@ -119,7 +112,7 @@ export const ACKS: readonly Check[] = [
       const read = succeeded(answer) && asObject(answer.json) !== undefined;
       const came = [described(answer), waiting ? 'the command offered again' : ''];
       return judge(read && !waiting, `POST ${path}, then a sync`, words(came));
-    },
+    }),
   },
   {
     id: 'ack.unknown',
@@ -142,9 +135,7 @@ export const ACKS: readonly Check[] = [
     title: 'an ack in a sync is taken, and named in the reply',
     expected: 'its command_id in ack_commands; the command is not offered any more',
     needs: NEEDS,
-    run: async (bench) => {
-      const command = await received(bench);
-      if (command === undefined) return NOT_RECEIVED;
+    run: onReceipt(async (bench, command) => {
       const answer = await bench.sync({ acks: [bench.ack(command.id)] });
       const named = succeeded(answer) && parseSyncReply(answer.json)?.ackCommands.includes(command.id);
       const waiting = await isOffered(bench, command.id);
@@ -154,7 +145,7 @@ export const ACKS: readonly Check[] = [
         'POST /edge/sync with command_acks, then another',
         words(came),
       );
-    },
+    }),
   },
   {
     id: 'ack.foreign',
@@ -162,9 +153,7 @@ export const ACKS: readonly Check[] = [
     title: "an agent's ack clears no command of another agent",
     expected: 'the command offered again to the agent that it is for',
     needs: [...NEEDS, 'redelivery.reconnect'],
-    run: async (bench) => {
-      const command = await received(bench);
-      if (command === undefined) return NOT_RECEIVED;
+    run: onReceipt(async (bench, command) => {
       const { other } = bench.target;
       const ack = bench.ack(command.id);
       const foreign = await bench.connect(other);
@@ -175,17 +164,26 @@ export const ACKS: readonly Check[] = [
       await bench.hangUp();
       const sent = `its ack as ${other.id}, by socket, sync and HTTP; then a new socket and a sync`;
       return offered(bench, command.text, sent, command.id);
-    },
+    }),
   },
 ];
 
-const NOT_RECEIVED = judge(false, 'a text handed to the send URL', 'no command by the socket');
+interface Received {
+  readonly id: string;
+  readonly socket: ProbeSocket;
+  /** The text that was handed to the send URL. */
+  readonly text: string;
+}
 
-async function received(bench: Bench) {
-  const [sighting] = await pushed(bench, 1);
-  const id = sighting && commandIn(sighting.seen)?.commandId;
-  if (sighting === undefined || id === undefined) return undefined;
-  return { id, socket: sighting.socket, text: sighting.text };
+/** Has a command pushed, and judges what becomes of it; without one the check fails. */
+function onReceipt(work: (bench: Bench, command: Received) => Promise<Outcome>): Check['run'] {
+  return async (bench) => {
+    const [sighting] = await pushed(bench, 1);
+    const id = sighting && commandIn(sighting.seen)?.commandId;
+    if (sighting === undefined || id === undefined)
+      return judge(false, 'a text handed to the send URL', 'no command by the socket');
+    return work(bench, { id, socket: sighting.socket, text: sighting.text });
+  };
 }
 
 /** By the two names of the endpoint, in the order in which the agent tries them. */
