@@ -12,6 +12,8 @@ export type MonitorVerb = (input: Record<string, unknown>, userId: string) => un
 
 /** Requests of all clients together: each is answered by the agent between two pieces of its own work. */
 const REQUEST_RATE = { burst: 200, perSecond: 100 };
+/** Whoever has looked at too much may still stop the sending: these cost little, and cannot wait. */
+const URGENT: ReadonlySet<string> = new Set(['pause', 'resume']);
 
 const BINARY = { kind: 'refused', error: 'Invalid message format: binary' } as const;
 
@@ -113,7 +115,8 @@ export class ClientFrames {
       throw new EdgeError('invalid_payload', `verb: expected one of ${known}.`, 'Name one of them.');
     }
     const now = clock.monotonic();
-    if (!this.requests.take(now) || !this.work.hasRoom(userId, now)) {
+    const hasRoom = URGENT.has(verb) || this.work.hasRoom(userId, now);
+    if (!this.requests.take(now) || !hasRoom) {
       throw new EdgeError('monitor_busy', 'Too much is asked for at once.', 'Ask again in a moment.');
     }
     return work(input, userId) ?? null;

@@ -128,7 +128,7 @@ export class LaunchAgent {
     const { launchctl } = this.options;
     if (pid !== null) {
       const { code, said } = await launchctl.run('kill', 'SIGTERM', launchctl.target);
-      if (code !== 0 && code !== 3) throw explainExit('kill', code, said);
+      if (code !== 0 && code !== 3 && code !== UNKNOWN_JOB) throw explainExit('kill', code, said);
       const ended = await this.within(this.patience.goneMs, async () => pidOf(await this.job()) !== pid);
       if (!ended) await launchctl.run('kickstart', '-k', launchctl.target);
     }

@@ -33,15 +33,16 @@ test('many who ask for what takes long get no more than their share together', a
   expect(worked / (clock.monotonic() - began)).toBeLessThan(0.07);
 });
 
-test('one request that took very long shuts nobody out for long', async (cleanup) => {
+test('one request that took very long shuts nobody out for long, and nobody from stopping the sending', async (cleanup) => {
   const clock = new FakeClock();
   const world = await MonitorWorld.open(cleanup, {
     clock,
-    verbs: { heavy: () => clock.advance(5_000), light: () => 1 },
+    verbs: { heavy: () => clock.advance(5_000), light: () => 1, pause: () => 1 },
   });
   const [bob, ann] = [await world.operator('bob'), await world.operator('ann')];
   expect(await bob.ask('heavy')).toMatchObject({ ok: true });
   expect(await ann.ask('light')).toMatchObject({ ok: false, error: { code: 'monitor_busy' } });
+  for (const user of [bob, ann]) expect(await user.ask('pause')).toMatchObject({ ok: true });
   clock.advance(6_100);
   expect(await ann.ask('light')).toMatchObject({ ok: true });
   clock.advance(9_000);

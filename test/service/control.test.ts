@@ -103,6 +103,17 @@ describe('restart', { concurrent: true }, () => {
   });
 });
 
+test('a restart of a job that somebody is just taking out puts it in again', async (context) => {
+  const bench = await ServiceBench.open(context);
+  await bench.install('one');
+  bench.launchd.onCall = (call) => {
+    if (!call.startsWith('kill')) return;
+    bench.launchd.job()?.remove();
+    bench.launchd.fail('kill', 113);
+  };
+  expect((await restart(bench.service)).pid).toBe(bench.launchd.job()?.pid);
+});
+
 describe('rollback', { concurrent: true }, () => {
   test('goes back to the version before, and to the newer one again', async (context) => {
     const bench = await ServiceBench.open(context);
