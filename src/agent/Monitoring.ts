@@ -68,6 +68,7 @@ export class Monitoring {
     this.server = new MonitorServer({
       port: config.monitor.port,
       secret: this.secret,
+      useLink: (id, madeAt) => store.write(() => store.usedLinks.use(id, madeAt)),
       pageDirectory: PAGE_DIRECTORY,
       verbs: monitorVerbs({
         ...{ verbs, store, operatorTexts, strip: this.strip, clock, log: log.logger },

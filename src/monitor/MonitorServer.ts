@@ -18,12 +18,13 @@ import {
   type ServerFrame,
   type Topic,
 } from './monitorFrames.js';
-import { PageDoor } from './PageDoor.js';
+import { PageDoor, type UseLink } from './PageDoor.js';
 import { SocketDoor } from './SocketDoor.js';
 
 export interface MonitorOptions {
   port: number;
   secret: MonitorSecret;
+  useLink: UseLink;
   pageDirectory: string;
   verbs: Readonly<Record<string, MonitorVerb>>;
   /** What the agent does now; told to whoever comes. */
@@ -58,7 +59,7 @@ export class MonitorServer {
   private stopped = false;
 
   constructor(private readonly options: MonitorOptions) {
-    const { secret, clock, log, verbs, status, pageDirectory, port } = options;
+    const { secret, useLink, clock, log, verbs, status, pageDirectory, port } = options;
     const onAbuse = (why: string) => this.noteAbuse(why);
     this.broadcast = new Broadcast(
       clock,
@@ -77,7 +78,7 @@ export class MonitorServer {
       ...{ secret, clock, clients: this.clients },
       onClient: (client, socket, refusal) => this.welcome(client, socket, refusal),
     });
-    this.pages = new PageDoor({ secret, pageDirectory, clock });
+    this.pages = new PageDoor({ secret, useLink, pageDirectory, clock });
     this.door = new LoopbackPort({ port, clock, log, server: () => this.httpServer() });
   }
 

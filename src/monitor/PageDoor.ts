@@ -4,15 +4,22 @@ import type { MonitorSecret } from './MonitorSecret.js';
 import { isLocal, isOfAnotherSite } from './origin.js';
 import { RateLimit } from './rateLimit.js';
 import { securityHeaders, staticFile } from './staticFiles.js';
-import { judgeToken, LINK_MS, makeToken, SESSION_MS } from './tokens.js';
+import { judgeToken, makeToken, SESSION_MS } from './tokens.js';
 
 /** All requests; beyond it none is looked at. */
 const REQUEST_RATE = { burst: 300, perSecond: 100 };
 /** Attempts to exchange a link token. */
 const EXCHANGE_RATE = { burst: 30, perSecond: 2 };
 
+/**
+ * Uses a link: true once for each `id`, over restarts too, and durably before it returns. `madeAt` is Unix ms. Throws if
+ * that cannot be stored.
+ */
+export type UseLink = (id: string, madeAt: number) => boolean;
+
 export interface PageDoorOptions {
   secret: MonitorSecret;
+  useLink: UseLink;
   /** Where the built page is. */
   pageDirectory: string;
   clock: Clock;
@@ -22,15 +29,8 @@ export interface PageDoorOptions {
 export class PageDoor {
   private readonly requests = new RateLimit(REQUEST_RATE);
   private readonly exchanges = new RateLimit(EXCHANGE_RATE);
-  /** The ids of link tokens that were taken, with when they would have expired (Unix ms). */
-  private readonly taken = new Map<string, number>();
 
-  /** When this life began, monotonic. */
-  private readonly since: number;
-
-  constructor(private readonly options: PageDoorOptions) {
-    this.since = options.clock.monotonic();
-  }
+  constructor(private readonly options: PageDoorOptions) {}
 
   /** Never throws. */
   receive(request: IncomingMessage, response: ServerResponse): void {
@@ -82,35 +82,25 @@ export class PageDoor {
       const { status, body } = await this.exchange(token);
       replyJson(response, status, body);
     } catch {
-      // The secret cannot be read or made; the status of the agent tells of the disk.
+      // The secret cannot be read or made, or the use of the link cannot be stored; the agent's status reports the disk.
       replyJson(response, 503, { error: 'The agent cannot check tokens now' });
     }
   }
 
   private async exchange(token: string): Promise<{ status: number; body: Record<string, unknown> }> {
-    const { secret, clock } = this.options;
+    const { secret, clock, useLink } = this.options;
     const now = clock.now();
     const key = secret.key();
     const judged = await judgeToken(key, token, { use: 'link', now });
     if (judged.kind === 'refused') return { status: 401, body: { error: judged.why } };
-    // What an earlier life has taken is not known; how long ago it began, a clock that was set does not change.
-    if (judged.madeAt < now - (clock.monotonic() - this.since)) {
-      return { status: 401, body: { error: 'The link is from before the agent was started: get a new one' } };
-    }
-    if (judged.id === undefined || this.wasTaken(judged.id, judged.expiresAt, now)) {
+    const { userId, id, madeAt } = judged;
+    const session = await makeToken(key, { use: 'session', user: userId, ttlMs: SESSION_MS, now });
+    // Last, and before the session leaves: a link is used up by an exchange that succeeds, and by nothing else.
+    if (id === undefined || !useLink(id, madeAt)) {
       return { status: 401, body: { error: 'The link was used already' } };
     }
-    const { userId } = judged;
-    const session = await makeToken(key, { use: 'session', user: userId, ttlMs: SESSION_MS, now });
     const expiresAt = new Date(now + SESSION_MS).toISOString();
     return { status: 200, body: { token: session, userId, expiresAt } };
-  }
-
-  private wasTaken(id: string, expiresAt: number, now: number): boolean {
-    for (const [known, until] of this.taken) if (until < now - LINK_MS) this.taken.delete(known);
-    if (this.taken.has(id)) return true;
-    this.taken.set(id, expiresAt);
-    return false;
   }
 }
 

@@ -24,6 +24,7 @@ import type { Database, Statement } from './sqlite.js';
 import { TargetFormTable } from './targetForms.js';
 import { ToldTable } from './told.js';
 import { UploadTable } from './uploads.js';
+import { UsedLinkTable } from './usedLinks.js';
 
 /**
  * How long a write waits for somebody else's lock (a backup, a shell), in ms: the whole agent waits with it. Once a
@@ -48,6 +49,7 @@ export class Store {
   readonly targetForms: TargetFormTable;
   readonly newRecipients: NewRecipientTable;
   readonly uploads: UploadTable;
+  readonly usedLinks: UsedLinkTable;
   readonly schedule: ScheduleTable;
   readonly contexts: ContextTable;
   readonly outages: OutageTable;
@@ -94,6 +96,7 @@ export class Store {
     this.targetForms = new TargetFormTable(database, clock);
     this.newRecipients = new NewRecipientTable(database);
     this.uploads = new UploadTable(database, clock);
+    this.usedLinks = new UsedLinkTable(database);
     this.schedule = new ScheduleTable(database, clock);
     this.contexts = new ContextTable(database, clock);
     this.outages = new OutageTable(database, clock);

@@ -221,4 +221,9 @@ export const MIGRATIONS: readonly string[] = [
   -- How many of its attempts cannot have been read, all of them before the first that can.
   ALTER TABLE incoming ADD COLUMN unread_attempts INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Links to the monitor that were exchanged for a session: each is good once. made_at is Unix ms.
+  CREATE TABLE used_links (id TEXT PRIMARY KEY, made_at REAL NOT NULL) WITHOUT ROWID;
+  CREATE INDEX used_links_made_at ON used_links (made_at);
+  `,
 ];

@@ -3,7 +3,9 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeToken } from '../../src/monitor/tokens.js';
+import { openDatabase } from '../../src/store/sqlite.js';
 import type { Cleanup } from '../support/EdgeWorld.js';
+import { FakeClock } from '../support/FakeClock.js';
 import { MonitorWorld } from '../support/MonitorWorld.js';
 
 async function withPage(cleanup: Cleanup): Promise<MonitorWorld> {
@@ -144,6 +146,71 @@ describe('a link', () => {
     const next = await MonitorWorld.open(cleanup, { directory: world.directory });
     expect((await exchange(next, token)).status).toBe(401);
     expect((await exchange(next, await linkToken(next))).status).toBe(200);
+  });
+
+  test('that was not used survives a restart', async (cleanup) => {
+    const world = await withPage(cleanup);
+    const token = await linkToken(world);
+    const next = await MonitorWorld.open(cleanup, { directory: world.directory });
+    expect((await exchange(next, token)).status).toBe(200);
+    expect((await exchange(world, token)).status).toBe(401);
+  });
+
+  test.for([
+    ['milliseconds back and forth', [-3, 5, -2, 1, -7, 7]],
+    ['an hour ahead and back', [3_600_000, -3_600_000]],
+    ['an hour back and ahead', [-3_600_000, 3_600_000]],
+    ['past the expiry and back by seconds', [121_000, -1_500, -119_500, 500]],
+    ['a year ahead, a year back, and two days', [31_536_000_000, -31_536_000_000, -172_800_000, 172_800_000]],
+  ] as const)('is good once when the clock is set %s', async ([, jumps], cleanup) => {
+    const clock = new FakeClock(Date.now());
+    const world = await MonitorWorld.open(cleanup, { clock });
+    const token = await linkToken(world, 120_000, clock.now());
+    expect((await exchange(world, token)).status).toBe(200);
+    for (const jump of jumps) {
+      clock.jumpWall(jump);
+      expect((await exchange(world, token)).status).toBe(401);
+      // The clock may be set at any moment, also while the agent is down.
+      const next = await MonitorWorld.open(cleanup, { directory: world.directory, clock });
+      expect((await exchange(next, token)).status).toBe(401);
+      expect((await exchange(next, await linkToken(next, 120_000, clock.now()))).status).toBe(200);
+    }
+  });
+
+  test('is good once however many others were used since', async (cleanup) => {
+    const clock = new FakeClock(Date.now());
+    const world = await MonitorWorld.open(cleanup, { clock });
+    const token = await linkToken(world, 120_000, clock.now());
+    expect((await exchange(world, token)).status).toBe(200);
+    world.store.write(() => {
+      for (let n = 1; n <= 3_000; n++)
+        expect(world.store.usedLinks.use(`other-${n}`, clock.now() + n)).toBe(true);
+    });
+    expect((await exchange(world, token)).status).toBe(401);
+    const database = openDatabase(join(world.directory, 'edge-agent.db'), { readonly: true });
+    expect(database.prepare('SELECT count(*) FROM used_links').pluck().get()).toBe(1_000);
+    database.close();
+    expect((await exchange(world, await linkToken(world, 120_000, clock.now() + 4_000))).status).toBe(200);
+  });
+
+  test('gives no session while its use cannot be stored, and is good once afterwards', async (cleanup) => {
+    const world = await withPage(cleanup);
+    const token = await linkToken(world);
+    const other = openDatabase(join(world.directory, 'edge-agent.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const refused = await exchange(world, token);
+    expect([refused.status, Object.keys((await refused.json()) as object)]).toEqual([503, ['error']]);
+    other.exec('ROLLBACK');
+    other.close();
+    expect((await exchange(world, token)).status).toBe(200);
+    expect((await exchange(world, token)).status).toBe(401);
+  });
+
+  test('that many ask for at the same moment lets one of them in', async (cleanup) => {
+    const world = await withPage(cleanup);
+    const token = await linkToken(world);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => exchange(world, token)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   });
 
   test('that is old, forged or a session token gives none', async (cleanup) => {

@@ -7,6 +7,7 @@ import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { MonitorServer } from '../../src/monitor/MonitorServer.js';
 import type { AgentStatus } from '../../src/monitor/monitorFrames.js';
 import { makeToken } from '../../src/monitor/tokens.js';
+import { Store } from '../../src/store/Store.js';
 import { type Clock, systemClock } from '../../src/system/clock.js';
 import type { Cleanup } from './EdgeWorld.js';
 import { RecordingLog } from './RecordingLog.js';
@@ -24,6 +25,7 @@ export class MonitorWorld {
     readonly secret: MonitorSecret,
     readonly clock: Clock,
     readonly server: MonitorServer,
+    readonly store: Store,
     readonly log: RecordingLog,
     /** What was told of somebody watching. */
     readonly watched: readonly boolean[],
@@ -46,7 +48,9 @@ export class MonitorWorld {
     const clock = options.clock ?? systemClock;
     const watched: boolean[] = [];
     const log = new RecordingLog();
+    const store = Store.open(join(directory, 'edge-agent.db'), { clock, log });
     const server = new MonitorServer({
+      useLink: (id, madeAt) => store.write(() => store.usedLinks.use(id, madeAt)),
       port: options.port ?? 0,
       ...{ secret, pageDirectory, clock, log },
       verbs: options.verbs ?? {},
@@ -55,10 +59,11 @@ export class MonitorWorld {
       onWatched: (is) => watched.push(is),
     });
     await server.start();
-    const world = new MonitorWorld(directory, pageDirectory, secret, clock, server, log, watched);
+    const world = new MonitorWorld(directory, pageDirectory, secret, clock, server, store, log, watched);
     onTestFinished(async () => {
       for (const client of world.clients) client.close();
       await server.stop();
+      store.close();
       rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     });
     return world;
