@@ -1,3 +1,4 @@
+import { loggableUrl } from '../config/backendUrls.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import type { LinkState } from './linkTypes.js';
@@ -75,7 +76,7 @@ export class LinkNarrator {
     if (!this.worthTelling(state.failures)) return;
     const { log } = this.ports;
     if (state.failures > 0) log.info(`Attempting WebSocket reconnect (attempt ${state.failures})`);
-    log.info(`Connecting to WebSocket: ${this.ports.url()}`);
+    log.info(`Connecting to WebSocket: ${loggableUrl(this.ports.url())}`);
   }
 
   private connected(state: LinkState): void {

@@ -1,5 +1,5 @@
 import { stdoutTerminal } from './print.js';
-import { legible } from './terminal.js';
+import { printable } from './terminal.js';
 
 const ALTERNATE = '\u001b[?1049h\u001b[?25l';
 const BACK = '\u001b[?25h\u001b[?1049l';
@@ -27,7 +27,7 @@ export class LiveScreen {
   draw(lines: readonly string[]): void {
     const text = lines
       .slice(0, this.out.rows || lines.length)
-      .map((line) => `${legible(line, stdoutTerminal())}${REST_OF_LINE}`)
+      .map((line) => `${printable(line, stdoutTerminal())}${REST_OF_LINE}`)
       .join('\n');
     this.out.write(`${HOME}${text}${REST_OF_SCREEN}`);
   }

@@ -1,14 +1,15 @@
 import { Writable } from 'node:stream';
+import { paint, type Style } from './terminal.js';
 
-/** Who speaks in a line of the demo, with the colour of its column (ANSI). */
+/** Who speaks in a line of the demo, with the colour of its column. */
 const SPEAKERS = {
-  person: { name: 'Ann', colour: 36 },
-  backend: { name: 'backend', colour: 35 },
-  agent: { name: 'agent', colour: 90 },
-  messages: { name: 'Messages', colour: 32 },
-  check: { name: '✓', colour: 32 },
-  failed: { name: '✗', colour: 31 },
-} as const;
+  person: { name: 'Ann', style: 'cyan' },
+  backend: { name: 'backend', style: 'magenta' },
+  agent: { name: 'agent', style: 'grey' },
+  messages: { name: 'Messages', style: 'green' },
+  check: { name: '✓', style: 'green' },
+  failed: { name: '✗', style: 'red' },
+} as const satisfies Record<string, { name: string; style: Style }>;
 
 export type Speaker = keyof typeof SPEAKERS;
 
@@ -20,12 +21,13 @@ export class DemoScreen {
   ) {}
 
   title(text: string): void {
-    this.out(`\n${this.paint(1, text)}`);
+    this.out('');
+    this.out(this.paint('bold', text));
   }
 
   line(speaker: Speaker, text: string): void {
-    const { name, colour } = SPEAKERS[speaker];
-    this.out(`  ${this.paint(colour, name.padStart(8))} │ ${text}`);
+    const { name, style } = SPEAKERS[speaker];
+    this.out(`  ${this.paint(style, name.padStart(8))} │ ${text}`);
   }
 
   /** A stream that shows the agent's own log lines among the rest. */
@@ -41,7 +43,7 @@ export class DemoScreen {
     });
   }
 
-  private paint(code: number, text: string): string {
-    return this.colour ? `\u001b[${code}m${text}\u001b[0m` : text;
+  private paint(style: Style, text: string): string {
+    return paint({ colour: this.colour }, style, text);
   }
 }

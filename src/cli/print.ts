@@ -1,32 +1,47 @@
+import { onOneLine } from '../logging/formatLine.js';
 import { environment } from '../system/environment.js';
 import { EXIT } from './exitCodes.js';
-import { legible, type Terminal, terminalOf } from './terminal.js';
+import { printable, type Terminal, terminalOf } from './terminal.js';
 
 const guarded = new Set<NodeJS.WriteStream>();
 
-/** Writes lines for a person to stdout, for results. */
+/** Writes lines for a person to stdout, for results. A break inside one is shown, it begins no line. */
 export function print(...lines: string[]): void {
-  show(`${lines.join('\n')}\n`);
+  const terminal = stdoutTerminal();
+  write(process.stdout, lines.map((line) => `${printable(line, terminal)}\n`).join(''));
 }
 
-/** Writes text for a person to stdout as it is, without a line break behind it. */
+/** Writes our own text of several lines to stdout, without a line break behind it. */
 export function show(text: string): void {
-  write(process.stdout, legible(text, stdoutTerminal()));
+  write(process.stdout, printableLines(text, stdoutTerminal()));
 }
 
-/** Writes a result for programs to stdout: always UTF-8, indented unless `onOneLine`. */
-export function printJson(value: unknown, onOneLine = false): void {
-  write(process.stdout, `${onOneLine ? JSON.stringify(value) : JSON.stringify(value, null, 2)}\n`);
+/**
+ * Writes a result for programs to stdout: always UTF-8, indented unless `isCompact`. What a terminal would obey is escaped, which
+ * changes nothing of the value.
+ */
+export function printJson(value: unknown, isCompact = false): void {
+  const json = isCompact ? JSON.stringify(value) : JSON.stringify(value, null, 2);
+  write(process.stdout, `${json.split('\n').map(onOneLine).join('\n')}\n`);
 }
 
-/** Writes lines to stderr, for everything that is not the result. */
+/** Writes lines to stderr, for everything that is not the result. A break inside one is shown, it begins no line. */
 export function complain(...lines: string[]): void {
-  complainAsIs(`${lines.filter((line) => line !== '').join('\n')}\n`);
+  const terminal = terminalOf(process.stderr, environment());
+  const shown = lines.filter((line) => line !== '').map((line) => `${printable(line, terminal)}\n`);
+  write(process.stderr, shown.join(''));
 }
 
-/** Writes text to stderr as it is, without a line break behind it. */
+/** Writes our own text of several lines to stderr, without a line break behind it. */
 export function complainAsIs(text: string): void {
-  write(process.stderr, legible(text, terminalOf(process.stderr, environment())));
+  write(process.stderr, printableLines(text, terminalOf(process.stderr, environment())));
+}
+
+function printableLines(text: string, terminal: Terminal): string {
+  return text
+    .split('\n')
+    .map((line) => printable(line, terminal))
+    .join('\n');
 }
 
 /** What stdout can show. */

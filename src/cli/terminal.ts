@@ -1,4 +1,5 @@
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { inspect } from 'node:util';
+import { onOneLine } from '../logging/formatLine.js';
 
 /** What the place that output goes to can show. */
 export interface Terminal {
@@ -10,7 +11,16 @@ export interface Terminal {
   columns: number;
 }
 
-export type Style = 'red' | 'yellow' | 'green' | 'dim' | 'bold';
+export type Style = 'red' | 'yellow' | 'green' | 'magenta' | 'cyan' | 'grey' | 'dim' | 'bold';
+
+const STYLES: readonly Style[] = ['red', 'yellow', 'green', 'magenta', 'cyan', 'grey', 'dim', 'bold'];
+/**
+ * Where a style begins and ends in a line that is not yet printed: Unicode noncharacters from U+FDD0 on, two for each style. `printable`
+ * turns them into escape sequences after it has disarmed everything else, so that no escape sequence of somebody else's text
+ * reaches a terminal.
+ */
+const FIRST_MARK = 0xfdd0;
+const MARK = /[\ufdd0-\ufddf]/g;
 
 const USUAL_COLUMNS = 80;
 const NARROWEST = 40;
@@ -33,9 +43,28 @@ export function terminalOf(
   };
 }
 
-/** The text in a colour, where there are colours. */
+/** The text in a colour, where there are colours. To be printed through `printable`. */
 export function paint(terminal: Pick<Terminal, 'colour'>, style: Style, text: string): string {
-  return terminal.colour ? styleText(style, text, { validateStream: false }) : text;
+  if (!terminal.colour) return text;
+  const mark = FIRST_MARK + 2 * STYLES.indexOf(style);
+  return `${String.fromCharCode(mark)}${text}${String.fromCharCode(mark + 1)}`;
+}
+
+/**
+ * One line as it is written to a terminal or file: our colours, and every other control character written as an escape. Texts of
+ * strangers, answers of backends and lines of files pass through here, so that none can forge a line, move the cursor, set the title
+ * of a window or turn the direction of writing.
+ */
+export function printable(line: string, terminal: Pick<Terminal, 'unicode' | 'colour'>): string {
+  const harmless = line.split('\t').map(onOneLine).join('\t');
+  return legible(harmless, terminal).replace(MARK, (mark) => (terminal.colour ? escapeOf(mark) : ''));
+}
+
+function escapeOf(mark: string): string {
+  const at = mark.charCodeAt(0) - FIRST_MARK;
+  const style = STYLES[at >> 1] ?? 'bold';
+  const code = inspect.colors[style]?.[at & 1] ?? 0;
+  return `\u001b[${code}m`;
 }
 
 const IN_ASCII: Readonly<Record<string, string>> = {
@@ -59,7 +88,7 @@ const IN_ASCII: Readonly<Record<string, string>> = {
   '’': "'",
 };
 
-const BEYOND_ASCII = /⚠️|[^\p{ASCII}]/gu;
+const BEYOND_ASCII = /⚠️|[^\p{ASCII}\ufdd0-\ufddf]/gu;
 
 /** The text as a terminal without UTF-8 can show it: signs by their nearest spelling, anything else as `?`. */
 export function legible(text: string, terminal: Pick<Terminal, 'unicode'>): string {
@@ -67,10 +96,11 @@ export function legible(text: string, terminal: Pick<Terminal, 'unicode'>): stri
 }
 
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
-/** C0, DEL and C1, and what turns the direction of writing for the rest of a line (Unicode, UAX #9). */
-const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
-/** What somebody else wrote, in one line that a terminal shows and does not obey: a sign stands for each control. */
+/** C0, DEL and C1, and what changes the direction of writing (Unicode, UAX #9). */
+const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** What somebody else wrote, in one line: a space for each break, U+FFFD for each control character. */
 export function shownText(text: string): string {
   return text.replace(BREAKS, ' ').replace(CONTROLS, '\ufffd');
 }
@@ -96,7 +126,7 @@ export function wrap(text: string, columns: number, first: string, rest: string)
 }
 
 function widthOf(text: string): number {
-  return stripVTControlCharacters(text).length;
+  return text.replace(MARK, '').length;
 }
 
 /** An entry of a list: in as many lines as it needs at a terminal, in one line elsewhere, where lines are counted and searched. */

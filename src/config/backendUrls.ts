@@ -40,6 +40,16 @@ export function shownAddress(text: string): string {
   return text.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@');
 }
 
+/** A URL fit for a log or a bundle: the values in its query, which may be keys, are hidden; the agent's own id is not. */
+export function loggableUrl(text: string): string {
+  if (!URL.canParse(text)) return shownAddress(text);
+  const url = new URL(text);
+  const shown = [...url.searchParams].map(
+    ([name, value]) => `${encodeURIComponent(name)}=${name === 'edge_agent_id' ? value : '[secret]'}`,
+  );
+  return shownAddress(text.replace(/[?#].*$/s, '')) + (shown.length === 0 ? '' : `?${shown.join('&')}`);
+}
+
 /** Whether a URL's host is this machine: 127.0.0.0/8, ::1 or localhost. Expects the form that `URL` gives it. */
 export function isLoopback(hostname: string): boolean {
   // URL has already made every spelling of an IPv4 address (127.1, 0x7f.1) a dotted quad.

@@ -5,6 +5,7 @@ import type { Bench } from '../checks/check.js';
 import { readLaunchAgent } from '../checks/launchAgent.js';
 import { logFileInForce } from '../checks/logFileInForce.js';
 import type { Report } from '../checks/runChecks.js';
+import { loggableUrl } from '../config/backendUrls.js';
 import { describeError } from '../errors.js';
 import { maskHandle } from '../logging/mask.js';
 import { openDatabase } from '../store/sqlite.js';
@@ -70,9 +71,16 @@ export function collectors(options: CollectorOptions): readonly Collector[] {
 
 function withoutPeople(setting: Setting): Setting {
   const { key, value } = setting;
+  if (typeof value === 'string' && key.endsWith('url')) return { ...setting, value: sharedUrl(key, value) };
   if (!NAMES_PEOPLE.has(key)) return setting;
   if (Array.isArray(value)) return { ...setting, value: value.map((entry) => maskHandle(String(entry))) };
   return { ...setting, value: typeof value === 'string' ? maskHandle(value.replace(/^edge_/, '')) : value };
+}
+
+/** Services that take heartbeats have their key in the path. */
+function sharedUrl(key: string, url: string): string {
+  if (key === 'health.heartbeat_url' && URL.canParse(url)) return `${new URL(url).origin}/[secret]`;
+  return loggableUrl(url);
 }
 
 async function versions(bench: Bench, version: string): Promise<string> {

@@ -17,9 +17,11 @@ export type LineFormatter = (event: LogEvent, conceal: (text: string) => string)
 
 export const FORMATTERS: Readonly<Record<LogFormat, LineFormatter>> = { text: formatText, json: formatJson };
 
-/** What ends a line for some reader or moves a terminal's cursor: C0, DEL, C1, and Unicode's two line separators. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is about
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+/**
+ * What ends a line for some reader, moves a terminal's cursor or changes what a person sees of a line: C0, DEL, C1, Unicode's two
+ * line separators, and the characters that change the direction of writing (Unicode, UAX #9).
+ */
+const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 /** Longer texts are cut: a line is for reading, and must fit what is kept while the disk is full. */
 const LONGEST_TEXT = 16_384;
@@ -76,7 +78,7 @@ function shown(text: string, conceal: (text: string) => string): string {
   return `${safe.slice(0, LONGEST_TEXT)}… (${safe.length - LONGEST_TEXT} characters more)`;
 }
 
-/** The text with what would end its line, or move a terminal's cursor, written out. */
+/** The text with what would end its line, move a terminal's cursor or reorder it, written as an escape (`\\n`, `\\u001b`). Idempotent. */
 export function onOneLine(text: string): string {
   return text.replace(
     UNPRINTABLE,

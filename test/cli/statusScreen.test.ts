@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { statusScreen } from '../../src/cli/statusScreen.js';
-import { legible, type Terminal } from '../../src/cli/terminal.js';
+import { legible, printable, type Terminal } from '../../src/cli/terminal.js';
 import type { StatusSnapshot } from '../../src/status/snapshot.js';
 
 const NOW = Date.parse('2026-11-20T09:00:00.000Z');
@@ -154,7 +154,9 @@ describe('the status screen', () => {
   });
 
   test('is coloured by state where there are colours, and has the same words', () => {
-    const coloured = statusScreen(HEALTHY, NOW, { ...PLAIN, colour: true }).join('\n');
+    const terminal = { ...PLAIN, colour: true };
+    const lines = statusScreen(HEALTHY, NOW, terminal);
+    const coloured = lines.map((line) => printable(line, terminal)).join('\n');
     expect(coloured).toContain('\u001b[32mhealthy\u001b[39m');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the colours themselves
     expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(statusScreen(HEALTHY, NOW, PLAIN).join('\n'));

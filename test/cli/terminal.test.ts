@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { entryLines, terminalOf, wrap } from '../../src/cli/terminal.js';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { entryLines, paint, printable, terminalOf, wrap } from '../../src/cli/terminal.js';
 
 const tty = { isTTY: true, columns: 100 } as const;
 const pipe = { isTTY: false, columns: 0 } as const;
@@ -41,4 +42,39 @@ test('an entry of a list is one line for a program, and fits the terminal for a 
   const text = 'one two three';
   expect(entryLines(text, { isTerminal: false, columns: 9 })).toEqual([text]);
   expect(entryLines(text, { isTerminal: true, columns: 9 })).toEqual(['one two', '    three']);
+});
+
+describe('what is printed', () => {
+  const colours = { colour: true, unicode: true };
+
+  test.each([
+    ['an escape sequence', '\u001b[2J\u001b[1;1Hgone', '\\u001b[2J\\u001b[1;1Hgone'],
+    ['the title of a window', '\u001b]0;root@bank\u0007', '\\u001b]0;root@bank\\u0007'],
+    ['C1 controls', '\u009b31m\u0090q\u009c', '\\u009b31m\\u0090q\\u009c'],
+    ['a second line', 'ok\n2026-01-01 healthy', 'ok\\n2026-01-01 healthy'],
+    ['a line that is written over', 'failed\rhealthy', 'failed\\rhealthy'],
+    ['Unicode line separators', 'a\u2028b\u2029c', 'a\\u2028b\\u2029c'],
+    ['text that runs backwards', 'txt.\u202eexe\u2066\u200f', 'txt.\\u202eexe\\u2066\\u200f'],
+    ['backspaces', 'no\b\byes', 'no\\u0008\\u0008yes'],
+    ['what everybody may write', 'é “q” 👩‍👩‍👧 مرحبا\tx', 'é “q” 👩‍👩‍👧 مرحبا\tx'],
+  ])('shows %s and does not obey it', (_, text, shown) => {
+    expect(printable(text, colours)).toBe(shown);
+  });
+
+  test('has our colours and no others', () => {
+    const line = paint(colours, 'green', 'PASS \u001b[31mFAIL');
+    expect(printable(line, colours)).toBe('\u001b[32mPASS \\u001b[31mFAIL\u001b[39m');
+    expect(printable(line, { ...colours, colour: false })).toBe('PASS \\u001b[31mFAIL');
+    expect(wrap(paint(colours, 'dim', 'ab cd'), 5, '', '')).toHaveLength(1);
+  });
+
+  test('holds no control character, whatever is in the text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(printable(text, { colour: false, unicode: true })).not.toMatch(/[^\P{Cc}\t]|[\u2028-\u202e]/u);
+        expect(printable(text, { colour: false, unicode: false })).toMatch(/^[\t\x20-\x7e]*$/);
+      }),
+      { seed: 13_09, numRuns: 500 },
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { printable } from '../../src/cli/terminal.js';
 import { entryLine, perhapsSame, sameConversation, watchWish } from '../../src/cli/watchEntry.js';
 import { watchWords } from '../../src/cli/watchWords.js';
 
@@ -51,6 +52,7 @@ test('what somebody wrote cannot move the cursor, set a title or turn the line a
 test('colours are there only where they are wanted', () => {
   const told = watchWords({ topic: 'link', at, state: 'offline', detail: 'waiting' });
   const entry = { ...told, at: Date.parse(at), record: {} };
-  expect(entryLine(entry, { colour: true })).toContain('\u001b[31moffline (waiting)');
-  expect(entryLine(entry, { colour: false })).not.toContain('\u001b');
+  const shown = (colour: boolean) => printable(entryLine(entry, { colour }), { colour, unicode: true });
+  expect(shown(true)).toContain('\u001b[31moffline (waiting)');
+  expect(shown(false)).not.toContain('\u001b');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { httpBase, parseBackendUrl, webSocketUrl } from '../../src/config/backendUrls.js';
+import { httpBase, loggableUrl, parseBackendUrl, webSocketUrl } from '../../src/config/backendUrls.js';
 
 const at = (url: string, websocket_url?: string) => ({ backend: { url, websocket_url } });
 
@@ -67,4 +67,17 @@ test.each([
   ['', 'a URL such as'],
 ])('%s is refused', (url, reason) => {
   expect(parseBackendUrl(url)).toEqual({ kind: 'refused', expected: expect.stringContaining(reason) });
+});
+
+test.each([
+  [
+    'wss://b.example/edge/ws?edge_agent_id=edge_1&key=s3cret',
+    'wss://b.example/edge/ws?edge_agent_id=edge_1&key=[secret]',
+  ],
+  ['wss://b.example/edge/ws?token=a%26b&x', 'wss://b.example/edge/ws?token=[secret]&x=[secret]'],
+  ['ws://127.0.0.1:8080/edge/ws?edge_agent_id=edge_1', 'ws://127.0.0.1:8080/edge/ws?edge_agent_id=edge_1'],
+  ['https://b.example/base#t=1', 'https://b.example/base'],
+  ['me:pw@no url', '…@no url'],
+])('%s is logged as %s', (url, shown) => {
+  expect(loggableUrl(url)).toBe(shown);
 });
