@@ -77,6 +77,7 @@ export function forwarding(options: ForwardingOptions): Forwarding {
           asksAcquaintance: !unknown_senders,
           refusal: (subject) => policy.refusal(subject),
           ownRow: (row) => operators.authorOf(row),
+          mayBeOurs: (row) => operators.mayBeOurs(row),
           isOurText: (row) => operators.isOurText(row),
           unprovenText: (said) => operators.unprovenText(said),
         };

@@ -22,7 +22,8 @@ export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => st
       isDelivered: row.isDelivered,
       isRead: row.isRead,
       wasDowngraded: row.wasDowngraded,
-      ghostOf: isEmpty && !row.joined ? byHandle : null,
+      ...(row.isUndecided === true ? { isUndecided: true } : {}),
+      ghostOf: isEmpty && !row.joined && row.isUndecided !== true ? byHandle : null,
     };
   };
   return {
@@ -39,7 +40,7 @@ export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => st
         sizeBytes,
       }));
     },
-    after: (rowId) => chatDb.sentRowsAfter(rowId, MOST_ROWS).map(read),
+    after: (rowId) => chatDb.rowsOfSendsAfter(rowId, MOST_ROWS).map(read),
     find(guid) {
       const row = chatDb.sentRow(guid);
       return row === undefined ? undefined : read(row);

@@ -1,3 +1,4 @@
+import { isAfterAttempt, type Kinship, kinshipOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
@@ -28,6 +29,9 @@ export interface OperatorRepliesOptions {
   normalise: (text: string) => string;
 }
 
+/** So long after its attempt a text without a row may still be what a row of its words is of which nothing tells whose it is. */
+const LOST_MS = 3_600_000;
+
 /**
  * Tells the operator's own messages from the agent's. The agent's are those that prove a text of the send ledger, and
  * those that could: of the same text as one without proof, however late, or of a part of a text of this conversation that is
@@ -51,18 +55,33 @@ export class OperatorReplies {
     if (store.sends.isClaimed(message.guid)) return true;
     // On the way to anybody: Messages may have put it into another chat of the same person than we think.
     const unproven = [...store.sends.unproven(message.conversation), ...this.onTheWay()];
-    return unproven.some((send) => this.isSame(send, message));
+    return unproven.some((send) => this.kinship(send, message) === 'whole');
+  }
+
+  /**
+   * Whether a row may be a text of ours of which chat.db does not say (yet) that it went out. `underWay`: one that is looked for has
+   * its words, in this conversation or any other; `lost`: one of this conversation was given up without a row within the hour.
+   */
+  mayBeOurs(message: OwnMessage): 'underWay' | 'lost' | 'no' {
+    const { store, clock } = this.options;
+    const isKin = (send: SendRecord) =>
+      this.kinship(send, message) === 'whole' && isAfterAttempt(send, message);
+    const here = store.sends.unproven(message.conversation);
+    if (here.some((send) => this.mayBecome(send, message) || (this.isLookedFor(send) && isKin(send))))
+      return 'underWay';
+    if (this.onTheWay().some(isKin)) return 'underWay';
+    const isLate = ({ attemptedAt }: SendRecord) => clock.now() - (attemptedAt ?? 0) < LOST_MS;
+    return here.some((send) => isLate(send) && isKin(send)) ? 'lost' : 'no';
   }
 
   /** The id of a text of these words that was tried in this conversation between `from` and `to` (Unix ms) and has no row yet. */
   unprovenText({ conversation, text, from, to }: UnprovenWords): string | undefined {
     const { store, normalise } = this.options;
-    const words = normalise(text);
-    if (words === '') return undefined;
+    if (normalise(text) === '') return undefined;
     return store.sends.unproven(conversation).find((send) => {
-      const { attemptedAt, file } = send;
+      const { attemptedAt } = send;
       if (attemptedAt === null || attemptedAt < from || attemptedAt > to) return false;
-      return file === null && normalise(send.text) === words;
+      return kinshipOf(send, { text }, normalise) === 'whole';
     })?.id;
   }
 
@@ -71,22 +90,21 @@ export class OperatorReplies {
     return [...sends.attempting(), ...sends.watched()];
   }
 
-  /** A row without text is a file's; which one, only its proof can tell. */
-  private isSame(send: SendRecord, { text }: OwnMessage): boolean {
-    const { normalise } = this.options;
-    if (text === '' || send.file !== null) return text === '' && send.file !== null;
-    return normalise(send.text) === normalise(text);
+  private kinship(send: SendRecord, message: OwnMessage): Kinship {
+    return kinshipOf(send, message, this.options.normalise);
   }
 
   /**
    * While its row is looked for, a text may yet turn out to be a row of a part of it that came after its attempt: Messages may
    * write a link in a text as a row of its own. Neither becomes a file a text nor a text a file.
    */
-  private mayBecome(send: SendRecord, { rowId, text }: OwnMessage): boolean {
-    const { normalise } = this.options;
-    if (send.file !== null || text === '' || !normalise(send.text).includes(normalise(text))) return false;
-    if (send.afterRow !== null && rowId <= send.afterRow) return false;
-    if (send.state === 'attempting' || send.state === 'confirming') return true;
-    return send.watchUntil !== null && send.watchUntil > this.options.clock.now();
+  private mayBecome(send: SendRecord, message: OwnMessage): boolean {
+    if (this.kinship(send, message) === 'none' || send.file !== null) return false;
+    return isAfterAttempt(send, message) && this.isLookedFor(send);
+  }
+
+  private isLookedFor({ state, watchUntil }: SendRecord): boolean {
+    if (state === 'attempting' || state === 'confirming') return true;
+    return watchUntil !== null && watchUntil > this.options.clock.now();
   }
 }

@@ -2,7 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
-import { matchRows } from './matchRows.js';
+import { knownRows, matchRows } from './matchRows.js';
 import type { SentRow, SentRows } from './ports.js';
 import type { Settlement } from './Settlement.js';
 
@@ -14,6 +14,8 @@ const FILE_ROW_EXPECTED_MS = 30_000;
 const ROW_WATCHED_MS = 180_000;
 /** The same for a file; other senders wait as long (macos-facts D.8). */
 const FILE_ROW_WATCHED_MS = 20 * 60_000;
+/** While a row that may be its own is not settled, a verdict that is due is looked at again so soon. */
+const UNDECIDED_LOOK_MS = 1_000;
 /** A verdict that could not be stored is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
 /** A text with an unknown outcome is sent again at most so often, where the operator asked for that. */
@@ -51,6 +53,8 @@ export class Confirmation {
   private whenIdle: (() => void)[] = [];
   /** Monotonic deadlines of the verdicts, so that a wall clock that is set cannot hold a lane or cut a wait short. */
   private readonly verdicts = new Map<string, number>();
+  /** Until when (monotonic) the verdict on a send waits for a row whose direction is not settled. */
+  private readonly undecidedUntil = new Map<string, number>();
 
   constructor(private readonly options: ConfirmationOptions) {}
 
@@ -80,20 +84,41 @@ export class Confirmation {
   /** False if what was found could not be stored. */
   private examine(watched: readonly SendRecord[]): boolean {
     const { store, rows, clock } = this.options;
-    const { proofs, ghosts } = matchRows(watched, rows, (guid) => store.sends.isClaimed(guid));
+    const { proofs, undecided, ghosts } = matchRows(watched, rows, knownRows(store));
     const now = clock.monotonic();
     const isDue = (send: SendRecord) => this.verdictAt(send) <= now;
     const proven = watched.flatMap((send) => {
       const row = proofs.get(send.seq);
       return row === undefined || (mayRecover(send, row) && !isDue(send)) ? [] : [{ send, row }];
     });
-    const due = watched.filter((send) => !proofs.has(send.seq) && isDue(send));
+    const due = watched.filter((send) => {
+      if (proofs.has(send.seq) || !isDue(send)) return false;
+      return !undecided.has(send.seq) || !this.waitsLonger(send);
+    });
     if (proven.length === 0 && due.length === 0) return true;
     return store.tryWrite(() => {
       for (const { send, row } of proven) this.prove(send, row);
-      for (const send of due) this.giveUp(send, ghosts.has(send.seq));
+      for (const send of due) {
+        if (send.state === 'unknown') this.endWatch(send, undecided.has(send.seq));
+        else this.giveUp(send, ghosts.has(send.seq));
+      }
       this.options.settled();
     });
+  }
+
+  /**
+   * A row that may be its own is there, and chat.db does not say yet whether it went out: the verdict waits for that, as long as
+   * a row is looked for in all.
+   */
+  private waitsLonger(send: SendRecord): boolean {
+    const { clock } = this.options;
+    const key = verdictKey(send);
+    const now = clock.monotonic();
+    const end = this.undecidedUntil.get(key) ?? now + rowWatchedMs(send) - rowExpectedMs(send);
+    this.undecidedUntil.set(key, end);
+    if (now >= end) return false;
+    this.verdicts.set(key, Math.min(now + UNDECIDED_LOOK_MS, end));
+    return true;
   }
 
   private prove(send: SendRecord, row: SentRow): void {
@@ -111,8 +136,7 @@ export class Confirmation {
 
   private giveUp(send: SendRecord, isGhost: boolean): void {
     const { settlement, log } = this.options;
-    if (send.state === 'unknown') this.endWatch(send);
-    else if (isGhost) {
+    if (isGhost) {
       const message = 'Messages left an empty row that belongs to no chat: the text was not sent.';
       settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message });
     } else {
@@ -122,10 +146,11 @@ export class Confirmation {
     }
   }
 
-  private endWatch(send: SendRecord): void {
+  /** `mayBeSent`: a row that may be its own is there, so that sending it again could be sending it twice. */
+  private endWatch(send: SendRecord, mayBeSent: boolean): void {
     const { store, log, resendUnknown, requeued } = this.options;
     store.sends.unwatch(send.seq);
-    if (!resendUnknown() || send.resends >= MOST_RESENDS) return;
+    if (mayBeSent || !resendUnknown() || send.resends >= MOST_RESENDS) return;
     log.warn('A text with an unknown outcome is sent again, as outgoing.on_unknown says', sendTrace(send));
     store.sends.resend(send.seq);
     requeued(send);
@@ -137,6 +162,7 @@ export class Confirmation {
     const watched = this.options.store.sends.watched();
     if (watched.length === 0) {
       this.verdicts.clear();
+      this.undecidedUntil.clear();
       return;
     }
     const { clock } = this.options;
@@ -146,7 +172,7 @@ export class Confirmation {
 
   /** When the next verdict on a watched send falls, on the monotonic clock. */
   private verdictAt(send: SendRecord): number {
-    const key = `${send.seq} ${send.state}`;
+    const key = verdictKey(send);
     const known = this.verdicts.get(key);
     if (known !== undefined) return known;
     const { clock } = this.options;
@@ -158,6 +184,10 @@ export class Confirmation {
     this.verdicts.set(key, verdict);
     return verdict;
   }
+}
+
+function verdictKey({ seq, state }: SendRecord): string {
+  return `${seq} ${state}`;
 }
 
 /** Whether an error may yet be gone when the ack is due; nobody waits for a file, which takes longer. */

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import { rowWatchedMs } from './Confirmation.js';
 import type { Lanes } from './Lanes.js';
-import { matchRows } from './matchRows.js';
+import { knownRows, matchRows } from './matchRows.js';
 import type { NewRecipients } from './NewRecipients.js';
 import type { Pace } from './Pace.js';
 import type { AttemptResult, MessageSender, SendTarget, SentRows } from './ports.js';
@@ -189,10 +189,11 @@ export class Dispatcher {
     } else this.settlement.settle(send, { kind: 'unknown', message: result.message });
   }
 
-  /** Whether chat.db already has the row of a text, whatever osascript says of it. */
+  /** Whether chat.db already has the row of a text, or one that may become it, whatever osascript says of it. */
   private hasRow(send: SendRecord): boolean {
     if (send.afterRow === null) return false;
-    return matchRows([send], this.rows, (guid) => this.store.sends.isClaimed(guid)).proofs.has(send.seq);
+    const { proofs, undecided } = matchRows([send], this.rows, knownRows(this.store));
+    return proofs.has(send.seq) || undecided.has(send.seq);
   }
 
   private awaitRow(send: SendRecord, result: AttemptResult | null): void {

@@ -3,7 +3,7 @@ import { EVERY_CONVERSATION } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
-import { matchRows } from './matchRows.js';
+import { knownRows, matchRows } from './matchRows.js';
 import type { SentRows } from './ports.js';
 import type { Settlement } from './Settlement.js';
 
@@ -58,7 +58,9 @@ function isTooOld({ clock, ages, rows, store }: HeldParts, send: SendRecord): bo
   if (clock.now() - send.createdAt <= ageLimit(ages(), send)) return false;
   // One that was tried before the pause may have gone out all the same: the next attempt looks for its row.
   const isTried = send.afterRow !== null;
-  return !isTried || !matchRows([send], rows, (guid) => store.sends.isClaimed(guid)).proofs.has(send.seq);
+  if (!isTried) return true;
+  const { proofs, undecided } = matchRows([send], rows, knownRows(store));
+  return !proofs.has(send.seq) && !undecided.has(send.seq);
 }
 
 function ageLimit({ text, reflex, scheduled }: HeldAges, send: SendRecord): number {

@@ -59,6 +59,8 @@ export interface SentRow {
   isDelivered: boolean;
   isRead: boolean;
   wasDowngraded: boolean;
+  /** chat.db does not say (yet) whether it came in or went out: one of ours is written so at first. Left out: it went out. */
+  isUndecided?: boolean;
   /** For a row without text and chat: the conversation that its handle names. macOS 26 leaves such ghosts of failed sends. */
   ghostOf: string | null;
 }
@@ -85,7 +87,7 @@ export type FetchedFile =
 export interface SentRows {
   /** The newest row now; undefined while chat.db cannot be read. */
   position(): { generation: string; rowId: number } | undefined;
-  /** Outgoing rows after that one, oldest first. */
+  /** Outgoing rows after that one, oldest first, and those that may yet become some. */
   after(rowId: number): readonly SentRow[];
   /** The files of an outgoing row that have been joined to it so far. */
   filesOf(rowId: number): readonly SentFile[];

@@ -3,7 +3,7 @@ import type { Store } from '../store/Store.js';
 import { sendTrace } from '../store/sendRecord.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { rowWatchedMs } from './Confirmation.js';
-import { matchRows } from './matchRows.js';
+import { knownRows, matchRows } from './matchRows.js';
 import type { MessageSender, SentRows } from './ports.js';
 
 /** What could not be stored (disk full) is tried again so soon. */
@@ -25,8 +25,8 @@ export async function recoverAttempts(
     const tag = send.tag ?? '';
     const end = await sender.settle(tag, send.attemptedAt ?? send.createdAt);
     if (end === undefined) return;
-    const { proofs } = matchRows([send], rows, (guid) => store.sends.isClaimed(guid));
-    const dispatched = end.dispatched || proofs.has(send.seq);
+    const { proofs, undecided } = matchRows([send], rows, knownRows(store));
+    const dispatched = end.dispatched || proofs.has(send.seq) || undecided.has(send.seq);
     const settle = () => {
       if (dispatched) {
         const error = 'The agent died while the text was being sent; no row of it appeared in chat.db.';

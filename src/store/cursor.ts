@@ -7,10 +7,14 @@ export interface ChatCursor {
   guid: string | null;
 }
 
-/** A row before the cursor whose text, chat or attachment had not arrived. `firstSeenAt` is Unix ms. */
+/**
+ * A row before the cursor whose text, chat or attachment had not arrived, or of which nobody knows whether it went out.
+ * `firstSeenAt` is Unix ms, and so is `completeAt`: since when only the latter is lacking.
+ */
 export interface PendingRow {
   rowId: number;
   firstSeenAt: number;
+  completeAt?: number;
 }
 
 /** The reading position in chat.db. Moved only in the write that stores what was read. */
@@ -30,10 +34,12 @@ export class CursorTable {
        ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, row_id = excluded.row_id, guid = excluded.guid`,
     );
     this.selectPending = database.prepare(
-      'SELECT row_id AS rowId, first_seen_at AS firstSeenAt FROM chatdb_pending ORDER BY row_id',
+      'SELECT row_id AS rowId, first_seen_at AS firstSeenAt, complete_at AS completeAt FROM chatdb_pending ORDER BY row_id',
     );
     this.clearPending = database.prepare('DELETE FROM chatdb_pending');
-    this.insertPending = database.prepare('INSERT INTO chatdb_pending (row_id, first_seen_at) VALUES (?, ?)');
+    this.insertPending = database.prepare(
+      'INSERT INTO chatdb_pending (row_id, first_seen_at, complete_at) VALUES (?, ?, ?) ON CONFLICT (row_id) DO NOTHING',
+    );
   }
 
   get(): ChatCursor | undefined {
@@ -45,12 +51,15 @@ export class CursorTable {
   }
 
   pending(): PendingRow[] {
-    return this.selectPending.all() as PendingRow[];
+    const rows = this.selectPending.all() as (PendingRow & { completeAt: number | null })[];
+    return rows.map(({ rowId, firstSeenAt, completeAt }) =>
+      completeAt === null ? { rowId, firstSeenAt } : { rowId, firstSeenAt, completeAt },
+    );
   }
 
   /** Replaces the whole set. */
   setPending(rows: readonly PendingRow[]): void {
     this.clearPending.run();
-    for (const row of rows) this.insertPending.run(row.rowId, row.firstSeenAt);
+    for (const row of rows) this.insertPending.run(row.rowId, row.firstSeenAt, row.completeAt ?? null);
   }
 }

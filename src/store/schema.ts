@@ -226,4 +226,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE used_links (id TEXT PRIMARY KEY, made_at REAL NOT NULL) WITHOUT ROWID;
   CREATE INDEX used_links_made_at ON used_links (made_at);
   `,
+  `
+  -- Since when a row that waits lacks nothing but the certainty whether it went out; null: it lacks more.
+  ALTER TABLE chatdb_pending ADD COLUMN complete_at INTEGER;
+  `,
 ];

@@ -6,6 +6,7 @@ import { CHANGES } from './facts/changes.js';
 import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
 import { FILES } from './facts/files.js';
 import { FILTERED } from './facts/filtered.js';
+import { FIRST_STATES } from './facts/firstStates.js';
 import { GROUPS } from './facts/groups.js';
 import { LEFT_OUT } from './facts/leftOut.js';
 import { LINKS } from './facts/links.js';
@@ -16,6 +17,7 @@ import { READING } from './facts/reading.js';
 
 const FACTS = [
   ...READING,
+  ...FIRST_STATES,
   ...LEFT_OUT,
   ...LINKS,
   ...REACTIONS,

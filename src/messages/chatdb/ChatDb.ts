@@ -82,6 +82,11 @@ export class ChatDb {
 
   /** Rows from this account above a ROWID, ascending, at most `limit`. */
   sentRowsAfter(rowId: number, limit: number): SentRow[] {
+    return this.rowsOfSendsAfter(rowId, limit).filter((row) => row.isUndecided !== true);
+  }
+
+  /** The same, and rows of which chat.db does not say yet whether they went out. */
+  rowsOfSendsAfter(rowId: number, limit: number): SentRow[] {
     return this.value(({ sent }) => sent.sentRowsAfter(rowId, limit, this.region())) ?? [];
   }
 

@@ -193,9 +193,11 @@ export class IncomingReader {
     const moved = gathered.position.rowId !== from.rowId;
     const waitsAnew =
       judged.pending.length !== pending.length ||
-      judged.pending.some(({ rowId, firstSeenAt }, index) => {
+      judged.pending.some(({ rowId, firstSeenAt, completeAt }, index) => {
         const before = pending[index];
-        return rowId !== before?.rowId || firstSeenAt !== before.firstSeenAt;
+        return (
+          rowId !== before?.rowId || firstSeenAt !== before.firstSeenAt || completeAt !== before.completeAt
+        );
       });
     if (!moved && !waitsAnew && judged.messages.length === 0 && judged.events.length === 0) return;
     const fresh = store.write(() => {

@@ -51,13 +51,18 @@ export class NeighbourRows {
       .pluck();
     const m = (column: string) => schema.column('message', 'm', column);
     const isGroup = `${schema.column('chat', 'c', 'style')} = ${GROUP_STYLE}`;
-    // Either the message that it answers, or about which it is, is in a group, or its sender is in one, by any handle.
+    const isDirect = `${schema.column('chat', 'c', 'style')} <> ${GROUP_STYLE}`;
+    const answers = m('thread_originator_guid');
+    // Either the message that it answers, or about which it is, is in a group or nobody knows where, or its sender is in one, by any
+    // handle.
     this.grouped = database
       .prepare<unknown[], number>(
         `SELECT 1 FROM message m WHERE m.ROWID = ? AND (
            EXISTS (SELECT 1 FROM message n CROSS JOIN chat_message_join j CROSS JOIN chat c
              WHERE n.guid IN (${m('thread_originator_guid')}, ?) AND j.message_id = n.ROWID
                AND c.ROWID = j.chat_id AND ${isGroup})
+           OR (coalesce(${answers}, '') <> '' AND NOT EXISTS (SELECT 1 FROM message n CROSS JOIN chat_message_join j CROSS JOIN chat c
+             WHERE n.guid = ${answers} AND j.message_id = n.ROWID AND c.ROWID = j.chat_id AND ${isDirect}))
            OR EXISTS (SELECT 1 FROM handle h CROSS JOIN handle s CROSS JOIN chat_handle_join j CROSS JOIN chat c
              WHERE h.ROWID = ${m('handle_id')} AND s.id = h.id AND j.handle_id = s.ROWID
                AND c.ROWID = j.chat_id AND ${isGroup}))`,

@@ -1,11 +1,8 @@
-import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
-import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, readableText, underSubject } from './rowBody.js';
+import { directionAwaited, ownerOf, saidIn } from './ownership.js';
+import { placementOf, senderOf } from './placement.js';
 import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
-import { GROUP_STYLE } from './schema.js';
-import { keyOf } from './sentRows.js';
 import { takeMessage } from './takeMessage.js';
 import { type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
@@ -20,32 +17,46 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
   const { region, ownAddresses } = facts;
   const isOwn = row.isFromMe === 1;
   const isNotice = (row.itemType ?? 0) !== 0;
-  const sender = isOwn ? null : senderOf(row, region, isNotice);
+  const sender = isOwn ? null : senderOf(row, region);
   const sentAt = row.sentAt ?? facts.seenAt;
   if (sender !== null && ownAddresses.has(sender) && !isNotice) return leftOut('own');
   const isStale = !facts.worthAnswering(sentAt);
   if (isStale && (isOwn || isNotice || !isToldOfLate(row, facts, sentAt)))
     return leftOut(isOwn ? 'own' : 'stale');
-  if (row.chatRowId === null) {
-    if (facts.neighbours.isDeleted) return leftOut('deleted');
-    if (!facts.waitedFor('chat')) return { kind: 'incomplete', waitingFor: 'chat' };
-    if (isOwn) return leftOut('own');
-    // An answer to one person alone must not come of what was said in a group: rather none.
-    if (facts.neighbours.mayBeOfGroup) {
-      return facts.waitedFor('group') ? leftOut('chatless') : { kind: 'incomplete', waitingFor: 'group' };
-    }
-  }
-  const conversation = conversationOf(row, sender, region);
-  if (conversation === null) return leftOut(isNotice ? 'system' : 'senderless');
-  const placed = { row, facts, conversation, by: sender, isGroup: isGroup(row), sentAt, region };
+  const placement = placementOf(row, sender, facts);
+  if (placement.kind === 'waiting') return { kind: 'incomplete', waitingFor: placement.waitingFor };
+  const conversation = placement.kind === 'placed' ? placement.conversation : null;
+  const awaited = directionAwaited(row, { conversation, sender }, facts);
+  if (awaited === 'ours') return leftOut('own');
+  if (awaited !== undefined) return { kind: 'incomplete', waitingFor: awaited };
+  if (placement.kind === 'none') return leftOut(placement.reason);
+  const placed = { ...placement, row, facts, by: sender, sentAt, region };
   const refused = refusal(placed, null, false);
   if (refused !== null) return leftOut(refused);
   if (isNotice) return notice(placed);
   if (isAboutAnother(row)) return reaction(placed);
-  if (isOwn) return ownMessage(placed);
-  if (sender === null) return leftOut('senderless');
-  const verdict = takeMessage(placed, sender);
-  return filtered(isStale && verdict.kind === 'message' ? leftOut('stale') : verdict, placed);
+  return message(placed, sender, isStale);
+}
+
+/** What is neither a notice nor about another message: by whose it is. */
+function message(placed: Placed, sender: string | null, isStale: boolean): Verdict {
+  const { row } = placed;
+  const said = saidIn(row);
+  const owner = ownerOf(placed, sender, said);
+  switch (owner.kind) {
+    case 'undecided':
+      return { kind: 'incomplete', waitingFor: owner.waitingFor };
+    case 'ours':
+      return { ...leftOut(owner.why), ...(owner.echo === undefined ? {} : { echo: owner.echo }) };
+    case 'operator':
+      return { kind: 'event', event: operatorEvent(row, placed, said.text) };
+    case 'nobody':
+      return leftOut('senderless');
+    case 'person': {
+      const verdict = takeMessage(placed, owner, said);
+      return filtered(isStale && verdict.kind === 'message' ? leftOut('stale') : verdict, placed);
+    }
+  }
 }
 
 /** Kept back for what the message is. Whoever is kept back for who they are stays unknown to the backend. */
@@ -77,26 +88,6 @@ function neverTold(row: ChatRow): LeftOutReason | null {
   return null;
 }
 
-/** Whose message it is: its handle, or in a direct chat the other side. A notice is only its handle's. */
-function senderOf(row: ChatRow, region: string, isNotice: boolean): string | null {
-  if (row.handle !== null && row.handle !== '') return canonicalAddress(row.handle, region);
-  if (isNotice || row.chatIdentifier === null || row.chatIdentifier === '' || isGroup(row)) return null;
-  return canonicalAddress(row.chatIdentifier, region);
-}
-
-/** Its chat's; its sender's only where it has no chat. */
-function conversationOf(row: ChatRow, sender: string | null, region: string): string | null {
-  const key = keyOf(row.chatIdentifier, row.chatStyle, region);
-  if (key !== null) return key;
-  const name = row.chatGuid ?? sender;
-  return name === null ? null : conversationKey(name, region);
-}
-
-function isGroup(row: ChatRow): boolean {
-  if (row.chatStyle !== null) return row.chatStyle === GROUP_STYLE;
-  return row.chatGuid !== null && parseThreadId(row.chatGuid).kind === 'group';
-}
-
 function notice(placed: Placed): Verdict {
   const { row, facts, isGroup: inGroup } = placed;
   const event = facts.rules.groupEvents && inGroup ? groupEvent(row, placed) : null;
@@ -106,22 +97,4 @@ function notice(placed: Placed): Verdict {
 function reaction(placed: Placed): Verdict {
   const event = placed.facts.rules.reactions ? reactionEvent(placed.row, placed) : null;
   return event === null ? leftOut('reaction') : { kind: 'event', event };
-}
-
-/** What went out from this account: by us, or by a person with another device. */
-function ownMessage(placed: Placed): Verdict {
-  const { row, facts, conversation } = placed;
-  if (facts.ownAddresses.has(conversation) || facts.onlyEchoes(conversation)) return leftOut('own');
-  const body = bodyOf(row);
-  const text = underSubject(row.subject, readableText(body));
-  if (text === '' && !expectsFiles(row, body)) {
-    return facts.waitedFor('late_text') ? leftOut('own') : { kind: 'incomplete', waitingFor: 'late_text' };
-  }
-  const isLink = row.balloonBundleId === URL_BALLOON;
-  if (isLink && isPreviewOf(text, row.rowId, facts.neighbours.companions)) return leftOut('preview');
-  const author = facts.rules.ownRow({ guid: row.guid, rowId: row.rowId, conversation, text });
-  if (author === 'ours') return leftOut('own');
-  if (author === 'undecided' && !facts.waitedFor('proof')) return { kind: 'incomplete', waitingFor: 'proof' };
-  if (isLink && !facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
-  return { kind: 'event', event: operatorEvent(row, placed, text) };
 }

@@ -1,5 +1,6 @@
 import { decodeAttributedBody } from './attributedBody.js';
 import type { ChatDb } from './ChatDb.js';
+import { directionOf } from './direction.js';
 
 /** Whether rows of a text were found: one that we sent, one that came to us. */
 export interface FoundText {
@@ -18,8 +19,8 @@ export function findText(chatDb: Pick<ChatDb, 'readMessages'>, text: string, aft
       return (body ?? row.text)?.trim() === text;
     });
     return {
-      sent: found.some((row) => row.isFromMe === 1),
-      received: found.some((row) => row.isFromMe !== 1),
+      sent: found.some((row) => directionOf(row) === 'out'),
+      received: found.some((row) => directionOf(row) === 'in'),
     };
   });
   return reading.kind === 'read' ? reading.value : { sent: false, received: false };

@@ -26,6 +26,13 @@ export interface OwnRow {
 /** `ours`: we sent it, or it is none of our business. `undecided`: a text of ours may yet turn out to be this. */
 export type OwnRowVerdict = 'ours' | 'undecided' | 'operator';
 
+/**
+ * Whether a row of which chat.db does not say whether it went out may be a text of ours. `underWay`: one that is looked for has
+ * these words, here or (Messages may choose another chat) elsewhere. `lost`: one of this conversation was lately given up
+ * without a row.
+ */
+export type MayBeOurs = 'underWay' | 'lost' | 'no';
+
 /** What of chat.db becomes known beyond messages, and what is kept from the backend. */
 export interface ForwardRules {
   reactions: boolean;
@@ -37,6 +44,7 @@ export interface ForwardRules {
   /** Why the backend may not see it; null: it may. */
   refusal(subject: ForwardSubject): Refusal | null;
   ownRow(row: OwnRow): OwnRowVerdict;
+  mayBeOurs(row: OwnRow): MayBeOurs;
   /** Whether it is a text of ours, and no person's from another device. */
   isOurText(row: OwnRow): boolean;
   /** The id of a text that no row proves, of these words, that went out to this conversation in this stretch (Unix ms). */
@@ -51,6 +59,7 @@ export const MESSAGES_ALONE: ForwardRules = {
   asksAcquaintance: false,
   refusal: () => null,
   ownRow: () => 'ours',
+  mayBeOurs: () => 'no',
   isOurText: () => false,
   unprovenText: () => undefined,
 };

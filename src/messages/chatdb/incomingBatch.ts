@@ -10,10 +10,14 @@ import type { AttachmentRow, ChatRow, MessageRows } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 import type { Awaited, LeftOutReason } from './verdict.js';
 
-/** A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms. */
+/**
+ * A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms, and so is `completeAt`: since then it
+ * lacks nothing but the certainty whether it went out.
+ */
 export interface PendingRow {
   rowId: number;
   firstSeenAt: number;
+  completeAt?: number;
 }
 
 /** Rows as read at one moment, in the order of ROWID, with what else is needed to judge them. */
@@ -50,7 +54,10 @@ export interface Judged {
   damagedBodies: number;
 }
 
-/** How long a row is waited for, from when it was first seen, in ms. */
+/**
+ * How long a row is waited for, from when it was first seen, in ms. `direction` counts from when the row was complete otherwise,
+ * so that a text or chat that comes late does not use up the wait.
+ */
 export const PATIENCE: Readonly<Record<Awaited, number>> = {
   chat: 60_000,
   group: 3_600_000,
@@ -58,15 +65,20 @@ export const PATIENCE: Readonly<Record<Awaited, number>> = {
   late_text: 10 * 60_000,
   attachments: 10_000,
   preview: 500,
+  direction: 1000,
+  late_direction: 10 * 60_000,
   proof: 200_000,
 };
+
+/** Whether a text of ours has been proven shows in no change of chat.db: a row that waits for that is looked at so often, in ms. */
+const PROOF_LOOK_MS = 1000;
 
 /**
  * So long a row without a chat or text holds back later ones of its handle, in ms: its chat nearly always comes within one
  * tenth of a second, and what is sent later must not wait for the few that have none.
  */
 const HOLDS_MS = 3_000;
-const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'attachments']);
+const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'late_direction', 'attachments', 'proof']);
 
 const NONE: readonly never[] = [];
 
@@ -152,7 +164,7 @@ function mayBeEcho(row: ChatRow): boolean {
  * the store.
  */
 export function judge(gathered: Gathered, pending: readonly PendingRow[], facts: BatchFacts): Judged {
-  const firstSeen = new Map(pending.map((row) => [row.rowId, row.firstSeenAt]));
+  const known = new Map(pending.map((row) => [row.rowId, row]));
   const judged: Judged = {
     messages: [],
     edited: [],
@@ -164,9 +176,12 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     damagedBodies: 0,
   };
   const holding = new Set<string | null>();
+  const holdingChats = new Set<number>();
   for (const { row, attachments, participants, neighbours } of gathered.rows) {
     // A clock that was set back must not make a row wait for days: it waits anew.
-    const seenAt = Math.min(firstSeen.get(row.rowId) ?? facts.now, facts.now);
+    const before = known.get(row.rowId);
+    const seenAt = Math.min(before?.firstSeenAt ?? facts.now, facts.now);
+    const completeAt = Math.min(before?.completeAt ?? facts.now, facts.now);
     const waited = facts.now - seenAt;
     const tried = guarded(() =>
       classify(row, {
@@ -176,7 +191,8 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
         hasEchoed: facts.hasEchoed,
         onlyEchoes: facts.onlyEchoes,
         seenAt,
-        waitedFor: (awaited) => waited >= PATIENCE[awaited],
+        waitedFor: (awaited) =>
+          (awaited === 'direction' ? facts.now - completeAt : waited) >= PATIENCE[awaited],
         participants,
         attachments,
         neighbours,
@@ -199,21 +215,36 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       if (verdict.event !== undefined) judged.events.push(verdict.event);
       continue;
     }
-    if (verdict.kind === 'message' && !holding.has(row.handle)) {
+    const isHeld = holding.has(row.handle) || (row.chatRowId !== null && holdingChats.has(row.chatRowId));
+    if (verdict.kind === 'message' && !isHeld) {
       judged.messages.push(verdict.message);
       if (!verdict.repeatsUs) judged.voices.push({ address: verdict.message.sender, echoOf: null });
       if (verdict.bodyDamaged) judged.damagedBodies++;
       if (verdict.editedAt !== null) judged.edited.push({ guid: row.guid, editedAt: verdict.editedAt });
       continue;
     }
-    judged.pending.push({ rowId: row.rowId, firstSeenAt: seenAt });
-    if (verdict.kind === 'incomplete') {
-      const holds = waited < HOLDS_MS && !HOLDS_NOBODY.has(verdict.waitingFor) && row.isFromMe !== 1;
-      if (holds) holding.add(row.handle);
-      const patience = PATIENCE[verdict.waitingFor];
-      const dueAt = seenAt + (holds ? Math.min(HOLDS_MS, patience) : patience);
-      judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
-    }
+    const waitingFor = verdict.kind === 'incomplete' ? verdict.waitingFor : undefined;
+    const isComplete =
+      waitingFor === 'direction' || waitingFor === 'proof' || waitingFor === 'late_direction';
+    judged.pending.push({ rowId: row.rowId, firstSeenAt: seenAt, ...(isComplete ? { completeAt } : {}) });
+    if (waitingFor === undefined) continue;
+    const holds = waited < HOLDS_MS && !HOLDS_NOBODY.has(waitingFor) && row.isFromMe !== 1;
+    // Whose it is is not known, so it holds back whoever writes in its chat.
+    if (holds && waitingFor === 'direction' && row.chatRowId !== null) holdingChats.add(row.chatRowId);
+    else if (holds) holding.add(row.handle);
+    const dueAt = dueAtOf(waitingFor, { seenAt, completeAt, now: facts.now, holds });
+    judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
   }
   return judged;
+}
+
+/** When (Unix ms) a waiting row is looked at again, whatever happens to chat.db. */
+function dueAtOf(
+  waitingFor: Awaited,
+  { seenAt, completeAt, now, holds }: { seenAt: number; completeAt: number; now: number; holds: boolean },
+): number {
+  const patience = PATIENCE[waitingFor];
+  if (waitingFor === 'direction') return completeAt + patience;
+  if (waitingFor === 'proof') return Math.min(seenAt + patience, now + PROOF_LOOK_MS);
+  return seenAt + (holds ? Math.min(HOLDS_MS, patience) : patience);
 }

@@ -2,7 +2,7 @@ import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { mimeTypeColumn } from './mimeTypeColumn.js';
 import { NeighbourRows } from './NeighbourRows.js';
-import type { Schema } from './schema.js';
+import { GROUP_STYLE, type Schema } from './schema.js';
 
 /**
  * A row of `message` with its handle and the chat it belongs to, one per message. Times are Unix ms, flags 0 or
@@ -19,6 +19,9 @@ export interface ChatRow {
   handle: string | null;
   sentAt: number | null;
   isFromMe: number | null;
+  /** A message that came in is written finished, one of ours only once Messages is through with it. Null before either column. */
+  isFinished: number | null;
+  isSent: number | null;
   /** Our addresses as the row has them: the account, as `E:…` or `P:…`, and what the message was sent to or from. */
   account: string | null;
   ownAddress: string | null;
@@ -171,7 +174,7 @@ export class MessageRows {
 
 /**
  * LEFT JOINs: a row without handle or chat is a row. A message may be joined to several chats (SMS and iMessage
- * merged); the one whose service fits is preferred, then the oldest.
+ * merged); a group is preferred, then the one whose service fits, then the oldest.
  */
 function messageQuery(schema: Schema): string {
   const m = (column: string) => schema.column('message', 'm', column);
@@ -181,7 +184,7 @@ function messageQuery(schema: Schema): string {
   return `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${text('text')} AS text,
     ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody, ${text('subject')} AS subject,
     ${text('service')} AS service, ${schema.text('handle', 'h', 'id')} AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
-    ${m('is_from_me')} AS isFromMe, ${text('account')} AS account, ${text('destination_caller_id')} AS ownAddress,
+    ${m('is_from_me')} AS isFromMe, ${m('is_finished')} AS isFinished, ${m('is_sent')} AS isSent, ${text('account')} AS account, ${text('destination_caller_id')} AS ownAddress,
     ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${text('group_title')} AS groupTitle,
     CASE WHEN ${m('item_type')} <> 0 THEN (SELECT ${schema.text('handle', 'o', 'id')} FROM handle o WHERE o.ROWID = ${m('other_handle')}) END
       AS otherHandle,
@@ -202,6 +205,8 @@ function messageQuery(schema: Schema): string {
 
 /** Above every ROWID of a chat: puts the chats of another service behind those whose service fits. */
 const OTHER_SERVICE = 2 ** 40;
+/** Puts chats with one person behind groups: what was also said in a group was said to all. */
+const NO_GROUP = 2 ** 41;
 
 /** The ROWID of the chat of message `m`, as an expression. A minimum, as sorting costs twice the whole row. */
 export function chatOf(schema: Schema): string {
@@ -210,7 +215,8 @@ export function chatOf(schema: Schema): string {
     schema.column('message', 'm', 'service'),
   ];
   const differs = `(${ofChat} IS NOT ${ofMessage} COLLATE NOCASE)`;
-  return `(SELECT min(j.chat_id + ${differs} * ${OTHER_SERVICE}) % ${OTHER_SERVICE}
+  const isDirect = `(${schema.column('chat', 'x', 'style')} IS NOT ${GROUP_STYLE})`;
+  return `(SELECT min(j.chat_id + ${differs} * ${OTHER_SERVICE} + ${isDirect} * ${NO_GROUP}) % ${OTHER_SERVICE}
       FROM chat_message_join j JOIN chat x ON x.ROWID = j.chat_id WHERE j.message_id = m.ROWID)`;
 }
 

@@ -2,6 +2,7 @@ import type { Statement } from 'better-sqlite3';
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
 import { conversationKey, isGroupKey } from '../conversationId.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
+import { unsettledDirection } from './direction.js';
 import { bodyOf } from './rowBody.js';
 import { chatOf } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
@@ -29,6 +30,8 @@ export interface SentRow {
   wasDowngraded: boolean;
   isEmpty: boolean;
   joined: boolean;
+  /** Present where chat.db does not say (yet) that it went out, but has it in a state in which a row of ours is written first. */
+  isUndecided?: true;
 }
 
 /** A chat that exists in chat.db. `guid` is what Messages calls it; `newestRow` 0 if it has no message. */
@@ -61,6 +64,7 @@ interface RawSentRow {
   dateRead: number | null;
   wasDowngraded: number | null;
   isEmpty: number | null;
+  isFromMe: number | null;
 }
 
 interface RawChat {
@@ -106,7 +110,7 @@ export class SentRows {
       ${m('is_delivered')} AS isDelivered, ${m('is_read')} AS isRead,
       ${schema.date('message', 'm', 'date_delivered')} AS dateDelivered,
       ${schema.date('message', 'm', 'date_read')} AS dateRead, ${m('was_downgraded')} AS wasDowngraded,
-      ${m('is_empty')} AS isEmpty
+      ${m('is_empty')} AS isEmpty, ${m('is_from_me')} AS isFromMe
       FROM message m LEFT JOIN handle h ON h.ROWID = m.handle_id
       LEFT JOIN chat c ON c.ROWID = ${chatOf(schema)}`;
     const chats = `SELECT c.ROWID AS rowId, CAST(c.guid AS TEXT) AS guid, ${chatText('chat_identifier')} AS identifier, ${c('style')} AS style,
@@ -114,7 +118,7 @@ export class SentRows {
     this.highest = database.prepare<unknown[], number | null>('SELECT max(ROWID) FROM message').pluck();
     // The unary plus keeps SQLite from an index on is_from_me: the few rows above the ROWID are the way in.
     this.after = database.prepare(
-      `${select} WHERE m.ROWID > ? AND +m.is_from_me = 1 ORDER BY m.ROWID LIMIT ?`,
+      `${select} WHERE m.ROWID > ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.ROWID LIMIT ?`,
     );
     this.byGuid = database.prepare(`${select} WHERE m.guid = ? AND +m.is_from_me = 1`);
     this.chatsNamed = database.prepare(
@@ -154,7 +158,7 @@ export class SentRows {
     return this.highest.get() ?? 0;
   }
 
-  /** Outgoing rows above this ROWID, in its order, at most `limit`. */
+  /** Rows above this ROWID that went out or may yet turn out to have, in its order, at most `limit`. */
   sentRowsAfter(rowId: number, limit: number, region: string): SentRow[] {
     return this.after.all(rowId, limit).map((raw) => sentRow(raw, region));
   }
@@ -246,5 +250,6 @@ function sentRow(raw: RawSentRow, region: string): SentRow {
     wasDowngraded: raw.wasDowngraded === 1,
     isEmpty: raw.isEmpty === 1,
     joined: raw.chatGuid !== null,
+    ...(raw.isFromMe === 1 ? {} : { isUndecided: true }),
   };
 }

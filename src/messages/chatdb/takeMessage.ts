@@ -2,10 +2,10 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRe
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, changedAt, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
+import type { Owner, Said } from './ownership.js';
+import { changedAt, expectsFiles, transcriptions } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
-import { accountAddress, isEcho, isTelling, isToItsSender, repeatable, repeatedOf } from './selfChat.js';
 import { shownFiles } from './shownFiles.js';
 import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
 
@@ -15,14 +15,14 @@ const TRANSFER_ENDED: ReadonlySet<number> = new Set([5, 6, 7]);
 /** What a row without a text seems to be until its text comes. */
 const MAY_FILL: ReadonlySet<LeftOutReason> = new Set(['empty', 'damaged']);
 
-/** The part of `classify` that is about messages to us: what they say, and whether all of it has arrived. */
-export function takeMessage(placed: Placed, sender: string): Verdict {
-  const { row, facts, sentAt, region } = placed;
-  if (isToItsSender(row, sender, region)) return leftOut('echo');
-  const body = bodyOf(row);
+/** The part of `classify` that is about messages of people: what they say, and whether all of it has arrived. */
+export function takeMessage(
+  placed: Placed,
+  { sender, repeatsUs }: Extract<Owner, { kind: 'person' }>,
+  { body, words, text }: Said,
+): Verdict {
+  const { row, facts } = placed;
   const { attachments, neighbours } = facts;
-  const words = readableText(body);
-  const text = underSubject(row.subject, words);
   const shown = shownFiles(attachments, transcriptions(body));
   if (text === '' && shown.length === 0) {
     // What remains of a message that was taken back in part has its place in the body, whatever the row says.
@@ -38,10 +38,6 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     }
     if (reason !== null) return leftOut(reason);
   }
-  const isOwnChat = facts.ownAddresses.has(placed.conversation) || facts.onlyEchoes(placed.conversation);
-  if (isEcho({ text: words, sender, sentAt, isOwnChat }, neighbours.ownMessages)) return leftOut('echo');
-  const repeated = repeatedWords(placed, sender, words);
-  if (repeated?.isEcho) return { ...leftOut('echo'), echo: { from: sender, of: repeated.of } };
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
@@ -57,34 +53,8 @@ export function takeMessage(placed: Placed, sender: string): Verdict {
     message: messageOf(placed, sender, text, shown),
     bodyDamaged: body.fallback,
     editedAt: changedAt(row),
-    repeatsUs: repeated !== undefined,
+    repeatsUs,
   };
-}
-
-/**
- * The text of ours that a message says again, unless the row itself tells that somebody else wrote it to an address of ours.
- * `isEcho`: it has come back, though no row tells that its chat is one with ourselves: from the very address that it went to, at
- * once and to the letter. A person who sends a long text of ours back within seconds is mistaken for that.
- */
-function repeatedWords(
-  placed: Placed,
-  sender: string,
-  text: string,
-): { of: string; isEcho: boolean } | undefined {
-  const { row, conversation, facts, sentAt, region } = placed;
-  const reached = accountAddress(row.ownAddress, region);
-  if (reached !== null && facts.ownAddresses.has(reached)) return undefined;
-  const stretch = repeatable(sentAt, facts.onlyEchoes(sender));
-  const own = repeatedOf(text, stretch, facts.neighbours.ownMessages);
-  const isTold = sender === conversation && (isTelling(text) || facts.hasEchoed(sender));
-  if (own === undefined) {
-    // Our row may be an empty receipt, with the text in the one that came back alone (macos-facts C.3).
-    const of =
-      sender === conversation ? facts.rules.unprovenText({ conversation, text, ...stretch }) : undefined;
-    return of === undefined ? undefined : { of, isEcho: isTold };
-  }
-  const { guid, rowId } = own;
-  return { of: guid, isEcho: isTold && facts.rules.isOurText({ guid, rowId, conversation, text }) };
 }
 
 function isAppBalloon(row: ChatRow): boolean {

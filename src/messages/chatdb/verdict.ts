@@ -5,9 +5,19 @@ import type { RowEvent } from './rowEvents.js';
 /**
  * What of a row has not arrived yet; Messages writes a message in several commits. group: the chat of a row that may be
  * a group's. late_text: a text that others behind the row need not wait for any more. preview: the text that a link's preview
- * belongs to. proof: whether a row of ours is that of a text that we sent.
+ * belongs to. direction: whether it went out or came in; late_direction: the same of one that names nobody and is not finished,
+ * for which others need not wait. proof: whether a row is that of a text that we sent.
  */
-export type Awaited = 'chat' | 'group' | 'text' | 'late_text' | 'attachments' | 'preview' | 'proof';
+export type Awaited =
+  | 'chat'
+  | 'group'
+  | 'text'
+  | 'late_text'
+  | 'attachments'
+  | 'preview'
+  | 'direction'
+  | 'late_direction'
+  | 'proof';
 
 /** Why a row is not forwarded as a message. The words are shown in status. */
 export const LEFT_OUT = {
@@ -50,12 +60,18 @@ export type Verdict =
   | { kind: 'incomplete'; waitingFor: Awaited }
   | LeftOut;
 
-/** `event`: the backend is told that there was a message. `echo`: by its words alone it is an echo, `from` this address, `of` this text. */
+/** A message that by its words alone is an echo: `from` this address, `of` this text. */
+export interface EchoOf {
+  from: string;
+  of: string;
+}
+
+/** `event`: the backend is told that there was a message. */
 export interface LeftOut {
   kind: 'left_out';
   reason: LeftOutReason;
   event?: RowEvent;
-  echo?: { from: string; of: string };
+  echo?: EchoOf;
 }
 
 export function leftOut(reason: LeftOutReason): LeftOut {

@@ -3,7 +3,7 @@ import type { AppleVersion, SchemaOptions } from './appleSchema.js';
 import { type NewChat, type Service, type SimulatedChat, SimulatedChats } from './SimulatedChats.js';
 import { SimulatedHappenings } from './SimulatedHappenings.js';
 import { type NewIncoming, SimulatedIncoming, STAGES, type Stage } from './SimulatedIncoming.js';
-import { type SentStage, SimulatedSent } from './SimulatedSent.js';
+import { type FirstState, type SentStage, SimulatedSent } from './SimulatedSent.js';
 import { encodeAttributedBody } from './typedstreamEncoder.js';
 
 export interface ChatDbWriterOptions extends SchemaOptions {
@@ -27,6 +27,8 @@ export interface SentMessage {
   ghost?: boolean;
   /** How far it comes at once; `sent` unless given. */
   upTo?: SentStage;
+  /** How its row is written first; `anonymous` unless given. */
+  firstState?: FirstState;
 }
 
 const ACCOUNT = 'E:operator@example.com';
@@ -93,13 +95,11 @@ export class ChatDbWriter {
       recipient: recipientOf(message, chat, ghost),
       ghost,
       account: this.account,
+      firstState: message.firstState ?? 'anonymous',
       file: message.file,
     });
-    if (ghost || upTo === 'inserted') return sent;
-    sent.markSent();
-    if (upTo !== 'sent') sent.markDelivered();
-    if (upTo === 'read') sent.markRead();
-    return sent;
+    if (ghost || upTo === 'first') return sent;
+    return comeTo(sent.settle(), upTo);
   }
 
   /** Any row of `message`, complete in one commit; joined to `chat` if one is given. For what the rest cannot make. */
@@ -190,6 +190,15 @@ export class ChatDbWriter {
     if (message.handle === undefined || message.ghost === true) return null;
     return this.directChat(message.handle, message.service);
   }
+}
+
+/** Lets a message that was settled come so far. */
+export function comeTo(sent: SimulatedSent, stage: SentStage): SimulatedSent {
+  if (stage === 'first' || stage === 'inserted') return sent;
+  sent.markSent();
+  if (stage !== 'sent') sent.markDelivered();
+  if (stage === 'read') sent.markRead();
+  return sent;
 }
 
 /** A direct message names its recipient, one to a group nobody; a ghost the identifier it was meant for. */

@@ -4,8 +4,15 @@ import { type AppleDatabase, appleDate, appleGuid } from './AppleDatabase.js';
 import type { Service, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
-/** How far a message that goes out has come. */
-export type SentStage = 'inserted' | 'sent' | 'delivered' | 'read';
+/** How far a message that goes out has come. `first`: its row does not say yet that it went out. */
+export type SentStage = 'first' | 'inserted' | 'sent' | 'delivered' | 'read';
+
+/**
+ * How Messages writes the row of a message that goes out before it sets `is_from_me` (openclaw/imsg #80). `anonymous`: without a
+ * handle, the way that was seen; `recipient`: with the handle of whom it goes to, as one that came from there, but unfinished;
+ * `none`: `is_from_me` stands at once.
+ */
+export type FirstState = 'anonymous' | 'recipient' | 'none';
 
 export interface NewSent {
   text: string;
@@ -16,6 +23,7 @@ export interface NewSent {
   /** An empty row of no chat (imsg #90): Messages took the text and will never send it. */
   ghost: boolean;
   account: string;
+  firstState: FirstState;
   /** A file that goes out instead of a text: where it lay when Messages took it. */
   file?: string | undefined;
 }
@@ -25,8 +33,9 @@ export class SimulatedSent {
   readonly guid = appleGuid();
   readonly rowId: number;
   private readonly fileRows: number[] = [];
+  private readonly recipient: number;
 
-  /** Writes the row with its text and chat: not sent yet. */
+  /** Writes the row in its first state, with its text and chat. */
   constructor(
     private readonly database: AppleDatabase,
     message: NewSent,
@@ -34,13 +43,15 @@ export class SimulatedSent {
     const { chat, recipient, ghost } = message;
     const service = ghost ? 'SMS' : message.service;
     const date = appleDate(message.date);
+    this.recipient = recipient === null ? 0 : database.handle(recipient, service);
+    const firstState = ghost ? 'none' : message.firstState;
     this.rowId = database.insert('message', {
       guid: this.guid,
-      handle_id: recipient === null ? 0 : database.handle(recipient, service),
+      handle_id: firstState === 'anonymous' ? 0 : this.recipient,
       service,
       account: message.account,
       date,
-      is_from_me: 1,
+      is_from_me: firstState === 'none' ? 1 : 0,
       is_finished: 0,
       is_sent: 0,
       is_empty: ghost ? 1 : 0,
@@ -56,6 +67,11 @@ export class SimulatedSent {
     if (message.file !== undefined) this.join(message.file, transferGuids[0] ?? '');
     if (chat === null) return;
     database.insert('chat_message_join', { chat_id: chat.rowId, message_id: this.rowId, message_date: date });
+  }
+
+  /** Messages notes that it goes out from here: not sent yet. */
+  settle(): this {
+    return this.change({ is_from_me: 1, handle_id: this.recipient });
   }
 
   /** Apple has accepted it. */

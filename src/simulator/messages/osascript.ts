@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { readSettings } from './installOsascript.js';
-import { type Behaviour, takeBehaviour } from './osascriptBehaviour.js';
+import { type Behaviour, FIRST_WRITING, takeBehaviour } from './osascriptBehaviour.js';
 import { recordCall, recordDispatch } from './osascriptLog.js';
 import { readScript, type ScriptShape } from './osascriptScript.js';
 import { errorLine } from './osascriptWords.js';
@@ -79,7 +79,8 @@ function send(call: Call, script: ScriptShape): number | Promise<number> {
   });
   if (isSent) {
     const row = file === undefined ? { form, text, target } : { form, text: '', target, file };
-    writeSentRow(directory, row, behaviour.row ?? { kind: 'sent' });
+    const fate = behaviour.row ?? { kind: 'sent' };
+    writeSentRow(directory, { ...row, first: behaviour.first ?? FIRST_WRITING }, fate);
   }
   return misbehaves ? misbehave(call) : 0;
 }

@@ -1,22 +1,34 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freshId } from '../../system/random.js';
+import type { FirstState } from './SimulatedSent.js';
 
 /** The language in which errors are put into words; the number at the end is the same in all. */
 export type Words = 'en' | 'zh' | 'ja';
 
 /**
- * What becomes of the outgoing row of a text that was sent. `inserted`, `sent`, `delivered`, `read`: written
+ * What becomes of the outgoing row of a text that was sent. `first`: it stays in its first state; `inserted`, `sent`, `delivered`, `read`: written
  * before osascript ends, having come that far; `none`: never written; `late`: as `sent`, that much later;
  * `echoed`: as `sent`, and it comes back, as a text to an address of ours does; `failing`: as `sent`, and that much later it
  * says error 22 ("Not Delivered"); `downgraded`: it says so at once, and that much later Messages has sent it by SMS; `ghost`: an
  * empty row that belongs to no chat, as macOS 26 writes for some groups.
  */
 export type RowFate =
-  | { readonly kind: 'inserted' | 'sent' | 'delivered' | 'read' | 'none' | 'ghost' | 'echoed' }
+  | { readonly kind: 'first' | 'inserted' | 'sent' | 'delivered' | 'read' | 'none' | 'ghost' | 'echoed' }
   | { readonly kind: 'late' | 'failing' | 'downgraded'; readonly afterMs: number };
 
+/** How the outgoing row is written first, and how many ms later it says that it went out. */
+export interface FirstWriting {
+  readonly form: FirstState;
+  readonly settlesAfterMs: number;
+}
+
+/** The way that was seen, openclaw/imsg #80: an update follows at once, and a watcher that is fast sees what was before it. */
+export const FIRST_WRITING: FirstWriting = { form: 'anonymous', settlesAfterMs: 25 };
+
 interface Manner {
+  /** `FIRST_WRITING` if left out. */
+  readonly first?: FirstWriting;
   /** Waits this long first. */
   readonly slowMs?: number;
   /** The language of its errors; English if left out. */

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { TargetForm } from '../../messages/applescript/scripts.js';
 import { openDatabase } from '../../store/sqlite.js';
 import { freshId } from '../../system/random.js';
-import { ChatDbWriter, type SentMessage } from './ChatDbWriter.js';
+import { ChatDbWriter, comeTo, type SentMessage } from './ChatDbWriter.js';
 import { readSettings } from './installOsascript.js';
-import type { RowFate } from './osascriptBehaviour.js';
+import type { FirstWriting, RowFate } from './osascriptBehaviour.js';
+import type { SentStage, SimulatedSent } from './SimulatedSent.js';
 
 /** The text, or the file, whose outgoing row is to be written. */
 export interface SentRow {
@@ -15,6 +16,7 @@ export interface SentRow {
   /** An absolute path: this file was sent instead of the text. */
   readonly file?: string;
   readonly target: string;
+  readonly first: FirstWriting;
 }
 
 /** What Messages does some time after osascript has ended. */
@@ -48,22 +50,30 @@ export function writeSentRow(directory: string, row: SentRow, fate: RowFate): vo
   if (fate.kind === 'late') {
     doLater({ directory, kind: 'write', row, afterMs: fate.afterMs });
   } else if (fate.kind === 'failing') {
-    const { rowId } = withWriter(directory, (writer) => writer.writeSent(messageOf(row)));
+    const { rowId } = withWriter(directory, (writer) => writeSent(writer, row, 'sent'));
     doLater({ directory, kind: 'fail', rowId, afterMs: fate.afterMs });
   } else if (fate.kind === 'downgraded') {
-    const { rowId } = withWriter(directory, (writer) =>
-      writer.writeSent({ ...messageOf(row), upTo: 'inserted' }).markFailed(),
-    );
+    const { rowId } = withWriter(directory, (writer) => writeSent(writer, row, 'inserted').markFailed());
     doLater({ directory, kind: 'downgrade', rowId, afterMs: fate.afterMs });
   } else if (fate.kind === 'echoed') {
     withWriter(directory, (writer) => {
-      writer.writeSent(messageOf(row));
+      writeSent(writer, row, 'sent');
       writer.receive({ from: row.target.split(';').at(-1) ?? '', text: row.text });
     });
+  } else if (fate.kind === 'ghost') {
+    withWriter(directory, (writer) => writer.writeSent({ ...messageOf(row), ghost: true }));
   } else {
-    const state = fate.kind === 'ghost' ? { ghost: true } : { upTo: fate.kind };
-    withWriter(directory, (writer) => writer.writeSent({ ...messageOf(row), ...state }));
+    const { kind } = fate;
+    withWriter(directory, (writer) => writeSent(writer, row, kind));
   }
+}
+
+/** The row in its first state, and after a moment what it comes to. */
+function writeSent(writer: ChatDbWriter, row: SentRow, stage: SentStage): SimulatedSent {
+  const { form, settlesAfterMs } = row.first;
+  const sent = writer.writeSent({ ...messageOf(row), upTo: 'first', firstState: form });
+  if (form !== 'none') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, settlesAfterMs);
+  return stage === 'first' ? sent : comeTo(sent.settle(), stage);
 }
 
 /** What the process of its own does: the job in the file `path`, once, when it is time. */
@@ -72,7 +82,7 @@ export async function doJob(path: string): Promise<void> {
   unlinkSync(path);
   await new Promise((resolve) => setTimeout(resolve, job.afterMs));
   withWriter(job.directory, (writer) => {
-    if (job.kind === 'write') writer.writeSent(messageOf(job.row));
+    if (job.kind === 'write') writeSent(writer, job.row, 'sent');
     else writer.updateMessage(job.rowId, job.kind === 'fail' ? NOT_ON_IMESSAGE : BY_SMS);
   });
 }
@@ -86,7 +96,7 @@ function doLater(job: Job): void {
   spawn(process.execPath, args, { detached: true, stdio: 'ignore' }).unref();
 }
 
-function messageOf({ form, text, target, file }: SentRow): SentMessage {
+function messageOf({ form, text, target, file }: SentRow): Omit<SentMessage, 'upTo'> {
   const content = file === undefined ? { text } : { text, file };
   if (form === 'chat') return { ...content, chat: target };
   return { ...content, handle: target, service: form === 'sms' ? 'SMS' : 'iMessage' };

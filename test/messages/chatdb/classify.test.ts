@@ -18,6 +18,8 @@ const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
   handle: PERSON,
   sentAt: NOW - 1000,
   isFromMe: 0,
+  isFinished: 1,
+  isSent: 0,
   account: 'E:me@example.com',
   ownAddress: 'me@example.com',
   itemType: 0,

@@ -90,7 +90,8 @@ export const READING: Fact[] = [
       chat: world.writer.groupChat([ann, bob]),
       columns: { handle_id: 0 },
     });
-    const { messages, leftOut } = world.news();
+    expect(world.news()).toMatchObject({ texts: [], leftOut: {} });
+    const { messages, leftOut } = world.after(1000);
     expect(messages).toMatchObject([{ text: 'mine', sender: ann }]);
     expect(leftOut).toEqual({ senderless: 1 });
   }),

@@ -1,0 +1,122 @@
+import type { DecodedBody } from './attributedBody.js';
+import { directionOf, isAnonymous } from './direction.js';
+import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
+import { bodyOf, expectsFiles, readableText, underSubject } from './rowBody.js';
+import { isAboutAnother } from './rowEvents.js';
+import type { Placed, RowFacts } from './rowFacts.js';
+import type { ChatRow } from './rows.js';
+import { accountAddress, isEcho, isTelling, isToItsSender, repeatable, repeatedOf } from './selfChat.js';
+import type { Awaited, EchoOf } from './verdict.js';
+
+/** What a row says: `words` as they were typed, `text` with the subject above them. */
+export interface Said {
+  body: DecodedBody;
+  words: string;
+  text: string;
+}
+
+/**
+ * Whose a row is. `ours`: the agent's, or of no concern to it; `why` says by which rule, and `echo` that only its words tell.
+ * `operator`: a person wrote it from this account by other means. `person`: a message to us; `repeatsUs` if it says what had just been
+ * sent from here. `undecided`: ask again when more of it, or of a text of ours, is known.
+ */
+export type Owner =
+  | { kind: 'ours'; why: 'own' | 'echo' | 'preview'; echo?: EchoOf }
+  | { kind: 'operator' }
+  | { kind: 'person'; sender: string; repeatsUs: boolean }
+  | { kind: 'nobody' }
+  | { kind: 'undecided'; waitingFor: Awaited };
+
+export function saidIn(row: ChatRow): Said {
+  const body = bodyOf(row);
+  const words = readableText(body);
+  return { body, words, text: underSubject(row.subject, words) };
+}
+
+/**
+ * The rule book: whose a row is that has its place (docs/guarantees.md has it as a table). Asked once for each row at each look,
+ * by what reads; what confirms and follows texts uses the same comparison (`kinshipOf`) and the same directions.
+ */
+export function ownerOf(placed: Placed, sender: string | null, said: Said): Owner {
+  if (placed.row.isFromMe === 1) return ownerOfSent(placed, said);
+  if (sender === null) return { kind: 'nobody' };
+  return ownerOfReceived(placed, sender, said);
+}
+
+/**
+ * What a row waits for, or `ours`, while chat.db does not say for sure whether it went out; undefined where it does, or where it
+ * was waited for long enough: then it is taken for what it seems. A row with the words of a text of ours that is under way waits
+ * until that one is proven or given up; one that names nobody, is not finished and has the words of one that was lately given up is
+ * that text's. One that names nobody in any way answers nobody, so it waits on.
+ */
+export function directionAwaited(
+  row: ChatRow,
+  place: { conversation: string | null; sender: string | null },
+  { rules, waitedFor }: Pick<RowFacts, 'rules' | 'waitedFor'>,
+): Awaited | 'ours' | undefined {
+  if (directionOf(row) !== 'unsettled') return undefined;
+  const { guid, rowId } = row;
+  const isMessage = (row.itemType ?? 0) === 0 && !isAboutAnother(row);
+  const candidate = { guid, rowId, conversation: place.conversation ?? '', text: saidIn(row).text };
+  const mayBe = isMessage ? rules.mayBeOurs(candidate) : 'no';
+  if (mayBe === 'underWay' && !waitedFor('proof')) return 'proof';
+  if (!waitedFor('direction')) return 'direction';
+  if (!isAnonymous(row) || row.isFinished !== 0) return undefined;
+  if (mayBe !== 'no') return 'ours';
+  return place.sender === null && !waitedFor('late_direction') ? 'late_direction' : undefined;
+}
+
+/** What went out from this account: by us, or by a person with another device. */
+function ownerOfSent({ row, facts, conversation }: Placed, { body, text }: Said): Owner {
+  const { rules, neighbours, waitedFor } = facts;
+  if (facts.ownAddresses.has(conversation) || facts.onlyEchoes(conversation)) return OWN;
+  if (text === '' && !expectsFiles(row, body))
+    return waitedFor('late_text') ? OWN : { kind: 'undecided', waitingFor: 'late_text' };
+  const isLink = row.balloonBundleId === URL_BALLOON;
+  if (isLink && isPreviewOf(text, row.rowId, neighbours.companions)) return { kind: 'ours', why: 'preview' };
+  const author = rules.ownRow({ guid: row.guid, rowId: row.rowId, conversation, text });
+  if (author === 'ours') return OWN;
+  if (author === 'undecided' && !waitedFor('proof')) return { kind: 'undecided', waitingFor: 'proof' };
+  if (isLink && !waitedFor('preview')) return { kind: 'undecided', waitingFor: 'preview' };
+  return { kind: 'operator' };
+}
+
+/** What came in: somebody else's, or a text of ours that came back. */
+function ownerOfReceived(placed: Placed, sender: string, { words }: Said): Owner {
+  const { row, facts, conversation, sentAt, region } = placed;
+  if (isToItsSender(row, sender, region)) return { kind: 'ours', why: 'echo' };
+  const isOwnChat = facts.ownAddresses.has(conversation) || facts.onlyEchoes(conversation);
+  if (isEcho({ text: words, sender, sentAt, isOwnChat }, facts.neighbours.ownMessages))
+    return { kind: 'ours', why: 'echo' };
+  const repeated = repeatedWords(placed, sender, words);
+  if (repeated?.isEcho) return { kind: 'ours', why: 'echo', echo: { from: sender, of: repeated.of } };
+  return { kind: 'person', sender, repeatsUs: repeated !== undefined };
+}
+
+const OWN: Owner = { kind: 'ours', why: 'own' };
+
+/**
+ * The text of ours that a message says again, unless the row itself tells that somebody else wrote it to an address of ours.
+ * `isEcho`: it has come back, though no row tells that its chat is one with ourselves: from the very address that it went to, at
+ * once and to the letter. A person who sends a long text of ours back within seconds is mistaken for that.
+ */
+function repeatedWords(
+  placed: Placed,
+  sender: string,
+  text: string,
+): { of: string; isEcho: boolean } | undefined {
+  const { row, conversation, facts, sentAt, region } = placed;
+  const reached = accountAddress(row.ownAddress, region);
+  if (reached !== null && facts.ownAddresses.has(reached)) return undefined;
+  const stretch = repeatable(sentAt, facts.onlyEchoes(sender));
+  const own = repeatedOf(text, stretch, facts.neighbours.ownMessages);
+  const isTold = sender === conversation && (isTelling(text) || facts.hasEchoed(sender));
+  if (own === undefined) {
+    // Our row may be an empty receipt, with the text in the one that came back alone (macos-facts C.3).
+    const of =
+      sender === conversation ? facts.rules.unprovenText({ conversation, text, ...stretch }) : undefined;
+    return of === undefined ? undefined : { of, isEcho: isTold };
+  }
+  const { guid, rowId } = own;
+  return { of: guid, isEcho: isTold && facts.rules.isOurText({ guid, rowId, conversation, text }) };
+}

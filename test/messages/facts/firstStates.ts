@@ -1,0 +1,155 @@
+import { expect } from 'vitest';
+import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { type Fact, fact, NOTHING } from './Fact.js';
+import type { FactWorld } from './FactWorld.js';
+
+/** A text that goes out is in chat.db first as one that came in, without a handle, unfinished (openclaw/imsg #80). */
+export const FIRST_STATES: Fact[] = [
+  ...['omw', 'k', '👍', 'a long text of ours, with — “quotes” and all'].map((text) =>
+    fact(`our own “${text}” is not a message, however long its row says that it came in`, (world) => {
+      const from = world.acquaintance();
+      const seq = world.send(from, text);
+      world.store.write(() => world.store.sends.ended(seq, world.clock.now() + 180_000, null));
+      const row = world.writer.writeSent({ handle: from, text, date: world.clock.now(), upTo: 'first' });
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: {} });
+      expect(world.after(30_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+      row.settle().markSent();
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+      settle(world, seq, row.guid);
+    }),
+  ),
+  fact('and so it is with the handle of whom it goes to', (world) => {
+    const from = world.acquaintance();
+    const seq = world.send(from, 'on my way');
+    const { clock, writer } = world;
+    const row = writer.writeSent({
+      ...{ handle: from, text: 'on my way', date: clock.now(), upTo: 'first', firstState: 'recipient' },
+    } as const);
+    expect(world.after(900)).toMatchObject({ ...NOTHING, leftOut: {} });
+    expect(world.after(60_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+    row.settle().markSent();
+    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    settle(world, seq, row.guid);
+  }),
+  ...(['anonymous', 'recipient'] as const).map((firstState) =>
+    fact(`what the operator writes is told as theirs when its row (${firstState}) says so`, (world) => {
+      const from = world.acquaintance();
+      const row = world.writer.writeSent({
+        ...{ handle: from, text: 'mine', date: world.clock.now(), upTo: 'first', firstState },
+      } as const);
+      expect(world.news()).toMatchObject(NOTHING);
+      expect(world.after(990)).toMatchObject(NOTHING);
+      row.settle();
+      expect(world.news()).toMatchObject({ texts: [], types: ['operator_replied'] });
+      world.restart();
+      expect(world.after(60_000)).toMatchObject(NOTHING);
+    }),
+  ),
+  fact('over a restart too', (world) => {
+    const from = world.acquaintance();
+    const row = world.writer.writeSent({
+      handle: from,
+      text: 'mine',
+      date: world.clock.now(),
+      upTo: 'first',
+    });
+    expect(world.news()).toMatchObject(NOTHING);
+    world.restart();
+    expect(world.after(900)).toMatchObject(NOTHING);
+    row.settle();
+    expect(world.news()).toMatchObject({ texts: [], types: ['operator_replied'] });
+  }),
+  fact('a text or chat that comes late does not use up the wait', (world) => {
+    const from = world.acquaintance();
+    const chat = world.writer.directChat(from);
+    const late = world.writer.insertMessage({ is_from_me: 0, is_finished: 0 });
+    world.writer.joinChat(late.rowId, chat);
+    expect(world.after(5_000)).toMatchObject(NOTHING);
+    world.writer.updateMessage(late.rowId, { attributedBody: encodeAttributedBody('late words') });
+    expect(world.news()).toMatchObject(NOTHING);
+    expect(world.after(900)).toMatchObject(NOTHING);
+    const chatless = world.writer.insertMessage({ is_from_me: 0, is_finished: 0, text: 'late chat' });
+    expect(world.news()).toMatchObject(NOTHING);
+    world.writer.updateMessage(late.rowId, { is_from_me: 1, is_finished: 1 });
+    expect(world.after(30_000).types).toEqual(['operator_replied']);
+    world.writer.joinChat(chatless.rowId, chat);
+    expect(world.after(900)).toMatchObject(NOTHING);
+    world.writer.updateMessage(chatless.rowId, { is_from_me: 1, is_finished: 1 });
+    expect(world.news().types).toEqual(['operator_replied']);
+  }),
+  fact('in a group too, where nobody is named: however late it is settled', (world) => {
+    const chat = world.writer.groupChat([world.acquaintance(), world.person()]);
+    world.receive({ from: world.acquaintance(), text: 'hello all', chat });
+    world.news();
+    const row = world.writer.writeSent({ chat, text: 'mine', date: world.clock.now(), upTo: 'first' });
+    expect(world.after(60_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+    row.settle();
+    expect(world.news()).toMatchObject({ texts: [], types: ['operator_replied'] });
+  }),
+  fact('a tapback of ours is not the other side’s', (world) => {
+    const from = world.acquaintance();
+    const chat = world.writer.directChat(from);
+    const target = world.receive({ from, text: 'nice?' });
+    world.news();
+    const columns = { associated_message_type: 2001, associated_message_guid: `p:0/${target.guid}` };
+    const row = world.writer.insertMessage({ is_from_me: 0, is_finished: 0, ...columns }, chat);
+    expect(world.news()).toMatchObject(NOTHING);
+    world.writer.updateMessage(row.rowId, { is_from_me: 1, is_finished: 1 });
+    expect(world.after(2_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+  }),
+  fact('a file of ours is waited for as well, and is no message without a text', (world) => {
+    const from = world.acquaintance();
+    const seq = world.send(from, '', { file: '/tmp/x.png' });
+    const columns = { is_from_me: 0, is_finished: 0, cache_has_attachments: 1, text: '\ufffc' };
+    const row = world.writer.insertMessage(columns, world.writer.directChat(from));
+    expect(world.after(30_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+    world.writer.updateMessage(row.rowId, { is_from_me: 1, is_finished: 1 });
+    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    settle(world, seq, row.guid);
+  }),
+  fact('a person whose row names nobody is heard after a second, and in the order of their chat', (world) => {
+    const from = world.acquaintance();
+    const chat = world.writer.directChat(from);
+    world.writer.insertMessage({ is_from_me: 0, is_finished: 1, text: 'first' }, chat);
+    world.receive({ from, text: 'second' });
+    world.receive({ from: world.person(), text: 'somebody else' });
+    expect(world.news().texts).toEqual(['somebody else']);
+    expect(world.after(1_000).texts).toEqual(['first', 'second']);
+  }),
+  fact('also while a text of ours of the same words is under way elsewhere: once that is proven', (world) => {
+    const [ann, bob] = [world.acquaintance(), world.acquaintance()];
+    const seq = world.send(ann, 'k');
+    world.writer.insertMessage({ is_from_me: 0, is_finished: 1, text: 'k' }, world.writer.directChat(bob));
+    expect(world.after(5_000)).toMatchObject(NOTHING);
+    const row = world.writer.writeSent({ handle: ann, text: 'k', date: world.clock.now() });
+    settle(world, seq, row.guid);
+    expect(world.after(1_000).texts).toEqual(['k']);
+  }),
+  fact(
+    'a person with a handle says our very words while ours are on their way, and is heard at once',
+    (world) => {
+      const from = world.acquaintance();
+      const seq = world.send(from, 'ok');
+      world.receive({ from, text: 'ok' });
+      expect(world.news().texts).toEqual(['ok']);
+      const row = world.writer.writeSent({ handle: from, text: 'ok', date: world.clock.now() });
+      settle(world, seq, row.guid);
+      expect(world.news().texts).toEqual([]);
+    },
+  ),
+  fact(
+    'a row that stays in its first state and has the words of a text that was lost is that text',
+    (world) => {
+      const from = world.acquaintance();
+      const seq = world.send(from, 'lost?');
+      world.writer.writeSent({ handle: from, text: 'lost?', date: world.clock.now(), upTo: 'first' });
+      expect(world.news()).toMatchObject(NOTHING);
+      world.store.write(() => world.store.sends.settle(seq, { state: 'unknown' }));
+      expect(world.after(200_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    },
+  ),
+];
+
+function settle(world: FactWorld, seq: number, guid: string): void {
+  world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid }));
+}
