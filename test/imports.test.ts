@@ -63,6 +63,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   preact: /^monitor-page\//,
   'preact/hooks': /^monitor-page\//,
   commander: /^cli\//,
+  'bplist-parser': /^messages\/chatdb\/binaryPlist\.ts$/,
   yaml: /^config\//,
   pino: /^logging\//,
   tar: /^doctor\//,

@@ -66,6 +66,7 @@ export function forwarding(options: ForwardingOptions): Forwarding {
       });
     },
   });
+  const changes = new MessageChanges({ store, happenings, settings: () => config().forward, onFiles });
   return {
     rows: {
       rules() {
@@ -84,8 +85,9 @@ export function forwarding(options: ForwardingOptions): Forwarding {
       },
       tell: (event) => happenings.tell(event),
       wasEdited: (guid, editedAt) => happenings.wasEdited(guid, editedAt),
+      joinLink: (link, to) => changes.joinLink(link, to),
     },
-    changes: new MessageChanges({ store, happenings, settings: () => config().forward, onFiles }),
+    changes,
     loops,
     expired(message) {
       if (config().forward.filtered) store.events.add(expiredEvent(message));

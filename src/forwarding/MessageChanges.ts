@@ -4,10 +4,18 @@ import { editKey, type Happenings } from './Happenings.js';
 
 /**
  * A message that its sender changed or took back, the files it has, or an audio message that a device wrote down (`said`, by
- * the guid of the file), as it stands in chat.db. Times are Unix ms.
+ * the guid of the file), as it stands in chat.db. `partsUnsent` are the parts that were taken back, `text` what is left,
+ * `filesLeft` the guids of the files that are left, absent: all of them. Times are Unix ms; null is unknown.
  */
 export type MessageChange =
-  | { kind: 'edited'; guid: string; text: string; at: number }
+  | {
+      kind: 'edited';
+      guid: string;
+      text: string;
+      at: number | null;
+      partsUnsent?: readonly number[];
+      filesLeft?: ReadonlySet<string>;
+    }
   | { kind: 'unsent'; guid: string; at: number | null }
   | { kind: 'files'; guid: string; files: readonly IncomingAttachment[] }
   | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
@@ -46,6 +54,23 @@ export class MessageChanges {
     });
   }
 
+  /**
+   * Inside a write: a link that Messages wrote as a row of its own belongs to this message, whose text does not have it. It is
+   * posted with that text, or reported as an edit where the backend may have read the text before. False if no such message is
+   * stored.
+   */
+  joinLink(link: IncomingMessage, to: string): boolean {
+    const { store } = this.options;
+    const message = store.incoming.find(to);
+    if (message === undefined || store.told.has(unsentKey(to))) return false;
+    const key = `link:${link.guid}`;
+    if (!store.told.has(key)) {
+      const text = [message.text, link.text].filter((part) => part !== '').join('\n');
+      this.rewritten(key, { kind: 'edited', guid: to, text, at: link.sentAt }, message);
+    }
+    return true;
+  }
+
   private take(change: MessageChange, message: IncomingMessage): void {
     if (change.kind === 'edited') this.edited(change, message);
     else if (change.kind === 'unsent') this.unsent(change, message);
@@ -70,13 +95,28 @@ export class MessageChanges {
     this.tell(key, message, 'message_attachments', { attachments });
   }
 
-  private edited(change: Extract<MessageChange, { kind: 'edited' }>, message: IncomingMessage): void {
+  private edited(change: EditedChange, message: IncomingMessage): void {
+    this.rewritten(keyOf(change), change, message);
+  }
+
+  private rewritten(key: string, change: EditedChange, message: IncomingMessage): void {
     const { store, settings } = this.options;
-    const { text, at } = change;
+    const { text, at, partsUnsent = [] } = change;
+    const gone = unsentFiles(change, message);
+    for (const { guid } of gone) store.uploads.withdrawFile(guid);
     store.uploads.rewrite(message.guid, text);
-    const isUnread = store.incoming.rewrite({ ...message, text });
-    if (isUnread || !settings().edits) store.told.note(keyOf(change));
-    else this.tell(keyOf(change), message, 'message_edited', { text, edited_at: new Date(at).toISOString() });
+    const attachments = message.attachments.filter((file) => !gone.includes(file));
+    const isUnread = store.incoming.rewrite({ ...message, text, attachments });
+    if (isUnread || !settings().edits) {
+      store.told.note(key);
+      return;
+    }
+    this.tell(key, message, 'message_edited', {
+      text,
+      edited_at: isoOrNull(at),
+      ...(partsUnsent.length === 0 ? {} : { parts_unsent: [...partsUnsent] }),
+      ...(gone.length === 0 ? {} : { attachments_unsent: gone.map(({ guid }) => guid) }),
+    });
   }
 
   private unsent(change: Extract<MessageChange, { kind: 'unsent' }>, message: IncomingMessage): void {
@@ -85,10 +125,7 @@ export class MessageChanges {
     store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.withdraw(change.guid);
     if (isUnread || !settings().unsends) store.told.note(keyOf(change));
-    else {
-      const unsentAt = change.at === null ? null : new Date(change.at).toISOString();
-      this.tell(keyOf(change), message, 'message_unsent', { unsent_at: unsentAt });
-    }
+    else this.tell(keyOf(change), message, 'message_unsent', { unsent_at: isoOrNull(change.at) });
   }
 
   private transcribed(
@@ -125,18 +162,25 @@ export class MessageChanges {
 }
 
 type FilesChange = Extract<MessageChange, { kind: 'files' }>;
+type EditedChange = Extract<MessageChange, { kind: 'edited' }>;
 
+/** Taking one part back after another is several changes, also where no date tells them apart. */
 function keyOf(change: Exclude<MessageChange, FilesChange>): string {
-  return change.kind === 'edited' ? editKey(change.guid, change.at) : `${change.kind}:${change.guid}`;
+  if (change.kind !== 'edited') return `${change.kind}:${change.guid}`;
+  const { guid, at, partsUnsent = [] } = change;
+  if (at !== null && partsUnsent.length === 0) return editKey(guid, at);
+  return `edit:${guid}:${at ?? ''}:${partsUnsent.join(' ')}`;
 }
 
 function unsentKey(guid: string): string {
   return `unsent:${guid}`;
 }
 
-/** Whether the message was stored with all of it already. */
+/** Whether the message was stored with all of it already: one change may show in several forms, one after the other. */
 function isKnown(change: MessageChange, message: IncomingMessage): boolean {
   if (change.kind === 'files') return lateFiles(change, message).length === 0;
+  if (change.kind === 'edited')
+    return change.text === message.text && unsentFiles(change, message).length === 0;
   return (
     change.kind === 'transcribed' && message.attachments.some((file) => file.transcription !== undefined)
   );
@@ -145,6 +189,14 @@ function isKnown(change: MessageChange, message: IncomingMessage): boolean {
 function lateFiles({ files }: FilesChange, { attachments }: IncomingMessage): IncomingAttachment[] {
   const known = new Set(attachments.map(({ guid }) => guid));
   return files.filter(({ guid }) => !known.has(guid));
+}
+
+function unsentFiles({ filesLeft }: EditedChange, { attachments }: IncomingMessage): IncomingAttachment[] {
+  return filesLeft === undefined ? [] : attachments.filter(({ guid }) => !filesLeft.has(guid));
+}
+
+function isoOrNull(unixMs: number | null): string | null {
+  return unixMs === null ? null : new Date(unixMs).toISOString();
 }
 
 function withTranscriptions(message: IncomingMessage, said: ReadonlyMap<string, string>): IncomingMessage {

@@ -37,6 +37,7 @@ export class UploadTable {
   private readonly updateRetryNow: Statement;
   private readonly updateText: Statement;
   private readonly deleteOfMessage: Statement;
+  private readonly deleteFile: Statement;
   private readonly countOpen: Statement;
 
   constructor(
@@ -70,6 +71,7 @@ export class UploadTable {
       "UPDATE uploads SET message = json_set(message, '$.text', ?) WHERE message_guid = ?",
     );
     this.deleteOfMessage = database.prepare('DELETE FROM uploads WHERE message_guid = ?');
+    this.deleteFile = database.prepare('DELETE FROM uploads WHERE attachment_guid = ?');
     this.countOpen = database.prepare("SELECT count(*) FROM uploads WHERE state = 'open'").pluck();
   }
 
@@ -101,6 +103,11 @@ export class UploadTable {
   /** Inside a write: the message was taken back. Its files are forgotten, so that nobody can ask for them again. */
   withdraw(messageGuid: string): void {
     this.deleteOfMessage.run(messageGuid);
+  }
+
+  /** Inside a write: the file was taken back, and the rest of its message was not. */
+  withdrawFile(attachmentGuid: string): void {
+    this.deleteFile.run(attachmentGuid);
   }
 
   /**

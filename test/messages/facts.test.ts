@@ -7,9 +7,11 @@ import { DEFAULTS, FactWorld, SCHEMA_FORMS } from './facts/FactWorld.js';
 import { FILES } from './facts/files.js';
 import { FILTERED } from './facts/filtered.js';
 import { FIRST_STATES } from './facts/firstStates.js';
+import { FORMS } from './facts/forms.js';
 import { GROUPS } from './facts/groups.js';
 import { LEFT_OUT } from './facts/leftOut.js';
 import { LINKS } from './facts/links.js';
+import { NO_TEXT } from './facts/noText.js';
 import { OPERATOR } from './facts/operator.js';
 import { OURSELVES } from './facts/ourselves.js';
 import { REACTIONS } from './facts/reactions.js';
@@ -22,6 +24,8 @@ const FACTS = [
   ...LINKS,
   ...REACTIONS,
   ...CHANGES,
+  ...FORMS,
+  ...NO_TEXT,
   ...FILES,
   ...AUDIO,
   ...GROUPS,

@@ -1,18 +1,37 @@
 import type { Statement } from 'better-sqlite3';
 import type { IncomingAttachment } from '../../store/incomingRecord.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { bodyOf, changedAt, expectsFiles, readableText, transcriptions, underSubject } from './rowBody.js';
+import { summaryColumn } from './changeColumns.js';
+import {
+  bodyOf,
+  changedAt,
+  filesLeft,
+  isTakenBack,
+  type RowBody,
+  readableText,
+  transcriptions,
+  underSubject,
+} from './rowBody.js';
 import { type AttachmentRow, attachmentColumns } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 import { shownFiles } from './shownFiles.js';
 
 /**
  * A message to us that changed after it was written: by its sender, because its files were joined to it later, or because a
- * device wrote down what was said in it. `files` are all that it has now, and told of every message that has some; `said` goes
- * by the guid of the file. Times are Unix ms.
+ * device wrote down what was said in it. `partsUnsent` are the parts that were taken back, `text` what is left, `filesLeft` the
+ * guids of its files that are left, absent where none was taken back or nothing says which; `at` is null where nothing says when.
+ * `files` are all that it has now, and reported of every message that has some; `said` goes by the guid of the file. Times are
+ * Unix ms.
  */
 export type RowChange =
-  | { kind: 'edited'; guid: string; text: string; at: number }
+  | {
+      kind: 'edited';
+      guid: string;
+      text: string;
+      at: number | null;
+      partsUnsent?: readonly number[];
+      filesLeft?: ReadonlySet<string>;
+    }
   | { kind: 'unsent'; guid: string; at: number | null }
   | { kind: 'files'; guid: string; files: IncomingAttachment[] }
   | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
@@ -24,6 +43,8 @@ interface RawChange {
   subject: string | null;
   isEmpty: number | null;
   partCount: number | null;
+  isAudio: number | null;
+  summary: Buffer | null;
   editedAt: number | null;
   retractedAt: number | null;
 }
@@ -33,9 +54,9 @@ interface JoinedFile extends AttachmentRow {
 }
 
 /**
- * Reads messages that were changed in place: an edit sets date_edited, a retraction date_retracted or, since macOS 26,
- * only is_empty (macos-facts A.5); what was said in an audio message may be written into its body later. No index has these
- * columns, so the caller names a stretch of `date`, which has one.
+ * Reads messages that were changed in place: an edit sets date_edited, or nothing but the history in message_summary_info; a
+ * retraction has the forms of `isTakenBack`; what was said in an audio message may be written into its body later. No index
+ * has these columns, so the caller names a stretch of `date`, which has one.
  */
 export class EditedRows {
   private readonly changed: Statement<unknown[], RawChange> | undefined;
@@ -57,12 +78,12 @@ export class EditedRows {
       `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.text('message', 'm', 'text')} AS text,
          ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
          ${schema.text('message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
-         ${m('part_count')} AS partCount,
+         ${m('part_count')} AS partCount, ${m('is_audio_message')} AS isAudio, ${summaryColumn(schema, 'm')} AS summary,
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
        FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND coalesce(${m('item_type')}, 0) = 0
          AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1
-           OR ${m('is_audio_message')} = 1)
+           OR ${m('is_audio_message')} = 1 OR ${summaryColumn(schema, 'm')} IS NOT NULL)
        ORDER BY m.date`,
     );
   }
@@ -76,8 +97,19 @@ export class EditedRows {
     const files = new Map<string, AttachmentRow[]>();
     for (const { messageGuid, ...file } of this.joined.all(...stretch))
       files.set(messageGuid, [...(files.get(messageGuid) ?? []), file]);
-    const changed = (this.changed?.all(...stretch) ?? []).flatMap((raw) =>
-      changeOf(raw, files.has(raw.guid)),
+    const read = (this.changed?.all(...stretch) ?? []).map((raw) => ({ raw, body: bodyOf(raw) }));
+    for (const { raw, body } of read) {
+      const left = filesLeft(body);
+      const joined = files.get(raw.guid);
+      // A file that was taken back may stay joined.
+      if (left !== null && joined !== undefined)
+        files.set(
+          raw.guid,
+          joined.filter(({ guid }) => left.has(guid)),
+        );
+    }
+    const changed = read.flatMap(({ raw, body }) =>
+      changeOf(raw, body, shownFiles(files.get(raw.guid) ?? []).length),
     );
     return [
       ...changed.filter(({ kind }) => kind === 'unsent'),
@@ -87,19 +119,29 @@ export class EditedRows {
   }
 }
 
-function changeOf(raw: RawChange, hasFiles: boolean): RowChange[] {
+function changeOf(raw: RawChange, body: RowBody, files: number): RowChange[] {
   const { guid, editedAt, retractedAt } = raw;
-  const body = bodyOf(raw);
-  const text = underSubject(raw.subject, readableText(body));
+  const words = readableText(body);
+  if (isTakenBack({ ...raw, isAudio: raw.isAudio === 1 }, body, words, files))
+    return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
+  const text = underSubject(raw.subject, words);
   // Files alone have their places in the body.
-  if (text === '' && !expectsFiles({ hasAttachments: 0 }, body)) {
-    // Emptied by something else (an audio message may have no body, an edit may not be readable yet) is not taken back.
-    const isGone = raw.isEmpty === 1 && raw.partCount === 0;
-    const isTakenBack = (retractedAt !== null || raw.isEmpty === 1) && !hasFiles && !body.fallback;
-    return isGone || isTakenBack ? [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }] : [];
+  if (text === '' && !(body.text ?? '').includes('\ufffc')) return [];
+  const at = changedAt(raw, body);
+  const { partsUnsent } = body;
+  if (at !== null || partsUnsent.length > 0) {
+    const left = filesLeft(body);
+    return [
+      {
+        kind: 'edited',
+        guid,
+        text,
+        at,
+        ...(partsUnsent.length === 0 ? {} : { partsUnsent }),
+        ...(left === null ? {} : { filesLeft: left }),
+      },
+    ];
   }
-  const at = changedAt(raw);
-  if (at !== null) return [{ kind: 'edited', guid, text, at }];
   const said = transcriptions(body);
   return said.size === 0 ? [] : [{ kind: 'transcribed', guid, said }];
 }

@@ -38,6 +38,8 @@ export interface RowForwarding {
   tell(event: RowEvent): void;
   /** Inside the write that stores the message: it had been changed then (Unix ms) when it was read. */
   wasEdited(guid: string, editedAt: number): void;
+  /** Inside a write: a link belongs to the message with the guid `to`; false if that is not known. */
+  joinLink(link: IncomingMessage, to: string): boolean;
 }
 
 export interface IncomingReaderOptions {
@@ -199,9 +201,12 @@ export class IncomingReader {
           rowId !== before?.rowId || firstSeenAt !== before.firstSeenAt || completeAt !== before.completeAt
         );
       });
-    if (!moved && !waitsAnew && judged.messages.length === 0 && judged.events.length === 0) return;
+    if (!moved && !waitsAnew && judged.messages.length + judged.links.length + judged.events.length === 0)
+      return;
     const fresh = store.write(() => {
       const added = judged.messages.filter((message) => store.incoming.add(message));
+      for (const { message, to } of judged.links)
+        if (forwarding?.joinLink(message, to) !== true && store.incoming.add(message)) added.push(message);
       for (const { guid, editedAt } of judged.edited) forwarding?.wasEdited(guid, editedAt);
       for (const event of judged.events) forwarding?.tell(event);
       if (moved) store.cursor.set(gathered.position);

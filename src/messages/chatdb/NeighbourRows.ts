@@ -1,21 +1,25 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { type LinkNeighbour, PREVIEW_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
+import { payloadColumn } from './changeColumns.js';
+import { type LinkNeighbour, linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, readableText } from './rowBody.js';
 import { GROUP_STYLE } from './schema.js';
 
 interface RawNeighbour {
   rowId: number;
+  guid: string;
   text: string | null;
   attributedBody: Buffer | null;
-  isPreview: number;
+  payload: Buffer | null;
+  balloonBundleId: string | null;
+  sentAt: number | null;
 }
 
 type Prepared<T> = Statement<unknown[], T>;
 
 const NS_A_MS = 1_000_000n;
-const PREVIEW_WITHIN_NS = BigInt(PREVIEW_WITHIN_MS) * NS_A_MS;
-const MOST_NEIGHBOURS = 20;
+const NEIGHBOURS_WITHIN_NS = BigInt(NEIGHBOURS_WITHIN_MS) * NS_A_MS;
+const MOST_NEIGHBOURS = 40;
 /** So many of a chat's newest messages tell whether anybody here ever wrote in it. */
 const ACQUAINTANCE = 200;
 
@@ -32,15 +36,17 @@ export class NeighbourRows {
   constructor({ database, schema }: OpenChatDb) {
     const n = (column: string) => schema.column('message', 'n', column);
     this.near = database.prepare(
-      `SELECT n.ROWID AS rowId, ${n('balloon_bundle_id')} IS NOT NULL AS isPreview,
+      `SELECT n.ROWID AS rowId, CAST(n.guid AS TEXT) AS guid, ${n('balloon_bundle_id')} AS balloonBundleId,
          ${schema.text('message', 'n', 'text')} AS text,
-         ${schema.bytes('message', 'n', 'attributedBody')} AS attributedBody
+         ${schema.bytes('message', 'n', 'attributedBody')} AS attributedBody, ${payloadColumn(schema, 'n')} AS payload,
+         ${schema.date('message', 'n', 'date')} AS sentAt
        FROM message m CROSS JOIN message n
        WHERE m.ROWID = ? AND n.handle_id = m.handle_id AND n.date BETWEEN m.date - ? AND m.date + ?
          AND n.ROWID <> m.ROWID AND +n.is_from_me = 0 AND (${n('balloon_bundle_id')} IS NULL OR ${n('balloon_bundle_id')} = '${URL_BALLOON}')
+         AND coalesce(${n('associated_message_type')}, 0) < 1000 AND coalesce(${n('item_type')}, 0) = 0
          AND EXISTS (SELECT 1 FROM chat_message_join a JOIN chat_message_join b ON b.chat_id = a.chat_id
            WHERE a.message_id = m.ROWID AND b.message_id = n.ROWID)
-       LIMIT ${MOST_NEIGHBOURS}`,
+       ORDER BY abs(n.date - m.date) LIMIT ${MOST_NEIGHBOURS}`,
     );
     this.answered = database
       .prepare<unknown[], number>(
@@ -82,10 +88,12 @@ export class NeighbourRows {
 
   /** Other texts and links of its sender in its chat, written at about the same time. */
   companions(rowId: number): LinkNeighbour[] {
-    return this.near.all(rowId, PREVIEW_WITHIN_NS, PREVIEW_WITHIN_NS).map((raw) => ({
+    return this.near.all(rowId, NEIGHBOURS_WITHIN_NS, NEIGHBOURS_WITHIN_NS).map((raw) => ({
       rowId: raw.rowId,
-      text: readableText(bodyOf(raw)),
-      isPreview: raw.isPreview === 1,
+      guid: raw.guid,
+      text: linkOf(readableText(bodyOf(raw)), raw),
+      isPreview: raw.balloonBundleId !== null,
+      sentAt: raw.sentAt,
     }));
   }
 

@@ -1,13 +1,11 @@
-import { type LinkNeighbour, PREVIEW_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
+import { type LinkNeighbour, linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, readableText } from './rowBody.js';
 import type { ChatRow } from './rows.js';
 import { accountAddress } from './selfChat.js';
 
 /** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
 export interface OwnMessage extends LinkNeighbour {
-  guid: string;
   chatRowId: number | null;
-  sentAt: number | null;
   /** What it was sent from, as far as the row tells. */
   from: readonly string[];
 }
@@ -53,7 +51,7 @@ export class OwnTraffic {
     const { rowId, guid, chatRowId, sentAt } = row;
     this.messages.delete(rowId);
     const isPreview = row.balloonBundleId === URL_BALLOON;
-    const text = readableText(bodyOf(row));
+    const text = linkOf(readableText(bodyOf(row)), row);
     this.messages.set(rowId, { rowId, guid, chatRowId, sentAt, from, text, isPreview });
     const [oldest] = this.messages.keys();
     if (this.messages.size > REMEMBERED && oldest !== undefined) this.messages.delete(oldest);
@@ -67,7 +65,7 @@ export class OwnTraffic {
   /** What else was sent from here in the chat of this row, at about the same time. */
   beside({ rowId, chatRowId, sentAt }: ChatRow): OwnMessage[] {
     if (chatRowId === null || sentAt === null) return [];
-    const isNear = (at: number | null) => at !== null && Math.abs(at - sentAt) <= PREVIEW_WITHIN_MS;
+    const isNear = (at: number | null) => at !== null && Math.abs(at - sentAt) <= NEIGHBOURS_WITHIN_MS;
     return this.inChat(chatRowId).filter((own) => own.rowId !== rowId && isNear(own.sentAt));
   }
 

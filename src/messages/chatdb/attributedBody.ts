@@ -1,3 +1,4 @@
+import { beforeBinary } from './plainWords.js';
 import { parseTypedStream, type TextRun } from './typedstream.js';
 
 /** `text` is null where nothing could be read. `fallback`: the blob was damaged and `text` is what could be saved. */
@@ -22,7 +23,8 @@ export function decodeAttributedBody(blob: Uint8Array): DecodedBody {
   const bytes = Buffer.isBuffer(blob) ? blob : Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
   const parsed = parseTypedStream(bytes);
   if (parsed.kind === 'text') return { text: parsed.text, runs: parsed.runs, fallback: false };
-  return { text: anchoredText(bytes), runs: NO_RUNS, fallback: true };
+  const saved = anchoredText(bytes);
+  return { text: saved === null ? null : beforeBinary(saved), runs: NO_RUNS, fallback: true };
 }
 
 /** The text behind `NSString … 84 01 2B <length>`, by its declared length and not by what follows it. */

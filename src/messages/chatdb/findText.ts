@@ -1,6 +1,6 @@
-import { decodeAttributedBody } from './attributedBody.js';
 import type { ChatDb } from './ChatDb.js';
 import { directionOf } from './direction.js';
+import { bodyOf, readableText } from './rowBody.js';
 
 /** Whether rows of a text were found: one that we sent, one that came to us. */
 export interface FoundText {
@@ -14,10 +14,7 @@ const MOST_ROWS = 500;
 /** Looks above a ROWID for rows with exactly this text, in whatever chat. Neither while chat.db cannot be read. */
 export function findText(chatDb: Pick<ChatDb, 'readMessages'>, text: string, afterRow: number): FoundText {
   const reading = chatDb.readMessages((rows) => {
-    const found = rows.rowsAfter(afterRow, MOST_ROWS).filter((row) => {
-      const body = row.attributedBody === null ? null : decodeAttributedBody(row.attributedBody).text;
-      return (body ?? row.text)?.trim() === text;
-    });
+    const found = rows.rowsAfter(afterRow, MOST_ROWS).filter((row) => readableText(bodyOf(row)) === text);
     return {
       sent: found.some((row) => directionOf(row) === 'out'),
       received: found.some((row) => directionOf(row) === 'in'),

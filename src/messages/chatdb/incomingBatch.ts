@@ -43,6 +43,8 @@ export type BatchFacts = Pick<
 /** What becomes of a batch. `dueAt` (Unix ms): when the next waiting row is taken as it is. */
 export interface Judged {
   messages: IncomingMessage[];
+  /** Links that belong to the message with the guid `to`; messages of their own where that is not stored. */
+  links: { message: IncomingMessage; to: string }[];
   /** Messages that had been changed already when they were read, and when (Unix ms). */
   edited: { guid: string; editedAt: number }[];
   events: RowEvent[];
@@ -167,6 +169,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
   const known = new Map(pending.map((row) => [row.rowId, row]));
   const judged: Judged = {
     messages: [],
+    links: [],
     edited: [],
     events: [],
     voices: [],
@@ -217,7 +220,8 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     }
     const isHeld = holding.has(row.handle) || (row.chatRowId !== null && holdingChats.has(row.chatRowId));
     if (verdict.kind === 'message' && !isHeld) {
-      judged.messages.push(verdict.message);
+      if (verdict.linkOf === undefined) judged.messages.push(verdict.message);
+      else judged.links.push({ message: verdict.message, to: verdict.linkOf });
       if (!verdict.repeatsUs) judged.voices.push({ address: verdict.message.sender, echoOf: null });
       if (verdict.bodyDamaged) judged.damagedBodies++;
       if (verdict.editedAt !== null) judged.edited.push({ guid: row.guid, editedAt: verdict.editedAt });

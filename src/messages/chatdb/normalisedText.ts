@@ -1,4 +1,8 @@
 const PLAIN: readonly (readonly [RegExp, string])[] = [
+  // What `plainWords` leaves out of a row, and the text that was sent may have.
+  [/\u0085/g, '\n'],
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  [/[\0-\x08\x0e-\x1f\x7f-\x9f]/g, ''],
   // Variation selectors and joiners that Messages adds or drops; placeholders of attachments and apps.
   [/\ufe0e|\ufe0f|\u200d|\ufffc|\ufffd/g, ''],
   [/[\u2018\u2019\u201a\u201b\u2032]/g, "'"],

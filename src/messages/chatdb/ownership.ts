@@ -1,7 +1,6 @@
-import type { DecodedBody } from './attributedBody.js';
 import { directionOf, isAnonymous } from './direction.js';
-import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, readableText, underSubject } from './rowBody.js';
+import { linkOf, roleOfLink, URL_BALLOON } from './linkPreview.js';
+import { bodyOf, expectsFiles, type RowBody, readableText, underSubject } from './rowBody.js';
 import { isAboutAnother } from './rowEvents.js';
 import type { Placed, RowFacts } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
@@ -10,7 +9,7 @@ import type { Awaited, EchoOf } from './verdict.js';
 
 /** What a row says: `words` as they were typed, `text` with the subject above them. */
 export interface Said {
-  body: DecodedBody;
+  body: RowBody;
   words: string;
   text: string;
 }
@@ -29,7 +28,7 @@ export type Owner =
 
 export function saidIn(row: ChatRow): Said {
   const body = bodyOf(row);
-  const words = readableText(body);
+  const words = linkOf(readableText(body), row);
   return { body, words, text: underSubject(row.subject, words) };
 }
 
@@ -67,13 +66,14 @@ export function directionAwaited(
 }
 
 /** What went out from this account: by us, or by a person with another device. */
-function ownerOfSent({ row, facts, conversation }: Placed, { body, text }: Said): Owner {
+function ownerOfSent({ row, facts, conversation }: Placed, { body, words, text }: Said): Owner {
   const { rules, neighbours, waitedFor } = facts;
   if (facts.ownAddresses.has(conversation) || facts.onlyEchoes(conversation)) return OWN;
   if (text === '' && !expectsFiles(row, body))
     return waitedFor('late_text') ? OWN : { kind: 'undecided', waitingFor: 'late_text' };
   const isLink = row.balloonBundleId === URL_BALLOON;
-  if (isLink && isPreviewOf(text, row.rowId, neighbours.companions)) return { kind: 'ours', why: 'preview' };
+  if (isLink && roleOfLink({ ...row, link: words }, neighbours.companions).kind === 'preview')
+    return { kind: 'ours', why: 'preview' };
   const author = rules.ownRow({ guid: row.guid, rowId: row.rowId, conversation, text });
   if (author === 'ours') return OWN;
   if (author === 'undecided' && !waitedFor('proof')) return { kind: 'undecided', waitingFor: 'proof' };

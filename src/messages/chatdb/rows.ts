@@ -1,5 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
+import { payloadColumn, summaryColumn } from './changeColumns.js';
 import { mimeTypeColumn } from './mimeTypeColumn.js';
 import { NeighbourRows } from './NeighbourRows.js';
 import { GROUP_STYLE, type Schema } from './schema.js';
@@ -39,6 +40,8 @@ export interface ChatRow {
   partCount: number | null;
   editedAt: number | null;
   retractedAt: number | null;
+  /** `message_summary_info`, of a row that it says was edited or taken back. */
+  summary: Buffer | null;
   isSystemMessage: number | null;
   isServiceMessage: number | null;
   isCorrupt: number | null;
@@ -47,6 +50,10 @@ export interface ChatRow {
   isAutoReply: number | null;
   scheduleType: number | null;
   threadOriginatorGuid: string | null;
+  /** The message before it, on nearly every row; of a link's preview, the text that it belongs to. */
+  replyToGuid: string | null;
+  /** `payload_data` of a link's preview that has no text. */
+  payload: Buffer | null;
   /** `cache_roomnames`: the group that it is of, as soon as Messages has noted it. */
   roomName: string | null;
   chatRowId: number | null;
@@ -192,10 +199,11 @@ function messageQuery(schema: Schema): string {
     ${text('associated_message_emoji')} AS associatedEmoji, ${text('balloon_bundle_id')} AS balloonBundleId,
     ${m('cache_has_attachments')} AS hasAttachments, ${m('is_empty')} AS isEmpty, ${m('part_count')} AS partCount,
     ${schema.date('message', 'm', 'date_edited')} AS editedAt,
-    ${schema.date('message', 'm', 'date_retracted')} AS retractedAt,
+    ${schema.date('message', 'm', 'date_retracted')} AS retractedAt, ${summaryColumn(schema, 'm')} AS summary,
     ${m('is_system_message')} AS isSystemMessage, ${m('is_service_message')} AS isServiceMessage,
     ${m('is_corrupt')} AS isCorrupt, ${m('is_spam')} AS isSpam, ${m('is_auto_reply')} AS isAutoReply, ${m('schedule_type')} AS scheduleType,
-    ${text('thread_originator_guid')} AS threadOriginatorGuid, ${text('cache_roomnames')} AS roomName,
+    ${text('thread_originator_guid')} AS threadOriginatorGuid, ${text('reply_to_guid')} AS replyToGuid,
+    ${payloadColumn(schema, 'm')} AS payload, ${text('cache_roomnames')} AS roomName,
     c.ROWID AS chatRowId, ${chatText('guid')} AS chatGuid, ${chatText('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
     ${chatText('service_name')} AS chatService, ${c('is_blackholed')} AS chatIsBlackholed,
     ${c('is_filtered')} AS chatIsFiltered

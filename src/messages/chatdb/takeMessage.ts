@@ -1,9 +1,10 @@
 import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRecord.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
-import { isPreviewOf, URL_BALLOON } from './linkPreview.js';
+import { roleOfLink, URL_BALLOON } from './linkPreview.js';
 import type { Owner, Said } from './ownership.js';
-import { changedAt, expectsFiles, transcriptions } from './rowBody.js';
+import { isAppLine } from './plainWords.js';
+import { changedAt, expectsFiles, filesLeft, isTakenBack, type RowBody, transcriptions } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { shownFiles } from './shownFiles.js';
@@ -23,12 +24,17 @@ export function takeMessage(
 ): Verdict {
   const { row, facts } = placed;
   const { attachments, neighbours } = facts;
-  const shown = shownFiles(attachments, transcriptions(body));
+  const left = filesLeft(body);
+  const shown = shownFiles(
+    left === null ? attachments : attachments.filter(({ guid }) => left.has(guid)),
+    transcriptions(body),
+  );
+  if (hasSignOfUnsend(row, body) && isTakenBack(row, body, words, shown.length)) return leftOut('unsent');
+  const isLink = row.balloonBundleId === URL_BALLOON;
+  const role = isLink ? roleOfLink({ ...row, link: words }, neighbours.companions) : undefined;
   if (text === '' && shown.length === 0) {
-    // What remains of a message that was taken back in part has its place in the body, whatever the row says.
-    const isRetracted = row.retractedAt !== null && !body.fallback;
-    if (isRetracted && !expectsFiles({ hasAttachments: 0 }, body)) return leftOut('unsent');
-    if (isAppBalloon(row) && body.text !== null) return leftOut('app');
+    if (role?.kind === 'preview') return leftOut('preview');
+    if ((isAppBalloon(row) && body.text !== null) || isAppLine(body.text)) return leftOut('app');
     const awaited = expectsFiles(row, body) && attachments.length === 0 ? 'attachments' : 'text';
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
     // Files may be joined minutes later: the message is taken without them, and EditedRows finds them.
@@ -41,10 +47,9 @@ export function takeMessage(
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
   if (refused !== null) return leftOut(refused);
-  if (row.balloonBundleId === URL_BALLOON) {
-    if (isPreviewOf(words, row.rowId, neighbours.companions)) return leftOut('preview');
-    if (!facts.waitedFor('preview')) return { kind: 'incomplete', waitingFor: 'preview' };
-  }
+  if (role?.kind === 'preview') return leftOut('preview');
+  if (role?.kind === 'message' && !facts.waitedFor('preview'))
+    return { kind: 'incomplete', waitingFor: 'preview' };
   if (!filesArrived(row, body, attachments) && !facts.waitedFor('attachments')) {
     return { kind: 'incomplete', waitingFor: 'attachments' };
   }
@@ -52,9 +57,15 @@ export function takeMessage(
     kind: 'message',
     message: messageOf(placed, sender, text, shown),
     bodyDamaged: body.fallback,
-    editedAt: changedAt(row),
+    editedAt: changedAt(row, body),
     repeatsUs,
+    ...(role?.kind === 'joined' ? { linkOf: role.joins.guid } : {}),
   };
+}
+
+/** Before it is read for the first time an empty row may be one that is only being written: `is_empty` alone says nothing yet. */
+function hasSignOfUnsend(row: ChatRow, body: RowBody): boolean {
+  return row.retractedAt !== null || body.partsUnsent.length > 0;
 }
 
 function isAppBalloon(row: ChatRow): boolean {

@@ -46,7 +46,7 @@ export type LeftOutReason = keyof typeof LEFT_OUT;
 
 /**
  * `editedAt` (Unix ms): the message had been changed, or a part of it taken back, already when it was read. `repeatsUs`: it says
- * what had just been sent from here.
+ * what had just been sent from here. `linkOf`: it is the link of the message with this guid, whose text does not have it.
  */
 export type Verdict =
   | {
@@ -55,6 +55,7 @@ export type Verdict =
       bodyDamaged: boolean;
       editedAt: number | null;
       repeatsUs: boolean;
+      linkOf?: string;
     }
   | { kind: 'event'; event: RowEvent }
   | { kind: 'incomplete'; waitingFor: Awaited }

@@ -1,4 +1,6 @@
+import { APPLE_EPOCH_MS } from '../../messages/chatdb/schema.js';
 import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
+import { encodeBinaryPlist, Real } from './binaryPlist.js';
 import type { SimulatedChat, SimulatedChats } from './SimulatedChats.js';
 import { SimulatedIncoming, STAGES } from './SimulatedIncoming.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
@@ -37,11 +39,38 @@ export type GroupChange = { by: string | null; date?: number } & (
 
 const LINK_BALLOON = 'com.apple.messages.URLBalloonProvider';
 const APP_BALLOON = 'com.apple.messages.MSMessageExtensionBalloonPlugin:0000000000';
-/** {"rp": [0]} as a binary property list: part 0 was taken back. */
-const RETRACTED_PART = Buffer.from(
-  '62706c6973743030d10102527270a1031000080b0e100000000000000101000000000000000400000000000000000000000000000012',
-  'hex',
-);
+/** The forms in which a message that was taken back is written: macOS 13 to 15; 26 with is_empty; 26 with the summary alone. */
+export type UnsendForm = 'dated' | 'emptied' | 'summary';
+
+/** What `message_summary_info` says of a message. `original`: how many parts it was written with; left out: not said. */
+export interface NewSummary {
+  original?: number;
+  retracted?: readonly number[];
+  /** The versions of a part, oldest first, with when each was written (Unix ms). */
+  versions?: Readonly<Record<number, readonly { text: string; at: number }[]>>;
+}
+
+/** `message_summary_info` as Messages writes it: a binary property list. */
+export function encodeSummary({ original, retracted = [], versions = {} }: NewSummary): Buffer {
+  const range = (part: number) => [String(part), { lo: part, le: 1 }] as const;
+  const history = Object.entries(versions).map(([part, all]) => [
+    part,
+    all.map(({ text, at }) => ({
+      d: new Real((at - APPLE_EPOCH_MS) / 1000),
+      t: encodeAttributedBody(text, { immutable: true }),
+    })),
+  ]);
+  return encodeBinaryPlist({
+    ust: true,
+    ...(original === undefined
+      ? {}
+      : { otr: Object.fromEntries(Array.from({ length: original }, (_, part) => range(part))) }),
+    ...(retracted.length === 0 ? {} : { rp: retracted }),
+    ...(history.length === 0
+      ? {}
+      : { ec: Object.fromEntries(history), ep: Object.keys(versions).map(Number) }),
+  });
+}
 
 /** What happens in conversations beside messages, written as Messages writes it (macos-facts A.5). */
 export class SimulatedHappenings {
@@ -84,16 +113,39 @@ export class SimulatedHappenings {
     });
   }
 
-  /** A message is taken back by its sender. macOS 26 does not say when. */
-  unsend(message: { rowId: number }, at = Date.now()): void {
+  /** A message is taken back by its sender. macOS 26 sets no date_retracted. */
+  unsend(message: { rowId: number }, at = Date.now(), form?: UnsendForm): void {
     const { database } = this;
+    const written = form ?? (database.version >= 26 ? 'emptied' : 'dated');
+    const dates = {
+      dated: { date_retracted: appleDate(at), date_edited: appleDate(at) },
+      emptied: {},
+      summary: { date_retracted: 0, date_edited: appleDate(at) },
+    };
     database.update('message', message.rowId, {
       text: null,
       attributedBody: null,
-      is_empty: 1,
-      part_count: 0,
-      message_summary_info: RETRACTED_PART,
-      ...(database.version >= 26 ? {} : { date_retracted: appleDate(at), date_edited: appleDate(at) }),
+      ...(written === 'summary' ? {} : { is_empty: 1, part_count: 0 }),
+      message_summary_info: encodeSummary({ retracted: [0] }),
+      ...dates[written],
+    });
+  }
+
+  /** A message of several parts of which some are taken back: `left` is the body without them, of `original` parts. */
+  unsendParts(
+    message: { rowId: number },
+    retracted: readonly number[],
+    left: { text: string; transferGuids?: readonly string[]; original?: number },
+    at = Date.now(),
+  ): void {
+    const { database } = this;
+    const { text, transferGuids = [], original } = left;
+    database.update('message', message.rowId, {
+      text: database.version >= 26 ? null : text,
+      attributedBody: encodeAttributedBody(text, { transferGuids }),
+      message_summary_info: encodeSummary({ retracted, ...(original === undefined ? {} : { original }) }),
+      date_edited: appleDate(at),
+      ...(database.version >= 26 ? {} : { date_retracted: appleDate(at) }),
     });
   }
 

@@ -67,6 +67,7 @@ describe('a row that is like none we know', () => {
         }),
         tell: () => undefined,
         wasEdited: () => undefined,
+        joinLink: () => false,
       },
       onMessages: (messages) => world.received.push(...messages),
     });

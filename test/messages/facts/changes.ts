@@ -212,7 +212,7 @@ export const CHANGES: Fact[] = [
 ];
 
 /** Messages that are at the backend already. */
-function posted(world: FactWorld, ...guids: string[]): void {
+export function posted(world: FactWorld, ...guids: string[]): void {
   world.scan();
   const { store } = world;
   store.write(() => {

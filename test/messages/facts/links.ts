@@ -1,5 +1,7 @@
 import { expect } from 'vitest';
 import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
+import { encodeBinaryPlist } from '../../../src/simulator/messages/binaryPlist.js';
+import { posted } from './changes.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import type { FactWorld } from './FactWorld.js';
 
@@ -72,5 +74,122 @@ export const LINKS: Fact[] = [
     world.receive({ from, text: link, columns: LINK });
     expect(world.news().leftOut).toEqual({ preview: 1 });
     expect(world.after(500).texts).toEqual([link]);
+  }),
+  ...[30_000, 65_000, 89_000].map((ms) =>
+    fact(`two previews of one link ${ms / 1000} s apart are one message, over a restart too`, (world) => {
+      const from = world.person();
+      const link = 'https://g.example/x';
+      world.receive({ from, text: link, columns: LINK });
+      world.news();
+      expect(world.after(500).texts).toEqual([link]);
+      world.restart();
+      world.clock.advance(ms - 500);
+      world.receive({ from, text: link, columns: LINK });
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { preview: 1 } });
+      expect(world.after(60_000).texts).toEqual([]);
+    }),
+  ),
+  fact('a link sent twice with words between, or 95 s apart, is two messages', (world) => {
+    const from = world.person();
+    const link = 'https://h.example/x';
+    const sends = (text: string, columns = LINK) => world.receive({ from, text, columns });
+    sends(link);
+    world.news();
+    expect(world.after(20_000).texts).toEqual([link]);
+    world.receive({ from, text: 'did you see it?' });
+    sends(link);
+    world.news();
+    expect(world.after(500).messages.map(({ text }) => text)).toContain(link);
+    world.clock.advance(95_000);
+    sends(link);
+    world.news();
+    expect(world.after(500).texts).toEqual([link]);
+  }),
+  fact('a tapback of the sender is not words between', (world) => {
+    const from = world.person();
+    const chat = world.writer.directChat(from);
+    const link = 'https://i.example/x';
+    const first = world.receive({ from, text: link, columns: LINK });
+    world.news();
+    world.after(10_000);
+    world.writer.happenings.react({ to: first.guid, from, chat, kind: 'like', date: world.clock.now() });
+    world.news();
+    world.after(30_000);
+    world.receive({ from, text: link, columns: LINK });
+    expect(world.news()).toMatchObject({ texts: [], leftOut: { preview: 1 } });
+  }),
+  fact('the same link from two people of a group is two messages', (world) => {
+    const [ann, bob] = [world.person(), world.person()];
+    const chat = world.writer.groupChat([ann, bob]);
+    const link = 'https://j.example/x';
+    world.receive({ from: ann, text: link, chat, columns: LINK });
+    world.receive({ from: bob, text: link, chat, columns: LINK });
+    world.news();
+    expect(world.after(500).messages.map(({ sender }) => sender)).toEqual([ann, bob]);
+  }),
+  fact('a preview spelt otherwise than in its text is the same link', (world) => {
+    const from = world.person();
+    world.receive({ from, text: 'see HTTPS://K.example/x/?utm_source=sms now' });
+    world.receive({ from, text: 'https://www.k.example/x', columns: LINK });
+    expect(world.after(500)).toMatchObject({ leftOut: { preview: 1 } });
+  }),
+  fact('a link of a text that lacks it joins that text, whether it was posted or not', (world) => {
+    const [ann, bob] = [world.person(), world.person()];
+    const link = 'https://l.example/x';
+    const preview = (from: string, text: { guid: string }) =>
+      world.receive({ from, text: link, columns: { ...LINK, reply_to_guid: text.guid } });
+    const together = world.receive({ from: ann, text: 'look at this' });
+    preview(ann, together);
+    world.news();
+    expect(world.store.incoming.open(ann, 9).map(({ message }) => message.text)).toEqual([
+      `look at this\n${link}`,
+    ]);
+    const first = world.receive({ from: bob, text: 'look at this' });
+    posted(world, first.guid);
+    world.news();
+    world.clock.advance(1500);
+    preview(bob, first);
+    expect(world.news()).toMatchObject({
+      texts: [],
+      events: [
+        {
+          eventType: 'message_edited',
+          details: { message_guid: first.guid, text: `look at this\n${link}` },
+        },
+      ],
+    });
+    world.restart();
+    expect(world.after(60_000)).toMatchObject(NOTHING);
+  }),
+  fact('a link that only follows other words, as reply_to_guid says of nearly all, is a message', (world) => {
+    const from = world.person();
+    const before = world.receive({ from, text: 'good morning' });
+    world.news();
+    world.clock.advance(8_000);
+    const columns = { ...LINK, reply_to_guid: before.guid };
+    world.receive({ from, text: 'https://m.example/x', columns });
+    world.news();
+    expect(world.after(500).texts).toEqual(['https://m.example/x']);
+  }),
+  fact('a preview without text is read from its payload, or belongs to the text that it names', (world) => {
+    const [ann, bob, eve] = [world.person(), world.person(), world.person()];
+    const payload_data = encodeBinaryPlist({ $objects: ['$null', 'https://n.example/x'] });
+    world.receive({ from: ann, text: 'see https://n.example/x' });
+    world.receive({ from: ann, columns: { ...LINK, payload_data } });
+    const named = world.receive({ from: bob, text: 'see https://n.example/y' });
+    world.receive({ from: bob, columns: { ...LINK, reply_to_guid: named.guid } });
+    world.receive({ from: eve, columns: { ...LINK, payload_data } });
+    expect(world.news().leftOut).toEqual({ preview: 2 });
+    expect(world.after(500).texts).toEqual(['https://n.example/x']);
+  }),
+  fact('a link of the operator and its copy are one answer', (world) => {
+    const to = world.acquaintance();
+    ours(world, to, 'https://o.example/x', LINK);
+    world.news();
+    expect(world.after(500).types).toEqual(['operator_replied']);
+    world.clock.advance(45_000);
+    ours(world, to, 'https://o.example/x', LINK);
+    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { preview: 1 } });
+    expect(world.after(200_000)).toMatchObject(NOTHING);
   }),
 ];

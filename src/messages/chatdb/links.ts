@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import { readBinaryPlist } from './binaryPlist.js';
+
+const SCHEME = /^https?:\/\//i;
+/** So many characters beside a link are looked at: more than a scheme and what is before it. */
+const LOOKED_AT = 16;
+/** What ends right before a link: nothing, or neither a letter nor a part of an address. */
+const BEFORE = /(?:^|[^\w./:@%-])(?:https?:\/\/)?$/i;
+/** What begins right behind it: punctuation perhaps, and then nothing, or what no address has in it. */
+const AFTER = /^\/?[.,;:!?'")\]}>]*(?:$|[^\x21-\x7e])/;
+
+/** What a text is cut into to find links that are spelt otherwise: printable ASCII without quotes, brackets and commas. */
+const TOKEN = /[^\s"'<>()[\]{},\u0080-\uffff]+/g;
+const TOKEN_END = /[.,;:!?]+$/;
+/** Longer than any link that is written; cut tokens would only be compared in vain. */
+const LONGEST_LINK = 4096;
+const ANY_LINK = /https?:\/\/[^\s]|\b(?:[a-z0-9-]+\.)+[a-z]{2,}(?:\/|\b)/i;
+
+/** Parameters by which services follow who shared a link; Messages and senders leave them out or add them. */
+const TRACKING =
+  /^(?:utm_\w+|fbclid|gclid|gbraid|wbraid|dclid|msclkid|yclid|twclid|ttclid|igshid|igsh|mc_[ce]id|si|ref_src|ref_url|_ga|_gl|mkt_tok)$/i;
+
+/** Whether two links lead to the same page, as far as their spelling says: scheme, www, case of the host, a last slash, tracking. */
+export function sameLink(one: string, other: string): boolean {
+  const [a, b] = [bare(one), bare(other)];
+  return a !== '' && b !== '' && (a === b || canonical(one) === canonical(other));
+}
+
+/** Whether the very link is in the text, and not a longer one that begins as it does. */
+export function mentionsLink(text: string, link: string): boolean {
+  const wanted = bare(link);
+  if (wanted === '') return false;
+  if (mentionsBare(text, wanted)) return true;
+  const target = canonical(link);
+  const host = target.split(/[/?]/)[0]?.toLowerCase() ?? '';
+  if (!host.includes('.')) return false;
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token.length > LONGEST_LINK || !token.toLowerCase().includes(host)) continue;
+    if (canonical(token.replace(TOKEN_END, '')) === target) return true;
+  }
+  return false;
+}
+
+/** Whether a text has any link in it. */
+export function mentionsAnyLink(text: string): boolean {
+  return ANY_LINK.test(text);
+}
+
+/** An archived rich link: its objects, among them what a reference (`UID`) of one names. */
+const archive = z.object({ $objects: z.array(z.unknown()) });
+const reference = z.object({ UID: z.number().int().min(0) });
+const WEB_ADDRESS = /^https?:\/\/\S+$/i;
+
+/**
+ * The link in `payload_data`, an archive of NSKeyedArchiver: what was sent (`originalURL`) before where it led (`URL`), or the
+ * first web address in it (imessage-exporter). Null where there is none or it cannot be read. Never throws.
+ */
+export function linkInPayload(payload: Buffer): string | null {
+  const parsed = archive.safeParse(readBinaryPlist(payload));
+  if (!parsed.success) return null;
+  const { $objects: objects } = parsed.data;
+  const named = (key: string) =>
+    objects.flatMap((object) => {
+      const address = followed(objects, object, [key, 'NS.relative']) ?? followed(objects, object, [key]);
+      return address === null ? [] : [address];
+    });
+  const plain = objects.flatMap((object) => (isAddress(object) ? [object] : []));
+  return [...named('originalURL'), ...named('URL'), ...plain][0] ?? null;
+}
+
+/** The web address that is reached from an object by these keys, each a reference to another object. */
+function followed(objects: readonly unknown[], from: unknown, keys: readonly string[]): string | null {
+  let at = from;
+  for (const key of keys) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return null;
+    const target = reference.safeParse(Object.entries(at).find(([name]) => name === key)?.[1]);
+    if (!target.success) return null;
+    at = objects[target.data.UID];
+  }
+  return isAddress(at) ? at : null;
+}
+
+function isAddress(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= LONGEST_LINK && WEB_ADDRESS.test(value);
+}
+
+function mentionsBare(text: string, link: string): boolean {
+  for (let at = text.indexOf(link); at >= 0; at = text.indexOf(link, at + 1)) {
+    const end = at + link.length;
+    const isWhole = AFTER.test(text.slice(end, end + LOOKED_AT));
+    if (isWhole && BEFORE.test(text.slice(Math.max(at - LOOKED_AT, 0), at))) return true;
+  }
+  return false;
+}
+
+/** Without what a sender may leave out, or Messages add. */
+function bare(link: string): string {
+  return link.trim().replace(SCHEME, '').replace(/\/$/, '');
+}
+
+/** A link in one spelling; as it is where it is none. */
+function canonical(link: string): string {
+  const plain = bare(link);
+  const whole = `http://${plain}`;
+  if (!URL.canParse(whole)) return plain;
+  const url = new URL(whole);
+  for (const name of [...url.searchParams.keys()]) if (TRACKING.test(name)) url.searchParams.delete(name);
+  // An address of mail, or one with credentials, is another than that of its host.
+  if (url.username !== '') return plain;
+  const { hostname, port, pathname, search, hash } = url;
+  const secure = port === '443' ? '' : port;
+  return `${hostname.replace(/^www\./, '')}${secure === '' ? '' : `:${secure}`}${pathname.replace(/\/$/, '')}${search}${hash}`;
+}
