@@ -21,6 +21,9 @@ export function agentEnvironment({ directory, backend, mac }) {
     EDGE_STATE_DIRECTORY: join(directory, 'state'),
     EDGE_IMESSAGE_DB_PATH: mac.chatDbPath,
     EDGE_IMESSAGE_OSASCRIPT_PATH: mac.osascriptPath,
+    // What is measured is how fast it can be.
+    EDGE_OUTGOING_MAX_PER_MINUTE: '0',
+    EDGE_OUTGOING_PAUSE_ON_LOOP: 'false',
     EDGE_MONITOR_ENABLED: 'false',
     EDGE_SUPERVISOR_ENABLED: 'false',
     EDGE_SUPERVISOR_CAFFEINATE: 'false',

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.js';
+import type { LoopPattern } from '../forwarding/exchanges.js';
 import { ForwardPolicy } from '../forwarding/ForwardPolicy.js';
 import { expiredEvent, Happenings, type OperatorReply, pausedEvent } from '../forwarding/Happenings.js';
 import { LoopBreaker } from '../forwarding/LoopBreaker.js';
@@ -23,6 +24,14 @@ export interface ForwardingOptions {
   /** Inside a write: files joined a message after it was stored; its attachments are these alone. */
   onFiles: (message: IncomingMessage) => void;
 }
+
+/** What the log says of each pattern. Operators search for the first one: its wording is kept. */
+const LOOP_LINE: Record<LoopPattern, string> = {
+  repeat: 'The same exchange again and again: the conversation is paused',
+  speed: 'Answered faster than a person writes: the conversation is paused',
+  even: 'Answered as evenly as no person writes: the conversation is paused',
+  endless: 'An exchange without a pause that a person would make: the conversation is paused',
+};
 
 /** What the backend learns of chat.db beside messages, and what is kept from it. */
 export interface Forwarding {
@@ -53,20 +62,22 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     },
   });
   const loops = new LoopBreaker({
+    store,
     clock,
+    isOn: () => config().outgoing.pause_on_loop,
     normalise: normalisedText,
-    onLoop(conversation, exchanges) {
-      store.write(() => {
-        if (!store.pauses.set(conversation, 'loop')) return;
-        store.events.add(pausedEvent(conversation, { reason: 'loop', exchanges }));
-        log.error('The same exchange again and again: the conversation is paused', {
-          conversation: maskHandle(conversation),
-          exchanges,
-        });
-      });
+    onLoop(conversation, { pattern, exchanges }) {
+      if (!store.pauses.set(conversation, 'loop')) return;
+      store.events.add(pausedEvent(conversation, { reason: 'loop', pattern, exchanges }));
+      store.afterCommit(() =>
+        log.error(LOOP_LINE[pattern], { conversation: maskHandle(conversation), pattern, exchanges }),
+      );
     },
   });
   const changes = new MessageChanges({ store, happenings, settings: () => config().forward, onFiles });
+  store.incoming.onStored((message) => loops.received(message));
+  // An operator looked at it: what was before counts no longer.
+  store.pauses.onLifted((conversation) => loops.reset(conversation));
   return {
     rows: {
       rules() {

@@ -24,7 +24,7 @@ export interface ReaderRoom {
   onArrived: () => void;
 }
 
-/** Reads what comes in, from everybody but ourselves; each message is noted in the log, the status and the loop breaker. */
+/** Reads what comes in, from everybody but ourselves; each message is noted in the log and the status. */
 export function incomingReader(room: ReaderRoom): IncomingReader {
   const { chatDb, store, clock, log, config, region, worthAnswering, told, activity } = room;
   const phone = config().edge.user_phone;
@@ -40,8 +40,7 @@ export function incomingReader(room: ReaderRoom): IncomingReader {
     onMessages(messages) {
       activity.incomingAt = clock.now();
       room.onArrived();
-      for (const { guid, sender: from, isGroup, conversation, text } of messages) {
-        told.loops.received(conversation, text);
+      for (const { guid, sender: from, isGroup } of messages) {
         log.info('Received a message', { trace: guid, from: maskHandle(from), group: isGroup });
       }
     },

@@ -175,7 +175,7 @@ function pauseFaults(pauses: readonly Pause[]): Fault[] {
     ...loops.map(({ conversation, since }) => ({
       code: 'sending_paused' as const,
       since,
-      message: `The agent and ${maskHandle(conversation)} answered each other the same again and again; it is quiet there now.`,
+      message: `The agent and ${maskHandle(conversation)} answered each other as no person does; texts wait there now.`,
       remedy:
         'See who answers at the other end, then: edge-agent resume <conversation> (edge-agent status --json names it under "paused").',
     })),

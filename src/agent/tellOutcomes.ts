@@ -1,9 +1,10 @@
 import { basename } from 'node:path';
 import type { Config } from '../config/schema.js';
+import type { CountedSend } from '../forwarding/LoopBreaker.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Outgoing } from '../outgoing/Outgoing.js';
 import type { Store } from '../store/Store.js';
-import { sendTrace } from '../store/sendRecord.js';
+import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import type { Attachments } from './attachments.js';
 import type { forwarding } from './forwarding.js';
@@ -29,7 +30,7 @@ export function tellOutcomes(audience: OutcomeAudience): void {
     if (send.file !== null) store.afterCommit(() => attachments.staged.look());
     if (isOwnText(send)) return;
     if (outcome.kind === 'sent' || outcome.kind === 'unknown') {
-      told.loops.sent(send.conversation, send.file === null ? send.text : basename(send.file));
+      told.loops.sent(counted(send));
     }
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
@@ -42,8 +43,15 @@ export function tellOutcomes(audience: OutcomeAudience): void {
       activity.errorAt = clock.now();
     }
   });
+  outgoing.onStarted((send) => {
+    if (!isOwnText(send)) told.loops.started(counted(send));
+  });
   outgoing.onLife((send, life) => {
     if (isOwnText(send) || !isToldOfLife(send, life, config().forward.delivery)) return;
     store.events.add(lifeEvent(send, life));
   });
+}
+
+function counted({ seq, conversation, text, file, answers }: SendRecord): CountedSend {
+  return { seq, conversation, answers, text: file === null ? text : basename(file) };
 }

@@ -1,96 +1,160 @@
-import { createHash } from 'node:crypto';
+import type { IncomingMessage } from '../store/incomingRecord.js';
+import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
+import {
+  type Loop,
+  movedBy,
+  NO_TALK,
+  roundsOf,
+  type Talk,
+  talkSchema,
+  theyWrote,
+  weWrote,
+} from './exchanges.js';
 
 export interface LoopBreakerOptions {
+  store: Pick<Store, 'exchanges' | 'afterCommit' | 'onRollback'>;
   clock: Clock;
+  /** Whether the operator wants it. */
+  isOn: () => boolean;
   /** A text as it compares: what Messages changes on the way is levelled out. */
   normalise: (text: string) => string;
-  /** The same exchange was had so often. Called once; the counting begins anew. */
-  onLoop: (conversation: string, exchanges: number) => void;
+  /** Inside a write: no person is at the other end. Called once; the counting begins again. */
+  onLoop: (conversation: string, loop: Loop) => void;
 }
 
-const EXCHANGES = 8;
-const WITHIN_MS = 5 * 60_000;
-/** Conversations are forgotten, the one that was silent the longest first, beyond so many. */
+/** A text of ours, by its seq in the ledger; `text` is a file's name where it is a file. */
+export interface CountedSend {
+  seq: number;
+  conversation: string;
+  text: string;
+  answers: string | null;
+}
+
+/** Characters of a text that are looked at: a bound on the work, whatever somebody writes. */
+const COMPARED = 10_000;
+/** Conversations are forgotten in memory, the one that was silent the longest first, beyond so many. */
 const MOST_CONVERSATIONS = 1_000;
-/** One with more different exchanges than this within the time is no loop. */
-const MOST_EXCHANGES = 200;
-
-interface Talk {
-  heard: string | undefined;
-  /** How often that was heard with nothing else between, and which such run it is. */
-  heardTimes: number;
-  run: number;
-  /** By what was heard and what was said to it. */
-  exchanges: Map<string, Exchange>;
-}
-
-interface Exchange {
-  /** When it was had. */
-  times: readonly number[];
-  /** The run in which it was had last, and how often in it. */
-  run: number;
-  inRun: number;
-}
+/** A conversation with fewer rounds is not worth a row: a restart may count these again. */
+const FEWEST_SAVED = 3;
 
 /**
- * Notices that two machines answer each other: in one conversation the same text was answered by the same text eight
- * times within five minutes, to a message of its own each time. Media without a text tell nothing. Keeps hashes in memory
- * only; a restart begins to count anew.
+ * Notices that an exchange runs by itself (see `exchanges.ts` for the rules). The counts are stored in the write that stores
+ * the message or the outcome, so a restart goes on counting; what a write that was rolled back counted is taken back.
  */
 export class LoopBreaker {
   private readonly talks = new Map<string, Talk>();
+  /** What each conversation was before the write that is under way. */
+  private readonly before = new Map<string, Talk | undefined>();
+  private readonly startedAt: number;
 
-  constructor(private readonly options: LoopBreakerOptions) {}
-
-  /** Somebody wrote this. */
-  received(conversation: string, text: string): void {
-    if (this.options.normalise(text) === '') return;
-    const talk = this.talk(conversation);
-    const heard = this.hash(text);
-    if (heard === talk.heard) {
-      talk.heardTimes += 1;
-      return;
-    }
-    talk.heard = heard;
-    talk.heardTimes = 1;
-    talk.run += 1;
+  constructor(private readonly options: LoopBreakerOptions) {
+    this.startedAt = options.clock.now();
+    options.store.onRollback(() => {
+      for (const [conversation, talk] of this.before) {
+        if (talk === undefined) this.talks.delete(conversation);
+        else this.talks.set(conversation, talk);
+      }
+      this.before.clear();
+    });
   }
 
-  /** We sent this. */
-  sent(conversation: string, text: string): void {
-    const talk = this.talks.get(conversation);
-    if (talk?.heard === undefined) return;
-    const now = this.options.clock.monotonic();
-    const key = `${talk.heard} ${this.hash(text)}`;
-    const known = talk.exchanges.get(key);
-    const inRun = (known?.run === talk.run ? known.inRun : 0) + 1;
-    if (inRun > talk.heardTimes) return;
-    const times = [...(known?.times ?? []), now].filter((at) => now - at <= WITHIN_MS);
-    talk.exchanges.delete(key);
-    talk.exchanges.set(key, { times, run: talk.run, inRun });
-    const [oldest] = talk.exchanges.keys();
-    if (talk.exchanges.size > MOST_EXCHANGES && oldest !== undefined) talk.exchanges.delete(oldest);
-    if (times.length < EXCHANGES) return;
+  /** Inside a write: somebody wrote this. */
+  received({ conversation, sender, text, sentAt }: IncomingMessage): void {
+    if (!this.options.isOn()) return;
+    const words = this.options.normalise(text.slice(0, COMPARED));
+    const { talk, loop } = theyWrote(this.talk(conversation), {
+      sender,
+      words,
+      characters: words.length,
+      at: this.arrivedAt(sentAt),
+      sentAt,
+    });
+    if (loop === undefined) this.change(conversation, talk);
+    else {
+      this.reset(conversation);
+      this.options.onLoop(conversation, loop);
+    }
+  }
+
+  /** We hand this over now. Their answer may be read before its outcome is known. */
+  started(send: CountedSend): void {
+    const talk = this.talks.get(send.conversation);
+    if (talk !== undefined) this.keep(send.conversation, weWrote(talk, this.ours(send)));
+  }
+
+  /** Inside a write: we sent this, or may have. */
+  sent(send: CountedSend): void {
+    const talk = this.talk(send.conversation);
+    // Nobody wrote there: nothing to count.
+    if (talk.voices.length === 0) return;
+    this.change(send.conversation, weWrote(talk, this.ours(send)));
+  }
+
+  /** Inside a write: the counting begins again. */
+  reset(conversation: string): void {
+    this.remember(conversation);
     this.talks.delete(conversation);
-    this.options.onLoop(conversation, times.length);
+    this.options.store.exchanges.delete(conversation);
+  }
+
+  private ours({ seq, text, answers }: CountedSend) {
+    const words = this.options.normalise(text.slice(0, COMPARED));
+    return { seq, words, at: this.options.clock.monotonic(), isAnswer: answers !== null };
+  }
+
+  /** What was written while we were down counts from when it was written: our being down is not a person's pause. */
+  private arrivedAt(sentAt: number): number {
+    const { clock } = this.options;
+    const lateBy = sentAt < this.startedAt ? Math.max(0, clock.now() - sentAt) : 0;
+    return clock.monotonic() - lateBy;
   }
 
   private talk(conversation: string): Talk {
-    const talk = this.talks.get(conversation) ?? {
-      heard: undefined,
-      heardTimes: 0,
-      run: 0,
-      exchanges: new Map(),
-    };
+    return this.talks.get(conversation) ?? this.saved(conversation) ?? NO_TALK;
+  }
+
+  /** Of an earlier life, or forgotten in memory. */
+  private saved(conversation: string): Talk | undefined {
+    const { store, clock } = this.options;
+    const saved = store.exchanges.get(conversation);
+    if (saved === undefined) return undefined;
+    const read = talkSchema.safeParse(parsed(saved.body));
+    if (!read.success) return undefined;
+    return movedBy(read.data, clock.monotonic() - Math.max(0, clock.now() - saved.at));
+  }
+
+  /** Inside a write. */
+  private change(conversation: string, talk: Talk): void {
+    const { store, clock } = this.options;
+    this.remember(conversation);
+    this.keep(conversation, talk);
+    if (roundsOf(talk) < FEWEST_SAVED) return;
+    store.exchanges.set(conversation, {
+      body: JSON.stringify(movedBy(talk, -clock.monotonic())),
+      at: clock.now(),
+    });
+  }
+
+  private remember(conversation: string): void {
+    if (this.before.has(conversation)) return;
+    if (this.before.size === 0) this.options.store.afterCommit(() => this.before.clear());
+    this.before.set(conversation, this.talks.get(conversation));
+  }
+
+  private keep(conversation: string, talk: Talk): void {
     this.talks.delete(conversation);
     this.talks.set(conversation, talk);
     const [oldest] = this.talks.keys();
     if (this.talks.size > MOST_CONVERSATIONS && oldest !== undefined) this.talks.delete(oldest);
-    return talk;
   }
+}
 
-  private hash(text: string): string {
-    return createHash('sha1').update(this.options.normalise(text)).digest('base64');
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    // A damaged row: as none, and the next round writes it again.
+    return undefined;
   }
 }

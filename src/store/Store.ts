@@ -9,6 +9,7 @@ import { ContextTable } from './contexts.js';
 import { CursorTable } from './cursor.js';
 import { diskFault, hasRoom, type StoreFault } from './diskFault.js';
 import { EventTable } from './events.js';
+import { ExchangeTable } from './exchanges.js';
 import { IncomingTable } from './incoming.js';
 import { MetaTable } from './meta.js';
 import { NewRecipientTable } from './newRecipients.js';
@@ -42,6 +43,7 @@ export class Store {
   readonly commandLog: CommandLog;
   readonly acks: AckTable;
   readonly events: EventTable;
+  readonly exchanges: ExchangeTable;
   readonly incoming: IncomingTable;
   readonly cursor: CursorTable;
   readonly sends: SendTable;
@@ -89,6 +91,7 @@ export class Store {
     this.commandLog = new CommandLog(database);
     this.acks = new AckTable(database, clock, this);
     this.events = new EventTable(database, clock, this);
+    this.exchanges = new ExchangeTable(database);
     this.incoming = new IncomingTable(database, clock);
     this.cursor = new CursorTable(database);
     this.sends = new SendTable(database, clock);

@@ -2,7 +2,7 @@ import type { Clock } from '../system/clock.js';
 import { AddedSignal, type CommitHooks } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 
-/** manual: somebody asked for it. operator: a person answered there. loop: the same was said again and again. */
+/** manual: somebody asked for it. operator: a person answered there. loop: two machines answered each other. */
 export type PauseReason = 'manual' | 'operator' | 'loop';
 
 /** A conversation in which nothing goes out; with `incoming`, what comes in waits as well. `since` is Unix ms. */

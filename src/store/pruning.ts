@@ -12,6 +12,7 @@ const ENDED = [
   'DELETE FROM target_forms WHERE conversation IN (SELECT conversation FROM target_forms WHERE learnt_at < @before LIMIT @limit)',
   'DELETE FROM uploads WHERE seq IN (SELECT seq FROM uploads WHERE settled_at IS NOT NULL AND settled_at < @before LIMIT @limit)',
   'DELETE FROM acks WHERE seq IN (SELECT seq FROM acks WHERE created_at < @before LIMIT @limit)',
+  'DELETE FROM exchanges WHERE conversation IN (SELECT conversation FROM exchanges WHERE at < @before LIMIT @limit)',
   'DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < @before LIMIT @limit)',
   'DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE created_at < @before LIMIT @limit)',
   "UPDATE commands SET body = '' WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND body <> '' AND acked_at < @before LIMIT @limit)",

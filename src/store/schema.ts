@@ -230,4 +230,9 @@ export const MIGRATIONS: readonly string[] = [
   -- Since when a row that waits lacks nothing but the certainty whether it went out; null: it lacks more.
   ALTER TABLE chatdb_pending ADD COLUMN complete_at INTEGER;
   `,
+  `
+  -- How two sides of a conversation answered each other lately (hashes and times): whether machines do. at is Unix ms.
+  CREATE TABLE exchanges (conversation TEXT PRIMARY KEY, body TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX exchanges_at ON exchanges (at);
+  `,
 ];

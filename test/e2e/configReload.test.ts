@@ -37,7 +37,7 @@ describe('a configuration that is changed while the agent runs', {
     await world.backend.until(() => world.backend.messages.length === 1);
     expect(world.backend.messages[0]?.body).toMatchObject({ filtered_text: 'write to [email]' });
     expect(await setting(world, 'privacy.redact')).toMatchObject({ value: ['email'], source: 'file' });
-    expect(await setting(world, 'outgoing.max_per_minute')).toMatchObject({ value: 0, source: 'default' });
+    expect(await setting(world, 'outgoing.max_per_minute')).toMatchObject({ value: 30, source: 'default' });
   });
 
   test('with mistakes is refused whole and visibly, until it is mended', async (context) => {

@@ -70,6 +70,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       settings: {
         'backend.request_timeout_seconds': 2,
         'backend.safety_sync_seconds': 3,
+        // Its people write as no person could, and as much as the agent can take.
+        'outgoing.max_per_minute': 0,
+        'outgoing.pause_on_loop': false,
         'imessage.send_timeout_seconds': options.unknown ? 2 : 30,
       },
     },

@@ -27,6 +27,14 @@ export const outgoing = z.strictObject({
         'Whether nothing more goes out in a conversation in which a person answered from another device, until it is resumed.',
       ...live,
     }),
+  pause_on_loop: z
+    .boolean()
+    .default(true)
+    .register(settingNotes, {
+      description:
+        'Whether nothing more goes out in a conversation in which a machine answers the agent, until it is resumed.',
+      ...live,
+    }),
   on_unknown: z
     .enum(['report', 'resend'])
     .default('report')
@@ -51,9 +59,10 @@ export const outgoing = z.strictObject({
       ...live,
     }),
   max_per_minute: count(0, 1000)
-    .default(0)
+    .default(30)
     .register(settingNotes, {
-      description: 'So many texts a minute go to one conversation, the others wait; 0 is no limit.',
+      description:
+        'So many texts a minute go to one conversation, however many conversations there are; the others wait, none is dropped. 0 is no limit.',
       ...live,
     }),
   max_new_recipients_per_hour: count(0, 1000)
