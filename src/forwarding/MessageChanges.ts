@@ -57,14 +57,15 @@ export class MessageChanges {
   /**
    * Inside a write: a link that Messages wrote as a row of its own belongs to this message, whose text does not have it. It is
    * posted with that text, or reported as an edit where the backend may have read the text before. False if no such message is
-   * stored.
+   * stored, or it was read and edits are not reported: the link must not be lost.
    */
   joinLink(link: IncomingMessage, to: string): boolean {
-    const { store } = this.options;
+    const { store, settings } = this.options;
     const message = store.incoming.find(to);
     if (message === undefined || store.told.has(unsentKey(to))) return false;
     const key = `link:${link.guid}`;
     if (!store.told.has(key)) {
+      if (!settings().edits && !store.incoming.isUnread(to)) return false;
       const text = [message.text, link.text].filter((part) => part !== '').join('\n');
       this.rewritten(key, { kind: 'edited', guid: to, text, at: link.sentAt }, message);
     }

@@ -174,10 +174,15 @@ export class IncomingTable {
     return this.updateMessage.get(JSON.stringify(message), message.guid) === 1;
   }
 
+  /** Whether the backend cannot have read a message yet; false if it is unknown. */
+  isUnread(guid: string): boolean {
+    return this.selectUnread.get(guid) === 1;
+  }
+
   /** Inside a write: a message is not posted any more. True if the backend cannot have read it. */
   withdraw(guid: string): boolean {
     this.updateWithdrawn.run(this.clock.now(), guid);
-    return this.selectUnread.get(guid) === 1;
+    return this.isUnread(guid);
   }
 
   /** Counts an attempt; the first one also records when, and which send was the newest then. */

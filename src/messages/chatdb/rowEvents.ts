@@ -1,5 +1,6 @@
 import type { NewEvent } from '../../store/events.js';
 import { canonicalAddress } from '../conversationId.js';
+import { plainWords } from './plainWords.js';
 import type { ChatRow } from './rows.js';
 
 /** What a row that is no message tells the backend. `key` names it for good: it is told once. */
@@ -70,7 +71,7 @@ export function groupEvent(row: ChatRow, place: EventPlace): RowEvent | null {
         ...by,
       });
     case 2:
-      return eventOf('group_renamed', row, place, { title: row.groupTitle || null, ...by });
+      return eventOf('group_renamed', row, place, { title: plainWords(row.groupTitle) || null, ...by });
     case 3:
       if (action === 0) return eventOf('group_member_left', row, place, { member: place.by, ...by });
       if (action > 2) return null;

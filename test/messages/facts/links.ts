@@ -161,6 +161,22 @@ export const LINKS: Fact[] = [
     world.restart();
     expect(world.after(60_000)).toMatchObject(NOTHING);
   }),
+  fact(
+    'where edits are not reported, the link of a text that was posted without it is a message',
+    (world) => {
+      const from = world.person();
+      const text = world.receive({ from, text: 'look at this' });
+      posted(world, text.guid);
+      world.news();
+      world.settings.edits = false;
+      world.receive({
+        from,
+        text: 'https://p.example/x',
+        columns: { ...LINK, reply_to_guid: text.guid },
+      });
+      expect(world.news()).toMatchObject({ texts: ['https://p.example/x'], types: [] });
+    },
+  ),
   fact('a link that only follows other words, as reply_to_guid says of nearly all, is a message', (world) => {
     const from = world.person();
     const before = world.receive({ from, text: 'good morning' });
