@@ -51,6 +51,8 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     const { allow, ignore, unknown_senders, one_time_codes } = config().forward;
     return { allow, ignore, unknownSenders: unknown_senders, oneTimeCodes: one_time_codes };
   }, conversationKey);
+  store.onRekeyed(() => policy.forgetNames());
+  store.onRollback(() => policy.forgetNames());
   const operators = new OperatorReplies({ store, clock, normalise: normalisedText });
   const replyListeners: ((reply: OperatorReply) => void)[] = [];
   const happenings = new Happenings({

@@ -20,6 +20,8 @@ export interface ReaderRoom {
   worthAnswering: (sentAt: number) => boolean;
   told: ReturnType<typeof forwarding>;
   activity: Activity;
+  /** Asked before rows are read: what chat.db says of groups that go by several identifiers. */
+  readTies: () => void;
   /** Told of every batch of messages that was stored. */
   onArrived: () => void;
 }
@@ -36,6 +38,7 @@ export function incomingReader(room: ReaderRoom): IncomingReader {
     ...{ chatDb, store, clock, log, worthAnswering },
     region: () => region,
     ownAddresses: () => own.all(),
+    beforeScan: room.readTies,
     forwarding: told.rows,
     onMessages(messages) {
       activity.incomingAt = clock.now();

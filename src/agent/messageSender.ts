@@ -37,12 +37,13 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
   const running = new Set<RunningScript>();
   const leaving = new AbortController();
   return {
-    targets(conversation, threadId) {
+    targets(conversation, threadId, answeredChat = null) {
       const smsFallback = options.smsFallback();
       const chats = chatDb.findChat(conversation);
       const [chat] = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
       if (chats[0]?.style !== 'group' && !isGroup(conversation) && !isGroup(threadId)) {
-        return personTargets(chatDb, conversation, chat, smsFallback);
+        const usable = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
+        return personTargets(chatDb, conversation, { chats: usable, answeredChat }, smsFallback);
       }
       if (chat !== undefined) return [{ form: 'chat', address: chat.guid, accountId: null }];
       return chats.length > 0 ? [] : unknownGroupTargets(threadId, smsFallback);
@@ -94,24 +95,36 @@ function isTextMessage({ service, guid }: ChatTarget): boolean {
 }
 
 /**
- * The chat's own guid as chat.db has it, then the person as a participant of that chat's account, then by SMS if that is
- * allowed; somebody whom chat.db does not know has no chat.
+ * The chat in which the message came that is answered, else the one with the newest message; by its own guid as chat.db has
+ * it. Then the person, by their canonical address, as a participant of that chat's account; then by SMS if that is allowed.
+ * Somebody whom chat.db does not know has no chat. A chat whose name is a number without its plus is behind the person
+ * unless somebody wrote in it: Messages makes one for whatever is handed to it, and delivers nothing there.
  */
 function personTargets(
   chatDb: Chats,
   conversation: string,
-  chat: ChatTarget | undefined,
+  { chats, answeredChat }: { chats: readonly ChatTarget[]; answeredChat: string | null },
   smsFallback: SmsFallback,
 ): SendTarget[] {
+  const answered = chats.find(({ guid }) => guid === answeredChat);
+  const wellNamed = chats.find((one) => !isMisspelt(one, conversation));
+  const chat = answered ?? wellNamed ?? chats[0];
   const known: SendTarget[] =
     chat === undefined ? [] : [{ form: 'chat', address: chat.guid, accountId: null }];
-  const participant = {
-    form: 'participant',
-    address: conversation,
-    accountId: chat?.accountId ?? null,
-  } as const;
+  const participant = { form: 'participant', address: conversation, accountId: accountOf(chat) } as const;
   const sms = { form: 'sms', address: conversation, accountId: null } as const;
-  return [...known, participant, ...(mayBySms(chatDb, conversation, smsFallback) ? [sms] : [])];
+  const isDoubtful = chat !== undefined && answered === undefined && wellNamed === undefined;
+  const ways: SendTarget[] = isDoubtful ? [participant, ...known] : [...known, participant];
+  return [...ways, ...(mayBySms(chatDb, conversation, smsFallback) ? [sms] : [])];
+}
+
+/** A number that chat.db has in another form than E.164. */
+function isMisspelt({ identifier }: ChatTarget, conversation: string): boolean {
+  return NUMBER.test(conversation) && conversation.startsWith('+') && identifier !== conversation;
+}
+
+function accountOf(chat: ChatTarget | undefined): string | null {
+  return chat?.accountId === undefined || chat.accountId === '' ? null : chat.accountId;
 }
 
 function mayBySms(chatDb: Chats, conversation: string, smsFallback: SmsFallback): boolean {

@@ -12,7 +12,7 @@ import { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
 import { EditWatch } from '../messages/chatdb/EditWatch.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
-import { conversationKey, isGroupKey, regionOf } from '../messages/conversationId.js';
+import { isGroupKey, regionOf } from '../messages/conversationId.js';
 import { Outgoing } from '../outgoing/Outgoing.js';
 import { Scheduler } from '../schedule/Scheduler.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
@@ -24,6 +24,7 @@ import { steadyNow } from '../system/steadyNow.js';
 import { type Attachments, attachmentRoom } from './attachments.js';
 import { backendSettings } from './backendSettings.js';
 import { commandHandlers } from './commandHandlers.js';
+import { ConversationNames } from './conversationNames.js';
 import { type Forwarding, forwarding } from './forwarding.js';
 import { incomingReader } from './incomingReader.js';
 import type { LiveConfig } from './LiveConfig.js';
@@ -78,10 +79,18 @@ export function buildRooms(options: RoomOptions): Rooms {
   const config = options.config.current;
   const settled = config();
   const region = regionOf(settled.edge.user_phone);
-  const keyOf = (threadId: string) => conversationKey(threadId, region);
+  const names = new ConversationNames(store, region, log);
+  names.moveOldKeys();
+  const { keyOf } = names;
   const activity: Activity = { incomingAt: null, sentAt: null, error: null, errorAt: null };
 
-  const chatDb = new ChatDb({ path: settled.imessage.db_path, clock, log, region: () => region });
+  const chatDb = new ChatDb({
+    path: settled.imessage.db_path,
+    clock,
+    log,
+    region: () => region,
+    groups: names,
+  });
   const runner = new OsascriptRunner({
     osascriptPath: settled.imessage.osascript_path,
     stateDirectory: settled.state.directory,
@@ -202,6 +211,7 @@ export function buildRooms(options: RoomOptions): Rooms {
 
   const reader = incomingReader({
     ...{ chatDb, store, clock, log, config, region, worthAnswering, told, activity },
+    readTies: () => names.readTies(chatDb),
     onArrived: () => supervision.arrived(),
   });
   const supervision = new Supervision({

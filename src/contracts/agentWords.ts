@@ -157,6 +157,11 @@ export const messageWords = z
     mode: z.enum(['direct', 'group']),
     participants: z.array(z.string()),
     service: z.string(),
+    to: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The address of the user that it was sent to, if chat.db tells.'),
     was_redacted: z.boolean(),
     redacted_fields: z.array(z.string()),
     reply_to_guid: z.string().optional(),

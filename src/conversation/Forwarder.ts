@@ -54,6 +54,10 @@ export class Forwarder {
       this.waiting.add(conversation);
       store.beforeCommit(this.claim);
     });
+    store.onRekeyed((moves) => {
+      for (const conversation of moves.values()) this.waiting.add(conversation);
+      store.beforeCommit(this.claim);
+    });
     store.pauses.onChanged(() => this.pump());
     store.onRollback(() => {
       for (const record of this.claimed) this.inFlight.delete(record.seq);

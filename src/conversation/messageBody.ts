@@ -39,6 +39,7 @@ export function messageBody(
     mode: message.isGroup ? 'group' : 'direct',
     participants: message.participants,
     service: message.service,
+    ...(message.to === undefined ? {} : { to: message.to }),
     was_redacted: fields.size > 0,
     redacted_fields: [...fields],
     ...(message.replyToGuid === null ? {} : { reply_to_guid: message.replyToGuid }),

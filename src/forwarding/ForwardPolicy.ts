@@ -53,6 +53,11 @@ export class ForwardPolicy {
     return subject.hasOneTimeCode || isOneTimeCode(text, sender) ? 'one_time_code' : null;
   }
 
+  /** The names of groups lead elsewhere now: the lists are read again at the next question. */
+  forgetNames(): void {
+    this.written = { allow: [], ignore: [] };
+  }
+
   private read({ allow, ignore }: Pick<ForwardSettings, 'allow' | 'ignore'>): void {
     if (allow === this.written.allow && ignore === this.written.ignore) return;
     this.written = { allow, ignore };

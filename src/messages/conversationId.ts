@@ -1,6 +1,7 @@
 import {
   type CountryCode,
   isSupportedCountry,
+  type PhoneNumber,
   parsePhoneNumberFromString as parsePhoneNumber,
 } from 'libphonenumber-js/min';
 
@@ -17,10 +18,24 @@ export interface ParsedThreadId {
 const GUID = /^([^;]*);([+-]);(.+)$/s;
 /** chat_identifier of a group: `chat` and digits; on macOS 26 also bare 32-hex or a UUID. No person is named so. */
 const GROUP_IDENTIFIER = /^(?:chat\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
-const PHONE = /^\+?[\d\s().\-\u00ad\u2010-\u2015\u2212/]+$/;
+/** How people and address books write a number: any script's digits, any blank, dash or bracket; a plus only in front. */
+const PHONE =
+  /^[(\uff08]?[+\uff0b\ufe62]?[\p{Nd}\s().\-/\u2010-\u2015\u2212\uff08\uff09\uff0d\uff0e\uff0f]*\p{Nd}[\p{Nd}\s().\-/\u2010-\u2015\u2212\uff08\uff09\uff0d\uff0e\uff0f]*$/u;
+/** Marks of direction and width that copying from Contacts or a web page leaves around a number or an address. */
+const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
 const EMAIL = /^[^\s;@]+@[^\s;@]+$/;
+const URI = /^(tel|sms|mailto):(.*)$/is;
 /** In some regions five digits are a possible subscriber number; to Messages they are always a short code. */
 const LONGEST_SHORT_CODE = 6;
+/** Seven digits without a plus are a local number, which only the neighbours could dial, never an international one. */
+const LONGEST_LOCAL_NUMBER = 7;
+const NORTH_AMERICAN = /^[2-9]\d\d[2-9]\d{6}$/;
+/** Written with all its spaces and brackets. What is longer is not parsed: nobody can be called by it. */
+const LONGEST_NUMBER = 64;
+/** What is dialled for a plus in most of the world and in North America; other regions' own is in the metadata. */
+const DIALLING_PREFIXES = ['00', '011'] as const;
+/** A trunk prefix in brackets, to be left out when calling from abroad: "+44 (0)7967 960994". */
+const BRACKETED_TRUNK = /[(\uff08]\s*(?:0|8|06|01)\s*[)\uff09]/u;
 
 /**
  * Calling codes that several regions share, with the one that their numbers are read by: the small metadata
@@ -61,9 +76,13 @@ export function parseThreadId(threadIdOrGuid: string): ParsedThreadId {
  */
 export function conversationKey(threadIdOrGuid: string, region: string): string {
   const { kind, identifier } = parseThreadId(threadIdOrGuid);
-  if (kind !== 'group') return canonicalAddress(identifier, region);
+  if (kind !== 'group') {
+    const address = canonicalAddress(identifier, region);
+    // A name that looks like a guid would be taken apart when the key is read again.
+    return GUID.test(address) ? `any;-;${address}` : address;
+  }
   // Never seen, but a group named like a person must not be taken for that person.
-  return isAddress(identifier) ? `any;+;${identifier}` : identifier;
+  return isAddress(identifier) || GUID.test(identifier) ? `any;+;${identifier}` : identifier;
 }
 
 /** Whether a canonical key names a group by its form. */
@@ -78,36 +97,114 @@ export function regionOf(e164: string): string {
   return MAIN_REGION[number.countryCallingCode] ?? number.country ?? 'US';
 }
 
-/** Parsing a number costs some 30 µs and the same few people write all day. */
-const MEMO_SIZE = 4096;
+/** Parsing a number costs some 30 µs and the same few people write all day. Bounded in characters: some 256 KiB. */
+const MEMO_CHARACTERS = 128 * 1024;
 const memo = new Map<string, string>();
+let memoised = 0;
 
-/** A person's address: E.164, lower-case e-mail, or as it is. Idempotent. */
+/**
+ * A person's address: E.164, lower-case e-mail, or as it is. Idempotent. A number without a plus is read in this order:
+ * up to six digits are a short code; a valid national number of `region` (with or without its trunk prefix) or one dialled
+ * from there with its prefix for abroad; an international number whose plus is missing or was written 00 or 011; a
+ * possible number of `region`; else its digits. So a number that is valid both ways is taken for one of `region`.
+ */
 export function canonicalAddress(address: string, region: string): string {
-  const trimmed = address.trim().replace(/^(?:tel|mailto):/i, '');
+  const trimmed = unwrapped(address);
   if (EMAIL.test(trimmed)) return trimmed.toLowerCase();
-  if (!PHONE.test(trimmed)) return trimmed;
+  if (trimmed.length > LONGEST_NUMBER || !PHONE.test(trimmed)) return trimmed;
   const known = `${region} ${trimmed}`;
   const remembered = memo.get(known);
   if (remembered !== undefined) return remembered;
-  if (memo.size >= MEMO_SIZE) memo.clear();
   const canonical = canonicalNumber(trimmed, region);
+  memoised += known.length + canonical.length;
+  if (memoised > MEMO_CHARACTERS) {
+    memo.clear();
+    memoised = known.length + canonical.length;
+  }
   memo.set(known, canonical);
   return canonical;
 }
 
-function canonicalNumber(written: string, region: string): string {
-  const digits = written.replace(/\D/g, '');
-  const international = written.startsWith('+');
-  if (!international && digits.length <= LONGEST_SHORT_CODE) return digits === '' ? written : digits;
-  const country = isSupportedCountry(region) ? region : undefined;
-  const number = parsePhoneNumber(international ? `+${digits}` : digits, country);
-  if (number === undefined || (!international && !number.isPossible())) {
-    return international ? `+${digits}` : digits;
+/** Whether a canonical address is a phone number or an e-mail address, at which a person can be reached. */
+export function isPersonAddress(address: string): boolean {
+  return EMAIL.test(address) || /^\+\d+$/.test(address);
+}
+
+/** The address in a `tel:` (RFC 3966), `sms:` or `mailto:` URI; anything else but for invisible marks. */
+function unwrapped(address: string): string {
+  for (let plain = visible(address); ; ) {
+    const [, scheme, rest] = URI.exec(plain) ?? [];
+    if (scheme === undefined || rest === undefined) return plain;
+    plain = visible(scheme.toLowerCase() === 'mailto' ? (rest.split('?')[0] ?? '') : subscriber(rest));
   }
-  return number.number;
+}
+
+function visible(written: string): string {
+  return written.replace(INVISIBLE, '').trim();
+}
+
+/** The number that a `tel:` URI names. One with an extension stays whole: no message reaches what is behind a switchboard. */
+function subscriber(rest: string): string {
+  const [number = '', ...parameters] =
+    rest.replaceAll(/%2b/gi, '+').replaceAll(/%20/g, ' ').split('?')[0]?.split(';') ?? [];
+  const parameter = (name: string) =>
+    parameters.find((one) => one.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);
+  if (parameter('ext') !== undefined) return [number, ...parameters].join(';');
+  const context = parameter('phone-context');
+  return context?.startsWith('+') && !number.trim().startsWith('+') ? `${context}${number}` : number;
+}
+
+function canonicalNumber(written: string, region: string): string {
+  const digits = digitsOf(written);
+  if (/^[(\uff08]?[+\uff0b\ufe62]/u.test(written)) return internationalNumber(written, digits);
+  if (digits.length <= LONGEST_SHORT_CODE) return digits;
+  const country = isSupportedCountry(region) ? region : undefined;
+  const national = country === undefined ? undefined : parsePhoneNumber(digits, country);
+  if (national !== undefined && isNational(national)) return national.number;
+  for (const international of internationalReadings(digits)) {
+    const number = parsePhoneNumber(international);
+    if (number?.isValid()) return number.number;
+  }
+  return national?.isPossible() ? national.number : digits;
+}
+
+/** Valid; or of the form of a North American number, for area codes are opened faster than metadata is renewed. */
+function isNational(number: PhoneNumber): boolean {
+  if (number.isValid()) return true;
+  return number.countryCallingCode === '1' && NORTH_AMERICAN.test(number.nationalNumber);
+}
+
+function internationalNumber(written: string, digits: string): string {
+  const number = parsePhoneNumber(`+${digits}`);
+  if (number?.isValid()) return number.number;
+  const candidates = [digitsOf(written.replace(BRACKETED_TRUNK, '')), digits.replace(/^00/, '')];
+  for (const candidate of candidates) {
+    const better = candidate === digits ? undefined : parsePhoneNumber(`+${candidate}`);
+    if (better?.isValid()) return better.number;
+  }
+  // Not what was parsed: of a number that is none, a leading zero would be taken for a trunk prefix each time it is read.
+  return `+${digits}`;
+}
+
+function internationalReadings(digits: string): string[] {
+  const plain = digits.length > LONGEST_LOCAL_NUMBER && !digits.startsWith('0') ? [`+${digits}`] : [];
+  const dialled = DIALLING_PREFIXES.filter((prefix) => digits.startsWith(prefix));
+  return [...plain, ...dialled.map((prefix) => `+${digits.slice(prefix.length)}`)];
+}
+
+/** The digits of a number as ASCII, whatever script they are in. */
+function digitsOf(written: string): string {
+  return written.replaceAll(/\P{Nd}/gu, '').replaceAll(/[^0-9]/gu, asciiDigit);
+}
+
+/** Unicode keeps the ten decimal digits of every script in a row, 0 first; rows that touch are whole ones. */
+function asciiDigit(digit: string): string {
+  const code = digit.codePointAt(0) ?? 0;
+  let before = 0;
+  while (/^\p{Nd}$/u.test(String.fromCodePoint(code - before - 1))) before++;
+  return String(before % 10);
 }
 
 function isAddress(identifier: string): boolean {
-  return EMAIL.test(identifier) || PHONE.test(identifier) || /^(?:urn|tel|mailto):/i.test(identifier);
+  return EMAIL.test(identifier) || PHONE.test(identifier) || /^(?:urn|tel|sms|mailto):/i.test(identifier);
 }

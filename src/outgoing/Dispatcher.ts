@@ -103,7 +103,7 @@ export class Dispatcher {
 
   /** False if the text could not even be tried and was settled. */
   private begin(send: SendRecord): boolean {
-    const known = this.sender.targets(send.conversation, send.threadId);
+    const known = this.sender.targets(send.conversation, send.threadId, send.chatGuid);
     const targets = inOrder(known, this.store.targetForms.get(send.conversation));
     const target = targets[Math.min(send.form, targets.length - 1)];
     if (target === undefined) {

@@ -137,6 +137,11 @@ export class Outgoing {
         store.beforeCommit(this.dispatcher.claim);
       }
     });
+    store.onRekeyed(() => {
+      newRecipients.reload();
+      this.lanes.reload();
+      store.beforeCommit(this.dispatcher.claim);
+    });
     store.pauses.onLifted((conversation) =>
       expireHeld(
         { store, rows, settlement: this.settlement, clock, log, ages: () => settings().heldAges ?? AGELESS },

@@ -81,9 +81,11 @@ export class Requests {
     twin: number | null,
     state: 'staging' | 'queued' | 'waiting',
   ) {
-    return this.options.store.sends.add({
+    const { store } = this.options;
+    const conversation = store.aliases.resolve(request.conversation);
+    return store.sends.add({
       id: part.id,
-      conversation: request.conversation,
+      conversation,
       threadId: request.threadId,
       text: part.text,
       role: part.role,
@@ -101,7 +103,16 @@ export class Requests {
       part: part.part,
       file: part.file,
       source: part.source,
+      chatGuid: this.chatOf(conversation, request.answers),
     });
+  }
+
+  /** The chat of the message that is answered. One of another conversation, which a backend may name, decides nothing. */
+  private chatOf(conversation: string, answers: string | undefined): string | null {
+    const message = answers === undefined ? undefined : this.options.store.incoming.find(answers);
+    if (message === undefined || message.chatGuid === '') return null;
+    const { aliases } = this.options.store;
+    return aliases.resolve(message.conversation) === conversation ? message.chatGuid : null;
   }
 
   private decide(request: TextRequest, role: SendRole, key: string | null): TwinDecision {

@@ -32,8 +32,11 @@ export type AttemptResult =
 
 /** Messages.app, as far as sending goes. */
 export interface MessageSender {
-  /** The ways to address a conversation, best first; empty if there is none (an unknown group, say). Never invented. */
-  targets(conversation: string, threadId: string): readonly SendTarget[];
+  /**
+   * The ways to address a conversation, best first; empty if there is none (an unknown group, say). Never invented.
+   * `answeredChat`: the guid of the chat in which the message came that is answered; a person is written to by that one.
+   */
+  targets(conversation: string, threadId: string, answeredChat?: string | null): readonly SendTarget[];
   /** Starts an attempt before it returns, or as soon as Messages is up; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
   /**

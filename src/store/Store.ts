@@ -2,10 +2,12 @@ import { dirname } from 'node:path';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { AckTable } from './acks.js';
+import { AliasTable } from './aliases.js';
 import { Backlog } from './backlog.js';
 import { CommandLog } from './commandLog.js';
 import { CommandTable } from './commands.js';
 import { ContextTable } from './contexts.js';
+import { ConversationKeys } from './conversationKeys.js';
 import { CursorTable } from './cursor.js';
 import { diskFault, hasRoom, type StoreFault } from './diskFault.js';
 import { EventTable } from './events.js';
@@ -59,11 +61,14 @@ export class Store {
   readonly told: ToldTable;
   readonly backlog: Backlog;
   readonly recentTexts: RecentTexts;
+  readonly aliases: AliasTable;
+  readonly conversationKeys: ConversationKeys;
 
   private depth = 0;
   private readonly closing = new Set<() => void>();
   private readonly committed = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
+  private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
   private readonly recovered = new Set<() => void>();
   private readonly damaged = new Set<() => void>();
   private readonly begin: Statement;
@@ -107,6 +112,8 @@ export class Store {
     this.told = new ToldTable(database, clock);
     this.backlog = new Backlog(database);
     this.recentTexts = new RecentTexts(database);
+    this.aliases = new AliasTable(database, clock, this);
+    this.conversationKeys = new ConversationKeys(database);
   }
 
   /**
@@ -186,6 +193,22 @@ export class Store {
   /** Calls `hook` after every write that changed nothing because it threw: for memory that mirrors the store. */
   onRollback(hook: () => void): void {
     this.rolledBack.add(hook);
+  }
+
+  /**
+   * Inside a write: what is kept under each of these keys belongs to another from now on. Memory that mirrors the store is
+   * told at once, and again by `onRollback` if the write fails.
+   */
+  rekey(moves: ReadonlyMap<string, string>, twinKeyOf: (conversation: string, text: string) => string): void {
+    for (const [from, to] of moves) this.conversationKeys.move(from, to, twinKeyOf);
+    this.aliases.reload();
+    this.pauses.reload();
+    for (const hook of this.rekeyed) hook(moves);
+  }
+
+  /** Calls `hook` inside each write that moved conversations to other keys (old key → new one). */
+  onRekeyed(hook: (moves: ReadonlyMap<string, string>) => void): void {
+    this.rekeyed.add(hook);
   }
 
   get isOpen(): boolean {

@@ -20,6 +20,8 @@ export interface IncomingMessage {
   isGroup: boolean;
   participants: string[];
   service: string;
+  /** The address of ours that it was sent to, canonical; left out where the row does not tell it. */
+  to?: string;
   replyToGuid: string | null;
   attachments: IncomingAttachment[];
 }

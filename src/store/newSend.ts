@@ -15,7 +15,7 @@ export function columnsOf(send: NewSend, seq: number, createdAt: number): unknow
       send.pauseMs,
     ],
     ...[send.commandId, send.scheduleId, send.answers, send.twinKey, send.twin, send.state, send.errorCode],
-    ...[send.error, createdAt],
+    ...[send.error, createdAt, send.chatGuid ?? null],
   ];
 }
 
@@ -69,5 +69,6 @@ export function freshRecord(send: NewSend, seq: number, createdAt: number): Send
     source: send.source ?? null,
     staged: stagedAtOnce(send),
     settledAt: null,
+    chatGuid: send.chatGuid ?? null,
   };
 }

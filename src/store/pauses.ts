@@ -39,8 +39,8 @@ export class PauseTable {
     this.insert = database.prepare('INSERT INTO pauses (conversation, reason, since) VALUES (?, ?, ?)');
     this.remove = database.prepare('DELETE FROM pauses WHERE conversation = ?');
     this.updateIncoming = database.prepare('UPDATE pauses SET incoming = ? WHERE conversation = ?');
-    this.read();
-    hooks.onRollback(() => this.read());
+    this.reload();
+    hooks.onRollback(() => this.reload());
   }
 
   /** Whether nothing may go out in this conversation, for its own sake or because everything is paused. */
@@ -104,7 +104,8 @@ export class PauseTable {
     return this.changed.subscribe(listener);
   }
 
-  private read(): void {
+  /** Reads the table again, after something else changed it. */
+  reload(): void {
     this.pauses.clear();
     for (const row of this.select.all() as (Omit<Pause, 'incoming'> & { incoming: number })[]) {
       this.pauses.set(row.conversation, { ...row, incoming: row.incoming === 1 });

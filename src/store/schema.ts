@@ -235,4 +235,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE exchanges (conversation TEXT PRIMARY KEY, body TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX exchanges_at ON exchanges (at);
   `,
+  `
+  -- The chat in which the message came that a text answers: where a person has several, the answer goes by that one.
+  ALTER TABLE sends ADD COLUMN chat_guid TEXT;
+
+  -- Other names of a group whose identifier changed. Everything is kept under the name by which it was known first.
+  CREATE TABLE conversation_aliases (alias TEXT PRIMARY KEY, conversation TEXT NOT NULL, noted_at INTEGER NOT NULL) WITHOUT ROWID;
+  `,
 ];

@@ -47,6 +47,8 @@ export interface NewSend {
   file?: string | null;
   /** Where the file is to be fetched from; null for a text, and for a file that was staged at once. */
   source?: string | null;
+  /** The guid of the chat in which the message came that this text answers; null where that is not known. */
+  chatGuid?: string | null;
 }
 
 /** A text that was ever to go out. Times are Unix ms. */
@@ -99,4 +101,5 @@ export const SEND_COLUMNS = `seq, id, place, conversation, thread_id AS threadId
   command_id AS commandId, schedule_id AS scheduleId, answers, created_at AS createdAt, state, not_before AS notBefore,
   attempts, resends, form, tag, generation, after_row AS afterRow, attempted_at AS attemptedAt, ended_at AS endedAt,
   watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error, told,
-  life_until AS lifeUntil, part_of AS partOf, part, file, source, staged, settled_at AS settledAt`;
+  life_until AS lifeUntil, part_of AS partOf, part, file, source, staged, settled_at AS settledAt,
+  chat_guid AS chatGuid`;

@@ -5,7 +5,7 @@ import type { Database, Statement } from './sqlite.js';
 const IN_LANE = "(state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging')";
 
 /** The columns of every send; the others are for parts and files. */
-const KNOWN = `seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id, answers, twin_key, twin, state, error_code, error, created_at`;
+const KNOWN = `seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id, answers, twin_key, twin, state, error_code, error, created_at, chat_guid`;
 const MARKS = KNOWN.replaceAll(/\w+/g, '?');
 
 const SQL = {

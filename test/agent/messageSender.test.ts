@@ -104,6 +104,66 @@ describe('a person is addressed', () => {
   });
 });
 
+describe('a person with several chats', () => {
+  const two = (mac: SimulatedMac, more: { service?: string } = {}) => {
+    const of = (accountId: string) => ({
+      ...{ style: 'direct', participants: [ANN], identifier: ANN, accountId, guid: `${accountId};-;${ANN}` } as const,
+    });
+    const first = mac.chatDb.addChat({ ...of('FIRST'), ...more });
+    const second = mac.chatDb.addChat(of('SECOND'));
+    mac.chatDb.receive({ from: ANN, text: 'older', chat: first, date: 1_700_000_000_000 });
+    mac.chatDb.receive({ from: ANN, text: 'newer', chat: second, date: 1_700_000_001_000 });
+    return { first, second };
+  };
+  const by = (guid: string, accountId: string) => [
+    { form: 'chat', address: guid, accountId: null },
+    { form: 'participant', address: ANN, accountId },
+  ];
+
+  test('is answered by the chat of the message and from its account, else written to by the newest', () => {
+    const { mac, sender } = room('known');
+    const { first, second } = two(mac);
+    expect(sender.targets(ANN, ANN, first.guid)).toEqual(by(first.guid, 'FIRST'));
+    expect(sender.targets(ANN, ANN, second.guid)).toEqual(by(second.guid, 'SECOND'));
+    expect(sender.targets(ANN, ANN, null)).toEqual(by(second.guid, 'SECOND'));
+    expect(sender.targets(ANN, ANN)).toEqual(by(second.guid, 'SECOND'));
+  });
+
+  test('is written to by the newest where the chat of the message is gone, is not theirs, or is by SMS under never', () => {
+    const { mac, sender } = room('never');
+    const { first, second } = two(mac, { service: 'SMS' });
+    const stranger = mac.chatDb.directChat('+13105559876');
+    for (const answered of ['any;-;gone', stranger.guid, first.guid])
+      expect(sender.targets(ANN, ANN, answered)).toEqual(by(second.guid, 'SECOND'));
+  });
+
+  test.each(['13105551234', '3105551234', '(310) 555-1234'])(
+    'a chat that is named %s comes behind the person in E.164, unless the message came in it',
+    (identifier) => {
+      const { mac, sender } = room('known');
+      const odd = mac.chatDb.addChat({ style: 'direct', participants: [ANN], identifier });
+      mac.chatDb.receive({ from: ANN, text: 'hi', chat: odd });
+      const chat = { form: 'chat', address: odd.guid, accountId: null };
+      const participant = { form: 'participant', address: ANN, accountId: ACCOUNT_ID };
+      expect(sender.targets(ANN, ANN)).toEqual([participant, chat]);
+      expect(sender.targets(ANN, ANN, odd.guid)).toEqual([chat, participant]);
+      const right = mac.chatDb.directChat(ANN);
+      expect(sender.targets(ANN, ANN)[0]).toEqual({ ...chat, address: right.guid });
+    },
+  );
+
+  test('in a group the newest chat is written to, whichever the message came in', () => {
+    const { mac, sender } = room('known');
+    const [older, newer] = ['SMS', 'iMessage'].map((service) =>
+      mac.chatDb.groupChat([ANN], { identifier: 'chat7', guid: `${service};+;chat7`, service }),
+    );
+    if (older === undefined || newer === undefined) throw new Error('unreachable: there are two chats');
+    mac.chatDb.receive({ from: ANN, text: 'older', chat: older, date: 1_700_000_000_000 });
+    mac.chatDb.receive({ from: ANN, text: 'newer', chat: newer, date: 1_700_000_001_000 });
+    expect(sender.targets('chat7', 'chat7', older.guid)).toMatchObject([{ address: newer.guid }]);
+  });
+});
+
 describe('a group that chat.db does not know', () => {
   test('is written to only under the guid that the backend named, and never as a person', () => {
     const { sender } = room('always');

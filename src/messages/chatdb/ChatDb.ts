@@ -3,6 +3,7 @@ import type { Clock } from '../../system/clock.js';
 import type { Access } from './access.js';
 import { ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
 import { EditedRows } from './EditedRows.js';
+import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './groupTies.js';
 import { MessageRows } from './rows.js';
 import { type ChatTarget, type SentRow, SentRows } from './sentRows.js';
 
@@ -12,6 +13,8 @@ export interface ChatDbOptions {
   log: Logger;
   /** Region of the user's phone, by which nationally written numbers are read. */
   region: () => string;
+  /** How groups are named to everybody else; each by its own identifier if left out. */
+  groups?: GroupNames;
 }
 
 /** The accounts of a Mac change about never; until one is known, a little more often. */
@@ -23,6 +26,7 @@ interface Queries {
   readonly messages: MessageRows;
   readonly sent: SentRows;
   readonly edited: EditedRows;
+  readonly ties: GroupTies;
 }
 
 /**
@@ -34,11 +38,14 @@ export class ChatDb {
   private readonly connection: ChatDbConnection;
   private readonly region: () => string;
   private queries: Queries | undefined;
+  private readonly groups: GroupNames;
+  private tiesRead: { of: OpenChatDb; state: string } | undefined;
   private accounts: { of: string; at: number; addresses: string[] } | undefined;
 
   constructor(private readonly options: ChatDbOptions) {
     this.connection = new ChatDbConnection(options.path, options.clock, options.log);
     this.region = options.region;
+    this.groups = options.groups ?? OWN_NAMES;
   }
 
   get path(): string {
@@ -87,17 +94,36 @@ export class ChatDb {
 
   /** The same, and rows of which chat.db does not say yet whether they went out. */
   rowsOfSendsAfter(rowId: number, limit: number): SentRow[] {
-    return this.value(({ sent }) => sent.sentRowsAfter(rowId, limit, this.region())) ?? [];
+    const rows = this.value(({ sent }) => sent.sentRowsAfter(rowId, limit, this.region())) ?? [];
+    return rows.map((row) => this.named(row));
   }
 
   /** The row of a sent message as it stands now. */
   sentRow(guid: string): SentRow | undefined {
-    return this.value(({ sent }) => sent.sentRow(guid, this.region()));
+    const row = this.value(({ sent }) => sent.sentRow(guid, this.region()));
+    return row === undefined ? undefined : this.named(row);
   }
 
   /** The chats of a conversation (its canonical key) that exist, newest message first; never an invented one. */
   findChat(conversationKey: string): ChatTarget[] {
-    return this.value(({ sent }) => sent.findChat(conversationKey, this.region())) ?? [];
+    const names = this.groups.identifiersOf(conversationKey);
+    return this.value(({ sent }) => sent.findChat(names, this.region())) ?? [];
+  }
+
+  /** The groups that go by several identifiers, if chats were added or removed since the last call; else undefined. */
+  newGroupTies(): { ties: GroupTie[]; tooMany: number } | undefined {
+    return this.value(({ ties }, open) => {
+      const state = ties.state();
+      if (this.tiesRead?.of === open && this.tiesRead.state === state) return undefined;
+      const read = ties.read(this.region());
+      this.tiesRead = { of: open, state };
+      return read;
+    });
+  }
+
+  /** What `newGroupTies` told was not kept: it tells it again. */
+  forgetGroupTies(): void {
+    this.tiesRead = undefined;
   }
 
   /** The services (iMessage, SMS, RCS …) by which a person, named by their canonical key, was met. */
@@ -126,6 +152,11 @@ export class ChatDb {
     this.queries = undefined;
   }
 
+  private named(row: SentRow): SentRow {
+    const { conversationKey: key } = row;
+    return key === null ? row : { ...row, conversationKey: this.groups.nameOf(key) };
+  }
+
   private value<T>(read: (queries: Queries, open: OpenChatDb) => T): T | undefined {
     const reading = this.connection.read((open) => read(this.on(open), open));
     return reading.kind === 'read' ? reading.value : undefined;
@@ -136,9 +167,10 @@ export class ChatDb {
     if (this.queries?.of !== open) {
       this.queries = {
         of: open,
-        messages: new MessageRows(open),
+        messages: new MessageRows(open, this.groups),
         sent: new SentRows(open),
         edited: new EditedRows(open),
+        ties: new GroupTies(open),
       };
     }
     return this.queries;

@@ -58,6 +58,8 @@ export interface IncomingReaderOptions {
   /** What else becomes known, and what is kept from the backend. Left out: messages of everybody and nothing else. */
   forwarding?: RowForwarding;
   /** Called after the commit with the messages that are new, in the order of their rows. */
+  /** Called before rows are read. What it throws counts as a failure of the scan. */
+  beforeScan?: () => void;
   onMessages: (messages: readonly IncomingMessage[]) => void;
 }
 
@@ -100,6 +102,7 @@ export class IncomingReader {
     this.scanning = true;
     this.timer?.cancel();
     try {
+      this.options.beforeScan?.();
       const next = this.scanSlice();
       this.failures.count = 0;
       this.timer = next === undefined ? undefined : this.options.clock.after(next, () => this.scan());

@@ -1,6 +1,7 @@
 import type { Statement } from 'better-sqlite3';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { payloadColumn, summaryColumn } from './changeColumns.js';
+import { type GroupNames, OWN_NAMES } from './groupTies.js';
 import { mimeTypeColumn } from './mimeTypeColumn.js';
 import { NeighbourRows } from './NeighbourRows.js';
 import { GROUP_STYLE, type Schema } from './schema.js';
@@ -58,6 +59,7 @@ export interface ChatRow {
   roomName: string | null;
   chatRowId: number | null;
   chatGuid: string | null;
+  /** Of a group whose identifier changed: the one by which it was known first. */
   chatIdentifier: string | null;
   chatStyle: number | null;
   chatService: string | null;
@@ -101,7 +103,10 @@ export class MessageRows {
   private readonly last: Prepared<RowPosition>;
   private readonly issued: Prepared<number> | undefined;
 
-  constructor(open: OpenChatDb) {
+  constructor(
+    open: OpenChatDb,
+    private readonly groups: GroupNames = OWN_NAMES,
+  ) {
     const { database, schema } = open;
     this.neighbours = new NeighbourRows(open);
     const select = messageQuery(schema);
@@ -137,17 +142,24 @@ export class MessageRows {
 
   /** Rows with a ROWID above this one, in its order, at most `limit`. */
   rowsAfter(rowId: number, limit: number): ChatRow[] {
-    return this.after.all(rowId, limit);
+    return this.named(this.after.all(rowId, limit));
   }
 
   /** Those of these rows that (still) exist, in the order of ROWID. */
   rowsAmong(rowIds: readonly number[]): ChatRow[] {
-    return rowIds.length === 0 ? [] : this.among.all(JSON.stringify(rowIds));
+    return rowIds.length === 0 ? [] : this.named(this.among.all(JSON.stringify(rowIds)));
   }
 
   /** What went out lately, up to this row. */
   recentOwnRows(rowId: number): ChatRow[] {
-    return this.ownBefore.all(rowId - LATELY, rowId);
+    return this.named(this.ownBefore.all(rowId - LATELY, rowId));
+  }
+
+  private named(rows: ChatRow[]): ChatRow[] {
+    for (const row of rows)
+      if (row.chatStyle === GROUP_STYLE && row.chatIdentifier !== null)
+        row.chatIdentifier = this.groups.nameOf(row.chatIdentifier);
+    return rows;
   }
 
   /** The handles of a chat, as written, ours not among them. */

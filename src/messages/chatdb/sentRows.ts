@@ -82,6 +82,8 @@ type Prepared<T> = Statement<unknown[], T>;
 const ACCOUNT_WINDOW = 3000;
 /** Finding out how a number may be written takes some 250 µs, and the same few people are written to all day. */
 const SPELLINGS_KEPT = 1000;
+/** No number is longer; a longer key is no address that may be written in another way. */
+const LONGEST_SPELLED = 64;
 
 /** What is read of outgoing messages and of chats to send to. Indexed and bounded; all throw SqliteError. */
 export class SentRows {
@@ -169,15 +171,13 @@ export class SentRows {
     return raw === undefined ? undefined : sentRow(raw, region);
   }
 
-  /** The chats that are this conversation, the one with the newest message first. Only what chat.db has. */
-  findChat(key: string, region: string): ChatTarget[] {
-    const wantsGroup = isGroupKey(key);
-    const matches = (chat: RawChat) =>
-      (!wantsGroup || chat.style === GROUP_STYLE) && keyOf(chat.identifier, chat.style, region) === key;
-    let found = this.chatsNamed.all(this.spellingsOf(key, region)).filter(matches);
-    // An address that was stored with capitals: rare, and the table of chats is small.
-    if (found.length === 0 && key.includes('@')) found = this.chatsNamedAnyCase.all(key).filter(matches);
-    return found
+  /**
+   * The chats that are the conversation of these keys (several: a group whose identifier changed), the one with the newest
+   * message first. Only what chat.db has.
+   */
+  findChat(keys: readonly string[], region: string): ChatTarget[] {
+    return keys
+      .flatMap((key) => this.chatsOf(key, region))
       .map((chat) => ({ chat, newest: this.newestOf.get(chat.rowId) ?? { rowId: 0, date: 0 } }))
       .sort((a, b) => b.newest.date - a.newest.date || b.newest.rowId - a.newest.rowId)
       .map(({ chat, newest }) => ({
@@ -190,13 +190,24 @@ export class SentRows {
       }));
   }
 
+  private chatsOf(key: string, region: string): RawChat[] {
+    const wantsGroup = isGroupKey(key);
+    const matches = (chat: RawChat) =>
+      (!wantsGroup || chat.style === GROUP_STYLE) && keyOf(chat.identifier, chat.style, region) === key;
+    let found = this.chatsNamed.all(this.spellingsOf(key, region)).filter(matches);
+    // An address that was stored with capitals: rare, and the table of chats is small.
+    if (found.length === 0 && key.includes('@')) found = this.chatsNamedAnyCase.all(key).filter(matches);
+    return found;
+  }
+
   /** The services by which a person was met: those of the chats with them and of their handles. */
   servicesOf(key: string, region: string): string[] {
-    const ofChats = this.findChat(key, region).map(({ service }) => service);
+    const ofChats = this.findChat([key], region).map(({ service }) => service);
     return [...new Set([...ofChats, ...this.handleServices.all(this.spellingsOf(key, region))])];
   }
 
   private spellingsOf(key: string, region: string): string {
+    if (key.length > LONGEST_SPELLED) return JSON.stringify([key]);
     const asked = `${region} ${key}`;
     const known = this.spelled.get(asked);
     if (known !== undefined) return known;
@@ -227,7 +238,9 @@ function spellings(key: string, region: string): string[] {
   const number = parsePhoneNumber(key, { defaultCountry: 'US' });
   const national = number?.nationalNumber ?? key.slice(1);
   const dialled = number?.formatNational() ?? national;
-  const candidates = [key, key.slice(1), national, `0${national}`, dialled, dialled.replace(/\D/g, '')];
+  const digits = key.slice(1);
+  const abroad = [digits, `00${digits}`, `011${digits}`];
+  const candidates = [key, ...abroad, national, `0${national}`, dialled, dialled.replace(/\D/g, '')];
   return [...new Set(candidates)].filter((spelling) => conversationKey(spelling, region) === key);
 }
 

@@ -9,6 +9,7 @@ import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { shownFiles } from './shownFiles.js';
 import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
+import { writtenTo } from './writtenTo.js';
 
 /** attachment.transfer_state: finished, and the two errors. Before that the file is on its way. */
 const TRANSFER_ENDED: ReadonlySet<number> = new Set([5, 6, 7]);
@@ -98,6 +99,7 @@ function messageOf(
 ): IncomingMessage {
   const { row, facts, conversation, region, sentAt, isGroup: group } = placed;
   const people = group ? facts.participants : [];
+  const to = writtenTo(row, facts.ownAddresses, region);
   return {
     guid: row.guid,
     rowId: row.rowId,
@@ -110,6 +112,7 @@ function messageOf(
     isGroup: group,
     participants: [...new Set([...people.map((handle) => canonicalAddress(handle, region)), sender])],
     service: row.service ?? row.chatService ?? '',
+    ...(to === null ? {} : { to }),
     replyToGuid: row.threadOriginatorGuid,
     attachments,
   };

@@ -23,6 +23,9 @@ export interface NewChat {
   accountId?: string;
   /** `is_filtered`: 1 and 2 are unknown senders and junk. */
   filtered?: number;
+  /** Ids that Messages keeps for a group through a change of its identifier; a new one unless given. */
+  groupId?: string;
+  originalGroupId?: string;
 }
 
 export const ACCOUNT_ID = '0B7F0E8D-8C3E-4F4C-9F0B-3A5D6C1E2F00';
@@ -52,7 +55,8 @@ export class SimulatedChats {
         room_name: group ? identifier : null,
         account_login: 'E:operator@example.com',
         display_name: chat.name ?? null,
-        group_id: appleGuid(),
+        group_id: chat.groupId ?? appleGuid(),
+        original_group_id: chat.originalGroupId ?? null,
         is_filtered: chat.filtered ?? 0,
       });
       for (const address of chat.participants) {
@@ -75,6 +79,26 @@ export class SimulatedChats {
       return guid === undefined
         ? this.add({ style: 'direct', participants: [address], service })
         : this.withGuid(guid);
+    });
+  }
+
+  /**
+   * A group goes over to another service, or iCloud makes it anew: another row of `chat` with another identifier. From macOS 15
+   * on `chat_lookup` has one identifier for both.
+   */
+  regroup(chat: SimulatedChat, as: Partial<Omit<NewChat, 'style'>> = {}): SimulatedChat {
+    return this.database.transaction(() => {
+      const { participants } = chat;
+      const next = this.add({ service: 'RCS', participants, ...as, style: 'group' });
+      if (this.database.version >= 15) this.lookUp(chat.identifier, [chat, next]);
+      return next;
+    });
+  }
+
+  /** `chat_lookup` (macOS 15 on) finds all of these chats under one identifier, each in the domain of its service. */
+  lookUp(identifier: string, chats: readonly Pick<SimulatedChat, 'rowId'>[]): void {
+    chats.forEach((chat, index) => {
+      this.database.insert('chat_lookup', { identifier, domain: `domain-${index}`, chat: chat.rowId });
     });
   }
 

@@ -110,6 +110,7 @@ it('a direct message is itself', () => {
       isGroup: false,
       participants: [PERSON],
       service: 'iMessage',
+      to: 'me@example.com',
       replyToGuid: 'G-1',
       attachments: [],
     },
