@@ -107,7 +107,13 @@ describe('a person is addressed', () => {
 describe('a person with several chats', () => {
   const two = (mac: SimulatedMac, more: { service?: string } = {}) => {
     const of = (accountId: string) => ({
-      ...{ style: 'direct', participants: [ANN], identifier: ANN, accountId, guid: `${accountId};-;${ANN}` } as const,
+      ...({
+        style: 'direct',
+        participants: [ANN],
+        identifier: ANN,
+        accountId,
+        guid: `${accountId};-;${ANN}`,
+      } as const),
     });
     const first = mac.chatDb.addChat({ ...of('FIRST'), ...more });
     const second = mac.chatDb.addChat(of('SECOND'));

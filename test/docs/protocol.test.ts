@@ -204,6 +204,7 @@ describe('a request', () => {
       isGroup: body.is_group === true,
       participants: body.participants as string[],
       service: String(body.service),
+      to: String(body.to),
       replyToGuid: String(body.reply_to_guid),
       attachments: files.map((file) => ({
         guid: file.guid,
