@@ -4,9 +4,11 @@ import { ConversationNames } from '../../src/agent/conversationNames.js';
 import { ChatDb } from '../../src/messages/chatdb/ChatDb.js';
 import { twinKey } from '../../src/outgoing/reflexTwins.js';
 import { ChatDbWriter } from '../../src/simulator/messages/ChatDbWriter.js';
+import { ConversationKeys } from '../../src/store/conversationKeys.js';
 import type { IncomingMessage } from '../../src/store/incomingRecord.js';
 import { Store } from '../../src/store/Store.js';
 import type { NewSend } from '../../src/store/sendRecord.js';
+import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
@@ -303,4 +305,44 @@ describe('a group whose identifier changes', () => {
     agent.names.readTies(agent.chatDb);
     expect(agent.names.keyOf('chat200')).toBe('chat100');
   });
+});
+
+test('every table that has one row a conversation says what becomes of two that are one', () => {
+  const directory = temporaryDirectory();
+  const path = join(directory, 'store.db');
+  Store.open(path, { clock: new FakeClock(), log: new RecordingLog() }).close();
+  const database = openDatabase(path);
+  onTestFinished(() => void database.close());
+  const tables = database
+    .prepare(
+      `SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c
+       WHERE t.type = 'table' AND c.name = 'conversation' AND c.pk > 0`,
+    )
+    .pluck()
+    .all() as string[];
+  expect(tables.length).toBeGreaterThan(4);
+  const keys = new ConversationKeys(database);
+  for (const table of tables) {
+    const columns = database.pragma(`table_info(${table})`) as {
+      name: string;
+      type: string;
+      notnull: number;
+    }[];
+    const names = columns.filter(({ notnull }) => notnull === 1).map(({ name }) => name);
+    const sample = ({ name, key }: { name: string; key: string }) => {
+      if (name === 'conversation') return key;
+      if (name === 'reason') return 'manual';
+      return columns.find((column) => column.name === name)?.type === 'TEXT' ? '{}' : 1;
+    };
+    for (const key of [OLD, NEW])
+      database
+        .prepare(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`)
+        .run(...names.map((name) => sample({ name, key })));
+  }
+  keys.move(OLD, NEW, twinKey);
+  for (const table of tables)
+    expect([table, database.prepare(`SELECT conversation FROM ${table}`).pluck().all()]).toEqual([
+      table,
+      [NEW],
+    ]);
 });
