@@ -1,9 +1,11 @@
 import type { Logger } from '../logging/Logger.js';
 import type { IncomingMessage } from '../store/incomingRecord.js';
+import { textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
-import type { UploadRecord } from '../store/uploads.js';
+import type { UploadMessage, UploadRecord } from '../store/uploads.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
+import { joinAtSeams, seamsAsLineBreaks } from '../system/seams.js';
 import { arrivedImage, type Image } from './arrivedImage.js';
 import { isImage } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
@@ -23,7 +25,7 @@ export interface UploaderOptions {
   files: IncomingFiles;
   backend: PhotoPosting & { agentId(): string };
   settings: () => UploaderSettings;
-  /** The text of a message as it may leave this machine. */
+  /** The text of a message as it may leave this machine; U+FFFC marks the seams between the texts of its parts. */
   caption: (text: string) => string;
   sips: string;
   /** What sips inherits: without our secrets. */
@@ -151,7 +153,7 @@ export class Uploader {
   }
 
   private photo({ attachmentGuid, message }: UploadRecord, image: Image): Photo {
-    const { backend, settings, caption, store } = this.options;
+    const { backend, settings, store } = this.options;
     return {
       bytes: image.bytes,
       name: image.name,
@@ -163,11 +165,18 @@ export class Uploader {
         message_guid: message.guid,
         chat_guid: message.chatGuid,
         is_group: String(message.isGroup),
-        caption: caption(message.text),
+        caption: this.captionOf(message),
         participants: JSON.stringify(message.participants),
         context: JSON.stringify(store.contexts.get(message.conversation) ?? {}),
       },
     };
+  }
+
+  private captionOf({ guid, text }: UploadMessage): string {
+    const { caption, store } = this.options;
+    const stored = store.incoming.find(guid);
+    const texts = stored?.text === text ? textsOf(stored) : [text];
+    return seamsAsLineBreaks(caption(joinAtSeams(texts)));
   }
 
   private conclude(upload: UploadRecord, end: UploadEnd): void {

@@ -151,6 +151,18 @@ export const messageWords = z
     sender: z.string(),
     filtered_text: z.string().describe('The text that you should read.'),
     text: z.string().optional().describe('Left out where the operator has texts redacted.'),
+    parts: z
+      .array(
+        z.discriminatedUnion('type', [
+          z.object({ type: z.literal('text'), text: z.string().min(1) }),
+          z.object({
+            type: z.literal('attachment'),
+            guid: z.string().min(1).describe('One of attachments.'),
+          }),
+        ]),
+      )
+      .optional()
+      .describe('The texts and attachments in the order of the message, filtered as filtered_text is.'),
     original_timestamp: time,
     timestamp: time,
     is_group: z.boolean(),

@@ -1,9 +1,14 @@
 import type { IncomingMessage } from '../store/incomingRecord.js';
-import type { Filtered, PrivacyFilter } from './privacy.js';
+import { knownParts, storedParts, textsOf } from '../store/messageParts.js';
+import { filteredTogether, type PrivacyFilter } from './privacy.js';
+
+/** A part of a message as the backend reads it. */
+type PostedPart = { type: 'text'; text: string } | { type: 'attachment'; guid: string };
 
 /**
  * The body of POST /edge/message. But for the conversation's context it is the same for every retry of a message. With a
- * filter, `text` is left out, and what people wrote (the text, the names of files) is there in its filtered form only.
+ * filter, `text` is left out, and what people wrote (the text, its parts, transcriptions, the names of files) is there in its
+ * filtered form only: nothing that was taken out of one of them is left in another.
  */
 export function messageBody(
   message: IncomingMessage,
@@ -11,20 +16,17 @@ export function messageBody(
   filter?: PrivacyFilter,
 ): Record<string, unknown> {
   const sentAt = new Date(message.sentAt).toISOString();
-  const fields = new Set<string>();
-  const filtered = (text: string): string => {
-    if (filter === undefined) return text;
-    const { text: rest, fields: found }: Filtered = filter(text);
-    for (const field of found) fields.add(field);
-    return rest;
-  };
-  const text = filtered(message.text || whatWasSaid(message));
-  const attachments = message.attachments.map(({ guid, mimeType, filename, sizeBytes, transcription }) => ({
+  const said = whatIsSaid(message, filter);
+  // An audio message says what it says: a backend that reads texts alone understands it too.
+  const text = (said.texts.length > 0 ? said.texts : said.transcriptions).join('\n');
+  const parts = partsOf(message, said.texts);
+  const transcriptions = [...said.transcriptions];
+  const attachments = message.attachments.map(({ guid, mimeType, sizeBytes, transcription }, index) => ({
     guid,
     mime_type: mimeType,
-    filename: filename === null ? null : filtered(filename),
+    filename: said.filenames[index] ?? null,
     size_bytes: sizeBytes,
-    ...(transcription === undefined ? {} : { transcription: filtered(transcription) }),
+    ...(transcription === undefined ? {} : { transcription: transcriptions.shift() ?? '' }),
   }));
   return {
     message_guid: message.guid,
@@ -33,6 +35,7 @@ export function messageBody(
     sender: message.sender,
     filtered_text: text,
     ...(filter === undefined ? { text } : {}),
+    ...(parts.length === 0 ? {} : { parts }),
     original_timestamp: sentAt,
     timestamp: sentAt,
     is_group: message.isGroup,
@@ -40,15 +43,57 @@ export function messageBody(
     participants: message.participants,
     service: message.service,
     ...(message.to === undefined ? {} : { to: message.to }),
-    was_redacted: fields.size > 0,
-    redacted_fields: [...fields],
+    was_redacted: said.fields.length > 0,
+    redacted_fields: said.fields,
     ...(message.replyToGuid === null ? {} : { reply_to_guid: message.replyToGuid }),
     ...(attachments.length === 0 ? {} : { attachments }),
     ...(context === undefined ? {} : { context }),
   };
 }
 
-/** An audio message says what it says: a backend that reads texts alone understands it too. */
-function whatWasSaid({ attachments }: IncomingMessage): string {
-  return attachments.flatMap(({ transcription }) => transcription ?? []).join('\n');
+/** What people wrote or said in a message, as the backend may read it. */
+interface Said {
+  texts: readonly string[];
+  transcriptions: readonly string[];
+  /** Of each attachment; null where it has none. */
+  filenames: readonly (string | null)[];
+  fields: readonly string[];
+}
+
+function whatIsSaid(message: IncomingMessage, filter: PrivacyFilter | undefined): Said {
+  const texts = textsOf(message);
+  const transcriptions = message.attachments.flatMap(({ transcription }) => transcription ?? []);
+  const filenames = message.attachments.map(({ filename }) => filename);
+  if (filter === undefined) return { texts, transcriptions, filenames, fields: [] };
+  const names = filenames.map((name) => [name ?? '']);
+  const { groups, fields } = filteredTogether(filter, [texts, transcriptions, ...names]);
+  const [filteredTexts = [], filteredTranscriptions = [], ...filteredNames] = groups;
+  return {
+    texts: filteredTexts,
+    transcriptions: filteredTranscriptions,
+    filenames: filenames.map((name, index) => (name === null ? null : (filteredNames[index]?.[0] ?? ''))),
+    fields,
+  };
+}
+
+/**
+ * The parts in order, with these texts in the place of their own. Each attachment is there once: in its place, at a place that
+ * names no file in the order of the files, or else at the end. A place whose file is not among the attachments is left out. Empty
+ * for one text alone, and where the parts are not known.
+ */
+function partsOf(message: IncomingMessage, texts: readonly string[]): PostedPart[] {
+  const known = knownParts(message);
+  if (known === undefined || storedParts([...known], message.attachments.length).parts === undefined)
+    return [];
+  const named = new Set(known.flatMap((part) => (part.type === 'attachment' ? (part.guid ?? []) : [])));
+  const guids = message.attachments.map(({ guid }) => guid);
+  const waiting = new Set(guids);
+  const unnamed = guids.filter((guid) => !named.has(guid));
+  const left = [...texts];
+  const parts = known.flatMap((part): PostedPart[] => {
+    if (part.type === 'text') return [{ type: 'text', text: left.shift() ?? '' }];
+    const guid = part.guid ?? unnamed.shift();
+    return guid !== undefined && waiting.delete(guid) ? [{ type: 'attachment', guid }] : [];
+  });
+  return [...parts, ...[...waiting].map((guid): PostedPart => ({ type: 'attachment', guid }))];
 }

@@ -1,3 +1,5 @@
+import { SEAM } from '../system/seams.js';
+
 /** A text levelled for searching, with the way back: `starts[i]` and `ends[i]` bound plain unit `i` in the original. */
 export interface PlainForm {
   readonly plain: string;
@@ -13,20 +15,28 @@ const DASH = /^[\p{Pd}\u2212]$/u;
 const SPACE = /^\p{Zs}$/u;
 const ZERO = 0x30;
 
+/** How the texts at a seam may be read: as two lines, two words or one (see seams.ts). */
+export const SEAM_READINGS = ['\n', ' ', ''] as const;
+
 /**
- * The forms to search: invisible characters may stand inside a number or between two, and whoever reads the text by
- * machine may take either. Only one form for a text that has none.
+ * The forms to search: invisible characters may stand inside a number or between two, and a program that reads the text may
+ * take either; so may it read a seam in several ways. `readings`: for each form how its seams are read, in turn; by default all
+ * of them alike. Only one form for a text that has neither.
  */
-export function plainForms(text: string): PlainForm[] {
-  const joined = plainForm(text, '');
-  return INVISIBLE.test(text) ? [joined, plainForm(text, ' ')] : [joined];
+export function plainForms(text: string, readings?: readonly (readonly string[])[]): PlainForm[] {
+  const seams = readings ?? (text.includes(SEAM) ? SEAM_READINGS.map((reading) => [reading]) : [[]]);
+  const invisibles: ('' | ' ')[] = INVISIBLE.test(text) ? ['', ' '] : [''];
+  return seams.flatMap((seam) => invisibles.map((invisible) => plainForm(text, invisible, seam)));
 }
 
 /**
  * The text with digits of every script as ASCII, every dash as `-`, every space as a space, compatibility forms (full
- * width, mathematical) as their plain characters, and `invisible` for each character that is not seen. Pure; one pass.
+ * width, mathematical) as their plain characters, `invisible` for each character that is not seen, and for each seam the next of `seams`, over
+ * and over.
+ * Pure; one pass.
  */
-function plainForm(text: string, invisible: '' | ' '): PlainForm {
+function plainForm(text: string, invisible: '' | ' ', seams: readonly string[]): PlainForm {
+  let seamsSeen = 0;
   let plain = '';
   const starts: number[] = [];
   const ends: number[] = [];
@@ -34,7 +44,12 @@ function plainForm(text: string, invisible: '' | ' '): PlainForm {
   for (const character of text) {
     const start = at;
     at += character.length;
-    const levelled = character < '\u0080' ? character : level(character, invisible);
+    const levelled =
+      character < '\u0080'
+        ? character
+        : character === SEAM
+          ? (seams[seamsSeen++ % seams.length] ?? '\n')
+          : level(character, invisible);
     for (let unit = 0; unit < levelled.length; unit += 1) {
       starts.push(start);
       ends.push(at);

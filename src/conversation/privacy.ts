@@ -1,5 +1,6 @@
+import { joinAtSeams, SEAM, splitAtSeams } from '../system/seams.js';
 import { filterOnce } from './filterOnce.js';
-import { plainForms } from './plainForm.js';
+import { plainForms, SEAM_READINGS } from './plainForm.js';
 import {
   DETECTORS,
   type Effort,
@@ -15,7 +16,10 @@ export interface Filtered {
   readonly fields: readonly PrivateKind[];
 }
 
-/** Takes out what is private. Pure and idempotent; a text that holds nothing private comes back as it is. */
+/**
+ * Takes out what is private. Pure and idempotent; a text that holds nothing private comes back as it is. U+FFFC in a text is a
+ * seam between texts of one message: what goes over it is found too, and taken out on both sides.
+ */
 export type PrivacyFilter = (text: string) => Filtered;
 
 /**
@@ -36,16 +40,70 @@ export function takenOut(
   effort: Effort,
 ): Filtered {
   const fields = new Set<PrivateKind>();
+  const found: Secret[] = [];
   let current = text;
   // Taking something out may leave neighbours that only now read as something. Each round takes out digits or an @,
   // and puts in neither, so there is a last one.
   for (;;) {
     const finds = findAll(current, kinds, region, effort);
     if (finds.length === 0) break;
-    for (const { kind } of finds) fields.add(kind);
+    for (const { kind, from, to } of finds) {
+      fields.add(kind);
+      if (found.length < MOST_SECRETS) found.push({ kind, text: current.slice(from, to) });
+    }
     current = replaced(current, finds);
   }
-  return { text: current, fields: kinds.filter((kind) => fields.has(kind)) };
+  const filtered = { text: current, fields: kinds.filter((kind) => fields.has(kind)) };
+  secrets.set(filtered, found);
+  return filtered;
+}
+
+/** What was taken out of a text. */
+interface Secret {
+  readonly kind: PrivateKind;
+  readonly text: string;
+}
+
+/** So many of one text are looked for in the others of its message: the work must not grow with the square of a text. */
+const MOST_SECRETS = 200;
+
+/** Beside the result and not in it, so that it is never written anywhere with it. */
+const secrets = new WeakMap<Filtered, readonly Secret[]>();
+
+/** Groups of texts without what is private, in the order in which they were given; `fields` as they were found. */
+export interface FilteredGroups {
+  readonly groups: readonly (readonly string[])[];
+  readonly fields: readonly PrivateKind[];
+}
+
+/**
+ * Filters what is said in one message in several places. The texts of a group are read as one, with a seam between two. What is
+ * taken out in one place is taken out in all, also where nothing there tells what it is.
+ */
+export function filteredTogether(
+  filter: PrivacyFilter,
+  groups: readonly (readonly string[])[],
+): FilteredGroups {
+  const fields = new Set<PrivateKind>();
+  const known = new Map<string, PrivateKind>();
+  let texts = groups.map(joinAtSeams);
+  // Each further round has taken out at least one secret more.
+  for (;;) {
+    const results = texts.map(filter);
+    for (const result of results) {
+      for (const field of result.fields) fields.add(field);
+      for (const { text, kind } of secrets.get(result) ?? []) known.set(text, kind);
+    }
+    texts = results.map(({ text }) => withoutKnown(text, known));
+    if (texts.every((text, index) => text === results[index]?.text)) break;
+  }
+  return { groups: texts.map(splitAtSeams), fields: [...fields] };
+}
+
+function withoutKnown(text: string, known: ReadonlyMap<string, PrivateKind>): string {
+  let rest = text;
+  for (const [secret, kind] of known) rest = rest.replaceAll(secret, masked(secret, kind));
+  return rest;
 }
 
 /** The filter for the kinds as they are set now. */
@@ -70,15 +128,8 @@ interface Find extends Stretch {
 
 /** In the order of the text, none overlapping another; in units of the original. */
 function findAll(text: string, kinds: readonly PrivateKind[], region: string, effort: Effort): Find[] {
-  const finds = plainForms(text).flatMap(({ plain, starts, ends }) =>
-    kinds.flatMap((kind) =>
-      DETECTORS[kind](plain, region, effort).map(({ from, to }) => ({
-        kind,
-        from: starts[from] ?? 0,
-        to: ends[to - 1] ?? 0,
-      })),
-    ),
-  );
+  const found = [...findEach(text, kinds, region, effort), ...findWithin(text, kinds, region, effort)];
+  const finds = withoutGuesses(text, found);
   const merged: Find[] = [];
   for (const find of finds.toSorted((a, b) => a.from - b.from)) {
     const last = merged.at(-1);
@@ -93,6 +144,79 @@ function findAll(text: string, kinds: readonly PrivateKind[], region: string, ef
   return merged;
 }
 
+function findEach(
+  text: string,
+  kinds: readonly PrivateKind[],
+  region: string,
+  effort: Effort,
+  readings?: readonly (readonly string[])[],
+): Find[] {
+  return plainForms(text, readings).flatMap(({ plain, starts, ends }) =>
+    kinds.flatMap((kind) =>
+      DETECTORS[kind](plain, region, effort).map(({ from, to }) => ({
+        kind,
+        from: starts[from] ?? 0,
+        to: ends[to - 1] ?? 0,
+      })),
+    ),
+  );
+}
+
+/** A message of more texts, and no person sends so many, is searched as a whole only: three times the work of one text. */
+const MOST_SEARCHED_APART = 300;
+/** So much of a text can belong to what goes over its end, in UTF-16 units. */
+const BESIDE_SEAM = 1024;
+/** Without one, a text holds nothing private. */
+const TELLING = /[\p{N}@\uff20\ufe6b]/u;
+
+/**
+ * What is found in each text alone, and in two and three neighbours alone, with each seam read in every way: what stands behind
+ * the seams around them, a digit for instance, must not hide it.
+ */
+function findWithin(text: string, kinds: readonly PrivateKind[], region: string, effort: Effort): Find[] {
+  if (!text.includes(SEAM)) return [];
+  const texts = text.split(SEAM);
+  if (texts.length > MOST_SEARCHED_APART) return [];
+  const found: Find[] = [];
+  const look = (from: number, to: number, readings?: readonly (readonly string[])[]) => {
+    for (const find of findEach(text.slice(from, to), kinds, region, effort, readings))
+      found.push({ ...find, from: find.from + from, to: find.to + from });
+  };
+  let start = 0;
+  texts.forEach((first, index) => {
+    let end = start + first.length;
+    if (TELLING.test(first)) look(start, end);
+    let areTelling = TELLING.test(first);
+    for (const size of [2, 3]) {
+      const last = texts[index + size - 1];
+      if (last === undefined) break;
+      const from = Math.max(start, start + first.length - BESIDE_SEAM);
+      const to = end + 1 + Math.min(last.length, BESIDE_SEAM);
+      areTelling ||= TELLING.test(last);
+      if (areTelling) look(from, to, READINGS[size - 2]);
+      end += 1 + last.length;
+    }
+    start += first.length + 1;
+  });
+  return found;
+}
+
+/** Of one seam, and of two. */
+const READINGS = [
+  SEAM_READINGS.map((reading) => [reading]),
+  SEAM_READINGS.flatMap((first) => SEAM_READINGS.map((second) => [first, second])),
+] as const;
+
+/**
+ * An address takes in whatever letters stand beside it, so one that goes over a seam is believed only where none is whole: the
+ * word before an address is no part of it.
+ */
+function withoutGuesses(text: string, finds: readonly Find[]): readonly Find[] {
+  const crosses = ({ kind, from, to }: Find) => kind === 'email' && text.slice(from, to).includes(SEAM);
+  const whole = finds.filter((find) => !crosses(find));
+  return whole.some(({ kind }) => kind === 'email') ? whole : finds;
+}
+
 function firstOf(a: PrivateKind, b: PrivateKind): PrivateKind {
   return PRIVATE_KINDS.indexOf(a) <= PRIVATE_KINDS.indexOf(b) ? a : b;
 }
@@ -101,8 +225,14 @@ function replaced(text: string, finds: readonly Find[]): string {
   let result = '';
   let at = 0;
   for (const { kind, from, to } of finds) {
-    result += `${text.slice(at, from)}[${kind}]`;
+    result += text.slice(at, from) + masked(text.slice(from, to), kind);
     at = to;
   }
   return result + text.slice(at);
+}
+
+/** On each side of a seam. */
+function masked(secret: string, kind: PrivateKind): string {
+  const pieces = secret.split(SEAM).map((piece) => (piece === '' ? '' : `[${kind}]`));
+  return pieces.join(SEAM);
 }

@@ -1,11 +1,14 @@
 import type { NewEvent } from '../store/events.js';
 import type { IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
+import { joinAtSeams, seamsAsLineBreaks } from '../system/seams.js';
 
 /** Something in chat.db that is told as an event. `key` names it for good. */
 export interface Happening extends NewEvent {
   key: string;
   threadId: string;
+  /** The texts of `details.text`, if it has seams: what is disclosed of it is decided with them in sight. */
+  texts?: readonly string[];
 }
 
 /** What a person wrote in a conversation of the agent from another device. `sentAt` is ISO 8601. */
@@ -41,11 +44,13 @@ export class Happenings {
   /** Inside a write. */
   tell(happening: Happening): void {
     const { store, disclose } = this.options;
-    const { key, eventType, threadId, details } = happening;
+    const { key, eventType, threadId, details, texts } = happening;
     if (!store.told.note(key)) return;
     // A row that is read again, long after it was forwarded, looks like one that came too late.
     if (eventType === 'message_filtered' && isStored(store, details.message_guid)) return;
-    store.events.add({ eventType, threadId, details: disclosed(details, disclose) });
+    const shown = disclosed(details, disclose);
+    if (texts !== undefined) shown.text = seamsAsLineBreaks(disclose(joinAtSeams(texts)));
+    store.events.add({ eventType, threadId, details: shown });
     if (eventType !== 'operator_replied') return;
     this.pauseFor(threadId);
     this.options.onOperatorReply({

@@ -1,4 +1,5 @@
 import type { IncomingAttachment, IncomingMessage } from '../store/incomingRecord.js';
+import { knownParts, type MessagePart, textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
 import { editKey, type Happenings } from './Happenings.js';
 
@@ -12,6 +13,8 @@ export type MessageChange =
       kind: 'edited';
       guid: string;
       text: string;
+      /** Absent: not known. */
+      parts?: MessagePart[];
       at: number | null;
       partsUnsent?: readonly number[];
       filesLeft?: ReadonlySet<string>;
@@ -67,7 +70,9 @@ export class MessageChanges {
     if (!store.told.has(key)) {
       if (!settings().edits && !store.incoming.isUnread(to)) return false;
       const text = [message.text, link.text].filter((part) => part !== '').join('\n');
-      this.rewritten(key, { kind: 'edited', guid: to, text, at: link.sentAt }, message);
+      const known = knownParts(message);
+      const parts = known && { parts: [...known, ...(knownParts(link) ?? [])] };
+      this.rewritten(key, { kind: 'edited', guid: to, text, ...parts, at: link.sentAt }, message);
     }
     return true;
   }
@@ -102,22 +107,26 @@ export class MessageChanges {
 
   private rewritten(key: string, change: EditedChange, message: IncomingMessage): void {
     const { store, settings } = this.options;
-    const { text, at, partsUnsent = [] } = change;
+    const { text, parts, at, partsUnsent = [] } = change;
     const gone = unsentFiles(change, message);
     for (const { guid } of gone) store.uploads.withdrawFile(guid);
     store.uploads.rewrite(message.guid, text);
     const attachments = message.attachments.filter((file) => !gone.includes(file));
-    const isUnread = store.incoming.rewrite({ ...message, text, attachments });
+    // The parts that it had say nothing of the text that it has now.
+    const { parts: _, ...rest } = message;
+    const now = { ...rest, text, ...(parts === undefined ? {} : { parts }), attachments };
+    const isUnread = store.incoming.rewrite(now);
     if (isUnread || !settings().edits) {
       store.told.note(key);
       return;
     }
-    this.tell(key, message, 'message_edited', {
+    const details = {
       text,
       edited_at: isoOrNull(at),
       ...(partsUnsent.length === 0 ? {} : { parts_unsent: [...partsUnsent] }),
       ...(gone.length === 0 ? {} : { attachments_unsent: gone.map(({ guid }) => guid) }),
-    });
+    };
+    this.tell(key, message, 'message_edited', details, textsOf(now));
   }
 
   private unsent(change: Extract<MessageChange, { kind: 'unsent' }>, message: IncomingMessage): void {
@@ -139,11 +148,9 @@ export class MessageChanges {
     const isUnread = store.incoming.rewrite(withTranscriptions(message, change.said));
     if (isUnread || !settings().transcriptions) store.told.note(keyOf(change));
     else {
-      const text = [...change.said.values()].join('\n');
-      this.tell(keyOf(change), message, 'message_transcribed', {
-        text,
-        attachment_guids: [...change.said.keys()],
-      });
+      const texts = [...change.said.values()];
+      const details = { text: texts.join('\n'), attachment_guids: [...change.said.keys()] };
+      this.tell(keyOf(change), message, 'message_transcribed', details, texts);
     }
   }
 
@@ -152,12 +159,14 @@ export class MessageChanges {
     message: IncomingMessage,
     eventType: string,
     details: Record<string, unknown>,
+    texts: readonly string[] = [],
   ): void {
     this.options.happenings.tell({
       key,
       eventType,
       threadId: message.conversation,
       details: { ...placeOf(message), ...details },
+      ...(texts.length > 1 ? { texts } : {}),
     });
   }
 }

@@ -1,3 +1,5 @@
+import type { MessagePart } from './messageParts.js';
+
 export interface IncomingAttachment {
   guid: string;
   mimeType: string | null;
@@ -15,7 +17,10 @@ export interface IncomingMessage {
   threadId: string;
   chatGuid: string;
   sender: string;
+  /** The texts of `parts`, a line break between two. */
   text: string;
+  /** See messageParts.ts for where it is missing. */
+  parts?: MessagePart[];
   sentAt: number;
   isGroup: boolean;
   participants: string[];

@@ -144,6 +144,7 @@ export const message = object({
   ...conversation,
   sender: 'handle',
   ...each('filtered_text text', 'text'),
+  parts: list(object({ type: words('text attachment'), text: 'text', guid: 'id' })),
   ...each('original_timestamp timestamp', 'time'),
   ...each('is_group was_redacted', 'flag'),
   mode: words('direct group'),

@@ -12,6 +12,7 @@ import { parseAgentFrame } from '../../src/simulator/backend/frames.js';
 import { silent } from '../../src/simulator/backend/persona.js';
 import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
 import type { AckBody } from '../../src/store/acks.js';
+import type { MessagePart } from '../../src/store/messageParts.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { AGENT_ID, makeBackend } from '../support/startBackend.js';
 import { CommandRoom } from './CommandRoom.js';
@@ -200,6 +201,7 @@ describe('a request', () => {
       chatGuid: String(body.chat_guid),
       sender: String(body.sender),
       text: String(body.text),
+      parts: body.parts as MessagePart[],
       sentAt: Date.parse(String(body.timestamp)),
       isGroup: body.is_group === true,
       participants: body.participants as string[],

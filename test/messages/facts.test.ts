@@ -14,6 +14,7 @@ import { LINKS } from './facts/links.js';
 import { NO_TEXT } from './facts/noText.js';
 import { OPERATOR } from './facts/operator.js';
 import { OURSELVES } from './facts/ourselves.js';
+import { PARTS } from './facts/parts.js';
 import { REACTIONS } from './facts/reactions.js';
 import { READING } from './facts/reading.js';
 
@@ -33,6 +34,7 @@ const FACTS = [
   ...FILTERED,
   ...OURSELVES,
   ...OPERATOR,
+  ...PARTS,
 ];
 
 test('every fact has a name of its own', () => {

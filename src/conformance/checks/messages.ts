@@ -133,6 +133,7 @@ function post(bench: Bench, guid: string): Promise<Answer> {
     sender: person,
     filtered_text: text,
     text,
+    parts: [{ type: 'text', text }],
     original_timestamp: at,
     timestamp: at,
     is_group: false,

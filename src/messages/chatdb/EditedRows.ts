@@ -1,17 +1,10 @@
 import type { Statement } from 'better-sqlite3';
 import type { IncomingAttachment } from '../../store/incomingRecord.js';
+import { type MessagePart, textOf } from '../../store/messageParts.js';
+import { bodyParts, underSubject } from './bodyParts.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { summaryColumn } from './changeColumns.js';
-import {
-  bodyOf,
-  changedAt,
-  filesLeft,
-  isTakenBack,
-  type RowBody,
-  readableText,
-  transcriptions,
-  underSubject,
-} from './rowBody.js';
+import { bodyOf, changedAt, filesLeft, isTakenBack, type RowBody, transcriptions } from './rowBody.js';
 import { type AttachmentRow, attachmentColumns } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 import { shownFiles } from './shownFiles.js';
@@ -28,6 +21,7 @@ export type RowChange =
       kind: 'edited';
       guid: string;
       text: string;
+      parts: MessagePart[];
       at: number | null;
       partsUnsent?: readonly number[];
       filesLeft?: ReadonlySet<string>;
@@ -121,10 +115,11 @@ export class EditedRows {
 
 function changeOf(raw: RawChange, body: RowBody, files: number): RowChange[] {
   const { guid, editedAt, retractedAt } = raw;
-  const words = readableText(body);
-  if (isTakenBack({ ...raw, isAudio: raw.isAudio === 1 }, body, words, files))
+  const typed = bodyParts(body);
+  if (isTakenBack({ ...raw, isAudio: raw.isAudio === 1 }, body, textOf(typed), files))
     return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
-  const text = underSubject(raw.subject, words);
+  const parts = underSubject(raw.subject, typed);
+  const text = textOf(parts);
   // Files alone have their places in the body.
   if (text === '' && !(body.text ?? '').includes('\ufffc')) return [];
   const at = changedAt(raw, body);
@@ -136,6 +131,7 @@ function changeOf(raw: RawChange, body: RowBody, files: number): RowChange[] {
         kind: 'edited',
         guid,
         text,
+        parts,
         at,
         ...(partsUnsent.length === 0 ? {} : { partsUnsent }),
         ...(left === null ? {} : { filesLeft: left }),

@@ -1,3 +1,4 @@
+import { textsIn } from '../../store/messageParts.js';
 import { directionAwaited, ownerOf, saidIn } from './ownership.js';
 import { placementOf, senderOf } from './placement.js';
 import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
@@ -49,7 +50,7 @@ function message(placed: Placed, sender: string | null, isStale: boolean): Verdi
     case 'ours':
       return { ...leftOut(owner.why), ...(owner.echo === undefined ? {} : { echo: owner.echo }) };
     case 'operator':
-      return { kind: 'event', event: operatorEvent(row, placed, said.text) };
+      return { kind: 'event', event: operatorEvent(row, placed, textsIn(said.parts)) };
     case 'nobody':
       return leftOut('senderless');
     case 'person': {

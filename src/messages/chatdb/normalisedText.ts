@@ -3,8 +3,10 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
   [/\u0085/g, '\n'],
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   [/[\0-\x08\x0e-\x1f\x7f-\x9f]/g, ''],
-  // Variation selectors and joiners that Messages adds or drops; placeholders of attachments and apps.
-  [/\ufe0e|\ufe0f|\u200d|\ufffc|\ufffd/g, ''],
+  // Variation selectors and joiners that Messages adds or drops.
+  [/\ufe0e|\ufe0f|\u200d/g, ''],
+  // Placeholders of attachments and apps part words, as line breaks do.
+  [/[\ufffc\ufffd]/g, ' '],
   [/[\u2018\u2019\u201a\u201b\u2032]/g, "'"],
   [/[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb]/g, '"'],
   [/\u2026/g, '...'],

@@ -1,15 +1,18 @@
+import { type MessagePart, textOf } from '../../store/messageParts.js';
+import { bodyParts, underSubject } from './bodyParts.js';
 import { directionOf, isAnonymous } from './direction.js';
 import { linkOf, roleOfLink, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, type RowBody, readableText, underSubject } from './rowBody.js';
+import { bodyOf, expectsFiles, type RowBody } from './rowBody.js';
 import { isAboutAnother } from './rowEvents.js';
 import type { Placed, RowFacts } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
 import { accountAddress, isEcho, isTelling, isToItsSender, repeatable, repeatedOf } from './selfChat.js';
 import type { Awaited, EchoOf } from './verdict.js';
 
-/** What a row says: `words` as they were typed, `text` with the subject above them. */
+/** What a row says: `words` as they were typed, `text` and `parts` with the subject above them. */
 export interface Said {
   body: RowBody;
+  parts: MessagePart[];
   words: string;
   text: string;
 }
@@ -28,8 +31,12 @@ export type Owner =
 
 export function saidIn(row: ChatRow): Said {
   const body = bodyOf(row);
-  const words = linkOf(readableText(body), row);
-  return { body, words, text: underSubject(row.subject, words) };
+  const typed = bodyParts(body);
+  const words = linkOf(textOf(typed), row);
+  // A preview may have its link elsewhere than in its body.
+  const said = words === textOf(typed) ? typed : [{ type: 'text', text: words } as const, ...typed];
+  const parts = underSubject(row.subject, said);
+  return { body, parts, words, text: textOf(parts) };
 }
 
 /**

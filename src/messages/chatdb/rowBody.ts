@@ -1,4 +1,6 @@
+import { textOf } from '../../store/messageParts.js';
 import { type DecodedBody, decodeAttributedBody } from './attributedBody.js';
+import { bodyParts } from './bodyParts.js';
 import { bodyFromHistory, type MessageSummary, readMessageSummary, UNCHANGED } from './messageSummary.js';
 import { plainWords } from './plainWords.js';
 import type { ChatRow } from './rows.js';
@@ -69,14 +71,9 @@ function withoutUnsent(body: DecodedBody, { original, retracted }: MessageSummar
   return { ...body, text, runs };
 }
 
-/** What a person reads of a body: without the places of files and balloons. */
-export function readableText(body: Pick<DecodedBody, 'text'>): string {
-  return plainWords(body.text);
-}
-
-/** A text under its subject, as it is read; the subject alone where nothing else was written. */
-export function underSubject(subject: string | null, text: string): string {
-  return [plainWords(subject), text].filter((part) => part !== '').join('\n');
+/** What a person reads of a body: without the places of files and balloons, with a line break at each seam between texts. */
+export function readableText(body: DecodedBody): string {
+  return textOf(bodyParts(body));
 }
 
 /** Whether a body has places for files, or the row says that there are some. */

@@ -7,6 +7,8 @@ import type { ChatRow } from './rows.js';
 export interface RowEvent extends NewEvent {
   key: string;
   threadId: string;
+  /** The texts of `details.text`, where it has seams that a filter must see. */
+  texts?: readonly string[];
 }
 
 /** What is known of the row when its event is made. `by` is canonical; null: nobody, or ourselves. */
@@ -82,12 +84,13 @@ export function groupEvent(row: ChatRow, place: EventPlace): RowEvent | null {
 }
 
 /** The event of a message that a person sent from this account by other means than the agent. */
-export function operatorEvent(row: ChatRow, place: EventPlace, text: string): RowEvent {
-  return eventOf('operator_replied', row, place, {
+export function operatorEvent(row: ChatRow, place: EventPlace, texts: readonly string[]): RowEvent {
+  const event = eventOf('operator_replied', row, place, {
     message_guid: row.guid,
-    text,
+    text: texts.join('\n'),
     service: row.service ?? row.chatService ?? '',
   });
+  return texts.length > 1 ? { ...event, texts } : event;
 }
 
 /** The event of a message that is kept back: that there was one, of whom and why, and nothing of what it says. */

@@ -3,7 +3,7 @@ import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-j
 import { conversationKey, isGroupKey } from '../conversationId.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { unsettledDirection } from './direction.js';
-import { bodyOf } from './rowBody.js';
+import { bodyOf, readableText } from './rowBody.js';
 import { chatOf } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 
@@ -245,12 +245,14 @@ function spellings(key: string, region: string): string[] {
 }
 
 function sentRow(raw: RawSentRow, region: string): SentRow {
+  const body = bodyOf(raw);
   return {
     rowId: raw.rowId,
     guid: raw.guid,
     conversationKey: keyOf(raw.chatIdentifier, raw.chatStyle, region),
     handle: raw.handle,
-    text: bodyOf(raw).text ?? '',
+    // A file's row has nothing to read and is not empty either: its mark stays.
+    text: readableText(body) || (body.text ?? ''),
     service: raw.service ?? '',
     error: raw.error ?? 0,
     sentAt: raw.sentAt,

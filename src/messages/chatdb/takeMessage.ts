@@ -1,4 +1,5 @@
 import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRecord.js';
+import { type MessagePart, storedParts, textOf } from '../../store/messageParts.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { roleOfLink, URL_BALLOON } from './linkPreview.js';
@@ -21,7 +22,7 @@ const MAY_FILL: ReadonlySet<LeftOutReason> = new Set(['empty', 'damaged']);
 export function takeMessage(
   placed: Placed,
   { sender, repeatsUs }: Extract<Owner, { kind: 'person' }>,
-  { body, words, text }: Said,
+  { body, parts, words, text }: Said,
 ): Verdict {
   const { row, facts } = placed;
   const { attachments, neighbours } = facts;
@@ -56,7 +57,7 @@ export function takeMessage(
   }
   return {
     kind: 'message',
-    message: messageOf(placed, sender, text, shown),
+    message: messageOf(placed, sender, parts, shown),
     bodyDamaged: body.fallback,
     editedAt: changedAt(row, body),
     repeatsUs,
@@ -94,7 +95,7 @@ function emptyReason(row: ChatRow, body: DecodedBody, awaited: Awaited): LeftOut
 function messageOf(
   placed: Placed,
   sender: string,
-  text: string,
+  parts: MessagePart[],
   attachments: IncomingAttachment[],
 ): IncomingMessage {
   const { row, facts, conversation, region, sentAt, isGroup: group } = placed;
@@ -107,7 +108,8 @@ function messageOf(
     threadId: conversation,
     chatGuid: row.chatGuid ?? '',
     sender,
-    text,
+    text: textOf(parts),
+    ...storedParts(parts, attachments.length),
     sentAt,
     isGroup: group,
     participants: [...new Set([...people.map((handle) => canonicalAddress(handle, region)), sender])],

@@ -14,7 +14,8 @@ export interface ChatDbWriterOptions extends SchemaOptions {
 }
 
 export interface SentMessage {
-  text: string;
+  /** Several: parts of their own. */
+  text: string | readonly string[];
   /** The absolute path of a file that goes out instead of the text. */
   file?: string;
   /** The chat it goes to, or its guid. */

@@ -94,11 +94,11 @@ export class SimulatedHappenings {
     });
   }
 
-  /** A message is changed by its sender: the same row, another text. */
-  edit(message: { rowId: number }, text: string, at = Date.now()): void {
+  /** A message is changed by its sender: the same row, another text, or several that are parts of their own. */
+  edit(message: { rowId: number }, text: string | readonly string[], at = Date.now()): void {
     const { database } = this;
     database.update('message', message.rowId, {
-      ...(database.version >= 26 ? { text: null } : { text }),
+      text: database.version >= 26 ? null : typeof text === 'string' ? text : text.join(''),
       attributedBody: encodeAttributedBody(text),
       date_edited: appleDate(at),
     });

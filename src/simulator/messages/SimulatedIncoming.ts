@@ -22,6 +22,8 @@ export interface SimulatedAttachment {
 export interface NewIncoming {
   from: string;
   text?: string;
+  /** Instead of `text`: texts that are parts of their own; U+FFFC is the place of the next file. */
+  parts?: readonly string[];
   /** Null: it never belongs to one. Left out: the direct chat with the sender. */
   chat?: SimulatedChat | null;
   service?: Service;
@@ -135,7 +137,7 @@ export class SimulatedIncoming {
       date: this.date,
       is_finished: 1,
       is_from_me: 0,
-      part_count: 1,
+      part_count: Math.max(1, message.parts?.length ?? 1),
       destination_caller_id: 'operator@example.com',
       ...message.columns,
     });
@@ -160,7 +162,7 @@ export class SimulatedIncoming {
     const { version } = this.database;
     const where = this.message.textIn ?? (version >= 26 ? 'attributedBody' : 'both');
     const files = this.attachments.filter((file) => !file.hidden);
-    const body = encodeAttributedBody(this.wholeText(), {
+    const body = encodeAttributedBody(this.message.parts ?? this.wholeText(), {
       transferGuids: files.map(({ guid }) => guid),
       transcriptions: files.map(({ transcription }) => transcription),
     });
@@ -172,7 +174,8 @@ export class SimulatedIncoming {
 
   /** The text with a mark for each file before it, as Messages has it. */
   private wholeText(): string {
-    const text = this.message.text ?? '';
+    const { text = '', parts } = this.message;
+    if (parts !== undefined) return parts.join('');
     if (text.includes(ATTACHMENT_MARK)) return text;
     return ATTACHMENT_MARK.repeat(this.attachments.filter((file) => !file.hidden).length) + text;
   }

@@ -15,7 +15,7 @@ export type SentStage = 'first' | 'inserted' | 'sent' | 'delivered' | 'read';
 export type FirstState = 'anonymous' | 'recipient' | 'none';
 
 export interface NewSent {
-  text: string;
+  text: string | readonly string[];
   service: Service;
   date: number;
   chat: SimulatedChat | null;
@@ -61,7 +61,7 @@ export class SimulatedSent {
     const transferGuids = message.file === undefined ? [] : [`at_0_${this.guid}`];
     const text = message.file === undefined ? message.text : ATTACHMENT_MARK;
     database.update('message', this.rowId, {
-      ...(database.version >= 26 ? {} : { text }),
+      ...(database.version >= 26 ? {} : { text: typeof text === 'string' ? text : text.join('') }),
       attributedBody: encodeAttributedBody(text, { transferGuids }),
     });
     if (message.file !== undefined) this.join(message.file, transferGuids[0] ?? '');

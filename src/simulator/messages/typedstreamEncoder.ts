@@ -36,13 +36,14 @@ const FILE = '__kIMFileTransferGUIDAttributeName';
 
 /**
  * A text as Messages archives it in `message.attributedBody`; a text without files is byte for byte what
- * imessage-exporter's fixtures hold. Each mark and each stretch between marks is a message part with a run of its own.
+ * imessage-exporter's fixtures hold. Each mark and each stretch between marks is a message part with a run of its own; so is each
+ * of several texts, between which there is nothing in the body.
  */
-export function encodeAttributedBody(text: string, options: EncoderOptions = {}): Buffer {
+export function encodeAttributedBody(text: string | readonly string[], options: EncoderOptions = {}): Buffer {
   const guids = [...(options.transferGuids ?? [])];
   const said = [...(options.transcriptions ?? [])];
-  const runs = text
-    .split(/(\ufffc)/)
+  const runs = (typeof text === 'string' ? [text] : text)
+    .flatMap((written) => written.split(/(\ufffc)/))
     .filter((part) => part !== '')
     .map((part, index): AttributedRun => {
       const guid = part === ATTACHMENT_MARK ? guids.shift() : undefined;

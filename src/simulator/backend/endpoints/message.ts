@@ -10,6 +10,11 @@ const attachmentSchema = z.looseObject({
   size_bytes: z.number().nullish(),
 });
 
+const partSchema = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('text'), text: z.string() }),
+  z.looseObject({ type: z.literal('attachment'), guid: z.string().min(1) }),
+]);
+
 const timeSchema = z.union([z.string(), z.number()]);
 
 const messageSchema = z.looseObject({
@@ -19,6 +24,7 @@ const messageSchema = z.looseObject({
   sender: z.string().min(1),
   filtered_text: z.string(),
   text: z.string().nullish(),
+  parts: z.array(partSchema).optional(),
   original_timestamp: timeSchema.nullish(),
   timestamp: timeSchema.nullish(),
   is_group: z.boolean().optional(),
