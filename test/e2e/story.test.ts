@@ -91,6 +91,7 @@ async function tellStory(world: EdgeWorld, version: number): Promise<void> {
       mode: 'direct',
       participants: [PERSON],
       service: 'iMessage',
+      to: 'operator@example.com',
       was_redacted: false,
       redacted_fields: [],
     },
