@@ -50,7 +50,8 @@ function answer(agentId, { message_guid, thread_id, filtered_text }) {
   const key = `${agentId} ${message_guid}`;
   if (!replies.has(key)) {
     const text = 'one sec';
-    if (sockets.has(agentId)) push(agentId, { thread_id, text, bubble_type: 'reflex' });
+    if (sockets.has(agentId))
+      push(agentId, { thread_id, text, bubble_type: 'reflex', in_reply_to: message_guid });
     replies.set(key, { should_respond: true, reply_bubbles: [text, `you said: ${filtered_text}`] });
   }
   return replies.get(key);

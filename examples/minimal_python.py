@@ -89,7 +89,8 @@ def answer(agent_id, message):
     key = (agent_id, message["message_guid"])
     if key not in replies:
         if agent_id in sockets:
-            push(agent_id, {"thread_id": message["thread_id"], "text": "one sec", "bubble_type": "reflex"})
+            reflex = {"thread_id": message["thread_id"], "text": "one sec", "bubble_type": "reflex"}
+            push(agent_id, {**reflex, "in_reply_to": message["message_guid"]})
         bubbles = ["one sec", f"you said: {message['filtered_text']}"]
         replies[key] = {"should_respond": True, "reply_bubbles": bubbles}
     return replies[key]

@@ -2,7 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { GroupNames, GroupTie } from '../messages/chatdb/groupTies.js';
 import { conversationKey } from '../messages/conversationId.js';
-import { twinKey } from '../outgoing/reflexTwins.js';
+import { wordsKey } from '../outgoing/DuplicatePairing.js';
 import type { Store } from '../store/Store.js';
 
 /** Grows when `conversationKey` reads an address otherwise than before: then what is stored moves to the new keys. */
@@ -43,7 +43,7 @@ export class ConversationNames implements GroupNames {
         const now = key === '*' ? key : this.keyOf(key);
         if (now !== key) moves.set(key, now);
       }
-      store.rekey(moves, twinKey);
+      store.rekey(moves, wordsKey);
       store.meta.set(KEYS_READ_BY, rules);
       if (moves.size > 0)
         store.afterCommit(() =>
@@ -86,7 +86,7 @@ export class ConversationNames implements GroupNames {
     if (kept === undefined) return;
     const moves = new Map(keys.filter((key) => key !== kept).map((key) => [key, kept]));
     for (const key of moves.keys()) store.aliases.add(key, kept);
-    store.rekey(moves, twinKey);
+    store.rekey(moves, wordsKey);
     store.afterCommit(() =>
       log.info('A group goes by another identifier; it stays one conversation', { identifiers: tie.length }),
     );

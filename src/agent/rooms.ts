@@ -186,7 +186,7 @@ export function buildRooms(options: RoomOptions): Rooms {
   const forwarder = new Forwarder({
     store,
     backend: {
-      postMessage: (body, guid) => backend.postMessage(body, guid),
+      postMessage: (body, guid, onResend) => backend.postMessage(body, guid, onResend),
       lastSuccessAt: () => succeededAt,
     },
     replies: outgoing,

@@ -4,7 +4,7 @@ import type { SendOutcome } from '../outgoing/outcome.js';
 import type { NewEvent } from '../store/events.js';
 import { LIFE, type SendRecord } from '../store/sendRecord.js';
 
-/** The event that tells the backend how a text ended; none for one that was dropped as a twin. */
+/** The event that tells the backend how a text ended; none for a duplicate of a text that was sent. */
 export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent | undefined {
   switch (outcome.kind) {
     case 'sent':

@@ -95,7 +95,7 @@ function ending(send: SendRecord): Pick<Step, 'step' | 'detail'> {
         ? { step: 'sent', detail: 'accepted; chat.db could not be read to confirm it' }
         : { step: 'confirmed', detail: `${send.guid} in chat.db (${send.service ?? 'service unknown'})` };
     case 'deduplicated':
-      return { step: 'deduplicated', detail: 'its twin had been sent' };
+      return { step: 'deduplicated', detail: 'not sent: the same words went out as another text' };
     case 'unknown':
       return { step: 'unknown', detail: why };
     default:

@@ -138,8 +138,8 @@ export class Backend {
   }
 
   /** Posts one incoming message; `guid` is its idempotency key. Never rejects. */
-  postMessage(body: object, guid: string): Promise<PostResult> {
-    return postMessage(this.parts.access.http, body, guid, this.requestTimeoutMs);
+  postMessage(body: object, guid: string, onResend?: () => void): Promise<PostResult> {
+    return postMessage(this.parts.access.http, body, guid, this.requestTimeoutMs, onResend);
   }
 
   /** Uploads one file; its `attachment_guid` is its idempotency key. Never rejects. */

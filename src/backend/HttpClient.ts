@@ -20,6 +20,8 @@ export interface HttpRequest {
   /** May go without credentials where there are none: the registration. */
   readonly anonymous?: boolean;
   readonly signal?: AbortSignal;
+  /** Called right before the request goes out once more by itself: the backend may read it twice. */
+  readonly onResend?: () => void;
   /** Largest response read, in bytes; 16 MiB unless given. */
   readonly mostBytes?: number;
 }
@@ -148,8 +150,10 @@ export class HttpClient {
         current.on('error', (error) => {
           // The backend closed a kept connection just as we used it, so a fresh one is tried; all requests are idempotent.
           const stale = current.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
-          if (stale && !again && !ended) send(true);
-          else end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) });
+          if (stale && !again && !ended) {
+            request.onResend?.();
+            send(true);
+          } else end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) });
         });
         current.end(payload);
       };

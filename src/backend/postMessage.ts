@@ -22,15 +22,17 @@ export type PostResult =
 const REJECTED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** Posts one message; never throws. */
+/** Posts one message; never throws. `onResend`: see HttpRequest. */
 export async function postMessage(
   http: HttpClient,
   body: object,
   guid: string,
   timeoutMs: number,
+  onResend?: () => void,
 ): Promise<PostResult> {
   const headers = { 'Idempotency-Key': encodeURIComponent(guid) };
-  return postResult(await http.post({ path: '/edge/message', body, headers, timeoutMs }));
+  const resend = onResend === undefined ? {} : { onResend };
+  return postResult(await http.post({ path: '/edge/message', body, headers, timeoutMs, ...resend }));
 }
 
 /** Reads the end of the request as the fate of the message. */

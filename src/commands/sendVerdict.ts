@@ -1,12 +1,20 @@
 import type { ErrorCode } from '../errors.js';
 import type { Verdict } from './verdict.js';
 
-/** How a text ended, as the outgoing room tells it. */
+/** The text that has the place of a duplicate: of a command, or the first bubble of the reply to `answers`. */
+export interface CounterpartText {
+  commandId: string | null;
+  answers: string | null;
+  /** Its row in chat.db; null while there is none. */
+  guid: string | null;
+}
+
+/** How a text ended, as the outgoing room says it. */
 export type TextOutcome =
   | { kind: 'sent'; confirmed: boolean; guid: string | null; service: string | null; late: boolean }
-  | { kind: 'deduplicated' }
-  | { kind: 'failed'; errorCode: ErrorCode; message: string; guid?: string }
-  | { kind: 'unknown'; message: string };
+  | { kind: 'deduplicated'; duplicateOf?: CounterpartText; late?: boolean }
+  | { kind: 'failed'; errorCode: ErrorCode; message: string; guid?: string; duplicateOf?: CounterpartText }
+  | { kind: 'unknown'; message: string; duplicateOf?: CounterpartText };
 
 /** How one part of a request ended; `file` is the name of its file, null for a text. */
 export interface EndedPart {
@@ -24,7 +32,8 @@ export function requestVerdict(ended: readonly EndedPart[]): Verdict {
   const verdicts = ended.map(({ outcome }) => sendVerdict(outcome));
   const parts = ended.map(({ file, outcome }, index) => partResult(file, outcome, verdicts[index]));
   const at = (kind: TextOutcome['kind']) => ended.findIndex(({ outcome }) => outcome.kind === kind);
-  const late = ended.some(({ outcome }) => outcome.kind === 'sent' && outcome.late) ? { late: true } : {};
+  const isLate = ({ outcome }: EndedPart) => 'late' in outcome && outcome.late === true;
+  const late = ended.some(isLate) ? { late: true } : {};
   const worst = at('unknown') >= 0 ? at('unknown') : at('failed');
   const verdict = verdicts[worst];
   if (verdict === undefined || verdict.kind === 'completed') {
@@ -73,7 +82,16 @@ export function sendVerdict(outcome: TextOutcome): Verdict {
         },
       };
     case 'deduplicated':
-      return { kind: 'completed', result: { outcome: 'sent', retry_safe: false, deduplicated: true } };
+      return {
+        kind: 'completed',
+        result: {
+          outcome: 'sent',
+          retry_safe: false,
+          ...(outcome.late === true ? { late: true } : {}),
+          deduplicated: true,
+          ...duplicateMarks(outcome.duplicateOf),
+        },
+      };
     case 'failed':
       return {
         kind: 'failed',
@@ -83,6 +101,7 @@ export function sendVerdict(outcome: TextOutcome): Verdict {
           outcome: 'not_sent',
           retry_safe: outcome.guid === undefined,
           ...(outcome.guid === undefined ? {} : { message_guid: outcome.guid }),
+          ...duplicateMarks(outcome.duplicateOf),
         },
       };
     case 'unknown':
@@ -90,7 +109,19 @@ export function sendVerdict(outcome: TextOutcome): Verdict {
         kind: 'failed',
         code: 'outcome_unknown',
         message: `${outcome.message} It may still arrive; it is not sent again.`,
-        result: { outcome: 'unknown', retry_safe: false },
+        result: { outcome: 'unknown', retry_safe: false, ...duplicateMarks(outcome.duplicateOf) },
       };
   }
+}
+
+function duplicateMarks(duplicateOf: CounterpartText | undefined) {
+  return duplicateOf === undefined ? {} : { deduplicated: true, duplicate_of: counterpart(duplicateOf) };
+}
+
+function counterpart({ commandId, answers, guid }: CounterpartText) {
+  return {
+    ...(commandId === null ? { bubble: 1 } : { command_id: commandId }),
+    ...(answers === null ? {} : { in_reply_to: answers }),
+    ...(guid === null ? {} : { message_guid: guid }),
+  };
 }

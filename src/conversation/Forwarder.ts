@@ -162,6 +162,8 @@ export class Forwarder {
     const result = await backend.postMessage(
       messageBody(message, context, this.options.filter?.()),
       message.guid,
+      // Stored before it goes out: the reflex of the second reading may come before the end of the post.
+      () => void store.tryWrite(() => store.incoming.postResent(record.seq)),
     );
     this.conclude(record, result);
   }
@@ -226,7 +228,7 @@ export class Forwarder {
       log.error('A message fails again and again while others succeed; it is parked', { trace });
       return;
     }
-    const isUnread = result.unread === true && record.firstPostedAt === null;
+    const isUnread = result.unread === true;
     store.incoming.postFailed(record.seq, { ...next, isUnread, error: result.detail });
     if (record.attempts === 1) {
       log.warn('A message could not be brought to the backend; it is tried again', {

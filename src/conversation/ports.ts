@@ -17,8 +17,11 @@ export type PostResult =
 
 /** The backend, as far as incoming messages go. */
 export interface MessagePosting {
-  /** Posts a message; `guid` is its idempotency key. Never rejects; ends within the request timeout. */
-  postMessage(body: Record<string, unknown>, guid: string): Promise<PostResult>;
+  /**
+   * Posts a message; `guid` is its idempotency key. Never rejects; ends within the request timeout. `onResend` is called right
+   * before the same post goes out once more, because a kept connection was closed under it.
+   */
+  postMessage(body: Record<string, unknown>, guid: string, onResend: () => void): Promise<PostResult>;
   /** When any request of ours last succeeded, Unix ms. */
   lastSuccessAt(): number | undefined;
 }

@@ -5,6 +5,7 @@ import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { Confirmation } from './Confirmation.js';
 import { Dispatcher, type StartListener } from './Dispatcher.js';
+import { isDuplicate } from './DuplicatePairing.js';
 import { expireHeld, type HeldAges } from './expireHeld.js';
 import { type HeldTexts, Lanes } from './Lanes.js';
 import { LaterLife, type LifeListener } from './LaterLife.js';
@@ -15,7 +16,7 @@ import type { FileFetcher, MessageSender, SentRows } from './ports.js';
 import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
 import { type RequestListener, requestEnd } from './requestEnd.js';
-import { hasOwnRow, Settlement } from './Settlement.js';
+import { Settlement } from './Settlement.js';
 import { Staging } from './Staging.js';
 
 /** What the operator set; the limits are off at 0. */
@@ -114,7 +115,7 @@ export class Outgoing {
     );
     this.settlement.onOutcome((send, outcome) => {
       if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
-      if (outcome.kind === 'failed' && outcome.guid !== undefined && hasOwnRow(send))
+      if (outcome.kind === 'failed' && outcome.guid !== undefined && !isDuplicate(send))
         this.laterLife.begin(send, LIFE.failed);
       if (outcome.kind === 'failed' || outcome.kind === 'unknown')
         store.targetForms.forget(send.conversation);

@@ -3,8 +3,10 @@ import type { SendRole } from '../store/sendRecord.js';
 import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { sendableText } from '../system/sendableText.js';
+import { DuplicatePairing, wordsKey } from './DuplicatePairing.js';
 import type { Lanes } from './Lanes.js';
-import { ReflexTwins, type TwinDecision, twinKey } from './reflexTwins.js';
+import type { PairingDecision } from './pairing.js';
+import { endOfDuplicate, outcomeOf } from './requestEnd.js';
 import { type Part, partsOf } from './requestParts.js';
 import type { Settlement } from './Settlement.js';
 
@@ -20,16 +22,17 @@ export interface RequestsOptions {
 
 /** Enters requests into the ledger, part by part, in the caller's write. */
 export class Requests {
-  private readonly twins: ReflexTwins;
+  private readonly pairing: DuplicatePairing;
 
   constructor(private readonly options: RequestsOptions) {
     const { store, clock } = options;
-    this.twins = new ReflexTwins(store.sends, store.incoming, clock);
+    this.pairing = new DuplicatePairing(store.sends, store.incoming, clock);
   }
 
   /** Stores a text in its lane, its files behind it. A known id changes nothing. */
-  add(request: TextRequest): void {
+  add(given: TextRequest): void {
     const { store, limits, mustFetch } = this.options;
+    const request = { ...given, conversation: store.aliases.resolve(given.conversation) };
     const text = sendableText(request.text);
     const { id, role, pauseMs, files } = request;
     const planned = partsOf(
@@ -49,21 +52,29 @@ export class Requests {
     if (hasToFetch) store.afterCommit(mustFetch);
   }
 
-  /** Enters a part; returns how it is settled if it ended with its twin. */
+  /** Enters a part; returns how it is settled if it duplicates a text that has ended. */
   private addPart(request: TextRequest, part: Part, hasToFetch: boolean): (() => void) | undefined {
-    const { lanes, settlement } = this.options;
-    const hasTwins = part.role === 'reflex' || part.role === 'first';
-    const key = hasTwins ? twinKey(request.conversation, part.text) : null;
-    const decision = this.decide(request, part.role, key);
+    const { store, lanes, settlement } = this.options;
+    const isPaired = part.role === 'reflex' || part.role === 'first';
+    const words = isPaired ? wordsKey(request.conversation, part.text) : null;
+    const decision = this.decide(request, part.role, words);
     const own = hasToFetch ? 'staging' : 'queued';
     const state = decision.kind === 'send' ? own : 'waiting';
-    const send = this.enter(request, part, key, decision.kind === 'send' ? null : decision.twin, state);
+    const send = this.enter(request, part, words, decision, state);
     if (send === undefined) return undefined;
-    if (decision.kind === 'send') lanes.joined(send);
-    return decision.kind === 'ended' ? () => settlement.settle(send, decision.outcome) : undefined;
+    if (decision.kind === 'send') {
+      lanes.joined(send);
+      return undefined;
+    }
+    for (const { seq, assumed } of decision.reassumed) store.sends.assume(seq, assumed);
+    const root = store.sends.get(decision.of);
+    // Forgotten, 7 days after it ended: what else it said then was no failure, or nothing would be its duplicate.
+    if (root === undefined) return () => settlement.settle(send, { kind: 'deduplicated' });
+    const end = outcomeOf(root, store.sends);
+    return end === undefined ? undefined : () => settlement.settle(send, endOfDuplicate(root, end));
   }
 
-  /** It stands in the ledger as failed, and its outcome is told. */
+  /** It is stored as failed, and its outcome is reported. */
   private refuse(request: TextRequest, text: string, message: string): void {
     const { lanes, settlement } = this.options;
     const { id, role, pauseMs } = request;
@@ -77,15 +88,13 @@ export class Requests {
   private enter(
     request: TextRequest,
     part: Part,
-    key: string | null,
-    twin: number | null,
+    words: string | null,
+    decision: PairingDecision | null,
     state: 'staging' | 'queued' | 'waiting',
   ) {
-    const { store } = this.options;
-    const conversation = store.aliases.resolve(request.conversation);
-    return store.sends.add({
+    return this.options.store.sends.add({
       id: part.id,
-      conversation,
+      conversation: request.conversation,
       threadId: request.threadId,
       text: part.text,
       role: part.role,
@@ -94,8 +103,9 @@ export class Requests {
       commandId: request.commandId ?? null,
       scheduleId: request.scheduleId ?? null,
       answers: request.answers ?? null,
-      twinKey: key,
-      twin,
+      twinKey: words,
+      twin: decision?.kind === 'duplicate' ? decision.of : null,
+      assumed: decision?.assumed ?? null,
       state,
       errorCode: null,
       error: null,
@@ -103,7 +113,7 @@ export class Requests {
       part: part.part,
       file: part.file,
       source: part.source,
-      chatGuid: this.chatOf(conversation, request.answers),
+      chatGuid: this.chatOf(request.conversation, request.answers),
     });
   }
 
@@ -115,9 +125,10 @@ export class Requests {
     return aliases.resolve(message.conversation) === conversation ? message.chatGuid : null;
   }
 
-  private decide(request: TextRequest, role: SendRole, key: string | null): TwinDecision {
-    if (key === null) return { kind: 'send' };
-    if (role === 'reflex') return this.twins.onReflex(request.conversation, key, request.answers ?? null);
-    return request.answers === undefined ? { kind: 'send' } : this.twins.onFirstBubble(key, request.answers);
+  private decide(request: TextRequest, role: SendRole, words: string | null): PairingDecision {
+    const { conversation, answers = null } = request;
+    if (words === null || (role !== 'reflex' && role !== 'first')) return { kind: 'send', assumed: null };
+    if (role === 'first' && answers === null) return { kind: 'send', assumed: null };
+    return this.pairing.decide({ conversation, role, words, answers });
   }
 }

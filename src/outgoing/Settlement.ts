@@ -1,7 +1,9 @@
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
+import { isDuplicate } from './DuplicatePairing.js';
 import type { Lanes } from './Lanes.js';
 import type { OutcomeListener, SendOutcome } from './outcome.js';
+import { endOfDuplicate } from './requestEnd.js';
 
 /** Writes the end of a text into the ledger, with everything that follows from it, in the caller's write. */
 export class Settlement {
@@ -20,7 +22,8 @@ export class Settlement {
    * `watchUntil` (Unix ms): how long its row is still looked for, if the outcome may yet be corrected. A part that failed
    * while nothing of its request went out takes the parts behind it along: nobody is to get a text without its beginning.
    */
-  settle(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
+  settle(send: SendRecord, given: SendOutcome, watchUntil: number | null = null): void {
+    const outcome = provable(send, given);
     this.end(send, outcome, watchUntil);
     if (outcome.kind !== 'failed') return;
     const { kind, errorCode } = outcome;
@@ -33,7 +36,7 @@ export class Settlement {
     this.store.sends.settle(send.seq, { ...ledgerEnd(send, outcome), watchUntil });
     if (wasInLane) this.lanes.left(send);
     for (const listener of this.listeners) listener(send, outcome);
-    this.releaseTwins(send, outcome);
+    this.settleDuplicates(send, outcome);
   }
 
   /** The parts that have not been tried of a request of which nothing went out, or may have gone out. */
@@ -45,17 +48,19 @@ export class Settlement {
   }
 
   /**
-   * Twins that waited for this text: dropped if it went out, failed with it if Messages has its row and may yet send it by
-   * itself; else the first of them takes its place. Those that failed with it are dropped when it goes out after all.
+   * The duplicates of this text share its end: not sent if it went out, unknown if it is, failed if Messages has its row and
+   * may yet send it by itself. When that end is corrected, so is theirs. If it provably did not go out, the first duplicate
+   * that waits takes its place, and the others wait for that one.
    */
-  private releaseTwins(send: SendRecord, outcome: SendOutcome): void {
-    const twins = this.store.sends.twinsOf(send.seq);
-    const waiting = twins.filter(({ state }) => state === 'waiting');
-    if (outcome.kind !== 'failed') {
-      const failedWithIt = send.state === 'failed' ? twins.filter(({ state }) => state === 'failed') : [];
-      for (const twin of [...waiting, ...failedWithIt]) this.settle(twin, { kind: 'deduplicated' });
-    } else if (outcome.guid === undefined) this.promoteFirst(waiting, send.place);
-    else for (const twin of waiting) this.settle(twin, outcome);
+  private settleDuplicates(send: SendRecord, outcome: SendOutcome): void {
+    const duplicates = this.store.sends.duplicatesOf(send.seq).filter(isDuplicate);
+    const waiting = duplicates.filter(({ state }) => state === 'waiting');
+    if (outcome.kind === 'failed' && outcome.guid === undefined) {
+      this.promoteFirst(waiting, send.place);
+      return;
+    }
+    const end = endOfDuplicate(send, outcome);
+    for (const duplicate of duplicates) if (duplicate.state !== end.kind) this.settle(duplicate, end);
   }
 
   private promoteFirst([heir, ...others]: readonly SendRecord[], place: number): void {
@@ -75,9 +80,13 @@ function isInLane(send: SendRecord): boolean {
   );
 }
 
-/** What waits was never tried: the row of its failure is its twin's, and a row belongs to one text. */
-export function hasOwnRow(send: Pick<SendRecord, 'state'>): boolean {
-  return send.state !== 'waiting';
+/**
+ * A text that was sent again because its outcome was unknown may have gone out the first time, whatever became of the
+ * second attempt: it cannot be said to have failed without a row.
+ */
+function provable(send: SendRecord, outcome: SendOutcome): SendOutcome {
+  if (outcome.kind !== 'failed' || outcome.guid !== undefined || send.resends === 0) return outcome;
+  return { kind: 'unknown', message: `It was sent twice; the second attempt failed: ${outcome.message}` };
 }
 
 function ledgerEnd(send: SendRecord, outcome: SendOutcome) {
@@ -89,7 +98,8 @@ function ledgerEnd(send: SendRecord, outcome: SendOutcome) {
     case 'failed':
       return {
         state: 'failed',
-        guid: hasOwnRow(send) ? (outcome.guid ?? null) : null,
+        // A row belongs to one text: that of a duplicate's failure is the other text's.
+        guid: isDuplicate(send) ? null : (outcome.guid ?? null),
         errorCode: outcome.errorCode,
         error: outcome.message,
       } as const;

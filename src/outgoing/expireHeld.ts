@@ -38,7 +38,7 @@ export function expireHeld(parts: HeldParts, lifted: string): void {
     if (!store.pauses.covers(conversation)) expireIn(parts, conversation);
 }
 
-/** A text that fails may put its twin in its place, which is as old: so as long as there are any. */
+/** A text that fails may be replaced by a duplicate that is as old: so as long as there are any. */
 function expireIn(parts: HeldParts, conversation: string): void {
   const { store, settlement, clock, log } = parts;
   for (;;) {

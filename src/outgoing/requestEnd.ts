@@ -3,7 +3,8 @@ import type { ErrorCode } from '../errors.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SendTable } from '../store/sends.js';
-import type { SendOutcome } from './outcome.js';
+import { isDuplicate } from './DuplicatePairing.js';
+import type { DuplicateOf, SendOutcome } from './outcome.js';
 
 /** How one part of a request ended; `file` is the name of its file, null for a text. */
 export interface PartEnd {
@@ -38,22 +39,49 @@ function partEnd(send: SendRecord, outcome: SendOutcome): PartEnd {
   return { file: send.file === null ? null : basename(send.file), outcome };
 }
 
-/** What the ledger says of a send's end; undefined while it has none. One that failed with its twin has its twin's row. */
+/** What the ledger says of a send's end; undefined while it has none. A duplicate has the end of the text that goes out. */
 export function outcomeOf(send: SendRecord, sends: SendTable): SendOutcome | undefined {
   const { guid, service } = send;
-  const rowGuid = guid ?? (send.twin === null ? null : (sends.get(send.twin)?.guid ?? null));
+  const root = isDuplicate(send) && send.twin !== null ? sends.get(send.twin) : undefined;
+  const rowGuid = root?.guid ?? guid;
   const row = rowGuid === null ? {} : { guid: rowGuid };
+  const duplicate = root === undefined ? {} : { duplicateOf: duplicateOf(root, root.guid) };
   const message = send.error ?? '';
   switch (send.state) {
     case 'sent':
       return { kind: 'sent', confirmed: guid !== null, guid, service, late: false };
-    case 'failed':
-      return { kind: 'failed', errorCode: (send.errorCode ?? 'internal') as ErrorCode, message, ...row };
+    case 'failed': {
+      const errorCode = (send.errorCode ?? 'internal') as ErrorCode;
+      return { kind: 'failed', errorCode, message, ...row, ...duplicate };
+    }
     case 'unknown':
-      return { kind: 'unknown', message };
+      return { kind: 'unknown', message, ...duplicate };
     case 'deduplicated':
-      return { kind: 'deduplicated' };
+      return { kind: 'deduplicated', ...duplicate };
     default:
       return undefined;
   }
+}
+
+/** How the duplicates of a text end that ended so, and that may have gone out. */
+export function endOfDuplicate(
+  root: SendRecord,
+  outcome: SendOutcome,
+): Extract<SendOutcome, { kind: 'deduplicated' | 'failed' | 'unknown' }> {
+  switch (outcome.kind) {
+    case 'sent': {
+      const late = outcome.late ? { late: true } : {};
+      return { kind: 'deduplicated', duplicateOf: duplicateOf(root, outcome.guid), ...late };
+    }
+    case 'failed':
+      return { ...outcome, duplicateOf: duplicateOf(root, outcome.guid ?? null) };
+    case 'unknown':
+      return { ...outcome, duplicateOf: duplicateOf(root, null) };
+    case 'deduplicated':
+      return outcome;
+  }
+}
+
+function duplicateOf({ commandId, answers }: SendRecord, guid: string | null): DuplicateOf {
+  return { commandId, answers, guid };
 }

@@ -41,7 +41,7 @@ export function partsOf(
   if (fault === undefined && files.length === 0) {
     return { parts: [{ id, partOf: null, part: 0, role, text, file: null, source: null, pauseMs }] };
   }
-  // A reflex is told from its twin by the whole of its text.
+  // A reflex is compared with the reply by the whole of its text.
   if (fault !== undefined && (!limits.splitLongTexts || role === 'reflex')) return { fault };
   const texts = fault === undefined ? [text] : splitText(text, limits.maxTextLength);
   if (texts.length > MOST_PARTS) {

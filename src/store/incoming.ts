@@ -6,6 +6,7 @@ import type {
   IncomingRow,
   ParkedMessage,
   PostedMessage,
+  PostedRow,
 } from './incomingRecord.js';
 import type { Database, Statement } from './sqlite.js';
 
@@ -16,7 +17,8 @@ export class IncomingTable {
   private readonly selectConversations: Statement;
   private readonly selectNewest: Statement;
   private readonly selectPosted: Statement;
-  private readonly selectSendsBefore: Statement;
+  private readonly selectKnown: Statement;
+  private readonly countResend: Statement;
   private readonly selectMessage: Statement;
   private readonly selectAnyOf: Statement;
   private readonly updateMessage: Statement;
@@ -53,11 +55,14 @@ export class IncomingTable {
     this.selectNewest = database
       .prepare('SELECT guid FROM incoming WHERE seq > (SELECT max(seq) FROM incoming) - ? ORDER BY seq DESC')
       .pluck();
+    const posted = (where: string) =>
+      `SELECT guid, state = 'open' AS isOpen, attempts - unread_attempts AS posts, sends_before AS sendsBefore, sent_at, seq
+       FROM incoming WHERE ${where} AND first_posted_at IS NOT NULL`;
     this.selectPosted = database.prepare(
-      `SELECT guid, attempts - unread_attempts AS posts, sends_before AS sendsBefore FROM incoming
-       WHERE state = 'open' AND conversation = ? AND first_posted_at IS NOT NULL ORDER BY sent_at, seq`,
+      `${posted("state = 'open' AND conversation = ?")} UNION ALL
+       ${posted('conversation = ? AND settled_at IS NOT NULL AND settled_at >= ?')} ORDER BY sent_at, seq`,
     );
-    this.selectSendsBefore = database.prepare('SELECT sends_before FROM incoming WHERE guid = ?').pluck();
+    this.selectKnown = database.prepare('SELECT 1 FROM incoming WHERE guid = ?').pluck();
     this.selectMessage = database.prepare('SELECT message FROM incoming WHERE guid = ?').pluck();
     this.selectAnyOf = database.prepare('SELECT 1 FROM incoming WHERE conversation = ? LIMIT 1').pluck();
     this.updateMessage = database
@@ -76,9 +81,11 @@ export class IncomingTable {
     );
     this.failed = database.prepare(
       `UPDATE incoming SET retry_at = ?, strikes = ?, first_strike_at = ?, last_error = ?,
-         first_posted_at = iif(?, NULL, first_posted_at), sends_before = iif(?, NULL, sends_before),
-         unread_attempts = iif(?, attempts, unread_attempts) WHERE seq = ?`,
+         first_posted_at = iif(unread_attempts + ? >= attempts, NULL, first_posted_at),
+         sends_before = iif(unread_attempts + ? >= attempts, NULL, sends_before),
+         unread_attempts = unread_attempts + ? WHERE seq = ?`,
     );
+    this.countResend = database.prepare('UPDATE incoming SET attempts = attempts + 1 WHERE seq = ?');
     // What was taken back while it was being posted stays so, unless it was answered.
     this.end = database.prepare(
       `UPDATE incoming SET state = ?, last_error = coalesce(?, last_error), settled_at = ?
@@ -148,14 +155,20 @@ export class IncomingTable {
     }));
   }
 
-  /** Open messages of a conversation that were posted at least once, oldest first. */
-  posted(conversation: string): PostedMessage[] {
-    return this.selectPosted.all(conversation) as PostedMessage[];
+  /** Messages of a conversation that the backend may have read: open, or settled since (Unix ms). In the order of writing. */
+  posted(conversation: string, settledSince: number): PostedMessage[] {
+    const rows = this.selectPosted.all(conversation, conversation, settledSince) as PostedRow[];
+    return rows.map(({ guid, isOpen, posts, sendsBefore }) => ({
+      guid,
+      isOpen: isOpen === 1,
+      posts,
+      sendsBefore,
+    }));
   }
 
-  /** What `sendsBefore` of that message is; undefined if it was never posted or is unknown. */
-  sendsBefore(guid: string): number | undefined {
-    return (this.selectSendsBefore.get(guid) as number | null | undefined) ?? undefined;
+  /** Whether a message of that guid is stored, whatever became of it. */
+  isKnown(guid: string): boolean {
+    return this.selectKnown.get(guid) !== undefined;
   }
 
   /** A message of the last days, whatever became of it. */
@@ -190,7 +203,15 @@ export class IncomingTable {
     this.started.run(this.clock.now(), newestSend, seq);
   }
 
-  /** `isUnread`: neither this attempt nor one before can have been read, so that it is as if it had never been posted. */
+  /** The attempt on its way goes out once more by itself: the backend may read it twice. */
+  postResent(seq: number): void {
+    this.countResend.run(seq);
+  }
+
+  /**
+   * `isUnread`: this attempt cannot have been read, and does not count as a post. Where that is so of every attempt, it is as
+   * if the message had never been posted. An attempt whose end we never learned counts as read.
+   */
   postFailed(
     seq: number,
     failure: {

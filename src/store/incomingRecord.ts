@@ -45,12 +45,18 @@ export interface IncomingRecord {
   firstStrikeAt: number | null;
 }
 
-/** A message that was posted and has no answer yet. */
+/** A message that the backend may have read. */
 export interface PostedMessage {
   guid: string;
-  /** How often it was posted, from the first post on that the backend may have read. */
+  isOpen: boolean;
+  /** How often the backend may have read it. */
   posts: number;
   sendsBefore: number;
+}
+
+/** The same as SQLite has it. */
+export interface PostedRow extends Omit<PostedMessage, 'isOpen'> {
+  isOpen: 0 | 1;
 }
 
 /** A message that was put aside because it could not be brought to the backend. Times are Unix ms. */

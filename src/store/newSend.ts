@@ -14,8 +14,16 @@ export function columnsOf(send: NewSend, seq: number, createdAt: number): unknow
       send.priority,
       send.pauseMs,
     ],
-    ...[send.commandId, send.scheduleId, send.answers, send.twinKey, send.twin, send.state, send.errorCode],
-    ...[send.error, createdAt, send.chatGuid ?? null],
+    ...[
+      send.commandId,
+      send.scheduleId,
+      send.answers,
+      send.assumed ?? null,
+      send.twinKey,
+      send.twin,
+      send.state,
+    ],
+    ...[send.errorCode, send.error, createdAt, send.chatGuid ?? null],
   ];
 }
 
@@ -41,6 +49,7 @@ export function freshRecord(send: NewSend, seq: number, createdAt: number): Send
     commandId: send.commandId,
     scheduleId: send.scheduleId,
     answers: send.answers,
+    assumed: send.assumed ?? null,
     twinKey: send.twinKey,
     twin: send.twin,
     state: send.state,

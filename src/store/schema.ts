@@ -242,4 +242,21 @@ export const MIGRATIONS: readonly string[] = [
   -- Other names of a group whose identifier changed. Everything is kept under the name by which it was known first.
   CREATE TABLE conversation_aliases (alias TEXT PRIMARY KEY, conversation TEXT NOT NULL, noted_at INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  `
+  -- Which message a reflex that names none is assumed to answer. Those of messages that are open now: the oldest.
+  ALTER TABLE sends ADD COLUMN assumed TEXT;
+  UPDATE sends SET assumed = (
+    SELECT guid FROM incoming
+    WHERE state = 'open' AND incoming.conversation = sends.conversation AND sends_before < sends.seq
+    ORDER BY sent_at, incoming.seq LIMIT 1
+  ) WHERE role = 'reflex' AND answers IS NULL AND twin IS NULL
+    AND NOT EXISTS (SELECT 1 FROM sends AS bubble WHERE bubble.twin = sends.seq AND bubble.role = 'first');
+  -- What took the place of a text that failed is no duplicate any more.
+  UPDATE sends SET twin = NULL
+    WHERE twin IS NOT NULL AND state IN ('queued', 'attempting', 'confirming', 'staging');
+
+  DROP INDEX sends_twin_key;
+  CREATE INDEX sends_in_words ON sends (twin_key, answers, seq) WHERE twin_key IS NOT NULL;
+  CREATE INDEX incoming_settled_in ON incoming (conversation, settled_at) WHERE settled_at IS NOT NULL;
+  `,
 ];

@@ -1,5 +1,5 @@
 /**
- * queued → attempting → confirming → sent | failed | unknown; a reflex twin also waiting → queued | deduplicated.
+ * queued → attempting → confirming → sent | failed | unknown; a duplicate also waiting → queued | deduplicated.
  * staging: it has its place in the lane and waits for a file of its request to be fetched. attempting: osascript may
  * have been started. confirming: it ended and the text's row is looked for in chat.db.
  */
@@ -32,9 +32,11 @@ export interface NewSend {
   scheduleId: string | null;
   /** The guid of the message that this text answers, where that is known. */
   answers: string | null;
-  /** Equal for texts that could be each other's twin; null for those that have none. */
+  /** The message that a reflex which names none is assumed to answer. It is never reported: it may be wrong. */
+  assumed?: string | null;
+  /** Equal for reflexes and first bubbles of equal words in one conversation; null for other texts. */
   twinKey: string | null;
-  /** The seq of the send whose twin this is. */
+  /** The seq of the send that goes out in its place; null: it goes out itself. */
   twin: number | null;
   state: 'staging' | 'queued' | 'waiting' | 'deduplicated' | 'failed';
   errorCode: string | null;
@@ -98,7 +100,7 @@ export function sendTrace({ id, commandId, answers }: Pick<SendRecord, 'id' | 'c
 export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8, recovered: 16 } as const;
 
 export const SEND_COLUMNS = `seq, id, place, conversation, thread_id AS threadId, text, role, priority, pause_ms AS pauseMs,
-  command_id AS commandId, schedule_id AS scheduleId, answers, created_at AS createdAt, state, not_before AS notBefore,
+  command_id AS commandId, schedule_id AS scheduleId, answers, assumed, created_at AS createdAt, state, not_before AS notBefore,
   attempts, resends, form, tag, generation, after_row AS afterRow, attempted_at AS attemptedAt, ended_at AS endedAt,
   watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error, told,
   life_until AS lifeUntil, part_of AS partOf, part, file, source, staged, settled_at AS settledAt,

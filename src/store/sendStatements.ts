@@ -5,7 +5,7 @@ import type { Database, Statement } from './sqlite.js';
 const IN_LANE = "(state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging')";
 
 /** The columns of every send; the others are for parts and files. */
-const KNOWN = `seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id, answers, twin_key, twin, state, error_code, error, created_at, chat_guid`;
+const KNOWN = `seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id, answers, assumed, twin_key, twin, state, error_code, error, created_at, chat_guid`;
 const MARKS = KNOWN.replaceAll(/\w+/g, '?');
 
 const SQL = {
@@ -19,8 +19,8 @@ const SQL = {
   selectLanes: `SELECT conversation, priority, count(*) AS waiting FROM sends WHERE ${IN_LANE} GROUP BY conversation, priority`,
   selectAttempting: `SELECT ${COLUMNS} FROM sends WHERE state = 'attempting' ORDER BY seq`,
   selectWatched: `SELECT ${COLUMNS} FROM sends WHERE watch_until IS NOT NULL ORDER BY watch_until, seq`,
-  selectTwinsOf: `SELECT ${COLUMNS} FROM sends WHERE twin = ? ORDER BY seq`,
-  selectByTwinKey: `SELECT ${COLUMNS} FROM sends WHERE twin_key = ? AND role = ? AND seq > ? ORDER BY seq`,
+  selectDuplicatesOf: `SELECT ${COLUMNS} FROM sends WHERE twin = ? ORDER BY seq`,
+  selectInWords: `SELECT ${COLUMNS} FROM sends WHERE twin_key = ? AND answers = ? ORDER BY seq`,
   selectReflexes: `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND role = 'reflex' AND seq > ? ORDER BY seq`,
   selectClaimed: 'SELECT 1 FROM sends WHERE guid = ?',
   updateBegin: `UPDATE sends SET state = 'attempting', tag = ?, generation = ?, after_row = ?, attempted_at = ? WHERE seq = ?`,
@@ -29,8 +29,9 @@ const SQL = {
   updateEnded: `UPDATE sends SET state = 'confirming', ended_at = ?, watch_until = ?, error_code = ?, error = ? WHERE seq = ?`,
   updateSettle: `UPDATE sends SET state = ?, guid = ?, service = ?, error_code = ?, error = ?, watch_until = ?, settled_at = ?
      WHERE seq = ?`,
-  updatePromote: "UPDATE sends SET state = 'queued', place = ? WHERE seq = ?",
+  updatePromote: "UPDATE sends SET state = 'queued', place = ?, twin = NULL WHERE seq = ?",
   updateTwin: 'UPDATE sends SET twin = ? WHERE seq = ?',
+  updateAssumed: 'UPDATE sends SET assumed = ? WHERE seq = ? AND answers IS NULL',
   updateUnwatch: 'UPDATE sends SET watch_until = NULL WHERE seq = ?',
   updateTold: 'UPDATE sends SET told = ?, life_until = ? WHERE seq = ?',
   selectLiving: `SELECT ${COLUMNS} FROM sends WHERE life_until IS NOT NULL AND life_until > ? AND seq > ? ORDER BY seq LIMIT ?`,

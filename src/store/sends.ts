@@ -1,6 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import { columnsOf, freshRecord, partColumnsOf } from './newSend.js';
-import type { NewSend, SendRecord, SendRole } from './sendRecord.js';
+import type { NewSend, SendRecord } from './sendRecord.js';
 import { type SendStatements, sendStatements } from './sendStatements.js';
 import type { Database } from './sqlite.js';
 
@@ -69,15 +69,22 @@ export class SendTable {
     return this.statements.selectWatched.all() as SendRecord[];
   }
 
-  /** Sends that were matched with this one as their twin. */
-  twinsOf(seq: number): SendRecord[] {
-    return this.statements.selectTwinsOf.all(seq) as SendRecord[];
+  /** Sends that were taken for duplicates of this one, by seq. */
+  duplicatesOf(seq: number): SendRecord[] {
+    return this.statements.selectDuplicatesOf.all(seq) as SendRecord[];
   }
 
-  byTwinKey(twinKey: string, role: SendRole, afterSeq: number): SendRecord[] {
-    return this.statements.selectByTwinKey.all(twinKey, role, afterSeq) as SendRecord[];
+  /** Reflexes and first bubbles in these words that name this message, by seq. */
+  inWords(words: string, answers: string): SendRecord[] {
+    return this.statements.selectInWords.all(words, answers) as SendRecord[];
   }
 
+  /** A reflex that names no message is assumed to answer this one. */
+  assume(seq: number, guid: string): void {
+    this.statements.updateAssumed.run(guid, seq);
+  }
+
+  /** The reflexes of a conversation behind that seq, by seq. */
   reflexes(conversation: string, afterSeq: number): SendRecord[] {
     return this.statements.selectReflexes.all(conversation, afterSeq) as SendRecord[];
   }
@@ -150,14 +157,14 @@ export class SendTable {
     );
   }
 
-  /** A waiting twin takes the place of the one that failed. */
+  /** A duplicate that waited takes the place of the text that failed, and is no duplicate any more. */
   promote(seq: number, place: number): void {
     this.statements.updatePromote.run(place, seq);
   }
 
-  /** A waiting twin waits for another one from now on. */
-  rewait(seq: number, twin: number): void {
-    this.statements.updateTwin.run(twin, seq);
+  /** A duplicate waits for another text from now on. */
+  rewait(seq: number, root: number): void {
+    this.statements.updateTwin.run(root, seq);
   }
 
   /** Its row is not looked for any more. */

@@ -112,7 +112,7 @@ export class Pseudonyms {
       : this.text(text);
   }
 
-  /** Equal for what the agent takes to be the same text (protocol §7): the twins of a reflex stay twins. */
+  /** Equal for what the agent takes to be the same text (protocol §7): duplicates stay duplicates. */
   private text(text: string): string {
     if (text === '') return text;
     const meant = text.normalize('NFC').trim().replace(/\s+/gu, ' ');

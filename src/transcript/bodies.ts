@@ -56,6 +56,8 @@ export const command: Fields = {
   timestamp: 'time',
 };
 
+/** The text that went out in the place of a duplicate. */
+const counterpart = object({ ...each('command_id in_reply_to message_guid', 'id'), bubble: 'number' });
 const part = object({
   kind: words('text file'),
   filename: 'text',
@@ -63,6 +65,8 @@ const part = object({
   message_guid: 'id',
   service,
   error: 'error',
+  deduplicated: 'flag',
+  duplicate_of: counterpart,
 });
 const scheduled = object({
   ...each('schedule_id command_id', 'id'),
@@ -86,6 +90,7 @@ export const ack: Fields = {
     ...each('retry_safe confirmed late deduplicated repeated had_context downgraded', 'flag'),
     ...each('message_guid schedule_id', 'id'),
     service,
+    duplicate_of: counterpart,
     state: words('pending sending sent failed cancelled'),
     parts: list(part),
     scheduled: list(scheduled),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConversationNames } from '../../src/agent/conversationNames.js';
 import { ChatDb } from '../../src/messages/chatdb/ChatDb.js';
-import { twinKey } from '../../src/outgoing/reflexTwins.js';
+import { wordsKey } from '../../src/outgoing/DuplicatePairing.js';
 import { ChatDbWriter } from '../../src/simulator/messages/ChatDbWriter.js';
 import { ConversationKeys } from '../../src/store/conversationKeys.js';
 import type { IncomingMessage } from '../../src/store/incomingRecord.js';
@@ -84,7 +84,7 @@ function send(conversation: string, id: string, more: Partial<NewSend> = {}): Ne
       commandId: null,
       scheduleId: null,
       answers: null,
-      twinKey: twinKey(conversation, 'yes'),
+      twinKey: wordsKey(conversation, 'yes'),
       twin: null,
     },
     ...{ state: 'queued', errorCode: null, error: null },
@@ -146,8 +146,7 @@ describe('a store of a version that read addresses otherwise', () => {
       sender: NEW,
       participants: [NEW],
     });
-    expect(agent.store.sends.byTwinKey(twinKey(NEW, 'yes'), 'first', 0)).toHaveLength(1);
-    expect(agent.store.sends.byTwinKey(twinKey(OLD, 'yes'), 'first', 0)).toEqual([]);
+    expect(agent.store.sends.findById('s-a')?.twinKey).toBe(wordsKey(NEW, 'yes'));
   });
 
   test('what was kept under both keys is one: the longer pause, the newer context', () => {
@@ -339,7 +338,7 @@ test('every table that has one row a conversation says what becomes of two that 
         .prepare(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`)
         .run(...names.map((name) => sample({ name, key })));
   }
-  keys.move(OLD, NEW, twinKey);
+  keys.move(OLD, NEW, wordsKey);
   for (const table of tables)
     expect([table, database.prepare(`SELECT conversation FROM ${table}`).pluck().all()]).toEqual([
       table,

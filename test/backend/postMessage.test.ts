@@ -51,6 +51,32 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject(expected);
   });
 
+  it('says so before it goes out once more, because a kept connection was closed under it', async () => {
+    const seen: string[] = [];
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      const isKept = connections === 1;
+      let requests = 0;
+      socket.on('error', () => undefined);
+      socket.on('data', () => {
+        requests += 1;
+        seen.push('read');
+        if (isKept && requests === 2) socket.resetAndDestroy();
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    running.settings.httpBase = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    running.settings.requestTimeoutSeconds = 20;
+    const posted = () => running.backend.postMessage({}, 'GUID-1', () => seen.push('again'));
+    expect(await posted()).toMatchObject({ kind: 'answered' });
+    expect(await posted()).toMatchObject({ kind: 'answered' });
+    expect(seen).toEqual(['read', 'read', 'again', 'read']);
+    await running.stop();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   it.each([401, 404, 429, 500, 502, 503])(
     '%i: whoever answers may have read the message, and be at its reply',
     async (status) => {

@@ -249,6 +249,15 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
       },
     }),
   },
+  'names its reflex after another message': {
+    fails: 'message.reflex',
+    make: () => ({
+      down: (frame) =>
+        isReflex(frame)
+          ? withCommand(frame, { payload: { ...(dataOf(frame).payload as Json), in_reply_to: 'row-17' } })
+          : [frame],
+    }),
+  },
   'sends the reflex to nobody': {
     fails: 'message.reflex',
     make: () => ({ down: (frame) => (isReflex(frame) ? [] : [frame]) }),
@@ -337,6 +346,7 @@ const COMMON = [
   'rejects an ack that has more keys than it knows',
   'forgets a command once it was written to a socket',
   'sends the reflex to another agent',
+  'names its reflex after another message',
   'answers a message anew each time it is posted',
   'leaves the first of two connections open',
   'does not acknowledge events',

@@ -65,10 +65,22 @@ function expectAck(value: unknown): void {
       message_guid: z.string().nullable().default(null),
       service: z.string().nullable().default(null),
       late: z.boolean().default(false),
+      duplicate_of: z
+        .object({
+          command_id: z.string().nullable().default(null),
+          in_reply_to: z.string().nullable().default(null),
+          message_guid: z.string().nullable().default(null),
+        })
+        .optional(),
     })
     .parse(ack.result ?? {});
   if (result.outcome === undefined) return;
-  const { confirmed, service, late, message_guid: guid } = result;
+  const { confirmed, service, late, message_guid: guid, duplicate_of: of } = result;
+  if (of !== undefined) {
+    const duplicateOf = { commandId: of.command_id, answers: of.in_reply_to, guid: of.message_guid };
+    expect(ack.result).toEqual(sendVerdict({ kind: 'deduplicated', late, duplicateOf }).result);
+    return;
+  }
   const words = ack.error?.replace('outcome_unknown: ', '').replace(/ It may still arrive.*$/, '') ?? '';
   const verdict = sendVerdict(
     result.outcome === 'sent'

@@ -33,7 +33,7 @@ test('a store of the first version is copied, brought up to date, and has all th
   const store = Store.open(path, options);
   expect(store.commandLog.find('cmd_1')).toMatchObject({ receivedAt: 7, ackReadAt: null, ackReadVia: null });
   expect(store.pauses.list()).toEqual([{ conversation: '*', reason: 'manual', since: 7, incoming: false }]);
-  expect(store.incoming.posted('ann')).toEqual([{ guid: 'm1', posts: 2, sendsBefore: 0 }]);
+  expect(store.incoming.posted('ann', 0)).toEqual([{ guid: 'm1', isOpen: true, posts: 2, sendsBefore: 0 }]);
   store.close();
   expect(existsSync(`${path}.version-1`)).toBe(true);
   expect(statSync(`${path}.version-1`).mode & 0o777).toBe(0o600);
@@ -48,4 +48,25 @@ test('what a damaged store of an older version has is saved into one of today', 
   expect(target.prepare('SELECT command_id FROM commands').pluck().all()).toEqual(['cmd_1']);
   expect(target.prepare('SELECT incoming FROM pauses').pluck().all()).toEqual([0]);
   target.close();
+});
+
+test('reflexes of an older version that name no message are assumed to answer the oldest open one, unless a reply has them', () => {
+  const path = firstVersion();
+  const database = openDatabase(path);
+  const insert = database.prepare(
+    `INSERT INTO sends (id, place, conversation, thread_id, text, role, priority, pause_ms, answers, created_at, state, twin)
+     VALUES (?, 1, 'ann', 'ann', 'ok', ?, 0, 0, ?, 7, ?, ?)`,
+  );
+  insert.run('free', 'reflex', null, 'sent', null);
+  insert.run('paired', 'reflex', null, 'sent', null);
+  insert.run('bubble', 'first', 'm0', 'deduplicated', 2);
+  insert.run('named', 'reflex', 'm0', 'sent', null);
+  insert.run('heir', 'first', 'm9', 'queued', 4);
+  database.close();
+  const store = Store.open(path, options);
+  const assumed = ['free', 'paired', 'named'].map((id) => store.sends.findById(id)?.assumed);
+  expect(assumed).toEqual(['m1', null, null]);
+  expect(store.sends.findById('heir')?.twin).toBe(null);
+  expect(store.sends.findById('bubble')?.twin).toBe(2);
+  store.close();
 });

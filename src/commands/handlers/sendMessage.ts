@@ -36,7 +36,7 @@ const schema = z.object({
   thread_id: threadId,
   text,
   bubble_type: z.enum(['reflex', 'burst', 'normal'], '"reflex", "burst" or "normal"').default('normal'),
-  in_reply_to: z.string('a message guid').optional(),
+  in_reply_to: z.string('a message guid').nullish(),
   send_at: instant.optional(),
   attachments: noAttachments,
 });
@@ -80,6 +80,8 @@ function enqueue(ports: SendMessagePorts, command: ReceivedCommand, payload: Pay
   const admitted = admitFiles(ports.files, payload.attachments ?? []);
   if (admitted.kind === 'refused') return admitted.verdict;
   const { files } = admitted;
+  // A blank name names no message.
+  const answers = (payload.in_reply_to ?? '').trim();
   ports.texts.enqueue({
     id: `command:${command.commandId}`,
     commandId: command.commandId,
@@ -89,7 +91,7 @@ function enqueue(ports: SendMessagePorts, command: ReceivedCommand, payload: Pay
     role: payload.bubble_type === 'reflex' ? 'reflex' : 'message',
     priority: PRIORITY_RANK[command.priority],
     pauseMs: payload.bubble_type === 'burst' ? ports.limits().bubbleDelayMs : 0,
-    ...(payload.in_reply_to === undefined ? {} : { answers: payload.in_reply_to }),
+    ...(answers === '' ? {} : { answers }),
     ...(files.length === 0 ? {} : { files }),
   });
   return { kind: 'deferred' };

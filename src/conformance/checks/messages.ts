@@ -68,7 +68,8 @@ export const MESSAGES: readonly Check[] = [
     id: 'message.reflex',
     clause: 'P7.3',
     title: 'the reflex goes over the socket of the agent that posted the message',
-    expected: 'send_message_now with bubble_type "reflex" for this conversation, by that socket and no other',
+    expected:
+      'send_message_now with bubble_type "reflex" for this conversation, by that socket and no other; in_reply_to, if given, is the message_guid',
     needs: ['message.reply', 'auth.socket.signed'],
     unless: ['push.envelope'],
     run: async (bench) => {
@@ -77,7 +78,8 @@ export const MESSAGES: readonly Check[] = [
       const mine = await bench.connect(agent);
       const others = await bench.connect(other);
       const old = await waiting(bench);
-      const answer = await post(bench, bench.fresh());
+      const guid = bench.fresh();
+      const answer = await post(bench, guid);
       const come = () => reflexes(mine, old)[0] ?? reflexes(others, old)[0];
       const reflex = await mine.until(come, bench.patience.answerMs);
       await others.until(() => reflexes(others, old)[0], bench.patience.quietMs);
@@ -99,6 +101,7 @@ export const MESSAGES: readonly Check[] = [
         reflex !== undefined &&
         fault === undefined &&
         threadOf(reflex).endsWith(person) &&
+        namesNoOther(reflex, guid) &&
         isFirst(reflex, answer);
       return judge(!astray && fits, sent, came);
     },
@@ -167,6 +170,12 @@ function promisesReflex(answer: Answer): boolean {
 /** A reflex that stands in the reply must stand first there, or a person would read it twice. */
 function isFirst(reflex: Command | undefined, answer: Answer): boolean {
   return bubblesOf(answer).findIndex((bubble) => bubble === textOf(reflex?.payload ?? {})) <= 0;
+}
+
+/** A reflex under another name has no counterpart in the reply, so that a person would read it twice. */
+function namesNoOther({ payload }: Command, guid: string): boolean {
+  const name = payload.in_reply_to ?? '';
+  return name === guid || (typeof name === 'string' && name.trim() === '');
 }
 
 /** The ids of what waits already: reflexes to earlier messages may be offered again at any moment. */

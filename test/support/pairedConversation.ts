@@ -1,3 +1,4 @@
+import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import type { SendOutcome } from '../../src/outgoing/outcome.js';
 import type { AttemptResult } from '../../src/outgoing/ports.js';
@@ -9,12 +10,13 @@ import { temporaryStore } from './temporaryStore.js';
 const ANN = '+13105551234';
 
 /** A conversation with Ann in which messages are posted, reflexes arrive and replies come back. */
-export async function twinConversation() {
+export async function pairedConversation(options: { resendUnknown?: boolean } = {}) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
   const outcomes: Record<string, string> = {};
   const failures: Record<string, SendOutcome> = {};
+  const acks: Record<string, Record<string, unknown>[]> = {};
   const open = async () => {
     const outgoing = new Outgoing({
       store,
@@ -22,11 +24,15 @@ export async function twinConversation() {
       rows: messages,
       clock,
       log: new RecordingLog(),
-      settings: () => ({ maxTextLength: 1000, resendUnknown: false }),
+      settings: () => ({ maxTextLength: 1000, resendUnknown: options.resendUnknown ?? false }),
     });
     outgoing.onOutcome((send, outcome) => {
       outcomes[send.id] = outcome.kind;
       if (outcome.kind === 'failed') failures[send.id] = outcome;
+    });
+    outgoing.onEnded(({ commandId, parts }) => {
+      const verdict = requestVerdict(parts);
+      if (commandId !== null) acks[commandId] = [...(acks[commandId] ?? []), { ...verdict.result }];
     });
     await outgoing.start();
     return outgoing;
@@ -40,6 +46,8 @@ export async function twinConversation() {
     messages,
     outcomes,
     failures,
+    /** The results of the acks of each reflex, by its id. */
+    acks,
     restart: async () => {
       await outgoing.drain();
       outgoing.stop();
@@ -93,6 +101,13 @@ export async function twinConversation() {
       if (result === 'sent') await messages.succeed();
       else await messages.end(result);
     },
+    /** Ends the attempt on its way: Messages has a row of it, with this error. */
+    async endByRow(error: number) {
+      ended = messages.started.length;
+      await messages.succeed(ANN, error);
+    },
+    /** chat.db changed. */
+    look: () => outgoing.chatChanged(),
     /** Lets everything that can go out go out. */
     async flow() {
       while (messages.started.length > ended) {

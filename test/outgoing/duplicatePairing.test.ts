@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { twinConversation as conversation } from '../support/twinConversation.js';
+import { pairedConversation as conversation } from '../support/pairedConversation.js';
 
 const ANN = '+13105551234';
 
@@ -56,7 +56,10 @@ describe('a reflex and the first bubble of its reply', () => {
     c.clock.advance(10_001);
     expect(c.messages.texts).toEqual(['one sec', 'found it']);
     expect(c.outcomes).toEqual({ r1: 'failed', 'm1:0': 'failed' });
-    expect(c.failures['m1:0']).toEqual(c.failures.r1);
+    expect(c.failures['m1:0']).toEqual({
+      ...c.failures.r1,
+      duplicateOf: { commandId: 'r1', answers: null, guid: 'row-1' },
+    });
     expect(c.failures['m1:0']).toMatchObject({ errorCode: 'not_delivered', guid: 'row-1' });
   });
 
@@ -67,7 +70,10 @@ describe('a reflex and the first bubble of its reply', () => {
     await c.messages.succeed(ANN, 22);
     c.clock.advance(10_001);
     c.reply('m1', 'one sec');
-    expect(c.failures['m1:0']).toEqual(c.failures.r1);
+    expect(c.failures['m1:0']).toEqual({
+      ...c.failures.r1,
+      duplicateOf: { commandId: 'r1', answers: null, guid: 'row-1' },
+    });
     c.post('m2');
     c.reply('m2', 'ok');
     await c.messages.succeed(ANN, 22);
@@ -99,7 +105,7 @@ describe('a reflex and the first bubble of its reply', () => {
     await c.endOne({ kind: 'unknown', message: 'killed' });
     c.clock.advance(10_001);
     expect(c.messages.texts).toEqual(['one sec']);
-    expect(c.outcomes).toEqual({ r1: 'unknown', 'm1:0': 'deduplicated' });
+    expect(c.outcomes).toEqual({ r1: 'unknown', 'm1:0': 'unknown' });
   });
 
   test('a first bubble that differs is sent', async () => {
@@ -144,36 +150,37 @@ describe('a reflex and the first bubble of its reply', () => {
     expect(c.messages.texts).toEqual(['one sec', 'found it']);
   });
 
-  test('a reflex that comes again while its message is posted again is a repetition, in whatever words', async () => {
+  test('a reflex that comes again while its message is posted again is a duplicate in the same words only', async () => {
     const c = await conversation();
     c.post('m1');
     c.reflex('r1', 'one sec');
     await c.flow();
     c.post('m1');
-    c.reflex('r2', 'gimme a moment');
+    c.reflex('again', 'one sec');
+    c.reflex('other', 'gimme a moment');
     await c.flow();
-    expect(c.outcomes.r2).toBe('deduplicated');
+    expect(c.outcomes).toEqual({ r1: 'sent', again: 'deduplicated', other: 'sent' });
     c.reply('m1', 'one sec', 'found it');
     await c.flow();
-    expect(c.messages.texts).toEqual(['one sec', 'found it']);
+    expect(c.messages.texts).toEqual(['one sec', 'gimme a moment', 'found it']);
   });
 
-  test('a second reflex is no repetition while its message was read but once, however often it was posted before', async () => {
+  test('posts that cannot have been read bring no second reflex: the same words without a name are sent', async () => {
     const c = await conversation();
     for (const _ of [1, 2]) {
       c.post('m1');
       c.unread('m1');
     }
     c.post('m1');
-    for (const words of ['one sec', 'looking']) {
-      c.reflex(words, words);
+    for (const id of ['r1', 'r2']) {
+      c.reflex(id, 'one sec');
       await c.flow();
     }
-    expect(c.messages.texts).toEqual(['one sec', 'looking']);
     c.post('m1');
-    c.reflex('again', 'hold on');
+    c.unread('m1');
+    c.reflex('r3', 'one sec');
     await c.flow();
-    expect(c.outcomes.again).toBe('deduplicated');
+    expect(c.messages.texts).toEqual(['one sec', 'one sec', 'one sec']);
   });
 
   test('a reflex for a second open message is no repetition while it has had none', async () => {
