@@ -33,6 +33,8 @@ export const ERROR_CODES = {
   attachment_unavailable: 'A file that a command names cannot be had.',
   attachment_unknown: 'There is no such incoming file to be uploaded.',
   too_late: 'The text is too old to be worth sending.',
+  answer_withdrawn:
+    'The message that the text answers went out from this account itself; nothing answers it.',
   not_delivered: 'Messages reported the text as not delivered.',
   outcome_unknown: 'The text may or may not have been sent; nobody can tell.',
   send_refused: 'Messages refused the text before anything was sent.',

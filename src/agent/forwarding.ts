@@ -23,6 +23,8 @@ export interface ForwardingOptions {
   disclose: (text: string) => string;
   /** Inside a write: files joined a message after it was stored; its attachments are these alone. */
   onFiles: (message: IncomingMessage) => void;
+  /** Inside a write: a message that was taken in turned out to have gone out from this account. */
+  onReversed?: (message: IncomingMessage) => void;
 }
 
 /** What the log says of each pattern. Operators search for the first one: its wording is kept. */
@@ -47,6 +49,12 @@ export interface Forwarding {
 /** Joins the forwarding room with what reads chat.db. */
 export function forwarding(options: ForwardingOptions): Forwarding {
   const { store, clock, log, config, conversationKey, disclose, onFiles } = options;
+  const onReversed = (message: IncomingMessage) => {
+    log.warn('A message that was taken in went out from this account; it is withdrawn', {
+      trace: message.guid,
+    });
+    options.onReversed?.(message);
+  };
   const policy = new ForwardPolicy(() => {
     const { allow, ignore, unknown_senders, one_time_codes } = config().forward;
     return { allow, ignore, unknownSenders: unknown_senders, oneTimeCodes: one_time_codes };
@@ -76,7 +84,10 @@ export function forwarding(options: ForwardingOptions): Forwarding {
       );
     },
   });
-  const changes = new MessageChanges({ store, happenings, settings: () => config().forward, onFiles });
+  const changes = new MessageChanges({
+    ...{ store, happenings, clock, onFiles, onReversed },
+    settings: () => config().forward,
+  });
   store.incoming.onStored((message) => loops.received(message));
   // An operator looked at it: what was before counts no longer.
   store.pauses.onLifted((conversation) => loops.reset(conversation));

@@ -157,6 +157,10 @@ export function buildRooms(options: RoomOptions): Rooms {
     conversationKey: keyOf,
     disclose: (text) => filter()?.(text).text ?? text,
     onFiles: (message) => attachments.uploader.take(message),
+    onReversed(message) {
+      outgoing.withdrawAnswers(message);
+      store.afterCommit(() => reader.scan());
+    },
   });
   outgoing.onEnded((request) => {
     const verdict = requestVerdict(request.parts);

@@ -1,14 +1,17 @@
 import type { IncomingAttachment, IncomingMessage } from '../store/incomingRecord.js';
 import { knownParts, type MessagePart, textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
 import { editKey, type Happenings } from './Happenings.js';
 
 /**
- * A message that its sender changed or took back, the files it has, or an audio message that a device wrote down (`said`, by
+ * A row that went out (`reversed`: if it was taken for a person's message, it no longer is), a message that its sender changed or
+ * took back, the files it has, or an audio message that a device wrote down (`said`, by
  * the guid of the file), as it stands in chat.db. `partsUnsent` are the parts that were taken back, `text` what is left,
  * `filesLeft` the guids of the files that are left, absent: all of them. Times are Unix ms; null is unknown.
  */
 export type MessageChange =
+  | { kind: 'reversed'; guid: string; rowId: number }
   | {
       kind: 'edited';
       guid: string;
@@ -29,22 +32,33 @@ export interface MessageChangesOptions {
   settings: () => { edits: boolean; unsends: boolean; transcriptions: boolean };
   /** Inside a write: files joined this message after it was stored; its attachments are these alone. */
   onFiles: (message: IncomingMessage) => void;
+  /** Inside a write: a message that was taken in went out from this account; its row is going to be read again. */
+  onReversed: (message: IncomingMessage) => void;
+  clock: Clock;
 }
+
+/** So many rows that went out and were never taken for messages are remembered, so that each is looked up once. */
+const SENT_REMEMBERED = 20_000;
 
 /**
  * Takes edits, unsends, transcriptions and late files of messages that were forwarded: each is told once, over restarts too. A
  * message that the backend has not answered yet is posted as it stands now, or no more; where it cannot have read it before
- * there is nothing to tell. A file that joined its message after that was stored is passed on as one that came with it, once.
+ * there is nothing to tell. One that turns out to have gone out from here is posted no more, is not answered, and its row is judged
+ * again, as ours or the operator's. A file that joined its message after that was stored is passed on as one that came with it, once.
  */
 export class MessageChanges {
+  private readonly sent = new Set<string>();
+
   constructor(private readonly options: MessageChangesOptions) {}
 
   /** Takes what stands changed; what was taken before changes nothing. False if the disk did not take it. */
   note(changes: readonly MessageChange[]): boolean {
     const { store } = this.options;
     const known = changes.flatMap((change) => {
+      if (this.sent.has(change.guid)) return [];
       if (store.told.has(change.kind === 'files' ? unsentKey(change.guid) : keyOf(change))) return [];
       const message = store.incoming.find(change.guid);
+      if (message === undefined && change.kind === 'reversed') this.rememberSent(change.guid);
       return message === undefined || isKnown(change, message) ? [] : [change];
     });
     if (known.length === 0) return true;
@@ -78,10 +92,27 @@ export class MessageChanges {
   }
 
   private take(change: MessageChange, message: IncomingMessage): void {
-    if (change.kind === 'edited') this.edited(change, message);
+    if (change.kind === 'reversed') this.reversed(change, message);
+    else if (change.kind === 'edited') this.edited(change, message);
     else if (change.kind === 'unsent') this.unsent(change, message);
     else if (change.kind === 'files') this.joined(change, message);
     else this.transcribed(change, message);
+  }
+
+  private reversed(change: Extract<MessageChange, { kind: 'reversed' }>, message: IncomingMessage): void {
+    const { store, clock, onReversed } = this.options;
+    store.uploads.withdraw(message.guid);
+    const isUnread = store.incoming.reverse(change.guid);
+    if (isUnread) store.told.note(keyOf(change));
+    else this.tell(keyOf(change), message, 'message_withdrawn', { cause: 'sent_from_here' });
+    store.cursor.readAgain(change.rowId, clock.now());
+    onReversed(message);
+  }
+
+  /** It is never a message: a row that went out is not taken in as one. */
+  private rememberSent(guid: string): void {
+    if (this.sent.size >= SENT_REMEMBERED) this.sent.clear();
+    this.sent.add(guid);
   }
 
   private joined(change: FilesChange, message: IncomingMessage): void {
@@ -188,6 +219,7 @@ function unsentKey(guid: string): string {
 
 /** Whether the message was stored with all of it already: one change may show in several forms, one after the other. */
 function isKnown(change: MessageChange, message: IncomingMessage): boolean {
+  if (change.kind === 'reversed') return false;
   if (change.kind === 'files') return lateFiles(change, message).length === 0;
   if (change.kind === 'edited')
     return change.text === message.text && unsentFiles(change, message).length === 0;

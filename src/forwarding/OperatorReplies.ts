@@ -29,6 +29,9 @@ export interface OperatorRepliesOptions {
   normalise: (text: string) => string;
 }
 
+/** Rows that are not settled are compared with so many of the newest texts, tried within this time. */
+const MOST_RECENT = 50;
+const RECENT_MS = 200_000;
 /** So long after its attempt a text without a row may still be what a row of its words is of which nothing tells whose it is. */
 const LOST_MS = 3_600_000;
 
@@ -60,9 +63,10 @@ export class OperatorReplies {
 
   /**
    * Whether a row may be a text of ours of which chat.db does not say (yet) that it went out. `underWay`: one that is looked for has
-   * its words, in this conversation or any other; `lost`: one of this conversation was given up without a row within the hour.
+   * its words, in this conversation or any other; `lost`: one of this conversation was given up without a row within the hour. A row
+   * that is not finished (no message of a person is written so) may be a text that another row of the same words has proven.
    */
-  mayBeOurs(message: OwnMessage): 'underWay' | 'lost' | 'no' {
+  mayBeOurs(message: OwnMessage & { isFinished: boolean }): 'underWay' | 'lost' | 'no' {
     const { store, clock } = this.options;
     const isKin = (send: SendRecord) =>
       this.kinship(send, message) === 'whole' && isAfterAttempt(send, message);
@@ -70,6 +74,9 @@ export class OperatorReplies {
     if (here.some((send) => this.mayBecome(send, message) || (this.isLookedFor(send) && isKin(send))))
       return 'underWay';
     if (this.onTheWay().some(isKin)) return 'underWay';
+    const isRecent = ({ attemptedAt }: SendRecord) => clock.now() - (attemptedAt ?? 0) < RECENT_MS;
+    const recent = message.isFinished ? [] : store.sends.newestTo(message.conversation, MOST_RECENT);
+    if (recent.some((send) => isRecent(send) && isKin(send))) return 'underWay';
     const isLate = ({ attemptedAt }: SendRecord) => clock.now() - (attemptedAt ?? 0) < LOST_MS;
     return here.some((send) => isLate(send) && isKin(send)) ? 'lost' : 'no';
   }

@@ -18,6 +18,7 @@ import { recoverAttempts } from './recovery.js';
 import { type RequestListener, requestEnd } from './requestEnd.js';
 import { Settlement } from './Settlement.js';
 import { Staging } from './Staging.js';
+import { withdrawAnswers } from './withdrawAnswers.js';
 
 /** What the operator set; the limits are off at 0. */
 export interface OutgoingSettings {
@@ -190,6 +191,13 @@ export class Outgoing {
   enqueue(request: TextRequest): void {
     this.requests.add(request);
     this.options.store.beforeCommit(this.dispatcher.claim);
+  }
+
+  /** Inside a write: the message went out from this account itself; answers to it that have not begun fail, and later ones too. */
+  withdrawAnswers(message: { guid: string; conversation: string }): void {
+    const { store } = this.options;
+    withdrawAnswers({ store, settlement: this.settlement }, message);
+    store.beforeCommit(this.dispatcher.claim);
   }
 
   /** Texts that wait for a limit are looked at anew. */

@@ -5,10 +5,12 @@ import type { Clock } from '../system/clock.js';
 import { sendableText } from '../system/sendableText.js';
 import { DuplicatePairing, wordsKey } from './DuplicatePairing.js';
 import type { Lanes } from './Lanes.js';
+import type { SendOutcome } from './outcome.js';
 import type { PairingDecision } from './pairing.js';
 import { endOfDuplicate, outcomeOf } from './requestEnd.js';
 import { type Part, partsOf } from './requestParts.js';
 import type { Settlement } from './Settlement.js';
+import { ANSWER_WITHDRAWN } from './withdrawAnswers.js';
 
 export interface RequestsOptions {
   store: Store;
@@ -40,7 +42,11 @@ export class Requests {
       limits(),
     );
     if ('fault' in planned) {
-      this.refuse(request, text, planned.fault);
+      this.refuse(request, text, { kind: 'failed', errorCode: 'text_too_long', message: planned.fault });
+      return;
+    }
+    if (request.answers !== undefined && store.incoming.isReversed(request.answers)) {
+      this.refuse(request, text, ANSWER_WITHDRAWN);
       return;
     }
     const { parts } = planned;
@@ -75,14 +81,18 @@ export class Requests {
   }
 
   /** It is stored as failed, and its outcome is reported. */
-  private refuse(request: TextRequest, text: string, message: string): void {
+  private refuse(
+    request: TextRequest,
+    text: string,
+    outcome: Extract<SendOutcome, { kind: 'failed' }>,
+  ): void {
     const { lanes, settlement } = this.options;
     const { id, role, pauseMs } = request;
     const whole: Part = { id, partOf: null, part: 0, role, text, file: null, source: null, pauseMs };
     const send = this.enter(request, whole, null, null, 'queued');
     if (send === undefined) return;
     lanes.joined(send);
-    settlement.settle(send, { kind: 'failed', errorCode: 'text_too_long', message });
+    settlement.settle(send, outcome);
   }
 
   private enter(

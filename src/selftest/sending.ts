@@ -5,9 +5,10 @@ import { OsascriptRunner } from '../messages/applescript/runner.js';
 import type { TargetForm } from '../messages/applescript/scripts.js';
 import { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { findText } from '../messages/chatdb/findText.js';
+import { type SeenState, statesAfter, wordsOf } from '../messages/chatdb/rowStates.js';
 import type { SentRow } from '../messages/chatdb/sentRows.js';
 import { conversationKey, regionOf } from '../messages/conversationId.js';
-import { sleep } from '../system/clock.js';
+import { sleep, type Timer } from '../system/clock.js';
 import { freshId, randomHex } from '../system/random.js';
 
 /** A row appears within 2 s as a rule; the agent may first have others to send, and Messages to start. */
@@ -15,6 +16,8 @@ const ROW_PATIENCE_MS = 45_000;
 const ECHO_PATIENCE_MS = 15_000;
 const DELIVERY_PATIENCE_MS = 30_000;
 const LOOK_EVERY_MS = 100;
+/** A row stays in its first state for a moment only. */
+const WATCH_EVERY_MS = 10;
 const MOST_ROWS = 200;
 const SEE_MESSAGES = 'Look in Messages whether the text is there, and whether a dialog waits on the screen.';
 
@@ -22,16 +25,27 @@ const NO_MARKER = 'osascript sent it without logging the dispatch marker first';
 const REPORT =
   'Please report this with the macOS version: a send that fails may be taken for one that never began, and be repeated.';
 
+/** So long the agent waits for a row to say whether it went out (`PATIENCE.direction`). */
+const SETTLED_WITHIN_MS = 1000;
+const REPORT_STATES =
+  'Please report this with the macOS version: the agent may take a text of its own for a message, and withdraw it later.';
+
 /** The text that was sent, for the checks behind it. */
 interface Sent {
   readonly text: string;
   readonly afterRow: number;
   readonly guid: string;
+  readonly states: readonly RowState[];
+}
+
+/** How a row stood, from so many ms after the text was asked for. */
+interface RowState extends SeenState {
+  readonly ms: number;
 }
 
 /**
  * A real text to our own number: by the running agent, whose permissions are then proven too, else by ourselves. The
- * three checks are one story and share what was sent, so they are made anew for each selftest.
+ * four checks are one story and share what was sent, so they are made anew for each selftest.
  */
 export function sendingChecks(): readonly Check[] {
   let sent: Sent | undefined;
@@ -55,6 +69,11 @@ export function sendingChecks(): readonly Check[] {
           return outcome;
         });
       },
+    },
+    {
+      id: 'first-states',
+      title: 'how the row of our text is written, until it says that it went out',
+      run: afterSending(async (_bench, _chatDb, { states }) => firstStates(states)),
     },
     {
       id: 'echo',
@@ -104,10 +123,15 @@ async function send(bench: ConfiguredBench, chatDb: ChatDb): Promise<{ outcome: 
     return { outcome: fail(`it could not be confirmed: ${why}`, remedy) };
   }
   const text = `edge-agent selftest ${randomHex(4)}`;
+  const watch = watchStates(bench, chatDb, afterRow);
   const fault =
     bench.agent.kind === 'up' ? await byAgent(bench, text) : await byOurselves(bench, chatDb, text);
-  if (fault !== undefined) return { outcome: fault };
+  if (fault !== undefined) {
+    watch.stop();
+    return { outcome: fault };
+  }
   const found = await within(bench, ROW_PATIENCE_MS, () => rowOf(chatDb, text, afterRow));
+  const states = watch.stop();
   if (found === undefined) {
     const seconds = ROW_PATIENCE_MS / 1000;
     return { outcome: fail(`Messages took it, but no row appeared within ${seconds} s`, SEE_MESSAGES) };
@@ -116,7 +140,7 @@ async function send(bench: ConfiguredBench, chatDb: ChatDb): Promise<{ outcome: 
   const by = bench.agent.kind === 'up' ? 'by the running agent' : 'by this program';
   const evidence = `${by}, row after ${found.ms} ms, service ${service || 'unknown'}`;
   const outcome = error === 0 ? pass(evidence) : fail(`${evidence}, error ${error}`, SEE_MESSAGES);
-  return { outcome, confirmed: { text, afterRow, guid } };
+  return { outcome, confirmed: { text, afterRow, guid, states: states.get(guid) ?? [] } };
 }
 
 async function byAgent(bench: ConfiguredBench, text: string): Promise<Outcome | undefined> {
@@ -163,6 +187,42 @@ async function byOurselves(
     }
   }
   return undefined;
+}
+
+/** Notes in which states the rows above a ROWID are seen, until it is stopped; by the guid of the row. */
+function watchStates({ clock }: ConfiguredBench, chatDb: ChatDb, afterRow: number) {
+  const began = clock.monotonic();
+  const seen = new Map<string, RowState[]>();
+  let timer: Timer | undefined;
+  const look = () => {
+    const ms = Math.round(clock.monotonic() - began);
+    for (const { guid, ...state } of statesAfter(chatDb, afterRow)) {
+      const states = seen.get(guid) ?? [];
+      const last = states.at(-1);
+      if (last === undefined || wordsOf(last) !== wordsOf(state))
+        seen.set(guid, [...states, { ...state, ms }]);
+    }
+    timer = clock.after(WATCH_EVERY_MS, look);
+  };
+  look();
+  return {
+    stop(): ReadonlyMap<string, readonly RowState[]> {
+      timer?.cancel();
+      return seen;
+    },
+  };
+}
+
+/** The evidence is the point: a row that never settles is what the agent could take for a person's. */
+function firstStates(states: readonly RowState[]): Outcome {
+  const evidence = states.map((state) => `${wordsOf(state)} after ${state.ms} ms`).join('; ');
+  const first = states[0];
+  if (first === undefined) return warn('the row was not seen while it was written', 'Run it once more.');
+  const settled = states.find(({ direction }) => direction === 'out');
+  if (settled === undefined) return fail(evidence, REPORT_STATES);
+  const unsettledMs = settled.ms - first.ms;
+  if (states.some(({ direction }) => direction === 'in')) return fail(evidence, REPORT_STATES);
+  return unsettledMs < SETTLED_WITHIN_MS ? pass(evidence) : warn(evidence, REPORT_STATES);
 }
 
 function rowOf(chatDb: ChatDb, text: string, afterRow: number): SentRow | undefined {

@@ -57,6 +57,12 @@ export class CursorTable {
     );
   }
 
+  /** Inside a write: a row before the cursor is read and judged once more; one behind it is anyway. `now` is Unix ms. */
+  readAgain(rowId: number, now: number): void {
+    const cursor = this.get();
+    if (cursor !== undefined && rowId <= cursor.rowId) this.insertPending.run(rowId, now, null);
+  }
+
   /** Replaces the whole set. */
   setPending(rows: readonly PendingRow[]): void {
     this.clearPending.run();

@@ -23,6 +23,8 @@ export class IncomingTable {
   private readonly selectAnyOf: Statement;
   private readonly updateMessage: Statement;
   private readonly updateWithdrawn: Statement;
+  private readonly updateReversed: Statement;
+  private readonly selectReversed: Statement;
   private readonly selectUnread: Statement;
   private readonly started: Statement;
   private readonly failed: Statement;
@@ -69,9 +71,11 @@ export class IncomingTable {
       .prepare('UPDATE incoming SET message = ? WHERE guid = ? RETURNING first_posted_at IS NULL')
       .pluck();
     this.updateWithdrawn = database.prepare(
-      `UPDATE incoming SET state = 'expired', last_error = 'taken back by its sender', settled_at = ?
+      `UPDATE incoming SET state = 'expired', last_error = ?, settled_at = ?
        WHERE guid = ? AND state IN ('open', 'parked')`,
     );
+    this.updateReversed = database.prepare('UPDATE incoming SET reversed = 1 WHERE guid = ?');
+    this.selectReversed = database.prepare('SELECT reversed FROM incoming WHERE guid = ?').pluck();
     this.selectUnread = database
       .prepare('SELECT first_posted_at IS NULL FROM incoming WHERE guid = ?')
       .pluck();
@@ -193,9 +197,23 @@ export class IncomingTable {
   }
 
   /** Inside a write: a message is not posted any more. True if the backend cannot have read it. */
-  withdraw(guid: string): boolean {
-    this.updateWithdrawn.run(this.clock.now(), guid);
+  withdraw(guid: string, why = 'taken back by its sender'): boolean {
+    this.updateWithdrawn.run(why, this.clock.now(), guid);
     return this.isUnread(guid);
+  }
+
+  /**
+   * Inside a write: a message turned out to have gone out from this account. It is not posted any more, and nothing answers it.
+   * True if the backend cannot have read it.
+   */
+  reverse(guid: string): boolean {
+    this.updateReversed.run(guid);
+    return this.withdraw(guid, 'went out from this account');
+  }
+
+  /** Whether it turned out to have gone out from this account. */
+  isReversed(guid: string): boolean {
+    return this.selectReversed.get(guid) === 1;
   }
 
   /** Counts an attempt; the first one also records when, and which send was the newest then. */

@@ -259,4 +259,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX sends_in_words ON sends (twin_key, answers, seq) WHERE twin_key IS NOT NULL;
   CREATE INDEX incoming_settled_in ON incoming (conversation, settled_at) WHERE settled_at IS NOT NULL;
   `,
+  `
+  -- 1: it turned out to have gone out from this account; nothing answers it.
+  ALTER TABLE incoming ADD COLUMN reversed INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -16,6 +16,7 @@ const SQL = {
   selectById: `SELECT ${COLUMNS} FROM sends WHERE id = ?`,
   selectHead: `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND ${IN_LANE} ORDER BY place, seq LIMIT 1`,
   selectQueuedIn: `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND ${IN_LANE} AND state = 'queued' ORDER BY place, seq`,
+  selectInLane: `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND ${IN_LANE} ORDER BY place, seq`,
   selectLanes: `SELECT conversation, priority, count(*) AS waiting FROM sends WHERE ${IN_LANE} GROUP BY conversation, priority`,
   selectAttempting: `SELECT ${COLUMNS} FROM sends WHERE state = 'attempting' ORDER BY seq`,
   selectWatched: `SELECT ${COLUMNS} FROM sends WHERE watch_until IS NOT NULL ORDER BY watch_until, seq`,
@@ -40,6 +41,8 @@ const SQL = {
      AND (state <> 'failed' OR error_code = 'not_delivered')`,
   selectAnyOf:
     'SELECT 1 FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0 LIMIT 1',
+  selectNewestTo: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0
+     ORDER BY seq DESC LIMIT ?`,
   countInLane: `SELECT count(*) FROM sends WHERE ${IN_LANE}`,
 };
 

@@ -55,6 +55,11 @@ export class SendTable {
     return this.statements.selectQueuedIn.all(conversation) as SendRecord[];
   }
 
+  /** Everything in a conversation's lane, also what is on its way, in its order. */
+  inLane(conversation: string): SendRecord[] {
+    return this.statements.selectInLane.all(conversation) as SendRecord[];
+  }
+
   /** How many texts of each priority each lane holds. */
   lanes(): { conversation: string; priority: number; waiting: number }[] {
     return this.statements.selectLanes.all() as { conversation: string; priority: number; waiting: number }[];
@@ -185,6 +190,11 @@ export class SendTable {
   /** Texts of a conversation that Messages was, or may have been, asked to send, and that no row proves. */
   unproven(conversation: string): SendRecord[] {
     return this.statements.selectUnproven.all(conversation) as SendRecord[];
+  }
+
+  /** The texts of a conversation that were entered last, the newest first. */
+  newestTo(conversation: string, limit: number): SendRecord[] {
+    return this.statements.selectNewestTo.all(conversation, limit) as SendRecord[];
   }
 
   /** Whether anything was to go out to this conversation lately. */

@@ -15,6 +15,8 @@ function room(posted: boolean, tell: (event: Happening) => void = () => undefine
     happenings: { tell },
     settings: () => ({ edits: true, unsends: true, transcriptions: true }),
     onFiles: () => undefined,
+    onReversed: () => undefined,
+    clock,
   });
   const message = {
     ...{ guid: 'm', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: `any;-;${ANN}`, sender: ANN },

@@ -11,12 +11,14 @@ import { shownFiles } from './shownFiles.js';
 
 /**
  * A message to us that changed after it was written: by its sender, because its files were joined to it later, or because a
- * device wrote down what was said in it. `partsUnsent` are the parts that were taken back, `text` what is left, `filesLeft` the
+ * device wrote down what was said in it. `reversed` is every row that went out: it may have
+ * stood as a message to us before. `partsUnsent` are the parts that were taken back, `text` what is left, `filesLeft` the
  * guids of its files that are left, absent where none was taken back or nothing says which; `at` is null where nothing says when.
  * `files` are all that it has now, and reported of every message that has some; `said` goes by the guid of the file. Times are
  * Unix ms.
  */
 export type RowChange =
+  | { kind: 'reversed'; guid: string; rowId: number }
   | {
       kind: 'edited';
       guid: string;
@@ -57,6 +59,8 @@ export class EditedRows {
 
   private readonly joined: Statement<unknown[], JoinedFile>;
 
+  private readonly sent: Statement<unknown[], { rowId: number; guid: string }>;
+
   constructor({ database, schema }: OpenChatDb) {
     // CROSS JOIN keeps the order in which SQLite goes: from the few messages of the stretch to their files.
     this.joined = database.prepare(
@@ -64,6 +68,10 @@ export class EditedRows {
        FROM message m CROSS JOIN message_attachment_join j CROSS JOIN attachment a
        WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND j.message_id = m.ROWID AND a.ROWID = j.attachment_id
        ORDER BY m.date, m.ROWID, a.ROWID`,
+    );
+    this.sent = database.prepare(
+      `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid FROM message m
+       WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 1 ORDER BY m.date`,
     );
     // Before macOS 13 there are no edits: they come as messages of their own.
     if (!schema.has('message', 'date_edited')) return;
@@ -83,7 +91,7 @@ export class EditedRows {
   }
 
   /**
-   * Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now: first what was taken back, then
+   * Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now: first what went out, then what was taken back, then
    * files, then what was edited or said, which may be in those files. Throws SqliteError.
    */
   between(from: number, to: number): RowChange[] {
@@ -105,7 +113,9 @@ export class EditedRows {
     const changed = read.flatMap(({ raw, body }) =>
       changeOf(raw, body, shownFiles(files.get(raw.guid) ?? []).length),
     );
+    const reversed = this.sent.all(...stretch).map((row): RowChange => ({ kind: 'reversed', ...row }));
     return [
+      ...reversed,
       ...changed.filter(({ kind }) => kind === 'unsent'),
       ...[...files].map(([guid, all]): RowChange => ({ kind: 'files', guid, files: shownFiles(all) })),
       ...changed.filter(({ kind }) => kind !== 'unsent'),

@@ -44,7 +44,7 @@ export interface ForwardRules {
   /** Why the backend may not see it; null: it may. */
   refusal(subject: ForwardSubject): Refusal | null;
   ownRow(row: OwnRow): OwnRowVerdict;
-  mayBeOurs(row: OwnRow): MayBeOurs;
+  mayBeOurs(row: OwnRow & { isFinished: boolean }): MayBeOurs;
   /** Whether it is a text of ours, and no person's from another device. */
   isOurText(row: OwnRow): boolean;
   /** The id of a text that no row proves, of these words, that went out to this conversation in this stretch (Unix ms). */

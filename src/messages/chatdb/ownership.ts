@@ -63,11 +63,13 @@ export function directionAwaited(
   if (directionOf(row) !== 'unsettled') return undefined;
   const { guid, rowId } = row;
   const isMessage = (row.itemType ?? 0) === 0 && !isAboutAnother(row);
-  const candidate = { guid, rowId, conversation: place.conversation ?? '', text: saidIn(row).text };
+  const conversation = place.conversation ?? '';
+  const isFinished = row.isFinished !== 0;
+  const candidate = { guid, rowId, conversation, text: saidIn(row).text, isFinished };
   const mayBe = isMessage ? rules.mayBeOurs(candidate) : 'no';
   if (mayBe === 'underWay' && !waitedFor('proof')) return 'proof';
   if (!waitedFor('direction')) return 'direction';
-  if (!isAnonymous(row) || row.isFinished !== 0) return undefined;
+  if (!isAnonymous(row) || isFinished) return undefined;
   if (mayBe !== 'no') return 'ours';
   return place.sender === null && !waitedFor('late_direction') ? 'late_direction' : undefined;
 }

@@ -199,6 +199,12 @@ export class FactWorld {
     };
   }
 
+  /** Every event about this message so far, in order. */
+  toldOf(guid: string): { eventType: string; details: Record<string, unknown> }[] {
+    const all = this.store.events.after(0, 100_000);
+    return all.filter(({ details }) => details.message_guid === guid);
+  }
+
   /** Lets time pass, for what waits, and says what became known. */
   after(ms: number): News {
     this.clock.advance(ms);

@@ -148,6 +148,67 @@ export const FIRST_STATES: Fact[] = [
       expect(world.after(200_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
     },
   ),
+  ...(['anonymous', 'recipient'] as const).map((firstState) =>
+    fact(
+      `a row (${firstState}) that was taken for a person’s and turns out to be ours is withdrawn`,
+      (world) => {
+        const from = world.acquaintance();
+        const { store, clock } = world;
+        const write = (text: string) =>
+          world.writer.writeSent({
+            ...{ handle: from, text, date: clock.now(), upTo: 'first', firstState },
+          } as const);
+        const row = write('an operator’s, slowly settled');
+        world.news();
+        expect(world.after(1_000)).toMatchObject({ texts: ['an operator’s, slowly settled'], types: [] });
+        const [record] = store.incoming.open(from, 10).filter(({ message }) => message.guid === row.guid);
+        store.write(() => store.incoming.postStarted(record?.seq ?? 0, 0));
+        clock.advance(120_000);
+        row.settle().markSent();
+        world.after(1_000);
+        world.after(1_000);
+        const guids = { message_guid: row.guid };
+        expect(world.toldOf(row.guid)).toMatchObject([
+          { eventType: 'message_withdrawn', details: { ...guids, cause: 'sent_from_here', sender: from } },
+          { eventType: 'operator_replied', details: guids },
+        ]);
+        expect(store.incoming.open(from, 10).map(({ message }) => message.guid)).not.toContain(row.guid);
+        expect(store.incoming.isReversed(row.guid)).toBe(true);
+        world.restart();
+        expect(world.after(60_000)).toMatchObject(NOTHING);
+      },
+    ),
+  ),
+  fact('one that was never posted is withdrawn without a word, and told as the operator’s alone', (world) => {
+    const from = world.acquaintance();
+    const row = world.writer.writeSent({
+      handle: from,
+      text: 'late',
+      date: world.clock.now(),
+      upTo: 'first',
+    });
+    world.news();
+    expect(world.after(1_000).texts).toEqual(['late']);
+    row.settle();
+    world.clock.advance(2_000);
+    world.news();
+    world.after(1_000);
+    expect(world.toldOf(row.guid).map(({ eventType }) => eventType)).toEqual(['operator_replied']);
+  }),
+  fact('a text of ours whose row was taken for a person’s can still be proven by it', (world) => {
+    const from = world.acquaintance();
+    const row = world.writer.writeSent({
+      ...{ handle: from, text: 'ours after all', date: world.clock.now(), upTo: 'first' },
+    } as const);
+    world.news();
+    expect(world.after(1_000).texts).toEqual(['ours after all']);
+    const seq = world.send(from, 'ours after all');
+    row.settle().markSent();
+    settle(world, seq, row.guid);
+    world.after(2_000);
+    world.after(1_000);
+    expect(world.toldOf(row.guid)).toEqual([]);
+  }),
 ];
 
 function settle(world: FactWorld, seq: number, guid: string): void {
