@@ -45,7 +45,8 @@ function ack(agentId, { command_id }) {
   return { success: true };
 }
 
-// P7: each guid is answered once; the reflex goes ahead over the socket of the agent that asks.
+// P7: each guid is answered once; the reflex goes ahead over the socket of the agent that asks. Messages come in the order of
+// their `sequence`; none waits for a number that is missing (P7.6), or for the answer to another one (P7.7).
 function answer(agentId, { message_guid, thread_id, filtered_text }) {
   const key = `${agentId} ${message_guid}`;
   if (!replies.has(key)) {

@@ -85,7 +85,11 @@ def sync(agent_id, body):
 
 
 def answer(agent_id, message):
-    """P7: each guid is answered once; the reflex goes ahead over the socket of the agent that asks."""
+    """P7: each guid is answered once; the reflex goes ahead over the socket of the agent that asks.
+
+    Messages come in the order of their `sequence`; none waits for a number that is missing (P7.6), or for the answer to
+    another one (P7.7).
+    """
     key = (agent_id, message["message_guid"])
     if key not in replies:
         if agent_id in sockets:

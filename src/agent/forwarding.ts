@@ -114,7 +114,9 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     changes,
     loops,
     expired(message) {
-      if (config().forward.filtered) store.events.add(expiredEvent(message));
+      if (config().forward.filtered) {
+        store.events.add(expiredEvent(message, store.incoming.sequenceOf(message.guid)));
+      }
     },
     onOperatorReply: (listener) => void replyListeners.push(listener),
   };

@@ -190,7 +190,7 @@ export function buildRooms(options: RoomOptions): Rooms {
   const forwarder = new Forwarder({
     store,
     backend: {
-      postMessage: (body, guid, onResend) => backend.postMessage(body, guid, onResend),
+      postMessage: (body, guid, progress) => backend.postMessage(body, guid, progress),
       lastSuccessAt: () => succeededAt,
     },
     replies: outgoing,

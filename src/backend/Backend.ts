@@ -1,5 +1,6 @@
 import type { BackendOptions } from './BackendOptions.js';
 import { type BackendParts, backendParts } from './backendParts.js';
+import type { HttpProgress } from './HttpClient.js';
 import { isLive, pollerMode } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
 import { type PostResult, postMessage } from './postMessage.js';
@@ -138,8 +139,8 @@ export class Backend {
   }
 
   /** Posts one incoming message; `guid` is its idempotency key. Never rejects. */
-  postMessage(body: object, guid: string, onResend?: () => void): Promise<PostResult> {
-    return postMessage(this.parts.access.http, body, guid, this.requestTimeoutMs, onResend);
+  postMessage(body: object, guid: string, progress?: HttpProgress): Promise<PostResult> {
+    return postMessage(this.parts.access.http, body, guid, this.requestTimeoutMs, progress);
   }
 
   /** Uploads one file; its `attachment_guid` is its idempotency key. Never rejects. */

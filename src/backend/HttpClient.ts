@@ -7,6 +7,20 @@ import { describeNetworkError, redirectHost } from './networkError.js';
 /** Largest response read, in bytes, unless the request says otherwise. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
 
+/** More than all posts of messages that may hang at once, so that syncs and acks always find a connection. */
+const MAX_SOCKETS = 96;
+
+/** What is told of a request under way. */
+export interface HttpProgress {
+  /** The whole request was written to an established connection (TLS included). */
+  readonly onWritten: () => void;
+  /**
+   * Called right before the request goes out once more by itself, because a kept connection was closed under it: it has to be
+   * written again, and the backend may read it twice.
+   */
+  readonly onResend: () => void;
+}
+
 export interface HttpRequest {
   /** Appended to the base URL, whose path prefix is kept. */
   readonly path: string;
@@ -20,8 +34,7 @@ export interface HttpRequest {
   /** May go without credentials where there are none: the registration. */
   readonly anonymous?: boolean;
   readonly signal?: AbortSignal;
-  /** Called right before the request goes out once more by itself: the backend may read it twice. */
-  readonly onResend?: () => void;
+  readonly progress?: HttpProgress;
   /** Largest response read, in bytes; 16 MiB unless given. */
   readonly mostBytes?: number;
 }
@@ -62,8 +75,8 @@ export interface HttpPorts {
  */
 export class HttpClient {
   private readonly agents = {
-    'http:': new http.Agent({ keepAlive: true, maxSockets: 24 }),
-    'https:': new https.Agent({ keepAlive: true, maxSockets: 24 }),
+    'http:': new http.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
+    'https:': new https.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
   };
   private readonly inFlight = new Set<(detail: string) => void>();
   private skew: number | null = null;
@@ -140,10 +153,19 @@ export class HttpClient {
         const agent = this.agents[secure ? 'https:' : 'http:'];
         const current = (secure ? https : http).request(url, { method: 'POST', headers, agent });
         sent = current;
+        // What is written before the handshake is over only lies in a buffer.
+        const done = { established: false, finished: false };
+        const note = (what: keyof typeof done) => {
+          done[what] = true;
+          connected ||= done.established;
+          if (done.established && done.finished && !ended) request.progress?.onWritten();
+        };
         current.on('socket', (socket) => {
-          if (!socket.connecting) connected = true;
-          else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true));
+          const isNew = socket.connecting || Reflect.get(socket, 'secureConnecting') === true;
+          if (!isNew) note('established');
+          else socket.once(secure ? 'secureConnect' : 'connect', () => note('established'));
         });
+        current.on('finish', () => note('finished'));
         current.on('response', (response) =>
           this.read(url, response, request.mostBytes ?? MAX_RESPONSE_BYTES, end),
         );
@@ -151,7 +173,7 @@ export class HttpClient {
           // The backend closed a kept connection just as we used it, so a fresh one is tried; all requests are idempotent.
           const stale = current.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
           if (stale && !again && !ended) {
-            request.onResend?.();
+            request.progress?.onResend();
             send(true);
           } else end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) });
         });

@@ -1,4 +1,4 @@
-import type { HttpClient, HttpOutcome } from './HttpClient.js';
+import type { HttpClient, HttpOutcome, HttpProgress } from './HttpClient.js';
 
 /**
  * What became of one posted message. `rejected` concerns the message itself; `retry` is about us, the backend or the way
@@ -22,17 +22,17 @@ export type PostResult =
 const REJECTED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** Posts one message; never throws. `onResend`: see HttpRequest. */
+/** Posts one message; never throws. */
 export async function postMessage(
   http: HttpClient,
   body: object,
   guid: string,
   timeoutMs: number,
-  onResend?: () => void,
+  progress?: HttpProgress,
 ): Promise<PostResult> {
   const headers = { 'Idempotency-Key': encodeURIComponent(guid) };
-  const resend = onResend === undefined ? {} : { onResend };
-  return postResult(await http.post({ path: '/edge/message', body, headers, timeoutMs, ...resend }));
+  const watched = progress === undefined ? {} : { progress };
+  return postResult(await http.post({ path: '/edge/message', body, headers, timeoutMs, ...watched }));
 }
 
 /** Reads the end of the request as the fate of the message. */

@@ -74,6 +74,7 @@ const MADE: Readonly<Partial<Record<Credentials['kind'], number>>> = {
 export class Bench {
   private readonly sockets = new Set<ProbeSocket>();
   private isTidying = false;
+  private newestSequence = 0;
 
   constructor(
     readonly target: Target,
@@ -196,6 +197,12 @@ export class Bench {
     return randomHex(16)
       .toUpperCase()
       .replace(/^(.{8})(.{4})(.{4})(.{4})(.*)$/, '$1-$2-$3-$4-$5');
+  }
+
+  /** The next number of the test conversation, as an agent would give it. With `skipped`, so many numbers are left out. */
+  nextSequence(skipped = 0): number {
+    this.newestSequence += 1 + skipped;
+    return this.newestSequence;
   }
 
   /** Acks whatever still waits for the two agents, and ends every socket; also when everything else was stopped. */

@@ -146,6 +146,12 @@ export const syncWords = z
 export const messageWords = z
   .object({
     message_guid: z.string().min(1).describe('The idempotency key; a retry has the same one.'),
+    sequence: z
+      .int()
+      .min(1)
+      .describe(
+        'Its number within its conversation, from 1 on, in the order of posting; a retry has the same one.',
+      ),
     thread_id: z.string().min(1),
     chat_guid: z.string(),
     sender: z.string(),

@@ -48,7 +48,8 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     id: 'message',
     summary: 'One incoming iMessage',
     description:
-      'Repeated until it is answered; answer a message_guid once. A reflex may go over the socket of the agent that ' +
+      'Repeated until it is answered; answer a message_guid once. Those of one conversation come in the order of ' +
+      'sequence; do not wait for a number that is missing. A reflex may go over the socket of the agent that ' +
       'X-Edge-Agent-Id names, at once; it is the first bubble of the reply all the same.',
     caller: 'agent',
     request: { name: 'MessageRequest', idempotent: true },

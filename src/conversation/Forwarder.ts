@@ -4,18 +4,20 @@ import type { Store } from '../store/Store.js';
 import type { TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
+import { HeldReplies } from './HeldReplies.js';
 import { messageBody } from './messageBody.js';
+import { PostsInFlight } from './PostsInFlight.js';
 import type { MessagePosting, PostResult } from './ports.js';
 import { retryOf } from './postRetry.js';
 import type { PrivacyFilter } from './privacy.js';
 import { parseReply, type Reply } from './reply.js';
 import { textsOf } from './replyTexts.js';
+import { isDue, WaitingConversations } from './WaitingConversations.js';
 
-const MOST_IN_FLIGHT = 8;
-const MOST_IN_CONVERSATION = 3;
 const STORE_RETRY_MS = 2_000;
-/** No retry is put off for longer, by Retry-After either: a longer wait means that the wall clock was set back. */
-const LONGEST_WAIT_MS = 3_600_000;
+
+/** A message whose post was committed and has its number. */
+type Claimed = IncomingRecord & { readonly sequence: number };
 
 export interface ForwarderOptions {
   store: Store;
@@ -34,36 +36,51 @@ export interface ForwarderOptions {
 }
 
 /**
- * Brings incoming messages to the backend and its replies to the outgoing lanes. Oldest first within a conversation,
- * conversations independently; a message stays open until it was answered, refused for good, or is past answering.
- * The reply's bubbles and the mark "answered" are stored in one write.
+ * Brings incoming messages to the backend and its replies to the outgoing lanes. One message of a conversation after the
+ * other (`PostsInFlight`), conversations independently and by turns; a message stays open until it was answered, refused
+ * for good, or is past answering. What was posted before goes first: nothing overtakes a message that is posted again.
+ * The reply's bubbles and the mark "answered" are stored in one write, or the reply as held (`HeldReplies`).
  */
 export class Forwarder {
-  private readonly waiting = new Set<string>();
-  private readonly inFlight = new Map<number, string>();
-  private claimed: IncomingRecord[] = [];
+  private readonly waiting: WaitingConversations;
+  private readonly flights: PostsInFlight;
+  private readonly held: HeldReplies;
+  private claimed: Claimed[] = [];
+  /** Conversations that were looked at in the write that is open. */
+  private readonly looked = new Set<string>();
   private running = false;
-  private timer: Timer | undefined;
+  private storeRetry: Timer | undefined;
   private outage = false;
   private emptied: (() => void)[] = [];
   private readonly postListeners: ((record: IncomingRecord) => void)[] = [];
 
   constructor(private readonly options: ForwarderOptions) {
-    const { store } = options;
+    const { store, clock } = options;
+    this.waiting = new WaitingConversations(clock, () => this.pump());
+    this.flights = new PostsInFlight(clock, (conversation) => {
+      this.waiting.wake(conversation);
+      this.pump();
+    });
+    this.held = new HeldReplies({ store, clock, enqueue: (message, reply) => this.enqueue(message, reply) });
     store.incoming.onAdded((conversation) => {
-      this.waiting.add(conversation);
+      this.waiting.wake(conversation);
       store.beforeCommit(this.claim);
     });
     store.onRekeyed((moves) => {
-      for (const conversation of moves.values()) this.waiting.add(conversation);
+      for (const [from, to] of moves) {
+        this.flights.move(from, to);
+        this.held.move(from, to);
+        // The old one too: it is found to be empty, unless the write fails.
+        this.waiting.wake(from);
+        this.waiting.wake(to);
+      }
       store.beforeCommit(this.claim);
     });
-    store.pauses.onChanged(() => this.pump());
-    store.onRollback(() => {
-      for (const record of this.claimed) this.inFlight.delete(record.seq);
-      this.claimed = [];
-      if (store.isOpen) this.outage = store.outages.isOpen('backend');
+    store.pauses.onChanged(() => {
+      this.waiting.wakeAll();
+      this.pump();
     });
+    store.onRollback(() => this.forgetWrite());
   }
 
   /** Told right before each message is posted, each time it is. */
@@ -75,73 +92,100 @@ export class Forwarder {
     this.running = true;
     this.outage = this.options.store.outages.isOpen('backend');
     for (const conversation of this.options.store.incoming.openConversations())
-      this.waiting.add(conversation);
+      this.waiting.wake(conversation);
+    this.held.start();
     this.pump();
   }
 
   /** Posts no further message; resolves when those in flight have ended. */
   stop(): Promise<void> {
     this.running = false;
-    this.timer?.cancel();
-    if (this.inFlight.size === 0) return Promise.resolve();
+    this.storeRetry?.cancel();
+    this.waiting.stop();
+    this.held.stop();
+    if (this.flights.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.emptied.push(resolve));
   }
 
   /** The backend answers again: what waits for a retry is tried now. */
   retryNow(): void {
-    if (!this.running || this.waiting.size === 0) return;
+    if (!this.running) return;
     this.options.store.tryWrite(() => {
       this.options.store.incoming.retryNow();
+      this.waiting.wakeAll();
       this.options.store.beforeCommit(this.claim);
     });
   }
 
   private pump(): void {
-    if (!this.running) return;
-    const stored = this.options.store.tryWrite(() => this.claim());
-    if (!stored) this.arm(STORE_RETRY_MS);
+    if (!this.running || !this.waiting.isAnyReady || !this.flights.hasRoom()) return;
+    if (!this.options.store.tryWrite(this.claim)) this.retryStore();
+  }
+
+  private retryStore(): void {
+    this.storeRetry?.cancel();
+    if (this.running) this.storeRetry = this.options.clock.after(STORE_RETRY_MS, () => this.pump());
   }
 
   /** Inside a write: marks every message whose turn it is as being posted; they are posted after the commit. */
   private readonly claim = (): void => {
     if (!this.running) return;
-    const { store, clock } = this.options;
-    let retryAt = Infinity;
     for (const conversation of this.waiting) {
-      if (this.inFlight.size >= MOST_IN_FLIGHT) break;
-      retryAt = Math.min(retryAt, this.claimIn(conversation));
+      if (!this.flights.hasRoom()) break;
+      this.looked.add(conversation);
+      this.claimIn(conversation);
     }
-    store.afterCommit(() => {
-      for (const record of this.claimed.splice(0)) void this.post(record);
-      if (retryAt !== Infinity) this.arm(retryAt - clock.now());
-    });
+    this.options.store.afterCommit(this.launch);
   };
 
-  /** Returns when the conversation's next retry is due (Unix ms). */
-  private claimIn(conversation: string): number {
+  private readonly launch = (): void => {
+    this.looked.clear();
+    for (const record of this.claimed.splice(0)) void this.post(record);
+  };
+
+  /** The write changed nothing: neither what was claimed in it nor what was concluded from it is so. */
+  private forgetWrite(): void {
+    const { store } = this.options;
+    for (const record of this.claimed.splice(0)) this.flights.end(record.seq);
+    for (const conversation of this.looked) this.waiting.wake(conversation);
+    if (this.looked.size > 0) this.retryStore();
+    this.looked.clear();
+    if (store.isOpen) this.outage = store.outages.isOpen('backend');
+  }
+
+  /** Claims the conversation's next message if it may be posted now; else says what the conversation waits for. */
+  private claimIn(conversation: string): void {
     const { store, clock } = this.options;
-    if (store.pauses.holdsIncoming(conversation)) return Infinity;
-    const records = store.incoming.open(conversation, MOST_IN_CONVERSATION * 2);
-    if (records.length === 0) this.waiting.delete(conversation);
-    let busy = records.filter((record) => this.inFlight.has(record.seq)).length;
-    let retryAt = Infinity;
-    // A message that is posted again, for whatever reason, is not overtaken by a first post: it might fail once more.
-    let isRepeating = records.some(({ seq, attempts }) => attempts > 1 && this.inFlight.has(seq));
-    for (const record of records) {
-      if (this.inFlight.has(record.seq)) continue;
-      if (busy >= MOST_IN_CONVERSATION || this.inFlight.size >= MOST_IN_FLIGHT) break;
-      if (this.expire(record)) continue;
-      const wait = record.retryAt - clock.now();
-      if (wait > 0 && wait <= LONGEST_WAIT_MS) retryAt = Math.min(retryAt, record.retryAt);
-      else if (record.attempts > 0 || (retryAt === Infinity && !isRepeating)) {
-        isRepeating ||= record.attempts > 0;
-        store.incoming.postStarted(record.seq, store.sends.newest());
-        this.inFlight.set(record.seq, conversation);
-        this.claimed.push({ ...record, attempts: record.attempts + 1 });
-        busy += 1;
-      }
+    const room = this.flights.roomFor(conversation);
+    // It stays ready: any post that ends may make room.
+    if (room === 'share') return;
+    if (room === 'turn' || store.pauses.holdsIncoming(conversation)) {
+      this.waiting.rest(conversation);
+      return;
     }
-    return retryAt;
+    const next = this.nextOf(conversation);
+    if (next === undefined) {
+      this.waiting.forget(conversation);
+      return;
+    }
+    if (!isDue(next.retryAt, clock.now())) {
+      this.waiting.rest(conversation, next.retryAt);
+      return;
+    }
+    const sequence = store.incoming.postStarted(next.seq, store.sends.newest());
+    this.flights.begin(next.seq, conversation);
+    this.claimed.push({ ...next, sequence, attempts: next.attempts + 1 });
+    this.waiting.rest(conversation);
+  }
+
+  /** The first message that is not under way; those that are past their age are given up on the way to it. */
+  private nextOf(conversation: string): IncomingRecord | undefined {
+    for (;;) {
+      const records = this.options.store.incoming.open(conversation, this.flights.lookahead(conversation));
+      const idle = records.filter(({ seq }) => !this.flights.has(seq));
+      const next = idle.find((record) => !this.expire(record));
+      if (next !== undefined || idle.length === 0) return next;
+    }
   }
 
   private expire(record: IncomingRecord): boolean {
@@ -149,39 +193,48 @@ export class Forwarder {
     const { guid, sentAt } = record.message;
     if (worthAnswering(sentAt)) return false;
     store.incoming.settle(record.seq, 'expired', 'past its age');
+    this.held.release(record.message.conversation);
     onExpired?.(record.message);
     log.warn('A message could not be brought to the backend in time; it is not answered', { trace: guid });
     return true;
   }
 
-  private async post(record: IncomingRecord): Promise<void> {
+  private async post(record: Claimed): Promise<void> {
     const { backend, store } = this.options;
     const { message } = record;
     const context = store.contexts.get(message.conversation);
     for (const listener of this.postListeners) listener(record);
-    const result = await backend.postMessage(
-      messageBody(message, context, this.options.filter?.()),
-      message.guid,
-      // Stored before it goes out: the reflex of the second reading may come before the end of the post.
-      () => void store.tryWrite(() => store.incoming.postResent(record.seq)),
-    );
+    const body = { ...messageBody(message, context, this.options.filter?.()), sequence: record.sequence };
+    const result = await backend.postMessage(body, message.guid, {
+      onWritten: () => this.flights.written(record.seq),
+      onResend: () => {
+        this.flights.unwritten(record.seq);
+        // Stored before it goes out: the reflex of the second reading may come before the end of the post.
+        store.tryWrite(() => store.incoming.postResent(record.seq));
+      },
+    });
     this.conclude(record, result);
   }
 
-  private conclude(record: IncomingRecord, result: PostResult): void {
+  private conclude(posted: IncomingRecord, result: PostResult): void {
     const { store, clock } = this.options;
+    // Its conversation may have been found to be part of another one meanwhile.
+    const conversation = this.flights.conversationOf(posted.seq) ?? posted.message.conversation;
+    const record = { ...posted, message: { ...posted.message, conversation } };
     const stored = store.tryWrite(() => {
       this.trackOutage(result);
       this.settle(record, result);
-      this.inFlight.delete(record.seq);
+      this.held.release(conversation);
+      this.flights.end(record.seq);
+      this.waiting.wake(conversation);
       store.beforeCommit(this.claim);
     });
     if (!stored && this.running) {
-      this.inFlight.set(record.seq, record.message.conversation);
+      this.flights.begin(record.seq, conversation);
       clock.after(STORE_RETRY_MS, () => this.conclude(record, result));
       return;
     }
-    if (this.inFlight.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
+    if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
   }
 
   private settle(record: IncomingRecord, result: PostResult): void {
@@ -210,13 +263,19 @@ export class Forwarder {
   }
 
   private answer(record: IncomingRecord, reply: Reply): void {
-    const { store, replies, settings, log } = this.options;
+    const { store, log } = this.options;
     const { guid } = record.message;
     store.incoming.settle(record.seq, 'answered');
-    for (const text of textsOf(record.message, reply, settings().bubbleDelayMs)) replies.enqueue(text);
-    store.afterCommit(() =>
-      log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length }),
-    );
+    const isHeld = this.held.take(record, reply);
+    store.afterCommit(() => {
+      log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length });
+      if (isHeld) log.info('The reply waits for the reply to an earlier message', { trace: guid });
+    });
+  }
+
+  private enqueue(message: IncomingMessage, reply: Reply): void {
+    const { replies, settings } = this.options;
+    for (const text of textsOf(message, reply, settings().bubbleDelayMs)) replies.enqueue(text);
   }
 
   private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
@@ -246,10 +305,5 @@ export class Forwarder {
     this.outage = isDown;
     if (isDown) store.outages.begin('backend', clock.now());
     else store.outages.finish('backend', clock.now());
-  }
-
-  private arm(inMs: number): void {
-    this.timer?.cancel();
-    this.timer = this.options.clock.after(Math.max(inMs, 0), () => this.pump());
   }
 }

@@ -15,13 +15,18 @@ export type PostResult =
       detail: string;
     };
 
+/** What is told of a post under way. */
+export interface PostProgress {
+  /** All of it was written to an established connection. */
+  readonly onWritten: () => void;
+  /** It goes out once more by itself, because a kept connection was closed under it: it has to be written again. */
+  readonly onResend: () => void;
+}
+
 /** The backend, as far as incoming messages go. */
 export interface MessagePosting {
-  /**
-   * Posts a message; `guid` is its idempotency key. Never rejects; ends within the request timeout. `onResend` is called right
-   * before the same post goes out once more, because a kept connection was closed under it.
-   */
-  postMessage(body: Record<string, unknown>, guid: string, onResend: () => void): Promise<PostResult>;
+  /** Posts a message; `guid` is its idempotency key. Never rejects; ends within the request timeout. */
+  postMessage(body: Record<string, unknown>, guid: string, progress: PostProgress): Promise<PostResult>;
   /** When any request of ours last succeeded, Unix ms. */
   lastSuccessAt(): number | undefined;
 }

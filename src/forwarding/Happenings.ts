@@ -97,8 +97,11 @@ export function pausedEvent(conversation: string, details: Record<string, unknow
   return { eventType: 'conversation_paused', threadId: conversation, details };
 }
 
-/** Tells that a message that was stored is given up because of its age; like that of one that was kept back at once. */
-export function expiredEvent(message: IncomingMessage): NewEvent {
+/**
+ * Tells that a message that was stored is given up because of its age; like that of one that was kept back at once.
+ * `sequence`: its number, where it was posted.
+ */
+export function expiredEvent(message: IncomingMessage, sequence?: number): NewEvent {
   const { guid, sender, service, chatGuid, isGroup, sentAt, threadId } = message;
   return {
     eventType: 'message_filtered',
@@ -111,6 +114,7 @@ export function expiredEvent(message: IncomingMessage): NewEvent {
       chat_guid: chatGuid,
       is_group: isGroup,
       sent_at: new Date(sentAt).toISOString(),
+      ...(sequence === undefined ? {} : { sequence }),
     },
   };
 }

@@ -166,7 +166,13 @@ export class MessageChanges {
     store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.withdraw(change.guid);
     if (isUnread || !settings().unsends) store.told.note(keyOf(change));
-    else this.tell(keyOf(change), message, 'message_unsent', { unsent_at: isoOrNull(change.at) });
+    else {
+      const sequence = store.incoming.sequenceOf(message.guid);
+      this.tell(keyOf(change), message, 'message_unsent', {
+        unsent_at: isoOrNull(change.at),
+        ...(sequence === undefined ? {} : { sequence }),
+      });
+    }
   }
 
   private transcribed(

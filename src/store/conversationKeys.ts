@@ -9,6 +9,7 @@ const MERGED: Readonly<Record<string, string>> = {
   target_forms: `form = iif(@learnt_at > learnt_at, @form, form), learnt_at = max(learnt_at, @learnt_at)`,
   exchanges: 'body = iif(@at > at, @body, body), at = max(at, @at)',
   new_recipients: 'written_at = max(written_at, @written_at)',
+  message_sequences: 'newest = max(newest, @newest)',
 };
 
 /** When each table first heard of a conversation. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import type {
+  HeldReplyRecord,
   IncomingEnd,
   IncomingMessage,
   IncomingRecord,
@@ -10,16 +11,30 @@ import type {
 } from './incomingRecord.js';
 import type { Database, Statement } from './sqlite.js';
 
+interface Numbered {
+  conversation: string;
+  sequence: number;
+}
+
 /** Messages from people: stored once by guid, open until the backend has answered or they are past answering. */
 export class IncomingTable {
   private readonly insert: Statement;
-  private readonly selectOpen: Statement;
+  private readonly selectNumbered: Statement;
+  private readonly selectUnnumbered: Statement;
+  private readonly selectOldestNumbered: Statement;
+  private readonly noteSequence: Statement;
+  private readonly returnSequence: Statement;
+  private readonly unnumber: Statement;
+  private readonly hold: Statement;
+  private readonly selectHeld: Statement;
+  private readonly selectHeldConversations: Statement;
   private readonly selectConversations: Statement;
   private readonly selectNewest: Statement;
   private readonly selectPosted: Statement;
   private readonly selectKnown: Statement;
   private readonly countResend: Statement;
   private readonly selectMessage: Statement;
+  private readonly selectSequence: Statement;
   private readonly selectAnyOf: Statement;
   private readonly updateMessage: Statement;
   private readonly updateWithdrawn: Statement;
@@ -47,10 +62,38 @@ export class IncomingTable {
       `INSERT INTO incoming (guid, conversation, message, sent_at, seen_at, state) VALUES (?, ?, ?, ?, ?, 'open')
        ON CONFLICT (guid) DO NOTHING`,
     );
-    this.selectOpen = database.prepare(
-      `SELECT seq, message, seen_at, attempts, first_posted_at, sends_before, retry_at, strikes, first_strike_at
-       FROM incoming WHERE state = 'open' AND conversation = ? ORDER BY sent_at, seq LIMIT ?`,
+    const columns =
+      'seq, message, seen_at, sequence, attempts, first_posted_at, sends_before, retry_at, strikes, first_strike_at';
+    this.selectNumbered = database.prepare(
+      `SELECT ${columns} FROM incoming
+       WHERE state = 'open' AND sequence IS NOT NULL AND conversation = ? ORDER BY sequence, seq LIMIT ?`,
     );
+    this.selectUnnumbered = database.prepare(
+      `SELECT ${columns} FROM incoming
+       WHERE state = 'open' AND sequence IS NULL AND conversation = ? ORDER BY sent_at, seq LIMIT ?`,
+    );
+    this.selectOldestNumbered = database
+      .prepare(
+        "SELECT min(sequence) FROM incoming WHERE state = 'open' AND sequence IS NOT NULL AND conversation = ?",
+      )
+      .pluck();
+    this.noteSequence = database.prepare(
+      `INSERT INTO message_sequences (conversation, newest) VALUES (?, ?)
+       ON CONFLICT (conversation) DO UPDATE SET newest = max(newest, excluded.newest)`,
+    );
+    this.returnSequence = database.prepare(
+      `UPDATE message_sequences SET newest = newest - 1
+       WHERE (conversation, newest) = (SELECT conversation, sequence FROM incoming WHERE seq = ? AND first_posted_at IS NULL)`,
+    );
+    this.unnumber = database.prepare('UPDATE incoming SET sequence = NULL WHERE seq = ?');
+    this.hold = database.prepare('UPDATE incoming SET held_reply = ? WHERE seq = ?');
+    this.selectHeld = database.prepare(
+      `SELECT seq, message, sequence, settled_at AS answeredAt, held_reply AS reply FROM incoming
+       WHERE held_reply IS NOT NULL AND conversation = ? ORDER BY sequence, seq`,
+    );
+    this.selectHeldConversations = database
+      .prepare('SELECT DISTINCT conversation FROM incoming WHERE held_reply IS NOT NULL')
+      .pluck();
     this.selectConversations = database
       .prepare("SELECT DISTINCT conversation FROM incoming WHERE state = 'open'")
       .pluck();
@@ -65,6 +108,7 @@ export class IncomingTable {
        ${posted('conversation = ? AND settled_at IS NOT NULL AND settled_at >= ?')} ORDER BY sent_at, seq`,
     );
     this.selectKnown = database.prepare('SELECT 1 FROM incoming WHERE guid = ?').pluck();
+    this.selectSequence = database.prepare('SELECT sequence FROM incoming WHERE guid = ?').pluck();
     this.selectMessage = database.prepare('SELECT message FROM incoming WHERE guid = ?').pluck();
     this.selectAnyOf = database.prepare('SELECT 1 FROM incoming WHERE conversation = ? LIMIT 1').pluck();
     this.updateMessage = database
@@ -79,9 +123,15 @@ export class IncomingTable {
     this.selectUnread = database
       .prepare('SELECT first_posted_at IS NULL FROM incoming WHERE guid = ?')
       .pluck();
+    // A store that was rebuilt may have lost the counter and kept the messages: no number is used twice.
     this.started = database.prepare(
       `UPDATE incoming SET attempts = attempts + 1, first_posted_at = coalesce(first_posted_at, ?),
-       sends_before = coalesce(sends_before, ?) WHERE seq = ?`,
+         sends_before = coalesce(sends_before, ?),
+         sequence = coalesce(sequence,
+           (SELECT newest + 1 FROM message_sequences AS counter WHERE counter.conversation = incoming.conversation),
+           (SELECT max(other.sequence) + 1 FROM incoming AS other WHERE other.conversation = incoming.conversation),
+           1)
+       WHERE seq = ? RETURNING conversation, sequence`,
     );
     this.failed = database.prepare(
       `UPDATE incoming SET retry_at = ?, strikes = ?, first_strike_at = ?, last_error = ?,
@@ -144,12 +194,15 @@ export class IncomingTable {
     return this.selectNewest.all(limit) as string[];
   }
 
-  /** The oldest open messages of a conversation, in the order in which they were written. */
+  /** The first open messages of a conversation in the order in which they are posted: by number, then as they were written. */
   open(conversation: string, limit: number): IncomingRecord[] {
-    return (this.selectOpen.all(conversation, limit) as IncomingRow[]).map((row) => ({
+    const numbered = this.selectNumbered.all(conversation, limit) as IncomingRow[];
+    const others = this.selectUnnumbered.all(conversation, limit - numbered.length) as IncomingRow[];
+    return [...numbered, ...others].map((row) => ({
       seq: row.seq,
       message: JSON.parse(row.message) as IncomingMessage,
       seenAt: row.seen_at,
+      sequence: row.sequence,
       attempts: row.attempts,
       firstPostedAt: row.first_posted_at,
       sendsBefore: row.sends_before,
@@ -173,6 +226,11 @@ export class IncomingTable {
   /** Whether a message of that guid is stored, whatever became of it. */
   isKnown(guid: string): boolean {
     return this.selectKnown.get(guid) !== undefined;
+  }
+
+  /** The number of that message; undefined if it was never posted or is unknown. */
+  sequenceOf(guid: string): number | undefined {
+    return (this.selectSequence.get(guid) as number | null | undefined) ?? undefined;
   }
 
   /** A message of the last days, whatever became of it. */
@@ -216,9 +274,14 @@ export class IncomingTable {
     return this.selectReversed.get(guid) === 1;
   }
 
-  /** Counts an attempt; the first one also records when, and which send was the newest then. */
-  postStarted(seq: number, newestSend: number): void {
-    this.started.run(this.clock.now(), newestSend, seq);
+  /**
+   * Inside a write: counts an attempt. The first one also records when, and which send was the newest then, and gives the
+   * message the next number of its conversation. Returns that number, which every later attempt has too.
+   */
+  postStarted(seq: number, newestSend: number): number {
+    const { conversation, sequence } = this.started.get(this.clock.now(), newestSend, seq) as Numbered;
+    this.noteSequence.run(conversation, sequence);
+    return sequence;
   }
 
   /** The attempt on its way goes out once more by itself: the backend may read it twice. */
@@ -228,7 +291,8 @@ export class IncomingTable {
 
   /**
    * `isUnread`: this attempt cannot have been read, and does not count as a post. Where that is so of every attempt, it is as
-   * if the message had never been posted. An attempt whose end we never learned counts as read.
+   * if the message had never been posted, and its number is free again, unless a later one was given: what never reached the
+   * backend leaves no gap. An attempt whose end we never learned counts as read.
    */
   postFailed(
     seq: number,
@@ -243,6 +307,7 @@ export class IncomingTable {
     const { retryAt, strikes, firstStrikeAt, error } = failure;
     const isUnread = failure.isUnread ? 1 : 0;
     this.failed.run(retryAt, strikes, firstStrikeAt, error, isUnread, isUnread, isUnread, seq);
+    if (failure.isUnread && this.returnSequence.run(seq).changes > 0) this.unnumber.run(seq);
   }
 
   /** Whatever waits for a retry may be tried now. */
@@ -252,6 +317,29 @@ export class IncomingTable {
 
   settle(seq: number, state: IncomingEnd, error: string | null = null): void {
     this.end.run(state, error, this.clock.now(), seq, state);
+  }
+
+  /** The lowest number of an open message of a conversation; null if none has one. */
+  oldestNumbered(conversation: string): number | null {
+    return this.selectOldestNumbered.get(conversation) as number | null;
+  }
+
+  /** Inside a write: keeps the reply (JSON) to an answered message until it may go out; null: it went out. */
+  holdReply(seq: number, reply: string | null): void {
+    this.hold.run(reply, seq);
+  }
+
+  /** The replies of a conversation that have not gone out yet, in the order of their messages. */
+  heldReplies(conversation: string): HeldReplyRecord[] {
+    const rows = this.selectHeld.all(conversation) as (Omit<HeldReplyRecord, 'message'> & {
+      message: string;
+    })[];
+    return rows.map((row) => ({ ...row, message: JSON.parse(row.message) as IncomingMessage }));
+  }
+
+  /** Conversations with replies that have not gone out yet. */
+  heldConversations(): string[] {
+    return this.selectHeldConversations.all() as string[];
   }
 
   /** Messages that were put aside, oldest first. */

@@ -36,6 +36,8 @@ export interface IncomingRecord {
   seq: number;
   message: IncomingMessage;
   seenAt: number;
+  /** Its number within its conversation, from its first post on; the same in every repeat. */
+  sequence: number | null;
   attempts: number;
   firstPostedAt: number | null;
   /** The newest send when this message was first posted: a later reflex may answer it, an earlier one cannot. */
@@ -69,6 +71,15 @@ export interface ParkedMessage {
   error: string | null;
 }
 
+/** A message that was answered, with a reply that has not gone out yet. `answeredAt` is Unix ms; `reply` JSON. */
+export interface HeldReplyRecord {
+  seq: number;
+  message: IncomingMessage;
+  sequence: number;
+  answeredAt: number;
+  reply: string;
+}
+
 export type IncomingEnd = 'answered' | 'parked' | 'expired';
 
 /** A row of the table, as it is selected. */
@@ -76,6 +87,7 @@ export interface IncomingRow {
   seq: number;
   message: string;
   seen_at: number;
+  sequence: number | null;
   attempts: number;
   first_posted_at: number | null;
   sends_before: number | null;

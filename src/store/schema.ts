@@ -263,4 +263,14 @@ export const MIGRATIONS: readonly string[] = [
   -- 1: it turned out to have gone out from this account; nothing answers it.
   ALTER TABLE incoming ADD COLUMN reversed INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- The number of a message within its conversation, assigned when it is first posted; the newest one of each conversation.
+  ALTER TABLE incoming ADD COLUMN sequence INTEGER;
+  CREATE INDEX incoming_numbered ON incoming (conversation, sequence) WHERE state = 'open' AND sequence IS NOT NULL;
+  CREATE TABLE message_sequences (conversation TEXT PRIMARY KEY, newest INTEGER NOT NULL) WITHOUT ROWID;
+
+  -- A reply that waits for the reply to an earlier message of its conversation, as JSON.
+  ALTER TABLE incoming ADD COLUMN held_reply TEXT;
+  CREATE INDEX incoming_held ON incoming (conversation, sequence) WHERE held_reply IS NOT NULL;
+  `,
 ];

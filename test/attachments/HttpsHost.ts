@@ -1,11 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { certificate } from '../support/certificate.js';
 
 export interface HttpsHost {
   readonly port: number;
@@ -33,37 +30,4 @@ export async function httpsHost(
   });
   const { port } = server.address() as AddressInfo;
   return { port, url: (path) => `https://files.example:${port}${path}`, ca: cert, asked };
-}
-
-function certificate(): { key: string; cert: string } {
-  const directory = temporaryDirectory();
-  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...[
-        '-subj',
-        '/CN=files.example',
-        '-addext',
-        'subjectAltName=DNS:files.example,DNS:localhost',
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ],
-    ],
-    { stdio: 'ignore' },
-  );
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
 }

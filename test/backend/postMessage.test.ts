@@ -69,10 +69,11 @@ describe('posting a message', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     running.settings.httpBase = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     running.settings.requestTimeoutSeconds = 20;
-    const posted = () => running.backend.postMessage({}, 'GUID-1', () => seen.push('again'));
+    const progress = { onWritten: () => seen.push('written'), onResend: () => seen.push('again') };
+    const posted = () => running.backend.postMessage({}, 'GUID-1', progress);
     expect(await posted()).toMatchObject({ kind: 'answered' });
     expect(await posted()).toMatchObject({ kind: 'answered' });
-    expect(seen).toEqual(['read', 'read', 'again', 'read']);
+    expect(seen).toEqual(['written', 'read', 'written', 'read', 'again', 'written', 'read']);
     await running.stop();
     await new Promise((resolve) => server.close(resolve));
   });

@@ -33,7 +33,7 @@ export interface Pair {
 /** One thing that a backend does wrong; what is left out it does right. */
 export interface Defect {
   /** Returns a reply to be given without asking the backend. */
-  request?(request: PassingRequest): PassingReply | undefined;
+  request?(request: PassingRequest): PassingReply | undefined | Promise<PassingReply | undefined>;
   reply?(request: PassingRequest, reply: PassingReply): void;
   /** The credentials of a handshake, changed in place. */
   handshake?(headers: Record<string, string>): void;
@@ -102,7 +102,8 @@ export class MutantBackend {
       headers,
       body: bytes.toString(),
     };
-    const reply = this.defect.request?.(request) ?? (await this.forward(request, isForm ? bytes : undefined));
+    const reply =
+      (await this.defect.request?.(request)) ?? (await this.forward(request, isForm ? bytes : undefined));
     this.defect.reply?.(request, reply);
     response.writeHead(reply.status, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(reply.body));

@@ -314,6 +314,64 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
       };
     },
   },
+  'waits for a number that is missing': {
+    fails: 'message.sequence',
+    make: () => {
+      let newest = 0;
+      return {
+        request: ({ path, body }) => {
+          if (path !== '/edge/message') return undefined;
+          const { sequence } = JSON.parse(body);
+          if (sequence > newest + 1) return { status: 503, body: { error: 'the one before is missing' } };
+          newest = Math.max(newest, sequence);
+          return undefined;
+        },
+      };
+    },
+  },
+  'takes an old number for a message that it has': {
+    fails: 'message.sequence',
+    make: () => {
+      const guids = new Map<number, string>();
+      return {
+        request: ({ path, body }) => {
+          if (path !== '/edge/message') return undefined;
+          const { sequence, message_guid: guid } = JSON.parse(body);
+          const had = guids.get(sequence);
+          guids.set(sequence, had ?? guid);
+          return had === undefined || had === guid ? undefined : { status: 409, body: { error: 'known' } };
+        },
+      };
+    },
+  },
+  'knows no field named sequence': {
+    fails: 'message.reply',
+    make: () => ({
+      request: ({ path, body }) =>
+        path === '/edge/message' && 'sequence' in JSON.parse(body)
+          ? { status: 422, body: { error: 'unknown key: sequence' } }
+          : undefined,
+    }),
+  },
+  'refuses a message while it thinks about the one before': {
+    fails: 'message.overlap',
+    make: () => {
+      let isThinking = false;
+      let asked = 0;
+      return {
+        request: async ({ path }) => {
+          if (path !== '/edge/message') return undefined;
+          if (isThinking) return { status: 503, body: { error: 'one at a time' } };
+          asked += 1;
+          isThinking = true;
+          // Long thoughts for the messages of this check alone: the others would only take longer.
+          await new Promise((resolve) => setTimeout(resolve, asked > 8 ? 2_600 : 0));
+          isThinking = false;
+          return undefined;
+        },
+      };
+    },
+  },
   'does not name the acks of a sync': {
     fails: 'ack.sync',
     make: () => ({ reply: (_request, reply) => delete reply.body.ack_commands }),

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { pauseVerbs } from '../../src/agent/pauseVerbs.js';
 import { isWorthAnswering } from '../../src/conversation/age.js';
 import { Forwarder } from '../../src/conversation/Forwarder.js';
-import type { MessagePosting, PostResult } from '../../src/conversation/ports.js';
+import type { MessagePosting, PostProgress, PostResult } from '../../src/conversation/ports.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
@@ -13,17 +13,32 @@ const HOUR = 3600_000;
 class HeldBackend implements MessagePosting {
   readonly posted: string[] = [];
   readonly texts: unknown[] = [];
+  readonly sequences: unknown[] = [];
+  /** Whether a post counts as written as soon as it is made. */
+  writesAtOnce = true;
   private readonly held = new Map<string, (result: PostResult) => void>();
+  private readonly progress = new Map<string, PostProgress>();
   succeededAt: number | undefined;
 
-  postMessage(body: Record<string, unknown>, guid: string): Promise<PostResult> {
+  postMessage(body: Record<string, unknown>, guid: string, progress: PostProgress): Promise<PostResult> {
     this.posted.push(guid);
     this.texts.push(body.text);
+    this.sequences.push(body.sequence);
+    this.progress.set(guid, progress);
+    if (this.writesAtOnce) progress.onWritten();
     return new Promise((resolve) => this.held.set(guid, resolve));
   }
 
   lastSuccessAt(): number | undefined {
     return this.succeededAt;
+  }
+
+  write(guid: string): void {
+    this.progress.get(guid)?.onWritten();
+  }
+
+  resend(guid: string): void {
+    this.progress.get(guid)?.onResend();
   }
 
   async answer(guid: string, result: PostResult): Promise<void> {
@@ -87,12 +102,14 @@ describe('an incoming message', () => {
     expect(backend.posted).toEqual(['m1']);
   });
 
-  test('is posted in order, three of a conversation and eight in all at a time', () => {
+  test('is posted when the one before it was answered, and eight in all at a time', async () => {
     const { backend, arrive } = desk();
-    for (const guid of ['a1', 'a2', 'a3', 'a4']) arrive(guid, 'a');
-    expect(backend.posted).toEqual(['a1', 'a2', 'a3']);
-    for (const name of ['b', 'c', 'd', 'e', 'f', 'g']) arrive(`${name}1`, name);
-    expect(backend.posted).toHaveLength(8);
+    for (const guid of ['a1', 'a2', 'a3']) arrive(guid, 'a');
+    expect(backend.posted).toEqual(['a1']);
+    await backend.answer('a1', NO_REPLY);
+    expect(backend.posted).toEqual(['a1', 'a2']);
+    for (const name of ['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) arrive(`${name}1`, name);
+    expect(backend.posted.slice(2)).toEqual(['b1', 'c1', 'd1', 'e1', 'f1', 'g1', 'h1']);
   });
 
   test('gets its reply enqueued in the write that marks it answered', async () => {
@@ -119,6 +136,7 @@ describe('an incoming message', () => {
 
   test('is retried while the backend is down, and later ones of its conversation wait until it is through', async () => {
     const { clock, backend, arrive } = desk();
+    backend.writesAtOnce = false;
     arrive('m1');
     await backend.answer('m1', DOWN);
     arrive('m2');
@@ -284,5 +302,261 @@ describe('an incoming message', () => {
     await backend.answer('m1', NO_REPLY);
     await stopping;
     expect(stopped).toBe(true);
+  });
+});
+
+const REPLY = (text: string): PostResult => ({ kind: 'answered', body: { reply_text: text } });
+
+describe('the posts of one conversation', () => {
+  test('overlap when the one before was fully written for two seconds, not when it began two seconds ago', () => {
+    const { clock, backend, arrive } = desk();
+    backend.writesAtOnce = false;
+    arrive('m1');
+    arrive('m2');
+    clock.advance(5_000);
+    expect(backend.posted).toEqual(['m1']);
+    backend.write('m1');
+    clock.advance(1_999);
+    expect(backend.posted).toEqual(['m1']);
+    clock.advance(1);
+    expect(backend.posted).toEqual(['m1', 'm2']);
+  });
+
+  test('wait again when a kept connection turns out to be closed and the request starts once more', () => {
+    const { clock, backend, arrive } = desk();
+    arrive('m1');
+    arrive('m2');
+    clock.advance(1_500);
+    backend.resend('m1');
+    clock.advance(60_000);
+    expect(backend.posted).toEqual(['m1']);
+    backend.write('m1');
+    clock.advance(2_000);
+    expect(backend.posted).toEqual(['m1', 'm2']);
+  });
+
+  test('count the two seconds on the monotonic clock', () => {
+    const { clock, backend, arrive } = desk();
+    arrive('m1');
+    arrive('m2');
+    clock.jumpWall(HOUR);
+    clock.advance(1_999);
+    expect(backend.posted).toEqual(['m1']);
+    clock.jumpWall(-HOUR);
+    clock.advance(1);
+    expect(backend.posted).toEqual(['m1', 'm2']);
+  });
+
+  test.each([
+    ['the backend failed it', BROKEN],
+    ['it was not reached', DOWN],
+    ['the request timed out', { kind: 'retry', cause: 'timeout', detail: 'no answer' } as PostResult],
+  ])('keep the repeat ahead of what was never posted when %s', async (_, failure) => {
+    const { clock, backend, arrive } = desk();
+    for (const guid of ['m1', 'm2', 'm3']) arrive(guid);
+    clock.advance(2_000);
+    expect(backend.posted).toEqual(['m1', 'm2']);
+    await backend.answer('m1', failure);
+    await backend.answer('m2', failure);
+    clock.advance(60_000);
+    expect(backend.posted).toEqual(['m1', 'm2', 'm1', 'm2', 'm3']);
+    expect(backend.sequences).toEqual([1, 2, 1, 2, 3]);
+  });
+
+  test('go on past a message whose posts all hang', async () => {
+    const { clock, backend, arrive } = desk();
+    arrive('hangs');
+    for (const guid of ['m1', 'm2', 'm3']) arrive(guid);
+    for (const guid of ['m1', 'm2', 'm3']) {
+      await clock.advanceAsync(2_000);
+      await backend.answer(guid, NO_REPLY);
+    }
+    expect(backend.posted).toEqual(['hangs', 'm1', 'm2', 'm3']);
+  });
+
+  test('are at most eight at once', () => {
+    const { clock, backend, arrive } = desk();
+    for (let number = 1; number <= 12; number++) arrive(`m${number}`);
+    clock.advance(60_000);
+    expect(backend.posted).toHaveLength(8);
+  });
+});
+
+describe('many conversations', () => {
+  test('are posted although eight posts hang, after two seconds', () => {
+    const { clock, backend, arrive } = desk();
+    for (let number = 0; number < 8; number++) arrive(`hangs${number}`, `h${number}`);
+    arrive('m1', 'ann');
+    arrive('m2', 'bob');
+    expect(backend.posted).toHaveLength(8);
+    clock.advance(2_000);
+    expect(backend.posted.slice(8)).toEqual(['m1', 'm2']);
+  });
+
+  test('are posted although eight connections do not come about', () => {
+    const { clock, backend, arrive } = desk();
+    backend.writesAtOnce = false;
+    for (let number = 0; number < 8; number++) arrive(`hangs${number}`, `h${number}`);
+    arrive('m1', 'ann');
+    clock.advance(2_000);
+    expect(backend.posted.slice(8)).toEqual(['m1']);
+  });
+
+  test('that hang with deep backlogs leave half of the room to the others', () => {
+    const { clock, backend, arrive } = desk();
+    for (let person = 0; person < 10; person++)
+      for (let number = 0; number < 20; number++) arrive(`${person}-${number}`, `h${person}`);
+    clock.advance(59_000);
+    expect(backend.posted).toHaveLength(32);
+    for (let person = 0; person < 40; person++) arrive(`m${person}`, `p${person}`);
+    clock.advance(60_000);
+    expect(backend.posted.slice(32)).toHaveLength(32);
+    expect(backend.posted.slice(32).every((guid) => guid.startsWith('m'))).toBe(true);
+  });
+
+  test('take turns: a deep backlog of eight does not hold up the ninth', async () => {
+    const { backend, arrive } = desk();
+    for (let person = 0; person < 8; person++)
+      for (let number = 0; number < 5; number++) arrive(`${person}-${number}`, `b${person}`);
+    arrive('ninth', 'ninth');
+    await backend.answer('0-0', NO_REPLY);
+    expect(backend.posted.at(-1)).toBe('ninth');
+  });
+});
+
+describe('the number of a message', () => {
+  test('counts its conversation, alone, and goes on after what was posted before is forgotten', async () => {
+    const { backend, arrive, store } = desk();
+    arrive('a1', 'a');
+    arrive('b1', 'b');
+    await backend.answer('a1', NO_REPLY);
+    await backend.answer('b1', NO_REPLY);
+    store.write(() => store.prune({ ended: Infinity, commands: 0, limit: 100 }));
+    expect(store.incoming.find('a1')).toBeUndefined();
+    arrive('a2', 'a');
+    expect(backend.sequences).toEqual([1, 1, 2]);
+  });
+
+  test('is not used up by a message that is never posted', async () => {
+    const { clock, backend, arrive, store } = desk();
+    arrive('m1');
+    arrive('old', 'ann', clock.now() - 7 * HOUR);
+    arrive('withdrawn');
+    arrive('m2');
+    store.write(() => store.incoming.withdraw('withdrawn'));
+    await backend.answer('m1', NO_REPLY);
+    expect(backend.posted).toEqual(['m1', 'm2']);
+    expect(backend.sequences).toEqual([1, 2]);
+  });
+
+  test('is given back by a post that reached nobody, so that what is taken back then leaves no gap', async () => {
+    const { backend, arrive, store, forwarder } = desk();
+    arrive('m1');
+    await backend.answer('m1', DOWN);
+    store.write(() => store.incoming.withdraw('m1'));
+    arrive('m2');
+    forwarder.retryNow();
+    expect(backend.posted).toEqual(['m1', 'm2']);
+    expect(backend.sequences).toEqual([1, 1]);
+  });
+
+  test('stays with a message that may have been read, and with a parked one that is posted again', async () => {
+    const { backend, arrive, store, forwarder } = desk();
+    arrive('m1');
+    await backend.answer('m1', BROKEN);
+    forwarder.retryNow();
+    await backend.answer('m1', { kind: 'rejected', status: 422, detail: 'no' });
+    arrive('m2');
+    await backend.answer('m2', NO_REPLY);
+    store.write(() => store.incoming.unpark('m1'));
+    expect(backend.posted).toEqual(['m1', 'm1', 'm2', 'm1']);
+    expect(backend.sequences).toEqual([1, 1, 2, 1]);
+  });
+
+  test('of what was posted decides over the time at which it was written', async () => {
+    const { clock, backend, arrive } = desk();
+    arrive('m1');
+    await backend.answer('m1', BROKEN);
+    arrive('written-before', 'ann', clock.now() - 60_000);
+    await clock.advanceAsync(60_000);
+    expect(backend.posted.slice(0, 2)).toEqual(['m1', 'm1']);
+    await backend.answer('m1', NO_REPLY);
+    expect(backend.posted.at(-1)).toBe('written-before');
+    expect(backend.sequences.at(-1)).toBe(2);
+  });
+});
+
+describe('a reply that arrives before the one to an earlier message', () => {
+  async function overtaking() {
+    const made = desk();
+    made.arrive('m1');
+    made.arrive('m2');
+    made.clock.advance(2_000);
+    await made.backend.answer('m2', REPLY('second'));
+    const texts = () => made.replies.map(({ text }) => text);
+    return { ...made, texts };
+  }
+
+  test('goes out behind it, in one commit with it', async () => {
+    const { backend, texts } = await overtaking();
+    expect(texts()).toEqual([]);
+    await backend.answer('m1', REPLY('first'));
+    expect(texts()).toEqual(['first', 'second']);
+  });
+
+  test.each<[string, PostResult]>([
+    ['needs no reply', NO_REPLY],
+    ['is known', { kind: 'known' }],
+    ['is refused for good', { kind: 'rejected', status: 422, detail: 'no' }],
+  ])('goes out when the earlier message %s', async (_, result) => {
+    const { backend, texts } = await overtaking();
+    await backend.answer('m1', result);
+    expect(texts()).toEqual(['second']);
+  });
+
+  test('goes out after ten seconds, and the late one behind it', async () => {
+    const { clock, backend, texts } = await overtaking();
+    clock.advance(9_999);
+    expect(texts()).toEqual([]);
+    clock.advance(1);
+    expect(texts()).toEqual(['second']);
+    await backend.answer('m1', REPLY('first'));
+    expect(texts()).toEqual(['second', 'first']);
+  });
+
+  test('waits through a retry of the earlier message', async () => {
+    const { clock, backend, texts } = await overtaking();
+    await backend.answer('m1', BROKEN);
+    await clock.advanceAsync(3_000);
+    expect(texts()).toEqual([]);
+    await backend.answer('m1', REPLY('first'));
+    expect(texts()).toEqual(['first', 'second']);
+  });
+
+  test('does not wait for another conversation', async () => {
+    const { backend, arrive, texts } = await overtaking();
+    arrive('other', 'bob');
+    await backend.answer('other', REPLY('hi bob'));
+    expect(texts()).toEqual(['hi bob']);
+  });
+});
+
+describe('two conversations that turn out to be one', () => {
+  test('are posted one after the other from then on, with numbers above those of both, and answered as one', async () => {
+    const { clock, backend, arrive, store, replies } = desk();
+    arrive('a1', 'old');
+    await backend.answer('a1', NO_REPLY);
+    arrive('a2', 'old');
+    arrive('b1', 'new');
+    store.write(() => store.rekey(new Map([['old', 'new']]), (_, text) => text));
+    arrive('b2', 'new');
+    expect(backend.posted).toEqual(['a1', 'a2', 'b1']);
+    await backend.answer('b1', NO_REPLY);
+    expect(backend.posted).toHaveLength(3);
+    clock.advance(2_000);
+    expect(backend.posted.at(-1)).toBe('b2');
+    expect(backend.sequences.at(-1)).toBe(3);
+    await backend.answer('a2', REPLY('hi'));
+    expect(replies).toMatchObject([{ text: 'hi', conversation: 'new' }]);
   });
 });

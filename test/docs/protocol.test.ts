@@ -227,7 +227,10 @@ describe('a request', () => {
         sizeBytes: file.size_bytes,
       })),
     };
-    expect(body).toEqual(messageBody(message, body.context as Record<string, unknown>));
+    expect(body).toEqual({
+      ...messageBody(message, body.context as Record<string, unknown>),
+      sequence: body.sequence,
+    });
   });
 
   test('to register, to sync, and a status have the fields that the running agent sends', async () => {

@@ -80,6 +80,7 @@ async function tellStory(world: EdgeWorld, version: number): Promise<void> {
   expect(backend.messages.map(({ body }) => body)).toEqual([
     {
       message_guid: guid,
+      sequence: 1,
       thread_id: PERSON,
       chat_guid: `${version === 26 ? 'any' : 'iMessage'};-;${PERSON}`,
       sender: PERSON,

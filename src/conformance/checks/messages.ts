@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from '../../backend/protocol.js';
 import { asObject } from '../../backend/protocol.js';
+import { OVERLAP_AFTER_MS } from '../../conversation/PostsInFlight.js';
 import { type ParsedReply, parseReply } from '../../conversation/reply.js';
+import { sleep } from '../../system/clock.js';
 import type { Bench } from '../Bench.js';
 import { type Check, judge, skip } from '../check.js';
 import type { ProbeSocket } from '../ProbeSocket.js';
@@ -52,8 +54,9 @@ export const MESSAGES: readonly Check[] = [
       const socket = await bench.connect();
       const old = await waiting(bench);
       const guid = bench.fresh();
-      const first = await post(bench, guid);
-      const second = await post(bench, guid);
+      const sequence = bench.nextSequence();
+      const first = await post(bench, guid, sequence);
+      const second = await post(bench, guid, sequence);
       const isSecond = () =>
         new Set(reflexes(socket, old).map(({ commandId }) => commandId)).size > 1 ? true : undefined;
       const twice = (await socket.until(isSecond, bench.patience.quietMs)) === true;
@@ -65,13 +68,58 @@ export const MESSAGES: readonly Check[] = [
     },
   },
   {
+    id: 'message.sequence',
+    clause: 'P7.6',
+    title:
+      'a message is answered whatever number it has: behind a gap, late, and of a series that begins again',
+    expected: '2xx with a reply to each, within the time that a reply may take',
+    needs: ['message.reply'],
+    run: async (bench) => {
+      const before = bench.nextSequence();
+      const numbers = [
+        { what: `number ${before}`, sequence: before },
+        { what: `number ${before + 3} behind it`, sequence: bench.nextSequence(2) },
+        { what: `number ${before + 1} after that`, sequence: before + 1 },
+        { what: 'number 1 again', sequence: 1 },
+      ];
+      const came: string[] = [];
+      let holds = true;
+      for (const { what, sequence } of numbers) {
+        const answer = await post(bench, bench.fresh(), sequence);
+        holds &&= isReply(answer);
+        if (!isReply(answer)) came.push(`to ${what}: ${described(answer)}`);
+      }
+      const sent = `messages with new guids: ${numbers.map(({ what }) => what).join(', ')}`;
+      return judge(holds, sent, holds ? 'a reply to each' : came.join('; '));
+    },
+  },
+  {
+    id: 'message.overlap',
+    clause: 'P7.7',
+    title: 'a message is answered that comes while the one before it is still being answered',
+    expected: '2xx with a reply to both',
+    needs: ['message.reply'],
+    unless: ['message.sequence'],
+    run: async (bench) => {
+      const first = post(bench, bench.fresh());
+      const isSlow = await Promise.race([
+        first.then(() => false),
+        sleep(bench.clock, OVERLAP_AFTER_MS).then(() => true),
+      ]);
+      const second = await post(bench, bench.fresh());
+      const sent = `a message, and ${isSlow ? 'when it had no answer after 2 s' : 'after its answer'} the next one`;
+      const came = `to the first ${described(await first)}; to the second ${described(second)}`;
+      return judge(isReply(await first) && isReply(second), sent, came);
+    },
+  },
+  {
     id: 'message.reflex',
     clause: 'P7.3',
     title: 'the reflex goes over the socket of the agent that posted the message',
     expected:
       'send_message_now with bubble_type "reflex" for this conversation, by that socket and no other; in_reply_to, if given, is the message_guid',
     needs: ['message.reply', 'auth.socket.signed'],
-    unless: ['push.envelope'],
+    unless: ['push.envelope', 'message.sequence'],
     run: async (bench) => {
       if (!bench.target.reflexes) return skip('--no-reflex was given');
       const { agent, other, person } = bench.target;
@@ -125,12 +173,13 @@ export const MESSAGES: readonly Check[] = [
   },
 ];
 
-function post(bench: Bench, guid: string): Promise<Answer> {
+function post(bench: Bench, guid: string, sequence = bench.nextSequence()): Promise<Answer> {
   const { person } = bench.target;
   const at = new Date(bench.clock.now()).toISOString();
   const text = 'This is edge-agent conformance. Can you hear me?';
   const body = {
     message_guid: guid,
+    sequence,
     thread_id: person,
     chat_guid: `any;-;${person}`,
     sender: person,

@@ -4,6 +4,7 @@ import type { MessageBody } from './endpoints/message.js';
 import type { RegisterBody } from './endpoints/register.js';
 import type { SyncBody } from './endpoints/sync.js';
 import type { Ack, AgentEvent, AgentStatus } from './frames.js';
+import type { MessagePlace } from './MessageOrder.js';
 
 /** An uploaded file. */
 export interface PhotoFile {
@@ -29,8 +30,15 @@ type What =
   | { kind: 'disconnected'; agentId: string; code: number; reason: string }
   /** Somebody was turned away; `code` is an HTTP status or a close code. */
   | { kind: 'refused'; path: string; code: number; reason: string }
-  /** `repeat`: a guid that came before. */
-  | { kind: 'message'; agentId: string; guid: string; repeat: boolean; body: MessageBody }
+  /** `repeat`: a guid that came before. `place`, of one that did not: how its number stands to those before. */
+  | {
+      kind: 'message';
+      agentId: string;
+      guid: string;
+      repeat: boolean;
+      place?: MessagePlace;
+      body: MessageBody;
+    }
   /** A file of an incoming message. `repeat`: a guid that came before. */
   | {
       kind: 'photo';

@@ -4,6 +4,7 @@ import type { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { MessageBody } from './endpoints/message.js';
 import type { Faults } from './Faults.js';
 import type { Journal } from './Journal.js';
+import { MessageOrder } from './MessageOrder.js';
 import type { Pauses } from './Pauses.js';
 import { answers, type Persona, type PersonaAnswer, replyBody, sayable } from './persona.js';
 import type { ReplyHold } from './ReplyHold.js';
@@ -45,8 +46,11 @@ interface Case {
 export class MessageDesk {
   private readonly cases = new Map<string, Case>();
   private readonly answered = new Map<string, number>();
+  private readonly order: MessageOrder;
 
-  constructor(private readonly parts: DeskParts) {}
+  constructor(private readonly parts: DeskParts) {
+    this.order = new MessageOrder(parts.remembered);
+  }
 
   /**
    * The HTTP reply to a message; undefined when the backend stopped before there was one. Rejects as the persona does, and with
@@ -61,13 +65,23 @@ export class MessageDesk {
     const key = `${agentId} ${guid}`;
     const known = this.cases.get(key);
     log(`[HTTP POST] Received from ${agentId}`);
-    journal.record({ kind: 'message', agentId, guid, repeat: known !== undefined, body: message });
+    if (known !== undefined) journal.record({ kind: 'message', agentId, guid, repeat: true, body: message });
+    else this.first(agentId, guid, message);
     if (known === undefined) return this.open(key, agentId, guid, message).reply;
     if (faults.repeatReflexes) {
       const answer = await known.answer;
       if (answer !== undefined && answers(answer)) this.pushReflex(agentId, guid, message, answer);
     }
     return known.reply;
+  }
+
+  private first(agentId: string, guid: string, message: MessageBody): void {
+    const { journal, log } = this.parts;
+    const { thread_id: threadId, sequence } = message;
+    const place = this.order.note(agentId, threadId, sequence);
+    if (place === 'gap') log(`[HTTP POST] A number is missing before ${sequence} of ${threadId}`);
+    if (place === 'late') log(`[HTTP POST] Number ${sequence} of ${threadId} came late`);
+    journal.record({ kind: 'message', agentId, guid, repeat: false, place, body: message });
   }
 
   private open(key: string, agentId: string, guid: string, message: MessageBody): Case {

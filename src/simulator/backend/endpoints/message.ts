@@ -19,6 +19,7 @@ const timeSchema = z.union([z.string(), z.number()]);
 
 const messageSchema = z.looseObject({
   message_guid: z.string().min(1).optional(),
+  sequence: z.int().min(1).optional(),
   thread_id: z.string().min(1),
   chat_guid: z.string().nullish(),
   sender: z.string().min(1),

@@ -1,0 +1,154 @@
+import type { Clock, Timer } from '../system/clock.js';
+
+/** A post that was fully written for this long without an answer no longer holds back the next one of its conversation. */
+export const OVERLAP_AFTER_MS = 2_000;
+/** Posts that began within the last `OVERLAP_AFTER_MS`. */
+const MOST_FRESH = 8;
+/** All posts, those that hang included. */
+const MOST_IN_FLIGHT = 64;
+/** Beyond this many no post starts beside another one of its conversation: hanging conversations leave room for the rest. */
+const MOST_OVERLAPPING = 32;
+const MOST_IN_CONVERSATION = 8;
+
+/** A timer may fire up to 1 ms early. */
+const TIMER_TOLERANCE_MS = 1;
+
+interface Flight {
+  conversation: string;
+  /** Began within the last `OVERLAP_AFTER_MS`. */
+  isFresh: boolean;
+  /** When all of it was written to an established connection, monotonic ms. */
+  writtenAt: number | undefined;
+  /** The next post of its conversation need not wait for it. */
+  hasYielded: boolean;
+  timer: Timer | undefined;
+}
+
+/**
+ * The posts under way, and the rules for one more:
+ * - the posts of a conversation start one after the other: the next one when each before it has ended, or was fully
+ *   written 2 s ago;
+ * - 8 fresh posts at a time. After 2 s a post counts against a higher limit alone (64), so that a few that hang do not
+ *   keep everything else from being posted; half of that is kept for conversations with no post under way.
+ */
+export class PostsInFlight {
+  private readonly flights = new Map<number, Flight>();
+  private readonly byConversation = new Map<string, Set<Flight>>();
+  private fresh = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    /** Told when a post has become one that others need not wait for. */
+    private readonly onYield: (conversation: string) => void,
+  ) {}
+
+  get size(): number {
+    return this.flights.size;
+  }
+
+  has(seq: number): boolean {
+    return this.flights.has(seq);
+  }
+
+  /** Whether any conversation may start a post. */
+  hasRoom(): boolean {
+    return this.fresh < MOST_FRESH && this.flights.size < MOST_IN_FLIGHT;
+  }
+
+  /**
+   * Whether this conversation may start one. `turn`: one of its own has to yield first. `share`: conversations with a post
+   * under way have to wait until fewer posts hang.
+   */
+  roomFor(conversation: string): 'yes' | 'turn' | 'share' {
+    const own = this.byConversation.get(conversation);
+    if (own === undefined) return 'yes';
+    if (own.size >= MOST_IN_CONVERSATION) return 'turn';
+    if ([...own].some((flight) => !flight.hasYielded)) return 'turn';
+    return this.flights.size < MOST_OVERLAPPING ? 'yes' : 'share';
+  }
+
+  /** How many of the conversation's open messages have to be looked at to find one that is not under way. */
+  lookahead(conversation: string): number {
+    return (this.byConversation.get(conversation)?.size ?? 0) + 1;
+  }
+
+  /** A post begins; one of this message that was under way is over. */
+  begin(seq: number, conversation: string): void {
+    this.end(seq);
+    const flight: Flight = {
+      conversation,
+      isFresh: true,
+      writtenAt: undefined,
+      hasYielded: false,
+      timer: undefined,
+    };
+    this.flights.set(seq, flight);
+    const own = this.byConversation.get(conversation) ?? new Set();
+    this.byConversation.set(conversation, own.add(flight));
+    this.fresh += 1;
+    this.arm(flight, OVERLAP_AFTER_MS);
+  }
+
+  /** All of it was written. */
+  written(seq: number): void {
+    const flight = this.flights.get(seq);
+    if (flight === undefined || flight.writtenAt !== undefined) return;
+    flight.writtenAt = this.clock.monotonic();
+    if (flight.timer === undefined) this.arm(flight, OVERLAP_AFTER_MS);
+  }
+
+  /** It has to be written again. */
+  unwritten(seq: number): void {
+    const flight = this.flights.get(seq);
+    if (flight === undefined) return;
+    flight.writtenAt = undefined;
+    flight.hasYielded = false;
+  }
+
+  end(seq: number): void {
+    const flight = this.flights.get(seq);
+    if (flight === undefined) return;
+    this.flights.delete(seq);
+    if (flight.isFresh) this.fresh -= 1;
+    flight.timer?.cancel();
+    const own = this.byConversation.get(flight.conversation);
+    own?.delete(flight);
+    if (own?.size === 0) this.byConversation.delete(flight.conversation);
+  }
+
+  /** The conversation to which a post under way belongs by now. */
+  conversationOf(seq: number): string | undefined {
+    return this.flights.get(seq)?.conversation;
+  }
+
+  /** What is under way in `from` is of `to`, for the two are one. */
+  move(from: string, to: string): void {
+    const moved = this.byConversation.get(from);
+    if (moved === undefined || from === to) return;
+    this.byConversation.delete(from);
+    const own = this.byConversation.get(to) ?? new Set();
+    for (const flight of moved) {
+      flight.conversation = to;
+      own.add(flight);
+    }
+    this.byConversation.set(to, own);
+  }
+
+  private arm(flight: Flight, inMs: number): void {
+    flight.timer = this.clock.after(inMs, () => this.ripen(flight));
+  }
+
+  private ripen(flight: Flight): void {
+    flight.timer = undefined;
+    if (flight.isFresh) {
+      flight.isFresh = false;
+      this.fresh -= 1;
+    }
+    if (flight.writtenAt !== undefined) {
+      const left = flight.writtenAt + OVERLAP_AFTER_MS - this.clock.monotonic();
+      if (left > TIMER_TOLERANCE_MS) this.arm(flight, left);
+      else flight.hasYielded = true;
+    }
+    this.onYield(flight.conversation);
+  }
+}
