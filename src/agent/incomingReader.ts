@@ -7,6 +7,7 @@ import { OwnAddresses } from '../messages/chatdb/OwnAddresses.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import type { forwarding } from './forwarding.js';
+import { ageLimits } from './roomSettings.js';
 import type { Activity } from './statusSnapshot.js';
 
 export interface ReaderRoom {
@@ -39,6 +40,10 @@ export function incomingReader(room: ReaderRoom): IncomingReader {
     region: () => region,
     ownAddresses: () => own.all(),
     beforeScan: room.readTies,
+    windowMs() {
+      const { maxAgeMs, catchUpMs } = ageLimits(config());
+      return Math.max(maxAgeMs, catchUpMs);
+    },
     forwarding: told.rows,
     onMessages(messages) {
       activity.incomingAt = clock.now();

@@ -121,7 +121,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     store,
     fetcher: attachments.door,
     sender,
-    rows: sentRows(chatDb, keyOf),
+    rows: sentRows(chatDb, keyOf, () => store.cursor.reading()?.movedAt ?? null),
     clock,
     log,
     settings: () => outgoingSettings(config()),

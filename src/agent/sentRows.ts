@@ -7,13 +7,19 @@ import type { SentRow, SentRows } from '../outgoing/ports.js';
 const MOST_ROWS = 1000;
 
 /** chat.db for the outgoing room: the rows that prove what was sent, and what became of it. */
-export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => string): SentRows {
+export function sentRows(
+  chatDb: ChatDb,
+  conversationOf: (address: string) => string,
+  /** When ROWIDs were last found given out anew (Unix ms). */
+  movedAt: () => number | null = () => null,
+): SentRows {
   const read = (row: ChatRow): SentRow => {
     const byHandle = row.handle === null ? null : conversationOf(row.handle);
     const isEmpty = row.isEmpty || row.text === '';
     return {
       rowId: row.rowId,
       guid: row.guid,
+      sentAt: row.sentAt,
       conversation: row.conversationKey ?? (isEmpty ? null : byHandle),
       text: row.text,
       service: row.service === '' ? null : row.service,
@@ -30,7 +36,7 @@ export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => st
     position() {
       const generation = chatDb.generation();
       const rowId = chatDb.highestRowId();
-      return generation === null || rowId === null ? undefined : { generation, rowId };
+      return generation === null || rowId === null ? undefined : { generation, rowId, movedAt: movedAt() };
     },
     filesOf(rowId) {
       const reading = chatDb.readMessages((rows) => rows.attachments(rowId));
@@ -41,6 +47,7 @@ export function sentRows(chatDb: ChatDb, conversationOf: (address: string) => st
       }));
     },
     after: (rowId) => chatDb.rowsOfSendsAfter(rowId, MOST_ROWS).map(read),
+    since: (sentAt) => chatDb.sentRowsSince(sentAt, MOST_ROWS).map(read),
     find(guid) {
       const row = chatDb.sentRow(guid);
       return row === undefined ? undefined : read(row);

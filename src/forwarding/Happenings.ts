@@ -48,7 +48,7 @@ export class Happenings {
     if (!store.told.note(key)) return;
     // A row that is read again, long after it was forwarded, looks like one that came too late.
     if (eventType === 'message_filtered' && isStored(store, details.message_guid)) return;
-    const shown = disclosed(details, disclose);
+    const shown = disclosed(namingOriginal(details, store), disclose);
     if (texts !== undefined) shown.text = seamsAsLineBreaks(disclose(joinAtSeams(texts)));
     store.events.add({ eventType, threadId, details: shown });
     if (eventType !== 'operator_replied') return;
@@ -82,6 +82,14 @@ function disclosed(details: object, disclose: (text: string) => string): Record<
       return [name, entries.map((entry) => (isObject(entry) ? disclosed(entry, disclose) : entry))];
     }),
   );
+}
+
+/** What is about a message names it by the guid that the backend knows, where iCloud wrote it again under another one. */
+function namingOriginal(details: Record<string, unknown>, store: Store): Record<string, unknown> {
+  const guid = details.message_guid;
+  return typeof guid === 'string'
+    ? { ...details, message_guid: store.cursor.seen.originalOf(guid) }
+    : details;
 }
 
 function isObject(value: unknown): value is object {

@@ -54,11 +54,13 @@ export class MessageChanges {
   /** Takes what stands changed; what was taken before changes nothing. False if the disk did not take it. */
   note(changes: readonly MessageChange[]): boolean {
     const { store } = this.options;
-    const known = changes.flatMap((change) => {
-      if (this.sent.has(change.guid)) return [];
+    const known = changes.flatMap((row) => {
+      if (this.sent.has(row.guid)) return [];
+      const change = this.ofOriginal(row);
+      if (change === undefined) return [];
       if (store.told.has(change.kind === 'files' ? unsentKey(change.guid) : keyOf(change))) return [];
       const message = store.incoming.find(change.guid);
-      if (message === undefined && change.kind === 'reversed') this.rememberSent(change.guid);
+      if (message === undefined && change.kind === 'reversed') this.rememberSent(row.guid);
       return message === undefined || isKnown(change, message) ? [] : [change];
     });
     if (known.length === 0) return true;
@@ -91,6 +93,16 @@ export class MessageChanges {
     return true;
   }
 
+  /**
+   * The change as one of the message that the backend knows, where iCloud wrote that again under another guid. The files of such
+   * a copy are those of the message under other guids.
+   */
+  private ofOriginal(change: MessageChange): MessageChange | undefined {
+    const guid = this.options.store.cursor.seen.originalOf(change.guid);
+    if (guid === change.guid) return change;
+    return change.kind === 'files' ? undefined : { ...change, guid };
+  }
+
   private take(change: MessageChange, message: IncomingMessage): void {
     if (change.kind === 'reversed') this.reversed(change, message);
     else if (change.kind === 'edited') this.edited(change, message);
@@ -105,6 +117,7 @@ export class MessageChanges {
     const isUnread = store.incoming.reverse(change.guid);
     if (isUnread) store.told.note(keyOf(change));
     else this.tell(keyOf(change), message, 'message_withdrawn', { cause: 'sent_from_here' });
+    store.cursor.seen.forget(message.guid);
     store.cursor.readAgain(change.rowId, clock.now());
     onReversed(message);
   }

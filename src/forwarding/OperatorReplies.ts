@@ -9,6 +9,8 @@ export interface OwnMessage {
   rowId: number;
   conversation: string;
   text: string;
+  /** Unix ms. */
+  sentAt: number | null;
 }
 
 /** Words that somebody wrote in a conversation, and when a text of ours would have gone out that they are (Unix ms). */
@@ -55,7 +57,7 @@ export class OperatorReplies {
   /** Whether it proves a text of the ledger, or could. */
   isOurText(message: OwnMessage): boolean {
     const { store } = this.options;
-    if (store.sends.isClaimed(message.guid)) return true;
+    if (store.sends.isClaimed(message.guid) || this.isCopyOfProven(message)) return true;
     // On the way to anybody: Messages may have put it into another chat of the same person than we think.
     const unproven = [...store.sends.unproven(message.conversation), ...this.onTheWay()];
     return unproven.some((send) => this.kinship(send, message) === 'whole');
@@ -90,6 +92,14 @@ export class OperatorReplies {
       if (attemptedAt === null || attemptedAt < from || attemptedAt > to) return false;
       return kinshipOf(send, { text }, normalise) === 'whole';
     })?.id;
+  }
+
+  /** A row of the time and with the words of a text that another row proves: iCloud wrote that one again, under another guid. */
+  private isCopyOfProven(message: OwnMessage): boolean {
+    const { sentAt } = message;
+    if (sentAt === null) return false;
+    const proven = this.options.store.sends.provenAt(message.conversation, sentAt);
+    return proven.some((send) => this.kinship(send, message) === 'whole');
   }
 
   private onTheWay(): SendRecord[] {

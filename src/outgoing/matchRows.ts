@@ -28,28 +28,32 @@ export function knownRows(store: Store): KnownRows {
   };
 }
 
+/** A row that is dated so much before the attempt is an old one that iCloud wrote again; the Mac dates rows by our own clock. */
+const CLOCK_SET_BACK_MS = 120_000;
+
 /**
  * Finds for each send the first unclaimed outgoing row after the one that was newest at its attempt, in the same
- * conversation, with the same text, or with the same file and no text. One row proves one send; of equal texts the older send
- * gets the older row. A row whose direction is not settled proves nothing; but it keeps its place: where a later row fits two
- * sends, it proves the one that no such row may belong to.
+ * conversation, with the same text, or with the same file and no text. Where ROWIDs were given out anew since the attempt,
+ * "after" goes by the date: a row that was written when the attempt began or later. One row proves one send; of equal texts the
+ * older send gets the older row. A row whose direction is not settled proves nothing; but it keeps its place: where a later row
+ * fits two sends, it proves the one that no such row may belong to.
  */
 export function matchRows(sends: readonly SendRecord[], rows: SentRows, known: KnownRows): Matches {
   const proofs = new Map<number, SentRow>();
   const undecided = new Set<number>();
   const ghosts = new Set<number>();
   const position = rows.position();
-  const open = sends
-    .filter((send) => send.afterRow !== null && send.generation === position?.generation)
-    .toSorted((a, b) => a.seq - b.seq);
-  const from = open.reduce((least, send) => Math.min(least, send.afterRow ?? least), Infinity);
-  if (position === undefined || from >= position.rowId) return { proofs, undecided, ghosts };
-  for (const row of rows.after(from)) {
+  if (position === undefined) return { proofs, undecided, ghosts };
+  const open = sends.filter((send) => send.afterRow !== null).toSorted((a, b) => a.seq - b.seq);
+  const moved = new Set(open.filter((send) => isMoved(send, position)));
+  const isLater = (send: SendRecord, row: SentRow) =>
+    moved.has(send) ? isSince(send, row) : isAfterAttempt(send, row) && !isFromBefore(send, row);
+  for (const row of rowsFor(open, moved, position.rowId, rows)) {
     if (known.isClaimed(row.guid) || (row.isUndecided && known.isPersons(row.guid))) continue;
-    for (const send of open)
-      if (isAfterAttempt(send, row) && row.ghostOf === send.conversation) ghosts.add(send.seq);
+    const later = open.filter((send) => isLater(send, row));
+    for (const send of later) if (row.ghostOf === send.conversation) ghosts.add(send.seq);
     const files = lazily(() => rows.filesOf(row.rowId));
-    const fitting = open.filter((send) => !proofs.has(send.seq) && isRowOf(send, row, rows, files));
+    const fitting = later.filter((send) => !proofs.has(send.seq) && isRowOf(send, row, rows, files));
     const free = fitting.find((send) => !undecided.has(send.seq));
     if (row.isUndecided) {
       if (free !== undefined) undecided.add(free.seq);
@@ -64,7 +68,7 @@ export function matchRows(sends: readonly SendRecord[], rows: SentRows, known: K
 }
 
 function isRowOf(send: SendRecord, row: SentRow, rows: SentRows, files: () => readonly SentFile[]): boolean {
-  if (!isAfterAttempt(send, row) || !isInConversation(send, row)) return false;
+  if (!isInConversation(send, row)) return false;
   if (kinshipOf(send, row, (text) => rows.normalise(text)) !== 'whole') return false;
   if (send.file === null || row.isUndecided) return true;
   return files().some((file) => isFileOf(send, file));
@@ -73,6 +77,44 @@ function isRowOf(send: SendRecord, row: SentRow, rows: SentRows, files: () => re
 /** The chat of a row that is just being written may come after its text. */
 function isInConversation({ conversation }: SendRecord, row: SentRow): boolean {
   return row.conversation === conversation || (row.isUndecided === true && row.conversation === null);
+}
+
+type Position = NonNullable<ReturnType<SentRows['position']>>;
+
+/** Whether ROWIDs were given out anew since the attempt, so that its place among them says nothing. */
+function isMoved({ generation, attemptedAt }: SendRecord, position: Position): boolean {
+  if (generation !== position.generation) return true;
+  return position.movedAt !== null && attemptedAt !== null && position.movedAt >= attemptedAt;
+}
+
+function rowsFor(
+  open: readonly SendRecord[],
+  moved: ReadonlySet<SendRecord>,
+  newest: number,
+  rows: SentRows,
+): readonly SentRow[] {
+  const least = (values: readonly number[]) => values.reduce((a, b) => Math.min(a, b), Infinity);
+  const from = least(open.flatMap((send) => (moved.has(send) ? [] : (send.afterRow ?? []))));
+  const since = least([...moved].flatMap((send) => beganAt(send) ?? []));
+  const after = from < newest ? rows.after(from) : [];
+  if (since === Infinity) return after;
+  const known = new Set(after.map(({ guid }) => guid));
+  return [...after, ...rows.since(since).filter(({ guid }) => !known.has(guid))];
+}
+
+function isFromBefore(send: SendRecord, { sentAt }: SentRow): boolean {
+  const began = beganAt(send);
+  return sentAt !== null && began !== null && sentAt < began - CLOCK_SET_BACK_MS;
+}
+
+function isSince(send: SendRecord, { sentAt }: SentRow): boolean {
+  const began = beganAt(send);
+  return sentAt !== null && began !== null && sentAt >= began;
+}
+
+/** Before any row of it can have been written (Unix ms): a repeated one may be proven by the row of an earlier attempt. */
+function beganAt({ attemptedAt, createdAt, attempts, form, resends }: SendRecord): number | null {
+  return attempts + form + resends > 0 ? createdAt : attemptedAt;
 }
 
 /** By its name, or by its size where Messages gave it another name. */

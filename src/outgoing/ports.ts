@@ -52,6 +52,8 @@ export interface MessageSender {
 export interface SentRow {
   rowId: number;
   guid: string;
+  /** Unix ms. */
+  sentAt: number | null;
   /** The conversation's key; null while the row has no chat and no handle. */
   conversation: string | null;
   text: string;
@@ -88,10 +90,12 @@ export type FetchedFile =
 
 /** chat.db, as far as the proof of a send goes. */
 export interface SentRows {
-  /** The newest row now; undefined while chat.db cannot be read. */
-  position(): { generation: string; rowId: number } | undefined;
+  /** The newest row now, and when ROWIDs were last found given out anew (Unix ms); undefined while chat.db cannot be read. */
+  position(): { generation: string; rowId: number; movedAt: number | null } | undefined;
   /** Outgoing rows after that one, oldest first, and those that may yet become some. */
   after(rowId: number): readonly SentRow[];
+  /** Outgoing rows of then (Unix ms) and later, in the order of their dates. */
+  since(sentAt: number): readonly SentRow[];
   /** The files of an outgoing row that have been joined to it so far. */
   filesOf(rowId: number): readonly SentFile[];
   /** One outgoing row as it stands now. */

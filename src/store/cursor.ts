@@ -1,3 +1,4 @@
+import { SeenRowTable } from './seenRows.js';
 import type { Database, Statement } from './sqlite.js';
 
 /** How far one chat.db has been read. A ROWID means nothing in another generation of the file; the guid may. */
@@ -17,8 +18,41 @@ export interface PendingRow {
   completeAt?: number;
 }
 
+/** How reading goes on beside the cursor. Times are Unix ms. */
+export interface ReadingState {
+  /** When reading first began, on this or another chat.db: nothing older is looked for by date. */
+  since: number;
+  /** The rows before the cursor are known by their identity. */
+  seeded: boolean;
+  /** False while the first look by date since the last move has not ended. */
+  caughtUp: boolean;
+  /** When the order of ROWIDs was last found changed; null: never. */
+  movedAt: number | null;
+  /** Until when looks by date are repeated; null: they are over. */
+  lookUntil: number | null;
+  /** The rows read last: where one of them has another ROWID, all were given out anew. */
+  samples: readonly RowSample[];
+}
+
+export interface RowSample {
+  rowId: number;
+  guid: string;
+}
+
+interface StoredReading {
+  since: number;
+  seeded: number;
+  caughtUp: number;
+  movedAt: number | null;
+  lookUntil: number | null;
+  samples: string;
+}
+
 /** The reading position in chat.db. Moved only in the write that stores what was read. */
 export class CursorTable {
+  readonly seen: SeenRowTable;
+  private readonly selectReading: Statement;
+  private readonly upsertReading: Statement;
   private readonly select: Statement;
   private readonly upsert: Statement;
   private readonly selectPending: Statement;
@@ -26,6 +60,15 @@ export class CursorTable {
   private readonly insertPending: Statement;
 
   constructor(database: Database) {
+    this.seen = new SeenRowTable(database);
+    this.selectReading = database.prepare(
+      `SELECT since, seeded, caught_up AS caughtUp, moved_at AS movedAt, look_until AS lookUntil, samples
+       FROM chatdb_reading WHERE id = 1`,
+    );
+    this.upsertReading = database.prepare(
+      `INSERT OR REPLACE INTO chatdb_reading (id, since, seeded, caught_up, moved_at, look_until, samples)
+       VALUES (1, ?, ?, ?, ?, ?, ?)`,
+    );
     this.select = database.prepare(
       'SELECT generation, row_id AS rowId, guid FROM chatdb_cursor WHERE id = 1',
     );
@@ -48,6 +91,25 @@ export class CursorTable {
 
   set(cursor: ChatCursor): void {
     this.upsert.run(cursor.generation, cursor.rowId, cursor.guid);
+  }
+
+  /** Undefined before the first read ever. */
+  reading(): ReadingState | undefined {
+    const row = this.selectReading.get() as StoredReading | undefined;
+    if (row === undefined) return undefined;
+    const samples = JSON.parse(row.samples) as RowSample[];
+    return { ...row, seeded: row.seeded === 1, caughtUp: row.caughtUp === 1, samples };
+  }
+
+  setReading({ since, seeded, caughtUp, movedAt, lookUntil, samples }: ReadingState): void {
+    this.upsertReading.run(
+      since,
+      seeded ? 1 : 0,
+      caughtUp ? 1 : 0,
+      movedAt,
+      lookUntil,
+      JSON.stringify(samples),
+    );
   }
 
   pending(): PendingRow[] {

@@ -1,3 +1,4 @@
+import { SEEN_KEPT_DAYS } from './seenRows.js';
 import type { Database } from './sqlite.js';
 
 /**
@@ -17,6 +18,11 @@ const ENDED = [
   'DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE created_at < @before LIMIT @limit)',
   "UPDATE commands SET body = '' WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND body <> '' AND acked_at < @before LIMIT @limit)",
 ];
+/** A message may be answered at an age of 30 days (`imessage.catch_up_hours`): so long its copies are told from it. */
+const SEEN =
+  'DELETE FROM seen_rows WHERE guid IN (SELECT guid FROM seen_rows WHERE seen_at < @before LIMIT @limit)';
+/** How much longer than what ended. */
+const SEEN_LONGER_MS = (SEEN_KEPT_DAYS - 7) * 86_400_000;
 const PARKED =
   "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state = 'parked' LIMIT @limit)";
 const COMMANDS =
@@ -27,10 +33,12 @@ export function pruning(
   database: Database,
 ): (bounds: { ended: number; commands: number; limit: number }) => number {
   const ended = ENDED.map((sql) => database.prepare(sql));
+  const seen = database.prepare(SEEN);
   const lasting = [PARKED, COMMANDS].map((sql) => database.prepare(sql));
   return (bounds) => {
     const { limit } = bounds;
     const rows = ended.map((statement) => statement.run({ before: bounds.ended, limit }).changes);
+    rows.push(seen.run({ before: bounds.ended - SEEN_LONGER_MS, limit }).changes);
     const old = lasting.map((statement) => statement.run({ before: bounds.commands, limit }).changes);
     return [...rows, ...old].reduce((sum, changes) => sum + changes, 0);
   };

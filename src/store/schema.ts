@@ -273,4 +273,53 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE incoming ADD COLUMN held_reply TEXT;
   CREATE INDEX incoming_held ON incoming (conversation, sequence) WHERE held_reply IS NOT NULL;
   `,
+  `
+  -- Rows of chat.db that were judged, by guid, with what identifies the message where iCloud writes it again under another
+  -- guid. original: the row that this one is a copy of, or itself. row_key null: nothing but the guid identifies it.
+  CREATE TABLE seen_rows (
+    guid TEXT PRIMARY KEY,
+    original TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    row_key TEXT,
+    words TEXT NOT NULL,
+    files TEXT NOT NULL,
+    changed INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX seen_rows_row_key ON seen_rows (row_key, conversation) WHERE row_key IS NOT NULL;
+  CREATE INDEX seen_rows_original ON seen_rows (original);
+  CREATE INDEX seen_rows_seen_at ON seen_rows (seen_at);
+
+  -- What was judged before there was this table. Of messages the date is known to the millisecond only: see rowIdentity.ts.
+  INSERT OR IGNORE INTO seen_rows (guid, original, conversation, row_key, words, files, changed, seen_at)
+    SELECT guid, guid, conversation,
+      'ms ' || coalesce(nullif(json_extract(message, '$.sender'), conversation), 'them') || ' ' || sent_at,
+      coalesce(json_extract(message, '$.text'), ''), '', 0, seen_at FROM incoming;
+  INSERT OR IGNORE INTO seen_rows (guid, original, conversation, row_key, words, files, changed, seen_at)
+    SELECT substr(key, 5), substr(key, 5), '', NULL, '', '', 0, at FROM told WHERE key LIKE 'row:%';
+  INSERT OR IGNORE INTO seen_rows (guid, original, conversation, row_key, words, files, changed, seen_at)
+    SELECT guid, guid, conversation, NULL, '', '', 0, created_at FROM sends WHERE guid IS NOT NULL;
+
+  -- When reading began (Unix ms), and until when rows are also looked for by their date, because the order of ROWIDs changed.
+  -- caught_up 0: the first such look has not ended. moved_at: when that change was noticed. seeded 0: the rows before the
+  -- cursor are not in seen_rows yet.
+  CREATE TABLE chatdb_reading (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    since INTEGER NOT NULL,
+    seeded INTEGER NOT NULL,
+    caught_up INTEGER NOT NULL,
+    moved_at INTEGER,
+    look_until INTEGER,
+    -- The rows read last, as JSON: where one of them has another ROWID, all have.
+    samples TEXT NOT NULL DEFAULT '[]'
+  );
+  INSERT INTO chatdb_reading (id, since, seeded, caught_up)
+    SELECT 1, coalesce(min(at), CAST(strftime('%s', 'now') AS INTEGER) * 1000), 0, 1 FROM chatdb_cursor LEFT JOIN (
+      SELECT seen_at AS at FROM incoming UNION ALL SELECT at FROM told WHERE key LIKE 'row:%'
+      UNION ALL SELECT attempted_at FROM sends WHERE generation IS NOT NULL AND attempted_at IS NOT NULL)
+    GROUP BY chatdb_cursor.id;
+
+  -- Proven texts by when they were tried: a row of that time with the same text is ours, whatever its guid.
+  CREATE INDEX sends_proven ON sends (conversation, attempted_at) WHERE guid IS NOT NULL;
+  `,
 ];

@@ -39,6 +39,8 @@ const SQL = {
   selectUnproven: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_unproven
      WHERE conversation = ? AND tag IS NOT NULL AND guid IS NULL
      AND (state <> 'failed' OR error_code = 'not_delivered')`,
+  selectProvenAt: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_proven
+     WHERE conversation = ? AND guid IS NOT NULL AND attempted_at BETWEEN ? AND ? AND settled_at >= ?`,
   selectAnyOf:
     'SELECT 1 FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0 LIMIT 1',
   selectNewestTo: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0

@@ -4,6 +4,9 @@ import type { NewSend, SendRecord } from './sendRecord.js';
 import { type SendStatements, sendStatements } from './sendStatements.js';
 import type { Database } from './sqlite.js';
 
+/** From an attempt until its row is not looked for any more: a file is waited for 20 minutes. */
+const LONGEST_ATTEMPT_MS = 30 * 60_000;
+
 /** The send ledger. */
 export class SendTable {
   private last: number;
@@ -195,6 +198,11 @@ export class SendTable {
   /** The texts of a conversation that were entered last, the newest first. */
   newestTo(conversation: string, limit: number): SendRecord[] {
     return this.statements.selectNewestTo.all(conversation, limit) as SendRecord[];
+  }
+
+  /** Texts with a row of which the attempt began before then (Unix ms) and was settled after it. */
+  provenAt(conversation: string, at: number): SendRecord[] {
+    return this.statements.selectProvenAt.all(conversation, at - LONGEST_ATTEMPT_MS, at, at) as SendRecord[];
   }
 
   /** Whether anything was to go out to this conversation lately. */

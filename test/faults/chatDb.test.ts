@@ -42,7 +42,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     await converse(world, daemon, 'before');
     const other = join(world.directory, 'other.db');
     const history = new ChatDbWriter(other, { version: 15 });
-    history.bulkReceive(500, { from: OTHER, endDate: Date.now() });
+    history.bulkReceive(500, { from: OTHER, endDate: Date.now() - HOUR });
     history.close();
     replaceChatDb(world, other);
     await daemon.line('chat.db is another database without the last known row');
@@ -50,6 +50,58 @@ describe('chat.db, while the agent runs', RUN, () => {
     writer.receive({ from: PERSON, text: 'after' });
     await world.sent(2);
     await endsHaving(world, daemon, ['re: before', 're: after']);
+  });
+
+  test.for(['in place', 'as another file'] as const)(
+    'rebuilt %s with its ROWIDs in another order is read on by date, and nothing is answered again',
+    async (how, context) => {
+      const world = await EdgeWorld.open(context, { persona });
+      const daemon = await world.start();
+      await converse(world, daemon, 'before');
+      await daemon.kill('SIGKILL');
+      for (const text of ['one', 'two', 'three']) world.mac.chatDb.receive({ from: PERSON, text });
+      const reversed = (rowIds: readonly number[]) => rowIds.toReversed();
+      if (how === 'in place') world.mac.chatDb.rewrites.rebuild(reversed);
+      else {
+        const path = copyOfChatDb(world);
+        const copy = new ChatDbWriter(path, { version: 15 });
+        copy.rewrites.rebuild(reversed);
+        copy.close();
+        replaceChatDb(world, path);
+      }
+      const next = await world.start();
+      await next.line('Read by date what the other order of chat.db could have hidden');
+      await world.sent(4);
+      const writer = newWriter(world, context);
+      writer.receive({ from: PERSON, text: 'after' });
+      await world.sent(5);
+      await endsHaving(world, next, ['re: before', 're: one', 're: two', 're: three', 're: after']);
+    },
+  );
+
+  test('written again by iCloud under new guids, 22 hours later, is answered once, and our own texts are ours', async (context) => {
+    const settings = { 'outgoing.pause_on_operator_reply': true };
+    const world = await EdgeWorld.open(context, { persona, settings });
+    expect(await (await world.start()).kill('SIGTERM')).toMatchObject({ code: 0 });
+    lastAlive(world, Date.now() - 23 * HOUR);
+    const message = world.mac.chatDb.receive({
+      from: PERSON,
+      text: 'yesterday',
+      date: Date.now() - 22 * HOUR,
+    });
+    const daemon = await world.start();
+    await world.sent(1);
+    await daemon.statusUntil(({ snapshot }) => snapshot?.sends_queued === 0);
+    const own = openDatabase(world.mac.chatDbPath, { readonly: true });
+    const sent = own.prepare('SELECT guid FROM message WHERE is_from_me = 1').pluck().all() as string[];
+    own.close();
+    for (const guid of [message.guid, ...sent]) world.mac.chatDb.rewrites.rewrite(guid);
+    await daemon.statusUntil(({ snapshot }) => snapshot?.incoming_left_out.copy === 1 + sent.length);
+    world.mac.chatDb.receive({ from: PERSON, text: 'today' });
+    await world.sent(2);
+    const { snapshot } = await daemon.status();
+    expect(snapshot?.paused).toEqual([]);
+    await endsHaving(world, daemon, ['re: yesterday', 're: today']);
   });
 
   test('replaced by an older copy that lacks the last rows is read on behind the newest that we have', () => {

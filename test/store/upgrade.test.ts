@@ -70,3 +70,28 @@ test('reflexes of an older version that name no message are assumed to answer th
   expect(store.sends.findById('bubble')?.twin).toBe(2);
   store.close();
 });
+
+test('what an older version had judged is known, by guid and to the millisecond, and when it began to read', () => {
+  const path = join(temporaryDirectory(), 'store.db');
+  const database = openDatabase(path);
+  database.exec(MIGRATIONS[0] ?? '');
+  database.pragma('user_version = 1');
+  const message = JSON.stringify({ sender: 'ann', text: 'hi' });
+  database.exec(`
+    INSERT INTO chatdb_cursor (id, generation, row_id, guid) VALUES (1, 'g', 9, 'm1');
+    INSERT INTO incoming (guid, conversation, message, sent_at, seen_at, state)
+      VALUES ('m1', 'ann', '${message}', 70, 90, 'answered');
+    INSERT INTO told (key, at) VALUES ('row:r1', 80), ('edit:m1:5', 60);
+  `);
+  database.close();
+  const store = Store.open(path, options);
+  expect(store.cursor.seen.like('ms them 70', 'ann')).toMatchObject([
+    { guid: 'm1', original: 'm1', words: 'hi' },
+  ]);
+  expect(store.cursor.seen.has('r1')).toBe(true);
+  expect(store.cursor.reading()).toEqual({
+    ...{ since: 80, seeded: false, caughtUp: true, movedAt: null, lookUntil: null },
+    samples: [],
+  });
+  store.close();
+});

@@ -39,8 +39,17 @@ export class FakeMessages implements MessageSender, SentRows {
     // Nothing was left behind.
   }
 
+  /** The file that chat.db is, and when its ROWIDs were last given out anew. */
+  generation = 'g';
+  movedAt: number | null = null;
+
   position() {
-    return this.readable ? { generation: 'g', rowId: this.rows.at(-1)?.rowId ?? 0 } : undefined;
+    const rowId = Math.max(0, ...this.rows.map((row) => row.rowId));
+    return this.readable ? { generation: this.generation, rowId, movedAt: this.movedAt } : undefined;
+  }
+
+  since(sentAt: number): readonly SentRow[] {
+    return this.rows.filter((row) => row.sentAt !== null && row.sentAt >= sentAt);
   }
 
   after(rowId: number): readonly SentRow[] {
@@ -69,6 +78,7 @@ export class FakeMessages implements MessageSender, SentRows {
     this.rows.push({
       rowId,
       guid: `row-${rowId}`,
+      sentAt: null,
       conversation,
       text,
       service: 'iMessage',

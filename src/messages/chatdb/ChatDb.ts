@@ -98,6 +98,11 @@ export class ChatDb {
     return rows.map((row) => this.named(row));
   }
 
+  /** Rows from this account of then (Unix ms) and later, by their date, at most `limit`. */
+  sentRowsSince(sentAt: number, limit: number): SentRow[] {
+    return this.value(({ sent }) => sent.sentRowsSince(sentAt, limit, this.region())) ?? [];
+  }
+
   /** The row of a sent message as it stands now. */
   sentRow(guid: string): SentRow | undefined {
     const row = this.value(({ sent }) => sent.sentRow(guid, this.region()));

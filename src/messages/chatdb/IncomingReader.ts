@@ -1,16 +1,20 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { maskHandle } from '../../logging/mask.js';
+import type { ReadingState } from '../../store/cursor.js';
 import type { IncomingMessage } from '../../store/incomingRecord.js';
+import type { SeenRow } from '../../store/seenRows.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import type { Reading } from './ChatDbConnection.js';
+import { DateLook, type DatePage, LOOK_AGAIN_MS } from './DateLook.js';
 import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
 import { type Gathered, type Judged, judge, type PendingRow } from './incomingBatch.js';
-import { lookForRows } from './lookForRows.js';
+import { lookForRows, type Seed } from './lookForRows.js';
 import { OwnTraffic } from './OwnTraffic.js';
 import type { Anchor, ReadingPosition } from './readingPosition.js';
 import type { RowEvent } from './rowEvents.js';
-import type { MessageRows } from './rows.js';
+import { identityOf, REMEMBERED_MS, seenRow } from './rowIdentity.js';
+import type { MessageRows, RowPosition } from './rows.js';
 import type { LeftOutReason } from './verdict.js';
 
 /** Where the reader keeps its place and where messages go: one `write` takes all of it, durably, or nothing. */
@@ -27,6 +31,14 @@ export interface ReaderStore {
     set(position: ReadingPosition): void;
     pending(): PendingRow[];
     setPending(rows: readonly PendingRow[]): void;
+    reading(): ReadingState | undefined;
+    setReading(state: ReadingState): void;
+    readonly seen: {
+      add(row: SeenRow): void;
+      has(guid: string): boolean;
+      like(key: string, conversation: string): readonly SeenRow[];
+      originalOf(guid: string): string;
+    };
   };
 }
 
@@ -55,6 +67,8 @@ export interface IncomingReaderOptions {
   ownAddresses: () => ReadonlySet<string>;
   /** Whether a message sent then (Unix ms) is still worth an answer. */
   worthAnswering: (sentAt: number) => boolean;
+  /** How old a message may be that is worth an answer in any case, ms; a day if left out. */
+  windowMs?: () => number;
   /** What else becomes known, and what is kept from the backend. Left out: messages of everybody and nothing else. */
   forwarding?: RowForwarding;
   /** Called after the commit with the messages that are new, in the order of their rows. */
@@ -71,6 +85,9 @@ const BUSY_RETRY_MS = 200;
 const STORE_RETRY_MS = 1000;
 /** What fails so often in a row is told as a fault: it does not go by itself. */
 const FAILURES_BEFORE_FAULT = 3;
+const DAY_MS = 86_400_000;
+/** So many of the rows read last tell whether ROWIDs were given out anew. */
+const SAMPLES = 8;
 /** In a chat.db that lacks the last row, so many of the messages before it are looked for. */
 const KNOWN_ROWS = 200;
 
@@ -87,9 +104,11 @@ export class IncomingReader {
   private readonly failures = { count: 0, since: 0, error: '' };
   private stopped = false;
   private readonly own: OwnTraffic;
+  private readonly dates: DateLook;
 
   constructor(private readonly options: IncomingReaderOptions) {
     this.own = new OwnTraffic(options.region);
+    this.dates = new DateLook(options.clock, options.windowMs ?? (() => DAY_MS));
   }
 
   /**
@@ -156,27 +175,95 @@ export class IncomingReader {
     while (!this.stopped) {
       const known = store.cursor.get();
       const pending = store.cursor.pending();
+      const state = this.stateNow();
+      const byDate =
+        state !== undefined && this.dates.isDue(state)
+          ? { look: this.dates, state, isSeen: (guid: string) => store.cursor.seen.has(guid) }
+          : undefined;
+      const samples = state?.samples ?? [];
+      const needsSeeds = state?.seeded !== true;
       const reading = chatDb.readMessages((rows, generation) =>
-        lookForRows({ known, pending, newestKnown, beside }, rows, generation),
+        lookForRows({ known, pending, newestKnown, beside, samples, needsSeeds, byDate }, rows, generation),
       );
       if (reading.kind === 'busy') return BUSY_RETRY_MS;
       if (reading.kind === 'closed') return undefined;
-      const { anchored, gathered } = reading.value;
+      const { anchored, gathered, page, seeds } = reading.value;
       if (anchored.kind !== 'same') {
-        this.moveTo(anchored, known, pending);
+        this.moveTo(anchored, known, pending, seeds);
         continue;
       }
-      const judged = this.judge(gathered, pending, rules);
-      this.store(anchored.position, gathered, pending, judged);
-      if (!gathered.full)
-        return judged.dueAt === undefined ? undefined : Math.max(judged.dueAt - clock.now(), 1);
+      if (needsSeeds) {
+        this.seed(seeds);
+        continue;
+      }
+      const judged = this.judge(gathered, pending, rules, state);
+      this.store(anchored.position, gathered, pending, judged, state);
+      if (page !== undefined) this.passed(page, state);
+      else if (!gathered.full) return this.nextScanIn(judged.dueAt, state);
       if (clock.monotonic() - began >= SLICE_MS) return 0;
     }
     return undefined;
   }
 
-  private judge(gathered: Gathered, pending: readonly PendingRow[], rules: ForwardRules): Judged {
-    const { region, ownAddresses, worthAnswering, clock } = this.options;
+  /** How reading by date goes on; its end is stored when its time is over. */
+  private stateNow(): ReadingState | undefined {
+    const { store, clock } = this.options;
+    const state = store.cursor.reading();
+    if (state?.caughtUp !== true || state.lookUntil === null || clock.now() < state.lookUntil) return state;
+    const over = { ...state, lookUntil: null };
+    store.write(() => store.cursor.setReading(over));
+    return over;
+  }
+
+  /** A page by date is stored; the last one of the first look ends the catching up. */
+  private passed(page: DatePage, state: ReadingState): void {
+    const { store, log } = this.options;
+    if (page.next === undefined && !state.caughtUp) {
+      store.write(() => store.cursor.setReading({ ...state, caughtUp: true }));
+      log.info('Read by date what the other order of chat.db could have hidden');
+    }
+    this.dates.advance(page);
+  }
+
+  private nextScanIn(dueAt: number | undefined, state: ReadingState): number | undefined {
+    const waits = dueAt === undefined ? [] : [Math.max(dueAt - this.options.clock.now(), 1)];
+    const next = [...waits, ...(this.dates.dueIn(state) === undefined ? [] : [this.dates.dueIn(state) ?? 1])];
+    return next.length === 0 ? undefined : Math.min(...next);
+  }
+
+  /** Remembers the rows that were passed before any was remembered, so that copies of them are known. */
+  private seed(seeds: readonly Seed[]): void {
+    const { store, clock } = this.options;
+    const state = store.cursor.reading();
+    const now = clock.now();
+    store.write(() => {
+      this.remember(seeds);
+      store.cursor.setReading({
+        ...(state ?? { since: now, caughtUp: true, movedAt: null, lookUntil: null, samples: [] }),
+        seeded: true,
+      });
+    });
+  }
+
+  /** Inside a write. */
+  private remember(seeds: readonly Seed[]): void {
+    const { store, region, clock } = this.options;
+    const oldest = clock.now() - REMEMBERED_MS;
+    for (const { row, attachments } of seeds) {
+      if (row.sentAt !== null && row.sentAt < oldest) continue;
+      // Seen long ago, so that a later row of the same whole second is a copy.
+      const seenAt = Math.min(row.sentAt ?? clock.now(), clock.now());
+      store.cursor.seen.add(seenRow(row.guid, identityOf(row, attachments, region()), seenAt, undefined));
+    }
+  }
+
+  private judge(
+    gathered: Gathered,
+    pending: readonly PendingRow[],
+    rules: ForwardRules,
+    { since, lookUntil }: ReadingState,
+  ): Judged {
+    const { region, ownAddresses, worthAnswering, clock, store } = this.options;
     return judge(gathered, pending, {
       region: region(),
       ownAddresses: this.own.with(ownAddresses()),
@@ -185,6 +272,8 @@ export class IncomingReader {
       onlyEchoes: (address) => this.own.onlyEchoes(address),
       rules,
       now: clock.now(),
+      seen: store.cursor.seen,
+      notBefore: lookUntil === null || since > clock.now() ? null : since,
     });
   }
 
@@ -193,6 +282,7 @@ export class IncomingReader {
     gathered: Gathered,
     pending: readonly PendingRow[],
     judged: Judged,
+    state: ReadingState,
   ): void {
     const { store, log, forwarding } = this.options;
     const moved = gathered.position.rowId !== from.rowId;
@@ -204,15 +294,24 @@ export class IncomingReader {
           rowId !== before?.rowId || firstSeenAt !== before.firstSeenAt || completeAt !== before.completeAt
         );
       });
-    if (!moved && !waitsAnew && judged.messages.length + judged.links.length + judged.events.length === 0)
-      return;
+    const isNews =
+      judged.messages.length + judged.links.length + judged.events.length + judged.seen.length > 0;
+    if (!moved && !waitsAnew && !isNews) return;
     const fresh = store.write(() => {
-      const added = judged.messages.filter((message) => store.incoming.add(message));
-      for (const { message, to } of judged.links)
-        if (forwarding?.joinLink(message, to) !== true && store.incoming.add(message)) added.push(message);
+      const { seen } = store.cursor;
+      for (const row of judged.seen) seen.add(row);
+      const messages = judged.messages.map((message) => this.answeringOriginals(message));
+      const added = messages.filter((message) => store.incoming.add(message));
+      for (const { message, to } of judged.links) {
+        const isJoined = forwarding?.joinLink(message, seen.originalOf(to)) === true;
+        if (!isJoined && store.incoming.add(message)) added.push(message);
+      }
       for (const { guid, editedAt } of judged.edited) forwarding?.wasEdited(guid, editedAt);
       for (const event of judged.events) forwarding?.tell(event);
-      if (moved) store.cursor.set(gathered.position);
+      if (moved) {
+        store.cursor.set(gathered.position);
+        store.cursor.setReading({ ...state, samples: samplesOf(gathered, state.samples) });
+      }
       if (waitsAnew) store.cursor.setPending(judged.pending);
       return added;
     });
@@ -229,6 +328,13 @@ export class IncomingReader {
     if (fresh.length > 0) this.announce(fresh);
   }
 
+  /** Names the message that it answers by the guid that the backend knows. */
+  private answeringOriginals(message: IncomingMessage): IncomingMessage {
+    const { replyToGuid } = message;
+    if (replyToGuid === null) return message;
+    return { ...message, replyToGuid: this.options.store.cursor.seen.originalOf(replyToGuid) };
+  }
+
   /** The messages are stored: a fault in what listens must not stop the reading. */
   private announce(messages: readonly IncomingMessage[]): void {
     try {
@@ -238,12 +344,30 @@ export class IncomingReader {
     }
   }
 
-  private moveTo(anchored: Anchor, known: ReadingPosition | undefined, pending: readonly PendingRow[]): void {
-    const { store, chatDb, log } = this.options;
+  private moveTo(
+    anchored: Anchor,
+    known: ReadingPosition | undefined,
+    pending: readonly PendingRow[],
+    seeds: readonly Seed[],
+  ): void {
+    const { store, chatDb, log, clock } = this.options;
+    const now = clock.now();
+    const isFirst = anchored.kind === 'first';
     store.write(() => {
       store.cursor.set(anchored.position);
+      this.remember(seeds);
+      store.cursor.setReading({
+        since: store.cursor.reading()?.since ?? now,
+        seeded: true,
+        caughtUp: isFirst,
+        movedAt: isFirst ? null : now,
+        lookUntil: isFirst ? null : now + LOOK_AGAIN_MS,
+        samples: [],
+      });
       if (!anchored.keepsPending && pending.length > 0) store.cursor.setPending([]);
     });
+    this.own.forget();
+    this.dates.restart();
     const fields = { rowId: anchored.position.rowId, before: known?.rowId };
     if (anchored.kind === 'first') log.info('Reading chat.db from its newest row on', fields);
     else if (anchored.kind === 'found')
@@ -256,4 +380,11 @@ export class IncomingReader {
     // The same file with ROWIDs given out anew: its schema may be another too.
     if (known?.generation === anchored.position.generation) chatDb.reopen();
   }
+}
+
+function samplesOf({ rows, position }: Gathered, before: readonly RowPosition[]): RowPosition[] {
+  const read = rows.filter(({ row }) => row.rowId <= position.rowId);
+  const samples = [...before, ...read.map(({ row: { rowId, guid } }) => ({ rowId, guid }))];
+  const ofRows = new Map(samples.map((sample) => [sample.rowId, sample]));
+  return [...ofRows.values()].toSorted((a, b) => a.rowId - b.rowId).slice(-SAMPLES);
 }

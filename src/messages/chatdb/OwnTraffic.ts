@@ -41,6 +41,11 @@ export class OwnTraffic {
     return true;
   }
 
+  /** ROWIDs were given out anew in the same file. */
+  forget(): void {
+    this.generation = undefined;
+  }
+
   /** Notes a row, as it stands now; rows that are not ours are passed over. */
   note(row: ChatRow): void {
     if (row.isFromMe !== 1) return;

@@ -21,6 +21,8 @@ export interface OwnRow {
   rowId: number;
   conversation: string;
   text: string;
+  /** Unix ms. */
+  sentAt: number | null;
 }
 
 /** `ours`: we sent it, or it is none of our business. `undecided`: a text of ours may yet turn out to be this. */

@@ -1,11 +1,13 @@
 import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../store/incomingRecord.js';
+import type { SeenRow } from '../../store/seenRows.js';
 import { classify } from './classify.js';
 import { type LinkNeighbour, URL_BALLOON } from './linkPreview.js';
 import type { OwnTraffic, Voice } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
 import { type RowEvent, targetOf } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
+import { identityOf, originalAmong, REMEMBERED_MS, seenRow } from './rowIdentity.js';
 import type { AttachmentRow, ChatRow, MessageRows } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 import type { Awaited, LeftOutReason } from './verdict.js';
@@ -33,11 +35,21 @@ export interface Gathered {
   full: boolean;
 }
 
+/** Rows that a look by date found: those that were never judged, and ours among the others, for echoes of them. */
+export interface DatedRows {
+  unseen: readonly ChatRow[];
+  own: readonly ChatRow[];
+}
+
 export type BatchFacts = Pick<
   RowFacts,
   'region' | 'ownAddresses' | 'worthAnswering' | 'hasEchoed' | 'onlyEchoes' | 'rules'
 > & {
   now: number;
+  /** The rows that were judged before. */
+  seen: { has(guid: string): boolean; like(key: string, conversation: string): readonly SeenRow[] };
+  /** What was sent before (Unix ms) is not forwarded, for it is older than the agent; null: nothing is. */
+  notBefore: number | null;
 };
 
 /** What becomes of a batch. `dueAt` (Unix ms): when the next waiting row is taken as it is. */
@@ -48,6 +60,8 @@ export interface Judged {
   /** Messages that had been changed already when they were read, and when (Unix ms). */
   edited: { guid: string; editedAt: number }[];
   events: RowEvent[];
+  /** The rows that are done with: none of them is judged again. */
+  seen: SeenRow[];
   voices: Voice[];
   /** `fault`: what was thrown at a row that cannot be understood. */
   leftOut: { rowId: number; reason: LeftOutReason; fault?: unknown }[];
@@ -84,20 +98,26 @@ const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'late_direction
 
 const NONE: readonly never[] = [];
 
-/** Reads the pending rows and up to `limit` rows behind the position. Throws SqliteError. */
+/** Reads the pending rows, and up to `limit` rows behind the position or what was found by date. Throws SqliteError. */
 export function gather(
   rows: MessageRows,
   position: ReadingPosition,
   pending: readonly PendingRow[],
   limit: number,
   beside: { asksAcquaintance: boolean; own: OwnTraffic },
+  byDate?: DatedRows,
 ): Gathered {
-  const fresh = rows.rowsAfter(position.rowId, limit);
+  const fresh = byDate?.unseen ?? rows.rowsAfter(position.rowId, limit);
   const waiting = rows.rowsAmong(pending.map((row) => row.rowId));
   const { asksAcquaintance, own } = beside;
   if (own.startsOver(position.generation))
     for (const row of rows.recentOwnRows(position.rowId)) guarded(() => own.note(row));
-  const all = [...waiting, ...fresh];
+  for (const row of byDate?.own ?? []) guarded(() => own.note(row));
+  const isWaiting = new Set(pending.map((row) => row.rowId));
+  const inRowOrder = [...waiting, ...fresh.filter((row) => !isWaiting.has(row.rowId))];
+  // Without a row that was read before, nothing tells whether ROWIDs were given out anew.
+  const isByDate = byDate !== undefined || position.guid === null;
+  const all = isByDate ? inRowOrder.toSorted(byDateSent) : inRowOrder;
   // One that cannot be noted is no echo of anything; what it is itself, and that it is odd, is said by `judge`.
   for (const row of all) guarded(() => own.note(row));
   const people = new Map<number, string[]>();
@@ -115,7 +135,7 @@ export function gather(
   };
   const companions = (row: ChatRow): readonly LinkNeighbour[] =>
     row.isFromMe === 1 ? own.beside(row) : rows.neighbours.companions(row.rowId);
-  const last = fresh.at(-1);
+  const last = byDate === undefined ? fresh.at(-1) : undefined;
   return {
     rows: all.map((row) => ({
       row,
@@ -133,8 +153,13 @@ export function gather(
       },
     })),
     position: last === undefined ? position : { ...position, rowId: last.rowId, guid: last.guid },
-    full: fresh.length === limit,
+    full: byDate === undefined && fresh.length === limit,
   };
+}
+
+/** The order in which rows were written, where that of ROWIDs says nothing. */
+function byDateSent(a: ChatRow, b: ChatRow): number {
+  return (a.sentAt ?? Number.MAX_SAFE_INTEGER) - (b.sentAt ?? Number.MAX_SAFE_INTEGER);
 }
 
 /** What becomes of `work` at a row that may be like none we know: it must not keep us from all rows behind it. */
@@ -146,6 +171,36 @@ function guarded<T>(work: () => T): { value: T } | { fault: unknown } {
     if (fault instanceof BetterSqlite3.SqliteError) throw fault;
     return { fault };
   }
+}
+
+/** What is remembered of a row, and why nothing more is done with it: it is a copy, or older than the agent. */
+function recognised(
+  row: ChatRow,
+  attachments: readonly AttachmentRow[],
+  seenAt: number,
+  { region, seen, notBefore }: BatchFacts,
+  before: readonly SeenRow[],
+): { seen: SeenRow; leftOut: LeftOutReason | undefined } {
+  const identity = identityOf(row, attachments, region);
+  const { key, legacyKey, conversation } = identity;
+  const candidates = [key, legacyKey].flatMap((name) =>
+    name === null
+      ? []
+      : [
+          ...seen.like(name, conversation),
+          ...before.filter((other) => other.key === name && other.conversation === conversation),
+        ],
+  );
+  const original = originalAmong(identity, seenAt, candidates);
+  const isOlder = notBefore !== null && row.sentAt !== null && row.sentAt < notBefore;
+  return {
+    seen: seenRow(row.guid, identity, seenAt, original),
+    leftOut: original !== undefined ? 'copy' : isOlder ? 'stale' : undefined,
+  };
+}
+
+function unidentified(guid: string, seenAt: number): SeenRow {
+  return { guid, original: guid, conversation: '', key: null, words: '', files: '', changed: false, seenAt };
 }
 
 /** Whether a row that no chat is joined to yet may be of a group, for all that chat.db says. */
@@ -172,6 +227,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     links: [],
     edited: [],
     events: [],
+    seen: [],
     voices: [],
     leftOut: [],
     pending: [],
@@ -186,6 +242,18 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     const seenAt = Math.min(before?.firstSeenAt ?? facts.now, facts.now);
     const completeAt = Math.min(before?.completeAt ?? facts.now, facts.now);
     const waited = facts.now - seenAt;
+    if (facts.seen.has(row.guid)) continue;
+    const recognition = guarded(() => recognised(row, attachments, seenAt, facts, judged.seen));
+    const isDone = 'value' in recognition ? recognition.value : undefined;
+    if (isDone?.leftOut !== undefined) {
+      judged.seen.push(isDone.seen);
+      judged.leftOut.push({ rowId: row.rowId, reason: isDone.leftOut });
+      continue;
+    }
+    const isRemembered = row.sentAt === null || facts.now - row.sentAt <= REMEMBERED_MS;
+    const done = () => {
+      if (isRemembered) judged.seen.push(isDone?.seen ?? unidentified(row.guid, seenAt));
+    };
     const tried = guarded(() =>
       classify(row, {
         region: facts.region,
@@ -203,15 +271,18 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       }),
     );
     if ('fault' in tried) {
+      done();
       judged.leftOut.push({ rowId: row.rowId, reason: 'damaged', fault: tried.fault });
       continue;
     }
     const verdict = tried.value;
     if (verdict.kind === 'event') {
+      done();
       judged.events.push(verdict.event);
       continue;
     }
     if (verdict.kind === 'left_out') {
+      done();
       const { reason, echo } = verdict;
       judged.leftOut.push({ rowId: row.rowId, reason });
       if (echo !== undefined) judged.voices.push({ address: echo.from, echoOf: echo.of });
@@ -220,6 +291,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     }
     const isHeld = holding.has(row.handle) || (row.chatRowId !== null && holdingChats.has(row.chatRowId));
     if (verdict.kind === 'message' && !isHeld) {
+      done();
       if (verdict.linkOf === undefined) judged.messages.push(verdict.message);
       else judged.links.push({ message: verdict.message, to: verdict.linkOf });
       if (!verdict.repeatsUs) judged.voices.push({ address: verdict.message.sender, echoOf: null });

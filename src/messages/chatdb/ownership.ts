@@ -61,11 +61,11 @@ export function directionAwaited(
   { rules, waitedFor }: Pick<RowFacts, 'rules' | 'waitedFor'>,
 ): Awaited | 'ours' | undefined {
   if (directionOf(row) !== 'unsettled') return undefined;
-  const { guid, rowId } = row;
+  const { guid, rowId, sentAt } = row;
   const isMessage = (row.itemType ?? 0) === 0 && !isAboutAnother(row);
   const conversation = place.conversation ?? '';
   const isFinished = row.isFinished !== 0;
-  const candidate = { guid, rowId, conversation, text: saidIn(row).text, isFinished };
+  const candidate = { guid, rowId, sentAt, conversation, text: saidIn(row).text, isFinished };
   const mayBe = isMessage ? rules.mayBeOurs(candidate) : 'no';
   if (mayBe === 'underWay' && !waitedFor('proof')) return 'proof';
   if (!waitedFor('direction')) return 'direction';
@@ -83,7 +83,8 @@ function ownerOfSent({ row, facts, conversation }: Placed, { body, words, text }
   const isLink = row.balloonBundleId === URL_BALLOON;
   if (isLink && roleOfLink({ ...row, link: words }, neighbours.companions).kind === 'preview')
     return { kind: 'ours', why: 'preview' };
-  const author = rules.ownRow({ guid: row.guid, rowId: row.rowId, conversation, text });
+  const { guid, rowId, sentAt } = row;
+  const author = rules.ownRow({ guid, rowId, conversation, text, sentAt });
   if (author === 'ours') return OWN;
   if (author === 'undecided' && !waitedFor('proof')) return { kind: 'undecided', waitingFor: 'proof' };
   if (isLink && !waitedFor('preview')) return { kind: 'undecided', waitingFor: 'preview' };
@@ -127,5 +128,6 @@ function repeatedWords(
     return of === undefined ? undefined : { of, isEcho: isTold };
   }
   const { guid, rowId } = own;
-  return { of: guid, isEcho: isTold && facts.rules.isOurText({ guid, rowId, conversation, text }) };
+  const ownRow = { guid, rowId, conversation, text, sentAt: own.sentAt };
+  return { of: guid, isEcho: isTold && facts.rules.isOurText(ownRow) };
 }

@@ -47,7 +47,7 @@ function groupAwaited({ waitedFor }: RowFacts): Placement {
 }
 
 /** Its chat's; its sender's only where it has no chat. */
-function conversationOf(row: ChatRow, sender: string | null, region: string): string | null {
+export function conversationOf(row: ChatRow, sender: string | null, region: string): string | null {
   const style = isGroup(row) ? GROUP_STYLE : row.chatStyle;
   const key = keyOf(row.chatIdentifier, style, region);
   if (key !== null) return key;

@@ -4,7 +4,7 @@ import { payloadColumn, summaryColumn } from './changeColumns.js';
 import { type GroupNames, OWN_NAMES } from './groupTies.js';
 import { mimeTypeColumn } from './mimeTypeColumn.js';
 import { NeighbourRows } from './NeighbourRows.js';
-import { GROUP_STYLE, type Schema } from './schema.js';
+import { APPLE_EPOCH_MS, GROUP_STYLE, LATEST_NS, LEAST_NS, type Schema } from './schema.js';
 
 /**
  * A row of `message` with its handle and the chat it belongs to, one per message. Times are Unix ms, flags 0 or
@@ -20,6 +20,10 @@ export interface ChatRow {
   service: string | null;
   handle: string | null;
   sentAt: number | null;
+  /** `date` in ns since 2001 as decimal text, exact; null where `sentAt` is. */
+  date: string | null;
+  /** 1: `date` is stored in seconds. */
+  datesAreSeconds: number | null;
   isFromMe: number | null;
   /** A message that came in is written finished, one of ours only once Messages is through with it. Null before either column. */
   isFinished: number | null;
@@ -85,6 +89,19 @@ export interface RowPosition {
   guid: string;
 }
 
+/** Where a look by date goes on: `date` as stored, in the unit of its stretch. */
+export interface DatePlace {
+  unit: 'seconds' | 'ns';
+  date: bigint;
+  rowId: number;
+}
+
+/** A row in the order of date. */
+export interface DatedRow extends RowPosition {
+  date: bigint;
+  isFromMe: number | null;
+}
+
 /** So many ROWIDs back is lately. */
 const LATELY = 500;
 
@@ -102,6 +119,10 @@ export class MessageRows {
   private readonly guidByRow: Prepared<string>;
   private readonly last: Prepared<RowPosition>;
   private readonly issued: Prepared<number> | undefined;
+  private readonly dated:
+    | Prepared<{ rowId: number; guid: string; date: string; isFromMe: number | null }>
+    | undefined;
+  private readonly newestDate: Prepared<string | null> | undefined;
 
   constructor(
     open: OpenChatDb,
@@ -130,6 +151,19 @@ export class MessageRows {
     this.last = database.prepare(
       'SELECT ROWID AS rowId, CAST(guid AS TEXT) AS guid FROM message ORDER BY ROWID DESC LIMIT 1',
     );
+    if (schema.has('message', 'date')) {
+      this.dated = database.prepare(
+        `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, CAST(m.date AS TEXT) AS date,
+           ${schema.column('message', 'm', 'is_from_me')} AS isFromMe
+         FROM message m WHERE m.date >= ? AND m.date < ? AND (m.date > ? OR m.ROWID > ?) AND typeof(m.date) = 'integer'
+         ORDER BY m.date, m.ROWID LIMIT ?`,
+      );
+      this.newestDate = database
+        .prepare<unknown[], string | null>(
+          `SELECT CAST(max(m.date) AS TEXT) FROM message m WHERE m.date >= ${LEAST_NS} AND m.date < ${LATEST_NS}`,
+        )
+        .pluck();
+    }
     // Only a table that is AUTOINCREMENT somewhere in the file makes this one exist.
     const sequenced = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").get();
     this.issued =
@@ -148,6 +182,19 @@ export class MessageRows {
   /** Those of these rows that (still) exist, in the order of ROWID. */
   rowsAmong(rowIds: readonly number[]): ChatRow[] {
     return rowIds.length === 0 ? [] : this.named(this.among.all(JSON.stringify(rowIds)));
+  }
+
+  /** Rows in the order of their dates from there on, at most `limit`; empty in a schema without dates. */
+  rowsByDate({ unit, date, rowId }: DatePlace, limit: number): DatedRow[] {
+    const end = BigInt(unit === 'ns' ? LATEST_NS : LEAST_NS);
+    const found = this.dated?.all(date, end, date, rowId, limit) ?? [];
+    return found.map((row) => ({ ...row, date: BigInt(row.date) }));
+  }
+
+  /** The date of the newest message, Unix ms; undefined if none has one. */
+  newestAt(): number | undefined {
+    const newest = this.newestDate?.get() ?? null;
+    return newest === null ? undefined : Number(BigInt(newest) / 1_000_000n) + APPLE_EPOCH_MS;
   }
 
   /** What went out lately, up to this row. */
@@ -203,6 +250,7 @@ function messageQuery(schema: Schema): string {
   return `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${text('text')} AS text,
     ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody, ${text('subject')} AS subject,
     ${text('service')} AS service, ${schema.text('handle', 'h', 'id')} AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
+    ${schema.exactDate('message', 'm', 'date')} AS date, ${schema.isInSeconds('message', 'm', 'date')} AS datesAreSeconds,
     ${m('is_from_me')} AS isFromMe, ${m('is_finished')} AS isFinished, ${m('is_sent')} AS isSent, ${text('account')} AS account, ${text('destination_caller_id')} AS ownAddress,
     ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${text('group_title')} AS groupTitle,
     CASE WHEN ${m('item_type')} <> 0 THEN (SELECT ${schema.text('handle', 'o', 'id')} FROM handle o WHERE o.ROWID = ${m('other_handle')}) END

@@ -75,8 +75,22 @@ export class Schema {
     if (!this.has(table, column)) return 'NULL';
     const value = `${alias}.${column}`;
     return `CASE WHEN ${value} IS NULL OR ${value} <= 0 OR ${value} > ${LATEST_NS} THEN NULL
-      WHEN ${value} >= 1000000000000 THEN ${value} / 1000000 + ${APPLE_EPOCH_MS}
+      WHEN ${value} >= ${LEAST_NS} THEN ${value} / 1000000 + ${APPLE_EPOCH_MS}
       ELSE ${value} * 1000 + ${APPLE_EPOCH_MS} END`;
+  }
+
+  /** The same as decimal text in ns since 2001, exact, as a JavaScript number is not: what identifies a message. */
+  exactDate(table: Table, alias: string, column: string): string {
+    if (!this.has(table, column)) return 'NULL';
+    const value = `${alias}.${column}`;
+    return `CASE WHEN typeof(${value}) <> 'integer' OR ${value} <= 0 OR ${value} > ${LATEST_NS} THEN NULL
+      WHEN ${value} >= ${LEAST_NS} THEN CAST(${value} AS TEXT) ELSE ${value} || '000000000' END`;
+  }
+
+  /** Whether a date column holds seconds since 2001, as before macOS 10.13. */
+  isInSeconds(table: Table, alias: string, column: string): string {
+    if (!this.has(table, column)) return 'NULL';
+    return `${alias}.${column} > 0 AND ${alias}.${column} < ${LEAST_NS}`;
   }
 }
 
@@ -85,7 +99,9 @@ export const GROUP_STYLE = 43;
 /** 2001-01-01T00:00:00Z as Unix ms. */
 export const APPLE_EPOCH_MS = 978_307_200_000;
 /** ns since 2001 at about the year 2128; beyond it a value is no date. */
-const LATEST_NS = '4000000000000000000';
+export const LATEST_NS = '4000000000000000000';
+/** A date below this is in seconds. */
+export const LEAST_NS = '1000000000000';
 
 /**
  * Puts empty tables of this connection in the place of optional ones that the file does not have, so that every

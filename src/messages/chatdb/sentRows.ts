@@ -5,7 +5,7 @@ import type { OpenChatDb } from './ChatDbConnection.js';
 import { unsettledDirection } from './direction.js';
 import { bodyOf, readableText } from './rowBody.js';
 import { chatOf } from './rows.js';
-import { GROUP_STYLE } from './schema.js';
+import { APPLE_EPOCH_MS, GROUP_STYLE } from './schema.js';
 
 /**
  * A message that went out from this account (from this Mac or another device of its owner), as it stands now.
@@ -89,6 +89,7 @@ const LONGEST_SPELLED = 64;
 export class SentRows {
   private readonly highest: Prepared<number | null>;
   private readonly after: Prepared<RawSentRow>;
+  private readonly dated: Prepared<RawSentRow> | undefined;
   private readonly byGuid: Prepared<RawSentRow>;
   private readonly chatsNamed: Prepared<RawChat>;
   private readonly chatsNamedAnyCase: Prepared<RawChat>;
@@ -122,6 +123,11 @@ export class SentRows {
     this.after = database.prepare(
       `${select} WHERE m.ROWID > ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.ROWID LIMIT ?`,
     );
+    if (schema.has('message', 'date')) {
+      this.dated = database.prepare(
+        `${select} WHERE m.date >= ? AND +m.is_from_me = 1 ORDER BY m.date, m.ROWID LIMIT ?`,
+      );
+    }
     this.byGuid = database.prepare(`${select} WHERE m.guid = ? AND +m.is_from_me = 1`);
     this.chatsNamed = database.prepare(
       `${chats} WHERE c.chat_identifier IN (SELECT value FROM json_each(?)) ORDER BY c.ROWID`,
@@ -163,6 +169,12 @@ export class SentRows {
   /** Rows above this ROWID that went out or may yet turn out to have, in its order, at most `limit`. */
   sentRowsAfter(rowId: number, limit: number, region: string): SentRow[] {
     return this.after.all(rowId, limit).map((raw) => sentRow(raw, region));
+  }
+
+  /** Outgoing rows of then (Unix ms) and later, by their date, at most `limit`. */
+  sentRowsSince(sentAt: number, limit: number, region: string): SentRow[] {
+    const from = BigInt(Math.trunc(sentAt) - APPLE_EPOCH_MS) * 1_000_000n;
+    return (this.dated?.all(from, limit) ?? []).map((raw) => sentRow(raw, region));
   }
 
   /** The outgoing row with this guid. */

@@ -23,6 +23,7 @@ export type Awaited =
 export const LEFT_OUT = {
   own: 'sent by ourselves, or from one of our addresses',
   echo: 'a message to ourselves, come back',
+  copy: 'written again by iCloud under another guid',
   stale: 'older than it is worth answering',
   reaction: 'a tapback, sticker or vote on another message that is not told',
   system: 'a group, location or call notice that is not told',

@@ -14,6 +14,14 @@ export function appleDate(unixMs: number): bigint {
   return BigInt(Math.round(unixMs) - APPLE_EPOCH_MS) * 1_000_000n;
 }
 
+let nanoseconds = 0n;
+
+/** Now as Messages writes it, to the nanosecond: no two rows of one process have the same date. */
+export function appleNow(): bigint {
+  nanoseconds = (nanoseconds + 1_009n) % 1_000_000n;
+  return appleDate(Date.now()) + nanoseconds;
+}
+
 /** A guid as Messages gives them. */
 export function appleGuid(): string {
   return randomUUID().toUpperCase();
@@ -78,6 +86,40 @@ export class AppleDatabase {
     return this.prepared(sql)
       .pluck()
       .get(...parameters) as T | undefined;
+  }
+
+  /** Lets ROWIDs of a table be given out behind this one. */
+  setSequence(table: string, highest: number): void {
+    this.prepared('UPDATE sqlite_sequence SET seq = ? WHERE name = ?').run(highest, table);
+  }
+
+  /** Every row of a query; integers that a number does not hold exactly are bigints. */
+  all<T extends object>(sql: string, ...parameters: readonly Value[]): T[] {
+    const rows = this.database
+      .prepare<unknown[]>(sql)
+      .safeIntegers()
+      .all(...parameters) as Record<string, Value>[];
+    return rows.map((row) => {
+      const plain = Object.entries(row).map(([name, value]) => {
+        const isSmall = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
+        return [name, isSmall ? Number(value) : value];
+      });
+      return Object.fromEntries(plain) as T;
+    });
+  }
+
+  run(sql: string, ...parameters: readonly Value[]): void {
+    this.prepared(sql).run(...parameters);
+  }
+
+  /** One commit in which keys may change that other tables name. */
+  withoutForeignKeys(work: () => void): void {
+    this.database.pragma('foreign_keys = OFF');
+    try {
+      this.transaction(work);
+    } finally {
+      this.database.pragma('foreign_keys = ON');
+    }
   }
 
   /** The ROWID of a handle, made if there is none. */

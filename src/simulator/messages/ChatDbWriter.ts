@@ -1,8 +1,9 @@
-import { AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
+import { AppleDatabase, appleDate, appleGuid, appleNow, type Columns } from './AppleDatabase.js';
 import type { AppleVersion, SchemaOptions } from './appleSchema.js';
 import { type NewChat, type Service, type SimulatedChat, SimulatedChats } from './SimulatedChats.js';
 import { SimulatedHappenings } from './SimulatedHappenings.js';
 import { type NewIncoming, SimulatedIncoming, STAGES, type Stage } from './SimulatedIncoming.js';
+import { SimulatedRewrites } from './SimulatedRewrites.js';
 import { type FirstState, type SentStage, SimulatedSent } from './SimulatedSent.js';
 import { encodeAttributedBody } from './typedstreamEncoder.js';
 
@@ -41,12 +42,14 @@ const ACCOUNT = 'E:operator@example.com';
 export class ChatDbWriter {
   readonly chats: SimulatedChats;
   readonly happenings: SimulatedHappenings;
+  readonly rewrites: SimulatedRewrites;
   private readonly database: AppleDatabase;
   private readonly account: string;
 
   constructor(path: string, options: ChatDbWriterOptions = {}) {
     this.database = new AppleDatabase(path, options.version ?? 15, options);
     this.chats = new SimulatedChats(this.database);
+    this.rewrites = new SimulatedRewrites(this.database);
     this.account = options.account ?? ACCOUNT;
     this.happenings = new SimulatedHappenings(this.database, this.chats, this.account);
   }
@@ -91,7 +94,7 @@ export class ChatDbWriter {
     const sent = new SimulatedSent(this.database, {
       text: message.text,
       service: message.service ?? chat?.service ?? 'iMessage',
-      date: message.date ?? Date.now(),
+      date: message.date,
       chat,
       recipient: recipientOf(message, chat, ghost),
       ghost,
@@ -106,7 +109,7 @@ export class ChatDbWriter {
   /** Any row of `message`, complete in one commit; joined to `chat` if one is given. For what the rest cannot make. */
   insertMessage(columns: Columns, chat?: SimulatedChat): { rowId: number; guid: string } {
     const guid = typeof columns.guid === 'string' ? columns.guid : appleGuid();
-    const date = columns.date ?? appleDate(Date.now());
+    const date = columns.date ?? appleNow();
     return this.database.transaction(() => {
       const rowId = this.database.insert('message', { service: 'iMessage', ...columns, guid, date });
       if (chat !== undefined) this.joinChat(rowId, chat, date);

@@ -1,4 +1,4 @@
-import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
+import { type AppleDatabase, appleDate, appleGuid, appleNow, type Columns } from './AppleDatabase.js';
 import type { Service, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
@@ -52,7 +52,7 @@ export class SimulatedIncoming {
     private readonly chat: SimulatedChat | null,
   ) {
     this.guid = message.guid ?? appleGuid();
-    this.date = appleDate(message.date ?? Date.now());
+    this.date = message.date === undefined ? appleNow() : appleDate(message.date);
     this.attachments = (message.attachments ?? []).map((file, index) => ({
       guid: file.guid ?? `at_${index}_${this.guid}`,
       name: file.name ?? `IMG_${index}.jpeg`,

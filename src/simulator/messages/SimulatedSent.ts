@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type AppleDatabase, appleDate, appleGuid } from './AppleDatabase.js';
+import { type AppleDatabase, appleDate, appleGuid, appleNow } from './AppleDatabase.js';
 import type { Service, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
@@ -17,7 +17,8 @@ export type FirstState = 'anonymous' | 'recipient' | 'none';
 export interface NewSent {
   text: string | readonly string[];
   service: Service;
-  date: number;
+  /** Unix ms; now if left out. */
+  date: number | undefined;
   chat: SimulatedChat | null;
   recipient: string | null;
   /** An empty row of no chat (imsg #90): Messages took the text and will never send it. */
@@ -42,7 +43,7 @@ export class SimulatedSent {
   ) {
     const { chat, recipient, ghost } = message;
     const service = ghost ? 'SMS' : message.service;
-    const date = appleDate(message.date);
+    const date = message.date === undefined ? appleNow() : appleDate(message.date);
     this.recipient = recipient === null ? 0 : database.handle(recipient, service);
     const firstState = ghost ? 'none' : message.firstState;
     this.rowId = database.insert('message', {

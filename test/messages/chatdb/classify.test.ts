@@ -17,6 +17,8 @@ const row = (changes: Partial<ChatRow> = {}): ChatRow => ({
   service: 'iMessage',
   handle: PERSON,
   sentAt: NOW - 1000,
+  date: null,
+  datesAreSeconds: 0,
   isFromMe: 0,
   isFinished: 1,
   isSent: 0,

@@ -88,6 +88,8 @@ export class FactWorld {
   private readonly log = new RecordingLog();
   private readonly told;
   private readonly received: IncomingMessage[] = [];
+  /** How old a message may be that is worth an answer. */
+  maxAgeMs = 6 * 3600_000;
   private reader: IncomingReader;
   private edits: EditWatch;
   private people = 0;
@@ -123,8 +125,9 @@ export class FactWorld {
     return `+1212555${String(1000 + this.people)}`;
   }
 
-  /** A message of now from somebody. */
+  /** A message of now from somebody; each has a date of its own, as on a Mac. */
   receive(message: Parameters<ChatDbWriter['receive']>[0]): ReturnType<ChatDbWriter['receive']> {
+    this.clock.jumpWall(1);
     return this.writer.receive({ date: this.clock.now(), ...message });
   }
 
@@ -239,7 +242,7 @@ export class FactWorld {
       log,
       region: () => REGION,
       ownAddresses: () => own.all(),
-      worthAnswering: (sentAt) => clock.now() - sentAt <= 6 * 3600_000,
+      worthAnswering: (sentAt) => clock.now() - sentAt <= this.maxAgeMs,
       forwarding: this.told.rows,
       onMessages: (messages) => this.received.push(...messages),
     });

@@ -9,6 +9,7 @@ const LINK = { balloon_bundle_id: 'com.apple.messages.URLBalloonProvider' };
 
 /** A row that Messages writes for this account. */
 function ours(world: FactWorld, to: string, text: string, columns = {}) {
+  world.clock.jumpWall(1);
   const date = appleDate(world.clock.now());
   const row = { is_from_me: 1, account: 'E:operator@example.com', text, date, ...columns };
   return world.writer.insertMessage(row, world.writer.directChat(to));

@@ -223,7 +223,9 @@ function unnamed(world: FactWorld, address: string, columns: Record<string, stri
       const row = world.writer.insertMessage({ ...columns, is_from_me: 1, text, date }, chat);
       world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid: row.guid }));
     },
-    back: (text: string, afterMs: number) =>
-      world.receive({ from: address, chat, text, date: world.clock.now() + afterMs, columns }),
+    back(text: string, afterMs: number) {
+      world.clock.jumpWall(1);
+      return world.receive({ from: address, chat, text, date: world.clock.now() + afterMs, columns });
+    },
   };
 }

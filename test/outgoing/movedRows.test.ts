@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { type KnownRows, matchRows } from '../../src/outgoing/matchRows.js';
+import type { SentRow } from '../../src/outgoing/ports.js';
+import type { Store } from '../../src/store/Store.js';
+import type { SendRecord } from '../../src/store/sendRecord.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+const NOTHING_KNOWN: KnownRows = { isClaimed: () => false, isPersons: () => false };
+
+/** A text that was tried when the newest row was 100. */
+function tried(store: Store, text = 'omw'): SendRecord {
+  return store.write(() => {
+    const send = store.sends.add({
+      ...{ id: text, conversation: ANN, threadId: ANN, text, role: 'message', priority: 2, pauseMs: 0 },
+      ...{ commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null, state: 'queued' },
+      ...{ errorCode: null, error: null },
+    });
+    if (send === undefined) throw new Error('the id is known');
+    store.sends.begin(send.seq, { tag: text, generation: 'g', afterRow: 100 });
+    const begun = store.sends.get(send.seq);
+    if (begun === undefined) throw new Error('it is gone');
+    return begun;
+  });
+}
+
+function row(messages: FakeMessages, rowId: number, sentAt: number): SentRow {
+  messages.addRow(ANN, 'omw');
+  const added = Object.assign(messages.rows.at(-1) ?? {}, { rowId, sentAt, guid: `row ${rowId}` });
+  return added as SentRow;
+}
+
+describe('a text in flight while ROWIDs are given out anew', () => {
+  test.each([
+    ['in another file', (messages: FakeMessages) => Object.assign(messages, { generation: 'h' })],
+    ['in the same file', (messages: FakeMessages, now: number) => Object.assign(messages, { movedAt: now })],
+    [
+      'in the same file, later',
+      (messages: FakeMessages, now: number) => Object.assign(messages, { movedAt: now + 5000 }),
+    ],
+  ])('%s is proven by a row of its time, wherever that lies', (_, move) => {
+    const clock = new FakeClock();
+    const messages = new FakeMessages();
+    const send = tried(temporaryStore(clock));
+    const proof = row(messages, 7, clock.now() + 300);
+    move(messages, clock.now());
+    expect(matchRows([send], messages, NOTHING_KNOWN).proofs.get(send.seq)).toBe(proof);
+  });
+
+  test.each([-1, -1000, -22 * 3600_000])('and by none of %d ms before its attempt', (before) => {
+    const clock = new FakeClock();
+    const messages = Object.assign(new FakeMessages(), { generation: 'h' });
+    const send = tried(temporaryStore(clock));
+    row(messages, 7, clock.now() + before);
+    row(messages, 200, clock.now() + before);
+    expect(matchRows([send], messages, NOTHING_KNOWN).proofs.size).toBe(0);
+  });
+});
+
+test.each([
+  [22 * 3600_000, false],
+  [121_000, false],
+  [60_000, true],
+  [0, true],
+])('a row above that is dated %d ms before the attempt proves it: %s', (before, proves) => {
+  const clock = new FakeClock();
+  const messages = new FakeMessages();
+  const send = tried(temporaryStore(clock));
+  row(messages, 101, clock.now() - before);
+  expect(matchRows([send], messages, NOTHING_KNOWN).proofs.has(send.seq)).toBe(proves);
+});
