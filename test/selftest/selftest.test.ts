@@ -172,6 +172,28 @@ describe('sending', () => {
     expect(found).toMatchObject({ verdict: 'FAIL', evidence: expect.stringContaining('dispatch marker') });
   });
 
+  test.each([
+    [
+      'anonymous',
+      200,
+      'PASS',
+      /^is_from_me 0, is_finished 0, no handle.* after \d+ ms; .*is_from_me 1.* after \d+ ms/,
+    ],
+    ['recipient', 200, 'PASS', /^is_from_me 0, is_finished 0(?!, no handle).* after \d+ ms; .*is_from_me 1/],
+    ['none', 0, 'PASS', /^is_from_me 1/],
+    ['anonymous', 1_300, 'WARN', /^is_from_me 0.*is_from_me 1/],
+  ] as const)(
+    'whose row is written %s first, for %i ms: %s, with every state that was seen',
+    async (form, ms, verdict, evidence) => {
+      const bench = new TestBench();
+      bench.changes = { send: true };
+      behave(bench.mac.osascriptDirectory, { kind: 'ok', first: { form, settlesAfterMs: ms } });
+      const found = finding(await bench.run('send', 'first-states'), 'first-states');
+      expect(found).toMatchObject({ verdict, evidence: expect.stringMatching(evidence) });
+      expect(found?.evidence).not.toContain('selftest');
+    },
+  );
+
   test('that Messages reports as not delivered is a failure', async () => {
     const bench = new TestBench();
     bench.changes = { send: true };

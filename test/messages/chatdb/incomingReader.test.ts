@@ -154,6 +154,72 @@ describe('a row that is not complete', () => {
     expect(reader.leftOut()).toEqual({ chatless: 1 });
   });
 
+  it.each<[string, Columns]>([
+    ['names a group', { cache_roomnames: 'chat77' }],
+    [
+      'names a group, and answers a message',
+      { cache_roomnames: 'chat77', thread_originator_guid: 'unknown' },
+    ],
+  ])('with a direct chat, that %s, is never a private message: the group is waited for', (_, columns) => {
+    const { world, store, reader } = started();
+    const group = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77' });
+    const row = world.receive({ from: PERSON, text: 'to all' });
+    // Joining a chat writes the column anew, from that chat.
+    world.writer.updateMessage(row.rowId, columns);
+    reader.scan();
+    world.clock.advance(30 * 60_000);
+    expect(world.texts).toEqual([]);
+    reader.stop();
+    const again = world.reader(store);
+    again.scan();
+    world.writer.joinChat(row.rowId, group);
+    again.scan();
+    expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat77', isGroup: true }]);
+  });
+
+  it('whose room is noted after its direct chat was joined, in time, is not answered alone', () => {
+    const { world, reader } = started();
+    world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77' });
+    const row = world.receive({
+      from: PERSON,
+      chat: world.writer.directChat(PERSON),
+      stages: ['row', 'chat'],
+    });
+    reader.scan();
+    world.writer.updateMessage(row.rowId, { cache_roomnames: 'chat77', text: 'to all' });
+    reader.scan();
+    world.clock.advance(3_600_000);
+    expect(world.texts).toEqual([]);
+    expect(reader.leftOut()).toEqual({ chatless: 1 });
+  });
+
+  it('of a direct chat and of a group at once is of the group, whichever chat is older', () => {
+    const { world, reader } = started();
+    const direct = world.writer.directChat(PERSON);
+    const group = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77', service: 'SMS' });
+    const row = world.receive({ from: PERSON, text: 'to all', chat: direct, stages: ['row', 'text'] });
+    world.writer.inOneCommit(() => {
+      row.write('chat');
+      world.writer.joinChat(row.rowId, group);
+    });
+    reader.scan();
+    expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat77', isGroup: true }]);
+  });
+
+  it('that answers a message of which nobody knows where it is may be of a group; in a direct chat it is direct', () => {
+    const { world, reader } = started();
+    const known = world.receive({ from: PERSON, text: 'a question' });
+    const answer = (guid: string) =>
+      world.receive({ from: PERSON, text: guid, chat: null, columns: { thread_originator_guid: guid } });
+    answer('unknown');
+    answer(known.guid);
+    reader.scan();
+    world.clock.advance(60_000);
+    expect(world.texts).toEqual(['a question', known.guid]);
+    world.clock.advance(3_600_000);
+    expect(reader.leftOut()).toEqual({ chatless: 1 });
+  });
+
   it('of somebody who is in a group by another service may be of that group', () => {
     const { world, reader } = started();
     world.writer.groupChat([PERSON, OTHER], { service: 'SMS' });
