@@ -45,8 +45,7 @@ function ack(agentId, { command_id }) {
   return { success: true };
 }
 
-// P7: each guid is answered once; the reflex goes ahead over the socket of the agent that asks. Messages come in the order of
-// their `sequence`; none waits for a number that is missing (P7.6), or for the answer to another one (P7.7).
+// P7: each guid is answered once, without waiting for others (P7.6, P7.7); the reflex goes ahead over the asking agent's socket.
 function answer(agentId, { message_guid, thread_id, filtered_text }) {
   const key = `${agentId} ${message_guid}`;
   if (!replies.has(key)) {
