@@ -8,6 +8,7 @@ import type { Problem, StatusSnapshot } from '../status/snapshot.js';
 import { socketPath } from '../status/socketPath.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
+import { residentMegabytes } from '../system/residentMemory.js';
 import { packageVersion } from '../system/version.js';
 
 export interface WaitingOptions {
@@ -117,7 +118,7 @@ export class WaitingAgent {
         uploads_queued: null,
       },
       chatdb: { row_id: null, rows_behind: null },
-      memory_usage_mb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+      memory_usage_mb: residentMegabytes(),
       monitor: { port: null, connected: 0, authenticated: 0 },
     };
   }

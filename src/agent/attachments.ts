@@ -14,6 +14,7 @@ import { childEnvironment } from '../messages/applescript/childEnvironment.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
+import type { MachineFault } from '../system/failures.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
 
@@ -30,6 +31,8 @@ export interface AttachmentRoomOptions {
   filter: () => PrivacyFilter | undefined;
   /** Asked once an upload begins, when everything is built. */
   backend: () => Pick<Backend, 'uploadPhoto' | 'agentId'>;
+  /** Told how each upload ended for this machine: by its fault, or past it. */
+  onMachine: (fault: MachineFault | undefined) => void;
 }
 
 /** Files that go out and images that come in. */
@@ -83,6 +86,7 @@ export function attachmentRoom(options: AttachmentRoomOptions): Attachments {
     env: childEnvironment(options.env),
     home: options.env.HOME ?? homedir(),
     workDirectory: join(config().state.directory, 'uploads'),
+    onMachine: options.onMachine,
     clock,
     random,
     log,

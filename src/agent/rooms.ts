@@ -116,10 +116,12 @@ export function buildRooms(options: RoomOptions): Rooms {
     ...{ store, chatDb, config, env, clock, random, log, filter },
     programs: options.programs,
     backend: () => backend,
+    onMachine: (fault) => sendHealth.noteMachine('uploading', fault),
   });
   const outgoing = new Outgoing({
     store,
     fetcher: attachments.door,
+    onMachine: (fault) => sendHealth.noteMachine('staging', fault),
     sender,
     rows: sentRows(chatDb, keyOf, () => store.cursor.reading()?.movedAt ?? null),
     clock,

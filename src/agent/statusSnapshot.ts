@@ -8,6 +8,7 @@ import type { Problem, StatusSnapshot } from '../status/snapshot.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
+import { residentMegabytes } from '../system/residentMemory.js';
 import type { Monitoring } from './Monitoring.js';
 import type { SendHealth } from './SendHealth.js';
 import type { Supervision } from './Supervision.js';
@@ -50,7 +51,7 @@ const STORE_REMEDY = {
   store_damaged:
     'Restart the agent: it sets the damaged store aside and goes on with what can still be read.',
   state_unwritable:
-    'End what else has edge-agent.db open, or check the disk of state.directory; the agent goes on by itself.',
+    'End what else has edge-agent.db open, or check the disk and the rights of state.directory; the agent goes on by itself.',
 } as const;
 
 /** Asks every room how it is. Every figure is counted when asked; nothing is remembered for it. */
@@ -103,7 +104,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     next_scheduled_at: isoOrNull(store.schedule.nextDueAt() ?? null),
     oldest: mapValues(store.backlog.oldest(), isoOrNull),
     chatdb: readingPosition(sources.chatDb, store),
-    memory_usage_mb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    memory_usage_mb: residentMegabytes(),
     monitor: sources.monitoring.view(),
   };
 }
@@ -119,6 +120,8 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
   const monitor = sources.monitoring.fault();
   return [
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
+    // Where the store says the same of the same disk, once is enough.
+    ...sendHealth.machineFaults().filter(({ code }) => code !== storing?.code),
     ...(sending === undefined ? [] : [sending]),
     ...(stall === undefined ? [] : [stall]),
     ...(reading === undefined

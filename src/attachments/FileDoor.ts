@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { type Clock, sleep } from '../system/clock.js';
+import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
 import type { FindAddresses } from './checkedLookup.js';
 import { nameOfType } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
@@ -48,8 +49,11 @@ export type Admission =
 type Fetched =
   | { kind: 'fetched'; path: string }
   | { kind: 'failed'; errorCode: ErrorCode; message: string }
+  | { kind: 'kept'; fault: MachineFault }
   | { kind: 'stopped' };
 
+/** How the content of a file that cannot be staged yet is named in the store. */
+const HELD_CONTENT = 'data:;base64,';
 const TRIES = 3;
 const TRY_TIMEOUT_MS = 30_000;
 const TRY_AGAIN_MS = 2_000;
@@ -64,7 +68,8 @@ export class FileDoor {
 
   /**
    * Judges a file by what the command says alone, and stages one whose content the command holds, or that the operator's
-   * command handed over: durably, before it returns. The others are fetched later.
+   * command handed over: durably, before it returns. The others are fetched later; so is one whose content this machine
+   * cannot put on the disk now: its address holds the content meanwhile, in the caller's store.
    */
   admit(named: NamedFile): Admission {
     const { maxBytes, allowedRoots, allowPrivateAddresses, handover } = this.options.settings();
@@ -93,13 +98,25 @@ export class FileDoor {
     filename: string | undefined,
     read: () => { bytes: Buffer } | { fault: string },
   ): Admission {
+    let bytes: Buffer;
     try {
       const content = read();
       if ('fault' in content) return refusal(field, content.fault);
-      const staged = this.options.staging.put(filename ?? '', content.bytes);
-      return { kind: 'admitted', file: { name: basename(staged), path: staged } };
+      bytes = content.bytes;
     } catch (error) {
       return refusal(field, `it cannot be staged (${faultCode(error)})`, 'attachment_unavailable');
+    }
+    try {
+      const staged = this.options.staging.put(filename ?? '', bytes);
+      return { kind: 'admitted', file: { name: basename(staged), path: staged } };
+    } catch (error) {
+      if (isNoPlace(error)) {
+        return refusal(field, `it cannot be staged (${faultCode(error)})`, 'attachment_unavailable');
+      }
+      if (ownFileFault(error) === undefined) throw error;
+      this.options.log.warn('A file to send cannot be staged yet', { cause: faultCode(error) });
+      const url = `${HELD_CONTENT}${bytes.toString('base64')}`;
+      return { kind: 'admitted', file: { name: safeName(filename ?? ''), url } };
     }
   }
 
@@ -113,10 +130,16 @@ export class FileDoor {
    */
   async fetch(source: string, name: string, stop: AbortSignal): Promise<Fetched> {
     try {
+      if (source.startsWith(HELD_CONTENT)) {
+        const bytes = Buffer.from(source.slice(HELD_CONTENT.length), 'base64');
+        return this.stageFetched(name, bytes);
+      }
       return source.startsWith('file:')
         ? await this.take(source, name)
         : await this.download(source, name, stop);
     } catch (error) {
+      const fault = exhaustion(systemCode(error));
+      if (fault !== undefined) return { kind: 'kept', fault };
       this.options.log.error('A file to send could not be staged', { cause: faultCode(error) });
       return {
         kind: 'failed',
@@ -127,17 +150,27 @@ export class FileDoor {
   }
 
   private async take(source: string, name: string): Promise<Fetched> {
-    const { staging, settings } = this.options;
-    const { allowedRoots, maxBytes } = settings();
+    const { allowedRoots, maxBytes } = this.options.settings();
     const path = fileURLToPath(source);
     const file = await readRealFile(path, allowedRoots, maxBytes);
     if (file.kind === 'missing') return unavailable('there is no such file');
     if (file.kind === 'refused') return refused(file.why);
-    return { kind: 'fetched', path: staging.put(name, file.bytes) };
+    return this.stageFetched(name, file.bytes);
+  }
+
+  /** Our own directory: whatever the system refuses there is this machine's fault. */
+  private stageFetched(name: string, bytes: Uint8Array): Fetched {
+    try {
+      return { kind: 'fetched', path: this.options.staging.put(name, bytes) };
+    } catch (error) {
+      const fault = isNoPlace(error) ? undefined : ownFileFault(error);
+      if (fault === undefined) throw error;
+      return { kind: 'kept', fault };
+    }
   }
 
   private async download(url: string, name: string, stop: AbortSignal): Promise<Fetched> {
-    const { staging, settings, clock, findAddresses, ca } = this.options;
+    const { settings, clock, findAddresses, ca } = this.options;
     for (let tries = 1; ; tries++) {
       const { maxBytes, allowPrivateAddresses } = settings();
       const got = await httpsFile(url, {
@@ -152,13 +185,20 @@ export class FileDoor {
       if (got.kind === 'stopped') return got;
       if (got.kind === 'refused') return refused(got.message);
       if (got.kind === 'file') {
-        return { kind: 'fetched', path: staging.put(nameOfType(name, got.type), got.bytes) };
+        return this.stageFetched(nameOfType(name, got.type), got.bytes);
       }
+      const fault = exhaustion(got.systemCode);
+      if (fault !== undefined) return { kind: 'kept', fault };
       if (tries === TRIES) return unavailable(got.message);
       await sleep(clock, TRY_AGAIN_MS);
       if (stop.aborted) return { kind: 'stopped' };
     }
   }
+}
+
+/** A file lies where `imessage.attachments_path` wants a directory: a wrong setting, which does not pass by itself. */
+function isNoPlace(error: unknown): boolean {
+  return ['ENOTDIR', 'EEXIST'].includes(systemCode(error) ?? '');
 }
 
 function reach(allowPrivate: boolean): (address: string) => boolean {

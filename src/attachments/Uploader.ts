@@ -4,6 +4,7 @@ import { textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
 import type { UploadMessage, UploadRecord } from '../store/uploads.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
 import type { Random } from '../system/random.js';
 import { joinAtSeams, seamsAsLineBreaks } from '../system/seams.js';
 import { arrivedImage, type Image } from './arrivedImage.js';
@@ -33,6 +34,8 @@ export interface UploaderOptions {
   home: string;
   /** A private directory for conversions. */
   workDirectory: string;
+  /** Told how each upload ended for this machine: by its fault, or past it. */
+  onMachine?: (fault: MachineFault | undefined) => void;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -129,20 +132,31 @@ export class Uploader {
       const image = arrived.kind === 'image' ? arrived.image : uploadRetry.asItIs(arrived.partial, waited);
       if (image === undefined) return { kind: 'missing', why: arrived.kind === 'waiting' ? arrived.why : '' };
       const readable = await this.readable(image);
+      if ('fault' in readable) return kept(readable.fault);
       // Its sender may have changed or taken back the message while the file was read.
       const message = this.options.store.uploads.messageOf(upload);
       if (message === undefined) return { kind: 'failed', why: 'it is wanted no more' };
       return ended(await backend.uploadPhoto(this.photo({ ...upload, message }, readable)));
     } catch (error) {
+      const fault = exhaustion(systemCode(error));
+      if (fault !== undefined) return kept(fault);
       return { kind: 'later', why: `it cannot be read (${faultCode(error)})` };
     }
   }
 
-  private async readable(image: Image): Promise<Image> {
+  /** The image in a form that others than Apple can read, or why this machine cannot make it now. */
+  private async readable(image: Image): Promise<Image | { fault: MachineFault }> {
     if (!image.isHeic) return image;
     const { sips, env, workDirectory, clock, settings } = this.options;
     const { maxBytes } = settings();
-    const jpeg = await jpegOfHeic(image.bytes, { sips, env, workDirectory, maxBytes, clock });
+    let jpeg: Buffer | undefined;
+    try {
+      jpeg = await jpegOfHeic(image.bytes, { sips, env, workDirectory, maxBytes, clock });
+    } catch (error) {
+      const fault = ownFileFault(error);
+      if (fault === undefined) throw error;
+      return { fault };
+    }
     if (jpeg === undefined) return image;
     return {
       ...image,
@@ -182,6 +196,7 @@ export class Uploader {
   private conclude(upload: UploadRecord, end: UploadEnd): void {
     const { store, clock } = this.options;
     if (!store.isOpen || (!this.running && end.kind !== 'done')) return;
+    this.options.onMachine?.(end.kind === 'kept' ? end.fault : undefined);
     if (!store.tryWrite(() => this.settle(upload, end))) {
       clock.after(STORE_RETRY_MS, () => this.conclude(upload, end));
       return;
@@ -213,6 +228,10 @@ export class Uploader {
         log.warn('An image could not be uploaded; it is given up', { trace, attachment, cause: next.why });
     }
   }
+}
+
+function kept(fault: MachineFault): UploadEnd {
+  return { kind: 'kept', why: fault.message, fault };
 }
 
 function ended(result: Awaited<ReturnType<PhotoPosting['uploadPhoto']>>): UploadEnd {

@@ -6,12 +6,12 @@ import { isSendable, mediaType } from './contentTypes.js';
 
 /**
  * What came of asking for a file. `refused`: it will never do, so it is not asked for again. `failed`: it may do later.
- * Messages say what is wrong and name no part of the address.
+ * Messages say what is wrong and name no part of the address; `systemCode` is the system's word, where it has one.
  */
 export type HttpsFile =
   | { kind: 'file'; bytes: Buffer; type: string }
   | { kind: 'refused'; message: string }
-  | { kind: 'failed'; message: string }
+  | { kind: 'failed'; message: string; systemCode?: string }
   | { kind: 'stopped' };
 
 export interface HttpsFileOptions {
@@ -96,7 +96,12 @@ function ask(
     });
     asked.on('error', (error) => {
       if (error instanceof PrivateAddressError) resolve({ kind: 'refused', message: error.message });
-      else resolve({ kind: 'failed', message: `it cannot be fetched (${wordOf(error)})` });
+      else
+        resolve({
+          kind: 'failed',
+          message: `it cannot be fetched (${wordOf(error)})`,
+          systemCode: wordOf(error),
+        });
     });
     asked.on('response', (response) => {
       const end = (result: HttpsFile | { location: string }) => {

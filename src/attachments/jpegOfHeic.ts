@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../system/clock.js';
+import { exhaustion } from '../system/failures.js';
 import { isMissing } from '../system/missingFile.js';
 import { runProgram } from '../system/runProgram.js';
 
@@ -19,7 +20,8 @@ const SIPS_TIMEOUT_MS = 30_000;
 
 /**
  * The image as JPEG, which others than Apple can read; undefined where there is no sips, it fails, or the result is larger
- * than `maxBytes`: then the image is sent as it is. Works on a copy, as sips opens by name. Throws the file system's error.
+ * than `maxBytes`: then the image is sent as it is. Works on a copy, as sips opens by name. Throws the file system's error,
+ * and the like where this machine has run out of what sips needs.
  */
 export async function jpegOfHeic(heic: Buffer, options: ConversionOptions): Promise<Buffer | undefined> {
   const { sips, env, workDirectory, maxBytes, clock } = options;
@@ -31,6 +33,9 @@ export async function jpegOfHeic(heic: Buffer, options: ConversionOptions): Prom
     await writeFile(source, heic, { mode: 0o600 });
     const args = ['-s', 'format', 'jpeg', source, '--out', target];
     const end = await runProgram(sips, args, { env, timeoutMs: SIPS_TIMEOUT_MS, clock });
+    if (end.kind === 'notStarted' && exhaustion(end.systemCode) !== undefined) {
+      throw Object.assign(new Error(end.message), { code: end.systemCode });
+    }
     if (end.kind !== 'ended' || end.code !== 0) return undefined;
     const size = await sizeOf(target);
     return size > 0 && size <= maxBytes ? await readFile(target) : undefined;

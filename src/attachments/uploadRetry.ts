@@ -1,10 +1,15 @@
+import { type MachineFault, machinePause } from '../system/failures.js';
 import type { Random } from '../system/random.js';
 
-/** How one attempt ended. `missing`: the file has not arrived. `later`: something stood in the way that may go. */
+/**
+ * How one attempt ended. `missing`: the file has not arrived. `later`: something stood in the way that may go. `kept`: this
+ * machine is at fault.
+ */
 export type UploadEnd =
   | { kind: 'done' }
   | { kind: 'failed'; why: string }
   | { kind: 'missing'; why: string }
+  | { kind: 'kept'; why: string; fault: MachineFault }
   | { kind: 'later'; why: string; afterMs?: number };
 
 export type NextUpload =
@@ -22,7 +27,7 @@ const LONGEST_MS = 5 * 60_000;
 const LONGEST_ARRIVAL_MS = 30_000;
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
-/** What follows from an attempt: waits of 1–2 s at first, up to 5 minutes, for a day; for the file itself 10 minutes. */
+/** What follows from an attempt: waits of 1–2 s at first, up to 5 minutes, for a day; for the file itself 10 minutes; without end where this machine is at fault. */
 export const uploadRetry = {
   next(
     upload: { attempts: number; queuedAt: number },
@@ -31,6 +36,9 @@ export const uploadRetry = {
     random: Random,
   ): NextUpload {
     if (end.kind === 'done' || end.kind === 'failed') return end;
+    if (end.kind === 'kept') {
+      return { kind: 'retry', at: now + machinePause(upload.attempts + 1), why: end.why };
+    }
     const isMissing = end.kind === 'missing';
     if (now - upload.queuedAt > (isMissing ? ARRIVAL_MS : GIVEN_UP_MS))
       return { kind: 'failed', why: end.why };

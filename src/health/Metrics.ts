@@ -1,5 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { residentBytes } from '../system/residentMemory.js';
 import { loopLag, SAMPLED_EVERY_MS } from './loopLag.js';
 
 /** From the time of one disk commit to that of a process start, and on to outages. */
@@ -134,7 +135,7 @@ export class Metrics {
     };
     gauge('edge_agent_info', 'Always 1.', [[{ version: reading.version }, 1]]);
     gauge('process_start_time_seconds', 'Start of the agent, Unix time.', [[{}, reading.startedAt / 1000]]);
-    gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, process.memoryUsage.rss()]]);
+    gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, residentBytes()]]);
     gauge('edge_agent_degraded', '1 while anything is wrong.', [[{}, reading.problems.length > 0 ? 1 : 0]]);
     gauge('edge_agent_problem', '1 for each thing that is wrong.', countsOf(reading.problems), ['code']);
     gauge(

@@ -4,7 +4,8 @@ import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import { rowWatchedMs } from './Confirmation.js';
-import type { Lanes } from './Lanes.js';
+import type { Lanes, NextSend } from './Lanes.js';
+import { MachineGate } from './MachineGate.js';
 import { knownRows, matchRows } from './matchRows.js';
 import type { NewRecipients } from './NewRecipients.js';
 import type { Pace } from './Pace.js';
@@ -36,6 +37,7 @@ export class Dispatcher {
   private open = false;
   private timer: Timer | undefined;
   private idle: (() => void)[] = [];
+  private readonly machine: MachineGate;
   private readonly startListeners: StartListener[] = [];
 
   constructor(
@@ -49,6 +51,7 @@ export class Dispatcher {
     private readonly limits: { pace: Pace; newRecipients: NewRecipients },
     private readonly attemptEnded: () => void,
   ) {
+    this.machine = new MachineGate(clock);
     store.onRollback(() => {
       if (
         this.current !== undefined &&
@@ -83,7 +86,7 @@ export class Dispatcher {
   /** Sends what is due, in a write of its own if there is anything. */
   pump(): void {
     if (!this.open || this.current !== undefined) return;
-    const next = this.lanes.next();
+    const next = this.next();
     if (next.kind !== 'now') this.arm(next);
     else if (!this.store.tryWrite(() => this.claim())) this.arm({ kind: 'later', inMs: STORE_RETRY_MS });
   }
@@ -92,7 +95,7 @@ export class Dispatcher {
   readonly claim = (): void => {
     if (!this.open || this.current !== undefined) return;
     for (;;) {
-      const next = this.lanes.next();
+      const next = this.next();
       if (next.kind !== 'now') {
         this.store.afterCommit(() => this.arm(next));
         return;
@@ -100,6 +103,12 @@ export class Dispatcher {
       if (this.begin(next.send)) return;
     }
   };
+
+  private next(): NextSend {
+    const next = this.lanes.next();
+    const inMs = this.machine.opensInMs();
+    return next.kind === 'now' && inMs > 0 ? { kind: 'later', inMs } : next;
+  }
 
   /** False if the text could not even be tried and was settled. */
   private begin(send: SendRecord): boolean {
@@ -155,6 +164,12 @@ export class Dispatcher {
   }
 
   private ended(attempt: Attempt, result: AttemptResult): void {
+    this.machine.note(result);
+    if (this.machine.failures > 0) this.limits.pace.takeBack(attempt.send.conversation);
+    this.storeEnd(attempt, result);
+  }
+
+  private storeEnd(attempt: Attempt, result: AttemptResult): void {
     const stored = this.store.tryWrite(() => {
       this.current = undefined;
       this.conclude(attempt, result);
@@ -162,7 +177,7 @@ export class Dispatcher {
     });
     if (!stored) {
       this.current = attempt;
-      if (this.store.isOpen) this.clock.after(STORE_RETRY_MS, () => this.ended(attempt, result));
+      if (this.store.isOpen) this.clock.after(STORE_RETRY_MS, () => this.storeEnd(attempt, result));
       return;
     }
     this.sender.forget(attempt.tag);
@@ -208,7 +223,7 @@ export class Dispatcher {
     formCount: number,
   ): void {
     const { errorCode, message } = result;
-    const retry = retryOf(send, result, formCount);
+    const retry = retryOf(send, result, formCount, this.machine.failures);
     if (retry.kind === 'final') {
       this.log.error('A text could not be sent', { ...sendTrace(send), code: errorCode });
       this.settlement.settle(send, { kind: 'failed', errorCode, message });

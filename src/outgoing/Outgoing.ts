@@ -3,6 +3,7 @@ import type { Store } from '../store/Store.js';
 import { LIFE } from '../store/sendRecord.js';
 import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
+import type { MachineFault } from '../system/failures.js';
 import { Confirmation } from './Confirmation.js';
 import { Dispatcher, type StartListener } from './Dispatcher.js';
 import { isDuplicate } from './DuplicatePairing.js';
@@ -42,6 +43,8 @@ export interface OutgoingOptions {
   log: Logger;
   /** Fetches the files of a request; without it, one that must be fetched fails. */
   fetcher?: FileFetcher;
+  /** Told how each fetch ended for this machine: by its fault, or past it. */
+  onMachine?: (fault: MachineFault | undefined) => void;
   /** Read at each use. */
   settings: () => OutgoingSettings;
 }
@@ -128,6 +131,7 @@ export class Outgoing {
       lanes: this.lanes,
       settlement: this.settlement,
       fetcher: options.fetcher ?? NO_FETCHER,
+      ...(options.onMachine === undefined ? {} : { onMachine: options.onMachine }),
       clock,
       log,
       settled: () => store.beforeCommit(this.dispatcher.claim),

@@ -38,6 +38,11 @@ export class Pace {
     this.add(conversation, this.clock.monotonic());
   }
 
+  /** The conversation's newest attempt never left this machine, so it does not count. */
+  takeBack(conversation: string): void {
+    this.attempts.get(conversation)?.pop();
+  }
+
   private add(conversation: string, at: number): void {
     const since = this.clock.monotonic() - WINDOW_MS;
     const times = [...(this.attempts.get(conversation) ?? []).filter((time) => time > since), at];

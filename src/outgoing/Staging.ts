@@ -2,6 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { type MachineFault, machinePause } from '../system/failures.js';
 import type { Lanes } from './Lanes.js';
 import type { FetchedFile, FileFetcher } from './ports.js';
 import type { Settlement } from './Settlement.js';
@@ -19,6 +20,8 @@ export interface StagingOptions {
   log: Logger;
   /** Inside a write: the lane may go on. */
   settled: () => void;
+  /** Told how each fetch ended for this machine: by its fault, or past it. */
+  onMachine?: (fault: MachineFault | undefined) => void;
 }
 
 type Fetched = Map<number, string>;
@@ -32,6 +35,10 @@ type RequestFiles = { kind: 'ready'; files: Fetched } | Exclude<FetchedFile, { k
 export class Staging {
   private readonly inFlight = new Map<string, AbortController>();
   private readonly timers = new Set<Timer>();
+  /** Requests that wait for this machine, with how often it failed them in a row. */
+  private readonly kept = new Map<string, number>();
+  /** Those of them whose next try is not due yet. */
+  private readonly waits = new Set<string>();
   private running = false;
 
   constructor(private readonly options: StagingOptions) {}
@@ -51,7 +58,7 @@ export class Staging {
     }
     for (const [request, parts] of requests) {
       if (this.inFlight.size >= MOST_REQUESTS) return;
-      if (!this.inFlight.has(request)) void this.stage(request, parts);
+      if (!this.inFlight.has(request) && !this.waits.has(request)) void this.stage(request, parts);
     }
   }
 
@@ -66,8 +73,43 @@ export class Staging {
     const controller = new AbortController();
     this.inFlight.set(request, controller);
     const result = await this.fetchAll(parts, controller.signal);
-    if (result.kind === 'stopped' || !this.running) this.inFlight.delete(request);
-    else this.conclude(request, parts, result);
+    if (result.kind === 'stopped' || !this.running) {
+      this.inFlight.delete(request);
+      return;
+    }
+    this.options.onMachine?.(result.kind === 'kept' ? result.fault : undefined);
+    if (result.kind === 'kept') this.keep(request, result.fault);
+    else {
+      this.kept.delete(request);
+      this.conclude(request, parts, result);
+    }
+  }
+
+  /** The request keeps its place in its lane; others are fetched meanwhile. */
+  private keep(request: string, { code }: MachineFault): void {
+    const { clock, log } = this.options;
+    const failures = (this.kept.get(request) ?? 0) + 1;
+    this.kept.set(request, failures);
+    log.warn('A file to send cannot be had for a fault of this machine; it is tried again', { code });
+    const timer = clock.after(machinePause(failures), () => {
+      this.timers.delete(timer);
+      this.waits.delete(request);
+      this.forgetEnded(request);
+      this.look();
+    });
+    this.timers.add(timer);
+    this.waits.add(request);
+    this.inFlight.delete(request);
+    this.look();
+  }
+
+  /** A request that was settled otherwise meanwhile waits for this machine no more. */
+  private forgetEnded(request: string): void {
+    const { store, onMachine } = this.options;
+    if (!store.isOpen || store.sendParts.staging().some((part) => (part.partOf ?? part.id) === request))
+      return;
+    this.kept.delete(request);
+    if (this.kept.size === 0) onMachine?.(undefined);
   }
 
   /** One after the other, as they go out. */
@@ -78,10 +120,10 @@ export class Staging {
       if (part.source === null || part.file === null || part.staged === 1) continue;
       const fetched = await this.options.fetcher.fetch(part.source, part.file, stop);
       if (fetched.kind === 'failed') {
-        const field = part.source.startsWith('file:') ? 'path' : 'url';
+        const field = fieldOf(part.source);
         return { ...fetched, message: `payload.attachments.${index}.${field}: ${fetched.message}` };
       }
-      if (fetched.kind === 'stopped') return fetched;
+      if (fetched.kind === 'stopped' || fetched.kind === 'kept') return fetched;
       files.set(part.seq, fetched.path);
     }
     return { kind: 'ready', files };
@@ -90,7 +132,7 @@ export class Staging {
   private conclude(
     request: string,
     parts: readonly SendRecord[],
-    result: Exclude<RequestFiles, { kind: 'stopped' }>,
+    result: Exclude<RequestFiles, { kind: 'stopped' | 'kept' }>,
   ): void {
     const { store, clock, lanes, settled } = this.options;
     const stored = store.tryWrite(() => {
@@ -130,4 +172,10 @@ export class Staging {
     });
     settlement.settle(part, { kind: 'failed', errorCode, message });
   }
+}
+
+/** The field of a command that such a source came in. */
+function fieldOf(source: string): 'path' | 'data_base64' | 'url' {
+  if (source.startsWith('file:')) return 'path';
+  return source.startsWith('data:') ? 'data_base64' : 'url';
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.js';
+import type { MachineFault } from '../system/failures.js';
 
 /**
  * One way to address a conversation in Messages: an existing chat by its guid, a participant of an account, or a number
@@ -82,8 +83,12 @@ export interface FileFetcher {
   fetch(url: string, name: string, stop: AbortSignal): Promise<FetchedFile>;
 }
 
-/** `path` is absolute. `stopped`: we are stopping; the next start fetches it. */
+/**
+ * `path` is absolute. `kept`: this machine is at fault, so it is fetched again until that is over. `stopped`: we are
+ * stopping; the next start fetches it.
+ */
 export type FetchedFile =
+  | { kind: 'kept'; fault: MachineFault }
   | { kind: 'fetched'; path: string }
   | { kind: 'failed'; errorCode: ErrorCode; message: string }
   | { kind: 'stopped' };

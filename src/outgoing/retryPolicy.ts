@@ -1,4 +1,5 @@
 import type { SendRecord } from '../store/sendRecord.js';
+import { isMachineCode, machinePause } from '../system/failures.js';
 import type { AttemptResult } from './ports.js';
 
 const MOST_ATTEMPTS = 3;
@@ -8,13 +9,20 @@ export type Retry = { kind: 'retry'; form: number; attempts: number; delayMs: nu
 
 /**
  * Whether a text that provably did not start is tried again: at once with the next target form, or with the best
- * form after a pause, three times in all. Nothing else is ever tried again.
+ * form after a pause, three times in all. Where this machine is at fault it is kept: tried again until that is over, and
+ * no attempt counts. `machineFailures`: how many attempts in a row have failed by this machine, this one included.
+ * Nothing else is ever tried again.
  */
 export function retryOf(
   send: Pick<SendRecord, 'form' | 'attempts'>,
   result: Extract<AttemptResult, { kind: 'notStarted' }>,
   formCount: number,
+  machineFailures = 1,
 ): Retry {
+  if (isMachineCode(result.errorCode)) {
+    const delayMs = machinePause(machineFailures);
+    return { kind: 'retry', form: send.form, attempts: send.attempts, delayMs };
+  }
   if (result.retry === 'fallback' && send.form + 1 < formCount) {
     return { kind: 'retry', form: send.form + 1, attempts: send.attempts, delayMs: 0 };
   }

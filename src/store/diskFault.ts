@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs';
+import { SQLITE_FAILURES } from '../system/failures.js';
 import { isDamage } from './openStore.js';
 
 /** The disk does not take writes. */
@@ -19,11 +20,11 @@ export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> 
   const code = (error as { code?: unknown }).code;
   if (typeof code !== 'string') return undefined;
   if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };
-  if (code === 'SQLITE_FULL')
-    return { code: 'disk_full', message: 'the disk is full (or the store has reached its own limit)' };
-  const passing = ['SQLITE_IOERR', 'SQLITE_BUSY', 'SQLITE_READONLY', 'SQLITE_CANTOPEN'];
-  if (!passing.some((name) => code.startsWith(name))) return undefined;
-  return { code: 'state_unwritable', message: `SQLite answers ${code}` };
+  const known = Object.entries(SQLITE_FAILURES).find(([answer]) => code.startsWith(answer))?.[1];
+  if (known === undefined) return undefined;
+  if (known === 'disk_full')
+    return { code: known, message: 'the disk is full (or the store has reached its own limit)' };
+  return { code: known, message: `SQLite answers ${code}` };
 }
 
 /** Whether the disk of this directory has room for more than the one write that has just succeeded. */

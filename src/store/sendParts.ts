@@ -22,7 +22,10 @@ export class SendPartTable {
     this.selectAttempted = database.prepare(
       'SELECT conversation, attempted_at AS attemptedAt FROM sends WHERE seq > ? AND attempted_at > ? ORDER BY seq',
     );
-    this.updateFile = database.prepare('UPDATE sends SET file = ?, staged = 1 WHERE seq = ?');
+    // A source that holds the content itself is not needed once the content is a file.
+    this.updateFile = database.prepare(
+      "UPDATE sends SET file = ?, staged = 1, source = iif(source LIKE 'data:%', NULL, source) WHERE seq = ?",
+    );
     this.updateReady = database.prepare(
       "UPDATE sends SET state = 'queued' WHERE seq = ? AND state = 'staging'",
     );

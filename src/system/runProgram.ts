@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from './clock.js';
+import { systemCode } from './failures.js';
 
 /** How a program ended. `notStarted`: nothing ran; `timedOut`: it ran, was killed, and what it printed is lost. */
 export type ProgramEnd =
   | { readonly kind: 'ended'; readonly code: number | null; readonly stdout: string; readonly stderr: string }
-  | { readonly kind: 'notStarted'; readonly message: string }
+  | { readonly kind: 'notStarted'; readonly message: string; readonly systemCode?: string | undefined }
   | { readonly kind: 'timedOut' };
 
 export interface RunOptions {
@@ -29,7 +30,7 @@ export function runProgram(path: string, args: readonly string[], options: RunOp
     try {
       child = spawn(path, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     } catch (error) {
-      resolve({ kind: 'notStarted', message: describe(path, error) });
+      resolve({ kind: 'notStarted', message: describe(path, error), systemCode: systemCode(error) });
       return;
     }
     let exit: { code: number | null } | undefined;
@@ -53,7 +54,9 @@ export function runProgram(path: string, args: readonly string[], options: RunOp
       end({ kind: 'timedOut' });
     });
     child.on('error', (error) => {
-      if (child.pid === undefined) end({ kind: 'notStarted', message: describe(path, error) });
+      if (child.pid === undefined) {
+        end({ kind: 'notStarted', message: describe(path, error), systemCode: systemCode(error) });
+      }
     });
     child.on('exit', (code) => {
       exit = { code };

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ChatDbFile, Photo, PhotoResult } from '../../src/attachments/ports.js';
@@ -25,6 +25,7 @@ function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
   mkdirSync(attachmentsPath, { recursive: true });
   const inChatDb = new Map<string, ChatDbFile>();
   const photos: Photo[] = [];
+  const faults: (string | undefined)[] = [];
   const answers: PhotoResult[] = [];
   const chatDb = { readable: true };
   const sips = join(directory, 'sips');
@@ -59,6 +60,7 @@ function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
     clock,
     random: () => 0,
     log: new RecordingLog(),
+    onMachine: (fault) => faults.push(fault?.code),
   });
   uploader.start();
   /** Puts a file where Messages puts it, and into chat.db. */
@@ -127,6 +129,7 @@ function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
     state,
     ended,
     failures,
+    faults,
   };
 }
 
@@ -381,6 +384,33 @@ function playSips(path: string, body: string): void {
   writeFileSync(path, `#!/bin/sh\n${body}\n`);
   chmodSync(path, 0o755);
 }
+
+test('an image that this machine cannot convert is tried for longer than a day, said, and goes up once it can', async () => {
+  const { clock, directory, store, sips, has, receive, ended, state, faults, failures } = room();
+  playSips(sips, 'printf converted > "$6"');
+  symlinkSync(join(directory, 'no', 'such', 'disk'), join(directory, 'uploads'));
+  has('at_0', { name: 'IMG_7.HEIC', mimeType: 'image/heic' });
+  receive(['at_0'], { mimeType: 'image/heic' });
+  await until(
+    () => faults.at(-1) === 'state_unwritable',
+    () => 'the fault to be said',
+  );
+  store.write(() => store.uploads.retryNow());
+  await clock.advanceAsync(3 * 24 * 3_600_000);
+  await until(
+    () => state('at_0').startsWith('open after'),
+    () => `the image to wait; it is ${state('at_0')}`,
+  );
+  expect(failures()).toEqual([]);
+  rmSync(join(directory, 'uploads'));
+  for (let step = 0; state('at_0') !== 'over' && step < 50; step++) {
+    await clock.advanceAsync(31_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await ended('at_0', 'over');
+  expect(faults.at(-1)).toBeUndefined();
+  expect(failures()).toEqual([]);
+});
 
 test('HEIC is converted where there is sips, by a copy that does not stay', async () => {
   const { directory, sips, has, receive, ended, photos } = room();

@@ -52,12 +52,19 @@ export class DaemonProcess {
     });
   }
 
-  /** Spawns without waiting for anything. `verb` is `run` and what comes before or behind it. */
-  static spawn(place: Place, options: { verb?: readonly string[]; config?: string } = {}): DaemonProcess {
+  /**
+   * Spawns without waiting for anything. `verb` is `run` and what comes before or behind it; `through` a command that
+   * becomes the daemon, with its arguments (`setpriv …`).
+   */
+  static spawn(
+    place: Place,
+    options: { verb?: readonly string[]; config?: string; through?: readonly string[] } = {},
+  ): DaemonProcess {
     const config = options.config === undefined ? [] : ['--config', options.config];
     const args = [CLI, ...(options.verb ?? ['run']), ...config];
     const { cwd, env } = place;
-    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program = '', ...before] = [...(options.through ?? []), process.execPath];
+    const child = spawn(program, [...before, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     return new DaemonProcess(child, place, config);
   }
 

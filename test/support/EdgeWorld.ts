@@ -144,8 +144,8 @@ export class EdgeWorld {
     return this.start(STARTED);
   }
 
-  spawn(verb: readonly string[] = ['run']): DaemonProcess {
-    const daemon = DaemonProcess.spawn(this.place, { verb });
+  spawn(verb: readonly string[] = ['run'], through: readonly string[] = []): DaemonProcess {
+    const daemon = DaemonProcess.spawn(this.place, { verb, through });
     this.daemons.push(daemon);
     return daemon;
   }

@@ -51,7 +51,7 @@ export class ScriptRun implements RunningScript {
       child.on('error', (error) => {
         if (child.pid === undefined) settle(spawnRefusal(error));
       });
-      child.once('exit', (status) => settle(this.judge(status)));
+      child.once('exit', (status, signal) => settle(this.judge(status, signal)));
       if (child.pid !== undefined) this.timer = clock.after(deadlineMs, () => this.kill(settle));
     });
   }
@@ -67,15 +67,15 @@ export class ScriptRun implements RunningScript {
     if (child.pid !== undefined) killProcessGroup(child.pid);
     this.timer = clock.after(KILL_GRACE_MS, () => {
       child.unref();
-      settle(this.judge(null));
+      settle(this.judge(null, null));
     });
   }
 
   /** A file that is gone proves nothing, so it counts as one that holds the marker. */
-  private judge(status: number | null): SendResult {
+  private judge(status: number | null, signal: NodeJS.Signals | null): SendResult {
     if (status === 0) return { kind: 'accepted' };
     const { files, tag } = this.options;
     const { marker, tail } = files.readOutput(tag) ?? { marker: true, tail: '' };
-    return judgeExit({ status, killedByUs: this.killedByUs, marker, output: tail });
+    return judgeExit({ status, signal, killedByUs: this.killedByUs, marker, output: tail });
   }
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.js';
+import type { Owner } from '../../system/failures.js';
 import type { RetryPolicy, UnknownReason } from './sendResult.js';
 
 /**
@@ -11,6 +12,8 @@ export type Proof = 'lookup' | 'refused' | Extract<UnknownReason, 'ae_timeout' |
 
 /** One row of the table below: what the number means, proves, allows, and what a person can do. */
 export interface AppleScriptFault {
+  /** Whose fault it is. A fault of this machine is tried again until it is gone (see OWNER_RULES). */
+  readonly owner: Owner;
   readonly meaning: string;
   readonly proves: Proof;
   readonly retry: RetryPolicy;
@@ -25,16 +28,18 @@ const LOG_IN = 'Log in at the screen of the Mac: Messages can only start in a de
 const CHECK_TARGET = 'Check in Messages that the conversation or address exists on this account.';
 const ENABLE_SMS = 'See that an account for this service is set up (SMS needs Text Message Forwarding).';
 const REPORT = 'Please report this with the macOS version.';
+const MAKE_ROOM = 'Free what this Mac has run out of; the agent goes on by itself.';
 const NONE = '';
 
 function fault(
+  owner: Owner,
   meaning: string,
   proves: Proof,
   retry: RetryPolicy,
   reason: ErrorCode,
   remedy: string,
 ): AppleScriptFault {
-  return { meaning, proves, retry, reason, remedy };
+  return { owner, meaning, proves, retry, reason, remedy };
 }
 
 /**
@@ -46,6 +51,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
   [
     -1743,
     fault(
+      'messages',
       'macOS does not let this program control Messages',
       'refused',
       'never',
@@ -56,6 +62,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
   [
     -1744,
     fault(
+      'messages',
       'macOS wants a person to allow control of Messages',
       'lookup',
       'never',
@@ -66,6 +73,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
   [
     -1728,
     fault(
+      'recipient',
       'Messages has no such chat, account or participant',
       'refused',
       'fallback',
@@ -75,24 +83,63 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
   ],
   [
     -1719,
-    fault('Messages has no account for this service', 'refused', 'fallback', 'send_refused', ENABLE_SMS),
+    fault(
+      'recipient',
+      'Messages has no account for this service',
+      'refused',
+      'fallback',
+      'send_refused',
+      ENABLE_SMS,
+    ),
   ],
   [
     -1700,
-    fault('Messages cannot use this kind of target or file', 'lookup', 'fallback', 'send_refused', REPORT),
+    fault(
+      'recipient',
+      'Messages cannot use this kind of target or file',
+      'lookup',
+      'fallback',
+      'send_refused',
+      REPORT,
+    ),
   ],
   [
     -10004,
-    fault('Messages refused this form of the target', 'refused', 'fallback', 'send_refused', CHECK_TARGET),
+    fault(
+      'recipient',
+      'Messages refused this form of the target',
+      'refused',
+      'fallback',
+      'send_refused',
+      CHECK_TARGET,
+    ),
   ],
-  [1, fault('Messages refused: not a member of this chat', 'refused', 'never', 'send_refused', CHECK_TARGET)],
+  [
+    1,
+    fault(
+      'recipient',
+      'Messages refused: not a member of this chat',
+      'refused',
+      'never',
+      'send_refused',
+      CHECK_TARGET,
+    ),
+  ],
   [
     -1712,
-    fault('Messages did not answer in time', 'ae_timeout', 'never', 'messages_unavailable', OPEN_MESSAGES),
+    fault(
+      'messages',
+      'Messages did not answer in time',
+      'ae_timeout',
+      'never',
+      'messages_unavailable',
+      OPEN_MESSAGES,
+    ),
   ],
   [
     -609,
     fault(
+      'messages',
       'Messages ended while it was asked',
       'connection_lost',
       'never',
@@ -100,30 +147,116 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
       OPEN_MESSAGES,
     ),
   ],
-  [-600, fault('Messages is not running', 'lookup', 'later', 'messages_unavailable', OPEN_MESSAGES)],
-  [-10810, fault('macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN)],
-  [-10827, fault('macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN)],
-  [-10661, fault('macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN)],
-  [-1708, fault('Messages does not know this request', 'lookup', 'later', 'send_refused', OPEN_MESSAGES)],
-  [-10000, fault('Messages failed to handle the request', 'lookup', 'later', 'send_refused', OPEN_MESSAGES)],
-  [-1701, fault('Messages missed a part of the request', 'lookup', 'later', 'send_refused', REPORT)],
-  [-43, fault('The file to send does not exist', 'lookup', 'never', 'send_refused', NONE)],
-  [-2700, fault('The script failed', 'lookup', 'later', 'send_refused', REPORT)],
-  [-2740, fault('This macOS does not understand the script', 'lookup', 'fallback', 'send_refused', REPORT)],
-  [-2741, fault('This macOS does not understand the script', 'lookup', 'fallback', 'send_refused', REPORT)],
+  [
+    -600,
+    fault('messages', 'Messages is not running', 'lookup', 'later', 'messages_unavailable', OPEN_MESSAGES),
+  ],
+  [
+    -10810,
+    fault('messages', 'macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN),
+  ],
+  [
+    -10827,
+    fault('messages', 'macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN),
+  ],
+  [
+    -10661,
+    fault('messages', 'macOS could not start Messages', 'lookup', 'later', 'messages_unavailable', LOG_IN),
+  ],
+  [
+    -1708,
+    fault(
+      'messages',
+      'Messages does not know this request',
+      'lookup',
+      'later',
+      'send_refused',
+      OPEN_MESSAGES,
+    ),
+  ],
+  [
+    -10000,
+    fault(
+      'messages',
+      'Messages failed to handle the request',
+      'lookup',
+      'later',
+      'send_refused',
+      OPEN_MESSAGES,
+    ),
+  ],
+  [
+    -1701,
+    fault('messages', 'Messages missed a part of the request', 'lookup', 'later', 'send_refused', REPORT),
+  ],
+  [-43, fault('text', 'The file to send does not exist', 'lookup', 'never', 'send_refused', NONE)],
+  [-2700, fault('messages', 'The script failed', 'lookup', 'later', 'send_refused', REPORT)],
+  [
+    -2740,
+    fault(
+      'messages',
+      'This macOS does not understand the script',
+      'lookup',
+      'fallback',
+      'send_refused',
+      REPORT,
+    ),
+  ],
+  [
+    -2741,
+    fault(
+      'messages',
+      'This macOS does not understand the script',
+      'lookup',
+      'fallback',
+      'send_refused',
+      REPORT,
+    ),
+  ],
   [
     -2753,
-    fault('This macOS does not know a word of the script', 'lookup', 'fallback', 'send_refused', REPORT),
+    fault(
+      'messages',
+      'This macOS does not know a word of the script',
+      'lookup',
+      'fallback',
+      'send_refused',
+      REPORT,
+    ),
   ],
   [
     1002,
-    fault('macOS does not allow keystrokes to be sent', 'lookup', 'later', 'send_refused', OPEN_MESSAGES),
+    fault(
+      'messages',
+      'macOS does not allow keystrokes to be sent',
+      'lookup',
+      'later',
+      'send_refused',
+      OPEN_MESSAGES,
+    ),
   ],
-  [-128, fault('Somebody cancelled a dialog of Messages', 'lookup', 'later', 'send_refused', OPEN_MESSAGES)],
+  [
+    -128,
+    fault(
+      'messages',
+      'Somebody cancelled a dialog of Messages',
+      'lookup',
+      'later',
+      'send_refused',
+      OPEN_MESSAGES,
+    ),
+  ],
+  [-34, fault('machine', 'The disk is full', 'lookup', 'later', 'disk_full', MAKE_ROOM)],
+  [
+    -42,
+    fault('machine', 'The system may open no more files', 'lookup', 'later', 'too_many_files', MAKE_ROOM),
+  ],
+  [-108, fault('machine', 'There is no memory left', 'lookup', 'later', 'machine_exhausted', MAKE_ROOM)],
 ]);
 
 /** For a number that the table does not have, or none at all. */
 export const OTHER_FAULT: AppleScriptFault = fault(
+  'messages',
   'osascript failed',
   'lookup',
   'later',

@@ -5,6 +5,8 @@ import type { NotStarted, SendResult, UnknownReason } from './sendResult.js';
 export interface ScriptExit {
   /** The exit status, null when a signal ended it. */
   readonly status: number | null;
+  /** The signal that ended it, where that is known. */
+  readonly signal?: NodeJS.Signals | null;
   /** We killed it because its deadline had passed. */
   readonly killedByUs: boolean;
   /** False only if it provably never came to its `send`. */
@@ -15,6 +17,13 @@ export interface ScriptExit {
 
 /** A shell's way to say that the program behind it could not be run. */
 const CANNOT_RUN = [126, 127];
+/**
+ * By these the system, or somebody on this machine, ends a program: for want of memory, at a limit, at a logout. The
+ * others are a program's own crash, which the text may have caused.
+ */
+const ENDED_FROM_OUTSIDE: readonly string[] = [
+  ...['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGXCPU', 'SIGXFSZ'],
+];
 const LONGEST_DETAIL = 500;
 const LOOK_IN_MESSAGES = 'Look in Messages whether it went out; it is not sent again.';
 
@@ -30,7 +39,11 @@ export function judgeExit(exit: ScriptExit): SendResult {
       return unknown('timeout', null, 'osascript was stopped at its deadline', detail);
     }
     if (exit.marker) return unknown('killed', null, 'osascript was killed after it began to send', detail);
-    return notStarted({ message: 'osascript was killed before it sent anything', detail });
+    const message = 'osascript was killed before it sent anything';
+    if (!ENDED_FROM_OUTSIDE.includes(exit.signal ?? '')) return notStarted({ message, detail });
+    const remedy =
+      'See what ends programs on this Mac (memory pressure, limits); the agent goes on by itself.';
+    return notStarted({ reason: 'machine_exhausted', message, remedy, detail });
   }
   if (CANNOT_RUN.includes(exit.status) && !exit.marker) {
     return notStarted({ reason: 'osascript_missing', message: 'osascript could not be run', detail });

@@ -1,8 +1,8 @@
-import { describeError, EdgeError, ERROR_CODES, type ErrorCode } from '../../errors.js';
+import { describeError, ERROR_CODES, type ErrorCode } from '../../errors.js';
+import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../../system/failures.js';
 import { notStarted } from './judgeExit.js';
 import type { NotStarted } from './sendResult.js';
 
-const NO_ROOM = ['ENOSPC', 'EDQUOT'];
 const CHECK_PATH = 'Set imessage.osascript_path to a program that this user may run (/usr/bin/osascript).';
 
 /** What it means that osascript could not be spawned. Nothing was sent. */
@@ -11,6 +11,8 @@ export function spawnRefusal(error: unknown): NotStarted {
   if (systemCode(error) === 'E2BIG') {
     return refusal('text_too_long', 'never', error, 'Send it in pieces.');
   }
+  const exhausted = exhaustion(systemCode(error));
+  if (exhausted !== undefined) return kept(exhausted, error);
   return refusal('osascript_missing', 'later', error, CHECK_PATH);
 }
 
@@ -18,16 +20,16 @@ export function spawnRefusal(error: unknown): NotStarted {
 export function fileRefusal(error: unknown): NotStarted {
   const code = systemCode(error);
   if (code === 'EEXIST') return refusal('internal', 'never', error, 'Each attempt needs a tag of its own.');
-  if (code !== undefined && NO_ROOM.includes(code)) return refusal('disk_full', 'later', error, 'Make room.');
+  const fault = ownFileFault(error);
+  if (fault !== undefined) return kept(fault, error);
   return refusal('state_unwritable', 'later', error, 'See that the state directory belongs to this user.');
+}
+
+/** A fault of this machine: the text is kept until it is gone. */
+function kept({ code, message, remedy }: MachineFault, error: unknown): NotStarted {
+  return notStarted({ reason: code, retry: 'later', message, remedy, detail: describeError(error) });
 }
 
 function refusal(reason: ErrorCode, retry: NotStarted['retry'], error: unknown, remedy: string): NotStarted {
   return notStarted({ reason, retry, message: ERROR_CODES[reason], remedy, detail: describeError(error) });
-}
-
-/** The system's word for what failed, also when it is the cause of an error of ours. */
-function systemCode(error: unknown): string | undefined {
-  if (error instanceof EdgeError) return systemCode(error.cause);
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

@@ -1,0 +1,178 @@
+import { EdgeError, type ErrorCode } from '../errors.js';
+
+/**
+ * Whose fault it is that something was not done. This alone decides whether it is tried again:
+ * OWNER_RULES says how.
+ */
+export type Owner = 'text' | 'recipient' | 'machine' | 'messages' | 'backend';
+
+/** What follows from a failure, by its owner. The words are those of docs/operating.md. */
+export const OWNER_RULES: Readonly<Record<Owner, string>> = {
+  text: 'Final at once: the same text would fail again.',
+  recipient: 'The next form of the target is tried at once; after the last one it is final.',
+  machine:
+    'Kept in its order and tried again, 2 s to 30 s apart, until the fault is gone. The agent is degraded meanwhile.',
+  messages: 'Tried three times within about ten seconds where nothing can have been sent; then final.',
+  backend: 'What is for the backend is kept and offered again; what the backend got wrong is final.',
+};
+
+/** Whose fault the failures are by which a text, a file or a command can end or be held up. */
+export const FAILURE_OWNERS = {
+  disk_full: 'machine',
+  too_many_files: 'machine',
+  machine_exhausted: 'machine',
+  state_unwritable: 'machine',
+  osascript_missing: 'machine',
+  clock_skew: 'machine',
+  automation_denied: 'messages',
+  messages_unavailable: 'messages',
+  send_refused: 'messages',
+  not_delivered: 'recipient',
+  outcome_unknown: 'messages',
+  text_too_long: 'text',
+  invalid_payload: 'backend',
+  unknown_command: 'backend',
+  attachment_refused: 'text',
+  attachment_unavailable: 'text',
+  attachment_unknown: 'backend',
+  too_late: 'text',
+  answer_withdrawn: 'text',
+  backend_unauthorised: 'backend',
+  backend_unreachable: 'backend',
+  registration_refused: 'backend',
+} as const satisfies Partial<Record<ErrorCode, Owner>>;
+
+/** The owner of a code; undefined for a code that says nothing of a text, a file or a command. */
+export function ownerOf(code: ErrorCode): Owner | undefined {
+  return code in FAILURE_OWNERS ? FAILURE_OWNERS[code as keyof typeof FAILURE_OWNERS] : undefined;
+}
+
+/** The codes of this machine's faults that end no text and no file. */
+export type MachineCode =
+  | 'disk_full'
+  | 'too_many_files'
+  | 'machine_exhausted'
+  | 'state_unwritable'
+  | 'osascript_missing';
+
+const MACHINE_CODES: readonly string[] = [
+  'disk_full',
+  'too_many_files',
+  'machine_exhausted',
+  'state_unwritable',
+  'osascript_missing',
+] satisfies MachineCode[];
+
+/** Whether what failed with this code is kept until the fault is gone. */
+export function isMachineCode(code: string): code is MachineCode {
+  return MACHINE_CODES.includes(code);
+}
+
+/** A fault of this machine. `message` is a sentence; neither it nor `remedy` names a path or a person. */
+export interface MachineFault {
+  readonly code: MachineCode;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/**
+ * `anywhere`: nothing on this machine could have done it, whatever file was meant. `own`: it is this machine's fault
+ * where the file is the agent's own; a file that somebody named may be missing or unreadable by itself.
+ */
+export type FaultScope = 'anywhere' | 'own';
+
+export interface ErrnoFailure extends MachineFault {
+  readonly scope: FaultScope;
+}
+
+const FILES_REMEDY =
+  'End what holds so many files open, or raise the limit (ulimit -n, launchctl limit maxfiles); the agent goes on by itself.';
+const LOAD_REMEDY = 'End what uses up processes or memory; the agent goes on by itself.';
+const ROOM_REMEDY = 'Make room on the disk (bytes and inodes); the agent goes on by itself.';
+const RIGHTS_REMEDY =
+  'Check owner and rights of state.directory and that its disk is mounted for writing; the agent goes on by itself.';
+const DEVICE_REMEDY = 'Check the disk of state.directory; the agent goes on by itself.';
+
+/**
+ * What the system's error codes say of this machine. Source: errno(2) of macOS and errno(3) of Linux. A code that is
+ * missing here counts as `state_unwritable` in the agent's own directories, and as no fault of this machine elsewhere.
+ */
+export const ERRNO_FAILURES: Readonly<Record<string, ErrnoFailure>> = {
+  EMFILE: anywhere('too_many_files', 'The agent may open no more files', FILES_REMEDY),
+  ENFILE: anywhere('too_many_files', 'The system may open no more files', FILES_REMEDY),
+  EAGAIN: anywhere('machine_exhausted', 'No further process may be started', LOAD_REMEDY),
+  EPROCLIM: anywhere('machine_exhausted', 'No further process may be started', LOAD_REMEDY),
+  ENOMEM: anywhere('machine_exhausted', 'There is no memory left', LOAD_REMEDY),
+  ENOBUFS: anywhere('machine_exhausted', 'The system has no buffers left', LOAD_REMEDY),
+  ENOSPC: own('disk_full', 'The disk is full, or has no inodes left', ROOM_REMEDY),
+  EDQUOT: own('disk_full', 'The quota of this user is used up', ROOM_REMEDY),
+  EFBIG: own(
+    'machine_exhausted',
+    'A file may not grow further (ulimit -f)',
+    'Raise the limit on file size; then restart the agent.',
+  ),
+  EROFS: own('state_unwritable', 'The disk is mounted read-only', RIGHTS_REMEDY),
+  EACCES: own('state_unwritable', 'This user may not write there', RIGHTS_REMEDY),
+  EPERM: own('state_unwritable', 'The system does not let the agent write there', RIGHTS_REMEDY),
+  ENOENT: own('state_unwritable', 'A directory of the agent is missing', RIGHTS_REMEDY),
+  ENOTDIR: own('state_unwritable', 'A file lies where a directory of the agent belongs', RIGHTS_REMEDY),
+  EIO: own('state_unwritable', 'The disk fails', DEVICE_REMEDY),
+  ENXIO: own('state_unwritable', 'The disk is gone', DEVICE_REMEDY),
+  ENODEV: own('state_unwritable', 'The disk is gone', DEVICE_REMEDY),
+  ESTALE: own('state_unwritable', 'The disk is gone', DEVICE_REMEDY),
+  ETIMEDOUT: own('state_unwritable', 'The disk does not answer', DEVICE_REMEDY),
+};
+
+/** What SQLite's answers say of the disk of the store, by the beginning of the answer. Source: sqlite.org/rescode.html. */
+export const SQLITE_FAILURES = {
+  SQLITE_FULL: 'disk_full',
+  SQLITE_IOERR: 'state_unwritable',
+  SQLITE_BUSY: 'state_unwritable',
+  SQLITE_READONLY: 'state_unwritable',
+  SQLITE_CANTOPEN: 'state_unwritable',
+} as const satisfies Readonly<Record<string, MachineCode>>;
+
+function anywhere(code: MachineCode, message: string, remedy: string): ErrnoFailure {
+  return { scope: 'anywhere', code, message: `${message}.`, remedy };
+}
+
+function own(code: MachineCode, message: string, remedy: string): ErrnoFailure {
+  return { scope: 'own', code, message: `${message}.`, remedy };
+}
+
+/** The system's code of what failed, also where it is the cause of an error of ours; undefined if there is none. */
+export function systemCode(error: unknown): string | undefined {
+  if (error instanceof EdgeError && error.cause !== undefined) return systemCode(error.cause);
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Whether the system's code says that this machine has run out of something, whatever file or program was meant. */
+export function exhaustion(code: string | undefined): MachineFault | undefined {
+  const known = code === undefined ? undefined : ERRNO_FAILURES[code];
+  return known?.scope === 'anywhere' ? faultOf(known) : undefined;
+}
+
+/** What a failed step on the agent's own files says of this machine; undefined if the system refused nothing. */
+export function ownFileFault(error: unknown): MachineFault | undefined {
+  const code = systemCode(error);
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code) || code === 'EEXIST') return undefined;
+  const known = ERRNO_FAILURES[code];
+  if (known !== undefined) return faultOf(known);
+  return {
+    code: 'state_unwritable',
+    message: `The agent's own files cannot be written (${code}).`,
+    remedy: RIGHTS_REMEDY,
+  };
+}
+
+function faultOf({ code, message, remedy }: ErrnoFailure): MachineFault {
+  return { code, message, remedy };
+}
+
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** How long to wait, in ms, after so many failures of this machine in a row (1 or more). */
+export function machinePause(failures: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 10), LONGEST_PAUSE_MS);
+}
