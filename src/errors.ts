@@ -76,6 +76,11 @@ export class EdgeError extends Error {
   ) {
     super(message, options);
   }
+
+  /** The message as a person is shown it, in as many lines as it has by design. */
+  get lines(): readonly string[] {
+    return [this.message];
+  }
 }
 
 /** The words of anything thrown, for a log line: never empty, never a stack. */

@@ -7,7 +7,7 @@ import { CANNOT_ASK_REMEDY, type DaemonAnswer, WAITING_VERB } from '../status/as
 import { askAt } from './askAt.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain } from './print.js';
+import { complain, complainOf } from './print.js';
 
 /** What else is to be known of a request that changes something and got no answer. */
 export const MAYBE_DONE = 'It may be done all the same, as soon as the agent goes on: see edge-agent status.';
@@ -33,7 +33,7 @@ export async function askAgent(
     if (!(error instanceof EdgeError)) throw error;
     const directory = await waitingService(where);
     if (directory !== undefined) return { directory, answer: await askAt(directory, request) };
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return { exitCode: EXIT.invalidConfig };
   }
 }

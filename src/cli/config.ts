@@ -15,7 +15,7 @@ import { systemClock } from '../system/clock.js';
 import { askAgent, MAYBE_DONE, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { complainOf, print, printJson, stdoutTerminal } from './print.js';
 import { entryLines } from './terminal.js';
 
 /** Shows every setting in force and where it came from: the running agent's, else what one would start with. */
@@ -95,6 +95,6 @@ function shown(value: unknown): string {
 
 function failure(error: unknown): number {
   if (!(error instanceof EdgeError)) throw error;
-  complain(`edge-agent: ${error.message}`, error.remedy);
+  complainOf(error);
   return error.code.startsWith('config_') ? EXIT.invalidConfig : EXIT.failed;
 }

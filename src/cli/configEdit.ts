@@ -18,7 +18,7 @@ import { environment } from '../system/environment.js';
 import { yesOrNo } from './ask.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 
 const USUAL_EDITOR = 'vi';
 
@@ -39,7 +39,7 @@ export async function editConfig(options: { configPath?: string }): Promise<numb
     return await edit(found, options);
   } catch (error) {
     if (error instanceof EdgeError) {
-      complain(`edge-agent: ${error.message}`, error.remedy);
+      complainOf(error);
       return EXIT.invalidConfig;
     }
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
@@ -69,7 +69,7 @@ async function edit(found: string, options: { configPath?: string }): Promise<nu
     }
     const mistakes = mistakesIn(found, draft, options);
     if (mistakes === undefined) return putInPlace(path, draft, before);
-    complain(mistakes);
+    complain(...mistakes);
     if (!(await yesOrNo('Edit it again?', 'yes'))) {
       complain(
         'Nothing was changed.',
@@ -104,12 +104,16 @@ function setAside(draft: string): string {
 }
 
 /** Judged under the name of the file, which may be a link: `.env` and relative paths start there. */
-function mistakesIn(found: string, draft: string, options: { configPath?: string }): string | undefined {
+function mistakesIn(
+  found: string,
+  draft: string,
+  options: { configPath?: string },
+): readonly string[] | undefined {
   try {
     loadConfig(places({ ...options, configPath: found }), readTextFile(draft) ?? '');
     return undefined;
   } catch (error) {
-    if (error instanceof EdgeError) return error.message;
+    if (error instanceof EdgeError) return error.lines;
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { findConfigFile, usualConfigPath } from '../config/places.js';
 import { EdgeError, ERROR_CODES } from '../errors.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print, printJson } from './print.js';
+import { complain, complainOf, print, printJson } from './print.js';
 
 interface ConfigOptions {
   configPath?: string;
@@ -51,7 +51,7 @@ export async function printConfigPath(options: ConfigOptions): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return EXIT.invalidConfig;
   }
 }

@@ -13,7 +13,7 @@ import { isSomebodyThere, yesOrNo } from './ask.js';
 import { type ConformanceFlags, readTarget } from './conformanceTarget.js';
 import { EXIT } from './exitCodes.js';
 import { INTERRUPTED, interruption } from './interruption.js';
-import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { complain, complainOf, print, printJson, stdoutTerminal } from './print.js';
 import { paint, type Style } from './terminal.js';
 
 const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = { PASS: 'green', FAIL: 'red', SKIP: 'dim' };
@@ -38,7 +38,7 @@ export async function conformance(options: ConformanceFlags, address: string): P
     target = readTarget(options, address, environment());
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return EXIT.usage;
   }
   const unwritable = options.junit === undefined ? undefined : whyUnwritable(options.junit);

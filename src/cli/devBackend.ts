@@ -5,7 +5,7 @@ import { SimulatedBackend } from '../simulator/backend/SimulatedBackend.js';
 import { SqliteCommandQueue } from '../simulator/backend/SqliteCommandQueue.js';
 import { environment } from '../system/environment.js';
 import { EXIT } from './exitCodes.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 import { untilSignal } from './untilSignal.js';
 
 /** Older happenings are not looked at by anybody while it runs by itself. */
@@ -78,7 +78,7 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return error.code === 'config_invalid' ? EXIT.usage : EXIT.failed;
   } finally {
     process.off('uncaughtExceptionMonitor', onMistake);

@@ -16,7 +16,7 @@ import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { findingLines, summaryLine } from './findingLines.js';
 import { type OpenBench, openBench } from './openBench.js';
-import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { complain, complainOf, print, printJson, stdoutTerminal } from './print.js';
 
 export interface DoctorCommand {
   configPath?: string;
@@ -85,7 +85,7 @@ async function bundle(
     return true;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return false;
   }
 }

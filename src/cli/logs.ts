@@ -14,7 +14,7 @@ import { EXIT } from './exitCodes.js';
 import { interruption, wait } from './interruption.js';
 import { type LogEntry, LogFilter, type LogWish, logWish } from './LogFilter.js';
 import { places } from './places.js';
-import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { complain, complainOf, print, printJson, stdoutTerminal } from './print.js';
 
 export interface LogsOptions {
   configPath?: string;
@@ -48,7 +48,7 @@ export async function logs(options: LogsOptions): Promise<number> {
     return await show(file, options, wish);
   } catch (error) {
     if (error instanceof EdgeError) {
-      complain(`edge-agent: ${error.message}`, error.remedy);
+      complainOf(error);
       return error.code.startsWith('config_') ? EXIT.invalidConfig : EXIT.failed;
     }
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;

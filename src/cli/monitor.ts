@@ -13,7 +13,7 @@ import { hostPlatform, programs } from '../system/programs.js';
 import { askAgent, MAYBE_DONE, noResult } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 import { parseDuration } from './times.js';
 
 interface MonitorOptions {
@@ -95,7 +95,7 @@ async function withSecret(
     return await work(MonitorSecret.in(await findStateDirectory(places(options))), user);
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return error.code.startsWith('config_') ? EXIT.invalidConfig : EXIT.failed;
   }
 }

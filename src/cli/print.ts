@@ -1,3 +1,4 @@
+import type { EdgeError } from '../errors.js';
 import { onOneLine } from '../logging/formatLine.js';
 import { environment } from '../system/environment.js';
 import { EXIT } from './exitCodes.js';
@@ -30,6 +31,11 @@ export function complain(...lines: string[]): void {
   const terminal = terminalOf(process.stderr, environment());
   const shown = lines.filter((line) => line !== '').map((line) => `${printable(line, terminal)}\n`);
   write(process.stderr, shown.join(''));
+}
+
+/** Writes what went wrong and what to do about it to stderr. */
+export function complainOf({ lines: [first, ...rest], remedy }: EdgeError): void {
+  complain(`edge-agent: ${first}`, ...rest, remedy);
 }
 
 /** Writes our own text of several lines to stderr, without a line break behind it. */

@@ -5,7 +5,7 @@ import { packageVersion } from '../system/version.js';
 import { RecordingProxy } from '../transcript/RecordingProxy.js';
 import { TranscriptFile } from '../transcript/TranscriptFile.js';
 import { EXIT } from './exitCodes.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 import { untilSignal } from './untilSignal.js';
 
 export interface RecordFlags {
@@ -51,7 +51,7 @@ export async function record(options: RecordFlags, address: string): Promise<num
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return EXIT.failed;
   } finally {
     transcript?.close();

@@ -8,7 +8,7 @@ import { readTranscript, type Transcript } from '../transcript/entry.js';
 import { isSomebodyThere, yesOrNo } from './ask.js';
 import { readTarget } from './conformanceTarget.js';
 import { EXIT } from './exitCodes.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 import { untilSignal } from './untilSignal.js';
 
 export interface ReplayFlags {
@@ -40,7 +40,7 @@ export async function replay(options: ReplayFlags, path: string): Promise<number
     return await playBackend(transcript, Number(options.listen), speed);
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return error.code === 'internal' ? EXIT.failed : EXIT.usage;
   }
 }

@@ -7,7 +7,7 @@ import { createLogger } from '../logging/createLogger.js';
 import { systemClock } from '../system/clock.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain } from './print.js';
+import { complain, complainOf } from './print.js';
 import { untilSignal } from './untilSignal.js';
 
 export interface RunOptions {
@@ -80,10 +80,11 @@ async function live(
 
 function failure(error: unknown): number {
   if (!(error instanceof EdgeError)) {
-    complain(`edge-agent: ${error instanceof Error ? (error.stack ?? error.message) : describeError(error)}`);
+    const trace = error instanceof Error ? error.stack : undefined;
+    complain(...`edge-agent: ${trace ?? describeError(error)}`.split('\n'));
     return EXIT.failed;
   }
-  complain(`edge-agent: ${error.message}`, ...(error.remedy === '' ? [] : [error.remedy]));
+  complainOf(error);
   const isConfig = error.code === 'config_invalid' || error.code === 'config_unreadable';
   return isConfig ? EXIT.invalidConfig : EXIT.failed;
 }

@@ -6,7 +6,7 @@ import { timelineLines } from './commands.js';
 import { EXIT } from './exitCodes.js';
 import { type HandedOver, handOver } from './handOver.js';
 import { interruption, wait } from './interruption.js';
-import { complain, print, printJson } from './print.js';
+import { complain, complainOf, print, printJson } from './print.js';
 import { parseDuration, parseFuture } from './times.js';
 
 export interface SendOptions {
@@ -49,7 +49,7 @@ export async function send(options: SendOptions, to: string, text: string | unde
     });
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return EXIT.failed;
   } finally {
     handed?.withdraw();

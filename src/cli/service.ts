@@ -18,7 +18,7 @@ import { environment } from '../system/environment.js';
 import { hostPlatform, programs } from '../system/programs.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 
 /** Installs or upgrades; says at the end what is left for a person to do. */
 export function install(options: { configPath?: string; runtime?: RuntimeChoice }): Promise<number> {
@@ -67,7 +67,7 @@ export async function withService(work: (service: Service) => Promise<void>): Pr
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return error.code === 'no_desktop_session' ? EXIT.cannotTell : EXIT.failed;
   }
 }

@@ -13,7 +13,7 @@ import { doctor } from './doctor.js';
 import { EXIT } from './exitCodes.js';
 import { INTERRUPTED } from './interruption.js';
 import { places } from './places.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 import { type Answers, answersOf, type SetupFlags } from './setupFlags.js';
 import { askPlan, type Plan, SECRET } from './setupPlan.js';
 import { personAtTerminal } from './setupQuestions.js';
@@ -58,7 +58,7 @@ export async function setup(
       return INTERRUPTED;
     }
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return EXIT.failed;
   }
 }

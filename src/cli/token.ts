@@ -6,7 +6,7 @@ import { systemClock } from '../system/clock.js';
 import { askAgent } from './askAgent.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
-import { complain, print } from './print.js';
+import { complain, complainOf, print } from './print.js';
 
 /**
  * Makes a token of the configured secret and shows how to try the backend with it. It is as good as the secret for as long
@@ -47,7 +47,7 @@ export async function token(options: { configPath?: string; print?: boolean }): 
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return EXIT.invalidConfig;
   }
 }

@@ -12,7 +12,7 @@ import { systemClock } from '../system/clock.js';
 import { EXIT } from './exitCodes.js';
 import { interruption } from './interruption.js';
 import { places } from './places.js';
-import { complain, print, printJson, stdoutTerminal } from './print.js';
+import { complain, complainOf, print, printJson, stdoutTerminal } from './print.js';
 import { WatchStream } from './WatchStream.js';
 import { entryLine, WATCH_TYPES, watchWish } from './watchEntry.js';
 
@@ -39,7 +39,7 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
     directory = await findStateDirectory(places(options));
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    complain(`edge-agent: ${error.message}`, error.remedy);
+    complainOf(error);
     return EXIT.invalidConfig;
   }
   const client = new MonitorClient({

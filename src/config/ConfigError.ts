@@ -23,14 +23,21 @@ export class ConfigError extends EdgeError {
     readonly mistakes: readonly Mistake[],
     readonly warnings: readonly string[] = [],
   ) {
-    const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;
-    const lines = mistakes.map((mistake) => `  ${describeMistake(mistake)}`);
     super(
       'config_invalid',
-      [`The configuration has ${count}:`, ...lines].join('\n'),
+      linesOf(mistakes).join('\n'),
       'Correct what is listed and start again; every setting is explained in the config.yaml that comes with edge-agent.',
     );
   }
+
+  override get lines(): readonly string[] {
+    return linesOf(this.mistakes);
+  }
+}
+
+function linesOf(mistakes: readonly Mistake[]): string[] {
+  const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;
+  return [`The configuration has ${count}:`, ...mistakes.map((mistake) => `  ${describeMistake(mistake)}`)];
 }
 
 /** One line: `config.yaml:12  backend.sync_interval_seconds: found "fast", expected a number of seconds …`. */

@@ -10,7 +10,7 @@ describe('posting a message', () => {
 
   beforeEach(async () => {
     fake = await FakeBackend.start();
-    running = makeBackend(fake, { settings: { requestTimeoutSeconds: 0.2 } });
+    running = makeBackend(fake, { settings: { requestTimeoutSeconds: 60 } });
   });
   afterEach(async () => {
     await running.stop();
@@ -88,7 +88,9 @@ describe('posting a message', () => {
 
   it('a backend that was not reached has read nothing; one that took the request and is silent may have', async () => {
     fake.on('/edge/message', () => new Promise(() => undefined));
+    running.settings.requestTimeoutSeconds = 0.2;
     expect(await post()).not.toHaveProperty('unread');
+    running.settings.requestTimeoutSeconds = 60;
     await fake.stop();
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'network', unread: true });
   });
@@ -110,6 +112,7 @@ describe('posting a message', () => {
   });
 
   it('ends by its deadline when no answer comes', async () => {
+    running.settings.requestTimeoutSeconds = 0.2;
     fake.on('/edge/message', () => new Promise(() => undefined));
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'timeout' });
   });

@@ -7,6 +7,7 @@ import type { MessagePosting, PostResult } from '../../src/conversation/ports.js
 import { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
+import { sized } from '../support/size.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 const SEED = 20261129;
@@ -201,7 +202,7 @@ test(`whatever connections, backend and kills do, messages arrive and replies go
         }
       },
     ),
-    { seed: SEED, numRuns: 150 },
+    { seed: SEED, numRuns: sized(30, 1_000) },
   );
 }, 120_000);
 
@@ -220,6 +221,6 @@ test(`what is released of held replies is in order, never ahead of one kept, and
         expect(oldest !== null && oldest <= sequence).toBe(true);
       }
     }),
-    { seed: SEED, numRuns: 500 },
+    { seed: SEED, numRuns: sized(100, 2_000) },
   );
 });

@@ -40,6 +40,10 @@ describe('run --service', { concurrent: true }, () => {
     renameSync(`${world.configPath}~`, world.configPath);
     const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 0);
     expect(snapshot?.pid).toBe(daemon.pid);
+    await until(
+      () => world.backend.registrations.length > 0,
+      () => 'the backend to hear of the agent',
+    );
     await world.acked(world.command('after it was mended'));
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { NO_TALK, theyWrote, weWrote } from '../../src/forwarding/exchanges.js';
 import { seeded } from '../support/seeded.js';
+import { sized } from '../support/size.js';
 import { play, type Turn } from './traces.js';
 
 const SEED = 20_261_129;
@@ -235,7 +236,7 @@ test('random human traces are never paused', () => {
       });
       expect(play(theirs, reply(ourMs)).loop).toBeUndefined();
     }),
-    { seed: SEED, numRuns: 500 },
+    { seed: SEED, numRuns: sized(100, 2_000) },
   );
 });
 
@@ -257,7 +258,7 @@ test('random machine traces always end', () => {
       expect(loop).toBeDefined();
       expect(ours).toBeLessThanOrEqual(401);
     }),
-    { seed: SEED, numRuns: 500 },
+    { seed: SEED, numRuns: sized(100, 2_000) },
   );
 });
 

@@ -8,6 +8,7 @@ import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
 import { Store } from '../../../src/store/Store.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
+import { sized } from '../../support/size.js';
 import { MessagesWorld, OTHER, PERSON } from './messagesWorld.js';
 
 const HOUR = 3600_000;
@@ -304,54 +305,58 @@ class MortalAgent {
   }
 }
 
-test(`whatever is rebuilt, rewritten and killed, each message is stored once and in order (seed ${SEED}, 300 runs)`, () => {
-  let run = 0;
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 5, maxLength: 30 }), (steps) => {
-      const world = new MessagesWorld();
-      world.maxAgeMs = 48 * HOUR;
-      world.writer.rowCount();
-      const agent = new MortalAgent(world, join(world.directory, `store-${run++}.db`));
-      const said = new Map<string, string[]>([
-        [PERSON, []],
-        [OTHER, []],
-      ]);
-      const guids: string[] = [];
-      let count = 0;
-      for (const next of steps) {
-        world.clock.advance(1000);
-        if (next.kind === 'receive') {
-          const from = next.from === 0 ? PERSON : OTHER;
-          const text = `word ${next.word}`;
-          count += 1;
-          const date = appleDate(world.clock.now()) + BigInt(next.ns);
-          guids.push(world.receive({ from, text, columns: { date } }).guid);
-          said.get(from)?.push(text);
-        } else if (next.kind === 'rewrite') {
-          const guid = guids[next.seed % Math.max(guids.length, 1)];
-          if (guid !== undefined) world.writer.rewrites.rewrite(guid);
-        } else if (next.kind === 'rebuild') {
-          world.writer.rewrites.rebuild((ids) => shuffled(ids, next.seed));
-        } else if (next.kind === 'replace') {
-          replaceFile(world, (copy) => copy.rewrites.rebuild((ids) => shuffled(ids, next.seed)));
-        } else if (next.kind === 'kill') agent.dieScanning(next.commits, next.isDone);
-        else agent.scan();
-      }
-      agent.scan();
-      world.clock.advance(120_000);
-      agent.scan();
-      for (const [person, texts] of said) {
-        expect(agent.stored(person)).toEqual(texts);
-        const inOrder = agent.storedInOrder(person);
-        expect(inOrder.map(({ seq }) => seq)).toEqual(
-          inOrder.map(({ seq }) => seq).toSorted((a, b) => a - b),
-        );
-      }
-      agent.close();
-      world.closeWriter();
-      world.chatDb.close();
-      expect(count).toBe([...said.values()].flat().length);
-    }),
-    { seed: SEED, numRuns: 300 },
-  );
-}, 300_000);
+test(
+  `whatever is rebuilt, rewritten and killed, each message is stored once and in order (seed ${SEED})`,
+  () => {
+    let run = 0;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 30 }), (steps) => {
+        const world = new MessagesWorld();
+        world.maxAgeMs = 48 * HOUR;
+        world.writer.rowCount();
+        const agent = new MortalAgent(world, join(world.directory, `store-${run++}.db`));
+        const said = new Map<string, string[]>([
+          [PERSON, []],
+          [OTHER, []],
+        ]);
+        const guids: string[] = [];
+        let count = 0;
+        for (const next of steps) {
+          world.clock.advance(1000);
+          if (next.kind === 'receive') {
+            const from = next.from === 0 ? PERSON : OTHER;
+            const text = `word ${next.word}`;
+            count += 1;
+            const date = appleDate(world.clock.now()) + BigInt(next.ns);
+            guids.push(world.receive({ from, text, columns: { date } }).guid);
+            said.get(from)?.push(text);
+          } else if (next.kind === 'rewrite') {
+            const guid = guids[next.seed % Math.max(guids.length, 1)];
+            if (guid !== undefined) world.writer.rewrites.rewrite(guid);
+          } else if (next.kind === 'rebuild') {
+            world.writer.rewrites.rebuild((ids) => shuffled(ids, next.seed));
+          } else if (next.kind === 'replace') {
+            replaceFile(world, (copy) => copy.rewrites.rebuild((ids) => shuffled(ids, next.seed)));
+          } else if (next.kind === 'kill') agent.dieScanning(next.commits, next.isDone);
+          else agent.scan();
+        }
+        agent.scan();
+        world.clock.advance(120_000);
+        agent.scan();
+        for (const [person, texts] of said) {
+          expect(agent.stored(person)).toEqual(texts);
+          const inOrder = agent.storedInOrder(person);
+          expect(inOrder.map(({ seq }) => seq)).toEqual(
+            inOrder.map(({ seq }) => seq).toSorted((a, b) => a - b),
+          );
+        }
+        agent.close();
+        world.closeWriter();
+        world.chatDb.close();
+        expect(count).toBe([...said.values()].flat().length);
+      }),
+      { seed: SEED, numRuns: sized(40, 1_000) },
+    );
+  },
+  sized(300_000, 3_000_000),
+);
