@@ -52,6 +52,8 @@ export class Forwarder {
   private storeRetry: Timer | undefined;
   private outage = false;
   private emptied: (() => void)[] = [];
+  /** Undo the moves to other conversations in the write that is open. */
+  private moves: (() => void)[] = [];
   private readonly postListeners: ((record: IncomingRecord) => void)[] = [];
 
   constructor(private readonly options: ForwarderOptions) {
@@ -66,15 +68,20 @@ export class Forwarder {
       this.waiting.wake(conversation);
       store.beforeCommit(this.claim);
     });
+    store.incoming.onWithdrawn((conversation) => {
+      this.held.release(conversation);
+      this.waiting.wake(conversation);
+      store.beforeCommit(this.claim);
+    });
     store.onRekeyed((moves) => {
       for (const [from, to] of moves) {
-        this.flights.move(from, to);
-        this.held.move(from, to);
+        this.moves.push(this.flights.move(from, to), this.held.move(from, to));
         // The old one too: it is found to be empty, unless the write fails.
         this.waiting.wake(from);
         this.waiting.wake(to);
       }
       store.beforeCommit(this.claim);
+      store.afterCommit(this.keepMoves);
     });
     store.pauses.onChanged(() => {
       this.waiting.wakeAll();
@@ -143,10 +150,15 @@ export class Forwarder {
     for (const record of this.claimed.splice(0)) void this.post(record);
   };
 
+  private readonly keepMoves = (): void => {
+    this.moves = [];
+  };
+
   /** The write changed nothing: neither what was claimed in it nor what was concluded from it is so. */
   private forgetWrite(): void {
     const { store } = this.options;
     for (const record of this.claimed.splice(0)) this.flights.end(record.seq);
+    for (const undo of this.moves.splice(0).toReversed()) undo();
     for (const conversation of this.looked) this.waiting.wake(conversation);
     if (this.looked.size > 0) this.retryStore();
     this.looked.clear();

@@ -89,16 +89,20 @@ export class HeldReplies {
     }));
     const released = repliesToRelease(held, store.incoming.oldestNumbered(conversation));
     for (const { seq, message, reply } of released) {
-      store.incoming.holdReply(seq, null);
+      // In this order: while it is held, its message is known to the pairing of duplicates, however long ago it was answered.
       enqueue(message, JSON.parse(reply) as Reply);
+      store.incoming.holdReply(seq, null);
     }
     store.afterCommit(() => this.forget(released));
   }
 
-  /** What is held in `from` is of `to`, for the two are one. */
-  move(from: string, to: string): void {
-    for (const [seq, { at, conversation }] of this.ends)
-      if (conversation === from) this.ends.set(seq, { at, conversation: to });
+  /** What is held in `from` is of `to`, for the two are one. Returns what undoes that. */
+  move(from: string, to: string): () => void {
+    const moved = [...this.ends].filter(([, { conversation }]) => conversation === from);
+    for (const [seq, end] of moved) this.ends.set(seq, { ...end, conversation: to });
+    return () => {
+      for (const [seq, end] of moved) if (this.ends.has(seq)) this.ends.set(seq, end);
+    };
   }
 
   private forget(released: readonly HeldReplyRecord[]): void {

@@ -121,17 +121,23 @@ export class PostsInFlight {
     return this.flights.get(seq)?.conversation;
   }
 
-  /** What is under way in `from` is of `to`, for the two are one. */
-  move(from: string, to: string): void {
-    const moved = this.byConversation.get(from);
-    if (moved === undefined || from === to) return;
-    this.byConversation.delete(from);
-    const own = this.byConversation.get(to) ?? new Set();
-    for (const flight of moved) {
-      flight.conversation = to;
-      own.add(flight);
-    }
-    this.byConversation.set(to, own);
+  /** What is under way in `from` is of `to`, for the two are one. Returns what undoes that. */
+  move(from: string, to: string): () => void {
+    const moved = from === to ? [] : [...(this.byConversation.get(from) ?? [])];
+    for (const flight of moved) this.assign(flight, to);
+    return () => {
+      for (const flight of moved) if (flight.conversation === to) this.assign(flight, from);
+    };
+  }
+
+  private assign(flight: Flight, conversation: string): void {
+    const before = this.byConversation.get(flight.conversation);
+    // It has ended meanwhile.
+    if (before?.delete(flight) !== true) return;
+    if (before.size === 0) this.byConversation.delete(flight.conversation);
+    flight.conversation = conversation;
+    const own = this.byConversation.get(conversation) ?? new Set();
+    this.byConversation.set(conversation, own.add(flight));
   }
 
   private arm(flight: Flight, inMs: number): void {

@@ -116,7 +116,11 @@ export class MessageChanges {
     store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.reverse(change.guid);
     if (isUnread) store.told.note(keyOf(change));
-    else this.tell(keyOf(change), message, 'message_withdrawn', { cause: 'sent_from_here' });
+    else
+      this.tell(keyOf(change), message, 'message_withdrawn', {
+        cause: 'sent_from_here',
+        ...this.numberOf(message),
+      });
     store.cursor.seen.forget(message.guid);
     store.cursor.readAgain(change.rowId, clock.now());
     onReversed(message);
@@ -179,13 +183,16 @@ export class MessageChanges {
     store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.withdraw(change.guid);
     if (isUnread || !settings().unsends) store.told.note(keyOf(change));
-    else {
-      const sequence = store.incoming.sequenceOf(message.guid);
+    else
       this.tell(keyOf(change), message, 'message_unsent', {
         unsent_at: isoOrNull(change.at),
-        ...(sequence === undefined ? {} : { sequence }),
+        ...this.numberOf(message),
       });
-    }
+  }
+
+  private numberOf({ guid }: IncomingMessage): { sequence?: number } {
+    const sequence = this.options.store.incoming.sequenceOf(guid);
+    return sequence === undefined ? {} : { sequence };
   }
 
   private transcribed(

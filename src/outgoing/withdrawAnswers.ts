@@ -12,15 +12,17 @@ export const ANSWER_WITHDRAWN = {
 
 /**
  * Inside a write: fails every text of a conversation that answers this message and has not been handed to Messages. One that has been
- * runs its course: it may have gone out. Duplicates fail first, or they would take the place of the one that they wait for.
+ * runs its course: it may have gone out. A text that names no message fails too where it and an answer that names this one are
+ * duplicates: they are one answer. Duplicates fail first, or they would take the place of the one that they wait for.
  */
 export function withdrawAnswers(
   { store, settlement }: { store: Store; settlement: Settlement },
   { guid, conversation }: { guid: string; conversation: string },
 ): void {
   for (const send of store.sends.inLane(conversation)) {
-    const duplicates = store.sends.duplicatesOf(send.seq);
-    for (const answer of [...duplicates, send].filter(({ answers }) => answers === guid)) {
+    const group = [...store.sends.duplicatesOf(send.seq), send];
+    if (!group.some(({ answers }) => answers === guid)) continue;
+    for (const answer of group.filter(({ answers }) => answers === guid || answers === null)) {
       const now = store.sends.get(answer.seq);
       if (now !== undefined && isOpen(now)) settlement.settle(now, ANSWER_WITHDRAWN);
     }

@@ -25,6 +25,7 @@ export class IncomingTable {
   private readonly noteSequence: Statement;
   private readonly returnSequence: Statement;
   private readonly unnumber: Statement;
+  private readonly unnumberShared: Statement;
   private readonly hold: Statement;
   private readonly selectHeld: Statement;
   private readonly selectHeldConversations: Statement;
@@ -52,6 +53,7 @@ export class IncomingTable {
   private readonly reopen: Statement;
   private readonly expire: Statement;
   private readonly listeners: ((conversation: string) => void)[] = [];
+  private readonly withdrawnListeners: ((conversation: string) => void)[] = [];
   private readonly storedListeners: ((message: IncomingMessage) => void)[] = [];
 
   constructor(
@@ -81,9 +83,17 @@ export class IncomingTable {
       `INSERT INTO message_sequences (conversation, newest) VALUES (?, ?)
        ON CONFLICT (conversation) DO UPDATE SET newest = max(newest, excluded.newest)`,
     );
+    // A message of a conversation that is part of this one now may have the same number.
+    const isShared = `EXISTS (SELECT 1 FROM incoming AS other
+       WHERE (other.conversation, other.sequence) = (own.conversation, own.sequence) AND other.seq <> own.seq)`;
+    // One that was withdrawn while it was being posted was told with its number.
+    const isUnread = "own.seq = ? AND own.first_posted_at IS NULL AND own.state = 'open'";
     this.returnSequence = database.prepare(
       `UPDATE message_sequences SET newest = newest - 1
-       WHERE (conversation, newest) = (SELECT conversation, sequence FROM incoming WHERE seq = ? AND first_posted_at IS NULL)`,
+       WHERE (conversation, newest) = (SELECT conversation, sequence FROM incoming AS own WHERE ${isUnread} AND NOT ${isShared})`,
+    );
+    this.unnumberShared = database.prepare(
+      `UPDATE incoming AS own SET sequence = NULL WHERE ${isUnread} AND ${isShared}`,
     );
     this.unnumber = database.prepare('UPDATE incoming SET sequence = NULL WHERE seq = ?');
     this.hold = database.prepare('UPDATE incoming SET held_reply = ? WHERE seq = ?');
@@ -105,7 +115,8 @@ export class IncomingTable {
        FROM incoming WHERE ${where} AND first_posted_at IS NOT NULL`;
     this.selectPosted = database.prepare(
       `${posted("state = 'open' AND conversation = ?")} UNION ALL
-       ${posted('conversation = ? AND settled_at IS NOT NULL AND settled_at >= ?')} ORDER BY sent_at, seq`,
+       ${posted('conversation = ? AND settled_at IS NOT NULL AND settled_at >= ?')} UNION ALL
+       ${posted('conversation = ? AND held_reply IS NOT NULL AND settled_at < ?')} ORDER BY sent_at, seq`,
     );
     this.selectKnown = database.prepare('SELECT 1 FROM incoming WHERE guid = ?').pluck();
     this.selectSequence = database.prepare('SELECT sequence FROM incoming WHERE guid = ?').pluck();
@@ -116,7 +127,7 @@ export class IncomingTable {
       .pluck();
     this.updateWithdrawn = database.prepare(
       `UPDATE incoming SET state = 'expired', last_error = ?, settled_at = ?
-       WHERE guid = ? AND state IN ('open', 'parked')`,
+       WHERE guid = ? AND state IN ('open', 'parked') RETURNING conversation`,
     );
     this.updateReversed = database.prepare('UPDATE incoming SET reversed = 1 WHERE guid = ?');
     this.selectReversed = database.prepare('SELECT reversed FROM incoming WHERE guid = ?').pluck();
@@ -179,6 +190,11 @@ export class IncomingTable {
     this.listeners.push(listener);
   }
 
+  /** Calls `listener` for each message that is not posted any more, inside the write that withdraws it. */
+  onWithdrawn(listener: (conversation: string) => void): void {
+    this.withdrawnListeners.push(listener);
+  }
+
   /** Calls `listener` with each message that is new, inside the write that stores it. */
   onStored(listener: (message: IncomingMessage) => void): void {
     this.storedListeners.push(listener);
@@ -212,9 +228,13 @@ export class IncomingTable {
     }));
   }
 
-  /** Messages of a conversation that the backend may have read: open, or settled since (Unix ms). In the order of writing. */
+  /**
+   * Messages of a conversation that the backend may have read: open, settled since (Unix ms), or with a reply that is held. In the
+   * order of writing.
+   */
   posted(conversation: string, settledSince: number): PostedMessage[] {
-    const rows = this.selectPosted.all(conversation, conversation, settledSince) as PostedRow[];
+    const ended = [conversation, settledSince];
+    const rows = this.selectPosted.all(conversation, ...ended, ...ended) as PostedRow[];
     return rows.map(({ guid, isOpen, posts, sendsBefore }) => ({
       guid,
       isOpen: isOpen === 1,
@@ -256,7 +276,8 @@ export class IncomingTable {
 
   /** Inside a write: a message is not posted any more. True if the backend cannot have read it. */
   withdraw(guid: string, why = 'taken back by its sender'): boolean {
-    this.updateWithdrawn.run(why, this.clock.now(), guid);
+    const row = this.updateWithdrawn.get(why, this.clock.now(), guid) as { conversation: string } | undefined;
+    if (row !== undefined) for (const listener of this.withdrawnListeners) listener(row.conversation);
     return this.isUnread(guid);
   }
 
@@ -291,8 +312,8 @@ export class IncomingTable {
 
   /**
    * `isUnread`: this attempt cannot have been read, and does not count as a post. Where that is so of every attempt, it is as
-   * if the message had never been posted, and its number is free again, unless a later one was given: what never reached the
-   * backend leaves no gap. An attempt whose end we never learned counts as read.
+   * if the message had never been posted, and its number is free again, unless a later one was given or the message was withdrawn
+   * meanwhile, which was told with the number: what never reached the backend leaves no gap. An attempt whose end we never learned counts as read.
    */
   postFailed(
     seq: number,
@@ -307,7 +328,9 @@ export class IncomingTable {
     const { retryAt, strikes, firstStrikeAt, error } = failure;
     const isUnread = failure.isUnread ? 1 : 0;
     this.failed.run(retryAt, strikes, firstStrikeAt, error, isUnread, isUnread, isUnread, seq);
-    if (failure.isUnread && this.returnSequence.run(seq).changes > 0) this.unnumber.run(seq);
+    if (!failure.isUnread) return;
+    if (this.returnSequence.run(seq).changes > 0) this.unnumber.run(seq);
+    else this.unnumberShared.run(seq);
   }
 
   /** Whatever waits for a retry may be tried now. */

@@ -164,3 +164,34 @@ test('what answers a message that went out from here itself fails, unless Messag
   await messages.succeed();
   expect(messages.texts).toEqual(['one', 'three']);
 });
+
+test.each([
+  ['that waits behind another text', 'm:0 first', 'reflex'],
+  ['that a reflex that names none has begun', 'reflex', 'm:0 first'],
+])('no duplicate takes the place of an answer %s and is withdrawn', async (_, ...order) => {
+  const { messages, outcomes, send, store, outgoing, clock } = await world();
+  const message = {
+    ...{ guid: 'm', rowId: 1, conversation: ANN, threadId: ANN, chatGuid: '', sender: ANN, text: 'hi' },
+    ...{ sentAt: clock.now(), isGroup: false, participants: [ANN], service: 'iMessage' },
+    ...{ replyToGuid: null, attachments: [] },
+  };
+  send('other', 'three');
+  store.write(() => {
+    store.incoming.add(message);
+    const [record] = store.incoming.open(ANN, 1);
+    if (record === undefined) throw new Error('not stored');
+    store.incoming.postStarted(record.seq, store.sends.newest());
+    if (order[0] === 'm:0 first') store.incoming.settle(record.seq, 'answered');
+  });
+  for (const id of order) {
+    if (id === 'reflex') send('reflex', 'one', { role: 'reflex' });
+    else send('m:0', 'one', { role: 'first', answers: 'm' });
+  }
+  store.write(() => {
+    store.incoming.reverse('m');
+    outgoing.withdrawAnswers(message);
+  });
+  for (let sent = 0; sent < messages.texts.length; sent += 1) await messages.succeed();
+  expect(messages.texts).toEqual(['three']);
+  expect(outcomes.toSorted()).toEqual(['m:0 answer_withdrawn', 'other sent', 'reflex answer_withdrawn']);
+});
