@@ -137,12 +137,14 @@ export function buildRooms(options: RoomOptions): Rooms {
     clock,
     log,
     settings: () => scheduleSettings(config()),
+    ageOf: (at) => backend.ageOf(at),
   });
   const handlers = commandHandlers({
     texts: outgoing,
     schedule: scheduler,
     conversationKey: keyOf,
     clock,
+    ageOf: (madeAt) => backend.ageOf(madeAt),
     config: options.config,
     contexts: store.contexts,
     events: store.events,
@@ -185,7 +187,7 @@ export function buildRooms(options: RoomOptions): Rooms {
   });
   const steady = steadyNow(clock);
   const worthAnswering = (sentAt: number) =>
-    [clock.now(), steady()].some((now) =>
+    [clock.now(), steady(), sentAt + backend.ageOf(sentAt)].some((now) =>
       isWorthAnswering(sentAt, now, store.outages.since(sentAt), ageLimits(config())),
     );
   let succeededAt: number | undefined;

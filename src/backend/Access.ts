@@ -1,4 +1,5 @@
 import type { BackendOptions } from './BackendOptions.js';
+import { BackendTime } from './BackendTime.js';
 import { HttpClient } from './HttpClient.js';
 import { Identity } from './Identity.js';
 import { Reachability } from './Reachability.js';
@@ -15,6 +16,7 @@ export interface AccessPorts {
 
 /** Who we are towards the backend and how it is asked: id, credentials, registration, HTTP, whether it answers. */
 export class Access {
+  readonly time: BackendTime;
   readonly http: HttpClient;
   readonly registration: Registration;
   readonly identity: Identity;
@@ -23,7 +25,9 @@ export class Access {
   constructor(ports: AccessPorts) {
     const { config: settings, secrets, version, clock, log, store } = ports.options;
     this.reachability = new Reachability(clock);
+    this.time = new BackendTime(clock);
     this.http = new HttpClient({
+      onDate: (headers) => this.time.note(headers),
       clock,
       base: () => settings().httpBase,
       headers: (url, anonymous) => this.identity.headers(url, anonymous),
@@ -55,6 +59,6 @@ export class Access {
   }
 
   refusalRemedy(): string {
-    return this.identity.remedy(this.http.skewMs);
+    return this.identity.remedy(this.time.skewMs);
   }
 }

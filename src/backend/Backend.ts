@@ -93,7 +93,10 @@ export class Backend {
 
   /** The machine slept, or the loop was blocked for more than 10 s. */
   wake(): void {
-    this.parts.link.wake();
+    const { access, link, poller } = this.parts;
+    access.time.doubt();
+    link.wake();
+    if (access.time.skewMs !== null) poller.syncSoon('dropped');
   }
 
   /** Configured, else registered, else derived from the phone. */
@@ -116,6 +119,11 @@ export class Backend {
     return this.parts.access.reachability.subscribe(listener);
   }
 
+  /** How old, in ms, something is that the backend made at this instant (Unix ms), see BackendTime.ageOf. */
+  ageOf(madeAt: number): number {
+    return this.parts.access.time.ageOf(madeAt);
+  }
+
   /** Told after each change of the link's state; must not throw. */
   onLinkChange(listener: () => void): void {
     this.linkListeners.add(listener);
@@ -133,6 +141,7 @@ export class Backend {
       reachability: access.reachability,
       credentials: access.identity.problem(),
       registration: access.registration.problem(),
+      clock: access.time.problem(),
       refusalRemedy: access.refusalRemedy(),
     });
     return { ...history.view(state), problems };

@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Clock } from '../system/clock.js';
+import type { DatedHeaders } from './BackendTime.js';
 import { parseRetryAfter } from './backoff.js';
 import { describeNetworkError, redirectHost } from './networkError.js';
 
@@ -67,6 +68,8 @@ export interface HttpPorts {
   ) => { readonly headers: Record<string, string> } | { readonly refused: string };
   /** Told of each end, in order of ending, before the caller. */
   readonly onOutcome: (path: string, outcome: HttpOutcome) => void;
+  /** Told of the `Date` of each answer that comes from the backend itself, before what it says is looked at. */
+  readonly onDate?: (headers: DatedHeaders) => void;
 }
 
 /**
@@ -79,19 +82,8 @@ export class HttpClient {
     'https:': new https.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
   };
   private readonly inFlight = new Set<(detail: string) => void>();
-  private skew: number | null = null;
 
   constructor(private readonly ports: HttpPorts) {}
-
-  /** The backend's clock minus ours in ms, by the newest `Date` header; null before the first. */
-  get skewMs(): number | null {
-    return this.skew;
-  }
-
-  noteDate(header: string | undefined): void {
-    const at = header === undefined ? Number.NaN : Date.parse(header);
-    if (!Number.isNaN(at)) this.skew = at - this.ports.clock.now();
-  }
 
   async post(request: HttpRequest): Promise<HttpOutcome> {
     const outcome = await this.attempt(request);
@@ -197,7 +189,6 @@ export class HttpClient {
     const chunks: string[] = [];
     const decoder = new TextDecoder();
     let size = 0;
-    this.noteDate(response.headers.date);
     response.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= mostBytes) chunks.push(decoder.decode(chunk, { stream: true }));
@@ -217,12 +208,16 @@ export class HttpClient {
     response.on('end', () => {
       const status = response.statusCode ?? 0;
       const json = parseJson(chunks.splice(0).join('') + decoder.decode());
+      if (isOfBackend(status, json)) this.ports.onDate?.(response.headers);
       if (status >= 200 && status < 300) {
         end({ kind: 'ok', status, json, detail: `HTTP ${status}` });
         return;
       }
       const host = status >= 300 && status < 400 && redirectHost(response.headers.location, url.href);
-      const retryAfterMs = parseRetryAfter(response.headers['retry-after'], this.ports.clock.now());
+      const retryAfterMs = parseRetryAfter(
+        response.headers['retry-after'],
+        dateOf(response) ?? this.ports.clock.now(),
+      );
       end({
         kind: 'status',
         status,
@@ -236,6 +231,17 @@ export class HttpClient {
 
 function unusable(detail: string): HttpOutcome {
   return { kind: 'failed', cause: 'network', unsent: true, detail };
+}
+
+/** A proxy or a captive portal answers too: its time is not the backend's. A wrong clock is refused by 401 or 403. */
+function isOfBackend(status: number, json: unknown): boolean {
+  return (status >= 200 && status < 300 && json !== undefined) || status === 401 || status === 403;
+}
+
+/** When an answer was made, by its own clock (Unix ms): a `Retry-After` that is a date goes by the same one. */
+export function dateOf({ headers }: http.IncomingMessage): number | undefined {
+  const at = headers.date === undefined ? Number.NaN : Date.parse(headers.date);
+  return Number.isNaN(at) ? undefined : at;
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,7 @@
 import { describeError } from '../errors.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
+import type { DatedHeaders } from './BackendTime.js';
 import { PING_FRAME, PONG_FRAME } from './frames.js';
 import { initialState, isLive, next, wakeAt } from './linkState.js';
 import type { LinkEffect, LinkEvent, LinkRules, LinkState, Loss } from './linkTypes.js';
@@ -32,7 +33,8 @@ export interface LinkPorts {
   readonly onSync: (why: 'online' | 'dropped') => void;
   readonly onReregister: () => void;
   readonly onLastWords: (socket: boolean) => void;
-  readonly onRefusedDate: (header: string | undefined) => void;
+  /** Told what the answer to a handshake says of the backend's time. */
+  readonly onDate?: (headers: DatedHeaders) => void;
 }
 
 type Occurrence = LinkEvent extends infer E
@@ -173,7 +175,7 @@ export class Link {
           },
           ponged: () => this.feed({ type: 'wsPong', epoch }),
           lost,
-          refusedAt: this.ports.onRefusedDate,
+          answeredAt: (headers) => this.ports.onDate?.(headers),
         },
       );
     } catch (error) {

@@ -1,7 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
+import type { DatedHeaders } from './BackendTime.js';
 import { parseRetryAfter } from './backoff.js';
 import { MAX_FRAME_BYTES } from './frames.js';
+import { dateOf } from './HttpClient.js';
 import type { Loss } from './linkTypes.js';
 import { describeNetworkError, redirectHost } from './networkError.js';
 
@@ -20,8 +22,8 @@ export interface SocketListener {
   /** A WebSocket-level pong. */
   ponged(): void;
   lost(loss: Loss): void;
-  /** The `Date` of a refused handshake, for the hint about clock skew. */
-  refusedAt(dateHeader: string | undefined): void;
+  /** The answer to the handshake, whether it is let in or refused, says when it was made. */
+  answeredAt(headers: DatedHeaders): void;
 }
 
 /** How long `close` waits for the peer's close frame before the socket is cut, in ms. */
@@ -88,6 +90,7 @@ export class WebSocketClient {
       else listener.text(data.toString());
     });
     socket.on('pong', () => listener.ponged());
+    socket.on('upgrade', (response: IncomingMessage) => listener.answeredAt(response.headers));
     socket.on('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => {
       this.refused(response);
     });
@@ -106,8 +109,11 @@ export class WebSocketClient {
   private refused(response: IncomingMessage): void {
     const status = response.statusCode ?? 0;
     const host = status >= 300 && status < 400 && redirectHost(response.headers.location, this.request.url);
-    const retryAfterMs = parseRetryAfter(response.headers['retry-after'], this.request.now());
-    this.listener.refusedAt(response.headers.date);
+    const retryAfterMs = parseRetryAfter(
+      response.headers['retry-after'],
+      dateOf(response) ?? this.request.now(),
+    );
+    if (status === 401 || status === 403) this.listener.answeredAt(response.headers);
     this.end({
       kind: 'refused',
       status,

@@ -72,7 +72,7 @@ export function backendParts(options: BackendOptions, timings: Timings, whole: W
     onSync: (why) => poller.syncSoon(why),
     onReregister: () => void registration.again().then(() => link.feed({ type: 'registered' })),
     onLastWords: (socket) => whole.lastWords(socket),
-    onRefusedDate: (header) => http.noteDate(header),
+    onDate: (headers) => access.time.note(headers),
   });
   const now = () => clock.monotonic();
   const outboxes = new Outboxes({ store, link, log, now, acceptsEvents });
@@ -89,7 +89,7 @@ export function backendParts(options: BackendOptions, timings: Timings, whole: W
   });
   const stranded = new StrandedWatch({
     clock,
-    skewMs: () => http.skewMs ?? 0,
+    skewMs: () => access.time.skewMs ?? 0,
     onStranded: (count) => {
       log.warn('The backend held back commands although the WebSocket is up; dialing anew', { count });
       link.feed({ type: 'redial', why: 'the backend had lost the connection' });

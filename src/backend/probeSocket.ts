@@ -56,7 +56,7 @@ export function probeSocket({ url, headers, clock, timeoutMs }: SocketProbeOptio
         binary: () => undefined,
         ponged: () => undefined,
         lost: (loss) => end(answer ?? { kind: 'lost', openMs, loss }),
-        refusedAt: () => undefined,
+        answeredAt: () => undefined,
       },
     );
   });

@@ -15,6 +15,7 @@ export interface ProblemFacts {
   readonly reachability: Reachability;
   readonly credentials: Problem | null;
   readonly registration: Problem | null;
+  readonly clock: Problem | null;
   readonly settings: Pick<
     BackendSettings,
     'httpBase' | 'websocketEnabled' | 'reconnectAttempts' | 'syncIntervalSeconds'
@@ -27,6 +28,8 @@ export interface ProblemFacts {
 export function linkProblems(facts: ProblemFacts): Problem[] {
   const { state, history, reachability, settings } = facts;
   const problems: Problem[] = [];
+  // A clock that is wrong may be why the backend refuses us.
+  if (facts.clock) problems.push(facts.clock);
   if (facts.credentials) problems.push(facts.credentials);
   else if (history.refusedFrom !== null || reachability.unauthorisedSince !== null) {
     const cause =

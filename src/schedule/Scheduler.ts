@@ -22,6 +22,8 @@ export interface SchedulerOptions {
   acks: ScheduleAcks;
   clock: Clock;
   log: Logger;
+  /** How old, in ms, an instant (Unix ms) of the backend's clock is; by this machine's clock if left out. */
+  ageOf?: (at: number) => number;
   settings: () => { maxLatenessMs: number; acks: 'stored' | 'sent' | 'both' };
 }
 
@@ -30,8 +32,8 @@ const BATCH = 100;
 const STORE_RETRY_MS = 2_000;
 
 /**
- * Sends texts at their time, by the wall clock: sleep and clock changes can only delay them. Survives restarts; a text
- * overdue by more than the operator allows fails instead of surprising somebody.
+ * Sends texts at their time, by this machine's wall clock: sleep and clock changes can only delay them. Survives restarts; a
+ * text overdue by more than the operator allows, by the backend's clock too, fails instead of surprising somebody.
  */
 export class Scheduler {
   private timer: Timer | undefined;
@@ -64,8 +66,8 @@ export class Scheduler {
     sendAt: number;
     files?: readonly OutgoingFile[];
   }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number } {
-    const { store, clock, acks, settings } = this.options;
-    const byMs = clock.now() - text.sendAt;
+    const { store, acks, settings } = this.options;
+    const byMs = this.lateMs(text.sendAt);
     if (byMs > settings().maxLatenessMs) return { kind: 'tooLate', byMs };
     const scheduleId = freshId('sched');
     store.schedule.add({ ...text, scheduleId });
@@ -153,9 +155,16 @@ export class Scheduler {
     if (next !== undefined) this.timer = clock.after(next - clock.now(), () => this.run());
   };
 
+  /** By whichever clock it is less late: where they differ, nobody knows here which one is wrong. */
+  private lateMs(sendAt: number): number {
+    const { clock, ageOf } = this.options;
+    const byThisClock = clock.now() - sendAt;
+    return Math.min(byThisClock, ageOf?.(sendAt) ?? byThisClock);
+  }
+
   private sendOrFail(text: ScheduledText): void {
-    const { store, clock, texts, acks, settings, log } = this.options;
-    const lateMs = clock.now() - text.sendAt;
+    const { store, texts, acks, settings, log } = this.options;
+    const lateMs = this.lateMs(text.sendAt);
     if (lateMs > settings().maxLatenessMs) {
       const message = `The text was due ${Math.round(lateMs / 1000)} s ago (schedule.max_lateness_seconds).`;
       store.schedule.setState(text.scheduleId, 'failed', `too_late: ${message}`);

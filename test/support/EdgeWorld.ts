@@ -20,6 +20,7 @@ import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
 import type { NewIncoming } from '../../src/simulator/messages/SimulatedIncoming.js';
 import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
 import { openDatabase } from '../../src/store/sqlite.js';
+import type { Clock } from '../../src/system/clock.js';
 import { DaemonProcess, STARTED } from './DaemonProcess.js';
 import { type CliResult, cleanEnvironment, type Place, runCli } from './runCli.js';
 import { until } from './until.js';
@@ -45,6 +46,8 @@ export interface WorldOptions {
   secret?: string | null;
   /** True: the backend keeps its commands on the disk, as `edge-agent dev-backend` does. */
   durableBackend?: boolean;
+  /** The backend's clock; the same as everybody's unless given. */
+  backendClock?: Clock;
   /** True: Messages has never been opened, so there is no chat.db. */
   withoutMessages?: boolean;
 }
@@ -85,7 +88,8 @@ export class EdgeWorld {
     const directory = realpathSync(mkdtempSync(join(tmpdir(), 'edge-e2e-')));
     const persona = options.persona ?? echo;
     const queue = options.durableBackend ? new SqliteCommandQueue(join(directory, 'backend.db')) : undefined;
-    const kept = queue === undefined ? {} : { queue };
+    const clock = options.backendClock;
+    const kept = { ...(queue === undefined ? {} : { queue }), ...(clock === undefined ? {} : { clock }) };
     const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona, ...kept });
     const world = new EdgeWorld(directory, backend, options);
     onTestFinished(() => world.close().finally(() => queue?.close()));

@@ -60,7 +60,6 @@ export function makeLink(
     onSync: () => undefined,
     onReregister: () => undefined,
     onLastWords: () => link.feed({ type: 'flushed' }),
-    onRefusedDate: () => undefined,
   };
   const link = new Link(ports);
   return { link, frames, states, timers: () => pending };

@@ -30,6 +30,8 @@ export interface SendMessagePorts {
   limits: () => CommandLimits;
   files: FileAdmission;
   clock: Clock;
+  /** How old, in ms, what the backend made at this instant is; by this machine's clock if left out. */
+  ageOf?: (madeAt: number) => number;
 }
 
 const schema = z.object({
@@ -106,7 +108,7 @@ function tooLate(
   if (command.timestamp === null) return undefined;
   const limits = ports.limits();
   const limitMs = bubbleType === 'reflex' ? limits.reflexMaxAgeMs : limits.maxAgeMs;
-  const ageMs = ports.clock.now() - command.timestamp;
+  const ageMs = ports.ageOf?.(command.timestamp) ?? ports.clock.now() - command.timestamp;
   if (ageMs <= limitMs) return undefined;
   const message = `The command is ${Math.round(ageMs / 1000)} s old; the limit is ${limitMs / 1000} s.`;
   return { kind: 'failed', code: 'too_late', message, result: { outcome: 'not_sent', retry_safe: true } };

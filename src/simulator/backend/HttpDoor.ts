@@ -55,6 +55,8 @@ export class HttpDoor {
       reply?.sent?.(false);
       return;
     }
+    // By the clock that tokens and commands go by, which a test may have set.
+    response.setHeader('Date', new Date(this.backend.clock.now()).toUTCString());
     write(response, reply, request.method === 'HEAD');
   }
 

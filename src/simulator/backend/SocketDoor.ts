@@ -41,7 +41,12 @@ export class SocketDoor {
     private readonly backend: BackendParts,
     private readonly faults: Faults,
     private readonly silenceMs: number,
-  ) {}
+  ) {
+    // Other servers say so, and the agent judges its own clock by it; ws leaves it out.
+    this.server.on('headers', (headers) =>
+      headers.push(`Date: ${new Date(this.backend.clock.now()).toUTCString()}`),
+    );
+  }
 
   /** Never throws. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

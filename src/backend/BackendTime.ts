@@ -1,0 +1,120 @@
+import type { Clock } from '../system/clock.js';
+import type { Problem } from './view.js';
+
+/** The headers of an answer that say when it was made. */
+export interface DatedHeaders {
+  readonly date?: string | undefined;
+  /** There only if something between us and the backend kept the answer (RFC 9111, 5.1). */
+  readonly age?: string | undefined;
+}
+
+const MOST_SAMPLES = 9;
+/** `Date` has whole seconds, and an answer takes its time: samples this close, in ms, tell the same. */
+const AGREEMENT_MS = 5_000;
+/** `Date` is cut to the second, so the instant lies half a second later on average. */
+const HALF_A_SECOND = 500;
+/** Beyond this the clocks count as different, ms. */
+const SKEW_MS = 60_000;
+/** No backend is older, and none comes from so far ahead. */
+const PLAUSIBLE = { from: Date.UTC(2020, 0, 1), to: Date.UTC(2100, 0, 1) };
+
+/**
+ * What time it is by the backend, learnt from the `Date` of its answers and carried on by the monotonic clock, so that
+ * setting this machine's clock does not change it. Known for certain once two answers agree; then it is the median of the
+ * newest nine, so that one that lies or was kept by a proxy counts for nothing.
+ */
+export class BackendTime {
+  /** The backend's time (Unix ms) when the monotonic clock was 0, by each answer, the oldest first. */
+  private samples: number[] = [];
+  /** What was known before the machine slept, or its clock was set. */
+  private doubted: number | undefined;
+  private skewedFrom: number | null = null;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** An answer of the backend itself has just come in. */
+  note({ date, age }: DatedHeaders): void {
+    const at = date === undefined ? Number.NaN : Date.parse(date);
+    const isKept = age !== undefined && age.trim() !== '0';
+    if (isKept || !(at >= PLAUSIBLE.from && at < PLAUSIBLE.to)) return;
+    const origin = at + HALF_A_SECOND - this.clock.monotonic();
+    if (this.doubted !== undefined) {
+      if (this.samples.length === 0 && agree(origin, this.doubted)) this.samples = [this.doubted];
+      this.doubted = undefined;
+    }
+    const newest = this.samples.at(-1);
+    // Two in a row that tell the same, and something else than all before: the backend's clock was set.
+    if (newest !== undefined && agree(newest, origin) && !agree(median(this.samples), origin))
+      this.samples = [newest];
+    this.samples = [...this.samples, origin].slice(-MOST_SAMPLES);
+    this.isSkewed();
+  }
+
+  /** The machine slept or its clock was set: the monotonic clock may have stopped, so the next answer decides. */
+  doubt(): void {
+    if (this.samples.length === 0) return;
+    this.doubted = median(this.samples);
+    this.samples = [];
+  }
+
+  /** The backend's clock minus ours in ms; null before the first answer. */
+  get skewMs(): number | null {
+    const [origin] = this.origins();
+    return origin === undefined ? null : origin + this.clock.monotonic() - this.clock.now();
+  }
+
+  /**
+   * How old something is, in ms, that was made at this instant (Unix ms) of the backend's clock. Before the backend's time
+   * is certain: by whichever clock it is younger.
+   */
+  ageOf(madeAt: number): number {
+    const monotonic = this.clock.monotonic();
+    const byBackend = this.origins().map((origin) => origin + monotonic - madeAt);
+    const ages = this.isCertain() ? byBackend : [...byBackend, this.clock.now() - madeAt];
+    return Math.min(...ages);
+  }
+
+  /** Since when the clocks differ too much, and how; null while they do not, or that is not certain. */
+  problem(): Problem | null {
+    if (!this.isSkewed() || this.skewedFrom === null) return null;
+    const skewMs = this.skewMs ?? 0;
+    const seconds = Math.round(Math.abs(skewMs) / 1_000);
+    return {
+      code: 'clock_skew',
+      since: this.skewedFrom,
+      message: `The clock of this machine is ${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} the backend's; the age of commands is judged by the backend's, scheduled texts go by this machine's.`,
+      remedy:
+        'Set the one that is wrong; on the Mac: System Settings > General > Date & Time, set automatically.',
+    };
+  }
+
+  private isSkewed(): boolean {
+    const isSkewed = this.isCertain() && Math.abs(this.skewMs ?? 0) > SKEW_MS;
+    if (!isSkewed) this.skewedFrom = null;
+    else this.skewedFrom ??= this.clock.now();
+    return isSkewed;
+  }
+
+  private isCertain(): boolean {
+    const { samples } = this;
+    const middle = median(samples);
+    return samples.filter((origin) => agree(origin, middle)).length >= 2;
+  }
+
+  /** What the backend's time may count from: the one if it is certain, else all that was said. */
+  private origins(): number[] {
+    if (this.isCertain()) return [median(this.samples)];
+    const said = this.samples.toReversed();
+    return this.doubted === undefined ? said : [...said, this.doubted];
+  }
+}
+
+function agree(one: number, other: number): boolean {
+  return Math.abs(one - other) <= AGREEMENT_MS;
+}
+
+/** The lower one of the middle two: always a sample. NaN for none. */
+function median(samples: readonly number[]): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
+}
