@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
 import type { LoopPattern } from '../forwarding/exchanges.js';
 import { ForwardPolicy } from '../forwarding/ForwardPolicy.js';
-import { expiredEvent, Happenings, type OperatorReply, pausedEvent } from '../forwarding/Happenings.js';
+import { givenUpEvent, Happenings, type OperatorReply, pausedEvent } from '../forwarding/Happenings.js';
 import { LoopBreaker } from '../forwarding/LoopBreaker.js';
 import { MessageChanges } from '../forwarding/MessageChanges.js';
 import { OperatorReplies } from '../forwarding/OperatorReplies.js';
@@ -40,8 +40,8 @@ export interface Forwarding {
   rows: RowForwarding;
   changes: MessageChanges;
   loops: LoopBreaker;
-  /** Inside a write: a stored message is given up because of its age. */
-  expired(message: IncomingMessage): void;
+  /** Inside a write: a stored message is not posted any more, because of its age or because it was set aside. */
+  givenUp(message: IncomingMessage, reason: 'expired' | 'set_aside'): void;
   /** Inside a write: a person answered from another device. */
   onOperatorReply(listener: (reply: OperatorReply) => void): void;
 }
@@ -113,9 +113,9 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     },
     changes,
     loops,
-    expired(message) {
+    givenUp(message, reason) {
       if (config().forward.filtered) {
-        store.events.add(expiredEvent(message, store.incoming.sequenceOf(message.guid)));
+        store.events.add(givenUpEvent(message, reason, store.incoming.sequenceOf(message.guid)));
       }
     },
     onOperatorReply: (listener) => void replyListeners.push(listener),

@@ -190,12 +190,10 @@ export function buildRooms(options: RoomOptions): Rooms {
     [clock.now(), steady(), sentAt + backend.ageOf(sentAt)].some((now) =>
       isWorthAnswering(sentAt, now, store.outages.since(sentAt), ageLimits(config())),
     );
-  let succeededAt: number | undefined;
   const forwarder = new Forwarder({
     store,
     backend: {
       postMessage: (body, guid, progress) => backend.postMessage(body, guid, progress),
-      lastSuccessAt: () => succeededAt,
     },
     replies: outgoing,
     clock,
@@ -203,14 +201,14 @@ export function buildRooms(options: RoomOptions): Rooms {
     log,
     worthAnswering,
     settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
-    onExpired: (message) => told.expired(message),
+    onExpired: (message) => told.givenUp(message, 'expired'),
+    onSetAside: (message) => told.givenUp(message, 'set_aside'),
     filter,
   });
   let isUp = true;
-  backend.onHttpOutcome(({ at, status }) => {
-    if (status !== undefined && status < 300) succeededAt = at;
+  backend.onHttpOutcome(() => {
     const wasUp = isUp;
-    isUp = backend.reachable() && status !== 401 && status !== 403;
+    isUp = backend.reachable() && !backend.refusesUs();
     if (isUp && !wasUp) {
       forwarder.retryNow();
       attachments.uploader.retryNow();

@@ -12,6 +12,8 @@ export interface AccessPorts {
   /** HTTP turned from 401/403 to 2xx. */
   readonly onAuthorised: () => void;
   readonly onRegistered: () => void;
+  /** One message was refused by 401 or 403: whether our credentials are, another request has to show. */
+  readonly onDoubt: () => void;
 }
 
 /** Who we are towards the backend and how it is asked: id, credentials, registration, HTTP, whether it answers. */
@@ -31,8 +33,10 @@ export class Access {
       clock,
       base: () => settings().httpBase,
       headers: (url, anonymous) => this.identity.headers(url, anonymous),
-      onOutcome: (path, outcome) => {
-        if (this.reachability.note(path, outcome)) ports.onAuthorised();
+      onOutcome: ({ path, isAboutOne = false }, outcome) => {
+        const noted = this.reachability.note(path, outcome, isAboutOne);
+        if (noted === 'authorised') ports.onAuthorised();
+        if (noted === 'in_doubt') ports.onDoubt();
       },
     });
     this.registration = new Registration({

@@ -109,6 +109,11 @@ export class Backend {
     return this.parts.access.reachability.reachable;
   }
 
+  /** Whether the backend refuses our credentials over HTTP; that it refuses one message does not say so. */
+  refusesUs(): boolean {
+    return this.parts.access.reachability.unauthorisedSince !== null;
+  }
+
   /** Since when `reachable` is as it is, Unix ms; an outage counts from its first failed request. */
   reachableSince(): number {
     return this.parts.access.reachability.since;

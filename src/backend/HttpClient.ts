@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly body: unknown;
   /** Sent in the place of `body` as JSON. */
   readonly content?: { readonly type: string; readonly bytes: Buffer };
+  /** It is about one message alone: that it is refused says nothing of our credentials. */
+  readonly isAboutOne?: true;
   /** How it ends says nothing of the backend as a whole: whoever listens for that is not told. */
   readonly aside?: true;
   readonly headers?: Readonly<Record<string, string>>;
@@ -67,7 +69,7 @@ export interface HttpPorts {
     anonymous: boolean,
   ) => { readonly headers: Record<string, string> } | { readonly refused: string };
   /** Told of each end, in order of ending, before the caller. */
-  readonly onOutcome: (path: string, outcome: HttpOutcome) => void;
+  readonly onOutcome: (request: HttpRequest, outcome: HttpOutcome) => void;
   /** Told of the `Date` of each answer that comes from the backend itself, before what it says is looked at. */
   readonly onDate?: (headers: DatedHeaders) => void;
 }
@@ -87,7 +89,7 @@ export class HttpClient {
 
   async post(request: HttpRequest): Promise<HttpOutcome> {
     const outcome = await this.attempt(request);
-    if (request.aside !== true) this.ports.onOutcome(request.path, outcome);
+    if (request.aside !== true) this.ports.onOutcome(request, outcome);
     return outcome;
   }
 

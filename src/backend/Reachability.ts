@@ -41,7 +41,10 @@ export class Reachability {
     return this.lastDetail;
   }
 
-  /** Since when requests are answered by 401 or 403, Unix ms; null while they are not. */
+  /**
+   * Since when requests that are not about one message alone are answered by 401 or 403, Unix ms; null while they are not. A
+   * firewall refuses a message for what it says; whether the credentials are at fault, another request shows.
+   */
   get unauthorisedSince(): number | null {
     return this.refusedSince;
   }
@@ -56,11 +59,14 @@ export class Reachability {
     };
   }
 
-  /** Notes a request's end; true when HTTP just turned from 401/403 to 2xx. */
-  note(path: string, outcome: HttpOutcome): boolean {
+  /**
+   * Notes a request's end. `authorised`: HTTP just turned from 401/403 to 2xx. `in_doubt`: a request about one message alone was
+   * refused, and it is not known whether others are.
+   */
+  note(path: string, outcome: HttpOutcome, isAboutOne = false): 'authorised' | 'in_doubt' | undefined {
     // Nothing left this machine, so nothing was learnt of the backend.
     if (outcome.kind === 'failed' && (outcome.cause === 'aborted' || outcome.cause === 'unauthorised'))
-      return false;
+      return undefined;
     const at = this.clock.now();
     const status = outcome.kind === 'failed' ? undefined : outcome.status;
     const answered = status !== undefined && status < 500;
@@ -76,7 +82,8 @@ export class Reachability {
     // A refused registration is about its own token.
     const counts = path !== '/edge/register';
     const turned = counts && this.refusedSince !== null && outcome.kind === 'ok';
-    if (counts && (status === 401 || status === 403)) this.refusedSince ??= at;
+    const isRefused = counts && (status === 401 || status === 403);
+    if (isRefused && !isAboutOne) this.refusedSince ??= at;
     else if (counts && outcome.kind === 'ok') this.refusedSince = null;
     const report = {
       at,
@@ -86,6 +93,7 @@ export class Reachability {
       detail: outcome.detail,
     };
     for (const listener of [...this.listeners]) listener(report);
-    return turned;
+    if (turned) return 'authorised';
+    return isRefused && isAboutOne && this.refusedSince === null ? 'in_doubt' : undefined;
   }
 }

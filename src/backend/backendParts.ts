@@ -50,6 +50,7 @@ export function backendParts(options: BackendOptions, timings: Timings, whole: W
     options,
     registration: timings.registration,
     onAuthorised: () => link.feed({ type: 'authorised' }),
+    onDoubt: () => poller.syncSoon('online'),
     onRegistered: () => {
       if (!link.live) link.feed({ type: 'authorised' });
       else if (link.url !== identity.url()) link.feed({ type: 'redial', why: 'registered under another id' });

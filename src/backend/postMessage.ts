@@ -1,3 +1,4 @@
+import { backendWords } from '../system/backendWords.js';
 import type { HttpClient, HttpOutcome, HttpProgress } from './HttpClient.js';
 
 /**
@@ -8,15 +9,25 @@ export type PostResult =
   | { readonly kind: 'answered'; readonly body: unknown }
   /** The backend has it already. */
   | { readonly kind: 'known' }
-  | { readonly kind: 'rejected'; readonly status: number; readonly detail: string }
+  | { readonly kind: 'rejected'; readonly status: number; readonly detail: string; readonly words?: string }
   | {
       readonly kind: 'retry';
-      readonly cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
+      readonly cause:
+        | 'network'
+        | 'timeout'
+        | 'aborted'
+        | 'server'
+        | 'busy'
+        | 'unauthorised'
+        | 'not_found'
+        | 'other';
       readonly status?: number;
       readonly retryAfterMs?: number;
       /** It was not reached. Who answers, whatever it be, may have read it and be at work: a router that gives up, say. */
       readonly unread?: true;
       readonly detail: string;
+      /** What the backend said about it. It may repeat the message: not for the log. */
+      readonly words?: string;
     };
 
 const REJECTED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
@@ -32,7 +43,9 @@ export async function postMessage(
 ): Promise<PostResult> {
   const headers = { 'Idempotency-Key': encodeURIComponent(guid) };
   const watched = progress === undefined ? {} : { progress };
-  return postResult(await http.post({ path: '/edge/message', body, headers, timeoutMs, ...watched }));
+  return postResult(
+    await http.post({ path: '/edge/message', body, headers, timeoutMs, isAboutOne: true, ...watched }),
+  );
 }
 
 /** Reads the end of the request as the fate of the message. */
@@ -41,7 +54,7 @@ export function postResult(outcome: HttpOutcome): PostResult {
     const { cause, unsent, detail } = outcome;
     const unread = unsent === true ? ({ unread: true } as const) : {};
     if (cause === 'too_large') return { kind: 'retry', cause: 'server', detail };
-    return { kind: 'retry', cause: cause === 'aborted' ? 'other' : cause, ...unread, detail };
+    return { kind: 'retry', cause, ...unread, detail };
   }
   const { status, detail } = outcome;
   if (outcome.kind === 'ok') {
@@ -49,9 +62,11 @@ export function postResult(outcome: HttpOutcome): PostResult {
     return { kind: 'retry', cause: 'server', status, detail: `${detail} without JSON` };
   }
   if (status === 409) return { kind: 'known' };
-  if (REJECTED.has(status)) return { kind: 'rejected', status, detail };
+  const said = backendWords(outcome.json);
+  const words = said === undefined ? {} : { words: said };
+  if (REJECTED.has(status)) return { kind: 'rejected', status, detail, ...words };
   const later = outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs };
-  return { kind: 'retry', cause: retryCause(status), status, ...later, detail };
+  return { kind: 'retry', cause: retryCause(status), status, ...later, detail, ...words };
 }
 
 function retryCause(status: number): Extract<PostResult, { kind: 'retry' }>['cause'] {

@@ -4,6 +4,7 @@ import type { Store } from '../store/Store.js';
 import type { TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
+import { AnswersToOthers } from './AnswersToOthers.js';
 import { HeldReplies } from './HeldReplies.js';
 import { messageBody } from './messageBody.js';
 import { PostsInFlight } from './PostsInFlight.js';
@@ -33,6 +34,8 @@ export interface ForwarderOptions {
   filter?: () => PrivacyFilter | undefined;
   /** Told of a message that is given up because of its age, inside the write that does. */
   onExpired?: (message: IncomingMessage) => void;
+  /** Told of a message that is set aside because it cannot be brought to the backend, inside the write that does. */
+  onSetAside?: (message: IncomingMessage) => void;
 }
 
 /**
@@ -45,6 +48,7 @@ export class Forwarder {
   private readonly waiting: WaitingConversations;
   private readonly flights: PostsInFlight;
   private readonly held: HeldReplies;
+  private readonly answers = new AnswersToOthers();
   private claimed: Claimed[] = [];
   /** Conversations that were looked at in the write that is open. */
   private readonly looked = new Set<string>();
@@ -205,6 +209,7 @@ export class Forwarder {
     const { guid, sentAt } = record.message;
     if (worthAnswering(sentAt)) return false;
     store.incoming.settle(record.seq, 'expired', 'past its age');
+    store.afterCommit(() => this.answers.forget(record.seq));
     this.held.release(record.message.conversation);
     onExpired?.(record.message);
     log.warn('A message could not be brought to the backend in time; it is not answered', { trace: guid });
@@ -216,6 +221,7 @@ export class Forwarder {
     const { message } = record;
     const context = store.contexts.get(message.conversation);
     for (const listener of this.postListeners) listener(record);
+    this.answers.began(record.seq);
     const body = { ...messageBody(message, context, this.options.filter?.()), sequence: record.sequence };
     const result = await backend.postMessage(body, message.guid, {
       onWritten: () => this.flights.written(record.seq),
@@ -257,16 +263,18 @@ export class Forwarder {
         const parsed = parseReply(result.body);
         if (parsed.kind === 'reply') this.answer(record, parsed.reply);
         else {
-          log.error('The backend answered a message in a form that is not known', { trace });
-          this.retry(record, { kind: 'retry', cause: 'server', detail: parsed.message });
+          if (record.attempts === 1)
+            log.error('The backend answered a message in a form that is not known', { trace });
+          this.retry(record, { kind: 'retry', cause: 'server', ...parsed.fault });
         }
         return;
       }
       case 'known':
         store.incoming.settle(record.seq, 'answered');
+        store.afterCommit(() => this.answers.answered(record.seq));
         return;
       case 'rejected':
-        store.incoming.settle(record.seq, 'parked', `${result.status}: ${result.detail}`);
+        this.setAside(record, reasonOf(result));
         log.error('The backend refused a message; it is parked', { trace, status: result.status });
         return;
       case 'retry':
@@ -280,6 +288,7 @@ export class Forwarder {
     store.incoming.settle(record.seq, 'answered');
     const isHeld = this.held.take(record, reply);
     store.afterCommit(() => {
+      this.answers.answered(record.seq);
       log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length });
       if (isHeld) log.info('The reply waits for the reply to an earlier message', { trace: guid });
     });
@@ -291,16 +300,21 @@ export class Forwarder {
   }
 
   private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
-    const { store, clock, backend, random, log } = this.options;
-    const next = retryOf(record, result, clock.now(), backend.lastSuccessAt(), random);
+    const { store, clock, random, log } = this.options;
+    const next = retryOf(record, result, clock.now(), this.answers.any(record.seq), random);
     const trace = record.message.guid;
     if (next.kind === 'park') {
-      store.incoming.settle(record.seq, 'parked', result.detail);
-      log.error('A message fails again and again while others succeed; it is parked', { trace });
+      this.setAside(record, reasonOf(result));
+      log.error('A message fails again and again while others succeed; it is parked', {
+        trace,
+        cause: result.cause,
+        ...(result.status === undefined ? {} : { status: result.status }),
+      });
       return;
     }
+    store.afterCommit(() => this.answers.failed(record.seq));
     const isUnread = result.unread === true;
-    store.incoming.postFailed(record.seq, { ...next, isUnread, error: result.detail });
+    store.incoming.postFailed(record.seq, { ...next, isUnread, error: reasonOf(result) });
     if (record.attempts === 1) {
       log.warn('A message could not be brought to the backend; it is tried again', {
         trace,
@@ -309,13 +323,28 @@ export class Forwarder {
     }
   }
 
+  /** It stays for the operator to post again or drop; its conversation goes on. */
+  private setAside(record: IncomingRecord, why: string): void {
+    const { store, onSetAside } = this.options;
+    store.afterCommit(() => this.answers.forget(record.seq));
+    // What was taken back meanwhile is told as such already.
+    if (store.incoming.settle(record.seq, 'parked', why)) onSetAside?.(record.message);
+  }
+
   /** While the backend is down, messages do not age. */
   private trackOutage(result: PostResult): void {
     const { store, clock } = this.options;
+    // Cut by ourselves: nothing was learnt.
+    if (result.kind === 'retry' && result.cause === 'aborted') return;
     const isDown = result.kind === 'retry' && result.cause !== 'busy';
     if (isDown === this.outage) return;
     this.outage = isDown;
     if (isDown) store.outages.begin('backend', clock.now());
     else store.outages.finish('backend', clock.now());
   }
+}
+
+/** Why a message was not taken, for the operator who looks at it. */
+function reasonOf({ detail, words }: { readonly detail: string; readonly words?: string }): string {
+  return words === undefined ? detail : `${detail}: ${words}`;
 }

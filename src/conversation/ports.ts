@@ -4,15 +4,22 @@ export type PostResult =
   /** It has the message already. */
   | { kind: 'known' }
   /** It will never take this message. */
-  | { kind: 'rejected'; status: number; detail: string }
+  | {
+      kind: 'rejected';
+      status: number;
+      detail: string;
+      /** What the backend said about it, bounded, on one line. It may repeat the message: not for the log. */
+      words?: string;
+    }
   | {
       kind: 'retry';
-      cause: 'network' | 'timeout' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
+      cause: 'network' | 'timeout' | 'aborted' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
       status?: number;
       retryAfterMs?: number;
       /** The backend cannot have taken it in: it was not reached. */
       unread?: true;
       detail: string;
+      words?: string;
     };
 
 /** What is told of a post under way. */
@@ -27,6 +34,4 @@ export interface PostProgress {
 export interface MessagePosting {
   /** Posts a message; `guid` is its idempotency key. Never rejects; ends within the request timeout. */
   postMessage(body: Record<string, unknown>, guid: string, progress: PostProgress): Promise<PostResult>;
-  /** When any request of ours last succeeded, Unix ms. */
-  lastSuccessAt(): number | undefined;
 }

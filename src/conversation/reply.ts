@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backendWords } from '../system/backendWords.js';
 import { sendableText } from '../system/sendableText.js';
 
 /** A backend's answer to a message: texts to send in this order, `delayMs` apart where it says so. */
@@ -7,7 +8,10 @@ export interface Reply {
   delayMs: number | null;
 }
 
-export type ParsedReply = { kind: 'reply'; reply: Reply } | { kind: 'invalid'; message: string };
+/** `fault.words` is what the backend says of an error; `detail` never repeats anything of the body. */
+export type ParsedReply =
+  | { kind: 'reply'; reply: Reply }
+  | { kind: 'invalid'; fault: { detail: string; words?: string } };
 
 const MOST_DELAY_MS = 60_000;
 
@@ -36,26 +40,52 @@ const schema = z.object({
 
 /**
  * Reads any of the three forms of a reply: `reply_text`, `reply_bubbles`, or `reflex_message` with `burst_messages`.
- * Where several are filled, the richest wins; empty texts are left out; `should_respond: false` means none.
+ * Where several are filled, the richest wins; empty texts are left out; `should_respond: false` means none. A reply without texts
+ * has to say so: by `should_respond: false`, or by one of the fields being empty or null. A body that says nothing of the
+ * kind, or that reports an error, is no reply.
  */
 export function parseReply(body: unknown): ParsedReply {
   const parsed = schema.safeParse(body);
-  if (!parsed.success) {
-    const fields = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
-    return { kind: 'invalid', message: fields.join('; ') };
-  }
+  if (!parsed.success) return invalid('the answer is no JSON object');
   const { should_respond, reply_text, reply_bubbles, reflex_message, burst_messages, burst_delay_ms } =
     parsed.data;
   const delayMs = burst_delay_ms === undefined || burst_delay_ms === null ? null : burst_delay_ms;
   const forms = [[reflex_message, ...(burst_messages ?? [])], reply_bubbles ?? [], [reply_text]];
   const filled = forms.map((form) => form.filter(isFilled));
   const bubbles = should_respond === false ? [] : (filled.find((form) => form.length > 0) ?? []);
-  const odd = bubbles.length === 0 && should_respond !== false ? oddField(body) : undefined;
-  if (odd !== undefined) return { kind: 'invalid', message: `${odd}: expected text, found something else` };
+  if (bubbles.length === 0) {
+    const given = new Map(Object.entries(Object(body) as Record<string, unknown>));
+    if (reportsError(given)) {
+      const words = backendWords(body);
+      return invalid('the answer reports an error', words);
+    }
+    if (should_respond !== false) {
+      const odd = oddField(given);
+      if (odd !== undefined) return invalid(`${odd}: expected text, found something else`);
+      if (![...REPLY_FIELDS].some((name) => given.has(name)))
+        return invalid('the answer has none of the fields of a reply');
+    }
+  }
   return {
     kind: 'reply',
     reply: { bubbles, delayMs: delayMs === null ? null : Math.min(delayMs, MOST_DELAY_MS) },
   };
+}
+
+function invalid(detail: string, words?: string): ParsedReply {
+  return { kind: 'invalid', fault: words === undefined ? { detail } : { detail, words } };
+}
+
+/** An error that is spelled out, or an outcome that is denied, in an answer whose status says otherwise. */
+function reportsError(given: ReadonlyMap<string, unknown>): boolean {
+  const isSaid = (value: unknown) =>
+    value !== undefined &&
+    value !== null &&
+    value !== false &&
+    value !== '' &&
+    !(Array.isArray(value) && value.length === 0);
+  if (isSaid(given.get('error')) || isSaid(given.get('errors'))) return true;
+  return given.get('success') === false || given.get('ok') === false;
 }
 
 function isFilled(text: string | null | undefined): text is string {
@@ -63,13 +93,13 @@ function isFilled(text: string | null | undefined): text is string {
 }
 
 /** A field in which a reply was meant to be and cannot be read; it must not be taken for "no reply". */
-function oddField(body: unknown): string | undefined {
-  const fields = Object.entries(Object(body) as Record<string, unknown>);
+function oddField(given: ReadonlyMap<string, unknown>): string | undefined {
   const isReadable = (value: unknown) => value === null || value === undefined || typeof value === 'string';
-  return fields.find(
+  const odd = [...given].find(
     ([name, value]) =>
       REPLY_FIELDS.has(name) && !(Array.isArray(value) ? value.every(isReadable) : isReadable(value)),
-  )?.[0];
+  );
+  return odd?.[0];
 }
 
 const REPLY_FIELDS: ReadonlySet<string> = new Set([

@@ -106,17 +106,21 @@ export function pausedEvent(conversation: string, details: Record<string, unknow
 }
 
 /**
- * Tells that a message that was stored is given up because of its age; like that of one that was kept back at once.
- * `sequence`: its number, where it was posted.
+ * Tells that a message that was stored is not posted any more, because of its age or because it was set aside; like that of
+ * one that was kept back at once. `sequence`: its number, where it was posted.
  */
-export function expiredEvent(message: IncomingMessage, sequence?: number): NewEvent {
+export function givenUpEvent(
+  message: IncomingMessage,
+  reason: 'expired' | 'set_aside',
+  sequence?: number,
+): NewEvent {
   const { guid, sender, service, chatGuid, isGroup, sentAt, threadId } = message;
   return {
     eventType: 'message_filtered',
     threadId,
     details: {
       message_guid: guid,
-      reason: 'expired',
+      reason,
       sender,
       service,
       chat_guid: chatGuid,

@@ -338,8 +338,9 @@ export class IncomingTable {
     this.retryAll.run();
   }
 
-  settle(seq: number, state: IncomingEnd, error: string | null = null): void {
-    this.end.run(state, error, this.clock.now(), seq, state);
+  /** False where nothing changed: it was taken back meanwhile, and was not answered. */
+  settle(seq: number, state: IncomingEnd, error: string | null = null): boolean {
+    return this.end.run(state, error, this.clock.now(), seq, state).changes > 0;
   }
 
   /** The lowest number of an open message of a conversation; null if none has one. */

@@ -344,6 +344,24 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
       };
     },
   },
+  ...Object.fromEntries(
+    [
+      {},
+      { ok: true },
+      { should_respond: true },
+      { should_respond: false, error: 'the model is down' },
+      { success: false, error: 'x' },
+    ].map((body) => [
+      `takes a message with 200 and ${JSON.stringify(body)}`,
+      {
+        fails: 'message.reply',
+        make: () => ({
+          request: ({ path }: { path: string }) =>
+            path === '/edge/message' ? { status: 200, body } : undefined,
+        }),
+      },
+    ]),
+  ),
   'knows no field named sequence': {
     fails: 'message.reply',
     make: () => ({

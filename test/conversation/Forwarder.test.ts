@@ -18,7 +18,6 @@ class HeldBackend implements MessagePosting {
   writesAtOnce = true;
   private readonly held = new Map<string, (result: PostResult) => void>();
   private readonly progress = new Map<string, PostProgress>();
-  succeededAt: number | undefined;
 
   postMessage(body: Record<string, unknown>, guid: string, progress: PostProgress): Promise<PostResult> {
     this.posted.push(guid);
@@ -27,10 +26,6 @@ class HeldBackend implements MessagePosting {
     this.progress.set(guid, progress);
     if (this.writesAtOnce) progress.onWritten();
     return new Promise((resolve) => this.held.set(guid, resolve));
-  }
-
-  lastSuccessAt(): number | undefined {
-    return this.succeededAt;
   }
 
   write(guid: string): void {
@@ -57,6 +52,7 @@ function desk() {
   const backend = new HeldBackend();
   const replies: { id: string; text: string; pauseMs: number }[] = [];
   const expired: string[] = [];
+  const setAside: string[] = [];
   const forwarder = new Forwarder({
     store,
     backend,
@@ -71,6 +67,7 @@ function desk() {
       }),
     settings: () => ({ bubbleDelayMs: 800 }),
     onExpired: ({ guid }) => void expired.push(guid),
+    onSetAside: ({ guid }) => void setAside.push(guid),
   });
   forwarder.start();
   const arrive = (guid: string, conversation = 'ann', sentAt = clock.now()) =>
@@ -91,7 +88,7 @@ function desk() {
         attachments: [],
       }),
     );
-  return { clock, store, backend, replies, forwarder, arrive, expired };
+  return { clock, store, backend, replies, forwarder, arrive, expired, setAside };
 }
 
 describe('an incoming message', () => {
@@ -183,16 +180,72 @@ describe('an incoming message', () => {
     expect([store.incoming.countIn('parked'), store.incoming.countIn('expired')]).toEqual([0, 1]);
   });
 
-  test('that fails five times in two minutes while others succeed is parked', async () => {
-    const { clock, backend, arrive, store } = desk();
-    arrive('poison');
-    for (let strike = 1; strike <= 5; strike++) {
-      clock.advance(1);
-      backend.succeededAt = clock.now();
-      await backend.answer('poison', BROKEN);
-      clock.advance(20_000);
+  const failures: [string, PostResult][] = [
+    ['a 500', BROKEN],
+    ['a timeout', { kind: 'retry', cause: 'timeout', detail: 'no answer' }],
+    ['a firewall (403)', { kind: 'retry', cause: 'unauthorised', status: 403, detail: 'HTTP 403' }],
+    ['a 404', { kind: 'retry', cause: 'not_found', status: 404, detail: 'HTTP 404' }],
+    ['too large a header (431)', { kind: 'retry', cause: 'other', status: 431, detail: 'HTTP 431' }],
+    ['legal reasons (451)', { kind: 'retry', cause: 'other', status: 451, detail: 'HTTP 451' }],
+    ['payment required (402)', { kind: 'retry', cause: 'other', status: 402, detail: 'HTTP 402' }],
+    ['a connection cut after it was read', { kind: 'retry', cause: 'network', detail: 'ECONNRESET' }],
+    ['an answer that is none', { kind: 'answered', body: { error: 'oops' } }],
+  ];
+
+  test.each(failures)(
+    'that always fails by %s while others succeed is set aside, and its conversation goes on',
+    async (_, failure) => {
+      const { clock, backend, arrive, store, setAside } = desk();
+      arrive('poison');
+      arrive('next');
+      for (let round = 1; round <= 6 && setAside.length === 0; round++) {
+        arrive(`other${round}`, 'bob');
+        await backend.answer(`other${round}`, NO_REPLY);
+        await backend.answer('poison', failure);
+        if (setAside.length === 0) await clock.advanceAsync(61_000);
+      }
+      expect(setAside).toEqual(['poison']);
+      expect(store.incoming.parked(10).map(({ guid }) => guid)).toEqual(['poison']);
+      await backend.answer('next', NO_REPLY);
+      expect(store.incoming.countIn('open')).toBe(0);
+    },
+  );
+
+  test.each(failures)('that always fails by %s is kept while no message is answered', async (_, failure) => {
+    const { clock, backend, arrive, store, setAside } = desk();
+    arrive('early', 'bob');
+    arrive('m1');
+    await backend.answer('early', NO_REPLY);
+    arrive('late', 'cal');
+    for (let round = 1; round <= 60; round++) {
+      await backend.answer('m1', failure);
+      await backend.answer('late', failure);
+      await clock.advanceAsync(61_000);
     }
-    expect(store.incoming.countIn('parked')).toBe(1);
+    expect(setAside).toEqual([]);
+    expect(store.incoming.countIn('open')).toBe(2);
+  });
+
+  test('that the backend puts off is not set aside within ten minutes, and is after that', async () => {
+    const { clock, backend, arrive, setAside } = desk();
+    arrive('m1');
+    const rounds: number[] = [];
+    for (let minute = 1; minute <= 20 && setAside.length === 0; minute++) {
+      arrive(`other${minute}`, 'bob');
+      await backend.answer(`other${minute}`, NO_REPLY);
+      await backend.answer('m1', { kind: 'retry', cause: 'busy', status: 429, detail: 'HTTP 429' });
+      rounds.push(minute);
+      await clock.advanceAsync(61_000);
+    }
+    expect(rounds.length).toBeGreaterThan(9);
+    expect(setAside).toEqual(['m1']);
+  });
+
+  test('keeps what the backend said about it', async () => {
+    const { backend, arrive, store } = desk();
+    arrive('m1');
+    await backend.answer('m1', { kind: 'rejected', status: 413, detail: 'HTTP 413', words: 'too long' });
+    expect(store.incoming.parked(10)).toMatchObject([{ error: 'HTTP 413: too long' }]);
   });
 
   test('that fails while nothing succeeds is kept and retried', async () => {

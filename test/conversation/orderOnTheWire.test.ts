@@ -79,7 +79,6 @@ async function wire(
     store,
     backend: {
       postMessage: (body, guid, progress) => backend.postMessage(body, guid, progress),
-      lastSuccessAt: () => undefined,
     },
     replies: { enqueue: ({ text }) => store.afterCommit(() => replies.push(text)) },
     clock: systemClock,

@@ -62,7 +62,6 @@ class Network {
       cut: () => {
         isCut = true;
       },
-      lastSuccessAt: () => undefined,
       postMessage: (body, guid, { onWritten }) => {
         const { connectMs, thinkMs, fate } = this.courses[this.made++] ?? {
           connectMs: 1,

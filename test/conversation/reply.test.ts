@@ -19,7 +19,12 @@ test.each([
   [{ should_respond: false, reply_text: 'a' }, []],
   [{ should_respond: true, reply_bubbles: ['a', ' ', ''] }, ['a']],
   [{ should_respond: true, reply_text: null }, []],
-  [{}, []],
+  [{ should_respond: true, reply_bubbles: [] }, []],
+  [{ reply_bubbles: null }, []],
+  [{ reply_text: '' }, []],
+  [{ should_respond: false, error: null }, []],
+  [{ should_respond: false, success: true }, []],
+  [{ reply_text: 'a', error: 'partly' }, ['a']],
   [{ should_respond: true, reply_bubbles: ['a', '', null, 5, 'b'] }, ['a', 'b']],
   [{ should_respond: 'true', reply_text: 'a' }, ['a']],
   [{ should_respond: 'false', reply_text: 'a' }, []],
@@ -30,12 +35,34 @@ test.each([
   expect(bubblesOf(body)).toEqual(bubbles);
 });
 
-test.each([[null], ['text'], [[]], [{ reply_text: 5 }], [{ reply_bubbles: [1] }]])(
-  'the reply %j is not taken for "no reply"',
-  (body) => {
-    expect(bubblesOf(body)).toBe('invalid');
-  },
-);
+test.each([
+  [null],
+  ['ok'],
+  [5],
+  [true],
+  [[]],
+  [['a']],
+  [{}],
+  [{ ok: true }],
+  [{ status: 'ok' }],
+  [{ success: true, message: 'queued' }],
+  [{ success: false, error: 'x' }],
+  [{ error: 'x' }],
+  [{ error: { code: 500 } }],
+  [{ errors: [{ message: 'x' }], data: null }],
+  [{ detail: 'Not Found' }],
+  [{ should_respond: true }],
+  [{ should_respond: null }],
+  [{ should_respond: false, error: 'the model is down' }],
+  [{ should_respond: false, success: false }],
+  [{ should_respond: true, reply_text: '', error: 'x' }],
+  [{ burst_delay_ms: 5 }],
+  [{ data: { reply_text: 'a' } }],
+  [{ reply_text: 5 }],
+  [{ reply_bubbles: [1] }],
+])('the reply %j is not taken for "no reply"', (body) => {
+  expect(bubblesOf(body)).toBe('invalid');
+});
 
 test('a delay between bursts is kept within a minute', () => {
   const parsed = parseReply({ reflex_message: 'r', burst_messages: ['a'], burst_delay_ms: 10 ** 9 });

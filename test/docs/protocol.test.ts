@@ -276,7 +276,7 @@ describe('a reply', () => {
 
   test.each(marked('reply: /edge/message'))('to a message is understood: $name', ({ value }) => {
     const parsed = parseReply(value);
-    if (parsed.kind === 'invalid') throw new Error(parsed.message);
+    if (parsed.kind === 'invalid') throw new Error(parsed.fault.detail);
     const said = [value.reflex_message, value.burst_messages, value.reply_bubbles, value.reply_text];
     expect(parsed.reply.bubbles).toEqual(said.flat().filter((text) => text !== undefined));
     expect(parsed.reply.delayMs).toBe(value.burst_delay_ms ?? null);

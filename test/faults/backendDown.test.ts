@@ -27,7 +27,6 @@ describe('a backend that is down for hours', () => {
           if (world.result === DONE) world.delivered.push(guid);
           return world.result;
         },
-        lastSuccessAt: () => undefined,
       },
       replies: { enqueue: () => undefined },
       clock,

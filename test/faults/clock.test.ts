@@ -136,7 +136,6 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
           posted.push(guid);
           return results.shift() ?? { kind: 'known' };
         },
-        lastSuccessAt: () => undefined,
       },
       replies: { enqueue: () => undefined },
       clock,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { expiredEvent, Happenings, type OperatorReply } from '../../src/forwarding/Happenings.js';
+import { givenUpEvent, Happenings, type OperatorReply } from '../../src/forwarding/Happenings.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -81,7 +81,7 @@ test('of a message that is given up because of its age, its text is not told', (
     ...{ text: 'a secret', sentAt: 0, isGroup: false, participants: [], service: 'iMessage' },
     ...{ replyToGuid: null, attachments: [] },
   };
-  const event = expiredEvent(message);
+  const event = givenUpEvent(message, 'expired');
   expect(event).toMatchObject({
     threadId: ANN,
     details: { message_guid: 'G1', reason: 'expired', sender: ANN },
