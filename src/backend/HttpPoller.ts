@@ -143,8 +143,10 @@ export class HttpPoller {
     if (!wanted()) return;
     const ended = await exchange.end(begun, outcome, besideSocket, wanted);
     if (!wanted()) return;
-    if (ended.kind === 'failed') this.failed(ended.detail, ended.retryAfterMs);
-    else {
+    if (ended.kind === 'failed') {
+      this.failed(ended.detail, ended.retryAfterMs);
+      if (ended.again === true && this.mode === 'running') this.wanted = true;
+    } else {
       if (this.failures > 0) this.ports.log.info('HTTP polling works again');
       this.failures = 0;
       this.notBefore = 0;

@@ -4,11 +4,10 @@ import { syncBody } from './frames.js';
 import type { HttpOutcome } from './HttpClient.js';
 import { asObject, type Command, parseSyncReply } from './protocol.js';
 import type { StrandedWatch } from './StrandedWatch.js';
-import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
+import { type Batch, SyncBatch } from './SyncBatch.js';
+import { type BackendStore, wireEvent } from './settings.js';
 
 const META_LAST_COMMAND = 'backend.last_command_id';
-const MAX_EVENTS = 200;
-const MAX_ACKS = 200;
 /** Commands stored in one commit; between two of them the rest of the agent gets its turn. */
 const COMMANDS_AT_ONCE = 500;
 
@@ -27,37 +26,42 @@ export interface ExchangePorts {
 export interface BegunSync {
   readonly body: Record<string, unknown>;
   readonly startedAt: number;
-  readonly events: readonly QueuedEvent[];
-  readonly acks: readonly QueuedAck[];
+  readonly batch: Batch;
 }
 
 export type EndedSync =
   | { readonly kind: 'done' /** A full page was cleared, so more may wait. */; readonly more: boolean }
-  | { readonly kind: 'failed'; readonly detail: string; readonly retryAfterMs?: number };
+  | {
+      readonly kind: 'failed';
+      readonly detail: string;
+      readonly retryAfterMs?: number;
+      /** The body was too large, and the next one is smaller: it may go at once. */
+      readonly again?: true;
+    };
 
 /**
  * What a sync carries and what its reply does. Commands are stored before anything else of the reply counts, and only
  * what the reply lists by id is cleared: a bare 2xx clears nothing.
  */
 export class SyncExchange {
-  /** Behind which ack and event the next page begins: a backend that lists none of a page must still see the next one. */
-  private behind = { ack: 0, event: 0 };
+  private readonly batches: SyncBatch;
 
-  constructor(private readonly ports: ExchangePorts) {}
+  constructor(private readonly ports: ExchangePorts) {
+    const { store, clock } = ports;
+    this.batches = new SyncBatch(store.events, store.acks, () => clock.monotonic());
+  }
 
   begin(): BegunSync {
     const { store, agentId, snapshot, clock } = this.ports;
-    const events = page(store.events, this.behind.event, MAX_EVENTS);
-    const acks = page(store.acks, this.behind.ack, MAX_ACKS);
-    this.behind = { ack: nextPage(acks, MAX_ACKS), event: nextPage(events, MAX_EVENTS) };
+    const batch = this.batches.next();
     const body = syncBody({
       agentId: agentId(),
       lastCommandId: store.meta.get(META_LAST_COMMAND) ?? null,
-      events: events.map(wireEvent),
-      acks: acks.map((ack) => ack.body),
+      events: batch.events.map(wireEvent),
+      acks: batch.acks.map((ack) => ack.body),
       status: snapshot(),
     });
-    return { body, startedAt: clock.now(), events, acks };
+    return { body, startedAt: clock.now(), batch };
   }
 
   /**
@@ -72,21 +76,27 @@ export class SyncExchange {
   ): Promise<EndedSync> {
     if (outcome.kind !== 'ok') {
       const later = outcome.kind === 'status' ? outcome.retryAfterMs : undefined;
+      const again = this.shrink(begun.batch, outcome) ? ({ again: true } as const) : {};
       return {
         kind: 'failed',
         detail: outcome.detail,
         ...(later === undefined ? {} : { retryAfterMs: later }),
+        ...again,
       };
     }
     const { store, onConfigUpdate } = this.ports;
     const json = asObject(outcome.json);
     const { commands, ...rest } = json ?? {};
     const reply = json && parseSyncReply(rest);
-    if (!reply) return { kind: 'failed', detail: `HTTP ${outcome.status} without a JSON object` };
+    if (!reply) {
+      this.shrink(begun.batch, outcome);
+      return { kind: 'failed', detail: `HTTP ${outcome.status} without a JSON object` };
+    }
+    this.batches.succeeded();
     const taken = await this.takeIn(Array.isArray(commands) ? commands : [], begun, besideSocket, wanted);
     if (!taken) return { kind: 'done', more: false };
     const readAcks = new Set(reply.ackCommands);
-    const seqs = begun.acks.filter((ack) => readAcks.has(ack.commandId)).map((ack) => ack.seq);
+    const seqs = begun.batch.acks.filter((ack) => readAcks.has(ack.commandId)).map((ack) => ack.seq);
     if (seqs.length > 0 || reply.ackEvents.length > 0) {
       store.write(() => {
         store.acks.clear(seqs, 'http');
@@ -95,9 +105,23 @@ export class SyncExchange {
     }
     if (reply.configUpdates) onConfigUpdate(reply.configUpdates);
     const more =
-      (begun.events.length === MAX_EVENTS && reply.ackEvents.length > 0) ||
-      (begun.acks.length === MAX_ACKS && seqs.length > 0);
+      (begun.batch.moreEvents && reply.ackEvents.length > 0) || (begun.batch.moreAcks && seqs.length > 0);
     return { kind: 'done', more };
+  }
+
+  /** Somebody had the request and did not take it: the next one carries less. True if that is worth trying at once. */
+  private shrink(batch: Batch, outcome: HttpOutcome): boolean {
+    if (outcome.kind === 'failed' && outcome.cause !== 'timeout') return false;
+    const isTooLarge = outcome.kind === 'status' && outcome.status === 413;
+    const shrunk = this.batches.failed(batch, isTooLarge);
+    if (shrunk.kind === 'alone')
+      this.ports.log.warn(
+        'The backend takes no sync with it, not even alone; it is offered again in an hour',
+        {
+          [shrunk.what]: shrunk.id,
+        },
+      );
+    return isTooLarge && shrunk.kind === 'smaller';
   }
 
   /** Reads and stores them piece by piece, letting go of each, so that many need no memory for long; false if intake stopped before all of them were stored. */
@@ -123,18 +147,4 @@ export class SyncExchange {
     if (dropped > 0) log.warn('Dropped commands without a usable command_id', { count: dropped });
     return true;
   }
-}
-
-/** The next items behind `seq`; from the beginning again where there are none. */
-function page<Item>(
-  queue: { after(seq: number, limit: number): Item[] },
-  seq: number,
-  limit: number,
-): Item[] {
-  const items = queue.after(seq, limit);
-  return items.length === 0 && seq > 0 ? queue.after(0, limit) : items;
-}
-
-function nextPage(items: readonly { seq: number }[], limit: number): number {
-  return items.length < limit ? 0 : (items.at(-1)?.seq ?? 0);
 }

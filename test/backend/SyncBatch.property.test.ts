@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SyncBatch } from '../../src/backend/SyncBatch.js';
+import type { QueuedAck, QueuedEvent } from '../../src/backend/settings.js';
+
+const SEED = 20261214;
+const LIMIT = 64 * 1024;
+
+const event = (seq: number, bytes = 100): QueuedEvent => ({
+  seq,
+  eventId: `e${seq}`,
+  eventType: 'message_sent',
+  details: { text: 'x'.repeat(bytes) },
+  timestamp: '2026-11-20T08:00:00.000Z',
+});
+const ack = (seq: number, bytes = 100): QueuedAck => ({
+  seq,
+  commandId: `c${seq}`,
+  revision: 0,
+  body: {
+    ...{ command_id: `c${seq}`, status: 'completed', success: true, error: 'x'.repeat(bytes), revision: 0 },
+    ...{ completed_at: '', timestamp: '' },
+  } as QueuedAck['body'],
+});
+
+/** Both queues, and a backend that takes what `takes` says; what it took is gone. */
+function world(events: QueuedEvent[], acks: QueuedAck[]) {
+  const queues = { events: [...events], acks: [...acks] };
+  const source = <One extends { seq: number }>(list: () => One[]) => ({
+    after: (seq: number, limit: number) =>
+      list()
+        .filter((one) => one.seq > seq)
+        .slice(0, limit),
+  });
+  let now = 0;
+  const batches = new SyncBatch(
+    source(() => queues.events),
+    source(() => queues.acks),
+    () => now,
+  );
+  return {
+    queues,
+    batches,
+    elapse: (ms: number) => {
+      now += ms;
+    },
+    sync(refusal: (ids: string[]) => number | undefined) {
+      const batch = batches.next();
+      const ids = [
+        ...batch.events.map(({ eventId }) => eventId),
+        ...batch.acks.map(({ commandId }) => commandId),
+      ];
+      const status = refusal(ids);
+      if (status !== undefined) return { ids, ended: batches.failed(batch, status === 413) };
+      batches.succeeded();
+      queues.events = queues.events.filter((one) => !batch.events.includes(one));
+      queues.acks = queues.acks.filter((one) => !batch.acks.includes(one));
+      return { ids, ended: undefined };
+    },
+  };
+}
+
+const seqs = (most: number) =>
+  fc.integer({ min: 0, max: most }).map((count) => Array.from({ length: count }, (_, index) => index + 1));
+
+test(`whatever items a backend never takes, and however few at a time, it gets all the others (seed ${SEED})`, () => {
+  fc.assert(
+    fc.property(
+      seqs(40),
+      seqs(40),
+      fc.uniqueArray(fc.constantFrom('e1', 'e2', 'e7', 'e40', 'c1', 'c3', 'c39'), { maxLength: 4 }),
+      fc.integer({ min: 1, max: 300 }),
+      fc.constantFrom(400, 413, 422, 500),
+      (eventSeqs, ackSeqs, poison, most, status) => {
+        const { queues, sync } = world(
+          eventSeqs.map((seq) => event(seq)),
+          ackSeqs.map((seq) => ack(seq)),
+        );
+        const isLeft = (id: string) => poison.includes(id);
+        for (let round = 0; round < 1_500; round++) {
+          sync((ids) => (ids.length > most || ids.some(isLeft) ? status : undefined));
+          const left = [
+            ...queues.events.map(({ eventId }) => eventId),
+            ...queues.acks.map(({ commandId }) => commandId),
+          ];
+          if (left.every(isLeft)) return;
+        }
+        expect.unreachable(`left: ${JSON.stringify(queues)}`);
+      },
+    ),
+    { seed: SEED, numRuns: 300 },
+  );
+});
+
+test('an item that is too large even alone is set aside for an hour, and then offered again', () => {
+  const { sync, elapse } = world([event(1), event(2)], []);
+  const offered: string[][] = [];
+  for (let round = 0; round < 6; round++)
+    offered.push(sync((ids) => (ids.includes('e1') ? 413 : undefined)).ids);
+  expect(offered).toEqual([['e1', 'e2'], ['e1'], ['e2'], [], [], []]);
+  elapse(3_600_000);
+  expect(sync(() => undefined).ids).toEqual(['e1']);
+});
+
+test(`the items of a sync stay below 64 KiB, unless one alone is larger, and all come (seed ${SEED})`, () => {
+  const sizes = fc.array(fc.constantFrom(10, 1_000, 9_000, 27_000, 40_000, 100_000), { maxLength: 60 });
+  fc.assert(
+    fc.property(sizes, sizes, (ofEvents, ofAcks) => {
+      const { queues, sync } = world(
+        ofEvents.map((bytes, index) => event(index + 1, bytes)),
+        ofAcks.map((bytes, index) => ack(index + 1, bytes)),
+      );
+      const lengths = new Map(
+        [
+          ...queues.events.map((one) => [one.eventId, one] as const),
+          ...queues.acks.map((one) => [one.commandId, one] as const),
+        ].map(([id, one]) => [id, JSON.stringify(one).length]),
+      );
+      for (let round = 0; round < 200; round++) {
+        const { ids } = sync(() => undefined);
+        if (ids.length === 0) break;
+        const sum = ids.reduce((bytes, id) => bytes + (lengths.get(id) ?? 0), 0);
+        const largest = Math.max(...ids.map((id) => lengths.get(id) ?? 0));
+        expect(sum).toBeLessThan(largest > LIMIT / 2.5 ? LIMIT + 2 * largest : LIMIT);
+      }
+      expect([queues.events, queues.acks]).toEqual([[], []]);
+    }),
+    { seed: SEED, numRuns: 200 },
+  );
+});
+
+test('of many small ones, 200 of each kind go at a time at most', () => {
+  const many = Array.from({ length: 500 }, (_, index) => index + 1);
+  const { sync } = world(
+    many.map((seq) => event(seq, 0)),
+    [],
+  );
+  expect(sync(() => undefined).ids).toHaveLength(200);
+});
