@@ -33,7 +33,6 @@ async function exchange() {
           progress.onWritten();
           return new Promise((resolve) => ends.set(guid, resolve));
         },
-        lastSuccessAt: () => undefined,
       },
       replies: outgoing,
       clock,
