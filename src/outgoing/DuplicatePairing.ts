@@ -43,19 +43,19 @@ export class DuplicatePairing {
     const named = [...guids].flatMap((guid) => this.sends.inWords(words, guid));
     // The reply that a reflex is paired with may have come long ago.
     const paired = reflexes
-      .filter(({ twinKey }) => twinKey === words)
+      .filter((reflex) => reflex.twinKey === words && !isDuplicate(reflex))
       .flatMap(({ seq }) => this.sends.duplicatesOf(seq));
     const bySeq = new Map([...reflexes, ...named, ...paired].map((send) => [send.seq, send]));
     const texts = [...bySeq.values()].toSorted((a, b) => a.seq - b.seq);
-    return { messages, texts: texts.flatMap((send) => this.said(send)) };
+    return { messages, texts: texts.flatMap((send) => this.said(send, bySeq)) };
   }
 
   /** Nothing if it failed and cannot go out any more, or is neither a reflex nor a first bubble. */
-  private said(send: SendRecord): SaidText[] {
+  private said(send: SendRecord, known: ReadonlyMap<number, SendRecord>): SaidText[] {
     const { seq, role, twinKey: words, answers, assumed } = send;
     if ((role !== 'reflex' && role !== 'first') || words === null) return [];
     const duplicateOf = isDuplicate(send) ? send.twin : null;
-    const root = duplicateOf === null ? send : this.sends.get(duplicateOf);
+    const root = duplicateOf === null ? send : (known.get(duplicateOf) ?? this.sends.get(duplicateOf));
     // An older version took other words for a duplicate: these never went out.
     if (root !== undefined && root.twinKey !== words) return [];
     if (send.state === 'failed' && (root?.guid ?? null) === null) return [];

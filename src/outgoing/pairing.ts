@@ -147,9 +147,11 @@ function ofFirstBubble(facts: PairingFacts, { words, names: guid }: ArrivingText
 /** What was said in these words for a message, if one of its posts can have brought it once more. */
 function repeatable(facts: PairingFacts, words: string, message: PostedMessage): SaidText | undefined {
   const said = facts.texts.filter((text) => text.words === words && messageOf(text) === message.guid);
-  return said.find(
-    (text) => groupOf(facts, text.duplicateOf ?? text.seq).filter(isReflex).length < message.posts,
-  );
+  // Counted in one pass: a backend may repeat itself a thousand times.
+  const counts = new Map<number, number>();
+  for (const text of facts.texts.filter(isReflex))
+    counts.set(rootOf(text), (counts.get(rootOf(text)) ?? 0) + 1);
+  return said.find((text) => (counts.get(rootOf(text)) ?? 0) < message.posts);
 }
 
 /** Whether a reflex that goes out itself can be the one that the reply to this message repeats. */
@@ -184,10 +186,15 @@ function isReflex({ role }: SaidText): boolean {
   return role === 'reflex';
 }
 
+/** The seq of the text that goes out. */
+function rootOf({ seq, duplicateOf }: SaidText): number {
+  return duplicateOf ?? seq;
+}
+
 function messageOf({ names, assumed }: SaidText): string | null {
   return names ?? assumed;
 }
 
 function duplicate(said: SaidText, assumed: string | null = null) {
-  return { kind: 'duplicate', of: said.duplicateOf ?? said.seq, assumed, reassumed: [] } as const;
+  return { kind: 'duplicate', of: rootOf(said), assumed, reassumed: [] } as const;
 }
