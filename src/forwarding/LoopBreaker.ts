@@ -100,7 +100,7 @@ export class LoopBreaker {
 
   private ours({ seq, text, answers }: CountedSend) {
     const words = this.options.normalise(text.slice(0, COMPARED));
-    return { seq, words, at: this.options.clock.monotonic(), isAnswer: answers !== null };
+    return { seq, words, at: this.options.clock.monotonic(), answers };
   }
 
   /** What was written while we were down counts from when it was written: our being down is not a person's pause. */

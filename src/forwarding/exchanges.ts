@@ -20,6 +20,8 @@ const SILENT_MS = 10 * SECOND;
 
 /** At machine speed: so many rounds, each that a person could have written taking a part of one back. */
 const SPEED = { rounds: 12, takenBack: 0.25, pauseMs: MINUTE };
+/** What is left of a round at machine speed if their text fell between two of one reply: whoever reads along writes into it. */
+const INTERRUPTION = 0.25;
 /** The same text answered by the same whole reply. */
 const REPEATS = [
   { rounds: 8, withinMs: 5 * MINUTE, atMachineSpeed: true },
@@ -63,6 +65,8 @@ const voiceSchema = z.object({
   /** Rounds since the last pause, for each of ENDLESS. */
   runs: z.array(z.number()),
   rounds: z.array(roundSchema),
+  /** The last round counts as one at machine speed only because they were silent for long before. */
+  afterSilence: z.boolean().default(false),
 });
 
 /** What is remembered of one conversation: hashes and times, no words. */
@@ -70,6 +74,8 @@ export const talkSchema = z.object({
   ourLastAt: z.number(),
   /** Our texts that were counted last, by their seq. */
   counted: z.array(z.number()),
+  /** The message that our last text answers, as a hash; null if it names none. */
+  answered: z.string().nullable().default(null),
   /** By sender, the most recent last. */
   voices: z.array(z.tuple([z.string(), voiceSchema])),
 });
@@ -78,12 +84,12 @@ export type Talk = Readonly<z.infer<typeof talkSchema>>;
 type Voice = Readonly<z.infer<typeof voiceSchema>>;
 type Round = z.infer<typeof roundSchema>;
 
-/** A text of ours. `words` is empty for none that compare; `isAnswer`: it names the message that it answers. */
+/** A text of ours. `words` is empty for none that compare; `answers` is the guid of the message that it names, null for none. */
 export interface OurText {
   seq: number;
   words: string;
   at: number;
-  isAnswer: boolean;
+  answers: string | null;
 }
 
 /** A message. `words` is the text as it compares, `characters` its length as written; `sentAt` is by the sender's clock. */
@@ -104,18 +110,22 @@ export interface Loop {
   exchanges: number;
 }
 
-export const NO_TALK: Talk = { ourLastAt: Number.NEGATIVE_INFINITY, counted: [], voices: [] };
+export const NO_TALK: Talk = { ourLastAt: Number.NEGATIVE_INFINITY, counted: [], answered: null, voices: [] };
 
 /** We write this now. The same `seq` again only moves the time at which we wrote last. */
-export function weWrote(talk: Talk, { seq, words, at, isAnswer }: OurText): Talk {
+export function weWrote(talk: Talk, { seq, words, at, answers }: OurText): Talk {
   const ourLastAt = Math.max(talk.ourLastAt, at);
   if (talk.counted.includes(seq)) return { ...talk, ourLastAt };
+  const answered = answers === null ? null : joined('', answers);
+  const goesOn = answered !== null && answered === talk.answered;
   const voices = talk.voices.map(([sender, voice]): [string, Voice] => {
-    if (voice.answer === null && !isAnswer && at - voice.at > UNNAMED_ANSWER_MS) return [sender, voice];
+    if (voice.answer === null && answers === null && at - voice.at > UNNAMED_ANSWER_MS)
+      return [sender, voice];
     const { words: before = '', since = at } = voice.answer ?? {};
-    return [sender, { ...voice, answer: { words: joined(before, words), since } }];
+    const counted = voice.answer === null && goesOn ? interrupted(voice) : voice;
+    return [sender, { ...counted, answer: { words: joined(before, words), since } }];
   });
-  return { ourLastAt, counted: [...talk.counted, seq].slice(-MOST_SEQS), voices: copies(voices) };
+  return { ourLastAt, counted: [...talk.counted, seq].slice(-MOST_SEQS), answered, voices: copies(voices) };
 }
 
 /** Somebody wrote this. `loop` is set once it is clear that no person does. */
@@ -146,7 +156,20 @@ export function movedBy(talk: Talk, ms: number): Talk {
 }
 
 function firstHeard(heard: string | null, { at, sentAt }: TheirText): Voice {
-  return { heard, at, sentAt, answer: null, speed: 0, runs: ENDLESS.map(() => 0), rounds: [] };
+  const runs = ENDLESS.map(() => 0);
+  return { heard, at, sentAt, answer: null, speed: 0, runs, rounds: [], afterSilence: false };
+}
+
+/** We went on with a reply after they wrote: being quick after that reply's last text says little. */
+function interrupted(voice: Voice): Voice {
+  const last = voice.rounds.at(-1);
+  if (!voice.afterSilence || last === undefined) return voice;
+  return {
+    ...voice,
+    speed: Math.max(0, voice.speed - 1 + INTERRUPTION),
+    rounds: [...voice.rounds.slice(0, -1), { ...last, atMachineSpeed: false }],
+    afterSilence: false,
+  };
 }
 
 function heardAgain(talk: Talk, voice: Voice, heard: string | null, text: TheirText): Voice {
@@ -176,6 +199,7 @@ function heardAgain(talk: Talk, voice: Voice, heard: string | null, text: TheirT
     speed: speedAfter(pauseMs < SPEED.pauseMs ? voice.speed : 0, atMachineSpeed, text),
     runs: ENDLESS.map((rule, index) => (pauseMs < rule.pauseMs ? (voice.runs[index] ?? 0) + 1 : 0)),
     rounds: [...voice.rounds, round].slice(-MOST_ROUNDS_KEPT),
+    afterSilence: atMachineSpeed && !isAtMachineSpeed(text, waitMs, silentMs),
   };
 }
 

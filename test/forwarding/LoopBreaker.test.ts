@@ -56,7 +56,8 @@ class Life {
   }
 
   said(text: string, conversation = ANN): void {
-    const send = { seq: this.seq++, conversation, text, answers: 'g' };
+    const seq = this.seq++;
+    const send = { seq, conversation, text, answers: `g${seq}` };
     this.talk.started(send);
     this.store.write(() => this.talk.sent(send));
   }

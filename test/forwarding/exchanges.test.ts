@@ -266,7 +266,7 @@ test('texts that nobody asked for are no answers: an alert an hour to a phone th
   let talk = NO_TALK;
   for (let hour = 0; hour < 100; hour++) {
     const at = hour * 3_600_000;
-    talk = weWrote(talk, { seq: hour, words: `alert ${hour}`, at, isAnswer: false });
+    talk = weWrote(talk, { seq: hour, words: `alert ${hour}`, at, answers: null });
     const confirmed = { sender: 'a', words: 'I am driving', characters: 12, at: at + 100, sentAt: at + 100 };
     const heard = theyWrote(talk, confirmed);
     expect(heard.loop).toBeUndefined();
@@ -285,8 +285,49 @@ test('what is remembered has a bound', () => {
       at: n * 60_000,
       sentAt: n * 60_000,
     }).talk;
-    talk = weWrote(talk, { seq: n, words: `a${n}`, at: n * 60_000 + 1_000, isAnswer: true });
+    talk = weWrote(talk, { seq: n, words: `a${n}`, at: n * 60_000 + 1_000, answers: `m${n}` });
   }
   expect(JSON.stringify(talk).length).toBeLessThan(200_000);
   expect(talk.voices).toHaveLength(20);
+});
+
+describe('what falls into a reply of many texts', () => {
+  /** Ours go out one by one, theirs arrive meanwhile: `answersMs` after our text in the middle of each reply. */
+  function within(rounds: number, bubbles: number, gapMs: number, answersMs: () => number) {
+    let talk = NO_TALK;
+    let seq = 0;
+    const written: { at: number; answers: string | null; words: string }[] = [];
+    for (let round = 0, at = 0; round < rounds; round += 1) {
+      const words = `go on ${round}`;
+      written.push({ at, answers: null, words });
+      for (let bubble = 0; bubble < bubbles; bubble += 1)
+        written.push({ at: at + 8_000 + bubble * gapMs, answers: `m${round}`, words: `${round} ${bubble}` });
+      at += 8_000 + (bubbles - 2) * gapMs + answersMs();
+    }
+    for (const { at, answers, words } of written.toSorted((a, b) => a.at - b.at)) {
+      if (answers !== null) {
+        seq += 1;
+        talk = weWrote(talk, { seq, words, at, answers });
+        continue;
+      }
+      const told = theyWrote(talk, { sender: 'them', words, characters: words.length, at, sentAt: at });
+      if (told.loop !== undefined) return { loop: told.loop, ours: seq };
+      talk = told.talk;
+    }
+    return { loop: undefined, ours: seq };
+  }
+
+  test.each([
+    [4, 2_000],
+    [6, 1_500],
+    [8, 1_200],
+  ])('of %i texts %i ms apart is a person who reads along', (bubbles, gapMs) => {
+    expect(within(25, bubbles, gapMs, () => between(0, gapMs - 1)).loop).toBeUndefined();
+  });
+
+  test('ends all the same if it always comes at machine speed', () => {
+    const { loop, ours } = within(200, 4, 1_500, () => 300);
+    expect(loop).toBeDefined();
+    expect(ours).toBeLessThan(4 * 60);
+  });
 });

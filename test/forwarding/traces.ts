@@ -44,7 +44,7 @@ export function play(
     for (const [index, words] of answer.texts.entries()) {
       if (index > 0) now += answer.gapMs ?? 0;
       seq += 1;
-      talk = weWrote(talk, { seq, words, at: now, isAnswer: true });
+      talk = weWrote(talk, { seq, words, at: now, answers: `m${rounds}` });
     }
   }
   return { loop: undefined, ours: seq, rounds, ms: now - began };
