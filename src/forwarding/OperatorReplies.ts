@@ -1,4 +1,4 @@
-import { isAfterAttempt, type Kinship, kinshipOf } from '../store/rowOfSend.js';
+import { isOfAttempt, type Kinship, kinshipOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
@@ -71,16 +71,17 @@ export class OperatorReplies {
   mayBeOurs(message: OwnMessage & { isFinished: boolean }): 'underWay' | 'lost' | 'no' {
     const { store, clock } = this.options;
     const isKin = (send: SendRecord) =>
-      this.kinship(send, message) === 'whole' && isAfterAttempt(send, message);
+      this.kinship(send, message) === 'whole' && this.isAfter(send, message);
     const here = store.sends.unproven(message.conversation);
     if (here.some((send) => this.mayBecome(send, message) || (this.isLookedFor(send) && isKin(send))))
       return 'underWay';
     if (this.onTheWay().some(isKin)) return 'underWay';
-    const isRecent = ({ attemptedAt }: SendRecord) => clock.now() - (attemptedAt ?? 0) < RECENT_MS;
     const recent = message.isFinished ? [] : store.sends.newestTo(message.conversation, MOST_RECENT);
-    if (recent.some((send) => isRecent(send) && isKin(send))) return 'underWay';
-    const isLate = ({ attemptedAt }: SendRecord) => clock.now() - (attemptedAt ?? 0) < LOST_MS;
-    return here.some((send) => isLate(send) && isKin(send)) ? 'lost' : 'no';
+    const isTriedWithin = (ms: number) => (send: SendRecord) =>
+      clock.now() - (send.attemptedAt ?? 0) < ms && isKin(send);
+    if (recent.some(isTriedWithin(RECENT_MS))) return 'underWay';
+    if (!message.isFinished && this.isCopyOfProven(message)) return 'underWay';
+    return [...here, ...recent].some(isTriedWithin(LOST_MS)) ? 'lost' : 'no';
   }
 
   /** The id of a text of these words that was tried in this conversation between `from` and `to` (Unix ms) and has no row yet. */
@@ -117,7 +118,13 @@ export class OperatorReplies {
    */
   private mayBecome(send: SendRecord, message: OwnMessage): boolean {
     if (this.kinship(send, message) === 'none' || send.file !== null) return false;
-    return isAfterAttempt(send, message) && this.isLookedFor(send);
+    return this.isAfter(send, message) && this.isLookedFor(send);
+  }
+
+  private isAfter(send: SendRecord, message: OwnMessage): boolean {
+    const { cursor } = this.options.store;
+    const generation = cursor.get()?.generation ?? send.generation;
+    return isOfAttempt(send, message, { generation, movedAt: cursor.reading()?.movedAt ?? null });
   }
 
   private isLookedFor({ state, watchUntil }: SendRecord): boolean {

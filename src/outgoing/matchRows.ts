@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { isAfterAttempt, kinshipOf } from '../store/rowOfSend.js';
+import { beganAt, isMoved, isOfAttempt, kinshipOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SentFile, SentRow, SentRows } from './ports.js';
@@ -14,10 +14,11 @@ export interface Matches {
   ghosts: ReadonlySet<number>;
 }
 
-/** What is known of a row already: another send's proof, or stored as a person's message. */
+/** What is known of a row already: another send's proof, stored as a person's message, or a row of before that iCloud wrote again. */
 export interface KnownRows {
   isClaimed(guid: string): boolean;
   isPersons(guid: string): boolean;
+  isCopy(row: SentRow, normalise: (text: string) => string): boolean;
 }
 
 /** Known rows as the store has them. */
@@ -25,6 +26,12 @@ export function knownRows(store: Store): KnownRows {
   return {
     isClaimed: (guid) => store.sends.isClaimed(guid),
     isPersons: (guid) => store.incoming.find(guid) !== undefined,
+    isCopy(row, normalise) {
+      if (store.cursor.seen.originalOf(row.guid) !== row.guid) return true;
+      if (row.conversation === null || row.sentAt === null) return false;
+      const proven = store.sends.provenAt(row.conversation, row.sentAt);
+      return proven.some((send) => kinshipOf(send, row, normalise) === 'whole');
+    },
   };
 }
 
@@ -47,7 +54,8 @@ export function matchRows(sends: readonly SendRecord[], rows: SentRows, known: K
   const open = sends.filter((send) => send.afterRow !== null).toSorted((a, b) => a.seq - b.seq);
   const moved = new Set(open.filter((send) => isMoved(send, position)));
   const isLater = (send: SendRecord, row: SentRow) =>
-    moved.has(send) ? isSince(send, row) : isAfterAttempt(send, row) && !isFromBefore(send, row);
+    isOfAttempt(send, row, position) && (moved.has(send) || !isFromBefore(send, row, isCopy));
+  const isCopy = (row: SentRow) => known.isCopy(row, (text) => rows.normalise(text));
   for (const row of rowsFor(open, moved, position.rowId, rows)) {
     if (known.isClaimed(row.guid) || (row.isUndecided && known.isPersons(row.guid))) continue;
     const later = open.filter((send) => isLater(send, row));
@@ -79,14 +87,6 @@ function isInConversation({ conversation }: SendRecord, row: SentRow): boolean {
   return row.conversation === conversation || (row.isUndecided === true && row.conversation === null);
 }
 
-type Position = NonNullable<ReturnType<SentRows['position']>>;
-
-/** Whether ROWIDs were given out anew since the attempt, so that its place among them says nothing. */
-function isMoved({ generation, attemptedAt }: SendRecord, position: Position): boolean {
-  if (generation !== position.generation) return true;
-  return position.movedAt !== null && attemptedAt !== null && position.movedAt >= attemptedAt;
-}
-
 function rowsFor(
   open: readonly SendRecord[],
   moved: ReadonlySet<SendRecord>,
@@ -102,19 +102,11 @@ function rowsFor(
   return [...after, ...rows.since(since).filter(({ guid }) => !known.has(guid))];
 }
 
-function isFromBefore(send: SendRecord, { sentAt }: SentRow): boolean {
+/** Within the time that a clock may have been set back only a row that is known from before is one. */
+function isFromBefore(send: SendRecord, row: SentRow, isCopy: (row: SentRow) => boolean): boolean {
   const began = beganAt(send);
-  return sentAt !== null && began !== null && sentAt < began - CLOCK_SET_BACK_MS;
-}
-
-function isSince(send: SendRecord, { sentAt }: SentRow): boolean {
-  const began = beganAt(send);
-  return sentAt !== null && began !== null && sentAt >= began;
-}
-
-/** Before any row of it can have been written (Unix ms): a repeated one may be proven by the row of an earlier attempt. */
-function beganAt({ attemptedAt, createdAt, attempts, form, resends }: SendRecord): number | null {
-  return attempts + form + resends > 0 ? createdAt : attemptedAt;
+  if (row.sentAt === null || began === null || row.sentAt >= began) return false;
+  return row.sentAt < began - CLOCK_SET_BACK_MS || isCopy(row);
 }
 
 /** By its name, or by its size where Messages gave it another name. */

@@ -30,10 +30,34 @@ export function kinshipOf(
   return ours.includes(said) ? 'part' : 'none';
 }
 
-/** Whether a row came after the attempt of a send began, in the chat.db that it was made in; true where nothing tells. */
-export function isAfterAttempt(
-  { afterRow }: Pick<SendRecord, 'afterRow'>,
-  { rowId }: LedgerCandidate,
+/** The chat.db that is open, and when its ROWIDs were last found given out anew (Unix ms). */
+export interface RowOrder {
+  generation: string | null;
+  movedAt: number | null;
+}
+
+/** Whether ROWIDs were given out anew since the attempt, so that its place among them says nothing. */
+export function isMoved({ generation, attemptedAt }: SendRecord, order: RowOrder): boolean {
+  if (generation !== order.generation) return true;
+  return order.movedAt !== null && attemptedAt !== null && order.movedAt >= attemptedAt;
+}
+
+/** Before any row of it can have been written (Unix ms): a repeated one may be proven by the row of an earlier attempt. */
+export function beganAt({ attemptedAt, createdAt, attempts, form, resends }: SendRecord): number | null {
+  return attempts + form + resends > 0 ? createdAt : attemptedAt;
+}
+
+/**
+ * Whether a row was written when the attempt of a send began or later: by its place behind the row that was newest then, and where
+ * ROWIDs were given out anew since, by its date. True where the place is not known.
+ */
+export function isOfAttempt(
+  send: SendRecord,
+  { rowId, sentAt }: Pick<LedgerCandidate, 'rowId'> & { sentAt: number | null },
+  order: RowOrder,
 ): boolean {
-  return afterRow === null || rowId > afterRow;
+  if (send.afterRow === null) return true;
+  if (!isMoved(send, order)) return rowId > send.afterRow;
+  const began = beganAt(send);
+  return sentAt !== null && began !== null && sentAt >= began;
 }

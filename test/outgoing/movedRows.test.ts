@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type KnownRows, matchRows } from '../../src/outgoing/matchRows.js';
+import { type KnownRows, knownRows, matchRows } from '../../src/outgoing/matchRows.js';
 import type { SentRow } from '../../src/outgoing/ports.js';
 import type { Store } from '../../src/store/Store.js';
 import type { SendRecord } from '../../src/store/sendRecord.js';
@@ -8,18 +8,18 @@ import { FakeMessages } from '../support/FakeMessages.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
-const NOTHING_KNOWN: KnownRows = { isClaimed: () => false, isPersons: () => false };
+const NOTHING_KNOWN: KnownRows = { isClaimed: () => false, isPersons: () => false, isCopy: () => false };
 
 /** A text that was tried when the newest row was 100. */
-function tried(store: Store, text = 'omw'): SendRecord {
+function tried(store: Store, text = 'omw', id = text): SendRecord {
   return store.write(() => {
     const send = store.sends.add({
-      ...{ id: text, conversation: ANN, threadId: ANN, text, role: 'message', priority: 2, pauseMs: 0 },
+      ...{ id, conversation: ANN, threadId: ANN, text, role: 'message', priority: 2, pauseMs: 0 },
       ...{ commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null, state: 'queued' },
       ...{ errorCode: null, error: null },
     });
     if (send === undefined) throw new Error('the id is known');
-    store.sends.begin(send.seq, { tag: text, generation: 'g', afterRow: 100 });
+    store.sends.begin(send.seq, { tag: id, generation: 'g', afterRow: 100 });
     const begun = store.sends.get(send.seq);
     if (begun === undefined) throw new Error('it is gone');
     return begun;
@@ -70,4 +70,39 @@ test.each([
   const send = tried(temporaryStore(clock));
   row(messages, 101, clock.now() - before);
   expect(matchRows([send], messages, NOTHING_KNOWN).proofs.has(send.seq)).toBe(proves);
+});
+
+describe('a copy of a row that was there before the attempt, with the same words', () => {
+  test.each([
+    ['k', 1_000],
+    ['omw', 60_000],
+    ['👍', 110_000],
+  ])('“%s” of %d ms before proves nothing, once that one has proven a text', (text, before) => {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const messages = new FakeMessages();
+    const earlier = tried(store, text);
+    const sentAt = clock.now() + 10;
+    clock.advance(200);
+    store.write(() => store.sends.settle(earlier.seq, { state: 'sent', guid: 'its row' }));
+    clock.advance(before);
+    const send = tried(store, text, 'again');
+    Object.assign(row(messages, 101, sentAt), { text });
+    expect(matchRows([send], messages, knownRows(store)).proofs.size).toBe(0);
+    const own = Object.assign(row(messages, 102, clock.now() + 10), { text });
+    expect(matchRows([send], messages, knownRows(store)).proofs.get(send.seq)).toBe(own);
+  });
+
+  test('nor where a person wrote the first one from another device', () => {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const messages = new FakeMessages();
+    const sentAt = clock.now();
+    clock.advance(30_000);
+    const send = tried(store);
+    const copy = row(messages, 101, sentAt);
+    const seen = { conversation: ANN, key: 'me', words: 'w', files: '', changed: false, seenAt: sentAt };
+    store.write(() => store.cursor.seen.add({ ...seen, guid: copy.guid, original: 'the first' }));
+    expect(matchRows([send], messages, knownRows(store)).proofs.size).toBe(0);
+  });
 });

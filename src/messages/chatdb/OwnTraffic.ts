@@ -1,7 +1,7 @@
 import { type LinkNeighbour, linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, readableText } from './rowBody.js';
 import type { ChatRow } from './rows.js';
-import { accountAddress } from './selfChat.js';
+import { accountAddress, namesUs } from './selfChat.js';
 
 /** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
 export interface OwnMessage extends LinkNeighbour {
@@ -50,9 +50,11 @@ export class OwnTraffic {
   note(row: ChatRow): void {
     if (row.isFromMe !== 1) return;
     const region = this.region();
-    const account = accountAddress(row.account, region);
+    const isTrusted = namesUs(row);
+    const account = isTrusted ? accountAddress(row.account, region) : null;
+    const caller = isTrusted ? accountAddress(row.ownAddress, region) : null;
     if (account !== null) this.accounts.add(account);
-    const from = [account, accountAddress(row.ownAddress, region)].flatMap((address) => address ?? []);
+    const from = [account, caller].flatMap((address) => address ?? []);
     const { rowId, guid, chatRowId, sentAt } = row;
     this.messages.delete(rowId);
     const isPreview = row.balloonBundleId === URL_BALLOON;

@@ -305,10 +305,12 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     judged.pending.push({ rowId: row.rowId, firstSeenAt: seenAt, ...(isComplete ? { completeAt } : {}) });
     if (waitingFor === undefined) continue;
     const holds = waited < HOLDS_MS && !HOLDS_NOBODY.has(waitingFor) && row.isFromMe !== 1;
-    // Whose it is is not known, so it holds back whoever writes in its chat.
-    if (holds && waitingFor === 'direction' && row.chatRowId !== null) holdingChats.add(row.chatRowId);
+    // Whose it is is not known, so it holds back whoever writes in its chat: what follows may be its echo.
+    const isUnsettled = isComplete && row.isFromMe !== 1 && facts.now - completeAt < PATIENCE.direction;
+    if (isUnsettled && row.chatRowId !== null) holdingChats.add(row.chatRowId);
     else if (holds) holding.add(row.handle);
-    const dueAt = dueAtOf(waitingFor, { seenAt, completeAt, now: facts.now, holds });
+    const awaited = isUnsettled ? 'direction' : waitingFor;
+    const dueAt = dueAtOf(awaited, { seenAt, completeAt, now: facts.now, holds });
     judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
   }
   return judged;

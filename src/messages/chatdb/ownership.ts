@@ -52,8 +52,8 @@ export function ownerOf(placed: Placed, sender: string | null, said: Said): Owne
 /**
  * What a row waits for, or `ours`, while chat.db does not say for sure whether it went out; undefined where it does, or where it
  * was waited for long enough: then it is taken for what it seems. A row with the words of a text of ours that is under way waits
- * until that one is proven or given up; one that names nobody, is not finished and has the words of one that was lately given up is
- * that text's. One that names nobody in any way answers nobody, so it waits on.
+ * until that one is proven or given up; one that is not finished even then is that text's, for no message of a person stays so.
+ * One that names nobody in any way answers nobody, so it waits on.
  */
 export function directionAwaited(
   row: ChatRow,
@@ -69,9 +69,12 @@ export function directionAwaited(
   const mayBe = isMessage ? rules.mayBeOurs(candidate) : 'no';
   if (mayBe === 'underWay' && !waitedFor('proof')) return 'proof';
   if (!waitedFor('direction')) return 'direction';
-  if (!isAnonymous(row) || isFinished) return undefined;
-  if (mayBe !== 'no') return 'ours';
-  return place.sender === null && !waitedFor('late_direction') ? 'late_direction' : undefined;
+  // Of a row of files alone only a handle tells whose they are.
+  const isOurs = !isFinished && mayBe !== 'no' && (isAnonymous(row) || candidate.text !== '');
+  if (isOurs) return 'ours';
+  // A handle may come late, as a chat may; a notice is taken without one.
+  const mayBeNamed = isAnonymous(row) && ((row.itemType ?? 0) === 0 || !isFinished);
+  return mayBeNamed && place.sender === null && !waitedFor('late_direction') ? 'late_direction' : undefined;
 }
 
 /** What went out from this account: by us, or by a person with another device. */

@@ -21,14 +21,21 @@ export function accountAddress(account: string | null, region: string): string |
   return written === '' ? null : canonicalAddress(written, region);
 }
 
+/**
+ * Whether `account` and `destination_caller_id` of a row name addresses of ours. Of an SMS another device may have written them,
+ * with numbers that are not ours (claude-code #62022): a person's, taken for ours, would never be heard again.
+ */
+export function namesUs({ service }: Pick<ChatRow, 'service'>): boolean {
+  return service?.toLowerCase() === 'imessage';
+}
+
 /** Whether a message came to the very address that it came from: the person here writes to themself. */
 export function isToItsSender(
   row: Pick<ChatRow, 'service' | 'account' | 'ownAddress'>,
   sender: string,
   region: string,
 ): boolean {
-  // Of an SMS another device may have written these columns, with numbers that are not ours (claude-code #62022).
-  if (row.service !== 'iMessage') return false;
+  if (!namesUs(row)) return false;
   return [row.account, row.ownAddress].some((address) => accountAddress(address, region) === sender);
 }
 

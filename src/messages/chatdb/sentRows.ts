@@ -141,7 +141,8 @@ export class SentRows {
     this.accounts = database
       .prepare<unknown[], string | null>(
         `SELECT DISTINCT ${text('account')} FROM message m
-         WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 1`,
+         WHERE m.ROWID > (SELECT max(ROWID) FROM message) - ${ACCOUNT_WINDOW} AND +m.is_from_me = 1
+           AND ${m('service')} = 'iMessage' COLLATE NOCASE`,
       )
       .pluck();
     const met = schema.text('handle', 'h', 'service');

@@ -1,6 +1,6 @@
 import { isPersonAddress } from '../conversationId.js';
 import type { ChatRow } from './rows.js';
-import { accountAddress } from './selfChat.js';
+import { accountAddress, namesUs } from './selfChat.js';
 
 /**
  * The address of ours that a message was sent to, canonical: `destination_caller_id`, else `account`. Null where neither
@@ -12,11 +12,11 @@ export function writtenTo(
   ownAddresses: ReadonlySet<string>,
   region: string,
 ): string | null {
-  const isImessage = row.service?.toLowerCase() === 'imessage';
+  const isTrusted = namesUs(row);
   for (const written of [row.ownAddress, row.account]) {
     const address = accountAddress(written, region);
     if (address === null || !isPersonAddress(address)) continue;
-    if (isImessage || ownAddresses.has(address)) return address;
+    if (isTrusted || ownAddresses.has(address)) return address;
   }
   return null;
 }

@@ -107,6 +107,19 @@ export const FIRST_STATES: Fact[] = [
     expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
     settle(world, seq, row.guid);
   }),
+  fact('a person’s photo whose row stays unfinished is no file of ours that is under way', (world) => {
+    const from = world.acquaintance();
+    const seq = world.send(from, '', { file: '/tmp/y.png' });
+    world.store.write(() => world.store.sends.ended(seq, world.clock.now() + 1_200_000, null));
+    const date = world.clock.now();
+    const columns = { is_finished: 0 };
+    const photo = { name: 'theirs.jpg', mimeType: 'image/jpeg' };
+    world.receive({ from, text: '', date, columns, attachments: [photo] });
+    expect(world.news()).toMatchObject(NOTHING);
+    const { messages } = world.after(201_000);
+    expect(messages).toMatchObject([{ sender: from, attachments: [{ filename: 'theirs.jpg' }] }]);
+    settle(world, seq, 'its row');
+  }),
   fact('a person whose row names nobody is heard after a second, and in the order of their chat', (world) => {
     const from = world.acquaintance();
     const chat = world.writer.directChat(from);
@@ -137,17 +150,60 @@ export const FIRST_STATES: Fact[] = [
       expect(world.news().texts).toEqual([]);
     },
   ),
-  fact(
-    'a row that stays in its first state and has the words of a text that was lost is that text',
-    (world) => {
+  ...(['anonymous', 'recipient'] as const).flatMap((firstState) => [
+    fact(
+      `a row that stays (${firstState}) and has the words of a text that was lost is that text`,
+      (world) => {
+        const from = world.acquaintance();
+        const seq = world.send(from, 'lost?');
+        writeFirst(world, { handle: from, text: 'lost?', firstState });
+        expect(world.news()).toMatchObject(NOTHING);
+        world.store.write(() => world.store.sends.settle(seq, { state: 'unknown' }));
+        expect(world.after(200_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+      },
+    ),
+    fact(`and so is one that stays (${firstState}) beside the row that proves that text`, (world) => {
       const from = world.acquaintance();
-      const seq = world.send(from, 'lost?');
-      world.writer.writeSent({ handle: from, text: 'lost?', date: world.clock.now(), upTo: 'first' });
+      const seq = world.send(from, 'omw');
+      writeFirst(world, { handle: from, text: 'omw', firstState });
+      world.clock.advance(3_000);
+      const { guid } = world.writer.writeSent({ handle: from, text: 'omw', date: world.clock.now() });
+      settle(world, seq, guid);
+      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+      expect(world.after(201_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+      world.restart();
+      expect(world.after(20_000)).toMatchObject(NOTHING);
+    }),
+    fact(`a copy of a row of ours is not a message in its first state (${firstState}) either`, (world) => {
+      const from = world.acquaintance();
+      const seq = world.send(from, 'k');
+      const date = world.clock.now();
+      settle(world, seq, world.writer.writeSent({ handle: from, text: 'k', date }).guid);
+      world.news();
+      world.clock.advance(3_600_000);
+      const copy = writeFirst(world, { handle: from, text: 'k', firstState, date });
       expect(world.news()).toMatchObject(NOTHING);
-      world.store.write(() => world.store.sends.settle(seq, { state: 'unknown' }));
-      expect(world.after(200_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
-    },
-  ),
+      expect(world.after(30_000)).toMatchObject(NOTHING);
+      copy.settle().markSent();
+      expect(world.after(2_000)).toMatchObject({ ...NOTHING, leftOut: { copy: 1 } });
+    }),
+    fact(
+      `nor (${firstState}) a text of ours that chat.db has below its place, as it was rebuilt`,
+      (world) => {
+        const from = world.acquaintance();
+        const seq = world.send(from, 'brb');
+        const before = { tag: 'brb', generation: 'before', afterRow: 1_000_000 };
+        world.store.write(() => world.store.sends.begin(seq, before));
+        world.clock.advance(100);
+        const row = writeFirst(world, { handle: from, text: 'brb', firstState });
+        expect(world.news()).toMatchObject(NOTHING);
+        expect(world.after(30_000)).toMatchObject(NOTHING);
+        row.settle().markSent();
+        settle(world, seq, row.guid);
+        expect(world.after(2_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+      },
+    ),
+  ]),
   ...(['anonymous', 'recipient'] as const).map((firstState) =>
     fact(
       `a row (${firstState}) that was taken for a person’s and turns out to be ours is withdrawn`,
@@ -210,6 +266,13 @@ export const FIRST_STATES: Fact[] = [
     expect(world.toldOf(row.guid)).toEqual([]);
   }),
 ];
+
+function writeFirst(
+  { writer, clock }: FactWorld,
+  message: { handle: string; text: string; firstState: 'anonymous' | 'recipient'; date?: number },
+) {
+  return writer.writeSent({ date: clock.now(), ...message, upTo: 'first' });
+}
 
 function settle(world: FactWorld, seq: number, guid: string): void {
   world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid }));

@@ -41,6 +41,44 @@ export const OURSELVES: Fact[] = [
     world.receive({ from, text: 'from a person', service: 'SMS', columns });
     expect(world.news().texts).toEqual(['from a person']);
   }),
+  ...[{ account: 'P:' }, { destination_caller_id: '' }, { account: 'p:', destination_caller_id: '' }].map(
+    (form) =>
+      fact(
+        `nor does an SMS that went out make ours what its ${Object.keys(form).join(' and ')} names`,
+        (world) => {
+          const from = world.acquaintance();
+          const chat = world.writer.directChat(from);
+          const named = Object.entries(form).map(([column, prefix]) => [column, `${prefix}${from}`]);
+          const ours = { is_from_me: 1, service: 'SMS', text: 'ours', ...Object.fromEntries(named) };
+          world.writer.insertMessage({ ...ours, date: appleDate(world.clock.now()) }, chat);
+          world.receive({ from, text: 'at once', service: 'SMS', chat });
+          expect(world.news().texts).toEqual(['at once']);
+          world.clock.advance(400_000);
+          world.restart();
+          world.receive({ from, text: 'and later', service: 'SMS', chat });
+          expect(world.news().texts).toEqual(['and later']);
+        },
+      ),
+  ),
+  ...['ok', '1', '👍'].map((text) =>
+    fact(`“${text}” comes back while our own row is in its first state: its chat waits for that`, (world) => {
+      const me = `alias${world.person()}@example.com`;
+      const chat = world.writer.directChat(me);
+      world.receive({ from: me, chat, text: 'hello', columns: UNNAMED });
+      world.news();
+      const seq = world.send(me, text);
+      const date = appleDate(world.clock.now());
+      const row = world.writer.insertMessage({ ...UNNAMED, is_from_me: 0, is_finished: 0, text, date }, chat);
+      world.receive({ from: me, chat, text, columns: UNNAMED });
+      expect(world.news().texts).toEqual([]);
+      world.clock.advance(200);
+      const settled = { is_from_me: 1, is_finished: 1, destination_caller_id: me };
+      world.writer.updateMessage(row.rowId, settled);
+      expect(world.news()).toMatchObject({ texts: [], leftOut: { own: 1, echo: 1 } });
+      world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid: row.guid }));
+      expect(world.after(5_000)).toMatchObject(NOTHING);
+    }),
+  ),
   fact(
     'a row that went out without its account tells by destination_caller_id what it was sent from',
     (world) => {

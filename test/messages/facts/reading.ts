@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
 import { encodeAttributedBody, encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
@@ -93,8 +94,21 @@ export const READING: Fact[] = [
     expect(world.news()).toMatchObject({ texts: [], leftOut: {} });
     const { messages, leftOut } = world.after(1000);
     expect(messages).toMatchObject([{ text: 'mine', sender: ann }]);
-    expect(leftOut).toEqual({ senderless: 1 });
+    expect(leftOut).toEqual({});
+    expect(world.after(600_000)).toMatchObject({ texts: [], leftOut: { senderless: 1 } });
   }),
+  ...[3_000, 60_000, 500_000].map((ms) =>
+    fact(`a message in a group whose handle comes ${ms} ms late is its sender's`, (world) => {
+      const [ann, bob] = [world.acquaintance(), world.acquaintance()];
+      const chat = world.writer.groupChat([ann, bob]);
+      const columns = { is_from_me: 0, is_finished: 1, handle_id: 0, text: 'late handle' };
+      const row = world.writer.insertMessage({ ...columns, date: appleDate(world.clock.now()) }, chat);
+      expect(world.news().texts).toEqual([]);
+      expect(world.after(ms)).toMatchObject({ texts: [], leftOut: {} });
+      world.writer.updateMessage(row.rowId, { handle_id: world.writer.handle(bob) });
+      expect(world.after(1_000).messages).toMatchObject([{ text: 'late handle', sender: bob }]);
+    }),
+  ),
   fact('cache_has_attachments is set before the files are joined, or not yet when they are', (world) => {
     const from = world.person();
     const early = world.receive({
