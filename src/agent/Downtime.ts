@@ -4,7 +4,8 @@ import type { Clock, Timer } from '../system/clock.js';
 const MARK_EVERY_MS = 30_000;
 /** While the store takes no writes, the mark is also what finds out that it takes them again. */
 const TRY_EVERY_MS = 2_000;
-const ALIVE_AT = 'alive_at';
+/** Names when the agent was last alive (Unix ms) among the small facts of the store. */
+export const ALIVE_AT = 'alive_at';
 
 /** Remembers when the agent was alive, so that messages do not age while it was not. */
 export class Downtime {
@@ -35,7 +36,7 @@ export class Downtime {
 
   stop(): void {
     this.timer?.cancel();
-    this.store.tryWrite(() => this.store.meta.set(ALIVE_AT, String(this.clock.now())));
+    this.store.tryWrite(() => this.note());
   }
 
   /** The machine slept: nobody could have answered meanwhile. */
@@ -46,7 +47,7 @@ export class Downtime {
 
   private tick(): void {
     const isDue = this.clock.monotonic() - this.markedAt >= MARK_EVERY_MS;
-    if (isDue || this.store.fault() !== undefined) this.mark();
+    if (isDue || this.store.fault() !== undefined || !this.store.isInPlace()) this.mark();
     else this.tickLater();
   }
 
@@ -54,13 +55,18 @@ export class Downtime {
     const { past } = this;
     const marked = this.store.tryWrite(() => {
       if (past !== undefined) this.store.outages.record('agent', past.from, past.to);
-      this.store.meta.set(ALIVE_AT, String(this.clock.now()));
+      this.note();
     });
     if (marked) {
       this.past = undefined;
       this.markedAt = this.clock.monotonic();
     }
     this.tickLater();
+  }
+
+  private note(): void {
+    this.store.meta.set(ALIVE_AT, String(this.clock.now()));
+    this.store.lineage.advance();
   }
 
   private tickLater(): void {

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config/loadConfig.js';
 import { handoverDirectory } from '../config/places.js';
@@ -7,7 +8,7 @@ import type { LogFile } from '../logging/createLogger.js';
 import { maskContacts } from '../logging/maskContacts.js';
 import { StatusServer } from '../status/StatusServer.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
-import { socketPath } from '../status/socketPath.js';
+import { socketPath, socketRefuge } from '../status/socketPath.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
@@ -18,13 +19,14 @@ import { packageVersion } from '../system/version.js';
 import { WakeDetector } from '../system/WakeDetector.js';
 import { waitFor } from '../system/waitFor.js';
 import { ConfigReload } from './ConfigReload.js';
+import { Continuity, sharedPlaces } from './continuity.js';
 import { Downtime } from './Downtime.js';
 import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
 import { buildRooms, type Rooms } from './rooms.js';
-import { makeStateDirectory, storeDamaged } from './stateDirectory.js';
+import { makeStateDirectory, stateMissing, stateReplaced, storeDamaged } from './stateDirectory.js';
 import { statusSnapshot } from './statusSnapshot.js';
 import { statusVerbs } from './statusVerbs.js';
 
@@ -35,6 +37,8 @@ export interface EdgeAgentOptions {
   log: LogFile;
   /** Something that only a new start can mend; called at most once. The agent still runs, and should be stopped. */
   onFatal?: (error: EdgeError) => void;
+  /** Told of what the log may not be able to say: its directory is gone. */
+  complain?: (error: EdgeError) => void;
   /** What Messages and the Mac are looked after with; only on macOS. For tests. */
   platform?: NodeJS.Platform;
   programs?: Programs;
@@ -44,8 +48,11 @@ export interface EdgeAgentOptions {
 const IN_FLIGHT_MS = 20_000;
 const DRAIN_MS = 24_000;
 
+const STORE = 'edge-agent.db';
+
 interface Running extends Rooms {
   lock: InstanceLock;
+  continuity: Continuity;
   store: Store;
   statusServer: StatusServer;
   downtime: Downtime;
@@ -77,7 +84,7 @@ export class EdgeAgent {
     const directory = makeStateDirectory(loaded.config.state.directory);
     const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
     try {
-      this.running = await this.assemble(directory, lock);
+      this.running = await this.assemble(directory, lock, this.openContinuity(directory));
     } catch (error) {
       lock.release();
       throw error;
@@ -87,6 +94,13 @@ export class EdgeAgent {
     for (const warning of loaded.warnings) log.logger.warn(maskContacts(warning));
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
     this.launch(this.running);
+  }
+
+  private openContinuity(directory: string): Continuity {
+    const { loaded, env, log } = this.options;
+    const places = sharedPlaces(loaded.config.imessage.db_path, env.HOME ?? homedir());
+    const storePath = join(directory, STORE);
+    return Continuity.open({ places, directory, storePath, clock: this.clock, log: log.logger });
   }
 
   /** Ends within 25 s, whatever hangs. Idempotent. */
@@ -126,16 +140,19 @@ export class EdgeAgent {
     await Promise.all([running.statusServer.close(), running.health.stop(), running.monitoring.stop()]);
     running.chatDb.close();
     running.store.close();
+    running.continuity.close();
     running.lock.release();
     this.running = undefined;
     logger.info('Stopped');
   }
 
-  private async assemble(directory: string, lock: InstanceLock): Promise<Running> {
+  private async assemble(directory: string, lock: InstanceLock, continuity: Continuity): Promise<Running> {
     const { loaded, env, log } = this.options;
     const { clock } = this;
     const snapshot = () => this.snapshot();
-    const store = Store.open(join(directory, 'edge-agent.db'), { clock, log: log.logger });
+    const store = openedWith(continuity, () =>
+      Store.open(join(directory, STORE), { clock, log: log.logger }),
+    );
     const config = new LiveConfig(loaded, store.meta, log.logger);
     store.onRollback(() => config.reread());
     log.configure(logSettings(config.current()));
@@ -161,6 +178,11 @@ export class EdgeAgent {
       ...{ config: config.current, rooms, store, version: this.version, startedAt: this.startedAt, clock },
       ...{ snapshot, log: log.logger },
     });
+    store.onMoved((how) => {
+      const fault = how === 'missing' ? stateMissing(directory) : stateReplaced(directory);
+      if (how === 'replaced') this.options.onFatal?.(fault);
+      else this.options.complain?.(fault);
+    });
     store.onDamage(() => this.options.onFatal?.(storeDamaged()));
     store.onRecovery(() => rooms.backend.redeliver('the store takes writes again'));
     const downtime = new Downtime(store, clock);
@@ -184,14 +206,33 @@ export class EdgeAgent {
         aliveAt: downtime.aliveBefore,
       });
       const allVerbs = { ...verbs, 'monitor.rotate': () => monitoring.rotate() };
-      const statusServer = await StatusServer.listen(socketPath(directory), allVerbs, log.logger, clock);
+      const statusServer = await StatusServer.listen(
+        socketPath(directory),
+        allVerbs,
+        log.logger,
+        clock,
+        socketRefuge(directory),
+      );
       const retention = new Retention(store, clock);
-      return { ...rooms, lock, store, statusServer, downtime, retention, reload, health, wake, monitoring };
+      return {
+        ...rooms,
+        lock,
+        continuity,
+        store,
+        statusServer,
+        downtime,
+        retention,
+        reload,
+        health,
+        wake,
+        monitoring,
+      };
     } catch (error) {
       downtime.stop();
       rooms.reader.stop();
       rooms.chatDb.close();
       store.close();
+      continuity.close();
       throw error;
     }
   }
@@ -239,6 +280,20 @@ export class EdgeAgent {
       chatDbLostAt: this.chatDbLostAt,
       configFaults: running.reload.faults(),
     });
+  }
+}
+
+/** The store, compared with what was done. What it cannot be opened for ends the hold on chat.db. */
+function openedWith(continuity: Continuity, open: () => Store): Store {
+  let store: Store | undefined;
+  try {
+    store = open();
+    continuity.begin(store);
+    return store;
+  } catch (error) {
+    store?.close();
+    continuity.close();
+    throw error;
   }
 }
 

@@ -127,6 +127,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     clock,
     log,
     settings: () => outgoingSettings(config()),
+    ageOf: (madeAt) => backend.ageOf(madeAt),
   });
 
   const acks = new Acks(store, clock);

@@ -48,6 +48,10 @@ export function sentRows(
     },
     after: (rowId) => chatDb.rowsOfSendsAfter(rowId, MOST_ROWS).map(read),
     since: (sentAt) => chatDb.sentRowsSince(sentAt, MOST_ROWS).map(read),
+    rowIdOf(guid) {
+      const reading = chatDb.readMessages((rows) => rows.rowIdOf(guid));
+      return reading.kind === 'read' ? reading.value : undefined;
+    },
     find(guid) {
       const row = chatDb.sentRow(guid);
       return row === undefined ? undefined : read(row);

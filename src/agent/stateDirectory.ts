@@ -25,3 +25,21 @@ export function storeDamaged(): EdgeError {
     'Start the agent again: it sets the damaged store aside and goes on with what can still be read.',
   );
 }
+
+/** What is said when the state directory is gone while the agent runs. */
+export function stateMissing(directory: string): EdgeError {
+  return new EdgeError(
+    'state_moved',
+    `The state directory ${directory} was removed or moved away; nothing is taken in and nothing is sent.`,
+    'Put it back: the agent goes on by itself. To begin with an empty one, restart the agent.',
+  );
+}
+
+/** What ends the agent when another directory or store lies where its own was. */
+export function stateReplaced(directory: string): EdgeError {
+  return new EdgeError(
+    'state_moved',
+    `The state directory ${directory} was replaced by another one while the agent ran.`,
+    'Start the agent again: it compares what it finds there with chat.db, so that nothing is sent twice.',
+  );
+}

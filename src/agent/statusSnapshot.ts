@@ -9,6 +9,7 @@ import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
 import { residentMegabytes } from '../system/residentMemory.js';
+import type { Continuity } from './continuity.js';
 import type { Monitoring } from './Monitoring.js';
 import type { SendHealth } from './SendHealth.js';
 import type { Supervision } from './Supervision.js';
@@ -34,6 +35,7 @@ export interface SnapshotSources {
   supervision: Supervision;
   activity: Activity;
   monitoring: Monitoring;
+  continuity: Continuity;
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
   configFaults: readonly Fault[];
@@ -50,6 +52,8 @@ const STORE_REMEDY = {
   disk_full: 'Make room on the disk of state.directory; the agent goes on by itself.',
   store_damaged:
     'Restart the agent: it sets the damaged store aside and goes on with what can still be read.',
+  state_moved:
+    'Put the state directory back: the agent goes on by itself. To begin with an empty one, restart the agent.',
   state_unwritable:
     'End what else has edge-agent.db open, or check the disk and the rights of state.directory; the agent goes on by itself.',
 } as const;
@@ -118,6 +122,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
   // Where the store takes nothing, it is said already why nothing is taken in.
   const reading = storing === undefined ? reader.fault() : undefined;
   const monitor = sources.monitoring.fault();
+  const continuity = sources.continuity.fault();
   return [
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
     // Where the store says the same of the same disk, once is enough.
@@ -153,6 +158,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
             remedy: 'Check the disk. This notice goes with the next start.',
           },
         ]),
+    ...(continuity === undefined ? [] : [continuity]),
     ...sources.configFaults,
     ...(monitor === undefined ? [] : [monitor]),
     ...pauseFaults(store.pauses.list()),

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../errors.js';
 import { askDaemon, type DaemonAnswer } from '../status/askDaemon.js';
-import { socketPath } from '../status/socketPath.js';
+import { socketPath, socketRefuge } from '../status/socketPath.js';
 
 /**
  * Asks the agent of a state directory. Where its socket is gone while an agent holds the lock, that is `cannotTell`:
@@ -11,8 +12,13 @@ export async function askAt(
   stateDirectory: string,
   request: { verb: string } & Record<string, unknown>,
 ): Promise<DaemonAnswer> {
-  const answer = await askDaemon(socketPath(stateDirectory), request);
+  const path = socketPath(stateDirectory);
+  const answer = await askDaemon(path, request);
   if (answer.kind !== 'notRunning') return answer;
+  // An agent whose state directory is gone answers where it does not need one.
+  const refuge = socketRefuge(stateDirectory);
+  if (refuge !== undefined && refuge !== path && !existsSync(stateDirectory))
+    return askDaemon(refuge, request);
   const lock = join(stateDirectory, 'agent.lock');
   // Loaded for this case alone: SQLite takes as long as all the rest of `status`.
   const { InstanceLock } = await import('../store/InstanceLock.js');

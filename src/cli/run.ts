@@ -56,7 +56,10 @@ async function live(
 ): Promise<EdgeError | undefined> {
   const { file } = loaded.config.logging;
   const redact = Object.values(loaded.secrets);
-  const log = createLogger({ file, ...logSettings(loaded.config), console: process.stdout, redact });
+  const remakesDirectory = !file.startsWith(loaded.config.state.directory);
+  const log = createLogger({
+    ...{ file, ...logSettings(loaded.config), console: process.stdout, redact, remakesDirectory },
+  });
   const { logger } = log;
   const onMistake = (fault: unknown) =>
     logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);
@@ -66,7 +69,7 @@ async function live(
     const fatal = new Promise<EdgeError>((resolve) => {
       onFatal = resolve;
     });
-    const agent = new EdgeAgent({ loaded, env, log, onFatal });
+    const agent = new EdgeAgent({ loaded, env, log, onFatal, complain: (fault) => void failure(fault) });
     await agent.start();
     onStarted?.();
     const fault = await Promise.race([stopped.then(() => undefined), fatal]);

@@ -1,3 +1,4 @@
+import { isInGap } from '../store/lineage.js';
 import { isOfAttempt, type Kinship, kinshipOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
@@ -49,9 +50,16 @@ export class OperatorReplies {
     const { store } = this.options;
     const { conversation } = message;
     if (!store.incoming.isHeardFrom(conversation) && !store.sends.isWrittenTo(conversation)) return 'ours';
-    if (this.isOurText(message)) return 'ours';
+    if (this.isOurText(message) || this.isFromGap(message)) return 'ours';
     const mayBecome = store.sends.unproven(conversation).some((send) => this.mayBecome(send, message));
     return mayBecome ? 'undecided' : 'operator';
+  }
+
+  /** The agent that was at work then told what the operator wrote; what the ledger does not know of that time may be its own. */
+  private isFromGap(message: OwnMessage): boolean {
+    const { lineage, cursor } = this.options.store;
+    const gap = lineage.gap();
+    return gap !== undefined && isInGap(gap, message, cursor.get()?.generation);
   }
 
   /** Whether it proves a text of the ledger, or could. */

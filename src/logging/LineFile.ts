@@ -15,6 +15,8 @@ export interface LineFileOptions {
   /** Undefined: the file only grows. */
   readonly rotate: RotationLimits | undefined;
   readonly clock: Clock;
+  /** Whether its directory is made again where somebody removed it. */
+  readonly remakesDirectory: boolean;
   /** The line that is written in the file for a fault of the file itself. */
   readonly notice: (message: string) => string;
 }
@@ -32,7 +34,7 @@ export interface LineFile {
 }
 
 /** Opens it for appending, by its owner only (0600, directories 0700). Throws `state_unwritable`. */
-export function openLineFile({ path, rotate, clock, notice }: LineFileOptions): LineFile {
+export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: LineFileOptions): LineFile {
   const destination = openDestination(path);
   let rotation = rotate === undefined ? undefined : new LogRotation(path, rotate, clock);
   let lost = 0;
@@ -50,7 +52,7 @@ export function openLineFile({ path, rotate, clock, notice }: LineFileOptions): 
     try {
       if (inodeOf(path) === inode) return;
       // First by hand: SonicBoom keeps a listener for each reopening that fails.
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      if (remakesDirectory) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       closeSync(openSync(path, 'a', 0o600));
       if (statSync(path).isFile()) chmodSync(path, 0o600);
       destination.reopen();

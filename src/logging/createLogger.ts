@@ -21,6 +21,8 @@ export interface LogOptions extends LogSettings {
   /** Gets every line as well, for a person in front of it. */
   readonly console?: NodeJS.WritableStream | undefined;
   readonly clock?: Clock | undefined;
+  /** False: a directory that somebody removed is not made again, as it may be put back; meanwhile lines go into the old file. */
+  readonly remakesDirectory?: boolean;
   /** Secrets that no line may contain; `[secret]` stands in their place. */
   readonly redact?: readonly string[] | undefined;
 }
@@ -55,6 +57,7 @@ export function createLogger(options: LogOptions): LogFile {
   const line = (event: LogEvent) => FORMATTERS[format](event, conceal);
   const file = openLineFile({
     path: options.file,
+    remakesDirectory: options.remakesDirectory ?? true,
     rotate: options.rotate,
     clock,
     notice: (message) => line({ time: clock.now(), level: 'warn', message, fields: {} }),

@@ -3,6 +3,7 @@ import type { Store } from '../store/Store.js';
 import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { knownRows, matchRows } from './matchRows.js';
+import { notDelivered } from './outcome.js';
 import type { SentRow, SentRows } from './ports.js';
 import type { Settlement } from './Settlement.js';
 
@@ -124,7 +125,7 @@ export class Confirmation {
   private prove(send: SendRecord, row: SentRow): void {
     const { settlement, log } = this.options;
     if (row.error !== 0) {
-      const message = `Messages reported error ${row.error}: the text was not delivered. It may still send it by itself.`;
+      const message = notDelivered(row.error);
       settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message, guid: row.guid });
       return;
     }

@@ -8,9 +8,11 @@ import type { Lanes, NextSend } from './Lanes.js';
 import { MachineGate } from './MachineGate.js';
 import { knownRows, matchRows } from './matchRows.js';
 import type { NewRecipients } from './NewRecipients.js';
+import { notDelivered } from './outcome.js';
 import type { Pace } from './Pace.js';
 import type { AttemptResult, MessageSender, SendTarget, SentRows } from './ports.js';
 import { retryOf } from './retryPolicy.js';
+import type { Evidence, SentEvidence } from './SentEvidence.js';
 import type { Settlement } from './Settlement.js';
 import { inOrder } from './targetOrder.js';
 
@@ -27,6 +29,17 @@ export type StartListener = (send: SendRecord) => void;
 
 /** A write that failed when an attempt had ended is tried again so often; the slot stays taken meanwhile. */
 const STORE_RETRY_MS = 2_000;
+
+/** A text of a time of which the ledger is not complete waits so long for a chat.db that cannot be read. */
+const UNREADABLE_RETRY_MS = 5_000;
+
+/** Why a text of such a time is not sent, though no row proves it. */
+const DOUBT = {
+  answered: 'The store was restored, and chat.db has an answer to this message in other words.',
+  doubtful: 'The store was restored, and chat.db has a text of these words that may be this one.',
+  withheld:
+    'The store was restored; this text fell due before that and was not sent then, so it may have been cancelled.',
+} as const;
 
 /**
  * Hands texts to osascript, one at a time in all. The ledger says "attempting" before osascript is started; what it
@@ -49,6 +62,7 @@ export class Dispatcher {
     private readonly clock: Clock,
     private readonly log: Logger,
     private readonly limits: { pace: Pace; newRecipients: NewRecipients },
+    private readonly evidence: SentEvidence,
     private readonly attemptEnded: () => void,
   ) {
     this.machine = new MachineGate(clock);
@@ -125,6 +139,11 @@ export class Dispatcher {
       this.store.afterCommit(() => this.attemptEnded());
       return false;
     }
+    const evidence = this.evidence.of(send);
+    if (evidence.kind !== 'none') {
+      this.heed(send, evidence);
+      return false;
+    }
     this.countIn(send, known);
     const tag = `${send.seq}-${send.attempts}${send.form}-${randomHex(6)}`;
     const position = this.rows.position();
@@ -135,6 +154,7 @@ export class Dispatcher {
       generation: position?.generation ?? null,
       afterRow: isRetry ? send.afterRow : (position?.rowId ?? null),
     });
+    this.store.lineage.advance();
     this.lanes.changed(send.conversation);
     const isBest = target.form === known[0]?.form;
     const attempt = { send, tag, form: target.form, isBest, formCount: targets.length };
@@ -147,6 +167,39 @@ export class Dispatcher {
       ended.then((result) => this.ended(attempt, result));
     });
     return true;
+  }
+
+  /** Inside a write: the ledger may have lost the record of this text, and chat.db has something to say of it. It is not sent. */
+  private heed(send: SendRecord, evidence: Exclude<Evidence, { kind: 'none' }>): void {
+    if (evidence.kind === 'unreadable') {
+      const { form, attempts, errorCode, error } = send;
+      const notBefore = this.clock.now() + UNREADABLE_RETRY_MS;
+      this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error });
+      this.lanes.changed(send.conversation);
+      return;
+    }
+    if (evidence.kind === 'sent') {
+      const { guid, service, error } = evidence.row;
+      this.log.warn(
+        'A text that the store does not know to be sent is in chat.db; it is not sent again',
+        sendTrace(send),
+      );
+      if (error === 0)
+        this.settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late: false });
+      else
+        this.settlement.settle(send, {
+          kind: 'failed',
+          errorCode: 'not_delivered',
+          message: notDelivered(error),
+          guid,
+        });
+      return;
+    }
+    this.log.warn('Nothing tells whether a text was sent before the store was restored; it is not sent', {
+      ...sendTrace(send),
+      why: evidence.kind,
+    });
+    this.settlement.settle(send, { kind: 'unknown', message: DOUBT[evidence.kind] });
   }
 
   /** Inside a write: counts the attempt for the limits, which have let it pass. */

@@ -17,6 +17,7 @@ import type { FileFetcher, MessageSender, SentRows } from './ports.js';
 import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
 import { type RequestListener, requestEnd } from './requestEnd.js';
+import { SentEvidence } from './SentEvidence.js';
 import { Settlement } from './Settlement.js';
 import { Staging } from './Staging.js';
 import { withdrawAnswers } from './withdrawAnswers.js';
@@ -41,6 +42,8 @@ export interface OutgoingOptions {
   rows: SentRows;
   clock: Clock;
   log: Logger;
+  /** How old, in ms, what the backend dates so (Unix ms) is now; by our own clock if left out. */
+  ageOf?: (madeAt: number) => number;
   /** Fetches the files of a request; without it, one that must be fetched fails. */
   fetcher?: FileFetcher;
   /** Told how each fetch ended for this machine: by its fault, or past it. */
@@ -58,10 +61,16 @@ export class Outgoing {
   private readonly confirmation: Confirmation;
   private readonly laterLife: LaterLife;
   private readonly staging: Staging;
+  private readonly evidence: SentEvidence;
   private readonly requestListeners: RequestListener[] = [];
 
   constructor(private readonly options: OutgoingOptions) {
     const { store, sender, rows, clock, log, settings } = options;
+    this.evidence = new SentEvidence(
+      store,
+      rows,
+      (time) => clock.now() - (options.ageOf?.(time) ?? clock.now() - time),
+    );
     const pace = new Pace(
       store.sendParts,
       () => store.sends.newest(),
@@ -102,6 +111,7 @@ export class Outgoing {
       clock,
       log,
       { pace, newRecipients },
+      this.evidence,
       () => this.confirmation.look(),
     );
     this.confirmation = new Confirmation({
@@ -150,7 +160,15 @@ export class Outgoing {
     });
     store.pauses.onLifted((conversation) =>
       expireHeld(
-        { store, rows, settlement: this.settlement, clock, log, ages: () => settings().heldAges ?? AGELESS },
+        {
+          store,
+          rows,
+          evidence: this.evidence,
+          settlement: this.settlement,
+          clock,
+          log,
+          ages: () => settings().heldAges ?? AGELESS,
+        },
         conversation,
       ),
     );
@@ -202,6 +220,11 @@ export class Outgoing {
     const { store } = this.options;
     withdrawAnswers({ store, settlement: this.settlement }, message);
     store.beforeCommit(this.dispatcher.claim);
+  }
+
+  /** Whether chat.db may have this text, wanted at `since` (Unix ms), that the ledger does not know: then it is not too late. */
+  mayHaveGoneOut(text: { conversation: string; text: string }, since: number): boolean {
+    return this.evidence.mayHaveGoneOut(text, since);
   }
 
   /** Texts that wait for a limit are looked at anew. */

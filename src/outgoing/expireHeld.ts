@@ -5,6 +5,7 @@ import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import { knownRows, matchRows } from './matchRows.js';
 import type { SentRows } from './ports.js';
+import type { SentEvidence } from './SentEvidence.js';
 import type { Settlement } from './Settlement.js';
 
 /** How long a text may wait in a pause, in ms, by what it is. */
@@ -17,6 +18,7 @@ export interface HeldAges {
 export interface HeldParts {
   store: Store;
   rows: SentRows;
+  evidence: SentEvidence;
   settlement: Settlement;
   clock: Clock;
   log: Logger;
@@ -54,9 +56,10 @@ function expireIn(parts: HeldParts, conversation: string): void {
   }
 }
 
-function isTooOld({ clock, ages, rows, store }: HeldParts, send: SendRecord): boolean {
+function isTooOld({ clock, ages, rows, evidence, store }: HeldParts, send: SendRecord): boolean {
   if (clock.now() - send.createdAt <= ageLimit(ages(), send)) return false;
   // One that was tried before the pause may have gone out all the same: the next attempt looks for its row.
+  if (evidence.of(send).kind !== 'none') return false;
   const isTried = send.afterRow !== null;
   if (!isTried) return true;
   const { proofs, undecided } = matchRows([send], rows, knownRows(store));

@@ -110,7 +110,7 @@ function isFromBefore(send: SendRecord, row: SentRow, isCopy: (row: SentRow) => 
 }
 
 /** By its name, or by its size where Messages gave it another name. */
-function isFileOf(send: SendRecord, { name, sizeBytes }: SentFile): boolean {
+export function isFileOf(send: SendRecord, { name, sizeBytes }: SentFile): boolean {
   const path = send.file ?? '';
   if (name !== null && name.normalize('NFC') === basename(path).normalize('NFC')) return true;
   return sizeBytes > 0 && sizeBytes === statSync(path, { throwIfNoEntry: false })?.size;

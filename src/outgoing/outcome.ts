@@ -23,5 +23,10 @@ export type SendOutcome =
   | { kind: 'failed'; errorCode: ErrorCode; message: string; guid?: string; duplicateOf?: DuplicateOf }
   | { kind: 'unknown'; message: string; duplicateOf?: DuplicateOf };
 
+/** What is said of a text whose row has an error of Messages. */
+export function notDelivered(error: number): string {
+  return `Messages reported error ${error}: the text was not delivered. It may still send it by itself.`;
+}
+
 /** Told of every outcome inside the write that stores it, so that what follows from it is stored with it. */
 export type OutcomeListener = (send: SendRecord, outcome: SendOutcome) => void;

@@ -103,6 +103,8 @@ export interface SentRows {
   since(sentAt: number): readonly SentRow[];
   /** The files of an outgoing row that have been joined to it so far. */
   filesOf(rowId: number): readonly SentFile[];
+  /** Where the row with this guid is now; undefined: nowhere. */
+  rowIdOf(guid: string): number | undefined;
   /** One outgoing row as it stands now. */
   find(guid: string): SentRow | undefined;
   /** Text as it compares: what Messages changes on the way (quotes, spaces, variation selectors) is levelled out. */

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import type { ScheduledText, ScheduleState } from '../store/schedule.js';
-import type { OutgoingFile, TextQueue } from '../store/textRequest.js';
+import type { OutgoingFile, SentTexts, TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 
@@ -18,7 +18,7 @@ export interface ScheduleAcks {
 
 export interface SchedulerOptions {
   store: Store;
-  texts: TextQueue;
+  texts: TextQueue & SentTexts;
   acks: ScheduleAcks;
   clock: Clock;
   log: Logger;
@@ -68,7 +68,7 @@ export class Scheduler {
   }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number } {
     const { store, acks, settings } = this.options;
     const byMs = this.lateMs(text.sendAt);
-    if (byMs > settings().maxLatenessMs) return { kind: 'tooLate', byMs };
+    if (this.isTooLate(text, byMs)) return { kind: 'tooLate', byMs };
     const scheduleId = freshId('sched');
     store.schedule.add({ ...text, scheduleId });
     if (settings().acks !== 'sent') {
@@ -162,10 +162,16 @@ export class Scheduler {
     return Math.min(byThisClock, ageOf?.(sendAt) ?? byThisClock);
   }
 
+  /** One that may have gone out already is not: what chat.db has of it tells how it ended. */
+  private isTooLate(text: { conversation: string; text: string; sendAt: number }, lateMs: number): boolean {
+    const { settings, texts } = this.options;
+    return lateMs > settings().maxLatenessMs && !texts.mayHaveGoneOut(text, text.sendAt);
+  }
+
   private sendOrFail(text: ScheduledText): void {
     const { store, texts, acks, settings, log } = this.options;
     const lateMs = this.lateMs(text.sendAt);
-    if (lateMs > settings().maxLatenessMs) {
+    if (this.isTooLate(text, lateMs)) {
       const message = `The text was due ${Math.round(lateMs / 1000)} s ago (schedule.max_lateness_seconds).`;
       store.schedule.setState(text.scheduleId, 'failed', `too_late: ${message}`);
       const result = { outcome: 'not_sent', retry_safe: true, schedule_id: text.scheduleId };

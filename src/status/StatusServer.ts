@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
@@ -23,6 +23,8 @@ const LOOK_EVERY_MS = 2_000;
  */
 export class StatusServer {
   private readonly connections = new Set<Socket>();
+  /** Where the socket is now. */
+  private at: string;
   private server: Server | undefined;
   private inode: number | undefined;
   private timer: Timer | undefined;
@@ -32,22 +34,28 @@ export class StatusServer {
 
   private constructor(
     private readonly path: string,
+    private readonly refuge: string | undefined,
     private readonly verbs: Readonly<Record<string, StatusVerb>>,
     private readonly log: Logger,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.at = path;
+  }
 
   /**
-   * Listens; whatever lies at the path is stale and removed, because the caller holds the instance lock. Throws EdgeError
-   * `state_unwritable` if the directory belongs to somebody else.
+   * Listens; whatever lies at the path is stale and removed, because the caller holds the instance lock. While the directory of the path
+   * is gone it is not made (it may be put back) and the socket is at `refuge`. Throws EdgeError `state_unwritable` if the
+   * directory belongs to somebody else.
    */
   static async listen(
     path: string,
     verbs: Readonly<Record<string, StatusVerb>>,
     log: Logger,
     clock: Clock,
+    refuge?: string,
   ): Promise<StatusServer> {
-    const status = new StatusServer(path, verbs, log, clock);
+    makePrivate(dirname(path));
+    const status = new StatusServer(path, refuge, verbs, log, clock);
     await status.open();
     status.lookLater();
     return status;
@@ -62,16 +70,21 @@ export class StatusServer {
       if (this.server === undefined) resolve();
       else this.server.close(() => resolve());
     });
-    rmSync(this.path, { force: true });
+    rmSync(this.at, { force: true });
+  }
+
+  private place(): string {
+    return this.refuge === undefined || existsSync(dirname(this.path)) ? this.path : this.refuge;
   }
 
   private async open(): Promise<void> {
-    makePrivate(dirname(this.path));
-    rmSync(this.path, { force: true });
+    this.at = this.place();
+    makePrivate(dirname(this.at));
+    rmSync(this.at, { force: true });
     const server = createServer((socket) => this.serve(socket, this.verbs, this.log));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.path, () => {
+      server.listen(this.at, () => {
         server.off('error', reject);
         server.on('error', (error) =>
           this.log.warn('The status socket failed', { cause: describeError(error) }),
@@ -80,8 +93,8 @@ export class StatusServer {
       });
     });
     this.server = server;
-    chmodSync(this.path, 0o600);
-    this.inode = statSync(this.path).ino;
+    chmodSync(this.at, 0o600);
+    this.inode = statSync(this.at).ino;
   }
 
   private lookLater(): void {
@@ -94,7 +107,8 @@ export class StatusServer {
   /** Listens anew if what lies at the path is not our socket. Never throws: the next look tries again. */
   private async look(): Promise<void> {
     try {
-      if (!this.isLost && lstatSync(this.path, { throwIfNoEntry: false })?.ino === this.inode) return;
+      const isThere = lstatSync(this.at, { throwIfNoEntry: false })?.ino === this.inode;
+      if (!this.isLost && this.at === this.place() && isThere) return;
       const wasLost = this.isLost;
       this.isLost = true;
       // Before the new one listens: closing removes whatever lies at the path. Those who are connected are answered still.

@@ -11,14 +11,26 @@ const LONGEST_PATH = 103;
  * user's home, which is the same for every process of that user. Throws EdgeError `state_unwritable` if both are too long.
  */
 export function socketPath(stateDirectory: string, home = homedir()): string {
-  const name = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 16);
-  const fitting = [join(stateDirectory, 'edge-agent.sock'), join(home, '.edge-agent', `${name}.sock`)].find(
-    (path) => Buffer.byteLength(path) <= LONGEST_PATH,
-  );
+  const fitting = [join(stateDirectory, 'edge-agent.sock'), refugePath(stateDirectory, home)].find(isShort);
   if (fitting !== undefined) return fitting;
   throw new EdgeError(
     'state_unwritable',
     `The path of the state directory ${stateDirectory} is too long for the status socket, and so is the home directory's.`,
     `Set state.directory to a path of at most ${LONGEST_PATH - '/edge-agent.sock'.length} bytes.`,
   );
+}
+
+/** Where the daemon answers while its state directory is gone; undefined if that path is too long. */
+export function socketRefuge(stateDirectory: string, home = homedir()): string | undefined {
+  const path = refugePath(stateDirectory, home);
+  return isShort(path) ? path : undefined;
+}
+
+function refugePath(stateDirectory: string, home: string): string {
+  const name = createHash('sha256').update(stateDirectory).digest('hex').slice(0, 16);
+  return join(home, '.edge-agent', `${name}.sock`);
+}
+
+function isShort(path: string): boolean {
+  return Buffer.byteLength(path) <= LONGEST_PATH;
 }

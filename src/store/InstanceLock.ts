@@ -5,15 +5,18 @@ import { type Database, openDatabase } from './sqlite.js';
 /** For so long, in ms, somebody who only asks (`isHeld`) may be in the way of the one who wants it. */
 const ASKED_MS = 250;
 
+/** How to say that somebody else holds a lock. */
+export type WhenHeld = (path: string, cause: unknown) => EdgeError;
+
 /**
- * One agent per state directory. The lock is an exclusive transaction on a small SQLite file: the kernel drops it with
+ * One agent per state directory, and one per chat.db. The lock is an exclusive transaction on a small SQLite file: the kernel drops it with
  * the process, however the process dies, so there is no stale lock and no pid to trust.
  */
 export class InstanceLock {
   private constructor(private readonly database: Database) {}
 
-  /** Throws EdgeError `already_running` if another process holds it, `state_unwritable` if it cannot be made. */
-  static acquire(path: string): InstanceLock {
+  /** Throws what `whenHeld` makes (`already_running`) if another process holds it, EdgeError `state_unwritable` if it cannot be made. */
+  static acquire(path: string, whenHeld: WhenHeld = alreadyRunning): InstanceLock {
     let database: Database | undefined;
     try {
       database = openDatabase(path, { busyTimeoutMs: ASKED_MS });
@@ -22,14 +25,7 @@ export class InstanceLock {
       return new InstanceLock(database);
     } catch (cause) {
       database?.close();
-      if (isBusy(cause)) {
-        throw new EdgeError(
-          'already_running',
-          `Another edge-agent is running on this state directory (${path} is locked).`,
-          'Stop the other one first, or give this one another state.directory.',
-          { cause },
-        );
-      }
+      if (isBusy(cause)) throw whenHeld(path, cause);
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new EdgeError(
         'state_unwritable',
@@ -58,6 +54,15 @@ export class InstanceLock {
   release(): void {
     this.database.close();
   }
+}
+
+function alreadyRunning(path: string, cause: unknown): EdgeError {
+  return new EdgeError(
+    'already_running',
+    `Another edge-agent is running on this state directory (${path} is locked).`,
+    'Stop the other one first, or give this one another state.directory.',
+    { cause },
+  );
 }
 
 function isBusy(thrown: unknown): boolean {

@@ -9,10 +9,12 @@ import { CommandTable } from './commands.js';
 import { ContextTable } from './contexts.js';
 import { ConversationKeys } from './conversationKeys.js';
 import { CursorTable } from './cursor.js';
-import { diskFault, hasRoom, type StoreFault } from './diskFault.js';
+import { diskFault, hasRoom, StateMoved, type StoreFault } from './diskFault.js';
 import { EventTable } from './events.js';
 import { ExchangeTable } from './exchanges.js';
+import { identityAt } from './fileIdentity.js';
 import { IncomingTable } from './incoming.js';
+import { LineageTable } from './lineage.js';
 import { MetaTable } from './meta.js';
 import { NewRecipientTable } from './newRecipients.js';
 import { markCleanStop, openStore } from './openStore.js';
@@ -41,6 +43,7 @@ const LOCK_PATIENCE_MS = 1_000;
  */
 export class Store {
   readonly meta: MetaTable;
+  readonly lineage: LineageTable;
   readonly commands: CommandTable;
   readonly commandLog: CommandLog;
   readonly acks: AckTable;
@@ -71,12 +74,16 @@ export class Store {
   private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
   private readonly recovered = new Set<() => void>();
   private readonly damaged = new Set<() => void>();
+  private readonly moved = new Set<(how: 'missing' | 'replaced') => void>();
+  private place: 'here' | 'missing' | 'replaced' = 'here';
   private readonly begin: Statement;
   private readonly commit: Statement;
   private readonly rollback: Statement;
   private readonly pruning: ReturnType<typeof pruning>;
 
   private refused: StoreFault | undefined;
+  /** The file that is open. */
+  private readonly file: string | undefined;
 
   private constructor(
     private readonly database: Database,
@@ -92,6 +99,8 @@ export class Store {
     this.commit = database.prepare('COMMIT');
     this.rollback = database.prepare('ROLLBACK');
     this.meta = new MetaTable(database);
+    this.lineage = new LineageTable(this.meta, this);
+    this.file = identityAt(path);
     this.commands = new CommandTable(database, clock);
     this.commandLog = new CommandLog(database);
     this.acks = new AckTable(database, clock, this);
@@ -135,6 +144,7 @@ export class Store {
     let result: T;
     this.depth = 1;
     try {
+      if (this.database.open) this.checkPlace();
       this.begin.run();
       result = work();
       for (const hook of this.closing) {
@@ -211,6 +221,41 @@ export class Store {
     this.rekeyed.add(hook);
   }
 
+  /**
+   * Notes whether the file is still where it was opened; false while it is not. SQLite itself goes on writing into a file that was
+   * moved or unlinked, where nothing that is written is found by the next start.
+   */
+  isInPlace(): boolean {
+    const how = this.whereabouts();
+    if (how === 'here') return true;
+    this.noteRefusal(new StateMoved(this.path, how));
+    return false;
+  }
+
+  /**
+   * Calls `hook` each time the file turns out not to be at its path: `missing` until it is put back; where another one lies there
+   * (`replaced`), only the next start can use that.
+   */
+  onMoved(hook: (how: 'missing' | 'replaced') => void): void {
+    this.moved.add(hook);
+  }
+
+  private checkPlace(): void {
+    const how = this.whereabouts();
+    if (how !== 'here') throw new StateMoved(this.path, how);
+  }
+
+  /** Where nobody may look, SQLite itself says what is wrong. */
+  private whereabouts(): 'here' | 'missing' | 'replaced' {
+    try {
+      const there = identityAt(this.path);
+      if (there === this.file) return 'here';
+      return there === undefined ? 'missing' : 'replaced';
+    } catch {
+      return 'here';
+    }
+  }
+
   get isOpen(): boolean {
     return this.database.open;
   }
@@ -240,6 +285,13 @@ export class Store {
     const fault = diskFault(error);
     if (fault === undefined) return;
     if (this.refused === undefined) this.log.error(`The store takes no writes: ${fault.message}`);
+    if (error instanceof StateMoved) {
+      if (this.refused?.code !== 'state_moved' || this.place !== error.how)
+        this.refused = { ...fault, since: this.clock.now() };
+      const isNews = this.place !== error.how;
+      this.place = error.how;
+      if (isNews) for (const hook of this.moved) hook(error.how);
+    }
     if (fault.code === 'store_damaged') {
       this.refused = { ...fault, since: this.refused?.since ?? this.clock.now() };
       for (const hook of this.damaged) hook();
@@ -253,6 +305,7 @@ export class Store {
     if (this.refused?.code === 'store_damaged') return;
     if (this.refused?.code === 'disk_full' && !hasRoom(dirname(this.path))) return;
     this.refused = undefined;
+    this.place = 'here';
     this.waitForLocks(LOCK_PATIENCE_MS);
     this.log.info('The store takes writes again');
     for (const hook of this.recovered) this.committed.add(hook);

@@ -39,6 +39,7 @@ interface CommandRow {
 export class CommandTable {
   private readonly insert: Statement;
   private readonly select: Statement;
+  private readonly selectBody: Statement;
   private readonly update: Statement;
   private readonly countOpen: Statement;
 
@@ -53,6 +54,7 @@ export class CommandTable {
     this.select = database.prepare(
       'SELECT command_id, command_type, body_hash, via, state, ack, revision, received_at FROM commands WHERE command_id = ?',
     );
+    this.selectBody = database.prepare('SELECT body FROM commands WHERE command_id = ?').pluck();
     this.update = database.prepare(
       "UPDATE commands SET state = 'done', ack = ?, revision = ?, acked_at = ? WHERE command_id = ?",
     );
@@ -78,6 +80,14 @@ export class CommandTable {
       revision: row.revision,
       receivedAt: row.received_at,
     };
+  }
+
+  /** When its backend made a command, by the backend's clock (Unix ms); null where it did not say, or that was forgotten. */
+  madeAt(commandId: string): number | null {
+    const body = this.selectBody.get(commandId) as string | undefined;
+    if (body === undefined || body === '') return null;
+    const { timestamp } = JSON.parse(body) as { timestamp?: number | null };
+    return timestamp ?? null;
   }
 
   /** Ends a command, or corrects its end: keeps the ack for every later repeat. */

@@ -4,9 +4,19 @@ import { isDamage } from './openStore.js';
 
 /** The disk does not take writes. */
 export interface StoreFault {
-  code: 'disk_full' | 'state_unwritable' | 'store_damaged';
+  code: 'disk_full' | 'state_unwritable' | 'store_damaged' | 'state_moved';
   message: string;
   since: number;
+}
+
+/** The store's file is not at its path any more: removed or moved with its directory, or another one lies there. */
+export class StateMoved extends Error {
+  constructor(
+    path: string,
+    readonly how: 'missing' | 'replaced',
+  ) {
+    super(how === 'missing' ? `${path} was removed or moved away` : `another file lies at ${path}`);
+  }
 }
 
 /**
@@ -17,6 +27,7 @@ const ROOM_BYTES = 4 * 1024 * 1024;
 
 /** What keeps the disk from taking writes, if that is what `error` tells; undefined for anything else. */
 export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> | undefined {
+  if (error instanceof StateMoved) return { code: 'state_moved', message: error.message };
   const code = (error as { code?: unknown }).code;
   if (typeof code !== 'string') return undefined;
   if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };

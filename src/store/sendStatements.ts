@@ -23,6 +23,8 @@ const SQL = {
   selectDuplicatesOf: `SELECT ${COLUMNS} FROM sends WHERE twin = ? ORDER BY seq`,
   selectInWords: `SELECT ${COLUMNS} FROM sends WHERE twin_key = ? AND answers = ? ORDER BY seq`,
   selectReflexes: `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND role = 'reflex' AND seq > ? ORDER BY seq`,
+  selectAnswersTo: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_written_to
+     WHERE conversation = ? AND created_at > 0 AND answers = ? ORDER BY seq`,
   selectClaimed: 'SELECT 1 FROM sends WHERE guid = ?',
   updateBegin: `UPDATE sends SET state = 'attempting', tag = ?, generation = ?, after_row = ?, attempted_at = ? WHERE seq = ?`,
   updateResend: `UPDATE sends SET state = 'queued', form = 0, attempts = 0, resends = resends + 1, not_before = 0 WHERE seq = ?`,

@@ -53,6 +53,11 @@ export class SendTable {
     return this.statements.selectHead.get(conversation) as SendRecord | undefined;
   }
 
+  /** What answers this message in a conversation, by seq. */
+  answersTo(conversation: string, guid: string): SendRecord[] {
+    return this.statements.selectAnswersTo.all(conversation, guid) as SendRecord[];
+  }
+
   /** What waits in a conversation's lane to be tried, in its order. */
   queuedIn(conversation: string): SendRecord[] {
     return this.statements.selectQueuedIn.all(conversation) as SendRecord[];

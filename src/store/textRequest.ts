@@ -29,3 +29,9 @@ export interface TextRequest {
 export interface TextQueue {
   enqueue(request: TextRequest): void;
 }
+
+/** Where it is known what went out before the store was restored. */
+export interface SentTexts {
+  /** Whether a text that was wanted at `since` (Unix ms) may have gone out then: if so it is not too late. */
+  mayHaveGoneOut(text: { conversation: string; text: string }, since: number): boolean;
+}

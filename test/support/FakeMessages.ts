@@ -104,6 +104,13 @@ export class FakeMessages implements MessageSender, SentRows {
     return this.files.get(rowId) ?? [];
   }
 
+  /** ROWIDs of messages that came in, by guid. */
+  readonly received = new Map<string, number>();
+
+  rowIdOf(guid: string): number | undefined {
+    return this.received.get(guid) ?? this.find(guid)?.rowId;
+  }
+
   find(guid: string): SentRow | undefined {
     return this.rows.find((row) => row.guid === guid);
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TextQueue } from '../../store/textRequest.js';
+import type { SentTexts, TextQueue } from '../../store/textRequest.js';
 import type { Clock } from '../../system/clock.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {
@@ -24,7 +24,7 @@ import {
 import { scheduleText } from './scheduleMessage.js';
 
 export interface SendMessagePorts {
-  texts: TextQueue;
+  texts: TextQueue & SentTexts;
   schedule: TextSchedule;
   conversationKey: ConversationKeyOf;
   limits: () => CommandLimits;
@@ -73,7 +73,7 @@ export function sendMessage(ports: SendMessagePorts): Handler {
           attachments: payload.attachments ?? [],
         });
       }
-      return tooLate(ports, command, payload.bubble_type) ?? enqueue(ports, command, payload);
+      return tooLate(ports, command, payload) ?? enqueue(ports, command, payload);
     },
   });
 }
@@ -103,13 +103,15 @@ function enqueue(ports: SendMessagePorts, command: ReceivedCommand, payload: Pay
 function tooLate(
   ports: SendMessagePorts,
   command: ReceivedCommand,
-  bubbleType: string,
+  payload: Payload,
 ): HandlerResult | undefined {
   if (command.timestamp === null) return undefined;
   const limits = ports.limits();
-  const limitMs = bubbleType === 'reflex' ? limits.reflexMaxAgeMs : limits.maxAgeMs;
+  const limitMs = payload.bubble_type === 'reflex' ? limits.reflexMaxAgeMs : limits.maxAgeMs;
   const ageMs = ports.ageOf?.(command.timestamp) ?? ports.clock.now() - command.timestamp;
   if (ageMs <= limitMs) return undefined;
+  const conversation = ports.conversationKey(payload.thread_id);
+  if (ports.texts.mayHaveGoneOut({ conversation, text: payload.text }, command.timestamp)) return undefined;
   const message = `The command is ${Math.round(ageMs / 1000)} s old; the limit is ${limitMs / 1000} s.`;
   return { kind: 'failed', code: 'too_late', message, result: { outcome: 'not_sent', retry_safe: true } };
 }

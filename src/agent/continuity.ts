@@ -1,0 +1,229 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { describeError, EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { identityAt } from '../store/fileIdentity.js';
+import { InstanceLock } from '../store/InstanceLock.js';
+import { type GapReason, type LedgerGap, type Standing, standingOf } from '../store/lineage.js';
+import type { Store } from '../store/Store.js';
+import { Witness } from '../store/Witness.js';
+import type { Clock } from '../system/clock.js';
+import { iso } from '../system/isoTime.js';
+import { freshId } from '../system/random.js';
+import { ALIVE_AT } from './Downtime.js';
+
+/** Rows that an agent left may be dated so much later than it was last known to be at work: a text takes time to go out. */
+const LAST_ROWS_MS = 60_000;
+/** The witness is written to the disk for sure at most so often, in ms; into the system's memory each time. */
+const DURABLE_EVERY_MS = 30_000;
+
+/** What keeps two agents of one user off one chat.db, and what records which state directory was at work on it. */
+export interface SharedPlaces {
+  lock: string;
+  witness: string;
+}
+
+/** In the user's home, so that it is found whatever the state directory is, and stays where that is removed. */
+export function sharedPlaces(chatDbPath: string, home: string): SharedPlaces {
+  const name = createHash('sha256').update(trueName(chatDbPath)).digest('hex').slice(0, 16);
+  const at = (suffix: string) => join(home, '.edge-agent', `chatdb-${name}.${suffix}`);
+  return { lock: at('lock'), witness: at('witness') };
+}
+
+/** By whatever links the path leads to it. The file itself may not be there yet. */
+function trueName(path: string): string {
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return path;
+  }
+}
+
+/** What is reported of a store that does not know all that was done. */
+export interface ContinuityFault {
+  code: 'state_restored' | 'state_shared';
+  since: number;
+  message: string;
+  remedy: string;
+}
+
+export interface ContinuityOptions {
+  places: SharedPlaces;
+  /** The state directory and the store in it. */
+  directory: string;
+  storePath: string;
+  clock: Clock;
+  log: Logger;
+}
+
+/**
+ * Holds the one place of an agent on a chat.db, and recognises at the start a store that does not know all that was done there: one
+ * that was restored, copied or salvaged, or a new one where another was at work. From then on the ledger has a gap
+ * (`LedgerGap`), and what goes out is compared with chat.db first. The witness of this store is kept up to date meanwhile.
+ */
+export class Continuity {
+  private noted: ContinuityFault | undefined;
+  private durableAt = Number.NEGATIVE_INFINITY;
+  private id = '';
+  private isWarned = false;
+
+  private constructor(
+    private readonly options: ContinuityOptions,
+    private readonly lock: InstanceLock | undefined,
+    private readonly witness: Witness | undefined,
+  ) {}
+
+  /** Throws EdgeError `state_shared` if another agent works on this chat.db. Without a home to write to it goes on, and says so. */
+  static open(options: ContinuityOptions): Continuity {
+    const { places, log } = options;
+    let witness: Witness | undefined;
+    let lock: InstanceLock | undefined;
+    try {
+      witness = Witness.open(places.witness);
+      lock = InstanceLock.acquire(places.lock, (path, cause) => shared(path, witness, cause));
+    } catch (error) {
+      const isShared = error instanceof EdgeError && error.code === 'state_shared';
+      if (isShared) {
+        witness?.close();
+        throw error;
+      }
+      log.warn(
+        'Nothing can be recorded outside of the state directory; a restored copy may not be recognised',
+        {
+          path: dirname(places.witness),
+          cause: describeError(error),
+        },
+      );
+    }
+    return new Continuity(options, lock, witness);
+  }
+
+  /** Once the store is open, before chat.db is read: whether it knows everything, and what follows. */
+  begin(store: Store): void {
+    const { storePath, clock } = this.options;
+    const own = store.lineage.own();
+    const file = identityAt(storePath) ?? '';
+    const seen = this.seen();
+    const standing = standingOf({
+      own,
+      file,
+      witness: seen,
+      isEmpty: store.cursor.get() === undefined && store.sends.newest() === 0,
+      isRebuilt: store.rebuiltFrom !== undefined,
+    });
+    this.id = own?.id ?? freshId('store');
+    store.lineage.onAdvanced((counter) => this.record(counter));
+    const gap = standing.kind === 'gap' ? gapOf(standing, store, clock.now()) : undefined;
+    const counter = Math.max(own?.counter ?? 0, seen?.store === this.id ? seen.counter : 0);
+    store.write(() => {
+      if (standing.kind === 'gap' && gap !== undefined) this.say(standing, gap, store);
+      store.lineage.record({ id: this.id, file, counter }, gap);
+    });
+  }
+
+  /** What was found at the start; the notice goes with the next one. */
+  fault(): ContinuityFault | undefined {
+    return this.noted;
+  }
+
+  close(): void {
+    this.witness?.close();
+    this.lock?.release();
+  }
+
+  private seen() {
+    try {
+      return this.witness?.read();
+    } catch (error) {
+      this.warn(error);
+      return undefined;
+    }
+  }
+
+  private record(counter: number): void {
+    const { clock, directory } = this.options;
+    const isDurable = clock.monotonic() - this.durableAt >= DURABLE_EVERY_MS;
+    if (isDurable) this.durableAt = clock.monotonic();
+    try {
+      this.witness?.write({ store: this.id, counter, aliveAt: clock.now(), directory }, isDurable);
+    } catch (error) {
+      this.warn(error);
+    }
+  }
+
+  private warn(error: unknown): void {
+    if (this.isWarned) return;
+    this.isWarned = true;
+    this.options.log.warn('The witness of the store cannot be kept', {
+      path: this.options.places.witness,
+      cause: describeError(error),
+    });
+  }
+
+  /** Inside a write. Of a first start there is nothing to say. */
+  private say({ reason, directory }: Extract<Standing, { kind: 'gap' }>, gap: LedgerGap, store: Store): void {
+    if (reason === 'new') return;
+    const code = reason === 'replaced' ? 'state_shared' : 'state_restored';
+    const message = WHAT[reason](directory ?? 'an unknown place');
+    this.noted = { code, since: this.options.clock.now(), message, remedy: REMEDY[code] };
+    store.events.add({
+      eventType: 'state_restored',
+      details: {
+        reason,
+        since: gap.from === null ? null : iso(gap.from),
+        until: iso(gap.until),
+      },
+    });
+    store.afterCommit(() => this.options.log.error(`${message} ${REMEDY[code]}`, { code, reason }));
+  }
+}
+
+const WHAT: Readonly<Record<Exclude<GapReason, 'new'>, (directory: string) => string>> = {
+  older: () => 'The store is older than what this agent has done: a copy of it was put back.',
+  copied: () => 'The store is a copy, and nothing tells what was done since it was made.',
+  replaced: (directory) => `Another state directory (${directory}) was at work on this chat.db since.`,
+  rebuilt: () => 'The store was salvaged from a damaged file and may lack what was done.',
+};
+
+const REMEDY: Readonly<Record<ContinuityFault['code'], string>> = {
+  state_restored:
+    'What may have gone out is looked up in chat.db first and not sent again; see what is reported as outcome_unknown. This notice goes with the next start.',
+  state_shared:
+    'Use one state.directory for each chat.db. What the other may have sent is looked up in chat.db first. This notice goes with the next start.',
+};
+
+function gapOf(
+  { reason, activeUntil }: Extract<Standing, { kind: 'gap' }>,
+  store: Store,
+  now: number,
+): LedgerGap {
+  const cursor = store.cursor.get();
+  const aliveAt = Number(store.meta.get(ALIVE_AT) ?? Number.NaN);
+  const before = store.lineage.gap();
+  const isSalvaged = reason === 'rebuilt';
+  const from = isSalvaged || Number.isNaN(aliveAt) ? null : aliveAt;
+  const until = activeUntil === null || isSalvaged ? now : Math.min(now, activeUntil + LAST_ROWS_MS);
+  const gap = {
+    reason,
+    generation: isSalvaged ? null : (cursor?.generation ?? null),
+    afterRow: isSalvaged ? null : (cursor?.rowId ?? null),
+    from,
+    until,
+    activeUntil: isSalvaged ? null : activeUntil,
+  };
+  // An earlier gap is still one: from its beginning to the end of this.
+  if (before === undefined) return gap;
+  const { generation, afterRow } = before;
+  return { ...gap, generation, afterRow, from: before.from, until: Math.max(until, before.until) };
+}
+
+function shared(path: string, witness: Witness | undefined, cause: unknown): EdgeError {
+  const other = witness?.read()?.directory;
+  return new EdgeError(
+    'state_shared',
+    `Another edge-agent works on the same chat.db${other === undefined ? '' : `, with the state directory ${other}`} (${path} is locked).`,
+    'Stop the other one first: one agent serves one chat.db.',
+    { cause },
+  );
+}

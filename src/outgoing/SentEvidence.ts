@@ -1,0 +1,176 @@
+import { isInGap, type LedgerGap } from '../store/lineage.js';
+import { kinshipOf } from '../store/rowOfSend.js';
+import type { Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sendRecord.js';
+import { isFileOf, type KnownRows, knownRows } from './matchRows.js';
+import type { SentRow, SentRows } from './ports.js';
+
+/**
+ * What a text goes out for. `row`: behind this row of chat.db, the message that it answers. `time`: not before then (Unix ms): the
+ * command was made, the schedule fell due, the message was written. `unknown`: a command that does not tell.
+ */
+export type Cause =
+  | { kind: 'row'; rowId: number; at: number }
+  | { kind: 'time'; at: number }
+  | { kind: 'unknown' };
+
+/**
+ * What chat.db has of a text of which the ledger may have lost the record. `none`: it did not go out. `sent`: this row is it.
+ * `answered`: its message was answered in other words. `doubtful`: a row has its words, and nothing tells whether it is this text's.
+ * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `unreadable`: ask again.
+ */
+export type Evidence =
+  | { kind: 'none' }
+  | { kind: 'sent'; row: SentRow }
+  | { kind: 'answered' }
+  | { kind: 'doubtful' }
+  | { kind: 'withheld' }
+  | { kind: 'unreadable' };
+
+/** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
+const CLOCKS_APART_MS = 2_000;
+/** A message is dated by its sender's side; its row tells the order, and rows so much older than it are not read, in ms. */
+const SENDER_CLOCK_MS = 600_000;
+/** A command without a timestamp may be one from before the gap if it came within this time after it, in ms. */
+const OFFERED_AGAIN_MS = 600_000;
+/** Of such a command rows are not read further back, in ms. */
+const LOOK_BACK_MS = 86_400_000;
+
+const NONE: Evidence = { kind: 'none' };
+
+/** Whether something of then may have been done in the gap. */
+export function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
+  return cause.kind === 'unknown' || cause.at < gap.until;
+}
+
+/**
+ * The rule, over the rows of one conversation in the order of their dates: of a gap, after the cause, the proof of no other send. One
+ * row proves one send, so the oldest that fits is taken: the next text of the same words finds the next one.
+ */
+export function rowsAfter(
+  rows: readonly SentRow[],
+  cause: Cause,
+  { gap, generation, known }: { gap: LedgerGap; generation: string; known: Pick<KnownRows, 'isClaimed'> },
+): readonly SentRow[] {
+  return rows.filter(
+    (row) => isInGap(gap, row, generation) && isAfter(cause, row) && !known.isClaimed(row.guid),
+  );
+}
+
+function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
+  switch (cause.kind) {
+    case 'row':
+      return rowId > cause.rowId;
+    case 'time':
+      return sentAt !== null && sentAt >= cause.at;
+    case 'unknown':
+      return true;
+  }
+}
+
+/**
+ * Looks in chat.db for texts that went out and that the ledger does not know: the store was restored from a copy, deleted, salvaged,
+ * or another state directory was at work. Only while the ledger has a gap, and only for what may be from that time: in normal
+ * running nothing that somebody else wrote keeps a text from going out.
+ */
+export class SentEvidence {
+  constructor(
+    private readonly store: Store,
+    private readonly rows: SentRows,
+    /** What our clock shows when the backend's shows this (Unix ms). */
+    private readonly ownTime: (backendTime: number) => number = (time) => time,
+  ) {}
+
+  /** Asked right before a text goes out for the first time. */
+  of(send: SendRecord): Evidence {
+    const gap = this.store.lineage.gap();
+    if (gap === undefined) return NONE;
+    const cause = this.causeOf(send, gap);
+    if (cause === undefined || !mayBeFrom(gap, cause)) return NONE;
+    const found = this.candidates(send.conversation, cause, gap);
+    if (found === undefined) return { kind: 'unreadable' };
+    const row = found.find((candidate) => this.isOf(send, candidate));
+    if (row !== undefined) return cause.kind === 'unknown' ? { kind: 'doubtful' } : { kind: 'sent', row };
+    if (isReply(send) && found.length > 0 && !this.isKnownReply(send, found)) return { kind: 'answered' };
+    return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
+  }
+
+  /** Whether chat.db may have this text, wanted at `since` (Unix ms): then it is not too late but sent. */
+  mayHaveGoneOut({ conversation, text }: { conversation: string; text: string }, since: number): boolean {
+    const gap = this.store.lineage.gap();
+    const cause: Cause = { kind: 'time', at: since };
+    if (gap === undefined || !mayBeFrom(gap, cause)) return false;
+    const normalise = (words: string) => this.rows.normalise(words);
+    const rows = this.candidates(this.store.aliases.resolve(conversation), cause, gap) ?? [];
+    return rows.some((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole');
+  }
+
+  /** Undefined: it is from after the gap for sure. */
+  private causeOf(send: SendRecord, gap: LedgerGap): Cause | undefined {
+    const { store } = this;
+    if (send.scheduleId !== null) {
+      return { kind: 'time', at: store.schedule.find(send.scheduleId)?.sendAt ?? send.createdAt };
+    }
+    const message = isReply(send) || send.role === 'reflex' ? (send.answers ?? send.assumed) : null;
+    const answered = message === null ? undefined : store.incoming.find(message);
+    if (message !== null && answered !== undefined) {
+      const rowId = this.rows.rowIdOf(message);
+      const areInOrder = this.rows.position()?.movedAt === null;
+      if (rowId !== undefined && areInOrder) return { kind: 'row', rowId, at: answered.sentAt };
+      return { kind: 'time', at: answered.sentAt };
+    }
+    if (send.createdAt <= gap.until) return { kind: 'time', at: send.createdAt };
+    if (send.commandId === null) return undefined;
+    const made = store.commands.madeAt(send.commandId);
+    if (made !== null) return { kind: 'time', at: this.ownTime(made) - CLOCKS_APART_MS };
+    return send.createdAt <= gap.until + OFFERED_AGAIN_MS ? { kind: 'unknown' } : undefined;
+  }
+
+  /** Undefined while chat.db cannot be read. */
+  private candidates(conversation: string, cause: Cause, gap: LedgerGap): readonly SentRow[] | undefined {
+    const position = this.rows.position();
+    if (position === undefined) return undefined;
+    const since = cause.kind === 'unknown' ? gap.until - LOOK_BACK_MS : cause.at;
+    const from = cause.kind === 'row' ? since - SENDER_CLOCK_MS : since;
+    const rows = this.between(Math.max(from, gap.from ?? 0), gap.until);
+    const here = rows.filter((row) => row.conversation === conversation && row.isUndecided !== true);
+    return rowsAfter(here, cause, { gap, generation: position.generation, known: knownRows(this.store) });
+  }
+
+  /** Outgoing rows of that time (Unix ms), by their dates, read in as many pieces as they come in. */
+  private between(from: number, until: number): readonly SentRow[] {
+    const found = new Map<string, SentRow>();
+    for (let since = from; ; ) {
+      const rows = this.rows.since(since).filter(({ guid }) => !found.has(guid));
+      for (const row of rows) found.set(row.guid, row);
+      const last = rows.at(-1)?.sentAt ?? null;
+      if (last === null || last > until) break;
+      since = last;
+    }
+    return [...found.values()];
+  }
+
+  private isOf(send: SendRecord, row: SentRow): boolean {
+    if (kinshipOf(send, row, (text) => this.rows.normalise(text)) !== 'whole') return false;
+    return send.file === null || this.rows.filesOf(row.rowId).some((file) => isFileOf(send, file));
+  }
+
+  /** Whether another bubble of the same reply is in chat.db: then it was this reply, and it ended before this bubble. */
+  private isKnownReply({ seq, answers, conversation }: SendRecord, found: readonly SentRow[]): boolean {
+    const others = this.store.sends
+      .answersTo(conversation, answers ?? '')
+      .filter((other) => other.seq !== seq && isReply(other));
+    return others.some((other) => other.guid !== null || found.some((row) => this.isOf(other, row)));
+  }
+
+  /** The store had it before the gap, and an agent was at work when it fell due, which would have sent it. */
+  private fellDueAtWork({ scheduleId }: SendRecord, { activeUntil, until }: LedgerGap): boolean {
+    const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
+    if (text === undefined || activeUntil === null) return false;
+    return text.createdAt <= until && text.sendAt <= activeUntil && text.createdAt <= activeUntil;
+  }
+}
+
+function isReply({ role, answers }: SendRecord): boolean {
+  return (role === 'first' || role === 'bubble') && answers !== null;
+}

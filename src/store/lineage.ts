@@ -1,0 +1,149 @@
+import type { MetaTable } from './meta.js';
+import type { CommitHooks } from './outbox.js';
+
+/**
+ * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows
+ * with each start, stop, attempt to send and every 30 s. A copy that is put back later has a lower one.
+ */
+export interface Lineage {
+  id: string;
+  file: string;
+  counter: number;
+}
+
+/** What is recorded outside of the state directory of the store that was last at work on a chat.db. Times are Unix ms. */
+export interface WitnessRecord {
+  store: string;
+  counter: number;
+  aliveAt: number;
+  /** Its state directory. */
+  directory: string;
+}
+
+/**
+ * How the store relates to what was done on this Mac. `older`: it did more than it knows. `copied`: it is another file than it was,
+ * and nothing tells what was done since. `replaced`: another state directory was at work since. `rebuilt`: a damaged file was
+ * salvaged. `new`: an empty store, and nothing tells of an earlier one.
+ */
+export type GapReason = 'older' | 'copied' | 'replaced' | 'rebuilt' | 'new';
+
+/**
+ * A time of which the send ledger is not complete: a row of chat.db from then that it does not know may be a text of the agent.
+ * Rows after `afterRow` (in that generation of chat.db), else after `from`, up to `until`. Times are Unix ms; null: since ever.
+ */
+export interface LedgerGap {
+  reason: GapReason;
+  generation: string | null;
+  afterRow: number | null;
+  from: number | null;
+  until: number;
+  /** Until when an agent is known to have been at work; null: nothing tells. */
+  activeUntil: number | null;
+}
+
+export type Standing =
+  | { kind: 'current' }
+  | { kind: 'gap'; reason: GapReason; activeUntil: number | null; directory: string | null };
+
+/** The rule: whether a store knows everything that was done. `own` is undefined for one that has never recorded itself. */
+export function standingOf(seen: {
+  own: Lineage | undefined;
+  /** The file that the store is now. */
+  file: string;
+  /** Undefined: there is none, or it was copied or restored itself and proves nothing. */
+  witness: WitnessRecord | undefined;
+  /** Nothing was ever stored in it. */
+  isEmpty: boolean;
+  isRebuilt: boolean;
+}): Standing {
+  const { own, file, witness, isEmpty, isRebuilt } = seen;
+  const gap = (reason: GapReason, known?: WitnessRecord): Standing => ({
+    kind: 'gap',
+    reason,
+    activeUntil: known?.aliveAt ?? null,
+    directory: known?.directory ?? null,
+  });
+  if (isRebuilt) return gap('rebuilt', witness);
+  if (witness !== undefined && witness.store !== own?.id) return gap('replaced', witness);
+  if (own === undefined) return isEmpty ? gap('new') : { kind: 'current' };
+  if (witness !== undefined)
+    return witness.counter > own.counter ? gap('older', witness) : { kind: 'current' };
+  return own.file === file ? { kind: 'current' } : gap('copied');
+}
+
+/** A row of chat.db as far as it lies in a gap. `sentAt` is Unix ms. */
+interface DatedRow {
+  rowId: number;
+  sentAt: number | null;
+}
+
+/** Whether a row is of the time of which the ledger is not complete. `generation` is that of the chat.db that is open. */
+export function isInGap(
+  gap: LedgerGap,
+  { rowId, sentAt }: DatedRow,
+  generation: string | undefined,
+): boolean {
+  if (sentAt === null || sentAt > gap.until) return false;
+  if (gap.afterRow !== null && gap.generation === generation) return rowId > gap.afterRow;
+  return gap.from === null || sentAt > gap.from;
+}
+
+const LINEAGE = 'lineage';
+const COUNTER = 'lineage_counter';
+const GAP = 'ledger_gap';
+
+/** The lineage of this store and the gap in its ledger, kept with its small facts. */
+export class LineageTable {
+  private readonly listeners: ((counter: number) => void)[] = [];
+  private counter: number;
+  private known: LedgerGap | undefined;
+
+  constructor(
+    private readonly meta: MetaTable,
+    private readonly hooks: CommitHooks,
+  ) {
+    this.counter = Number(meta.get(COUNTER) ?? 0);
+    const gap = meta.get(GAP);
+    this.known = gap === undefined ? undefined : (JSON.parse(gap) as LedgerGap);
+  }
+
+  /** Undefined: it has never recorded itself. */
+  own(): Lineage | undefined {
+    const written = this.meta.get(LINEAGE);
+    if (written === undefined) return undefined;
+    return { ...(JSON.parse(written) as Omit<Lineage, 'counter'>), counter: this.counter };
+  }
+
+  /** The time of which the ledger is not complete; undefined: it is. */
+  gap(): LedgerGap | undefined {
+    return this.known;
+  }
+
+  /** Inside a write: this is the store from now on, ahead of whatever was counted before. */
+  record(lineage: Lineage, gap: LedgerGap | undefined): void {
+    const { id, file, counter } = lineage;
+    this.meta.set(LINEAGE, JSON.stringify({ id, file }));
+    this.counter = counter;
+    if (gap !== undefined) {
+      this.meta.set(GAP, JSON.stringify(gap));
+      this.known = gap;
+    }
+    this.advance();
+  }
+
+  /** Inside a write that goes with something which an older copy of the store would not know. */
+  advance(): void {
+    this.counter += 1;
+    this.meta.set(COUNTER, String(this.counter));
+    this.hooks.afterCommit(this.announce);
+  }
+
+  /** Calls `listener` after each commit that advanced the counter. */
+  onAdvanced(listener: (counter: number) => void): void {
+    this.listeners.push(listener);
+  }
+
+  private readonly announce = (): void => {
+    for (const listener of this.listeners) listener(this.counter);
+  };
+}

@@ -1,0 +1,343 @@
+import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { PersonaAnswer } from '../../src/simulator/backend/persona.js';
+import type { DaemonProcess } from '../support/DaemonProcess.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { untilIdle } from '../support/statusOf.js';
+import { until } from '../support/until.js';
+
+const RUN = { concurrent: false } as const;
+const ANSWER: PersonaAnswer = { bubbles: ['found it', 'want the link?'] };
+const persona = () => ANSWER;
+
+/** How an older copy of the state directory is put in its place. */
+const WAYS = {
+  'copied back (new inodes)': (copy: string, state: string) => {
+    rmSync(state, { recursive: true });
+    cpSync(copy, state, { recursive: true, preserveTimestamps: true });
+  },
+  'moved back (the inodes of the copy)': (copy: string, state: string) => {
+    renameSync(state, `${state}.newer`);
+    renameSync(copy, state);
+  },
+  'written over the files that are there (same inodes)': (copy: string, state: string) => {
+    for (const name of ['edge-agent.db-wal', 'edge-agent.db-shm']) rmSync(join(state, name), { force: true });
+    for (const name of ['edge-agent.db', 'edge-agent.db-wal', 'edge-agent.db-shm'])
+      if (existsSync(join(copy, name))) cpSync(join(copy, name), join(state, name));
+  },
+} as const;
+
+function copyOf(world: EdgeWorld): string {
+  const copy = join(world.directory, 'backup');
+  cpSync(world.state, copy, { recursive: true, preserveTimestamps: true });
+  return copy;
+}
+
+async function stopped(daemon: DaemonProcess): Promise<void> {
+  expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+}
+
+const codes = async (daemon: DaemonProcess) =>
+  (await daemon.status()).snapshot?.problems.map(({ code }) => code);
+
+/** Each once, however often it was delivered. */
+const eventsOf = (world: EdgeWorld, type: string) =>
+  world.backend.journal.events
+    .filter(({ body }) => body.event_type === type)
+    .filter(
+      ({ body }, index, all) => all.findIndex((other) => other.body.event_id === body.event_id) === index,
+    );
+
+describe.each(Object.entries(WAYS))('an older state directory, %s', RUN, (_, putBack) => {
+  test('sends no bubble of a reply and no scheduled text a second time, and says so', async (context) => {
+    const world = await EdgeWorld.open(context, { persona, durableBackend: true });
+    const first = await world.start();
+    const sendAt = new Date(Date.now() + 4_000).toISOString();
+    const { commandId } = world.backend.pushCommand({
+      command_type: 'schedule_message',
+      payload: { thread_id: PERSON, text: 'good morning', send_at: sendAt },
+    });
+    await world.acked(commandId);
+    await stopped(first);
+    const copy = copyOf(world);
+
+    const second = await world.start();
+    world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
+    await world.sent(3);
+    const done = world.command('done by the newer one');
+    await world.acked(done);
+    await world.inChatDb(4);
+    await stopped(second);
+    putBack(copy, world.state);
+
+    const third = await world.start();
+    expect(await codes(third)).toEqual(['state_restored']);
+    await third.line('The store is older than what this agent has done');
+    expect(await world.acked(commandId, 2)).toMatchObject({ status: 'completed' });
+    await untilIdle(world.state);
+    const fresh = world.command('sent after the restore');
+    expect(await world.acked(fresh)).toMatchObject({ status: 'completed' });
+    await untilIdle(world.state);
+    await stopped(third);
+    expect(world.texts.toSorted()).toEqual(
+      [
+        'done by the newer one',
+        'found it',
+        'good morning',
+        'sent after the restore',
+        'want the link?',
+      ].toSorted(),
+    );
+    expect(eventsOf(world, 'state_restored')).toHaveLength(1);
+    expect(eventsOf(world, 'operator_replied')).toEqual([]);
+  });
+});
+
+/** Runs until everything is done, is stopped, and what it did meanwhile is forgotten: an older copy is put back. */
+async function forgetting(
+  world: EdgeWorld,
+  live: (daemon: DaemonProcess) => Promise<void>,
+): Promise<DaemonProcess> {
+  await stopped(await world.start());
+  const copy = copyOf(world);
+  const daemon = await world.start();
+  await live(daemon);
+  await untilIdle(world.state);
+  await stopped(daemon);
+  WAYS['copied back (new inodes)'](copy, world.state);
+  return world.start();
+}
+
+/** A command that the backend offers, or offers again, as if it had been made then. */
+function offer(world: EdgeWorld, text: string, madeAt: number, id?: string): string {
+  const named = id === undefined ? {} : { command_id: id };
+  const payload = { thread_id: PERSON, text };
+  const timestamp = new Date(madeAt).toISOString();
+  return world.backend.pushCommand({ command_type: 'send_message_now', payload, timestamp, ...named })
+    .commandId;
+}
+
+describe('after an older state directory was put back', RUN, () => {
+  test('a command that is offered again is acked as sent, by the row that it has in chat.db', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const madeAt = Date.now();
+    await forgetting(world, async () => void (await world.acked(offer(world, 'once', madeAt))));
+    const again = offer(world, 'once', madeAt);
+    const ack = await world.acked(again);
+    expect(ack).toMatchObject({ status: 'completed', result: { outcome: 'sent', confirmed: true } });
+    expect(world.texts).toEqual(['once']);
+  });
+
+  test('as many texts of the same words go out as are wanted', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const times: number[] = [];
+    await forgetting(world, async () => {
+      for (let nth = 0; nth < 2; nth++) {
+        times.push(Date.now());
+        await world.acked(offer(world, 'ok', times[nth] ?? 0));
+      }
+    });
+    for (const at of [...times, ...times.slice(-1), Date.now()]) await world.acked(offer(world, 'ok', at));
+    expect(world.texts).toEqual(['ok', 'ok', 'ok', 'ok']);
+  });
+
+  test('a message that was answered in other words is not answered again, and that is reported', async (context) => {
+    let nth = 0;
+    const changing = () => ({ bubbles: [`answer ${nth++}`] });
+    const world = await EdgeWorld.open(context, { persona: changing });
+    await forgetting(world, async () => {
+      world.mac.chatDb.receive({ from: PERSON, text: 'how are you?' });
+      await world.inChatDb(1);
+    });
+    await untilIdle(world.state);
+    expect(world.texts).toEqual(['answer 0']);
+  });
+
+  test('a scheduled text that was cancelled since is not sent, and that is reported as unknown', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const first = await world.start();
+    const sendAt = Date.now() + 5_000;
+    const payload = { thread_id: PERSON, text: 'too early', send_at: new Date(sendAt).toISOString() };
+    const { commandId } = world.backend.pushCommand({ command_type: 'schedule_message', payload });
+    const { result } = await world.acked(commandId);
+    await stopped(first);
+    const copy = copyOf(world);
+    const second = await world.start();
+    const cancel = { command_type: 'cancel_scheduled', payload: { schedule_id: result?.schedule_id } };
+    await world.acked(world.backend.pushCommand(cancel).commandId);
+    await until(
+      () => Date.now() > sendAt,
+      () => 'the time of the text',
+    );
+    await world.acked(world.command('still at work'));
+    await stopped(second);
+    WAYS['copied back (new inodes)'](copy, world.state);
+    await world.start();
+    await until(
+      () => eventsOf(world, 'message_failed').length > 0,
+      () => 'the report',
+    );
+    expect(eventsOf(world, 'message_failed')[0]?.body.details).toMatchObject({ outcome: 'unknown' });
+    expect(world.texts).toEqual(['still at work']);
+  });
+
+  test('a text that is too late by now, and went out in time, is acked as sent', async (context) => {
+    const world = await EdgeWorld.open(context, { settings: { 'commands.max_age_seconds': 4 } });
+    let madeAt = 0;
+    await forgetting(world, async () => {
+      madeAt = Date.now();
+      await world.acked(offer(world, 'in time', madeAt));
+    });
+    await until(
+      () => Date.now() - madeAt > 4_500,
+      () => 'the command to be old',
+    );
+    expect(await world.acked(offer(world, 'in time', madeAt))).toMatchObject({ status: 'completed' });
+    expect(await world.acked(offer(world, 'never sent', madeAt))).toMatchObject({ status: 'failed' });
+    expect(world.texts).toEqual(['in time']);
+  });
+
+  test('with all that is recorded outside of it restored as well, nothing is sent twice', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await stopped(await world.start());
+    const outside = join(world.directory, '.edge-agent');
+    cpSync(outside, `${outside}.backup`, { recursive: true, preserveTimestamps: true });
+    const copy = copyOf(world);
+    const madeAt = Date.now();
+    const daemon = await world.start();
+    await world.acked(offer(world, 'once', madeAt));
+    await stopped(daemon);
+    WAYS['copied back (new inodes)'](copy, world.state);
+    WAYS['copied back (new inodes)'](`${outside}.backup`, outside);
+    const restored = await world.start();
+    expect(await codes(restored)).toEqual(['state_restored']);
+    expect(await world.acked(offer(world, 'once', madeAt))).toMatchObject({ status: 'completed' });
+    expect(world.texts).toEqual(['once']);
+  });
+});
+
+describe('a state directory that was deleted', RUN, () => {
+  test('costs no second text, though the backend offers everything again', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const madeAt = Date.now();
+    const sendAt = new Date(madeAt + 1_500).toISOString();
+    const later = { thread_id: PERSON, text: 'later', send_at: sendAt };
+    const schedule = () =>
+      world.backend.pushCommand({
+        command_type: 'schedule_message',
+        payload: later,
+        timestamp: new Date(madeAt).toISOString(),
+      });
+    const daemon = await world.start();
+    await world.acked(offer(world, 'once', madeAt));
+    await world.acked(schedule().commandId, 2);
+    world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
+    await world.inChatDb(4);
+    await untilIdle(world.state);
+    await stopped(daemon);
+    rmSync(world.state, { recursive: true });
+    const fresh = await world.start();
+    expect(await codes(fresh)).toEqual(['state_shared']);
+    expect(await world.acked(offer(world, 'once', madeAt))).toMatchObject({ status: 'completed' });
+    expect(await world.acked(schedule().commandId, 2)).toMatchObject({ status: 'completed' });
+    expect(world.texts.toSorted()).toEqual(['found it', 'later', 'once', 'want the link?']);
+  });
+});
+
+describe('two state directories on one chat.db', RUN, () => {
+  test('the second agent is refused while the first runs, and compares with chat.db after it', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const madeAt = Date.now();
+    const first = await world.start();
+    await world.acked(offer(world, 'once', madeAt));
+    world.writeConfig({ 'state.directory': join(world.directory, 'other') });
+    const refused = await world.cli('run');
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('Another edge-agent works on the same chat.db');
+    expect(refused.stderr).toContain(world.state);
+    await stopped(first);
+    const second = await world.start();
+    expect(await codes(second)).toEqual(['state_shared']);
+    expect(await world.acked(offer(world, 'once', madeAt))).toMatchObject({ status: 'completed' });
+    await world.acked(world.command('by the second'));
+    await stopped(second);
+    world.writeConfig({});
+    const back = await world.start();
+    expect(await codes(back)).toEqual(['state_shared']);
+    expect(await world.acked(offer(world, 'by the second', madeAt))).toMatchObject({ status: 'completed' });
+    expect(world.texts).toEqual(['once', 'by the second']);
+  });
+});
+
+describe('a state directory, while the agent runs on it', RUN, () => {
+  test.for(['moved', 'removed'] as const)(
+    'that is %s: nothing is taken in, status says so',
+    async (how, context) => {
+      const world = await EdgeWorld.open(context, { persona });
+      const daemon = await world.start();
+      await world.acked(world.command('before'));
+      const aside = `${world.state}.aside`;
+      if (how === 'moved') renameSync(world.state, aside);
+      else rmSync(world.state, { recursive: true });
+      const { snapshot } = await daemon.statusUntil(({ snapshot: now }) => now?.state === 'degraded');
+      expect(snapshot?.problems.map(({ code }) => code)).toEqual(['state_moved']);
+      expect(daemon.complaints()).toContain('was removed or moved away');
+      const meanwhile = world.command('meanwhile');
+      world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
+      const beside = await world.cli('run');
+      expect(beside.exitCode).toBe(1);
+      expect(beside.stderr).toContain('Another edge-agent works on the same chat.db');
+      expect(world.acksOf(meanwhile)).toEqual([]);
+      expect(world.texts).toEqual(['before']);
+      if (how === 'removed') return;
+      rmSync(world.state, { recursive: true, force: true });
+      renameSync(aside, world.state);
+      expect(await world.acked(meanwhile)).toMatchObject({ status: 'completed' });
+      await world.sent(4);
+      await daemon.statusUntil(({ snapshot: now }) => now?.state === 'healthy');
+    },
+  );
+
+  test('that is replaced by an older copy: the agent ends, and the next one sends nothing twice', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await stopped(await world.start());
+    const copy = copyOf(world);
+    const madeAt = Date.now();
+    const daemon = await world.start();
+    await world.acked(offer(world, 'once', madeAt));
+    renameSync(world.state, `${world.state}.aside`);
+    renameSync(copy, world.state);
+    expect(await daemon.exited).toMatchObject({ code: 1 });
+    expect(daemon.complaints()).toContain('was replaced by another one');
+    const next = await world.start();
+    expect(await codes(next)).toEqual(['state_restored']);
+    expect(await world.acked(offer(world, 'once', madeAt))).toMatchObject({ status: 'completed' });
+    expect(world.texts).toEqual(['once']);
+  });
+});
+
+describe('in normal running', RUN, () => {
+  test('an operator who wrote the same words keeps no text from going out', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: () => ({ bubbles: ['ok'] }) });
+    await stopped(await world.start());
+    world.mac.chatDb.receive({ from: PERSON, text: 'see you at nine' });
+    const madeAt = Date.now();
+    world.mac.chatDb.writeSent({ chat: world.mac.chatDb.directChat(PERSON), text: 'ok' });
+    world.mac.chatDb.writeSent({ chat: world.mac.chatDb.directChat(PERSON), text: 'on my way' });
+    offer(world, 'on my way', madeAt);
+    const daemon = await world.start();
+    await world.sent(2);
+    expect(await codes(daemon)).toEqual([]);
+    expect(world.texts.toSorted()).toEqual(['ok', 'on my way']);
+  });
+
+  test('a state directory that was moved with nothing done in between is as it was', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await stopped(await world.start());
+    const copy = copyOf(world);
+    WAYS['copied back (new inodes)'](copy, world.state);
+    expect(await codes(await world.start())).toEqual([]);
+    expect(eventsOf(world, 'state_restored')).toEqual([]);
+  });
+});

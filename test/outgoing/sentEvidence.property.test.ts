@@ -1,0 +1,275 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { SentRow } from '../../src/outgoing/ports.js';
+import type { TextRequest } from '../../src/store/textRequest.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const SEED = 20261129;
+const PERSON = '+13105551234';
+/** Further apart than the clocks of backend and Mac are assumed to be. */
+const STEP_MS = 3_000;
+const BEGAN_AT = Date.UTC(2026, 10, 29);
+
+interface Command {
+  words: string;
+  /** What became of it: done and known, done and forgotten by the restored store, or never done. */
+  fate: 'known' | 'forgotten' | 'open';
+  /** Whether the backend offers it (again) after the restore; one that was never done always is. */
+  isOffered: boolean;
+  /** How long after it was made its row came, as a part of the time until the next one. */
+  delay: number;
+}
+
+const command = fc.record({
+  words: fc.constantFrom('ok', 'yes', 'on my way'),
+  isOffered: fc.boolean(),
+  delay: fc.double({ min: 0, max: 0.9, noNaN: true }),
+});
+
+/** Commands in the order in which they were made: the store knows the first ones, forgot the next, and the last were never done. */
+const history = fc
+  .tuple(fc.array(command, { maxLength: 12 }), fc.nat(12), fc.nat(12), fc.boolean())
+  .map(([commands, a, b, isShuffled]) => {
+    const [known, done] = [Math.min(a, b), Math.max(a, b)];
+    const fateOf = (index: number) => (index < known ? 'known' : index < done ? 'forgotten' : 'open');
+    return {
+      isShuffled,
+      commands: commands.map((made, index): Command => ({ ...made, fate: fateOf(index) })),
+    };
+  });
+
+function row(rowId: number, text: string, sentAt: number): SentRow {
+  return {
+    ...{ rowId, guid: `row-${rowId}`, conversation: PERSON, text, service: 'iMessage', error: 0, sentAt },
+    ...{ isSent: true, isDelivered: false, isRead: false, wasDowngraded: false, ghostOf: null },
+  };
+}
+
+class World {
+  readonly clock = new FakeClock(BEGAN_AT);
+  readonly messages = new FakeMessages();
+  readonly store = temporaryStore(this.clock);
+  readonly outgoing = new Outgoing({
+    ...{ store: this.store, sender: this.messages, rows: this.messages, clock: this.clock },
+    log: new RecordingLog(),
+    settings: () => ({ maxTextLength: 2000, resendUnknown: false }),
+  });
+  private offered = 0;
+
+  /** It is this time (Unix ms). */
+  at(now: number): void {
+    this.clock.advance(now - this.clock.now());
+  }
+
+  /** What chat.db has of a text that the ledger does or does not know. */
+  wasSent({ words, delay, fate }: Command, madeAt: number): void {
+    const sent = row(this.messages.rows.length + 1, words, madeAt + delay * STEP_MS);
+    this.messages.rows.push(sent);
+    if (fate === 'known') this.claim(sent);
+  }
+
+  /** The restored store, from the row on that it read last. */
+  restore(afterRow: number, until: number): void {
+    const gap = {
+      reason: 'older',
+      generation: 'g',
+      afterRow,
+      from: BEGAN_AT - 1,
+      until,
+      activeUntil: until,
+    } as const;
+    this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));
+  }
+
+  offer(words: string, madeAt: number | null, more: Partial<TextRequest> = {}): string {
+    this.offered += 1;
+    const commandId = `cmd_${this.offered}`;
+    const body = JSON.stringify({ payload: {}, priority: 'normal', timestamp: madeAt });
+    this.store.write(() => {
+      this.store.commands.add({
+        commandId,
+        commandType: 'send_message_now',
+        body,
+        bodyHash: '',
+        via: 'http',
+      });
+      this.outgoing.enqueue({
+        ...{ id: `command:${commandId}`, commandId, conversation: PERSON, threadId: PERSON, text: words },
+        ...{ role: 'message', priority: 2, pauseMs: 0 },
+        ...more,
+      });
+    });
+    return commandId;
+  }
+
+  /** Lets everything out that goes out. */
+  async run(): Promise<void> {
+    await this.outgoing.start();
+    for (let ended = 0; ended < this.messages.started.length; ended++) await this.messages.succeed(PERSON);
+  }
+
+  close(): void {
+    this.outgoing.stop();
+    this.store.close();
+  }
+
+  private claim({ guid, text }: SentRow): void {
+    this.store.write(() => {
+      const known = this.store.sends.add({
+        ...{
+          id: `known:${guid}`,
+          conversation: PERSON,
+          threadId: PERSON,
+          text,
+          role: 'message',
+          priority: 2,
+        },
+        ...{ pauseMs: 0, commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null },
+        ...{ state: 'queued', errorCode: null, error: null },
+      });
+      if (known !== undefined) this.store.sends.settle(known.seq, { state: 'sent', guid });
+    });
+  }
+}
+
+describe(`seed ${SEED}`, () => {
+  test('wherever an older store is put back, each text goes out exactly as often as it was wanted', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, async ({ commands, isShuffled }) => {
+        const world = new World();
+        try {
+          const madeAt = (index: number) => BEGAN_AT + index * STEP_MS;
+          commands.forEach((made, index) => {
+            if (made.fate !== 'open') world.wasSent(made, madeAt(index));
+          });
+          const known = commands.filter(({ fate }) => fate === 'known').length;
+          world.at(madeAt(commands.length) + 1);
+          world.restore(known, world.clock.now());
+          world.at(world.clock.now() + 1);
+          const again = commands
+            .map((made, index) => ({ ...made, at: madeAt(index) }))
+            .filter(({ fate, isOffered }) => fate === 'open' || (fate === 'forgotten' && isOffered));
+          for (const { words, at } of isShuffled ? again.toReversed() : again) world.offer(words, at);
+          const fresh = ['ok', 'yes'];
+          for (const words of fresh) world.offer(words, world.clock.now() + STEP_MS);
+          await world.run();
+          const open = commands.filter(({ fate }) => fate === 'open').map(({ words }) => words);
+          expect(world.messages.texts.toSorted()).toEqual([...open, ...fresh].toSorted());
+        } finally {
+          world.close();
+        }
+      }),
+      { seed: SEED, numRuns: 300 },
+    );
+  });
+});
+
+/** A store that was put back, and a row of `text` that it does not know. */
+function restored(text: string, at = BEGAN_AT + 10_000): World {
+  const world = new World();
+  world.messages.rows.push(row(1, text, at));
+  world.at(BEGAN_AT + 20_000);
+  world.restore(0, BEGAN_AT + 20_000);
+  world.at(BEGAN_AT + 21_000);
+  return world;
+}
+
+function received(world: World, guid: string, rowId: number): void {
+  world.messages.received.set(guid, rowId);
+  world.store.write(() =>
+    world.store.incoming.add({
+      ...{ guid, rowId, conversation: PERSON, threadId: PERSON, chatGuid: '', sender: PERSON, text: 'hi' },
+      ...{ sentAt: BEGAN_AT, isGroup: false, participants: [PERSON], service: 'iMessage', replyToGuid: null },
+      attachments: [],
+    }),
+  );
+}
+
+const stateOf = (world: World, id: string) => world.store.sends.findById(id)?.state;
+
+describe('after an older store was put back', () => {
+  test.each([
+    ['was made before the row', BEGAN_AT + 9_000, 'sent'],
+    ['was made at the same moment by a clock that is ahead', BEGAN_AT + 11_000, 'sent'],
+    ['was made after the row', BEGAN_AT + 15_000, 'attempting'],
+    ['was made after the restore', BEGAN_AT + 25_000, 'attempting'],
+    ['does not tell when it was made', null, 'unknown'],
+  ] as const)('a command that %s is %3$s', async (_, madeAt, state) => {
+    const world = restored('ok');
+    const id = world.offer('ok', madeAt);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe(state);
+    world.close();
+  });
+
+  test.each([
+    ['the same words', 'fine', 'sent'],
+    ['other words', 'well', 'unknown'],
+  ])('a reply in %s to a message that was answered is not sent', async (_, words, state) => {
+    const world = restored('fine');
+    received(world, 'guid-1', 0);
+    const reply = { id: 'reply', role: 'first', answers: 'guid-1' } as const;
+    world.offer(words, BEGAN_AT + 30_000, reply);
+    await world.outgoing.start();
+    expect(stateOf(world, 'reply')).toBe(state);
+    expect(world.messages.texts).toEqual([]);
+    world.close();
+  });
+
+  test('the bubble of a reply that had not gone out follows those that had', async () => {
+    const world = restored('found it');
+    received(world, 'guid-1', 0);
+    world.offer('found it', null, { id: 'one', role: 'first', answers: 'guid-1' });
+    world.offer('want the link?', null, { id: 'two', role: 'bubble', answers: 'guid-1' });
+    await world.run();
+    expect(world.messages.texts).toEqual(['want the link?']);
+    world.close();
+  });
+
+  test('a reply to a message behind the row goes out, though the words are the same', async () => {
+    const world = restored('ok');
+    received(world, 'guid-2', 2);
+    world.offer('ok', null, { id: 'reply', role: 'first', answers: 'guid-2' });
+    await world.run();
+    expect(world.messages.texts).toEqual(['ok']);
+    world.close();
+  });
+
+  test('a text waits while chat.db cannot be read, and is compared when it can', async () => {
+    const world = restored('ok');
+    world.messages.readable = false;
+    const id = world.offer('ok', BEGAN_AT);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('queued');
+    world.messages.readable = true;
+    world.clock.advance(6_000);
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    expect(world.messages.texts).toEqual([]);
+    world.close();
+  });
+
+  test('a row in another conversation, of other words or with an error proves nothing to have arrived', async () => {
+    const world = restored('ok');
+    Object.assign(world.messages.rows[0] ?? {}, { error: 22 });
+    const failed = world.offer('ok', BEGAN_AT);
+    const other = world.offer('okay', BEGAN_AT);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${failed}`)).toBe('failed');
+    expect(stateOf(world, `command:${other}`)).toBe('attempting');
+    world.close();
+  });
+});
+
+test('without a gap in the ledger a row of the same words keeps no text from going out', async () => {
+  const world = new World();
+  world.messages.rows.push(row(1, 'ok', BEGAN_AT + 10));
+  world.at(BEGAN_AT + 1_000);
+  world.offer('ok', BEGAN_AT);
+  await world.run();
+  expect(world.messages.texts).toEqual(['ok']);
+  world.close();
+});

@@ -1,0 +1,77 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { isInGap, type LedgerGap, standingOf } from '../../src/store/lineage.js';
+import { Witness } from '../../src/store/Witness.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+const OWN = { id: 'store_1', file: '10:1', counter: 5 };
+const WITNESS = { store: 'store_1', counter: 5, aliveAt: 1_000, directory: '/state' };
+const SEEN = { own: OWN, file: '10:1', witness: WITNESS, isEmpty: false, isRebuilt: false };
+
+describe('a store', () => {
+  test.each([
+    ['that is as the witness has it', {}, 'current'],
+    [
+      'that is ahead of a witness which a power cut held back',
+      { witness: { ...WITNESS, counter: 2 } },
+      'current',
+    ],
+    ['that was moved or copied, with nothing done since', { file: '11:2' }, 'current'],
+    ['that knows less than the witness', { witness: { ...WITNESS, counter: 6 } }, 'older'],
+    ['that is a copy and knows less', { file: '11:2', witness: { ...WITNESS, counter: 6 } }, 'older'],
+    ['that is a copy, without a witness', { file: '11:2', witness: undefined }, 'copied'],
+    ['in a used inode, without a witness', { file: '10:2', witness: undefined }, 'copied'],
+    ['that is the same file, without a witness', { witness: undefined }, 'current'],
+    ['beside which another was at work', { witness: { ...WITNESS, store: 'store_2' } }, 'replaced'],
+    ['that is empty where another was at work', { own: undefined, isEmpty: true }, 'replaced'],
+    ['that is empty, without a witness', { own: undefined, witness: undefined, isEmpty: true }, 'new'],
+    ['of a version that recorded nothing', { own: undefined, witness: undefined }, 'current'],
+    ['of such a version, put back', { own: undefined }, 'replaced'],
+    ['that was salvaged', { isRebuilt: true }, 'rebuilt'],
+  ])('%s is %3$s', (_, change, expected) => {
+    const standing = standingOf({ ...SEEN, ...change });
+    expect(standing.kind === 'gap' ? standing.reason : standing.kind).toBe(expected);
+  });
+});
+
+describe('a gap', () => {
+  const gap: LedgerGap = {
+    ...{ reason: 'older', generation: 'g', afterRow: 10, from: 100, until: 200, activeUntil: 150 },
+  };
+  test.each([
+    ['a row behind the cursor', { rowId: 11, sentAt: 120 }, 'g', true],
+    ['a row that was read', { rowId: 10, sentAt: 120 }, 'g', false],
+    ['a row from after it', { rowId: 12, sentAt: 201 }, 'g', false],
+    ['a row without a date', { rowId: 12, sentAt: null }, 'g', false],
+    ['a row of another chat.db, by its date', { rowId: 3, sentAt: 120 }, 'h', true],
+    ['an older row of another chat.db', { rowId: 30, sentAt: 100 }, 'h', false],
+  ])('has %s: %4$s', (_, row, generation, expected) => {
+    expect(isInGap(gap, row, generation)).toBe(expected);
+  });
+});
+
+describe('a witness', () => {
+  test('tells what was recorded last, also to another process', () => {
+    const path = join(temporaryDirectory(), 'home', 'witness');
+    const witness = Witness.open(path);
+    expect(witness.read()).toBeUndefined();
+    witness.write({ ...WITNESS, directory: `/${'long'.repeat(200)}` }, true);
+    witness.write(WITNESS, false);
+    expect(Witness.open(path).read()).toEqual(WITNESS);
+    witness.close();
+  });
+
+  test.each([
+    ['a copy of it', (path: string) => cpSync(path, `${path}.copy`, { preserveTimestamps: true })],
+    ['damaged', (path: string) => writeFileSync(`${path}.copy`, '{"store":')],
+    ['empty', (path: string) => writeFileSync(`${path}.copy`, '')],
+  ])('that is %s proves nothing', (_, spoil) => {
+    const path = join(temporaryDirectory(), 'witness');
+    const witness = Witness.open(path);
+    witness.write(WITNESS, false);
+    witness.close();
+    spoil(path);
+    expect(Witness.open(`${path}.copy`).read()).toBeUndefined();
+  });
+});
