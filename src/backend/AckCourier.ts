@@ -12,6 +12,9 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 /** A refused ack is offered again this much later. */
 const REFUSED_MS = 3_600_000;
+/** After so many failures of an ack the others go first, to show whether it alone fails. */
+const DOUBTED_AFTER = 3;
+const NONE: ReadonlySet<string> = new Set();
 
 export interface CourierPorts {
   readonly store: Pick<BackendStore, 'acks' | 'write'>;
@@ -31,7 +34,8 @@ export interface CourierPorts {
 /**
  * Brings every ack to the backend by whichever way is up, and keeps it until the backend provably read it: over the
  * socket by the pong rule, else one by one over HTTP. One post at a time, in the order of the queue, so the acks of one
- * command stay in order.
+ * command stay in order. An ack that fails again and again lets those of other commands go first; if one of them is read, it
+ * waits for an hour.
  */
 export class AckCourier {
   private timer: { readonly due: number; readonly handle: Timer } | null = null;
@@ -40,6 +44,8 @@ export class AckCourier {
   private nextRoundAt = 0;
   private failures = 0;
   private readonly refusedUntil = new Map<number, number>();
+  /** Failures in a row, by ack. */
+  private readonly failing = new Map<number, { readonly commandId: string; readonly times: number }>();
   private unsubscribe: (() => void) | null = null;
 
   constructor(private readonly ports: CourierPorts) {}
@@ -115,21 +121,27 @@ export class AckCourier {
     const now = clock.monotonic();
     for (const [seq, until] of this.refusedUntil) if (until <= now) this.refusedUntil.delete(seq);
     for (let from = 0; this.unsubscribe !== null; ) {
-      const ack = this.nextByHttp(from);
+      const doubted = this.doubted();
+      const ack = this.nextByHttp(from, doubted) ?? this.nextByHttp(0);
       if (ack === undefined) break;
-      from = ack.seq;
+      if (!doubted.has(ack.commandId)) from = ack.seq;
       const posted = await post.post(ack.body);
       if (posted.kind === 'read') {
         this.failures = 0;
         this.refusedUntil.delete(ack.seq);
+        this.failing.delete(ack.seq);
+        this.setAsideDoubted(ack);
         store.write(() => store.acks.clear([ack.seq], 'http'));
       } else if (posted.kind === 'refused') {
         this.refusedUntil.set(ack.seq, clock.monotonic() + REFUSED_MS);
+        this.failing.delete(ack.seq);
         this.ports.log.warn('The backend refused an ack', { trace: ack.commandId, status: posted.status });
       } else if (posted.kind === 'noEndpoint') {
         this.notBefore = posted.again;
         return;
       } else {
+        const times = (this.failing.get(ack.seq)?.times ?? 0) + 1;
+        this.failing.set(ack.seq, { commandId: ack.commandId, times });
         this.failed(posted.retryAfterMs);
         return;
       }
@@ -138,14 +150,33 @@ export class AckCourier {
     if (this.ports.live()) this.nextRoundAt = clock.monotonic() + this.ports.overdueMs;
   }
 
+  /** The commands with an ack that fails again and again. */
+  private doubted(): ReadonlySet<string> {
+    const worn = [...this.failing.values()].filter(({ times }) => times >= DOUBTED_AFTER);
+    return new Set(worn.map(({ commandId }) => commandId));
+  }
+
+  /** The backend read this ack: those that it did not read so often are at fault themselves. */
+  private setAsideDoubted(read: QueuedAck): void {
+    const { clock, log } = this.ports;
+    for (const [seq, { commandId, times }] of this.failing) {
+      if (times < DOUBTED_AFTER || commandId === read.commandId) continue;
+      this.failing.delete(seq);
+      this.refusedUntil.set(seq, clock.monotonic() + REFUSED_MS);
+      log.warn('The backend does not read an ack while it reads others; it is offered again in an hour', {
+        trace: commandId,
+      });
+    }
+  }
+
   private failed(retryAfterMs: number | undefined): void {
     this.failures += 1;
     const wait = retryDelay(this.failures, FIRST_RETRY_MS, LONGEST_RETRY_MS, this.ports.random);
     this.notBefore = this.ports.clock.monotonic() + Math.max(wait, retryAfterMs ?? 0);
   }
 
-  /** The oldest ack after `seq` that has to go by HTTP now. */
-  private nextByHttp(seq: number): QueuedAck | undefined {
+  /** The oldest ack after `seq` that has to go by HTTP now, but for those of the commands of `without`. */
+  private nextByHttp(seq: number, without: ReadonlySet<string> = NONE): QueuedAck | undefined {
     const { store, outbox, clock, live, overdueMs } = this.ports;
     const now = clock.monotonic();
     const wanted = live() ? new Set(outbox.overdue(now - overdueMs)) : null;
@@ -155,7 +186,10 @@ export class AckCourier {
       const last = page.at(-1);
       if (last === undefined) return undefined;
       const found = page.find(
-        (ack) => (wanted?.has(ack.seq) ?? true) && (this.refusedUntil.get(ack.seq) ?? 0) <= now,
+        (ack) =>
+          (wanted?.has(ack.seq) ?? true) &&
+          (this.refusedUntil.get(ack.seq) ?? 0) <= now &&
+          !without.has(ack.commandId),
       );
       if (found) return found;
       from = last.seq;

@@ -146,6 +146,43 @@ describe('acks on their way', () => {
     expect(made.store.acks.after(0, 10).map((ack) => ack.commandId)).toEqual(['cmd_bad']);
   });
 
+  it.each([
+    ['a 500', () => ({ status: 500 })],
+    ['no answer', () => new Promise<never>(() => undefined)],
+    ['an empty answer', () => ({ body: null })],
+  ])(
+    'do not block one another when one always gets %s',
+    async (_, wrong) => {
+      fake.refuse(503);
+      fake.on('/edge/command/ack', (call) => (call.body.command_id === 'cmd_bad' ? wrong() : { body: {} }));
+      const made = begin({ settings: { requestTimeoutSeconds: 0.2 } });
+      add(made, 'cmd_bad');
+      add(made, 'cmd_good');
+      add(made, 'cmd_better');
+      await fake.until(() => made.store.acks.count() === 1, 'the others to be read', 30_000);
+      expect(made.store.acks.after(0, 10).map((ack) => ack.commandId)).toEqual(['cmd_bad']);
+      expect(fake.callsTo('/edge/command/ack').map((call) => call.body.command_id)).toEqual([
+        ...['cmd_bad', 'cmd_bad', 'cmd_bad'],
+        ...['cmd_good', 'cmd_better'],
+      ]);
+    },
+    40_000,
+  );
+
+  it('stay in order, and all come, when the endpoint was down for all', async () => {
+    fake.refuse(503);
+    let times = 0;
+    fake.on('/edge/command/ack', () => {
+      times += 1;
+      return times <= 4 ? { status: 502 } : { body: {} };
+    });
+    const made = begin({ settings: { requestTimeoutSeconds: 0.2 } });
+    add(made, 'cmd_1', 1);
+    add(made, 'cmd_1', 2);
+    await fake.until(() => made.store.acks.count() === 0, 'both acks', 50_000);
+    expect(fake.callsTo('/edge/command/ack').map((call) => call.body.revision)).toEqual([1, 1, 1, 1, 1, 2]);
+  }, 60_000);
+
   it('leave in windows when there are very many, and all arrive', async () => {
     running = makeBackend(fake, { timings: { ackOverdueMs: 60_000 } });
     const made = running;
