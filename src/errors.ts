@@ -48,6 +48,8 @@ export const ERROR_CODES = {
   conversation_unknown: 'There is no conversation of that name.',
   schedule_unknown: 'There is no such scheduled text.',
   command_unknown: 'There is no such command.',
+  item_set_aside:
+    'A message, row or command could not be worked on; it was set aside, and everything else goes on.',
   monitor_unavailable: 'The local real-time channel cannot be served.',
   monitor_busy: 'The local real-time channel is asked too much at once.',
   status_unavailable: 'The status socket does not answer.',

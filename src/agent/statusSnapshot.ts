@@ -7,6 +7,7 @@ import type { Outgoing } from '../outgoing/Outgoing.js';
 import type { Problem, StatusSnapshot } from '../status/snapshot.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
+import type { SetAsideItem } from '../store/setAside.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
 import { residentMegabytes } from '../system/residentMemory.js';
 import type { Continuity } from './continuity.js';
@@ -162,7 +163,31 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
     ...sources.configFaults,
     ...(monitor === undefined ? [] : [monitor]),
     ...pauseFaults(store.pauses.list()),
+    ...setAsideFaults(store.setAside.recent(MOST_SHOWN)),
     ...ofBackend,
+  ];
+}
+
+/** More are counted as so many: what is wrong shows in the newest. */
+const MOST_SHOWN = 100;
+
+/** Items that could not be worked on within a day. */
+function setAsideFaults(items: readonly SetAsideItem[]): Fault[] {
+  const [newest] = items;
+  const oldest = items.at(-1);
+  if (newest === undefined || oldest === undefined) return [];
+  const count =
+    items.length === 1
+      ? `One item (a ${newest.kind})`
+      : `${items.length} items (the newest a ${newest.kind})`;
+  return [
+    {
+      code: 'item_set_aside',
+      since: oldest.at,
+      message: `${count} could not be worked on and ${items.length === 1 ? 'was' : 'were'} set aside: ${newest.error}. Everything else goes on.`,
+      remedy:
+        'Report it with the log lines around it; a message is posted again with: edge-agent queue retry <guid>. This notice goes after a day.',
+    },
   ];
 }
 

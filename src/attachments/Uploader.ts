@@ -121,10 +121,10 @@ export class Uploader {
 
   private async attempt(upload: UploadRecord): Promise<UploadEnd> {
     const { files, settings, home, backend } = this.options;
-    const found = files.find(upload.message.guid, upload.attachmentGuid);
-    if (found.kind === 'gone') return { kind: 'failed', why: 'chat.db has it no more' };
-    if (found.kind === 'unreadable') return { kind: 'later', why: 'chat.db cannot be read' };
     try {
+      const found = files.find(upload.message.guid, upload.attachmentGuid);
+      if (found.kind === 'gone') return { kind: 'failed', why: 'chat.db has it no more' };
+      if (found.kind === 'unreadable') return { kind: 'later', why: 'chat.db cannot be read' };
       const { attachmentsPath, maxBytes } = settings();
       const arrived = await arrivedImage(found.file, { attachmentsPath, maxBytes, home });
       if (arrived.kind === 'refused') return { kind: 'failed', why: arrived.why };

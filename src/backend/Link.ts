@@ -184,10 +184,10 @@ export class Link {
   }
 
   private read(text: string, epoch: number): void {
-    const frame = parseFrame(text);
+    const frame = readFrame(text);
     if (frame.type === 'pong') this.ports.onPonged();
     this.feed({ type: 'frame', epoch, pong: frame.type === 'pong' });
-    if (frame.type === 'ping') this.socket?.send(PONG_FRAME);
+    if (frame.type === 'ping') this.socket?.answerPing(PONG_FRAME);
     else if (frame.type !== 'pong') this.ports.onFrame(frame);
   }
 
@@ -225,6 +225,15 @@ export class Link {
     }
     this.feed({ type: 'timer' });
     this.arm();
+  }
+}
+
+/** A frame that trips over a mistake of ours costs itself alone. */
+function readFrame(text: string): Frame {
+  try {
+    return parseFrame(text);
+  } catch (error) {
+    return { type: 'malformed', reason: `it cannot be read: ${describeError(error)}` };
   }
 }
 

@@ -1,3 +1,4 @@
+import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { PongBarrier } from './PongBarrier.js';
 import type { Queue } from './settings.js';
 
@@ -5,7 +6,7 @@ import type { Queue } from './settings.js';
 const WINDOW = 1_000;
 const PAGE = 200;
 /** Frames wait in the store rather than in memory while the kernel takes no more. */
-const MAX_BACKLOG_BYTES = 1024 * 1024;
+const MAX_BACKLOG_BYTES = INPUT_LIMITS.socketBacklog;
 
 export interface OutboxPorts<Item> {
   readonly queue: Pick<Queue<Item>, 'after' | 'clear'>;

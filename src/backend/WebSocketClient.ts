@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { parseRetryAfter } from './backoff.js';
 import { MAX_FRAME_BYTES } from './frames.js';
@@ -48,9 +49,22 @@ export class WebSocketClient {
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,
       followRedirects: false,
+      autoPong: false,
       ...{ closeTimeout: CLOSE_TIMEOUT_MS },
     });
     this.attach();
+  }
+
+  /**
+   * Answers a ping frame, unless much waits to leave already: a peer that asks without reading must not fill our memory. One that
+   * reads again gets an answer to its next ping.
+   */
+  answerPing(pong: string): void {
+    if (this.hasRoom) this.socket.send(pong, ignoreFailure);
+  }
+
+  private get hasRoom(): boolean {
+    return this.socket.readyState === WebSocket.OPEN && this.backlog <= INPUT_LIMITS.socketBacklog;
   }
 
   /** Hands a frame to the kernel, which proves nothing; false if the socket is not open. */
@@ -91,6 +105,10 @@ export class WebSocketClient {
     });
     socket.on('pong', () => listener.ponged());
     socket.on('upgrade', (response: IncomingMessage) => listener.answeredAt(response.headers));
+    // Not by the library, which queues a pong for every ping.
+    socket.on('ping', (data) => {
+      if (this.hasRoom) socket.pong(data, undefined, ignoreFailure);
+    });
     socket.on('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => {
       this.refused(response);
     });

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
+import { excessOf } from '../system/jsonShape.js';
 
 export {
   ackBody,
@@ -60,7 +62,10 @@ export interface WireEvent {
   readonly timestamp: string;
 }
 
-const identifier = z.union([z.string().trim().min(1), z.number().transform(String)]);
+const identifier = z.union([
+  z.string().trim().min(1).max(INPUT_LIMITS.identifier),
+  z.number().transform(String),
+]);
 const identifiers = z
   .array(z.unknown())
   .catch([])
@@ -99,7 +104,7 @@ export function parseFrame(text: string): Frame {
         : { type: 'malformed', reason: 'command without command_id' };
     }
     case 'config_update': {
-      const settings = asObject(frame.data) ?? asObject(frame.payload);
+      const settings = usableSettings(asObject(frame.data) ?? asObject(frame.payload));
       return settings
         ? { type: 'config_update', settings }
         : { type: 'malformed', reason: 'config_update without settings' };
@@ -129,8 +134,24 @@ export function parseSyncReply(json: unknown): SyncReply | undefined {
     dropped: listed.length - commands.length,
     ackEvents: identifiers.parse(reply.ack_events),
     ackCommands: identifiers.parse(reply.ack_commands),
-    configUpdates: asObject(reply.config_updates) ?? asObject(reply.config_update) ?? null,
+    configUpdates: usableSettings(asObject(reply.config_updates) ?? asObject(reply.config_update)) ?? null,
   };
+}
+
+const COMMAND_LIMITS = {
+  nesting: INPUT_LIMITS.nesting,
+  size: INPUT_LIMITS.command,
+  uncounted: new Set(['data_base64']),
+} as const;
+
+const EXCESS = {
+  nesting: `payload: expected at most ${INPUT_LIMITS.nesting} levels of objects and lists`,
+  size: `payload: expected at most ${INPUT_LIMITS.command} characters`,
+} as const;
+
+/** Settings within the limits of a command. */
+function usableSettings(settings: Record<string, unknown> | undefined): Record<string, unknown> | undefined {
+  return excessOf(settings, COMMAND_LIMITS) === undefined ? settings : undefined;
 }
 
 /** Reads a command object; undefined if it has no usable command_id and so could never be acked. */
@@ -139,10 +160,12 @@ export function parseCommand(candidate: unknown): Command | undefined {
   if (!read.success) return undefined;
   const raw: Record<string, unknown> = read.data;
   const given = raw.payload ?? raw.parameters ?? raw.params;
-  const payload = asObject(given);
+  const excess = excessOf(given, COMMAND_LIMITS);
+  const payload = excess === undefined ? asObject(given) : undefined;
   const commandType = read.data.command_type;
   let fault: string | null = null;
-  if (commandType === '') fault = 'command_type: expected a name';
+  if (excess !== undefined) fault = EXCESS[excess];
+  else if (commandType === '') fault = 'command_type: expected a name';
   else if (given !== undefined && given !== null && !payload)
     fault = `payload: expected an object, found ${Array.isArray(given) ? 'a list' : `a ${typeof given}`}`;
   return {
@@ -152,7 +175,7 @@ export function parseCommand(candidate: unknown): Command | undefined {
     priority: read.data.priority,
     timestamp: parseInstant(raw.timestamp),
     fault,
-    raw: asObject(candidate) ?? raw,
+    raw: excess === undefined ? (asObject(candidate) ?? raw) : { command_id: read.data.command_id },
   };
 }
 

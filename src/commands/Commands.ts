@@ -45,6 +45,10 @@ export class Commands {
    * mistake of ours fails alone.
    */
   receive(commands: readonly ReceivedCommand[], via: Channel): void {
+    if (this.store.setAside.isWatching) {
+      for (const command of commands) this.takeWatched(command, via);
+      return;
+    }
     try {
       this.store.write(() => {
         for (const command of commands) this.take(command, via);
@@ -68,12 +72,40 @@ export class Commands {
       this.store.write(() => this.take(command, via));
     } catch (error) {
       if (diskFault(error) !== undefined) throw error;
-      const message = `The agent could not handle this command: ${describeError(error)}`;
-      this.log.error('A command could not be handled; this is a mistake of ours', {
-        trace: command.commandId,
-        cause: describeError(error),
+      this.refuse(command, via, error);
+    }
+  }
+
+  /** The agent ended without notice: a command that ended it several times is not tried again. */
+  private takeWatched(command: ReceivedCommand, via: Channel): void {
+    const taken = this.store.setAside.attempt('command', command.commandId, () =>
+      this.takeAlone(command, via),
+    );
+    if (taken.kind === 'done') return;
+    if (diskFault(taken.error) !== undefined) throw taken.error;
+    this.refuse(command, via, taken.error);
+  }
+
+  /**
+   * Stores and acks a command that trips over a mistake of ours; what cannot even be stored keeps only its id. Throws nothing but
+   * what the disk does: those behind it in the batch are taken in.
+   */
+  private refuse(command: ReceivedCommand, via: Channel, fault: unknown): void {
+    const { commandId } = command;
+    const cause = describeError(fault);
+    const message = `The agent could not handle this command: ${cause}`;
+    const verdict: HandlerResult = { kind: 'failed', code: 'internal', message };
+    this.log.error('A command could not be handled; this is a mistake of ours', { trace: commandId, cause });
+    const end = (kept: ReceivedCommand) =>
+      this.store.write(() => {
+        this.take(kept, via, verdict);
+        this.store.setAside.note('command', commandId, cause);
       });
-      this.store.write(() => this.take(command, via, { kind: 'failed', code: 'internal', message }));
+    try {
+      end(command);
+    } catch (error) {
+      if (diskFault(error) !== undefined) throw error;
+      end({ ...command, payload: {} });
     }
   }
 

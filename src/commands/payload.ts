@@ -6,6 +6,10 @@ export type Aliases = Readonly<Record<string, readonly string[]>>;
 
 export type ParsedPayload<T> = { kind: 'ok'; payload: T } | { kind: 'invalid'; message: string };
 
+/** Of a list of a million wrong things, enough to see what is wrong. */
+const MOST_TOLD = 20;
+const LONGEST_MESSAGE = 4_000;
+
 /**
  * Reads a payload by its schema after giving aliased fields their own names (the first name that is present wins).
  * A mistake is told with the field as it was sent, what was found (its kind, never its value) and what is expected.
@@ -25,7 +29,7 @@ export function parsePayload<T>(
   }
   const parsed = schema.safeParse(named);
   if (parsed.success) return { kind: 'ok', payload: parsed.data };
-  const mistakes = parsed.error.issues.map((issue) => {
+  const mistakes = parsed.error.issues.slice(0, MOST_TOLD).map((issue) => {
     const [top, ...rest] = issue.path.map(String);
     const field = [sentAs[top ?? ''] ?? top ?? '', ...rest].join('.');
     const others = aliases[top ?? ''];
@@ -33,7 +37,7 @@ export function parsePayload<T>(
     const also = others === undefined ? '' : ` (also accepted as ${others.join(', ')})`;
     return `payload.${field}: expected ${issue.message}${also}, found ${found}`;
   });
-  return { kind: 'invalid', message: mistakes.join('; ') };
+  return { kind: 'invalid', message: mistakes.join('; ').slice(0, LONGEST_MESSAGE) };
 }
 
 /** A string with something in it other than white space. */

@@ -13,6 +13,9 @@ export interface JudgedSettings {
   readonly refused: readonly RefusedSetting[];
 }
 
+/** More than there are, several times over. */
+const MOST_SETTINGS = 1_000;
+
 const REMOTE: readonly Setting[] = SETTINGS.filter((setting) => setting.remote === true);
 
 /**
@@ -23,7 +26,16 @@ const REMOTE: readonly Setting[] = SETTINGS.filter((setting) => setting.remote =
 export function judgeRemote(settings: Readonly<Record<string, unknown>>): JudgedSettings {
   const accepted = new Map<string, unknown>();
   const refused: RefusedSetting[] = [];
+  let count = 0;
   for (const [written, value] of leaves(settings, '')) {
+    count += 1;
+    if (count > MOST_SETTINGS) {
+      refused.push({
+        key: written.slice(0, 100),
+        reason: `no more than ${MOST_SETTINGS} settings are looked at`,
+      });
+      break;
+    }
     const setting = SETTINGS_BY_KEY.get(written) ?? named(written);
     if (setting === undefined) {
       const meant = suggest(written, [...SETTINGS_BY_KEY.keys()]);

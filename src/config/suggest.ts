@@ -1,8 +1,11 @@
 import { closest, distance } from 'fastest-levenshtein';
 
+/** The work grows with the length, and no setting is nearly as long. */
+const LONGEST_WORD = 100;
+
 /** The candidate that was probably meant, or undefined when none is near (a third of the word may be wrong). */
 export function suggest(word: string, candidates: readonly string[]): string | undefined {
-  if (word === '' || candidates.length === 0) return undefined;
+  if (word === '' || word.length > LONGEST_WORD || candidates.length === 0) return undefined;
   const lower = word.toLowerCase();
   const best = closest(
     lower,

@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
 
 /** One key of the file: a section (value `SECTION`) or a setting, with the line of its key. */
 export interface YamlEntry {
@@ -42,7 +43,10 @@ export function readYaml(source: string): YamlFile {
     };
     return { entries: [], problems: [empty], complete: true };
   }
+  if (source.length > INPUT_LIMITS.configFile)
+    return unreadable('a file that is no configuration: it is too long');
   const lines = new LineCounter();
+  if (isNestedTooDeep(source)) return unreadable('a syntax error (nested too deep)');
   const document = parseDocument(source, {
     lineCounter: lines,
     uniqueKeys: false,
@@ -50,6 +54,7 @@ export function readYaml(source: string): YamlFile {
     // Not 'silent', which would also let a second document pass.
     logLevel: 'error',
   });
+
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
     const problems = faults.map((fault) => ({
@@ -96,6 +101,31 @@ export function readYaml(source: string): YamlFile {
     problems.push({ key: '', line: lineOf(top, 1), found, expected });
   }
   return { entries, problems, complete: true };
+}
+
+function unreadable(found: string): YamlFile {
+  return { entries: [], problems: [{ key: '', line: 1, found, expected: 'YAML' }], complete: false };
+}
+
+/** Spaces, dashes and question marks before the first word of a line; each level of blocks has one at least. */
+const DEEPEST_LINE = 128;
+
+/**
+ * The parser has no limit but the stack, and V8 ends the process where a pattern is compiled at its end. Two levels are all that
+ * a configuration has, so brackets in texts may count as well.
+ */
+function isNestedTooDeep(source: string): boolean {
+  let depth = 0;
+  let leading: number | undefined = 0;
+  for (let at = 0; at < source.length; at += 1) {
+    const character = source.charAt(at);
+    if (character === '\n') leading = 0;
+    else if (leading !== undefined) leading = ' -?:\t'.includes(character) ? leading + 1 : undefined;
+    if (character === '[' || character === '{') depth += 1;
+    else if (character === ']' || character === '}') depth = Math.max(0, depth - 1);
+    if (depth > INPUT_LIMITS.nesting || (leading ?? 0) > DEEPEST_LINE) return true;
+  }
+  return false;
 }
 
 function keyName(key: unknown): string {

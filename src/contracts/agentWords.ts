@@ -169,6 +169,15 @@ export const messageWords = z
       )
       .optional()
       .describe('The texts and attachments in the order of the message, filtered as filtered_text is.'),
+    truncated: z
+      .literal(true)
+      .optional()
+      .describe('The text is longer than the agent reads: this is its beginning.'),
+    original_length: z
+      .number()
+      .int()
+      .optional()
+      .describe('With truncated: how long the text is, in UTF-16 units.'),
     original_timestamp: time,
     timestamp: time,
     is_group: z.boolean(),

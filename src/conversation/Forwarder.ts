@@ -1,3 +1,4 @@
+import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { IncomingMessage, IncomingRecord } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
@@ -219,11 +220,14 @@ export class Forwarder {
   private async post(record: Claimed): Promise<void> {
     const { backend, store } = this.options;
     const { message } = record;
-    const context = store.contexts.get(message.conversation);
     for (const listener of this.postListeners) listener(record);
+    const made = this.bodyOf(record);
+    if (made.kind === 'unusable') {
+      this.conclude(record, made);
+      return;
+    }
     this.answers.began(record.seq);
-    const body = { ...messageBody(message, context, this.options.filter?.()), sequence: record.sequence };
-    const result = await backend.postMessage(body, message.guid, {
+    const result = await backend.postMessage(made.body, message.guid, {
       onWritten: () => this.flights.written(record.seq),
       onResend: () => {
         this.flights.unwritten(record.seq);
@@ -234,25 +238,52 @@ export class Forwarder {
     this.conclude(record, result);
   }
 
+  /** A message that trips over a mistake of ours must not end the agent, nor keep others waiting. */
+  private bodyOf({
+    message,
+    sequence,
+  }: IncomingRecord): { kind: 'made'; body: Record<string, unknown> } | { kind: 'unusable'; detail: string } {
+    const { store, filter } = this.options;
+    const made = store.setAside.attempt('message', message.guid, () => ({
+      ...messageBody(message, store.contexts.get(message.conversation), filter?.()),
+      sequence,
+    }));
+    return made.kind === 'done'
+      ? { kind: 'made', body: made.value }
+      : { kind: 'unusable', detail: describeError(made.error) };
+  }
+
   private conclude(posted: IncomingRecord, result: PostResult): void {
-    const { store, clock } = this.options;
+    const { clock } = this.options;
     // Its conversation may have been found to be part of another one meanwhile.
     const conversation = this.flights.conversationOf(posted.seq) ?? posted.message.conversation;
     const record = { ...posted, message: { ...posted.message, conversation } };
-    const stored = store.tryWrite(() => {
-      this.trackOutage(result);
-      this.settle(record, result);
-      this.held.release(conversation);
-      this.flights.end(record.seq);
-      this.waiting.wake(conversation);
-      store.beforeCommit(this.claim);
-    });
-    if (!stored && this.running) {
+    if (!this.stored(record, result) && this.running) {
       this.flights.begin(record.seq, conversation);
       clock.after(STORE_RETRY_MS, () => this.conclude(record, result));
       return;
     }
     if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
+  }
+
+  /** False if the disk did not take it. An answer that nothing can be made of sets its message aside. */
+  private stored(record: IncomingRecord, result: PostResult): boolean {
+    const { store } = this.options;
+    const settle = (end: PostResult) =>
+      store.tryWrite(() => {
+        this.trackOutage(end);
+        this.settle(record, end);
+        this.held.release(record.message.conversation);
+        this.flights.end(record.seq);
+        this.waiting.wake(record.message.conversation);
+        store.beforeCommit(this.claim);
+      });
+    try {
+      return settle(result);
+    } catch (error) {
+      if (result.kind === 'unusable') throw error;
+      return settle({ kind: 'unusable', detail: describeError(error) });
+    }
   }
 
   private settle(record: IncomingRecord, result: PostResult): void {
@@ -277,6 +308,11 @@ export class Forwarder {
         this.setAside(record, reasonOf(result));
         log.error('The backend refused a message; it is parked', { trace, status: result.status });
         return;
+      case 'unusable':
+        this.setAside(record, result.detail);
+        store.setAside.note('message', trace, result.detail);
+        log.error('A message cannot be worked on; it is set aside', { trace, cause: result.detail });
+        return;
       case 'retry':
         this.retry(record, result);
     }
@@ -289,6 +325,8 @@ export class Forwarder {
     const isHeld = this.held.take(record, reply);
     store.afterCommit(() => {
       this.answers.answered(record.seq);
+      if (reply.dropped !== undefined)
+        log.error('A reply has more bubbles than are sent', { trace: guid, dropped: reply.dropped });
       log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length });
       if (isHeld) log.info('The reply waits for the reply to an earlier message', { trace: guid });
     });
@@ -336,6 +374,7 @@ export class Forwarder {
     const { store, clock } = this.options;
     // Cut by ourselves: nothing was learnt.
     if (result.kind === 'retry' && result.cause === 'aborted') return;
+    if (result.kind === 'unusable') return;
     const isDown = result.kind === 'retry' && result.cause !== 'busy';
     if (isDown === this.outage) return;
     this.outage = isDown;

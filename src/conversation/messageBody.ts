@@ -36,6 +36,7 @@ export function messageBody(
     filtered_text: text,
     ...(filter === undefined ? { text } : {}),
     ...(parts.length === 0 ? {} : { parts }),
+    ...(message.wholeLength === undefined ? {} : { truncated: true, original_length: message.wholeLength }),
     original_timestamp: sentAt,
     timestamp: sentAt,
     is_group: message.isGroup,
@@ -89,10 +90,11 @@ function partsOf(message: IncomingMessage, texts: readonly string[]): PostedPart
   const guids = message.attachments.map(({ guid }) => guid);
   const waiting = new Set(guids);
   const unnamed = guids.filter((guid) => !named.has(guid));
-  const left = [...texts];
+  // Each is taken in its turn; a shift of a long list would move all of it each time.
+  const [nextText, nextUnnamed] = [texts.values(), unnamed.values()];
   const parts = known.flatMap((part): PostedPart[] => {
-    if (part.type === 'text') return [{ type: 'text', text: left.shift() ?? '' }];
-    const guid = part.guid ?? unnamed.shift();
+    if (part.type === 'text') return [{ type: 'text', text: nextText.next().value ?? '' }];
+    const guid = part.guid ?? nextUnnamed.next().value;
     return guid !== undefined && waiting.delete(guid) ? [{ type: 'attachment', guid }] : [];
   });
   return [...parts, ...[...waiting].map((guid): PostedPart => ({ type: 'attachment', guid }))];

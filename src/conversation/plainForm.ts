@@ -44,23 +44,38 @@ function plainForm(text: string, invisible: '' | ' ', seams: readonly string[]):
   for (const character of text) {
     const start = at;
     at += character.length;
-    const levelled =
+    const plainly =
       character < '\u0080'
         ? character
         : character === SEAM
           ? (seams[seamsSeen++ % seams.length] ?? '\n')
           : level(character, invisible);
-    for (let unit = 0; unit < levelled.length; unit += 1) {
+    for (let unit = 0; unit < plainly.length; unit += 1) {
       starts.push(start);
       ends.push(at);
     }
-    plain += levelled;
+    plain += plainly;
   }
   return { plain, starts, ends };
 }
 
+/** What stands in `levels` for a character that is not seen. */
+const UNSEEN = '\0';
+/** Of each character of the basic plane that was seen: looking it up takes a tenth of the time. At most 65 536. */
+const levels: (string | undefined)[] = [];
+
 function level(character: string, invisible: string): string {
-  if (INVISIBLE.test(character)) return invisible;
+  if (character.length > 1) return INVISIBLE.test(character) ? invisible : levelled(character);
+  const code = character.charCodeAt(0);
+  let known = levels[code];
+  if (known === undefined) {
+    known = INVISIBLE.test(character) ? UNSEEN : levelled(character);
+    levels[code] = known;
+  }
+  return known === UNSEEN ? invisible : known;
+}
+
+function levelled(character: string): string {
   if (DIGIT.test(character)) return String(digitValue(character));
   if (DASH.test(character)) return '-';
   if (SPACE.test(character)) return ' ';

@@ -11,6 +11,8 @@ export type PostResult =
       /** What the backend said about it, bounded, on one line. It may repeat the message: not for the log. */
       words?: string;
     }
+  /** The agent itself cannot make a post of this message, or nothing of its answer. */
+  | { kind: 'unusable'; detail: string }
   | {
       kind: 'retry';
       cause: 'network' | 'timeout' | 'aborted' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';

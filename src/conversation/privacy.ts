@@ -29,7 +29,7 @@ export type PrivacyFilter = (text: string) => Filtered;
 export function privacyFilter(kinds: readonly PrivateKind[], region: string): PrivacyFilter | undefined {
   const wanted = PRIVATE_KINDS.filter((kind) => kinds.includes(kind));
   if (wanted.length === 0) return undefined;
-  return filterOnce((text) => takenOut(text, wanted, region, { left: MOST_EFFORT }));
+  return filterOnce((text) => takenOut(text, wanted, region, { left: MOST_EFFORT, known: new Map() }));
 }
 
 /** What is left of a text when these kinds, in the order of PRIVATE_KINDS, are taken out; `effort` is spent on it. */

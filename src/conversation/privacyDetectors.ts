@@ -13,6 +13,8 @@ export interface Stretch {
 /** What may still be spent on one text, in characters that the library for phone numbers looks at. */
 export interface Effort {
   left: number;
+  /** What the library found in what it has looked at: a text is searched again after something was taken out. */
+  readonly known: Map<string, readonly Stretch[]>;
 }
 
 /** Finds one kind in a text in plain form (see plainForm.ts). `region` (ISO 3166) reads nationally written numbers. */
@@ -76,14 +78,16 @@ function cardsIn(run: string, offset: number): Stretch[] {
     let digits = '';
     let lengths = '';
     let areNear = true;
+    let luhn = NO_DIGITS;
     for (const group of groups.slice(first, first + LONGEST_CARD)) {
       areNear &&= group === start || group.isNear;
       if (!areNear && !PRINTED_FIRST.has(start.digits.length)) break;
       lengths += `${group.digits.length},`;
+      if (digits.length + group.digits.length > LONGEST_CARD) break;
       digits += group.digits;
-      if (digits.length > LONGEST_CARD) break;
+      luhn = withDigits(luhn, group.digits);
       if (digits.length < SHORTEST_CARD || !(areNear || isPrinted(digits, lengths))) continue;
-      if (passesLuhn(digits)) found.push({ from: start.from, to: group.to });
+      if (isZero(luhn)) found.push({ from: start.from, to: group.to });
     }
   }
   return found;
@@ -93,18 +97,43 @@ function isPrinted(digits: string, lengths: string): boolean {
   return PRINTED_START.test(digits) && PRINTED.test(lengths);
 }
 
-/** ISO/IEC 7812-1, annex B. */
-export function passesLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let index = 0; index < digits.length; index += 1) {
-    const digit = Number(digits[digits.length - 1 - index]);
-    const doubled = index % 2 === 1 ? digit * 2 : digit;
-    sum += doubled > 9 ? doubled - 9 : doubled;
-  }
-  return sum % 10 === 0;
+const ZERO = 0x30;
+
+/**
+ * Luhn's sum (ISO/IEC 7812-1, annex B) of digits that come one after the other. Which digits are doubled depends on how many
+ * there are in all, so both sums are kept: with those at even places doubled, and with those at odd ones.
+ */
+interface LuhnSum {
+  readonly count: number;
+  readonly even: number;
+  readonly odd: number;
 }
 
-const LOCAL_END = /[\p{L}\p{N}._%+'!#$&*/=?^`{|}~-]+$/u;
+const NO_DIGITS: LuhnSum = { count: 0, even: 0, odd: 0 };
+
+function withDigits(sum: LuhnSum, digits: string): LuhnSum {
+  let { count, even, odd } = sum;
+  for (let index = 0; index < digits.length; index += 1) {
+    const digit = digits.charCodeAt(index) - ZERO;
+    const doubled = digit > 4 ? digit * 2 - 9 : digit * 2;
+    even += count % 2 === 0 ? doubled : digit;
+    odd += count % 2 === 0 ? digit : doubled;
+    count += 1;
+  }
+  return { count, even, odd };
+}
+
+/** Whether the digits so far are a number with its check digit. */
+function isZero({ count, even, odd }: LuhnSum): boolean {
+  return (count % 2 === 0 ? even : odd) % 10 === 0;
+}
+
+/** Whether digits are a number with its check digit. */
+export function passesLuhn(digits: string): boolean {
+  return isZero(withDigits(NO_DIGITS, digits));
+}
+
+const LOCAL = /^[\p{L}\p{N}._%+'!#$&*/=?^`{|}~-]$/u;
 const DOMAIN_START = /^[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/u;
 /** RFC 5321, 4.5.3.1, doubled: a longer one is cut, and what is left of it is no address. */
 const LONGEST_PART = 512;
@@ -113,13 +142,26 @@ const LONGEST_PART = 512;
 function findAddresses(plain: string): Stretch[] {
   const found: Stretch[] = [];
   for (let at = plain.indexOf('@'); at >= 0; at = plain.indexOf('@', at + 1)) {
-    const local = LOCAL_END.exec(plain.slice(Math.max(0, at - LONGEST_PART), at))?.[0];
-    const domain = DOMAIN_START.exec(plain.slice(at + 1, at + 1 + LONGEST_PART))?.[0];
-    if (local !== undefined && domain !== undefined) {
+    const local = localBefore(plain, at);
+    const domain =
+      local === '' ? undefined : DOMAIN_START.exec(plain.slice(at + 1, at + 1 + LONGEST_PART))?.[0];
+    if (local !== '' && domain !== undefined) {
       found.push({ from: at - local.length, to: at + 1 + domain.length });
     }
   }
   return found;
+}
+
+/** What stands before an `@` as the name of a mailbox. From the `@` backwards: a pattern would begin at every character. */
+function localBefore(plain: string, at: number): string {
+  let from = at;
+  while (from > 0 && at - from < LONGEST_PART) {
+    const unit = plain.charCodeAt(from - 1);
+    const width = unit >= 0xdc00 && unit <= 0xdfff && from > 1 ? 2 : 1;
+    if (!LOCAL.test(plain.slice(from - width, from))) break;
+    from -= width;
+  }
+  return plain.slice(from, at);
 }
 
 /** Everything between letters that has digits enough for a phone number, and what stands beside it: the rest costs time. */
@@ -128,10 +170,10 @@ const FEWEST_DIGITS = 5;
 const BESIDE = 3;
 
 /**
- * So many characters of one text go through the library, at some 10 µs each. No person writes so many digits; where it is
+ * So many characters of one text go through the library, at some 10 µs each, each stretch once. No person writes so many digits; where it is
  * not enough, every number of as many digits counts as one of a phone: rather too much is taken out than too little.
  */
-export const MOST_EFFORT = 12_000;
+export const MOST_EFFORT = 4_000;
 /** Digits and what the library allows between them, as far as the plain form has it. */
 const ANY_NUMBER = /[+(]?\d(?:[\s()[\]./~\u2053\u223c-]{0,4}\d){4,}/g;
 
@@ -143,13 +185,14 @@ function findPhones(plain: string, region: string, effort: Effort): Stretch[] {
     .flatMap((part) => {
       const offset = Math.max(0, part.index - BESIDE);
       const around = plain.slice(offset, part.index + part[0].length + BESIDE);
+      const known = effort.known.get(around);
+      if (known !== undefined) return moved(known, offset);
       if (around.length > effort.left) return moved(stretches(part[0], ANY_NUMBER), part.index);
       effort.left -= around.length;
-      const found = findPhoneNumbersInText(around, { defaultCountry });
-      return moved(
-        found.map(({ startsAt, endsAt }) => ({ from: startsAt, to: endsAt })),
-        offset,
-      );
+      const numbers = findPhoneNumbersInText(around, { defaultCountry });
+      const found = numbers.map(({ startsAt, endsAt }) => ({ from: startsAt, to: endsAt }));
+      effort.known.set(around, found);
+      return moved(found, offset);
     });
 }
 

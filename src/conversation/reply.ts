@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { backendWords } from '../system/backendWords.js';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { sendableText } from '../system/sendableText.js';
 
 /** A backend's answer to a message: texts to send in this order, `delayMs` apart where it says so. */
 export interface Reply {
   bubbles: string[];
+  /** How many more there were than are sent (INPUT_LIMITS.replyBubbles). */
+  dropped?: number;
   delayMs: number | null;
 }
 
@@ -52,7 +55,8 @@ export function parseReply(body: unknown): ParsedReply {
   const delayMs = burst_delay_ms === undefined || burst_delay_ms === null ? null : burst_delay_ms;
   const forms = [[reflex_message, ...(burst_messages ?? [])], reply_bubbles ?? [], [reply_text]];
   const filled = forms.map((form) => form.filter(isFilled));
-  const bubbles = should_respond === false ? [] : (filled.find((form) => form.length > 0) ?? []);
+  const said = should_respond === false ? [] : (filled.find((form) => form.length > 0) ?? []);
+  const bubbles = said.slice(0, INPUT_LIMITS.replyBubbles);
   if (bubbles.length === 0) {
     const given = new Map(Object.entries(Object(body) as Record<string, unknown>));
     if (reportsError(given)) {
@@ -68,7 +72,11 @@ export function parseReply(body: unknown): ParsedReply {
   }
   return {
     kind: 'reply',
-    reply: { bubbles, delayMs: delayMs === null ? null : Math.min(delayMs, MOST_DELAY_MS) },
+    reply: {
+      bubbles,
+      ...(said.length > bubbles.length ? { dropped: said.length - bubbles.length } : {}),
+      delayMs: delayMs === null ? null : Math.min(delayMs, MOST_DELAY_MS),
+    },
   };
 }
 

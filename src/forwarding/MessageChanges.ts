@@ -1,3 +1,4 @@
+import { describeError } from '../errors.js';
 import type { IncomingAttachment, IncomingMessage } from '../store/incomingRecord.js';
 import { knownParts, type MessagePart, textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
@@ -18,6 +19,8 @@ export type MessageChange =
       text: string;
       /** Absent: not known. */
       parts?: MessagePart[];
+      /** How long the text is that was cut, in UTF-16 units. */
+      wholeLength?: number;
       at: number | null;
       partsUnsent?: readonly number[];
       filesLeft?: ReadonlySet<string>;
@@ -64,13 +67,33 @@ export class MessageChanges {
       return message === undefined || isKnown(change, message) ? [] : [change];
     });
     if (known.length === 0) return true;
-    return store.tryWrite(() => {
-      for (const change of known) {
-        // Anew: a change before this one, in this very write, may have changed it too.
-        const message = store.incoming.find(change.guid);
-        if (message !== undefined) this.take(change, message);
-      }
-    });
+    try {
+      return store.tryWrite(() => {
+        for (const change of known) this.takeFresh(change);
+      });
+    } catch {
+      // One of them cannot be taken. Which it was shows where each has a write of its own.
+      return known.every((change) => this.takeAlone(change));
+    }
+  }
+
+  /** A change that trips over a mistake of ours is set aside: it must not keep others from being told. */
+  private takeAlone(change: MessageChange): boolean {
+    const { store } = this.options;
+    try {
+      return store.tryWrite(() => this.takeFresh(change));
+    } catch (error) {
+      return store.tryWrite(() => {
+        if (change.kind !== 'files') store.told.note(keyOf(change));
+        store.setAside.note('change', `${change.kind}:${change.guid}`, describeError(error));
+      });
+    }
+  }
+
+  /** Anew: a change before this one, in this very write, may have changed it too. */
+  private takeFresh(change: MessageChange): void {
+    const message = this.options.store.incoming.find(change.guid);
+    if (message !== undefined) this.take(change, message);
   }
 
   /**
@@ -155,14 +178,20 @@ export class MessageChanges {
 
   private rewritten(key: string, change: EditedChange, message: IncomingMessage): void {
     const { store, settings } = this.options;
-    const { text, parts, at, partsUnsent = [] } = change;
+    const { text, parts, wholeLength, at, partsUnsent = [] } = change;
     const gone = unsentFiles(change, message);
     for (const { guid } of gone) store.uploads.withdrawFile(guid);
     store.uploads.rewrite(message.guid, text);
     const attachments = message.attachments.filter((file) => !gone.includes(file));
     // The parts that it had say nothing of the text that it has now.
-    const { parts: _, ...rest } = message;
-    const now = { ...rest, text, ...(parts === undefined ? {} : { parts }), attachments };
+    const { parts: _, wholeLength: __, ...rest } = message;
+    const now = {
+      ...rest,
+      text,
+      ...(parts === undefined ? {} : { parts }),
+      ...(wholeLength === undefined ? {} : { wholeLength }),
+      attachments,
+    };
     const isUnread = store.incoming.rewrite(now);
     if (isUnread || !settings().edits) {
       store.told.note(key);
@@ -171,6 +200,7 @@ export class MessageChanges {
     const details = {
       text,
       edited_at: isoOrNull(at),
+      ...(wholeLength === undefined ? {} : { truncated: true, original_length: wholeLength }),
       ...(partsUnsent.length === 0 ? {} : { parts_unsent: [...partsUnsent] }),
       ...(gone.length === 0 ? {} : { attachments_unsent: gone.map(({ guid }) => guid) }),
     };

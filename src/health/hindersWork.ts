@@ -1,5 +1,13 @@
-/** What is reported and keeps the agent from nothing: a change that waits for a restart, and what was found at the start. */
-const NOTICES: readonly string[] = ['config_needs_restart', 'state_restored', 'state_shared'];
+/**
+ * What is reported and keeps the agent from nothing: a change that waits for a restart, what was found at the start, and one item
+ * that was set aside, for a stranger could send such a message every day.
+ */
+const NOTICES: readonly string[] = [
+  'config_needs_restart',
+  'state_restored',
+  'state_shared',
+  'item_set_aside',
+];
 
 /**
  * Whether a problem with this code keeps the agent from its whole job. Of a notice, whoever watches the agent need not come for it.

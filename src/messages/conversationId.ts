@@ -4,6 +4,7 @@ import {
   type PhoneNumber,
   parsePhoneNumberFromString as parsePhoneNumber,
 } from 'libphonenumber-js/min';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
 
 /** `unknown`: a bare name such as an alphanumeric sender; only chat.db can tell what it is. */
 export type ThreadKind = 'direct' | 'group' | 'unknown';
@@ -20,7 +21,8 @@ const GUID = /^([^;]*);([+-]);(.+)$/s;
 const GROUP_IDENTIFIER = /^(?:chat\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 /** How people and address books write a number: any script's digits, any blank, dash or bracket; a plus only in front. */
 const PHONE =
-  /^[(\uff08]?[+\uff0b\ufe62]?[\p{Nd}\s().\-/\u2010-\u2015\u2212\uff08\uff09\uff0d\uff0e\uff0f]*\p{Nd}[\p{Nd}\s().\-/\u2010-\u2015\u2212\uff08\uff09\uff0d\uff0e\uff0f]*$/u;
+  /^[(\uff08]?[+\uff0b\ufe62]?[\p{Nd}\s().\-/\u2010-\u2015\u2212\uff08\uff09\uff0d\uff0e\uff0f]*$/u;
+const HAS_DIGIT = /\p{Nd}/u;
 /** Marks of direction and width that copying from Contacts or a web page leaves around a number or an address. */
 const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
 const EMAIL = /^[^\s;@]+@[^\s;@]+$/;
@@ -109,9 +111,11 @@ let memoised = 0;
  * possible number of `region`; else its digits. So a number that is valid both ways is taken for one of `region`.
  */
 export function canonicalAddress(address: string, region: string): string {
+  // Nobody has such an address, and a URI within a URI within a URI is work without end.
+  if (address.length > INPUT_LIMITS.identifier) return address.trim();
   const trimmed = unwrapped(address);
   if (EMAIL.test(trimmed)) return trimmed.toLowerCase();
-  if (trimmed.length > LONGEST_NUMBER || !PHONE.test(trimmed)) return trimmed;
+  if (!isNumber(trimmed)) return trimmed;
   const known = `${region} ${trimmed}`;
   const remembered = memo.get(known);
   if (remembered !== undefined) return remembered;
@@ -123,6 +127,10 @@ export function canonicalAddress(address: string, region: string): string {
   }
   memo.set(known, canonical);
   return canonical;
+}
+
+function isNumber(written: string): boolean {
+  return written.length <= LONGEST_NUMBER && PHONE.test(written) && HAS_DIGIT.test(written);
 }
 
 /** Whether a canonical address is a phone number or an e-mail address, at which a person can be reached. */
@@ -206,5 +214,5 @@ function asciiDigit(digit: string): string {
 }
 
 function isAddress(identifier: string): boolean {
-  return EMAIL.test(identifier) || PHONE.test(identifier) || /^(?:urn|tel|sms|mailto):/i.test(identifier);
+  return EMAIL.test(identifier) || isNumber(identifier) || /^(?:urn|tel|sms|mailto):/i.test(identifier);
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
+import { excessOf } from '../system/jsonShape.js';
 
 /** What a client may ask to hear about beyond the standard frames. */
 export const TOPICS = [
@@ -92,6 +94,8 @@ export type ClientFrame = z.output<typeof clientFrameSchema>;
 
 const KNOWN_TYPES = clientFrameSchema.options.map((option) => option.shape.type.value).join(', ');
 
+const FRAME_LIMITS = { nesting: INPUT_LIMITS.nesting, size: INPUT_LIMITS.command } as const;
+
 /** Reads what a client sent; `error` says what is wrong with it, for the `error` frame. Never throws. */
 export function readClientFrame(
   text: string,
@@ -103,6 +107,8 @@ export function readClientFrame(
     // What does not parse is told to whoever sent it.
     return { kind: 'refused', error: 'Invalid message format: not JSON' };
   }
+  if (excessOf(value, FRAME_LIMITS) !== undefined)
+    return { kind: 'refused', error: 'Invalid message format: nested too deep' };
   const parsed = clientFrameSchema.safeParse(value);
   if (parsed.success) return { kind: 'frame', frame: parsed.data };
   const [issue] = parsed.error.issues;

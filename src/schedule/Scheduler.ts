@@ -1,5 +1,6 @@
-import type { ErrorCode } from '../errors.js';
+import { describeError, type ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import type { ScheduledText, ScheduleState } from '../store/schedule.js';
 import type { OutgoingFile, SentTexts, TextQueue } from '../store/textRequest.js';
@@ -140,12 +141,7 @@ export class Scheduler {
     const { store, clock } = this.options;
     let due = store.schedule.due(clock.now(), BATCH);
     while (due.length > 0) {
-      const batch = due;
-      if (
-        !store.tryWrite(() => {
-          for (const text of batch) this.sendOrFail(text);
-        })
-      ) {
+      if (!this.sendAll(due)) {
         this.timer = clock.after(STORE_RETRY_MS, () => this.run());
         return;
       }
@@ -166,6 +162,41 @@ export class Scheduler {
   private isTooLate(text: { conversation: string; text: string; sendAt: number }, lateMs: number): boolean {
     const { settings, texts } = this.options;
     return lateMs > settings().maxLatenessMs && !texts.mayHaveGoneOut(text, text.sendAt);
+  }
+
+  /** False if the disk did not take it. A text that cannot be handed on fails alone. */
+  private sendAll(due: readonly ScheduledText[]): boolean {
+    const { store } = this.options;
+    if (!store.setAside.isWatching) {
+      try {
+        return store.tryWrite(() => {
+          for (const text of due) this.sendOrFail(text);
+        });
+      } catch {
+        // Which of them it was shows below, where each has a write of its own.
+      }
+    }
+    return due.every((text) => {
+      const sent = store.setAside.attempt('scheduled', text.scheduleId, () =>
+        store.tryWrite(() => this.sendOrFail(text)),
+      );
+      return sent.kind === 'done' ? sent.value : this.giveUp(text, sent.error);
+    });
+  }
+
+  private giveUp(text: ScheduledText, fault: unknown): boolean {
+    const { store, acks, settings, log } = this.options;
+    if (diskFault(fault) !== undefined) return false;
+    const cause = describeError(fault);
+    const message = `The agent could not handle this text: ${cause}`;
+    log.error('A scheduled text could not be handled; it is set aside', { schedule: text.scheduleId, cause });
+    return store.tryWrite(() => {
+      store.schedule.setState(text.scheduleId, 'failed', `internal: ${message}`);
+      store.setAside.note('scheduled', text.scheduleId, cause);
+      if (settings().acks === 'stored') return;
+      const result = { outcome: 'not_sent', retry_safe: true, schedule_id: text.scheduleId };
+      acks.give(text.commandId, { kind: 'failed', code: 'internal', message, result });
+    });
   }
 
   private sendOrFail(text: ScheduledText): void {

@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
+import { excessOf } from '../system/jsonShape.js';
 
 /** Answers one verb with something that JSON can carry; what it throws is answered as an error. */
 export type StatusVerb = (input: Record<string, unknown>) => unknown;
@@ -12,6 +14,11 @@ export type StatusVerb = (input: Record<string, unknown>) => unknown;
 export const ANY_VERB = '*';
 
 const LONGEST_REQUEST = 1024 * 1024;
+/** So many pieces a request may come in, and so many may be connected at once. */
+const MOST_CHUNKS = 65_536;
+const MOST_CONNECTIONS = 64;
+
+const REQUEST_LIMITS = { nesting: INPUT_LIMITS.nesting, size: LONGEST_REQUEST } as const;
 
 /** How often is looked whether the socket is still where it is asked for. */
 const LOOK_EVERY_MS = 2_000;
@@ -123,19 +130,29 @@ export class StatusServer {
   }
 
   private serve(socket: Socket, verbs: Readonly<Record<string, StatusVerb>>, log: Logger): void {
+    if (this.connections.size >= MOST_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
     this.connections.add(socket);
     socket.on('close', () => this.connections.delete(socket));
     socket.on('error', (error) => log.debug('A status client went away', { cause: describeError(error) }));
-    let request = '';
+    const chunks: string[] = [];
+    let size = 0;
+    let isAnswered = false;
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
-      request += chunk;
-      const end = request.indexOf('\n');
-      if (end < 0) {
-        if (request.length > LONGEST_REQUEST) socket.destroy();
-        return;
+      if (isAnswered) return;
+      // Only what is new is searched: however small the pieces, the work grows with the request.
+      const end = chunk.indexOf('\n');
+      chunks.push(end < 0 ? chunk : chunk.slice(0, end));
+      size += chunk.length;
+      if (size > LONGEST_REQUEST || chunks.length > MOST_CHUNKS) {
+        socket.destroy();
+      } else if (end >= 0) {
+        isAnswered = true;
+        socket.end(`${answered(chunks.join(''), verbs)}\n`);
       }
-      socket.end(`${JSON.stringify(answer(request.slice(0, end), verbs))}\n`);
     });
   }
 }
@@ -154,9 +171,24 @@ function makePrivate(directory: string): void {
   chmodSync(directory, 0o700);
 }
 
+/** An answer that JSON cannot carry is an error like any other. */
+function answered(line: string, verbs: Readonly<Record<string, StatusVerb>>): string {
+  const reply = answer(line, verbs);
+  try {
+    return JSON.stringify(reply);
+  } catch (error) {
+    return JSON.stringify({
+      ok: false,
+      error: { code: 'internal', message: describeError(error), remedy: '' },
+    });
+  }
+}
+
 function answer(line: string, verbs: Readonly<Record<string, StatusVerb>>): Record<string, unknown> {
   try {
     const input = JSON.parse(line) as Record<string, unknown>;
+    if (excessOf(input, REQUEST_LIMITS) !== undefined)
+      throw new EdgeError('invalid_payload', 'The request is nested too deep.', 'Ask for less at once.');
     const verb =
       typeof input.verb === 'string' && Object.hasOwn(verbs, input.verb)
         ? verbs[input.verb]

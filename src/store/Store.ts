@@ -25,6 +25,7 @@ import { RecentTexts } from './recentTexts.js';
 import { ScheduleTable } from './schedule.js';
 import { SendPartTable } from './sendParts.js';
 import { SendTable } from './sends.js';
+import { SetAsideTable } from './setAside.js';
 import type { Database, Statement } from './sqlite.js';
 import { TargetFormTable } from './targetForms.js';
 import { ToldTable } from './told.js';
@@ -61,6 +62,7 @@ export class Store {
   readonly contexts: ContextTable;
   readonly outages: OutageTable;
   readonly pauses: PauseTable;
+  readonly setAside: SetAsideTable;
   readonly told: ToldTable;
   readonly backlog: Backlog;
   readonly recentTexts: RecentTexts;
@@ -92,6 +94,7 @@ export class Store {
     private readonly log: Logger,
     /** Where a damaged predecessor was set aside at this start. */
     readonly rebuiltFrom: string | undefined,
+    stoppedCleanly: boolean,
   ) {
     this.waitForLocks(LOCK_PATIENCE_MS);
     this.pruning = pruning(database);
@@ -118,6 +121,7 @@ export class Store {
     this.contexts = new ContextTable(database, clock);
     this.outages = new OutageTable(database, clock);
     this.pauses = new PauseTable(database, clock, this);
+    this.setAside = new SetAsideTable(database, clock, (work) => this.write(work), stoppedCleanly);
     this.told = new ToldTable(database, clock);
     this.backlog = new Backlog(database);
     this.recentTexts = new RecentTexts(database);
@@ -130,8 +134,8 @@ export class Store {
    * EdgeError `store_newer` or `state_unwritable`.
    */
   static open(path: string, { clock, log }: { clock: Clock; log: Logger }): Store {
-    return openStore(path, clock, log, (database, rebuiltFrom) => {
-      return new Store(database, path, clock, log, rebuiltFrom);
+    return openStore(path, clock, log, (database, rebuiltFrom, stoppedCleanly) => {
+      return new Store(database, path, clock, log, rebuiltFrom, stoppedCleanly);
     });
   }
 

@@ -21,6 +21,8 @@ export interface IncomingMessage {
   text: string;
   /** See messageParts.ts for where it is missing. */
   parts?: MessagePart[];
+  /** How long the text was, in UTF-16 units, where `text` is only its beginning. */
+  wholeLength?: number;
   sentAt: number;
   isGroup: boolean;
   participants: string[];

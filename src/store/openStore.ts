@@ -14,28 +14,28 @@ const CLEAN_STOP = 'clean_stop';
  * deleted, and a new one is made with everything that can still be read. Throws EdgeError `store_newer`, `disk_full` or
  * `state_unwritable`.
  */
-export function openStore<T>(
-  path: string,
-  clock: Clock,
-  log: Logger,
-  build: (database: Database, rebuiltFrom: string | undefined) => T,
-): T {
+export function openStore<T>(path: string, clock: Clock, log: Logger, build: Build<T>): T {
   try {
-    return built(openSound(path, log), undefined, build);
+    const { database, stoppedCleanly } = openSound(path, log);
+    return built(database, undefined, stoppedCleanly, build);
   } catch (error) {
     if (!isDamage(error)) throw asEdgeError(path, error);
     const { database, aside } = rebuild(path, clock, log);
-    return built(database, aside, build);
+    return built(database, aside, false, build);
   }
 }
+
+/** `stoppedCleanly`: whoever had the store before ended in order, or it is new. */
+type Build<T> = (database: Database, rebuiltFrom: string | undefined, stoppedCleanly: boolean) => T;
 
 function built<T>(
   database: Database,
   rebuiltFrom: string | undefined,
-  build: (database: Database, rebuiltFrom: string | undefined) => T,
+  stoppedCleanly: boolean,
+  build: Build<T>,
 ): T {
   try {
-    return build(database, rebuiltFrom);
+    return build(database, rebuiltFrom, stoppedCleanly);
   } catch (error) {
     database.close();
     throw error;
@@ -47,7 +47,7 @@ export function markCleanStop(database: Database): void {
   database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(CLEAN_STOP, '1');
 }
 
-function openSound(path: string, log: Logger): Database {
+function openSound(path: string, log: Logger): { database: Database; stoppedCleanly: boolean } {
   const isFresh = !existsSync(path);
   // Made with its mode: SQLite gives the -wal and -shm files the mode that the file has then.
   if (isFresh) closeSync(openSync(path, 'a', 0o600));
@@ -57,7 +57,7 @@ function openSound(path: string, log: Logger): Database {
     migrate(database, path, log);
     const { changes } = database.prepare('DELETE FROM meta WHERE key = ?').run(CLEAN_STOP);
     if (!isFresh) check(database, changes > 0 ? 'quick_check' : 'integrity_check');
-    return database;
+    return { database, stoppedCleanly: isFresh || changes > 0 };
   } catch (error) {
     database.close();
     throw error;
@@ -102,7 +102,7 @@ function rebuild(path: string, clock: Clock, log: Logger): { database: Database;
   for (const suffix of ['', '-wal', '-shm']) {
     if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
   }
-  const database = openSound(path, log);
+  const { database } = openSound(path, log);
   const kept = salvage(aside, database);
   log.error(
     `The store ${path} was damaged. It was set aside as ${aside} and made anew with what could still be read.`,

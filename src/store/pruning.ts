@@ -16,6 +16,8 @@ const ENDED = [
   'DELETE FROM exchanges WHERE conversation IN (SELECT conversation FROM exchanges WHERE at < @before LIMIT @limit)',
   'DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < @before LIMIT @limit)',
   'DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE created_at < @before LIMIT @limit)',
+  'DELETE FROM trials WHERE (kind, key) IN (SELECT kind, key FROM trials WHERE at < @before LIMIT @limit)',
+  'DELETE FROM set_aside WHERE (kind, key) IN (SELECT kind, key FROM set_aside WHERE at < @before LIMIT @limit)',
   "UPDATE commands SET body = '' WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND body <> '' AND acked_at < @before LIMIT @limit)",
 ];
 /** A message may be answered at an age of 30 days (`imessage.catch_up_hours`): so long its copies are told from it. */

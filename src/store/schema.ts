@@ -322,4 +322,11 @@ export const MIGRATIONS: readonly string[] = [
   -- Proven texts by when they were tried: a row of that time with the same text is ours, whatever its guid.
   CREATE INDEX sends_proven ON sends (conversation, attempted_at) WHERE guid IS NOT NULL;
   `,
+  `
+  -- What is being worked on after an unclean stop, and how many starts ended with it; what was set aside. at is Unix ms.
+  CREATE TABLE trials (kind TEXT NOT NULL, key TEXT NOT NULL, starts INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+  CREATE INDEX trials_at ON trials (at);
+  CREATE TABLE set_aside (kind TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, error TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+  CREATE INDEX set_aside_at ON set_aside (at);
+  `,
 ];

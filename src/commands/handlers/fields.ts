@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { filled } from '../payload.js';
 
 /** Names under which backends send the fields that several commands share. */
@@ -10,7 +11,8 @@ const THREAD = 'a phone number, an e-mail address or a chat id';
 /** What has a semicolon is a chat's guid (`iMessage;-;+1…`, `any;+;chat…`); nothing else has one. */
 const THREAD_ID = /^(?:[A-Za-z]*;[-+];)?[^;]+$/;
 export const threadId = filled(THREAD).refine(
-  (value) => THREAD_ID.test(value.trim()) && !/\p{Cc}/u.test(value),
+  (value) =>
+    value.length <= INPUT_LIMITS.identifier && THREAD_ID.test(value.trim()) && !/\p{Cc}/u.test(value),
   THREAD,
 );
 export const text = filled('a text');

@@ -1,7 +1,8 @@
 import type { Statement } from 'better-sqlite3';
 import type { IncomingAttachment } from '../../store/incomingRecord.js';
 import { type MessagePart, textOf } from '../../store/messageParts.js';
-import { bodyParts, underSubject } from './bodyParts.js';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
+import { bodyParts, countedParts, underSubject } from './bodyParts.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { summaryColumn } from './changeColumns.js';
 import { bodyOf, changedAt, filesLeft, isTakenBack, type RowBody, transcriptions } from './rowBody.js';
@@ -24,6 +25,8 @@ export type RowChange =
       guid: string;
       text: string;
       parts: MessagePart[];
+      /** How long the text is that was cut, in UTF-16 units. */
+      wholeLength?: number;
       at: number | null;
       partsUnsent?: readonly number[];
       filesLeft?: ReadonlySet<string>;
@@ -77,9 +80,9 @@ export class EditedRows {
     if (!schema.has('message', 'date_edited')) return;
     const m = (column: string) => schema.column('message', 'm', column);
     this.changed = database.prepare(
-      `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.text('message', 'm', 'text')} AS text,
+      `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.textUpTo(INPUT_LIMITS.messageBody, 'message', 'm', 'text')} AS text,
          ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
-         ${schema.text('message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
+         ${schema.textUpTo(INPUT_LIMITS.messageTitle, 'message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
          ${m('part_count')} AS partCount, ${m('is_audio_message')} AS isAudio, ${summaryColumn(schema, 'm')} AS summary,
          ${schema.date('message', 'm', 'date_edited')} AS editedAt,
          ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
@@ -128,7 +131,7 @@ function changeOf(raw: RawChange, body: RowBody, files: number): RowChange[] {
   const typed = bodyParts(body);
   if (isTakenBack({ ...raw, isAudio: raw.isAudio === 1 }, body, textOf(typed), files))
     return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
-  const parts = underSubject(raw.subject, typed);
+  const parts = countedParts(underSubject(raw.subject, typed));
   const text = textOf(parts);
   // Files alone have their places in the body.
   if (text === '' && !(body.text ?? '').includes('\ufffc')) return [];
@@ -142,6 +145,7 @@ function changeOf(raw: RawChange, body: RowBody, files: number): RowChange[] {
         guid,
         text,
         parts,
+        ...(body.wholeLength === null ? {} : { wholeLength: body.wholeLength }),
         at,
         ...(partsUnsent.length === 0 ? {} : { partsUnsent }),
         ...(left === null ? {} : { filesLeft: left }),

@@ -2,13 +2,15 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { maskHandle } from '../../logging/mask.js';
 import type { ReadingState } from '../../store/cursor.js';
+import { diskFault } from '../../store/diskFault.js';
 import type { IncomingMessage } from '../../store/incomingRecord.js';
 import type { SeenRow } from '../../store/seenRows.js';
+import type { SetAsideTable } from '../../store/setAside.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import type { Reading } from './ChatDbConnection.js';
 import { DateLook, type DatePage, LOOK_AGAIN_MS } from './DateLook.js';
 import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
-import { type Gathered, type Judged, judge, type PendingRow } from './incomingBatch.js';
+import { type Attempt, type Gathered, type Judged, judge, type PendingRow } from './incomingBatch.js';
 import { lookForRows, type Seed } from './lookForRows.js';
 import { OwnTraffic } from './OwnTraffic.js';
 import type { Anchor, ReadingPosition } from './readingPosition.js';
@@ -40,6 +42,8 @@ export interface ReaderStore {
       originalOf(guid: string): string;
     };
   };
+  /** Rows that cannot be worked on (see setAside.ts). */
+  readonly setAside?: Pick<SetAsideTable, 'attempt' | 'note'>;
 }
 
 /** What is done with rows that are no messages. */
@@ -170,7 +174,7 @@ export class IncomingReader {
     const { chatDb, clock, store } = this.options;
     const began = clock.monotonic();
     const rules = this.options.forwarding?.rules() ?? MESSAGES_ALONE;
-    const beside = { asksAcquaintance: rules.asksAcquaintance, own: this.own };
+    const beside = { asksAcquaintance: rules.asksAcquaintance, own: this.own, attempt: this.attempt };
     const newestKnown = () => store.incoming.newestGuids(KNOWN_ROWS);
     while (!this.stopped) {
       const known = store.cursor.get();
@@ -205,6 +209,14 @@ export class IncomingReader {
     return undefined;
   }
 
+  /** A row that ended the agent several times is not worked on again. */
+  private readonly attempt: Attempt = (guid, work, part = 'whole') => {
+    const worked = this.options.store.setAside?.attempt('row', guid, work, part);
+    if (worked === undefined) return work();
+    if (worked.kind === 'done') return worked.value;
+    throw worked.error;
+  };
+
   /** How reading by date goes on; its end is stored when its time is over. */
   private stateNow(): ReadingState | undefined {
     const { store, clock } = this.options;
@@ -236,8 +248,9 @@ export class IncomingReader {
     const { store, clock } = this.options;
     const state = store.cursor.reading();
     const now = clock.now();
+    const rows = this.remembered(seeds);
     store.write(() => {
-      this.remember(seeds);
+      for (const row of rows) store.cursor.seen.add(row);
       store.cursor.setReading({
         ...(state ?? { since: now, caughtUp: true, movedAt: null, lookUntil: null, samples: [] }),
         seeded: true,
@@ -245,16 +258,28 @@ export class IncomingReader {
     });
   }
 
-  /** Inside a write. */
-  private remember(seeds: readonly Seed[]): void {
-    const { store, region, clock } = this.options;
+  /** What is remembered of rows that were passed; of one that cannot be understood, nothing. Outside a write. */
+  private remembered(seeds: readonly Seed[]): SeenRow[] {
+    const { region, clock } = this.options;
     const oldest = clock.now() - REMEMBERED_MS;
-    for (const { row, attachments } of seeds) {
-      if (row.sentAt !== null && row.sentAt < oldest) continue;
+    return seeds.flatMap(({ row, attachments }) => {
+      if (row.sentAt !== null && row.sentAt < oldest) return [];
       // Seen long ago, so that a later row of the same whole second is a copy.
       const seenAt = Math.min(row.sentAt ?? clock.now(), clock.now());
-      store.cursor.seen.add(seenRow(row.guid, identityOf(row, attachments, region()), seenAt, undefined));
-    }
+      try {
+        return [
+          this.attempt(
+            row.guid,
+            () => seenRow(row.guid, identityOf(row, attachments, region()), seenAt, undefined),
+            'part',
+          ),
+        ];
+      } catch (error) {
+        if (diskFault(error) !== undefined) throw error;
+        // It was passed before: it is not judged, and a copy of it is no worse understood than it is.
+        return [];
+      }
+    });
   }
 
   private judge(
@@ -274,6 +299,7 @@ export class IncomingReader {
       now: clock.now(),
       seen: store.cursor.seen,
       notBefore: lookUntil === null || since > clock.now() ? null : since,
+      attempt: this.attempt,
     });
   }
 
@@ -284,7 +310,7 @@ export class IncomingReader {
     judged: Judged,
     state: ReadingState,
   ): void {
-    const { store, log, forwarding } = this.options;
+    const { store, log } = this.options;
     const moved = gathered.position.rowId !== from.rowId;
     const waitsAnew =
       judged.pending.length !== pending.length ||
@@ -297,23 +323,12 @@ export class IncomingReader {
     const isNews =
       judged.messages.length + judged.links.length + judged.events.length + judged.seen.length > 0;
     if (!moved && !waitsAnew && !isNews) return;
-    const fresh = store.write(() => {
-      const { seen } = store.cursor;
-      for (const row of judged.seen) seen.add(row);
-      const messages = judged.messages.map((message) => this.answeringOriginals(message));
-      const added = messages.filter((message) => store.incoming.add(message));
-      for (const { message, to } of judged.links) {
-        const isJoined = forwarding?.joinLink(message, seen.originalOf(to)) === true;
-        if (!isJoined && store.incoming.add(message)) added.push(message);
-      }
-      for (const { guid, editedAt } of judged.edited) forwarding?.wasEdited(guid, editedAt);
-      for (const event of judged.events) forwarding?.tell(event);
+    const fresh = this.stored(judged, () => {
       if (moved) {
         store.cursor.set(gathered.position);
         store.cursor.setReading({ ...state, samples: samplesOf(gathered, state.samples) });
       }
       if (waitsAnew) store.cursor.setPending(judged.pending);
-      return added;
     });
     this.damaged += judged.damagedBodies;
     for (const { rowId, reason, fault } of judged.leftOut) {
@@ -335,6 +350,72 @@ export class IncomingReader {
     return { ...message, replyToGuid: this.options.store.cursor.seen.originalOf(replyToGuid) };
   }
 
+  /**
+   * Stores what a batch is, and `advance` with it, in one write; returns the messages that are new. Where that fails again and
+   * again for no fault of the disk, each item has a write of its own, so that one that cannot be taken costs only itself: it is set
+   * aside, and the others are taken. A crash in between reads them again, and the guid stores none twice.
+   */
+  private stored(judged: Judged, advance: () => void): IncomingMessage[] {
+    const { store, forwarding, log } = this.options;
+    const { seen } = store.cursor;
+    const fresh: IncomingMessage[] = [];
+    const add = (message: IncomingMessage) => {
+      if (store.incoming.add(message)) fresh.push(message);
+    };
+    const items = [
+      ...judged.messages.map((message) => ({
+        key: message.guid,
+        take: () => add(this.answeringOriginals(message)),
+      })),
+      ...judged.links.map(({ message, to }) => ({
+        key: message.guid,
+        take: () => {
+          if (forwarding?.joinLink(message, seen.originalOf(to)) !== true) add(message);
+        },
+      })),
+      ...judged.edited.map(({ guid, editedAt }) => ({
+        key: guid,
+        take: () => forwarding?.wasEdited(guid, editedAt),
+      })),
+      ...judged.events.map((event) => ({ key: event.key, take: () => forwarding?.tell(event) })),
+    ];
+    const unreadable = judged.leftOut.filter(({ fault }) => fault !== undefined);
+    const conclude = () => {
+      for (const { guid = '', fault } of unreadable) this.setAside(guid, fault);
+      advance();
+    };
+    if (this.failures.count < FAILURES_BEFORE_FAULT) {
+      store.write(() => {
+        for (const row of judged.seen) seen.add(row);
+        for (const { take } of items) take();
+        conclude();
+      });
+      return fresh;
+    }
+    for (const { key, take } of items) {
+      const before = fresh.length;
+      try {
+        store.write(take);
+      } catch (error) {
+        if (diskFault(error) !== undefined) throw error;
+        fresh.length = before;
+        log.error('A row of chat.db cannot be taken; it is set aside', { cause: describeError(error) });
+        store.write(() => this.setAside(key, error));
+      }
+    }
+    // What is noted as seen is not read again, so it comes last.
+    store.write(() => {
+      for (const row of judged.seen) seen.add(row);
+      conclude();
+    });
+    return fresh;
+  }
+
+  /** Inside a write. */
+  private setAside(key: string, fault: unknown): void {
+    this.options.store.setAside?.note('row', key, describeError(fault));
+  }
+
   /** The messages are stored: a fault in what listens must not stop the reading. */
   private announce(messages: readonly IncomingMessage[]): void {
     try {
@@ -353,9 +434,10 @@ export class IncomingReader {
     const { store, chatDb, log, clock } = this.options;
     const now = clock.now();
     const isFirst = anchored.kind === 'first';
+    const passed = this.remembered(seeds);
     store.write(() => {
       store.cursor.set(anchored.position);
-      this.remember(seeds);
+      for (const row of passed) store.cursor.seen.add(row);
       store.cursor.setReading({
         since: store.cursor.reading()?.since ?? now,
         seeded: true,

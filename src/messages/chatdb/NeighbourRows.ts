@@ -1,4 +1,5 @@
 import type { Statement } from 'better-sqlite3';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { payloadColumn } from './changeColumns.js';
 import { type LinkNeighbour, linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
@@ -37,8 +38,8 @@ export class NeighbourRows {
     const n = (column: string) => schema.column('message', 'n', column);
     this.near = database.prepare(
       `SELECT n.ROWID AS rowId, CAST(n.guid AS TEXT) AS guid, ${n('balloon_bundle_id')} AS balloonBundleId,
-         ${schema.text('message', 'n', 'text')} AS text,
-         ${schema.bytes('message', 'n', 'attributedBody')} AS attributedBody, ${payloadColumn(schema, 'n')} AS payload,
+         ${schema.textUpTo(INPUT_LIMITS.neighbourBody, 'message', 'n', 'text')} AS text,
+         ${schema.bytes('message', 'n', 'attributedBody', INPUT_LIMITS.neighbourBody)} AS attributedBody, ${payloadColumn(schema, 'n')} AS payload,
          ${schema.date('message', 'n', 'date')} AS sentAt
        FROM message m CROSS JOIN message n
        WHERE m.ROWID = ? AND n.handle_id = m.handle_id AND n.date BETWEEN m.date - ? AND m.date + ?

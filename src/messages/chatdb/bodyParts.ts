@@ -1,4 +1,5 @@
-import type { MessagePart } from '../../store/messageParts.js';
+import { type MessagePart, textOf } from '../../store/messageParts.js';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { DecodedBody } from './attributedBody.js';
 import { plainWords } from './plainWords.js';
 import type { TextRun } from './typedstream.js';
@@ -34,7 +35,7 @@ export function bodyParts(body: DecodedBody): MessagePart[] {
   const parts: MessagePart[] = [];
   let open: OpenPart | undefined;
   const close = () => {
-    if (open !== undefined) parts.push(...partsOf(open));
+    if (open !== undefined) for (const part of partsOf(open)) parts.push(part);
     open = undefined;
   };
   const begin = (number: number | null): OpenPart => {
@@ -70,6 +71,13 @@ export function bodyParts(body: DecodedBody): MessagePart[] {
 function continues(open: OpenPart, number: number | null): boolean {
   if (number === null || open.number === null) return open.endsInText;
   return open.number === number;
+}
+
+/** The parts, or one text and the files behind it where they are more than anybody writes. */
+export function countedParts(parts: MessagePart[]): MessagePart[] {
+  if (parts.length <= INPUT_LIMITS.messageParts) return parts;
+  const files = parts.filter(({ type }) => type === 'attachment').slice(0, INPUT_LIMITS.messageParts);
+  return [{ type: 'text', text: textOf(parts) }, ...files];
 }
 
 /** A subject is bold above the text: a text of its own, before all others. */

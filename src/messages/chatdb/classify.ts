@@ -1,4 +1,5 @@
 import { textsIn } from '../../store/messageParts.js';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { directionAwaited, ownerOf, saidIn } from './ownership.js';
 import { placementOf, senderOf } from './placement.js';
 import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
@@ -50,7 +51,10 @@ function message(placed: Placed, sender: string | null, isStale: boolean): Verdi
     case 'ours':
       return { ...leftOut(owner.why), ...(owner.echo === undefined ? {} : { echo: owner.echo }) };
     case 'operator':
-      return { kind: 'event', event: operatorEvent(row, placed, textsIn(said.parts)) };
+      return {
+        kind: 'event',
+        event: operatorEvent(row, placed, textsIn(said.parts), said.body.wholeLength),
+      };
     case 'nobody':
       return leftOut('senderless');
     case 'person': {
@@ -77,6 +81,7 @@ function filtered(verdict: Verdict, placed: Placed): Verdict {
 
 /** What the row alone already rules out. */
 function neverTold(row: ChatRow): LeftOutReason | null {
+  if (hasEndlessName(row)) return 'damaged';
   if ((row.scheduleType ?? 0) !== 0) return 'schedule';
   if (row.isFromMe === 1 && (isAboutAnother(row) || row.isAutoReply === 1)) return 'own';
   // 1 to 3: people, name, photo of a group. The others are locations, kept audio and calls.
@@ -87,6 +92,16 @@ function neverTold(row: ChatRow): LeftOutReason | null {
   if (row.isSpam === 1 || row.chatIsBlackholed === 1) return 'spam';
   if (row.isCorrupt === 1) return 'damaged';
   return null;
+}
+
+/** Names that Messages never makes so long. They are keys in the store and in memory, and cannot be cut. */
+function hasEndlessName(row: ChatRow): boolean {
+  const { guid, handle, chatGuid, chatIdentifier, roomName, service, account, ownAddress } = row;
+  const { otherHandle, associatedGuid, threadOriginatorGuid, replyToGuid } = row;
+  return [
+    ...[guid, handle, chatGuid, chatIdentifier, roomName, service, account, ownAddress],
+    ...[otherHandle, associatedGuid, threadOriginatorGuid, replyToGuid],
+  ].some((name) => name !== null && name.length > INPUT_LIMITS.identifier);
 }
 
 function notice(placed: Placed): Verdict {

@@ -8,7 +8,7 @@ import type { ReadingPosition } from './readingPosition.js';
 import { type RowEvent, targetOf } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import { identityOf, originalAmong, REMEMBERED_MS, seenRow } from './rowIdentity.js';
-import type { AttachmentRow, ChatRow, MessageRows } from './rows.js';
+import { type AttachmentRow, type ChatRow, isBatchFull, type MessageRows } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 import type { Awaited, LeftOutReason } from './verdict.js';
 
@@ -50,7 +50,11 @@ export type BatchFacts = Pick<
   seen: { has(guid: string): boolean; like(key: string, conversation: string): readonly SeenRow[] };
   /** What was sent before (Unix ms) is not forwarded, for it is older than the agent; null: nothing is. */
   notBefore: number | null;
+  attempt?: Attempt;
 };
+
+/** Works on one row, by its guid: throws what the work throws, or that the row is not to be worked on. */
+export type Attempt = <T>(guid: string, work: () => T, part?: 'part' | 'whole') => T;
 
 /** What becomes of a batch. `dueAt` (Unix ms): when the next waiting row is taken as it is. */
 export interface Judged {
@@ -64,7 +68,7 @@ export interface Judged {
   seen: SeenRow[];
   voices: Voice[];
   /** `fault`: what was thrown at a row that cannot be understood. */
-  leftOut: { rowId: number; reason: LeftOutReason; fault?: unknown }[];
+  leftOut: { rowId: number; guid?: string; reason: LeftOutReason; fault?: unknown }[];
   pending: PendingRow[];
   dueAt: number | undefined;
   damagedBodies: number;
@@ -104,22 +108,22 @@ export function gather(
   position: ReadingPosition,
   pending: readonly PendingRow[],
   limit: number,
-  beside: { asksAcquaintance: boolean; own: OwnTraffic },
+  beside: { asksAcquaintance: boolean; own: OwnTraffic; attempt?: Attempt },
   byDate?: DatedRows,
 ): Gathered {
   const fresh = byDate?.unseen ?? rows.rowsAfter(position.rowId, limit);
   const waiting = rows.rowsAmong(pending.map((row) => row.rowId));
   const { asksAcquaintance, own } = beside;
   if (own.startsOver(position.generation))
-    for (const row of rows.recentOwnRows(position.rowId)) guarded(() => own.note(row));
-  for (const row of byDate?.own ?? []) guarded(() => own.note(row));
+    for (const row of rows.recentOwnRows(position.rowId)) guarded(row, () => own.note(row), beside.attempt);
+  for (const row of byDate?.own ?? []) guarded(row, () => own.note(row), beside.attempt);
   const isWaiting = new Set(pending.map((row) => row.rowId));
   const inRowOrder = [...waiting, ...fresh.filter((row) => !isWaiting.has(row.rowId))];
   // Without a row that was read before, nothing tells whether ROWIDs were given out anew.
   const isByDate = byDate !== undefined || position.guid === null;
   const all = isByDate ? inRowOrder.toSorted(byDateSent) : inRowOrder;
   // One that cannot be noted is no echo of anything; what it is itself, and that it is odd, is said by `judge`.
-  for (const row of all) guarded(() => own.note(row));
+  for (const row of all) guarded(row, () => own.note(row), beside.attempt);
   const people = new Map<number, string[]>();
   const participants = (chatRowId: number) => {
     const known = people.get(chatRowId) ?? rows.participants(chatRowId);
@@ -153,7 +157,7 @@ export function gather(
       },
     })),
     position: last === undefined ? position : { ...position, rowId: last.rowId, guid: last.guid },
-    full: byDate === undefined && fresh.length === limit,
+    full: byDate === undefined && (fresh.length === limit || isBatchFull(fresh)),
   };
 }
 
@@ -163,9 +167,14 @@ function byDateSent(a: ChatRow, b: ChatRow): number {
 }
 
 /** What becomes of `work` at a row that may be like none we know: it must not keep us from all rows behind it. */
-function guarded<T>(work: () => T): { value: T } | { fault: unknown } {
+function guarded<T>(
+  row: ChatRow,
+  work: () => T,
+  attempt: Attempt = (_guid, tried) => tried(),
+  part: 'part' | 'whole' = 'part',
+): { value: T } | { fault: unknown } {
   try {
-    return { value: work() };
+    return { value: attempt(row.guid, work, part) };
   } catch (fault) {
     // A database that fails says nothing of the row.
     if (fault instanceof BetterSqlite3.SqliteError) throw fault;
@@ -243,7 +252,11 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     const completeAt = Math.min(before?.completeAt ?? facts.now, facts.now);
     const waited = facts.now - seenAt;
     if (facts.seen.has(row.guid)) continue;
-    const recognition = guarded(() => recognised(row, attachments, seenAt, facts, judged.seen));
+    const recognition = guarded(
+      row,
+      () => recognised(row, attachments, seenAt, facts, judged.seen),
+      facts.attempt,
+    );
     const isDone = 'value' in recognition ? recognition.value : undefined;
     if (isDone?.leftOut !== undefined) {
       judged.seen.push(isDone.seen);
@@ -254,7 +267,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     const done = () => {
       if (isRemembered) judged.seen.push(isDone?.seen ?? unidentified(row.guid, seenAt));
     };
-    const tried = guarded(() =>
+    const classified = () =>
       classify(row, {
         region: facts.region,
         ownAddresses: facts.ownAddresses,
@@ -268,11 +281,11 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
         attachments,
         neighbours,
         rules: facts.rules,
-      }),
-    );
+      });
+    const tried = guarded(row, classified, facts.attempt, 'whole');
     if ('fault' in tried) {
       done();
-      judged.leftOut.push({ rowId: row.rowId, reason: 'damaged', fault: tried.fault });
+      judged.leftOut.push({ rowId: row.rowId, guid: row.guid, reason: 'damaged', fault: tried.fault });
       continue;
     }
     const verdict = tried.value;

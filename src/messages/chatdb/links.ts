@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { readBinaryPlist } from './binaryPlist.js';
 
 const SCHEME = /^https?:\/\//i;
@@ -11,10 +12,11 @@ const AFTER = /^\/?[.,;:!?'")\]}>]*(?:$|[^\x21-\x7e])/;
 
 /** What a text is cut into to find links that are spelt otherwise: printable ASCII without quotes, brackets and commas. */
 const TOKEN = /[^\s"'<>()[\]{},\u0080-\uffff]+/g;
-const TOKEN_END = /[.,;:!?]+$/;
+const TOKEN_END: ReadonlySet<string> = new Set('.,;:!?');
 /** Longer than any link that is written; cut tokens would only be compared in vain. */
-const LONGEST_LINK = 4096;
-const ANY_LINK = /https?:\/\/[^\s]|\b(?:[a-z0-9-]+\.)+[a-z]{2,}(?:\/|\b)/i;
+const LONGEST_LINK = INPUT_LIMITS.identifier;
+/** Looked for from its last dot: from its beginning, a list of numbers with dots would be read once for each of them. */
+const ANY_LINK = /https?:\/\/[^\s]|[a-z0-9-]\.[a-z]{2,}(?:\/|\b)/i;
 
 /** Parameters by which services follow who shared a link; Messages and senders leave them out or add them. */
 const TRACKING =
@@ -22,6 +24,7 @@ const TRACKING =
 
 /** Whether two links lead to the same page, as far as their spelling says: scheme, www, case of the host, a last slash, tracking. */
 export function sameLink(one: string, other: string): boolean {
+  if (one.length > LONGEST_LINK || other.length > LONGEST_LINK) return one === other;
   const [a, b] = [bare(one), bare(other)];
   return a !== '' && b !== '' && (a === b || canonical(one) === canonical(other));
 }
@@ -29,14 +32,14 @@ export function sameLink(one: string, other: string): boolean {
 /** Whether the very link is in the text, and not a longer one that begins as it does. */
 export function mentionsLink(text: string, link: string): boolean {
   const wanted = bare(link);
-  if (wanted === '') return false;
+  if (wanted === '' || wanted.length > LONGEST_LINK) return false;
   if (mentionsBare(text, wanted)) return true;
   const target = canonical(link);
   const host = target.split(/[/?]/)[0]?.toLowerCase() ?? '';
   if (!host.includes('.')) return false;
   for (const [token] of text.matchAll(TOKEN)) {
     if (token.length > LONGEST_LINK || !token.toLowerCase().includes(host)) continue;
-    if (canonical(token.replace(TOKEN_END, '')) === target) return true;
+    if (canonical(withoutEnd(token)) === target) return true;
   }
   return false;
 }
@@ -84,8 +87,15 @@ function isAddress(value: unknown): value is string {
   return typeof value === 'string' && value.length <= LONGEST_LINK && WEB_ADDRESS.test(value);
 }
 
+/** Without the punctuation behind it. */
+function withoutEnd(token: string): string {
+  let end = token.length;
+  while (end > 0 && TOKEN_END.has(token.charAt(end - 1))) end -= 1;
+  return token.slice(0, end);
+}
+
 function mentionsBare(text: string, link: string): boolean {
-  for (let at = text.indexOf(link); at >= 0; at = text.indexOf(link, at + 1)) {
+  for (let at = text.indexOf(link); at >= 0; at = text.indexOf(link, at + link.length)) {
     const end = at + link.length;
     const isWhole = AFTER.test(text.slice(end, end + LOOKED_AT));
     if (isWhole && BEFORE.test(text.slice(Math.max(at - LOOKED_AT, 0), at))) return true;

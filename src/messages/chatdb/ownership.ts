@@ -1,5 +1,5 @@
 import { type MessagePart, textOf } from '../../store/messageParts.js';
-import { bodyParts, underSubject } from './bodyParts.js';
+import { bodyParts, countedParts, underSubject } from './bodyParts.js';
 import { directionOf, isAnonymous } from './direction.js';
 import { linkOf, roleOfLink, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, expectsFiles, type RowBody } from './rowBody.js';
@@ -35,7 +35,7 @@ export function saidIn(row: ChatRow): Said {
   const words = linkOf(textOf(typed), row);
   // A preview may have its link elsewhere than in its body.
   const said = words === textOf(typed) ? typed : [{ type: 'text', text: words } as const, ...typed];
-  const parts = underSubject(row.subject, said);
+  const parts = countedParts(underSubject(row.subject, said));
   return { body, parts, words, text: textOf(parts) };
 }
 

@@ -1,4 +1,5 @@
 import { textOf } from '../../store/messageParts.js';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { type DecodedBody, decodeAttributedBody } from './attributedBody.js';
 import { bodyParts } from './bodyParts.js';
 import { bodyFromHistory, type MessageSummary, readMessageSummary, UNCHANGED } from './messageSummary.js';
@@ -15,18 +16,31 @@ export interface RowBody extends DecodedBody {
   hasPartList: boolean;
   /** When it was last edited, as its history has it (Unix ms); null: not known. */
   historyAt: number | null;
+  /** How long the text is, in UTF-16 units, where `text` is only its beginning (INPUT_LIMITS.messageText, ownText); else null. */
+  wholeLength: number | null;
 }
 
-type BodyColumns = Pick<ChatRow, 'text' | 'attributedBody'> & Partial<Pick<ChatRow, 'summary'>>;
+type BodyColumns = Pick<ChatRow, 'text' | 'attributedBody'> & Partial<Pick<ChatRow, 'summary' | 'isFromMe'>>;
 
 const NO_PARTS: readonly number[] = [];
 
 /**
  * attributedBody before text: since macOS 26 only it has the text (macos-facts A.5), and it names the files. Before one that is
  * damaged, text; either, where the other is empty; the newest version of the edit history where neither can be read. Without
- * the parts that were taken back.
+ * the parts that were taken back. Of a text that is too long, its beginning.
  */
 export function bodyOf(row: BodyColumns): RowBody {
+  const most = row.isFromMe === 1 ? INPUT_LIMITS.ownText : INPUT_LIMITS.messageText;
+  const whole = wholeBodyOf(row);
+  const length = whole.text?.length ?? 0;
+  if (length <= most) return { ...whole, wholeLength: null };
+  const runs = whole.runs
+    .filter(({ start }) => start < most)
+    .map((run) => ({ ...run, length: Math.min(run.length, most - run.start) }));
+  return { ...whole, text: whole.text?.slice(0, most) ?? null, runs, wholeLength: length };
+}
+
+function wholeBodyOf(row: BodyColumns): Omit<RowBody, 'wholeLength'> {
   const summary = readMessageSummary(row.summary ?? null);
   const body = written(row);
   if (summary === UNCHANGED)
@@ -81,11 +95,13 @@ export function expectsFiles(row: Pick<ChatRow, 'hasAttachments'>, body: Decoded
   return row.hasAttachments === 1 || (body.text ?? '').includes('\ufffc');
 }
 
-/** What was said in the audio files of a body, by the guid of the file. */
+/** What was said in the audio files of a body, by the guid of the file; together no more than a text may have. */
 export function transcriptions(body: DecodedBody): Map<string, string> {
+  let left: number = INPUT_LIMITS.messageText;
   return new Map(
     body.runs.flatMap(({ attributes: { transferGuid, transcription } }) => {
-      const said = plainWords(transcription);
+      const said = plainWords(transcription?.slice(0, left) ?? null);
+      left -= said.length;
       return transferGuid === null || said === '' ? [] : [[transferGuid, said] as const];
     }),
   );
@@ -107,7 +123,8 @@ export function changedAt(
  */
 export function filesLeft(body: RowBody): ReadonlySet<string> | null {
   if (body.isAllUnsent) return new Set();
-  if (body.partsUnsent.length === 0 || body.fallback || body.text === null) return null;
+  if (body.partsUnsent.length === 0 || body.fallback || body.text === null || body.wholeLength !== null)
+    return null;
   const named = body.runs.flatMap(({ attributes }) => attributes.transferGuid ?? []);
   const places = body.text.split('\ufffc').length - 1;
   return named.length < places ? null : new Set(named);

@@ -84,10 +84,16 @@ export function groupEvent(row: ChatRow, place: EventPlace): RowEvent | null {
 }
 
 /** The event of a message that a person sent from this account by other means than the agent. */
-export function operatorEvent(row: ChatRow, place: EventPlace, texts: readonly string[]): RowEvent {
+export function operatorEvent(
+  row: ChatRow,
+  place: EventPlace,
+  texts: readonly string[],
+  wholeLength: number | null,
+): RowEvent {
   const event = eventOf('operator_replied', row, place, {
     message_guid: row.guid,
     text: texts.join('\n'),
+    ...(wholeLength === null ? {} : { truncated: true, original_length: wholeLength }),
     service: row.service ?? row.chatService ?? '',
   });
   return texts.length > 1 ? { ...event, texts } : event;

@@ -1,4 +1,5 @@
 import type { Statement } from 'better-sqlite3';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { payloadColumn, summaryColumn } from './changeColumns.js';
 import { type GroupNames, OWN_NAMES } from './groupTies.js';
@@ -102,6 +103,16 @@ export interface DatedRow extends RowPosition {
   isFromMe: number | null;
 }
 
+/** How much a row says, about in bytes. */
+function sizeOf({ text, attributedBody, summary }: ChatRow): number {
+  return (text?.length ?? 0) + (attributedBody?.length ?? 0) + (summary?.length ?? 0);
+}
+
+/** Whether `rowsAfter` stopped behind these because of what they say: there may be more. */
+export function isBatchFull(rows: readonly ChatRow[]): boolean {
+  return rows.reduce((size, row) => size + sizeOf(row), 0) >= INPUT_LIMITS.rowBatch;
+}
+
 /** So many ROWIDs back is lately. */
 const LATELY = 500;
 
@@ -174,9 +185,16 @@ export class MessageRows {
             .pluck();
   }
 
-  /** Rows with a ROWID above this one, in its order, at most `limit`. */
+  /** Rows with a ROWID above this one, in its order, at most `limit`, and fewer where they say much (INPUT_LIMITS.rowBatch). */
   rowsAfter(rowId: number, limit: number): ChatRow[] {
-    return this.named(this.after.all(rowId, limit));
+    const rows: ChatRow[] = [];
+    let size = 0;
+    for (const row of this.after.iterate(rowId, limit)) {
+      rows.push(row);
+      size += sizeOf(row);
+      if (size >= INPUT_LIMITS.rowBatch) break;
+    }
+    return this.named(rows);
   }
 
   /** Those of these rows that (still) exist, in the order of ROWID. */
@@ -246,13 +264,14 @@ function messageQuery(schema: Schema): string {
   const m = (column: string) => schema.column('message', 'm', column);
   const c = (column: string) => schema.column('chat', 'c', column);
   const text = (column: string) => schema.text('message', 'm', column);
+  const upTo = (most: number, column: string) => schema.textUpTo(most, 'message', 'm', column);
   const chatText = (column: string) => schema.text('chat', 'c', column);
-  return `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${text('text')} AS text,
-    ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody, ${text('subject')} AS subject,
+  return `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${upTo(INPUT_LIMITS.messageBody, 'text')} AS text,
+    ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody, ${upTo(INPUT_LIMITS.messageTitle, 'subject')} AS subject,
     ${text('service')} AS service, ${schema.text('handle', 'h', 'id')} AS handle, ${schema.date('message', 'm', 'date')} AS sentAt,
     ${schema.exactDate('message', 'm', 'date')} AS date, ${schema.isInSeconds('message', 'm', 'date')} AS datesAreSeconds,
     ${m('is_from_me')} AS isFromMe, ${m('is_finished')} AS isFinished, ${m('is_sent')} AS isSent, ${text('account')} AS account, ${text('destination_caller_id')} AS ownAddress,
-    ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${text('group_title')} AS groupTitle,
+    ${m('item_type')} AS itemType, ${m('group_action_type')} AS groupActionType, ${upTo(INPUT_LIMITS.messageTitle, 'group_title')} AS groupTitle,
     CASE WHEN ${m('item_type')} <> 0 THEN (SELECT ${schema.text('handle', 'o', 'id')} FROM handle o WHERE o.ROWID = ${m('other_handle')}) END
       AS otherHandle,
     ${m('associated_message_type')} AS associatedType, ${text('associated_message_guid')} AS associatedGuid,
@@ -299,7 +318,7 @@ export function attachmentColumns(schema: Schema): string {
   const a = (column: string) => schema.column('attachment', 'a', column);
   const text = (column: string) => schema.text('attachment', 'a', column);
   return `CAST(a.guid AS TEXT) AS guid, ${mimeTypeColumn(schema, 'a')} AS mimeType,
-    ${text('transfer_name')} AS filename,
+    ${schema.textUpTo(INPUT_LIMITS.identifier, 'attachment', 'a', 'transfer_name')} AS filename,
     ${text('filename')} AS path, coalesce(${a('total_bytes')}, 0) AS sizeBytes,
     ${a('transfer_state')} AS transferState, ${a('hide_attachment')} AS hidden`;
 }

@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 
 const TABLES = [
   'message',
@@ -57,14 +58,22 @@ export class Schema {
     return this.typed('text', table, alias, column);
   }
 
-  /** The same of a column for bytes. */
-  bytes(table: Table, alias: string, column: string): string {
-    return this.typed('blob', table, alias, column);
+  /** The same, of which no more than so many characters are read. */
+  textUpTo(most: number, table: Table, alias: string, column: string): string {
+    return this.typed('text', table, alias, column, most);
   }
 
-  private typed(type: 'text' | 'blob', table: Table, alias: string, column: string): string {
+  /** The same of a column for bytes, of which no more than `most` are read. */
+  bytes(table: Table, alias: string, column: string, most: number = INPUT_LIMITS.messageBody): string {
+    return this.typed('blob', table, alias, column, most);
+  }
+
+  private typed(type: 'text' | 'blob', table: Table, alias: string, column: string, most?: number): string {
     if (!this.has(table, column)) return 'NULL';
-    return `CASE WHEN typeof(${alias}.${column}) = '${type}' THEN ${alias}.${column} END`;
+    const name = `${alias}.${column}`;
+    if (most === undefined) return `CASE WHEN typeof(${name}) = '${type}' THEN ${name} END`;
+    // Only a long one is copied.
+    return `CASE WHEN typeof(${name}) <> '${type}' THEN NULL WHEN length(${name}) > ${most} THEN substr(${name}, 1, ${most}) ELSE ${name} END`;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { canonicalAddress } from '../conversationId.js';
 import { normalisedText } from './normalisedText.js';
 import type { OwnMessage } from './OwnTraffic.js';
@@ -53,7 +54,7 @@ export function isEcho(
     if (laterBy < -BEFORE_MS || laterBy > WITHIN_MS) return false;
     if (own.from.length > 0) return own.from.includes(sender);
     if (!isOwnChat || laterBy < 0 || laterBy > AT_ONCE_MS || text === '') return false;
-    return normalisedText(own.text) === normalisedText(text);
+    return keptOf(own.text) === normalisedText(text);
   });
 }
 
@@ -74,12 +75,16 @@ export function repeatedOf(
   const said = normalisedText(text);
   if (said === '') return undefined;
   return ownMessages.find(
-    ({ sentAt, text: own }) =>
-      sentAt !== null && sentAt >= from && sentAt <= to && normalisedText(own) === said,
+    ({ sentAt, text: own }) => sentAt !== null && sentAt >= from && sentAt <= to && keptOf(own) === said,
   );
+}
+
+/** A text of ours as far as it would be read if it came back. */
+function keptOf(own: string): string {
+  return normalisedText(own.slice(0, INPUT_LIMITS.messageText));
 }
 
 /** Whether nobody says just this by chance. */
 export function isTelling(text: string): boolean {
-  return [...normalisedText(text)].length >= TELLING_LENGTH;
+  return [...normalisedText(text).slice(0, 2 * TELLING_LENGTH)].length >= TELLING_LENGTH;
 }

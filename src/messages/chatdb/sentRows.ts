@@ -1,5 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { conversationKey, isGroupKey } from '../conversationId.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { unsettledDirection } from './direction.js';
@@ -107,7 +108,7 @@ export class SentRows {
     const chatText = (column: string) => schema.text('chat', 'c', column);
     const select = `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid, ${chatText('guid')} AS chatGuid,
       ${chatText('chat_identifier')} AS chatIdentifier, ${c('style')} AS chatStyle,
-      ${schema.text('handle', 'h', 'id')} AS handle, ${text('text')} AS text,
+      ${schema.text('handle', 'h', 'id')} AS handle, ${schema.textUpTo(INPUT_LIMITS.messageBody, 'message', 'm', 'text')} AS text,
       ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody, ${text('service')} AS service, ${m('error')} AS error,
       ${schema.date('message', 'm', 'date')} AS sentAt, ${m('is_sent')} AS isSent, ${m('is_finished')} AS isFinished,
       ${m('is_delivered')} AS isDelivered, ${m('is_read')} AS isRead,

@@ -1,5 +1,5 @@
 import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRecord.js';
-import { type MessagePart, storedParts, textOf } from '../../store/messageParts.js';
+import { storedParts, textOf } from '../../store/messageParts.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
 import { roleOfLink, URL_BALLOON } from './linkPreview.js';
@@ -57,7 +57,7 @@ export function takeMessage(
   }
   return {
     kind: 'message',
-    message: messageOf(placed, sender, parts, shown),
+    message: messageOf(placed, sender, { body, parts }, shown),
     bodyDamaged: body.fallback,
     editedAt: changedAt(row, body),
     repeatsUs,
@@ -95,7 +95,7 @@ function emptyReason(row: ChatRow, body: DecodedBody, awaited: Awaited): LeftOut
 function messageOf(
   placed: Placed,
   sender: string,
-  parts: MessagePart[],
+  { body, parts }: Pick<Said, 'body' | 'parts'>,
   attachments: IncomingAttachment[],
 ): IncomingMessage {
   const { row, facts, conversation, region, sentAt, isGroup: group } = placed;
@@ -110,6 +110,7 @@ function messageOf(
     sender,
     text: textOf(parts),
     ...storedParts(parts, attachments.length),
+    ...(body.wholeLength === null ? {} : { wholeLength: body.wholeLength }),
     sentAt,
     isGroup: group,
     participants: [...new Set([...people.map((handle) => canonicalAddress(handle, region)), sender])],

@@ -26,6 +26,8 @@ const messageSchema = z.looseObject({
   filtered_text: z.string(),
   text: z.string().nullish(),
   parts: z.array(partSchema).optional(),
+  truncated: z.literal(true).optional(),
+  original_length: z.int().min(1).optional(),
   original_timestamp: timeSchema.nullish(),
   timestamp: timeSchema.nullish(),
   is_group: z.boolean().optional(),

@@ -1,0 +1,32 @@
+/**
+ * How much of anything that comes from outside is looked at. Every limit applies before the work that it bounds, and what
+ * lies beyond one is cut with a mark or refused with a reason, never dropped in silence. docs/guarantees.md has the table.
+ */
+export const INPUT_LIMITS = {
+  /** The text of a message to us, in UTF-16 units: twice what Messages lets a person type. */
+  messageText: 40_000,
+  /** The same of one that went out from here: as long as any text that the agent sends (MAX_TEXT_BYTES). */
+  ownText: 100_000,
+  /** Texts and files of one message that are kept apart; Messages has been seen to write 20. */
+  messageParts: 300,
+  /** The subject of a message or the name of a group, in characters. */
+  messageTitle: 4_000,
+  /** `message.attributedBody`, in bytes. */
+  messageBody: 4 * 1024 * 1024,
+  /** The same of a message that is only compared with a link beside it. */
+  neighbourBody: 256 * 1024,
+  /** Bodies and texts of new rows that are read from chat.db in one go, in bytes; one row is read whatever its size. */
+  rowBatch: 8 * 1024 * 1024,
+  /** A guid, handle, address, thread id or the name of a file, in UTF-16 units. */
+  identifier: 2_048,
+  /** Objects and lists within each other in a command, a frame or a request. */
+  nesting: 64,
+  /** One command as JSON without the bytes of its files, in UTF-16 units. */
+  command: 1024 * 1024,
+  /** Bubbles of one reply. */
+  replyBubbles: 200,
+  /** Bytes that wait to leave by the socket; beyond it nothing is answered to a ping. */
+  socketBacklog: 1024 * 1024,
+  /** A configuration file, in bytes. */
+  configFile: 1024 * 1024,
+} as const;

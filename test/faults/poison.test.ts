@@ -1,0 +1,93 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { INPUT_LIMITS } from '../../src/system/inputLimits.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+
+const STRANGERS = Array.from({ length: 6 }, (_, index) => `+1310555400${index}`);
+const PRELOAD = fileURLToPath(new URL('../support/dieAtWord.mjs', import.meta.url));
+
+/** Lists within lists, as JSON. */
+const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+
+describe('one message', () => {
+  test.each([
+    ['4 000 000 digits', '7'.repeat(4_000_000)],
+    ['4 MB of dashes', '- '.repeat(2_000_000)],
+    ['numbers in twos, each with an address', '31 a@b.c '.repeat(400_000)],
+    ['1 300 000 letters of three bytes', 'あ'.repeat(1_300_000)],
+    ['brackets and dots', '(1).a.b'.repeat(400_000)],
+  ])(
+    'of %s is posted as far as it is read, ends nothing, and the next one is answered',
+    async (_name, text) => {
+      const world = await EdgeWorld.open(
+        { onTestFinished: (clean) => void cleanups.push(clean) },
+        { settings: { 'privacy.redact': ['phone', 'email', 'ssn', 'credit_card'] } },
+      );
+      const daemon = await world.start();
+      world.mac.chatDb.receive({ from: STRANGERS[0] ?? '', text });
+      world.mac.chatDb.receive({ from: PERSON, text: 'are you there?' });
+      await world.backend.until(() => world.backend.messages.length >= 2, 60_000);
+      const long = world.backend.messages.find(({ body }) => body.sender !== PERSON)?.body;
+      expect(long).toMatchObject({ truncated: true, original_length: expect.any(Number) });
+      expect(String(long?.filtered_text).length).toBeLessThanOrEqual(2 * INPUT_LIMITS.messageText);
+      const { code } = await daemon.kill('SIGTERM');
+      expect(code).toBe(0);
+      await Promise.all(cleanups.splice(0).map((clean) => clean()));
+    },
+  );
+});
+
+const cleanups: (() => void | Promise<void>)[] = [];
+
+describe('a command', () => {
+  test.each([
+    // Deeper ones cannot be written by the backend that stands in; test/backend/endlessFrames.test.ts has them.
+    ['6 KB of brackets', `{"text":"x","extra":${nested(3_000)}}`],
+    ['lists in the place of the text', `{"text":${nested(2_000)}}`],
+    ['a thread id of 1 MB', `{"thread_id":"${'9'.repeat(1_000_000)}x","text":"hi"}`],
+    [
+      'a million attachments',
+      `{"thread_id":"${PERSON}","text":"hi","attachments":[${'1,'.repeat(999_999)}1]}`,
+    ],
+    ['a text of 8 MB', `{"thread_id":"${PERSON}","text":"${'y '.repeat(4_000_000)}"}`],
+  ])('with %s fails alone: it is acked, and what is behind it is done', async (_name, payload) => {
+    const world = await EdgeWorld.open({ onTestFinished: (clean) => void cleanups.push(clean) });
+    const daemon = await world.start();
+    const bad = world.backend.pushCommand({
+      command_type: 'send_message_now',
+      payload: JSON.parse(payload) as Record<string, unknown>,
+    }).commandId;
+    const good = world.command('behind it');
+    expect(await world.acked(bad)).toMatchObject({ status: 'failed' });
+    expect(await world.acked(good)).toMatchObject({ status: 'completed' });
+    expect((await daemon.kill('SIGTERM')).code).toBe(0);
+    await Promise.all(cleanups.splice(0).map((clean) => clean()));
+  });
+});
+
+test('what ends the agent at every start is set aside after three, said in the status, and what is behind it is answered', async (context) => {
+  const world = await EdgeWorld.open(context);
+  const first = await world.start();
+  await first.kill('SIGTERM');
+  Object.assign(world.place.env, { NODE_OPTIONS: `--import ${PRELOAD}`, DIE_AT: 'poisonous word' });
+  world.mac.chatDb.receive({ from: STRANGERS[1] ?? '', text: 'a poisonous word' });
+  world.mac.chatDb.receive({ from: PERSON, text: 'after it' });
+  let deaths = 0;
+  let daemon = world.spawn();
+  while ((await Promise.race([daemon.exited, answered(world)])) !== 'answered') {
+    deaths += 1;
+    expect(deaths).toBeLessThanOrEqual(4);
+    daemon = world.spawn();
+  }
+  expect(deaths).toBe(4);
+  const { snapshot } = await daemon.statusUntil(({ snapshot }) => (snapshot?.problems.length ?? 0) > 0);
+  expect(snapshot?.problems).toMatchObject([
+    { code: 'item_set_aside', remedy: expect.stringContaining('Report') },
+  ]);
+  expect((await daemon.kill('SIGTERM')).code).toBe(0);
+});
+
+async function answered(world: EdgeWorld): Promise<'answered'> {
+  await world.backend.until(() => world.backend.messages.some(({ body }) => body.sender === PERSON), 120_000);
+  return 'answered';
+}

@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Store } from '../../src/store/Store.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+/** A store that is opened again and again as by a process that dies: it is never closed in order. */
+function lives() {
+  const path = join(temporaryDirectory(), 'store.db');
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  return {
+    clock,
+    start: () => Store.open(path, { clock, log }),
+    die(store: Store) {
+      (store as unknown as { database: { close(): void } }).database.close();
+    },
+  };
+}
+
+/** Work in which the process dies: nothing behind it happens. */
+class Death extends Error {}
+
+function dieIn({ start, die }: ReturnType<typeof lives>, key: string): 'died' | 'set aside' {
+  const store = start();
+  const { database } = store as unknown as { database: { close(): void } };
+  try {
+    const worked = store.setAside.attempt('row', key, () => {
+      database.close();
+      throw new Death();
+    });
+    die(store);
+    return worked.kind === 'failed' && !(worked.error instanceof Death) ? 'set aside' : 'died';
+  } catch {
+    return 'died';
+  }
+}
+
+describe('an item that ends the agent', () => {
+  test('is tried in three starts that watch for it, and then no more', () => {
+    const world = lives();
+    world.die(world.start());
+    expect([1, 2, 3, 4].map(() => dieIn(world, 'poison'))).toEqual(['died', 'died', 'died', 'set aside']);
+  });
+
+  test('is one and the same: deaths at others do not count for it', () => {
+    const world = lives();
+    world.die(world.start());
+    for (const key of ['a', 'b', 'c', 'a', 'b', 'c']) expect(dieIn(world, key)).toBe('died');
+    const store = world.start();
+    expect(store.setAside.attempt('row', 'd', () => 'fine')).toEqual({ kind: 'done', value: 'fine' });
+    world.die(store);
+  });
+
+  test('that is got through once begins again at nothing', () => {
+    const world = lives();
+    world.die(world.start());
+    for (let round = 0; round < 3; round += 1) {
+      expect(dieIn(world, 'slow')).toBe('died');
+      expect(dieIn(world, 'slow')).toBe('died');
+      const store = world.start();
+      expect(store.setAside.attempt('row', 'slow', () => 1)).toMatchObject({ kind: 'done' });
+      world.die(store);
+    }
+  });
+});
+
+test('a part of the work that goes well before the one that ends the agent does not hide it', () => {
+  const world = lives();
+  world.die(world.start());
+  const ends = [1, 2, 3, 4].map(() => {
+    const store = world.start();
+    store.setAside.attempt('row', 'poison', () => 'read', 'part');
+    world.die(store);
+    return dieIn(world, 'poison');
+  });
+  expect(ends).toEqual(['died', 'died', 'died', 'set aside']);
+});
+
+test('after a stop in order nothing is noted before the work', () => {
+  const world = lives();
+  world.start().close();
+  const store = world.start();
+  expect(store.setAside.isWatching).toBe(false);
+  store.close();
+});
+
+test('what was set aside shows for a day', () => {
+  const world = lives();
+  const store = world.start();
+  store.write(() => store.setAside.note('message', 'guid', 'too odd'));
+  expect(store.setAside.recent(10)).toMatchObject([{ kind: 'message', key: 'guid', error: 'too odd' }]);
+  world.clock.advance(25 * 3_600_000);
+  expect(store.setAside.recent(10)).toEqual([]);
+  store.close();
+});
