@@ -6,33 +6,45 @@ import type { Persona, PersonaAnswer, ReplyForm } from '../../src/simulator/back
 import type { SimulatedChat } from '../../src/simulator/messages/SimulatedChats.js';
 import { AGENT_ID, type EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import type { StepName } from '../support/killPoints.js';
-import type { CommandIntent, Intents, MessageIntent } from './intents.js';
+import { type CommandIntent, guidsOf, type MessageIntent } from './intents.js';
 import type { Seeded } from './Seeded.js';
 
-interface Conversation {
+export interface Conversation {
+  /** What it is called here, whatever becomes of its chat. */
+  readonly id: string;
+  readonly isGroup: boolean;
+  /** The chat that is written in now. */
   chat: SimulatedChat;
-  from: string;
+  /** The one who writes most, and all who do. */
+  readonly from: string;
+  readonly people: readonly string[];
   /** The ways in which a backend may name it. */
   threadIds: readonly string[];
 }
 
 /** Those who write, and are written to, in conversations of their own and in one together. */
 export const PEOPLE = [PERSON, 'friend@example.com'] as const;
+/** One of whom chat.db has the number without its plus, and how a backend may write it. */
+const FOREIGNER = { stored: '447967960994', canonical: '+447967960994', other: '00447967960994' };
 
 /** Said in answer to several messages, as people do: only the count tells whether one was lost. */
 const COMMON_REFLEX = 'one sec';
 const FORMS: readonly ReplyForm[] = ['reply_text', 'reply_bubbles', 'reflex_burst'];
+/** The group that goes from one chat to the next. */
+const MOVING = 'moving group';
 const PRIORITIES = ['immediate', 'high', 'normal', 'low', 'deferred'];
 
 /** Asks things of the agent, one at a time and at random, and remembers what it asked. */
-export class Traffic implements Intents {
+export class Traffic {
   readonly commands: CommandIntent[] = [];
   readonly messages: MessageIntent[] = [];
+  readonly conversations: readonly Conversation[];
+  readonly targets = new Map<string, Set<string>>();
+  private readonly known = new Set<string>();
   private readonly requests: CommandRequest[] = [];
   private readonly answers = new Map<string, PersonaAnswer>();
   private readonly unanswered = new Set<string>();
   private readonly arriving: Promise<unknown>[] = [];
-  private readonly conversations: readonly Conversation[];
   private count = 0;
 
   constructor(
@@ -40,25 +52,33 @@ export class Traffic implements Intents {
     private readonly random: Seeded,
     /** Told of each text that is to be sent, before anything can send it. */
     private readonly onText: (text: string) => void,
+    /** Whether there are people and groups whose names in chat.db are not what they seem, or change. */
+    withForms: boolean,
   ) {
     const { chatDb } = world.mac;
+    const direct = PEOPLE.map((person) =>
+      directWith(chatDb.directChat(person), [person, `iMessage;-;${person}`, `any;-;${person}`]),
+    );
     const group = chatDb.groupChat(PEOPLE);
-    this.conversations = [
-      ...PEOPLE.map((person) => ({
-        from: person,
-        chat: chatDb.directChat(person),
-        threadIds: [person, `iMessage;-;${person}`, `any;-;${person}`],
-      })),
-      { from: PERSON, chat: group, threadIds: [group.guid, group.identifier] },
-    ];
+    this.conversations = [...direct, groupIn(group), ...(withForms ? this.oddConversations() : [])];
+    for (const { id, chat, threadIds } of this.conversations) {
+      const names = threadIds.flatMap((name) => [name, `iMessage;-;${name}`]);
+      this.targets.set(id, new Set([chat.guid, chat.identifier, ...names]));
+    }
     world.backend.observe((seen) => {
-      if (seen.kind === 'reply' && seen.delivered) this.unanswered.delete(seen.guid);
+      if (seen.kind !== 'reply' || !seen.delivered) return;
+      const message = this.messages.find((sent) => guidsOf(sent).includes(seen.guid));
+      if (message === undefined) return;
+      this.unanswered.delete(message.guid);
+      this.known.add(message.conversation);
     });
   }
 
   /** Says what was planned for the message. */
-  readonly persona: Persona = (_message, { guid }) =>
-    this.answers.get(guid) ?? { bubbles: [], shouldRespond: false };
+  readonly persona: Persona = (_message, { guid }) => {
+    const message = this.messages.find((sent) => guidsOf(sent).includes(guid));
+    return this.answers.get(message?.guid ?? guid) ?? { bubbles: [], shouldRespond: false };
+  };
 
   /** How much of what was asked has not been done, roughly. */
   get backlog(): number {
@@ -115,35 +135,70 @@ export class Traffic implements Intents {
     await Promise.all(this.arriving);
   }
 
+  /** A message came in that is to be answered. */
+  takeIn(name: string, message: MessageIntent): void {
+    const answer = this.plan(name);
+    this.answers.set(message.guid, answer);
+    this.unanswered.add(message.guid);
+    message.isReflexNamed = answer.inReplyTo === true;
+    this.messages.push(message);
+  }
+
+  /** Nobody waits for an answer to this message any more. */
+  givenUp(guid: string): void {
+    this.unanswered.delete(guid);
+  }
+
+  /** Whether the backend has answered a message of this conversation. */
+  isKnown(conversation: string): boolean {
+    return this.known.has(conversation);
+  }
+
+  /** The group that moves goes over to another chat. */
+  moveGroup(move: (chat: SimulatedChat) => SimulatedChat): void {
+    const group = this.conversations.find(({ id }) => id === MOVING);
+    if (group === undefined) return;
+    group.chat = move(group.chat);
+    group.threadIds = [...group.threadIds, group.chat.guid, group.chat.identifier];
+    this.targets.get(MOVING)?.add(group.chat.guid);
+  }
+
+  /** A name that nothing had before. */
+  name(kind: string): string {
+    this.count += 1;
+    return `${kind}${this.count}`;
+  }
+
   private receive(): void {
     const { random } = this;
-    const conversation = random.pick(this.conversations);
+    const { id, from, chat } = random.pick(this.conversations);
     const name = this.name('m');
     const late = random.chance(0.1);
-    const { from, chat } = conversation;
-    const message = { from, chat, text: `${name} hello` };
+    const text = `${name} hello`;
+    const message = { from, chat, text };
     const { chatDb } = this.world.mac;
     const incoming = chatDb.receive(late ? { ...message, stages: ['row'] } : message);
     const { guid } = incoming;
-    this.expectAnswer(guid, name);
-    this.messages.push({ guid, conversation: chat.guid, late });
+    this.takeIn(name, { guid, conversation: id, late, text, images: [], copies: [] });
     if (late) {
       this.arriving.push(pause(random.int(50, 1_200)).then(() => incoming.complete()));
     }
   }
 
   private receiveImage(): void {
-    const { from, chat } = this.random.pick(this.conversations);
+    const { id, from, chat } = this.random.pick(this.conversations);
     const name = this.name('i');
     const image = `at_0_${name}`;
-    const guid = this.world.receiveImage({ from, chat, text: `${name} look` }, image);
-    this.expectAnswer(guid, name);
-    this.messages.push({ guid, conversation: chat.guid, late: false, image });
+    const text = `${name} look`;
+    const guid = this.world.receiveImage({ from, chat, text }, image);
+    this.takeIn(name, { guid, conversation: id, late: false, text, images: [image], copies: [] });
   }
 
-  private expectAnswer(guid: string, name: string): void {
-    this.answers.set(guid, this.plan(name));
-    this.unanswered.add(guid);
+  private oddConversations(): Conversation[] {
+    const { chatDb } = this.world.mac;
+    const { stored, canonical, other } = FOREIGNER;
+    const foreign = directWith(chatDb.directChat(stored), [canonical, stored, other, `any;-;${canonical}`]);
+    return [foreign, { ...groupIn(chatDb.groupChat(PEOPLE)), id: MOVING }];
   }
 
   private plan(name: string): PersonaAnswer {
@@ -163,7 +218,7 @@ export class Traffic implements Intents {
       ...(random.chance(0.3) ? { reflexDelayMs: random.int(1, 400) } : {}),
       ...(random.chance(0.5) ? { delayMs: random.int(1, 400) } : {}),
       // Such a reflex is in no reply, so only its name can tell it from one that is said again (protocol, "Reflex bubbles").
-      ...(form === 'reply_text' || random.chance(0.2) ? { inReplyTo: true } : {}),
+      ...(form === 'reply_text' || random.chance(0.5) ? { inReplyTo: true } : {}),
       ...(form === 'reflex_burst' ? { burstDelayMs: random.int(0, 60) } : {}),
     };
   }
@@ -173,7 +228,7 @@ export class Traffic implements Intents {
     const conversation = random.pick(this.conversations);
     const last = this.commands.findLast((intent) => intent.kind === 'send');
     // Texts that are equal and follow one another are each their own.
-    const isAgain = last?.conversation === conversation.chat.guid && !last.isFile && random.chance(0.15);
+    const isAgain = last?.conversation === conversation.id && !last.isFile && random.chance(0.15);
     const text = isAgain ? last.text : this.text(this.name('s'));
     const payload = {
       thread_id: random.pick(conversation.threadIds),
@@ -184,7 +239,7 @@ export class Traffic implements Intents {
     this.commands.push({
       kind: 'send',
       commandId,
-      conversation: conversation.chat.guid,
+      conversation: conversation.id,
       text,
       isFile: false,
     });
@@ -201,7 +256,7 @@ export class Traffic implements Intents {
     this.commands.push({
       kind: 'send',
       commandId,
-      conversation: conversation.chat.guid,
+      conversation: conversation.id,
       text: name,
       isFile: true,
     });
@@ -211,12 +266,14 @@ export class Traffic implements Intents {
     const { random } = this;
     const text = this.text(this.name('t'));
     const sendAt = new Date(Date.now() + random.int(-200, 2_500)).toISOString();
+    const { id, threadIds } = random.pick(this.conversations);
     const payload = {
-      thread_id: random.pick(random.pick(this.conversations).threadIds),
+      thread_id: random.pick(threadIds),
       message_text: text,
       send_at: sendAt,
     };
-    this.commands.push({ kind: 'schedule', commandId: this.push('schedule_message', payload), text });
+    const commandId = this.push('schedule_message', payload);
+    this.commands.push({ kind: 'schedule', commandId, conversation: id, text });
   }
 
   private cancel(): void {
@@ -250,15 +307,21 @@ export class Traffic implements Intents {
     return commandId;
   }
 
-  private name(kind: string): string {
-    this.count += 1;
-    return `${kind}${this.count}`;
-  }
-
   /** No such text is part of another one: each ends with a mark that none has inside. */
   private text(name: string): string {
     const text = `${name}~`;
     this.onText(text);
     return text;
   }
+}
+
+function directWith(chat: SimulatedChat, threadIds: readonly string[]): Conversation {
+  const from = chat.identifier;
+  return { id: chat.guid, isGroup: false, chat, from, people: [from], threadIds };
+}
+
+function groupIn(chat: SimulatedChat): Conversation {
+  const [from = ''] = chat.participants;
+  const threadIds = [chat.guid, chat.identifier];
+  return { id: chat.guid, isGroup: true, chat, from, people: chat.participants, threadIds };
 }

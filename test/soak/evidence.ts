@@ -9,6 +9,8 @@ import { AGENT_ID, type EdgeWorld } from '../support/EdgeWorld.js';
 export interface Evidence {
   /** What Messages took, oldest first. */
   sent: readonly string[];
+  /** Where each of them went: a chat, or a person. */
+  dispatches: readonly { text: string; target: string }[];
   journal: Journal;
   /** The ack that counts, by command id. */
   acks: ReadonlyMap<string, Ack>;
@@ -33,6 +35,7 @@ export function gather(world: EdgeWorld, commandIds: readonly string[]): Evidenc
     const acks = commandIds.map((id) => [id, world.backend.commands.lastAck(AGENT_ID, id)] as const);
     return {
       sent: world.texts,
+      dispatches: world.mac.sent().map(({ text, file, target }) => ({ text: file?.name ?? text, target })),
       journal: world.backend.journal,
       acks: new Map(acks.flatMap(([id, ack]) => (ack === undefined ? [] : [[id, ack]]))),
       unknown: texts('unknown'),

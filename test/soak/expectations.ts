@@ -1,6 +1,9 @@
 import type { Ack } from '../../src/simulator/backend/frames.js';
 import type { Evidence } from './evidence.js';
-import type { Intents, ScheduleIntent } from './intents.js';
+import { guidsOf, type Intents, type MessageIntent, type ScheduleIntent } from './intents.js';
+
+/** A daemon that is busy, or was killed meanwhile, has a reply or a reflex so much later than it was sent. */
+const READ_WITHIN_MS = 10_000;
 
 /** The texts that the backend said in answer to one message, in order, and its reflex if that went by socket. */
 export interface Answer {
@@ -17,19 +20,55 @@ export function answersIn({ journal }: Evidence): Answer[] {
   return [...replies].map(([guid, texts]) => ({ guid, texts, reflex: reflexes.get(guid) }));
 }
 
-/** How often each text is to be seen: a reflex that the reply begins with is the same text, not one more. */
-export function expectedTexts(intents: Intents, evidence: Evidence): Map<string, number> {
-  const expected = new Map<string, number>();
-  const expect = (text: string) => expected.set(text, (expected.get(text) ?? 0) + 1);
+/** How often a text is to be seen. */
+export interface Expected {
+  least: number;
+  most: number;
+}
+
+/**
+ * How often each text is to be seen: a reflex that the reply begins with is the same text, not one more. It may be seen twice
+ * only where it names no message and another one of its conversation was open (protocol, "The reflex"). What answers a
+ * message that was taken back may go out or not, as the one or the other was sooner.
+ */
+export function expectedTexts(intents: Intents, evidence: Evidence): Map<string, Expected> {
+  const expected = new Map<string, Expected>();
+  const expect = (text: string, isSure = true) => {
+    const { least, most } = expected.get(text) ?? { least: 0, most: 0 };
+    expected.set(text, { least: least + (isSure ? 1 : 0), most: most + 1 });
+  };
   for (const intent of intents.commands) {
     if (intent.kind === 'send') expect(intent.text);
     if (intent.kind === 'schedule' && !wasCancelled(intent, evidence.acks)) expect(intent.text);
   }
-  for (const { texts, reflex } of answersIn(evidence)) {
-    for (const text of texts) expect(text);
-    if (reflex !== undefined && texts[0] !== reflex) expect(reflex);
+  const unsent = new Set(intents.messages.filter(({ fate }) => fate === 'unsent').flatMap(guidsOf));
+  for (const { guid, texts, reflex } of answersIn(evidence)) {
+    const isSure = !unsent.has(guid);
+    for (const text of texts) expect(text, isSure);
+    if (reflex === undefined) continue;
+    if (texts[0] !== reflex) expect(reflex, isSure);
+    else if (isAmbiguous(guid, intents, evidence)) expect(reflex, false);
   }
   return expected;
+}
+
+/** Whether the reflex that answers this message may have been taken for another message's, which was open at the same time. */
+function isAmbiguous(guid: string, { messages }: Intents, { journal }: Evidence): boolean {
+  const message = messages.find((one) => guidsOf(one).includes(guid));
+  if (message === undefined || message.isReflexNamed === true) return false;
+  const times = (one: MessageIntent) => {
+    const guids = guidsOf(one);
+    const of = (list: readonly { guid: string; at: number }[]) =>
+      list.filter((entry) => guids.includes(entry.guid)).map(({ at }) => at);
+    const posts = of(journal.messages);
+    return { from: Math.min(...posts), to: Math.max(...posts, ...of(journal.replies)) + READ_WITHIN_MS };
+  };
+  const mine = times(message);
+  return messages.some((other) => {
+    if (other === message || other.conversation !== message.conversation) return false;
+    const { from, to } = times(other);
+    return from <= mine.to && to >= mine.from;
+  });
 }
 
 /** Whether the agent says that it took the text back in time. */

@@ -11,6 +11,7 @@ export interface SendIntent {
 export interface ScheduleIntent {
   kind: 'schedule';
   commandId: string;
+  conversation: string;
   text: string;
 }
 
@@ -20,14 +21,32 @@ export interface CancelIntent {
   commandId: string;
 }
 
-/** A message came in. */
+/** A message came in. What may happen to it later changes it here. */
 export interface MessageIntent {
   guid: string;
   conversation: string;
   /** Its row was complete only some time after it appeared, so that younger ones may be posted before it. */
   late: boolean;
-  /** The guid of the image that it has, for the backend to get. */
-  image?: string;
+  /** What it says in the end. */
+  text: string;
+  /** Its parts in order, files by `''`; undefined if it is one text alone. */
+  parts?: readonly string[];
+  /** The guids of its images, for the backend to get, in their order. */
+  images: readonly string[];
+  /** The same message under other guids, each with the guids of its images there. */
+  copies: { guid: string; images: readonly string[] }[];
+  /** Whether the reflex that answers it says so (`in_reply_to`). */
+  isReflexNamed?: boolean;
+  /** What became of it: it was changed, or taken back. */
+  fate?: 'edited' | 'unsent';
+  /** What it said before it was changed. */
+  before?: string;
+}
+
+/** A person answered from another device of this account. */
+export interface OperatorIntent {
+  guid: string;
+  text: string;
 }
 
 export type CommandIntent = SendIntent | ScheduleIntent | CancelIntent;
@@ -36,4 +55,19 @@ export type CommandIntent = SendIntent | ScheduleIntent | CancelIntent;
 export interface Intents {
   commands: readonly CommandIntent[];
   messages: readonly MessageIntent[];
+  operators: readonly OperatorIntent[];
+  /** Where the texts of a conversation may go: the guids of its chats, and the address of its person. */
+  targets: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** The guids under which a message may be posted. */
+export function guidsOf({ guid, copies }: MessageIntent): string[] {
+  return [guid, ...copies.map((copy) => copy.guid)];
+}
+
+/** The same list, a part for each conversation. */
+export function conversationsOf<T extends { conversation: string }>(list: readonly T[]): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of list) groups.set(item.conversation, [...(groups.get(item.conversation) ?? []), item]);
+  return [...groups.values()];
 }

@@ -1,15 +1,20 @@
 import { describe, expect, test } from 'vitest';
+import type { MessageBody } from '../../src/simulator/backend/endpoints/message.js';
 import type { Ack } from '../../src/simulator/backend/frames.js';
 import { Journal } from '../../src/simulator/backend/Journal.js';
 import { systemClock } from '../../src/system/clock.js';
 import type { Evidence } from './evidence.js';
-import type { Intents } from './intents.js';
+import type { Intents, MessageIntent } from './intents.js';
 import { judge } from './judge.js';
 
 const AGENT = 'edge_1';
 const SENT = { outcome: 'sent' };
 
 const TEXTS = ['one', 'two', 'later', 'reflex', 'bubble'];
+
+const message = (guid: string, text: string): MessageIntent => ({
+  ...{ guid, text, conversation: 'a', late: false, images: [], copies: [] },
+});
 
 /** Two commands, a scheduled text and a message with a reflex, all of them as they should be; `sent` is what went out. */
 function flawless(sent: readonly string[] = TEXTS) {
@@ -38,12 +43,15 @@ function flawless(sent: readonly string[] = TEXTS) {
     commands: [
       { kind: 'send', commandId: 'c1', conversation: 'a', text: 'one', isFile: false },
       { kind: 'send', commandId: 'c2', conversation: 'a', text: 'two', isFile: false },
-      { kind: 'schedule', commandId: 's1', text: 'later' },
+      { kind: 'schedule', commandId: 's1', conversation: 'a', text: 'later' },
     ],
-    messages: [{ guid: 'm1', conversation: 'a', late: false }],
+    messages: [message('m1', 'hello')],
+    operators: [],
+    targets: new Map([['a', new Set(['chat of a'])]]),
   };
   const evidence: Evidence = {
     sent,
+    dispatches: sent.map((text) => ({ text, target: 'chat of a' })),
     journal,
     acks,
     unknown: [],
@@ -85,17 +93,95 @@ describe('the judge of a soak', () => {
 
   test('finds a message that was never posted or never answered', () => {
     const { intents, evidence } = flawless();
-    const lost = { guid: 'm2', conversation: 'a', late: false };
+    const lost = message('m2', 'hello');
     const with2 = { ...intents, messages: [...intents.messages, lost] };
-    expect(judge(with2, evidence, false)).toEqual(['message: m2 was never posted (never stored)']);
+    expect(judge(with2, evidence, false)).toEqual(['message: m2 (“hello”) was never posted (not stored)']);
     const open = { ...evidence, incoming: new Map([['m1', 'open']]) };
     expect(judge(intents, open, false)).toEqual(['message: m1 is open']);
   });
 
   test('finds an image that was never uploaded', () => {
     const { intents, evidence } = flawless();
-    const messages = intents.messages.map((message) => ({ ...message, image: 'at_0' }));
+    const messages = intents.messages.map((sent) => ({ ...sent, images: ['at_0'] }));
     expect(judge({ ...intents, messages }, evidence, false)).toEqual(['image: at_0 was never uploaded']);
+  });
+
+  const post = (guid: string, text: string, sequence: number, more: Partial<MessageBody> = {}) => ({
+    kind: 'message' as const,
+    agentId: AGENT,
+    guid,
+    repeat: false,
+    body: { thread_id: 'a', sender: 'b', filtered_text: text, sequence, ...more },
+  });
+  const told = (event_type: string, details: Record<string, unknown>, event_id = event_type) => ({
+    kind: 'event' as const,
+    agentId: AGENT,
+    channel: 'websocket' as const,
+    body: { event_id, event_type, details },
+  });
+  const copied = { ...message('m1', 'hello'), copies: [{ guid: 'copy of m1', images: [] }] };
+  const edited = { ...message('m1', 'hello!'), before: 'hello', fate: 'edited' as const };
+  const unsent = { ...message('m1', 'hello'), fate: 'unsent' as const };
+
+  test.for([
+    ['a row of ours that was posted', [], [post('x', 'one', 1)], 'ownership: x (“one”)'],
+    ['a copy that was posted too', [copied], [post('copy of m1', 'hello', 1)], 'identity: one message'],
+    ['other words', [], [post('m1', 'hallo', 1)], 'words: m1 was posted as ["hallo",null]'],
+    [
+      'parts that were lost',
+      [{ ...message('m1', 'hello'), parts: ['', 'hello'] }],
+      [post('m1', 'hello', 1, { parts: [{ type: 'text', text: 'hello' }] })],
+      'words: m1',
+    ],
+    ['an edit that is not known', [edited], [], 'later: the edit of m1'],
+    ['a message that was taken back without a word', [unsent], [], 'later: the backend has m1'],
+    ['an edit of nothing', [], [told('message_edited', { message_guid: 'm1' })], 'told as edited 1 times'],
+    ['a message called ours', [], [told('message_withdrawn', { message_guid: 'm1' })], 'withdrawn as ours'],
+    ['a text of ours called a person’s', [], [told('operator_replied', { text: 'one' })], 'operator: “one”'],
+    [
+      'a number twice',
+      [message('m1', 'hello'), message('m2', 'ho')],
+      [post('m1', 'hello', 1), post('m2', 'ho', 1)],
+      'm2 has 1',
+    ],
+    ['a number that is missing', [message('m1', 'hello')], [post('m1', 'hello', 2)], 'nobody in a has 1'],
+    [
+      'a number that changes',
+      [],
+      [post('m1', 'hello', 1), post('m1', 'hello', 2)],
+      'm1 was posted as 1 and 2',
+    ],
+    [
+      'numbers in the wrong order',
+      [message('m1', 'hello'), message('m2', 'ho')],
+      [post('m2', 'ho', 1), post('m1', 'hello', 2)],
+      'm2 has 1, less than an older one',
+    ],
+  ] as const)('finds %s', ([, messages, happenings, words]) => {
+    const { intents, evidence } = flawless();
+    for (const happening of happenings) evidence.journal.record(happening);
+    const given = messages.length === 0 ? intents : { ...intents, messages };
+    expect(judge(given, evidence, false)).toContainEqual(expect.stringContaining(words));
+  });
+
+  test('finds an answer of a person that nobody was told of, and a text that went to somebody else', () => {
+    const { intents, evidence } = flawless();
+    const operators = [{ guid: 'o1', text: 'by hand' }];
+    const astray = { ...evidence, dispatches: [{ text: 'two', target: 'chat of b' }] };
+    expect(judge({ ...intents, operators }, astray, false)).toEqual([
+      'operator: “by hand” was told 0 times',
+      'target: “two” went to chat of b',
+    ]);
+  });
+
+  test('takes a number that an event explains for no gap', () => {
+    const { intents, evidence } = flawless();
+    const messages = [unsent, message('m2', 'ho')];
+    const { journal } = evidence;
+    journal.record(post('m2', 'ho', 2));
+    journal.record(told('message_unsent', { message_guid: 'm1', sequence: 1 }));
+    const incoming = new Map([['m2', 'answered']]);
+    expect(judge({ ...intents, messages }, { ...evidence, incoming }, false)).toEqual([]);
   });
 
   test('bears an unknown outcome only where there may be one', () => {

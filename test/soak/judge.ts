@@ -1,6 +1,7 @@
 import type { Evidence } from './evidence.js';
 import { answersIn, expectedTexts, outcomeIn, wasCancelled } from './expectations.js';
-import type { Intents } from './intents.js';
+import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './intents.js';
+import { judgeForms } from './judgeForms.js';
 
 /** Posts of one conversation that may be on their way at the same time, and so overtake one another (protocol, "HTTP"). */
 const IN_FLIGHT = 3;
@@ -13,8 +14,9 @@ export function judge(intents: Intents, evidence: Evidence, unknownAllowed: bool
     ...judgeMessages(intents, evidence),
     ...judgeOrder(intents, evidence),
     ...judgeEvents(evidence),
-    ...judgeAuthors(evidence),
+    ...judgePauses(evidence),
     ...judgeStore(evidence, unknownAllowed),
+    ...judgeForms(intents, evidence),
   ];
 }
 
@@ -24,11 +26,11 @@ function judgeTexts(intents: Intents, evidence: Evidence, unknownAllowed: boolea
   const sent = tally(evidence.sent);
   const unknown = tally(unknownAllowed ? evidence.unknown : []);
   return [...new Set([...expected.keys(), ...sent.keys()])].flatMap((text) => {
-    const wanted = expected.get(text) ?? 0;
+    const { least, most } = expected.get(text) ?? { least: 0, most: 0 };
     const found = sent.get(text) ?? 0;
-    if (found > wanted) return [`twice: “${text}” went out ${found} times instead of ${wanted}`];
-    if (found < wanted - (unknown.get(text) ?? 0))
-      return [`lost: “${text}” went out ${found} times instead of ${wanted}`];
+    if (found > most) return [`twice: “${text}” went out ${found} times instead of ${most}`];
+    if (found < least - (unknown.get(text) ?? 0))
+      return [`lost: “${text}” went out ${found} times instead of ${least}`];
     return [];
   });
 }
@@ -68,21 +70,30 @@ function judgeAcks({ commands }: Intents, { acks, sent, journal, unknown }: Evid
 function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): string[] {
   const arrival = new Map<string, number>();
   for (const { guid } of journal.messages) if (!arrival.has(guid)) arrival.set(guid, arrival.size);
-  const unanswered = messages.flatMap(({ guid }) => {
-    const state = incoming.get(guid);
-    if (!arrival.has(guid)) return [`message: ${guid} was never posted (${state ?? 'never stored'})`];
-    return state === 'answered' ? [] : [`message: ${guid} is ${state ?? 'not stored'}`];
+  const unanswered = messages.flatMap((message) => {
+    if (message.fate === 'unsent') return [];
+    const guids = guidsOf(message);
+    const states = guids.flatMap((guid) => incoming.get(guid) ?? []);
+    const state = states.length === 0 ? 'not stored' : states.join(' and ');
+    if (!guids.some((guid) => arrival.has(guid)))
+      return [`message: ${message.guid} (“${message.text}”) was never posted (${state})`];
+    return state === 'answered' ? [] : [`message: ${message.guid} is ${state}`];
   });
+  const arrivalOf = (message: MessageIntent) =>
+    Math.min(...guidsOf(message).map((guid) => arrival.get(guid) ?? Infinity));
   const uploaded = new Set(journal.photos.map(({ guid }) => guid));
-  const missing = messages.flatMap(({ image }) =>
-    image === undefined || uploaded.has(image) ? [] : [`image: ${image} was never uploaded`],
+  const missing = messages.flatMap(({ images, copies }) =>
+    images.flatMap((image, index) => {
+      const guids = [image, ...copies.map((copy) => copy.images[index] ?? image)];
+      return guids.some((guid) => uploaded.has(guid)) ? [] : [`image: ${image} was never uploaded`];
+    }),
   );
   const overtaken = conversationsOf(messages.filter(({ late }) => !late)).flatMap((conversation) =>
-    conversation.flatMap(({ guid }, index) => {
-      const mine = arrival.get(guid) ?? Infinity;
+    conversation.flatMap((message, index) => {
+      const mine = arrivalOf(message);
       const older = conversation.slice(0, Math.max(0, index - IN_FLIGHT + 1));
-      const passed = older.find((other) => (arrival.get(other.guid) ?? Infinity) > mine);
-      return passed === undefined ? [] : [`order: message ${guid} was posted before ${passed.guid}`];
+      const passed = older.find((other) => other.fate !== 'unsent' && arrivalOf(other) > mine);
+      return passed === undefined ? [] : [`order: message ${message.guid} was posted before ${passed.guid}`];
     }),
   );
   return [...unanswered, ...missing, ...overtaken];
@@ -117,11 +128,9 @@ function judgeEvents({ journal, sent, unknown }: Evidence): string[] {
   return [`events: ${ids.size} tell of a text that was sent; ${sent.length} were`];
 }
 
-/** Nobody but the agent writes from here: no text of its own, however late its row, is told as a person's. */
-function judgeAuthors({ journal }: Evidence): string[] {
-  const wrong = journal.events.filter(({ body }) =>
-    ['operator_replied', 'conversation_paused'].includes(body.event_type),
-  );
+/** Nothing makes the agent pause a conversation. */
+function judgePauses({ journal }: Evidence): string[] {
+  const wrong = journal.events.filter(({ body }) => body.event_type === 'conversation_paused');
   return wrong.map(({ body }) => `events: ${body.event_type} ${JSON.stringify(body.details)}`);
 }
 
@@ -132,12 +141,6 @@ function judgeStore({ integrity, damaged, unknown, failed }: Evidence, unknownAl
     ...(unknownAllowed ? [] : unknown.map((text) => `unknown: “${text}” without any reason`)),
     ...failed.map((text) => `failed: “${text}”`),
   ];
-}
-
-function conversationsOf<T extends { conversation: string }>(list: readonly T[]): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const item of list) groups.set(item.conversation, [...(groups.get(item.conversation) ?? []), item]);
-  return [...groups.values()];
 }
 
 function tally(texts: readonly string[]): Map<string, number> {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type SoakOptions, type SoakReport, soak } from './soak.js';
 
-const USAGE = 'npm run soak -- [--seed N] [--kills N] [--minutes N] [--unknown]';
+const USAGE = 'npm run soak -- [--seed N] [--kills N] [--minutes N] [--unknown] [--no-forms]';
 
 /** The command: runs a soak, prints how it went, and returns the exit code, 1 if a promise was broken. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -19,14 +19,21 @@ export async function main(args: readonly string[]): Promise<number> {
   return report.violations.length === 0 ? 0 : 1;
 }
 
-type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown'>;
+type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown' | 'forms'>;
 
 /** Throws in words for a person if an option is not known or is no number. */
 function read(args: readonly string[]): Options {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { seed: text, kills: text, minutes: text, unknown: { type: 'boolean', default: false } },
+    options: {
+      seed: text,
+      kills: text,
+      minutes: text,
+      unknown: { type: 'boolean', default: false },
+      forms: { type: 'boolean', default: true },
+    },
+    allowNegative: true,
   });
   const number = (name: 'seed' | 'kills' | 'minutes', otherwise: number) => {
     const given = values[name];
@@ -39,10 +46,11 @@ function read(args: readonly string[]): Options {
     kills: number('kills', values.minutes === undefined ? 200 : Infinity),
     minutes: number('minutes', Infinity),
     unknown: values.unknown,
+    forms: values.forms,
   };
 }
 
-function print({ kills, deaths, counts, violations, artefacts }: SoakReport, seconds: number): void {
+function print({ kills, deaths, counts, forms, violations, artefacts }: SoakReport, seconds: number): void {
   const list = (entries: Readonly<Record<string, number>>) =>
     Object.entries(entries)
       .toSorted(([a], [b]) => a.localeCompare(b))
@@ -54,6 +62,7 @@ function print({ kills, deaths, counts, violations, artefacts }: SoakReport, sec
       .map(([name, count]) => `${name} ${count}`)
       .join(', '),
   );
+  if (Object.keys(forms).length > 0) console.log(`forms: ${list(forms)}`);
   for (const violation of violations) console.log(`BROKEN  ${violation}`);
   if (artefacts !== undefined) console.log(`everything is kept in ${artefacts}`);
   console.log(violations.length === 0 ? 'every promise was kept' : `${violations.length} broken promises`);

@@ -6,6 +6,8 @@ import { AGENT_ID, EdgeWorld } from '../support/EdgeWorld.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
 import { gather } from './evidence.js';
+import { Forms } from './Forms.js';
+import type { Intents } from './intents.js';
 import { judge } from './judge.js';
 import { Mischief } from './Mischief.js';
 import { Reaper } from './Reaper.js';
@@ -20,6 +22,8 @@ export interface SoakOptions {
   minutes: number;
   /** Whether osascript may leave a doubt; then, and only then, a text may be lost if it is told as unknown. */
   unknown: boolean;
+  /** Whether chat.db is written in every form that Messages has for one fact. */
+  forms: boolean;
   /** Hears of the progress. */
   say?: (line: string) => void;
 }
@@ -42,6 +46,8 @@ export interface SoakReport {
       number
     >
   >;
+  /** How often each form was written. */
+  forms: Readonly<Record<string, number>>;
   /** What was promised and not kept. */
   violations: readonly string[];
   /** Where everything was kept that may tell why; undefined if there was no violation. */
@@ -79,17 +85,18 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   );
   const random = new Seeded(options.seed);
   const mischief = new Mischief(world, random.fork(), options.unknown);
-  const traffic = new Traffic(world, random.fork(), (text) => mischief.text(text));
+  const traffic = new Traffic(world, random.fork(), (text) => mischief.text(text), options.forms);
+  const forms = options.forms ? new Forms(world, random.fork(), traffic) : undefined;
   const reaper = new Reaper(world, random.fork(), (step) => {
     mischief.provoke(step);
     traffic.provoke(step);
   });
   try {
     await reaper.begin();
-    const unsettled = await torment(options, { traffic, mischief, reaper });
+    const unsettled = await torment(options, { traffic, forms, mischief, reaper });
     options.say?.(`${reaper.kills} kills; now it is left in peace`);
-    const left = unsettled ?? (await settle(world, reaper, { traffic, mischief }));
-    return await report(world, options, traffic, reaper, left);
+    const left = unsettled ?? (await settle(world, reaper, { traffic, forms, mischief }));
+    return await report(world, options, { traffic, forms, reaper }, left);
   } finally {
     await reaper.dispose();
     for (const clean of cleanups) await clean();
@@ -98,6 +105,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 
 interface Cast {
   traffic: Traffic;
+  forms: Forms | undefined;
   mischief: Mischief;
   reaper: Reaper;
 }
@@ -105,7 +113,7 @@ interface Cast {
 /** Everything at the same time; resolves after the last kill. Returns what went wrong with the tormenting itself. */
 async function torment(
   options: SoakOptions,
-  { traffic, mischief, reaper }: Cast,
+  { traffic, forms, mischief, reaper }: Cast,
 ): Promise<string | undefined> {
   const random = new Seeded(~options.seed);
   let going = true;
@@ -119,6 +127,7 @@ async function torment(
     if (traffic.backlog < BACKLOG) traffic.step();
   });
   const spoil = every(400, 1_400, () => mischief.step());
+  const write = every(100, 600, () => forms?.step(traffic.backlog < 2 * BACKLOG));
   const end = performance.now() + options.minutes * 60_000;
   try {
     while (reaper.kills < options.kills && performance.now() < end) {
@@ -131,7 +140,7 @@ async function torment(
     return `the daemon did not take it: ${String(error)}`;
   } finally {
     going = false;
-    await Promise.all([ask, spoil]);
+    await Promise.all([ask, spoil, write]);
   }
 }
 
@@ -139,10 +148,11 @@ async function torment(
 async function settle(
   world: EdgeWorld,
   reaper: Reaper,
-  { traffic, mischief }: Pick<Cast, 'traffic' | 'mischief'>,
+  { traffic, forms, mischief }: Pick<Cast, 'traffic' | 'forms' | 'mischief'>,
 ): Promise<string | undefined> {
   await mischief.end();
   await traffic.arrived();
+  await forms?.arrived();
   reaper.spare();
   try {
     const waiting = () => world.backend.commands.counts(AGENT_ID).pending;
@@ -174,8 +184,7 @@ async function untilLess(traffic: Traffic, few: number): Promise<void> {
 async function report(
   world: EdgeWorld,
   options: SoakOptions,
-  traffic: Traffic,
-  reaper: Reaper,
+  { traffic, forms, reaper }: Pick<Cast, 'traffic' | 'forms' | 'reaper'>,
   left: string | undefined,
 ): Promise<SoakReport> {
   await reaper.dispose();
@@ -184,7 +193,9 @@ async function report(
     traffic.commands.map(({ commandId }) => commandId),
   );
   const { journal, sent, unknown } = evidence;
-  const violations = [...(left === undefined ? [] : [left]), ...judge(traffic, evidence, options.unknown)];
+  const { commands, messages, targets } = traffic;
+  const intents = { commands, messages, targets, operators: forms?.operators ?? [] };
+  const violations = [...(left === undefined ? [] : [left]), ...judge(intents, evidence, options.unknown)];
   const { kills, deaths } = reaper;
   const counts = {
     messages: traffic.messages.length,
@@ -197,15 +208,15 @@ async function report(
     'outcomes unknown': unknown.length,
     connects: journal.connects.length,
   };
-  const artefacts = violations.length === 0 ? undefined : keep(world, options, traffic, violations);
-  return { kills, deaths, counts, violations, artefacts };
+  const artefacts = violations.length === 0 ? undefined : keep(world, options, intents, violations);
+  return { kills, deaths, counts, forms: forms?.counts ?? {}, violations, artefacts };
 }
 
 /** Copies the world to where it outlives the run. */
 function keep(
   world: EdgeWorld,
   options: SoakOptions,
-  traffic: Traffic,
+  { commands: asked, messages: written, operators }: Intents,
   violations: readonly string[],
 ): string {
   const directory = mkdtempSync(join(tmpdir(), `edge-soak-${options.seed}-`));
@@ -228,7 +239,7 @@ function keep(
     .toSorted((a, b) => a.at - b.at);
   const lines = (list: readonly unknown[]) => list.map((entry) => `${JSON.stringify(entry)}\n`).join('');
   writeFileSync(join(directory, 'journal.jsonl'), lines(journal));
-  writeFileSync(join(directory, 'asked.jsonl'), lines([...traffic.commands, ...traffic.messages]));
+  writeFileSync(join(directory, 'asked.jsonl'), lines([...asked, ...written, ...operators]));
   writeFileSync(join(directory, 'violations.txt'), `${violations.join('\n')}\n`);
   return directory;
 }

@@ -176,13 +176,18 @@ export class EdgeWorld {
     return this.mac.sent().map(({ text, file }) => file?.name ?? text);
   }
 
+  /** Where Messages keeps the file of an attachment; its directory is there. */
+  attachmentPath(guid: string, name: string): string {
+    const path = join(this.attachments, '00', '00', guid, name);
+    mkdirSync(dirname(path), { recursive: true });
+    return path;
+  }
+
   /** A message with an image comes in. Returns its guid. */
   receiveImage(message: Omit<NewIncoming, 'attachments'>, imageGuid: string): string {
     const bytes = randomBytes(2_000);
     const name = 'IMG_1.jpeg';
-    const path = join(this.attachments, '00', '00', imageGuid, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes);
+    writeFileSync(this.attachmentPath(imageGuid, name), bytes);
     const attachments = [{ guid: imageGuid, name, sizeBytes: bytes.length }];
     return this.mac.chatDb.receive({ ...message, attachments }).guid;
   }

@@ -72,6 +72,11 @@ export class AppleDatabase {
     );
   }
 
+  /** The ROWID that the message of this guid has now; undefined if there is none. */
+  rowIdOf(guid: string): number | undefined {
+    return this.get<number>('SELECT ROWID FROM message WHERE guid = ?', guid);
+  }
+
   delete(table: string, rowId: number): void {
     this.prepared(`DELETE FROM ${table} WHERE ROWID = ?`).run(rowId);
   }

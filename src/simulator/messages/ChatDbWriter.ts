@@ -173,6 +173,13 @@ export class ChatDbWriter {
     });
   }
 
+  /** The ROWID that the message of this guid has now. Throws if there is none. */
+  rowIdOf(guid: string): number {
+    const rowId = this.database.rowIdOf(guid);
+    if (rowId === undefined) throw new Error(`There is no message ${guid}`);
+    return rowId;
+  }
+
   /** How many messages there are. */
   rowCount(): number {
     return this.database.get<number>('SELECT count(*) FROM message') ?? 0;

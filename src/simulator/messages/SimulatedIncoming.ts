@@ -44,7 +44,6 @@ export class SimulatedIncoming {
   private readonly date: bigint;
   private readonly done = new Set<Stage>();
   private readonly attachmentRows: number[] = [];
-  private row = 0;
 
   constructor(
     private readonly database: AppleDatabase,
@@ -65,9 +64,9 @@ export class SimulatedIncoming {
     }));
   }
 
-  /** Its ROWID; 0 before the stage `row`. */
+  /** Its ROWID as it is now, for a rebuild of chat.db gives out others; 0 while it has none. */
   get rowId(): number {
-    return this.row;
+    return this.database.rowIdOf(this.guid) ?? 0;
   }
 
   /** Writes one stage, a commit of its own; the row first. A stage that was written stays as it is. */
@@ -100,16 +99,16 @@ export class SimulatedIncoming {
     const { database } = this;
     switch (stage) {
       case 'row':
-        this.row = this.insertRow();
+        this.insertRow();
         return;
       case 'text':
-        if (this.wholeText() !== '') database.update('message', this.row, this.textColumns());
+        if (this.wholeText() !== '') database.update('message', this.rowId, this.textColumns());
         return;
       case 'chat':
         if (this.chat === null) return;
         database.insert('chat_message_join', {
           chat_id: this.chat.rowId,
-          message_id: this.row,
+          message_id: this.rowId,
           message_date: this.date,
         });
         return;
@@ -126,10 +125,10 @@ export class SimulatedIncoming {
     }
   }
 
-  private insertRow(): number {
+  private insertRow(): void {
     const { database, message, chat } = this;
     const service = message.service ?? chat?.service ?? 'iMessage';
-    return database.insert('message', {
+    database.insert('message', {
       guid: this.guid,
       handle_id: database.handle(message.from, service),
       service,
@@ -155,7 +154,7 @@ export class SimulatedIncoming {
       transfer_state: 0,
     });
     this.attachmentRows.push(row);
-    this.database.insert('message_attachment_join', { message_id: this.row, attachment_id: row });
+    this.database.insert('message_attachment_join', { message_id: this.rowId, attachment_id: row });
   }
 
   private textColumns(): Columns {

@@ -36,8 +36,9 @@ export class SimulatedRewrites {
       this.joinChats(Number(from), rowId, original.date ?? 0, options.chatRowId);
       const files = this.joinFiles(Number(from), rowId, copy, options.files ?? 'renamed');
       if (files.length > 0 && original.attributedBody instanceof Buffer) {
-        const text = decodeAttributedBody(original.attributedBody).text ?? '';
-        const attributedBody = encodeAttributedBody(text, { transferGuids: files });
+        const { text, runs } = decodeAttributedBody(original.attributedBody);
+        const stretches = runs.map(({ start, length }) => (text ?? '').slice(start, start + length));
+        const attributedBody = encodeAttributedBody(stretches, { transferGuids: files });
         database.update('message', rowId, { attributedBody });
       }
       return { rowId, guid: copy };

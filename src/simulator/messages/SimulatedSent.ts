@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type AppleDatabase, appleDate, appleGuid, appleNow } from './AppleDatabase.js';
+import { type AppleDatabase, appleDate, appleGuid, appleNow, type Columns } from './AppleDatabase.js';
 import type { Service, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
@@ -32,7 +32,6 @@ export interface NewSent {
 /** A message that goes out, and what happens to it later; each step is a commit of its own. */
 export class SimulatedSent {
   readonly guid = appleGuid();
-  readonly rowId: number;
   private readonly fileRows: number[] = [];
   private readonly recipient: number;
 
@@ -46,7 +45,7 @@ export class SimulatedSent {
     const date = message.date === undefined ? appleNow() : appleDate(message.date);
     this.recipient = recipient === null ? 0 : database.handle(recipient, service);
     const firstState = ghost ? 'none' : message.firstState;
-    this.rowId = database.insert('message', {
+    database.insert('message', {
       guid: this.guid,
       handle_id: firstState === 'anonymous' ? 0 : this.recipient,
       service,
@@ -61,13 +60,24 @@ export class SimulatedSent {
     if (ghost) return;
     const transferGuids = message.file === undefined ? [] : [`at_0_${this.guid}`];
     const text = message.file === undefined ? message.text : ATTACHMENT_MARK;
-    database.update('message', this.rowId, {
+    this.change({
       ...(database.version >= 26 ? {} : { text: typeof text === 'string' ? text : text.join('') }),
       attributedBody: encodeAttributedBody(text, { transferGuids }),
     });
     if (message.file !== undefined) this.join(message.file, transferGuids[0] ?? '');
     if (chat === null) return;
-    database.insert('chat_message_join', { chat_id: chat.rowId, message_id: this.rowId, message_date: date });
+    database.transaction(() =>
+      database.insert('chat_message_join', {
+        chat_id: chat.rowId,
+        message_id: this.rowId,
+        message_date: date,
+      }),
+    );
+  }
+
+  /** Its ROWID as it is now: a rebuild of chat.db gives out others. */
+  get rowId(): number {
+    return this.database.rowIdOf(this.guid) ?? 0;
   }
 
   /** Messages notes that it goes out from here: not sent yet. */
@@ -114,11 +124,15 @@ export class SimulatedSent {
       hide_attachment: 0,
     });
     this.fileRows.push(row);
-    database.insert('message_attachment_join', { message_id: this.rowId, attachment_id: row });
+    database.transaction(() =>
+      database.insert('message_attachment_join', { message_id: this.rowId, attachment_id: row }),
+    );
   }
 
-  private change(columns: Readonly<Record<string, string | number | bigint>>): this {
-    this.database.update('message', this.rowId, columns);
+  /** In one commit with the look at its ROWID, as another process may rebuild chat.db at any time. */
+  private change(columns: Columns): this {
+    const { database } = this;
+    database.transaction(() => database.update('message', this.rowId, columns));
     return this;
   }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
 import { appleSchema } from '../../../src/simulator/messages/appleSchema.js';
 import { ChatDbWriter, type ChatDbWriterOptions } from '../../../src/simulator/messages/ChatDbWriter.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
@@ -144,4 +145,31 @@ it('shuffled columns are the same columns', () => {
   const [shuffled = ''] = appleSchema(26, { srColumns: true, shuffledColumns: true });
   expect(shuffled).not.toBe(plain);
   expect(names(shuffled.replace(/\)$/, ''))).toEqual(names(plain.replace(/\)$/, '')));
+});
+
+describe('a chat.db that is written again', () => {
+  it('keeps what is written to a message that got another ROWID meanwhile', () => {
+    const { writer, row } = open();
+    const coming = writer.receive({ from: '+13105551234', text: 'hi', stages: ['row'] });
+    const going = writer.writeSent({ handle: '+13105551234', text: 'ho', upTo: 'first' });
+    writer.rewrites.rebuild((rowIds) => rowIds.toReversed());
+    coming.complete();
+    going.settle().markSent();
+    expect(row('SELECT text, is_from_me AS ours FROM message WHERE guid = ?', coming.guid)).toEqual({
+      ...{ text: 'hi', ours: 0 },
+    });
+    expect(row('SELECT text, is_from_me AS ours FROM message WHERE guid = ?', going.guid)).toEqual({
+      ...{ text: 'ho', ours: 1 },
+    });
+  });
+
+  it('keeps the parts of a message with files in its copy', () => {
+    const { writer, row } = open();
+    const parts = ['\ufffc', 'one', 'two', '\ufffc', 'three'];
+    const { guid } = writer.receive({ from: '+13105551234', parts, attachments: [{}, {}] });
+    const copy = writer.rewrites.rewrite(guid);
+    const { body } = row('SELECT attributedBody AS body FROM message WHERE guid = ?', copy.guid);
+    const { text, runs } = decodeAttributedBody(body as Buffer);
+    expect(runs.map(({ start, length }) => text?.slice(start, start + length))).toEqual(parts);
+  });
 });
