@@ -3,7 +3,7 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { CACHE_KIB } from '../../store/sqlite.js';
 import type { Clock } from '../../system/clock.js';
-import { type Access, type AccessProblem, accessProblem, identityAt, probe } from './access.js';
+import { type Access, type AccessProblem, accessProblem, identityAt, probe, sizeAt } from './access.js';
 import { hasTable, Schema, standIn } from './schema.js';
 
 /** An opened chat.db. Statements prepared on it die with it. */
@@ -23,6 +23,8 @@ export type Reading<T> = { kind: 'read'; value: T } | { kind: 'busy' } | { kind:
 const LOCK_PATIENCE_MS = 100;
 /** How long after a failed attempt the next is made. An attempt costs some 20 µs. */
 const RETRY_MS = 1000;
+/** How often it is looked whether the files beside chat.db, or its size, are still those of the open connection. */
+const HARM_SOUGHT_MS = 1000;
 /** A lock that lasts this long is told to a person. */
 const BUSY_PROBLEM_MS = 30_000;
 const BUSY_CODES = /^SQLITE_(?:BUSY|LOCKED|PROTOCOL|SCHEMA|INTERRUPT|IOERR_SHORT_READ)/;
@@ -40,6 +42,10 @@ export class ChatDbConnection {
   private lastAttempt = Number.NEGATIVE_INFINITY;
   private busySince: number | undefined;
   private lastVersion = -1;
+  /** Which `-wal` and `-shm` lay beside the file at the last look; at first, when it was opened. */
+  private companions: readonly (string | undefined)[] = [];
+  private size: number | undefined;
+  private harmSoughtAt = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   constructor(
@@ -80,7 +86,7 @@ export class ChatDbConnection {
     if (this.open !== undefined && identityAt(this.path) !== this.open.identity) {
       this.log.info('chat.db was replaced or removed; opening it anew');
       this.drop();
-    }
+    } else this.dropIfHarmed();
     const seen = this.read((db) => (db === this.open ? (this.open.version.get() as number) : -1));
     if (seen.kind !== 'read' || seen.value === this.lastVersion) return false;
     this.lastVersion = seen.value;
@@ -93,7 +99,46 @@ export class ChatDbConnection {
     this.open?.database.close();
     this.open = undefined;
     this.lastVersion = -1;
+    this.companions = [];
+    this.size = undefined;
     this.lastAttempt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Three more looks at the disk, so no more than once a second. */
+  private dropIfHarmed(): void {
+    const now = this.clock.monotonic();
+    if (this.open === undefined || now - this.harmSoughtAt < HARM_SOUGHT_MS) return;
+    this.harmSoughtAt = now;
+    if (this.companionsChanged()) {
+      this.log.warn('The -wal or -shm of chat.db was replaced or removed; opening chat.db anew');
+      this.drop();
+    } else if (this.shrank()) {
+      this.log.info('chat.db became smaller; opening it anew');
+      this.drop();
+    }
+  }
+
+  /**
+   * SQLite keeps the files that it opened, so a connection whose `-wal` was replaced goes on reading the old one, and would
+   * never see a message again.
+   */
+  private companionsChanged(): boolean {
+    const now = this.companionsNow();
+    const before = this.companions;
+    this.companions = now;
+    return before.some((identity, index) => identity !== undefined && identity !== now[index]);
+  }
+
+  private companionsNow(): (string | undefined)[] {
+    return ['-wal', '-shm'].map((suffix) => identityAt(this.path + suffix));
+  }
+
+  /** A file that was cut short looks whole to a connection that has its pages in memory. A clean-up shrinks it too. */
+  private shrank(): boolean {
+    const now = sizeAt(this.path);
+    const before = this.size;
+    this.size = now;
+    return now !== undefined && before !== undefined && now < before;
   }
 
   /** Closes for good. Idempotent. */
@@ -145,6 +190,9 @@ export class ChatDbConnection {
       const version = database.prepare<unknown[]>('PRAGMA data_version').pluck();
       this.open = { database, schema, version, generation: file.generation, identity: file.identity, absent };
       this.lastVersion = -1;
+      // Taken here, not at the first look: what happens in between must be seen too.
+      this.companions = this.companionsNow();
+      this.size = sizeAt(this.path);
       this.log.debug('Opened chat.db', { generation: file.generation });
     } catch (error) {
       database?.close();

@@ -42,6 +42,16 @@ export function probe(path: string, program?: string): ({ ok: true } & ChatDbFil
   }
 }
 
+/** How large the file is, in bytes; undefined if none can be seen, for whatever reason. */
+export function sizeAt(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size;
+  } catch {
+    // A directory on the way is closed to us: `probe` will tell.
+    return undefined;
+  }
+}
+
 /** Which file the path names now; undefined if none can be seen, for whatever reason. Some microseconds. */
 export function identityAt(path: string): string | undefined {
   try {
