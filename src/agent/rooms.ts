@@ -32,6 +32,7 @@ import { messageSender } from './messageSender.js';
 import { ageLimits, commandLimits, outgoingSettings, scheduleSettings } from './roomSettings.js';
 import { SendHealth } from './SendHealth.js';
 import { Supervision } from './Supervision.js';
+import { damagedReplyEvent } from './sendEvents.js';
 import { sentRows } from './sentRows.js';
 import type { Activity } from './statusSnapshot.js';
 import { tellOutcomes } from './tellOutcomes.js';
@@ -204,6 +205,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
     onExpired: (message) => told.givenUp(message, 'expired'),
     onSetAside: (message) => told.givenUp(message, 'set_aside'),
+    onReplyDamaged: (guid, conversation) => store.events.add(damagedReplyEvent(guid, conversation)),
     filter,
   });
   let isUp = true;

@@ -34,6 +34,21 @@ export function outcomeEvent(send: SendRecord, outcome: SendOutcome): NewEvent |
   }
 }
 
+/** The event for a reply (to the message of that guid) that was stored until its turn and cannot be read any more. */
+export function damagedReplyEvent(guid: string, conversation: string): NewEvent {
+  return {
+    eventType: 'message_failed',
+    threadId: conversation,
+    details: {
+      outcome: 'not_sent',
+      code: 'internal',
+      error: 'The stored reply is damaged; nothing of it was sent.',
+      retry_safe: true,
+      in_reply_to: guid,
+    },
+  };
+}
+
 /** Whether the backend is told of it: a failure and what follows it always, what else becomes of a text if `delivery` says so. */
 export function isToldOfLife({ told }: SendRecord, life: LifeEvent, delivery: boolean): boolean {
   return delivery || life.kind === 'failed' || (told & (LIFE.failed | LIFE.recovered)) !== 0;

@@ -154,6 +154,7 @@ export class FileDoor {
     const path = fileURLToPath(source);
     const file = await readRealFile(path, allowedRoots, maxBytes);
     if (file.kind === 'missing') return unavailable('there is no such file');
+    if (file.kind === 'changing') return unavailable(file.why);
     if (file.kind === 'refused') return refused(file.why);
     return this.stageFetched(name, file.bytes);
   }

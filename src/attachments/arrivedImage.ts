@@ -38,6 +38,7 @@ export async function arrivedImage(
   const path = localPath(file.path, attachmentsPath, home);
   const read = await readRealFile(path, [attachmentsPath], maxBytes);
   if (read.kind === 'missing') return { kind: 'waiting', why: 'it is not on this Mac' };
+  if (read.kind === 'changing') return { kind: 'waiting', why: read.why };
   if (read.kind === 'refused') return read;
   const name = safeName(file.name ?? path);
   const image = {

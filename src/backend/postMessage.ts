@@ -1,5 +1,6 @@
 import { backendWords } from '../system/backendWords.js';
 import type { HttpClient, HttpOutcome, HttpProgress } from './HttpClient.js';
+import { idempotencyKey } from './idempotencyKey.js';
 
 /**
  * What became of one posted message. `rejected` concerns the message itself; `retry` is about us, the backend or the way
@@ -41,7 +42,7 @@ export async function postMessage(
   timeoutMs: number,
   progress?: HttpProgress,
 ): Promise<PostResult> {
-  const headers = { 'Idempotency-Key': encodeURIComponent(guid) };
+  const headers = { 'Idempotency-Key': idempotencyKey(guid) };
   const watched = progress === undefined ? {} : { progress };
   return postResult(
     await http.post({ path: '/edge/message', body, headers, timeoutMs, isAboutOne: true, ...watched }),

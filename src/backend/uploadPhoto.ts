@@ -1,5 +1,6 @@
 import { randomHex } from '../system/random.js';
 import type { HttpClient } from './HttpClient.js';
+import { idempotencyKey } from './idempotencyKey.js';
 import { postResult } from './postMessage.js';
 
 /** A file with the fields that go with it. */
@@ -34,7 +35,7 @@ export async function uploadPhoto(
       path: '/photo/upload',
       body: null,
       content: multipart(photo),
-      headers: { 'Idempotency-Key': encodeURIComponent(key) },
+      headers: { 'Idempotency-Key': idempotencyKey(key) },
       timeoutMs,
       aside: true,
     }),

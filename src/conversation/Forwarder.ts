@@ -35,6 +35,8 @@ export interface ForwarderOptions {
   filter?: () => PrivacyFilter | undefined;
   /** Told of a message that is given up because of its age, inside the write that does. */
   onExpired?: (message: IncomingMessage) => void;
+  /** Told that the stored reply to a message (its guid) is damaged and was dropped unsent, inside the write that drops it. */
+  onReplyDamaged?: (guid: string, conversation: string) => void;
   /** Told of a message that is set aside because it cannot be brought to the backend, inside the write that does. */
   onSetAside?: (message: IncomingMessage) => void;
 }
@@ -68,7 +70,15 @@ export class Forwarder {
       this.waiting.wake(conversation);
       this.pump();
     });
-    this.held = new HeldReplies({ store, clock, enqueue: (message, reply) => this.enqueue(message, reply) });
+    this.held = new HeldReplies({
+      store,
+      clock,
+      enqueue: (message, reply) => this.enqueue(message, reply),
+      onDamaged: (guid, conversation) => {
+        options.log.error('A stored reply is damaged; it cannot be sent', { trace: guid });
+        options.onReplyDamaged?.(guid, conversation);
+      },
+    });
     store.incoming.onAdded((conversation) => {
       this.waiting.wake(conversation);
       store.beforeCommit(this.claim);

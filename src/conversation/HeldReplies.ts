@@ -1,7 +1,7 @@
 import type { HeldReplyRecord, IncomingRecord } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { Clock, Timer } from '../system/clock.js';
-import type { Reply } from './reply.js';
+import { type Reply, readStoredReply } from './reply.js';
 
 /** How long the reply to a message waits for the replies to earlier messages of its conversation. */
 export const LONGEST_HOLD_MS = 10_000;
@@ -28,6 +28,8 @@ export interface HeldRepliesOptions {
   readonly clock: Clock;
   /** Puts the texts of a reply into their queue; called inside a write. */
   readonly enqueue: (message: IncomingRecord['message'], reply: Reply) => void;
+  /** Called inside a write: the stored reply to this message is damaged. It is dropped; nothing of it went out. */
+  readonly onDamaged: (guid: string, conversation: string) => void;
 }
 
 /**
@@ -79,7 +81,7 @@ export class HeldReplies {
   /** Inside a write, after a message of the conversation was settled: lets go what need not wait any more. */
   release(conversation: string): void {
     if (this.ends.size === 0) return;
-    const { store, clock, enqueue } = this.options;
+    const { store, clock, enqueue, onDamaged } = this.options;
     const records = store.incoming.heldReplies(conversation);
     if (records.length === 0) return;
     const now = clock.monotonic();
@@ -88,9 +90,11 @@ export class HeldReplies {
       isDue: (this.ends.get(record.seq)?.at ?? now) <= now,
     }));
     const released = repliesToRelease(held, store.incoming.oldestNumbered(conversation));
-    for (const { seq, message, reply } of released) {
+    for (const { seq, guid, message, reply: stored } of released) {
+      const reply = readStoredReply(stored);
       // In this order: while it is held, its message is known to the pairing of duplicates, however long ago it was answered.
-      enqueue(message, JSON.parse(reply) as Reply);
+      if (message === null || reply === undefined) onDamaged(guid, conversation);
+      else enqueue(message, reply);
       store.incoming.holdReply(seq, null);
     }
     store.afterCommit(() => this.forget(released));

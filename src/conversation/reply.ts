@@ -11,6 +11,20 @@ export interface Reply {
   delayMs: number | null;
 }
 
+const storedReply = z.object({
+  bubbles: z.array(z.string().min(1)).min(1),
+  delayMs: z.number().nonnegative().nullable(),
+});
+
+/** A reply as `JSON.stringify` stored it; undefined where the stored value is damaged. Never throws. */
+export function readStoredReply(json: string): Reply | undefined {
+  try {
+    return storedReply.safeParse(JSON.parse(json)).data;
+  } catch {
+    return undefined;
+  }
+}
+
 /** `fault.words` is what the backend says of an error; `detail` never repeats anything of the body. */
 export type ParsedReply =
   | { kind: 'reply'; reply: Reply }

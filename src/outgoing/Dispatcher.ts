@@ -205,8 +205,9 @@ export class Dispatcher {
   /** Inside a write: counts the attempt for the limits, which have let it pass. */
   private countIn({ conversation }: SendRecord, targets: readonly SendTarget[]): void {
     this.limits.pace.note(conversation);
-    const isNew = targets.every(({ form }) => form !== 'chat') && this.rows.position() !== undefined;
-    if (isNew) this.limits.newRecipients.note(conversation);
+    const hasChat =
+      this.rows.position() === undefined ? undefined : targets.some(({ form }) => form === 'chat');
+    this.limits.newRecipients.note(conversation, hasChat);
   }
 
   /** Inside a write: which form to begin with next time. The best one needs no note. */

@@ -3,9 +3,17 @@ import type { Clock } from '../system/clock.js';
 
 const WINDOW_MS = 3_600_000;
 
+export interface Acquaintance {
+  /** Whether chat.db has a chat of the conversation; undefined while it cannot be read. */
+  readonly hasChat: (conversation: string, threadId: string) => boolean | undefined;
+  /** Whether our own store shows that they wrote to us, or that a text of ours reached Messages' list: the answer without chat.db. */
+  readonly isInStore: (conversation: string) => boolean;
+}
+
 /**
- * To how many people who never wrote with us we may begin to write: so many within any hour, as Apple takes more for
- * spam and closes accounts (macos-facts D.8). Somebody counted once is free for the hour. Durable; a mirror in memory, which
+ * To how many people who never wrote with us we may begin to write: so many within any hour, because Apple takes more for
+ * spam and closes accounts. Somebody counted once is free for the hour. The limit does not depend on chat.db: while that
+ * cannot be read, a person whom the store does not know either counts as new. Durable; a mirror in memory, which
  * `reload` makes true again.
  */
 export class NewRecipients {
@@ -16,8 +24,7 @@ export class NewRecipients {
     private readonly table: NewRecipientTable,
     private readonly clock: Clock,
     private readonly maxPerHour: () => number,
-    /** Whether chat.db has the conversation, or cannot be asked. */
-    private readonly isKnown: (conversation: string, threadId: string) => boolean,
+    private readonly acquaintance: Acquaintance,
   ) {
     this.reload();
   }
@@ -43,16 +50,22 @@ export class NewRecipients {
     return Math.max(1, decisive + WINDOW_MS - now);
   }
 
-  /** Whether the limit is about this conversation: asks chat.db. */
+  /** Whether the limit applies to this conversation: asks chat.db, or the store while that cannot be read. */
   isNew(conversation: string, threadId: string): boolean {
-    return !this.written.has(conversation) && !this.isKnown(conversation, threadId);
+    if (this.written.has(conversation)) return false;
+    return !this.isKnown(conversation, this.acquaintance.hasChat(conversation, threadId));
   }
 
-  /** Inside a write: somebody new is written to now. */
-  note(conversation: string): void {
+  /** Inside a write: this conversation is written to now. `hasChat` as in Acquaintance. */
+  note(conversation: string, hasChat: boolean | undefined): void {
     if (this.maxPerHour() === 0 || this.written.has(conversation)) return;
+    if (this.isKnown(conversation, hasChat)) return;
     const writtenAt = this.clock.now();
     this.table.add({ conversation, writtenAt }, writtenAt - WINDOW_MS);
     this.written.set(conversation, writtenAt);
+  }
+
+  private isKnown(conversation: string, hasChat: boolean | undefined): boolean {
+    return hasChat ?? this.acquaintance.isInStore(conversation);
   }
 }

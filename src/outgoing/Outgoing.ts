@@ -81,9 +81,14 @@ export class Outgoing {
       store.newRecipients,
       clock,
       () => settings().maxNewRecipientsPerHour ?? 0,
-      (conversation, threadId) =>
-        rows.position() === undefined ||
-        sender.targets(conversation, threadId).some(({ form }) => form === 'chat'),
+      {
+        hasChat: (conversation, threadId) =>
+          rows.position() === undefined
+            ? undefined
+            : sender.targets(conversation, threadId).some(({ form }) => form === 'chat'),
+        isInStore: (conversation) =>
+          store.incoming.isHeardFrom(conversation) || store.sends.isProvenTo(conversation),
+      },
     );
     this.lanes = new Lanes(store.sends, clock, (conversation) => store.pauses.covers(conversation), {
       waitOf: (conversation) => pace.waitOf(conversation),

@@ -98,7 +98,7 @@ export class IncomingTable {
     this.unnumber = database.prepare('UPDATE incoming SET sequence = NULL WHERE seq = ?');
     this.hold = database.prepare('UPDATE incoming SET held_reply = ? WHERE seq = ?');
     this.selectHeld = database.prepare(
-      `SELECT seq, message, sequence, settled_at AS answeredAt, held_reply AS reply FROM incoming
+      `SELECT seq, guid, message, sequence, settled_at AS answeredAt, held_reply AS reply FROM incoming
        WHERE held_reply IS NOT NULL AND conversation = ? ORDER BY sequence, seq`,
     );
     this.selectHeldConversations = database
@@ -358,7 +358,7 @@ export class IncomingTable {
     const rows = this.selectHeld.all(conversation) as (Omit<HeldReplyRecord, 'message'> & {
       message: string;
     })[];
-    return rows.map((row) => ({ ...row, message: JSON.parse(row.message) as IncomingMessage }));
+    return rows.map((row) => ({ ...row, message: storedMessage(row.message) }));
   }
 
   /** Conversations with replies that have not gone out yet. */
@@ -388,5 +388,14 @@ export class IncomingTable {
   countIn(state: 'open' | 'parked' | 'expired'): number {
     const counts = { open: this.countOpen, parked: this.countParked, expired: this.countExpired };
     return counts[state].get() as number;
+  }
+}
+
+function storedMessage(json: string): IncomingMessage | null {
+  try {
+    return JSON.parse(json) as IncomingMessage;
+  } catch {
+    // A damaged page: what is asked for names the message by its guid instead.
+    return null;
   }
 }

@@ -73,10 +73,14 @@ export interface ParkedMessage {
   error: string | null;
 }
 
-/** A message that was answered, with a reply that has not gone out yet. `answeredAt` is Unix ms; `reply` JSON. */
+/**
+ * A message that was answered, with a reply that has not gone out yet. `answeredAt` is Unix ms; `reply` JSON, which nobody has
+ * checked. `message` is null where what is stored of it cannot be read.
+ */
 export interface HeldReplyRecord {
   seq: number;
-  message: IncomingMessage;
+  guid: string;
+  message: IncomingMessage | null;
   sequence: number;
   answeredAt: number;
   reply: string;

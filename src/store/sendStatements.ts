@@ -45,13 +45,15 @@ const SQL = {
      WHERE conversation = ? AND guid IS NOT NULL AND attempted_at BETWEEN ? AND ? AND settled_at >= ?`,
   selectAnyOf:
     'SELECT 1 FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0 LIMIT 1',
+  selectAnyProven:
+    'SELECT 1 FROM sends INDEXED BY sends_proven WHERE conversation = ? AND guid IS NOT NULL LIMIT 1',
   selectNewestTo: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0
      ORDER BY seq DESC LIMIT ?`,
   countInLane: `SELECT count(*) FROM sends WHERE ${IN_LANE}`,
 };
 
 /** They answer with one value, not with a row. */
-const OF_ONE_VALUE: readonly string[] = ['selectClaimed', 'selectAnyOf', 'countInLane'];
+const OF_ONE_VALUE: readonly string[] = ['selectClaimed', 'selectAnyOf', 'selectAnyProven', 'countInLane'];
 
 export type SendStatements = { readonly [Name in keyof typeof SQL]: Statement };
 

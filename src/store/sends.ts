@@ -215,6 +215,11 @@ export class SendTable {
     return this.statements.selectAnyOf.get(conversation) !== undefined;
   }
 
+  /** Whether a row of chat.db proved a text to this conversation lately. */
+  isProvenTo(conversation: string): boolean {
+    return this.statements.selectAnyProven.get(conversation) !== undefined;
+  }
+
   /** How many texts wait to go out or to be confirmed. */
   countOpen(): number {
     return this.statements.countInLane.get() as number;

@@ -1,9 +1,38 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { arrivedImage } from '../../src/attachments/arrivedImage.js';
+import { readHandedOver } from '../../src/attachments/handedOver.js';
 import { readRealFile } from '../../src/attachments/readRealFile.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
+
+/** Gives the file another name, which is returned. */
+function named(file: string, as: string): string {
+  linkSync(file, as);
+  return as;
+}
+
+const chatDbFile = (path: string) => ({
+  path,
+  name: 'a.png',
+  mimeType: 'image/png',
+  sizeBytes: 6,
+  transferState: 5,
+});
 
 function room() {
   const directory = realpathSync(temporaryDirectory());
@@ -85,6 +114,90 @@ test('one that is too large is refused, one that is not there is missing', async
     why: 'it has 4 bytes; the limit is 3',
   });
   expect(await readRealFile(join(root, 'deep/none'), [root], 3)).toEqual({ kind: 'missing' });
-  linkSync(join(root, 'deep/menu.pdf'), join(root, 'again'));
-  expect(await readRealFile(join(root, 'again'), [root], 4)).toMatchObject({ kind: 'read' });
+});
+
+describe('a hard link is refused, as the file may belong outside', () => {
+  test.each<[string, (directory: string, root: string) => string]>([
+    ['to a file beside the root', (directory, root) => named(join(directory, 'secret'), join(root, 'a.pdf'))],
+    ['in a directory below', (directory, root) => named(join(directory, 'secret'), join(root, 'deep/b.pdf'))],
+    ['to a file within the root', (_, root) => named(join(root, 'deep/menu.pdf'), join(root, 'again.pdf'))],
+    [
+      'of three',
+      (directory, root) => {
+        named(join(directory, 'secret'), join(directory, 'more'));
+        return named(join(directory, 'secret'), join(root, 'c.pdf'));
+      },
+    ],
+  ])('%s', async (_, make) => {
+    const { directory, root } = room();
+    const path = make(directory, root);
+    expect(await readRealFile(path, [root], 100)).toMatchObject({
+      kind: 'refused',
+      why: expect.stringContaining('hard links'),
+    });
+    expect(
+      await arrivedImage(chatDbFile(path), { attachmentsPath: root, home: '/', maxBytes: 100 }),
+    ).toMatchObject({
+      kind: 'refused',
+    });
+  });
+
+  test('and is read once its other name is gone', async () => {
+    const { directory, root } = room();
+    const path = named(join(directory, 'secret'), join(root, 'moved.pdf'));
+    rmSync(join(directory, 'secret'));
+    expect(await readRealFile(path, [root], 100)).toMatchObject({ kind: 'read' });
+  });
+
+  test("in the directory of the operator's command too", () => {
+    const { directory } = room();
+    const path = named(join(directory, 'secret'), join(directory, 'handed'));
+    expect(readHandedOver(path, 100)).toEqual({ fault: expect.stringContaining('hard links') });
+  });
+});
+
+test('neither a socket nor a device is read', async () => {
+  const { root } = room();
+  const server = createServer().listen(join(root, 'socket'));
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  expect(await readRealFile(join(root, 'socket'), [root], 100)).toMatchObject({
+    why: 'it is not a regular file',
+  });
+  expect(await readRealFile('/dev/zero', ['/dev'], 100)).toMatchObject({ why: 'it is not a regular file' });
+});
+
+test('a sparse file of a terabyte is refused by its size', async () => {
+  const { root } = room();
+  truncateSync(join(root, 'deep/menu.pdf'), 2 ** 40);
+  expect(await readRealFile(join(root, 'deep/menu.pdf'), [root], 1024)).toMatchObject({
+    kind: 'refused',
+    why: `it has ${2 ** 40} bytes; the limit is 1024`,
+  });
+});
+
+test('a file that is being written, or swapped for a link, is never read as half of each', async () => {
+  const { directory, root } = room();
+  const path = join(root, 'deep/menu.pdf');
+  const aside = join(root, 'deep/aside');
+  const size = 256 * 1024;
+  const kinds = new Set<string>();
+  writeFileSync(join(directory, 'secret'), Buffer.alloc(size, 's'));
+  for (let round = 0; round < 60; round++) {
+    rmSync(path, { force: true });
+    writeFileSync(path, Buffer.alloc(size, 'a'));
+    const reading = readRealFile(path, [root], size);
+    for (let step = 0; step <= round % 6; step++) await new Promise((resolve) => setImmediate(resolve));
+    if (round % 3 === 0) writeFileSync(path, Buffer.alloc(size, 'b'));
+    else if (round % 3 === 1) {
+      renameSync(path, aside);
+      symlinkSync(join(directory, 'secret'), path);
+    } else appendFileSync(path, 'b');
+    const read = await reading;
+    kinds.add(read.kind);
+    if (read.kind !== 'read') continue;
+    expect(new Set(read.bytes.subarray(0, size)).size).toBe(1);
+    expect(read.bytes.includes('s')).toBe(false);
+  }
+  expect(kinds).toContain('read');
 });

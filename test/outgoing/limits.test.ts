@@ -27,6 +27,24 @@ class Acquaintances extends FakeMessages {
   }
 }
 
+function messageFrom(sender: string) {
+  return {
+    guid: `from ${sender}`,
+    rowId: 1,
+    conversation: sender,
+    threadId: sender,
+    chatGuid: `iMessage;-;${sender}`,
+    sender,
+    text: 'hi',
+    sentAt: 0,
+    isGroup: false,
+    participants: [sender],
+    service: 'iMessage',
+    replyToGuid: null,
+    attachments: [],
+  };
+}
+
 async function world(settings: Partial<OutgoingSettings>, before?: { store: Store; clock: FakeClock }) {
   const clock = before?.clock ?? new FakeClock();
   const store = before?.store ?? temporaryStore(clock);
@@ -94,27 +112,7 @@ describe('people whom chat.db does not know', () => {
     await succeed('a');
     expect(messages.texts).toEqual(['a']);
     messages.known.add('b');
-    store.write(() =>
-      store.incoming.add({
-        ...{
-          guid: 'm1',
-          rowId: 1,
-          conversation: 'b',
-          threadId: 'b',
-          chatGuid: 'iMessage;-;b',
-          sender: 'b',
-          text: 'hi',
-        },
-        ...{
-          sentAt: 0,
-          isGroup: false,
-          participants: ['b'],
-          service: 'iMessage',
-          replyToGuid: null,
-          attachments: [],
-        },
-      }),
-    );
+    store.write(() => store.incoming.add(messageFrom('b')));
     expect(messages.texts).toEqual(['a', 'b']);
   });
 
@@ -130,13 +128,54 @@ describe('people whom chat.db does not know', () => {
     expect(messages.texts).toEqual(['b']);
   });
 
-  test('cannot be told from others while chat.db cannot be read, so nobody waits then', async () => {
-    const { messages, send } = await world({ maxNewRecipientsPerHour: 1 });
+  test('are limited while chat.db cannot be read too, by what the store knows', async () => {
+    const { clock, messages, outgoing, send } = await world({ maxNewRecipientsPerHour: 1 });
     messages.readable = false;
-    send('a');
+    for (const to of ['a', 'b', 'c']) send(to);
     await messages.end({ kind: 'accepted' });
-    send('b');
+    expect(messages.texts).toEqual(['a']);
+    expect(outgoing.held()).toMatchObject({ newRecipients: 2 });
+    clock.advance(3_600_001);
     expect(messages.texts).toEqual(['a', 'b']);
+  });
+
+  test('and a burst of them goes no faster when chat.db becomes unreadable half-way', async () => {
+    const { messages, send, succeed } = await world({ maxNewRecipientsPerHour: 2 });
+    send('a');
+    await succeed('a');
+    messages.readable = false;
+    for (const to of ['b', 'c', 'd']) send(to);
+    await messages.end({ kind: 'accepted' });
+    messages.readable = true;
+    send('e');
+    expect(messages.texts).toEqual(['a', 'b']);
+  });
+
+  test('are counted over a restart that finds chat.db unreadable', async () => {
+    const first = await world({ maxNewRecipientsPerHour: 1 });
+    first.messages.readable = false;
+    first.send('a');
+    await first.messages.end({ kind: 'accepted' });
+    first.outgoing.stop();
+    const { messages, send } = await world({ maxNewRecipientsPerHour: 1 }, first);
+    messages.readable = false;
+    send('b');
+    expect(messages.texts).not.toContain('b');
+  });
+
+  test('whoever wrote to us, or got a proven text, is none, though chat.db cannot be read', async () => {
+    const { clock, store, messages, send, succeed } = await world({ maxNewRecipientsPerHour: 1 });
+    send('proven');
+    await succeed('proven');
+    clock.advance(3_600_001);
+    store.write(() => store.incoming.add(messageFrom('writer')));
+    messages.readable = false;
+    send('stranger');
+    await messages.end({ kind: 'accepted' });
+    for (const to of ['other', 'proven', 'writer']) send(to, `${to} again`);
+    await messages.end({ kind: 'accepted' });
+    await messages.end({ kind: 'accepted' });
+    expect(messages.texts.slice(1)).toEqual(['stranger', 'proven again', 'writer again']);
   });
 
   test('wait for an hour at most when the clock is set back', async () => {
