@@ -198,17 +198,15 @@ describe('messages of one conversation arrive and are answered in order', { conc
       20_000,
     );
     const gaps = arrivals.slice(1).map(({ at }, index) => at - (arrivals[index]?.at ?? 0));
-    for (const gap of gaps) {
-      expect(gap).toBeGreaterThan(1_900);
-      expect(gap).toBeLessThan(4_500);
-    }
+    // The two seconds themselves are tested on a fake clock; here it counts that the overlap is theirs, not that of a race.
+    for (const gap of gaps) expect(gap).toBeGreaterThan(1_000);
   });
 
   test('and one that is large and slow to write holds the next one up until it is written', {
     timeout: 30_000,
   }, async () => {
-    const { arrive, arrivals } = await wire([{ bytesPerSecond: 4_000_000 }]);
-    arrive('large', 'x'.repeat(8_000_000));
+    const { arrive, arrivals } = await wire([{ bytesPerSecond: 12_000_000 }]);
+    arrive('large', 'x'.repeat(30_000_000));
     arrive('small');
     await until(
       () => arrivals.length === 2,
