@@ -7,6 +7,7 @@ import type { Outgoing } from '../outgoing/Outgoing.js';
 import type { Problem, StatusSnapshot } from '../status/snapshot.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
+import { describeLosses } from '../store/salvage/report.js';
 import type { SetAsideItem } from '../store/setAside.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
 import { residentMegabytes } from '../system/residentMemory.js';
@@ -149,14 +150,15 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
             remedy: STORE_REMEDY[storing.code],
           },
         ]),
-    ...(store.rebuiltFrom === undefined
+    ...(store.salvaged === undefined
       ? []
       : [
           {
             code: 'store_damaged' as const,
-            since: sources.startedAt,
-            message: `The store was damaged; it was set aside as ${store.rebuiltFrom} and made anew with what could be read.`,
-            remedy: 'Check the disk. This notice goes with the next start.',
+            since: store.salvaged.at,
+            message: `The store was damaged; it was set aside as ${store.salvaged.aside} and replaced by what could be read. ${describeLosses(store.salvaged)}`,
+            remedy:
+              'Check the disk. Schedule again what is not sent. This notice goes when the agent is restarted (edge-agent restart).',
           },
         ]),
     ...(continuity === undefined ? [] : [continuity]),

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import { UNKNOWN_BODY_HASH } from '../store/commands.js';
 import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import type { Acks } from './Acks.js';
@@ -15,6 +16,14 @@ const CHANNEL_NAMES: Readonly<Record<Channel, string>> = {
   websocket: 'WebSocket',
   http: 'HTTP',
   operator: 'edge-agent send',
+};
+
+/** A command that may have been executed before the store was damaged. */
+const FORGOTTEN: HandlerResult = {
+  kind: 'failed',
+  code: 'outcome_unknown',
+  message: 'Records of commands were damaged, maybe that of this one: whether it was executed is not known.',
+  result: { outcome: 'unknown', retry_safe: false },
 };
 
 /** What became of a command, once it is stored. */
@@ -127,7 +136,8 @@ export class Commands {
       this.repeat(command, bodyHash);
       return;
     }
-    const result = known ?? this.execute(command);
+    const isDoubtful = via !== 'operator' && this.store.commands.mayBeForgotten(command.timestamp);
+    const result = known ?? (isDoubtful ? FORGOTTEN : this.execute(command));
     if (result.kind !== 'deferred') this.finish(commandId, result);
   }
 
@@ -143,7 +153,8 @@ export class Commands {
   private repeat(command: ReceivedCommand, bodyHash: string): void {
     const known = this.store.commands.find(command.commandId);
     if (known === undefined) return;
-    const differs = known.bodyHash !== bodyHash;
+    // Of a command whose record was damaged nobody can tell whether it says the same.
+    const differs = known.bodyHash !== UNKNOWN_BODY_HASH && known.bodyHash !== bodyHash;
     if (differs) {
       this.log.warn('A command came again with another content; it is not executed', {
         trace: command.commandId,

@@ -17,16 +17,17 @@ import { IncomingTable } from './incoming.js';
 import { LineageTable } from './lineage.js';
 import { MetaTable } from './meta.js';
 import { NewRecipientTable } from './newRecipients.js';
-import { markCleanStop, openStore } from './openStore.js';
+import { isDamage, markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
 import { PauseTable } from './pauses.js';
 import { pruning } from './pruning.js';
 import { RecentTexts } from './recentTexts.js';
+import type { SalvageReport } from './salvage/report.js';
 import { ScheduleTable } from './schedule.js';
 import { SendPartTable } from './sendParts.js';
 import { SendTable } from './sends.js';
 import { SetAsideTable } from './setAside.js';
-import type { Database, Statement } from './sqlite.js';
+import { type Database, onStatementError, type Statement } from './sqlite.js';
 import { TargetFormTable } from './targetForms.js';
 import { ToldTable } from './told.js';
 import { UploadTable } from './uploads.js';
@@ -86,17 +87,24 @@ export class Store {
   private refused: StoreFault | undefined;
   /** The file that is open. */
   private readonly file: string | undefined;
+  /** Seen within the write that runs. */
+  private damage: unknown;
 
   private constructor(
     private readonly database: Database,
     private readonly path: string,
     private readonly clock: Clock,
     private readonly log: Logger,
-    /** Where a damaged predecessor was set aside at this start. */
-    readonly rebuiltFrom: string | undefined,
+    /** What was had of a damaged predecessor; undefined once a life has ended in order since then. */
+    readonly salvaged: SalvageReport | undefined,
     stoppedCleanly: boolean,
   ) {
     this.waitForLocks(LOCK_PATIENCE_MS);
+    onStatementError(database, (error) => {
+      // Of a write, once it is over: the transaction is still open here.
+      if (isDamage(error) && this.depth === 0) this.noteRefusal(error);
+      else if (isDamage(error)) this.damage = error;
+    });
     this.pruning = pruning(database);
     this.begin = database.prepare('BEGIN IMMEDIATE');
     this.commit = database.prepare('COMMIT');
@@ -134,8 +142,8 @@ export class Store {
    * EdgeError `store_newer` or `state_unwritable`.
    */
   static open(path: string, { clock, log }: { clock: Clock; log: Logger }): Store {
-    return openStore(path, clock, log, (database, rebuiltFrom, stoppedCleanly) => {
-      return new Store(database, path, clock, log, rebuiltFrom, stoppedCleanly);
+    return openStore(path, clock, log, (database, salvaged, stoppedCleanly) => {
+      return new Store(database, path, clock, log, salvaged, stoppedCleanly);
     });
   }
 
@@ -166,6 +174,7 @@ export class Store {
       throw error;
     }
     this.depth = 0;
+    if (this.damage !== undefined) this.noteRefusal(this.damage);
     if (this.refused !== undefined) this.noteRecovery();
     const hooks = [...this.committed];
     this.committed.clear();
@@ -258,6 +267,11 @@ export class Store {
     } catch {
       return 'here';
     }
+  }
+
+  /** Where a damaged predecessor is kept. */
+  get rebuiltFrom(): string | undefined {
+    return this.salvaged?.aside;
   }
 
   get isOpen(): boolean {

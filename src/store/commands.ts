@@ -2,6 +2,15 @@ import type { Clock } from '../system/clock.js';
 import type { AckBody } from './acks.js';
 import type { Database, Statement } from './sqlite.js';
 
+/** The hash of a command whose content is lost. */
+export const UNKNOWN_BODY_HASH = '';
+
+/** In `meta`: until when commands were made whose ids may be lost, and when that was found: two times, Unix ms. */
+export const FORGOTTEN_COMMANDS = 'commands_lost';
+
+/** A backend offers again at once what it has heard no end of: one without a time counts as old for so long. */
+const OFFERED_AGAIN_MS = 120_000;
+
 export interface NewCommand {
   commandId: string;
   commandType: string;
@@ -42,6 +51,7 @@ export class CommandTable {
   private readonly selectBody: Statement;
   private readonly update: Statement;
   private readonly countOpen: Statement;
+  private readonly forgotten: { until: number; foundAt: number } | undefined;
 
   constructor(
     database: Database,
@@ -58,6 +68,12 @@ export class CommandTable {
     this.update = database.prepare(
       "UPDATE commands SET state = 'done', ack = ?, revision = ?, acked_at = ? WHERE command_id = ?",
     );
+    const forgotten = database
+      .prepare('SELECT value FROM meta WHERE key = ?')
+      .pluck()
+      .get(FORGOTTEN_COMMANDS);
+    const [until, foundAt] = typeof forgotten === 'string' ? forgotten.split(' ').map(Number) : [];
+    if (until !== undefined && foundAt !== undefined) this.forgotten = { until, foundAt };
     this.countOpen = database.prepare("SELECT count(*) FROM commands WHERE state = 'open'").pluck();
   }
 
@@ -93,6 +109,16 @@ export class CommandTable {
   /** Ends a command, or corrects its end: keeps the ack for every later repeat. */
   finish(ack: AckBody): void {
     this.update.run(JSON.stringify(ack), ack.revision, this.clock.now(), ack.command_id);
+  }
+
+  /**
+   * Whether a command with an unknown id, made then (Unix ms), may have been received before: its id may be one of those that
+   * were lost with a damaged store.
+   */
+  mayBeForgotten(madeAt: number | null): boolean {
+    if (this.forgotten === undefined) return false;
+    if (madeAt !== null) return madeAt <= this.forgotten.until;
+    return Math.abs(this.clock.now() - this.forgotten.foundAt) <= OFFERED_AGAIN_MS;
   }
 
   /** How many were received and have no final ack. */

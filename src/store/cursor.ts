@@ -1,6 +1,9 @@
 import { SeenRowTable } from './seenRows.js';
 import type { Database, Statement } from './sqlite.js';
 
+/** The generation of a position that was lost with a damaged store: no chat.db has it. */
+export const SALVAGED_GENERATION = 'salvaged';
+
 /** How far one chat.db has been read. A ROWID means nothing in another generation of the file; the guid may. */
 export interface ChatCursor {
   generation: string;

@@ -1,41 +1,66 @@
-import { chmodSync, closeSync, existsSync, openSync, renameSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
+import { PAGE_BYTES } from './salvage/DamagedStore.js';
+import { repair } from './salvage/repairs.js';
+import { readReport, reportOf, type SalvageReport, saveReport } from './salvage/report.js';
+import { walFrames } from './salvage/walFrames.js';
 import { salvage } from './salvage.js';
 import { MIGRATIONS } from './schema.js';
 import { type Database, openDurableDatabase } from './sqlite.js';
 
 const CLEAN_STOP = 'clean_stop';
 
+/** What a damaged store is filled into; by another name once it is complete. */
+const FILLING = '.salvaging';
+const COMPLETE = '.salvaged';
+
 /**
  * Opens or creates the store file (mode 0600), brings it to the newest schema, makes sure that it is sound (thoroughly
- * after an unclean stop) and hands it to `build`. A damaged one is set aside under another name (`rebuiltFrom`), never
- * deleted, and a new one is made with everything that can still be read. Throws EdgeError `store_newer`, `disk_full` or
- * `state_unwritable`.
+ * after an unclean stop) and hands it to `build`. A damaged one is kept under another name, and replaced by one with
+ * everything that can still be read or found out; `build` gets the report of that, until a life has ended in order after
+ * it. A kill at any point leaves the damaged store or the new one, each complete. Throws EdgeError `store_newer`,
+ * `disk_full` or `state_unwritable`.
  */
 export function openStore<T>(path: string, clock: Clock, log: Logger, build: Build<T>): T {
   try {
-    const { database, stoppedCleanly } = openSound(path, log);
-    return built(database, undefined, stoppedCleanly, build);
+    replaceBySalvaged(path);
+    return built(openSound(path, log), build);
   } catch (error) {
     if (!isDamage(error)) throw asEdgeError(path, error);
-    const { database, aside } = rebuild(path, clock, log);
-    return built(database, aside, false, build);
+  }
+  try {
+    rebuild(path, clock, log);
+    return built(openSound(path, log), build);
+  } catch (error) {
+    throw asEdgeError(path, error);
   }
 }
 
-/** `stoppedCleanly`: whoever had the store before ended in order, or it is new. */
-type Build<T> = (database: Database, rebuiltFrom: string | undefined, stoppedCleanly: boolean) => T;
+/** `stoppedCleanly`: the agent that had the store before ended in order, or it is new. */
+type Build<T> = (database: Database, salvaged: SalvageReport | undefined, stoppedCleanly: boolean) => T;
 
-function built<T>(
-  database: Database,
-  rebuiltFrom: string | undefined,
-  stoppedCleanly: boolean,
-  build: Build<T>,
-): T {
+interface OpenStore {
+  database: Database;
+  stoppedCleanly: boolean;
+}
+
+function built<T>({ database, stoppedCleanly }: OpenStore, build: Build<T>): T {
   try {
-    return build(database, rebuiltFrom, stoppedCleanly);
+    return build(database, readReport(database), stoppedCleanly);
   } catch (error) {
     database.close();
     throw error;
@@ -52,10 +77,12 @@ function openSound(path: string, log: Logger): { database: Database; stoppedClea
   // Made with its mode: SQLite gives the -wal and -shm files the mode that the file has then.
   if (isFresh) closeSync(openSync(path, 'a', 0o600));
   else chmodSync(path, 0o600);
+  if (!isFresh) checkLog(path);
   const database = openDurableDatabase(path);
   try {
     migrate(database, path, log);
     const { changes } = database.prepare('DELETE FROM meta WHERE key = ?').run(CLEAN_STOP);
+    if (changes > 0) saveReport(database, undefined);
     if (!isFresh) check(database, changes > 0 ? 'quick_check' : 'integrity_check');
     return { database, stoppedCleanly: isFresh || changes > 0 };
   } catch (error) {
@@ -96,19 +123,101 @@ function migrate(database: Database, path: string, log: Logger): void {
   });
 }
 
-function rebuild(path: string, clock: Clock, log: Logger): { database: Database; aside: string } {
-  const stamp = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-');
-  const aside = `${path}.damaged-${stamp}`;
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+/**
+ * SQLite ends a write-ahead log at its first fault and says nothing of the commits behind it, and forgets the log of an
+ * empty file: it would go on with a state from before.
+ */
+function checkLog(path: string): void {
+  const log = `${path}-wal`;
+  if (!existsSync(log) || statSync(log).size === 0) return;
+  if (statSync(path).size === 0) throw new Damage('the file is empty');
+  if (walFrames(log, PAGE_BYTES).damaged) throw new Damage('the write-ahead log is damaged');
+}
+
+/** Fills a new store from the damaged one, which stays what it is until the new one is complete and on the disk. */
+function rebuild(path: string, clock: Clock, log: Logger): void {
+  const now = clock.now();
+  const stamp = new Date(now).toISOString().replaceAll(/[:.]/g, '-');
+  const aside = freeName(`${path}.damaged-${stamp}`);
+  const filling = path + FILLING;
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(filling + suffix, { force: true });
+  const { database } = openSound(filling, log);
+  let report: SalvageReport;
+  try {
+    const salvaged = salvage(path, database);
+    report = reportOf(salvaged, repair(database, salvaged, now), { aside, at: now });
+    saveReport(database, report);
+    database.prepare('DELETE FROM meta WHERE key = ?').run(CLEAN_STOP);
+    database.pragma('wal_checkpoint(TRUNCATE)');
+  } finally {
+    database.close();
   }
-  const { database } = openSound(path, log);
-  const kept = salvage(aside, database);
+  for (const suffix of ['', '-wal', '-shm'])
+    if (existsSync(path + suffix)) keepAs(path + suffix, aside + suffix);
+  renameSync(filling, path + COMPLETE);
+  syncDirectory(path);
+  replaceBySalvaged(path);
+  const { tables, schedules } = report;
+  const counts = Object.entries(tables).map(([table, { kept, lost, mayBeMore }]) => {
+    return `${table} ${kept}/${lost}${mayBeMore ? '+' : ''}`;
+  });
   log.error(
     `The store ${path} was damaged. It was set aside as ${aside} and made anew with what could still be read.`,
-    { code: 'store_damaged', rows: kept },
+    {
+      code: 'store_damaged',
+      rows: Object.values(tables).reduce((sum, { kept }) => sum + kept, 0),
+      keptAndLost: counts.join(', '),
+      unknownCommands: report.unknownCommands,
+      unknownTexts: report.unknownTexts,
+      readsAgain: report.readsAgain,
+      paused: report.paused,
+    },
   );
-  return { database, aside };
+  for (const { scheduleId, commandId, sendAt } of schedules) {
+    // Each has words of its own, for of equal lines the log keeps the first ones only.
+    log.error(
+      `Scheduled text ${scheduleId ?? commandId ?? '(no name)'} is lost with the damaged store; it is not sent`,
+      {
+        ...{ code: 'store_damaged', schedule: scheduleId, trace: commandId },
+        sendAt: sendAt === null ? null : new Date(sendAt).toISOString(),
+      },
+    );
+  }
+}
+
+/** Puts a complete new store into the place of the damaged one; a kill in between is made good by the next start. */
+function replaceBySalvaged(path: string): void {
+  if (!existsSync(path + COMPLETE)) return;
+  // A log that belongs to the damaged store must not be played into the new one.
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+  syncDirectory(path);
+  renameSync(path + COMPLETE, path);
+  syncDirectory(path);
+}
+
+function freeName(name: string): string {
+  for (let count = 1; ; count++) {
+    const free = count === 1 ? name : `${name}-${count}`;
+    if (!existsSync(free)) return free;
+  }
+}
+
+/** The same file under a second name; a copy where the file system has no links. */
+function keepAs(path: string, name: string): void {
+  try {
+    linkSync(path, name);
+  } catch {
+    copyFileSync(path, name);
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 /** Whether an error says that the file itself is broken. */

@@ -329,4 +329,10 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE set_aside (kind TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, error TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
   CREATE INDEX set_aside_at ON set_aside (at);
   `,
+  `
+  -- Each has every column of its table: a second copy, on other pages, of what cannot be found out from anything else.
+  CREATE INDEX pauses_copied ON pauses (since, reason, incoming);
+  CREATE INDEX conversation_aliases_copied ON conversation_aliases (conversation, noted_at);
+  CREATE INDEX message_sequences_copied ON message_sequences (newest);
+  `,
 ];

@@ -44,3 +44,31 @@ export function openDurableDatabase(path: string): Database {
   }
   return database;
 }
+
+/**
+ * Calls `listener` with each error that a statement prepared from now on throws, before it is thrown on: whoever runs the
+ * statement may take the error for something that passes.
+ */
+export function onStatementError(database: Database, listener: (error: unknown) => void): void {
+  const prepare = database.prepare.bind(database);
+  const watched =
+    <Args extends unknown[], Result>(run: (...args: Args) => Result) =>
+    (...args: Args): Result => {
+      try {
+        return run(...args);
+      } catch (error) {
+        listener(error);
+        throw error;
+      }
+    };
+  Object.assign(database, {
+    prepare: (sql: string): Statement => {
+      const statement: Statement = prepare(sql);
+      return Object.assign(statement, {
+        run: watched(statement.run.bind(statement)),
+        get: watched(statement.get.bind(statement)),
+        all: watched(statement.all.bind(statement)),
+      });
+    },
+  });
+}

@@ -12,6 +12,7 @@ const eventType = words(
   'message_sent message_failed message_delivered message_read inbound_stalled reaction_added reaction_removed',
   'message_edited message_unsent message_withdrawn message_transcribed group_member_added group_member_removed group_member_left',
   'group_renamed group_photo_changed message_filtered operator_replied conversation_paused state_restored schedule_cancelled upload_failed',
+  'store_damaged',
 );
 /** What an agent can do, and what frames a backend reads. */
 export const ability = words('event status websocket http_sync', [...commandType.words].join(' '));

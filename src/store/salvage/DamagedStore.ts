@@ -1,0 +1,162 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { type Cell, type TreePage, treePage, type Value } from './pageFormat.js';
+import { type WalFrames, walFrames } from './walFrames.js';
+
+/** Every store of ours has pages of this size: SQLite's default, and a header that says another is damaged. */
+export const PAGE_BYTES = 4096;
+const SCHEMA_ROOT = 1;
+/** Deeper than any b-tree of 2 GB. */
+const DEEPEST = 12;
+
+/** A b-tree of the store: `table` is the table that it is, or that it is an index of. */
+export interface Tree {
+  name: string;
+  table: string;
+  root: number;
+}
+
+/** What a walk could not read: pages of the tree, and cells of pages that were read otherwise. */
+export interface Gaps {
+  pages: number;
+  cells: number;
+}
+
+/**
+ * A store that SQLite calls damaged, read page by page: what hangs on a page that cannot be read costs nothing but what
+ * that page held. It opens the file for reading only and leaves it and its log as they are.
+ */
+export class DamagedStore {
+  readonly trees = new Map<string, Tree>();
+  /** `user_version`; undefined if the file's header cannot be read. */
+  readonly version: number | undefined;
+  /**
+   * Whether pages that hang on nothing may be older images of rows: the list of free pages cannot be read, or a damaged
+   * log hides which pages it changed.
+   */
+  isUncertain: boolean;
+
+  private readonly file: number;
+  private readonly log: number | undefined;
+  private readonly wal: WalFrames;
+  private readonly pageCount: number;
+  private readonly reached = new Set<number>();
+
+  /** Throws what the file system throws. */
+  constructor(path: string) {
+    this.file = openSync(path, 'r');
+    try {
+      this.wal = walFrames(`${path}-wal`, PAGE_BYTES);
+      this.log = this.wal.offsets.size === 0 ? undefined : openSync(`${path}-wal`, 'r');
+    } catch (error) {
+      closeSync(this.file);
+      throw error;
+    }
+    const ofFile = Math.ceil(fstatSync(this.file).size / PAGE_BYTES);
+    this.pageCount = [...this.wal.offsets.keys()].reduce((most, page) => Math.max(most, page), ofFile);
+    const header = this.read(1);
+    const isSound = header?.toString('latin1', 0, 16) === 'SQLite format 3\0';
+    this.version = header !== undefined && isSound ? header.readUInt32BE(60) : undefined;
+    this.isUncertain = this.wal.isUncertain || !(header !== undefined && isSound && this.reachFree(header));
+    this.readSchema();
+  }
+
+  close(): void {
+    closeSync(this.file);
+    if (this.log !== undefined) closeSync(this.log);
+  }
+
+  /** Calls `onCell` with each record of a tree, in its order as far as pages can be read; undefined if its root is unknown. */
+  walk(name: string, onCell: (cell: Cell) => void): Gaps | undefined {
+    const tree = this.trees.get(name);
+    if (tree === undefined) return undefined;
+    const gaps = { pages: 0, cells: 0 };
+    this.walkFrom(tree.root, 0, gaps, undefined, onCell);
+    return gaps;
+  }
+
+  /** The leaf pages of tables that no walk so far has reached: those below a page that cannot be read. Walk every tree first. */
+  *strayLeaves(): Generator<Cell[]> {
+    for (let number = 2; number <= this.pageCount; number++) {
+      if (this.reached.has(number)) continue;
+      const page = this.treePage(number);
+      if (page?.kind === 'table' && page.children.length === 0 && page.cells.length > 0) yield page.cells;
+    }
+  }
+
+  private walkFrom(
+    number: number,
+    depth: number,
+    gaps: Gaps,
+    kind: TreePage['kind'] | undefined,
+    onCell: (cell: Cell) => void,
+  ): void {
+    const page = this.reached.has(number) || depth > DEEPEST ? undefined : this.treePage(number);
+    if (page === undefined || (kind !== undefined && page.kind !== kind)) {
+      gaps.pages++;
+      return;
+    }
+    this.reached.add(number);
+    gaps.cells += page.badCells;
+    for (const child of page.children) this.walkFrom(child, depth + 1, gaps, page.kind, onCell);
+    for (const cell of page.cells) onCell(cell);
+  }
+
+  private readSchema(): void {
+    const add = (cell: Cell) => {
+      const [type, name, table, root] = cell.values;
+      if (type !== 'table' && type !== 'index') return;
+      if (typeof name !== 'string' || typeof table !== 'string' || typeof root !== 'number') return;
+      // A root that is shared by two trees is damaged in one of them; the walk of the second finds its page taken.
+      if (root > 1 && root <= this.pageCount) this.trees.set(name, { name, table, root });
+    };
+    const gaps: Gaps = { pages: 0, cells: 0 };
+    this.walkFrom(SCHEMA_ROOT, 0, gaps, 'table', add);
+    if (gaps.pages + gaps.cells === 0) return;
+    for (const cells of this.strayLeaves()) {
+      if (cells.every(({ values }) => isSchemaRow(values))) for (const cell of cells) add(cell);
+    }
+  }
+
+  /** Marks the free pages, so that what was deleted is not taken for rows; false if the list cannot be read to its end. */
+  private reachFree(header: Buffer): boolean {
+    let trunk = header.readUInt32BE(32);
+    const free = header.readUInt32BE(36);
+    let found = 0;
+    while (trunk !== 0) {
+      const page = this.reached.has(trunk) ? undefined : this.read(trunk);
+      const count = page?.readUInt32BE(4) ?? Number.POSITIVE_INFINITY;
+      if (page === undefined || count > PAGE_BYTES / 4 - 2) return false;
+      this.reached.add(trunk);
+      for (let index = 0; index < count; index++) this.reached.add(page.readUInt32BE(8 + index * 4));
+      found += 1 + count;
+      trunk = page.readUInt32BE(0);
+    }
+    return found === free;
+  }
+
+  private treePage(number: number): TreePage | undefined {
+    return treePage((page) => this.read(page), number);
+  }
+
+  private read(number: number): Buffer | undefined {
+    if (number < 1 || number > this.pageCount || this.wal.lost.has(number)) return undefined;
+    const inLog = this.wal.offsets.get(number);
+    const isInLog = inLog !== undefined && this.log !== undefined;
+    const [file, at] = isInLog ? [this.log ?? this.file, inLog] : [this.file, (number - 1) * PAGE_BYTES];
+    const page = Buffer.alloc(PAGE_BYTES);
+    return readSync(file, page, 0, PAGE_BYTES, at) === PAGE_BYTES ? page : undefined;
+  }
+}
+
+function isSchemaRow(values: readonly Value[]): boolean {
+  const [type, name, table, root, sql] = values;
+  const isKnown = type === 'table' || type === 'index';
+  return (
+    values.length === 5 &&
+    isKnown &&
+    typeof name === 'string' &&
+    typeof table === 'string' &&
+    typeof root === 'number' &&
+    (sql === null || typeof sql === 'string')
+  );
+}
