@@ -166,7 +166,9 @@ export class Continuity {
     if (reason === 'new') return;
     const code = reason === 'replaced' ? 'state_shared' : 'state_restored';
     const message = WHAT[reason](directory ?? 'an unknown place');
-    this.noted = { code, since: this.options.clock.now(), message, remedy: REMEDY[code] };
+    // Of a salvaged store the log and the status say so already, with what is lost.
+    const isSaid = reason === 'rebuilt';
+    if (!isSaid) this.noted = { code, since: this.options.clock.now(), message, remedy: REMEDY[code] };
     store.events.add({
       eventType: 'state_restored',
       details: {
@@ -175,7 +177,8 @@ export class Continuity {
         until: iso(gap.until),
       },
     });
-    store.afterCommit(() => this.options.log.error(`${message} ${REMEDY[code]}`, { code, reason }));
+    if (!isSaid)
+      store.afterCommit(() => this.options.log.error(`${message} ${REMEDY[code]}`, { code, reason }));
   }
 }
 
