@@ -7,11 +7,24 @@ import type { Programs } from '../system/programs.js';
 /** WARN: works, but not as well as it should, or could not be proven. SKIP: does not apply, or was not asked for. */
 export type Verdict = 'PASS' | 'WARN' | 'FAIL' | 'SKIP';
 
-/** `evidence` is what was seen, in counts and times; `remedy` what a person does about it. Neither holds a text. */
+/** One of several things that a check looked at, in counts. `counts` are named in lowerCamelCase. */
+export interface Detail {
+  readonly id: string;
+  readonly result: 'agrees' | 'contradicted' | 'absent';
+  readonly agree: number;
+  readonly contradict: number;
+  readonly counts?: Readonly<Record<string, number>>;
+}
+
+/**
+ * `evidence` is what was seen, in counts and times; `remedy` what a person does about it; `details` the counts behind it, for
+ * programs. None of them holds a text.
+ */
 export interface Outcome {
   readonly verdict: Verdict;
   readonly evidence: string;
   readonly remedy?: string;
+  readonly details?: readonly Detail[];
 }
 
 /** What the running agent says of itself; `down` if none runs. */

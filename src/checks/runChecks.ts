@@ -49,6 +49,7 @@ export async function runChecks(options: RunOptions): Promise<Report> {
       verdict: outcome.verdict,
       evidence: conceal(outcome.evidence),
       ...(outcome.remedy === undefined ? {} : { remedy: conceal(outcome.remedy) }),
+      ...(outcome.details === undefined ? {} : { details: outcome.details }),
     };
     findings.push(finding);
     onFinding?.(finding);

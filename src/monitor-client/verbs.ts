@@ -98,7 +98,21 @@ export type Verdict = 'PASS' | 'WARN' | 'FAIL' | 'SKIP';
 export interface DoctorReport {
   at: string | null;
   summary?: Record<Verdict, number>;
-  checks?: { id: string; title: string; verdict: Verdict; evidence: string; remedy?: string }[];
+  checks?: {
+    id: string;
+    title: string;
+    verdict: Verdict;
+    evidence: string;
+    remedy?: string;
+    /** The counts behind the evidence, where a check looks at several things (`chatdb-forms`). */
+    details?: readonly {
+      id: string;
+      result: 'agrees' | 'contradicted' | 'absent';
+      agree: number;
+      contradict: number;
+      counts?: Record<string, number>;
+    }[];
+  }[];
 }
 
 export interface Setting {

@@ -12,6 +12,7 @@ import {
 import { agent, launchdNode, node } from '../checks/program.js';
 import { config, stateDirectory } from '../checks/settings.js';
 import { sendingChecks } from './sending.js';
+import { chatDbForms } from './survey/chatDbForms.js';
 import { fileEvents, wakeGap } from './timing.js';
 
 /** Every check of the selftest, in the order in which one builds on another. */
@@ -27,6 +28,7 @@ export function selftestChecks(): readonly Check[] {
     access,
     schema,
     decoding,
+    chatDbForms,
     fileEvents,
     wakeGap,
     sleep,

@@ -1,5 +1,4 @@
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
-import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import { OsascriptRunner } from '../messages/applescript/runner.js';
 import type { TargetForm } from '../messages/applescript/scripts.js';
@@ -10,6 +9,7 @@ import type { SentRow } from '../messages/chatdb/sentRows.js';
 import { conversationKey, regionOf } from '../messages/conversationId.js';
 import { sleep, type Timer } from '../system/clock.js';
 import { freshId, randomHex } from '../system/random.js';
+import { silentLog } from './silentLog.js';
 
 /** A row appears within 2 s as a rule; the agent may first have others to send, and Messages to start. */
 const ROW_PATIENCE_MS = 45_000;
@@ -162,7 +162,7 @@ async function byOurselves(
     stateDirectory: state.directory,
     env,
     clock,
-    log: quiet,
+    log: silentLog,
   });
   const address = edge.user_phone;
   const chat = chatDb.findChat(conversationKey(address, regionOf(address)))[0];
@@ -235,7 +235,7 @@ async function withChatDb(
 ): Promise<Outcome> {
   const { imessage, edge } = loaded.config;
   const region = regionOf(edge.user_phone);
-  const chatDb = new ChatDb({ path: imessage.db_path, clock, log: quiet, region: () => region });
+  const chatDb = new ChatDb({ path: imessage.db_path, clock, log: silentLog, region: () => region });
   try {
     return await work(chatDb);
   } finally {
@@ -258,6 +258,3 @@ async function within<T>(
     await sleep(clock, LOOK_EVERY_MS);
   }
 }
-
-const silence = () => undefined;
-const quiet: Logger = { debug: silence, info: silence, warn: silence, error: silence };

@@ -2,27 +2,49 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { selftestChecks } from '../../src/selftest/selftestChecks.js';
+import { ASSUMPTIONS, chatDbForms } from '../../src/selftest/survey/chatDbForms.js';
 import { page, ROOT, tableUnder } from './page.js';
 
 const text = page('docs/macos.md');
 const headings = [...text.matchAll(/^## (.+)$/gm)].map(([heading]) => heading);
-const rows = headings.flatMap((heading) => tableUnder(heading, text));
+const SURVEYED = '## What `chatdb-forms` judges';
+const rows = headings
+  .filter((heading) => heading !== SURVEYED)
+  .flatMap((heading) => tableUnder(heading, text));
 const quoted = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
 const ids = selftestChecks().map(({ id }) => id);
+const surveyed = ASSUMPTIONS.map(({ id }) => id);
+/** The checks that a cell names; the assumptions that `chatdb-forms` judges, in brackets behind it, are not among them. */
+const checksIn = (cell: string) => quoted(cell.replace(/\([^)]*\)/g, ''));
+const assumptionsIn = (cell: string) =>
+  [...cell.matchAll(/`chatdb-forms` \(([^)]*)\)/g)].flatMap(([, names = '']) => quoted(names));
 
-test('every assumption has a source, a place in the code that exists, and a check that exists or an honest dash', () => {
+test('every assumption has a source, a place in the code that exists, and a check that exists or why none can', () => {
   expect(rows.length).toBeGreaterThan(25);
   for (const [assumption = '', source = '', places = '', checks = ''] of rows) {
     expect(source, assumption).not.toBe('');
     expect(quoted(places), assumption).not.toEqual([]);
     for (const path of quoted(places)) expect(existsSync(join(ROOT, path)), path).toBe(true);
-    expect(checks === '–' || quoted(checks).length > 0, assumption).toBe(true);
-    for (const id of quoted(checks)) expect(ids).toContain(id);
+    if (/^none: \S/.test(checks)) continue;
+    expect(checksIn(checks).length, assumption).toBeGreaterThan(0);
+    for (const id of checksIn(checks)) expect(ids).toContain(id);
+    // The survey proves nothing by its name alone: which of its assumptions it is belongs to it.
+    expect(assumptionsIn(checks).length > 0, assumption).toBe(checksIn(checks).includes(chatDbForms.id));
+    for (const id of assumptionsIn(checks)) expect(surveyed).toContain(id);
   }
 });
 
+test('each assumption that the survey judges is one of a table, and is described in words of the code', () => {
+  const named = rows.flatMap(([, , , checks = '']) => assumptionsIn(checks));
+  expect(surveyed.filter((id) => !named.includes(id))).toEqual([]);
+  expect(new Set(surveyed).size).toBe(surveyed.length);
+  expect(tableUnder(SURVEYED, text)).toEqual(
+    ASSUMPTIONS.map(({ id, contradictedWhen, cost }) => [`\`${id}\``, contradictedWhen, cost]),
+  );
+});
+
 test('every check proves something that is listed', () => {
-  const named = new Set(rows.flatMap(([, , , checks = '']) => quoted(checks)));
+  const named = new Set(rows.flatMap(([, , , checks = '']) => checksIn(checks)));
   expect(ids.filter((id) => !named.has(id))).toEqual([]);
 });
 
