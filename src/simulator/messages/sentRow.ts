@@ -50,10 +50,10 @@ export function writeSentRow(directory: string, row: SentRow, fate: RowFate): vo
   if (fate.kind === 'late') {
     doLater({ directory, kind: 'write', row, afterMs: fate.afterMs });
   } else if (fate.kind === 'failing') {
-    const { rowId } = withWriter(directory, (writer) => writeSent(writer, row, 'sent'));
+    const rowId = withWriter(directory, (writer) => writeSent(writer, row, 'sent').rowId);
     doLater({ directory, kind: 'fail', rowId, afterMs: fate.afterMs });
   } else if (fate.kind === 'downgraded') {
-    const { rowId } = withWriter(directory, (writer) => writeSent(writer, row, 'inserted').markFailed());
+    const rowId = withWriter(directory, (writer) => writeSent(writer, row, 'inserted').markFailed().rowId);
     doLater({ directory, kind: 'downgrade', rowId, afterMs: fate.afterMs });
   } else if (fate.kind === 'echoed') {
     withWriter(directory, (writer) => {
@@ -102,6 +102,7 @@ function messageOf({ form, text, target, file }: SentRow): Omit<SentMessage, 'up
   return { ...content, handle: target, service: form === 'sms' ? 'SMS' : 'iMessage' };
 }
 
+/** What is made of a row reads chat.db until the writer is closed: `work` must take from it what is needed later. */
 function withWriter<T>(directory: string, work: (writer: ChatDbWriter) => T): T {
   const { chatDbPath, version } = readSettings(directory);
   const writer = new ChatDbWriter(chatDbPath, { version });
