@@ -110,7 +110,7 @@ export class Continuity {
       file,
       witness: seen,
       isEmpty: store.cursor.get() === undefined && store.sends.newest() === 0,
-      isRebuilt: store.rebuiltFrom !== undefined,
+      isRebuilt: isNewlyRebuilt(store),
     });
     this.id = own?.id ?? freshId('store');
     store.lineage.onAdvanced((counter) => this.record(counter));
@@ -215,18 +215,32 @@ function gapOf(
     until,
     activeUntil: isSalvaged ? null : activeUntil,
   };
-  // An earlier gap is still one: from its beginning to the end of this.
-  if (before === undefined) return gap;
+  // An earlier gap is still one: from its beginning to the end of this. A first start is none: the store was whole since.
+  if (before === undefined || before.reason === 'new') return gap;
   const { generation, afterRow } = before;
   return { ...gap, generation, afterRow, from: before.from, until: Math.max(until, before.until) };
 }
 
 function shared(path: string, witness: Witness | undefined, cause: unknown): EdgeError {
-  const other = witness?.read()?.directory;
+  const other = directoryOf(witness);
   return new EdgeError(
     'state_shared',
     `Another edge-agent works on the same chat.db${other === undefined ? '' : `, with the state directory ${other}`} (${path} is locked).`,
     'Stop the other one first: one agent serves one chat.db.',
     { cause },
   );
+}
+
+/** That it cannot be read is no reason to start beside the other agent. */
+function directoryOf(witness: Witness | undefined): string | undefined {
+  try {
+    return witness?.read()?.directory;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The report of a salvage is kept over crashes; the gap that it left is recorded by then, and ended with the first start. */
+function isNewlyRebuilt({ salvaged, lineage }: Store): boolean {
+  return salvaged !== undefined && (lineage.gap()?.until ?? Number.NEGATIVE_INFINITY) < salvaged.at;
 }

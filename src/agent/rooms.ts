@@ -119,6 +119,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     backend: () => backend,
     onMachine: (fault) => sendHealth.noteMachine('uploading', fault),
   });
+  const ownTime = (backendTime: number) => clock.now() - backend.mostAgeOf(backendTime);
   const outgoing = new Outgoing({
     store,
     fetcher: attachments.door,
@@ -128,7 +129,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     clock,
     log,
     settings: () => outgoingSettings(config()),
-    ageOf: (madeAt) => backend.ageOf(madeAt),
+    ownTime,
   });
 
   const acks = new Acks(store, clock);
@@ -154,7 +155,7 @@ export function buildRooms(options: RoomOptions): Rooms {
     uploads: attachments.uploader,
     limits: () => commandLimits(config()),
   });
-  const commands = new Commands(store, acks, log, handlers);
+  const commands = new Commands(store, acks, log, handlers, ownTime);
   const told = forwarding({
     store,
     clock,

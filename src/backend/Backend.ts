@@ -129,6 +129,11 @@ export class Backend {
     return this.parts.access.time.ageOf(madeAt);
   }
 
+  /** The same at most, see BackendTime.mostAgeOf. */
+  mostAgeOf(madeAt: number): number {
+    return this.parts.access.time.mostAgeOf(madeAt);
+  }
+
   /** Told after each change of the link's state; must not throw. */
   onLinkChange(listener: () => void): void {
     this.linkListeners.add(listener);

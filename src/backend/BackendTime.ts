@@ -68,10 +68,12 @@ export class BackendTime {
    * is certain: by whichever clock it is younger.
    */
   ageOf(madeAt: number): number {
-    const monotonic = this.clock.monotonic();
-    const byBackend = this.origins().map((origin) => origin + monotonic - madeAt);
-    const ages = this.isCertain() ? byBackend : [...byBackend, this.clock.now() - madeAt];
-    return Math.min(...ages);
+    return Math.min(...this.agesOf(madeAt));
+  }
+
+  /** As `ageOf`, but by whichever clock it is older: for who must not take it for younger than it is. */
+  mostAgeOf(madeAt: number): number {
+    return Math.max(...this.agesOf(madeAt));
   }
 
   /** Since when the clocks differ too much, and how; null while they do not, or that is not certain. */
@@ -93,6 +95,12 @@ export class BackendTime {
     if (!isSkewed) this.skewedFrom = null;
     else this.skewedFrom ??= this.clock.now();
     return isSkewed;
+  }
+
+  private agesOf(madeAt: number): readonly number[] {
+    const monotonic = this.clock.monotonic();
+    const byBackend = this.origins().map((origin) => origin + monotonic - madeAt);
+    return this.isCertain() ? byBackend : [...byBackend, this.clock.now() - madeAt];
   }
 
   private isCertain(): boolean {

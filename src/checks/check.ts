@@ -37,10 +37,8 @@ export type AgentView =
 export interface Bench {
   readonly platform: NodeJS.Platform;
   readonly homeDir: string;
-  /** Ours; the checks get what a child may inherit (`childEnvironment`). */
+  /** What programs inherit; the checks get it without our secrets. */
   readonly env: NodeJS.ProcessEnv;
-  /** The bundle identifier of the application that started this command, where macOS noted it. */
-  readonly startedBy?: string | undefined;
   /** The node binary that runs this, and its version. */
   readonly node: { readonly path: string; readonly version: string };
   readonly programs: Programs;

@@ -45,6 +45,8 @@ export class Commands {
     private readonly acks: Acks,
     private readonly log: Logger,
     handlers: readonly Handler[],
+    /** What our clock showed, at the earliest, when the backend's showed this (Unix ms). */
+    private readonly ownTime: (backendTime: number) => number = (time) => time,
   ) {
     for (const handler of handlers) for (const type of handler.types) this.handlers.set(type, handler);
   }
@@ -136,7 +138,8 @@ export class Commands {
       this.repeat(command, bodyHash);
       return;
     }
-    const isDoubtful = via !== 'operator' && this.store.commands.mayBeForgotten(command.timestamp);
+    const madeAt = command.timestamp === null ? null : this.ownTime(command.timestamp);
+    const isDoubtful = via !== 'operator' && this.store.commands.mayBeForgotten(madeAt);
     const result = known ?? (isDoubtful ? FORGOTTEN : this.execute(command));
     if (result.kind !== 'deferred') this.finish(commandId, result);
   }

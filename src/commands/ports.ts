@@ -57,7 +57,9 @@ export interface TextSchedule {
     priority: number;
     sendAt: number;
     files?: readonly OutgoingFile[];
-  }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number };
+  }):
+    | { kind: 'scheduled'; scheduleId: string }
+    | { kind: 'tooLate'; byMs: number; goneOut: 'no' | 'unreadable' };
   cancel(id: string, cancelledBy: string): CancelResult;
   list(status: string | undefined): Record<string, unknown>[];
 }

@@ -59,7 +59,7 @@ export class OperatorReplies {
   private isFromGap(message: OwnMessage): boolean {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
-    return gap !== undefined && isInGap(gap, message, cursor.get()?.generation);
+    return gap !== undefined && gap.reason !== 'new' && isInGap(gap, message, cursor.get()?.generation);
   }
 
   /** Whether it proves a text of the ledger, or could. */

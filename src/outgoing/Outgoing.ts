@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import { LIFE } from '../store/sendRecord.js';
-import type { TextRequest } from '../store/textRequest.js';
+import type { GoneOut, TextRequest, WantedSince, WantedText } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import type { MachineFault } from '../system/failures.js';
 import { Confirmation } from './Confirmation.js';
@@ -42,8 +42,8 @@ export interface OutgoingOptions {
   rows: SentRows;
   clock: Clock;
   log: Logger;
-  /** How old, in ms, what the backend dates so (Unix ms) is now; by our own clock if left out. */
-  ageOf?: (madeAt: number) => number;
+  /** What our clock showed, at the earliest, when the backend's showed this (Unix ms); the same if left out. */
+  ownTime?: (backendTime: number) => number;
   /** Fetches the files of a request; without it, one that must be fetched fails. */
   fetcher?: FileFetcher;
   /** Told how each fetch ended for this machine: by its fault, or past it. */
@@ -66,11 +66,7 @@ export class Outgoing {
 
   constructor(private readonly options: OutgoingOptions) {
     const { store, sender, rows, clock, log, settings } = options;
-    this.evidence = new SentEvidence(
-      store,
-      rows,
-      (time) => clock.now() - (options.ageOf?.(time) ?? clock.now() - time),
-    );
+    this.evidence = new SentEvidence(store, rows, options.ownTime);
     const pace = new Pace(
       store.sendParts,
       () => store.sends.newest(),
@@ -227,8 +223,8 @@ export class Outgoing {
     store.beforeCommit(this.dispatcher.claim);
   }
 
-  /** Whether chat.db may have this text, wanted at `since` (Unix ms), that the ledger does not know: then it is not too late. */
-  mayHaveGoneOut(text: { conversation: string; text: string }, since: number): boolean {
+  /** Whether chat.db may have this text that the ledger does not know: then it is not too late. */
+  mayHaveGoneOut(text: WantedText, since: WantedSince): GoneOut {
     return this.evidence.mayHaveGoneOut(text, since);
   }
 

@@ -2,6 +2,7 @@ import { isInGap, type LedgerGap } from '../store/lineage.js';
 import { kinshipOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
+import type { GoneOut, WantedSince, WantedText } from '../store/textRequest.js';
 import { isFileOf, type KnownRows, knownRows } from './matchRows.js';
 import type { SentRow, SentRows } from './ports.js';
 
@@ -29,8 +30,8 @@ export type Evidence =
 
 /** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
 const CLOCKS_APART_MS = 2_000;
-/** A message is dated by its sender's side; its row tells the order, and rows so much older than it are not read, in ms. */
-const SENDER_CLOCK_MS = 600_000;
+/** A message is dated by its sender's side, which may be so far ahead, in ms; its row tells the order. */
+const SENDER_AHEAD_MS = 86_400_000;
 /** A command without a timestamp may be one from before the gap if it came within this time after it, in ms. */
 const OFFERED_AGAIN_MS = 600_000;
 /** Of such a command rows are not read further back, in ms. */
@@ -40,7 +41,8 @@ const NONE: Evidence = { kind: 'none' };
 
 /** Whether something of then may have been done in the gap. */
 export function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
-  return cause.kind === 'unknown' || cause.at < gap.until;
+  if (cause.kind === 'unknown') return true;
+  return cause.at - (cause.kind === 'row' ? SENDER_AHEAD_MS : 0) < gap.until;
 }
 
 /**
@@ -77,7 +79,7 @@ export class SentEvidence {
   constructor(
     private readonly store: Store,
     private readonly rows: SentRows,
-    /** What our clock shows when the backend's shows this (Unix ms). */
+    /** What our clock shows when the backend's shows this (Unix ms); the earliest that it may be while that is not certain. */
     private readonly ownTime: (backendTime: number) => number = (time) => time,
   ) {}
 
@@ -95,19 +97,23 @@ export class SentEvidence {
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
   }
 
-  /** Whether chat.db may have this text, wanted at `since` (Unix ms): then it is not too late but sent. */
-  mayHaveGoneOut({ conversation, text }: { conversation: string; text: string }, since: number): boolean {
+  /** Whether chat.db may have this text: then it is not too late but sent. */
+  mayHaveGoneOut({ conversation, text }: WantedText, since: WantedSince): GoneOut {
     const gap = this.store.lineage.gap();
-    const cause: Cause = { kind: 'time', at: since };
-    if (gap === undefined || !mayBeFrom(gap, cause)) return false;
+    const at = since.clock === 'own' ? since.at : this.ownTime(since.at) - CLOCKS_APART_MS;
+    const cause: Cause = { kind: 'time', at };
+    if (gap === undefined || !mayBeFrom(gap, cause)) return 'no';
     const normalise = (words: string) => this.rows.normalise(words);
-    const rows = this.candidates(this.store.aliases.resolve(conversation), cause, gap) ?? [];
-    return rows.some((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole');
+    const rows = this.candidates(this.store.aliases.resolve(conversation), cause, gap);
+    if (rows === undefined) return 'unreadable';
+    return rows.some((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole') ? 'maybe' : 'no';
   }
 
   /** Undefined: it is from after the gap for sure. */
   private causeOf(send: SendRecord, gap: LedgerGap): Cause | undefined {
     const { store } = this;
+    // Where nothing tells of an earlier agent, only a command that is provably older than this one may have been sent by one.
+    if (gap.reason === 'new') return this.causeOfCommand(send);
     if (send.scheduleId !== null) {
       return { kind: 'time', at: store.schedule.find(send.scheduleId)?.sendAt ?? send.createdAt };
     }
@@ -121,18 +127,29 @@ export class SentEvidence {
     }
     if (send.createdAt <= gap.until) return { kind: 'time', at: send.createdAt };
     if (send.commandId === null) return undefined;
-    const made = store.commands.madeAt(send.commandId);
-    if (made !== null) return { kind: 'time', at: this.ownTime(made) - CLOCKS_APART_MS };
+    const known = this.causeOfCommand(send);
+    if (known !== undefined) return known;
     return send.createdAt <= gap.until + OFFERED_AGAIN_MS ? { kind: 'unknown' } : undefined;
+  }
+
+  /** Undefined: its backend did not say when it was made. */
+  private causeOfCommand({ commandId, scheduleId }: SendRecord): Cause | undefined {
+    const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
+    if (text !== undefined) return { kind: 'time', at: text.sendAt };
+    const made = commandId === null ? null : this.store.commands.madeAt(commandId);
+    return made === null ? undefined : { kind: 'time', at: this.ownTime(made) - CLOCKS_APART_MS };
   }
 
   /** Undefined while chat.db cannot be read. */
   private candidates(conversation: string, cause: Cause, gap: LedgerGap): readonly SentRow[] | undefined {
     const position = this.rows.position();
     if (position === undefined) return undefined;
-    const since = cause.kind === 'unknown' ? gap.until - LOOK_BACK_MS : cause.at;
-    const from = cause.kind === 'row' ? since - SENDER_CLOCK_MS : since;
-    const rows = this.between(Math.max(from, gap.from ?? 0), gap.until);
+    const rows =
+      cause.kind === 'row'
+        ? this.behind(cause.rowId)
+        : this.between(cause.kind === 'unknown' ? gap.until - LOOK_BACK_MS : cause.at, gap.until);
+    // Where a read fails, there are no rows: that proves nothing.
+    if (this.rows.position() === undefined) return undefined;
     const here = rows.filter((row) => row.conversation === conversation && row.isUndecided !== true);
     return rowsAfter(here, cause, { gap, generation: position.generation, known: knownRows(this.store) });
   }
@@ -150,6 +167,16 @@ export class SentEvidence {
     return [...found.values()];
   }
 
+  /** Outgoing rows behind this one, in their order, read in as many pieces as they come in. */
+  private behind(rowId: number): readonly SentRow[] {
+    const found: SentRow[] = [];
+    for (let rows = this.rows.after(rowId); rows.length > 0; ) {
+      found.push(...rows);
+      rows = this.rows.after(rows.at(-1)?.rowId ?? Number.MAX_SAFE_INTEGER);
+    }
+    return found;
+  }
+
   private isOf(send: SendRecord, row: SentRow): boolean {
     if (kinshipOf(send, row, (text) => this.rows.normalise(text)) !== 'whole') return false;
     return send.file === null || this.rows.filesOf(row.rowId).some((file) => isFileOf(send, file));
@@ -163,10 +190,13 @@ export class SentEvidence {
     return others.some((other) => other.guid !== null || found.some((row) => this.isOf(other, row)));
   }
 
-  /** The store had it before the gap, and an agent was at work when it fell due, which would have sent it. */
-  private fellDueAtWork({ scheduleId }: SendRecord, { activeUntil, until }: LedgerGap): boolean {
+  /**
+   * The store had it before the gap, and an agent was at work when it fell due, which would have sent it. One with another store
+   * (`replaced`) did not know it.
+   */
+  private fellDueAtWork({ scheduleId }: SendRecord, { reason, activeUntil, until }: LedgerGap): boolean {
     const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
-    if (text === undefined || activeUntil === null) return false;
+    if (text === undefined || activeUntil === null || reason === 'replaced') return false;
     return text.createdAt <= until && text.sendAt <= activeUntil && text.createdAt <= activeUntil;
   }
 }

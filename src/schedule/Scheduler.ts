@@ -3,7 +3,14 @@ import type { Logger } from '../logging/Logger.js';
 import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import type { ScheduledText, ScheduleState } from '../store/schedule.js';
-import type { OutgoingFile, SentTexts, TextQueue } from '../store/textRequest.js';
+import {
+  type GoneOut,
+  type OutgoingFile,
+  type SentTexts,
+  type TextQueue,
+  tooLateVerdict,
+  type WantedText,
+} from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 
@@ -66,10 +73,13 @@ export class Scheduler {
     priority: number;
     sendAt: number;
     files?: readonly OutgoingFile[];
-  }): { kind: 'scheduled'; scheduleId: string } | { kind: 'tooLate'; byMs: number } {
+  }):
+    | { kind: 'scheduled'; scheduleId: string }
+    | { kind: 'tooLate'; byMs: number; goneOut: 'no' | 'unreadable' } {
     const { store, acks, settings } = this.options;
     const byMs = this.lateMs(text.sendAt);
-    if (this.isTooLate(text, byMs)) return { kind: 'tooLate', byMs };
+    const goneOut = this.goneOutIfLate(text, byMs);
+    if (goneOut !== 'maybe') return { kind: 'tooLate', byMs, goneOut };
     const scheduleId = freshId('sched');
     store.schedule.add({ ...text, scheduleId });
     if (settings().acks !== 'sent') {
@@ -158,10 +168,11 @@ export class Scheduler {
     return Math.min(byThisClock, ageOf?.(sendAt) ?? byThisClock);
   }
 
-  /** One that may have gone out already is not: what chat.db has of it tells how it ended. */
-  private isTooLate(text: { conversation: string; text: string; sendAt: number }, lateMs: number): boolean {
+  /** `maybe`: it is not too late, or what chat.db has of it tells how it ended. Else it is, and this is known of it. */
+  private goneOutIfLate(text: WantedText & { sendAt: number }, lateMs: number): GoneOut {
     const { settings, texts } = this.options;
-    return lateMs > settings().maxLatenessMs && !texts.mayHaveGoneOut(text, text.sendAt);
+    if (lateMs <= settings().maxLatenessMs) return 'maybe';
+    return texts.mayHaveGoneOut(text, { at: text.sendAt, clock: 'own' });
   }
 
   /** False if the disk did not take it. A text that cannot be handed on fails alone. */
@@ -202,12 +213,16 @@ export class Scheduler {
   private sendOrFail(text: ScheduledText): void {
     const { store, texts, acks, settings, log } = this.options;
     const lateMs = this.lateMs(text.sendAt);
-    if (this.isTooLate(text, lateMs)) {
-      const message = `The text was due ${Math.round(lateMs / 1000)} s ago (schedule.max_lateness_seconds).`;
-      store.schedule.setState(text.scheduleId, 'failed', `too_late: ${message}`);
-      const result = { outcome: 'not_sent', retry_safe: true, schedule_id: text.scheduleId };
+    const goneOut = this.goneOutIfLate(text, lateMs);
+    if (goneOut !== 'maybe') {
+      const late = `The text was due ${Math.round(lateMs / 1000)} s ago (schedule.max_lateness_seconds).`;
+      const verdict = tooLateVerdict(late, goneOut);
+      store.schedule.setState(text.scheduleId, 'failed', `${verdict.code}: ${verdict.message}`);
       if (settings().acks !== 'stored') {
-        acks.give(text.commandId, { kind: 'failed', code: 'too_late', message, result });
+        acks.give(text.commandId, {
+          ...verdict,
+          result: { ...verdict.result, schedule_id: text.scheduleId },
+        });
       }
       log.warn('A scheduled text was too late to be sent', {
         trace: text.commandId,

@@ -112,7 +112,7 @@ export class CommandTable {
   }
 
   /**
-   * Whether a command with an unknown id, made then (Unix ms), may have been received before: its id may be one of those that
+   * Whether a command with an unknown id, made then (Unix ms, by our clock), may have been received before: its id may be one of those that
    * were lost with a damaged store.
    */
   mayBeForgotten(madeAt: number | null): boolean {

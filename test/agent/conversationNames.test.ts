@@ -287,6 +287,7 @@ describe('a group whose identifier changes', () => {
     agent.names.readTies(agent.chatDb);
     expect(agent.chatDb.findChat('chat100')[0]?.guid).toBe(after.guid);
     expect(agent.chatDb.sentRowsAfter(0, 10).map((row) => row.conversationKey)).toEqual(['chat100']);
+    expect(agent.chatDb.sentRowsSince(0, 10).map((row) => row.conversationKey)).toEqual(['chat100']);
   });
 
   test('what a write that failed had tied is tied again', () => {

@@ -24,7 +24,7 @@ export class CommandRoom {
       this.asked += 1;
     };
     const handlers = commandHandlers({
-      texts: { enqueue: granted, mayHaveGoneOut: () => false },
+      texts: { enqueue: granted, mayHaveGoneOut: () => 'no' },
       schedule: {
         add: () => {
           granted();

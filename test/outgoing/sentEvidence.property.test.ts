@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { BackendTime } from '../../src/backend/BackendTime.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import type { SentRow } from '../../src/outgoing/ports.js';
+import type { LedgerGap } from '../../src/store/lineage.js';
 import type { TextRequest } from '../../src/store/textRequest.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
@@ -53,7 +55,9 @@ class World {
   readonly clock = new FakeClock(BEGAN_AT);
   readonly messages = new FakeMessages();
   readonly store = temporaryStore(this.clock);
+  readonly backendTime = new BackendTime(this.clock);
   readonly outgoing = new Outgoing({
+    ownTime: (time) => this.clock.now() - this.backendTime.mostAgeOf(time),
     ...{ store: this.store, sender: this.messages, rows: this.messages, clock: this.clock },
     log: new RecordingLog(),
     settings: () => ({ maxTextLength: 2000, resendUnknown: false }),
@@ -73,15 +77,16 @@ class World {
   }
 
   /** The restored store, from the row on that it read last. */
-  restore(afterRow: number, until: number): void {
-    const gap = {
+  restore(afterRow: number, until: number, more: Partial<LedgerGap> = {}): void {
+    const gap: LedgerGap = {
       reason: 'older',
       generation: 'g',
       afterRow,
       from: BEGAN_AT - 1,
       until,
       activeUntil: until,
-    } as const;
+      ...more,
+    };
     this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));
   }
 
@@ -169,21 +174,21 @@ describe(`seed ${SEED}`, () => {
 });
 
 /** A store that was put back, and a row of `text` that it does not know. */
-function restored(text: string, at = BEGAN_AT + 10_000): World {
+function restored(text: string, at = BEGAN_AT + 10_000, more: Partial<LedgerGap> = {}): World {
   const world = new World();
   world.messages.rows.push(row(1, text, at));
   world.at(BEGAN_AT + 20_000);
-  world.restore(0, BEGAN_AT + 20_000);
+  world.restore(0, BEGAN_AT + 20_000, more);
   world.at(BEGAN_AT + 21_000);
   return world;
 }
 
-function received(world: World, guid: string, rowId: number): void {
+function received(world: World, guid: string, rowId: number, sentAt = BEGAN_AT): void {
   world.messages.received.set(guid, rowId);
   world.store.write(() =>
     world.store.incoming.add({
       ...{ guid, rowId, conversation: PERSON, threadId: PERSON, chatGuid: '', sender: PERSON, text: 'hi' },
-      ...{ sentAt: BEGAN_AT, isGroup: false, participants: [PERSON], service: 'iMessage', replyToGuid: null },
+      ...{ sentAt, isGroup: false, participants: [PERSON], service: 'iMessage', replyToGuid: null },
       attachments: [],
     }),
   );
@@ -271,5 +276,114 @@ test('without a gap in the ledger a row of the same words keeps no text from goi
   world.offer('ok', BEGAN_AT);
   await world.run();
   expect(world.messages.texts).toEqual(['ok']);
+  world.close();
+});
+
+/** The first start of an agent: nothing tells of an earlier one. */
+const FIRST_START: Partial<LedgerGap> = {
+  ...{ reason: 'new', generation: null, afterRow: null, from: null, activeUntil: null },
+};
+
+describe('at the first start, the words of an operator from before it keep', () => {
+  test.each([
+    ['no command without a time from going out', null],
+    ['no command that was made later from going out', BEGAN_AT + 15_000],
+    ['no command from going out that was made right after them', BEGAN_AT + 12_100],
+  ])('%s', async (_, madeAt) => {
+    const world = restored('Hello', BEGAN_AT + 10_000, FIRST_START);
+    const id = world.offer('Hello', madeAt);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('attempting');
+    world.close();
+  });
+
+  test('no command without a time waiting for a chat.db that nobody may read yet', async () => {
+    const world = restored('Hello', BEGAN_AT + 10_000, FIRST_START);
+    world.messages.readable = false;
+    const id = world.offer('Hello', null);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('attempting');
+    world.close();
+  });
+
+  test('no second text out, if the command was made before its row', async () => {
+    const world = restored('Hello', BEGAN_AT + 10_000, FIRST_START);
+    const id = world.offer('Hello', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    world.close();
+  });
+});
+
+describe('by clocks that differ, a text of before the restore is not sent again', () => {
+  const dated = (at: number) => ({ date: new Date(at).toUTCString() });
+
+  test.each([
+    ['10 s ahead', 10_000],
+    ['two hours ahead', 7_200_000],
+    ['two hours behind', -7_200_000],
+  ])('where the backend has answered once and is %s', async (_, skew) => {
+    const world = restored('ok');
+    world.backendTime.note(dated(world.clock.now() + skew));
+    const id = world.offer('ok', BEGAN_AT + 9_000 + skew);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    world.close();
+  });
+
+  test('nor is it called too late', () => {
+    const world = restored('ok');
+    const skew = 30_000;
+    for (const later of [0, 1_000]) world.backendTime.note(dated(world.clock.now() + skew + later));
+    const since = { at: BEGAN_AT + 9_000 + skew, clock: 'backend' } as const;
+    expect(world.outgoing.mayHaveGoneOut({ conversation: PERSON, text: 'ok' }, since)).toBe('maybe');
+    world.close();
+  });
+
+  test('where the sender of the message is hours ahead', async () => {
+    const world = restored('fine');
+    received(world, 'guid-1', 0, BEGAN_AT + 3 * 3_600_000);
+    world.offer('fine', null, { id: 'reply', role: 'first', answers: 'guid-1' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'reply')).toBe('sent');
+    world.close();
+  });
+
+  test('where this Mac was ahead when the copy was made', async () => {
+    const world = restored('ok', BEGAN_AT + 10_000, { from: BEGAN_AT + 7_200_000 });
+    const id = world.offer('ok', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    world.close();
+  });
+});
+
+test('whether a late text went out is not known while chat.db cannot be read, also where that ends in between', () => {
+  const world = restored('ok');
+  const asked = () =>
+    world.outgoing.mayHaveGoneOut({ conversation: PERSON, text: 'ok' }, { at: BEGAN_AT, clock: 'own' });
+  expect(asked()).toBe('maybe');
+  world.messages.since = () => {
+    world.messages.readable = false;
+    return [];
+  };
+  expect(asked()).toBe('unreadable');
+  expect(asked()).toBe('unreadable');
+  world.close();
+});
+
+test('a scheduled text that only this store knew goes out, though another one was at work when it fell due', async () => {
+  const world = new World();
+  world.store.write(() =>
+    world.store.schedule.add({
+      ...{ scheduleId: 'sched_1', commandId: 'cmd_s', conversation: PERSON, threadId: PERSON, text: 'pill' },
+      ...{ priority: 2, sendAt: BEGAN_AT + 5_000 },
+    }),
+  );
+  world.at(BEGAN_AT + 20_000);
+  world.restore(0, BEGAN_AT + 20_000, { reason: 'replaced' });
+  world.offer('pill', null, { id: 'due', scheduleId: 'sched_1' });
+  await world.outgoing.start();
+  expect(stateOf(world, 'due')).toBe('attempting');
   world.close();
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tooLateVerdict } from '../../store/textRequest.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {
   type CommandLimits,
@@ -100,5 +101,5 @@ export function scheduleText(
   if (added.kind === 'scheduled') return { kind: 'deferred' };
   discardFiles(ports.files, files);
   const message = `The text was due ${Math.round(added.byMs / 1000)} s ago (schedule.max_lateness_seconds).`;
-  return { kind: 'failed', code: 'too_late', message, result: { outcome: 'not_sent', retry_safe: true } };
+  return tooLateVerdict(message, added.goneOut);
 }

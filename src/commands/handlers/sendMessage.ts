@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SentTexts, TextQueue } from '../../store/textRequest.js';
+import { type SentTexts, type TextQueue, tooLateVerdict } from '../../store/textRequest.js';
 import type { Clock } from '../../system/clock.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {
@@ -111,7 +111,9 @@ function tooLate(
   const ageMs = ports.ageOf?.(command.timestamp) ?? ports.clock.now() - command.timestamp;
   if (ageMs <= limitMs) return undefined;
   const conversation = ports.conversationKey(payload.thread_id);
-  if (ports.texts.mayHaveGoneOut({ conversation, text: payload.text }, command.timestamp)) return undefined;
+  const since = { at: command.timestamp, clock: 'backend' } as const;
+  const goneOut = ports.texts.mayHaveGoneOut({ conversation, text: payload.text }, since);
+  if (goneOut === 'maybe') return undefined;
   const message = `The command is ${Math.round(ageMs / 1000)} s old; the limit is ${limitMs / 1000} s.`;
-  return { kind: 'failed', code: 'too_late', message, result: { outcome: 'not_sent', retry_safe: true } };
+  return tooLateVerdict(message, goneOut);
 }

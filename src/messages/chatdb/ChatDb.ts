@@ -100,7 +100,8 @@ export class ChatDb {
 
   /** Rows from this account of then (Unix ms) and later, by their date, at most `limit`. */
   sentRowsSince(sentAt: number, limit: number): SentRow[] {
-    return this.value(({ sent }) => sent.sentRowsSince(sentAt, limit, this.region())) ?? [];
+    const rows = this.value(({ sent }) => sent.sentRowsSince(sentAt, limit, this.region())) ?? [];
+    return rows.map((row) => this.named(row));
   }
 
   /** The row of a sent message as it stands now. */
