@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   clock_skew: 'The clock of this machine and that of the backend differ by more than a minute.',
   secret_missing: 'No EDGE_SECRET and no EDGE_TOKEN: the backend cannot be asked anything.',
   plain_secret_refused: 'auth.mode is "secret" and the backend is not on this machine.',
+  tls_setting_ignored:
+    'Something asks Node not to verify certificates, or for weak TLS; it is ignored and should be removed.',
   backend_insecure: 'A backend that is not on this machine must be reached by https/wss.',
   backend_unauthorised: 'The backend refused our credentials.',
   backend_unreachable: 'The backend cannot be reached.',

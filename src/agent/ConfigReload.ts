@@ -23,7 +23,7 @@ export interface ConfigReloadOptions {
 
 /** Since when (Unix ms) the files say something else than what is in force. */
 export interface ConfigFault {
-  code: 'config_invalid' | 'config_unreadable' | 'config_needs_restart';
+  code: 'config_invalid' | 'config_unreadable' | 'config_needs_restart' | 'tls_setting_ignored';
   since: number;
   message: string;
   remedy: string;
@@ -41,11 +41,13 @@ export class ConfigReload {
   private refused: ConfigFault | undefined;
   private waitingSince = 0;
   private unread = '';
+  private tls: { readonly names: readonly string[]; readonly since: number };
 
   constructor(private readonly options: ConfigReloadOptions) {
     const { loaded, clock, log } = options;
     this.current = loaded.secrets;
     this.warned = new Set(loaded.warnings);
+    this.tls = { names: loaded.ignoredTls, since: clock.now() };
     this.watch = new FilesWatch({
       paths: [...(loaded.path === null ? [] : [loaded.path]), loaded.envPath],
       clock,
@@ -90,7 +92,7 @@ export class ConfigReload {
   }
 
   faults(): ConfigFault[] {
-    return [...(this.refused === undefined ? [] : [this.refused]), ...this.waiting()];
+    return [...(this.refused === undefined ? [] : [this.refused]), ...this.waiting(), ...this.ignoredTls()];
   }
 
   private reload(): void {
@@ -122,6 +124,9 @@ export class ConfigReload {
     this.refused = undefined;
     for (const warning of next.warnings) if (!this.warned.has(warning)) log.warn(maskContacts(warning));
     for (const warning of next.warnings) this.warned.add(warning);
+    if (next.ignoredTls.join() !== this.tls.names.join()) {
+      this.tls = { names: next.ignoredTls, since: clock.now() };
+    }
     const before = config.waiting().join();
     const changed = config.reload(next);
     if (changed.length > 0) {
@@ -153,6 +158,19 @@ export class ConfigReload {
         : error.remedy;
     log.error(maskContacts(message), { code });
     this.refused = { code, since: this.refused?.since ?? clock.now(), message, remedy };
+  }
+
+  private ignoredTls(): ConfigFault[] {
+    const { names, since } = this.tls;
+    if (names.length === 0) return [];
+    return [
+      {
+        code: 'tls_setting_ignored',
+        since,
+        message: `Certificates are verified, by TLS 1.2 at least, although these ask for less: ${names.join(', ')}.`,
+        remedy: 'Remove it where it is set. For a certificate of your own, set NODE_EXTRA_CA_CERTS.',
+      },
+    ];
   }
 
   private waiting(): ConfigFault[] {

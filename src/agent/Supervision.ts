@@ -1,6 +1,5 @@
 import type { Config } from '../config/schema.js';
 import type { Logger } from '../logging/Logger.js';
-import { childEnvironment } from '../messages/applescript/childEnvironment.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { findText } from '../messages/chatdb/findText.js';
 import type { Store } from '../store/Store.js';
@@ -10,6 +9,7 @@ import { InboundWatch, type Stall, type StallFault } from '../supervisor/Inbound
 import type { AttemptEnd } from '../supervisor/judgeAttempt.js';
 import { MessagesApp } from '../supervisor/MessagesApp.js';
 import { Supervisor, type SupervisorFault } from '../supervisor/Supervisor.js';
+import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
 import { freshId } from '../system/random.js';

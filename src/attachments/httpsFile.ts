@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { Clock } from '../system/clock.js';
+import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import { checkedLookup, type FindAddresses, PrivateAddressError } from './checkedLookup.js';
 import { isSendable, mediaType } from './contentTypes.js';
 
@@ -79,9 +80,10 @@ function ask(
 ): Promise<HttpsFile | { location: string }> {
   const { mayReach, findAddresses, ca } = options;
   // Of its own: no connection that somebody else opened, none kept.
-  const agent = new Agent({ keepAlive: false });
+  const agent = new Agent({ ...VERIFIED_TLS, keepAlive: false });
   return new Promise((resolve) => {
     const asked = request(url, {
+      ...VERIFIED_TLS,
       agent,
       signal,
       headers: { Accept: '*/*', 'Accept-Encoding': 'identity', 'User-Agent': 'edge-agent' },

@@ -8,7 +8,7 @@ import { runProgram } from '../system/runProgram.js';
 export interface ConversionOptions {
   /** The path of sips(1). */
   sips: string;
-  /** What sips inherits: without our secrets. */
+  /** What sips inherits: of `childEnvironment`. */
   env: NodeJS.ProcessEnv;
   /** A private directory for the copies that sips reads and writes; made if it is missing. */
   workDirectory: string;

@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Clock } from '../system/clock.js';
+import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { parseRetryAfter } from './backoff.js';
 import { describeNetworkError, redirectHost } from './networkError.js';
@@ -81,7 +82,7 @@ export interface HttpPorts {
 export class HttpClient {
   private readonly agents = {
     'http:': new http.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
-    'https:': new https.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
+    'https:': new https.Agent({ ...VERIFIED_TLS, keepAlive: true, maxSockets: MAX_SOCKETS }),
   };
   private readonly inFlight = new Set<(detail: string) => void>();
 
@@ -145,7 +146,12 @@ export class HttpClient {
       const send = (again: boolean) => {
         const secure = url.protocol === 'https:';
         const agent = this.agents[secure ? 'https:' : 'http:'];
-        const current = (secure ? https : http).request(url, { method: 'POST', headers, agent });
+        const current = (secure ? https : http).request(url, {
+          ...VERIFIED_TLS,
+          method: 'POST',
+          headers,
+          agent,
+        });
         sent = current;
         // What is written before the handshake is over only lies in a buffer.
         const done = { established: false, finished: false };

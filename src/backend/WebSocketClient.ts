@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
+import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { parseRetryAfter } from './backoff.js';
 import { MAX_FRAME_BYTES } from './frames.js';
@@ -45,6 +46,7 @@ export class WebSocketClient {
     private readonly listener: SocketListener,
   ) {
     this.socket = new WebSocket(request.url, {
+      ...VERIFIED_TLS,
       headers: { ...request.headers },
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,

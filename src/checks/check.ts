@@ -37,8 +37,10 @@ export type AgentView =
 export interface Bench {
   readonly platform: NodeJS.Platform;
   readonly homeDir: string;
-  /** What programs inherit; the checks get it without our secrets. */
+  /** Ours; the checks get what a child may inherit (`childEnvironment`). */
   readonly env: NodeJS.ProcessEnv;
+  /** The bundle identifier of the application that started this command, where macOS noted it. */
+  readonly startedBy?: string | undefined;
   /** The node binary that runs this, and its version. */
   readonly node: { readonly path: string; readonly version: string };
   readonly programs: Programs;

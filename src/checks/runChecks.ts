@@ -1,5 +1,5 @@
 import { describeError } from '../errors.js';
-import { childEnvironment } from '../messages/applescript/childEnvironment.js';
+import { childEnvironment } from '../system/childEnvironment.js';
 import {
   type Bench,
   type Check,

@@ -7,6 +7,7 @@ import { EdgeError } from '../errors.js';
 import { MonitorSecret } from '../monitor/MonitorSecret.js';
 import { LINK_MS, LONGEST_SESSION_MS, makeToken, SESSION_MS, USER_PATTERN } from '../monitor/tokens.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
+import { childEnvironment } from '../system/childEnvironment.js';
 import { systemClock } from '../system/clock.js';
 import { environment } from '../system/environment.js';
 import { hostPlatform, programs } from '../system/programs.js';
@@ -109,7 +110,7 @@ function openPage(directory: string, url: string): Promise<number> {
   const page = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=${url}"><title>edge-agent</title>\n`;
   writeFileSync(path, page, { mode: 0o600 });
   return new Promise((resolve) => {
-    const child = spawn(programs().open, [path], { stdio: 'ignore' });
+    const child = spawn(programs().open, [path], { env: childEnvironment(environment()), stdio: 'ignore' });
     child.on('error', (error) => {
       complain(
         `edge-agent: The browser cannot be opened: ${error.message}.`,

@@ -29,6 +29,7 @@ export async function openBench(options: { configPath?: string; send: boolean })
     platform: where.platform,
     homeDir: where.homeDir,
     env: where.env,
+    startedBy: where.env.__CFBundleIdentifier,
     node: { path: process.execPath, version: process.version },
     programs: programs(),
     clock: systemClock,

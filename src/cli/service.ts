@@ -13,6 +13,7 @@ import type { ServicePlaces } from '../service/servicePlaces.js';
 import { askDaemon } from '../status/askDaemon.js';
 import type { StatusSnapshot } from '../status/snapshot.js';
 import { socketPath } from '../status/socketPath.js';
+import { childEnvironment } from '../system/childEnvironment.js';
 import { systemClock } from '../system/clock.js';
 import { environment } from '../system/environment.js';
 import { hostPlatform, programs } from '../system/programs.js';
@@ -91,12 +92,13 @@ function requireMac(): void {
 
 /** The service sees the files but not the variables of the shell that it is installed from. */
 function surroundings() {
-  const { HOME = homedir(), PATH, ...rest } = environment();
+  const { HOME = homedir(), ...rest } = environment();
+  // On no Mac but one that is played: the program that is installed asks for them too.
   const standIns = Object.entries(rest).filter(([name]) => name.startsWith('STAND_IN_'));
   return {
     homeDir: HOME,
     uid: userInfo().uid,
-    env: { HOME, PATH, ...Object.fromEntries(standIns) },
+    env: { ...childEnvironment(rest), HOME, ...Object.fromEntries(standIns) },
     programs: programs(),
     clock: systemClock,
   };

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { EdgeError } from '../errors.js';
 import { redactor } from '../logging/redact.js';
+import { weakenedTls } from '../system/verifiedTls.js';
 import { assembleConfig, settled } from './assembleConfig.js';
 import { ConfigError, type Mistake, type Source } from './ConfigError.js';
 import { type Dotenv, isOpenToOthers, readDotenv } from './dotenv.js';
@@ -25,6 +26,8 @@ export interface LoadedConfig {
   readonly sources: Readonly<Record<string, Source>>;
   /** For a person; without secrets. */
   readonly warnings: readonly string[];
+  /** What asks for connections that are not verified, or weak, and is ignored: by name and place. */
+  readonly ignoredTls: readonly string[];
   /** Loads it anew, from the same file. Throws as `loadConfig` does, also where that file is gone. */
   readonly reload: () => LoadedConfig;
 }
@@ -48,11 +51,13 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
   const file = yaml === null || name === null ? NO_FILE : fileSettings(yaml, name);
 
   const mistakes: Mistake[] = [...file.mistakes];
+  const ignoredTls = weakenedTls(places.env, dotenv.entries, process.execArgv);
   const warnings = [
     ...openToOthers(envPath, places),
     ...dotenv.problems.map(({ line, problem }) => `.env:${line}: ${problem}.`),
     ...found.warnings,
     ...unknownVariables(places.env, dotenv),
+    ...ignoredTls.map((name) => `${name} is ignored: certificates are always verified, by TLS 1.2 at least.`),
   ];
   const values = new Map<string, unknown>();
   const sources: Record<string, Source> = {};
@@ -84,6 +89,7 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
     envPath,
     sources: Object.freeze(sources),
     warnings: Object.freeze(concealed),
+    ignoredTls: Object.freeze(ignoredTls),
     reload: () => reload(path, places),
   });
 }

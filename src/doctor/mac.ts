@@ -58,7 +58,7 @@ export const signedIn: Check = {
   title: 'an iMessage account is enabled and connected',
   macOnly: true,
   async run(bench) {
-    const terminal = bench.env.__CFBundleIdentifier;
+    const terminal = bench.startedBy;
     const mayAsk = terminal !== undefined && notedAutomation(bench.homeDir, terminal) === 'granted';
     if (!mayAsk) return skip('not asked, as macOS would raise a dialog: edge-agent selftest asks');
     return askAccounts(bench);

@@ -5,6 +5,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
+import { VERIFIED_TLS } from '../system/verifiedTls.js';
 
 /** One step on the way to the backend, with the time that it took in ms. */
 export type Step<T> =
@@ -49,7 +50,7 @@ export function secure(clock: Clock, target: Target): Promise<Step<{ protocol: s
   return timed(clock, (done, failed) => {
     // An address is no server name (RFC 6066).
     const name = isIP(target.host) === 0 ? { servername: target.host } : {};
-    const socket: TLSSocket = connectTls({ ...target, ...name });
+    const socket: TLSSocket = connectTls({ ...VERIFIED_TLS, ...target, ...name });
     socket.on('secureConnect', () => {
       const endsAt = Date.parse(socket.getPeerCertificate().valid_to);
       done({ protocol: socket.getProtocol() ?? 'TLS', endsAt });
@@ -64,14 +65,18 @@ export function askHealth(clock: Clock, base: string): Promise<Step<HttpAnswer>>
   return timed(clock, (done, failed) => {
     const url = new URL(`${base}/health`);
     const began = clock.now();
-    const request = (url.protocol === 'https:' ? https : http).get(url, { agent: false }, (response) => {
-      const dateMs = Date.parse(response.headers.date ?? '');
-      done({
-        status: response.statusCode ?? 0,
-        dateMs: Number.isNaN(dateMs) ? undefined : dateMs,
-        askedAt: (began + clock.now()) / 2,
-      });
-    });
+    const request = (url.protocol === 'https:' ? https : http).get(
+      url,
+      { ...VERIFIED_TLS, agent: false },
+      (response) => {
+        const dateMs = Date.parse(response.headers.date ?? '');
+        done({
+          status: response.statusCode ?? 0,
+          dateMs: Number.isNaN(dateMs) ? undefined : dateMs,
+          askedAt: (began + clock.now()) / 2,
+        });
+      },
+    );
     request.on('error', failed);
     return () => request.destroy();
   });

@@ -1,6 +1,9 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { VERIFIED_TLS } from '../system/verifiedTls.js';
 
 /** A start settles before its first beat; so does a changed setting. */
 const FIRST_MS = 10_000;
@@ -58,10 +61,9 @@ export class Heartbeat {
       request.abort(new Error('no answer in 10 s')),
     );
     try {
-      const response = await fetch(url, { signal: request.signal, redirect: 'manual' });
-      await response.body?.cancel();
-      if (response.ok) this.gotThrough();
-      else this.failed(url, `HTTP ${response.status}`);
+      const status = await statusOf(url, request.signal);
+      if (status >= 200 && status < 300) this.gotThrough();
+      else this.failed(url, `HTTP ${status}`);
     } catch (error) {
       if (!this.stopped) this.failed(url, causeOf(error));
     } finally {
@@ -83,9 +85,19 @@ export class Heartbeat {
   }
 }
 
-/** fetch says "fetch failed" and names what happened one level below. */
+/** Asks by GET and follows no redirect. Rejects where no answer begins. */
+function statusOf(url: string, signal: AbortSignal): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options = { ...VERIFIED_TLS, agent: false, signal } as const;
+    const request = (new URL(url).protocol === 'https:' ? https : http).get(url, options, (response) => {
+      resolve(response.statusCode ?? 0);
+      request.destroy();
+    });
+    request.on('error', (error) => reject(signal.aborted ? signal.reason : error));
+  });
+}
+
 function causeOf(error: unknown): string {
-  const inner: unknown = error instanceof Error ? error.cause : undefined;
-  const code: unknown = inner instanceof Error && 'code' in inner ? inner.code : undefined;
-  return typeof code === 'string' ? code : describeError(inner ?? error);
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : describeError(error);
 }

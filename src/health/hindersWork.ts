@@ -4,6 +4,7 @@
  */
 const NOTICES: readonly string[] = [
   'config_needs_restart',
+  'tls_setting_ignored',
   'state_restored',
   'state_shared',
   'item_set_aside',

@@ -6,7 +6,7 @@ export interface CaffeinateOptions {
   readonly path: string;
   /** The process that the Mac stays awake for; ours. */
   readonly pid: number;
-  /** Without our secrets. */
+  /** Of `childEnvironment`. */
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { childEnvironment } from './childEnvironment.js';
 import { environment } from './environment.js';
 import { programs } from './programs.js';
 
@@ -47,10 +48,8 @@ export function deleteKeychain(account: string): string | undefined {
 }
 
 function security(args: readonly string[], input = ''): { stdout: string } | string {
-  const { HOME } = environment();
-  const env = { ...(HOME === undefined ? {} : { HOME }), PATH: '/usr/bin:/bin' };
   const { status, stdout, error } = spawnSync(programs().security, args, {
-    env,
+    env: childEnvironment(environment()),
     input,
     timeout: PATIENCE_MS,
     encoding: 'utf8',

@@ -9,7 +9,7 @@ export type ProgramEnd =
   | { readonly kind: 'timedOut' };
 
 export interface RunOptions {
-  /** What the program inherits: without our secrets. */
+  /** What the program inherits: of `childEnvironment`. */
   readonly env: NodeJS.ProcessEnv;
   /** It is killed this many ms after its start. */
   readonly timeoutMs: number;

@@ -344,7 +344,7 @@ describe('Messages is asked for its accounts', () => {
     const patient = new Patient();
     expect(finding(await patient.see('signed-in'), 'signed-in')?.verdict).toBe('SKIP');
     expect(patient.standIns.calls('osascript-any')).toEqual([]);
-    patient.settings = { __CFBundleIdentifier: 'com.apple.Terminal' };
+    patient.changes = { ...patient.changes, startedBy: 'com.apple.Terminal' };
     patient.permission(2, 'com.apple.Terminal');
     expect(finding(await patient.see('signed-in'), 'signed-in')?.verdict).toBe('PASS');
     expect(patient.standIns.calls('osascript-any').join()).toContain('accounts');

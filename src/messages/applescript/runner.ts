@@ -3,9 +3,9 @@ import { closeSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
+import { childEnvironment } from '../../system/childEnvironment.js';
 import type { Clock } from '../../system/clock.js';
 import { isMissing } from '../../system/missingFile.js';
-import { childEnvironment } from './childEnvironment.js';
 import { notStarted } from './judgeExit.js';
 import { isTag, PrivateFiles } from './PrivateFiles.js';
 import { type EndOfRun, type RunInspection, RunRecovery, type WaitOptions } from './RunRecovery.js';
@@ -34,7 +34,7 @@ export interface SendRequest {
 export interface OsascriptRunnerOptions {
   readonly osascriptPath: string;
   readonly stateDirectory: string;
-  /** What osascript inherits, less everything of ours and everything named like a secret. */
+  /** Ours; osascript inherits of it what `childEnvironment` allows. */
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
+import { SYSTEM_PATH } from '../../system/childEnvironment.js';
 
 /** `unknowable`: the list of processes could not be read, so nothing is proven either way. */
 export type ProcessSearch =
@@ -85,7 +86,7 @@ function noSuchProcess(error: unknown): string {
 }
 
 function ps(args: readonly string[]): Promise<string> {
-  const options = { timeout: PS_DEADLINE_MS, maxBuffer: PS_BYTES, env: { LC_ALL: 'C' } };
+  const options = { timeout: PS_DEADLINE_MS, maxBuffer: PS_BYTES, env: { LC_ALL: 'C', PATH: SYSTEM_PATH } };
   return new Promise((resolve, reject) => {
     execFile(PS, args, options, (error, stdout) => (error === null ? resolve(stdout) : reject(error)));
   });
