@@ -96,9 +96,12 @@ function readPayload(readPage: ReadPage, page: Buffer, at: number, size: number,
   const parts = [page.subarray(at, at + local)];
   let missing = size - local;
   let next = page.readUInt32BE(at + local);
+  const passed = new Set<number>();
   while (missing > 0) {
-    const overflow = next === 0 ? undefined : readPage(next);
+    // A damaged chain may lead back to itself.
+    const overflow = next === 0 || passed.has(next) ? undefined : readPage(next);
     if (overflow === undefined) throw new Misfit();
+    passed.add(next);
     const part = overflow.subarray(4, 4 + Math.min(missing, usable - 4));
     parts.push(part);
     missing -= part.length;

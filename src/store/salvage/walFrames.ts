@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { endianness } from 'node:os';
 
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
@@ -123,11 +124,18 @@ function sumOf(frame: Buffer, before: Sum, littleEndian: boolean): Sum {
   return checksum(frame.subarray(FRAME_HEADER_BYTES), ofHeader, littleEndian);
 }
 
-function checksum(bytes: Buffer, before: Sum, littleEndian: boolean): Sum {
-  let [a, b] = before;
-  for (let at = 0; at < bytes.length; at += 8) {
-    a = (a + (littleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at)) + b) >>> 0;
-    b = (b + (littleEndian ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4)) + a) >>> 0;
+/** Several megabytes are summed up at the start after a kill: words are read as the machine has them, and swapped if they differ. */
+function checksum(bytes: Uint8Array, [first, second]: Sum, littleEndian: boolean): Sum {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  if (littleEndian !== (endianness() === 'LE')) {
+    const swapped = Buffer.from(bytes).swap32();
+    return checksum(Uint8Array.from(swapped), [first, second], !littleEndian);
   }
-  return [a, b];
+  let a = first | 0;
+  let b = second | 0;
+  for (let at = 0; at < words.length; at += 2) {
+    a = (a + (words[at] ?? 0) + b) | 0;
+    b = (b + (words[at + 1] ?? 0) + a) | 0;
+  }
+  return [a >>> 0, b >>> 0];
 }

@@ -1,0 +1,110 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { DamagedStore } from '../../src/store/salvage/DamagedStore.js';
+import { type Cell, treePage } from '../../src/store/salvage/pageFormat.js';
+import { walFrames } from '../../src/store/salvage/walFrames.js';
+import { openDatabase } from '../../src/store/sqlite.js';
+import { seeded } from '../support/seeded.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+const PAGE = 4096;
+const SEED = 20261129;
+
+/** A database of values of every kind and size, which fills interior pages and overflow chains; its log is still beside it. */
+function written(): { path: string; rows: unknown[][]; keys: unknown[][]; close(): void } {
+  const path = join(temporaryDirectory(), 'values.db');
+  const database = openDatabase(path);
+  database.pragma('journal_mode = WAL');
+  database.exec(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, a, b, c); CREATE TABLE k (key TEXT PRIMARY KEY, n) WITHOUT ROWID',
+  );
+  database.exec('CREATE INDEX t_a ON t (a)');
+  const random = seeded(SEED);
+  const kinds = [
+    () => null,
+    () => Math.floor(random() * 2 ** 53) * (random() < 0.5 ? -1 : 1),
+    () => Math.floor(random() * 300) - 150,
+    () => random() * 1e9,
+    () => 'é😀 '.repeat(Math.floor(random() ** 4 * 5000)),
+    () => Buffer.alloc(Math.floor(random() ** 4 * 9000), 0xab),
+    () => 'x'.repeat(Math.floor(random() * 300)),
+    () => 0,
+    () => 1,
+  ];
+  const value = () => kinds[Math.floor(random() * kinds.length)]?.() ?? null;
+  const insert = database.prepare('INSERT INTO t VALUES (?, ?, ?, ?)');
+  const insertKey = database.prepare('INSERT INTO k VALUES (?, ?)');
+  for (let n = 0; n < 1500; n++) {
+    if (n % 100 === 0) database.exec('BEGIN');
+    insert.run(n * 7 - 100, value(), value(), value());
+    insertKey.run(`key ${n} ${'k'.repeat(Math.floor(random() * 100))}`, value());
+    if (n % 100 === 99) database.exec('COMMIT');
+    if (n === 699) database.exec('DELETE FROM t WHERE id % 3 = 0');
+  }
+  const rows = database.prepare('SELECT id, a, b, c FROM t ORDER BY id').raw().all() as unknown[][];
+  const keys = database.prepare('SELECT key, n FROM k ORDER BY key').raw().all() as unknown[][];
+  return { path, rows, keys, close: () => database.close() };
+}
+
+function read(path: string, tree: string): Cell[] {
+  const store = new DamagedStore(path);
+  const cells: Cell[] = [];
+  expect(store.walk(tree, (cell) => cells.push(cell))).toEqual({ pages: 0, cells: 0 });
+  store.close();
+  return cells;
+}
+
+test.each([true, false])('a sound file is read as SQLite reads it (its log beside it: %s)', (hasLog) => {
+  const { path, rows, keys, close } = written();
+  if (!hasLog) close();
+  expect(walFrames(`${path}-wal`, PAGE).offsets.size > 0).toBe(hasLog);
+  expect(walFrames(`${path}-wal`, PAGE).damaged).toBe(false);
+  expect(read(path, 't').map(({ rowId, values }) => [rowId, ...values.slice(1)])).toEqual(rows);
+  const found = read(path, 'k').map(({ values }) => values);
+  expect(found.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1))).toEqual(
+    keys.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+  );
+  expect(read(path, 't_a')).toHaveLength(rows.length);
+  if (hasLog) close();
+});
+
+test(`a page of whatever bytes is read within its bounds and never throws (seed ${SEED})`, () => {
+  const { path, close } = written();
+  close();
+  const bytes = readFileSync(path);
+  const random = seeded(SEED);
+  const pages = bytes.length / PAGE;
+  for (let n = 0; n < 4000; n++) {
+    const page = Buffer.alloc(PAGE);
+    const from = Math.floor(random() * pages) * PAGE;
+    bytes.copy(page, 0, from, from + PAGE);
+    const changes = n % 4 === 0 ? PAGE : 1 + Math.floor(random() * 20);
+    for (let change = 0; change < changes; change++) {
+      const at = random() < 0.5 ? Math.floor(random() * 40) : Math.floor(random() * PAGE);
+      page[at] = Math.floor(random() * 256);
+    }
+    // Every overflow pointer leads to some page, and often back.
+    const readPage = (number: number) =>
+      number === 2 ? page : bytes.subarray((number % pages) * PAGE, (number % pages) * PAGE + PAGE);
+    expect(() => treePage(readPage, 2)).not.toThrow();
+  }
+});
+
+test('a log whose last commit was cut off, or overwritten in part by a shorter one, is not called damaged', () => {
+  const { path, close } = written();
+  const log = readFileSync(`${path}-wal`);
+  close();
+  const cut = join(temporaryDirectory(), 'cut.db-wal');
+  const frame = PAGE + 24;
+  const count = Math.floor((log.length - 32) / frame);
+  for (const length of [32 + frame * (count - 1) + 100, 32 + frame * Math.floor(count / 2), 40]) {
+    writeFileSync(cut, log.subarray(0, length));
+    expect(walFrames(cut, PAGE).damaged).toBe(false);
+  }
+  // A power cut may lose a page of the last commit and keep those behind it.
+  const torn = Buffer.from(log);
+  torn.fill(0, 32 + frame * (count - 1) + 24, 32 + frame * count);
+  writeFileSync(cut, torn);
+  expect(walFrames(cut, PAGE).damaged).toBe(false);
+});
