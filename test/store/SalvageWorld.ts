@@ -5,6 +5,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -363,7 +364,7 @@ const PAGES: Readonly<Record<Place, string>> = {
 
 /** The pages of a table, from 1. The file is left as it is. */
 export function pagesOf(path: string, table: string, place: Place): number[] {
-  const copy = join(temporaryDirectory(), 'copy.db');
+  const copy = `${path}.copy`;
   for (const suffix of ['', '-wal'])
     if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix);
   const database = openDatabase(copy);
@@ -371,6 +372,7 @@ export function pagesOf(path: string, table: string, place: Place): number[] {
     return database.prepare<unknown[], number>(PAGES[place]).pluck().all(table);
   } finally {
     database.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(copy + suffix, { force: true });
   }
 }
 

@@ -55,16 +55,20 @@ function read(path: string, tree: string): Cell[] {
   return cells;
 }
 
+/** Compared as texts: thousands of long values one by one take seconds. */
+function plain(rows: readonly unknown[][]): string {
+  return rows.map((row) => JSON.stringify(row)).join('\n');
+}
+
 test.each([true, false])('a sound file is read as SQLite reads it (its log beside it: %s)', (hasLog) => {
   const { path, rows, keys, close } = written();
   if (!hasLog) close();
   expect(walFrames(`${path}-wal`, PAGE).offsets.size > 0).toBe(hasLog);
   expect(walFrames(`${path}-wal`, PAGE).damaged).toBe(false);
-  expect(read(path, 't').map(({ rowId, values }) => [rowId, ...values.slice(1)])).toEqual(rows);
+  expect(plain(read(path, 't').map(({ rowId, values }) => [rowId, ...values.slice(1)]))).toBe(plain(rows));
+  const byKey = ([a]: unknown[], [b]: unknown[]) => (String(a) < String(b) ? -1 : 1);
   const found = read(path, 'k').map(({ values }) => values);
-  expect(found.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1))).toEqual(
-    keys.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
-  );
+  expect(plain(found.toSorted(byKey))).toBe(plain(keys.toSorted(byKey)));
   expect(read(path, 't_a')).toHaveLength(rows.length);
   if (hasLog) close();
 });

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { SALVAGE_RULES } from '../../src/store/salvage/rules.js';
 import { type Killed, killedAtWork } from './SalvageWorld.js';
@@ -20,6 +22,7 @@ test.each(Object.keys(SALVAGE_RULES))(
       } finally {
         life.stop();
         life.store.close();
+        rmSync(dirname(life.path), { recursive: true });
       }
     }
     expect(broken).toEqual([]);
