@@ -33,11 +33,14 @@ export function sharedPlaces(chatDbPath: string, home: string): SharedPlaces {
 
 /** By whatever links the path leads to it. The file itself may not be there yet. */
 function trueName(path: string): string {
-  try {
-    return join(realpathSync(dirname(path)), basename(path));
-  } catch {
-    return path;
+  for (const name of [() => realpathSync(path), () => join(realpathSync(dirname(path)), basename(path))]) {
+    try {
+      return name();
+    } catch {
+      // Not there, or nobody may look: by what is known of it.
+    }
   }
+  return path;
 }
 
 /** What is reported of a store that does not know all that was done. */

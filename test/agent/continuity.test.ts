@@ -1,4 +1,15 @@
-import { closeSync, cpSync, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Continuity, sharedPlaces } from '../../src/agent/continuity.js';
@@ -97,4 +108,18 @@ test('the gap of a salvaged store ends with its first start, however often the a
   }
   const events = mac.run((store) => store.events.count());
   expect(events).toBe(1);
+});
+
+test('one chat.db has one lock and one witness, by whatever links it is named, before and after it is there', () => {
+  const home = temporaryDirectory();
+  const messages = join(home, 'Messages');
+  mkdirSync(messages);
+  const chatDb = join(messages, 'chat.db');
+  symlinkSync(messages, join(home, 'folder'));
+  symlinkSync(chatDb, join(home, 'file'));
+  const before = sharedPlaces(chatDb, home);
+  writeFileSync(chatDb, '');
+  for (const path of [chatDb, join(home, 'folder', 'chat.db'), join(home, 'file')])
+    expect(sharedPlaces(path, home)).toEqual(before);
+  expect(sharedPlaces(join(messages, 'other.db'), home)).not.toEqual(before);
 });
