@@ -39,14 +39,17 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
   return {
     targets(conversation, threadId, answeredChat = null) {
       const smsFallback = options.smsFallback();
-      const chats = chatDb.findChat(conversation);
+      const found = chatDb.findChat(conversation);
+      const chats = found ?? [];
       const [chat] = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
       if (chats[0]?.style !== 'group' && !isGroup(conversation) && !isGroup(threadId)) {
         const usable = smsFallback === 'never' ? chats.filter((one) => !isTextMessage(one)) : chats;
         return personTargets(chatDb, conversation, { chats: usable, answeredChat }, smsFallback);
       }
       if (chat !== undefined) return [{ form: 'chat', address: chat.guid, accountId: null }];
-      return chats.length > 0 ? [] : unknownGroupTargets(threadId, smsFallback);
+      if (chats.length > 0) return [];
+      const named = unknownGroupTargets(threadId, smsFallback);
+      return found === undefined && named.length === 0 ? undefined : named;
     },
     async start({ tag, text, file, target }) {
       const wait = ready?.();

@@ -2,7 +2,7 @@ import { EdgeError } from '../errors.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { parseThreadId } from '../messages/conversationId.js';
 
-export type ConversationSource = Pick<ChatDb, 'findChat' | 'highestRowId'>;
+export type ConversationSource = Pick<ChatDb, 'findChat'>;
 
 /** What an operator named: its canonical key, and whether chat.db has it; null if chat.db cannot be read. */
 export interface NamedConversation {
@@ -20,7 +20,8 @@ export function namedConversation(
   chatDb: ConversationSource,
 ): NamedConversation {
   const key = keyOf(written);
-  const known = chatDb.findChat(key).length > 0 || (chatDb.highestRowId() === null ? null : false);
+  const found = chatDb.findChat(key);
+  const known = found === undefined ? null : found.length > 0;
   if (parseThreadId(written).kind !== 'unknown' || known === true) return { key, known };
   throw new EdgeError(
     'conversation_unknown',

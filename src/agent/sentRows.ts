@@ -47,7 +47,7 @@ export function sentRows(
       }));
     },
     after: (rowId) => chatDb.rowsOfSendsAfter(rowId, MOST_ROWS).map(read),
-    since: (sentAt) => chatDb.sentRowsSince(sentAt, MOST_ROWS).map(read),
+    since: (sentAt) => chatDb.rowsOfSendsSince(sentAt, MOST_ROWS).map(read),
     rowIdOf(guid) {
       const reading = chatDb.readMessages((rows) => rows.rowIdOf(guid));
       return reading.kind === 'read' ? reading.value : undefined;

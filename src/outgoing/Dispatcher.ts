@@ -127,6 +127,10 @@ export class Dispatcher {
   /** False if the text could not even be tried and was settled. */
   private begin(send: SendRecord): boolean {
     const known = this.sender.targets(send.conversation, send.threadId, send.chatGuid);
+    if (known === undefined) {
+      this.waitForChatDb(send);
+      return false;
+    }
     const targets = inOrder(known, this.store.targetForms.get(send.conversation));
     const target = targets[Math.min(send.form, targets.length - 1)];
     if (target === undefined) {
@@ -172,10 +176,7 @@ export class Dispatcher {
   /** Inside a write: the ledger may have lost the record of this text, and chat.db has something to say of it. It is not sent. */
   private heed(send: SendRecord, evidence: Exclude<Evidence, { kind: 'none' }>): void {
     if (evidence.kind === 'unreadable') {
-      const { form, attempts, errorCode, error } = send;
-      const notBefore = this.clock.now() + UNREADABLE_RETRY_MS;
-      this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error });
-      this.lanes.changed(send.conversation);
+      this.waitForChatDb(send);
       return;
     }
     if (evidence.kind === 'sent') {
@@ -200,6 +201,14 @@ export class Dispatcher {
       why: evidence.kind,
     });
     this.settlement.settle(send, { kind: 'unknown', message: DOUBT[evidence.kind] });
+  }
+
+  /** Inside a write: without chat.db nothing is known of this text's chat or row. It keeps its place. */
+  private waitForChatDb(send: SendRecord): void {
+    const { form, attempts, errorCode, error } = send;
+    const notBefore = this.clock.now() + UNREADABLE_RETRY_MS;
+    this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error });
+    this.lanes.changed(send.conversation);
   }
 
   /** Inside a write: counts the attempt for the limits, which have let it pass. */

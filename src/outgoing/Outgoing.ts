@@ -81,7 +81,7 @@ export class Outgoing {
         hasChat: (conversation, threadId) =>
           rows.position() === undefined
             ? undefined
-            : sender.targets(conversation, threadId).some(({ form }) => form === 'chat'),
+            : sender.targets(conversation, threadId)?.some(({ form }) => form === 'chat'),
         isInStore: (conversation) =>
           store.incoming.isHeardFrom(conversation) || store.sends.isProvenTo(conversation),
       },

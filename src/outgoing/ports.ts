@@ -35,9 +35,14 @@ export type AttemptResult =
 export interface MessageSender {
   /**
    * The ways to address a conversation, best first; empty if there is none (an unknown group, say). Never invented.
+   * Undefined if that cannot be known now, as chat.db cannot be read.
    * `answeredChat`: the guid of the chat in which the message came that is answered; a person is written to by that one.
    */
-  targets(conversation: string, threadId: string, answeredChat?: string | null): readonly SendTarget[];
+  targets(
+    conversation: string,
+    threadId: string,
+    answeredChat?: string | null,
+  ): readonly SendTarget[] | undefined;
   /** Starts an attempt before it returns, or as soon as Messages is up; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
   /**

@@ -165,7 +165,7 @@ async function byOurselves(
     log: silentLog,
   });
   const address = edge.user_phone;
-  const chat = chatDb.findChat(conversationKey(address, regionOf(address)))[0];
+  const chat = chatDb.findChat(conversationKey(address, regionOf(address)))?.[0];
   const targets: { form: TargetForm; target: string; accountId?: string }[] = [
     ...(chat === undefined ? [] : [{ form: 'chat' as const, target: chat.guid }]),
     {

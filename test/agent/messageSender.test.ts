@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { messageSender, type SmsFallback } from '../../src/agent/messageSender.js';
@@ -35,7 +36,7 @@ function room(smsFallback: SmsFallback) {
     ...{ runner, chatDb, smsFallback: () => smsFallback, sendTimeoutMs: () => 1000, isGroup: isGroupKey },
     onResult: () => undefined,
   });
-  const forms = (conversation: string) => sender.targets(conversation, conversation).map(({ form }) => form);
+  const forms = (conversation: string) => sender.targets(conversation, conversation)?.map(({ form }) => form);
   return { mac, sender, forms };
 }
 
@@ -154,7 +155,7 @@ describe('a person with several chats', () => {
       expect(sender.targets(ANN, ANN)).toEqual([participant, chat]);
       expect(sender.targets(ANN, ANN, odd.guid)).toEqual([chat, participant]);
       const right = mac.chatDb.directChat(ANN);
-      expect(sender.targets(ANN, ANN)[0]).toEqual({ ...chat, address: right.guid });
+      expect(sender.targets(ANN, ANN)?.[0]).toEqual({ ...chat, address: right.guid });
     },
   );
 
@@ -178,4 +179,15 @@ describe('a group that chat.db does not know', () => {
     ]);
     expect(sender.targets('chat777', 'chat777')).toEqual([]);
   });
+
+  test.each(['chat777', 'SMS;+;chat777'])(
+    'by a bare id is not called unknown while chat.db cannot be read (%s)',
+    (threadId) => {
+      const { mac, sender } = room('never');
+      const group = mac.chatDb.groupChat([ANN], { identifier: 'chat777' });
+      rmSync(mac.chatDbPath);
+      expect(sender.targets('chat777', threadId)).toBeUndefined();
+      expect(sender.targets('chat777', group.guid)).toMatchObject([{ address: group.guid }]);
+    },
+  );
 });

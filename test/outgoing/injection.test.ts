@@ -144,7 +144,7 @@ test('whatever stands in a text, a target, an account or the name of a file reac
         accountId: account,
         newestRow: 1,
       };
-      const targets = sender.targets(person, person);
+      const targets = sender.targets(person, person) ?? [];
       const target = targets[which % targets.length];
       if (target === undefined) throw new Error('there is no target');
       const file = which < 3 ? null : staging.put(name, Buffer.from('x'));
@@ -167,7 +167,7 @@ test.each(NASTY.filter((text) => text !== ''))(
   '%j alone is a text and a target like any other',
   async (value) => {
     const { sender, received } = room();
-    const [participant] = sender.targets(value, value);
+    const [participant] = sender.targets(value, value) ?? [];
     if (participant === undefined) throw new Error('there is no target');
     const tag = `1-00-${randomHex(6)}`;
     await sender.start({ tag, text: value, file: null, target: participant });

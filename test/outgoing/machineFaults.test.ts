@@ -56,6 +56,19 @@ const refused = (errorCode: ErrorCode): AttemptResult => ({
   ...{ kind: 'notStarted', errorCode, message: 'no', retry: 'later' },
 });
 
+test('texts to a group whose chat only chat.db can name wait in their order while it cannot be read', async () => {
+  const { messages, outcomes, clock, send } = await world(() => ({ kind: 'accepted' }));
+  messages.needsChatDb = true;
+  messages.readable = false;
+  for (const text of ['one', 'two', 'three']) send(text);
+  await clock.advanceAsync(3600_000);
+  expect(messages.texts).toEqual([]);
+  expect(outcomes).toEqual([]);
+  messages.readable = true;
+  await clock.advanceAsync(10_000);
+  expect(outcomes).toEqual(['one sent', 'two sent', 'three sent']);
+});
+
 describe.each([
   'disk_full',
   'too_many_files',

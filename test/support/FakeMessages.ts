@@ -23,8 +23,11 @@ export class FakeMessages implements MessageSender, SentRows {
   readable = true;
   forms: SendTarget[] = [{ form: 'chat', address: 'iMessage;-;+13105551234', accountId: null }];
 
-  targets(): readonly SendTarget[] {
-    return this.forms;
+  /** As of a group whose guid only chat.db has. */
+  needsChatDb = false;
+
+  targets(): readonly SendTarget[] | undefined {
+    return this.needsChatDb && !this.readable ? undefined : this.forms;
   }
 
   start(attempt: SendAttempt): Promise<AttemptResult> {

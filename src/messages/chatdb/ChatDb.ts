@@ -94,26 +94,28 @@ export class ChatDb {
 
   /** The same, and rows of which chat.db does not say yet whether they went out. */
   rowsOfSendsAfter(rowId: number, limit: number): SentRow[] {
-    const rows = this.value(({ sent }) => sent.sentRowsAfter(rowId, limit, this.region())) ?? [];
-    return rows.map((row) => this.named(row));
+    return this.rowsOfSends((sent) => sent.sentRowsAfter(rowId, limit, this.region()));
   }
 
-  /** Rows from this account of then (Unix ms) and later, by their date, at most `limit`. */
-  sentRowsSince(sentAt: number, limit: number): SentRow[] {
-    const rows = this.value(({ sent }) => sent.sentRowsSince(sentAt, limit, this.region())) ?? [];
-    return rows.map((row) => this.named(row));
+  /** The same of then (Unix ms) and later, by their date. */
+  rowsOfSendsSince(sentAt: number, limit: number): SentRow[] {
+    return this.rowsOfSends((sent) => sent.sentRowsSince(sentAt, limit, this.region()));
   }
 
   /** The row of a sent message as it stands now. */
   sentRow(guid: string): SentRow | undefined {
-    const row = this.value(({ sent }) => sent.sentRow(guid, this.region()));
-    return row === undefined ? undefined : this.named(row);
+    return this.rowsOfSends((sent) =>
+      [sent.sentRow(guid, this.region())].filter((row) => row !== undefined),
+    )[0];
   }
 
-  /** The chats of a conversation (its canonical key) that exist, newest message first; never an invented one. */
-  findChat(conversationKey: string): ChatTarget[] {
+  /**
+   * The chats of a conversation (its canonical key) that exist, newest message first; never an invented one. Undefined
+   * if chat.db cannot be read: then nothing may be concluded.
+   */
+  findChat(conversationKey: string): ChatTarget[] | undefined {
     const names = this.groups.identifiersOf(conversationKey);
-    return this.value(({ sent }) => sent.findChat(names, this.region())) ?? [];
+    return this.value(({ sent }) => sent.findChat(names, this.region()));
   }
 
   /** The groups that go by several identifiers, if chats were added or removed since the last call; else undefined. */
@@ -158,9 +160,12 @@ export class ChatDb {
     this.queries = undefined;
   }
 
-  private named(row: SentRow): SentRow {
-    const { conversationKey: key } = row;
-    return key === null ? row : { ...row, conversationKey: this.groups.nameOf(key) };
+  /** The one way out for outgoing rows: each has the name by which its conversation is known, whatever its chat is called. */
+  private rowsOfSends(read: (sent: SentRows) => SentRow[]): SentRow[] {
+    return (this.value(({ sent }) => read(sent)) ?? []).map((row) => {
+      const { conversationKey: key } = row;
+      return key === null ? row : { ...row, conversationKey: this.groups.nameOf(key) };
+    });
   }
 
   private value<T>(read: (queries: Queries, open: OpenChatDb) => T): T | undefined {

@@ -126,7 +126,7 @@ export class SentRows {
     );
     if (schema.has('message', 'date')) {
       this.dated = database.prepare(
-        `${select} WHERE m.date >= ? AND +m.is_from_me = 1 ORDER BY m.date, m.ROWID LIMIT ?`,
+        `${select} WHERE m.date >= ? AND (+m.is_from_me = 1 OR (${unsettledDirection(schema)})) ORDER BY m.date, m.ROWID LIMIT ?`,
       );
     }
     this.byGuid = database.prepare(`${select} WHERE m.guid = ? AND +m.is_from_me = 1`);
@@ -173,7 +173,7 @@ export class SentRows {
     return this.after.all(rowId, limit).map((raw) => sentRow(raw, region));
   }
 
-  /** Outgoing rows of then (Unix ms) and later, by their date, at most `limit`. */
+  /** The same of then (Unix ms) and later, by their date. */
   sentRowsSince(sentAt: number, limit: number, region: string): SentRow[] {
     const from = BigInt(Math.trunc(sentAt) - APPLE_EPOCH_MS) * 1_000_000n;
     return (this.dated?.all(from, limit) ?? []).map((raw) => sentRow(raw, region));

@@ -72,7 +72,7 @@ function readAll(path: string): string {
     return all.length;
   });
   const edits = chatDb.readEdits((rows) => rows.between(0, 4e12));
-  const found = [chatDb.sentRowsAfter(0, 10).length, chatDb.findChat(PERSON).length];
+  const found = [chatDb.sentRowsAfter(0, 10).length, chatDb.findChat(PERSON)?.length];
   chatDb.servicesOf(PERSON);
   chatDb.ownAddresses();
   const access = chatDb.access();

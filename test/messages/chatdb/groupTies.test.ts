@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
+import type { GroupNames } from '../../../src/messages/chatdb/groupTies.js';
 import type { AppleVersion } from '../../../src/simulator/messages/appleSchema.js';
 import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
@@ -12,10 +13,16 @@ const [ANN, BOB, CAT] = ['+13105551234', '+13105559876', 'cat@example.com'];
 const HEX = '534ce85d174c4709b8e84075f9078b04';
 const GROUP_ID = 'AABB5434-C39D-46DB-BE7A-D77943F932F5';
 
-function world(version: AppleVersion = 15) {
+function world(version: AppleVersion = 15, groups?: GroupNames) {
   const path = join(temporaryDirectory(), 'chat.db');
   const writer = new ChatDbWriter(path, { version });
-  const chatDb = new ChatDb({ path, clock: new FakeClock(), log: new RecordingLog(), region: () => 'US' });
+  const chatDb = new ChatDb({
+    path,
+    clock: new FakeClock(),
+    log: new RecordingLog(),
+    region: () => 'US',
+    ...(groups === undefined ? {} : { groups }),
+  });
   onTestFinished(() => {
     chatDb.close();
     writer.close();
@@ -54,6 +61,31 @@ describe('groups of several identifiers that are one', () => {
     group('chat1', { groupId: GROUP_ID, service: 'SMS' });
     group('chat2', { originalGroupId: GROUP_ID.toLowerCase(), service: 'iMessage' }, [BOB, '(310) 555-1234']);
     expect(ties()?.ties).toEqual([['chat1', 'chat2']]);
+  });
+});
+
+describe('a row of a text to a group that goes by another identifier now', () => {
+  const groups = {
+    nameOf: (key: string) => (key === 'chat2' ? 'chat1' : key),
+    identifiersOf: (key: string) => (key === 'chat1' ? ['chat1', 'chat2'] : [key]),
+  };
+  test.each([
+    ['by the order of rows', (chatDb: ChatDb) => chatDb.rowsOfSendsAfter(0, 10)],
+    ['by date, as after a rebuild', (chatDb: ChatDb) => chatDb.rowsOfSendsSince(0, 10)],
+    ['by its guid', (chatDb: ChatDb, guid: string) => [chatDb.sentRow(guid)]],
+  ])('is one of the group, read %s', (_way, read) => {
+    const { writer, group, chatDb } = world(15, groups);
+    const { guid } = writer.writeSent({ chat: group('chat2'), text: 'hi' });
+    expect(read(chatDb, guid)).toMatchObject([{ guid, conversationKey: 'chat1' }]);
+  });
+
+  test('is found by date before chat.db says that it went out, so that its text is not called lost', () => {
+    const { writer, group, chatDb } = world();
+    const sent = writer.writeSent({ chat: group('chat1'), text: 'hi', upTo: 'first' });
+    expect(chatDb.rowsOfSendsSince(0, 10)).toMatchObject([{ guid: sent.guid, isUndecided: true }]);
+    sent.settle();
+    expect(chatDb.rowsOfSendsSince(0, 10)).toMatchObject([{ guid: sent.guid }]);
+    expect(chatDb.rowsOfSendsSince(0, 10)[0]?.isUndecided).toBeUndefined();
   });
 });
 

@@ -89,7 +89,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
       { guid: current.guid, service: 'iMessage', accountId: 'ACCOUNT' },
     ]);
     world.receive({ from: PERSON, text: 'newest', chat: current, date: world.clock.now() + 1000 });
-    expect(world.chatDb.findChat(PERSON)[0]).toMatchObject({ guid: current.guid });
+    expect(world.chatDb.findChat(PERSON)?.[0]).toMatchObject({ guid: current.guid });
   });
 
   it('finds groups by their identifier alone, and never invents a chat', () => {
