@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
 import type { UnsendForm } from '../../src/simulator/messages/SimulatedHappenings.js';
 import type { FirstState } from '../../src/simulator/messages/SimulatedSent.js';
 import { ATTACHMENT_MARK } from '../../src/simulator/messages/typedstreamEncoder.js';
@@ -30,6 +31,8 @@ export class Forms {
   readonly counts: FormCounts = {};
   private readonly working = new Set<Promise<unknown>>();
   private moves = 0;
+  /** How many calls of osascript there will have been when the ways that were chosen are used up. */
+  private ownAhead = 0;
 
   constructor(
     private readonly world: EdgeWorld,
@@ -91,8 +94,13 @@ export class Forms {
   /** The rows of our next texts are written first in another way, and settle sooner or later. */
   private own(): boolean {
     const { random } = this;
+    // No more than are used up: a busy machine sends little, and all that it sends would take its time.
+    const { osascriptDirectory } = this.world.mac;
+    if (this.ownAhead > readCalls(osascriptDirectory).length + 3) return false;
+    const times = random.int(1, 3);
+    this.ownAhead = Math.max(this.ownAhead, readCalls(osascriptDirectory).length) + times;
     const first = { form: random.pick(FIRST_STATES), settlesAfterMs: random.int(0, 900) };
-    this.world.behave({ kind: 'ok', first }, { times: random.int(1, 3) });
+    this.world.behave({ kind: 'ok', first }, { times });
     return true;
   }
 
@@ -159,8 +167,9 @@ export class Forms {
     const messages = this.traffic.messages
       .slice(-LATELY)
       .filter(
-        ({ late, copies, fate, images, parts, text }) =>
+        ({ late, copies, fate, images, parts, text, isHostile }) =>
           !late &&
+          isHostile !== true &&
           fate === undefined &&
           parts === undefined &&
           !text.includes('://') &&

@@ -120,13 +120,19 @@ export class Mischief {
     }
   }
 
-  /** Lets nothing go wrong any more; resolves when all is as it was. */
-  async end(): Promise<void> {
+  /** The backend is well again; resolves when it is. */
+  async calm(): Promise<void> {
     await Promise.all(this.lasting);
-    const { backend, mac } = this.world;
+    const { backend } = this.world;
     backend.mendHttp();
     backend.releasePongs();
     backend.refuseUpgrades(null);
+  }
+
+  /** Lets nothing go wrong any more; resolves when all is as it was. */
+  async end(): Promise<void> {
+    await this.calm();
+    const { mac } = this.world;
     if (!this.unknown) behaveNormally(mac.osascriptDirectory);
   }
 

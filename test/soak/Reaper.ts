@@ -15,6 +15,15 @@ const LIFE_MS = { least: 50, most: 1_500 };
 /** A daemon that does not come to its step is killed all the same. */
 const STEP_WITHIN_MS = 3_000;
 
+export interface ReaperHooks {
+  /** None runs, and the next one is about to start. */
+  between(): Promise<void>;
+  /** One was started. */
+  born(daemon: DaemonProcess): void;
+  /** Whether it was right for one that ended by itself not to start: launchd would start the next one. */
+  mayRefuse(daemon: DaemonProcess): boolean;
+}
+
 /** Starts the daemon and kills it, at a step of its work or at any time. */
 export class Reaper {
   /** How many were killed at which step and phase, or at `random`. */
@@ -27,28 +36,35 @@ export class Reaper {
     private readonly random: Seeded,
     /** Told at which step the next daemon is to die, so that something brings it there. */
     private readonly onStep: (step: StepName) => void,
+    private readonly hooks: ReaperHooks,
   ) {}
 
   /** One life in peace: what comes in before the very first start is nobody's business. */
   async begin(): Promise<void> {
-    this.spare();
+    await this.spare();
     await this.daemon?.line(REALTIME);
     await this.daemon?.kill('SIGKILL');
   }
 
   /** One life and its end. Rejects if the daemon ended otherwise than by our SIGKILL. */
   async reap(): Promise<void> {
-    const { random, world } = this;
+    const { random, world, hooks } = this;
+    await hooks.between();
     const point = random.chance(0.65) ? this.point() : undefined;
     const lifeMs = point === undefined ? random.int(LIFE_MS.least, LIFE_MS.most) : STEP_WITHIN_MS;
     forgetDeath(world.place);
     const place = point === undefined ? world.place : armed(world.place, point);
     const daemon = DaemonProcess.spawn(place);
     this.daemon = daemon;
+    hooks.born(daemon);
     if (point !== undefined) this.onStep(point.step);
     const deadline = setTimeout(() => daemon.signal('SIGKILL'), lifeMs);
     const { code, signal } = await daemon.exited;
     clearTimeout(deadline);
+    if (signal !== 'SIGKILL' && code === 1 && hooks.mayRefuse(daemon)) {
+      this.deaths['did not start'] = (this.deaths['did not start'] ?? 0) + 1;
+      return;
+    }
     if (signal !== 'SIGKILL') {
       const last = [...daemon.lines().slice(-10), daemon.complaints()].join('\n');
       throw new Error(`it ended with ${signal ?? code}:\n${last}`);
@@ -60,7 +76,7 @@ export class Reaper {
 
   /** One life that lasts until `lived` resolves, and its end. Rejects when that does. */
   async reapWhen(lived: () => Promise<void>): Promise<void> {
-    this.spare();
+    await this.spare();
     await lived();
     await this.daemon?.kill('SIGKILL');
     this.deaths.random = (this.deaths.random ?? 0) + 1;
@@ -68,14 +84,16 @@ export class Reaper {
   }
 
   /** Starts one that is left alone. */
-  spare(): void {
+  async spare(): Promise<void> {
+    await this.hooks.between();
     this.daemon = DaemonProcess.spawn(this.world.place);
+    this.hooks.born(this.daemon);
   }
 
   /** Stops the one that was left alone, in order, and starts another. */
   async restart(): Promise<void> {
     await this.stop();
-    this.spare();
+    await this.spare();
   }
 
   /** Stops it in order. Rejects if it does not end as it should. */

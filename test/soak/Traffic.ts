@@ -163,6 +163,14 @@ export class Traffic {
     this.targets.get(MOVING)?.add(group.chat.guid);
   }
 
+  /** A command that cannot be done. */
+  offend(payload: Record<string, unknown>): void {
+    const commandId = this.name('cmd-');
+    const request = { command_id: commandId, command_type: 'send_message_now', payload };
+    this.world.backend.pushCommand(request, { agentId: AGENT_ID });
+    this.commands.push({ kind: 'hostile', commandId });
+  }
+
   /** A name that nothing had before. */
   name(kind: string): string {
     this.count += 1;

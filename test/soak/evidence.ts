@@ -5,6 +5,12 @@ import type { Journal } from '../../src/simulator/backend/Journal.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { AGENT_ID, type EdgeWorld } from '../support/EdgeWorld.js';
 
+/** An older state directory was put back. Times are Unix ms. */
+export interface Restore {
+  copiedAt: number;
+  restoredAt: number;
+}
+
 /** What is left in the end to judge by. */
 export interface Evidence {
   /** What Messages took, oldest first. */
@@ -14,7 +20,9 @@ export interface Evidence {
   journal: Journal;
   /** The ack that counts, by command id. */
   acks: ReadonlyMap<string, Ack>;
-  /** Texts, or names of files, that the ledger calls unknown or failed. */
+  /** Older states that were put back: what they did not know was found in chat.db, or is told as unknown. */
+  restores: readonly Restore[];
+  /** Texts, or names of files, that the ledger calls unknown (or one did that was replaced), and failed. */
   unknown: readonly string[];
   failed: readonly string[];
   /** How messages stand in the store, by guid. */
@@ -26,7 +34,11 @@ export interface Evidence {
 }
 
 /** Gathers it from the stand-in, the backend and the store of a daemon that has ended. */
-export function gather(world: EdgeWorld, commandIds: readonly string[]): Evidence {
+export function gather(
+  world: EdgeWorld,
+  commandIds: readonly string[],
+  before: { restores: readonly Restore[]; unknown: readonly string[] } = { restores: [], unknown: [] },
+): Evidence {
   const database = openDatabase(join(world.state, 'edge-agent.db'));
   try {
     const select = database.prepare('SELECT coalesce(file, text) FROM sends WHERE state = ? ORDER BY seq');
@@ -38,7 +50,8 @@ export function gather(world: EdgeWorld, commandIds: readonly string[]): Evidenc
       dispatches: world.mac.sent().map(({ text, file, target }) => ({ text: file?.name ?? text, target })),
       journal: world.backend.journal,
       acks: new Map(acks.flatMap(([id, ack]) => (ack === undefined ? [] : [[id, ack]]))),
-      unknown: texts('unknown'),
+      restores: before.restores,
+      unknown: [...before.unknown, ...texts('unknown')],
       failed: texts('failed'),
       incoming: new Map(incoming),
       integrity: String(database.pragma('integrity_check', { simple: true })),

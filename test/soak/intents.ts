@@ -21,6 +21,12 @@ export interface CancelIntent {
   commandId: string;
 }
 
+/** What no agent can do: it is refused, and nothing follows from it. */
+export interface HostileIntent {
+  kind: 'hostile';
+  commandId: string;
+}
+
 /** A message came in. What may happen to it later changes it here. */
 export interface MessageIntent {
   guid: string;
@@ -35,6 +41,8 @@ export interface MessageIntent {
   images: readonly string[];
   /** The same message under other guids, each with the guids of its images there. */
   copies: { guid: string; images: readonly string[] }[];
+  /** It is hard to read: only that its text begins with `text` is known of its words. */
+  isHostile?: boolean;
   /** Whether the reflex that answers it says so (`in_reply_to`). */
   isReflexNamed?: boolean;
   /** What became of it: it was changed, or taken back. */
@@ -49,7 +57,7 @@ export interface OperatorIntent {
   text: string;
 }
 
-export type CommandIntent = SendIntent | ScheduleIntent | CancelIntent;
+export type CommandIntent = SendIntent | ScheduleIntent | CancelIntent | HostileIntent;
 
 /** Everything that was asked of the agent, in the order of asking. */
 export interface Intents {

@@ -54,6 +54,7 @@ function flawless(sent: readonly string[] = TEXTS) {
     dispatches: sent.map((text) => ({ text, target: 'chat of a' })),
     journal,
     acks,
+    restores: [],
     unknown: [],
     failed: [],
     incoming: new Map([['m1', 'answered']]),

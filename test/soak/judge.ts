@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.js';
-import { answersIn, expectedTexts, outcomeIn, wasCancelled } from './expectations.js';
+import { answersIn, expectedTexts, outcomeIn, wasCancelled, wasForgotten } from './expectations.js';
 import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './intents.js';
 import { judgeForms } from './judgeForms.js';
 
@@ -7,7 +7,9 @@ import { judgeForms } from './judgeForms.js';
 const IN_FLIGHT = 3;
 
 /** What was promised and not kept, in words; empty if all was. */
-export function judge(intents: Intents, evidence: Evidence, unknownAllowed: boolean): string[] {
+export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): string[] {
+  // A state that was put back may know too little of what was under way to tell its end.
+  const unknownAllowed = mayDoubt || evidence.restores.length > 0;
   return [
     ...judgeTexts(intents, evidence, unknownAllowed),
     ...judgeAcks(intents, evidence),
@@ -36,7 +38,8 @@ function judgeTexts(intents: Intents, evidence: Evidence, unknownAllowed: boolea
 }
 
 /** Every command is acked, with the truth, and an ack that comes again says the same. */
-function judgeAcks({ commands }: Intents, { acks, sent, journal, unknown }: Evidence): string[] {
+function judgeAcks({ commands }: Intents, evidence: Evidence): string[] {
+  const { acks, sent, journal, unknown } = evidence;
   const went = tally(sent);
   const doubtful = new Set(unknown);
   const said = new Map<string, string>();
@@ -53,6 +56,9 @@ function judgeAcks({ commands }: Intents, { acks, sent, journal, unknown }: Evid
   const untrue = commands.flatMap((intent) => {
     const ack = acks.get(intent.commandId);
     if (ack === undefined || intent.kind === 'cancel') return [];
+    if (intent.kind === 'hostile')
+      return ack.status === 'failed' ? [] : [`ack: ${intent.commandId} cannot have been done`];
+    if (intent.kind === 'schedule' && wasForgotten(intent, evidence)) return [];
     const { commandId, text } = intent;
     if (intent.kind === 'schedule' && ack.revision < 2) return [`ack: ${commandId} has no second one`];
     if (intent.kind === 'schedule' && wasCancelled(intent, acks)) return [];
@@ -119,7 +125,9 @@ function judgeOrder({ commands }: Intents, evidence: Evidence): string[] {
 }
 
 /** The backend is told of every text that went out, under one id each. */
-function judgeEvents({ journal, sent, unknown }: Evidence): string[] {
+function judgeEvents({ journal, sent, unknown, restores }: Evidence): string[] {
+  // What a store did not know that was put back may be told again, and what it alone had to tell is lost.
+  if (restores.length > 0) return [];
   const ids = new Set(
     journal.events.flatMap(({ body }) => (body.event_type === 'message_sent' ? [body.event_id] : [])),
   );

@@ -5,14 +5,16 @@ import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './in
 
 /** Whose a row was, which message it was and where it belonged: what was not kept of that, in words. */
 export function judgeForms(intents: Intents, evidence: Evidence): string[] {
+  // An older store does not know under which guid, and with which number, a message was posted.
+  const isWhole = evidence.restores.length === 0;
   return [
     ...judgeOwnership(intents, evidence),
-    ...judgeIdentity(intents, evidence),
+    ...(isWhole ? judgeIdentity(intents, evidence) : []),
     ...judgeWords(intents, evidence),
     ...judgeLaterLife(intents, evidence),
     ...judgeOperators(intents, evidence),
     ...judgeTargets(intents, evidence),
-    ...judgeSequence(intents, evidence),
+    ...(isWhole ? judgeSequence(intents, evidence) : []),
   ];
 }
 
@@ -40,6 +42,8 @@ function judgeWords({ messages }: Intents, { journal }: Evidence): string[] {
   return journal.messages.flatMap(({ guid, body }) => {
     const message = byGuid.get(guid);
     if (message === undefined) return [];
+    if (message.isHostile === true)
+      return body.filtered_text.startsWith(message.text) ? [] : [`words: ${guid} lost its beginning`];
     const words = [message.text, ...(message.before === undefined ? [] : [message.before])];
     const parts = body.parts?.map((part) => (part.type === 'text' ? part.text : ''));
     const areWhole =
@@ -50,7 +54,9 @@ function judgeWords({ messages }: Intents, { journal }: Evidence): string[] {
 }
 
 /** The backend has each message as it is in the end, and knows what was taken back; it hears of nothing else. */
-function judgeLaterLife({ messages }: Intents, { journal }: Evidence): string[] {
+function judgeLaterLife({ messages }: Intents, { journal, restores }: Evidence): string[] {
+  // An older store tells again what it does not know that it told.
+  const times = 1 + restores.length;
   const last = new Map(journal.messages.map(({ guid, body }) => [guid, body.filtered_text]));
   const told = (type: string, message: MessageIntent) => {
     const guids: unknown[] = guidsOf(message);
@@ -71,10 +77,10 @@ function judgeLaterLife({ messages }: Intents, { journal }: Evidence): string[] 
       edits.some((event) => detail(event, 'text') === message.text);
     return [
       ...(told('message_withdrawn', message).length > 0 ? [`later: ${name} was withdrawn as ours`] : []),
-      ...(edits.length > (isChanged ? 1 : 0)
+      ...(edits.length > (isChanged ? times : 0)
         ? [`later: ${name} was told as edited ${edits.length} times`]
         : []),
-      ...(unsends.length > (message.fate === 'unsent' ? 1 : 0)
+      ...(unsends.length > (message.fate === 'unsent' ? times : 0)
         ? [`later: ${name} was told as taken back ${unsends.length} times`]
         : []),
       ...(message.fate === 'edited' && !isCurrent ? [`later: the edit of ${name} is not known`] : []),
@@ -86,7 +92,7 @@ function judgeLaterLife({ messages }: Intents, { journal }: Evidence): string[] 
 }
 
 /** What a person answers from another device is told, once, and nothing else is taken for it. */
-function judgeOperators({ operators }: Intents, { journal }: Evidence): string[] {
+function judgeOperators({ operators }: Intents, { journal, restores }: Evidence): string[] {
   const events = journal.events.filter(({ body }) => body.event_type === 'operator_replied');
   const replies = new Map(events.map(({ body }) => [body.event_id, String(detail(body, 'text'))]));
   const told = [...replies.values()];
@@ -95,7 +101,8 @@ function judgeOperators({ operators }: Intents, { journal }: Evidence): string[]
     ...told.flatMap((text) => (wanted.has(text) ? [] : [`operator: “${text}” is no answer of a person's`])),
     ...[...wanted].flatMap((text) => {
       const times = told.filter((other) => other === text).length;
-      return times === 1 ? [] : [`operator: “${text}” was told ${times} times`];
+      // What happened in a gap was told by the agent that was at work then, or never.
+      return times === 1 || restores.length > 0 ? [] : [`operator: “${text}” was told ${times} times`];
     }),
   ];
 }
@@ -105,7 +112,8 @@ function judgeTargets(intents: Intents, evidence: Evidence): string[] {
   const conversations = new Map<string, Set<string>>();
   const note = (text: string, conversation: string) =>
     conversations.set(text, (conversations.get(text) ?? new Set()).add(conversation));
-  for (const intent of intents.commands) if (intent.kind !== 'cancel') note(intent.text, intent.conversation);
+  for (const intent of intents.commands)
+    if (intent.kind === 'send' || intent.kind === 'schedule') note(intent.text, intent.conversation);
   const byGuid = intentByGuid(intents.messages);
   for (const { guid, texts, reflex } of answersIn(evidence)) {
     const conversation = byGuid.get(guid)?.conversation;

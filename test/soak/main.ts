@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
+import { FAULT_KINDS } from './Faults.js';
 import { type SoakOptions, type SoakReport, soak } from './soak.js';
 
-const USAGE = 'npm run soak -- [--seed N] [--kills N] [--minutes N] [--unknown] [--no-forms]';
+const USAGE =
+  'npm run soak -- [--seed N] [--kills N] [--minutes N] [--unknown] [--no-forms] [--faults all|kind,kind] ' +
+  FAULT_KINDS.map((kind) => `[--${kind}]`).join(' ');
 
 /** The command: runs a soak, prints how it went, and returns the exit code, 1 if a promise was broken. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -19,11 +22,12 @@ export async function main(args: readonly string[]): Promise<number> {
   return report.violations.length === 0 ? 0 : 1;
 }
 
-type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown' | 'forms'>;
+type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown' | 'forms' | 'faults'>;
 
 /** Throws in words for a person if an option is not known or is no number. */
 function read(args: readonly string[]): Options {
   const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -32,6 +36,12 @@ function read(args: readonly string[]): Options {
       minutes: text,
       unknown: { type: 'boolean', default: false },
       forms: { type: 'boolean', default: true },
+      faults: text,
+      restores: flag,
+      disk: flag,
+      descriptors: flag,
+      poison: flag,
+      clock: flag,
     },
     allowNegative: true,
   });
@@ -41,16 +51,23 @@ function read(args: readonly string[]): Options {
     if (!/^\d+$/.test(given)) throw new Error(`--${name}: expected a whole number, found "${given}"`);
     return Number(given);
   };
+  const named = values.faults?.split(',') ?? [];
+  const strange = named.find((name) => name !== 'all' && !FAULT_KINDS.some((kind) => kind === name));
+  if (strange !== undefined) throw new Error(`--faults: there is no kind "${strange}"`);
   return {
     seed: number('seed', Math.floor(Math.random() * 1_000_000)),
     kills: number('kills', values.minutes === undefined ? 200 : Infinity),
     minutes: number('minutes', Infinity),
     unknown: values.unknown,
     forms: values.forms,
+    faults: FAULT_KINDS.filter((kind) => values[kind] || named.includes(kind) || named.includes('all')),
   };
 }
 
-function print({ kills, deaths, counts, forms, violations, artefacts }: SoakReport, seconds: number): void {
+function print(
+  { kills, deaths, counts, forms, faults, violations, artefacts }: SoakReport,
+  seconds: number,
+): void {
   const list = (entries: Readonly<Record<string, number>>) =>
     Object.entries(entries)
       .toSorted(([a], [b]) => a.localeCompare(b))
@@ -63,6 +80,7 @@ function print({ kills, deaths, counts, forms, violations, artefacts }: SoakRepo
       .join(', '),
   );
   if (Object.keys(forms).length > 0) console.log(`forms: ${list(forms)}`);
+  if (Object.keys(faults).length > 0) console.log(`faults: ${list(faults)}`);
   for (const violation of violations) console.log(`BROKEN  ${violation}`);
   if (artefacts !== undefined) console.log(`everything is kept in ${artefacts}`);
   console.log(violations.length === 0 ? 'every promise was kept' : `${violations.length} broken promises`);

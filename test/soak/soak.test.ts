@@ -15,6 +15,7 @@ test('a daemon that is killed again and again, among failures of every kind, kee
     minutes: Infinity,
     unknown: false,
     forms: true,
+    faults: [],
   });
   expect(violations, artefacts).toEqual([]);
   expect(kills).toBe(KILLS);

@@ -1,11 +1,14 @@
-import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AGENT_ID, EdgeWorld } from '../support/EdgeWorld.js';
+import type { StepName } from '../support/killPoints.js';
+import { SmallDisk } from '../support/SmallDisk.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
 import { gather } from './evidence.js';
+import { type FaultKind, Faults } from './Faults.js';
 import { Forms } from './Forms.js';
 import type { Intents } from './intents.js';
 import { judge } from './judge.js';
@@ -22,6 +25,8 @@ export interface SoakOptions {
   minutes: number;
   /** Whether osascript may leave a doubt; then, and only then, a text may be lost if it is told as unknown. */
   unknown: boolean;
+  /** What goes wrong beside what always may. */
+  faults: readonly FaultKind[];
   /** Whether chat.db is written in every form that Messages has for one fact. */
   forms: boolean;
   /** Hears of the progress. */
@@ -46,14 +51,18 @@ export interface SoakReport {
       number
     >
   >;
-  /** How often each form was written. */
+  /** How often each form was written, and each fault begun. */
   forms: Readonly<Record<string, number>>;
+  faults: Readonly<Record<string, number>>;
   /** What was promised and not kept. */
   violations: readonly string[];
   /** Where everything was kept that may tell why; undefined if there was no violation. */
   artefacts: string | undefined;
 }
 
+/** What the state directory is on, below the world's directory, and how much it holds where it can be full. */
+const DISK = 'disk';
+const DISK_MB = 64;
 /** How much may be asked and not yet done: more would only wait. */
 const BACKLOG = 20;
 /** A daemon that is so far behind gets a life in which it can catch up: on a busy machine the short ones do nothing. */
@@ -73,6 +82,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     {
       persona: (message, context) => traffic.persona(message, context),
       durableBackend: true,
+      state: join(DISK, 'state'),
       settings: {
         'backend.request_timeout_seconds': 2,
         'backend.safety_sync_seconds': 3,
@@ -83,22 +93,29 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       },
     },
   );
+  const kinds = new Set(options.faults);
+  const onDisk = { onTestFinished: (clean: () => void | Promise<void>) => void cleanups.unshift(clean) };
+  mkdirSync(join(world.directory, DISK), { mode: 0o700 });
+  const disk = kinds.has('disk') ? SmallDisk.mount(onDisk, join(world.directory, DISK), DISK_MB) : undefined;
   const random = new Seeded(options.seed);
   const mischief = new Mischief(world, random.fork(), options.unknown);
   const traffic = new Traffic(world, random.fork(), (text) => mischief.text(text), options.forms);
   const forms = options.forms ? new Forms(world, random.fork(), traffic) : undefined;
-  const reaper = new Reaper(world, random.fork(), (step) => {
+  const faults = new Faults(world, random.fork(), kinds, traffic, disk);
+  const provoke = (step: StepName) => {
     mischief.provoke(step);
     traffic.provoke(step);
-  });
+  };
+  const reaper = new Reaper(world, random.fork(), provoke, faults);
   try {
     await reaper.begin();
-    const unsettled = await torment(options, { traffic, forms, mischief, reaper });
+    const unsettled = await torment(options, { traffic, forms, faults, mischief, reaper });
     options.say?.(`${reaper.kills} kills; now it is left in peace`);
-    const left = unsettled ?? (await settle(world, reaper, { traffic, forms, mischief }));
-    return await report(world, options, { traffic, forms, reaper }, left);
+    const left = unsettled ?? (await settle(world, reaper, { traffic, forms, faults, mischief }));
+    return await report(world, options, { traffic, forms, faults, reaper }, left);
   } finally {
     await reaper.dispose();
+    await Promise.allSettled([traffic.arrived(), forms?.arrived(), faults.end(), mischief.calm()]);
     for (const clean of cleanups) await clean();
   }
 }
@@ -106,6 +123,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 interface Cast {
   traffic: Traffic;
   forms: Forms | undefined;
+  faults: Faults;
   mischief: Mischief;
   reaper: Reaper;
 }
@@ -113,7 +131,7 @@ interface Cast {
 /** Everything at the same time; resolves after the last kill. Returns what went wrong with the tormenting itself. */
 async function torment(
   options: SoakOptions,
-  { traffic, forms, mischief, reaper }: Cast,
+  { traffic, forms, faults, mischief, reaper }: Cast,
 ): Promise<string | undefined> {
   const random = new Seeded(~options.seed);
   let going = true;
@@ -126,13 +144,25 @@ async function torment(
   const ask = every(30, 140, () => {
     if (traffic.backlog < BACKLOG) traffic.step();
   });
-  const spoil = every(400, 1_400, () => mischief.step());
-  const write = every(100, 600, () => forms?.step(traffic.backlog < 2 * BACKLOG));
+  let isCatchingUp = false;
+  // What is far behind catches up in peace: failures would pile up that wait for posts which wait for them.
+  const spoil = every(400, 1_400, () => {
+    if (!isCatchingUp) mischief.step();
+  });
+  const write = every(100, 600, () => forms?.step(!isCatchingUp && traffic.backlog < 2 * BACKLOG));
+  const fail = every(600, 2_500, () => {
+    if (!isCatchingUp) faults.step();
+  });
   const end = performance.now() + options.minutes * 60_000;
   try {
     while (reaper.kills < options.kills && performance.now() < end) {
       if (traffic.backlog < FAR_BEHIND) await reaper.reap();
-      else await reaper.reapWhen(() => untilLess(traffic, BACKLOG));
+      else {
+        isCatchingUp = true;
+        await mischief.calm();
+        await reaper.reapWhen(() => untilLess(traffic, BACKLOG));
+        isCatchingUp = false;
+      }
       if (reaper.kills % TELL_EVERY === 0) options.say?.(`${reaper.kills} kills`);
     }
     return undefined;
@@ -140,7 +170,7 @@ async function torment(
     return `the daemon did not take it: ${String(error)}`;
   } finally {
     going = false;
-    await Promise.all([ask, spoil, write]);
+    await Promise.all([ask, spoil, write, fail]);
   }
 }
 
@@ -148,12 +178,13 @@ async function torment(
 async function settle(
   world: EdgeWorld,
   reaper: Reaper,
-  { traffic, forms, mischief }: Pick<Cast, 'traffic' | 'forms' | 'mischief'>,
+  { traffic, forms, faults, mischief }: Omit<Cast, 'reaper'>,
 ): Promise<string | undefined> {
   await mischief.end();
+  await faults.end();
   await traffic.arrived();
   await forms?.arrived();
-  reaper.spare();
+  await reaper.spare();
   try {
     const waiting = () => world.backend.commands.counts(AGENT_ID).pending;
     await untilLess(traffic, 1).catch((error) => {
@@ -184,13 +215,14 @@ async function untilLess(traffic: Traffic, few: number): Promise<void> {
 async function report(
   world: EdgeWorld,
   options: SoakOptions,
-  { traffic, forms, reaper }: Pick<Cast, 'traffic' | 'forms' | 'reaper'>,
+  { traffic, forms, faults, reaper }: Omit<Cast, 'mischief'>,
   left: string | undefined,
 ): Promise<SoakReport> {
   await reaper.dispose();
   const evidence = gather(
     world,
     traffic.commands.map(({ commandId }) => commandId),
+    faults,
   );
   const { journal, sent, unknown } = evidence;
   const { commands, messages, targets } = traffic;
@@ -209,7 +241,7 @@ async function report(
     connects: journal.connects.length,
   };
   const artefacts = violations.length === 0 ? undefined : keep(world, options, intents, violations);
-  return { kills, deaths, counts, forms: forms?.counts ?? {}, violations, artefacts };
+  return { kills, deaths, counts, forms: forms?.counts ?? {}, faults: faults.counts, violations, artefacts };
 }
 
 /** Copies the world to where it outlives the run. */

@@ -48,6 +48,8 @@ export interface WorldOptions {
   durableBackend?: boolean;
   /** The backend's clock; the same as everybody's unless given. */
   backendClock?: Clock;
+  /** Where the state directory is, below that of the world; `state` unless given. */
+  state?: string;
   /** True: Messages has never been opened, so there is no chat.db. */
   withoutMessages?: boolean;
 }
@@ -71,7 +73,7 @@ export class EdgeWorld {
     readonly backend: SimulatedBackend,
     private readonly options: WorldOptions,
   ) {
-    this.state = join(directory, 'state');
+    this.state = join(directory, options.state ?? 'state');
     this.configPath = join(directory, 'config.yaml');
     this.envPath = join(directory, '.env');
     this.logPath = join(this.state, 'edge-agent.log');

@@ -50,7 +50,8 @@ export interface KillPoint {
 /** The place in which a daemon dies at `point`; `killedAt` tells afterwards whether it did. */
 export function armed({ cwd, env }: Place, { step, phase, nth }: KillPoint): Place {
   const order = { name: step, phase, nth, ...STEPS[step], note: noteIn(cwd) };
-  return { cwd, env: { ...env, NODE_OPTIONS: `--import ${PRELOAD}`, KILL_AT: JSON.stringify(order) } };
+  const options = [...(env.NODE_OPTIONS === undefined ? [] : [env.NODE_OPTIONS]), `--import ${PRELOAD}`];
+  return { cwd, env: { ...env, NODE_OPTIONS: options.join(' '), KILL_AT: JSON.stringify(order) } };
 }
 
 /** The step and phase of the last death that a point brought about in this place, such as `c1:after`. */

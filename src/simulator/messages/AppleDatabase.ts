@@ -16,12 +16,6 @@ export function appleDate(unixMs: number): bigint {
 
 let nanoseconds = 0n;
 
-/** Now as Messages writes it, to the nanosecond: no two rows of one process have the same date. */
-export function appleNow(): bigint {
-  nanoseconds = (nanoseconds + 1_009n) % 1_000_000n;
-  return appleDate(Date.now()) + nanoseconds;
-}
-
 /** A guid as Messages gives them. */
 export function appleGuid(): string {
   return randomUUID().toUpperCase();
@@ -35,6 +29,8 @@ export class AppleDatabase {
   private readonly database: Database;
   private readonly columns = new Map<string, ReadonlySet<string>>();
   private readonly statements = new Map<string, Statement>();
+  /** How far the clock of this Mac is ahead of ours, in ms. */
+  clockOffsetMs = 0;
 
   constructor(
     readonly path: string,
@@ -70,6 +66,12 @@ export class AppleDatabase {
       ...present.map(([, value]) => value),
       rowId,
     );
+  }
+
+  /** Now as Messages writes it, to the nanosecond: no two rows of one process have the same date. */
+  now(): bigint {
+    nanoseconds = (nanoseconds + 1_009n) % 1_000_000n;
+    return appleDate(Date.now() + this.clockOffsetMs) + nanoseconds;
   }
 
   /** The ROWID that the message of this guid has now; undefined if there is none. */

@@ -1,4 +1,4 @@
-import { AppleDatabase, appleDate, appleGuid, appleNow, type Columns } from './AppleDatabase.js';
+import { AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
 import type { AppleVersion, SchemaOptions } from './appleSchema.js';
 import { type NewChat, type Service, type SimulatedChat, SimulatedChats } from './SimulatedChats.js';
 import { SimulatedHappenings } from './SimulatedHappenings.js';
@@ -62,6 +62,11 @@ export class ChatDbWriter {
     return this.database.version;
   }
 
+  /** The clock of this Mac is set so many ms ahead of ours; the dates of what is written from now on follow it. */
+  setClock(offsetMs: number): void {
+    this.database.clockOffsetMs = offsetMs;
+  }
+
   addChat(chat: NewChat): SimulatedChat {
     return this.chats.add(chat);
   }
@@ -109,7 +114,7 @@ export class ChatDbWriter {
   /** Any row of `message`, complete in one commit; joined to `chat` if one is given. For what the rest cannot make. */
   insertMessage(columns: Columns, chat?: SimulatedChat): { rowId: number; guid: string } {
     const guid = typeof columns.guid === 'string' ? columns.guid : appleGuid();
-    const date = columns.date ?? appleNow();
+    const date = columns.date ?? this.database.now();
     return this.database.transaction(() => {
       const rowId = this.database.insert('message', { service: 'iMessage', ...columns, guid, date });
       if (chat !== undefined) this.joinChat(rowId, chat, date);

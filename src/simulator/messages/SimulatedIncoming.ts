@@ -1,4 +1,4 @@
-import { type AppleDatabase, appleDate, appleGuid, appleNow, type Columns } from './AppleDatabase.js';
+import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
 import type { Service, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
@@ -42,6 +42,7 @@ export class SimulatedIncoming {
   readonly guid: string;
   readonly attachments: readonly Required<SimulatedAttachment>[];
   private readonly date: bigint;
+  private lastRowId = 0;
   private readonly done = new Set<Stage>();
   private readonly attachmentRows: number[] = [];
 
@@ -51,7 +52,7 @@ export class SimulatedIncoming {
     private readonly chat: SimulatedChat | null,
   ) {
     this.guid = message.guid ?? appleGuid();
-    this.date = message.date === undefined ? appleNow() : appleDate(message.date);
+    this.date = message.date === undefined ? database.now() : appleDate(message.date);
     this.attachments = (message.attachments ?? []).map((file, index) => ({
       guid: file.guid ?? `at_${index}_${this.guid}`,
       name: file.name ?? `IMG_${index}.jpeg`,
@@ -64,9 +65,10 @@ export class SimulatedIncoming {
     }));
   }
 
-  /** Its ROWID as it is now, for a rebuild of chat.db gives out others; 0 while it has none. */
+  /** Its ROWID as it is now, for a rebuild of chat.db gives out others; its last one if it was deleted, 0 before it is written. */
   get rowId(): number {
-    return this.database.rowIdOf(this.guid) ?? 0;
+    this.lastRowId = this.database.rowIdOf(this.guid) ?? this.lastRowId;
+    return this.lastRowId;
   }
 
   /** Writes one stage, a commit of its own; the row first. A stage that was written stays as it is. */
@@ -128,7 +130,7 @@ export class SimulatedIncoming {
   private insertRow(): void {
     const { database, message, chat } = this;
     const service = message.service ?? chat?.service ?? 'iMessage';
-    database.insert('message', {
+    this.lastRowId = database.insert('message', {
       guid: this.guid,
       handle_id: database.handle(message.from, service),
       service,

@@ -13,7 +13,10 @@ export class SimulatedMac {
   /** What `behave` and the readers of osascriptLog take. */
   readonly osascriptDirectory: string;
 
-  constructor(directory: string, version: AppleVersion = 15) {
+  constructor(
+    directory: string,
+    private readonly version: AppleVersion = 15,
+  ) {
     const messages = join(directory, 'Messages');
     mkdirSync(messages, { recursive: true });
     this.chatDbPath = join(messages, 'chat.db');
@@ -21,6 +24,13 @@ export class SimulatedMac {
     this.osascriptDirectory = join(directory, 'osascript');
     const installed = installOsascript(this.osascriptDirectory, { chatDbPath: this.chatDbPath, version });
     this.osascriptPath = installed.path;
+  }
+
+  /** Sets the clock of this Mac so many ms ahead of ours: what Messages writes from now on is dated by it. */
+  setClock(offsetMs: number): void {
+    this.chatDb.setClock(offsetMs);
+    const { chatDbPath, version } = this;
+    installOsascript(this.osascriptDirectory, { chatDbPath, version, clockOffsetMs: offsetMs });
   }
 
   /** Every text that Messages took, oldest first. */

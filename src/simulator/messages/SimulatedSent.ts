@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type AppleDatabase, appleDate, appleGuid, appleNow, type Columns } from './AppleDatabase.js';
+import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
 import type { Service, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
@@ -32,6 +32,7 @@ export interface NewSent {
 /** A message that goes out, and what happens to it later; each step is a commit of its own. */
 export class SimulatedSent {
   readonly guid = appleGuid();
+  private lastRowId: number;
   private readonly fileRows: number[] = [];
   private readonly recipient: number;
 
@@ -42,10 +43,10 @@ export class SimulatedSent {
   ) {
     const { chat, recipient, ghost } = message;
     const service = ghost ? 'SMS' : message.service;
-    const date = message.date === undefined ? appleNow() : appleDate(message.date);
+    const date = message.date === undefined ? database.now() : appleDate(message.date);
     this.recipient = recipient === null ? 0 : database.handle(recipient, service);
     const firstState = ghost ? 'none' : message.firstState;
-    database.insert('message', {
+    this.lastRowId = database.insert('message', {
       guid: this.guid,
       handle_id: firstState === 'anonymous' ? 0 : this.recipient,
       service,
@@ -75,9 +76,10 @@ export class SimulatedSent {
     );
   }
 
-  /** Its ROWID as it is now: a rebuild of chat.db gives out others. */
+  /** Its ROWID as it is now, for a rebuild of chat.db gives out others; its last one if it was deleted. */
   get rowId(): number {
-    return this.database.rowIdOf(this.guid) ?? 0;
+    this.lastRowId = this.database.rowIdOf(this.guid) ?? this.lastRowId;
+    return this.lastRowId;
   }
 
   /** Messages notes that it goes out from here: not sent yet. */

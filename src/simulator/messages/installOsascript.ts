@@ -9,6 +9,8 @@ export interface StandInSettings {
   readonly chatDbPath: string;
   /** Of macOS. */
   readonly version: AppleVersion;
+  /** How far the clock of this Mac is ahead of ours, in ms; 0 unless given. */
+  readonly clockOffsetMs?: number;
 }
 
 export interface InstallOptions extends StandInSettings {
@@ -24,9 +26,9 @@ const SETTINGS = 'osascript.json';
  * Idempotent: what was recorded and queued stays. Throws EdgeError `internal` if the project was not built.
  */
 export function installOsascript(directory: string, options: InstallOptions): { readonly path: string } {
-  const { node = process.execPath, chatDbPath, version } = options;
+  const { node = process.execPath, chatDbPath, version, clockOffsetMs = 0 } = options;
   mkdirSync(directory, { recursive: true });
-  const settings: StandInSettings = { chatDbPath: resolve(chatDbPath), version };
+  const settings: StandInSettings = { chatDbPath: resolve(chatDbPath), version, clockOffsetMs };
   writeWhole(join(directory, SETTINGS), JSON.stringify(settings), 0o644);
   const path = join(directory, 'osascript');
   const command = [node, program(), '--simulator', resolve(directory)].map(quoted).join(' ');

@@ -104,8 +104,9 @@ function messageOf({ form, text, target, file }: SentRow): Omit<SentMessage, 'up
 
 /** What is made of a row reads chat.db until the writer is closed: `work` must take from it what is needed later. */
 function withWriter<T>(directory: string, work: (writer: ChatDbWriter) => T): T {
-  const { chatDbPath, version } = readSettings(directory);
+  const { chatDbPath, version, clockOffsetMs = 0 } = readSettings(directory);
   const writer = new ChatDbWriter(chatDbPath, { version });
+  writer.setClock(clockOffsetMs);
   try {
     return work(writer);
   } finally {
