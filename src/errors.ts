@@ -5,6 +5,8 @@
 export const ERROR_CODES = {
   config_invalid: 'The configuration has mistakes; nothing is started with it, nor changed by it.',
   config_unreadable: 'The configuration file or .env could not be read.',
+  config_not_named:
+    'A config.yaml that only lies in this directory would get a secret from the environment or the Keychain.',
   config_needs_restart: 'The configuration was changed where a change counts after a restart only.',
   already_running: 'Another edge-agent uses the same state directory.',
   state_unwritable: 'The state directory cannot be created or written.',

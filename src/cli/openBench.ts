@@ -47,7 +47,9 @@ function readConfig(options: { configPath?: string }): Bench['config'] {
     return { kind: 'loaded', loaded: loadConfig(places(options)) };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    return { kind: 'invalid', why: error.message };
+    // The checks know what to do about mistakes; about this only the error does.
+    const why = error.code === 'config_not_named' ? `${error.message} ${error.remedy}` : error.message;
+    return { kind: 'invalid', why };
   }
 }
 

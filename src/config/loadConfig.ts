@@ -9,9 +9,9 @@ import { type Dotenv, isOpenToOthers, readDotenv } from './dotenv.js';
 import { fromDotenv, fromEnvironment, unknownVariables } from './environment.js';
 import { type FileSettings, fileSettings } from './fileSettings.js';
 import { type Given, judgeGiven, missing } from './judgeGiven.js';
-import { type ConfigPlaces, findConfigFile, readTextFile } from './places.js';
+import { type ConfigPlaces, findConfigFile, isOnlyFound, readTextFile } from './places.js';
 import type { Config } from './schema.js';
-import { findSecrets, type Secrets } from './secrets.js';
+import { findSecrets, type Secrets, secretsFromElsewhere } from './secrets.js';
 import { SETTINGS, type Setting } from './settings.js';
 import { readYaml } from './yamlFile.js';
 
@@ -80,6 +80,7 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
     else mistakes.push(mistake);
   }
 
+  if (path !== null && isOnlyFound(path, places)) refuseToLend(path, sources, places, dotenv);
   const concealed = warnings.map(conceal);
   if (mistakes.length > 0) throw new ConfigError(inReadingOrder(mistakes).map(hiding(conceal)), concealed);
   return Object.freeze({
@@ -92,6 +93,29 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
     ignoredTls: Object.freeze(ignoredTls),
     reload: () => reload(path, places),
   });
+}
+
+/** Each says where a secret goes. */
+const ADDRESSES = ['backend.url', 'backend.websocket_url'];
+
+/**
+ * Throws where a file that nobody named would decide where a secret goes that does not lie beside it: it may have come with
+ * somebody else's directory. A file and the `.env` beside it belong together, as do variables of one environment.
+ */
+function refuseToLend(
+  path: string,
+  sources: Readonly<Record<string, Source>>,
+  places: ConfigPlaces,
+  dotenv: Dotenv,
+): void {
+  const decides = ADDRESSES.some((key) => sources[key] === 'file' || sources[key] === '.env');
+  const lent = decides ? secretsFromElsewhere(places.env, dotenv) : [];
+  if (lent.length === 0) return;
+  throw new EdgeError(
+    'config_not_named',
+    `${path} was found in this directory and names a backend, but ${lent.join(', ')} would come from the environment or the Keychain: nothing is sent.`,
+    'If that file is yours, name it: --config ./config.yaml',
+  );
 }
 
 /** Nobody need have named the file that was found; that it is gone is told as such. */

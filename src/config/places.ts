@@ -61,6 +61,16 @@ export function namedConfigPath(places: ConfigPlaces): string | undefined {
   return named === undefined ? undefined : expandPath(named, places.homeDir, places.cwd);
 }
 
+/**
+ * Whether the file is one that nobody named and that is at no usual place: a `config.yaml` that lies in this directory. The home
+ * directory itself is the user's own; what comes from others (a clone, an archive) has a directory of its own.
+ */
+export function isOnlyFound(path: string, places: ConfigPlaces): boolean {
+  return (
+    namedConfigPath(places) === undefined && path !== usualConfigPath(places) && places.cwd !== places.homeDir
+  );
+}
+
 /** The file that somebody named, else the usual place of the platform; never what happens to lie in this directory. */
 export function chosenConfigPath(places: ConfigPlaces): string {
   return namedConfigPath(places) ?? usualConfigPath(places);

@@ -86,6 +86,17 @@ export function findSecrets(
   return { secrets, all, warnings, unread: unread.filter(({ name }) => secrets[name] === undefined) };
 }
 
+/**
+ * The secrets that do not lie in `.env` itself: those of the environment, and those that `.env` only names an entry of the Keychain
+ * for. By their variables.
+ */
+export function secretsFromElsewhere(env: NodeJS.ProcessEnv, { entries }: Dotenv): string[] {
+  return SECRET_VARIABLES.map(({ variable }) => variable).filter((variable) => {
+    const values = [env[variable]?.trim(), entries.get(variable)?.value.trim()];
+    return (values[0] ?? '') !== '' || IN_KEYCHAIN.test(values[1] ?? '');
+  });
+}
+
 /** The entries of the Keychain, by account, that hold secrets for that `.env`. */
 export function keychainAccounts({ entries }: Dotenv): string[] {
   const accounts = SECRET_VARIABLES.map(

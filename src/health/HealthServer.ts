@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import { HalfOpen } from '../system/HalfOpen.js';
 import { hindersWork } from './hindersWork.js';
 
 /** What is answered. The body of a fault says no more than codes: other users of the machine may ask as well. */
@@ -16,6 +17,8 @@ const LOOPBACK = '127.0.0.1';
 /** Names of this machine; any other in the Host header is a web page that lets its name lead here (DNS rebinding). */
 const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i;
 const REQUEST_MS = 10_000;
+/** Connections on which no request is being answered. */
+const MOST_HALF_OPEN = 64;
 
 /**
  * Answers by HTTP on 127.0.0.1 alone: GET /health (200 while the agent lives), /ready (200 while it does its whole job, else
@@ -35,6 +38,7 @@ export class HealthServer {
         });
       },
     );
+    new HalfOpen(MOST_HALF_OPEN).watch(server);
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { HalfOpen } from '../system/HalfOpen.js';
 import { Broadcast } from './Broadcast.js';
 import { CLOSE, type Client } from './Client.js';
 import { ClientFrames, type MonitorVerb } from './ClientFrames.js';
@@ -42,6 +43,9 @@ const SWEEP_MS = 1_000;
 const TOLD_EVERY_MS = 60_000;
 /** Beside the WebSockets a browser keeps a few connections; far above it nothing is accepted. */
 const MOST_CONNECTIONS = 1_024;
+/** Connections on which no request is being answered. */
+const MOST_HALF_OPEN = 128;
+const HEADERS_MS = 5_000;
 
 /**
  * The local real-time channel: WebSocket, page and tokens on one loopback port. Nothing that a client does, and nothing
@@ -161,10 +165,10 @@ export class MonitorServer {
   }
 
   private httpServer(): Server {
-    const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, (request, response) =>
-      this.pages.receive(request, response),
-    );
+    const limits = { headersTimeout: HEADERS_MS, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 };
+    const server = createServer(limits, (request, response) => this.pages.receive(request, response));
     server.maxConnections = MOST_CONNECTIONS;
+    new HalfOpen(MOST_HALF_OPEN).watch(server);
     server.on('upgrade', (request, stream, head) => this.sockets.receive(request, stream, head));
     return server;
   }

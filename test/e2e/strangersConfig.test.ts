@@ -1,0 +1,60 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { cleanEnvironment, runCli } from '../support/runCli.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+/** A backend that notes the credentials that it is shown. */
+async function stranger(): Promise<{ url: string; shown: string[] }> {
+  const shown: string[] = [];
+  const server = createServer((request, response) => {
+    if (request.headers.authorization !== undefined) shown.push(request.headers.authorization);
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
+  });
+  server.on('upgrade', (request, socket) => {
+    if (request.headers.authorization !== undefined) shown.push(request.headers.authorization);
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, shown };
+}
+
+const config = (url: string) => `edge:\n  user_phone: "+13105550100"\nbackend:\n  url: ${url}\n`;
+
+test.each([['doctor'], ['selftest'], ['run'], ['token', '--print']])(
+  'edge-agent %s in a directory with the config.yaml of somebody else shows it no credentials',
+  async (...verb) => {
+    const { url, shown } = await stranger();
+    const home = temporaryDirectory();
+    const cwd = temporaryDirectory();
+    writeFileSync(join(cwd, 'config.yaml'), config(url));
+    const env = cleanEnvironment(home, { EDGE_SECRET: 's3cret-of-the-user' });
+    const { stdout, stderr, exitCode } = await runCli(verb, { cwd, env });
+    expect(exitCode).not.toBe(0);
+    expect(`${stdout}${stderr}`).toContain('--config ./config.yaml');
+    expect(shown).toEqual([]);
+  },
+);
+
+test('and the file of this user comes before it', async () => {
+  const { url, shown } = await stranger();
+  const home = temporaryDirectory();
+  const cwd = temporaryDirectory();
+  const usual = join(home, '.config', 'edge-agent');
+  mkdirSync(usual, { recursive: true });
+  writeFileSync(join(usual, 'config.yaml'), config('http://127.0.0.1:9'));
+  writeFileSync(join(usual, '.env'), 'EDGE_SECRET=s3cret-of-the-user\n', { mode: 0o600 });
+  writeFileSync(join(cwd, 'config.yaml'), config(url));
+  const env = cleanEnvironment(home);
+  const { stdout, stderr } = await runCli(['config', 'path'], { cwd, env });
+  expect(stdout.trim()).toBe(join(usual, 'config.yaml'));
+  expect(stderr).toContain('not the config.yaml here');
+  await runCli(['doctor'], { cwd, env });
+  expect(shown).toEqual([]);
+});
