@@ -166,7 +166,10 @@ describe('a kill in the middle of a salvage', () => {
     const life = await nextLife(path, outside);
     expect(report).toBeDefined();
     expect(life.store.salvaged).toEqual(report);
-    expect([readFileSync(damaged), readFileSync(log)]).toEqual(bytes);
+    expect([damaged, log].map((file, n) => readFileSync(file).equals(bytes[n] ?? Buffer.alloc(0)))).toEqual([
+      true,
+      true,
+    ]);
     await life.settle(true);
     keepsItsPromises(life);
   });
