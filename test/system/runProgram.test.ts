@@ -21,6 +21,7 @@ describe('a program', () => {
     expect(await runProgram('/no/program', [], options)).toEqual({
       kind: 'notStarted',
       message: 'there is no /no/program',
+      systemCode: 'ENOENT',
     });
     expect(await runProgram('/', [], options)).toMatchObject({ kind: 'notStarted' });
     expect(await runProgram('/bin/echo', ['\0'], options)).toMatchObject({ kind: 'notStarted' });

@@ -119,9 +119,10 @@ describe('what is not read', () => {
     ['a length that is no number', plist([[0x5f, 0x51, 0x61]])],
     ['a date of another size', plist([[0x32, 0, 0, 0, 0]])],
   ])('%s', (_name, bomb) => {
-    const began = performance.now();
+    const before = process.cpuUsage();
     expect(readBinaryPlist(bomb)).toBeUndefined();
-    expect(performance.now() - began).toBeLessThan(500);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(500);
   });
 
   test('a summary that is cut anywhere', () => {
