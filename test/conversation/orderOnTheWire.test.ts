@@ -8,6 +8,7 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
+import tls from 'node:tls';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Forwarder } from '../../src/conversation/Forwarder.js';
 import { systemClock } from '../../src/system/clock.js';
@@ -43,10 +44,17 @@ const later = (ms: number, run: () => void) => {
   onTestFinished(() => clearTimeout(timer));
 };
 
+/** Has every TLS connection of this process trust the certificate, and no other, until the test ends. */
+function trust(ca: string): void {
+  const connect = tls.connect as (options: tls.ConnectionOptions, ...more: unknown[]) => tls.TLSSocket;
+  vi.spyOn(tls, 'connect').mockImplementation(((options: tls.ConnectionOptions, ...more: unknown[]) =>
+    connect({ ...options, ca }, ...more)) as typeof tls.connect);
+}
+
 /** A real backend behind a way with faults of its own, and an agent's forwarder that posts to it. */
 async function wire(
   treatments: readonly Treatment[],
-  { handlings = [], tls = false }: { handlings?: readonly Handling[]; tls?: boolean } = {},
+  { handlings = [], tls: isSecure = false }: { handlings?: readonly Handling[]; tls?: boolean } = {},
 ) {
   const arrivals: Arrival[] = [];
   let requests = 0;
@@ -63,15 +71,16 @@ async function wire(
       if (closeAfterMs !== undefined) later(closeAfterMs, () => request.socket.destroy());
     });
   };
-  const server = tls ? createTlsServer(certificate(), listener) : createServer(listener);
+  const pair = certificate();
+  const server = isSecure ? createTlsServer(pair, listener) : createServer(listener);
   await listening(server);
   const port = await faultyWay((server.address() as AddressInfo).port, treatments);
-  if (tls) vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  if (isSecure) trust(pair.cert);
   onTestFinished(() => {
-    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
   });
 
-  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  const url = isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   const running = makeBackend(
     { url, happened: () => undefined },
     { settings: { requestTimeoutSeconds: 20 } },
