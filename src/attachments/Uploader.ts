@@ -46,8 +46,10 @@ const MOST_IN_FLIGHT = 2;
 const LOOKED_AT = MOST_IN_FLIGHT * 2;
 const LOOKED_AT_IN_PAUSES = 1000;
 const STORE_RETRY_MS = 2_000;
-/** No retry is put off for longer: a longer wait means that the wall clock was set back. */
+/** No retry is put off for longer. */
 const LONGEST_WAIT_MS = 3_600_000;
+/** What an earlier life put off, by whatever clock, is tried at the latest so long after the start. */
+const LONGEST_WAIT_AT_START_MS = 60_000;
 
 /**
  * Brings the images of incoming messages to the backend. Each is queued in the commit that stores its message and stays open
@@ -66,6 +68,8 @@ export class Uploader {
 
   start(): void {
     this.running = true;
+    const { store, clock } = this.options;
+    store.tryWrite(() => store.uploads.retryBy(clock.now() + LONGEST_WAIT_AT_START_MS));
     this.pump();
   }
 
@@ -206,10 +210,10 @@ export class Uploader {
   }
 
   private settle(upload: UploadRecord, end: UploadEnd): void {
-    const { store, log, clock, random } = this.options;
+    const { store, log, random } = this.options;
     const attachment = upload.attachmentGuid;
     const trace = upload.message.guid;
-    const next = uploadRetry.next(upload, end, clock.now(), random);
+    const next = uploadRetry.next(upload, end, this.options.clock.now(), random);
     switch (next.kind) {
       case 'done':
         store.uploads.settle(upload, 'done');

@@ -5,6 +5,7 @@ import type { Store } from '../store/Store.js';
 import type { TextQueue } from '../store/textRequest.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
+import { steadyNow } from '../system/steadyNow.js';
 import { AnswersToOthers } from './AnswersToOthers.js';
 import { HeldReplies } from './HeldReplies.js';
 import { messageBody } from './messageBody.js';
@@ -14,7 +15,7 @@ import { retryOf } from './postRetry.js';
 import type { PrivacyFilter } from './privacy.js';
 import { parseReply, type Reply } from './reply.js';
 import { textsOf } from './replyTexts.js';
-import { isDue, WaitingConversations } from './WaitingConversations.js';
+import { isDue, LONGEST_WAIT_AT_START_MS, WaitingConversations } from './WaitingConversations.js';
 
 const STORE_RETRY_MS = 2_000;
 
@@ -48,6 +49,8 @@ export interface ForwarderOptions {
  * The reply's bubbles and the mark "answered" are stored in one write, or the reply as held (`HeldReplies`).
  */
 export class Forwarder {
+  /** So that a clock that is set puts no retry off. */
+  private readonly now: () => number;
   private readonly waiting: WaitingConversations;
   private readonly flights: PostsInFlight;
   private readonly held: HeldReplies;
@@ -65,7 +68,8 @@ export class Forwarder {
 
   constructor(private readonly options: ForwarderOptions) {
     const { store, clock } = options;
-    this.waiting = new WaitingConversations(clock, () => this.pump());
+    this.now = steadyNow(clock);
+    this.waiting = new WaitingConversations(clock, this.now, () => this.pump());
     this.flights = new PostsInFlight(clock, (conversation) => {
       this.waiting.wake(conversation);
       this.pump();
@@ -112,9 +116,10 @@ export class Forwarder {
 
   start(): void {
     this.running = true;
-    this.outage = this.options.store.outages.isOpen('backend');
-    for (const conversation of this.options.store.incoming.openConversations())
-      this.waiting.wake(conversation);
+    const { store } = this.options;
+    store.tryWrite(() => store.incoming.retryBy(this.now() + LONGEST_WAIT_AT_START_MS));
+    this.outage = store.outages.isOpen('backend');
+    for (const conversation of store.incoming.openConversations()) this.waiting.wake(conversation);
     this.held.start();
     this.pump();
   }
@@ -182,7 +187,7 @@ export class Forwarder {
 
   /** Claims the conversation's next message if it may be posted now; else says what the conversation waits for. */
   private claimIn(conversation: string): void {
-    const { store, clock } = this.options;
+    const { store } = this.options;
     const room = this.flights.roomFor(conversation);
     // It stays ready: any post that ends may make room.
     if (room === 'share') return;
@@ -195,7 +200,7 @@ export class Forwarder {
       this.waiting.forget(conversation);
       return;
     }
-    if (!isDue(next.retryAt, clock.now())) {
+    if (!isDue(next.retryAt, this.now())) {
       this.waiting.rest(conversation, next.retryAt);
       return;
     }
@@ -348,8 +353,8 @@ export class Forwarder {
   }
 
   private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
-    const { store, clock, random, log } = this.options;
-    const next = retryOf(record, result, clock.now(), this.answers.any(record.seq), random);
+    const { store, random, log } = this.options;
+    const next = retryOf(record, result, this.now(), this.answers.any(record.seq), random);
     const trace = record.message.guid;
     if (next.kind === 'park') {
       this.setAside(record, reasonOf(result));

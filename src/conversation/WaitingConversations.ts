@@ -1,7 +1,12 @@
 import type { Clock, Timer } from '../system/clock.js';
 
-/** No retry is put off for longer, by Retry-After either: a longer wait means that the wall clock was set back. */
+/** No retry is put off for longer, by Retry-After either. */
 export const LONGEST_WAIT_MS = 3_600_000;
+/**
+ * What an earlier life of the agent put off is tried at the latest so long after the start: nothing tells by which clock it was
+ * put off.
+ */
+export const LONGEST_WAIT_AT_START_MS = 60_000;
 
 /**
  * The conversations with messages that are not settled. One is *ready* when it may have a message whose turn it is; it is
@@ -17,6 +22,8 @@ export class WaitingConversations {
 
   constructor(
     private readonly clock: Clock,
+    /** The time by which retries are put off: Unix ms that do not jump when the clock is set. */
+    private readonly now: () => number,
     private readonly onDue: () => void,
   ) {}
 
@@ -65,14 +72,14 @@ export class WaitingConversations {
     if (at >= this.armedFor) return;
     this.timer?.cancel();
     this.armedFor = at;
-    this.timer = this.clock.after(Math.max(at - this.clock.now(), 0), () => this.fire());
+    this.timer = this.clock.after(Math.max(at - this.now(), 0), () => this.fire());
   }
 
   private fire(): void {
     this.armedFor = Infinity;
     let next = Infinity;
     for (const [conversation, at] of this.retries) {
-      if (isDue(at, this.clock.now())) this.wake(conversation);
+      if (isDue(at, this.now())) this.wake(conversation);
       else next = Math.min(next, at);
     }
     if (next !== Infinity) this.arm(next);

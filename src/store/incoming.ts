@@ -48,7 +48,7 @@ export class IncomingTable {
   private readonly countOpen: Statement;
   private readonly countParked: Statement;
   private readonly countExpired: Statement;
-  private readonly retryAll: Statement;
+  private readonly retryAllBy: Statement;
   private readonly selectParked: Statement;
   private readonly reopen: Statement;
   private readonly expire: Statement;
@@ -156,8 +156,8 @@ export class IncomingTable {
       `UPDATE incoming SET state = ?, last_error = coalesce(?, last_error), settled_at = ?
        WHERE seq = ? AND (state = 'open' OR ? = 'answered')`,
     );
-    this.retryAll = database.prepare(
-      "UPDATE incoming SET retry_at = 0 WHERE state = 'open' AND retry_at > 0",
+    this.retryAllBy = database.prepare(
+      "UPDATE incoming SET retry_at = ? WHERE state = 'open' AND retry_at > ?",
     );
     this.selectParked = database.prepare(
       `SELECT guid, conversation, sent_at AS sentAt, settled_at AS parkedAt, attempts, last_error AS error
@@ -335,7 +335,12 @@ export class IncomingTable {
 
   /** Whatever waits for a retry may be tried now. */
   retryNow(): void {
-    this.retryAll.run();
+    this.retryBy(0);
+  }
+
+  /** Inside a write: nothing waits for a retry longer than until then (Unix ms). */
+  retryBy(at: number): void {
+    this.retryAllBy.run(at, at);
   }
 
   /** False where nothing changed: it was taken back meanwhile, and was not answered. */

@@ -34,7 +34,7 @@ export class UploadTable {
   private readonly updateRetry: Statement;
   private readonly updateSettled: Statement;
   private readonly updateReopened: Statement;
-  private readonly updateRetryNow: Statement;
+  private readonly updateRetryBy: Statement;
   private readonly updateText: Statement;
   private readonly deleteOfMessage: Statement;
   private readonly deleteFile: Statement;
@@ -64,8 +64,8 @@ export class UploadTable {
       `UPDATE uploads SET state = 'open', attempts = 0, retry_at = 0, queued_at = max(?, queued_at + 1), error = NULL,
          settled_at = NULL WHERE attachment_guid = ?`,
     );
-    this.updateRetryNow = database.prepare(
-      "UPDATE uploads SET retry_at = 0 WHERE state = 'open' AND retry_at > 0",
+    this.updateRetryBy = database.prepare(
+      "UPDATE uploads SET retry_at = ? WHERE state = 'open' AND retry_at > ?",
     );
     this.updateText = database.prepare(
       "UPDATE uploads SET message = json_set(message, '$.text', ?) WHERE message_guid = ?",
@@ -130,7 +130,12 @@ export class UploadTable {
 
   /** Inside a write: whatever waits for a retry may be tried now. */
   retryNow(): void {
-    this.updateRetryNow.run();
+    this.retryBy(0);
+  }
+
+  /** Inside a write: nothing waits for a retry longer than until then (Unix ms). */
+  retryBy(at: number): void {
+    this.updateRetryBy.run(at, at);
   }
 
   countWaiting(): number {

@@ -226,3 +226,55 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
     expect(fake.mostOpen).toBeLessThanOrEqual(2);
   });
 });
+
+describe.each([
+  ['ten minutes', 600_000],
+  ['just under an hour', 3_599_000],
+  ['a day', DAY],
+])('a message that failed while the clock was %s ahead', (_name, ahead) => {
+  test.each([
+    ['the same life', false],
+    ['the next life', true],
+  ])('is posted within a minute after the clock was set right, in %s', async (_life, isRestarted) => {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const results: PostResult[] = [{ kind: 'retry', cause: 'server', status: 500, detail: '500' }];
+    const posted: string[] = [];
+    const open = () =>
+      new Forwarder({
+        store,
+        backend: {
+          postMessage: async (_body, guid) => {
+            posted.push(guid);
+            return results.shift() ?? { kind: 'known' };
+          },
+        },
+        ...{ replies: { enqueue: () => undefined }, clock, random: () => 0.5, log: new RecordingLog() },
+        ...{ worthAnswering: () => true, settings: () => ({ bubbleDelayMs: 0 }) },
+      });
+    clock.jumpWall(ahead);
+    const first = open();
+    first.start();
+    store.write(() =>
+      store.incoming.add({
+        ...{
+          guid: 'waiting',
+          conversation: PERSON,
+          threadId: PERSON,
+          chatGuid: '',
+          sender: PERSON,
+          text: 'hi',
+        },
+        ...{ rowId: 1, sentAt: clock.now(), isGroup: false, participants: [], service: 'iMessage' },
+        ...{ replyToGuid: null, attachments: [] },
+      }),
+    );
+    await clock.advanceAsync(10);
+    expect(posted).toEqual(['waiting']);
+    if (isRestarted) await first.stop();
+    clock.jumpWall(-ahead);
+    if (isRestarted) open().start();
+    await clock.advanceAsync(61_000);
+    expect(posted).toEqual(['waiting', 'waiting']);
+  });
+});

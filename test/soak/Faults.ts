@@ -69,7 +69,7 @@ export class Faults {
     return (
       this.wasFull &&
       !daemon.lines().some((line) => STARTED.test(line)) &&
-      daemon.complaints().includes('full')
+      /full|ENOSPC/.test(daemon.complaints())
     );
   }
 
