@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { findPhoneNumbersInText } from 'libphonenumber-js/min';
 import { describe, expect, test } from 'vitest';
 import { privacyFilter } from '../../src/conversation/privacy.js';
-import { PRIVATE_KINDS, type PrivateKind, passesLuhn } from '../../src/conversation/privacyDetectors.js';
+import { PRIVATE_KINDS, type PrivateKind } from '../../src/conversation/privacyDetectors.js';
+import { passesLuhn } from '../support/luhn.js';
 import { sized } from '../support/size.js';
 
 const all = privacyFilter(PRIVATE_KINDS, 'US');

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { messageBody } from '../../src/conversation/messageBody.js';
 import { filteredTogether, privacyFilter } from '../../src/conversation/privacy.js';
-import { PRIVATE_KINDS, passesLuhn } from '../../src/conversation/privacyDetectors.js';
+import { PRIVATE_KINDS } from '../../src/conversation/privacyDetectors.js';
 import type { IncomingAttachment, IncomingMessage } from '../../src/store/incomingRecord.js';
 import { type MessagePart, textOf } from '../../src/store/messageParts.js';
+import { passesLuhn } from '../support/luhn.js';
 import { sized } from '../support/size.js';
 
 const filter = privacyFilter(PRIVATE_KINDS, 'US');

@@ -1,0 +1,208 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Chance } from './Chance.js';
+
+/** One way by which something comes in from outside, with what makes items for it. */
+export interface FuzzEntry<Item> {
+  readonly name: string;
+  /** So many items are worked on in one go at most; their CPU time together is bounded by that of one. */
+  readonly atOnce: number;
+  /** After so many items what works on them is made again, so that what they leave on the disk stays small. */
+  readonly perWorld: number;
+  /** The item of this chance. `salt` differs each time that the same item is made again: ids are made of it. */
+  make(chance: Chance, salt: string): Item;
+  open(): Promise<FuzzWorld<Item>>;
+}
+
+/** What works on items: the real parts of the agent. */
+export interface FuzzWorld<Item> {
+  /** Resolves when the work on these is done. Rejects where it fails in a way in which it must not. */
+  take(items: readonly Item[]): Promise<void> | void;
+  close(): Promise<void>;
+}
+
+export interface FuzzOptions {
+  readonly seed: number;
+  readonly count: number;
+  /** The number of the first item. */
+  readonly from?: number;
+  readonly say?: (line: string) => void;
+}
+
+/** What is wrong with one item; `seed` and `index` make it again. */
+export interface FuzzFault {
+  readonly entry: string;
+  readonly seed: number;
+  readonly index: number;
+  readonly what: string;
+}
+
+export interface FuzzReport {
+  readonly entry: string;
+  readonly seed: number;
+  readonly count: number;
+  readonly seconds: number;
+  /** The most CPU time that one item took by itself, in ms. */
+  readonly worst: { readonly index: number; readonly ms: number };
+  /** By how much the heap grew over the second half of the run, after collection, in MB; and the process as a whole. */
+  readonly heapGrowthMb: number;
+  readonly rssGrowthMb: number;
+  readonly faults: readonly FuzzFault[];
+}
+
+/** So much CPU time one item may take, in ms. */
+export const MOST_CPU_MS = 50;
+/** What took longer may have met a collection or the compiler: it is measured again so often, and the least counts. */
+const MEASURED = 5;
+/** By so much the heap may grow over the second half of a run, in MB. */
+export const MOST_HEAP_GROWTH_MB = 8;
+const MB = 1024 * 1024;
+/** More faults than these tell nothing new. */
+const MOST_FAULTS = 20;
+/** No item may take longer than this until it is done, in ms of wall time: it hangs. */
+const PATIENCE_MS = 60_000;
+
+/** Runs an entry. Never rejects for what an item does: that is a fault of the report. */
+export async function fuzz<Item>(entry: FuzzEntry<Item>, options: FuzzOptions): Promise<FuzzReport> {
+  return new Run(entry, options).run();
+}
+
+class Run<Item> {
+  private readonly faults: FuzzFault[] = [];
+  private worst = { index: -1, ms: 0 };
+  private salt = 0;
+  private current = 0;
+
+  constructor(
+    private readonly entry: FuzzEntry<Item>,
+    private readonly options: FuzzOptions,
+  ) {}
+
+  async run(): Promise<FuzzReport> {
+    const { entry, options } = this;
+    const uncaught = (error: unknown) => this.fault(this.current, `ends the process: ${describe(error)}`);
+    process.on('uncaughtException', uncaught);
+    process.on('unhandledRejection', uncaught);
+    const began = performance.now();
+    try {
+      const memory = await this.worlds();
+      return {
+        entry: entry.name,
+        ...{ seed: options.seed, count: options.count, seconds: (performance.now() - began) / 1000 },
+        ...{ worst: this.worst, ...memory, faults: this.faults },
+      };
+    } finally {
+      process.off('uncaughtException', uncaught);
+      process.off('unhandledRejection', uncaught);
+    }
+  }
+
+  /** World after world. What is compared is the memory between two of them, where everything of the items should be gone. */
+  private async worlds(): Promise<{ heapGrowthMb: number; rssGrowthMb: number }> {
+    const { entry, options } = this;
+    const first = options.from ?? 0;
+    const end = first + options.count;
+    const size = Math.max(1, Math.min(entry.perWorld, Math.ceil(options.count / 4)));
+    const heaps: NodeJS.MemoryUsage[] = [];
+    for (let at = first; at < end && this.faults.length < MOST_FAULTS; at += size) {
+      const world = await entry.open();
+      try {
+        await this.through(world, at, Math.min(at + size, end));
+      } finally {
+        await world.close();
+      }
+      heaps.push(await settledMemory());
+      const last = heaps.at(-1);
+      options.say?.(
+        `${entry.name}: ${Math.min(at + size, end) - first} of ${options.count}, worst ${this.worst.ms.toFixed(1)} ms ` +
+          `(item ${this.worst.index}), heap ${((last?.heapUsed ?? 0) / MB).toFixed(1)} MB`,
+      );
+    }
+    const middle = heaps[Math.floor(heaps.length / 2) - 1] ?? heaps[0];
+    const last = heaps.at(-1);
+    const grown = (of: 'heapUsed' | 'rss') => ((last?.[of] ?? 0) - (middle?.[of] ?? 0)) / MB;
+    return { heapGrowthMb: grown('heapUsed'), rssGrowthMb: grown('rss') };
+  }
+
+  private async through(world: FuzzWorld<Item>, from: number, to: number): Promise<void> {
+    const { entry, options } = this;
+    for (let at = from; at < to && this.faults.length < MOST_FAULTS; ) {
+      const count = Math.min(1 + Chance.ofItem(options.seed, -1 - at).below(entry.atOnce), to - at);
+      const indices = Array.from({ length: count }, (_, offset) => at + offset);
+      const ms = await this.taken(world, indices);
+      // What several took together bounds what each took.
+      if (ms !== undefined && ms > this.worst.ms)
+        for (const index of indices) await this.measure(world, index);
+      at += count;
+    }
+  }
+
+  /** The CPU time of these items together, in ms; undefined where it failed. */
+  private async taken(world: FuzzWorld<Item>, indices: readonly number[]): Promise<number | undefined> {
+    const { entry, options } = this;
+    const items = indices.map((index) => {
+      this.salt += 1;
+      return entry.make(Chance.ofItem(options.seed, index), `${index}-${this.salt}`);
+    });
+    this.current = indices[0] ?? 0;
+    try {
+      const before = process.cpuUsage();
+      const work = world.take(items);
+      if (work !== undefined) await within(PATIENCE_MS, work);
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
+    } catch (error) {
+      if (indices.length === 1) this.fault(this.current, describe(error));
+      else for (const index of indices) await this.taken(world, [index]);
+      return undefined;
+    }
+  }
+
+  /** How long one item takes by itself. */
+  private async measure(world: FuzzWorld<Item>, index: number): Promise<void> {
+    let least = Number.POSITIVE_INFINITY;
+    for (let left = MEASURED; left > 0 && least > this.worst.ms; left -= 1) {
+      if (least > MOST_CPU_MS / 2) collect();
+      const ms = await this.taken(world, [index]);
+      if (ms === undefined) return;
+      least = Math.min(least, ms);
+    }
+    if (least > this.worst.ms) this.worst = { index, ms: least };
+    if (least > MOST_CPU_MS) this.fault(index, `takes ${least.toFixed(0)} ms of CPU time`);
+  }
+
+  private fault(index: number, what: string): void {
+    const { entry, options } = this;
+    this.faults.push({ entry: entry.name, seed: options.seed, index, what });
+    options.say?.(`${entry.name}, seed ${options.seed}, item ${index}: ${what}`);
+  }
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`is not done after ${ms} ms`)), ms);
+  });
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error
+    ? (error.stack ?? error.message).split('\n').slice(0, 4).join(' | ')
+    : String(error);
+}
+
+/** The memory that is in use once all that can be collected is. */
+async function settledMemory(): Promise<NodeJS.MemoryUsage> {
+  for (let round = 0; round < 3; round += 1) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return process.memoryUsage();
+}
+
+function collect(): void {
+  setFlagsFromString('--expose_gc');
+  const gc: unknown = runInNewContext('gc');
+  if (typeof gc === 'function') gc();
+}
