@@ -210,22 +210,25 @@ export class IncomingTable {
     return this.selectNewest.all(limit) as string[];
   }
 
-  /** The first open messages of a conversation in the order in which they are posted: by number, then as they were written. */
+  /**
+   * The first open messages of a conversation in the order in which they are posted: by number, then as they were written. One
+   * of which the store has nothing that can be read is parked and left out: those behind it must not wait for it.
+   */
   open(conversation: string, limit: number): IncomingRecord[] {
-    const numbered = this.selectNumbered.all(conversation, limit) as IncomingRow[];
-    const others = this.selectUnnumbered.all(conversation, limit - numbered.length) as IncomingRow[];
-    return [...numbered, ...others].map((row) => ({
-      seq: row.seq,
-      message: JSON.parse(row.message) as IncomingMessage,
-      seenAt: row.seen_at,
-      sequence: row.sequence,
-      attempts: row.attempts,
-      firstPostedAt: row.first_posted_at,
-      sendsBefore: row.sends_before,
-      retryAt: row.retry_at,
-      strikes: row.strikes,
-      firstStrikeAt: row.first_strike_at,
-    }));
+    for (;;) {
+      const numbered = this.selectNumbered.all(conversation, limit) as IncomingRow[];
+      const others = this.selectUnnumbered.all(conversation, limit - numbered.length) as IncomingRow[];
+      const records: IncomingRecord[] = [];
+      let isWhole = true;
+      for (const row of [...numbered, ...others]) {
+        const message = storedMessage(row.message);
+        if (message === null) {
+          isWhole = false;
+          this.settle(row.seq, 'parked', DAMAGED);
+        } else records.push(recordOf(row, message));
+      }
+      if (isWhole) return records;
+    }
   }
 
   /**
@@ -396,11 +399,39 @@ export class IncomingTable {
   }
 }
 
+/** Why a message is parked of which the store has nothing that can be read. */
+const DAMAGED = 'what the store has of it is damaged';
+
+function recordOf(row: IncomingRow, message: IncomingMessage): IncomingRecord {
+  return {
+    seq: row.seq,
+    message,
+    seenAt: row.seen_at,
+    sequence: row.sequence,
+    attempts: row.attempts,
+    firstPostedAt: row.first_posted_at,
+    sendsBefore: row.sends_before,
+    retryAt: row.retry_at,
+    strikes: row.strikes,
+    firstStrikeAt: row.first_strike_at,
+  };
+}
+
+const TEXTS = ['guid', 'conversation', 'threadId', 'chatGuid', 'sender', 'text'] as const;
+
+/** What was stored of a message; null where it is damaged. */
 function storedMessage(json: string): IncomingMessage | null {
   try {
-    return JSON.parse(json) as IncomingMessage;
+    const stored = JSON.parse(json) as IncomingMessage | null;
+    const isWhole =
+      stored !== null &&
+      TEXTS.every((name) => typeof stored[name] === 'string') &&
+      typeof stored.sentAt === 'number' &&
+      Array.isArray(stored.participants) &&
+      Array.isArray(stored.attachments);
+    return isWhole ? stored : null;
   } catch {
-    // A damaged page: what is asked for names the message by its guid instead.
+    // A damaged page: it is named by its guid, which is stored beside it.
     return null;
   }
 }

@@ -6,7 +6,8 @@ export const MAX_PLIST_BYTES = 2 * 1024 * 1024;
 const MAX_DEPTH = 16;
 /** Objects after every shared reference is expanded, and bytes of strings among them. */
 const MAX_EXPANDED = 1 << 18;
-const MAX_OBJECTS = 1 << 14;
+/** Twenty parts, each edited ten times, are some 1 500; each object is looked at several times in a look at chat.db. */
+const MAX_OBJECTS = 1 << 12;
 
 const HEADER = 'bplist00';
 const TRAILER_BYTES = 32;

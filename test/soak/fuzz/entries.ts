@@ -95,7 +95,7 @@ const DONE = '+13105559999';
 
 const rows = entry({
   name: 'rows',
-  atOnce: 8,
+  atOnce: 3,
   // Rows that lack something are judged at each look for up to ten minutes: more of them than a Mac has are another question.
   perWorld: 100,
   make: (chance, salt) => ({ write: rowOf(chance, salt), answer: answerOf(chance) }),
