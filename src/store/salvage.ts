@@ -90,7 +90,8 @@ class TableCopy {
   /** Takes what hangs on the table's root. */
   takeTree(source: DamagedStore): void {
     if (this.shape === undefined) return;
-    this.gaps = source.walk(this.table, (cell) => {
+    const belongs = (cell: Cell) => this.rowOf(cell) !== undefined;
+    this.gaps = source.walk(this.table, belongs, (cell) => {
       if (!this.take(cell)) this.misfits++;
     });
     this.missesPages = this.shape.rowIdColumn !== undefined && (this.gaps?.pages ?? 1) > 0;
@@ -113,12 +114,18 @@ class TableCopy {
     const found = new Map<string, IndexEntries>();
     for (const [index, columns] of this.shape?.indexes ?? []) {
       const entries: IndexEntries['entries'] = [];
-      const gaps = source.walk(index, ({ rowId, values }) => {
-        if (rowId !== undefined || values.length !== columns.length) return;
-        const known = Object.fromEntries(columns.map((name, n) => [name, values[n] ?? null]));
+      const belongs = ({ rowId, values }: Cell) =>
+        rowId === undefined &&
+        values.length === columns.length &&
+        values.every((value, n) => this.fitsColumn(value, columns[n]));
+      const gaps = source.walk(index, belongs, (cell) => {
+        if (!belongs(cell)) return;
+        const known = Object.fromEntries(columns.map((name, n) => [name, cell.values[n] ?? null]));
         // Kept only if its row is missing so far: of a sound table nothing is held in memory.
         if (this.isMissing(known)) entries.push(known);
       });
+      // A page may have been replaced by another one of the same table, which looks as if that were all of it.
+      if (entries.length > 0 && this.shape?.rowIdColumn !== undefined) this.missesPages = true;
       found.set(index, { isSound: gaps !== undefined && gaps.pages + gaps.cells === 0, entries });
     }
     return found;
@@ -151,6 +158,12 @@ class TableCopy {
       soundIndexes: new Set([...indexes].flatMap(([index, { isSound }]) => (isSound ? [index] : []))),
       uncertain: this.uncertain,
     };
+  }
+
+  private fitsColumn(value: Value, name: string | undefined): boolean {
+    const column = this.shape?.columns.find((one) => one.name === name);
+    if (column === undefined) return false;
+    return column.name === this.shape?.rowIdColumn ? typeof value === 'number' : fits(value, column);
   }
 
   private keyOf(known: Record<string, Value>): Value[] {
@@ -237,13 +250,17 @@ function isJson(text: string): boolean {
   }
 }
 
+function isSequence({ values: [name, seq] }: Cell): boolean {
+  return typeof name === 'string' && typeof seq === 'number';
+}
+
 /** So many numbers are left out where the last that was given cannot be read: one given twice would name two things. */
 const SAFE_GAP = 100_000;
 
 /** Numbers are never given twice: counting goes on behind every number that was ever given. */
 function copySequences(source: DamagedStore, target: Database): void {
   const saved = new Map<string, number>();
-  const gaps = source.walk('sqlite_sequence', ({ values: [name, seq] }) => {
+  const gaps = source.walk('sqlite_sequence', isSequence, ({ values: [name, seq] }) => {
     if (typeof name === 'string' && typeof seq === 'number' && Number.isSafeInteger(seq))
       saved.set(name, seq);
   });

@@ -50,7 +50,13 @@ function written(): { path: string; rows: unknown[][]; keys: unknown[][]; close(
 function read(path: string, tree: string): Cell[] {
   const store = new DamagedStore(path);
   const cells: Cell[] = [];
-  expect(store.walk(tree, (cell) => cells.push(cell))).toEqual({ pages: 0, cells: 0 });
+  expect(
+    store.walk(
+      tree,
+      () => true,
+      (cell) => cells.push(cell),
+    ),
+  ).toEqual({ pages: 0, cells: 0 });
   store.close();
   return cells;
 }

@@ -21,6 +21,15 @@ export interface Gaps {
   cells: number;
 }
 
+interface Walk {
+  gaps: Gaps;
+  kind?: TreePage['kind'];
+  /** Pages of this walk, which must not meet one twice. */
+  passed: Set<number>;
+  belongs: (cell: Cell) => boolean;
+  onCell: (cell: Cell) => void;
+}
+
 /**
  * A store that SQLite calls damaged, read page by page: what hangs on a page that cannot be read costs nothing but what
  * that page held. It opens the file for reading only and leaves it and its log as they are.
@@ -65,13 +74,17 @@ export class DamagedStore {
     if (this.log !== undefined) closeSync(this.log);
   }
 
-  /** Calls `onCell` with each record of a tree, in its order as far as pages can be read; undefined if its root is unknown. */
-  walk(name: string, onCell: (cell: Cell) => void): Gaps | undefined {
+  /**
+   * Calls `onCell` with each record of a tree, in its order as far as pages can be read; undefined if its root is unknown. A leaf of
+   * which no record can belong to the tree (`belongs`) is of another one, however it came there: it counts as a page that
+   * cannot be read.
+   */
+  walk(name: string, belongs: (cell: Cell) => boolean, onCell: (cell: Cell) => void): Gaps | undefined {
     const tree = this.trees.get(name);
     if (tree === undefined) return undefined;
-    const gaps = { pages: 0, cells: 0 };
-    this.walkFrom(tree.root, 0, gaps, undefined, onCell);
-    return gaps;
+    const walk: Walk = { gaps: { pages: 0, cells: 0 }, passed: new Set(), belongs, onCell };
+    this.walkFrom(tree.root, 0, walk);
+    return walk.gaps;
   }
 
   /** The leaf pages of tables that no walk so far has reached: those below a page that cannot be read. Walk every tree first. */
@@ -83,22 +96,22 @@ export class DamagedStore {
     }
   }
 
-  private walkFrom(
-    number: number,
-    depth: number,
-    gaps: Gaps,
-    kind: TreePage['kind'] | undefined,
-    onCell: (cell: Cell) => void,
-  ): void {
-    const page = this.reached.has(number) || depth > DEEPEST ? undefined : this.treePage(number);
-    if (page === undefined || (kind !== undefined && page.kind !== kind)) {
-      gaps.pages++;
+  private walkFrom(number: number, depth: number, walk: Walk): void {
+    const page = walk.passed.has(number) || depth > DEEPEST ? undefined : this.treePage(number);
+    walk.passed.add(number);
+    if (page === undefined || (walk.kind !== undefined && page.kind !== walk.kind)) {
+      walk.gaps.pages++;
+      return;
+    }
+    walk.kind ??= page.kind;
+    if (page.cells.length > 0 && !page.cells.some(walk.belongs)) {
+      walk.gaps.pages++;
       return;
     }
     this.reached.add(number);
-    gaps.cells += page.badCells;
-    for (const child of page.children) this.walkFrom(child, depth + 1, gaps, page.kind, onCell);
-    for (const cell of page.cells) onCell(cell);
+    walk.gaps.cells += page.badCells;
+    for (const child of page.children) this.walkFrom(child, depth + 1, walk);
+    for (const cell of page.cells) walk.onCell(cell);
   }
 
   private readSchema(): void {
@@ -106,11 +119,11 @@ export class DamagedStore {
       const [type, name, table, root] = cell.values;
       if (type !== 'table' && type !== 'index') return;
       if (typeof name !== 'string' || typeof table !== 'string' || typeof root !== 'number') return;
-      // A root that is shared by two trees is damaged in one of them; the walk of the second finds its page taken.
       if (root > 1 && root <= this.pageCount) this.trees.set(name, { name, table, root });
     };
     const gaps: Gaps = { pages: 0, cells: 0 };
-    this.walkFrom(SCHEMA_ROOT, 0, gaps, 'table', add);
+    const belongs = ({ values }: Cell) => isSchemaRow(values);
+    this.walkFrom(SCHEMA_ROOT, 0, { gaps, kind: 'table', passed: new Set(), belongs, onCell: add });
     if (gaps.pages + gaps.cells === 0) return;
     for (const cells of this.strayLeaves()) {
       if (cells.every(({ values }) => isSchemaRow(values))) for (const cell of cells) add(cell);

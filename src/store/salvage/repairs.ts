@@ -136,6 +136,7 @@ class Repair {
     const id = text(known.id);
     if (id === null) return;
     const { cause, name, bubble, part } = this.causeOf(id);
+    if (cause === '') return;
     const guid = text(known.guid);
     const schedule = cause === 'schedule' ? this.one<Cause>(OF_SCHEDULE, name) : undefined;
     const asked = cause === 'command' ? this.one<Cause>(OF_COMMAND, name) : undefined;

@@ -41,7 +41,7 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   new_recipients: { json: [], lost: 'Everybody written to in the last hour counts as new.' },
   uploads: { json: ['message'], lost: 'Queued again from the message, unless it was done.' },
   contexts: {
-    json: [],
+    json: ['body'],
     lost: 'Counted in the event `store_damaged`, upon which the backend can set them again.',
   },
   pauses: {
@@ -61,5 +61,5 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   told: { json: [], lost: 'Taken from its index; where that is lost too, an event may be told twice.' },
   outages: { json: [], lost: 'Counted in the log; a message may count as older than it is.' },
   used_links: { json: [], lost: 'Every link to the monitor made so far is refused.' },
-  exchanges: { json: [], lost: 'Counting begins again.' },
+  exchanges: { json: ['body'], lost: 'Counting begins again.' },
 };
