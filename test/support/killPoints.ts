@@ -18,7 +18,7 @@ interface Step {
 export const STEPS = {
   a1: { statement: '^INSERT INTO incoming' },
   a2: { statement: '^UPDATE incoming SET state = \\?', first: 'answered' },
-  "a2'": { statement: '^UPDATE incoming SET retry_at = \\?' },
+  "a2'": { statement: '^UPDATE incoming SET retry_at = \\?, strikes' },
   b1: { statement: '^INSERT INTO commands' },
   b2: { statement: "^UPDATE commands SET state = 'done'", without: '^INSERT INTO commands' },
   c0: { statement: '^INSERT INTO sends', without: "^UPDATE sends SET state = 'attempting'" },
