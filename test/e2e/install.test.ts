@@ -86,8 +86,9 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain('and is degraded');
     expect(stdout).toContain('edge.user_phone');
-    writeFileSync(world.edge.configPath, good);
+    // Asked while it waits: between waiting and running there is a moment in which nobody answers.
     const { pid } = await world.status();
+    writeFileSync(world.edge.configPath, good);
     await world.edge.backend.until(() => world.edge.backend.journal.connects.length > 0);
     await world.edge.acked(world.edge.command('mended'));
     expect((await world.status()).pid).toBe(pid);

@@ -10,17 +10,24 @@ const ANSWERED = ['one sec', 'you said: before'];
 /** A daemon that has answered one message; Messages has closed chat.db since. */
 async function answered(context: Cleanup) {
   const world = await EdgeWorld.open(context);
+  const path = world.mac.chatDbPath;
+  // Else the agent finds 4 kB, with all the rest in the -wal, and a file cut to more than that became no smaller.
+  checkpoint(path);
   const daemon = await world.start();
   world.mac.chatDb.receive({ from: PERSON, text: 'before' });
   await world.sent(2);
   await world.inChatDb(2);
   await daemon.statusUntil(({ snapshot }) => snapshot?.sends_queued === 0);
-  const path = world.mac.chatDbPath;
-  const copy = openDatabase(path);
-  copy.pragma('wal_checkpoint(TRUNCATE)');
-  copy.close();
+  checkpoint(path);
   world.mac.chatDb.close();
   return { world, daemon, path };
+}
+
+/** All that is in the -wal is moved to chat.db itself. */
+function checkpoint(path: string): void {
+  const database = openDatabase(path);
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.close();
 }
 
 /** Messages opens chat.db, as soon as it can. */

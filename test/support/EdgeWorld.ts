@@ -22,6 +22,7 @@ import { SimulatedMac } from '../../src/simulator/messages/SimulatedMac.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import type { Clock } from '../../src/system/clock.js';
 import { DaemonProcess, STARTED } from './DaemonProcess.js';
+import { PATIENCE_MS } from './patience.js';
 import { type CliResult, cleanEnvironment, type Place, runCli } from './runCli.js';
 import { until } from './until.js';
 
@@ -232,7 +233,7 @@ export class EdgeWorld {
 
   /** Resolves with the nth revision of a command's ack. */
   async acked(commandId: string, revision = 1) {
-    await this.backend.until(() => this.acksOf(commandId).length >= revision, 30_000);
+    await this.backend.until(() => this.acksOf(commandId).length >= revision, PATIENCE_MS);
     const ack = this.acksOf(commandId)[revision - 1];
     if (ack === undefined) throw new Error('unreachable: the ack was there');
     return ack;
