@@ -92,6 +92,9 @@ const FAILURES_BEFORE_FAULT = 3;
 const DAY_MS = 86_400_000;
 /** So many of the rows read last tell whether ROWIDs were given out anew. */
 const SAMPLES = 8;
+/** Up to so many waiting rows are judged at each look: they cost next to nothing, and what completes one is seen at once. */
+const FEW_WAITING = 20;
+const NONE_RESTING: ReadonlySet<number> = new Set();
 /** In a chat.db that lacks the last row, so many of the messages before it are looked for. */
 const KNOWN_ROWS = 200;
 
@@ -107,6 +110,8 @@ export class IncomingReader {
   private scanning = false;
   private readonly failures = { count: 0, since: 0, error: '' };
   private stopped = false;
+  /** Until when waiting rows are not judged again (ms of the clock that nobody sets), by ROWID. After a start each of them is. */
+  private restUntil = new Map<number, number>();
   private readonly own: OwnTraffic;
   private readonly dates: DateLook;
 
@@ -186,8 +191,13 @@ export class IncomingReader {
           : undefined;
       const samples = state?.samples ?? [];
       const needsSeeds = state?.seeded !== true;
+      const resting = this.resting(pending);
       const reading = chatDb.readMessages((rows, generation) =>
-        lookForRows({ known, pending, newestKnown, beside, samples, needsSeeds, byDate }, rows, generation),
+        lookForRows(
+          { known, pending, newestKnown, beside: { ...beside, resting }, samples, needsSeeds, byDate },
+          rows,
+          generation,
+        ),
       );
       if (reading.kind === 'busy') return BUSY_RETRY_MS;
       if (reading.kind === 'closed') return undefined;
@@ -200,7 +210,7 @@ export class IncomingReader {
         this.seed(seeds);
         continue;
       }
-      const judged = this.judge(gathered, pending, rules, state);
+      const judged = this.beside(this.judge(gathered, pending, rules, state), pending, resting);
       this.store(anchored.position, gathered, pending, judged, state);
       if (page !== undefined) this.passed(page, state);
       else if (!gathered.full) return this.nextScanIn(judged.dueAt, state);
@@ -216,6 +226,35 @@ export class IncomingReader {
     if (worked.kind === 'done') return worked.value;
     throw worked.error;
   };
+
+  /** The waiting rows that are not judged now: none while they are few. */
+  private resting(pending: readonly PendingRow[]): ReadonlySet<number> {
+    if (pending.length <= FEW_WAITING) return NONE_RESTING;
+    const now = this.options.clock.monotonic();
+    const rowIds = pending.map(({ rowId }) => rowId);
+    return new Set(rowIds.filter((rowId) => (this.restUntil.get(rowId) ?? now) > now));
+  }
+
+  /** What becomes of a batch and of the rows that rest beside it: they wait on, and are due when their rest is over. */
+  private beside(judged: Judged, pending: readonly PendingRow[], resting: ReadonlySet<number>): Judged {
+    const { clock } = this.options;
+    const now = clock.monotonic();
+    const kept = pending.filter(({ rowId }) => resting.has(rowId));
+    const until = kept.map(({ rowId }): [number, number] => [rowId, this.restUntil.get(rowId) ?? now]);
+    this.restUntil = new Map([
+      ...until,
+      ...[...judged.rests].map(([rowId, ms]): [number, number] => [rowId, now + ms]),
+    ]);
+    const dueAt = [
+      ...until.map(([, at]) => clock.now() + at - now),
+      ...(judged.dueAt === undefined ? [] : [judged.dueAt]),
+    ];
+    return {
+      ...judged,
+      pending: [...judged.pending, ...kept].toSorted((a, b) => a.rowId - b.rowId),
+      dueAt: dueAt.length === 0 ? undefined : Math.min(...dueAt),
+    };
+  }
 
   /** How reading by date goes on; its end is stored when its time is over. */
   private stateNow(): ReadingState | undefined {
@@ -448,6 +487,7 @@ export class IncomingReader {
       });
       if (!anchored.keepsPending && pending.length > 0) store.cursor.setPending([]);
     });
+    this.restUntil.clear();
     this.own.forget();
     this.dates.restart();
     const fields = { rowId: anchored.position.rowId, before: known?.rowId };

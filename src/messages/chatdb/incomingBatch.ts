@@ -70,6 +70,8 @@ export interface Judged {
   /** `fault`: what was thrown at a row that cannot be understood. */
   leftOut: { rowId: number; guid?: string; reason: LeftOutReason; fault?: unknown }[];
   pending: PendingRow[];
+  /** How long waiting rows may rest before they are judged again, whatever happens to chat.db, in ms, by ROWID. */
+  rests: Map<number, number>;
   dueAt: number | undefined;
   damagedBodies: number;
 }
@@ -94,6 +96,12 @@ export const PATIENCE: Readonly<Record<Awaited, number>> = {
 const PROOF_LOOK_MS = 1000;
 
 /**
+ * Where many rows wait, one that has waited for some time is judged again after this share of it at the earliest: however much
+ * else comes in, each is judged some dozen times, and one that is complete at last is told at most so much later.
+ */
+const REST_SHARE = 0.1;
+
+/**
  * So long a row without a chat or text holds back later ones of its handle, in ms: its chat nearly always comes within one
  * tenth of a second, and what is sent later must not wait for the few that have none.
  */
@@ -102,17 +110,30 @@ const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'late_direction
 
 const NONE: readonly never[] = [];
 
-/** Reads the pending rows, and up to `limit` rows behind the position or what was found by date. Throws SqliteError. */
+/** What gathering needs beside chat.db. The pending rows that are `resting` are not read, by ROWID. */
+export interface Beside {
+  asksAcquaintance: boolean;
+  own: OwnTraffic;
+  attempt?: Attempt;
+  resting?: ReadonlySet<number>;
+}
+
+/**
+ * Reads the pending rows but those that rest, and up to `limit` rows behind the position or what was found by date. Throws
+ * SqliteError.
+ */
 export function gather(
   rows: MessageRows,
   position: ReadingPosition,
   pending: readonly PendingRow[],
   limit: number,
-  beside: { asksAcquaintance: boolean; own: OwnTraffic; attempt?: Attempt },
+  beside: Beside,
   byDate?: DatedRows,
 ): Gathered {
   const fresh = byDate?.unseen ?? rows.rowsAfter(position.rowId, limit);
-  const waiting = rows.rowsAmong(pending.map((row) => row.rowId));
+  const waiting = rows.rowsAmong(
+    pending.map((row) => row.rowId).filter((rowId) => beside.resting?.has(rowId) !== true),
+  );
   const { asksAcquaintance, own } = beside;
   if (own.startsOver(position.generation))
     for (const row of rows.recentOwnRows(position.rowId)) guarded(row, () => own.note(row), beside.attempt);
@@ -240,6 +261,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     voices: [],
     leftOut: [],
     pending: [],
+    rests: new Map(),
     dueAt: undefined,
     damagedBodies: 0,
   };
@@ -324,6 +346,8 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     else if (holds) holding.add(row.handle);
     const awaited = isUnsettled ? 'direction' : waitingFor;
     const dueAt = dueAtOf(awaited, { seenAt, completeAt, now: facts.now, holds });
+    if (!holds && !isUnsettled)
+      judged.rests.set(row.rowId, Math.min(waited * REST_SHARE, Math.max(dueAt - facts.now, 0)));
     judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
   }
   return judged;

@@ -29,7 +29,19 @@ export type Owner =
   | { kind: 'nobody' }
   | { kind: 'undecided'; waitingFor: Awaited };
 
+/** Read once for each row of a look, however often it is asked: a body of hundreds of parts takes milliseconds. */
+const read = new WeakMap<ChatRow, Said>();
+
+/** Rows are not changed once they are read, and what they say is not to be changed either. */
 export function saidIn(row: ChatRow): Said {
+  const known = read.get(row);
+  if (known !== undefined) return known;
+  const said = readFrom(row);
+  read.set(row, said);
+  return said;
+}
+
+function readFrom(row: ChatRow): Said {
   const body = bodyOf(row);
   const typed = bodyParts(body);
   const words = linkOf(textOf(typed), row);

@@ -1,0 +1,78 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
+import type { MessageRows } from '../../../src/messages/chatdb/rows.js';
+import { MessagesWorld, OTHER, PERSON } from './messagesWorld.js';
+
+const WAITING = 200;
+
+/** A world in which so many rows of one person lack their text, for a minute already. */
+function flooded() {
+  const world = new MessagesWorld();
+  world.writer.rowCount();
+  let judged = 0;
+  const counted = (rows: MessageRows): MessageRows =>
+    Object.create(rows, {
+      rowsAmong: {
+        value: (rowIds: readonly number[]) => {
+          judged += rowIds.length;
+          return rows.rowsAmong(rowIds);
+        },
+      },
+    });
+  const { chatDb } = world;
+  const reader = new IncomingReader({
+    chatDb: {
+      reopen: () => chatDb.reopen(),
+      readMessages: (work) => chatDb.readMessages((rows, generation) => work(counted(rows), generation)),
+    },
+    store: world.newStore(),
+    clock: world.clock,
+    log: world.log,
+    region: () => 'US',
+    ownAddresses: () => new Set(),
+    worthAnswering: () => true,
+    onMessages: (messages) => world.received.push(...messages),
+  });
+  onTestFinished(() => reader.stop());
+  reader.scan();
+  const waiting = Array.from({ length: WAITING }, () =>
+    world.receive({ from: PERSON, text: 'late', stages: ['row'] }),
+  );
+  reader.scan();
+  world.clock.advance(60_000);
+  reader.scan();
+  const judgedBy = (work: () => void) => {
+    judged = 0;
+    work();
+    return judged;
+  };
+  return { world, reader, waiting, judgedBy };
+}
+
+test('of hundreds of rows that wait none is judged again for each message that comes in', () => {
+  const { world, reader, judgedBy } = flooded();
+  const judged = judgedBy(() => {
+    for (let number = 0; number < 50; number += 1) {
+      world.receive({ from: OTHER, text: `message ${number}` });
+      reader.scan();
+      world.clock.advance(20);
+    }
+  });
+  expect(world.texts).toHaveLength(50);
+  expect(judged).toBe(0);
+});
+
+test('one of hundreds that is complete after a minute is taken within a tenth of that, unasked', () => {
+  const { world, reader, waiting } = flooded();
+  waiting[100]?.write('text');
+  reader.scan();
+  world.clock.advance(6_001);
+  expect(world.texts).toEqual(['late']);
+});
+
+test('hundreds that never get a text are given up when their time is over, however they rested', () => {
+  const { world, judgedBy } = flooded();
+  const judged = judgedBy(() => world.clock.advance(11 * 60_000));
+  expect(judged).toBeGreaterThanOrEqual(WAITING);
+  expect(judgedBy(() => world.clock.advance(3_600_000))).toBe(0);
+});
