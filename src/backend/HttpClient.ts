@@ -1,13 +1,15 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Clock } from '../system/clock.js';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
+import { JsonPieces } from '../system/jsonShape.js';
 import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { parseRetryAfter } from './backoff.js';
 import { describeNetworkError, redirectHost } from './networkError.js';
 
-/** Largest response read, in bytes, unless the request says otherwise. */
-const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+/** Largest response read, unless the request says otherwise. */
+const ANSWER_LIMITS: AnswerLimits = { bytes: 16 * 1024 * 1024, pieces: INPUT_LIMITS.answerPieces };
 
 /** More than all posts of messages that may hang at once, so that syncs and acks always find a connection. */
 const MAX_SOCKETS = 96;
@@ -21,6 +23,12 @@ export interface HttpProgress {
    * written again, and the backend may read it twice.
    */
   readonly onResend: () => void;
+}
+
+/** How large an answer may be, in bytes, and of how many pieces of JSON (JsonPieces). */
+export interface AnswerLimits {
+  readonly bytes: number;
+  readonly pieces: number;
 }
 
 export interface HttpRequest {
@@ -39,8 +47,8 @@ export interface HttpRequest {
   readonly anonymous?: boolean;
   readonly signal?: AbortSignal;
   readonly progress?: HttpProgress;
-  /** Largest response read, in bytes; 16 MiB unless given. */
-  readonly mostBytes?: number;
+  /** Largest response read; 16 MiB and INPUT_LIMITS.answerPieces unless given. */
+  readonly most?: AnswerLimits;
 }
 
 /** Every end that a request can have: a 2xx, any other status, no answer. `json` is undefined for a body that is not JSON. */
@@ -166,9 +174,7 @@ export class HttpClient {
           else socket.once(secure ? 'secureConnect' : 'connect', () => note('established'));
         });
         current.on('finish', () => note('finished'));
-        current.on('response', (response) =>
-          this.read(url, response, request.mostBytes ?? MAX_RESPONSE_BYTES, end),
-        );
+        current.on('response', (response) => this.read(url, response, request.most ?? ANSWER_LIMITS, end));
         current.on('error', (error) => {
           // The backend closed a kept connection just as we used it, so a fresh one is tried; all requests are idempotent.
           const stale = current.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
@@ -190,22 +196,22 @@ export class HttpClient {
   private read(
     url: URL,
     response: http.IncomingMessage,
-    mostBytes: number,
+    most: AnswerLimits,
     end: (outcome: HttpOutcome) => void,
   ): void {
     // Decoded as it comes: what is not kept as bytes too takes half the memory.
     const chunks: string[] = [];
     const decoder = new TextDecoder();
+    const pieces = new JsonPieces();
     let size = 0;
+    const tooLarge = (detail: string) => end({ kind: 'failed', cause: 'too_large', detail });
     response.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= mostBytes) chunks.push(decoder.decode(chunk, { stream: true }));
-      else
-        end({
-          kind: 'failed',
-          cause: 'too_large',
-          detail: `the answer is larger than ${mostBytes} bytes`,
-        });
+      if (size > most.bytes) return tooLarge(`the answer is larger than ${most.bytes} bytes`);
+      const text = decoder.decode(chunk, { stream: true });
+      if (pieces.add(text).count > most.pieces)
+        return tooLarge(`the answer has more than ${most.pieces} objects, lists and commas`);
+      chunks.push(text);
     });
     response.on('error', (error) =>
       end({ kind: 'failed', cause: 'network', detail: describeNetworkError(error) }),

@@ -1,6 +1,7 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
 import type { Random } from '../system/random.js';
 import { retryDelay } from './backoff.js';
 import type { HttpClient } from './HttpClient.js';
@@ -135,7 +136,7 @@ export class HttpPoller {
       path: '/edge/sync',
       body: begun.body,
       timeoutMs,
-      mostBytes: MOST_BYTES,
+      most: { bytes: MOST_BYTES, pieces: INPUT_LIMITS.syncPieces },
       signal: this.abort.signal,
     });
     this.abort = null;

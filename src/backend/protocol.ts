@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
-import { excessOf } from '../system/jsonShape.js';
+import { excessOf, hasAtMostPieces } from '../system/jsonShape.js';
 
 export {
   ackBody,
@@ -83,6 +83,11 @@ const envelope = z.looseObject({ type: z.string().trim().toLowerCase().min(1) })
 
 /** Reads one text frame. Total: never throws, whatever the text. */
 export function parseFrame(text: string): Frame {
+  if (!hasAtMostPieces(text, INPUT_LIMITS.syncPieces))
+    return {
+      type: 'malformed',
+      reason: `more than ${INPUT_LIMITS.syncPieces} objects, lists and commas`,
+    };
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -12,7 +12,7 @@ export const INPUT_LIMITS = {
   /** The subject of a message or the name of a group, in characters. */
   messageTitle: 4_000,
   /** `message.attributedBody`, in bytes. */
-  messageBody: 4 * 1024 * 1024,
+  messageBody: 1024 * 1024,
   /** The same of a message that is only compared with a link beside it. */
   neighbourBody: 256 * 1024,
   /** Bodies and texts of new rows that are read from chat.db in one go, in bytes; one row is read whatever its size. */
@@ -21,12 +21,16 @@ export const INPUT_LIMITS = {
   identifier: 2_048,
   /** Objects and lists within each other in a command, a frame or a request. */
   nesting: 64,
+  /** Objects, lists and commas in the answer to a sync or in one frame; they decide how long it takes to parse. */
+  syncPieces: 2_000_000,
+  /** The same in any other answer of the backend. */
+  answerPieces: 65_536,
   /** One command as JSON without the bytes of its files, in UTF-16 units. */
   command: 1024 * 1024,
   /** Bubbles of one reply. */
   replyBubbles: 200,
   /** Bytes that wait to leave by the socket; beyond it nothing is answered to a ping. */
   socketBacklog: 1024 * 1024,
-  /** A configuration file, in bytes. */
-  configFile: 1024 * 1024,
+  /** A configuration file, in UTF-16 units: room for some thousand addresses. */
+  configFile: 128 * 1024,
 } as const;

@@ -90,7 +90,12 @@ test.each([
   ['objects', objects(100_000)],
   ['a file without end', '# \n'.repeat(1_000_000)],
 ])('a configuration file of %s is a mistake that is told', (_name, source) => {
-  expect(readYaml(source)).toMatchObject({ complete: false, problems: [{ expected: 'YAML' }] });
+  expect(readYaml(source)).toMatchObject({ complete: false, problems: [{ key: '' }] });
+});
+
+test('a frame that is nothing but structure is refused before it is parsed', () => {
+  const text = `{"type":"command","data":[${'[],'.repeat(INPUT_LIMITS.syncPieces / 2)}1]}`;
+  expect(parseFrame(text)).toMatchObject({ type: 'malformed', reason: expect.stringContaining('2000000') });
 });
 
 test('a request to the monitor that is nested without end is refused', () => {

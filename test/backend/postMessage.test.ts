@@ -127,6 +127,16 @@ describe('posting a message', () => {
     });
   });
 
+  it('parses no answer that is nothing but structure', async () => {
+    running.settings.requestTimeoutSeconds = 10;
+    fake.on('/edge/message', { body: `{"reply_text":null,"more":[${'[],'.repeat(40_000)}1]}` });
+    expect(await post()).toMatchObject({
+      kind: 'retry',
+      cause: 'server',
+      detail: 'the answer has more than 65536 objects, lists and commas',
+    });
+  });
+
   it('says when the port is closed, the name unknown, or the answer cut short', async () => {
     const cut = createServer((socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"half":'));

@@ -1,3 +1,4 @@
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { BodyShapes } from './BodyShapes.js';
 import { Kind } from './ObjectTable.js';
 import { DamagedStream } from './StreamBytes.js';
@@ -36,9 +37,7 @@ const LINK = Buffer.from('__kIMLinkAttributeName');
 const TRANSCRIPTION = Buffer.from('IMAudioTranscription');
 const ONE_TIME_CODE = Buffer.from('__kIMOneTimeCodeAttributeName');
 
-/** No message comes near this; larger blobs are not looked at. */
-const MAX_BLOB = 8 * 1024 * 1024;
-/** Nor this many stretches of text with attributes of their own. */
+/** No message has this many stretches of text with attributes of their own. */
 const MAX_RUNS = 1 << 16;
 
 const reader = new TypedStreamReader();
@@ -49,7 +48,7 @@ const shapes = new BodyShapes();
  * exactly. Total: never throws, never reads past the blob, its work is bounded by the blob's size.
  */
 export function parseTypedStream(blob: Buffer): TypedStream {
-  if (blob.length > MAX_BLOB) return { kind: 'damaged', reason: 'larger than 8 MiB' };
+  if (blob.length > INPUT_LIMITS.messageBody) return { kind: 'damaged', reason: 'too large' };
   const known = shapes.read(blob);
   if (known !== null) return known;
   try {

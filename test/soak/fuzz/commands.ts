@@ -92,7 +92,8 @@ export function frameOf(chance: Chance, salt: string): string | Buffer {
 /** The body of an answer to a sync. */
 export function syncReplyOf(chance: Chance, salt: string): string {
   if (chance.oneIn(40)) return hostileText(chance);
-  const count = chance.oneIn(300) ? 1_500 : chance.below(4);
+  // More of them are stored piece by piece, with other work in between.
+  const count = chance.oneIn(300) ? 100 : chance.below(4);
   const reply = {
     commands: chance.times(count, (index) => commandOf(chance, `${salt}-${index}`)),
     ack_events: chance.times(chance.below(3), () => hostileValue(chance)),
