@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
+import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { isMissing } from '../system/missingFile.js';
 
 /** Everything of the surroundings that decides where the configuration is. `configPath` is what `--config` named. */
@@ -93,12 +94,23 @@ export function handoverDirectory(stateDirectory: string): string {
   return join(stateDirectory, 'handover');
 }
 
+/** More than any file has whose text is within INPUT_LIMITS.configFile. */
+const MOST_BYTES = 3 * INPUT_LIMITS.configFile;
+
 /** The text of a UTF-8 file, or null when there is none. Throws `config_unreadable` for anything else. */
 export function readTextFile(path: string): string | null {
   try {
+    const { size } = statSync(path);
+    if (size > MOST_BYTES)
+      throw new EdgeError(
+        'config_unreadable',
+        `${path} cannot be read: it has ${size} bytes, and ${MOST_BYTES} are read at most.`,
+        'Take out of it what is no setting.',
+      );
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (thrown) {
     if (isMissing(thrown)) return null;
+    if (thrown instanceof EdgeError) throw thrown;
     const reason = thrown instanceof TypeError ? 'it is not UTF-8 text' : describeError(thrown);
     throw new EdgeError('config_unreadable', `${path} cannot be read: ${reason}.`, remedyFor(path, thrown), {
       cause: thrown,

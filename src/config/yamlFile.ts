@@ -1,4 +1,15 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 
 /** One key of the file: a section (value `SECTION`) or a setting, with the line of its key. */
@@ -26,6 +37,9 @@ export interface YamlFile {
   readonly complete: boolean;
 }
 
+/** So many syntax errors are told one by one. */
+const MOST_FAULTS = 20;
+
 /** Stands for a mapping where a value was looked for. */
 export const SECTION: unique symbol = Symbol('a section');
 
@@ -44,7 +58,10 @@ export function readYaml(source: string): YamlFile {
     return { entries: [], problems: [empty], complete: true };
   }
   if (source.length > INPUT_LIMITS.configFile)
-    return unreadable('a file that is no configuration: it is too long');
+    return unreadable(
+      `${source.length} characters`,
+      `a configuration of at most ${INPUT_LIMITS.configFile} characters: name fewer addresses, or move notes to another file`,
+    );
   const lines = new LineCounter();
   if (isNestedTooDeep(source)) return unreadable('a syntax error (nested too deep)');
   const document = parseDocument(source, {
@@ -57,18 +74,32 @@ export function readYaml(source: string): YamlFile {
 
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
-    const problems = faults.map((fault) => ({
+    const problems = faults.slice(0, MOST_FAULTS).map((fault) => ({
       key: '',
       line: lines.linePos(fault.pos[0]).line,
       found: withoutQuotation(fault.message),
       expected: 'YAML',
     }));
+    const left = faults.length - problems.length;
+    const next = faults[MOST_FAULTS];
+    if (next !== undefined)
+      problems.push({
+        key: '',
+        line: lines.linePos(next.pos[0]).line,
+        found: `the first of ${left} further syntax errors`,
+        expected: 'YAML',
+      });
     return { entries: [], problems, complete: false };
   }
 
   const entries: YamlEntry[] = [];
   const problems: YamlProblem[] = [];
-  const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+  const named = aliasesOf(document);
+  const resolve = (node: unknown): unknown => (isAlias(node) ? named.get(node) : node);
+  // A list may be named by thousands of aliases: it is read once.
+  const once = (asWritten: boolean) => memoised((node: unknown) => plain(node, resolve, asWritten));
+  const typed = once(false);
+  const written = once(true);
   const lineOf = (node: unknown, otherwise: number): number => {
     const start = (node as Node | null)?.range?.[0];
     return start === undefined ? otherwise : lines.linePos(start).line;
@@ -88,7 +119,7 @@ export function readYaml(source: string): YamlFile {
       }
       seen.set(name, line);
       const node = resolve(pair.value);
-      entries.push({ path, line, value: plain(node, resolve, false), text: plain(node, resolve, true) });
+      entries.push({ path, line, value: typed(node), text: written(node) });
       if (isMap(node) && path.length === 1) walk(node.items, path, line);
     }
   };
@@ -103,8 +134,29 @@ export function readYaml(source: string): YamlFile {
   return { entries, problems, complete: true };
 }
 
-function unreadable(found: string): YamlFile {
-  return { entries: [], problems: [{ key: '', line: 1, found, expected: 'YAML' }], complete: false };
+function unreadable(found: string, expected = 'YAML'): YamlFile {
+  return { entries: [], problems: [{ key: '', line: 1, found, expected }], complete: false };
+}
+
+function memoised(read: (node: unknown) => unknown): (node: unknown) => unknown {
+  const known = new Map<unknown, unknown>();
+  return (node) => {
+    if (!known.has(node)) known.set(node, read(node));
+    return known.get(node);
+  };
+}
+
+/** What each alias stands for, in one walk: the parser's own look-up walks the document once for each of them. */
+function aliasesOf(document: Document): ReadonlyMap<unknown, unknown> {
+  const anchors = new Map<string, unknown>();
+  const named = new Map<unknown, unknown>();
+  visit(document, (_key, node) => {
+    if (isAlias(node)) named.set(node, anchors.get(node.source));
+    else if (isMap(node) || isSeq(node) || isScalar(node)) {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    }
+  });
+  return named;
 }
 
 /** Spaces, dashes and question marks before the first word of a line; each level of blocks has one at least. */
