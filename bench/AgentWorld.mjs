@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdgeAgent } from '../dist/agent/EdgeAgent.js';
 import { loadConfig } from '../dist/config/loadConfig.js';
+import { EdgeAgent } from '../dist/daemon/EdgeAgent.js';
+import { silent } from '../dist/kit/backend/persona.js';
+import { SimulatedBackend } from '../dist/kit/backend/SimulatedBackend.js';
+import { SimulatedMac } from '../dist/kit/messages/SimulatedMac.js';
 import { createLogger } from '../dist/logging/createLogger.js';
-import { silent } from '../dist/simulator/backend/persona.js';
-import { SimulatedBackend } from '../dist/simulator/backend/SimulatedBackend.js';
-import { SimulatedMac } from '../dist/simulator/messages/SimulatedMac.js';
 
 const SECRET = 'bench-secret';
 

@@ -1,6 +1,6 @@
+import { ChatDbWriter } from '../dist/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../dist/messages/chatdb/ChatDb.js';
 import { IncomingReader } from '../dist/messages/chatdb/IncomingReader.js';
-import { ChatDbWriter } from '../dist/simulator/messages/ChatDbWriter.js';
 import { openDatabase } from '../dist/store/sqlite.js';
 import { systemClock } from '../dist/system/clock.js';
 

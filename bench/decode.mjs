@@ -1,5 +1,5 @@
+import { ATTACHMENT_MARK, encodeAttributedBody } from '../dist/kit/messages/typedstreamEncoder.js';
 import { decodeAttributedBody } from '../dist/messages/chatdb/attributedBody.js';
-import { ATTACHMENT_MARK, encodeAttributedBody } from '../dist/simulator/messages/typedstreamEncoder.js';
 import { bounded, microsecondsPerCall } from './figures.mjs';
 
 const VARIETY = 512;

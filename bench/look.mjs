@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ChatDbWriter } from '../dist/simulator/messages/ChatDbWriter.js';
+import { ChatDbWriter } from '../dist/kit/messages/ChatDbWriter.js';
 import { bounded, median, microsecondsPerCall, ratio } from './figures.mjs';
 import { Reading } from './Reading.mjs';
 

@@ -1,5 +1,5 @@
 /* A process of its own that plays Messages: writes a message when it is told to, and says when its commit was done. */
-import { ChatDbWriter } from '../dist/simulator/messages/ChatDbWriter.js';
+import { ChatDbWriter } from '../dist/kit/messages/ChatDbWriter.js';
 import { nowMs } from './figures.mjs';
 
 const writer = new ChatDbWriter(process.argv[2], { version: 26 });

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 
 /** Of `dist`; the daemon and its command, and the osascript of the simulator. */
-const PROGRAMS = ['cli/main', 'simulator/messages/osascript'];
+const PROGRAMS = ['cli/main', 'kit/messages/osascript'];
 
 await build({
   entryPoints: PROGRAMS.map((name) => `${dist}/${name}.js`),

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { contractFiles, DIRECTORY, PAGES } from '../dist/contracts/contractFiles.js';
+import { contractFiles, DIRECTORY, PAGES } from '../dist/kit/contracts/contractFiles.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const files = contractFiles(PAGES.map((page) => readFileSync(join(root, page), 'utf8')));

@@ -1,5 +1,5 @@
 import type { BackendOptions } from './BackendOptions.js';
-import { type BackendParts, backendParts } from './backendParts.js';
+import { type BackendComponents, composeBackend } from './composeBackend.js';
 import type { HttpProgress } from './HttpClient.js';
 import { isLive, pollerMode } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
@@ -16,7 +16,7 @@ import type { LinkView } from './view.js';
  */
 export class Backend {
   private readonly timings: Timings;
-  private readonly parts: BackendParts;
+  private readonly parts: BackendComponents;
   private eventsUnsubscribe: (() => void) | null = null;
   private started = false;
   private readonly whenStopped = new Set<() => void>();
@@ -24,9 +24,9 @@ export class Backend {
 
   constructor(private readonly options: BackendOptions) {
     this.timings = { ...DEFAULT_TIMINGS, ...options.timings };
-    this.parts = backendParts(options, this.timings, {
+    this.parts = composeBackend(options, this.timings, {
       changed: (before, after) => this.changed(before, after),
-      lastWords: (socket) => this.lastWords(socket),
+      finalFlush: (socket) => this.finalFlush(socket),
     });
   }
 
@@ -196,7 +196,7 @@ export class Backend {
     for (const resolve of this.whenStopped) resolve();
   }
 
-  private lastWords(socket: boolean): void {
+  private finalFlush(socket: boolean): void {
     const { status, outboxes, link, poller } = this.parts;
     status.stop();
     if (socket) {

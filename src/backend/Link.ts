@@ -32,7 +32,7 @@ export interface LinkPorts {
   readonly onPonged: () => void;
   readonly onSync: (why: 'online' | 'dropped') => void;
   readonly onReregister: () => void;
-  readonly onLastWords: (socket: boolean) => void;
+  readonly onFinalFlush: (socket: boolean) => void;
   /** Told what the answer to a handshake says of the backend's time. */
   readonly onDate?: (headers: DatedHeaders) => void;
 }
@@ -147,7 +147,7 @@ export class Link {
         this.ports.onReregister();
         break;
       case 'lastWords':
-        this.ports.onLastWords(effect.socket);
+        this.ports.onFinalFlush(effect.socket);
         break;
     }
   }

@@ -65,7 +65,7 @@ export class LinkHistory {
       isLive: isLive(state),
       since: this.since,
       attempt: state.failures,
-      rttMs: 'heart' in state ? (state.heart?.rttMs ?? null) : null,
+      rttMs: 'keepalive' in state ? (state.keepalive?.rttMs ?? null) : null,
       lastPongAt: this.lastPongAt,
       reconnects24h: this.recent(now).length,
       nextAttemptAt: waits ? Math.round(now + Math.max(state.until - this.clock.monotonic(), 0)) : null,

@@ -2,8 +2,8 @@ import type { Logger } from '../logging/Logger.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { syncBody } from './frames.js';
 import type { HttpOutcome } from './HttpClient.js';
+import type { LostConnectionDetector } from './LostConnectionDetector.js';
 import { asObject, type Command, parseSyncReply } from './protocol.js';
-import type { StrandedWatch } from './StrandedWatch.js';
 import { type Batch, SyncBatch } from './SyncBatch.js';
 import { type BackendStore, wireEvent } from './settings.js';
 
@@ -20,7 +20,7 @@ export interface ExchangePorts {
   /** Synchronous and durable; throws when it cannot store. */
   readonly receive: (commands: readonly Command[]) => void;
   readonly onConfigUpdate: (settings: Record<string, unknown>) => void;
-  readonly stranded: StrandedWatch;
+  readonly stranded: LostConnectionDetector;
 }
 
 export interface BegunSync {

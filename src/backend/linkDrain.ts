@@ -9,7 +9,7 @@ export function startDrain(state: LinkState, at: number, deadline: number, rules
   if (state.name === 'idle' && !state.pollingOnly) {
     return { state: enter(state, at, { name: 'stopped' }), effects: [] };
   }
-  const heart = 'heart' in state ? state.heart : null;
+  const keepalive = 'keepalive' in state ? state.keepalive : null;
   // The barrier and the close keep their time even when handlers take all of theirs.
   const until = Math.max(deadline - rules.barrierMs - rules.closeMs, at);
   return {
@@ -18,7 +18,7 @@ export function startDrain(state: LinkState, at: number, deadline: number, rules
       part: 'finishing',
       until,
       deadline,
-      heart,
+      keepalive,
       barrierSent: false,
     }),
     effects: state.name === 'dialing' ? [{ do: 'terminate', epoch: state.epoch }] : [],
@@ -32,7 +32,7 @@ export function drainStep(state: Draining, event: LinkEvent, rules: LinkRules): 
     case 'finishing':
       return event.type === 'settled' || overdue ? toBarrier(state, event.at, rules) : { state, effects: [] };
     case 'barrier':
-      if (event.type === 'flushed' && state.heart === null) return stop(state, event.at, false);
+      if (event.type === 'flushed' && state.keepalive === null) return stop(state, event.at, false);
       return overdue ? toClose(state, event.at, rules) : { state, effects: [] };
     case 'closing':
       return overdue ? stop(state, event.at, true) : { state, effects: [] };
@@ -45,13 +45,13 @@ export function drainFrame(
   event: Extract<LinkEvent, { type: 'frame' }>,
   rules: LinkRules,
 ): Step {
-  if (!event.pong || state.heart === null || state.heart.ping === null) return { state, effects: [] };
-  const heart = { ...state.heart, ping: null };
-  if (state.part !== 'barrier') return { state: { ...state, heart }, effects: [] };
-  if (state.barrierSent) return toClose({ ...state, heart }, event.at, rules);
-  const asked = { ...heart, ping: { sentAt: event.at, alive: false } };
+  if (!event.pong || state.keepalive === null || state.keepalive.ping === null) return { state, effects: [] };
+  const keepalive = { ...state.keepalive, ping: null };
+  if (state.part !== 'barrier') return { state: { ...state, keepalive }, effects: [] };
+  if (state.barrierSent) return toClose({ ...state, keepalive }, event.at, rules);
+  const asked = { ...keepalive, ping: { sentAt: event.at, alive: false } };
   return {
-    state: { ...state, heart: asked, barrierSent: true },
+    state: { ...state, keepalive: asked, barrierSent: true },
     effects: [{ do: 'ping', epoch: state.epoch }],
   };
 }
@@ -61,7 +61,7 @@ export function drainLost(
   event: Extract<LinkEvent, { type: 'lost' }>,
   rules: LinkRules,
 ): Step {
-  const alone: Draining = { ...state, heart: null, lastLoss: event.loss };
+  const alone: Draining = { ...state, keepalive: null, lastLoss: event.loss };
   if (state.part === 'closing') return stop(alone, event.at, true);
   const effects = [{ do: 'terminate', epoch: state.epoch } as const];
   if (state.part === 'finishing') return { state: alone, effects };
@@ -72,19 +72,19 @@ export function drainLost(
 function toBarrier(state: Draining, at: number, rules: LinkRules): Step {
   const until = Math.min(at + rules.barrierMs, Math.max(state.deadline - rules.closeMs, at));
   const base: Draining = { ...state, part: 'barrier', until, barrierSent: false };
-  if (state.heart === null) return { state: base, effects: [{ do: 'lastWords', socket: false }] };
+  if (state.keepalive === null) return { state: base, effects: [{ do: 'lastWords', socket: false }] };
   const words = { do: 'lastWords', socket: true } as const;
   // A ping that is still out left before the last acks; its pong sends the one that counts.
-  if (state.heart.ping) return { state: base, effects: [words] };
-  const heart = { ...state.heart, ping: { sentAt: at, alive: false } };
+  if (state.keepalive.ping) return { state: base, effects: [words] };
+  const keepalive = { ...state.keepalive, ping: { sentAt: at, alive: false } };
   return {
-    state: { ...base, heart, barrierSent: true },
+    state: { ...base, keepalive, barrierSent: true },
     effects: [words, { do: 'ping', epoch: state.epoch }],
   };
 }
 
 function toClose(state: Draining, at: number, rules: LinkRules): Step {
-  if (state.heart === null) return stop(state, at, false);
+  if (state.keepalive === null) return stop(state, at, false);
   const until = at + rules.closeMs;
   return { state: { ...state, part: 'closing', until }, effects: [{ do: 'close', epoch: state.epoch }] };
 }

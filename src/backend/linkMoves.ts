@@ -1,5 +1,5 @@
 import { reconnectDelay } from './backoff.js';
-import { wasStable } from './heart.js';
+import { wasStable } from './keepalive.js';
 import type { LinkEffect, LinkEvent, LinkRules, LinkState, Loss, StateOf, Step } from './linkTypes.js';
 
 /** Refusals that a fresh token or a corrected secret mends, and waiting does not (protocol §1). */
@@ -22,7 +22,7 @@ export function lose(
 ): Step {
   const effects: LinkEffect[] = [{ do: 'terminate', epoch: state.epoch }];
   if (servesCommands(state)) effects.push({ do: 'sync', why: 'dropped' });
-  const stable = 'heart' in state && wasStable(state.heart, event.at, rules);
+  const stable = 'keepalive' in state && wasStable(state.keepalive, event.at, rules);
   const step = Math.max(
     stable ? 0 : state.step,
     loss.kind === 'closed' && loss.code === TRY_AGAIN_LATER ? TRY_AGAIN_STEP : 0,
@@ -67,7 +67,7 @@ export function lose(
 
 /** Gives the socket up and dials at once: after sleep, or when the backend seems to have forgotten us. */
 export function redial(state: WithSocket, why: string, at: number, rules: LinkRules): Step {
-  const stable = wasStable(state.heart, at, rules);
+  const stable = wasStable(state.keepalive, at, rules);
   const retryEarned = stable || state.retryEarned;
   const after = { ...state, retryEarned, step: 0, failures: 0, lastLoss: { kind: 'replaced', why } as const };
   const again = dial(after, at, rules);

@@ -1,7 +1,15 @@
-import { beat, freshHeart, heard, nextBeatAt, pinged, transportAnswered } from './heart.js';
+import { beat, freshKeepalive, heard, nextBeatAt, pinged, transportAnswered } from './keepalive.js';
 import { drainFrame, drainLost, drainStep, startDrain } from './linkDrain.js';
 import { dial, enter, lose, redial, stay, type WithSocket } from './linkMoves.js';
-import type { Heart, LinkEffect, LinkEvent, LinkRules, LinkState, StateOf, Step } from './linkTypes.js';
+import type {
+  KeepaliveState,
+  LinkEffect,
+  LinkEvent,
+  LinkRules,
+  LinkState,
+  StateOf,
+  Step,
+} from './linkTypes.js';
 
 export function initialState(at: number): LinkState {
   return {
@@ -65,7 +73,7 @@ export function wakeAt(state: LinkState, rules: LinkRules): number | undefined {
     case 'stopped':
       return undefined;
     case 'online':
-      return nextBeatAt(state.heart, rules);
+      return nextBeatAt(state.keepalive, rules);
     default:
       return state.until;
   }
@@ -89,7 +97,7 @@ export function pollerMode(state: LinkState): 'running' | 'paused' | 'off' {
 
 /** Whether there is a socket that counts as the way for acks and events. */
 export function isLive(state: LinkState): boolean {
-  if (state.name === 'draining') return state.heart !== null && state.part !== 'closing';
+  if (state.name === 'draining') return state.keepalive !== null && state.part !== 'closing';
   return state.name === 'online' || state.name === 'suspect';
 }
 
@@ -102,9 +110,9 @@ export function acksGoByHttp(state: LinkState): boolean {
 function whileDialing(state: StateOf<'dialing'>, event: LinkEvent, rules: LinkRules): Step {
   switch (event.type) {
     case 'opened': {
-      const heart = freshHeart(event.at, rules);
+      const keepalive = freshKeepalive(event.at, rules);
       return {
-        state: enter(state, event.at, { name: 'proving', until: event.at + rules.provingMs, heart }),
+        state: enter(state, event.at, { name: 'proving', until: event.at + rules.provingMs, keepalive }),
         effects: [
           { do: 'ping', epoch: state.epoch },
           { do: 'wsPing', epoch: state.epoch },
@@ -139,20 +147,20 @@ function whileDialing(state: StateOf<'dialing'>, event: LinkEvent, rules: LinkRu
 }
 
 function withSocket(state: WithSocket, event: LinkEvent, rules: LinkRules): Step {
-  const { epoch, heart } = state;
+  const { epoch, keepalive } = state;
   switch (event.type) {
     case 'frame': {
-      const after = heard(heart, event.at, event.pong);
+      const after = heard(keepalive, event.at, event.pong);
       if (state.name === 'online')
-        return after === heart ? stay(state) : { state: { ...state, heart: after }, effects: [] };
+        return after === keepalive ? stay(state) : { state: { ...state, keepalive: after }, effects: [] };
       const effects: LinkEffect[] = state.name === 'proving' ? [{ do: 'sync', why: 'online' }] : [];
-      return { state: enter(state, event.at, { name: 'online', heart: after }), effects };
+      return { state: enter(state, event.at, { name: 'online', keepalive: after }), effects };
     }
     case 'wsPong': {
-      const after = transportAnswered(heart);
+      const after = transportAnswered(keepalive);
       if (state.name === 'suspect' && state.cause === 'ping')
-        return { state: enter(state, event.at, { name: 'online', heart: after }), effects: [] };
-      return { state: { ...state, heart: after }, effects: [] };
+        return { state: enter(state, event.at, { name: 'online', keepalive: after }), effects: [] };
+      return { state: { ...state, keepalive: after }, effects: [] };
     }
     case 'lost':
       return lose(state, event.loss, event, rules);
@@ -163,22 +171,26 @@ function withSocket(state: WithSocket, event: LinkEvent, rules: LinkRules): Step
     case 'credentials':
       return redial(state, 'the credentials changed', event.at, rules);
     case 'hurry': {
-      const sooner = Math.min(heart.nextPingAt, event.at + rules.hurryMs);
-      if (sooner === heart.nextPingAt) return stay(state);
-      return { state: { ...state, heart: { ...heart, nextPingAt: sooner } }, effects: [] };
+      const sooner = Math.min(keepalive.nextPingAt, event.at + rules.hurryMs);
+      if (sooner === keepalive.nextPingAt) return stay(state);
+      return { state: { ...state, keepalive: { ...keepalive, nextPingAt: sooner } }, effects: [] };
     }
     case 'wake': {
       const until = event.at + rules.wakePingMs;
-      const calm: Heart = { ...heart, wsPingAt: null, nextWsPingAt: event.at + rules.wsPingIntervalMs };
+      const calm: KeepaliveState = {
+        ...keepalive,
+        wsPingAt: null,
+        nextWsPingAt: event.at + rules.wsPingIntervalMs,
+      };
       // A ping that is out already asks the same question; there is never a second one.
-      const asked = heart.ping
+      const asked = keepalive.ping
         ? { ...calm, ping: { sentAt: event.at, alive: false } }
         : pinged(calm, event.at, rules);
-      if (state.name === 'proving') return { state: { ...state, until, heart: asked }, effects: [] };
-      const body = { name: 'suspect', until, heart: asked, cause: 'wake' } as const;
+      if (state.name === 'proving') return { state: { ...state, until, keepalive: asked }, effects: [] };
+      const body = { name: 'suspect', until, keepalive: asked, cause: 'wake' } as const;
       return {
         state: state.name === 'suspect' ? { ...state, ...body } : enter(state, event.at, body),
-        effects: heart.ping ? [] : [{ do: 'ping', epoch }],
+        effects: keepalive.ping ? [] : [{ do: 'ping', epoch }],
       };
     }
     case 'timer':
@@ -196,12 +208,12 @@ function onTimer(state: WithSocket, event: LinkEvent, rules: LinkRules): Step {
     if (state.cause === 'wake') return redial(state, 'no answer after waking', event.at, rules);
     return lose(state, { kind: 'unanswered' }, event, rules);
   }
-  const found = beat(state.heart, state.epoch, event.at, rules);
+  const found = beat(state.keepalive, state.epoch, event.at, rules);
   if (found.kind === 'well') {
-    const same = found.heart === state.heart;
-    return same ? stay(state) : { state: { ...state, heart: found.heart }, effects: found.effects };
+    const same = found.keepalive === state.keepalive;
+    return same ? stay(state) : { state: { ...state, keepalive: found.keepalive }, effects: found.effects };
   }
-  const body = { name: 'suspect', until: found.until, heart: found.heart, cause: 'ping' } as const;
+  const body = { name: 'suspect', until: found.until, keepalive: found.keepalive, cause: 'ping' } as const;
   return { state: enter(state, event.at, body), effects: found.effects };
 }
 

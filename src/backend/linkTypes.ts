@@ -55,7 +55,7 @@ export const PROTOCOL_RULES: LinkRules = {
 };
 
 /** The life signs of one open socket. Times are monotonic ms. */
-export interface Heart {
+export interface KeepaliveState {
   readonly openedAt: number;
   /** The JSON ping still without pong; `alive` once any frame came after it. At most one is outstanding. */
   readonly ping: { readonly sentAt: number; readonly alive: boolean } | null;
@@ -110,12 +110,12 @@ export type LinkState = Carried &
   (
     | { readonly name: 'idle' /** Started with the WebSocket switched off. */; readonly pollingOnly: boolean }
     | { readonly name: 'dialing'; readonly until: number }
-    | { readonly name: 'proving'; readonly until: number; readonly heart: Heart }
-    | { readonly name: 'online'; readonly heart: Heart }
+    | { readonly name: 'proving'; readonly until: number; readonly keepalive: KeepaliveState }
+    | { readonly name: 'online'; readonly keepalive: KeepaliveState }
     | {
         readonly name: 'suspect';
         readonly until: number;
-        readonly heart: Heart;
+        readonly keepalive: KeepaliveState;
         readonly cause: 'ping' | 'wake';
       }
     | { readonly name: 'waiting'; readonly until: number }
@@ -133,7 +133,7 @@ export type LinkState = Carried &
         readonly until: number;
         readonly deadline: number;
         /** Null when there is no socket to drain. */
-        readonly heart: Heart | null;
+        readonly keepalive: KeepaliveState | null;
         /** Whether the ping after the last ack has left. */
         readonly barrierSent: boolean;
       }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../errors.js';
-import { askDaemon, type DaemonAnswer } from '../status/askDaemon.js';
-import { socketPath, socketRefuge } from '../status/socketPath.js';
+import { askDaemon, type DaemonAnswer } from '../operator/askDaemon.js';
+import { socketPath, socketRefuge } from '../operator/socketPath.js';
 
 /**
  * Asks the agent of a state directory. Where its socket is gone while an agent holds the lock, that is `cannotTell`:

@@ -19,8 +19,8 @@ import {
   type ServerFrame,
   type Topic,
 } from './monitorFrames.js';
-import { PageDoor, type UseLink } from './PageDoor.js';
-import { SocketDoor } from './SocketDoor.js';
+import { PageHandler, type UseLink } from './PageHandler.js';
+import { UpgradeHandler } from './UpgradeHandler.js';
 
 export interface MonitorOptions {
   port: number;
@@ -55,8 +55,8 @@ export class MonitorServer {
   private readonly clients = new Clients();
   private readonly broadcast: Broadcast;
   private readonly frames: ClientFrames;
-  private readonly sockets: SocketDoor;
-  private readonly pages: PageDoor;
+  private readonly sockets: UpgradeHandler;
+  private readonly pages: PageHandler;
   private readonly door: LoopbackPort;
   private sweeping: Timer | undefined;
   private abuses = { count: 0, toldAt: Number.NEGATIVE_INFINITY };
@@ -78,11 +78,11 @@ export class MonitorServer {
       clock,
       onAbuse,
     });
-    this.sockets = new SocketDoor({
+    this.sockets = new UpgradeHandler({
       ...{ secret, clock, clients: this.clients },
       onClient: (client, socket, refusal) => this.welcome(client, socket, refusal),
     });
-    this.pages = new PageDoor({ secret, useLink, pageDirectory, clock });
+    this.pages = new PageHandler({ secret, useLink, pageDirectory, clock });
     this.door = new LoopbackPort({ port, clock, log, server: () => this.httpServer() });
   }
 

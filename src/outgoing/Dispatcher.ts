@@ -3,17 +3,17 @@ import type { Store } from '../store/Store.js';
 import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
-import { rowWatchedMs } from './Confirmation.js';
-import type { Lanes, NextSend } from './Lanes.js';
+import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { MachineGate } from './MachineGate.js';
 import { knownRows, matchRows } from './matchRows.js';
 import type { NewRecipients } from './NewRecipients.js';
+import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './outcome.js';
 import type { Pace } from './Pace.js';
 import type { AttemptResult, MessageSender, SendTarget, SentRows } from './ports.js';
 import { retryOf } from './retryPolicy.js';
+import { rowWatchedMs } from './SendVerifier.js';
 import type { Evidence, SentEvidence } from './SentEvidence.js';
-import type { Settlement } from './Settlement.js';
 import { inOrder } from './targetOrder.js';
 
 interface Attempt {
@@ -55,10 +55,10 @@ export class Dispatcher {
 
   constructor(
     private readonly store: Store,
-    private readonly lanes: Lanes,
+    private readonly lanes: ConversationQueues,
     private readonly sender: MessageSender,
     private readonly rows: SentRows,
-    private readonly settlement: Settlement,
+    private readonly settlement: OutcomeRecorder,
     private readonly clock: Clock,
     private readonly log: Logger,
     private readonly limits: { pace: Pace; newRecipients: NewRecipients },

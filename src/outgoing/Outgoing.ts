@@ -4,21 +4,21 @@ import { LIFE } from '../store/sendRecord.js';
 import type { GoneOut, TextRequest, WantedSince, WantedText } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import type { MachineFault } from '../system/failures.js';
-import { Confirmation } from './Confirmation.js';
+import { ConversationQueues, type HeldTexts } from './ConversationQueues.js';
+import { type DeliveryListener, DeliveryTracker } from './DeliveryTracker.js';
 import { Dispatcher, type StartListener } from './Dispatcher.js';
 import { isDuplicate } from './DuplicatePairing.js';
 import { expireHeld, type HeldAges } from './expireHeld.js';
-import { type HeldTexts, Lanes } from './Lanes.js';
-import { LaterLife, type LifeListener } from './LaterLife.js';
 import { NewRecipients } from './NewRecipients.js';
+import { OutcomeRecorder } from './OutcomeRecorder.js';
 import type { OutcomeListener } from './outcome.js';
 import { Pace } from './Pace.js';
 import type { FileFetcher, MessageSender, SentRows } from './ports.js';
 import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
 import { type RequestListener, requestEnd } from './requestEnd.js';
+import { SendVerifier } from './SendVerifier.js';
 import { SentEvidence } from './SentEvidence.js';
-import { Settlement } from './Settlement.js';
 import { Staging } from './Staging.js';
 import { withdrawAnswers } from './withdrawAnswers.js';
 
@@ -54,12 +54,12 @@ export interface OutgoingOptions {
 
 /** The only way out: whatever the agent sends goes through here, once, in the order of its conversation. */
 export class Outgoing {
-  private readonly lanes: Lanes;
+  private readonly lanes: ConversationQueues;
   private readonly requests: Requests;
-  private readonly settlement: Settlement;
+  private readonly settlement: OutcomeRecorder;
   private readonly dispatcher: Dispatcher;
-  private readonly confirmation: Confirmation;
-  private readonly laterLife: LaterLife;
+  private readonly confirmation: SendVerifier;
+  private readonly deliveryTracker: DeliveryTracker;
   private readonly staging: Staging;
   private readonly evidence: SentEvidence;
   private readonly requestListeners: RequestListener[] = [];
@@ -86,12 +86,17 @@ export class Outgoing {
           store.incoming.isHeardFrom(conversation) || store.sends.isProvenTo(conversation),
       },
     );
-    this.lanes = new Lanes(store.sends, clock, (conversation) => store.pauses.covers(conversation), {
-      waitOf: (conversation) => pace.waitOf(conversation),
-      newOpensInMs: () => newRecipients.opensInMs(),
-      isNew: (conversation, threadId) => newRecipients.isNew(conversation, threadId),
-    });
-    this.settlement = new Settlement(store, this.lanes);
+    this.lanes = new ConversationQueues(
+      store.sends,
+      clock,
+      (conversation) => store.pauses.covers(conversation),
+      {
+        waitOf: (conversation) => pace.waitOf(conversation),
+        newOpensInMs: () => newRecipients.opensInMs(),
+        isNew: (conversation, threadId) => newRecipients.isNew(conversation, threadId),
+      },
+    );
+    this.settlement = new OutcomeRecorder(store, this.lanes);
     this.requests = new Requests({
       store,
       lanes: this.lanes,
@@ -115,7 +120,7 @@ export class Outgoing {
       this.evidence,
       () => this.confirmation.look(),
     );
-    this.confirmation = new Confirmation({
+    this.confirmation = new SendVerifier({
       store,
       rows,
       settlement: this.settlement,
@@ -125,13 +130,13 @@ export class Outgoing {
       settled: () => store.beforeCommit(this.dispatcher.claim),
       requeued: (send) => this.lanes.joined(send),
     });
-    this.laterLife = new LaterLife(store, rows, clock, (send, { guid, service }) =>
+    this.deliveryTracker = new DeliveryTracker(store, rows, clock, (send, { guid, service }) =>
       this.settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late: true }),
     );
     this.settlement.onOutcome((send, outcome) => {
-      if (outcome.kind === 'sent' && outcome.guid !== null) this.laterLife.begin(send);
+      if (outcome.kind === 'sent' && outcome.guid !== null) this.deliveryTracker.begin(send);
       if (outcome.kind === 'failed' && outcome.guid !== undefined && !isDuplicate(send))
-        this.laterLife.begin(send, LIFE.failed);
+        this.deliveryTracker.begin(send, LIFE.failed);
       if (outcome.kind === 'failed' || outcome.kind === 'unknown')
         store.targetForms.forget(send.conversation);
       const end = requestEnd(send, outcome, store);
@@ -203,8 +208,8 @@ export class Outgoing {
   }
 
   /** Told of what becomes of sent texts, inside the write that remembers it. Register before `start`. */
-  onLife(listener: LifeListener): void {
-    this.laterLife.onEvent(listener);
+  onDelivery(listener: DeliveryListener): void {
+    this.deliveryTracker.onEvent(listener);
   }
 
   /**
@@ -239,7 +244,7 @@ export class Outgoing {
     await recoverAttempts(store, sender, rows, clock, log);
     this.lanes.reload();
     this.confirmation.look();
-    this.laterLife.start();
+    this.deliveryTracker.start();
     this.staging.start();
     this.dispatcher.start();
   }
@@ -247,7 +252,7 @@ export class Outgoing {
   /** chat.db changed: rows of texts on their way may have appeared. */
   chatChanged(): void {
     this.confirmation.look();
-    this.laterLife.look();
+    this.deliveryTracker.look();
   }
 
   /** Lets no further text out; resolves when the one on its way has its outcome. What is queued stays queued. */
@@ -262,7 +267,7 @@ export class Outgoing {
     void this.dispatcher.stop();
     this.staging.stop();
     this.confirmation.stop();
-    this.laterLife.stop();
+    this.deliveryTracker.stop();
   }
 }
 

@@ -3,19 +3,19 @@ import type { SendRole } from '../store/sendRecord.js';
 import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { sendableText } from '../system/sendableText.js';
+import type { ConversationQueues } from './ConversationQueues.js';
 import { DuplicatePairing, wordsKey } from './DuplicatePairing.js';
-import type { Lanes } from './Lanes.js';
+import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import type { SendOutcome } from './outcome.js';
 import type { PairingDecision } from './pairing.js';
 import { endOfDuplicate, outcomeOf } from './requestEnd.js';
 import { type Part, partsOf } from './requestParts.js';
-import type { Settlement } from './Settlement.js';
 import { ANSWER_WITHDRAWN } from './withdrawAnswers.js';
 
 export interface RequestsOptions {
   store: Store;
-  lanes: Lanes;
-  settlement: Settlement;
+  lanes: ConversationQueues;
+  settlement: OutcomeRecorder;
   clock: Clock;
   limits: () => { maxTextLength: number; splitLongTexts: boolean };
   /** After the commit: something waits for a file to be fetched. */

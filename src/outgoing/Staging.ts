@@ -3,9 +3,9 @@ import type { Store } from '../store/Store.js';
 import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { type MachineFault, machinePause } from '../system/failures.js';
-import type { Lanes } from './Lanes.js';
+import type { ConversationQueues } from './ConversationQueues.js';
+import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import type { FetchedFile, FileFetcher } from './ports.js';
-import type { Settlement } from './Settlement.js';
 
 const MOST_REQUESTS = 4;
 /** What was fetched and could not be stored is tried again so soon. */
@@ -13,8 +13,8 @@ const STORE_RETRY_MS = 2_000;
 
 export interface StagingOptions {
   store: Store;
-  lanes: Lanes;
-  settlement: Settlement;
+  lanes: ConversationQueues;
+  settlement: OutcomeRecorder;
   fetcher: FileFetcher;
   clock: Clock;
   log: Logger;

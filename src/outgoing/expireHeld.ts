@@ -4,9 +4,9 @@ import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import { knownRows, matchRows } from './matchRows.js';
+import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import type { SentRows } from './ports.js';
 import type { SentEvidence } from './SentEvidence.js';
-import type { Settlement } from './Settlement.js';
 
 /** How long a text may wait in a pause, in ms, by what it is. */
 export interface HeldAges {
@@ -19,7 +19,7 @@ export interface HeldParts {
   store: Store;
   rows: SentRows;
   evidence: SentEvidence;
-  settlement: Settlement;
+  settlement: OutcomeRecorder;
   clock: Clock;
   log: Logger;
   /** Read at each use. */

@@ -1,7 +1,7 @@
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
+import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import type { SendOutcome } from './outcome.js';
-import type { Settlement } from './Settlement.js';
 
 /** What becomes of a text that answers a message that went out from this account itself. */
 export const ANSWER_WITHDRAWN = {
@@ -16,7 +16,7 @@ export const ANSWER_WITHDRAWN = {
  * duplicates: they are one answer. Duplicates fail first, or they would take the place of the one that they wait for.
  */
 export function withdrawAnswers(
-  { store, settlement }: { store: Store; settlement: Settlement },
+  { store, settlement }: { store: Store; settlement: OutcomeRecorder },
   { guid, conversation }: { guid: string; conversation: string },
 ): void {
   for (const send of store.sends.inLane(conversation)) {

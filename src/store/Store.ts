@@ -10,6 +10,7 @@ import { ContextTable } from './contexts.js';
 import { ConversationKeys } from './conversationKeys.js';
 import { CursorTable } from './cursor.js';
 import { diskFault, hasRoom, StateMoved, type StoreFault } from './diskFault.js';
+import { EmittedEventTable } from './emittedEvents.js';
 import { EventTable } from './events.js';
 import { ExchangeTable } from './exchanges.js';
 import { identityAt } from './fileIdentity.js';
@@ -29,7 +30,6 @@ import { SendTable } from './sends.js';
 import { SetAsideTable } from './setAside.js';
 import { type Database, onStatementError, type Statement } from './sqlite.js';
 import { TargetFormTable } from './targetForms.js';
-import { ToldTable } from './told.js';
 import { UploadTable } from './uploads.js';
 import { UsedLinkTable } from './usedLinks.js';
 
@@ -64,7 +64,7 @@ export class Store {
   readonly outages: OutageTable;
   readonly pauses: PauseTable;
   readonly setAside: SetAsideTable;
-  readonly told: ToldTable;
+  readonly emittedEvents: EmittedEventTable;
   readonly backlog: Backlog;
   readonly recentTexts: RecentTexts;
   readonly aliases: AliasTable;
@@ -130,7 +130,7 @@ export class Store {
     this.outages = new OutageTable(database, clock);
     this.pauses = new PauseTable(database, clock, this);
     this.setAside = new SetAsideTable(database, clock, (work) => this.write(work), stoppedCleanly);
-    this.told = new ToldTable(database, clock);
+    this.emittedEvents = new EmittedEventTable(database, clock);
     this.backlog = new Backlog(database);
     this.recentTexts = new RecentTexts(database);
     this.aliases = new AliasTable(database, clock, this);

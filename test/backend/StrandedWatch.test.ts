@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { LostConnectionDetector } from '../../src/backend/LostConnectionDetector.js';
 import { type Command, parseCommand } from '../../src/backend/protocol.js';
-import { StrandedWatch } from '../../src/backend/StrandedWatch.js';
 import { FakeClock } from '../support/FakeClock.js';
 
 /** Longer than a push may be on its way. */
@@ -9,14 +9,14 @@ const LONG_MS = 10_000;
 describe('the watch for a backend that has lost us', () => {
   let clock: FakeClock;
   let redials: number;
-  let watch: StrandedWatch;
+  let watch: LostConnectionDetector;
   let skewMs = 0;
 
   beforeEach(() => {
     clock = new FakeClock();
     redials = 0;
     skewMs = 0;
-    watch = new StrandedWatch({
+    watch = new LostConnectionDetector({
       clock,
       skewMs: () => skewMs,
       onStranded: () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isLive, pollerMode, wakeAt } from '../../src/backend/linkState.js';
 import { type LinkState, type Loss, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
-import { type Happening, type LinkPlay, started } from '../support/LinkPlay.js';
+import { type ChatEvent, type LinkPlay, started } from '../support/LinkPlay.js';
 import { sized } from '../support/size.js';
 
 const loss: fc.Arbitrary<Loss> = fc.oneof(
@@ -14,14 +14,14 @@ const loss: fc.Arbitrary<Loss> = fc.oneof(
     .map((status) => ({ kind: 'refused' as const, status, detail: '' })),
   fc.constant({ kind: 'failed' as const, detail: 'reset' }),
 );
-const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant<Happening>({ type: 'opened' }) },
-  { weight: 4, arbitrary: fc.boolean().map((pong): Happening => ({ type: 'frame', pong })) },
-  { weight: 3, arbitrary: loss.map((one): Happening => ({ type: 'lost', loss: one })) },
-  { weight: 6, arbitrary: fc.constant<Happening>({ type: 'timer' }) },
+const happening: fc.Arbitrary<ChatEvent> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<ChatEvent>({ type: 'opened' }) },
+  { weight: 4, arbitrary: fc.boolean().map((pong): ChatEvent => ({ type: 'frame', pong })) },
+  { weight: 3, arbitrary: loss.map((one): ChatEvent => ({ type: 'lost', loss: one })) },
+  { weight: 6, arbitrary: fc.constant<ChatEvent>({ type: 'timer' }) },
   {
     weight: 5,
-    arbitrary: fc.constantFrom<Happening>(
+    arbitrary: fc.constantFrom<ChatEvent>(
       { type: 'wsPong' },
       { type: 'wake' },
       { type: 'kick' },
@@ -43,10 +43,10 @@ const step = fc.record({
 });
 
 /** Whether a socket, or the dial for one, ended by this event, and whether we gave it up for another ourselves. */
-function ending(before: LinkState, after: LinkState, event: Happening): 'none' | 'lost' | 'replaced' {
+function ending(before: LinkState, after: LinkState, event: ChatEvent): 'none' | 'lost' | 'replaced' {
   if (after.transition === before.transition || event.type === 'uncredentialed') return 'none';
-  if ('heart' in before && after.name === 'dialing') return 'replaced';
-  const had = before.name === 'dialing' || 'heart' in before;
+  if ('keepalive' in before && after.name === 'dialing') return 'replaced';
+  const had = before.name === 'dialing' || 'keepalive' in before;
   return had && (after.name === 'waiting' || after.name === 'blocked') ? 'lost' : 'none';
 }
 
@@ -59,11 +59,11 @@ class Stability {
     return this.ponged && at - this.openedAt >= 30_000;
   }
 
-  note(before: string, event: Happening, { state, at }: LinkPlay): void {
+  note(before: string, event: ChatEvent, { state, at }: LinkPlay): void {
     if (before === 'dialing' && state.name === 'proving') {
       this.openedAt = at;
       this.ponged = false;
-    } else if (!('heart' in state)) this.openedAt = Number.POSITIVE_INFINITY;
+    } else if (!('keepalive' in state)) this.openedAt = Number.POSITIVE_INFINITY;
     else if (event.type === 'frame' && event.pong) this.ponged = true;
   }
 }
@@ -185,7 +185,7 @@ describe('the link, whatever happens', () => {
   });
 
   it('answers refusals by one immediate retry, and by no other until a link was up 30 s and had a pong', () => {
-    const refusal = fc.constantFrom<Happening>(
+    const refusal = fc.constantFrom<ChatEvent>(
       { type: 'lost', loss: { kind: 'refused', status: 401, detail: '' } },
       { type: 'lost', loss: { kind: 'closed', code: 4001, reason: '' } },
       { type: 'registered' },
@@ -229,7 +229,7 @@ describe('the link, whatever happens', () => {
           else play.at = Math.max(play.at, wakeAt(play.state, PROTOCOL_RULES) ?? 0);
           const { epoch } = play.state;
           play.feed(event);
-          if (play.state.epoch !== epoch || !('heart' in play.state)) asked = null;
+          if (play.state.epoch !== epoch || !('keepalive' in play.state)) asked = null;
           if (asked && event.type === 'frame') asked = event.pong ? null : { at: asked.at, alive: true };
           const pings = play.did.filter((effect) => effect === 'ping').length;
           expect(pings).toBeLessThanOrEqual(1);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { isLive, pollerMode } from '../../src/backend/linkState.js';
-import { type Happening, started } from '../support/LinkPlay.js';
+import { type ChatEvent, started } from '../support/LinkPlay.js';
 
-const closed = (code: number): Happening => ({ type: 'lost', loss: { kind: 'closed', code, reason: '' } });
-const failed: Happening = { type: 'lost', loss: { kind: 'failed', detail: 'ECONNREFUSED' } };
-const refused = (status: number, retryAfterMs?: number): Happening => ({
+const closed = (code: number): ChatEvent => ({ type: 'lost', loss: { kind: 'closed', code, reason: '' } });
+const failed: ChatEvent = { type: 'lost', loss: { kind: 'failed', detail: 'ECONNREFUSED' } };
+const refused = (status: number, retryAfterMs?: number): ChatEvent => ({
   type: 'lost',
   loss: { kind: 'refused', status, detail: '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
 });
@@ -134,7 +134,7 @@ describe('the link, state by state', () => {
     for (let second = 0; second < 300; second++) {
       play.after(1_000).feed({ type: 'frame', pong: false }).feed({ type: 'timer' });
       if (play.did.includes('ping')) pings += 1;
-      outstanding = play.state.name === 'online' && play.state.heart.ping ? 1 : 0;
+      outstanding = play.state.name === 'online' && play.state.keepalive.ping ? 1 : 0;
       expect(outstanding).toBeLessThanOrEqual(1);
     }
     expect(pings).toBe(10);
@@ -229,7 +229,7 @@ describe('the link, state by state', () => {
     const play = started().online();
     const old = play.state.epoch;
     play.feed(closed(1006)).wait().online();
-    for (const late of [closed(1006), { type: 'frame', pong: true }, { type: 'opened' }] as Happening[]) {
+    for (const late of [closed(1006), { type: 'frame', pong: true }, { type: 'opened' }] as ChatEvent[]) {
       const before = play.state;
       expect(play.feed(late, old).state).toBe(before);
       expect(play.did).toEqual([]);

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { multipart } from '../../src/backend/uploadPhoto.js';
-import { silent } from '../../src/simulator/backend/persona.js';
-import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
+import { silent } from '../../src/kit/backend/persona.js';
+import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { makeBackend } from '../support/startBackend.js';
 

@@ -10,7 +10,7 @@ import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import type { ReceivedCommand } from '../../src/commands/ports.js';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import { Scheduler } from '../../src/schedule/Scheduler.js';
+import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import type { AckBody } from '../../src/store/acks.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';

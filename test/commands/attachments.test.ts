@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { FileDoor } from '../../src/attachments/FileDoor.js';
+import { FileGate } from '../../src/attachments/FileGate.js';
 import { StagingArea } from '../../src/attachments/StagingArea.js';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
@@ -10,7 +10,7 @@ import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import { uploadRetry } from '../../src/commands/handlers/uploadRetry.js';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import { Scheduler } from '../../src/schedule/Scheduler.js';
+import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
@@ -27,7 +27,7 @@ async function room() {
   const messages = new FakeMessages();
   const log = new RecordingLog();
   const staging = new StagingArea(join(directory, 'edge-agent'));
-  const door = new FileDoor({
+  const door = new FileGate({
     ...{ staging, clock, log },
     settings: () => ({ maxBytes: 1000, allowedRoots: [], allowPrivateAddresses: false }),
   });

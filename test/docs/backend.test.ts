@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { loadPersona } from '../../src/simulator/backend/loadPersona.js';
-import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
-import { AGENT_ID, incoming, PlainSocket, post, SECRET } from '../simulator/backend/PlainAgent.js';
+import { loadPersona } from '../../src/kit/backend/loadPersona.js';
+import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
+import { AGENT_ID, incoming, PlainSocket, post, SECRET } from '../kit/backend/PlainAgent.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 import { page, tableUnder } from './page.js';
 

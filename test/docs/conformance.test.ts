@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { edgeProgram } from '../../src/cli/program.js';
-import { CHECKS } from '../../src/conformance/checks.js';
+import { CHECKS } from '../../src/kit/conformance/checks.js';
 import { page, tableUnder } from './page.js';
 
 const conformance = page('docs/conformance.md');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { backendSettings } from '../../src/agent/backendSettings.js';
-import { doctorChecks } from '../../src/doctor/doctorChecks.js';
+import { backendSettings } from '../../src/backend/backendSettings.js';
+import { doctorChecks } from '../../src/diagnostics/doctor/doctorChecks.js';
 import { page, tableUnder } from './page.js';
 
 test('every check of the doctor has its line, in the order in which it is made', () => {

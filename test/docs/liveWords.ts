@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { EdgeAgent } from '../../src/agent/EdgeAgent.js';
 import { loadConfig } from '../../src/config/loadConfig.js';
+import { EdgeAgent } from '../../src/daemon/EdgeAgent.js';
+import { silent } from '../../src/kit/backend/persona.js';
+import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import { createLogger } from '../../src/logging/createLogger.js';
-import { silent } from '../../src/simulator/backend/persona.js';
-import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 /** What a real agent (without chat.db, so that it has a problem to report) says to a backend when it comes up. */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { selftestChecks } from '../../src/selftest/selftestChecks.js';
-import { ASSUMPTIONS, chatDbForms } from '../../src/selftest/survey/chatDbForms.js';
+import { selftestChecks } from '../../src/diagnostics/selftest/selftestChecks.js';
+import { ASSUMPTIONS, chatDbForms } from '../../src/diagnostics/selftest/survey/chatDbForms.js';
 import { page, ROOT, tableUnder } from './page.js';
 
 const text = page('docs/macos.md');

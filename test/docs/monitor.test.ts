@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { monitorVerbs } from '../../src/agent/monitorVerbs.js';
 import { CLOSE } from '../../src/monitor/Client.js';
 import { readClientFrame, TOPICS } from '../../src/monitor/monitorFrames.js';
+import { monitorVerbs } from '../../src/operator/monitorVerbs.js';
 import { IDLE, MonitorWorld } from '../support/MonitorWorld.js';
 import { until } from '../support/until.js';
 import { anchorsIn, headingAnchors, linksIn, page, ROOT, tableUnder } from './page.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export { examplesIn } from '../../src/contracts/examples.js';
+export { examplesIn } from '../../src/kit/contracts/examples.js';
 
 export const ROOT = join(import.meta.dirname, '../..');
 

@@ -5,12 +5,12 @@ import { eventFrame, PING_FRAME, PONG_FRAME, syncBody } from '../../src/backend/
 import { parseCommand, parseFrame, parseSyncReply, type WireEvent } from '../../src/backend/protocol.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import { judgeRemote } from '../../src/config/remoteSettings.js';
-import { messageBody } from '../../src/conversation/messageBody.js';
-import { parseReply } from '../../src/conversation/reply.js';
 import { ERROR_CODES } from '../../src/errors.js';
-import { parseAgentFrame } from '../../src/simulator/backend/frames.js';
-import { silent } from '../../src/simulator/backend/persona.js';
-import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
+import { messageBody } from '../../src/incoming/messageBody.js';
+import { parseReply } from '../../src/incoming/reply.js';
+import { parseAgentFrame } from '../../src/kit/backend/frames.js';
+import { silent } from '../../src/kit/backend/persona.js';
+import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import type { AckBody } from '../../src/store/acks.js';
 import type { MessagePart } from '../../src/store/messageParts.js';
 import { FakeBackend } from '../support/FakeBackend.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { echo, silent } from '../../src/simulator/backend/persona.js';
-import type { NewIncoming } from '../../src/simulator/messages/SimulatedIncoming.js';
+import { echo, silent } from '../../src/kit/backend/persona.js';
+import type { NewIncoming } from '../../src/kit/messages/SimulatedIncoming.js';
 import { EdgeWorld, OWN, PERSON } from '../support/EdgeWorld.js';
 
 const OTHER = '+13105559876';

@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { silent } from '../../src/simulator/backend/persona.js';
+import { silent } from '../../src/kit/backend/persona.js';
 import { httpsHost } from '../attachments/HttpsHost.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { socketPath } from '../../src/status/socketPath.js';
+import { socketPath } from '../../src/operator/socketPath.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { CLI, type CliResult, runCli } from '../support/runCli.js';
 

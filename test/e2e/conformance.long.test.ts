@@ -5,8 +5,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
-import { echo } from '../../src/simulator/backend/persona.js';
-import { SimulatedBackend } from '../../src/simulator/backend/SimulatedBackend.js';
+import { echo } from '../../src/kit/backend/persona.js';
+import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import { CLI, cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { extract } from 'tar';
 import { describe, expect, type TestContext, test } from 'vitest';
-import type { Report } from '../../src/checks/runChecks.js';
+import type { Report } from '../../src/diagnostics/checks/runChecks.js';
 import { AGENT_ID, EdgeWorld, OWN, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type PersonaAnswer, scripted } from '../../src/simulator/backend/persona.js';
+import { type PersonaAnswer, scripted } from '../../src/kit/backend/persona.js';
 import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 const ANSWERED = 'The backend answered a message';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { scripted } from '../../src/simulator/backend/persona.js';
+import { scripted } from '../../src/kit/backend/persona.js';
 import { EdgeWorld, OWN, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { socketPath } from '../../src/status/socketPath.js';
+import { socketPath } from '../../src/operator/socketPath.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 

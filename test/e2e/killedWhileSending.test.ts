@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { scripted } from '../../src/simulator/backend/persona.js';
-import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
+import { scripted } from '../../src/kit/backend/persona.js';
+import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 const TEXT = 'exactly once, please';

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { echo } from '../../src/simulator/backend/persona.js';
-import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
+import { echo } from '../../src/kit/backend/persona.js';
+import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 describe('a text is a text, whatever stands in it', { concurrent: true }, () => {

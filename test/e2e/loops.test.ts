@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Persona } from '../../src/simulator/backend/persona.js';
+import type { Persona } from '../../src/kit/backend/persona.js';
 import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 /** Answers every message with words of its own. */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { silent } from '../../src/simulator/backend/persona.js';
+import { silent } from '../../src/kit/backend/persona.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 describe('messages of several parts reach the backend', { concurrent: true }, () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { scripted } from '../../src/simulator/backend/persona.js';
+import { scripted } from '../../src/kit/backend/persona.js';
 import { AGENT_ID, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { ProcessList } from '../support/ProcessList.js';

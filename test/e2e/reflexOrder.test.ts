@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ReplyForm, scripted } from '../../src/simulator/backend/persona.js';
+import { type ReplyForm, scripted } from '../../src/kit/backend/persona.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 /** The forms in which a reply can hold the reflex; `reply_text` has room for one text alone. */

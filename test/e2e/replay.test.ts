@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readTranscript } from '../../src/transcript/entry.js';
+import { readTranscript } from '../../src/kit/transcript/entry.js';
 import { EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
 
 const URL_IN_LINE = /http:\/\/127\.0\.0\.1:\d+/;

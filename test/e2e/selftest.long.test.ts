@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Report } from '../../src/checks/runChecks.js';
+import type { Report } from '../../src/diagnostics/checks/runChecks.js';
 import { EdgeWorld, OWN, SECRET } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 

@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { verifyCredentials } from '../../src/simulator/backend/authentication.js';
-import { scripted } from '../../src/simulator/backend/persona.js';
-import { socketPath } from '../../src/status/socketPath.js';
+import { verifyCredentials } from '../../src/kit/backend/authentication.js';
+import { scripted } from '../../src/kit/backend/persona.js';
+import { socketPath } from '../../src/operator/socketPath.js';
 import { packageVersion } from '../../src/system/version.js';
 import { AGENT_ID, EdgeWorld, OWN, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { FakeBackend } from '../support/FakeBackend.js';

@@ -1,5 +1,5 @@
 import { expect, type TestContext, test } from 'vitest';
-import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
+import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { StandIns } from '../support/StandIns.js';
 import { until } from '../support/until.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { silent } from '../../src/simulator/backend/persona.js';
+import { silent } from '../../src/kit/backend/persona.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 /** Everything that the backend was sent, as text. */

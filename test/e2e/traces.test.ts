@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type PersonaAnswer, scripted } from '../../src/simulator/backend/persona.js';
+import { type PersonaAnswer, scripted } from '../../src/kit/backend/persona.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 

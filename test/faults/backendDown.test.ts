@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { isWorthAnswering } from '../../src/conversation/age.js';
-import { Forwarder } from '../../src/conversation/Forwarder.js';
-import type { PostResult } from '../../src/conversation/ports.js';
-import type { Persona } from '../../src/simulator/backend/persona.js';
+import { isWorthAnswering } from '../../src/incoming/age.js';
+import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
+import type { PostResult } from '../../src/incoming/ports.js';
+import type { Persona } from '../../src/kit/backend/persona.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
@@ -20,7 +20,7 @@ describe('a backend that is down for hours', () => {
     const clock = new FakeClock();
     const store = temporaryStore(clock);
     const world = { result: DOWN, delivered: [] as string[] };
-    const forwarder = new Forwarder({
+    const forwarder = new MessageDispatcher({
       store,
       backend: {
         postMessage: async (_body, guid) => {

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { StatusSnapshot } from '../../src/operator/snapshot.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import type { StatusSnapshot } from '../../src/status/snapshot.js';
 import { Store } from '../../src/store/Store.js';
 import { systemClock } from '../../src/system/clock.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';

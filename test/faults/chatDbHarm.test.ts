@@ -1,6 +1,6 @@
 import { renameSync, rmSync, truncateSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ChatDbWriter } from '../../src/simulator/messages/ChatDbWriter.js';
+import { ChatDbWriter } from '../../src/kit/messages/ChatDbWriter.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';

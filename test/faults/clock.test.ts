@@ -1,11 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Acks } from '../../src/commands/Acks.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
-import { isWorthAnswering } from '../../src/conversation/age.js';
-import { Forwarder } from '../../src/conversation/Forwarder.js';
-import type { PostResult } from '../../src/conversation/ports.js';
+import { isWorthAnswering } from '../../src/incoming/age.js';
+import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
+import type { PostResult } from '../../src/incoming/ports.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import { Scheduler } from '../../src/schedule/Scheduler.js';
+import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { Retention } from '../../src/store/Retention.js';
 import { type Clock, systemClock } from '../../src/system/clock.js';
 import { steadyNow } from '../../src/system/steadyNow.js';
@@ -129,7 +129,7 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
       { kind: 'answered', body: { should_respond: false } },
     ];
     const posted: string[] = [];
-    const forwarder = new Forwarder({
+    const forwarder = new MessageDispatcher({
       store,
       backend: {
         postMessage: async (_body, guid) => {
@@ -241,7 +241,7 @@ describe.each([
     const results: PostResult[] = [{ kind: 'retry', cause: 'server', status: 500, detail: '500' }];
     const posted: string[] = [];
     const open = () =>
-      new Forwarder({
+      new MessageDispatcher({
         store,
         backend: {
           postMessage: async (_body, guid) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { scripted } from '../../src/simulator/backend/persona.js';
+import { scripted } from '../../src/kit/backend/persona.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
 import { EdgeWorld, REALTIME } from '../support/EdgeWorld.js';
 import { armed, type KillPoint, killedAt, STEP_NAMES, type StepName } from '../support/killPoints.js';

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { PersonaAnswer } from '../../src/simulator/backend/persona.js';
+import type { PersonaAnswer } from '../../src/kit/backend/persona.js';
 import type { DaemonProcess } from '../support/DaemonProcess.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { untilIdle } from '../support/statusOf.js';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PersonaAnswer } from '../../src/simulator/backend/persona.js';
+import type { PersonaAnswer } from '../../src/kit/backend/persona.js';
 import { type EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 /** What happens to a daemon that is to die of it, and what must have come of it in the end. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Persona } from '../../src/simulator/backend/persona.js';
-import { MutantBackend, type PassingReply } from '../conformance/MutantBackend.js';
+import type { Persona } from '../../src/kit/backend/persona.js';
+import { MutantBackend, type PassingReply } from '../kit/conformance/MutantBackend.js';
 import { type Cleanup, EdgeWorld } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 

@@ -9,7 +9,7 @@ import { FILTERED } from './facts/filtered.js';
 import { FIRST_STATES } from './facts/firstStates.js';
 import { FORMS } from './facts/forms.js';
 import { GROUPS } from './facts/groups.js';
-import { LEFT_OUT } from './facts/leftOut.js';
+import { SKIP_REASONS } from './facts/leftOut.js';
 import { LINKS } from './facts/links.js';
 import { NO_TEXT } from './facts/noText.js';
 import { OPERATOR } from './facts/operator.js';
@@ -21,7 +21,7 @@ import { READING } from './facts/reading.js';
 const FACTS = [
   ...READING,
   ...FIRST_STATES,
-  ...LEFT_OUT,
+  ...SKIP_REASONS,
   ...LINKS,
   ...REACTIONS,
   ...CHANGES,

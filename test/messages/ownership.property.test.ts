@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sentRows } from '../../src/agent/sentRows.js';
+import { sentRows } from '../../src/daemon/sentRows.js';
+import type { Columns } from '../../src/kit/messages/AppleDatabase.js';
+import type { FirstState } from '../../src/kit/messages/SimulatedSent.js';
 import { conversationKey } from '../../src/messages/conversationId.js';
 import { knownRows, matchRows } from '../../src/outgoing/matchRows.js';
-import type { Columns } from '../../src/simulator/messages/AppleDatabase.js';
-import type { FirstState } from '../../src/simulator/messages/SimulatedSent.js';
 import { sized } from '../support/size.js';
 import { FactWorld, OWN, REGION } from './facts/FactWorld.js';
 
@@ -82,7 +82,7 @@ function play(
   const posted = () => played.posted.push(...world.news().messages.map(({ guid }) => guid));
   const later: { at: number; run: () => void }[] = [];
   const after = (ms: number, run: () => void) => later.push({ at: clock.now() + ms, run });
-  /** What Confirmation does when chat.db changed, by the same rule. */
+  /** What SendVerifier does when chat.db changed, by the same rule. */
   const prove = () => {
     const { proofs } = matchRows(store.sends.watched(), rows, knownRows(store));
     store.write(() => {

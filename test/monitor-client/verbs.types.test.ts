@@ -1,15 +1,15 @@
 import { expectTypeOf, test } from 'vitest';
-import type { CommandDetail, CommandEntry } from '../../src/agent/commandVerbs.js';
-import type { ConversationEntry } from '../../src/agent/conversationsVerb.js';
-import type { SettingInForce } from '../../src/agent/LiveConfig.js';
-import type { PauseAnswer, ResumeAnswer } from '../../src/agent/pauseVerbs.js';
-import type { QueueEntry } from '../../src/agent/queueVerbs.js';
-import type { CancelAnswer, ScheduleEntry } from '../../src/agent/scheduleVerbs.js';
-import type { sendStatistics } from '../../src/agent/sendStatistics.js';
-import type { Report } from '../../src/checks/runChecks.js';
+import type { SettingInForce } from '../../src/daemon/LiveConfig.js';
+import type { Report } from '../../src/diagnostics/checks/runChecks.js';
 import type { ServerFrame } from '../../src/monitor/monitorFrames.js';
 import type { ServerFrames, Status, Topic, Verbs } from '../../src/monitor-client/index.js';
-import type { StatusSnapshot } from '../../src/status/snapshot.js';
+import type { CommandDetail, CommandEntry } from '../../src/operator/commandVerbs.js';
+import type { ConversationEntry } from '../../src/operator/conversationsVerb.js';
+import type { PauseAnswer, ResumeAnswer } from '../../src/operator/pauseVerbs.js';
+import type { QueueEntry } from '../../src/operator/queueVerbs.js';
+import type { CancelAnswer, ScheduleEntry } from '../../src/operator/scheduleVerbs.js';
+import type { sendStatistics } from '../../src/operator/sendStatistics.js';
+import type { StatusSnapshot } from '../../src/operator/snapshot.js';
 
 type Said<Type extends ServerFrame['type']> =
   Extract<ServerFrame, { type: Type }> extends { data: infer Data } ? Data : undefined;

@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writ
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import type { Columns } from '../../src/simulator/messages/AppleDatabase.js';
+import type { Columns } from '../../src/kit/messages/AppleDatabase.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { type DaemonProcess, STARTED } from '../support/DaemonProcess.js';
 import type { EdgeWorld } from '../support/EdgeWorld.js';

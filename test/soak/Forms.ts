@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { readCalls } from '../../src/simulator/messages/osascriptLog.js';
-import type { UnsendForm } from '../../src/simulator/messages/SimulatedHappenings.js';
-import type { FirstState } from '../../src/simulator/messages/SimulatedSent.js';
-import { ATTACHMENT_MARK } from '../../src/simulator/messages/typedstreamEncoder.js';
+import { readCalls } from '../../src/kit/messages/osascriptLog.js';
+import type { UnsendForm } from '../../src/kit/messages/SimulatedChatEvents.js';
+import type { FirstState } from '../../src/kit/messages/SimulatedSent.js';
+import { ATTACHMENT_MARK } from '../../src/kit/messages/typedstreamEncoder.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import type { EdgeWorld } from '../support/EdgeWorld.js';
 import type { MessageIntent, OperatorIntent } from './intents.js';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Behaviour, behaveNormally } from '../../src/simulator/messages/osascriptBehaviour.js';
+import { type Behaviour, behaveNormally } from '../../src/kit/messages/osascriptBehaviour.js';
 import { AGENT_ID, type EdgeWorld } from '../support/EdgeWorld.js';
 import type { StepName } from '../support/killPoints.js';
 import type { Seeded } from './Seeded.js';

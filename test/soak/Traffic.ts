@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CommandRequest } from '../../src/simulator/backend/CommandDelivery.js';
-import type { Persona, PersonaAnswer, ReplyForm } from '../../src/simulator/backend/persona.js';
-import type { SimulatedChat } from '../../src/simulator/messages/SimulatedChats.js';
+import type { CommandRequest } from '../../src/kit/backend/CommandDelivery.js';
+import type { Persona, PersonaAnswer, ReplyForm } from '../../src/kit/backend/persona.js';
+import type { SimulatedChat } from '../../src/kit/messages/SimulatedChats.js';
 import { AGENT_ID, type EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import type { StepName } from '../support/killPoints.js';
 import { type CommandIntent, guidsOf, type MessageIntent } from './intents.js';

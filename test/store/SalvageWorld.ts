@@ -17,9 +17,9 @@ import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js'
 import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import type { ReceivedCommand } from '../../src/commands/ports.js';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
-import { textsOf } from '../../src/conversation/replyTexts.js';
+import { textsOf } from '../../src/incoming/replyTexts.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import { Scheduler } from '../../src/schedule/Scheduler.js';
+import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import type { AckBody } from '../../src/store/acks.js';
 import { SALVAGED_GENERATION } from '../../src/store/cursor.js';
 import type { IncomingMessage } from '../../src/store/incomingRecord.js';
@@ -269,7 +269,7 @@ export async function killedAtWork(): Promise<Killed> {
     store.pauses.set(PAUSED, 'manual');
     for (let n = 0; n < 30; n++) {
       store.contexts.set(`+1310556${1000 + n}`, { note: 'x'.repeat(500) });
-      store.told.note(`told-${n}`);
+      store.emittedEvents.note(`told-${n}`);
       store.exchanges.set(`+1310557${1000 + n}`, { body: JSON.stringify({ rounds: n }), at: clock.now() });
       store.outages.record('backend', clock.now() - n, clock.now());
       store.newRecipients.add({ conversation: `+1310558${1000 + n}`, writtenAt: clock.now() }, 0);

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { StatusSnapshot } from '../../src/status/snapshot.js';
+import type { StatusSnapshot } from '../../src/operator/snapshot.js';
 import { PATIENCE_MS } from './patience.js';
 import { CLI, type Place, runCli } from './runCli.js';
 

@@ -1,5 +1,5 @@
+import type { StatusSnapshot } from '../../src/operator/snapshot.js';
 import { type ServicePlaces, servicePlaces } from '../../src/service/servicePlaces.js';
-import type { StatusSnapshot } from '../../src/status/snapshot.js';
 import { type Cleanup, EdgeWorld, type WorldOptions } from './EdgeWorld.js';
 import { SimulatedLaunchd } from './launchd/SimulatedLaunchd.js';
 import { type CliResult, type Place, runCli } from './runCli.js';

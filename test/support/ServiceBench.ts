@@ -1,12 +1,12 @@
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { askDaemon } from '../../src/operator/askDaemon.js';
 import { type Installed, install } from '../../src/service/install.js';
 import type { RunningAgent } from '../../src/service/LaunchAgent.js';
 import type { RuntimeChoice } from '../../src/service/runtime.js';
 import { Service, type ServiceOptions } from '../../src/service/Service.js';
 import type { ServicePlaces } from '../../src/service/servicePlaces.js';
-import { askDaemon } from '../../src/status/askDaemon.js';
 import { systemClock } from '../../src/system/clock.js';
 import { programs } from '../../src/system/programs.js';
 import type { Cleanup } from './EdgeWorld.js';

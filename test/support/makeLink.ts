@@ -59,7 +59,7 @@ export function makeLink(
     onPonged: () => undefined,
     onSync: () => undefined,
     onReregister: () => undefined,
-    onLastWords: () => link.feed({ type: 'flushed' }),
+    onFinalFlush: () => link.feed({ type: 'flushed' }),
   };
   const link = new Link(ports);
   return { link, frames, states, timers: () => pending };

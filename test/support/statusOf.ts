@@ -1,6 +1,6 @@
-import { askDaemon } from '../../src/status/askDaemon.js';
-import type { StatusSnapshot } from '../../src/status/snapshot.js';
-import { socketPath } from '../../src/status/socketPath.js';
+import { askDaemon } from '../../src/operator/askDaemon.js';
+import type { StatusSnapshot } from '../../src/operator/snapshot.js';
+import { socketPath } from '../../src/operator/socketPath.js';
 import { until } from './until.js';
 
 /** Asks the daemon of a state directory how it is, without a process in between; undefined if nobody answers. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { ConformanceFlags } from '../conformanceTarget.js';
-import type { RecordFlags } from '../record.js';
-import type { ReplayFlags } from '../replay.js';
+import type { ConformanceFlags } from '../dev/conformanceTarget.js';
+import type { RecordFlags } from '../dev/record.js';
+import type { ReplayFlags } from '../dev/replay.js';
 import { act } from './act.js';
 
 /** The verbs for whoever writes a backend: to have it judged, and to see again what happened between it and an agent. */
@@ -29,7 +29,7 @@ export function judgingVerbs(program: Command): void {
     .option('--yes', 'do not ask before it begins')
     .action(
       act<ConformanceFlags, [string]>(async (options, address) =>
-        (await import('../conformance.js')).conformance(options, address),
+        (await import('../dev/conformance.js')).conformance(options, address),
       ),
     );
 
@@ -42,7 +42,7 @@ export function judgingVerbs(program: Command): void {
     .option('--most-mb <megabytes>', 'how large it may become', '20')
     .action(
       act<RecordFlags, [string]>(async (options, address) =>
-        (await import('../record.js')).record(options, address),
+        (await import('../dev/record.js')).record(options, address),
       ),
     );
 
@@ -65,7 +65,7 @@ export function judgingVerbs(program: Command): void {
     .option('--yes', 'with --to: do not ask before it begins')
     .action(
       act<ReplayFlags, [string]>(async (options, path) =>
-        (await import('../replay.js')).replay(options, path),
+        (await import('../dev/replay.js')).replay(options, path),
       ),
     );
 }

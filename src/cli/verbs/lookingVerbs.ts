@@ -19,8 +19,8 @@ export function lookingVerbs(program: Command): void {
     .action(
       act<Json & { watch?: boolean }>(async ({ watch, ...options }) =>
         watch === true
-          ? (await import('../watch.js')).watch(options)
-          : (await import('../status.js')).status(options),
+          ? (await import('../inspect/watch.js')).watch(options)
+          : (await import('../inspect/status.js')).status(options),
       ),
     );
 
@@ -37,7 +37,7 @@ export function lookingVerbs(program: Command): void {
     .option('--grep <pattern>', 'lines that this regular expression fits')
     .option('--id <id>', 'lines that carry this id: of a message, a command, a text …')
     .option('--json', 'one JSON object a line')
-    .action(act(async (options) => (await import('../logs.js')).logs(options)));
+    .action(act(async (options) => (await import('../inspect/logs.js')).logs(options)));
 
   queueVerbs(program);
   commandVerbs(program);
@@ -53,7 +53,7 @@ function queueVerbs(program: Command): void {
     .command('list', { isDefault: true })
     .description('what is parked, and why')
     .option('--json', 'print JSON')
-    .action(act<Json>(async (options) => (await import('../queue.js')).listQueue(options)));
+    .action(act<Json>(async (options) => (await import('../send/queue.js')).listQueue(options)));
   for (const change of ['retry', 'drop'] as const) {
     queue
       .command(change)
@@ -61,7 +61,7 @@ function queueVerbs(program: Command): void {
       .description(change === 'retry' ? 'post a parked message again' : 'give a parked message up for good')
       .action(
         act<object, [string]>(async (options, guid) =>
-          (await import('../queue.js')).changeQueue(options, change, guid),
+          (await import('../send/queue.js')).changeQueue(options, change, guid),
         ),
       );
   }
@@ -80,7 +80,7 @@ function commandVerbs(program: Command): void {
     .option('--json', 'print JSON')
     .action(
       act<Json & { lines: number; open?: boolean }>(async (options) =>
-        (await import('../commands.js')).listCommands(options),
+        (await import('../inspect/commands.js')).listCommands(options),
       ),
     );
   commands
@@ -89,7 +89,9 @@ function commandVerbs(program: Command): void {
     .description('one command from its receipt to the ack that the backend read, with times')
     .option('--json', 'print JSON')
     .action(
-      act<Json, [string]>(async (options, id) => (await import('../commands.js')).showCommand(options, id)),
+      act<Json, [string]>(async (options, id) =>
+        (await import('../inspect/commands.js')).showCommand(options, id),
+      ),
     );
 }
 
@@ -104,7 +106,7 @@ function scheduleVerbs(program: Command): void {
     .option('--json', 'print JSON')
     .action(
       act<Json & { all?: boolean; texts?: boolean }>(async (options) =>
-        (await import('../schedule.js')).listSchedule(options),
+        (await import('../send/schedule.js')).listSchedule(options),
       ),
     );
   schedule
@@ -113,7 +115,7 @@ function scheduleVerbs(program: Command): void {
     .description('take a scheduled text back; the backend is told')
     .action(
       act<object, [string]>(async (options, id) =>
-        (await import('../schedule.js')).cancelScheduled(options, id),
+        (await import('../send/schedule.js')).cancelScheduled(options, id),
       ),
     );
 }

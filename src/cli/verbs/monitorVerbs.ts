@@ -13,7 +13,7 @@ export function monitorVerbs(program: Command): void {
     .description('open the page in the browser; the link is good once, for two minutes')
     .action(
       act<{ user?: string; print?: boolean }>(async (options) =>
-        (await import('../monitor.js')).monitorOpen(options),
+        (await import('../inspect/monitor.js')).monitorOpen(options),
       ),
     );
   monitor
@@ -23,11 +23,11 @@ export function monitorVerbs(program: Command): void {
     .description('print a token for programs: ws://127.0.0.1:3100/ws?token=…')
     .action(
       act<{ user?: string; ttl?: string }>(async (options) =>
-        (await import('../monitor.js')).monitorToken(options),
+        (await import('../inspect/monitor.js')).monitorToken(options),
       ),
     );
   monitor
     .command('rotate')
     .description('make every token worthless and end every session')
-    .action(act(async (options) => (await import('../monitor.js')).monitorRotate(options)));
+    .action(act(async (options) => (await import('../inspect/monitor.js')).monitorRotate(options)));
 }

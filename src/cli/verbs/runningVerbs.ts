@@ -10,8 +10,8 @@ export function runningVerbs(program: Command): void {
     .action(
       act<{ service?: boolean }>(async ({ service = false, ...options }) =>
         service
-          ? (await import('../runService.js')).runService(options)
-          : (await import('../run.js')).run({ ...options, service }),
+          ? (await import('../run/runService.js')).runService(options)
+          : (await import('../run/run.js')).run({ ...options, service }),
       ),
     );
 
@@ -20,7 +20,7 @@ export function runningVerbs(program: Command): void {
     .description(
       'connect to the backend now: anew if the link is up, else without waiting for the next attempt',
     )
-    .action(act(async (options) => (await import('../kick.js')).kick(options)));
+    .action(act(async (options) => (await import('../send/kick.js')).kick(options)));
 
   program
     .command('pause')
@@ -29,7 +29,7 @@ export function runningVerbs(program: Command): void {
     .description('let nothing more go out until it is resumed; texts wait')
     .action(
       act<{ incoming?: boolean }, [string | undefined]>(async (options, conversation) =>
-        (await import('../pauses.js')).pause(options, conversation),
+        (await import('../send/pauses.js')).pause(options, conversation),
       ),
     );
 
@@ -40,7 +40,7 @@ export function runningVerbs(program: Command): void {
     .description('let it go on')
     .action(
       act<{ incoming?: boolean }, [string | undefined]>(async (options, conversation) =>
-        (await import('../pauses.js')).resume(options, conversation),
+        (await import('../send/pauses.js')).resume(options, conversation),
       ),
     );
 
@@ -55,7 +55,7 @@ export function runningVerbs(program: Command): void {
     .description('send a text or a file by the agent (exit 0 sent, 1 not sent, 5 nobody can tell yet)')
     .action(
       act<{ file?: string; at?: string; timeout: string; json?: boolean }, [string, string | undefined]>(
-        async (options, to, text) => (await import('../send.js')).send(options, to, text),
+        async (options, to, text) => (await import('../send/send.js')).send(options, to, text),
       ),
     );
 }

@@ -13,7 +13,9 @@ export function serviceVerbs(program: Command): void {
         .default('private'),
     )
     .action(
-      act<{ runtime: RuntimeChoice }>(async (options) => (await import('../service.js')).install(options)),
+      act<{ runtime: RuntimeChoice }>(async (options) =>
+        (await import('../service/service.js')).install(options),
+      ),
     );
 
   program
@@ -23,27 +25,27 @@ export function serviceVerbs(program: Command): void {
     .option('--yes', 'without the question')
     .action(
       act<{ purge?: boolean; yes?: boolean }>(async ({ purge = false, yes = false, ...options }) =>
-        (await import('../uninstall.js')).uninstall({ ...options, purge, yes }),
+        (await import('../service/uninstall.js')).uninstall({ ...options, purge, yes }),
       ),
     );
 
   program
     .command('start')
     .description('start the installed agent, now and at each login')
-    .action(act(async () => (await import('../service.js')).start()));
+    .action(act(async () => (await import('../service/service.js')).start()));
 
   program
     .command('stop')
     .description('end the installed agent in order; it stays ended, also over reboots, until `start`')
-    .action(act(async () => (await import('../service.js')).stop()));
+    .action(act(async () => (await import('../service/service.js')).stop()));
 
   program
     .command('restart')
     .description('end the installed agent in order and start it anew')
-    .action(act(async () => (await import('../service.js')).restart()));
+    .action(act(async () => (await import('../service/service.js')).restart()));
 
   program
     .command('rollback')
     .description('go back to the version that was installed before')
-    .action(act(async () => (await import('../service.js')).rollback()));
+    .action(act(async () => (await import('../service/service.js')).rollback()));
 }

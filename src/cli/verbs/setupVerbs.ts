@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { hostPlatform } from '../../system/programs.js';
-import type { SetupFlags } from '../setupFlags.js';
+import type { SetupFlags } from '../config/setupFlags.js';
 import { act } from './act.js';
 
 /** The verbs that get the agent onto a Mac, and say what is wrong with it there. */
@@ -20,7 +20,7 @@ export function setupVerbs(program: Command): void {
     .option('--install', 'install the service as well')
     .action(
       act<Partial<SetupFlags>>(async (options) =>
-        (await import('../setup.js')).setup(
+        (await import('../config/setup.js')).setup(
           { yes: false, force: false, install: false, ...options },
           hostPlatform() === 'darwin' ? install : undefined,
         ),
@@ -34,9 +34,10 @@ export function setupVerbs(program: Command): void {
     .option('--bundle [file]', 'also write an archive for support, without texts, numbers and secrets')
     .action(
       act<{ json?: boolean; bundle?: string | true }>(async (options) =>
-        (await import('../doctor.js')).doctor(options),
+        (await import('../inspect/doctor.js')).doctor(options),
       ),
     );
 }
 
-const install = async (options: { configPath: string }) => (await import('../service.js')).install(options);
+const install = async (options: { configPath: string }) =>
+  (await import('../service/service.js')).install(options);

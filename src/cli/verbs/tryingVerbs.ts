@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
 import { SHELLS } from '../completions.js';
-import type { DevBackendOptions } from '../devBackend.js';
+import type { DevBackendOptions } from '../dev/devBackend.js';
 import { act } from './act.js';
 import { judgingVerbs } from './judgingVerbs.js';
 
@@ -13,14 +13,14 @@ export function tryingVerbs(program: Command): void {
     .option('--send', 'also send a real text to your own number (asked first at a terminal)')
     .action(
       act<{ json?: boolean; send?: boolean }>(async (options) =>
-        (await import('../selftest.js')).selftest(options),
+        (await import('../inspect/selftest.js')).selftest(options),
       ),
     );
 
   program
     .command('demo')
     .description('show the whole story on a simulated Mac and backend; ends by itself')
-    .action(act(async () => (await import('../demo.js')).demo()));
+    .action(act(async () => (await import('../dev/demo.js')).demo()));
 
   program
     .command('dev-backend')
@@ -41,7 +41,7 @@ export function tryingVerbs(program: Command): void {
     )
     .option('--rate <requests>', 'requests a second of one agent; 0 for any number', '100')
     .action(
-      act<DevBackendOptions>(async (options) => (await import('../devBackend.js')).devBackend(options)),
+      act<DevBackendOptions>(async (options) => (await import('../dev/devBackend.js')).devBackend(options)),
     );
 
   program
@@ -53,7 +53,7 @@ export function tryingVerbs(program: Command): void {
     .option('--from <handle>', 'who writes the messages', '+13105551234')
     .action(
       act<{ dir: string; from: string }>(async ({ dir, from }) =>
-        (await import('../devMessages.js')).devMessages({ directory: dir, from }),
+        (await import('../dev/devMessages.js')).devMessages({ directory: dir, from }),
       ),
     );
 

@@ -15,7 +15,7 @@ export function watchVerb(program: Command): void {
     .option('--json', 'one JSON object a line')
     .action(
       act<{ conversation?: string; type?: string; texts?: boolean; json?: boolean }>(async (options) =>
-        (await import('../watchMonitor.js')).watchMonitor(options),
+        (await import('../inspect/watchMonitor.js')).watchMonitor(options),
       ),
     );
 }

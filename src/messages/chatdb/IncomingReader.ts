@@ -17,7 +17,7 @@ import type { Anchor, ReadingPosition } from './readingPosition.js';
 import type { RowEvent } from './rowEvents.js';
 import { identityOf, REMEMBERED_MS, seenRow } from './rowIdentity.js';
 import type { MessageRows, RowPosition } from './rows.js';
-import type { LeftOutReason } from './verdict.js';
+import type { SkipReason } from './verdict.js';
 
 /** Where the reader keeps its place and where messages go: one `write` takes all of it, durably, or nothing. */
 export interface ReaderStore {
@@ -104,7 +104,7 @@ const KNOWN_ROWS = 200;
  * none twice. The cursor passes an incomplete row only as a member of that set.
  */
 export class IncomingReader {
-  private readonly reasons = new Map<LeftOutReason, number>();
+  private readonly reasons = new Map<SkipReason, number>();
   private damaged = 0;
   private timer: Timer | undefined;
   private scanning = false;
@@ -149,7 +149,7 @@ export class IncomingReader {
   }
 
   /** How many rows were left out since the start, by reason. */
-  leftOut(): Readonly<Partial<Record<LeftOutReason, number>>> {
+  skipped(): Readonly<Partial<Record<SkipReason, number>>> {
     return Object.fromEntries(this.reasons);
   }
 
@@ -370,7 +370,7 @@ export class IncomingReader {
       if (waitsAnew) store.cursor.setPending(judged.pending);
     });
     this.damaged += judged.damagedBodies;
-    for (const { rowId, reason, fault } of judged.leftOut) {
+    for (const { rowId, reason, fault } of judged.skipped) {
       this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
       if (fault === undefined) log.debug('Left out a row of chat.db', { rowId, reason });
       else log.error('A row of chat.db is like none we know', { rowId, reason, cause: describeError(fault) });
@@ -418,7 +418,7 @@ export class IncomingReader {
       })),
       ...judged.events.map((event) => ({ key: event.key, take: () => forwarding?.tell(event) })),
     ];
-    const unreadable = judged.leftOut.filter(({ fault }) => fault !== undefined);
+    const unreadable = judged.skipped.filter(({ fault }) => fault !== undefined);
     const conclude = () => {
       for (const { guid = '', fault } of unreadable) this.setAside(guid, fault);
       advance();

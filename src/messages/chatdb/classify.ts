@@ -6,7 +6,7 @@ import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
 import { takeMessage } from './takeMessage.js';
-import { type LeftOutReason, leftOut, type Verdict } from './verdict.js';
+import { type SkipReason, skipped, type Verdict } from './verdict.js';
 
 /**
  * What a row of `message` is to the agent. Pure: the same row and facts give the same verdict. What can never become
@@ -15,26 +15,26 @@ import { type LeftOutReason, leftOut, type Verdict } from './verdict.js';
  */
 export function classify(row: ChatRow, facts: RowFacts): Verdict {
   const unfit = neverTold(row);
-  if (unfit !== null) return leftOut(unfit);
+  if (unfit !== null) return skipped(unfit);
   const { region, ownAddresses } = facts;
   const isOwn = row.isFromMe === 1;
   const isNotice = (row.itemType ?? 0) !== 0;
   const sender = isOwn ? null : senderOf(row, region);
   const sentAt = row.sentAt ?? facts.seenAt;
-  if (sender !== null && ownAddresses.has(sender) && !isNotice) return leftOut('own');
+  if (sender !== null && ownAddresses.has(sender) && !isNotice) return skipped('own');
   const isStale = !facts.worthAnswering(sentAt);
   if (isStale && (isOwn || isNotice || !isToldOfLate(row, facts, sentAt)))
-    return leftOut(isOwn ? 'own' : 'stale');
+    return skipped(isOwn ? 'own' : 'stale');
   const placement = placementOf(row, sender, facts);
   if (placement.kind === 'waiting') return { kind: 'incomplete', waitingFor: placement.waitingFor };
   const conversation = placement.kind === 'placed' ? placement.conversation : null;
   const awaited = directionAwaited(row, { conversation, sender }, facts);
-  if (awaited === 'ours') return leftOut('own');
+  if (awaited === 'ours') return skipped('own');
   if (awaited !== undefined) return { kind: 'incomplete', waitingFor: awaited };
-  if (placement.kind === 'none') return leftOut(placement.reason);
+  if (placement.kind === 'none') return skipped(placement.reason);
   const placed = { ...placement, row, facts, by: sender, sentAt, region };
   const refused = refusal(placed, null, false);
-  if (refused !== null) return leftOut(refused);
+  if (refused !== null) return skipped(refused);
   if (isNotice) return notice(placed);
   if (isAboutAnother(row)) return reaction(placed);
   return message(placed, sender, isStale);
@@ -49,23 +49,23 @@ function message(placed: Placed, sender: string | null, isStale: boolean): Verdi
     case 'undecided':
       return { kind: 'incomplete', waitingFor: owner.waitingFor };
     case 'ours':
-      return { ...leftOut(owner.why), ...(owner.echo === undefined ? {} : { echo: owner.echo }) };
+      return { ...skipped(owner.why), ...(owner.echo === undefined ? {} : { echo: owner.echo }) };
     case 'operator':
       return {
         kind: 'event',
         event: operatorEvent(row, placed, textsIn(said.parts), said.body.wholeLength),
       };
     case 'nobody':
-      return leftOut('senderless');
+      return skipped('senderless');
     case 'person': {
       const verdict = takeMessage(placed, owner, said);
-      return filtered(isStale && verdict.kind === 'message' ? leftOut('stale') : verdict, placed);
+      return filtered(isStale && verdict.kind === 'message' ? skipped('stale') : verdict, placed);
     }
   }
 }
 
 /** Kept back for what the message is. Whoever is kept back for who they are stays unknown to the backend. */
-const TOLD: ReadonlySet<LeftOutReason> = new Set(['one_time_code', 'stale', 'app', 'damaged']);
+const TOLD: ReadonlySet<SkipReason> = new Set(['one_time_code', 'stale', 'app', 'damaged']);
 /** What is older, iCloud brings, and nobody knows any more whether it was forwarded in its day. */
 const TOLD_FOR_MS = 7 * 86_400_000;
 
@@ -80,7 +80,7 @@ function filtered(verdict: Verdict, placed: Placed): Verdict {
 }
 
 /** What the row alone already rules out. */
-function neverTold(row: ChatRow): LeftOutReason | null {
+function neverTold(row: ChatRow): SkipReason | null {
   if (hasEndlessName(row)) return 'damaged';
   if ((row.scheduleType ?? 0) !== 0) return 'schedule';
   if (row.isFromMe === 1 && (isAboutAnother(row) || row.isAutoReply === 1)) return 'own';
@@ -107,10 +107,10 @@ function hasEndlessName(row: ChatRow): boolean {
 function notice(placed: Placed): Verdict {
   const { row, facts, isGroup: inGroup } = placed;
   const event = facts.rules.groupEvents && inGroup ? groupEvent(row, placed) : null;
-  return event === null ? leftOut('system') : { kind: 'event', event };
+  return event === null ? skipped('system') : { kind: 'event', event };
 }
 
 function reaction(placed: Placed): Verdict {
   const event = placed.facts.rules.reactions ? reactionEvent(placed.row, placed) : null;
-  return event === null ? leftOut('reaction') : { kind: 'event', event };
+  return event === null ? skipped('reaction') : { kind: 'event', event };
 }

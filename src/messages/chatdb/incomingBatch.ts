@@ -10,7 +10,7 @@ import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import { identityOf, originalAmong, REMEMBERED_MS, seenRow } from './rowIdentity.js';
 import { type AttachmentRow, type ChatRow, isBatchFull, type MessageRows } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
-import type { Awaited, LeftOutReason } from './verdict.js';
+import type { Awaited, SkipReason } from './verdict.js';
 
 /**
  * A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms, and so is `completeAt`: since then it
@@ -68,7 +68,7 @@ export interface Judged {
   seen: SeenRow[];
   voices: Voice[];
   /** `fault`: what was thrown at a row that cannot be understood. */
-  leftOut: { rowId: number; guid?: string; reason: LeftOutReason; fault?: unknown }[];
+  skipped: { rowId: number; guid?: string; reason: SkipReason; fault?: unknown }[];
   pending: PendingRow[];
   /** How long waiting rows may rest before they are judged again, whatever happens to chat.db, in ms, by ROWID. */
   rests: Map<number, number>;
@@ -210,7 +210,7 @@ function recognised(
   seenAt: number,
   { region, seen, notBefore }: BatchFacts,
   before: readonly SeenRow[],
-): { seen: SeenRow; leftOut: LeftOutReason | undefined } {
+): { seen: SeenRow; skipped: SkipReason | undefined } {
   const identity = identityOf(row, attachments, region);
   const { key, legacyKey, conversation } = identity;
   const candidates = [key, legacyKey].flatMap((name) =>
@@ -225,7 +225,7 @@ function recognised(
   const isOlder = notBefore !== null && row.sentAt !== null && row.sentAt < notBefore;
   return {
     seen: seenRow(row.guid, identity, seenAt, original),
-    leftOut: original !== undefined ? 'copy' : isOlder ? 'stale' : undefined,
+    skipped: original !== undefined ? 'copy' : isOlder ? 'stale' : undefined,
   };
 }
 
@@ -259,7 +259,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     events: [],
     seen: [],
     voices: [],
-    leftOut: [],
+    skipped: [],
     pending: [],
     rests: new Map(),
     dueAt: undefined,
@@ -280,9 +280,9 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       facts.attempt,
     );
     const isDone = 'value' in recognition ? recognition.value : undefined;
-    if (isDone?.leftOut !== undefined) {
+    if (isDone?.skipped !== undefined) {
       judged.seen.push(isDone.seen);
-      judged.leftOut.push({ rowId: row.rowId, reason: isDone.leftOut });
+      judged.skipped.push({ rowId: row.rowId, reason: isDone.skipped });
       continue;
     }
     const isRemembered = row.sentAt === null || facts.now - row.sentAt <= REMEMBERED_MS;
@@ -307,7 +307,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     const tried = guarded(row, classified, facts.attempt, 'whole');
     if ('fault' in tried) {
       done();
-      judged.leftOut.push({ rowId: row.rowId, guid: row.guid, reason: 'damaged', fault: tried.fault });
+      judged.skipped.push({ rowId: row.rowId, guid: row.guid, reason: 'damaged', fault: tried.fault });
       continue;
     }
     const verdict = tried.value;
@@ -319,7 +319,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     if (verdict.kind === 'left_out') {
       done();
       const { reason, echo } = verdict;
-      judged.leftOut.push({ rowId: row.rowId, reason });
+      judged.skipped.push({ rowId: row.rowId, reason });
       if (echo !== undefined) judged.voices.push({ address: echo.from, echoOf: echo.of });
       if (verdict.event !== undefined) judged.events.push(verdict.event);
       continue;

@@ -4,13 +4,13 @@ import type { RowFacts } from './rowFacts.js';
 import type { ChatRow } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 import { keyOf } from './sentRows.js';
-import type { Awaited, LeftOutReason } from './verdict.js';
+import type { Awaited, SkipReason } from './verdict.js';
 
 /** Where a row belongs. `none`: nowhere, for that reason. */
 export type Placement =
   | { kind: 'placed'; conversation: string; isGroup: boolean }
   | { kind: 'waiting'; waitingFor: Awaited }
-  | { kind: 'none'; reason: LeftOutReason };
+  | { kind: 'none'; reason: SkipReason };
 
 /**
  * Direct or group: the one place that says so. What was said in a group must never be answered to one person alone, so

@@ -9,14 +9,14 @@ import { changedAt, expectsFiles, filesLeft, isTakenBack, type RowBody, transcri
 import { type Placed, refusal } from './rowFacts.js';
 import type { AttachmentRow, ChatRow } from './rows.js';
 import { shownFiles } from './shownFiles.js';
-import { type Awaited, type LeftOutReason, leftOut, type Verdict } from './verdict.js';
+import { type Awaited, type SkipReason, skipped, type Verdict } from './verdict.js';
 import { writtenTo } from './writtenTo.js';
 
 /** attachment.transfer_state: finished, and the two errors. Before that the file is on its way. */
 const TRANSFER_ENDED: ReadonlySet<number> = new Set([5, 6, 7]);
 
 /** What a row without a text seems to be until its text comes. */
-const MAY_FILL: ReadonlySet<LeftOutReason> = new Set(['empty', 'damaged']);
+const MAY_FILL: ReadonlySet<SkipReason> = new Set(['empty', 'damaged']);
 
 /** The part of `classify` that is about messages of people: what they say, and whether all of it has arrived. */
 export function takeMessage(
@@ -31,12 +31,12 @@ export function takeMessage(
     left === null ? attachments : attachments.filter(({ guid }) => left.has(guid)),
     transcriptions(body),
   );
-  if (hasSignOfUnsend(row, body) && isTakenBack(row, body, words, shown.length)) return leftOut('unsent');
+  if (hasSignOfUnsend(row, body) && isTakenBack(row, body, words, shown.length)) return skipped('unsent');
   const isLink = row.balloonBundleId === URL_BALLOON;
   const role = isLink ? roleOfLink({ ...row, link: words }, neighbours.companions) : undefined;
   if (text === '' && shown.length === 0) {
-    if (role?.kind === 'preview') return leftOut('preview');
-    if ((isAppBalloon(row) && body.text !== null) || isAppLine(body.text)) return leftOut('app');
+    if (role?.kind === 'preview') return skipped('preview');
+    if ((isAppBalloon(row) && body.text !== null) || isAppLine(body.text)) return skipped('app');
     const awaited = expectsFiles(row, body) && attachments.length === 0 ? 'attachments' : 'text';
     if (!facts.waitedFor(awaited)) return { kind: 'incomplete', waitingFor: awaited };
     // Files may be joined minutes later: the message is taken without them, and EditedRows finds them.
@@ -44,12 +44,12 @@ export function takeMessage(
     if (reason !== null && MAY_FILL.has(reason) && !facts.waitedFor('late_text')) {
       return { kind: 'incomplete', waitingFor: 'late_text' };
     }
-    if (reason !== null) return leftOut(reason);
+    if (reason !== null) return skipped(reason);
   }
   const hasCode = body.runs.some((run) => run.attributes.oneTimeCode);
   const refused = refusal(placed, text, hasCode);
-  if (refused !== null) return leftOut(refused);
-  if (role?.kind === 'preview') return leftOut('preview');
+  if (refused !== null) return skipped(refused);
+  if (role?.kind === 'preview') return skipped('preview');
   if (role?.kind === 'message' && !facts.waitedFor('preview'))
     return { kind: 'incomplete', waitingFor: 'preview' };
   if (!filesArrived(row, body, attachments) && !facts.waitedFor('attachments')) {
@@ -85,7 +85,7 @@ function filesArrived(row: ChatRow, body: DecodedBody, attachments: readonly Att
 }
 
 /** Why a row without text and files is no message; null: it has files, which have not arrived. */
-function emptyReason(row: ChatRow, body: DecodedBody, awaited: Awaited): LeftOutReason | null {
+function emptyReason(row: ChatRow, body: DecodedBody, awaited: Awaited): SkipReason | null {
   if (row.isEmpty === 1 && row.partCount === 0) return 'unsent';
   if (body.fallback && body.text === null) return 'damaged';
   if (isAppBalloon(row)) return 'app';

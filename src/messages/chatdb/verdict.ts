@@ -20,7 +20,7 @@ export type Awaited =
   | 'proof';
 
 /** Why a row is not forwarded as a message. The words are shown in status. */
-export const LEFT_OUT = {
+export const SKIP_REASONS = {
   own: 'sent by ourselves, or from one of our addresses',
   echo: 'a message to ourselves, come back',
   copy: 'written again by iCloud under another guid',
@@ -43,7 +43,7 @@ export const LEFT_OUT = {
   one_time_code: 'a code for signing in, and forward.one_time_codes is off',
 } as const satisfies Record<Refusal, string> & Record<string, string>;
 
-export type LeftOutReason = keyof typeof LEFT_OUT;
+export type SkipReason = keyof typeof SKIP_REASONS;
 
 /**
  * `editedAt` (Unix ms): the message had been changed, or a part of it taken back, already when it was read. `repeatsUs`: it says
@@ -60,7 +60,7 @@ export type Verdict =
     }
   | { kind: 'event'; event: RowEvent }
   | { kind: 'incomplete'; waitingFor: Awaited }
-  | LeftOut;
+  | Skipped;
 
 /** A message that by its words alone is an echo: `from` this address, `of` this text. */
 export interface EchoOf {
@@ -69,13 +69,13 @@ export interface EchoOf {
 }
 
 /** `event`: the backend is told that there was a message. */
-export interface LeftOut {
+export interface Skipped {
   kind: 'left_out';
-  reason: LeftOutReason;
+  reason: SkipReason;
   event?: RowEvent;
   echo?: EchoOf;
 }
 
-export function leftOut(reason: LeftOutReason): LeftOut {
+export function skipped(reason: SkipReason): Skipped {
   return { kind: 'left_out', reason };
 }

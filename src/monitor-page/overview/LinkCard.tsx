@@ -6,7 +6,7 @@ import { Card } from '../pieces/Card.js';
 import { Time } from '../pieces/Time.js';
 import { useNow } from '../useNow.js';
 import { counted, duration } from '../words.js';
-import { LinkStrip } from './LinkStrip.js';
+import { LinkTimeline } from './LinkStrip.js';
 import { linkSegments } from './linkSegments.js';
 
 /** The line to the backend: what it is now, and what it was in the last 24 hours. */
@@ -28,7 +28,7 @@ export function LinkCard() {
         </p>
       )}
       <Answered answer={answer}>
-        {({ changes }) => <LinkStrip segments={linkSegments(changes, now)} now={now} />}
+        {({ changes }) => <LinkTimeline segments={linkSegments(changes, now)} now={now} />}
       </Answered>
       {status?.link_detail.last_disconnect != null && (
         <p class="soft">

@@ -17,7 +17,7 @@ const THINNEST = 2.5;
 const LABEL_HOURS = [24, 18, 12, 6, 0];
 
 /** A strip of the last 24 hours: each state a block of its colour and height, from left to right. */
-export function LinkStrip({ segments, now }: { segments: readonly Segment[]; now: number }) {
+export function LinkTimeline({ segments, now }: { segments: readonly Segment[]; now: number }) {
   const shares = linkShares(segments);
   const words = shares.map(({ state, share }) => `${LINK_WORDS[state]} ${percent(share)}`).join(', ');
   const x = (at: number) => ((at - (now - DAY_MS)) / DAY_MS) * WIDTH;

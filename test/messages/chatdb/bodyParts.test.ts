@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
-import { bodyParts, underSubject } from '../../../src/messages/chatdb/bodyParts.js';
-import { normalisedText } from '../../../src/messages/chatdb/normalisedText.js';
-import { bodyOf, readableText } from '../../../src/messages/chatdb/rowBody.js';
 import {
   type AttributedRun,
   encodeAttributedBody,
   encodeRuns,
-} from '../../../src/simulator/messages/typedstreamEncoder.js';
+} from '../../../src/kit/messages/typedstreamEncoder.js';
+import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
+import { bodyParts, underSubject } from '../../../src/messages/chatdb/bodyParts.js';
+import { normalisedText } from '../../../src/messages/chatdb/normalisedText.js';
+import { bodyOf, readableText } from '../../../src/messages/chatdb/rowBody.js';
 import { textOf } from '../../../src/store/messageParts.js';
 import { sized } from '../../support/size.js';
 import { blob } from './blobs.js';

@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { ChatDbWatcher, type ChatDbWatcherOptions } from '../../../src/messages/chatdb/ChatDbWatcher.js';
-import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import { FactWorld } from '../facts/FactWorld.js';
 
 const HOUR = 3600_000;
@@ -26,10 +26,10 @@ describe('a message that iCloud writes again under another guid', () => {
     expect(world.news().texts).toEqual(['see you at 8']);
     world.clock.advance(later);
     world.writer.rewrites.rewrite(guid);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { copy: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
     world.restart();
     world.writer.rewrites.rewrite(guid);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { copy: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
   });
 
   test('is one message where both rows are read at once', () => {
@@ -37,7 +37,7 @@ describe('a message that iCloud writes again under another guid', () => {
     const { guid } = receive(world, world.person(), 'once');
     world.writer.rewrites.rewrite(guid);
     world.writer.rewrites.rewrite(guid);
-    expect(world.news()).toMatchObject({ texts: ['once'], leftOut: { copy: 2 } });
+    expect(world.news()).toMatchObject({ texts: ['once'], skipped: { copy: 2 } });
   });
 
   test.each(['open', 'answered', 'parked', 'expired'] as const)('is none while the first is %s', (state) => {
@@ -49,7 +49,7 @@ describe('a message that iCloud writes again under another guid', () => {
     if (state !== 'open') world.store.write(() => world.store.incoming.settle(record?.seq ?? 0, state));
     world.clock.advance(22 * HOUR);
     world.writer.rewrites.rewrite(guid);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { copy: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
   });
 
   test('is none in another chat of the same conversation', () => {
@@ -192,7 +192,7 @@ describe('what is no copy', () => {
     expect(world.news().texts).toEqual(['ok']);
     world.clock.advance(22 * HOUR);
     for (const again of [guid, second_.guid]) world.writer.rewrites.rewrite(again);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { copy: 2 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { copy: 2 } });
     const originals = world.store.cursor.seen;
     expect(originals.originalOf(guid)).toBe(guid);
   });

@@ -1,9 +1,9 @@
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
+import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import type { ReaderStore } from '../../../src/messages/chatdb/IncomingReader.js';
-import type { Columns } from '../../../src/simulator/messages/AppleDatabase.js';
-import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
 import { MessagesWorld, OTHER, OWN, PERSON, VERSIONS } from './messagesWorld.js';
 
 /** A world whose reader has been started on an empty chat.db. */
@@ -132,7 +132,7 @@ describe('a row that is not complete', () => {
     reader.scan();
     world.clock.advance(3_600_000);
     expect(world.texts).toEqual([]);
-    expect(reader.leftOut()).toEqual({ chatless: 1 });
+    expect(reader.skipped()).toEqual({ chatless: 1 });
     expect(store.cursor.pending()).toEqual([]);
     expect(world.clock.pending).toBe(0);
   });
@@ -151,7 +151,7 @@ describe('a row that is not complete', () => {
     const before = world.texts;
     world.clock.advance(3_600_000);
     expect(world.texts).toEqual(before);
-    expect(reader.leftOut()).toEqual({ chatless: 1 });
+    expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
   it.each<[string, Columns]>([
@@ -190,7 +190,7 @@ describe('a row that is not complete', () => {
     reader.scan();
     world.clock.advance(3_600_000);
     expect(world.texts).toEqual([]);
-    expect(reader.leftOut()).toEqual({ chatless: 1 });
+    expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
   it('of a direct chat and of a group at once is of the group, whichever chat is older', () => {
@@ -217,7 +217,7 @@ describe('a row that is not complete', () => {
     world.clock.advance(60_000);
     expect(world.texts).toEqual(['a question', known.guid]);
     world.clock.advance(3_600_000);
-    expect(reader.leftOut()).toEqual({ chatless: 1 });
+    expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
   it('of somebody who is in a group by another service may be of that group', () => {
@@ -257,7 +257,7 @@ describe('a row that is not complete', () => {
     expect(store.cursor.pending()).toHaveLength(1);
     world.clock.advance(598_000);
     expect(store.cursor.pending()).toEqual([]);
-    expect(reader.leftOut()).toEqual({ empty: 1 });
+    expect(reader.skipped()).toEqual({ empty: 1 });
     expect(world.clock.pending).toBe(0);
   });
 
@@ -326,7 +326,7 @@ describe('what is left out is counted by its reason', () => {
     world.receive({ from: PERSON, text: 'Loved “x”', columns: { associated_message_type: 2000 } });
     reader.scan();
     expect(world.texts).toEqual([]);
-    expect(reader.leftOut()).toEqual({ own: 2, stale: 1, reaction: 1 });
+    expect(reader.skipped()).toEqual({ own: 2, stale: 1, reaction: 1 });
   });
 
   it('an iCloud backfill of old messages is not answered, however large', () => {
@@ -338,7 +338,7 @@ describe('what is left out is counted by its reason', () => {
       world.clock.advance(1);
     }
     expect(world.texts).toEqual(['now']);
-    expect(reader.leftOut()).toEqual({ stale: 1500 });
+    expect(reader.skipped()).toEqual({ stale: 1500 });
   });
 });
 

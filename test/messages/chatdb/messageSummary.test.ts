@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { encodeBinaryPlist, Real } from '../../../src/kit/messages/binaryPlist.js';
+import { encodeSummary } from '../../../src/kit/messages/SimulatedChatEvents.js';
+import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { MAX_PLIST_BYTES, readBinaryPlist } from '../../../src/messages/chatdb/binaryPlist.js';
 import {
   bodyFromHistory,
   readMessageSummary,
   UNCHANGED,
 } from '../../../src/messages/chatdb/messageSummary.js';
-import { encodeBinaryPlist, Real } from '../../../src/simulator/messages/binaryPlist.js';
-import { encodeSummary } from '../../../src/simulator/messages/SimulatedHappenings.js';
-import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
 import { sized } from '../../support/size.js';
 
 const SEED = 20_261_129;

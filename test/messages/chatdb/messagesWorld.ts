@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { AppleVersion } from '../../../src/kit/messages/appleSchema.js';
+import { ChatDbWriter, type ChatDbWriterOptions } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
-import type { AppleVersion } from '../../../src/simulator/messages/appleSchema.js';
-import { ChatDbWriter, type ChatDbWriterOptions } from '../../../src/simulator/messages/ChatDbWriter.js';
 import type { IncomingMessage } from '../../../src/store/incomingRecord.js';
 import type { Store } from '../../../src/store/Store.js';
 import { FakeClock } from '../../support/FakeClock.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
 import { MESSAGES_ALONE } from '../../../src/messages/chatdb/forwardRules.js';
 import { IncomingReader, type ReaderStore } from '../../../src/messages/chatdb/IncomingReader.js';
-import type { Columns } from '../../../src/simulator/messages/AppleDatabase.js';
 import { MessagesWorld, OTHER, PERSON, VERSIONS } from './messagesWorld.js';
 
 /** A world whose reader has been started on an empty chat.db. */
@@ -76,7 +76,7 @@ describe('a row that is like none we know', () => {
     reader.scan();
     reader.stop();
     expect(world.texts).toEqual(['after it']);
-    expect(reader.leftOut()).toEqual({ damaged: 1 });
+    expect(reader.skipped()).toEqual({ damaged: 1 });
     expect(world.log.lines.filter((line) => line.startsWith('ERROR'))).toHaveLength(1);
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
-import { parseTypedStream } from '../../../src/messages/chatdb/typedstream.js';
 import {
   ATTACHMENT_MARK,
   type AttributedRun,
   type AttributeValue,
   encodeAttributedBody,
   encodeRuns,
-} from '../../../src/simulator/messages/typedstreamEncoder.js';
+} from '../../../src/kit/messages/typedstreamEncoder.js';
+import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
+import { parseTypedStream } from '../../../src/messages/chatdb/typedstream.js';
 
 type Attributes = readonly (readonly [string, AttributeValue])[];
 

@@ -1,4 +1,4 @@
-import type { AppleVersion } from '../../../src/simulator/messages/appleSchema.js';
+import type { AppleVersion } from '../../../src/kit/messages/appleSchema.js';
 import type { FactWorld } from './FactWorld.js';
 
 /** Something known of chat.db, and how it shows in what the agent does. */

@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { forwarding } from '../../../src/agent/forwarding.js';
 import type { Config } from '../../../src/config/schema.js';
+import { forwarding } from '../../../src/daemon/composeIncoming.js';
+import type { AppleVersion } from '../../../src/kit/messages/appleSchema.js';
+import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { EditWatch } from '../../../src/messages/chatdb/EditWatch.js';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
 import { OwnAddresses } from '../../../src/messages/chatdb/OwnAddresses.js';
 import { conversationKey } from '../../../src/messages/conversationId.js';
-import type { AppleVersion } from '../../../src/simulator/messages/appleSchema.js';
-import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
 import type { IncomingMessage } from '../../../src/store/incomingRecord.js';
 import { Store } from '../../../src/store/Store.js';
 import type { NewSend } from '../../../src/store/sendRecord.js';
@@ -69,7 +69,7 @@ export interface News {
   texts: string[];
   events: { eventType: string; threadId?: string; details: Record<string, unknown> }[];
   types: string[];
-  leftOut: Record<string, number>;
+  skipped: Record<string, number>;
 }
 
 /**
@@ -184,11 +184,11 @@ export class FactWorld {
     const stored = this.store.events.after(this.eventsSeen, 1000);
     this.eventsSeen = stored.at(-1)?.seq ?? this.eventsSeen;
     const messages = this.received.splice(0);
-    const leftOut = this.reader.leftOut() as Record<string, number>;
-    const fresh = Object.entries(leftOut)
+    const skipped = this.reader.skipped() as Record<string, number>;
+    const fresh = Object.entries(skipped)
       .map(([reason, count]) => [reason, count - (this.leftOutSeen[reason] ?? 0)] as const)
       .filter(([, count]) => count > 0);
-    this.leftOutSeen = { ...leftOut };
+    this.leftOutSeen = { ...skipped };
     return {
       messages,
       texts: messages.map(({ text }) => text),
@@ -198,7 +198,7 @@ export class FactWorld {
         ...(threadId === undefined ? {} : { threadId }),
       })),
       types: stored.map(({ eventType }) => eventType),
-      leftOut: Object.fromEntries(fresh),
+      skipped: Object.fromEntries(fresh),
     };
   }
 

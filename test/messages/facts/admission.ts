@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { encodeRuns } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** What the operator lets the backend see. */
@@ -12,7 +12,7 @@ export const ADMISSION: Fact[] = [
     world.settings.unknown_senders = false;
     world.receive({ from: ann, text: 'and now', chat: filtered });
     world.receive({ from: bob, text: 'never written to' });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { unknown_sender: 2 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { unknown_sender: 2 } });
     world.writer.writeSent({ handle: bob, text: 'hi bob', date: world.clock.now() });
     world.receive({ from: bob, text: 'so you know me' });
     expect(world.news().texts).toEqual(['so you know me']);
@@ -24,7 +24,7 @@ export const ADMISSION: Fact[] = [
       const [friend, other] = [world.person(), world.person()];
       const chat = world.writer.addChat({ style: 'direct', participants: [friend], filtered: 0 });
       world.receive({ from: friend, text: 'my new number', chat });
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { unknown_sender: 1 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { unknown_sender: 1 } });
       world.writer.writeSent({ chat: chat.guid, text: 'hi', date: world.clock.now() });
       world.receive({ from: friend, text: 'hi again', chat });
       const group = world.writer.groupChat([friend, other]);
@@ -44,7 +44,7 @@ export const ADMISSION: Fact[] = [
       { text: '123456', attributes },
     ]);
     world.receive({ from, stages: ['row', 'chat'], columns: { attributedBody } });
-    expect(world.news()).toMatchObject({ texts: [], leftOut: { one_time_code: 1 } });
+    expect(world.news()).toMatchObject({ texts: [], skipped: { one_time_code: 1 } });
     world.settings.one_time_codes = true;
     world.receive({ from, stages: ['row', 'chat'], columns: { attributedBody } });
     expect(world.news().texts).toEqual(['It is 123456']);
@@ -56,7 +56,7 @@ export const ADMISSION: Fact[] = [
     world.receive({ from: world.person(), text: 'the door code is 4829' });
     expect(world.news()).toMatchObject({
       texts: ['Your parcel 4829 arrives today', 'the door code is 4829'],
-      leftOut: { one_time_code: 2 },
+      skipped: { one_time_code: 2 },
     });
   }),
   fact('forward.ignore: people in any spelling, in groups too, and groups', (world) => {
@@ -71,7 +71,7 @@ export const ADMISSION: Fact[] = [
     world.receive({ from: bob, text: 'd', chat: other });
     world.writer.happenings.react({ to: 'X', from: ann, chat: group, kind: 'love', date: world.clock.now() });
     world.receive({ from: bob, text: 'seen', chat: group });
-    expect(world.news()).toMatchObject({ texts: ['seen'], types: [], leftOut: { ignored: 5 } });
+    expect(world.news()).toMatchObject({ texts: ['seen'], types: [], skipped: { ignored: 5 } });
   }),
   fact('forward.allow: these people wherever they write, these groups, nobody else', (world) => {
     const [ann, bob, eve] = [world.person(), world.person(), world.person()];
@@ -85,6 +85,6 @@ export const ADMISSION: Fact[] = [
     world.receive({ from: bob, text: 'no', chat: other });
     world.receive({ from: eve, text: 'no' });
     world.settings.ignore = [];
-    expect(world.news()).toMatchObject({ texts: ['1', '2', '3'], leftOut: { not_allowed: 2 } });
+    expect(world.news()).toMatchObject({ texts: ['1', '2', '3'], skipped: { not_allowed: 2 } });
   }),
 ];

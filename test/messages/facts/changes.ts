@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
-import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
+import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import { DEFAULTS, type FactWorld } from './FactWorld.js';
 
@@ -72,7 +72,7 @@ export const CHANGES: Fact[] = [
       const message = world.receive({ from: world.person(), text: 'oops' });
       world.writer.happenings.unsend(message, world.clock.now());
       const [at, later] = [world.news(), world.after(2000)];
-      expect([at.texts, later.texts, { ...at.leftOut, ...later.leftOut }]).toEqual([[], [], { unsent: 1 }]);
+      expect([at.texts, later.texts, { ...at.skipped, ...later.skipped }]).toEqual([[], [], { unsent: 1 }]);
     },
     13,
   ),
@@ -91,7 +91,7 @@ export const CHANGES: Fact[] = [
       expect(world.news()).toMatchObject({
         texts: ['the part that stays', 'the rest'],
         types: [],
-        leftOut: {},
+        skipped: {},
       });
       expect(world.after(61_000)).toMatchObject(NOTHING);
     },

@@ -11,7 +11,7 @@ export const FILES: Fact[] = [
       expect(world.news()).toMatchObject(NOTHING);
       expect(world.after(10_000)).toMatchObject({
         messages: [{ guid: photo.guid, text: '', attachments: [] }],
-        leftOut: {},
+        skipped: {},
       });
       world.after(30_000);
       world.lateFiles.length = 0;

@@ -37,7 +37,7 @@ export const FILTERED: Fact[] = [
     const from = world.person();
     const date = world.clock.now() - 8 * 24 * HOUR;
     for (let year = 0; year < 20; year += 1) world.receive({ from, text: `old ${year}`, date });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { stale: 20 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { stale: 20 } });
   }),
   fact('a late tapback is not told, nor what we wrote to ourselves', (world) => {
     const from = world.person();
@@ -59,17 +59,17 @@ export const FILTERED: Fact[] = [
     world.receive({ from: ann, text: 'a' });
     world.receive({ from: ann, text: 'a', date: late });
     world.writer.happenings.sendApp(ann, 'com.apple.messages.Polls', world.clock.now());
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { ignored: 3 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { ignored: 3 } });
     world.settings.ignore = [];
     world.settings.unknown_senders = false;
     world.receive({ from: bob, text: 'b' });
     world.receive({ from: bob, text: 'b', date: late });
     world.receive({ from: '73002', text: CODE });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { unknown_sender: 3 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { unknown_sender: 3 } });
     world.settings.allow = [bob];
     world.receive({ from: eve, text: 'e', date: late });
     world.receive({ from: eve, text: CODE });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { not_allowed: 2 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { not_allowed: 2 } });
   }),
   fact(
     'a message that was forwarded and is read again, from a restored chat.db, was not kept back',
@@ -81,13 +81,13 @@ export const FILTERED: Fact[] = [
       world.store.write(() =>
         world.store.cursor.setPending([{ rowId: message.rowId, firstSeenAt: world.clock.now() }]),
       );
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: {} });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: {} });
     },
   ),
   fact('forward.filtered: false', (world) => {
     world.settings.filtered = false;
     world.receive({ from: '73003', text: CODE });
     world.receive({ from: world.person(), text: 'late', date: world.clock.now() - 24 * HOUR });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { one_time_code: 1, stale: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { one_time_code: 1, stale: 1 } });
   }),
 ];

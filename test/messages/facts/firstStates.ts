@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import type { FactWorld } from './FactWorld.js';
 
@@ -11,10 +11,10 @@ export const FIRST_STATES: Fact[] = [
       const seq = world.send(from, text);
       world.store.write(() => world.store.sends.ended(seq, world.clock.now() + 180_000, null));
       const row = world.writer.writeSent({ handle: from, text, date: world.clock.now(), upTo: 'first' });
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: {} });
-      expect(world.after(30_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: {} });
+      expect(world.after(30_000)).toMatchObject({ ...NOTHING, skipped: {} });
       row.settle().markSent();
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
       settle(world, seq, row.guid);
     }),
   ),
@@ -25,10 +25,10 @@ export const FIRST_STATES: Fact[] = [
     const row = writer.writeSent({
       ...{ handle: from, text: 'on my way', date: clock.now(), upTo: 'first', firstState: 'recipient' },
     } as const);
-    expect(world.after(900)).toMatchObject({ ...NOTHING, leftOut: {} });
-    expect(world.after(60_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+    expect(world.after(900)).toMatchObject({ ...NOTHING, skipped: {} });
+    expect(world.after(60_000)).toMatchObject({ ...NOTHING, skipped: {} });
     row.settle().markSent();
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
     settle(world, seq, row.guid);
   }),
   ...(['anonymous', 'recipient'] as const).map((firstState) =>
@@ -82,7 +82,7 @@ export const FIRST_STATES: Fact[] = [
     world.receive({ from: world.acquaintance(), text: 'hello all', chat });
     world.news();
     const row = world.writer.writeSent({ chat, text: 'mine', date: world.clock.now(), upTo: 'first' });
-    expect(world.after(60_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+    expect(world.after(60_000)).toMatchObject({ ...NOTHING, skipped: {} });
     row.settle();
     expect(world.news()).toMatchObject({ texts: [], types: ['operator_replied'] });
   }),
@@ -95,16 +95,16 @@ export const FIRST_STATES: Fact[] = [
     const row = world.writer.insertMessage({ is_from_me: 0, is_finished: 0, ...columns }, chat);
     expect(world.news()).toMatchObject(NOTHING);
     world.writer.updateMessage(row.rowId, { is_from_me: 1, is_finished: 1 });
-    expect(world.after(2_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.after(2_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
   fact('a file of ours is waited for as well, and is no message without a text', (world) => {
     const from = world.acquaintance();
     const seq = world.send(from, '', { file: '/tmp/x.png' });
     const columns = { is_from_me: 0, is_finished: 0, cache_has_attachments: 1, text: '\ufffc' };
     const row = world.writer.insertMessage(columns, world.writer.directChat(from));
-    expect(world.after(30_000)).toMatchObject({ ...NOTHING, leftOut: {} });
+    expect(world.after(30_000)).toMatchObject({ ...NOTHING, skipped: {} });
     world.writer.updateMessage(row.rowId, { is_from_me: 1, is_finished: 1 });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
     settle(world, seq, row.guid);
   }),
   fact('a person’s photo whose row stays unfinished is no file of ours that is under way', (world) => {
@@ -159,7 +159,7 @@ export const FIRST_STATES: Fact[] = [
         writeFirst(world, { handle: from, text: 'lost?', firstState });
         expect(world.news()).toMatchObject(NOTHING);
         world.store.write(() => world.store.sends.settle(seq, { state: 'unknown' }));
-        expect(world.after(200_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+        expect(world.after(200_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
       },
     ),
     fact(`and so is one that stays (${firstState}) beside the row that proves that text`, (world) => {
@@ -169,8 +169,8 @@ export const FIRST_STATES: Fact[] = [
       world.clock.advance(3_000);
       const { guid } = world.writer.writeSent({ handle: from, text: 'omw', date: world.clock.now() });
       settle(world, seq, guid);
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
-      expect(world.after(201_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
+      expect(world.after(201_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
       world.restart();
       expect(world.after(20_000)).toMatchObject(NOTHING);
     }),
@@ -185,7 +185,7 @@ export const FIRST_STATES: Fact[] = [
       expect(world.news()).toMatchObject(NOTHING);
       expect(world.after(30_000)).toMatchObject(NOTHING);
       copy.settle().markSent();
-      expect(world.after(2_000)).toMatchObject({ ...NOTHING, leftOut: { copy: 1 } });
+      expect(world.after(2_000)).toMatchObject({ ...NOTHING, skipped: { copy: 1 } });
     }),
     fact(
       `nor (${firstState}) a text of ours that chat.db has below its place, as it was rebuilt`,
@@ -200,7 +200,7 @@ export const FIRST_STATES: Fact[] = [
         expect(world.after(30_000)).toMatchObject(NOTHING);
         row.settle().markSent();
         settle(world, seq, row.guid);
-        expect(world.after(2_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+        expect(world.after(2_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
       },
     ),
   ]),

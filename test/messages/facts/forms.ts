@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import { appleDate, type Columns } from '../../../src/simulator/messages/AppleDatabase.js';
-import { encodeSummary, type UnsendForm } from '../../../src/simulator/messages/SimulatedHappenings.js';
-import { encodeAttributedBody, encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { appleDate, type Columns } from '../../../src/kit/messages/AppleDatabase.js';
+import { encodeSummary, type UnsendForm } from '../../../src/kit/messages/SimulatedChatEvents.js';
+import { encodeAttributedBody, encodeRuns } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { posted } from './changes.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import type { FactWorld } from './FactWorld.js';
@@ -55,7 +55,7 @@ export const FORMS: Fact[] = [
         const message = world.receive({ from: world.person(), text: 'oops' });
         world.writer.happenings.unsend(message, world.clock.now(), form);
         const [first, later] = [world.news(), world.after(2000)];
-        expect([first.texts, later.texts, { ...first.leftOut, ...later.leftOut }]).toEqual([
+        expect([first.texts, later.texts, { ...first.skipped, ...later.skipped }]).toEqual([
           [],
           [],
           { unsent: 1 },
@@ -108,7 +108,7 @@ export const FORMS: Fact[] = [
         text: 'oops',
         columns: { message_summary_info: summary },
       });
-      expect(world.after(2000)).toMatchObject({ texts: [], leftOut: { unsent: 1 } });
+      expect(world.after(2000)).toMatchObject({ texts: [], skipped: { unsent: 1 } });
       expect(world.store.incoming.find(unread.guid)).toBeUndefined();
     },
     13,

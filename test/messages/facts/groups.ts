@@ -32,7 +32,7 @@ export const GROUPS: Fact[] = [
     const change = { kind: 'renamed', by: ann, title: 'Marked', date: world.clock.now() } as const;
     const { rowId } = world.writer.happenings.changeGroup(chat, change);
     world.writer.updateMessage(rowId, { is_system_message: 1, is_service_message: 1 });
-    expect(world.news()).toMatchObject({ types: ['group_renamed'], leftOut: {} });
+    expect(world.news()).toMatchObject({ types: ['group_renamed'], skipped: {} });
   }),
   fact('somebody left; the photo was set or removed; a background is nothing (item_type 3)', (world) => {
     const ann = world.person();
@@ -45,7 +45,7 @@ export const GROUPS: Fact[] = [
         { eventType: 'group_photo_changed', details: { removed: false } },
         { eventType: 'group_photo_changed', details: { removed: true } },
       ],
-      leftOut: { system: 1 },
+      skipped: { system: 1 },
     });
   }),
   fact('what we ourselves change in a group is told as ours', (world) => {
@@ -64,13 +64,13 @@ export const GROUPS: Fact[] = [
       member: ann,
       date: world.clock.now(),
     });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { system: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { system: 1 } });
   }),
   fact('forward.group_events: false', (world) => {
     world.settings.group_events = false;
     const ann = world.person();
     const chat = world.writer.groupChat([ann]);
     world.writer.happenings.changeGroup(chat, { kind: 'left', by: ann, date: world.clock.now() });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { system: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { system: 1 } });
   }),
 ];

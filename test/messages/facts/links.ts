@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
-import { encodeBinaryPlist } from '../../../src/simulator/messages/binaryPlist.js';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
+import { encodeBinaryPlist } from '../../../src/kit/messages/binaryPlist.js';
 import { posted } from './changes.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import type { FactWorld } from './FactWorld.js';
@@ -29,7 +29,7 @@ export const LINKS: Fact[] = [
     const from = world.acquaintance();
     sent(world, from, 'look at https://example.com/a now');
     ours(world, from, 'https://example.com/a', LINK);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1, preview: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1, preview: 1 } });
     expect(world.after(200_000).types).toEqual([]);
   }),
   fact('nor is it over a restart, nor before the row of its text', (world) => {
@@ -38,7 +38,7 @@ export const LINKS: Fact[] = [
     world.news();
     world.restart();
     ours(world, from, 'https://example.com/b', LINK);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { preview: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { preview: 1 } });
     ours(world, from, 'https://example.com/c', LINK);
     expect(world.news()).toMatchObject(NOTHING);
     sent(world, from, 'see https://example.com/c');
@@ -59,7 +59,7 @@ export const LINKS: Fact[] = [
   }),
   fact('what Messages answers by itself while its owner drives is no answer of a person', (world) => {
     ours(world, world.acquaintance(), 'I’m driving', { is_auto_reply: 1 });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
   fact('another link that the text before only begins with is a message', (world) => {
     const from = world.person();
@@ -73,7 +73,7 @@ export const LINKS: Fact[] = [
     const link = 'https://f.example/x';
     world.writer.happenings.sendLink(from, `look: ${link}`, link, { date: world.clock.now() });
     world.receive({ from, text: link, columns: LINK });
-    expect(world.news().leftOut).toEqual({ preview: 1 });
+    expect(world.news().skipped).toEqual({ preview: 1 });
     expect(world.after(500).texts).toEqual([link]);
   }),
   ...[30_000, 65_000, 89_000].map((ms) =>
@@ -86,7 +86,7 @@ export const LINKS: Fact[] = [
       world.restart();
       world.clock.advance(ms - 500);
       world.receive({ from, text: link, columns: LINK });
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { preview: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { preview: 1 } });
       expect(world.after(60_000).texts).toEqual([]);
     }),
   ),
@@ -117,7 +117,7 @@ export const LINKS: Fact[] = [
     world.news();
     world.after(30_000);
     world.receive({ from, text: link, columns: LINK });
-    expect(world.news()).toMatchObject({ texts: [], leftOut: { preview: 1 } });
+    expect(world.news()).toMatchObject({ texts: [], skipped: { preview: 1 } });
   }),
   fact('the same link from two people of a group is two messages', (world) => {
     const [ann, bob] = [world.person(), world.person()];
@@ -132,7 +132,7 @@ export const LINKS: Fact[] = [
     const from = world.person();
     world.receive({ from, text: 'see HTTPS://K.example/x/?utm_source=sms now' });
     world.receive({ from, text: 'https://www.k.example/x', columns: LINK });
-    expect(world.after(500)).toMatchObject({ leftOut: { preview: 1 } });
+    expect(world.after(500)).toMatchObject({ skipped: { preview: 1 } });
   }),
   fact('a link of a text that lacks it joins that text, whether it was posted or not', (world) => {
     const [ann, bob] = [world.person(), world.person()];
@@ -196,7 +196,7 @@ export const LINKS: Fact[] = [
     const named = world.receive({ from: bob, text: 'see https://n.example/y' });
     world.receive({ from: bob, columns: { ...LINK, reply_to_guid: named.guid } });
     world.receive({ from: eve, columns: { ...LINK, payload_data } });
-    expect(world.news().leftOut).toEqual({ preview: 2 });
+    expect(world.news().skipped).toEqual({ preview: 2 });
     expect(world.after(500).texts).toEqual(['https://n.example/x']);
   }),
   fact('a link of the operator and its copy are one answer', (world) => {
@@ -206,7 +206,7 @@ export const LINKS: Fact[] = [
     expect(world.after(500).types).toEqual(['operator_replied']);
     world.clock.advance(45_000);
     ours(world, to, 'https://o.example/x', LINK);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { preview: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { preview: 1 } });
     expect(world.after(200_000)).toMatchObject(NOTHING);
   }),
 ];

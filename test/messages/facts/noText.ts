@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
-import { encodeAttributedBody } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
+import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { posted } from './changes.js';
 import { type Fact, fact } from './Fact.js';
 
@@ -32,7 +32,7 @@ export const NO_TEXT: Fact[] = [
     fact(`an app's line is no text: ${JSON.stringify(line)}`, (world) => {
       world.receive({ from: world.person(), text: line });
       world.receive({ from: world.person(), text: line, columns: APP });
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { app: 2 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { app: 2 } });
     }),
   ),
   ...[
@@ -55,7 +55,7 @@ export const NO_TEXT: Fact[] = [
     for (const text of ['\ufffd', '\u0001\u0002', '\ufffd\u0007 \ufffd'])
       world.receive({ from: world.person(), text });
     expect(world.news().texts).toEqual([]);
-    expect(world.after(700_000)).toMatchObject({ texts: [], leftOut: { empty: 3 } });
+    expect(world.after(700_000)).toMatchObject({ texts: [], skipped: { empty: 3 } });
   }),
   ...['hello', 'grüße aus Köln', 'ok 👍', 'two\nlines'].map((text) =>
     fact(
@@ -74,7 +74,7 @@ export const NO_TEXT: Fact[] = [
     ]);
     world.receive({ from: world.person(), columns: { attributedBody: body } });
     expect(world.news().texts).toEqual([]);
-    expect(world.after(700_000)).toMatchObject({ texts: [], leftOut: { damaged: 1 } });
+    expect(world.after(700_000)).toMatchObject({ texts: [], skipped: { damaged: 1 } });
   }),
   fact(
     'an edit is cleaned as a message is',

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** What a person writes from another device. */
@@ -20,7 +20,7 @@ export const OPERATOR: Fact[] = [
   }),
   fact('and not where it does not', (world) => {
     world.writer.writeSent({ handle: world.person(), text: 'private', date: world.clock.now() });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
   fact(
     'a text of ours is no operator: proven, on its way, or so late that its outcome is unknown',
@@ -33,7 +33,7 @@ export const OPERATOR: Fact[] = [
       store.write(() => store.sends.settle(proven, { state: 'sent', guid }));
       const onItsWay = world.send(from, 'it’s on its way');
       write("it's on its way");
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 2 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 2 } });
       store.write(() => store.sends.settle(onItsWay, { state: 'failed', errorCode: 'send_refused' }));
       const lost = world.send(from, 'an hour late');
       store.write(() => store.sends.settle(lost, { state: 'unknown' }));
@@ -87,7 +87,7 @@ export const OPERATOR: Fact[] = [
     const chat = world.writer.directChat(world.acquaintance());
     const date = appleDate(world.clock.now());
     const { rowId } = world.writer.insertMessage({ is_from_me: 1, date }, chat);
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: {} });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: {} });
     expect(world.after(60_000)).toMatchObject(NOTHING);
     world.writer.updateMessage(rowId, { text: 'mine' });
     expect(world.news().types).toEqual(['operator_replied']);
@@ -96,7 +96,7 @@ export const OPERATOR: Fact[] = [
     const from = world.acquaintance();
     world.writer.writeSent({ handle: from, text: '', ghost: true, date: world.clock.now() });
     world.news();
-    expect(world.after(600_000)).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.after(600_000)).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
   fact('outgoing.pause_on_operator_reply makes the conversation quiet, in the same write', (world) => {
     world.settings.pause_on_operator_reply = true;

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 import { type FactWorld, OWN } from './FactWorld.js';
 
@@ -14,7 +14,7 @@ export const OURSELVES: Fact[] = [
   fact('to an address that nobody told us: known by the account of the row that went out', (world) => {
     const date = world.clock.now();
     world.writer.happenings.writeToSelf(`me${world.person()}@example.com`, 'note', { date });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 2 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 2 } });
   }),
   fact('from one unknown address of ours to another, the second row written first', (world) => {
     const date = world.clock.now();
@@ -24,7 +24,7 @@ export const OURSELVES: Fact[] = [
       world.receive({ from: sentFrom, text: 'note', chat, date });
       world.writer.insertMessage({ is_from_me: 1, account: `E:${sentFrom}`, text: 'note' }, chat);
     });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 2 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 2 } });
   }),
   fact(
     'a message that came to the very address that it came from is ours, whatever else is known',
@@ -32,7 +32,7 @@ export const OURSELVES: Fact[] = [
       const from = `me${world.person()}@example.com`;
       world.receive({ from, text: 'note', columns: { destination_caller_id: from } });
       world.receive({ from, text: 'note', columns: { account: `e:${from.toUpperCase()}` } });
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { echo: 2 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { echo: 2 } });
     },
   ),
   fact('an SMS that claims to have come to its sender is a message: another device wrote that', (world) => {
@@ -74,7 +74,7 @@ export const OURSELVES: Fact[] = [
       world.clock.advance(200);
       const settled = { is_from_me: 1, is_finished: 1, destination_caller_id: me };
       world.writer.updateMessage(row.rowId, settled);
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { own: 1, echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { own: 1, echo: 1 } });
       world.store.write(() => world.store.sends.settle(seq, { state: 'sent', guid: row.guid }));
       expect(world.after(5_000)).toMatchObject(NOTHING);
     }),
@@ -87,7 +87,7 @@ export const OURSELVES: Fact[] = [
       const columns = { is_from_me: 1, account: null, destination_caller_id: from, text: 'note' };
       world.writer.insertMessage({ ...columns, date: appleDate(world.clock.now()) }, chat);
       world.receive({ from, text: 'note', chat });
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
     },
   ),
   fact(
@@ -99,12 +99,12 @@ export const OURSELVES: Fact[] = [
         world.writer.insertMessage({ is_from_me: 1, account: null, text, date: appleDate(date) }, chat);
       send('It’s  “quoted”');
       world.receive({ from, chat, text: 'It\'s "quoted"', date: world.clock.now() + 1_000 });
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       send('over a restart');
       world.news();
       world.restart();
       world.receive({ from, chat, text: 'over a restart', date: world.clock.now() + 1_000 });
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       send('ok');
       world.receive({ from, chat, text: 'ok', date: world.clock.now() + 2_500 });
       world.receive({ from, chat, text: 'ok', date: world.clock.now() - 500 });
@@ -132,13 +132,13 @@ export const OURSELVES: Fact[] = [
       expect(world.news().texts).toEqual(['ok']);
       sent('It’s  “this” and that');
       back('It\'s "this" and that', 14_000);
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       sent('ok');
       back('ok', 300);
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       sent('slow to come back');
       back('slow to come back', 120_000);
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       back('a word that we did not send', 400);
       expect(world.news().texts).toEqual(['a word that we did not send']);
     },
@@ -160,7 +160,7 @@ export const OURSELVES: Fact[] = [
         sent(text);
         back(text, 5_000);
         back('and a word of their own', 6_000);
-        expect(world.news()).toMatchObject({ texts: ['and a word of their own'], leftOut: { echo: 1 } });
+        expect(world.news()).toMatchObject({ texts: ['and a word of their own'], skipped: { echo: 1 } });
       }
     },
   ),
@@ -185,11 +185,11 @@ export const OURSELVES: Fact[] = [
       sent('Reply YES I CONFIRM');
       for (const afterMs of [5_000, 9_000]) {
         back('Reply YES I CONFIRM', afterMs);
-        expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+        expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       }
       sent('Reply NO to go back');
       back('Reply NO to go back', 5_000);
-      expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+      expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       back('hello? are you there', 6_000);
       expect(world.news().texts).toEqual(['hello? are you there']);
       sent('yes');
@@ -213,7 +213,7 @@ export const OURSELVES: Fact[] = [
       for (const text of ['a first long text of ours', 'a second long text of ours', 'ok']) {
         receipt(text);
         back(text, 200);
-        expect(world.news()).toMatchObject({ texts: [], leftOut: { echo: 1 } });
+        expect(world.news()).toMatchObject({ texts: [], skipped: { echo: 1 } });
       }
       const ann = world.acquaintance();
       world.send(ann, 'Happy New Year!');

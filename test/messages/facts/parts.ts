@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { encodeRuns } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { type Fact, fact } from './Fact.js';
 
 const PART = '__kIMMessagePartAttributeName';

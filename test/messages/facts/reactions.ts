@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { TAPBACKS } from '../../../src/simulator/messages/SimulatedHappenings.js';
+import { TAPBACKS } from '../../../src/kit/messages/SimulatedChatEvents.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** Tapbacks and stickers. */
@@ -48,7 +48,7 @@ export const REACTIONS: Fact[] = [
   fact('a vote on a poll (4000) is no tapback and no message', (world) => {
     const columns = { associated_message_type: 4000, associated_message_guid: 'TARGET' };
     world.receive({ from: world.person(), text: '\ufffd', columns });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { reaction: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { reaction: 1 } });
   }),
   fact('our own tapback is not told', (world) => {
     const chat = world.writer.directChat(world.acquaintance());
@@ -56,20 +56,20 @@ export const REACTIONS: Fact[] = [
       { is_from_me: 1, associated_message_type: 2000, associated_message_guid: 'p:0/X', text: 'Loved' },
       chat,
     );
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { own: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { own: 1 } });
   }),
   fact('forward.reactions: false', (world) => {
     world.settings.reactions = false;
     const from = world.person();
     const chat = world.writer.directChat(from);
     world.writer.happenings.react({ to: 'X', from, chat, kind: 'love', date: world.clock.now() });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { reaction: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { reaction: 1 } });
   }),
   fact('a tapback of last year that iCloud brings is not told', (world) => {
     const from = world.person();
     const chat = world.writer.directChat(from);
     const date = world.clock.now() - 365 * 86_400_000;
     world.writer.happenings.react({ to: 'X', from, chat, kind: 'love', date });
-    expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { stale: 1 } });
+    expect(world.news()).toMatchObject({ ...NOTHING, skipped: { stale: 1 } });
   }),
 ];

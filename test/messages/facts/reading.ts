@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { appleDate } from '../../../src/simulator/messages/AppleDatabase.js';
-import { encodeAttributedBody, encodeRuns } from '../../../src/simulator/messages/typedstreamEncoder.js';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
+import { encodeAttributedBody, encodeRuns } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { type Fact, fact, NOTHING } from './Fact.js';
 
 /** How messages stand in chat.db. */
@@ -24,7 +24,7 @@ export const READING: Fact[] = [
       world.clock.advance(590_000);
       world.restart();
       world.writer.updateMessage(late.rowId, { text: 'late' });
-      expect(world.news()).toMatchObject({ texts: ['late'], leftOut: {} });
+      expect(world.news()).toMatchObject({ texts: ['late'], skipped: {} });
     },
   ),
   fact('a file without mime_type is known by its uti', (world) => {
@@ -91,11 +91,11 @@ export const READING: Fact[] = [
       chat: world.writer.groupChat([ann, bob]),
       columns: { handle_id: 0 },
     });
-    expect(world.news()).toMatchObject({ texts: [], leftOut: {} });
-    const { messages, leftOut } = world.after(1000);
+    expect(world.news()).toMatchObject({ texts: [], skipped: {} });
+    const { messages, skipped } = world.after(1000);
     expect(messages).toMatchObject([{ text: 'mine', sender: ann }]);
-    expect(leftOut).toEqual({});
-    expect(world.after(600_000)).toMatchObject({ texts: [], leftOut: { senderless: 1 } });
+    expect(skipped).toEqual({});
+    expect(world.after(600_000)).toMatchObject({ texts: [], skipped: { senderless: 1 } });
   }),
   ...[3_000, 60_000, 500_000].map((ms) =>
     fact(`a message in a group whose handle comes ${ms} ms late is its sender's`, (world) => {
@@ -104,7 +104,7 @@ export const READING: Fact[] = [
       const columns = { is_from_me: 0, is_finished: 1, handle_id: 0, text: 'late handle' };
       const row = world.writer.insertMessage({ ...columns, date: appleDate(world.clock.now()) }, chat);
       expect(world.news().texts).toEqual([]);
-      expect(world.after(ms)).toMatchObject({ texts: [], leftOut: {} });
+      expect(world.after(ms)).toMatchObject({ texts: [], skipped: {} });
       world.writer.updateMessage(row.rowId, { handle_id: world.writer.handle(bob) });
       expect(world.after(1_000).messages).toMatchObject([{ text: 'late handle', sender: bob }]);
     }),
@@ -201,7 +201,7 @@ export const READING: Fact[] = [
       world.receive({ from, text: 'for all of you', chat: null });
       expect(world.news()).toMatchObject(NOTHING);
       expect(world.after(60_000)).toMatchObject(NOTHING);
-      expect(world.after(3_600_000)).toMatchObject({ ...NOTHING, leftOut: { chatless: 1 } });
+      expect(world.after(3_600_000)).toMatchObject({ ...NOTHING, skipped: { chatless: 1 } });
     },
   ),
   fact(
@@ -209,7 +209,7 @@ export const READING: Fact[] = [
     (world) => {
       const message = world.receive({ from: world.person(), text: 'never mind' });
       world.writer.happenings.recentlyDelete(message);
-      expect(world.news()).toMatchObject({ ...NOTHING, leftOut: { deleted: 1 } });
+      expect(world.news()).toMatchObject({ ...NOTHING, skipped: { deleted: 1 } });
     },
     13,
   ),

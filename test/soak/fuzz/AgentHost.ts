@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdgeAgent } from '../../../src/agent/EdgeAgent.js';
 import { loadConfig } from '../../../src/config/loadConfig.js';
+import { EdgeAgent } from '../../../src/daemon/EdgeAgent.js';
+import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { createLogger, type LogFile } from '../../../src/logging/createLogger.js';
-import { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
-import { askDaemon } from '../../../src/status/askDaemon.js';
-import { socketPath } from '../../../src/status/socketPath.js';
+import { askDaemon } from '../../../src/operator/askDaemon.js';
+import { socketPath } from '../../../src/operator/socketPath.js';
 import { FuzzBackend } from './FuzzBackend.js';
 
 /** Where nothing waits for a disk, if there is such a place: CPU time is what is measured. */

@@ -1,10 +1,10 @@
-import { encodeBinaryPlist, type PlistValue, Real } from '../../../src/simulator/messages/binaryPlist.js';
-import { encodeSummary } from '../../../src/simulator/messages/SimulatedHappenings.js';
+import { encodeBinaryPlist, type PlistValue, Real } from '../../../src/kit/messages/binaryPlist.js';
+import { encodeSummary } from '../../../src/kit/messages/SimulatedChatEvents.js';
 import {
   ATTACHMENT_MARK,
   encodeAttributedBody,
   encodeRuns,
-} from '../../../src/simulator/messages/typedstreamEncoder.js';
+} from '../../../src/kit/messages/typedstreamEncoder.js';
 import type { Chance } from './Chance.js';
 import { damagedBytes, hostileText } from './hostile.js';
 

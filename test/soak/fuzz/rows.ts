@@ -1,6 +1,6 @@
-import type { Columns } from '../../../src/simulator/messages/AppleDatabase.js';
-import type { ChatDbWriter } from '../../../src/simulator/messages/ChatDbWriter.js';
-import type { SimulatedChat } from '../../../src/simulator/messages/SimulatedChats.js';
+import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
+import type { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
+import type { SimulatedChat } from '../../../src/kit/messages/SimulatedChats.js';
 import { bodyOf, summaryOf } from './bodies.js';
 import type { Chance } from './Chance.js';
 import { hostileText, hostileValue } from './hostile.js';

@@ -18,7 +18,7 @@ syncBuiltinESMExports();
 
 const { Service } = await import(join(dist, 'service/Service.js'));
 const { install } = await import(join(dist, 'service/install.js'));
-const { askDaemon } = await import(join(dist, 'status/askDaemon.js'));
+const { askDaemon } = await import(join(dist, 'operator/askDaemon.js'));
 const { systemClock } = await import(join(dist, 'system/clock.js'));
 const { programs } = await import(join(dist, 'system/programs.js'));
 const service = new Service({

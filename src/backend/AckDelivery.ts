@@ -1,0 +1,198 @@
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock, Timer } from '../system/clock.js';
+import type { Random } from '../system/random.js';
+import type { AckPost } from './AckPost.js';
+import { retryDelay } from './backoff.js';
+import type { SocketOutbox } from './SocketOutbox.js';
+import type { BackendStore, QueuedAck } from './settings.js';
+
+const PAGE = 50;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+/** A refused ack is offered again this much later. */
+const REFUSED_MS = 3_600_000;
+/** After so many failures of an ack the others go first, to show whether it alone fails. */
+const DOUBTED_AFTER = 3;
+const NONE: ReadonlySet<string> = new Set();
+
+export interface AckDeliveryPorts {
+  readonly store: Pick<BackendStore, 'acks' | 'write'>;
+  readonly outbox: SocketOutbox<QueuedAck>;
+  readonly post: AckPost;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Whether the socket is the way for acks. */
+  readonly live: () => boolean;
+  /** Whether HTTP is: not while the first dial may still make it needless. */
+  readonly byHttp: () => boolean;
+  /** How long an ack may wait for its pong before it also goes by HTTP, ms. */
+  readonly overdueMs: number;
+}
+
+/**
+ * Brings every ack to the backend by whichever way is up, and keeps it until the backend provably read it: over the
+ * socket by the pong rule, else one by one over HTTP. One post at a time, in the order of the queue, so the acks of one
+ * command stay in order. An ack that fails again and again lets those of other commands go first; if one of them is read, it
+ * waits for an hour.
+ */
+export class AckDelivery {
+  private timer: { readonly due: number; readonly handle: Timer } | null = null;
+  private posting: Promise<void> | null = null;
+  private notBefore = 0;
+  private nextRoundAt = 0;
+  private failures = 0;
+  private readonly refusedUntil = new Map<number, number>();
+  /** Failures in a row, by ack. */
+  private readonly failing = new Map<number, { readonly commandId: string; readonly times: number }>();
+  private unsubscribe: (() => void) | null = null;
+
+  constructor(private readonly ports: AckDeliveryPorts) {}
+
+  start(): void {
+    this.unsubscribe ??= this.ports.store.acks.onAdded(() => this.pump());
+    this.pump();
+  }
+
+  /** Ends it; resolves when the post in flight has ended. */
+  async stop(): Promise<void> {
+    this.unsubscribe?.();
+    this.unsubscribe = null;
+    this.timer?.handle.cancel();
+    this.timer = null;
+    await this.posting;
+  }
+
+  /** Sends what can be sent now. Never throws; cheap, and safe to call at any time. */
+  pump(): void {
+    if (this.unsubscribe === null) return;
+    try {
+      this.ports.outbox.pump();
+      if (this.posting === null) this.arm();
+    } catch (error) {
+      this.ports.log.error('Acks could not be read from the store', { cause: describeError(error) });
+    }
+  }
+
+  private arm(): void {
+    const { clock } = this.ports;
+    const wait = this.waitMs();
+    if (wait === undefined) return;
+    if (wait > 0) {
+      const due = clock.monotonic() + wait;
+      if (this.timer && this.timer.due <= due) return;
+      this.timer?.handle.cancel();
+      const handle = clock.after(wait, () => {
+        this.timer = null;
+        this.pump();
+      });
+      this.timer = { due, handle };
+      return;
+    }
+    this.posting = this.postAll()
+      .catch((error: unknown) => {
+        this.failed(undefined);
+        this.ports.log.error('Acks could not be delivered by HTTP', { cause: describeError(error) });
+      })
+      .finally(() => {
+        this.posting = null;
+        this.pump();
+      });
+  }
+
+  /** How long until something may go by HTTP; undefined when nothing has to. */
+  private waitMs(): number | undefined {
+    const { clock, live, outbox, overdueMs } = this.ports;
+    const now = clock.monotonic();
+    if (live()) {
+      const oldest = outbox.oldestSentAt;
+      return oldest === undefined
+        ? undefined
+        : Math.max(oldest + overdueMs - now, this.nextRoundAt - now, this.notBefore - now, 0);
+    }
+    if (!this.ports.byHttp()) return undefined;
+    if (this.notBefore > now) return this.notBefore - now;
+    return this.nextByHttp(0) === undefined ? undefined : 0;
+  }
+
+  private async postAll(): Promise<void> {
+    const { store, post, clock } = this.ports;
+    const now = clock.monotonic();
+    for (const [seq, until] of this.refusedUntil) if (until <= now) this.refusedUntil.delete(seq);
+    for (let from = 0; this.unsubscribe !== null; ) {
+      const doubted = this.doubted();
+      const ack = this.nextByHttp(from, doubted) ?? this.nextByHttp(0);
+      if (ack === undefined) break;
+      if (!doubted.has(ack.commandId)) from = ack.seq;
+      const posted = await post.post(ack.body);
+      if (posted.kind === 'read') {
+        this.failures = 0;
+        this.refusedUntil.delete(ack.seq);
+        this.failing.delete(ack.seq);
+        this.setAsideDoubted(ack);
+        store.write(() => store.acks.clear([ack.seq], 'http'));
+      } else if (posted.kind === 'refused') {
+        this.refusedUntil.set(ack.seq, clock.monotonic() + REFUSED_MS);
+        this.failing.delete(ack.seq);
+        this.ports.log.warn('The backend refused an ack', { trace: ack.commandId, status: posted.status });
+      } else if (posted.kind === 'noEndpoint') {
+        this.notBefore = posted.again;
+        return;
+      } else {
+        const times = (this.failing.get(ack.seq)?.times ?? 0) + 1;
+        this.failing.set(ack.seq, { commandId: ack.commandId, times });
+        this.failed(posted.retryAfterMs);
+        return;
+      }
+    }
+    // Beside a live socket one round each `overdueMs` is enough.
+    if (this.ports.live()) this.nextRoundAt = clock.monotonic() + this.ports.overdueMs;
+  }
+
+  /** The commands with an ack that fails again and again. */
+  private doubted(): ReadonlySet<string> {
+    const worn = [...this.failing.values()].filter(({ times }) => times >= DOUBTED_AFTER);
+    return new Set(worn.map(({ commandId }) => commandId));
+  }
+
+  /** The backend read this ack: those that it did not read so often are at fault themselves. */
+  private setAsideDoubted(read: QueuedAck): void {
+    const { clock, log } = this.ports;
+    for (const [seq, { commandId, times }] of this.failing) {
+      if (times < DOUBTED_AFTER || commandId === read.commandId) continue;
+      this.failing.delete(seq);
+      this.refusedUntil.set(seq, clock.monotonic() + REFUSED_MS);
+      log.warn('The backend does not read an ack while it reads others; it is offered again in an hour', {
+        trace: commandId,
+      });
+    }
+  }
+
+  private failed(retryAfterMs: number | undefined): void {
+    this.failures += 1;
+    const wait = retryDelay(this.failures, FIRST_RETRY_MS, LONGEST_RETRY_MS, this.ports.random);
+    this.notBefore = this.ports.clock.monotonic() + Math.max(wait, retryAfterMs ?? 0);
+  }
+
+  /** The oldest ack after `seq` that has to go by HTTP now, but for those of the commands of `without`. */
+  private nextByHttp(seq: number, without: ReadonlySet<string> = NONE): QueuedAck | undefined {
+    const { store, outbox, clock, live, overdueMs } = this.ports;
+    const now = clock.monotonic();
+    const wanted = live() ? new Set(outbox.overdue(now - overdueMs)) : null;
+    if (wanted?.size === 0) return undefined;
+    for (let from = seq; ; ) {
+      const page = store.acks.after(from, PAGE);
+      const last = page.at(-1);
+      if (last === undefined) return undefined;
+      const found = page.find(
+        (ack) =>
+          (wanted?.has(ack.seq) ?? true) &&
+          (this.refusedUntil.get(ack.seq) ?? 0) <= now &&
+          !without.has(ack.commandId),
+      );
+      if (found) return found;
+      from = last.seq;
+    }
+  }
+}

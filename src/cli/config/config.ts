@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../../config/loadConfig.js';
+import {
+  LiveConfig,
+  type SettingInForce,
+  settingsInForce,
+  storedRemoteSettings,
+} from '../../daemon/LiveConfig.js';
+import { EdgeError } from '../../errors.js';
+import type { Logger } from '../../logging/Logger.js';
+import { InstanceLock } from '../../store/InstanceLock.js';
+import { Store } from '../../store/Store.js';
+import { systemClock } from '../../system/clock.js';
+import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
+import { EXIT } from '../exitCodes.js';
+import { places } from '../places.js';
+import { complainOf, print, printJson, stdoutTerminal } from '../print.js';
+import { entryLines } from '../terminal.js';
+
+/** Shows every setting in force and where it came from: the running agent's, else what one would start with. */
+export async function showConfig(options: { configPath?: string; json?: boolean }): Promise<number> {
+  const asked = await askAgent(options, { verb: 'config' });
+  if ('exitCode' in asked) return asked.exitCode;
+  const { answer } = asked;
+  if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked);
+  try {
+    const settings =
+      answer.kind === 'answered' ? (answer.result as SettingInForce[]) : settingsOfNextStart(options);
+    if (options.json) printJson({ schema: 1, running: answer.kind === 'answered', settings });
+    else print(...settings.flatMap((setting) => entryLines(settingLine(setting), stdoutTerminal())));
+    return EXIT.ok;
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+/** Drops what the backend changed, in the running agent or, if none runs, in its store. */
+export async function resetRemote(options: { configPath?: string }): Promise<number> {
+  const asked = await askAgent(options, { verb: 'config.reset-remote' });
+  if ('exitCode' in asked) return asked.exitCode;
+  const { answer } = asked;
+  if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked, MAYBE_DONE);
+  try {
+    const keys = answer.kind === 'answered' ? (answer.result as string[]) : resetInStore(options);
+    print(keys.length === 0 ? 'The backend had changed nothing.' : `Dropped: ${keys.join(', ')}`);
+    return EXIT.ok;
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function settingsOfNextStart(options: { configPath?: string }): SettingInForce[] {
+  const loaded = loadConfig(places(options));
+  const remote = withStore(loaded.config.state.directory, (store) => storedRemoteSettings(store.meta));
+  return settingsInForce(loaded, remote ?? new Map());
+}
+
+function resetInStore(options: { configPath?: string }): string[] {
+  const loaded = loadConfig(places(options));
+  const reset = withStore(loaded.config.state.directory, (store) =>
+    store.write(() => new LiveConfig(loaded, store.meta, quiet).reset()),
+  );
+  return reset ?? [];
+}
+
+/** The store of an agent that does not run; undefined if it never ran. */
+function withStore<T>(directory: string, work: (store: Store) => T): T | undefined {
+  const path = join(directory, 'edge-agent.db');
+  if (!existsSync(path)) return undefined;
+  const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
+  try {
+    const store = Store.open(path, { clock: systemClock, log: quiet });
+    try {
+      return work(store);
+    } finally {
+      store.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+const silence = () => undefined;
+const quiet: Logger = { debug: silence, info: silence, warn: silence, error: silence };
+
+function settingLine({ key, value, source, restart, ...more }: SettingInForce): string {
+  const pending = 'pending' in more ? `; after a restart ${shown(more.pending)}` : '';
+  return `${key.padEnd(36)} ${shown(value).padEnd(40)} ${source}${restart ? ' (restart)' : ''}${pending}`;
+}
+
+function shown(value: unknown): string {
+  return value === null ? '–' : JSON.stringify(value);
+}
+
+function failure(error: unknown): number {
+  if (!(error instanceof EdgeError)) throw error;
+  complainOf(error);
+  return error.code.startsWith('config_') ? EXIT.invalidConfig : EXIT.failed;
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { describeError } from '../../errors.js';
+import { plainPhone, unfit } from './setupQuestions.js';
+
+/** As the command line has them. A secret is never one of them: whoever lists processes sees those. */
+export interface SetupFlags {
+  readonly yes: boolean;
+  readonly force: boolean;
+  readonly install: boolean;
+  readonly backendUrl?: string;
+  readonly phone?: string;
+  readonly secretFile?: string;
+  readonly secretStdin?: boolean;
+  readonly keychain?: boolean;
+}
+
+/** What need not be asked any more. */
+export interface Answers {
+  readonly backendUrl?: string;
+  readonly userPhone?: string;
+  readonly secret?: string;
+}
+
+const STDIN = 0;
+
+/** The answers that the flags give, each checked as the configuration would; or what is wrong with them. */
+export function answersOf(
+  flags: SetupFlags,
+): { kind: 'given'; given: Answers } | { kind: 'wrong'; why: string } {
+  const wrong = (why: string) => ({ kind: 'wrong', why }) as const;
+  const { backendUrl, phone, secretFile, secretStdin } = flags;
+  const userPhone = phone === undefined ? undefined : plainPhone(phone);
+  const badUrl = backendUrl === undefined ? undefined : unfit('backend.url', backendUrl);
+  if (badUrl !== undefined) return wrong(`--backend-url: ${badUrl}`);
+  const badPhone = userPhone === undefined ? undefined : unfit('edge.user_phone', userPhone);
+  if (badPhone !== undefined) return wrong(`--phone: ${badPhone}`);
+  if (secretFile !== undefined && secretStdin === true)
+    return wrong('--secret-file and --secret-stdin exclude each other.');
+  if (secretStdin === true && !flags.yes)
+    return wrong('--secret-stdin needs --yes: stdin is where you answer.');
+  const source = secretStdin === true ? STDIN : secretFile;
+  if (source === undefined) return { kind: 'given', given: given(backendUrl, userPhone, undefined) };
+  try {
+    const secret = readFileSync(source, 'utf8').trim();
+    if (secret === '') return wrong('The secret is empty.');
+    return { kind: 'given', given: given(backendUrl, userPhone, secret) };
+  } catch (error) {
+    return wrong(`The secret cannot be read: ${describeError(error)}.`);
+  }
+}
+
+function given(backendUrl?: string, userPhone?: string, secret?: string): Answers {
+  return {
+    ...(backendUrl === undefined ? {} : { backendUrl }),
+    ...(userPhone === undefined ? {} : { userPhone }),
+    ...(secret === undefined ? {} : { secret }),
+  };
+}

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../../config/loadConfig.js';
+import { EdgeAgent } from '../../daemon/EdgeAgent.js';
+import { scripted } from '../../kit/backend/persona.js';
+import { SimulatedBackend } from '../../kit/backend/SimulatedBackend.js';
+import { SimulatedMac } from '../../kit/messages/SimulatedMac.js';
+import { createLogger, type LogFile } from '../../logging/createLogger.js';
+import { sleep, systemClock } from '../../system/clock.js';
+import { environment } from '../../system/environment.js';
+import type { DemoScreen } from './demoScreen.js';
+
+export const ANN = '+13105551234';
+const SECRET = 'demo-secret';
+
+/** What the backend says to Ann's messages, one after the other. */
+const ANSWERS = [
+  { reflex: 'okie lemme see', bubbles: ['found one at $429', 'want the link?'] },
+  { reflex: 'sure thing', bubbles: ['here: example.com/mini'], form: 'reflex_burst', burstDelayMs: 300 },
+  { bubbles: ['any time!'], form: 'reply_text' },
+] as const;
+
+/** A whole little world in a temporary directory: a Mac, a backend, and the real agent between them. */
+export class DemoWorld {
+  private seen = 0;
+
+  private constructor(
+    private readonly directory: string,
+    readonly mac: SimulatedMac,
+    readonly backend: SimulatedBackend,
+    readonly agent: EdgeAgent,
+    private readonly log: LogFile,
+    private readonly screen: DemoScreen,
+  ) {}
+
+  static async open(screen: DemoScreen): Promise<DemoWorld> {
+    const directory = mkdtempSync(join(tmpdir(), 'edge-agent-demo-'));
+    const mac = new SimulatedMac(directory, 26);
+    mac.chatDb.directChat(ANN);
+    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: scripted(ANSWERS) });
+    const state = join(directory, 'state');
+    const env = {
+      PATH: environment().PATH,
+      HOME: directory,
+      EDGE_SECRET: SECRET,
+      USER_PHONE: '+13105550100',
+      BACKEND_URL: backend.url,
+      EDGE_STATE_DIRECTORY: state,
+      EDGE_IMESSAGE_DB_PATH: mac.chatDbPath,
+      EDGE_IMESSAGE_OSASCRIPT_PATH: mac.osascriptPath,
+      EDGE_BACKEND_SYNC_INTERVAL_SECONDS: '1',
+      EDGE_OUTGOING_BUBBLE_DELAY_MS: '300',
+      // On a Mac the real Messages is none of the demo's business.
+      EDGE_SUPERVISOR_ENABLED: 'false',
+      EDGE_SUPERVISOR_CAFFEINATE: 'false',
+      // The usual port is the real agent's.
+      EDGE_MONITOR_PORT: '0',
+    };
+    const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: process.platform });
+    const log = createLogger({
+      file: loaded.config.logging.file,
+      level: 'info',
+      format: 'text',
+      console: screen.agentLog(),
+      redact: [SECRET],
+    });
+    return new DemoWorld(directory, mac, backend, new EdgeAgent({ loaded, env, log }), log, screen);
+  }
+
+  /** Ann writes a message; it goes into chat.db as Messages would put it there. */
+  annWrites(text: string): void {
+    this.screen.line('person', text);
+    this.mac.chatDb.receive({ from: ANN, text });
+  }
+
+  /** Shows what Messages has sent since the last look. */
+  showSent(): void {
+    const sent = this.mac.sent();
+    for (const { text } of sent.slice(this.seen)) this.screen.line('messages', `→ Ann: ${text}`);
+    this.seen = sent.length;
+  }
+
+  /** The texts that Ann has got. */
+  get texts(): string[] {
+    return this.mac.sent().map(({ text }) => text);
+  }
+
+  /** True as soon as the condition holds, false after `timeoutMs`; shows what is sent meanwhile. */
+  async until(condition: () => boolean, timeoutMs = 6_000): Promise<boolean> {
+    const end = systemClock.monotonic() + timeoutMs;
+    for (;;) {
+      this.showSent();
+      if (condition()) return true;
+      if (systemClock.monotonic() > end) return false;
+      await sleep(systemClock, 20);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.agent.stop();
+    await this.backend.stop();
+    this.mac.close();
+    this.log.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

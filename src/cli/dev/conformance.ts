@@ -1,0 +1,122 @@
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { describeError, EdgeError } from '../../errors.js';
+import { announcement } from '../../kit/conformance/announcement.js';
+import type { Target } from '../../kit/conformance/ConformanceRun.js';
+import type { CheckResult } from '../../kit/conformance/check.js';
+import { CHECKS } from '../../kit/conformance/checks.js';
+import { junitXml } from '../../kit/conformance/junit.js';
+import { runConformance } from '../../kit/conformance/runConformance.js';
+import { systemClock } from '../../system/clock.js';
+import { environment } from '../../system/environment.js';
+import { packageVersion } from '../../system/version.js';
+import { isSomebodyThere, yesOrNo } from '../config/ask.js';
+import { EXIT } from '../exitCodes.js';
+import { INTERRUPTED, interruption } from '../interruption.js';
+import { complain, complainOf, print, printJson, stdoutTerminal } from '../print.js';
+import { paint, type Style } from '../terminal.js';
+import { type ConformanceFlags, readTarget } from './conformanceTarget.js';
+
+const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = { PASS: 'green', FAIL: 'red', SKIP: 'dim' };
+
+/**
+ * Plays an agent against a backend and tells, check by check, what is wrong with it. Says first what it will do, and asks
+ * at a terminal. Exit 0 without a FAIL, 1 with one, 2 when nothing was judged, 130 when it was stopped by a signal: then nothing
+ * waits at the backend either.
+ */
+export async function conformance(options: ConformanceFlags, address: string): Promise<number> {
+  const only = options.only?.split(',').map((id) => id.trim());
+  const unknown = only?.find((id) => !CHECKS.some((check) => check.id === id));
+  if (unknown !== undefined) {
+    complain(
+      `edge-agent: --only: there is no check "${unknown}".`,
+      `There are: ${CHECKS.map(({ id }) => id).join(', ')}`,
+    );
+    return EXIT.usage;
+  }
+  let target: Target;
+  try {
+    target = readTarget(options, address, environment());
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    complainOf(error);
+    return EXIT.usage;
+  }
+  const unwritable = options.junit === undefined ? undefined : whyUnwritable(options.junit);
+  if (unwritable !== undefined) {
+    complain(`edge-agent: --junit: ${options.junit} cannot be written: ${unwritable}`);
+    return EXIT.usage;
+  }
+  complain(...announcement(target));
+  const isAsked = isSomebodyThere() && options.yes !== true;
+  if (isAsked && !(await yesOrNo('Go on?', 'yes'))) return EXIT.usage;
+
+  const at = new Date(systemClock.now()).toISOString();
+  const results: CheckResult[] = [];
+  const stop = interruption();
+  stop.addEventListener('abort', () => complain('Stopping; what was left behind is tidied up first.'));
+  const checks = runConformance(target, {
+    clock: systemClock,
+    version: packageVersion(),
+    slow: options.slow ?? false,
+    stop,
+    ...(only === undefined ? {} : { only }),
+  });
+  for await (const result of checks) {
+    results.push(result);
+    if (!options.json) print(...lines(result));
+  }
+  if (stop.aborted) return INTERRUPTED;
+  const count = (verdict: CheckResult['verdict']) => results.filter((one) => one.verdict === verdict).length;
+  const summary = { PASS: count('PASS'), FAIL: count('FAIL'), SKIP: count('SKIP') };
+  if (options.json) {
+    printJson({ schema: 1, version: packageVersion(), backend: target.url, at, summary, checks: results });
+  } else {
+    print('', `${summary.PASS} PASS, ${summary.FAIL} FAIL, ${summary.SKIP} SKIP`);
+  }
+  if (options.junit !== undefined && !saved(options.junit, junitXml(results, target.url, at)))
+    return EXIT.failed;
+  if (summary.FAIL > 0) return EXIT.failed;
+  // A backend that answers everything with 429 was not judged.
+  return summary.PASS > 0 ? EXIT.ok : EXIT.usage;
+}
+
+/** One line for what is well, four for what is not. */
+function lines({ id, clause, title, verdict, sent, came, expected, latency }: CheckResult): string[] {
+  const head = `${paint(stdoutTerminal(), STYLES[verdict], verdict)}  ${id.padEnd(22)} ${title}`;
+  switch (verdict) {
+    case 'PASS':
+      return [latency ? `${head} (p50 ${latency.p50_ms} ms, longest ${latency.longest_ms} ms)` : head];
+    case 'SKIP':
+      return [head, `      ${came}`];
+    case 'FAIL':
+      return [
+        head,
+        `      sent      ${sent}`,
+        `      came      ${came}`,
+        `      expected  ${expected}`,
+        `      clause    ${clause} of docs/protocol.md`,
+      ];
+  }
+}
+
+/** Seen before the run, because after it the results would be lost. Leaves the file as it is. */
+function whyUnwritable(path: string): string | undefined {
+  const isNew = !existsSync(path);
+  try {
+    closeSync(openSync(path, 'a'));
+    if (isNew) rmSync(path);
+    return undefined;
+  } catch (error) {
+    return describeError(error);
+  }
+}
+
+function saved(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text);
+    return true;
+  } catch (error) {
+    complain(`edge-agent: --junit: ${path} cannot be written: ${describeError(error)}`);
+    return false;
+  }
+}

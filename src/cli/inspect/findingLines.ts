@@ -1,0 +1,18 @@
+import type { Verdict } from '../../diagnostics/checks/check.js';
+import type { Finding, Report } from '../../diagnostics/checks/runChecks.js';
+import { entryLines, paint, type Style, type Terminal } from '../terminal.js';
+
+const STYLES: Readonly<Record<Verdict, Style>> = { PASS: 'green', WARN: 'yellow', FAIL: 'red', SKIP: 'dim' };
+
+/** A finding for a person: its verdict, id and evidence, then what to do about it, in lines that the terminal can hold. */
+export function findingLines({ id, verdict, evidence, remedy }: Finding, terminal: Terminal): string[] {
+  const shown = `${paint(terminal, STYLES[verdict], verdict)}  ${id.padEnd(16)} `;
+  const result = entryLines(evidence, terminal, shown, ' '.repeat(23));
+  if (remedy === undefined || remedy === '') return result;
+  return [...result, ...entryLines(remedy, terminal, '      → ', '        ')];
+}
+
+/** How many checks ended how, in one line. */
+export function summaryLine({ summary }: Report): string {
+  return `${summary.PASS} PASS, ${summary.WARN} WARN, ${summary.FAIL} FAIL, ${summary.SKIP} SKIP`;
+}

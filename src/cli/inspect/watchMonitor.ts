@@ -1,0 +1,108 @@
+import { userInfo } from 'node:os';
+import { WebSocket } from 'ws';
+import { findStateDirectory } from '../../config/stateDirectory.js';
+import { EdgeError } from '../../errors.js';
+import { MonitorSecret } from '../../monitor/MonitorSecret.js';
+import { makeToken, SESSION_MS, USER_PATTERN } from '../../monitor/tokens.js';
+import {
+  type ConnectionState,
+  MonitorClient,
+  type WebSocketConstructor,
+} from '../../monitor-client/index.js';
+import { askDaemon } from '../../operator/askDaemon.js';
+import type { StatusSnapshot } from '../../operator/snapshot.js';
+import { socketPath } from '../../operator/socketPath.js';
+import { systemClock } from '../../system/clock.js';
+import { EXIT } from '../exitCodes.js';
+import { interruption } from '../interruption.js';
+import { places } from '../places.js';
+import { complain, complainOf, print, printJson, stdoutTerminal } from '../print.js';
+import { WatchStream } from './WatchStream.js';
+import { entryLine, WATCH_TYPES, watchWish } from './watchEntry.js';
+
+interface WatchOptions {
+  configPath?: string;
+  conversation?: string;
+  type?: string;
+  texts?: boolean;
+  json?: boolean;
+}
+
+/**
+ * Prints what the agent does as it happens, one line an event, until SIGINT or SIGTERM. It waits for an agent that does not
+ * run, and goes on when it is back; what happened meanwhile is not shown.
+ */
+export async function watchMonitor(options: WatchOptions): Promise<number> {
+  const wish = watchWish(options);
+  if ('fault' in wish) {
+    complain(`edge-agent: ${wish.fault}`, `There are: ${WATCH_TYPES.join(', ')}`);
+    return EXIT.usage;
+  }
+  let directory: string;
+  try {
+    directory = await findStateDirectory(places(options));
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    complainOf(error);
+    return EXIT.invalidConfig;
+  }
+  const client = new MonitorClient({
+    url: async () => {
+      wish.conversation = await keyOf(directory, wish.conversation);
+      return monitorAddress(directory);
+    },
+    token: () => freshToken(directory),
+    WebSocket: WebSocket as unknown as WebSocketConstructor,
+    topics: wish.topics,
+  });
+  const stream = new WatchStream(client, wish, systemClock, (entry) => {
+    if (options.json === true) printJson(entry.record, true);
+    else print(entryLine(entry, stdoutTerminal()));
+  });
+  let told = '';
+  client.on('state', (state) => {
+    const words = stateWords(state);
+    // One line a change, not one an attempt.
+    if (words !== undefined && words !== told) complain(`edge-agent: ${words}`);
+    told = words ?? told;
+  });
+  client.connect();
+  const stop = interruption();
+  await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
+  stream.stop();
+  client.close();
+  return EXIT.ok;
+}
+
+function stateWords(state: ConnectionState): string | undefined {
+  if (state.name === 'online') return 'Watching.';
+  return state.name === 'waiting' ? `${state.why}; waiting for it.` : undefined;
+}
+
+/** Asked anew at each attempt: after a restart the port may be another one. */
+async function monitorAddress(directory: string): Promise<string> {
+  const answer = await askDaemon(socketPath(directory), { verb: 'status' });
+  if (answer.kind === 'notRunning') throw new Error(`No edge-agent is running on ${directory}`);
+  if (answer.kind !== 'answered') throw new Error(`The agent cannot be asked (${answer.message})`);
+  const { port } = (answer.result as StatusSnapshot).monitor;
+  if (port === null) throw new Error('The agent does not serve the monitor (monitor.enabled, monitor.port)');
+  return `ws://127.0.0.1:${port}/ws`;
+}
+
+/** The key of a conversation, by the agent's own reading; as it is while there is no agent that can tell. */
+async function keyOf(directory: string, conversation: string | undefined): Promise<string | undefined> {
+  if (conversation === undefined) return undefined;
+  const answer = await askDaemon(socketPath(directory), { verb: 'conversation.key', conversation });
+  return answer.kind === 'answered' ? String(answer.result) : conversation;
+}
+
+/** By the secret file, which only the agent's own user can read. */
+function freshToken(directory: string): Promise<string> {
+  const { username } = userInfo();
+  return makeToken(MonitorSecret.in(directory).key(), {
+    use: 'session',
+    user: USER_PATTERN.test(username) ? username : 'operator',
+    ttlMs: SESSION_MS,
+    now: systemClock.now(),
+  });
+}

@@ -1,0 +1,93 @@
+import { type LoadedConfig, loadConfig } from '../../config/loadConfig.js';
+import { AgentService } from '../../daemon/AgentService.js';
+import { EdgeAgent } from '../../daemon/EdgeAgent.js';
+import { logSettings } from '../../daemon/logSettings.js';
+import { describeError, EdgeError } from '../../errors.js';
+import { createLogger } from '../../logging/createLogger.js';
+import { systemClock } from '../../system/clock.js';
+import { EXIT } from '../exitCodes.js';
+import { places } from '../places.js';
+import { complain, complainOf } from '../print.js';
+import { untilSignal } from '../untilSignal.js';
+
+export interface RunOptions {
+  configPath?: string;
+  service: boolean;
+  /** Told each time an agent has started. */
+  onStarted?: () => void;
+}
+
+/**
+ * Runs the agent until it is told to stop, or meets what only a new start can mend (exit 1; launchd starts it again). SIGTERM and SIGINT drain it (exit 0), a second signal ends it at once. An
+ * invalid configuration starts nothing and tells every mistake (exit 78); as a `service` it waits until it is mended.
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const where = places(options);
+  try {
+    const fault = options.service
+      ? await runService(where, options.onStarted)
+      : await live(loadConfig(where), where.env, untilSignal(), options.onStarted);
+    return fault === undefined ? EXIT.ok : failure(fault);
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function runService(
+  where: ReturnType<typeof places>,
+  onStarted?: () => void,
+): Promise<EdgeError | undefined> {
+  const stopped = untilSignal();
+  return new AgentService({
+    places: where,
+    clock: systemClock,
+    stopped,
+    run: (loaded) => live(loaded, where.env, stopped, onStarted),
+    complain: (fault) => void failure(fault),
+  }).run();
+}
+
+/** One agent from start to stop; resolves with what only a new start can mend. Throws EdgeError if it cannot start. */
+async function live(
+  loaded: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+  stopped: Promise<void>,
+  onStarted?: () => void,
+): Promise<EdgeError | undefined> {
+  const { file } = loaded.config.logging;
+  const redact = Object.values(loaded.secrets);
+  const remakesDirectory = !file.startsWith(loaded.config.state.directory);
+  const log = createLogger({
+    ...{ file, ...logSettings(loaded.config), console: process.stdout, redact, remakesDirectory },
+  });
+  const { logger } = log;
+  const onMistake = (fault: unknown) =>
+    logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);
+  process.on('uncaughtExceptionMonitor', onMistake);
+  try {
+    let onFatal: (fault: EdgeError) => void = () => undefined;
+    const fatal = new Promise<EdgeError>((resolve) => {
+      onFatal = resolve;
+    });
+    const agent = new EdgeAgent({ loaded, env, log, onFatal, complain: (fault) => void failure(fault) });
+    await agent.start();
+    onStarted?.();
+    const fault = await Promise.race([stopped.then(() => undefined), fatal]);
+    await agent.stop();
+    return fault;
+  } finally {
+    process.off('uncaughtExceptionMonitor', onMistake);
+    log.close();
+  }
+}
+
+function failure(error: unknown): number {
+  if (!(error instanceof EdgeError)) {
+    const trace = error instanceof Error ? error.stack : undefined;
+    complain(...`edge-agent: ${trace ?? describeError(error)}`.split('\n'));
+    return EXIT.failed;
+  }
+  complainOf(error);
+  const isConfig = error.code === 'config_invalid' || error.code === 'config_unreadable';
+  return isConfig ? EXIT.invalidConfig : EXIT.failed;
+}

@@ -1,0 +1,61 @@
+import type { PauseAnswer, ResumeAnswer } from '../../operator/pauseVerbs.js';
+import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
+import { EXIT } from '../exitCodes.js';
+import { complain, print } from '../print.js';
+
+export interface PauseOptions {
+  configPath?: string;
+  incoming?: boolean;
+}
+
+const EVERYTHING = '*';
+
+/**
+ * Stops what goes out, in one conversation or everywhere; texts wait. With `incoming`, messages that come in wait too.
+ * Lasts over restarts, until `resume`.
+ */
+export async function pause(options: PauseOptions, conversation?: string): Promise<number> {
+  const asked = await askAgent(options, request('pause', options, conversation));
+  if ('exitCode' in asked) return asked.exitCode;
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
+  const { conversation: paused, known, changed } = asked.answer.result as PauseAnswer;
+  const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
+  print(changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`);
+  if (known === false)
+    complain(`No conversation ${paused} is known in chat.db: nobody is stopped by that yet.`);
+  print(`Let it go on: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`);
+  return EXIT.ok;
+}
+
+/** Lifts the pause of a conversation, of everything if none is named, or, with `all`, each that there is. */
+export async function resume(options: PauseOptions, conversation?: string): Promise<number> {
+  const asked = await askAgent(options, request('resume', options, conversation));
+  if ('exitCode' in asked) return asked.exitCode;
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
+  const { resumed, stillPaused } = asked.answer.result as ResumeAnswer;
+  if (resumed.length === 0 && conversation !== undefined && conversation !== 'all') {
+    complain(`edge-agent: ${conversation} is not paused.`, 'See what is: edge-agent status');
+    return EXIT.failed;
+  }
+  const what = options.incoming === true ? 'Resumed, for what comes in' : 'Resumed';
+  if (resumed.length > 0) print(`${what}: ${resumed.map(shown).join(', ')}`);
+  else if (stillPaused.length === 0) print('Nothing was paused.');
+  if (stillPaused.length > 0) {
+    const isAll = stillPaused.includes(EVERYTHING);
+    const remedy = isAll ? 'edge-agent resume' : 'edge-agent resume <conversation>, or all';
+    print(`Still paused: ${stillPaused.map(shown).join(', ')}. Let it go on: ${remedy}`);
+  }
+  return EXIT.ok;
+}
+
+function request(verb: 'pause' | 'resume', options: PauseOptions, conversation: string | undefined) {
+  return {
+    verb,
+    ...(conversation === undefined ? {} : { conversation }),
+    ...(options.incoming === true ? { incoming: true } : {}),
+  };
+}
+
+function shown(conversation: string): string {
+  return conversation === EVERYTHING ? 'everything' : conversation;
+}

@@ -1,0 +1,39 @@
+import type { QueueEntry } from '../../operator/queueVerbs.js';
+import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
+import { EXIT } from '../exitCodes.js';
+import { complain, print, printJson, stdoutTerminal } from '../print.js';
+import { entryLines } from '../terminal.js';
+
+/** Lists the messages that were put aside because the backend would not take them. */
+export async function listQueue(options: { configPath?: string; json?: boolean }): Promise<number> {
+  const asked = await askAgent(options, { verb: 'queue.list' });
+  if ('exitCode' in asked) return asked.exitCode;
+  if (asked.answer.kind !== 'answered') return noResult(asked);
+  const entries = asked.answer.result as QueueEntry[];
+  if (options.json) printJson({ schema: 1, parked: entries });
+  else if (entries.length === 0) print('Nothing is parked.');
+  else print(...entries.flatMap((entry) => entryLines(line(entry), stdoutTerminal())));
+  return EXIT.ok;
+}
+
+/** Posts a parked message again, or gives it up for good; `all` means every one. */
+export async function changeQueue(
+  options: { configPath?: string },
+  change: 'retry' | 'drop',
+  guid: string,
+): Promise<number> {
+  const asked = await askAgent(options, { verb: `queue.${change}`, guid });
+  if ('exitCode' in asked) return asked.exitCode;
+  if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
+  const changed = asked.answer.result as string[];
+  if (changed.length === 0 && guid !== 'all') {
+    complain(`edge-agent: No parked message has the guid ${guid}.`, 'See them: edge-agent queue list');
+    return EXIT.failed;
+  }
+  print(`${change === 'retry' ? 'Posted again' : 'Dropped'}: ${changed.length}`);
+  return EXIT.ok;
+}
+
+function line({ guid, conversation, sent_at, attempts, error }: QueueEntry): string {
+  return `${guid}  ${conversation}  sent ${sent_at}  ${attempts} attempts  ${error ?? ''}`;
+}

@@ -1,0 +1,133 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import { basename } from 'node:path';
+import { chosenConfigPath, variable } from '../../config/places.js';
+import { stateDirectoryOrUsual } from '../../config/stateDirectory.js';
+import { EdgeError } from '../../errors.js';
+import { askDaemon } from '../../operator/askDaemon.js';
+import type { StatusSnapshot } from '../../operator/snapshot.js';
+import { socketPath } from '../../operator/socketPath.js';
+import * as control from '../../service/control.js';
+import { install as installService } from '../../service/install.js';
+import type { RunningAgent } from '../../service/LaunchAgent.js';
+import type { RuntimeChoice } from '../../service/runtime.js';
+import { Service } from '../../service/Service.js';
+import type { ServicePlaces } from '../../service/servicePlaces.js';
+import { childEnvironment } from '../../system/childEnvironment.js';
+import { systemClock } from '../../system/clock.js';
+import { environment } from '../../system/environment.js';
+import { hostPlatform, programs } from '../../system/programs.js';
+import { EXIT } from '../exitCodes.js';
+import { places } from '../places.js';
+import { complain, complainOf, print } from '../print.js';
+
+/** Installs or upgrades; says at the end what is left for a person to do. */
+export function install(options: { configPath?: string; runtime?: RuntimeChoice }): Promise<number> {
+  return withService(async (service) => {
+    const configPath = chosenConfigPath(places(options));
+    if (!existsSync(configPath)) print(`There is no ${configPath} yet: the agent will wait for it.`);
+    const done = await installService(service, { configPath, runtime: options.runtime ?? 'private' });
+    tellRunning(`Installed ${done.version}.`, done.running);
+    if (done.runtimeChanged) print(...grantAccess(service.places, done.previous === undefined));
+    if (done.previous !== undefined) print(`To go back to ${done.previous}: edge-agent rollback`);
+  });
+}
+
+/** Starts the installed agent, also at each login from now on. */
+export function start(): Promise<number> {
+  return withService(async (service) => tellRunning('Started.', await control.start(service)));
+}
+
+/** Ends the installed agent, for good until `start`. */
+export function stop(): Promise<number> {
+  return withService(async (service) => {
+    await control.stop(service);
+    print('Stopped, also at the next login. Start it again: edge-agent start');
+  });
+}
+
+/** Ends the installed agent in order and starts it anew. */
+export function restart(): Promise<number> {
+  return withService(async (service) => tellRunning('Restarted.', await control.restart(service)));
+}
+
+/** Goes back to the version before. */
+export function rollback(): Promise<number> {
+  return withService(async (service) => {
+    const done = await control.rollback(service);
+    tellRunning(`Back at ${done.to}.`, done.running);
+    if (done.runtimeChanged) print(...grantAccess(service.places, false));
+  });
+}
+
+/** Does something with the service of this user; says in words what is in the way. The exit code tells the same. */
+export async function withService(work: (service: Service) => Promise<void>): Promise<number> {
+  try {
+    requireMac();
+    await work(new Service({ ...surroundings(), say: (line) => complain(line), ask: askAt }));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    complainOf(error);
+    return error.code === 'no_desktop_session' ? EXIT.cannotTell : EXIT.failed;
+  }
+}
+
+function requireMac(): void {
+  if (hostPlatform() !== 'darwin') {
+    throw new EdgeError(
+      'not_macos',
+      'This verb works on macOS only: it is about a LaunchAgent.',
+      'Elsewhere keep `edge-agent run --service` running by what the system has for that.',
+    );
+  }
+  if (variable(environment(), 'SUDO_USER') !== undefined && userInfo().uid === 0) {
+    throw new EdgeError(
+      'no_desktop_session',
+      'Run with sudo, this would be about the agent of root, who has no Messages.',
+      'Run it without sudo, as the user whose agent it is.',
+    );
+  }
+}
+
+/** The service sees the files but not the variables of the shell that it is installed from. */
+function surroundings() {
+  const { HOME = homedir(), ...rest } = environment();
+  // On no Mac but one that is played: the program that is installed asks for them too.
+  const standIns = Object.entries(rest).filter(([name]) => name.startsWith('STAND_IN_'));
+  return {
+    homeDir: HOME,
+    uid: userInfo().uid,
+    env: { ...childEnvironment(rest), HOME, ...Object.fromEntries(standIns) },
+    programs: programs(),
+    clock: systemClock,
+  };
+}
+
+async function askAt(configPath: string): Promise<RunningAgent | undefined> {
+  const where = { ...places({ configPath }), env: {}, cwd: homedir() };
+  const directory = await stateDirectoryOrUsual(where);
+  const answer = await askDaemon(socketPath(directory), { verb: 'status' });
+  return answer.kind === 'answered' ? (answer.result as StatusSnapshot) : undefined;
+}
+
+function tellRunning(done: string, { pid, state, problems }: RunningAgent): void {
+  print(`${done} It runs as process ${pid} and is ${state}.`);
+  for (const { message, remedy } of problems) print(`  ✗ ${message}`, `    → ${remedy}`);
+}
+
+/** macOS ties permissions to the file at the end of all links. */
+function grantAccess({ runtime }: ServicePlaces, isFirst: boolean): string[] {
+  const program = realpathSync(runtime);
+  return [
+    isFirst
+      ? 'Once: let it read chat.db.'
+      : 'Its node is another one now: if it says that chat.db may not be read, remove it from the list and add it again.',
+    `  System Settings → Privacy & Security → Full Disk Access → + → ⇧⌘G → ${program}`,
+    ...(isFirst
+      ? [
+          `  The first text makes macOS ask whether "${basename(program)}" may control Messages: click OK at the screen.`,
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,169 @@
+import { join } from 'node:path';
+import { ConfigError, describeMistake } from '../config/ConfigError.js';
+import { configFiles } from '../config/configFiles.js';
+import { FilesWatch } from '../config/FilesWatch.js';
+import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
+import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
+import { stateDirectoryOrUsual } from '../config/stateDirectory.js';
+import { EdgeError } from '../errors.js';
+import { createLogger, type LogFile } from '../logging/createLogger.js';
+import type { Logger } from '../logging/Logger.js';
+import { maskContacts } from '../logging/maskContacts.js';
+import type { Problem } from '../operator/snapshot.js';
+import type { Clock } from '../system/clock.js';
+import { WaitingAgent } from './WaitingAgent.js';
+
+export interface AgentServiceOptions {
+  places: ConfigPlaces;
+  clock: Clock;
+  /** Resolves when the service is to end. */
+  stopped: Promise<void>;
+  /** Runs an agent to its end and resolves with what ended it; throws EdgeError if it could not start. */
+  run: (loaded: LoadedConfig) => Promise<EdgeError | undefined>;
+  /** Told what keeps the agent from running while there is no log to write it to. */
+  complain: (fault: EdgeError) => void;
+}
+
+/** How often what a change of the configuration does not mend (a full disk, a second agent) is tried again. */
+const TRY_EVERY_MS = 5_000;
+
+/** FilesWatch says nothing above debug. */
+const ignore = () => undefined;
+const SILENT: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+interface Hold {
+  readonly directory: string;
+  readonly waiting: WaitingAgent;
+  readonly log: LogFile;
+}
+
+/**
+ * The agent as launchd keeps it: it does not end because of something that only a person can mend. It then waits with
+ * its status socket open, and runs as soon as it can, in the same process.
+ */
+export class AgentService {
+  private readonly startedAt: number;
+  private hold: Hold | undefined;
+  private problems: readonly Problem[] = [];
+  private refusal: string | undefined;
+  private isOver = false;
+
+  constructor(private readonly options: AgentServiceOptions) {
+    this.startedAt = options.clock.now();
+    void options.stopped.then(() => {
+      this.isOver = true;
+    });
+  }
+
+  /** Resolves when the service is told to end, or with what only a new process can mend. */
+  async run(): Promise<EdgeError | undefined> {
+    try {
+      for (;;) {
+        const changed = this.watchConfig();
+        try {
+          const loaded = loadConfig(this.options.places);
+          await this.letGo();
+          if (this.isOver) return undefined;
+          return await this.options.run(loaded);
+        } catch (fault) {
+          if (!(fault instanceof EdgeError)) throw fault;
+          await this.wait(fault);
+          await changed.within(fault.code.startsWith('config_') ? undefined : TRY_EVERY_MS);
+        }
+        if (this.isOver) return undefined;
+      }
+    } finally {
+      await this.letGo();
+    }
+  }
+
+  /** Says what is wrong where the operator asks: at the configured place, else at the usual one, else only on stderr. */
+  private async wait(fault: EdgeError): Promise<void> {
+    const { places } = this.options;
+    const fresh = this.note(fault);
+    const configured = await stateDirectoryOrUsual(places);
+    if (this.hold?.directory !== configured) {
+      await this.letGo();
+      for (const directory of new Set([configured, usualStateDirectory(places)])) {
+        const refusal = await this.open(directory);
+        if (refusal?.code !== 'state_unwritable') break;
+      }
+    }
+    for (const { code, message } of fresh) this.hold?.log.logger.error(maskContacts(message), { code });
+    if (fresh.length > 0)
+      this.hold?.log.logger.warn('The agent waits until this is mended, then starts by itself');
+  }
+
+  /** Keeps since when each problem lasts; returns those that are new. */
+  private note(fault: EdgeError): Problem[] {
+    const since = new Date(this.options.clock.now()).toISOString();
+    const before = new Map(this.problems.map((problem) => [problem.message, problem]));
+    this.problems = problemsOf(fault).map((problem) => before.get(problem.message) ?? { ...problem, since });
+    return this.problems.filter(({ message }) => !before.has(message));
+  }
+
+  /** Resolves with what is in the way, if anything is; that is said once. */
+  private async open(stateDirectory: string): Promise<EdgeError | undefined> {
+    const { startedAt } = this;
+    const { clock } = this.options;
+    let log: LogFile | undefined;
+    try {
+      const file = join(stateDirectory, 'edge-agent.log');
+      log = createLogger({ file, level: 'info', format: 'text', console: process.stdout });
+      const problems = () => this.problems;
+      const waiting = await WaitingAgent.open({
+        stateDirectory,
+        startedAt,
+        clock,
+        log: log.logger,
+        problems,
+      });
+      this.hold = { directory: stateDirectory, waiting, log };
+      this.refusal = undefined;
+      return undefined;
+    } catch (error) {
+      log?.close();
+      if (!(error instanceof EdgeError)) throw error;
+      if (this.refusal !== error.message) this.options.complain(error);
+      this.refusal = error.message;
+      return error;
+    }
+  }
+
+  private async letGo(): Promise<void> {
+    const { hold } = this;
+    this.hold = undefined;
+    await hold?.waiting.close();
+    hold?.log.close();
+  }
+
+  /** Watches from now on; `within` resolves at a change since then, the end of the service, or when the time is over. */
+  private watchConfig(): { within: (limitMs: number | undefined) => Promise<void> } {
+    const { clock, places, stopped } = this.options;
+    let onChange: () => void = () => undefined;
+    const changed = new Promise<void>((resolve) => {
+      onChange = resolve;
+    });
+    const log = this.hold?.log.logger ?? SILENT;
+    const watch = new FilesWatch({ paths: configFiles(places), clock, log, onChange });
+    return {
+      async within(limitMs) {
+        watch.start();
+        const timer = limitMs === undefined ? undefined : clock.after(limitMs, onChange);
+        await Promise.race([changed, stopped]);
+        timer?.cancel();
+        watch.stop();
+      },
+    };
+  }
+}
+
+function problemsOf(fault: EdgeError): Omit<Problem, 'since'>[] {
+  const { code, message, remedy } = fault;
+  if (!(fault instanceof ConfigError)) return [{ code, message, remedy }];
+  return fault.mistakes.map((mistake) => ({
+    code,
+    message: describeMistake(mistake),
+    remedy: 'Correct it and save: the agent starts by itself.',
+  }));
+}

@@ -1,0 +1,312 @@
+import { rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { LoadedConfig } from '../config/loadConfig.js';
+import { handoverDirectory } from '../config/places.js';
+import { describeError, EdgeError } from '../errors.js';
+import type { LogFile } from '../logging/createLogger.js';
+import { maskContacts } from '../logging/maskContacts.js';
+import { operatorVerbs } from '../operator/operatorVerbs.js';
+import { StatusServer } from '../operator/StatusServer.js';
+import type { StatusSnapshot } from '../operator/snapshot.js';
+import { socketPath, socketRefuge } from '../operator/socketPath.js';
+import { statusSnapshot } from '../operator/statusSnapshot.js';
+import { InstanceLock } from '../store/InstanceLock.js';
+import { Retention } from '../store/Retention.js';
+import { Store } from '../store/Store.js';
+import { type Clock, systemClock } from '../system/clock.js';
+import { hostPlatform, type Programs, programs } from '../system/programs.js';
+import { systemRandom } from '../system/random.js';
+import { packageVersion } from '../system/version.js';
+import { WakeDetector } from '../system/WakeDetector.js';
+import { waitFor } from '../system/waitFor.js';
+import { ConfigReload } from './ConfigReload.js';
+import { Continuity, sharedPlaces } from './Continuity.js';
+import { type Components, compose } from './compose.js';
+import { Downtime } from './Downtime.js';
+import { Health } from './Health.js';
+import { LiveConfig } from './LiveConfig.js';
+import { logSettings } from './logSettings.js';
+import { Monitoring } from './Monitoring.js';
+import { makeStateDirectory, stateMissing, stateReplaced, storeDamaged } from './stateDirectory.js';
+
+export interface EdgeAgentOptions {
+  loaded: LoadedConfig;
+  /** The environment that child processes inherit (without our secrets) and that secrets are read from. */
+  env: NodeJS.ProcessEnv;
+  log: LogFile;
+  /** Something that only a new start can mend; called at most once. The agent still runs, and should be stopped. */
+  onFatal?: (error: EdgeError) => void;
+  /** Told of what the log may not be able to say: its directory is gone. */
+  complain?: (error: EdgeError) => void;
+  /** What Messages and the Mac are looked after with; only on macOS. For tests. */
+  platform?: NodeJS.Platform;
+  programs?: Programs;
+}
+
+/** How long texts and posts on their way may take to end when the agent stops, and how long stopping may take in all. */
+const IN_FLIGHT_MS = 20_000;
+const DRAIN_MS = 24_000;
+
+const STORE = 'edge-agent.db';
+
+interface Running extends Components {
+  lock: InstanceLock;
+  continuity: Continuity;
+  store: Store;
+  statusServer: StatusServer;
+  downtime: Downtime;
+  retention: Retention;
+  reload: ConfigReload;
+  health: Health;
+  wake: WakeDetector;
+  monitoring: Monitoring;
+}
+
+/**
+ * The whole agent. `start` resolves when everything runs; whatever is missing then (chat.db, secret, backend) degrades
+ * it and is picked up when it comes. `stop` drains: no new work, what is on its way ends, acks and a last status go out.
+ */
+export class EdgeAgent {
+  private running: Running | undefined;
+  private stopping: Promise<void> | undefined;
+  private readonly clock: Clock = systemClock;
+  private readonly startedAt = this.clock.now();
+  private readonly version = packageVersion();
+  private chatDbLostAt = this.startedAt;
+  private chatDbWasReadable: boolean | undefined;
+
+  constructor(private readonly options: EdgeAgentOptions) {}
+
+  /** Throws EdgeError `already_running`, `state_unwritable`, `store_newer` or `store_damaged`; then nothing runs. */
+  async start(): Promise<void> {
+    const { loaded, log } = this.options;
+    const directory = makeStateDirectory(loaded.config.state.directory);
+    const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
+    try {
+      this.running = await this.assemble(directory, lock, this.openContinuity(directory));
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+    await Promise.all([this.running.health.start(), this.running.monitoring.start()]);
+    if (this.stopping !== undefined) return;
+    for (const warning of loaded.warnings) log.logger.warn(maskContacts(warning));
+    log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
+    this.launch(this.running);
+  }
+
+  private openContinuity(directory: string): Continuity {
+    const { loaded, env, log } = this.options;
+    const places = sharedPlaces(loaded.config.imessage.db_path, env.HOME ?? homedir());
+    const storePath = join(directory, STORE);
+    return Continuity.open({ places, directory, storePath, clock: this.clock, log: log.logger });
+  }
+
+  /** Ends within 25 s, whatever hangs. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.running !== undefined) this.stopping ??= this.drain(this.running);
+    await this.stopping;
+  }
+
+  /** How the agent is now. Throws unless it runs. */
+  snapshot(): StatusSnapshot {
+    if (this.running === undefined) throw new EdgeError('not_running', 'The agent is not running.');
+    return this.snapshotOf(this.running);
+  }
+
+  private async drain(running: Running): Promise<void> {
+    const { logger } = this.options.log;
+    logger.info('Stopping: letting what is on its way end');
+    running.monitoring.drains();
+    running.scheduler.stop();
+    running.attachments.uploader.stop();
+    running.wake.stop();
+    running.supervision.stop();
+    running.retention.stop();
+    running.reload.stop();
+    const patience = waitFor(this.clock, IN_FLIGHT_MS);
+    const ended = Promise.all([running.outgoing.drain(), running.forwarder.stop()]);
+    const inFlight = Promise.race([ended, patience.over]);
+    await Promise.all([running.backend.drain(DRAIN_MS, inFlight), inFlight]);
+    patience.cancel();
+    running.watcher.stop();
+    running.reader.stop();
+    running.edits.stop();
+    running.attachments.staged.stop();
+    running.outgoing.stop();
+    running.sender.release();
+    running.downtime.stop();
+    await Promise.all([running.statusServer.close(), running.health.stop(), running.monitoring.stop()]);
+    running.chatDb.close();
+    running.store.close();
+    running.continuity.close();
+    running.lock.release();
+    this.running = undefined;
+    logger.info('Stopped');
+  }
+
+  private async assemble(directory: string, lock: InstanceLock, continuity: Continuity): Promise<Running> {
+    const { loaded, env, log } = this.options;
+    const { clock } = this;
+    const snapshot = () => this.snapshot();
+    const store = openedWith(continuity, () =>
+      Store.open(join(directory, STORE), { clock, log: log.logger }),
+    );
+    const config = new LiveConfig(loaded, store.meta, log.logger);
+    store.onRollback(() => config.reread());
+    log.configure(logSettings(config.current()));
+    config.onChange((changed) => log.configure(logSettings(changed)));
+    const reload = new ConfigReload({
+      ...{ loaded, env, config, clock, log: log.logger },
+      onSecrets: (changed) => {
+        log.redact(Object.values(changed));
+        components.backend.credentialsChanged();
+      },
+      onSettings: (keys) => settingsChanged(components, health, keys),
+    });
+    const components = compose({
+      ...{ config, env, store, clock, version: this.version },
+      secrets: reload.secrets,
+      random: systemRandom,
+      log: log.logger,
+      snapshot,
+      platform: this.options.platform ?? hostPlatform(),
+      programs: this.options.programs ?? programs(),
+    });
+    const health = new Health({
+      ...{
+        config: config.current,
+        components,
+        store,
+        version: this.version,
+        startedAt: this.startedAt,
+        clock,
+      },
+      ...{ snapshot, log: log.logger },
+    });
+    store.onMoved((how) => {
+      const fault = how === 'missing' ? stateMissing(directory) : stateReplaced(directory);
+      if (how === 'replaced') this.options.onFatal?.(fault);
+      else this.options.complain?.(fault);
+    });
+    store.onDamage(() => this.options.onFatal?.(storeDamaged()));
+    store.onRecovery(() => components.backend.redeliver('the store takes writes again'));
+    const downtime = new Downtime(store, clock);
+    const wake = new WakeDetector(clock, (gapMs) => {
+      downtime.slept(gapMs);
+      components.scheduler.clockChanged();
+      components.backend.wake();
+      components.supervision.woke();
+    });
+    try {
+      downtime.start();
+      components.runner.prepare();
+      rmSync(handoverDirectory(directory), { recursive: true, force: true });
+      components.reader.scan();
+      const verbs = operatorVerbs({
+        ...{ ...components, store, config, snapshot, log: log.logger, readSecrets: reload.readSecrets },
+        sendToSelf: (text) => components.supervision.sendToSelf(text),
+      });
+      const monitoring = new Monitoring({
+        ...{ config: config.current(), components, store, verbs, snapshot, clock, log },
+        aliveAt: downtime.aliveBefore,
+      });
+      const allVerbs = { ...verbs, 'monitor.rotate': () => monitoring.rotate() };
+      const statusServer = await StatusServer.listen(
+        socketPath(directory),
+        allVerbs,
+        log.logger,
+        clock,
+        socketRefuge(directory),
+      );
+      const retention = new Retention(store, clock);
+      return {
+        ...components,
+        lock,
+        continuity,
+        store,
+        statusServer,
+        downtime,
+        retention,
+        reload,
+        health,
+        wake,
+        monitoring,
+      };
+    } catch (error) {
+      downtime.stop();
+      components.reader.stop();
+      components.chatDb.close();
+      store.close();
+      continuity.close();
+      throw error;
+    }
+  }
+
+  private launch(running: Running): void {
+    const { logger } = this.options.log;
+    running.supervision.start();
+    running.watcher.onLook(() => this.noteChatDb(running));
+    running.outgoing.start().catch((error: unknown) => {
+      logger.error('Texts of an earlier life could not be settled; nothing is sent', {
+        cause: describeError(error),
+      });
+    });
+    running.scheduler.start();
+    running.backend.start();
+    running.forwarder.start();
+    running.attachments.staged.start();
+    running.attachments.uploader.start();
+    running.watcher.start();
+    running.edits.start();
+    running.reload.start();
+    running.retention.start();
+    running.wake.start();
+  }
+
+  /** Says once when chat.db becomes unreadable and once when it is readable again. */
+  private noteChatDb(running: Running): void {
+    const access = running.chatDb.access();
+    if (access.ok === this.chatDbWasReadable) return;
+    const { logger } = this.options.log;
+    if (!access.ok) {
+      this.chatDbLostAt = this.clock.now();
+      logger.error(`${access.message} ${access.remedy}`, { code: access.code });
+    } else if (this.chatDbWasReadable === false) logger.info('chat.db can be read again');
+    this.chatDbWasReadable = access.ok;
+  }
+
+  private snapshotOf(running: Running): StatusSnapshot {
+    this.noteChatDb(running);
+    return statusSnapshot({
+      ...running,
+      version: this.version,
+      startedAt: this.startedAt,
+      now: this.clock.now(),
+      chatDbLostAt: this.chatDbLostAt,
+      configFaults: running.reload.faults(),
+    });
+  }
+}
+
+/** The store, compared with what was done. What it cannot be opened for ends the hold on chat.db. */
+function openedWith(continuity: Continuity, open: () => Store): Store {
+  let store: Store | undefined;
+  try {
+    store = open();
+    continuity.begin(store);
+    return store;
+  } catch (error) {
+    store?.close();
+    continuity.close();
+    throw error;
+  }
+}
+
+/** Most components read a setting at each use; these have something to do right away. */
+function settingsChanged(components: Components, health: Health, keys: readonly string[]): void {
+  if (keys.some((key) => key.startsWith('auth.'))) components.backend.credentialsChanged();
+  if (keys.some((key) => key.startsWith('outgoing.'))) components.outgoing.limitsChanged();
+  if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
+}

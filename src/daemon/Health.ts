@@ -1,0 +1,130 @@
+import type { Config } from '../config/schema.js';
+import { describeError } from '../errors.js';
+import { HealthServer } from '../health/HealthServer.js';
+import { Heartbeat } from '../health/Heartbeat.js';
+import { hindersWork } from '../health/hindersWork.js';
+import type { Metrics, Reading } from '../health/Metrics.js';
+import type { Logger } from '../logging/Logger.js';
+import type { StatusSnapshot } from '../operator/snapshot.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import type { Components } from './compose.js';
+
+export interface HealthOptions {
+  config: () => Config;
+  components: Pick<Components, 'acks' | 'outgoing' | 'forwarder' | 'commandTypes'>;
+  store: Store;
+  version: string;
+  snapshot: () => StatusSnapshot;
+  startedAt: number;
+  clock: Clock;
+  log: Logger;
+}
+
+/** What is no type of ours may be anything, and is no label. */
+const UNKNOWN_TYPE = 'unknown';
+
+/**
+ * What others may watch the agent by: the local HTTP server with its metrics, if it is enabled, and the heartbeat. Without
+ * the server nothing is measured, and the library for it is not loaded.
+ */
+export class Health {
+  private readonly heartbeat: Heartbeat;
+  private metrics: Metrics | undefined;
+  private server: HealthServer | undefined;
+
+  constructor(private readonly options: HealthOptions) {
+    const { config, snapshot, clock, log } = options;
+    this.heartbeat = new Heartbeat({
+      settings: () => {
+        const { heartbeat_url: url, heartbeat_seconds: seconds } = config().health;
+        return { url, everyMs: seconds * 1000 };
+      },
+      healthy: () => !snapshot().problems.some(hindersWork),
+      clock,
+      log,
+    });
+  }
+
+  /** To be awaited before the components start, so that nothing goes uncounted. Never rejects. */
+  async start(): Promise<void> {
+    const { config, log } = this.options;
+    this.heartbeat.start();
+    if (!config().health.enabled) return;
+    try {
+      await this.serve();
+    } catch (error) {
+      log.warn('Health is not served', { cause: describeError(error) });
+    }
+  }
+
+  /** Where to and how often the heart beats has changed. */
+  heartbeatChanged(): void {
+    this.heartbeat.start();
+  }
+
+  async stop(): Promise<void> {
+    this.heartbeat.stop();
+    await this.server?.close();
+    this.metrics?.stop();
+  }
+
+  private async serve(): Promise<void> {
+    const { config, components, snapshot, version, log } = this.options;
+    const { Metrics } = await import('../health/Metrics.js');
+    const metrics = new Metrics(() => reading(this.options), [...components.commandTypes, UNKNOWN_TYPE]);
+    this.metrics = metrics;
+    const problems = () => snapshot().problems.map(({ code, since }) => ({ code, since }));
+    this.server = await HealthServer.listen(config().health.port, { version, problems, metrics }, log);
+    if (this.server !== undefined) measure(metrics, this.options);
+  }
+}
+
+/** Counts what is committed. */
+function measure(metrics: Metrics, { components, store, clock }: HealthOptions): void {
+  const { acks, outgoing, forwarder, commandTypes } = components;
+  acks.onGiven(({ commandType, revision }, { kind }) => {
+    store.afterCommit(() => {
+      metrics.ackGiven();
+      // A later ack corrects the first one.
+      const type = commandTypes.includes(commandType) ? commandType : UNKNOWN_TYPE;
+      if (revision === 0) metrics.commandEnded(type, kind);
+    });
+  });
+  store.acks.onDelivered((createdAt) => {
+    store.afterCommit(() => metrics.ackDelivered(clock.now() - createdAt));
+  });
+  store.incoming.onAdded(() => store.afterCommit(() => metrics.messageReceived()));
+  outgoing.onOutcome((_, { kind }) => store.afterCommit(() => metrics.sendEnded(kind)));
+  outgoing.onStarted(({ commandId, scheduleId, attempts, part }) => {
+    if (commandId === null || scheduleId !== null || attempts > 0 || (part ?? 0) > 1) return;
+    const command = store.commands.find(commandId);
+    if (command !== undefined) metrics.commandStarted(clock.now() - command.receivedAt);
+  });
+  forwarder.onPost(({ attempts, seenAt }) => {
+    if (attempts === 1) metrics.messagePosted(clock.now() - seenAt);
+  });
+}
+
+function reading({ snapshot, startedAt, version }: HealthOptions): Reading {
+  const now = snapshot();
+  return {
+    version,
+    startedAt,
+    link: now.link,
+    problems: now.problems.map(({ code }) => code),
+    queues: {
+      incoming: now.incoming_queued,
+      incoming_parked: now.incoming_parked,
+      sends: now.sends_queued,
+      schedule: now.scheduled_messages,
+      commands: now.commands_waiting,
+      acks: now.acks_undelivered,
+      events: now.events_undelivered,
+      uploads: now.uploads_queued,
+    },
+    decodeFallbacks: now.decode_fallbacks,
+    reconnects24h: now.link_detail.reconnects_24h,
+    rttMs: now.link_detail.rtt_ms,
+  };
+}

@@ -1,0 +1,240 @@
+import { join } from 'node:path';
+import type { Config } from '../config/schema.js';
+import { describeError } from '../errors.js';
+import type { LogFile } from '../logging/createLogger.js';
+import type { LogEvent } from '../logging/formatLine.js';
+import type { MonitorFault } from '../monitor/LoopbackPort.js';
+import { MonitorSecret } from '../monitor/MonitorSecret.js';
+import { MonitorServer } from '../monitor/MonitorServer.js';
+import type { AgentStatus, NotificationLevel } from '../monitor/monitorFrames.js';
+import { agentStatus } from '../operator/agentStatus.js';
+import { LinkTimeline } from '../operator/LinkTimeline.js';
+import { monitorVerbs } from '../operator/monitorVerbs.js';
+import { OperatorTexts } from '../operator/OperatorTexts.js';
+import { Progress } from '../operator/Progress.js';
+import type { StatusVerb } from '../operator/StatusServer.js';
+import type { StatusSnapshot } from '../operator/snapshot.js';
+import { type Change, changesOf } from '../operator/snapshotChanges.js';
+import { linkWord } from '../operator/statusSnapshot.js';
+import { watchTexts } from '../operator/watchTexts.js';
+import type { Store } from '../store/Store.js';
+import type { Clock, Timer } from '../system/clock.js';
+import { PACKAGE_ROOT } from '../system/packageRoot.js';
+import type { Components } from './compose.js';
+
+export interface MonitoringOptions {
+  config: Config;
+  components: Omit<Components, 'monitoring'>;
+  store: Store;
+  /** Of the status socket. */
+  verbs: Readonly<Record<string, StatusVerb>>;
+  snapshot: () => StatusSnapshot;
+  /** When an earlier life was last known to be alive, Unix ms. */
+  aliveAt: number | undefined;
+  clock: Clock;
+  log: LogFile;
+}
+
+const PAGE_DIRECTORY = join(PACKAGE_ROOT, 'dist', 'monitor-page');
+const TICK_MS = 1_000;
+/** What has just begun is told so soon. */
+const SOON_MS = 100;
+const SAVE_EVERY_MS = 60_000;
+
+/**
+ * Tells those who watch what happens in the agent. While nobody does, nothing is made or asked for. A fault in here stays
+ * in here.
+ */
+export class Monitoring {
+  private readonly server: MonitorServer | undefined;
+  private readonly secret: MonitorSecret;
+  private readonly strip: LinkTimeline;
+  private readonly workload = new Progress();
+  private tick: Timer | undefined;
+  private soon: Timer | undefined;
+  private saving: Timer | undefined;
+  private unlisten: (() => void) | undefined;
+  private last: StatusSnapshot | undefined;
+  private told = '';
+  private stopping = false;
+
+  constructor(private readonly options: MonitoringOptions) {
+    const { config, components, store, verbs, clock, log } = options;
+    this.secret = MonitorSecret.in(config.state.directory);
+    this.strip = new LinkTimeline(store.meta, clock, options.aliveAt);
+    if (!config.monitor.enabled) return;
+    const operatorTexts = new OperatorTexts();
+    components.told.onOperatorReply((reply) => operatorTexts.note(reply));
+    this.server = new MonitorServer({
+      port: config.monitor.port,
+      secret: this.secret,
+      useLink: (id, madeAt) => store.write(() => store.usedLinks.use(id, madeAt)),
+      pageDirectory: PAGE_DIRECTORY,
+      verbs: monitorVerbs({
+        ...{ verbs, store, operatorTexts, strip: this.strip, clock, log: log.logger },
+        logFile: config.logging.file,
+        stateDirectory: config.state.directory,
+        onAct: (user, verb) => this.server?.sendNotification('info', `${user}: ${verb}`),
+      }),
+      agentStatus: () => this.toldStatus(),
+      status: () => this.last ?? options.snapshot(),
+      onWatched: (watched) => (watched ? this.watched() : this.unwatched()),
+      ...{ clock, log: log.logger },
+    });
+    components.backend.onLinkChange(() => this.noteLink());
+    components.backend.onHttpOutcome(() => this.noteLink());
+    watchTexts({
+      ...{ components, store, clock, server: this.server },
+      agentName: () => components.backend.agentId(),
+      onWork: () => this.tellSoon(),
+      guarded: (work) => this.guarded(work),
+    });
+    store.pauses.onChanged(() => this.tellSoon());
+  }
+
+  /** Resolves after the first try to serve it. Never rejects. */
+  async start(): Promise<void> {
+    if (this.server === undefined) return;
+    const { logger } = this.options.log;
+    try {
+      this.secret.key();
+    } catch (error) {
+      logger.warn('The monitor has no secret: nobody can be let in', { cause: describeError(error) });
+    }
+    await this.server.start();
+    const { port } = this.server;
+    if (port !== null) logger.info(`The monitor is served on this machine, port ${port}`);
+    this.noteLink();
+    this.saveLater();
+  }
+
+  /** The agent begins to stop. */
+  drains(): void {
+    this.stopping = true;
+    this.guarded(() => this.tellStatus());
+  }
+
+  /** Ends within 1 s; the store must still be open. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.saving?.cancel();
+    this.unwatched();
+    this.strip.note('stopped');
+    this.save();
+    await this.server?.stop();
+  }
+
+  view(): StatusSnapshot['monitor'] {
+    return {
+      port: this.server?.port ?? null,
+      ...(this.server?.counts() ?? { connected: 0, authenticated: 0 }),
+    };
+  }
+
+  fault(): MonitorFault | undefined {
+    return this.server?.fault();
+  }
+
+  /** Makes a fresh secret and ends every session; returns how many there were. */
+  rotate(): { ended: number } {
+    this.secret.rotate();
+    this.options.log.logger.info('The secret of the monitor was rotated');
+    return { ended: this.server?.endSessions() ?? 0 };
+  }
+
+  private watched(): void {
+    this.unlisten = this.options.log.listen((event) => this.logged(event));
+    this.look();
+  }
+
+  private unwatched(): void {
+    this.unlisten?.();
+    this.unlisten = undefined;
+    this.tick?.cancel();
+    this.soon?.cancel();
+    this.soon = undefined;
+    this.last = undefined;
+  }
+
+  /** Once a second while somebody watches: what has changed that nothing tells by itself. */
+  private look(): void {
+    this.guarded(() => {
+      const now = this.options.snapshot();
+      const changes = this.last === undefined ? [] : changesOf(this.last, now);
+      this.last = now;
+      for (const change of changes) this.tellChange(change, now);
+      this.tellStatus();
+    });
+    this.tick = this.options.clock.after(TICK_MS, () => this.look());
+  }
+
+  private tellChange(change: Change, now: StatusSnapshot): void {
+    if (change.kind === 'snapshot') {
+      if (this.server?.hasSubscribers) this.server.publishSnapshot(now);
+    } else if (change.kind === 'notification') this.notify(change.level, change.message);
+    else this.server?.publish(change.topic, this.options.clock.now());
+  }
+
+  private notify(level: NotificationLevel, message: string): void {
+    this.server?.sendNotification(level, message);
+  }
+
+  private tellSoon(): void {
+    if (this.server?.isWatched !== true || this.stopping) return;
+    this.soon ??= this.options.clock.after(SOON_MS, () => {
+      this.soon = undefined;
+      this.guarded(() => this.tellStatus());
+    });
+  }
+
+  private tellStatus(): void {
+    if (this.server?.isWatched === true) this.toldStatus();
+  }
+
+  /** What the agent does now; told to everybody if it is another thing than was told last. */
+  private toldStatus(): AgentStatus {
+    const { components, store } = this.options;
+    const status = agentStatus({ components, store, workload: this.workload, stopping: this.stopping });
+    const words = JSON.stringify(status);
+    if (words !== this.told) this.server?.broadcastStatus(status);
+    this.told = words;
+    return status;
+  }
+
+  private noteLink(): void {
+    this.guarded(() => {
+      const { backend } = this.options.components;
+      const view = backend.view();
+      const word = linkWord(view, backend.reachable());
+      const changed = this.strip.note(word);
+      if (changed)
+        this.server?.publish('link', this.options.clock.now(), { state: word, detail: view.state });
+    });
+  }
+
+  private logged({ level, message, fields, time }: LogEvent): void {
+    if (level === 'debug') return;
+    this.server?.publish('logs', time, { level, message, fields });
+  }
+
+  private saveLater(): void {
+    this.saving = this.options.clock.after(SAVE_EVERY_MS, () => {
+      this.save();
+      this.saveLater();
+    });
+  }
+
+  private save(): void {
+    if (this.strip.isSaved) return;
+    this.options.store.tryWrite(() => this.strip.save());
+  }
+
+  /** Runs on the way of the agent's own work, which must not end for it. */
+  private guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.options.log.logger.debug('The monitor could not tell something', { cause: describeError(error) });
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeError, EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { WAITING_VERB } from '../operator/askDaemon.js';
+import { ANY_VERB, StatusServer } from '../operator/StatusServer.js';
+import type { Problem, StatusSnapshot } from '../operator/snapshot.js';
+import { socketPath } from '../operator/socketPath.js';
+import { InstanceLock } from '../store/InstanceLock.js';
+import type { Clock } from '../system/clock.js';
+import { residentMegabytes } from '../system/residentMemory.js';
+import { packageVersion } from '../system/version.js';
+
+export interface WaitingOptions {
+  stateDirectory: string;
+  startedAt: number;
+  clock: Clock;
+  log: Logger;
+  /** What keeps the agent from running now. */
+  problems: () => readonly Problem[];
+}
+
+/**
+ * What a service is while it cannot run: it holds the place of the agent (instance lock, status socket), does nothing,
+ * and says what is to be mended.
+ */
+export class WaitingAgent {
+  private server: StatusServer | undefined;
+
+  private constructor(
+    private readonly options: WaitingOptions,
+    private readonly lock: InstanceLock,
+  ) {}
+
+  /** Throws EdgeError `already_running` or `state_unwritable`. */
+  static async open(options: WaitingOptions): Promise<WaitingAgent> {
+    const { stateDirectory, log, clock } = options;
+    const lock = acquire(stateDirectory);
+    const waiting = new WaitingAgent(options, lock);
+    try {
+      waiting.server = await StatusServer.listen(socketPath(stateDirectory), waiting.verbs(), log, clock);
+      return waiting;
+    } catch (cause) {
+      lock.release();
+      throw cause instanceof EdgeError ? cause : unwritable(stateDirectory, cause);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.server?.close();
+    this.lock.release();
+  }
+
+  private verbs() {
+    return {
+      status: () => this.snapshot(),
+      [WAITING_VERB]: () => true,
+      [ANY_VERB]: () => {
+        const [first] = this.options.problems();
+        throw new EdgeError(
+          first?.code ?? 'internal',
+          `The agent waits and does nothing: ${first?.message ?? ''}`,
+          'See all that is to be mended: edge-agent status',
+        );
+      },
+    };
+  }
+
+  private snapshot(): StatusSnapshot {
+    const { clock, startedAt } = this.options;
+    const now = clock.now();
+    const problems = [...this.options.problems()];
+    return {
+      schema: 1,
+      version: packageVersion(),
+      agent_id: null,
+      pid: process.pid,
+      uptime_seconds: Math.round((now - startedAt) / 1000),
+      state: 'degraded',
+      problems,
+      link: 'offline',
+      link_detail: {
+        state: 'idle',
+        since: new Date(startedAt).toISOString(),
+        attempt: 0,
+        rtt_ms: null,
+        last_pong_at: null,
+        reconnects_24h: 0,
+        next_attempt_at: null,
+        poller: 'off',
+        last_disconnect: null,
+      },
+      scheduled_messages: 0,
+      commands_waiting: 0,
+      acks_undelivered: 0,
+      events_undelivered: 0,
+      incoming_queued: 0,
+      incoming_parked: 0,
+      incoming_expired: 0,
+      sends_queued: 0,
+      sends_held: { new_recipients: 0, per_minute: 0 },
+      uploads_queued: 0,
+      incoming_left_out: {},
+      decode_fallbacks: 0,
+      paused: [],
+      last_incoming_at: null,
+      last_sent_at: null,
+      last_error: problems[0]?.message ?? null,
+      last_error_at: problems[0]?.since ?? null,
+      next_scheduled_at: null,
+      oldest: {
+        commands_waiting: null,
+        acks_undelivered: null,
+        events_undelivered: null,
+        incoming_queued: null,
+        incoming_parked: null,
+        sends_queued: null,
+        uploads_queued: null,
+      },
+      chatdb: { row_id: null, rows_behind: null },
+      memory_usage_mb: residentMegabytes(),
+      monitor: { port: null, connected: 0, authenticated: 0 },
+    };
+  }
+}
+
+function acquire(directory: string): InstanceLock {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    chmodSync(directory, 0o700);
+  } catch (cause) {
+    throw unwritable(directory, cause);
+  }
+  return InstanceLock.acquire(join(directory, 'agent.lock'));
+}
+
+function unwritable(directory: string, cause: unknown): EdgeError {
+  return new EdgeError(
+    'state_unwritable',
+    `The state directory ${directory} cannot be used: ${describeError(cause)}.`,
+    'Set state.directory to a place that this user may write to.',
+    { cause },
+  );
+}

@@ -1,0 +1,43 @@
+import type { Config } from '../config/schema.js';
+
+/** Settings in the words and units of the components that use them: milliseconds, not seconds. */
+
+/** What the outgoing lanes ask at each use. */
+export function outgoingSettings({ outgoing, commands, schedule }: Config) {
+  return {
+    maxTextLength: outgoing.max_text_length,
+    resendUnknown: outgoing.on_unknown === 'resend',
+    splitLongTexts: outgoing.split_long_texts,
+    maxPerMinute: outgoing.max_per_minute,
+    maxNewRecipientsPerHour: outgoing.max_new_recipients_per_hour,
+    heldAges: {
+      text: commands.max_age_seconds * 1000,
+      reflex: commands.reflex_max_age_seconds * 1000,
+      scheduled: schedule.max_lateness_seconds * 1000,
+    },
+  };
+}
+
+/** What the scheduler asks at each use. */
+export function scheduleSettings({ schedule, acks }: Config) {
+  return { maxLatenessMs: schedule.max_lateness_seconds * 1000, acks: acks.scheduled };
+}
+
+/** What a command is judged by. */
+export function commandLimits({ commands, outgoing }: Config) {
+  return {
+    maxAgeMs: commands.max_age_seconds * 1000,
+    reflexMaxAgeMs: commands.reflex_max_age_seconds * 1000,
+    bubbleDelayMs: outgoing.bubble_delay_ms,
+    maxTextLength: outgoing.max_text_length,
+    splitLongTexts: outgoing.split_long_texts,
+  };
+}
+
+/** How old an incoming message may be. */
+export function ageLimits({ imessage }: Config): { maxAgeMs: number; catchUpMs: number } {
+  return {
+    maxAgeMs: imessage.max_message_age_seconds * 1000,
+    catchUpMs: imessage.catch_up_hours * 3600_000,
+  };
+}

@@ -1,0 +1,267 @@
+import { Backend } from '../backend/Backend.js';
+import { backendSettings } from '../backend/backendSettings.js';
+import type { BackendSecrets } from '../backend/settings.js';
+import { Acks } from '../commands/Acks.js';
+import { Commands } from '../commands/Commands.js';
+import { requestVerdict } from '../commands/sendVerdict.js';
+import { SendHealth } from '../health/SendHealth.js';
+import { isWorthAnswering } from '../incoming/age.js';
+import { MessageDispatcher } from '../incoming/MessageDispatcher.js';
+import { livePrivacyFilter } from '../incoming/privacy.js';
+import type { Logger } from '../logging/Logger.js';
+import { OsascriptRunner } from '../messages/applescript/runner.js';
+import { ChatDb } from '../messages/chatdb/ChatDb.js';
+import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
+import { EditWatch } from '../messages/chatdb/EditWatch.js';
+import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import { isGroupKey, regionOf } from '../messages/conversationId.js';
+import type { StatusSnapshot } from '../operator/snapshot.js';
+import type { Activity } from '../operator/statusSnapshot.js';
+import { Outgoing } from '../outgoing/Outgoing.js';
+import { Scheduler } from '../outgoing/Scheduler.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import type { Programs } from '../system/programs.js';
+import type { Random } from '../system/random.js';
+import { steadyNow } from '../system/steadyNow.js';
+import { ConversationNames } from './ConversationNames.js';
+import { commandHandlers } from './commandHandlers.js';
+import { ageLimits, commandLimits, outgoingSettings, scheduleSettings } from './componentSettings.js';
+import { type Attachments, composeAttachments } from './composeAttachments.js';
+import { type Forwarding, forwarding } from './composeIncoming.js';
+import { composeReader } from './composeReader.js';
+import type { LiveConfig } from './LiveConfig.js';
+import { messageSender } from './messageSender.js';
+import { publishOutcomes } from './publishOutcomes.js';
+import { Supervision } from './Supervision.js';
+import { damagedReplyEvent } from './sendEvents.js';
+import { sentRows } from './sentRows.js';
+
+export interface ComponentOptions {
+  config: LiveConfig;
+  env: NodeJS.ProcessEnv;
+  secrets: () => BackendSecrets;
+  version: string;
+  store: Store;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  snapshot: () => StatusSnapshot;
+  platform: NodeJS.Platform;
+  programs: Programs;
+}
+
+export interface Components {
+  chatDb: ChatDb;
+  reader: IncomingReader;
+  told: Forwarding;
+  edits: EditWatch;
+  watcher: ChatDbWatcher;
+  runner: OsascriptRunner;
+  sender: ReturnType<typeof messageSender>;
+  outgoing: Outgoing;
+  scheduler: Scheduler;
+  commands: Commands;
+  forwarder: MessageDispatcher;
+  backend: Backend;
+  sendHealth: SendHealth;
+  conversationKey: (threadId: string) => string;
+  supervision: Supervision;
+  attachments: Attachments;
+  activity: Activity;
+  acks: Acks;
+  /** Every type of command that is known. */
+  commandTypes: readonly string[];
+}
+
+/** Builds every room and hands each the others' implementations of what it asks for. Nothing runs yet. */
+export function compose(options: ComponentOptions): Components {
+  const { env, secrets, version, store, clock, random, log } = options;
+  const config = options.config.current;
+  const settled = config();
+  const region = regionOf(settled.edge.user_phone);
+  const names = new ConversationNames(store, region, log);
+  names.moveOldKeys();
+  const { keyOf } = names;
+  const activity: Activity = { incomingAt: null, sentAt: null, error: null, errorAt: null };
+
+  const chatDb = new ChatDb({
+    path: settled.imessage.db_path,
+    clock,
+    log,
+    region: () => region,
+    groups: names,
+  });
+  const runner = new OsascriptRunner({
+    osascriptPath: settled.imessage.osascript_path,
+    stateDirectory: settled.state.directory,
+    env,
+    clock,
+    log,
+  });
+  const sendHealth = new SendHealth(clock);
+  const sender = messageSender({
+    runner,
+    chatDb,
+    sendTimeoutMs: () => config().imessage.send_timeout_seconds * 1000,
+    isGroup: isGroupKey,
+    smsFallback: () => config().outgoing.sms_fallback,
+    ready: () => supervision.ready(),
+    onResult: (result) => {
+      sendHealth.note(result);
+      supervision.note(result);
+    },
+  });
+  const filter = livePrivacyFilter(() => config().privacy.redact, region);
+  const attachments = composeAttachments({
+    ...{ store, chatDb, config, env, clock, random, log, filter },
+    programs: options.programs,
+    backend: () => backend,
+    onMachine: (fault) => sendHealth.noteMachine('uploading', fault),
+  });
+  const ownTime = (backendTime: number) => clock.now() - backend.mostAgeOf(backendTime);
+  const outgoing = new Outgoing({
+    store,
+    fetcher: attachments.door,
+    onMachine: (fault) => sendHealth.noteMachine('staging', fault),
+    sender,
+    rows: sentRows(chatDb, keyOf, () => store.cursor.reading()?.movedAt ?? null),
+    clock,
+    log,
+    settings: () => outgoingSettings(config()),
+    ownTime,
+  });
+
+  const acks = new Acks(store, clock);
+  const scheduler = new Scheduler({
+    store,
+    texts: outgoing,
+    acks,
+    clock,
+    log,
+    settings: () => scheduleSettings(config()),
+    ageOf: (at) => backend.ageOf(at),
+  });
+  const handlers = commandHandlers({
+    texts: outgoing,
+    schedule: scheduler,
+    conversationKey: keyOf,
+    clock,
+    ageOf: (madeAt) => backend.ageOf(madeAt),
+    config: options.config,
+    contexts: store.contexts,
+    events: store.events,
+    files: attachments.door,
+    uploads: attachments.uploader,
+    limits: () => commandLimits(config()),
+  });
+  const commands = new Commands(store, acks, log, handlers, ownTime);
+  const told = forwarding({
+    store,
+    clock,
+    log,
+    config,
+    conversationKey: keyOf,
+    disclose: (text) => filter()?.(text).text ?? text,
+    onFiles: (message) => attachments.uploader.take(message),
+    onReversed(message) {
+      outgoing.withdrawAnswers(message);
+      store.afterCommit(() => reader.scan());
+    },
+  });
+  outgoing.onEnded((request) => {
+    const verdict = requestVerdict(request.parts);
+    commands.requestEnded(request, verdict);
+    scheduler.textEnded(request, verdict);
+  });
+  publishOutcomes({ outgoing, attachments, told, store, activity, config, clock, log });
+
+  const backend = new Backend({
+    config: () => backendSettings(config()),
+    secrets,
+    version,
+    clock,
+    random,
+    log,
+    store,
+    inbox: commands,
+    snapshot: () => ({ ...options.snapshot() }),
+    onConfigUpdate: (settings) => void store.write(() => options.config.apply(settings)),
+  });
+  const steady = steadyNow(clock);
+  const worthAnswering = (sentAt: number) =>
+    [clock.now(), steady(), sentAt + backend.ageOf(sentAt)].some((now) =>
+      isWorthAnswering(sentAt, now, store.outages.since(sentAt), ageLimits(config())),
+    );
+  const forwarder = new MessageDispatcher({
+    store,
+    backend: {
+      postMessage: (body, guid, progress) => backend.postMessage(body, guid, progress),
+    },
+    replies: outgoing,
+    clock,
+    random,
+    log,
+    worthAnswering,
+    settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
+    onExpired: (message) => told.givenUp(message, 'expired'),
+    onSetAside: (message) => told.givenUp(message, 'set_aside'),
+    onReplyDamaged: (guid, conversation) => store.events.add(damagedReplyEvent(guid, conversation)),
+    filter,
+  });
+  let isUp = true;
+  backend.onHttpOutcome(() => {
+    const wasUp = isUp;
+    isUp = backend.reachable() && !backend.refusesUs();
+    if (isUp && !wasUp) {
+      forwarder.retryNow();
+      attachments.uploader.retryNow();
+    }
+  });
+
+  const reader = composeReader({
+    ...{ chatDb, store, clock, log, config, region, worthAnswering, told, activity },
+    readTies: () => names.readTies(chatDb),
+    onArrived: () => supervision.arrived(),
+  });
+  const supervision = new Supervision({
+    platform: options.platform,
+    programs: options.programs,
+    config,
+    env,
+    chatDb,
+    store,
+    clock,
+    log,
+    enqueue: (text) => outgoing.enqueue(text),
+    conversationKey: keyOf,
+    linkUp: () => backend.reachable(),
+  });
+  const edits = new EditWatch({ chatDb, clock, onChanges: (changes) => told.changes.note(changes) });
+  const watcher = new ChatDbWatcher({ chatDb, clock, log });
+  watcher.onLook(() => reader.scan());
+  watcher.onLook(() => outgoing.chatChanged());
+  watcher.onLook(() => edits.look());
+  watcher.onLook(() => supervision.looked());
+  return {
+    chatDb,
+    reader,
+    told,
+    edits,
+    watcher,
+    runner,
+    sender,
+    outgoing,
+    scheduler,
+    commands,
+    forwarder,
+    backend,
+    sendHealth,
+    conversationKey: keyOf,
+    supervision,
+    attachments,
+    activity,
+    acks,
+    commandTypes: handlers.flatMap(({ types }) => types),
+  };
+}

@@ -1,0 +1,56 @@
+import type { Config } from '../config/schema.js';
+import type { Logger } from '../logging/Logger.js';
+import { maskHandle } from '../logging/mask.js';
+import type { ChatDb } from '../messages/chatdb/ChatDb.js';
+import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import { OwnAddresses } from '../messages/chatdb/OwnAddresses.js';
+import type { Activity } from '../operator/statusSnapshot.js';
+import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import { ageLimits } from './componentSettings.js';
+import type { forwarding } from './composeIncoming.js';
+
+export interface ReaderOptions {
+  chatDb: ChatDb;
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  config: () => Config;
+  region: string;
+  /** Whether a message that was sent then (Unix ms) is still worth an answer. */
+  worthAnswering: (sentAt: number) => boolean;
+  told: ReturnType<typeof forwarding>;
+  activity: Activity;
+  /** Asked before rows are read: what chat.db says of groups that go by several identifiers. */
+  readTies: () => void;
+  /** Told of every batch of messages that was stored. */
+  onArrived: () => void;
+}
+
+/** Reads what comes in, from everybody but ourselves; each message is noted in the log and the status. */
+export function composeReader(room: ReaderOptions): IncomingReader {
+  const { chatDb, store, clock, log, config, region, worthAnswering, told, activity } = room;
+  const phone = config().edge.user_phone;
+  const own = new OwnAddresses(
+    () => region,
+    [() => [phone, ...config().edge.own_addresses], () => chatDb.ownAddresses()],
+  );
+  return new IncomingReader({
+    ...{ chatDb, store, clock, log, worthAnswering },
+    region: () => region,
+    ownAddresses: () => own.all(),
+    beforeScan: room.readTies,
+    windowMs() {
+      const { maxAgeMs, catchUpMs } = ageLimits(config());
+      return Math.max(maxAgeMs, catchUpMs);
+    },
+    forwarding: told.rows,
+    onMessages(messages) {
+      activity.incomingAt = clock.now();
+      room.onArrived();
+      for (const { guid, sender: from, isGroup } of messages) {
+        log.info('Received a message', { trace: guid, from: maskHandle(from), group: isGroup });
+      }
+    },
+  });
+}

@@ -1,0 +1,18 @@
+import { maskHandle } from '../../logging/mask.js';
+import { maskContacts } from '../../logging/maskContacts.js';
+import { redactor } from '../../logging/redact.js';
+
+/** An agent id is made of the digits of a phone. */
+const AGENT_ID = /\bedge_(\d{7,15})\b/g;
+
+/**
+ * What makes a text fit to be shown to others: no secret, no full phone number (also where it is in an agent id or
+ * stands without a plus) or e-mail address, and no name of a user in a path.
+ */
+export function concealer(secrets: readonly string[], homeDir: string): (text: string) => string {
+  const conceal = redactor(secrets);
+  return (text) =>
+    maskContacts(conceal(text).replaceAll(homeDir === '/' ? '//' : homeDir, '~'))
+      .replace(/\/Users\/[^/\s]+/g, '/Users/•••')
+      .replace(AGENT_ID, (_id, digits: string) => `edge_${maskHandle(digits)}`);
+}

@@ -1,0 +1,15 @@
+import type { DaemonAnswer } from '../../operator/askDaemon.js';
+
+/**
+ * Where the agent that runs writes its log: a change of `logging.file` counts after a restart only. Undefined: nobody tells,
+ * and it is what the configuration says.
+ */
+export async function logFileInForce(
+  ask: (request: { verb: string }) => Promise<DaemonAnswer>,
+): Promise<string | undefined> {
+  const answer = await ask({ verb: 'config' });
+  if (answer.kind !== 'answered') return undefined;
+  const settings = answer.result as readonly { readonly key: string; readonly value: unknown }[];
+  const file = settings.find(({ key }) => key === 'logging.file')?.value;
+  return typeof file === 'string' ? file : undefined;
+}

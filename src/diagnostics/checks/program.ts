@@ -1,0 +1,86 @@
+import { realpathSync } from 'node:fs';
+import { CANNOT_ASK_REMEDY } from '../../operator/askDaemon.js';
+import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from './check.js';
+import { readLaunchAgent } from './launchAgent.js';
+
+/** The engines field of package.json. */
+const OLDEST_NODE = [20, 19] as const;
+const OWN_NODE = 'Give the agent a Node of its own from nodejs.org, at a path that stays (README, step 1).';
+
+/** macOS ties permissions to the path of the binary; a package manager moves it with every upgrade. */
+export const node: Check = {
+  id: 'node',
+  title: 'the node binary and its version',
+  withoutConfig: true,
+  run: ({ node: { path, version } }) => judgeNode(path, version),
+};
+
+/** Whether a node binary is new enough, and stays where it is. `version` is as `node --version` prints it. */
+export function judgeNode(path: string, version: string): Outcome {
+  const real = realPath(path) ?? path;
+  const evidence = `${version} at ${real}`;
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
+  if (isOld) return fail(evidence, `Install Node ${OLDEST_NODE.join('.')} or newer.`);
+  const moves = /\/(?:Cellar|\.nvm|\.fnm|\.volta|\.asdf)\//.test(real);
+  return moves ? warn(`${evidence}, which moves with each upgrade`, OWN_NODE) : pass(evidence);
+}
+
+/** Permissions that a terminal has are not those of the agent: only the binary that launchd starts counts. */
+export const launchdNode: Check = {
+  id: 'launchd-node',
+  title: 'the node binary that launchd starts',
+  withoutConfig: true,
+  macOnly: true,
+  run(context) {
+    const program = launchdProgram(context.homeDir);
+    if (program === undefined) return skip('there is no LaunchAgent edge-agent.plist');
+    const real = realPath(program);
+    if (real === undefined) {
+      return fail(`${program} does not exist`, 'Make the LaunchAgent anew: edge-agent install');
+    }
+    if (real === realPath(context.node.path)) return pass(`${real}, the same as here`);
+    const elsewhere = `${real}; here runs ${context.node.path}`;
+    return warn(
+      elsewhere,
+      `Run the selftest with that binary, so that it proves what the agent may: ${real}`,
+    );
+  },
+};
+
+/** What the running agent says of itself: the only proof of what its own process may. */
+export const agent: Check = {
+  id: 'agent',
+  title: 'the running agent',
+  withoutConfig: true,
+  run({ agent: view }) {
+    if (view.kind === 'down') return skip('no agent runs: permissions are those of this terminal');
+    if (view.kind === 'unclear') return fail(view.message, CANNOT_ASK_REMEDY);
+    const { version, pid, problems } = view.snapshot;
+    const who = `edge-agent ${version}, pid ${pid}`;
+    const [first] = problems;
+    if (first === undefined) return pass(`${who}, healthy`);
+    return warn(`${who}: ${problems.map(({ code }) => code).join(', ')}`, first.remedy);
+  },
+};
+
+/** The program whose permissions count: that of the LaunchAgent if there is one, else ours. */
+export function agentProgram({ homeDir, node: { path } }: CheckContext): string {
+  const program = launchdProgram(homeDir) ?? path;
+  return realPath(program) ?? program;
+}
+
+/** The program that the LaunchAgent runs; undefined if there is none. */
+export function launchdProgram(homeDir: string): string | undefined {
+  return readLaunchAgent(homeDir)?.programArguments[0];
+}
+
+/** Where a path leads in the end; undefined if nowhere. */
+export function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Not there, or not for us to see: it names no program that could be run.
+    return undefined;
+  }
+}

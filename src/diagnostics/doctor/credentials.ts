@@ -1,0 +1,124 @@
+import type { HttpOutcome } from '../../backend/HttpClient.js';
+import type { Loss } from '../../backend/linkTypes.js';
+import { describeLoss } from '../../backend/linkWords.js';
+import type { Probe } from '../../backend/probe.js';
+import type { StatusSnapshot } from '../../operator/snapshot.js';
+import { since } from '../../system/duration.js';
+import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
+import type { Way } from './network.js';
+
+/** What the agent says of its credentials, over HTTP and in general. */
+const REFUSALS = new Set([
+  'secret_missing',
+  'plain_secret_refused',
+  'backend_insecure',
+  'backend_unauthorised',
+  'registration_refused',
+]);
+const LINK_FAULTS = new Set([...REFUSALS, 'backend_unreachable', 'websocket_unavailable']);
+const AUTH_STATUSES = new Set([401, 403]);
+
+/**
+ * Whether the backend lets us in. A second connection with the same id would push out that of a running agent, so while
+ * one runs it is asked; else we ask the backend ourselves, in a way that takes no command away.
+ */
+export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) => Probe): readonly Check[] {
+  return [
+    {
+      id: 'auth',
+      title: 'the backend takes our credentials',
+      async run(context) {
+        const { agent } = context;
+        if (agent.kind === 'unclear') return skip('an agent seems to run and cannot be asked');
+        if (agent.kind === 'up') return toldAuth(agent.snapshot);
+        if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
+        const probe = probeOf(context);
+        const { credentials } = probe;
+        if (credentials.kind === 'none') return fail(credentials.message, credentials.remedy);
+        const began = context.clock.monotonic();
+        const outcome = await probe.askHttp();
+        const ms = Math.round(context.clock.monotonic() - began);
+        return judgeAuth(outcome, `as ${probe.agentId}, in ${ms} ms`, probe.remedy(way.skewMs ?? null));
+      },
+    },
+    {
+      id: 'websocket',
+      title: 'the real-time link opens and answers',
+      async run(context) {
+        const { agent, config } = context;
+        if (!config.loaded.config.websocket.enabled) return skip('websocket.enabled is false');
+        if (agent.kind === 'unclear') return skip('an agent seems to run and cannot be asked');
+        if (agent.kind === 'up') return toldLink(agent.snapshot, context.clock.now());
+        if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
+        const probe = probeOf(context);
+        if (probe.credentials.kind === 'none') return skip('there are no credentials');
+        const found = await probe.askSocket();
+        switch (found.kind) {
+          case 'answered':
+            return pass(`opened in ${found.openMs} ms, ping answered in ${found.rttMs} ms`);
+          case 'unanswered':
+            return fail(
+              `opened in ${found.openMs} ms, but a ping met no answer`,
+              'The backend must answer {"type":"ping"} with {"type":"pong"}; see whether a proxy holds frames back.',
+            );
+          case 'timedOut':
+            return fail('no answer to the handshake', 'See whether a proxy or firewall refuses WebSockets.');
+          case 'lost':
+            return fail(describeLoss(found.loss), lossRemedy(found.loss, probe.remedy(way.skewMs ?? null)));
+        }
+      },
+    },
+  ];
+}
+
+function toldAuth({ problems }: StatusSnapshot): Outcome {
+  const refusal = problems.find(({ code }) => REFUSALS.has(code));
+  if (refusal !== undefined) return fail(`the running agent: ${refusal.message}`, refusal.remedy);
+  const unreachable = problems.find(({ code }) => code === 'backend_unreachable');
+  if (unreachable !== undefined) return skip(`the running agent: ${unreachable.message}`);
+  return pass('the running agent is let in');
+}
+
+function toldLink({ link, link_detail: detail, problems }: StatusSnapshot, now: number): Outcome {
+  if (link === 'realtime') {
+    const rtt =
+      detail.rtt_ms === null ? 'no ping answered yet' : `ping answered in ${Math.round(detail.rtt_ms)} ms`;
+    return pass(
+      `the running agent: ${rtt}, online for ${since(detail.since, now)}, ${detail.reconnects_24h} reconnects in 24 h`,
+    );
+  }
+  const fault = problems.find(({ code }) => LINK_FAULTS.has(code));
+  const evidence = `the running agent: ${link}, ${detail.state} for ${since(detail.since, now)}`;
+  if (fault !== undefined) return fail(`${evidence}: ${fault.message}`, fault.remedy);
+  return warn(evidence, 'Wait a minute and look again; to try now: edge-agent kick');
+}
+
+function judgeAuth(outcome: HttpOutcome, how: string, remedy: string): Outcome {
+  switch (outcome.kind) {
+    case 'ok':
+      return pass(`HTTP ${outcome.status} ${how}`);
+    case 'failed':
+      return fail(outcome.detail, 'Check the network and backend.url.');
+    case 'status': {
+      const evidence = `${outcome.detail} ${how}`;
+      if (AUTH_STATUSES.has(outcome.status)) return fail(evidence, remedy);
+      // The credentials are looked at before what is asked.
+      if ([400, 409, 410, 422].includes(outcome.status)) return pass(evidence);
+      if ([404, 405, 501].includes(outcome.status))
+        return skip(`${evidence}: this backend takes no acks by HTTP`);
+      return warn(`${evidence}: no proof either way`, 'Ask whoever runs the backend.');
+    }
+  }
+}
+
+function lossRemedy(loss: Loss, refusal: string): string {
+  const isRefused =
+    (loss.kind === 'refused' && AUTH_STATUSES.has(loss.status)) ||
+    (loss.kind === 'closed' && [1008, 4001, 4401, 4403].includes(loss.code));
+  if (isRefused) return refusal;
+  if (loss.kind === 'refused' && loss.status === 404)
+    return 'The backend has no /edge/ws: check backend.url and backend.websocket_url.';
+  if (loss.kind === 'closed' && loss.code === 4409)
+    return 'Another agent with this id is connected: stop one of them, or give it its own edge.agent_id.';
+  return 'See whether a proxy or firewall refuses WebSockets, and check backend.websocket_url.';
+}

@@ -1,0 +1,72 @@
+import { userInfo } from 'node:os';
+import { type ProgramEnd, runProgram } from '../../system/runProgram.js';
+import { type Check, type CheckContext, type Outcome, pass, skip, warn } from '../checks/check.js';
+import { askAccounts, notedAutomation } from '../checks/macos.js';
+
+const PROGRAM_MS = 10_000;
+const LOGIN_WINDOW = '/Library/Preferences/com.apple.loginwindow';
+
+/** After a power cut a Mac stays off unless it is told to start: pmset(1). */
+export const autorestart: Check = {
+  id: 'autorestart',
+  title: 'the Mac starts again after a power cut',
+  withoutConfig: true,
+  macOnly: true,
+  async run(context) {
+    const end = await ask(context, context.programs.pmset, ['-g']);
+    if (end.kind !== 'ended' || end.code !== 0)
+      return warn('pmset could not be asked', 'Run by hand: pmset -g');
+    const told = /^\s*autorestart\s+(\d+)/m.exec(end.stdout)?.[1];
+    if (told === undefined) return skip('this Mac has no such setting');
+    return told === '0'
+      ? warn('autorestart 0', 'Run: sudo pmset -a autorestart 1')
+      : pass(`autorestart ${told}`);
+  },
+};
+
+/** The agent works only while its user is logged in: nobody types a password after a power cut at night. */
+export const autoLogin: Check = {
+  id: 'auto-login',
+  title: 'its user is logged in by itself after a restart',
+  withoutConfig: true,
+  macOnly: true,
+  async run(context) {
+    const filevault = await ask(context, context.programs.fdesetup, ['status']);
+    const isOn = filevault.kind === 'ended' && /FileVault is On/i.test(filevault.stdout);
+    if (isOn) {
+      const remedy =
+        'Decide: switch FileVault off (System Settings → Privacy & Security) and automatic login on, or have somebody log in after each restart; for one planned restart: sudo fdesetup authrestart';
+      return warn('FileVault is on, so that nobody is logged in until a password is typed', remedy);
+    }
+    return loginOutcome(
+      await ask(context, context.programs.defaults, ['read', LOGIN_WINDOW, 'autoLoginUser']),
+    );
+  },
+};
+
+function loginOutcome(end: ProgramEnd): Outcome {
+  const remedy = 'System Settings → Users & Groups → Automatically log in as: this user.';
+  if (end.kind !== 'ended') return warn('defaults could not be asked', remedy);
+  const user = end.code === 0 ? end.stdout.trim() : '';
+  if (user === '') return warn('FileVault is off, but nobody is logged in by itself', remedy);
+  // Not named: who the others on this Mac are is not for a report.
+  if (user !== userInfo().username) return warn('another user than this one is logged in by itself', remedy);
+  return pass('FileVault is off and this user is logged in by itself');
+}
+
+/** Asked of Messages only where macOS has noted that this terminal may: it would raise a dialog otherwise. */
+export const signedIn: Check = {
+  id: 'signed-in',
+  title: 'an iMessage account is enabled and connected',
+  macOnly: true,
+  async run(context) {
+    const terminal = context.startedBy;
+    const mayAsk = terminal !== undefined && notedAutomation(context.homeDir, terminal) === 'granted';
+    if (!mayAsk) return skip('not asked, as macOS would raise a dialog: edge-agent selftest asks');
+    return askAccounts(context);
+  },
+};
+
+function ask({ env, clock }: CheckContext, path: string, args: readonly string[]): Promise<ProgramEnd> {
+  return runProgram(path, args, { env, clock, timeoutMs: PROGRAM_MS });
+}

@@ -1,0 +1,120 @@
+import { isIP } from 'node:net';
+import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
+import { askHealth, type HttpAnswer, reach, resolveName, type Step, secure, type Target } from './steps.js';
+
+const DAY_MS = 86_400_000;
+const CERTIFICATE_DAYS = 14;
+/** The agent itself names a skew above this; backends allow a signed token a few minutes. */
+const SKEW_WARN_MS = 60_000;
+const SKEW_FAIL_MS = 240_000;
+const PLACE = 'Check the network of this Mac and backend.url.';
+
+/** What the steps so far have found out, for those behind them and for the checks of the credentials. */
+export interface Way {
+  /** The first step that failed. */
+  brokenAt?: string;
+  /** The backend's clock minus ours in ms. */
+  skewMs?: number;
+}
+
+/** The way to the backend, step by step, each timed: none of them needs credentials or disturbs a running agent. */
+export function networkChecks(way: Way): readonly Check[] {
+  const step =
+    (id: string, run: (context: ConfiguredBench) => Promise<Outcome>) =>
+    async (context: ConfiguredBench): Promise<Outcome> => {
+      if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
+      const outcome = await run(context);
+      if (outcome.verdict === 'FAIL') way.brokenAt = id;
+      return outcome;
+    };
+  return [
+    { id: 'dns', title: "the backend's name leads somewhere", run: step('dns', dns) },
+    { id: 'tcp', title: 'the backend takes connections', run: step('tcp', tcp) },
+    { id: 'tls', title: "the backend's certificate is good", run: step('tls', tls) },
+    {
+      id: 'http',
+      title: 'the backend answers HTTP',
+      run: step('http', async (context) => {
+        const asked = await askHealth(context.clock, urlOf(context).href.replace(/\/+$/, ''));
+        if (asked.kind === 'done') noteSkew(way, asked.value);
+        return judgeHttp(asked);
+      }),
+    },
+    { id: 'clock', title: "the clock agrees with the backend's", run: () => clockOutcome(way) },
+  ];
+}
+
+async function dns(context: ConfiguredBench): Promise<Outcome> {
+  const target = targetOf(context);
+  if (isIP(target.host) !== 0) return pass(`${target.host} is an address already`);
+  const found = await resolveName(context.clock, target);
+  const remedy = `Check the spelling of backend.url and the network; by hand: nslookup ${target.host}`;
+  if (found.kind === 'failed') return failed(found, remedy);
+  return pass(`${target.host} has ${found.value} addresses, in ${found.ms} ms`);
+}
+
+async function tcp(context: ConfiguredBench): Promise<Outcome> {
+  const target = targetOf(context);
+  const reached = await reach(context.clock, target);
+  if (reached.kind === 'failed')
+    return failed(reached, `${PLACE} By hand: nc -vz ${target.host} ${target.port}`);
+  return pass(`${target.host} port ${target.port}, in ${reached.ms} ms`);
+}
+
+async function tls(context: ConfiguredBench): Promise<Outcome> {
+  if (urlOf(context).protocol !== 'https:') return skip('plain http, which only this machine may use');
+  const shaken = await secure(context.clock, targetOf(context));
+  if (shaken.kind === 'failed') {
+    const remedy =
+      'Have the backend show a valid certificate for this name, and check the date of this Mac; a proxy that opens TLS needs NODE_EXTRA_CA_CERTS.';
+    return failed(shaken, remedy);
+  }
+  const { protocol, endsAt } = shaken.value;
+  const days = Math.floor((endsAt - context.clock.now()) / DAY_MS);
+  const evidence = `${protocol}, in ${shaken.ms} ms; the certificate is good for ${days} days`;
+  if (days < CERTIFICATE_DAYS) return warn(evidence, "Have the backend's certificate renewed.");
+  return pass(evidence);
+}
+
+function judgeHttp(asked: Step<HttpAnswer>): Outcome {
+  if (asked.kind === 'failed') return failed(asked, PLACE);
+  const { status } = asked.value;
+  const evidence = `HTTP ${status} to /health, in ${asked.ms} ms`;
+  if (status >= 500)
+    return fail(evidence, 'The backend is broken, or a proxy before it finds none: ask whoever runs it.');
+  if (status >= 300 && status < 400)
+    return fail(
+      evidence,
+      'The agent follows no redirect: put the address that it leads to into backend.url.',
+    );
+  return pass(evidence);
+}
+
+function noteSkew(way: Way, { dateMs, askedAt }: HttpAnswer): void {
+  // The header has whole seconds: on average it is half a second late.
+  if (dateMs !== undefined) way.skewMs = Math.round(dateMs + 500 - askedAt);
+}
+
+function clockOutcome({ skewMs }: Way): Outcome {
+  if (skewMs === undefined) return skip('no answer with a Date header');
+  const seconds = Math.abs(skewMs) / 1_000;
+  const evidence = `${seconds.toFixed(seconds < 10 ? 1 : 0)} s ${skewMs > 0 ? 'behind' : 'ahead of'} the backend`;
+  const remedy =
+    'System Settings → General → Date & Time → set automatically; by hand: sudo sntp -sS time.apple.com';
+  if (Math.abs(skewMs) >= SKEW_FAIL_MS) return fail(evidence, remedy);
+  return Math.abs(skewMs) >= SKEW_WARN_MS ? warn(evidence, remedy) : pass(evidence);
+}
+
+function failed({ why, ms }: { why: string; ms: number }, remedy: string): Outcome {
+  return fail(`${why} (after ${ms} ms)`, remedy);
+}
+
+function urlOf({ config: { loaded } }: ConfiguredBench): URL {
+  return new URL(loaded.config.backend.url);
+}
+
+function targetOf(context: ConfiguredBench): Target {
+  const { hostname, port, protocol } = urlOf(context);
+  const usual = protocol === 'https:' ? 443 : 80;
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? usual : Number(port) };
+}

@@ -1,0 +1,263 @@
+import { maskHandle } from '../../logging/mask.js';
+import { OsascriptRunner } from '../../messages/applescript/runner.js';
+import type { TargetForm } from '../../messages/applescript/scripts.js';
+import { ChatDb } from '../../messages/chatdb/ChatDb.js';
+import { findText } from '../../messages/chatdb/findText.js';
+import { type SeenState, statesAfter, wordsOf } from '../../messages/chatdb/rowStates.js';
+import type { SentRow } from '../../messages/chatdb/sentRows.js';
+import { conversationKey, regionOf } from '../../messages/conversationId.js';
+import { sleep, type Timer } from '../../system/clock.js';
+import { freshId, randomHex } from '../../system/random.js';
+import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
+import { silentLog } from './silentLog.js';
+
+/** A row appears within 2 s as a rule; the agent may first have others to send, and Messages to start. */
+const ROW_PATIENCE_MS = 45_000;
+const ECHO_PATIENCE_MS = 15_000;
+const DELIVERY_PATIENCE_MS = 30_000;
+const LOOK_EVERY_MS = 100;
+/** A row stays in its first state for a moment only. */
+const WATCH_EVERY_MS = 10;
+const MOST_ROWS = 200;
+const SEE_MESSAGES = 'Look in Messages whether the text is there, and whether a dialog waits on the screen.';
+
+const NO_MARKER = 'osascript sent it without logging the dispatch marker first';
+const REPORT =
+  'Please report this with the macOS version: a send that fails may be taken for one that never began, and be repeated.';
+
+/** So long the agent waits for a row to say whether it went out (`PATIENCE.direction`). */
+const SETTLED_WITHIN_MS = 1000;
+const REPORT_STATES =
+  'Please report this with the macOS version: the agent may take a text of its own for a message, and withdraw it later.';
+
+/** The text that was sent, for the checks behind it. */
+interface Sent {
+  readonly text: string;
+  readonly afterRow: number;
+  readonly guid: string;
+  readonly states: readonly RowState[];
+}
+
+/** How a row stood, from so many ms after the text was asked for. */
+interface RowState extends SeenState {
+  readonly ms: number;
+}
+
+/**
+ * A real text to our own number: by the running agent, whose permissions are then proven too, else by ourselves. The
+ * four checks are one story and share what was sent, so they are made anew for each selftest.
+ */
+export function sendingChecks(): readonly Check[] {
+  let sent: Sent | undefined;
+  const afterSending =
+    (work: (context: ConfiguredBench, chatDb: ChatDb, sent: Sent) => Promise<Outcome>) =>
+    (context: ConfiguredBench): Outcome | Promise<Outcome> => {
+      const known = sent;
+      if (known === undefined) return skip('nothing was sent');
+      return withChatDb(context, (chatDb) => work(context, chatDb, known));
+    };
+  return [
+    {
+      id: 'send',
+      title: 'a text to our own number goes out and is confirmed in chat.db',
+      async run(context) {
+        const refusal = await permissionToSend(context);
+        if (refusal !== undefined) return refusal;
+        return withChatDb(context, async (chatDb) => {
+          const { outcome, confirmed } = await send(context, chatDb);
+          sent = confirmed;
+          return outcome;
+        });
+      },
+    },
+    {
+      id: 'first-states',
+      title: 'how the row of our text is written, until it says that it went out',
+      run: afterSending(async (_bench, _chatDb, { states }) => firstStates(states)),
+    },
+    {
+      id: 'echo',
+      title: 'a text to ourselves comes back as a row of its own',
+      run: afterSending(async (context, chatDb, { text, afterRow }) => {
+        const found = await within(context, ECHO_PATIENCE_MS, () =>
+          findText(chatDb, text, afterRow).received ? true : undefined,
+        );
+        if (found !== undefined) return pass(`after ${found.ms} ms`);
+        const remedy = 'No harm by itself: imessage.canary_minutes then proves only that texts go out.';
+        return warn(`none within ${ECHO_PATIENCE_MS / 1000} s`, remedy);
+      }),
+    },
+    {
+      id: 'delivery',
+      title: 'Messages notes that the text was delivered',
+      run: afterSending(async (context, chatDb, { guid }) => {
+        const found = await within(context, DELIVERY_PATIENCE_MS, () => {
+          const row = chatDb.sentRow(guid);
+          return row !== undefined && (row.isDelivered || row.error !== 0) ? row : undefined;
+        });
+        if (found === undefined) {
+          return warn(
+            `not noted within ${DELIVERY_PATIENCE_MS / 1000} s`,
+            'Look in Messages for "Delivered".',
+          );
+        }
+        const { error } = found.value;
+        return error === 0 ? pass(`after ${found.ms} ms`) : fail(`error ${error}`, SEE_MESSAGES);
+      }),
+    },
+  ];
+}
+
+async function permissionToSend(context: ConfiguredBench): Promise<Outcome | undefined> {
+  const own = maskHandle(context.config.loaded.config.edge.user_phone);
+  if (!context.send) return skip('asked for by --send');
+  const agreed = await context.confirm(`Send a text to our own number ${own} now?`);
+  return agreed ? undefined : skip('not wanted');
+}
+
+async function send(
+  context: ConfiguredBench,
+  chatDb: ChatDb,
+): Promise<{ outcome: Outcome; confirmed?: Sent }> {
+  const afterRow = chatDb.highestRowId();
+  const access = chatDb.access();
+  if (afterRow === null) {
+    const [why, remedy] = access.ok ? ['chat.db is locked', 'Try again.'] : [access.message, access.remedy];
+    return { outcome: fail(`it could not be confirmed: ${why}`, remedy) };
+  }
+  const text = `edge-agent selftest ${randomHex(4)}`;
+  const watch = watchStates(context, chatDb, afterRow);
+  const fault =
+    context.agent.kind === 'up' ? await byAgent(context, text) : await byOurselves(context, chatDb, text);
+  if (fault !== undefined) {
+    watch.stop();
+    return { outcome: fault };
+  }
+  const found = await within(context, ROW_PATIENCE_MS, () => rowOf(chatDb, text, afterRow));
+  const states = watch.stop();
+  if (found === undefined) {
+    const seconds = ROW_PATIENCE_MS / 1000;
+    return { outcome: fail(`Messages took it, but no row appeared within ${seconds} s`, SEE_MESSAGES) };
+  }
+  const { guid, error, service } = found.value;
+  const by = context.agent.kind === 'up' ? 'by the running agent' : 'by this program';
+  const evidence = `${by}, row after ${found.ms} ms, service ${service || 'unknown'}`;
+  const outcome = error === 0 ? pass(evidence) : fail(`${evidence}, error ${error}`, SEE_MESSAGES);
+  return { outcome, confirmed: { text, afterRow, guid, states: states.get(guid) ?? [] } };
+}
+
+async function byAgent(context: ConfiguredBench, text: string): Promise<Outcome | undefined> {
+  const answer = await context.askAgent({ verb: 'selftest.send', text });
+  if (answer.kind === 'answered') return undefined;
+  const why = answer.kind === 'notRunning' ? 'it has stopped meanwhile' : answer.message;
+  return fail(`the running agent did not take it: ${why}`, 'Look at: edge-agent status');
+}
+
+async function byOurselves(
+  context: ConfiguredBench,
+  chatDb: ChatDb,
+  text: string,
+): Promise<Outcome | undefined> {
+  const { edge, imessage, state } = context.config.loaded.config;
+  const { clock, env } = context;
+  const runner = new OsascriptRunner({
+    osascriptPath: imessage.osascript_path,
+    stateDirectory: state.directory,
+    env,
+    clock,
+    log: silentLog,
+  });
+  const address = edge.user_phone;
+  const chat = chatDb.findChat(conversationKey(address, regionOf(address)))?.[0];
+  const targets: { form: TargetForm; target: string; accountId?: string }[] = [
+    ...(chat === undefined ? [] : [{ form: 'chat' as const, target: chat.guid }]),
+    {
+      form: 'participant',
+      target: address,
+      ...(chat?.accountId == null ? {} : { accountId: chat.accountId }),
+    },
+  ];
+  for (const [index, target] of targets.entries()) {
+    const tag = freshId('selftest');
+    const deadlineMs = imessage.send_timeout_seconds * 1000;
+    const result = await runner.start({ ...target, tag, text, deadlineMs }).result;
+    const { marker } = await runner.inspect(tag);
+    runner.forget(tag);
+    if (result.kind === 'accepted') return marker ? undefined : fail(NO_MARKER, REPORT);
+    const mayFallBack = result.kind === 'notStarted' && result.retry === 'fallback';
+    if (!mayFallBack || index === targets.length - 1) {
+      return fail(`${result.message}${result.code === null ? '' : ` (${result.code})`}`, result.remedy);
+    }
+  }
+  return undefined;
+}
+
+/** Notes in which states the rows above a ROWID are seen, until it is stopped; by the guid of the row. */
+function watchStates({ clock }: ConfiguredBench, chatDb: ChatDb, afterRow: number) {
+  const began = clock.monotonic();
+  const seen = new Map<string, RowState[]>();
+  let timer: Timer | undefined;
+  const look = () => {
+    const ms = Math.round(clock.monotonic() - began);
+    for (const { guid, ...state } of statesAfter(chatDb, afterRow)) {
+      const states = seen.get(guid) ?? [];
+      const last = states.at(-1);
+      if (last === undefined || wordsOf(last) !== wordsOf(state))
+        seen.set(guid, [...states, { ...state, ms }]);
+    }
+    timer = clock.after(WATCH_EVERY_MS, look);
+  };
+  look();
+  return {
+    stop(): ReadonlyMap<string, readonly RowState[]> {
+      timer?.cancel();
+      return seen;
+    },
+  };
+}
+
+/** The evidence is the point: a row that never settles is what the agent could take for a person's. */
+function firstStates(states: readonly RowState[]): Outcome {
+  const evidence = states.map((state) => `${wordsOf(state)} after ${state.ms} ms`).join('; ');
+  const first = states[0];
+  if (first === undefined) return warn('the row was not seen while it was written', 'Run it once more.');
+  const settled = states.find(({ direction }) => direction === 'out');
+  if (settled === undefined) return fail(evidence, REPORT_STATES);
+  const unsettledMs = settled.ms - first.ms;
+  if (states.some(({ direction }) => direction === 'in')) return fail(evidence, REPORT_STATES);
+  return unsettledMs < SETTLED_WITHIN_MS ? pass(evidence) : warn(evidence, REPORT_STATES);
+}
+
+function rowOf(chatDb: ChatDb, text: string, afterRow: number): SentRow | undefined {
+  return chatDb.sentRowsAfter(afterRow, MOST_ROWS).find((row) => row.text.trim() === text);
+}
+
+async function withChatDb(
+  { config: { loaded }, clock }: ConfiguredBench,
+  work: (chatDb: ChatDb) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { imessage, edge } = loaded.config;
+  const region = regionOf(edge.user_phone);
+  const chatDb = new ChatDb({ path: imessage.db_path, clock, log: silentLog, region: () => region });
+  try {
+    return await work(chatDb);
+  } finally {
+    chatDb.close();
+  }
+}
+
+/** Looks until there is something; undefined if there is not in time. */
+async function within<T>(
+  { clock }: ConfiguredBench,
+  patienceMs: number,
+  look: () => T | undefined,
+): Promise<{ value: T; ms: number } | undefined> {
+  const began = clock.monotonic();
+  for (;;) {
+    const value = look();
+    const ms = Math.round(clock.monotonic() - began);
+    if (value !== undefined) return { value, ms };
+    if (ms >= patienceMs) return undefined;
+    await sleep(clock, LOOK_EVERY_MS);
+  }
+}

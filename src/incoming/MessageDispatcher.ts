@@ -1,0 +1,404 @@
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { IncomingMessage, IncomingRecord } from '../store/incomingRecord.js';
+import type { Store } from '../store/Store.js';
+import type { TextQueue } from '../store/textRequest.js';
+import type { Clock, Timer } from '../system/clock.js';
+import type { Random } from '../system/random.js';
+import { steadyNow } from '../system/steadyNow.js';
+import { AnswersToOthers } from './AnswersToOthers.js';
+import { HeldReplies } from './HeldReplies.js';
+import { messageBody } from './messageBody.js';
+import { PostsInFlight } from './PostsInFlight.js';
+import type { MessagePosting, PostResult } from './ports.js';
+import { retryOf } from './postRetry.js';
+import type { PrivacyFilter } from './privacy.js';
+import { parseReply, type Reply } from './reply.js';
+import { textsOf } from './replyTexts.js';
+import { isDue, LONGEST_WAIT_AT_START_MS, WaitingConversations } from './WaitingConversations.js';
+
+const STORE_RETRY_MS = 2_000;
+
+/** A message whose post was committed and has its number. */
+type Claimed = IncomingRecord & { readonly sequence: number };
+
+export interface MessageDispatcherOptions {
+  store: Store;
+  backend: MessagePosting;
+  replies: TextQueue;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** Whether a message that was sent then (Unix ms) is still worth an answer. */
+  worthAnswering: (sentAt: number) => boolean;
+  settings: () => { bubbleDelayMs: number };
+  /** What takes private things out of a message before it leaves; where it gives none, everything is sent. */
+  filter?: () => PrivacyFilter | undefined;
+  /** Told of a message that is given up because of its age, inside the write that does. */
+  onExpired?: (message: IncomingMessage) => void;
+  /** Told that the stored reply to a message (its guid) is damaged and was dropped unsent, inside the write that drops it. */
+  onReplyDamaged?: (guid: string, conversation: string) => void;
+  /** Told of a message that is set aside because it cannot be brought to the backend, inside the write that does. */
+  onSetAside?: (message: IncomingMessage) => void;
+}
+
+/**
+ * Brings incoming messages to the backend and its replies to the outgoing lanes. One message of a conversation after the
+ * other (`PostsInFlight`), conversations independently and by turns; a message stays open until it was answered, refused
+ * for good, or is past answering. What was posted before goes first: nothing overtakes a message that is posted again.
+ * The reply's bubbles and the mark "answered" are stored in one write, or the reply as held (`HeldReplies`).
+ */
+export class MessageDispatcher {
+  /** So that a clock that is set puts no retry off. */
+  private readonly now: () => number;
+  private readonly waiting: WaitingConversations;
+  private readonly flights: PostsInFlight;
+  private readonly held: HeldReplies;
+  private readonly answers = new AnswersToOthers();
+  private claimed: Claimed[] = [];
+  /** Conversations that were looked at in the write that is open. */
+  private readonly looked = new Set<string>();
+  private running = false;
+  private storeRetry: Timer | undefined;
+  private outage = false;
+  private emptied: (() => void)[] = [];
+  /** Undo the moves to other conversations in the write that is open. */
+  private moves: (() => void)[] = [];
+  private readonly postListeners: ((record: IncomingRecord) => void)[] = [];
+
+  constructor(private readonly options: MessageDispatcherOptions) {
+    const { store, clock } = options;
+    this.now = steadyNow(clock);
+    this.waiting = new WaitingConversations(clock, this.now, () => this.pump());
+    this.flights = new PostsInFlight(clock, (conversation) => {
+      this.waiting.wake(conversation);
+      this.pump();
+    });
+    this.held = new HeldReplies({
+      store,
+      clock,
+      enqueue: (message, reply) => this.enqueue(message, reply),
+      onDamaged: (guid, conversation) => {
+        options.log.error('A stored reply is damaged; it cannot be sent', { trace: guid });
+        options.onReplyDamaged?.(guid, conversation);
+      },
+    });
+    store.incoming.onAdded((conversation) => {
+      this.waiting.wake(conversation);
+      store.beforeCommit(this.claim);
+    });
+    store.incoming.onWithdrawn((conversation) => {
+      this.held.release(conversation);
+      this.waiting.wake(conversation);
+      store.beforeCommit(this.claim);
+    });
+    store.onRekeyed((moves) => {
+      for (const [from, to] of moves) {
+        this.moves.push(this.flights.move(from, to), this.held.move(from, to));
+        // The old one too: it is found to be empty, unless the write fails.
+        this.waiting.wake(from);
+        this.waiting.wake(to);
+      }
+      store.beforeCommit(this.claim);
+      store.afterCommit(this.keepMoves);
+    });
+    store.pauses.onChanged(() => {
+      this.waiting.wakeAll();
+      this.pump();
+    });
+    store.onRollback(() => this.forgetWrite());
+  }
+
+  /** Told right before each message is posted, each time it is. */
+  onPost(listener: (record: IncomingRecord) => void): void {
+    this.postListeners.push(listener);
+  }
+
+  start(): void {
+    this.running = true;
+    const { store } = this.options;
+    store.tryWrite(() => store.incoming.retryBy(this.now() + LONGEST_WAIT_AT_START_MS));
+    this.outage = store.outages.isOpen('backend');
+    for (const conversation of store.incoming.openConversations()) this.waiting.wake(conversation);
+    this.held.start();
+    this.pump();
+  }
+
+  /** Posts no further message; resolves when those in flight have ended. */
+  stop(): Promise<void> {
+    this.running = false;
+    this.storeRetry?.cancel();
+    this.waiting.stop();
+    this.held.stop();
+    if (this.flights.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.emptied.push(resolve));
+  }
+
+  /** The backend answers again: what waits for a retry is tried now. */
+  retryNow(): void {
+    if (!this.running) return;
+    this.options.store.tryWrite(() => {
+      this.options.store.incoming.retryNow();
+      this.waiting.wakeAll();
+      this.options.store.beforeCommit(this.claim);
+    });
+  }
+
+  private pump(): void {
+    if (!this.running || !this.waiting.isAnyReady || !this.flights.hasRoom()) return;
+    if (!this.options.store.tryWrite(this.claim)) this.retryStore();
+  }
+
+  private retryStore(): void {
+    this.storeRetry?.cancel();
+    if (this.running) this.storeRetry = this.options.clock.after(STORE_RETRY_MS, () => this.pump());
+  }
+
+  /** Inside a write: marks every message whose turn it is as being posted; they are posted after the commit. */
+  private readonly claim = (): void => {
+    if (!this.running) return;
+    for (const conversation of this.waiting) {
+      if (!this.flights.hasRoom()) break;
+      this.looked.add(conversation);
+      this.claimIn(conversation);
+    }
+    this.options.store.afterCommit(this.launch);
+  };
+
+  private readonly launch = (): void => {
+    this.looked.clear();
+    for (const record of this.claimed.splice(0)) void this.post(record);
+  };
+
+  private readonly keepMoves = (): void => {
+    this.moves = [];
+  };
+
+  /** The write changed nothing: neither what was claimed in it nor what was concluded from it is so. */
+  private forgetWrite(): void {
+    const { store } = this.options;
+    for (const record of this.claimed.splice(0)) this.flights.end(record.seq);
+    for (const undo of this.moves.splice(0).toReversed()) undo();
+    for (const conversation of this.looked) this.waiting.wake(conversation);
+    if (this.looked.size > 0) this.retryStore();
+    this.looked.clear();
+    if (store.isOpen) this.outage = store.outages.isOpen('backend');
+  }
+
+  /** Claims the conversation's next message if it may be posted now; else says what the conversation waits for. */
+  private claimIn(conversation: string): void {
+    const { store } = this.options;
+    const room = this.flights.roomFor(conversation);
+    // It stays ready: any post that ends may make room.
+    if (room === 'share') return;
+    if (room === 'turn' || store.pauses.holdsIncoming(conversation)) {
+      this.waiting.rest(conversation);
+      return;
+    }
+    const next = this.nextOf(conversation);
+    if (next === undefined) {
+      this.waiting.forget(conversation);
+      return;
+    }
+    if (!isDue(next.retryAt, this.now())) {
+      this.waiting.rest(conversation, next.retryAt);
+      return;
+    }
+    const sequence = store.incoming.postStarted(next.seq, store.sends.newest());
+    this.flights.begin(next.seq, conversation);
+    this.claimed.push({ ...next, sequence, attempts: next.attempts + 1 });
+    this.waiting.rest(conversation);
+  }
+
+  /** The first message that is not under way; those that are past their age are given up on the way to it. */
+  private nextOf(conversation: string): IncomingRecord | undefined {
+    for (;;) {
+      const records = this.options.store.incoming.open(conversation, this.flights.lookahead(conversation));
+      const idle = records.filter(({ seq }) => !this.flights.has(seq));
+      const next = idle.find((record) => !this.expire(record));
+      if (next !== undefined || idle.length === 0) return next;
+    }
+  }
+
+  private expire(record: IncomingRecord): boolean {
+    const { store, worthAnswering, onExpired, log } = this.options;
+    const { guid, sentAt } = record.message;
+    if (worthAnswering(sentAt)) return false;
+    store.incoming.settle(record.seq, 'expired', 'past its age');
+    store.afterCommit(() => this.answers.forget(record.seq));
+    this.held.release(record.message.conversation);
+    onExpired?.(record.message);
+    log.warn('A message could not be brought to the backend in time; it is not answered', { trace: guid });
+    return true;
+  }
+
+  private async post(record: Claimed): Promise<void> {
+    const { backend, store } = this.options;
+    const { message } = record;
+    for (const listener of this.postListeners) listener(record);
+    const made = this.bodyOf(record);
+    if (made.kind === 'unusable') {
+      this.conclude(record, made);
+      return;
+    }
+    this.answers.began(record.seq);
+    const result = await backend.postMessage(made.body, message.guid, {
+      onWritten: () => this.flights.written(record.seq),
+      onResend: () => {
+        this.flights.unwritten(record.seq);
+        // Stored before it goes out: the reflex of the second reading may come before the end of the post.
+        store.tryWrite(() => store.incoming.postResent(record.seq));
+      },
+    });
+    this.conclude(record, result);
+  }
+
+  /** A message that trips over a mistake of ours must not end the agent, nor keep others waiting. */
+  private bodyOf({
+    message,
+    sequence,
+  }: IncomingRecord): { kind: 'made'; body: Record<string, unknown> } | { kind: 'unusable'; detail: string } {
+    const { store, filter } = this.options;
+    const made = store.setAside.attempt('message', message.guid, () => ({
+      ...messageBody(message, store.contexts.get(message.conversation), filter?.()),
+      sequence,
+    }));
+    return made.kind === 'done'
+      ? { kind: 'made', body: made.value }
+      : { kind: 'unusable', detail: describeError(made.error) };
+  }
+
+  private conclude(posted: IncomingRecord, result: PostResult): void {
+    const { clock } = this.options;
+    // Its conversation may have been found to be part of another one meanwhile.
+    const conversation = this.flights.conversationOf(posted.seq) ?? posted.message.conversation;
+    const record = { ...posted, message: { ...posted.message, conversation } };
+    if (!this.stored(record, result) && this.running) {
+      this.flights.begin(record.seq, conversation);
+      clock.after(STORE_RETRY_MS, () => this.conclude(record, result));
+      return;
+    }
+    if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
+  }
+
+  /** False if the disk did not take it. An answer that nothing can be made of sets its message aside. */
+  private stored(record: IncomingRecord, result: PostResult): boolean {
+    const { store } = this.options;
+    const settle = (end: PostResult) =>
+      store.tryWrite(() => {
+        this.trackOutage(end);
+        this.settle(record, end);
+        this.held.release(record.message.conversation);
+        this.flights.end(record.seq);
+        this.waiting.wake(record.message.conversation);
+        store.beforeCommit(this.claim);
+      });
+    try {
+      return settle(result);
+    } catch (error) {
+      if (result.kind === 'unusable') throw error;
+      return settle({ kind: 'unusable', detail: describeError(error) });
+    }
+  }
+
+  private settle(record: IncomingRecord, result: PostResult): void {
+    const { store, log } = this.options;
+    const trace = record.message.guid;
+    switch (result.kind) {
+      case 'answered': {
+        const parsed = parseReply(result.body);
+        if (parsed.kind === 'reply') this.answer(record, parsed.reply);
+        else {
+          if (record.attempts === 1)
+            log.error('The backend answered a message in a form that is not known', { trace });
+          this.retry(record, { kind: 'retry', cause: 'server', ...parsed.fault });
+        }
+        return;
+      }
+      case 'known':
+        store.incoming.settle(record.seq, 'answered');
+        store.afterCommit(() => this.answers.answered(record.seq));
+        return;
+      case 'rejected':
+        this.setAside(record, reasonOf(result));
+        log.error('The backend refused a message; it is parked', { trace, status: result.status });
+        return;
+      case 'unusable':
+        this.setAside(record, result.detail);
+        store.setAside.note('message', trace, result.detail);
+        log.error('A message cannot be worked on; it is set aside', { trace, cause: result.detail });
+        return;
+      case 'retry':
+        this.retry(record, result);
+    }
+  }
+
+  private answer(record: IncomingRecord, reply: Reply): void {
+    const { store, log } = this.options;
+    const { guid } = record.message;
+    store.incoming.settle(record.seq, 'answered');
+    const isHeld = this.held.take(record, reply);
+    store.afterCommit(() => {
+      this.answers.answered(record.seq);
+      if (reply.dropped !== undefined)
+        log.error('A reply has more bubbles than are sent', { trace: guid, dropped: reply.dropped });
+      log.info('The backend answered a message', { trace: guid, bubbles: reply.bubbles.length });
+      if (isHeld) log.info('The reply waits for the reply to an earlier message', { trace: guid });
+    });
+  }
+
+  private enqueue(message: IncomingMessage, reply: Reply): void {
+    const { replies, settings } = this.options;
+    for (const text of textsOf(message, reply, settings().bubbleDelayMs)) replies.enqueue(text);
+  }
+
+  private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
+    const { store, random, log } = this.options;
+    const next = retryOf(record, result, this.now(), this.answers.any(record.seq), random);
+    const trace = record.message.guid;
+    if (next.kind === 'park') {
+      this.setAside(record, reasonOf(result));
+      log.error('A message fails again and again while others succeed; it is parked', {
+        trace,
+        cause: result.cause,
+        ...(result.status === undefined ? {} : { status: result.status }),
+      });
+      return;
+    }
+    store.afterCommit(() => this.answers.failed(record.seq));
+    const isUnread = result.unread === true;
+    store.incoming.postFailed(record.seq, { ...next, isUnread, error: reasonOf(result) });
+    if (record.attempts === 1) {
+      log.warn('A message could not be brought to the backend; it is tried again', {
+        trace,
+        cause: result.cause,
+      });
+    }
+  }
+
+  /** It stays for the operator to post again or drop; its conversation goes on. */
+  private setAside(record: IncomingRecord, why: string): void {
+    const { store, onSetAside } = this.options;
+    store.afterCommit(() => this.answers.forget(record.seq));
+    // What was taken back meanwhile is told as such already.
+    if (store.incoming.settle(record.seq, 'parked', why)) onSetAside?.(record.message);
+  }
+
+  /** While the backend is down, messages do not age. */
+  private trackOutage(result: PostResult): void {
+    const { store, clock } = this.options;
+    // Cut by ourselves: nothing was learnt.
+    if (result.kind === 'retry' && result.cause === 'aborted') return;
+    if (result.kind === 'unusable') return;
+    const isDown = result.kind === 'retry' && result.cause !== 'busy';
+    if (isDown === this.outage) return;
+    this.outage = isDown;
+    if (isDown) store.outages.begin('backend', clock.now());
+    else store.outages.finish('backend', clock.now());
+  }
+}
+
+/** Why a message was not taken, for the operator who looks at it. */
+function reasonOf({ detail, words }: { readonly detail: string; readonly words?: string }): string {
+  return words === undefined ? detail : `${detail}: ${words}`;
+}

@@ -1,0 +1,244 @@
+import { EventEmitter } from 'node:events';
+import type { Clock } from '../../system/clock.js';
+import type { MessageBody } from './endpoints/message.js';
+import type { RegisterBody } from './endpoints/register.js';
+import type { SyncBody } from './endpoints/sync.js';
+import type { Ack, AgentEvent, AgentStatus } from './frames.js';
+import type { MessagePlace } from './MessageOrder.js';
+
+/** An uploaded file. */
+export interface PhotoFile {
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+/** What the files that are kept may come to, in bytes (64 MiB); one alone may have 16 MiB. */
+const PHOTOS_BYTES = 64 * 1024 * 1024;
+
+/** The way something came to us: the socket, or the path of the request. */
+export type Channel = 'websocket' | '/edge/sync' | '/edge/command/ack' | '/edge/ack_command';
+
+/** The way a command went out. */
+export type DeliveryWay = 'websocket' | 'polling';
+
+/** Everything that can happen, as the backend sees it. */
+type What =
+  | { kind: 'registered'; agentId: string; body: RegisterBody }
+  | { kind: 'connected'; agentId: string; replaced: boolean }
+  /** `code` 1006: the socket went without a close frame. */
+  | { kind: 'disconnected'; agentId: string; code: number; reason: string }
+  /** Somebody was turned away; `code` is an HTTP status or a close code. */
+  | { kind: 'refused'; path: string; code: number; reason: string }
+  /** `repeat`: a guid that came before. `place`, of one that did not: how its number stands to those before. */
+  | {
+      kind: 'message';
+      agentId: string;
+      guid: string;
+      repeat: boolean;
+      place?: MessagePlace;
+      body: MessageBody;
+    }
+  /** A file of an incoming message. `repeat`: a guid that came before. */
+  | {
+      kind: 'photo';
+      agentId: string;
+      guid: string;
+      repeat: boolean;
+      fields: Record<string, string>;
+      file: PhotoFile;
+    }
+  /** Reflex and reply of this message wait for a release. */
+  | { kind: 'held'; agentId: string; guid: string }
+  /** `delivered` false: the agent hung up before it had all of it. */
+  | { kind: 'reply'; agentId: string; guid: string; body: Record<string, unknown>; delivered: boolean }
+  /** `commandId` null: there was no socket, so the reflex goes in the HTTP reply alone. */
+  | { kind: 'reflex'; agentId: string; guid: string; text: string; commandId: string | null }
+  | {
+      kind: 'command';
+      agentId: string;
+      commandId: string;
+      commandType: string;
+      via: DeliveryWay;
+      repeat: boolean;
+    }
+  | { kind: 'ack'; agentId: string; channel: Channel; body: Ack }
+  | { kind: 'sync'; agentId: string; body: SyncBody; reply: Record<string, unknown> }
+  | { kind: 'event'; agentId: string; channel: Channel; body: AgentEvent }
+  | { kind: 'status'; agentId: string; channel: Channel; body: AgentStatus }
+  | { kind: 'ping'; agentId: string }
+  | { kind: 'nonsense'; agentId: string; reason: string }
+  | { kind: 'down' }
+  | { kind: 'up' };
+
+/** One thing that happened; `at` is Unix ms. */
+export type ChatEvent = What & { readonly at: number };
+export type HappeningOf<K extends ChatEvent['kind']> = Extract<ChatEvent, { kind: K }>;
+
+/**
+ * What happened, in order: as lists to look at, as a stream to listen to, and as something to wait for.
+ * Each list keeps its newest `limit` entries; that of photos the newest upload of each file, and 64 MiB in all. Listeners are called in the same turn, after the thing was done.
+ */
+export class Journal {
+  readonly registrations: HappeningOf<'registered'>[] = [];
+  readonly connects: HappeningOf<'connected'>[] = [];
+  readonly disconnects: HappeningOf<'disconnected'>[] = [];
+  readonly messages: HappeningOf<'message'>[] = [];
+  readonly photos: HappeningOf<'photo'>[] = [];
+  readonly replies: HappeningOf<'reply'>[] = [];
+  readonly reflexes: HappeningOf<'reflex'>[] = [];
+  readonly commands: HappeningOf<'command'>[] = [];
+  readonly acks: HappeningOf<'ack'>[] = [];
+  readonly syncs: HappeningOf<'sync'>[] = [];
+  readonly events: HappeningOf<'event'>[] = [];
+  readonly statuses: HappeningOf<'status'>[] = [];
+  readonly refusals: HappeningOf<'refused'>[] = [];
+  private readonly emitter = new EventEmitter();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly limit: number,
+    private readonly log: (line: string) => void,
+  ) {
+    // As many may wait at once as a test likes.
+    this.emitter.setMaxListeners(0);
+  }
+
+  record(what: What): void {
+    const happening: ChatEvent = { ...what, at: this.clock.now() };
+    this.file(happening);
+    for (const listener of this.emitter.listeners('happening')) {
+      try {
+        listener(happening);
+      } catch (mistake) {
+        // A listener's mistake must not cost the agent its answer.
+        this.log(`[Backend] A listener failed on ${happening.kind}: ${String(mistake)}`);
+      }
+    }
+  }
+
+  /** Calls `listener` with everything from now on; returns the way to stop it. */
+  observe(listener: (happening: ChatEvent) => void): () => void {
+    this.emitter.on('happening', listener);
+    return () => {
+      this.emitter.off('happening', listener);
+    };
+  }
+
+  /**
+   * Resolves as soon as `condition` holds: looked at now, and again after each thing that happens. Rejects when it throws,
+   * after `timeoutMs`, and when the backend stops.
+   */
+  until(condition: () => boolean, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (end: () => void) => {
+        stopObserving();
+        timer.cancel();
+        this.emitter.off('ended', onEnded);
+        end();
+      };
+      const look = () => {
+        let met: boolean;
+        try {
+          met = condition();
+        } catch (mistake) {
+          finish(() => reject(mistake));
+          return;
+        }
+        if (met) finish(resolve);
+      };
+      const onEnded = () => finish(() => reject(new Error('the backend stopped before the condition held')));
+      const timer = this.clock.after(timeoutMs, () =>
+        finish(() => reject(new Error(`not within ${timeoutMs} ms; seen so far: ${this.summary()}`))),
+      );
+      const stopObserving = this.observe(look);
+      this.emitter.on('ended', onEnded);
+      look();
+    });
+  }
+
+  /** Ends every wait; the lists stay readable. */
+  end(): void {
+    this.emitter.emit('ended');
+    this.emitter.removeAllListeners();
+  }
+
+  private summary(): string {
+    const counts = {
+      registrations: this.registrations.length,
+      connects: this.connects.length,
+      disconnects: this.disconnects.length,
+      messages: this.messages.length,
+      photos: this.photos.length,
+      replies: this.replies.length,
+      reflexes: this.reflexes.length,
+      commands: this.commands.length,
+      acks: this.acks.length,
+      syncs: this.syncs.length,
+      events: this.events.length,
+      statuses: this.statuses.length,
+      refusals: this.refusals.length,
+    };
+    return Object.entries(counts)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ');
+  }
+
+  private file(happening: ChatEvent): void {
+    switch (happening.kind) {
+      case 'registered':
+        this.keep(this.registrations, happening);
+        break;
+      case 'connected':
+        this.keep(this.connects, happening);
+        break;
+      case 'disconnected':
+        this.keep(this.disconnects, happening);
+        break;
+      case 'message':
+        this.keep(this.messages, happening);
+        break;
+      case 'photo':
+        this.keepPhoto(happening);
+        break;
+      case 'reply':
+        this.keep(this.replies, happening);
+        break;
+      case 'reflex':
+        this.keep(this.reflexes, happening);
+        break;
+      case 'command':
+        this.keep(this.commands, happening);
+        break;
+      case 'ack':
+        this.keep(this.acks, happening);
+        break;
+      case 'sync':
+        this.keep(this.syncs, happening);
+        break;
+      case 'event':
+        this.keep(this.events, happening);
+        break;
+      case 'status':
+        this.keep(this.statuses, happening);
+        break;
+      case 'refused':
+        this.keep(this.refusals, happening);
+        break;
+    }
+  }
+
+  private keepPhoto(photo: HappeningOf<'photo'>): void {
+    const { photos } = this;
+    const before = photos.findIndex(({ agentId, guid }) => agentId === photo.agentId && guid === photo.guid);
+    if (before >= 0) photos.splice(before, 1);
+    this.keep(photos, photo);
+    let bytes = photos.reduce((sum, { file }) => sum + file.bytes.length, 0);
+    while (bytes > PHOTOS_BYTES) bytes -= photos.shift()?.file.bytes.length ?? bytes;
+  }
+
+  private keep<T>(list: T[], entry: T): void {
+    list.push(entry);
+    if (list.length > this.limit) list.splice(0, list.length - this.limit);
+  }
+}

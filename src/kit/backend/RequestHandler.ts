@@ -1,0 +1,157 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeError } from '../../errors.js';
+import { addressOf, admit } from './admission.js';
+import { callerId } from './authentication.js';
+import { commandAck } from './endpoints/commandAck.js';
+import type { BackendComponents, Call, Endpoint } from './endpoints/endpoint.js';
+import { health, stats } from './endpoints/insight.js';
+import { message } from './endpoints/message.js';
+import { photoUpload } from './endpoints/photoUpload.js';
+import { register } from './endpoints/register.js';
+import { sendMessage } from './endpoints/sendMessage.js';
+import { sync } from './endpoints/sync.js';
+import type { Faults } from './Faults.js';
+import type { Pauses } from './Pauses.js';
+import { badRequest, type Reply, readBody } from './requestBody.js';
+
+/** The path of the WebSocket; a plain request to it is answered with 426. */
+export const SOCKET_PATH = '/edge/ws';
+
+const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
+  ['/edge/register', register],
+  ['/edge/sync', sync],
+  ['/edge/message', message],
+  ['/photo/upload', photoUpload],
+  ['/edge/command/ack', commandAck('/edge/command/ack')],
+  ['/edge/ack_command', commandAck('/edge/ack_command')],
+  ['/api/send-message', sendMessage],
+  ['/edge/websocket/stats', stats],
+  ['/health', health],
+  ['/edge/health', health],
+]);
+
+/** Answers every HTTP request: faults first, then the way to the endpoint, then credentials, then the body. */
+export class RequestHandler {
+  constructor(
+    private readonly backend: BackendComponents,
+    private readonly faults: Faults,
+    private readonly pauses: Pauses,
+  ) {}
+
+  /** Never rejects: a mistake behind an endpoint is a 500, and is logged. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = pathOf(request.url);
+    // A caller that hangs up in the middle of our answer; `close` follows.
+    response.on('error', (error) => this.backend.log(`[HTTP] ${path}: ${describeError(error)}`));
+    let reply: Reply | undefined;
+    try {
+      reply = await this.replyTo(request, path);
+    } catch (mistake) {
+      this.backend.log(`[HTTP] ${path} failed: ${describeError(mistake)}`);
+      reply = { status: 500, body: { error: 'internal', message: 'the backend failed; try again' } };
+    }
+    if (reply === undefined || this.faults.takeLoss(path)) {
+      response.destroy();
+      reply?.sent?.(false);
+      return;
+    }
+    // By the clock that tokens and commands go by, which a test may have set.
+    response.setHeader('Date', new Date(this.backend.clock.now()).toUTCString());
+    write(response, reply, request.method === 'HEAD');
+  }
+
+  private async replyTo(request: IncomingMessage, path: string): Promise<Reply | undefined> {
+    if (!(await this.pauses.wait(this.faults.takeDelay(path)))) return undefined;
+    const failure = this.faults.takeFailure(path);
+    if (failure !== undefined) {
+      return {
+        status: failure.status,
+        body: { error: 'fault', message: 'this failure was asked for' },
+        headers: failure.retryAfter === undefined ? undefined : { 'Retry-After': String(failure.retryAfter) },
+      };
+    }
+    const endpoint = ENDPOINTS.get(path);
+    if (endpoint === undefined) return wrongWay(path);
+    const methods = endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method];
+    if (!methods.includes(request.method ?? '')) {
+      return {
+        status: 405,
+        body: { error: 'method_not_allowed', message: `${path} takes ${endpoint.method}` },
+        headers: { Allow: methods.join(', ') },
+      };
+    }
+    const admission = admit(request, path, endpoint, this.backend);
+    if (admission.kind === 'turnedAway') return admission.reply;
+    return this.handle(request, path, endpoint, admission);
+  }
+
+  private async handle(
+    request: IncomingMessage,
+    path: string,
+    endpoint: Endpoint,
+    { claimedId, tokenId }: { claimedId: string | undefined; tokenId: string | undefined },
+  ): Promise<Reply | undefined> {
+    const body = endpoint.method === 'GET' ? ({ kind: 'json', value: {} } as const) : await readBody(request);
+    switch (body.kind) {
+      case 'gone':
+        return undefined;
+      case 'malformed':
+        return badRequest([`body: expected ${endpoint.takes === 'form' ? 'a form with files' : 'JSON'}`]);
+      case 'tooLarge':
+        return { status: 413, body: { error: 'too_large', message: `body: at most ${body.limit} bytes` } };
+      case 'form':
+      case 'json': {
+        if ((body.kind === 'form') !== (endpoint.takes === 'form')) {
+          const expected = endpoint.takes === 'form' ? 'multipart/form-data' : 'application/json';
+          return { status: 415, body: { error: 'unsupported_media_type', message: `expected ${expected}` } };
+        }
+        const value = body.kind === 'form' ? body.form : body.value;
+        const agentId = endpoint.access === 'agent' ? callerId(claimedId, tokenId, value) : '';
+        if (agentId === undefined) return badRequest(['X-Edge-Agent-Id: expected the id of the agent']);
+        const call: Call = {
+          path,
+          address: addressOf(request),
+          headers: request.headers,
+          body: value,
+          agentId,
+        };
+        return endpoint.handle(call, this.backend);
+      }
+    }
+  }
+}
+
+/** The path without its query; one that cannot be read matches no endpoint. */
+export function pathOf(url: string | undefined): string {
+  return (url ?? '').split(/[?#]/, 1)[0] ?? '';
+}
+
+function wrongWay(path: string): Reply {
+  if (path === SOCKET_PATH) {
+    return {
+      status: 426,
+      body: { error: 'upgrade_required', message: 'this is a WebSocket: connect with wss://' },
+      headers: { Upgrade: 'websocket', Connection: 'Upgrade' },
+    };
+  }
+  return { status: 404, body: { error: 'not_found', message: 'no such endpoint' } };
+}
+
+function write(response: ServerResponse, reply: Reply, headOnly: boolean): void {
+  if (reply.sent !== undefined) {
+    const { sent } = reply;
+    // `close` comes in either case; only `finish` before it says that all was handed over.
+    response.on('close', () => sent(response.writableFinished));
+    if (response.destroyed) {
+      sent(false);
+      return;
+    }
+  }
+  const text = JSON.stringify(reply.body);
+  response.writeHead(reply.status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    ...reply.headers,
+  });
+  response.end(headOnly ? undefined : text);
+}

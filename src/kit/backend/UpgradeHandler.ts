@@ -1,0 +1,245 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { describeError } from '../../errors.js';
+import { AgentConnection, type ConnectionEvents } from './AgentConnection.js';
+import { addressOf, callerName } from './admission.js';
+import { isAgentId, verifyCredentials } from './authentication.js';
+import type { BackendComponents } from './endpoints/endpoint.js';
+import type { Faults } from './Faults.js';
+import { CLOSE, closeReason, parseAgentFrame, plainFrame } from './frames.js';
+import { REFUSAL_COST } from './RateLimit.js';
+import { pathOf, SOCKET_PATH } from './RequestHandler.js';
+
+/** The largest frame that is read, in bytes (16 MiB); a larger one closes the socket with 1009. */
+const FRAME_LIMIT = 16 * 1024 * 1024;
+
+/** How long a peer has to answer our close frame, in ms; ws would give it 30 s. */
+const CLOSE_MS = 2_000;
+
+/** A constant of its own because @types/ws does not know `closeTimeout` yet. */
+const SERVER_OPTIONS = {
+  noServer: true,
+  maxPayload: FRAME_LIMIT,
+  perMessageDeflate: false,
+  // Pongs are ours to hold back.
+  autoPong: false,
+  closeTimeout: CLOSE_MS,
+};
+
+/** Answers upgrade requests and what comes over the sockets. */
+export class UpgradeHandler {
+  private readonly server = new WebSocketServer(SERVER_OPTIONS);
+
+  private readonly events: ConnectionEvents = {
+    text: (connection, text) => this.guarded(connection, () => this.receive(connection, text)),
+    binary: (connection, bytes) => this.nonsense(connection, `a binary frame of ${bytes} bytes`),
+    closed: (connection, code, reason) => this.closed(connection, code, reason),
+  };
+
+  constructor(
+    private readonly backend: BackendComponents,
+    private readonly faults: Faults,
+    private readonly silenceMs: number,
+  ) {
+    // Other servers say so, and the agent judges its own clock by it; ws leaves it out.
+    this.server.on('headers', (headers) =>
+      headers.push(`Date: ${new Date(this.backend.clock.now()).toUTCString()}`),
+    );
+  }
+
+  /** Never throws. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // The peer may be gone at any moment; `close` follows, and there is nobody to tell.
+    socket.on('error', (error) => this.backend.log(`[WebSocket] ${describeError(error)}`));
+    const fault = this.faults.upgrade;
+    const { inQuery, inHeader } = claimedIds(request);
+    const agentId = inQuery ?? inHeader;
+    if (fault.kind === 'hang') hang(socket);
+    else if (fault.kind === 'status') refuseUpgrade(socket, fault.status, fault.retryAfter);
+    else if (pathOf(request.url) !== SOCKET_PATH) refuseUpgrade(socket, 404);
+    else if (agentId === undefined || !isAgentId(agentId)) {
+      this.refused(403, 'edge_agent_id is missing or unusable');
+      refuseUpgrade(socket, 403);
+    } else this.judge(request, socket, head, agentId, inHeader);
+  }
+
+  private judge(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    agentId: string,
+    inHeader: string | undefined,
+  ): void {
+    const { rateLimit, refuseBy } = this.backend;
+    const refusal = this.findFault(request, agentId, inHeader);
+    const seconds =
+      refusal === undefined
+        ? rateLimit.take(callerName(agentId))
+        : rateLimit.take(addressOf(request), REFUSAL_COST);
+    if (seconds > 0) {
+      refuseUpgrade(socket, 429, seconds);
+      return;
+    }
+    if (refusal !== undefined) {
+      if (refusal.code === CLOSE.policy)
+        this.backend.log(`❌ Token verification failed for edge_agent_id=${agentId}`);
+      this.refused(refusal.code, refusal.reason);
+      if (refuseBy === 'status') {
+        refuseUpgrade(socket, refusal.code === CLOSE.unauthorized ? 401 : 403);
+        return;
+      }
+    }
+    this.server.handleUpgrade(request, socket, head, (webSocket) => {
+      if (refusal === undefined) this.welcome(agentId, webSocket);
+      else turnAway(webSocket, refusal);
+    });
+  }
+
+  /** What is wrong with the credentials, if anything: as a close code. */
+  private findFault(
+    request: IncomingMessage,
+    agentId: string,
+    inHeader: string | undefined,
+  ): { code: number; reason: string } | undefined {
+    const { backend } = this;
+    const verdict = verifyCredentials(
+      { authorization: request.headers.authorization, agentId },
+      { secret: backend.secret(), production: backend.production, now: backend.clock.now() },
+    );
+    if (verdict.kind === 'missing')
+      return { code: CLOSE.unauthorized, reason: 'Missing Authorization header' };
+    if (verdict.kind === 'refused') {
+      return { code: CLOSE.policy, reason: verdict.reason };
+    }
+    if (inHeader !== undefined && inHeader !== agentId) {
+      return { code: CLOSE.policy, reason: 'X-Edge-Agent-Id and edge_agent_id differ' };
+    }
+    if (verdict.by === 'secret') backend.log('Authenticated with simple secret (fallback mode)');
+    return undefined;
+  }
+
+  private welcome(agentId: string, webSocket: WebSocket): void {
+    const { backend, faults } = this;
+    const connection = new AgentConnection(agentId, webSocket, this.events, {
+      clock: backend.clock,
+      faults,
+      silenceMs: this.silenceMs,
+    });
+    const replaced = backend.registry.add(connection);
+    backend.log(`[WebSocket] Connected: ${agentId} (total: ${backend.registry.size})`);
+    connection.send(
+      plainFrame('connected', backend.clock.now(), { edge_agent_id: agentId, accepts: backend.accepts }),
+    );
+    backend.journal.record({ kind: 'connected', agentId, replaced });
+    backend.queue.whenStored(
+      () => this.guarded(connection, () => backend.delivery.redeliver(connection)),
+      (mistake) => this.failed(connection, mistake),
+    );
+  }
+
+  /** What we could not store the agent must send again: a new connection is the way to ask for it. */
+  private guarded(connection: AgentConnection, run: () => void): void {
+    try {
+      run();
+    } catch (mistake) {
+      this.failed(connection, mistake);
+    }
+  }
+
+  private failed(connection: AgentConnection, mistake: unknown): void {
+    this.backend.log(`[WebSocket] ${connection.agentId}: ${describeError(mistake)}`);
+    connection.close(CLOSE.failed, 'the backend failed; connect again');
+  }
+
+  private pong(connection: AgentConnection): void {
+    connection.answerPing();
+    this.backend.journal.record({ kind: 'ping', agentId: connection.agentId });
+  }
+
+  private receive(connection: AgentConnection, text: string): void {
+    const { agentId } = connection;
+    const { journal, delivery, queue, accepts } = this.backend;
+    const channel = 'websocket';
+    const frame = parseAgentFrame(text);
+    switch (frame.kind) {
+      case 'ping':
+        // A pong says that everything before its ping was read, and the agent forgets it: so it must be stored.
+        queue.whenStored(
+          () => this.pong(connection),
+          (mistake) => this.failed(connection, mistake),
+        );
+        break;
+      case 'pong':
+        break;
+      case 'command_ack':
+        delivery.acknowledge(agentId, frame.ack, channel);
+        break;
+      case 'event':
+        if (accepts.includes('event')) journal.record({ kind: 'event', agentId, channel, body: frame.event });
+        else this.nonsense(connection, 'frames of type event are not accepted');
+        break;
+      case 'status':
+        journal.record({ kind: 'status', agentId, channel, body: frame.status });
+        break;
+      case 'unknown':
+        this.nonsense(connection, `unknown frame type ${JSON.stringify(frame.type.slice(0, 80))}`);
+        break;
+      case 'malformed':
+        this.nonsense(connection, frame.reason);
+        break;
+    }
+  }
+
+  /** Tells the agent what we could not read; the connection is kept. */
+  private nonsense(connection: AgentConnection, reason: string): void {
+    const { agentId } = connection;
+    this.backend.log(`[WebSocket] Ignored from ${agentId}: ${reason}`);
+    connection.send(plainFrame('error', this.backend.clock.now(), { error: reason }));
+    this.backend.journal.record({ kind: 'nonsense', agentId, reason });
+  }
+
+  private closed(connection: AgentConnection, code: number, reason: string): void {
+    const { agentId } = connection;
+    this.backend.registry.remove(connection);
+    this.backend.log(`[WebSocket] Disconnected: ${agentId} (${code})`);
+    this.backend.journal.record({ kind: 'disconnected', agentId, code, reason });
+  }
+
+  private refused(code: number, reason: string): void {
+    this.backend.log(`❌ WebSocket connection rejected: ${reason}`);
+    this.backend.journal.record({ kind: 'refused', path: SOCKET_PATH, code, reason });
+  }
+}
+
+function claimedIds(request: IncomingMessage): { inQuery: string | undefined; inHeader: string | undefined } {
+  const query = new URLSearchParams((request.url ?? '').split('?').slice(1).join('?'));
+  const header = request.headers['x-edge-agent-id'];
+  return {
+    inQuery: query.get('edge_agent_id') ?? undefined,
+    inHeader: typeof header === 'string' ? header : undefined,
+  };
+}
+
+function turnAway(webSocket: WebSocket, { code, reason }: { code: number; reason: string }): void {
+  // Whatever it still sends, or however it breaks off, is of no interest.
+  webSocket.on('error', () => webSocket.terminate());
+  webSocket.close(code, closeReason(reason));
+}
+
+/** Says nothing until the peer gives up; reading on is the only way to notice that it did. */
+function hang(socket: Duplex): void {
+  socket.on('end', () => socket.destroy());
+  socket.resume();
+}
+
+function refuseUpgrade(socket: Duplex, status: number, retryAfterSeconds?: number): void {
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
+    'Connection: close',
+    'Content-Length: 0',
+  ];
+  if (retryAfterSeconds !== undefined) lines.push(`Retry-After: ${retryAfterSeconds}`);
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`);
+}

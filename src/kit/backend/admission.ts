@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http';
+import { sameText, verifyCredentials } from './authentication.js';
+import type { BackendComponents, Endpoint } from './endpoints/endpoint.js';
+import { REFUSAL_COST } from './RateLimit.js';
+import type { Reply } from './requestBody.js';
+
+/** Who makes a request: `claimedId` as its header says, `tokenId` as its signed token does. Or the answer to a stranger. */
+export type Admission =
+  | { kind: 'admitted'; claimedId: string | undefined; tokenId: string | undefined }
+  | { kind: 'turnedAway'; reply: Reply };
+
+/**
+ * Looks at the credentials that an endpoint asks for, and then at the caller's rate: an agent's by its id, anybody else's by
+ * address. A stranger who is over the limit is told 429, whatever is wrong with the credentials.
+ */
+export function admit(
+  request: IncomingMessage,
+  path: string,
+  endpoint: Endpoint,
+  backend: BackendComponents,
+): Admission {
+  const { rateLimit } = backend;
+  const address = addressOf(request);
+  const header = request.headers['x-edge-agent-id'];
+  const claimedId = typeof header === 'string' ? header : undefined;
+  const refuse = (code: 401 | 403, reason: string): Admission => {
+    const seconds = rateLimit.take(address, REFUSAL_COST);
+    if (seconds > 0) return { kind: 'turnedAway', reply: tooMany(seconds) };
+    backend.log(`❌ ${path} refused: ${reason}`);
+    backend.journal.record({ kind: 'refused', path, code, reason });
+    return { kind: 'turnedAway', reply: refusal(code, reason) };
+  };
+  const letIn = (caller: string, tokenId?: string): Admission => {
+    const seconds = rateLimit.take(caller);
+    if (seconds > 0) return { kind: 'turnedAway', reply: tooMany(seconds) };
+    return { kind: 'admitted', claimedId, tokenId };
+  };
+  if (endpoint.access === 'open') return letIn(address);
+  if (endpoint.access === 'admin') {
+    if (!isAdmin(request, backend.adminKey()))
+      return refuse(401, 'expected the admin key as bearer token or in X-Admin-Key');
+    return { kind: 'admitted', claimedId, tokenId: undefined };
+  }
+  const verdict = verifyCredentials(
+    { authorization: request.headers.authorization, agentId: claimedId },
+    { secret: backend.secret(), production: backend.production, now: backend.clock.now() },
+  );
+  if (verdict.kind === 'accepted') {
+    const tokenId = verdict.by === 'hmac' ? verdict.agentId : undefined;
+    return letIn(callerName(tokenId ?? claimedId), tokenId);
+  }
+  // What else there is to let it in is in the body: until that is read, it is a stranger.
+  if (endpoint.access === 'own') return letIn(address);
+  return verdict.kind === 'missing'
+    ? refuse(401, 'expected "Authorization: Bearer <token>"')
+    : refuse(403, verdict.reason);
+}
+
+/** What an agent is counted by whose credentials verify. */
+export function callerName(agentId: string | undefined): string {
+  return `agent ${agentId ?? ''}`;
+}
+
+/** What strangers are counted by. */
+export function addressOf(request: IncomingMessage): string {
+  return `address ${request.socket.remoteAddress ?? ''}`;
+}
+
+/** The answer to missing (401) or wrong (403) credentials. */
+export function refusal(code: 401 | 403, reason: string): Reply {
+  return { status: code, body: { error: code === 401 ? 'unauthorized' : 'forbidden', message: reason } };
+}
+
+/** The answer to whoever is over the limit. */
+export function tooMany(seconds: number): Reply {
+  return {
+    status: 429,
+    body: { error: 'too_many_requests', message: `ask again in ${seconds} s` },
+    headers: { 'Retry-After': String(seconds) },
+  };
+}
+
+function isAdmin(request: IncomingMessage, adminKey: string): boolean {
+  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+  const key = request.headers['x-admin-key'] ?? bearer;
+  return typeof key === 'string' && sameText(key, adminKey);
+}

@@ -1,0 +1,22 @@
+import type { Channel } from '../Journal.js';
+import { withBody } from '../requestBody.js';
+import type { AckReply } from '../schemas.js';
+import type { Endpoint } from './endpoint.js';
+import { looseAckSchema } from './sync.js';
+
+/**
+ * POST /edge/command/ack, and under its older name /edge/ack_command: one ack. Harmless to repeat, in any order; the
+ * JSON reply is what tells the agent that it was read.
+ */
+export function commandAck(channel: Channel): Endpoint {
+  return {
+    method: 'POST',
+    access: 'agent',
+    handle: ({ agentId, body }, { delivery }) =>
+      withBody(looseAckSchema, body, async (ack) => {
+        delivery.acknowledge(agentId, ack, channel);
+        await delivery.stored();
+        return { status: 200, body: { success: true, ack_commands: [ack.command_id] } satisfies AckReply };
+      }),
+  };
+}

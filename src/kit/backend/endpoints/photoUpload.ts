@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { withBody } from '../requestBody.js';
+import type { PhotoReply } from '../schemas.js';
+import type { Endpoint } from './endpoint.js';
+
+const FIELDS = z.looseObject({
+  user_phone: z.string().min(1),
+  edge_agent_id: z.string().min(1),
+  attachment_guid: z.string().min(1),
+  chat_guid: z.string(),
+  is_group: z.enum(['true', 'false']),
+  caption: z.string(),
+  participants: z.string(),
+  context: z.string(),
+});
+
+const formSchema = z.object({
+  fields: FIELDS,
+  files: z
+    .array(
+      z.object({ field: z.literal('file'), name: z.string(), type: z.string(), bytes: z.instanceof(Buffer) }),
+    )
+    .length(1, 'expected one file, in the field "file"'),
+});
+
+/**
+ * POST /photo/upload: a file of an incoming message, as a form. Harmless to repeat: the idempotency key is
+ * `attachment_guid`. The JSON reply is what tells the agent that it arrived.
+ */
+export const photoUpload: Endpoint = {
+  method: 'POST',
+  access: 'agent',
+  takes: 'form',
+  handle: ({ agentId, body }, { journal }) =>
+    withBody(formSchema, body, ({ fields, files }) => {
+      const guid = fields.attachment_guid;
+      const [file] = files;
+      const repeat = journal.photos.some((photo) => photo.agentId === agentId && photo.guid === guid);
+      if (file !== undefined) {
+        const told = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
+        journal.record({ kind: 'photo', agentId, guid, repeat, fields: told, file });
+      }
+      return { status: 200, body: { success: true, attachment_guid: guid } satisfies PhotoReply };
+    }),
+};

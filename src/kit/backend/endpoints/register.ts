@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { refusal, tooMany } from '../admission.js';
+import { mintToken, sameText, verifyCredentials } from '../authentication.js';
+import { REFUSAL_COST } from '../RateLimit.js';
+import { type Reply, withBody } from '../requestBody.js';
+import type { RegisterReply } from '../schemas.js';
+import type { BackendComponents, Call, Endpoint } from './endpoint.js';
+
+export const registerSchema = z.looseObject({
+  user_phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'expected a phone number like +13105551234'),
+  apple_id: z.string().nullish(),
+  version: z.string().nullish(),
+  capabilities: z.array(z.string()).nullish(),
+  auth_token: z.string().nullish(),
+  registration_token: z.string().nullish(),
+});
+export type RegisterBody = z.infer<typeof registerSchema>;
+
+/**
+ * POST /edge/register: gives an agent its id, `edge_` + the digits of its user's phone. Idempotent. Either the bearer token
+ * verifies, or the body holds the registration token under one of its two names; who has only the latter gets a
+ * signed token for everything else.
+ */
+export const register: Endpoint = {
+  method: 'POST',
+  access: 'own',
+  handle: (call, backend) => withBody(registerSchema, call.body, (body) => admit(call, body, backend)),
+};
+
+function admit(call: Call, body: RegisterBody, backend: BackendComponents): Reply {
+  const claimed = call.headers['x-edge-agent-id'];
+  const verdict = verifyCredentials(
+    {
+      authorization: call.headers.authorization,
+      agentId: typeof claimed === 'string' ? claimed : undefined,
+    },
+    { secret: backend.secret(), production: backend.production, now: backend.clock.now() },
+  );
+  const offered = body.registration_token ?? body.auth_token;
+  const { registrationToken } = backend;
+  const invited =
+    typeof offered === 'string' && registrationToken !== undefined && sameText(offered, registrationToken);
+  if (verdict.kind !== 'accepted' && !invited) {
+    const code = verdict.kind === 'missing' && !offered ? 401 : 403;
+    const reason = verdict.kind === 'refused' ? verdict.reason : 'no valid credentials and no valid token';
+    const seconds = backend.rateLimit.take(call.address, REFUSAL_COST);
+    if (seconds > 0) return tooMany(seconds);
+    backend.journal.record({ kind: 'refused', path: call.path, code, reason });
+    return refusal(code, reason);
+  }
+  const agentId = `edge_${body.user_phone.slice(1)}`;
+  const now = backend.clock.now();
+  backend.journal.record({ kind: 'registered', agentId, body });
+  return {
+    status: 200,
+    body: {
+      edge_agent_id: agentId,
+      accepts: [...backend.accepts],
+      ...(verdict.kind === 'accepted'
+        ? {}
+        : { auth_token: mintToken(backend.secret(), agentId, body.user_phone, Math.floor(now / 1000)) }),
+    } satisfies RegisterReply,
+  };
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { isAgentId } from '../authentication.js';
+import { withBody } from '../requestBody.js';
+import type { SendReply } from '../schemas.js';
+import type { Endpoint } from './endpoint.js';
+
+export const sendSchema = z
+  .object({
+    edge_agent_id: z.string().refine(isAgentId, 'expected the id of an agent, like edge_13105551234'),
+    thread_id: z.string().min(1),
+    message: z.string().optional(),
+    text: z.string().optional(),
+    message_text: z.string().optional(),
+    send_at: z.iso
+      .datetime({ offset: true, local: true, error: 'expected a time such as 2026-02-16T18:30:00Z' })
+      // The contract asks for a zone; agents take a time without one for UTC.
+      .meta({ format: 'date-time' })
+      .optional(),
+    bubble_type: z.enum(['reflex', 'burst', 'normal']).optional(),
+    priority: z.enum(['immediate', 'high', 'normal', 'low', 'deferred']).optional(),
+    is_group: z.boolean().optional(),
+    command_id: z.string().min(1).optional(),
+  })
+  .transform(({ message, text, message_text, ...rest }, context) => {
+    const said = message ?? text ?? message_text;
+    if (said !== undefined && said !== '') return { ...rest, said };
+    context.addIssue({ code: 'custom', path: ['message'], message: 'expected a text that is not empty' });
+    return z.NEVER;
+  });
+
+/**
+ * POST /api/send-message: has an agent send a text, now or at `send_at`. Instant where the agent's socket is up, else
+ * queued; `delivery` says which. Not for agents: it takes the admin key, because it can text anybody. A caller that may
+ * repeat itself gives a `command_id`.
+ */
+export const sendMessage: Endpoint = {
+  method: 'POST',
+  access: 'admin',
+  handle: ({ body }, { delivery, log }) =>
+    withBody(sendSchema, body, async (ask) => {
+      const shared = { thread_id: ask.thread_id, is_group: ask.is_group };
+      const command =
+        ask.send_at === undefined
+          ? {
+              command_type: 'send_message_now',
+              payload: { ...shared, text: ask.said, bubble_type: ask.bubble_type ?? 'normal' },
+            }
+          : {
+              command_type: 'schedule_message',
+              payload: { ...shared, message_text: ask.said, send_at: ask.send_at },
+            };
+      const { commandId, via } = delivery.push(ask.edge_agent_id, {
+        ...command,
+        command_id: ask.command_id,
+        priority: ask.priority,
+      });
+      await delivery.stored();
+      if (via === 'websocket') log('Command sent via WebSocket (instant)');
+      else if (via === 'polling') log('WebSocket not available, queuing for HTTP polling');
+      return {
+        status: 200,
+        body: {
+          success: true,
+          command_id: commandId,
+          delivery: via,
+          instant: via === 'websocket',
+        } satisfies SendReply,
+      };
+    }),
+};

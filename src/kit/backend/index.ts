@@ -1,0 +1,21 @@
+/** The reference backend, for programs that want one: `import { SimulatedBackend } from 'edge-agent/dev-backend'`. */
+export { mintToken, type Verdict, verifyCredentials } from './authentication.js';
+export type { CommandRequest, Delivery, DeliveryOptions } from './CommandDelivery.js';
+export { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
+export type { MessageBody } from './endpoints/message.js';
+export type { Ack, AgentEvent, AgentStatus, WireCommand } from './frames.js';
+export type { ChatEvent, Journal } from './Journal.js';
+export { loadPersona } from './loadPersona.js';
+export {
+  BUILT_IN_PERSONAS,
+  echo,
+  type Persona,
+  type PersonaAnswer,
+  type PersonaContext,
+  scripted,
+  silent,
+  slow,
+} from './persona.js';
+export { SimulatedBackend } from './SimulatedBackend.js';
+export type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
+export { SqliteCommandQueue } from './SqliteCommandQueue.js';

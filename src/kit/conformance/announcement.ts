@@ -1,0 +1,17 @@
+import type { Target } from './ConformanceRun.js';
+
+/** What the checks will do to the backend, for a person to agree to. */
+export function announcement({ url, agent, other, person, sendUrl }: Target): string[] {
+  return [
+    `The checks play two agents against ${url}, and leave traces there:`,
+    `  - they register ${agent.id} (${agent.phone}), and connect as it and as ${other.id};`,
+    '    an agent with one of these ids that is connected now is disconnected (4409);',
+    `  - they post about five messages from ${person}, marked as such, which the backend answers as it answers`,
+    '    anybody (that may cost money), an event or two, a status, and an image of one dot;',
+    sendUrl === undefined
+      ? '  - they have it send no text: no --send-url was given;'
+      : `  - they hand about 20 texts "edge-agent conformance …" for ${person} to ${sendUrl}. The checks receive them\n    in the place of an agent, so none reaches a phone; all are acked at the end, or when it is stopped;`,
+    '  - they knock with wrong credentials a dozen times, which may show in its alarms.',
+    'The numbers are of the range that is kept for fiction (555-01xx): nobody has them.',
+  ];
+}

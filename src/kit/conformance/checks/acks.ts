@@ -1,0 +1,204 @@
+import { asObject, parseSyncReply } from '../../../backend/protocol.js';
+import type { ConformanceRun } from '../ConformanceRun.js';
+import { type Check, judge, type Outcome, skip } from '../check.js';
+import type { ProbeSocket } from '../ProbeSocket.js';
+import { commandIn, commandsIn } from '../received.js';
+import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
+import { offered, pushed } from './commands.js';
+
+const NEEDS = ['push.envelope', 'auth.http.signed'];
+const POSTED = 'POST /edge/command/ack';
+
+/** Acks by all three ways, in the form in which the agent writes them, once and again. */
+export const ACKS: readonly Check[] = [
+  {
+    id: 'ack.socket',
+    clause: 'P5.2',
+    title: 'an ack by the socket is taken',
+    expected: 'no error frame; after the pong to the next ping the command is not offered any more',
+    needs: [...NEEDS, 'keepalive.pong'],
+    run: onReceipt(async (run, command) => {
+      const { id, socket } = command;
+      const from = socket.seen.length;
+      socket.send({ type: 'command_ack', data: run.ack(id) });
+      const pong = await socket.ping(run.patience.answerMs);
+      const error = socket.seen
+        .slice(from)
+        .find(({ frame }) => frame.type === 'notice' && frame.name === 'error');
+      const waiting = await isOffered(run, id);
+      const came = [
+        error === undefined ? '' : clip(error.text),
+        pong === undefined ? 'no pong' : 'pong',
+        waiting ? 'the command offered again' : 'the command not offered again',
+      ];
+      const holds = error === undefined && pong !== undefined && !waiting;
+      return judge(holds, 'command_ack in all its documented keys, a ping, then a sync', words(came));
+    }),
+  },
+  {
+    id: 'ack.repeat',
+    clause: 'P0.1',
+    title: 'an ack that comes again is harmless',
+    expected: 'the socket stays open and the command stays acked',
+    needs: ['ack.socket'],
+    run: onReceipt(async (run, command) => {
+      const { id, socket } = command;
+      const frame = { type: 'command_ack', data: run.ack(id) };
+      socket.send(frame);
+      socket.send(frame);
+      // The same ack by another way as well, as after a reconnect.
+      const again = await run.sync({ acks: [frame.data] });
+      await socket.ping(run.patience.answerMs);
+      const waiting = await isOffered(run, id);
+      const came = [
+        socket.closed ? `socket closed with ${socket.closed.code}` : 'socket open',
+        succeeded(again) ? '' : `sync: ${described(again)}`,
+        waiting ? 'the command offered again' : 'the command not offered again',
+      ];
+      return judge(
+        socket.open && succeeded(again) && !waiting,
+        'the same ack twice by the socket and once in a sync',
+        words(came),
+      );
+    }),
+  },
+  {
+    id: 'ack.corrected',
+    clause: 'P5.1',
+    title: 'a later ack may correct an earlier one',
+    expected: 'the socket stays open and the command stays acked',
+    needs: ['ack.socket'],
+    run: onReceipt(async (run, command) => {
+      const { id, socket } = command;
+      const unknown = {
+        ...run.ack(id),
+        status: 'failed',
+        success: false,
+        error:
+          'outcome_unknown: osascript was stopped at its deadline. It may still arrive; it is not sent again.',
+        result: { outcome: 'unknown', retry_safe: false },
+      };
+      const from = socket.seen.length;
+      socket.send({ type: 'command_ack', data: unknown });
+      socket.send({ type: 'command_ack', data: run.ack(id, 2) });
+      await socket.ping(run.patience.answerMs);
+      const error = socket.seen
+        .slice(from)
+        .find(({ frame }) => frame.type === 'notice' && frame.name === 'error');
+      const waiting = await isOffered(run, id);
+      const came = [
+        socket.closed ? `socket closed with ${socket.closed.code}` : 'socket open',
+        error ? clip(error.text) : '',
+        waiting ? 'the command offered again' : 'the command not offered again',
+      ];
+      return judge(
+        socket.open && error === undefined && !waiting,
+        'revision 1, failed; then revision 2, completed',
+        words(came),
+      );
+    }),
+  },
+  {
+    id: 'ack.http',
+    clause: 'P5.3',
+    title: 'an ack by HTTP is taken',
+    expected: '2xx with a JSON body; the command is not offered any more',
+    needs: NEEDS,
+    run: onReceipt(async (run, command) => {
+      const { path, answer } = await postAck(run, command.id);
+      if (isMissing(answer))
+        return skip(`${described(answer)}: no endpoint for acks, so they travel in syncs`, POSTED);
+      const waiting = await isOffered(run, command.id);
+      const read = succeeded(answer) && asObject(answer.json) !== undefined;
+      const came = [described(answer), waiting ? 'the command offered again' : ''];
+      return judge(read && !waiting, `POST ${path}, then a sync`, words(came));
+    }),
+  },
+  {
+    id: 'ack.unknown',
+    clause: 'P5.3',
+    title: 'an ack for a command that the backend does not know is harmless',
+    expected: '2xx with a JSON body; 404 would say that there is no such endpoint',
+    needs: ['ack.http'],
+    run: async (run) => {
+      const { path, answer } = await postAck(run, `cmd_conformance_${run.fresh()}`);
+      return judge(
+        succeeded(answer) && asObject(answer.json) !== undefined,
+        `POST ${path} for an id that never was`,
+        described(answer),
+      );
+    },
+  },
+  {
+    id: 'ack.sync',
+    clause: 'P6.3',
+    title: 'an ack in a sync is taken, and named in the reply',
+    expected: 'its command_id in ack_commands; the command is not offered any more',
+    needs: NEEDS,
+    run: onReceipt(async (run, command) => {
+      const answer = await run.sync({ acks: [run.ack(command.id)] });
+      const named = succeeded(answer) && parseSyncReply(answer.json)?.ackCommands.includes(command.id);
+      const waiting = await isOffered(run, command.id);
+      const came = [described(answer), waiting ? 'the command offered again' : ''];
+      return judge(
+        named === true && !waiting,
+        'POST /edge/sync with command_acks, then another',
+        words(came),
+      );
+    }),
+  },
+  {
+    id: 'ack.foreign',
+    clause: 'P5.4',
+    title: "an agent's ack clears no command of another agent",
+    expected: 'the command offered again to the agent that it is for',
+    needs: [...NEEDS, 'redelivery.reconnect'],
+    run: onReceipt(async (run, command) => {
+      const { other } = run.target;
+      const ack = run.ack(command.id);
+      const foreign = await run.connect(other);
+      foreign.send({ type: 'command_ack', data: ack });
+      await foreign.ping(run.patience.answerMs);
+      await run.sync({ as: other, acks: [ack] });
+      await run.post('/edge/command/ack', ack, { as: other });
+      await run.hangUp();
+      const sent = `its ack as ${other.id}, by socket, sync and HTTP; then a new socket and a sync`;
+      return offered(run, command.text, sent, command.id);
+    }),
+  },
+];
+
+interface Received {
+  readonly id: string;
+  readonly socket: ProbeSocket;
+  /** The text that was handed to the send URL. */
+  readonly text: string;
+}
+
+/** Has a command pushed, and judges what becomes of it; without one the check fails. */
+function onReceipt(work: (run: ConformanceRun, command: Received) => Promise<Outcome>): Check['run'] {
+  return async (run) => {
+    const [sighting] = await pushed(run, 1);
+    const id = sighting && commandIn(sighting.seen)?.commandId;
+    if (sighting === undefined || id === undefined)
+      return judge(false, 'a text handed to the send URL', 'no command by the socket');
+    return work(run, { id, socket: sighting.socket, text: sighting.text });
+  };
+}
+
+/** By the two names of the endpoint, in the order in which the agent tries them. */
+async function postAck(run: ConformanceRun, id: string): Promise<{ path: string; answer: Answer }> {
+  const path = '/edge/command/ack';
+  const answer = await run.post(path, run.ack(id));
+  if (!isMissing(answer)) return { path, answer };
+  const older = '/edge/ack_command';
+  return { path: older, answer: await run.post(older, run.ack(id)) };
+}
+
+async function isOffered(run: ConformanceRun, id: string): Promise<boolean> {
+  return commandsIn(await run.sync()).some(({ commandId }) => commandId === id);
+}
+
+function words(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('; ');
+}

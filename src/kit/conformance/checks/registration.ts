@@ -1,0 +1,60 @@
+import { asObject } from '../../../backend/protocol.js';
+import type { ConformanceRun } from '../ConformanceRun.js';
+import { type Check, judge, type Outcome, skip } from '../check.js';
+import { type Answer, described, isMissing, isRefusal, succeeded } from '../request.js';
+
+const SENT = 'POST /edge/register for the test agent';
+
+/** Registration, as every agent does it first. */
+export const REGISTRATION: readonly Check[] = [
+  {
+    id: 'register.answer',
+    clause: 'P2.1',
+    title: 'an agent can register',
+    expected: '2xx with a JSON object whose edge_agent_id, if there is one, is a text; or 409',
+    run: async (run) => judged(SENT, await register(run), run.target.registrationToken !== undefined),
+  },
+  {
+    id: 'register.repeat',
+    clause: 'P0.1',
+    title: 'registering again is harmless',
+    expected: 'the same edge_agent_id again, or 409',
+    needs: ['register.answer'],
+    run: async (run) => {
+      const [first, second] = [await register(run), await register(run)];
+      const outcome = judged(`${SENT}, twice`, second, true);
+      if (outcome.verdict !== 'PASS' || !succeeded(first) || !succeeded(second)) return outcome;
+      const ids = [first, second].map(({ json }) => asObject(json)?.edge_agent_id);
+      return judge(ids[0] === ids[1], outcome.sent, `first ${String(ids[0])}, then ${String(ids[1])}`);
+    },
+  },
+];
+
+/** What is said at each registration. */
+export function registration({ target }: ConformanceRun): object {
+  const { agent, registrationToken: token } = target;
+  return {
+    user_phone: agent.phone,
+    version: 'conformance',
+    capabilities: ['send_message_now', 'websocket', 'http_sync'],
+    ...(token === undefined ? {} : { auth_token: token, registration_token: token }),
+  };
+}
+
+function register(run: ConformanceRun): Promise<Answer> {
+  return run.post('/edge/register', registration(run));
+}
+
+function judged(sent: string, answer: Answer, hasToken: boolean): Outcome {
+  if (isMissing(answer))
+    return skip(`${described(answer)}: this backend has no registration, which is allowed`, sent);
+  const conflict = answer.kind === 'answered' && answer.status === 409;
+  const body = succeeded(answer) ? asObject(answer.json) : undefined;
+  const id = body?.edge_agent_id;
+  const readable = body !== undefined && (id === undefined || (typeof id === 'string' && id !== ''));
+  const hint =
+    isRefusal(answer) && !hasToken
+      ? '. A backend that wants a registration token: --registration-token-file'
+      : '';
+  return judge(conflict || readable, sent, `${described(answer)}${hint}`);
+}

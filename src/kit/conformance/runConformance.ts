@@ -1,0 +1,82 @@
+import { describeError } from '../../errors.js';
+import { redactor } from '../../logging/redact.js';
+import type { Clock } from '../../system/clock.js';
+import { ConformanceRun, PATIENCE, type Patience, type Target } from './ConformanceRun.js';
+import { type Check, type CheckResult, judge, type Outcome, skip, type Verdict } from './check.js';
+import { chosenChecks, REACHABLE } from './checks.js';
+import { RateLimited } from './rateLimit.js';
+
+export interface ConformanceOptions {
+  readonly clock: Clock;
+  readonly version: string;
+  /** The ids of the checks that are wanted; what they need runs too. All unless given. */
+  readonly only?: readonly string[];
+  /** Whether checks that take a minute are wanted. */
+  readonly slow?: boolean;
+  /** The protocol's waits unless given. */
+  readonly patience?: Partial<Patience>;
+  /** Ends the checks, the one under way included, of which nothing is told then. What they left behind is tidied up all the same. */
+  readonly stop?: AbortSignal;
+}
+
+/**
+ * Plays an agent against a backend, one check after the other, and tells each result as it comes. Never throws: a check
+ * that does has failed. No result holds a secret, whatever the backend says. Leaves no command waiting for the test agents, and no
+ * socket open, when read to its end or stopped.
+ */
+export async function* runConformance(
+  target: Target,
+  options: ConformanceOptions,
+): AsyncGenerator<CheckResult, void, void> {
+  const { clock, version, slow = false } = options;
+  const stop = options.stop ?? new AbortController().signal;
+  const run = new ConformanceRun(target, { ...PATIENCE, ...options.patience }, clock, version, slow, stop);
+  const conceal = redactor([target.secret, target.sendKey, target.registrationToken ?? '']);
+  const verdicts = new Map<string, Verdict>();
+  try {
+    for (const check of chosenChecks(options.only)) {
+      const from = clock.monotonic();
+      const outcome = hindrance(check, verdicts) ?? (await outcomeOf(check, run));
+      if (stop.aborted) break;
+      verdicts.set(check.id, outcome.verdict);
+      const { id, clause, title, expected } = check;
+      const told = { ...outcome, sent: conceal(outcome.sent), came: conceal(outcome.came) };
+      yield { id, clause, title, expected, ...told, ms: Math.round(clock.monotonic() - from) };
+    }
+  } finally {
+    if (verdicts.get(REACHABLE) === 'PASS') await tidied(run);
+  }
+}
+
+/** Why a check cannot be judged after what was found before it. */
+function hindrance(check: Check, verdicts: ReadonlyMap<string, Verdict>): Outcome | undefined {
+  if (check.id === REACHABLE) return undefined;
+  for (const id of [REACHABLE, ...(check.needs ?? [])]) {
+    const verdict = verdicts.get(id);
+    if (verdict !== 'PASS')
+      return skip(`needs ${id}, which ${verdict === 'FAIL' ? 'failed' : 'was skipped'}`);
+  }
+  const toBlame = check.unless?.find((id) => verdicts.get(id) === 'FAIL');
+  return toBlame === undefined ? undefined : skip(`not judged, because ${toBlame} failed`);
+}
+
+async function outcomeOf(check: Check, run: ConformanceRun): Promise<Outcome> {
+  try {
+    return await check.run(run);
+  } catch (error) {
+    if (error instanceof RateLimited)
+      return skip(`rate-limited: ${error.message}`, 'as much as a running agent would');
+    return judge(false, 'what the check sends', describeError(error));
+  } finally {
+    await run.hangUp();
+  }
+}
+
+async function tidied(run: ConformanceRun): Promise<void> {
+  try {
+    await run.tidy();
+  } catch (error) {
+    // A backend that takes no requests now keeps what waits; it is marked as ours, and no agent has that id.
+    if (!(error instanceof RateLimited)) throw error;
+  }
+}

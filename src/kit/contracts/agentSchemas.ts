@@ -1,0 +1,222 @@
+import { z } from 'zod';
+import type { WireEvent } from '../../backend/protocol.js';
+import { ERROR_CODES, type ErrorCode } from '../../errors.js';
+import type { StatusSnapshot } from '../../operator/snapshot.js';
+import type { AckBody } from '../../store/acks.js';
+
+/*
+ * Everything that the agent says to a backend, as it writes it. `satisfies` holds the shapes to the types of the code that
+ * writes; the tests hold them to what a running agent sends. Fields are only ever added, so others are allowed.
+ */
+
+const time = z.iso.datetime();
+const count = z.int().min(0);
+
+export const ackSchema = z
+  .object({
+    command_id: z.string().min(1),
+    status: z.enum(['completed', 'failed']),
+    success: z.boolean().describe('Whether status is completed.'),
+    error: z.string().nullable().describe('null, or a code, a colon and words for a person.'),
+    completed_at: time,
+    timestamp: time.describe('The same as completed_at.'),
+    revision: z.int().min(1).describe('Grows when a later ack corrects an earlier one; the highest wins.'),
+    result: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('What became of a text: outcome, retry_safe, message_guid and more (docs/protocol.md, 5).'),
+  })
+  .describe('What became of a command.') satisfies z.ZodType<AckBody>;
+
+export const eventSchema = z
+  .object({
+    event_id: z.string().min(1).describe('Never used for another event: deduplicate by it.'),
+    event_type: z.string().min(1),
+    thread_id: z.string().optional(),
+    details: z.looseObject({}),
+    timestamp: time,
+  })
+  .describe('Something that happened on the Mac.') satisfies z.ZodType<WireEvent>;
+
+const link = z.object({
+  state: z.string(),
+  since: time,
+  attempt: count,
+  rtt_ms: z.number().nullable(),
+  last_pong_at: time.nullable(),
+  reconnects_24h: count,
+  next_attempt_at: time.nullable(),
+  poller: z.enum(['running', 'paused', 'off']),
+  last_disconnect: z.object({ cause: z.string(), at: time }).nullable(),
+});
+
+export const statusSchema = z
+  .object({
+    schema: z.literal(1),
+    version: z.string(),
+    agent_id: z.string().nullable(),
+    pid: z.int(),
+    uptime_seconds: z.number().min(0),
+    state: z.enum(['healthy', 'degraded']).describe('Healthy exactly when there are no problems.'),
+    problems: z.array(
+      z.object({
+        code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+        since: time,
+        message: z.string(),
+        remedy: z.string(),
+      }),
+    ),
+    link: z.enum(['realtime', 'polling', 'offline']),
+    link_detail: link,
+    scheduled_messages: count,
+    commands_waiting: count,
+    acks_undelivered: count,
+    events_undelivered: count,
+    incoming_queued: count,
+    incoming_parked: count,
+    incoming_expired: count,
+    sends_queued: count,
+    sends_held: z.object({ new_recipients: count, per_minute: count }),
+    uploads_queued: count,
+    incoming_left_out: z.record(z.string(), z.number()),
+    decode_fallbacks: count,
+    paused: z.array(
+      z.object({
+        conversation: z.string().describe('* is all of them.'),
+        reason: z.enum(['manual', 'operator', 'loop']),
+        since: time,
+        incoming: z.boolean().describe('You do not get what comes in there either.'),
+      }),
+    ),
+    last_incoming_at: time.nullable(),
+    last_sent_at: time.nullable(),
+    last_error: z.string().nullable(),
+    last_error_at: time.nullable(),
+    next_scheduled_at: time.nullable(),
+    oldest: z
+      .object({
+        commands_waiting: time.nullable(),
+        acks_undelivered: time.nullable(),
+        events_undelivered: time.nullable(),
+        incoming_queued: time.nullable(),
+        incoming_parked: time.nullable(),
+        sends_queued: time.nullable(),
+        uploads_queued: time.nullable(),
+      })
+      .describe('Since when the oldest of each count has been waiting.'),
+    chatdb: z
+      .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })
+      .describe('How far chat.db was read.'),
+    memory_usage_mb: z.number().min(0),
+    monitor: z
+      .object({ port: count.nullable(), connected: count, authenticated: count })
+      .describe('The local channel: its port (null: not served), and who is connected.'),
+  })
+  .describe('What the agent says of itself.') satisfies z.ZodType<StatusSnapshot>;
+
+export const pingSchema = z
+  .object({ type: z.literal('ping') })
+  .describe('Answer with pong when everything before it is stored.');
+export const pongSchema = z.object({ type: z.literal('pong') }).describe('The answer to a ping of yours.');
+export const ackFrameSchema = z.object({ type: z.literal('command_ack'), data: ackSchema });
+export const eventFrameSchema = z.object({ type: z.literal('event'), data: eventSchema });
+export const statusFrameSchema = z.object({ type: z.literal('status'), data: statusSchema, timestamp: time });
+
+export const registerSchema = z
+  .object({
+    user_phone: z.string().min(1),
+    apple_id: z.string().optional(),
+    version: z.string(),
+    capabilities: z.array(z.string()),
+    auth_token: z.string().optional().describe('The registration token, if the operator has one.'),
+    registration_token: z.string().optional().describe('The same.'),
+  })
+  .describe('Once for a phone and a backend, and again when credentials are refused.');
+
+export const syncSchema = z
+  .object({
+    edge_agent_id: z.string(),
+    last_command_id: z.string().nullable().describe('For your logs; it is no cursor.'),
+    pending_events: z.array(eventSchema).max(200),
+    command_acks: z.array(ackSchema).max(200),
+    status: z.looseObject({ active_rules: z.literal(0) }).describe('The status snapshot, and active_rules.'),
+  })
+  .describe('Fetches commands while there is no socket, and hands in what has no other way.');
+
+export const messageSchema = z
+  .object({
+    message_guid: z.string().min(1).describe('The idempotency key; a retry has the same one.'),
+    sequence: z
+      .int()
+      .min(1)
+      .describe(
+        'Its number within its conversation, from 1 on, in the order of posting; a retry has the same one.',
+      ),
+    thread_id: z.string().min(1),
+    chat_guid: z.string(),
+    sender: z.string(),
+    filtered_text: z.string().describe('The text that you should read.'),
+    text: z.string().optional().describe('Left out where the operator has texts redacted.'),
+    parts: z
+      .array(
+        z.discriminatedUnion('type', [
+          z.object({ type: z.literal('text'), text: z.string().min(1) }),
+          z.object({
+            type: z.literal('attachment'),
+            guid: z.string().min(1).describe('One of attachments.'),
+          }),
+        ]),
+      )
+      .optional()
+      .describe('The texts and attachments in the order of the message, filtered as filtered_text is.'),
+    truncated: z
+      .literal(true)
+      .optional()
+      .describe('The text is longer than the agent reads: this is its beginning.'),
+    original_length: z
+      .number()
+      .int()
+      .optional()
+      .describe('With truncated: how long the text is, in UTF-16 units.'),
+    original_timestamp: time,
+    timestamp: time,
+    is_group: z.boolean(),
+    mode: z.enum(['direct', 'group']),
+    participants: z.array(z.string()),
+    service: z.string(),
+    to: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The address of the user that it was sent to, if chat.db tells.'),
+    was_redacted: z.boolean(),
+    redacted_fields: z.array(z.string()),
+    reply_to_guid: z.string().optional(),
+    attachments: z
+      .array(
+        z.object({
+          guid: z.string().min(1),
+          mime_type: z.string().nullable(),
+          filename: z.string().nullable(),
+          size_bytes: z.number().min(0).nullable(),
+          transcription: z.string().optional(),
+        }),
+      )
+      .optional(),
+    context: z.record(z.string(), z.unknown()).optional().describe('What context_update has kept.'),
+  })
+  .describe('One incoming iMessage.');
+
+export const photoSchema = z
+  .object({
+    user_phone: z.string(),
+    edge_agent_id: z.string(),
+    attachment_guid: z.string().min(1).describe('The idempotency key.'),
+    message_guid: z.string(),
+    chat_guid: z.string(),
+    is_group: z.enum(['true', 'false']),
+    caption: z.string(),
+    participants: z.string().describe('A list as JSON.'),
+    context: z.string().describe('An object as JSON.'),
+  })
+  .describe('The fields that go with an image.');

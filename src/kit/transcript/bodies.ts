@@ -1,0 +1,169 @@
+import { ERROR_CODES } from '../../errors.js';
+import { each, type Fields, list, object, words } from './place.js';
+
+const priority = words('immediate high normal low deferred');
+const service = words('iMessage SMS RCS any');
+const code = words(Object.keys(ERROR_CODES).join(' '));
+const commandType = words(
+  'send_message_now send_message schedule_message cancel_scheduled cancel_message list_scheduled',
+  'update_config context_update context_reset emit_event upload_retry',
+);
+const eventType = words(
+  'message_sent message_failed message_delivered message_read inbound_stalled reaction_added reaction_removed',
+  'message_edited message_unsent message_withdrawn message_transcribed group_member_added group_member_removed group_member_left',
+  'group_renamed group_photo_changed message_filtered operator_replied conversation_paused state_restored schedule_cancelled upload_failed',
+  'store_damaged',
+);
+/** What an agent can do, and what frames a backend reads. */
+export const ability = words('event status websocket http_sync', [...commandType.words].join(' '));
+const outcome = words('sent not_sent unknown partly_sent');
+const mimeType = words(
+  'image/jpeg image/png image/gif image/heic image/heif image/webp image/tiff video/mp4 video/quicktime audio/mpeg',
+  'audio/mp4 audio/aac audio/amr audio/x-caf audio/x-m4a application/pdf application/zip text/plain text/csv text/vcard',
+  'text/x-vcard text/calendar',
+);
+
+const conversation: Fields = each('thread_id chat_guid', 'handle');
+const said: Fields = each('text message message_text notify_text filename caption transcription', 'text');
+
+/** Of every command type. Settings are under keys of their own, so they are not among the fields. */
+export const payload = object({
+  ...conversation,
+  ...said,
+  ...each('in_reply_to schedule_id message_id attachment_guid', 'id'),
+  ...each('send_at schedule_time', 'time'),
+  bubble_type: words('reflex burst normal'),
+  priority,
+  is_group: 'flag',
+  status: words('pending sending sent failed cancelled'),
+  state: words('active completed'),
+  app_id: 'text',
+  room_id: 'text',
+  reason: 'text',
+  event_type: 'text',
+  metadata: 'free',
+  event_data: 'free',
+  attachments: list(object(each('data_base64 url path filename', 'text'))),
+});
+
+/** A command, however it came. */
+export const command: Fields = {
+  command_id: 'id',
+  command_type: commandType,
+  payload,
+  parameters: payload,
+  params: payload,
+  priority,
+  timestamp: 'time',
+};
+
+/** The text that went out in the place of a duplicate. */
+const counterpart = object({ ...each('command_id in_reply_to message_guid', 'id'), bubble: 'number' });
+const part = object({
+  kind: words('text file'),
+  filename: 'text',
+  outcome,
+  message_guid: 'id',
+  service,
+  error: 'error',
+  deduplicated: 'flag',
+  duplicate_of: counterpart,
+});
+const scheduled = object({
+  ...each('schedule_id command_id', 'id'),
+  ...conversation,
+  ...said,
+  send_at: 'time',
+  status: words('pending sending sent failed cancelled'),
+  error: 'error',
+});
+
+/** What became of a command. */
+export const ack: Fields = {
+  command_id: 'id',
+  status: words('completed failed'),
+  success: 'flag',
+  error: 'error',
+  ...each('completed_at timestamp', 'time'),
+  revision: 'number',
+  result: object({
+    outcome,
+    ...each('retry_safe confirmed late deduplicated repeated had_context downgraded', 'flag'),
+    ...each('message_guid schedule_id', 'id'),
+    service,
+    duplicate_of: counterpart,
+    state: words('pending sending sent failed cancelled'),
+    parts: list(part),
+    scheduled: list(scheduled),
+    count: 'number',
+  }),
+};
+
+/** `details` may be what a backend made up (`emit_event`). */
+export const event: Fields = {
+  event_id: 'id',
+  event_type: eventType,
+  thread_id: 'handle',
+  details: 'free',
+  timestamp: 'time',
+};
+
+const WAITING = `commands_waiting acks_undelivered events_undelivered incoming_queued incoming_parked sends_queued
+  uploads_queued`;
+
+/** What the agent says of itself. */
+export const status = object({
+  ...each('schema pid uptime_seconds scheduled_messages active_rules memory_usage_mb', 'number'),
+  ...each(`${WAITING} incoming_expired decode_fallbacks`, 'number'),
+  version: 'version',
+  agent_id: 'handle',
+  state: words('healthy degraded'),
+  problems: list(object({ code, since: 'time', message: 'text', remedy: 'text' })),
+  link: words('realtime polling offline'),
+  link_detail: object({
+    state: words('idle dialing proving online suspect waiting blocked draining stopped'),
+    ...each('since last_pong_at next_attempt_at', 'time'),
+    ...each('attempt rtt_ms reconnects_24h', 'number'),
+    poller: words('running paused off'),
+    last_disconnect: object({ cause: 'text', at: 'time' }),
+  }),
+  sends_held: object(each('new_recipients per_minute', 'number')),
+  incoming_left_out: 'free',
+  paused: list(
+    object({
+      conversation: 'handle',
+      reason: words('manual operator loop'),
+      since: 'time',
+      incoming: 'flag',
+    }),
+  ),
+  ...each('last_incoming_at last_sent_at last_error_at next_scheduled_at', 'time'),
+  last_error: 'error',
+  oldest: object(each(WAITING, 'time')),
+  chatdb: object(each('row_id rows_behind', 'number')),
+  monitor: object(each('port connected authenticated', 'number')),
+});
+
+/** One incoming message. */
+export const message = object({
+  ...each('message_guid reply_to_guid', 'id'),
+  ...conversation,
+  sender: 'handle',
+  ...each('filtered_text text', 'text'),
+  parts: list(object({ type: words('text attachment'), text: 'text', guid: 'id' })),
+  ...each('original_timestamp timestamp', 'time'),
+  ...each('is_group was_redacted', 'flag'),
+  mode: words('direct group'),
+  participants: list('handle'),
+  service,
+  redacted_fields: list(words('phone ssn credit_card email')),
+  attachments: list(
+    object({
+      guid: 'id',
+      mime_type: mimeType,
+      size_bytes: 'number',
+      ...each('filename transcription', 'text'),
+    }),
+  ),
+  context: 'free',
+});

@@ -1,0 +1,72 @@
+import type { Backend } from '../backend/Backend.js';
+import type { Commands } from '../commands/Commands.js';
+import { EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Scheduler } from '../outgoing/Scheduler.js';
+import type { Store } from '../store/Store.js';
+import { commandVerbs } from './commandVerbs.js';
+import { type ConversationSource, namedConversation } from './namedConversation.js';
+import { pauseVerbs } from './pauseVerbs.js';
+import { queueVerbs } from './queueVerbs.js';
+import { runtime } from './runtime.js';
+import type { StatusVerb } from './StatusServer.js';
+import { scheduleVerbs } from './scheduleVerbs.js';
+import { sendVerb } from './sendVerb.js';
+import type { StatusSnapshot } from './snapshot.js';
+import { neededText } from './verbInput.js';
+
+const SELFTEST_TEXT = /^edge-agent selftest [0-9a-f]{8}$/;
+
+/** What the daemon answers to over its private socket. */
+export function operatorVerbs(components: {
+  store: Store;
+  /** The settings in force, and back to those of the file. */
+  config: { settings(): unknown; reset(): unknown };
+  backend: Backend;
+  commands: Commands;
+  scheduler: Scheduler;
+  snapshot: () => StatusSnapshot;
+  conversationKey: (threadId: string) => string;
+  chatDb: ConversationSource;
+  log: Logger;
+  /** Queues a text to our own number; false if the store takes no writes. */
+  sendToSelf: (text: string) => boolean;
+  /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
+  readSecrets: () => void;
+}): Readonly<Record<string, StatusVerb>> {
+  const { store, config, backend, snapshot, log } = components;
+  const meant = (written: string) =>
+    namedConversation(written, components.conversationKey, components.chatDb);
+  return {
+    status: snapshot,
+    runtime,
+    config: () => config.settings(),
+    'config.reset-remote': () => store.write(() => config.reset()),
+    'conversation.key': ({ conversation }) =>
+      components.conversationKey(
+        neededText(conversation, 'conversation', 'a number, an address or a group id'),
+      ),
+    kick: () => {
+      components.readSecrets();
+      backend.kick('the operator asked for it');
+    },
+    ...pauseVerbs(store, components.conversationKey, meant, log),
+    ...queueVerbs(store),
+    ...commandVerbs(store),
+    ...scheduleVerbs(store, components.scheduler, log),
+    ...sendVerb(store, components.commands, meant),
+    'selftest.send': ({ text }) => {
+      if (typeof text !== 'string' || !SELFTEST_TEXT.test(text)) {
+        throw new EdgeError('invalid_payload', 'text: expected one of the selftest.');
+      }
+      if (!components.sendToSelf(text)) {
+        throw new EdgeError(
+          'state_unwritable',
+          'The store takes no writes now.',
+          'Look at: edge-agent status',
+        );
+      }
+      return true;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { maskHandle } from '../logging/mask.js';
+import type { Store } from '../store/Store.js';
+import type { StatusVerb } from './StatusServer.js';
+import { neededText } from './verbInput.js';
+
+/** A parked message as the operator sees it; the handle is masked. Times are ISO 8601. */
+export interface QueueEntry {
+  guid: string;
+  conversation: string;
+  sent_at: string;
+  parked_at: string;
+  attempts: number;
+  error: string | null;
+}
+
+const MOST_ENTRIES = 1000;
+
+/** Messages that were put aside: to look at, to be posted again, to be given up. */
+export function queueVerbs(
+  store: Store,
+): Readonly<Record<'queue.list' | 'queue.retry' | 'queue.drop', StatusVerb>> {
+  const forParked = (written: unknown, act: (guid: string) => boolean): string[] => {
+    const named = neededText(written, 'guid', 'the guid of a parked message, or "all"');
+    const guids =
+      named === 'all' ? store.incoming.parked(MOST_ENTRIES).map((message) => message.guid) : [named];
+    return store.write(() => guids.filter(act));
+  };
+  return {
+    'queue.list': () =>
+      store.incoming.parked(MOST_ENTRIES).map(
+        (message): QueueEntry => ({
+          guid: message.guid,
+          conversation: maskHandle(message.conversation),
+          sent_at: new Date(message.sentAt).toISOString(),
+          parked_at: new Date(message.parkedAt).toISOString(),
+          attempts: message.attempts,
+          error: message.error,
+        }),
+      ),
+    'queue.retry': ({ guid }) => forParked(guid, (parked) => store.incoming.unpark(parked)),
+    'queue.drop': ({ guid }) => forParked(guid, (parked) => store.incoming.drop(parked)),
+  };
+}

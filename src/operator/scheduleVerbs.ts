@@ -1,0 +1,79 @@
+import { EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { maskHandle } from '../logging/mask.js';
+import type { Scheduler } from '../outgoing/Scheduler.js';
+import type { Store } from '../store/Store.js';
+import type { ScheduleState } from '../store/schedule.js';
+import type { StatusVerb } from './StatusServer.js';
+import { neededText } from './verbInput.js';
+
+/** A scheduled text as the operator sees it; the handle is masked. Times are ISO 8601. */
+export interface ScheduleEntry {
+  schedule_id: string;
+  command_id: string;
+  conversation: string;
+  send_at: string;
+  status: ScheduleState;
+  characters: number;
+  files: number;
+  error: string | null;
+  /** Only if asked for. */
+  text?: string;
+}
+
+/** `cancelled`, or the state in which it cannot be cancelled any more. */
+export type CancelAnswer = { cancelled: true; schedule_id: string } | { cancelled: false; status: string };
+
+const MOST_TEXTS = 1000;
+
+/** Scheduled texts for the operator: to look at, and to take back. */
+export function scheduleVerbs(
+  store: Store,
+  scheduler: Scheduler,
+  log: Logger,
+): Readonly<Record<'schedule.list' | 'schedule.cancel', StatusVerb>> {
+  return {
+    'schedule.list': ({ all, texts }): ScheduleEntry[] =>
+      store.schedule.list(all === true ? undefined : 'pending', MOST_TEXTS).map((text) => ({
+        schedule_id: text.scheduleId,
+        command_id: text.commandId,
+        conversation: maskHandle(text.conversation),
+        send_at: new Date(text.sendAt).toISOString(),
+        status: text.state,
+        characters: [...text.text].length,
+        files: text.files?.length ?? 0,
+        error: text.error,
+        ...(texts === true ? { text: text.text } : {}),
+      })),
+    'schedule.cancel'({ id: written }): CancelAnswer {
+      const id = neededText(written, 'id', 'a schedule or command id');
+      const answer = store.write(() => cancel(store, scheduler, id));
+      if (answer.cancelled)
+        log.info('The operator cancelled a scheduled text', { schedule: answer.schedule_id });
+      return answer;
+    },
+  };
+}
+
+/** As a cancel by the backend, which is told by the text's ack and, whatever acks it wants, by an event. */
+function cancel(store: Store, scheduler: Scheduler, id: string): CancelAnswer {
+  const outcome = scheduler.cancel(id, 'the operator');
+  if (outcome.kind === 'refused') return { cancelled: false, status: outcome.state };
+  if (outcome.kind === 'notFound') {
+    throw new EdgeError(
+      'schedule_unknown',
+      `There is no scheduled text ${id}.`,
+      'See what is scheduled: edge-agent schedule list',
+    );
+  }
+  const { scheduleId } = outcome;
+  const text = store.schedule.find(scheduleId);
+  if (text !== undefined && store.commands.find(text.commandId)?.via !== 'operator') {
+    store.events.add({
+      eventType: 'schedule_cancelled',
+      threadId: text.conversation,
+      details: { schedule_id: scheduleId, command_id: text.commandId, cancelled_by: 'operator' },
+    });
+  }
+  return { cancelled: true, schedule_id: scheduleId };
+}

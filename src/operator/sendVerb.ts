@@ -1,0 +1,50 @@
+import type { Commands } from '../commands/Commands.js';
+import { EdgeError } from '../errors.js';
+import type { Store } from '../store/Store.js';
+import { freshId } from '../system/random.js';
+import { type CommandDetail, commandDetail } from './commandVerbs.js';
+import type { NamedConversation } from './namedConversation.js';
+import type { StatusVerb } from './StatusServer.js';
+
+/**
+ * Lets the operator send a text or a file: as a command of his own, so that it is stored, ordered, sent once and
+ * confirmed like any other, and can be looked at under its id. The backend gets no ack of it; the events of a text that
+ * went out it does get. `file.path` must be a copy that was handed over. What `meant` throws for is not stored.
+ */
+export function sendVerb(
+  store: Store,
+  commands: Commands,
+  meant: (written: string) => NamedConversation,
+): Readonly<Record<'send', StatusVerb>> {
+  return {
+    send({ to, text, at, file }): CommandDetail {
+      if (typeof to !== 'string' || to.trim() === '') {
+        throw new EdgeError(
+          'invalid_payload',
+          'There is nobody to send to.',
+          'Name the conversation as +13105551234, jane@example.com or chat831045551234.',
+        );
+      }
+      meant(to);
+      const commandId = freshId('operator');
+      const payload = {
+        thread_id: to,
+        text,
+        ...(at === undefined ? {} : { send_at: at }),
+        ...(file === undefined ? {} : { attachments: [file] }),
+      };
+      const command = {
+        commandId,
+        commandType: 'send_message',
+        payload,
+        priority: 'high',
+        timestamp: null,
+        fault: null,
+      } as const;
+      commands.receive([command], 'operator');
+      const detail = commandDetail(store, commandId);
+      if (detail === undefined) throw new EdgeError('internal', 'The command is gone after it was stored.');
+      return detail;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import type { NotificationLevel, Topic } from '../monitor/monitorFrames.js';
+import type { StatusSnapshot } from './snapshot.js';
+
+/** Something that those who watch are told because two snapshots differ. */
+export type Change =
+  | { kind: 'snapshot' }
+  | { kind: 'notification'; level: NotificationLevel; message: string }
+  | { kind: 'topic'; topic: Topic };
+
+/** What of a snapshot belongs to which topic: it has changed if the values have. */
+const TOPIC_FIELDS: readonly (readonly [Topic, readonly (keyof StatusSnapshot)[]])[] = [
+  ['queues', ['incoming_queued', 'incoming_parked', 'sends_queued', 'uploads_queued', 'acks_undelivered']],
+  ['schedule', ['scheduled_messages', 'next_scheduled_at']],
+  ['pauses', ['paused']],
+  ['problems', ['problems']],
+];
+
+/** What is different, for those who watch. Pure. */
+export function changesOf(before: StatusSnapshot, now: StatusSnapshot): Change[] {
+  if (essence(before) === essence(now)) return [];
+  const topics = TOPIC_FIELDS.filter(([, fields]) =>
+    fields.some((field) => differs(before[field], now[field])),
+  );
+  return [
+    { kind: 'snapshot' },
+    ...topics.map(([topic]): Change => ({ kind: 'topic', topic })),
+    ...problemChanges(before, now),
+  ];
+}
+
+function problemChanges(before: StatusSnapshot, now: StatusSnapshot): Change[] {
+  const had = new Set(before.problems.map(({ code }) => code));
+  const has = new Set(now.problems.map(({ code }) => code));
+  const come = now.problems.filter(({ code }) => !had.has(code));
+  const gone = before.problems.filter(({ code }) => !has.has(code));
+  return [
+    ...come.map(
+      ({ message, remedy }): Change => ({
+        kind: 'notification',
+        level: 'error',
+        message: [message, remedy].filter((words) => words !== '').join(' '),
+      }),
+    ),
+    ...gone.map(({ code }): Change => ({ kind: 'notification', level: 'success', message: `Over: ${code}` })),
+    ...(now.incoming_parked > before.incoming_parked
+      ? [
+          {
+            kind: 'notification',
+            level: 'warning',
+            message: 'A message was parked: look at the queue.',
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+/** A snapshot without what always changes. */
+function essence(snapshot: StatusSnapshot): string {
+  return JSON.stringify({ ...snapshot, uptime_seconds: 0, memory_usage_mb: 0 });
+}
+
+function differs(before: unknown, now: unknown): boolean {
+  return JSON.stringify(before) !== JSON.stringify(now);
+}

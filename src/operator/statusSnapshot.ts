@@ -1,0 +1,241 @@
+import type { Backend } from '../backend/Backend.js';
+import type { LinkView } from '../backend/view.js';
+import type { SendHealth } from '../health/SendHealth.js';
+import { maskHandle } from '../logging/mask.js';
+import type { ChatDb } from '../messages/chatdb/ChatDb.js';
+import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import type { Outgoing } from '../outgoing/Outgoing.js';
+import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
+import type { Store } from '../store/Store.js';
+import { describeLosses } from '../store/salvage/report.js';
+import type { SetAsideItem } from '../store/setAside.js';
+import { iso, isoOrNull } from '../system/isoTime.js';
+import { residentMegabytes } from '../system/residentMemory.js';
+import type { Problem, StatusSnapshot } from './snapshot.js';
+
+/** What happened last, for the status. Unix ms. */
+export interface Activity {
+  incomingAt: number | null;
+  sentAt: number | null;
+  error: string | null;
+  errorAt: number | null;
+}
+
+export interface SnapshotSources {
+  version: string;
+  startedAt: number;
+  now: number;
+  backend: Backend;
+  chatDb: ChatDb;
+  reader: IncomingReader;
+  store: Store;
+  sendHealth: SendHealth;
+  outgoing: Outgoing;
+  supervision: { fault(): Fault | undefined; stall(): Fault | undefined };
+  activity: Activity;
+  monitoring: { fault(): Fault | undefined; view(): StatusSnapshot['monitor'] };
+  continuity: { fault(): Fault | undefined };
+  /** Since when chat.db cannot be read, Unix ms. */
+  chatDbLostAt: number;
+  configFaults: readonly Fault[];
+}
+
+interface Fault {
+  code: Problem['code'];
+  since: number;
+  message: string;
+  remedy: string;
+}
+
+const STORE_REMEDY = {
+  disk_full: 'Make room on the disk of state.directory; the agent goes on by itself.',
+  store_damaged:
+    'Restart the agent: it sets the damaged store aside and goes on with what can still be read.',
+  state_moved:
+    'Put the state directory back: the agent goes on by itself. To begin with an empty one, restart the agent.',
+  state_unwritable:
+    'End what else has edge-agent.db open, or check the disk and the rights of state.directory; the agent goes on by itself.',
+} as const;
+
+/** Asks every room how it is. Every figure is counted when asked; nothing is remembered for it. */
+export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
+  const { backend, store, reader, activity, now } = sources;
+  const view = backend.view();
+  const problems = faults(sources, view.problems).map(
+    ({ code, since, message, remedy }): Problem => ({ code, since: iso(since), message, remedy }),
+  );
+  return {
+    schema: 1,
+    version: sources.version,
+    agent_id: backend.agentId(),
+    pid: process.pid,
+    uptime_seconds: Math.round((now - sources.startedAt) / 1000),
+    state: problems.length === 0 ? 'healthy' : 'degraded',
+    problems,
+    link: linkWord(view, backend.reachable()),
+    link_detail: {
+      state: view.state,
+      since: iso(view.since),
+      attempt: view.attempt,
+      rtt_ms: view.rttMs,
+      last_pong_at: isoOrNull(view.lastPongAt),
+      reconnects_24h: view.reconnects24h,
+      next_attempt_at: isoOrNull(view.nextAttemptAt),
+      poller: view.poller,
+      last_disconnect:
+        view.lastDisconnect === undefined
+          ? null
+          : { cause: view.lastDisconnect.cause, at: iso(view.lastDisconnect.at) },
+    },
+    scheduled_messages: store.schedule.pendingCount(),
+    commands_waiting: store.commands.countWaiting(),
+    acks_undelivered: store.acks.count(),
+    events_undelivered: store.events.count(),
+    incoming_queued: store.incoming.countIn('open'),
+    incoming_parked: store.incoming.countIn('parked'),
+    incoming_expired: store.incoming.countIn('expired'),
+    sends_queued: store.sends.countOpen(),
+    sends_held: heldTexts(sources.outgoing.held()),
+    uploads_queued: store.uploads.countWaiting(),
+    incoming_left_out: { ...reader.skipped() },
+    decode_fallbacks: reader.damagedBodies(),
+    paused: store.pauses.list().map(({ since, ...pause }) => ({ ...pause, since: iso(since) })),
+    last_incoming_at: isoOrNull(activity.incomingAt),
+    last_sent_at: isoOrNull(activity.sentAt),
+    last_error: activity.error,
+    last_error_at: isoOrNull(activity.errorAt),
+    next_scheduled_at: isoOrNull(store.schedule.nextDueAt() ?? null),
+    oldest: mapValues(store.backlog.oldest(), isoOrNull),
+    chatdb: readingPosition(sources.chatDb, store),
+    memory_usage_mb: residentMegabytes(),
+    monitor: sources.monitoring.view(),
+  };
+}
+
+function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] {
+  const { chatDb, sendHealth, supervision, store, reader, chatDbLostAt } = sources;
+  const access = chatDb.access();
+  const sending = sendHealth.fault() ?? supervision.fault();
+  const stall = supervision.stall();
+  const storing = store.fault();
+  // Where the store takes nothing, it is said already why nothing is taken in.
+  const reading = storing === undefined ? reader.fault() : undefined;
+  const monitor = sources.monitoring.fault();
+  const continuity = sources.continuity.fault();
+  return [
+    ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
+    // Where the store says the same of the same disk, once is enough.
+    ...sendHealth.machineFaults().filter(({ code }) => code !== storing?.code),
+    ...(sending === undefined ? [] : [sending]),
+    ...(stall === undefined ? [] : [stall]),
+    ...(reading === undefined
+      ? []
+      : [
+          {
+            code: 'internal' as const,
+            since: reading.since,
+            message: `Nothing new is read from chat.db: ${reading.error}. It is tried again every second.`,
+            remedy: 'Report it with the log lines around it.',
+          },
+        ]),
+    ...(storing === undefined
+      ? []
+      : [
+          {
+            ...storing,
+            message: `The store takes no writes: ${storing.message}. Nothing new is accepted.`,
+            remedy: STORE_REMEDY[storing.code],
+          },
+        ]),
+    ...(store.salvaged === undefined
+      ? []
+      : [
+          {
+            code: 'store_damaged' as const,
+            since: store.salvaged.at,
+            message: `The store was damaged; it was set aside as ${store.salvaged.aside} and replaced by what could be read. ${describeLosses(store.salvaged)}`,
+            remedy:
+              'Check the disk. Schedule again what is not sent. This notice goes when the agent is restarted (edge-agent restart).',
+          },
+        ]),
+    ...(continuity === undefined ? [] : [continuity]),
+    ...sources.configFaults,
+    ...(monitor === undefined ? [] : [monitor]),
+    ...pauseFaults(store.pauses.list()),
+    ...setAsideFaults(store.setAside.recent(MOST_SHOWN)),
+    ...ofBackend,
+  ];
+}
+
+/** More are counted as so many: what is wrong shows in the newest. */
+const MOST_SHOWN = 100;
+
+/** Items that could not be worked on within a day. */
+function setAsideFaults(items: readonly SetAsideItem[]): Fault[] {
+  const [newest] = items;
+  const oldest = items.at(-1);
+  if (newest === undefined || oldest === undefined) return [];
+  const count =
+    items.length === 1
+      ? `One item (a ${newest.kind})`
+      : `${items.length} items (the newest a ${newest.kind})`;
+  return [
+    {
+      code: 'item_set_aside',
+      since: oldest.at,
+      message: `${count} could not be worked on and ${items.length === 1 ? 'was' : 'were'} set aside: ${newest.error}. Everything else goes on.`,
+      remedy:
+        'Report it with the log lines around it; a message is posted again with: edge-agent queue retry <guid>. This notice goes after a day.',
+    },
+  ];
+}
+
+/** A pause for an operator's answer is as it should be; a loop, and a stop of everything, are to be looked after. */
+function pauseFaults(pauses: readonly Pause[]): Fault[] {
+  const everything = pauses.find(({ conversation }) => conversation === EVERY_CONVERSATION);
+  const loops = pauses.filter(({ reason }) => reason === 'loop');
+  return [
+    ...(everything === undefined
+      ? []
+      : [
+          {
+            code: 'sending_paused' as const,
+            since: everything.since,
+            message: 'Sending is paused: texts wait.',
+            remedy: 'Let them out: edge-agent resume',
+          },
+        ]),
+    ...loops.map(({ conversation, since }) => ({
+      code: 'sending_paused' as const,
+      since,
+      message: `The agent and ${maskHandle(conversation)} answered each other as no person does; texts wait there now.`,
+      remedy:
+        'See who answers at the other end, then: edge-agent resume <conversation> (edge-agent status --json names it under "paused").',
+    })),
+  ];
+}
+
+function heldTexts({ newRecipients, perMinute }: ReturnType<Outgoing['held']>): StatusSnapshot['sends_held'] {
+  return { new_recipients: newRecipients, per_minute: perMinute };
+}
+
+function readingPosition(chatDb: ChatDb, store: Store): StatusSnapshot['chatdb'] {
+  const rowId = store.cursor.get()?.rowId ?? null;
+  const newest = chatDb.highestRowId();
+  const isKnown = rowId !== null && newest !== null;
+  return { row_id: rowId, rows_behind: isKnown ? Math.max(0, newest - rowId) : null };
+}
+
+function mapValues<Key extends string, From, To>(
+  record: Readonly<Record<Key, From>>,
+  change: (value: From) => To,
+): Record<Key, To> {
+  const entries = Object.entries(record) as [Key, From][];
+  return Object.fromEntries(entries.map(([key, value]) => [key, change(value)])) as Record<Key, To>;
+}
+
+/** By which way the backend is reached now. The last words of an agent that stops go by one of them too. */
+export function linkWord({ isLive, state, poller }: LinkView, reachable: boolean): StatusSnapshot['link'] {
+  if (isLive) return 'realtime';
+  return (poller === 'running' || state === 'draining') && reachable ? 'polling' : 'offline';
+}

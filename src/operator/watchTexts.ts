@@ -1,0 +1,111 @@
+import { basename } from 'node:path';
+import type { Commands } from '../commands/Commands.js';
+import type { OperatorReply } from '../incoming/ChatEvents.js';
+import { maskHandle } from '../logging/mask.js';
+import type { MonitorServer } from '../monitor/MonitorServer.js';
+import type { Outgoing } from '../outgoing/Outgoing.js';
+import type { SendOutcome } from '../outgoing/outcome.js';
+import type { IncomingMessage } from '../store/incomingRecord.js';
+import type { Store } from '../store/Store.js';
+import type { SendRecord } from '../store/sendRecord.js';
+import type { Clock } from '../system/clock.js';
+import { OPERATOR } from './OperatorTexts.js';
+
+interface Watching {
+  components: {
+    commands: Commands;
+    outgoing: Outgoing;
+    told: { onOperatorReply: (listener: (reply: OperatorReply) => void) => void };
+  };
+  store: Store;
+  clock: Clock;
+  server: MonitorServer;
+  agentName: () => string;
+  /** There is something to do, or less. */
+  onWork: () => void;
+  /** Runs what must not throw. */
+  guarded: (work: () => void) => void;
+}
+
+/** Tells those who watch of every text in and out, and of the steps of commands, once each is stored. */
+export function watchTexts(watching: Watching): void {
+  const { components, store, clock, server, onWork, guarded } = watching;
+  /** Only while somebody watches; after the commit, and after what the agent itself does then. */
+  const tell = (work: () => void) => {
+    if (!server.isWatched) return;
+    store.afterCommit(() => {
+      clock.after(0, () => guarded(work));
+      guarded(onWork);
+    });
+  };
+  store.incoming.onStored((message) => tell(() => server.broadcastChatMessage(incoming(message))));
+  components.told.onOperatorReply((reply) => tell(() => server.broadcastChatMessage(byOperator(reply))));
+  components.commands.onStage((commandId, stage, code) =>
+    tell(() => {
+      const commandType = store.commandLog.find(commandId)?.commandType;
+      server.publish('commands', clock.now(), {
+        commandId,
+        commandType,
+        stage,
+        ...(code === null ? {} : { code }),
+      });
+      if (stage === 'failed') {
+        server.sendNotification('warning', `Command ${commandId} failed${code === null ? '' : `: ${code}`}`);
+      }
+    }),
+  );
+  components.outgoing.onOutcome((send, outcome) =>
+    tell(() => {
+      tellOutcome(watching, send, outcome);
+      if (outcome.kind !== 'failed') tellStep(watching, send, outcome.kind);
+    }),
+  );
+  components.outgoing.onDelivery((send, { kind }) => tell(() => tellStep(watching, send, kind)));
+}
+
+function tellOutcome({ server, clock, agentName }: Watching, send: SendRecord, outcome: SendOutcome): void {
+  const at = clock.now();
+  server.publish('sends', at, {
+    conversation: maskHandle(send.conversation),
+    outcome: outcome.kind,
+    ms: Math.max(0, at - send.createdAt),
+  });
+  if (outcome.kind === 'unknown') {
+    server.sendNotification('warning', `A text to ${maskHandle(send.conversation)}: ${outcome.message}`);
+  }
+  if (outcome.kind !== 'sent') return;
+  server.broadcastChatMessage({
+    conversationId: send.conversation,
+    messageId: outcome.guid ?? send.id,
+    content: send.file === null ? send.text : basename(send.file),
+    sender: agentName(),
+    timestamp: new Date(at).toISOString(),
+  });
+}
+
+/** A step of the command that wanted the text. */
+function tellStep({ server, store, clock }: Watching, { commandId }: SendRecord, stage: string): void {
+  if (commandId === null) return;
+  const commandType = store.commandLog.find(commandId)?.commandType;
+  server.publish('commands', clock.now(), { commandId, commandType, stage });
+}
+
+function incoming({ conversation, guid, text, sender, sentAt }: IncomingMessage) {
+  return {
+    conversationId: conversation,
+    messageId: guid,
+    content: text,
+    sender,
+    timestamp: new Date(sentAt).toISOString(),
+  };
+}
+
+function byOperator({ conversation, guid, text, sentAt }: OperatorReply) {
+  return {
+    conversationId: conversation,
+    messageId: guid,
+    content: text,
+    sender: OPERATOR,
+    timestamp: sentAt,
+  };
+}

@@ -1,0 +1,22 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { findingLines } from '../../../src/cli/inspect/findingLines.js';
+
+const FINDING = {
+  id: 'state-directory',
+  title: '',
+  verdict: 'FAIL',
+  evidence: 'one long reason, and another one, and the reason behind them both, which is long as well',
+  remedy: 'Do this, then that, and when all of it is done, look whether it has helped, else do it again.',
+} as const;
+
+test('a finding fits a terminal, below its own words, and is two lines for a program', () => {
+  const terminal = { isTerminal: true, colour: true, unicode: true, columns: 80 };
+  const shown = findingLines(FINDING, terminal).map(stripVTControlCharacters);
+  expect(shown.map((line) => line.search(/[^ ]/))).toEqual([0, 23, 6, 8]);
+  for (const line of shown) expect(line.length, line).toBeLessThanOrEqual(80);
+  expect(findingLines(FINDING, { ...terminal, isTerminal: false, colour: false })).toEqual([
+    `FAIL  state-directory  ${FINDING.evidence}`,
+    `      → ${FINDING.remedy}`,
+  ]);
+});

@@ -1,0 +1,125 @@
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Continuity, sharedPlaces } from '../../src/daemon/Continuity.js';
+import { ALIVE_AT } from '../../src/daemon/Downtime.js';
+import { Store } from '../../src/store/Store.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+const INSTALLED_AT = Date.UTC(2026, 0, 1);
+const DAY_MS = 86_400_000;
+
+/** A Mac with one state directory, on which agents begin and end. */
+class Mac {
+  readonly clock = new FakeClock(INSTALLED_AT);
+  readonly log = new RecordingLog();
+  readonly directory = join(temporaryDirectory(), 'state');
+  readonly storePath = join(this.directory, '..', 'edge-agent.db');
+  readonly home = temporaryDirectory();
+
+  /** An agent is at work until `work` ends, and is stopped in order; `atEnd`: right before that. */
+  run<T>(work: (store: Store) => T, atEnd?: () => void): T {
+    const { clock, log, directory, storePath } = this;
+    const places = sharedPlaces(join(this.home, 'chat.db'), this.home);
+    const continuity = Continuity.open({ places, directory, storePath, clock, log });
+    const store = Store.open(storePath, { clock, log });
+    try {
+      continuity.begin(store);
+      const result = work(store);
+      store.write(() => {
+        store.meta.set(ALIVE_AT, String(clock.now()));
+        store.lineage.advance();
+      });
+      atEnd?.();
+      return result;
+    } finally {
+      store.close();
+      continuity.close();
+    }
+  }
+}
+
+describe('the gap of a store that is put back months after the first start', () => {
+  test.each([
+    ['that read chat.db at once', true],
+    ['that could not read chat.db at first', false],
+  ])('%s begins when the copy was made, not before all time', (_, canRead) => {
+    const mac = new Mac();
+    const read = (store: Store) =>
+      store.write(() => store.cursor.set({ generation: 'g', rowId: 5, guid: 'row-5' }));
+    mac.run((store) => {
+      expect(store.lineage.gap()?.reason).toBe('new');
+      if (canRead) read(store);
+    });
+    mac.clock.advance(90 * DAY_MS);
+    mac.run(read);
+    const copiedAt = mac.clock.now();
+    cpSync(mac.storePath, `${mac.storePath}.copy`);
+    mac.clock.advance(DAY_MS);
+    mac.run(() => undefined);
+    rmSync(mac.storePath);
+    cpSync(`${mac.storePath}.copy`, mac.storePath);
+    const gap = mac.run((store) => store.lineage.gap());
+    expect(gap).toMatchObject({ reason: 'older', from: copiedAt, generation: 'g', afterRow: 5 });
+  });
+});
+
+/** Bytes of the middle of the file are overwritten. */
+function damage(path: string): void {
+  const { size } = statSync(path);
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(8192, 0xa5), 0, 8192, Math.floor(size / 2));
+  closeSync(file);
+}
+
+test('the gap of a salvaged store ends with its first start, however often the agent crashes after it', () => {
+  const mac = new Mac();
+  mac.run((store) => store.write(() => store.cursor.set({ generation: 'g', rowId: 5, guid: 'row-5' })));
+  damage(mac.storePath);
+  mac.clock.advance(DAY_MS);
+  const salvagedAt = mac.clock.now();
+  const keep = () => {
+    for (const suffix of ['', '-wal'])
+      if (existsSync(mac.storePath + suffix))
+        cpSync(mac.storePath + suffix, `${mac.storePath}.crash${suffix}`);
+  };
+  const crash = () => mac.run((store) => store.lineage.gap(), keep);
+  for (const _ of ['salvaged', 'after a crash', 'after another one']) {
+    expect(crash()).toMatchObject({ reason: 'rebuilt', until: salvagedAt });
+    for (const suffix of ['', '-wal']) {
+      rmSync(mac.storePath + suffix, { force: true });
+      if (existsSync(`${mac.storePath}.crash${suffix}`))
+        cpSync(`${mac.storePath}.crash${suffix}`, mac.storePath + suffix);
+    }
+    mac.clock.advance(DAY_MS);
+  }
+  const events = mac.run((store) => store.events.count());
+  expect(events).toBe(1);
+});
+
+test('one chat.db has one lock and one witness, by whatever links it is named, before and after it is there', () => {
+  const home = temporaryDirectory();
+  const messages = join(home, 'Messages');
+  mkdirSync(messages);
+  const chatDb = join(messages, 'chat.db');
+  symlinkSync(messages, join(home, 'folder'));
+  symlinkSync(chatDb, join(home, 'file'));
+  const before = sharedPlaces(chatDb, home);
+  writeFileSync(chatDb, '');
+  for (const path of [chatDb, join(home, 'folder', 'chat.db'), join(home, 'file')])
+    expect(sharedPlaces(path, home)).toEqual(before);
+  expect(sharedPlaces(join(messages, 'other.db'), home)).not.toEqual(before);
+});

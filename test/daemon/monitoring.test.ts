@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest';
+import { LinkTimeline } from '../../src/operator/LinkTimeline.js';
+import { Progress } from '../../src/operator/Progress.js';
+import { sendStatistics } from '../../src/operator/sendStatistics.js';
+import type { StatusSnapshot } from '../../src/operator/snapshot.js';
+import { changesOf } from '../../src/operator/snapshotChanges.js';
+import { FakeClock } from '../support/FakeClock.js';
+
+const NOTHING = { rowsBehind: 0, texts: 0, uploads: 0, messages: 0 };
+const HOUR_MS = 3_600_000;
+
+describe('what the agent does', () => {
+  test('nothing to do is no task', () => expect(new Progress().task(NOTHING)).toBeUndefined());
+
+  test('progress is against the most there was since it began', () => {
+    const work = new Progress();
+    const texts = (left: number) => work.task({ ...NOTHING, texts: left });
+    expect(texts(4)).toEqual({ currentTask: 'Sending 4 texts', progress: 0 });
+    expect(texts(1)).toEqual({ currentTask: 'Sending 1 text', progress: 75 });
+    expect(texts(8)).toEqual({ currentTask: 'Sending 8 texts', progress: 0 });
+    expect(texts(0)).toBeUndefined();
+    expect(texts(2)).toEqual({ currentTask: 'Sending 2 texts', progress: 0 });
+  });
+
+  test('one thing cannot be counted', () => {
+    expect(new Progress().task({ ...NOTHING, uploads: 1 })).toEqual({ currentTask: 'Uploading 1 image' });
+  });
+
+  test('what is behind in chat.db comes before what waits', () => {
+    const task = new Progress().task({ rowsBehind: 200, texts: 3, uploads: 3, messages: 3 });
+    expect(task?.currentTask).toBe('Catching up with 200 rows of chat.db');
+  });
+});
+
+describe('how the link was', () => {
+  const storeOf = (values = new Map<string, string>()) => ({
+    get: (key: string) => values.get(key),
+    set: (key: string, value: string) => void values.set(key, value),
+  });
+  const states = (strip: LinkTimeline) => strip.history().map(({ state }) => state);
+
+  test('the same again is no change', () => {
+    const strip = new LinkTimeline(storeOf(), new FakeClock(), undefined);
+    expect([strip.note('polling'), strip.note('polling'), strip.note('realtime')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(states(strip)).toEqual(['polling', 'realtime']);
+  });
+
+  test('after 24 hours only what was then is left of what was before', () => {
+    const clock = new FakeClock();
+    const strip = new LinkTimeline(storeOf(), clock, undefined);
+    strip.note('realtime');
+    clock.advance(HOUR_MS);
+    strip.note('polling');
+    clock.advance(25 * HOUR_MS);
+    strip.note('realtime');
+    expect(strip.history()).toEqual([
+      { at: clock.now() - 24 * HOUR_MS, state: 'polling' },
+      { at: clock.now(), state: 'realtime' },
+    ]);
+  });
+
+  test('a life that was killed ended when it was last known to be alive', () => {
+    const clock = new FakeClock();
+    const store = storeOf();
+    const first = new LinkTimeline(store, clock, undefined);
+    first.note('realtime');
+    expect(first.isSaved).toBe(false);
+    first.save();
+    expect(first.isSaved).toBe(true);
+    clock.advance(HOUR_MS);
+    const aliveAt = clock.now();
+    clock.advance(HOUR_MS);
+    const second = new LinkTimeline(store, clock, aliveAt);
+    second.note('realtime');
+    expect(second.history().slice(1)).toEqual([
+      { at: aliveAt, state: 'stopped' },
+      { at: clock.now(), state: 'realtime' },
+    ]);
+  });
+
+  test('a link that flaps all day does not grow without end', () => {
+    const strip = new LinkTimeline(storeOf(), new FakeClock(), undefined);
+    for (let count = 0; count < 5_000; count++) strip.note(count % 2 === 0 ? 'realtime' : 'offline');
+    expect(strip.history()).toHaveLength(1_000);
+  });
+});
+
+describe('what two snapshots tell', () => {
+  const base = { uptime_seconds: 1, memory_usage_mb: 70, problems: [], incoming_parked: 0, paused: [] };
+  const snapshot = (more: Partial<StatusSnapshot>) => ({ ...base, ...more }) as unknown as StatusSnapshot;
+  const problem = {
+    code: 'disk_full',
+    since: '',
+    message: 'The disk is full.',
+    remedy: 'Make room.',
+  } as const;
+
+  test('that time has passed is nothing', () => {
+    expect(changesOf(snapshot({}), snapshot({ uptime_seconds: 2, memory_usage_mb: 71 }))).toEqual([]);
+  });
+
+  test('a fault that comes and goes is told', () => {
+    const [well, ill] = [snapshot({}), snapshot({ problems: [problem] })];
+    expect(changesOf(well, ill)).toEqual([
+      { kind: 'snapshot' },
+      { kind: 'topic', topic: 'problems' },
+      { kind: 'notification', level: 'error', message: 'The disk is full. Make room.' },
+    ]);
+    expect(changesOf(ill, well)).toContainEqual({
+      kind: 'notification',
+      level: 'success',
+      message: 'Over: disk_full',
+    });
+  });
+
+  test('a message that was parked is told, one that went on is not', () => {
+    const levels = (from: number, to: number) =>
+      changesOf(snapshot({ incoming_parked: from }), snapshot({ incoming_parked: to })).filter(
+        ({ kind }) => kind === 'notification',
+      );
+    expect(levels(0, 1)).toMatchObject([{ level: 'warning' }]);
+    expect(levels(1, 0)).toEqual([]);
+  });
+});
+
+test('texts are counted by the hour, and how long they took', () => {
+  const now = Date.UTC(2026, 0, 2, 10, 30);
+  const hour = Date.UTC(2026, 0, 2, 9);
+  const { hours, latency } = sendStatistics(
+    {
+      recentTexts: {
+        hours: () => [
+          { from: hour, state: 'sent', count: 3 },
+          { from: hour, state: 'failed', count: 1 },
+          { from: hour, state: 'deduplicated', count: 9 },
+        ],
+        latencies: () => [100, 300, 400, 90_000, -5],
+      },
+    } as unknown as Parameters<typeof sendStatistics>[0],
+    now,
+  );
+  expect(hours).toHaveLength(24);
+  expect(hours.at(-1)?.from).toBe('2026-01-02T10:00:00.000Z');
+  expect(hours.at(-2)).toEqual({ from: '2026-01-02T09:00:00.000Z', sent: 3, failed: 1, unknown: 0 });
+  expect(latency.buckets.filter(({ count }) => count > 0)).toEqual([
+    { upToMs: 250, count: 2 },
+    { upToMs: 500, count: 2 },
+    { upToMs: null, count: 1 },
+  ]);
+  expect([latency.p50Ms, latency.p95Ms]).toEqual([300, 90_000]);
+});

@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import { isOneTimeCode } from '../../src/incoming/oneTimeCode.js';
+import { filteredTogether, privacyFilter } from '../../src/incoming/privacy.js';
+import { PRIVATE_KINDS } from '../../src/incoming/privacyDetectors.js';
+import { maskHandle } from '../../src/logging/mask.js';
+import { bodyParts } from '../../src/messages/chatdb/bodyParts.js';
+import { mentionsAnyLink, mentionsLink, sameLink } from '../../src/messages/chatdb/links.js';
+import { normalisedText } from '../../src/messages/chatdb/normalisedText.js';
+import { beforeBinary, plainWords } from '../../src/messages/chatdb/plainWords.js';
+import { isTelling } from '../../src/messages/chatdb/selfChat.js';
+import { canonicalAddress, parseThreadId } from '../../src/messages/conversationId.js';
+import { splitText } from '../../src/outgoing/splitText.js';
+import { joinAtSeams } from '../../src/system/seams.js';
+
+/** What patterns that look twice, and stacks that grow, are made of. Each is repeated to the length of the text. */
+const PIECES = [
+  ...['a', ' ', '\n', '- ', '--', '.', '1', '1 ', '12 ', '7-', '(1)', '+1 ', '4 ', '4111 1111 1111 1111 '],
+  ...[
+    '@',
+    'a@',
+    'a@b.c ',
+    '.a',
+    '1.',
+    'a.a.a.',
+    'tel:',
+    'mailto:',
+    'sms:+',
+    'http://',
+    'https://a.b/',
+    '%20',
+  ],
+  ...[
+    '123-45-6789 ',
+    'ssn 123456789 ',
+    'social   ',
+    'tax   ',
+    '310-555-1234, ',
+    '$(kIM',
+    '\ud800',
+    '\ufffd',
+    '\u0301',
+  ],
+  ...[
+    '\u200b1',
+    '\ufe0f',
+    '\u3042',
+    '\ud835\udfd8',
+    '\ufffc',
+    '\ufffc1',
+    'x;',
+    ';-;',
+    'chat1',
+    '[',
+    '"',
+    '\\',
+    '\0',
+    '\u202e',
+  ],
+];
+
+const filter = privacyFilter(PRIVATE_KINDS, 'US') ?? (() => ({ text: '', fields: [] }));
+
+/** All that runs over what strangers write, with the length of the texts that it gets at most. */
+const WORK: Readonly<Record<string, { length: number; run: (text: string) => unknown }>> = {
+  'the privacy filter': {
+    length: 20_000,
+    run: (text) => filteredTogether(filter, [[text.replaceAll('\ufffc', '')]]),
+  },
+  'the privacy filter at seams': {
+    length: 3_000,
+    run: (text) => filter(joinAtSeams(text.match(/.{1,20}/gsu) ?? [])),
+  },
+  'the comparison of texts': { length: 50_000, run: normalisedText },
+  'the words of a row': { length: 50_000, run: plainWords },
+  'the words of a damaged row': { length: 50_000, run: beforeBinary },
+  'the parts of a body': { length: 20_000, run: (text) => bodyParts({ text, runs: [], fallback: false }) },
+  'whether a text is telling': { length: 50_000, run: isTelling },
+  'whether a text has any link': { length: 50_000, run: mentionsAnyLink },
+  'whether a text has this link': {
+    length: 20_000,
+    run: (text) => mentionsLink(text, `https://${text.slice(0, 2_000)}`),
+  },
+  'whether two links are one': { length: 2_000, run: (text) => sameLink(text, `${text}x`) },
+  'a thread id': { length: 500_000, run: parseThreadId },
+  'an address': { length: 500_000, run: (text) => canonicalAddress(text, 'US') },
+  'an address that is nearly a number': {
+    length: 500_000,
+    run: (text) => canonicalAddress(`${text}x`, 'US'),
+  },
+  'a code for signing in': { length: 400, run: (text) => isOneTimeCode(text, '12345') },
+  'a handle in the log': { length: 50_000, run: maskHandle },
+  'the cutting of a text': { length: 50_000, run: (text) => splitText(text, 1_000) },
+};
+
+/** CPU time in ms, the least of several runs: other programs only add to it. */
+function cost(run: () => unknown): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3; round += 1) {
+    const before = process.cpuUsage();
+    run();
+    const { user, system } = process.cpuUsage(before);
+    least = Math.min(least, (user + system) / 1_000);
+  }
+  return least;
+}
+
+/** What quadratic work of these lengths exceeds by far, and linear work nowhere near. */
+const SLACK_MS = 15;
+const RATIO = 3;
+
+test.each(Object.entries(WORK))(
+  '%s: twice the text takes no more than about twice the work',
+  (_name, { length, run }) => {
+    for (const piece of PIECES) {
+      const text = piece.repeat(Math.ceil((2 * length) / piece.length)).slice(0, 2 * length);
+      const once = cost(() => run(text.slice(0, length)));
+      const twice = cost(() => run(text));
+      expect({ piece, twice }).toSatisfy(({ twice }) => twice <= once * RATIO + SLACK_MS);
+      // And with an end at which a pattern fails that has matched all before it.
+      expect({ piece, ended: cost(() => run(`${text.slice(0, length)}\u0001!`)) }).toSatisfy(
+        ({ ended }) => ended <= once * RATIO + SLACK_MS,
+      );
+    }
+  },
+  120_000,
+);

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { page } from '../../docs/page.js';
+import { missingProgram, startExample } from '../../support/startExample.js';
+import { freshToken } from '../backend/PlainAgent.js';
+import { AGENT, failures, judgeBackend, SECRET, withVerdict } from './judgeBackend.js';
+
+for (const file of ['minimal-node.mjs', 'minimal_python.py'] as const) {
+  const missing = missingProgram(file);
+  test.skipIf(missing !== '')(`examples/${file} passes every check${missing}`, async (context) => {
+    const results = await judgeBackend(await startExample(file, SECRET, context));
+    expect(failures(results)).toEqual([]);
+    expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
+  });
+
+  test.skipIf(missing !== '')(
+    `a frame that is no object does not cost examples/${file} its socket${missing}`,
+    async (context) => {
+      const url = (await startExample(file, SECRET, context)).replace('http', 'ws');
+      const authorization = `Bearer ${freshToken(AGENT.id, SECRET)}`;
+      const socket = new WebSocket(`${url}/edge/ws?edge_agent_id=${AGENT.id}`, {
+        headers: { Authorization: authorization, 'X-Edge-Agent-Id': AGENT.id },
+      });
+      context.onTestFinished(() => socket.terminate());
+      const types: unknown[] = [];
+      const pong = new Promise((resolve, reject) => {
+        socket.on('message', (data) => {
+          const { type } = JSON.parse(data.toString());
+          types.push(type);
+          if (type === 'pong') resolve(types);
+        });
+        socket.on('close', (code) => reject(new Error(`closed with ${code}`)));
+      });
+      await once(socket, 'open');
+      const nonsense = ['[]', 'null', '7', '"text"', '{', '{}', '{"type":"event"}', '{"type":"command_ack"}'];
+      for (const text of [...nonsense, '{"type":"ping"}']) socket.send(text);
+      expect(await pong).toEqual(['connected', 'pong']);
+    },
+  );
+}
+
+test('the example for Node is short enough to be read at once, and needs ws alone', () => {
+  const text = page('examples/minimal-node.mjs');
+  expect(text.trimEnd().split('\n').length).toBeLessThan(120);
+  const packages = [...text.matchAll(/from '([^']+)'/g)].map(([, name = '']) => name);
+  expect(packages.filter((name) => !name.startsWith('node:'))).toEqual(['ws']);
+});

@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'vitest';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { TextRequest } from '../../src/store/textRequest.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const ANN = '+13105551234';
+
+const TEXT: TextRequest = {
+  id: 'a',
+  conversation: ANN,
+  threadId: ANN,
+  text: 'a',
+  role: 'message',
+  priority: 2,
+  pauseMs: 0,
+};
+
+async function sentText() {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const told: string[] = [];
+  const outcomes: string[] = [];
+  const open = async () => {
+    const outgoing = new Outgoing({
+      store,
+      sender: messages,
+      rows: messages,
+      clock,
+      log: new RecordingLog(),
+      settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+    });
+    outgoing.onOutcome((send, outcome) => {
+      const late = outcome.kind === 'sent' && outcome.late ? ' late' : '';
+      outcomes.push(`${send.id} ${outcome.kind}${late}`);
+    });
+    outgoing.onDelivery((send, event) => told.push(`${send.id} ${event.kind}`));
+    await outgoing.start();
+    return outgoing;
+  };
+  const outgoing = await open();
+  store.write(() => outgoing.enqueue(TEXT));
+  await messages.succeed();
+  const row = messages.rows[0];
+  if (row === undefined) throw new Error('no row');
+  return { clock, store, messages, told, outcomes, row, outgoing, open };
+}
+
+describe('the later life of a sent text', () => {
+  test('delivered and read are each told once, in order, even if both are seen at one look', async () => {
+    const { told, row, outgoing } = await sentText();
+    Object.assign(row, { isDelivered: true });
+    outgoing.chatChanged();
+    outgoing.chatChanged();
+    expect(told).toEqual(['a delivered']);
+    Object.assign(row, { isRead: true });
+    outgoing.chatChanged();
+    expect(told).toEqual(['a delivered', 'a read']);
+  });
+
+  test('an error that comes after the text was sent is told as a failure', async () => {
+    const { told, row, outgoing } = await sentText();
+    Object.assign(row, { error: 22 });
+    outgoing.chatChanged();
+    outgoing.chatChanged();
+    expect(told).toEqual(['a failed']);
+  });
+
+  test('a text that failed and is then sent by SMS after all is told as that, over a restart too', async () => {
+    const { told, row, outgoing, open } = await sentText();
+    Object.assign(row, { error: 22 });
+    outgoing.chatChanged();
+    outgoing.stop();
+    const again = await open();
+    Object.assign(row, { error: 0, wasDowngraded: true, service: 'SMS' });
+    again.chatChanged();
+    expect(told).toEqual(['a failed', 'a downgraded']);
+  });
+
+  test('also where the row said from the start that it failed, which is told once', async () => {
+    const { clock, messages, store, outgoing, told } = await sentText();
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    expect(store.sends.findById('b')).toMatchObject({ state: 'failed', errorCode: 'not_delivered' });
+    outgoing.chatChanged();
+    expect(told).toEqual([]);
+    Object.assign(messages.rows[1] ?? {}, { error: 0, wasDowngraded: true });
+    outgoing.chatChanged();
+    expect(told).toEqual(['b downgraded']);
+  });
+
+  test('a text that was reported as failed and goes out after all is sent, late, once, over a restart too', async () => {
+    const { clock, messages, store, outgoing, open, outcomes } = await sentText();
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    const row = messages.rows[1] ?? {};
+    Object.assign(row, { error: 0 });
+    outgoing.chatChanged();
+    expect(outcomes.splice(0)).toEqual(['a sent', 'b failed']);
+    outgoing.stop();
+    const again = await open();
+    Object.assign(row, { wasDowngraded: true, service: 'SMS' });
+    again.chatChanged();
+    again.chatChanged();
+    expect(outcomes).toEqual(['b sent late']);
+    expect(store.sends.findById('b')).toMatchObject({ state: 'sent', service: 'SMS', guid: 'row-2' });
+  });
+
+  test('a second failure, after the text was reported to have gone out after all, is told once', async () => {
+    const { clock, messages, store, outgoing, told, outcomes } = await sentText();
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    const row = messages.rows[1] ?? {};
+    Object.assign(row, { error: 0, wasDowngraded: true, service: 'SMS' });
+    outgoing.chatChanged();
+    expect(outcomes).toEqual(['a sent', 'b failed', 'b sent late']);
+    Object.assign(row, { error: 4, isSent: false });
+    outgoing.chatChanged();
+    outgoing.chatChanged();
+    expect(told).toEqual(['b downgraded', 'b failed']);
+    expect(store.sends.findById('b')?.lifeUntil).not.toBeNull();
+  });
+
+  test('a second failure of a text that failed after it was sent, and became an SMS, is told too', async () => {
+    const { told, row, outgoing } = await sentText();
+    for (const change of [
+      { error: 22 },
+      { wasDowngraded: true },
+      { error: 0, isDelivered: true },
+      { error: 4 },
+    ]) {
+      Object.assign(row, change);
+      outgoing.chatChanged();
+      outgoing.chatChanged();
+    }
+    expect(told).toEqual(['a failed', 'a downgraded', 'a delivered', 'a failed']);
+  });
+
+  test('the parts behind one that failed by its row do not claim that row', async () => {
+    const { clock, messages, store, outgoing, outcomes } = await sentText();
+    const files = [{ path: '/tmp/menu.pdf', name: 'menu.pdf' }];
+    store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b', files }));
+    clock.advance(1_000);
+    await messages.succeed(ANN, 22);
+    clock.advance(10_001);
+    expect(outcomes).toEqual(['a sent', 'b:1 failed', 'b:2 failed']);
+    expect(store.sends.findById('b:2')?.guid).toBeNull();
+  });
+
+  test('a text that became an SMS is told', async () => {
+    const { told, row, outgoing } = await sentText();
+    Object.assign(row, { wasDowngraded: true, service: 'SMS' });
+    outgoing.chatChanged();
+    expect(told).toEqual(['a downgraded']);
+  });
+
+  test('a receipt hours later is found by the round once a minute, not after 48 hours', async () => {
+    const { clock, told, row, outgoing } = await sentText();
+    clock.advance(3600_000);
+    Object.assign(row, { isDelivered: true });
+    outgoing.chatChanged();
+    expect(told).toEqual([]);
+    clock.advance(60_000);
+    expect(told).toEqual(['a delivered']);
+    clock.advance(48 * 3600_000);
+    Object.assign(row, { isRead: true });
+    outgoing.chatChanged();
+    clock.advance(120_000);
+    outgoing.chatChanged();
+    clock.advance(120_000);
+    expect(told.filter((line) => line === 'a read').length).toBeLessThanOrEqual(1);
+  });
+
+  test('goes on after a restart, and nothing is told twice', async () => {
+    const { clock, told, row, outgoing, open } = await sentText();
+    Object.assign(row, { isDelivered: true });
+    outgoing.chatChanged();
+    outgoing.stop();
+    const again = await open();
+    Object.assign(row, { isRead: true });
+    again.chatChanged();
+    clock.advance(120_000);
+    expect(told).toEqual(['a delivered', 'a read']);
+  });
+});
