@@ -321,7 +321,7 @@ export class MessageDispatcher {
         return;
       case 'rejected':
         this.setAside(record, reasonOf(result));
-        log.error('The backend refused a message; it is parked', { trace, status: result.status });
+        log.error('The backend refused a message; it is set aside', { trace, status: result.status });
         return;
       case 'unusable':
         this.setAside(record, result.detail);
@@ -354,11 +354,15 @@ export class MessageDispatcher {
 
   private retry(record: IncomingRecord, result: Extract<PostResult, { kind: 'retry' }>): void {
     const { store, random, log } = this.options;
-    const next = retryOf(record, result, this.now(), this.answers.any(record.seq), random);
+    const proof = {
+      isAnother: this.answers.any(record.seq),
+      within: (ms: number, mostFailures: number) => store.incoming.answeredWithin(ms, mostFailures),
+    };
+    const next = retryOf(record, result, this.now(), proof, random);
     const trace = record.message.guid;
-    if (next.kind === 'park') {
+    if (next.kind === 'set_aside') {
       this.setAside(record, reasonOf(result));
-      log.error('A message fails again and again while others succeed; it is parked', {
+      log.error('A message fails again and again while others succeed; it is set aside', {
         trace,
         cause: result.cause,
         ...(result.status === undefined ? {} : { status: result.status }),

@@ -1,11 +1,12 @@
-import type { IncomingRecord } from '../store/incomingRecord.js';
+import type { IncomingRecord, Others } from '../store/incomingRecord.js';
 import type { Random } from '../system/random.js';
+import { isOwnFault } from './ownFault.js';
 import type { PostResult } from './ports.js';
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 60_000;
 /** Failures of one message, each with proof that others got through. */
-export const STRIKES = 3;
+export const LEAST_STRIKES = 3;
 const LEAST_ATTEMPTS = 5;
 /** From the first strike to the one that sets the message aside. A backend that comes and goes must not add up to a verdict. */
 const LEAST_SPAN_MS = 15_000;
@@ -14,34 +15,43 @@ const LEAST_BUSY_SPAN_MS = 600_000;
 
 export type PostRetry =
   | { kind: 'retry'; retryAt: number; strikes: number; firstStrikeAt: number | null }
-  | { kind: 'park' };
+  | { kind: 'set_aside' };
 
 /** Failures by which a message can show that it is the fault itself: somebody had the request and did not take it. */
 function isAboutMessage(result: Extract<PostResult, { kind: 'retry' }>): boolean {
   return result.unread !== true && result.cause !== 'aborted';
 }
 
+/** What the answers to other messages prove. */
+export interface Proof {
+  /** Another message was answered since this one failed last (at first, since its post began). */
+  readonly isAnother: boolean;
+  /** Those that were answered within so many ms, none with more failures than that. */
+  readonly within: (ms: number, mostFailures: number) => Others;
+}
+
 /**
  * When a message that could not be posted is posted again, or that it is set aside because it must not block its conversation.
- * One rule, whatever the reason is: the failure of a post is a strike if `othersAnswered`, that is if another message was
- * answered since this one failed last (at first, since its post began). Three strikes 15 s or more apart (10 minutes where the
- * backend asks to come later), and five attempts, set it aside. Nothing but an answer to a message is proof: while no message
- * is answered, none collects strikes, however long that lasts and whatever else works.
+ * One rule, whatever the reason is: the failure of a post is a strike if another message was answered since this one failed
+ * last. Three strikes 15 s or more apart (10 minutes where the backend asks to come later), and five attempts, set it aside, if so
+ * many are more than what befalls messages that are answered in the end (`isOwnFault`). Nothing but an answer to a message is
+ * proof: while no message is answered, none collects strikes, however long that lasts and whatever else works.
  */
 export function retryOf(
   record: Pick<IncomingRecord, 'attempts' | 'strikes' | 'firstStrikeAt'>,
   result: Extract<PostResult, { kind: 'retry' }>,
   now: number,
-  othersAnswered: boolean,
+  proof: Proof,
   random: Random,
 ): PostRetry {
-  const isStrike = othersAnswered && isAboutMessage(result);
+  const isStrike = proof.isAnother && isAboutMessage(result);
   const strikes = record.strikes + (isStrike ? 1 : 0);
   const firstStrikeAt = isStrike ? Math.min(record.firstStrikeAt ?? now, now) : record.firstStrikeAt;
   const span = firstStrikeAt === null ? 0 : now - firstStrikeAt;
   const leastSpan = result.cause === 'busy' ? LEAST_BUSY_SPAN_MS : LEAST_SPAN_MS;
-  if (isStrike && strikes >= STRIKES && record.attempts >= LEAST_ATTEMPTS && span >= leastSpan)
-    return { kind: 'park' };
+  const isEnough = strikes >= LEAST_STRIKES && record.attempts >= LEAST_ATTEMPTS && span >= leastSpan;
+  // What was answered meanwhile: how the backend was before says nothing about how it is now.
+  if (isStrike && isEnough && isOwnFault(strikes, proof.within(span, strikes))) return { kind: 'set_aside' };
   const backoff = Math.min(FIRST_DELAY_MS * 2 ** Math.min(record.attempts, 10), LONGEST_DELAY_MS);
   const jittered = (backoff / 2) * (1 + random());
   return {

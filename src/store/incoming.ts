@@ -5,11 +5,15 @@ import type {
   IncomingMessage,
   IncomingRecord,
   IncomingRow,
+  Others,
   ParkedMessage,
   PostedMessage,
   PostedRow,
 } from './incomingRecord.js';
 import type { Database, Statement } from './sqlite.js';
+
+/** So many answers show how the backend is; the newest count. */
+const MOST_OTHERS = 500;
 
 interface Numbered {
   conversation: string;
@@ -45,6 +49,7 @@ export class IncomingTable {
   private readonly started: Statement;
   private readonly failed: Statement;
   private readonly end: Statement;
+  private readonly selectOthers: Statement;
   private readonly countOpen: Statement;
   private readonly countParked: Statement;
   private readonly countExpired: Statement;
@@ -169,6 +174,11 @@ export class IncomingTable {
     );
     this.expire = database.prepare(
       "UPDATE incoming SET state = 'expired' WHERE guid = ? AND state = 'parked'",
+    );
+    this.selectOthers = database.prepare(
+      `SELECT count(*) AS answered, coalesce(sum(max(min(failures, ?), 0)), 0) AS failures FROM (
+         SELECT attempts - unread_attempts - 1 AS failures FROM incoming WHERE state = 'answered' AND settled_at BETWEEN ? AND ?
+         ORDER BY settled_at DESC LIMIT ${MOST_OTHERS})`,
     );
     this.countOpen = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
     this.countExpired = database.prepare("SELECT count(*) FROM incoming WHERE state = 'expired'").pluck();
@@ -344,6 +354,15 @@ export class IncomingTable {
   /** Inside a write: nothing waits for a retry longer than until then (Unix ms). */
   retryBy(at: number): void {
     this.retryAllBy.run(at, at);
+  }
+
+  /**
+   * The messages that were answered within the last `ms`, 500 at most, the newest, and how many posts of these had failed before;
+   * of each, `mostFailures` count at most. Where the clock was set meanwhile, they may be fewer.
+   */
+  answeredWithin(ms: number, mostFailures: number): Others {
+    const now = this.clock.now();
+    return this.selectOthers.get(mostFailures, now - ms, now) as Others;
   }
 
   /** False where nothing changed: it was taken back meanwhile, and was not answered. */

@@ -63,6 +63,12 @@ export interface PostedRow extends Omit<PostedMessage, 'isOpen'> {
   isOpen: 0 | 1;
 }
 
+/** What became of others while one failed: how many were answered, and how many posts of these had failed. */
+export interface Others {
+  readonly answered: number;
+  readonly failures: number;
+}
+
 /** A message that was put aside because it could not be brought to the backend. Times are Unix ms. */
 export interface ParkedMessage {
   guid: string;
