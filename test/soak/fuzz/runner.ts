@@ -52,8 +52,12 @@ export interface FuzzReport {
 
 /** So much CPU time one item may take, in ms. */
 export const MOST_CPU_MS = 50;
-/** What took longer may have met a collection or the compiler: it is measured again so often, and the least counts. */
-const MEASURED = 5;
+/**
+ * What took longer may have met a collection, or code that was not compiled yet: it is measured again so often, one time right after
+ * the other, and the least counts. What is slow by itself is so each time. No collection in between: it throws away what was
+ * compiled, so that each time would be the first.
+ */
+const MEASURED = 20;
 /** By so much the heap may grow over the second half of a run, in MB. */
 export const MOST_HEAP_GROWTH_MB = 8;
 const MB = 1024 * 1024;
@@ -162,7 +166,6 @@ class Run<Item> {
   private async measure(world: FuzzWorld<Item>, index: number): Promise<void> {
     let least = Number.POSITIVE_INFINITY;
     for (let left = MEASURED; left > 0 && least > MOST_CPU_MS; left -= 1) {
-      collect();
       const ms = await this.taken(world, [index]);
       if (ms === undefined) return;
       least = Math.min(least, ms);
