@@ -5,7 +5,13 @@ import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { identityAt } from '../store/fileIdentity.js';
 import { InstanceLock } from '../store/InstanceLock.js';
-import { type GapReason, type LedgerGap, type Standing, standingOf } from '../store/lineage.js';
+import {
+  type GapReason,
+  type LedgerGap,
+  type Standing,
+  standingOf,
+  type WitnessRecord,
+} from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import { Witness } from '../store/Witness.js';
 import type { Clock } from '../system/clock.js';
@@ -69,6 +75,7 @@ export class Continuity {
   private noted: ContinuityFault | undefined;
   private durableAt = Number.NEGATIVE_INFINITY;
   private id = '';
+  private store: Store | undefined;
   private isWarned = false;
 
   private constructor(
@@ -116,8 +123,9 @@ export class Continuity {
       isRebuilt: isNewlyRebuilt(store),
     });
     this.id = own?.id ?? freshId('store');
+    this.store = store;
     store.lineage.onAdvanced((counter) => this.record(counter));
-    const gap = standing.kind === 'gap' ? gapOf(standing, store, clock.now()) : undefined;
+    const gap = standing.kind === 'gap' ? gapOf(standing, store, clock.now(), seen) : undefined;
     const counter = Math.max(own?.counter ?? 0, seen?.store === this.id ? seen.counter : 0);
     store.write(() => {
       if (standing.kind === 'gap' && gap !== undefined) this.say(standing, gap, store);
@@ -149,7 +157,9 @@ export class Continuity {
     const isDurable = clock.monotonic() - this.durableAt >= DURABLE_EVERY_MS;
     if (isDurable) this.durableAt = clock.monotonic();
     try {
-      this.witness?.write({ store: this.id, counter, aliveAt: clock.now(), directory }, isDurable);
+      const revisions = this.store?.lineage.gap()?.revisions ?? 0;
+      const record = { store: this.id, counter, aliveAt: clock.now(), directory, revisions };
+      this.witness?.write(record, isDurable);
     } catch (error) {
       this.warn(error);
     }
@@ -203,6 +213,7 @@ function gapOf(
   { reason, activeUntil }: Extract<Standing, { kind: 'gap' }>,
   store: Store,
   now: number,
+  seen: WitnessRecord | undefined,
 ): LedgerGap {
   const cursor = store.cursor.get();
   const aliveAt = Number(store.meta.get(ALIVE_AT) ?? Number.NaN);
@@ -214,14 +225,29 @@ function gapOf(
     reason,
     generation: isSalvaged ? null : (cursor?.generation ?? null),
     afterRow: isSalvaged ? null : (cursor?.rowId ?? null),
+    movedAt: store.cursor.reading()?.movedAt ?? null,
     from,
     until,
     activeUntil: isSalvaged ? null : activeUntil,
+    knownSends: store.sends.newest(),
+    revisions: revisionsAbove(before?.revisions ?? 0, seen?.revisions ?? 0, now),
   };
   // An earlier gap is still one: from its beginning to the end of this. A first start is none: the store was whole since.
   if (before === undefined || before.reason === 'new') return gap;
-  const { generation, afterRow } = before;
-  return { ...gap, generation, afterRow, from: before.from, until: Math.max(until, before.until) };
+  const { generation, afterRow, movedAt } = before;
+  return { ...gap, generation, afterRow, movedAt, from: before.from, until: Math.max(until, before.until) };
+}
+
+/** So many acks of one command are never given between two restores. */
+const REVISIONS_APART = 1000;
+const MINUTE_MS = 60_000;
+
+/**
+ * Above every revision that may have been given before: the witness tells of those which the store forgot, and where there is none, the
+ * time does (in minutes, so that it fits 32 bits).
+ */
+function revisionsAbove(own: number, witnessed: number, now: number): number {
+  return Math.max(Math.max(own, witnessed) + REVISIONS_APART, Math.trunc(now / MINUTE_MS));
 }
 
 function shared(path: string, witness: Witness | undefined, cause: unknown): EdgeError {

@@ -59,7 +59,11 @@ export class OperatorReplies {
   private isFromGap(message: OwnMessage): boolean {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
-    return gap !== undefined && gap.reason !== 'new' && isInGap(gap, message, cursor.get()?.generation);
+    const order = {
+      generation: cursor.get()?.generation ?? null,
+      movedAt: cursor.reading()?.movedAt ?? null,
+    };
+    return gap !== undefined && gap.reason !== 'new' && isInGap(gap, message, order);
   }
 
   /** Whether it proves a text of the ledger, or could. */

@@ -30,7 +30,7 @@ export type StartListener = (send: SendRecord) => void;
 /** A write that failed when an attempt had ended is tried again so often; the slot stays taken meanwhile. */
 const STORE_RETRY_MS = 2_000;
 
-/** A text of a time of which the ledger is not complete waits so long for a chat.db that cannot be read. */
+/** A text of a time of which the ledger is not complete waits so long for a chat.db that cannot be read, or a row that settles. */
 const UNREADABLE_RETRY_MS = 5_000;
 
 /** Why a text of such a time is not sent, though no row proves it. */
@@ -175,7 +175,7 @@ export class Dispatcher {
 
   /** Inside a write: the ledger may have lost the record of this text, and chat.db has something to say of it. It is not sent. */
   private heed(send: SendRecord, evidence: Exclude<Evidence, { kind: 'none' }>): void {
-    if (evidence.kind === 'unreadable') {
+    if (evidence.kind === 'unsettled') {
       this.waitForChatDb(send);
       return;
     }

@@ -66,7 +66,7 @@ export class Outgoing {
 
   constructor(private readonly options: OutgoingOptions) {
     const { store, sender, rows, clock, log, settings } = options;
-    this.evidence = new SentEvidence(store, rows, options.ownTime);
+    this.evidence = new SentEvidence(store, rows, () => clock.now(), options.ownTime);
     const pace = new Pace(
       store.sendParts,
       () => store.sends.newest(),

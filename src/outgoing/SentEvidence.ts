@@ -1,9 +1,9 @@
 import { isInGap, type LedgerGap } from '../store/lineage.js';
-import { kinshipOf } from '../store/rowOfSend.js';
+import { kinshipOf, type RowOrder } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/textRequest.js';
-import { isFileOf, type KnownRows, knownRows } from './matchRows.js';
+import { isFileOf, knownRows } from './matchRows.js';
 import type { SentRow, SentRows } from './ports.js';
 
 /**
@@ -18,7 +18,8 @@ export type Cause =
 /**
  * What chat.db has of a text of which the ledger may have lost the record. `none`: it did not go out. `sent`: this row is it.
  * `answered`: its message was answered in other words. `doubtful`: a row has its words, and nothing tells whether it is this text's.
- * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `unreadable`: ask again.
+ * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `unsettled`: chat.db cannot be read,
+ * or does not say yet whether a row of these words went out: ask again.
  */
 export type Evidence =
   | { kind: 'none' }
@@ -26,7 +27,7 @@ export type Evidence =
   | { kind: 'answered' }
   | { kind: 'doubtful' }
   | { kind: 'withheld' }
-  | { kind: 'unreadable' };
+  | { kind: 'unsettled' };
 
 /** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
 const CLOCKS_APART_MS = 2_000;
@@ -36,6 +37,8 @@ const SENDER_AHEAD_MS = 86_400_000;
 const OFFERED_AGAIN_MS = 600_000;
 /** Of such a command rows are not read further back, in ms. */
 const LOOK_BACK_MS = 86_400_000;
+/** So long after its date a row of which chat.db does not say whether it went out may yet settle, in ms. */
+const SETTLES_WITHIN_MS = 180_000;
 
 const NONE: Evidence = { kind: 'none' };
 
@@ -45,6 +48,14 @@ export function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
   return cause.at - (cause.kind === 'row' ? SENDER_AHEAD_MS : 0) < gap.until;
 }
 
+/** What is known of the rows of one conversation while one text is looked for. */
+export interface RowsInGap {
+  gap: LedgerGap;
+  order: RowOrder;
+  /** Whether it proves another send, or iCloud wrote the row again that does. */
+  isTaken: (row: SentRow) => boolean;
+}
+
 /**
  * The rule, over the rows of one conversation in the order of their dates: of a gap, after the cause, the proof of no other send. One
  * row proves one send, so the oldest that fits is taken: the next text of the same words finds the next one.
@@ -52,11 +63,9 @@ export function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
 export function rowsAfter(
   rows: readonly SentRow[],
   cause: Cause,
-  { gap, generation, known }: { gap: LedgerGap; generation: string; known: Pick<KnownRows, 'isClaimed'> },
+  { gap, order, isTaken }: RowsInGap,
 ): readonly SentRow[] {
-  return rows.filter(
-    (row) => isInGap(gap, row, generation) && isAfter(cause, row) && !known.isClaimed(row.guid),
-  );
+  return rows.filter((row) => isInGap(gap, row, order) && isAfter(cause, row) && !isTaken(row));
 }
 
 function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
@@ -79,6 +88,8 @@ export class SentEvidence {
   constructor(
     private readonly store: Store,
     private readonly rows: SentRows,
+    /** Unix ms. */
+    private readonly now: () => number,
     /** What our clock shows when the backend's shows this (Unix ms); the earliest that it may be while that is not certain. */
     private readonly ownTime: (backendTime: number) => number = (time) => time,
   ) {}
@@ -89,10 +100,14 @@ export class SentEvidence {
     if (gap === undefined) return NONE;
     const cause = this.causeOf(send, gap);
     if (cause === undefined || !mayBeFrom(gap, cause)) return NONE;
-    const found = this.candidates(send.conversation, cause, gap);
-    if (found === undefined) return { kind: 'unreadable' };
+    const candidates = this.candidates(send.conversation, cause, gap);
+    if (candidates === undefined) return { kind: 'unsettled' };
+    const found = candidates.filter((candidate) => candidate.isUndecided !== true);
     const row = found.find((candidate) => this.isOf(send, candidate));
     if (row !== undefined) return cause.kind === 'unknown' ? { kind: 'doubtful' } : { kind: 'sent', row };
+    const open = candidates.filter((candidate) => candidate.isUndecided && this.isOf(send, candidate));
+    if (open.some((candidate) => this.maySettle(candidate))) return { kind: 'unsettled' };
+    if (open.length > 0) return { kind: 'doubtful' };
     if (isReply(send) && found.length > 0 && !this.isKnownReply(send, found)) return { kind: 'answered' };
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
   }
@@ -125,15 +140,19 @@ export class SentEvidence {
       if (rowId !== undefined && areInOrder) return { kind: 'row', rowId, at: answered.sentAt };
       return { kind: 'time', at: answered.sentAt };
     }
-    if (send.createdAt <= gap.until) return { kind: 'time', at: send.createdAt };
-    if (send.commandId === null) return undefined;
     const known = this.causeOfCommand(send);
-    if (known !== undefined) return known;
+    // It was wanted before it was stored, by whichever clock, and may have been stored after the row was written.
+    if (known !== undefined) return { ...known, at: Math.min(known.at, send.createdAt) };
+    if (send.seq <= gap.knownSends) return { kind: 'time', at: send.createdAt };
+    if (send.commandId === null) return undefined;
     return send.createdAt <= gap.until + OFFERED_AGAIN_MS ? { kind: 'unknown' } : undefined;
   }
 
   /** Undefined: its backend did not say when it was made. */
-  private causeOfCommand({ commandId, scheduleId }: SendRecord): Cause | undefined {
+  private causeOfCommand({
+    commandId,
+    scheduleId,
+  }: SendRecord): Extract<Cause, { kind: 'time' }> | undefined {
     const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
     if (text !== undefined) return { kind: 'time', at: text.sendAt };
     const made = commandId === null ? null : this.store.commands.madeAt(commandId);
@@ -150,8 +169,35 @@ export class SentEvidence {
         : this.between(cause.kind === 'unknown' ? gap.until - LOOK_BACK_MS : cause.at, gap.until);
     // Where a read fails, there are no rows: that proves nothing.
     if (this.rows.position() === undefined) return undefined;
-    const here = rows.filter((row) => row.conversation === conversation && row.isUndecided !== true);
-    return rowsAfter(here, cause, { gap, generation: position.generation, known: knownRows(this.store) });
+    const here = rows.filter((row) => isIn(conversation, row));
+    const known = knownRows(this.store);
+    const proofs = this.ofTheSameDates(here).filter(({ guid }) => known.isClaimed(guid));
+    const isTaken = (row: SentRow) =>
+      proofs.some((proof) => proof.guid === row.guid || this.isCopy(row, proof)) ||
+      (row.isUndecided === true && known.isPersons(row.guid));
+    return rowsAfter(here, cause, { gap, order: position, isTaken });
+  }
+
+  /** Outgoing rows from the oldest date of these to the newest, whatever their ROWIDs. */
+  private ofTheSameDates(rows: readonly SentRow[]): readonly SentRow[] {
+    const dates = rows.flatMap(({ sentAt }) => sentAt ?? []);
+    if (dates.length === 0) return rows;
+    const [oldest, newest] = dates.reduce(
+      ([a, b], at) => [Math.min(a, at), Math.max(b, at)],
+      [Infinity, -Infinity],
+    );
+    return [...rows, ...this.between(oldest, newest)];
+  }
+
+  /** iCloud writes a row again with its date and words, under another guid. */
+  private isCopy(row: SentRow, proof: SentRow): boolean {
+    if (row.sentAt === null || row.sentAt !== proof.sentAt || row.conversation !== proof.conversation)
+      return false;
+    return this.rows.normalise(row.text) === this.rows.normalise(proof.text);
+  }
+
+  private maySettle({ sentAt }: SentRow): boolean {
+    return Math.abs(this.now() - (sentAt ?? 0)) < SETTLES_WITHIN_MS;
   }
 
   /** Outgoing rows of that time (Unix ms), by their dates, read in as many pieces as they come in. */
@@ -179,7 +225,8 @@ export class SentEvidence {
 
   private isOf(send: SendRecord, row: SentRow): boolean {
     if (kinshipOf(send, row, (text) => this.rows.normalise(text)) !== 'whole') return false;
-    return send.file === null || this.rows.filesOf(row.rowId).some((file) => isFileOf(send, file));
+    if (send.file === null || row.isUndecided === true) return true;
+    return this.rows.filesOf(row.rowId).some((file) => isFileOf(send, file));
   }
 
   /** Whether another bubble of the same reply is in chat.db: then it was this reply, and it ended before this bubble. */
@@ -199,6 +246,11 @@ export class SentEvidence {
     if (text === undefined || activeUntil === null || reason === 'replaced') return false;
     return text.createdAt <= until && text.sendAt <= activeUntil && text.createdAt <= activeUntil;
   }
+}
+
+/** The chat of a row that is just being written may come after its text. */
+function isIn(conversation: string, row: SentRow): boolean {
+  return row.conversation === conversation || (row.isUndecided === true && row.conversation === null);
 }
 
 function isReply({ role, answers }: SendRecord): boolean {

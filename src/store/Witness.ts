@@ -22,6 +22,7 @@ const recordSchema = z.object({
   counter: z.int(),
   aliveAt: z.number(),
   directory: z.string(),
+  revisions: z.int().default(0),
 });
 
 /**

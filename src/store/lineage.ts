@@ -1,9 +1,10 @@
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
+import type { RowOrder } from './rowOfSend.js';
 
 /**
  * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows
- * with each start, stop, attempt to send and every 30 s. A copy that is put back later has a lower one.
+ * with each start, stop, attempt to send, ack and every 30 s. A copy that is put back later has a lower one.
  */
 export interface Lineage {
   id: string;
@@ -18,6 +19,8 @@ export interface WitnessRecord {
   aliveAt: number;
   /** Its state directory. */
   directory: string;
+  /** Above all revisions of acks that were ever given (`LedgerGap.revisions`). */
+  revisions: number;
 }
 
 /**
@@ -29,14 +32,18 @@ export type GapReason = 'older' | 'copied' | 'replaced' | 'rebuilt' | 'new';
 
 /**
  * A time of which the send ledger is not complete: a row of chat.db from then that it does not know may be a text of the agent.
- * Rows after `afterRow` (in that generation of chat.db), else after `from`, up to `until`. Times are Unix ms; null: since ever.
+ * Rows after `afterRow` (in that generation of chat.db, while no ROWIDs were given out anew since `movedAt`), else after `from`, up
+ * to `until`. Times are Unix ms; null: since ever.
  */
-export interface LedgerGap {
+export interface LedgerGap extends RowOrder {
   reason: GapReason;
-  generation: string | null;
   afterRow: number | null;
   from: number | null;
   until: number;
+  /** The store had the texts up to this seq when it was found; it was given those behind it since. */
+  knownSends: number;
+  /** Above all revisions of acks that may have been given before it. */
+  revisions: number;
   /** Until when an agent is known to have been at work; null: nothing tells. */
   activeUntil: number | null;
 }
@@ -77,16 +84,16 @@ interface DatedRow {
   sentAt: number | null;
 }
 
-/** Whether a row is of the time of which the ledger is not complete. `generation` is that of the chat.db that is open. */
-export function isInGap(
-  gap: LedgerGap,
-  { rowId, sentAt }: DatedRow,
-  generation: string | undefined,
-): boolean {
+/** Whether a row is of the time of which the ledger is not complete. `order` is that of the chat.db that is open. */
+export function isInGap(gap: LedgerGap, { rowId, sentAt }: DatedRow, order: RowOrder): boolean {
   if (sentAt === null || sentAt > gap.until) return false;
-  if (gap.afterRow !== null && gap.generation === generation) return rowId > gap.afterRow;
+  const isSameOrder = gap.generation === order.generation && gap.movedAt === order.movedAt;
+  if (gap.afterRow !== null && isSameOrder) return rowId > gap.afterRow;
   return gap.from === null || sentAt > gap.from;
 }
+
+/** What gaps of earlier versions lack: they say nothing of it. */
+const EARLIER_GAP = { movedAt: null, knownSends: 0, revisions: 0 } as const;
 
 const LINEAGE = 'lineage';
 const COUNTER = 'lineage_counter';
@@ -104,7 +111,7 @@ export class LineageTable {
   ) {
     this.counter = Number(meta.get(COUNTER) ?? 0);
     const gap = meta.get(GAP);
-    this.known = gap === undefined ? undefined : (JSON.parse(gap) as LedgerGap);
+    this.known = gap === undefined ? undefined : { ...EARLIER_GAP, ...(JSON.parse(gap) as LedgerGap) };
   }
 
   /** Undefined: it has never recorded itself. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PersonaAnswer } from '../../src/kit/backend/persona.js';
 import type { DaemonProcess } from '../support/DaemonProcess.js';
-import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
+import { AGENT_ID, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
 
@@ -126,6 +126,8 @@ describe('after an older state directory was put back', RUN, () => {
     const again = offer(world, 'once', madeAt);
     const ack = await world.acked(again);
     expect(ack).toMatchObject({ status: 'completed', result: { outcome: 'sent', confirmed: true } });
+    // Above every ack that the store may have forgotten: it is certain.
+    expect(ack.revision).toBeGreaterThan(1_000);
     expect(world.texts).toEqual(['once']);
   });
 
@@ -166,6 +168,7 @@ describe('after an older state directory was put back', RUN, () => {
     const second = await world.start();
     const cancel = { command_type: 'cancel_scheduled', payload: { schedule_id: result?.schedule_id } };
     await world.acked(world.backend.pushCommand(cancel).commandId);
+    const cancelled = await world.acked(commandId, 2);
     await until(
       () => Date.now() > sendAt,
       () => 'the time of the text',
@@ -180,6 +183,11 @@ describe('after an older state directory was put back', RUN, () => {
     );
     expect(eventsOf(world, 'message_failed')[0]?.body.details).toMatchObject({ outcome: 'unknown' });
     expect(world.texts).toEqual(['still at work']);
+    // A doubt never replaces what the backend knows better.
+    const { backend } = world;
+    const words = () => backend.acks.filter(({ body }) => body.command_id === commandId);
+    await backend.until(() => words().some(({ body }) => body.result?.restored === true), 30_000);
+    expect(world.backend.commands.lastAck(AGENT_ID, commandId)).toEqual(cancelled);
   });
 
   test('a text that is too late by now, and went out in time, is acked as sent', async (context) => {
@@ -196,6 +204,24 @@ describe('after an older state directory was put back', RUN, () => {
     expect(await world.acked(offer(world, 'in time', madeAt))).toMatchObject({ status: 'completed' });
     expect(await world.acked(offer(world, 'never sent', madeAt))).toMatchObject({ status: 'failed' });
     expect(world.texts).toEqual(['in time']);
+  });
+
+  test('rows whose ROWIDs were given out anew prove the texts that they are, and are nobody else’s', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const madeAt = Date.now();
+    await forgetting(world, async () => {
+      await world.acked(offer(world, 'once', madeAt));
+      world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
+      await world.inChatDb(3);
+      world.mac.chatDb.receive({ from: PERSON, text: 'thanks' });
+      await world.inChatDb(5);
+      world.mac.chatDb.rewrites.rebuild((rowIds) => rowIds.toReversed());
+    });
+    const ack = await world.acked(offer(world, 'once', madeAt));
+    expect(ack).toMatchObject({ status: 'completed', result: { outcome: 'sent', confirmed: true } });
+    await untilIdle(world.state);
+    expect(world.texts).toEqual(['once', 'found it', 'want the link?', 'found it', 'want the link?']);
+    expect(eventsOf(world, 'operator_replied')).toEqual([]);
   });
 
   test('with all that is recorded outside of it restored as well, nothing is sent twice', async (context) => {

@@ -85,6 +85,9 @@ class World {
       from: BEGAN_AT - 1,
       until,
       activeUntil: until,
+      movedAt: this.messages.movedAt,
+      knownSends: this.store.sends.newest(),
+      revisions: 0,
       ...more,
     };
     this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));
@@ -267,6 +270,60 @@ describe('after an older store was put back', () => {
     expect(stateOf(world, `command:${other}`)).toBe('attempting');
     world.close();
   });
+});
+
+describe('a text that went out in the gap is not sent again', () => {
+  test.each([
+    [
+      'where the clock was ahead when the agent was last known to be at work',
+      { until: BEGAN_AT + 3_600_000 },
+    ],
+    ['where it was stored after one restore and forgotten by another', { knownSends: 1_000 }],
+  ])('%s', async (_, gap) => {
+    const world = restored('ok', BEGAN_AT + 10_000, gap);
+    const id = world.offer('ok', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    world.close();
+  });
+
+  test('where ROWIDs were given out anew since the copy was made, so that its row is before those that were read', async () => {
+    const world = restored('ok', BEGAN_AT + 10_000, { afterRow: 5 });
+    world.messages.movedAt = BEGAN_AT + 15_000;
+    const id = world.offer('ok', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    world.close();
+  });
+
+  test.each([
+    ['settles', {}, 1_000, 'sent'],
+    ['has no chat yet', { conversation: null }, 1_000, 'sent'],
+    ['never settles', {}, 200_000, 'unknown'],
+  ])('where its row %s', async (_, first, afterMs, state) => {
+    const world = restored('ok', BEGAN_AT + 20_000);
+    const [own] = world.messages.rows;
+    Object.assign(own ?? {}, { isUndecided: true, ...first });
+    const id = world.offer('ok', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('queued');
+    world.clock.advance(afterMs);
+    if (state === 'sent') Object.assign(own ?? {}, { isUndecided: false, conversation: PERSON });
+    world.clock.advance(6_000);
+    expect(stateOf(world, `command:${id}`)).toBe(state);
+    expect(world.messages.texts).toEqual([]);
+    world.close();
+  });
+});
+
+test('a row that iCloud wrote again proves no second text', async () => {
+  const world = restored('ok');
+  const [own] = world.messages.rows;
+  if (own !== undefined) world.messages.rows.push({ ...own, rowId: 2, guid: 'row-2' });
+  for (let nth = 0; nth < 2; nth++) world.offer('ok', BEGAN_AT + 9_000);
+  await world.run();
+  expect(world.messages.texts).toEqual(['ok']);
+  world.close();
 });
 
 test('without a gap in the ledger a row of the same words keeps no text from going out', async () => {

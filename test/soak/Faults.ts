@@ -141,6 +141,8 @@ export class Faults {
       () => 'osascript to end',
     );
     this.unknown.push(...unknownTexts(state));
+    // What is put aside may tell why; not on the small disk.
+    copyTree(state, join(world.directory, `replaced-${this.restores.length + 1}`));
     const way = random.pick(['copied', 'moved', 'overwritten'] as const);
     if (way === 'overwritten') {
       for (const name of STORE_FILES) rmSync(join(state, name), { force: true });

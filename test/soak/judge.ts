@@ -43,7 +43,10 @@ function judgeAcks({ commands }: Intents, evidence: Evidence): string[] {
   const went = tally(sent);
   const doubtful = new Set(unknown);
   const said = new Map<string, string>();
+  const isAcked = new Set(journal.acks.map(({ body }) => body.command_id));
   const contradictions = journal.acks.flatMap(({ body }) => {
+    // The store forgot what it had said, and says so: such an ack counts only where there is none (protocol, "Acks").
+    if (body.result?.restored === true) return [];
     const key = `${body.command_id} revision ${body.revision}`;
     const words = `${body.status} ${outcomeIn(body)} ${body.error}`;
     const before = said.get(key) ?? words;
@@ -52,7 +55,7 @@ function judgeAcks({ commands }: Intents, evidence: Evidence): string[] {
   });
   const reflexes = journal.reflexes.flatMap(({ commandId }) => (commandId === null ? [] : [commandId]));
   const ids = [...commands.map(({ commandId }) => commandId), ...reflexes];
-  const unacked = ids.filter((id) => !said.has(`${id} revision 1`)).map((id) => `ack: none for ${id}`);
+  const unacked = ids.filter((id) => !isAcked.has(id)).map((id) => `ack: none for ${id}`);
   const untrue = commands.flatMap((intent) => {
     const ack = acks.get(intent.commandId);
     if (ack === undefined || intent.kind === 'cancel') return [];

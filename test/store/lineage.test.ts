@@ -6,7 +6,7 @@ import { Witness } from '../../src/store/Witness.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 const OWN = { id: 'store_1', file: '10:1', counter: 5 };
-const WITNESS = { store: 'store_1', counter: 5, aliveAt: 1_000, directory: '/state' };
+const WITNESS = { store: 'store_1', counter: 5, aliveAt: 1_000, directory: '/state', revisions: 0 };
 const SEEN = { own: OWN, file: '10:1', witness: WITNESS, isEmpty: false, isRebuilt: false };
 
 describe('a store', () => {
@@ -37,17 +37,20 @@ describe('a store', () => {
 
 describe('a gap', () => {
   const gap: LedgerGap = {
-    ...{ reason: 'older', generation: 'g', afterRow: 10, from: 100, until: 200, activeUntil: 150 },
+    ...{ reason: 'older', generation: 'g', afterRow: 10, movedAt: null, from: 100, until: 200 },
+    ...{ activeUntil: 150, knownSends: 0, revisions: 0 },
   };
   test.each([
-    ['a row behind the cursor', { rowId: 11, sentAt: 120 }, 'g', true],
-    ['a row that was read', { rowId: 10, sentAt: 120 }, 'g', false],
-    ['a row from after it', { rowId: 12, sentAt: 201 }, 'g', false],
-    ['a row without a date', { rowId: 12, sentAt: null }, 'g', false],
-    ['a row of another chat.db, by its date', { rowId: 3, sentAt: 120 }, 'h', true],
-    ['an older row of another chat.db', { rowId: 30, sentAt: 100 }, 'h', false],
-  ])('has %s: %4$s', (_, row, generation, expected) => {
-    expect(isInGap(gap, row, generation)).toBe(expected);
+    ['a row behind the cursor', { rowId: 11, sentAt: 120 }, {}, true],
+    ['a row that was read', { rowId: 10, sentAt: 120 }, {}, false],
+    ['a row from after it', { rowId: 12, sentAt: 201 }, {}, false],
+    ['a row without a date', { rowId: 12, sentAt: null }, {}, false],
+    ['a row of another chat.db, by its date', { rowId: 3, sentAt: 120 }, { generation: 'h' }, true],
+    ['an older row of another chat.db', { rowId: 30, sentAt: 100 }, { generation: 'h' }, false],
+    ['a row whose ROWID was given out anew, by its date', { rowId: 3, sentAt: 120 }, { movedAt: 300 }, true],
+    ['an older row whose ROWID was given out anew', { rowId: 30, sentAt: 100 }, { movedAt: 300 }, false],
+  ])('has %s: %4$s', (_, row, order, expected) => {
+    expect(isInGap(gap, row, { generation: 'g', movedAt: null, ...order })).toBe(expected);
   });
 });
 

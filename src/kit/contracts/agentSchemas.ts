@@ -20,11 +20,16 @@ export const ackSchema = z
     error: z.string().nullable().describe('null, or a code, a colon and words for a person.'),
     completed_at: time,
     timestamp: time.describe('The same as completed_at.'),
-    revision: z.int().min(1).describe('Grows when a later ack corrects an earlier one; the highest wins.'),
+    revision: z
+      .int()
+      .min(1)
+      .describe('Grows, not by one alone, when a later ack corrects an earlier one; the highest wins.'),
     result: z
       .record(z.string(), z.unknown())
       .optional()
-      .describe('What became of a text: outcome, retry_safe, message_guid and more (docs/protocol.md, 5).'),
+      .describe(
+        'What became of a text: outcome, retry_safe, message_guid, restored and more (docs/protocol.md, 5).',
+      ),
   })
   .describe('What became of a command.') satisfies z.ZodType<AckBody>;
 
