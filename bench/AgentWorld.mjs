@@ -30,11 +30,11 @@ export function agentEnvironment({ directory, backend, mac }) {
   };
 }
 
-/** A Mac and a backend that never answers a message, in a directory of their own. */
-export async function openPlaces() {
+/** A Mac and a backend, which answers no message unless told to, in a directory of their own. */
+export async function openPlaces(persona = silent) {
   const directory = mkdtempSync(join(tmpdir(), 'edge-agent-bench-'));
   const mac = new SimulatedMac(directory, 26);
-  const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: silent });
+  const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona });
   return {
     directory,
     mac,

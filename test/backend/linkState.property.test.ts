@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isLive, pollerMode, wakeAt } from '../../src/backend/linkState.js';
 import { type LinkState, type Loss, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
-import { type ChatEvent, type LinkPlay, started } from '../support/LinkPlay.js';
+import { type LinkPlay, type PlayEvent, started } from '../support/LinkPlay.js';
 import { sized } from '../support/size.js';
 
 const loss: fc.Arbitrary<Loss> = fc.oneof(
@@ -14,14 +14,14 @@ const loss: fc.Arbitrary<Loss> = fc.oneof(
     .map((status) => ({ kind: 'refused' as const, status, detail: '' })),
   fc.constant({ kind: 'failed' as const, detail: 'reset' }),
 );
-const happening: fc.Arbitrary<ChatEvent> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant<ChatEvent>({ type: 'opened' }) },
-  { weight: 4, arbitrary: fc.boolean().map((pong): ChatEvent => ({ type: 'frame', pong })) },
-  { weight: 3, arbitrary: loss.map((one): ChatEvent => ({ type: 'lost', loss: one })) },
-  { weight: 6, arbitrary: fc.constant<ChatEvent>({ type: 'timer' }) },
+const happening: fc.Arbitrary<PlayEvent> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<PlayEvent>({ type: 'opened' }) },
+  { weight: 4, arbitrary: fc.boolean().map((pong): PlayEvent => ({ type: 'frame', pong })) },
+  { weight: 3, arbitrary: loss.map((one): PlayEvent => ({ type: 'lost', loss: one })) },
+  { weight: 6, arbitrary: fc.constant<PlayEvent>({ type: 'timer' }) },
   {
     weight: 5,
-    arbitrary: fc.constantFrom<ChatEvent>(
+    arbitrary: fc.constantFrom<PlayEvent>(
       { type: 'wsPong' },
       { type: 'wake' },
       { type: 'kick' },
@@ -43,7 +43,7 @@ const step = fc.record({
 });
 
 /** Whether a socket, or the dial for one, ended by this event, and whether we gave it up for another ourselves. */
-function ending(before: LinkState, after: LinkState, event: ChatEvent): 'none' | 'lost' | 'replaced' {
+function ending(before: LinkState, after: LinkState, event: PlayEvent): 'none' | 'lost' | 'replaced' {
   if (after.transition === before.transition || event.type === 'uncredentialed') return 'none';
   if ('keepalive' in before && after.name === 'dialing') return 'replaced';
   const had = before.name === 'dialing' || 'keepalive' in before;
@@ -59,7 +59,7 @@ class Stability {
     return this.ponged && at - this.openedAt >= 30_000;
   }
 
-  note(before: string, event: ChatEvent, { state, at }: LinkPlay): void {
+  note(before: string, event: PlayEvent, { state, at }: LinkPlay): void {
     if (before === 'dialing' && state.name === 'proving') {
       this.openedAt = at;
       this.ponged = false;
@@ -185,7 +185,7 @@ describe('the link, whatever happens', () => {
   });
 
   it('answers refusals by one immediate retry, and by no other until a link was up 30 s and had a pong', () => {
-    const refusal = fc.constantFrom<ChatEvent>(
+    const refusal = fc.constantFrom<PlayEvent>(
       { type: 'lost', loss: { kind: 'refused', status: 401, detail: '' } },
       { type: 'lost', loss: { kind: 'closed', code: 4001, reason: '' } },
       { type: 'registered' },

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { isLive, pollerMode } from '../../src/backend/linkState.js';
-import { type ChatEvent, started } from '../support/LinkPlay.js';
+import { type PlayEvent, started } from '../support/LinkPlay.js';
 
-const closed = (code: number): ChatEvent => ({ type: 'lost', loss: { kind: 'closed', code, reason: '' } });
-const failed: ChatEvent = { type: 'lost', loss: { kind: 'failed', detail: 'ECONNREFUSED' } };
-const refused = (status: number, retryAfterMs?: number): ChatEvent => ({
+const closed = (code: number): PlayEvent => ({ type: 'lost', loss: { kind: 'closed', code, reason: '' } });
+const failed: PlayEvent = { type: 'lost', loss: { kind: 'failed', detail: 'ECONNREFUSED' } };
+const refused = (status: number, retryAfterMs?: number): PlayEvent => ({
   type: 'lost',
   loss: { kind: 'refused', status, detail: '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
 });
@@ -229,7 +229,7 @@ describe('the link, state by state', () => {
     const play = started().online();
     const old = play.state.epoch;
     play.feed(closed(1006)).wait().online();
-    for (const late of [closed(1006), { type: 'frame', pong: true }, { type: 'opened' }] as ChatEvent[]) {
+    for (const late of [closed(1006), { type: 'frame', pong: true }, { type: 'opened' }] as PlayEvent[]) {
       const before = play.state;
       expect(play.feed(late, old).state).toBe(before);
       expect(play.did).toEqual([]);

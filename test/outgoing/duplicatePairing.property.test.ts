@@ -4,7 +4,7 @@ import { pairedConversation } from '../support/pairedConversation.js';
 import { sized } from '../support/size.js';
 
 /** What may happen to message `m`, in any order that a backend and a dying daemon can bring about. */
-type ChatEvent =
+type PlayedEvent =
   | { kind: 'post' | 'reflex' | 'repeatedReflex' | 'postAgain' | 'reply'; m: number }
   | { kind: 'sent' | 'refused' | 'restart' };
 
@@ -31,7 +31,7 @@ const happenings = fc.array(
 const REFUSED = { kind: 'notStarted', errorCode: 'send_refused', message: '', retry: 'never' } as const;
 
 /** Plays what is possible of it, then brings every message to its end; returns the texts that really went out. */
-async function play(texts: readonly string[], strays: readonly string[], events: readonly ChatEvent[]) {
+async function play(texts: readonly string[], strays: readonly string[], events: readonly PlayedEvent[]) {
   const c = await pairedConversation();
   const went: string[] = [];
   const state = texts.map(() => ({
@@ -63,7 +63,7 @@ async function play(texts: readonly string[], strays: readonly string[], events:
   // Without its name, a late reflex is then taken for that of the open message, and sent.
   const isOwed = () => state.some(({ posted, answered, reflexed }) => posted && !answered && !reflexed);
   const open = () => state.filter(({ posted, answered }) => posted && !answered).length;
-  const happen = async (event: ChatEvent) => {
+  const happen = async (event: PlayedEvent) => {
     if (event.kind === 'sent') return void (await end('sent'));
     if (event.kind === 'restart') {
       await flow();

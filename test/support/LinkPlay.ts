@@ -2,7 +2,7 @@ import { initialState, next, wakeAt } from '../../src/backend/linkState.js';
 import { type LinkEvent, type LinkState, PROTOCOL_RULES, type Step } from '../../src/backend/linkTypes.js';
 
 /** An event without what the play knows by itself. */
-export type ChatEvent = LinkEvent extends infer E
+export type PlayEvent = LinkEvent extends infer E
   ? E extends LinkEvent
     ? Omit<E, 'at' | 'chance' | 'epoch'>
     : never
@@ -15,7 +15,7 @@ export class LinkPlay {
   chance = 0;
   last: Step = { state: this.state, effects: [] };
 
-  feed(event: ChatEvent, epoch = this.state.epoch): this {
+  feed(event: PlayEvent, epoch = this.state.epoch): this {
     this.last = next(
       this.state,
       { ...event, epoch, at: this.at, chance: this.chance } as LinkEvent,

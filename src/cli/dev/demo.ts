@@ -1,4 +1,4 @@
-import type { ChatEvent } from '../../kit/backend/Journal.js';
+import type { JournalEntry } from '../../kit/backend/Journal.js';
 import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
 import { EXIT } from '../exitCodes.js';
@@ -21,9 +21,9 @@ export async function demo(): Promise<number> {
   const began = systemClock.monotonic();
   const promised: Promised[] = [];
   const world = await DemoWorld.open(screen);
-  world.backend.observe((happening) => {
+  world.backend.observe((entry) => {
     world.showSent();
-    const told = tell(happening);
+    const told = tell(entry);
     if (told !== undefined) screen.line('backend', told);
   });
   const check = (what: string, kept: boolean) => {
@@ -143,25 +143,25 @@ function isAcked(world: DemoWorld, commandId: string): boolean {
 }
 
 /** What the backend does, in words; undefined for what is not worth a line. */
-function tell(happening: ChatEvent): string | undefined {
-  switch (happening.kind) {
+function tell(entry: JournalEntry): string | undefined {
+  switch (entry.kind) {
     case 'message':
-      return `POST /edge/message: “${happening.body.filtered_text}”`;
+      return `POST /edge/message: “${entry.body.filtered_text}”`;
     case 'reflex':
-      return happening.commandId === null ? undefined : `reflex by WebSocket: “${happening.text}”`;
+      return entry.commandId === null ? undefined : `reflex by WebSocket: “${entry.text}”`;
     case 'reply':
-      return `HTTP reply: ${JSON.stringify(happening.body)}`;
+      return `HTTP reply: ${JSON.stringify(entry.body)}`;
     case 'command':
-      return `command ${happening.commandType} ${short(happening.commandId)}`;
+      return `command ${entry.commandType} ${short(entry.commandId)}`;
     case 'ack': {
-      const { command_id, status, result } = happening.body;
+      const { command_id, status, result } = entry.body;
       const note = result?.deduplicated === true ? ', deduplicated' : '';
-      return `ack of ${short(String(command_id))}: ${status}${note} (${happening.channel})`;
+      return `ack of ${short(String(command_id))}: ${status}${note} (${entry.channel})`;
     }
     case 'connected':
       return 'the agent’s WebSocket is connected';
     case 'disconnected':
-      return `the agent’s WebSocket is gone (${happening.code})`;
+      return `the agent’s WebSocket is gone (${entry.code})`;
     default:
       return undefined;
   }

@@ -72,27 +72,27 @@ type What =
   | { kind: 'up' };
 
 /** One thing that happened; `at` is Unix ms. */
-export type ChatEvent = What & { readonly at: number };
-export type HappeningOf<K extends ChatEvent['kind']> = Extract<ChatEvent, { kind: K }>;
+export type JournalEntry = What & { readonly at: number };
+export type EntryOf<K extends JournalEntry['kind']> = Extract<JournalEntry, { kind: K }>;
 
 /**
  * What happened, in order: as lists to look at, as a stream to listen to, and as something to wait for.
  * Each list keeps its newest `limit` entries; that of photos the newest upload of each file, and 64 MiB in all. Listeners are called in the same turn, after the thing was done.
  */
 export class Journal {
-  readonly registrations: HappeningOf<'registered'>[] = [];
-  readonly connects: HappeningOf<'connected'>[] = [];
-  readonly disconnects: HappeningOf<'disconnected'>[] = [];
-  readonly messages: HappeningOf<'message'>[] = [];
-  readonly photos: HappeningOf<'photo'>[] = [];
-  readonly replies: HappeningOf<'reply'>[] = [];
-  readonly reflexes: HappeningOf<'reflex'>[] = [];
-  readonly commands: HappeningOf<'command'>[] = [];
-  readonly acks: HappeningOf<'ack'>[] = [];
-  readonly syncs: HappeningOf<'sync'>[] = [];
-  readonly events: HappeningOf<'event'>[] = [];
-  readonly statuses: HappeningOf<'status'>[] = [];
-  readonly refusals: HappeningOf<'refused'>[] = [];
+  readonly registrations: EntryOf<'registered'>[] = [];
+  readonly connects: EntryOf<'connected'>[] = [];
+  readonly disconnects: EntryOf<'disconnected'>[] = [];
+  readonly messages: EntryOf<'message'>[] = [];
+  readonly photos: EntryOf<'photo'>[] = [];
+  readonly replies: EntryOf<'reply'>[] = [];
+  readonly reflexes: EntryOf<'reflex'>[] = [];
+  readonly commands: EntryOf<'command'>[] = [];
+  readonly acks: EntryOf<'ack'>[] = [];
+  readonly syncs: EntryOf<'sync'>[] = [];
+  readonly events: EntryOf<'event'>[] = [];
+  readonly statuses: EntryOf<'status'>[] = [];
+  readonly refusals: EntryOf<'refused'>[] = [];
   private readonly emitter = new EventEmitter();
 
   constructor(
@@ -105,23 +105,23 @@ export class Journal {
   }
 
   record(what: What): void {
-    const happening: ChatEvent = { ...what, at: this.clock.now() };
-    this.file(happening);
-    for (const listener of this.emitter.listeners('happening')) {
+    const entry: JournalEntry = { ...what, at: this.clock.now() };
+    this.file(entry);
+    for (const listener of this.emitter.listeners('entry')) {
       try {
-        listener(happening);
+        listener(entry);
       } catch (mistake) {
         // A listener's mistake must not cost the agent its answer.
-        this.log(`[Backend] A listener failed on ${happening.kind}: ${String(mistake)}`);
+        this.log(`[Backend] A listener failed on ${entry.kind}: ${String(mistake)}`);
       }
     }
   }
 
   /** Calls `listener` with everything from now on; returns the way to stop it. */
-  observe(listener: (happening: ChatEvent) => void): () => void {
-    this.emitter.on('happening', listener);
+  observe(listener: (entry: JournalEntry) => void): () => void {
+    this.emitter.on('entry', listener);
     return () => {
-      this.emitter.off('happening', listener);
+      this.emitter.off('entry', listener);
     };
   }
 
@@ -184,51 +184,51 @@ export class Journal {
       .join(', ');
   }
 
-  private file(happening: ChatEvent): void {
-    switch (happening.kind) {
+  private file(entry: JournalEntry): void {
+    switch (entry.kind) {
       case 'registered':
-        this.keep(this.registrations, happening);
+        this.keep(this.registrations, entry);
         break;
       case 'connected':
-        this.keep(this.connects, happening);
+        this.keep(this.connects, entry);
         break;
       case 'disconnected':
-        this.keep(this.disconnects, happening);
+        this.keep(this.disconnects, entry);
         break;
       case 'message':
-        this.keep(this.messages, happening);
+        this.keep(this.messages, entry);
         break;
       case 'photo':
-        this.keepPhoto(happening);
+        this.keepPhoto(entry);
         break;
       case 'reply':
-        this.keep(this.replies, happening);
+        this.keep(this.replies, entry);
         break;
       case 'reflex':
-        this.keep(this.reflexes, happening);
+        this.keep(this.reflexes, entry);
         break;
       case 'command':
-        this.keep(this.commands, happening);
+        this.keep(this.commands, entry);
         break;
       case 'ack':
-        this.keep(this.acks, happening);
+        this.keep(this.acks, entry);
         break;
       case 'sync':
-        this.keep(this.syncs, happening);
+        this.keep(this.syncs, entry);
         break;
       case 'event':
-        this.keep(this.events, happening);
+        this.keep(this.events, entry);
         break;
       case 'status':
-        this.keep(this.statuses, happening);
+        this.keep(this.statuses, entry);
         break;
       case 'refused':
-        this.keep(this.refusals, happening);
+        this.keep(this.refusals, entry);
         break;
     }
   }
 
-  private keepPhoto(photo: HappeningOf<'photo'>): void {
+  private keepPhoto(photo: EntryOf<'photo'>): void {
     const { photos } = this;
     const before = photos.findIndex(({ agentId, guid }) => agentId === photo.agentId && guid === photo.guid);
     if (before >= 0) photos.splice(before, 1);

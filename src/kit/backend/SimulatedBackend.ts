@@ -15,7 +15,7 @@ import type { BackendComponents } from './endpoints/endpoint.js';
 import { demandSecrets, hostInUrl, LOOPBACK } from './exposure.js';
 import { Faults } from './Faults.js';
 import { plainFrame } from './frames.js';
-import { type ChatEvent, Journal } from './Journal.js';
+import { Journal, type JournalEntry } from './Journal.js';
 import { Listener } from './Listener.js';
 import { MessageAnswers } from './MessageAnswers.js';
 import { Pauses } from './Pauses.js';
@@ -155,7 +155,7 @@ export class SimulatedBackend extends BackendFaults {
     return this.parts.queue;
   }
 
-  observe(listener: (happening: ChatEvent) => void): () => void {
+  observe(listener: (entry: JournalEntry) => void): () => void {
     return this.journal.observe(listener);
   }
 

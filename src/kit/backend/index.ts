@@ -4,7 +4,7 @@ export type { CommandRequest, Delivery, DeliveryOptions } from './CommandDeliver
 export { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
 export type { MessageBody } from './endpoints/message.js';
 export type { Ack, AgentEvent, AgentStatus, WireCommand } from './frames.js';
-export type { ChatEvent, Journal } from './Journal.js';
+export type { Journal, JournalEntry } from './Journal.js';
 export { loadPersona } from './loadPersona.js';
 export {
   BUILT_IN_PERSONAS,

@@ -5,7 +5,7 @@ import type { Entry } from './entry.js';
 import { Pseudonyms } from './Pseudonyms.js';
 
 /** An entry that is not yet placed in time. */
-type ChatEvent<E = Entry> = E extends Entry ? Omit<E, 'at'> : never;
+type NewEntry<E = Entry> = E extends Entry ? Omit<E, 'at'> : never;
 
 /**
  * A transcript that is being written: 0600, one JSON object a line, each whole once `note` returns. Only what is redacted
@@ -46,7 +46,7 @@ export class TranscriptFile {
   }
 
   /** Never throws. */
-  note(happening: ChatEvent): void {
+  note(happening: NewEntry): void {
     if (this.state !== 'open') return;
     const at = Math.round((this.clock.monotonic() - this.startedAt) * 10) / 10;
     const entry = { at, ...this.redacted(happening) };
@@ -66,7 +66,7 @@ export class TranscriptFile {
     closeSync(this.descriptor);
   }
 
-  private redacted(happening: ChatEvent): ChatEvent {
+  private redacted(happening: NewEntry): NewEntry {
     switch (happening.kind) {
       case 'frame':
         return { ...happening, frame: this.pseudonyms.frame(happening.frame) };

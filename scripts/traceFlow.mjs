@@ -1,0 +1,79 @@
+// `npm run trace-flow`: how far one message and one command travel through the program. Counts the distinct functions and
+// files that are entered, and the hops: reading the functions in the order of their first entry, how often the next one is in
+// another room (a folder of src). `--files` names the files.
+
+import { register } from 'node:module';
+
+register('./traceHooks.mjs', import.meta.url);
+const { openPlaces, startAgent } = await import('../bench/AgentWorld.mjs');
+
+const PERSON = '+13105551234';
+const PATIENCE_MS = 60_000;
+
+/** Records while `work` runs what was entered, in order. */
+async function trace(work) {
+  const entered = [];
+  globalThis.enteredFunction = (file, line) => entered.push(`${file}:${line}`);
+  await work();
+  globalThis.enteredFunction = undefined;
+  return entered;
+}
+
+const fileOf = (entry) => entry.slice(0, entry.lastIndexOf(':'));
+const roomOf = (entry) => entry.split('/')[0].split('.')[0];
+
+function figures(entered) {
+  const functions = [...new Set(entered)];
+  const files = [...new Set(entered.map(fileOf))].sort();
+  const hops = functions.filter((entry, at) => at > 0 && roomOf(entry) !== roomOf(functions[at - 1])).length;
+  return { functions, files, hops };
+}
+
+function print(what, { functions, files, hops }) {
+  console.log(`${what}: ${files.length} files, ${functions.length} functions, ${hops} hops between rooms`);
+  const rooms = Map.groupBy === undefined ? grouped(files) : Map.groupBy(files, roomOf);
+  for (const [room, names] of rooms) {
+    const count = `${names.length}`.padStart(4);
+    console.log(`  ${count}  ${room}${process.argv.includes('--files') ? `: ${names.join(' ')}` : ''}`);
+  }
+}
+
+function grouped(files) {
+  const rooms = new Map();
+  for (const file of files) rooms.set(roomOf(file), [...(rooms.get(roomOf(file)) ?? []), file]);
+  return rooms;
+}
+
+const places = await openPlaces(({ text }) => ({ bubbles: [`you said: ${text}`] }));
+const { mac, backend } = places;
+const running = await startAgent(places);
+mac.chatDb.directChat(PERSON);
+
+/** A message comes in; over once the agent says that its answer was found sent. */
+function message(text) {
+  const isAnswered = ({ events }) => events.filter(({ body }) => body.event_type === 'message_sent').length;
+  const before = isAnswered(backend.journal);
+  const answered = backend.until((journal) => isAnswered(journal) > before, PATIENCE_MS);
+  mac.chatDb.receive({ from: PERSON, text }).complete();
+  return answered;
+}
+
+/** A command to send a text; over once its ack says that it was found sent. */
+function command(id) {
+  const isProof = ({ body }) => body.command_id === id && body.status === 'completed';
+  const acked = backend.until(({ acks }) => acks.some(isProof), PATIENCE_MS);
+  backend.pushCommand({
+    command_id: id,
+    command_type: 'send_message',
+    payload: { thread_id: PERSON, text: id },
+  });
+  return acked;
+}
+
+// The first of each also loads and prepares what the next ones find ready.
+await message('warm up');
+await command('warm_up');
+print('message', figures(await trace(() => message('hello'))));
+print('command', figures(await trace(() => command('traced'))));
+await running.stop();
+await places.close();
