@@ -7,7 +7,8 @@ import type { Logger } from '../logging/Logger.js';
 
 /** Where the settings that the backend changed are kept. */
 export interface RemoteStore {
-  get(key: string): string | undefined;
+  /** A fact that is kept as JSON; undefined where there is none, or it is damaged. */
+  object<T extends object>(key: string): T | undefined;
   set(key: string, value: string): void;
   delete(key: string): void;
 }
@@ -124,11 +125,8 @@ export class LiveConfig {
 }
 
 /** What the backend had changed, as far as this version still allows it. */
-export function storedRemoteSettings(store: Pick<RemoteStore, 'get'>): ReadonlyMap<string, unknown> {
-  const stored = store.get(REMOTE_SETTINGS);
-  return stored === undefined
-    ? new Map()
-    : judgeRemote(JSON.parse(stored) as Record<string, unknown>).accepted;
+export function storedRemoteSettings(store: Pick<RemoteStore, 'object'>): ReadonlyMap<string, unknown> {
+  return judgeRemote(store.object<Record<string, unknown>>(REMOTE_SETTINGS) ?? {}).accepted;
 }
 
 /** Every setting of a loaded configuration, with what the backend changed laid over it. */

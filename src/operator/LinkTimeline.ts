@@ -12,7 +12,8 @@ export interface LinkChange {
 
 /** Where the strip outlives the agent. */
 export interface TimelineStore {
-  get(key: string): string | undefined;
+  /** What is kept as a list; undefined where there is none, or it is damaged. */
+  list<T>(key: string): T[] | undefined;
   set(key: string, value: string): void;
 }
 
@@ -32,7 +33,7 @@ export class LinkTimeline {
     private readonly clock: Clock,
     aliveAt: number | undefined,
   ) {
-    this.changes = JSON.parse(store.get(KEY) ?? '[]') as LinkChange[];
+    this.changes = store.list<LinkChange>(KEY) ?? [];
     if (aliveAt !== undefined) this.add({ at: aliveAt, state: 'stopped' });
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../system/clock.js';
 import { AddedSignal, type CommitHooks } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** The `data` of a `command_ack` frame, in the form that every backend understands. Times are ISO 8601. */
 export interface AckBody {
@@ -26,10 +27,44 @@ export interface StoredAck {
   createdAt: number;
 }
 
+interface AckRow {
+  seq: number;
+  command_id: string;
+  revision: number;
+  body: string;
+  created_at: number;
+}
+
 interface RemovedAck {
   id: string;
   revision: number;
   givenAt: number;
+}
+
+const isAck = (fields: Readonly<Record<string, unknown>>) => typeof fields.status === 'string';
+
+/**
+ * The ack that a command keeps. Of one that is damaged the backend is told that the outcome is not known: it waits for the end of its
+ * command, and which one it was nobody can tell.
+ */
+export function readAck(
+  rows: StoredRows,
+  json: string,
+  { commandId, revision, at }: { commandId: string; revision: number; at: number },
+): AckBody {
+  const time = new Date(at).toISOString();
+  return (
+    rows.object<AckBody>('commands', commandId, json, isAck) ?? {
+      command_id: commandId,
+      status: 'failed',
+      success: false,
+      error: 'outcome_unknown: what the store has of the ack is damaged',
+      completed_at: time,
+      timestamp: time,
+      revision,
+      result: { outcome: 'unknown', retry_safe: false },
+    }
+  );
 }
 
 /** The acks still to be delivered. */
@@ -37,6 +72,7 @@ export class AckTable {
   private readonly added: AddedSignal;
   private readonly insert: Statement;
   private readonly select: Statement;
+  private readonly selectKept: Statement;
   private readonly remove: Statement;
   private readonly noteRead: Statement;
   private readonly removeOlder: Statement;
@@ -47,12 +83,16 @@ export class AckTable {
     database: Database,
     private readonly clock: Clock,
     hooks: CommitHooks,
+    private readonly rows: StoredRows,
   ) {
     this.added = new AddedSignal(hooks);
     this.insert = database.prepare(
       'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
     );
     this.select = database.prepare('SELECT * FROM acks WHERE seq > ? ORDER BY seq LIMIT ?');
+    this.selectKept = database
+      .prepare('SELECT ack FROM commands WHERE command_id = ? AND revision = ?')
+      .pluck();
     this.remove = database.prepare(
       'DELETE FROM acks WHERE seq = ? RETURNING command_id AS id, revision, created_at AS givenAt',
     );
@@ -77,20 +117,20 @@ export class AckTable {
 
   /** Acks with a greater `seq`, oldest first, at most `limit`. */
   after(seq: number, limit: number): StoredAck[] {
-    const rows = this.select.all(seq, limit) as {
-      seq: number;
-      command_id: string;
-      revision: number;
-      body: string;
-      created_at: number;
-    }[];
+    const rows = this.select.all(seq, limit) as AckRow[];
     return rows.map((row) => ({
       seq: row.seq,
       commandId: row.command_id,
       revision: row.revision,
-      body: JSON.parse(row.body) as AckBody,
+      body: this.rows.object<AckBody>('acks', row.command_id, row.body, isAck) ?? this.kept(row),
       createdAt: row.created_at,
     }));
+  }
+
+  /** The same ack as its command keeps it. */
+  private kept({ command_id: commandId, revision, created_at: at }: AckRow): AckBody {
+    const json = this.selectKept.get(commandId, revision) as string | null | undefined;
+    return readAck(this.rows, json ?? '', { commandId, revision, at });
   }
 
   /** Inside a write: forgets acks that the backend provably read; their commands keep when, and by which channel. */

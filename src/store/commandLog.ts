@@ -1,5 +1,6 @@
-import type { AckBody } from './acks.js';
+import { type AckBody, readAck } from './acks.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** A command with the times of its life. Times are Unix ms; null: not yet, or forgotten. */
 export interface LoggedCommand {
@@ -28,7 +29,10 @@ export class CommandLog {
   private readonly selectOpen: Statement;
   private readonly selectOne: Statement;
 
-  constructor(database: Database) {
+  constructor(
+    database: Database,
+    private readonly rows: StoredRows,
+  ) {
     this.selectNewest = database.prepare(
       `SELECT ${COLUMNS} FROM commands WHERE seq > 0 ORDER BY seq DESC LIMIT ?`,
     );
@@ -41,15 +45,17 @@ export class CommandLog {
   /** The newest first; only those without a final ack if `open`. */
   list(limit: number, open: boolean): LoggedCommand[] {
     const rows = (open ? this.selectOpen : this.selectNewest).all(limit) as LoggedRow[];
-    return rows.map(read);
+    return rows.map((row) => this.read(row));
   }
 
   find(commandId: string): LoggedCommand | undefined {
     const row = this.selectOne.get(commandId) as LoggedRow | undefined;
-    return row === undefined ? undefined : read(row);
+    return row === undefined ? undefined : this.read(row);
   }
-}
 
-function read(row: LoggedRow): LoggedCommand {
-  return { ...row, ack: row.ack === null ? null : (JSON.parse(row.ack) as AckBody) };
+  private read(row: LoggedRow): LoggedCommand {
+    const { commandId, revision, receivedAt: at } = row;
+    const ack = row.ack === null ? null : readAck(this.rows, row.ack, { commandId, revision, at });
+    return { ...row, ack };
+  }
 }

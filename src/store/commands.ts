@@ -1,6 +1,7 @@
 import type { Clock } from '../system/clock.js';
-import type { AckBody } from './acks.js';
+import { type AckBody, readAck } from './acks.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** The hash of a command whose content is lost. */
 export const UNKNOWN_BODY_HASH = '';
@@ -56,6 +57,7 @@ export class CommandTable {
   constructor(
     database: Database,
     private readonly clock: Clock,
+    private readonly rows: StoredRows,
   ) {
     this.insert = database.prepare(
       `INSERT INTO commands (command_id, command_type, body, body_hash, via, received_at, state)
@@ -92,7 +94,14 @@ export class CommandTable {
       bodyHash: row.body_hash,
       via: row.via,
       state: row.state,
-      ack: row.ack === null ? null : (JSON.parse(row.ack) as AckBody),
+      ack:
+        row.ack === null
+          ? null
+          : readAck(this.rows, row.ack, {
+              commandId: row.command_id,
+              revision: row.revision,
+              at: row.received_at,
+            }),
       revision: row.revision,
       receivedAt: row.received_at,
     };
@@ -102,8 +111,8 @@ export class CommandTable {
   madeAt(commandId: string): number | null {
     const body = this.selectBody.get(commandId) as string | undefined;
     if (body === undefined || body === '') return null;
-    const { timestamp } = JSON.parse(body) as { timestamp?: number | null };
-    return timestamp ?? null;
+    const kept = this.rows.object<{ timestamp?: unknown }>('commands', commandId, body);
+    return typeof kept?.timestamp === 'number' ? kept.timestamp : null;
   }
 
   /** Ends a command, or corrects its end: keeps the ack for every later repeat. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** What the backend wants to get back with a conversation's next messages. One per conversation; the last wins. */
 export class ContextTable {
@@ -10,6 +11,7 @@ export class ContextTable {
   constructor(
     database: Database,
     private readonly clock: Clock,
+    private readonly rows: StoredRows,
   ) {
     this.select = database.prepare('SELECT body FROM contexts WHERE conversation = ?').pluck();
     this.upsert = database.prepare(
@@ -21,7 +23,7 @@ export class ContextTable {
 
   get(conversation: string): Record<string, unknown> | undefined {
     const body = this.select.get(conversation) as string | undefined;
-    return body === undefined ? undefined : (JSON.parse(body) as Record<string, unknown>);
+    return body === undefined ? undefined : this.rows.object('contexts', conversation, body);
   }
 
   set(conversation: string, body: Record<string, unknown>): void {

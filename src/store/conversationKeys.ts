@@ -1,5 +1,7 @@
+import { isWholeMessage } from './incoming.js';
 import type { IncomingMessage } from './incomingRecord.js';
 import type { Database } from './sqlite.js';
+import { readStored } from './storedRows.js';
 import type { UploadMessage } from './uploads.js';
 
 /** Tables that have one row a conversation: what the row that stays takes over from the one that goes. */
@@ -92,7 +94,9 @@ export class ConversationKeys {
     const update = database.prepare('UPDATE incoming SET message = ? WHERE seq = ?');
     const rows = select.all(from) as { seq: number; message: string; isPosted: number }[];
     for (const { seq, message, isPosted } of rows) {
-      const stored = JSON.parse(message) as IncomingMessage;
+      // A damaged one keeps what it has: it is parked when its turn comes.
+      const stored = readStored<IncomingMessage>(message, isWholeMessage);
+      if (stored === undefined) continue;
       const named = (name: string) => (name === from ? to : name);
       const unposted = {
         threadId: named(stored.threadId),
@@ -102,12 +106,12 @@ export class ConversationKeys {
       update.run(JSON.stringify({ ...stored, ...(isPosted === 1 ? {} : unposted), conversation: to }), seq);
     }
     const uploads = database.prepare(
-      `SELECT seq, message FROM uploads WHERE json_extract(message, '$.conversation') = ?`,
+      `SELECT seq, message FROM uploads WHERE CASE WHEN json_valid(message) THEN json_extract(message, '$.conversation') END = ?`,
     );
     const updateUpload = database.prepare('UPDATE uploads SET message = ? WHERE seq = ?');
     for (const { seq, message } of uploads.all(from) as { seq: number; message: string }[]) {
-      const stored = JSON.parse(message) as UploadMessage;
-      updateUpload.run(JSON.stringify({ ...stored, conversation: to }), seq);
+      const stored = readStored<UploadMessage>(message);
+      if (stored !== undefined) updateUpload.run(JSON.stringify({ ...stored, conversation: to }), seq);
     }
   }
 

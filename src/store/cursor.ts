@@ -1,5 +1,6 @@
 import { SeenRowTable } from './seenRows.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** The generation of a position that was lost with a damaged store: no chat.db has it. */
 export const SALVAGED_GENERATION = 'salvaged';
@@ -62,7 +63,10 @@ export class CursorTable {
   private readonly clearPending: Statement;
   private readonly insertPending: Statement;
 
-  constructor(database: Database) {
+  constructor(
+    database: Database,
+    private readonly rows: StoredRows,
+  ) {
     this.seen = new SeenRowTable(database);
     this.selectReading = database.prepare(
       `SELECT since, seeded, caught_up AS caughtUp, moved_at AS movedAt, look_until AS lookUntil, samples
@@ -100,7 +104,7 @@ export class CursorTable {
   reading(): ReadingState | undefined {
     const row = this.selectReading.get() as StoredReading | undefined;
     if (row === undefined) return undefined;
-    const samples = JSON.parse(row.samples) as RowSample[];
+    const samples = this.rows.list<RowSample>('chatdb_reading', '1', row.samples) ?? [];
     return { ...row, seeded: row.seeded === 1, caughtUp: row.caughtUp === 1, samples };
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 import { AddedSignal, type CommitHooks } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 export interface NewEvent {
   eventType: string;
@@ -38,6 +39,7 @@ export class EventTable {
     database: Database,
     private readonly clock: Clock,
     hooks: CommitHooks,
+    private readonly rows: StoredRows,
   ) {
     this.added = new AddedSignal(hooks);
     this.insert = database.prepare(
@@ -56,16 +58,20 @@ export class EventTable {
     this.added.raise();
   }
 
-  /** Events with a greater `seq`, oldest first, at most `limit`. */
+  /** Events with a greater `seq`, oldest first, at most `limit`; one that is damaged is left out. */
   after(seq: number, limit: number): StoredEvent[] {
-    return (this.select.all(seq, limit) as EventRow[]).map((row) => ({
-      seq: row.seq,
-      eventId: row.event_id,
-      eventType: row.event_type,
-      ...(row.thread_id === null ? {} : { threadId: row.thread_id }),
-      details: JSON.parse(row.details) as Record<string, unknown>,
-      timestamp: new Date(row.created_at).toISOString(),
-    }));
+    return (this.select.all(seq, limit) as EventRow[]).flatMap((row) => {
+      const details = this.rows.object<Record<string, unknown>>('events', row.event_id, row.details);
+      if (details === undefined) return [];
+      return {
+        seq: row.seq,
+        eventId: row.event_id,
+        eventType: row.event_type,
+        ...(row.thread_id === null ? {} : { threadId: row.thread_id }),
+        details,
+        timestamp: new Date(row.created_at).toISOString(),
+      };
+    });
   }
 
   clear(seqs: readonly number[]): void {

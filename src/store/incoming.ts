@@ -11,6 +11,7 @@ import type {
   PostedRow,
 } from './incomingRecord.js';
 import type { Database, Statement } from './sqlite.js';
+import { readStored, type StoredRows } from './storedRows.js';
 
 /** So many answers show how the backend is; the newest count. */
 const MOST_OTHERS = 500;
@@ -64,13 +65,14 @@ export class IncomingTable {
   constructor(
     database: Database,
     private readonly clock: Clock,
+    private readonly rows: StoredRows,
   ) {
     this.insert = database.prepare(
       `INSERT INTO incoming (guid, conversation, message, sent_at, seen_at, state) VALUES (?, ?, ?, ?, ?, 'open')
        ON CONFLICT (guid) DO NOTHING`,
     );
     const columns =
-      'seq, message, seen_at, sequence, attempts, first_posted_at, sends_before, retry_at, strikes, first_strike_at';
+      'seq, guid, message, seen_at, sequence, attempts, first_posted_at, sends_before, retry_at, strikes, first_strike_at';
     this.selectNumbered = database.prepare(
       `SELECT ${columns} FROM incoming
        WHERE state = 'open' AND sequence IS NOT NULL AND conversation = ? ORDER BY sequence, seq LIMIT ?`,
@@ -235,6 +237,7 @@ export class IncomingTable {
         if (message === null) {
           isWhole = false;
           this.settle(row.seq, 'parked', DAMAGED);
+          this.rows.note('incoming', row.guid);
         } else records.push(recordOf(row, message));
       }
       if (isWhole) return records;
@@ -269,7 +272,7 @@ export class IncomingTable {
   /** A message of the last days, whatever became of it. */
   find(guid: string): IncomingMessage | undefined {
     const message = this.selectMessage.get(guid) as string | undefined;
-    return message === undefined ? undefined : (JSON.parse(message) as IncomingMessage);
+    return message === undefined ? undefined : this.rows.object('incoming', guid, message, isWholeMessage);
   }
 
   /** Whether a message of this conversation came lately. */
@@ -438,19 +441,17 @@ function recordOf(row: IncomingRow, message: IncomingMessage): IncomingRecord {
 
 const TEXTS = ['guid', 'conversation', 'threadId', 'chatGuid', 'sender', 'text'] as const;
 
+/** Whether a stored message has all that any of us relies on. */
+export function isWholeMessage(stored: Readonly<Record<string, unknown>>): boolean {
+  return (
+    TEXTS.every((name) => typeof stored[name] === 'string') &&
+    typeof stored.sentAt === 'number' &&
+    Array.isArray(stored.participants) &&
+    Array.isArray(stored.attachments)
+  );
+}
+
 /** What was stored of a message; null where it is damaged. */
 function storedMessage(json: string): IncomingMessage | null {
-  try {
-    const stored = JSON.parse(json) as IncomingMessage | null;
-    const isWhole =
-      stored !== null &&
-      TEXTS.every((name) => typeof stored[name] === 'string') &&
-      typeof stored.sentAt === 'number' &&
-      Array.isArray(stored.participants) &&
-      Array.isArray(stored.attachments);
-    return isWhole ? stored : null;
-  } catch {
-    // A damaged page: it is named by its guid, which is stored beside it.
-    return null;
-  }
+  return readStored<IncomingMessage>(json, isWholeMessage) ?? null;
 }

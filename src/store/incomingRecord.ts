@@ -97,6 +97,7 @@ export type IncomingEnd = 'answered' | 'parked' | 'expired';
 /** A row of the table, as it is selected. */
 export interface IncomingRow {
   seq: number;
+  guid: string;
   message: string;
   seen_at: number;
   sequence: number | null;

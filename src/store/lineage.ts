@@ -1,3 +1,4 @@
+import type { Clock } from '../system/clock.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './rowOfSend.js';
@@ -98,6 +99,13 @@ const EARLIER_GAP = { movedAt: null, knownSends: 0, revisions: 0 } as const;
 const LINEAGE = 'lineage';
 const COUNTER = 'lineage_counter';
 const GAP = 'ledger_gap';
+const SINCE_EVER = {
+  reason: 'rebuilt',
+  generation: null,
+  afterRow: null,
+  from: null,
+  activeUntil: null,
+} as const;
 
 /** The lineage of this store and the gap in its ledger, kept with its small facts. */
 export class LineageTable {
@@ -108,17 +116,19 @@ export class LineageTable {
   constructor(
     private readonly meta: MetaTable,
     private readonly hooks: CommitHooks,
+    clock: Pick<Clock, 'now'>,
   ) {
     this.counter = Number(meta.get(COUNTER) ?? 0);
-    const gap = meta.get(GAP);
-    this.known = gap === undefined ? undefined : { ...EARLIER_GAP, ...(JSON.parse(gap) as LedgerGap) };
+    if (meta.get(GAP) === undefined) return;
+    // Of a gap that cannot be read any time up to now may be one of it.
+    const gap = meta.object<LedgerGap>(GAP) ?? { ...SINCE_EVER, until: clock.now() };
+    this.known = { ...EARLIER_GAP, ...gap };
   }
 
   /** Undefined: it has never recorded itself. */
   own(): Lineage | undefined {
-    const written = this.meta.get(LINEAGE);
-    if (written === undefined) return undefined;
-    return { ...(JSON.parse(written) as Omit<Lineage, 'counter'>), counter: this.counter };
+    const written = this.meta.object<Omit<Lineage, 'counter'>>(LINEAGE);
+    return written === undefined ? undefined : { ...written, counter: this.counter };
   }
 
   /** The time of which the ledger is not complete; undefined: it is. */

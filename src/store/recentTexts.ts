@@ -1,6 +1,8 @@
+import { isWholeMessage } from './incoming.js';
 import type { IncomingMessage } from './incomingRecord.js';
 import type { SendState } from './sendRecord.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** A message as it came in. `at` is when it was sent, Unix ms. */
 export interface ReceivedText {
@@ -33,8 +35,13 @@ export class RecentTexts {
   private readonly selectHours: Statement;
   private readonly selectLatencies: Statement;
 
-  constructor(database: Database) {
-    this.selectReceived = database.prepare('SELECT message, state FROM incoming ORDER BY seq DESC LIMIT ?');
+  constructor(
+    database: Database,
+    private readonly rows: StoredRows,
+  ) {
+    this.selectReceived = database.prepare(
+      'SELECT guid, message, state FROM incoming ORDER BY seq DESC LIMIT ?',
+    );
     this.selectSent = database.prepare(
       `SELECT id, conversation, text, file, state, guid, coalesce(settled_at, created_at) AS at
        FROM sends ORDER BY seq DESC LIMIT ?`,
@@ -55,8 +62,15 @@ export class RecentTexts {
 
   /** The newest first. */
   received(limit: number): ReceivedText[] {
-    const rows = this.selectReceived.all(limit) as { message: string; state: ReceivedText['state'] }[];
-    return rows.map(({ message, state }) => ({ message: JSON.parse(message) as IncomingMessage, state }));
+    const rows = this.selectReceived.all(limit) as {
+      guid: string;
+      message: string;
+      state: ReceivedText['state'];
+    }[];
+    return rows.flatMap(({ guid, message, state }) => {
+      const stored = this.rows.object<IncomingMessage>('incoming', guid, message, isWholeMessage);
+      return stored === undefined ? [] : [{ message: stored, state }];
+    });
   }
 
   /** The newest first. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 import type { OutgoingFile } from './textRequest.js';
 
 export type ScheduleState = 'pending' | 'sending' | 'sent' | 'failed' | 'cancelled';
@@ -21,6 +22,8 @@ export interface ScheduledText extends NewScheduledText {
   createdAt: number;
   state: ScheduleState;
   error: string | null;
+  /** What goes out with it cannot be read: it must not be sent without. */
+  isDamaged?: true;
   settledAt: number | null;
 }
 
@@ -44,6 +47,7 @@ export class ScheduleTable {
   constructor(
     database: Database,
     private readonly clock: Clock,
+    private readonly rows: StoredRows,
   ) {
     this.insert = database.prepare(
       `INSERT INTO schedule (schedule_id, command_id, conversation, thread_id, text, priority, send_at, created_at, state, files)
@@ -65,9 +69,9 @@ export class ScheduleTable {
       'UPDATE schedule SET state = ?, error = ?, settled_at = ? WHERE schedule_id = ?',
     );
     this.countPending = database.prepare("SELECT count(*) FROM schedule WHERE state = 'pending'").pluck();
-    this.selectFiles = database
-      .prepare("SELECT files FROM schedule WHERE state = 'pending' AND files IS NOT NULL ORDER BY seq")
-      .pluck();
+    this.selectFiles = database.prepare(
+      "SELECT schedule_id AS scheduleId, files FROM schedule WHERE state = 'pending' AND files IS NOT NULL ORDER BY seq",
+    );
   }
 
   add(text: NewScheduledText): void {
@@ -87,7 +91,7 @@ export class ScheduleTable {
 
   /** Pending texts that are due at `now`, the longest due first. */
   due(now: number, limit: number): ScheduledText[] {
-    return (this.selectDue.all(now, limit) as ScheduleRow[]).map(read);
+    return (this.selectDue.all(now, limit) as ScheduleRow[]).map(this.read);
   }
 
   /** When the next pending text is due. */
@@ -98,20 +102,26 @@ export class ScheduleTable {
   /** By its own id, or by that of the command which scheduled it. */
   find(id: string): ScheduledText | undefined {
     const row = this.selectByEitherId.get({ id }) as ScheduleRow | undefined;
-    return row === undefined ? undefined : read(row);
+    return row === undefined ? undefined : this.read(row);
   }
 
   list(state: ScheduleState | undefined, limit: number): ScheduledText[] {
     const rows = state === undefined ? this.selectAll.all(limit) : this.selectByState.all(state, limit);
-    return (rows as ScheduleRow[]).map(read);
+    return (rows as ScheduleRow[]).map(this.read);
   }
 
   /** The staged files of every text that is still to be sent. */
   stagedFiles(): string[] {
-    return (this.selectFiles.all() as string[])
-      .flatMap((files) => JSON.parse(files) as OutgoingFile[])
+    return (this.selectFiles.all() as { scheduleId: string; files: string }[])
+      .flatMap(({ scheduleId, files }) => this.rows.list<OutgoingFile>('schedule', scheduleId, files) ?? [])
       .flatMap((file) => ('path' in file ? [file.path] : []));
   }
+
+  private readonly read = ({ files, ...text }: ScheduleRow): ScheduledText => {
+    if (files === null) return text;
+    const listed = this.rows.list<OutgoingFile>('schedule', text.scheduleId, files);
+    return listed === undefined ? { ...text, isDamaged: true } : { ...text, files: listed };
+  };
 
   setState(scheduleId: string, state: ScheduleState, error: string | null = null): void {
     const settled = state === 'pending' || state === 'sending' ? null : this.clock.now();
@@ -121,8 +131,4 @@ export class ScheduleTable {
   pendingCount(): number {
     return this.countPending.get() as number;
   }
-}
-
-function read({ files, ...text }: ScheduleRow): ScheduledText {
-  return files === null ? text : { ...text, files: JSON.parse(files) as OutgoingFile[] };
 }

@@ -1,12 +1,14 @@
 import type { Clock } from '../system/clock.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** What one item is of: a row of chat.db, a message to be posted, a command, a change of a message, a scheduled text. */
 export type ItemKind = 'row' | 'message' | 'command' | 'change' | 'scheduled';
 
 /** An item that was set aside, since when (Unix ms) and why. */
 export interface SetAsideItem {
-  readonly kind: ItemKind;
+  /** A `stored row` is one of the store itself, see storedRows.ts. */
+  readonly kind: ItemKind | 'stored row';
   readonly key: string;
   readonly at: number;
   readonly error: string;
@@ -46,6 +48,7 @@ export class SetAsideTable {
     private readonly clock: Clock,
     private readonly write: (work: () => void) => void,
     stoppedCleanly: boolean,
+    private readonly rows: StoredRows,
   ) {
     this.begin = database.prepare(
       `INSERT INTO trials (kind, key, starts, at) VALUES (?, ?, 1, ?)
@@ -99,7 +102,10 @@ export class SetAsideTable {
 
   /** What was set aside within a day, the newest first. */
   recent(limit: number): SetAsideItem[] {
-    return this.select.all(this.clock.now() - SHOWN_MS, limit) as SetAsideItem[];
+    const since = this.clock.now() - SHOWN_MS;
+    const items = this.select.all(since, limit) as SetAsideItem[];
+    const damaged = this.rows.damaged().filter(({ at }) => at >= since);
+    return [...items, ...damaged].toSorted((a, b) => b.at - a.at).slice(0, limit);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
 
 /** What the backend is told with a file: the message that it came with. */
 export interface UploadMessage {
@@ -43,6 +44,7 @@ export class UploadTable {
   constructor(
     database: Database,
     private readonly clock: Clock,
+    private readonly rows: StoredRows,
   ) {
     this.insert = database.prepare(
       `INSERT INTO uploads (attachment_guid, message_guid, message, state, queued_at) VALUES (?, ?, ?, 'open', ?)
@@ -68,7 +70,7 @@ export class UploadTable {
       "UPDATE uploads SET retry_at = ? WHERE state = 'open' AND retry_at > ?",
     );
     this.updateText = database.prepare(
-      "UPDATE uploads SET message = json_set(message, '$.text', ?) WHERE message_guid = ?",
+      "UPDATE uploads SET message = json_set(message, '$.text', ?) WHERE message_guid = ? AND json_valid(message)",
     );
     this.deleteOfMessage = database.prepare('DELETE FROM uploads WHERE message_guid = ?');
     this.deleteFile = database.prepare('DELETE FROM uploads WHERE attachment_guid = ?');
@@ -81,18 +83,27 @@ export class UploadTable {
     return this.insert.run(attachmentGuid, message.guid, body, this.clock.now()).changes > 0;
   }
 
-  /** Open ones, those first whose turn comes first. */
+  /** Open ones, those first whose turn comes first; one that is damaged is left out. */
   open(limit: number): UploadRecord[] {
-    return (this.selectOpen.all(limit) as UploadRow[]).map((row) => ({
-      ...row,
-      message: JSON.parse(row.message) as UploadMessage,
-    }));
+    return (this.selectOpen.all(limit) as UploadRow[]).flatMap((row) => {
+      const message = this.read(row.attachmentGuid, row.message);
+      return message === undefined ? [] : { ...row, message };
+    });
   }
 
   /** The message of an open one as it stands now; undefined if it is open no more, or was queued again meanwhile. */
-  messageOf({ seq, queuedAt }: UploadRecord): UploadMessage | undefined {
+  messageOf({ seq, queuedAt, attachmentGuid }: UploadRecord): UploadMessage | undefined {
     const message = this.selectMessage.get(seq, queuedAt) as string | undefined;
-    return message === undefined ? undefined : (JSON.parse(message) as UploadMessage);
+    return message === undefined ? undefined : this.read(attachmentGuid, message);
+  }
+
+  private read(attachmentGuid: string, message: string): UploadMessage | undefined {
+    return this.rows.object(
+      'uploads',
+      attachmentGuid,
+      message,
+      (fields) => typeof fields.conversation === 'string',
+    );
   }
 
   /** Inside a write: the message of these files has another text now. */

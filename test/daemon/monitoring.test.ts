@@ -34,7 +34,7 @@ describe('what the agent does', () => {
 
 describe('how the link was', () => {
   const storeOf = (values = new Map<string, string>()) => ({
-    get: (key: string) => values.get(key),
+    list: <T>(key: string) => JSON.parse(values.get(key) ?? 'null') as T[] | undefined,
     set: (key: string, value: string) => void values.set(key, value),
   });
   const states = (strip: LinkTimeline) => strip.history().map(({ state }) => state);
