@@ -105,7 +105,7 @@ export interface Carried {
   readonly lastLoss: Loss | null;
 }
 
-/** The state table of architecture.md. Where a state waits, `until` says for what instant (monotonic ms). */
+/** The states of docs/link.md. Where a state waits, `until` says for what instant (monotonic ms). */
 export type LinkState = Carried &
   (
     | { readonly name: 'idle' /** Started with the WebSocket switched off. */; readonly pollingOnly: boolean }

@@ -43,7 +43,7 @@ export function edgeProgram(): Command {
   const program = new Command('edge-agent')
     .description('Joins iMessage on this Mac to a backend. Nothing lost, nothing twice.')
     .version(packageVersion())
-    .option('--config <file>', 'the configuration file (default: see the README)')
+    .option('--config <file>', 'the configuration file (default: see docs/operating.md)')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
     .showSuggestionAfterError()

@@ -10,12 +10,15 @@ import { anchorsIn, headingAnchors, linksIn, page, ROOT, tableUnder } from './pa
 const PAGES = [
   'README.md',
   'CHANGELOG.md',
-  'docs/protocol.md',
-  'docs/backend.md',
-  'docs/operating.md',
-  'docs/configuration.md',
-  'docs/conformance.md',
+  'CONTRIBUTING.md',
+  ...['docs', 'docs/adr'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`),
+  ),
 ];
+/** Longer, and nobody reads it to the end. */
+const LONGEST_README = 150;
 const readme = page('README.md');
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))
@@ -30,8 +33,17 @@ test.each(PAGES)('every link in %s leads somewhere', (name) => {
   }
 });
 
-test('every log line that the README explains is one that the agent writes', () => {
-  const lines = tableUnder('## The log', readme).flatMap(([shown = '']) =>
+test('the README is short, and the index of the documentation has every page', () => {
+  expect(readme.split('\n').length).toBeLessThanOrEqual(LONGEST_README);
+  const indexed = linksIn(page('docs/README.md'));
+  for (const path of PAGES) {
+    const [, name] = /^docs\/([^/]+\.md)$/.exec(path) ?? [];
+    if (name !== undefined && name !== 'README.md') expect(indexed).toContain(name);
+  }
+});
+
+test('every log line that docs/log.md explains is one that the agent writes', () => {
+  const lines = tableUnder('## Lines', page('docs/log.md')).flatMap(([shown = '']) =>
     [...shown.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line),
   );
   expect(lines.length).toBeGreaterThan(30);
@@ -55,13 +67,16 @@ test('every script that it has you run exists', () => {
   for (const name of scripts) expect(Object.keys(manifest.scripts)).toContain(name);
 });
 
-test('every verb of the command exists', () => {
-  const known = edgeProgram().commands.map((verb) => verb.name());
-  const verbs = [...page('README.md').matchAll(/(?:`|^|\$ |\s)edge-agent ([a-z]+(?:-[a-z]+)*)[`\s]/gm)];
-  const shown = new Set(verbs.map(([, verb = '']) => verb).filter((verb) => verb !== 'degraded'));
-  expect(shown.size).toBeGreaterThan(4);
-  for (const verb of shown) expect(known).toContain(verb);
-});
+test.each(['README.md', 'docs/operating.md', 'docs/troubleshooting.md'])(
+  'every verb of the command that %s names exists',
+  (name) => {
+    const known = edgeProgram().commands.map((verb) => verb.name());
+    const verbs = [...page(name).matchAll(/(?:`|^|\$ )edge-agent ([a-z]+(?:-[a-z]+)*)[`\s]/gm)];
+    const shown = new Set(verbs.map(([, verb = '']) => verb).filter((verb) => verb !== 'degraded'));
+    expect(shown.size).toBeGreaterThan(4);
+    for (const verb of shown) expect(known).toContain(verb);
+  },
+);
 
 test('every code, every setting and every check that the pages name exists', () => {
   const sections = new Set(SETTINGS.map(({ section }) => section));
@@ -70,7 +85,9 @@ test('every code, every setting and every check that the pages name exists', () 
     ...Object.keys(ERROR_CODES),
     ...CHECKS.map(({ id }) => id),
   ]);
-  const named = PAGES.flatMap((name) => [...page(name).matchAll(/`([a-z]+\.[a-z_]+)(?:: [^`]+)?`/g)])
+  // The verbs of the monitor look like settings.
+  const named = PAGES.filter((name) => name !== 'docs/monitor.md')
+    .flatMap((name) => [...page(name).matchAll(/`([a-z]+\.[a-z_]+)(?:: [^`]+)?`/g)])
     .map(([, key = '']) => key)
     .filter((key) => sections.has(key.split('.')[0] ?? ''));
   expect(named.length).toBeGreaterThan(30);
@@ -81,9 +98,9 @@ test('every folder of the source has its line', () => {
   const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) =>
     entry.isDirectory(),
   );
-  const told = tableUnder('## Where things live', readme).map(([folder]) => folder);
-  for (const { name } of folders) expect(told.join(' ')).toContain(`\`src/${name}/\``);
-  for (const [, path = ''] of told.join(' ').matchAll(/`([^`]+)`/g)) {
+  const listed = tableUnder('## Folders', page('docs/architecture.md')).map(([folder]) => folder);
+  for (const { name } of folders) expect(listed.join(' ')).toContain(`\`src/${name}/\``);
+  for (const [, path = ''] of listed.join(' ').matchAll(/`([^`]+)`/g)) {
     expect(existsSync(join(ROOT, path)), path).toBe(true);
   }
 });

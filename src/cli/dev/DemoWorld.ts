@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../config/loadConfig.js';
 import { EdgeAgent } from '../../daemon/EdgeAgent.js';
-import { scripted } from '../../kit/backend/persona.js';
+import { type Persona, scripted } from '../../kit/backend/persona.js';
 import { SimulatedBackend } from '../../kit/backend/SimulatedBackend.js';
 import { SimulatedMac } from '../../kit/messages/SimulatedMac.js';
 import { createLogger, type LogFile } from '../../logging/createLogger.js';
@@ -21,7 +21,17 @@ const ANSWERS = [
   { bubbles: ['any time!'], form: 'reply_text' },
 ] as const;
 
-/** A whole little world in a temporary directory: a Mac, a backend, and the real agent between them. */
+/** The agent's own number, which is kept for fiction. */
+const OWN_NUMBER = '+13105550100';
+
+export interface DemoOptions {
+  /** Who answers Ann; the story of the demo unless given. */
+  persona?: Persona;
+  /** Whether the agent's log is shown among the rest; true unless given. It is in a file in any case. */
+  showLog?: boolean;
+}
+
+/** A complete system in a temporary directory: a simulated Mac, a backend, and the real agent between them. */
 export class DemoWorld {
   private seen = 0;
 
@@ -34,17 +44,18 @@ export class DemoWorld {
     private readonly screen: DemoScreen,
   ) {}
 
-  static async open(screen: DemoScreen): Promise<DemoWorld> {
+  static async open(screen: DemoScreen, options: DemoOptions = {}): Promise<DemoWorld> {
+    const { persona = scripted(ANSWERS), showLog = true } = options;
     const directory = mkdtempSync(join(tmpdir(), 'edge-agent-demo-'));
     const mac = new SimulatedMac(directory, 26);
     mac.chatDb.directChat(ANN);
-    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: scripted(ANSWERS) });
+    const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona });
     const state = join(directory, 'state');
     const env = {
       PATH: environment().PATH,
       HOME: directory,
       EDGE_SECRET: SECRET,
-      USER_PHONE: '+13105550100',
+      USER_PHONE: OWN_NUMBER,
       BACKEND_URL: backend.url,
       EDGE_STATE_DIRECTORY: state,
       EDGE_IMESSAGE_DB_PATH: mac.chatDbPath,
@@ -57,15 +68,30 @@ export class DemoWorld {
       // The usual port is the real agent's.
       EDGE_MONITOR_PORT: '0',
     };
+    // For verbs in another terminal: `edge-agent --config <this file> send …`.
+    writeFileSync(
+      join(directory, 'config.yaml'),
+      JSON.stringify({
+        edge: { user_phone: OWN_NUMBER },
+        backend: { url: backend.url },
+        state: { directory: state },
+      }),
+    );
+    writeFileSync(join(directory, '.env'), `EDGE_SECRET=${SECRET}\n`, { mode: 0o600 });
     const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: process.platform });
     const log = createLogger({
       file: loaded.config.logging.file,
       level: 'info',
       format: 'text',
-      console: screen.agentLog(),
+      ...(showLog ? { console: screen.agentLog() } : {}),
       redact: [SECRET],
     });
     return new DemoWorld(directory, mac, backend, new EdgeAgent({ loaded, env, log }), log, screen);
+  }
+
+  /** The configuration of this agent, for `--config`. */
+  get configPath(): string {
+    return join(this.directory, 'config.yaml');
   }
 
   /** Ann writes a message; it goes into chat.db as Messages would put it there. */
@@ -77,7 +103,9 @@ export class DemoWorld {
   /** Shows what Messages has sent since the last look. */
   showSent(): void {
     const sent = this.mac.sent();
-    for (const { text } of sent.slice(this.seen)) this.screen.line('messages', `→ Ann: ${text}`);
+    for (const { text, target } of sent.slice(this.seen)) {
+      this.screen.line('messages', `→ ${target.includes(ANN) ? 'Ann' : target}: ${text}`);
+    }
     this.seen = sent.length;
   }
 

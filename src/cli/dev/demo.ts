@@ -23,8 +23,8 @@ export async function demo(): Promise<number> {
   const world = await DemoWorld.open(screen);
   world.backend.observe((entry) => {
     world.showSent();
-    const told = tell(entry);
-    if (told !== undefined) screen.line('backend', told);
+    const line = describeEvent(entry);
+    if (line !== undefined) screen.line('backend', line);
   });
   const check = (what: string, kept: boolean) => {
     promised.push({ what, kept });
@@ -47,13 +47,13 @@ type Act = (
 ) => Promise<void>;
 
 const connect: Act = async (world, screen, check) => {
-  screen.title('1  The agent starts, registers and holds a WebSocket');
+  screen.title('1  The agent starts, registers and opens its WebSocket');
   await world.agent.start();
   check('connected in real time', await world.until(() => world.agent.snapshot().link === 'realtime'));
 };
 
 const reflexFirst: Act = async (world, screen, check) => {
-  screen.title('2  A message: the reflex by WebSocket at once, the rest by HTTP, the reflex once');
+  screen.title('2  A message arrives: the quick reply (the reflex) comes by WebSocket, all of it by HTTP');
   const { backend } = world;
   backend.holdReply();
   world.annWrites('can you find me a good deal for a Mac mini?');
@@ -62,15 +62,12 @@ const reflexFirst: Act = async (world, screen, check) => {
   const instant = await world.until(() => world.texts.length === 1);
   await backend.release('replyFirst');
   const all = await world.until(() => world.texts.length === 3);
-  check('the reflex was sent before the reply came', instant);
-  check(
-    'the reply’s first bubble, the same reflex, was not sent again',
-    all && sent(world, 'okie lemme see') === 1,
-  );
+  check('the reflex was sent before the reply arrived', instant);
+  check('the same text in the reply was not sent again', all && sent(world, 'okie lemme see') === 1);
 };
 
 const replyFirst: Act = async (world, screen, check) => {
-  screen.title('3  The reply overtakes the reflex: the late reflex is dropped');
+  screen.title('3  The HTTP reply is faster than the reflex: the late reflex is not sent again');
   const { backend } = world;
   const acked = backend.acks.length;
   backend.holdReply();
@@ -82,11 +79,11 @@ const replyFirst: Act = async (world, screen, check) => {
   await backend.release('both');
   const deduplicated = () => backend.acks.slice(acked).some(({ body }) => body.result?.deduplicated === true);
   check('the late reflex was acked as deduplicated', await world.until(deduplicated));
-  check('and sent once', sent(world, 'sure thing') === 1);
+  check('its text was sent once', sent(world, 'sure thing') === 1);
 };
 
 const socketDrop: Act = async (world, screen, check) => {
-  screen.title('4  The WebSocket drops: polling takes over at once, then it comes back');
+  screen.title('4  The WebSocket drops: the agent polls by HTTP until it is back');
   const { backend, agent } = world;
   backend.refuseUpgrades(503);
   backend.dropSocket();
@@ -99,8 +96,11 @@ const socketDrop: Act = async (world, screen, check) => {
   const acked = await world.until(() => isAcked(world, commandId));
   backend.refuseUpgrades(null);
   check('fell back to HTTP polling', polling);
-  check('a command sent meanwhile was executed and acked', delivered && acked);
-  check('real time again', await world.until(() => agent.snapshot().link === 'realtime', 12_000));
+  check('a command sent in the meantime was executed and acked', delivered && acked);
+  check(
+    'connected in real time again',
+    await world.until(() => agent.snapshot().link === 'realtime', 12_000),
+  );
 };
 
 const scheduled: Act = async (world, screen, check) => {
@@ -113,8 +113,8 @@ const scheduled: Act = async (world, screen, check) => {
   const stored = await world.until(() => isAcked(world, commandId));
   const early = sent(world, 'right on time') === 1;
   const done = await world.until(() => acksOf(world, commandId) === 2);
-  check('acked when stored, not sent yet', stored && !early);
-  check('sent at its time and acked again', done && sent(world, 'right on time') === 1);
+  check('acked when it was stored, and not sent yet', stored && !early);
+  check('sent on time and acked again', done && sent(world, 'right on time') === 1);
 };
 
 const stop: Act = async (world, screen, check) => {
@@ -125,7 +125,7 @@ const stop: Act = async (world, screen, check) => {
   await agent.stop();
   check('every ack was delivered', undelivered === 0);
   check('no text was sent twice', new Set(texts).size === texts.length);
-  check('the connection was closed in order', backend.journal.disconnects.at(-1)?.code === 1000);
+  check('the connection was closed cleanly', backend.journal.disconnects.at(-1)?.code === 1000);
 };
 
 function sent(world: DemoWorld, text: string): number {
@@ -143,7 +143,7 @@ function isAcked(world: DemoWorld, commandId: string): boolean {
 }
 
 /** What the backend does, in words; undefined for what is not worth a line. */
-function tell(entry: JournalEntry): string | undefined {
+export function describeEvent(entry: JournalEntry): string | undefined {
   switch (entry.kind) {
     case 'message':
       return `POST /edge/message: “${entry.body.filtered_text}”`;

@@ -19,8 +19,13 @@ export function tryingVerbs(program: Command): void {
 
   program
     .command('demo')
-    .description('show the whole story on a simulated Mac and backend; ends by itself')
-    .action(act(async () => (await import('../dev/demo.js')).demo()));
+    .description('show the whole job on a simulated Mac and backend, in under 30 s')
+    .option('--play', 'try it yourself: each line you type is a message, and the backend answers it')
+    .action(
+      act<{ play?: boolean }>(async ({ play }) =>
+        play === true ? (await import('../dev/play.js')).play() : (await import('../dev/demo.js')).demo(),
+      ),
+    );
 
   program
     .command('dev-backend')
