@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { packageVersion } from '../../src/system/version.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
 import { AGENT_ID, EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { runCli } from '../support/runCli.js';
 
 describe('the command line', { concurrent: true }, () => {
@@ -49,9 +50,10 @@ describe('the command line', { concurrent: true }, () => {
     expect(stderr).toMatch(new RegExp(`Did you mean ${meant}\\?`));
   });
 
-  test('demo shows everything that it promises and ends with 0', async (context) => {
+  test('demo shows everything that it promises and ends with 0', { timeout: 300_000 }, async (context) => {
     const world = await EdgeWorld.open(context);
-    const { exitCode, stdout, stderr } = await world.cli('demo');
+    // A whole play of an agent, with a process for each text.
+    const { exitCode, stdout, stderr } = await runCli(['demo'], world.place, 4 * PATIENCE_MS);
     expect(stderr).toBe('');
     expect(stdout).toMatch(/(\d+) of \1 promises kept/);
     expect(exitCode).toBe(0);
