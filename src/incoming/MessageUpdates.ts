@@ -1,5 +1,6 @@
 import { describeError } from '../errors.js';
 import type { IncomingAttachment, IncomingMessage } from '../store/incomingRecord.js';
+import { isInGap } from '../store/lineage.js';
 import { knownParts, type MessagePart, textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
@@ -8,7 +9,7 @@ import { type ChatEvents, editKey } from './ChatEvents.js';
 /**
  * A row that went out (`reversed`: if it was taken for a person's message, it no longer is), a message that its sender changed or
  * took back, the files it has, or an audio message that a device wrote down (`said`, by
- * the guid of the file), as it stands in chat.db. `partsUnsent` are the parts that were taken back, `text` what is left,
+ * the guid of the file), as it stands in chat.db. `sentAt` is when the message was written. `partsUnsent` are the parts that were taken back, `text` what is left,
  * `filesLeft` the guids of the files that are left, absent: all of them. Times are Unix ms; null is unknown.
  */
 export type MessageUpdate =
@@ -25,7 +26,7 @@ export type MessageUpdate =
       partsUnsent?: readonly number[];
       filesLeft?: ReadonlySet<string>;
     }
-  | { kind: 'unsent'; guid: string; at: number | null }
+  | { kind: 'unsent'; guid: string; rowId: number; sentAt: number | null; at: number | null }
   | { kind: 'files'; guid: string; files: readonly IncomingAttachment[] }
   | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
 
@@ -47,7 +48,8 @@ const SENT_REMEMBERED = 20_000;
  * Takes edits, unsends, transcriptions and late files of messages that were forwarded: each is told once, over restarts too. A
  * message that the backend has not answered yet is posted as it stands now, or no more; where it cannot have read it before
  * there is nothing to tell. One that turns out to have gone out from here is posted no more, is not answered, and its row is judged
- * again, as ours or the operator's. A file that joined its message after that was stored is passed on as one that came with it, once.
+ * again, as ours or the operator's. One that was taken back and is not known is told of where an agent may have forwarded it whose
+ * store was replaced since. A file that joined its message after that was stored is passed on as one that came with it, once.
  */
 export class MessageUpdates {
   private readonly sent = new Set<string>();
@@ -57,6 +59,9 @@ export class MessageUpdates {
   /** Takes what stands changed; what was taken before changes nothing. False if the disk did not take it. */
   note(changes: readonly MessageUpdate[]): boolean {
     const { store } = this.options;
+    const forgotten = changes
+      .filter((change) => change.kind === 'unsent')
+      .filter((change) => this.mayBeForgotten(change));
     const known = changes.flatMap((row) => {
       if (this.sent.has(row.guid)) return [];
       const change = this.ofOriginal(row);
@@ -67,9 +72,10 @@ export class MessageUpdates {
       if (message === undefined && change.kind === 'reversed') this.rememberSent(row.guid);
       return message === undefined || isKnown(change, message) ? [] : [change];
     });
-    if (known.length === 0) return true;
+    if (known.length + forgotten.length === 0) return true;
     try {
       return store.tryWrite(() => {
+        for (const change of forgotten) this.tellForgotten(change);
         for (const change of known) this.takeFresh(change);
       });
     } catch {
@@ -89,6 +95,24 @@ export class MessageUpdates {
         store.setAside.note('change', `${change.kind}:${change.guid}`, describeError(error));
       });
     }
+  }
+
+  /** Whether a message that is not known may be one that the backend has from an agent whose store was replaced. */
+  private mayBeForgotten(change: UnsentChange): boolean {
+    const { store, settings } = this.options;
+    const gap = store.lineage.gap();
+    if (gap === undefined || gap.reason === 'new' || !settings().unsends) return false;
+    const original = store.cursor.seen.originalOf(change.guid);
+    const isUnknown = store.incoming.find(original) === undefined;
+    return isUnknown && isInGap(gap, change, store.cursor.order()) && !store.emittedEvents.has(keyOf(change));
+  }
+
+  /** Inside a write. By the guid that the row has: under which of several iCloud wrote it first is not known any more. */
+  private tellForgotten(change: UnsentChange): void {
+    const { store } = this.options;
+    if (!store.emittedEvents.note(keyOf(change))) return;
+    const details = { message_guid: change.guid, unsent_at: isoOrNull(change.at) };
+    store.events.add({ eventType: 'message_unsent', details });
   }
 
   /** Anew: a change before this one, in this very write, may have changed it too. */
@@ -208,12 +232,14 @@ export class MessageUpdates {
     this.tell(key, message, 'message_edited', details, textsOf(now));
   }
 
-  private unsent(change: Extract<MessageUpdate, { kind: 'unsent' }>, message: IncomingMessage): void {
+  private unsent(change: UnsentChange, message: IncomingMessage): void {
     const { store, settings } = this.options;
     // Its images, of a message that was posted too: nobody is to see them now.
     store.uploads.withdraw(message.guid);
     const isUnread = store.incoming.withdraw(change.guid);
-    if (isUnread || !settings().unsends) store.emittedEvents.note(keyOf(change));
+    const gap = store.lineage.gap();
+    const mayBeRead = gap !== undefined && gap.reason !== 'new' && message.sentAt <= gap.until;
+    if ((isUnread && !mayBeRead) || !settings().unsends) store.emittedEvents.note(keyOf(change));
     else
       this.tell(keyOf(change), message, 'message_unsent', {
         unsent_at: isoOrNull(change.at),
@@ -261,6 +287,7 @@ export class MessageUpdates {
 
 type FilesChange = Extract<MessageUpdate, { kind: 'files' }>;
 type EditedChange = Extract<MessageUpdate, { kind: 'edited' }>;
+type UnsentChange = Extract<MessageUpdate, { kind: 'unsent' }>;
 
 /** Taking one part back after another is several changes, also where no date tells them apart. */
 function keyOf(change: Exclude<MessageUpdate, FilesChange>): string {

@@ -1,3 +1,4 @@
+import type { RowOrder } from './rowOfSend.js';
 import { SeenRowTable } from './seenRows.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
@@ -94,6 +95,11 @@ export class CursorTable {
 
   get(): ChatCursor | undefined {
     return this.select.get() as ChatCursor | undefined;
+  }
+
+  /** By what a place among ROWIDs is one in the chat.db that was read last. */
+  order(): RowOrder {
+    return { generation: this.get()?.generation ?? null, movedAt: this.reading()?.movedAt ?? null };
   }
 
   set(cursor: ChatCursor): void {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ChatEvent } from '../../src/incoming/ChatEvents.js';
 import { MessageUpdates } from '../../src/incoming/MessageUpdates.js';
+import type { LedgerGap } from '../../src/store/lineage.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -42,7 +43,7 @@ test.each([false, true])(
     const { store, changes, waiting } = room(posted);
     const [failed] = store.uploads.open(1);
     store.write(() => failed && store.uploads.settle(failed, 'failed', 'HTTP 500'));
-    changes.note([{ kind: 'unsent', guid: 'm', at: 1 }]);
+    changes.note([{ kind: 'unsent', guid: 'm', rowId: 1, sentAt: 1, at: 1 }]);
     expect(waiting()).toEqual(['other-0: look', 'other-1: look']);
     expect(store.write(() => store.uploads.reopen('m-0'))).toBe(false);
   },
@@ -67,7 +68,7 @@ test.each(['expired', 'parked'] as const)(
     store.write(() => store.incoming.settle(1, state, 'past its age'));
     changes.note([{ kind: 'edited', guid: 'm', text: 'look here', at: 1 }]);
     changes.note([{ kind: 'files', guid: 'm', files: [FILE] }]);
-    changes.note([{ kind: 'unsent', guid: 'm', at: 2 }]);
+    changes.note([{ kind: 'unsent', guid: 'm', rowId: 1, sentAt: 1, at: 2 }]);
     expect(told).toEqual([]);
   },
 );
@@ -77,8 +78,32 @@ test('what the backend got is told of, though it is expired by now', () => {
   const { changes, store } = room(true, (event) => void told.push(event));
   store.write(() => store.incoming.settle(1, 'expired', 'past its age'));
   changes.note([{ kind: 'edited', guid: 'm', text: 'look here', at: 1 }]);
-  changes.note([{ kind: 'unsent', guid: 'm', at: 2 }]);
+  changes.note([{ kind: 'unsent', guid: 'm', rowId: 1, sentAt: 1, at: 2 }]);
   expect(told.map(({ eventType }) => eventType)).toEqual(['message_edited', 'message_unsent']);
+});
+
+const GAP: LedgerGap = {
+  ...{ reason: 'older', generation: null, movedAt: null, afterRow: null, from: null, until: 1_000 },
+  ...{ activeUntil: 1_000, knownSends: 0, revisions: 0 },
+};
+
+test.each([
+  ['that the store forgot', 'forgotten', 900, ['message_unsent']],
+  ['that came after the restore and was never taken in', 'strange', 1_100, []],
+])('after a restore a message %s and that is taken back is told of, once', (_, guid, sentAt, expected) => {
+  const { changes, store } = room(false);
+  store.write(() => store.lineage.record({ id: 's', file: 'f', counter: 1 }, GAP));
+  for (let look = 0; look < 2; look++) changes.note([{ kind: 'unsent', guid, rowId: 7, sentAt, at: 950 }]);
+  expect(store.events.after(0, 10).map(({ eventType }) => eventType)).toEqual(expected);
+});
+
+test('after a restore a message that the store did not know to be posted is told of when it is taken back', () => {
+  const told: ChatEvent[] = [];
+  const { changes, store } = room(false, (event) => void told.push(event));
+  const until = Date.UTC(2100, 0);
+  store.write(() => store.lineage.record({ id: 's', file: 'f', counter: 1 }, { ...GAP, until }));
+  changes.note([{ kind: 'unsent', guid: 'm', rowId: 1, sentAt: 1, at: 2 }]);
+  expect(told.map(({ eventType }) => eventType)).toEqual(['message_unsent']);
 });
 
 test('what was said in a file that joins late is kept with it, and told after it', () => {

@@ -31,12 +31,14 @@ export type RowChange =
       partsUnsent?: readonly number[];
       filesLeft?: ReadonlySet<string>;
     }
-  | { kind: 'unsent'; guid: string; at: number | null }
+  | { kind: 'unsent'; guid: string; rowId: number; sentAt: number | null; at: number | null }
   | { kind: 'files'; guid: string; files: IncomingAttachment[] }
   | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
 
 interface RawChange {
   guid: string;
+  rowId: number;
+  sentAt: number | null;
   text: string | null;
   attributedBody: Buffer | null;
   subject: string | null;
@@ -80,7 +82,8 @@ export class EditedRows {
     if (!schema.has('message', 'date_edited')) return;
     const m = (column: string) => schema.column('message', 'm', column);
     this.changed = database.prepare(
-      `SELECT CAST(m.guid AS TEXT) AS guid, ${schema.textUpTo(INPUT_LIMITS.messageBody, 'message', 'm', 'text')} AS text,
+      `SELECT CAST(m.guid AS TEXT) AS guid, m.ROWID AS rowId, ${schema.date('message', 'm', 'date')} AS sentAt,
+         ${schema.textUpTo(INPUT_LIMITS.messageBody, 'message', 'm', 'text')} AS text,
          ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
          ${schema.textUpTo(INPUT_LIMITS.messageTitle, 'message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
          ${m('part_count')} AS partCount, ${m('is_audio_message')} AS isAudio, ${summaryColumn(schema, 'm')} AS summary,
@@ -127,10 +130,10 @@ export class EditedRows {
 }
 
 function changeOf(raw: RawChange, body: RowBody, files: number): RowChange[] {
-  const { guid, editedAt, retractedAt } = raw;
+  const { guid, rowId, sentAt, editedAt, retractedAt } = raw;
   const typed = bodyParts(body);
   if (isTakenBack({ ...raw, isAudio: raw.isAudio === 1 }, body, textOf(typed), files))
-    return [{ kind: 'unsent', guid, at: retractedAt ?? editedAt }];
+    return [{ kind: 'unsent', guid, rowId, sentAt, at: retractedAt ?? editedAt }];
   const parts = countedParts(underSubject(raw.subject, typed));
   const text = textOf(parts);
   // Files alone have their places in the body.

@@ -69,7 +69,10 @@ test('while chat.db does not change there are no looks at all', () => {
 
 test.each([
   ['chat.db is locked', { busy: true }],
-  ['the disk does not take them', { takes: false, found: [{ kind: 'unsent', guid: 'G', at: null }] }],
+  [
+    'the disk does not take them',
+    { takes: false, found: [{ kind: 'unsent', guid: 'G', rowId: 1, sentAt: 1, at: null }] },
+  ],
 ])('what could not be done because %s is done a minute later', (_why, trouble) => {
   const { clock, state, watch, asked } = watching();
   Object.assign(state, trouble);
