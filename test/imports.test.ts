@@ -1,9 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-
-const source = fileURLToPath(new URL('../src', import.meta.url));
+import { codeOf, importCycles, imports, sourceFiles, unusedExports } from './support/sourceModules.js';
 
 /** What each room may import; a room may always import itself. `ground` is what every room stands on. */
 const ground = ['store', 'config', 'logging', 'system', 'errors'];
@@ -73,40 +69,36 @@ const GROUNDED: readonly [RegExp, RegExp][] = [
   [/\bprocess\.env\b/, /^(system|config|kit)\//],
 ];
 
-interface Import {
-  from: string;
-  to: string;
-}
-
-function sourceFiles(directory = source): string[] {
-  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) return sourceFiles(path);
-    return /\.tsx?$/.test(entry.name) ? [relative(source, path)] : [];
-  });
-}
-
-const files = sourceFiles();
-const code = (file: string) => readFileSync(join(source, file), 'utf8');
-const imports: Import[] = files.flatMap((from) =>
-  [...code(from).matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, to]) => ({ from, to: to ?? '' })),
-);
 const roomOf = (file: string) => file.split('/')[0]?.replace(/\.(ts|js)$/, '') ?? '';
 
 describe('the direction of imports', () => {
   test('there is something to look at', () => {
-    expect(files.length).toBeGreaterThan(50);
+    expect(sourceFiles.length).toBeGreaterThan(50);
     expect(imports.length).toBeGreaterThan(100);
   });
 
   test('no room reaches into one that it must not know', () => {
     const forbidden = imports
-      .filter(({ to }) => to.startsWith('.'))
-      .map(({ from, to }) => ({ from, to: normalize(join(dirname(from), to)) }))
+      .flatMap(({ from, file }) => (file === undefined ? [] : [{ from, to: file }]))
       .filter(({ from, to }) => roomOf(from) !== roomOf(to))
       .filter(({ from, to }) => !ALLOWED[roomOf(from)]?.includes(roomOf(to)))
       .map(({ from, to }) => `${from} → ${to}`);
     expect(forbidden).toEqual([]);
+  });
+
+  test('every relative import means a file of the source', () => {
+    const nowhere = imports.filter(({ to, file }) => to.startsWith('.') && file === undefined);
+    expect(nowhere.map(({ from, to }) => `${from} → ${to}`)).toEqual([
+      'monitor-page/main.tsx → ./style/page.css',
+    ]);
+  });
+
+  test('no file imports itself by way of others', () => {
+    expect(importCycles()).toEqual([]);
+  });
+
+  test('nothing is exported that nobody imports', () => {
+    expect(unusedExports().map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
   });
 
   test('each outside package has one owner', () => {
@@ -122,8 +114,8 @@ describe('the direction of imports', () => {
   });
 
   test('clock, chance and environment are asked for in one place', () => {
-    const strays = files.flatMap((file) =>
-      GROUNDED.filter(([name, home]) => name.test(code(file)) && !home.test(file)).map(
+    const strays = sourceFiles.flatMap((file) =>
+      GROUNDED.filter(([name, home]) => name.test(codeOf(file)) && !home.test(file)).map(
         ([name]) => `${file}: ${name}`,
       ),
     );
@@ -132,6 +124,6 @@ describe('the direction of imports', () => {
 
   test('no folder or file has a name that says nothing', () => {
     const empty = /(^|\/)(utils?|helpers?|common|core|shared|misc|lib)(\/|\.ts$)/i;
-    expect(files.filter((file) => empty.test(file))).toEqual([]);
+    expect(sourceFiles.filter((file) => empty.test(file))).toEqual([]);
   });
 });

@@ -23,7 +23,7 @@ export interface FileGateSettings {
   handover?: string;
 }
 
-export interface FileGateOptions {
+interface FileGateOptions {
   staging: StagingArea;
   settings: () => FileGateSettings;
   clock: Clock;
@@ -42,7 +42,7 @@ export interface NamedFile {
 }
 
 /** `file` is what the outgoing room takes; `refused` names the field at fault. */
-export type Admission =
+type Admission =
   | { kind: 'admitted'; file: { name: string } & ({ path: string } | { url: string }) }
   | { kind: 'refused'; field: 'url' | 'data_base64' | 'path'; errorCode: ErrorCode; message: string };
 

@@ -14,7 +14,7 @@ export interface SentFileFate {
   path: string | null;
 }
 
-export interface StagedFilesOptions {
+interface StagedFilesOptions {
   store: Store;
   staging: StagingArea;
   /** The fate of the file whose outgoing row has this guid; undefined if chat.db does not tell. */

@@ -21,7 +21,7 @@ export interface UploaderSettings {
   userPhone: string;
 }
 
-export interface UploaderOptions {
+interface UploaderOptions {
   store: Store;
   files: IncomingFiles;
   backend: PhotoPosting & { agentId(): string };

@@ -16,7 +16,7 @@ export interface Image {
 }
 
 /** `waiting`: it has not arrived, or not whole; `partial` is then what there is. `refused`: it will never do. */
-export type ArrivedImage =
+type ArrivedImage =
   | { kind: 'image'; image: Image }
   | { kind: 'waiting'; why: string; partial?: Image }
   | { kind: 'refused'; why: string };

@@ -9,7 +9,7 @@ import { isSendable, mediaType } from './contentTypes.js';
  * What came of asking for a file. `refused`: it will never do, so it is not asked for again. `failed`: it may do later.
  * Messages say what is wrong and name no part of the address; `systemCode` is the system's word, where it has one.
  */
-export type HttpsFile =
+type HttpsFile =
   | { kind: 'file'; bytes: Buffer; type: string }
   | { kind: 'refused'; message: string }
   | { kind: 'failed'; message: string; systemCode?: string }

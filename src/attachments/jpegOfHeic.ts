@@ -5,7 +5,7 @@ import { exhaustion } from '../system/failures.js';
 import { isMissing } from '../system/missingFile.js';
 import { runProgram } from '../system/runProgram.js';
 
-export interface ConversionOptions {
+interface ConversionOptions {
   /** The path of sips(1). */
   sips: string;
   /** What sips inherits: of `childEnvironment`. */

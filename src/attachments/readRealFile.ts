@@ -6,7 +6,7 @@ import { isAbsolute, sep } from 'node:path';
  * `missing`: there is no such file (yet). `changing`: it is being written or replaced; it may be asked for again. `refused`: it is
  * not a file that may be read; `why` names no content.
  */
-export type RealFile =
+type RealFile =
   | { kind: 'read'; bytes: Buffer }
   | { kind: 'missing' }
   | { kind: 'changing'; why: string }

@@ -12,7 +12,7 @@ export type UploadEnd =
   | { kind: 'kept'; why: string; fault: MachineFault }
   | { kind: 'later'; why: string; afterMs?: number };
 
-export type NextUpload =
+type NextUpload =
   | { kind: 'done' }
   | { kind: 'failed'; why: string }
   | { kind: 'retry'; at: number; why: string };

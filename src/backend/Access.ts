@@ -6,7 +6,7 @@ import { Reachability } from './Reachability.js';
 import { Registration } from './Registration.js';
 import type { Timings } from './timings.js';
 
-export interface AccessPorts {
+interface AccessPorts {
   readonly options: BackendOptions;
   readonly registration: Timings['registration'];
   /** HTTP turned from 401/403 to 2xx. */

@@ -16,7 +16,7 @@ const REFUSED_MS = 3_600_000;
 const DOUBTED_AFTER = 3;
 const NONE: ReadonlySet<string> = new Set();
 
-export interface AckDeliveryPorts {
+interface AckDeliveryPorts {
   readonly store: Pick<BackendStore, 'acks' | 'write'>;
   readonly outbox: SocketOutbox<QueuedAck>;
   readonly post: AckPost;

@@ -8,7 +8,7 @@ const ABSENT: ReadonlySet<number> = new Set([404, 405, 501]);
 /** A backend is asked again after an hour whether it has the endpoint. */
 const ABSENT_MS = 3_600_000;
 
-export type AckPosted =
+type AckPosted =
   | { readonly kind: 'read' }
   /** The backend has no endpoint for acks: they travel in syncs. */
   | { readonly kind: 'noEndpoint'; readonly again: number }

@@ -2,7 +2,7 @@ import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Command, Frame } from './protocol.js';
 
-export interface ReaderPorts {
+interface ReaderPorts {
   readonly log: Logger;
   /** Synchronous and durable; throws when it cannot store. */
   readonly receive: (commands: readonly Command[]) => void;

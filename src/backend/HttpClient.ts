@@ -26,7 +26,7 @@ export interface HttpProgress {
 }
 
 /** How large an answer may be, in bytes, and of how many pieces of JSON (JsonPieces). */
-export interface AnswerLimits {
+interface AnswerLimits {
   readonly bytes: number;
   readonly pieces: number;
 }
@@ -69,7 +69,7 @@ export type HttpOutcome =
       readonly detail: string;
     };
 
-export interface HttpPorts {
+interface HttpPorts {
   readonly clock: Clock;
   readonly base: () => string;
   /** The headers of this request, minted now; or why none may be sent. */

@@ -13,7 +13,7 @@ const LONGEST_SYNC_MS = 30_000;
 /** A sync brings all that is queued: 100 000 commands are some 25 MB. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-export interface PollerPorts {
+interface PollerPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

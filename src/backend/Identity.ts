@@ -5,7 +5,7 @@ import type { DialTarget } from './Link.js';
 import type { BackendSecrets, BackendSettings } from './settings.js';
 import type { Problem } from './view.js';
 
-export interface IdentityPorts {
+interface IdentityPorts {
   readonly settings: () => BackendSettings;
   readonly secrets: () => BackendSecrets;
   readonly version: string;

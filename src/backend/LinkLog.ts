@@ -9,7 +9,7 @@ const TOLD_IN_FULL = 5;
 const SUMMARY_EVERY = 10;
 const SUMMARY_MS = 600_000;
 
-export interface LinkLogPorts {
+interface LinkLogPorts {
   readonly log: Logger;
   readonly clock: Clock;
   readonly settings: () => { readonly syncIntervalSeconds: number; readonly reconnectAttempts: number };

@@ -6,7 +6,7 @@ const REMEMBERED = 10_000;
 /** A command pushed at the moment of the sync is on its way by the socket too: it gets this long to arrive. */
 const GRACE_MS = 2_000;
 
-export interface LostConnectionPorts {
+interface LostConnectionPorts {
   readonly clock: Clock;
   /** The backend's clock minus ours, ms. */
   readonly skewMs: () => number;

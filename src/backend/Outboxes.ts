@@ -5,7 +5,7 @@ import type { Link } from './Link.js';
 import { SocketOutbox } from './SocketOutbox.js';
 import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
 
-export interface OutboxesPorts {
+interface OutboxesPorts {
   readonly store: BackendStore;
   readonly link: Pick<Link, 'send' | 'backlog' | 'feed' | 'live'>;
   readonly log: Logger;

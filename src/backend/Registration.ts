@@ -27,7 +27,7 @@ const savedSchema = z.object({
   token: z.string().optional(),
   accepts: z.array(z.string()).default([]),
 });
-export type Saved = z.infer<typeof savedSchema>;
+type Saved = z.infer<typeof savedSchema>;
 
 const replySchema = z.object({
   edge_agent_id: z
@@ -37,7 +37,7 @@ const replySchema = z.object({
   auth_token: z.string().trim().min(1).optional().catch(undefined),
 });
 
-export interface RegistrationPorts {
+interface RegistrationPorts {
   readonly http: HttpClient;
   readonly meta: BackendStore['meta'];
   readonly settings: () => BackendSettings;

@@ -8,7 +8,7 @@ const PAGE = 200;
 /** Frames wait in the store rather than in memory while the kernel takes no more. */
 const MAX_BACKLOG_BYTES = INPUT_LIMITS.socketBacklog;
 
-export interface OutboxPorts<Item> {
+interface OutboxPorts<Item> {
   readonly queue: Pick<Queue<Item>, 'after' | 'clear'>;
   readonly write: <T>(work: () => T) => T;
   readonly frame: (item: Item) => string;

@@ -3,7 +3,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { statusFrame } from './frames.js';
 
-export interface StatusPorts {
+interface StatusPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly snapshot: () => Record<string, unknown>;

@@ -25,7 +25,7 @@ export interface Batch {
 }
 
 /** What follows from a sync that failed with something in it. */
-export type Shrunk =
+type Shrunk =
   | { readonly kind: 'smaller' }
   | { readonly kind: 'alone'; readonly what: 'event' | 'ack'; readonly id: string }
   | { readonly kind: 'as_it_was' };

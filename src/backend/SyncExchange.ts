@@ -11,7 +11,7 @@ const META_LAST_COMMAND = 'backend.last_command_id';
 /** Commands stored in one commit; between two of them the rest of the agent gets its turn. */
 const COMMANDS_AT_ONCE = 500;
 
-export interface ExchangePorts {
+interface ExchangePorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly store: BackendStore;
@@ -23,13 +23,13 @@ export interface ExchangePorts {
   readonly stranded: LostConnectionDetector;
 }
 
-export interface BegunSync {
+interface BegunSync {
   readonly body: Record<string, unknown>;
   readonly startedAt: number;
   readonly batch: Batch;
 }
 
-export type EndedSync =
+type EndedSync =
   | { readonly kind: 'done' /** A full page was cleared, so more may wait. */; readonly more: boolean }
   | {
       readonly kind: 'failed';

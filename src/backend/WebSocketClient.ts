@@ -9,7 +9,7 @@ import { dateOf } from './HttpClient.js';
 import type { Loss } from './linkTypes.js';
 import { describeNetworkError, redirectHost } from './networkError.js';
 
-export interface SocketRequest {
+interface SocketRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Wall clock (Unix ms), for a Retry-After that is a date. */
@@ -17,7 +17,7 @@ export interface SocketRequest {
 }
 
 /** Called synchronously as the frames are read; `lost` at most once and last; nothing after `terminate`. */
-export interface SocketListener {
+interface SocketListener {
   opened(): void;
   text(frame: string): void;
   binary(bytes: number): void;

@@ -30,7 +30,7 @@ export interface BackendComponents {
 }
 
 /** What the link asks of the whole. Called synchronously; must not throw. */
-export interface WholeLine {
+interface WholeLine {
   /** After teardown, before anything new is begun. */
   changed(before: LinkState, after: LinkState): void;
   /** The drain's last acks and status are due: by the socket, or by HTTP where there is none. */

@@ -8,7 +8,7 @@ export const PING_FRAME = '{"type":"ping"}';
 export const PONG_FRAME = '{"type":"pong"}';
 
 /** What an ack is made of. */
-export interface AckInput {
+interface AckInput {
   readonly commandId: string;
   /** For a person; null means that the command succeeded. */
   readonly error: string | null;

@@ -1,7 +1,7 @@
 import type { KeepaliveState, LinkEffect, LinkRules } from './linkTypes.js';
 
 /** What a look at the keepalive's clocks found. */
-export type Beat =
+type Beat =
   | { readonly kind: 'well'; readonly keepalive: KeepaliveState; readonly effects: readonly LinkEffect[] }
   /** Dead unless a frame comes before `until`. */
   | {

@@ -88,7 +88,7 @@ export type Loss =
   | { readonly kind: 'replaced'; readonly why: string };
 
 /** What holds in every state. */
-export interface Carried {
+interface Carried {
   /** Grows by one at each change of state. */
   readonly transition: number;
   /** Grows by one at each dial; a socket's events carry its epoch and count only while it is the current one. */

@@ -7,7 +7,7 @@ import { probeSocket, type SocketProbe } from './probeSocket.js';
 import { agentIdFor, fitting, readSaved } from './Registration.js';
 import type { BackendSecrets, BackendSettings } from './settings.js';
 
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly settings: BackendSettings;
   readonly secrets: BackendSecrets;
   /** What the store keeps of an earlier registration. */

@@ -11,7 +11,7 @@ export type SocketProbe =
   | { readonly kind: 'lost'; readonly openMs: number | undefined; readonly loss: Loss }
   | { readonly kind: 'timedOut' };
 
-export interface SocketProbeOptions {
+interface SocketProbeOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly clock: Clock;

@@ -9,7 +9,7 @@ import type { Problem } from './view.js';
 /** How long the link may be down before that degrades the agent (protocol §7), ms. */
 const DOWN_MS = 60_000;
 
-export interface ProblemFacts {
+interface ProblemFacts {
   readonly state: LinkState;
   readonly history: LinkHistory;
   readonly reachability: Reachability;

@@ -2,18 +2,8 @@ import { z } from 'zod';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf, hasAtMostPieces } from '../system/jsonShape.js';
 
-export {
-  ackBody,
-  ackFrame,
-  eventFrame,
-  PING_FRAME,
-  PONG_FRAME,
-  statusFrame,
-  syncBody,
-} from './frames.js';
-
 /** Orders conversations that wait for their turn to send; never texts within one (protocol §4). */
-export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
+type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
 
 /**
  * A command as every document's form of it reads. It always has a usable `commandId`, so it can be acked; its
@@ -45,7 +35,7 @@ export type Frame =
   | { readonly type: 'malformed'; readonly reason: string };
 
 /** The reply of `/edge/sync`. `dropped` counts commands without a usable command_id. */
-export interface SyncReply {
+interface SyncReply {
   readonly commands: readonly Command[];
   readonly dropped: number;
   readonly ackEvents: readonly string[];

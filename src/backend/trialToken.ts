@@ -4,7 +4,7 @@ import { backendSettings } from './backendSettings.js';
 import { type Credentials, credentialsFor } from './credentials.js';
 
 /** Credentials to try the backend with by hand, and where it is. */
-export interface TrialToken {
+interface TrialToken {
   credentials: Credentials;
   agentId: string;
   httpBase: string;

@@ -18,7 +18,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** A date, with or without a time; local unless it has a zone. Unix ms; undefined for anything else. */
-export function parseDate(text: string): number | undefined {
+function parseDate(text: string): number | undefined {
   const written = text.trim();
   if (!DATE_AND_TIME.test(written)) return undefined;
   // By itself a date alone would be taken as UTC.

@@ -5,7 +5,7 @@ import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import type { Verdict } from './verdict.js';
 
-export type AckListener = (command: CommandRecord, verdict: Verdict) => void;
+type AckListener = (command: CommandRecord, verdict: Verdict) => void;
 
 /** So long after a restore a command may be one that was acked before it, in ms: a backend offers what is open as soon as it can. */
 const OFFERED_AGAIN_MS = 86_400_000;

@@ -10,7 +10,7 @@ import type { ReceivedCommand } from './ports.js';
 import type { HandlerResult, Verdict } from './verdict.js';
 
 /** Where a command came from: the backend by one of its channels, or the operator of this Mac. */
-export type Channel = 'websocket' | 'http' | 'operator';
+type Channel = 'websocket' | 'http' | 'operator';
 
 const CHANNEL_NAMES: Readonly<Record<Channel, string>> = {
   websocket: 'WebSocket',
@@ -27,10 +27,10 @@ const FORGOTTEN: HandlerResult = {
 };
 
 /** What became of a command, once it is stored. */
-export type CommandStage = 'received' | 'completed' | 'failed';
+type CommandStage = 'received' | 'completed' | 'failed';
 
 /** Told after the commit; must not throw. */
-export type StageListener = (commandId: string, stage: CommandStage, code: string | null) => void;
+type StageListener = (commandId: string, stage: CommandStage, code: string | null) => void;
 
 /**
  * Takes commands in. Each is stored, executed and, where its end is known, acked in one durable write together with

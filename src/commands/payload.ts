@@ -4,7 +4,7 @@ import { sendableText } from '../system/sendableText.js';
 /** The other names under which a field of a payload may come, by the name that we use. */
 export type Aliases = Readonly<Record<string, readonly string[]>>;
 
-export type ParsedPayload<T> = { kind: 'ok'; payload: T } | { kind: 'invalid'; message: string };
+type ParsedPayload<T> = { kind: 'ok'; payload: T } | { kind: 'invalid'; message: string };
 
 /** Of a list of a million wrong things, enough to see what is wrong. */
 const MOST_TOLD = 20;

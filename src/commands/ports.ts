@@ -41,7 +41,7 @@ export interface FileAdmission {
 /** The canonical key of a conversation, equal for every form of its thread id. */
 export type ConversationKeyOf = (threadId: string) => string;
 
-export type CancelResult =
+type CancelResult =
   | { kind: 'cancelled'; scheduleId: string }
   | { kind: 'refused'; state: string }
   | { kind: 'notFound' };

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Verdict } from './verdict.js';
 
 /** The text that has the place of a duplicate: of a command, or the first bubble of the reply to `answers`. */
-export interface CounterpartText {
+interface CounterpartText {
   commandId: string | null;
   answers: string | null;
   /** Its row in chat.db; null while there is none. */
@@ -17,7 +17,7 @@ export type TextOutcome =
   | { kind: 'unknown'; message: string; duplicateOf?: CounterpartText };
 
 /** How one part of a request ended; `file` is the name of its file, null for a text. */
-export interface EndedPart {
+interface EndedPart {
   file: string | null;
   outcome: TextOutcome;
 }

@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 2_000;
 /** An editor writes in several steps: a change is told when there was none for so long. */
 const SETTLED_MS = 200;
 
-export interface FilesWatchOptions {
+interface FilesWatchOptions {
   /** They need not exist. */
   paths: readonly string[];
   clock: Clock;

@@ -1,9 +1,9 @@
 /** The part of the configuration that says where the backend is. */
-export interface BackendPlace {
+interface BackendPlace {
   readonly backend: { readonly url: string; readonly websocket_url?: string | undefined };
 }
 
-export type BackendUrl =
+type BackendUrl =
   | { readonly kind: 'usable'; readonly url: URL }
   | { readonly kind: 'refused'; readonly expected: string };
 

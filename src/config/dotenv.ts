@@ -3,7 +3,7 @@ import { isMissing } from '../system/missingFile.js';
 import { readTextFile } from './places.js';
 
 /** One variable of a `.env` file, with the line it stands on. */
-export interface DotenvEntry {
+interface DotenvEntry {
   readonly value: string;
   readonly line: number;
 }

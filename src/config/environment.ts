@@ -5,7 +5,7 @@ import { SETTINGS, type Setting } from './settings.js';
 import { suggest } from './suggest.js';
 
 /** A setting's value as one variable gives it. */
-export interface FromVariable {
+interface FromVariable {
   readonly variable: string;
   readonly value: unknown;
   /** In `.env`; null in the environment. */

@@ -4,7 +4,7 @@ import { suggest } from './suggest.js';
 import { SECTION, type YamlEntry, type YamlFile } from './yamlFile.js';
 
 /** A setting's value as the file gives it. */
-export interface FromFile {
+interface FromFile {
   readonly value: unknown;
   readonly line: number;
 }

@@ -1,5 +1,5 @@
 /** What a plain file says of `state.directory`: its value, or undefined where it does not name it. */
-export interface PlainFile {
+interface PlainFile {
   readonly stateDirectory: string | undefined;
 }
 

@@ -8,7 +8,7 @@ export interface RefusedSetting {
   readonly reason: string;
 }
 
-export interface JudgedSettings {
+interface JudgedSettings {
   readonly accepted: ReadonlyMap<string, unknown>;
   readonly refused: readonly RefusedSetting[];
 }

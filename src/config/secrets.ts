@@ -27,7 +27,7 @@ export const SECRET_VARIABLES = [
   },
 ] as const satisfies readonly { name: keyof Secrets; variable: string; description: string }[];
 
-export interface FoundSecrets {
+interface FoundSecrets {
   readonly secrets: Secrets;
   /** Every value given anywhere, used or not, so that none is ever printed. */
   readonly all: readonly string[];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { configSchema } from './schema.js';
 import { type SettingNotes, settingNotes } from './settingNotes.js';
 
-export type SettingKind = 'text' | 'number' | 'boolean' | 'choice' | 'list';
+type SettingKind = 'text' | 'number' | 'boolean' | 'choice' | 'list';
 
 /** One leaf of the schema. */
 export interface Setting extends SettingNotes {
@@ -22,7 +22,7 @@ export interface Setting extends SettingNotes {
   readonly schema: z.ZodType;
 }
 
-export type Checked =
+type Checked =
   | { readonly kind: 'fits'; readonly value: unknown }
   | { readonly kind: 'unfit'; readonly expected: string };
 

@@ -23,7 +23,7 @@ export interface YamlEntry {
 }
 
 /** Something that keeps the file from being understood. `key` is empty when it concerns the file as such. */
-export interface YamlProblem {
+interface YamlProblem {
   readonly key: string;
   readonly line: number;
   readonly found: string;

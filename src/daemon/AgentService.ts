@@ -13,7 +13,7 @@ import type { Problem } from '../operator/snapshot.js';
 import type { Clock } from '../system/clock.js';
 import { WaitingAgent } from './WaitingAgent.js';
 
-export interface AgentServiceOptions {
+interface AgentServiceOptions {
   places: ConfigPlaces;
   clock: Clock;
   /** Resolves when the service is to end. */

@@ -9,7 +9,7 @@ import { maskContacts } from '../logging/maskContacts.js';
 import type { Clock } from '../system/clock.js';
 import type { LiveConfig } from './LiveConfig.js';
 
-export interface ConfigReloadOptions {
+interface ConfigReloadOptions {
   loaded: LoadedConfig;
   env: NodeJS.ProcessEnv;
   config: LiveConfig;
@@ -22,7 +22,7 @@ export interface ConfigReloadOptions {
 }
 
 /** Since when (Unix ms) the files say something else than what is in force. */
-export interface ConfigFault {
+interface ConfigFault {
   code: 'config_invalid' | 'config_unreadable' | 'config_needs_restart' | 'tls_setting_ignored';
   since: number;
   message: string;

@@ -25,7 +25,7 @@ const LAST_ROWS_MS = 60_000;
 const DURABLE_EVERY_MS = 30_000;
 
 /** What keeps two agents of one user off one chat.db, and what records which state directory was at work on it. */
-export interface SharedPlaces {
+interface SharedPlaces {
   lock: string;
   witness: string;
 }
@@ -50,14 +50,14 @@ function trueName(path: string): string {
 }
 
 /** What is reported of a store that does not know all that was done. */
-export interface ContinuityFault {
+interface ContinuityFault {
   code: 'state_restored' | 'state_shared';
   since: number;
   message: string;
   remedy: string;
 }
 
-export interface ContinuityOptions {
+interface ContinuityOptions {
   places: SharedPlaces;
   /** The state directory and the store in it. */
   directory: string;

@@ -10,7 +10,7 @@ import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import type { Components } from './compose.js';
 
-export interface HealthOptions {
+interface HealthOptions {
   config: () => Config;
   components: Pick<Components, 'acks' | 'outgoing' | 'forwarder' | 'commandTypes'>;
   store: Store;

@@ -6,7 +6,7 @@ import { SETTINGS, type Setting, shownValue } from '../config/settings.js';
 import type { Logger } from '../logging/Logger.js';
 
 /** Where the settings that the backend changed are kept. */
-export interface RemoteStore {
+interface RemoteStore {
   /** A fact that is kept as JSON; undefined where there is none, or it is damaged. */
   object<T extends object>(key: string): T | undefined;
   set(key: string, value: string): void;

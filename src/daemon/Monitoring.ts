@@ -22,7 +22,7 @@ import type { Clock, Timer } from '../system/clock.js';
 import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import type { Components } from './compose.js';
 
-export interface MonitoringOptions {
+interface MonitoringOptions {
   config: Config;
   components: Omit<Components, 'monitoring'>;
   store: Store;

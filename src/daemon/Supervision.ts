@@ -15,7 +15,7 @@ import type { Programs } from '../system/programs.js';
 import { freshId } from '../system/random.js';
 import { ownText } from './ownTexts.js';
 
-export interface SupervisionOptions {
+interface SupervisionOptions {
   /** Nothing is looked after on anything but `darwin`. */
   platform: NodeJS.Platform;
   programs: Programs;

@@ -11,7 +11,7 @@ import type { Clock } from '../system/clock.js';
 import { residentMegabytes } from '../system/residentMemory.js';
 import { packageVersion } from '../system/version.js';
 
-export interface WaitingOptions {
+interface WaitingOptions {
   stateDirectory: string;
   startedAt: number;
   clock: Clock;

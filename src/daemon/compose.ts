@@ -37,7 +37,7 @@ import { Supervision } from './Supervision.js';
 import { damagedReplyEvent } from './sendEvents.js';
 import { sentRows } from './sentRows.js';
 
-export interface ComponentOptions {
+interface ComponentOptions {
   config: LiveConfig;
   env: NodeJS.ProcessEnv;
   secrets: () => BackendSecrets;

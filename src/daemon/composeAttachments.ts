@@ -18,7 +18,7 @@ import type { MachineFault } from '../system/failures.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
 
-export interface AttachmentOptions {
+interface AttachmentOptions {
   store: Store;
   chatDb: ChatDb;
   config: () => Config;

@@ -13,7 +13,7 @@ import type { IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 
-export interface ForwardingOptions {
+interface ForwardingOptions {
   store: Store;
   clock: Clock;
   log: Logger;

@@ -10,7 +10,7 @@ import type { Clock } from '../system/clock.js';
 import { ageLimits } from './componentSettings.js';
 import type { forwarding } from './composeIncoming.js';
 
-export interface ReaderOptions {
+interface ReaderOptions {
   chatDb: ChatDb;
   store: Store;
   clock: Clock;

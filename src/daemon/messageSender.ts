@@ -7,7 +7,7 @@ import type { AttemptResult, MessageSender, SendTarget } from '../outgoing/ports
 
 export type SmsFallback = 'never' | 'known' | 'always';
 
-export interface MessageSenderOptions {
+interface MessageSenderOptions {
   runner: OsascriptRunner;
   chatDb: Pick<ChatDb, 'findChat' | 'servicesOf'>;
   /** Who may be written to by SMS where iMessage refuses the target. */

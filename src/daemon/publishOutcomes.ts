@@ -12,7 +12,7 @@ import type { forwarding } from './composeIncoming.js';
 import { isOwnText } from './ownTexts.js';
 import { deliveryEvent, isToldOfLife, outcomeEvent } from './sendEvents.js';
 
-export interface OutcomeSubscribers {
+interface OutcomeSubscribers {
   outgoing: Outgoing;
   attachments: Attachments;
   told: ReturnType<typeof forwarding>;

@@ -6,7 +6,7 @@ import { HalfOpen } from '../system/HalfOpen.js';
 import { hindersWork } from './hindersWork.js';
 
 /** What is answered. The body of a fault says no more than codes: other users of the machine may ask as well. */
-export interface HealthSources {
+interface HealthSources {
   version: string;
   /** Codes of what is wrong now, with since when (ISO 8601). */
   problems: () => readonly { code: string; since: string }[];

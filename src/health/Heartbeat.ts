@@ -9,7 +9,7 @@ import { VERIFIED_TLS } from '../system/verifiedTls.js';
 const FIRST_MS = 10_000;
 const DEADLINE_MS = 10_000;
 
-export interface HeartbeatOptions {
+interface HeartbeatOptions {
   /** Read at each beat. Without a URL there is none. */
   settings: () => { url: string | undefined; everyMs: number };
   healthy: () => boolean;

@@ -5,7 +5,7 @@ import { isMachineCode, type MachineCode, type MachineFault } from '../system/fa
 const LASTING = ['automation_denied', 'messages_unavailable'] as const;
 type LastingCode = (typeof LASTING)[number] | MachineCode;
 
-export interface SendFault {
+interface SendFault {
   code: LastingCode;
   /** Unix ms. */
   since: number;
@@ -14,7 +14,7 @@ export interface SendFault {
 }
 
 /** How an attempt to send ended, as far as this machine's health goes. `notStarted`: nothing was sent by it. */
-export type AttemptEnd =
+type AttemptEnd =
   | { readonly kind: 'accepted' | 'unknown' }
   | {
       readonly kind: 'notStarted';
@@ -29,7 +29,7 @@ const WAITING = {
   staging: 'Files to be sent wait, and the texts behind them.',
   uploading: 'Images for the backend wait.',
 } as const;
-export type MachineWork = keyof typeof WAITING;
+type MachineWork = keyof typeof WAITING;
 
 /**
  * Whether texts and files get out of this machine at all, by how attempts end. A fault of this machine is over with the

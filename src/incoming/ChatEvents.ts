@@ -19,7 +19,7 @@ export interface OperatorReply {
   sentAt: string;
 }
 
-export interface ChatEventsOptions {
+interface ChatEventsOptions {
   store: Store;
   /** What the backend may read of a text that a person wrote. */
   disclose: (text: string) => string;

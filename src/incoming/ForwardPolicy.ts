@@ -22,7 +22,7 @@ export interface Subject {
   hasOneTimeCode: boolean;
 }
 
-export type Refusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';
+type Refusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';
 
 /**
  * Decides what the backend may see at all. Who is ignored stays so wherever they write; who is allowed counts as known.

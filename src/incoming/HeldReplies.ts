@@ -23,7 +23,7 @@ export function repliesToRelease<Held extends { readonly sequence: number; reado
   );
 }
 
-export interface HeldRepliesOptions {
+interface HeldRepliesOptions {
   readonly store: Store;
   readonly clock: Clock;
   /** Puts the texts of a reply into their queue; called inside a write. */

@@ -12,7 +12,7 @@ import {
   weWrote,
 } from './exchanges.js';
 
-export interface LoopBreakerOptions {
+interface LoopBreakerOptions {
   store: Pick<Store, 'exchanges' | 'afterCommit' | 'onRollback'>;
   clock: Clock;
   /** Whether the operator wants it. */

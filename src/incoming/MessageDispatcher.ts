@@ -22,7 +22,7 @@ const STORE_RETRY_MS = 2_000;
 /** A message whose post was committed and has its number. */
 type Claimed = IncomingRecord & { readonly sequence: number };
 
-export interface MessageDispatcherOptions {
+interface MessageDispatcherOptions {
   store: Store;
   backend: MessagePosting;
   replies: TextQueue;

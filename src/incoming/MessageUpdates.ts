@@ -12,7 +12,7 @@ import { type ChatEvents, editKey } from './ChatEvents.js';
  * the guid of the file), as it stands in chat.db. `sentAt` is when the message was written. `partsUnsent` are the parts that were taken back, `text` what is left,
  * `filesLeft` the guids of the files that are left, absent: all of them. Times are Unix ms; null is unknown.
  */
-export type MessageUpdate =
+type MessageUpdate =
   | { kind: 'reversed'; guid: string; rowId: number }
   | {
       kind: 'edited';
@@ -30,7 +30,7 @@ export type MessageUpdate =
   | { kind: 'files'; guid: string; files: readonly IncomingAttachment[] }
   | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
 
-export interface MessageUpdatesOptions {
+interface MessageUpdatesOptions {
   store: Store;
   happenings: Pick<ChatEvents, 'tell'>;
   settings: () => { edits: boolean; unsends: boolean; transcriptions: boolean };

@@ -5,7 +5,7 @@ import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 
 /** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */
-export interface OwnMessage {
+interface OwnMessage {
   guid: string;
   rowId: number;
   conversation: string;
@@ -15,7 +15,7 @@ export interface OwnMessage {
 }
 
 /** Words that somebody wrote in a conversation, and when a text of ours would have gone out that they are (Unix ms). */
-export interface UnprovenWords {
+interface UnprovenWords {
   conversation: string;
   text: string;
   from: number;
@@ -23,9 +23,9 @@ export interface UnprovenWords {
 }
 
 /** `ours`: the agent sent it, or does not serve the conversation. `undecided`: ask again when more is known. */
-export type Author = 'ours' | 'undecided' | 'operator';
+type Author = 'ours' | 'undecided' | 'operator';
 
-export interface OperatorRepliesOptions {
+interface OperatorRepliesOptions {
   store: Store;
   clock: Clock;
   /** A text as it compares: what Messages changes on the way is levelled out. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../system/clock.js';
 
 /** No retry is put off for longer, by Retry-After either. */
-export const LONGEST_WAIT_MS = 3_600_000;
+const LONGEST_WAIT_MS = 3_600_000;
 /**
  * What an earlier life of the agent put off is tried at the latest so long after the start: nothing tells by which clock it was
  * put off.

@@ -1,6 +1,6 @@
 import type { Outage } from '../store/outages.js';
 
-export interface AgeLimits {
+interface AgeLimits {
   /** How old a message may get while both ends are up, in ms. */
   maxAgeMs: number;
   /** How old it may get in any case, in ms. */

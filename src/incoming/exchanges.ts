@@ -85,7 +85,7 @@ type Voice = Readonly<z.infer<typeof voiceSchema>>;
 type Round = z.infer<typeof roundSchema>;
 
 /** A text of ours. `words` is empty for none that compare; `answers` is the guid of the message that it names, null for none. */
-export interface OurText {
+interface OurText {
   seq: number;
   words: string;
   at: number;
@@ -93,7 +93,7 @@ export interface OurText {
 }
 
 /** A message. `words` is the text as it compares, `characters` its length as written; `sentAt` is by the sender's clock. */
-export interface TheirText {
+interface TheirText {
   sender: string;
   words: string;
   characters: number;

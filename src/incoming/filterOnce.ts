@@ -1,5 +1,3 @@
-import type { Filtered, PrivacyFilter } from './privacy.js';
-
 /** In characters, of texts and what was made of them together. */
 const MOST_REMEMBERED = 1_000_000;
 
@@ -8,7 +6,9 @@ const MOST_REMEMBERED = 1_000_000;
  * each attempt to post it, and so is the caption of each of its images. A text that is longer than what may be
  * remembered is filtered anew each time.
  */
-export function filterOnce(filter: PrivacyFilter): PrivacyFilter {
+export function filterOnce<Filtered extends { text: string }>(
+  filter: (text: string) => Filtered,
+): (text: string) => Filtered {
   const known = new Map<string, Filtered>();
   let size = 0;
   return (text) => {
@@ -27,6 +27,6 @@ export function filterOnce(filter: PrivacyFilter): PrivacyFilter {
 }
 
 /** An entry costs something beyond its characters. */
-function sizeOf(text: string, { text: made }: Filtered): number {
+function sizeOf(text: string, { text: made }: { text: string }): number {
   return text.length + made.length + 100;
 }

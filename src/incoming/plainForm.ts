@@ -1,7 +1,7 @@
 import { SEAM } from '../system/seams.js';
 
 /** A text levelled for searching, with the way back: `starts[i]` and `ends[i]` bound plain unit `i` in the original. */
-export interface PlainForm {
+interface PlainForm {
   readonly plain: string;
   readonly starts: readonly number[];
   readonly ends: readonly number[];

@@ -13,7 +13,7 @@ const LEAST_SPAN_MS = 15_000;
 /** "Later" is an answer: the backend has this long to keep its word. */
 const LEAST_BUSY_SPAN_MS = 600_000;
 
-export type PostRetry =
+type PostRetry =
   | { kind: 'retry'; retryAt: number; strikes: number; firstStrikeAt: number | null }
   | { kind: 'set_aside' };
 
@@ -23,7 +23,7 @@ function isAboutMessage(result: Extract<PostResult, { kind: 'retry' }>): boolean
 }
 
 /** What the answers to other messages prove. */
-export interface Proof {
+interface Proof {
   /** Another message was answered since this one failed last (at first, since its post began). */
   readonly isAnother: boolean;
   /** Those that were answered within so many ms, none with more failures than that. */

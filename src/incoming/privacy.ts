@@ -11,7 +11,7 @@ import {
 } from './privacyDetectors.js';
 
 /** A text without what is private; `fields` names what was taken out, each once. */
-export interface Filtered {
+interface Filtered {
   readonly text: string;
   readonly fields: readonly PrivateKind[];
 }
@@ -71,7 +71,7 @@ const MOST_SECRETS = 200;
 const secrets = new WeakMap<Filtered, readonly Secret[]>();
 
 /** Groups of texts without what is private, in the order in which they were given; `fields` as they were found. */
-export interface FilteredGroups {
+interface FilteredGroups {
   readonly groups: readonly (readonly string[])[];
   readonly fields: readonly PrivateKind[];
 }

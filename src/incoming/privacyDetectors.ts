@@ -18,7 +18,7 @@ export interface Effort {
 }
 
 /** Finds one kind in a text in plain form (see plainForm.ts). `region` (ISO 3166) reads nationally written numbers. */
-export type Detector = (plain: string, region: string, effort: Effort) => Stretch[];
+type Detector = (plain: string, region: string, effort: Effort) => Stretch[];
 
 export const DETECTORS: Readonly<Record<PrivateKind, Detector>> = {
   ssn: findSsns,

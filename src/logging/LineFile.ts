@@ -10,7 +10,7 @@ const HELD_BACK_BYTES = 256 * 1024;
 /** At most so often is looked whether the file is still the one at its path. */
 const LOOK_EVERY_MS = 1_000;
 
-export interface LineFileOptions {
+interface LineFileOptions {
   readonly path: string;
   /** Undefined: the file only grows. */
   readonly rotate: RotationLimits | undefined;
@@ -25,7 +25,7 @@ export interface LineFileOptions {
  * A file of whole lines, rotated. Where somebody removes or renames it, the lines go to a new one at its path, within a
  * second. Nothing here throws once it is open.
  */
-export interface LineFile {
+interface LineFile {
   write(line: string): void;
   /** Notes that a line could not even be written down, and why. */
   countLost(reason: unknown): void;

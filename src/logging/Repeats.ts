@@ -20,7 +20,7 @@ interface Series {
 }
 
 /** The end of a window in which lines were not written. */
-export type Summary = (level: LogLevel, message: string, fields: LogFields) => void;
+type Summary = (level: LogLevel, message: string, fields: LogFields) => void;
 
 /**
  * Keeps a fault that repeats from filling the log: of warnings and errors with the same words and the same cause the first

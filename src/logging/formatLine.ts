@@ -13,7 +13,7 @@ export interface LogEvent {
 }
 
 /** A function that writes an event as exactly one line, newline included. `conceal` sees every text first. */
-export type LineFormatter = (event: LogEvent, conceal: (text: string) => string) => string;
+type LineFormatter = (event: LogEvent, conceal: (text: string) => string) => string;
 
 export const FORMATTERS: Readonly<Record<LogFormat, LineFormatter>> = { text: formatText, json: formatJson };
 

@@ -7,10 +7,10 @@ import {
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 
 /** `unknown`: a bare name such as an alphanumeric sender; only chat.db can tell what it is. */
-export type ThreadKind = 'direct' | 'group' | 'unknown';
+type ThreadKind = 'direct' | 'group' | 'unknown';
 
 /** A thread id or chat guid taken apart. `service` is null for a bare identifier; `any` is macOS 26's. */
-export interface ParsedThreadId {
+interface ParsedThreadId {
   service: string | null;
   kind: ThreadKind;
   identifier: string;

@@ -3,7 +3,7 @@ import type { Ending } from './closing.js';
 import { type ClientFrame, readServerFrame, type ServerFrame } from './frames.js';
 import { OPEN, type WebSocketConstructor, type WebSocketLike } from './WebSocketLike.js';
 
-export interface ConnectionListener {
+interface ConnectionListener {
   frame(frame: ServerFrame): void;
   /** Once, and nothing after it. Not after `close`. */
   ended(ending: Ending): void;

@@ -4,7 +4,7 @@ export function takeLinkToken(address: URL): { token: string | null; rest: strin
   return { token, rest: `${address.pathname}${address.search}${token === null ? address.hash : ''}` };
 }
 
-export type Session = { kind: 'open'; token: string } | { kind: 'refused'; why: string };
+type Session = { kind: 'open'; token: string } | { kind: 'refused'; why: string };
 
 /** An agent that has not answered by then does not. */
 const ANSWER_MS = 10_000;

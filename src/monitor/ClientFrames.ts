@@ -19,7 +19,7 @@ const BINARY = { kind: 'refused', error: 'Invalid message format: binary' } as c
 
 type Asked = Extract<ClientFrame, { type: 'request' }>['data'];
 
-export interface ClientFramesOptions {
+interface ClientFramesOptions {
   clients: Clients;
   broadcast: Broadcast;
   verbs: Readonly<Record<string, MonitorVerb>>;

@@ -22,7 +22,7 @@ import {
 import { PageHandler, type UseLink } from './PageHandler.js';
 import { UpgradeHandler } from './UpgradeHandler.js';
 
-export interface MonitorOptions {
+interface MonitorOptions {
   port: number;
   secret: MonitorSecret;
   useLink: UseLink;

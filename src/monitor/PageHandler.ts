@@ -17,7 +17,7 @@ const EXCHANGE_RATE = { burst: 30, perSecond: 2 };
  */
 export type UseLink = (id: string, madeAt: number) => boolean;
 
-export interface PageHandlerOptions {
+interface PageHandlerOptions {
   secret: MonitorSecret;
   useLink: UseLink;
   /** Where the built page is. */

@@ -20,7 +20,7 @@ const HANDSHAKE_RATE = { burst: 600, perSecond: 50 };
 /** Where a request's address begins does not matter here. */
 const ANY_BASE = 'http://localhost';
 
-export interface UpgradeHandlerOptions {
+interface UpgradeHandlerOptions {
   secret: MonitorSecret;
   clients: Clients;
   clock: Clock;

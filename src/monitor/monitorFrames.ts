@@ -44,7 +44,7 @@ export interface UserPresence {
 }
 
 /** Why a request failed, in the words of the agent's own errors. */
-export interface RequestError {
+interface RequestError {
   code: string;
   message: string;
   remedy: string;

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d{1,5})?$/i;
 
 /** What a request says of where it comes from. */
-export interface RequestOrigin {
+interface RequestOrigin {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
 }

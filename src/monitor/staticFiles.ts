@@ -14,7 +14,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** A file of the page. */
-export interface StaticFile {
+interface StaticFile {
   readonly contentType: string;
   readonly body: Buffer;
   /** Its name changes with its content, so that it may be kept for ever. */

@@ -15,7 +15,7 @@ export const LINK_MS = 120_000;
 /** No token is made for longer. */
 export const LONGEST_SESSION_MS = 30 * 86_400_000;
 
-export interface TokenOptions {
+interface TokenOptions {
   use: TokenUse;
   user: string;
   ttlMs: number;

@@ -2,16 +2,16 @@ import type { Clock } from '../system/clock.js';
 import type { StatusSnapshot } from './snapshot.js';
 
 /** By which way the backend was reached; `stopped`: the agent did not run. */
-export type LinkWord = StatusSnapshot['link'] | 'stopped';
+type LinkWord = StatusSnapshot['link'] | 'stopped';
 
 /** From `at` (Unix ms) on it was so, until the next one. */
-export interface LinkChange {
+interface LinkChange {
   at: number;
   state: LinkWord;
 }
 
 /** Where the strip outlives the agent. */
-export interface TimelineStore {
+interface TimelineStore {
   /** What is kept as a list; undefined where there is none, or it is damaged. */
   list<T>(key: string): T[] | undefined;
   set(key: string, value: string): void;

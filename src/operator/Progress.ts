@@ -10,7 +10,7 @@ export interface Figures {
 }
 
 /** One thing that is being done. `progress` is 0 to 100, where there is more than one to count. */
-export interface Task {
+interface Task {
   currentTask: string;
   progress?: number;
 }

@@ -25,7 +25,7 @@ export interface CommandEntry {
 }
 
 /** One text or file that a command had sent. */
-export interface TextEntry {
+interface TextEntry {
   conversation: string;
   characters: number;
   file: string | null;

@@ -6,7 +6,7 @@ import type { Store } from '../store/Store.js';
 import { OPERATOR, type OperatorTexts } from './OperatorTexts.js';
 
 /** A message of a conversation. `at` is ISO 8601; `sender` is masked; of what went out it is `agent` or `operator`. */
-export interface ConversationMessage {
+interface ConversationMessage {
   id: string;
   direction: 'in' | 'out';
   sender: string;

@@ -25,7 +25,7 @@ const MOST_LINES = 500;
 const REPORTS = ['doctor.json', 'selftest.json'];
 const LOG_LEVELS = ['info', 'warn', 'error'] as const;
 
-export interface MonitorVerbsOptions {
+interface MonitorVerbsOptions {
   /** Those of the status socket. */
   verbs: Readonly<Record<string, StatusVerb>>;
   store: Store;

@@ -1,7 +1,7 @@
 import type { Store } from '../store/Store.js';
 
 /** Texts by how they ended, in the hour that begins at `from` (ISO 8601). */
-export interface HourOfSends {
+interface HourOfSends {
   from: string;
   sent: number;
   failed: number;
@@ -9,7 +9,7 @@ export interface HourOfSends {
 }
 
 /** Of texts that were sent: how long from being stored to the proof in chat.db. */
-export interface SendLatency {
+interface SendLatency {
   /** `upToMs` null: longer than all others. */
   buckets: { upToMs: number | null; count: number }[];
   /** Null where nothing was sent. */
@@ -17,7 +17,7 @@ export interface SendLatency {
   p95Ms: number | null;
 }
 
-export interface SendStatistics {
+interface SendStatistics {
   /** The last 24, the newest one last. */
   hours: HourOfSends[];
   latency: SendLatency;

@@ -9,7 +9,7 @@ export interface Problem {
 }
 
 /** The line to the backend. Times are ISO 8601. */
-export interface LinkStatus {
+interface LinkStatus {
   state: string;
   since: string;
   attempt: number;
@@ -22,7 +22,7 @@ export interface LinkStatus {
 }
 
 /** `conversation` is what `edge-agent resume` takes; `*` stands for all. `since` is ISO 8601. */
-export interface PausedConversation {
+interface PausedConversation {
   conversation: string;
   reason: 'manual' | 'operator' | 'loop';
   since: string;

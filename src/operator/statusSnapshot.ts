@@ -8,7 +8,7 @@ import type { Outgoing } from '../outgoing/Outgoing.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import { describeLosses } from '../store/salvage/report.js';
-import type { SetAsideItem } from '../store/setAside.js';
+import type { SetAsideItem } from '../store/setAsideItem.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
 import { residentMegabytes } from '../system/residentMemory.js';
 import type { Problem, StatusSnapshot } from './snapshot.js';
@@ -21,7 +21,7 @@ export interface Activity {
   errorAt: number | null;
 }
 
-export interface SnapshotSources {
+interface SnapshotSources {
   version: string;
   startedAt: number;
   now: number;

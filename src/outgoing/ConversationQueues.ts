@@ -14,7 +14,7 @@ interface Lane {
 }
 
 /** How fast texts may go out; asked at each `next`. Waits are in ms, 0 is none. */
-export interface QueueLimits {
+interface QueueLimits {
   /** How long the next text of a conversation has to wait for the ones before it. */
   waitOf(conversation: string): number;
   /** How long until somebody new may be written to. */

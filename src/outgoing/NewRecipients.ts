@@ -3,7 +3,7 @@ import type { Clock } from '../system/clock.js';
 
 const WINDOW_MS = 3_600_000;
 
-export interface Acquaintance {
+interface Acquaintance {
   /** Whether chat.db has a chat of the conversation; undefined while it cannot be read. */
   readonly hasChat: (conversation: string, threadId: string) => boolean | undefined;
   /** Whether our own store shows that they wrote to us, or that a text of ours reached Messages' list: the answer without chat.db. */

@@ -36,7 +36,7 @@ export interface OutgoingSettings {
   heldAges?: HeldAges;
 }
 
-export interface OutgoingOptions {
+interface OutgoingOptions {
   store: Store;
   sender: MessageSender;
   rows: SentRows;

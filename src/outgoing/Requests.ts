@@ -12,7 +12,7 @@ import { endOfDuplicate, outcomeOf } from './requestEnd.js';
 import { type Part, partsOf } from './requestParts.js';
 import { ANSWER_WITHDRAWN } from './withdrawAnswers.js';
 
-export interface RequestsOptions {
+interface RequestsOptions {
   store: Store;
   lanes: ConversationQueues;
   settlement: OutcomeRecorder;

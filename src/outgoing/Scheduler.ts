@@ -15,16 +15,16 @@ import type { Clock, Timer } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 
 /** What the command that scheduled a text is acked with. */
-export type ScheduleVerdict =
+type ScheduleVerdict =
   | { kind: 'completed'; result?: Record<string, unknown> }
   | { kind: 'failed'; code: ErrorCode | null; message: string; result?: Record<string, unknown> };
 
 /** Acks commands; called inside a write. */
-export interface ScheduleAcks {
+interface ScheduleAcks {
   give(commandId: string, verdict: ScheduleVerdict): void;
 }
 
-export interface SchedulerOptions {
+interface SchedulerOptions {
   store: Store;
   texts: TextQueue & SentTexts;
   acks: ScheduleAcks;

@@ -31,7 +31,7 @@ function rowExpectedMs(send: Pick<SendRecord, 'file'>): number {
   return send.file === null ? ROW_EXPECTED_MS : FILE_ROW_EXPECTED_MS;
 }
 
-export interface SendVerifierOptions {
+interface SendVerifierOptions {
   store: Store;
   rows: SentRows;
   settlement: OutcomeRecorder;

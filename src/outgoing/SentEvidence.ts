@@ -10,10 +10,7 @@ import type { SentRow, SentRows } from './ports.js';
  * What a text goes out for. `row`: behind this row of chat.db, the message that it answers. `time`: not before then (Unix ms): the
  * command was made, the schedule fell due, the message was written. `unknown`: a command that does not tell.
  */
-export type Cause =
-  | { kind: 'row'; rowId: number; at: number }
-  | { kind: 'time'; at: number }
-  | { kind: 'unknown' };
+type Cause = { kind: 'row'; rowId: number; at: number } | { kind: 'time'; at: number } | { kind: 'unknown' };
 
 /**
  * What chat.db has of a text of which the ledger may have lost the record. `none`: it did not go out. `sent`: this row is it.
@@ -43,13 +40,13 @@ const SETTLES_WITHIN_MS = 180_000;
 const NONE: Evidence = { kind: 'none' };
 
 /** Whether something of then may have been done in the gap. */
-export function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
+function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
   if (cause.kind === 'unknown') return true;
   return cause.at - (cause.kind === 'row' ? SENDER_AHEAD_MS : 0) < gap.until;
 }
 
 /** What is known of the rows of one conversation while one text is looked for. */
-export interface RowsInGap {
+interface RowsInGap {
   gap: LedgerGap;
   order: RowOrder;
   /** Whether it proves another send, or iCloud wrote the row again that does. */
@@ -60,7 +57,7 @@ export interface RowsInGap {
  * The rule, over the rows of one conversation in the order of their dates: of a gap, after the cause, the proof of no other send. One
  * row proves one send, so the oldest that fits is taken: the next text of the same words finds the next one.
  */
-export function rowsAfter(
+function rowsAfter(
   rows: readonly SentRow[],
   cause: Cause,
   { gap, order, isTaken }: RowsInGap,

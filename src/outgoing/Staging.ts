@@ -11,7 +11,7 @@ const MOST_REQUESTS = 4;
 /** What was fetched and could not be stored is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
 
-export interface StagingOptions {
+interface StagingOptions {
   store: Store;
   lanes: ConversationQueues;
   settlement: OutcomeRecorder;

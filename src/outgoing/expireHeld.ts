@@ -15,7 +15,7 @@ export interface HeldAges {
   scheduled: number;
 }
 
-export interface HeldParts {
+interface HeldParts {
   store: Store;
   rows: SentRows;
   evidence: SentEvidence;

@@ -5,7 +5,7 @@ import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SentFile, SentRow, SentRows } from './ports.js';
 
-export interface Matches {
+interface Matches {
   /** The row that proves each send, by the send's seq. */
   proofs: ReadonlyMap<number, SentRow>;
   /** Sends with a row that may be theirs, of which chat.db does not say yet that it went out. None of them has a proof. */

@@ -34,7 +34,7 @@
  */
 
 /** A message of the conversation that the backend may have read. In a list: in the order in which they were written. */
-export interface PostedMessage {
+interface PostedMessage {
   readonly guid: string;
   /** Neither answered nor given up. */
   readonly isOpen: boolean;
@@ -65,7 +65,7 @@ export interface PairingFacts {
 }
 
 /** A text that arrives. */
-export interface ArrivingText {
+interface ArrivingText {
   readonly role: 'reflex' | 'first';
   readonly words: string;
   readonly names: string | null;
@@ -74,7 +74,7 @@ export interface ArrivingText {
 }
 
 /** An assumption that is replaced: the reflex `seq` is now assumed to answer message `assumed`. */
-export interface Reassumption {
+interface Reassumption {
   readonly seq: number;
   readonly assumed: string;
 }

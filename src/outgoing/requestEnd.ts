@@ -7,7 +7,7 @@ import { isDuplicate } from './DuplicatePairing.js';
 import type { DuplicateOf, SendOutcome } from './outcome.js';
 
 /** How one part of a request ended; `file` is the name of its file, null for a text. */
-export interface PartEnd {
+interface PartEnd {
   file: string | null;
   outcome: SendOutcome;
 }

@@ -16,7 +16,7 @@ export interface Part {
   pauseMs: number;
 }
 
-export interface PartRequest {
+interface PartRequest {
   id: string;
   text: string;
   role: SendRole;

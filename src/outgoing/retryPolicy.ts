@@ -5,7 +5,7 @@ import type { AttemptResult } from './ports.js';
 const MOST_ATTEMPTS = 3;
 const BACKOFF_MS = [2_000, 8_000];
 
-export type Retry = { kind: 'retry'; form: number; attempts: number; delayMs: number } | { kind: 'final' };
+type Retry = { kind: 'retry'; form: number; attempts: number; delayMs: number } | { kind: 'final' };
 
 /**
  * Whether a text that provably did not start is tried again: at once with the next target form, or with the best

@@ -12,7 +12,7 @@ export interface RunningAgent {
   readonly problems: readonly { readonly message: string; readonly remedy: string }[];
 }
 
-export interface LaunchAgentOptions {
+interface LaunchAgentOptions {
   launchctl: Launchctl;
   places: ServicePlaces;
   clock: Clock;

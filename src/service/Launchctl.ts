@@ -16,7 +16,7 @@ export type Job =
   /** Nobody is logged in at the desktop: nothing can be said of a job there. */
   | { readonly kind: 'noSession'; readonly fault: EdgeError };
 
-export interface LaunchctlEnd {
+interface LaunchctlEnd {
   /** Null if it was killed. */
   readonly code: number | null;
   readonly said: string;

@@ -18,7 +18,7 @@ import {
   versionDirectory,
 } from './versions.js';
 
-export interface InstallOptions {
+interface InstallOptions {
   readonly configPath: string;
   readonly runtime: RuntimeChoice;
 }

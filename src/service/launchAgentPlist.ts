@@ -1,7 +1,7 @@
 import { EdgeError } from '../errors.js';
 
 /** What a LaunchAgent needs to know. All are absolute paths; none is a secret. */
-export interface PlistValues {
+interface PlistValues {
   readonly RUNTIME: string;
   readonly PROGRAM: string;
   readonly CONFIG: string;

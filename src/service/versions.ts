@@ -17,7 +17,7 @@ const UNFINISHED = '.unfinished';
 const HAS_RUN = 'has-run';
 
 /** The versions that are wholly there, the oldest installation first. */
-export function installedVersions(places: ServicePlaces): string[] {
+function installedVersions(places: ServicePlaces): string[] {
   return entries(places)
     .filter((name) => NAME.test(name))
     .toSorted((a, b) => numberOf(a) - numberOf(b));

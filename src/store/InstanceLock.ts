@@ -6,7 +6,7 @@ import { type Database, openDatabase } from './sqlite.js';
 const ASKED_MS = 250;
 
 /** How to say that somebody else holds a lock. */
-export type WhenHeld = (path: string, cause: unknown) => EdgeError;
+type WhenHeld = (path: string, cause: unknown) => EdgeError;
 
 /**
  * One agent per state directory, and one per chat.db. The lock is an exclusive transaction on a small SQLite file: the kernel drops it with

@@ -16,10 +16,10 @@ export interface AckBody {
 }
 
 /** How an ack reached the backend. */
-export type AckChannel = 'websocket' | 'http';
+type AckChannel = 'websocket' | 'http';
 
 /** An ack that the backend has not provably read. `seq` grows; order per command is the order of `seq`. */
-export interface StoredAck {
+interface StoredAck {
   seq: number;
   commandId: string;
   revision: number;

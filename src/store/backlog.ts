@@ -11,7 +11,7 @@ const WAITING = {
   uploads_queued: "SELECT min(queued_at) FROM uploads WHERE state = 'open'",
 } as const;
 
-export type Waiting = keyof typeof WAITING;
+type Waiting = keyof typeof WAITING;
 
 /** Since when the oldest of each kind has been waiting. Reads as much as the counts of the same things do. */
 export class Backlog {

@@ -12,7 +12,7 @@ export const FORGOTTEN_COMMANDS = 'commands_lost';
 /** A backend offers again at once what it has heard no end of: one without a time counts as old for so long. */
 const OFFERED_AGAIN_MS = 120_000;
 
-export interface NewCommand {
+interface NewCommand {
   commandId: string;
   commandType: string;
   /** The command as it came, in JSON. */

@@ -7,7 +7,7 @@ import type { StoredRows } from './storedRows.js';
 export const SALVAGED_GENERATION = 'salvaged';
 
 /** How far one chat.db has been read. A ROWID means nothing in another generation of the file; the guid may. */
-export interface ChatCursor {
+interface ChatCursor {
   generation: string;
   rowId: number;
   guid: string | null;
@@ -17,7 +17,7 @@ export interface ChatCursor {
  * A row before the cursor whose text, chat or attachment had not arrived, or of which nobody knows whether it went out.
  * `firstSeenAt` is Unix ms, and so is `completeAt`: since when only the latter is lacking.
  */
-export interface PendingRow {
+interface PendingRow {
   rowId: number;
   firstSeenAt: number;
   completeAt?: number;
@@ -39,7 +39,7 @@ export interface ReadingState {
   samples: readonly RowSample[];
 }
 
-export interface RowSample {
+interface RowSample {
   rowId: number;
   guid: string;
 }

@@ -11,7 +11,7 @@ export interface NewEvent {
 }
 
 /** An event that the backend has not acknowledged. `eventId` is its idempotency key; `timestamp` is ISO 8601. */
-export interface StoredEvent extends NewEvent {
+interface StoredEvent extends NewEvent {
   seq: number;
   eventId: string;
   timestamp: string;

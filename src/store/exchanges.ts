@@ -1,7 +1,7 @@
 import type { Database, Statement } from './sqlite.js';
 
 /** What the loop breaker remembers of a conversation. `at` (Unix ms): when it was saved, to which the times in `body` relate. */
-export interface SavedExchanges {
+interface SavedExchanges {
   body: string;
   at: number;
 }

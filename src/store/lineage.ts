@@ -7,7 +7,7 @@ import type { RowOrder } from './rowOfSend.js';
  * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows
  * with each start, stop, attempt to send, ack and every 30 s. A copy that is put back later has a lower one.
  */
-export interface Lineage {
+interface Lineage {
   id: string;
   file: string;
   counter: number;

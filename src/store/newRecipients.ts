@@ -1,6 +1,6 @@
 import type { Database, Statement } from './sqlite.js';
 
-export interface NewRecipient {
+interface NewRecipient {
   conversation: string;
   /** Unix ms. */
   writtenAt: number;

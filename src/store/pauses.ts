@@ -3,7 +3,7 @@ import { AddedSignal, type CommitHooks } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 
 /** manual: somebody asked for it. operator: a person answered there. loop: two machines answered each other. */
-export type PauseReason = 'manual' | 'operator' | 'loop';
+type PauseReason = 'manual' | 'operator' | 'loop';
 
 /** A conversation in which nothing goes out; with `incoming`, what comes in waits as well. `since` is Unix ms. */
 export interface Pause {

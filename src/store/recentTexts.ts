@@ -22,7 +22,7 @@ export interface SentText {
 }
 
 /** How texts ended within an hour that begins at `from` (Unix ms). */
-export interface SentInHour {
+interface SentInHour {
   from: number;
   state: SendState;
   count: number;

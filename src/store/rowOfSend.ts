@@ -1,7 +1,7 @@
 import type { SendRecord } from './sendRecord.js';
 
 /** A row of chat.db as far as it may be that of a text of the ledger. `text` is empty for one of files alone. */
-export interface LedgerCandidate {
+interface LedgerCandidate {
   rowId: number;
   text: string;
 }

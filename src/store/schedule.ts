@@ -5,7 +5,7 @@ import type { OutgoingFile } from './textRequest.js';
 
 export type ScheduleState = 'pending' | 'sending' | 'sent' | 'failed' | 'cancelled';
 
-export interface NewScheduledText {
+interface NewScheduledText {
   scheduleId: string;
   commandId: string;
   conversation: string;

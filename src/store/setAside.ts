@@ -1,21 +1,10 @@
 import type { Clock } from '../system/clock.js';
+import type { ItemKind, SetAsideItem } from './setAsideItem.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
-/** What one item is of: a row of chat.db, a message to be posted, a command, a change of a message, a scheduled text. */
-export type ItemKind = 'row' | 'message' | 'command' | 'change' | 'scheduled';
-
-/** An item that was set aside, since when (Unix ms) and why. */
-export interface SetAsideItem {
-  /** A `stored row` is one of the store itself, see storedRows.ts. */
-  readonly kind: ItemKind | 'stored row';
-  readonly key: string;
-  readonly at: number;
-  readonly error: string;
-}
-
 /** What became of the work on one item. */
-export type Worked<T> =
+type Worked<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'failed'; readonly error: unknown };
 

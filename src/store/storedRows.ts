@@ -1,5 +1,5 @@
 import type { Clock } from '../system/clock.js';
-import type { SetAsideItem } from './setAside.js';
+import type { SetAsideItem } from './setAsideItem.js';
 
 type Fields = Record<string, unknown>;
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
 
-export interface CaffeinateOptions {
+interface CaffeinateOptions {
   readonly path: string;
   /** The process that the Mac stays awake for; ours. */
   readonly pid: number;

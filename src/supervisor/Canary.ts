@@ -2,7 +2,7 @@ import type { Clock } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 
 /** What chat.db shows of a text of ours to ourselves: the row that went out, and the one that came back. */
-export interface CanaryRows {
+interface CanaryRows {
   readonly sent: boolean;
   readonly received: boolean;
 }

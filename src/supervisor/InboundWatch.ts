@@ -16,7 +16,7 @@ export interface StallFault {
   readonly remedy: string;
 }
 
-export interface InboundWatchOptions {
+interface InboundWatchOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** The highest ROWID of chat.db; null while it cannot be read. */

@@ -18,7 +18,7 @@ export interface MessagesProcess {
   signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
-export interface MessagesAppOptions {
+interface MessagesAppOptions {
   readonly programs: Pick<Programs, 'open' | 'pgrep'>;
   readonly osascriptPath: string;
   /** Without our secrets. */

@@ -13,7 +13,7 @@ export interface SupervisorFault {
   readonly remedy: string;
 }
 
-export interface SupervisorOptions {
+interface SupervisorOptions {
   readonly app: MessagesProcess;
   readonly clock: Clock;
   readonly log: Logger;

@@ -9,7 +9,7 @@ export interface AttemptEnd {
  * `answered`: Messages works. `timeout`: it hung or died while it was asked. `notRunning`: there was nobody to ask.
  * `silent`: the attempt never came to Messages (no permission, no osascript) and tells nothing of it.
  */
-export type Sign = 'answered' | 'timeout' | 'notRunning' | 'silent';
+type Sign = 'answered' | 'timeout' | 'notRunning' | 'silent';
 
 const NOT_RUNNING = -600;
 const HUNG: readonly (string | undefined)[] = ['timeout', 'ae_timeout', 'connection_lost'];

@@ -79,9 +79,9 @@ export interface MachineFault {
  * `anywhere`: nothing on this machine could have done it, whatever file was meant. `own`: it is this machine's fault
  * where the file is the agent's own; a file that somebody named may be missing or unreadable by itself.
  */
-export type FaultScope = 'anywhere' | 'own';
+type FaultScope = 'anywhere' | 'own';
 
-export interface ErrnoFailure extends MachineFault {
+interface ErrnoFailure extends MachineFault {
   readonly scope: FaultScope;
 }
 

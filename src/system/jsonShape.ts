@@ -1,5 +1,5 @@
 /** How much there is in a value that was read from JSON. */
-export interface JsonLimits {
+interface JsonLimits {
   /** Objects and lists within each other. */
   readonly nesting: number;
   /** Characters of keys and texts, and one for each value. */

@@ -4,7 +4,7 @@ import { environment } from './environment.js';
 import { programs } from './programs.js';
 
 /** What the Keychain gave. `failed`: why not, for a person; never a secret. */
-export type KeychainAnswer =
+type KeychainAnswer =
   | { readonly kind: 'found'; readonly value: string }
   | { readonly kind: 'failed'; readonly why: string };
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { environment } from './environment.js';
 
 /** A directory whose executables play the programs of macOS; for tests and trials on a machine that is no Mac. */
-export const STAND_INS_VARIABLE = 'STAND_IN_PROGRAMS';
+const STAND_INS_VARIABLE = 'STAND_IN_PROGRAMS';
 
 /** Where macOS has each program that is started beside osascript (whose path is a setting). */
 const ON_MACOS = {

@@ -8,7 +8,7 @@ export type ProgramEnd =
   | { readonly kind: 'notStarted'; readonly message: string; readonly systemCode?: string | undefined }
   | { readonly kind: 'timedOut' };
 
-export interface RunOptions {
+interface RunOptions {
   /** What the program inherits: of `childEnvironment`. */
   readonly env: NodeJS.ProcessEnv;
   /** It is killed this many ms after its start. */

@@ -19,7 +19,7 @@ import { askPlan, type Plan, SECRET } from './setupPlan.js';
 import { personAtTerminal } from './setupQuestions.js';
 
 /** The verb that installs the service; its exit code. */
-export type Install = (options: { configPath: string }) => Promise<number>;
+type Install = (options: { configPath: string }) => Promise<number>;
 
 const fromPackage = (name: string) => readFileSync(join(PACKAGE_ROOT, name), 'utf8');
 

@@ -10,7 +10,7 @@ export interface Plan {
   readonly secret: { readonly value: string; readonly inKeychain: boolean } | undefined;
 }
 
-export interface PlanInput {
+interface PlanInput {
   readonly configPath: string;
   readonly envPath: string;
   /** The text of `.env` as it is now; null: there is none. */

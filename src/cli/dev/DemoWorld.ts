@@ -24,7 +24,7 @@ const ANSWERS = [
 /** The agent's own number, which is kept for fiction. */
 const OWN_NUMBER = '+13105550100';
 
-export interface DemoOptions {
+interface DemoOptions {
   /** Who answers Ann; the story of the demo unless given. */
   persona?: Persona;
   /** Whether the agent's log is shown among the rest; true unless given. It is in a file in any case. */

@@ -18,7 +18,7 @@ import { complain, complainOf, print, printJson, stdoutTerminal } from '../print
 import { findingLines, summaryLine } from './findingLines.js';
 import { type OpenContext, openContext } from './openContext.js';
 
-export interface DoctorCommand {
+interface DoctorCommand {
   configPath?: string;
   json?: boolean;
   /** The file for support; true: a name is made. */

@@ -9,7 +9,7 @@ import { complain, print, printJson, stdoutTerminal } from '../print.js';
 import { findingLines, summaryLine } from './findingLines.js';
 import { openContext } from './openContext.js';
 
-export interface SelftestCommand {
+interface SelftestCommand {
   configPath?: string;
   json?: boolean;
   send?: boolean;

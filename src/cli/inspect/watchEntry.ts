@@ -18,7 +18,7 @@ export const WATCH_TYPES = [
   'log',
 ] as const;
 
-export type WatchType = (typeof WATCH_TYPES)[number];
+type WatchType = (typeof WATCH_TYPES)[number];
 
 /** What the agent is to tell for each; the others come by themselves. */
 const TOPICS: Readonly<Partial<Record<WatchType, Topic>>> = {

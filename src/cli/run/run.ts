@@ -10,7 +10,7 @@ import { places } from '../places.js';
 import { complain, complainOf } from '../print.js';
 import { untilSignal } from '../untilSignal.js';
 
-export interface RunOptions {
+interface RunOptions {
   configPath?: string;
   service: boolean;
   /** Told each time an agent has started. */

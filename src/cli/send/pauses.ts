@@ -3,7 +3,7 @@ import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print } from '../print.js';
 
-export interface PauseOptions {
+interface PauseOptions {
   configPath?: string;
   incoming?: boolean;
 }

@@ -14,7 +14,7 @@ import { places } from '../places.js';
 import { complain, print } from '../print.js';
 import { withService } from './service.js';
 
-export interface UninstallOptions {
+interface UninstallOptions {
   configPath?: string;
   purge: boolean;
   yes: boolean;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 /** What every verb is told beside its own options. */
-export interface CommonOptions {
+interface CommonOptions {
   configPath?: string;
 }
 

@@ -6,7 +6,7 @@ import { type ConversationKeyOf, PRIORITY_RANK, type ReceivedCommand } from '../
 import { THREAD_ALIASES, threadId } from './fields.js';
 
 /** What the backend keeps with a conversation; called inside a write. */
-export interface ConversationContexts {
+interface ConversationContexts {
   set(conversation: string, context: Record<string, unknown>): void;
   /** True if there was one. */
   delete(conversation: string): boolean;

@@ -22,7 +22,7 @@ import {
   threadId,
 } from './fields.js';
 
-export interface SchedulePorts {
+interface SchedulePorts {
   schedule: TextSchedule;
   conversationKey: ConversationKeyOf;
   limits: () => Pick<CommandLimits, 'maxTextLength' | 'splitLongTexts'>;

@@ -26,7 +26,7 @@ export interface Report {
   readonly checks: readonly Finding[];
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly context: CheckContext;
   readonly version: string;
   /** Takes what must not be shown out of evidence and remedies. */

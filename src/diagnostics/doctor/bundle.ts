@@ -12,7 +12,7 @@ export interface Collector {
 }
 
 /** What became of one file. */
-export interface Collected {
+interface Collected {
   readonly name: string;
   readonly error?: string;
 }

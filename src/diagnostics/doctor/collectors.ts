@@ -13,7 +13,7 @@ import type { Report } from '../checks/runChecks.js';
 import type { Collector } from './bundle.js';
 import { loggedLines, tail } from './logTail.js';
 
-export interface CollectorOptions {
+interface CollectorOptions {
   readonly context: CheckContext;
   /** Undefined where not even that can be told. */
   readonly stateDirectory: string | undefined;

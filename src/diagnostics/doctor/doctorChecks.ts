@@ -17,7 +17,7 @@ import { networkChecks, type Way } from './network.js';
 import { plistCheck } from './plist.js';
 import { disk, logSize, secret, store, storePath } from './state.js';
 
-export interface DoctorOptions {
+interface DoctorOptions {
   /** Of the edge-agent that is installed. */
   readonly version: string;
   /** Where the template of the LaunchAgent lies. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Report } from '../checks/runChecks.js';
 
 /** Whose report it is. The monitor shows the newest of them. */
-export type ReportFile = 'selftest.json' | 'doctor.json';
+type ReportFile = 'selftest.json' | 'doctor.json';
 
 /** Saves the report (0600), in the place of the one before; its path. Throws what the file system throws. */
 export function saveReport(

@@ -11,7 +11,7 @@ export interface ConnectionEvents {
   closed(connection: AgentConnection, code: number, reason: string): void;
 }
 
-export interface ConnectionSettings {
+interface ConnectionSettings {
   clock: Clock;
   faults: Faults;
   /** An agent from which nothing came for so long is dropped, in ms. */

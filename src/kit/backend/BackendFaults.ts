@@ -2,7 +2,7 @@ import type { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { Faults, HeldPongs } from './Faults.js';
 
 /** Which requests an HTTP fault hits: all, unless a path is given. `times`: how many; Infinity for every one. */
-export interface HttpTarget {
+interface HttpTarget {
   path?: string;
   times?: number;
 }

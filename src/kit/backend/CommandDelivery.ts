@@ -33,7 +33,7 @@ export interface Delivery {
   via: DeliveryWay | 'known';
 }
 
-export interface DeliveryParts {
+interface DeliveryParts {
   clock: Clock;
   registry: ConnectionRegistry;
   queue: CommandQueue;

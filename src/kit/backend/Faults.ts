@@ -2,19 +2,19 @@
 export type HeldPongs = 'json' | 'websocket' | 'all';
 
 /** What to do with an upgrade request: answer it, answer with this status instead, or never answer. */
-export type UpgradeFault =
+type UpgradeFault =
   | { kind: 'none' }
   | { kind: 'status'; status: number; retryAfter?: number }
   | { kind: 'hang' };
 
 /** A fault of the HTTP side. `path` undefined: every path. `times`: how many requests it still hits. */
-export interface HttpFault {
+interface HttpFault {
   path?: string;
   times: number;
 }
 
 /** Sent with a failed request. `retryAfter`: seconds, or an HTTP date. */
-export interface HttpFailure extends HttpFault {
+interface HttpFailure extends HttpFault {
   status: number;
   retryAfter?: string | number;
 }

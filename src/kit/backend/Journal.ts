@@ -1,13 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../../system/clock.js';
-import type { MessageBody } from './endpoints/message.js';
-import type { RegisterBody } from './endpoints/register.js';
-import type { SyncBody } from './endpoints/sync.js';
 import type { Ack, AgentEvent, AgentStatus } from './frames.js';
 import type { MessagePlace } from './MessageOrder.js';
+import type { MessageBody, RegisterBody, SyncBody } from './requests.js';
 
 /** An uploaded file. */
-export interface PhotoFile {
+interface PhotoFile {
   readonly name: string;
   readonly type: string;
   readonly bytes: Buffer;
@@ -73,7 +71,7 @@ type What =
 
 /** One thing that happened; `at` is Unix ms. */
 export type JournalEntry = What & { readonly at: number };
-export type EntryOf<K extends JournalEntry['kind']> = Extract<JournalEntry, { kind: K }>;
+type EntryOf<K extends JournalEntry['kind']> = Extract<JournalEntry, { kind: K }>;
 
 /**
  * What happened, in order: as lists to look at, as a stream to listen to, and as something to wait for.

@@ -2,7 +2,7 @@
 const KEPT = 10_000;
 
 /** What the newest measurements come to, in ms; null where there are none. */
-export interface LatencySummary {
+interface LatencySummary {
   count: number;
   p50: number | null;
   p99: number | null;

@@ -1,13 +1,13 @@
 import { describeError } from '../../errors.js';
 import type { CommandDelivery } from './CommandDelivery.js';
 import type { ConnectionRegistry } from './ConnectionRegistry.js';
-import type { MessageBody } from './endpoints/message.js';
 import type { Faults } from './Faults.js';
 import type { Journal } from './Journal.js';
 import { MessageOrder } from './MessageOrder.js';
 import type { Pauses } from './Pauses.js';
 import { answers, type Persona, type PersonaAnswer, replyBody, sayable } from './persona.js';
 import type { ReplyHold } from './ReplyHold.js';
+import type { MessageBody } from './requests.js';
 
 /** How long a persona may think: an agent waits 60 s for its reply. */
 const PATIENCE_MS = 50_000;
@@ -19,7 +19,7 @@ export class PersonaLate extends Error {
   }
 }
 
-export interface DeskParts {
+interface DeskParts {
   persona: Persona;
   registry: ConnectionRegistry;
   delivery: CommandDelivery;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../system/clock.js';
 
 /** What became of a promise that was given some time; `ended`: the pauses ended first. */
-export type Came<T> = { kind: 'came'; value: T } | { kind: 'late' } | { kind: 'ended' };
+type Came<T> = { kind: 'came'; value: T } | { kind: 'late' } | { kind: 'ended' };
 
 /** Owns every wait that is under way, so that none outlives the backend. */
 export class Pauses {

@@ -5,7 +5,7 @@ import { REFUSAL_COST } from './RateLimit.js';
 import type { Reply } from './requestBody.js';
 
 /** Who makes a request: `claimedId` as its header says, `tokenId` as its signed token does. Or the answer to a stranger. */
-export type Admission =
+type Admission =
   | { kind: 'admitted'; claimedId: string | undefined; tokenId: string | undefined }
   | { kind: 'turnedAway'; reply: Reply };
 

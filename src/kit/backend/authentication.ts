@@ -2,10 +2,10 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { randomHex } from '../../system/random.js';
 
 /** How long a signed token is good for after it was made, in seconds (24 h). */
-export const TOKEN_VALIDITY_SECONDS = 86_400;
+const TOKEN_VALIDITY_SECONDS = 86_400;
 
 /** How far the agent's clock may be off from ours, either way, in seconds. */
-export const CLOCK_SKEW_SECONDS = 300;
+const CLOCK_SKEW_SECONDS = 300;
 
 /** What was found in an Authorization header. `refused.reason` is for a person and holds no secret. */
 export type Verdict =
@@ -16,14 +16,14 @@ export type Verdict =
   /** A token that does not verify: 403, or close code 1008. */
   | { kind: 'refused'; reason: string };
 
-export interface Credentials {
+interface Credentials {
   /** The Authorization header as it came. */
   authorization: string | undefined;
   /** The id that the caller claims (query or X-Edge-Agent-Id); a signed token must name the same one. */
   agentId: string | undefined;
 }
 
-export interface Verification {
+interface Verification {
   secret: string;
   /** In production a plain secret is refused: only signed tokens count. */
   production: boolean;

@@ -18,7 +18,7 @@ export function hostInUrl(host: string): string {
 }
 
 /** What lets somebody into a backend, and where it stands. */
-export interface Exposure {
+interface Exposure {
   host: string;
   secret: string;
   /** Undefined: the secret. */

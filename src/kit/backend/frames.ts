@@ -60,7 +60,7 @@ export const statusSchema = z.record(z.string(), z.unknown());
 export type AgentStatus = z.infer<typeof statusSchema>;
 
 /** What an agent may send over its socket. `malformed` and `unknown` are answered, never punished. */
-export type AgentFrame =
+type AgentFrame =
   | { kind: 'ping' }
   | { kind: 'pong' }
   | { kind: 'command_ack'; ack: Ack }

@@ -2,7 +2,6 @@
 export { mintToken, type Verdict, verifyCredentials } from './authentication.js';
 export type { CommandRequest, Delivery, DeliveryOptions } from './CommandDelivery.js';
 export { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
-export type { MessageBody } from './endpoints/message.js';
 export type { Ack, AgentEvent, AgentStatus, WireCommand } from './frames.js';
 export type { Journal, JournalEntry } from './Journal.js';
 export { loadPersona } from './loadPersona.js';
@@ -16,6 +15,7 @@ export {
   silent,
   slow,
 } from './persona.js';
+export type { MessageBody } from './requests.js';
 export { SimulatedBackend } from './SimulatedBackend.js';
 export type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
 export { SqliteCommandQueue } from './SqliteCommandQueue.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { MessageBody } from './endpoints/message.js';
 import { fieldErrors } from './requestBody.js';
+import type { MessageBody } from './requests.js';
 import { LONGEST_BURST_DELAY_MS, type MessageReply } from './schemas.js';
 
 /** How long a reflex or a reply may be held back: agents have long given up, and ask again. */

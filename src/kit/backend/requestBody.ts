@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 
 /** The largest request body that is read, in bytes (1 MiB). */
-export const BODY_LIMIT = 1024 * 1024;
+const BODY_LIMIT = 1024 * 1024;
 
 /** The largest form with files that is read, in bytes (16 MiB). */
-export const FORM_LIMIT = 16 * BODY_LIMIT;
+const FORM_LIMIT = 16 * BODY_LIMIT;
 
 /** The fields of a form, and its files, as a browser would have sent them. */
-export interface Form {
+interface Form {
   readonly fields: Readonly<Record<string, string>>;
   readonly files: readonly { field: string; name: string; type: string; bytes: Buffer }[];
 }
@@ -17,7 +17,7 @@ export interface Form {
 const PATIENCE_BYTES = 64 * BODY_LIMIT;
 
 /** What came of reading a request's body. `gone`: the caller hung up, so there is nobody to answer. */
-export type Body =
+type Body =
   | { kind: 'json'; value: unknown }
   | { kind: 'form'; form: Form }
   | { kind: 'malformed' }

@@ -1,5 +1,5 @@
 import { mintToken, requestHeaders } from '../../backend/credentials.js';
-import { ackBody, syncBody } from '../../backend/protocol.js';
+import { ackBody, syncBody } from '../../backend/frames.js';
 import type { AckBody } from '../../store/acks.js';
 import type { Clock } from '../../system/clock.js';
 import { randomHex } from '../../system/random.js';
@@ -249,5 +249,5 @@ export class ConformanceRun {
 }
 
 /** How to enable what needs the backend to send a text. */
-export const HOW_TO_PUSH =
+const HOW_TO_PUSH =
   'the backend must be told to send a text. Give --send-url <the URL that takes { edge_agent_id, thread_id, message }> and its key with --send-key-file or EDGE_ADMIN_KEY';

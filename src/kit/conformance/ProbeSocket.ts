@@ -17,7 +17,7 @@ export type Dial =
   | { readonly kind: 'refused'; readonly status: number }
   | { readonly kind: 'failed'; readonly detail: string };
 
-export interface DialRequest {
+interface DialRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly patient: Patient;

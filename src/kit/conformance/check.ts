@@ -4,7 +4,7 @@ import type { ConformanceRun } from './ConformanceRun.js';
 export type Verdict = 'PASS' | 'FAIL' | 'SKIP';
 
 /** Of several round trips, in ms. */
-export interface Latency {
+interface Latency {
   readonly samples: number;
   readonly p50_ms: number;
   readonly longest_ms: number;

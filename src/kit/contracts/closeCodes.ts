@@ -1,5 +1,5 @@
 /** Why a socket is closed, and what follows. */
-export interface CloseCode {
+interface CloseCode {
   readonly code: number;
   readonly description: string;
 }

@@ -1,7 +1,7 @@
 import { fits } from './jsonSchemas.js';
 
 /** A block of JSON on a page of the documentation. */
-export interface Example {
+interface Example {
   /** What the comment in the line before the block says that it is; undefined without one. */
   readonly marker: string | undefined;
   readonly json: string;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import type { Aliases } from '../../commands/payload.js';
 import { clientFrameSchema } from '../../monitor/monitorFrames.js';
 import { sendSchema } from '../backend/endpoints/sendMessage.js';
 import * as backend from '../backend/schemas.js';
 import * as agent from './agentSchemas.js';
-import { COMMANDS, withAliases } from './commands.js';
+import { COMMANDS } from './commands.js';
 import * as monitor from './monitorSchemas.js';
 
 export type JsonSchema = Record<string, unknown>;
@@ -111,4 +112,29 @@ function tidy({ jsonSchema }: { jsonSchema: JsonSchema }): void {
   if (typeof additionalProperties === 'object' && Object.keys(Object(additionalProperties)).length === 0) {
     delete jsonSchema.additionalProperties;
   }
+}
+
+/** The schema of a payload with the other names that its fields may have; a field that is required may come under any. */
+function withAliases(payload: JsonSchema, aliases: Aliases): JsonSchema {
+  if (Array.isArray(payload.anyOf)) {
+    return { ...payload, anyOf: (payload.anyOf as JsonSchema[]).map((one) => withAliases(one, aliases)) };
+  }
+  const properties = { ...(payload.properties as Record<string, JsonSchema> | undefined) };
+  let required = [...((payload.required as string[] | undefined) ?? [])];
+  const oneOfTheNames: JsonSchema[] = [];
+  for (const [field, others] of Object.entries(aliases)) {
+    const own = properties[field];
+    if (own === undefined) continue;
+    for (const other of others) properties[other] = { ...own, description: `Another name of ${field}.` };
+    if (!required.includes(field)) continue;
+    required = required.filter((name) => name !== field);
+    oneOfTheNames.push({ anyOf: [field, ...others].map((name) => ({ required: [name] })) });
+  }
+  const { required: _, ...rest } = payload;
+  return {
+    ...rest,
+    ...(payload.properties === undefined ? {} : { properties }),
+    ...(required.length === 0 ? {} : { required }),
+    ...(oneOfTheNames.length === 0 ? {} : { allOf: oneOfTheNames }),
+  };
 }

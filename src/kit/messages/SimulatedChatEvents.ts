@@ -17,7 +17,7 @@ export const TAPBACKS = [
   'sticker',
 ] as const;
 
-export interface NewReaction {
+interface NewReaction {
   /** The guid of the message that it is on, and of which part. */
   to: string;
   part?: number;
@@ -31,7 +31,7 @@ export interface NewReaction {
 }
 
 /** What becomes of a group; `by` null is ourselves. */
-export type GroupChange = { by: string | null; date?: number } & (
+type GroupChange = { by: string | null; date?: number } & (
   | { kind: 'added' | 'removed'; member: string }
   | { kind: 'renamed'; title: string | null }
   | { kind: 'left' | 'photo' | 'photoRemoved' | 'background' }
@@ -43,7 +43,7 @@ const APP_BALLOON = 'com.apple.messages.MSMessageExtensionBalloonPlugin:00000000
 export type UnsendForm = 'dated' | 'emptied' | 'summary';
 
 /** What `message_summary_info` says of a message. `original`: how many parts it was written with; left out: not said. */
-export interface NewSummary {
+interface NewSummary {
   original?: number;
   retracted?: readonly number[];
   /** The versions of a part, oldest first, with when each was written (Unix ms). */

@@ -6,7 +6,7 @@ import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 export const STAGES = ['row', 'text', 'chat', 'attachments', 'transfers'] as const;
 export type Stage = (typeof STAGES)[number];
 
-export interface SimulatedAttachment {
+interface SimulatedAttachment {
   guid?: string;
   name?: string;
   mimeType?: string | null;

@@ -2,7 +2,7 @@ import { decodeAttributedBody } from '../../messages/chatdb/attributedBody.js';
 import { type AppleDatabase, appleGuid, type Columns, type Value } from './AppleDatabase.js';
 import { encodeAttributedBody } from './typedstreamEncoder.js';
 
-export interface RewriteOptions {
+interface RewriteOptions {
   /** The new guid; one of its own if left out. */
   guid?: string;
   /** The chat that it is joined to instead of those of the original. */

@@ -14,7 +14,7 @@ export type SentStage = 'first' | 'inserted' | 'sent' | 'delivered' | 'read';
  */
 export type FirstState = 'anonymous' | 'recipient' | 'none';
 
-export interface NewSent {
+interface NewSent {
   text: string | readonly string[];
   service: Service;
   /** Unix ms; now if left out. */

@@ -5,7 +5,7 @@ import { PACKAGE_ROOT } from '../../system/packageRoot.js';
 import type { AppleVersion } from './appleSchema.js';
 
 /** Where the stand-in finds, and what it takes to write, the chat.db that plays the part of Messages' own. */
-export interface StandInSettings {
+interface StandInSettings {
   readonly chatDbPath: string;
   /** Of macOS. */
   readonly version: AppleVersion;
@@ -13,7 +13,7 @@ export interface StandInSettings {
   readonly clockOffsetMs?: number;
 }
 
-export interface InstallOptions extends StandInSettings {
+interface InstallOptions extends StandInSettings {
   /** The node that runs the stand-in; ours unless given. */
   readonly node?: string;
 }

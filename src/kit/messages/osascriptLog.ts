@@ -4,7 +4,7 @@ import type { TargetForm } from '../../messages/applescript/scripts.js';
 import { isMissing } from '../../system/missingFile.js';
 
 /** One invocation, recorded when it begins. `argv` is what follows the `-`. */
-export interface OsascriptCall {
+interface OsascriptCall {
   /** Unix ms. */
   readonly at: number;
   readonly pid: number;

@@ -10,7 +10,7 @@ import type { FirstWriting, RowFate } from './osascriptBehaviour.js';
 import type { SentStage, SimulatedSent } from './SimulatedSent.js';
 
 /** The text, or the file, whose outgoing row is to be written. */
-export interface SentRow {
+interface SentRow {
   readonly form: TargetForm;
   readonly text: string;
   /** An absolute path: this file was sent instead of the text. */

@@ -15,7 +15,7 @@ const NUMBER: ClassChain = [['NSNumber', 0], ['NSValue', 0], ...OBJECT];
  * `transferGuids`: the files of the marks, in order; `transcriptions`: what was said in each. `immutable`: NSAttributedString as the daemon archives it,
  * else the mutable one that Messages archives (macos-facts B.2 a and b).
  */
-export interface EncoderOptions {
+interface EncoderOptions {
   transferGuids?: readonly string[];
   transcriptions?: readonly (string | null)[];
   immutable?: boolean;

@@ -6,7 +6,7 @@ import { type Clock, sleep } from '../../system/clock.js';
 import { asOfNow } from './asOfNow.js';
 import type { Entry, EntryOf, Transcript } from './entry.js';
 
-export interface AgentSideOptions {
+interface AgentSideOptions {
   /** http(s), without a trailing slash. */
   readonly url: string;
   readonly secret: string;
@@ -19,7 +19,7 @@ export interface AgentSideOptions {
 }
 
 /** What the backend did then and now, where it can be compared. */
-export interface Comparison {
+interface Comparison {
   /** `POST /edge/sync`, `dial` or `frames of type pong`. */
   readonly what: string;
   readonly was: string;

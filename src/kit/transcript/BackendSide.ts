@@ -20,7 +20,7 @@ interface Cue {
   readonly entry: EntryOf<'frame'> | EntryOf<'close'>;
 }
 
-export interface BackendSideOptions {
+interface BackendSideOptions {
   readonly port: number;
   readonly clock: Clock;
   /** How much faster than it happened; 1: as it happened. */

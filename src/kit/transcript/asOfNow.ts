@@ -4,7 +4,7 @@ import { asObject } from '../../backend/protocol.js';
 const MOVING = new Set(['timestamp', 'original_timestamp', 'completed_at', 'send_at', 'schedule_time']);
 
 /** What differs between then and now. */
-export interface Difference {
+interface Difference {
   /** How long ago it was, in ms. */
   readonly ms: number;
   /** The names of then, each with that of now: conversations, people and messages. */

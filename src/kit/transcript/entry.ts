@@ -66,7 +66,7 @@ const entrySchema = z.discriminatedUnion('kind', [
   z.object({ at, kind: z.literal('full') }),
 ]);
 
-export type Head = z.infer<typeof headSchema>;
+type Head = z.infer<typeof headSchema>;
 /** One thing on the wire. */
 export type Entry = z.infer<typeof entrySchema>;
 export type EntryOf<K extends Entry['kind']> = Extract<Entry, { kind: K }>;

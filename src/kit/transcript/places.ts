@@ -2,7 +2,7 @@ import { ability, ack, command, event, message, payload, status } from './bodies
 import { each, type Fields, list, object, type Place, words } from './place.js';
 
 /** The body of a request or of its answer. */
-export interface Exchange {
+interface Exchange {
   readonly request: Place;
   readonly answer: Place;
 }

@@ -17,7 +17,7 @@ import { isMissing } from '../../system/missingFile.js';
 import { DISPATCH_MARKER, SCRIPTS, type ScriptName } from './scripts.js';
 
 /** What a private file tells of its run. */
-export interface PrivateOutput {
+interface PrivateOutput {
   /** False only if the whole file was seen and the marker is not in it. */
   readonly marker: boolean;
   /** The last 64 KiB that osascript printed, without white space at its end. */

@@ -8,7 +8,7 @@ import type { RetryPolicy, UnknownReason } from './sendResult.js';
  * `refused`: nothing was sent, marker or not.
  * An UnknownReason: nobody knows, marker or not.
  */
-export type Proof = 'lookup' | 'refused' | Extract<UnknownReason, 'ae_timeout' | 'connection_lost'>;
+type Proof = 'lookup' | 'refused' | Extract<UnknownReason, 'ae_timeout' | 'connection_lost'>;
 
 /** One row of the table below: what the number means, proves, allows, and what a person can do. */
 export interface AppleScriptFault {

@@ -31,7 +31,7 @@ export interface SendRequest {
   readonly deadlineMs: number;
 }
 
-export interface OsascriptRunnerOptions {
+interface OsascriptRunnerOptions {
   readonly osascriptPath: string;
   readonly stateDirectory: string;
   /** Ours; osascript inherits of it what `childEnvironment` allows. */

@@ -12,7 +12,7 @@ export const DISPATCH_MARKER = 'edge-agent:dispatch';
 export type TargetForm = 'chat' | 'participant' | 'sms';
 
 /** What is sent: the text in argument 1, or the file whose absolute path is argument 5. */
-export type ContentForm = 'text' | 'file';
+type ContentForm = 'text' | 'file';
 
 export type ScriptName = `${TargetForm}-${ContentForm}`;
 

@@ -32,7 +32,7 @@ export interface NotStarted {
   readonly detail: string;
 }
 
-export interface Unknown {
+interface Unknown {
   readonly kind: 'unknown';
   readonly code: number | null;
   readonly reason: UnknownReason;

@@ -1,4 +1,4 @@
-import type { RunAttributes, TypedStream } from './typedstream.js';
+import type { RunAttributes, TypedStream } from './textRuns.js';
 
 /** A body with one run: all its bytes but the text, the text's length and the run's length. */
 interface Shape {

@@ -7,7 +7,7 @@ import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './groupTie
 import { MessageRows } from './rows.js';
 import { type ChatTarget, type SentRow, SentRows } from './sentRows.js';
 
-export interface ChatDbOptions {
+interface ChatDbOptions {
   path: string;
   clock: Clock;
   log: Logger;

@@ -17,7 +17,7 @@ export interface DatePage {
 }
 
 /** What a page is read with. */
-export interface PageReader {
+interface PageReader {
   rows: Pick<MessageRows, 'rowsByDate' | 'rowsAmong' | 'newestAt'>;
   isSeen: (guid: string) => boolean;
 }

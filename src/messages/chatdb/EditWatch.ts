@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../system/clock.js';
 import type { Reading } from './ChatDbConnection.js';
 import type { EditedRows, RowChange } from './EditedRows.js';
 
-export interface EditWatchOptions {
+interface EditWatchOptions {
   chatDb: { readEdits<T>(work: (rows: EditedRows) => T): Reading<T> };
   clock: Clock;
   /**

@@ -5,8 +5,9 @@ import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { bodyParts, countedParts, underSubject } from './bodyParts.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { summaryColumn } from './changeColumns.js';
+import type { AttachmentRow } from './chatRow.js';
 import { bodyOf, changedAt, filesLeft, isTakenBack, type RowBody, transcriptions } from './rowBody.js';
-import { type AttachmentRow, attachmentColumns } from './rows.js';
+import { attachmentColumns } from './rows.js';
 import { APPLE_EPOCH_MS } from './schema.js';
 import { shownFiles } from './shownFiles.js';
 

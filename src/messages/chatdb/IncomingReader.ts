@@ -58,7 +58,7 @@ export interface RowForwarding {
   joinLink(link: IncomingMessage, to: string): boolean;
 }
 
-export interface IncomingReaderOptions {
+interface IncomingReaderOptions {
   chatDb: {
     readMessages<T>(work: (rows: MessageRows, generation: string) => T): Reading<T>;
     reopen(): void;

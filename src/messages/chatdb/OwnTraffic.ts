@@ -1,14 +1,7 @@
-import { type LinkNeighbour, linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
+import type { ChatRow } from './chatRow.js';
+import { linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, readableText } from './rowBody.js';
-import type { ChatRow } from './rows.js';
-import { accountAddress, namesUs } from './selfChat.js';
-
-/** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
-export interface OwnMessage extends LinkNeighbour {
-  chatRowId: number | null;
-  /** What it was sent from, as far as the row tells. */
-  from: readonly string[];
-}
+import { accountAddress, namesUs, type OwnMessage } from './selfChat.js';
 
 /** What somebody wrote to us. `echoOf`: the text of ours that it was, though nothing but its words tells; null: it was another's. */
 export interface Voice {

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ErrorCode } from '../../errors.js';
 
-export type AccessCode = Extract<
+type AccessCode = Extract<
   ErrorCode,
   'chatdb_missing' | 'chatdb_not_permitted' | 'chatdb_denied' | 'chatdb_unreadable'
 >;
@@ -17,7 +17,7 @@ export interface AccessProblem {
 }
 
 /** The file behind the path. `identity` tells one file from another that took its name while we run. */
-export interface ChatDbFile {
+interface ChatDbFile {
   identity: string;
   generation: string;
 }
@@ -120,7 +120,7 @@ function wordsFor(errno: string): string {
   return errno === 'EISDIR' ? 'it is no file' : errno;
 }
 
-export function errnoOf(error: unknown): string {
+function errnoOf(error: unknown): string {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return code ?? String(error);
 }

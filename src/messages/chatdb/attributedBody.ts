@@ -1,5 +1,6 @@
 import { beforeBinary } from './plainWords.js';
-import { parseTypedStream, type TextRun } from './typedstream.js';
+import type { TextRun } from './textRuns.js';
+import { parseTypedStream } from './typedstream.js';
 
 /** `text` is null where nothing could be read. `fallback`: the blob was damaged and `text` is what could be saved. */
 export interface DecodedBody {

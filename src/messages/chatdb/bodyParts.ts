@@ -2,7 +2,7 @@ import { type MessagePart, textOf } from '../../store/messageParts.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { DecodedBody } from './attributedBody.js';
 import { plainWords } from './plainWords.js';
-import type { TextRun } from './typedstream.js';
+import type { TextRun } from './textRuns.js';
 
 /** U+FFFC stands for a file or an inline image, U+FFFD for an app's balloon. */
 const PLACEHOLDERS = /[\ufffc\ufffd]+/g;

@@ -1,10 +1,10 @@
 import { textsIn } from '../../store/messageParts.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
+import type { ChatRow } from './chatRow.js';
 import { directionAwaited, ownerOf, saidIn } from './ownership.js';
 import { placementOf, senderOf } from './placement.js';
 import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
-import type { ChatRow } from './rows.js';
 import { takeMessage } from './takeMessage.js';
 import { type SkipReason, skipped, type Verdict } from './verdict.js';
 

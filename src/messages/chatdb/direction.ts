@@ -1,4 +1,4 @@
-import type { ChatRow } from './rows.js';
+import type { ChatRow } from './chatRow.js';
 import type { Schema } from './schema.js';
 
 /** Whether a row went out or came in, as far as its columns are sure of it. */

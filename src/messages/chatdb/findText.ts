@@ -3,7 +3,7 @@ import { directionOf } from './direction.js';
 import { bodyOf, readableText } from './rowBody.js';
 
 /** Whether rows of a text were found: one that we sent, one that came to us. */
-export interface FoundText {
+interface FoundText {
   readonly sent: boolean;
   readonly received: boolean;
 }

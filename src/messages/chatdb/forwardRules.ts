@@ -1,5 +1,5 @@
 /** A row as far as it is decided by whom and what it is of whether the backend may see it. Addresses are canonical. */
-export interface ForwardSubject {
+interface ForwardSubject {
   conversation: string;
   /** Null: nobody, or ourselves. */
   sender: string | null;
@@ -16,7 +16,7 @@ export interface ForwardSubject {
 export type Refusal = 'ignored' | 'not_allowed' | 'unknown_sender' | 'one_time_code';
 
 /** A message that went out from this account. `text` is empty for one of files alone. */
-export interface OwnRow {
+interface OwnRow {
   guid: string;
   rowId: number;
   conversation: string;
@@ -26,14 +26,14 @@ export interface OwnRow {
 }
 
 /** `ours`: we sent it, or it is none of our business. `undecided`: a text of ours may yet turn out to be this. */
-export type OwnRowVerdict = 'ours' | 'undecided' | 'operator';
+type OwnRowVerdict = 'ours' | 'undecided' | 'operator';
 
 /**
  * Whether a row of which chat.db does not say whether it went out may be a text of ours. `underWay`: one that is looked for has
  * these words, here or (Messages may choose another chat) elsewhere. `lost`: one of this conversation was lately given up
  * without a row.
  */
-export type MayBeOurs = 'underWay' | 'lost' | 'no';
+type MayBeOurs = 'underWay' | 'lost' | 'no';
 
 /** What of chat.db becomes known beyond messages, and what is kept from the backend. */
 export interface ForwardRules {

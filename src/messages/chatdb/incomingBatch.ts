@@ -1,6 +1,7 @@
 import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../store/incomingRecord.js';
 import type { SeenRow } from '../../store/seenRows.js';
+import type { AttachmentRow, ChatRow } from './chatRow.js';
 import { classify } from './classify.js';
 import { type LinkNeighbour, URL_BALLOON } from './linkPreview.js';
 import type { OwnTraffic, Voice } from './OwnTraffic.js';
@@ -8,7 +9,7 @@ import type { ReadingPosition } from './readingPosition.js';
 import { type RowEvent, targetOf } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import { identityOf, originalAmong, REMEMBERED_MS, seenRow } from './rowIdentity.js';
-import { type AttachmentRow, type ChatRow, isBatchFull, type MessageRows } from './rows.js';
+import { isBatchFull, type MessageRows } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 import type { Awaited, SkipReason } from './verdict.js';
 
@@ -41,7 +42,7 @@ export interface DatedRows {
   own: readonly ChatRow[];
 }
 
-export type BatchFacts = Pick<
+type BatchFacts = Pick<
   RowFacts,
   'region' | 'ownAddresses' | 'worthAnswering' | 'hasEchoed' | 'onlyEchoes' | 'rules'
 > & {
@@ -80,7 +81,7 @@ export interface Judged {
  * How long a row is waited for, from when it was first seen, in ms. `direction` counts from when the row was complete otherwise,
  * so that a text or chat that comes late does not use up the wait.
  */
-export const PATIENCE: Readonly<Record<Awaited, number>> = {
+const PATIENCE: Readonly<Record<Awaited, number>> = {
   chat: 60_000,
   group: 3_600_000,
   text: 2000,
@@ -111,7 +112,7 @@ const HOLDS_NOBODY: ReadonlySet<Awaited> = new Set(['late_text', 'late_direction
 const NONE: readonly never[] = [];
 
 /** What gathering needs beside chat.db. The pending rows that are `resting` are not read, by ROWID. */
-export interface Beside {
+interface Beside {
   asksAcquaintance: boolean;
   own: OwnTraffic;
   attempt?: Attempt;

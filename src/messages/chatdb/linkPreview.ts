@@ -22,7 +22,7 @@ export interface LinkNeighbour {
 }
 
 /** The preview that is asked about. `replyToGuid`: of the text that it belongs to, or of whatever stands before it. */
-export interface LinkRow {
+interface LinkRow {
   rowId: number;
   link: string;
   sentAt: number | null;
@@ -33,7 +33,7 @@ export interface LinkRow {
  * What a row of a link is: a `message`; the `preview` of a link in a text beside it, or of one that was a message; or the
  * link of a text that does not have it (`joins` names that text's row).
  */
-export type LinkRole =
+type LinkRole =
   | { kind: 'message' | 'preview' }
   | { kind: 'joined'; joins: Pick<LinkNeighbour, 'guid' | 'text'> };
 

@@ -1,7 +1,8 @@
+import type { AttachmentRow, ChatRow } from './chatRow.js';
 import type { DateLook, DatePage, LookState } from './DateLook.js';
 import { type Gathered, gather, type PendingRow } from './incomingBatch.js';
 import { type Anchor, anchor, type ReadingPosition } from './readingPosition.js';
-import type { AttachmentRow, ChatRow, MessageRows, RowPosition } from './rows.js';
+import type { MessageRows, RowPosition } from './rows.js';
 
 /** So many rows are read in one go. */
 const BATCH = 200;
@@ -9,7 +10,7 @@ const BATCH = 200;
 const SEEDS = 2000;
 
 /** Where the reading stands, what waits, and what is to be read. */
-export interface Place {
+interface Place {
   known: ReadingPosition | undefined;
   pending: readonly PendingRow[];
   /** The guids of the messages that we have, the newest first. */
@@ -30,7 +31,7 @@ export interface Seed {
 }
 
 /** Nothing is gathered unless the database is the one that was read last. */
-export interface Look {
+interface Look {
   anchored: Anchor;
   gathered: Gathered;
   page: DatePage | undefined;

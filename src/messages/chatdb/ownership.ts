@@ -1,11 +1,11 @@
 import { type MessagePart, textOf } from '../../store/messageParts.js';
 import { bodyParts, countedParts, underSubject } from './bodyParts.js';
+import type { ChatRow } from './chatRow.js';
 import { directionOf, isAnonymous } from './direction.js';
 import { linkOf, roleOfLink, URL_BALLOON } from './linkPreview.js';
 import { bodyOf, expectsFiles, type RowBody } from './rowBody.js';
 import { isAboutAnother } from './rowEvents.js';
 import type { Placed, RowFacts } from './rowFacts.js';
-import type { ChatRow } from './rows.js';
 import { accountAddress, isEcho, isTelling, isToItsSender, repeatable, repeatedOf } from './selfChat.js';
 import type { Awaited, EchoOf } from './verdict.js';
 

@@ -1,13 +1,13 @@
 import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
+import type { ChatRow } from './chatRow.js';
 import { isAnonymous } from './direction.js';
 import type { RowFacts } from './rowFacts.js';
-import type { ChatRow } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 import { keyOf } from './sentRows.js';
 import type { Awaited, SkipReason } from './verdict.js';
 
 /** Where a row belongs. `none`: nowhere, for that reason. */
-export type Placement =
+type Placement =
   | { kind: 'placed'; conversation: string; isGroup: boolean }
   | { kind: 'waiting'; waitingFor: Awaited }
   | { kind: 'none'; reason: SkipReason };

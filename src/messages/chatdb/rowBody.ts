@@ -2,9 +2,9 @@ import { textOf } from '../../store/messageParts.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { type DecodedBody, decodeAttributedBody } from './attributedBody.js';
 import { bodyParts } from './bodyParts.js';
+import type { ChatRow } from './chatRow.js';
 import { bodyFromHistory, type MessageSummary, readMessageSummary, UNCHANGED } from './messageSummary.js';
 import { plainWords } from './plainWords.js';
-import type { ChatRow } from './rows.js';
 
 /** What a row says now, and what of it was taken back. */
 export interface RowBody extends DecodedBody {

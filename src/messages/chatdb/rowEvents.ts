@@ -1,7 +1,7 @@
 import type { NewEvent } from '../../store/events.js';
 import { canonicalAddress } from '../conversationId.js';
+import type { ChatRow } from './chatRow.js';
 import { plainWords } from './plainWords.js';
-import type { ChatRow } from './rows.js';
 
 /** What a row that is no message tells the backend. `key` names it for good: it is told once. */
 export interface RowEvent extends NewEvent {

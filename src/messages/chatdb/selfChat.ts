@@ -1,8 +1,8 @@
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { canonicalAddress } from '../conversationId.js';
+import type { ChatRow } from './chatRow.js';
+import type { LinkNeighbour } from './linkPreview.js';
 import { normalisedText } from './normalisedText.js';
-import type { OwnMessage } from './OwnTraffic.js';
-import type { ChatRow } from './rows.js';
 
 /** Where no row tells what our message was sent from, an echo follows it so soon. */
 const AT_ONCE_MS = 2000;
@@ -87,4 +87,11 @@ function keptOf(own: string): string {
 /** Whether nobody says just this by chance. */
 export function isTelling(text: string): boolean {
   return [...normalisedText(text).slice(0, 2 * TELLING_LENGTH)].length >= TELLING_LENGTH;
+}
+
+/** A message of ours of which another may be the echo or the preview. Addresses are canonical; times are Unix ms. */
+export interface OwnMessage extends LinkNeighbour {
+  chatRowId: number | null;
+  /** What it was sent from, as far as the row tells. */
+  from: readonly string[];
 }

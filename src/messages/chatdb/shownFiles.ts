@@ -1,5 +1,5 @@
 import type { IncomingAttachment } from '../../store/incomingRecord.js';
-import type { AttachmentRow } from './rows.js';
+import type { AttachmentRow } from './chatRow.js';
 
 /**
  * The files of a message that a person put there, with what is `said` in them by their guid: what belongs to a link's preview

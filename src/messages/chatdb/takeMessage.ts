@@ -2,12 +2,12 @@ import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRe
 import { storedParts, textOf } from '../../store/messageParts.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
+import type { AttachmentRow, ChatRow } from './chatRow.js';
 import { roleOfLink, URL_BALLOON } from './linkPreview.js';
 import type { Owner, Said } from './ownership.js';
 import { isAppLine } from './plainWords.js';
 import { changedAt, expectsFiles, filesLeft, isTakenBack, type RowBody, transcriptions } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
-import type { AttachmentRow, ChatRow } from './rows.js';
 import { shownFiles } from './shownFiles.js';
 import { type Awaited, type SkipReason, skipped, type Verdict } from './verdict.js';
 import { writtenTo } from './writtenTo.js';

@@ -20,7 +20,7 @@ export type Awaited =
   | 'proof';
 
 /** Why a row is not forwarded as a message. The words are shown in status. */
-export const SKIP_REASONS = {
+const SKIP_REASONS = {
   own: 'sent by ourselves, or from one of our addresses',
   echo: 'a message to ourselves, come back',
   copy: 'written again by iCloud under another guid',
@@ -69,7 +69,7 @@ export interface EchoOf {
 }
 
 /** `event`: the backend is told that there was a message. */
-export interface Skipped {
+interface Skipped {
   kind: 'left_out';
   reason: SkipReason;
   event?: RowEvent;

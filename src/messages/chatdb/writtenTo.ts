@@ -1,5 +1,5 @@
 import { isPersonAddress } from '../conversationId.js';
-import type { ChatRow } from './rows.js';
+import type { ChatRow } from './chatRow.js';
 import { accountAddress, namesUs } from './selfChat.js';
 
 /**

@@ -15,7 +15,7 @@ const PATHS = {
   close: 'M6 6l12 12M18 6L6 18',
 } as const;
 
-export type IconName = keyof typeof PATHS;
+type IconName = keyof typeof PATHS;
 
 /** A sign beside words; it says nothing by itself. */
 export function Icon({ name }: { name: IconName }) {

@@ -9,7 +9,7 @@ const SCHEMA_ROOT = 1;
 const DEEPEST = 12;
 
 /** A b-tree of the store: `table` is the table that it is, or that it is an index of. */
-export interface Tree {
+interface Tree {
   name: string;
   table: string;
   root: number;

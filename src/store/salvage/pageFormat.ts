@@ -20,7 +20,7 @@ export interface TreePage {
 }
 
 /** Reads a page by its number, from 1; undefined if there is none, or it is known to be damaged. */
-export type ReadPage = (page: number) => Buffer | undefined;
+type ReadPage = (page: number) => Buffer | undefined;
 
 const INTERIOR_INDEX = 0x02;
 const INTERIOR_TABLE = 0x05;

@@ -7,7 +7,7 @@ import type { Database } from '../sqlite.js';
 import type { Value } from './pageFormat.js';
 
 /** A scheduled text whose row is lost: what can still be said of it. */
-export interface LostSchedule {
+interface LostSchedule {
   scheduleId: string | null;
   commandId: string | null;
   /** Unix ms. */

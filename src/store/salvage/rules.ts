@@ -1,5 +1,5 @@
 /** How a table is salvaged, beyond what holds for each: every row that can be read, and every key that an index still has. */
-export interface SalvageRule {
+interface SalvageRule {
   /** Columns that hold JSON: a row whose JSON cannot be read is as lost as one that cannot be read itself. */
   json: readonly string[];
   /** What becomes of rows that are lost, for the people who read `docs/guarantees.md`; repairs.ts does it. */

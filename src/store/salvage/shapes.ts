@@ -2,7 +2,7 @@ import { MIGRATIONS } from '../schema.js';
 import { type Database, openDatabase } from '../sqlite.js';
 import type { Value } from './pageFormat.js';
 
-export interface Column {
+interface Column {
   name: string;
   type: string;
   isRequired: boolean;

@@ -1,8 +1,8 @@
 import type { Channel } from '../Journal.js';
 import { withBody } from '../requestBody.js';
+import { looseAckSchema } from '../requests.js';
 import type { AckReply } from '../schemas.js';
 import type { Endpoint } from './endpoint.js';
-import { looseAckSchema } from './sync.js';
 
 /**
  * POST /edge/command/ack, and under its older name /edge/ack_command: one ack. Harmless to repeat, in any order; the

@@ -1,46 +1,7 @@
-import { z } from 'zod';
 import { PersonaLate } from '../MessageAnswers.js';
 import { badRequest, fieldErrors } from '../requestBody.js';
+import { messageSchema } from '../requests.js';
 import type { Endpoint } from './endpoint.js';
-
-const attachmentSchema = z.looseObject({
-  guid: z.string().min(1),
-  mime_type: z.string().nullish(),
-  filename: z.string().nullish(),
-  size_bytes: z.number().nullish(),
-});
-
-const partSchema = z.discriminatedUnion('type', [
-  z.looseObject({ type: z.literal('text'), text: z.string() }),
-  z.looseObject({ type: z.literal('attachment'), guid: z.string().min(1) }),
-]);
-
-const timeSchema = z.union([z.string(), z.number()]);
-
-const messageSchema = z.looseObject({
-  message_guid: z.string().min(1).optional(),
-  sequence: z.int().min(1).optional(),
-  thread_id: z.string().min(1),
-  chat_guid: z.string().nullish(),
-  sender: z.string().min(1),
-  filtered_text: z.string(),
-  text: z.string().nullish(),
-  parts: z.array(partSchema).optional(),
-  truncated: z.literal(true).optional(),
-  original_length: z.int().min(1).optional(),
-  original_timestamp: timeSchema.nullish(),
-  timestamp: timeSchema.nullish(),
-  is_group: z.boolean().optional(),
-  mode: z.enum(['direct', 'group']).optional(),
-  participants: z.array(z.string()).optional(),
-  service: z.string().nullish(),
-  was_redacted: z.boolean().optional(),
-  redacted_fields: z.array(z.string()).optional(),
-  reply_to_guid: z.string().nullish(),
-  attachments: z.array(attachmentSchema).optional(),
-  context: z.unknown().optional(),
-});
-export type MessageBody = z.infer<typeof messageSchema>;
 
 /**
  * POST /edge/message: one incoming iMessage. The reflex goes over the socket of the agent named by X-Edge-Agent-Id, the reply

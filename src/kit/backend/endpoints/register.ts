@@ -1,20 +1,10 @@
-import { z } from 'zod';
 import { refusal, tooMany } from '../admission.js';
 import { mintToken, sameText, verifyCredentials } from '../authentication.js';
 import { REFUSAL_COST } from '../RateLimit.js';
 import { type Reply, withBody } from '../requestBody.js';
+import { type RegisterBody, registerSchema } from '../requests.js';
 import type { RegisterReply } from '../schemas.js';
 import type { BackendComponents, Call, Endpoint } from './endpoint.js';
-
-export const registerSchema = z.looseObject({
-  user_phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'expected a phone number like +13105551234'),
-  apple_id: z.string().nullish(),
-  version: z.string().nullish(),
-  capabilities: z.array(z.string()).nullish(),
-  auth_token: z.string().nullish(),
-  registration_token: z.string().nullish(),
-});
-export type RegisterBody = z.infer<typeof registerSchema>;
 
 /**
  * POST /edge/register: gives an agent its id, `edge_` + the digits of its user's phone. Idempotent. Either the bearer token

@@ -1,22 +1,6 @@
-import { z } from 'zod';
-import { ackSchema, eventSchema, statusSchema } from '../frames.js';
 import { badRequest, withBody } from '../requestBody.js';
+import { syncSchema } from '../requests.js';
 import type { Endpoint } from './endpoint.js';
-
-/** An ack, bare or in the envelope that it has on the socket. */
-export const looseAckSchema = z.preprocess((value) => {
-  const envelope = z.object({ type: z.literal('command_ack'), data: z.unknown() }).safeParse(value);
-  return envelope.success ? envelope.data.data : value;
-}, ackSchema);
-
-const syncSchema = z.looseObject({
-  edge_agent_id: z.string().nullish(),
-  last_command_id: z.string().nullish(),
-  pending_events: z.array(eventSchema).default([]),
-  command_acks: z.array(looseAckSchema).default([]),
-  status: statusSchema.nullish(),
-});
-export type SyncBody = z.infer<typeof syncSchema>;
 
 /**
  * POST /edge/sync: what the agent asks every 15 s without a socket, and once on every new one. Takes its acks, events and

@@ -120,7 +120,7 @@ export const COMMANDS: readonly Check[] = [
 ];
 
 /** A command that came, with the text that was asked for. */
-export interface Sighting {
+interface Sighting {
   readonly text: string;
   readonly seen: Seen;
   readonly socket: ProbeSocket;

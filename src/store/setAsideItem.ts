@@ -1,0 +1,11 @@
+/** What one item is of: a row of chat.db, a message to be posted, a command, a change of a message, a scheduled text. */
+export type ItemKind = 'row' | 'message' | 'command' | 'change' | 'scheduled';
+
+/** An item that was set aside, since when (Unix ms) and why. */
+export interface SetAsideItem {
+  /** A `stored row` is one of the store itself, see storedRows.ts. */
+  readonly kind: ItemKind | 'stored row';
+  readonly key: string;
+  readonly at: number;
+  readonly error: string;
+}
