@@ -6,6 +6,7 @@ import type { UploadMessage, UploadRecord } from '../store/uploads.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
 import type { Random } from '../system/random.js';
+import { SteadyTime } from '../system/SteadyTime.js';
 import { joinAtSeams, seamsAsLineBreaks } from '../system/seams.js';
 import { arrivedImage, type Image } from './arrivedImage.js';
 import { isImage } from './contentTypes.js';
@@ -60,16 +61,18 @@ export class Uploader {
   private readonly inFlight = new Set<number>();
   private timer: Timer | undefined;
   private running = false;
+  private readonly steady: SteadyTime;
 
   constructor(private readonly options: UploaderOptions) {
+    this.steady = new SteadyTime(options.clock);
     options.store.incoming.onStored((message) => this.take(message));
     options.store.pauses.onChanged(() => this.pump());
   }
 
   start(): void {
     this.running = true;
-    const { store, clock } = this.options;
-    store.tryWrite(() => store.uploads.retryBy(clock.now() + LONGEST_WAIT_AT_START_MS));
+    const { store } = this.options;
+    store.tryWrite(() => store.uploads.retryBy(this.steady.now() + LONGEST_WAIT_AT_START_MS));
     this.pump();
   }
 
@@ -113,8 +116,8 @@ export class Uploader {
     for (const upload of store.uploads.open(mayBeHeld ? LOOKED_AT_IN_PAUSES : LOOKED_AT)) {
       if (this.inFlight.has(upload.seq) || store.pauses.holdsIncoming(upload.message.conversation)) continue;
       if (this.inFlight.size >= MOST_IN_FLIGHT) return;
-      const wait = upload.retryAt - clock.now();
-      if (wait > 0 && wait <= LONGEST_WAIT_MS) {
+      const wait = this.steady.left(upload.retryAt, LONGEST_WAIT_MS);
+      if (wait > 0) {
         this.timer = clock.after(wait, () => this.pump());
         return;
       }
@@ -132,8 +135,11 @@ export class Uploader {
       const { attachmentsPath, maxBytes } = settings();
       const arrived = await arrivedImage(found.file, { attachmentsPath, maxBytes, home });
       if (arrived.kind === 'refused') return { kind: 'failed', why: arrived.why };
-      const waited = this.options.clock.now() - upload.queuedAt;
-      const image = arrived.kind === 'image' ? arrived.image : uploadRetry.asItIs(arrived.partial, waited);
+      const waited = this.steady.waited(upload.queuedAt);
+      const image =
+        arrived.kind === 'image'
+          ? arrived.image
+          : uploadRetry.asItIs(arrived.partial, upload.attempts, waited);
       if (image === undefined) return { kind: 'missing', why: arrived.kind === 'waiting' ? arrived.why : '' };
       const readable = await this.readable(image);
       if ('fault' in readable) return kept(readable.fault);
@@ -213,14 +219,15 @@ export class Uploader {
     const { store, log, random } = this.options;
     const attachment = upload.attachmentGuid;
     const trace = upload.message.guid;
-    const next = uploadRetry.next(upload, end, this.options.clock.now(), random);
+    const ages = { ofFile: this.steady.waited(upload.queuedAt), inAll: this.steady.age(upload.queuedAt) };
+    const next = uploadRetry.next(upload, end, ages, random);
     switch (next.kind) {
       case 'done':
         store.uploads.settle(upload, 'done');
         log.info('Uploaded an image', { trace, attachment });
         return;
       case 'retry':
-        store.uploads.retryAt(upload, next.at, next.why);
+        store.uploads.retryAt(upload, this.steady.now() + next.inMs, next.why);
         return;
       case 'failed':
         if (!store.uploads.settle(upload, 'failed', next.why)) return;

@@ -134,6 +134,12 @@ export class Backend {
     return this.parts.access.time.mostAgeOf(madeAt);
   }
 
+  /** Whether this instant (Unix ms) is yet to come by the backend's clock; false while that is not known. */
+  isFuture(at: number): boolean {
+    const { time } = this.parts.access;
+    return time.skewMs !== null && time.mostAgeOf(at) < 0;
+  }
+
   /** Told after each change of the link's state; must not throw. */
   onLinkChange(listener: () => void): void {
     this.linkListeners.add(listener);

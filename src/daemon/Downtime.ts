@@ -18,6 +18,8 @@ export class Downtime {
   constructor(
     private readonly store: Store,
     private readonly clock: Clock,
+    /** Done with each mark, inside its write. */
+    private readonly marked: () => void = () => undefined,
   ) {}
 
   /** Records the stretch since the last mark of an earlier life, then marks this one. */
@@ -65,6 +67,7 @@ export class Downtime {
   }
 
   private note(): void {
+    this.marked();
     this.store.meta.set(ALIVE_AT, String(this.clock.now()));
     this.store.lineage.advance();
   }

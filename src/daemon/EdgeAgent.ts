@@ -192,7 +192,9 @@ export class EdgeAgent {
     });
     store.onDamage(() => this.options.onFatal?.(storeDamaged()));
     store.onRecovery(() => components.backend.redeliver('the store takes writes again'));
-    const downtime = new Downtime(store, clock);
+    const downtime = new Downtime(store, clock, () =>
+      store.lineage.endGapBy(clock.now(), (at) => components.backend.isFuture(at)),
+    );
     const wake = new WakeDetector(clock, (gapMs) => {
       downtime.slept(gapMs);
       components.scheduler.clockChanged();

@@ -20,6 +20,7 @@ import type { Activity } from '../operator/statusSnapshot.js';
 import { Outgoing } from '../outgoing/Outgoing.js';
 import { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
+import { bootId } from '../system/bootId.js';
 import type { Clock } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
@@ -130,6 +131,7 @@ export function compose(options: ComponentOptions): Components {
     log,
     settings: () => outgoingSettings(config()),
     ownTime,
+    boot: bootId(env, process.platform),
   });
 
   const acks = new Acks(store, clock);

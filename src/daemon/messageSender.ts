@@ -69,11 +69,8 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
       onResult(ended);
       return attemptResult(ended);
     },
-    async settle(tag, startedAt) {
-      const end = await runner.waitForEnd(tag, startedAt + sendTimeoutMs(), {
-        attemptedAt: startedAt,
-        stop: leaving.signal,
-      });
+    async settle(tag, isSameBoot) {
+      const end = await runner.waitForEnd(tag, sendTimeoutMs(), { isSameBoot, stop: leaving.signal });
       if (end.running && leaving.signal.aborted) return undefined;
       return { dispatched: end.marker || end.killed || end.running };
     },

@@ -44,13 +44,12 @@ export class HeldReplies {
 
   constructor(private readonly options: HeldRepliesOptions) {}
 
-  /** Takes up what the last run left: what has waited long enough goes out now. */
+  /** Takes up what the last run left. It is held as long as if it had come now: by no clock is it known how long it was held. */
   start(): void {
     this.isRunning = true;
     const { store } = this.options;
     for (const conversation of store.incoming.heldConversations()) {
-      for (const held of store.incoming.heldReplies(conversation))
-        this.note(held.seq, conversation, held.answeredAt);
+      for (const held of store.incoming.heldReplies(conversation)) this.note(held.seq, conversation);
       this.tryRelease(conversation);
     }
     this.arm();
@@ -64,7 +63,7 @@ export class HeldReplies {
 
   /** Inside the write that marks the message as answered: sends the reply on its way, or holds it. True if it is held. */
   take(record: IncomingRecord, reply: Reply): boolean {
-    const { store, clock, enqueue } = this.options;
+    const { store, enqueue } = this.options;
     const { conversation } = record.message;
     if (reply.bubbles.length === 0) return false;
     const oldest = store.incoming.oldestNumbered(conversation);
@@ -73,7 +72,7 @@ export class HeldReplies {
       return false;
     }
     store.incoming.holdReply(record.seq, JSON.stringify(reply));
-    this.note(record.seq, conversation, clock.now());
+    this.note(record.seq, conversation);
     store.afterCommit(() => this.arm());
     return true;
   }
@@ -113,12 +112,8 @@ export class HeldReplies {
     for (const { seq } of released) this.ends.delete(seq);
   }
 
-  private note(seq: number, conversation: string, answeredAt: number): void {
-    const { clock } = this.options;
-    const waited = clock.now() - answeredAt;
-    // A wall clock that was set back must not make it wait for longer.
-    const left = waited < 0 ? LONGEST_HOLD_MS : Math.max(LONGEST_HOLD_MS - waited, 0);
-    this.ends.set(seq, { at: clock.monotonic() + left, conversation });
+  private note(seq: number, conversation: string): void {
+    this.ends.set(seq, { at: this.options.clock.monotonic() + LONGEST_HOLD_MS, conversation });
   }
 
   private arm(): void {

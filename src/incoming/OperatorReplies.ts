@@ -1,8 +1,9 @@
 import { isInGap } from '../store/lineage.js';
-import { isOfAttempt, type Kinship, kinshipOf } from '../store/rowOfSend.js';
+import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
+import { SteadyTime } from '../system/SteadyTime.js';
 
 /** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */
 interface OwnMessage {
@@ -44,7 +45,11 @@ const LOST_MS = 3_600_000;
  * still looked for. Reads the ledger only.
  */
 export class OperatorReplies {
-  constructor(private readonly options: OperatorRepliesOptions) {}
+  private readonly steady: SteadyTime;
+
+  constructor(private readonly options: OperatorRepliesOptions) {
+    this.steady = new SteadyTime(options.clock);
+  }
 
   authorOf(message: OwnMessage): Author {
     const { store } = this.options;
@@ -81,7 +86,7 @@ export class OperatorReplies {
    * that is not finished (no message of a person is written so) may be a text that another row of the same words has proven.
    */
   mayBeOurs(message: OwnMessage & { isFinished: boolean }): 'underWay' | 'lost' | 'no' {
-    const { store, clock } = this.options;
+    const { store } = this.options;
     const isKin = (send: SendRecord) =>
       this.kinship(send, message) === 'whole' && this.isAfter(send, message);
     const here = store.sends.unproven(message.conversation);
@@ -90,7 +95,7 @@ export class OperatorReplies {
     if (this.onTheWay().some(isKin)) return 'underWay';
     const recent = message.isFinished ? [] : store.sends.newestTo(message.conversation, MOST_RECENT);
     const isTriedWithin = (ms: number) => (send: SendRecord) =>
-      clock.now() - (send.attemptedAt ?? 0) < ms && isKin(send);
+      this.steady.age(send.attemptedAt ?? 0) < ms && isKin(send);
     if (recent.some(isTriedWithin(RECENT_MS))) return 'underWay';
     if (!message.isFinished && this.isCopyOfProven(message)) return 'underWay';
     return [...here, ...recent].some(isTriedWithin(LOST_MS)) ? 'lost' : 'no';
@@ -135,12 +140,17 @@ export class OperatorReplies {
 
   private isAfter(send: SendRecord, message: OwnMessage): boolean {
     const { cursor } = this.options.store;
-    const generation = cursor.get()?.generation ?? send.generation;
-    return isOfAttempt(send, message, { generation, movedAt: cursor.reading()?.movedAt ?? null });
+    const generation = cursor.get()?.generation;
+    const movedAt = cursor.reading()?.movedAt ?? null;
+    return isOfAttempt(
+      send,
+      message,
+      generation === undefined ? send.generation : orderOf({ generation, movedAt }),
+    );
   }
 
   private isLookedFor({ state, watchUntil }: SendRecord): boolean {
     if (state === 'attempting' || state === 'confirming') return true;
-    return watchUntil !== null && watchUntil > this.options.clock.now();
+    return watchUntil !== null;
   }
 }

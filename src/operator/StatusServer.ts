@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { HalfOpen } from '../system/HalfOpen.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf } from '../system/jsonShape.js';
 
@@ -14,9 +15,14 @@ export type StatusVerb = (input: Record<string, unknown>) => unknown;
 export const ANY_VERB = '*';
 
 const LONGEST_REQUEST = 1024 * 1024;
-/** So many pieces a request may come in, and so many may be connected at once. */
+/** So many pieces a request may come in. */
 const MOST_CHUNKS = 65_536;
-const MOST_CONNECTIONS = 64;
+/** So many may be connected that have not sent their whole request; the oldest gives way, so that whoever asks is heard. */
+const MOST_HALF_OPEN = 64;
+const MOST_CONNECTIONS = 1_024;
+/** A request is whole after so long, and its answer is read. */
+const REQUEST_MS = 5_000;
+const ANSWER_MS = 30_000;
 
 const REQUEST_LIMITS = { nesting: INPUT_LIMITS.nesting, size: LONGEST_REQUEST } as const;
 
@@ -29,7 +35,9 @@ const LOOK_EVERY_MS = 2_000;
  * removes it, it is there again within seconds: the emergency stop goes through it.
  */
 export class StatusServer {
-  private readonly connections = new Set<Socket>();
+  /** Those who are connected, and what ends each in time. */
+  private readonly connections = new Map<Socket, Timer>();
+  private readonly halfOpen: HalfOpen;
   /** Where the socket is now. */
   private at: string;
   private server: Server | undefined;
@@ -47,6 +55,7 @@ export class StatusServer {
     private readonly clock: Clock,
   ) {
     this.at = path;
+    this.halfOpen = new HalfOpen(MOST_HALF_OPEN, clock);
   }
 
   /**
@@ -72,7 +81,10 @@ export class StatusServer {
     this.isClosed = true;
     this.timer?.cancel();
     await this.looking;
-    for (const socket of this.connections) socket.destroy();
+    for (const [socket, deadline] of this.connections) {
+      deadline.cancel();
+      socket.destroy();
+    }
     await new Promise<void>((resolve) => {
       if (this.server === undefined) resolve();
       else this.server.close(() => resolve());
@@ -89,6 +101,7 @@ export class StatusServer {
     makePrivate(dirname(this.at));
     rmSync(this.at, { force: true });
     const server = createServer((socket) => this.serve(socket, this.verbs, this.log));
+    server.maxConnections = MOST_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.at, () => {
@@ -129,13 +142,22 @@ export class StatusServer {
     }
   }
 
+  private endWithin(ms: number, socket: Socket): void {
+    this.connections.get(socket)?.cancel();
+    this.connections.set(
+      socket,
+      this.clock.after(ms, () => socket.destroy()),
+    );
+  }
+
   private serve(socket: Socket, verbs: Readonly<Record<string, StatusVerb>>, log: Logger): void {
-    if (this.connections.size >= MOST_CONNECTIONS) {
-      socket.destroy();
-      return;
-    }
-    this.connections.add(socket);
-    socket.on('close', () => this.connections.delete(socket));
+    this.endWithin(REQUEST_MS, socket);
+    this.halfOpen.add(socket);
+    socket.on('close', () => {
+      this.connections.get(socket)?.cancel();
+      this.connections.delete(socket);
+      this.halfOpen.answered(socket);
+    });
     socket.on('error', (error) => log.debug('A status client went away', { cause: describeError(error) }));
     const chunks: string[] = [];
     let size = 0;
@@ -151,6 +173,8 @@ export class StatusServer {
         socket.destroy();
       } else if (end >= 0) {
         isAnswered = true;
+        this.halfOpen.answered(socket);
+        this.endWithin(ANSWER_MS, socket);
         socket.end(`${answered(chunks.join(''), verbs)}\n`);
       }
     });

@@ -1,6 +1,7 @@
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
+import { SteadyTime } from '../system/SteadyTime.js';
 
 interface Lane {
   conversation: string;
@@ -35,7 +36,7 @@ export type NextSend = { kind: 'now'; send: SendRecord } | { kind: 'later'; inMs
 /** Pauses are short; remembering the last text of so many conversations is enough. */
 const REMEMBERED_PAUSES = 1000;
 
-/** A wait longer than any that we give means that the wall clock was set back. */
+/** No text is put off for longer. */
 const LONGEST_BACKOFF_MS = 60_000;
 
 /** chat.db is asked about so many conversations in one look; the others' turn comes a moment later. */
@@ -51,6 +52,7 @@ const ASKED_ANEW_MS = 60_000;
 export class ConversationQueues {
   private readonly lanes = new Map<string, Lane>();
   private readonly lastSentAt = new Map<string, number>();
+  private readonly steady: SteadyTime;
 
   constructor(
     private readonly sends: SendTable,
@@ -58,7 +60,14 @@ export class ConversationQueues {
     /** Whether nothing may go out in a conversation now. Asked at each `next`. */
     private readonly isPaused: (conversation: string) => boolean = () => false,
     private readonly limits: QueueLimits = NO_LIMITS,
-  ) {}
+  ) {
+    this.steady = new SteadyTime(clock);
+  }
+
+  /** What `notBefore` is to be of a text that is tried again in so many ms. */
+  putOff(ms: number): number {
+    return this.steady.now() + ms;
+  }
 
   reload(): void {
     this.lanes.clear();
@@ -153,9 +162,9 @@ export class ConversationQueues {
   private waitOf(head: SendRecord): number {
     const lastSentAt = this.lastSentAt.get(head.conversation);
     const pause = lastSentAt === undefined ? 0 : lastSentAt + head.pauseMs - this.clock.monotonic();
-    const backoff = head.notBefore - this.clock.now();
+    const backoff = this.steady.left(head.notBefore, LONGEST_BACKOFF_MS);
     const pace = this.limits.waitOf(head.conversation);
-    return Math.max(0, pause, pace, backoff > LONGEST_BACKOFF_MS ? 0 : backoff);
+    return Math.max(0, pause, pace, backoff);
   }
 
   /** While nobody new may be written to: how long this lane waits for that. */

@@ -1,6 +1,7 @@
 import type { Store } from '../store/Store.js';
 import { LIFE, type SendRecord } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { SteadyTime } from '../system/SteadyTime.js';
 import type { SentRow, SentRows } from './ports.js';
 
 /** What became of a text after it was sent. */
@@ -27,6 +28,7 @@ export class DeliveryTracker {
   private timer: Timer | undefined;
   private changedSinceCold = true;
   private hotUntil = 0;
+  private readonly steady: SteadyTime;
 
   constructor(
     private readonly store: Store,
@@ -34,7 +36,9 @@ export class DeliveryTracker {
     private readonly clock: Clock,
     /** Inside the write: a text that had failed went out, as this row says. */
     private readonly arrived: (send: SendRecord, row: SentRow) => void,
-  ) {}
+  ) {
+    this.steady = new SteadyTime(clock);
+  }
 
   onEvent(listener: DeliveryListener): void {
     this.listeners.push(listener);
@@ -42,6 +46,7 @@ export class DeliveryTracker {
 
   start(): void {
     this.hotUntil = this.clock.monotonic() + HOT_MS;
+    this.store.tryWrite(() => this.store.sends.endLivesBy(this.steady.now() + COLD_MS));
     this.coldLater(0);
   }
 
@@ -51,7 +56,7 @@ export class DeliveryTracker {
 
   /** Inside the write that settles it: the row of a text is known. `told`: what of its life that was, as LIFE bits. */
   begin(send: SendRecord, told = 0): void {
-    this.store.sends.setTold(send.seq, told, this.clock.now() + COLD_MS);
+    this.store.sends.setTold(send.seq, told, this.steady.now() + COLD_MS);
     this.hotUntil = this.clock.monotonic() + HOT_MS;
   }
 
@@ -59,7 +64,7 @@ export class DeliveryTracker {
   look(): void {
     this.changedSinceCold = true;
     if (this.clock.monotonic() > this.hotUntil) return;
-    this.examine(this.store.sends.living(this.clock.now() + COLD_MS - HOT_MS, 0, BATCH));
+    this.examine(this.store.sends.living(this.steady.now() + COLD_MS - HOT_MS, 0, BATCH));
   }
 
   private coldLater(afterSeq: number): void {
@@ -83,7 +88,7 @@ export class DeliveryTracker {
       const row = send.guid === null ? undefined : this.rows.find(send.guid);
       const events = row === undefined ? [] : newSteps(send, row);
       const sent = row !== undefined && send.state === 'failed' && isThrough(row) ? row : undefined;
-      const isOver = this.clock.now() > (send.lifeUntil ?? 0);
+      const isOver = this.steady.age((send.lifeUntil ?? 0) - COLD_MS) > COLD_MS;
       const hasNews = events.length > 0 || sent !== undefined;
       const before = hasNews && row?.error === 0 ? recovered(send.told) : send.told;
       const told = events.reduce((sum, { kind }) => sum | LIFE[kind], before);

@@ -1,4 +1,5 @@
 import type { Logger } from '../logging/Logger.js';
+import { orderOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
@@ -152,10 +153,11 @@ export class Dispatcher {
     const tag = `${send.seq}-${send.attempts}${send.form}-${randomHex(6)}`;
     const position = this.rows.position();
     // A row that an earlier attempt left may come late: it counts from where the first one began.
-    const isRetry = send.afterRow !== null && send.generation === position?.generation;
+    const order = position === undefined ? null : orderOf(position);
+    const isRetry = send.afterRow !== null && send.generation === order;
     this.store.sends.begin(send.seq, {
       tag,
-      generation: position?.generation ?? null,
+      generation: order,
       afterRow: isRetry ? send.afterRow : (position?.rowId ?? null),
     });
     this.store.lineage.advance();
@@ -206,7 +208,7 @@ export class Dispatcher {
   /** Inside a write: without chat.db nothing is known of this text's chat or row. It keeps its place. */
   private waitForChatDb(send: SendRecord): void {
     const { form, attempts, errorCode, error } = send;
-    const notBefore = this.clock.now() + UNREADABLE_RETRY_MS;
+    const notBefore = this.lanes.putOff(UNREADABLE_RETRY_MS);
     this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error });
     this.lanes.changed(send.conversation);
   }
@@ -270,7 +272,7 @@ export class Dispatcher {
   /** Whether chat.db already has the row of a text, or one that may become it, whatever osascript says of it. */
   private hasRow(send: SendRecord): boolean {
     if (send.afterRow === null) return false;
-    const { proofs, undecided } = matchRows([send], this.rows, knownRows(this.store));
+    const { proofs, undecided } = matchRows([send], this.rows, knownRows(this.store), this.clock.now());
     return proofs.has(send.seq) || undecided.has(send.seq);
   }
 
@@ -293,7 +295,7 @@ export class Dispatcher {
       return;
     }
     const { form, attempts } = retry;
-    const notBefore = retry.delayMs === 0 ? 0 : this.clock.now() + retry.delayMs;
+    const notBefore = retry.delayMs === 0 ? 0 : this.lanes.putOff(retry.delayMs);
     this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error: message });
     this.lanes.changed(send.conversation);
     this.log.warn('A text was not started; it is tried again', { ...sendTrace(send), code: errorCode });

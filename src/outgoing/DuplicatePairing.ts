@@ -3,6 +3,7 @@ import type { IncomingTable } from '../store/incoming.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
+import { steadyNow } from '../system/steadyNow.js';
 import { decide, type PairingDecision, type PairingFacts, type SaidText } from './pairing.js';
 
 /** How long after its message ended a reflex that names none may still come, in ms. */
@@ -16,11 +17,15 @@ export function wordsKey(conversation: string, text: string): string {
 
 /** Reads from the store what the rules of `pairing.ts` need to know of a conversation. */
 export class DuplicatePairing {
+  private readonly steadyNow: () => number;
+
   constructor(
     private readonly sends: SendTable,
     private readonly incoming: IncomingTable,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.steadyNow = steadyNow(clock);
+  }
 
   /** Inside the write that stores a reflex or first bubble. `answers`: the message that it names, if any. */
   decide(text: {
@@ -36,7 +41,10 @@ export class DuplicatePairing {
   }
 
   private facts(conversation: string, words: string, answers: string | null): PairingFacts {
-    const messages = this.incoming.posted(conversation, this.clock.now() - LATE_REFLEX_MS);
+    const messages = this.incoming.posted(
+      conversation,
+      Math.min(this.clock.now(), this.steadyNow()) - LATE_REFLEX_MS,
+    );
     const since = messages.reduce((least, { sendsBefore }) => Math.min(least, sendsBefore), Infinity);
     const reflexes = messages.length === 0 ? [] : this.sends.reflexes(conversation, since);
     const guids = new Set([...messages.map(({ guid }) => guid), ...(answers === null ? [] : [answers])]);

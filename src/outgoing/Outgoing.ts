@@ -4,6 +4,7 @@ import { LIFE } from '../store/sendRecord.js';
 import type { GoneOut, TextRequest, WantedSince, WantedText } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import type { MachineFault } from '../system/failures.js';
+import { SteadyTime } from '../system/SteadyTime.js';
 import { ConversationQueues, type HeldTexts } from './ConversationQueues.js';
 import { type DeliveryListener, DeliveryTracker } from './DeliveryTracker.js';
 import { Dispatcher, type StartListener } from './Dispatcher.js';
@@ -44,6 +45,8 @@ interface OutgoingOptions {
   log: Logger;
   /** What our clock showed, at the earliest, when the backend's showed this (Unix ms); the same if left out. */
   ownTime?: (backendTime: number) => number;
+  /** Names the time since the machine was started; left out: it is not known (`bootId`). */
+  boot?: string | undefined;
   /** Fetches the files of a request; without it, one that must be fetched fails. */
   fetcher?: FileFetcher;
   /** Told how each fetch ended for this machine: by its fault, or past it. */
@@ -66,6 +69,7 @@ export class Outgoing {
 
   constructor(private readonly options: OutgoingOptions) {
     const { store, sender, rows, clock, log, settings } = options;
+    const steady = new SteadyTime(clock);
     this.evidence = new SentEvidence(store, rows, () => clock.now(), options.ownTime);
     const pace = new Pace(
       store.sendParts,
@@ -172,6 +176,7 @@ export class Outgoing {
           evidence: this.evidence,
           settlement: this.settlement,
           clock,
+          ageOf: (at) => steady.age(at),
           log,
           ages: () => settings().heldAges ?? AGELESS,
         },
@@ -241,7 +246,7 @@ export class Outgoing {
   /** Settles what an earlier life left, then lets texts out. */
   async start(): Promise<void> {
     const { store, sender, rows, clock, log } = this.options;
-    await recoverAttempts(store, sender, rows, clock, log);
+    await recoverAttempts(store, sender, rows, clock, log, this.options.boot);
     this.lanes.reload();
     this.confirmation.look();
     this.deliveryTracker.start();

@@ -2,6 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import { type SendRecord, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { SteadyTime } from '../system/SteadyTime.js';
 import { knownRows, matchRows } from './matchRows.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './outcome.js';
@@ -56,8 +57,11 @@ export class SendVerifier {
   private readonly verdicts = new Map<string, number>();
   /** Until when (monotonic) the verdict on a send waits for a row whose direction is not settled. */
   private readonly undecidedUntil = new Map<string, number>();
+  private readonly steady: SteadyTime;
 
-  constructor(private readonly options: SendVerifierOptions) {}
+  constructor(private readonly options: SendVerifierOptions) {
+    this.steady = new SteadyTime(options.clock);
+  }
 
   /** Looks now; call it when chat.db changed and when an attempt ended. Cheap when nothing is watched. */
   look(): void {
@@ -85,7 +89,7 @@ export class SendVerifier {
   /** False if what was found could not be stored. */
   private examine(watched: readonly SendRecord[]): boolean {
     const { store, rows, clock } = this.options;
-    const { proofs, undecided, ghosts } = matchRows(watched, rows, knownRows(store));
+    const { proofs, undecided, ghosts } = matchRows(watched, rows, knownRows(store), clock.now());
     const now = clock.monotonic();
     const isDue = (send: SendRecord) => this.verdictAt(send) <= now;
     const proven = watched.flatMap((send) => {
@@ -177,11 +181,9 @@ export class SendVerifier {
     const known = this.verdicts.get(key);
     if (known !== undefined) return known;
     const { clock } = this.options;
-    const isConfirming = send.state === 'confirming';
-    const window = isConfirming ? rowExpectedMs(send) : rowWatchedMs(send);
-    const dueAt = isConfirming ? (send.endedAt ?? 0) + rowExpectedMs(send) : (send.watchUntil ?? 0);
-    const left = Math.min(Math.max(dueAt - clock.now(), 0), window);
-    const verdict = clock.monotonic() + left;
+    const window = send.state === 'confirming' ? rowExpectedMs(send) : rowWatchedMs(send);
+    const since = send.state === 'confirming' ? (send.endedAt ?? 0) : (send.watchUntil ?? 0) - window;
+    const verdict = clock.monotonic() + Math.max(window - this.steady.waited(since), 0);
     this.verdicts.set(key, verdict);
     return verdict;
   }

@@ -21,6 +21,8 @@ interface HeldParts {
   evidence: SentEvidence;
   settlement: OutcomeRecorder;
   clock: Clock;
+  /** How old something of then (Unix ms) is at least, in ms. */
+  ageOf: (at: number) => number;
   log: Logger;
   /** Read at each use. */
   ages: () => HeldAges;
@@ -42,12 +44,12 @@ export function expireHeld(parts: HeldParts, lifted: string): void {
 
 /** A text that fails may be replaced by a duplicate that is as old: so as long as there are any. */
 function expireIn(parts: HeldParts, conversation: string): void {
-  const { store, settlement, clock, log } = parts;
+  const { store, settlement, ageOf, log } = parts;
   for (;;) {
     const tooOld = store.sends.queuedIn(conversation).filter((send) => isTooOld(parts, send));
     if (tooOld.length === 0) return;
     for (const send of tooOld) {
-      const waited = Math.round((clock.now() - send.createdAt) / 1000);
+      const waited = Math.round(ageOf(send.createdAt) / 1000);
       const limit = ageLimit(parts.ages(), send) / 1000;
       const message = `The text waited ${waited} s in a paused conversation; the limit is ${limit} s.`;
       settlement.settle(send, { kind: 'failed', errorCode: 'too_late', message });
@@ -56,13 +58,13 @@ function expireIn(parts: HeldParts, conversation: string): void {
   }
 }
 
-function isTooOld({ clock, ages, rows, evidence, store }: HeldParts, send: SendRecord): boolean {
-  if (clock.now() - send.createdAt <= ageLimit(ages(), send)) return false;
+function isTooOld({ clock, ageOf, ages, rows, evidence, store }: HeldParts, send: SendRecord): boolean {
+  if (ageOf(send.createdAt) <= ageLimit(ages(), send)) return false;
   // One that was tried before the pause may have gone out all the same: the next attempt looks for its row.
   if (evidence.of(send).kind !== 'none') return false;
   const isTried = send.afterRow !== null;
   if (!isTried) return true;
-  const { proofs, undecided } = matchRows([send], rows, knownRows(store));
+  const { proofs, undecided } = matchRows([send], rows, knownRows(store), clock.now());
   return !proofs.has(send.seq) && !undecided.has(send.seq);
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { beganAt, isMoved, isOfAttempt, kinshipOf } from '../store/rowOfSend.js';
+import { beganAt, isMoved, isOfAttempt, kinshipOf, orderOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SentFile, SentRow, SentRows } from './ports.js';
@@ -35,26 +35,37 @@ export function knownRows(store: Store): KnownRows {
   };
 }
 
-/** A row that is dated so much before the attempt is an old one that iCloud wrote again; the Mac dates rows by our own clock. */
+/**
+ * A row that is dated so much before the attempt is an old one that iCloud wrote again, or brings late; the Mac dates rows by our own
+ * clock. But where the attempt is dated in the future, the clock was set back since, and nobody knows how far.
+ */
 const CLOCK_SET_BACK_MS = 120_000;
 
 /**
  * Finds for each send the first unclaimed outgoing row after the one that was newest at its attempt, in the same
- * conversation, with the same text, or with the same file and no text. Where ROWIDs were given out anew since the attempt,
- * "after" goes by the date: a row that was written when the attempt began or later. One row proves one send; of equal texts the
+ * conversation, with the same text, or with the same file and no text. Where ROWIDs were given out anew since the attempt, or
+ * chat.db could not be read then, "after" goes by the date: a row that was written when the attempt began or later. One row proves one send; of equal texts the
  * older send gets the older row. A row whose direction is not settled proves nothing; but it keeps its place: where a later row
- * fits two sends, it proves the one that no such row may belong to.
+ * fits two sends, it proves the one that no such row may belong to. `now` is what our clock shows (Unix ms).
  */
-export function matchRows(sends: readonly SendRecord[], rows: SentRows, known: KnownRows): Matches {
+export function matchRows(
+  sends: readonly SendRecord[],
+  rows: SentRows,
+  known: KnownRows,
+  now: number,
+): Matches {
   const proofs = new Map<number, SentRow>();
   const undecided = new Set<number>();
   const ghosts = new Set<number>();
   const position = rows.position();
   if (position === undefined) return { proofs, undecided, ghosts };
-  const open = sends.filter((send) => send.afterRow !== null).toSorted((a, b) => a.seq - b.seq);
-  const moved = new Set(open.filter((send) => isMoved(send, position)));
+  const open = sends.filter((send) => send.attemptedAt !== null).toSorted((a, b) => a.seq - b.seq);
+  const order = orderOf(position);
+  const moved = new Set(open.filter((send) => isMoved(send, order)));
   const isLater = (send: SendRecord, row: SentRow) =>
-    isOfAttempt(send, row, position) && (moved.has(send) || !isFromBefore(send, row, isCopy));
+    moved.has(send)
+      ? isDatedSince(send, row)
+      : isOfAttempt(send, row, order) && !isFromBefore(send, row, isCopy, now);
   const isCopy = (row: SentRow) => known.isCopy(row, (text) => rows.normalise(text));
   for (const row of rowsFor(open, moved, position.rowId, rows)) {
     if (known.isClaimed(row.guid) || (row.isUndecided && known.isPersons(row.guid))) continue;
@@ -102,11 +113,21 @@ function rowsFor(
   return [...after, ...rows.since(since).filter(({ guid }) => !known.has(guid))];
 }
 
+function isDatedSince(send: SendRecord, { sentAt }: SentRow): boolean {
+  const began = beganAt(send);
+  return sentAt !== null && began !== null && sentAt >= began;
+}
+
 /** Within the time that a clock may have been set back only a row that is known from before is one. */
-function isFromBefore(send: SendRecord, row: SentRow, isCopy: (row: SentRow) => boolean): boolean {
+function isFromBefore(
+  send: SendRecord,
+  row: SentRow,
+  isCopy: (row: SentRow) => boolean,
+  now: number,
+): boolean {
   const began = beganAt(send);
   if (row.sentAt === null || began === null || row.sentAt >= began) return false;
-  return row.sentAt < began - CLOCK_SET_BACK_MS || isCopy(row);
+  return (began <= now && row.sentAt < began - CLOCK_SET_BACK_MS) || isCopy(row);
 }
 
 /** By its name, or by its size where Messages gave it another name. */

@@ -46,10 +46,11 @@ export interface MessageSender {
   /** Starts an attempt before it returns, or as soon as Messages is up; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
   /**
-   * For an attempt of an earlier life of the daemon: waits for its process, to its deadline; tells if it may have
-   * dispatched. Undefined: we are stopping, and its process is left to the next start.
+   * For an attempt of an earlier life of the daemon: waits for its process, as long as a send may take; tells if it may have
+   * dispatched. `isSameBoot`: the machine has not been started anew since. Undefined: we are stopping, and its process is left
+   * to the next start.
    */
-  settle(tag: string, startedAt: number): Promise<{ dispatched: boolean } | undefined>;
+  settle(tag: string, isSameBoot: boolean): Promise<{ dispatched: boolean } | undefined>;
   /** Drops what an attempt left behind. */
   forget(tag: string): void;
 }

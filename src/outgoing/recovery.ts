@@ -8,11 +8,14 @@ import { rowWatchedMs } from './SendVerifier.js';
 
 /** What could not be stored (disk full) is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
+/** Names, among the small facts of the store, the boot in which all attempts were made that are not settled. */
+const BOOT = 'boot';
 
 /**
  * Settles the attempts of an earlier life: waits for an osascript that is still alive, to its deadline. One that ended
  * without dispatching, and of which chat.db has no row, is provably not started and is queued again; for any other the
- * row is looked for.
+ * row is looked for. `boot` names the time since the machine was started (`bootId`); where it was started anew since the attempt, or
+ * that is not known, nothing is proven. It is stored once nothing of an earlier boot is left.
  */
 export async function recoverAttempts(
   store: Store,
@@ -20,12 +23,14 @@ export async function recoverAttempts(
   rows: SentRows,
   clock: Clock,
   log: Logger,
+  boot: string | undefined,
 ): Promise<void> {
+  const isSameBoot = boot !== undefined && store.meta.get(BOOT) === boot;
   for (const send of store.sends.attempting()) {
     const tag = send.tag ?? '';
-    const end = await sender.settle(tag, send.attemptedAt ?? send.createdAt);
+    const end = await sender.settle(tag, isSameBoot);
     if (end === undefined) return;
-    const { proofs, undecided } = matchRows([send], rows, knownRows(store));
+    const { proofs, undecided } = matchRows([send], rows, knownRows(store), clock.now());
     const dispatched = end.dispatched || proofs.has(send.seq) || undecided.has(send.seq);
     const settle = () => {
       if (dispatched) {
@@ -39,11 +44,18 @@ export async function recoverAttempts(
         store.sends.requeue(send.seq, { form, attempts, notBefore: 0, errorCode: null, error: null });
       }
     };
-    while (!store.tryWrite(settle)) {
-      if (!store.isOpen) return;
-      await sleep(clock, STORE_RETRY_MS);
-    }
+    if (!(await stored(store, clock, settle))) return;
     sender.forget(tag);
     log.info('Settled a text that was on its way when the agent died', { ...sendTrace(send), dispatched });
   }
+  if (!isSameBoot && boot !== undefined) await stored(store, clock, () => store.meta.set(BOOT, boot));
+}
+
+/** Resolves when `write` is stored; false if the store was closed before. */
+async function stored(store: Store, clock: Clock, write: () => void): Promise<boolean> {
+  while (!store.tryWrite(write)) {
+    if (!store.isOpen) return false;
+    await sleep(clock, STORE_RETRY_MS);
+  }
+  return true;
 }

@@ -105,7 +105,7 @@ export class IncomingTable {
     this.unnumber = database.prepare('UPDATE incoming SET sequence = NULL WHERE seq = ?');
     this.hold = database.prepare('UPDATE incoming SET held_reply = ? WHERE seq = ?');
     this.selectHeld = database.prepare(
-      `SELECT seq, guid, message, sequence, settled_at AS answeredAt, held_reply AS reply FROM incoming
+      `SELECT seq, guid, message, sequence, held_reply AS reply FROM incoming
        WHERE held_reply IS NOT NULL AND conversation = ? ORDER BY sequence, seq`,
     );
     this.selectHeldConversations = database

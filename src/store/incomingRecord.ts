@@ -80,7 +80,7 @@ export interface ParkedMessage {
 }
 
 /**
- * A message that was answered, with a reply that has not gone out yet. `answeredAt` is Unix ms; `reply` JSON, which nobody has
+ * A message that was answered, with a reply that has not gone out yet. `reply` is JSON, which nobody has
  * checked. `message` is null where what is stored of it cannot be read.
  */
 export interface HeldReplyRecord {
@@ -88,7 +88,6 @@ export interface HeldReplyRecord {
   guid: string;
   message: IncomingMessage | null;
   sequence: number;
-  answeredAt: number;
   reply: string;
 }
 

@@ -148,6 +148,16 @@ export class LineageTable {
     this.advance();
   }
 
+  /**
+   * Inside a write: a gap that ends in the future was recorded while the clock was ahead, and ends now (Unix ms). `isFuture` is asked
+   * of its end, so that a clock that is behind ends none too early.
+   */
+  endGapBy(now: number, isFuture: (at: number) => boolean): void {
+    if (this.known === undefined || this.known.until <= now || !isFuture(this.known.until)) return;
+    this.known = { ...this.known, until: now };
+    this.meta.set(GAP, JSON.stringify(this.known));
+  }
+
   /** Inside a write that goes with something which an older copy of the store would not know. */
   advance(): void {
     this.counter += 1;

@@ -36,10 +36,14 @@ export interface RowOrder {
   movedAt: number | null;
 }
 
-/** Whether ROWIDs were given out anew since the attempt, so that its place among them says nothing. */
-export function isMoved({ generation, attemptedAt }: SendRecord, order: RowOrder): boolean {
-  if (generation !== order.generation) return true;
-  return order.movedAt !== null && attemptedAt !== null && order.movedAt >= attemptedAt;
+/** Names an order of ROWIDs, which is what a send keeps of it (`generation`): another one each time they are given out anew. */
+export function orderOf({ generation, movedAt }: RowOrder): string | null {
+  return generation === null || movedAt === null ? generation : `${generation} ${movedAt}`;
+}
+
+/** Whether ROWIDs were given out anew since the attempt, so that its place among them says nothing. No clock tells that. */
+export function isMoved({ generation }: SendRecord, order: string | null): boolean {
+  return generation !== order;
 }
 
 /** Before any row of it can have been written (Unix ms): a repeated one may be proven by the row of an earlier attempt. */
@@ -54,7 +58,7 @@ export function beganAt({ attemptedAt, createdAt, attempts, form, resends }: Sen
 export function isOfAttempt(
   send: SendRecord,
   { rowId, sentAt }: Pick<LedgerCandidate, 'rowId'> & { sentAt: number | null },
-  order: RowOrder,
+  order: string | null,
 ): boolean {
   if (send.afterRow === null) return true;
   if (!isMoved(send, order)) return rowId > send.afterRow;

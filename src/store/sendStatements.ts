@@ -37,6 +37,7 @@ const SQL = {
   updateAssumed: 'UPDATE sends SET assumed = ? WHERE seq = ? AND answers IS NULL',
   updateUnwatch: 'UPDATE sends SET watch_until = NULL WHERE seq = ?',
   updateTold: 'UPDATE sends SET told = ?, life_until = ? WHERE seq = ?',
+  updateLivesBy: 'UPDATE sends SET life_until = ? WHERE life_until > ?',
   selectLiving: `SELECT ${COLUMNS} FROM sends WHERE life_until IS NOT NULL AND life_until > ? AND seq > ? ORDER BY seq LIMIT ?`,
   selectUnproven: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_unproven
      WHERE conversation = ? AND tag IS NOT NULL AND guid IS NULL

@@ -190,6 +190,11 @@ export class SendTable {
     this.statements.updateTold.run(told, lifeUntil, seq);
   }
 
+  /** Inside a write: no sent text is followed longer than until then (Unix ms). */
+  endLivesBy(at: number): void {
+    this.statements.updateLivesBy.run(at, at);
+  }
+
   /** Sent texts whose later life is looked for beyond `lifeUntil` (0: all of them), by seq. */
   living(lifeUntil: number, afterSeq: number, limit: number): SendRecord[] {
     return this.statements.selectLiving.all(lifeUntil, afterSeq, limit) as SendRecord[];

@@ -8,6 +8,7 @@ import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { Retention } from '../../src/store/Retention.js';
 import { type Clock, systemClock } from '../../src/system/clock.js';
+import { SteadyTime } from '../../src/system/SteadyTime.js';
 import { steadyNow } from '../../src/system/steadyNow.js';
 import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';
 import { FakeBackend } from '../support/FakeBackend.js';
@@ -278,3 +279,153 @@ describe.each([
     expect(posted).toEqual(['waiting', 'waiting']);
   });
 });
+
+describe('a text that was tried while the clock was an hour ahead, of a life that died', () => {
+  async function triedAhead() {
+    const clock = new FakeClock();
+    const store = temporaryStore(clock);
+    const messages = new FakeMessages();
+    const boots: boolean[] = [];
+    messages.settle = (tag, isSameBoot) => {
+      boots.push(isSameBoot ?? false);
+      return Promise.resolve({ dispatched: messages.dispatchedBeforeDeath.has(tag) });
+    };
+    const outcomes: string[] = [];
+    const live = (boot: string) => {
+      const outgoing = new Outgoing({
+        ...{ store, clock, sender: messages, rows: messages, log: new RecordingLog(), boot },
+        settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+      });
+      outgoing.onOutcome((_, outcome) => outcomes.push(outcome.kind));
+      return outgoing;
+    };
+    const first = live('one boot');
+    await first.start();
+    clock.jumpWall(HOUR);
+    const to = { conversation: PERSON, threadId: PERSON, role: 'message', priority: 2, pauseMs: 0 } as const;
+    store.write(() => first.enqueue({ ...to, id: 'a', text: 'a' }));
+    first.stop();
+    return { clock, messages, outcomes, live, boots };
+  }
+
+  test('is proven by its row, which is dated an hour before', async () => {
+    const { clock, messages, outcomes, live } = await triedAhead();
+    messages.dispatchedBeforeDeath.add(messages.started[0]?.tag ?? '');
+    clock.jumpWall(-HOUR);
+    messages.addRow(PERSON, 'a');
+    Object.assign(messages.rows.at(-1) ?? {}, { sentAt: clock.now() });
+    await live('one boot').start();
+    await clock.advanceAsync(11_000);
+    expect(outcomes).toEqual(['sent']);
+  });
+
+  test.each([
+    ['ahead by another hour', HOUR],
+    ['back', -HOUR],
+    ['back a day', -DAY],
+  ])('is known to be of the same boot when the clock was set %s', async (_, jump) => {
+    const { clock, messages, live, boots } = await triedAhead();
+    clock.jumpWall(jump);
+    await live('one boot').start();
+    await clock.advanceAsync(100);
+    expect(boots).toEqual([true]);
+    expect(messages.texts).toEqual(['a', 'a']);
+  });
+
+  test('is known to be of another boot, though the clock was set back to before it', async () => {
+    const { clock, messages, live, boots } = await triedAhead();
+    clock.jumpWall(-DAY);
+    await live('another boot').start();
+    expect(boots).toEqual([false]);
+    expect(messages.texts.length).toBeGreaterThan(0);
+  });
+});
+
+describe('when the clock is set ahead between two lives', () => {
+  test('the row of a text is looked for as long as ever', async () => {
+    const { clock, store, messages, send } = await sending();
+    send('first');
+    await messages.end({ kind: 'accepted' });
+    clock.jumpWall(365 * DAY);
+    const outcomes: string[] = [];
+    const next = new Outgoing({
+      ...{ store, clock, sender: messages, rows: messages, log: new RecordingLog() },
+      settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+    });
+    next.onOutcome((_, outcome) => outcomes.push(outcome.kind));
+    await next.start();
+    await clock.advanceAsync(9_000);
+    expect(outcomes).toEqual([]);
+    await messages.succeed();
+    next.chatChanged();
+    expect(outcomes).toEqual(['sent']);
+  });
+
+  test('a row that is not complete is waited for as long as ever', () => {
+    const world = new MessagesWorld();
+    const store = world.newStore();
+    world.receive({ from: PERSON, text: 'before' });
+    store.write(() =>
+      store.cursor.set({ generation: world.chatDb.generation() ?? '', rowId: 0, guid: null }),
+    );
+    const first = world.reader(store);
+    first.scan();
+    const incomplete = world.receive({ from: PERSON, text: 'in pieces', stages: ['row'] });
+    first.scan();
+    first.stop();
+    world.clock.jumpWall(HOUR);
+    world.reader(store).scan();
+    world.clock.advance(300);
+    incomplete.write('text');
+    incomplete.write('chat');
+    world.clock.advance(3_000);
+    expect(world.texts).toContain('in pieces');
+  });
+});
+
+describe('stored times', () => {
+  test.each([
+    ['ahead', HOUR],
+    ['back', -HOUR],
+  ])('of a retry: it is due in its time when the clock is set %s', (_, jump) => {
+    const clock = new FakeClock();
+    const steady = new SteadyTime(clock);
+    const due = steady.now() + 8_000;
+    clock.jumpWall(jump);
+    expect(steady.left(due, 60_000)).toBe(8_000);
+    clock.advance(8_000);
+    expect(steady.left(due, 60_000)).toBe(0);
+  });
+
+  test('of a retry that an earlier life put off by a clock that was ahead: it is due', () => {
+    const clock = new FakeClock();
+    const due = clock.now() + HOUR;
+    expect(new SteadyTime(clock).left(due, 60_000)).toBe(0);
+  });
+
+  test.each([HOUR, -HOUR])('of a wait: it is never cut short, by a jump of %d ms or another life', (jump) => {
+    const clock = new FakeClock();
+    const steady = new SteadyTime(clock);
+    const since = steady.now();
+    clock.jumpWall(jump);
+    clock.advance(500);
+    expect(steady.waited(since)).toBeLessThanOrEqual(500);
+    expect(new SteadyTime(clock).waited(since)).toBe(0);
+  });
+});
+
+test('a gap in the ledger that ends in the future ends once the clock is known to be right', () => {
+  const clock = new FakeClock();
+  const { lineage, write } = temporaryLineage(clock);
+  const gap = { generation: null, afterRow: null, from: null, activeUntil: null, reason: 'older', movedAt: null, knownSends: 0, revisions: 0 } as const;
+  write(() => lineage.record({ id: 's', file: 'f', counter: 1 }, { ...gap, until: clock.now() + HOUR }));
+  write(() => lineage.endGapBy(clock.now(), () => false));
+  expect(lineage.gap()?.until).toBe(clock.now() + HOUR);
+  write(() => lineage.endGapBy(clock.now(), () => true));
+  expect(lineage.gap()?.until).toBe(clock.now());
+});
+
+function temporaryLineage(clock: FakeClock) {
+  const store = temporaryStore(clock);
+  return { lineage: store.lineage, write: (work: () => void) => store.write(work) };
+}

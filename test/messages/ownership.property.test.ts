@@ -84,7 +84,7 @@ function play(
   const after = (ms: number, run: () => void) => later.push({ at: clock.now() + ms, run });
   /** What SendVerifier does when chat.db changed, by the same rule. */
   const prove = () => {
-    const { proofs } = matchRows(store.sends.watched(), rows, knownRows(store));
+    const { proofs } = matchRows(store.sends.watched(), rows, knownRows(store), clock.now());
     store.write(() => {
       for (const [seq, { guid, service }] of proofs)
         store.sends.settle(seq, { state: 'sent', guid, service });

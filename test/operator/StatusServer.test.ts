@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { askDaemon } from '../../src/operator/askDaemon.js';
@@ -58,6 +60,32 @@ test('a socket that is left alone stays the same', async () => {
   const { ino } = statSync(path);
   await clock.advanceAsync(10_000);
   expect(statSync(path).ino).toBe(ino);
+});
+
+test.each([
+  ['nothing', ''],
+  ['half a request', '{"verb":'],
+])('300 connections that send %s keep no question away, and are closed in time', async (_, beginning) => {
+  const path = join(temporaryDirectory(), 'edge-agent.sock');
+  const clock = await listen(path);
+  const sockets: Socket[] = [];
+  const closed: Promise<unknown>[] = [];
+  for (let index = 0; index < 300; index++) {
+    const socket = connect(path);
+    closed.push(new Promise((resolve) => socket.once('close', resolve)));
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(beginning);
+    sockets.push(socket);
+  }
+  // All are as young as can be: none has to give way yet.
+  expect(await ask(path)).toEqual(answer);
+  await clock.advanceAsync(200);
+  expect(await ask(path)).toEqual(answer);
+  const oldest = Promise.all(closed.slice(0, 300 - 64));
+  await oldest;
+  await clock.advanceAsync(5_000);
+  await Promise.all(closed);
 });
 
 test('a folder that others may write to is closed to them first', async () => {

@@ -46,7 +46,7 @@ describe('a text in flight while ROWIDs are given out anew', () => {
     const send = tried(temporaryStore(clock));
     const proof = row(messages, 7, clock.now() + 300);
     move(messages, clock.now());
-    expect(matchRows([send], messages, NOTHING_KNOWN).proofs.get(send.seq)).toBe(proof);
+    expect(matchRows([send], messages, NOTHING_KNOWN, clock.now()).proofs.get(send.seq)).toBe(proof);
   });
 
   test.each([-1, -1000, -22 * 3600_000])('and by none of %d ms before its attempt', (before) => {
@@ -55,8 +55,21 @@ describe('a text in flight while ROWIDs are given out anew', () => {
     const send = tried(temporaryStore(clock));
     row(messages, 7, clock.now() + before);
     row(messages, 200, clock.now() + before);
-    expect(matchRows([send], messages, NOTHING_KNOWN).proofs.size).toBe(0);
+    expect(matchRows([send], messages, NOTHING_KNOWN, clock.now()).proofs.size).toBe(0);
   });
+});
+
+test('a text that was tried while chat.db could not be read is proven by a row of its time', () => {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const { seq } = tried(store);
+  store.write(() => store.sends.begin(seq, { tag: 'omw', generation: null, afterRow: null }));
+  const send = store.sends.get(seq);
+  if (send === undefined) throw new Error('it is gone');
+  row(messages, 7, clock.now() - 1);
+  const proof = row(messages, 8, clock.now() + 300);
+  expect(matchRows([send], messages, NOTHING_KNOWN, clock.now()).proofs.get(seq)).toBe(proof);
 });
 
 test.each([
@@ -69,7 +82,7 @@ test.each([
   const messages = new FakeMessages();
   const send = tried(temporaryStore(clock));
   row(messages, 101, clock.now() - before);
-  expect(matchRows([send], messages, NOTHING_KNOWN).proofs.has(send.seq)).toBe(proves);
+  expect(matchRows([send], messages, NOTHING_KNOWN, clock.now()).proofs.has(send.seq)).toBe(proves);
 });
 
 describe('a copy of a row that was there before the attempt, with the same words', () => {
@@ -88,9 +101,9 @@ describe('a copy of a row that was there before the attempt, with the same words
     clock.advance(before);
     const send = tried(store, text, 'again');
     Object.assign(row(messages, 101, sentAt), { text });
-    expect(matchRows([send], messages, knownRows(store)).proofs.size).toBe(0);
+    expect(matchRows([send], messages, knownRows(store), clock.now()).proofs.size).toBe(0);
     const own = Object.assign(row(messages, 102, clock.now() + 10), { text });
-    expect(matchRows([send], messages, knownRows(store)).proofs.get(send.seq)).toBe(own);
+    expect(matchRows([send], messages, knownRows(store), clock.now()).proofs.get(send.seq)).toBe(own);
   });
 
   test('nor where a person wrote the first one from another device', () => {
@@ -103,6 +116,6 @@ describe('a copy of a row that was there before the attempt, with the same words
     const copy = row(messages, 101, sentAt);
     const seen = { conversation: ANN, key: 'me', words: 'w', files: '', changed: false, seenAt: sentAt };
     store.write(() => store.cursor.seen.add({ ...seen, guid: copy.guid, original: 'the first' }));
-    expect(matchRows([send], messages, knownRows(store)).proofs.size).toBe(0);
+    expect(matchRows([send], messages, knownRows(store), clock.now()).proofs.size).toBe(0);
   });
 });

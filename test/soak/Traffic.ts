@@ -144,6 +144,11 @@ export class Traffic {
     this.messages.push(message);
   }
 
+  /** Nothing tells any more in which order the messages were written that nobody has answered yet. */
+  orderIsLost(): void {
+    for (const message of this.messages) if (this.unanswered.has(message.guid)) message.late = true;
+  }
+
   /** Nobody waits for an answer to this message any more. */
   givenUp(guid: string): void {
     this.unanswered.delete(guid);

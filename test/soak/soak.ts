@@ -100,7 +100,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const random = new Seeded(options.seed);
   const mischief = new Mischief(world, random.fork(), options.unknown);
   const traffic = new Traffic(world, random.fork(), (text) => mischief.text(text), options.forms);
-  const forms = options.forms ? new Forms(world, random.fork(), traffic) : undefined;
+  const forms = options.forms ? new Forms(world, random.fork(), traffic, kinds.has('clock')) : undefined;
   const faults = new Faults(world, random.fork(), kinds, traffic, disk);
   const provoke = (step: StepName) => {
     mischief.provoke(step);

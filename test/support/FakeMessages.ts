@@ -34,7 +34,7 @@ export class FakeMessages implements MessageSender, SentRows {
     return new Promise((resolve) => this.started.push({ ...attempt, end: resolve }));
   }
 
-  async settle(tag: string): Promise<{ dispatched: boolean }> {
+  async settle(tag: string, _isSameBoot?: boolean): Promise<{ dispatched: boolean }> {
     return { dispatched: this.dispatchedBeforeDeath.has(tag) };
   }
 

@@ -23,43 +23,40 @@ export interface WaitOptions {
   /** Aborted: the waiting ends at once, with `running` as it is; the run is left alone. */
   readonly stop?: AbortSignal;
   /** As in `inspect`. */
-  readonly attemptedAt?: number;
+  readonly isSameBoot?: boolean;
 }
 
 interface RunRecoveryOptions {
   readonly files: PrivateFiles;
   readonly clock: Clock;
   readonly platform: NodeJS.Platform;
-  readonly uptimeSeconds: () => number;
 }
 
 const LOOK_EVERY_MS = 250;
 /** A process between fork and exec has no arguments of its own yet; it is seen on the second look. */
 const SECOND_LOOK_MS = 50;
-/** The longest send timeout there is; a clock that was set back must not make the wait longer. */
-const LONGEST_WAIT_MS = 600_000;
 const KILL_GRACE_MS = 2_000;
 
 /** Finds runs of osascript that an earlier life of ours spawned, and what they left behind. */
 export class RunRecovery {
   constructor(private readonly options: RunRecoveryOptions) {}
 
-  async inspect(tag: string, attemptedAt?: number): Promise<RunInspection> {
+  async inspect(tag: string, isSameBoot = true): Promise<RunInspection> {
     let search = await this.search(tag);
     if (search.kind === 'gone') {
       await this.pause(SECOND_LOOK_MS);
       search = await this.search(tag);
     }
-    return this.describe(tag, search, attemptedAt);
+    return this.describe(tag, search, isSameBoot);
   }
 
-  async waitForEnd(tag: string, deadline: number, { attemptedAt, stop }: WaitOptions): Promise<EndOfRun> {
+  async waitForEnd(tag: string, patienceMs: number, { isSameBoot, stop }: WaitOptions): Promise<EndOfRun> {
     const { clock } = this.options;
-    const end = clock.monotonic() + Math.min(Math.max(deadline - clock.now(), 0), LONGEST_WAIT_MS);
+    const end = clock.monotonic() + patienceMs;
     const giveUp = end + KILL_GRACE_MS;
     let killed = false;
     for (;;) {
-      const seen = await this.inspect(tag, attemptedAt);
+      const seen = await this.inspect(tag, isSameBoot);
       const now = clock.monotonic();
       if (!seen.running || stop?.aborted === true) return { ...seen, killed };
       if (now >= giveUp) return { ...seen, killed };
@@ -82,16 +79,11 @@ export class RunRecovery {
   }
 
   /** The file is read after the process was seen gone: what it wrote last is then in it. */
-  private describe(tag: string, search: ProcessSearch, attemptedAt: number | undefined): RunInspection {
+  private describe(tag: string, search: ProcessSearch, isSameBoot: boolean): RunInspection {
     const marker = this.options.files.readOutput(tag)?.marker ?? false;
     if (search.kind === 'running') return { running: true, pid: search.pids[0], marker, exitKnown: false };
-    const provable = search.kind === 'gone' && !this.machineStartedSince(attemptedAt);
+    const provable = search.kind === 'gone' && isSameBoot;
     return { running: false, marker: marker || !provable, exitKnown: false };
-  }
-
-  private machineStartedSince(attemptedAt: number | undefined): boolean {
-    if (attemptedAt === undefined) return false;
-    return attemptedAt < this.options.clock.now() - this.options.uptimeSeconds() * 1000;
   }
 
   private pause(ms: number, stop?: AbortSignal): Promise<void> {

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { uptime } from 'node:os';
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { childEnvironment } from '../../system/childEnvironment.js';
@@ -40,7 +39,6 @@ interface OsascriptRunnerOptions {
   readonly log: Logger;
   /** For tests. */
   readonly platform?: NodeJS.Platform;
-  readonly uptimeSeconds?: () => number;
 }
 
 /** One argument cannot exceed 128 KiB on Linux; the same limit everywhere, with room to spare. */
@@ -62,9 +60,9 @@ export class OsascriptRunner {
   private isPrepared = false;
 
   constructor(private readonly options: OsascriptRunnerOptions) {
-    const { stateDirectory, clock, platform = process.platform, uptimeSeconds = uptime } = options;
+    const { stateDirectory, clock, platform = process.platform } = options;
     this.files = new PrivateFiles(stateDirectory);
-    this.recovery = new RunRecovery({ files: this.files, clock, platform, uptimeSeconds });
+    this.recovery = new RunRecovery({ files: this.files, clock, platform });
     this.env = childEnvironment(options.env);
   }
 
@@ -101,19 +99,19 @@ export class OsascriptRunner {
   }
 
   /**
-   * What is known of an attempt that an earlier life of ours may have spawned. `attemptedAt` (Unix ms) is when
-   * it was recorded: what was written before the machine last started proves nothing, as files are not synced.
+   * What is known of an attempt that an earlier life of ours may have spawned. `isSameBoot`: the machine has not been started anew
+   * since; what was written before that proves nothing, as files are not synced.
    */
-  inspect(tag: string, attemptedAt?: number): Promise<RunInspection> {
-    return this.recovery.inspect(tag, attemptedAt);
+  inspect(tag: string, isSameBoot = true): Promise<RunInspection> {
+    return this.recovery.inspect(tag, isSameBoot);
   }
 
   /**
-   * Waits for the attempt's osascript to end. At `deadline` (Unix ms, at most 10 minutes from now) it is
-   * killed, never sooner. `stop` ends the waiting and leaves it alone.
+   * Waits for the attempt's osascript to end. After `patienceMs` it is killed, never sooner. `stop` ends the waiting and
+   * leaves it alone.
    */
-  waitForEnd(tag: string, deadline: number, options: WaitOptions = {}): Promise<EndOfRun> {
-    return this.recovery.waitForEnd(tag, deadline, options);
+  waitForEnd(tag: string, patienceMs: number, options: WaitOptions = {}): Promise<EndOfRun> {
+    return this.recovery.waitForEnd(tag, patienceMs, options);
   }
 
   /** Removes what an attempt printed, which is the proof of what it did: only once its outcome is stored. */

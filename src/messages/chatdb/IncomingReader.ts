@@ -7,6 +7,7 @@ import type { IncomingMessage } from '../../store/incomingRecord.js';
 import type { SeenRow } from '../../store/seenRows.js';
 import type { SetAsideTable } from '../../store/setAside.js';
 import type { Clock, Timer } from '../../system/clock.js';
+import { SteadyTime } from '../../system/SteadyTime.js';
 import type { Reading } from './ChatDbConnection.js';
 import { DateLook, type DatePage, LOOK_AGAIN_MS } from './DateLook.js';
 import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
@@ -114,8 +115,10 @@ export class IncomingReader {
   private restUntil = new Map<number, number>();
   private readonly own: OwnTraffic;
   private readonly dates: DateLook;
+  private readonly steady: SteadyTime;
 
   constructor(private readonly options: IncomingReaderOptions) {
+    this.steady = new SteadyTime(options.clock);
     this.own = new OwnTraffic(options.region);
     this.dates = new DateLook(options.clock, options.windowMs ?? (() => DAY_MS));
   }
@@ -213,7 +216,7 @@ export class IncomingReader {
       const judged = this.beside(this.judge(gathered, pending, rules, state), pending, resting);
       this.store(anchored.position, gathered, pending, judged, state);
       if (page !== undefined) this.passed(page, state);
-      else if (!gathered.full) return this.nextScanIn(judged.dueAt, state);
+      else if (!gathered.full) return this.nextScanIn(judged.dueInMs, state);
       if (clock.monotonic() - began >= SLICE_MS) return 0;
     }
     return undefined;
@@ -245,22 +248,23 @@ export class IncomingReader {
       ...until,
       ...[...judged.rests].map(([rowId, ms]): [number, number] => [rowId, now + ms]),
     ]);
-    const dueAt = [
-      ...until.map(([, at]) => clock.now() + at - now),
-      ...(judged.dueAt === undefined ? [] : [judged.dueAt]),
+    const dueInMs = [
+      ...until.map(([, at]) => at - now),
+      ...(judged.dueInMs === undefined ? [] : [judged.dueInMs]),
     ];
     return {
       ...judged,
       pending: [...judged.pending, ...kept].toSorted((a, b) => a.rowId - b.rowId),
-      dueAt: dueAt.length === 0 ? undefined : Math.min(...dueAt),
+      dueInMs: dueInMs.length === 0 ? undefined : Math.min(...dueInMs),
     };
   }
 
   /** How reading by date goes on; its end is stored when its time is over. */
   private stateNow(): ReadingState | undefined {
-    const { store, clock } = this.options;
+    const { store } = this.options;
     const state = store.cursor.reading();
-    if (state?.caughtUp !== true || state.lookUntil === null || clock.now() < state.lookUntil) return state;
+    if (state?.caughtUp !== true || state.lookUntil === null) return state;
+    if (this.steady.waited(state.lookUntil - LOOK_AGAIN_MS) < LOOK_AGAIN_MS) return state;
     const over = { ...state, lookUntil: null };
     store.write(() => store.cursor.setReading(over));
     return over;
@@ -276,8 +280,8 @@ export class IncomingReader {
     this.dates.advance(page);
   }
 
-  private nextScanIn(dueAt: number | undefined, state: ReadingState): number | undefined {
-    const waits = dueAt === undefined ? [] : [Math.max(dueAt - this.options.clock.now(), 1)];
+  private nextScanIn(dueInMs: number | undefined, state: ReadingState): number | undefined {
+    const waits = dueInMs === undefined ? [] : [Math.max(dueInMs, 1)];
     const next = [...waits, ...(this.dates.dueIn(state) === undefined ? [] : [this.dates.dueIn(state) ?? 1])];
     return next.length === 0 ? undefined : Math.min(...next);
   }
@@ -335,7 +339,8 @@ export class IncomingReader {
       hasEchoed: (address) => this.own.hasEchoed(address),
       onlyEchoes: (address) => this.own.onlyEchoes(address),
       rules,
-      now: clock.now(),
+      now: this.steady.now(),
+      waited: (since) => this.steady.waited(since),
       seen: store.cursor.seen,
       notBefore: lookUntil === null || since > clock.now() ? null : since,
       attempt: this.attempt,

@@ -47,6 +47,8 @@ type BatchFacts = Pick<
   'region' | 'ownAddresses' | 'worthAnswering' | 'hasEchoed' | 'onlyEchoes' | 'rules'
 > & {
   now: number;
+  /** How long something of then (Unix ms) has been waited for at least, in ms. */
+  waited: (since: number) => number;
   /** The rows that were judged before. */
   seen: { has(guid: string): boolean; like(key: string, conversation: string): readonly SeenRow[] };
   /** What was sent before (Unix ms) is not forwarded, for it is older than the agent; null: nothing is. */
@@ -57,7 +59,7 @@ type BatchFacts = Pick<
 /** Works on one row, by its guid: throws what the work throws, or that the row is not to be worked on. */
 export type Attempt = <T>(guid: string, work: () => T, part?: 'part' | 'whole') => T;
 
-/** What becomes of a batch. `dueAt` (Unix ms): when the next waiting row is taken as it is. */
+/** What becomes of a batch. `dueInMs`: in how many ms the next waiting row is taken as it is. */
 export interface Judged {
   messages: IncomingMessage[];
   /** Links that belong to the message with the guid `to`; messages of their own where that is not stored. */
@@ -73,7 +75,7 @@ export interface Judged {
   pending: PendingRow[];
   /** How long waiting rows may rest before they are judged again, whatever happens to chat.db, in ms, by ROWID. */
   rests: Map<number, number>;
-  dueAt: number | undefined;
+  dueInMs: number | undefined;
   damagedBodies: number;
 }
 
@@ -263,17 +265,17 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     skipped: [],
     pending: [],
     rests: new Map(),
-    dueAt: undefined,
+    dueInMs: undefined,
     damagedBodies: 0,
   };
   const holding = new Set<string | null>();
   const holdingChats = new Set<number>();
   for (const { row, attachments, participants, neighbours } of gathered.rows) {
-    // A clock that was set back must not make a row wait for days: it waits anew.
     const before = known.get(row.rowId);
     const seenAt = Math.min(before?.firstSeenAt ?? facts.now, facts.now);
     const completeAt = Math.min(before?.completeAt ?? facts.now, facts.now);
-    const waited = facts.now - seenAt;
+    const waited = facts.waited(seenAt);
+    const waitedComplete = facts.waited(completeAt);
     if (facts.seen.has(row.guid)) continue;
     const recognition = guarded(
       row,
@@ -298,8 +300,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
         hasEchoed: facts.hasEchoed,
         onlyEchoes: facts.onlyEchoes,
         seenAt,
-        waitedFor: (awaited) =>
-          (awaited === 'direction' ? facts.now - completeAt : waited) >= PATIENCE[awaited],
+        waitedFor: (awaited) => (awaited === 'direction' ? waitedComplete : waited) >= PATIENCE[awaited],
         participants,
         attachments,
         neighbours,
@@ -342,25 +343,25 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     if (waitingFor === undefined) continue;
     const holds = waited < HOLDS_MS && !HOLDS_NOBODY.has(waitingFor) && row.isFromMe !== 1;
     // Whose it is is not known, so it holds back whoever writes in its chat: what follows may be its echo.
-    const isUnsettled = isComplete && row.isFromMe !== 1 && facts.now - completeAt < PATIENCE.direction;
+    const isUnsettled = isComplete && row.isFromMe !== 1 && waitedComplete < PATIENCE.direction;
     if (isUnsettled && row.chatRowId !== null) holdingChats.add(row.chatRowId);
     else if (holds) holding.add(row.handle);
     const awaited = isUnsettled ? 'direction' : waitingFor;
-    const dueAt = dueAtOf(awaited, { seenAt, completeAt, now: facts.now, holds });
+    const dueIn = dueInOf(awaited, { waited, waitedComplete, holds });
     if (!holds && !isUnsettled)
-      judged.rests.set(row.rowId, Math.min(waited * REST_SHARE, Math.max(dueAt - facts.now, 0)));
-    judged.dueAt = Math.min(judged.dueAt ?? dueAt, dueAt);
+      judged.rests.set(row.rowId, Math.min(waited * REST_SHARE, Math.max(dueIn, 0)));
+    judged.dueInMs = Math.min(judged.dueInMs ?? dueIn, dueIn);
   }
   return judged;
 }
 
-/** When (Unix ms) a waiting row is looked at again, whatever happens to chat.db. */
-function dueAtOf(
+/** In how many ms a waiting row is looked at again, whatever happens to chat.db. */
+function dueInOf(
   waitingFor: Awaited,
-  { seenAt, completeAt, now, holds }: { seenAt: number; completeAt: number; now: number; holds: boolean },
+  { waited, waitedComplete, holds }: { waited: number; waitedComplete: number; holds: boolean },
 ): number {
   const patience = PATIENCE[waitingFor];
-  if (waitingFor === 'direction') return completeAt + patience;
-  if (waitingFor === 'proof') return Math.min(seenAt + patience, now + PROOF_LOOK_MS);
-  return seenAt + (holds ? Math.min(HOLDS_MS, patience) : patience);
+  if (waitingFor === 'direction') return patience - waitedComplete;
+  if (waitingFor === 'proof') return Math.min(patience - waited, PROOF_LOOK_MS);
+  return (holds ? Math.min(HOLDS_MS, patience) : patience) - waited;
 }

@@ -25,7 +25,7 @@ export class Workbench {
 
   runner(
     osascriptPath: string,
-    options: { env?: NodeJS.ProcessEnv; platform?: NodeJS.Platform; uptimeSeconds?: () => number } = {},
+    options: { env?: NodeJS.ProcessEnv; platform?: NodeJS.Platform } = {},
   ): OsascriptRunner {
     const silent = () => undefined;
     const log: Logger = {
