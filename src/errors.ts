@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   config_not_named:
     'A config.yaml that only lies in this directory would get a secret from the environment or the Keychain.',
   config_needs_restart: 'The configuration was changed where a change counts after a restart only.',
+  stopping: 'The agent is told to stop: what is on its way ends, and nothing new is begun.',
   already_running: 'Another edge-agent uses the same state directory.',
   state_unwritable: 'The state directory cannot be created or written.',
   state_moved: 'The state directory was removed, moved or replaced while the agent ran.',

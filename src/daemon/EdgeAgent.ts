@@ -28,7 +28,13 @@ import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
-import { makeStateDirectory, stateMissing, stateReplaced, storeDamaged } from './stateDirectory.js';
+import {
+  makeStateDirectory,
+  startFault,
+  stateMissing,
+  stateReplaced,
+  storeDamaged,
+} from './stateDirectory.js';
 
 export interface EdgeAgentOptions {
   loaded: LoadedConfig;
@@ -74,20 +80,26 @@ export class EdgeAgent {
   private readonly startedAt = this.clock.now();
   private readonly version = packageVersion();
   private chatDbLostAt = this.startedAt;
+  private stoppingSince: number | undefined;
   private chatDbWasReadable: boolean | undefined;
 
   constructor(private readonly options: EdgeAgentOptions) {}
 
-  /** Throws EdgeError `already_running`, `state_unwritable`, `store_newer` or `store_damaged`; then nothing runs. */
+  /** Throws EdgeError `already_running`, `state_unwritable`, `disk_full`, `store_newer` or `store_damaged`; then nothing runs. */
   async start(): Promise<void> {
     const { loaded, log } = this.options;
-    const directory = makeStateDirectory(loaded.config.state.directory);
-    const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
+    const { directory: wanted } = loaded.config.state;
     try {
-      this.running = await this.assemble(directory, lock, this.openContinuity(directory));
+      const directory = makeStateDirectory(wanted);
+      const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
+      try {
+        this.running = await this.assemble(directory, lock, this.openContinuity(directory));
+      } catch (error) {
+        lock.release();
+        throw error;
+      }
     } catch (error) {
-      lock.release();
-      throw error;
+      throw startFault(error, wanted);
     }
     await Promise.all([this.running.health.start(), this.running.monitoring.start()]);
     if (this.stopping !== undefined) return;
@@ -117,6 +129,7 @@ export class EdgeAgent {
 
   private async drain(running: Running): Promise<void> {
     const { logger } = this.options.log;
+    this.stoppingSince = this.clock.now();
     logger.info('Stopping: letting what is on its way end');
     running.monitoring.drains();
     running.scheduler.stop();
@@ -147,12 +160,28 @@ export class EdgeAgent {
   }
 
   private async assemble(directory: string, lock: InstanceLock, continuity: Continuity): Promise<Running> {
+    const { clock } = this;
+    const { logger } = this.options.log;
+    const store = openedWith(continuity, () => Store.open(join(directory, STORE), { clock, log: logger }));
+    try {
+      return await this.build({ directory, lock, continuity, store });
+    } catch (error) {
+      store.close();
+      continuity.close();
+      throw error;
+    }
+  }
+
+  private async build(on: {
+    directory: string;
+    lock: InstanceLock;
+    continuity: Continuity;
+    store: Store;
+  }): Promise<Running> {
+    const { directory, lock, continuity, store } = on;
     const { loaded, env, log } = this.options;
     const { clock } = this;
     const snapshot = () => this.snapshot();
-    const store = openedWith(continuity, () =>
-      Store.open(join(directory, STORE), { clock, log: log.logger }),
-    );
     const config = new LiveConfig(loaded, store.meta, log.logger);
     store.onRollback(() => config.reread());
     log.configure(logSettings(config.current()));
@@ -240,8 +269,6 @@ export class EdgeAgent {
       downtime.stop();
       components.reader.stop();
       components.chatDb.close();
-      store.close();
-      continuity.close();
       throw error;
     }
   }
@@ -287,6 +314,7 @@ export class EdgeAgent {
       startedAt: this.startedAt,
       now: this.clock.now(),
       chatDbLostAt: this.chatDbLostAt,
+      stoppingSince: this.stoppingSince,
       configFaults: running.reload.faults(),
     });
   }

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { describeError, EdgeError } from '../errors.js';
+import { isForWantOfRoom } from '../store/diskFault.js';
 
 /** Makes the directory, for this user alone, whoever made it before. Returns it. Throws EdgeError `state_unwritable`. */
 export function makeStateDirectory(directory: string): string {
@@ -15,6 +16,17 @@ export function makeStateDirectory(directory: string): string {
       { cause },
     );
   }
+}
+
+/** What an agent could not start for, with its own code where it was for want of room. */
+export function startFault(error: unknown, directory: string): unknown {
+  if (!isForWantOfRoom(error, directory)) return error;
+  return new EdgeError(
+    'disk_full',
+    `The disk of the state directory ${directory} is full: ${describeError(error)}`,
+    'Make room on that disk, in bytes and inodes. The service then starts by itself; nothing is taken in and nothing is sent until then.',
+    { cause: error },
+  );
 }
 
 /** What ends the agent when its store turns out to be damaged while it runs. */

@@ -35,6 +35,8 @@ interface SnapshotSources {
   activity: Activity;
   monitoring: { fault(): Fault | undefined; view(): StatusSnapshot['monitor'] };
   continuity: { fault(): Fault | undefined };
+  /** Since when the agent ends what is on its way, Unix ms; undefined while it is not told to stop. */
+  stoppingSince: number | undefined;
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
   configFaults: readonly Fault[];
@@ -113,7 +115,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
 }
 
 function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] {
-  const { chatDb, sendHealth, supervision, store, reader, chatDbLostAt } = sources;
+  const { chatDb, sendHealth, supervision, store, reader, chatDbLostAt, stoppingSince } = sources;
   const access = chatDb.access();
   const sending = sendHealth.fault() ?? supervision.fault();
   const stall = supervision.stall();
@@ -123,6 +125,17 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
   const monitor = sources.monitoring.fault();
   const continuity = sources.continuity.fault();
   return [
+    ...(stoppingSince === undefined
+      ? []
+      : [
+          {
+            code: 'stopping' as const,
+            since: stoppingSince,
+            message: 'The agent is stopping: what is on its way ends, and nothing new is begun.',
+            remedy:
+              'It takes 25 s at most. As a service it is started again, unless it was stopped on purpose.',
+          },
+        ]),
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
     // Where the store says the same of the same disk, once is enough.
     ...sendHealth.machineFaults().filter(({ code }) => code !== storing?.code),

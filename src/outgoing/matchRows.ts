@@ -64,10 +64,12 @@ export function matchRows(
   const moved = new Set(open.filter((send) => isMoved(send, order)));
   const isLater = (send: SendRecord, row: SentRow) =>
     moved.has(send)
-      ? isDatedSince(send, row)
+      ? isDatedSince(send, row, now) && !isCopyOfOlder(send, row)
       : isOfAttempt(send, row, order) && !isFromBefore(send, row, isCopy, now);
+  // Where the attempt's date is right, no row from before it is dated since.
+  const isCopyOfOlder = (send: SendRecord, row: SentRow) => (beganAt(send) ?? 0) > now && isCopy(row);
   const isCopy = (row: SentRow) => known.isCopy(row, (text) => rows.normalise(text));
-  for (const row of rowsFor(open, moved, position.rowId, rows)) {
+  for (const row of rowsFor(open, moved, position.rowId, rows, now)) {
     if (known.isClaimed(row.guid) || (row.isUndecided && known.isPersons(row.guid))) continue;
     const later = open.filter((send) => isLater(send, row));
     for (const send of later) if (row.ghostOf === send.conversation) ghosts.add(send.seq);
@@ -103,19 +105,26 @@ function rowsFor(
   moved: ReadonlySet<SendRecord>,
   newest: number,
   rows: SentRows,
+  now: number,
 ): readonly SentRow[] {
   const least = (values: readonly number[]) => values.reduce((a, b) => Math.min(a, b), Infinity);
   const from = least(open.flatMap((send) => (moved.has(send) ? [] : (send.afterRow ?? []))));
-  const since = least([...moved].flatMap((send) => beganAt(send) ?? []));
+  const since = least([...moved].flatMap((send) => datedFrom(send, now) ?? []));
   const after = from < newest ? rows.after(from) : [];
   if (since === Infinity) return after;
   const known = new Set(after.map(({ guid }) => guid));
   return [...after, ...rows.since(since).filter(({ guid }) => !known.has(guid))];
 }
 
-function isDatedSince(send: SendRecord, { sentAt }: SentRow): boolean {
+/** Before any row of it can be dated. Of an attempt that is dated in the future the clock was set back since: of the last minutes. */
+function datedFrom(send: SendRecord, now: number): number | null {
   const began = beganAt(send);
-  return sentAt !== null && began !== null && sentAt >= began;
+  return began === null || began <= now ? began : now - CLOCK_SET_BACK_MS;
+}
+
+function isDatedSince(send: SendRecord, { sentAt }: SentRow, now: number): boolean {
+  const from = datedFrom(send, now);
+  return sentAt !== null && from !== null && sentAt >= from;
 }
 
 /** Within the time that a clock may have been set back only a row that is known from before is one. */

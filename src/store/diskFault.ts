@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { SQLITE_FAILURES } from '../system/failures.js';
+import { SQLITE_FAILURES, systemCode } from '../system/failures.js';
 import { isDamage } from './openStore.js';
 
 /** The disk does not take writes. */
@@ -36,6 +36,16 @@ export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> 
   if (known === 'disk_full')
     return { code: known, message: 'the disk is full (or the store has reached its own limit)' };
   return { code: known, message: `SQLite answers ${code}` };
+}
+
+/**
+ * Whether a step on the agent's own files in this directory failed for want of room. SQLite calls some of that an I/O error, or a file
+ * that cannot be opened, as where its index of the write-ahead log does not fit.
+ */
+export function isForWantOfRoom(error: unknown, directory: string): boolean {
+  const code = systemCode(error) ?? '';
+  if (/^(?:SQLITE_FULL|ENOSPC|EDQUOT)$/.test(code)) return true;
+  return /^SQLITE_(?:IOERR|CANTOPEN)/.test(code) && !hasRoom(directory);
 }
 
 /** Whether the disk of this directory has room for more than the one write that has just succeeded. */

@@ -417,7 +417,16 @@ describe('stored times', () => {
 test('a gap in the ledger that ends in the future ends once the clock is known to be right', () => {
   const clock = new FakeClock();
   const { lineage, write } = temporaryLineage(clock);
-  const gap = { generation: null, afterRow: null, from: null, activeUntil: null, reason: 'older', movedAt: null, knownSends: 0, revisions: 0 } as const;
+  const gap = {
+    generation: null,
+    afterRow: null,
+    from: null,
+    activeUntil: null,
+    reason: 'older',
+    movedAt: null,
+    knownSends: 0,
+    revisions: 0,
+  } as const;
   write(() => lineage.record({ id: 's', file: 'f', counter: 1 }, { ...gap, until: clock.now() + HOUR }));
   write(() => lineage.endGapBy(clock.now(), () => false));
   expect(lineage.gap()?.until).toBe(clock.now() + HOUR);

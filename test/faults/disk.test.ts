@@ -49,6 +49,42 @@ describe('a full disk', { concurrent: true }, () => {
     expect(world.texts.filter((text) => text.startsWith('number'))).toEqual(numbered(3));
   });
 
+  test.skipIf(!canMount)(
+    'to the last byte at the start: the service waits, says why, and goes on by itself',
+    async (context) => {
+      const world = await EdgeWorld.open(context);
+      const disk = SmallDisk.mount(context, world.state, 8);
+      const before = await world.start();
+      await world.acked(world.command('before'));
+      await before.kill('SIGKILL');
+
+      disk.fill();
+      const asked = world.command('while it is full');
+      const daemon = world.spawn(['run', '--service']);
+      const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
+      expect(snapshot?.problems).toMatchObject([
+        { code: 'disk_full', remedy: expect.stringContaining('Make room') },
+      ]);
+      expect(world.acksOf(asked)).toEqual([]);
+      expect(world.texts).toEqual(['before']);
+
+      disk.makeRoom();
+      const after = await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
+      expect(after.snapshot?.pid).toBe(daemon.pid);
+      expect(await world.acked(asked)).toMatchObject({ status: 'completed' });
+      expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+      expect(world.texts).toEqual(['before', 'while it is full']);
+    },
+  );
+
+  test.skipIf(!canMount)('at the start in the foreground: it ends, and says why', async (context) => {
+    const world = await EdgeWorld.open(context);
+    SmallDisk.mount(context, world.state, 8).fill();
+    const daemon = world.spawn();
+    expect(await daemon.exited).toMatchObject({ code: 1 });
+    expect(daemon.complaints()).toMatch(/The disk of the state directory .* is full/);
+  });
+
   test.skipIf(!canMount)('is not over because something small still fits', (context) => {
     const directory = join(temporaryDirectory(), 'small');
     // Less room in all than counts as room, so that the outcome depends on nothing else.

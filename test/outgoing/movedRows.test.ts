@@ -59,6 +59,17 @@ describe('a text in flight while ROWIDs are given out anew', () => {
   });
 });
 
+test('a text that was tried while the clock was ahead is proven by a row of the last minutes, if ROWIDs are given out anew', () => {
+  const clock = new FakeClock();
+  const messages = Object.assign(new FakeMessages(), { generation: 'h' });
+  clock.jumpWall(3600_000);
+  const send = tried(temporaryStore(clock));
+  clock.jumpWall(-3600_000);
+  row(messages, 6, clock.now() - 300_000);
+  const proof = row(messages, 7, clock.now());
+  expect(matchRows([send], messages, NOTHING_KNOWN, clock.now()).proofs.get(send.seq)).toBe(proof);
+});
+
 test('a text that was tried while chat.db could not be read is proven by a row of its time', () => {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
