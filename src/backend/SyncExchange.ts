@@ -87,13 +87,16 @@ export class SyncExchange {
     const { store, onConfigUpdate } = this.ports;
     const json = asObject(outcome.json);
     const { commands, ...rest } = json ?? {};
-    const reply = json && parseSyncReply(rest);
+    const listed = Array.isArray(commands) ? commands : [];
+    const reply = json && parseSyncReply({ ...rest, ...(listed === commands ? {} : { commands }) });
+    if (reply !== undefined && reply.faults.length > 0)
+      this.ports.log.warn('Ignored a part of a sync reply', { reason: reply.faults.join('; ') });
     if (!reply) {
       this.shrink(begun.batch, outcome);
       return { kind: 'failed', detail: `HTTP ${outcome.status} without a JSON object` };
     }
     this.batches.succeeded();
-    const taken = await this.takeIn(Array.isArray(commands) ? commands : [], begun, besideSocket, wanted);
+    const taken = await this.takeIn(listed, begun, besideSocket, wanted);
     if (!taken) return { kind: 'done', more: false };
     const readAcks = new Set(reply.ackCommands);
     const seqs = begun.batch.acks.filter((ack) => readAcks.has(ack.commandId)).map((ack) => ack.seq);

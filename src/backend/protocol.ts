@@ -41,6 +41,8 @@ interface SyncReply {
   readonly ackEvents: readonly string[];
   readonly ackCommands: readonly string[];
   readonly configUpdates: Record<string, unknown> | null;
+  /** The fields that are given in another form than they have, and count as absent: what was expected, what was found. */
+  readonly faults: readonly string[];
 }
 
 /** An event as it travels (protocol §6). */
@@ -115,7 +117,10 @@ export function parseFrame(text: string): Frame {
   }
 }
 
-/** Reads a sync reply; undefined if it is not an object. Parts of a wrong shape count as absent. */
+/**
+ * Reads a sync reply; undefined if it is not an object. Fields of a wrong form count as absent and are named in `faults`; so does
+ * null, which many backends write for nothing.
+ */
 export function parseSyncReply(json: unknown): SyncReply | undefined {
   const reply = asObject(json);
   if (!reply) return undefined;
@@ -130,7 +135,27 @@ export function parseSyncReply(json: unknown): SyncReply | undefined {
     ackEvents: identifiers.parse(reply.ack_events),
     ackCommands: identifiers.parse(reply.ack_commands),
     configUpdates: usableSettings(asObject(reply.config_updates) ?? asObject(reply.config_update)) ?? null,
+    faults: Object.entries(SYNC_FIELDS).flatMap(([name, form]) => faultOf(name, form, reply[name]) ?? []),
   };
+}
+
+const SYNC_FIELDS = {
+  commands: 'a list',
+  ack_events: 'a list',
+  ack_commands: 'a list',
+  config_updates: 'an object',
+  config_update: 'an object',
+} as const;
+
+function faultOf(name: string, expected: 'a list' | 'an object', value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const found = formOf(value);
+  return found === expected ? undefined : `${name}: expected ${expected}, found ${found}`;
+}
+
+function formOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return isObject(value) ? 'an object' : `a ${typeof value}`;
 }
 
 const COMMAND_LIMITS = {
@@ -162,7 +187,7 @@ export function parseCommand(candidate: unknown): Command | undefined {
   if (excess !== undefined) fault = EXCESS[excess];
   else if (commandType === '') fault = 'command_type: expected a name';
   else if (given !== undefined && given !== null && !payload)
-    fault = `payload: expected an object, found ${Array.isArray(given) ? 'a list' : `a ${typeof given}`}`;
+    fault = `payload: expected an object, found ${formOf(given)}`;
   return {
     commandId: read.data.command_id,
     commandType,

@@ -139,6 +139,7 @@ describe('reading sync replies', () => {
       ackEvents: [],
       ackCommands: [],
       configUpdates: null,
+      faults: ['commands: expected a list, found a string', 'ack_events: expected a list, found a number'],
     });
     expect(parseSyncReply([])).toBeUndefined();
     expect(parseSyncReply(undefined)).toBeUndefined();

@@ -134,3 +134,21 @@ test.each([
   expect(told.map(({ eventType }) => eventType)).toEqual(types);
   expect(store.incoming.find('m')?.attachments).toEqual([file]);
 });
+
+test('a change that cannot be told is set aside, the ones beside it are told, and it is not tried again', () => {
+  const told: ChatEvent[] = [];
+  const { changes, store } = room(true, (event) => {
+    if (JSON.stringify(event).includes('odd')) throw new TypeError('no words for this');
+    told.push(event);
+  });
+  const both = [
+    { kind: 'edited', guid: 'm', text: 'odd', at: 1 },
+    { kind: 'edited', guid: 'm', text: 'fine', at: 2 },
+  ] as const;
+  expect(changes.note(both)).toBe(true);
+  expect(told).toHaveLength(1);
+  expect(JSON.stringify(told)).toContain('fine');
+  expect(store.setAside.recent(9)).toMatchObject([{ kind: 'change', key: 'edited:m' }]);
+  expect(changes.note(both)).toBe(true);
+  expect(told).toHaveLength(1);
+});

@@ -81,6 +81,42 @@ describe('a row that is like none we know', () => {
   });
 });
 
+describe('a message that the store cannot take', () => {
+  it('is set aside after three tries, and those around it in its batch are taken once each, in order', () => {
+    const { world, store, reader: first } = started();
+    first.stop();
+    let tries = 0;
+    const choosy: ReaderStore = {
+      write: (work) => store.write(work),
+      incoming: {
+        newestGuids: (limit) => store.incoming.newestGuids(limit),
+        add: (message) => {
+          if (message.text === 'odd') {
+            tries += 1;
+            throw new TypeError('cannot be stored');
+          }
+          return store.incoming.add(message);
+        },
+      },
+      cursor: store.cursor,
+      setAside: store.setAside,
+    };
+    const reader = world.reader(choosy as typeof store);
+    for (const text of ['before', 'odd', 'after']) world.receive({ from: PERSON, text });
+    reader.scan();
+    world.clock.advance(10_000);
+    expect(world.texts).toEqual(['before', 'after']);
+    expect(store.setAside.recent(9)).toMatchObject([{ kind: 'row', error: 'cannot be stored' }]);
+    expect(store.cursor.get()?.rowId).toBe(3);
+    expect(reader.fault()).toBeUndefined();
+    const before = tries;
+    world.receive({ from: OTHER, text: 'next' });
+    reader.scan();
+    expect(world.texts).toEqual(['before', 'after', 'next']);
+    expect(tries).toBe(before);
+  });
+});
+
 describe('what keeps everything from being read', () => {
   it('is a fault from the third time on, and none any more when it is over', () => {
     const { world, store, reader: first } = started();

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { Acks } from '../../src/commands/Acks.js';
+import { Scheduler } from '../../src/outgoing/Scheduler.js';
+import { openDatabase } from '../../src/store/sqlite.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+
+const PERSON = '+13105551234';
+
+/** Three texts that are due in a second; of the second one the store has what goes out with it damaged. */
+function room() {
+  const clock = new FakeClock();
+  const directory = temporaryDirectory();
+  const store = temporaryStore(clock, directory);
+  const queued: string[] = [];
+  const scheduler = new Scheduler({
+    store,
+    texts: {
+      // As the store does, it forgets what a write that fails has queued.
+      enqueue: ({ text }) => store.afterCommit(() => void queued.push(text)),
+      mayHaveGoneOut: () => 'no',
+    },
+    acks: new Acks(store, clock),
+    clock,
+    log: new RecordingLog(),
+    settings: () => ({ maxLatenessMs: 60_000, acks: 'sent' }),
+  });
+  for (const text of ['first', 'second', 'third'])
+    store.write(() => {
+      store.commands.add({ commandId: text, commandType: 't', body: '', bodyHash: '', via: 'http' });
+      scheduler.add({
+        ...{ commandId: text, conversation: PERSON, threadId: PERSON, text, priority: 2 },
+        ...{ sendAt: clock.now() + 1_000, files: [{ name: 'x.png', path: '/staged/x.png' }] },
+      });
+    });
+  const database = openDatabase(`${directory}/edge-agent.db`);
+  database.prepare("UPDATE schedule SET files = '[{' WHERE text = 'second'").run();
+  database.close();
+  return { clock, store, scheduler, queued };
+}
+
+test('a scheduled text that cannot be handled is set aside and acked, and those beside it go out at their time', () => {
+  const { clock, store, scheduler, queued } = room();
+  scheduler.start();
+  clock.advance(1_000);
+  expect(queued).toEqual(['first', 'third']);
+  expect(scheduler.list(undefined).map(({ message_text, status }) => [message_text, status])).toEqual([
+    ['first', 'sending'],
+    ['second', 'failed'],
+    ['third', 'sending'],
+  ]);
+  expect(store.acks.after(0, 9).map(({ commandId, body }) => [commandId, body.status, body.error])).toEqual([
+    ['second', 'failed', expect.stringContaining('internal: ')],
+  ]);
+  expect(store.setAside.recent(9).map(({ kind }) => kind)).toContain('scheduled');
+  clock.advance(60_000);
+  expect(queued).toEqual(['first', 'third']);
+  scheduler.stop();
+});
