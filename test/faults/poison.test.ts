@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { INPUT_LIMITS } from '../../src/system/inputLimits.js';
@@ -35,6 +37,49 @@ describe('one message', () => {
       await Promise.all(cleanups.splice(0).map((clean) => clean()));
     },
   );
+});
+
+/** CPU time of a process until now, in ms: of Linux in ticks of 10 ms (proc_pid_stat), of macOS as ps says it. */
+function cpuMs(pid: number): number {
+  if (existsSync(`/proc/${pid}/stat`)) {
+    const [, , , , , , , , , , , user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(user) + Number(system)) * 10;
+  }
+  const said = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' });
+  return said.split(':').reduce((sum, part) => sum * 60 + Number(part), 0) * 1_000;
+}
+
+test('six strangers with 3 MB each, by the settings that we ship, cost little more work than short ones, and the next one is answered', async () => {
+  const world = await EdgeWorld.open({ onTestFinished: (clean) => void cleanups.push(clean) });
+  const daemon = await world.start();
+  /** What the agent works until a person is answered who writes behind these. */
+  const workFor = async (texts: readonly string[], words: string) => {
+    const before = cpuMs(daemon.pid);
+    for (const [index, text] of texts.entries())
+      world.mac.chatDb.receive({ from: STRANGERS[index] ?? '', text });
+    world.mac.chatDb.receive({ from: PERSON, text: words });
+    await world.backend.until(
+      () => world.backend.messages.some(({ body }) => body.filtered_text === words),
+      60_000,
+    );
+    return cpuMs(daemon.pid) - before;
+  };
+  const short = await workFor(
+    STRANGERS.map(() => 'hello'),
+    'are you there?',
+  );
+  const long = await workFor(
+    STRANGERS.map((_, index) => `${index} 310-555-1234 - a@b.c ありがとう `.repeat(90_000)),
+    'and now?',
+  );
+  expect(world.backend.messages.filter(({ body }) => body.truncated === true)).toHaveLength(STRANGERS.length);
+  // It was 17 s.
+  expect(short).toBeGreaterThan(0);
+  expect(long).toBeLessThan(short + 2_000);
+  expect((await daemon.kill('SIGTERM')).code).toBe(0);
+  await Promise.all(cleanups.splice(0).map((clean) => clean()));
 });
 
 const cleanups: (() => void | Promise<void>)[] = [];
