@@ -1,8 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { fillPlist } from '../../src/service/launchAgentPlist.js';
+import { servicePlaces } from '../../src/service/servicePlaces.js';
 import { cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
@@ -57,4 +59,21 @@ test('and the file of this user comes before it', async () => {
   expect(stderr).toContain('not the config.yaml here');
   await runCli(['doctor'], { cwd, env });
   expect(shown).toEqual([]);
+});
+
+test('and that of the installed service comes before the usual one', async () => {
+  const home = temporaryDirectory();
+  const cwd = temporaryDirectory();
+  const ofService = join(home, 'kept & elsewhere', 'edge.yaml');
+  const { plist } = servicePlaces(home);
+  for (const path of [ofService, plist]) mkdirSync(dirname(path), { recursive: true });
+  const template = readFileSync(new URL('../../launchd/edge-agent.plist', import.meta.url), 'utf8');
+  const paths = { RUNTIME: '/node', PROGRAM: '/main.js', HOME: home, ERRORS: '/errors.log' };
+  writeFileSync(plist, fillPlist(template, { ...paths, CONFIG: ofService }));
+  writeFileSync(ofService, config('http://127.0.0.1:9'));
+  writeFileSync(join(cwd, 'config.yaml'), config('http://127.0.0.1:8'));
+  const env = cleanEnvironment(home, { STAND_IN_PROGRAMS: temporaryDirectory() });
+  const { stdout, stderr } = await runCli(['config', 'path'], { cwd, env });
+  expect(stdout.trim()).toBe(ofService);
+  expect(stderr).toContain('not the config.yaml here');
 });
