@@ -133,6 +133,14 @@ export class Continuity {
     });
   }
 
+  /** Before chat.db is read on and anything goes out: what is in it by now is of the gap, if there is one. */
+  end(store: Store, chatDb: { generation(): string | null; highestRowId(): number | null }): void {
+    const gap = store.lineage.gap();
+    if (gap === undefined || gap.untilRow !== null || gap.generation !== chatDb.generation()) return;
+    const rowId = chatDb.highestRowId();
+    if (rowId !== null) store.tryWrite(() => store.lineage.endGapAt(rowId));
+  }
+
   /** What was found at the start; the notice goes with the next one. */
   fault(): ContinuityFault | undefined {
     return this.noted;
@@ -225,6 +233,7 @@ function gapOf(
     reason,
     generation: isSalvaged ? null : (cursor?.generation ?? null),
     afterRow: isSalvaged ? null : (cursor?.rowId ?? null),
+    untilRow: null,
     movedAt: store.cursor.reading()?.movedAt ?? null,
     from,
     until,

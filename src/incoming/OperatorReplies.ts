@@ -64,11 +64,7 @@ export class OperatorReplies {
   private isFromGap(message: OwnMessage): boolean {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
-    const order = {
-      generation: cursor.get()?.generation ?? null,
-      movedAt: cursor.reading()?.movedAt ?? null,
-    };
-    return gap !== undefined && gap.reason !== 'new' && isInGap(gap, message, order);
+    return gap !== undefined && gap.reason !== 'new' && isInGap(gap, message, cursor.order());
   }
 
   /** Whether it proves a text of the ledger, or could. */

@@ -34,11 +34,13 @@ export type GapReason = 'older' | 'copied' | 'replaced' | 'rebuilt' | 'new';
 /**
  * A time of which the send ledger is not complete: a row of chat.db from then that it does not know may be a text of the agent.
  * Rows after `afterRow` (in that generation of chat.db, while no ROWIDs were given out anew since `movedAt`), else after `from`, up
- * to `until`. Times are Unix ms; null: since ever.
+ * to `until`; by whatever date, up to `untilRow`, the newest one when the gap was found, null while that is not known. Times are Unix
+ * ms; null: since ever.
  */
 export interface LedgerGap extends RowOrder {
   reason: GapReason;
   afterRow: number | null;
+  untilRow: number | null;
   from: number | null;
   until: number;
   /** The store had the texts up to this seq when it was found; it was given those behind it since. */
@@ -87,14 +89,17 @@ interface DatedRow {
 
 /** Whether a row is of the time of which the ledger is not complete. `order` is that of the chat.db that is open. */
 export function isInGap(gap: LedgerGap, { rowId, sentAt }: DatedRow, order: RowOrder): boolean {
-  if (sentAt === null || sentAt > gap.until) return false;
+  if (sentAt === null) return false;
   const isSameOrder = gap.generation === order.generation && gap.movedAt === order.movedAt;
+  // A clock that was ahead dates rows of the gap behind its end.
+  const isBefore = sentAt <= gap.until || (isSameOrder && gap.untilRow !== null && rowId <= gap.untilRow);
+  if (!isBefore) return false;
   if (gap.afterRow !== null && isSameOrder) return rowId > gap.afterRow;
   return gap.from === null || sentAt > gap.from;
 }
 
 /** What gaps of earlier versions lack: they say nothing of it. */
-const EARLIER_GAP = { movedAt: null, knownSends: 0, revisions: 0 } as const;
+const EARLIER_GAP = { untilRow: null, movedAt: null, knownSends: 0, revisions: 0 } as const;
 
 const LINEAGE = 'lineage';
 const COUNTER = 'lineage_counter';
@@ -134,6 +139,13 @@ export class LineageTable {
   /** The time of which the ledger is not complete; undefined: it is. */
   gap(): LedgerGap | undefined {
     return this.known;
+  }
+
+  /** Inside a write, before anything goes out: no row behind this one is of the gap, but by its date. */
+  endGapAt(rowId: number): void {
+    if (this.known === undefined || this.known.untilRow !== null) return;
+    this.known = { ...this.known, untilRow: rowId };
+    this.meta.set(GAP, JSON.stringify(this.known));
   }
 
   /** Inside a write: this is the store from now on, ahead of whatever was counted before. */

@@ -83,7 +83,15 @@ test('what the backend got is told of, though it is expired by now', () => {
 });
 
 const GAP: LedgerGap = {
-  ...{ reason: 'older', generation: null, movedAt: null, afterRow: null, from: null, until: 1_000 },
+  ...{
+    reason: 'older',
+    generation: null,
+    movedAt: null,
+    afterRow: null,
+    untilRow: null,
+    from: null,
+    until: 1_000,
+  },
   ...{ activeUntil: 1_000, knownSends: 0, revisions: 0 },
 };
 

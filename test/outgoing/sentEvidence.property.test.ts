@@ -85,6 +85,7 @@ class World {
       from: BEGAN_AT - 1,
       until,
       activeUntil: until,
+      untilRow: this.messages.position()?.rowId ?? null,
       movedAt: this.messages.movedAt,
       knownSends: this.store.sends.newest(),
       revisions: 0,

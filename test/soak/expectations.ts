@@ -44,7 +44,7 @@ export function expectedTexts(intents: Intents, evidence: Evidence): Map<string,
     else if (!wasCancelled(intent, evidence.acks)) expect(intent.text);
   }
   const unsent = new Set(intents.messages.filter(({ fate }) => fate === 'unsent').flatMap(guidsOf));
-  for (const { guid, texts, reflex } of answersIn(evidence)) {
+  for (const { guid, texts, reflex } of answersByMessage(intents, evidence)) {
     const isSure = !unsent.has(guid);
     for (const text of texts) expect(text, isSure);
     if (reflex === undefined) continue;
@@ -52,6 +52,23 @@ export function expectedTexts(intents: Intents, evidence: Evidence): Map<string,
     else if (isAmbiguous(guid, intents, evidence)) expect(reflex, false);
   }
   return expected;
+}
+
+/**
+ * The same, once for each message: a restored store may know a message that iCloud wrote again by another guid than the one before it,
+ * and what it is answered with under that went out already.
+ */
+function answersByMessage({ messages }: Intents, evidence: Evidence): Answer[] {
+  const answers = answersIn(evidence);
+  if (evidence.restores.length === 0) return answers;
+  const merged = new Map<string, Answer>();
+  for (const answer of answers) {
+    const message = messages.find((one) => guidsOf(one).includes(answer.guid));
+    const name = message?.guid ?? answer.guid;
+    const known = merged.get(name);
+    merged.set(name, known === undefined ? answer : { ...known, reflex: known.reflex ?? answer.reflex });
+  }
+  return [...merged.values()];
 }
 
 /** Whether the reflex that answers this message may have been taken for another message's, which was open at the same time. */

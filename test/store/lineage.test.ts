@@ -37,13 +37,15 @@ describe('a store', () => {
 
 describe('a gap', () => {
   const gap: LedgerGap = {
-    ...{ reason: 'older', generation: 'g', afterRow: 10, movedAt: null, from: 100, until: 200 },
+    ...{ reason: 'older', generation: 'g', afterRow: 10, untilRow: 20, movedAt: null, from: 100, until: 200 },
     ...{ activeUntil: 150, knownSends: 0, revisions: 0 },
   };
   test.each([
     ['a row behind the cursor', { rowId: 11, sentAt: 120 }, {}, true],
     ['a row that was read', { rowId: 10, sentAt: 120 }, {}, false],
-    ['a row from after it', { rowId: 12, sentAt: 201 }, {}, false],
+    ['a row from after it', { rowId: 21, sentAt: 201 }, {}, false],
+    ['a row that was written late', { rowId: 21, sentAt: 200 }, {}, true],
+    ['a row of then, dated by a clock that was ahead', { rowId: 12, sentAt: 900 }, {}, true],
     ['a row without a date', { rowId: 12, sentAt: null }, {}, false],
     ['a row of another chat.db, by its date', { rowId: 3, sentAt: 120 }, { generation: 'h' }, true],
     ['an older row of another chat.db', { rowId: 30, sentAt: 100 }, { generation: 'h' }, false],
