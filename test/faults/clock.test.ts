@@ -420,6 +420,7 @@ test('a gap in the ledger that ends in the future ends once the clock is known t
   const gap = {
     generation: null,
     afterRow: null,
+    untilRow: null,
     from: null,
     activeUntil: null,
     reason: 'older',
