@@ -4,20 +4,26 @@ import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
 import type { AckPost } from './AckPost.js';
 import { retryDelay } from './backoff.js';
+import type { RefusedItem, RefusedItems } from './RefusedItems.js';
 import type { SocketOutbox } from './SocketOutbox.js';
 import type { BackendStore, QueuedAck } from './settings.js';
 
 const PAGE = 50;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
-/** A refused ack is offered again this much later. */
-const REFUSED_MS = 3_600_000;
 /** After so many failures of an ack the others go first, to show whether it alone fails. */
 const DOUBTED_AFTER = 3;
 const NONE: ReadonlySet<string> = new Set();
 
+interface Failing {
+  readonly commandId: string;
+  readonly times: number;
+  readonly detail: string;
+}
+
 interface AckDeliveryPorts {
   readonly store: Pick<BackendStore, 'acks' | 'write'>;
+  readonly refused: RefusedItems;
   readonly outbox: SocketOutbox<QueuedAck>;
   readonly post: AckPost;
   readonly clock: Clock;
@@ -35,7 +41,7 @@ interface AckDeliveryPorts {
  * Brings every ack to the backend by whichever way is up, and keeps it until the backend provably read it: over the
  * socket by the pong rule, else one by one over HTTP. One post at a time, in the order of the queue, so the acks of one
  * command stay in order. An ack that fails again and again lets those of other commands go first; if one of them is read, it
- * waits for an hour.
+ * waits (`RefusedItems`). Then later acks of its command go before it, and once one of them is read, it is sent no more.
  */
 export class AckDelivery {
   private timer: { readonly due: number; readonly handle: Timer } | null = null;
@@ -43,9 +49,8 @@ export class AckDelivery {
   private notBefore = 0;
   private nextRoundAt = 0;
   private failures = 0;
-  private readonly refusedUntil = new Map<number, number>();
   /** Failures in a row, by ack. */
-  private readonly failing = new Map<number, { readonly commandId: string; readonly times: number }>();
+  private readonly failing = new Map<number, Failing>();
   private unsubscribe: (() => void) | null = null;
 
   constructor(private readonly ports: AckDeliveryPorts) {}
@@ -113,13 +118,13 @@ export class AckDelivery {
     }
     if (!this.ports.byHttp()) return undefined;
     if (this.notBefore > now) return this.notBefore - now;
-    return this.nextByHttp(0) === undefined ? undefined : 0;
+    return this.nextByHttp(0) === undefined ? this.ports.refused.nextInMs('post') : 0;
   }
 
   private async postAll(): Promise<void> {
-    const { store, post, clock } = this.ports;
-    const now = clock.monotonic();
-    for (const [seq, until] of this.refusedUntil) if (until <= now) this.refusedUntil.delete(seq);
+    const { store, post, clock, refused } = this.ports;
+    // What was read by the socket or in a sync meanwhile is at no fault.
+    for (const seq of this.failing.keys()) if (!store.acks.has(seq)) this.failing.delete(seq);
     for (let from = 0; this.unsubscribe !== null; ) {
       const doubted = this.doubted();
       const ack = this.nextByHttp(from, doubted) ?? this.nextByHttp(0);
@@ -128,20 +133,18 @@ export class AckDelivery {
       const posted = await post.post(ack.body);
       if (posted.kind === 'read') {
         this.failures = 0;
-        this.refusedUntil.delete(ack.seq);
         this.failing.delete(ack.seq);
         this.setAsideDoubted(ack);
         store.write(() => store.acks.clear([ack.seq], 'http'));
       } else if (posted.kind === 'refused') {
-        this.refusedUntil.set(ack.seq, clock.monotonic() + REFUSED_MS);
         this.failing.delete(ack.seq);
-        this.ports.log.warn('The backend refused an ack', { trace: ack.commandId, status: posted.status });
+        refused.refuse('post', named(ack.seq, ack.commandId), `HTTP ${posted.status}`, true);
       } else if (posted.kind === 'noEndpoint') {
         this.notBefore = posted.again;
         return;
       } else {
         const times = (this.failing.get(ack.seq)?.times ?? 0) + 1;
-        this.failing.set(ack.seq, { commandId: ack.commandId, times });
+        this.failing.set(ack.seq, { commandId: ack.commandId, times, detail: posted.detail });
         this.failed(posted.retryAfterMs);
         return;
       }
@@ -158,14 +161,10 @@ export class AckDelivery {
 
   /** The backend read this ack: those that it did not read so often are at fault themselves. */
   private setAsideDoubted(read: QueuedAck): void {
-    const { clock, log } = this.ports;
-    for (const [seq, { commandId, times }] of this.failing) {
+    for (const [seq, { commandId, times, detail }] of this.failing) {
       if (times < DOUBTED_AFTER || commandId === read.commandId) continue;
       this.failing.delete(seq);
-      this.refusedUntil.set(seq, clock.monotonic() + REFUSED_MS);
-      log.warn('The backend does not read an ack while it reads others; it is offered again in an hour', {
-        trace: commandId,
-      });
+      this.ports.refused.refuse('post', named(seq, commandId), detail, false);
     }
   }
 
@@ -177,7 +176,7 @@ export class AckDelivery {
 
   /** The oldest ack after `seq` that has to go by HTTP now, but for those of the commands of `without`. */
   private nextByHttp(seq: number, without: ReadonlySet<string> = NONE): QueuedAck | undefined {
-    const { store, outbox, clock, live, overdueMs } = this.ports;
+    const { store, outbox, clock, live, overdueMs, refused } = this.ports;
     const now = clock.monotonic();
     const wanted = live() ? new Set(outbox.overdue(now - overdueMs)) : null;
     if (wanted?.size === 0) return undefined;
@@ -188,11 +187,15 @@ export class AckDelivery {
       const found = page.find(
         (ack) =>
           (wanted?.has(ack.seq) ?? true) &&
-          (this.refusedUntil.get(ack.seq) ?? 0) <= now &&
+          !refused.waits('post', 'ack', ack.seq) &&
           !without.has(ack.commandId),
       );
       if (found) return found;
       from = last.seq;
     }
   }
+}
+
+function named(seq: number, commandId: string): RefusedItem {
+  return { kind: 'ack', seq, id: commandId };
 }

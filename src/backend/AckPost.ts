@@ -14,7 +14,7 @@ type AckPosted =
   | { readonly kind: 'noEndpoint'; readonly again: number }
   /** This ack is refused; others may fare better. */
   | { readonly kind: 'refused'; readonly status: number }
-  | { readonly kind: 'later'; readonly retryAfterMs?: number };
+  | { readonly kind: 'later'; readonly detail: string; readonly retryAfterMs?: number };
 
 /** Posts single acks. Only a 2xx with a JSON body counts as read. */
 export class AckPost {
@@ -31,7 +31,10 @@ export class AckPost {
       if ((this.absentUntil.get(path) ?? 0) > this.clock.monotonic()) continue;
       const outcome = await this.http.post({ path, body, timeoutMs: this.timeoutMs() });
       if (outcome.kind === 'ok' && outcome.json !== undefined) return { kind: 'read' };
-      if (outcome.kind !== 'status') return { kind: 'later' };
+      if (outcome.kind !== 'status') {
+        const detail = outcome.kind === 'ok' ? `${outcome.detail} without JSON` : outcome.detail;
+        return { kind: 'later', detail };
+      }
       if (ABSENT.has(outcome.status)) {
         this.absentUntil.set(path, this.clock.monotonic() + ABSENT_MS);
         continue;
@@ -40,6 +43,7 @@ export class AckPost {
         return { kind: 'refused', status: outcome.status };
       return {
         kind: 'later',
+        detail: outcome.detail,
         ...(outcome.retryAfterMs === undefined ? {} : { retryAfterMs: outcome.retryAfterMs }),
       };
     }

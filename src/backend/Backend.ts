@@ -70,7 +70,9 @@ export class Backend {
 
   /** The operator wants it now: dials at once, anew if there is a socket already, and polls at once. */
   kick(reason: string): void {
-    const { link, poller } = this.parts;
+    const { link, poller, refused, courier } = this.parts;
+    refused.again();
+    courier.pump();
     this.options.log.info('Trying the backend now', { reason });
     link.feed({ type: 'kick' });
     poller.syncSoon('dropped');
@@ -147,7 +149,7 @@ export class Backend {
 
   /** The link and its faults as of now, for status. */
   view(): LinkView {
-    const { link, history, access } = this.parts;
+    const { link, history, access, poller, refused } = this.parts;
     const settings = this.options.config();
     const { state } = link;
     const problems = linkProblems({
@@ -159,6 +161,8 @@ export class Backend {
       registration: access.registration.problem(),
       clock: access.time.problem(),
       refusalRemedy: access.refusalRemedy(),
+      polling: poller.fault(),
+      refused: refused.problem(),
     });
     return { ...history.view(state), problems };
   }

@@ -8,6 +8,8 @@ import type { HttpClient } from './HttpClient.js';
 import type { SyncExchange } from './SyncExchange.js';
 
 const LONGEST_RETRY_MS = 60_000;
+/** Failures in a row before they are told. */
+const FAULT_AFTER = 4;
 /** A poll hangs less long than a message may, so that a drop is followed by a fresh one soon. */
 const LONGEST_SYNC_MS = 30_000;
 /** A sync brings all that is queued: 100 000 commands are some 25 MB. */
@@ -42,6 +44,7 @@ export class HttpPoller {
   private wanted = false;
   private catchUp = false;
   private failures = 0;
+  private failing = { since: 0, detail: '' };
   private notBefore = 0;
   private startedAt = 0;
 
@@ -70,6 +73,11 @@ export class HttpPoller {
   /** Something that only a sync can carry was added. */
   eventsAdded(): void {
     if (this.mode === 'paused') this.arm();
+  }
+
+  /** Since when (Unix ms) syncs fail one after the other, and how the last one did; null: they do not. */
+  fault(): { readonly since: number; readonly detail: string } | null {
+    return this.mode === 'off' || this.failures < FAULT_AFTER ? null : this.failing;
   }
 
   /** One last sync, whatever the mode; resolves when it ended, or after `timeoutMs`. Nothing is taken in by it. */
@@ -157,6 +165,8 @@ export class HttpPoller {
 
   private failed(detail: string, retryAfterMs: number | undefined): void {
     this.failures += 1;
+    const since = this.failures === 1 ? this.ports.clock.now() : this.failing.since;
+    this.failing = { since, detail };
     const wait = retryDelay(this.failures, this.intervalMs(), LONGEST_RETRY_MS, this.ports.random);
     this.notBefore = this.ports.clock.monotonic() + Math.max(wait, retryAfterMs ?? 0);
     const tell = this.failures === 1 || this.failures % 60 === 0;

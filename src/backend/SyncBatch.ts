@@ -1,11 +1,10 @@
+import type { ItemName, RefusedItem, RefusedItems } from './RefusedItems.js';
 import type { QueuedAck, QueuedEvent } from './settings.js';
 
 /** Of each kind in one sync. */
 const MOST_ITEMS = 200;
 /** Of each kind in one sync, unless one item alone is larger: with the status a body stays below 64 KiB, so that a server that takes 100 kB of JSON (Express by default) takes it. */
 const MOST_BYTES = 28 * 1024;
-/** An item that the backend does not take even alone is offered again this much later. */
-const SET_ASIDE_MS = 3_600_000;
 
 interface Item {
   readonly seq: number;
@@ -24,33 +23,28 @@ export interface Batch {
   readonly moreAcks: boolean;
 }
 
-/** What follows from a sync that failed with something in it. */
-type Shrunk =
-  | { readonly kind: 'smaller' }
-  | { readonly kind: 'alone'; readonly what: 'event' | 'ack'; readonly id: string }
-  | { readonly kind: 'as_it_was' };
-
 /**
  * Which events and acks the next sync carries. A page begins behind the one before, so that a backend that lists none of a page
- * still sees the next one. After a failure a page has half the items, at last one event or one ack alone: what a backend cannot
- * take does not keep the rest from it. A success doubles it again.
+ * still sees the next one. After a failure a page has half the items, at last one event or one ack alone; a success doubles it
+ * again. One that fails alone is followed by a sync with none: if that is taken, it waits (`RefusedItems`). So what a
+ * backend cannot take keeps neither the rest from it nor the commands from us.
  */
 export class SyncBatch {
   private behind = { ack: 0, event: 0 };
   private limit = MOST_ITEMS;
   /** Which kind goes by itself: one item of it. */
-  private alone: 'event' | 'ack' | undefined;
-  private readonly setAside = new Map<string, number>();
+  private alone: ItemName | undefined;
+  /** It failed alone: the next sync carries nothing, to show whether that is why. */
+  private suspect: { readonly item: RefusedItem; readonly detail: string } | undefined;
 
   constructor(
     private readonly events: Source<QueuedEvent>,
     private readonly acks: Source<QueuedAck>,
-    /** Monotonic ms. */
-    private readonly now: () => number,
+    private readonly refused: Pick<RefusedItems, 'refuse' | 'waits' | 'count'>,
   ) {}
 
   next(): Batch {
-    for (const [key, until] of this.setAside) if (until <= this.now()) this.setAside.delete(key);
+    if (this.suspect !== undefined) return { events: [], acks: [], moreEvents: false, moreAcks: false };
     let event = this.take('event', this.events, this.alone !== 'ack');
     const ack = this.take('ack', this.acks, this.alone !== 'event' || event.items.length === 0);
     if (this.alone === 'ack' && ack.items.length === 0) event = this.take('event', this.events, true);
@@ -58,36 +52,39 @@ export class SyncBatch {
   }
 
   succeeded(): void {
+    const { suspect } = this;
+    if (suspect !== undefined) {
+      this.suspect = undefined;
+      this.refused.refuse('sync', suspect.item, suspect.detail, false);
+      return;
+    }
     this.alone = undefined;
     this.limit = Math.min(this.limit * 2, MOST_ITEMS);
   }
 
-  /** The sync with this batch failed. `isTooLarge`: the backend said so (413), so that an item by itself is set aside. */
-  failed({ events, acks }: Batch, isTooLarge: boolean): Shrunk {
+  /**
+   * The sync with this batch failed. `isTooLarge`: the backend said so (413), and one by itself is refused at once. True if the next
+   * one has half of it.
+   */
+  failed({ events, acks }: Batch, isTooLarge: boolean, detail: string): boolean {
+    this.suspect = undefined;
     const count = events.length + acks.length;
     if (count > 1) {
       this.limit = Math.max(Math.floor(Math.min(this.limit, Math.max(events.length, acks.length)) / 2), 1);
       if (count === 2 && events.length === 1) this.alone = 'event';
       this.behind = { ack: before(acks), event: before(events) };
-      return { kind: 'smaller' };
+      return true;
     }
-    if (count === 0) return { kind: 'as_it_was' };
-    const [event] = events;
-    const [ack] = acks;
-    this.alone = event === undefined ? 'event' : 'ack';
-    if (!isTooLarge) return { kind: 'as_it_was' };
-    const until = this.now() + SET_ASIDE_MS;
-    if (event !== undefined) {
-      this.setAside.set(`event ${event.seq}`, until);
-      return { kind: 'alone', what: 'event', id: event.eventId };
-    }
-    if (ack === undefined) return { kind: 'as_it_was' };
-    this.setAside.set(`ack ${ack.seq}`, until);
-    return { kind: 'alone', what: 'ack', id: ack.commandId };
+    const item = named(events[0], acks[0]);
+    if (item === undefined) return false;
+    this.alone = item.kind === 'event' ? 'ack' : 'event';
+    if (isTooLarge) this.refused.refuse('sync', item, detail, true);
+    else this.suspect = { item, detail };
+    return false;
   }
 
   private take<One extends Item>(
-    kind: 'event' | 'ack',
+    kind: ItemName,
     source: Source<One>,
     isWanted: boolean,
   ): { items: One[]; isCut: boolean } {
@@ -100,13 +97,13 @@ export class SyncBatch {
   }
 
   private page<One extends Item>(
-    kind: 'event' | 'ack',
+    kind: ItemName,
     source: Source<One>,
     from: number,
   ): { items: One[]; isCut: boolean } {
     const limit = this.alone === undefined ? this.limit : 1;
-    const listed = source.after(from, limit + this.setAside.size);
-    const offered = listed.filter(({ seq }) => !this.setAside.has(`${kind} ${seq}`)).slice(0, limit);
+    const listed = source.after(from, limit + this.refused.count);
+    const offered = listed.filter(({ seq }) => !this.refused.waits('sync', kind, seq)).slice(0, limit);
     let bytes = 0;
     const end = offered.findIndex((item, index) => {
       bytes += Buffer.byteLength(JSON.stringify(item));
@@ -120,4 +117,9 @@ export class SyncBatch {
 /** Where the same items come next again, or other ones if there are none. */
 function before(items: readonly Item[]): number {
   return Math.max((items[0]?.seq ?? 1) - 1, 0);
+}
+
+function named(event: QueuedEvent | undefined, ack: QueuedAck | undefined): RefusedItem | undefined {
+  if (event !== undefined) return { kind: 'event', seq: event.seq, id: event.eventId };
+  return ack && { kind: 'ack', seq: ack.seq, id: ack.commandId };
 }

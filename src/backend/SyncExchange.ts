@@ -4,6 +4,7 @@ import { syncBody } from './frames.js';
 import type { HttpOutcome } from './HttpClient.js';
 import type { LostConnectionDetector } from './LostConnectionDetector.js';
 import { asObject, type Command, parseSyncReply } from './protocol.js';
+import type { RefusedItems } from './RefusedItems.js';
 import { type Batch, SyncBatch } from './SyncBatch.js';
 import { type BackendStore, wireEvent } from './settings.js';
 
@@ -21,6 +22,7 @@ interface ExchangePorts {
   readonly receive: (commands: readonly Command[]) => void;
   readonly onConfigUpdate: (settings: Record<string, unknown>) => void;
   readonly stranded: LostConnectionDetector;
+  readonly refused: RefusedItems;
 }
 
 interface BegunSync {
@@ -47,8 +49,8 @@ export class SyncExchange {
   private readonly batches: SyncBatch;
 
   constructor(private readonly ports: ExchangePorts) {
-    const { store, clock } = ports;
-    this.batches = new SyncBatch(store.events, store.acks, () => clock.monotonic());
+    const { store, refused } = ports;
+    this.batches = new SyncBatch(store.events, store.acks, refused);
   }
 
   begin(): BegunSync {
@@ -92,8 +94,9 @@ export class SyncExchange {
     if (reply !== undefined && reply.faults.length > 0)
       this.ports.log.warn('Ignored a part of a sync reply', { reason: reply.faults.join('; ') });
     if (!reply) {
-      this.shrink(begun.batch, outcome);
-      return { kind: 'failed', detail: `HTTP ${outcome.status} without a JSON object` };
+      const detail = `HTTP ${outcome.status} without a JSON object`;
+      this.shrink(begun.batch, { ...outcome, detail });
+      return { kind: 'failed', detail };
     }
     this.batches.succeeded();
     const taken = await this.takeIn(listed, begun, besideSocket, wanted);
@@ -116,15 +119,7 @@ export class SyncExchange {
   private shrink(batch: Batch, outcome: HttpOutcome): boolean {
     if (outcome.kind === 'failed' && outcome.cause !== 'timeout') return false;
     const isTooLarge = outcome.kind === 'status' && outcome.status === 413;
-    const shrunk = this.batches.failed(batch, isTooLarge);
-    if (shrunk.kind === 'alone')
-      this.ports.log.warn(
-        'The backend takes no sync with it, not even alone; it is offered again in an hour',
-        {
-          [shrunk.what]: shrunk.id,
-        },
-      );
-    return isTooLarge && shrunk.kind === 'smaller';
+    return this.batches.failed(batch, isTooLarge, outcome.detail) && isTooLarge;
   }
 
   /** Reads and stores them piece by piece, letting go of each, so that many need no memory for long; false if intake stopped before all of them were stored. */

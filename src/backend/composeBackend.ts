@@ -11,6 +11,7 @@ import { LostConnectionDetector } from './LostConnectionDetector.js';
 import { acksGoByHttp } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
 import { Outboxes } from './Outboxes.js';
+import { RefusedItems } from './RefusedItems.js';
 import { StatusReporter } from './StatusReporter.js';
 import { SyncExchange } from './SyncExchange.js';
 import { linkRules, type Timings } from './timings.js';
@@ -27,6 +28,7 @@ export interface BackendComponents {
   readonly reader: FrameReader;
   readonly stranded: LostConnectionDetector;
   readonly status: StatusReporter;
+  readonly refused: RefusedItems;
 }
 
 /** What the link asks of the whole. Called synchronously; must not throw. */
@@ -81,8 +83,10 @@ export function composeBackend(
   });
   const now = () => clock.monotonic();
   const outboxes = new Outboxes({ store, link, log, now, acceptsEvents });
+  const refused = new RefusedItems({ store, clock, log });
   const courier = new AckDelivery({
     store,
+    refused,
     clock,
     random,
     log,
@@ -109,6 +113,7 @@ export function composeBackend(
     receive: (commands) => inbox.receive(commands, 'http'),
     onConfigUpdate,
     stranded,
+    refused,
   });
   const poller = new HttpPoller({
     clock,
@@ -117,7 +122,9 @@ export function composeBackend(
     http,
     exchange,
     settings,
-    eventsWait: () => !acceptsEvents() && store.events.after(0, 1).length > 0,
+    eventsWait: () =>
+      !acceptsEvents() &&
+      store.events.after(0, refused.count + 1).some(({ seq }) => !refused.waits('sync', 'event', seq)),
     eventSyncMs: timings.eventSyncMs,
   });
   const reader = new FrameReader({
@@ -137,5 +144,5 @@ export function composeBackend(
   const status = new StatusReporter({ clock, log, snapshot, send, everyMs: timings.statusEveryMs });
   const blockedWords = () => access.blockedWords();
   const narrator = new LinkLog({ log, clock, settings, url: () => identity.url(), blockedWords });
-  return { access, link, history, narrator, outboxes, courier, poller, reader, stranded, status };
+  return { access, link, history, narrator, outboxes, courier, poller, reader, stranded, status, refused };
 }

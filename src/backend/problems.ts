@@ -16,6 +16,10 @@ interface ProblemFacts {
   readonly credentials: Problem | null;
   readonly registration: Problem | null;
   readonly clock: Problem | null;
+  /** Syncs that fail one after the other. */
+  readonly polling: { readonly since: number; readonly detail: string } | null;
+  /** Events and acks that the backend does not take. */
+  readonly refused: Problem | null;
   readonly settings: Pick<
     BackendSettings,
     'httpBase' | 'websocketEnabled' | 'reconnectAttempts' | 'syncIntervalSeconds'
@@ -50,6 +54,18 @@ export function linkProblems(facts: ProblemFacts): Problem[] {
       remedy: 'Check the network and backend.url; it is tried again by itself.',
     });
   }
+  const isRefused = problems.some(({ code }) => code === 'backend_unauthorised');
+  if (facts.polling && reachability.reachable && !isRefused && facts.credentials === null) {
+    const way = isLive(state) ? 'Commands come by the real-time link alone' : 'No command comes';
+    problems.push({
+      code: 'sync_failing',
+      since: facts.polling.since,
+      message: `The backend answers, but takes no sync: ${facts.polling.detail}. ${way}.`,
+      remedy:
+        'Check that the backend serves POST /edge/sync (edge-agent conformance <url> judges it); it is tried again by itself.',
+    });
+  }
+  if (facts.refused) problems.push(facts.refused);
   const limit = settings.reconnectAttempts;
   const worn = limit > 0 && state.failures >= limit;
   const down = settings.websocketEnabled && !isLive(state) && (worn || history.downMs > DOWN_MS);

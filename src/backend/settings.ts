@@ -52,6 +52,7 @@ export interface QueuedEvent {
 /** A durable queue, oldest first by `seq`; `onAdded` tells after the commit and returns its unsubscribe. */
 export interface Queue<Item> {
   after(seq: number, limit: number): Item[];
+  has(seq: number): boolean;
   clear(seqs: readonly number[]): void;
   count(): number;
   onAdded(listener: () => void): () => void;
@@ -66,7 +67,10 @@ export interface BackendStore {
     set(key: string, value: string): void;
     delete(key: string): void;
   };
-  /** `clear` is told by which channel the backend read them; by the socket unless said otherwise. */
+  /**
+   * `clear` is told by which channel the backend read them; by the socket unless said otherwise. Earlier acks of the same command
+   * are cleared with it.
+   */
   readonly acks: Queue<QueuedAck> & { clear(seqs: readonly number[], via?: 'websocket' | 'http'): void };
   readonly events: Queue<QueuedEvent> & { clearIds(ids: readonly string[]): void };
 }

@@ -1,6 +1,6 @@
 /**
  * What is reported and keeps the agent from nothing: a change that waits for a restart, what was found at the start, and one item
- * that was set aside, for a stranger could send such a message every day.
+ * that was set aside or is not taken, for a stranger could send such a message every day.
  */
 const NOTICES: readonly string[] = [
   'config_needs_restart',
@@ -8,6 +8,7 @@ const NOTICES: readonly string[] = [
   'state_restored',
   'state_shared',
   'item_set_aside',
+  'delivery_refused',
 ];
 
 /**

@@ -76,6 +76,8 @@ export class AckTable {
   private readonly remove: Statement;
   private readonly noteRead: Statement;
   private readonly removeOlder: Statement;
+  private readonly removeEarlier: Statement;
+  private readonly exists: Statement;
   private readonly counted: Statement;
   private readonly delivered: ((givenAt: number) => void)[] = [];
 
@@ -100,6 +102,8 @@ export class AckTable {
       'UPDATE commands SET ack_read_at = ?, ack_read_via = ? WHERE command_id = ? AND revision = ?',
     );
     this.removeOlder = database.prepare('DELETE FROM acks WHERE command_id = ?');
+    this.removeEarlier = database.prepare('DELETE FROM acks WHERE command_id = ? AND seq < ?');
+    this.exists = database.prepare('SELECT 1 FROM acks WHERE seq = ?').pluck();
     this.counted = database.prepare('SELECT count(*) FROM acks').pluck();
   }
 
@@ -133,11 +137,15 @@ export class AckTable {
     return readAck(this.rows, json ?? '', { commandId, revision, at });
   }
 
-  /** Inside a write: forgets acks that the backend provably read; their commands keep when, and by which channel. */
+  /**
+   * Inside a write: forgets acks that the backend provably read; their commands keep when, and by which channel. Earlier ones of the
+   * same command, which it may have refused, go with them: nothing is told after what corrects it.
+   */
   clear(seqs: readonly number[], via: AckChannel = 'websocket'): void {
     for (const seq of seqs) {
       const ack = this.remove.get(seq) as RemovedAck | undefined;
       if (ack === undefined) continue;
+      this.removeEarlier.run(ack.id, seq);
       this.noteRead.run(this.clock.now(), via, ack.id, ack.revision);
       for (const listener of this.delivered) listener(ack.givenAt);
     }
@@ -146,6 +154,10 @@ export class AckTable {
   /** Told when each delivered ack had been given (Unix ms), inside the write that forgets it. */
   onDelivered(listener: (givenAt: number) => void): void {
     this.delivered.push(listener);
+  }
+
+  has(seq: number): boolean {
+    return this.exists.get(seq) !== undefined;
   }
 
   count(): number {

@@ -33,6 +33,7 @@ export class EventTable {
   private readonly select: Statement;
   private readonly remove: Statement;
   private readonly removeId: Statement;
+  private readonly exists: Statement;
   private readonly counted: Statement;
 
   constructor(
@@ -48,6 +49,7 @@ export class EventTable {
     this.select = database.prepare('SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?');
     this.remove = database.prepare('DELETE FROM events WHERE seq = ?');
     this.removeId = database.prepare('DELETE FROM events WHERE event_id = ?');
+    this.exists = database.prepare('SELECT 1 FROM events WHERE seq = ?').pluck();
     this.counted = database.prepare('SELECT count(*) FROM events').pluck();
   }
 
@@ -80,6 +82,10 @@ export class EventTable {
 
   clearIds(eventIds: readonly string[]): void {
     for (const id of eventIds) this.removeId.run(id);
+  }
+
+  has(seq: number): boolean {
+    return this.exists.get(seq) !== undefined;
   }
 
   count(): number {

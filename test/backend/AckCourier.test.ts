@@ -169,6 +169,59 @@ describe('acks on their way', () => {
     40_000,
   );
 
+  it('that the backend refuses are told in the problems, until it has taken them', async () => {
+    fake.refuse(503);
+    let isFixed = false;
+    fake.on('/edge/command/ack', () => (isFixed ? { body: {} } : { status: 422 }));
+    const made = begin();
+    add(made, 'cmd_bad');
+    const problems = () => made.backend.view().problems.map(({ code }) => code);
+    await fake.until(() => problems().includes('delivery_refused'), 'the problem');
+    expect(made.backend.view().problems.find(({ code }) => code === 'delivery_refused')?.message).toBe(
+      'The backend does not take 1 ack (ack of cmd_bad: HTTP 422). Everything else goes on.',
+    );
+    isFixed = true;
+    made.backend.kick('a test');
+    await cleared(made);
+    expect(problems()).not.toContain('delivery_refused');
+  });
+
+  it('that are corrected by a later one that was read are not sent behind it', async () => {
+    fake.refuse(503);
+    fake.on('/edge/command/ack', (call) =>
+      call.body.command_id === 'cmd_1' && call.body.revision === 1 ? { status: 422 } : { body: {} },
+    );
+    const made = begin();
+    add(made, 'cmd_1', 1);
+    add(made, 'cmd_1', 2);
+    add(made, 'cmd_2', 1);
+    await cleared(made);
+    expect(
+      fake.callsTo('/edge/command/ack').map((call) => [call.body.command_id, call.body.revision]),
+    ).toEqual([
+      ['cmd_1', 1],
+      ['cmd_1', 2],
+      ['cmd_2', 1],
+    ]);
+  });
+
+  it('that the socket brought are not blamed for their failures by HTTP', async () => {
+    fake.refuse(503);
+    fake.on('/edge/command/ack', () => ({ status: 500 }));
+    const made = begin({ settings: { requestTimeoutSeconds: 0.2 } });
+    add(made, 'cmd_1');
+    await fake.until(() => fake.callsTo('/edge/command/ack').length === 3, 'three posts', 20_000);
+    fake.refuse(null);
+    await cleared(made);
+    fake.refuse(503);
+    fake.drop();
+    await fake.until(() => made.backend.view().state !== 'online', 'the socket to be gone');
+    fake.on('/edge/command/ack', { body: {} });
+    add(made, 'cmd_2');
+    await cleared(made);
+    expect(made.lines.filter((line) => line.includes('does not take'))).toEqual([]);
+  }, 60_000);
+
   it('stay in order, and all come, when the endpoint was down for all', async () => {
     fake.refuse(503);
     let times = 0;

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { RefusedItems } from '../../src/backend/RefusedItems.js';
 import { SyncBatch } from '../../src/backend/SyncBatch.js';
 import type { QueuedAck, QueuedEvent } from '../../src/backend/settings.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
 
 const SEED = 20261214;
 const LIMIT = 64 * 1024;
@@ -32,18 +35,20 @@ function world(events: QueuedEvent[], acks: QueuedAck[]) {
         .filter((one) => one.seq > seq)
         .slice(0, limit),
   });
-  let now = 0;
+  const clock = new FakeClock();
+  const has = (list: () => { seq: number }[]) => (seq: number) => list().some((one) => one.seq === seq);
+  const store = { events: { has: has(() => queues.events) }, acks: { has: has(() => queues.acks) } };
+  const refused = new RefusedItems({ store, clock, log: new RecordingLog() });
   const batches = new SyncBatch(
     source(() => queues.events),
     source(() => queues.acks),
-    () => now,
+    refused,
   );
   return {
     queues,
     batches,
-    elapse: (ms: number) => {
-      now += ms;
-    },
+    refused,
+    elapse: (ms: number) => clock.advance(ms),
     sync(refusal: (ids: string[]) => number | undefined) {
       const batch = batches.next();
       const ids = [
@@ -51,11 +56,14 @@ function world(events: QueuedEvent[], acks: QueuedAck[]) {
         ...batch.acks.map(({ commandId }) => commandId),
       ];
       const status = refusal(ids);
-      if (status !== undefined) return { ids, ended: batches.failed(batch, status === 413) };
+      if (status !== undefined) {
+        const isSmaller = batches.failed(batch, status === 413, `HTTP ${status}`);
+        return { ids, isSmaller };
+      }
       batches.succeeded();
       queues.events = queues.events.filter((one) => !batch.events.includes(one));
       queues.acks = queues.acks.filter((one) => !batch.acks.includes(one));
-      return { ids, ended: undefined };
+      return { ids, isSmaller: false };
     },
   };
 }
@@ -93,14 +101,56 @@ test(`whatever items a backend never takes, and however few at a time, it gets a
   );
 });
 
-test('an item that is too large even alone is set aside for an hour, and then offered again', () => {
-  const { sync, elapse } = world([event(1), event(2)], []);
+test('an item that is too large even alone is told, offered again a minute later, then later and later, and no more told once it is taken', () => {
+  const { sync, elapse, refused } = world([event(1), event(2)], []);
   const offered: string[][] = [];
-  for (let round = 0; round < 6; round++)
-    offered.push(sync((ids) => (ids.includes('e1') ? 413 : undefined)).ids);
+  let isFixed = false;
+  const refusal = (ids: string[]) => (ids.includes('e1') && !isFixed ? 413 : undefined);
+  for (let round = 0; round < 6; round++) offered.push(sync(refusal).ids);
   expect(offered).toEqual([['e1', 'e2'], ['e1'], ['e2'], [], [], []]);
-  elapse(3_600_000);
-  expect(sync(() => undefined).ids).toEqual(['e1']);
+  expect(refused.problem()).toMatchObject({
+    code: 'delivery_refused',
+    message: 'The backend does not take 1 event (event e1: HTTP 413). Everything else goes on.',
+  });
+  for (const minutes of [1, 2, 4, 8, 16, 32, 60, 60]) {
+    elapse(minutes * 60_000 - 1);
+    expect(sync(refusal).ids).toEqual([]);
+    elapse(1);
+    expect(sync(refusal).ids).toEqual(['e1']);
+  }
+  isFixed = true;
+  refused.again();
+  expect(sync(refusal).ids).toEqual(['e1']);
+  expect(refused.problem()).toBeNull();
+});
+
+test.each([500, 422, 400])(
+  'an item on which every sync fails with %d is followed by a sync without it, so that commands come, and is told in the end',
+  (status) => {
+    const { sync, elapse, refused } = world([event(1)], []);
+    const offered: string[][] = [];
+    for (let round = 0; round < 6; round++) {
+      offered.push(sync((ids) => (ids.length > 0 ? status : undefined)).ids);
+      elapse(15_000);
+    }
+    expect(offered).toEqual([['e1'], [], [], [], [], ['e1']]);
+    for (let round = 0; round < 20 && refused.problem() === null; round++) {
+      elapse(15_000);
+      sync((ids) => (ids.length > 0 ? status : undefined));
+    }
+    expect(refused.problem()).toMatchObject({ code: 'delivery_refused' });
+  },
+);
+
+test('while the backend takes no sync at all, no item is to blame', () => {
+  const { sync, elapse, refused } = world([event(1), event(2)], [ack(1)]);
+  const offered = new Set<string>();
+  for (let round = 0; round < 100; round++) {
+    for (const id of sync(() => 503).ids) offered.add(id);
+    elapse(60_000);
+  }
+  expect(refused.count).toBe(0);
+  expect([...offered].toSorted()).toEqual(['c1', 'e1', 'e2']);
 });
 
 test(`the items of a sync stay below 64 KiB, unless one alone is larger, and all come (seed ${SEED})`, () => {

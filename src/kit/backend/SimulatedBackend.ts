@@ -133,6 +133,10 @@ export class SimulatedBackend extends BackendFaults {
     return this.journal.acks;
   }
 
+  get syncs(): Journal['syncs'] {
+    return this.journal.syncs;
+  }
+
   get events(): Journal['events'] {
     return this.journal.events;
   }

@@ -1,0 +1,128 @@
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import type { BackendStore } from './settings.js';
+import type { Problem } from './view.js';
+
+const FIRST_WAIT_MS = 60_000;
+const LONGEST_WAIT_MS = 3_600_000;
+/** Where only the failure of one and the success of another speak, so many of both are no accident. */
+const PROVEN_BY = 3;
+
+export type ItemName = 'event' | 'ack';
+/** In a sync, or by itself to the endpoint for acks. */
+type Way = 'sync' | 'post';
+
+export interface RefusedItem {
+  readonly kind: ItemName;
+  readonly seq: number;
+  /** The id of the event, or of the command that the ack is of. */
+  readonly id: string;
+}
+
+interface Entry extends RefusedItem {
+  /** Unix ms. */
+  readonly since: number;
+  detail: string;
+  times: number;
+  isProven: boolean;
+  /** Until when it waits, by way; monotonic ms. */
+  readonly until: Map<Way, number>;
+}
+
+interface RefusedPorts {
+  readonly store: {
+    readonly acks: Pick<BackendStore['acks'], 'has'>;
+    readonly events: Pick<BackendStore['events'], 'has'>;
+  };
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * The events and acks that the backend does not take although it takes others. Each is offered again by itself, a minute later at
+ * first, then up to an hour, so that it costs the others nothing; and is told until it is read or given up. Kept in memory: after a restart
+ * they are offered anew.
+ */
+export class RefusedItems {
+  private readonly entries = new Map<string, Entry>();
+
+  constructor(private readonly ports: RefusedPorts) {}
+
+  /** `isFinal`: the backend said that it is about this one; else that follows from what it takes. */
+  refuse(way: Way, item: RefusedItem, detail: string, isFinal: boolean): void {
+    this.prune();
+    const { clock, log } = this.ports;
+    const name = nameOf(item.kind, item.seq);
+    const entry = this.entries.get(name) ?? {
+      ...{ kind: item.kind, seq: item.seq, id: item.id, since: clock.now(), detail },
+      ...{ times: 0, isProven: false, until: new Map() },
+    };
+    this.entries.set(name, entry);
+    entry.times += 1;
+    entry.detail = detail;
+    entry.isProven ||= isFinal || entry.times >= PROVEN_BY;
+    const wait = Math.min(FIRST_WAIT_MS * 2 ** Math.min(entry.times - 1, 10), LONGEST_WAIT_MS);
+    entry.until.set(way, clock.monotonic() + wait);
+    log.warn(`The backend does not take an ${item.kind} while it takes others; it is offered again later`, {
+      ...(item.kind === 'ack' ? { trace: item.id } : { event: item.id }),
+      cause: detail,
+      seconds: Math.round(wait / 1_000),
+    });
+  }
+
+  /** Whether it is not to be offered yet. */
+  waits(way: Way, kind: ItemName, seq: number): boolean {
+    return (this.entries.get(nameOf(kind, seq))?.until.get(way) ?? 0) > this.ports.clock.monotonic();
+  }
+
+  /** How long until one of those is to be offered, ms; undefined: none waits. */
+  nextInMs(way: Way): number | undefined {
+    const now = this.ports.clock.monotonic();
+    const waits = [...this.entries.values()].map(({ until }) => (until.get(way) ?? 0) - now);
+    const left = waits.filter((wait) => wait > 0);
+    return left.length === 0 ? undefined : Math.min(...left);
+  }
+
+  get count(): number {
+    return this.entries.size;
+  }
+
+  /** All may be offered now. */
+  again(): void {
+    for (const { until } of this.entries.values()) until.clear();
+  }
+
+  problem(): Problem | null {
+    this.prune();
+    const proven = [...this.entries.values()].filter(({ isProven }) => isProven);
+    const [first] = proven;
+    if (first === undefined) return null;
+    const events = proven.filter(({ kind }) => kind === 'event').length;
+    const counts = [counted(events, 'event'), counted(proven.length - events, 'ack')].filter(
+      (words) => words !== '',
+    );
+    return {
+      code: 'delivery_refused',
+      since: Math.min(...proven.map(({ since }) => since)),
+      message: `The backend does not take ${counts.join(' and ')} (${first.kind === 'event' ? 'event' : 'ack of'} ${first.id}: ${first.detail}). Everything else goes on.`,
+      remedy:
+        'Have the backend take it (bodies of 1 MiB at least). It is offered again within an hour, at once with: edge-agent kick. It is given up after 7 days.',
+    };
+  }
+
+  /** Those that were read by whatever way, or given up, are no matter any more. */
+  private prune(): void {
+    const { acks, events } = this.ports.store;
+    for (const [name, { kind, seq }] of this.entries)
+      if (!(kind === 'ack' ? acks : events).has(seq)) this.entries.delete(name);
+  }
+}
+
+function nameOf(kind: ItemName, seq: number): string {
+  return `${kind} ${seq}`;
+}
+
+function counted(count: number, noun: string): string {
+  if (count === 0) return '';
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
+}
