@@ -1,8 +1,10 @@
 #!/usr/bin/env node
+import { hideFromNode } from '../system/environment.js';
 import { EXIT } from './exitCodes.js';
 import { plainStatus } from './inspect/plainStatus.js';
 import { complain } from './print.js';
 
+hideFromNode();
 /** Asked often and by programs, `status` must start fast: reading it needs no commander, which costs as much as the rest. */
 const asked = plainStatus(process.argv.slice(2));
 try {

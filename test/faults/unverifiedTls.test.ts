@@ -54,12 +54,13 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
       mode: 0o600,
     });
   Object.assign(world.place.env, env);
-  await world.startDegraded();
+  const daemon = await world.startDegraded();
   await until(
     () => handshakes() >= 3,
     () => 'three attempts to reach the backend',
   );
   expect(heard).toEqual([]);
+  expect(daemon.complaints()).not.toContain('insecure');
   const status = JSON.parse((await world.cli('status', '--json')).stdout) as StatusSnapshot;
   const problem = status.problems.find(({ code }) => code === 'tls_setting_ignored');
   expect(problem?.message).toContain('NODE_TLS_REJECT_UNAUTHORIZED');
