@@ -3,7 +3,7 @@ import type { Store } from '../store/Store.js';
 import type { StatusVerb } from './StatusServer.js';
 import { neededText } from './verbInput.js';
 
-/** A parked message as the operator sees it; the handle is masked. Times are ISO 8601. */
+/** A message that was set aside, as the operator sees it; the handle is masked. Times are ISO 8601. */
 export interface QueueEntry {
   guid: string;
   conversation: string;
@@ -20,7 +20,7 @@ export function queueVerbs(
   store: Store,
 ): Readonly<Record<'queue.list' | 'queue.retry' | 'queue.drop', StatusVerb>> {
   const forParked = (written: unknown, act: (guid: string) => boolean): string[] => {
-    const named = neededText(written, 'guid', 'the guid of a parked message, or "all"');
+    const named = neededText(written, 'guid', 'the guid of a message that was set aside, or "all"');
     const guids =
       named === 'all' ? store.incoming.parked(MOST_ENTRIES).map((message) => message.guid) : [named];
     return store.write(() => guids.filter(act));

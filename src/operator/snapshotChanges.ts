@@ -47,7 +47,7 @@ function problemChanges(before: StatusSnapshot, now: StatusSnapshot): Change[] {
           {
             kind: 'notification',
             level: 'warning',
-            message: 'A message was parked: look at the queue.',
+            message: 'A message was set aside: look at the queue.',
           } as const,
         ]
       : []),

@@ -108,7 +108,7 @@ describe('a backend that does not take messages', { concurrent: true }, () => {
     await daemon.statusUntil(({ snapshot }) => snapshot?.state === 'healthy');
   });
 
-  test('for good (422) has them parked: listed, posted again or dropped by the operator', async (context) => {
+  test('for good (422) has them set aside: listed, posted again or dropped by the operator', async (context) => {
     const world = await EdgeWorld.open(context, { persona });
     const daemon = await world.start();
     world.backend.failHttp(422, 2, { path: MESSAGES });
@@ -128,7 +128,7 @@ describe('a backend that does not take messages', { concurrent: true }, () => {
     expect(await world.cli('queue', 'retry', poison.guid)).toMatchObject({ exitCode: 0 });
     expect(await world.cli('queue', 'retry', 'no-such-guid')).toMatchObject({ exitCode: 1 });
     await world.sent(2);
-    expect((await world.cli('queue', 'list')).stdout).toContain('Nothing is parked.');
+    expect((await world.cli('queue', 'list')).stdout).toContain('Nothing is set aside.');
     expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
     expect(world.texts).toEqual(['re: not blocked', 're: poison']);
   });

@@ -81,7 +81,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
       conversations: 'No conversation yet.',
       commands: 'No command yet.',
       schedule: 'Nothing is scheduled.',
-      queues: 'Nothing is parked.',
+      queues: 'Nothing is set aside.',
       log: 'No line fits.',
       doctor: 'The doctor has not looked yet.',
     })) {
@@ -110,7 +110,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     expect(await barriers()).toEqual([]);
     stage.plays['queue.list'] = () => [];
     await page.getByRole('button', { name: 'Ask again' }).click();
-    await page.getByText('Nothing is parked.').waitFor();
+    await page.getByText('Nothing is set aside.').waitFor();
   });
 
   test('a lost connection is said, and the page stays usable for reading', async ({ onTestFinished }) => {

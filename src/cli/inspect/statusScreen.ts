@@ -72,7 +72,7 @@ function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [strin
   const next = snapshot.next_scheduled_at ?? null;
   const parked = warn(
     snapshot.incoming_parked,
-    waiting(snapshot.incoming_parked, 'parked', 'incoming_parked'),
+    waiting(snapshot.incoming_parked, 'set aside', 'incoming_parked'),
   );
   return [
     ['agent id', snapshot.agent_id ?? 'not registered yet'],

@@ -11,12 +11,12 @@ export async function listQueue(options: { configPath?: string; json?: boolean }
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const entries = asked.answer.result as QueueEntry[];
   if (options.json) printJson({ schema: 1, parked: entries });
-  else if (entries.length === 0) print('Nothing is parked.');
+  else if (entries.length === 0) print('Nothing is set aside.');
   else print(...entries.flatMap((entry) => entryLines(line(entry), stdoutTerminal())));
   return EXIT.ok;
 }
 
-/** Posts a parked message again, or gives it up for good; `all` means every one. */
+/** Posts a message that was set aside again, or gives it up for good; `all` means every one. */
 export async function changeQueue(
   options: { configPath?: string },
   change: 'retry' | 'drop',
@@ -27,7 +27,10 @@ export async function changeQueue(
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const changed = asked.answer.result as string[];
   if (changed.length === 0 && guid !== 'all') {
-    complain(`edge-agent: No parked message has the guid ${guid}.`, 'See them: edge-agent queue list');
+    complain(
+      `edge-agent: No message that was set aside has the guid ${guid}.`,
+      'See them: edge-agent queue list',
+    );
     return EXIT.failed;
   }
   print(`${change === 'retry' ? 'Posted again' : 'Dropped'}: ${changed.length}`);

@@ -51,14 +51,18 @@ function queueVerbs(program: Command): void {
   refuseStrangers(queue);
   queue
     .command('list', { isDefault: true })
-    .description('what is parked, and why')
+    .description('which messages were set aside, and why')
     .option('--json', 'print JSON')
     .action(act<Json>(async (options) => (await import('../send/queue.js')).listQueue(options)));
   for (const change of ['retry', 'drop'] as const) {
     queue
       .command(change)
       .argument('<guid>', 'of the message, or "all"')
-      .description(change === 'retry' ? 'post a parked message again' : 'give a parked message up for good')
+      .description(
+        change === 'retry'
+          ? 'post a message that was set aside again'
+          : 'give a message that was set aside up for good',
+      )
       .action(
         act<object, [string]>(async (options, guid) =>
           (await import('../send/queue.js')).changeQueue(options, change, guid),

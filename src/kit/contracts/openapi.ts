@@ -8,15 +8,15 @@ const INTRODUCTION = `What a backend of edge-agent answers by HTTP. docs/protoco
 
 /** What each refusal means here. */
 const REFUSALS: Readonly<Record<number, string>> = {
-  400: 'The body is not what this endpoint takes. Of a message: it is parked, not sent again.',
+  400: 'The body is not what this endpoint takes. Of a message: it is set aside, not sent again.',
   401: 'No credentials.',
   403: 'Wrong credentials.',
   404: 'No such endpoint.',
   405: 'Not in this way.',
   409: 'You have it already: as good as 200. Of a message: it needs no more answer.',
-  413: 'The body is too large. Of a message: it is parked.',
-  415: 'The body is of another kind. Of a message: it is parked.',
-  422: 'What the body says will never do. Of a message: it is parked.',
+  413: 'The body is too large. Of a message: it is set aside.',
+  415: 'The body is of another kind. Of a message: it is set aside.',
+  422: 'What the body says will never do. Of a message: it is set aside.',
   426: 'This is a WebSocket.',
   429: 'Too many requests: again after Retry-After.',
   500: 'The backend failed; nothing is stored. It is tried again.',

@@ -31,7 +31,12 @@ export function Figures() {
       <Figure name="Scheduled" value={status.scheduled_messages} unit="to come">
         next <Time at={status.next_scheduled_at} none="–" />
       </Figure>
-      <Figure name="Parked" value={status.incoming_parked} unit="refused" isBad={status.incoming_parked > 0}>
+      <Figure
+        name="Set aside"
+        value={status.incoming_parked}
+        unit="refused"
+        isBad={status.incoming_parked > 0}
+      >
         {status.incoming_expired} expired in 7 d
       </Figure>
       <Figure name="Agent" value={duration(status.uptime_seconds * 1000)} unit="up">

@@ -25,7 +25,7 @@ export function Queues() {
     <div class="grid">
       <Waiting />
       <Card
-        title="Parked messages"
+        title="Messages set aside"
         class="wide"
         aside={
           many && (
@@ -39,7 +39,7 @@ export function Queues() {
           answer={answer}
           empty={{
             when: (entries) => entries.length === 0,
-            title: 'Nothing is parked.',
+            title: 'Nothing is set aside.',
             words: 'A message that the backend refuses for good is put aside here instead of being lost.',
           }}
         >
@@ -68,7 +68,8 @@ function Parked(props: {
         <p>
           <strong>{conversation}</strong>{' '}
           <span class="soft">
-            written <Time at={sent_at} />, parked <Time at={parked_at} /> after {counted(attempts, 'attempt')}
+            written <Time at={sent_at} />, set aside <Time at={parked_at} /> after{' '}
+            {counted(attempts, 'attempt')}
           </span>
         </p>
         {error !== null && <p class="soft">{error}</p>}

@@ -69,7 +69,7 @@ describe('the status screen', () => {
       '  round trip      5 ms, last pong 4 s ago',
       '  reconnects      2 in 24 h; last disconnect 1 min 30 s ago, closed with 1012',
       '  poller          paused',
-      '  incoming        2 queued (oldest 42 s), 0 parked, 0 expired in 7 d',
+      '  incoming        2 queued (oldest 42 s), 0 set aside, 0 expired in 7 d',
       '  last incoming   7 s ago',
       '  chat.db         read to row 4711, 3 behind',
       '  outgoing        0 queued, 1 scheduled (next in 10 min 0 s)',
@@ -173,7 +173,7 @@ describe('the status screen', () => {
   test('shows what an older agent, which lacks the newest keys, has to say', () => {
     const { oldest, chatdb, last_error_at, next_scheduled_at, ...old } = HEALTHY;
     const lines = statusScreen(old as StatusSnapshot, NOW, PLAIN);
-    expect(lines).toContain('  incoming        2 queued, 0 parked, 0 expired in 7 d');
+    expect(lines).toContain('  incoming        2 queued, 0 set aside, 0 expired in 7 d');
     expect(lines).toContain('  last error      it went wrong');
   });
 });
