@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { codeOf, importCycles, imports, sourceFiles, unusedExports } from './support/sourceModules.js';
 
 /** What each room may import; a room may always import itself. `ground` is what every room stands on. */
-const ground = ['store', 'config', 'logging', 'system', 'errors'];
+const ground = ['store', 'config', 'logging', 'system', 'errors', 'model'];
 const features = [
   'attachments',
   'backend',
@@ -33,13 +33,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   diagnostics: ['operator', 'backend', 'messages', 'supervisor', ...ground],
   ...Object.fromEntries(features.map((room) => [room, ground])),
   kit: ['operator', 'backend', 'commands', 'incoming', 'messages', 'monitor', ...ground],
-  'monitor-client': [],
-  'monitor-page': ['monitor-client'],
-  store: ['logging', 'system', 'errors'],
-  config: ['logging', 'system', 'errors'],
-  logging: ['system', 'errors'],
-  system: ['errors'],
-  errors: [],
+  'monitor-client': ['model'],
+  'monitor-page': ['monitor-client', 'model'],
+  store: ['logging', 'system', 'errors', 'model'],
+  config: ['logging', 'system', 'errors', 'model'],
+  logging: ['system', 'errors', 'model'],
+  system: ['errors', 'model'],
+  errors: ['model'],
+  model: [],
 };
 
 /** Packages that only these places import. */
@@ -111,6 +112,20 @@ describe('the direction of imports', () => {
   test('what runs in a browser imports nothing of Node', () => {
     const strays = imports.filter(({ from, to }) => BROWSER.test(from) && !/^(\.|preact(\/|$))/.test(to));
     expect(strays).toEqual([]);
+  });
+
+  test('the model is types and schemas: it imports nothing but zod', () => {
+    const strays = imports.filter(
+      ({ from, file, to }) => roomOf(from) === 'model' && to !== 'zod' && roomOf(file ?? '') !== 'model',
+    );
+    expect(strays).toEqual([]);
+  });
+
+  test('a browser gets the types of the model, and no schema', () => {
+    const loaded = imports.filter(
+      ({ from, file, isType }) => BROWSER.test(from) && roomOf(file ?? '') === 'model' && !isType,
+    );
+    expect(loaded).toEqual([]);
   });
 
   test('clock, chance and environment are asked for in one place', () => {

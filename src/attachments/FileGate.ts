@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { ErrorCode } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
 import type { FindAddresses } from './checkedLookup.js';

@@ -1,4 +1,4 @@
-import type { AckBody } from '../store/acks.js';
+import type { AckBody } from '../model/agentBodies.js';
 import type { Clock } from '../system/clock.js';
 import type { HttpClient } from './HttpClient.js';
 

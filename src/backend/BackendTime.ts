@@ -1,5 +1,5 @@
+import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
-import type { Problem } from './view.js';
 
 /** The headers of an answer that say when it was made. */
 export interface DatedHeaders {
@@ -77,7 +77,7 @@ export class BackendTime {
   }
 
   /** Since when the clocks differ too much, and how; null while they do not, or that is not certain. */
-  problem(): Problem | null {
+  problem(): Problem<number> | null {
     if (!this.isSkewed() || this.skewedFrom === null) return null;
     const skewMs = this.skewMs ?? 0;
     const seconds = Math.round(Math.abs(skewMs) / 1_000);

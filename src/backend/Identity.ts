@@ -1,9 +1,9 @@
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import { type Credentials, credentialsFor, refusalRemedy, requestHeaders } from './credentials.js';
 import type { DialTarget } from './Link.js';
 import type { BackendSecrets, BackendSettings } from './settings.js';
-import type { Problem } from './view.js';
 
 interface IdentityPorts {
   readonly settings: () => BackendSettings;
@@ -17,14 +17,14 @@ interface IdentityPorts {
 
 /** Who we are towards the backend: fresh headers for each request and handshake, and why there may be none. */
 export class Identity {
-  private fault: Problem | null = null;
+  private fault: Problem<number> | null = null;
   private mode: Extract<Credentials, { kind: 'token' }>['mode'] | null = null;
   private readonly warned = new Set<string>();
 
   constructor(private readonly ports: IdentityPorts) {}
 
   /** Missing or unusable credentials, since when; null while there are any. */
-  problem(): Problem | null {
+  problem(): Problem<number> | null {
     return this.fault;
   }
 

@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import type { BackendStore } from './settings.js';
-import type { Problem } from './view.js';
 
 const FIRST_WAIT_MS = 60_000;
 const LONGEST_WAIT_MS = 3_600_000;
@@ -92,7 +92,7 @@ export class RefusedItems {
     for (const { until } of this.entries.values()) until.clear();
   }
 
-  problem(): Problem | null {
+  problem(): Problem<number> | null {
     this.prune();
     const proven = [...this.entries.values()].filter(({ isProven }) => isProven);
     const [first] = proven;

@@ -1,11 +1,11 @@
 import pRetry from 'p-retry';
 import { z } from 'zod';
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import type { HttpClient } from './HttpClient.js';
 import { asObject, parseAccepts } from './protocol.js';
 import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
-import type { Problem } from './view.js';
 
 /** Where the store's `meta` keeps what the registration gave. */
 export const REGISTRATION_KEY = 'backend.registration';
@@ -60,7 +60,7 @@ export class Registration {
   private saved: Saved | null;
   private running: AbortController | null = null;
   private attempting: Promise<void> | null = null;
-  private refused: Problem | null = null;
+  private refused: Problem<number> | null = null;
   private notNeeded = false;
 
   constructor(private readonly ports: RegistrationPorts) {
@@ -79,7 +79,7 @@ export class Registration {
     return this.ours()?.accepts ?? [];
   }
 
-  problem(): Problem | null {
+  problem(): Problem<number> | null {
     return this.refused;
   }
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { isLoopback } from '../config/backendUrls.js';
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 import type { BackendSecrets, BackendSettings } from './settings.js';
 
 /** What to put behind `Authorization: Bearer`, or why there is nothing that may be put there. */

@@ -1,5 +1,4 @@
-import type { AckBody } from '../store/acks.js';
-import type { WireEvent } from './protocol.js';
+import type { AckBody, WireEvent } from '../model/agentBodies.js';
 
 /** Largest frame accepted, in bytes; a larger one ends the socket with 1009 (protocol §3). */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;

@@ -1,10 +1,10 @@
+import type { Problem } from '../model/problem.js';
 import type { LinkHistory } from './LinkHistory.js';
 import { isLive } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
 import { describeLoss } from './linkWords.js';
 import type { Reachability } from './Reachability.js';
 import type { BackendSettings } from './settings.js';
-import type { Problem } from './view.js';
 
 /** How long the link may be down before that degrades the agent (protocol §7), ms. */
 const DOWN_MS = 60_000;
@@ -13,13 +13,13 @@ interface ProblemFacts {
   readonly state: LinkState;
   readonly history: LinkHistory;
   readonly reachability: Reachability;
-  readonly credentials: Problem | null;
-  readonly registration: Problem | null;
-  readonly clock: Problem | null;
+  readonly credentials: Problem<number> | null;
+  readonly registration: Problem<number> | null;
+  readonly clock: Problem<number> | null;
   /** Syncs that fail one after the other. */
   readonly polling: { readonly since: number; readonly detail: string } | null;
   /** Events and acks that the backend does not take. */
-  readonly refused: Problem | null;
+  readonly refused: Problem<number> | null;
   readonly settings: Pick<
     BackendSettings,
     'httpBase' | 'websocketEnabled' | 'reconnectAttempts' | 'syncIntervalSeconds'
@@ -29,9 +29,9 @@ interface ProblemFacts {
 }
 
 /** Every fault of the line to the backend that degrades the agent, the cause before its consequences. */
-export function linkProblems(facts: ProblemFacts): Problem[] {
+export function linkProblems(facts: ProblemFacts): Problem<number>[] {
   const { state, history, reachability, settings } = facts;
-  const problems: Problem[] = [];
+  const problems: Problem<number>[] = [];
   // A clock that is wrong may be why the backend refuses us.
   if (facts.clock) problems.push(facts.clock);
   if (facts.credentials) problems.push(facts.credentials);

@@ -45,15 +45,6 @@ interface SyncReply {
   readonly faults: readonly string[];
 }
 
-/** An event as it travels (protocol §6). */
-export interface WireEvent {
-  readonly event_id: string;
-  readonly event_type: string;
-  readonly thread_id?: string;
-  readonly details: object;
-  readonly timestamp: string;
-}
-
 const identifier = z.union([
   z.string().trim().min(1).max(INPUT_LIMITS.identifier),
   z.number().transform(String),

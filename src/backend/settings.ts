@@ -1,5 +1,4 @@
-import type { AckBody } from '../store/acks.js';
-import type { WireEvent } from './protocol.js';
+import type { AckBody, WireEvent } from '../model/agentBodies.js';
 
 /** What this room needs of the configuration. Read anew at each use, so that live changes apply. */
 export interface BackendSettings {
@@ -44,7 +43,7 @@ export interface QueuedEvent {
   readonly eventId: string;
   readonly eventType: string;
   readonly threadId?: string | null | undefined;
-  readonly details: object;
+  readonly details: Record<string, unknown>;
   /** ISO 8601. */
   readonly timestamp: string;
 }

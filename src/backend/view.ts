@@ -1,13 +1,5 @@
-import type { ErrorCode } from '../errors.js';
+import type { Problem } from '../model/problem.js';
 import type { LinkState } from './linkTypes.js';
-
-/** A fault that degrades the agent. `since` is Unix ms; `message` says what and why, `remedy` what to do. */
-export interface Problem {
-  readonly code: ErrorCode;
-  readonly since: number;
-  readonly message: string;
-  readonly remedy: string;
-}
 
 /** The link as `status` shows it. Instants are Unix ms. */
 export interface LinkView {
@@ -24,5 +16,5 @@ export interface LinkView {
   readonly nextAttemptAt: number | null;
   readonly poller: 'running' | 'paused' | 'off';
   readonly lastDisconnect?: { readonly cause: string; readonly at: number };
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Problem<number>[];
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
-import { CANNOT_ASK_REMEDY, type DaemonAnswer, WAITING_VERB } from '../operator/askDaemon.js';
+import type { OperatorRequest, OperatorResult, OperatorVerb } from '../model/operatorApi.js';
+import { CANNOT_ASK_REMEDY, type DaemonAnswer } from '../operator/askDaemon.js';
 import { servicePlaces } from '../service/servicePlaces.js';
 import { askAt } from './askAt.js';
 import { EXIT } from './exitCodes.js';
@@ -12,19 +13,19 @@ import { complain, complainOf } from './print.js';
 /** What else is to be known of a request that changes something and got no answer. */
 export const MAYBE_DONE = 'It may be done all the same, as soon as the agent goes on: see edge-agent status.';
 
-export interface AgentAnswer {
+export interface AgentAnswer<Result = unknown> {
   directory: string;
-  answer: DaemonAnswer;
+  answer: DaemonAnswer<Result>;
 }
 
 /**
  * Asks the agent of the configured state directory. Where the configuration does not tell it, the service that waits for
  * it to be mended is asked; without one that is said, with exit code 78.
  */
-export async function askAgent(
+export async function askAgent<Verb extends OperatorVerb>(
   options: { configPath?: string },
-  request: { verb: string } & Record<string, unknown>,
-): Promise<AgentAnswer | { exitCode: number }> {
+  request: OperatorRequest<Verb>,
+): Promise<AgentAnswer<OperatorResult<Verb>> | { exitCode: number }> {
   const where = places(options);
   try {
     const directory = await findStateDirectory(where);
@@ -41,7 +42,7 @@ export async function askAgent(
 /** The usual place, if what answers there is a service that waits: an agent that runs there has another configuration. */
 async function waitingService(where: ConfigPlaces): Promise<string | undefined> {
   const directory = usualStateDirectory(where);
-  const answer = await askAt(directory, { verb: WAITING_VERB });
+  const answer = await askAt(directory, { verb: 'waiting' });
   return answer.kind === 'answered' ? directory : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../errors.js';
+import type { OperatorRequest, OperatorResult, OperatorVerb } from '../model/operatorApi.js';
 import { askDaemon, type DaemonAnswer } from '../operator/askDaemon.js';
 import { socketPath, socketRefuge } from '../operator/socketPath.js';
 
@@ -8,10 +9,10 @@ import { socketPath, socketRefuge } from '../operator/socketPath.js';
  * Asks the agent of a state directory. Where its socket is gone while an agent holds the lock, that is `cannotTell`:
  * nobody may take a running agent for a stopped one. Throws EdgeError `state_unwritable`, see `socketPath`.
  */
-export async function askAt(
+export async function askAt<Verb extends OperatorVerb>(
   stateDirectory: string,
-  request: { verb: string } & Record<string, unknown>,
-): Promise<DaemonAnswer> {
+  request: OperatorRequest<Verb>,
+): Promise<DaemonAnswer<OperatorResult<Verb>>> {
   const path = socketPath(stateDirectory);
   const answer = await askDaemon(path, request);
   if (answer.kind !== 'notRunning') return answer;

@@ -1,4 +1,4 @@
-import type { AckBody } from '../store/acks.js';
+import type { AckBody } from '../model/agentBodies.js';
 import type { CommandRecord } from '../store/commands.js';
 import type { LedgerGap } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 import type { Verdict } from './verdict.js';
 
 /** The text that has the place of a duplicate: of a command, or the first bubble of the reply to `answers`. */

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 
 /** What an ack says of a command. `result` is for programs, `message` for a person; `code` stands before it. */
 export type Verdict =

@@ -6,6 +6,7 @@ import { findSecrets, SECRET_VARIABLES, type Secrets } from '../config/secrets.j
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskContacts } from '../logging/maskContacts.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import type { LiveConfig } from './LiveConfig.js';
 
@@ -21,13 +22,8 @@ interface ConfigReloadOptions {
   onSettings: (keys: readonly string[]) => void;
 }
 
-/** Since when (Unix ms) the files say something else than what is in force. */
-interface ConfigFault {
-  code: 'config_invalid' | 'config_unreadable' | 'config_needs_restart' | 'tls_setting_ignored';
-  since: number;
-  message: string;
-  remedy: string;
-}
+/** In which way the files say something else than what is in force. */
+type ConfigCode = 'config_invalid' | 'config_unreadable' | 'config_needs_restart' | 'tls_setting_ignored';
 
 /**
  * Takes over what is changed in the configuration file and in `.env`, as soon as it is saved: secrets and settings that can
@@ -38,7 +34,7 @@ export class ConfigReload {
   private readonly watch: FilesWatch;
   private readonly warned: Set<string>;
   private current: Secrets;
-  private refused: ConfigFault | undefined;
+  private refused: Problem<number, ConfigCode> | undefined;
   private waitingSince = 0;
   private unread = '';
   private tls: { readonly names: readonly string[]; readonly since: number };
@@ -91,7 +87,7 @@ export class ConfigReload {
     this.watch.stop();
   }
 
-  faults(): ConfigFault[] {
+  faults(): Problem<number, ConfigCode>[] {
     return [...(this.refused === undefined ? [] : [this.refused]), ...this.waiting(), ...this.ignoredTls()];
   }
 
@@ -160,7 +156,7 @@ export class ConfigReload {
     this.refused = { code, since: this.refused?.since ?? clock.now(), message, remedy };
   }
 
-  private ignoredTls(): ConfigFault[] {
+  private ignoredTls(): Problem<number, ConfigCode>[] {
     const { names, since } = this.tls;
     if (names.length === 0) return [];
     return [
@@ -173,7 +169,7 @@ export class ConfigReload {
     ];
   }
 
-  private waiting(): ConfigFault[] {
+  private waiting(): Problem<number, ConfigCode>[] {
     const keys = this.options.config.waiting();
     if (keys.length === 0) return [];
     return [

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import { identityAt } from '../store/fileIdentity.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import {
@@ -49,14 +50,6 @@ function trueName(path: string): string {
   return path;
 }
 
-/** What is reported of a store that does not know all that was done. */
-interface ContinuityFault {
-  code: 'state_restored' | 'state_shared';
-  since: number;
-  message: string;
-  remedy: string;
-}
-
 interface ContinuityOptions {
   places: SharedPlaces;
   /** The state directory and the store in it. */
@@ -72,7 +65,7 @@ interface ContinuityOptions {
  * (`LedgerGap`), and what goes out is compared with chat.db first. The witness of this store is kept up to date meanwhile.
  */
 export class Continuity {
-  private noted: ContinuityFault | undefined;
+  private noted: Problem<number, 'state_restored' | 'state_shared'> | undefined;
   private durableAt = Number.NEGATIVE_INFINITY;
   private id = '';
   private store: Store | undefined;
@@ -142,7 +135,7 @@ export class Continuity {
   }
 
   /** What was found at the start; the notice goes with the next one. */
-  fault(): ContinuityFault | undefined {
+  fault(): Problem<number, 'state_restored' | 'state_shared'> | undefined {
     return this.noted;
   }
 
@@ -210,7 +203,7 @@ const WHAT: Readonly<Record<Exclude<GapReason, 'new'>, (directory: string) => st
   rebuilt: () => 'The store was salvaged from a damaged file and may lack what was done.',
 };
 
-const REMEDY: Readonly<Record<ContinuityFault['code'], string>> = {
+const REMEDY: Readonly<Record<Problem<number, 'state_restored' | 'state_shared'>['code'], string>> = {
   state_restored:
     'What may have gone out is looked up in chat.db first and not sent again; see what is reported as outcome_unknown. This notice goes with the next start.',
   state_shared:

@@ -5,7 +5,7 @@ import { Heartbeat } from '../health/Heartbeat.js';
 import { hindersWork } from '../health/hindersWork.js';
 import type { Metrics, Reading } from '../health/Metrics.js';
 import type { Logger } from '../logging/Logger.js';
-import type { StatusSnapshot } from '../operator/snapshot.js';
+import type { StatusSnapshot } from '../model/status.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import type { Components } from './compose.js';

@@ -4,6 +4,7 @@ import { judgeRemote, type RefusedSetting, settingValue, withSettings } from '..
 import type { Config } from '../config/schema.js';
 import { SETTINGS, type Setting, shownValue } from '../config/settings.js';
 import type { Logger } from '../logging/Logger.js';
+import type { SettingInForce } from '../model/operatorApi.js';
 
 /** Where the settings that the backend changed are kept. */
 interface RemoteStore {
@@ -11,17 +12,6 @@ interface RemoteStore {
   object<T extends object>(key: string): T | undefined;
   set(key: string, value: string): void;
   delete(key: string): void;
-}
-
-/** One setting as it is in force. `remote`: the backend changed it; it counts until it is reset. */
-export interface SettingInForce {
-  key: string;
-  value: unknown;
-  source: Source | 'remote';
-  /** A change of it counts with the next start only. */
-  restart: boolean;
-  /** What it will be after a restart, where that is something else. */
-  pending?: unknown;
 }
 
 const REMOTE_SETTINGS = 'remote_settings';

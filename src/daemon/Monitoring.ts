@@ -3,17 +3,16 @@ import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
 import type { LogFile } from '../logging/createLogger.js';
 import type { LogEvent } from '../logging/formatLine.js';
-import type { MonitorFault } from '../monitor/LoopbackPort.js';
+import type { AgentStatus, NotificationLevel } from '../model/monitorFrames.js';
+import type { Problem } from '../model/problem.js';
+import type { StatusSnapshot } from '../model/status.js';
 import { MonitorSecret } from '../monitor/MonitorSecret.js';
 import { MonitorServer } from '../monitor/MonitorServer.js';
-import type { AgentStatus, NotificationLevel } from '../monitor/monitorFrames.js';
 import { agentStatus } from '../operator/agentStatus.js';
 import { LinkTimeline } from '../operator/LinkTimeline.js';
 import { monitorVerbs } from '../operator/monitorVerbs.js';
 import { OperatorTexts } from '../operator/OperatorTexts.js';
 import { Progress } from '../operator/Progress.js';
-import type { StatusVerb } from '../operator/StatusServer.js';
-import type { StatusSnapshot } from '../operator/snapshot.js';
 import { type Change, changesOf } from '../operator/snapshotChanges.js';
 import { linkWord } from '../operator/statusSnapshot.js';
 import { watchTexts } from '../operator/watchTexts.js';
@@ -27,7 +26,7 @@ interface MonitoringOptions {
   components: Omit<Components, 'monitoring'>;
   store: Store;
   /** Of the status socket. */
-  verbs: Readonly<Record<string, StatusVerb>>;
+  verbs: Parameters<typeof monitorVerbs>[0]['verbs'];
   snapshot: () => StatusSnapshot;
   /** When an earlier life was last known to be alive, Unix ms. */
   aliveAt: number | undefined;
@@ -131,7 +130,7 @@ export class Monitoring {
     };
   }
 
-  fault(): MonitorFault | undefined {
+  fault(): Problem<number, 'monitor_unavailable'> | undefined {
     return this.server?.fault();
   }
 
@@ -172,7 +171,7 @@ export class Monitoring {
     if (change.kind === 'snapshot') {
       if (this.server?.hasSubscribers) this.server.publishSnapshot(now);
     } else if (change.kind === 'notification') this.notify(change.level, change.message);
-    else this.server?.publish(change.topic, this.options.clock.now());
+    else this.server?.publish({ topic: change.topic }, this.options.clock.now());
   }
 
   private notify(level: NotificationLevel, message: string): void {
@@ -208,13 +207,13 @@ export class Monitoring {
       const word = linkWord(view, backend.reachable());
       const changed = this.strip.note(word);
       if (changed)
-        this.server?.publish('link', this.options.clock.now(), { state: word, detail: view.state });
+        this.server?.publish({ topic: 'link', state: word, detail: view.state }, this.options.clock.now());
     });
   }
 
   private logged({ level, message, fields, time }: LogEvent): void {
     if (level === 'debug') return;
-    this.server?.publish('logs', time, { level, message, fields });
+    this.server?.publish({ topic: 'logs', level, message, fields }, time);
   }
 
   private saveLater(): void {

@@ -2,13 +2,14 @@ import type { Config } from '../config/schema.js';
 import type { Logger } from '../logging/Logger.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { findText } from '../messages/chatdb/findText.js';
+import type { Problem } from '../model/problem.js';
 import type { Store } from '../store/Store.js';
 import type { TextRequest } from '../store/textRequest.js';
 import { Caffeinate } from '../supervisor/Caffeinate.js';
-import { InboundWatch, type Stall, type StallFault } from '../supervisor/InboundWatch.js';
+import { InboundWatch, type Stall } from '../supervisor/InboundWatch.js';
 import type { AttemptEnd } from '../supervisor/judgeAttempt.js';
 import { MessagesApp } from '../supervisor/MessagesApp.js';
-import { Supervisor, type SupervisorFault } from '../supervisor/Supervisor.js';
+import { Supervisor } from '../supervisor/Supervisor.js';
 import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
@@ -90,12 +91,12 @@ export class Supervision {
     this.inbound?.woke();
   }
 
-  fault(): SupervisorFault | undefined {
+  fault(): Problem<number, 'messages_unavailable'> | undefined {
     return this.supervisor?.fault();
   }
 
   /** See InboundWatch.fault. */
-  stall(): StallFault | undefined {
+  stall(): Problem<number, 'inbound_stalled'> | undefined {
     return this.inbound?.fault();
   }
 

@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import { WAITING_VERB } from '../operator/askDaemon.js';
+import type { Problem } from '../model/problem.js';
+import type { StatusSnapshot } from '../model/status.js';
 import { ANY_VERB, StatusServer } from '../operator/StatusServer.js';
-import type { Problem, StatusSnapshot } from '../operator/snapshot.js';
 import { socketPath } from '../operator/socketPath.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
@@ -54,7 +54,7 @@ export class WaitingAgent {
   private verbs() {
     return {
       status: () => this.snapshot(),
-      [WAITING_VERB]: () => true,
+      waiting: () => true,
       [ANY_VERB]: () => {
         const [first] = this.options.problems();
         throw new EdgeError(

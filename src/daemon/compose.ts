@@ -15,7 +15,7 @@ import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
 import { EditWatch } from '../messages/chatdb/EditWatch.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
 import { isGroupKey, regionOf } from '../messages/conversationId.js';
-import type { StatusSnapshot } from '../operator/snapshot.js';
+import type { StatusSnapshot } from '../model/status.js';
 import type { Activity } from '../operator/statusSnapshot.js';
 import { Outgoing } from '../outgoing/Outgoing.js';
 import { Scheduler } from '../outgoing/Scheduler.js';

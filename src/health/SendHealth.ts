@@ -1,17 +1,10 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import { isMachineCode, type MachineCode, type MachineFault } from '../system/failures.js';
 
 const LASTING = ['automation_denied', 'messages_unavailable'] as const;
 type LastingCode = (typeof LASTING)[number] | MachineCode;
-
-interface SendFault {
-  code: LastingCode;
-  /** Unix ms. */
-  since: number;
-  message: string;
-  remedy: string;
-}
 
 /** How an attempt to send ended, as far as this machine's health goes. `notStarted`: nothing was sent by it. */
 type AttemptEnd =
@@ -36,8 +29,8 @@ type MachineWork = keyof typeof WAITING;
  * first attempt of the same work that gets past it; any other lasting fault with the first text that gets through.
  */
 export class SendHealth {
-  private current: SendFault | undefined;
-  private readonly machine = new Map<MachineWork, SendFault>();
+  private current: Problem<number, LastingCode> | undefined;
+  private readonly machine = new Map<MachineWork, Problem<number, LastingCode>>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -72,12 +65,12 @@ export class SendHealth {
   }
 
   /** The fault of Messages that lasts. */
-  fault(): SendFault | undefined {
+  fault(): Problem<number, LastingCode> | undefined {
     return this.current;
   }
 
   /** The faults of this machine, each code once. */
-  machineFaults(): SendFault[] {
+  machineFaults(): Problem<number, LastingCode>[] {
     const faults = [...this.machine.values()];
     return faults.filter((one, index) => faults.findIndex(({ code }) => code === one.code) === index);
   }

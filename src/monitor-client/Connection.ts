@@ -1,6 +1,8 @@
+import type { WrittenClientFrame } from '../model/clientFrames.js';
+import type { ServerFrame } from '../model/monitorFrames.js';
 import type { ClientClock, Timer } from './clock.js';
 import type { Ending } from './closing.js';
-import { type ClientFrame, readServerFrame, type ServerFrame } from './frames.js';
+import { readServerFrame } from './frames.js';
 import { OPEN, type WebSocketConstructor, type WebSocketLike } from './WebSocketLike.js';
 
 interface ConnectionListener {
@@ -41,7 +43,7 @@ export class Connection {
   }
 
   /** False if there is no open socket to write to. */
-  send(frame: ClientFrame): boolean {
+  send(frame: WrittenClientFrame): boolean {
     if (this.hasEnded || this.socket.readyState !== OPEN) return false;
     this.socket.send(JSON.stringify(frame));
     return true;

@@ -1,11 +1,12 @@
+import type { Presence, Topic } from '../model/clientFrames.js';
+import type { ServerFrame, ServerFrames } from '../model/monitorFrames.js';
+import type { MonitorApi, MonitorVerb } from '../model/operatorApi.js';
 import { backoff } from './backoff.js';
 import { Connection } from './Connection.js';
 import { type ClientClock, platformClock, type Timer } from './clock.js';
 import { describeEnding, type Ending, needsNewToken, wantsCalm } from './closing.js';
-import type { Presence, ServerFrame, ServerFrames, Topic } from './frames.js';
 import { Listeners } from './Listeners.js';
 import { disconnected, Requests } from './Requests.js';
-import type { Verb, Verbs } from './verbs.js';
 import { platformWebSocket, type WebSocketConstructor } from './WebSocketLike.js';
 
 /** `why` is for a person. `refused`: this token is no good, and there is no other; `connect` with another client. */
@@ -107,16 +108,20 @@ export class MonitorClient {
   /** Replaces what is heard about; asked for again after each reconnect. */
   subscribe(topics: readonly Topic[]): void {
     this.topics = topics;
-    if (this.current.name === 'online') this.connection?.send({ type: 'subscribe', data: { topics } });
+    if (this.current.name === 'online')
+      this.connection?.send({ type: 'subscribe', data: { topics: [...topics] } });
   }
 
   /** Asks the agent. Rejects with MonitorError: the agent's own fault, `disconnected` or `no_answer`. */
-  async request<V extends Verb>(verb: V, args: Verbs[V]['args']): Promise<Verbs[V]['result']> {
+  async request<V extends MonitorVerb>(
+    verb: V,
+    args: MonitorApi[V]['args'],
+  ): Promise<MonitorApi[V]['result']> {
     const { connection } = this;
     if (this.current.name !== 'online' || connection === undefined) throw disconnected();
     return (await this.requests.start((id) => {
       if (!connection.send({ type: 'request', data: { id, verb, args } })) this.requests.disconnected();
-    })) as Verbs[V]['result'];
+    })) as MonitorApi[V]['result'];
   }
 
   private async attempt(round: number): Promise<void> {
@@ -161,7 +166,8 @@ export class MonitorClient {
       this.refused(auth.error);
     } else {
       this.onlineAt = this.clock.monotonic();
-      if (this.topics.length > 0) this.connection?.send({ type: 'subscribe', data: { topics: this.topics } });
+      if (this.topics.length > 0)
+        this.connection?.send({ type: 'subscribe', data: { topics: [...this.topics] } });
       this.connection?.send({ type: 'user_presence', data: this.presence });
       this.become({ name: 'online', userId: auth.userId });
     }

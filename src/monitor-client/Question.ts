@@ -1,8 +1,8 @@
+import type { Topic } from '../model/clientFrames.js';
+import type { MonitorApi, MonitorVerb } from '../model/operatorApi.js';
 import type { Timer } from './clock.js';
-import type { Topic } from './frames.js';
 import type { MonitorClient } from './MonitorClient.js';
 import { MonitorError } from './Requests.js';
-import type { Verb, Verbs } from './verbs.js';
 
 /** What is known of an answer. `failed` keeps the value of before, where there is one. */
 export type Answer<T> =
@@ -17,9 +17,9 @@ export type Occasion = Topic | 'chat_message';
 const CALM_MS = 1_000;
 
 /** A request that is kept up to date: asked at each connect, and again when what it is about has changed. */
-export class Question<V extends Verb> {
+export class Question<V extends MonitorVerb> {
   private readonly endings: (() => void)[];
-  private answer: Answer<Verbs[V]['result']> = { state: 'loading' };
+  private answer: Answer<MonitorApi[V]['result']> = { state: 'loading' };
   private count = 0;
   private timer: Timer | undefined;
   private isDue = false;
@@ -28,9 +28,9 @@ export class Question<V extends Verb> {
   constructor(
     private readonly client: MonitorClient,
     private readonly verb: V,
-    private readonly args: Verbs[V]['args'],
+    private readonly args: MonitorApi[V]['args'],
     occasions: readonly Occasion[],
-    private readonly onAnswer: (answer: Answer<Verbs[V]['result']>) => void,
+    private readonly onAnswer: (answer: Answer<MonitorApi[V]['result']>) => void,
   ) {
     this.endings = [
       client.on('state', ({ name }) => name === 'online' && this.ask()),
@@ -81,10 +81,10 @@ export class Question<V extends Verb> {
 
   private failed(error: MonitorError): void {
     const value = 'value' in this.answer ? { value: this.answer.value } : {};
-    this.become({ state: 'failed', error, ...value } as Answer<Verbs[V]['result']>);
+    this.become({ state: 'failed', error, ...value } as Answer<MonitorApi[V]['result']>);
   }
 
-  private become(answer: Answer<Verbs[V]['result']>): void {
+  private become(answer: Answer<MonitorApi[V]['result']>): void {
     if (this.hasStopped) return;
     this.answer = answer;
     this.onAnswer(answer);

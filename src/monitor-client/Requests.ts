@@ -1,5 +1,6 @@
+import type { ServerFrames } from '../model/monitorFrames.js';
+import type { RequestFault } from '../model/problem.js';
 import type { ClientClock, Timer } from './clock.js';
-import type { RequestFault, ServerFrames } from './frames.js';
 
 /** A request that got no result. `code` is one of the agent's, or `disconnected`, or `no_answer`. */
 export class MonitorError extends Error {

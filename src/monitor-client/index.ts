@@ -1,5 +1,38 @@
+export type {
+  Presence,
+  Topic,
+  WrittenClientFrame as ClientFrame,
+} from '../model/clientFrames.js';
+export type {
+  AgentStatus,
+  ChatMessage,
+  LiveEvent,
+  Notification,
+  NotificationLevel,
+  ServerFrame,
+  ServerFrames,
+  Snapshot,
+  UserPresence,
+} from '../model/monitorFrames.js';
+export type {
+  Bubble,
+  CheckVerdict as Verdict,
+  CommandDetail,
+  CommandEntry,
+  Conversation,
+  DoctorReport,
+  LinkWord,
+  LogLine,
+  MonitorApi as Verbs,
+  MonitorVerb as Verb,
+  QueueEntry,
+  ScheduleEntry,
+  SendStatistics,
+  SettingInForce as Setting,
+} from '../model/operatorApi.js';
+export type { RequestFault } from '../model/problem.js';
+export type { StatusSnapshot as Status } from '../model/status.js';
 export type { ClientClock, Timer } from './clock.js';
-export type * from './frames.js';
 export {
   type ConnectionState,
   MonitorClient,
@@ -15,5 +48,4 @@ export {
 } from './monitorHooks.js';
 export { type Answer, type Occasion, Question } from './Question.js';
 export { MonitorError } from './Requests.js';
-export type * from './verbs.js';
 export type { WebSocketConstructor, WebSocketLike } from './WebSocketLike.js';

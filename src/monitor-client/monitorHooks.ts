@@ -1,7 +1,8 @@
-import type { AgentStatus, Notification, Presence, Snapshot, UserPresence } from './frames.js';
+import type { Presence } from '../model/clientFrames.js';
+import type { AgentStatus, Notification, Snapshot, UserPresence } from '../model/monitorFrames.js';
+import type { MonitorApi, MonitorVerb } from '../model/operatorApi.js';
 import type { ConnectionState, MonitorClient } from './MonitorClient.js';
 import { type Answer, type Occasion, Question } from './Question.js';
-import type { Verb, Verbs } from './verbs.js';
 
 /** What is needed of a UI library; React and Preact both have it. */
 export interface UiHooks {
@@ -32,12 +33,12 @@ export interface MonitorHooks {
   /** Connects while the component is there, and gives what the agent says. */
   useMonitor(client: MonitorClient): MonitorView;
   /** Asks, and asks again when it has changed. `again` asks now. */
-  useAnswer<V extends Verb>(
+  useAnswer<V extends MonitorVerb>(
     client: MonitorClient,
     verb: V,
-    args: Verbs[V]['args'],
+    args: MonitorApi[V]['args'],
     occasions: readonly Occasion[],
-  ): Answer<Verbs[V]['result']> & { again: () => void };
+  ): Answer<MonitorApi[V]['result']> & { again: () => void };
 }
 
 const REMEMBERED = 100;
@@ -72,7 +73,7 @@ export function monitorHooks({ useState, useEffect, useRef }: UiHooks): MonitorH
   }
 
   const useAnswer: MonitorHooks['useAnswer'] = (client, verb, args, occasions) => {
-    type Result = Verbs[typeof verb]['result'];
+    type Result = MonitorApi[typeof verb]['result'];
     const [answer, setAnswer] = useState<Answer<Result>>({ state: 'loading' });
     const question = useRef<Question<typeof verb> | undefined>(undefined);
     const words = JSON.stringify([verb, args, occasions]);

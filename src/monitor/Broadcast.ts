@@ -1,6 +1,7 @@
+import type { ServerFrame } from '../model/monitorFrames.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { KnownClient } from './Clients.js';
-import { encodeFrame, type ServerFrame } from './monitorFrames.js';
+import { encodeFrame } from './monitorFrames.js';
 
 interface Entry {
   frame: ServerFrame;

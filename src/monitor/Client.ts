@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import type { Presence, Topic } from '../model/clientFrames.js';
 import type { Clock, Timer } from '../system/clock.js';
-import type { Presence, Topic } from './monitorFrames.js';
 import { RateLimit } from './rateLimit.js';
 
 /** Who is at the other end, as the token says. `expiresAt` is Unix ms. */

@@ -1,14 +1,17 @@
 import { describeError, EdgeError } from '../errors.js';
+import type { ClientFrame } from '../model/clientFrames.js';
+import type { ServerFrame } from '../model/monitorFrames.js';
+import type { StatusSnapshot } from '../model/status.js';
 import type { Clock } from '../system/clock.js';
 import type { Broadcast } from './Broadcast.js';
 import { CLOSE, type Client } from './Client.js';
 import { type Clients, isKnown, type KnownClient } from './Clients.js';
-import { type ClientFrame, encodeFrame, readClientFrame, type ServerFrame } from './monitorFrames.js';
+import { encodeFrame, readClientFrame } from './monitorFrames.js';
 import { RateLimit } from './rateLimit.js';
 import { WorkBudget } from './WorkBudget.js';
 
 /** What a request may ask for; `userId` is who asks. What it throws is answered as an error. */
-export type MonitorVerb = (input: Record<string, unknown>, userId: string) => unknown;
+export type MonitorHandler = (input: Record<string, unknown>, userId: string) => unknown;
 
 /** Requests of all clients together: each is answered by the agent between two pieces of its own work. */
 const REQUEST_RATE = { burst: 200, perSecond: 100 };
@@ -22,9 +25,9 @@ type Asked = Extract<ClientFrame, { type: 'request' }>['data'];
 interface ClientFramesOptions {
   clients: Clients;
   broadcast: Broadcast;
-  verbs: Readonly<Record<string, MonitorVerb>>;
+  verbs: Readonly<Record<string, MonitorHandler>>;
   /** The status for somebody who has just subscribed. */
-  status: () => unknown;
+  status: () => StatusSnapshot;
   clock: Clock;
   /** A client was cut off for what it did. */
   onAbuse: (why: string) => void;

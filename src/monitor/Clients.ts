@@ -1,5 +1,6 @@
+import type { Presence } from '../model/clientFrames.js';
+import type { UserPresence } from '../model/monitorFrames.js';
 import type { Client, Session } from './Client.js';
-import type { Presence, UserPresence } from './monitorFrames.js';
 
 /** A client with a valid token. */
 export type KnownClient = Client & { readonly session: Session };

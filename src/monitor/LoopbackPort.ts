@@ -2,15 +2,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock, Timer } from '../system/clock.js';
-
-/** A fault that an operator should look after. `since` is Unix ms. */
-export interface MonitorFault {
-  code: 'monitor_unavailable';
-  since: number;
-  message: string;
-  remedy: string;
-}
 
 const ADDRESSES = ['127.0.0.1', '::1'] as const;
 const TRY_AGAIN_MS = 10_000;
@@ -57,7 +50,7 @@ export class LoopbackPort {
     return this.bound;
   }
 
-  fault(): MonitorFault | undefined {
+  fault(): Problem<number, 'monitor_unavailable'> | undefined {
     if (this.failure === undefined) return undefined;
     const { port } = this.options;
     return {

@@ -2,23 +2,26 @@ import { createServer, type Server } from 'node:http';
 import type { WebSocket } from 'ws';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type {
+  AgentStatus,
+  ChatMessage,
+  LiveEvent,
+  LiveFact,
+  NotificationLevel,
+  ServerFrame,
+} from '../model/monitorFrames.js';
+import type { Problem } from '../model/problem.js';
+import type { StatusSnapshot } from '../model/status.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { HalfOpen } from '../system/HalfOpen.js';
 import { Broadcast } from './Broadcast.js';
 import { CLOSE, type Client } from './Client.js';
-import { ClientFrames, type MonitorVerb } from './ClientFrames.js';
+import { ClientFrames, type MonitorHandler } from './ClientFrames.js';
 import { Clients, isKnown } from './Clients.js';
 import { keepAlive } from './keepAlive.js';
-import { LoopbackPort, type MonitorFault } from './LoopbackPort.js';
+import { LoopbackPort } from './LoopbackPort.js';
 import type { MonitorSecret } from './MonitorSecret.js';
-import {
-  type AgentStatus,
-  type ChatMessage,
-  encodeFrame,
-  type NotificationLevel,
-  type ServerFrame,
-  type Topic,
-} from './monitorFrames.js';
+import { encodeFrame } from './monitorFrames.js';
 import { PageHandler, type UseLink } from './PageHandler.js';
 import { UpgradeHandler } from './UpgradeHandler.js';
 
@@ -27,11 +30,11 @@ interface MonitorOptions {
   secret: MonitorSecret;
   useLink: UseLink;
   pageDirectory: string;
-  verbs: Readonly<Record<string, MonitorVerb>>;
+  verbs: Readonly<Record<string, MonitorHandler>>;
   /** What the agent does now; told to whoever comes. */
   agentStatus: () => AgentStatus;
   /** The status snapshot, for those who subscribe. */
-  status: () => unknown;
+  status: () => StatusSnapshot;
   /** Somebody with a valid token looks, or nobody does any more. */
   onWatched: (watched: boolean) => void;
   clock: Clock;
@@ -122,7 +125,7 @@ export class MonitorServer {
     return this.door.port;
   }
 
-  fault(): MonitorFault | undefined {
+  fault(): Problem<number, 'monitor_unavailable'> | undefined {
     return this.door.fault();
   }
 
@@ -145,14 +148,14 @@ export class MonitorServer {
   }
 
   /** A live event for those who subscribed to its topic; `at` is Unix ms. */
-  publish(topic: Topic, at: number, fields: Readonly<Record<string, unknown>> = {}): void {
+  publish(fact: LiveFact, at: number): void {
     if (!this.isWatched) return;
-    const data = { topic, at: new Date(at).toISOString(), ...fields };
-    this.broadcast.post({ type: 'event', data }, ({ topics }) => topics.has(topic));
+    const data: LiveEvent = { at: new Date(at).toISOString(), ...fact };
+    this.broadcast.post({ type: 'event', data }, ({ topics }) => topics.has(fact.topic));
   }
 
   /** The status for everybody who subscribed to anything. */
-  publishSnapshot(status: unknown): void {
+  publishSnapshot(status: StatusSnapshot): void {
     const data = { status, presence: this.clients.presences() };
     this.broadcast.post({ type: 'snapshot', data }, ({ topics }) => topics.size > 0);
   }

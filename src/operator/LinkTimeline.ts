@@ -1,8 +1,5 @@
+import type { LinkWord } from '../model/operatorApi.js';
 import type { Clock } from '../system/clock.js';
-import type { StatusSnapshot } from './snapshot.js';
-
-/** By which way the backend was reached; `stopped`: the agent did not run. */
-type LinkWord = StatusSnapshot['link'] | 'stopped';
 
 /** From `at` (Unix ms) on it was so, until the next one. */
 interface LinkChange {

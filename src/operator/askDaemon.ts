@@ -1,8 +1,6 @@
 import { createConnection } from 'node:net';
+import type { OperatorRequest, OperatorResult, OperatorVerb } from '../model/operatorApi.js';
 import { type Clock, systemClock } from '../system/clock.js';
-
-/** Answered by a service that waits until it can run, and by nobody else. */
-export const WAITING_VERB = 'waiting';
 
 /** What to do about an agent that is there, perhaps, and does not answer. */
 export const CANNOT_ASK_REMEDY = 'Run this as the user whose agent it is; if that is so, restart the agent.';
@@ -11,24 +9,41 @@ export const CANNOT_ASK_REMEDY = 'Run this as the user whose agent it is; if tha
  * What the daemon said, or why nobody said anything. `cannotTell` is never to be read as "not running"; `wasAsked`: what was
  * asked for has reached it, perhaps, and may be carried out.
  */
-export type DaemonAnswer =
-  | { kind: 'answered'; result: unknown }
+export type DaemonAnswer<Result = unknown> =
+  | { kind: 'answered'; result: Result }
   | { kind: 'refused'; code: string; message: string; remedy: string }
   | { kind: 'notRunning' }
   | { kind: 'cannotTell'; message: string; wasAsked: boolean };
 
-/** Asks the daemon behind the socket one thing. Ends within `timeoutMs`; never throws. */
-export function askDaemon(
+/** Asks a daemon one thing. Ends by its own deadline; never throws. */
+export type AskDaemon = <Verb extends OperatorVerb>(
+  request: OperatorRequest<Verb>,
+) => Promise<DaemonAnswer<OperatorResult<Verb>>>;
+
+/**
+ * Asks the daemon behind the socket one thing. Ends within `timeoutMs`; never throws. What it answers is what the API says: it
+ * is this program, or one that only ever adds fields.
+ */
+export function askDaemon<Verb extends OperatorVerb>(
   path: string,
-  request: { verb: string } & Record<string, unknown>,
+  request: OperatorRequest<Verb>,
+  timeoutMs?: number,
+): Promise<DaemonAnswer<OperatorResult<Verb>>> {
+  return askSocket(path, request, timeoutMs);
+}
+
+/** Puts any question to a socket of that kind. */
+export function askSocket<Result>(
+  path: string,
+  request: object,
   timeoutMs = 5_000,
   clock: Clock = systemClock,
-): Promise<DaemonAnswer> {
+): Promise<DaemonAnswer<Result>> {
   return new Promise((resolve) => {
     const socket = createConnection(path);
     let reply = '';
     let wasAsked = false;
-    const end = (answer: DaemonAnswer) => {
+    const end = (answer: DaemonAnswer<Result>) => {
       timer.cancel();
       socket.destroy();
       resolve(answer);
@@ -60,11 +75,11 @@ export function askDaemon(
   });
 }
 
-function read(reply: string): DaemonAnswer {
+function read<Result>(reply: string): DaemonAnswer<Result> {
   try {
     const parsed = JSON.parse(reply) as {
       ok: boolean;
-      result?: unknown;
+      result: Result;
       error?: { code: string; message: string; remedy: string };
     };
     if (parsed.ok) return { kind: 'answered', result: parsed.result };

@@ -1,57 +1,18 @@
 import { basename } from 'node:path';
 import { EdgeError } from '../errors.js';
 import { maskHandle } from '../logging/mask.js';
+import type { Answers, CommandDetail, CommandEntry, OperatorApi, TextEntry } from '../model/operatorApi.js';
 import type { LoggedCommand } from '../store/commandLog.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
-import type { StatusVerb } from './StatusServer.js';
-import { type TimelineStep, timeline } from './timeline.js';
+import { timeline } from './timeline.js';
 import { neededText } from './verbInput.js';
-
-/** A command as the operator sees it: no text, handles masked. Times are ISO 8601; null: not yet. */
-export interface CommandEntry {
-  command_id: string;
-  command_type: string;
-  /** websocket, http or operator. */
-  via: string;
-  state: 'open' | 'completed' | 'failed';
-  received_at: string;
-  acked_at: string | null;
-  /** When the backend provably read the newest ack, and by which channel. */
-  ack_read_at: string | null;
-  ack_read_via: string | null;
-  error: string | null;
-}
-
-/** One text or file that a command had sent. */
-interface TextEntry {
-  conversation: string;
-  characters: number;
-  file: string | null;
-  state: SendRecord['state'];
-  attempts: number;
-  /** Nothing goes out in its conversation until it is resumed. */
-  paused: boolean;
-  guid: string | null;
-  service: string | null;
-  error: string | null;
-}
-
-/** A command with everything that is known of its life, the earliest step first. */
-export interface CommandDetail extends CommandEntry {
-  revision: number;
-  /** What the ack says for programs: `outcome`, `retry_safe` … */
-  result: Record<string, unknown> | null;
-  schedule: { schedule_id: string; send_at: string; status: string } | null;
-  texts: TextEntry[];
-  timeline: TimelineStep[];
-}
 
 const MOST_COMMANDS = 1000;
 
 /** What became of commands; nothing is changed. */
-export function commandVerbs(store: Store): Readonly<Record<'commands.list' | 'commands.show', StatusVerb>> {
+export function commandVerbs(store: Store): Answers<Pick<OperatorApi, 'commands.list' | 'commands.show'>> {
   return {
     'commands.list': ({ limit, open }): CommandEntry[] =>
       store.commandLog.list(atMost(limit), open === true).map(commandEntry),

@@ -1,31 +1,10 @@
 import { basename } from 'node:path';
 import type { OperatorReply } from '../incoming/ChatEvents.js';
 import { maskHandle } from '../logging/mask.js';
+import type { Bubble, Conversation } from '../model/operatorApi.js';
 import type { ReceivedText, SentText } from '../store/recentTexts.js';
 import type { Store } from '../store/Store.js';
 import { OPERATOR, type OperatorTexts } from './OperatorTexts.js';
-
-/** A message of a conversation. `at` is ISO 8601; `sender` is masked; of what went out it is `agent` or `operator`. */
-interface ConversationMessage {
-  id: string;
-  direction: 'in' | 'out';
-  sender: string;
-  at: string;
-  /** Of what came in: open, answered, parked, expired. Of what went out: the states of a text. */
-  state: string;
-  characters: number;
-  /** Null unless texts were asked for. */
-  text: string | null;
-}
-
-/** `conversation` is its canonical key, as `pause` takes it; `name` is for showing. */
-export interface ConversationEntry {
-  conversation: string;
-  name: string;
-  paused: boolean;
-  /** The oldest first. */
-  messages: ConversationMessage[];
-}
 
 /** So many of the newest messages each way are looked at. */
 const LOOKED_AT = 500;
@@ -36,15 +15,15 @@ const USUAL = 20;
 interface Placed {
   conversation: string;
   at: number;
-  message: ConversationMessage;
+  message: Bubble;
 }
 
 /** The conversations in which something was said last, the newest first. */
 export function recentConversations(
   store: Pick<Store, 'recentTexts' | 'pauses'>,
   operatorTexts: Pick<OperatorTexts, 'list'>,
-  { limit, messages, texts }: Record<string, unknown>,
-): ConversationEntry[] {
+  { limit, messages, texts }: { limit?: unknown; messages?: unknown; texts?: unknown },
+): Conversation[] {
   const withTexts = texts === true;
   const said = [
     ...store.recentTexts.received(LOOKED_AT).map((text) => received(text, withTexts)),

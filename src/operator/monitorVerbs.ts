@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { NewestEvents } from '../logging/NewestEvents.js';
-import type { MonitorVerb } from '../monitor/ClientFrames.js';
+import type { Answers, DoctorReport, MonitorApi, MonitorVerb, OperatorApi } from '../model/operatorApi.js';
+import type { MonitorHandler } from '../monitor/ClientFrames.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { recentConversations } from './conversationsVerb.js';
@@ -13,9 +14,17 @@ import type { StatusVerb } from './StatusServer.js';
 import { sendStatistics } from './sendStatistics.js';
 
 /** Of the status socket's verbs, those that only look. */
-const LOOKING = ['status', 'config', 'commands.list', 'commands.show', 'schedule.list', 'queue.list'];
+const LOOKING = [
+  'status',
+  'config',
+  'commands.list',
+  'commands.show',
+  'schedule.list',
+  'queue.list',
+] as const;
 /** And those that change something: who does is logged and told to everybody who watches. */
-const ACTING = ['schedule.cancel', 'queue.retry', 'queue.drop', 'pause', 'resume'];
+const ACTING = ['schedule.cancel', 'queue.retry', 'queue.drop', 'pause', 'resume'] as const;
+type SharedVerb = (typeof LOOKING | typeof ACTING)[number];
 
 /** No id, guid or handle is longer. */
 const LONGEST_TEXT = 512;
@@ -27,7 +36,7 @@ const LOG_LEVELS = ['info', 'warn', 'error'] as const;
 
 interface MonitorVerbsOptions {
   /** Those of the status socket. */
-  verbs: Readonly<Record<string, StatusVerb>>;
+  verbs: Answers<Pick<OperatorApi, SharedVerb>>;
   store: Store;
   operatorTexts: OperatorTexts;
   strip: LinkTimeline;
@@ -40,14 +49,10 @@ interface MonitorVerbsOptions {
 }
 
 /** What those who watch may ask for. Everything else of the status socket stays there. */
-export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<string, MonitorVerb>> {
+export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<MonitorVerb, MonitorHandler>> {
   const { verbs, store, strip, stateDirectory, clock } = options;
   const logged = new NewestEvents(options.logFile);
-  const shared = [...LOOKING, ...ACTING].map(
-    (name) => [name, sharedVerb(name, verbs[name], options)] as const,
-  );
-  return {
-    ...Object.fromEntries(shared),
+  const own: Answers<Omit<MonitorApi, SharedVerb>> = {
     'link.history': () => ({
       changes: strip.history().map(({ at, state }) => ({ at: new Date(at).toISOString(), state })),
     }),
@@ -64,10 +69,12 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<stri
     },
     doctor: () => lastReport(stateDirectory),
   };
+  const shared = [...LOOKING, ...ACTING].map((name) => [name, sharedVerb(name, verbs[name], options)]);
+  return { ...own, ...(Object.fromEntries(shared) as Record<SharedVerb, MonitorHandler>) };
 }
 
-function sharedVerb(name: string, verb: StatusVerb | undefined, options: MonitorVerbsOptions): MonitorVerb {
-  if (verb === undefined) throw new Error(`there is no verb ${name}`);
+function sharedVerb(name: SharedVerb, verb: StatusVerb, options: MonitorVerbsOptions): MonitorHandler {
+  const isAct = ACTING.some((acting) => acting === name);
   return (input, userId) => {
     const long = Object.entries(input).find(
       ([, value]) => typeof value === 'string' && value.length > LONGEST_TEXT,
@@ -77,7 +84,7 @@ function sharedVerb(name: string, verb: StatusVerb | undefined, options: Monitor
       throw new EdgeError('invalid_payload', why, 'Name it by its id.');
     }
     const result = verb(input);
-    if (ACTING.includes(name)) {
+    if (isAct) {
       options.log.info('An operator acted by the monitor', { user: userId, verb: name });
       options.onAct(userId, name);
     }
@@ -86,14 +93,14 @@ function sharedVerb(name: string, verb: StatusVerb | undefined, options: Monitor
 }
 
 /** What `edge-agent doctor` or `selftest` found last, whichever was later; `at` is null if neither was ever asked. */
-function lastReport(stateDirectory: string): { at: string | null } {
+function lastReport(stateDirectory: string): DoctorReport {
   const reports = REPORTS.map((name) => reportIn(join(stateDirectory, name)));
   return reports.toSorted((a, b) => (b.at ?? '').localeCompare(a.at ?? ''))[0] ?? { at: null };
 }
 
-function reportIn(path: string): { at: string | null } {
+function reportIn(path: string): DoctorReport {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as { at: string };
+    return JSON.parse(readFileSync(path, 'utf8')) as DoctorReport;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { at: null };
     throw error;

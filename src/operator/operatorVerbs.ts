@@ -2,6 +2,8 @@ import type { Backend } from '../backend/Backend.js';
 import type { Commands } from '../commands/Commands.js';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { Answers, OperatorApi, SettingInForce } from '../model/operatorApi.js';
+import type { StatusSnapshot } from '../model/status.js';
 import type { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import { commandVerbs } from './commandVerbs.js';
@@ -9,10 +11,8 @@ import { type ConversationSource, namedConversation } from './namedConversation.
 import { pauseVerbs } from './pauseVerbs.js';
 import { queueVerbs } from './queueVerbs.js';
 import { runtime } from './runtime.js';
-import type { StatusVerb } from './StatusServer.js';
 import { scheduleVerbs } from './scheduleVerbs.js';
 import { sendVerb } from './sendVerb.js';
-import type { StatusSnapshot } from './snapshot.js';
 import { neededText } from './verbInput.js';
 
 const SELFTEST_TEXT = /^edge-agent selftest [0-9a-f]{8}$/;
@@ -21,7 +21,7 @@ const SELFTEST_TEXT = /^edge-agent selftest [0-9a-f]{8}$/;
 export function operatorVerbs(components: {
   store: Store;
   /** The settings in force, and back to those of the file. */
-  config: { settings(): unknown; reset(): unknown };
+  config: { settings(): SettingInForce[]; reset(): string[] };
   backend: Backend;
   commands: Commands;
   scheduler: Scheduler;
@@ -33,7 +33,7 @@ export function operatorVerbs(components: {
   sendToSelf: (text: string) => boolean;
   /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
   readSecrets: () => void;
-}): Readonly<Record<string, StatusVerb>> {
+}): Answers<Omit<OperatorApi, 'waiting' | 'monitor.rotate'>> {
   const { store, config, backend, snapshot, log } = components;
   const meant = (written: string) =>
     namedConversation(written, components.conversationKey, components.chatDb);
@@ -49,6 +49,7 @@ export function operatorVerbs(components: {
     kick: () => {
       components.readSecrets();
       backend.kick('the operator asked for it');
+      return null;
     },
     ...pauseVerbs(store, components.conversationKey, meant, log),
     ...queueVerbs(store),

@@ -1,28 +1,12 @@
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
+import type { Answers, OperatorApi, PauseAnswer, ResumeAnswer } from '../model/operatorApi.js';
 import { EVERY_CONVERSATION } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
 import type { NamedConversation } from './namedConversation.js';
-import type { StatusVerb } from './StatusServer.js';
 import { neededText } from './verbInput.js';
 
-/**
- * `conversation` is its canonical key, `*` for all. `known`: chat.db has it; null if chat.db cannot be read. `changed`: it
- * was not paused before, or not so far.
- */
-export interface PauseAnswer {
-  conversation: string;
-  known: boolean | null;
-  changed: boolean;
-}
-
 const EVERYBODY: NamedConversation = { key: EVERY_CONVERSATION, known: true };
-
-/** `stillPaused`: what is paused now, `*` being everything. */
-export interface ResumeAnswer {
-  resumed: string[];
-  stillPaused: string[];
-}
 
 /**
  * Lets an operator stop what goes out, in one conversation or everywhere, and with `incoming` also what is posted to the
@@ -33,7 +17,7 @@ export function pauseVerbs(
   conversationKey: (threadId: string) => string,
   meant: (written: string) => NamedConversation,
   log: Logger,
-): Readonly<Record<'pause' | 'resume', StatusVerb>> {
+): Answers<Pick<OperatorApi, 'pause' | 'resume'>> {
   const named = <T>(input: unknown, read: (written: string) => T, every: T): T => {
     if (input === undefined) return every;
     return read(neededText(input, 'conversation', 'a phone number, an address or a group id'));

@@ -1,24 +1,14 @@
 import { maskHandle } from '../logging/mask.js';
+import type { Answers, OperatorApi, QueueEntry } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
-import type { StatusVerb } from './StatusServer.js';
 import { neededText } from './verbInput.js';
-
-/** A message that was set aside, as the operator sees it; the handle is masked. Times are ISO 8601. */
-export interface QueueEntry {
-  guid: string;
-  conversation: string;
-  sent_at: string;
-  parked_at: string;
-  attempts: number;
-  error: string | null;
-}
 
 const MOST_ENTRIES = 1000;
 
 /** Messages that were put aside: to look at, to be posted again, to be given up. */
 export function queueVerbs(
   store: Store,
-): Readonly<Record<'queue.list' | 'queue.retry' | 'queue.drop', StatusVerb>> {
+): Answers<Pick<OperatorApi, 'queue.list' | 'queue.retry' | 'queue.drop'>> {
   const forParked = (written: unknown, act: (guid: string) => boolean): string[] => {
     const named = neededText(written, 'guid', 'the guid of a message that was set aside, or "all"');
     const guids =

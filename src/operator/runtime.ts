@@ -1,8 +1,4 @@
-/** What the agent's process was started with; asked for by `doctor`, never told to the backend. */
-export interface RuntimeAnswer {
-  readonly node_path: string;
-  readonly node_version: string;
-}
+import type { RuntimeAnswer } from '../model/operatorApi.js';
 
 /** Of this process. */
 export function runtime(): RuntimeAnswer {

@@ -1,28 +1,10 @@
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
+import type { Answers, CancelAnswer, OperatorApi, ScheduleEntry } from '../model/operatorApi.js';
 import type { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
-import type { ScheduleState } from '../store/schedule.js';
-import type { StatusVerb } from './StatusServer.js';
 import { neededText } from './verbInput.js';
-
-/** A scheduled text as the operator sees it; the handle is masked. Times are ISO 8601. */
-export interface ScheduleEntry {
-  schedule_id: string;
-  command_id: string;
-  conversation: string;
-  send_at: string;
-  status: ScheduleState;
-  characters: number;
-  files: number;
-  error: string | null;
-  /** Only if asked for. */
-  text?: string;
-}
-
-/** `cancelled`, or the state in which it cannot be cancelled any more. */
-export type CancelAnswer = { cancelled: true; schedule_id: string } | { cancelled: false; status: string };
 
 const MOST_TEXTS = 1000;
 
@@ -31,7 +13,7 @@ export function scheduleVerbs(
   store: Store,
   scheduler: Scheduler,
   log: Logger,
-): Readonly<Record<'schedule.list' | 'schedule.cancel', StatusVerb>> {
+): Answers<Pick<OperatorApi, 'schedule.list' | 'schedule.cancel'>> {
   return {
     'schedule.list': ({ all, texts }): ScheduleEntry[] =>
       store.schedule.list(all === true ? undefined : 'pending', MOST_TEXTS).map((text) => ({

@@ -1,27 +1,5 @@
+import type { HourOfSends, SendLatency, SendStatistics } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
-
-/** Texts by how they ended, in the hour that begins at `from` (ISO 8601). */
-interface HourOfSends {
-  from: string;
-  sent: number;
-  failed: number;
-  unknown: number;
-}
-
-/** Of texts that were sent: how long from being stored to the proof in chat.db. */
-interface SendLatency {
-  /** `upToMs` null: longer than all others. */
-  buckets: { upToMs: number | null; count: number }[];
-  /** Null where nothing was sent. */
-  p50Ms: number | null;
-  p95Ms: number | null;
-}
-
-interface SendStatistics {
-  /** The last 24, the newest one last. */
-  hours: HourOfSends[];
-  latency: SendLatency;
-}
 
 const HOUR_MS = 3600_000;
 const HOURS = 24;

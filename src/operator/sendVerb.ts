@@ -1,10 +1,10 @@
 import type { Commands } from '../commands/Commands.js';
 import { EdgeError } from '../errors.js';
+import type { Answers, CommandDetail, OperatorApi } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
 import { freshId } from '../system/random.js';
-import { type CommandDetail, commandDetail } from './commandVerbs.js';
+import { commandDetail } from './commandVerbs.js';
 import type { NamedConversation } from './namedConversation.js';
-import type { StatusVerb } from './StatusServer.js';
 
 /**
  * Lets the operator send a text or a file: as a command of his own, so that it is stored, ordered, sent once and
@@ -15,7 +15,7 @@ export function sendVerb(
   store: Store,
   commands: Commands,
   meant: (written: string) => NamedConversation,
-): Readonly<Record<'send', StatusVerb>> {
+): Answers<Pick<OperatorApi, 'send'>> {
   return {
     send({ to, text, at, file }): CommandDetail {
       if (typeof to !== 'string' || to.trim() === '') {

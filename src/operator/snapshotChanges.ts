@@ -1,14 +1,18 @@
-import type { NotificationLevel, Topic } from '../monitor/monitorFrames.js';
-import type { StatusSnapshot } from './snapshot.js';
+import type { Topic } from '../model/clientFrames.js';
+import type { NotificationLevel } from '../model/monitorFrames.js';
+import type { StatusSnapshot } from '../model/status.js';
+
+/** The topics of which the status tells. */
+type StatusTopic = Extract<Topic, 'queues' | 'schedule' | 'pauses' | 'problems'>;
 
 /** Something that those who watch are told because two snapshots differ. */
 export type Change =
   | { kind: 'snapshot' }
   | { kind: 'notification'; level: NotificationLevel; message: string }
-  | { kind: 'topic'; topic: Topic };
+  | { kind: 'topic'; topic: StatusTopic };
 
 /** What of a snapshot belongs to which topic: it has changed if the values have. */
-const TOPIC_FIELDS: readonly (readonly [Topic, readonly (keyof StatusSnapshot)[]])[] = [
+const TOPIC_FIELDS: readonly (readonly [StatusTopic, readonly (keyof StatusSnapshot)[]])[] = [
   ['queues', ['incoming_queued', 'incoming_parked', 'sends_queued', 'uploads_queued', 'acks_undelivered']],
   ['schedule', ['scheduled_messages', 'next_scheduled_at']],
   ['pauses', ['paused']],

@@ -4,6 +4,8 @@ import type { SendHealth } from '../health/SendHealth.js';
 import { maskHandle } from '../logging/mask.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import type { Problem } from '../model/problem.js';
+import type { StatusSnapshot } from '../model/status.js';
 import type { Outgoing } from '../outgoing/Outgoing.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
@@ -11,7 +13,6 @@ import { describeLosses } from '../store/salvage/report.js';
 import type { SetAsideItem } from '../store/setAsideItem.js';
 import { iso, isoOrNull } from '../system/isoTime.js';
 import { residentMegabytes } from '../system/residentMemory.js';
-import type { Problem, StatusSnapshot } from './snapshot.js';
 
 /** What happened last, for the status. Unix ms. */
 export interface Activity {
@@ -31,22 +32,15 @@ interface SnapshotSources {
   store: Store;
   sendHealth: SendHealth;
   outgoing: Outgoing;
-  supervision: { fault(): Fault | undefined; stall(): Fault | undefined };
+  supervision: { fault(): Problem<number> | undefined; stall(): Problem<number> | undefined };
   activity: Activity;
-  monitoring: { fault(): Fault | undefined; view(): StatusSnapshot['monitor'] };
-  continuity: { fault(): Fault | undefined };
+  monitoring: { fault(): Problem<number> | undefined; view(): StatusSnapshot['monitor'] };
+  continuity: { fault(): Problem<number> | undefined };
   /** Since when the agent ends what is on its way, Unix ms; undefined while it is not told to stop. */
   stoppingSince: number | undefined;
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
-  configFaults: readonly Fault[];
-}
-
-interface Fault {
-  code: Problem['code'];
-  since: number;
-  message: string;
-  remedy: string;
+  configFaults: readonly Problem<number>[];
 }
 
 const STORE_REMEDY = {
@@ -114,7 +108,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
   };
 }
 
-function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] {
+function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[]): Problem<number>[] {
   const { chatDb, sendHealth, supervision, store, reader, chatDbLostAt, stoppingSince } = sources;
   const access = chatDb.access();
   const sending = sendHealth.fault() ?? supervision.fault();
@@ -184,7 +178,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Fault[]): Fault[] 
 const MOST_SHOWN = 100;
 
 /** Items that could not be worked on within a day. */
-function setAsideFaults(items: readonly SetAsideItem[]): Fault[] {
+function setAsideFaults(items: readonly SetAsideItem[]): Problem<number>[] {
   const [newest] = items;
   const oldest = items.at(-1);
   if (newest === undefined || oldest === undefined) return [];
@@ -204,7 +198,7 @@ function setAsideFaults(items: readonly SetAsideItem[]): Fault[] {
 }
 
 /** A pause for an operator's answer is as it should be; a loop, and a stop of everything, are to be looked after. */
-function pauseFaults(pauses: readonly Pause[]): Fault[] {
+function pauseFaults(pauses: readonly Pause[]): Problem<number>[] {
   const everything = pauses.find(({ conversation }) => conversation === EVERY_CONVERSATION);
   const loops = pauses.filter(({ reason }) => reason === 'loop');
   return [

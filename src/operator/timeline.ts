@@ -1,28 +1,9 @@
 import { basename } from 'node:path';
 import { maskHandle } from '../logging/mask.js';
+import type { TimelineStep } from '../model/operatorApi.js';
 import type { LoggedCommand } from '../store/commandLog.js';
 import type { ScheduledText } from '../store/schedule.js';
 import type { SendRecord } from '../store/sendRecord.js';
-
-/** One step in the life of a command. `at` is ISO 8601; `detail` is for a person and has no text and no full number. */
-export interface TimelineStep {
-  at: string;
-  step:
-    | 'received'
-    | 'scheduled'
-    | 'queued'
-    | 'claimed'
-    | 'handed_over'
-    | 'sent'
-    | 'confirmed'
-    | 'deduplicated'
-    | 'failed'
-    | 'unknown'
-    | 'cancelled'
-    | 'acked'
-    | 'ack_read';
-  detail: string;
-}
 
 interface Step {
   at: number;

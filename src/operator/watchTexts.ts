@@ -43,12 +43,8 @@ export function watchTexts(watching: Watching): void {
   components.commands.onStage((commandId, stage, code) =>
     tell(() => {
       const commandType = store.commandLog.find(commandId)?.commandType;
-      server.publish('commands', clock.now(), {
-        commandId,
-        commandType,
-        stage,
-        ...(code === null ? {} : { code }),
-      });
+      const why = code === null ? {} : { code };
+      server.publish({ topic: 'commands', commandId, commandType, stage, ...why }, clock.now());
       if (stage === 'failed') {
         server.sendNotification('warning', `Command ${commandId} failed${code === null ? '' : `: ${code}`}`);
       }
@@ -65,11 +61,9 @@ export function watchTexts(watching: Watching): void {
 
 function tellOutcome({ server, clock, agentName }: Watching, send: SendRecord, outcome: SendOutcome): void {
   const at = clock.now();
-  server.publish('sends', at, {
-    conversation: maskHandle(send.conversation),
-    outcome: outcome.kind,
-    ms: Math.max(0, at - send.createdAt),
-  });
+  const ms = Math.max(0, at - send.createdAt);
+  const conversation = maskHandle(send.conversation);
+  server.publish({ topic: 'sends', conversation, outcome: outcome.kind, ms }, at);
   if (outcome.kind === 'unknown') {
     server.sendNotification('warning', `A text to ${maskHandle(send.conversation)}: ${outcome.message}`);
   }
@@ -87,7 +81,7 @@ function tellOutcome({ server, clock, agentName }: Watching, send: SendRecord, o
 function tellStep({ server, store, clock }: Watching, { commandId }: SendRecord, stage: string): void {
   if (commandId === null) return;
   const commandType = store.commandLog.find(commandId)?.commandType;
-  server.publish('commands', clock.now(), { commandId, commandType, stage });
+  server.publish({ topic: 'commands', commandId, commandType, stage }, clock.now());
 }
 
 function incoming({ conversation, guid, text, sender, sentAt }: IncomingMessage) {

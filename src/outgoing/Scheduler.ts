@@ -1,5 +1,6 @@
-import { describeError, type ErrorCode } from '../errors.js';
+import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import type { ScheduledText, ScheduleState } from '../store/schedule.js';

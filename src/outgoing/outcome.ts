@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 import type { SendRecord } from '../store/sendRecord.js';
 
 /** The text that went out, or is to go out, in the place of a duplicate. */

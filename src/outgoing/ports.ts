@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 import type { MachineFault } from '../system/failures.js';
 
 /**

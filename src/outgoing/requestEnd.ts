@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 import type { Store } from '../store/Store.js';
 import type { SendRecord } from '../store/sendRecord.js';
 import type { SendTable } from '../store/sends.js';

@@ -1,4 +1,5 @@
-import { EdgeError, type ErrorCode } from '../errors.js';
+import { EdgeError } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
 
 interface Explanation {
   readonly code: ErrorCode;

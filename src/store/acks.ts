@@ -1,19 +1,8 @@
+import type { AckBody } from '../model/agentBodies.js';
 import type { Clock } from '../system/clock.js';
 import { AddedSignal, type CommitHooks } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
-
-/** The `data` of a `command_ack` frame, in the form that every backend understands. Times are ISO 8601. */
-export interface AckBody {
-  command_id: string;
-  status: 'completed' | 'failed';
-  success: boolean;
-  error: string | null;
-  completed_at: string;
-  timestamp: string;
-  revision: number;
-  result?: Record<string, unknown>;
-}
 
 /** How an ack reached the backend. */
 type AckChannel = 'websocket' | 'http';

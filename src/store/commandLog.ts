@@ -1,4 +1,5 @@
-import { type AckBody, readAck } from './acks.js';
+import type { AckBody } from '../model/agentBodies.js';
+import { readAck } from './acks.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 

@@ -1,5 +1,6 @@
+import type { AckBody } from '../model/agentBodies.js';
 import type { Clock } from '../system/clock.js';
-import { type AckBody, readAck } from './acks.js';
+import { readAck } from './acks.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 

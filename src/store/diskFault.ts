@@ -1,13 +1,13 @@
 import { statfsSync } from 'node:fs';
+import type { Problem } from '../model/problem.js';
 import { SQLITE_FAILURES, systemCode } from '../system/failures.js';
 import { isDamage } from './openStore.js';
 
-/** The disk does not take writes. */
-export interface StoreFault {
-  code: 'disk_full' | 'state_unwritable' | 'store_damaged' | 'state_moved';
-  message: string;
-  since: number;
-}
+/** The disk does not take writes. What to do about it is said where it is told. */
+export type StoreFault = Omit<
+  Problem<number, 'disk_full' | 'state_unwritable' | 'store_damaged' | 'state_moved'>,
+  'remedy'
+>;
 
 /** The store's file is not at its path any more: removed or moved with its directory, or another one lies there. */
 export class StateMoved extends Error {

@@ -1,4 +1,5 @@
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { Canary, type CanaryEnd, type CanaryPort } from './Canary.js';
 
@@ -6,14 +7,6 @@ import { Canary, type CanaryEnd, type CanaryPort } from './Canary.js';
 export interface Stall {
   readonly cause: 'no_rows' | 'canary_not_sent' | 'canary_not_received';
   readonly minutes: number;
-}
-
-/** A canary got lost: that is proof, other than silence. `since` is Unix ms. */
-export interface StallFault {
-  readonly code: 'inbound_stalled';
-  readonly since: number;
-  readonly message: string;
-  readonly remedy: string;
 }
 
 interface InboundWatchOptions {
@@ -97,7 +90,7 @@ export class InboundWatch {
     this.reset();
   }
 
-  fault(): StallFault | undefined {
+  fault(): Problem<number, 'inbound_stalled'> | undefined {
     if (this.stalled === undefined || this.stalled.cause === 'no_rows') return undefined;
     const { cause, since } = this.stalled;
     const what = cause === 'canary_not_sent' ? 'never went out' : 'went out and did not come back';

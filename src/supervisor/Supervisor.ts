@@ -1,17 +1,10 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { type AttemptEnd, judgeAttempt } from './judgeAttempt.js';
 import type { MessagesProcess } from './MessagesApp.js';
 import { Waits } from './Waits.js';
-
-/** Messages cannot be brought up. `since` is Unix ms. */
-export interface SupervisorFault {
-  readonly code: 'messages_unavailable';
-  readonly since: number;
-  readonly message: string;
-  readonly remedy: string;
-}
 
 interface SupervisorOptions {
   readonly app: MessagesProcess;
@@ -42,7 +35,7 @@ export class Supervisor {
   private running = false;
   private timeouts = 0;
   private restartedAt = Number.NEGATIVE_INFINITY;
-  private current: SupervisorFault | undefined;
+  private current: Problem<number, 'messages_unavailable'> | undefined;
   private wasUnknown = false;
 
   constructor(private readonly options: SupervisorOptions) {
@@ -89,7 +82,7 @@ export class Supervisor {
     if (this.running) void this.check();
   }
 
-  fault(): SupervisorFault | undefined {
+  fault(): Problem<number, 'messages_unavailable'> | undefined {
     return this.current;
   }
 

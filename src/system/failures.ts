@@ -1,4 +1,6 @@
-import { EdgeError, type ErrorCode } from '../errors.js';
+import { EdgeError } from '../errors.js';
+import type { ErrorCode } from '../model/errorCodes.js';
+import type { Problem } from '../model/problem.js';
 
 /**
  * Whose fault it is that something was not done. This alone decides whether it is tried again:
@@ -69,11 +71,7 @@ export function isMachineCode(code: string): code is MachineCode {
 }
 
 /** A fault of this machine. `message` is a sentence; neither it nor `remedy` names a path or a person. */
-export interface MachineFault {
-  readonly code: MachineCode;
-  readonly message: string;
-  readonly remedy: string;
-}
+export type MachineFault = Omit<Problem<number, MachineCode>, 'since'>;
 
 /**
  * `anywhere`: nothing on this machine could have done it, whatever file was meant. `own`: it is this machine's fault

@@ -9,9 +9,9 @@ import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js'
 import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import type { ReceivedCommand } from '../../src/commands/ports.js';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
+import type { AckBody } from '../../src/model/agentBodies.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
-import type { AckBody } from '../../src/store/acks.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { StatusSnapshot } from '../../src/model/status.js';
 import { LinkTimeline } from '../../src/operator/LinkTimeline.js';
 import { Progress } from '../../src/operator/Progress.js';
 import { sendStatistics } from '../../src/operator/sendStatistics.js';
-import type { StatusSnapshot } from '../../src/operator/snapshot.js';
 import { changesOf } from '../../src/operator/snapshotChanges.js';
 import { FakeClock } from '../support/FakeClock.js';
 

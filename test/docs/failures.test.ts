@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { ERROR_CODES } from '../../src/errors.js';
 import { APPLESCRIPT_FAULTS } from '../../src/messages/applescript/errors.js';
 import { failuresPage } from '../../src/messages/failuresPage.js';
+import { ERROR_CODES } from '../../src/model/errorCodes.js';
 import { FAILURE_OWNERS, isMachineCode, ownerOf } from '../../src/system/failures.js';
 import { page, tableUnder } from './page.js';
 

@@ -3,8 +3,9 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { TOPICS } from '../../src/model/clientFrames.js';
 import { CLOSE } from '../../src/monitor/Client.js';
-import { readClientFrame, TOPICS } from '../../src/monitor/monitorFrames.js';
+import { readClientFrame } from '../../src/monitor/monitorFrames.js';
 import { monitorVerbs } from '../../src/operator/monitorVerbs.js';
 import { IDLE, MonitorWorld } from '../support/MonitorWorld.js';
 import { until } from '../support/until.js';

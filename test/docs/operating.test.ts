@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exitCodes.js';
-import { ERROR_CODES } from '../../src/errors.js';
+import { ERROR_CODES } from '../../src/model/errorCodes.js';
 import { page, tableUnder } from './page.js';
 
 const operating = page('docs/operating.md');

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { edgeProgram } from '../../src/cli/program.js';
 import { SETTINGS } from '../../src/config/settings.js';
-import { ERROR_CODES } from '../../src/errors.js';
 import { CHECKS } from '../../src/kit/conformance/checks.js';
+import { ERROR_CODES } from '../../src/model/errorCodes.js';
 import { anchorsIn, headingAnchors, linksIn, page, ROOT, tableUnder } from './page.js';
 
 const PAGES = [

@@ -2,8 +2,8 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { extract } from 'tar';
 import { describe, expect, test } from 'vitest';
-import type { SettingInForce } from '../../src/daemon/LiveConfig.js';
 import { silent } from '../../src/kit/backend/persona.js';
+import type { SettingInForce } from '../../src/model/operatorApi.js';
 import { type Cleanup, EdgeWorld, PERSON, REALTIME, SECRET } from '../support/EdgeWorld.js';
 import { FakeKeychain } from '../support/FakeKeychain.js';
 

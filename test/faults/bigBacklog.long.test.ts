@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { StatusSnapshot } from '../../src/operator/snapshot.js';
+import type { StatusSnapshot } from '../../src/model/status.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Store } from '../../src/store/Store.js';
 import { systemClock } from '../../src/system/clock.js';

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { StatusSnapshot } from '../../src/operator/snapshot.js';
+import type { StatusSnapshot } from '../../src/model/status.js';
 import { certificate } from '../support/certificate.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { EdgeError } from '../../src/errors.js';
-import type { AgentStatus } from '../../src/monitor/monitorFrames.js';
+import type { AgentStatus } from '../../src/model/monitorFrames.js';
 import type { Cleanup } from '../support/EdgeWorld.js';
 import { IDLE, MonitorWorld } from '../support/MonitorWorld.js';
+import { statusFixture } from '../support/statusFixture.js';
 import { until } from '../support/until.js';
 
 const open = (cleanup: Cleanup) =>
@@ -200,26 +201,35 @@ describe('frames from clients', () => {
     const [ann, bob] = [await world.operator('ann'), await world.operator('bob')];
     ann.say({ type: 'subscribe', data: { topics: ['commands', 'logs'] } });
     expect((await ann.heard('snapshot')).data).toEqual({
-      status: { state: 'healthy' },
+      status: statusFixture(),
       presence: [
         { userId: 'ann', status: 'online' },
         { userId: 'bob', status: 'online' },
       ],
     });
-    world.server.publish('link', 0, { state: 'offline' });
-    world.server.publish('commands', 0, { commandId: 'cmd_1', stage: 'received' });
-    world.server.publishSnapshot({ state: 'degraded' });
+    world.server.publish({ topic: 'link', state: 'offline', detail: 'waiting' }, 0);
+    world.server.publish(
+      { topic: 'commands', commandId: 'cmd_1', commandType: 'kick', stage: 'received' },
+      0,
+    );
+    world.server.publishSnapshot(statusFixture({ state: 'degraded' }));
     world.server.sendNotification('info', 'the last');
     await bob.heard('notification');
     await ann.heard('notification');
     expect(ann.all('event').map(({ data }) => data)).toEqual([
-      { topic: 'commands', at: '1970-01-01T00:00:00.000Z', commandId: 'cmd_1', stage: 'received' },
+      {
+        topic: 'commands',
+        at: '1970-01-01T00:00:00.000Z',
+        commandId: 'cmd_1',
+        commandType: 'kick',
+        stage: 'received',
+      },
     ]);
     expect(ann.all('snapshot')).toHaveLength(2);
     expect([...bob.all('event'), ...bob.all('snapshot')]).toEqual([]);
     ann.say({ type: 'subscribe', data: { topics: [] } });
     await ann.caughtUp();
-    world.server.publish('commands', 0, {});
+    world.server.publish({ topic: 'commands', commandId: 'c', commandType: 'kick', stage: 'received' }, 0);
     world.server.sendNotification('info', 'the very last');
     await ann.heard('notification', ({ data }) => data?.message === 'the very last');
     expect(ann.all('event')).toHaveLength(1);

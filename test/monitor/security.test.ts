@@ -6,6 +6,7 @@ import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { isLocal } from '../../src/monitor/origin.js';
 import { makeToken } from '../../src/monitor/tokens.js';
 import { MonitorWorld } from '../support/MonitorWorld.js';
+import { statusFixture } from '../support/statusFixture.js';
 
 const HOUR_MS = 3_600_000;
 const soon = () => Math.floor(Date.now() / 1000) + 3_600;
@@ -61,8 +62,8 @@ describe('who shows', () => {
         sender: '',
         timestamp: '',
       });
-      world.server.publish('logs', 0);
-      world.server.publishSnapshot({});
+      world.server.publish({ topic: 'logs', level: 'info', message: 'm', fields: {} }, 0);
+      world.server.publishSnapshot(statusFixture());
       operator.say({ type: 'user_presence', data: 'away' });
       world.server.sendNotification('info', 'the last');
       await operator.heard('notification');

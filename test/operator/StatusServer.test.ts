@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { askDaemon } from '../../src/operator/askDaemon.js';
+import { askSocket } from '../../src/operator/askDaemon.js';
 import { StatusServer } from '../../src/operator/StatusServer.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/temporaryStore.js';
 import { until } from '../support/until.js';
 
 const answer = { kind: 'answered', result: 'here' };
-const ask = (path: string) => askDaemon(path, { verb: 'where' });
+const ask = (path: string) => askSocket(path, { verb: 'where' });
 
 async function listen(path: string): Promise<FakeClock> {
   const clock = new FakeClock();

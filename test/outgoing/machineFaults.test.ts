@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ErrorCode } from '../../src/errors.js';
+import type { ErrorCode } from '../../src/model/errorCodes.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import type { AttemptResult, FetchedFile } from '../../src/outgoing/ports.js';
 import { FakeClock } from '../support/FakeClock.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { AckBody } from '../../src/store/acks.js';
+import type { AckBody } from '../../src/model/agentBodies.js';
 import type { Store } from '../../src/store/Store.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';

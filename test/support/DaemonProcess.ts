@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EXIT } from '../../src/cli/exitCodes.js';
 import { stateDirectoryOrUsual } from '../../src/config/stateDirectory.js';
-import type { StatusSnapshot } from '../../src/operator/snapshot.js';
+import type { StatusSnapshot } from '../../src/model/status.js';
 import { PATIENCE_MS } from './patience.js';
 import { CLI, type Place, runCli } from './runCli.js';
 import { statusOf } from './statusOf.js';

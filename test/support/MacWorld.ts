@@ -1,4 +1,4 @@
-import type { StatusSnapshot } from '../../src/operator/snapshot.js';
+import type { StatusSnapshot } from '../../src/model/status.js';
 import { type ServicePlaces, servicePlaces } from '../../src/service/servicePlaces.js';
 import { type Cleanup, EdgeWorld, type WorldOptions } from './EdgeWorld.js';
 import { SimulatedLaunchd } from './launchd/SimulatedLaunchd.js';

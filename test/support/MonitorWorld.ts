@@ -2,15 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClientOptions } from 'ws';
-import type { MonitorVerb } from '../../src/monitor/ClientFrames.js';
+import type { AgentStatus } from '../../src/model/monitorFrames.js';
+import type { MonitorHandler } from '../../src/monitor/ClientFrames.js';
 import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { MonitorServer } from '../../src/monitor/MonitorServer.js';
-import type { AgentStatus } from '../../src/monitor/monitorFrames.js';
 import { makeToken } from '../../src/monitor/tokens.js';
 import { Store } from '../../src/store/Store.js';
 import { type Clock, systemClock } from '../../src/system/clock.js';
 import type { Cleanup } from './EdgeWorld.js';
 import { RecordingLog } from './RecordingLog.js';
+import { statusFixture } from './statusFixture.js';
 import { WatchingClient } from './WatchingClient.js';
 
 export const IDLE: AgentStatus = { agentName: 'edge_1', state: 'idle' };
@@ -35,7 +36,7 @@ export class MonitorWorld {
     { onTestFinished }: Cleanup,
     options: {
       clock?: Clock;
-      verbs?: Record<string, MonitorVerb>;
+      verbs?: Record<string, MonitorHandler>;
       port?: number;
       agentStatus?: () => AgentStatus;
       /** Of an earlier life. */
@@ -55,7 +56,7 @@ export class MonitorWorld {
       ...{ secret, pageDirectory, clock, log },
       verbs: options.verbs ?? {},
       agentStatus: options.agentStatus ?? (() => IDLE),
-      status: () => ({ state: 'healthy' }),
+      status: () => statusFixture(),
       onWatched: (is) => watched.push(is),
     });
     await server.start();

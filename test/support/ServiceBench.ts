@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { askDaemon } from '../../src/operator/askDaemon.js';
+import { askSocket } from '../../src/operator/askDaemon.js';
 import { type Installed, install } from '../../src/service/install.js';
 import type { RunningAgent } from '../../src/service/LaunchAgent.js';
 import type { RuntimeChoice } from '../../src/service/runtime.js';
@@ -89,8 +89,8 @@ export class ServiceBench {
   }
 
   async ask(): Promise<Tiny | undefined> {
-    const answer = await askDaemon(join(this.home, 'tiny.sock'), { verb: 'status' });
-    return answer.kind === 'answered' ? (answer.result as Tiny) : undefined;
+    const answer = await askSocket<Tiny>(join(this.home, 'tiny.sock'), { verb: 'status' });
+    return answer.kind === 'answered' ? answer.result : undefined;
   }
 
   /** Resolves when an edition of that name answers. */

@@ -1,3 +1,4 @@
+import type { TimelineStep } from '../../src/model/operatorApi.js';
 import type {
   Bubble,
   CommandDetail,
@@ -7,6 +8,7 @@ import type {
   Status,
 } from '../../src/monitor-client/index.js';
 import type { Play } from './MonitorStage.js';
+import { statusFixture } from './statusFixture.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,7 +16,7 @@ const START = Date.now();
 const ago = (ms: number) => new Date(START - ms).toISOString();
 
 /** An agent with a past, and with something to look after. */
-export const TROUBLED: Status = {
+export const TROUBLED: Status = statusFixture({
   version: '1.0.0',
   agent_id: 'edge_13105550100',
   uptime_seconds: 93_211,
@@ -31,6 +33,9 @@ export const TROUBLED: Status = {
   link_detail: {
     state: 'waiting',
     since: ago(4 * MINUTE),
+    attempt: 4,
+    last_pong_at: null,
+    poller: 'running',
     rtt_ms: 23,
     reconnects_24h: 3,
     next_attempt_at: null,
@@ -52,7 +57,7 @@ export const TROUBLED: Status = {
   last_sent_at: ago(40_000),
   last_error: null,
   memory_usage_mb: 71,
-};
+});
 
 /** An agent that has just been installed. */
 export const FRESH: Status = {
@@ -122,7 +127,7 @@ const COMMANDS: CommandEntry[] = Array.from({ length: 30 }, (_, index) => {
   };
 });
 
-const STEPS: readonly (readonly [number, string, string])[] = [
+const STEPS: readonly (readonly [number, TimelineStep['step'], string])[] = [
   [0, 'received', 'by WebSocket'],
   [3, 'queued', '42 characters to +1•••1234'],
   [4, 'claimed', ''],
@@ -152,13 +157,13 @@ function commandDetail(id: unknown): CommandDetail {
 }
 
 const SETTINGS: Setting[] = [
-  { key: 'edge.user_phone', value: '+13105550100', source: 'file' },
-  { key: 'backend.url', value: 'https://backend.example.com', source: 'file' },
-  { key: 'backend.sync_interval_seconds', value: 15, source: 'remote' },
-  { key: 'imessage.db_path', value: '~/Library/Messages/chat.db', source: 'default' },
-  { key: 'forward.ignore', value: [], source: 'default' },
-  { key: 'forward.allow', value: ['+13105551234', 'ann@example.com'], source: 'environment' },
-  { key: 'outgoing.max_per_minute', value: 30, source: '.env' },
+  { key: 'edge.user_phone', value: '+13105550100', source: 'file', restart: false },
+  { key: 'backend.url', value: 'https://backend.example.com', source: 'file', restart: false },
+  { key: 'backend.sync_interval_seconds', value: 15, source: 'remote', restart: false },
+  { key: 'imessage.db_path', value: '~/Library/Messages/chat.db', source: 'default', restart: false },
+  { key: 'forward.ignore', value: [], source: 'default', restart: false },
+  { key: 'forward.allow', value: ['+13105551234', 'ann@example.com'], source: 'environment', restart: false },
+  { key: 'outgoing.max_per_minute', value: 30, source: '.env', restart: false },
 ];
 
 const CHECKS = [

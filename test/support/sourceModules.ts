@@ -17,6 +17,8 @@ interface WrittenImport {
   names: readonly string[];
   /** Asked for when the program runs: `import('…')`. */
   isDynamic: boolean;
+  /** `import type`: nothing of it is there when the program runs. */
+  isType: boolean;
 }
 
 interface Declared {
@@ -25,7 +27,7 @@ interface Declared {
   name: string;
 }
 
-const STATIC = /^\s*(?:import|export)\s+(?:type\s+)?([^;'"]*?)\s*from\s*'([^']+)'|^\s*import\s+'([^']+)'/gm;
+const STATIC = /^\s*(?:import|export)\s+(type\s+)?([^;'"]*?)\s*from\s*'([^']+)'|^\s*import\s+'([^']+)'/gm;
 const DYNAMIC = /\bimport\(\s*'([^']+)'\s*\)/g;
 const EXPORT =
   /^export\s+(?:abstract\s+)?(?:async\s+)?(const|let|function|class|interface|type|enum)\s+([\w$]+)/gm;
@@ -58,12 +60,19 @@ function fileMeant(from: string, to: string): string | undefined {
 
 function importsIn(from: string, text: string): WrittenImport[] {
   const code = withoutComments(text);
-  const written = [...code.matchAll(STATIC)].map(([, clause = '', named, bare]) => {
+  const written = [...code.matchAll(STATIC)].map(([, type, clause = '', named, bare]) => {
     const to = named ?? bare ?? '';
-    return { from, to, file: fileMeant(from, to), names: namesIn(clause), isDynamic: false };
+    return {
+      from,
+      to,
+      file: fileMeant(from, to),
+      names: namesIn(clause),
+      isDynamic: false,
+      isType: type !== undefined,
+    };
   });
   const asked = [...code.matchAll(DYNAMIC)].map(([, to = '']) => {
-    return { from, to, file: fileMeant(from, to), names: wordsIn(code), isDynamic: true };
+    return { from, to, file: fileMeant(from, to), names: wordsIn(code), isDynamic: true, isType: false };
   });
   return [...written, ...asked];
 }

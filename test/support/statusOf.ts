@@ -1,5 +1,5 @@
+import type { StatusSnapshot } from '../../src/model/status.js';
 import { askDaemon } from '../../src/operator/askDaemon.js';
-import type { StatusSnapshot } from '../../src/operator/snapshot.js';
 import { socketPath } from '../../src/operator/socketPath.js';
 import { until } from './until.js';
 

@@ -1,14 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../config/loadConfig.js';
-import {
-  LiveConfig,
-  type SettingInForce,
-  settingsInForce,
-  storedRemoteSettings,
-} from '../../daemon/LiveConfig.js';
+import { LiveConfig, settingsInForce, storedRemoteSettings } from '../../daemon/LiveConfig.js';
 import { EdgeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
+import type { SettingInForce } from '../../model/operatorApi.js';
 import { InstanceLock } from '../../store/InstanceLock.js';
 import { Store } from '../../store/Store.js';
 import { systemClock } from '../../system/clock.js';
@@ -25,8 +21,7 @@ export async function showConfig(options: { configPath?: string; json?: boolean 
   const { answer } = asked;
   if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked);
   try {
-    const settings =
-      answer.kind === 'answered' ? (answer.result as SettingInForce[]) : settingsOfNextStart(options);
+    const settings = answer.kind === 'answered' ? answer.result : settingsOfNextStart(options);
     if (options.json) printJson({ schema: 1, running: answer.kind === 'answered', settings });
     else print(...settings.flatMap((setting) => entryLines(settingLine(setting), stdoutTerminal())));
     return EXIT.ok;
@@ -42,7 +37,7 @@ export async function resetRemote(options: { configPath?: string }): Promise<num
   const { answer } = asked;
   if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked, MAYBE_DONE);
   try {
-    const keys = answer.kind === 'answered' ? (answer.result as string[]) : resetInStore(options);
+    const keys = answer.kind === 'answered' ? answer.result : resetInStore(options);
     print(keys.length === 0 ? 'The backend had changed nothing.' : `Dropped: ${keys.join(', ')}`);
     return EXIT.ok;
   } catch (error) {

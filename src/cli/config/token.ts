@@ -1,7 +1,6 @@
 import { trialToken } from '../../backend/trialToken.js';
 import { loadConfig } from '../../config/loadConfig.js';
 import { EdgeError } from '../../errors.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
 import { systemClock } from '../../system/clock.js';
 import { askAgent } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
@@ -56,5 +55,5 @@ export async function token(options: { configPath?: string; print?: boolean }): 
 async function agentIdOf(options: { configPath?: string }): Promise<string | undefined> {
   const asked = await askAgent(options, { verb: 'status' });
   if ('exitCode' in asked || asked.answer.kind !== 'answered') return undefined;
-  return (asked.answer.result as StatusSnapshot).agent_id ?? undefined;
+  return asked.answer.result.agent_id ?? undefined;
 }

@@ -1,4 +1,4 @@
-import type { CommandDetail, CommandEntry } from '../../operator/commandVerbs.js';
+import type { CommandDetail, CommandEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
 import { ago } from '../../system/duration.js';
 import { askAgent, noResult } from '../askAgent.js';
@@ -23,7 +23,7 @@ export async function listCommands(options: {
   const asked = await askAgent(options, { verb: 'commands.list', limit: Math.max(1, limit), open });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
-  const commands = asked.answer.result as CommandEntry[];
+  const commands = asked.answer.result;
   if (options.json === true) printJson({ schema: 1, commands });
   else if (commands.length === 0) print(open ? 'No command is open.' : 'There were no commands yet.');
   else print(...commands.flatMap(lines));
@@ -38,7 +38,7 @@ export async function showCommand(
   const asked = await askAgent(options, { verb: 'commands.show', id });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
-  const command = asked.answer.result as CommandDetail;
+  const command = asked.answer.result;
   if (options.json === true) printJson({ schema: 1, ...command });
   else print(...timelineLines(command));
   return EXIT.ok;

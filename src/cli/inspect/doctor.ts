@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { backendSettings } from '../../backend/backendSettings.js';
-import { type SettingInForce, settingsInForce } from '../../daemon/LiveConfig.js';
+import { settingsInForce } from '../../daemon/LiveConfig.js';
 import type { CheckContext } from '../../diagnostics/checks/check.js';
 import { concealer } from '../../diagnostics/checks/concealer.js';
 import { type Report, runChecks } from '../../diagnostics/checks/runChecks.js';
@@ -11,6 +11,7 @@ import { doctorChecks } from '../../diagnostics/doctor/doctorChecks.js';
 import { saveReport } from '../../diagnostics/selftest/saveReport.js';
 import { describeError, EdgeError } from '../../errors.js';
 import { redactor } from '../../logging/redact.js';
+import type { SettingInForce } from '../../model/operatorApi.js';
 import { PACKAGE_ROOT } from '../../system/packageRoot.js';
 import { packageVersion } from '../../system/version.js';
 import { EXIT } from '../exitCodes.js';
@@ -93,7 +94,7 @@ async function bundle(
 /** Those of the running agent, else those that one would start with. */
 async function settingsOf(context: CheckContext): Promise<readonly SettingInForce[]> {
   const answer = await context.askAgent({ verb: 'config' });
-  if (answer.kind === 'answered') return answer.result as SettingInForce[];
+  if (answer.kind === 'answered') return answer.result;
   if (context.config.kind === 'invalid') throw new Error('the configuration is invalid');
   return settingsInForce(context.config.loaded, new Map());
 }

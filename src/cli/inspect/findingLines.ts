@@ -1,8 +1,13 @@
-import type { Verdict } from '../../diagnostics/checks/check.js';
 import type { Finding, Report } from '../../diagnostics/checks/runChecks.js';
+import type { CheckVerdict } from '../../model/operatorApi.js';
 import { entryLines, paint, type Style, type Terminal } from '../terminal.js';
 
-const STYLES: Readonly<Record<Verdict, Style>> = { PASS: 'green', WARN: 'yellow', FAIL: 'red', SKIP: 'dim' };
+const STYLES: Readonly<Record<CheckVerdict, Style>> = {
+  PASS: 'green',
+  WARN: 'yellow',
+  FAIL: 'red',
+  SKIP: 'dim',
+};
 
 /** A finding for a person: its verdict, id and evidence, then what to do about it, in lines that the terminal can hold. */
 export function findingLines({ id, verdict, evidence, remedy }: Finding, terminal: Terminal): string[] {

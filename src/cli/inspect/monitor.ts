@@ -6,7 +6,6 @@ import { findStateDirectory } from '../../config/stateDirectory.js';
 import { EdgeError } from '../../errors.js';
 import { MonitorSecret } from '../../monitor/MonitorSecret.js';
 import { LINK_MS, LONGEST_SESSION_MS, makeToken, SESSION_MS, USER_PATTERN } from '../../monitor/tokens.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
 import { childEnvironment } from '../../system/childEnvironment.js';
 import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
@@ -40,7 +39,7 @@ export async function monitorOpen(options: MonitorOptions & { print?: boolean })
   const asked = await askAgent(options, { verb: 'status' });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
-  const { port } = (asked.answer.result as StatusSnapshot).monitor;
+  const { port } = asked.answer.result.monitor;
   if (port === null) {
     complain(
       'edge-agent: The monitor is not served.',
@@ -71,7 +70,7 @@ export async function monitorRotate(options: MonitorOptions): Promise<number> {
   const asked = await askAgent(options, { verb: 'monitor.rotate' });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind === 'answered') {
-    const { ended } = asked.answer.result as { ended: number };
+    const { ended } = asked.answer.result;
     print(`The secret of the monitor was rotated; ${ended} ${ended === 1 ? 'session' : 'sessions'} ended.`);
     return EXIT.ok;
   }

@@ -3,8 +3,8 @@ import { loadConfig } from '../../config/loadConfig.js';
 import { findStateDirectory } from '../../config/stateDirectory.js';
 import type { AgentView, CheckContext } from '../../diagnostics/checks/check.js';
 import { EdgeError } from '../../errors.js';
+import type { StatusSnapshot } from '../../model/status.js';
 import type { DaemonAnswer } from '../../operator/askDaemon.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
 import { systemClock } from '../../system/clock.js';
 import { programs } from '../../system/programs.js';
 import { askAt } from '../askAt.js';
@@ -77,10 +77,10 @@ function secretsOf(options: { configPath?: string }): readonly string[] {
   }
 }
 
-function agentView(answer: DaemonAnswer): AgentView {
+function agentView(answer: DaemonAnswer<StatusSnapshot>): AgentView {
   switch (answer.kind) {
     case 'answered':
-      return { kind: 'up', snapshot: answer.result as StatusSnapshot };
+      return { kind: 'up', snapshot: answer.result };
     case 'notRunning':
       return { kind: 'down' };
     default:

@@ -1,5 +1,5 @@
+import type { StatusSnapshot } from '../../model/status.js';
 import { CANNOT_ASK_REMEDY } from '../../operator/askDaemon.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
 import { systemClock } from '../../system/clock.js';
 import { type AgentAnswer, askAgent, startRemedy } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
@@ -32,10 +32,10 @@ export async function status(options: StatusOptions): Promise<number> {
   return snapshot.state === 'healthy' ? EXIT.ok : EXIT.degraded;
 }
 
-export function reportOf({ directory, answer }: AgentAnswer): Report {
+export function reportOf({ directory, answer }: AgentAnswer<StatusSnapshot>): Report {
   switch (answer.kind) {
     case 'answered':
-      return { kind: 'snapshot', snapshot: answer.result as StatusSnapshot };
+      return { kind: 'snapshot', snapshot: answer.result };
     case 'notRunning':
       return {
         kind: 'none',

@@ -1,4 +1,4 @@
-import type { StatusSnapshot } from '../../operator/snapshot.js';
+import type { StatusSnapshot } from '../../model/status.js';
 import { ago, duration, since, until } from '../../system/duration.js';
 import { entryLines, paint, type Style, type Terminal, wrap } from '../terminal.js';
 

@@ -10,7 +10,6 @@ import {
   type WebSocketConstructor,
 } from '../../monitor-client/index.js';
 import { askDaemon } from '../../operator/askDaemon.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
 import { socketPath } from '../../operator/socketPath.js';
 import { systemClock } from '../../system/clock.js';
 import { EXIT } from '../exitCodes.js';
@@ -84,7 +83,7 @@ async function monitorAddress(directory: string): Promise<string> {
   const answer = await askDaemon(socketPath(directory), { verb: 'status' });
   if (answer.kind === 'notRunning') throw new Error(`No edge-agent is running on ${directory}`);
   if (answer.kind !== 'answered') throw new Error(`The agent cannot be asked (${answer.message})`);
-  const { port } = (answer.result as StatusSnapshot).monitor;
+  const { port } = answer.result.monitor;
   if (port === null) throw new Error('The agent does not serve the monitor (monitor.enabled, monitor.port)');
   return `ws://127.0.0.1:${port}/ws`;
 }
@@ -93,7 +92,7 @@ async function monitorAddress(directory: string): Promise<string> {
 async function keyOf(directory: string, conversation: string | undefined): Promise<string | undefined> {
   if (conversation === undefined) return undefined;
   const answer = await askDaemon(socketPath(directory), { verb: 'conversation.key', conversation });
-  return answer.kind === 'answered' ? String(answer.result) : conversation;
+  return answer.kind === 'answered' ? answer.result : conversation;
 }
 
 /** By the secret file, which only the agent's own user can read. */

@@ -31,7 +31,7 @@ export function watchWords(event: LiveEvent): Pick<WatchEntry, 'type' | 'words' 
       const why = code === undefined ? '' : ` (${code})`;
       return {
         type: 'command',
-        words: `${commandType} ${commandId} ${stage}${why}`,
+        words: `${commandType ?? ''} ${commandId} ${stage}${why}`,
         style: STYLES[stage],
       };
     }

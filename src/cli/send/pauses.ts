@@ -1,4 +1,3 @@
-import type { PauseAnswer, ResumeAnswer } from '../../operator/pauseVerbs.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print } from '../print.js';
@@ -15,10 +14,10 @@ const EVERYTHING = '*';
  * Lasts over restarts, until `resume`.
  */
 export async function pause(options: PauseOptions, conversation?: string): Promise<number> {
-  const asked = await askAgent(options, request('pause', options, conversation));
+  const asked = await askAgent(options, { verb: 'pause', ...which(options, conversation) });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
-  const { conversation: paused, known, changed } = asked.answer.result as PauseAnswer;
+  const { conversation: paused, known, changed } = asked.answer.result;
   const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
   print(changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`);
   if (known === false)
@@ -29,10 +28,10 @@ export async function pause(options: PauseOptions, conversation?: string): Promi
 
 /** Lifts the pause of a conversation, of everything if none is named, or, with `all`, each that there is. */
 export async function resume(options: PauseOptions, conversation?: string): Promise<number> {
-  const asked = await askAgent(options, request('resume', options, conversation));
+  const asked = await askAgent(options, { verb: 'resume', ...which(options, conversation) });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
-  const { resumed, stillPaused } = asked.answer.result as ResumeAnswer;
+  const { resumed, stillPaused } = asked.answer.result;
   if (resumed.length === 0 && conversation !== undefined && conversation !== 'all') {
     complain(`edge-agent: ${conversation} is not paused.`, 'See what is: edge-agent status');
     return EXIT.failed;
@@ -48,9 +47,8 @@ export async function resume(options: PauseOptions, conversation?: string): Prom
   return EXIT.ok;
 }
 
-function request(verb: 'pause' | 'resume', options: PauseOptions, conversation: string | undefined) {
+function which(options: PauseOptions, conversation: string | undefined) {
   return {
-    verb,
     ...(conversation === undefined ? {} : { conversation }),
     ...(options.incoming === true ? { incoming: true } : {}),
   };

@@ -1,4 +1,4 @@
-import type { QueueEntry } from '../../operator/queueVerbs.js';
+import type { QueueEntry } from '../../model/operatorApi.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';
@@ -9,7 +9,7 @@ export async function listQueue(options: { configPath?: string; json?: boolean }
   const asked = await askAgent(options, { verb: 'queue.list' });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
-  const entries = asked.answer.result as QueueEntry[];
+  const entries = asked.answer.result;
   if (options.json) printJson({ schema: 1, parked: entries });
   else if (entries.length === 0) print('Nothing is set aside.');
   else print(...entries.flatMap((entry) => entryLines(line(entry), stdoutTerminal())));
@@ -25,7 +25,7 @@ export async function changeQueue(
   const asked = await askAgent(options, { verb: `queue.${change}`, guid });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
-  const changed = asked.answer.result as string[];
+  const changed = asked.answer.result;
   if (changed.length === 0 && guid !== 'all') {
     complain(
       `edge-agent: No message that was set aside has the guid ${guid}.`,

@@ -1,4 +1,4 @@
-import type { CancelAnswer, ScheduleEntry } from '../../operator/scheduleVerbs.js';
+import type { ScheduleEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
 import { ago, until } from '../../system/duration.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
@@ -17,7 +17,7 @@ export async function listSchedule(options: {
   const asked = await askAgent(options, { verb: 'schedule.list', all, texts });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
-  const scheduled = asked.answer.result as ScheduleEntry[];
+  const scheduled = asked.answer.result;
   if (options.json === true) printJson({ schema: 1, scheduled });
   else if (scheduled.length === 0) print('Nothing is scheduled.');
   else print(...scheduled.flatMap((text) => lines(text, systemClock.now())));
@@ -29,7 +29,7 @@ export async function cancelScheduled(options: { configPath?: string }, id: stri
   const asked = await askAgent(options, { verb: 'schedule.cancel', id });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
-  const answer = asked.answer.result as CancelAnswer;
+  const answer = asked.answer.result;
   if (answer.cancelled) {
     print(`Cancelled: ${answer.schedule_id}`);
     return EXIT.ok;

@@ -1,5 +1,5 @@
 import { EdgeError } from '../../errors.js';
-import type { CommandDetail } from '../../operator/commandVerbs.js';
+import type { CommandDetail } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
 import { type AgentAnswer, askAgent, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
@@ -37,7 +37,7 @@ export async function send(options: SendOptions, to: string, text: string | unde
   if ('exitCode' in running) return running.exitCode;
   if (running.answer.kind !== 'answered') return noResult(running);
   let handed: HandedOver | undefined;
-  let asked: AgentAnswer | { exitCode: number };
+  let asked: AgentAnswer<CommandDetail> | { exitCode: number };
   try {
     handed = options.file === undefined ? undefined : handOver(running.directory, options.file);
     asked = await askAgent(options, {
@@ -56,7 +56,7 @@ export async function send(options: SendOptions, to: string, text: string | unde
   }
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_TAKEN);
-  return conclude(options, await outcomeOf(options, asked.answer.result as CommandDetail, timeoutMs));
+  return conclude(options, await outcomeOf(options, asked.answer.result, timeoutMs));
 }
 
 /** All of stdin but its last line break. For a text that is not to stand in the process list. */
@@ -101,7 +101,7 @@ async function outcomeOf(
     const asked = await askAgent(options, { verb: 'commands.show', id: command.command_id });
     // An agent that is being restarted answers again; its store has the text.
     if (!('exitCode' in asked) && asked.answer.kind === 'answered') {
-      command = asked.answer.result as CommandDetail;
+      command = asked.answer.result;
     }
   }
   return command;

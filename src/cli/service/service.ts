@@ -5,7 +5,6 @@ import { chosenConfigPath, variable } from '../../config/places.js';
 import { stateDirectoryOrUsual } from '../../config/stateDirectory.js';
 import { EdgeError } from '../../errors.js';
 import { askDaemon } from '../../operator/askDaemon.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
 import { socketPath } from '../../operator/socketPath.js';
 import * as control from '../../service/control.js';
 import { install as installService } from '../../service/install.js';
@@ -108,7 +107,7 @@ async function askAt(configPath: string): Promise<RunningAgent | undefined> {
   const where = { ...places({ configPath }), env: {}, cwd: homedir() };
   const directory = await stateDirectoryOrUsual(where);
   const answer = await askDaemon(socketPath(directory), { verb: 'status' });
-  return answer.kind === 'answered' ? (answer.result as StatusSnapshot) : undefined;
+  return answer.kind === 'answered' ? answer.result : undefined;
 }
 
 function tellRunning(done: string, { pid, state, problems }: RunningAgent): void {

@@ -1,30 +1,19 @@
 import type { LoadedConfig } from '../../config/loadConfig.js';
-import type { DaemonAnswer } from '../../operator/askDaemon.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
+import type { CheckDetail, CheckVerdict } from '../../model/operatorApi.js';
+import type { StatusSnapshot } from '../../model/status.js';
+import type { AskDaemon } from '../../operator/askDaemon.js';
 import type { Clock } from '../../system/clock.js';
 import type { Programs } from '../../system/programs.js';
-
-/** WARN: works, but not as well as it should, or could not be proven. SKIP: does not apply, or was not asked for. */
-export type Verdict = 'PASS' | 'WARN' | 'FAIL' | 'SKIP';
-
-/** One of several things that a check looked at, in counts. `counts` are named in lowerCamelCase. */
-export interface Detail {
-  readonly id: string;
-  readonly result: 'agrees' | 'contradicted' | 'absent';
-  readonly agree: number;
-  readonly contradict: number;
-  readonly counts?: Readonly<Record<string, number>>;
-}
 
 /**
  * `evidence` is what was seen, in counts and times; `remedy` what a person does about it; `details` the counts behind it, for
  * programs. None of them holds a text.
  */
 export interface Outcome {
-  readonly verdict: Verdict;
+  readonly verdict: CheckVerdict;
   readonly evidence: string;
   readonly remedy?: string;
-  readonly details?: readonly Detail[];
+  readonly details?: readonly CheckDetail[];
 }
 
 /** What the running agent says of itself; `down` if none runs. */
@@ -51,7 +40,7 @@ export interface CheckContext {
     | { readonly kind: 'invalid'; readonly why: string };
   readonly agent: AgentView;
   /** Asks the running agent. */
-  readonly askAgent: (request: { verb: string } & Record<string, unknown>) => Promise<DaemonAnswer>;
+  readonly askAgent: AskDaemon;
   /** Whether a text to our own number is wanted. */
   readonly send: boolean;
   /** Asks the person at the terminal; true where there is none to ask. */

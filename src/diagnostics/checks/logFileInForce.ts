@@ -1,3 +1,4 @@
+import type { OperatorRequest, OperatorResult } from '../../model/operatorApi.js';
 import type { DaemonAnswer } from '../../operator/askDaemon.js';
 
 /**
@@ -5,11 +6,10 @@ import type { DaemonAnswer } from '../../operator/askDaemon.js';
  * and it is what the configuration says.
  */
 export async function logFileInForce(
-  ask: (request: { verb: string }) => Promise<DaemonAnswer>,
+  ask: (request: OperatorRequest<'config'>) => Promise<DaemonAnswer<OperatorResult<'config'>>>,
 ): Promise<string | undefined> {
   const answer = await ask({ verb: 'config' });
   if (answer.kind !== 'answered') return undefined;
-  const settings = answer.result as readonly { readonly key: string; readonly value: unknown }[];
-  const file = settings.find(({ key }) => key === 'logging.file')?.value;
+  const file = answer.result.find(({ key }) => key === 'logging.file')?.value;
   return typeof file === 'string' ? file : undefined;
 }

@@ -1,14 +1,7 @@
 import { describeError } from '../../errors.js';
+import type { CheckVerdict } from '../../model/operatorApi.js';
 import { childEnvironment } from '../../system/childEnvironment.js';
-import {
-  type Check,
-  type CheckContext,
-  type ConfiguredBench,
-  fail,
-  type Outcome,
-  skip,
-  type Verdict,
-} from './check.js';
+import { type Check, type CheckContext, type ConfiguredBench, fail, type Outcome, skip } from './check.js';
 
 /** What one check found. */
 export interface Finding extends Outcome {
@@ -22,7 +15,7 @@ export interface Report {
   readonly version: string;
   readonly at: string;
   readonly platform: string;
-  readonly summary: Readonly<Record<Verdict, number>>;
+  readonly summary: Readonly<Record<CheckVerdict, number>>;
   readonly checks: readonly Finding[];
 }
 
@@ -54,7 +47,7 @@ export async function runChecks(options: RunOptions): Promise<Report> {
     findings.push(finding);
     onFinding?.(finding);
   }
-  const count = (verdict: Verdict) => findings.filter((finding) => finding.verdict === verdict).length;
+  const count = (verdict: CheckVerdict) => findings.filter((finding) => finding.verdict === verdict).length;
   return {
     schema: 1,
     version,

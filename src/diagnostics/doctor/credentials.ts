@@ -2,7 +2,7 @@ import type { HttpOutcome } from '../../backend/HttpClient.js';
 import type { Loss } from '../../backend/linkTypes.js';
 import { describeLoss } from '../../backend/linkWords.js';
 import type { Probe } from '../../backend/probe.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
+import type { StatusSnapshot } from '../../model/status.js';
 import { since } from '../../system/duration.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import type { Way } from './network.js';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { RuntimeAnswer } from '../../operator/runtime.js';
+import type { RuntimeAnswer } from '../../model/operatorApi.js';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import { readLaunchAgent } from '../checks/launchAgent.js';
 import { agentProgram, realPath } from '../checks/program.js';
@@ -25,7 +25,7 @@ export function driftCheck(ownVersion: string): Check {
       }
       const answer = await context.askAgent({ verb: 'runtime' });
       if (answer.kind !== 'answered') return skip('the running agent does not tell its node binary');
-      return judgeRuntime(context, answer.result as RuntimeAnswer);
+      return judgeRuntime(context, answer.result);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { mintToken, requestHeaders } from '../../backend/credentials.js';
 import { ackBody, syncBody } from '../../backend/frames.js';
-import type { AckBody } from '../../store/acks.js';
+import type { AckBody } from '../../model/agentBodies.js';
 import type { Clock } from '../../system/clock.js';
 import { randomHex } from '../../system/random.js';
 import { type Dial, describeDial, ProbeSocket } from './ProbeSocket.js';

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { Aliases } from '../../commands/payload.js';
-import { clientFrameSchema } from '../../monitor/monitorFrames.js';
+import * as agent from '../../model/agentBodies.js';
+import * as backend from '../../model/backendBodies.js';
+import { clientFrameSchema } from '../../model/clientFrames.js';
+import * as monitor from '../../model/monitorFrames.js';
+import { statusSchema } from '../../model/status.js';
 import { sendSchema } from '../backend/endpoints/sendMessage.js';
-import * as backend from '../backend/schemas.js';
-import * as agent from './agentSchemas.js';
 import { COMMANDS } from './commands.js';
-import * as monitor from './monitorSchemas.js';
 
 export type JsonSchema = Record<string, unknown>;
 
@@ -20,7 +21,7 @@ const WORDS: Readonly<Record<string, z.ZodType>> = {
   StatusFrame: agent.statusFrameSchema,
   Ack: agent.ackSchema,
   Event: agent.eventSchema,
-  Status: agent.statusSchema,
+  Status: statusSchema,
   RegisterRequest: agent.registerSchema,
   SyncRequest: agent.syncSchema,
   MessageRequest: agent.messageSchema,

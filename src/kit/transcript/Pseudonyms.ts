@@ -1,5 +1,5 @@
 import { asObject, parseInstant } from '../../backend/protocol.js';
-import { ERROR_CODES } from '../../errors.js';
+import { ERROR_CODES } from '../../model/errorCodes.js';
 import type { Place } from './place.js';
 import { EXCHANGES, FRAMES, PATH_WORDS } from './places.js';
 

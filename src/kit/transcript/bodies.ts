@@ -1,4 +1,4 @@
-import { ERROR_CODES } from '../../errors.js';
+import { ERROR_CODES } from '../../model/errorCodes.js';
 import { each, type Fields, list, object, words } from './place.js';
 
 const priority = words('immediate high normal low deferred');

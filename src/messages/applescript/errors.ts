@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../errors.js';
+import type { ErrorCode } from '../../model/errorCodes.js';
 import type { Owner } from '../../system/failures.js';
 import type { RetryPolicy, UnknownReason } from './sendResult.js';
 

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../errors.js';
+import type { ErrorCode } from '../../model/errorCodes.js';
 
 /**
  * What may be done after a send that provably did not start. `fallback`: the same text to another form of

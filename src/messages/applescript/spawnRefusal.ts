@@ -1,4 +1,5 @@
-import { describeError, ERROR_CODES, type ErrorCode } from '../../errors.js';
+import { describeError } from '../../errors.js';
+import { ERROR_CODES, type ErrorCode } from '../../model/errorCodes.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../../system/failures.js';
 import { notStarted } from './judgeExit.js';
 import type { NotStarted } from './sendResult.js';

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { ErrorCode } from '../../errors.js';
+import type { ErrorCode } from '../../model/errorCodes.js';
+import type { Problem } from '../../model/problem.js';
 
 type AccessCode = Extract<
   ErrorCode,
@@ -9,12 +10,7 @@ type AccessCode = Extract<
 
 /** Whether chat.db can be read; if not, why, and what a person does about it. */
 export type Access = { ok: true } | AccessProblem;
-export interface AccessProblem {
-  ok: false;
-  code: AccessCode;
-  message: string;
-  remedy: string;
-}
+export type AccessProblem = { ok: false } & Omit<Problem<number, AccessCode>, 'since'>;
 
 /** The file behind the path. `identity` tells one file from another that took its name while we run. */
 interface ChatDbFile {

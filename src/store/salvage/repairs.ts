@@ -1,5 +1,5 @@
+import type { AckBody } from '../../model/agentBodies.js';
 import { freshId } from '../../system/random.js';
-import type { AckBody } from '../acks.js';
 import { FORGOTTEN_COMMANDS, UNKNOWN_BODY_HASH } from '../commands.js';
 import { SALVAGED_GENERATION } from '../cursor.js';
 import type { LostRow, Salvaged, SalvagedTable } from '../salvage.js';

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { statusScreen } from '../../../src/cli/inspect/statusScreen.js';
 import { legible, printable, type Terminal } from '../../../src/cli/terminal.js';
-import type { StatusSnapshot } from '../../../src/operator/snapshot.js';
+import type { StatusSnapshot } from '../../../src/model/status.js';
 
 const NOW = Date.parse('2026-11-20T09:00:00.000Z');
 const PLAIN: Terminal = { isTerminal: false, colour: false, unicode: true, columns: 80 };

@@ -11,8 +11,8 @@ import type { Report } from '../../../src/diagnostics/checks/runChecks.js';
 import { doctorChecks } from '../../../src/diagnostics/doctor/doctorChecks.js';
 import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
-import type { DaemonAnswer } from '../../../src/operator/askDaemon.js';
-import type { StatusSnapshot } from '../../../src/operator/snapshot.js';
+import type { StatusSnapshot } from '../../../src/model/status.js';
+import type { AskDaemon } from '../../../src/operator/askDaemon.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { httpsHost } from '../../attachments/HttpsHost.js';
@@ -72,10 +72,10 @@ class Patient extends TestContext {
       link_detail: { state: 'online', since: new Date().toISOString(), rtt_ms: 12, reconnects_24h: 0 },
       ...snapshot,
     } as unknown as StatusSnapshot;
-    const askAgent = async ({ verb }: { verb: string }): Promise<DaemonAnswer> => ({
+    const askAgent = (async ({ verb }) => ({
       kind: 'answered',
       result: verb === 'config' ? [] : runtime,
-    });
+    })) as AskDaemon;
     this.changes = { ...this.changes, agent: { kind: 'up', snapshot: whole }, askAgent };
   }
 

@@ -1,7 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Detail } from '../../../src/diagnostics/checks/check.js';
 import type { Finding } from '../../../src/diagnostics/checks/runChecks.js';
 import { ASSUMPTIONS } from '../../../src/diagnostics/selftest/survey/chatDbForms.js';
 import { readSurvey, WINDOW_ROWS } from '../../../src/diagnostics/selftest/survey/readSurvey.js';
@@ -9,6 +8,7 @@ import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import type { AppleVersion } from '../../../src/kit/messages/appleSchema.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { Schema } from '../../../src/messages/chatdb/schema.js';
+import type { CheckDetail } from '../../../src/model/operatorApi.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { temporaryDirectory } from '../../support/temporaryStore.js';
@@ -34,7 +34,7 @@ async function survey(write: Form[3], version: AppleVersion = 26): Promise<Findi
   return found;
 }
 
-function detail({ details = [] }: Finding, id: string): Detail {
+function detail({ details = [] }: Finding, id: string): CheckDetail {
   const found = details.find((one) => one.id === id);
   if (found === undefined) throw new Error(`nothing is said of ${id}`);
   return found;

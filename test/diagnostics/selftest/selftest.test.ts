@@ -6,7 +6,8 @@ import type { Report } from '../../../src/diagnostics/checks/runChecks.js';
 import { saveReport } from '../../../src/diagnostics/selftest/saveReport.js';
 import { selftestChecks } from '../../../src/diagnostics/selftest/selftestChecks.js';
 import { behave } from '../../../src/kit/messages/osascriptBehaviour.js';
-import type { Problem, StatusSnapshot } from '../../../src/operator/snapshot.js';
+import type { Problem } from '../../../src/model/problem.js';
+import type { StatusSnapshot } from '../../../src/model/status.js';
 import { OWN, SECRET, TestContext } from '../checks/TestContext.js';
 
 const verdicts = (report: Report) =>

@@ -175,7 +175,10 @@ test('what a running agent says on its local channel fits the contract', async (
   known.say({ type: 'request', data: { id: '2', verb: 'none', args: {} } });
   known.say({ type: 'dance' });
   await known.heard('snapshot');
-  world.server.publish('commands', Date.now(), { commandId: 'c', stage: 'received' });
+  world.server.publish(
+    { topic: 'commands', commandId: 'c', commandType: 'kick', stage: 'received' },
+    Date.now(),
+  );
   world.server.sendNotification('warning', 'careful');
   world.server.broadcastChatMessage({
     conversationId: '+13105551234',

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ERROR_CODES } from '../../../src/errors.js';
 import { APPLESCRIPT_FAULTS, errorNumber } from '../../../src/messages/applescript/errors.js';
 import { judgeExit, type ScriptExit } from '../../../src/messages/applescript/judgeExit.js';
+import { ERROR_CODES } from '../../../src/model/errorCodes.js';
 
 function exit(changes: Partial<ScriptExit>): ScriptExit {
   return { status: 1, killedByUs: false, marker: false, output: '', ...changes };

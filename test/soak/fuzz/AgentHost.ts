@@ -5,7 +5,7 @@ import { loadConfig } from '../../../src/config/loadConfig.js';
 import { EdgeAgent } from '../../../src/daemon/EdgeAgent.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { createLogger, type LogFile } from '../../../src/logging/createLogger.js';
-import { askDaemon } from '../../../src/operator/askDaemon.js';
+import { askSocket } from '../../../src/operator/askDaemon.js';
 import { socketPath } from '../../../src/operator/socketPath.js';
 import { FuzzBackend } from './FuzzBackend.js';
 
@@ -61,7 +61,7 @@ export class AgentHost {
 
   /** Asks by the status socket. Throws where it does not answer. */
   async ask(request: { verb: string } & Record<string, unknown>): Promise<unknown> {
-    const answer = await askDaemon(this.socket, request);
+    const answer = await askSocket(this.socket, request);
     if (answer.kind !== 'answered') throw new Error(`${request.verb}: ${JSON.stringify(answer)}`);
     return answer.result;
   }

@@ -30,6 +30,7 @@ import { queueVerbs } from '../../../src/operator/queueVerbs.js';
 import { Store } from '../../../src/store/Store.js';
 import { type Clock, systemClock } from '../../../src/system/clock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
+import { statusFixture } from '../../support/statusFixture.js';
 import { AgentHost, fuzzDirectory } from './AgentHost.js';
 import { bodyOf, summaryOf } from './bodies.js';
 import type { Chance } from './Chance.js';
@@ -344,7 +345,7 @@ const monitor = entry({
       port: 0,
       ...{ secret, clock, log, verbs, pageDirectory: directory },
       agentStatus: () => ({ agentName: 'edge_1', state: 'idle' }),
-      status: () => ({ state: 'healthy' }),
+      status: () => statusFixture(),
       onWatched: () => undefined,
     });
     await server.start();

@@ -1,7 +1,7 @@
 import type { ChatRow } from '../../../messages/chatdb/chatRow.js';
 import type { RowIdentity } from '../../../messages/chatdb/rowIdentity.js';
 import type { Table } from '../../../messages/chatdb/schema.js';
-import type { Detail } from '../../checks/check.js';
+import type { CheckDetail } from '../../../model/operatorApi.js';
 
 /** What the body and the history of a row look like; of its words only what comparing them takes. */
 export interface SurveyedBody {
@@ -116,7 +116,7 @@ export interface Assumption {
 }
 
 /** Judges one assumption; `absent` where this Mac has no row that could tell. Counts only: fit to be shown. Pure. */
-export function judged(assumption: Assumption, survey: Survey): Detail {
+export function judged(assumption: Assumption, survey: Survey): CheckDetail {
   const { id, needs = [], tolerance = 0, judge } = assumption;
   if (needs.some(([table, column]) => !survey.has(table, column)))
     return { id, result: 'absent', agree: 0, contradict: 0 };

@@ -1,7 +1,7 @@
+import type { AckReply } from '../../../model/backendBodies.js';
 import type { Channel } from '../Journal.js';
 import { withBody } from '../requestBody.js';
 import { looseAckSchema } from '../requests.js';
-import type { AckReply } from '../schemas.js';
 import type { Endpoint } from './endpoint.js';
 
 /**

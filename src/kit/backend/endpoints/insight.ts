@@ -1,4 +1,4 @@
-import type { Health, Stats } from '../schemas.js';
+import type { Health, Stats } from '../../../model/backendBodies.js';
 import type { Endpoint } from './endpoint.js';
 
 /** GET /health and /edge/health: that we are alive. Tells strangers nothing about agents. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { PhotoReply } from '../../../model/backendBodies.js';
 import { withBody } from '../requestBody.js';
-import type { PhotoReply } from '../schemas.js';
 import type { Endpoint } from './endpoint.js';
 
 const FIELDS = z.looseObject({

@@ -1,9 +1,9 @@
+import type { RegisterReply } from '../../../model/backendBodies.js';
 import { refusal, tooMany } from '../admission.js';
 import { mintToken, sameText, verifyCredentials } from '../authentication.js';
 import { REFUSAL_COST } from '../RateLimit.js';
 import { type Reply, withBody } from '../requestBody.js';
 import { type RegisterBody, registerSchema } from '../requests.js';
-import type { RegisterReply } from '../schemas.js';
 import type { BackendComponents, Call, Endpoint } from './endpoint.js';
 
 /**

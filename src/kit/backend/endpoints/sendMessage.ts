@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { SendReply } from '../../../model/backendBodies.js';
 import { isAgentId } from '../authentication.js';
 import { withBody } from '../requestBody.js';
-import type { SendReply } from '../schemas.js';
 import type { Endpoint } from './endpoint.js';
 
 export const sendSchema = z

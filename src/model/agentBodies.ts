@@ -1,16 +1,12 @@
 import { z } from 'zod';
-import type { WireEvent } from '../../backend/protocol.js';
-import { ERROR_CODES, type ErrorCode } from '../../errors.js';
-import type { StatusSnapshot } from '../../operator/snapshot.js';
-import type { AckBody } from '../../store/acks.js';
+import { statusSchema } from './status.js';
 
 /*
- * Everything that the agent says to a backend, as it writes it. `satisfies` holds the shapes to the types of the code that
- * writes; the tests hold them to what a running agent sends. Fields are only ever added, so others are allowed.
+ * Everything that the agent says to a backend, as it writes it; the tests hold it to what a running agent sends. Fields are only
+ * ever added, so others are allowed.
  */
 
 const time = z.iso.datetime();
-const count = z.int().min(0);
 
 export const ackSchema = z
   .object({
@@ -31,7 +27,10 @@ export const ackSchema = z
         'What became of a text: outcome, retry_safe, message_guid, restored and more (docs/protocol.md, 5).',
       ),
   })
-  .describe('What became of a command.') satisfies z.ZodType<AckBody>;
+  .describe('What became of a command.');
+
+/** The `data` of a `command_ack` frame, in the form that every backend understands. */
+export type AckBody = z.infer<typeof ackSchema>;
 
 export const eventSchema = z
   .object({
@@ -41,83 +40,10 @@ export const eventSchema = z
     details: z.looseObject({}),
     timestamp: time,
   })
-  .describe('Something that happened on the Mac.') satisfies z.ZodType<WireEvent>;
+  .describe('Something that happened on the Mac.');
 
-const link = z.object({
-  state: z.string(),
-  since: time,
-  attempt: count,
-  rtt_ms: z.number().nullable(),
-  last_pong_at: time.nullable(),
-  reconnects_24h: count,
-  next_attempt_at: time.nullable(),
-  poller: z.enum(['running', 'paused', 'off']),
-  last_disconnect: z.object({ cause: z.string(), at: time }).nullable(),
-});
-
-export const statusSchema = z
-  .object({
-    schema: z.literal(1),
-    version: z.string(),
-    agent_id: z.string().nullable(),
-    pid: z.int(),
-    uptime_seconds: z.number().min(0),
-    state: z.enum(['healthy', 'degraded']).describe('Healthy exactly when there are no problems.'),
-    problems: z.array(
-      z.object({
-        code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
-        since: time,
-        message: z.string(),
-        remedy: z.string(),
-      }),
-    ),
-    link: z.enum(['realtime', 'polling', 'offline']),
-    link_detail: link,
-    scheduled_messages: count,
-    commands_waiting: count,
-    acks_undelivered: count,
-    events_undelivered: count,
-    incoming_queued: count,
-    incoming_parked: count,
-    incoming_expired: count,
-    sends_queued: count,
-    sends_held: z.object({ new_recipients: count, per_minute: count }),
-    uploads_queued: count,
-    incoming_left_out: z.record(z.string(), z.number()),
-    decode_fallbacks: count,
-    paused: z.array(
-      z.object({
-        conversation: z.string().describe('* is all of them.'),
-        reason: z.enum(['manual', 'operator', 'loop']),
-        since: time,
-        incoming: z.boolean().describe('You do not get what comes in there either.'),
-      }),
-    ),
-    last_incoming_at: time.nullable(),
-    last_sent_at: time.nullable(),
-    last_error: z.string().nullable(),
-    last_error_at: time.nullable(),
-    next_scheduled_at: time.nullable(),
-    oldest: z
-      .object({
-        commands_waiting: time.nullable(),
-        acks_undelivered: time.nullable(),
-        events_undelivered: time.nullable(),
-        incoming_queued: time.nullable(),
-        incoming_parked: time.nullable(),
-        sends_queued: time.nullable(),
-        uploads_queued: time.nullable(),
-      })
-      .describe('Since when the oldest of each count has been waiting.'),
-    chatdb: z
-      .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })
-      .describe('How far chat.db was read.'),
-    memory_usage_mb: z.number().min(0),
-    monitor: z
-      .object({ port: count.nullable(), connected: count, authenticated: count })
-      .describe('The local channel: its port (null: not served), and who is connected.'),
-  })
-  .describe('What the agent says of itself.') satisfies z.ZodType<StatusSnapshot>;
+/** An event as it travels (protocol §6). */
+export type WireEvent = z.infer<typeof eventSchema>;
 
 export const pingSchema = z
   .object({ type: z.literal('ping') })

@@ -1,0 +1,270 @@
+import type { StatusSnapshot } from './status.js';
+
+/*
+ * Everything that an operator can ask of a running agent, by the status socket (`edge-agent …`) or by the monitor (the page and
+ * its client). Times are ISO 8601, null: not yet. Handles are masked where nothing else is said.
+ */
+
+/** A command as the operator sees it: without its text. */
+export interface CommandEntry {
+  command_id: string;
+  command_type: string;
+  /** websocket, http or operator. */
+  via: string;
+  state: 'open' | 'completed' | 'failed';
+  received_at: string;
+  acked_at: string | null;
+  /** When the backend provably read the newest ack, and by which channel. */
+  ack_read_at: string | null;
+  ack_read_via: string | null;
+  error: string | null;
+}
+
+/** One text or file that a command had sent. */
+export interface TextEntry {
+  conversation: string;
+  characters: number;
+  file: string | null;
+  /** A SendState. */
+  state: string;
+  attempts: number;
+  /** Nothing goes out in its conversation until it is resumed. */
+  paused: boolean;
+  guid: string | null;
+  service: string | null;
+  error: string | null;
+}
+
+/** One step in the life of a command. `detail` is for a person and has no text and no full number. */
+export interface TimelineStep {
+  at: string;
+  step:
+    | 'received'
+    | 'scheduled'
+    | 'queued'
+    | 'claimed'
+    | 'handed_over'
+    | 'sent'
+    | 'confirmed'
+    | 'deduplicated'
+    | 'failed'
+    | 'unknown'
+    | 'cancelled'
+    | 'acked'
+    | 'ack_read';
+  detail: string;
+}
+
+/** A command with everything that is known of its life, the earliest step first. */
+export interface CommandDetail extends CommandEntry {
+  revision: number;
+  /** What the ack says for programs: `outcome`, `retry_safe` … */
+  result: Record<string, unknown> | null;
+  schedule: { schedule_id: string; send_at: string; status: string } | null;
+  texts: TextEntry[];
+  timeline: TimelineStep[];
+}
+
+/** A scheduled text. */
+export interface ScheduleEntry {
+  schedule_id: string;
+  command_id: string;
+  conversation: string;
+  send_at: string;
+  /** pending, sending, sent, failed or cancelled. */
+  status: string;
+  characters: number;
+  files: number;
+  error: string | null;
+  /** Only if asked for. */
+  text?: string;
+}
+
+/** `cancelled`, or the state in which it cannot be cancelled any more. */
+export type CancelAnswer = { cancelled: true; schedule_id: string } | { cancelled: false; status: string };
+
+/** A message that was set aside because the backend refused it. */
+export interface QueueEntry {
+  guid: string;
+  conversation: string;
+  sent_at: string;
+  parked_at: string;
+  attempts: number;
+  error: string | null;
+}
+
+/**
+ * `conversation` is its canonical key, `*` for all. `known`: chat.db has it; null if chat.db cannot be read. `changed`: it
+ * was not paused before, or not so far.
+ */
+export interface PauseAnswer {
+  conversation: string;
+  known: boolean | null;
+  changed: boolean;
+}
+
+/** `stillPaused`: what is paused now, `*` being everything. */
+export interface ResumeAnswer {
+  resumed: string[];
+  stillPaused: string[];
+}
+
+/** A setting with its value and where that comes from: default, file, env, dotenv, remote … */
+export interface SettingInForce {
+  key: string;
+  value: unknown;
+  source: string;
+  /** Whether a change needs a restart. */
+  restart: boolean;
+  /** What it will be after a restart, where that is something else. */
+  pending?: unknown;
+}
+
+/** What the agent's process was started with; asked for by `doctor`, never told to the backend. */
+export interface RuntimeAnswer {
+  readonly node_path: string;
+  readonly node_version: string;
+}
+
+/** By which way the backend was reached; `stopped`: the agent did not run. */
+export type LinkWord = StatusSnapshot['link'] | 'stopped';
+
+/** A message of a conversation. `sender` is masked; of what went out it is `agent` or `operator`. */
+export interface Bubble {
+  id: string;
+  direction: 'in' | 'out';
+  sender: string;
+  at: string;
+  /** Of what came in: open, answered, parked, expired. Of what went out: a SendState. */
+  state: string;
+  characters: number;
+  /** Null unless texts were asked for. */
+  text: string | null;
+}
+
+/** `conversation` is its canonical key, as `pause` takes it; `name` is masked, for showing. */
+export interface Conversation {
+  conversation: string;
+  name: string;
+  paused: boolean;
+  /** The oldest first. */
+  messages: Bubble[];
+}
+
+/** Texts by how they ended, in the hour that begins at `from`. */
+export interface HourOfSends {
+  from: string;
+  sent: number;
+  failed: number;
+  unknown: number;
+}
+
+/** Of texts that were sent: how long from being stored to the proof in chat.db. Null where nothing was sent. */
+export interface SendLatency {
+  /** A bucket counts up to its bound; `upToMs` null: longer than all others. */
+  buckets: { upToMs: number | null; count: number }[];
+  p50Ms: number | null;
+  p95Ms: number | null;
+}
+
+export interface SendStatistics {
+  /** The last 24, the newest one last. */
+  hours: HourOfSends[];
+  latency: SendLatency;
+}
+
+export interface LogLine {
+  at: string;
+  level: string;
+  message: string;
+  fields: Record<string, unknown>;
+}
+
+/** WARN: works, but not as well as it should, or could not be proven. SKIP: does not apply, or was not asked for. */
+export type CheckVerdict = 'PASS' | 'WARN' | 'FAIL' | 'SKIP';
+
+/** One of several things that a check looked at, in counts. `counts` are named in lowerCamelCase. */
+export interface CheckDetail {
+  readonly id: string;
+  readonly result: 'agrees' | 'contradicted' | 'absent';
+  readonly agree: number;
+  readonly contradict: number;
+  readonly counts?: Readonly<Record<string, number>>;
+}
+
+/** What `edge-agent doctor` or `selftest` found last; `at` is null if neither was ever asked. */
+export interface DoctorReport {
+  at: string | null;
+  summary?: Record<CheckVerdict, number>;
+  checks?: {
+    id: string;
+    title: string;
+    verdict: CheckVerdict;
+    evidence: string;
+    remedy?: string;
+    details?: readonly CheckDetail[];
+  }[];
+}
+
+type Nothing = Record<never, never>;
+
+/** What may be asked by the status socket and by the monitor. */
+interface SharedApi {
+  status: { args: Nothing; result: StatusSnapshot };
+  config: { args: Nothing; result: SettingInForce[] };
+  'commands.list': { args: { limit?: number; open?: boolean }; result: CommandEntry[] };
+  'commands.show': { args: { id: string }; result: CommandDetail };
+  'schedule.list': { args: { all?: boolean; texts?: boolean }; result: ScheduleEntry[] };
+  'schedule.cancel': { args: { id: string }; result: CancelAnswer };
+  'queue.list': { args: Nothing; result: QueueEntry[] };
+  /** The guids that were parked and are posted again; `all` as a guid means every one. */
+  'queue.retry': { args: { guid: string }; result: string[] };
+  'queue.drop': { args: { guid: string }; result: string[] };
+  pause: { args: { conversation?: string; incoming?: boolean }; result: PauseAnswer };
+  resume: { args: { conversation?: string; incoming?: boolean }; result: ResumeAnswer };
+}
+
+/** What may be asked by the status socket: what goes with the question, and what comes back. */
+export interface OperatorApi extends SharedApi {
+  /** Answered by a service that waits until it can run, and by nobody else. */
+  waiting: { args: Nothing; result: true };
+  runtime: { args: Nothing; result: RuntimeAnswer };
+  /** The keys that were dropped. */
+  'config.reset-remote': { args: Nothing; result: string[] };
+  'conversation.key': { args: { conversation: string }; result: string };
+  kick: { args: Nothing; result: null };
+  send: {
+    args: { to: string; text: string; at?: string; file?: { path: string; filename: string } };
+    result: CommandDetail;
+  };
+  'selftest.send': { args: { text: string }; result: true };
+  /** How many sessions were ended. */
+  'monitor.rotate': { args: Nothing; result: { ended: number } };
+}
+
+/** What may be asked by the monitor. */
+export interface MonitorApi extends SharedApi {
+  'link.history': { args: Nothing; result: { changes: { at: string; state: LinkWord }[] } };
+  conversations: { args: { limit?: number; messages?: number; texts?: boolean }; result: Conversation[] };
+  'sends.statistics': { args: Nothing; result: SendStatistics };
+  'logs.tail': { args: { lines?: number; level?: 'info' | 'warn' | 'error' }; result: LogLine[] };
+  doctor: { args: Nothing; result: DoctorReport };
+}
+
+export type OperatorVerb = keyof OperatorApi;
+
+/** A question as it goes over the status socket. */
+export type OperatorRequest<Verb extends OperatorVerb> = { verb: Verb } & OperatorApi[Verb]['args'];
+
+/** What comes back of it. */
+export type OperatorResult<Verb extends OperatorVerb> = OperatorApi[Verb]['result'];
+
+export type MonitorVerb = keyof MonitorApi;
+
+/** What goes with a question, as it came: the names are known, the values are not. */
+type Unchecked<Args> = { readonly [Name in keyof Args]?: unknown };
+
+/** Answers the verbs of an API; each checks what came with its question. */
+export type Answers<Api extends { [Verb in keyof Api]: { args: object; result: unknown } }> = {
+  readonly [Verb in keyof Api]: (args: Unchecked<Api[Verb]['args']>) => Api[Verb]['result'];
+};

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode } from './errorCodes.js';
+import type { Problem } from './problem.js';
+
+/*
+ * What the agent says of itself: to the backend (`status` frames of the protocol), to `edge-agent status --json`, to those who
+ * watch. Fields are only ever added.
+ */
+
+const time = z.iso.datetime();
+const count = z.int().min(0);
+
+const problemSchema = z.object({
+  code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+  since: time,
+  message: z.string(),
+  remedy: z.string(),
+}) satisfies z.ZodType<Problem>;
+
+const link = z.object({
+  state: z.string(),
+  since: time,
+  attempt: count,
+  rtt_ms: z.number().nullable(),
+  last_pong_at: time.nullable(),
+  reconnects_24h: count,
+  next_attempt_at: time.nullable(),
+  poller: z.enum(['running', 'paused', 'off']),
+  last_disconnect: z.object({ cause: z.string(), at: time }).nullable(),
+});
+
+export const statusSchema = z
+  .object({
+    schema: z.literal(1),
+    version: z.string(),
+    agent_id: z.string().nullable(),
+    pid: z.int(),
+    uptime_seconds: z.number().min(0),
+    state: z.enum(['healthy', 'degraded']).describe('Healthy exactly when there are no problems.'),
+    problems: z.array(problemSchema),
+    link: z.enum(['realtime', 'polling', 'offline']),
+    link_detail: link,
+    scheduled_messages: count,
+    commands_waiting: count,
+    acks_undelivered: count,
+    events_undelivered: count,
+    incoming_queued: count,
+    incoming_parked: count,
+    /** Given up in the last 7 days because they were too old to be answered. */
+    incoming_expired: count,
+    sends_queued: count,
+    /** Those of them that wait for a limit of `outgoing`. */
+    sends_held: z.object({ new_recipients: count, per_minute: count }),
+    /** Images that the backend does not have yet. */
+    uploads_queued: count,
+    incoming_left_out: z.record(z.string(), z.number()),
+    /** Messages since the start whose attributedBody was damaged, so that their text was saved by other means. */
+    decode_fallbacks: count,
+    /** Where nothing goes out until it is resumed; `conversation` is what `edge-agent resume` takes. */
+    paused: z.array(
+      z.object({
+        conversation: z.string().describe('* is all of them.'),
+        reason: z.enum(['manual', 'operator', 'loop']),
+        since: time,
+        incoming: z.boolean().describe('You do not get what comes in there either.'),
+      }),
+    ),
+    last_incoming_at: time.nullable(),
+    last_sent_at: time.nullable(),
+    last_error: z.string().nullable(),
+    last_error_at: time.nullable(),
+    /** When the next scheduled text is due. */
+    next_scheduled_at: time.nullable(),
+    /** The names are those of the counts. */
+    oldest: z
+      .object({
+        commands_waiting: time.nullable(),
+        acks_undelivered: time.nullable(),
+        events_undelivered: time.nullable(),
+        incoming_queued: time.nullable(),
+        incoming_parked: time.nullable(),
+        sends_queued: time.nullable(),
+        uploads_queued: time.nullable(),
+      })
+      .describe('Since when the oldest of each count has been waiting.'),
+    /** Its ROWID, and how many rows are behind that; null: nobody can tell. */
+    chatdb: z
+      .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })
+      .describe('How far chat.db was read.'),
+    memory_usage_mb: z.number().min(0),
+    monitor: z
+      .object({ port: count.nullable(), connected: count, authenticated: count })
+      .describe('The local channel: its port (null: not served), and who is connected.'),
+  })
+  .describe('What the agent says of itself.');
+
+/** What the agent says of itself. Times are ISO 8601. */
+export type StatusSnapshot = z.infer<typeof statusSchema>;
