@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { codeOf, importCycles, imports, sourceFiles, unusedExports } from './support/sourceModules.js';
+import {
+  codeOf,
+  exported,
+  importCycles,
+  imports,
+  sourceFiles,
+  unusedExports,
+} from './support/sourceModules.js';
 
 /** What each room may import; a room may always import itself. `ground` is what every room stands on. */
 const ground = ['store', 'config', 'logging', 'system', 'errors', 'model'];
@@ -96,6 +103,15 @@ describe('the direction of imports', () => {
 
   test('no file imports itself by way of others', () => {
     expect(importCycles()).toEqual([]);
+  });
+
+  test('a type has a name of its own', () => {
+    const places = new Map<string, string[]>();
+    for (const { name, file, kind } of exported) {
+      if (/^(class|interface|type|enum)$/.test(kind)) places.set(name, [...(places.get(name) ?? []), file]);
+    }
+    const shared = [...places].filter(([, files]) => files.length > 1);
+    expect(shared.map(([name, files]) => `${name}: ${files.join(', ')}`)).toEqual([]);
   });
 
   test('nothing is exported that nobody imports', () => {

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import type { Logger } from '../logging/Logger.js';
+import type { SendRecord } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { faultCode } from './faultCode.js';
 import type { StagingArea } from './StagingArea.js';

@@ -1,5 +1,5 @@
 import type { Logger } from '../logging/Logger.js';
-import type { IncomingMessage } from '../store/incomingRecord.js';
+import type { IncomingMessage } from '../model/incoming.js';
 import { textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
 import type { UploadMessage, UploadRecord } from '../store/uploads.js';

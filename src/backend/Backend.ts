@@ -1,9 +1,10 @@
+import type { PostResult } from '../model/incoming.js';
 import type { BackendOptions } from './BackendOptions.js';
 import { type BackendComponents, composeBackend } from './composeBackend.js';
 import type { HttpProgress } from './HttpClient.js';
 import { isLive, pollerMode } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
-import { type PostResult, postMessage } from './postMessage.js';
+import { postMessage } from './postMessage.js';
 import { linkProblems } from './problems.js';
 import type { HttpReport } from './Reachability.js';
 import { DEFAULT_TIMINGS, type Timings } from './timings.js';

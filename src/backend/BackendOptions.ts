@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
+import type { Command } from '../model/command.js';
 import type { Clock } from '../system/clock.js';
 import type { Random } from '../system/random.js';
-import type { Command } from './protocol.js';
 import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
 import type { Timings } from './timings.js';
 

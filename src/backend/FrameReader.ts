@@ -1,6 +1,7 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import type { Command, Frame } from './protocol.js';
+import type { Command } from '../model/command.js';
+import type { Frame } from './protocol.js';
 
 interface ReaderPorts {
   readonly log: Logger;

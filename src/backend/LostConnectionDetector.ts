@@ -1,5 +1,5 @@
+import type { Command } from '../model/command.js';
 import type { Clock, Timer } from '../system/clock.js';
-import type { Command } from './protocol.js';
 
 /** Ids remembered at most; commands beyond that are long settled. */
 const REMEMBERED = 10_000;

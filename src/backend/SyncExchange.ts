@@ -1,9 +1,10 @@
 import type { Logger } from '../logging/Logger.js';
+import type { Command } from '../model/command.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { syncBody } from './frames.js';
 import type { HttpOutcome } from './HttpClient.js';
 import type { LostConnectionDetector } from './LostConnectionDetector.js';
-import { asObject, type Command, parseSyncReply } from './protocol.js';
+import { asObject, parseSyncReply } from './protocol.js';
 import type { RefusedItems } from './RefusedItems.js';
 import { type Batch, SyncBatch } from './SyncBatch.js';
 import { type BackendStore, wireEvent } from './settings.js';

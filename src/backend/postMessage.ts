@@ -1,35 +1,10 @@
+import type { PostResult } from '../model/incoming.js';
 import { backendWords } from '../system/backendWords.js';
 import type { HttpClient, HttpOutcome, HttpProgress } from './HttpClient.js';
 import { idempotencyKey } from './idempotencyKey.js';
 
-/**
- * What became of one posted message. `rejected` concerns the message itself; `retry` is about us, the backend or the way
- * between, and the same guid may be posted again: it is the idempotency key (protocol §6).
- */
-export type PostResult =
-  | { readonly kind: 'answered'; readonly body: unknown }
-  /** The backend has it already. */
-  | { readonly kind: 'known' }
-  | { readonly kind: 'rejected'; readonly status: number; readonly detail: string; readonly words?: string }
-  | {
-      readonly kind: 'retry';
-      readonly cause:
-        | 'network'
-        | 'timeout'
-        | 'aborted'
-        | 'server'
-        | 'busy'
-        | 'unauthorised'
-        | 'not_found'
-        | 'other';
-      readonly status?: number;
-      readonly retryAfterMs?: number;
-      /** It was not reached. Who answers, whatever it be, may have read it and be at work: a router that gives up, say. */
-      readonly unread?: true;
-      readonly detail: string;
-      /** What the backend said about it. It may repeat the message: not for the log. */
-      readonly words?: string;
-    };
+/** What the backend made of it; that the agent itself can make no post of it is not its word. */
+type BackendVerdict = Exclude<PostResult, { kind: 'unusable' }>;
 
 const REJECTED: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
@@ -41,7 +16,7 @@ export async function postMessage(
   guid: string,
   timeoutMs: number,
   progress?: HttpProgress,
-): Promise<PostResult> {
+): Promise<BackendVerdict> {
   const headers = { 'Idempotency-Key': idempotencyKey(guid) };
   const watched = progress === undefined ? {} : { progress };
   return postResult(
@@ -50,7 +25,7 @@ export async function postMessage(
 }
 
 /** Reads the end of the request as the fate of the message. */
-export function postResult(outcome: HttpOutcome): PostResult {
+export function postResult(outcome: HttpOutcome): BackendVerdict {
   if (outcome.kind === 'failed') {
     const { cause, unsent, detail } = outcome;
     const unread = unsent === true ? ({ unread: true } as const) : {};
@@ -70,7 +45,7 @@ export function postResult(outcome: HttpOutcome): PostResult {
   return { kind: 'retry', cause: retryCause(status), status, ...later, detail, ...words };
 }
 
-function retryCause(status: number): Extract<PostResult, { kind: 'retry' }>['cause'] {
+function retryCause(status: number): Extract<BackendVerdict, { kind: 'retry' }>['cause'] {
   if (status >= 500) return 'server';
   if (BUSY.has(status)) return 'busy';
   if (status === 401 || status === 403) return 'unauthorised';

@@ -1,27 +1,7 @@
 import { z } from 'zod';
+import type { Command } from '../model/command.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf, hasAtMostPieces } from '../system/jsonShape.js';
-
-/** Orders conversations that wait for their turn to send; never texts within one (protocol §4). */
-type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
-
-/**
- * A command as every document's form of it reads. It always has a usable `commandId`, so it can be acked; its
- * payload may still be wrong for its type, and that is for the executor to say.
- */
-export interface Command {
-  readonly commandId: string;
-  /** As the backend wrote it, in lower case: the executor knows the aliases. '' if there was none. */
-  readonly commandType: string;
-  readonly payload: Record<string, unknown>;
-  readonly priority: Priority;
-  /** When the backend made it, Unix ms; null if it did not say. */
-  readonly timestamp: number | null;
-  /** What is wrong with the command itself (payload not an object, no type), for its ack; null if nothing is. */
-  readonly fault: string | null;
-  /** The command object as received. */
-  readonly raw: Record<string, unknown>;
-}
 
 /** One inbound frame. Every text has a reading: `malformed` and `unknown` are readings too. */
 export type Frame =

@@ -1,9 +1,9 @@
 import type { AckBody } from '../model/agentBodies.js';
+import type { Verdict } from '../model/command.js';
 import type { CommandRecord } from '../store/commands.js';
 import type { LedgerGap } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
-import type { Verdict } from './verdict.js';
 
 type AckListener = (command: CommandRecord, verdict: Verdict) => void;
 

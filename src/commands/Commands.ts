@@ -1,13 +1,12 @@
 import { hash } from 'node:crypto';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { HandlerResult, ReceivedCommand, Verdict } from '../model/command.js';
 import { UNKNOWN_BODY_HASH } from '../store/commands.js';
 import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import type { Acks } from './Acks.js';
 import type { Handler } from './Handler.js';
-import type { ReceivedCommand } from './ports.js';
-import type { HandlerResult, Verdict } from './verdict.js';
 
 /** Where a command came from: the backend by one of its channels, or the operator of this Mac. */
 type Channel = 'websocket' | 'http' | 'operator';

@@ -1,7 +1,6 @@
 import type { z } from 'zod';
+import type { HandlerResult, ReceivedCommand } from '../model/command.js';
 import { type Aliases, parsePayload } from './payload.js';
-import type { ReceivedCommand } from './ports.js';
-import type { HandlerResult } from './verdict.js';
 
 /**
  * What is done for one command type. `run` is called inside the write that stores the command and does nothing but

@@ -1,7 +1,6 @@
+import type { Priority } from '../model/command.js';
 import type { ErrorCode } from '../model/errorCodes.js';
-import type { OutgoingFile } from '../store/textRequest.js';
-
-export type Priority = 'immediate' | 'high' | 'normal' | 'low' | 'deferred';
+import type { OutgoingFile } from '../model/sending.js';
 
 /** From the most urgent (0) to the least (4). */
 export const PRIORITY_RANK: Readonly<Record<Priority, number>> = {
@@ -11,17 +10,6 @@ export const PRIORITY_RANK: Readonly<Record<Priority, number>> = {
   low: 3,
   deferred: 4,
 };
-
-/** A command as the wire gave it: its id is usable, its payload not yet looked at. `timestamp` is Unix ms. */
-export interface ReceivedCommand {
-  commandId: string;
-  commandType: string;
-  payload: Record<string, unknown>;
-  priority: Priority;
-  timestamp: number | null;
-  /** What is wrong with the command itself (its payload is not an object, say); null if nothing is. */
-  fault: string | null;
-}
 
 /** Judges the files that a command names. */
 export interface FileAdmission {

@@ -1,5 +1,5 @@
+import type { Verdict } from '../model/command.js';
 import type { ErrorCode } from '../model/errorCodes.js';
-import type { Verdict } from './verdict.js';
 
 /** The text that has the place of a duplicate: of a command, or the first bubble of the reply to `answers`. */
 interface CounterpartText {

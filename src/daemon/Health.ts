@@ -3,7 +3,7 @@ import { describeError } from '../errors.js';
 import { HealthServer } from '../health/HealthServer.js';
 import { Heartbeat } from '../health/Heartbeat.js';
 import { hindersWork } from '../health/hindersWork.js';
-import type { Metrics, Reading } from '../health/Metrics.js';
+import type { Metrics, MetricsReading } from '../health/Metrics.js';
 import type { Logger } from '../logging/Logger.js';
 import type { StatusSnapshot } from '../model/status.js';
 import type { Store } from '../store/Store.js';
@@ -106,7 +106,7 @@ function measure(metrics: Metrics, { components, store, clock }: HealthOptions):
   });
 }
 
-function reading({ snapshot, startedAt, version }: HealthOptions): Reading {
+function reading({ snapshot, startedAt, version }: HealthOptions): MetricsReading {
   const now = snapshot();
   return {
     version,

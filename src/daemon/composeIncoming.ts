@@ -9,7 +9,7 @@ import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { RowForwarding } from '../messages/chatdb/IncomingReader.js';
 import { normalisedText } from '../messages/chatdb/normalisedText.js';
-import type { IncomingMessage } from '../store/incomingRecord.js';
+import type { IncomingMessage } from '../model/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 

@@ -1,5 +1,4 @@
-import type { SendRecord } from '../store/sendRecord.js';
-import type { TextRequest } from '../store/textRequest.js';
+import type { SendRecord, TextRequest } from '../model/sending.js';
 
 /** What begins the id of a text that is our own business: a canary, the selftest. */
 const OWN = 'own:';

@@ -12,7 +12,7 @@ const ACK_EVENTS = ['given', 'delivered'] as const;
 const SEND_OUTCOMES = ['sent', 'failed', 'unknown', 'deduplicated'] as const;
 
 /** What is counted as it is at the moment of a scrape. Depths and codes carry no ids. */
-export interface Reading {
+export interface MetricsReading {
   version: string;
   /** Unix ms. */
   startedAt: number;
@@ -61,7 +61,7 @@ export class Metrics {
 
   /** Measures the event loop from now on, until `stop`. What can be counted of `commandTypes` begins at 0. */
   constructor(
-    private readonly read: () => Reading,
+    private readonly read: () => MetricsReading,
     commandTypes: readonly string[],
   ) {
     for (const type of commandTypes)

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from '../store/incomingRecord.js';
+import type { IncomingMessage } from '../model/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import {

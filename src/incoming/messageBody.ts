@@ -1,4 +1,4 @@
-import type { IncomingMessage } from '../store/incomingRecord.js';
+import type { IncomingMessage } from '../model/incoming.js';
 import { knownParts, storedParts, textsOf } from '../store/messageParts.js';
 import { filteredTogether, type PrivacyFilter } from './privacy.js';
 

@@ -1,28 +1,4 @@
-/** What the backend made of a posted message. */
-export type PostResult =
-  | { kind: 'answered'; body: unknown }
-  /** It has the message already. */
-  | { kind: 'known' }
-  /** It will never take this message. */
-  | {
-      kind: 'rejected';
-      status: number;
-      detail: string;
-      /** What the backend said about it, bounded, on one line. It may repeat the message: not for the log. */
-      words?: string;
-    }
-  /** The agent itself cannot make a post of this message, or nothing of its answer. */
-  | { kind: 'unusable'; detail: string }
-  | {
-      kind: 'retry';
-      cause: 'network' | 'timeout' | 'aborted' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
-      status?: number;
-      retryAfterMs?: number;
-      /** The backend cannot have taken it in: it was not reached. */
-      unread?: true;
-      detail: string;
-      words?: string;
-    };
+import type { PostResult } from '../model/incoming.js';
 
 /** What is told of a post under way. */
 export interface PostProgress {

@@ -1,7 +1,7 @@
+import type { PostResult } from '../model/incoming.js';
 import type { IncomingRecord, Others } from '../store/incomingRecord.js';
 import type { Random } from '../system/random.js';
 import { isOwnFault } from './ownFault.js';
-import type { PostResult } from './ports.js';
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 60_000;

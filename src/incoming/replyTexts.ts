@@ -1,5 +1,5 @@
-import type { IncomingMessage } from '../store/incomingRecord.js';
-import type { TextRequest } from '../store/textRequest.js';
+import type { IncomingMessage } from '../model/incoming.js';
+import type { TextRequest } from '../model/sending.js';
 import type { Reply } from './reply.js';
 
 /** Replies are neither urgent nor to be left for later; the same rank as a normal command. */

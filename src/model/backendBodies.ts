@@ -153,7 +153,7 @@ export const statsSchema = z
 export type Stats = z.infer<typeof statsSchema>;
 
 export const healthSchema = z.object({ status: z.literal('ok'), uptime_seconds: count });
-export type Health = z.infer<typeof healthSchema>;
+export type HealthReply = z.infer<typeof healthSchema>;
 
 export const refusalSchema = z
   .object({

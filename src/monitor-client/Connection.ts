@@ -1,6 +1,6 @@
 import type { WrittenClientFrame } from '../model/clientFrames.js';
 import type { ServerFrame } from '../model/monitorFrames.js';
-import type { ClientClock, Timer } from './clock.js';
+import type { ClientClock, ClientTimer } from './clock.js';
 import type { Ending } from './closing.js';
 import { readServerFrame } from './frames.js';
 import { OPEN, type WebSocketConstructor, type WebSocketLike } from './WebSocketLike.js';
@@ -25,7 +25,7 @@ export class Connection {
   private hasHeard = false;
   private pinged = false;
   private hasEnded = false;
-  private timer: Timer;
+  private timer: ClientTimer;
 
   constructor(
     url: string,

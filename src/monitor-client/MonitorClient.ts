@@ -3,10 +3,10 @@ import type { ServerFrame, ServerFrames } from '../model/monitorFrames.js';
 import type { MonitorApi, MonitorVerb } from '../model/operatorApi.js';
 import { backoff } from './backoff.js';
 import { Connection } from './Connection.js';
-import { type ClientClock, platformClock, type Timer } from './clock.js';
+import { type ClientClock, type ClientTimer, platformClock } from './clock.js';
 import { describeEnding, type Ending, needsNewToken, wantsCalm } from './closing.js';
 import { Listeners } from './Listeners.js';
-import { disconnected, Requests } from './Requests.js';
+import { disconnected, OpenRequests } from './OpenRequests.js';
 import { platformWebSocket, type WebSocketConstructor } from './WebSocketLike.js';
 
 /** `why` is for a person. `refused`: this token is no good, and there is no other; `connect` with another client. */
@@ -46,12 +46,12 @@ const REQUEST_TIMEOUT_MS = 10_000;
  */
 export class MonitorClient {
   private readonly listeners = new Listeners<MonitorEvents>();
-  private readonly requests: Requests;
+  private readonly requests: OpenRequests;
   readonly clock: ClientClock;
   private readonly WebSocket: WebSocketConstructor;
   private current: ConnectionState = { name: 'idle' };
   private connection: Connection | undefined;
-  private retry: Timer | undefined;
+  private retry: ClientTimer | undefined;
   private failures = 0;
   private onlineAt: number | undefined;
   private round = 0;
@@ -65,7 +65,7 @@ export class MonitorClient {
     this.clock = options.clock ?? platformClock;
     this.presence = options.presence ?? 'online';
     this.topics = options.topics ?? [];
-    this.requests = new Requests(this.clock, options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
+    this.requests = new OpenRequests(this.clock, options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
   }
 
   get state(): ConnectionState {

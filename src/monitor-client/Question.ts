@@ -1,8 +1,8 @@
 import type { Topic } from '../model/clientFrames.js';
 import type { MonitorApi, MonitorVerb } from '../model/operatorApi.js';
-import type { Timer } from './clock.js';
+import type { ClientTimer } from './clock.js';
 import type { MonitorClient } from './MonitorClient.js';
-import { MonitorError } from './Requests.js';
+import { MonitorError } from './OpenRequests.js';
 
 /** What is known of an answer. `failed` keeps the value of before, where there is one. */
 export type Answer<T> =
@@ -21,7 +21,7 @@ export class Question<V extends MonitorVerb> {
   private readonly endings: (() => void)[];
   private answer: Answer<MonitorApi[V]['result']> = { state: 'loading' };
   private count = 0;
-  private timer: Timer | undefined;
+  private timer: ClientTimer | undefined;
   private isDue = false;
   private hasStopped = false;
 

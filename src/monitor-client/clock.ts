@@ -1,12 +1,12 @@
 /** A pending call; after `cancel` it never happens. */
-export interface Timer {
+export interface ClientTimer {
   cancel(): void;
 }
 
 /** Time and chance as the client sees them; tests hand in their own. `monotonic` is in ms and never goes back. */
 export interface ClientClock {
   monotonic(): number;
-  after(ms: number, run: () => void): Timer;
+  after(ms: number, run: () => void): ClientTimer;
   /** A number in [0, 1). */
   chance(): number;
 }

@@ -32,7 +32,7 @@ export type {
 } from '../model/operatorApi.js';
 export type { RequestFault } from '../model/problem.js';
 export type { StatusSnapshot as Status } from '../model/status.js';
-export type { ClientClock, Timer } from './clock.js';
+export type { ClientClock, ClientTimer as Timer } from './clock.js';
 export {
   type ConnectionState,
   MonitorClient,
@@ -46,6 +46,6 @@ export {
   type NotificationAt,
   type UiHooks,
 } from './monitorHooks.js';
+export { MonitorError } from './OpenRequests.js';
 export { type Answer, type Occasion, Question } from './Question.js';
-export { MonitorError } from './Requests.js';
 export type { WebSocketConstructor, WebSocketLike } from './WebSocketLike.js';

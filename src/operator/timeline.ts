@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { maskHandle } from '../logging/mask.js';
 import type { TimelineStep } from '../model/operatorApi.js';
+import type { SendRecord } from '../model/sending.js';
 import type { LoggedCommand } from '../store/commandLog.js';
 import type { ScheduledText } from '../store/schedule.js';
-import type { SendRecord } from '../store/sendRecord.js';
 
 interface Step {
   at: number;

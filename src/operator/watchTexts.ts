@@ -2,12 +2,12 @@ import { basename } from 'node:path';
 import type { Commands } from '../commands/Commands.js';
 import type { OperatorReply } from '../incoming/ChatEvents.js';
 import { maskHandle } from '../logging/mask.js';
+import type { IncomingMessage } from '../model/incoming.js';
+import type { SendRecord } from '../model/sending.js';
 import type { MonitorServer } from '../monitor/MonitorServer.js';
 import type { Outgoing } from '../outgoing/Outgoing.js';
 import type { SendOutcome } from '../outgoing/outcome.js';
-import type { IncomingMessage } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import { OPERATOR } from './OperatorTexts.js';
 

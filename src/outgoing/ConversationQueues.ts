@@ -1,4 +1,4 @@
-import type { SendRecord } from '../store/sendRecord.js';
+import type { SendRecord } from '../model/sending.js';
 import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';

@@ -1,8 +1,8 @@
+import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import { LIFE, type SendRecord } from '../store/sendRecord.js';
+import { LIFE } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';
-import type { SentRow, SentRows } from './ports.js';
 
 /** What became of a text after it was sent. */
 export type DeliveryEvent =

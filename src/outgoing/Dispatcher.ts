@@ -1,7 +1,8 @@
 import type { Logger } from '../logging/Logger.js';
+import type { AttemptResult, MessageSender, SendRecord, SendTarget, SentRows } from '../model/sending.js';
 import { orderOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
-import { type SendRecord, sendTrace } from '../store/sendRecord.js';
+import { sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { randomHex } from '../system/random.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
@@ -11,7 +12,6 @@ import type { NewRecipients } from './NewRecipients.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './outcome.js';
 import type { Pace } from './Pace.js';
-import type { AttemptResult, MessageSender, SendTarget, SentRows } from './ports.js';
 import { retryOf } from './retryPolicy.js';
 import { rowWatchedMs } from './SendVerifier.js';
 import type { Evidence, SentEvidence } from './SentEvidence.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { SendRecord } from '../model/sending.js';
 import type { IncomingTable } from '../store/incoming.js';
-import type { SendRecord } from '../store/sendRecord.js';
 import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
 import { steadyNow } from '../system/steadyNow.js';

@@ -1,6 +1,6 @@
+import type { AttemptResult } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { isMachineCode, machinePause } from '../system/failures.js';
-import type { AttemptResult } from './ports.js';
 
 /**
  * Shut while this machine cannot start an attempt at all: then one text is tried now and again instead of every

@@ -1,7 +1,8 @@
 import type { Logger } from '../logging/Logger.js';
+import type { MessageSender, SentRows, TextRequest } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { LIFE } from '../store/sendRecord.js';
-import type { GoneOut, TextRequest, WantedSince, WantedText } from '../store/textRequest.js';
+import type { GoneOut, WantedSince, WantedText } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import type { MachineFault } from '../system/failures.js';
 import { SteadyTime } from '../system/SteadyTime.js';
@@ -14,7 +15,7 @@ import { NewRecipients } from './NewRecipients.js';
 import { OutcomeRecorder } from './OutcomeRecorder.js';
 import type { OutcomeListener } from './outcome.js';
 import { Pace } from './Pace.js';
-import type { FileFetcher, MessageSender, SentRows } from './ports.js';
+import type { FileFetcher } from './ports.js';
 import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
 import { type RequestListener, requestEnd } from './requestEnd.js';

@@ -1,6 +1,5 @@
+import type { SendRole, TextRequest } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import type { SendRole } from '../store/sendRecord.js';
-import type { TextRequest } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import { sendableText } from '../system/sendableText.js';
 import type { ConversationQueues } from './ConversationQueues.js';

@@ -1,12 +1,12 @@
 import type { Logger } from '../logging/Logger.js';
+import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import { type SendRecord, sendTrace } from '../store/sendRecord.js';
+import { sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 import { knownRows, matchRows } from './matchRows.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './outcome.js';
-import type { SentRow, SentRows } from './ports.js';
 
 /** How long after osascript ended the ack may wait for the row. */
 const ROW_EXPECTED_MS = 10_000;

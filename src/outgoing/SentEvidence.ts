@@ -1,10 +1,9 @@
+import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
 import { isInGap, type LedgerGap } from '../store/lineage.js';
 import { kinshipOf, type RowOrder } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/textRequest.js';
 import { isFileOf, knownRows } from './matchRows.js';
-import type { SentRow, SentRows } from './ports.js';
 
 /**
  * What a text goes out for. `row`: behind this row of chat.db, the message that it answers. `time`: not before then (Unix ms): the

@@ -1,6 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
+import type { SendRecord } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import { type SendRecord, sendTrace } from '../store/sendRecord.js';
+import { sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { type MachineFault, machinePause } from '../system/failures.js';
 import type { ConversationQueues } from './ConversationQueues.js';

@@ -1,11 +1,10 @@
 import type { Logger } from '../logging/Logger.js';
+import type { SendRecord, SentRows } from '../model/sending.js';
 import { EVERY_CONVERSATION } from '../store/pauses.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
 import type { Clock } from '../system/clock.js';
 import { knownRows, matchRows } from './matchRows.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
-import type { SentRows } from './ports.js';
 import type { SentEvidence } from './SentEvidence.js';
 
 /** How long a text may wait in a pause, in ms, by what it is. */

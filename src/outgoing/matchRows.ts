@@ -1,9 +1,8 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { SendRecord, SentFile, SentRow, SentRows } from '../model/sending.js';
 import { beganAt, isMoved, isOfAttempt, kinshipOf, orderOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
-import type { SentFile, SentRow, SentRows } from './ports.js';
 
 interface Matches {
   /** The row that proves each send, by the send's seq. */

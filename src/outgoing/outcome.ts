@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../model/errorCodes.js';
-import type { SendRecord } from '../store/sendRecord.js';
+import type { SendRecord } from '../model/sending.js';
 
 /** The text that went out, or is to go out, in the place of a duplicate. */
 export interface DuplicateOf {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { ErrorCode } from '../model/errorCodes.js';
+import type { SendRecord } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
 import type { SendTable } from '../store/sends.js';
 import { isDuplicate } from './DuplicatePairing.js';
 import type { DuplicateOf, SendOutcome } from './outcome.js';

@@ -1,5 +1,4 @@
-import type { SendRole } from '../store/sendRecord.js';
-import type { OutgoingFile } from '../store/textRequest.js';
+import type { OutgoingFile, SendRole } from '../model/sending.js';
 import { MOST_PARTS, splitText } from './splitText.js';
 import { textFault } from './textLimit.js';
 

@@ -1,6 +1,5 @@
-import type { SendRecord } from '../store/sendRecord.js';
+import type { AttemptResult, SendRecord } from '../model/sending.js';
 import { isMachineCode, machinePause } from '../system/failures.js';
-import type { AttemptResult } from './ports.js';
 
 const MOST_ATTEMPTS = 3;
 const BACKOFF_MS = [2_000, 8_000];

@@ -1,4 +1,4 @@
-import type { SendTarget } from './ports.js';
+import type { SendTarget } from '../model/sending.js';
 
 /**
  * The ways to address a conversation in the order in which they are tried: the one that worked lately before the others,

@@ -1,5 +1,5 @@
+import type { SendRecord } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import type { SendRecord } from '../store/sendRecord.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import type { SendOutcome } from './outcome.js';
 

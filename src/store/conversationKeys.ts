@@ -1,5 +1,5 @@
+import type { IncomingMessage } from '../model/incoming.js';
 import { isWholeMessage } from './incoming.js';
-import type { IncomingMessage } from './incomingRecord.js';
 import type { Database } from './sqlite.js';
 import { readStored } from './storedRows.js';
 import type { UploadMessage } from './uploads.js';

@@ -1,8 +1,8 @@
+import type { IncomingMessage } from '../model/incoming.js';
 import type { Clock } from '../system/clock.js';
 import type {
   HeldReplyRecord,
   IncomingEnd,
-  IncomingMessage,
   IncomingRecord,
   IncomingRow,
   Others,

@@ -1,37 +1,4 @@
-import type { MessagePart } from './messageParts.js';
-
-export interface IncomingAttachment {
-  guid: string;
-  mimeType: string | null;
-  filename: string | null;
-  sizeBytes: number;
-  /** What was said in an audio message, where a device wrote it down. */
-  transcription?: string;
-}
-
-/** A message that somebody sent us, as read from chat.db. `conversation` is the canonical key; `sentAt` Unix ms. */
-export interface IncomingMessage {
-  guid: string;
-  rowId: number;
-  conversation: string;
-  threadId: string;
-  chatGuid: string;
-  sender: string;
-  /** The texts of `parts`, a line break between two. */
-  text: string;
-  /** See messageParts.ts for where it is missing. */
-  parts?: MessagePart[];
-  /** How long the text was, in UTF-16 units, where `text` is only its beginning. */
-  wholeLength?: number;
-  sentAt: number;
-  isGroup: boolean;
-  participants: string[];
-  service: string;
-  /** The address of ours that it was sent to, canonical; left out where the row does not tell it. */
-  to?: string;
-  replyToGuid: string | null;
-  attachments: IncomingAttachment[];
-}
+import type { IncomingMessage } from '../model/incoming.js';
 
 /** A stored message with the history of its posting. Times are Unix ms. */
 export interface IncomingRecord {

@@ -1,8 +1,4 @@
-/**
- * One part of a message, in the order in which its sender put them. `guid` is that of the attachment; null where chat.db marks
- * the place of a file and does not name the file.
- */
-export type MessagePart = { type: 'text'; text: string } | { type: 'attachment'; guid: string | null };
+import type { MessagePart } from '../model/incoming.js';
 
 /** The texts among the parts, in order. */
 export function textsIn(parts: readonly MessagePart[]): string[] {

@@ -1,4 +1,4 @@
-import type { NewSend, SendRecord } from './sendRecord.js';
+import type { NewSend, SendRecord } from '../model/sending.js';
 
 /** The values of the insert, in its order. By position: binding so many by name takes half as long again. */
 export function columnsOf(send: NewSend, seq: number, createdAt: number): unknown[] {

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from '../model/incoming.js';
+import type { SendState } from '../model/sending.js';
 import { isWholeMessage } from './incoming.js';
-import type { IncomingMessage } from './incomingRecord.js';
-import type { SendState } from './sendRecord.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 

@@ -1,4 +1,4 @@
-import type { SendRecord } from './sendRecord.js';
+import type { SendRecord } from '../model/sending.js';
 
 /** A row of chat.db as far as it may be that of a text of the ledger. `text` is empty for one of files alone. */
 interface LedgerCandidate {

@@ -1,7 +1,7 @@
+import type { OutgoingFile } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
-import type { OutgoingFile } from './textRequest.js';
 
 export type ScheduleState = 'pending' | 'sending' | 'sent' | 'failed' | 'cancelled';
 

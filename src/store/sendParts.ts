@@ -1,4 +1,5 @@
-import { SEND_COLUMNS, type SendRecord } from './sendRecord.js';
+import type { SendRecord } from '../model/sending.js';
+import { SEND_COLUMNS } from './sendRecord.js';
 import type { Database, Statement } from './sqlite.js';
 
 /** The send ledger by its requests of several parts, and by the files that go out. Changes are made inside a write. */

@@ -1,6 +1,6 @@
+import type { NewSend, SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { columnsOf, freshRecord, partColumnsOf } from './newSend.js';
-import type { NewSend, SendRecord } from './sendRecord.js';
 import { type SendStatements, sendStatements } from './sendStatements.js';
 import type { Database } from './sqlite.js';
 

@@ -1,35 +1,3 @@
-import type { SendRole } from './sendRecord.js';
-
-/** A file that goes out: staged already (`path`), or to be fetched first (`url`). `name` is what the person sees. */
-export type OutgoingFile = { readonly name: string } & ({ readonly path: string } | { readonly url: string });
-
-/**
- * A text to be sent, with or without files; or files alone, with an empty text. `id` is derived from its cause: the same id
- * is never sent twice.
- */
-export interface TextRequest {
-  id: string;
-  conversation: string;
-  threadId: string;
-  text: string;
-  role: SendRole;
-  /** 0 (immediate) to 4 (deferred). */
-  priority: number;
-  /** The least time since the conversation's previous text, in ms. */
-  pauseMs: number;
-  commandId?: string;
-  scheduleId?: string;
-  /** The guid of the message that this answers. */
-  answers?: string;
-  /** Sent after the text, each by itself. */
-  files?: readonly OutgoingFile[];
-}
-
-/** Where texts go out; called inside a write. */
-export interface TextQueue {
-  enqueue(request: TextRequest): void;
-}
-
 export interface WantedText {
   conversation: string;
   text: string;

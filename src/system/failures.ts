@@ -6,10 +6,10 @@ import type { Problem } from '../model/problem.js';
  * Whose fault it is that something was not done. This alone decides whether it is tried again:
  * OWNER_RULES says how.
  */
-export type Owner = 'text' | 'recipient' | 'machine' | 'messages' | 'backend';
+export type FailureOwner = 'text' | 'recipient' | 'machine' | 'messages' | 'backend';
 
 /** What follows from a failure, by its owner. The words are those of docs/operating.md. */
-export const OWNER_RULES: Readonly<Record<Owner, string>> = {
+export const OWNER_RULES: Readonly<Record<FailureOwner, string>> = {
   text: 'Final at once: the same text would fail again.',
   recipient: 'The next form of the target is tried at once; after the last one it is final.',
   machine:
@@ -42,10 +42,10 @@ export const FAILURE_OWNERS = {
   backend_unauthorised: 'backend',
   backend_unreachable: 'backend',
   registration_refused: 'backend',
-} as const satisfies Partial<Record<ErrorCode, Owner>>;
+} as const satisfies Partial<Record<ErrorCode, FailureOwner>>;
 
 /** The owner of a code; undefined for a code that says nothing of a text, a file or a command. */
-export function ownerOf(code: ErrorCode): Owner | undefined {
+export function ownerOf(code: ErrorCode): FailureOwner | undefined {
   return code in FAILURE_OWNERS ? FAILURE_OWNERS[code as keyof typeof FAILURE_OWNERS] : undefined;
 }
 

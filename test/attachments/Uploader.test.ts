@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ChatDbFile, Photo, PhotoResult } from '../../src/attachments/ports.js';
 import { Uploader, type UploaderSettings } from '../../src/attachments/Uploader.js';
-import type { IncomingMessage } from '../../src/store/incomingRecord.js';
+import type { IncomingMessage } from '../../src/model/incoming.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

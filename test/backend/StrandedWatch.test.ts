@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LostConnectionDetector } from '../../src/backend/LostConnectionDetector.js';
-import { type Command, parseCommand } from '../../src/backend/protocol.js';
+import { parseCommand } from '../../src/backend/protocol.js';
+import type { Command } from '../../src/model/command.js';
 import { FakeClock } from '../support/FakeClock.js';
 
 /** Longer than a push may be on its way. */

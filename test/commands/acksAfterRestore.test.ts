@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { numberOf } from '../../src/commands/Acks.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
-import type { Verdict } from '../../src/commands/verdict.js';
+import type { Verdict } from '../../src/model/command.js';
 import type { GapReason } from '../../src/store/lineage.js';
 
 const GAP = { reason: 'older' as GapReason, until: 1_000, revisions: 5_000 };

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { isToldOfLife, outcomeEvent } from '../../src/daemon/sendEvents.js';
-import { LIFE, type SendRecord } from '../../src/store/sendRecord.js';
+import type { SendRecord } from '../../src/model/sending.js';
+import { LIFE } from '../../src/store/sendRecord.js';
 
 const send = (told = 0) => ({ told, conversation: '+13105551234', file: null }) as SendRecord;
 

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
-import type { ReceivedCommand } from '../../src/commands/ports.js';
 import { judgeRemote } from '../../src/config/remoteSettings.js';
 import { commandHandlers } from '../../src/daemon/commandHandlers.js';
+import type { ReceivedCommand } from '../../src/model/command.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';

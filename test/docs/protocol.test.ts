@@ -12,7 +12,7 @@ import { silent } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import type { AckBody, WireEvent } from '../../src/model/agentBodies.js';
 import { ERROR_CODES } from '../../src/model/errorCodes.js';
-import type { MessagePart } from '../../src/store/messageParts.js';
+import type { MessagePart } from '../../src/model/incoming.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { AGENT_ID, makeBackend } from '../support/startBackend.js';
 import { CommandRoom } from './CommandRoom.js';

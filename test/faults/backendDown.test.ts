@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isWorthAnswering } from '../../src/incoming/age.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
-import type { PostResult } from '../../src/incoming/ports.js';
 import type { Persona } from '../../src/kit/backend/persona.js';
+import type { PostResult } from '../../src/model/incoming.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -3,7 +3,7 @@ import { Acks } from '../../src/commands/Acks.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import { isWorthAnswering } from '../../src/incoming/age.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
-import type { PostResult } from '../../src/incoming/ports.js';
+import type { PostResult } from '../../src/model/incoming.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { Retention } from '../../src/store/Retention.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
-import type { ReceivedCommand } from '../../src/commands/ports.js';
+import type { ReceivedCommand } from '../../src/model/command.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { type Database, openDatabase } from '../../src/store/sqlite.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Metrics, type Reading } from '../../src/health/Metrics.js';
+import { Metrics, type MetricsReading } from '../../src/health/Metrics.js';
 import { page, tableUnder } from '../docs/page.js';
 
-const READING: Reading = {
+const READING: MetricsReading = {
   version: '1.2.3',
   startedAt: Date.UTC(2026, 0, 1),
   link: 'polling',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Loop } from '../../src/incoming/exchanges.js';
 import { LoopBreaker } from '../../src/incoming/LoopBreaker.js';
 import { normalisedText } from '../../src/messages/chatdb/normalisedText.js';
-import type { IncomingMessage } from '../../src/store/incomingRecord.js';
+import type { IncomingMessage } from '../../src/model/incoming.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isWorthAnswering } from '../../src/incoming/age.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
-import type { MessagePosting, PostProgress, PostResult } from '../../src/incoming/ports.js';
+import type { MessagePosting, PostProgress } from '../../src/incoming/ports.js';
+import type { PostResult } from '../../src/model/incoming.js';
 import { pauseVerbs } from '../../src/operator/pauseVerbs.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { messageBody } from '../../src/incoming/messageBody.js';
 import { privacyFilter } from '../../src/incoming/privacy.js';
-import type { IncomingMessage } from '../../src/store/incomingRecord.js';
+import type { IncomingMessage } from '../../src/model/incoming.js';
 
 const NUMBER = '310-555-1234';
 const message: IncomingMessage = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
-import type { PostResult } from '../../src/incoming/ports.js';
+import type { PostResult } from '../../src/model/incoming.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AnswersToOthers } from '../../src/incoming/AnswersToOthers.js';
-import type { PostResult } from '../../src/incoming/ports.js';
 import { LEAST_STRIKES, retryOf } from '../../src/incoming/postRetry.js';
+import type { PostResult } from '../../src/model/incoming.js';
 
 const SEED = 20261213;
 const TIMEOUT_MS = 60_000;

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { messageBody } from '../../src/incoming/messageBody.js';
 import { filteredTogether, privacyFilter } from '../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../src/incoming/privacyDetectors.js';
-import type { IncomingAttachment, IncomingMessage } from '../../src/store/incomingRecord.js';
-import { type MessagePart, textOf } from '../../src/store/messageParts.js';
+import type { IncomingAttachment, IncomingMessage, MessagePart } from '../../src/model/incoming.js';
+import { textOf } from '../../src/store/messageParts.js';
 import { passesLuhn } from '../support/luhn.js';
 import { sized } from '../support/size.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { TextRequest } from '../../src/model/sending.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import type { SendOutcome } from '../../src/outgoing/outcome.js';
 import type { Store } from '../../src/store/Store.js';
-import type { TextRequest } from '../../src/store/textRequest.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { IncomingMessage } from '../../src/model/incoming.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import type { IncomingMessage } from '../../src/store/incomingRecord.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { StagingArea } from '../../src/attachments/StagingArea.js';
 import { safeName } from '../../src/attachments/safeName.js';
-import { messageSender } from '../../src/daemon/messageSender.js';
+import { messageSender } from '../../src/messages/applescript/messageSender.js';
 import { OsascriptRunner } from '../../src/messages/applescript/runner.js';
 import { SCRIPTS } from '../../src/messages/applescript/scripts.js';
 import type { ChatTarget } from '../../src/messages/chatdb/sentRows.js';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { SendTarget, TextRequest } from '../../src/model/sending.js';
 import { Outgoing, type OutgoingSettings } from '../../src/outgoing/Outgoing.js';
-import type { SendTarget } from '../../src/outgoing/ports.js';
 import type { Store } from '../../src/store/Store.js';
-import type { TextRequest } from '../../src/store/textRequest.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';

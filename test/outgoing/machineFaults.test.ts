@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/model/errorCodes.js';
+import type { AttemptResult } from '../../src/model/sending.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import type { AttemptResult, FetchedFile } from '../../src/outgoing/ports.js';
+import type { FetchedFile } from '../../src/outgoing/ports.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { SendRecord, SentRow } from '../../src/model/sending.js';
 import { type KnownRows, knownRows, matchRows } from '../../src/outgoing/matchRows.js';
-import type { SentRow } from '../../src/outgoing/ports.js';
 import type { Store } from '../../src/store/Store.js';
-import type { SendRecord } from '../../src/store/sendRecord.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { temporaryStore } from '../support/temporaryStore.js';

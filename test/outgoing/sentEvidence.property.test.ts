@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BackendTime } from '../../src/backend/BackendTime.js';
+import type { SentRow, TextRequest } from '../../src/model/sending.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import type { SentRow } from '../../src/outgoing/ports.js';
 import type { LedgerGap } from '../../src/store/lineage.js';
-import type { TextRequest } from '../../src/store/textRequest.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';

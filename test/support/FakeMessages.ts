@@ -6,7 +6,7 @@ import type {
   SentFile,
   SentRow,
   SentRows,
-} from '../../src/outgoing/ports.js';
+} from '../../src/model/sending.js';
 
 interface Started extends SendAttempt {
   end(result: AttemptResult): void;

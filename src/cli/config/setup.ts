@@ -14,7 +14,7 @@ import { INTERRUPTED } from '../interruption.js';
 import { places } from '../places.js';
 import { complain, complainOf, print } from '../print.js';
 import { hasLeft, isSomebodyThere } from './ask.js';
-import { type Answers, answersOf, type SetupFlags } from './setupFlags.js';
+import { answersOf, type SetupAnswers, type SetupFlags } from './setupFlags.js';
 import { askPlan, type Plan, SECRET } from './setupPlan.js';
 import { personAtTerminal } from './setupQuestions.js';
 
@@ -64,7 +64,11 @@ export async function setup(
 }
 
 /** Asks everything, then writes everything. Returns what is wrong with the flags, where there is nobody to ask. */
-async function write(configPath: string, given: Answers, flags: SetupFlags): Promise<string | undefined> {
+async function write(
+  configPath: string,
+  given: SetupAnswers,
+  flags: SetupFlags,
+): Promise<string | undefined> {
   const envPath = join(dirname(configPath), '.env');
   const dotenv = readTextFile(envPath);
   const person = flags.yes ? undefined : personAtTerminal;

@@ -15,7 +15,7 @@ export interface SetupFlags {
 }
 
 /** What need not be asked any more. */
-export interface Answers {
+export interface SetupAnswers {
   readonly backendUrl?: string;
   readonly userPhone?: string;
   readonly secret?: string;
@@ -26,7 +26,7 @@ const STDIN = 0;
 /** The answers that the flags give, each checked as the configuration would; or what is wrong with them. */
 export function answersOf(
   flags: SetupFlags,
-): { kind: 'given'; given: Answers } | { kind: 'wrong'; why: string } {
+): { kind: 'given'; given: SetupAnswers } | { kind: 'wrong'; why: string } {
   const wrong = (why: string) => ({ kind: 'wrong', why }) as const;
   const { backendUrl, phone, secretFile, secretStdin } = flags;
   const userPhone = phone === undefined ? undefined : plainPhone(phone);
@@ -49,7 +49,7 @@ export function answersOf(
   }
 }
 
-function given(backendUrl?: string, userPhone?: string, secret?: string): Answers {
+function given(backendUrl?: string, userPhone?: string, secret?: string): SetupAnswers {
   return {
     ...(backendUrl === undefined ? {} : { backendUrl }),
     ...(userPhone === undefined ? {} : { userPhone }),

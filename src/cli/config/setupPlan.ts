@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dotenvSets, type Essentials } from '../../config/starterFiles.js';
-import type { Answers, SetupFlags } from './setupFlags.js';
+import type { SetupAnswers, SetupFlags } from './setupFlags.js';
 import type { Questions } from './setupQuestions.js';
 
 /** What is to be written once all is known. What is undefined stays as it is. */
@@ -15,7 +15,7 @@ interface PlanInput {
   readonly envPath: string;
   /** The text of `.env` as it is now; null: there is none. */
   readonly dotenv: string | null;
-  readonly given: Answers;
+  readonly given: SetupAnswers;
   readonly flags: SetupFlags;
   /** Undefined: there is nobody to ask. */
   readonly person: Questions | undefined;

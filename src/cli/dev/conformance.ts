@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { describeError, EdgeError } from '../../errors.js';
 import { announcement } from '../../kit/conformance/announcement.js';
-import type { Target } from '../../kit/conformance/ConformanceRun.js';
+import type { ConformanceTarget } from '../../kit/conformance/ConformanceRun.js';
 import type { CheckResult } from '../../kit/conformance/check.js';
 import { CHECKS } from '../../kit/conformance/checks.js';
 import { junitXml } from '../../kit/conformance/junit.js';
@@ -33,7 +33,7 @@ export async function conformance(options: ConformanceFlags, address: string): P
     );
     return EXIT.usage;
   }
-  let target: Target;
+  let target: ConformanceTarget;
   try {
     target = readTarget(options, address, environment());
   } catch (error) {

@@ -1,7 +1,7 @@
 import { isLoopback, normaliseBase, parseBackendUrl, shownAddress } from '../../config/backendUrls.js';
 import { edge } from '../../config/sections/connection.js';
 import { EdgeError } from '../../errors.js';
-import type { Identity, Target } from '../../kit/conformance/ConformanceRun.js';
+import type { ConformanceTarget, PlayedIdentity } from '../../kit/conformance/ConformanceRun.js';
 import { secretFor } from '../config/secretFile.js';
 
 export interface ConformanceFlags {
@@ -32,7 +32,11 @@ const AGENT_ID = 'an id of visible ASCII characters without a colon';
 const SEND_PATH = '/api/send-message';
 
 /** The backend that the flags name. Throws an EdgeError for a value that is no use, and where a secret is missing. */
-export function readTarget(flags: ConformanceFlags, address: string, env: NodeJS.ProcessEnv): Target {
+export function readTarget(
+  flags: ConformanceFlags,
+  address: string,
+  env: NodeJS.ProcessEnv,
+): ConformanceTarget {
   const url = normaliseBase(usable(address, 'the backend'));
   const phone = flags.phone ?? AGENT_PHONE;
   const { user_phone, agent_id } = edge.shape;
@@ -59,7 +63,7 @@ function sending(
   env: NodeJS.ProcessEnv,
   url: string,
   secret: string,
-): Pick<Target, 'sendUrl' | 'sendKey'> {
+): Pick<ConformanceTarget, 'sendUrl' | 'sendKey'> {
   const sendUrl = flags.sendUrl === undefined ? `${url}${SEND_PATH}` : usable(flags.sendUrl, '--send-url');
   const isGiven = flags.sendKeyFile !== undefined || (env.EDGE_ADMIN_KEY ?? '') !== '';
   if (isGiven) return { sendUrl, sendKey: secretFor(flags.sendKeyFile, env, 'EDGE_ADMIN_KEY') };
@@ -78,7 +82,7 @@ function registrationToken(file: string | undefined, env: NodeJS.ProcessEnv): st
   return isGiven ? secretFor(file, env, 'REGISTRATION_TOKEN') : undefined;
 }
 
-function identity(phone: string, id = `edge_${phone.replace(/\D/g, '')}`): Identity {
+function identity(phone: string, id = `edge_${phone.replace(/\D/g, '')}`): PlayedIdentity {
   return { id, phone };
 }
 

@@ -12,7 +12,7 @@ export interface StatusOptions {
 }
 
 /** The agent's own word on how it is, or why there is none. */
-export type Report =
+export type StatusReport =
   | { kind: 'snapshot'; snapshot: StatusSnapshot }
   | { kind: 'none'; code: string; message: string; remedy: string; exitCode: number };
 
@@ -32,7 +32,7 @@ export async function status(options: StatusOptions): Promise<number> {
   return snapshot.state === 'healthy' ? EXIT.ok : EXIT.degraded;
 }
 
-export function reportOf({ directory, answer }: AgentAnswer<StatusSnapshot>): Report {
+export function reportOf({ directory, answer }: AgentAnswer<StatusSnapshot>): StatusReport {
   switch (answer.kind) {
     case 'answered':
       return { kind: 'snapshot', snapshot: answer.result };
@@ -57,6 +57,6 @@ export function reportOf({ directory, answer }: AgentAnswer<StatusSnapshot>): Re
 }
 
 /** What `--json` prints where nobody answered. */
-export function withoutSnapshot({ code, message, remedy }: Extract<Report, { kind: 'none' }>): object {
+export function withoutSnapshot({ code, message, remedy }: Extract<StatusReport, { kind: 'none' }>): object {
   return { schema: 1, error: { code, message, remedy } };
 }

@@ -6,7 +6,7 @@ import { interruption, wait } from '../interruption.js';
 import { print, printJson, stdoutTerminal } from '../print.js';
 import { wrap } from '../terminal.js';
 import { LiveScreen } from './LiveScreen.js';
-import { type Report, reportOf, type StatusOptions, withoutSnapshot } from './status.js';
+import { reportOf, type StatusOptions, type StatusReport, withoutSnapshot } from './status.js';
 import { statusScreen } from './statusScreen.js';
 
 const EVERY_MS = 1_000;
@@ -43,7 +43,7 @@ export async function watch(options: StatusOptions): Promise<number> {
   return EXIT.ok;
 }
 
-function linesOf(report: Report, now: number, seenAt: string | null): string[] {
+function linesOf(report: StatusReport, now: number, seenAt: string | null): string[] {
   const terminal = stdoutTerminal();
   if (report.kind === 'snapshot') return statusScreen(report.snapshot, now, terminal);
   const before = seenAt === null ? [] : [`It answered ${ago(seenAt, now)}.`];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { OutgoingFile } from '../../store/textRequest.js';
+import type { Verdict } from '../../model/command.js';
+import type { OutgoingFile } from '../../model/sending.js';
 import type { FileAdmission } from '../ports.js';
-import type { Verdict } from '../verdict.js';
 
 /** More than anybody looks at in one conversation at a time. */
 const MOST_FILES = 20;

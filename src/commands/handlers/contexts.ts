@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { TextQueue } from '../../store/textRequest.js';
+import type { ReceivedCommand } from '../../model/command.js';
+import type { TextQueue } from '../../model/sending.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import { filled } from '../payload.js';
-import { type ConversationKeyOf, PRIORITY_RANK, type ReceivedCommand } from '../ports.js';
+import { type ConversationKeyOf, PRIORITY_RANK } from '../ports.js';
 import { THREAD_ALIASES, threadId } from './fields.js';
 
 /** What the backend keeps with a conversation; called inside a write. */

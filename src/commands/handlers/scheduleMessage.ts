@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { HandlerResult, Priority, ReceivedCommand } from '../../model/command.js';
 import { tooLateVerdict } from '../../store/textRequest.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {
@@ -6,11 +7,8 @@ import {
   type ConversationKeyOf,
   type FileAdmission,
   PRIORITY_RANK,
-  type Priority,
-  type ReceivedCommand,
   type TextSchedule,
 } from '../ports.js';
-import type { HandlerResult } from '../verdict.js';
 import { admitFiles, attachments, discardFiles, hasAttachments, noAttachments } from './attachments.js';
 import {
   instant,

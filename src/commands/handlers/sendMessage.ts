@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { type SentTexts, type TextQueue, tooLateVerdict } from '../../store/textRequest.js';
+import type { HandlerResult, ReceivedCommand } from '../../model/command.js';
+import type { TextQueue } from '../../model/sending.js';
+import { type SentTexts, tooLateVerdict } from '../../store/textRequest.js';
 import type { Clock } from '../../system/clock.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {
@@ -7,10 +9,8 @@ import {
   type ConversationKeyOf,
   type FileAdmission,
   PRIORITY_RANK,
-  type ReceivedCommand,
   type TextSchedule,
 } from '../ports.js';
-import type { HandlerResult } from '../verdict.js';
 import { admitFiles, attachments, hasAttachments, noAttachments } from './attachments.js';
 import {
   instant,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isMissing } from '../../system/missingFile.js';
 
 /** The LaunchAgent as its file has it. */
-export interface LaunchAgent {
+export interface LaunchAgentFile {
   readonly path: string;
   readonly text: string;
   readonly label: string;
@@ -13,7 +13,7 @@ export interface LaunchAgent {
 const LABEL = 'edge-agent';
 
 /** The file of the LaunchAgent of this user; undefined if there is none. Throws what the file system throws. */
-export function readLaunchAgent(homeDir: string): LaunchAgent | undefined {
+export function readLaunchAgent(homeDir: string): LaunchAgentFile | undefined {
   const path = join(homeDir, 'Library', 'LaunchAgents', `${LABEL}.plist`);
   const text = textOf(path);
   if (text === undefined) return undefined;

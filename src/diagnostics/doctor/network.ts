@@ -1,6 +1,14 @@
 import { isIP } from 'node:net';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
-import { askHealth, type HttpAnswer, reach, resolveName, type Step, secure, type Target } from './steps.js';
+import {
+  askHealth,
+  type HttpAnswer,
+  reach,
+  resolveName,
+  secure,
+  type Target,
+  type TimedStep,
+} from './steps.js';
 
 const DAY_MS = 86_400_000;
 const CERTIFICATE_DAYS = 14;
@@ -76,7 +84,7 @@ async function tls(context: ConfiguredBench): Promise<Outcome> {
   return pass(evidence);
 }
 
-function judgeHttp(asked: Step<HttpAnswer>): Outcome {
+function judgeHttp(asked: TimedStep<HttpAnswer>): Outcome {
   if (asked.kind === 'failed') return failed(asked, PLACE);
   const { status } = asked.value;
   const evidence = `HTTP ${status} to /health, in ${asked.ms} ms`;

@@ -1,19 +1,19 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
-import { type LaunchAgent, readLaunchAgent, stringsBehind } from '../checks/launchAgent.js';
+import { type LaunchAgentFile, readLaunchAgent, stringsBehind } from '../checks/launchAgent.js';
 
 const INSTALL = 'Make it anew: edge-agent install';
 
-/** Whether the LaunchAgent still fits what is on the disk, and this version. `template` is where its template lies. */
+/** Whether the LaunchAgentFile still fits what is on the disk, and this version. `template` is where its template lies. */
 export function plistCheck(template: string): Check {
   return {
     id: 'plist',
-    title: 'the LaunchAgent fits what is installed',
+    title: 'the LaunchAgentFile fits what is installed',
     withoutConfig: true,
     macOnly: true,
     run(context) {
       const plist = readLaunchAgent(context.homeDir);
-      if (plist === undefined) return skip('there is no LaunchAgent edge-agent.plist');
+      if (plist === undefined) return skip('there is no LaunchAgentFile edge-agent.plist');
       return judgePlist(plist, readFileSync(template, 'utf8'), secretsOf(context));
     },
   };
@@ -24,7 +24,7 @@ function secretsOf({ config }: CheckContext): readonly string[] {
 }
 
 function judgePlist(
-  { path, text, programArguments }: LaunchAgent,
+  { path, text, programArguments }: LaunchAgentFile,
   template: string,
   secrets: readonly string[],
 ): Outcome {

@@ -8,7 +8,7 @@ import type { Clock } from '../../system/clock.js';
 import { VERIFIED_TLS } from '../../system/verifiedTls.js';
 
 /** One step on the way to the backend, with the time that it took in ms. */
-export type Step<T> =
+export type TimedStep<T> =
   | { readonly kind: 'done'; readonly ms: number; readonly value: T }
   | { readonly kind: 'failed'; readonly ms: number; readonly why: string };
 
@@ -28,7 +28,7 @@ export interface HttpAnswer {
 const PATIENCE_MS = 10_000;
 
 /** How many addresses the name has. */
-export function resolveName(clock: Clock, { host }: Target): Promise<Step<number>> {
+export function resolveName(clock: Clock, { host }: Target): Promise<TimedStep<number>> {
   return timed(clock, (done, failed) => {
     lookup(host, { all: true }).then((addresses) => done(addresses.length), failed);
     return () => undefined;
@@ -36,7 +36,7 @@ export function resolveName(clock: Clock, { host }: Target): Promise<Step<number
 }
 
 /** Opens a connection and closes it. */
-export function reach(clock: Clock, target: Target): Promise<Step<undefined>> {
+export function reach(clock: Clock, target: Target): Promise<TimedStep<undefined>> {
   return timed(clock, (done, failed) => {
     const socket: Socket = connectTcp({ ...target });
     socket.on('connect', () => done(undefined));
@@ -46,7 +46,10 @@ export function reach(clock: Clock, target: Target): Promise<Step<undefined>> {
 }
 
 /** Shakes hands by TLS and checks the certificate, as every request does; when that ends, Unix ms. */
-export function secure(clock: Clock, target: Target): Promise<Step<{ protocol: string; endsAt: number }>> {
+export function secure(
+  clock: Clock,
+  target: Target,
+): Promise<TimedStep<{ protocol: string; endsAt: number }>> {
   return timed(clock, (done, failed) => {
     // An address is no server name (RFC 6066).
     const name = isIP(target.host) === 0 ? { servername: target.host } : {};
@@ -61,7 +64,7 @@ export function secure(clock: Clock, target: Target): Promise<Step<{ protocol: s
 }
 
 /** Asks for `/health`, without credentials; any answer is one. */
-export function askHealth(clock: Clock, base: string): Promise<Step<HttpAnswer>> {
+export function askHealth(clock: Clock, base: string): Promise<TimedStep<HttpAnswer>> {
   return timed(clock, (done, failed) => {
     const url = new URL(`${base}/health`);
     const began = clock.now();
@@ -86,12 +89,12 @@ export function askHealth(clock: Clock, base: string): Promise<Step<HttpAnswer>>
 function timed<T>(
   clock: Clock,
   begin: (done: (value: T) => void, failed: (error: unknown) => void) => () => void,
-): Promise<Step<T>> {
+): Promise<TimedStep<T>> {
   return new Promise((resolve) => {
     const began = clock.monotonic();
     const ms = () => Math.round(clock.monotonic() - began);
     let letGo = (): void => undefined;
-    const end = (step: Step<T>) => {
+    const end = (step: TimedStep<T>) => {
       timer.cancel();
       resolve(step);
       letGo();

@@ -4,7 +4,7 @@ import type { TargetForm } from '../../messages/applescript/scripts.js';
 import { ChatDb } from '../../messages/chatdb/ChatDb.js';
 import { findText } from '../../messages/chatdb/findText.js';
 import { type SeenState, statesAfter, wordsOf } from '../../messages/chatdb/rowStates.js';
-import type { SentRow } from '../../messages/chatdb/sentRows.js';
+import type { ChatDbSentRow } from '../../messages/chatdb/sentRows.js';
 import { conversationKey, regionOf } from '../../messages/conversationId.js';
 import { sleep, type Timer } from '../../system/clock.js';
 import { freshId, randomHex } from '../../system/random.js';
@@ -228,7 +228,7 @@ function firstStates(states: readonly RowState[]): Outcome {
   return unsettledMs < SETTLED_WITHIN_MS ? pass(evidence) : warn(evidence, REPORT_STATES);
 }
 
-function rowOf(chatDb: ChatDb, text: string, afterRow: number): SentRow | undefined {
+function rowOf(chatDb: ChatDb, text: string, afterRow: number): ChatDbSentRow | undefined {
   return chatDb.sentRowsAfter(afterRow, MOST_ROWS).find((row) => row.text.trim() === text);
 }
 

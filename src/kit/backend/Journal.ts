@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../../system/clock.js';
-import type { Ack, AgentEvent, AgentStatus } from './frames.js';
+import type { Ack, AgentEvent, ReportedStatus } from './frames.js';
 import type { MessagePlace } from './MessageOrder.js';
 import type { MessageBody, RegisterBody, SyncBody } from './requests.js';
 
@@ -63,7 +63,7 @@ type What =
   | { kind: 'ack'; agentId: string; channel: Channel; body: Ack }
   | { kind: 'sync'; agentId: string; body: SyncBody; reply: Record<string, unknown> }
   | { kind: 'event'; agentId: string; channel: Channel; body: AgentEvent }
-  | { kind: 'status'; agentId: string; channel: Channel; body: AgentStatus }
+  | { kind: 'status'; agentId: string; channel: Channel; body: ReportedStatus }
   | { kind: 'ping'; agentId: string }
   | { kind: 'nonsense'; agentId: string; reason: string }
   | { kind: 'down' }

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { EdgeError } from '../../errors.js';
 import { onWebSocketUpgrade, UPGRADE_OPTIONS } from '../../system/webSocketUpgrades.js';
+import type { AgentUpgradeHandler } from './AgentUpgradeHandler.js';
 import type { RequestHandler } from './RequestHandler.js';
-import type { UpgradeHandler } from './UpgradeHandler.js';
 
 /** Longer than an agent's pause between two requests, so that we are not the one to close under its next one. */
 const KEEP_ALIVE_MS = 75_000;
@@ -17,7 +17,7 @@ export class Listener {
   constructor(
     private readonly host: string,
     http: RequestHandler,
-    webSocket: UpgradeHandler,
+    webSocket: AgentUpgradeHandler,
   ) {
     this.server = createServer(
       { ...UPGRADE_OPTIONS, keepAliveTimeout: KEEP_ALIVE_MS },

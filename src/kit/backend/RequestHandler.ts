@@ -3,7 +3,7 @@ import { describeError } from '../../errors.js';
 import { addressOf, admit } from './admission.js';
 import { callerId } from './authentication.js';
 import { commandAck } from './endpoints/commandAck.js';
-import type { BackendComponents, Call, Endpoint } from './endpoints/endpoint.js';
+import type { Call, Endpoint, EndpointContext } from './endpoints/endpoint.js';
 import { health, stats } from './endpoints/insight.js';
 import { message } from './endpoints/message.js';
 import { photoUpload } from './endpoints/photoUpload.js';
@@ -12,7 +12,7 @@ import { sendMessage } from './endpoints/sendMessage.js';
 import { sync } from './endpoints/sync.js';
 import type { Faults } from './Faults.js';
 import type { Pauses } from './Pauses.js';
-import { badRequest, type Reply, readBody } from './requestBody.js';
+import { badRequest, type HttpReply, readBody } from './requestBody.js';
 
 /** The path of the WebSocket; a plain request to it is answered with 426. */
 export const SOCKET_PATH = '/edge/ws';
@@ -33,7 +33,7 @@ const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
 /** Answers every HTTP request: faults first, then the way to the endpoint, then credentials, then the body. */
 export class RequestHandler {
   constructor(
-    private readonly backend: BackendComponents,
+    private readonly backend: EndpointContext,
     private readonly faults: Faults,
     private readonly pauses: Pauses,
   ) {}
@@ -43,7 +43,7 @@ export class RequestHandler {
     const path = pathOf(request.url);
     // A caller that hangs up in the middle of our answer; `close` follows.
     response.on('error', (error) => this.backend.log(`[HTTP] ${path}: ${describeError(error)}`));
-    let reply: Reply | undefined;
+    let reply: HttpReply | undefined;
     try {
       reply = await this.replyTo(request, path);
     } catch (mistake) {
@@ -60,7 +60,7 @@ export class RequestHandler {
     write(response, reply, request.method === 'HEAD');
   }
 
-  private async replyTo(request: IncomingMessage, path: string): Promise<Reply | undefined> {
+  private async replyTo(request: IncomingMessage, path: string): Promise<HttpReply | undefined> {
     if (!(await this.pauses.wait(this.faults.takeDelay(path)))) return undefined;
     const failure = this.faults.takeFailure(path);
     if (failure !== undefined) {
@@ -90,7 +90,7 @@ export class RequestHandler {
     path: string,
     endpoint: Endpoint,
     { claimedId, tokenId }: { claimedId: string | undefined; tokenId: string | undefined },
-  ): Promise<Reply | undefined> {
+  ): Promise<HttpReply | undefined> {
     const body = endpoint.method === 'GET' ? ({ kind: 'json', value: {} } as const) : await readBody(request);
     switch (body.kind) {
       case 'gone':
@@ -126,7 +126,7 @@ export function pathOf(url: string | undefined): string {
   return (url ?? '').split(/[?#]/, 1)[0] ?? '';
 }
 
-function wrongWay(path: string): Reply {
+function wrongWay(path: string): HttpReply {
   if (path === SOCKET_PATH) {
     return {
       status: 426,
@@ -137,7 +137,7 @@ function wrongWay(path: string): Reply {
   return { status: 404, body: { error: 'not_found', message: 'no such endpoint' } };
 }
 
-function write(response: ServerResponse, reply: Reply, headOnly: boolean): void {
+function write(response: ServerResponse, reply: HttpReply, headOnly: boolean): void {
   if (reply.sent !== undefined) {
     const { sent } = reply;
     // `close` comes in either case; only `finish` before it says that all was handed over.

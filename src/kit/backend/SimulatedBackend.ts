@@ -1,7 +1,9 @@
 import { onOneLine } from '../../logging/formatLine.js';
 import { systemClock } from '../../system/clock.js';
 import type { AgentConnection } from './AgentConnection.js';
+import { AgentUpgradeHandler } from './AgentUpgradeHandler.js';
 import { BackendFaults } from './BackendFaults.js';
+import { CallerRateLimit } from './CallerRateLimit.js';
 import {
   CommandDelivery,
   type CommandRequest,
@@ -11,7 +13,7 @@ import {
 import { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
 import { ConfigUpdates } from './ConfigUpdates.js';
 import { ConnectionRegistry } from './ConnectionRegistry.js';
-import type { BackendComponents } from './endpoints/endpoint.js';
+import type { EndpointContext } from './endpoints/endpoint.js';
 import { demandSecrets, hostInUrl, LOOPBACK } from './exposure.js';
 import { Faults } from './Faults.js';
 import { plainFrame } from './frames.js';
@@ -19,11 +21,9 @@ import { Journal, type JournalEntry } from './Journal.js';
 import { Listener } from './Listener.js';
 import { MessageAnswers } from './MessageAnswers.js';
 import { Pauses } from './Pauses.js';
-import { RateLimit } from './RateLimit.js';
 import { ReplyHold, type ReplyOrder } from './ReplyHold.js';
 import { RequestHandler, SOCKET_PATH } from './RequestHandler.js';
 import type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
-import { UpgradeHandler } from './UpgradeHandler.js';
 
 /**
  * The reference backend: real HTTP and a real WebSocket on one port, a persona that answers, and verbs that make things go
@@ -61,7 +61,7 @@ export class SimulatedBackend extends BackendFaults {
       remembered,
     });
     let secret = given;
-    const parts: BackendComponents = {
+    const parts: EndpointContext = {
       clock,
       registry,
       queue,
@@ -74,7 +74,7 @@ export class SimulatedBackend extends BackendFaults {
       production,
       registrationToken,
       adminKey: () => adminKey ?? secret,
-      rateLimit: new RateLimit(clock, options.rate),
+      rateLimit: new CallerRateLimit(clock, options.rate),
       refuseBy: options.refuseBy ?? 'close',
       startedAt: clock.now(),
       log,
@@ -82,7 +82,7 @@ export class SimulatedBackend extends BackendFaults {
     const listener = new Listener(
       host,
       new RequestHandler(parts, faults, pauses),
-      new UpgradeHandler(parts, faults, options.silenceMs ?? 60_000),
+      new AgentUpgradeHandler(parts, faults, options.silenceMs ?? 60_000),
     );
     await listener.open(options.port);
     const rotate = (next: string) => {
@@ -92,7 +92,7 @@ export class SimulatedBackend extends BackendFaults {
   }
 
   private constructor(
-    private readonly parts: BackendComponents,
+    private readonly parts: EndpointContext,
     faults: Faults,
     private readonly listener: Listener,
     private readonly pauses: Pauses,

@@ -1,8 +1,8 @@
 import type { Clock } from '../../system/clock.js';
+import type { CallerRate } from './CallerRateLimit.js';
 import type { CommandQueue } from './CommandQueue.js';
 import type { Envelope } from './frames.js';
 import type { Persona } from './persona.js';
-import type { Rate } from './RateLimit.js';
 
 /** What a reference backend is made of. */
 export interface SimulatedBackendOptions {
@@ -28,7 +28,7 @@ export interface SimulatedBackendOptions {
   /** Where a command stands in its frame; `data` unless given. */
   envelope?: Envelope;
   /** How many requests one caller may make; without a limit unless given. */
-  rate?: Rate;
+  rate?: CallerRate;
   /** How wrong credentials are answered on the socket: by a close code (unless given), or by 401 and 403 to the upgrade. */
   refuseBy?: 'close' | 'status';
   /** Where commands are kept; in memory unless given. The caller closes it, after `stop`. */

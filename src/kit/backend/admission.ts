@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { sameText, verifyCredentials } from './authentication.js';
-import type { BackendComponents, Endpoint } from './endpoints/endpoint.js';
-import { REFUSAL_COST } from './RateLimit.js';
-import type { Reply } from './requestBody.js';
+import { REFUSAL_COST } from './CallerRateLimit.js';
+import type { Endpoint, EndpointContext } from './endpoints/endpoint.js';
+import type { HttpReply } from './requestBody.js';
 
 /** Who makes a request: `claimedId` as its header says, `tokenId` as its signed token does. Or the answer to a stranger. */
 type Admission =
   | { kind: 'admitted'; claimedId: string | undefined; tokenId: string | undefined }
-  | { kind: 'turnedAway'; reply: Reply };
+  | { kind: 'turnedAway'; reply: HttpReply };
 
 /**
  * Looks at the credentials that an endpoint asks for, and then at the caller's rate: an agent's by its id, anybody else's by
@@ -17,7 +17,7 @@ export function admit(
   request: IncomingMessage,
   path: string,
   endpoint: Endpoint,
-  backend: BackendComponents,
+  backend: EndpointContext,
 ): Admission {
   const { rateLimit } = backend;
   const address = addressOf(request);
@@ -67,12 +67,12 @@ export function addressOf(request: IncomingMessage): string {
 }
 
 /** The answer to missing (401) or wrong (403) credentials. */
-export function refusal(code: 401 | 403, reason: string): Reply {
+export function refusal(code: 401 | 403, reason: string): HttpReply {
   return { status: code, body: { error: code === 401 ? 'unauthorized' : 'forbidden', message: reason } };
 }
 
 /** The answer to whoever is over the limit. */
-export function tooMany(seconds: number): Reply {
+export function tooMany(seconds: number): HttpReply {
   return {
     status: 429,
     body: { error: 'too_many_requests', message: `ask again in ${seconds} s` },

@@ -8,7 +8,7 @@ const TOKEN_VALIDITY_SECONDS = 86_400;
 const CLOCK_SKEW_SECONDS = 300;
 
 /** What was found in an Authorization header. `refused.reason` is for a person and holds no secret. */
-export type Verdict =
+export type CredentialsVerdict =
   | { kind: 'accepted'; by: 'hmac'; agentId: string }
   | { kind: 'accepted'; by: 'secret' }
   /** No header, or not of the form `Bearer <token>`: 401, or close code 4001. */
@@ -61,7 +61,7 @@ export function mintToken(secret: string, agentId: string, userPhone: string, un
  * Verifies a bearer token, signed or plain. Pure but for a random key; never throws. The comparisons take the
  * same time wherever the difference lies, so that a secret cannot be guessed letter by letter.
  */
-export function verifyCredentials(credentials: Credentials, against: Verification): Verdict {
+export function verifyCredentials(credentials: Credentials, against: Verification): CredentialsVerdict {
   const token = /^Bearer +(\S+) *$/i.exec(credentials.authorization ?? '')?.[1];
   if (token === undefined) return { kind: 'missing' };
   if (sameText(token, against.secret)) {
@@ -79,7 +79,11 @@ export function sameText(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
-function verifySigned(token: string, claimedId: string | undefined, against: Verification): Verdict {
+function verifySigned(
+  token: string,
+  claimedId: string | undefined,
+  against: Verification,
+): CredentialsVerdict {
   // From the right, because an agent id may hold a colon and the other parts cannot.
   const parts = /^(.+):([^:]*):(\d{1,12}):([0-9a-f]{64})$/.exec(
     Buffer.from(token, 'base64').toString('utf8'),

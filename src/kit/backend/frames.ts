@@ -57,7 +57,7 @@ export const eventSchema = z.looseObject({
 export type AgentEvent = z.infer<typeof eventSchema>;
 
 export const statusSchema = z.record(z.string(), z.unknown());
-export type AgentStatus = z.infer<typeof statusSchema>;
+export type ReportedStatus = z.infer<typeof statusSchema>;
 
 /** What an agent may send over its socket. `malformed` and `unknown` are answered, never punished. */
 type AgentFrame =
@@ -65,7 +65,7 @@ type AgentFrame =
   | { kind: 'pong' }
   | { kind: 'command_ack'; ack: Ack }
   | { kind: 'event'; event: AgentEvent }
-  | { kind: 'status'; status: AgentStatus }
+  | { kind: 'status'; status: ReportedStatus }
   | { kind: 'unknown'; type: string }
   | { kind: 'malformed'; reason: string };
 

@@ -1,8 +1,8 @@
 /** The reference backend, for programs that want one: `import { SimulatedBackend } from 'edge-agent/dev-backend'`. */
-export { mintToken, type Verdict, verifyCredentials } from './authentication.js';
+export { type CredentialsVerdict as Verdict, mintToken, verifyCredentials } from './authentication.js';
 export type { CommandRequest, Delivery, DeliveryOptions } from './CommandDelivery.js';
 export { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
-export type { Ack, AgentEvent, AgentStatus, WireCommand } from './frames.js';
+export type { Ack, AgentEvent, ReportedStatus as AgentStatus, WireCommand } from './frames.js';
 export type { Journal, JournalEntry } from './Journal.js';
 export { loadPersona } from './loadPersona.js';
 export {

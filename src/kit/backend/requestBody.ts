@@ -99,7 +99,7 @@ function fieldPath(root: string, path: readonly PropertyKey[]): string {
 }
 
 /** The answer to a request: a status and a JSON object. `sent` is told whether all of it was written. */
-export interface Reply {
+export interface HttpReply {
   status: number;
   body: Record<string, unknown>;
   headers?: Record<string, string>;
@@ -107,7 +107,7 @@ export interface Reply {
 }
 
 /** A 400 that names each field at fault. */
-export function badRequest(mistakes: readonly string[]): Reply {
+export function badRequest(mistakes: readonly string[]): HttpReply {
   return {
     status: 400,
     body: { error: 'invalid_request', message: mistakes.join('; '), fields: [...mistakes] },
@@ -118,8 +118,8 @@ export function badRequest(mistakes: readonly string[]): Reply {
 export function withBody<T>(
   schema: z.ZodType<T>,
   body: unknown,
-  then: (value: T) => Reply | Promise<Reply>,
-): Reply | Promise<Reply> {
+  then: (value: T) => HttpReply | Promise<HttpReply>,
+): HttpReply | Promise<HttpReply> {
   const parsed = schema.safeParse(body);
   return parsed.success ? then(parsed.data) : badRequest(fieldErrors(parsed.error));
 }

@@ -6,22 +6,22 @@ import { randomHex } from '../../system/random.js';
 import { type Dial, describeDial, ProbeSocket } from './ProbeSocket.js';
 import type { Patient } from './rateLimit.js';
 import { commandsIn } from './received.js';
-import { type Answer, ask, type ProbeRequest, succeeded } from './request.js';
+import { ask, type ProbeRequest, type RequestAnswer, succeeded } from './request.js';
 
 /** Whom the checks play: an agent that nobody else is. */
-export interface Identity {
+export interface PlayedIdentity {
   readonly id: string;
   readonly phone: string;
 }
 
 /** The backend that is judged, and who judges it. */
-export interface Target {
+export interface ConformanceTarget {
   /** http(s), without a trailing slash. */
   readonly url: string;
   readonly secret: string;
-  readonly agent: Identity;
+  readonly agent: PlayedIdentity;
   /** A second agent, to see that the first one's commands do not go astray. */
-  readonly other: Identity;
+  readonly other: PlayedIdentity;
   /** Whose messages are posted, and to whom texts would go; no number that can be a person's. */
   readonly person: string;
   /** Where a text is handed to the backend; undefined: nowhere. */
@@ -35,7 +35,7 @@ export interface Target {
 }
 
 /** How long to wait, in ms. */
-export interface Patience {
+export interface ConformancePatience {
   /** For anything that must come. */
   readonly answerMs: number;
   /** For a reply to a message, which a persona may take its time for. */
@@ -47,10 +47,15 @@ export interface Patience {
 }
 
 /** The waits of the protocol (§3, §11). */
-export const PATIENCE: Patience = { answerMs: 5_000, replyMs: 60_000, quietMs: 700, idleMs: 60_000 };
+export const PATIENCE: ConformancePatience = {
+  answerMs: 5_000,
+  replyMs: 60_000,
+  quietMs: 700,
+  idleMs: 60_000,
+};
 
 /** In which way the credentials of a request are made; `signed` is the right one. */
-export interface Credentials {
+export interface PlayedCredentials {
   readonly kind: 'signed' | 'missing' | 'forged' | 'expired' | 'ahead' | 'plain';
   /** The id in the token; that of the agent unless given. */
   readonly tokenFor?: string;
@@ -60,12 +65,12 @@ export interface Credentials {
 
 /** What became of a text that was handed to the backend. */
 export type Push =
-  | { readonly kind: 'taken'; readonly text: string; readonly at: number; readonly answer: Answer }
-  | { readonly kind: 'refused'; readonly answer: Answer }
+  | { readonly kind: 'taken'; readonly text: string; readonly at: number; readonly answer: RequestAnswer }
+  | { readonly kind: 'refused'; readonly answer: RequestAnswer }
   | { readonly kind: 'unavailable'; readonly why: string };
 
 /** How much earlier or later than now a token is made, in ms: older than any may be (24 h and a skew of the clocks), and ahead. */
-const MADE: Readonly<Partial<Record<Credentials['kind'], number>>> = {
+const MADE: Readonly<Partial<Record<PlayedCredentials['kind'], number>>> = {
   expired: -26 * 60 * 60 * 1000,
   ahead: 2 * 60 * 1000,
 };
@@ -77,8 +82,8 @@ export class ConformanceRun {
   private newestSequence = 0;
 
   constructor(
-    readonly target: Target,
-    readonly patience: Patience,
+    readonly target: ConformanceTarget,
+    readonly patience: ConformancePatience,
     readonly clock: Clock,
     private readonly version: string,
     /** Whether checks that take a minute are wanted. */
@@ -93,8 +98,8 @@ export class ConformanceRun {
   post(
     path: string,
     body: object,
-    options: { as?: Identity; credentials?: Credentials; headers?: Record<string, string> } = {},
-  ): Promise<Answer> {
+    options: { as?: PlayedIdentity; credentials?: PlayedCredentials; headers?: Record<string, string> } = {},
+  ): Promise<RequestAnswer> {
     const { as = this.target.agent, credentials = { kind: 'signed' } } = options;
     const patienceMs = path === '/edge/message' ? this.patience.replyMs : this.patience.answerMs;
     const headers = { ...this.headers(as, credentials), ...options.headers };
@@ -104,7 +109,7 @@ export class ConformanceRun {
   }
 
   /** A plain GET of a path, as a browser or a health check would send it. */
-  get(path: string): Promise<Answer> {
+  get(path: string): Promise<RequestAnswer> {
     const { url, agent } = this.target;
     const headers = this.headers(agent, { kind: 'signed' });
     return this.ask({ url: url + path, method: 'GET', headers, patienceMs: this.patience.answerMs });
@@ -112,8 +117,8 @@ export class ConformanceRun {
 
   /** A sync that carries these events and acks. */
   sync(
-    parts: { as?: Identity; events?: readonly object[]; acks?: readonly AckBody[] } = {},
-  ): Promise<Answer> {
+    parts: { as?: PlayedIdentity; events?: readonly object[]; acks?: readonly AckBody[] } = {},
+  ): Promise<RequestAnswer> {
     const { as = this.target.agent, events = [], acks = [] } = parts;
     const body = syncBody({
       agentId: as.id,
@@ -126,7 +131,9 @@ export class ConformanceRun {
   }
 
   /** Dials the socket; `query` is the id in the URL. Open sockets are ended by `tidy`. */
-  async dial(options: { as?: Identity; credentials?: Credentials; query?: string } = {}): Promise<Dial> {
+  async dial(
+    options: { as?: PlayedIdentity; credentials?: PlayedCredentials; query?: string } = {},
+  ): Promise<Dial> {
     const { as = this.target.agent, credentials = { kind: 'signed' } } = options;
     const url = `${this.target.url.replace(/^http/, 'ws')}/edge/ws?edge_agent_id=${encodeURIComponent(options.query ?? as.id)}`;
     const headers = this.headers(as, credentials);
@@ -138,7 +145,7 @@ export class ConformanceRun {
   }
 
   /** A socket that the backend has taken. Throws when it does not: `auth.socket.signed` has judged that. */
-  async connect(as: Identity = this.target.agent): Promise<ProbeSocket> {
+  async connect(as: PlayedIdentity = this.target.agent): Promise<ProbeSocket> {
     const dial = await this.dial({ as });
     if (dial.kind !== 'open') throw new Error(`the socket was not opened: ${describeDial(dial)}`);
     await this.settle(dial.socket);
@@ -155,7 +162,7 @@ export class ConformanceRun {
   }
 
   /** Hands the backend a text for the test conversation, marked so that it can be told from all others. */
-  async push(as: Identity = this.target.agent): Promise<Push> {
+  async push(as: PlayedIdentity = this.target.agent): Promise<Push> {
     const { sendUrl, sendKey, person } = this.target;
     if (sendUrl === undefined) return { kind: 'unavailable', why: HOW_TO_PUSH };
     const text = `edge-agent conformance ${randomHex(6)}`;
@@ -226,7 +233,7 @@ export class ConformanceRun {
     for (const socket of open) this.sockets.delete(socket);
   }
 
-  private ask(request: ProbeRequest): Promise<Answer> {
+  private ask(request: ProbeRequest): Promise<RequestAnswer> {
     if (!this.isTidying) this.stop.throwIfAborted();
     return ask(request, this.patient());
   }
@@ -236,8 +243,8 @@ export class ConformanceRun {
   }
 
   private headers(
-    as: Identity,
-    { kind, tokenFor = as.id, header = as.id }: Credentials,
+    as: PlayedIdentity,
+    { kind, tokenFor = as.id, header = as.id }: PlayedCredentials,
   ): Record<string, string> {
     const now = this.clock.now() + (MADE[kind] ?? 0);
     const { secret } = this.target;

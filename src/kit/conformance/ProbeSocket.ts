@@ -5,7 +5,7 @@ import type { Clock } from '../../system/clock.js';
 import { type Patient, patiently, type Try } from './rateLimit.js';
 
 /** A frame as it came, and as the agent reads it, to which binary ones are malformed. `at`: monotonic ms. */
-export interface Seen {
+export interface SeenFrame {
   readonly text: string;
   readonly frame: Frame;
   readonly at: number;
@@ -30,7 +30,7 @@ interface DialRequest {
  * ping of RFC 6455, as ws does, and nothing else.
  */
 export class ProbeSocket {
-  readonly seen: Seen[] = [];
+  readonly seen: SeenFrame[] = [];
   /** Undefined while it is open; 1006: it went without a close frame. */
   closed: { readonly code: number; readonly reason: string } | undefined;
   /** How many pongs of RFC 6455 came. */
@@ -137,7 +137,7 @@ export class ProbeSocket {
   }
 
   /** The first frame from `from` on that fits, or undefined when `ms` have passed. */
-  frame(fits: (seen: Seen) => boolean, ms: number, from = 0): Promise<Seen | undefined> {
+  frame(fits: (seen: SeenFrame) => boolean, ms: number, from = 0): Promise<SeenFrame | undefined> {
     return this.until(() => this.seen.slice(from).find(fits), ms);
   }
 

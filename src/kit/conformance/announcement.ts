@@ -1,7 +1,7 @@
-import type { Target } from './ConformanceRun.js';
+import type { ConformanceTarget } from './ConformanceRun.js';
 
 /** What the checks will do to the backend, for a person to agree to. */
-export function announcement({ url, agent, other, person, sendUrl }: Target): string[] {
+export function announcement({ url, agent, other, person, sendUrl }: ConformanceTarget): string[] {
   return [
     `The checks play two agents against ${url}, and leave traces there:`,
     `  - they register ${agent.id} (${agent.phone}), and connect as it and as ${other.id};`,

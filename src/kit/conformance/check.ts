@@ -1,7 +1,7 @@
 import type { ConformanceRun } from './ConformanceRun.js';
 
 /** SKIP: does not apply here, was not asked for, or cannot be judged because something before it failed. */
-export type Verdict = 'PASS' | 'FAIL' | 'SKIP';
+export type ConformanceVerdict = 'PASS' | 'FAIL' | 'SKIP';
 
 /** Of several round trips, in ms. */
 interface Latency {
@@ -11,15 +11,15 @@ interface Latency {
 }
 
 /** What one check did and saw, in words for whoever writes the backend. Neither part holds a secret or a token. */
-export interface Outcome {
-  readonly verdict: Verdict;
+export interface ConformanceOutcome {
+  readonly verdict: ConformanceVerdict;
   readonly sent: string;
   readonly came: string;
   readonly latency?: Latency;
 }
 
 /** One clause of docs/protocol.md, put to the test. Ends by itself; what it throws counts as FAIL. */
-export interface Check {
+export interface ConformanceCheck {
   /** Named in docs/conformance.md and in reports: never changed. */
   readonly id: string;
   /** The clause of docs/protocol.md, as in `P3.4`. */
@@ -30,11 +30,11 @@ export interface Check {
   readonly needs?: readonly string[];
   /** Checks that must not have failed: they would be to blame for whatever this one saw. */
   readonly unless?: readonly string[];
-  readonly run: (run: ConformanceRun) => Promise<Outcome>;
+  readonly run: (run: ConformanceRun) => Promise<ConformanceOutcome>;
 }
 
 /** A check with what came of it. `ms`: how long it took. */
-export interface CheckResult extends Outcome {
+export interface CheckResult extends ConformanceOutcome {
   readonly id: string;
   readonly clause: string;
   readonly title: string;
@@ -42,12 +42,12 @@ export interface CheckResult extends Outcome {
   readonly ms: number;
 }
 
-export function judge(holds: boolean, sent: string, came: string, latency?: Latency): Outcome {
+export function judge(holds: boolean, sent: string, came: string, latency?: Latency): ConformanceOutcome {
   return { verdict: holds ? 'PASS' : 'FAIL', sent, came, ...(latency === undefined ? {} : { latency }) };
 }
 
 /** `why` says also how to have it judged, where there is a way. */
-export function skip(why: string, sent = 'nothing'): Outcome {
+export function skip(why: string, sent = 'nothing'): ConformanceOutcome {
   return { verdict: 'SKIP', sent, came: why };
 }
 

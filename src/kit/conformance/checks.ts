@@ -1,4 +1,4 @@
-import type { Check } from './check.js';
+import type { ConformanceCheck } from './check.js';
 import { ACKS } from './checks/acks.js';
 import { AUTHENTICATION } from './checks/authentication.js';
 import { COMMANDS } from './checks/commands.js';
@@ -9,7 +9,7 @@ import { SYNC } from './checks/sync.js';
 import { TRANSPORT } from './checks/transport.js';
 
 /** Every check, in an order in which each stands behind those that it needs. */
-export const CHECKS: readonly Check[] = [
+export const CHECKS: readonly ConformanceCheck[] = [
   ...TRANSPORT,
   ...REGISTRATION,
   ...AUTHENTICATION,
@@ -21,7 +21,7 @@ export const CHECKS: readonly Check[] = [
 ];
 
 /** Those that are named, with all that they need; undefined: all. The names must be those of checks. */
-export function chosenChecks(only: readonly string[] | undefined): readonly Check[] {
+export function chosenChecks(only: readonly string[] | undefined): readonly ConformanceCheck[] {
   if (only === undefined) return CHECKS;
   const wanted = new Set(only);
   // From behind: what a check needs stands before it.

@@ -1,9 +1,10 @@
-import { type Command, parseSyncReply } from '../../backend/protocol.js';
-import type { Seen } from './ProbeSocket.js';
-import { type Answer, succeeded } from './request.js';
+import { parseSyncReply } from '../../backend/protocol.js';
+import type { Command } from '../../model/command.js';
+import type { SeenFrame } from './ProbeSocket.js';
+import { type RequestAnswer, succeeded } from './request.js';
 
 /** The commands of a sync reply; none if it is not one. */
-export function commandsIn(answer: Answer): readonly Command[] {
+export function commandsIn(answer: RequestAnswer): readonly Command[] {
   return succeeded(answer) ? (parseSyncReply(answer.json)?.commands ?? []) : [];
 }
 
@@ -22,6 +23,6 @@ export function threadOf({ payload }: Command): string {
 }
 
 /** The command in a frame, if it is one. */
-export function commandIn({ frame }: Seen): Command | undefined {
+export function commandIn({ frame }: SeenFrame): Command | undefined {
   return frame.type === 'command' ? frame.command : undefined;
 }

@@ -14,7 +14,7 @@ export interface ProbeRequest {
 }
 
 /** `askedAt`: monotonic ms of the attempt that was answered. `json` is undefined for a body that is not JSON. */
-export type Answer =
+export type RequestAnswer =
   | {
       readonly kind: 'answered';
       readonly status: number;
@@ -31,14 +31,14 @@ const SHOWN = 240;
  * One request and its answer; redirects are not followed, because credentials would go along. Where the backend asks for it
  * (429), the request is made again later; rejects with `RateLimited` when that is too late, and for nothing else.
  */
-export function ask(request: ProbeRequest, patient: Patient): Promise<Answer> {
+export function ask(request: ProbeRequest, patient: Patient): Promise<RequestAnswer> {
   return patiently(patient, () => attempt(request, patient.clock));
 }
 
 async function attempt(
   request: ProbeRequest,
   clock: Clock,
-): Promise<{ result: Answer; limited?: { retryAfter: string | null } }> {
+): Promise<{ result: RequestAnswer; limited?: { retryAfter: string | null } }> {
   const { body, patienceMs, signal } = request;
   const askedAt = clock.monotonic();
   const failed = (detail: string) => ({ result: { kind: 'failed', detail, askedAt } as const });
@@ -65,21 +65,21 @@ async function attempt(
   }
 }
 
-export function succeeded(answer: Answer): answer is Extract<Answer, { kind: 'answered' }> {
+export function succeeded(answer: RequestAnswer): answer is Extract<RequestAnswer, { kind: 'answered' }> {
   return answer.kind === 'answered' && answer.status >= 200 && answer.status < 300;
 }
 
 /** Whether there is no such endpoint (protocol §5). */
-export function isMissing(answer: Answer): boolean {
+export function isMissing(answer: RequestAnswer): boolean {
   return answer.kind === 'answered' && [404, 405, 501].includes(answer.status);
 }
 
-export function isRefusal(answer: Answer): boolean {
+export function isRefusal(answer: RequestAnswer): boolean {
   return answer.kind === 'answered' && (answer.status === 401 || answer.status === 403);
 }
 
 /** The answer in words, without tokens and shortened. */
-export function described(answer: Answer): string {
+export function described(answer: RequestAnswer): string {
   if (answer.kind === 'failed') return answer.detail;
   const text = answer.text
     .replace(/("\w*token"\s*:\s*)"[^"]*"/g, '$1"[secret]"')

@@ -1,8 +1,20 @@
 import { describeError } from '../../errors.js';
 import { redactor } from '../../logging/redact.js';
 import type { Clock } from '../../system/clock.js';
-import { ConformanceRun, PATIENCE, type Patience, type Target } from './ConformanceRun.js';
-import { type Check, type CheckResult, judge, type Outcome, skip, type Verdict } from './check.js';
+import {
+  type ConformancePatience,
+  ConformanceRun,
+  type ConformanceTarget,
+  PATIENCE,
+} from './ConformanceRun.js';
+import {
+  type CheckResult,
+  type ConformanceCheck,
+  type ConformanceOutcome,
+  type ConformanceVerdict,
+  judge,
+  skip,
+} from './check.js';
 import { chosenChecks, REACHABLE } from './checks.js';
 import { RateLimited } from './rateLimit.js';
 
@@ -14,7 +26,7 @@ export interface ConformanceOptions {
   /** Whether checks that take a minute are wanted. */
   readonly slow?: boolean;
   /** The protocol's waits unless given. */
-  readonly patience?: Partial<Patience>;
+  readonly patience?: Partial<ConformancePatience>;
   /** Ends the checks, the one under way included, of which nothing is told then. What they left behind is tidied up all the same. */
   readonly stop?: AbortSignal;
 }
@@ -25,14 +37,14 @@ export interface ConformanceOptions {
  * socket open, when read to its end or stopped.
  */
 export async function* runConformance(
-  target: Target,
+  target: ConformanceTarget,
   options: ConformanceOptions,
 ): AsyncGenerator<CheckResult, void, void> {
   const { clock, version, slow = false } = options;
   const stop = options.stop ?? new AbortController().signal;
   const run = new ConformanceRun(target, { ...PATIENCE, ...options.patience }, clock, version, slow, stop);
   const conceal = redactor([target.secret, target.sendKey, target.registrationToken ?? '']);
-  const verdicts = new Map<string, Verdict>();
+  const verdicts = new Map<string, ConformanceVerdict>();
   try {
     for (const check of chosenChecks(options.only)) {
       const from = clock.monotonic();
@@ -49,7 +61,10 @@ export async function* runConformance(
 }
 
 /** Why a check cannot be judged after what was found before it. */
-function hindrance(check: Check, verdicts: ReadonlyMap<string, Verdict>): Outcome | undefined {
+function hindrance(
+  check: ConformanceCheck,
+  verdicts: ReadonlyMap<string, ConformanceVerdict>,
+): ConformanceOutcome | undefined {
   if (check.id === REACHABLE) return undefined;
   for (const id of [REACHABLE, ...(check.needs ?? [])]) {
     const verdict = verdicts.get(id);
@@ -60,7 +75,7 @@ function hindrance(check: Check, verdicts: ReadonlyMap<string, Verdict>): Outcom
   return toBlame === undefined ? undefined : skip(`not judged, because ${toBlame} failed`);
 }
 
-async function outcomeOf(check: Check, run: ConformanceRun): Promise<Outcome> {
+async function outcomeOf(check: ConformanceCheck, run: ConformanceRun): Promise<ConformanceOutcome> {
   try {
     return await check.run(run);
   } catch (error) {

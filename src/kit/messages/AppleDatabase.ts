@@ -3,8 +3,8 @@ import { type Database, openDatabase, type Statement } from '../../store/sqlite.
 import { type AppleVersion, appleSchema, type SchemaOptions } from './appleSchema.js';
 
 /** What a column may be given; a bigint where a number would lose digits (dates in ns). */
-export type Value = string | number | bigint | Buffer | null;
-export type Columns = Readonly<Record<string, Value>>;
+export type SqlValue = string | number | bigint | Buffer | null;
+export type Columns = Readonly<Record<string, SqlValue>>;
 
 /** 2001-01-01T00:00:00Z, from which Apple counts, as Unix ms. */
 const APPLE_EPOCH_MS = 978_307_200_000;
@@ -89,7 +89,7 @@ export class AppleDatabase {
   }
 
   /** The first column of the first row, or undefined. */
-  get<T extends Value>(sql: string, ...parameters: readonly Value[]): T | undefined {
+  get<T extends SqlValue>(sql: string, ...parameters: readonly SqlValue[]): T | undefined {
     return this.prepared(sql)
       .pluck()
       .get(...parameters) as T | undefined;
@@ -101,11 +101,11 @@ export class AppleDatabase {
   }
 
   /** Every row of a query; integers that a number does not hold exactly are bigints. */
-  all<T extends object>(sql: string, ...parameters: readonly Value[]): T[] {
+  all<T extends object>(sql: string, ...parameters: readonly SqlValue[]): T[] {
     const rows = this.database
       .prepare<unknown[]>(sql)
       .safeIntegers()
-      .all(...parameters) as Record<string, Value>[];
+      .all(...parameters) as Record<string, SqlValue>[];
     return rows.map((row) => {
       const plain = Object.entries(row).map(([name, value]) => {
         const isSmall = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
@@ -115,7 +115,7 @@ export class AppleDatabase {
     });
   }
 
-  run(sql: string, ...parameters: readonly Value[]): void {
+  run(sql: string, ...parameters: readonly SqlValue[]): void {
     this.prepared(sql).run(...parameters);
   }
 
@@ -148,7 +148,7 @@ export class AppleDatabase {
     this.database.close();
   }
 
-  private present(table: string, values: Columns): [string, Value][] {
+  private present(table: string, values: Columns): [string, SqlValue][] {
     const known = this.columns.get(table) ?? this.columnsOf(table);
     return Object.entries(values).filter(([name]) => known.has(name));
   }

@@ -1,7 +1,7 @@
 import { AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
 import type { AppleVersion, SchemaOptions } from './appleSchema.js';
 import { SimulatedChatEvents } from './SimulatedChatEvents.js';
-import { type NewChat, type Service, type SimulatedChat, SimulatedChats } from './SimulatedChats.js';
+import { type ChatService, type NewChat, type SimulatedChat, SimulatedChats } from './SimulatedChats.js';
 import { type NewIncoming, SimulatedIncoming, STAGES, type Stage } from './SimulatedIncoming.js';
 import { SimulatedRewrites } from './SimulatedRewrites.js';
 import { type FirstState, type SentStage, SimulatedSent } from './SimulatedSent.js';
@@ -23,7 +23,7 @@ export interface SentMessage {
   chat?: SimulatedChat | string;
   /** Whom it goes to, where there is no chat yet: one is made, as Messages does. */
   handle?: string;
-  service?: Service;
+  service?: ChatService;
   /** Unix ms. */
   date?: number;
   ghost?: boolean;
@@ -72,7 +72,7 @@ export class ChatDbWriter {
   }
 
   /** The direct chat with this address, made if there is none. */
-  directChat(address: string, service?: Service): SimulatedChat {
+  directChat(address: string, service?: ChatService): SimulatedChat {
     return this.chats.direct(address, service);
   }
 
@@ -145,7 +145,7 @@ export class ChatDbWriter {
   }
 
   /** The ROWID of a handle, made if there is none. */
-  handle(address: string, service: Service = 'iMessage'): number {
+  handle(address: string, service: ChatService = 'iMessage'): number {
     return this.database.handle(address, service);
   }
 

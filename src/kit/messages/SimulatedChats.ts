@@ -1,6 +1,6 @@
 import { type AppleDatabase, appleGuid } from './AppleDatabase.js';
 
-export type Service = 'iMessage' | 'SMS' | 'RCS' | (string & {});
+export type ChatService = 'iMessage' | 'SMS' | 'RCS' | (string & {});
 
 /** A chat as it stands in the simulated chat.db. */
 export interface SimulatedChat {
@@ -8,7 +8,7 @@ export interface SimulatedChat {
   readonly guid: string;
   readonly identifier: string;
   readonly style: 'direct' | 'group';
-  readonly service: Service;
+  readonly service: ChatService;
   readonly participants: readonly string[];
 }
 
@@ -18,7 +18,7 @@ export interface NewChat {
   participants: readonly string[];
   identifier?: string;
   guid?: string;
-  service?: Service;
+  service?: ChatService;
   name?: string;
   accountId?: string;
   /** `is_filtered`: 1 and 2 are unknown senders and junk. */
@@ -69,7 +69,7 @@ export class SimulatedChats {
   }
 
   /** The direct chat with this address on this service, made if there is none. */
-  direct(address: string, service: Service = 'iMessage'): SimulatedChat {
+  direct(address: string, service: ChatService = 'iMessage'): SimulatedChat {
     return this.database.transaction(() => {
       const guid = this.database.get<string>(
         'SELECT guid FROM chat WHERE chat_identifier = ? AND service_name = ? AND style = 45',

@@ -1,5 +1,5 @@
 import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
-import type { Service, SimulatedChat } from './SimulatedChats.js';
+import type { ChatService, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
 /** The commits in which Messages writes a message that comes in, in its order (macos-facts C.3). */
@@ -26,7 +26,7 @@ export interface NewIncoming {
   parts?: readonly string[];
   /** Null: it never belongs to one. Left out: the direct chat with the sender. */
   chat?: SimulatedChat | null;
-  service?: Service;
+  service?: ChatService;
   /** When it was sent, Unix ms. */
   date?: number;
   guid?: string;

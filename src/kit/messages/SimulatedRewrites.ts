@@ -1,5 +1,5 @@
 import { decodeAttributedBody } from '../../messages/chatdb/attributedBody.js';
-import { type AppleDatabase, appleGuid, type Columns, type Value } from './AppleDatabase.js';
+import { type AppleDatabase, appleGuid, type Columns, type SqlValue } from './AppleDatabase.js';
 import { encodeAttributedBody } from './typedstreamEncoder.js';
 
 interface RewriteOptions {
@@ -14,7 +14,7 @@ interface RewriteOptions {
 }
 
 interface Row {
-  [column: string]: Value;
+  [column: string]: SqlValue;
 }
 
 /** Tables whose rows name a message by its ROWID. */
@@ -65,7 +65,7 @@ export class SimulatedRewrites {
       this.database.run(`UPDATE ${table} SET message_id = ? WHERE message_id = ?`, to, from);
   }
 
-  private joinChats(from: number, to: number, date: Value, chatRowId: number | undefined): void {
+  private joinChats(from: number, to: number, date: SqlValue, chatRowId: number | undefined): void {
     const joined = this.database.all<{ chat: number }>(
       'SELECT chat_id AS chat FROM chat_message_join WHERE message_id = ?',
       from,

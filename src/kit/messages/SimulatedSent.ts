@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleDatabase.js';
-import type { Service, SimulatedChat } from './SimulatedChats.js';
+import type { ChatService, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
 /** How far a message that goes out has come. `first`: its row does not say yet that it went out. */
@@ -16,7 +16,7 @@ export type FirstState = 'anonymous' | 'recipient' | 'none';
 
 interface NewSent {
   text: string | readonly string[];
-  service: Service;
+  service: ChatService;
   /** Unix ms; now if left out. */
   date: number | undefined;
   chat: SimulatedChat | null;

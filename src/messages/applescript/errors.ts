@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../model/errorCodes.js';
-import type { Owner } from '../../system/failures.js';
+import type { FailureOwner } from '../../system/failures.js';
 import type { RetryPolicy, UnknownReason } from './sendResult.js';
 
 /**
@@ -13,7 +13,7 @@ type Proof = 'lookup' | 'refused' | Extract<UnknownReason, 'ae_timeout' | 'conne
 /** One row of the table below: what the number means, proves, allows, and what a person can do. */
 export interface AppleScriptFault {
   /** Whose fault it is. A fault of this machine is tried again until it is gone (see OWNER_RULES). */
-  readonly owner: Owner;
+  readonly owner: FailureOwner;
   readonly meaning: string;
   readonly proves: Proof;
   readonly retry: RetryPolicy;
@@ -32,7 +32,7 @@ const MAKE_ROOM = 'Free what this Mac has run out of; the agent goes on by itsel
 const NONE = '';
 
 function fault(
-  owner: Owner,
+  owner: FailureOwner,
   meaning: string,
   proves: Proof,
   retry: RetryPolicy,

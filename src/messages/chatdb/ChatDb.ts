@@ -1,11 +1,11 @@
 import type { Logger } from '../../logging/Logger.js';
 import type { Clock } from '../../system/clock.js';
-import type { Access } from './access.js';
+import type { ChatDbAccess } from './access.js';
 import { ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
 import { EditedRows } from './EditedRows.js';
 import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './groupTies.js';
 import { MessageRows } from './rows.js';
-import { type ChatTarget, type SentRow, SentRows } from './sentRows.js';
+import { type ChatDbSentRow, ChatDbSentRows, type ChatTarget } from './sentRows.js';
 
 interface ChatDbOptions {
   path: string;
@@ -24,7 +24,7 @@ const ACCOUNTS_UNKNOWN_MS = 30_000;
 interface Queries {
   readonly of: OpenChatDb;
   readonly messages: MessageRows;
-  readonly sent: SentRows;
+  readonly sent: ChatDbSentRows;
   readonly edited: EditedRows;
   readonly ties: GroupTies;
 }
@@ -53,7 +53,7 @@ export class ChatDb {
   }
 
   /** Whether it can be read now. */
-  access(): Access {
+  access(): ChatDbAccess {
     return this.connection.access();
   }
 
@@ -88,22 +88,22 @@ export class ChatDb {
   }
 
   /** Rows from this account above a ROWID, ascending, at most `limit`. */
-  sentRowsAfter(rowId: number, limit: number): SentRow[] {
+  sentRowsAfter(rowId: number, limit: number): ChatDbSentRow[] {
     return this.rowsOfSendsAfter(rowId, limit).filter((row) => row.isUndecided !== true);
   }
 
   /** The same, and rows of which chat.db does not say yet whether they went out. */
-  rowsOfSendsAfter(rowId: number, limit: number): SentRow[] {
+  rowsOfSendsAfter(rowId: number, limit: number): ChatDbSentRow[] {
     return this.rowsOfSends((sent) => sent.sentRowsAfter(rowId, limit, this.region()));
   }
 
   /** The same of then (Unix ms) and later, by their date. */
-  rowsOfSendsSince(sentAt: number, limit: number): SentRow[] {
+  rowsOfSendsSince(sentAt: number, limit: number): ChatDbSentRow[] {
     return this.rowsOfSends((sent) => sent.sentRowsSince(sentAt, limit, this.region()));
   }
 
   /** The row of a sent message as it stands now. */
-  sentRow(guid: string): SentRow | undefined {
+  sentRow(guid: string): ChatDbSentRow | undefined {
     return this.rowsOfSends((sent) =>
       [sent.sentRow(guid, this.region())].filter((row) => row !== undefined),
     )[0];
@@ -161,7 +161,7 @@ export class ChatDb {
   }
 
   /** The one way out for outgoing rows: each has the name by which its conversation is known, whatever its chat is called. */
-  private rowsOfSends(read: (sent: SentRows) => SentRow[]): SentRow[] {
+  private rowsOfSends(read: (sent: ChatDbSentRows) => ChatDbSentRow[]): ChatDbSentRow[] {
     return (this.value(({ sent }) => read(sent)) ?? []).map((row) => {
       const { conversationKey: key } = row;
       return key === null ? row : { ...row, conversationKey: this.groups.nameOf(key) };
@@ -179,7 +179,7 @@ export class ChatDb {
       this.queries = {
         of: open,
         messages: new MessageRows(open, this.groups),
-        sent: new SentRows(open),
+        sent: new ChatDbSentRows(open),
         edited: new EditedRows(open),
         ties: new GroupTies(open),
       };

@@ -3,7 +3,7 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { CACHE_KIB } from '../../store/sqlite.js';
 import type { Clock } from '../../system/clock.js';
-import { type Access, type AccessProblem, accessProblem, identityAt, probe, sizeAt } from './access.js';
+import { type AccessProblem, accessProblem, type ChatDbAccess, identityAt, probe, sizeAt } from './access.js';
 import { hasTable, Schema, standIn } from './schema.js';
 
 /** An opened chat.db. Statements prepared on it die with it. */
@@ -57,7 +57,7 @@ export class ChatDbConnection {
   }
 
   /** Whether chat.db can be read now; tries to open it if it is not. */
-  access(): Access {
+  access(): ChatDbAccess {
     if (this.current() === undefined) return this.problem;
     if (this.busySince !== undefined && this.clock.monotonic() - this.busySince >= BUSY_PROBLEM_MS) {
       return accessProblem(this.path, 'BUSY', 'another program keeps it locked');

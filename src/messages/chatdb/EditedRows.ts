@@ -1,6 +1,6 @@
 import type { Statement } from 'better-sqlite3';
-import type { IncomingAttachment } from '../../store/incomingRecord.js';
-import { type MessagePart, textOf } from '../../store/messageParts.js';
+import type { IncomingAttachment, MessagePart } from '../../model/incoming.js';
+import { textOf } from '../../store/messageParts.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { bodyParts, countedParts, underSubject } from './bodyParts.js';
 import type { OpenChatDb } from './ChatDbConnection.js';

@@ -1,9 +1,9 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { maskHandle } from '../../logging/mask.js';
+import type { IncomingMessage } from '../../model/incoming.js';
 import type { ReadingState } from '../../store/cursor.js';
 import { diskFault } from '../../store/diskFault.js';
-import type { IncomingMessage } from '../../store/incomingRecord.js';
 import type { SeenRow } from '../../store/seenRows.js';
 import type { SetAsideTable } from '../../store/setAside.js';
 import type { Clock, Timer } from '../../system/clock.js';

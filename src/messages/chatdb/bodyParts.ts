@@ -1,4 +1,5 @@
-import { type MessagePart, textOf } from '../../store/messageParts.js';
+import type { MessagePart } from '../../model/incoming.js';
+import { textOf } from '../../store/messageParts.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { DecodedBody } from './attributedBody.js';
 import { plainWords } from './plainWords.js';

@@ -6,14 +6,14 @@ import { placementOf, senderOf } from './placement.js';
 import { filteredEvent, groupEvent, isAboutAnother, operatorEvent, reactionEvent } from './rowEvents.js';
 import { type Placed, type RowFacts, refusal } from './rowFacts.js';
 import { takeMessage } from './takeMessage.js';
-import { type SkipReason, skipped, type Verdict } from './verdict.js';
+import { type RowVerdict, type SkipReason, skipped } from './verdict.js';
 
 /**
  * What a row of `message` is to the agent. Pure: the same row and facts give the same verdict. What can never become
  * anything is said at once; a row that may is `incomplete` until everything has arrived or `waitedFor` says to take it as
  * it is. A message of files alone is a message with an empty text.
  */
-export function classify(row: ChatRow, facts: RowFacts): Verdict {
+export function classify(row: ChatRow, facts: RowFacts): RowVerdict {
   const unfit = neverTold(row);
   if (unfit !== null) return skipped(unfit);
   const { region, ownAddresses } = facts;
@@ -41,7 +41,7 @@ export function classify(row: ChatRow, facts: RowFacts): Verdict {
 }
 
 /** What is neither a notice nor about another message: by whose it is. */
-function message(placed: Placed, sender: string | null, isStale: boolean): Verdict {
+function message(placed: Placed, sender: string | null, isStale: boolean): RowVerdict {
   const { row } = placed;
   const said = saidIn(row);
   const owner = ownerOf(placed, sender, said);
@@ -73,7 +73,7 @@ function isToldOfLate(row: ChatRow, { rules, seenAt }: RowFacts, sentAt: number)
   return rules.filtered && !isAboutAnother(row) && seenAt - sentAt < TOLD_FOR_MS;
 }
 
-function filtered(verdict: Verdict, placed: Placed): Verdict {
+function filtered(verdict: RowVerdict, placed: Placed): RowVerdict {
   if (verdict.kind !== 'left_out' || !TOLD.has(verdict.reason) || !placed.facts.rules.filtered)
     return verdict;
   return { ...verdict, event: filteredEvent(placed.row, placed, verdict.reason) };
@@ -104,13 +104,13 @@ function hasEndlessName(row: ChatRow): boolean {
   ].some((name) => name !== null && name.length > INPUT_LIMITS.identifier);
 }
 
-function notice(placed: Placed): Verdict {
+function notice(placed: Placed): RowVerdict {
   const { row, facts, isGroup: inGroup } = placed;
   const event = facts.rules.groupEvents && inGroup ? groupEvent(row, placed) : null;
   return event === null ? skipped('system') : { kind: 'event', event };
 }
 
-function reaction(placed: Placed): Verdict {
+function reaction(placed: Placed): RowVerdict {
   const event = placed.facts.rules.reactions ? reactionEvent(placed.row, placed) : null;
   return event === null ? skipped('reaction') : { kind: 'event', event };
 }

@@ -1,5 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3';
-import type { IncomingMessage } from '../../store/incomingRecord.js';
+import type { IncomingMessage } from '../../model/incoming.js';
 import type { SeenRow } from '../../store/seenRows.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import { classify } from './classify.js';

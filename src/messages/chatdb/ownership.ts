@@ -1,4 +1,5 @@
-import { type MessagePart, textOf } from '../../store/messageParts.js';
+import type { MessagePart } from '../../model/incoming.js';
+import { textOf } from '../../store/messageParts.js';
 import { bodyParts, countedParts, underSubject } from './bodyParts.js';
 import type { ChatRow } from './chatRow.js';
 import { directionOf, isAnonymous } from './direction.js';

@@ -13,7 +13,7 @@ import { APPLE_EPOCH_MS, GROUP_STYLE } from './schema.js';
  * `joined`: it belongs to a chat; a row that never does, and is empty, is the ghost of a failed send (imsg #90),
  * whose `handle` is then the identifier it was meant for. `error` 0 is none. Times are Unix ms.
  */
-export interface SentRow {
+export interface ChatDbSentRow {
   rowId: number;
   guid: string;
   conversationKey: string | null;
@@ -87,7 +87,7 @@ const SPELLINGS_KEPT = 1000;
 const LONGEST_SPELLED = 64;
 
 /** What is read of outgoing messages and of chats to send to. Indexed and bounded; all throw SqliteError. */
-export class SentRows {
+export class ChatDbSentRows {
   private readonly highest: Prepared<number | null>;
   private readonly after: Prepared<RawSentRow>;
   private readonly dated: Prepared<RawSentRow> | undefined;
@@ -169,18 +169,18 @@ export class SentRows {
   }
 
   /** Rows above this ROWID that went out or may yet turn out to have, in its order, at most `limit`. */
-  sentRowsAfter(rowId: number, limit: number, region: string): SentRow[] {
+  sentRowsAfter(rowId: number, limit: number, region: string): ChatDbSentRow[] {
     return this.after.all(rowId, limit).map((raw) => sentRow(raw, region));
   }
 
   /** The same of then (Unix ms) and later, by their date. */
-  sentRowsSince(sentAt: number, limit: number, region: string): SentRow[] {
+  sentRowsSince(sentAt: number, limit: number, region: string): ChatDbSentRow[] {
     const from = BigInt(Math.trunc(sentAt) - APPLE_EPOCH_MS) * 1_000_000n;
     return (this.dated?.all(from, limit) ?? []).map((raw) => sentRow(raw, region));
   }
 
   /** The outgoing row with this guid. */
-  sentRow(guid: string, region: string): SentRow | undefined {
+  sentRow(guid: string, region: string): ChatDbSentRow | undefined {
     const raw = this.byGuid.get(guid);
     return raw === undefined ? undefined : sentRow(raw, region);
   }
@@ -258,7 +258,7 @@ function spellings(key: string, region: string): string[] {
   return [...new Set(candidates)].filter((spelling) => conversationKey(spelling, region) === key);
 }
 
-function sentRow(raw: RawSentRow, region: string): SentRow {
+function sentRow(raw: RawSentRow, region: string): ChatDbSentRow {
   const body = bodyOf(raw);
   return {
     rowId: raw.rowId,

@@ -1,4 +1,4 @@
-import type { IncomingAttachment } from '../../store/incomingRecord.js';
+import type { IncomingAttachment } from '../../model/incoming.js';
 import type { AttachmentRow } from './chatRow.js';
 
 /**

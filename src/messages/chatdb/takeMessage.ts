@@ -1,4 +1,4 @@
-import type { IncomingAttachment, IncomingMessage } from '../../store/incomingRecord.js';
+import type { IncomingAttachment, IncomingMessage } from '../../model/incoming.js';
 import { storedParts, textOf } from '../../store/messageParts.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { DecodedBody } from './attributedBody.js';
@@ -9,7 +9,7 @@ import { isAppLine } from './plainWords.js';
 import { changedAt, expectsFiles, filesLeft, isTakenBack, type RowBody, transcriptions } from './rowBody.js';
 import { type Placed, refusal } from './rowFacts.js';
 import { shownFiles } from './shownFiles.js';
-import { type Awaited, type SkipReason, skipped, type Verdict } from './verdict.js';
+import { type Awaited, type RowVerdict, type SkipReason, skipped } from './verdict.js';
 import { writtenTo } from './writtenTo.js';
 
 /** attachment.transfer_state: finished, and the two errors. Before that the file is on its way. */
@@ -23,7 +23,7 @@ export function takeMessage(
   placed: Placed,
   { sender, repeatsUs }: Extract<Owner, { kind: 'person' }>,
   { body, parts, words, text }: Said,
-): Verdict {
+): RowVerdict {
   const { row, facts } = placed;
   const { attachments, neighbours } = facts;
   const left = filesLeft(body);

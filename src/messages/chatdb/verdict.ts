@@ -1,4 +1,4 @@
-import type { IncomingMessage } from '../../store/incomingRecord.js';
+import type { IncomingMessage } from '../../model/incoming.js';
 import type { Refusal } from './forwardRules.js';
 import type { RowEvent } from './rowEvents.js';
 
@@ -49,7 +49,7 @@ export type SkipReason = keyof typeof SKIP_REASONS;
  * `editedAt` (Unix ms): the message had been changed, or a part of it taken back, already when it was read. `repeatsUs`: it says
  * what had just been sent from here. `linkOf`: it is the link of the message with this guid, whose text does not have it.
  */
-export type Verdict =
+export type RowVerdict =
   | {
       kind: 'message';
       message: IncomingMessage;

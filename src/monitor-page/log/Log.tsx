@@ -5,13 +5,13 @@ import { Empty } from '../pieces/Empty.js';
 import { Field } from '../pieces/Field.js';
 import { Scrolled } from '../pieces/Scrolled.js';
 import { exactTime, fullTime } from '../words.js';
-import { fieldsOf, fits, type LogLevel } from './logFilter.js';
+import { fieldsOf, fits, type ShownLevel } from './logFilter.js';
 import { useLogLines } from './useLogLines.js';
 
 /** The log as it is written, narrowed down by level and words. */
 export function Log() {
   const answer = useLogLines();
-  const [level, setLevel] = useState<LogLevel>('info');
+  const [level, setLevel] = useState<ShownLevel>('info');
   const [words, setWords] = useState('');
   const shown =
     answer.state === 'loading' ? [] : (answer.value ?? []).filter((line) => fits(line, level, words));

@@ -2,11 +2,11 @@ import type { LogLine } from '../../monitor-client/index.js';
 
 const LEVELS = ['info', 'warn', 'error'] as const;
 
-export type LogLevel = (typeof LEVELS)[number];
+export type ShownLevel = (typeof LEVELS)[number];
 
 /** Whether the line is of that level or worse and has every one of the words, in any case and order. */
-export function fits(line: LogLine, level: LogLevel, words: string): boolean {
-  const written = LEVELS.indexOf(line.level as LogLevel);
+export function fits(line: LogLine, level: ShownLevel, words: string): boolean {
+  const written = LEVELS.indexOf(line.level as ShownLevel);
   if (written >= 0 && written < LEVELS.indexOf(level)) return false;
   const text = `${line.message} ${fieldsOf(line)}`.toLowerCase();
   return words

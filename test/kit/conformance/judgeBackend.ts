@@ -1,4 +1,4 @@
-import type { Patience, Target } from '../../../src/kit/conformance/ConformanceRun.js';
+import type { ConformancePatience, ConformanceTarget } from '../../../src/kit/conformance/ConformanceRun.js';
 import type { CheckResult } from '../../../src/kit/conformance/check.js';
 import { type ConformanceOptions, runConformance } from '../../../src/kit/conformance/runConformance.js';
 import { systemClock } from '../../../src/system/clock.js';
@@ -8,16 +8,16 @@ export const AGENT = { id: 'edge_12025550143', phone: '+12025550143' };
 export const OTHER = { id: 'edge_12025550144', phone: '+12025550144' };
 
 /** Enough on this machine for what must come, and as little as possible for what must not. */
-export const HASTE: Patience = { answerMs: 4_000, replyMs: 8_000, quietMs: 250, idleMs: 300 };
+export const HASTE: ConformancePatience = { answerMs: 4_000, replyMs: 8_000, quietMs: 250, idleMs: 300 };
 
 /** All that the checks find about the backend at this address. */
 export async function judgeBackend(
   url: string,
-  target: Partial<Target> = {},
+  target: Partial<ConformanceTarget> = {},
   options: Partial<ConformanceOptions> = {},
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
-  const whole: Target = {
+  const whole: ConformanceTarget = {
     url,
     secret: SECRET,
     agent: AGENT,

@@ -4,7 +4,7 @@ import type { AppleVersion } from '../../../src/kit/messages/appleSchema.js';
 import { ChatDbWriter, type ChatDbWriterOptions } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
-import type { IncomingMessage } from '../../../src/store/incomingRecord.js';
+import type { IncomingMessage } from '../../../src/model/incoming.js';
 import type { Store } from '../../../src/store/Store.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';

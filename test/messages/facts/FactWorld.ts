@@ -10,9 +10,9 @@ import { EditWatch } from '../../../src/messages/chatdb/EditWatch.js';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
 import { OwnAddresses } from '../../../src/messages/chatdb/OwnAddresses.js';
 import { conversationKey } from '../../../src/messages/conversationId.js';
-import type { IncomingMessage } from '../../../src/store/incomingRecord.js';
+import type { IncomingMessage } from '../../../src/model/incoming.js';
+import type { NewSend } from '../../../src/model/sending.js';
 import { Store } from '../../../src/store/Store.js';
-import type { NewSend } from '../../../src/store/sendRecord.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 

@@ -1,16 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../../system/clock.js';
+import type { CallerRateLimit } from '../CallerRateLimit.js';
 import type { CommandDelivery } from '../CommandDelivery.js';
 import type { CommandQueue } from '../CommandQueue.js';
 import type { ConfigUpdates } from '../ConfigUpdates.js';
 import type { ConnectionRegistry } from '../ConnectionRegistry.js';
 import type { Journal } from '../Journal.js';
 import type { MessageAnswers } from '../MessageAnswers.js';
-import type { RateLimit } from '../RateLimit.js';
-import type { Reply } from '../requestBody.js';
+import type { HttpReply } from '../requestBody.js';
 
 /** What the endpoints work on: the backend without its doors. */
-export interface BackendComponents {
+export interface EndpointContext {
   clock: Clock;
   registry: ConnectionRegistry;
   queue: CommandQueue;
@@ -26,7 +26,7 @@ export interface BackendComponents {
   /** The token that a new agent may register with; undefined: an agent needs the secret. */
   registrationToken: string | undefined;
   adminKey: () => string;
-  rateLimit: RateLimit;
+  rateLimit: CallerRateLimit;
   /** How wrong credentials are answered on the socket: by a close code after the upgrade, or by 401 and 403 instead of it. */
   refuseBy: 'close' | 'status';
   /** Unix ms. */
@@ -54,5 +54,5 @@ export interface Endpoint {
   /** What its body is; JSON unless given. */
   takes?: 'form';
   access: 'agent' | 'admin' | 'open' | 'own';
-  handle(call: Call, backend: BackendComponents): Reply | undefined | Promise<Reply | undefined>;
+  handle(call: Call, backend: EndpointContext): HttpReply | undefined | Promise<HttpReply | undefined>;
 }

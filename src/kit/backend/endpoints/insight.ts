@@ -1,4 +1,4 @@
-import type { Health, Stats } from '../../../model/backendBodies.js';
+import type { HealthReply, Stats } from '../../../model/backendBodies.js';
 import type { Endpoint } from './endpoint.js';
 
 /** GET /health and /edge/health: that we are alive. Tells strangers nothing about agents. */
@@ -7,7 +7,10 @@ export const health: Endpoint = {
   access: 'open',
   handle: (_call, { clock, startedAt }) => ({
     status: 200,
-    body: { status: 'ok', uptime_seconds: Math.floor((clock.now() - startedAt) / 1000) } satisfies Health,
+    body: {
+      status: 'ok',
+      uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
+    } satisfies HealthReply,
   }),
 };
 

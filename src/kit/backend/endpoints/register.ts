@@ -1,10 +1,10 @@
 import type { RegisterReply } from '../../../model/backendBodies.js';
 import { refusal, tooMany } from '../admission.js';
 import { mintToken, sameText, verifyCredentials } from '../authentication.js';
-import { REFUSAL_COST } from '../RateLimit.js';
-import { type Reply, withBody } from '../requestBody.js';
+import { REFUSAL_COST } from '../CallerRateLimit.js';
+import { type HttpReply, withBody } from '../requestBody.js';
 import { type RegisterBody, registerSchema } from '../requests.js';
-import type { BackendComponents, Call, Endpoint } from './endpoint.js';
+import type { Call, Endpoint, EndpointContext } from './endpoint.js';
 
 /**
  * POST /edge/register: gives an agent its id, `edge_` + the digits of its user's phone. Idempotent. Either the bearer token
@@ -17,7 +17,7 @@ export const register: Endpoint = {
   handle: (call, backend) => withBody(registerSchema, call.body, (body) => admit(call, body, backend)),
 };
 
-function admit(call: Call, body: RegisterBody, backend: BackendComponents): Reply {
+function admit(call: Call, body: RegisterBody, backend: EndpointContext): HttpReply {
   const claimed = call.headers['x-edge-agent-id'];
   const verdict = verifyCredentials(
     {

@@ -1,16 +1,16 @@
 import { asObject, parseSyncReply } from '../../../backend/protocol.js';
 import type { ConformanceRun } from '../ConformanceRun.js';
-import { type Check, judge, type Outcome, skip } from '../check.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge, skip } from '../check.js';
 import type { ProbeSocket } from '../ProbeSocket.js';
 import { commandIn, commandsIn } from '../received.js';
-import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
+import { clip, described, isMissing, type RequestAnswer, succeeded } from '../request.js';
 import { offered, pushed } from './commands.js';
 
 const NEEDS = ['push.envelope', 'auth.http.signed'];
 const POSTED = 'POST /edge/command/ack';
 
 /** Acks by all three ways, in the form in which the agent writes them, once and again. */
-export const ACKS: readonly Check[] = [
+export const ACKS: readonly ConformanceCheck[] = [
   {
     id: 'ack.socket',
     clause: 'P5.2',
@@ -176,7 +176,9 @@ interface Received {
 }
 
 /** Has a command pushed, and judges what becomes of it; without one the check fails. */
-function onReceipt(work: (run: ConformanceRun, command: Received) => Promise<Outcome>): Check['run'] {
+function onReceipt(
+  work: (run: ConformanceRun, command: Received) => Promise<ConformanceOutcome>,
+): ConformanceCheck['run'] {
   return async (run) => {
     const [sighting] = await pushed(run, 1);
     const id = sighting && commandIn(sighting.seen)?.commandId;
@@ -187,7 +189,7 @@ function onReceipt(work: (run: ConformanceRun, command: Received) => Promise<Out
 }
 
 /** By the two names of the endpoint, in the order in which the agent tries them. */
-async function postAck(run: ConformanceRun, id: string): Promise<{ path: string; answer: Answer }> {
+async function postAck(run: ConformanceRun, id: string): Promise<{ path: string; answer: RequestAnswer }> {
   const path = '/edge/command/ack';
   const answer = await run.post(path, run.ack(id));
   if (!isMissing(answer)) return { path, answer };

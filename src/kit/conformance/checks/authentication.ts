@@ -1,6 +1,6 @@
 import { isLoopback } from '../../../config/backendUrls.js';
-import type { ConformanceRun, Credentials } from '../ConformanceRun.js';
-import { type Check, judge, type Outcome, skip } from '../check.js';
+import type { ConformanceRun, PlayedCredentials } from '../ConformanceRun.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge, skip } from '../check.js';
 import { type Dial, describeDial } from '../ProbeSocket.js';
 import { described, isRefusal, succeeded } from '../request.js';
 
@@ -14,11 +14,11 @@ interface Wrong {
   readonly title: string;
   readonly sent: string;
   readonly clause: string;
-  readonly credentials: (run: ConformanceRun) => Credentials;
+  readonly credentials: (run: ConformanceRun) => PlayedCredentials;
 }
 
 /**
- * Credentials that must be refused by HTTP and by the socket alike. That they are says something only of a backend that lets the
+ * PlayedCredentials that must be refused by HTTP and by the socket alike. That they are says something only of a backend that lets the
  * right ones in.
  */
 const WRONG: readonly Wrong[] = [
@@ -52,7 +52,7 @@ const WRONG: readonly Wrong[] = [
   },
 ];
 
-const byHttp = ({ name, title, sent, clause, credentials }: Wrong): Check => ({
+const byHttp = ({ name, title, sent, clause, credentials }: Wrong): ConformanceCheck => ({
   id: `auth.http.${name}`,
   clause,
   title: `a request with ${title} is refused`,
@@ -64,7 +64,7 @@ const byHttp = ({ name, title, sent, clause, credentials }: Wrong): Check => ({
   },
 });
 
-const bySocket = ({ name, title, sent, clause, credentials }: Wrong): Check => ({
+const bySocket = ({ name, title, sent, clause, credentials }: Wrong): ConformanceCheck => ({
   id: `auth.socket.${name}`,
   clause,
   title: `a socket with ${title} is refused`,
@@ -74,7 +74,7 @@ const bySocket = ({ name, title, sent, clause, credentials }: Wrong): Check => (
 });
 
 /** Who may come in, and who may not. */
-export const AUTHENTICATION: readonly Check[] = [
+export const AUTHENTICATION: readonly ConformanceCheck[] = [
   {
     id: 'auth.http.signed',
     clause: 'P1.1',
@@ -155,9 +155,9 @@ export const AUTHENTICATION: readonly Check[] = [
 
 async function refusedSocket(
   run: ConformanceRun,
-  options: { credentials?: Credentials; query?: string },
+  options: { credentials?: PlayedCredentials; query?: string },
   sent: string,
-): Promise<Outcome> {
+): Promise<ConformanceOutcome> {
   const dial = await run.dial(options);
   const closed = dial.kind === 'open' ? await dial.socket.untilClosed(run.patience.answerMs) : undefined;
   const came = dial.kind === 'open' && closed === undefined ? 'opened, and left open' : describeDial(dial);

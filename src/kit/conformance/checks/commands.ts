@@ -1,7 +1,7 @@
-import type { Command } from '../../../backend/protocol.js';
+import type { Command } from '../../../model/command.js';
 import type { ConformanceRun, Push } from '../ConformanceRun.js';
-import { type Check, judge, latencyOf, type Outcome, skip } from '../check.js';
-import type { ProbeSocket, Seen } from '../ProbeSocket.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge, latencyOf, skip } from '../check.js';
+import type { ProbeSocket, SeenFrame } from '../ProbeSocket.js';
 import { commandFor, commandIn, commandsIn, textOf, threadOf } from '../received.js';
 import { clip, described } from '../request.js';
 import { faultOf } from '../textFault.js';
@@ -12,7 +12,7 @@ const PUSHES = 5;
 const SENT = 'a text handed to the send URL';
 
 /** Commands on their way to the agent: by socket, after a reconnect, and after an absence. */
-export const COMMANDS: readonly Check[] = [
+export const COMMANDS: readonly ConformanceCheck[] = [
   {
     id: 'push.live',
     clause: 'P3.5',
@@ -122,7 +122,7 @@ export const COMMANDS: readonly Check[] = [
 /** A command that came, with the text that was asked for. */
 interface Sighting {
   readonly text: string;
-  readonly seen: Seen;
+  readonly seen: SeenFrame;
   readonly socket: ProbeSocket;
 }
 
@@ -144,7 +144,7 @@ function arrival(
   run: ConformanceRun,
   socket: ProbeSocket,
   push: { text: string },
-): Promise<Seen | undefined> {
+): Promise<SeenFrame | undefined> {
   return socket.frame(({ text }) => text.includes(push.text), run.patience.answerMs);
 }
 
@@ -154,7 +154,7 @@ export async function offered(
   text: string,
   sent: string,
   id?: string,
-): Promise<Outcome> {
+): Promise<ConformanceOutcome> {
   const socket = await run.connect();
   const seen = await socket.frame((one) => fits(commandIn(one), text), run.patience.quietMs);
   const bySocket = seen && commandIn(seen);
@@ -173,6 +173,6 @@ function fits(command: Command | undefined, text: string): boolean {
   return command !== undefined && textOf(command.payload) === text;
 }
 
-function untaken(push: Exclude<Push, { kind: 'taken' }>): Outcome {
+function untaken(push: Exclude<Push, { kind: 'taken' }>): ConformanceOutcome {
   return push.kind === 'unavailable' ? skip(push.why) : judge(false, SENT, described(push.answer));
 }

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Command } from '../../../backend/protocol.js';
 import { asObject } from '../../../backend/protocol.js';
 import { OVERLAP_AFTER_MS } from '../../../incoming/PostsInFlight.js';
 import { type ParsedReply, parseReply } from '../../../incoming/reply.js';
+import type { Command } from '../../../model/command.js';
 import { sleep } from '../../../system/clock.js';
 import type { ConformanceRun } from '../ConformanceRun.js';
-import { type Check, judge, skip } from '../check.js';
+import { type ConformanceCheck, judge, skip } from '../check.js';
 import type { ProbeSocket } from '../ProbeSocket.js';
 import { commandIn, commandsIn, textOf, threadOf } from '../received.js';
-import { type Answer, clip, described, isMissing, succeeded } from '../request.js';
+import { clip, described, isMissing, type RequestAnswer, succeeded } from '../request.js';
 import { faultOf } from '../textFault.js';
 
 /** The smallest PNG that there is: one transparent dot. */
@@ -18,7 +18,7 @@ const PICTURE = Buffer.from(
 );
 
 /** Incoming messages: how they are answered, and to whom the reflex goes. */
-export const MESSAGES: readonly Check[] = [
+export const MESSAGES: readonly ConformanceCheck[] = [
   {
     id: 'message.reply',
     clause: 'P7.1',
@@ -173,7 +173,7 @@ export const MESSAGES: readonly Check[] = [
   },
 ];
 
-function post(run: ConformanceRun, guid: string, sequence = run.nextSequence()): Promise<Answer> {
+function post(run: ConformanceRun, guid: string, sequence = run.nextSequence()): Promise<RequestAnswer> {
   const { person } = run.target;
   const at = new Date(run.clock.now()).toISOString();
   const text = 'This is edge-agent conformance. Can you hear me?';
@@ -198,26 +198,26 @@ function post(run: ConformanceRun, guid: string, sequence = run.nextSequence()):
   return run.post('/edge/message', body, { headers: { 'Idempotency-Key': encodeURIComponent(guid) } });
 }
 
-function isReply(answer: Answer): boolean {
+function isReply(answer: RequestAnswer): boolean {
   return succeeded(answer) && asObject(answer.json) !== undefined && readable(answer)?.kind === 'reply';
 }
 
-function readable(answer: Answer): ParsedReply | undefined {
+function readable(answer: RequestAnswer): ParsedReply | undefined {
   return succeeded(answer) ? parseReply(answer.json) : undefined;
 }
 
-function bubblesOf(answer: Answer): readonly string[] {
+function bubblesOf(answer: RequestAnswer): readonly string[] {
   const parsed = readable(answer);
   return parsed?.kind === 'reply' ? parsed.reply.bubbles : [];
 }
 
 /** Several bubbles, or a reflex by name: then the first was meant to go ahead by the socket. */
-function promisesReflex(answer: Answer): boolean {
+function promisesReflex(answer: RequestAnswer): boolean {
   return bubblesOf(answer).length > 1;
 }
 
 /** A reflex that stands in the reply must stand first there, or a person would read it twice. */
-function isFirst(reflex: Command | undefined, answer: Answer): boolean {
+function isFirst(reflex: Command | undefined, answer: RequestAnswer): boolean {
   return bubblesOf(answer).findIndex((bubble) => bubble === textOf(reflex?.payload ?? {})) <= 0;
 }
 

@@ -1,12 +1,12 @@
 import { asObject } from '../../../backend/protocol.js';
 import type { ConformanceRun } from '../ConformanceRun.js';
-import { type Check, judge, type Outcome, skip } from '../check.js';
-import { type Answer, described, isMissing, isRefusal, succeeded } from '../request.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge, skip } from '../check.js';
+import { described, isMissing, isRefusal, type RequestAnswer, succeeded } from '../request.js';
 
 const SENT = 'POST /edge/register for the test agent';
 
 /** Registration, as every agent does it first. */
-export const REGISTRATION: readonly Check[] = [
+export const REGISTRATION: readonly ConformanceCheck[] = [
   {
     id: 'register.answer',
     clause: 'P2.1',
@@ -41,11 +41,11 @@ export function registration({ target }: ConformanceRun): object {
   };
 }
 
-function register(run: ConformanceRun): Promise<Answer> {
+function register(run: ConformanceRun): Promise<RequestAnswer> {
   return run.post('/edge/register', registration(run));
 }
 
-function judged(sent: string, answer: Answer, hasToken: boolean): Outcome {
+function judged(sent: string, answer: RequestAnswer, hasToken: boolean): ConformanceOutcome {
   if (isMissing(answer))
     return skip(`${described(answer)}: this backend has no registration, which is allowed`, sent);
   const conflict = answer.kind === 'answered' && answer.status === 409;

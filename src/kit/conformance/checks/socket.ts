@@ -1,5 +1,5 @@
 import { asObject } from '../../../backend/protocol.js';
-import { type Check, judge, latencyOf, skip } from '../check.js';
+import { type ConformanceCheck, judge, latencyOf, skip } from '../check.js';
 import { describeDial } from '../ProbeSocket.js';
 import { clip, described } from '../request.js';
 
@@ -9,7 +9,7 @@ const PINGS = 10;
 const SIGNED = ['auth.socket.signed'];
 
 /** What a socket must do from its opening to its end. */
-export const SOCKET: readonly Check[] = [
+export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'socket.plain-get',
     clause: 'P3.2',

@@ -1,11 +1,11 @@
 import { asObject, parseSyncReply } from '../../../backend/protocol.js';
 import type { ConformanceRun } from '../ConformanceRun.js';
-import { type Check, judge, type Outcome, skip } from '../check.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge, skip } from '../check.js';
 import { clip, described, succeeded } from '../request.js';
 import { registration } from './registration.js';
 
 /** Sync and events. */
-export const SYNC: readonly Check[] = [
+export const SYNC: readonly ConformanceCheck[] = [
   {
     id: 'sync.shape',
     clause: 'P6.1',
@@ -82,7 +82,7 @@ async function acknowledged(
   run: ConformanceRun,
   events: readonly { event_id: string }[],
   times: number,
-): Promise<Outcome> {
+): Promise<ConformanceOutcome> {
   const sent = `POST /edge/sync with an event in pending_events${times > 1 ? `, ${times} times` : ''}`;
   let came = '';
   for (let time = 0; time < times; time += 1) {

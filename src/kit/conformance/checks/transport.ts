@@ -1,8 +1,8 @@
-import { type Check, judge, skip } from '../check.js';
+import { type ConformanceCheck, judge, skip } from '../check.js';
 import { described } from '../request.js';
 
 /** That the backend is there at all, and in which way it is spoken to. */
-export const TRANSPORT: readonly Check[] = [
+export const TRANSPORT: readonly ConformanceCheck[] = [
   {
     id: 'transport.reachable',
     clause: 'P1.5',

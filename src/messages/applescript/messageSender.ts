@@ -1,9 +1,9 @@
-import type { OsascriptRunner } from '../messages/applescript/runner.js';
-import type { RunningScript } from '../messages/applescript/ScriptRun.js';
-import type { SendResult } from '../messages/applescript/sendResult.js';
-import type { ChatDb } from '../messages/chatdb/ChatDb.js';
-import type { ChatTarget } from '../messages/chatdb/sentRows.js';
-import type { AttemptResult, MessageSender, SendTarget } from '../outgoing/ports.js';
+import type { AttemptResult, MessageSender, SendTarget } from '../../model/sending.js';
+import type { ChatDb } from '../chatdb/ChatDb.js';
+import type { ChatTarget } from '../chatdb/sentRows.js';
+import type { OsascriptRunner } from './runner.js';
+import type { RunningScript } from './ScriptRun.js';
+import type { SendResult } from './sendResult.js';
 
 export type SmsFallback = 'never' | 'known' | 'always';
 

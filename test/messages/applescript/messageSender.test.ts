@@ -1,15 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { messageSender, type SmsFallback } from '../../src/daemon/messageSender.js';
-import { ACCOUNT_ID } from '../../src/kit/messages/SimulatedChats.js';
-import { SimulatedMac } from '../../src/kit/messages/SimulatedMac.js';
-import { OsascriptRunner } from '../../src/messages/applescript/runner.js';
-import { ChatDb } from '../../src/messages/chatdb/ChatDb.js';
-import { isGroupKey } from '../../src/messages/conversationId.js';
-import { systemClock } from '../../src/system/clock.js';
-import { RecordingLog } from '../support/RecordingLog.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { ACCOUNT_ID } from '../../../src/kit/messages/SimulatedChats.js';
+import { SimulatedMac } from '../../../src/kit/messages/SimulatedMac.js';
+import { messageSender, type SmsFallback } from '../../../src/messages/applescript/messageSender.js';
+import { OsascriptRunner } from '../../../src/messages/applescript/runner.js';
+import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
+import { isGroupKey } from '../../../src/messages/conversationId.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+import { temporaryDirectory } from '../../support/temporaryStore.js';
 
 const ANN = '+13105551234';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../system/clock.js';
 
 /** How many requests one caller may make. */
-export interface Rate {
+export interface CallerRate {
   /** In the long run. */
   perSecond: number;
   /** At once, after a time of quiet. */
@@ -23,12 +23,12 @@ interface Bucket {
  * A bucket of requests for each caller, filled at a steady rate. Without a rate nothing is limited. Whose credentials verify is
  * counted by who it is, anybody else by address: behind a proxy all share one, and strangers must not use up what is the agents'.
  */
-export class RateLimit {
+export class CallerRateLimit {
   private readonly buckets = new Map<string, Bucket>();
 
   constructor(
     private readonly clock: Clock,
-    private readonly rate: Rate | undefined,
+    private readonly rate: CallerRate | undefined,
   ) {}
 
   /** Counts a request, unless this caller must wait: then the whole seconds until it may ask again. 0: it may. */
@@ -43,14 +43,14 @@ export class RateLimit {
     return 0;
   }
 
-  private bucket(caller: string, { perSecond, burst }: Rate): Bucket {
+  private bucket(caller: string, { perSecond, burst }: CallerRate): Bucket {
     const now = this.clock.monotonic();
     const known = this.buckets.get(caller);
     if (known === undefined) return { left: burst, at: now };
     return { left: Math.min(burst, known.left + ((now - known.at) / 1000) * perSecond), at: now };
   }
 
-  private tidy(rate: Rate): void {
+  private tidy(rate: CallerRate): void {
     for (const caller of this.buckets.keys()) {
       if (this.bucket(caller, rate).left >= rate.burst) this.buckets.delete(caller);
     }

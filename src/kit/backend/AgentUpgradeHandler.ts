@@ -5,10 +5,10 @@ import { describeError } from '../../errors.js';
 import { AgentConnection, type ConnectionEvents } from './AgentConnection.js';
 import { addressOf, callerName } from './admission.js';
 import { isAgentId, verifyCredentials } from './authentication.js';
-import type { BackendComponents } from './endpoints/endpoint.js';
+import { REFUSAL_COST } from './CallerRateLimit.js';
+import type { EndpointContext } from './endpoints/endpoint.js';
 import type { Faults } from './Faults.js';
 import { CLOSE, closeReason, parseAgentFrame, plainFrame } from './frames.js';
-import { REFUSAL_COST } from './RateLimit.js';
 import { pathOf, SOCKET_PATH } from './RequestHandler.js';
 
 /** The largest frame that is read, in bytes (16 MiB); a larger one closes the socket with 1009. */
@@ -28,7 +28,7 @@ const SERVER_OPTIONS = {
 };
 
 /** Answers upgrade requests and what comes over the sockets. */
-export class UpgradeHandler {
+export class AgentUpgradeHandler {
   private readonly server = new WebSocketServer(SERVER_OPTIONS);
 
   private readonly events: ConnectionEvents = {
@@ -38,7 +38,7 @@ export class UpgradeHandler {
   };
 
   constructor(
-    private readonly backend: BackendComponents,
+    private readonly backend: EndpointContext,
     private readonly faults: Faults,
     private readonly silenceMs: number,
   ) {

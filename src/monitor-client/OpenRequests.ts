@@ -1,6 +1,6 @@
 import type { ServerFrames } from '../model/monitorFrames.js';
 import type { RequestFault } from '../model/problem.js';
-import type { ClientClock, Timer } from './clock.js';
+import type { ClientClock, ClientTimer } from './clock.js';
 
 /** A request that got no result. `code` is one of the agent's, or `disconnected`, or `no_answer`. */
 export class MonitorError extends Error {
@@ -18,11 +18,11 @@ export class MonitorError extends Error {
 interface Open {
   resolve: (result: unknown) => void;
   reject: (error: MonitorError) => void;
-  deadline: Timer;
+  deadline: ClientTimer;
 }
 
 /** The requests that wait for their response. Each one ends: with it, at its deadline, or with the connection. */
-export class Requests {
+export class OpenRequests {
   private readonly open = new Map<string, Open>();
   private count = 0;
 

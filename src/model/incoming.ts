@@ -1,0 +1,64 @@
+/** What the backend made of a posted message. */
+export type PostResult =
+  | { kind: 'answered'; body: unknown }
+  /** It has the message already. */
+  | { kind: 'known' }
+  /** It will never take this message. */
+  | {
+      kind: 'rejected';
+      status: number;
+      detail: string;
+      /** What the backend said about it, bounded, on one line. It may repeat the message: not for the log. */
+      words?: string;
+    }
+  /** The agent itself cannot make a post of this message, or nothing of its answer. */
+  | { kind: 'unusable'; detail: string }
+  | {
+      kind: 'retry';
+      cause: 'network' | 'timeout' | 'aborted' | 'server' | 'busy' | 'unauthorised' | 'not_found' | 'other';
+      status?: number;
+      retryAfterMs?: number;
+      /** The backend cannot have taken it in: it was not reached. */
+      unread?: true;
+      detail: string;
+      words?: string;
+    };
+
+/**
+ * One part of a message, in the order in which its sender put them. `guid` is that of the attachment; null where chat.db marks
+ * the place of a file and does not name the file.
+ */
+export type MessagePart = { type: 'text'; text: string } | { type: 'attachment'; guid: string | null };
+
+export interface IncomingAttachment {
+  guid: string;
+  mimeType: string | null;
+  filename: string | null;
+  sizeBytes: number;
+  /** What was said in an audio message, where a device wrote it down. */
+  transcription?: string;
+}
+
+/** A message that somebody sent us, as read from chat.db. `conversation` is the canonical key; `sentAt` Unix ms. */
+export interface IncomingMessage {
+  guid: string;
+  rowId: number;
+  conversation: string;
+  threadId: string;
+  chatGuid: string;
+  sender: string;
+  /** The texts of `parts`, a line break between two. */
+  text: string;
+  /** See messageParts.ts for where it is missing. */
+  parts?: MessagePart[];
+  /** How long the text was, in UTF-16 units, where `text` is only its beginning. */
+  wholeLength?: number;
+  sentAt: number;
+  isGroup: boolean;
+  participants: string[];
+  service: string;
+  /** The address of ours that it was sent to, canonical; left out where the row does not tell it. */
+  to?: string;
+  replyToGuid: string | null;
+  attachments: IncomingAttachment[];
+}
