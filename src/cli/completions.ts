@@ -3,7 +3,7 @@ import { EXIT } from './exitCodes.js';
 import { show } from './print.js';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-type Shell = (typeof SHELLS)[number];
+export type Shell = (typeof SHELLS)[number];
 
 /** A verb with the words that may follow it. */
 interface Place {

@@ -1,42 +1,10 @@
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { suggest } from '../config/suggest.js';
 import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { complainAsIs, show } from './print.js';
-import { configVerbs } from './verbs/configVerbs.js';
-import { lookingVerbs } from './verbs/lookingVerbs.js';
-import { monitorVerbs } from './verbs/monitorVerbs.js';
-import { runningVerbs } from './verbs/runningVerbs.js';
-import { serviceVerbs } from './verbs/serviceVerbs.js';
-import { setupVerbs } from './verbs/setupVerbs.js';
-import { tryingVerbs } from './verbs/tryingVerbs.js';
-import { watchVerb } from './verbs/watchVerb.js';
-
-const EXAMPLES = `
-Examples:
-  $ edge-agent setup                    the first run: asks and checks
-  $ edge-agent install                  run it from each login on, or upgrade it
-  $ edge-agent run                      in the foreground, until Ctrl-C
-  $ edge-agent run --config ./config.yaml
-  $ edge-agent status                   what it does, and why it does not
-  $ edge-agent status --watch
-  $ edge-agent logs -f --level warn     what goes wrong, as it goes wrong
-  $ edge-agent pause                    nothing goes out until edge-agent resume
-  $ edge-agent send +13105551234 'hello'
-  $ edge-agent demo                     the whole story, on a simulated Mac
-  $ edge-agent dev-backend --port 8787  a backend to try the agent against
-`;
-
-/** Each adds its verbs; in the order in which the help lists them. */
-const VERBS = [
-  setupVerbs,
-  serviceVerbs,
-  runningVerbs,
-  lookingVerbs,
-  monitorVerbs,
-  watchVerb,
-  configVerbs,
-  tryingVerbs,
-];
+import type { VerbGroup, VerbSpec } from './VerbSpec.js';
+import { SHOWN_BY_EXAMPLE, VERBS } from './verbs.js';
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {
@@ -44,11 +12,14 @@ export function edgeProgram(): Command {
     .description('Joins iMessage on this Mac to a backend. Nothing lost, nothing twice.')
     .version(packageVersion())
     .option('--config <file>', 'the configuration file (default: see docs/operating.md)')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examplesOf(SHOWN_BY_EXAMPLE))
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ writeOut: show, writeErr: complainAsIs });
-  for (const add of VERBS) add(program);
+  for (const spec of VERBS) {
+    if ('verbs' in spec) addGroup(program, spec);
+    else addVerb(program, spec, {});
+  }
   for (const verb of verbsOf(program)) {
     if (verb !== program) verb.option('--config <file>', 'the configuration file');
     const name = pathOf(verb);
@@ -75,4 +46,54 @@ export async function runProgram(): Promise<void> {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
+}
+
+function examplesOf(verbs: readonly VerbSpec[]): string {
+  const lines = verbs
+    .flatMap(({ examples = [] }) => examples)
+    .map(([typed, about = '']) => `  $ edge-agent ${typed.padEnd(24)} ${about}`.trimEnd());
+  return `\nExamples:\n${lines.join('\n')}\n`;
+}
+
+function addGroup(program: Command, { name, about, verbs, default: usual }: VerbGroup): void {
+  const group = program.command(name).description(about);
+  for (const spec of verbs) addVerb(group, spec, { isDefault: spec === usual });
+  if (usual !== undefined) refuseStrangers(group);
+}
+
+function addVerb(parent: Command, spec: VerbSpec, { isDefault = false }: { isDefault?: boolean }): void {
+  const verb = parent.command(spec.name, { isDefault }).description(spec.about);
+  for (const { name, about, choices } of spec.arguments ?? []) {
+    const argument = new Argument(name, about);
+    verb.addArgument(choices === undefined ? argument : argument.choices(choices));
+  }
+  for (const given of spec.options ?? []) {
+    const option = new Option(given.flags, given.about);
+    if (given.choices !== undefined) option.choices(given.choices);
+    if (given.parse !== undefined) option.argParser(given.parse);
+    if (given.default !== undefined) option.default(given.default);
+    verb.addOption(option);
+  }
+  // commander has read options and arguments as the spec declares them; its types do not carry that.
+  const run = spec.run as (options: object, ...args: readonly unknown[]) => Promise<number>;
+  verb.action(async (...given: readonly unknown[]) => {
+    const { config, ...options } = verb.optsWithGlobals<{ config?: string }>();
+    const common = config === undefined ? {} : { configPath: config };
+    process.exitCode = await run({ ...options, ...common }, ...given.slice(0, -2));
+  });
+}
+
+/**
+ * For a group of verbs that stands for one of them by default: a word that is none of them is refused. commander would
+ * pass it to that one as an argument.
+ */
+function refuseStrangers(group: Command): void {
+  group.hook('preSubcommand', () => {
+    const [word = '-'] = group.args;
+    const names = [...group.commands.map((verb) => verb.name()), 'help'];
+    if (word.startsWith('-') || names.includes(word)) return;
+    const meant = suggest(word, names);
+    const hint = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
+    group.error(`error: unknown command '${word}'${hint}`, { exitCode: EXIT.usage });
+  });
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { devBackendVerb } from '../../src/cli/dev/devBackendVerb.js';
 import { loadPersona } from '../../src/kit/backend/loadPersona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import { AGENT_ID, incoming, PlainSocket, post, SECRET } from '../kit/backend/PlainAgent.js';
@@ -21,14 +22,15 @@ async function shownPersona() {
 }
 
 test('the options that it lists are those of the verb, with their defaults', () => {
-  const source = page('src/cli/verbs/tryingVerbs.ts');
-  const [, verb = ''] = /\.command\('dev-backend'\)([\s\S]*?)\.action/.exec(source) ?? [];
-  const known = [...verb.matchAll(/'(--[a-z-]+) <[^>]+>'/g)].map(([, option = '']) => option);
-  const told = tableUnder('## Running it', text);
-  expect(told.map(([option = '']) => option.replaceAll('`', ''))).toEqual(known);
-  for (const [option = '', , preset = ''] of told) {
-    if (preset.startsWith('`$')) continue;
-    expect(verb, option).toContain(`'${preset.replaceAll('`', '')}'`);
+  const options = (devBackendVerb.options ?? []).map(({ flags, default: preset }) => {
+    return { flag: flags.replace(/ .*$/, ''), preset };
+  });
+  const told = tableUnder('## Running it', text).map(([option = '', , preset = '']) => {
+    return { flag: option.replaceAll('`', ''), preset: preset.replaceAll('`', '') };
+  });
+  expect(told.map(({ flag }) => flag)).toEqual(options.map(({ flag }) => flag));
+  for (const { flag, preset } of told.filter((option) => !option.preset.startsWith('$'))) {
+    expect(options.find((option) => option.flag === flag)?.preset, flag).toBe(preset);
   }
 });
 

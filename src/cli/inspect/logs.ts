@@ -16,7 +16,7 @@ import { places } from '../places.js';
 import { complain, complainOf, print, printJson, stdoutTerminal } from '../print.js';
 import { type LogEntry, LogFilter, type LogWish, logWish } from './LogFilter.js';
 
-interface LogsOptions {
+export interface LogsOptions {
   configPath?: string;
   follow?: boolean;
   lines?: number;

@@ -19,7 +19,7 @@ import { complain, complainOf, print, printJson, stdoutTerminal } from '../print
 import { WatchStream } from './WatchStream.js';
 import { entryLine, WATCH_TYPES, watchWish } from './watchEntry.js';
 
-interface WatchOptions {
+export interface WatchOptions {
   configPath?: string;
   conversation?: string;
   type?: string;

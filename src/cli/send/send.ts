@@ -9,7 +9,7 @@ import { complain, complainOf, print, printJson } from '../print.js';
 import { parseDuration, parseFuture } from '../times.js';
 import { type HandedOver, handOver } from './handOver.js';
 
-interface SendOptions {
+export interface SendOptions {
   configPath?: string;
   file?: string;
   at?: string;

@@ -1,0 +1,9 @@
+import type { VerbSpec } from '../VerbSpec.js';
+
+export const showVerb: VerbSpec = {
+  name: 'show',
+  about: 'every setting with its value and its source',
+  options: [{ flags: '--json', about: 'print JSON' }],
+  run: async (options: { configPath?: string; json?: boolean }) =>
+    (await import('./config.js')).showConfig(options),
+};

@@ -1,0 +1,12 @@
+import type { VerbSpec } from '../VerbSpec.js';
+
+export const monitorOpenVerb: VerbSpec = {
+  name: 'open',
+  about: 'open the page in the browser; the link is good once, for two minutes',
+  options: [
+    { flags: '--user <name>', about: 'who watches (default: your login)' },
+    { flags: '--print', about: 'print the address instead of opening a browser' },
+  ],
+  run: async (options: { configPath?: string; user?: string; print?: boolean }) =>
+    (await import('./monitor.js')).monitorOpen(options),
+};

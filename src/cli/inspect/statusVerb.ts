@@ -1,0 +1,15 @@
+import type { VerbSpec } from '../VerbSpec.js';
+
+export const statusVerb: VerbSpec = {
+  name: 'status',
+  about: 'ask the running agent how it is (exit 0 healthy, 3 not running, 4 degraded, 5 cannot tell)',
+  options: [
+    { flags: '--json', about: 'print JSON' },
+    { flags: '--watch', about: 'again every second, until Ctrl-C' },
+  ],
+  examples: [['status', 'what it does, and why it does not'], ['status --watch']],
+  run: async ({ watch, ...options }: { configPath?: string; json?: boolean; watch?: boolean }) =>
+    watch === true
+      ? (await import('./watch.js')).watch(options)
+      : (await import('./status.js')).status(options),
+};

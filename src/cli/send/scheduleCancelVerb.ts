@@ -1,0 +1,9 @@
+import type { VerbSpec } from '../VerbSpec.js';
+
+export const scheduleCancelVerb: VerbSpec = {
+  name: 'cancel',
+  about: 'take a scheduled text back; the backend is told',
+  arguments: [{ name: '<id>', about: 'the schedule id, or the id of the command that scheduled it' }],
+  run: async (options: { configPath?: string }, id: string) =>
+    (await import('./schedule.js')).cancelScheduled(options, id),
+};

@@ -1,0 +1,112 @@
+import { checkVerb } from './config/checkVerb.js';
+import { editVerb } from './config/editVerb.js';
+import { pathVerb } from './config/pathVerb.js';
+import { resetRemoteVerb } from './config/resetRemoteVerb.js';
+import { schemaVerb } from './config/schemaVerb.js';
+import { setupVerb } from './config/setupVerb.js';
+import { showVerb } from './config/showVerb.js';
+import { tokenVerb } from './config/tokenVerb.js';
+import { completionsVerb } from './dev/completionsVerb.js';
+import { conformanceVerb } from './dev/conformanceVerb.js';
+import { demoVerb } from './dev/demoVerb.js';
+import { devBackendVerb } from './dev/devBackendVerb.js';
+import { devMessagesVerb } from './dev/devMessagesVerb.js';
+import { recordVerb } from './dev/recordVerb.js';
+import { replayVerb } from './dev/replayVerb.js';
+import { commandsListVerb } from './inspect/commandsListVerb.js';
+import { commandsShowVerb } from './inspect/commandsShowVerb.js';
+import { doctorVerb } from './inspect/doctorVerb.js';
+import { logsVerb } from './inspect/logsVerb.js';
+import { monitorOpenVerb } from './inspect/monitorOpenVerb.js';
+import { monitorRotateVerb } from './inspect/monitorRotateVerb.js';
+import { monitorTokenVerb } from './inspect/monitorTokenVerb.js';
+import { selftestVerb } from './inspect/selftestVerb.js';
+import { statusVerb } from './inspect/statusVerb.js';
+import { watchVerb } from './inspect/watchVerb.js';
+import { runVerb } from './run/runVerb.js';
+import { kickVerb } from './send/kickVerb.js';
+import { pauseVerb } from './send/pauseVerb.js';
+import { queueDropVerb } from './send/queueDropVerb.js';
+import { queueListVerb } from './send/queueListVerb.js';
+import { queueRetryVerb } from './send/queueRetryVerb.js';
+import { resumeVerb } from './send/resumeVerb.js';
+import { scheduleCancelVerb } from './send/scheduleCancelVerb.js';
+import { scheduleListVerb } from './send/scheduleListVerb.js';
+import { sendVerb } from './send/sendVerb.js';
+import { installVerb } from './service/installVerb.js';
+import { restartVerb } from './service/restartVerb.js';
+import { rollbackVerb } from './service/rollbackVerb.js';
+import { startVerb } from './service/startVerb.js';
+import { stopVerb } from './service/stopVerb.js';
+import { uninstallVerb } from './service/uninstallVerb.js';
+import type { VerbGroup, VerbSpec } from './VerbSpec.js';
+
+/** Every verb, in the order in which the help lists them. */
+export const VERBS: readonly (VerbSpec | VerbGroup)[] = [
+  setupVerb,
+  doctorVerb,
+  installVerb,
+  uninstallVerb,
+  startVerb,
+  stopVerb,
+  restartVerb,
+  rollbackVerb,
+  runVerb,
+  kickVerb,
+  pauseVerb,
+  resumeVerb,
+  sendVerb,
+  statusVerb,
+  logsVerb,
+  {
+    name: 'queue',
+    about: 'messages that were put aside because the backend refused them',
+    verbs: [queueListVerb, queueRetryVerb, queueDropVerb],
+    default: queueListVerb,
+  },
+  {
+    name: 'commands',
+    about: 'what the agent was told to do, and what came of it',
+    verbs: [commandsListVerb, commandsShowVerb],
+    default: commandsListVerb,
+  },
+  {
+    name: 'schedule',
+    about: 'texts that are to be sent later',
+    verbs: [scheduleListVerb, scheduleCancelVerb],
+    default: scheduleListVerb,
+  },
+  {
+    name: 'monitor',
+    about: 'the page and the real-time channel for operators, on this machine only',
+    verbs: [monitorOpenVerb, monitorTokenVerb, monitorRotateVerb],
+  },
+  watchVerb,
+  {
+    name: 'config',
+    about: 'the settings: what they are, where they come from, and to change them',
+    verbs: [checkVerb, showVerb, pathVerb, schemaVerb, editVerb, resetRemoteVerb],
+  },
+  tokenVerb,
+  selftestVerb,
+  demoVerb,
+  devBackendVerb,
+  devMessagesVerb,
+  conformanceVerb,
+  recordVerb,
+  replayVerb,
+  completionsVerb,
+];
+
+/** Those whose examples stand in the help of the whole command, in this order. */
+export const SHOWN_BY_EXAMPLE: readonly VerbSpec[] = [
+  setupVerb,
+  installVerb,
+  runVerb,
+  statusVerb,
+  logsVerb,
+  pauseVerb,
+  sendVerb,
+  demoVerb,
+  devBackendVerb,
+];
