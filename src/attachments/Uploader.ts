@@ -236,7 +236,7 @@ export class Uploader {
           threadId: upload.message.conversation,
           details: { attachment_guid: attachment, message_guid: upload.message.guid, error: next.why },
         });
-        log.warn('An image could not be uploaded; it is given up', { trace, attachment, cause: next.why });
+        log.warn('An image could not be uploaded; giving up', { trace, attachment, cause: next.why });
     }
   }
 }

@@ -45,7 +45,7 @@ async function readOnce(path: string, root: string, maxBytes: number): Promise<R
   let file: FileHandle;
   try {
     const real = await realPath(path, root);
-    if (real === undefined) return refused('it is, or lies behind, a link');
+    if (real === undefined) return refused('it is a link, or reached through one');
     // To open a device may do something; what is opened is judged once more.
     if (!(await lstat(real)).isFile()) return refused(NOT_REGULAR);
     file = await open(real, FLAGS);
@@ -53,7 +53,7 @@ async function readOnce(path: string, root: string, maxBytes: number): Promise<R
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' };
     if (NO_FILE.has(code ?? '')) return refused(NOT_REGULAR);
-    if (code === 'ELOOP') return refused('it is, or lies behind, a link');
+    if (code === 'ELOOP') return refused('it is a link, or reached through one');
     throw error;
   }
   try {

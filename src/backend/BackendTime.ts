@@ -84,7 +84,7 @@ export class BackendTime {
     return {
       code: 'clock_skew',
       since: this.skewedFrom,
-      message: `The clock of this machine is ${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} the backend's; the age of commands is judged by the backend's, scheduled texts go by this machine's.`,
+      message: `The clock of this machine is ${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} the backend's; the age of commands is measured by the backend's clock, scheduled texts by this machine's.`,
       remedy:
         'Set the one that is wrong; on the Mac: System Settings > General > Date & Time, set automatically.',
     };

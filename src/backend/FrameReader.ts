@@ -79,7 +79,7 @@ export class FrameReader {
       run();
     } catch (error) {
       const cause = describeError(error);
-      this.ports.log.error(`Could not take in ${what}; nothing of it was acked`, { cause });
+      this.ports.log.error(`Could not store ${what}; none of it was acked`, { cause });
     }
   }
 }

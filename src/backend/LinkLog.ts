@@ -123,7 +123,7 @@ export class LinkLog {
     this.lastToldAt = this.ports.clock.monotonic();
     this.ports.log.info(`Scheduling WebSocket reconnect attempt ${state.failures}${of} in ${ms}ms`);
     if (limit > 0 && state.failures === limit)
-      this.ports.log.warn(`WebSocket failed ${limit} times in a row; reporting degraded and trying on`);
+      this.ports.log.warn(`WebSocket failed ${limit} times in a row; reporting degraded, still retrying`);
   }
 
   private blocked(state: Extract<LinkState, { name: 'blocked' }>): void {

@@ -197,10 +197,10 @@ export class Registration {
     this.refused = {
       code: 'registration_refused',
       since: this.refused?.since ?? this.ports.clock.now(),
-      message: `The backend refused our registration (HTTP ${status}); going on as ${this.agentId()}.`,
+      message: `The backend refused our registration (HTTP ${status}); continuing as ${this.agentId()}.`,
       remedy: hadToken
-        ? 'Check REGISTRATION_TOKEN, EDGE_SECRET and edge.user_phone with whoever runs the backend.'
-        : 'Put the REGISTRATION_TOKEN that the backend expects into .env; it is tried again by itself.',
+        ? 'Check REGISTRATION_TOKEN, EDGE_SECRET and edge.user_phone with the operator of the backend.'
+        : 'Put the REGISTRATION_TOKEN that the backend expects into .env; the agent retries on its own.',
     };
     if (first) this.ports.log.error(`${this.refused.message} ${this.refused.remedy}`);
   }

@@ -100,7 +100,7 @@ export function composeBackend(
     clock,
     skewMs: () => access.time.skewMs ?? 0,
     onStranded: (count) => {
-      log.warn('The backend held back commands although the WebSocket is up; dialing anew', { count });
+      log.warn('The backend held back commands although the WebSocket is up; reconnecting', { count });
       link.feed({ type: 'redial', why: 'the backend had lost the connection' });
     },
   });

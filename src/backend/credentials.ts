@@ -49,7 +49,7 @@ export function credentialsFor(input: CredentialInput): Credentials {
       : none(
           'plain_secret_refused',
           'The plain EDGE_SECRET would be sent as the token, and the backend is not on this machine.',
-          'Set auth.mode to hmac and remove an EDGE_TOKEN that equals EDGE_SECRET; for a backend that knows only plain secrets set auth.allow_plain_secret.',
+          'Set auth.mode to hmac and remove an EDGE_TOKEN that equals EDGE_SECRET; for a backend that supports only plain secrets set auth.allow_plain_secret.',
         );
 
   if (pinned !== undefined) {
@@ -66,7 +66,7 @@ export function credentialsFor(input: CredentialInput): Credentials {
   if (input.registeredToken) return usable(input.registeredToken, 'registered', warnings);
   return none(
     'secret_missing',
-    'Neither EDGE_SECRET nor EDGE_TOKEN is set, so the backend cannot be asked anything.',
+    'Neither EDGE_SECRET nor EDGE_TOKEN is set, so the backend cannot be used.',
     'Put EDGE_SECRET=… into the .env beside config.yaml; it is picked up without a restart.',
   );
 }
@@ -105,7 +105,7 @@ export function refusalRemedy(
   const remedies = ['Check that EDGE_SECRET is the same here and on the backend'];
   if (mode === 'pinned')
     remedies.push('check EDGE_TOKEN, or remove it so that tokens are made from EDGE_SECRET');
-  if (mode === 'hmac') remedies.push('if the backend knows only plain secrets, set auth.mode to secret');
+  if (mode === 'hmac') remedies.push('if the backend supports only plain secrets, set auth.mode to secret');
   if (mode === 'secret')
     remedies.push('a production backend takes only signed tokens: set auth.mode to hmac');
   if (skewMs !== null && Math.abs(skewMs) > 60_000) {
@@ -121,7 +121,7 @@ function trimmed(name: string, value: string | undefined, warnings: string[]): s
   if (value === undefined) return undefined;
   const text = value.trim();
   if (text === '') return undefined;
-  if (text !== value) warnings.push(`${name} has whitespace around it, which is left out`);
+  if (text !== value) warnings.push(`${name} has whitespace around it, which is ignored`);
   return text;
 }
 

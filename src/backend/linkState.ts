@@ -167,7 +167,7 @@ function withSocket(state: WithSocket, event: LinkEvent, rules: LinkRules): Step
     case 'redial':
       return redial(state, event.why, event.at, rules);
     case 'kick':
-      return redial(state, 'the operator asked for it', event.at, rules);
+      return redial(state, 'requested by the operator', event.at, rules);
     case 'credentials':
       return redial(state, 'the credentials changed', event.at, rules);
     case 'hurry': {

@@ -70,7 +70,7 @@ export function probe(options: ProbeOptions): Probe {
           at: clock.now(),
           revision: 1,
         });
-        let outcome: HttpOutcome = { kind: 'failed', cause: 'aborted', detail: 'nothing was asked' };
+        let outcome: HttpOutcome = { kind: 'failed', cause: 'aborted', detail: 'nothing was requested' };
         for (const path of ACK_PATHS) {
           outcome = await http.post({ path, body, timeoutMs });
           if (outcome.kind !== 'status' || outcome.status !== 404) break;

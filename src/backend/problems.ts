@@ -51,7 +51,7 @@ export function linkProblems(facts: ProblemFacts): Problem<number>[] {
       code: 'backend_unreachable',
       since: reachability.since,
       message: `${new URL(settings.httpBase).host} does not answer: ${reachability.detail}.`,
-      remedy: 'Check the network and backend.url; it is tried again by itself.',
+      remedy: 'Check the network and backend.url; the agent retries on its own.',
     });
   }
   const isRefused = problems.some(({ code }) => code === 'backend_unauthorised');
@@ -62,7 +62,7 @@ export function linkProblems(facts: ProblemFacts): Problem<number>[] {
       since: facts.polling.since,
       message: `The backend answers, but takes no sync: ${facts.polling.detail}. ${way}.`,
       remedy:
-        'Check that the backend serves POST /edge/sync (edge-agent conformance <url> judges it); it is tried again by itself.',
+        'Check that the backend serves POST /edge/sync (edge-agent conformance <url> tests it); the agent retries on its own.',
     });
   }
   if (facts.refused) problems.push(facts.refused);

@@ -11,7 +11,7 @@ import { places } from './places.js';
 import { complain, complainOf } from './print.js';
 
 /** What else is to be known of a request that changes something and got no answer. */
-export const MAYBE_DONE = 'It may be done all the same, as soon as the agent goes on: see edge-agent status.';
+export const MAYBE_DONE = 'It may still be done as soon as the agent responds: see edge-agent status.';
 
 export interface AgentAnswer<Result = unknown> {
   directory: string;
@@ -69,7 +69,7 @@ export function noResult({ directory, answer }: AgentAnswer, ifAsked?: string): 
   const why = answer.kind === 'cannotTell' ? `: ${answer.message}` : '';
   const mayBeDone = ifAsked !== undefined && answer.kind === 'cannotTell' && answer.wasAsked;
   complain(
-    `edge-agent: The agent cannot be asked${why}.`,
+    `edge-agent: The agent does not respond${why}.`,
     ...(mayBeDone ? [ifAsked] : []),
     CANNOT_ASK_REMEDY,
   );

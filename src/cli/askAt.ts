@@ -25,7 +25,7 @@ export async function askAt<Verb extends OperatorVerb>(
   const { InstanceLock } = await import('../store/InstanceLock.js');
   try {
     if (!InstanceLock.isHeld(lock)) return answer;
-    const message = `an agent runs (${lock} is locked), but its status socket is not there. It starts or ends at this moment, or makes the socket anew within seconds`;
+    const message = `an agent runs (${lock} is locked), but its status socket is missing. The agent is starting or stopping, or recreates the socket within seconds`;
     return { kind: 'cannotTell', message, wasAsked: false };
   } catch (error) {
     return { kind: 'cannotTell', message: `${lock}: ${describeError(error)}`, wasAsked: false };

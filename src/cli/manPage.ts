@@ -33,10 +33,10 @@ export function manPage(program: Command, version: string): string {
 const EXITS = [
   ['0', 'Done; status: healthy.'],
   ['1', 'Failed; the message says why.'],
-  ['2', 'Not a verb or option that there is.'],
-  ['3', 'No agent runs.'],
+  ['2', 'Wrong usage: unknown verb or option.'],
+  ['3', 'No agent is running.'],
   ['4', 'status: the agent runs degraded.'],
-  ['5', 'Nobody can tell: the agent cannot be asked, or the outcome of a text is not known.'],
+  ['5', 'Unknown: the agent does not respond, or the outcome of a text is not known.'],
   ['78', 'The configuration is invalid.'],
 ] as const;
 

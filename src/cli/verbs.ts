@@ -60,13 +60,13 @@ export const VERBS: readonly (VerbSpec | VerbGroup)[] = [
   logsVerb,
   {
     name: 'queue',
-    about: 'messages that were put aside because the backend refused them',
+    about: 'messages set aside because the backend refused them',
     verbs: [queueListVerb, queueRetryVerb, queueDropVerb],
     default: queueListVerb,
   },
   {
     name: 'commands',
-    about: 'what the agent was told to do, and what came of it',
+    about: 'the commands from the backend, and their results',
     verbs: [commandsListVerb, commandsShowVerb],
     default: commandsListVerb,
   },
@@ -84,7 +84,7 @@ export const VERBS: readonly (VerbSpec | VerbGroup)[] = [
   watchVerb,
   {
     name: 'config',
-    about: 'the settings: what they are, where they come from, and to change them',
+    about: 'show, check and change the settings',
     verbs: [checkVerb, showVerb, pathVerb, schemaVerb, editVerb, resetRemoteVerb],
   },
   tokenVerb,

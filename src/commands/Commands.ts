@@ -105,7 +105,7 @@ export class Commands {
     const cause = describeError(fault);
     const message = `The agent could not handle this command: ${cause}`;
     const verdict: HandlerResult = { kind: 'failed', code: 'internal', message };
-    this.log.error('A command could not be handled; this is a mistake of ours', { trace: commandId, cause });
+    this.log.error('A command could not be handled: internal error', { trace: commandId, cause });
     const end = (kept: ReceivedCommand) =>
       this.store.write(() => {
         this.take(kept, via, verdict);
@@ -158,7 +158,7 @@ export class Commands {
     // Of a command whose record was damaged nobody can tell whether it says the same.
     const differs = known.bodyHash !== UNKNOWN_BODY_HASH && known.bodyHash !== bodyHash;
     if (differs) {
-      this.log.warn('A command came again with another content; it is not executed', {
+      this.log.warn('A command arrived again with different content; it is not executed', {
         trace: command.commandId,
       });
     }

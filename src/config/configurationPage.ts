@@ -20,7 +20,7 @@ export function configurationPage(): string {
     return [
       `## ${section}`,
       '',
-      '| setting | default | what | a change counts |',
+      '| setting | default | what | a change applies |',
       '|---|---|---|---|',
       ...lines,
       '',

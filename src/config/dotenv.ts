@@ -39,19 +39,19 @@ export function parseDotenv(text: string): Dotenv {
     if (content === '' || content.startsWith('#')) continue;
     const [, name, rest] = ASSIGNMENT.exec(content) ?? [];
     if (name === undefined || rest === undefined) {
-      problems.push({ line, problem: 'is not of the form KEY=value and was left out' });
+      problems.push({ line, problem: 'is not of the form KEY=value and was ignored' });
       continue;
     }
     const value = readValue(rest);
     if (value === null) {
-      problems.push({ line, problem: `${name} has a quote that does not end its value; it was left out` });
+      problems.push({ line, problem: `${name} has a quote that does not end its value; it was ignored` });
       continue;
     }
     const earlier = entries.get(name);
     if (earlier !== undefined) {
       problems.push({
         line,
-        problem: `${name} stands here and on line ${earlier.line}; the last one counts`,
+        problem: `${name} is set here and on line ${earlier.line}; the last one is used`,
       });
     }
     entries.set(name, { value, line });

@@ -67,7 +67,7 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
       const mistake = judgeGiven(setting, other, conceal);
       if (mistake === undefined || used === undefined) continue;
       warnings.push(
-        `${mistake.place}: ${setting.key} is ${mistake.found}, which would be a mistake; ${used.place} overrides it.`,
+        `${mistake.place}: ${setting.key} is ${mistake.found}, which would be invalid; ${used.place} overrides it.`,
       );
     }
     sources[setting.key] = used?.source ?? 'default';

@@ -70,7 +70,7 @@ export function findSecrets(
           all.push(answer.value);
           continue;
         }
-        const warning = `${variable} is not to be had from the Keychain (${account}): ${answer.why}.`;
+        const warning = `${variable} cannot be read from the Keychain (${account}): ${answer.why}.`;
         warnings.push(warning);
         unread.push({ name, warning });
         continue;

@@ -68,5 +68,5 @@ function usable(value: unknown): string {
 }
 
 function invalid(message: string): EdgeError {
-  return new EdgeError('config_invalid', message, 'See all mistakes with: edge-agent config check');
+  return new EdgeError('config_invalid', message, 'See all errors with: edge-agent config check');
 }

@@ -113,7 +113,7 @@ export function readYaml(source: string): YamlFile {
       const name = path.join('.');
       const first = seen.get(name);
       if (first !== undefined) {
-        const expected = `it once (it stands on line ${first} already)`;
+        const expected = `it once (it is already on line ${first})`;
         problems.push({ key: name, line, found: 'the same key again', expected });
         continue;
       }

@@ -91,7 +91,7 @@ export class AgentService {
     }
     for (const { code, message } of fresh) this.hold?.log.logger.error(maskContacts(message), { code });
     if (fresh.length > 0)
-      this.hold?.log.logger.warn('The agent waits until this is mended, then starts by itself');
+      this.hold?.log.logger.warn('The agent waits until this is fixed, then starts on its own');
   }
 
   /** Keeps since when each problem lasts; returns those that are new. */
@@ -164,6 +164,6 @@ function problemsOf(fault: EdgeError): Omit<Problem, 'since'>[] {
   return fault.mistakes.map((mistake) => ({
     code,
     message: describeMistake(mistake),
-    remedy: 'Correct it and save: the agent starts by itself.',
+    remedy: 'Correct it and save it; the agent then starts on its own.',
   }));
 }

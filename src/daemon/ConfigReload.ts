@@ -102,8 +102,8 @@ export class ConfigReload {
     const before = this.unread;
     this.unread = unread.join(' ');
     if (this.unread === before) return;
-    if (this.unread === '') log.info('No secret waits for the Keychain any more');
-    else log.warn(`${this.unread} What was in force stays. Once that is mended: edge-agent kick`);
+    if (this.unread === '') log.info('No secret is waiting for the Keychain any more');
+    else log.warn(`${this.unread} The previous secret stays in use. Once this is fixed: edge-agent kick`);
     for (const warning of unread) this.warned.add(warning);
   }
 
@@ -116,7 +116,7 @@ export class ConfigReload {
       this.refuse(error);
       return;
     }
-    if (this.refused !== undefined) log.info('The configuration has no mistakes any more');
+    if (this.refused !== undefined) log.info('The configuration is valid again');
     this.refused = undefined;
     for (const warning of next.warnings) if (!this.warned.has(warning)) log.warn(maskContacts(warning));
     for (const warning of next.warnings) this.warned.add(warning);
@@ -132,9 +132,9 @@ export class ConfigReload {
     const waiting = config.waiting().join();
     if (waiting === before) return;
     this.waitingSince = clock.now();
-    if (waiting === '') log.info('No change of the configuration waits for a restart any more');
+    if (waiting === '') log.info('No configuration change needs a restart any more');
     else
-      log.warn('The configuration was changed, but some of it counts after a restart only', {
+      log.warn('The configuration was changed; some of it takes effect after a restart', {
         keys: waiting,
       });
   }
@@ -143,9 +143,9 @@ export class ConfigReload {
     const { clock, log } = this.options;
     const isInvalid = error instanceof ConfigError;
     const told = isInvalid
-      ? `The changed configuration has mistakes: ${error.mistakes.map(describeMistake).join('; ')}`
+      ? `The changed configuration is invalid: ${error.mistakes.map(describeMistake).join('; ')}`
       : describeError(error).replace(/\.$/, '');
-    const message = `${told}. What was in force stays.`;
+    const message = `${told}. The previous configuration stays in use.`;
     if (this.refused?.message === message) return;
     const code = isInvalid ? 'config_invalid' : 'config_unreadable';
     const remedy =

@@ -47,7 +47,7 @@ export class ConversationNames implements GroupNames {
       store.meta.set(KEYS_READ_BY, rules);
       if (moves.size > 0)
         store.afterCommit(() =>
-          this.log.info('Conversations were moved to the keys of this version', {
+          this.log.info('Conversation keys were migrated to this version', {
             conversations: moves.size,
           }),
         );
@@ -59,7 +59,7 @@ export class ConversationNames implements GroupNames {
     const read = chatDb.newGroupTies();
     if (read === undefined) return;
     if (read.tooMany > 0)
-      this.log.warn('chat.db ties more identifiers to one group than are believed; they stay apart', {
+      this.log.warn('chat.db links more identifiers to one group than is plausible; they stay separate', {
         groups: read.tooMany,
       });
     const news = read.ties.filter((tie) => !this.isKnown(tie));
@@ -88,7 +88,7 @@ export class ConversationNames implements GroupNames {
     for (const key of moves.keys()) store.aliases.add(key, kept);
     store.rekey(moves, wordsKey);
     store.afterCommit(() =>
-      log.info('A group goes by another identifier; it stays one conversation', { identifiers: tie.length }),
+      log.info('A group has a new identifier; it stays one conversation', { identifiers: tie.length }),
     );
   }
 }

@@ -130,7 +130,7 @@ export class EdgeAgent {
   private async drain(running: Running): Promise<void> {
     const { logger } = this.options.log;
     this.stoppingSince = this.clock.now();
-    logger.info('Stopping: letting what is on its way end');
+    logger.info('Stopping: finishing what is in progress');
     running.monitoring.drains();
     running.scheduler.stop();
     running.attachments.uploader.stop();
@@ -279,7 +279,7 @@ export class EdgeAgent {
     running.supervision.start();
     running.watcher.onLook(() => this.noteChatDb(running));
     running.outgoing.start().catch((error: unknown) => {
-      logger.error('Texts of an earlier life could not be settled; nothing is sent', {
+      logger.error('Texts of an earlier run could not be resolved; nothing is sent', {
         cause: describeError(error),
       });
     });

@@ -93,7 +93,7 @@ export class LiveConfig {
     const keys = [...this.remote.keys()];
     this.store.delete(REMOTE_SETTINGS);
     this.remember(new Map());
-    if (keys.length > 0) this.log.info('Settings of the backend dropped', { keys: keys.join(',') });
+    if (keys.length > 0) this.log.info('Settings made by the backend were dropped', { keys: keys.join(',') });
     return keys;
   }
 

@@ -98,7 +98,7 @@ export class Monitoring {
     try {
       this.secret.key();
     } catch (error) {
-      logger.warn('The monitor has no secret: nobody can be let in', { cause: describeError(error) });
+      logger.warn('The monitor has no secret; it refuses everyone', { cause: describeError(error) });
     }
     await this.server.start();
     const { port } = this.server;
@@ -233,7 +233,7 @@ export class Monitoring {
     try {
       work();
     } catch (error) {
-      this.options.log.logger.debug('The monitor could not tell something', { cause: describeError(error) });
+      this.options.log.logger.debug('The monitor could not send an update', { cause: describeError(error) });
     }
   }
 }

@@ -60,7 +60,7 @@ export class WaitingAgent {
         throw new EdgeError(
           first?.code ?? 'internal',
           `The agent waits and does nothing: ${first?.message ?? ''}`,
-          'See all that is to be mended: edge-agent status',
+          'See everything that needs fixing: edge-agent status',
         );
       },
     };

@@ -29,7 +29,7 @@ interface ForwardingOptions {
 
 /** What the log says of each pattern. Operators search for the first one: its wording is kept. */
 const LOOP_LINE: Record<LoopPattern, string> = {
-  repeat: 'The same exchange again and again: the conversation is paused',
+  repeat: 'The same exchange keeps repeating; conversation paused',
   speed: 'Answered faster than a person writes: the conversation is paused',
   even: 'Answered as evenly as no person writes: the conversation is paused',
   endless: 'An exchange without a pause that a person would make: the conversation is paused',
@@ -50,7 +50,7 @@ export interface Forwarding {
 export function forwarding(options: ForwardingOptions): Forwarding {
   const { store, clock, log, config, conversationKey, disclose, onFiles } = options;
   const onReversed = (message: IncomingMessage) => {
-    log.warn('A message that was taken in went out from this account; it is withdrawn', {
+    log.warn('A stored message was sent from this account; it is withdrawn', {
       trace: message.guid,
     });
     options.onReversed?.(message);

@@ -24,7 +24,7 @@ export function startFault(error: unknown, directory: string): unknown {
   return new EdgeError(
     'disk_full',
     `The disk of the state directory ${directory} is full: ${describeError(error)}`,
-    'Make room on that disk, in bytes and inodes. The service then starts by itself; nothing is taken in and nothing is sent until then.',
+    'Free space on that disk, in bytes and inodes. The service then starts on its own; until then no messages are read and nothing is sent.',
     { cause: error },
   );
 }
@@ -34,7 +34,7 @@ export function storeDamaged(): EdgeError {
   return new EdgeError(
     'store_damaged',
     'The store turned out to be damaged.',
-    'Start the agent again: it sets the damaged store aside and goes on with what can still be read.',
+    'Start the agent again: it sets the damaged store aside and continues with what can still be read.',
   );
 }
 
@@ -42,8 +42,8 @@ export function storeDamaged(): EdgeError {
 export function stateMissing(directory: string): EdgeError {
   return new EdgeError(
     'state_moved',
-    `The state directory ${directory} was removed or moved away; nothing is taken in and nothing is sent.`,
-    'Put it back: the agent goes on by itself. To begin with an empty one, restart the agent.',
+    `The state directory ${directory} was removed or moved away; no messages are read and nothing is sent.`,
+    'Put it back; the agent recovers on its own. To start with an empty one, restart the agent.',
   );
 }
 
@@ -51,7 +51,7 @@ export function stateMissing(directory: string): EdgeError {
 export function stateReplaced(directory: string): EdgeError {
   return new EdgeError(
     'state_moved',
-    `The state directory ${directory} was replaced by another one while the agent ran.`,
+    `The state directory ${directory} was replaced by another one while the agent was running.`,
     'Start the agent again: it compares what it finds there with chat.db, so that nothing is sent twice.',
   );
 }

@@ -33,7 +33,7 @@ export class HealthServer {
       { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
       (request, response) => {
         answer(request, response, sources).catch((error: unknown) => {
-          log.error('A question about health could not be answered', { cause: describeError(error) });
+          log.error('A health request could not be answered', { cause: describeError(error) });
           response.destroy();
         });
       },

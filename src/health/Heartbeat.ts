@@ -75,13 +75,13 @@ export class Heartbeat {
   private gotThrough(): void {
     const { failures } = this;
     this.failures = 0;
-    if (failures > 0) this.options.log.info('The heartbeat gets through again', { failures });
+    if (failures > 0) this.options.log.info('The heartbeat works again', { failures });
   }
 
   private failed(url: string, cause: string): void {
     this.failures += 1;
     if (this.failures > 1) return;
-    this.options.log.warn('The heartbeat does not get through', { host: new URL(url).host, cause });
+    this.options.log.warn('The heartbeat fails', { host: new URL(url).host, cause });
   }
 }
 

@@ -19,7 +19,7 @@ type AttemptEnd =
 /** Work that this machine can keep from being done, and what waits meanwhile. */
 const WAITING = {
   sending: 'Texts wait in their order.',
-  staging: 'Files to be sent wait, and the texts behind them.',
+  staging: 'Files to be sent are waiting, and the texts after them.',
   uploading: 'Images for the backend wait.',
 } as const;
 type MachineWork = keyof typeof WAITING;

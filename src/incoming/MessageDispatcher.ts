@@ -229,7 +229,7 @@ export class MessageDispatcher {
     store.afterCommit(() => this.answers.forget(record.seq));
     this.held.release(record.message.conversation);
     onExpired?.(record.message);
-    log.warn('A message could not be brought to the backend in time; it is not answered', { trace: guid });
+    log.warn('A message could not be delivered to the backend in time; it is not answered', { trace: guid });
     return true;
   }
 
@@ -311,7 +311,7 @@ export class MessageDispatcher {
         if (parsed.kind === 'reply') this.answer(record, parsed.reply);
         else {
           if (record.attempts === 1)
-            log.error('The backend answered a message in a form that is not known', { trace });
+            log.error('The backend answered a message in an unknown form', { trace });
           this.retry(record, { kind: 'retry', cause: 'server', ...parsed.fault });
         }
         return;
@@ -322,12 +322,12 @@ export class MessageDispatcher {
         return;
       case 'rejected':
         this.setAside(record, reasonOf(result));
-        log.error('The backend refused a message; it is set aside', { trace, status: result.status });
+        log.error('The backend refused a message; set aside', { trace, status: result.status });
         return;
       case 'unusable':
         this.setAside(record, result.detail);
         store.setAside.note('message', trace, result.detail);
-        log.error('A message cannot be worked on; it is set aside', { trace, cause: result.detail });
+        log.error('A message cannot be processed; set aside', { trace, cause: result.detail });
         return;
       case 'retry':
         this.retry(record, result);
@@ -363,7 +363,7 @@ export class MessageDispatcher {
     const trace = record.message.guid;
     if (next.kind === 'set_aside') {
       this.setAside(record, reasonOf(result));
-      log.error('A message fails again and again while others succeed; it is set aside', {
+      log.error('A message keeps failing while others succeed; set aside', {
         trace,
         cause: result.cause,
         ...(result.status === undefined ? {} : { status: result.status }),
@@ -374,7 +374,7 @@ export class MessageDispatcher {
     const isUnread = result.unread === true;
     store.incoming.postFailed(record.seq, { ...next, isUnread, error: reasonOf(result) });
     if (record.attempts === 1) {
-      log.warn('A message could not be brought to the backend; it is tried again', {
+      log.warn('A message could not be delivered to the backend; will retry', {
         trace,
         cause: result.cause,
       });

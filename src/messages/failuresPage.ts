@@ -7,20 +7,20 @@ import {
 } from '../system/failures.js';
 import { APPLESCRIPT_FAULTS, type AppleScriptFault, OTHER_FAULT } from './applescript/errors.js';
 
-const HEAD = `# Whose fault a failure is
+const HEAD = `# Failures: whose fault, and what is retried
 
-Made from the code by \`npm run docs\`; a test fails while it is stale.
+Generated from the code by \`npm run docs\`; a test fails if it is out of date.
 
-Whatever can keep a text, a file or a command from being done belongs to one of five owners, and the owner alone decides whether
-it is tried again. A text is given up for what is wrong with it or with whom it goes to, never for what this machine lacks.
+Every fault that can stop a text, a file or a command has one of five owners, and the owner alone decides whether it is retried. The
+agent gives up on a text because of the text or its recipient, never because of a fault of this machine.
 `;
 
 const OWNERS: Readonly<Record<keyof typeof OWNER_RULES, string>> = {
   text: 'the text, the file or the command itself',
-  recipient: 'whom it goes to, or how they are addressed',
-  machine: 'this Mac: disk, rights, descriptors, processes, memory, clock',
-  messages: 'Messages.app, or what macOS lets us do with it',
-  backend: 'the backend, or what it asked for',
+  recipient: 'the recipient, or how it is addressed',
+  machine: 'this Mac: disk, permissions, file descriptors, processes, memory, clock',
+  messages: 'Messages.app, or what macOS allows with it',
+  backend: 'the backend, or its request',
 };
 
 /** docs/failures.md, whole. */
@@ -29,7 +29,7 @@ export function failuresPage(): string {
     HEAD,
     '## Owners\n',
     table(
-      ['owner', 'who that is', 'what follows'],
+      ['owner', 'meaning', 'what the agent does'],
       entries(OWNER_RULES).map(([owner, rule]) => [owner, OWNERS[owner], rule]),
     ),
     '## By code\n',
@@ -38,10 +38,10 @@ export function failuresPage(): string {
       ['code', 'owner'],
       entries(FAILURE_OWNERS).map(([code, owner]) => [`\`${code}\``, owner]),
     ),
-    '## By error of the system\n',
+    '## By system error\n',
     'On the agent\'s own files (its state directory, the copies of files to be sent) and when osascript is started. "Anywhere": also',
     "with other people's files. Any other error on the agent's own files counts as `state_unwritable`; any other error at the start",
-    'of osascript counts as `osascript_missing`; `E2BIG` there is `text_too_long`. No attempt counts and nothing is given up.\n',
+    'of osascript counts as `osascript_missing`; `E2BIG` there is `text_too_long`. No attempt is counted and nothing is given up.\n',
     table(
       ['errno', 'where', 'owner', 'code', 'meaning'],
       Object.entries(ERRNO_FAILURES).map(([errno, { scope, code, message }]) => [
@@ -52,17 +52,17 @@ export function failuresPage(): string {
         message,
       ]),
     ),
-    '## By answer of the store\n',
-    'Intake stops before anything is acked; what could not be stored is offered again by the backend.\n',
+    '## By SQLite error\n',
+    'Intake stops before anything is acked; the backend offers again what could not be stored.\n',
     table(
       ['SQLite', 'owner', 'code'],
       Object.entries(SQLITE_FAILURES).map(([answer, code]) => [`\`${answer}\``, 'machine', `\`${code}\``]),
     ),
-    '## By number of AppleScript\n',
-    'Where osascript ended before it came to its `send`, or the number is a refusal in itself: then nothing was sent. Otherwise the',
-    'outcome is unknown, and nothing is tried again.\n',
+    '## By AppleScript error number\n',
+    'If osascript ended before its `send`, or the number itself is a refusal, nothing was sent. Otherwise the',
+    'outcome is unknown, and the text is not sent again.\n',
     table(
-      ['number', 'owner', 'tried again', 'code', 'meaning'],
+      ['number', 'owner', 'retried', 'code', 'meaning'],
       [
         ...[...APPLESCRIPT_FAULTS].map(([number, fault]) => appleScriptRow(String(number), fault)),
         appleScriptRow('any other', OTHER_FAULT),
@@ -78,7 +78,7 @@ function appleScriptRow(number: string, fault: AppleScriptFault): string[] {
 function retryWords({ proves, retry, reason }: AppleScriptFault): string {
   if (proves === 'ae_timeout' || proves === 'connection_lost') return 'no: the outcome is unknown';
   if (isMachineCode(reason)) return 'until the fault is gone';
-  return { fallback: 'by the next form', later: 'three times', never: 'no' }[retry];
+  return { fallback: 'with the next form of the target', later: 'three times', never: 'no' }[retry];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

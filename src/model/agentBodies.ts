@@ -13,7 +13,7 @@ export const ackSchema = z
     command_id: z.string().min(1),
     status: z.enum(['completed', 'failed']),
     success: z.boolean().describe('Whether status is completed.'),
-    error: z.string().nullable().describe('null, or a code, a colon and words for a person.'),
+    error: z.string().nullable().describe('null, or a code, a colon and a message for people.'),
     completed_at: time,
     timestamp: time.describe('The same as completed_at.'),
     revision: z
@@ -119,7 +119,7 @@ export const messageSchema = z
       .string()
       .min(1)
       .optional()
-      .describe('The address of the user that it was sent to, if chat.db tells.'),
+      .describe('The address of the user that it was sent to, if chat.db has it.'),
     was_redacted: z.boolean(),
     redacted_fields: z.array(z.string()),
     reply_to_guid: z.string().optional(),

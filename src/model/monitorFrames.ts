@@ -58,7 +58,7 @@ export const notificationSchema = z
   .describe('For everybody, or for one user.');
 export const presenceSchema = z
   .object({ type: z.literal('user_presence'), data: presence, timestamp })
-  .describe('How a user is; all of his connections count as one.');
+  .describe('The presence of a user; all connections of one user count as one.');
 export const errorSchema = z
   .object({ type: z.literal('error'), data: z.object({ error: z.string() }), timestamp })
   .describe('A frame of the client was not understood, or is not for it; the connection stays.');

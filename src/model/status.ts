@@ -92,7 +92,7 @@ export const statusSchema = z
       .object({ port: count.nullable(), connected: count, authenticated: count })
       .describe('The local channel: its port (null: not served), and who is connected.'),
   })
-  .describe('What the agent says of itself.');
+  .describe('The status of the agent.');
 
-/** What the agent says of itself. Times are ISO 8601. */
+/** The status of the agent. Times are ISO 8601. */
 export type StatusSnapshot = z.infer<typeof statusSchema>;

@@ -8,7 +8,7 @@ const WORDS: Readonly<Record<number, string>> = {
   1001: 'The agent stops',
   1009: 'A frame was too big for the agent',
   1013: 'The agent has too many clients',
-  4000: 'The agent heard nothing for 60 s',
+  4000: 'The agent received nothing for 60 s',
   4001: 'The token has expired, or the secret was changed',
   4008: 'Too many frames were sent',
 };

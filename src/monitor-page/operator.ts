@@ -18,6 +18,6 @@ export const OperatorContext = createContext<Operator | undefined>(undefined);
 
 export function useOperator(): Operator {
   const operator = useContext(OperatorContext);
-  if (operator === undefined) throw new Error('This part of the page stands outside of a session.');
+  if (operator === undefined) throw new Error('This part of the page is outside a session.');
   return operator;
 }

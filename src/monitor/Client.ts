@@ -16,7 +16,7 @@ export const CLOSE = {
   goingAway: 1001,
   /** Too many clients: try again later. */
   full: 1013,
-  /** Nothing was heard for 60 s. */
+  /** No frame for 60 s. */
   silent: 4000,
   /** The token has expired, or the secret was rotated. */
   expired: 4001,

@@ -57,7 +57,7 @@ export class LoopbackPort {
       code: 'monitor_unavailable',
       since: this.failure.since,
       message: `The monitor cannot be served: ${this.failure.message}.`,
-      remedy: `End what uses port ${port}, or set monitor.port to another one (0: any) and restart; the agent tries again by itself.`,
+      remedy: `Stop what uses port ${port}, or set monitor.port to another one (0: any) and restart; the agent retries on its own.`,
     };
   }
 

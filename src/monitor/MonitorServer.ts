@@ -225,7 +225,9 @@ export class MonitorServer {
     try {
       return work();
     } catch (error) {
-      this.options.log.debug('The agent could not tell the monitor', { cause: describeError(error) });
+      this.options.log.debug('The agent could not send an update to the monitor', {
+        cause: describeError(error),
+      });
       return undefined;
     }
   }

@@ -18,7 +18,7 @@ interface Task {
 const TASKS: readonly (readonly [keyof Figures, (left: number) => string])[] = [
   ['rowsBehind', (left) => `Catching up with ${count(left, 'row')} of chat.db`],
   ['texts', (left) => `Sending ${count(left, 'text')}`],
-  ['messages', (left) => `Bringing ${count(left, 'message')} to the backend`],
+  ['messages', (left) => `Posting ${count(left, 'message')} to the backend`],
   ['uploads', (left) => `Uploading ${count(left, 'image')}`],
 ];
 

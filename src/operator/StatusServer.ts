@@ -134,11 +134,11 @@ export class StatusServer {
       // Before the new one listens: closing removes whatever lies at the path. Those who are connected are answered still.
       this.server?.close();
       this.server = undefined;
-      if (!wasLost) this.log.warn('The status socket was removed; making it anew');
+      if (!wasLost) this.log.warn('The status socket was removed; recreating it');
       await this.open();
       this.isLost = false;
     } catch (error) {
-      this.log.warn('The status socket cannot be made anew', { cause: describeError(error) });
+      this.log.warn('The status socket cannot be recreated', { cause: describeError(error) });
     }
   }
 

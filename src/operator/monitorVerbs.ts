@@ -85,7 +85,7 @@ function sharedVerb(name: SharedVerb, verb: StatusVerb, options: MonitorVerbsOpt
     }
     const result = verb(input);
     if (isAct) {
-      options.log.info('An operator acted by the monitor', { user: userId, verb: name });
+      options.log.info('An operator acted through the monitor', { user: userId, verb: name });
       options.onAct(userId, name);
     }
     return result;

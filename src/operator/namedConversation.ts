@@ -25,7 +25,7 @@ export function namedConversation(
   if (parseThreadId(written).kind !== 'unknown' || known === true) return { key, known };
   throw new EdgeError(
     'conversation_unknown',
-    `"${written}" is neither a phone number nor an e-mail address nor a group id${known === null ? '' : ', and nobody in chat.db has that name'}.`,
+    `"${written}" is neither a phone number nor an e-mail address nor a group id${known === null ? '' : ', and no conversation in chat.db has that name'}.`,
     'Name it as +13105551234, jane@example.com or chat831045551234.',
   );
 }

@@ -48,7 +48,7 @@ export function operatorVerbs(components: {
       ),
     kick: () => {
       components.readSecrets();
-      backend.kick('the operator asked for it');
+      backend.kick('requested by the operator');
       return null;
     },
     ...pauseVerbs(store, components.conversationKey, meant, log),
@@ -63,7 +63,7 @@ export function operatorVerbs(components: {
       if (!components.sendToSelf(text)) {
         throw new EdgeError(
           'state_unwritable',
-          'The store takes no writes now.',
+          'The store cannot be written now.',
           'Look at: edge-agent status',
         );
       }

@@ -34,7 +34,7 @@ export function pauseVerbs(
         return (incoming === true && store.pauses.setIncoming(key, true)) || added;
       });
       if (changed) {
-        log.warn('Paused: nothing more goes out', {
+        log.warn('Paused: nothing is sent until resumed', {
           conversation: shown(key),
           ...(incoming === true ? { incoming: 'waits' } : {}),
         });

@@ -21,7 +21,7 @@ export function sendVerb(
       if (typeof to !== 'string' || to.trim() === '') {
         throw new EdgeError(
           'invalid_payload',
-          'There is nobody to send to.',
+          'There is no recipient.',
           'Name the conversation as +13105551234, jane@example.com or chat831045551234.',
         );
       }

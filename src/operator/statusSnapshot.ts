@@ -44,13 +44,13 @@ interface SnapshotSources {
 }
 
 const STORE_REMEDY = {
-  disk_full: 'Make room on the disk of state.directory; the agent goes on by itself.',
+  disk_full: 'Free space on the disk of state.directory; the agent recovers on its own.',
   store_damaged:
-    'Restart the agent: it sets the damaged store aside and goes on with what can still be read.',
+    'Restart the agent: it sets the damaged store aside and continues with what can still be read.',
   state_moved:
-    'Put the state directory back: the agent goes on by itself. To begin with an empty one, restart the agent.',
+    'Put the state directory back; the agent recovers on its own. To start with an empty one, restart the agent.',
   state_unwritable:
-    'End what else has edge-agent.db open, or check the disk and the rights of state.directory; the agent goes on by itself.',
+    'Stop other programs that have edge-agent.db open, or check the disk and the permissions of state.directory; the agent recovers on its own.',
 } as const;
 
 /** Asks every room how it is. Every figure is counted when asked; nothing is remembered for it. */
@@ -150,7 +150,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
       : [
           {
             ...storing,
-            message: `The store takes no writes: ${storing.message}. Nothing new is accepted.`,
+            message: `The store cannot be written: ${storing.message}. Nothing new is accepted.`,
             remedy: STORE_REMEDY[storing.code],
           },
         ]),
@@ -190,7 +190,7 @@ function setAsideFaults(items: readonly SetAsideItem[]): Problem<number>[] {
     {
       code: 'item_set_aside',
       since: oldest.at,
-      message: `${count} could not be worked on and ${items.length === 1 ? 'was' : 'were'} set aside: ${newest.error}. Everything else goes on.`,
+      message: `${count} could not be processed and ${items.length === 1 ? 'was' : 'were'} set aside: ${newest.error}. Everything else continues.`,
       remedy:
         'Report it with the log lines around it; a message is posted again with: edge-agent queue retry <guid>. This notice goes after a day.',
     },

@@ -76,7 +76,7 @@ function ending(send: SendRecord): Pick<Step, 'step' | 'detail'> {
         ? { step: 'sent', detail: 'accepted; chat.db could not be read to confirm it' }
         : { step: 'confirmed', detail: `${send.guid} in chat.db (${send.service ?? 'service unknown'})` };
     case 'deduplicated':
-      return { step: 'deduplicated', detail: 'not sent: the same words went out as another text' };
+      return { step: 'deduplicated', detail: 'not sent: the same text was already sent' };
     case 'unknown':
       return { step: 'unknown', detail: why };
     default:

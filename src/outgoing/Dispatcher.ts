@@ -36,8 +36,8 @@ const UNREADABLE_RETRY_MS = 5_000;
 
 /** Why a text of such a time is not sent, though no row proves it. */
 const DOUBT = {
-  answered: 'The store was restored, and chat.db has an answer to this message in other words.',
-  doubtful: 'The store was restored, and chat.db has a text of these words that may be this one.',
+  answered: 'The store was restored, and chat.db has a different answer to this message.',
+  doubtful: 'The store was restored, and chat.db has a text with the same words that may be this one.',
   withheld:
     'The store was restored; this text fell due before that and was not sent then, so it may have been cancelled.',
 } as const;
@@ -135,7 +135,7 @@ export class Dispatcher {
     const targets = inOrder(known, this.store.targetForms.get(send.conversation));
     const target = targets[Math.min(send.form, targets.length - 1)];
     if (target === undefined) {
-      const message = `Messages knows no conversation ${send.threadId} that may be written to. Under outgoing.sms_fallback: never, those by SMS are none.`;
+      const message = `Messages has no conversation ${send.threadId} that may be used. With outgoing.sms_fallback: never, SMS conversations are not used.`;
       this.settlement.settle(send, { kind: 'failed', errorCode: 'send_refused', message });
       return false;
     }
@@ -184,7 +184,7 @@ export class Dispatcher {
     if (evidence.kind === 'sent') {
       const { guid, service, error } = evidence.row;
       this.log.warn(
-        'A text that the store does not know to be sent is in chat.db; it is not sent again',
+        'A text that is not in the store as sent is in chat.db; it is not sent again',
         sendTrace(send),
       );
       if (error === 0)
@@ -198,7 +198,7 @@ export class Dispatcher {
         });
       return;
     }
-    this.log.warn('Nothing tells whether a text was sent before the store was restored; it is not sent', {
+    this.log.warn('It is not known whether a text was sent before the store was restored; it is not sent', {
       ...sendTrace(send),
       why: evidence.kind,
     });
@@ -298,7 +298,7 @@ export class Dispatcher {
     const notBefore = retry.delayMs === 0 ? 0 : this.lanes.putOff(retry.delayMs);
     this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error: message });
     this.lanes.changed(send.conversation);
-    this.log.warn('A text was not started; it is tried again', { ...sendTrace(send), code: errorCode });
+    this.log.warn('A text was not started; will retry', { ...sendTrace(send), code: errorCode });
   }
 
   private arm(next: { kind: 'later'; inMs: number } | { kind: 'none' } | { kind: 'now' }): void {

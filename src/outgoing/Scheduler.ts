@@ -195,7 +195,7 @@ export class Scheduler {
     if (diskFault(fault) !== undefined) return false;
     const cause = describeError(fault);
     const message = `The agent could not handle this text: ${cause}`;
-    log.error('A scheduled text could not be handled; it is set aside', { schedule: text.scheduleId, cause });
+    log.error('A scheduled text could not be processed; set aside', { schedule: text.scheduleId, cause });
     return store.tryWrite(() => {
       store.schedule.setState(text.scheduleId, 'failed', `internal: ${message}`);
       store.setAside.note('scheduled', text.scheduleId, cause);

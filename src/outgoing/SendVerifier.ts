@@ -134,7 +134,7 @@ export class SendVerifier {
       return;
     }
     const late = send.state === 'unknown';
-    if (late) log.info('A text whose outcome was unknown did arrive', sendTrace(send));
+    if (late) log.info('A text whose outcome was unknown has arrived', sendTrace(send));
     const { guid, service } = row;
     settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late });
   }
@@ -145,7 +145,7 @@ export class SendVerifier {
       const message = 'Messages left an empty row that belongs to no chat: the text was not sent.';
       settlement.settle(send, { kind: 'failed', errorCode: 'not_delivered', message });
     } else {
-      const message = send.error ?? 'Messages accepted the text, but no row of it appeared in chat.db.';
+      const message = send.error ?? 'Messages accepted the text, but it did not appear in chat.db.';
       settlement.settle(send, { kind: 'unknown', message }, send.watchUntil);
       log.warn('The outcome of a text is unknown; it is not sent again', sendTrace(send));
     }

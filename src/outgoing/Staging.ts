@@ -91,7 +91,7 @@ export class Staging {
     const { clock, log } = this.options;
     const failures = (this.kept.get(request) ?? 0) + 1;
     this.kept.set(request, failures);
-    log.warn('A file to send cannot be had for a fault of this machine; it is tried again', { code });
+    log.warn('A file to send cannot be read because of a fault on this machine; will retry', { code });
     const timer = clock.after(machinePause(failures), () => {
       this.timers.delete(timer);
       this.waits.delete(request);
@@ -167,7 +167,7 @@ export class Staging {
 
   private fail(part: SendRecord, { errorCode, message }: Extract<FetchedFile, { kind: 'failed' }>): void {
     const { settlement, log } = this.options;
-    log.warn('A file to send could not be had; nothing of its request is sent', {
+    log.warn('A file to send could not be fetched; nothing of its request is sent', {
       ...sendTrace(part),
       code: errorCode,
     });

@@ -52,7 +52,7 @@ function expireIn(parts: HeldParts, conversation: string): void {
       const limit = ageLimit(parts.ages(), send) / 1000;
       const message = `The text waited ${waited} s in a paused conversation; the limit is ${limit} s.`;
       settlement.settle(send, { kind: 'failed', errorCode: 'too_late', message });
-      log.warn('A text grew too old in a pause; it is not sent', { send: send.id });
+      log.warn('A text became too old during a pause; it is not sent', { send: send.id });
     }
   }
 }

@@ -25,7 +25,7 @@ export type SendOutcome =
 
 /** What is said of a text whose row has an error of Messages. */
 export function notDelivered(error: number): string {
-  return `Messages reported error ${error}: the text was not delivered. It may still send it by itself.`;
+  return `Messages reported error ${error}: the text was not delivered. Messages may still send it on its own.`;
 }
 
 /** Told of every outcome inside the write that stores it, so that what follows from it is stored with it. */

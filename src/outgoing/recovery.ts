@@ -34,7 +34,7 @@ export async function recoverAttempts(
     const dispatched = end.dispatched || proofs.has(send.seq) || undecided.has(send.seq);
     const settle = () => {
       if (dispatched) {
-        const error = 'The agent died while the text was being sent; no row of it appeared in chat.db.';
+        const error = 'The agent died while the text was being sent; it did not appear in chat.db.';
         store.sends.ended(send.seq, clock.now() + rowWatchedMs(send), {
           errorCode: 'outcome_unknown',
           error,
@@ -46,7 +46,7 @@ export async function recoverAttempts(
     };
     if (!(await stored(store, clock, settle))) return;
     sender.forget(tag);
-    log.info('Settled a text that was on its way when the agent died', { ...sendTrace(send), dispatched });
+    log.info('Resolved a text that was being sent when the agent died', { ...sendTrace(send), dispatched });
   }
   if (!isSameBoot && boot !== undefined) await stored(store, clock, () => store.meta.set(BOOT, boot));
 }

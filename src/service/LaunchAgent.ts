@@ -83,7 +83,7 @@ export class LaunchAgent {
     if (gone) return;
     throw new EdgeError(
       'launchd_refused',
-      `launchd was told to end the agent, and it is still there after ${this.patience.goneMs / 1000} s.`,
+      `launchd was asked to stop the agent, but it is still running after ${this.patience.goneMs / 1000} s.`,
       `See what it does: launchctl print ${launchctl.target}; then run this again.`,
     );
   }
@@ -171,7 +171,7 @@ export class LaunchAgent {
       return new EdgeError(
         'already_running',
         `Another edge-agent (process ${answer.pid}) runs on the same state directory, so that the installed one waits.`,
-        'Stop the other one (Ctrl-C where it was started); the installed one takes over by itself.',
+        'Stop the other one (Ctrl-C where it was started); the installed one takes over on its own.',
       );
     }
     const ended = job.lastExit === null ? '' : ` Its last end: ${job.lastExit}.`;

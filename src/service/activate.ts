@@ -29,7 +29,7 @@ export async function activate(service: Service, version: string): Promise<Activ
     throw new EdgeError(
       'install_failed',
       `${version} could not be put in the place of what runs: ${describeError(cause)}.`,
-      'Mend that, then run this again; edge-agent start runs what is there.',
+      'Fix that, then run this again; edge-agent start runs what is installed.',
       { cause },
     );
   }

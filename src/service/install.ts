@@ -100,7 +100,7 @@ async function writeChecked(service: Service, path: string, configPath: string):
   const lint = await run(programs.plutil, ['-lint', path]);
   if (lint.kind === 'ended' && lint.code === 0) return;
   const said = lint.kind === 'ended' ? (lint.stderr || lint.stdout).trim() : lint.kind;
-  throw new EdgeError('install_failed', `plutil does not accept the LaunchAgent: ${said}`, 'Report it.');
+  throw new EdgeError('install_failed', `plutil rejects the LaunchAgent: ${said}`, 'Report it.');
 }
 
 function runtimeWords(
@@ -112,7 +112,7 @@ function runtimeWords(
     return `Copied node ${process.version}, for the agent alone: ${places.runtime}`;
   if (wanted === 'current') return `Using node where it is: ${staged.node}`;
   return [
-    `A copy of ${staged.node} does not run by itself (${staged.refusal}), so that it is used where it is.`,
+    `A copy of ${staged.node} does not run on its own (${staged.refusal}), so the original is used.`,
     'When it is upgraded, macOS takes its permissions away. Better: Node from nodejs.org, then install again.',
   ].join('\n');
 }

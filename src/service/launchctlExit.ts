@@ -20,7 +20,7 @@ const EXPLAINED: Readonly<Record<number, Explanation>> = {
   ),
   3: refused('there is no such process', 'Start it: edge-agent start'),
   5: refused(
-    'an input/output error, which launchd says of a job that is not quite gone, and of a user who has no desktop session',
+    'an input/output error, which launchd reports for a job that is still ending, or a user without a desktop session',
     'Wait half a minute and run this again. If it stays: log out and in again at the screen.',
   ),
   13: refused('permission is denied', 'Run this as the user whose agent it is, without sudo.'),
@@ -30,13 +30,13 @@ const EXPLAINED: Readonly<Record<number, Explanation>> = {
   78: refused('launchd cannot start the program as it is described', 'Install it again: edge-agent install'),
   112: { code: 'no_desktop_session', why: 'this user has no desktop session', remedy: AT_THE_SCREEN },
   113: refused(
-    'launchd does not know the job; it may have been switched off under Login Items',
+    'the job is not loaded; it may have been switched off under Login Items',
     `Run: edge-agent install. If it is dropped again: ${LOGIN_ITEMS}`,
   ),
   119: refused('the job is disabled', LOGIN_ITEMS),
   122: refused(
     'launchd does not trust the LaunchAgent because of its owner or mode',
-    'The file and the folder ~/Library/LaunchAgents must belong to this user and be writable by nobody else: chmod go-w ~/Library/LaunchAgents, then edge-agent install',
+    'The file and the folder ~/Library/LaunchAgents must belong to this user and not be writable by others: chmod go-w ~/Library/LaunchAgents, then edge-agent install',
   ),
   125: {
     code: 'no_desktop_session',

@@ -69,7 +69,7 @@ export async function tryVersion(directory: string, run: RunProgram): Promise<vo
     throw new EdgeError(
       'install_failed',
       `The copied program does not start: ${whyNot(end)}. What was installed before is untouched.`,
-      'Install the program anew with the node that is to run it (npm ci && npm run build), then: edge-agent install',
+      'Reinstall the program with the node that is to run it (npm ci && npm run build), then: edge-agent install',
     );
   }
 }

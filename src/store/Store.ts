@@ -304,7 +304,7 @@ export class Store {
   private noteRefusal(error: unknown): void {
     const fault = diskFault(error);
     if (fault === undefined) return;
-    if (this.refused === undefined) this.log.error(`The store takes no writes: ${fault.message}`);
+    if (this.refused === undefined) this.log.error(`The store cannot be written: ${fault.message}`);
     if (error instanceof StateMoved) {
       if (this.refused?.code !== 'state_moved' || this.place !== error.how)
         this.refused = { ...fault, since: this.clock.now() };
@@ -327,7 +327,7 @@ export class Store {
     this.refused = undefined;
     this.place = 'here';
     this.waitForLocks(LOCK_PATIENCE_MS);
-    this.log.info('The store takes writes again');
+    this.log.info('The store can be written again');
     for (const hook of this.recovered) this.committed.add(hook);
   }
 

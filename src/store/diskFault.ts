@@ -15,7 +15,7 @@ export class StateMoved extends Error {
     path: string,
     readonly how: 'missing' | 'replaced',
   ) {
-    super(how === 'missing' ? `${path} was removed or moved away` : `another file lies at ${path}`);
+    super(how === 'missing' ? `${path} was removed or moved away` : `there is another file at ${path}`);
   }
 }
 

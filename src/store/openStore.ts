@@ -113,7 +113,7 @@ function migrate(database: Database, path: string, log: Logger): void {
       database.prepare('VACUUM INTO ?').run(copy);
       chmodSync(copy, 0o600);
     }
-    log.info('The store is brought to a new version; the old one was copied', { copy });
+    log.info('Migrating the store to a new version; the old one was copied', { copy });
   }
   MIGRATIONS.slice(done).forEach((step, index) => {
     database.transaction(() => {
@@ -162,7 +162,7 @@ function rebuild(path: string, clock: Clock, log: Logger): void {
     return `${table} ${kept}/${lost}${mayBeMore ? '+' : ''}`;
   });
   log.error(
-    `The store ${path} was damaged. It was set aside as ${aside} and made anew with what could still be read.`,
+    `The store ${path} was damaged. It was set aside as ${aside} and rebuilt from what could still be read.`,
     {
       code: 'store_damaged',
       rows: Object.values(tables).reduce((sum, { kept }) => sum + kept, 0),

@@ -69,7 +69,7 @@ export class Caffeinate {
       this.retryMs = FIRST_RETRY_MS;
       this.hasWarned = false;
     }
-    if (!this.hasWarned) log.warn('caffeinate does not run; the Mac may fall asleep', { cause: why });
+    if (!this.hasWarned) log.warn('caffeinate is not running; the Mac may go to sleep', { cause: why });
     this.hasWarned = true;
     this.timer = clock.after(this.retryMs, () => this.spawn());
     this.retryMs = Math.min(this.retryMs * 2, LONGEST_RETRY_MS);

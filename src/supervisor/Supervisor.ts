@@ -91,7 +91,7 @@ export class Supervisor {
     if (this.gate !== undefined) return;
     this.gate = work()
       .catch((error: unknown) => {
-        this.options.log.error('Messages could not be looked after', { cause: describeError(error) });
+        this.options.log.error('Supervising Messages failed', { cause: describeError(error) });
       })
       .then(() => {
         this.gate = undefined;
@@ -117,31 +117,31 @@ export class Supervisor {
     const { app, log } = this.options;
     const state = await app.state();
     if (state === 'unknown' && !this.wasUnknown) {
-      log.warn('Whether Messages runs cannot be told (pgrep); it is not looked after');
+      log.warn('Cannot tell whether Messages is running (pgrep failed); it is not supervised');
     }
     this.wasUnknown = state === 'unknown';
     if (state !== 'absent' || !this.running) return;
-    if (this.current === undefined) log.info('Messages does not run; opening it');
+    if (this.current === undefined) log.info('Messages is not running; opening it');
     const opened = await app.open();
     if (opened.kind === 'failed') this.failed(opened.message);
     else if (await this.become('running', OPEN_PATIENCE_MS)) {
       await this.waits.pause(WARM_UP_MS);
       this.current = undefined;
-      log.info('Messages runs');
+      log.info('Messages is running');
     } else this.failed(`it did not appear within ${OPEN_PATIENCE_MS / 1000} s`);
   }
 
   /** Asks, then insists: a hung Messages does not hear the request to quit, and nothing else would mend it. */
   private async restart(): Promise<void> {
     const { app, log, clock } = this.options;
-    log.warn('Messages timed out again and again; restarting it', { timeouts: this.timeouts });
+    log.warn('Messages timed out repeatedly; restarting it', { timeouts: this.timeouts });
     this.restartedAt = clock.monotonic();
     this.timeouts = 0;
     await app.quit();
     let isGone = await this.become('absent', QUIT_PATIENCE_MS);
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       if (isGone || !this.running) break;
-      log.warn('Messages does not quit; ending it', { signal });
+      log.warn('Messages does not quit; killing it', { signal });
       await app.signal(signal);
       isGone = await this.become('absent', TERMINATE_PATIENCE_MS);
     }

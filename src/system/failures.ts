@@ -84,41 +84,41 @@ interface ErrnoFailure extends MachineFault {
 }
 
 const FILES_REMEDY =
-  'End what holds so many files open, or raise the limit (ulimit -n, launchctl limit maxfiles); the agent goes on by itself.';
-const LOAD_REMEDY = 'End what uses up processes or memory; the agent goes on by itself.';
-const ROOM_REMEDY = 'Make room on the disk (bytes and inodes); the agent goes on by itself.';
+  'Stop what holds so many files open, or raise the limit (ulimit -n, launchctl limit maxfiles); the agent recovers on its own.';
+const LOAD_REMEDY = 'Stop what uses up processes or memory; the agent recovers on its own.';
+const ROOM_REMEDY = 'Free space on the disk (bytes and inodes); the agent recovers on its own.';
 const RIGHTS_REMEDY =
-  'Check owner and rights of state.directory and that its disk is mounted for writing; the agent goes on by itself.';
-const DEVICE_REMEDY = 'Check the disk of state.directory; the agent goes on by itself.';
+  'Check the owner and permissions of state.directory and that its disk is mounted for writing; the agent recovers on its own.';
+const DEVICE_REMEDY = 'Check the disk of state.directory; the agent recovers on its own.';
 
 /**
  * What the system's error codes say of this machine. Source: errno(2) of macOS and errno(3) of Linux. A code that is
  * missing here counts as `state_unwritable` in the agent's own directories, and as no fault of this machine elsewhere.
  */
 export const ERRNO_FAILURES: Readonly<Record<string, ErrnoFailure>> = {
-  EMFILE: anywhere('too_many_files', 'The agent may open no more files', FILES_REMEDY),
-  ENFILE: anywhere('too_many_files', 'The system may open no more files', FILES_REMEDY),
-  EAGAIN: anywhere('machine_exhausted', 'No further process may be started', LOAD_REMEDY),
-  EPROCLIM: anywhere('machine_exhausted', 'No further process may be started', LOAD_REMEDY),
+  EMFILE: anywhere('too_many_files', 'The agent cannot open any more files', FILES_REMEDY),
+  ENFILE: anywhere('too_many_files', 'The system cannot open any more files', FILES_REMEDY),
+  EAGAIN: anywhere('machine_exhausted', 'No more processes can be started', LOAD_REMEDY),
+  EPROCLIM: anywhere('machine_exhausted', 'No more processes can be started', LOAD_REMEDY),
   ENOMEM: anywhere('machine_exhausted', 'There is no memory left', LOAD_REMEDY),
   ENOBUFS: anywhere('machine_exhausted', 'The system has no buffers left', LOAD_REMEDY),
   ENOSPC: own('disk_full', 'The disk is full, or has no inodes left', ROOM_REMEDY),
   EDQUOT: own('disk_full', 'The quota of this user is used up', ROOM_REMEDY),
   EFBIG: own(
     'machine_exhausted',
-    'A file may not grow further (ulimit -f)',
+    'A file has reached the size limit (ulimit -f)',
     'Raise the limit on file size; then restart the agent.',
   ),
   EROFS: own('state_unwritable', 'The disk is mounted read-only', RIGHTS_REMEDY),
-  EACCES: own('state_unwritable', 'This user may not write there', RIGHTS_REMEDY),
+  EACCES: own('state_unwritable', 'This user has no permission to write there', RIGHTS_REMEDY),
   EPERM: own('state_unwritable', 'The system does not let the agent write there', RIGHTS_REMEDY),
   ENOENT: own('state_unwritable', 'A directory of the agent is missing', RIGHTS_REMEDY),
-  ENOTDIR: own('state_unwritable', 'A file lies where a directory of the agent belongs', RIGHTS_REMEDY),
-  EIO: own('state_unwritable', 'The disk fails', DEVICE_REMEDY),
+  ENOTDIR: own('state_unwritable', 'There is a file where a directory of the agent should be', RIGHTS_REMEDY),
+  EIO: own('state_unwritable', 'The disk has an I/O error', DEVICE_REMEDY),
   ENXIO: own('state_unwritable', 'The disk is gone', DEVICE_REMEDY),
   ENODEV: own('state_unwritable', 'The disk is gone', DEVICE_REMEDY),
   ESTALE: own('state_unwritable', 'The disk is gone', DEVICE_REMEDY),
-  ETIMEDOUT: own('state_unwritable', 'The disk does not answer', DEVICE_REMEDY),
+  ETIMEDOUT: own('state_unwritable', 'The disk does not respond', DEVICE_REMEDY),
 };
 
 /** What SQLite's answers say of the disk of the store, by the beginning of the answer. Source: sqlite.org/rescode.html. */

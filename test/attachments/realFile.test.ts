@@ -81,7 +81,7 @@ test('neither a link nor a file behind one is read', async () => {
   for (const name of ['link', 'out/secret', 'in/menu.pdf']) {
     expect(await readRealFile(join(root, name), [root], 100)).toEqual({
       kind: 'refused',
-      why: 'it is, or lies behind, a link',
+      why: 'it is a link, or reached through one',
     });
   }
 });

@@ -216,7 +216,7 @@ describe('the line to the backend', () => {
     made.inbox.broken = true;
     fake.push({ command_id: 'cmd_lost', command_type: 'list_scheduled' });
     await fake.until(
-      () => made.lines.some((line) => line.includes('Could not take in commands')),
+      () => made.lines.some((line) => line.includes('Could not store commands')),
       'the failure',
     );
     made.inbox.broken = false;

@@ -178,7 +178,7 @@ describe('the poller', () => {
     made.inbox.broken = true;
     fake.push({ command_id: 'cmd_full', command_type: 'list_scheduled' });
     await fake.until(
-      () => made.lines.some((line) => line.includes('Could not take in commands')),
+      () => made.lines.some((line) => line.includes('Could not store commands')),
       'the failed push',
     );
     made.inbox.broken = false;

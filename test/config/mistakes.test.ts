@@ -130,7 +130,7 @@ test('a key written twice is a mistake at its second line, in sections and at th
       key: 'backend.url',
       line: 5,
       found: 'the same key again',
-      expected: 'it once (it stands on line 4 already)',
+      expected: 'it once (it is already on line 4)',
     },
   ]);
   expect(box.mistakesIn(with_('edge: {}\n'))).toMatchObject([{ key: 'edge', line: 5 }]);

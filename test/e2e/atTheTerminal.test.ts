@@ -93,7 +93,7 @@ describe('logs -f', { concurrent: true }, () => {
     copyFileSync(world.logPath, `${world.logPath}.1`);
     truncateSync(world.logPath);
     await world.cli('pause');
-    await pty.shows(/\[33m\[[^\]]+\] \[WARN\] Paused: nothing more goes out/);
+    await pty.shows(/\[33m\[[^\]]+\] \[WARN\] Paused: nothing is sent until resumed/);
     await daemon.kill('SIGTERM');
     await pty.shows('Stopped');
     await world.start();

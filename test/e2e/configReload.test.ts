@@ -44,7 +44,7 @@ describe('a configuration that is changed while the agent runs', {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.writeConfig({ 'logging.level': 'loud', 'outgoing.max_per_minute': -1, 'acks.scheduled': 'sent' });
-    const refused = await daemon.line('The changed configuration has mistakes');
+    const refused = await daemon.line('The changed configuration is invalid');
     expect(refused).toContain('[ERROR]');
     const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
     expect(snapshot?.problems).toMatchObject([
@@ -54,9 +54,11 @@ describe('a configuration that is changed while the agent runs', {
     writeFileSync(world.configPath, '{ edge: [');
     await daemon.line(/has mistakes: .*syntax/);
     rmSync(world.configPath);
-    await daemon.line(`The configuration file ${world.configPath} is gone. What was in force stays.`);
+    await daemon.line(
+      `The configuration file ${world.configPath} is gone. The previous configuration stays in use.`,
+    );
     world.writeConfig({ 'acks.scheduled': 'sent' });
-    await daemon.line('The configuration has no mistakes any more');
+    await daemon.line('The configuration is valid again');
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
     expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent' });
   });
@@ -66,7 +68,7 @@ describe('a configuration that is changed while the agent runs', {
     const daemon = await world.start();
     const texts = { 'forward.allow': '+4915112345678 jane@x.de', 'edge.user_phone': '0151 12345678' };
     world.writeConfig(texts);
-    const refused = await daemon.line('The changed configuration has mistakes');
+    const refused = await daemon.line('The changed configuration is invalid');
     expect(refused).toContain('forward.allow: found "+4•••5678 j•••@x.de"');
     expect(refused).toContain('edge.user_phone: found "0•••5678"');
   });
@@ -87,7 +89,7 @@ describe('a configuration that is changed while the agent runs', {
     expect(await setting(world, 'monitor.port')).toMatchObject({ value: 3100, restart: true, pending: 4100 });
     expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'sent', restart: false });
     world.writeConfig({ 'acks.scheduled': 'sent' });
-    await daemon.line('No change of the configuration waits for a restart any more');
+    await daemon.line('No configuration change needs a restart any more');
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
   });
 
@@ -155,7 +157,7 @@ describe('a secret in the Keychain', { concurrent: true }, () => {
     expect(snapshot?.problems).toEqual([]);
     keychain.unlock();
     world.writeConfig({ 'acks.scheduled': 'both' });
-    await daemon.line('No secret waits for the Keychain any more');
+    await daemon.line('No secret is waiting for the Keychain any more');
     expect(daemon.lines().filter((line) => line.includes(REALTIME))).toHaveLength(1);
     expect(daemon.lines().join('\n')).not.toContain('The secrets changed');
   });
@@ -180,7 +182,7 @@ describe('a secret in the Keychain', { concurrent: true }, () => {
     writeFileSync(world.envPath, `EDGE_SECRET='${SECRET}'\nREGISTRATION_TOKEN=keychain:other\n`);
     await daemon.line(REALTIME);
     expect(daemon.lines().join('\n')).toContain(
-      'REGISTRATION_TOKEN is not to be had from the Keychain (other)',
+      'REGISTRATION_TOKEN cannot be read from the Keychain (other)',
     );
   });
 });

@@ -179,7 +179,7 @@ describe('words that were never said are sent, words that were said are not sent
     const { world, daemon } = await open(context, { bubbles: ['one sec', 'found it'] });
     world.backend.failHttp(503, 1, { path: '/edge/message' });
     world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
-    await daemon.line('A message could not be brought to the backend; it is tried again');
+    await daemon.line('A message could not be delivered to the backend; will retry');
     await reflex(world, 'one sec');
     await world.backend.until(({ held }) => held.length === 1);
     const { result } = await reflex(world, 'one sec');

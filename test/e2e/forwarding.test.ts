@@ -127,7 +127,7 @@ describe('what happens beside messages', { concurrent: true }, () => {
     expect(await world.cli('resume', PERSON)).toMatchObject({ exitCode: 1 });
     expect(await world.cli('pause', '--config', world.configPath)).toMatchObject({
       exitCode: 0,
-      stdout: 'Paused: everything. Texts wait.\nLet it go on: edge-agent resume\n',
+      stdout: 'Paused: everything. Texts wait.\nTo resume: edge-agent resume\n',
     });
     await world.cli('pause', OTHER);
     const id = world.command('wait for it');
@@ -138,7 +138,7 @@ describe('what happens beside messages', { concurrent: true }, () => {
     expect([exitCode, snapshot?.problems.map(({ code }) => code)]).toEqual([4, ['sending_paused']]);
     expect(world.texts).toEqual([]);
     const { stdout } = await world.cli('resume', OTHER);
-    expect(stdout).toBe(`Resumed: ${OTHER}\nStill paused: everything. Let it go on: edge-agent resume\n`);
+    expect(stdout).toBe(`Resumed: ${OTHER}\nStill paused: everything. To resume: edge-agent resume\n`);
     expect(await world.cli('resume', 'all')).toMatchObject({ stdout: 'Resumed: everything\n' });
     expect(await world.acked(id)).toMatchObject({ status: 'completed' });
     expect(world.texts).toEqual(['wait for it']);

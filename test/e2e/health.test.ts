@@ -72,7 +72,7 @@ describe('the health of a running agent', { concurrent: true }, () => {
       settings: { 'health.heartbeat_url': 'http://127.0.0.1:9/ping/s3cret', 'health.heartbeat_seconds': 10 },
     });
     const daemon = await world.start();
-    await daemon.line('The heartbeat does not get through');
+    await daemon.line('The heartbeat fails');
     const shown = await world.cli('config', 'show');
     expect(shown.stdout).toContain('http://127.0.0.1:9/…');
     expect(shown.stdout).not.toContain('s3cret');

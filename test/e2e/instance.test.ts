@@ -76,7 +76,7 @@ describe('stopping', { concurrent: true }, () => {
     world.command('never ends');
     await world.calls(1);
     daemon.signal('SIGTERM');
-    await daemon.line('Stopping: letting what is on its way end');
+    await daemon.line('Stopping: finishing what is in progress');
     expect(await daemon.kill('SIGTERM')).toEqual({ code: 143, signal: null });
     expect(daemon.lines().join('\n')).not.toContain('[INFO] Stopped');
   });

@@ -113,7 +113,7 @@ test('sending is paused and let go by a request; everybody who watches is told',
   expect((await daemon.status()).snapshot?.monitor).toMatchObject({ connected: 2, authenticated: 2 });
   expect(await bob.ask('resume')).toMatchObject({ result: { resumed: ['*'] } });
   await ann.heard('agent_status', ({ data }) => data?.state === 'idle');
-  await daemon.line('An operator acted by the monitor');
+  await daemon.line('An operator acted through the monitor');
 });
 
 test('a failed command is told as a notification', async (cleanup) => {

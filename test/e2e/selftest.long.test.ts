@@ -48,7 +48,7 @@ describe('edge-agent selftest', () => {
     const { stdout, exitCode } = await world.cli('selftest');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^PASS {2}config /m);
-    expect(stdout).toMatch(/^SKIP {2}send {13}asked for by --send$/m);
+    expect(stdout).toMatch(/^SKIP {2}send {13}requested by --send$/m);
     expect(stdout).toMatch(/\d+ PASS, \d+ WARN, 0 FAIL, \d+ SKIP/);
     const path = join(world.state, 'selftest.json');
     expect(stdout).toContain(`Saved: ${path}`);

@@ -149,7 +149,7 @@ describe('edge-agent setup at a terminal', () => {
     session.enter();
     await session.sees('What doctor finds:');
     await declineToInstall(session);
-    await session.sees('Whenever you like: edge-agent install');
+    await session.sees('When you are ready: edge-agent install');
     expect(await session.exits()).toBe(0);
     expect(session.shown).not.toContain(SECRET);
     expect(session.shown).toMatch(/PASS\s+config/);
@@ -285,7 +285,7 @@ describe('the offer to install', () => {
     session.enter(answer);
     expect(await session.exits()).toBe(0);
     expect(session.shown.includes(`INSTALLED with ${home.config}`)).toBe(isInstalled);
-    if (!isInstalled) expect(session.shown).toContain('Whenever you like: edge-agent install');
+    if (!isInstalled) expect(session.shown).toContain('When you are ready: edge-agent install');
   });
 
   test('Ctrl-C at it leaves a whole configuration', async (context) => {

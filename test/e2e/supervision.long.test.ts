@@ -73,10 +73,10 @@ test('after two timeouts in a row Messages is restarted, and the next text waits
   const { standIns, world } = await mac(context, {});
   world.behave({ kind: 'error', number: -1712, when: 'after' }, { times: 2 });
   const daemon = await world.start();
-  await daemon.line('Messages runs');
+  await daemon.line('Messages is running');
   const before = standIns.pid;
   const ids = ['one', 'two', 'three'].map((text) => world.command(text));
-  await daemon.line('Messages timed out again and again; restarting it');
+  await daemon.line('Messages timed out repeatedly; restarting it');
   for (const id of ids) expect(await world.acked(id)).toMatchObject({ status: 'completed' });
   expect(standIns.pid).not.toBe(before);
   expect(standIns.calls('osascript').filter((call) => call.startsWith('-e'))).toHaveLength(1);

@@ -28,7 +28,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     more.receive({ from: PERSON, text: 'came with the copy' });
     more.close();
     replaceChatDb(world, copy);
-    await daemon.line('chat.db is another file; reading on behind the last known row');
+    await daemon.line('chat.db is a different file; continuing after the last known row');
     await world.sent(2);
     const writer = newWriter(world, context);
     writer.receive({ from: PERSON, text: 'after' });
@@ -45,7 +45,7 @@ describe('chat.db, while the agent runs', RUN, () => {
     history.bulkReceive(500, { from: OTHER, endDate: Date.now() - HOUR });
     history.close();
     replaceChatDb(world, other);
-    await daemon.line('chat.db is another database without the last known row');
+    await daemon.line('chat.db is a different database without the last known row');
     const writer = newWriter(world, context);
     writer.receive({ from: PERSON, text: 'after' });
     await world.sent(2);
@@ -70,7 +70,7 @@ describe('chat.db, while the agent runs', RUN, () => {
         replaceChatDb(world, path);
       }
       const next = await world.start();
-      await next.line('Read by date what the other order of chat.db could have hidden');
+      await next.line('Also read rows by date, because the order of rows in chat.db has changed');
       await world.sent(4);
       const writer = newWriter(world, context);
       writer.receive({ from: PERSON, text: 'after' });

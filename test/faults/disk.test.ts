@@ -173,7 +173,7 @@ describe('a store that somebody else keeps locked', { concurrent: true }, () => 
     const commandId = world.command('patience');
     setTimeout(unlock, 400);
     expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
-    expect(daemon.lines().join('\n')).not.toContain('The store takes no writes');
+    expect(daemon.lines().join('\n')).not.toContain('The store cannot be written');
     expect(world.texts).toEqual(['patience']);
   });
 
@@ -183,7 +183,7 @@ describe('a store that somebody else keeps locked', { concurrent: true }, () => 
     const unlock = lock(world);
     const commands = numbered(3).map((text) => world.command(text));
     world.mac.chatDb.receive({ from: PERSON, text: 'still there?' });
-    await daemon.line('The store takes no writes: SQLite answers SQLITE_BUSY');
+    await daemon.line('The store cannot be written: SQLite answers SQLITE_BUSY');
     const { snapshot } = await daemon.status();
     expect(snapshot?.problems).toMatchObject([
       { code: 'state_unwritable', remedy: expect.stringContaining('edge-agent.db') },

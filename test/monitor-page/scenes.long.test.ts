@@ -178,10 +178,10 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     const { page } = await browser.tab();
     await page.goto(`http://127.0.0.1:${stage.port}/#token=${TOKEN}`);
     await page.getByText('None since this page was opened.').waitFor();
-    stage.say('notification', { level: 'error', message: 'The store takes no writes' });
+    stage.say('notification', { level: 'error', message: 'The store cannot be written' });
     await page.getByRole('button', { name: 'Dismiss' }).click();
     const list = page.getByRole('region', { name: 'Notifications', exact: true });
-    await list.getByText('The store takes no writes').waitFor();
+    await list.getByText('The store cannot be written').waitFor();
   });
 
   test('a parked message is dropped only after a second question', async ({ onTestFinished }) => {

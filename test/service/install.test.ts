@@ -75,7 +75,7 @@ describe('a first installation', { concurrent: true }, () => {
     await install(service, { configPath: join(bench.home, 'config.yaml'), runtime: 'private' });
     expect(readlinkSync(bench.places.runtime)).toBe(join(cellar, 'node'));
     expect(bench.said.join('\n')).toContain(
-      'does not run by itself (dyld: Library not loaded: @rpath/libnode.127.dylib)',
+      'does not run on its own (dyld: Library not loaded: @rpath/libnode.127.dylib)',
     );
     expect(bench.said.join('\n')).toContain('nodejs.org');
   });
@@ -117,7 +117,7 @@ describe('a first installation', { concurrent: true }, () => {
   });
 
   test.for([
-    ['bootstrap', 5, 4, 'launchd_refused', /input\/output error.*not quite gone/, /log out and in/],
+    ['bootstrap', 5, 4, 'launchd_refused', /input\/output error.*still ending/, /log out and in/],
     ['bootstrap', 119, 1, 'launchd_refused', /disabled/, /Login Items/],
     ['bootstrap', 122, 1, 'launchd_refused', /owner or mode/, /chmod go-w/],
     ['bootstrap', 125, 1, 'no_desktop_session', /desktop session/, /Screen Sharing/],
@@ -156,7 +156,7 @@ describe('a first installation', { concurrent: true }, () => {
       if (call.startsWith('kickstart')) bench.launchd.job()?.remove();
     };
     await expect(bench.install('one')).rejects.toMatchObject({
-      message: expect.stringContaining('launchd does not know the job'),
+      message: expect.stringContaining('the job is not loaded'),
       remedy: expect.stringContaining('Allow in the Background'),
     });
   });

@@ -50,7 +50,7 @@ test('one that dies is started again, at growing distances, with one warning', a
     clock.advance(waitMs);
     await started(times);
   }
-  expect(log.lines).toEqual(['WARN caffeinate does not run; the Mac may fall asleep']);
+  expect(log.lines).toEqual(['WARN caffeinate is not running; the Mac may go to sleep']);
 });
 
 test('where there is none, that is a warning and nothing more', async () => {

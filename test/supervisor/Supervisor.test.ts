@@ -76,7 +76,7 @@ describe('before the first text', () => {
     await clock.advanceAsync(1);
     expect(app.calls).toEqual([]);
     expect(isHeld()).toBe(false);
-    expect(log.lines).toEqual([expect.stringContaining('cannot be told')]);
+    expect(log.lines).toEqual([expect.stringContaining('Cannot tell whether')]);
   });
 
   test('one that cannot be opened is a fault, told once, and texts are let through to say so', async () => {

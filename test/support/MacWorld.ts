@@ -32,7 +32,7 @@ export class MacWorld {
     return runCli([verb, '--config', this.edge.configPath, ...args], this.place, LONGEST_MS);
   }
 
-  /** What the agent says of itself. Throws unless one answers. */
+  /** The status of the agent. Throws unless one answers. */
   async status(): Promise<StatusSnapshot> {
     const { stdout } = await this.cli('status', '--json');
     return JSON.parse(stdout) as StatusSnapshot;

@@ -73,7 +73,7 @@ async function edit(found: string, options: { configPath?: string }): Promise<nu
     if (!(await yesOrNo('Edit it again?', 'yes'))) {
       complain(
         'Nothing was changed.',
-        `What you wrote is in ${draft}; edge-agent config edit goes on with it.`,
+        `What you wrote is in ${draft}; edge-agent config edit continues with it.`,
       );
       return EXIT.invalidConfig;
     }
@@ -121,7 +121,7 @@ function mistakesIn(
 function putInPlace(path: string, draft: string, before: Buffer): number {
   if (!readFileSync(path).equals(before)) {
     complain(
-      `edge-agent: ${path} was changed by somebody else meanwhile. It stays as it is now.`,
+      `edge-agent: ${path} was changed by another program in the meantime. It was left as it is now.`,
       `What you wrote is in ${setAside(draft)}.`,
     );
     return EXIT.failed;

@@ -54,7 +54,7 @@ export async function setup(
     return await offer(configPath, options, install);
   } catch (error) {
     if (hasLeft(error)) {
-      complain('', written ? 'Stopped. What was asked before is written.' : 'Stopped. Nothing was written.');
+      complain('', written ? 'Stopped. The answers so far were saved.' : 'Stopped. Nothing was written.');
       return INTERRUPTED;
     }
     if (!(error instanceof EdgeError)) throw error;
@@ -118,7 +118,7 @@ async function offer(
   { yes, install: isWanted }: SetupFlags,
   install: Install | undefined,
 ): Promise<number> {
-  const later = `Whenever you like: edge-agent ${install === undefined ? 'run' : 'install'} --config "${configPath}"`;
+  const later = `When you are ready: edge-agent ${install === undefined ? 'run' : 'install'} --config "${configPath}"`;
   if (install === undefined) {
     if (isWanted) complain('edge-agent: There is no service to install here: macOS only.');
     print(later);

@@ -4,16 +4,16 @@ import type { SetupFlags } from './setupFlags.js';
 
 export const setupVerb: VerbSpec = {
   name: 'setup',
-  about: 'the first run: asks, writes config.yaml and .env, looks whether all is well, offers to install',
+  about: 'first run: ask, write config.yaml and .env, check everything, offer to install',
   options: [
-    { flags: '--yes', about: 'ask nothing: for scripts' },
-    { flags: '--backend-url <url>', about: 'where the backend is' },
+    { flags: '--yes', about: 'do not ask (for scripts)' },
+    { flags: '--backend-url <url>', about: 'the URL of the backend' },
     { flags: '--phone <number>', about: 'the number that this Mac sends from, such as +13105550100' },
-    { flags: '--secret-file <file>', about: 'where the shared secret is read from' },
+    { flags: '--secret-file <file>', about: 'a file with the shared secret' },
     { flags: '--secret-stdin', about: 'read the shared secret from stdin (with --yes)' },
     { flags: '--keychain', about: 'keep the secret in the Keychain instead of .env' },
-    { flags: '--force', about: 'replace what is there already' },
-    { flags: '--install', about: 'install the service as well' },
+    { flags: '--force', about: 'overwrite existing files' },
+    { flags: '--install', about: 'also install the service' },
   ],
   examples: [['setup', 'the first run: asks and checks']],
   run: async (options: Partial<SetupFlags> & { configPath?: string }) =>

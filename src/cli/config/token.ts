@@ -15,7 +15,7 @@ export async function token(options: { configPath?: string; print?: boolean }): 
   if (!process.stdout.isTTY && options.print !== true) {
     complain(
       'edge-agent: A token is a secret, and stdout is not a terminal: nothing is printed.',
-      'If that is where you want it: edge-agent token --print',
+      'To print it anyway: edge-agent token --print',
     );
     return EXIT.failed;
   }
@@ -31,7 +31,7 @@ export async function token(options: { configPath?: string; print?: boolean }): 
       print(credentials.token);
       return EXIT.ok;
     }
-    complain('This is a secret: whoever has it can act as this agent while the backend takes it.');
+    complain('This is a secret: anyone who has it can act as this agent while the backend accepts it.');
     print(
       `TOKEN='${credentials.token}'`,
       '',
@@ -41,7 +41,7 @@ export async function token(options: { configPath?: string; print?: boolean }): 
       `npx wscat -c '${webSocketUrl}' -H "Authorization: Bearer $TOKEN" -H 'X-Edge-Agent-Id: ${agentId}'`,
       '',
       'Commands that a sync or the socket brings here stay unacked, so that the agent gets them too. The socket takes',
-      "the place of the running agent's while it is open; the agent comes back by itself.",
+      "the place of the running agent's while it is open; the agent reconnects on its own.",
     );
     return EXIT.ok;
   } catch (error) {

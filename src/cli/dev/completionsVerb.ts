@@ -3,7 +3,7 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const completionsVerb: VerbSpec = {
   name: 'completions',
-  about: 'print the script by which a shell completes verbs and options',
-  arguments: [{ name: '<shell>', about: 'whose script is printed', choices: SHELLS }],
+  about: 'print a completion script for the shell',
+  arguments: [{ name: '<shell>', about: 'the shell', choices: SHELLS }],
   run: async (_options: object, shell: Shell) => (await import('../completions.js')).completions(shell),
 };

@@ -53,7 +53,7 @@ export async function conformance(options: ConformanceFlags, address: string): P
   const at = new Date(systemClock.now()).toISOString();
   const results: CheckResult[] = [];
   const stop = interruption();
-  stop.addEventListener('abort', () => complain('Stopping; what was left behind is tidied up first.'));
+  stop.addEventListener('abort', () => complain('Stopping; cleaning up first.'));
   const checks = runConformance(target, {
     clock: systemClock,
     version: packageVersion(),

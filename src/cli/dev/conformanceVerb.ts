@@ -3,36 +3,36 @@ import type { ConformanceFlags } from './conformanceTarget.js';
 
 export const conformanceVerb: VerbSpec = {
   name: 'conformance',
-  about: 'play an agent against a backend and say what is wrong with it (exit 0 nothing, 1 something)',
-  arguments: [{ name: '<backend-url>', about: 'the backend that is judged' }],
+  about: 'test a backend by acting as an agent (exit 0 conforming, 1 not)',
+  arguments: [{ name: '<backend-url>', about: 'the backend to test' }],
   options: [
     {
       flags: '--secret-file <file>',
-      about: 'where the shared secret is read from (default: $EDGE_SECRET)',
+      about: 'a file with the shared secret (default: $EDGE_SECRET)',
     },
     {
       flags: '--send-url <url>',
-      about: 'where a text is handed to it (default: <backend-url>/api/send-message)',
+      about: 'its endpoint for sending a text (default: <backend-url>/api/send-message)',
     },
     {
       flags: '--send-key-file <file>',
-      about: 'where the key for that is read from (default: $EDGE_ADMIN_KEY)',
+      about: 'a file with the key for that endpoint (default: $EDGE_ADMIN_KEY)',
     },
     {
       flags: '--registration-token-file <file>',
-      about: 'where a registration token is read from (default: $REGISTRATION_TOKEN, else there is none)',
+      about: 'a file with a registration token (default: $REGISTRATION_TOKEN, or none)',
     },
     {
       flags: '--phone <number>',
-      about: 'the number of the agent that is played (default: one that nobody has)',
+      about: 'the phone number to use (default: a fictitious one)',
     },
-    { flags: '--agent-id <id>', about: 'its id (default: edge_ and the digits of that number)' },
+    { flags: '--agent-id <id>', about: 'the agent id to use (default: edge_ and the digits of that number)' },
     { flags: '--no-reflex', about: 'the backend sends no reflexes' },
-    { flags: '--only <ids>', about: 'only these checks, and what they need; with commas between them' },
-    { flags: '--slow', about: 'also the checks that take a minute' },
+    { flags: '--only <ids>', about: 'run only these checks and what they need (comma-separated)' },
+    { flags: '--slow', about: 'include the checks that take a minute' },
     { flags: '--json', about: 'print JSON' },
     { flags: '--junit <file>', about: 'also write JUnit XML, for CI' },
-    { flags: '--yes', about: 'do not ask before it begins' },
+    { flags: '--yes', about: 'do not ask for confirmation' },
   ],
   run: async (options: ConformanceFlags, address: string) =>
     (await import('./conformance.js')).conformance(options, address),

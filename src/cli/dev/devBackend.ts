@@ -41,7 +41,7 @@ export async function devBackend(options: DevBackendOptions): Promise<number> {
   const production = ENVIRONMENT?.trim().toLowerCase() === 'production';
   const onMistake = (mistake: unknown) =>
     complain(
-      `edge-agent: The backend ends, because nothing caught this: ${describeError(mistake)}`,
+      `edge-agent: The backend ends because of an uncaught error: ${describeError(mistake)}`,
       `If it is of ${persona}: catch what happens in its timers and promises. Commands wait in ${data}.`,
     );
   process.on('uncaughtExceptionMonitor', onMistake);

@@ -8,13 +8,13 @@ export const devBackendVerb: VerbSpec = {
     { flags: '--port <port>', about: 'the port to listen on', default: '8787' },
     {
       flags: '--host <address>',
-      about: 'the address; any but loopback demands a secret of its own',
+      about: 'the address; anything but loopback needs a secret of its own',
       default: '127.0.0.1',
     },
     { flags: '--secret <secret>', about: 'the shared secret (default: $EDGE_SECRET, else "dev-secret")' },
     {
       flags: '--admin-key <key>',
-      about: 'to send and for statistics (default: $EDGE_ADMIN_KEY, else the secret)',
+      about: 'the key for sending and statistics (default: $EDGE_ADMIN_KEY, else the secret)',
     },
     {
       flags: '--persona <name>',
@@ -23,10 +23,14 @@ export const devBackendVerb: VerbSpec = {
     },
     {
       flags: '--data <file>',
-      about: 'where commands wait, through restarts; ":memory:" for none',
+      about: 'the file in which commands are kept; ":memory:" for none',
       default: './dev-backend.sqlite',
     },
-    { flags: '--rate <requests>', about: 'requests a second of one agent; 0 for any number', default: '100' },
+    {
+      flags: '--rate <requests>',
+      about: 'requests per second allowed to one agent; 0: no limit',
+      default: '100',
+    },
   ],
   examples: [['dev-backend --port 8787', 'a backend to try the agent against']],
   run: async (options: DevBackendOptions) => (await import('./devBackend.js')).devBackend(options),

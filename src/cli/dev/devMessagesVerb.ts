@@ -2,11 +2,11 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const devMessagesVerb: VerbSpec = {
   name: 'dev-messages',
-  about: 'play Messages on a machine that has none: each line typed is a message, what is sent is printed',
+  about: 'simulate Messages: each line you type is a message, sent texts are printed',
   options: [
     {
       flags: '--dir <directory>',
-      about: 'where chat.db and osascript are put',
+      about: 'the directory for chat.db and osascript',
       default: './dev-messages',
     },
     { flags: '--from <handle>', about: 'who writes the messages', default: '+13105551234' },

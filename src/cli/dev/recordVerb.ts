@@ -3,16 +3,16 @@ import type { RecordFlags } from './record.js';
 
 export const recordVerb: VerbSpec = {
   name: 'record',
-  about: 'stand between an agent and its backend and write down what passes, redacted',
-  arguments: [{ name: '<backend-url>', about: 'the backend that the agent talks to' }],
+  about: 'record the traffic between an agent and its backend, redacted',
+  arguments: [{ name: '<backend-url>', about: 'the backend to forward to' }],
   options: [
     {
       flags: '--listen <port>',
-      about: 'the port on this machine that the agent is to talk to',
+      about: 'the port on this machine for the agent to connect to',
       default: '8799',
     },
-    { flags: '--out <file>', about: 'where it is written (default: edge-agent-<time>.jsonl)' },
-    { flags: '--most-mb <megabytes>', about: 'how large it may become', default: '20' },
+    { flags: '--out <file>', about: 'the file to write (default: edge-agent-<time>.jsonl)' },
+    { flags: '--most-mb <megabytes>', about: 'the largest size of the file', default: '20' },
   ],
   run: async (options: RecordFlags, address: string) =>
     (await import('./record.js')).record(options, address),

@@ -4,27 +4,27 @@ import type { ReplayFlags } from './replay.js';
 export const replayVerb: VerbSpec = {
   name: 'replay',
   about: "play the agent's side of it to a backend, or the backend's to an agent",
-  arguments: [{ name: '<transcript>', about: 'what edge-agent record has written' }],
+  arguments: [{ name: '<transcript>', about: 'a file written by edge-agent record' }],
   options: [
     {
       flags: '--to <backend-url>',
-      about: 'play the agent to this backend (exit 1 if it does not do what it did then)',
+      about: 'act as the agent towards this backend (exit 1 if it behaves differently)',
     },
-    { flags: '--listen <port>', about: 'play the backend on this port' },
-    { flags: '--speed <factor>', about: 'how much faster than it happened', default: '1' },
+    { flags: '--listen <port>', about: 'act as the backend on this port' },
+    { flags: '--speed <factor>', about: 'how many times faster than recorded', default: '1' },
     {
       flags: '--secret-file <file>',
-      about: 'with --to: where the shared secret is read from (default: $EDGE_SECRET)',
+      about: 'with --to: a file with the shared secret (default: $EDGE_SECRET)',
     },
     {
       flags: '--phone <number>',
-      about: 'with --to: the number of the agent that is played (default: one that nobody has)',
+      about: 'with --to: the phone number to use (default: a fictitious one)',
     },
     {
       flags: '--agent-id <id>',
-      about: 'with --to: its id (default: edge_ and the digits of that number)',
+      about: 'with --to: the agent id to use (default: edge_ and the digits of that number)',
     },
-    { flags: '--yes', about: 'with --to: do not ask before it begins' },
+    { flags: '--yes', about: 'with --to: do not ask for confirmation' },
   ],
   run: async (options: ReplayFlags, path: string) => (await import('./replay.js')).replay(options, path),
 };

@@ -3,10 +3,10 @@ import { wholeNumber } from '../wholeNumber.js';
 
 export const commandsListVerb: VerbSpec = {
   name: 'list',
-  about: 'the newest commands, the newest first',
+  about: 'list the newest commands, newest first',
   options: [
     { flags: '-n, --lines <count>', about: 'how many', parse: wholeNumber, default: 20 },
-    { flags: '--open', about: 'only those that have not ended' },
+    { flags: '--open', about: 'only unfinished ones' },
     { flags: '--json', about: 'print JSON' },
   ],
   run: async (options: { configPath?: string; json?: boolean; lines: number; open?: boolean }) =>

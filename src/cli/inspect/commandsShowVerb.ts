@@ -2,7 +2,7 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const commandsShowVerb: VerbSpec = {
   name: 'show',
-  about: 'one command from its receipt to the ack that the backend read, with times',
+  about: 'show every step of one command, up to the ack, with times',
   arguments: [{ name: '<id>', about: 'the command id' }],
   options: [{ flags: '--json', about: 'print JSON' }],
   run: async (options: { configPath?: string; json?: boolean }, id: string) =>

@@ -128,7 +128,7 @@ async function logFile(options: LogsOptions): Promise<string> {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     complain(
-      'edge-agent: The configuration has mistakes (edge-agent config check); reading the usual log file.',
+      'edge-agent: The configuration is invalid (edge-agent config check); reading the usual log file.',
     );
     return `${await findStateDirectory(where)}/edge-agent.log`;
   }

@@ -2,9 +2,9 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const monitorOpenVerb: VerbSpec = {
   name: 'open',
-  about: 'open the page in the browser; the link is good once, for two minutes',
+  about: 'open the page in the browser; the link works once, for two minutes',
   options: [
-    { flags: '--user <name>', about: 'who watches (default: your login)' },
+    { flags: '--user <name>', about: 'the name of the viewer (default: your login)' },
     { flags: '--print', about: 'print the address instead of opening a browser' },
   ],
   run: async (options: { configPath?: string; user?: string; print?: boolean }) =>

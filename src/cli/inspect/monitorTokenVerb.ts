@@ -4,8 +4,8 @@ export const monitorTokenVerb: VerbSpec = {
   name: 'token',
   about: 'print a token for programs: ws://127.0.0.1:3100/ws?token=…',
   options: [
-    { flags: '--user <name>', about: 'who watches (default: your login)' },
-    { flags: '--ttl <time>', about: 'how long it is good: 30m, 12h, 7d (default: 12h)' },
+    { flags: '--user <name>', about: 'the name of the viewer (default: your login)' },
+    { flags: '--ttl <time>', about: 'how long it is valid: 30m, 12h, 7d (default: 12h)' },
   ],
   run: async (options: { configPath?: string; user?: string; ttl?: string }) =>
     (await import('./monitor.js')).monitorToken(options),

@@ -49,7 +49,7 @@ export function reportOf({ directory, answer }: AgentAnswer<StatusSnapshot>): St
       return {
         kind: 'none',
         code: answer.kind === 'refused' ? answer.code : 'status_unavailable',
-        message: `Cannot tell how edge-agent is: ${answer.message.replace(/\.$/, '')}.`,
+        message: `Cannot get the status of edge-agent: ${answer.message.replace(/\.$/, '')}.`,
         remedy: answer.kind === 'refused' ? answer.remedy : CANNOT_ASK_REMEDY,
         exitCode: EXIT.cannotTell,
       };

@@ -10,7 +10,7 @@ const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style
 
 const REASONS: Readonly<Record<StatusSnapshot['paused'][number]['reason'], string>> = {
   manual: 'by hand',
-  operator: 'somebody answered there',
+  operator: 'a person answered there',
   loop: 'two machines answered each other',
 };
 
@@ -38,7 +38,7 @@ function pausedLines({ paused }: StatusSnapshot, now: number, terminal: Terminal
     const where = conversation === '*' ? 'everything' : conversation;
     const what = incoming === true ? `${where}, incoming too` : where;
     const resume = conversation === '*' ? 'edge-agent resume' : `edge-agent resume ${conversation}`;
-    const words = `PAUSED  ${what} (${REASONS[reason]}, ${ago(at, now)}); let it go on:`;
+    const words = `PAUSED  ${what} (${REASONS[reason]}, ${ago(at, now)}); to resume:`;
     // The command is on a line of its own and whole, so that it can be copied.
     const lines = [...wrap(words, terminal.columns, '', '        '), `        ${resume}`];
     return lines.map((line) => paint(terminal, 'yellow', line));

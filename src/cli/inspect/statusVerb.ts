@@ -2,10 +2,10 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const statusVerb: VerbSpec = {
   name: 'status',
-  about: 'ask the running agent how it is (exit 0 healthy, 3 not running, 4 degraded, 5 cannot tell)',
+  about: 'show the status (exit 0 healthy, 3 not running, 4 degraded, 5 unknown)',
   options: [
     { flags: '--json', about: 'print JSON' },
-    { flags: '--watch', about: 'again every second, until Ctrl-C' },
+    { flags: '--watch', about: 'refresh every second, until Ctrl-C' },
   ],
   examples: [['status', 'what it does, and why it does not'], ['status --watch']],
   run: async ({ watch, ...options }: { configPath?: string; json?: boolean; watch?: boolean }) =>

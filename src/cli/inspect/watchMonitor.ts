@@ -82,7 +82,7 @@ function stateWords(state: ConnectionState): string | undefined {
 async function monitorAddress(directory: string): Promise<string> {
   const answer = await askDaemon(socketPath(directory), { verb: 'status' });
   if (answer.kind === 'notRunning') throw new Error(`No edge-agent is running on ${directory}`);
-  if (answer.kind !== 'answered') throw new Error(`The agent cannot be asked (${answer.message})`);
+  if (answer.kind !== 'answered') throw new Error(`The agent does not respond (${answer.message})`);
   const { port } = answer.result.monitor;
   if (port === null) throw new Error('The agent does not serve the monitor (monitor.enabled, monitor.port)');
   return `ws://127.0.0.1:${port}/ws`;

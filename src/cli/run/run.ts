@@ -62,7 +62,7 @@ async function live(
   });
   const { logger } = log;
   const onMistake = (fault: unknown) =>
-    logger.error(`A mistake of ours ends the agent: ${describeError(fault)}`);
+    logger.error(`Internal error; the agent ends: ${describeError(fault)}`);
   process.on('uncaughtExceptionMonitor', onMistake);
   try {
     let onFatal: (fault: EdgeError) => void = () => undefined;

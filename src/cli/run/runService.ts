@@ -17,7 +17,7 @@ export async function runService(options: { configPath?: string }): Promise<numb
   const places = servicePlaces(homedir());
   const isInstalled = existsSync(places.current) && realpathSync(places.current) === PACKAGE_ROOT;
   if (isInstalled && finishRuntime(places)) {
-    complain('edge-agent: Ended an upgrade of node that was interrupted; starting anew with it.');
+    complain('edge-agent: Completed an interrupted upgrade of node; restarting with it.');
     return EXIT.ok;
   }
   if (isInstalled) boundErrorLog(process.stderr.fd);

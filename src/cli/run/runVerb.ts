@@ -6,7 +6,7 @@ export const runVerb: VerbSpec = {
   options: [
     {
       flags: '--service',
-      about: 'wait for what a person has to mend instead of ending, as launchd has it run',
+      about: 'wait for an operator to fix problems instead of exiting (used by launchd)',
     },
   ],
   examples: [['run', 'in the foreground, until Ctrl-C'], ['run --config ./config.yaml']],

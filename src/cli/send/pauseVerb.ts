@@ -2,12 +2,12 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const pauseVerb: VerbSpec = {
   name: 'pause',
-  about: 'let nothing more go out until it is resumed; texts wait',
+  about: 'stop sending until resumed; texts wait',
   arguments: [
     { name: '[conversation]', about: 'a number, an e-mail address or a group id; none: everything' },
   ],
   options: [
-    { flags: '--incoming', about: 'what comes in waits too: it is stored, and posted once it is resumed' },
+    { flags: '--incoming', about: 'also hold incoming messages: store them, and post them after resume' },
   ],
   examples: [['pause', 'nothing goes out until edge-agent resume']],
   run: async (options: { configPath?: string; incoming?: boolean }, conversation?: string) =>

@@ -20,9 +20,8 @@ export async function pause(options: PauseOptions, conversation?: string): Promi
   const { conversation: paused, known, changed } = asked.answer.result;
   const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
   print(changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`);
-  if (known === false)
-    complain(`No conversation ${paused} is known in chat.db: nobody is stopped by that yet.`);
-  print(`Let it go on: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`);
+  if (known === false) complain(`No conversation ${paused} is known in chat.db, so this has no effect yet.`);
+  print(`To resume: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`);
   return EXIT.ok;
 }
 
@@ -42,7 +41,7 @@ export async function resume(options: PauseOptions, conversation?: string): Prom
   if (stillPaused.length > 0) {
     const isAll = stillPaused.includes(EVERYTHING);
     const remedy = isAll ? 'edge-agent resume' : 'edge-agent resume <conversation>, or all';
-    print(`Still paused: ${stillPaused.map(shown).join(', ')}. Let it go on: ${remedy}`);
+    print(`Still paused: ${stillPaused.map(shown).join(', ')}. To resume: ${remedy}`);
   }
   return EXIT.ok;
 }

@@ -2,14 +2,14 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const resumeVerb: VerbSpec = {
   name: 'resume',
-  about: 'let it go on',
+  about: 'end a pause',
   arguments: [
     {
       name: '[conversation]',
       about: 'as `status` names it; none: what `pause` stopped; "all": every pause',
     },
   ],
-  options: [{ flags: '--incoming', about: 'only what comes in; texts go on waiting' }],
+  options: [{ flags: '--incoming', about: 'only incoming messages; texts keep waiting' }],
   run: async (options: { configPath?: string; incoming?: boolean }, conversation?: string) =>
     (await import('./pauses.js')).resume(options, conversation),
 };

@@ -2,10 +2,10 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const scheduleListVerb: VerbSpec = {
   name: 'list',
-  about: 'what is scheduled, the earliest first',
+  about: 'list the scheduled texts, earliest first',
   options: [
-    { flags: '--all', about: 'also what was sent, failed or was cancelled in the last days' },
-    { flags: '--texts', about: 'with their texts' },
+    { flags: '--all', about: 'include those sent, failed or cancelled in the last days' },
+    { flags: '--texts', about: 'include the texts' },
     { flags: '--json', about: 'print JSON' },
   ],
   run: async (options: { configPath?: string; json?: boolean; all?: boolean; texts?: boolean }) =>

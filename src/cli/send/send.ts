@@ -18,8 +18,7 @@ export interface SendOptions {
 }
 
 const LOOK_EVERY_MS = 200;
-const MAYBE_TAKEN =
-  'It may have taken the text all the same. Look before you send it again: edge-agent commands list';
+const MAYBE_TAKEN = 'It may have accepted the text. Check before you send it again: edge-agent commands list';
 
 /**
  * Has the agent send a text or a file, in its order and under its limits, and waits for the outcome. Exit 0: sent, or
@@ -74,7 +73,7 @@ function read(
   text: string | undefined,
 ): { at: number | undefined; timeoutMs: number } | { fault: string } {
   const now = systemClock.now();
-  if (to.trim() === '') return { fault: 'There is nobody to send to.' };
+  if (to.trim() === '') return { fault: 'There is no recipient.' };
   if ((text ?? '').trim() === '' && options.file === undefined) return { fault: 'There is no text to send.' };
   const timeoutMs = parseDuration(options.timeout);
   if (timeoutMs === undefined) return { fault: `--timeout: expected 90s or 5m, found "${options.timeout}".` };
@@ -140,7 +139,7 @@ function verdict(command: CommandDetail): { code: number; words: string[] } {
   return {
     code: EXIT.cannotTell,
     words: [
-      `It is not known yet whether the text went out.${why} The agent goes on with it; do not send it again.`,
+      `It is not known yet whether the text was sent.${why} The agent keeps working on it; do not send it again.`,
       ...timelineLines(command),
       `What became of it: ${look}`,
     ],

@@ -3,11 +3,11 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const installVerb: VerbSpec = {
   name: 'install',
-  about: 'run the agent from each login on, or put this version in the place of the one that runs',
+  about: 'install the agent as a service, or upgrade it to this version',
   options: [
     {
       flags: '--runtime <which>',
-      about: 'a copy of node that only the agent uses, or the node that runs this',
+      about: 'private: a copy of node that only the agent uses; current: this node',
       choices: ['private', 'current'],
       default: 'private',
     },

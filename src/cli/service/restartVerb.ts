@@ -2,6 +2,6 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const restartVerb: VerbSpec = {
   name: 'restart',
-  about: 'end the installed agent in order and start it anew',
+  about: 'restart the installed agent',
   run: async () => (await import('./service.js')).restart(),
 };

@@ -2,6 +2,6 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const rollbackVerb: VerbSpec = {
   name: 'rollback',
-  about: 'go back to the version that was installed before',
+  about: 'go back to the previously installed version',
   run: async () => (await import('./service.js')).rollback(),
 };

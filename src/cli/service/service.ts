@@ -121,7 +121,7 @@ function grantAccess({ runtime }: ServicePlaces, isFirst: boolean): string[] {
   return [
     isFirst
       ? 'Once: let it read chat.db.'
-      : 'Its node is another one now: if it says that chat.db may not be read, remove it from the list and add it again.',
+      : 'Its node has changed: if it reports that it may not read chat.db, remove it from the list and add it again.',
     `  System Settings → Privacy & Security → Full Disk Access → + → ⇧⌘G → ${program}`,
     ...(isFirst
       ? [

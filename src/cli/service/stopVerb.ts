@@ -2,6 +2,6 @@ import type { VerbSpec } from '../VerbSpec.js';
 
 export const stopVerb: VerbSpec = {
   name: 'stop',
-  about: 'end the installed agent in order; it stays ended, also over reboots, until `start`',
+  about: 'stop the installed agent until `start`, even across reboots',
   run: async () => (await import('./service.js')).stop(),
 };

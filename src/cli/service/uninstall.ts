@@ -24,8 +24,8 @@ interface UninstallOptions {
 export async function uninstall(options: UninstallOptions): Promise<number> {
   if (options.purge && !options.yes && !isSomebodyThere()) {
     complain(
-      'edge-agent: --purge asks before it removes anything, and there is nobody to ask.',
-      'To go on without a question: edge-agent uninstall --purge --yes',
+      'edge-agent: --purge asks before it removes anything, but this is not a terminal.',
+      'To skip the question: edge-agent uninstall --purge --yes',
     );
     return EXIT.usage;
   }

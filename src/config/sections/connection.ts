@@ -20,7 +20,7 @@ const AGENT_ID = /^[!-9;-~]{1,128}$/;
 export const edge = z.strictObject({
   agent_id: z.string().regex(AGENT_ID).optional().register(settingNotes, {
     description:
-      'The id this agent goes by. Unset: the one registration gives, else edge_ and the digits of the phone.',
+      'The id of this agent. Unset: the one that registration assigns, else edge_ and the digits of the phone number.',
     expected: 'an id of visible ASCII characters without a colon',
     variable: 'EDGE_AGENT_ID',
   }),
@@ -30,7 +30,7 @@ export const edge = z.strictObject({
     variable: 'USER_PHONE',
   }),
   apple_id: z.string().regex(/^\S+$/).optional().register(settingNotes, {
-    description: 'The Apple ID that Messages is signed in with; told to the backend on registration.',
+    description: 'The Apple ID that Messages is signed in with; sent to the backend at registration.',
     expected: 'an e-mail address or a phone number',
   }),
   own_addresses: z
@@ -38,7 +38,7 @@ export const edge = z.strictObject({
     .default([])
     .register(settingNotes, {
       description:
-        'Further numbers and e-mail addresses of our own: what they send is never forwarded as incoming.',
+        'More numbers and e-mail addresses of this account; messages from them are never forwarded as incoming.',
       expected: 'a list of phone numbers in E.164 form and e-mail addresses',
       ...live,
     }),
@@ -47,12 +47,12 @@ export const edge = z.strictObject({
 /** Where the backend is, and how it is asked. */
 export const backend = z.strictObject({
   url: backendUrl().register(settingNotes, {
-    description: 'Where the backend is. A path prefix is kept. Off this machine it must be https or wss.',
+    description: 'The URL of the backend. A path prefix is kept. Must be https unless it is on this machine.',
     expected: 'a URL such as https://backend.example.com',
     variable: 'BACKEND_URL',
   }),
   websocket_url: backendUrl().optional().register(settingNotes, {
-    description: 'Where its WebSocket is, with or without /edge/ws. Unset: derived from backend.url.',
+    description: 'The URL of its WebSocket, with or without /edge/ws. Unset: derived from backend.url.',
     expected: 'a URL such as wss://backend.example.com/edge/ws',
     variable: 'BACKEND_WS_URL',
   }),
@@ -72,7 +72,7 @@ export const backend = z.strictObject({
     .default(300)
     .register(settingNotes, {
       description:
-        'How often a sync is made beside a live WebSocket, in case the backend has lost us; 0 is never.',
+        'How often to sync by HTTP while the WebSocket is up, in case the backend has lost track of it; 0: never.',
       ...remote,
     }),
 });
@@ -91,7 +91,7 @@ export const auth = z.strictObject({
     .boolean()
     .default(false)
     .register(settingNotes, {
-      description: 'Lets auth.mode "secret" be used with a backend that is not on this machine.',
+      description: 'Allows auth.mode "secret" with a backend that is not on this machine.',
       ...live,
     }),
 });
@@ -105,7 +105,7 @@ export const websocket = z.strictObject({
     .default(10)
     .register(settingNotes, {
       description:
-        'After so many failures in a row the agent reports itself degraded; it never gives up. 0 is never.',
+        'After this many failures in a row the agent reports itself degraded; it never gives up. 0: never.',
       ...live,
     }),
   ping_interval_seconds: range(1, 300)

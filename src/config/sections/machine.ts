@@ -17,7 +17,7 @@ export const supervisor = z.strictObject({
 /** The real-time channel for operators. */
 export const monitor = z.strictObject({
   enabled: z.boolean().default(true).register(settingNotes, {
-    description: 'Whether the local real-time channel for operators is served, on this machine only.',
+    description: 'Whether to serve the local monitor for operators, on this machine only.',
   }),
   port: count(0, 65_535).default(3100).register(settingNotes, {
     description: 'Its port; 0 takes any free one. A port in use is a warning, not a failure.',
@@ -28,8 +28,7 @@ export const monitor = z.strictObject({
 /** The agent as other programs watch it. */
 export const health = z.strictObject({
   enabled: z.boolean().default(false).register(settingNotes, {
-    description:
-      'Whether /health, /ready and /metrics (Prometheus) are served by HTTP, on this machine only.',
+    description: 'Whether to serve /health, /ready and /metrics (Prometheus) by HTTP, on this machine only.',
   }),
   port: count(0, 65_535).default(3101).register(settingNotes, {
     description: 'Their port on 127.0.0.1; 0 takes any free one. A port in use is a warning, not a failure.',
@@ -41,7 +40,7 @@ export const health = z.strictObject({
     .optional()
     .register(settingNotes, {
       description:
-        'A URL that is fetched again and again while the agent is healthy, for an alert when it no longer is.',
+        'A URL to request regularly while the agent is healthy, so that a monitoring service notices when it is not.',
       expected: 'an https URL (http only for this machine)',
       secretPath: true,
       ...live,
@@ -57,7 +56,7 @@ export const health = z.strictObject({
 /** What must not be forgotten. */
 export const state = z.strictObject({
   directory: path().register(settingNotes, {
-    description: 'Where the agent keeps what it must not forget. One agent a directory.',
+    description: 'The directory for the agent’s own files. One agent per directory.',
     derived:
       '~/Library/Application Support/edge-agent (macOS), $XDG_STATE_HOME/edge-agent or ~/.local/state/edge-agent (elsewhere)',
     ...pathNotes,
@@ -70,7 +69,7 @@ export const logging = z.strictObject({
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
     .register(settingNotes, {
-      description: 'The least important lines that are still written. debug may hold message texts.',
+      description: 'The minimum level. debug may include message texts.',
       ...remote,
     }),
   file: path().register(settingNotes, {
@@ -82,27 +81,26 @@ export const logging = z.strictObject({
     .enum(['text', 'json'])
     .default('text')
     .register(settingNotes, {
-      description: 'text: [time] [LEVEL] message. json: one object a line.',
+      description: 'text: [time] [LEVEL] message. json: one object per line.',
       ...live,
     }),
   max_bytes: count(10_000, 1_073_741_824)
     .default(10_485_760)
     .register(settingNotes, {
-      description:
-        'A log of that size is rotated: its lines go to edge-agent.log.1, those there to .2, and so on.',
+      description: 'The size at which the log is rotated: to edge-agent.log.1, that one to .2, and so on.',
       expected: 'a whole number of bytes from 10000 to 1073741824',
       ...live,
     }),
   max_age_days: range(0, 3650)
     .default(7)
     .register(settingNotes, {
-      description: 'A log whose oldest line is older than this is rotated too; 0 is never.',
+      description: 'The age of its oldest line at which the log is rotated; 0: never.',
       ...live,
     }),
   keep: count(1, 1000)
     .default(5)
     .register(settingNotes, {
-      description: 'So many rotated logs are kept; what is older is removed.',
+      description: 'How many rotated logs to keep.',
       ...live,
     }),
 });

@@ -16,7 +16,7 @@ export const imessage = z.strictObject({
   attachments_path: path()
     .default('~/Library/Messages/Attachments')
     .register(settingNotes, {
-      description: 'Where Messages keeps attachments; need not exist yet.',
+      description: 'The directory in which Messages keeps attachments; need not exist yet.',
       ...pathNotes,
     }),
   osascript_path: path()
@@ -29,34 +29,33 @@ export const imessage = z.strictObject({
     .default(21_600)
     .register(settingNotes, {
       description:
-        'An incoming message older than this is not forwarded; time that we or the backend were down is not counted.',
+        'Incoming messages older than this are not forwarded; time during which the agent or the backend was down is not counted.',
       ...remote,
     }),
   catch_up_hours: range(0, 720)
     .default(24)
     .register(settingNotes, {
-      description: 'The oldest message that is still forwarded, downtime counted.',
+      description: 'The maximum age of a message to forward, downtime included.',
       ...live,
     }),
   send_timeout_seconds: range(1, 600)
     .default(90)
     .register(settingNotes, {
-      description:
-        'After this long an osascript that does not end is killed; its text then counts as "outcome unknown".',
+      description: 'How long osascript may run before it is killed; the outcome of its text is then unknown.',
       ...live,
     }),
   stall_minutes: range(0, 10_080)
     .default(240)
     .register(settingNotes, {
       description:
-        'On macOS: when chat.db gets no row at all for so long, Messages is nudged and the backend is told; 0 is never.',
+        'On macOS: if chat.db gets no new row for this long, Messages is nudged and the backend is told; 0: never.',
       ...live,
     }),
   canary_minutes: range(0, 10_080)
     .default(0)
     .register(settingNotes, {
       description:
-        'On macOS: after so long without a row a text is sent to our own number, to see whether it arrives; 0 is never.',
+        'On macOS: after this long without a new row, a text is sent to your own number to see whether it arrives; 0: never.',
       ...live,
     }),
 });
@@ -67,8 +66,7 @@ export const forward = z.strictObject({
     .array(z.string().regex(FORWARD_ENTRY))
     .default([])
     .register(settingNotes, {
-      description:
-        'If it names anybody, the backend sees only these people, wherever they write, and these groups.',
+      description: 'If not empty, the backend sees only these people, in any chat, and these groups.',
       expected: FORWARD_EXPECTED,
       ...live,
     }),
@@ -76,7 +74,7 @@ export const forward = z.strictObject({
     .array(z.string().regex(FORWARD_ENTRY))
     .default([])
     .register(settingNotes, {
-      description: 'The backend never sees these people, in groups either, nor these groups.',
+      description: 'The backend never sees these people, not even in groups, nor these groups.',
       expected: FORWARD_EXPECTED,
       ...live,
     }),
@@ -85,42 +83,42 @@ export const forward = z.strictObject({
     .default(true)
     .register(settingNotes, {
       description:
-        'Whether the backend sees people whom Messages filters as unknown, or in whose chat nothing was ever sent from here.',
+        'Whether to forward people whom Messages filters as unknown, or in whose chat nothing was ever sent from this account.',
       ...live,
     }),
   one_time_codes: z
     .boolean()
     .default(false)
     .register(settingNotes, {
-      description: 'Whether the backend sees codes for signing in somewhere.',
+      description: 'Whether to forward one-time sign-in codes.',
       ...live,
     }),
   reactions: z
     .boolean()
     .default(true)
     .register(settingNotes, {
-      description: 'Whether tapbacks and stickers on messages are told as events.',
+      description: 'Whether to report tapbacks and stickers as events.',
       ...live,
     }),
   edits: z
     .boolean()
     .default(true)
     .register(settingNotes, {
-      description: 'Whether it is told as an event that a forwarded message was changed by its sender.',
+      description: 'Whether to report as an event that the sender edited a forwarded message.',
       ...live,
     }),
   unsends: z
     .boolean()
     .default(true)
     .register(settingNotes, {
-      description: 'Whether it is told as an event that a forwarded message was taken back by its sender.',
+      description: 'Whether to report as an event that the sender unsent a forwarded message.',
       ...live,
     }),
   group_events: z
     .boolean()
     .default(true)
     .register(settingNotes, {
-      description: 'Whether it is told as an event that people or the name of a group changed.',
+      description: 'Whether to report as an event that the members or the name of a group changed.',
       ...live,
     }),
   transcriptions: z
@@ -128,7 +126,7 @@ export const forward = z.strictObject({
     .default(true)
     .register(settingNotes, {
       description:
-        'Whether it is told as an event what was said in a forwarded audio message, where that is written down later.',
+        'Whether to report as an event the transcription of a forwarded audio message, if it appears later.',
       ...live,
     }),
   filtered: z
@@ -136,7 +134,7 @@ export const forward = z.strictObject({
     .default(true)
     .register(settingNotes, {
       description:
-        'Whether it is told as an event, without its text, that a message was kept back for what it is or its age.',
+        'Whether to report as an event, without its text, that a message was not forwarded because of its kind or age.',
       ...live,
     }),
   delivery: z
@@ -144,7 +142,7 @@ export const forward = z.strictObject({
     .default(true)
     .register(settingNotes, {
       description:
-        'Whether it is told as an event that a text was delivered, read or turned into an SMS. Failures always are.',
+        'Whether to report as an event that a text was delivered, read or sent as SMS. Failures are always reported.',
       ...live,
     }),
 });

@@ -16,23 +16,21 @@ export const outgoing = z.strictObject({
     .default(10_000)
     .register(settingNotes, {
       description:
-        'A longer text is cut, counted in characters, or refused (split_long_texts); so is one above 100 000 bytes.',
+        'The longest text, in characters; a longer one, or one above 100 000 bytes, is split or refused (split_long_texts).',
       ...live,
     }),
   pause_on_operator_reply: z
     .boolean()
     .default(false)
     .register(settingNotes, {
-      description:
-        'Whether nothing more goes out in a conversation in which a person answered from another device, until it is resumed.',
+      description: 'Whether to pause a conversation when a person answers in it from another device.',
       ...live,
     }),
   pause_on_loop: z
     .boolean()
     .default(true)
     .register(settingNotes, {
-      description:
-        'Whether nothing more goes out in a conversation in which a machine answers the agent, until it is resumed.',
+      description: 'Whether to pause a conversation in which a machine answers the agent.',
       ...live,
     }),
   on_unknown: z
@@ -40,14 +38,14 @@ export const outgoing = z.strictObject({
     .default('report')
     .register(settingNotes, {
       description:
-        'What becomes of a text that may or may not have been sent. resend may show it to the person twice.',
+        'What to do with a text that may or may not have been sent. With resend the person may see it twice.',
       ...live,
     }),
   split_long_texts: z
     .boolean()
     .default(true)
     .register(settingNotes, {
-      description: 'Whether a text above max_text_length is sent in several instead of refused.',
+      description: 'Whether to split a text longer than max_text_length instead of refusing it.',
       ...live,
     }),
   sms_fallback: z
@@ -55,21 +53,21 @@ export const outgoing = z.strictObject({
     .default('known')
     .register(settingNotes, {
       description:
-        'Whether a text goes by SMS where iMessage refuses the target; known: to people met by SMS or RCS before; never: nor in conversations by SMS.',
+        'Whether to use SMS when iMessage refuses the target; known: for people met by SMS or RCS before; never: not even in SMS conversations.',
       ...live,
     }),
   max_per_minute: count(0, 1000)
     .default(30)
     .register(settingNotes, {
       description:
-        'So many texts a minute go to one conversation, however many conversations there are; the others wait, none is dropped. 0 is no limit.',
+        'The most texts per minute to one conversation; the others wait, none is dropped. 0: no limit.',
       ...live,
     }),
   max_new_recipients_per_hour: count(0, 1000)
     .default(20)
     .register(settingNotes, {
       description:
-        'So many people an hour are written to that chat.db does not know, the others wait; 0 is no limit.',
+        'The most people per hour to write to who are not in chat.db yet; the others wait. 0: no limit.',
       ...live,
     }),
 });
@@ -80,20 +78,20 @@ export const attachments = z.strictObject({
     .boolean()
     .default(true)
     .register(settingNotes, {
-      description: 'Whether images of incoming messages are uploaded to the backend.',
+      description: 'Whether to upload images of incoming messages to the backend.',
       ...live,
     }),
   max_bytes: count(1, 104_857_600)
     .default(8_388_608)
     .register(settingNotes, {
-      description: 'A larger file is neither sent nor uploaded.',
+      description: 'The largest file to send or upload.',
       ...live,
     }),
   allowed_roots: z
     .array(z.string().regex(ABSOLUTE_PATH))
     .default([])
     .register(settingNotes, {
-      description: 'Directories below which the backend may name files by path, to be sent.',
+      description: 'Directories from which the backend may send files by path.',
       expected: 'a list of absolute paths',
       ...live,
     }),
@@ -101,8 +99,7 @@ export const attachments = z.strictObject({
     .boolean()
     .default(false)
     .register(settingNotes, {
-      description:
-        'Lets files to be sent be fetched from addresses that are not of the public internet, this machine included.',
+      description: 'Whether files to send may be fetched from private addresses, this machine included.',
       ...live,
     }),
 });
@@ -112,7 +109,7 @@ export const schedule = z.strictObject({
   max_lateness_seconds: range(0, 31_536_000)
     .default(3600)
     .register(settingNotes, {
-      description: 'A scheduled text that is later than this (the Mac was off) fails instead of being sent.',
+      description: 'How late a scheduled text may be sent (if the Mac was off); after that it fails.',
       ...live,
     }),
 });
@@ -122,7 +119,7 @@ export const commands = z.strictObject({
   max_age_seconds: range(1, 31_536_000)
     .default(3600)
     .register(settingNotes, {
-      description: 'A command to send now that is older than this fails instead of being sent.',
+      description: 'How old a command to send now may be; after that it fails.',
       ...remote,
     }),
   reflex_max_age_seconds: range(1, 31_536_000)
@@ -151,7 +148,7 @@ export const privacy = z.strictObject({
     .default([])
     .register(settingNotes, {
       description:
-        'What is taken out of incoming texts before they leave this machine: ssn, credit_card, email, phone.',
+        'What to remove from incoming texts before they leave this machine: ssn, credit_card, email, phone.',
       expected: 'a list of ssn, credit_card, email and phone',
       ...live,
     }),

@@ -76,12 +76,12 @@ export const osascriptStart: Check = {
 
 export const messagesRunning: Check = {
   id: 'messages-running',
-  title: 'Messages runs',
+  title: 'Messages is running',
   macOnly: true,
   async run(context) {
     const state = await app(context).state();
     if (state === 'running') return pass('pgrep finds it');
-    if (state === 'unknown') return warn('pgrep could not be asked', 'Run by hand: pgrep -x Messages');
+    if (state === 'unknown') return warn('pgrep failed', 'Run by hand: pgrep -x Messages');
     const { enabled } = context.config.loaded.config.supervisor;
     if (enabled && context.agent.kind === 'down')
       return warn('it does not run', 'The agent opens it at its start.');
@@ -109,7 +109,7 @@ export const automation: Check = {
       case 'denied':
         return fail(`denied to ${program}`, allow(context));
       case 'none':
-        return warn(`${program} was never asked for it`, allow(context));
+        return warn(`${program} has not requested it yet`, allow(context));
       default:
         return skip(`TCC.db cannot be read: ${noted.why}`);
     }

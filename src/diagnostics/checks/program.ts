@@ -37,7 +37,7 @@ export const launchdNode: Check = {
     if (program === undefined) return skip('there is no LaunchAgent edge-agent.plist');
     const real = realPath(program);
     if (real === undefined) {
-      return fail(`${program} does not exist`, 'Make the LaunchAgent anew: edge-agent install');
+      return fail(`${program} does not exist`, 'Recreate the LaunchAgent: edge-agent install');
     }
     if (real === realPath(context.node.path)) return pass(`${real}, the same as here`);
     const elsewhere = `${real}; here runs ${context.node.path}`;

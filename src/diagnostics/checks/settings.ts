@@ -8,7 +8,7 @@ export const config: Check = {
   withoutConfig: true,
   run({ config: read }) {
     if (read.kind === 'invalid')
-      return fail(read.why, 'Correct it; all mistakes are listed by: edge-agent config check');
+      return fail(read.why, 'Correct it. To list all errors: edge-agent config check');
     const { path, warnings, secrets } = read.loaded;
     const from = path === null ? 'no file, environment only' : path;
     if (warnings.length > 0) return warn(`${from}: ${warnings.join(' ')}`, 'Mend what is named.');
@@ -35,7 +35,7 @@ export const stateDirectory: Check = {
       );
     }
     const open = [directory, ...readdirSync(directory).map((name) => join(directory, name))].filter(isOpen);
-    if (open.length === 0) return pass(`${directory}, for nobody else`);
+    if (open.length === 0) return pass(`${directory}, private`);
     return warn(`${open.length} of its files can be read by others`, `Run: chmod -R go-rwx "${directory}"`);
   },
 };

@@ -171,7 +171,7 @@ function chatDbOf(context: CheckContext): string {
 }
 
 function stateOf({ stateDirectory }: CollectorOptions): string {
-  if (stateDirectory === undefined) throw new Error('the configuration does not tell the state directory');
+  if (stateDirectory === undefined) throw new Error('the configuration does not name the state directory');
   return stateDirectory;
 }
 

@@ -29,7 +29,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
       title: 'the backend takes our credentials',
       async run(context) {
         const { agent } = context;
-        if (agent.kind === 'unclear') return skip('an agent seems to run and cannot be asked');
+        if (agent.kind === 'unclear') return skip('an agent seems to be running but does not respond');
         if (agent.kind === 'up') return toldAuth(agent.snapshot);
         if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
         const probe = probeOf(context);
@@ -47,7 +47,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
       async run(context) {
         const { agent, config } = context;
         if (!config.loaded.config.websocket.enabled) return skip('websocket.enabled is false');
-        if (agent.kind === 'unclear') return skip('an agent seems to run and cannot be asked');
+        if (agent.kind === 'unclear') return skip('an agent seems to be running but does not respond');
         if (agent.kind === 'up') return toldLink(agent.snapshot, context.clock.now());
         if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
         const probe = probeOf(context);
@@ -106,7 +106,7 @@ function judgeAuth(outcome: HttpOutcome, how: string, remedy: string): Outcome {
       if ([400, 409, 410, 422].includes(outcome.status)) return pass(evidence);
       if ([404, 405, 501].includes(outcome.status))
         return skip(`${evidence}: this backend takes no acks by HTTP`);
-      return warn(`${evidence}: no proof either way`, 'Ask whoever runs the backend.');
+      return warn(`${evidence}: no proof either way`, 'Ask the operator of the backend.');
     }
   }
 }

@@ -24,7 +24,7 @@ export function driftCheck(ownVersion: string): Check {
         return warn(`edge-agent ${installed} is installed and runs; this command is ${ownVersion}`, remedy);
       }
       const answer = await context.askAgent({ verb: 'runtime' });
-      if (answer.kind !== 'answered') return skip('the running agent does not tell its node binary');
+      if (answer.kind !== 'answered') return skip('the running agent does not report its node binary');
       return judgeRuntime(context, answer.result);
     },
   };
@@ -53,7 +53,7 @@ async function judgeRuntime(context: CheckContext, running: RuntimeAnswer): Prom
   if (realPath(running.node_path) !== installed) {
     return warn(
       `${evidence}; the LaunchAgent, or this command, runs ${installed}`,
-      'Permissions count for one binary only. Run: edge-agent restart',
+      'Permissions apply to one binary only. Run: edge-agent restart',
     );
   }
   const version = await nodeVersion(context, installed);

@@ -20,7 +20,7 @@ export const launchd: Check = {
     const label = plist?.label ?? 'edge-agent';
     const end = await ask(context, ['print', `${domain()}/${label}`]);
     if (end.kind !== 'ended')
-      return warn('launchctl could not be asked', `Run by hand: launchctl print ${domain()}/${label}`);
+      return warn('launchctl failed', `Run by hand: launchctl print ${domain()}/${label}`);
     if (end.code === 0) {
       const outcome = judge(context, end.stdout);
       if (outcome.verdict !== 'PASS' || !(await isDisabled(context, label))) return outcome;
@@ -31,7 +31,7 @@ export const launchd: Check = {
     }
     if (end.code === NO_GUI_SESSION) {
       return warn(
-        'this user has no desktop session, so launchd cannot tell',
+        'this user has no desktop session, so launchd cannot be queried',
         'Log in at the screen (or by screen sharing), and run this again.',
       );
     }

@@ -28,5 +28,5 @@ export function loggedLines(text: string, most: number): string {
   const lines = text.split('\n').filter((line) => line !== '');
   const fit = lines.filter((line) => TEXT_LINE.test(line) || JSON_LINE.test(line));
   const shown = fit.slice(-most);
-  return `# ${lines.length - fit.length} lines of level debug left out\n${shown.join('\n')}\n`;
+  return `# ${lines.length - fit.length} lines of level debug omitted\n${shown.join('\n')}\n`;
 }

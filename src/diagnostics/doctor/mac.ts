@@ -14,8 +14,7 @@ export const autorestart: Check = {
   macOnly: true,
   async run(context) {
     const end = await ask(context, context.programs.pmset, ['-g']);
-    if (end.kind !== 'ended' || end.code !== 0)
-      return warn('pmset could not be asked', 'Run by hand: pmset -g');
+    if (end.kind !== 'ended' || end.code !== 0) return warn('pmset failed', 'Run by hand: pmset -g');
     const told = /^\s*autorestart\s+(\d+)/m.exec(end.stdout)?.[1];
     if (told === undefined) return skip('this Mac has no such setting');
     return told === '0'
@@ -27,7 +26,7 @@ export const autorestart: Check = {
 /** The agent works only while its user is logged in: nobody types a password after a power cut at night. */
 export const autoLogin: Check = {
   id: 'auto-login',
-  title: 'its user is logged in by itself after a restart',
+  title: 'its user is logged in automatically after a restart',
   withoutConfig: true,
   macOnly: true,
   async run(context) {
@@ -35,8 +34,8 @@ export const autoLogin: Check = {
     const isOn = filevault.kind === 'ended' && /FileVault is On/i.test(filevault.stdout);
     if (isOn) {
       const remedy =
-        'Decide: switch FileVault off (System Settings → Privacy & Security) and automatic login on, or have somebody log in after each restart; for one planned restart: sudo fdesetup authrestart';
-      return warn('FileVault is on, so that nobody is logged in until a password is typed', remedy);
+        'Decide: turn FileVault off (System Settings → Privacy & Security) and automatic login on, or have somebody log in after each restart; for one planned restart: sudo fdesetup authrestart';
+      return warn('FileVault is on, so no user is logged in until a password is typed', remedy);
     }
     return loginOutcome(
       await ask(context, context.programs.defaults, ['read', LOGIN_WINDOW, 'autoLoginUser']),
@@ -46,12 +45,12 @@ export const autoLogin: Check = {
 
 function loginOutcome(end: ProgramEnd): Outcome {
   const remedy = 'System Settings → Users & Groups → Automatically log in as: this user.';
-  if (end.kind !== 'ended') return warn('defaults could not be asked', remedy);
+  if (end.kind !== 'ended') return warn('defaults failed', remedy);
   const user = end.code === 0 ? end.stdout.trim() : '';
-  if (user === '') return warn('FileVault is off, but nobody is logged in by itself', remedy);
+  if (user === '') return warn('FileVault is off, but automatic login is not set up', remedy);
   // Not named: who the others on this Mac are is not for a report.
-  if (user !== userInfo().username) return warn('another user than this one is logged in by itself', remedy);
-  return pass('FileVault is off and this user is logged in by itself');
+  if (user !== userInfo().username) return warn('another user is logged in automatically', remedy);
+  return pass('FileVault is off and this user is logged in automatically');
 }
 
 /** Asked of Messages only where macOS has noted that this terminal may: it would raise a dialog otherwise. */
@@ -62,7 +61,7 @@ export const signedIn: Check = {
   async run(context) {
     const terminal = context.startedBy;
     const mayAsk = terminal !== undefined && notedAutomation(context.homeDir, terminal) === 'granted';
-    if (!mayAsk) return skip('not asked, as macOS would raise a dialog: edge-agent selftest asks');
+    if (!mayAsk) return skip('not checked, as macOS would show a dialog; edge-agent selftest checks it');
     return askAccounts(context);
   },
 };

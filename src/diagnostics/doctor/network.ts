@@ -89,7 +89,7 @@ function judgeHttp(asked: TimedStep<HttpAnswer>): Outcome {
   const { status } = asked.value;
   const evidence = `HTTP ${status} to /health, in ${asked.ms} ms`;
   if (status >= 500)
-    return fail(evidence, 'The backend is broken, or a proxy before it finds none: ask whoever runs it.');
+    return fail(evidence, 'The backend fails, or a proxy in front of it cannot reach it: ask its operator.');
   if (status >= 300 && status < 400)
     return fail(
       evidence,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import { type LaunchAgentFile, readLaunchAgent, stringsBehind } from '../checks/launchAgent.js';
 
-const INSTALL = 'Make it anew: edge-agent install';
+const INSTALL = 'Recreate it: edge-agent install';
 
 /** Whether the LaunchAgentFile still fits what is on the disk, and this version. `template` is where its template lies. */
 export function plistCheck(template: string): Check {

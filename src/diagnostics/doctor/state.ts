@@ -76,7 +76,7 @@ export const logSize: Check = {
     const current = (await logFileInForce(askAgent)) ?? loaded.config.logging.file;
     if (agent.kind === 'up' && !existsSync(current)) {
       const remedy =
-        'It is made anew with the next line. If it stays away, see who may write there, and restart the agent.';
+        'It is recreated with the next line. If it is not, check the permissions there, and restart the agent.';
       return warn(`an agent runs, but there is no ${current}`, remedy);
     }
     const directories = new Set([loaded.config.state.directory, dirname(current)]);
@@ -113,7 +113,7 @@ export const store: Check = {
       return soundness(path, file.size);
     } catch (error) {
       const remedy =
-        'Check the disk and who owns the file. A damaged store is set aside and made anew at the next start, with all that can be read.';
+        'Check the disk and the owner of the file. A damaged store is set aside and rebuilt at the next start from what can be read.';
       return fail(`${path}: ${describeError(error)}`, remedy);
     }
   },

@@ -72,7 +72,7 @@ export function sendingChecks(): readonly Check[] {
     },
     {
       id: 'first-states',
-      title: 'how the row of our text is written, until it says that it went out',
+      title: 'how the row of our text is written, until it shows that it was sent',
       run: afterSending(async (_bench, _chatDb, { states }) => firstStates(states)),
     },
     {
@@ -83,7 +83,7 @@ export function sendingChecks(): readonly Check[] {
           findText(chatDb, text, afterRow).received ? true : undefined,
         );
         if (found !== undefined) return pass(`after ${found.ms} ms`);
-        const remedy = 'No harm by itself: imessage.canary_minutes then proves only that texts go out.';
+        const remedy = 'Harmless: imessage.canary_minutes then proves only that texts can be sent.';
         return warn(`none within ${ECHO_PATIENCE_MS / 1000} s`, remedy);
       }),
     },
@@ -110,7 +110,7 @@ export function sendingChecks(): readonly Check[] {
 
 async function permissionToSend(context: ConfiguredBench): Promise<Outcome | undefined> {
   const own = maskHandle(context.config.loaded.config.edge.user_phone);
-  if (!context.send) return skip('asked for by --send');
+  if (!context.send) return skip('requested by --send');
   const agreed = await context.confirm(`Send a text to our own number ${own} now?`);
   return agreed ? undefined : skip('not wanted');
 }

@@ -119,7 +119,7 @@ export class AgentConnection {
   private checkSilence(): void {
     const { clock, silenceMs } = this.settings;
     const left = this.heardAt + silenceMs - clock.monotonic();
-    if (left <= 0) this.close(CLOSE.silent, `nothing heard for ${Math.round(silenceMs / 1000)} s`);
+    if (left <= 0) this.close(CLOSE.silent, `no frame for ${Math.round(silenceMs / 1000)} s`);
     else this.silence = clock.after(left, () => this.checkSilence());
   }
 }

@@ -15,7 +15,7 @@ const PATIENCE_MS = 50_000;
 /** The persona did not answer in time. */
 export class PersonaLate extends Error {
   constructor() {
-    super(`the persona said nothing for ${PATIENCE_MS / 1000} s`);
+    super(`the persona did not answer for ${PATIENCE_MS / 1000} s`);
   }
 }
 

@@ -66,7 +66,7 @@ export class RequestHandler {
     if (failure !== undefined) {
       return {
         status: failure.status,
-        body: { error: 'fault', message: 'this failure was asked for' },
+        body: { error: 'fault', message: 'this failure was requested' },
         headers: failure.retryAfter === undefined ? undefined : { 'Retry-After': String(failure.retryAfter) },
       };
     }

@@ -227,9 +227,9 @@ export class SimulatedBackend extends BackendFaults {
   /** The one agent that is connected; else the one that was connected, or that asked, last. */
   private onlyAgent(): string {
     const [first, second] = this.connections;
-    if (second !== undefined) throw new Error('several agents are connected: say which one is meant');
+    if (second !== undefined) throw new Error('several agents are connected: name one');
     const agentId = (first ?? this.journal.connects.at(-1) ?? this.journal.syncs.at(-1))?.agentId;
-    if (agentId === undefined) throw new Error('no agent was heard of yet: say which one is meant');
+    if (agentId === undefined) throw new Error('no agent has connected yet: name one');
     return agentId;
   }
 }

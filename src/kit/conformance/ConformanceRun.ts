@@ -257,4 +257,4 @@ export class ConformanceRun {
 
 /** How to enable what needs the backend to send a text. */
 const HOW_TO_PUSH =
-  'the backend must be told to send a text. Give --send-url <the URL that takes { edge_agent_id, thread_id, message }> and its key with --send-key-file or EDGE_ADMIN_KEY';
+  'the backend has to be asked to send a text. Give --send-url <the URL that takes { edge_agent_id, thread_id, message }> and its key with --send-key-file or EDGE_ADMIN_KEY';

@@ -12,6 +12,6 @@ export function announcement({ url, agent, other, person, sendUrl }: Conformance
       ? '  - they have it send no text: no --send-url was given;'
       : `  - they hand about 20 texts "edge-agent conformance …" for ${person} to ${sendUrl}. The checks receive them\n    in the place of an agent, so none reaches a phone; all are acked at the end, or when it is stopped;`,
     '  - they knock with wrong credentials a dozen times, which may show in its alarms.',
-    'The numbers are of the range that is kept for fiction (555-01xx): nobody has them.',
+    'The numbers are fictitious (555-01xx).',
   ];
 }

@@ -4,7 +4,7 @@ import type { PageExamples } from './examples.js';
 import { type JsonSchema, jsonSchemas } from './jsonSchemas.js';
 import { monitorExamples } from './monitorExamples.js';
 
-const INTRODUCTION = `The two WebSocket channels of edge-agent, as the agent sees them: \`send\` is what it says.
+const INTRODUCTION = `The two WebSocket channels of edge-agent, as the agent sees them: \`send\` is what it sends.
 \`edge\` joins it to its backend: what each frame means and what the agent does with it is in docs/protocol.md.
 \`monitor\` is served by the agent to its operators, on their own machine: docs/monitor.md.`;
 
@@ -160,8 +160,8 @@ function operations(
     messages: says[action].map((name) => ({ $ref: `#/channels/${channel}/messages/${name}` })),
   });
   return {
-    [`${channel}Send`]: operation('send', `What the agent says to ${peer}`),
-    [`${channel}Receive`]: operation('receive', `What ${peer} says to the agent`),
+    [`${channel}Send`]: operation('send', `What the agent sends to ${peer}`),
+    [`${channel}Receive`]: operation('receive', `What ${peer} sends to the agent`),
   };
 }
 

@@ -10,7 +10,7 @@ export const EDGE_CLOSE_CODES: readonly CloseCode[] = [
   { code: 1008, description: 'By the backend: the token does not verify. The agent registers again.' },
   { code: 1009, description: 'By either: a frame above 16 MiB. The agent connects again.' },
   { code: 1011, description: 'By the backend: it failed, or could not store. The agent connects again.' },
-  { code: 1012, description: 'By the backend: it starts anew. The agent connects again.' },
+  { code: 1012, description: 'By the backend: it restarts. The agent reconnects.' },
   { code: 1013, description: 'By the backend: try again later. The agent waits 8 s at least.' },
   { code: 4001, description: 'By the backend: no Authorization. The agent registers again.' },
   { code: 4401, description: 'The same as 4001.' },

@@ -50,7 +50,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     description:
       'Repeated until it is answered; answer a message_guid once. Those of one conversation come in the order of ' +
       'sequence; do not wait for a number that is missing. A reflex may go over the socket of the agent that ' +
-      'X-Edge-Agent-Id names, at once; it is the first bubble of the reply all the same.',
+      'X-Edge-Agent-Id names, at once; it is still the first bubble of the reply.',
     caller: 'agent',
     request: { name: 'MessageRequest', idempotent: true },
     reply: 'MessageReply',
@@ -61,7 +61,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     method: 'post',
     id: 'uploadPhoto',
     summary: 'An image of an incoming message',
-    description: 'Repeated until you have it, or say that it will never do (400, 413, 415, 422).',
+    description: 'Repeated until you accept it, or refuse it for good (400, 413, 415, 422).',
     caller: 'agent',
     request: { name: 'PhotoFields', form: true, idempotent: true },
     reply: 'PhotoReply',
@@ -74,7 +74,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
       id: path === '/edge/command/ack' ? 'acknowledge' : 'acknowledgeOlder',
       summary: path === '/edge/command/ack' ? 'One ack' : 'One ack, by its older name',
       description:
-        'Where there is no socket, or it did not answer. Harmless to repeat; the highest revision counts.',
+        'Used when there is no socket, or it did not respond. Harmless to repeat; the highest revision counts.',
       caller: 'agent',
       request: { name: 'Ack' },
       reply: 'AckReply',
@@ -108,7 +108,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
       method: 'get',
       id: path === '/health' ? 'health' : 'edgeHealth',
       summary: 'Liveness',
-      description: 'Tells strangers nothing about agents.',
+      description: 'Reveals nothing about agents.',
       caller: 'anybody',
       reply: 'Health',
       refusals: [429, 500],

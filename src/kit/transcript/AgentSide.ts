@@ -136,7 +136,7 @@ export class AgentSide {
     );
     const then = answer?.kind === 'answer' && answer.status !== 0 ? `HTTP ${answer.status}` : 'no answer';
     if (entry.method !== 'GET' && entry.body === undefined) {
-      this.options.log(`${what} is left out: its body was no JSON, so it is not in the transcript`);
+      this.options.log(`${what} is skipped: its body was not JSON, so it is not in the transcript`);
       return;
     }
     const giveUp = new AbortController();

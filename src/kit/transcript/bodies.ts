@@ -111,7 +111,7 @@ export const event: Fields = {
 const WAITING = `commands_waiting acks_undelivered events_undelivered incoming_queued incoming_parked sends_queued
   uploads_queued`;
 
-/** What the agent says of itself. */
+/** The status of the agent. */
 export const status = object({
   ...each('schema pid uptime_seconds scheduled_messages active_rules memory_usage_mb', 'number'),
   ...each(`${WAITING} incoming_expired decode_fallbacks`, 'number'),

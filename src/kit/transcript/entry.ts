@@ -87,7 +87,7 @@ export function readTranscript(path: string): Transcript {
   }
   const [first = '', ...rest] = text.split('\n');
   const head = headSchema.safeParse(parse(first));
-  if (!head.success) throw unreadable(`${path} is no transcript: its first line does not say so.`);
+  if (!head.success) throw unreadable(`${path} is not a transcript: its first line does not identify it.`);
   // Every whole line ends with a line break, so what stands behind the last one was cut short.
   const entries = rest.slice(0, -1).map((line, index) => {
     const entry = entrySchema.safeParse(parse(line));

@@ -28,7 +28,7 @@ const LOG_IN = 'Log in at the screen of the Mac: Messages can only start in a de
 const CHECK_TARGET = 'Check in Messages that the conversation or address exists on this account.';
 const ENABLE_SMS = 'See that an account for this service is set up (SMS needs Text Message Forwarding).';
 const REPORT = 'Please report this with the macOS version.';
-const MAKE_ROOM = 'Free what this Mac has run out of; the agent goes on by itself.';
+const MAKE_ROOM = 'Free what this Mac has run out of; the agent recovers on its own.';
 const NONE = '';
 
 function fault(
@@ -63,7 +63,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
     -1744,
     fault(
       'messages',
-      'macOS wants a person to allow control of Messages',
+      'macOS asks a person to allow control of Messages',
       'lookup',
       'never',
       'automation_denied',
@@ -140,7 +140,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
     -609,
     fault(
       'messages',
-      'Messages ended while it was asked',
+      'Messages quit during the request',
       'connection_lost',
       'never',
       'messages_unavailable',
@@ -167,7 +167,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
     -1708,
     fault(
       'messages',
-      'Messages does not know this request',
+      'Messages does not support this request',
       'lookup',
       'later',
       'send_refused',
@@ -217,7 +217,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
     -2753,
     fault(
       'messages',
-      'This macOS does not know a word of the script',
+      'This macOS does not support a term of the script',
       'lookup',
       'fallback',
       'send_refused',
@@ -249,7 +249,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
   [-34, fault('machine', 'The disk is full', 'lookup', 'later', 'disk_full', MAKE_ROOM)],
   [
     -42,
-    fault('machine', 'The system may open no more files', 'lookup', 'later', 'too_many_files', MAKE_ROOM),
+    fault('machine', 'The system cannot open any more files', 'lookup', 'later', 'too_many_files', MAKE_ROOM),
   ],
   [-108, fault('machine', 'There is no memory left', 'lookup', 'later', 'machine_exhausted', MAKE_ROOM)],
 ]);

@@ -42,7 +42,7 @@ export function judgeExit(exit: ScriptExit): SendResult {
     const message = 'osascript was killed before it sent anything';
     if (!ENDED_FROM_OUTSIDE.includes(exit.signal ?? '')) return notStarted({ message, detail });
     const remedy =
-      'See what ends programs on this Mac (memory pressure, limits); the agent goes on by itself.';
+      'Find out what kills programs on this Mac (memory pressure, limits); the agent recovers on its own.';
     return notStarted({ reason: 'machine_exhausted', message, remedy, detail });
   }
   if (CANNOT_RUN.includes(exit.status) && !exit.marker) {

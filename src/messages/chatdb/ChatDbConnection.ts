@@ -84,7 +84,7 @@ export class ChatDbConnection {
    */
   changed(): boolean {
     if (this.open !== undefined && identityAt(this.path) !== this.open.identity) {
-      this.log.info('chat.db was replaced or removed; opening it anew');
+      this.log.info('chat.db was replaced or removed; reopening it');
       this.drop();
     } else this.dropIfHarmed();
     const seen = this.read((db) => (db === this.open ? (this.open.version.get() as number) : -1));
@@ -110,10 +110,10 @@ export class ChatDbConnection {
     if (this.open === undefined || now - this.harmSoughtAt < HARM_SOUGHT_MS) return;
     this.harmSoughtAt = now;
     if (this.companionsChanged()) {
-      this.log.warn('The -wal or -shm of chat.db was replaced or removed; opening chat.db anew');
+      this.log.warn('The -wal or -shm of chat.db was replaced or removed; reopening chat.db');
       this.drop();
     } else if (this.shrank()) {
-      this.log.info('chat.db became smaller; opening it anew');
+      this.log.info('chat.db became smaller; reopening it');
       this.drop();
     }
   }

@@ -104,7 +104,7 @@ export class ChatDbWatcher {
       try {
         listener();
       } catch (error) {
-        this.options.log.error('A look at chat.db failed', { error: describeError(error) });
+        this.options.log.error('Checking chat.db failed', { error: describeError(error) });
       }
     }
   }
@@ -115,7 +115,7 @@ export class ChatDbWatcher {
     try {
       work();
     } catch (error) {
-      this.options.log.error('chat.db could not be looked at', { error: describeError(error) });
+      this.options.log.error('chat.db could not be checked', { error: describeError(error) });
     } finally {
       this.looking = false;
     }
@@ -156,7 +156,7 @@ export class ChatDbWatcher {
   private lost(error: unknown): void {
     this.unwatch();
     if (!this.watchFailed) {
-      this.options.log.warn('No file events for chat.db; looking by timer', { error: describeError(error) });
+      this.options.log.warn('No file events for chat.db; polling instead', { error: describeError(error) });
     }
     this.watchFailed = true;
   }

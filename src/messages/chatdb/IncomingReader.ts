@@ -171,7 +171,7 @@ export class IncomingReader {
     const { clock, log } = this.options;
     if (this.failures.count === 0) {
       this.failures.since = clock.now();
-      log.warn('Incoming messages could not be taken in; trying again', { error });
+      log.warn('Incoming messages could not be stored; will retry', { error });
     }
     this.failures.count++;
     this.failures.error = error;
@@ -275,7 +275,7 @@ export class IncomingReader {
     const { store, log } = this.options;
     if (page.next === undefined && !state.caughtUp) {
       store.write(() => store.cursor.setReading({ ...state, caughtUp: true }));
-      log.info('Read by date what the other order of chat.db could have hidden');
+      log.info('Also read rows by date, because the order of rows in chat.db has changed');
     }
     this.dates.advance(page);
   }
@@ -378,7 +378,7 @@ export class IncomingReader {
     for (const { rowId, reason, fault } of judged.skipped) {
       this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
       if (fault === undefined) log.debug('Left out a row of chat.db', { rowId, reason });
-      else log.error('A row of chat.db is like none we know', { rowId, reason, cause: describeError(fault) });
+      else log.error('A row of chat.db has an unknown form', { rowId, reason, cause: describeError(fault) });
     }
     for (const voice of judged.voices) {
       const change = this.own.heard(voice);
@@ -443,7 +443,7 @@ export class IncomingReader {
       } catch (error) {
         if (diskFault(error) !== undefined) throw error;
         fresh.length = before;
-        log.error('A row of chat.db cannot be taken; it is set aside', { cause: describeError(error) });
+        log.error('A row of chat.db cannot be processed; set aside', { cause: describeError(error) });
         store.write(() => this.setAside(key, error));
       }
     }
@@ -496,12 +496,12 @@ export class IncomingReader {
     this.own.forget();
     this.dates.restart();
     const fields = { rowId: anchored.position.rowId, before: known?.rowId };
-    if (anchored.kind === 'first') log.info('Reading chat.db from its newest row on', fields);
+    if (anchored.kind === 'first') log.info('Reading chat.db, starting at its newest row', fields);
     else if (anchored.kind === 'found')
-      log.info('chat.db is another file; reading on behind the last known row', fields);
+      log.info('chat.db is a different file; continuing after the last known row', fields);
     else
       log.warn(
-        'chat.db is another database without the last known row; reading from its newest row on',
+        'chat.db is a different database without the last known row; starting at its newest row',
         fields,
       );
     // The same file with ROWIDs given out anew: its schema may be another too.

@@ -77,8 +77,8 @@ export class OwnTraffic {
     const isOurs = this.onlyEchoes(address);
     if (isOurs === wasOurs) return undefined;
     return isOurs
-      ? 'What is sent to an address comes back: it counts as ours'
-      : 'An address that counted as ours says words of its own: it is heard again';
+      ? 'Messages to this address echo back; treating it as our own'
+      : 'An address treated as our own sends messages of its own; forwarding it again';
   }
 
   /** Whether what came from this address last was an echo. */

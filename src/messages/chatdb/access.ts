@@ -100,7 +100,7 @@ export function accessProblem(
         code: 'chatdb_missing',
         message: `There is no ${path}: Messages was never signed in here, or imessage.db_path names another place.`,
         remedy:
-          'Open Messages and sign in with the Apple Account, or correct imessage.db_path. The agent finds the file by itself.',
+          'Open Messages and sign in with the Apple Account, or correct imessage.db_path. The agent notices the file on its own.',
       };
     default:
       return {

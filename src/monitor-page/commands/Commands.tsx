@@ -38,7 +38,7 @@ export function Commands({ at }: { at: string | undefined }) {
             empty={{
               when: (commands) => commands.length === 0,
               title: which === 'open' ? 'No command is open.' : 'No command yet.',
-              words: 'What the backend tells the agent to do appears here.',
+              words: 'Commands from the backend appear here.',
             }}
           >
             {(commands) => (

@@ -30,7 +30,7 @@ export function Doctor() {
             <>
               <Empty
                 title="The doctor has not looked yet."
-                words="It puts every assumption about this Mac to the test, and says what to mend. In a terminal:"
+                words="It tests every assumption about this Mac, and says what to fix. In a terminal:"
               />
               <Code text="edge-agent doctor" />
             </>

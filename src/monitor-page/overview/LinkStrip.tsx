@@ -27,7 +27,7 @@ export function LinkTimeline({ segments, now }: { segments: readonly Segment[]; 
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`The last 24 hours: ${words === '' ? 'nothing is known yet' : words}`}
+        aria-label={`The last 24 hours: ${words === '' ? 'no data yet' : words}`}
       >
         {[...segments]
           .sort((one, other) => Number(one.state !== 'realtime') - Number(other.state !== 'realtime'))

@@ -17,7 +17,10 @@ export function Answered<T>(props: {
     const isAway =
       connection.name === 'waiting' || (connection.name === 'connecting' && connection.attempt > 1);
     return isAway ? (
-      <Empty title="Not known yet." words="The agent cannot be asked now; it is shown once it can." />
+      <Empty
+        title="Not known yet."
+        words="The agent does not respond right now; this appears once it does."
+      />
     ) : (
       <Loading />
     );

@@ -46,7 +46,7 @@ export function Schedule() {
         empty={{
           when: (entries) => entries.length === 0,
           title: 'Nothing is scheduled.',
-          words: 'A text that the backend wants sent later waits here for its time.',
+          words: 'Texts that the backend has scheduled appear here.',
         }}
       >
         {(entries) => (
@@ -65,7 +65,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
   const { act, tell, reveals } = useOperator();
   const cancel = async () => {
     const done = await act('schedule.cancel', { id: entry.schedule_id });
-    if (done?.cancelled === true) tell('success', 'The text was cancelled; the backend is told.');
+    if (done?.cancelled === true) tell('success', 'The text was cancelled, and the backend was told.');
     if (done?.cancelled === false)
       tell('warning', `It could not be cancelled any more: it is ${done.status}.`);
     onChanged();
@@ -91,7 +91,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
           label="Cancel"
           about={`the text to ${personName(entry.conversation)}`}
           question="Cancel this text?"
-          consequence={`It was to go to ${personName(entry.conversation)} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent, and the backend is told.`}
+          consequence={`It was to go to ${personName(entry.conversation)} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent, and the backend will be told.`}
           onConfirm={() => void cancel()}
         />
       )}

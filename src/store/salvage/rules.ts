@@ -14,7 +14,7 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   },
   commands: {
     json: ['body', 'ack'],
-    lost: 'Its id is found in the indexes, the ledger, the schedule and the outbox. It is never executed again; what its texts tell is its ack, else `outcome_unknown`.',
+    lost: 'Its id is found in the indexes, the ledger, the schedule and the outbox. It is never executed again; the state of its texts is its ack, else `outcome_unknown`.',
   },
   acks: { json: ['body'], lost: 'Given again from the command.' },
   events: { json: ['details'], lost: 'Counted in the log and in the event `store_damaged`.' },
@@ -26,7 +26,7 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   chatdb_reading: { json: ['samples'], lost: 'chat.db is read again, by date.' },
   seen_rows: {
     json: [],
-    lost: 'What was judged is remembered again from chat.db; a copy that iCloud writes of a message may be taken for another one.',
+    lost: 'What was processed is read again from chat.db; a copy of a message written by iCloud may be taken for a new message.',
   },
   chatdb_pending: { json: [], lost: 'chat.db is read again, by date.' },
   sends: {
@@ -52,14 +52,14 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   set_aside: { json: [], lost: 'Set aside as before, by what its index has; the reason is lost.' },
   message_sequences: {
     json: [],
-    lost: 'Taken from its index, which has all of it. Where that is lost too, numbers go on behind those of the messages that are kept.',
+    lost: 'Taken from its index, which has all of it. If that is lost too, numbers continue after those of the stored messages.',
   },
   conversation_aliases: {
     json: [],
     lost: 'Taken from its index, which has all of it. Where that is lost too, a group may be taken for a new one.',
   },
-  told: { json: [], lost: 'Taken from its index; where that is lost too, an event may be told twice.' },
-  outages: { json: [], lost: 'Counted in the log; a message may count as older than it is.' },
+  told: { json: [], lost: 'Taken from its index; if that is lost too, an event may be reported twice.' },
+  outages: { json: [], lost: 'Counted in the log; a message may be considered older than it is.' },
   used_links: { json: [], lost: 'Every link to the monitor made so far is refused.' },
   exchanges: { json: ['body'], lost: 'Counting begins again.' },
 };

@@ -117,9 +117,9 @@ describe('the status screen', () => {
       PLAIN,
     );
     expect(lines.slice(0, 9)).toEqual([
-      'PAUSED  everything, incoming too (by hand, 5 min 0 s ago); let it go on:',
+      'PAUSED  everything, incoming too (by hand, 5 min 0 s ago); to resume:',
       '        edge-agent resume',
-      'PAUSED  +13105551234 (two machines answered each other, 10 s ago); let it go on:',
+      'PAUSED  +13105551234 (two machines answered each other, 10 s ago); to resume:',
       '        edge-agent resume +13105551234',
       'edge-agent 0.1.0  degraded  up 1 h 1 min  pid 1737',
       '  ✗ The backend refuses our credentials: closed with 1008 (the signature does',

@@ -241,7 +241,7 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   ['autorestart', 'WARN', 'autorestart 0', (p) => p.program('pmset', "echo ' autorestart 0'")],
   ['autorestart', 'SKIP', 'no such setting', (p) => p.program('pmset', "echo ' sleep 0'")],
   ['auto-login', 'WARN', 'FileVault is on', (p) => p.program('fdesetup', 'echo FileVault is On.')],
-  ['auto-login', 'WARN', 'nobody', (p) => p.program('defaults', 'exit 1')],
+  ['auto-login', 'WARN', 'not set up', (p) => p.program('defaults', 'exit 1')],
   ['auto-login', 'WARN', 'another user', (p) => p.program('defaults', 'echo somebody-else')],
   [
     'chatdb-access',
@@ -274,8 +274,8 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
     'was refused',
     (p) => p.answers({ problems: [problem('backend_unauthorised', 'was refused')] }),
   ],
-  ['auth', 'SKIP', 'cannot be asked', (p) => p.silent({ kind: 'unclear', message: 'no answer' })],
-  ['websocket', 'SKIP', 'cannot be asked', (p) => p.silent({ kind: 'unclear', message: 'no answer' })],
+  ['auth', 'SKIP', 'does not respond', (p) => p.silent({ kind: 'unclear', message: 'no answer' })],
+  ['websocket', 'SKIP', 'does not respond', (p) => p.silent({ kind: 'unclear', message: 'no answer' })],
 ];
 
 test.each(faults)('%s says %s: %s', async (id, verdict, words, spoil) => {

@@ -118,7 +118,7 @@ describe('a message', () => {
       expect([status, body.error]).toEqual([503, 'unavailable']);
     }
     expect((await post(backend, '/edge/message', incoming('g1'))).body.reply_bubbles).toEqual(['now']);
-    expect(lines.join('\n')).toContain('the persona said nothing for 50 s');
+    expect(lines.join('\n')).toContain('the persona did not answer for 50 s');
   });
 
   it('with a guid that no header can hold comes with its key URL-encoded, as agents send it, or as it is', async () => {

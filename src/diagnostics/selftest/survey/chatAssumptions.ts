@@ -14,8 +14,8 @@ const FINISHED = 5;
 export const CHAT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'group-lookup',
-    contradictedWhen: 'two groups that chat_lookup ties have no person in common',
-    cost: 'What is said in one group may be told, and answered, in another one.',
+    contradictedWhen: 'two groups that chat_lookup links have no person in common',
+    cost: 'Messages of one group may be reported, and answered, in another.',
     judge: ({ chats }) => {
       const pairs = pairsBy(chats, ({ lookups }) => lookups);
       const peopled = pairs.filter(([a, b]) => a.people.length > 0 && b.people.length > 0);
@@ -28,8 +28,8 @@ export const CHAT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'group-ids',
     contradictedWhen:
-      'chat_lookup knows two groups of one group_id and the same people, and does not tie them',
-    cost: 'Two groups of the same people may be told as one conversation.',
+      'chat_lookup has two groups with one group_id and the same people, and does not link them',
+    cost: 'Two groups of the same people may be reported as one conversation.',
     needs: [['chat', 'group_id']],
     judge: ({ chats }) => {
       const pairs = pairsBy(chats, ({ groupIds }) => groupIds);
@@ -47,7 +47,7 @@ export const CHAT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'written-to',
     contradictedWhen: 'destination_caller_id of a received iMessage is no address of an account of this Mac',
-    cost: 'A post may say in "to" an address that is not ours; if it is ours, add it to edge.own_addresses.',
+    cost: 'A post may have an address in "to" that is not yours; if it is yours, add it to edge.own_addresses.',
     needs: [['message', 'destination_caller_id']],
     judge: ({ rows, own, region }) => {
       const received = rows.filter(({ row }) => row.isFromMe !== 1);
@@ -140,7 +140,7 @@ export const CHAT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'finished-files',
     contradictedWhen: 'a file of transfer_state 5 has no path',
-    cost: 'A file may be told as missing.',
+    cost: 'A file may be reported as missing.',
     needs: [
       ['attachment', 'transfer_state'],
       ['attachment', 'filename'],
@@ -162,8 +162,8 @@ export const CHAT_ASSUMPTIONS: readonly Assumption[] = [
   },
   {
     id: 'file-types',
-    contradictedWhen: 'a file has neither a mime_type nor a uti that the agent knows',
-    cost: 'The type of a file is told as unknown.',
+    contradictedWhen: 'a file has no mime_type or uti that the agent knows',
+    cost: 'The type of a file is reported as unknown.',
     needs: [['attachment', 'uti']],
     tolerance: 0.05,
     judge: ({ files }) =>

@@ -22,7 +22,7 @@ export const CONTENT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'part-numbers',
     contradictedWhen: 'a body of several runs has text without a part number',
-    cost: 'Two parts of a message may be told as one word, and the privacy filter may miss what lies across them.',
+    cost: 'Two parts of a message may be joined into one word, and the privacy filter may miss what spans them.',
     needs: [['message', 'attributedBody']],
     judge: (survey) => {
       const several = messagesOf(survey).filter(
@@ -44,7 +44,7 @@ export const CONTENT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'inline-images',
     contradictedWhen: 'a file within the part of a text is no image',
-    cost: 'A file may be told at another place of its message.',
+    cost: 'A file may be reported at another place in its message.',
     needs: [['message', 'attributedBody']],
     judge: (survey) => {
       const types = new Map(survey.files.map(({ guid, mimeType }) => [guid, mimeType]));
@@ -59,7 +59,7 @@ export const CONTENT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'unsend-forms',
     contradictedWhen: 'a message is empty, edited or retracted and has none of the known signs',
-    cost: 'A message that was taken back may be told as one that cannot be read.',
+    cost: 'An unsent message may be reported as unreadable.',
     judge: (survey) => {
       const emptied = messagesOf(survey).filter(
         ({ row, body }) =>
@@ -84,7 +84,7 @@ export const CONTENT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'edit-history',
     contradictedWhen: 'an edited message has no versions, or its newest version is not its text',
-    cost: 'An edit may go unnoticed, or be told without what was written first.',
+    cost: 'An edit may be missed, or reported without the original text.',
     needs: [['message', 'message_summary_info']],
     judge: (survey) => {
       const edited = messagesOf(survey).filter(
@@ -104,7 +104,7 @@ export const CONTENT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'parts-left',
     contradictedWhen: 'a body still has more parts than were not taken back',
-    cost: 'The agent cuts them out by number; a part that was taken back may be told all the same.',
+    cost: 'The agent removes them by number; an unsent part may still be reported.',
     needs: [['message', 'message_summary_info']],
     judge: (survey) => {
       const cut = messagesOf(survey).filter(
@@ -123,7 +123,7 @@ export const CONTENT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'app-lines',
     contradictedWhen: 'a row has a name to be filled in that does not begin with $(kIM',
-    cost: 'A placeholder of an app may be posted as the words of a person.',
+    cost: 'A placeholder of an app may be posted as text of a person.',
     judge: ({ rows }) => {
       const filled = rows.filter(({ body }) => body.hasMacro || body.hasOtherMacro);
       return {
@@ -134,7 +134,7 @@ export const CONTENT_ASSUMPTIONS: readonly Assumption[] = [
   },
   {
     id: 'link-previews',
-    contradictedWhen: 'a preview of a link stands 90 s to 5 min from the nearest text with it',
+    contradictedWhen: 'a link preview is 90 s to 5 min away from the nearest text with that link',
     cost: 'A link and its preview are posted and answered as two messages.',
     needs: [['message', 'balloon_bundle_id']],
     judge: linkPreviews,

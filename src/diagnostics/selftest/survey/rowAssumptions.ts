@@ -68,7 +68,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'whole-seconds',
     contradictedWhen: 'dates of iMessage are whole seconds',
-    cost: 'Of two messages of the same words one may be taken for the copy of the other, and not be answered.',
+    cost: 'Of two messages with the same text, one may be taken for a copy of the other and not be answered.',
     needs: [['message', 'date']],
     tolerance: 0.05,
     judge: wholeSeconds,
@@ -114,8 +114,8 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   },
   {
     id: 'direct-sender',
-    contradictedWhen: 'the sender of a row in a direct chat is not whom the chat is named after',
-    cost: 'A message without a handle in a direct chat may be told as that of somebody else.',
+    contradictedWhen: 'the sender of a row in a direct chat is not the person the chat is named after',
+    cost: 'A message without a handle in a direct chat may be attributed to somebody else.',
     tolerance: 0.05,
     judge: (survey) => {
       const chats = new Map(survey.chats.map((chat) => [chat.rowId, chat]));
@@ -129,7 +129,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'room-names',
     contradictedWhen: 'a row of a direct chat has cache_roomnames, or one of a group has none',
-    cost: 'A message to one person may be held back as one of a group, or one of a group be told late.',
+    cost: 'A direct message may be held back as a group message, or a group message be reported late.',
     needs: [
       ['message', 'cache_roomnames'],
       ['chat', 'style'],
@@ -169,7 +169,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'reactions',
     contradictedWhen: 'associated_message_type is 1000 or more and none of the known ones',
-    cost: 'Such reactions are not told to the backend.',
+    cost: 'Such reactions are not reported to the backend.',
     needs: [['message', 'associated_message_type']],
     judge: ({ rows }) =>
       tally(rows, ({ row: { associatedType } }) =>
@@ -179,7 +179,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'notices',
     contradictedWhen: 'item_type is above 6',
-    cost: 'Such notices of a group are not told to the backend.',
+    cost: 'Such group notices are not reported to the backend.',
     needs: [['message', 'item_type']],
     judge: ({ rows }) =>
       tally(rows, ({ row: { itemType } }) =>

@@ -1,7 +1,7 @@
 import type { HealthReply, Stats } from '../../../model/backendBodies.js';
 import type { Endpoint } from './endpoint.js';
 
-/** GET /health and /edge/health: that we are alive. Tells strangers nothing about agents. */
+/** GET /health and /edge/health: that we are alive. Reveals nothing about agents. */
 export const health: Endpoint = {
   method: 'GET',
   access: 'open',

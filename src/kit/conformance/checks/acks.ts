@@ -118,7 +118,7 @@ export const ACKS: readonly ConformanceCheck[] = [
     id: 'ack.unknown',
     clause: 'P5.3',
     title: 'an ack for a command that the backend does not know is harmless',
-    expected: '2xx with a JSON body; 404 would say that there is no such endpoint',
+    expected: '2xx with a JSON body; 404 would mean that there is no such endpoint',
     needs: ['ack.http'],
     run: async (run) => {
       const { path, answer } = await postAck(run, `cmd_conformance_${run.fresh()}`);

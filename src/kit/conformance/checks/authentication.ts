@@ -39,14 +39,14 @@ const WRONG: readonly Wrong[] = [
   {
     name: 'expired',
     title: 'a token from 26 hours ago',
-    sent: 'a well signed token that was made 26 hours ago',
+    sent: 'a correctly signed token made 26 hours ago',
     clause: 'P1.2',
     credentials: () => ({ kind: 'expired' }),
   },
   {
     name: 'foreign',
     title: "another agent's token",
-    sent: 'a well signed token for another agent than X-Edge-Agent-Id names',
+    sent: 'a correctly signed token for another agent than in X-Edge-Agent-Id',
     clause: 'P1.2',
     credentials: ({ target }) => ({ kind: 'signed', tokenFor: target.other.id }),
   },
@@ -131,7 +131,7 @@ export const AUTHENTICATION: readonly ConformanceCheck[] = [
   {
     id: 'auth.plain',
     clause: 'P1.4',
-    title: 'the plain secret counts by HTTP and by socket alike, or by neither',
+    title: 'the plain secret is accepted by both HTTP and socket, or by neither',
     expected: 'both let in, or both refused',
     needs: ['auth.http.signed', 'auth.socket.signed'],
     run: async (run) => {

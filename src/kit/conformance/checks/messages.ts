@@ -47,7 +47,7 @@ export const MESSAGES: readonly ConformanceCheck[] = [
   {
     id: 'message.repeat',
     clause: 'P7.2',
-    title: 'a message that is posted again is not answered anew',
+    title: 'a message that is posted again gets the same answer',
     expected: 'the same reply, or 409; and no second reflex under a new command_id',
     needs: ['message.reply', 'auth.socket.signed'],
     run: async (run) => {
@@ -70,15 +70,14 @@ export const MESSAGES: readonly ConformanceCheck[] = [
   {
     id: 'message.sequence',
     clause: 'P7.6',
-    title:
-      'a message is answered whatever number it has: behind a gap, late, and of a series that begins again',
+    title: 'a message is answered whatever its number: after a gap, late, or in a series that starts again',
     expected: '2xx with a reply to each, within the time that a reply may take',
     needs: ['message.reply'],
     run: async (run) => {
       const before = run.nextSequence();
       const numbers = [
         { what: `number ${before}`, sequence: before },
-        { what: `number ${before + 3} behind it`, sequence: run.nextSequence(2) },
+        { what: `number ${before + 3} after it`, sequence: run.nextSequence(2) },
         { what: `number ${before + 1} after that`, sequence: before + 1 },
         { what: 'number 1 again', sequence: 1 },
       ];

@@ -54,7 +54,7 @@ function judged(sent: string, answer: RequestAnswer, hasToken: boolean): Conform
   const readable = body !== undefined && (id === undefined || (typeof id === 'string' && id !== ''));
   const hint =
     isRefusal(answer) && !hasToken
-      ? '. A backend that wants a registration token: --registration-token-file'
+      ? '. If the backend needs a registration token: --registration-token-file'
       : '';
   return judge(conflict || readable, sent, `${described(answer)}${hint}`);
 }

@@ -13,7 +13,7 @@ export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'socket.plain-get',
     clause: 'P3.2',
-    title: 'a plain GET of /edge/ws is told to upgrade',
+    title: 'a plain GET of /edge/ws is answered with "upgrade required"',
     expected: '426',
     run: async (run) => {
       const answer = await run.get('/edge/ws');

@@ -23,7 +23,7 @@ export const TRANSPORT: readonly ConformanceCheck[] = [
       const { protocol, host } = new URL(run.target.url);
       if (protocol === 'http:') {
         return skip(
-          `${host} is this machine, where TLS is not asked for; give the https:// address to judge it`,
+          `${host} is this machine, where TLS is not required; give the https:// address to test it`,
         );
       }
       // Node verifies certificate and name; one that does not hold would have failed the request.
