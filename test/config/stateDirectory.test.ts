@@ -87,6 +87,7 @@ test('nothing on its way imports the schema, and the YAML parser only when it is
     'config/plainYaml.ts',
     'config/stateDirectory.ts',
     'errors.ts',
+    'model/errorCodes.ts',
     'system/inputLimits.ts',
     'system/missingFile.ts',
   ]);
