@@ -161,7 +161,7 @@ describe('config edit', { concurrent: true }, () => {
     );
     const pty = at(context, world, ['config', 'edit'], editor(world, meddling));
     expect(await pty.exited).toBe(1);
-    expect(pty.text).toContain('was changed by somebody else');
+    expect(pty.text).toContain('was changed by another program');
     expect(readFileSync(world.configPath, 'utf8')).toMatch(/# theirs\n$/);
     const aside = `${world.configPath}.draft.1`;
     expect(pty.text).toContain(aside);

@@ -52,7 +52,7 @@ describe('a configuration that is changed while the agent runs', {
     ]);
     expect(await setting(world, 'acks.scheduled')).toMatchObject({ value: 'both' });
     writeFileSync(world.configPath, '{ edge: [');
-    await daemon.line(/has mistakes: .*syntax/);
+    await daemon.line(/is invalid: .*syntax/);
     rmSync(world.configPath);
     await daemon.line(
       `The configuration file ${world.configPath} is gone. The previous configuration stays in use.`,
@@ -77,7 +77,7 @@ describe('a configuration that is changed while the agent runs', {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.writeConfig({ 'monitor.port': 4100, 'acks.scheduled': 'sent' });
-    expect(await daemon.line('counts after a restart only')).toContain('keys=monitor.port');
+    expect(await daemon.line('takes effect after a restart')).toContain('keys=monitor.port');
     const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
     expect(snapshot?.problems).toMatchObject([
       {
@@ -97,15 +97,15 @@ describe('a configuration that is changed while the agent runs', {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     world.writeConfig({ 'logging.file': join(world.directory, 'other.log') });
-    await daemon.line('counts after a restart only');
+    await daemon.line('takes effect after a restart');
     const { stdout, stderr } = await world.cli('logs');
-    expect(stdout).toContain('counts after a restart only');
+    expect(stdout).toContain('takes effect after a restart');
     expect(stderr).toBe('');
     const judged = await world.cli('doctor', '--bundle', 'bundle.tar.gz');
     expect(judged.stdout).toMatch(/PASS {2}log-size/);
     await extract({ file: join(world.directory, 'bundle.tar.gz'), cwd: world.directory });
     const collected = readFileSync(join(world.directory, 'edge-agent-bundle', 'edge-agent.log'), 'utf8');
-    expect(collected).toContain('counts after a restart only');
+    expect(collected).toContain('takes effect after a restart');
   });
 
   test('gives way to what the backend set and to the environment; .env is read as well', async (context) => {
@@ -128,7 +128,7 @@ describe('a configuration that is changed while the agent runs', {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();
     writeFileSync(world.configPath, Buffer.from([0xff, 0xfe, 0x00]));
-    await daemon.line(/not UTF-8.*What was in force stays/);
+    await daemon.line(/not UTF-8.*The previous configuration stays in use/);
     world.command('still sending');
     await world.sent(1);
   });
@@ -151,7 +151,9 @@ describe('a secret in the Keychain', { concurrent: true }, () => {
     world.writeConfig({ 'acks.scheduled': 'sent' });
     await daemon.line('The configuration was changed');
     expect(daemon.lines().filter((line) => line.includes('the Keychain'))).toEqual([
-      expect.stringMatching(/\[WARN\] EDGE_SECRET .*\(mine\): it is locked.* What was in force stays\./),
+      expect.stringMatching(
+        /\[WARN\] EDGE_SECRET .*\(mine\): it is locked.* The previous secret stays in use\./,
+      ),
     ]);
     const { snapshot } = await daemon.status();
     expect(snapshot?.problems).toEqual([]);

@@ -130,6 +130,6 @@ describe('status', { concurrent: true }, () => {
     context.onTestFinished(() => void stranger.close());
     const { exitCode, stderr } = await world.cli('status');
     expect(exitCode).toBe(5);
-    expect(stderr).toContain('Cannot tell how edge-agent is');
+    expect(stderr).toContain('Cannot get the status of edge-agent');
   });
 });

@@ -227,7 +227,7 @@ describe('edge-agent send', { concurrent: true }, () => {
 
   test.for([
     [['send', PERSON], /There is no text/],
-    [['send', ' ', 'x'], /There is nobody to send to/],
+    [['send', ' ', 'x'], /There is no recipient/],
     [['send', PERSON, 'x', '--at', 'yesterday'], /--at: expected/],
     [['send', PERSON, 'x', '--at', '2020-01-01'], /is past/],
     [['send', PERSON, 'x', '--timeout', 'soon'], /--timeout: expected/],

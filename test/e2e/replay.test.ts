@@ -63,7 +63,7 @@ test('a file that is no transcript is refused with its line', async (context) =>
   const file = join(world.directory, 'x.jsonl');
   const head = '{"kind":"transcript","schema":1,"version":"0","at":"2026-11-20T08:00:00.000Z"}';
   for (const [content, said] of [
-    ['hello', 'its first line does not say so'],
+    ['hello', 'its first line does not identify it'],
     [`${head}\n{"at":1,"kind":"dance"}\n`, 'line 2'],
   ] as const) {
     writeFileSync(file, content);

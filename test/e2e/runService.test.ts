@@ -7,7 +7,7 @@ import { EdgeWorld } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
 const SERVICE = ['run', '--service'];
-const WAITS = 'The agent waits until this is mended';
+const WAITS = 'The agent waits until this is fixed';
 
 describe('run --service', { concurrent: true }, () => {
   test('waits while the configuration has mistakes, and lists each in the status, and in the log without numbers', async (context) => {

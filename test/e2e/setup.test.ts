@@ -294,7 +294,7 @@ describe('the offer to install', () => {
     await session.sees(INSTALL_QUESTION);
     session.interrupt();
     expect(await session.exits()).toBe(130);
-    expect(session.shown).toContain('What was asked before is written.');
+    expect(session.shown).toContain('The answers so far were saved.');
     expect(session.shown).not.toContain('INSTALLED');
     expect(home.load().secrets.edgeSecret).toBe(SECRET);
   });

@@ -32,7 +32,7 @@ describe('on macOS 26, where only date_edited and the summary say that a message
     const daemon = await world.start();
     backend.failHttp(503, Number.POSITIVE_INFINITY, { path: '/edge/message' });
     const oops = chatDb.receive({ from: PERSON, text: 'oops-secret' });
-    await daemon.line('A message could not be brought to the backend');
+    await daemon.line('A message could not be delivered to the backend');
     chatDb.happenings.unsend(oops, Date.now(), 'summary');
     // What the backend may have read is reported as taken back; that it was noticed is what the test waits for.
     await backend.until(() =>

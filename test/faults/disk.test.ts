@@ -30,7 +30,7 @@ describe('a full disk', { concurrent: true }, () => {
     world.mac.chatDb.receive({ from: PERSON, text: 'can you hear me?' });
     const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
     expect(snapshot?.problems).toMatchObject([
-      { code: 'disk_full', remedy: expect.stringContaining('Make room') },
+      { code: 'disk_full', remedy: expect.stringContaining('Free space') },
     ]);
     expect(meanwhile.flatMap((commandId) => world.acksOf(commandId))).toEqual([]);
     expect(world.backend.messages).toEqual([]);
@@ -63,7 +63,7 @@ describe('a full disk', { concurrent: true }, () => {
       const daemon = world.spawn(['run', '--service']);
       const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
       expect(snapshot?.problems).toMatchObject([
-        { code: 'disk_full', remedy: expect.stringContaining('Make room') },
+        { code: 'disk_full', remedy: expect.stringContaining('Free space') },
       ]);
       expect(world.acksOf(asked)).toEqual([]);
       expect(world.texts).toEqual(['before']);

@@ -195,7 +195,7 @@ test.skipIf(!canMount)(
     const behind = world.command('behind it');
     const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
     expect(snapshot?.problems).toMatchObject([
-      { code: 'disk_full', message: expect.stringContaining('Files to be sent wait') },
+      { code: 'disk_full', message: expect.stringContaining('Files to be sent are waiting') },
     ]);
     expect(world.acksOf(withFile)).toEqual([]);
 

@@ -51,7 +51,7 @@ describe('an upgrade', { concurrent: true }, () => {
     await bench.install('one', { manner: 'stubborn' });
     await expect(bench.install('two', { config: join(bench.home, 'other.yaml') })).rejects.toMatchObject({
       code: 'launchd_refused',
-      message: expect.stringContaining('still there'),
+      message: expect.stringContaining('still running'),
     });
   });
 

@@ -4,7 +4,7 @@ import { LogFilter, logWish } from '../../../src/cli/inspect/LogFilter.js';
 const NOW = Date.parse('2026-11-20T09:00:00.000Z');
 const LINES = [
   '[2026-11-20T08:00:00.000Z] [INFO] Received a message message=G-1 from=+1•••1234',
-  '[2026-11-20T08:30:00.000Z] [ERROR] A mistake of ours cause="it broke" trace=G-1',
+  '[2026-11-20T08:30:00.000Z] [ERROR] Internal error cause="it broke" trace=G-1',
   '    at somewhere (file.js:1:2)',
   '[2026-11-20T08:59:00.000Z] [WARN] Another message=G-12',
   '{"time":"2026-11-20T08:59:30.000Z","level":"debug","msg":"in json","trace":"G-1"}',
@@ -47,7 +47,7 @@ test('for programs each line is an object, whatever its format', () => {
     {
       time: '2026-11-20T08:30:00.000Z',
       level: 'error',
-      msg: 'A mistake of ours',
+      msg: 'Internal error',
       cause: 'it broke',
       trace: 'G-1',
     },
