@@ -153,6 +153,11 @@ describe('the direction of imports', () => {
     expect(strays).toEqual([]);
   });
 
+  test('no literal is spread into another to save a line', () => {
+    const spread = /[{,]\s*\.\.\.\{/;
+    expect(sourceFiles.filter((file) => spread.test(codeOf(file)))).toEqual([]);
+  });
+
   test('no folder or file has a name that says nothing', () => {
     const empty = /(^|\/)(utils?|helpers?|common|core|shared|misc|lib)(\/|\.ts$)/i;
     expect(sourceFiles.filter((file) => empty.test(file))).toEqual([]);

@@ -65,8 +65,8 @@ export class Uploader {
 
   constructor(private readonly options: UploaderOptions) {
     this.steady = new SteadyTime(options.clock);
-    options.store.incoming.onStored((message) => this.take(message));
-    options.store.pauses.onChanged(() => this.pump());
+    options.store.incoming.onInsert((message) => this.take(message));
+    options.store.pauses.afterChange(() => this.pump());
   }
 
   start(): void {

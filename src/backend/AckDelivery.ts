@@ -56,7 +56,7 @@ export class AckDelivery {
   constructor(private readonly ports: AckDeliveryPorts) {}
 
   start(): void {
-    this.unsubscribe ??= this.ports.store.acks.onAdded(() => this.pump());
+    this.unsubscribe ??= this.ports.store.acks.afterInsert(() => this.pump());
     this.pump();
   }
 

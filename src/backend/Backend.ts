@@ -37,7 +37,7 @@ export class Backend {
     this.started = true;
     const { courier, outboxes, poller, link, access } = this.parts;
     courier.start();
-    this.eventsUnsubscribe = this.options.store.events.onAdded(() => {
+    this.eventsUnsubscribe = this.options.store.events.afterInsert(() => {
       outboxes.eventsAdded();
       poller.eventsAdded();
     });

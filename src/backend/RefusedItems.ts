@@ -54,8 +54,14 @@ export class RefusedItems {
     const { clock, log } = this.ports;
     const name = nameOf(item.kind, item.seq);
     const entry = this.entries.get(name) ?? {
-      ...{ kind: item.kind, seq: item.seq, id: item.id, since: clock.now(), detail },
-      ...{ times: 0, isProven: false, until: new Map() },
+      kind: item.kind,
+      seq: item.seq,
+      id: item.id,
+      since: clock.now(),
+      detail,
+      times: 0,
+      isProven: false,
+      until: new Map(),
     };
     this.entries.set(name, entry);
     entry.times += 1;

@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import WebSocket from 'ws';
+import WebSocket, { type ClientOptions } from 'ws';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import type { DatedHeaders } from './BackendTime.js';
@@ -45,15 +45,17 @@ export class WebSocketClient {
     private readonly request: SocketRequest,
     private readonly listener: SocketListener,
   ) {
-    this.socket = new WebSocket(request.url, {
+    // ws has it (doc/ws.md); its types do not.
+    const options: ClientOptions & { closeTimeout: number } = {
       ...VERIFIED_TLS,
       headers: { ...request.headers },
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,
       followRedirects: false,
       autoPong: false,
-      ...{ closeTimeout: CLOSE_TIMEOUT_MS },
-    });
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    };
+    this.socket = new WebSocket(request.url, options);
     this.attach();
   }
 

@@ -48,13 +48,13 @@ export interface QueuedEvent {
   readonly timestamp: string;
 }
 
-/** A durable queue, oldest first by `seq`; `onAdded` tells after the commit and returns its unsubscribe. */
+/** A durable queue, oldest first by `seq`; `afterInsert` tells after the commit and returns its unsubscribe. */
 export interface Queue<Item> {
   after(seq: number, limit: number): Item[];
   has(seq: number): boolean;
   clear(seqs: readonly number[]): void;
   count(): number;
-  onAdded(listener: () => void): () => void;
+  afterInsert(listener: () => void): () => void;
 }
 
 /** What this room needs of the agent's store. All calls are synchronous and durable. */

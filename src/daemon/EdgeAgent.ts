@@ -187,7 +187,11 @@ export class EdgeAgent {
     log.configure(logSettings(config.current()));
     config.onChange((changed) => log.configure(logSettings(changed)));
     const reload = new ConfigReload({
-      ...{ loaded, env, config, clock, log: log.logger },
+      loaded,
+      env,
+      config,
+      clock,
+      log: log.logger,
       onSecrets: (changed) => {
         log.redact(Object.values(changed));
         components.backend.credentialsChanged();
@@ -195,7 +199,11 @@ export class EdgeAgent {
       onSettings: (keys) => settingsChanged(components, health, keys),
     });
     const components = compose({
-      ...{ config, env, store, clock, version: this.version },
+      config,
+      env,
+      store,
+      clock,
+      version: this.version,
       secrets: reload.secrets,
       random: systemRandom,
       log: log.logger,
@@ -204,15 +212,14 @@ export class EdgeAgent {
       programs: this.options.programs ?? programs(),
     });
     const health = new Health({
-      ...{
-        config: config.current,
-        components,
-        store,
-        version: this.version,
-        startedAt: this.startedAt,
-        clock,
-      },
-      ...{ snapshot, log: log.logger },
+      config: config.current,
+      components,
+      store,
+      version: this.version,
+      startedAt: this.startedAt,
+      clock,
+      snapshot,
+      log: log.logger,
     });
     store.onMoved((how) => {
       const fault = how === 'missing' ? stateMissing(directory) : stateReplaced(directory);
@@ -237,11 +244,22 @@ export class EdgeAgent {
       continuity.end(store, components.chatDb);
       components.reader.scan();
       const verbs = operatorVerbs({
-        ...{ ...components, store, config, snapshot, log: log.logger, readSecrets: reload.readSecrets },
+        ...components,
+        store,
+        config,
+        snapshot,
+        log: log.logger,
+        readSecrets: reload.readSecrets,
         sendToSelf: (text) => components.supervision.sendToSelf(text),
       });
       const monitoring = new Monitoring({
-        ...{ config: config.current(), components, store, verbs, snapshot, clock, log },
+        config: config.current(),
+        components,
+        store,
+        verbs,
+        snapshot,
+        clock,
+        log,
         aliveAt: downtime.aliveBefore,
       });
       const allVerbs = { ...verbs, 'monitor.rotate': () => monitoring.rotate() };

@@ -70,7 +70,12 @@ export class Monitoring {
       useLink: (id, madeAt) => store.write(() => store.usedLinks.use(id, madeAt)),
       pageDirectory: PAGE_DIRECTORY,
       verbs: monitorVerbs({
-        ...{ verbs, store, operatorTexts, strip: this.strip, clock, log: log.logger },
+        verbs,
+        store,
+        operatorTexts,
+        strip: this.strip,
+        clock,
+        log: log.logger,
         logFile: config.logging.file,
         stateDirectory: config.state.directory,
         onAct: (user, verb) => this.server?.sendNotification('info', `${user}: ${verb}`),
@@ -78,17 +83,21 @@ export class Monitoring {
       agentStatus: () => this.toldStatus(),
       status: () => this.last ?? options.snapshot(),
       onWatched: (watched) => (watched ? this.watched() : this.unwatched()),
-      ...{ clock, log: log.logger },
+      clock,
+      log: log.logger,
     });
     components.backend.onLinkChange(() => this.noteLink());
     components.backend.onHttpOutcome(() => this.noteLink());
     watchTexts({
-      ...{ components, store, clock, server: this.server },
+      components,
+      store,
+      clock,
+      server: this.server,
       agentName: () => components.backend.agentId(),
       onWork: () => this.tellSoon(),
       guarded: (work) => this.guarded(work),
     });
-    store.pauses.onChanged(() => this.tellSoon());
+    store.pauses.afterChange(() => this.tellSoon());
   }
 
   /** Resolves after the first try to serve it. Never rejects. */

@@ -115,7 +115,14 @@ export function compose(options: ComponentOptions): Components {
   });
   const filter = livePrivacyFilter(() => config().privacy.redact, region);
   const attachments = composeAttachments({
-    ...{ store, chatDb, config, env, clock, random, log, filter },
+    store,
+    chatDb,
+    config,
+    env,
+    clock,
+    random,
+    log,
+    filter,
     programs: options.programs,
     backend: () => backend,
     onMachine: (fault) => sendHealth.noteMachine('uploading', fault),
@@ -222,7 +229,15 @@ export function compose(options: ComponentOptions): Components {
   });
 
   const reader = composeReader({
-    ...{ chatDb, store, clock, log, config, region, worthAnswering, told, activity },
+    chatDb,
+    store,
+    clock,
+    log,
+    config,
+    region,
+    worthAnswering,
+    told,
+    activity,
     readTies: () => names.readTies(chatDb),
     onArrived: () => supervision.arrived(),
   });

@@ -85,10 +85,14 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     },
   });
   const changes = new MessageUpdates({
-    ...{ store, happenings, clock, onFiles, onReversed },
+    store,
+    happenings,
+    clock,
+    onFiles,
+    onReversed,
     settings: () => config().forward,
   });
-  store.incoming.onStored((message) => loops.received(message));
+  store.incoming.onInsert((message) => loops.received(message));
   // An operator looked at it: what was before counts no longer.
   store.pauses.onLifted((conversation) => loops.reset(conversation));
   return {

@@ -36,7 +36,11 @@ export function composeReader(room: ReaderOptions): IncomingReader {
     [() => [phone, ...config().edge.own_addresses], () => chatDb.ownAddresses()],
   );
   return new IncomingReader({
-    ...{ chatDb, store, clock, log, worthAnswering },
+    chatDb,
+    store,
+    clock,
+    log,
+    worthAnswering,
     region: () => region,
     ownAddresses: () => own.all(),
     beforeScan: room.readTies,

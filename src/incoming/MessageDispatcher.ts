@@ -84,7 +84,7 @@ export class MessageDispatcher {
         options.onReplyDamaged?.(guid, conversation);
       },
     });
-    store.incoming.onAdded((conversation) => {
+    store.incoming.onOpen((conversation) => {
       this.waiting.wake(conversation);
       store.beforeCommit(this.claim);
     });
@@ -103,7 +103,7 @@ export class MessageDispatcher {
       store.beforeCommit(this.claim);
       store.afterCommit(this.keepMoves);
     });
-    store.pauses.onChanged(() => {
+    store.pauses.afterChange(() => {
       this.waiting.wakeAll();
       this.pump();
     });

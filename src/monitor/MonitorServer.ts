@@ -82,7 +82,9 @@ export class MonitorServer {
       onAbuse,
     });
     this.sockets = new UpgradeHandler({
-      ...{ secret, clock, clients: this.clients },
+      secret,
+      clock,
+      clients: this.clients,
       onClient: (client, socket, refusal) => this.welcome(client, socket, refusal),
     });
     this.pages = new PageHandler({ secret, useLink, pageDirectory, clock });

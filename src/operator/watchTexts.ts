@@ -38,7 +38,7 @@ export function watchTexts(watching: Watching): void {
       guarded(onWork);
     });
   };
-  store.incoming.onStored((message) => tell(() => server.broadcastChatMessage(incoming(message))));
+  store.incoming.onInsert((message) => tell(() => server.broadcastChatMessage(incoming(message))));
   components.told.onOperatorReply((reply) => tell(() => server.broadcastChatMessage(byOperator(reply))));
   components.commands.onStage((commandId, stage, code) =>
     tell(() => {

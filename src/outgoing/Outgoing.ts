@@ -158,7 +158,7 @@ export class Outgoing {
       settled: () => store.beforeCommit(this.dispatcher.claim),
     });
     // Whoever writes to us is no stranger: what waits for them is looked at anew.
-    store.incoming.onAdded((conversation) => {
+    store.incoming.onOpen((conversation) => {
       if (this.lanes.has(conversation)) {
         this.lanes.changed(conversation);
         store.beforeCommit(this.dispatcher.claim);
@@ -184,7 +184,7 @@ export class Outgoing {
         conversation,
       ),
     );
-    store.pauses.onChanged(() => this.dispatcher.pump());
+    store.pauses.afterChange(() => this.dispatcher.pump());
     this.lanes.reload();
   }
 

@@ -1,6 +1,6 @@
 import type { AckBody } from '../model/agentBodies.js';
 import type { Clock } from '../system/clock.js';
-import { AddedSignal, type CommitHooks } from './outbox.js';
+import { type CommitHooks, CommitSignal } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
@@ -58,7 +58,7 @@ export function readAck(
 
 /** The acks still to be delivered. */
 export class AckTable {
-  private readonly added: AddedSignal;
+  private readonly added: CommitSignal;
   private readonly insert: Statement;
   private readonly select: Statement;
   private readonly selectKept: Statement;
@@ -76,7 +76,7 @@ export class AckTable {
     hooks: CommitHooks,
     private readonly rows: StoredRows,
   ) {
-    this.added = new AddedSignal(hooks);
+    this.added = new CommitSignal(hooks);
     this.insert = database.prepare(
       'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
     );
@@ -153,7 +153,7 @@ export class AckTable {
     return this.counted.get() as number;
   }
 
-  onAdded(listener: () => void): () => void {
+  afterInsert(listener: () => void): () => void {
     return this.added.subscribe(listener);
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
-import { AddedSignal, type CommitHooks } from './outbox.js';
+import { type CommitHooks, CommitSignal } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
@@ -28,7 +28,7 @@ interface EventRow {
 
 /** The events still to be delivered. */
 export class EventTable {
-  private readonly added: AddedSignal;
+  private readonly added: CommitSignal;
   private readonly insert: Statement;
   private readonly select: Statement;
   private readonly remove: Statement;
@@ -42,7 +42,7 @@ export class EventTable {
     hooks: CommitHooks,
     private readonly rows: StoredRows,
   ) {
-    this.added = new AddedSignal(hooks);
+    this.added = new CommitSignal(hooks);
     this.insert = database.prepare(
       'INSERT INTO events (event_id, event_type, thread_id, details, created_at) VALUES (?, ?, ?, ?, ?)',
     );
@@ -92,7 +92,7 @@ export class EventTable {
     return this.counted.get() as number;
   }
 
-  onAdded(listener: () => void): () => void {
+  afterInsert(listener: () => void): () => void {
     return this.added.subscribe(listener);
   }
 }

@@ -58,9 +58,9 @@ export class IncomingTable {
   private readonly selectParked: Statement;
   private readonly reopen: Statement;
   private readonly expire: Statement;
-  private readonly listeners: ((conversation: string) => void)[] = [];
+  private readonly openListeners: ((conversation: string) => void)[] = [];
   private readonly withdrawnListeners: ((conversation: string) => void)[] = [];
-  private readonly storedListeners: ((message: IncomingMessage) => void)[] = [];
+  private readonly insertListeners: ((message: IncomingMessage) => void)[] = [];
 
   constructor(
     database: Database,
@@ -192,14 +192,14 @@ export class IncomingTable {
     const { guid, conversation, sentAt } = message;
     const body = JSON.stringify(message);
     if (this.insert.run(guid, conversation, body, sentAt, this.clock.now()).changes === 0) return false;
-    for (const listener of this.storedListeners) listener(message);
-    for (const listener of this.listeners) listener(conversation);
+    for (const listener of this.insertListeners) listener(message);
+    for (const listener of this.openListeners) listener(conversation);
     return true;
   }
 
-  /** Calls `listener` for each message added, inside the write that adds it. */
-  onAdded(listener: (conversation: string) => void): void {
-    this.listeners.push(listener);
+  /** Calls `listener` inside the write that adds a message to be posted: one that is new, or one that is to be posted again. */
+  onOpen(listener: (conversation: string) => void): void {
+    this.openListeners.push(listener);
   }
 
   /** Calls `listener` for each message that is not posted any more, inside the write that withdraws it. */
@@ -207,9 +207,9 @@ export class IncomingTable {
     this.withdrawnListeners.push(listener);
   }
 
-  /** Calls `listener` with each message that is new, inside the write that stores it. */
-  onStored(listener: (message: IncomingMessage) => void): void {
-    this.storedListeners.push(listener);
+  /** Calls `listener` with each message that is new, inside the write that inserts it. */
+  onInsert(listener: (message: IncomingMessage) => void): void {
+    this.insertListeners.push(listener);
   }
 
   /** Conversations with open messages. */
@@ -405,7 +405,7 @@ export class IncomingTable {
   unpark(guid: string): boolean {
     const row = this.reopen.get(guid) as { conversation: string } | undefined;
     if (row === undefined) return false;
-    for (const listener of this.listeners) listener(row.conversation);
+    for (const listener of this.openListeners) listener(row.conversation);
     return true;
   }
 

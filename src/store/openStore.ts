@@ -178,7 +178,9 @@ function rebuild(path: string, clock: Clock, log: Logger): void {
     log.error(
       `Scheduled text ${scheduleId ?? commandId ?? '(no name)'} is lost with the damaged store; it is not sent`,
       {
-        ...{ code: 'store_damaged', schedule: scheduleId, trace: commandId },
+        code: 'store_damaged',
+        schedule: scheduleId,
+        trace: commandId,
         sendAt: sendAt === null ? null : new Date(sendAt).toISOString(),
       },
     );

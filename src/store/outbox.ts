@@ -4,7 +4,7 @@ export interface CommitHooks {
 }
 
 /** Tells listeners, after the commit, that something was added. */
-export class AddedSignal {
+export class CommitSignal {
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly hooks: CommitHooks) {}

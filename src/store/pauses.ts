@@ -1,5 +1,5 @@
 import type { Clock } from '../system/clock.js';
-import { AddedSignal, type CommitHooks } from './outbox.js';
+import { type CommitHooks, CommitSignal } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 
 /** manual: somebody asked for it. operator: a person answered there. loop: two machines answered each other. */
@@ -22,7 +22,7 @@ export const EVERY_CONVERSATION = '*';
  */
 export class PauseTable {
   private readonly pauses = new Map<string, Pause>();
-  private readonly changed: AddedSignal;
+  private readonly changed: CommitSignal;
   private readonly liftedListeners: ((conversation: string) => void)[] = [];
   private readonly select: Statement;
   private readonly insert: Statement;
@@ -34,7 +34,7 @@ export class PauseTable {
     private readonly clock: Clock,
     hooks: CommitHooks & { onRollback(hook: () => void): void },
   ) {
-    this.changed = new AddedSignal(hooks);
+    this.changed = new CommitSignal(hooks);
     this.select = database.prepare('SELECT conversation, reason, since, incoming FROM pauses ORDER BY since');
     this.insert = database.prepare('INSERT INTO pauses (conversation, reason, since) VALUES (?, ?, ?)');
     this.remove = database.prepare('DELETE FROM pauses WHERE conversation = ?');
@@ -100,7 +100,7 @@ export class PauseTable {
   }
 
   /** Calls `listener` after each commit that changed something; returns the way to stop it. */
-  onChanged(listener: () => void): () => void {
+  afterChange(listener: () => void): () => void {
     return this.changed.subscribe(listener);
   }
 

@@ -198,7 +198,7 @@ describe('the acks', () => {
   test('are announced after the commit and kept in order until they are cleared', () => {
     const store = temporaryStore(new FakeClock());
     let announced = 0;
-    store.acks.onAdded(() => {
+    store.acks.afterInsert(() => {
       announced += 1;
     });
     const ack = (revision: number) => ({

@@ -58,7 +58,11 @@ async function live(
   const redact = Object.values(loaded.secrets);
   const remakesDirectory = !file.startsWith(loaded.config.state.directory);
   const log = createLogger({
-    ...{ file, ...logSettings(loaded.config), console: process.stdout, redact, remakesDirectory },
+    file,
+    ...logSettings(loaded.config),
+    console: process.stdout,
+    redact,
+    remakesDirectory,
   });
   const { logger } = log;
   const onMistake = (fault: unknown) =>

@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { linesFromEnd } from '../../logging/linesFromEnd.js';
 
 const MOST_BYTES = 1024 * 1024;
 
@@ -6,12 +7,8 @@ const MOST_BYTES = 1024 * 1024;
 export function tail(path: string): string {
   const fd = openSync(path, 'r');
   try {
-    const { size } = fstatSync(fd);
-    const from = Math.max(0, size - MOST_BYTES);
-    const bytes = Buffer.alloc(size - from);
-    const read = readSync(fd, bytes, 0, bytes.length, from);
-    const text = bytes.toString('utf8', 0, read);
-    return from === 0 ? text : text.slice(text.indexOf('\n') + 1);
+    const lines = [...linesFromEnd(fd, fstatSync(fd).size, MOST_BYTES)];
+    return lines.toReversed().join('\n');
   } finally {
     closeSync(fd);
   }

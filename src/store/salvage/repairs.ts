@@ -165,8 +165,7 @@ class Repair {
     if (isNew === 0 || isProven || indexes.has('sends_settled_at')) return;
     this.unknownTexts++;
     const scheduleId = cause === 'schedule' ? name : null;
-    this.event('message_failed', conversation, {
-      ...{ outcome: 'unknown', code: 'outcome_unknown', error: LOST_TEXT, retry_safe: false },
+    this.lostText(conversation, {
       ...(commandId === null ? {} : { command_id: commandId }),
       ...(scheduleId === null ? {} : { schedule_id: scheduleId }),
       ...(cause === 'reply' ? { in_reply_to: name } : {}),
@@ -218,8 +217,7 @@ class Repair {
       );
       if (isSent) continue;
       this.unknownTexts++;
-      this.event('message_failed', conversation, {
-        ...{ outcome: 'unknown', code: 'outcome_unknown', error: LOST_TEXT, retry_safe: false },
+      this.lostText(conversation, {
         ...(commandId === null ? {} : { command_id: commandId }),
       });
     }
@@ -280,12 +278,15 @@ class Repair {
   /** A text is not sent of which only the names are left: the backend, which has it, is told, and so is the operator. */
   private tellSchedule({ scheduleId, commandId, sendAt }: LostSchedule): void {
     const error = 'The record of this scheduled text was damaged: it is not sent.';
-    this.event('message_failed', null, {
-      ...{ outcome: 'unknown', code: 'outcome_unknown', error, retry_safe: false },
-      ...(commandId === null ? {} : { command_id: commandId }),
-      ...(scheduleId === null ? {} : { schedule_id: scheduleId }),
-      ...(sendAt === null ? {} : { send_at: new Date(sendAt).toISOString() }),
-    });
+    this.lostText(
+      null,
+      {
+        ...(commandId === null ? {} : { command_id: commandId }),
+        ...(scheduleId === null ? {} : { schedule_id: scheduleId }),
+        ...(sendAt === null ? {} : { send_at: new Date(sendAt).toISOString() }),
+      },
+      error,
+    );
     if (commandId === null) return;
     const isOpen = this.one("SELECT 1 FROM commands WHERE command_id = ? AND state = 'open'", commandId);
     if (isOpen !== undefined) this.finish(commandId, failed(error, scheduleId));
@@ -383,9 +384,9 @@ class Repair {
       );
       if (sends.length === 0) {
         this.unknownTexts++;
-        this.event('message_failed', null, {
-          ...{ outcome: 'unknown', code: 'outcome_unknown', error: LOST_TEXT, retry_safe: false },
-          ...{ command_id: commandId, schedule_id: scheduleId },
+        this.lostText(null, {
+          command_id: commandId,
+          schedule_id: scheduleId,
         });
       }
     }
@@ -478,23 +479,19 @@ class Repair {
   private keepPlace(seq: Value, guid: string, conversation: string, state: string, at: number | null): void {
     const settledAt = at ?? this.now;
     const message = {
-      ...{
-        guid,
-        rowId: 0,
-        conversation,
-        threadId: conversation,
-        chatGuid: conversation,
-        sender: conversation,
-      },
-      ...{
-        text: '',
-        sentAt: settledAt,
-        isGroup: false,
-        participants: [],
-        service: '',
-        replyToGuid: null,
-        attachments: [],
-      },
+      guid,
+      rowId: 0,
+      conversation,
+      threadId: conversation,
+      chatGuid: conversation,
+      sender: conversation,
+      text: '',
+      sentAt: settledAt,
+      isGroup: false,
+      participants: [],
+      service: '',
+      replyToGuid: null,
+      attachments: [],
     };
     this.run1(
       `INSERT OR IGNORE INTO incoming (seq, guid, conversation, message, sent_at, seen_at, state, settled_at, last_error)
@@ -596,8 +593,13 @@ class Repair {
     const at = new Date(this.now).toISOString();
     const ack: AckBody = {
       command_id: commandId,
-      ...{ status: verdict.status, success: verdict.status === 'completed', error: verdict.error },
-      ...{ completed_at: at, timestamp: at, revision: known.revision + 1, result: verdict.result },
+      status: verdict.status,
+      success: verdict.status === 'completed',
+      error: verdict.error,
+      completed_at: at,
+      timestamp: at,
+      revision: known.revision + 1,
+      result: verdict.result,
     };
     const body = JSON.stringify(ack);
     this.run1(
@@ -609,6 +611,17 @@ class Repair {
       'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
       ...[commandId, ack.revision, body, this.now],
     );
+  }
+
+  /** Nobody can tell what became of a text, and its row tells it no more. */
+  private lostText(conversation: string | null, about: Record<string, unknown>, error = LOST_TEXT): void {
+    this.event('message_failed', conversation, {
+      outcome: 'unknown',
+      code: 'outcome_unknown',
+      error,
+      retry_safe: false,
+      ...about,
+    });
   }
 
   private event(type: string, threadId: string | null, details: Record<string, unknown>): void {
@@ -660,7 +673,8 @@ function completed(result: Record<string, unknown>): Verdict {
 
 function failed(message: string, scheduleId: string | null = null): Verdict {
   const result = {
-    ...{ outcome: 'unknown', retry_safe: false },
+    outcome: 'unknown',
+    retry_safe: false,
     ...(scheduleId === null ? {} : { schedule_id: scheduleId }),
   };
   return { status: 'failed', error: `outcome_unknown: ${message}`, result, isUnknown: true };
@@ -686,7 +700,9 @@ function verdictOf(sends: readonly Send[]): Verdict {
     };
   }
   return completed({
-    ...{ outcome: 'sent', retry_safe: false, confirmed: sent?.guid !== null },
+    outcome: 'sent',
+    retry_safe: false,
+    confirmed: sent?.guid !== null,
     ...(sent?.guid == null ? {} : { message_guid: sent.guid }),
     ...(sent?.service == null ? {} : { service: sent.service }),
     ...schedule,
