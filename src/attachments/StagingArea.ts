@@ -20,7 +20,7 @@ const KEPT = '.kept';
 
 /**
  * Where files lie while they are being sent: `<root>/<uuid>/<name>`, each in a directory (0700) of its own, under
- * Messages' own directory, as Messages may read no other (macos-facts D.5).
+ * Messages' own directory, as Messages may read no other (docs/facts.md#files).
  */
 export class StagingArea {
   constructor(readonly root: string) {}

@@ -5,7 +5,7 @@ export interface ChatDbFile {
   mimeType: string | null;
   /** What it will have when it has arrived; 0 if that is not known. */
   sizeBytes: number;
-  /** 5: arrived; 6: failed (macos-facts A.7). Null where chat.db does not say. */
+  /** 5: arrived; 6: failed (docs/facts.md#attachments). Null where chat.db does not say. */
   transferState: number | null;
 }
 

@@ -8,7 +8,7 @@ import type { LinkEffect, LinkEvent, LinkRules, LinkState, Loss } from './linkTy
 import { type Frame, parseFrame } from './protocol.js';
 import { WebSocketClient } from './WebSocketClient.js';
 
-/** A timer this much late means that the loop was blocked: buffered frames are read before it is believed (A3-13). */
+/** A timer this much late means that the loop was blocked: buffered frames are read before it is believed (docs/facts.md, bug 13). */
 const LATE_MS = 1_000;
 /** A gap this long means that the machine slept (protocol §3). */
 const SLEPT_MS = 10_000;

@@ -51,7 +51,7 @@ export class Reachability {
 
   /** Each HTTP request's end, in order. Returns the unsubscribe. */
   subscribe(listener: (report: HttpReport) => void): () => void {
-    // A wrapper, so that the same function subscribed twice is two subscriptions (A3-14).
+    // A wrapper, so that the same function subscribed twice is two subscriptions (docs/facts.md, bug 14).
     const entry = (report: HttpReport) => listener(report);
     this.listeners.add(entry);
     return () => {

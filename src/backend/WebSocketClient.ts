@@ -144,7 +144,7 @@ export class WebSocketClient {
     });
   }
 
-  /** Lets go first, then tells: whoever hears of the loss meets a socket that is gone (A3-11). */
+  /** Lets go first, then tells: whoever hears of the loss meets a socket that is gone (docs/facts.md, bug 11). */
   private end(loss: Loss): void {
     if (this.detached) return;
     this.detach();
@@ -155,7 +155,7 @@ export class WebSocketClient {
   private detach(): void {
     this.detached = true;
     this.socket.removeAllListeners();
-    // A socket given up while connecting still reports an error; unheard it would end the process (A3-8).
+    // A socket given up while connecting still reports an error; unheard it would end the process (docs/facts.md, bug 8).
     this.socket.on('error', ignoreFailure);
   }
 }

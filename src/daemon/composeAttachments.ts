@@ -42,7 +42,7 @@ export interface Attachments {
   uploader: Uploader;
 }
 
-/** A transfer that has ended, one way or the other (macos-facts A.7). */
+/** A transfer that has ended, one way or the other (docs/facts.md#attachments). */
 const TRANSFER_OVER = new Set([5, 6, 7]);
 
 export function composeAttachments(options: AttachmentOptions): Attachments {

@@ -14,7 +14,7 @@ const ROW_EXPECTED_MS = 10_000;
 const FILE_ROW_EXPECTED_MS = 30_000;
 /** How long the row is looked for in all; Messages has been seen to send up to 124 s late. */
 const ROW_WATCHED_MS = 180_000;
-/** The same for a file; other senders wait as long (macos-facts D.8). */
+/** The same for a file; other senders wait as long (docs/facts.md#proof). */
 const FILE_ROW_WATCHED_MS = 20 * 60_000;
 /** While a row that may be its own is not settled, a verdict that is due is looked at again so soon. */
 const UNDECIDED_LOOK_MS = 1_000;

@@ -23,7 +23,7 @@ interface PartRequest {
   files?: readonly OutgoingFile[];
 }
 
-/** Messages takes one file after the other more surely with a pause between them (macos-facts D.5). */
+/** Messages takes one file after the other more surely with a pause between them (docs/facts.md#files). */
 const PART_PAUSE_MS = 500;
 
 /**

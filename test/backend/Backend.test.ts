@@ -309,7 +309,7 @@ describe('the line to the backend', () => {
 
   describe('draining', () => {
     it.each(['before start', 'while registering', 'while dialing', 'while waiting', 'while blocked'])(
-      'ends %s, with nothing left behind and no rejection unobserved (A3-2)',
+      'ends %s, with nothing left behind and no rejection unobserved (docs/facts.md, bug 2)',
       async (when) => {
         if (when === 'while registering') fake.on('/edge/register', () => new Promise(() => undefined));
         if (when === 'while dialing') fake.hang();

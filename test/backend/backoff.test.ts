@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseRetryAfter, reconnectDelay, retryDelay } from '../../src/backend/backoff.js';
 
 describe('backoff', () => {
-  it('keeps its jitter at the cap, so that a fleet never dials in step (A3-17)', () => {
+  it('keeps its jitter at the cap, so that a fleet never dials in step (docs/facts.md, bug 17)', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 5, max: 10_000 }),

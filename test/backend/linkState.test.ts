@@ -225,7 +225,7 @@ describe('the link, state by state', () => {
     expect([play.state.name, play.did]).toEqual(['dialing', ['terminate', 'dial']]);
   });
 
-  it('ignores the late events of an old socket (A3-5)', () => {
+  it('ignores the late events of an old socket (docs/facts.md, bug 5)', () => {
     const play = started().online();
     const old = play.state.epoch;
     play.feed(closed(1006)).wait().online();

@@ -104,3 +104,21 @@ test('every folder of the source has its line', () => {
     expect(existsSync(join(ROOT, path)), path).toBe(true);
   }
 });
+
+test('every page and heading that a comment names exists, and nothing outside of the repository is named', () => {
+  const texts = ['src', 'test'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') || path.endsWith('.tsx'))
+      .map((path) => page(join(folder, path))),
+  );
+  const named = texts.flatMap((text) => [
+    ...text.matchAll(/\b(docs\/[a-z-]+\.md)(?:#([a-z0-9.-]+[a-z0-9]))?/g),
+  ]);
+  expect(named.length).toBeGreaterThan(20);
+  for (const [, path = '', anchor] of named) {
+    expect(existsSync(join(ROOT, path)), path).toBe(true);
+    if (anchor !== undefined) expect([...headingAnchors(page(path))], `${path}#${anchor}`).toContain(anchor);
+  }
+  const outside = new RegExp(['macos', 'daemon'].map((word) => `${word}-facts`).join('|'));
+  expect(texts.filter((text) => outside.test(text))).toEqual([]);
+});

@@ -72,7 +72,7 @@ export function encodeSummary({ original, retracted = [], versions = {} }: NewSu
   });
 }
 
-/** What happens in conversations beside messages, written as Messages writes it (macos-facts A.5). */
+/** What happens in conversations beside messages, written as Messages writes it (docs/facts.md#values). */
 export class SimulatedChatEvents {
   constructor(
     private readonly database: AppleDatabase,

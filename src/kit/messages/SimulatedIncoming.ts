@@ -2,7 +2,7 @@ import { type AppleDatabase, appleDate, appleGuid, type Columns } from './AppleD
 import type { ChatService, SimulatedChat } from './SimulatedChats.js';
 import { ATTACHMENT_MARK, encodeAttributedBody } from './typedstreamEncoder.js';
 
-/** The commits in which Messages writes a message that comes in, in its order (macos-facts C.3). */
+/** The commits in which Messages writes a message that comes in, in its order (docs/facts.md#order-of-writes). */
 export const STAGES = ['row', 'text', 'chat', 'attachments', 'transfers'] as const;
 export type Stage = (typeof STAGES)[number];
 

@@ -28,7 +28,7 @@ const integers = (names: string, since: AppleVersion = 11): Column[] =>
 const plain = (type: string, names: string, since: AppleVersion = 11): Column[] =>
   names.split(' ').map((name) => [`${name} ${type}`, since]);
 
-/** Apple's tables (macos-facts A.2). Tables that only Apple's own bookkeeping uses are left out. */
+/** Apple's tables (docs/facts.md#tables). Tables that only Apple's own bookkeeping uses are left out. */
 const TABLES: Readonly<Record<string, Table>> = {
   message: {
     columns: [
@@ -217,7 +217,7 @@ function shuffled(columns: readonly string[]): string[] {
   return [...odd.reverse(), ...even];
 }
 
-/** The indices that queries of ours, or the planner's mistakes, could meet (macos-facts A.3). */
+/** The indices that queries of ours, or the planner's mistakes, could meet (docs/facts.md#indices). */
 const APPLE_INDICES: readonly (readonly [sql: string, since?: AppleVersion])[] = [
   ['message_idx_date ON message(date)'],
   ['message_idx_handle ON message(handle_id, date)'],
@@ -253,7 +253,7 @@ const APPLE_INDICES: readonly (readonly [sql: string, since?: AppleVersion])[] =
   ['chat_handle_join_idx_handle_id ON chat_handle_join(handle_id)'],
 ];
 
-/** Apple's triggers with effects that a reader sees (macos-facts A.4), less those that call Apple's own functions. */
+/** Apple's triggers with effects that a reader sees (docs/facts.md#triggers), less those that call Apple's own functions. */
 const APPLE_TRIGGERS: readonly string[] = [
   `update_message_roomname_cache_insert AFTER INSERT ON chat_message_join BEGIN
      UPDATE message SET cache_roomnames = (SELECT group_concat(c.room_name) FROM chat c

@@ -13,7 +13,7 @@ const NUMBER: ClassChain = [['NSNumber', 0], ['NSValue', 0], ...OBJECT];
 
 /**
  * `transferGuids`: the files of the marks, in order; `transcriptions`: what was said in each. `immutable`: NSAttributedString as the daemon archives it,
- * else the mutable one that Messages archives (macos-facts B.2 a and b).
+ * else the mutable one that Messages archives (docs/facts.md#layout).
  */
 interface EncoderOptions {
   transferGuids?: readonly string[];
@@ -103,7 +103,7 @@ function writeValue(writer: TypedStreamWriter, value: AttributeValue): void {
   else writer.url(value.url);
 }
 
-/** Writes the grammar of macos-facts B.1: strings and objects are numbered apart, and repeated by number. */
+/** Writes the grammar of docs/facts.md#grammar: strings and objects are numbered apart, and repeated by number. */
 class TypedStreamWriter {
   private readonly chunks: Buffer[] = [Buffer.from('\x04\x0bstreamtyped\x81\xe8\x03', 'latin1')];
   private readonly strings = new Map<string, number>();

@@ -47,7 +47,7 @@ interface Anchor {
 }
 
 /**
- * Messages may write one link as several rows (macos-facts J.7): a text and its preview, in either order; a preview tied to its
+ * Messages may write one link as several rows (docs/facts.md#links): a text and its preview, in either order; a preview tied to its
  * text by reply_to_guid, whose text may lack the link; the same preview twice. `neighbours` are other texts and links of the
  * same sender in the same chat. Each text accounts for one preview of a link, and what comes behind that counts as a copy only
  * while the sender writes nothing between: the same link sent twice with words between is two messages.

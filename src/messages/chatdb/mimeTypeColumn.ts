@@ -1,6 +1,6 @@
 import type { Schema } from './schema.js';
 
-/** Types of files by `attachment.uti`, where `mime_type` is NULL or empty (macos-facts A.7). */
+/** Types of files by `attachment.uti`, where `mime_type` is NULL or empty (docs/facts.md#attachments). */
 const TYPE_BY_UTI: Readonly<Record<string, string>> = {
   'public.heic': 'image/heic',
   'public.heif': 'image/heif',

@@ -138,7 +138,7 @@ function repeatedWords(
   const own = repeatedOf(text, stretch, facts.neighbours.ownMessages);
   const isTold = sender === conversation && (isTelling(text) || facts.hasEchoed(sender));
   if (own === undefined) {
-    // Our row may be an empty receipt, with the text in the one that came back alone (macos-facts C.3).
+    // Our row may be an empty receipt, with the text in the one that came back alone (docs/facts.md#order-of-writes).
     const of =
       sender === conversation ? facts.rules.unprovenText({ conversation, text, ...stretch }) : undefined;
     return of === undefined ? undefined : { of, isEcho: isTold };

@@ -25,7 +25,7 @@ type BodyColumns = Pick<ChatRow, 'text' | 'attributedBody'> & Partial<Pick<ChatR
 const NO_PARTS: readonly number[] = [];
 
 /**
- * attributedBody before text: since macOS 26 only it has the text (macos-facts A.5), and it names the files. Before one that is
+ * attributedBody before text: since macOS 26 only it has the text (docs/facts.md#values), and it names the files. Before one that is
  * damaged, text; either, where the other is empty; the newest version of the edit history where neither can be read. Without
  * the parts that were taken back. Of a text that is too long, its beginning.
  */

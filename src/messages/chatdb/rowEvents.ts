@@ -20,7 +20,7 @@ export interface EventPlace {
   region: string;
 }
 
-/** associated_message_type less 2000 or 3000 (macos-facts A.5). */
+/** associated_message_type less 2000 or 3000 (docs/facts.md#values). */
 const REACTIONS = ['love', 'like', 'dislike', 'laugh', 'emphasize', 'question', 'emoji', 'sticker'] as const;
 /** A sticker that was put on a bubble, before there were sticker tapbacks. */
 const PLACED_STICKER = 1000;

@@ -22,7 +22,7 @@ export type Table = (typeof TABLES)[number];
 
 /**
  * What one opened chat.db has. Columns come and go with the macOS version and with the machine's history of
- * upgrades (macos-facts A.2), so every column is asked for by name, and one that is not there reads as NULL.
+ * upgrades (docs/facts.md#tables), so every column is asked for by name, and one that is not there reads as NULL.
  */
 export class Schema {
   private constructor(private readonly columns: ReadonlyMap<Table, ReadonlySet<string>>) {}

@@ -11,7 +11,7 @@ const WITHIN_MS = 180_000;
 /** Clocks of a server and a Mac differ. */
 const BEFORE_MS = 2000;
 
-/** So soon a second row comes of which only its words tell what it is (macos-facts C.3). */
+/** So soon a second row comes of which only its words tell what it is (docs/facts.md#order-of-writes). */
 const REPEATED_WITHIN_MS = 15_000;
 /** With shorter texts, "ok" or "thank you", people do answer the same. */
 const TELLING_LENGTH = 12;
@@ -41,7 +41,7 @@ export function isToItsSender(
 }
 
 /**
- * Whether a message is the second row of one that was sent from here to an address of ours (macos-facts C.3): in the same
+ * Whether a message is the second row of one that was sent from here to an address of ours (docs/facts.md#order-of-writes): in the same
  * chat, and sent from the address that this one comes from. Where rows do not tell what ours was sent from: in a chat with
  * ourselves, of the same text as Messages keeps it, right after it. Elsewhere that is a person who answers with our words.
  */

@@ -95,7 +95,7 @@ describe('attributes of a run', () => {
   });
 });
 
-/** Their bytes hold 86 84, at which parsers that scan for the end of the text stop (macos-facts B.4). */
+/** Their bytes hold 86 84, at which parsers that scan for the end of the text stop (docs/facts.md#other-decoders). */
 const TRAPS = ['\u2184', '\u3184', '\u5184', '\u{1f184}'];
 const LENGTHS = [127, 128, 255, 256, 8192, 32767, 32768, 65535, 65536, 65537, 200_000];
 
