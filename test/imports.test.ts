@@ -57,7 +57,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   preact: /^monitor-page\//,
   'preact/hooks': /^monitor-page\//,
   commander: /^cli\//,
-  'bplist-parser': /^messages\/chatdb\/binaryPlist\.ts$/,
+  'bplist-parser': /^messages\/chatdb\/messageSummary\.ts$/,
   yaml: /^config\//,
   pino: /^logging\//,
   tar: /^diagnostics\/doctor\//,

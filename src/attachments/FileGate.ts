@@ -4,15 +4,13 @@ import type { Logger } from '../logging/Logger.js';
 import type { ErrorCode } from '../model/errorCodes.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
-import type { FindAddresses } from './checkedLookup.js';
-import { nameOfType } from './contentTypes.js';
+import { nameOfType, safeName } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
 import { isHandedOver, readHandedOver } from './handedOver.js';
-import { httpsFile, urlFault } from './httpsFile.js';
-import { isPublicAddress } from './publicAddress.js';
+import type { FindAddresses } from './httpsFile.js';
+import { httpsFile, isPublicAddress, urlFault } from './httpsFile.js';
 import { readRealFile } from './readRealFile.js';
-import type { StagingArea } from './StagingArea.js';
-import { safeName } from './safeName.js';
+import type { StagingArea } from './StagedFiles.js';
 
 export interface FileGateSettings {
   maxBytes: number;

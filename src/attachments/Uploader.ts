@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { IncomingMessage } from '../model/incoming.js';
-import { textsOf } from '../store/messageParts.js';
+import { textsOf } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { UploadMessage, UploadRecord } from '../store/uploads.js';
 import type { Clock, Timer } from '../system/clock.js';

@@ -1,7 +1,6 @@
-import { imageType, isHeic } from './contentTypes.js';
+import { imageType, isHeic, safeName } from './contentTypes.js';
 import type { ChatDbFile } from './ports.js';
 import { readRealFile } from './readRealFile.js';
-import { safeName } from './safeName.js';
 
 /** How Messages writes its own directory into chat.db, wherever it lies. */
 const MESSAGES_DIRECTORY = '~/Library/Messages/Attachments/';

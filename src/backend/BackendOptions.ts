@@ -2,8 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { Command } from '../model/command.js';
 import type { Clock } from '../system/clock.js';
 import type { Random } from '../system/random.js';
-import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
-import type { Timings } from './timings.js';
+import type { BackendSecrets, BackendSettings, BackendStore, Timings } from './settings.js';
 
 /** All that the room needs from outside. */
 export interface BackendOptions {

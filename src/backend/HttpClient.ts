@@ -1,12 +1,12 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { describeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { JsonPieces } from '../system/jsonShape.js';
+import type { Random } from '../system/random.js';
 import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import type { DatedHeaders } from './BackendTime.js';
-import { parseRetryAfter } from './backoff.js';
-import { describeNetworkError, redirectHost } from './networkError.js';
 
 /** Largest response read, unless the request says otherwise. */
 const ANSWER_LIMITS: AnswerLimits = { bytes: 16 * 1024 * 1024, pieces: INPUT_LIMITS.answerPieces };
@@ -265,4 +265,64 @@ function parseJson(text: string): unknown {
     // A proxy's HTML page is an expected answer; undefined says "not JSON".
     return undefined;
   }
+}
+
+/** The words of a failed connection, for a person: never empty, also for Node's wordless AggregateError. */
+export function describeNetworkError(error: unknown): string {
+  if (error instanceof AggregateError) {
+    const first: unknown = error.errors[0];
+    if (first !== undefined) return describeNetworkError(first);
+  }
+  const code = (error as { code?: unknown } | null)?.code;
+  const words = describeError(error);
+  return typeof code === 'string' && !words.includes(code) ? `${code}: ${words}` : words;
+}
+
+/** Where a redirect points, by its host alone; undefined where it names none. */
+export function redirectHost(location: string | undefined, base: string): string | undefined {
+  if (location === undefined) return undefined;
+  try {
+    return new URL(location, base).host;
+  } catch {
+    // A Location that is no URL names no host.
+    return undefined;
+  }
+}
+
+/** The base waits of protocol §3 in ms; the last one repeats for ever. */
+export const RECONNECT_STEPS_MS: readonly number[] = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
+
+/**
+ * How long to wait before the dial that follows failure number `step` (0 for the first), in ms: d × [1, 2).
+ * The jitter is a factor, so it stays alive at the cap and a fleet never dials in step. `chance` is in [0, 1).
+ */
+export function reconnectDelay(
+  step: number,
+  chance: number,
+  steps: readonly number[] = RECONNECT_STEPS_MS,
+): number {
+  const base = steps[Math.min(Math.max(step, 0), steps.length - 1)] ?? 0;
+  return base * (1 + chance);
+}
+
+/**
+ * How long after a failed request the next one may start, in ms: doubling from `firstMs`, at most `longestMs`
+ * before a jitter of up to a fifth. Never less than `firstMs`, even where that is beyond `longestMs`.
+ */
+export function retryDelay(failures: number, firstMs: number, longestMs: number, random: Random): number {
+  if (failures <= 0) return firstMs;
+  const grown = firstMs * 2 ** Math.min(failures, 30);
+  return Math.max(Math.min(grown, longestMs) * (1 - random() / 5), firstMs);
+}
+
+/**
+ * `Retry-After` in ms (RFC 9110 §10.2.3: seconds or an HTTP date); undefined for anything else.
+ * Bounded to an hour, so that one wrong header cannot silence the agent.
+ */
+export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  const text = header.trim();
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
+  if (!Number.isFinite(ms)) return undefined;
+  return Math.min(Math.max(ms, 0), 3_600_000);
 }

@@ -3,8 +3,8 @@ import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import type { Random } from '../system/random.js';
-import { retryDelay } from './backoff.js';
 import type { HttpClient } from './HttpClient.js';
+import { retryDelay } from './HttpClient.js';
 import type { SyncExchange } from './SyncExchange.js';
 
 const LONGEST_RETRY_MS = 60_000;

@@ -2,10 +2,9 @@ import { describeError } from '../errors.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
 import type { DatedHeaders } from './BackendTime.js';
-import { PING_FRAME, PONG_FRAME } from './frames.js';
 import { initialState, isLive, next, wakeAt } from './linkState.js';
 import type { LinkEffect, LinkEvent, LinkRules, LinkState, Loss } from './linkTypes.js';
-import { type Frame, parseFrame } from './protocol.js';
+import { type Frame, PING_FRAME, PONG_FRAME, parseFrame } from './protocol.js';
 import { WebSocketClient } from './WebSocketClient.js';
 
 /** A timer this much late means that the loop was blocked: buffered frames are read before it is believed (docs/facts.md, bug 13). */

@@ -1,7 +1,7 @@
 import type { Clock } from '../system/clock.js';
 import { isLive, pollerMode } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
-import { describeLoss } from './linkWords.js';
+import { describeLoss } from './linkTypes.js';
 import type { LinkView } from './view.js';
 
 const DAY_MS = 86_400_000;

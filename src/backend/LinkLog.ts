@@ -2,7 +2,7 @@ import { loggableUrl } from '../config/backendUrls.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import type { LinkState } from './linkTypes.js';
-import { describeLoss } from './linkWords.js';
+import { describeLoss } from './linkTypes.js';
 
 /** Failures in a row that are told in full. */
 const TOLD_IN_FULL = 5;

@@ -1,7 +1,7 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
-import { statusFrame } from './frames.js';
+import { statusFrame } from './protocol.js';
 
 interface StatusPorts {
   readonly clock: Clock;

@@ -3,11 +3,9 @@ import WebSocket, { type ClientOptions } from 'ws';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import type { DatedHeaders } from './BackendTime.js';
-import { parseRetryAfter } from './backoff.js';
-import { MAX_FRAME_BYTES } from './frames.js';
-import { dateOf } from './HttpClient.js';
+import { dateOf, describeNetworkError, parseRetryAfter, redirectHost } from './HttpClient.js';
 import type { Loss } from './linkTypes.js';
-import { describeNetworkError, redirectHost } from './networkError.js';
+import { MAX_FRAME_BYTES } from './protocol.js';
 
 interface SocketRequest {
   readonly url: string;

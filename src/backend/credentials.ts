@@ -1,7 +1,17 @@
 import { createHmac } from 'node:crypto';
-import { isLoopback } from '../config/backendUrls.js';
+import { httpBase, isLoopback, webSocketUrl } from '../config/backendUrls.js';
+import type { LoadedConfig } from '../config/loadConfig.js';
+import type { Logger } from '../logging/Logger.js';
 import type { ErrorCode } from '../model/errorCodes.js';
-import type { BackendSecrets, BackendSettings } from './settings.js';
+import type { Problem } from '../model/problem.js';
+import type { Clock } from '../system/clock.js';
+import type { BackendOptions } from './BackendOptions.js';
+import { BackendTime } from './BackendTime.js';
+import { HttpClient } from './HttpClient.js';
+import type { DialTarget } from './Link.js';
+import { Reachability } from './Reachability.js';
+import { Registration } from './Registration.js';
+import { type BackendSecrets, type BackendSettings, backendSettings, type Timings } from './settings.js';
 
 /** What to put behind `Authorization: Bearer`, or why there is nothing that may be put there. */
 export type Credentials =
@@ -143,4 +153,165 @@ function usable(
 
 function none(code: ErrorCode, message: string, remedy: string): Credentials {
   return { kind: 'none', code, message, remedy };
+}
+
+interface IdentityPorts {
+  readonly settings: () => BackendSettings;
+  readonly secrets: () => BackendSecrets;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly agentId: () => string;
+  readonly registeredToken: () => string | undefined;
+}
+
+/** Who we are towards the backend: fresh headers for each request and handshake, and why there may be none. */
+class Identity {
+  private fault: Problem<number> | null = null;
+  private mode: Extract<Credentials, { kind: 'token' }>['mode'] | null = null;
+  private readonly warned = new Set<string>();
+
+  constructor(private readonly ports: IdentityPorts) {}
+
+  /** Missing or unusable credentials, since when; null while there are any. */
+  problem(): Problem<number> | null {
+    return this.fault;
+  }
+
+  url(): string {
+    return this.ports.settings().webSocketUrl(this.ports.agentId());
+  }
+
+  /** Where and with what to dial now. */
+  target(): DialTarget {
+    const url = this.url();
+    const credentials = this.credentials(url);
+    if (credentials.kind === 'none') return { kind: 'none', reason: credentials.code };
+    return { kind: 'ready', url, headers: this.headersWith(credentials.token) };
+  }
+
+  /** The headers of one HTTP request. `anonymous`: allowed without credentials where there are none. */
+  headers(url: string, anonymous: boolean): { headers: Record<string, string> } | { refused: string } {
+    const credentials = this.credentials(url);
+    if (credentials.kind === 'token') return { headers: this.headersWith(credentials.token) };
+    // An insecure address gets nothing at all: a registration carries a token in its body.
+    if (anonymous && credentials.code === 'secret_missing') return { headers: this.headersWith(null) };
+    return { refused: credentials.message };
+  }
+
+  /** What a person can do about a refused token. */
+  remedy(skewMs: number | null): string {
+    return refusalRemedy(this.mode, skewMs);
+  }
+
+  private headersWith(token: string | null): Record<string, string> {
+    return requestHeaders(this.ports.agentId(), this.ports.version, token);
+  }
+
+  private credentials(url: string): Credentials {
+    const { settings, secrets, clock, log, agentId, registeredToken } = this.ports;
+    const credentials = credentialsFor({
+      secrets: secrets(),
+      settings: settings(),
+      agentId: agentId(),
+      registeredToken: registeredToken(),
+      url,
+      now: clock.now(),
+    });
+    if (credentials.kind === 'none') {
+      const { code, message, remedy } = credentials;
+      const since = this.fault?.code === code ? this.fault.since : clock.now();
+      this.fault = { code, since, message, remedy };
+      return credentials;
+    }
+    this.fault = null;
+    this.mode = credentials.mode;
+    for (const warning of credentials.warnings) {
+      if (!this.warned.has(warning)) log.warn(warning);
+      this.warned.add(warning);
+    }
+    return credentials;
+  }
+}
+
+interface AccessPorts {
+  readonly options: BackendOptions;
+  readonly registration: Timings['registration'];
+  /** HTTP turned from 401/403 to 2xx. */
+  readonly onAuthorised: () => void;
+  readonly onRegistered: () => void;
+  /** One message was refused by 401 or 403: whether our credentials are, another request has to show. */
+  readonly onDoubt: () => void;
+}
+
+/** Who we are towards the backend and how it is asked: id, credentials, registration, HTTP, whether it answers. */
+export class Access {
+  readonly time: BackendTime;
+  readonly http: HttpClient;
+  readonly registration: Registration;
+  readonly identity: Identity;
+  readonly reachability: Reachability;
+
+  constructor(ports: AccessPorts) {
+    const { config: settings, secrets, version, clock, log, store } = ports.options;
+    this.reachability = new Reachability(clock);
+    this.time = new BackendTime(clock);
+    this.http = new HttpClient({
+      onDate: (headers) => this.time.note(headers),
+      clock,
+      base: () => settings().httpBase,
+      headers: (url, anonymous) => this.identity.headers(url, anonymous),
+      onOutcome: ({ path, isAboutOne = false }, outcome) => {
+        const noted = this.reachability.note(path, outcome, isAboutOne);
+        if (noted === 'authorised') ports.onAuthorised();
+        if (noted === 'in_doubt') ports.onDoubt();
+      },
+    });
+    this.registration = new Registration({
+      http: this.http,
+      meta: store.meta,
+      settings,
+      secrets,
+      version,
+      clock,
+      log,
+      ...ports.registration,
+      onRegistered: ports.onRegistered,
+    });
+    const agentId = () => this.registration.agentId();
+    const registeredToken = () => this.registration.token();
+    this.identity = new Identity({ settings, secrets, version, clock, log, agentId, registeredToken });
+  }
+
+  /** Why we are blocked and what to do, for a person. */
+  blockedWords(): string {
+    const missing = this.identity.problem();
+    if (missing) return `${missing.message} ${missing.remedy}`;
+    return `the backend refused our credentials. ${this.refusalRemedy()}`;
+  }
+
+  refusalRemedy(): string {
+    return this.identity.remedy(this.time.skewMs);
+  }
+}
+
+/** Credentials to try the backend with by hand, and where it is. */
+interface TrialToken {
+  credentials: Credentials;
+  agentId: string;
+  httpBase: string;
+  webSocketUrl: string;
+}
+
+/**
+ * What the agent would show the backend now. `agentId` is the one that it goes by; undefined: the configured one, else the
+ * one made of the phone, as before a registration.
+ */
+export function trialToken(loaded: LoadedConfig, agentId: string | undefined, now: number): TrialToken {
+  const { config, secrets } = loaded;
+  const settings = backendSettings(config);
+  const id = settings.edgeAgentId ?? agentId ?? `edge_${settings.userPhone.replace(/\D/g, '')}`;
+  const url = httpBase(config);
+  const credentials = credentialsFor({ secrets, settings, agentId: id, url, now });
+  return { credentials, agentId: id, httpBase: url, webSocketUrl: webSocketUrl(config, id) };
 }

@@ -1,4 +1,4 @@
-import { RECONNECT_STEPS_MS } from './backoff.js';
+import { RECONNECT_STEPS_MS } from './HttpClient.js';
 
 /** Every wait of the link, in ms. The defaults are protocol §3; tests shorten them. */
 export interface LinkRules {
@@ -185,4 +185,24 @@ export type LinkEffect =
 export interface Step {
   readonly state: LinkState;
   readonly effects: readonly LinkEffect[];
+}
+
+/** What ended a socket or a dial, for a log line and for status. */
+export function describeLoss(loss: Loss): string {
+  switch (loss.kind) {
+    case 'closed':
+      return `closed with ${loss.code}${loss.reason ? ` (${loss.reason})` : ''}`;
+    case 'refused':
+      return `Unexpected server response: ${loss.status}${loss.detail ? ` (${loss.detail})` : ''}`;
+    case 'failed':
+      return loss.detail;
+    case 'hung':
+      return 'no answer to the handshake within its deadline';
+    case 'silent':
+      return 'opened, but no frame came';
+    case 'unanswered':
+      return 'a ping met no answer';
+    case 'replaced':
+      return loss.why;
+  }
 }

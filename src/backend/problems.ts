@@ -2,7 +2,7 @@ import type { Problem } from '../model/problem.js';
 import type { LinkHistory } from './LinkHistory.js';
 import { isLive } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
-import { describeLoss } from './linkWords.js';
+import { describeLoss } from './linkTypes.js';
 import type { Reachability } from './Reachability.js';
 import type { BackendSettings } from './settings.js';
 

@@ -1,4 +1,7 @@
+import { httpBase, webSocketUrl } from '../config/backendUrls.js';
+import type { Config } from '../config/schema.js';
 import type { AckBody, WireEvent } from '../model/agentBodies.js';
+import { type LinkRules, PROTOCOL_RULES } from './linkTypes.js';
 
 /** What this room needs of the configuration. Read anew at each use, so that live changes apply. */
 export interface BackendSettings {
@@ -82,5 +85,65 @@ export function wireEvent(event: QueuedEvent): WireEvent {
     ...(event.threadId ? { thread_id: event.threadId } : {}),
     details: event.details,
     timestamp: event.timestamp,
+  };
+}
+
+/** Every wait of the room, in ms; the defaults are the protocol's. */
+export interface Timings {
+  readonly link: Partial<LinkRules>;
+  readonly registration: {
+    /** How long the first attempt may hold back the link. */
+    readonly firstMs: number;
+    readonly retryMs: { readonly first: number; readonly longest: number };
+  };
+  /** The first poll after the start: a socket that opens meanwhile makes it needless. */
+  readonly firstPollMs: number;
+  /** Between syncs that carry events beside a live socket. */
+  readonly eventSyncMs: number;
+  /** An ack without pong for this long also goes by HTTP. */
+  readonly ackOverdueMs: number;
+  readonly statusEveryMs: number;
+  readonly lastSyncMs: number;
+}
+
+export const DEFAULT_TIMINGS: Timings = {
+  link: {},
+  registration: { firstMs: 5_000, retryMs: { first: 1_000, longest: 60_000 } },
+  firstPollMs: 1_000,
+  eventSyncMs: 15_000,
+  ackOverdueMs: 30_000,
+  statusEveryMs: 300_000,
+  lastSyncMs: 2_000,
+};
+
+/** The link's rules with the operator's ping interval, made anew only when that changes: they are read for each frame. */
+export function linkRules(
+  overrides: Partial<LinkRules>,
+  settings: () => { readonly pingIntervalSeconds: number },
+): () => LinkRules {
+  let rules: LinkRules = { ...PROTOCOL_RULES, ...overrides };
+  return () => {
+    const pingIntervalMs = overrides.pingIntervalMs ?? settings().pingIntervalSeconds * 1_000;
+    if (rules.pingIntervalMs !== pingIntervalMs) rules = { ...rules, pingIntervalMs };
+    return rules;
+  };
+}
+
+/** The configuration as the backend room wants it. */
+export function backendSettings(config: Config): BackendSettings {
+  return {
+    edgeAgentId: config.edge.agent_id,
+    userPhone: config.edge.user_phone,
+    appleId: config.edge.apple_id,
+    httpBase: httpBase(config),
+    webSocketUrl: (agentId) => webSocketUrl(config, agentId),
+    syncIntervalSeconds: config.backend.sync_interval_seconds,
+    requestTimeoutSeconds: config.backend.request_timeout_seconds,
+    safetySyncSeconds: config.backend.safety_sync_seconds,
+    websocketEnabled: config.websocket.enabled,
+    reconnectAttempts: config.websocket.reconnect_attempts,
+    pingIntervalSeconds: config.websocket.ping_interval_seconds,
+    authMode: config.auth.mode,
+    allowPlainSecret: config.auth.allow_plain_secret,
   };
 }

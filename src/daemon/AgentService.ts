@@ -8,7 +8,7 @@ import { stateDirectoryOrUsual } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
 import { createLogger, type LogFile } from '../logging/createLogger.js';
 import type { Logger } from '../logging/Logger.js';
-import { maskContacts } from '../logging/maskContacts.js';
+import { maskContacts } from '../logging/mask.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import { WaitingAgent } from './WaitingAgent.js';

@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../config/loadConfig.js';
 import { findSecrets, SECRET_VARIABLES, type Secrets } from '../config/secrets.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import { maskContacts } from '../logging/maskContacts.js';
+import { maskContacts } from '../logging/mask.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import type { LiveConfig } from './LiveConfig.js';

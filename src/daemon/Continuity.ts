@@ -4,20 +4,20 @@ import { basename, dirname, join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
-import { identityAt } from '../store/fileIdentity.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import {
   type GapReason,
+  identityAt,
   type LedgerGap,
   type Standing,
   standingOf,
+  Witness,
   type WitnessRecord,
 } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
-import { Witness } from '../store/Witness.js';
 import type { Clock } from '../system/clock.js';
-import { iso } from '../system/isoTime.js';
 import { freshId } from '../system/random.js';
+import { iso } from '../system/time.js';
 import { ALIVE_AT } from './Downtime.js';
 
 /** Rows that an agent left may be dated so much later than it was last known to be at work: a text takes time to go out. */

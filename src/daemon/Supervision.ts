@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
 import type { Logger } from '../logging/Logger.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
-import { findText } from '../messages/chatdb/findText.js';
+import { findText } from '../messages/chatdb/ChatDb.js';
 import type { Problem } from '../model/problem.js';
 import type { TextRequest } from '../model/sending.js';
 import type { Store } from '../store/Store.js';

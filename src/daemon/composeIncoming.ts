@@ -1,14 +1,14 @@
 import type { Config } from '../config/schema.js';
 import { ChatEvents, givenUpEvent, type OperatorReply, pausedEvent } from '../incoming/ChatEvents.js';
-import type { LoopPattern } from '../incoming/exchanges.js';
 import { ForwardPolicy } from '../incoming/ForwardPolicy.js';
+import type { LoopPattern } from '../incoming/LoopBreaker.js';
 import { LoopBreaker } from '../incoming/LoopBreaker.js';
 import { MessageUpdates } from '../incoming/MessageUpdates.js';
 import { OperatorReplies } from '../incoming/OperatorReplies.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { RowForwarding } from '../messages/chatdb/IncomingReader.js';
-import { normalisedText } from '../messages/chatdb/normalisedText.js';
+import { normalisedText } from '../messages/chatdb/rowBody.js';
 import type { IncomingMessage } from '../model/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';

@@ -3,7 +3,7 @@ import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
-import { OwnAddresses } from '../messages/chatdb/OwnAddresses.js';
+import { OwnAddresses } from '../messages/chatdb/ownership.js';
 import type { Activity } from '../operator/statusSnapshot.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import type { SendRecord } from '../model/sending.js';
 import type { DeliveryEvent } from '../outgoing/DeliveryTracker.js';
-import type { SendOutcome } from '../outgoing/outcome.js';
-import type { NewEvent } from '../store/events.js';
+import type { SendOutcome } from '../outgoing/OutcomeRecorder.js';
+import type { NewEvent } from '../store/outbox.js';
 import { LIFE } from '../store/sendRecord.js';
 
 /** The event that tells the backend how a text ended; none for a duplicate of a text that was sent. */

@@ -1,5 +1,5 @@
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
-import { normalisedText } from '../messages/chatdb/normalisedText.js';
+import { normalisedText } from '../messages/chatdb/rowBody.js';
 import type { ChatDbSentRow as ChatRow } from '../messages/chatdb/sentRows.js';
 import type { SentRow, SentRows } from '../model/sending.js';
 

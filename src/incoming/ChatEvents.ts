@@ -1,5 +1,5 @@
 import type { IncomingMessage } from '../model/incoming.js';
-import type { NewEvent } from '../store/events.js';
+import type { NewEvent } from '../store/outbox.js';
 import type { Store } from '../store/Store.js';
 import { joinAtSeams, seamsAsLineBreaks } from '../system/seams.js';
 

@@ -5,18 +5,15 @@ import type { TextQueue } from '../model/sending.js';
 import type { IncomingRecord } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { steadyNow } from '../system/clock.js';
 import type { Random } from '../system/random.js';
-import { steadyNow } from '../system/steadyNow.js';
-import { AnswersToOthers } from './AnswersToOthers.js';
 import { HeldReplies } from './HeldReplies.js';
 import { messageBody } from './messageBody.js';
-import { PostsInFlight } from './PostsInFlight.js';
+import { isDue, LONGEST_WAIT_AT_START_MS, PostsInFlight, WaitingConversations } from './PostsInFlight.js';
 import type { MessagePosting } from './ports.js';
-import { retryOf } from './postRetry.js';
+import { AnswersToOthers, retryOf } from './postRetry.js';
 import type { PrivacyFilter } from './privacy.js';
-import { parseReply, type Reply } from './reply.js';
-import { textsOf } from './replyTexts.js';
-import { isDue, LONGEST_WAIT_AT_START_MS, WaitingConversations } from './WaitingConversations.js';
+import { parseReply, type Reply, textsOf } from './reply.js';
 
 const STORE_RETRY_MS = 2_000;
 

@@ -1,7 +1,7 @@
 import { describeError } from '../errors.js';
 import type { IncomingAttachment, IncomingMessage, MessagePart } from '../model/incoming.js';
+import { knownParts, textsOf } from '../store/incomingRecord.js';
 import { isInGap } from '../store/lineage.js';
-import { knownParts, textsOf } from '../store/messageParts.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { type ChatEvents, editKey } from './ChatEvents.js';

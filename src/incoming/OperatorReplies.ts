@@ -1,7 +1,7 @@
 import type { SendRecord } from '../model/sending.js';
 import { isInGap } from '../store/lineage.js';
-import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
+import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/seenRows.js';
 import type { Clock } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 

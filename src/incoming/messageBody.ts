@@ -1,5 +1,5 @@
 import type { IncomingMessage } from '../model/incoming.js';
-import { knownParts, storedParts, textsOf } from '../store/messageParts.js';
+import { knownParts, storedParts, textsOf } from '../store/incomingRecord.js';
 import { filteredTogether, type PrivacyFilter } from './privacy.js';
 
 /** A part of a message as the backend reads it. */

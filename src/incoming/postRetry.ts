@@ -1,7 +1,6 @@
 import type { PostResult } from '../model/incoming.js';
 import type { IncomingRecord, Others } from '../store/incomingRecord.js';
 import type { Random } from '../system/random.js';
-import { isOwnFault } from './ownFault.js';
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 60_000;
@@ -60,4 +59,53 @@ export function retryOf(
     strikes,
     firstStrikeAt,
   };
+}
+
+/**
+ * What shows that the backend takes messages: the answers to other messages since a message's last failure. Kept in memory
+ * alone; after a restart the proof begins again, to the benefit of the message.
+ */
+export class AnswersToOthers {
+  private answers = 0;
+  /** How many answers there were at the last failure of a message, or when its first post began. */
+  private readonly seenBy = new Map<number, number>();
+
+  /** A message is posted; what was answered before it began is no proof. */
+  began(seq: number): void {
+    if (!this.seenBy.has(seq)) this.seenBy.set(seq, this.answers);
+  }
+
+  /** Whether another message was answered since this one's last failure. */
+  any(seq: number): boolean {
+    return this.answers > (this.seenBy.get(seq) ?? this.answers);
+  }
+
+  /** A post of the message failed: the next failure needs proof of its own. */
+  failed(seq: number): void {
+    this.seenBy.set(seq, this.answers);
+  }
+
+  /** The message was answered, by a reply or as known: the backend takes messages. */
+  answered(seq: number): void {
+    this.answers += 1;
+    this.seenBy.delete(seq);
+  }
+
+  /** The message is not posted again. */
+  forget(seq: number): void {
+    this.seenBy.delete(seq);
+  }
+}
+
+/** How improbable it must be that one without a fault collects so many strikes. Ten times less than what may happen (1 in 1 000), as `others` is an estimate. */
+const LEAST_CHANCE = 0.0001;
+
+/**
+ * Whether so many strikes show that the item itself is at fault, and not a backend that fails at random. How often an attempt at an
+ * item without a fault fails, those show that were answered meanwhile (by the rule of succession, so that few of them prove
+ * little). None but these count: an item that is never answered says nothing about the backend.
+ */
+function isOwnFault(strikes: number, others: Others): boolean {
+  const chance = (others.failures + 1) / (others.failures + others.answered + 2);
+  return chance ** strikes < LEAST_CHANCE;
 }

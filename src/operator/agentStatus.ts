@@ -2,7 +2,7 @@ import type { Backend } from '../backend/Backend.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { AgentStatus } from '../model/monitorFrames.js';
 import type { Outgoing } from '../outgoing/Outgoing.js';
-import { EVERY_CONVERSATION } from '../store/pauses.js';
+import { EVERY_CONVERSATION } from '../store/conversations.js';
 import type { Store } from '../store/Store.js';
 import type { Figures, Progress } from './Progress.js';
 

@@ -3,9 +3,9 @@ import { EdgeError } from '../errors.js';
 import { maskHandle } from '../logging/mask.js';
 import type { Answers, CommandDetail, CommandEntry, OperatorApi, TextEntry } from '../model/operatorApi.js';
 import type { SendRecord } from '../model/sending.js';
-import type { LoggedCommand } from '../store/commandLog.js';
+import type { LoggedCommand } from '../store/commands.js';
 import type { Store } from '../store/Store.js';
-import { iso, isoOrNull } from '../system/isoTime.js';
+import { iso, isoOrNull } from '../system/time.js';
 import { timeline } from './timeline.js';
 import { neededText } from './verbInput.js';
 

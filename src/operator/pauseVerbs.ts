@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { Answers, OperatorApi, PauseAnswer, ResumeAnswer } from '../model/operatorApi.js';
-import { EVERY_CONVERSATION } from '../store/pauses.js';
+import { EVERY_CONVERSATION } from '../store/conversations.js';
 import type { Store } from '../store/Store.js';
 import type { NamedConversation } from './namedConversation.js';
 import { neededText } from './verbInput.js';

@@ -7,12 +7,12 @@ import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
 import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
 import type { Outgoing } from '../outgoing/Outgoing.js';
-import { EVERY_CONVERSATION, type Pause } from '../store/pauses.js';
+import { EVERY_CONVERSATION, type Pause } from '../store/conversations.js';
 import type { Store } from '../store/Store.js';
 import { describeLosses } from '../store/salvage/report.js';
 import type { SetAsideItem } from '../store/setAsideItem.js';
-import { iso, isoOrNull } from '../system/isoTime.js';
 import { residentMegabytes } from '../system/residentMemory.js';
+import { iso, isoOrNull } from '../system/time.js';
 
 /** What happened last, for the status. Unix ms. */
 export interface Activity {

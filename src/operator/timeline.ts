@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { maskHandle } from '../logging/mask.js';
 import type { TimelineStep } from '../model/operatorApi.js';
 import type { SendRecord } from '../model/sending.js';
-import type { LoggedCommand } from '../store/commandLog.js';
+import type { LoggedCommand } from '../store/commands.js';
 import type { ScheduledText } from '../store/schedule.js';
 
 interface Step {

@@ -1,4 +1,4 @@
-import type { NewRecipientTable } from '../store/newRecipients.js';
+import type { NewRecipientTable } from '../store/recipients.js';
 import type { Clock } from '../system/clock.js';
 
 const WINDOW_MS = 3_600_000;

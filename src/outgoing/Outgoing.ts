@@ -1,28 +1,25 @@
 import type { Logger } from '../logging/Logger.js';
 import type { MessageSender, SentRows, TextRequest } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
+import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
 import { LIFE } from '../store/sendRecord.js';
-import type { GoneOut, WantedSince, WantedText } from '../store/textRequest.js';
 import type { Clock } from '../system/clock.js';
 import type { MachineFault } from '../system/failures.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 import { ConversationQueues, type HeldTexts } from './ConversationQueues.js';
 import { type DeliveryListener, DeliveryTracker } from './DeliveryTracker.js';
-import { Dispatcher, type StartListener } from './Dispatcher.js';
+import { Dispatcher, Pace, type StartListener } from './Dispatcher.js';
 import { isDuplicate } from './DuplicatePairing.js';
-import { expireHeld, type HeldAges } from './expireHeld.js';
 import { NewRecipients } from './NewRecipients.js';
-import { OutcomeRecorder } from './OutcomeRecorder.js';
-import type { OutcomeListener } from './outcome.js';
-import { Pace } from './Pace.js';
+import type { OutcomeListener } from './OutcomeRecorder.js';
+import { OutcomeRecorder, type RequestListener, requestEnd } from './OutcomeRecorder.js';
 import type { FileFetcher } from './ports.js';
 import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
-import { type RequestListener, requestEnd } from './requestEnd.js';
 import { SendVerifier } from './SendVerifier.js';
 import { SentEvidence } from './SentEvidence.js';
 import { Staging } from './Staging.js';
-import { withdrawAnswers } from './withdrawAnswers.js';
+import { expireHeld, type HeldAges, withdrawAnswers } from './withdrawTexts.js';
 
 /** What the operator set; the limits are off at 0. */
 export interface OutgoingSettings {

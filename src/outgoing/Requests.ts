@@ -1,15 +1,11 @@
-import type { SendRole, TextRequest } from '../model/sending.js';
+import type { OutgoingFile, SendRole, TextRequest } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { sendableText } from '../system/sendableText.js';
 import type { ConversationQueues } from './ConversationQueues.js';
-import { DuplicatePairing, wordsKey } from './DuplicatePairing.js';
-import type { OutcomeRecorder } from './OutcomeRecorder.js';
-import type { SendOutcome } from './outcome.js';
-import type { PairingDecision } from './pairing.js';
-import { endOfDuplicate, outcomeOf } from './requestEnd.js';
-import { type Part, partsOf } from './requestParts.js';
-import { ANSWER_WITHDRAWN } from './withdrawAnswers.js';
+import { DuplicatePairing, type PairingDecision, wordsKey } from './DuplicatePairing.js';
+import { endOfDuplicate, type OutcomeRecorder, outcomeOf, type SendOutcome } from './OutcomeRecorder.js';
+import { ANSWER_WITHDRAWN } from './withdrawTexts.js';
 
 interface RequestsOptions {
   store: Store;
@@ -140,4 +136,152 @@ export class Requests {
     if (role === 'first' && answers === null) return { kind: 'send', assumed: null };
     return this.pairing.decide({ conversation, role, words, answers });
   }
+}
+
+/** One text or one file, a send of its own. */
+interface Part {
+  id: string;
+  partOf: string | null;
+  part: number;
+  role: SendRole;
+  text: string;
+  /** Where the file is staged; only its name while `source` says where it is to be fetched from. */
+  file: string | null;
+  source: string | null;
+  pauseMs: number;
+}
+
+interface PartRequest {
+  id: string;
+  text: string;
+  role: SendRole;
+  pauseMs: number;
+  files?: readonly OutgoingFile[];
+}
+
+/** Messages takes one file after the other more surely with a pause between them (docs/facts.md#files). */
+const PART_PAUSE_MS = 500;
+
+/**
+ * What a request is sent as: its text (cut where it is too long and may be cut), then its files. The whole keeps the id of
+ * the request; several parts are numbered `<id>:1`, `<id>:2` … `fault` says why a text cannot be sent.
+ */
+function partsOf(
+  request: PartRequest,
+  limits: { maxTextLength: number; splitLongTexts: boolean },
+): { parts: Part[] } | { fault: string } {
+  const { id, text, role, pauseMs, files = [] } = request;
+  const fault = textFault(text, limits.maxTextLength);
+  // Nearly every request: no detour for it.
+  if (fault === undefined && files.length === 0) {
+    return { parts: [{ id, partOf: null, part: 0, role, text, file: null, source: null, pauseMs }] };
+  }
+  // A reflex is compared with the reply by the whole of its text.
+  if (fault !== undefined && (!limits.splitLongTexts || role === 'reflex')) return { fault };
+  const texts = fault === undefined ? [text] : splitText(text, limits.maxTextLength);
+  if (texts.length > MOST_PARTS) {
+    return {
+      fault: `The text makes ${texts.length} parts of outgoing.max_text_length; the limit is ${MOST_PARTS}.`,
+    };
+  }
+  if (text === '' && files.length > 0) texts.length = 0;
+  const count = texts.length + files.length;
+  if (count === 0) return { fault: 'The text is blank, so that no part of it can be sent.' };
+  const numbered = (index: number) => ({
+    id: count === 1 ? id : `${id}:${index + 1}`,
+    partOf: count === 1 ? null : id,
+    part: count === 1 ? 0 : index + 1,
+    pauseMs: index === 0 ? pauseMs : Math.max(pauseMs, PART_PAUSE_MS),
+  });
+  const ofTexts = texts.map((piece, index): Part => {
+    const pieceRole = index === 0 || role === 'message' ? role : 'bubble';
+    return { ...numbered(index), role: pieceRole, text: piece, file: null, source: null };
+  });
+  const ofFiles = files.map((file, index): Part => {
+    const place = 'path' in file ? { file: file.path, source: null } : { file: file.name, source: file.url };
+    return { ...numbered(texts.length + index), role: 'message', text: '', ...place };
+  });
+  return { parts: [...ofTexts, ...ofFiles] };
+}
+
+/** Whatever sends so much in one text does not mean a person to read it. */
+const MOST_PARTS = 100;
+
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
+const words = new Intl.Segmenter('und', { granularity: 'word' });
+
+/** Enough of the text behind a place to know whether a grapheme or word goes on there, in UTF-16 units. */
+const LOOKAHEAD = 256;
+
+/**
+ * Cuts a text into parts of at most so many characters (code points) and 100 000 bytes: at the last line break in the
+ * second half of a part, else the last white space there, else between words, else between graphemes; inside a
+ * grapheme only where one alone is too long. But for white space at the cuts nothing is lost, and no part is blank.
+ */
+export function splitText(text: string, maxCharacters: number): string[] {
+  const parts: string[] = [];
+  let rest = text;
+  for (;;) {
+    const end = reach(rest, maxCharacters);
+    if (end === rest.length) {
+      if (rest.trim() !== '') parts.push(rest);
+      return parts;
+    }
+    const cut = bestCut(rest, end);
+    const part = rest.slice(0, cut).trimEnd();
+    if (part !== '') parts.push(part);
+    rest = rest.slice(cut).trimStart();
+  }
+}
+
+/** How far into the text one part may reach, in UTF-16 units; never between two halves of a character, at least one. */
+function reach(text: string, maxCharacters: number): number {
+  let bytes = 0;
+  let at = 0;
+  for (let characters = 0; at < text.length; characters++) {
+    const code = text.codePointAt(at) ?? 0;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (characters > 0 && (characters >= maxCharacters || bytes > MAX_TEXT_BYTES)) return at;
+    at += code > 0xffff ? 2 : 1;
+  }
+  return at;
+}
+
+function bestCut(text: string, end: number): number {
+  const least = Math.floor(end / 2);
+  const head = text.slice(0, end);
+  const line = head.lastIndexOf('\n');
+  if (line >= least && line > 0) return line;
+  const blank = lastBlank(text, end, least);
+  if (blank > 0) return blank;
+  const word = boundary(words, text, end);
+  const between = boundary(graphemes, text, word >= least && word > 0 ? word : end);
+  return between > 0 ? between : end;
+}
+
+/** The last white space in front of `end`, or at it: a part may end right where the next word would begin. */
+function lastBlank(text: string, end: number, least: number): number {
+  for (let at = end; at >= least && at > 0; at--) {
+    if (/\s/u.test(text.charAt(at))) return at;
+  }
+  return -1;
+}
+
+/** The last boundary at `end` or before it. */
+function boundary(segmenter: Intl.Segmenter, text: string, end: number): number {
+  const segment = segmenter.segment(text.slice(0, end + LOOKAHEAD)).containing(end);
+  return segment?.index ?? end;
+}
+
+/** One argument of a process cannot exceed 128 KiB on Linux (MAX_ARG_STRLEN); this leaves room on every system. */
+export const MAX_TEXT_BYTES = 100_000;
+
+/** Why a text is too long to be sent, naming the limit; undefined if it is not. Lengths are in characters and bytes. */
+function textFault(text: string, maxCharacters: number): string | undefined {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_TEXT_BYTES) return `The text has ${bytes} bytes; the limit is ${MAX_TEXT_BYTES} bytes.`;
+  if (text.length <= maxCharacters) return undefined;
+  const characters = [...text].length;
+  if (characters <= maxCharacters) return undefined;
+  return `The text has ${characters} characters; the limit is ${maxCharacters} characters (outgoing.max_text_length).`;
 }

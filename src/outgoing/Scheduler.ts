@@ -5,7 +5,7 @@ import type { OutgoingFile, TextQueue } from '../model/sending.js';
 import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import type { ScheduledText, ScheduleState } from '../store/schedule.js';
-import { type GoneOut, type SentTexts, tooLateVerdict, type WantedText } from '../store/textRequest.js';
+import { type GoneOut, type SentTexts, tooLateVerdict, type WantedText } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 

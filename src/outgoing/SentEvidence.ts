@@ -1,9 +1,9 @@
 import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
 import { isInGap, type LedgerGap } from '../store/lineage.js';
-import { kinshipOf, type RowOrder } from '../store/rowOfSend.js';
 import type { Store } from '../store/Store.js';
-import type { GoneOut, WantedSince, WantedText } from '../store/textRequest.js';
-import { isFileOf, knownRows } from './matchRows.js';
+import { kinshipOf, type RowOrder } from '../store/seenRows.js';
+import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
+import { isFileOf, knownRows } from './SendVerifier.js';
 
 /**
  * What a text goes out for. `row`: behind this row of chat.db, the message that it answers. `time`: not before then (Unix ms): the

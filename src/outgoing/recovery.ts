@@ -3,8 +3,7 @@ import type { MessageSender, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { sendTrace } from '../store/sendRecord.js';
 import { type Clock, sleep } from '../system/clock.js';
-import { knownRows, matchRows } from './matchRows.js';
-import { rowWatchedMs } from './SendVerifier.js';
+import { knownRows, matchRows, rowWatchedMs } from './SendVerifier.js';
 
 /** What could not be stored (disk full) is tried again so soon. */
 const STORE_RETRY_MS = 2_000;

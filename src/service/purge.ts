@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { behindLinks } from '../config/replaceFile.js';
 import { SCHEMA_FILE } from '../config/starterFiles.js';
-import { logFiles } from '../logging/logFiles.js';
+import { logFiles } from '../logging/LogRotation.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { ServicePlaces } from './servicePlaces.js';
 

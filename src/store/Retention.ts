@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../system/clock.js';
-import { steadyNow } from '../system/steadyNow.js';
+import { steadyNow } from '../system/clock.js';
 import type { Store } from './Store.js';
 
 const DAY_MS = 86_400_000;

@@ -1,4 +1,4 @@
-import type { RowOrder } from './rowOfSend.js';
+import type { RowOrder } from './seenRows.js';
 import { SeenRowTable } from './seenRows.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';

@@ -1,3 +1,9 @@
+import type { AckBody } from '../model/agentBodies.js';
+import type { Clock } from '../system/clock.js';
+import { freshId } from '../system/random.js';
+import type { Database, Statement } from './sqlite.js';
+import type { StoredRows } from './storedRows.js';
+
 /** Where a table of things to be told hangs its "something was added" calls on the commit that made them durable. */
 export interface CommitHooks {
   afterCommit(hook: () => void): void;
@@ -27,4 +33,251 @@ export class CommitSignal {
   private readonly tell = (): void => {
     for (const listener of this.listeners) listener();
   };
+}
+
+/** How an ack reached the backend. */
+type AckChannel = 'websocket' | 'http';
+
+/** An ack that the backend has not provably read. `seq` grows; order per command is the order of `seq`. */
+interface StoredAck {
+  seq: number;
+  commandId: string;
+  revision: number;
+  body: AckBody;
+  createdAt: number;
+}
+
+interface AckRow {
+  seq: number;
+  command_id: string;
+  revision: number;
+  body: string;
+  created_at: number;
+}
+
+interface RemovedAck {
+  id: string;
+  revision: number;
+  givenAt: number;
+}
+
+const isAck = (fields: Readonly<Record<string, unknown>>) => typeof fields.status === 'string';
+
+/**
+ * The ack that a command keeps. Of one that is damaged the backend is told that the outcome is not known: it waits for the end of its
+ * command, and which one it was nobody can tell.
+ */
+export function readAck(
+  rows: StoredRows,
+  json: string,
+  { commandId, revision, at }: { commandId: string; revision: number; at: number },
+): AckBody {
+  const time = new Date(at).toISOString();
+  return (
+    rows.object<AckBody>('commands', commandId, json, isAck) ?? {
+      command_id: commandId,
+      status: 'failed',
+      success: false,
+      error: 'outcome_unknown: what the store has of the ack is damaged',
+      completed_at: time,
+      timestamp: time,
+      revision,
+      result: { outcome: 'unknown', retry_safe: false },
+    }
+  );
+}
+
+/** The acks still to be delivered. */
+export class AckTable {
+  private readonly added: CommitSignal;
+  private readonly insert: Statement;
+  private readonly select: Statement;
+  private readonly selectKept: Statement;
+  private readonly remove: Statement;
+  private readonly noteRead: Statement;
+  private readonly removeOlder: Statement;
+  private readonly removeEarlier: Statement;
+  private readonly exists: Statement;
+  private readonly counted: Statement;
+  private readonly delivered: ((givenAt: number) => void)[] = [];
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+    hooks: CommitHooks,
+    private readonly rows: StoredRows,
+  ) {
+    this.added = new CommitSignal(hooks);
+    this.insert = database.prepare(
+      'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
+    );
+    this.select = database.prepare('SELECT * FROM acks WHERE seq > ? ORDER BY seq LIMIT ?');
+    this.selectKept = database
+      .prepare('SELECT ack FROM commands WHERE command_id = ? AND revision = ?')
+      .pluck();
+    this.remove = database.prepare(
+      'DELETE FROM acks WHERE seq = ? RETURNING command_id AS id, revision, created_at AS givenAt',
+    );
+    this.noteRead = database.prepare(
+      'UPDATE commands SET ack_read_at = ?, ack_read_via = ? WHERE command_id = ? AND revision = ?',
+    );
+    this.removeOlder = database.prepare('DELETE FROM acks WHERE command_id = ?');
+    this.removeEarlier = database.prepare('DELETE FROM acks WHERE command_id = ? AND seq < ?');
+    this.exists = database.prepare('SELECT 1 FROM acks WHERE seq = ?').pluck();
+    this.counted = database.prepare('SELECT count(*) FROM acks').pluck();
+  }
+
+  /** Queues an ack. Older undelivered acks of the same command are kept: their order is the order of events. */
+  add(body: AckBody): void {
+    this.insert.run(body.command_id, body.revision, JSON.stringify(body), this.clock.now());
+    this.added.raise();
+  }
+
+  /** Queues an ack that repeats one already stored; it replaces undelivered ones of that command. */
+  addAgain(body: AckBody): void {
+    this.removeOlder.run(body.command_id);
+    this.add(body);
+  }
+
+  /** Acks with a greater `seq`, oldest first, at most `limit`. */
+  after(seq: number, limit: number): StoredAck[] {
+    const rows = this.select.all(seq, limit) as AckRow[];
+    return rows.map((row) => ({
+      seq: row.seq,
+      commandId: row.command_id,
+      revision: row.revision,
+      body: this.rows.object<AckBody>('acks', row.command_id, row.body, isAck) ?? this.kept(row),
+      createdAt: row.created_at,
+    }));
+  }
+
+  /** The same ack as its command keeps it. */
+  private kept({ command_id: commandId, revision, created_at: at }: AckRow): AckBody {
+    const json = this.selectKept.get(commandId, revision) as string | null | undefined;
+    return readAck(this.rows, json ?? '', { commandId, revision, at });
+  }
+
+  /**
+   * Inside a write: forgets acks that the backend provably read; their commands keep when, and by which channel. Earlier ones of the
+   * same command, which it may have refused, go with them: nothing is told after what corrects it.
+   */
+  clear(seqs: readonly number[], via: AckChannel = 'websocket'): void {
+    for (const seq of seqs) {
+      const ack = this.remove.get(seq) as RemovedAck | undefined;
+      if (ack === undefined) continue;
+      this.removeEarlier.run(ack.id, seq);
+      this.noteRead.run(this.clock.now(), via, ack.id, ack.revision);
+      for (const listener of this.delivered) listener(ack.givenAt);
+    }
+  }
+
+  /** Told when each delivered ack had been given (Unix ms), inside the write that forgets it. */
+  onDelivered(listener: (givenAt: number) => void): void {
+    this.delivered.push(listener);
+  }
+
+  has(seq: number): boolean {
+    return this.exists.get(seq) !== undefined;
+  }
+
+  count(): number {
+    return this.counted.get() as number;
+  }
+
+  afterInsert(listener: () => void): () => void {
+    return this.added.subscribe(listener);
+  }
+}
+
+export interface NewEvent {
+  eventType: string;
+  threadId?: string;
+  details: Record<string, unknown>;
+}
+
+/** An event that the backend has not acknowledged. `eventId` is its idempotency key; `timestamp` is ISO 8601. */
+interface StoredEvent extends NewEvent {
+  seq: number;
+  eventId: string;
+  timestamp: string;
+}
+
+interface EventRow {
+  seq: number;
+  event_id: string;
+  event_type: string;
+  thread_id: string | null;
+  details: string;
+  created_at: number;
+}
+
+/** The events still to be delivered. */
+export class EventTable {
+  private readonly added: CommitSignal;
+  private readonly insert: Statement;
+  private readonly select: Statement;
+  private readonly remove: Statement;
+  private readonly removeId: Statement;
+  private readonly exists: Statement;
+  private readonly counted: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: Clock,
+    hooks: CommitHooks,
+    private readonly rows: StoredRows,
+  ) {
+    this.added = new CommitSignal(hooks);
+    this.insert = database.prepare(
+      'INSERT INTO events (event_id, event_type, thread_id, details, created_at) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.select = database.prepare('SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?');
+    this.remove = database.prepare('DELETE FROM events WHERE seq = ?');
+    this.removeId = database.prepare('DELETE FROM events WHERE event_id = ?');
+    this.exists = database.prepare('SELECT 1 FROM events WHERE seq = ?').pluck();
+    this.counted = database.prepare('SELECT count(*) FROM events').pluck();
+  }
+
+  /** Queues an event under a fresh id. */
+  add(event: NewEvent): void {
+    const details = JSON.stringify(event.details);
+    this.insert.run(freshId('evt'), event.eventType, event.threadId ?? null, details, this.clock.now());
+    this.added.raise();
+  }
+
+  /** Events with a greater `seq`, oldest first, at most `limit`; one that is damaged is left out. */
+  after(seq: number, limit: number): StoredEvent[] {
+    return (this.select.all(seq, limit) as EventRow[]).flatMap((row) => {
+      const details = this.rows.object<Record<string, unknown>>('events', row.event_id, row.details);
+      if (details === undefined) return [];
+      return {
+        seq: row.seq,
+        eventId: row.event_id,
+        eventType: row.event_type,
+        ...(row.thread_id === null ? {} : { threadId: row.thread_id }),
+        details,
+        timestamp: new Date(row.created_at).toISOString(),
+      };
+    });
+  }
+
+  clear(seqs: readonly number[]): void {
+    for (const seq of seqs) this.remove.run(seq);
+  }
+
+  clearIds(eventIds: readonly string[]): void {
+    for (const id of eventIds) this.removeId.run(id);
+  }
+
+  has(seq: number): boolean {
+    return this.exists.get(seq) !== undefined;
+  }
+
+  count(): number {
+    return this.counted.get() as number;
+  }
+
+  afterInsert(listener: () => void): () => void {
+    return this.added.subscribe(listener);
+  }
 }

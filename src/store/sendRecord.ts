@@ -22,3 +22,34 @@ export const SEND_COLUMNS = `seq, id, place, conversation, thread_id AS threadId
   watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error, told,
   life_until AS lifeUntil, part_of AS partOf, part, file, source, staged, settled_at AS settledAt,
   chat_guid AS chatGuid`;
+
+export interface WantedText {
+  conversation: string;
+  text: string;
+}
+
+/** From when on a text was wanted (Unix ms), by this machine's clock or by the backend's. */
+export interface WantedSince {
+  at: number;
+  clock: 'own' | 'backend';
+}
+
+/** `unreadable`: it may have, and chat.db cannot be asked now, so that it is not known. */
+export type GoneOut = 'no' | 'maybe' | 'unreadable';
+
+/** Where it is known what went out before the store was restored. */
+export interface SentTexts {
+  /** Whether a text may have gone out when it was wanted: if so it is not too late. */
+  mayHaveGoneOut(text: WantedText, since: WantedSince): GoneOut;
+}
+
+/** How a text that is too late ends; `message` says by how much. Where it is not known whether it went out, that is what is said. */
+export function tooLateVerdict(message: string, goneOut: Exclude<GoneOut, 'maybe'>) {
+  if (goneOut === 'no') {
+    const result = { outcome: 'not_sent', retry_safe: true };
+    return { kind: 'failed', code: 'too_late', message, result } as const;
+  }
+  const doubt = `${message} The store was restored, and chat.db cannot be read to see whether it was sent in time.`;
+  const result = { outcome: 'unknown', retry_safe: false };
+  return { kind: 'failed', code: 'outcome_unknown', message: doubt, result } as const;
+}

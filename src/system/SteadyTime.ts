@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js';
-import { steadyNow } from './steadyNow.js';
+import { steadyNow } from './clock.js';
 
 /**
  * Stored times (Unix ms) as they count for waits, whatever the wall clock was set to. Two rules: *what is tried again may be tried

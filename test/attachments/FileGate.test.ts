@@ -10,7 +10,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FileGate, type FileGateSettings, type NamedFile } from '../../src/attachments/FileGate.js';
-import { StagingArea } from '../../src/attachments/StagingArea.js';
+import { StagingArea } from '../../src/attachments/StagedFiles.js';
 import { systemClock } from '../../src/system/clock.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

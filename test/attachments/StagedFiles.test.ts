@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type SentFileFate, StagedFiles } from '../../src/attachments/StagedFiles.js';
-import { StagingArea } from '../../src/attachments/StagingArea.js';
+import { type SentFileFate, StagedFiles, StagingArea } from '../../src/attachments/StagedFiles.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';

@@ -4,10 +4,12 @@ import { describe, expect, test } from 'vitest';
 import {
   checkedLookup,
   type FindAddresses,
+  type HttpsFileOptions,
+  httpsFile,
+  isPublicAddress,
   PrivateAddressError,
-} from '../../src/attachments/checkedLookup.js';
-import { type HttpsFileOptions, httpsFile, urlFault } from '../../src/attachments/httpsFile.js';
-import { isPublicAddress } from '../../src/attachments/publicAddress.js';
+  urlFault,
+} from '../../src/attachments/httpsFile.js';
 import { systemClock } from '../../src/system/clock.js';
 import { type HttpsHost, httpsHost } from './HttpsHost.js';
 

@@ -1,9 +1,8 @@
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { imageType, nameOfType } from '../../src/attachments/contentTypes.js';
-import { isPublicAddress } from '../../src/attachments/publicAddress.js';
-import { safeName } from '../../src/attachments/safeName.js';
+import { imageType, nameOfType, safeName } from '../../src/attachments/contentTypes.js';
+import { isPublicAddress } from '../../src/attachments/httpsFile.js';
 
 describe('the name of a file', () => {
   test.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { AckPost } from '../../src/backend/AckPost.js';
-import { ackBody } from '../../src/backend/frames.js';
+import { AckPost } from '../../src/backend/AckDelivery.js';
 import type { HttpClient, HttpOutcome, HttpRequest } from '../../src/backend/HttpClient.js';
+import { ackBody } from '../../src/backend/protocol.js';
 import { FakeClock } from '../support/FakeClock.js';
 
 describe('posting one ack', () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ackBody } from '../../src/backend/frames.js';
+import { ackBody } from '../../src/backend/protocol.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
 

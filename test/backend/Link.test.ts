@@ -1,8 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type LinkRules, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
-import { describeLoss } from '../../src/backend/linkWords.js';
+import { describeLoss, type LinkRules, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
 import { systemClock } from '../../src/system/clock.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { type MadeLink, makeLink } from '../support/makeLink.js';

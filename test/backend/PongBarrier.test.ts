@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PongBarrier } from '../../src/backend/PongBarrier.js';
+import { PongBarrier } from '../../src/backend/Outboxes.js';
 
 describe('the pong barrier', () => {
   it('never proves read what was sent after the ping that a pong answers', () => {

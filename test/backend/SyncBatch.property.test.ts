@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RefusedItems } from '../../src/backend/RefusedItems.js';
-import { SyncBatch } from '../../src/backend/SyncBatch.js';
+import { SyncBatch } from '../../src/backend/SyncExchange.js';
 import type { QueuedAck, QueuedEvent } from '../../src/backend/settings.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

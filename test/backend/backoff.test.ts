@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRetryAfter, reconnectDelay, retryDelay } from '../../src/backend/backoff.js';
+import { parseRetryAfter, reconnectDelay, retryDelay } from '../../src/backend/HttpClient.js';
 
 describe('backoff', () => {
   it('keeps its jitter at the cap, so that a fleet never dials in step (docs/facts.md, bug 17)', () => {

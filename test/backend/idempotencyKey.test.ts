@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { idempotencyKey } from '../../src/backend/idempotencyKey.js';
+import { idempotencyKey } from '../../src/backend/posts.js';
 
 test.each([
   ['GUID-1', 'GUID-1'],

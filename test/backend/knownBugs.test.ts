@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ackBody } from '../../src/backend/frames.js';
 import { PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
+import { ackBody } from '../../src/backend/protocol.js';
 import { systemClock } from '../../src/system/clock.js';
 import { CountingClock } from '../support/CountingClock.js';
 import { FakeBackend } from '../support/FakeBackend.js';

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ackBody, ackFrame, syncBody } from '../../src/backend/frames.js';
-import { parseCommand, parseFrame, parseInstant, parseSyncReply } from '../../src/backend/protocol.js';
+import {
+  ackBody,
+  ackFrame,
+  parseCommand,
+  parseFrame,
+  parseInstant,
+  parseSyncReply,
+  syncBody,
+} from '../../src/backend/protocol.js';
 
 const NOW = Date.UTC(2026, 1, 16);
 

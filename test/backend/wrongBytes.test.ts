@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
-import { parseRetryAfter } from '../../src/backend/backoff.js';
+import { parseRetryAfter } from '../../src/backend/HttpClient.js';
 import { backendWords } from '../../src/system/backendWords.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { makeBackend } from '../support/startBackend.js';

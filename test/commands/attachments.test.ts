@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FileGate } from '../../src/attachments/FileGate.js';
-import { StagingArea } from '../../src/attachments/StagingArea.js';
+import { StagingArea } from '../../src/attachments/StagedFiles.js';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
 import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';

@@ -6,7 +6,7 @@ import { ChatDb } from '../../src/messages/chatdb/ChatDb.js';
 import type { IncomingMessage } from '../../src/model/incoming.js';
 import type { NewSend } from '../../src/model/sending.js';
 import { wordsKey } from '../../src/outgoing/DuplicatePairing.js';
-import { ConversationKeys } from '../../src/store/conversationKeys.js';
+import { ConversationKeys } from '../../src/store/conversations.js';
 import { Store } from '../../src/store/Store.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backendSettings } from '../../src/backend/backendSettings.js';
+import { backendSettings } from '../../src/backend/settings.js';
 import { doctorChecks } from '../../src/diagnostics/doctor/doctorChecks.js';
 import { page, tableUnder } from './page.js';
 

@@ -1,8 +1,15 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { mintToken, requestHeaders } from '../../src/backend/credentials.js';
-import { eventFrame, PING_FRAME, PONG_FRAME, syncBody } from '../../src/backend/frames.js';
-import { parseCommand, parseFrame, parseSyncReply } from '../../src/backend/protocol.js';
+import {
+  eventFrame,
+  PING_FRAME,
+  PONG_FRAME,
+  parseCommand,
+  parseFrame,
+  parseSyncReply,
+  syncBody,
+} from '../../src/backend/protocol.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import { judgeRemote } from '../../src/config/remoteSettings.js';
 import { messageBody } from '../../src/incoming/messageBody.js';

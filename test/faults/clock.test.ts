@@ -1,15 +1,14 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Acks } from '../../src/commands/Acks.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
-import { isWorthAnswering } from '../../src/incoming/age.js';
+import { isWorthAnswering } from '../../src/incoming/ForwardPolicy.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { PostResult } from '../../src/model/incoming.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { Retention } from '../../src/store/Retention.js';
-import { type Clock, systemClock } from '../../src/system/clock.js';
+import { type Clock, steadyNow, systemClock } from '../../src/system/clock.js';
 import { SteadyTime } from '../../src/system/SteadyTime.js';
-import { steadyNow } from '../../src/system/steadyNow.js';
 import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { FakeClock } from '../support/FakeClock.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Loop } from '../../src/incoming/exchanges.js';
+import type { Loop } from '../../src/incoming/LoopBreaker.js';
 import { LoopBreaker } from '../../src/incoming/LoopBreaker.js';
-import { normalisedText } from '../../src/messages/chatdb/normalisedText.js';
+import { normalisedText } from '../../src/messages/chatdb/rowBody.js';
 import type { IncomingMessage } from '../../src/model/incoming.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';

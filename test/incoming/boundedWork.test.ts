@@ -1,15 +1,14 @@
 import { expect, test } from 'vitest';
-import { isOneTimeCode } from '../../src/incoming/oneTimeCode.js';
+import { isOneTimeCode } from '../../src/incoming/ForwardPolicy.js';
 import { filteredTogether, privacyFilter } from '../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../src/incoming/privacyDetectors.js';
 import { maskHandle } from '../../src/logging/mask.js';
-import { bodyParts } from '../../src/messages/chatdb/bodyParts.js';
 import { mentionsAnyLink, mentionsLink, sameLink } from '../../src/messages/chatdb/links.js';
-import { normalisedText } from '../../src/messages/chatdb/normalisedText.js';
 import { beforeBinary, plainWords } from '../../src/messages/chatdb/plainWords.js';
+import { bodyParts, normalisedText } from '../../src/messages/chatdb/rowBody.js';
 import { isTelling } from '../../src/messages/chatdb/selfChat.js';
 import { canonicalAddress, parseThreadId } from '../../src/messages/conversationId.js';
-import { splitText } from '../../src/outgoing/splitText.js';
+import { splitText } from '../../src/outgoing/Requests.js';
 import { joinAtSeams } from '../../src/system/seams.js';
 
 /** What patterns that look twice, and stacks that grow, are made of. Each is repeated to the length of the text. */

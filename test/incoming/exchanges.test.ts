@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NO_TALK, theyWrote, weWrote } from '../../src/incoming/exchanges.js';
+import { NO_TALK, theyWrote, weWrote } from '../../src/incoming/LoopBreaker.js';
 import { seeded } from '../support/seeded.js';
 import { sized } from '../support/size.js';
 import { play, type Turn } from './traces.js';

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { filterOnce } from '../../src/incoming/filterOnce.js';
-import { privacyFilter } from '../../src/incoming/privacy.js';
+import { filterOnce, privacyFilter } from '../../src/incoming/privacy.js';
 
 function counted() {
   const asked: string[] = [];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TextRequest } from '../../src/model/sending.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import { EVERY_CONVERSATION } from '../../src/store/pauses.js';
+import { EVERY_CONVERSATION } from '../../src/store/conversations.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';

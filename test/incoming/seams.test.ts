@@ -4,7 +4,7 @@ import { messageBody } from '../../src/incoming/messageBody.js';
 import { filteredTogether, privacyFilter } from '../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../src/incoming/privacyDetectors.js';
 import type { IncomingAttachment, IncomingMessage, MessagePart } from '../../src/model/incoming.js';
-import { textOf } from '../../src/store/messageParts.js';
+import { textOf } from '../../src/store/incomingRecord.js';
 import { passesLuhn } from '../support/luhn.js';
 import { sized } from '../support/size.js';
 

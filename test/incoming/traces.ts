@@ -1,4 +1,4 @@
-import { type Loop, NO_TALK, theyWrote, weWrote } from '../../src/incoming/exchanges.js';
+import { type Loop, NO_TALK, theyWrote, weWrote } from '../../src/incoming/LoopBreaker.js';
 
 /** What one side does next: waits so long after the other's last text, then writes these. */
 export interface Turn {

@@ -1,8 +1,8 @@
 import { appendFileSync, copyFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { logFiles } from '../../src/logging/LogRotation.js';
 import { LogTail } from '../../src/logging/LogTail.js';
-import { logFiles } from '../../src/logging/logFiles.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 function log(from: 'start' | 'end' = 'start') {

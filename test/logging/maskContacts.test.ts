@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { maskContacts } from '../../src/logging/maskContacts.js';
+import { maskContacts } from '../../src/logging/mask.js';
 
 test.each([
   ['found "+4915112345678 jane@x.de", expected', 'found "+4•••5678 j•••@x.de", expected'],

@@ -4,7 +4,7 @@ import { sentRows } from '../../src/daemon/sentRows.js';
 import type { Columns } from '../../src/kit/messages/AppleDatabase.js';
 import type { FirstState } from '../../src/kit/messages/SimulatedSent.js';
 import { conversationKey } from '../../src/messages/conversationId.js';
-import { knownRows, matchRows } from '../../src/outgoing/matchRows.js';
+import { knownRows, matchRows } from '../../src/outgoing/SendVerifier.js';
 import { sized } from '../support/size.js';
 import { FactWorld, OWN, REGION } from './facts/FactWorld.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TextRequest } from '../../src/model/sending.js';
+import type { SendOutcome } from '../../src/outgoing/OutcomeRecorder.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import type { SendOutcome } from '../../src/outgoing/outcome.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';

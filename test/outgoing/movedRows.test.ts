@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SendRecord, SentRow } from '../../src/model/sending.js';
-import { type KnownRows, knownRows, matchRows } from '../../src/outgoing/matchRows.js';
+import { type KnownRows, knownRows, matchRows } from '../../src/outgoing/SendVerifier.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';

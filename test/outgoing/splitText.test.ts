@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { splitText } from '../../src/outgoing/splitText.js';
-import { MAX_TEXT_BYTES } from '../../src/outgoing/textLimit.js';
+import { MAX_TEXT_BYTES, splitText } from '../../src/outgoing/Requests.js';
 import { sized } from '../support/size.js';
 
 const length = (text: string) => [...text].length;

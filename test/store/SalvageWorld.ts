@@ -16,7 +16,7 @@ import { Commands } from '../../src/commands/Commands.js';
 import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js';
 import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
-import { textsOf } from '../../src/incoming/replyTexts.js';
+import { textsOf } from '../../src/incoming/reply.js';
 import type { AckBody } from '../../src/model/agentBodies.js';
 import type { ReceivedCommand } from '../../src/model/command.js';
 import type { IncomingMessage } from '../../src/model/incoming.js';

@@ -1,8 +1,7 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isInGap, type LedgerGap, standingOf } from '../../src/store/lineage.js';
-import { Witness } from '../../src/store/Witness.js';
+import { isInGap, type LedgerGap, standingOf, Witness } from '../../src/store/lineage.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 const OWN = { id: 'store_1', file: '10:1', counter: 5 };

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { EVERY_CONVERSATION } from '../../src/store/pauses.js';
+import { EVERY_CONVERSATION } from '../../src/store/conversations.js';
 import { seeded } from '../support/seeded.js';
 import {
   type Killed,

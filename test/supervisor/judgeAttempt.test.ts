@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { judgeExit } from '../../src/messages/applescript/judgeExit.js';
-import { spawnRefusal } from '../../src/messages/applescript/spawnRefusal.js';
+import { judgeExit, spawnRefusal } from '../../src/messages/applescript/OsascriptRunner.js';
 import { judgeAttempt } from '../../src/supervisor/judgeAttempt.js';
 
 const ended = (

@@ -1,5 +1,4 @@
-import { AnswersToOthers } from '../../src/incoming/AnswersToOthers.js';
-import { retryOf } from '../../src/incoming/postRetry.js';
+import { AnswersToOthers, retryOf } from '../../src/incoming/postRetry.js';
 import type { Others } from '../../src/store/incomingRecord.js';
 
 /** Posts under way at a time. */

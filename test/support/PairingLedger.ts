@@ -1,4 +1,4 @@
-import { decide, type PairingFacts, type SaidText } from '../../src/outgoing/pairing.js';
+import { decide, type PairingFacts, type SaidText } from '../../src/outgoing/DuplicatePairing.js';
 
 interface Message {
   guid: string;

@@ -1,7 +1,7 @@
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import type { AttemptResult } from '../../src/model/sending.js';
+import type { SendOutcome } from '../../src/outgoing/OutcomeRecorder.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
-import type { SendOutcome } from '../../src/outgoing/outcome.js';
 import { FakeClock } from './FakeClock.js';
 import { FakeMessages } from './FakeMessages.js';
 import { RecordingLog } from './RecordingLog.js';

@@ -1,4 +1,4 @@
-import { trialToken } from '../../backend/trialToken.js';
+import { trialToken } from '../../backend/credentials.js';
 import { loadConfig } from '../../config/loadConfig.js';
 import { EdgeError } from '../../errors.js';
 import { systemClock } from '../../system/clock.js';

@@ -1,6 +1,6 @@
 import type { CommandDetail, CommandEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
-import { ago } from '../../system/duration.js';
+import { ago } from '../../system/time.js';
 import { askAgent, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { print, printJson, stdoutTerminal } from '../print.js';

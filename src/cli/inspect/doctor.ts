@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { backendSettings } from '../../backend/backendSettings.js';
+import { backendSettings } from '../../backend/settings.js';
 import { settingsInForce } from '../../daemon/LiveConfig.js';
 import type { CheckContext } from '../../diagnostics/checks/check.js';
 import { concealer } from '../../diagnostics/checks/concealer.js';

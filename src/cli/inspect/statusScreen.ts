@@ -1,5 +1,5 @@
 import type { StatusSnapshot } from '../../model/status.js';
-import { ago, duration, since, until } from '../../system/duration.js';
+import { ago, duration, since, until } from '../../system/time.js';
 import { entryLines, paint, type Style, type Terminal, wrap } from '../terminal.js';
 
 const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style: Style }>> = {

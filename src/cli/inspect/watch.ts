@@ -1,5 +1,5 @@
 import { systemClock } from '../../system/clock.js';
-import { ago } from '../../system/duration.js';
+import { ago } from '../../system/time.js';
 import { askAgent } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { interruption, wait } from '../interruption.js';

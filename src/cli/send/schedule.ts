@@ -1,6 +1,6 @@
 import type { ScheduleEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
-import { ago, until } from '../../system/duration.js';
+import { ago, until } from '../../system/time.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { HandlerResult, Priority, ReceivedCommand } from '../../model/command.js';
-import { tooLateVerdict } from '../../store/textRequest.js';
+import { tooLateVerdict } from '../../store/sendRecord.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {
   type CommandLimits,

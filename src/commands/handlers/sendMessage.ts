@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { HandlerResult, ReceivedCommand } from '../../model/command.js';
 import type { TextQueue } from '../../model/sending.js';
-import { type SentTexts, tooLateVerdict } from '../../store/textRequest.js';
+import { type SentTexts, tooLateVerdict } from '../../store/sendRecord.js';
 import type { Clock } from '../../system/clock.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describeError } from '../../errors.js';
-import { accessProblem, probe } from '../../messages/chatdb/access.js';
 import { decodeAttributedBody } from '../../messages/chatdb/attributedBody.js';
+import { accessProblem, probe } from '../../messages/chatdb/ChatDbConnection.js';
 import { Schema, type Table } from '../../messages/chatdb/schema.js';
 import { type Database, openDatabase } from '../../store/sqlite.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from './check.js';

@@ -1,5 +1,4 @@
-import { maskHandle } from '../../logging/mask.js';
-import { maskContacts } from '../../logging/maskContacts.js';
+import { maskContacts, maskHandle } from '../../logging/mask.js';
 import { redactor } from '../../logging/redact.js';
 
 /** An agent id is made of the digits of a phone. */

@@ -1,9 +1,9 @@
 import type { HttpOutcome } from '../../backend/HttpClient.js';
 import type { Loss } from '../../backend/linkTypes.js';
-import { describeLoss } from '../../backend/linkWords.js';
+import { describeLoss } from '../../backend/linkTypes.js';
 import type { Probe } from '../../backend/probe.js';
 import type { StatusSnapshot } from '../../model/status.js';
-import { since } from '../../system/duration.js';
+import { since } from '../../system/time.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import type { Way } from './network.js';
 

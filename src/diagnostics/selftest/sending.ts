@@ -1,8 +1,7 @@
 import { maskHandle } from '../../logging/mask.js';
-import { OsascriptRunner } from '../../messages/applescript/runner.js';
+import { OsascriptRunner } from '../../messages/applescript/OsascriptRunner.js';
 import type { TargetForm } from '../../messages/applescript/scripts.js';
-import { ChatDb } from '../../messages/chatdb/ChatDb.js';
-import { findText } from '../../messages/chatdb/findText.js';
+import { ChatDb, findText } from '../../messages/chatdb/ChatDb.js';
 import { type SeenState, statesAfter, wordsOf } from '../../messages/chatdb/rowStates.js';
 import type { ChatDbSentRow } from '../../messages/chatdb/sentRows.js';
 import { conversationKey, regionOf } from '../../messages/conversationId.js';

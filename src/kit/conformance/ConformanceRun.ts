@@ -1,5 +1,5 @@
 import { mintToken, requestHeaders } from '../../backend/credentials.js';
-import { ackBody, syncBody } from '../../backend/frames.js';
+import { ackBody, syncBody } from '../../backend/protocol.js';
 import type { AckBody } from '../../model/agentBodies.js';
 import type { Clock } from '../../system/clock.js';
 import { randomHex } from '../../system/random.js';

@@ -1,4 +1,4 @@
-import { parseRetryAfter } from '../../backend/backoff.js';
+import { parseRetryAfter } from '../../backend/HttpClient.js';
 import type { Clock } from '../../system/clock.js';
 
 /** For how long one request or handshake is put off in all, in ms. */

@@ -1,8 +1,7 @@
 import type { AttemptResult, MessageSender, SendTarget } from '../../model/sending.js';
 import type { ChatDb } from '../chatdb/ChatDb.js';
 import type { ChatTarget } from '../chatdb/sentRows.js';
-import type { OsascriptRunner } from './runner.js';
-import type { RunningScript } from './ScriptRun.js';
+import type { OsascriptRunner, RunningScript } from './OsascriptRunner.js';
 import type { SendResult } from './sendResult.js';
 
 export type SmsFallback = 'never' | 'known' | 'always';

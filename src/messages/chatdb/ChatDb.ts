@@ -1,10 +1,15 @@
 import type { Logger } from '../../logging/Logger.js';
 import type { Clock } from '../../system/clock.js';
-import type { ChatDbAccess } from './access.js';
-import { ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
-import { EditedRows } from './EditedRows.js';
+import { type ChatDbAccess, ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
+import type { AttachmentRow, ChatRow } from './chatRow.js';
+import type { DateLook, DatePage, LookState } from './DateLook.js';
+import { EditedRows } from './EditWatch.js';
 import { type GroupNames, type GroupTie, GroupTies, OWN_NAMES } from './groupTies.js';
-import { MessageRows } from './rows.js';
+import { type Gathered, gather, type PendingRow } from './incomingBatch.js';
+import { directionOf } from './ownership.js';
+import { type Anchor, anchor, type ReadingPosition } from './readingPosition.js';
+import { bodyOf, readableText } from './rowBody.js';
+import { MessageRows, type RowPosition } from './rows.js';
 import { type ChatDbSentRow, ChatDbSentRows, type ChatTarget } from './sentRows.js';
 
 interface ChatDbOptions {
@@ -186,4 +191,84 @@ export class ChatDb {
     }
     return this.queries;
   }
+}
+
+/** So many rows are read in one go. */
+const BATCH = 200;
+/** So many of the rows before the cursor are remembered when reading begins: those of about two days on a busy Mac. */
+const SEEDS = 2000;
+
+/** Where the reading stands, what waits, and what is to be read. */
+interface Place {
+  known: ReadingPosition | undefined;
+  pending: readonly PendingRow[];
+  /** The guids of the messages that we have, the newest first. */
+  newestKnown: () => readonly string[];
+  beside: Parameters<typeof gather>[4];
+  /** Rows that were read before, which tell whether ROWIDs are still the same. */
+  samples: readonly RowPosition[];
+  /** The rows before the cursor are not remembered yet. */
+  needsSeeds: boolean;
+  /** A page of rows by date is to be read, instead of those behind the position. */
+  byDate: { look: DateLook; state: LookState; isSeen: (guid: string) => boolean } | undefined;
+}
+
+/** A row that was passed before rows were remembered. */
+export interface Seed {
+  row: ChatRow;
+  attachments: readonly AttachmentRow[];
+}
+
+/** Nothing is gathered unless the database is the one that was read last. */
+interface Look {
+  anchored: Anchor;
+  gathered: Gathered;
+  page: DatePage | undefined;
+  seeds: readonly Seed[];
+}
+
+/** Finds the place in the database that is open and reads on from there. Throws SqliteError. */
+export function lookForRows(place: Place, rows: MessageRows, generation: string): Look {
+  const { known, pending, newestKnown, beside, byDate } = place;
+  const anchored = anchor(known, rows, generation, newestKnown, place.samples);
+  const { position, kind } = anchored;
+  const isSame = kind === 'same';
+  const needsSeeds = kind === 'first' || (isSame && place.needsSeeds);
+  const seeds = needsSeeds ? seedsBefore(position, pending, rows) : [];
+  if (!isSame) return { anchored, gathered: { rows: [], position, full: false }, page: undefined, seeds };
+  const page = byDate?.look.read(byDate.state, { rows, isSeen: byDate.isSeen });
+  return { anchored, gathered: gather(rows, position, pending, BATCH, beside, page?.rows), page, seeds };
+}
+
+function seedsBefore(
+  { rowId }: ReadingPosition,
+  pending: readonly PendingRow[],
+  rows: MessageRows,
+): readonly Seed[] {
+  const waiting = new Set(pending.map((row) => row.rowId));
+  return rows
+    .rowsAfter(rowId - SEEDS, SEEDS)
+    .filter((row) => row.rowId <= rowId && !waiting.has(row.rowId))
+    .map((row) => ({ row, attachments: row.hasAttachments === 1 ? rows.attachments(row.rowId) : [] }));
+}
+
+/** Whether rows of a text were found: one that we sent, one that came to us. */
+interface FoundText {
+  readonly sent: boolean;
+  readonly received: boolean;
+}
+
+/** Rows above the start that are looked at: what is looked for comes soon, or not at all. */
+const MOST_ROWS = 500;
+
+/** Looks above a ROWID for rows with exactly this text, in whatever chat. Neither while chat.db cannot be read. */
+export function findText(chatDb: Pick<ChatDb, 'readMessages'>, text: string, afterRow: number): FoundText {
+  const reading = chatDb.readMessages((rows) => {
+    const found = rows.rowsAfter(afterRow, MOST_ROWS).filter((row) => readableText(bodyOf(row)) === text);
+    return {
+      sent: found.some((row) => directionOf(row) === 'out'),
+      received: found.some((row) => directionOf(row) === 'in'),
+    };
+  });
+  return reading.kind === 'read' ? reading.value : { sent: false, received: false };
 }

@@ -1,6 +1,25 @@
+import type { Statement } from 'better-sqlite3';
+import type { IncomingAttachment, MessagePart } from '../../model/incoming.js';
+import { textOf } from '../../store/incomingRecord.js';
 import type { Clock, Timer } from '../../system/clock.js';
-import type { Reading } from './ChatDbConnection.js';
-import type { EditedRows, RowChange } from './EditedRows.js';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
+import type { OpenChatDb, Reading } from './ChatDbConnection.js';
+import { summaryColumn } from './changeColumns.js';
+import type { AttachmentRow } from './chatRow.js';
+import {
+  bodyOf,
+  bodyParts,
+  changedAt,
+  countedParts,
+  filesLeft,
+  isTakenBack,
+  type RowBody,
+  shownFiles,
+  transcriptions,
+  underSubject,
+} from './rowBody.js';
+import { attachmentColumns } from './rows.js';
+import { APPLE_EPOCH_MS } from './schema.js';
 
 interface EditWatchOptions {
   chatDb: { readEdits<T>(work: (rows: EditedRows) => T): Reading<T> };
@@ -94,4 +113,158 @@ export class EditWatch {
     // Locked, away, or not stored: the next minute's look must not be left out for want of a change.
     if (!isDone) this.changedSinceCold = true;
   }
+}
+
+/**
+ * A message to us that changed after it was written: by its sender, because its files were joined to it later, or because a
+ * device wrote down what was said in it. `reversed` is every row that went out: it may have
+ * stood as a message to us before. `partsUnsent` are the parts that were taken back, `text` what is left, `filesLeft` the
+ * guids of its files that are left, absent where none was taken back or nothing says which; `at` is null where nothing says when.
+ * `files` are all that it has now, and reported of every message that has some; `said` goes by the guid of the file. Times are
+ * Unix ms.
+ */
+export type RowChange =
+  | { kind: 'reversed'; guid: string; rowId: number }
+  | {
+      kind: 'edited';
+      guid: string;
+      text: string;
+      parts: MessagePart[];
+      /** How long the text is that was cut, in UTF-16 units. */
+      wholeLength?: number;
+      at: number | null;
+      partsUnsent?: readonly number[];
+      filesLeft?: ReadonlySet<string>;
+    }
+  | { kind: 'unsent'; guid: string; rowId: number; sentAt: number | null; at: number | null }
+  | { kind: 'files'; guid: string; files: IncomingAttachment[] }
+  | { kind: 'transcribed'; guid: string; said: ReadonlyMap<string, string> };
+
+interface RawChange {
+  guid: string;
+  rowId: number;
+  sentAt: number | null;
+  text: string | null;
+  attributedBody: Buffer | null;
+  subject: string | null;
+  isEmpty: number | null;
+  partCount: number | null;
+  isAudio: number | null;
+  summary: Buffer | null;
+  editedAt: number | null;
+  retractedAt: number | null;
+}
+
+interface JoinedFile extends AttachmentRow {
+  messageGuid: string;
+}
+
+/**
+ * Reads messages that were changed in place: an edit sets date_edited, or nothing but the history in message_summary_info; a
+ * retraction has the forms of `isTakenBack`; what was said in an audio message may be written into its body later. No index
+ * has these columns, so the caller names a stretch of `date`, which has one.
+ */
+export class EditedRows {
+  private readonly changed: Statement<unknown[], RawChange> | undefined;
+
+  private readonly joined: Statement<unknown[], JoinedFile>;
+
+  private readonly sent: Statement<unknown[], { rowId: number; guid: string }>;
+
+  constructor({ database, schema }: OpenChatDb) {
+    // CROSS JOIN keeps the order in which SQLite goes: from the few messages of the stretch to their files.
+    this.joined = database.prepare(
+      `SELECT CAST(m.guid AS TEXT) AS messageGuid, ${attachmentColumns(schema)}
+       FROM message m CROSS JOIN message_attachment_join j CROSS JOIN attachment a
+       WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND j.message_id = m.ROWID AND a.ROWID = j.attachment_id
+       ORDER BY m.date, m.ROWID, a.ROWID`,
+    );
+    this.sent = database.prepare(
+      `SELECT m.ROWID AS rowId, CAST(m.guid AS TEXT) AS guid FROM message m
+       WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 1 ORDER BY m.date`,
+    );
+    // Before macOS 13 there are no edits: they come as messages of their own.
+    if (!schema.has('message', 'date_edited')) return;
+    const m = (column: string) => schema.column('message', 'm', column);
+    this.changed = database.prepare(
+      `SELECT CAST(m.guid AS TEXT) AS guid, m.ROWID AS rowId, ${schema.date('message', 'm', 'date')} AS sentAt,
+         ${schema.textUpTo(INPUT_LIMITS.messageBody, 'message', 'm', 'text')} AS text,
+         ${schema.bytes('message', 'm', 'attributedBody')} AS attributedBody,
+         ${schema.textUpTo(INPUT_LIMITS.messageTitle, 'message', 'm', 'subject')} AS subject, ${m('is_empty')} AS isEmpty,
+         ${m('part_count')} AS partCount, ${m('is_audio_message')} AS isAudio, ${summaryColumn(schema, 'm')} AS summary,
+         ${schema.date('message', 'm', 'date_edited')} AS editedAt,
+         ${schema.date('message', 'm', 'date_retracted')} AS retractedAt
+       FROM message m WHERE m.date > ? AND m.date <= ? AND +m.is_from_me = 0 AND coalesce(${m('item_type')}, 0) = 0
+         AND (${m('date_edited')} > 0 OR ${m('date_retracted')} > 0 OR ${m('is_empty')} = 1
+           OR ${m('is_audio_message')} = 1 OR ${summaryColumn(schema, 'm')} IS NOT NULL)
+       ORDER BY m.date`,
+    );
+  }
+
+  /**
+   * Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now: first what went out, then what was taken back, then
+   * files, then what was edited or said, which may be in those files. Throws SqliteError.
+   */
+  between(from: number, to: number): RowChange[] {
+    const stretch = [appleDate(from), appleDate(to)];
+    const files = new Map<string, AttachmentRow[]>();
+    for (const { messageGuid, ...file } of this.joined.all(...stretch))
+      files.set(messageGuid, [...(files.get(messageGuid) ?? []), file]);
+    const read = (this.changed?.all(...stretch) ?? []).map((raw) => ({ raw, body: bodyOf(raw) }));
+    for (const { raw, body } of read) {
+      const left = filesLeft(body);
+      const joined = files.get(raw.guid);
+      // A file that was taken back may stay joined.
+      if (left !== null && joined !== undefined)
+        files.set(
+          raw.guid,
+          joined.filter(({ guid }) => left.has(guid)),
+        );
+    }
+    const changed = read.flatMap(({ raw, body }) =>
+      changeOf(raw, body, shownFiles(files.get(raw.guid) ?? []).length),
+    );
+    const reversed = this.sent.all(...stretch).map((row): RowChange => ({ kind: 'reversed', ...row }));
+    return [
+      ...reversed,
+      ...changed.filter(({ kind }) => kind === 'unsent'),
+      ...[...files].map(([guid, all]): RowChange => ({ kind: 'files', guid, files: shownFiles(all) })),
+      ...changed.filter(({ kind }) => kind !== 'unsent'),
+    ];
+  }
+}
+
+function changeOf(raw: RawChange, body: RowBody, files: number): RowChange[] {
+  const { guid, rowId, sentAt, editedAt, retractedAt } = raw;
+  const typed = bodyParts(body);
+  if (isTakenBack({ ...raw, isAudio: raw.isAudio === 1 }, body, textOf(typed), files))
+    return [{ kind: 'unsent', guid, rowId, sentAt, at: retractedAt ?? editedAt }];
+  const parts = countedParts(underSubject(raw.subject, typed));
+  const text = textOf(parts);
+  // Files alone have their places in the body.
+  if (text === '' && !(body.text ?? '').includes('\ufffc')) return [];
+  const at = changedAt(raw, body);
+  const { partsUnsent } = body;
+  if (at !== null || partsUnsent.length > 0) {
+    const left = filesLeft(body);
+    return [
+      {
+        kind: 'edited',
+        guid,
+        text,
+        parts,
+        ...(body.wholeLength === null ? {} : { wholeLength: body.wholeLength }),
+        at,
+        ...(partsUnsent.length === 0 ? {} : { partsUnsent }),
+        ...(left === null ? {} : { filesLeft: left }),
+      },
+    ];
+  }
+  const said = transcriptions(body);
+  return said.size === 0 ? [] : [{ kind: 'transcribed', guid, said }];
+}
+
+/** Unix ms as ns since 2001. */
+function appleDate(unixMs: number): bigint {
+  return BigInt(Math.trunc(unixMs) - APPLE_EPOCH_MS) * 1_000_000n;
 }

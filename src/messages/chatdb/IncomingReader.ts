@@ -8,17 +8,16 @@ import type { SeenRow } from '../../store/seenRows.js';
 import type { SetAsideTable } from '../../store/setAside.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import { SteadyTime } from '../../system/SteadyTime.js';
+import { lookForRows, type Seed } from './ChatDb.js';
 import type { Reading } from './ChatDbConnection.js';
 import { DateLook, type DatePage, LOOK_AGAIN_MS } from './DateLook.js';
 import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
 import { type Attempt, type Gathered, type Judged, judge, type PendingRow } from './incomingBatch.js';
-import { lookForRows, type Seed } from './lookForRows.js';
+import type { RowEvent, SkipReason } from './judgeRow.js';
 import { OwnTraffic } from './OwnTraffic.js';
 import type { Anchor, ReadingPosition } from './readingPosition.js';
-import type { RowEvent } from './rowEvents.js';
 import { identityOf, REMEMBERED_MS, seenRow } from './rowIdentity.js';
 import type { MessageRows, RowPosition } from './rows.js';
-import type { SkipReason } from './verdict.js';
 
 /** Where the reader keeps its place and where messages go: one `write` takes all of it, durably, or nothing. */
 export interface ReaderStore {

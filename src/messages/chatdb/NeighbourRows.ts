@@ -2,7 +2,7 @@ import type { Statement } from 'better-sqlite3';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
 import { payloadColumn } from './changeColumns.js';
-import { type LinkNeighbour, linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
+import { type LinkNeighbour, linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './links.js';
 import { bodyOf, readableText } from './rowBody.js';
 import { GROUP_STYLE } from './schema.js';
 

@@ -1,4 +1,4 @@
-import { DamagedStream } from './StreamBytes.js';
+import { DamagedStream, type StreamBytes } from './StreamBytes.js';
 
 /** What an object of a class is to us; an object of a subclass is what its superclass is. */
 export const Kind = { other: 0, attributedString: 1, string: 2, dictionary: 3, number: 4, url: 5 } as const;
@@ -131,4 +131,30 @@ export function grown<T extends Int32Array | Uint8Array | Float64Array>(table: T
   const larger = new (table.constructor as new (length: number) => T)(table.length * 2);
   larger.set(table);
   return larger;
+}
+
+/** The classes that matter to us, by the length of their names. */
+const CLASSES: readonly (readonly { name: Buffer; kind: number }[] | undefined)[] = (() => {
+  const byLength: { name: Buffer; kind: number }[][] = [];
+  for (const [name, kind] of [
+    ['NSAttributedString', Kind.attributedString],
+    ['NSString', Kind.string],
+    ['NSDictionary', Kind.dictionary],
+    ['NSNumber', Kind.number],
+    ['NSURL', Kind.url],
+  ] as const) {
+    byLength[name.length] = [...(byLength[name.length] ?? []), { name: Buffer.from(name), kind }];
+  }
+  return byLength;
+})();
+
+/** What a class of this name is to us by itself; `other` leaves it to its superclass. */
+export function classKind(bytes: StreamBytes, from: number, length: number): number {
+  const candidates = CLASSES[length];
+  if (candidates === undefined) return Kind.other;
+  for (let i = 0; i < candidates.length; i++) {
+    const candidate = candidates[i];
+    if (candidate !== undefined && bytes.same(from, candidate.name)) return candidate.kind;
+  }
+  return Kind.other;
 }

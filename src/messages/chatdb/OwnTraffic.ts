@@ -1,5 +1,5 @@
 import type { ChatRow } from './chatRow.js';
-import { linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './linkPreview.js';
+import { linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './links.js';
 import { bodyOf, readableText } from './rowBody.js';
 import { accountAddress, namesUs, type OwnMessage } from './selfChat.js';
 

@@ -1,6 +1,4 @@
-import { classKind } from './classKind.js';
-import { Kind, ObjectTable } from './ObjectTable.js';
-import { SharedStrings } from './SharedStrings.js';
+import { classKind, grown, Kind, ObjectTable } from './ObjectTable.js';
 import { DamagedStream, StreamBytes } from './StreamBytes.js';
 
 /** Format version 4, little endian (every Mac since 2006); the system version follows. */
@@ -242,4 +240,47 @@ export class TypedStreamReader {
 
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+/**
+ * The strings that a typedstream writes once and then names by number: type encodings and class names, counted
+ * apart from the objects. Kept as offsets into the blob.
+ */
+class SharedStrings {
+  private count = 0;
+  private fromAt = new Int32Array(64);
+  private lengthAt = new Int32Array(64);
+
+  constructor(private readonly bytes: StreamBytes) {}
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  /** Reads one, new or repeated: its number, or -1 for nil. Throws DamagedStream. */
+  read(): number {
+    const { bytes } = this;
+    const tag = bytes.byte();
+    if (tag === NIL) return -1;
+    if (tag !== NEW) return bytes.reference(tag, this.count);
+    const length = bytes.unsigned();
+    const from = bytes.take(length);
+    const index = this.count++;
+    if (index >= this.fromAt.length) {
+      this.fromAt = grown(this.fromAt);
+      this.lengthAt = grown(this.lengthAt);
+    }
+    this.fromAt[index] = from;
+    this.lengthAt[index] = length;
+    return index;
+  }
+
+  /** Where the string begins; 0 for nil. */
+  from(index: number): number {
+    return this.fromAt[index] ?? 0;
+  }
+
+  length(index: number): number {
+    return this.lengthAt[index] ?? 0;
+  }
 }

@@ -1,5 +1,5 @@
-import { MAX_PLIST_BYTES } from './binaryPlist.js';
-import { URL_BALLOON } from './linkPreview.js';
+import { URL_BALLOON } from './links.js';
+import { MAX_PLIST_BYTES } from './messageSummary.js';
 import type { Schema } from './schema.js';
 
 /** The keys `rp` and `ec` as they are written in a binary property list: a string of two ASCII characters. */

@@ -2,16 +2,16 @@ import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../model/incoming.js';
 import type { SeenRow } from '../../store/seenRows.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
-import { classify } from './classify.js';
-import { type LinkNeighbour, URL_BALLOON } from './linkPreview.js';
+import type { Awaited, SkipReason } from './judgeRow.js';
+import { type RowEvent, targetOf } from './judgeRow.js';
+import { type LinkNeighbour, URL_BALLOON } from './links.js';
 import type { OwnTraffic, Voice } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
-import { type RowEvent, targetOf } from './rowEvents.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import { identityOf, originalAmong, REMEMBERED_MS, seenRow } from './rowIdentity.js';
 import { isBatchFull, type MessageRows } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
-import type { Awaited, SkipReason } from './verdict.js';
+import { classify } from './takeMessage.js';
 
 /**
  * A row before the cursor that was not complete, or was held back. `firstSeenAt` is Unix ms, and so is `completeAt`: since then it

@@ -1,14 +1,22 @@
 import type { MessagePart } from '../../model/incoming.js';
-import { textOf } from '../../store/messageParts.js';
-import { bodyParts, countedParts, underSubject } from './bodyParts.js';
+import { textOf } from '../../store/incomingRecord.js';
+import { canonicalAddress, isPersonAddress } from '../conversationId.js';
 import type { ChatRow } from './chatRow.js';
-import { directionOf, isAnonymous } from './direction.js';
-import { linkOf, roleOfLink, URL_BALLOON } from './linkPreview.js';
-import { bodyOf, expectsFiles, type RowBody } from './rowBody.js';
-import { isAboutAnother } from './rowEvents.js';
+import type { Awaited, EchoOf } from './judgeRow.js';
+import { isAboutAnother } from './judgeRow.js';
+import { linkOf, roleOfLink, URL_BALLOON } from './links.js';
+import { bodyOf, bodyParts, countedParts, expectsFiles, type RowBody, underSubject } from './rowBody.js';
 import type { Placed, RowFacts } from './rowFacts.js';
-import { accountAddress, isEcho, isTelling, isToItsSender, repeatable, repeatedOf } from './selfChat.js';
-import type { Awaited, EchoOf } from './verdict.js';
+import type { Schema } from './schema.js';
+import {
+  accountAddress,
+  isEcho,
+  isTelling,
+  isToItsSender,
+  namesUs,
+  repeatable,
+  repeatedOf,
+} from './selfChat.js';
 
 /** What a row says: `words` as they were typed, `text` and `parts` with the subject above them. */
 export interface Said {
@@ -146,4 +154,73 @@ function repeatedWords(
   const { guid, rowId } = own;
   const ownRow = { guid, rowId, conversation, text, sentAt: own.sentAt };
   return { of: guid, isEcho: isTold && facts.rules.isOurText(ownRow) };
+}
+
+/** Whether a row went out or came in, as far as its columns are sure of it. */
+export type Direction = 'out' | 'in' | 'unsettled';
+
+type DirectionColumns = Pick<ChatRow, 'isFromMe' | 'handle' | 'isFinished' | 'isSent'>;
+
+/**
+ * Messages writes the row of a text that goes out from here as one that came in, without a handle and unfinished, and sets
+ * `is_from_me` in a later update (openclaw/imsg #80, PR #87). A message that came in has a handle, is finished and never `is_sent`.
+ * What is neither clearly one nor the other is not settled. `is_delivered` says nothing: messages that came in have it too.
+ */
+export function directionOf({ isFromMe, handle, isFinished, isSent }: DirectionColumns): Direction {
+  if (isFromMe === 1) return 'out';
+  return isAnonymous({ handle }) || isFinished === 0 || isSent === 1 ? 'unsettled' : 'in';
+}
+
+/** Whether a row names nobody. */
+export function isAnonymous({ handle }: Pick<ChatRow, 'handle'>): boolean {
+  return handle === null || handle === '';
+}
+
+/** The condition of SQL for a message (`m` with its handle `h`) that is `unsettled`; notices and reactions are none. */
+export function unsettledDirection(schema: Schema): string {
+  const m = (column: string) => schema.column('message', 'm', column);
+  return `+m.is_from_me IS NOT 1 AND coalesce(${m('item_type')}, 0) = 0 AND coalesce(${m('associated_message_type')}, 0) = 0
+    AND (coalesce(h.id, '') = '' OR +${m('is_finished')} = 0 OR +${m('is_sent')} = 1)`;
+}
+
+/** The addresses that are ours, canonical; one set object for as long as nothing changes. */
+export class OwnAddresses {
+  private known = '';
+  private addresses: ReadonlySet<string> = new Set();
+
+  /** `sources`: the configuration's addresses, those learned from chat.db. In any form. */
+  constructor(
+    private readonly region: () => string,
+    private readonly sources: readonly (() => readonly string[])[],
+  ) {}
+
+  all(): ReadonlySet<string> {
+    const written = this.sources.flatMap((source) => source());
+    const region = this.region();
+    const known = `${region}\n${written.join('\n')}`;
+    if (known !== this.known) {
+      this.known = known;
+      this.addresses = new Set(written.map((address) => canonicalAddress(address, region)).filter(Boolean));
+    }
+    return this.addresses;
+  }
+}
+
+/**
+ * The address of ours that a message was sent to, canonical: `destination_caller_id`, else `account`. Null where neither
+ * tells one. Of a message that did not come by iMessage only an address that is known as ours counts: such rows may be
+ * written by the phone that relays them, with numbers of its own (claude-code #62022).
+ */
+export function writtenTo(
+  row: Pick<ChatRow, 'service' | 'account' | 'ownAddress'>,
+  ownAddresses: ReadonlySet<string>,
+  region: string,
+): string | null {
+  const isTrusted = namesUs(row);
+  for (const written of [row.ownAddress, row.account]) {
+    const address = accountAddress(written, region);
+    if (address === null || !isPersonAddress(address)) continue;
+    if (isTrusted || ownAddresses.has(address)) return address;
+  }
+  return null;
 }

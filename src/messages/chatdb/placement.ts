@@ -1,10 +1,10 @@
 import { canonicalAddress, conversationKey, parseThreadId } from '../conversationId.js';
 import type { ChatRow } from './chatRow.js';
-import { isAnonymous } from './direction.js';
+import type { Awaited, SkipReason } from './judgeRow.js';
+import { isAnonymous } from './ownership.js';
 import type { RowFacts } from './rowFacts.js';
 import { GROUP_STYLE } from './schema.js';
 import { keyOf } from './sentRows.js';
-import type { Awaited, SkipReason } from './verdict.js';
 
 /** Where a row belongs. `none`: nowhere, for that reason. */
 type Placement =

@@ -1,10 +1,11 @@
-import { textOf } from '../../store/messageParts.js';
+import type { IncomingAttachment, MessagePart } from '../../model/incoming.js';
+import { textOf } from '../../store/incomingRecord.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { type DecodedBody, decodeAttributedBody } from './attributedBody.js';
-import { bodyParts } from './bodyParts.js';
-import type { ChatRow } from './chatRow.js';
+import type { AttachmentRow, ChatRow } from './chatRow.js';
 import { bodyFromHistory, type MessageSummary, readMessageSummary, UNCHANGED } from './messageSummary.js';
 import { plainWords } from './plainWords.js';
+import type { TextRun } from './textRuns.js';
 
 /** What a row says now, and what of it was taken back. */
 export interface RowBody extends DecodedBody {
@@ -148,4 +149,158 @@ export function isTakenBack(row: Signs, body: RowBody, text: string, files: numb
   if (files === 0 && isDated) return true;
   // Where the parts are listed, others than these are left. Where they are not, each file that it still has was one.
   return !body.hasPartList && body.partsUnsent.length >= Math.max(files, 1);
+}
+
+/** U+FFFC stands for a file or an inline image, U+FFFD for an app's balloon. */
+const PLACEHOLDER_RUNS = /[\ufffc\ufffd]+/g;
+const HAS_PLACEHOLDER = /[\ufffc\ufffd]/;
+const FILE_MARK = '\ufffc';
+
+/** Neighbouring text and marks that belong to one part. `number` null: unknown. */
+interface OpenPart {
+  number: number | null;
+  pieces: string[];
+  marks: (string | null)[];
+  /** Whether its last piece is text. */
+  endsInText: boolean;
+}
+
+/**
+ * The parts of a body, texts trimmed and without placeholders, empty ones left out. The rule:
+ * - A seam lies wherever the part number of the runs changes, whether it grows, skips or falls (after a part was taken back).
+ * - Text without a part number continues the text before it: without a number no seam is proven.
+ * - A file's mark lies in a seam of its own, unless it has the very part number of the text beside it: then it is an image within
+ *   the text (Genmoji), no seam, and its attachment follows that text.
+ * - Runs that do not cover the text (a damaged body, or the column `text` alone) tell nothing: then the marks alone are seams.
+ *
+ * Linear in the length of the text.
+ */
+export function bodyParts(body: DecodedBody): MessagePart[] {
+  const text = body.text ?? '';
+  const isCovered = lengthOf(body.runs) === text.length;
+  if ((!isCovered || body.runs.length <= 1) && !HAS_PLACEHOLDER.test(text)) return textPart(text);
+  const parts: MessagePart[] = [];
+  let open: OpenPart | undefined;
+  const close = () => {
+    if (open !== undefined) for (const part of partsOf(open)) parts.push(part);
+    open = undefined;
+  };
+  const begin = (number: number | null): OpenPart => {
+    close();
+    open = { number, pieces: [], marks: [], endsInText: false };
+    return open;
+  };
+  const runs = isCovered ? body.runs : [{ start: 0, length: text.length, attributes: undefined }];
+  for (const { start, length, attributes } of runs) {
+    const number = attributes?.messagePart ?? null;
+    let guid = attributes?.transferGuid ?? null;
+    for (const piece of text.slice(start, start + length).split(/(\ufffc)/)) {
+      if (piece === '') continue;
+      if (piece === FILE_MARK) {
+        const part = number !== null && open?.number === number ? open : begin(number);
+        part.pieces.push(piece);
+        part.marks.push(guid);
+        part.endsInText = false;
+        guid = null;
+      } else {
+        const part = open !== undefined && continues(open, number) ? open : begin(number);
+        part.pieces.push(piece);
+        part.number ??= number;
+        part.endsInText = true;
+      }
+    }
+  }
+  close();
+  return parts;
+}
+
+/** Whether text of this part number goes on with what is open. */
+function continues(open: OpenPart, number: number | null): boolean {
+  if (number === null || open.number === null) return open.endsInText;
+  return open.number === number;
+}
+
+/** The parts, or one text and the files behind it where they are more than anybody writes. */
+export function countedParts(parts: MessagePart[]): MessagePart[] {
+  if (parts.length <= INPUT_LIMITS.messageParts) return parts;
+  const files = parts.filter(({ type }) => type === 'attachment').slice(0, INPUT_LIMITS.messageParts);
+  return [{ type: 'text', text: textOf(parts) }, ...files];
+}
+
+/** A subject is bold above the text: a text of its own, before all others. */
+export function underSubject(subject: string | null, parts: readonly MessagePart[]): MessagePart[] {
+  return [...textPart(subject ?? ''), ...parts];
+}
+
+function partsOf({ pieces, marks }: OpenPart): MessagePart[] {
+  return [...textPart(pieces.join('')), ...marks.map((guid): MessagePart => ({ type: 'attachment', guid }))];
+}
+
+function textPart(written: string): MessagePart[] {
+  const text = plainWords(withoutPlaceholders(written));
+  return text === '' ? [] : [{ type: 'text', text }];
+}
+
+/** What stood on both sides of an image is not one word. */
+function withoutPlaceholders(text: string): string {
+  return text.replace(PLACEHOLDER_RUNS, (mark, at: number) => {
+    const before = text[at - 1] ?? ' ';
+    const after = text[at + mark.length] ?? ' ';
+    return /\s/.test(before) || /\s/.test(after) ? '' : ' ';
+  });
+}
+
+function lengthOf(runs: readonly TextRun[]): number {
+  return runs.reduce((sum, { length }) => sum + length, 0);
+}
+
+/**
+ * The files of a message that a person put there, with what is `said` in them by their guid: what belongs to a link's preview
+ * is hidden.
+ */
+export function shownFiles(
+  files: readonly AttachmentRow[],
+  said: ReadonlyMap<string, string> = new Map(),
+): IncomingAttachment[] {
+  return files
+    .filter((file) => file.hidden !== 1)
+    .map((file) => ({
+      guid: file.guid,
+      mimeType: file.mimeType,
+      filename: file.filename ?? file.path?.split('/').at(-1) ?? null,
+      sizeBytes: file.sizeBytes,
+      ...transcribed(said.get(file.guid)),
+    }));
+}
+
+function transcribed(transcription: string | undefined): { transcription?: string } {
+  return transcription === undefined ? {} : { transcription };
+}
+
+const PLAIN: readonly (readonly [RegExp, string])[] = [
+  // What `plainWords` leaves out of a row, and the text that was sent may have.
+  [/\u0085/g, '\n'],
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  [/[\0-\x08\x0e-\x1f\x7f-\x9f]/g, ''],
+  // Variation selectors and joiners that Messages adds or drops.
+  [/\ufe0e|\ufe0f|\u200d/g, ''],
+  // Placeholders of attachments and apps part words, as line breaks do.
+  [/[\ufffc\ufffd]/g, ' '],
+  [/[\u2018\u2019\u201a\u201b\u2032]/g, "'"],
+  [/[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb]/g, '"'],
+  [/\u2026/g, '...'],
+  // Smart dashes make one of "--", so runs and long forms are the same.
+  [/[-\u2010-\u2015\u2212]+/g, '-'],
+  [/\s+/g, ' '],
+];
+
+/**
+ * A text as far as Messages keeps it: two texts that differ only in what Messages may change on the way (smart
+ * quotes, dashes and dots, emoji presentation, whitespace, composition) are equal. Idempotent. For comparing,
+ * never for sending. An emoji or CJK text never becomes empty.
+ */
+export function normalisedText(text: string): string {
+  let plain = text.normalize('NFC');
+  for (const [pattern, replacement] of PLAIN) plain = plain.replace(pattern, replacement);
+  return plain.trim().normalize('NFC');
 }

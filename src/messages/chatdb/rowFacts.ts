@@ -1,9 +1,8 @@
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import type { ForwardRules, Refusal } from './forwardRules.js';
-import type { LinkNeighbour } from './linkPreview.js';
-import type { EventPlace } from './rowEvents.js';
+import type { Awaited, EventPlace } from './judgeRow.js';
+import type { LinkNeighbour } from './links.js';
 import type { OwnMessage } from './selfChat.js';
-import type { Awaited } from './verdict.js';
 
 /** What stands beside the row, as far as it matters for this one. */
 export interface RowNeighbours {

@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { SEEN_KEPT_DAYS, type SeenRow } from '../../store/seenRows.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
-import { normalisedText } from './normalisedText.js';
 import { saidIn } from './ownership.js';
 import { conversationOf, senderOf } from './placement.js';
-import { changedAt, type RowBody } from './rowBody.js';
+import { changedAt, normalisedText, type RowBody } from './rowBody.js';
 
 /**
  * What identifies a message beside its guid. iCloud writes messages again under a new guid and ROWID with the same chat, sender,

@@ -1,5 +1,5 @@
 import type { ChatDb } from './ChatDb.js';
-import { type Direction, directionOf, isAnonymous } from './direction.js';
+import { type Direction, directionOf, isAnonymous } from './ownership.js';
 
 /** A row as far as it tells whether it went out, for a report: nothing of what it says, nor of whom. */
 export interface SeenState {

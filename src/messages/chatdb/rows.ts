@@ -4,9 +4,8 @@ import type { OpenChatDb } from './ChatDbConnection.js';
 import { payloadColumn, summaryColumn } from './changeColumns.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import { type GroupNames, OWN_NAMES } from './groupTies.js';
-import { mimeTypeColumn } from './mimeTypeColumn.js';
 import { NeighbourRows } from './NeighbourRows.js';
-import { APPLE_EPOCH_MS, GROUP_STYLE, LATEST_NS, LEAST_NS, type Schema } from './schema.js';
+import { APPLE_EPOCH_MS, GROUP_STYLE, LATEST_NS, LEAST_NS, mimeTypeColumn, type Schema } from './schema.js';
 
 /** Where a message stands, for a cursor. */
 export interface RowPosition {

@@ -1,8 +1,8 @@
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { canonicalAddress } from '../conversationId.js';
 import type { ChatRow } from './chatRow.js';
-import type { LinkNeighbour } from './linkPreview.js';
-import { normalisedText } from './normalisedText.js';
+import type { LinkNeighbour } from './links.js';
+import { normalisedText } from './rowBody.js';
 
 /** Where no row tells what our message was sent from, an echo follows it so soon. */
 const AT_ONCE_MS = 2000;

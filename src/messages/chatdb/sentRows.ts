@@ -3,7 +3,7 @@ import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-j
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { conversationKey, isGroupKey } from '../conversationId.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
-import { unsettledDirection } from './direction.js';
+import { unsettledDirection } from './ownership.js';
 import { bodyOf, readableText } from './rowBody.js';
 import { chatOf } from './rows.js';
 import { APPLE_EPOCH_MS, GROUP_STYLE } from './schema.js';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { backendSettings } from '../../../src/backend/backendSettings.js';
+import { backendSettings } from '../../../src/backend/settings.js';
 import { loadConfig } from '../../../src/config/loadConfig.js';
 import type { AgentView } from '../../../src/diagnostics/checks/check.js';
 import type { Report } from '../../../src/diagnostics/checks/runChecks.js';

@@ -6,7 +6,7 @@ import { installOsascript } from '../../../src/kit/messages/installOsascript.js'
 import { type Behaviour, behave, behaveNormally } from '../../../src/kit/messages/osascriptBehaviour.js';
 import { readCalls, readDispatches, readSent } from '../../../src/kit/messages/osascriptLog.js';
 import { APPLESCRIPT_FAULTS } from '../../../src/messages/applescript/errors.js';
-import type { OsascriptRunner, SendRequest } from '../../../src/messages/applescript/runner.js';
+import type { OsascriptRunner, SendRequest } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { request, Workbench } from '../../messages/applescript/Workbench.js';
 import { PATIENCE_MS } from '../../support/patience.js';

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../../src/logging/Logger.js';
-import { OsascriptRunner, type SendRequest } from '../../../src/messages/applescript/runner.js';
+import { OsascriptRunner, type SendRequest } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { freshId } from '../../../src/system/random.js';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { APPLESCRIPT_FAULTS, errorNumber } from '../../../src/messages/applescript/errors.js';
-import { judgeExit, type ScriptExit } from '../../../src/messages/applescript/judgeExit.js';
+import { judgeExit, type ScriptExit } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { ERROR_CODES } from '../../../src/model/errorCodes.js';
 
 function exit(changes: Partial<ScriptExit>): ScriptExit {

@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ACCOUNT_ID } from '../../../src/kit/messages/SimulatedChats.js';
 import { SimulatedMac } from '../../../src/kit/messages/SimulatedMac.js';
 import { messageSender, type SmsFallback } from '../../../src/messages/applescript/messageSender.js';
-import { OsascriptRunner } from '../../../src/messages/applescript/runner.js';
+import { OsascriptRunner } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { isGroupKey } from '../../../src/messages/conversationId.js';
 import { systemClock } from '../../../src/system/clock.js';

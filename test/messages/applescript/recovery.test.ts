@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SendRequest } from '../../../src/messages/applescript/runner.js';
+import type { SendRequest } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { DISPATCH_MARKER } from '../../../src/messages/applescript/scripts.js';
 import { request, Workbench } from './Workbench.js';
 
@@ -22,7 +22,7 @@ afterEach(() => {
 async function dieWhileSending(osascriptPath: string, asked: SendRequest, until: string): Promise<void> {
   const load = (file: string) => pathToFileURL(join('dist', file)).href;
   const program = `
-    const { OsascriptRunner } = await import('${load('messages/applescript/runner.js')}');
+    const { OsascriptRunner } = await import('${load('messages/applescript/OsascriptRunner.js')}');
     const { systemClock } = await import('${load('system/clock.js')}');
     const options = JSON.parse(process.argv[1]);
     new OsascriptRunner({ ...options, env: process.env, clock: systemClock, log: console }).start(options.asked);

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LONGEST_TEXT_BYTES } from '../../../src/messages/applescript/runner.js';
+import { LONGEST_TEXT_BYTES } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { DISPATCH_MARKER, SCRIPTS } from '../../../src/messages/applescript/scripts.js';
 import { request, Workbench } from './Workbench.js';
 

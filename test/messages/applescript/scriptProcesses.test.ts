@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { findScriptProcesses, scriptsInPs } from '../../../src/messages/applescript/scriptProcesses.js';
+import { findScriptProcesses, scriptsInPs } from '../../../src/messages/applescript/RunRecovery.js';
 
 const TAG = 'att_0123456789abcdef';
 const OSASCRIPT = '/usr/bin/osascript -l AppleScript -';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { EdgeError } from '../../../src/errors.js';
-import { fileRefusal, spawnRefusal } from '../../../src/messages/applescript/spawnRefusal.js';
+import { fileRefusal, spawnRefusal } from '../../../src/messages/applescript/OsascriptRunner.js';
 
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: refused`), { code });

@@ -6,10 +6,14 @@ import {
   encodeRuns,
 } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
-import { bodyParts, underSubject } from '../../../src/messages/chatdb/bodyParts.js';
-import { normalisedText } from '../../../src/messages/chatdb/normalisedText.js';
-import { bodyOf, readableText } from '../../../src/messages/chatdb/rowBody.js';
-import { textOf } from '../../../src/store/messageParts.js';
+import {
+  bodyOf,
+  bodyParts,
+  normalisedText,
+  readableText,
+  underSubject,
+} from '../../../src/messages/chatdb/rowBody.js';
+import { textOf } from '../../../src/store/incomingRecord.js';
 import { sized } from '../../support/size.js';
 import { blob } from './blobs.js';
 

@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
-import { accessProblem } from '../../../src/messages/chatdb/access.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
+import { accessProblem } from '../../../src/messages/chatdb/ChatDbConnection.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { MessagesWorld, PERSON, VERSIONS } from './messagesWorld.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import type { AttachmentRow, ChatRow } from '../../../src/messages/chatdb/chatRow.js';
-import { classify } from '../../../src/messages/chatdb/classify.js';
 import { MESSAGES_ALONE } from '../../../src/messages/chatdb/forwardRules.js';
 import type { RowFacts } from '../../../src/messages/chatdb/rowFacts.js';
+import { classify } from '../../../src/messages/chatdb/takeMessage.js';
 import { OTHER, OWN, PERSON } from './messagesWorld.js';
 
 const NOW = Date.UTC(2026, 0, 1);

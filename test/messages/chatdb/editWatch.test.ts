@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Reading } from '../../../src/messages/chatdb/ChatDbConnection.js';
-import type { EditedRows, RowChange } from '../../../src/messages/chatdb/EditedRows.js';
+import type { EditedRows, RowChange } from '../../../src/messages/chatdb/EditWatch.js';
 import { EditWatch } from '../../../src/messages/chatdb/EditWatch.js';
 import { FakeClock } from '../../support/FakeClock.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findText } from '../../../src/messages/chatdb/findText.js';
+import { findText } from '../../../src/messages/chatdb/ChatDb.js';
 import { MessagesWorld, OWN, PERSON, VERSIONS } from './messagesWorld.js';
 
 test.each(VERSIONS)('a text to ourselves is found as what went out and as what came back: %o', (options) => {

@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { encodeBinaryPlist } from '../../../src/kit/messages/binaryPlist.js';
-import { type LinkNeighbour, roleOfLink } from '../../../src/messages/chatdb/linkPreview.js';
-import { linkInPayload, mentionsLink, sameLink } from '../../../src/messages/chatdb/links.js';
+import {
+  type LinkNeighbour,
+  linkInPayload,
+  mentionsLink,
+  roleOfLink,
+  sameLink,
+} from '../../../src/messages/chatdb/links.js';
 
 const S = 1000;
 const row = (rowId: number, text: string, isPreview: boolean, sentAt = 0): LinkNeighbour => ({

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { encodeBinaryPlist, Real } from '../../../src/kit/messages/binaryPlist.js';
 import { encodeSummary } from '../../../src/kit/messages/SimulatedChatEvents.js';
 import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
-import { MAX_PLIST_BYTES, readBinaryPlist } from '../../../src/messages/chatdb/binaryPlist.js';
 import {
   bodyFromHistory,
+  MAX_PLIST_BYTES,
+  readBinaryPlist,
   readMessageSummary,
   UNCHANGED,
 } from '../../../src/messages/chatdb/messageSummary.js';

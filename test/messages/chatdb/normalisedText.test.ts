@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { normalisedText } from '../../../src/messages/chatdb/normalisedText.js';
+import { normalisedText } from '../../../src/messages/chatdb/rowBody.js';
 import { sized } from '../../support/size.js';
 
 describe('texts that Messages may have changed on the way are equal', () => {

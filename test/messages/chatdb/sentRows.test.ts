@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OwnAddresses } from '../../../src/messages/chatdb/OwnAddresses.js';
+import { OwnAddresses } from '../../../src/messages/chatdb/ownership.js';
 import { MessagesWorld, OTHER, PERSON, VERSIONS } from './messagesWorld.js';
 
 describe.each(VERSIONS)('sent rows of %o', (options) => {

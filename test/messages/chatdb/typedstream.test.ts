@@ -2,8 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ATTACHMENT_MARK, encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
-import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
-import { parseTypedStream } from '../../../src/messages/chatdb/typedstream.js';
+import { decodeAttributedBody, parseTypedStream } from '../../../src/messages/chatdb/attributedBody.js';
 import { sized } from '../../support/size.js';
 import { BLOBS, blob } from './blobs.js';
 

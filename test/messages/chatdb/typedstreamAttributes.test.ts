@@ -6,8 +6,7 @@ import {
   encodeAttributedBody,
   encodeRuns,
 } from '../../../src/kit/messages/typedstreamEncoder.js';
-import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
-import { parseTypedStream } from '../../../src/messages/chatdb/typedstream.js';
+import { decodeAttributedBody, parseTypedStream } from '../../../src/messages/chatdb/attributedBody.js';
 
 type Attributes = readonly (readonly [string, AttributeValue])[];
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
-import { parseTypedStream } from '../../../src/messages/chatdb/typedstream.js';
+import { decodeAttributedBody, parseTypedStream } from '../../../src/messages/chatdb/attributedBody.js';
 
 const NEW = Buffer.from([0x84]);
 const NIL = Buffer.from([0x85]);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { writtenTo } from '../../../src/messages/chatdb/writtenTo.js';
+import { writtenTo } from '../../../src/messages/chatdb/ownership.js';
 
 const OURS = new Set(['+13105550100', '+447967960994', 'me@example.com']);
 

@@ -8,7 +8,7 @@ import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { EditWatch } from '../../../src/messages/chatdb/EditWatch.js';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
-import { OwnAddresses } from '../../../src/messages/chatdb/OwnAddresses.js';
+import { OwnAddresses } from '../../../src/messages/chatdb/ownership.js';
 import { conversationKey } from '../../../src/messages/conversationId.js';
 import type { IncomingMessage } from '../../../src/model/incoming.js';
 import type { NewSend } from '../../../src/model/sending.js';

@@ -5,23 +5,22 @@ import { join } from 'node:path';
 import WebSocket from 'ws';
 import { loadConfig } from '../../../src/config/loadConfig.js';
 import { EdgeError } from '../../../src/errors.js';
-import { isOneTimeCode } from '../../../src/incoming/oneTimeCode.js';
+import { isOneTimeCode } from '../../../src/incoming/ForwardPolicy.js';
 import { filteredTogether, privacyFilter } from '../../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../../src/incoming/privacyDetectors.js';
-import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
-import { bodyParts } from '../../../src/messages/chatdb/bodyParts.js';
+import { decodeAttributedBody, parseTypedStream } from '../../../src/messages/chatdb/attributedBody.js';
 import { mentionsAnyLink } from '../../../src/messages/chatdb/links.js';
 import { readMessageSummary } from '../../../src/messages/chatdb/messageSummary.js';
-import { normalisedText } from '../../../src/messages/chatdb/normalisedText.js';
 import { plainWords } from '../../../src/messages/chatdb/plainWords.js';
 import {
+  bodyParts,
   filesLeft,
+  normalisedText,
   readableText,
   bodyOf as rowBodyOf,
   transcriptions,
 } from '../../../src/messages/chatdb/rowBody.js';
 import { isTelling } from '../../../src/messages/chatdb/selfChat.js';
-import { parseTypedStream } from '../../../src/messages/chatdb/typedstream.js';
 import { MonitorSecret } from '../../../src/monitor/MonitorSecret.js';
 import { MonitorServer } from '../../../src/monitor/MonitorServer.js';
 import { makeToken } from '../../../src/monitor/tokens.js';

@@ -1,5 +1,4 @@
-import { probe } from '../../../messages/chatdb/access.js';
-import { ChatDbConnection } from '../../../messages/chatdb/ChatDbConnection.js';
+import { ChatDbConnection, probe } from '../../../messages/chatdb/ChatDbConnection.js';
 import { regionOf } from '../../../messages/conversationId.js';
 import { type Check, type ConfiguredBench, type Outcome, pass, skip, warn } from '../../checks/check.js';
 import { silentLog } from '../silentLog.js';

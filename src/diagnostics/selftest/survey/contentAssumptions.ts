@@ -1,5 +1,10 @@
-import { PREVIEW_WITHIN_MS, URL_BALLOON } from '../../../messages/chatdb/linkPreview.js';
-import { mentionsAnyLink, mentionsLink, sameLink } from '../../../messages/chatdb/links.js';
+import {
+  mentionsAnyLink,
+  mentionsLink,
+  PREVIEW_WITHIN_MS,
+  sameLink,
+  URL_BALLOON,
+} from '../../../messages/chatdb/links.js';
 import {
   type Assumption,
   countOf,

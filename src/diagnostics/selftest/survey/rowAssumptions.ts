@@ -1,4 +1,4 @@
-import { directionOf, isAnonymous } from '../../../messages/chatdb/direction.js';
+import { directionOf, isAnonymous } from '../../../messages/chatdb/ownership.js';
 import { isTelling } from '../../../messages/chatdb/selfChat.js';
 import {
   type Assumption,

@@ -1,10 +1,10 @@
 import type { Logger } from '../logging/Logger.js';
 import type { SendRecord, SentRows } from '../model/sending.js';
-import { EVERY_CONVERSATION } from '../store/pauses.js';
+import { EVERY_CONVERSATION } from '../store/conversations.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
-import { knownRows, matchRows } from './matchRows.js';
-import type { OutcomeRecorder } from './OutcomeRecorder.js';
+import type { OutcomeRecorder, SendOutcome } from './OutcomeRecorder.js';
+import { knownRows, matchRows } from './SendVerifier.js';
 import type { SentEvidence } from './SentEvidence.js';
 
 /** How long a text may wait in a pause, in ms, by what it is. */
@@ -70,4 +70,35 @@ function isTooOld({ clock, ageOf, ages, rows, evidence, store }: HeldParts, send
 function ageLimit({ text, reflex, scheduled }: HeldAges, send: SendRecord): number {
   if (send.scheduleId !== null) return scheduled;
   return send.role === 'reflex' ? reflex : text;
+}
+
+/** What becomes of a text that answers a message that went out from this account itself. */
+export const ANSWER_WITHDRAWN = {
+  kind: 'failed',
+  errorCode: 'answer_withdrawn',
+  message: 'The message that it answers went out from this account itself: it is not answered.',
+} as const satisfies SendOutcome;
+
+/**
+ * Inside a write: fails every text of a conversation that answers this message and has not been handed to Messages. One that has been
+ * runs its course: it may have gone out. A text that names no message fails too where it and an answer that names this one are
+ * duplicates: they are one answer. Duplicates fail first, or they would take the place of the one that they wait for.
+ */
+export function withdrawAnswers(
+  { store, settlement }: { store: Store; settlement: OutcomeRecorder },
+  { guid, conversation }: { guid: string; conversation: string },
+): void {
+  for (const send of store.sends.inLane(conversation)) {
+    const group = [...store.sends.duplicatesOf(send.seq), send];
+    if (!group.some(({ answers }) => answers === guid)) continue;
+    for (const answer of group.filter(({ answers }) => answers === guid || answers === null)) {
+      const now = store.sends.get(answer.seq);
+      if (now !== undefined && isOpen(now)) settlement.settle(now, ANSWER_WITHDRAWN);
+    }
+  }
+}
+
+/** Never tried, or queued again for it provably had not begun. */
+function isOpen({ state }: SendRecord): boolean {
+  return state === 'queued' || state === 'staging' || state === 'waiting';
 }

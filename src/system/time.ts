@@ -1,3 +1,13 @@
+/** A time (Unix ms) as it is given to others: ISO 8601 in UTC. */
+export function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** The same; null stays null. */
+export function isoOrNull(at: number | null): string | null {
+  return at === null ? null : iso(at);
+}
+
 /** Seconds in the two largest units that say something: 42 s, 5 min 3 s, 2 h 10 min, 3 d 4 h. */
 export function duration(seconds: number): string {
   const whole = Math.floor(seconds);
