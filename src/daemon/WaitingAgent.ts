@@ -6,10 +6,9 @@ import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { ANY_VERB, StatusServer } from '../operator/StatusServer.js';
 import { socketPath } from '../operator/socketPath.js';
+import { idleStatus } from '../operator/statusSnapshot.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
-import { residentMegabytes } from '../system/residentMemory.js';
-import { packageVersion } from '../system/version.js';
 
 interface WaitingOptions {
   stateDirectory: string;
@@ -71,55 +70,10 @@ export class WaitingAgent {
     const now = clock.now();
     const problems = [...this.options.problems()];
     return {
-      schema: 1,
-      version: packageVersion(),
-      agent_id: null,
-      pid: process.pid,
-      uptime_seconds: Math.round((now - startedAt) / 1000),
-      state: 'degraded',
+      ...idleStatus(startedAt, now),
       problems,
-      link: 'offline',
-      link_detail: {
-        state: 'idle',
-        since: new Date(startedAt).toISOString(),
-        attempt: 0,
-        rtt_ms: null,
-        last_pong_at: null,
-        reconnects_24h: 0,
-        next_attempt_at: null,
-        poller: 'off',
-        last_disconnect: null,
-      },
-      scheduled_messages: 0,
-      commands_waiting: 0,
-      acks_undelivered: 0,
-      events_undelivered: 0,
-      incoming_queued: 0,
-      incoming_parked: 0,
-      incoming_expired: 0,
-      sends_queued: 0,
-      sends_held: { new_recipients: 0, per_minute: 0 },
-      uploads_queued: 0,
-      incoming_left_out: {},
-      decode_fallbacks: 0,
-      paused: [],
-      last_incoming_at: null,
-      last_sent_at: null,
       last_error: problems[0]?.message ?? null,
       last_error_at: problems[0]?.since ?? null,
-      next_scheduled_at: null,
-      oldest: {
-        commands_waiting: null,
-        acks_undelivered: null,
-        events_undelivered: null,
-        incoming_queued: null,
-        incoming_parked: null,
-        sends_queued: null,
-        uploads_queued: null,
-      },
-      chatdb: { row_id: null, rows_behind: null },
-      memory_usage_mb: residentMegabytes(),
-      monitor: { port: null, connected: 0, authenticated: 0 },
     };
   }
 }

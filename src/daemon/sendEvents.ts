@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { EventType } from '../model/events.js';
 import type { SendRecord } from '../model/sending.js';
 import type { DeliveryEvent } from '../outgoing/DeliveryTracker.js';
 import type { SendOutcome } from '../outgoing/OutcomeRecorder.js';
@@ -80,7 +81,7 @@ export function deliveryEvent(send: SendRecord, life: DeliveryEvent): NewEvent {
   }
 }
 
-function event(eventType: string, send: SendRecord, details: Record<string, unknown>): NewEvent {
+function event(eventType: EventType, send: SendRecord, details: Record<string, unknown>): NewEvent {
   return {
     eventType,
     threadId: send.conversation,

@@ -1,4 +1,5 @@
 import { describeError } from '../errors.js';
+import type { EventType } from '../model/events.js';
 import type { IncomingAttachment, IncomingMessage, MessagePart } from '../model/incoming.js';
 import { knownParts, textsOf } from '../store/incomingRecord.js';
 import { isInGap } from '../store/lineage.js';
@@ -271,7 +272,7 @@ export class MessageUpdates {
   private tell(
     key: string,
     message: IncomingMessage,
-    eventType: string,
+    eventType: EventType,
     details: Record<string, unknown>,
     texts: readonly string[] = [],
   ): void {

@@ -13,6 +13,7 @@ import { describeLosses } from '../store/salvage/report.js';
 import type { SetAsideItem } from '../store/setAsideItem.js';
 import { residentMegabytes } from '../system/residentMemory.js';
 import { iso, isoOrNull } from '../system/time.js';
+import { packageVersion } from '../system/version.js';
 
 /** What happened last, for the status. Unix ms. */
 export interface Activity {
@@ -105,6 +106,61 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     chatdb: readingPosition(sources.chatDb, store),
     memory_usage_mb: residentMegabytes(),
     monitor: sources.monitoring.view(),
+  };
+}
+
+/** The status of an agent of this process that does nothing. Unix ms. */
+export function idleStatus(startedAt: number, now: number): StatusSnapshot {
+  return {
+    schema: 1,
+    version: packageVersion(),
+    agent_id: null,
+    pid: process.pid,
+    uptime_seconds: Math.round((now - startedAt) / 1000),
+    state: 'degraded',
+    problems: [],
+    link: 'offline',
+    link_detail: {
+      state: 'idle',
+      since: new Date(startedAt).toISOString(),
+      attempt: 0,
+      rtt_ms: null,
+      last_pong_at: null,
+      reconnects_24h: 0,
+      next_attempt_at: null,
+      poller: 'off',
+      last_disconnect: null,
+    },
+    scheduled_messages: 0,
+    commands_waiting: 0,
+    acks_undelivered: 0,
+    events_undelivered: 0,
+    incoming_queued: 0,
+    incoming_parked: 0,
+    incoming_expired: 0,
+    sends_queued: 0,
+    sends_held: { new_recipients: 0, per_minute: 0 },
+    uploads_queued: 0,
+    incoming_left_out: {},
+    decode_fallbacks: 0,
+    paused: [],
+    last_incoming_at: null,
+    last_sent_at: null,
+    last_error: null,
+    last_error_at: null,
+    next_scheduled_at: null,
+    oldest: {
+      commands_waiting: null,
+      acks_undelivered: null,
+      events_undelivered: null,
+      incoming_queued: null,
+      incoming_parked: null,
+      sends_queued: null,
+      uploads_queued: null,
+    },
+    chatdb: { row_id: null, rows_behind: null },
+    memory_usage_mb: residentMegabytes(),
+    monitor: { port: null, connected: 0, authenticated: 0 },
   };
 }
 

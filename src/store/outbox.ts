@@ -1,4 +1,5 @@
 import type { AckBody } from '../model/agentBodies.js';
+import type { EventType } from '../model/events.js';
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 import type { Database, Statement } from './sqlite.js';
@@ -190,7 +191,7 @@ export class AckTable {
 }
 
 export interface NewEvent {
-  eventType: string;
+  eventType: EventType;
   threadId?: string;
   details: Record<string, unknown>;
 }
@@ -205,7 +206,7 @@ interface StoredEvent extends NewEvent {
 interface EventRow {
   seq: number;
   event_id: string;
-  event_type: string;
+  event_type: EventType;
   thread_id: string | null;
   details: string;
   created_at: number;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ChatEvents, givenUpEvent, type OperatorReply } from '../../src/incoming/ChatEvents.js';
+import type { EventType } from '../../src/model/events.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -14,7 +15,7 @@ function told(pause = false) {
     ...{ store, disclose, pauseOnOperatorReply: () => pause },
     onOperatorReply: (reply) => replies.push(reply),
   });
-  const tell = (key: string, eventType: string, details: Record<string, unknown>) =>
+  const tell = (key: string, eventType: EventType, details: Record<string, unknown>) =>
     store.write(() => happenings.tell({ key, eventType, threadId: ANN, details }));
   return { clock, store, replies, tell, events: () => store.events.after(0, 100) };
 }

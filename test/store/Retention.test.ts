@@ -48,7 +48,7 @@ test('forgetting goes on by itself in steps and ends with no timer left', () => 
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   store.write(() => {
-    for (let n = 0; n < 1200; n++) store.events.add({ eventType: 'error', details: {} });
+    for (let n = 0; n < 1200; n++) store.events.add({ eventType: 'message_failed', details: {} });
   });
   clock.advance(8 * DAY);
   const retention = new Retention(store, clock);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AckBody } from '../../src/model/agentBodies.js';
+import type { EventType } from '../../src/model/events.js';
 import type { Store } from '../../src/store/Store.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
@@ -35,7 +36,7 @@ function fill(store: Store): void {
     });
     store.commands.finish(ack(name));
     store.acks.add(ack(name));
-    store.events.add({ eventType: name, details: {} });
+    store.events.add({ eventType: name as EventType, details: {} });
     store.contexts.set(name, { state: 1 });
     store.schedule.add({
       ...{ scheduleId: name, commandId: name, conversation: 'a', threadId: 'a', text: 'later', priority: 1 },

@@ -73,7 +73,7 @@ export class LinkWorld {
 
   /** Something for the other way, under the same rules as acks. */
   tell(): void {
-    this.made.store.write(() => this.made.store.events.add({ eventType: 'note', details: {} }));
+    this.made.store.write(() => this.made.store.events.add({ eventType: 'backend_note', details: {} }));
   }
 
   is(state: string): Promise<void> {

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import type { EventType } from '../../model/events.js';
 import { type Handler, handlerOf } from '../Handler.js';
 import { filled } from '../payload.js';
 
 /** Where events for the backend go; called inside a write. */
 export interface EventQueue {
-  add(event: { eventType: string; threadId?: string; details: Record<string, unknown> }): void;
+  add(event: { eventType: EventType; threadId?: string; details: Record<string, unknown> }): void;
 }
 
 const schema = z.object({

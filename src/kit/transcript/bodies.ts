@@ -1,19 +1,17 @@
-import { ERROR_CODES } from '../../model/errorCodes.js';
+import { EVENT_TYPES } from '../../model/events.js';
+import { statusSchema } from '../../model/status.js';
+import { COMMANDS } from '../contracts/commands.js';
+import { fieldsOf } from './fieldsOf.js';
 import { each, type Fields, list, object, words } from './place.js';
 
 const priority = words('immediate high normal low deferred');
 const service = words('iMessage SMS RCS any');
-const code = words(Object.keys(ERROR_CODES).join(' '));
 const commandType = words(
-  'send_message_now send_message schedule_message cancel_scheduled cancel_message list_scheduled',
-  'update_config context_update context_reset emit_event upload_retry',
+  Object.values(COMMANDS)
+    .flatMap(({ types }) => types)
+    .join(' '),
 );
-const eventType = words(
-  'message_sent message_failed message_delivered message_read inbound_stalled reaction_added reaction_removed',
-  'message_edited message_unsent message_withdrawn message_transcribed group_member_added group_member_removed group_member_left',
-  'group_renamed group_photo_changed message_filtered operator_replied conversation_paused state_restored schedule_cancelled upload_failed',
-  'store_damaged',
-);
+const eventType = words(EVENT_TYPES.join(' '));
 /** What an agent can do, and what frames a backend reads. */
 export const ability = words('event status websocket http_sync', [...commandType.words].join(' '));
 const outcome = words('sent not_sent unknown partly_sent');
@@ -108,41 +106,17 @@ export const event: Fields = {
   timestamp: 'time',
 };
 
-const WAITING = `commands_waiting acks_undelivered events_undelivered incoming_queued incoming_parked sends_queued
-  uploads_queued`;
-
-/** The status of the agent. */
-export const status = object({
-  ...each('schema pid uptime_seconds scheduled_messages active_rules memory_usage_mb', 'number'),
-  ...each(`${WAITING} incoming_expired decode_fallbacks`, 'number'),
+/** What the texts in a status are; what is not named here is replaced as a text. */
+const STATUS_TEXTS: Fields = {
   version: 'version',
   agent_id: 'handle',
-  state: words('healthy degraded'),
-  problems: list(object({ code, since: 'time', message: 'text', remedy: 'text' })),
-  link: words('realtime polling offline'),
-  link_detail: object({
-    state: words('idle dialing proving online suspect waiting blocked draining stopped'),
-    ...each('since last_pong_at next_attempt_at', 'time'),
-    ...each('attempt rtt_ms reconnects_24h', 'number'),
-    poller: words('running paused off'),
-    last_disconnect: object({ cause: 'text', at: 'time' }),
-  }),
-  sends_held: object(each('new_recipients per_minute', 'number')),
-  incoming_left_out: 'free',
-  paused: list(
-    object({
-      conversation: 'handle',
-      reason: words('manual operator loop'),
-      since: 'time',
-      incoming: 'flag',
-    }),
-  ),
-  ...each('last_incoming_at last_sent_at last_error_at next_scheduled_at', 'time'),
+  state: words('idle dialing proving online suspect waiting blocked draining stopped'),
+  conversation: 'handle',
   last_error: 'error',
-  oldest: object(each(WAITING, 'time')),
-  chatdb: object(each('row_id rows_behind', 'number')),
-  monitor: object(each('port connected authenticated', 'number')),
-});
+};
+
+/** What the agent says of itself. */
+export const status = object({ ...fieldsOf(statusSchema, STATUS_TEXTS), active_rules: 'number' });
 
 /** One incoming message. */
 export const message = object({

@@ -1,3 +1,4 @@
+import type { EventType } from '../../model/events.js';
 import type { IncomingMessage } from '../../model/incoming.js';
 import type { NewEvent } from '../../store/outbox.js';
 import { canonicalAddress } from '../conversationId.js';
@@ -190,7 +191,7 @@ export function filteredEvent(row: ChatRow, place: EventPlace, reason: string): 
 }
 
 function eventOf(
-  eventType: string,
+  eventType: EventType,
   row: ChatRow,
   place: EventPlace,
   details: Record<string, unknown>,

@@ -3,20 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { statusScreen } from '../../../src/cli/inspect/statusScreen.js';
 import { legible, printable, type Terminal } from '../../../src/cli/terminal.js';
 import type { StatusSnapshot } from '../../../src/model/status.js';
+import { statusFixture } from '../../support/statusFixture.js';
 
 const NOW = Date.parse('2026-11-20T09:00:00.000Z');
 const PLAIN: Terminal = { isTerminal: false, colour: false, unicode: true, columns: 80 };
 const earlier = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
 
-const HEALTHY: StatusSnapshot = {
-  schema: 1,
+const HEALTHY = statusFixture({
   version: '0.1.0',
   agent_id: 'edge_13105550100',
   pid: 1737,
   uptime_seconds: 3661,
-  state: 'healthy',
-  problems: [],
-  link: 'realtime',
   link_detail: {
     state: 'online',
     since: earlier(60),
@@ -29,20 +26,9 @@ const HEALTHY: StatusSnapshot = {
     last_disconnect: { cause: 'closed with 1012', at: earlier(90) },
   },
   scheduled_messages: 1,
-  commands_waiting: 0,
-  acks_undelivered: 0,
   events_undelivered: 3,
   incoming_queued: 2,
-  incoming_parked: 0,
-  incoming_expired: 0,
-  sends_queued: 0,
-  sends_held: { new_recipients: 0, per_minute: 0 },
-  uploads_queued: 0,
-  incoming_left_out: {},
-  decode_fallbacks: 0,
-  paused: [],
   last_incoming_at: earlier(7),
-  last_sent_at: null,
   last_error: 'it went wrong',
   last_error_at: earlier(7200),
   next_scheduled_at: new Date(NOW + 600_000).toISOString(),
@@ -58,7 +44,7 @@ const HEALTHY: StatusSnapshot = {
   chatdb: { row_id: 4711, rows_behind: 3 },
   memory_usage_mb: 72,
   monitor: { port: 3100, connected: 0, authenticated: 0 },
-};
+});
 
 describe('the status screen', () => {
   test('has every number with its age, aligned', () => {
