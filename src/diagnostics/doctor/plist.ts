@@ -8,12 +8,12 @@ const INSTALL = 'Recreate it: edge-agent install';
 export function plistCheck(template: string): Check {
   return {
     id: 'plist',
-    title: 'the LaunchAgentFile fits what is installed',
+    title: 'the LaunchAgent matches what is installed',
     withoutConfig: true,
     macOnly: true,
     run(context) {
       const plist = readLaunchAgent(context.homeDir);
-      if (plist === undefined) return skip('there is no LaunchAgentFile edge-agent.plist');
+      if (plist === undefined) return skip('there is no LaunchAgent edge-agent.plist');
       return judgePlist(plist, readFileSync(template, 'utf8'), secretsOf(context));
     },
   };

@@ -306,8 +306,8 @@ export function accessProblem(
       return {
         ok: false,
         code: 'chatdb_not_permitted',
-        message: `macOS does not let this program read ${path}: it has no Full Disk ChatDbAccess.`,
-        remedy: `Open System Settings → Privacy & Security → Full Disk ChatDbAccess, add ${program} and switch it on (where a terminal starts the agent, the terminal too). It is noticed at once; if not, restart the agent.`,
+        message: `macOS does not let this program read ${path}: it has no Full Disk Access.`,
+        remedy: `Open System Settings → Privacy & Security → Full Disk Access, add ${program} and switch it on (where a terminal starts the agent, the terminal too). It is noticed at once; if not, restart the agent.`,
       };
     case 'EACCES':
       return {
@@ -330,7 +330,7 @@ export function accessProblem(
         ok: false,
         code: 'chatdb_unreadable',
         message: `${path} cannot be read: ${detail || wordsFor(errno)}.`,
-        remedy: `Check that it is the chat.db of Messages, with its -wal and -shm beside it, on a healthy disk; ${program} needs Full Disk ChatDbAccess for all three.`,
+        remedy: `Check that it is the chat.db of Messages, with its -wal and -shm beside it, on a healthy disk; ${program} needs Full Disk Access for all three.`,
       };
   }
 }
