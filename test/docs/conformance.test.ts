@@ -41,7 +41,7 @@ test('no id is used twice, and what a check needs stands before it', () => {
 
 test('the page lists every option of the verb', () => {
   const verb = edgeProgram().commands.find((command) => command.name() === 'conformance');
-  const told = tableUnder('# Is this backend right?', `\n${conformance}`).flatMap(([cell = '']) => [
+  const told = tableUnder('# Testing a backend', `\n${conformance}`).flatMap(([cell = '']) => [
     ...cell.matchAll(/`(--[a-z-]+)/g),
   ]);
   const options = verb?.options.map(({ long }) => long).filter((long) => long !== '--config');

@@ -7,7 +7,7 @@ import { page, ROOT, tableUnder } from './page.js';
 
 const text = page('docs/macos.md');
 const headings = [...text.matchAll(/^## (.+)$/gm)].map(([heading]) => heading);
-const SURVEYED = '## What `chatdb-forms` judges';
+const SURVEYED = '## What `chatdb-forms` tests';
 const rows = headings
   .filter((heading) => heading !== SURVEYED)
   .flatMap((heading) => tableUnder(heading, text));

@@ -115,7 +115,7 @@ const STATUS_TEXTS: Fields = {
   last_error: 'error',
 };
 
-/** What the agent says of itself. */
+/** The status of the agent. */
 export const status = object({ ...fieldsOf(statusSchema, STATUS_TEXTS), active_rules: 'number' });
 
 /** One incoming message. */
