@@ -1,7 +1,7 @@
 import type { AckBody } from '../model/agentBodies.js';
 import type { Clock } from '../system/clock.js';
 import { readAck } from './outbox.js';
-import type { Database, Statement } from './sqlite.js';
+import { columns, type Database, type Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
 /** The hash of a command whose content is lost. */
@@ -35,16 +35,7 @@ export interface CommandRecord {
   receivedAt: number;
 }
 
-interface CommandRow {
-  command_id: string;
-  command_type: string;
-  body_hash: string;
-  via: string;
-  state: 'open' | 'done';
-  ack: string | null;
-  revision: number;
-  received_at: number;
-}
+type CommandRow = Omit<CommandRecord, 'ack'> & { ack: string | null };
 
 /** Every command by id, kept so that none is ever executed twice. */
 export class CommandTable {
@@ -65,7 +56,8 @@ export class CommandTable {
        VALUES (?, ?, ?, ?, ?, ?, 'open') ON CONFLICT (command_id) DO NOTHING`,
     );
     this.select = database.prepare(
-      'SELECT command_id, command_type, body_hash, via, state, ack, revision, received_at FROM commands WHERE command_id = ?',
+      `SELECT ${columns<CommandRow>('commandId', 'commandType', 'bodyHash', 'via', 'state', 'ack', 'revision', 'receivedAt')}
+       FROM commands WHERE command_id = ?`,
     );
     this.selectBody = database.prepare('SELECT body FROM commands WHERE command_id = ?').pluck();
     this.update = database.prepare(
@@ -89,23 +81,7 @@ export class CommandTable {
   find(commandId: string): CommandRecord | undefined {
     const row = this.select.get(commandId) as CommandRow | undefined;
     if (row === undefined) return undefined;
-    return {
-      commandId: row.command_id,
-      commandType: row.command_type,
-      bodyHash: row.body_hash,
-      via: row.via,
-      state: row.state,
-      ack:
-        row.ack === null
-          ? null
-          : readAck(this.rows, row.ack, {
-              commandId: row.command_id,
-              revision: row.revision,
-              at: row.received_at,
-            }),
-      revision: row.revision,
-      receivedAt: row.received_at,
-    };
+    return withAck(this.rows, row);
   }
 
   /** When its backend made a command, by the backend's clock (Unix ms); null where it did not say, or that was forgotten. */
@@ -155,8 +131,19 @@ export interface LoggedCommand {
 
 type LoggedRow = Omit<LoggedCommand, 'ack'> & { ack: string | null };
 
-const COLUMNS = `seq, command_id AS commandId, command_type AS commandType, via, received_at AS receivedAt, state, ack,
-  revision, acked_at AS ackedAt, ack_read_at AS ackReadAt, ack_read_via AS ackReadVia`;
+const COLUMNS = columns<LoggedRow>(
+  'seq',
+  'commandId',
+  'commandType',
+  'via',
+  'receivedAt',
+  'state',
+  'ack',
+  'revision',
+  'ackedAt',
+  'ackReadAt',
+  'ackReadVia',
+);
 
 /** The commands for somebody who looks: nothing here changes one. */
 export class CommandLog {
@@ -180,17 +167,19 @@ export class CommandLog {
   /** The newest first; only those without a final ack if `open`. */
   list(limit: number, open: boolean): LoggedCommand[] {
     const rows = (open ? this.selectOpen : this.selectNewest).all(limit) as LoggedRow[];
-    return rows.map((row) => this.read(row));
+    return rows.map((row) => withAck(this.rows, row));
   }
 
   find(commandId: string): LoggedCommand | undefined {
     const row = this.selectOne.get(commandId) as LoggedRow | undefined;
-    return row === undefined ? undefined : this.read(row);
+    return row === undefined ? undefined : withAck(this.rows, row);
   }
+}
 
-  private read(row: LoggedRow): LoggedCommand {
-    const { commandId, revision, receivedAt: at } = row;
-    const ack = row.ack === null ? null : readAck(this.rows, row.ack, { commandId, revision, at });
-    return { ...row, ack };
-  }
+function withAck<Row extends { commandId: string; revision: number; receivedAt: number; ack: string | null }>(
+  rows: StoredRows,
+  row: Row,
+): Omit<Row, 'ack'> & { ack: AckBody | null } {
+  const { commandId, revision, receivedAt: at } = row;
+  return { ...row, ack: row.ack === null ? null : readAck(rows, row.ack, { commandId, revision, at }) };
 }

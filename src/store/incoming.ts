@@ -10,7 +10,7 @@ import type {
   PostedMessage,
   PostedRow,
 } from './incomingRecord.js';
-import type { Database, Statement } from './sqlite.js';
+import { columns, type Database, type Statement } from './sqlite.js';
 import { readStored, type StoredRows } from './storedRows.js';
 
 /** So many answers show how the backend is; the newest count. */
@@ -71,14 +71,25 @@ export class IncomingTable {
       `INSERT INTO incoming (guid, conversation, message, sent_at, seen_at, state) VALUES (?, ?, ?, ?, ?, 'open')
        ON CONFLICT (guid) DO NOTHING`,
     );
-    const columns =
-      'seq, guid, message, seen_at, sequence, attempts, first_posted_at, sends_before, retry_at, strikes, first_strike_at';
+    const record = columns<IncomingRow>(
+      'seq',
+      'guid',
+      'message',
+      'seenAt',
+      'sequence',
+      'attempts',
+      'firstPostedAt',
+      'sendsBefore',
+      'retryAt',
+      'strikes',
+      'firstStrikeAt',
+    );
     this.selectNumbered = database.prepare(
-      `SELECT ${columns} FROM incoming
+      `SELECT ${record} FROM incoming
        WHERE state = 'open' AND sequence IS NOT NULL AND conversation = ? ORDER BY sequence, seq LIMIT ?`,
     );
     this.selectUnnumbered = database.prepare(
-      `SELECT ${columns} FROM incoming
+      `SELECT ${record} FROM incoming
        WHERE state = 'open' AND sequence IS NULL AND conversation = ? ORDER BY sent_at, seq LIMIT ?`,
     );
     this.selectOldestNumbered = database
@@ -232,13 +243,13 @@ export class IncomingTable {
       const others = this.selectUnnumbered.all(conversation, limit - numbered.length) as IncomingRow[];
       const records: IncomingRecord[] = [];
       let isWhole = true;
-      for (const row of [...numbered, ...others]) {
+      for (const { guid, ...row } of [...numbered, ...others]) {
         const message = storedMessage(row.message);
         if (message === null) {
           isWhole = false;
           this.settle(row.seq, 'parked', DAMAGED);
-          this.rows.note('incoming', row.guid);
-        } else records.push(recordOf(row, message));
+          this.rows.note('incoming', guid);
+        } else records.push({ ...row, message });
       }
       if (isWhole) return records;
     }
@@ -423,21 +434,6 @@ export class IncomingTable {
 
 /** Why a message is parked of which the store has nothing that can be read. */
 const DAMAGED = 'what the store has of it is damaged';
-
-function recordOf(row: IncomingRow, message: IncomingMessage): IncomingRecord {
-  return {
-    seq: row.seq,
-    message,
-    seenAt: row.seen_at,
-    sequence: row.sequence,
-    attempts: row.attempts,
-    firstPostedAt: row.first_posted_at,
-    sendsBefore: row.sends_before,
-    retryAt: row.retry_at,
-    strikes: row.strikes,
-    firstStrikeAt: row.first_strike_at,
-  };
-}
 
 const TEXTS = ['guid', 'conversation', 'threadId', 'chatGuid', 'sender', 'text'] as const;
 

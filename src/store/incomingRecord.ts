@@ -16,6 +16,9 @@ export interface IncomingRecord {
   firstStrikeAt: number | null;
 }
 
+/** The same as SQLite has it. */
+export type IncomingRow = Omit<IncomingRecord, 'message'> & { guid: string; message: string };
+
 /** A message that the backend may have read. */
 export interface PostedMessage {
   guid: string;
@@ -59,21 +62,6 @@ export interface HeldReplyRecord {
 }
 
 export type IncomingEnd = 'answered' | 'parked' | 'expired';
-
-/** A row of the table, as it is selected. */
-export interface IncomingRow {
-  seq: number;
-  guid: string;
-  message: string;
-  seen_at: number;
-  sequence: number | null;
-  attempts: number;
-  first_posted_at: number | null;
-  sends_before: number | null;
-  retry_at: number;
-  strikes: number;
-  first_strike_at: number | null;
-}
 
 /** The texts among the parts, in order. */
 export function textsIn(parts: readonly MessagePart[]): string[] {

@@ -2,7 +2,7 @@ import type { AckBody } from '../model/agentBodies.js';
 import type { EventType } from '../model/events.js';
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
-import type { Database, Statement } from './sqlite.js';
+import { columns, type Database, type Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
 /** Where a table of things to be told hangs its "something was added" calls on the commit that made them durable. */
@@ -48,13 +48,7 @@ interface StoredAck {
   createdAt: number;
 }
 
-interface AckRow {
-  seq: number;
-  command_id: string;
-  revision: number;
-  body: string;
-  created_at: number;
-}
+type AckRow = Omit<StoredAck, 'body'> & { body: string };
 
 interface RemovedAck {
   id: string;
@@ -112,7 +106,8 @@ export class AckTable {
     this.insert = database.prepare(
       'INSERT INTO acks (command_id, revision, body, created_at) VALUES (?, ?, ?, ?)',
     );
-    this.select = database.prepare('SELECT * FROM acks WHERE seq > ? ORDER BY seq LIMIT ?');
+    const fields = columns<AckRow>('seq', 'commandId', 'revision', 'body', 'createdAt');
+    this.select = database.prepare(`SELECT ${fields} FROM acks WHERE seq > ? ORDER BY seq LIMIT ?`);
     this.selectKept = database
       .prepare('SELECT ack FROM commands WHERE command_id = ? AND revision = ?')
       .pluck();
@@ -144,16 +139,13 @@ export class AckTable {
   after(seq: number, limit: number): StoredAck[] {
     const rows = this.select.all(seq, limit) as AckRow[];
     return rows.map((row) => ({
-      seq: row.seq,
-      commandId: row.command_id,
-      revision: row.revision,
-      body: this.rows.object<AckBody>('acks', row.command_id, row.body, isAck) ?? this.kept(row),
-      createdAt: row.created_at,
+      ...row,
+      body: this.rows.object<AckBody>('acks', row.commandId, row.body, isAck) ?? this.kept(row),
     }));
   }
 
   /** The same ack as its command keeps it. */
-  private kept({ command_id: commandId, revision, created_at: at }: AckRow): AckBody {
+  private kept({ commandId, revision, createdAt: at }: AckRow): AckBody {
     const json = this.selectKept.get(commandId, revision) as string | null | undefined;
     return readAck(this.rows, json ?? '', { commandId, revision, at });
   }
@@ -205,11 +197,11 @@ interface StoredEvent extends NewEvent {
 
 interface EventRow {
   seq: number;
-  event_id: string;
-  event_type: EventType;
-  thread_id: string | null;
+  eventId: string;
+  eventType: EventType;
+  threadId: string | null;
   details: string;
-  created_at: number;
+  createdAt: number;
 }
 
 /** The events still to be delivered. */
@@ -232,7 +224,8 @@ export class EventTable {
     this.insert = database.prepare(
       'INSERT INTO events (event_id, event_type, thread_id, details, created_at) VALUES (?, ?, ?, ?, ?)',
     );
-    this.select = database.prepare('SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?');
+    const fields = columns<EventRow>('seq', 'eventId', 'eventType', 'threadId', 'details', 'createdAt');
+    this.select = database.prepare(`SELECT ${fields} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
     this.remove = database.prepare('DELETE FROM events WHERE seq = ?');
     this.removeId = database.prepare('DELETE FROM events WHERE event_id = ?');
     this.exists = database.prepare('SELECT 1 FROM events WHERE seq = ?').pluck();
@@ -249,15 +242,14 @@ export class EventTable {
   /** Events with a greater `seq`, oldest first, at most `limit`; one that is damaged is left out. */
   after(seq: number, limit: number): StoredEvent[] {
     return (this.select.all(seq, limit) as EventRow[]).flatMap((row) => {
-      const details = this.rows.object<Record<string, unknown>>('events', row.event_id, row.details);
+      const { threadId, createdAt, ...event } = row;
+      const details = this.rows.object<Record<string, unknown>>('events', row.eventId, row.details);
       if (details === undefined) return [];
       return {
-        seq: row.seq,
-        eventId: row.event_id,
-        eventType: row.event_type,
-        ...(row.thread_id === null ? {} : { threadId: row.thread_id }),
+        ...event,
+        ...(threadId === null ? {} : { threadId }),
         details,
-        timestamp: new Date(row.created_at).toISOString(),
+        timestamp: new Date(createdAt).toISOString(),
       };
     });
   }

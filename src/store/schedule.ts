@@ -1,6 +1,6 @@
 import type { OutgoingFile } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
-import type { Database, Statement } from './sqlite.js';
+import { columns, type Database, type Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
 export type ScheduleState = 'pending' | 'sending' | 'sent' | 'failed' | 'cancelled';
@@ -27,8 +27,20 @@ export interface ScheduledText extends NewScheduledText {
   settledAt: number | null;
 }
 
-const COLUMNS = `schedule_id AS scheduleId, command_id AS commandId, conversation, thread_id AS threadId, text, priority,
-  send_at AS sendAt, created_at AS createdAt, state, error, settled_at AS settledAt, files`;
+const COLUMNS = columns<ScheduleRow>(
+  'scheduleId',
+  'commandId',
+  'conversation',
+  'threadId',
+  'text',
+  'priority',
+  'sendAt',
+  'createdAt',
+  'state',
+  'error',
+  'settledAt',
+  'files',
+);
 
 type ScheduleRow = Omit<ScheduledText, 'files'> & { files: string | null };
 

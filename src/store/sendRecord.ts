@@ -1,4 +1,5 @@
 import type { SendRecord } from '../model/sending.js';
+import { columns } from './sqlite.js';
 
 /**
  * The fields that follow a text through the log. `trace` is its cause, as in every other line of it: the id of the command
@@ -16,12 +17,48 @@ export function sendTrace({ id, commandId, answers }: Pick<SendRecord, 'id' | 'c
 /** Steps in the life of a sent text, as bits of `told`. recovered: it was told to have failed, and better of it after that. */
 export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8, recovered: 16 } as const;
 
-export const SEND_COLUMNS = `seq, id, place, conversation, thread_id AS threadId, text, role, priority, pause_ms AS pauseMs,
-  command_id AS commandId, schedule_id AS scheduleId, answers, assumed, created_at AS createdAt, state, not_before AS notBefore,
-  attempts, resends, form, tag, generation, after_row AS afterRow, attempted_at AS attemptedAt, ended_at AS endedAt,
-  watch_until AS watchUntil, twin_key AS twinKey, twin, guid, service, error_code AS errorCode, error, told,
-  life_until AS lifeUntil, part_of AS partOf, part, file, source, staged, settled_at AS settledAt,
-  chat_guid AS chatGuid`;
+export const SEND_COLUMNS = columns<SendRecord>(
+  'seq',
+  'id',
+  'place',
+  'conversation',
+  'threadId',
+  'text',
+  'role',
+  'priority',
+  'pauseMs',
+  'commandId',
+  'scheduleId',
+  'answers',
+  'assumed',
+  'createdAt',
+  'state',
+  'notBefore',
+  'attempts',
+  'resends',
+  'form',
+  'tag',
+  'generation',
+  'afterRow',
+  'attemptedAt',
+  'endedAt',
+  'watchUntil',
+  'twinKey',
+  'twin',
+  'guid',
+  'service',
+  'errorCode',
+  'error',
+  'told',
+  'lifeUntil',
+  'partOf',
+  'part',
+  'file',
+  'source',
+  'staged',
+  'settledAt',
+  'chatGuid',
+);
 
 export interface WantedText {
   conversation: string;

@@ -4,6 +4,19 @@ export type Database = BetterSqlite3.Database;
 export type Statement = BetterSqlite3.Statement<unknown[]>;
 
 /**
+ * The columns of a query by the fields of the record that it gives: `sendAt` is the column `send_at`. So a row is a record as it
+ * is read, but for what it has as JSON.
+ */
+export function columns<Row>(...fields: readonly (keyof Row & string)[]): string {
+  return fields
+    .map((field) => {
+      const column = field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      return column === field ? field : `${column} AS ${field}`;
+    })
+    .join(', ');
+}
+
+/**
  * Opens an SQLite file as it is, with no pragma of ours; created if missing unless `readonly`. A lock held by another
  * connection is waited for `busyTimeoutMs` (5000). Throws SqliteError.
  */

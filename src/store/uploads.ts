@@ -1,5 +1,5 @@
 import type { Clock } from '../system/clock.js';
-import type { Database, Statement } from './sqlite.js';
+import { columns, type Database, type Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
 /** What the backend is told with a file: the message that it came with. */
@@ -25,7 +25,7 @@ export interface UploadRecord {
 
 type UploadRow = Omit<UploadRecord, 'message'> & { message: string };
 
-const COLUMNS = `seq, attachment_guid AS attachmentGuid, message, attempts, retry_at AS retryAt, queued_at AS queuedAt`;
+const COLUMNS = columns<UploadRow>('seq', 'attachmentGuid', 'message', 'attempts', 'retryAt', 'queuedAt');
 
 /** Files to be uploaded: stored once by guid, open until the backend has them or they are given up. */
 export class UploadTable {
