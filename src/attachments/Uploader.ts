@@ -1,5 +1,5 @@
 import type { Logger } from '../logging/Logger.js';
-import type { IncomingMessage } from '../model/incoming.js';
+import type { IncomingMessage, Photo } from '../model/incoming.js';
 import { textsOf } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { UploadMessage, UploadRecord } from '../store/uploads.js';
@@ -12,7 +12,7 @@ import { arrivedImage, type Image } from './arrivedImage.js';
 import { isImage } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
 import { jpegOfHeic } from './jpegOfHeic.js';
-import type { IncomingFiles, Photo, PhotoPosting } from './ports.js';
+import type { IncomingFiles, PhotoPosting } from './ports.js';
 import { type UploadEnd, uploadRetry } from './uploadRetry.js';
 
 export interface UploaderSettings {
@@ -188,7 +188,7 @@ export class Uploader {
         attachment_guid: attachmentGuid,
         message_guid: message.guid,
         chat_guid: message.chatGuid,
-        is_group: String(message.isGroup),
+        is_group: message.isGroup ? 'true' : 'false',
         caption: this.captionOf(message),
         participants: JSON.stringify(message.participants),
         context: JSON.stringify(store.contexts.get(message.conversation) ?? {}),

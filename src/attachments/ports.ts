@@ -1,3 +1,5 @@
+import type { Photo, PhotoResult } from '../model/incoming.js';
+
 /** A file of an incoming message as chat.db has it now; `path` as stored there, often with `~`. */
 export interface ChatDbFile {
   path: string | null;
@@ -16,20 +18,6 @@ export interface IncomingFiles {
     attachmentGuid: string,
   ): { kind: 'found'; file: ChatDbFile } | { kind: 'gone' } | { kind: 'unreadable' };
 }
-
-/** A file for the backend, with what it belongs to. */
-export interface Photo {
-  bytes: Buffer;
-  name: string;
-  type: string;
-  fields: Readonly<Record<string, string>>;
-}
-
-/** `done`: the backend has it. `rejected`: it will never take it. */
-export type PhotoResult =
-  | { kind: 'done' }
-  | { kind: 'rejected'; status: number; detail: string }
-  | { kind: 'retry'; retryAfterMs?: number; detail: string };
 
 export interface PhotoPosting {
   /** Ends by its own deadline; never rejects. */

@@ -1,4 +1,4 @@
-import type { PostResult } from '../model/incoming.js';
+import type { Photo, PhotoResult, PostResult } from '../model/incoming.js';
 import { AckDelivery, AckPost } from './AckDelivery.js';
 import type { BackendOptions } from './BackendOptions.js';
 import { Access } from './credentials.js';
@@ -12,7 +12,7 @@ import { LostConnectionDetector } from './LostConnectionDetector.js';
 import { acksGoByHttp, isLive, pollerMode } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
 import { Outboxes } from './Outboxes.js';
-import { type PhotoForm, type PhotoUpload, postMessage, uploadPhoto } from './posts.js';
+import { postMessage, uploadPhoto } from './posts.js';
 import { linkProblems } from './problems.js';
 import type { HttpReport } from './Reachability.js';
 import { RefusedItems } from './RefusedItems.js';
@@ -184,7 +184,7 @@ export class Backend {
   }
 
   /** Uploads one file; its `attachment_guid` is its idempotency key. Never rejects. */
-  uploadPhoto(photo: PhotoForm): Promise<PhotoUpload> {
+  uploadPhoto(photo: Photo): Promise<PhotoResult> {
     return uploadPhoto(this.parts.access.http, photo, this.requestTimeoutMs);
   }
 

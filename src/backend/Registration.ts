@@ -1,6 +1,7 @@
 import pRetry from 'p-retry';
 import { z } from 'zod';
 import type { Logger } from '../logging/Logger.js';
+import type { RegisterRequest } from '../model/agentBodies.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import type { HttpClient } from './HttpClient.js';
@@ -146,17 +147,18 @@ export class Registration {
   private async register(): Promise<void> {
     const settings = this.ports.settings();
     const token = this.ports.secrets().registrationToken?.trim();
+    const body: RegisterRequest = {
+      user_phone: settings.userPhone,
+      ...(settings.appleId ? { apple_id: settings.appleId } : {}),
+      version: this.ports.version,
+      capabilities: CAPABILITIES,
+      ...(token ? { auth_token: token, registration_token: token } : {}),
+    };
     const outcome = await this.ports.http.post({
       path: '/edge/register',
       anonymous: token !== undefined && token !== '',
       timeoutMs: settings.requestTimeoutSeconds * 1_000,
-      body: {
-        user_phone: settings.userPhone,
-        ...(settings.appleId ? { apple_id: settings.appleId } : {}),
-        version: this.ports.version,
-        capabilities: CAPABILITIES,
-        ...(token ? { auth_token: token, registration_token: token } : {}),
-      },
+      body,
     });
     if (outcome.kind === 'failed') throw new Error(`registration failed: ${outcome.detail}`);
     const { status } = outcome;

@@ -1,4 +1,4 @@
-import type { PostResult } from '../model/incoming.js';
+import type { Photo, PhotoResult, PostResult } from '../model/incoming.js';
 import { backendWords } from '../system/backendWords.js';
 import { randomHex } from '../system/random.js';
 import type { HttpClient, HttpOutcome, HttpProgress } from './HttpClient.js';
@@ -52,20 +52,6 @@ function retryCause(status: number): Extract<BackendVerdict, { kind: 'retry' }>[
   return status === 404 ? 'not_found' : 'other';
 }
 
-/** A file with the fields that go with it. */
-export interface PhotoForm {
-  readonly bytes: Buffer;
-  readonly name: string;
-  readonly type: string;
-  readonly fields: Readonly<Record<string, string>>;
-}
-
-/** `rejected` concerns the file itself; `retry` is about us, the backend or the way between. */
-export type PhotoUpload =
-  | { readonly kind: 'done' }
-  | { readonly kind: 'rejected'; readonly status: number; readonly detail: string }
-  | { readonly kind: 'retry'; readonly retryAfterMs?: number; readonly detail: string };
-
 /** RFC 6838: what stands in chat.db as a file's type may be anything, and must not add lines of its own. */
 const MEDIA_TYPE = /^[a-z0-9][\w.+-]*\/[a-z0-9][\w.+-]*$/i;
 
@@ -73,12 +59,8 @@ const MEDIA_TYPE = /^[a-z0-9][\w.+-]*\/[a-z0-9][\w.+-]*$/i;
  * Uploads one file as multipart form; never throws. Its `attachment_guid` is the idempotency key. How it ends tells nothing of
  * the backend as a whole, which may have no such endpoint.
  */
-export async function uploadPhoto(
-  http: HttpClient,
-  photo: PhotoForm,
-  timeoutMs: number,
-): Promise<PhotoUpload> {
-  const key = photo.fields.attachment_guid ?? '';
+export async function uploadPhoto(http: HttpClient, photo: Photo, timeoutMs: number): Promise<PhotoResult> {
+  const key = photo.fields.attachment_guid;
   const result = postResult(
     await http.post({
       path: '/photo/upload',
@@ -94,7 +76,7 @@ export async function uploadPhoto(
 }
 
 /** RFC 7578 as browsers write it: quotes and line breaks of names are escaped, the file comes last. */
-export function multipart({ bytes, name, type, fields }: PhotoForm): { type: string; bytes: Buffer } {
+export function multipart({ bytes, name, type, fields }: Photo): { type: string; bytes: Buffer } {
   const boundary = `edge-agent-${randomHex(18)}`;
   const head = (disposition: string) => `--${boundary}\r\nContent-Disposition: form-data; ${disposition}`;
   const parts = Object.entries(fields).map(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AckBody, WireEvent } from '../model/agentBodies.js';
+import type { AckBody, SyncRequest, WireEvent } from '../model/agentBodies.js';
 import type { Command } from '../model/command.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf, hasAtMostPieces } from '../system/jsonShape.js';
@@ -273,12 +273,12 @@ export function syncBody(parts: {
   events: readonly WireEvent[];
   acks: readonly AckBody[];
   status: Record<string, unknown>;
-}): Record<string, unknown> {
+}): SyncRequest {
   return {
     edge_agent_id: parts.agentId,
     last_command_id: parts.lastCommandId,
-    pending_events: parts.events,
-    command_acks: parts.acks,
+    pending_events: [...parts.events],
+    command_acks: [...parts.acks],
     status: { active_rules: 0, ...parts.status },
   };
 }

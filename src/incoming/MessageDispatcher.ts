@@ -1,5 +1,6 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
+import type { MessageRequest } from '../model/agentBodies.js';
 import type { IncomingMessage, PostResult } from '../model/incoming.js';
 import type { TextQueue } from '../model/sending.js';
 import type { IncomingRecord } from '../store/incomingRecord.js';
@@ -255,7 +256,7 @@ export class MessageDispatcher {
   private bodyOf({
     message,
     sequence,
-  }: IncomingRecord): { kind: 'made'; body: Record<string, unknown> } | { kind: 'unusable'; detail: string } {
+  }: Claimed): { kind: 'made'; body: MessageRequest } | { kind: 'unusable'; detail: string } {
     const { store, filter } = this.options;
     const made = store.setAside.attempt('message', message.guid, () => ({
       ...messageBody(message, store.contexts.get(message.conversation), filter?.()),

@@ -1,9 +1,10 @@
+import type { MessageRequest } from '../model/agentBodies.js';
 import type { IncomingMessage } from '../model/incoming.js';
 import { knownParts, storedParts, textsOf } from '../store/incomingRecord.js';
 import { filteredTogether, type PrivacyFilter } from './privacy.js';
 
 /** A part of a message as the backend reads it. */
-type PostedPart = { type: 'text'; text: string } | { type: 'attachment'; guid: string };
+type PostedPart = NonNullable<MessageRequest['parts']>[number];
 
 /**
  * The body of POST /edge/message. But for the conversation's context it is the same for every retry of a message. With a
@@ -14,7 +15,7 @@ export function messageBody(
   message: IncomingMessage,
   context: Record<string, unknown> | undefined,
   filter?: PrivacyFilter,
-): Record<string, unknown> {
+): Omit<MessageRequest, 'sequence'> {
   const sentAt = new Date(message.sentAt).toISOString();
   const said = whatIsSaid(message, filter);
   // An audio message says what it says: a backend that reads texts alone understands it too.
@@ -45,7 +46,7 @@ export function messageBody(
     service: message.service,
     ...(message.to === undefined ? {} : { to: message.to }),
     was_redacted: said.fields.length > 0,
-    redacted_fields: said.fields,
+    redacted_fields: [...said.fields],
     ...(message.replyToGuid === null ? {} : { reply_to_guid: message.replyToGuid }),
     ...(attachments.length === 0 ? {} : { attachments }),
     ...(context === undefined ? {} : { context }),

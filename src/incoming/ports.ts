@@ -1,3 +1,4 @@
+import type { MessageRequest } from '../model/agentBodies.js';
 import type { PostResult } from '../model/incoming.js';
 
 /** What is told of a post under way. */
@@ -11,5 +12,5 @@ export interface PostProgress {
 /** The backend, as far as incoming messages go. */
 export interface MessagePosting {
   /** Posts a message; `guid` is its idempotency key. Never rejects; ends within the request timeout. */
-  postMessage(body: Record<string, unknown>, guid: string, progress: PostProgress): Promise<PostResult>;
+  postMessage(body: MessageRequest, guid: string, progress: PostProgress): Promise<PostResult>;
 }

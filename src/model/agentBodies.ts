@@ -64,6 +64,9 @@ export const registerSchema = z
   })
   .describe('Once for a phone and a backend, and again when credentials are refused.');
 
+/** The body of `POST /edge/register`. */
+export type RegisterRequest = z.infer<typeof registerSchema>;
+
 export const syncSchema = z
   .object({
     edge_agent_id: z.string(),
@@ -73,6 +76,9 @@ export const syncSchema = z
     status: z.looseObject({ active_rules: z.literal(0) }).describe('The status snapshot, and active_rules.'),
   })
   .describe('Fetches commands while there is no socket, and hands in what has no other way.');
+
+/** The body of `POST /edge/sync`. */
+export type SyncRequest = z.infer<typeof syncSchema>;
 
 export const messageSchema = z
   .object({
@@ -138,6 +144,9 @@ export const messageSchema = z
   })
   .describe('One incoming iMessage.');
 
+/** The body of `POST /edge/message`. */
+export type MessageRequest = z.infer<typeof messageSchema>;
+
 export const photoSchema = z
   .object({
     user_phone: z.string(),
@@ -151,3 +160,6 @@ export const photoSchema = z
     context: z.string().describe('An object as JSON.'),
   })
   .describe('The fields that go with an image.');
+
+/** The fields of `POST /photo/upload`, beside the file. */
+export type PhotoFields = z.infer<typeof photoSchema>;

@@ -1,3 +1,5 @@
+import type { PhotoFields } from './agentBodies.js';
+
 /** What the backend made of a posted message. */
 export type PostResult =
   | { kind: 'answered'; body: unknown }
@@ -62,3 +64,17 @@ export interface IncomingMessage {
   replyToGuid: string | null;
   attachments: IncomingAttachment[];
 }
+
+/** A file for the backend, with what it belongs to. */
+export interface Photo {
+  bytes: Buffer;
+  name: string;
+  type: string;
+  fields: PhotoFields;
+}
+
+/** `done`: the backend has it. `rejected`: it will never take it. */
+export type PhotoResult =
+  | { kind: 'done' }
+  | { kind: 'rejected'; status: number; detail: string }
+  | { kind: 'retry'; retryAfterMs?: number; detail: string };

@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { ChatDbFile, Photo, PhotoResult } from '../../src/attachments/ports.js';
+import type { ChatDbFile } from '../../src/attachments/ports.js';
 import { Uploader, type UploaderSettings } from '../../src/attachments/Uploader.js';
-import type { IncomingMessage } from '../../src/model/incoming.js';
+import type { IncomingMessage, Photo, PhotoResult } from '../../src/model/incoming.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

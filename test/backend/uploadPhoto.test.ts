@@ -4,18 +4,20 @@ import { expect, onTestFinished, test } from 'vitest';
 import { multipart } from '../../src/backend/posts.js';
 import { silent } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
+import type { PhotoFields } from '../../src/model/agentBodies.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { makeBackend } from '../support/startBackend.js';
 
-const FIELDS = {
-  ...{ user_phone: '+13105550100', edge_agent_id: 'edge_13105550100', attachment_guid: 'at_0_5AB6' },
-  ...{
-    chat_guid: 'any;-;+13105551234',
-    is_group: 'false',
-    caption: 'two\nlines "quoted" 🐈',
-    participants: '[]',
-    context: '{}',
-  },
+const FIELDS: PhotoFields = {
+  user_phone: '+13105550100',
+  edge_agent_id: 'edge_13105550100',
+  attachment_guid: 'at_0_5AB6',
+  message_guid: '5AB6',
+  chat_guid: 'any;-;+13105551234',
+  is_group: 'false',
+  caption: 'two\nlines "quoted" 🐈',
+  participants: '[]',
+  context: '{}',
 };
 
 test('a form is read as it was written, whatever its bytes and names', async () => {
@@ -45,7 +47,7 @@ test('a form is read as it was written, whatever its bytes and names', async () 
 test.each(['image/jpeg\r\nX-Evil: 1', 'image/jpeg; a="b"', 'image', ''])(
   'a type that is none (%j) adds nothing to the form',
   (type) => {
-    const { bytes } = multipart({ bytes: Buffer.from('x'), name: 'a.jpg', type, fields: {} });
+    const { bytes } = multipart({ bytes: Buffer.from('x'), name: 'a.jpg', type, fields: FIELDS });
     expect(bytes.toString()).toContain('Content-Type: application/octet-stream\r\n\r\nx');
     expect(bytes.toString()).not.toContain('Evil');
   },
