@@ -122,3 +122,20 @@ test('every page and heading that a comment names exists, and nothing outside of
   const outside = new RegExp(['macos', 'daemon'].map((word) => `${word}-facts`).join('|'));
   expect(texts.filter((text) => outside.test(text))).toEqual([]);
 });
+
+test.each([
+  ['A command type', 9],
+  ['A config key', 5],
+  ['A CLI verb', 5],
+  ['An event', 5],
+  ['A status number', 7],
+])('CONTRIBUTING says which files %s takes: at most %i, and those that exist exist', (heading, most) => {
+  const [, section = ''] = page('CONTRIBUTING.md').split(`\n### ${heading}\n`);
+  const [list = ''] = section.split(/\n#+ /);
+  const files = [...list.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, path = '']) => path);
+  expect(files.length).toBeGreaterThan(2);
+  expect(files.length).toBeLessThanOrEqual(most);
+  for (const path of files.filter((each) => !each.includes('<'))) {
+    expect(existsSync(join(ROOT, path)), path).toBe(true);
+  }
+});
