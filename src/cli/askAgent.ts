@@ -51,9 +51,17 @@ async function waitingService(where: ConfigPlaces): Promise<string | undefined> 
  * the permissions of that terminal, and the service would wait behind it.
  */
 export function startRemedy(): string {
+  return `Start it: edge-agent ${isInstalled() ? 'start' : 'run'}`;
+}
+
+/** How it is started anew, in the same way. */
+export function restartRemedy(): string {
+  return isInstalled() ? 'edge-agent restart' : 'stop it, then edge-agent run';
+}
+
+function isInstalled(): boolean {
   const { homeDir, platform } = places({});
-  const isInstalled = platform === 'darwin' && existsSync(servicePlaces(homeDir).plist);
-  return `Start it: edge-agent ${isInstalled ? 'start' : 'run'}`;
+  return platform === 'darwin' && existsSync(servicePlaces(homeDir).plist);
 }
 
 /** Says why there is no result, and `ifAsked` where the agent may have been reached; the exit code for it. */

@@ -1,9 +1,11 @@
 import { checkVerb } from './config/checkVerb.js';
 import { editVerb } from './config/editVerb.js';
+import { getVerb } from './config/getVerb.js';
 import { pathVerb } from './config/pathVerb.js';
 import { resetRemoteVerb } from './config/resetRemoteVerb.js';
 import { schemaVerb } from './config/schemaVerb.js';
 import { setupVerb } from './config/setupVerb.js';
+import { setVerb } from './config/setVerb.js';
 import { showVerb } from './config/showVerb.js';
 import { tokenVerb } from './config/tokenVerb.js';
 import { completionsVerb } from './dev/completionsVerb.js';
@@ -85,7 +87,7 @@ export const VERBS: readonly (VerbSpec | VerbGroup)[] = [
   {
     name: 'config',
     about: 'show, check and change the settings',
-    verbs: [checkVerb, showVerb, pathVerb, schemaVerb, editVerb, resetRemoteVerb],
+    verbs: [checkVerb, showVerb, getVerb, setVerb, pathVerb, schemaVerb, editVerb, resetRemoteVerb],
   },
   tokenVerb,
   selftestVerb,

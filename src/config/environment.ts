@@ -59,8 +59,8 @@ export function unknownVariables(env: NodeJS.ProcessEnv, dotenv: Dotenv): string
     });
 }
 
-/** What cannot be read as the setting's kind stays a text, for the schema to refuse. */
-function readText(setting: Setting, text: string): unknown {
+/** The value that a text stands for, by the kind of its setting. What cannot be read so stays a text, for the schema to refuse. */
+export function readText(setting: Setting, text: string): unknown {
   const lower = text.toLowerCase();
   switch (setting.kind) {
     case 'number':

@@ -211,20 +211,21 @@ describe('edge-agent setup at a terminal', () => {
     expect(session.shown).toMatch(/^\p{ASCII}*$/u);
   });
 
-  const REPLACE_CONFIG = 'config.yaml already. Replace it?';
   const REPLACE_SECRET = '.env already. Replace it?';
+  const CHANGE = 'Change this?';
+  const OTHER_PHONE = '+13105550100';
   test.for([
-    [REPLACE_CONFIG, []],
-    [URL_QUESTION, ['y']],
-    [PHONE_QUESTION, ['y', BACKEND]],
-    [REPLACE_SECRET, ['y', BACKEND, '+13105550100']],
-    [SECRET_QUESTION, ['y', BACKEND, '+13105550100', 'y']],
-    [KEYCHAIN_QUESTION, ['y', BACKEND, '+13105550100', 'y', SECRET]],
+    [URL_QUESTION, []],
+    [PHONE_QUESTION, ['']],
+    [REPLACE_SECRET, ['', OTHER_PHONE]],
+    [SECRET_QUESTION, ['', OTHER_PHONE, 'y']],
+    [KEYCHAIN_QUESTION, ['', OTHER_PHONE, 'y', SECRET]],
+    [CHANGE, ['', OTHER_PHONE, 'y', SECRET, 'n']],
   ] as const)('Ctrl-C at “%s” leaves what was there', async ([question, answers], context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();
-    const questions = [REPLACE_CONFIG, URL_QUESTION, PHONE_QUESTION, REPLACE_SECRET, SECRET_QUESTION];
+    const questions = [URL_QUESTION, PHONE_QUESTION, REPLACE_SECRET, SECRET_QUESTION, KEYCHAIN_QUESTION];
     for (const [index, answer] of answers.entries()) {
       await session.sees(questions[index] ?? '');
       session.enter(answer);
@@ -236,38 +237,48 @@ describe('edge-agent setup at a terminal', () => {
     expect(readdirSync(home.support).toSorted()).toEqual(['.env', 'config.yaml']);
   });
 
-  test('keeps what is there unless the person says otherwise', async (context) => {
+  test('offers what is in force, and whoever takes it changes nothing', async (context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();
-    await session.sees(REPLACE_CONFIG);
-    session.enter();
-    await session.sees(REPLACE_SECRET);
-    session.enter();
+    for (const question of [URL_QUESTION, PHONE_QUESTION, REPLACE_SECRET]) {
+      await session.sees(question);
+      session.enter();
+    }
     await declineToInstall(session);
     expect(await session.exits()).toBe(0);
+    expect(session.shown).toContain(BACKEND);
     expect(session.shown).not.toContain('Written:');
     expect(home.now()).toEqual(before);
   });
 
-  test('a new secret leaves the rest of .env as it was', async (context) => {
+  test('shows what changes before it does, changes nothing else, and keeps the file before', async (context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const session = home.open();
-    await session.sees(REPLACE_CONFIG);
-    session.enter('n');
+    await session.sees(URL_QUESTION);
+    session.enter();
+    await session.sees(PHONE_QUESTION);
+    session.enter(OTHER_PHONE);
     await session.sees(REPLACE_SECRET);
     session.enter('y');
     await session.sees(SECRET_QUESTION);
     session.enter('new');
     await session.sees(KEYCHAIN_QUESTION);
     session.enter('n');
+    await session.sees(CHANGE);
+    expect(session.shown).toContain('- edge.user_phone: "+13105550111"');
+    expect(session.shown).toContain(`+ edge.user_phone: "${OTHER_PHONE}"`);
+    expect(home.now()).toEqual(before);
+    session.enter();
     await declineToInstall(session);
     expect(await session.exits()).toBe(0);
     expect(home.now()).toEqual({
-      config: before.config,
+      config: before.config.replace('+13105550111', OTHER_PHONE),
       env: "# mine\nEDGE_SECRET='new'\nBACKEND_WS_URL=\n",
     });
+    const copies = readdirSync(home.support).filter((name) => name.startsWith('config.yaml.bak-'));
+    expect(copies.map((name) => readFileSync(join(home.support, name), 'utf8'))).toEqual([before.config]);
   });
 });
 
@@ -373,7 +384,7 @@ describe('edge-agent setup --yes', () => {
     expect(home.load().secrets.edgeSecret).toBe(SECRET);
   });
 
-  test('replaces nothing without --force', async (context) => {
+  test('changes nothing that is set without --force', async (context) => {
     const home = new NewHome(context);
     const before = home.settled();
     const refused = await home.run(...flags(home));

@@ -25,8 +25,14 @@ type Judge = (text: string) => true | string;
 export const ask = {
   yesOrNo: (message: string, usual: 'yes' | 'no') =>
     atTerminal((context) => confirm({ message, default: usual === 'yes', theme: theme() }, context)),
-  text: (message: string, validate: Judge = () => true) =>
-    atTerminal((context) => input({ message, validate, theme: theme() }, context)),
+  /** `usual` is what Enter alone says. */
+  text: (message: string, validate: Judge = () => true, usual?: string) =>
+    atTerminal((context) =>
+      input(
+        { message, validate, theme: theme(), ...(usual === undefined ? {} : { default: usual }) },
+        context,
+      ),
+    ),
   hidden: (message: string, validate: Judge) =>
     atTerminal((context) => password({ message, validate, theme: theme() }, context)),
 };

@@ -13,6 +13,7 @@ import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
 import { complainOf, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
+import { namedSetting } from './namedSetting.js';
 
 /** Shows every setting in force and where it came from: the running agent's, else what one would start with. */
 export async function showConfig(options: { configPath?: string; json?: boolean }): Promise<number> {
@@ -24,6 +25,32 @@ export async function showConfig(options: { configPath?: string; json?: boolean 
     const settings = answer.kind === 'answered' ? answer.result : settingsOfNextStart(options);
     if (options.json) printJson({ schema: 1, running: answer.kind === 'answered', settings });
     else print(...settings.flatMap((setting) => entryLines(settingLine(setting), stdoutTerminal())));
+    return EXIT.ok;
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+/** Prints the value of one setting: of the running agent, else what one would start with. Exit 2: there is no such setting. */
+export async function getSetting(
+  options: { configPath?: string; json?: boolean },
+  key: string,
+): Promise<number> {
+  const named = namedSetting(key);
+  if (typeof named === 'number') return named;
+  const asked = await askAgent(options, { verb: 'config' });
+  if ('exitCode' in asked) return asked.exitCode;
+  const { answer } = asked;
+  if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked);
+  try {
+    const running = answer.kind === 'answered';
+    const settings = running ? answer.result : settingsOfNextStart(options);
+    const setting = settings.find((other) => other.key === key);
+    if (options.json === true) printJson({ schema: 1, running, ...setting });
+    else {
+      const value = setting?.value ?? '';
+      print(typeof value === 'string' ? value : JSON.stringify(value));
+    }
     return EXIT.ok;
   } catch (error) {
     return failure(error);

@@ -13,7 +13,9 @@ import {
 } from 'node:fs';
 import { loadConfig } from '../../config/loadConfig.js';
 import { findConfigFile, readTextFile, usualConfigPath } from '../../config/places.js';
+import { keepConfig } from '../../config/replaceConfig.js';
 import { describeError, EdgeError } from '../../errors.js';
+import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
@@ -132,8 +134,9 @@ function putInPlace(path: string, draft: string, before: Buffer): number {
   } finally {
     closeSync(file);
   }
+  const copy = keepConfig(path, before, systemClock.now());
   renameSync(draft, path);
-  print(`Saved: ${path}`);
+  print(`Saved: ${path}`, `As it was before: ${copy}`);
   return EXIT.ok;
 }
 

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { yamlWith } from '../../config/editYaml.js';
+import { type LoadedConfig, loadConfig } from '../../config/loadConfig.js';
 import { chosenConfigPath, readTextFile } from '../../config/places.js';
+import { replaceConfig } from '../../config/replaceConfig.js';
 import { replaceFile } from '../../config/replaceFile.js';
 import { dotenvWith, SCHEMA_FILE, starterConfig } from '../../config/starterFiles.js';
 import { EdgeError } from '../../errors.js';
+import { systemClock } from '../../system/clock.js';
 import { writeKeychain } from '../../system/keychain.js';
 import { PACKAGE_ROOT } from '../../system/packageRoot.js';
 import { hostPlatform } from '../../system/programs.js';
@@ -14,9 +18,10 @@ import { INTERRUPTED } from '../interruption.js';
 import { places } from '../places.js';
 import { complain, complainOf, print } from '../print.js';
 import { hasLeft, isSomebodyThere } from './ask.js';
+import { changeLines, overrideLines } from './configChanges.js';
 import { answersOf, type SetupAnswers, type SetupFlags } from './setupFlags.js';
 import { askPlan, type Plan, SECRET } from './setupPlan.js';
-import { personAtTerminal } from './setupQuestions.js';
+import { personAtTerminal, type Questions } from './setupQuestions.js';
 
 /** The verb that installs the service; its exit code. */
 type Install = (options: { configPath: string }) => Promise<number>;
@@ -25,8 +30,8 @@ const fromPackage = (name: string) => readFileSync(join(PACKAGE_ROOT, name), 'ut
 
 /**
  * The first run: asks what the agent cannot do without, writes config.yaml and .env (0600, each all at once, and only
- * after the last question about them), runs doctor, offers to install the service. What is there is replaced only if the
- * person says so, or `--force`. Exit 0 once all is written, whatever doctor finds; 2 for flags that are missing or wrong;
+ * after the last question about them), runs doctor, offers to install the service. Run again, it offers what is in force, and
+ * changes only what is answered otherwise, once the person says so, or `--force`. Exit 0 once all is written, whatever doctor finds; 2 for flags that are missing or wrong;
  * 130 at Ctrl-C. `install` is undefined where there is no service to install.
  */
 export async function setup(
@@ -45,8 +50,13 @@ export async function setup(
     const answers = answersOf(options);
     if (answers.kind === 'wrong') return wrong(answers.why);
     const configPath = chosenConfigPath(places(options));
-    const outcome = await write(configPath, answers.given, options);
-    if (outcome !== undefined) return wrong(outcome);
+    const person = options.yes ? undefined : personAtTerminal;
+    const outcome = await writeSetup(configPath, answers.given, options, person);
+    if (typeof outcome === 'object') return wrong(outcome.wrong);
+    if (outcome === 'declined') {
+      print('Nothing was written.');
+      return EXIT.ok;
+    }
     written = true;
     print('', 'What doctor finds:', '');
     await doctor({ configPath, json: false });
@@ -63,28 +73,72 @@ export async function setup(
   }
 }
 
-/** Asks everything, then writes everything. Returns what is wrong with the flags, where there is nobody to ask. */
-async function write(
+type Written = 'written' | 'declined' | { wrong: string };
+
+/**
+ * Asks everything, says what changes, then writes everything. Of a configuration that is there only what was asked for changes.
+ * `wrong`: what is wrong with the flags, where there is nobody to ask. Throws EdgeError where a file cannot be changed so.
+ */
+export async function writeSetup(
   configPath: string,
   given: SetupAnswers,
   flags: SetupFlags,
-): Promise<string | undefined> {
+  person: Questions | undefined,
+): Promise<Written> {
   const envPath = join(dirname(configPath), '.env');
   const dotenv = readTextFile(envPath);
-  const person = flags.yes ? undefined : personAtTerminal;
+  const text = readTextFile(configPath);
+  const before = text?.trim() === '' ? null : text;
+  const loaded = loadedOrNothing(configPath);
+  const inForce = loaded?.config;
   const hasKeychain = hostPlatform() === 'darwin';
-  const plan = await askPlan({ configPath, envPath, dotenv, given, flags, person, hasKeychain });
-  if (plan.kind === 'wrong') return plan.why;
-  const { essentials, secret } = plan;
-  const env =
-    secret === undefined ? undefined : withSecret(dotenv ?? fromPackage('.env.example'), secret, configPath);
-  const config = essentials === undefined ? undefined : starterConfig(fromPackage('config.yaml'), essentials);
+  const plan = await askPlan({
+    configPath,
+    config: before,
+    inForce,
+    envPath,
+    dotenv,
+    given,
+    flags,
+    person,
+    hasKeychain,
+  });
+  if (plan.kind === 'wrong') return { wrong: plan.why };
+  const { essentials, changes, secret } = plan;
+  const config =
+    before === null
+      ? starterConfig(fromPackage('config.yaml'), essentials)
+      : yamlWith(before, new Map(changes.map(({ key, after }) => [key, after])));
+  if (before !== null && changes.length > 0) {
+    print(...changeLines(configPath, changes));
+    if (person !== undefined && !flags.force && !(await person.mayChange())) return 'declined';
+  }
   // The secret first: a configuration that is there is complete.
-  if (env !== undefined) put(envPath, env);
-  if (config === undefined) return undefined;
-  put(join(dirname(configPath), SCHEMA_FILE), fromPackage('docs/config.schema.json'));
-  put(configPath, config);
-  return undefined;
+  if (secret !== undefined)
+    put(envPath, withSecret(dotenv ?? fromPackage('.env.example'), secret, configPath));
+  if (config === before) return 'written';
+  const schema = join(dirname(configPath), SCHEMA_FILE);
+  if (before === null || existsSync(schema)) put(schema, fromPackage('docs/config.schema.json'));
+  const copy = replaceConfig(configPath, text, config, systemClock.now());
+  print(`Written: ${configPath}`, ...(copy === undefined ? [] : [`As it was before: ${copy}`]));
+  if (loaded !== undefined)
+    complain(
+      ...overrideLines(
+        loaded,
+        changes.map(({ key }) => key),
+      ),
+    );
+  return 'written';
+}
+
+/** What is in force with that file; undefined where that has mistakes, which doctor tells. */
+function loadedOrNothing(configPath: string): LoadedConfig | undefined {
+  try {
+    return loadConfig(places({ configPath }));
+  } catch (error) {
+    if (error instanceof EdgeError) return undefined;
+    throw error;
+  }
 }
 
 /** `.env` with the secret in it, or with the name that it has in the Keychain from now on. */

@@ -1,17 +1,26 @@
-import { existsSync } from 'node:fs';
+import { settingValue } from '../../config/remoteSettings.js';
+import type { Config } from '../../config/schema.js';
+import { SETTINGS_BY_KEY } from '../../config/settings.js';
 import { dotenvSets, type Essentials } from '../../config/starterFiles.js';
+import { fileValue, type SettingChange } from './configChanges.js';
 import type { SetupAnswers, SetupFlags } from './setupFlags.js';
 import type { Questions } from './setupQuestions.js';
 
-/** What is to be written once all is known. What is undefined stays as it is. */
+/** What is to be written once all is known. What is not in it stays as it is. */
 export interface Plan {
   readonly kind: 'plan';
-  readonly essentials: Essentials | undefined;
+  readonly essentials: Essentials;
+  /** What the essentials change in a file that is there. */
+  readonly changes: readonly SettingChange[];
   readonly secret: { readonly value: string; readonly inKeychain: boolean } | undefined;
 }
 
 interface PlanInput {
   readonly configPath: string;
+  /** The text of `config.yaml` as it is now; null: there is none. */
+  readonly config: string | null;
+  /** What that comes to with the environment; undefined where there is none, or it has mistakes. */
+  readonly inForce: Config | undefined;
   readonly envPath: string;
   /** The text of `.env` as it is now; null: there is none. */
   readonly dotenv: string | null;
@@ -22,34 +31,54 @@ interface PlanInput {
   readonly hasKeychain: boolean;
 }
 
+type Wrong = { kind: 'wrong'; why: string };
+
 /** The variable that setup is about. */
 export const SECRET = 'EDGE_SECRET';
 
+/** The settings that setup is about. */
+const KEYS = { backendUrl: 'backend.url', userPhone: 'edge.user_phone' } as const;
+
 /** Asks for all that the flags have not given, writes nothing. `why`: what is missing, where there is nobody to ask. */
-export async function askPlan(input: PlanInput): Promise<Plan | { kind: 'wrong'; why: string }> {
+export async function askPlan(input: PlanInput): Promise<Plan | Wrong> {
   const { flags, hasKeychain } = input;
-  if (flags.keychain === true && !hasKeychain) return { kind: 'wrong', why: '--keychain: macOS only.' };
-  const essentials = await askEssentials(input);
-  if (typeof essentials === 'string') return { kind: 'wrong', why: essentials };
+  if (flags.keychain === true && !hasKeychain) return wrong('--keychain: macOS only.');
+  const settings = await askSettings(input);
+  if ('why' in settings) return settings;
   const secret = await askSecret(input);
-  if (typeof secret === 'string') return { kind: 'wrong', why: secret };
-  return { kind: 'plan', essentials, secret };
+  if (typeof secret === 'string') return wrong(secret);
+  return { kind: 'plan', ...settings, secret };
 }
 
-async function askEssentials({
-  configPath,
-  given,
-  flags,
-  person,
-}: PlanInput): Promise<Essentials | string | undefined> {
-  if (existsSync(configPath) && !flags.force) {
-    if (person === undefined) return `There is a ${configPath} already; --force replaces it.`;
-    if (!(await person.mayReplace(`There is a ${configPath} already.`))) return undefined;
-  }
-  const backendUrl = given.backendUrl ?? (await person?.backendUrl());
-  const userPhone = given.userPhone ?? (await person?.userPhone());
-  if (backendUrl === undefined || userPhone === undefined) return '--yes needs --backend-url and --phone.';
-  return { backendUrl, userPhone };
+async function askSettings(input: PlanInput): Promise<Pick<Plan, 'essentials' | 'changes'> | Wrong> {
+  const { configPath, config, given, flags, person } = input;
+  const usual = { backendUrl: valueNow(input, KEYS.backendUrl), userPhone: valueNow(input, KEYS.userPhone) };
+  const backendUrl =
+    given.backendUrl ?? (person === undefined ? usual.backendUrl : await person.backendUrl(usual.backendUrl));
+  const userPhone =
+    given.userPhone ?? (person === undefined ? usual.userPhone : await person.userPhone(usual.userPhone));
+  if (backendUrl === undefined || userPhone === undefined)
+    return wrong('--yes needs --backend-url and --phone.');
+  const essentials = { backendUrl, userPhone };
+  if (config === null) return { essentials, changes: [] };
+  const names = ['userPhone', 'backendUrl'] as const;
+  const changes = names
+    .filter((name) => essentials[name] !== usual[name])
+    .map((name) => ({ key: KEYS[name], before: fileValue(config, KEYS[name]), after: essentials[name] }));
+  const replaced = changes.filter(({ before }) => before !== undefined).map(({ key }) => key);
+  if (person === undefined && !flags.force && replaced.length > 0)
+    return wrong(`${configPath} gives another ${replaced.join(' and ')}; --force changes that.`);
+  return { essentials, changes };
+}
+
+/** As the file has it where it does, for that may be written otherwise than it is used. */
+function valueNow({ config, inForce }: PlanInput, key: string): string | undefined {
+  const setting = SETTINGS_BY_KEY.get(key);
+  const effective =
+    inForce === undefined || setting === undefined ? undefined : settingValue(inForce, setting);
+  const written = config === null ? undefined : fileValue(config, key);
+  const value = written ?? effective;
+  return typeof value === 'string' ? value : undefined;
 }
 
 async function askSecret({
@@ -72,4 +101,8 @@ async function askSecret({
     return undefined;
   const value = given.secret ?? (await person.secret());
   return { value, inKeychain: inKeychain || (hasKeychain && (await person.inKeychain())) };
+}
+
+function wrong(why: string): Wrong {
+  return { kind: 'wrong', why };
 }

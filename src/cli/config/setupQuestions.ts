@@ -3,31 +3,36 @@ import { ask } from './ask.js';
 
 /** What a first run has to know of a person, or of the flags of a script. */
 export interface Questions {
-  backendUrl(): Promise<string>;
-  userPhone(): Promise<string>;
+  /** `usual` is what is in force; Enter keeps it. */
+  backendUrl(usual: string | undefined): Promise<string>;
+  userPhone(usual: string | undefined): Promise<string>;
   secret(): Promise<string>;
   /** Whether the secret goes into the Keychain instead of `.env`. */
   inKeychain(): Promise<boolean>;
   /** No unless the person says yes. */
   mayReplace(what: string): Promise<boolean>;
+  /** What was shown to be about to change. */
+  mayChange(): Promise<boolean>;
   /** Yes unless the person says no. */
   install(): Promise<boolean>;
 }
 
 /** Asks the person at the terminal. Each question rejects at Ctrl-C: see `hasLeft`. */
 export const personAtTerminal: Questions = {
-  backendUrl: async () =>
+  backendUrl: async (usual) =>
     (
       await ask.text(
         'The URL of the backend:',
         judge('backend.url', (text) => text),
+        usual,
       )
     ).trim(),
-  userPhone: async () =>
+  userPhone: async (usual) =>
     plainPhone(
       await ask.text(
         'The number that this Mac sends from, such as +13105550100:',
         judge('edge.user_phone', plainPhone),
+        usual,
       ),
     ),
   secret: async () =>
@@ -39,6 +44,7 @@ export const personAtTerminal: Questions = {
     ).trim(),
   inKeychain: () => ask.yesOrNo('Keep it in the Keychain instead of .env?', 'no'),
   mayReplace: (what) => ask.yesOrNo(`${what} Replace it?`, 'no'),
+  mayChange: () => ask.yesOrNo('Change this?', 'yes'),
   install: () => ask.yesOrNo('Install it now, so that it runs from each login on?', 'yes'),
 };
 
