@@ -39,6 +39,19 @@ export class LiveConfig {
 
   readonly current = (): Config => this.inForce;
 
+  /** The part of the settings that one component reads, in its own terms; worked out once for each change. */
+  slice<T>(read: (config: Config) => T): () => T {
+    let of = this.inForce;
+    let slice = read(of);
+    return () => {
+      if (of !== this.inForce) {
+        of = this.inForce;
+        slice = read(of);
+      }
+      return slice;
+    };
+  }
+
   /** Told after each change. */
   onChange(listener: (config: Config) => void): void {
     this.listeners.push(listener);

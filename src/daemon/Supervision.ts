@@ -4,6 +4,7 @@ import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { findText } from '../messages/chatdb/ChatDb.js';
 import type { Problem } from '../model/problem.js';
 import type { TextRequest } from '../model/sending.js';
+import { ownText } from '../outgoing/outcomeEvents.js';
 import type { Store } from '../store/Store.js';
 import { Caffeinate } from '../supervisor/Caffeinate.js';
 import { InboundWatch, type Stall } from '../supervisor/InboundWatch.js';
@@ -14,7 +15,6 @@ import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
 import { freshId } from '../system/random.js';
-import { ownText } from './ownTexts.js';
 
 interface SupervisionOptions {
   /** Nothing is looked after on anything but `darwin`. */

@@ -18,6 +18,11 @@ export function outgoingSettings({ outgoing, commands, schedule }: Config) {
   };
 }
 
+/** What the answers to a message ask at each use. */
+export function dispatchSettings({ outgoing }: Config) {
+  return { bubbleDelayMs: outgoing.bubble_delay_ms };
+}
+
 /** What the scheduler asks at each use. */
 export function scheduleSettings({ schedule, acks }: Config) {
   return { maxLatenessMs: schedule.max_lateness_seconds * 1000, acks: acks.scheduled };

@@ -6,19 +6,25 @@ import { Commands } from '../commands/Commands.js';
 import { requestVerdict } from '../commands/sendVerdict.js';
 import { SendHealth } from '../health/SendHealth.js';
 import { isWorthAnswering } from '../incoming/ForwardPolicy.js';
+import { type Forwarding, forwarding } from '../incoming/forwarding.js';
 import { MessageDispatcher } from '../incoming/MessageDispatcher.js';
 import { livePrivacyFilter } from '../incoming/privacy.js';
 import type { Logger } from '../logging/Logger.js';
 import { messageSender } from '../messages/applescript/messageSender.js';
 import { OsascriptRunner } from '../messages/applescript/OsascriptRunner.js';
+import { ConversationNames } from '../messages/ConversationNames.js';
 import { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
 import { EditWatch } from '../messages/chatdb/EditWatch.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
+import { normalisedText } from '../messages/chatdb/rowBody.js';
+import { sentRows } from '../messages/chatdb/rowsOfSends.js';
 import { isGroupKey, regionOf } from '../messages/conversationId.js';
 import type { StatusSnapshot } from '../model/status.js';
 import type { Activity } from '../operator/statusSnapshot.js';
+import { wordsKey } from '../outgoing/DuplicatePairing.js';
 import { Outgoing } from '../outgoing/Outgoing.js';
+import { damagedReplyEvent, publishOutcomes } from '../outgoing/outcomeEvents.js';
 import { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import { bootId } from '../system/bootId.js';
@@ -26,17 +32,18 @@ import type { Clock } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
-import { ConversationNames } from './ConversationNames.js';
 import { commandHandlers } from './commandHandlers.js';
-import { ageLimits, commandLimits, outgoingSettings, scheduleSettings } from './componentSettings.js';
+import {
+  ageLimits,
+  commandLimits,
+  dispatchSettings,
+  outgoingSettings,
+  scheduleSettings,
+} from './componentSettings.js';
 import { type Attachments, composeAttachments } from './composeAttachments.js';
-import { type Forwarding, forwarding } from './composeIncoming.js';
 import { composeReader } from './composeReader.js';
 import type { LiveConfig } from './LiveConfig.js';
-import { publishOutcomes } from './publishOutcomes.js';
 import { Supervision } from './Supervision.js';
-import { damagedReplyEvent } from './sendEvents.js';
-import { sentRows } from './sentRows.js';
 
 interface ComponentOptions {
   config: LiveConfig;
@@ -81,7 +88,7 @@ export function compose(options: ComponentOptions): Components {
   const config = options.config.current;
   const settled = config();
   const region = regionOf(settled.edge.user_phone);
-  const names = new ConversationNames(store, region, log);
+  const names = new ConversationNames(store, region, log, wordsKey);
   names.moveOldKeys();
   const { keyOf } = names;
   const activity: Activity = { incomingAt: null, sentAt: null, error: null, errorAt: null };
@@ -136,7 +143,7 @@ export function compose(options: ComponentOptions): Components {
     rows: sentRows(chatDb, keyOf, () => store.cursor.reading()?.movedAt ?? null),
     clock,
     log,
-    settings: () => outgoingSettings(config()),
+    settings: options.config.slice(outgoingSettings),
     ownTime,
     boot: bootId(env, process.platform),
   });
@@ -148,7 +155,7 @@ export function compose(options: ComponentOptions): Components {
     acks,
     clock,
     log,
-    settings: () => scheduleSettings(config()),
+    settings: options.config.slice(scheduleSettings),
     ageOf: (at) => backend.ageOf(at),
   });
   const handlers = commandHandlers({
@@ -162,7 +169,7 @@ export function compose(options: ComponentOptions): Components {
     events: store.events,
     files: attachments.door,
     uploads: attachments.uploader,
-    limits: () => commandLimits(config()),
+    limits: options.config.slice(commandLimits),
   });
   const commands = new Commands(store, acks, log, handlers, ownTime);
   const told = forwarding({
@@ -171,8 +178,9 @@ export function compose(options: ComponentOptions): Components {
     log,
     config,
     conversationKey: keyOf,
+    normalise: normalisedText,
     disclose: (text) => filter()?.(text).text ?? text,
-    onFiles: (message) => attachments.uploader.take(message),
+    onFiles: attachments.uploader.take.bind(attachments.uploader),
     onReversed(message) {
       outgoing.withdrawAnswers(message);
       store.afterCommit(() => reader.scan());
@@ -183,10 +191,19 @@ export function compose(options: ComponentOptions): Components {
     commands.requestEnded(request, verdict);
     scheduler.textEnded(request, verdict);
   });
-  publishOutcomes({ outgoing, attachments, told, store, activity, config, clock, log });
+  publishOutcomes({
+    outgoing,
+    fileEnded: attachments.staged.look.bind(attachments.staged),
+    loops: told.loops,
+    store,
+    activity,
+    tellsDelivery: () => config().forward.delivery,
+    clock,
+    log,
+  });
 
   const backend = new Backend({
-    config: () => backendSettings(config()),
+    config: options.config.slice(backendSettings),
     secrets,
     version,
     clock,
@@ -198,21 +215,20 @@ export function compose(options: ComponentOptions): Components {
     onConfigUpdate: (settings) => void store.write(() => options.config.apply(settings)),
   });
   const steady = steadyNow(clock);
+  const ages = options.config.slice(ageLimits);
   const worthAnswering = (sentAt: number) =>
     [clock.now(), steady(), sentAt + backend.ageOf(sentAt)].some((now) =>
-      isWorthAnswering(sentAt, now, store.outages.since(sentAt), ageLimits(config())),
+      isWorthAnswering(sentAt, now, store.outages.since(sentAt), ages()),
     );
   const forwarder = new MessageDispatcher({
     store,
-    backend: {
-      postMessage: (body, guid, progress) => backend.postMessage(body, guid, progress),
-    },
+    backend,
     replies: outgoing,
     clock,
     random,
     log,
     worthAnswering,
-    settings: () => ({ bubbleDelayMs: config().outgoing.bubble_delay_ms }),
+    settings: options.config.slice(dispatchSettings),
     onExpired: (message) => told.givenUp(message, 'expired'),
     onSetAside: (message) => told.givenUp(message, 'set_aside'),
     onReplyDamaged: (guid, conversation) => store.events.add(damagedReplyEvent(guid, conversation)),
@@ -238,7 +254,7 @@ export function compose(options: ComponentOptions): Components {
     worthAnswering,
     told,
     activity,
-    readTies: () => names.readTies(chatDb),
+    readTies: names.readTies.bind(names, chatDb),
     onArrived: () => supervision.arrived(),
   });
   const supervision = new Supervision({
@@ -254,12 +270,12 @@ export function compose(options: ComponentOptions): Components {
     conversationKey: keyOf,
     linkUp: () => backend.reachable(),
   });
-  const edits = new EditWatch({ chatDb, clock, onChanges: (changes) => told.changes.note(changes) });
+  const edits = new EditWatch({ chatDb, clock, onChanges: told.changes.note.bind(told.changes) });
   const watcher = new ChatDbWatcher({ chatDb, clock, log });
-  watcher.onLook(() => reader.scan());
-  watcher.onLook(() => outgoing.chatChanged());
-  watcher.onLook(() => edits.look());
-  watcher.onLook(() => supervision.looked());
+  watcher.onLook(reader.scan.bind(reader));
+  watcher.onLook(outgoing.chatChanged.bind(outgoing));
+  watcher.onLook(edits.look.bind(edits));
+  watcher.onLook(supervision.looked.bind(supervision));
   return {
     chatDb,
     reader,

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.js';
+import type { forwarding } from '../incoming/forwarding.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
@@ -8,7 +9,6 @@ import type { Activity } from '../operator/statusSnapshot.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { ageLimits } from './componentSettings.js';
-import type { forwarding } from './composeIncoming.js';
 
 interface ReaderOptions {
   chatDb: ChatDb;

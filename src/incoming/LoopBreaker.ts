@@ -16,7 +16,7 @@ interface LoopBreakerOptions {
 }
 
 /** A text of ours, by its seq in the ledger; `text` is a file's name where it is a file. */
-export interface CountedSend {
+interface CountedSend {
   seq: number;
   conversation: string;
   text: string;

@@ -6,7 +6,7 @@ import type { Clock } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 
 /** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */
-interface OwnMessage {
+export interface OwnMessage {
   guid: string;
   rowId: number;
   conversation: string;
@@ -16,7 +16,7 @@ interface OwnMessage {
 }
 
 /** Words that somebody wrote in a conversation, and when a text of ours would have gone out that they are (Unix ms). */
-interface UnprovenWords {
+export interface UnprovenWords {
   conversation: string;
   text: string;
   from: number;

@@ -47,7 +47,7 @@ export interface ReaderStore {
 }
 
 /** What is done with rows that are no messages. */
-export interface RowForwarding {
+interface RowForwarding {
   /** Read at each look. */
   rules(): ForwardRules;
   /** Inside the write that passes the row: it tells the backend this, unless it did before. */

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../../src/config/schema.js';
-import { forwarding } from '../../../src/daemon/composeIncoming.js';
+import { forwarding } from '../../../src/incoming/forwarding.js';
 import type { AppleVersion } from '../../../src/kit/messages/appleSchema.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { EditWatch } from '../../../src/messages/chatdb/EditWatch.js';
 import { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
 import { OwnAddresses } from '../../../src/messages/chatdb/ownership.js';
+import { normalisedText } from '../../../src/messages/chatdb/rowBody.js';
 import { conversationKey } from '../../../src/messages/conversationId.js';
 import type { IncomingMessage } from '../../../src/model/incoming.js';
 import type { NewSend } from '../../../src/model/sending.js';
@@ -107,6 +108,7 @@ export class FactWorld {
       clock,
       log,
       config: () => this.config(),
+      normalise: normalisedText,
       conversationKey: (written) => conversationKey(written, REGION),
       disclose: (text) => text,
       onFiles: ({ attachments }) => this.lateFiles.push(...attachments.map(({ guid }) => guid)),

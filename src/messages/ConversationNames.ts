@@ -1,9 +1,8 @@
 import type { Logger } from '../logging/Logger.js';
-import type { ChatDb } from '../messages/chatdb/ChatDb.js';
-import type { GroupNames, GroupTie } from '../messages/chatdb/groupTies.js';
-import { conversationKey } from '../messages/conversationId.js';
-import { wordsKey } from '../outgoing/DuplicatePairing.js';
 import type { Store } from '../store/Store.js';
+import type { ChatDb } from './chatdb/ChatDb.js';
+import type { GroupNames, GroupTie } from './chatdb/groupTies.js';
+import { conversationKey } from './conversationId.js';
 
 /** Grows when `conversationKey` reads an address otherwise than before: then what is stored moves to the new keys. */
 const KEY_RULES = 2;
@@ -15,6 +14,8 @@ export class ConversationNames implements GroupNames {
     private readonly store: Store,
     private readonly region: string,
     private readonly log: Logger,
+    /** The key of a text in a conversation, by which duplicates are found: it moves with its conversation. */
+    private readonly wordsKey: (conversation: string, text: string) => string,
   ) {}
 
   /** The canonical key of a conversation, whatever form of its name it is. */
@@ -43,7 +44,7 @@ export class ConversationNames implements GroupNames {
         const now = key === '*' ? key : this.keyOf(key);
         if (now !== key) moves.set(key, now);
       }
-      store.rekey(moves, wordsKey);
+      store.rekey(moves, this.wordsKey);
       store.meta.set(KEYS_READ_BY, rules);
       if (moves.size > 0)
         store.afterCommit(() =>
@@ -86,7 +87,7 @@ export class ConversationNames implements GroupNames {
     if (kept === undefined) return;
     const moves = new Map(keys.filter((key) => key !== kept).map((key) => [key, kept]));
     for (const key of moves.keys()) store.aliases.add(key, kept);
-    store.rekey(moves, wordsKey);
+    store.rekey(moves, this.wordsKey);
     store.afterCommit(() =>
       log.info('A group has a new identifier; it stays one conversation', { identifiers: tie.length }),
     );

@@ -1,7 +1,7 @@
-import type { ChatDb } from '../messages/chatdb/ChatDb.js';
-import { normalisedText } from '../messages/chatdb/rowBody.js';
-import type { ChatDbSentRow as ChatRow } from '../messages/chatdb/sentRows.js';
-import type { SentRow, SentRows } from '../model/sending.js';
+import type { SentRow, SentRows } from '../../model/sending.js';
+import type { ChatDb } from './ChatDb.js';
+import { normalisedText } from './rowBody.js';
+import type { ChatDbSentRow as ChatRow } from './sentRows.js';
 
 /** Rows looked at in one go; outgoing rows after an attempt are few. */
 const MOST_ROWS = 1000;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ConversationNames } from '../../src/daemon/ConversationNames.js';
 import { ChatDbWriter } from '../../src/kit/messages/ChatDbWriter.js';
+import { ConversationNames } from '../../src/messages/ConversationNames.js';
 import { ChatDb } from '../../src/messages/chatdb/ChatDb.js';
 import type { IncomingMessage } from '../../src/model/incoming.js';
 import type { NewSend } from '../../src/model/sending.js';
@@ -24,7 +24,7 @@ function world() {
   const writer = new ChatDbWriter(chatPath, { version: 15 });
   let store = Store.open(path, { clock, log });
   const build = () => {
-    const names = new ConversationNames(store, 'US', log);
+    const names = new ConversationNames(store, 'US', log, wordsKey);
     return {
       store,
       names,
@@ -180,7 +180,7 @@ describe('a store of a version that read addresses otherwise', () => {
     fill(agent.store, '33612345678', 'b');
     agent.names.moveOldKeys();
     expect(kept(agent.store, '33612345678').sends).toEqual(['s-b']);
-    new ConversationNames(agent.store, 'GB', log).moveOldKeys();
+    new ConversationNames(agent.store, 'GB', log, wordsKey).moveOldKeys();
     expect(kept(agent.store, '+33612345678').sends).toEqual(['s-b']);
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { isToldOfLife, outcomeEvent } from '../../src/daemon/sendEvents.js';
 import type { SendRecord } from '../../src/model/sending.js';
+import { isToldOfLife, outcomeEvent } from '../../src/outgoing/outcomeEvents.js';
 import { LIFE } from '../../src/store/sendRecord.js';
 
 const send = (told = 0) => ({ told, conversation: '+13105551234', file: null }) as SendRecord;

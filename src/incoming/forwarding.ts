@@ -1,17 +1,15 @@
 import type { Config } from '../config/schema.js';
-import { ChatEvents, givenUpEvent, type OperatorReply, pausedEvent } from '../incoming/ChatEvents.js';
-import { ForwardPolicy } from '../incoming/ForwardPolicy.js';
-import type { LoopPattern } from '../incoming/LoopBreaker.js';
-import { LoopBreaker } from '../incoming/LoopBreaker.js';
-import { MessageUpdates } from '../incoming/MessageUpdates.js';
-import { OperatorReplies } from '../incoming/OperatorReplies.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
-import type { RowForwarding } from '../messages/chatdb/IncomingReader.js';
-import { normalisedText } from '../messages/chatdb/rowBody.js';
 import type { IncomingMessage } from '../model/incoming.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
+import { ChatEvents, givenUpEvent, type OperatorReply, pausedEvent } from './ChatEvents.js';
+import { ForwardPolicy } from './ForwardPolicy.js';
+import type { LoopPattern } from './LoopBreaker.js';
+import { LoopBreaker } from './LoopBreaker.js';
+import { MessageUpdates } from './MessageUpdates.js';
+import { OperatorReplies, type OwnMessage, type UnprovenWords } from './OperatorReplies.js';
 
 interface ForwardingOptions {
   store: Store;
@@ -19,6 +17,8 @@ interface ForwardingOptions {
   log: Logger;
   config: () => Config;
   conversationKey: (written: string) => string;
+  /** A text as Messages compares it. */
+  normalise: (text: string) => string;
   /** What the backend may read of a text that a person wrote. */
   disclose: (text: string) => string;
   /** Inside a write: files joined a message after it was stored; its attachments are these alone. */
@@ -35,20 +35,11 @@ const LOOP_LINE: Record<LoopPattern, string> = {
   endless: 'An exchange without a pause that a person would make: the conversation is paused',
 };
 
-/** What the backend learns of chat.db beside messages, and what is kept from it. */
-export interface Forwarding {
-  rows: RowForwarding;
-  changes: MessageUpdates;
-  loops: LoopBreaker;
-  /** Inside a write: a stored message is not posted any more, because of its age or because it was set aside. */
-  givenUp(message: IncomingMessage, reason: 'expired' | 'set_aside'): void;
-  /** Inside a write: a person answered from another device. */
-  onOperatorReply(listener: (reply: OperatorReply) => void): void;
-}
+/** What the backend learns of chat.db beside messages, and what is kept from it: `rows` is for what reads chat.db. */
+export type Forwarding = ReturnType<typeof forwarding>;
 
-/** Joins the forwarding room with what reads chat.db. */
-export function forwarding(options: ForwardingOptions): Forwarding {
-  const { store, clock, log, config, conversationKey, disclose, onFiles } = options;
+export function forwarding(options: ForwardingOptions) {
+  const { store, clock, log, config, conversationKey, normalise, disclose, onFiles } = options;
   const onReversed = (message: IncomingMessage) => {
     log.warn('A stored message was sent from this account; it is withdrawn', {
       trace: message.guid,
@@ -61,7 +52,7 @@ export function forwarding(options: ForwardingOptions): Forwarding {
   }, conversationKey);
   store.onRekeyed(() => policy.forgetNames());
   store.onRollback(() => policy.forgetNames());
-  const operators = new OperatorReplies({ store, clock, normalise: normalisedText });
+  const operators = new OperatorReplies({ store, clock, normalise });
   const replyListeners: ((reply: OperatorReply) => void)[] = [];
   const happenings = new ChatEvents({
     store,
@@ -75,7 +66,7 @@ export function forwarding(options: ForwardingOptions): Forwarding {
     store,
     clock,
     isOn: () => config().outgoing.pause_on_loop,
-    normalise: normalisedText,
+    normalise,
     onLoop(conversation, { pattern, exchanges }) {
       if (!store.pauses.set(conversation, 'loop')) return;
       store.events.add(pausedEvent(conversation, { reason: 'loop', pattern, exchanges }));
@@ -104,24 +95,26 @@ export function forwarding(options: ForwardingOptions): Forwarding {
           groupEvents: group_events,
           filtered,
           asksAcquaintance: !unknown_senders,
-          refusal: (subject) => policy.refusal(subject),
-          ownRow: (row) => operators.authorOf(row),
-          mayBeOurs: (row) => operators.mayBeOurs(row),
-          isOurText: (row) => operators.isOurText(row),
-          unprovenText: (said) => operators.unprovenText(said),
+          refusal: policy.refusal.bind(policy),
+          ownRow: (row: OwnMessage) => operators.authorOf(row),
+          mayBeOurs: operators.mayBeOurs.bind(operators),
+          isOurText: operators.isOurText.bind(operators),
+          unprovenText: (said: UnprovenWords) => operators.unprovenText(said),
         };
       },
-      tell: (event) => happenings.tell(event),
-      wasEdited: (guid, editedAt) => happenings.wasEdited(guid, editedAt),
-      joinLink: (link, to) => changes.joinLink(link, to),
+      tell: happenings.tell.bind(happenings),
+      wasEdited: happenings.wasEdited.bind(happenings),
+      joinLink: changes.joinLink.bind(changes),
     },
     changes,
     loops,
-    givenUp(message, reason) {
+    /** Inside a write: a stored message is not posted any more, because of its age or because it was set aside. */
+    givenUp(message: IncomingMessage, reason: 'expired' | 'set_aside'): void {
       if (config().forward.filtered) {
         store.events.add(givenUpEvent(message, reason, store.incoming.sequenceOf(message.guid)));
       }
     },
-    onOperatorReply: (listener) => void replyListeners.push(listener),
+    /** Inside a write: a person answered from another device. */
+    onOperatorReply: (listener: (reply: OperatorReply) => void) => void replyListeners.push(listener),
   };
 }
