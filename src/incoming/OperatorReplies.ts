@@ -6,7 +6,7 @@ import type { Clock } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 
 /** A message that went out from this account, as chat.db has it. `text` is empty for one of files alone. */
-export interface OwnMessage {
+export interface OwnAccountRow {
   guid: string;
   rowId: number;
   conversation: string;
@@ -51,7 +51,7 @@ export class OperatorReplies {
     this.steady = new SteadyTime(options.clock);
   }
 
-  authorOf(message: OwnMessage): Author {
+  authorOf(message: OwnAccountRow): Author {
     const { store } = this.options;
     const { conversation } = message;
     if (!store.incoming.isHeardFrom(conversation) && !store.sends.isWrittenTo(conversation)) return 'ours';
@@ -61,14 +61,14 @@ export class OperatorReplies {
   }
 
   /** The agent that was at work then told what the operator wrote; what the ledger does not know of that time may be its own. */
-  private isFromGap(message: OwnMessage): boolean {
+  private isFromGap(message: OwnAccountRow): boolean {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
     return gap !== undefined && gap.reason !== 'new' && isInGap(gap, message, cursor.order());
   }
 
   /** Whether it proves a text of the ledger, or could. */
-  isOurText(message: OwnMessage): boolean {
+  isOurText(message: OwnAccountRow): boolean {
     const { store } = this.options;
     if (store.sends.isClaimed(message.guid) || this.isCopyOfProven(message)) return true;
     // On the way to anybody: Messages may have put it into another chat of the same person than we think.
@@ -81,7 +81,7 @@ export class OperatorReplies {
    * its words, in this conversation or any other; `lost`: one of this conversation was given up without a row within the hour. A row
    * that is not finished (no message of a person is written so) may be a text that another row of the same words has proven.
    */
-  mayBeOurs(message: OwnMessage & { isFinished: boolean }): 'underWay' | 'lost' | 'no' {
+  mayBeOurs(message: OwnAccountRow & { isFinished: boolean }): 'underWay' | 'lost' | 'no' {
     const { store } = this.options;
     const isKin = (send: SendRecord) =>
       this.kinship(send, message) === 'whole' && this.isAfter(send, message);
@@ -109,7 +109,7 @@ export class OperatorReplies {
   }
 
   /** A row of the time and with the words of a text that another row proves: iCloud wrote that one again, under another guid. */
-  private isCopyOfProven(message: OwnMessage): boolean {
+  private isCopyOfProven(message: OwnAccountRow): boolean {
     const { sentAt } = message;
     if (sentAt === null) return false;
     const proven = this.options.store.sends.provenAt(message.conversation, sentAt);
@@ -121,7 +121,7 @@ export class OperatorReplies {
     return [...sends.attempting(), ...sends.watched()];
   }
 
-  private kinship(send: SendRecord, message: OwnMessage): Kinship {
+  private kinship(send: SendRecord, message: OwnAccountRow): Kinship {
     return kinshipOf(send, message, this.options.normalise);
   }
 
@@ -129,12 +129,12 @@ export class OperatorReplies {
    * While its row is looked for, a text may yet turn out to be a row of a part of it that came after its attempt: Messages may
    * write a link in a text as a row of its own. Neither becomes a file a text nor a text a file.
    */
-  private mayBecome(send: SendRecord, message: OwnMessage): boolean {
+  private mayBecome(send: SendRecord, message: OwnAccountRow): boolean {
     if (this.kinship(send, message) === 'none' || send.file !== null) return false;
     return this.isAfter(send, message) && this.isLookedFor(send);
   }
 
-  private isAfter(send: SendRecord, message: OwnMessage): boolean {
+  private isAfter(send: SendRecord, message: OwnAccountRow): boolean {
     const { cursor } = this.options.store;
     const generation = cursor.get()?.generation;
     const movedAt = cursor.reading()?.movedAt ?? null;

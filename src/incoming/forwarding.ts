@@ -9,7 +9,7 @@ import { ForwardPolicy } from './ForwardPolicy.js';
 import type { LoopPattern } from './LoopBreaker.js';
 import { LoopBreaker } from './LoopBreaker.js';
 import { MessageUpdates } from './MessageUpdates.js';
-import { OperatorReplies, type OwnMessage, type UnprovenWords } from './OperatorReplies.js';
+import { OperatorReplies, type OwnAccountRow, type UnprovenWords } from './OperatorReplies.js';
 
 interface ForwardingOptions {
   store: Store;
@@ -96,7 +96,7 @@ export function forwarding(options: ForwardingOptions) {
           filtered,
           asksAcquaintance: !unknown_senders,
           refusal: policy.refusal.bind(policy),
-          ownRow: (row: OwnMessage) => operators.authorOf(row),
+          ownRow: (row: OwnAccountRow) => operators.authorOf(row),
           mayBeOurs: operators.mayBeOurs.bind(operators),
           isOurText: operators.isOurText.bind(operators),
           unprovenText: (said: UnprovenWords) => operators.unprovenText(said),
