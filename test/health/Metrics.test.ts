@@ -92,7 +92,7 @@ test('every metric is documented, and no other', async () => {
   const text = await metrics.text();
   metrics.stop();
   const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
-  const rows = tableUnder('## Watching it from elsewhere', page('docs/operating.md'));
+  const rows = tableUnder('## Monitoring it from elsewhere', page('docs/operating.md'));
   const told = rows.flatMap(([cell = '']) =>
     [...cell.matchAll(/`((?:edge_agent|process)_[a-z0-9_]+)`/g)].map(([, name]) => name),
   );
