@@ -137,6 +137,13 @@ describe('the direction of imports', () => {
     expect(strays).toEqual([]);
   });
 
+  test('the kit is for backend authors and tests: of the program only cli/dev imports it', () => {
+    const strays = imports.filter(
+      ({ from, file }) => roomOf(file ?? '') === 'kit' && !/^(kit|cli\/dev)\//.test(from),
+    );
+    expect(strays.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
   test('a browser gets the types of the model, and no schema', () => {
     const loaded = imports.filter(
       ({ from, file, isType }) => BROWSER.test(from) && roomOf(file ?? '') === 'model' && !isType,
