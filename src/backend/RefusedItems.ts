@@ -110,7 +110,7 @@ export class RefusedItems {
     return {
       code: 'delivery_refused',
       since: Math.min(...proven.map(({ since }) => since)),
-      message: `The backend does not take ${counts.join(' and ')} (${first.kind === 'event' ? 'event' : 'ack of'} ${first.id}: ${first.detail}). Everything else goes on.`,
+      message: `The backend does not take ${counts.join(' and ')} (${first.kind === 'event' ? 'event' : 'ack of'} ${first.id}: ${first.detail}). Everything else continues.`,
       remedy:
         'Have the backend take it (bodies of 1 MiB at least). It is offered again within an hour, at once with: edge-agent kick. It is given up after 7 days.',
     };

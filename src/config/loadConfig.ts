@@ -125,7 +125,7 @@ function reload(path: string | null, places: ConfigPlaces): LoadedConfig {
     throw new EdgeError(
       'config_unreadable',
       `The configuration file ${path} is gone.`,
-      'Put it back; it is taken over as soon as it is there.',
+      'Put it back; it is read as soon as it is there.',
     );
   return loadConfig({ ...places, configPath: path });
 }

@@ -150,7 +150,7 @@ export class ConfigReload {
     const code = isInvalid ? 'config_invalid' : 'config_unreadable';
     const remedy =
       isInvalid || !(error instanceof EdgeError)
-        ? 'Correct it; it is taken over as soon as it is saved.'
+        ? 'Correct it; it is applied as soon as it is saved.'
         : error.remedy;
     log.error(maskContacts(message), { code });
     this.refused = { code, since: this.refused?.since ?? clock.now(), message, remedy };

@@ -199,7 +199,7 @@ export class Continuity {
 const WHAT: Readonly<Record<Exclude<GapReason, 'new'>, (directory: string) => string>> = {
   older: () => 'The store is older than what this agent has done: a copy of it was put back.',
   copied: () => 'The store is a copy, and what was done since it was made is not known.',
-  replaced: (directory) => `Another state directory (${directory}) was at work on this chat.db since.`,
+  replaced: (directory) => `Another state directory (${directory}) has used this chat.db in the meantime.`,
   rebuilt: () => 'The store was salvaged from a damaged file and may lack what was done.',
 };
 

@@ -28,7 +28,7 @@ export const ERROR_CODES = {
   backend_unauthorised: 'The backend refused our credentials.',
   backend_unreachable: 'The backend cannot be reached.',
   sync_failing: 'The backend answers, but takes no sync.',
-  delivery_refused: 'The backend does not take an event or an ack; everything else goes on.',
+  delivery_refused: 'The backend does not accept an event or an ack; everything else continues.',
   registration_refused: 'The backend refused our registration.',
   websocket_unavailable: 'The real-time link is down; commands come by polling.',
   chatdb_missing: 'There is no chat.db at the configured path.',

@@ -73,7 +73,7 @@ export async function rollback(service: Service): Promise<Activation & { from: s
       throw new EdgeError(
         'not_installed',
         'There is no other version to go back to.',
-        'Install the version that you want: edge-agent install, run from it.',
+        'To install a certain version, run edge-agent install from it.',
       );
     }
     say(`Going back from ${from} to ${to}`);

@@ -27,7 +27,7 @@ const EXPLAINED: Readonly<Record<number, Explanation>> = {
   17: refused('the job is loaded already', 'Run: edge-agent restart'),
   36: refused('an earlier request is still in progress', 'Wait half a minute and run this again.'),
   37: refused('the job is loaded already', 'Run: edge-agent restart'),
-  78: refused('launchd cannot start the program as it is described', 'Install it again: edge-agent install'),
+  78: refused('launchd cannot start the program as described', 'Install it again: edge-agent install'),
   112: { code: 'no_desktop_session', why: 'this user has no desktop session', remedy: AT_THE_SCREEN },
   113: refused(
     'the job is not loaded; it may have been switched off under Login Items',

@@ -178,7 +178,7 @@ describe('acks on their way', () => {
     const problems = () => made.backend.view().problems.map(({ code }) => code);
     await fake.until(() => problems().includes('delivery_refused'), 'the problem');
     expect(made.backend.view().problems.find(({ code }) => code === 'delivery_refused')?.message).toBe(
-      'The backend does not take 1 ack (ack of cmd_bad: HTTP 422). Everything else goes on.',
+      'The backend does not take 1 ack (ack of cmd_bad: HTTP 422). Everything else continues.',
     );
     isFixed = true;
     made.backend.kick('a test');

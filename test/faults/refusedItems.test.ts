@@ -62,7 +62,7 @@ describe('what the backend does not take', { timeout: 120_000 }, () => {
         );
         expect(exitCode).toBe(4);
         expect(snapshot?.problems.find(({ code }) => code === 'delivery_refused')).toMatchObject({
-          message: `The backend does not take 1 event (event ${refused}: HTTP 413). Everything else goes on.`,
+          message: `The backend does not take 1 event (event ${refused}: HTTP 413). Everything else continues.`,
           remedy: expect.stringContaining('edge-agent kick'),
         });
       }

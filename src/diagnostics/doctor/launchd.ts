@@ -77,7 +77,7 @@ function judge({ agent }: CheckContext, printed: string): Outcome {
   if (agent.kind === 'up' && String(agent.snapshot.pid) !== pid) {
     return warn(
       `${evidence}, but the agent that answers has pid ${agent.snapshot.pid}`,
-      'Two agents run: end the one that was started by hand.',
+      'Two agents are running: stop the one that was started by hand.',
     );
   }
   return pass(evidence);

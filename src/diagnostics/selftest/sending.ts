@@ -22,7 +22,7 @@ const SEE_MESSAGES = 'Look in Messages whether the text is there, and whether a 
 
 const NO_MARKER = 'osascript sent it without logging the dispatch marker first';
 const REPORT =
-  'Please report this with the macOS version: a send that fails may be taken for one that never began, and be repeated.';
+  'Please report this with the macOS version: a failed send may be mistaken for one that never started, and be repeated.';
 
 /** So long the agent waits for a row to say whether it went out (`PATIENCE.direction`). */
 const SETTLED_WITHIN_MS = 1000;

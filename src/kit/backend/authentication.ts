@@ -89,7 +89,7 @@ function verifySigned(
     Buffer.from(token, 'base64').toString('utf8'),
   );
   if (parts === null)
-    return { kind: 'refused', reason: 'the token is neither our secret nor a signed token' };
+    return { kind: 'refused', reason: 'the token is neither the shared secret nor a signed token' };
   const [, agentId = '', userPhone = '', madeAt = '', signature = ''] = parts;
   // The signature comes first: nothing about an unsigned claim is told to whoever sent it.
   if (!sameText(signature, sign(against.secret, `${agentId}:${userPhone}:${madeAt}`))) {

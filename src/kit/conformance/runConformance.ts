@@ -72,7 +72,7 @@ function hindrance(
       return skip(`needs ${id}, which ${verdict === 'FAIL' ? 'failed' : 'was skipped'}`);
   }
   const toBlame = check.unless?.find((id) => verdicts.get(id) === 'FAIL');
-  return toBlame === undefined ? undefined : skip(`not judged, because ${toBlame} failed`);
+  return toBlame === undefined ? undefined : skip(`skipped, because ${toBlame} failed`);
 }
 
 async function outcomeOf(check: ConformanceCheck, run: ConformanceRun): Promise<ConformanceOutcome> {

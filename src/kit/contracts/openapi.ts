@@ -137,7 +137,7 @@ function socketOperation(): JsonSchema {
     operationId: 'socket',
     summary: 'The WebSocket',
     description:
-      'What is said on it, and by which codes it is closed: asyncapi.yaml. Wrong credentials may be told by 401 and 403 here, or after the upgrade by the ' +
+      'Its frames and close codes: asyncapi.yaml. Wrong credentials may be refused with 401 and 403 here, or after the upgrade with the ' +
       'close codes 4001 and 1008.',
     tags: ['for agents'],
     security: SECURITY.agent,

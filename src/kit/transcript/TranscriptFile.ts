@@ -36,7 +36,7 @@ export class TranscriptFile {
       throw new EdgeError(
         'state_unwritable',
         `The transcript cannot be written: ${describeError(error)}.`,
-        'Give another file, one that is not there yet.',
+        'Name a file that does not exist yet.',
         { cause: error },
       );
     }

@@ -67,7 +67,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
     const done = await act('schedule.cancel', { id: entry.schedule_id });
     if (done?.cancelled === true) tell('success', 'The text was cancelled, and the backend was told.');
     if (done?.cancelled === false)
-      tell('warning', `It could not be cancelled any more: it is ${done.status}.`);
+      tell('warning', `It could not be cancelled: it is already ${done.status}.`);
     onChanged();
   };
   const files = entry.files === 0 ? '' : ` and ${counted(entry.files, 'file')}`;
@@ -91,7 +91,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
           label="Cancel"
           about={`the text to ${personName(entry.conversation)}`}
           question="Cancel this text?"
-          consequence={`It was to go to ${personName(entry.conversation)} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent, and the backend will be told.`}
+          consequence={`It was scheduled for ${personName(entry.conversation)} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent, and the backend will be told.`}
           onConfirm={() => void cancel()}
         />
       )}

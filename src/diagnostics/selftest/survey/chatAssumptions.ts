@@ -109,7 +109,7 @@ export const CHAT_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'account-forms',
     contradictedWhen: 'account of an iMessage is not E: or P: and an address',
-    cost: 'A text to ourselves may be taken for a message of somebody else.',
+    cost: 'A text to your own account may be mistaken for a message from somebody else.',
     needs: [['message', 'account']],
     tolerance: 0.01,
     judge: ({ rows }) =>

@@ -43,7 +43,7 @@ export const ROW_ASSUMPTIONS: readonly Assumption[] = [
   {
     id: 'rowids-grow',
     contradictedWhen: 'SQLite does not keep the highest ROWID of message, or keeps one below that of a row',
-    cost: 'A new message may get the ROWID of one that was deleted, and be passed over.',
+    cost: 'A new message may get the ROWID of a deleted one, and be skipped.',
     judge: ({ rows, issued, highest }) =>
       rows.length === 0
         ? { agree: 0, contradict: 0 }

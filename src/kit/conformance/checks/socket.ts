@@ -156,11 +156,11 @@ export const SOCKET: readonly ConformanceCheck[] = [
   {
     id: 'socket.idle',
     clause: 'P3.9',
-    title: 'a silent agent is borne for 60 s',
+    title: 'a silent agent is tolerated for 60 s',
     expected: 'the socket stays open for 60 s; it may be closed after that',
     needs: SIGNED,
     run: async (run) => {
-      if (!run.slow) return skip('takes more than 60 s; --slow has it judged');
+      if (!run.slow) return skip('takes more than 60 s; --slow runs it');
       const socket = await run.connect();
       const from = run.clock.monotonic();
       const { idleMs, answerMs } = run.patience;
