@@ -7,7 +7,7 @@ export function manPage(program: Command, version: string): string {
   return [
     `.TH EDGE\\-AGENT 1 "" "edge\\-agent ${escaped(version)}"`,
     '.SH NAME',
-    'edge\\-agent \\- joins iMessage on this Mac to a backend',
+    'edge\\-agent \\- connects iMessage on this Mac to your backend',
     '.SH SYNOPSIS',
     '.B edge\\-agent',
     '.RI [ options ]',

@@ -9,7 +9,7 @@ import { SHOWN_BY_EXAMPLE, VERBS } from './verbs.js';
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {
   const program = new Command('edge-agent')
-    .description('Joins iMessage on this Mac to a backend. Nothing lost, nothing twice.')
+    .description('Connects iMessage on this Mac to your backend. Nothing is lost, nothing is sent twice.')
     .version(packageVersion())
     .option('--config <file>', 'the configuration file (default: see docs/operating.md)')
     .addHelpText('after', examplesOf(SHOWN_BY_EXAMPLE))

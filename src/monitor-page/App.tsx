@@ -45,7 +45,7 @@ export function App({ linkToken }: { linkToken: string | null }) {
     <main class="gate" aria-busy="true">
       <section class="card gate-card">
         <Mark />
-        <p role="status">Opening: the agent is asked for a session…</p>
+        <p role="status">Opening a session…</p>
       </section>
     </main>
   );

@@ -123,7 +123,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     await steps.filter({ hasText: 'ack read' }).waitFor();
     await page.getByRole('link', { name: 'Log', exact: true }).click();
     await page.getByLabel('Filter').fill('realtime-nonsense');
-    await page.getByText('No line fits.').waitFor();
+    await page.getByText('No matching lines.').waitFor();
     await page.getByLabel('Filter').fill('websocket connected');
     await page.getByRole('log').getByText('WebSocket connected').first().waitFor();
     expect(faults).toEqual([]);

@@ -82,8 +82,8 @@ describe.skipIf(path === undefined)('the page in every state', () => {
       commands: 'No command yet.',
       schedule: 'Nothing is scheduled.',
       queues: 'Nothing is set aside.',
-      log: 'No line fits.',
-      doctor: 'The doctor has not looked yet.',
+      log: 'No matching lines.',
+      doctor: 'No results yet.',
     })) {
       await go(page, view);
       await page.getByText(words).first().waitFor();

@@ -15,7 +15,7 @@ export const setupVerb: VerbSpec = {
     { flags: '--force', about: 'change what is set already without asking' },
     { flags: '--install', about: 'also install the service' },
   ],
-  examples: [['setup', 'the first run: asks and checks']],
+  examples: [['setup', 'first run: asks, and checks everything']],
   run: async (options: Partial<SetupFlags> & { configPath?: string }) =>
     (await import('./setup.js')).setup(
       { yes: false, force: false, install: false, ...options },

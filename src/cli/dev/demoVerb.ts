@@ -9,7 +9,7 @@ export const demoVerb: VerbSpec = {
       about: 'try it yourself: each line you type is a message, and the backend answers it',
     },
   ],
-  examples: [['demo', 'the whole story, on a simulated Mac']],
+  examples: [['demo', 'the whole job, on a simulated Mac']],
   run: async ({ play }: { play?: boolean }) =>
     play === true ? (await import('./play.js')).play() : (await import('./demo.js')).demo(),
 };

@@ -3,7 +3,7 @@ import type { ReplayFlags } from './replay.js';
 
 export const replayVerb: VerbSpec = {
   name: 'replay',
-  about: "play the agent's side of it to a backend, or the backend's to an agent",
+  about: 'replay a recording as the agent or as the backend',
   arguments: [{ name: '<transcript>', about: 'a file written by edge-agent record' }],
   options: [
     {

@@ -15,7 +15,7 @@ export const logsVerb: VerbSpec = {
     { flags: '--since <time>', about: 'lines since: 10m, 2h, 1d, or a time such as 2026-12-24T18:30' },
     {
       flags: '--level <level>',
-      about: 'nothing that is less grave',
+      about: 'the minimum level',
       choices: ['debug', 'info', 'warn', 'error'],
       // Judged with the other options of `logs`, in whatever case it is written.
       parse: String,
@@ -24,6 +24,6 @@ export const logsVerb: VerbSpec = {
     { flags: '--id <id>', about: 'lines with this id (of a message, a command, a text …)' },
     { flags: '--json', about: 'print one JSON object per line' },
   ],
-  examples: [['logs -f --level warn', 'what goes wrong, as it goes wrong']],
+  examples: [['logs -f --level warn', 'follow warnings and errors']],
   run: async (options: LogsOptions) => (await import('./logs.js')).logs(options),
 };

@@ -7,7 +7,7 @@ export const statusVerb: VerbSpec = {
     { flags: '--json', about: 'print JSON' },
     { flags: '--watch', about: 'refresh every second, until Ctrl-C' },
   ],
-  examples: [['status', 'what it does, and why it does not'], ['status --watch']],
+  examples: [['status', 'what it does, and what is wrong'], ['status --watch']],
   run: async ({ watch, ...options }: { configPath?: string; json?: boolean; watch?: boolean }) =>
     watch === true
       ? (await import('./watch.js')).watch(options)

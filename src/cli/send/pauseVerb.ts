@@ -9,7 +9,7 @@ export const pauseVerb: VerbSpec = {
   options: [
     { flags: '--incoming', about: 'also hold incoming messages: store them, and post them after resume' },
   ],
-  examples: [['pause', 'nothing goes out until edge-agent resume']],
+  examples: [['pause', 'nothing is sent until edge-agent resume']],
   run: async (options: { configPath?: string; incoming?: boolean }, conversation?: string) =>
     (await import('./pauses.js')).pause(options, conversation),
 };

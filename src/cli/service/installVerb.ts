@@ -12,7 +12,7 @@ export const installVerb: VerbSpec = {
       default: 'private',
     },
   ],
-  examples: [['install', 'run it from each login on, or upgrade it']],
+  examples: [['install', 'run it at each login, or upgrade it']],
   run: async (options: { configPath?: string; runtime: RuntimeChoice }) =>
     (await import('./service.js')).install(options),
 };

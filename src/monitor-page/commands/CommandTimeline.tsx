@@ -21,7 +21,7 @@ export function CommandTimeline({ id }: { id: string }) {
         </a>
         <h2 class="grow cut mono">{id}</h2>
       </header>
-      <Scrolled label="Its life">
+      <Scrolled label="Steps">
         <Answered answer={answer}>{(command) => <Life command={command} />}</Answered>
       </Scrolled>
     </section>

@@ -65,7 +65,7 @@ export function Commands({ at }: { at: string | undefined }) {
           </Answered>
         </div>
         {at === undefined ? (
-          <div class="thread hint soft">Choose a command to see its life, step by step.</div>
+          <div class="thread hint soft">Choose a command to see its steps.</div>
         ) : (
           <CommandTimeline key={at} id={at} />
         )}

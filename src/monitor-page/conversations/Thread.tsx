@@ -27,7 +27,7 @@ export function Thread({ conversation }: { conversation: Conversation }) {
           {paused ? 'Resume' : 'Pause'}
         </button>
       </header>
-      {paused && <p class="notice warn">Paused: nothing goes out here until it is resumed.</p>}
+      {paused && <p class="notice warn">Paused: nothing is sent in this conversation until it is resumed.</p>}
       <Scrolled class="bubbles" label="Messages" follow={`${messages.at(-1)?.id} ${reveals}`}>
         <ol>
           {messages.map((message, index) => (

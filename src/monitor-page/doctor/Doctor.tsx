@@ -29,7 +29,7 @@ export function Doctor() {
           report.at === null ? (
             <>
               <Empty
-                title="The doctor has not looked yet."
+                title="No results yet."
                 words="It tests every assumption about this Mac, and says what to fix. In a terminal:"
               />
               <Code text="edge-agent doctor" />

@@ -24,7 +24,7 @@ export function SignIn({ why, onToken }: { why: string | null; onToken: (token: 
             {why}.
           </p>
         )}
-        <p>On the machine of the agent, this opens the page with a fresh one:</p>
+        <p>To open the page with a new token, run this on the machine of the agent:</p>
         <Code text="edge-agent monitor open" />
         <p class="soft">
           The token is kept in the memory of this page alone, so a reload ends the session. Through a tunnel,

@@ -34,7 +34,7 @@ export function Log() {
         <Answered answer={answer}>
           {() => (
             <Scrolled class="mono" role="log" label="Lines" follow={`${shown.length} ${shown.at(-1)?.at}`}>
-              {shown.length === 0 && <Empty title="No line fits." />}
+              {shown.length === 0 && <Empty title="No matching lines." />}
               {shown.map((line, index) => (
                 <p key={`${line.at}${index}`} class={`line ${line.level}`}>
                   <time dateTime={line.at} title={fullTime(Date.parse(line.at))}>

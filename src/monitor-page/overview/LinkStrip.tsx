@@ -57,7 +57,7 @@ export function LinkTimeline({ segments, now }: { segments: readonly Segment[]; 
             {LINK_WORDS[state]} <strong>{percent(share)}</strong>
           </span>
         ))}
-        {shares.length === 0 && <span class="soft">Nothing is known of it yet.</span>}
+        {shares.length === 0 && <span class="soft">No data yet.</span>}
       </figcaption>
     </figure>
   );

@@ -22,7 +22,7 @@ export function PausesCard() {
   return (
     <Card title="Paused">
       {paused.length === 0 ? (
-        <Empty title="Nothing is paused." words="Texts go out everywhere." />
+        <Empty title="Nothing is paused." words="Texts are sent in every conversation." />
       ) : (
         <ul class="rows">
           {paused.map(({ conversation, reason, since, incoming }) => {

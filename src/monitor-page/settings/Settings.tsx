@@ -36,7 +36,7 @@ export function Settings() {
         <Answered answer={answer}>
           {(settings) => {
             const wanted = settings.filter(isWanted);
-            if (wanted.length === 0) return <Empty title="No setting fits." />;
+            if (wanted.length === 0) return <Empty title="No matching settings." />;
             return (
               <table class="settings">
                 <thead>
