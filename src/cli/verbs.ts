@@ -15,6 +15,7 @@ import { devBackendVerb } from './dev/devBackendVerb.js';
 import { devMessagesVerb } from './dev/devMessagesVerb.js';
 import { recordVerb } from './dev/recordVerb.js';
 import { replayVerb } from './dev/replayVerb.js';
+import { alertsTestVerb } from './inspect/alertsTestVerb.js';
 import { commandsListVerb } from './inspect/commandsListVerb.js';
 import { commandsShowVerb } from './inspect/commandsShowVerb.js';
 import { doctorVerb } from './inspect/doctorVerb.js';
@@ -84,6 +85,11 @@ export const VERBS: readonly (VerbSpec | VerbGroup)[] = [
     verbs: [monitorOpenVerb, monitorTokenVerb, monitorRotateVerb],
   },
   watchVerb,
+  {
+    name: 'alerts',
+    about: 'whom the agent tells when it needs somebody',
+    verbs: [alertsTestVerb],
+  },
   {
     name: 'config',
     about: 'show, check and change the settings',

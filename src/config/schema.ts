@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { auth, backend, edge, websocket } from './sections/connection.js';
-import { health, logging, monitor, state, supervisor } from './sections/machine.js';
+import { alerts, health, logging, monitor, state, supervisor } from './sections/machine.js';
 import { forward, imessage } from './sections/messages.js';
 import { acks, attachments, commands, outgoing, privacy, schedule } from './sections/sending.js';
 
@@ -24,6 +24,7 @@ export const configSchema = z.strictObject({
   supervisor,
   monitor,
   health,
+  alerts,
   state,
   logging,
 });

@@ -216,6 +216,8 @@ export class EdgeAgent {
       store,
       version: this.version,
       startedAt: this.startedAt,
+      env,
+      platform: this.options.platform ?? hostPlatform(),
       clock,
       snapshot,
       log: log.logger,
@@ -357,4 +359,5 @@ function settingsChanged(components: Components, health: Health, keys: readonly 
   if (keys.some((key) => key.startsWith('auth.'))) components.backend.credentialsChanged();
   if (keys.some((key) => key.startsWith('outgoing.'))) components.outgoing.limitsChanged();
   if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
+  if (keys.some((key) => key.startsWith('alerts.'))) health.alertsChanged();
 }

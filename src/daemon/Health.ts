@@ -1,10 +1,13 @@
 import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
+import { Alerts } from '../health/alerts/Alerts.js';
+import { alertSender, alertSettings } from '../health/alerts/alertSettings.js';
 import { HealthServer } from '../health/HealthServer.js';
 import { Heartbeat } from '../health/Heartbeat.js';
 import { hindersWork } from '../health/hindersWork.js';
 import type { Metrics, MetricsReading } from '../health/Metrics.js';
 import type { Logger } from '../logging/Logger.js';
+import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
@@ -17,6 +20,8 @@ interface HealthOptions {
   version: string;
   snapshot: () => StatusSnapshot;
   startedAt: number;
+  env: NodeJS.ProcessEnv;
+  platform: NodeJS.Platform;
   clock: Clock;
   log: Logger;
 }
@@ -25,16 +30,17 @@ interface HealthOptions {
 const UNKNOWN_TYPE = 'unknown';
 
 /**
- * What others may watch the agent by: the local HTTP server with its metrics, if it is enabled, and the heartbeat. Without
- * the server nothing is measured, and the library for it is not loaded.
+ * What others may watch the agent by: the local HTTP server with its metrics, if it is enabled, the heartbeat, and the alerts.
+ * Without the server nothing is measured, and the library for it is not loaded.
  */
 export class Health {
   private readonly heartbeat: Heartbeat;
+  private readonly alerts: Alerts;
   private metrics: Metrics | undefined;
   private server: HealthServer | undefined;
 
   constructor(private readonly options: HealthOptions) {
-    const { config, snapshot, clock, log } = options;
+    const { config, snapshot, version, store, platform, env, clock, log } = options;
     this.heartbeat = new Heartbeat({
       settings: () => {
         const { heartbeat_url: url, heartbeat_seconds: seconds } = config().health;
@@ -44,12 +50,26 @@ export class Health {
       clock,
       log,
     });
+    this.alerts = new Alerts({
+      settings: () => alertSettings(config()),
+      state: () => {
+        const codes = snapshot().problems.map(({ code }) => code);
+        return codes.includes('stopping') ? undefined : codes.filter((code) => hindersWork({ code }));
+      },
+      sender: alertSender(version),
+      store,
+      platform,
+      env,
+      clock,
+      log,
+    });
   }
 
   /** To be awaited before the components start, so that nothing goes uncounted. Never rejects. */
   async start(): Promise<void> {
     const { config, log } = this.options;
     this.heartbeat.start();
+    this.alerts.start();
     if (!config().health.enabled) return;
     try {
       await this.serve();
@@ -63,8 +83,20 @@ export class Health {
     this.heartbeat.start();
   }
 
+  /** Who is told of what has changed. */
+  alertsChanged(): void {
+    this.alerts.settingsChanged();
+  }
+
+  /** What keeps others from hearing of the agent. */
+  faults(): Problem<number>[] {
+    const fault = this.alerts.fault();
+    return fault === undefined ? [] : [fault];
+  }
+
   async stop(): Promise<void> {
     this.heartbeat.stop();
+    this.alerts.stop();
     await this.server?.close();
     this.metrics?.stop();
   }

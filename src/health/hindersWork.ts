@@ -1,6 +1,6 @@
 /**
- * What is reported and keeps the agent from nothing: a change that waits for a restart, what was found at the start, and one item
- * that was set aside or is not taken, for a stranger could send such a message every day.
+ * What is reported and keeps the agent from nothing: a change that waits for a restart, what was found at the start, an alert that
+ * is not delivered, and one item that was set aside or is not taken, for a stranger could send such a message every day.
  */
 const NOTICES: readonly string[] = [
   'config_needs_restart',
@@ -9,6 +9,7 @@ const NOTICES: readonly string[] = [
   'state_shared',
   'item_set_aside',
   'delivery_refused',
+  'alerts_failing',
 ];
 
 /**

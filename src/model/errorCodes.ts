@@ -57,6 +57,7 @@ export const ERROR_CODES = {
   command_unknown: 'There is no such command.',
   item_set_aside:
     'A message, row or command could not be processed and was set aside; everything else continues.',
+  alerts_failing: 'An alert cannot be delivered; it is tried again for a day.',
   monitor_unavailable: 'The local real-time channel cannot be served.',
   monitor_busy: 'The local real-time channel has too many requests.',
   status_unavailable: 'The status socket does not answer.',

@@ -37,6 +37,7 @@ interface SnapshotSources {
   activity: Activity;
   monitoring: { fault(): Problem<number> | undefined; view(): StatusSnapshot['monitor'] };
   continuity: { fault(): Problem<number> | undefined };
+  health: { faults(): readonly Problem<number>[] };
   /** Since when the agent ends what is on its way, Unix ms; undefined while it is not told to stop. */
   stoppingSince: number | undefined;
   /** Since when chat.db cannot be read, Unix ms. */
@@ -224,6 +225,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
     ...(continuity === undefined ? [] : [continuity]),
     ...sources.configFaults,
     ...(monitor === undefined ? [] : [monitor]),
+    ...sources.health.faults(),
     ...pauseFaults(store.pauses.list()),
     ...setAsideFaults(store.setAside.recent(MOST_SHOWN)),
     ...ofBackend,

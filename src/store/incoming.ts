@@ -59,6 +59,7 @@ export class IncomingTable {
   private readonly reopen: Statement;
   private readonly expire: Statement;
   private readonly openListeners: ((conversation: string) => void)[] = [];
+  private readonly parkedListeners: (() => void)[] = [];
   private readonly withdrawnListeners: ((conversation: string) => void)[] = [];
   private readonly insertListeners: ((message: IncomingMessage) => void)[] = [];
 
@@ -381,7 +382,14 @@ export class IncomingTable {
 
   /** False where nothing changed: it was taken back meanwhile, and was not answered. */
   settle(seq: number, state: IncomingEnd, error: string | null = null): boolean {
-    return this.end.run(state, error, this.clock.now(), seq, state).changes > 0;
+    const isSettled = this.end.run(state, error, this.clock.now(), seq, state).changes > 0;
+    if (isSettled && state === 'parked') for (const listener of this.parkedListeners) listener();
+    return isSettled;
+  }
+
+  /** Calls `listener` for each message that is set aside, inside the write that does it. */
+  onParked(listener: () => void): void {
+    this.parkedListeners.push(listener);
   }
 
   /** The lowest number of an open message of a conversation; null if none has one. */

@@ -31,6 +31,7 @@ export class SetAsideTable {
   private left: number;
   /** What this start does not try again, in whatever step of the work it is met. */
   private readonly refused = new Map<string, number>();
+  private readonly listeners: ((kind: ItemKind) => void)[] = [];
 
   constructor(
     database: Database,
@@ -87,6 +88,12 @@ export class SetAsideTable {
   /** Inside a write: this item was set aside. */
   note(kind: ItemKind, key: string, error: string): void {
     this.insert.run(kind, key, this.clock.now(), error.slice(0, LONGEST_ERROR));
+    for (const listener of this.listeners) listener(kind);
+  }
+
+  /** Calls `listener` with the kind of each item that is set aside, inside the write that notes it. */
+  onNoted(listener: (kind: ItemKind) => void): void {
+    this.listeners.push(listener);
   }
 
   /** What was set aside within a day, the newest first. */

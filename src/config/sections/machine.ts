@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { count, live, path, pathNotes, range, remote, settingNotes } from '../settingNotes.js';
 
 /** https, or http where it does not leave this machine. */
-const HEARTBEAT_URL = /^(?:https:\/\/|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$))[^\s]+$/;
+const WATCH_URL = /^(?:https:\/\/|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$))[^\s]+$/;
 
 /** What is looked after besides. */
 export const supervisor = z.strictObject({
@@ -36,7 +36,7 @@ export const health = z.strictObject({
   }),
   heartbeat_url: z
     .string()
-    .regex(HEARTBEAT_URL)
+    .regex(WATCH_URL)
     .optional()
     .register(settingNotes, {
       description:
@@ -49,6 +49,41 @@ export const health = z.strictObject({
     .default(300)
     .register(settingNotes, {
       description: 'How often it is fetched.',
+      ...live,
+    }),
+});
+
+/** Whom to tell when the agent needs somebody. */
+export const alerts = z.strictObject({
+  webhook_url: z
+    .string()
+    .regex(WATCH_URL)
+    .optional()
+    .register(settingNotes, {
+      description:
+        'A URL that gets a POST when the agent turns degraded or healthy again and when a message is set aside. Better kept in .env than in the file.',
+      expected: 'an https URL (http only for this machine)',
+      secretPath: true,
+      ...live,
+    }),
+  webhook_body: z
+    .enum(['json', 'slack', 'discord'])
+    .default('json')
+    .register(settingNotes, {
+      description: 'The form of its body: what Slack or Discord takes, or all of it as JSON.',
+      ...live,
+    }),
+  notify: z
+    .boolean()
+    .default(false)
+    .register(settingNotes, {
+      description: 'On macOS: whether to show the same as a notification on this Mac.',
+      ...live,
+    }),
+  after_seconds: range(1, 86_400)
+    .default(300)
+    .register(settingNotes, {
+      description: 'How long the agent must be degraded before anybody is told.',
       ...live,
     }),
 });

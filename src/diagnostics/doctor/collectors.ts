@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loggableUrl } from '../../config/backendUrls.js';
+import { SETTINGS_BY_KEY } from '../../config/settings.js';
 import { describeError } from '../../errors.js';
 import { maskHandle } from '../../logging/mask.js';
 import { openDatabase } from '../../store/sqlite.js';
@@ -77,9 +78,10 @@ function withoutPeople(setting: Setting): Setting {
   return { ...setting, value: typeof value === 'string' ? maskHandle(value.replace(/^edge_/, '')) : value };
 }
 
-/** Services that take heartbeats have their key in the path. */
+/** Services that take heartbeats or alerts have their key in the path. */
 function sharedUrl(key: string, url: string): string {
-  if (key === 'health.heartbeat_url' && URL.canParse(url)) return `${new URL(url).origin}/[secret]`;
+  if (SETTINGS_BY_KEY.get(key)?.secretPath === true && URL.canParse(url))
+    return `${new URL(url).origin}/[secret]`;
   return loggableUrl(url);
 }
 

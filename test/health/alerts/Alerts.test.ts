@@ -1,0 +1,312 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { Alerts } from '../../../src/health/alerts/Alerts.js';
+import type { ErrorCode } from '../../../src/model/errorCodes.js';
+import type { Store } from '../../../src/store/Store.js';
+import { FakeClock } from '../../support/FakeClock.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+import { StandIns } from '../../support/StandIns.js';
+import { temporaryDirectory, temporaryStore } from '../../support/temporaryStore.js';
+import { until } from '../../support/until.js';
+
+const AFTER_S = 300;
+/** Less than the deadline of an attempt. */
+const STEP_S = 5;
+
+interface Body {
+  id: string;
+  event: string;
+  problems: { code: string }[];
+  set_aside: number;
+  degraded_since: string | null;
+  text: string;
+}
+
+let server: Server;
+let status = 200;
+let bodies: Body[] = [];
+
+beforeEach(async () => {
+  status = 200;
+  bodies = [];
+  server = createServer((request, response) => {
+    let text = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    request.on('end', () => {
+      bodies.push(JSON.parse(text) as Body);
+      if (status > 0) response.writeHead(status, { Location: '/elsewhere' }).end();
+      else request.socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+});
+
+interface Given {
+  clock?: FakeClock;
+  store?: Store;
+  osascriptPath?: string;
+  webhook?: boolean;
+}
+
+function begin({
+  clock = new FakeClock(),
+  store = temporaryStore(clock),
+  osascriptPath,
+  webhook = true,
+}: Given = {}) {
+  const log = new RecordingLog();
+  const state: { codes: ErrorCode[] | undefined } = { codes: [] };
+  const { port } = server.address() as AddressInfo;
+  const settings = {
+    webhookUrl: webhook ? `http://127.0.0.1:${port}/hook/s3cret` : undefined,
+    webhookBody: 'json' as 'json' | 'slack' | 'discord',
+    notify: osascriptPath !== undefined,
+    osascriptPath: osascriptPath ?? '/nowhere/osascript',
+    afterMs: AFTER_S * 1000,
+  };
+  const alerts = new Alerts({
+    settings: () => settings,
+    state: () => state.codes,
+    sender: { host: 'mini', version: '1.0.0' },
+    store,
+    platform: 'darwin',
+    env: process.env,
+    clock,
+    log,
+  });
+  alerts.start();
+  onTestFinished(() => alerts.stop());
+  // Each attempt is a real one: its end is awaited before time goes on, as its deadline is a timer of that clock.
+  const pass = async (seconds: number) => {
+    for (let left = seconds; left > 0; left -= STEP_S) {
+      clock.advance(Math.min(STEP_S, left) * 1000);
+      await until(
+        () => clock.pending <= 1,
+        () => 'the end of an attempt',
+      );
+    }
+  };
+  return { alerts, clock, store, log, state, settings, pass };
+}
+
+const told = (count: number) =>
+  until(
+    () => bodies.length >= count,
+    () => `${count} alerts; there were ${JSON.stringify(bodies)}`,
+  );
+const logged = (log: RecordingLog, words: string, count = 1) =>
+  until(
+    () => log.lines.filter((line) => line.includes(words)).length >= count,
+    () => `"${words}" ${count} times in ${log.lines.join('\n')}`,
+  );
+
+test('one is told once when the agent was degraded for the set time, and once when it is healthy again', async () => {
+  const { state, pass, log } = begin();
+  state.codes = ['backend_unreachable'];
+  await pass(AFTER_S - 20);
+  expect(bodies).toEqual([]);
+  await pass(60);
+  await logged(log, 'Alert delivered');
+  await pass(4000);
+  state.codes = [];
+  await pass(50);
+  expect(bodies).toHaveLength(1);
+  await pass(60);
+  await logged(log, 'Alert delivered', 2);
+  await pass(4000);
+  expect(bodies.map(({ event }) => event)).toEqual(['degraded', 'healthy']);
+  expect(bodies[0]?.problems.map(({ code }) => code)).toEqual(['backend_unreachable']);
+  expect(bodies[0]?.text).toMatch(/^edge-agent on mini has been degraded for 5 min/);
+});
+
+test('what is over before the set time is told nobody', async () => {
+  const { state, pass } = begin();
+  state.codes = ['backend_unreachable'];
+  await pass(AFTER_S - 60);
+  state.codes = [];
+  await pass(4000);
+  expect(bodies).toEqual([]);
+});
+
+test('a state that comes and goes all the time is degraded, not healthy in between', async () => {
+  const { state, pass, log } = begin();
+  for (let round = 0; round < 12; round += 1) {
+    state.codes = ['websocket_unavailable'];
+    await pass(20);
+    state.codes = [];
+    await pass(10);
+  }
+  state.codes = ['websocket_unavailable'];
+  await pass(20);
+  await logged(log, 'Alert delivered');
+  expect(bodies.map(({ event }) => event)).toEqual(['degraded']);
+});
+
+test('an agent that stops is not degraded by that', async () => {
+  const { state, pass } = begin();
+  state.codes = undefined;
+  await pass(4000);
+  expect(bodies).toEqual([]);
+});
+
+describe('a restart', () => {
+  test('tells nothing again, and counts on', async () => {
+    const directory = temporaryDirectory();
+    const clock = new FakeClock();
+    const store = temporaryStore(clock, directory);
+    const first = begin({ clock, store });
+    first.state.codes = ['secret_missing'];
+    await first.pass(AFTER_S - 30);
+    first.alerts.stop();
+    const second = begin({ clock, store });
+    second.state.codes = ['secret_missing'];
+    await second.pass(50);
+    await logged(second.log, 'Alert delivered');
+    second.alerts.stop();
+    const third = begin({ clock, store });
+    third.state.codes = ['secret_missing'];
+    await third.pass(4000);
+    third.state.codes = [];
+    await third.pass(90);
+    await logged(third.log, 'Alert delivered');
+    expect(bodies.map(({ event }) => event)).toEqual(['degraded', 'healthy']);
+  });
+
+  test('during an attempt repeats that alert under the same id, after its wait', async () => {
+    const first = begin();
+    status = 0;
+    first.state.codes = ['secret_missing'];
+    await first.pass(AFTER_S + 20);
+    await told(1);
+    first.alerts.stop();
+    status = 200;
+    const second = begin({ clock: first.clock, store: first.store });
+    second.state.codes = ['secret_missing'];
+    await second.pass(60);
+    await logged(second.log, 'Alert delivered');
+    expect(bodies.map(({ id }) => id)).toEqual([bodies[0]?.id, bodies[0]?.id]);
+  });
+});
+
+test('an alert that fails is tried less and less often, told as a problem, and given up after a day', async () => {
+  const { alerts, state, pass, log } = begin();
+  status = 503;
+  state.codes = ['backend_unreachable'];
+  await pass(AFTER_S + 10);
+  expect(alerts.fault()).toMatchObject({ code: 'alerts_failing' });
+  expect(alerts.fault()?.message).toContain('HTTP 503');
+  await pass(600);
+  expect(bodies).toHaveLength(5);
+  await pass(25 * 3600);
+  expect(log.lines.at(-1)).toBe('WARN An alert was never delivered and is given up');
+  const { length } = bodies;
+  expect(length).toBeLessThan(32);
+  await pass(3600);
+  expect(bodies).toHaveLength(length);
+});
+
+test('a redirect is not followed: the alert is refused, and the next one goes out', async () => {
+  const { alerts, state, pass, log } = begin();
+  status = 302;
+  state.codes = ['backend_unreachable'];
+  await pass(AFTER_S + 20);
+  await logged(log, 'An alert was refused and is given up');
+  status = 200;
+  state.codes = [];
+  await pass(90);
+  await logged(log, 'Alert delivered');
+  expect(alerts.fault()).toBeUndefined();
+  expect(bodies).toHaveLength(2);
+});
+
+describe('items that are set aside', () => {
+  test('are one alert by their number, once the write is on the disk', async () => {
+    const { store, pass, log } = begin();
+    store.write(() => {
+      store.setAside.note('row', 'r1', 'a fault');
+      store.setAside.note('message', 'counted where it is parked', 'a fault');
+    });
+    store.write(() => store.setAside.note('command', 'c1', 'a fault'));
+    expect(() =>
+      store.write(() => {
+        store.setAside.note('row', 'r2', 'a fault');
+        throw new Error('rolled back');
+      }),
+    ).toThrow('rolled back');
+    await pass(60);
+    await logged(log, 'Alert delivered');
+    expect(bodies).toMatchObject([{ event: 'set_aside', set_aside: 2 }]);
+    expect(JSON.stringify(bodies)).not.toMatch(/r1|c1|a fault/);
+  });
+
+  test('are no flood: ten minutes lie between two such alerts', async () => {
+    const { store, pass, log } = begin();
+    for (let item = 0; item < 580; item += 1) {
+      store.write(() => store.setAside.note('row', `r${item}`, 'a fault'));
+      await pass(1);
+      if (item === 60) await logged(log, 'Alert delivered');
+    }
+    expect(bodies).toHaveLength(1);
+    await pass(120);
+    await logged(log, 'Alert delivered', 2);
+    expect(bodies.map(({ set_aside }) => set_aside).reduce((a, b) => a + b)).toBe(580);
+  });
+});
+
+test('while the store takes no writes, the alert goes out all the same', async () => {
+  const { store, state, pass, log } = begin();
+  store.close();
+  state.codes = ['disk_full'];
+  await pass(AFTER_S + 20);
+  await logged(log, 'Alert delivered');
+  expect(bodies).toHaveLength(1);
+});
+
+test('Slack and Discord get their own form', async () => {
+  const { store, settings, pass, log } = begin();
+  for (const form of ['slack', 'discord'] as const) {
+    settings.webhookBody = form;
+    const before = bodies.length;
+    store.write(() => store.setAside.note('row', form, 'a fault'));
+    await pass(700);
+    await logged(log, 'Alert delivered', before + 1);
+  }
+  const text = 'edge-agent on mini set aside one item that could not be processed. See: edge-agent queue';
+  expect(bodies).toEqual([{ text }, { content: text, allowed_mentions: { parse: [] } }]);
+});
+
+test('a notification has its text as an argument, never as AppleScript', async () => {
+  const standIns = new StandIns();
+  const osascriptPath = standIns.write(
+    'osascript',
+    `for a in "$@"; do printf '%s\\0' "$a"; done > "$D/arguments"`,
+  );
+  const { state, pass, log } = begin({ osascriptPath, webhook: false });
+  state.codes = ['automation_denied'];
+  await pass(AFTER_S + 20);
+  await logged(log, 'Alert delivered');
+  const [flag, script, text, title] = readFileSync(standIns.path('arguments'), 'utf8').split('\0');
+  expect(flag).toBe('-e');
+  expect(script).toContain('display notification (item 1 of argv)');
+  expect(script).not.toContain('mini');
+  expect(text).toContain('edge-agent on mini has been degraded');
+  expect(title).toBe('edge-agent');
+});
+
+test('a channel that fails holds up no other one', async () => {
+  const standIns = new StandIns();
+  const { state, pass, log } = begin({ osascriptPath: standIns.write('osascript', 'exit 1') });
+  state.codes = ['automation_denied'];
+  await pass(AFTER_S + 20);
+  await logged(log, 'Alert delivered');
+  await logged(log, 'it is retried');
+  expect(bodies).toHaveLength(1);
+});
