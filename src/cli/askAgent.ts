@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
+import type { StoppedVerb } from '../daemon/stoppedVerbs.js';
 import { EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
 import type { OperatorRequest, OperatorResult, OperatorVerb } from '../model/operatorApi.js';
 import { CANNOT_ASK_REMEDY, type DaemonAnswer } from '../operator/askDaemon.js';
 import { servicePlaces } from '../service/servicePlaces.js';
+import { systemClock } from '../system/clock.js';
 import { askAt } from './askAt.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
@@ -38,6 +41,63 @@ export async function askAgent<Verb extends OperatorVerb>(
     return { exitCode: EXIT.invalidConfig };
   }
 }
+
+/** An agent that starts is asked again so often before it is said to be in the way, and so long after, in ms. */
+const MOST_ASKED = 25;
+const ASK_AGAIN_MS = 200;
+
+/**
+ * The same of what can be done while no agent runs: then it is done on the store, under its lock, and that is said on stderr. An
+ * agent that starts meanwhile is asked.
+ */
+export async function askAgentOrStore<Verb extends StoppedVerb>(
+  options: { configPath?: string },
+  request: OperatorRequest<Verb>,
+): Promise<AgentAnswer<OperatorResult<Verb>> | { exitCode: number }> {
+  for (let asked = 1; ; asked += 1) {
+    const found = await askAgent(options, request);
+    if ('exitCode' in found || found.answer.kind !== 'notRunning') return found;
+    const answer = await askStore(options, found.directory, request);
+    const isStarting = answer.kind === 'refused' && answer.code === 'already_running';
+    if (!isStarting || asked === MOST_ASKED) return { directory: found.directory, answer };
+    await new Promise<void>((resolve) => systemClock.after(ASK_AGAIN_MS, resolve));
+  }
+}
+
+async function askStore<Verb extends StoppedVerb>(
+  options: { configPath?: string },
+  directory: string,
+  request: OperatorRequest<Verb>,
+): Promise<DaemonAnswer<OperatorResult<Verb>>> {
+  // Loaded for this case alone.
+  const [{ stoppedVerbs }, { loadConfig }] = await Promise.all([
+    import('../daemon/stoppedVerbs.js'),
+    import('../config/loadConfig.js'),
+  ]);
+  const config = () => loadConfig(places(options)).config;
+  const verbs = stoppedVerbs({ directory, config, log: loudly });
+  const { verb, ...args } = request;
+  // What is asked for is what the API has for the verb; the compiler cannot follow the one to the other.
+  const act = verbs[verb] as (args: object) => OperatorResult<Verb>;
+  try {
+    const result = act(args);
+    complain('edge-agent: No agent is running; its store was used instead, and its next start goes by that.');
+    return { kind: 'answered', result };
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    const { code, message, remedy } = error;
+    return code === 'not_running' ? { kind: 'notRunning' } : { kind: 'refused', code, message, remedy };
+  }
+}
+
+const silence = () => undefined;
+/** What opening a store finds out (damage) is for the operator who is there. */
+const loudly: Logger = {
+  debug: silence,
+  info: silence,
+  warn: (message) => complain(`edge-agent: ${message}`),
+  error: (message) => complain(`edge-agent: ${message}`),
+};
 
 /** The usual place, if what answers there is a service that waits: an agent that runs there has another configuration. */
 async function waitingService(where: ConfigPlaces): Promise<string | undefined> {

@@ -116,6 +116,7 @@ export class AgentService {
         startedAt,
         clock,
         log: log.logger,
+        config: () => loadConfig(this.options.places).config,
         problems,
       });
       this.hold = { directory: stateDirectory, waiting, log };

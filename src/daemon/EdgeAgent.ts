@@ -8,6 +8,7 @@ import type { LogFile } from '../logging/createLogger.js';
 import { maskContacts } from '../logging/mask.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { operatorVerbs } from '../operator/operatorVerbs.js';
+import { resumeWished } from '../operator/resumeAtStart.js';
 import { StatusServer } from '../operator/StatusServer.js';
 import { socketPath, socketRefuge } from '../operator/socketPath.js';
 import { statusSnapshot } from '../operator/statusSnapshot.js';
@@ -253,6 +254,7 @@ export class EdgeAgent {
         readSecrets: reload.readSecrets,
         sendToSelf: (text) => components.supervision.sendToSelf(text),
       });
+      resumeWished(store, verbs);
       const monitoring = new Monitoring({
         config: config.current(),
         components,

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Config } from '../config/schema.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
@@ -9,19 +10,22 @@ import { socketPath } from '../operator/socketPath.js';
 import { idleStatus } from '../operator/statusSnapshot.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
+import { stoppedVerbs } from './stoppedVerbs.js';
 
 interface WaitingOptions {
   stateDirectory: string;
   startedAt: number;
   clock: Clock;
   log: Logger;
+  /** What the agent would run with; throws EdgeError while it has mistakes. */
+  config: () => Config;
   /** What keeps the agent from running now. */
   problems: () => readonly Problem[];
 }
 
 /**
  * What a service is while it cannot run: it holds the place of the agent (instance lock, status socket), does nothing,
- * and says what is to be mended.
+ * and says what is to be mended. What can be done to a stopped agent can be done to it: an emergency stop counts from its start.
  */
 export class WaitingAgent {
   private server: StatusServer | undefined;
@@ -54,6 +58,7 @@ export class WaitingAgent {
     return {
       status: () => this.snapshot(),
       waiting: () => true,
+      ...stoppedVerbs({ ...this.options, directory: this.options.stateDirectory, isLockHeld: true }),
       [ANY_VERB]: () => {
         const [first] = this.options.problems();
         throw new EdgeError(

@@ -54,7 +54,7 @@ export function operatorVerbs(components: {
     ...pauseVerbs(store, components.conversationKey, meant, log),
     ...queueVerbs(store),
     ...commandVerbs(store),
-    ...scheduleVerbs(store, components.scheduler, log),
+    ...scheduleVerbs(store, components.scheduler.cancel, log),
     ...sendVerb(store, components.commands, meant),
     'selftest.send': ({ text }) => {
       if (typeof text !== 'string' || !SELFTEST_TEXT.test(text)) {

@@ -2,7 +2,7 @@ import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
 import type { Answers, CancelAnswer, OperatorApi, ScheduleEntry } from '../model/operatorApi.js';
-import type { Scheduler } from '../outgoing/Scheduler.js';
+import type { Cancellation } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import { neededText } from './verbInput.js';
 
@@ -11,7 +11,7 @@ const MOST_TEXTS = 1000;
 /** Scheduled texts for the operator: to look at, and to take back. */
 export function scheduleVerbs(
   store: Store,
-  scheduler: Scheduler,
+  cancel: (id: string, cancelledBy: string) => Cancellation,
   log: Logger,
 ): Answers<Pick<OperatorApi, 'schedule.list' | 'schedule.cancel'>> {
   return {
@@ -29,7 +29,7 @@ export function scheduleVerbs(
       })),
     'schedule.cancel'({ id: written }): CancelAnswer {
       const id = neededText(written, 'id', 'a schedule or command id');
-      const answer = store.write(() => cancel(store, scheduler, id));
+      const answer = store.write(() => takeBack(store, cancel, id));
       if (answer.cancelled)
         log.info('The operator cancelled a scheduled text', { schedule: answer.schedule_id });
       return answer;
@@ -38,8 +38,12 @@ export function scheduleVerbs(
 }
 
 /** As a cancel by the backend, which is told by the text's ack and, whatever acks it wants, by an event. */
-function cancel(store: Store, scheduler: Scheduler, id: string): CancelAnswer {
-  const outcome = scheduler.cancel(id, 'the operator');
+function takeBack(
+  store: Store,
+  cancel: (id: string, cancelledBy: string) => Cancellation,
+  id: string,
+): CancelAnswer {
+  const outcome = cancel(id, 'the operator');
   if (outcome.kind === 'refused') return { cancelled: false, status: outcome.state };
   if (outcome.kind === 'notFound') {
     throw new EdgeError(

@@ -34,6 +34,33 @@ const BATCH = 100;
 /** A due text that could not be stored as being sent is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
 
+/** What became of a wish to take a scheduled text back. */
+export type Cancellation =
+  | { kind: 'cancelled'; scheduleId: string }
+  | { kind: 'refused'; state: ScheduleState }
+  | { kind: 'notFound' };
+
+/** Inside a write: takes back a text that is not being sent yet, and acks that where `told` says so. Needs no running agent. */
+export function cancelScheduled(
+  { store, acks, told }: { store: Store; acks: ScheduleAcks; told: 'stored' | 'sent' | 'both' },
+  id: string,
+  cancelledBy: string,
+): Cancellation {
+  const text = store.schedule.find(id);
+  if (text === undefined) return { kind: 'notFound' };
+  if (text.state !== 'pending') return { kind: 'refused', state: text.state };
+  store.schedule.setState(text.scheduleId, 'cancelled', `cancelled by ${cancelledBy}`);
+  if (told !== 'stored') {
+    acks.give(text.commandId, {
+      kind: 'failed',
+      code: null,
+      message: `cancelled by ${cancelledBy}`,
+      result: { outcome: 'not_sent', retry_safe: true, schedule_id: text.scheduleId },
+    });
+  }
+  return { kind: 'cancelled', scheduleId: text.scheduleId };
+}
+
 /**
  * Sends texts at their time, by this machine's wall clock: sleep and clock changes can only delay them. Survives restarts; a
  * text overdue by more than the operator allows, by the backend's clock too, fails instead of surprising somebody.
@@ -85,30 +112,12 @@ export class Scheduler {
   }
 
   /** Inside a write: takes back a text that is not being sent yet. */
-  cancel(
-    id: string,
-    cancelledBy: string,
-  ):
-    | { kind: 'cancelled'; scheduleId: string }
-    | { kind: 'refused'; state: ScheduleState }
-    | { kind: 'notFound' } {
+  readonly cancel = (id: string, cancelledBy: string): Cancellation => {
     const { store, acks, settings } = this.options;
-    const text = store.schedule.find(id);
-    if (text === undefined) return { kind: 'notFound' };
-    if (text.state !== 'pending') return { kind: 'refused', state: text.state };
-    store.schedule.setState(text.scheduleId, 'cancelled', `cancelled by ${cancelledBy}`);
-    if (settings().acks !== 'stored') {
-      const result = { outcome: 'not_sent', retry_safe: true, schedule_id: text.scheduleId };
-      acks.give(text.commandId, {
-        kind: 'failed',
-        code: null,
-        message: `cancelled by ${cancelledBy}`,
-        result,
-      });
-    }
-    store.afterCommit(this.run);
-    return { kind: 'cancelled', scheduleId: text.scheduleId };
-  }
+    const outcome = cancelScheduled({ store, acks, told: settings().acks }, id, cancelledBy);
+    if (outcome.kind === 'cancelled') store.afterCommit(this.run);
+    return outcome;
+  };
 
   /** Scheduled texts as a backend sees them, the earliest first, at most 1000. */
   list(status: string | undefined): Record<string, unknown>[] {

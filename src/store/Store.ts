@@ -90,7 +90,7 @@ export class Store {
     private readonly log: Logger,
     /** What was had of a damaged predecessor; undefined once a life has ended in order since then. */
     readonly salvaged: SalvageReport | undefined,
-    stoppedCleanly: boolean,
+    private readonly stoppedCleanly: boolean,
   ) {
     this.waitForLocks(LOCK_PATIENCE_MS);
     onStatementError(database, (error) => {
@@ -332,5 +332,11 @@ export class Store {
     if (!this.database.open) return;
     if (this.refused?.code !== 'store_damaged') this.tryWrite(() => markCleanStop(this.database));
     this.database.close();
+  }
+
+  /** Closes the file for whoever used it while no agent ran: how the agent ended before is known as it was. Idempotent. */
+  leave(): void {
+    if (this.stoppedCleanly) this.close();
+    else this.database.close();
   }
 }

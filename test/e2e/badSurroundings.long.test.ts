@@ -38,7 +38,7 @@ function bySomebodyElse(args: readonly string[], world: EdgeWorld): Promise<CliR
 }
 
 describe('without a daemon', { concurrent: true }, () => {
-  test.for(ASKING)('%j says so, and how to start it, with exit 3', async (args, context) => {
+  test.for(ASKING.filter(([verb]) => verb !== 'pause'))('%j says so, and how to start it, with exit 3', async (args, context) => {
     const world = await EdgeWorld.open(context);
     const { exitCode, stdout, stderr } = await world.cli(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });

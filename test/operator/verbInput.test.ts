@@ -3,7 +3,6 @@ import { commandVerbs } from '../../src/operator/commandVerbs.js';
 import { pauseVerbs } from '../../src/operator/pauseVerbs.js';
 import { queueVerbs } from '../../src/operator/queueVerbs.js';
 import { scheduleVerbs } from '../../src/operator/scheduleVerbs.js';
-import type { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
@@ -16,7 +15,7 @@ test('what is no text is refused as the asker’s mistake, with what to do, and 
     ...pauseVerbs(store, key, (written) => ({ key: written, known: true }), log),
     ...queueVerbs(store),
     ...commandVerbs(store),
-    ...scheduleVerbs(store, {} as Scheduler, log),
+    ...scheduleVerbs(store, () => ({ kind: 'notFound' }), log),
   };
   const fault = { code: 'invalid_payload', remedy: expect.stringMatching(/./) };
   for (const wrong of [5, '', null, {}, ['x']]) {

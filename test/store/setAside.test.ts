@@ -86,6 +86,20 @@ test('after a stop in order nothing is noted before the work', () => {
   store.close();
 });
 
+test('a look into the store while no agent runs hides no unclean stop, nor invents one', () => {
+  const world = lives();
+  const died = world.start();
+  world.die(died);
+  world.start().leave();
+  const after = world.start();
+  expect(after.setAside.isWatching).toBe(true);
+  after.close();
+  world.start().leave();
+  const next = world.start();
+  expect(next.setAside.isWatching).toBe(false);
+  next.close();
+});
+
 test('what was set aside shows for a day', () => {
   const world = lives();
   const store = world.start();

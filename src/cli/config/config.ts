@@ -1,13 +1,9 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { loadConfig } from '../../config/loadConfig.js';
+import { type LoadedConfig, loadConfig } from '../../config/loadConfig.js';
 import { LiveConfig, settingsInForce, storedRemoteSettings } from '../../daemon/LiveConfig.js';
 import { EdgeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { SettingInForce } from '../../model/operatorApi.js';
-import { InstanceLock } from '../../store/InstanceLock.js';
-import { Store } from '../../store/Store.js';
-import { systemClock } from '../../system/clock.js';
+import { visitStore } from '../../store/visitStore.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
@@ -74,33 +70,20 @@ export async function resetRemote(options: { configPath?: string }): Promise<num
 
 function settingsOfNextStart(options: { configPath?: string }): SettingInForce[] {
   const loaded = loadConfig(places(options));
-  const remote = withStore(loaded.config.state.directory, (store) => storedRemoteSettings(store.meta));
+  const remote = visitStore(visit(loaded), (store) => storedRemoteSettings(store.meta));
   return settingsInForce(loaded, remote ?? new Map());
 }
 
 function resetInStore(options: { configPath?: string }): string[] {
   const loaded = loadConfig(places(options));
-  const reset = withStore(loaded.config.state.directory, (store) =>
+  const reset = visitStore(visit(loaded), (store) =>
     store.write(() => new LiveConfig(loaded, store.meta, quiet).reset()),
   );
   return reset ?? [];
 }
 
-/** The store of an agent that does not run; undefined if it never ran. */
-function withStore<T>(directory: string, work: (store: Store) => T): T | undefined {
-  const path = join(directory, 'edge-agent.db');
-  if (!existsSync(path)) return undefined;
-  const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
-  try {
-    const store = Store.open(path, { clock: systemClock, log: quiet });
-    try {
-      return work(store);
-    } finally {
-      store.close();
-    }
-  } finally {
-    lock.release();
-  }
+function visit({ config }: LoadedConfig) {
+  return { directory: config.state.directory, log: quiet };
 }
 
 const silence = () => undefined;

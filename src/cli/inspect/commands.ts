@@ -1,7 +1,7 @@
 import type { CommandDetail, CommandEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
 import { ago } from '../../system/time.js';
-import { askAgent, noResult } from '../askAgent.js';
+import { askAgentOrStore, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines, paint, type Style } from '../terminal.js';
@@ -20,7 +20,7 @@ export async function listCommands(options: {
   open?: boolean;
 }): Promise<number> {
   const { lines: limit, open = false } = options;
-  const asked = await askAgent(options, { verb: 'commands.list', limit: Math.max(1, limit), open });
+  const asked = await askAgentOrStore(options, { verb: 'commands.list', limit: Math.max(1, limit), open });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const commands = asked.answer.result;
@@ -35,7 +35,7 @@ export async function showCommand(
   options: { configPath?: string; json?: boolean },
   id: string,
 ): Promise<number> {
-  const asked = await askAgent(options, { verb: 'commands.show', id });
+  const asked = await askAgentOrStore(options, { verb: 'commands.show', id });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const command = asked.answer.result;

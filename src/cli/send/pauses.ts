@@ -1,4 +1,4 @@
-import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
+import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print } from '../print.js';
 
@@ -14,7 +14,7 @@ const EVERYTHING = '*';
  * Lasts over restarts, until `resume`.
  */
 export async function pause(options: PauseOptions, conversation?: string): Promise<number> {
-  const asked = await askAgent(options, { verb: 'pause', ...which(options, conversation) });
+  const asked = await askAgentOrStore(options, { verb: 'pause', ...which(options, conversation) });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const { conversation: paused, known, changed } = asked.answer.result;
@@ -27,7 +27,7 @@ export async function pause(options: PauseOptions, conversation?: string): Promi
 
 /** Lifts the pause of a conversation, of everything if none is named, or, with `all`, each that there is. */
 export async function resume(options: PauseOptions, conversation?: string): Promise<number> {
-  const asked = await askAgent(options, { verb: 'resume', ...which(options, conversation) });
+  const asked = await askAgentOrStore(options, { verb: 'resume', ...which(options, conversation) });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const { resumed, stillPaused } = asked.answer.result;

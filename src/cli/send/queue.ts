@@ -1,12 +1,12 @@
 import type { QueueEntry } from '../../model/operatorApi.js';
-import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
+import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
 
 /** Lists the messages that were put aside because the backend would not take them. */
 export async function listQueue(options: { configPath?: string; json?: boolean }): Promise<number> {
-  const asked = await askAgent(options, { verb: 'queue.list' });
+  const asked = await askAgentOrStore(options, { verb: 'queue.list' });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const entries = asked.answer.result;
@@ -22,7 +22,7 @@ export async function changeQueue(
   change: 'retry' | 'drop',
   guid: string,
 ): Promise<number> {
-  const asked = await askAgent(options, { verb: `queue.${change}`, guid });
+  const asked = await askAgentOrStore(options, { verb: `queue.${change}`, guid });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const changed = asked.answer.result;

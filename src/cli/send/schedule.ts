@@ -1,7 +1,7 @@
 import type { ScheduleEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
 import { ago, until } from '../../system/time.js';
-import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
+import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
@@ -14,7 +14,7 @@ export async function listSchedule(options: {
   texts?: boolean;
 }): Promise<number> {
   const { all = false, texts = false } = options;
-  const asked = await askAgent(options, { verb: 'schedule.list', all, texts });
+  const asked = await askAgentOrStore(options, { verb: 'schedule.list', all, texts });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const scheduled = asked.answer.result;
@@ -26,7 +26,7 @@ export async function listSchedule(options: {
 
 /** Takes a scheduled text back. */
 export async function cancelScheduled(options: { configPath?: string }, id: string): Promise<number> {
-  const asked = await askAgent(options, { verb: 'schedule.cancel', id });
+  const asked = await askAgentOrStore(options, { verb: 'schedule.cancel', id });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const answer = asked.answer.result;

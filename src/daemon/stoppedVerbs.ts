@@ -1,0 +1,123 @@
+import { Acks } from '../commands/Acks.js';
+import type { Config } from '../config/schema.js';
+import { EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { ConversationNames } from '../messages/ConversationNames.js';
+import { ChatDb } from '../messages/chatdb/ChatDb.js';
+import { regionOf } from '../messages/conversationId.js';
+import type { Answers, OperatorApi } from '../model/operatorApi.js';
+import { commandVerbs } from '../operator/commandVerbs.js';
+import { namedConversation } from '../operator/namedConversation.js';
+import { queueVerbs } from '../operator/queueVerbs.js';
+import { stoppedPauseVerbs } from '../operator/resumeAtStart.js';
+import { scheduleVerbs } from '../operator/scheduleVerbs.js';
+import { wordsKey } from '../outgoing/DuplicatePairing.js';
+import { cancelScheduled } from '../outgoing/Scheduler.js';
+import type { Store } from '../store/Store.js';
+import { visitStore } from '../store/visitStore.js';
+import { type Clock, systemClock } from '../system/clock.js';
+import { scheduleSettings } from './componentSettings.js';
+import { makeStateDirectory } from './stateDirectory.js';
+
+/** What an operator can do while no agent runs. */
+export type StoppedVerb =
+  | 'pause'
+  | 'resume'
+  | 'queue.list'
+  | 'queue.retry'
+  | 'queue.drop'
+  | 'schedule.list'
+  | 'schedule.cancel'
+  | 'commands.list'
+  | 'commands.show';
+
+interface StoppedAgent {
+  directory: string;
+  /** The configuration that the next start would have. What does not depend on it is done even where this throws. */
+  config: () => Config;
+  /** Told what is found out about the store. */
+  log: Logger;
+  /** Whoever calls is the one that holds the place of the agent. */
+  isLockHeld?: boolean;
+}
+
+/**
+ * The verbs of an agent that does not run, by the code of one that does, on its store and under its lock: what is paused or taken
+ * back here never goes out at the next start, which also tells the backend what the running agent would have told. Each throws
+ * EdgeError `not_running` where there is no store yet; only `pause` makes one.
+ */
+export function stoppedVerbs(agent: StoppedAgent): Answers<Pick<OperatorApi, StoppedVerb>> {
+  const on =
+    <Args, Result>(pick: (verbs: ReturnType<typeof verbsOn>) => (args: Args) => Result, makes = false) =>
+    (args: Args): Result => {
+      if (makes) makeStateDirectory(agent.directory);
+      const done = visitStore({ ...agent, makes }, (store) => {
+        const chat = chatOf(store, agent);
+        try {
+          return { result: pick(verbsOn(store, chat, agent))(args) };
+        } finally {
+          chat.close();
+        }
+      });
+      if (done !== undefined) return done.result;
+      throw new EdgeError(
+        'not_running',
+        `No edge-agent has run on ${agent.directory} yet.`,
+        'Start it: edge-agent run',
+      );
+    };
+  return {
+    pause: on((verbs) => verbs.pause, true),
+    resume: on((verbs) => verbs.resume),
+    'queue.list': on((verbs) => verbs['queue.list']),
+    'queue.retry': on((verbs) => verbs['queue.retry']),
+    'queue.drop': on((verbs) => verbs['queue.drop']),
+    'schedule.list': on((verbs) => verbs['schedule.list']),
+    'schedule.cancel': on((verbs) => verbs['schedule.cancel']),
+    'commands.list': on((verbs) => verbs['commands.list']),
+    'commands.show': on((verbs) => verbs['commands.show']),
+  };
+}
+
+const silence = () => undefined;
+const SILENT: Logger = { debug: silence, info: silence, warn: silence, error: silence };
+
+function verbsOn(store: Store, { keyOf, meant }: Chat, { config }: StoppedAgent) {
+  const acks = new Acks(store, systemClock);
+  const cancel = (id: string, by: string) =>
+    cancelScheduled({ store, acks, told: scheduleSettings(config()).acks }, id, by);
+  return {
+    ...stoppedPauseVerbs(store, keyOf, meant, SILENT),
+    ...queueVerbs(store),
+    ...commandVerbs(store),
+    ...scheduleVerbs(store, cancel, SILENT),
+  };
+}
+
+interface Chat {
+  keyOf: (written: string) => string;
+  meant: (written: string) => ReturnType<typeof namedConversation>;
+  close: () => void;
+}
+
+/** What conversations are called. Neither the configuration nor chat.db is read before one is named. */
+function chatOf(store: Store, { config, log }: StoppedAgent, clock: Clock = systemClock): Chat {
+  let chatDb: ChatDb | undefined;
+  const namesOf = () => new ConversationNames(store, regionOf(config().edge.user_phone), log, wordsKey);
+  return {
+    keyOf: (written) => namesOf().keyOf(written),
+    meant(written) {
+      const { edge, imessage } = config();
+      const names = namesOf();
+      chatDb ??= new ChatDb({
+        path: imessage.db_path,
+        clock,
+        log: SILENT,
+        region: () => regionOf(edge.user_phone),
+        groups: names,
+      });
+      return namedConversation(written, names.keyOf, chatDb);
+    },
+    close: () => chatDb?.close(),
+  };
+}
