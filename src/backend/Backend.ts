@@ -10,7 +10,7 @@ import { LinkHistory } from './LinkHistory.js';
 import { LinkLog } from './LinkLog.js';
 import { LostConnectionDetector } from './LostConnectionDetector.js';
 import { acksGoByHttp, isLive, pollerMode } from './linkState.js';
-import type { LinkState } from './linkTypes.js';
+import type { LinkState, Loss } from './linkTypes.js';
 import { Outboxes } from './Outboxes.js';
 import { postMessage, uploadPhoto } from './posts.js';
 import { linkProblems } from './problems.js';
@@ -98,6 +98,7 @@ export class Backend {
   credentialsChanged(): void {
     if (!this.started) return;
     const { access, history, link, poller } = this.parts;
+    access.reachability.forgetCredentials();
     const refused = access.registration.problem() !== null || history.refusedFrom !== null;
     void (refused ? access.registration.again() : access.registration.start());
     link.feed({ type: 'credentials' });
@@ -171,11 +172,13 @@ export class Backend {
       credentials: access.identity.problem(),
       registration: access.registration.problem(),
       clock: access.time.problem(),
+      expiredAt: access.expiredAt(),
       refusalRemedy: access.refusalRemedy(),
       polling: poller.fault(),
       refused: refused.problem(),
     });
-    return { ...history.view(state), problems };
+    const seen = { http: access.reachability.newestAccepted, syncAt: poller.syncedAt };
+    return { ...history.view(state), seen, problems };
   }
 
   /** Posts one incoming message; `guid` is its idempotency key. Never rejects. */
@@ -290,6 +293,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
     onReregister: () => void registration.again().then(() => link.feed({ type: 'registered' })),
     onFinalFlush: (socket) => whole.finalFlush(socket),
     onDate: (headers) => access.time.note(headers),
+    httpTakesUs: () => access.reachability.takesUs,
   });
   const now = () => clock.monotonic();
   const outboxes = new Outboxes({ store, link, log, now, acceptsEvents });
@@ -352,7 +356,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
   });
   const send = (text: string) => link.send(text);
   const status = new StatusReporter({ clock, log, snapshot, send, everyMs: timings.statusEveryMs });
-  const blockedWords = () => access.blockedWords();
+  const blockedWords = (loss: Loss | null) => access.blockedWords(loss);
   const narrator = new LinkLog({ log, clock, settings, url: () => identity.url(), blockedWords });
   return { access, link, history, narrator, outboxes, courier, poller, reader, stranded, status, refused };
 }

@@ -44,6 +44,7 @@ export class HttpPoller {
   private wanted = false;
   private catchUp = false;
   private failures = 0;
+  private succeededAt: number | null = null;
   private failing = { since: 0, detail: '' };
   private notBefore = 0;
   private startedAt = 0;
@@ -78,6 +79,11 @@ export class HttpPoller {
   /** Since when (Unix ms) syncs fail one after the other, and how the last one did; null: they do not. */
   fault(): { readonly since: number; readonly detail: string } | null {
     return this.mode === 'off' || this.failures < FAULT_AFTER ? null : this.failing;
+  }
+
+  /** When a sync last succeeded, Unix ms; null: none has. */
+  get syncedAt(): number | null {
+    return this.succeededAt;
   }
 
   /** One last sync, whatever the mode; resolves when it ended, or after `timeoutMs`. Nothing is taken in by it. */
@@ -158,6 +164,7 @@ export class HttpPoller {
     } else {
       if (this.failures > 0) this.ports.log.info('HTTP polling works again');
       this.failures = 0;
+      this.succeededAt = this.ports.clock.now();
       this.notBefore = 0;
       if (ended.more && this.mode === 'running') this.wanted = true;
     }

@@ -32,6 +32,8 @@ export interface LinkPorts {
   readonly onSync: (why: 'online' | 'dropped') => void;
   readonly onReregister: () => void;
   readonly onFinalFlush: (socket: boolean) => void;
+  /** Whether HTTP takes the credentials that the handshake had. */
+  readonly httpTakesUs?: () => boolean;
   /** Told what the answer to a handshake says of the backend's time. */
   readonly onDate?: (headers: DatedHeaders) => void;
 }
@@ -152,7 +154,7 @@ export class Link {
   }
 
   private dial(epoch: number): void {
-    const lost = (loss: Loss) => this.feed({ type: 'lost', epoch, loss });
+    const lost = (loss: Loss) => this.feed({ type: 'lost', epoch, loss: this.withContext(loss) });
     const ours = () => this.current.epoch === epoch;
     try {
       const target = this.ports.target();
@@ -180,6 +182,12 @@ export class Link {
     } catch (error) {
       lost({ kind: 'failed', detail: describeError(error) });
     }
+  }
+
+  private withContext(loss: Loss): Loss {
+    return loss.kind === 'refused' && this.ports.httpTakesUs?.() === true
+      ? { ...loss, httpTakesUs: true }
+      : loss;
   }
 
   private read(text: string, epoch: number): void {

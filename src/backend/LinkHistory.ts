@@ -5,8 +5,16 @@ import { describeLoss } from './linkTypes.js';
 import type { LinkView } from './view.js';
 
 const DAY_MS = 86_400_000;
+/** A link that is up this long without interruption holds, ms: longer than two agents with one id let each other. */
+const STEADY_MS = 90_000;
 /** More reconnects than this in a day are not told apart. */
 const REMEMBERED = 5_000;
+
+/** Something that happens again and again. `since` is Unix ms. */
+interface Repeated {
+  readonly since: number;
+  readonly count: number;
+}
 
 /** What the link did, in wall-clock time, for status. */
 export class LinkHistory {
@@ -17,6 +25,9 @@ export class LinkHistory {
   private lastDisconnect: { readonly cause: string; readonly at: number } | undefined;
   private reconnects: number[] = [];
   private wasOnline = false;
+  private onlineSince: number | null = null;
+  private shortLived: Repeated | null = null;
+  private takenOver: Repeated | null = null;
 
   constructor(private readonly clock: Clock) {
     this.since = clock.now();
@@ -33,7 +44,9 @@ export class LinkHistory {
     else this.downSince ??= now;
     if (after.name === 'blocked') this.refusedSince ??= now;
     else if (isLive(after) || after.name === 'waiting') this.refusedSince = null;
+    this.noteSteadiness(before, after, now);
     if (before.name === 'proving' && after.name === 'online') {
+      this.onlineSince = now;
       if (this.wasOnline) this.reconnects = [...this.recent(now), now].slice(-REMEMBERED);
       this.wasOnline = true;
     }
@@ -57,7 +70,22 @@ export class LinkHistory {
     return this.refusedSince;
   }
 
-  view(state: LinkState): Omit<LinkView, 'problems'> {
+  /** Links that dropped soon after they opened, with none in between that held; null while there is no such series. */
+  get shortLinks(): Repeated | null {
+    return this.isSteady ? null : this.shortLived;
+  }
+
+  /** How often another agent took the link over (4409), with no link in between that held. */
+  get takeovers(): Repeated | null {
+    return this.isSteady ? null : this.takenOver;
+  }
+
+  /** When the newest pong came, Unix ms. */
+  get pongedAt(): number | null {
+    return this.lastPongAt;
+  }
+
+  view(state: LinkState): Omit<LinkView, 'problems' | 'seen'> {
     const now = this.clock.now();
     const waits = state.name === 'waiting' || state.name === 'blocked';
     return {
@@ -74,7 +102,32 @@ export class LinkHistory {
     };
   }
 
+  private noteSteadiness(before: LinkState, after: LinkState, now: number): void {
+    const { lastLoss } = after;
+    const isNew = lastLoss !== null && lastLoss !== before.lastLoss;
+    const hasEnded = isLive(before) && !isLive(after);
+    if (hasEnded && this.onlineSince !== null) {
+      if (now - this.onlineSince >= STEADY_MS) {
+        this.shortLived = null;
+        this.takenOver = null;
+      }
+      // Given up by ourselves: that says nothing of the link.
+      if (isNew && lastLoss.kind !== 'replaced') this.shortLived = again(this.shortLived, now);
+      this.onlineSince = null;
+    }
+    if (isNew && lastLoss.kind === 'closed' && lastLoss.code === 4409)
+      this.takenOver = again(this.takenOver, now);
+  }
+
+  private get isSteady(): boolean {
+    return this.onlineSince !== null && this.clock.now() - this.onlineSince >= STEADY_MS;
+  }
+
   private recent(now: number): number[] {
     return this.reconnects.filter((at) => at > now - DAY_MS);
   }
+}
+
+function again(before: Repeated | null, now: number): Repeated {
+  return { since: before?.since ?? now, count: (before?.count ?? 0) + 1 };
 }

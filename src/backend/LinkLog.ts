@@ -1,8 +1,9 @@
 import { loggableUrl } from '../config/backendUrls.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
-import type { LinkState } from './linkTypes.js';
+import type { LinkState, Loss } from './linkTypes.js';
 import { describeLoss } from './linkTypes.js';
+import { lossWords } from './lossWords.js';
 
 /** Failures in a row that are told in full. */
 const TOLD_IN_FULL = 5;
@@ -15,7 +16,7 @@ interface LinkLogPorts {
   readonly settings: () => { readonly syncIntervalSeconds: number; readonly reconnectAttempts: number };
   readonly url: () => string;
   /** Why we are blocked and what to do, for a person. */
-  readonly blockedWords: (reason: string) => string;
+  readonly blockedWords: (loss: Loss | null) => string;
 }
 
 /**
@@ -27,6 +28,7 @@ export class LinkLog {
   private blockedReason: string | null = null;
   private lastToldAt = Number.NEGATIVE_INFINITY;
   private untold = 0;
+  private explained = '';
 
   constructor(private readonly ports: LinkLogPorts) {}
 
@@ -89,6 +91,7 @@ export class LinkLog {
       log.info('HTTP polling paused - WebSocket active');
     }
     this.untold = 0;
+    this.explained = '';
     this.delivery = 'realtime';
     this.blockedReason = null;
   }
@@ -108,8 +111,17 @@ export class LinkLog {
         log.warn('⚠️  WebSocket connection failed - falling back to HTTP polling');
       this.polling();
     }
+    if (loss && after.name === 'waiting') this.explain(loss);
     if (loss?.kind === 'closed' && loss.code === 4409)
       log.warn('Another connection took over this edge_agent_id: two agents seem to share one id');
+  }
+
+  /** Once until the link is up again or fails in another way. */
+  private explain(loss: Loss): void {
+    const { meaning, remedy } = lossWords(loss);
+    if (meaning === describeLoss(loss) || meaning === this.explained) return;
+    this.explained = meaning;
+    this.ports.log.warn(`The real-time link failed with ${meaning}. ${remedy}`);
   }
 
   private scheduled(state: Extract<LinkState, { name: 'waiting' }>): void {
@@ -129,7 +141,7 @@ export class LinkLog {
   private blocked(state: Extract<LinkState, { name: 'blocked' }>): void {
     if (state.reason === this.blockedReason) return;
     this.blockedReason = state.reason;
-    this.ports.log.error(`WebSocket blocked (${state.reason}): ${this.ports.blockedWords(state.reason)}`);
+    this.ports.log.error(`WebSocket blocked (${state.reason}): ${this.ports.blockedWords(state.lastLoss)}`);
   }
 
   private worthTelling(failures: number): boolean {

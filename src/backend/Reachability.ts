@@ -22,6 +22,7 @@ export class Reachability {
   private failingSince = 0;
   private refusedSince: number | null = null;
   private lastDetail = '';
+  private accepted: { readonly at: number; readonly path: string } | null = null;
 
   constructor(private readonly clock: Clock) {
     this.changedAt = clock.now();
@@ -47,6 +48,21 @@ export class Reachability {
    */
   get unauthorisedSince(): number | null {
     return this.refusedSince;
+  }
+
+  /** The newest request that was answered by 2xx, a registration apart; null while there was none. `at` is Unix ms. */
+  get newestAccepted(): { readonly at: number; readonly path: string } | null {
+    return this.accepted;
+  }
+
+  /** Whether HTTP takes our credentials: it did, and has not refused them since. */
+  get takesUs(): boolean {
+    return this.accepted !== null && this.refusedSince === null;
+  }
+
+  /** The credentials are other ones now: what was taken or refused before proves nothing. */
+  forgetCredentials(): void {
+    this.accepted = null;
   }
 
   /** Each HTTP request's end, in order. Returns the unsubscribe. */
@@ -81,6 +97,7 @@ export class Reachability {
     }
     // A refused registration is about its own token.
     const counts = path !== '/edge/register';
+    if (counts && outcome.kind === 'ok') this.accepted = { at, path };
     const turned = counts && this.refusedSince !== null && outcome.kind === 'ok';
     const isRefused = counts && (status === 401 || status === 403);
     if (isRefused && !isAboutOne) this.refusedSince ??= at;

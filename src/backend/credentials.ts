@@ -5,10 +5,14 @@ import type { Logger } from '../logging/Logger.js';
 import type { ErrorCode } from '../model/errorCodes.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
+import { iso } from '../system/time.js';
 import type { BackendOptions } from './BackendOptions.js';
 import { BackendTime } from './BackendTime.js';
 import { HttpClient } from './HttpClient.js';
 import type { DialTarget } from './Link.js';
+import type { Loss } from './linkTypes.js';
+import { lossWords } from './lossWords.js';
+import { asObject } from './protocol.js';
 import { Reachability } from './Reachability.js';
 import { Registration } from './Registration.js';
 import { type BackendSecrets, type BackendSettings, backendSettings, type Timings } from './settings.js';
@@ -93,6 +97,30 @@ export function isHmacToken(token: string): boolean {
   return /^[^:]+:[^:]+:\d{9,11}:[0-9a-f]{64}$/i.test(Buffer.from(token, 'base64').toString('utf8'));
 }
 
+/** So long a signed token is good (protocol §1). */
+const SIGNED_FOR_MS = 24 * 3_600_000;
+
+/**
+ * When a token expires, Unix ms: `exp` of a JSON Web Token (RFC 7519), or 24 hours after a signed one of the protocol was made. Null
+ * where it does not say.
+ */
+export function tokenExpiry(token: string): number | null {
+  if (isHmacToken(token)) {
+    const [, , seconds] = Buffer.from(token, 'base64').toString('utf8').split(':');
+    return Number(seconds) * 1_000 + SIGNED_FOR_MS;
+  }
+  const [, payload, signature] = token.split('.');
+  if (payload === undefined || signature === undefined) return null;
+  try {
+    const { exp } = asObject(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))) ?? {};
+    // What is no date in the range of Date tells nothing.
+    return typeof exp === 'number' && exp > 0 && exp < 8e12 ? exp * 1_000 : null;
+  } catch {
+    // It only looks like one.
+    return null;
+  }
+}
+
 /** The headers of every request and handshake. */
 export function requestHeaders(
   agentId: string,
@@ -168,6 +196,7 @@ interface IdentityPorts {
 /** Who we are towards the backend: fresh headers for each request and handshake, and why there may be none. */
 class Identity {
   private fault: Problem<number> | null = null;
+  private expiry: number | null = null;
   private mode: Extract<Credentials, { kind: 'token' }>['mode'] | null = null;
   private readonly warned = new Set<string>();
 
@@ -204,6 +233,11 @@ class Identity {
     return refusalRemedy(this.mode, skewMs);
   }
 
+  /** When the pinned token expires, Unix ms; null where none is used, or it does not say. */
+  expiresAt(): number | null {
+    return this.expiry;
+  }
+
   private headersWith(token: string | null): Record<string, string> {
     return requestHeaders(this.ports.agentId(), this.ports.version, token);
   }
@@ -226,6 +260,7 @@ class Identity {
     }
     this.fault = null;
     this.mode = credentials.mode;
+    this.expiry = credentials.mode === 'pinned' ? tokenExpiry(credentials.token) : null;
     for (const warning of credentials.warnings) {
       if (!this.warned.has(warning)) log.warn(warning);
       this.warned.add(warning);
@@ -251,8 +286,10 @@ export class Access {
   readonly registration: Registration;
   readonly identity: Identity;
   readonly reachability: Reachability;
+  private readonly clock: Clock;
 
   constructor(ports: AccessPorts) {
+    this.clock = ports.options.clock;
     const { config: settings, secrets, version, clock, log, store } = ports.options;
     this.reachability = new Reachability(clock);
     this.time = new BackendTime(clock);
@@ -284,10 +321,19 @@ export class Access {
   }
 
   /** Why we are blocked and what to do, for a person. */
-  blockedWords(): string {
+  blockedWords(loss: Loss | null): string {
     const missing = this.identity.problem();
     if (missing) return `${missing.message} ${missing.remedy}`;
-    return `the backend refused our credentials. ${this.refusalRemedy()}`;
+    const expiredAt = this.expiredAt();
+    const expired = expiredAt === null ? '' : ` EDGE_TOKEN expired at ${iso(expiredAt)}.`;
+    const words = loss === null ? '' : ` (${lossWords(loss).meaning})`;
+    return `the backend refused our credentials${words}.${expired} ${this.refusalRemedy()}`;
+  }
+
+  /** When the pinned token expired by the backend's clock, Unix ms; null: it has not, or does not say. */
+  expiredAt(): number | null {
+    const at = this.identity.expiresAt();
+    return at !== null && at <= this.clock.now() + (this.time.skewMs ?? 0) ? at : null;
   }
 
   refusalRemedy(): string {

@@ -312,8 +312,10 @@ function servesCommands(state: LinkState): boolean {
   return state.name === 'online' || state.name === 'suspect';
 }
 
+/** A 403 where HTTP takes the same credentials is about the endpoint: dialled on like any other failure, for it may be deployed later. */
 function isRefusal(loss: Loss): boolean {
-  if (loss.kind === 'refused') return REFUSING_STATUS.has(loss.status);
+  if (loss.kind === 'refused')
+    return REFUSING_STATUS.has(loss.status) && !(loss.status === 403 && loss.httpTakesUs === true);
   return loss.kind === 'closed' && REFUSING_CLOSE.has(loss.code);
 }
 

@@ -76,6 +76,8 @@ export type Loss =
       readonly status: number;
       readonly retryAfterMs?: number;
       readonly detail: string;
+      /** HTTP takes the same credentials: the endpoint or a proxy refuses, and not who looks at credentials. */
+      readonly httpTakesUs?: true;
     }
   | { readonly kind: 'failed'; readonly detail: string }
   /** The handshake's deadline passed. */

@@ -1,13 +1,18 @@
 import type { Problem } from '../model/problem.js';
+import { iso } from '../system/time.js';
 import type { LinkHistory } from './LinkHistory.js';
 import { isLive } from './linkState.js';
 import type { LinkState } from './linkTypes.js';
-import { describeLoss } from './linkTypes.js';
+import { lossWords } from './lossWords.js';
 import type { Reachability } from './Reachability.js';
 import type { BackendSettings } from './settings.js';
 
 /** How long the link may be down before that degrades the agent (protocol §7), ms. */
 const DOWN_MS = 60_000;
+/** Links in a row that dropped soon: fewer happen when a backend is deployed. */
+const UNSTABLE_FROM = 3;
+/** One is a Mac that was replaced; the second proves that both go on. */
+const DUPLICATED_FROM = 2;
 
 interface ProblemFacts {
   readonly state: LinkState;
@@ -24,27 +29,20 @@ interface ProblemFacts {
     BackendSettings,
     'httpBase' | 'websocketEnabled' | 'reconnectAttempts' | 'syncIntervalSeconds'
   >;
+  /** When the pinned token expired, Unix ms; null: it has not, or does not say. */
+  readonly expiredAt: number | null;
   /** What to do about a refused token. */
   readonly refusalRemedy: string;
 }
 
 /** Every fault of the line to the backend that degrades the agent, the cause before its consequences. */
 export function linkProblems(facts: ProblemFacts): Problem<number>[] {
-  const { state, history, reachability, settings } = facts;
+  const { reachability, settings } = facts;
   const problems: Problem<number>[] = [];
   // A clock that is wrong may be why the backend refuses us.
   if (facts.clock) problems.push(facts.clock);
-  if (facts.credentials) problems.push(facts.credentials);
-  else if (history.refusedFrom !== null || reachability.unauthorisedSince !== null) {
-    const cause =
-      state.lastLoss && history.refusedFrom !== null ? describeLoss(state.lastLoss) : 'HTTP 401 or 403';
-    problems.push({
-      code: 'backend_unauthorised',
-      since: history.refusedFrom ?? reachability.unauthorisedSince ?? 0,
-      message: `The backend refuses our credentials: ${cause}.`,
-      remedy: facts.refusalRemedy,
-    });
-  }
+  const refusal = facts.credentials ?? refusalProblem(facts);
+  if (refusal) problems.push(refusal);
   if (facts.registration) problems.push(facts.registration);
   if (!reachability.reachable) {
     problems.push({
@@ -54,9 +52,8 @@ export function linkProblems(facts: ProblemFacts): Problem<number>[] {
       remedy: 'Check the network and backend.url; the agent retries on its own.',
     });
   }
-  const isRefused = problems.some(({ code }) => code === 'backend_unauthorised');
-  if (facts.polling && reachability.reachable && !isRefused && facts.credentials === null) {
-    const way = isLive(state) ? 'Commands come by the real-time link alone' : 'No command comes';
+  if (facts.polling && reachability.reachable && (refusal === null || refusal.code === 'websocket_refused')) {
+    const way = isLive(facts.state) ? 'Commands come by the real-time link alone' : 'No command comes';
     problems.push({
       code: 'sync_failing',
       since: facts.polling.since,
@@ -66,18 +63,83 @@ export function linkProblems(facts: ProblemFacts): Problem<number>[] {
     });
   }
   if (facts.refused) problems.push(facts.refused);
+  return [...problems, ...socketProblems(facts)];
+}
+
+/** Why the backend does not let us in; by the socket alone where HTTP takes the same credentials. */
+function refusalProblem(facts: ProblemFacts): Problem<number> | null {
+  const { state, history, reachability, expiredAt } = facts;
+  const since = history.refusedFrom ?? reachability.unauthorisedSince;
+  if (since === null) return null;
+  const words =
+    state.lastLoss && history.refusedFrom !== null
+      ? lossWords(state.lastLoss)
+      : { meaning: 'HTTP 401 or 403', remedy: '' };
+  if (expiredAt !== null) {
+    return {
+      code: 'token_expired',
+      since,
+      message: `EDGE_TOKEN expired at ${iso(expiredAt)}, and the backend refuses it: ${words.meaning}.`,
+      remedy:
+        'Put a fresh EDGE_TOKEN into .env, or EDGE_SECRET in its place, from which the agent makes fresh tokens itself.',
+    };
+  }
+  if (reachability.takesUs) {
+    return {
+      code: 'websocket_refused',
+      since,
+      message: `The backend refuses the real-time link, although HTTP takes the same credentials: ${words.meaning}.`,
+      remedy: words.remedy,
+    };
+  }
+  return {
+    code: 'backend_unauthorised',
+    since,
+    message: `The backend refuses our credentials: ${words.meaning}.`,
+    remedy: [words.remedy, facts.refusalRemedy].filter((one) => one !== '').join(' '),
+  };
+}
+
+function socketProblems(facts: ProblemFacts): Problem<number>[] {
+  const { state, history, settings } = facts;
+  if (!settings.websocketEnabled || state.name === 'stopped' || state.name === 'draining') return [];
+  const { takeovers, shortLinks } = history;
+  if (takeovers !== null && takeovers.count >= DUPLICATED_FROM) {
+    const { remedy } = lossWords({ kind: 'closed', code: 4409, reason: '' });
+    return [
+      {
+        code: 'agent_duplicated',
+        since: takeovers.since,
+        message: `Another agent uses the same id: it has taken the real-time link over ${takeovers.count} times (close code 4409). Commands go to whichever is connected.`,
+        remedy,
+      },
+    ];
+  }
+  if (facts.credentials !== null || history.refusedFrom !== null) return [];
+  if (shortLinks !== null && shortLinks.count >= UNSTABLE_FROM) {
+    const cause = state.lastLoss === null ? '' : `, the last one: ${lossWords(state.lastLoss).meaning}`;
+    return [
+      {
+        code: 'link_unstable',
+        since: shortLinks.since,
+        message: `The real-time link drops soon after each connect: ${shortLinks.count} times in a row${cause}.`,
+        remedy:
+          'Look in the log of the backend, and at the proxies in between, for why it ends. The notice goes once the link has held for 90 s.',
+      },
+    ];
+  }
   const limit = settings.reconnectAttempts;
-  const worn = limit > 0 && state.failures >= limit;
-  const down = settings.websocketEnabled && !isLive(state) && (worn || history.downMs > DOWN_MS);
-  const explained = facts.credentials !== null || history.refusedFrom !== null;
-  if (down && !explained && state.name !== 'stopped' && state.name !== 'draining') {
-    const cause = state.lastLoss ? `: ${describeLoss(state.lastLoss)}` : '';
-    problems.push({
+  const isWorn = limit > 0 && state.failures >= limit;
+  if (isLive(state) || !(isWorn || history.downMs > DOWN_MS)) return [];
+  const words = state.lastLoss === null ? null : lossWords(state.lastLoss);
+  return [
+    {
       code: 'websocket_unavailable',
       since: history.downFrom ?? 0,
-      message: `The real-time link is down${cause}; commands come by polling every ${settings.syncIntervalSeconds} s.`,
-      remedy: 'Check that the backend serves /edge/ws and that no proxy in between refuses WebSockets.',
-    });
-  }
-  return problems;
+      message: `The real-time link is down${words === null ? '' : `: ${words.meaning}`}; commands come by polling every ${settings.syncIntervalSeconds} s.`,
+      remedy:
+        words?.remedy ??
+        'Check that the backend serves /edge/ws and that no proxy in between refuses WebSockets.',
+    },
+  ];
 }

@@ -16,5 +16,11 @@ export interface LinkView {
   readonly nextAttemptAt: number | null;
   readonly poller: 'running' | 'paused' | 'off';
   readonly lastDisconnect?: { readonly cause: string; readonly at: number };
+  /** What shows that the backend takes what we bring. Unix ms; null: not seen yet. */
+  readonly seen: {
+    /** The newest request that was answered by 2xx. */
+    readonly http: { readonly at: number; readonly path: string } | null;
+    readonly syncAt: number | null;
+  };
   readonly problems: readonly Problem<number>[];
 }

@@ -5,13 +5,14 @@ import type { LoadedConfig } from '../config/loadConfig.js';
 import { handoverDirectory } from '../config/places.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { LogFile } from '../logging/createLogger.js';
+import type { LogEvent } from '../logging/formatLine.js';
 import { maskContacts } from '../logging/mask.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { operatorVerbs } from '../operator/operatorVerbs.js';
 import { resumeWished } from '../operator/resumeAtStart.js';
 import { StatusServer } from '../operator/StatusServer.js';
 import { socketPath, socketRefuge } from '../operator/socketPath.js';
-import { statusSnapshot } from '../operator/statusSnapshot.js';
+import { type Activity, readingPosition, statusSnapshot } from '../operator/statusSnapshot.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
@@ -28,6 +29,7 @@ import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
+import { ReadingProgress } from './ReadingProgress.js';
 import {
   makeStateDirectory,
   startFault,
@@ -35,6 +37,7 @@ import {
   stateReplaced,
   storeDamaged,
 } from './stateDirectory.js';
+import { VitalWatch } from './VitalWatch.js';
 
 export interface EdgeAgentOptions {
   loaded: LoadedConfig;
@@ -67,6 +70,9 @@ interface Running extends Components {
   health: Health;
   wake: WakeDetector;
   monitoring: Monitoring;
+  vitalWatch: VitalWatch;
+  unlisten: () => void;
+  websocketEnabled: () => boolean;
 }
 
 /**
@@ -81,6 +87,7 @@ export class EdgeAgent {
   private readonly version = packageVersion();
   private chatDbLostAt = this.startedAt;
   private stoppingSince: number | undefined;
+  private readonly reading = new ReadingProgress();
   private chatDbWasReadable: boolean | undefined;
 
   constructor(private readonly options: EdgeAgentOptions) {}
@@ -132,6 +139,8 @@ export class EdgeAgent {
     this.stoppingSince = this.clock.now();
     logger.info('Stopping: finishing what is in progress');
     running.monitoring.drains();
+    running.vitalWatch.stop();
+    running.unlisten();
     running.scheduler.stop();
     running.attachments.uploader.stop();
     running.wake.stop();
@@ -274,6 +283,8 @@ export class EdgeAgent {
         socketRefuge(directory),
       );
       const retention = new Retention(store, clock);
+      const vitalWatch = new VitalWatch({ snapshot, clock, log: log.logger });
+      const unlisten = log.listen((event) => noteError(components.activity, event), 'error');
       return {
         ...components,
         lock,
@@ -286,6 +297,9 @@ export class EdgeAgent {
         health,
         wake,
         monitoring,
+        vitalWatch,
+        unlisten,
+        websocketEnabled: () => config.current().websocket.enabled,
       };
     } catch (error) {
       downtime.stop();
@@ -314,6 +328,7 @@ export class EdgeAgent {
     running.reload.start();
     running.retention.start();
     running.wake.start();
+    running.vitalWatch.start();
   }
 
   /** Says once when chat.db becomes unreadable and once when it is readable again. */
@@ -330,8 +345,13 @@ export class EdgeAgent {
 
   private snapshotOf(running: Running): StatusSnapshot {
     this.noteChatDb(running);
+    const { chatDb, store } = running;
+    const { row_id: rowId, rows_behind: rowsBehind } = readingPosition(chatDb, store);
+    this.reading.note(chatDb.access().ok, { rowId, rowsBehind }, this.clock.now());
     return statusSnapshot({
       ...running,
+      reading: this.reading.view(),
+      websocketEnabled: running.websocketEnabled(),
       version: this.version,
       startedAt: this.startedAt,
       now: this.clock.now(),
@@ -340,6 +360,14 @@ export class EdgeAgent {
       configFaults: running.reload.faults(),
     });
   }
+}
+
+/** Whatever is logged as an error is the last one, of whichever kind. */
+function noteError(activity: Activity, { message, fields, time }: LogEvent): void {
+  const { cause, status } = fields;
+  const why = cause ?? (status === undefined ? undefined : `HTTP ${String(status)}`);
+  activity.error = why === undefined ? message : `${message}: ${String(why)}`;
+  activity.errorAt = time;
 }
 
 /** The store, compared with what was done. What it cannot be opened for ends the hold on chat.db. */

@@ -2,13 +2,13 @@ import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
 import { Alerts } from '../health/alerts/Alerts.js';
 import { alertSender, alertSettings } from '../health/alerts/alertSettings.js';
-import { HealthServer } from '../health/HealthServer.js';
+import { type HealthAnswer, HealthServer } from '../health/HealthServer.js';
 import { Heartbeat } from '../health/Heartbeat.js';
-import { hindersWork } from '../health/hindersWork.js';
 import type { Metrics, MetricsReading } from '../health/Metrics.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
+import { hindersTheJob } from '../operator/vitalSigns.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import type { Components } from './compose.js';
@@ -46,7 +46,7 @@ export class Health {
         const { heartbeat_url: url, heartbeat_seconds: seconds } = config().health;
         return { url, everyMs: seconds * 1000 };
       },
-      healthy: () => !snapshot().problems.some(hindersWork),
+      healthy: () => !snapshot().problems.some(hindersTheJob),
       clock,
       log,
     });
@@ -54,7 +54,7 @@ export class Health {
       settings: () => alertSettings(config()),
       state: () => {
         const codes = snapshot().problems.map(({ code }) => code);
-        return codes.includes('stopping') ? undefined : codes.filter((code) => hindersWork({ code }));
+        return codes.includes('stopping') ? undefined : codes.filter((code) => hindersTheJob({ code }));
       },
       sender: alertSender(version),
       store,
@@ -106,10 +106,22 @@ export class Health {
     const { Metrics } = await import('../health/Metrics.js');
     const metrics = new Metrics(() => reading(this.options), [...components.commandTypes, UNKNOWN_TYPE]);
     this.metrics = metrics;
-    const problems = () => snapshot().problems.map(({ code, since }) => ({ code, since }));
-    this.server = await HealthServer.listen(config().health.port, { version, problems, metrics }, log);
+    const health = () => healthOf(snapshot());
+    this.server = await HealthServer.listen(config().health.port, { version, health, metrics }, log);
     if (this.server !== undefined) measure(metrics, this.options);
   }
+}
+
+/** What may be told to anybody on this machine: codes and states, no words. */
+function healthOf({ state, problems, vital_signs: signs }: StatusSnapshot): HealthAnswer {
+  const told = (wanted: (problem: Problem) => boolean) =>
+    problems.filter(wanted).map(({ code, since }) => ({ code, since }));
+  return {
+    status: state,
+    problems: told(hindersTheJob),
+    notices: told((problem) => !hindersTheJob(problem)),
+    vital_signs: Object.fromEntries(Object.entries(signs).map(([name, sign]) => [name, sign.state])),
+  };
 }
 
 /** Counts what is committed. */
@@ -145,6 +157,7 @@ function reading({ snapshot, startedAt, version }: HealthOptions): MetricsReadin
     startedAt,
     link: now.link,
     problems: now.problems.map(({ code }) => code),
+    signs: Object.entries(now.vital_signs).map(([name, { state }]) => [name, state] as const),
     queues: {
       incoming: now.incoming_queued,
       incoming_parked: now.incoming_parked,

@@ -197,6 +197,7 @@ export function compose(options: ComponentOptions): Components {
     loops: told.loops,
     store,
     activity,
+    ended: (conversation, outcome) => sendHealth.ended(conversation, outcome),
     tellsDelivery: () => config().forward.delivery,
     clock,
     log,

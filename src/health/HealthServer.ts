@@ -3,13 +3,27 @@ import type { AddressInfo } from 'node:net';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { HalfOpen } from '../system/HalfOpen.js';
-import { hindersWork } from './hindersWork.js';
+
+/** A problem by its code, and since when (ISO 8601). */
+interface Told {
+  code: string;
+  since: string;
+}
+
+export interface HealthAnswer {
+  status: 'healthy' | 'degraded';
+  /** What keeps the agent from its whole job. */
+  problems: readonly Told[];
+  /** What is reported besides. */
+  notices: readonly Told[];
+  /** The state of each vital sign, by its name. */
+  vital_signs: Readonly<Record<string, string>>;
+}
 
 /** What is answered. The body of a fault says no more than codes: other users of the machine may ask as well. */
 interface HealthSources {
   version: string;
-  /** Codes of what is wrong now, with since when (ISO 8601). */
-  problems: () => readonly { code: string; since: string }[];
+  health: () => HealthAnswer;
   metrics: { contentType: string; text(): Promise<string> };
 }
 
@@ -84,14 +98,15 @@ async function answer(
     reply(response, 405, 'text/plain', 'GET is all there is.\n');
     return;
   }
-  const { problems, version, metrics } = sources;
+  const { health, version, metrics } = sources;
   switch (request.url?.replace(/\?.*$/s, '')) {
     case '/health':
-      json(response, 200, { status: problems().length === 0 ? 'healthy' : 'degraded', version });
+      json(response, 200, { status: health().status, version });
       return;
     case '/ready': {
-      const wrong = problems().filter(hindersWork);
-      json(response, wrong.length === 0 ? 200 : 503, { ready: wrong.length === 0, problems: wrong });
+      const { problems, notices, vital_signs } = health();
+      const ready = problems.length === 0;
+      json(response, ready ? 200 : 503, { ready, problems, notices, vital_signs });
       return;
     }
     case '/metrics':

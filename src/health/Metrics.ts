@@ -19,6 +19,8 @@ export interface MetricsReading {
   link: 'realtime' | 'polling' | 'offline';
   /** Codes of what is wrong now. */
   problems: readonly string[];
+  /** The state of each vital sign. */
+  signs: readonly (readonly [name: string, state: 'ok' | 'failing' | 'not_yet_known'])[];
   /** How many wait, by queue. */
   queues: Readonly<Record<string, number>>;
   decodeFallbacks: number;
@@ -138,6 +140,17 @@ export class Metrics {
     gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, residentBytes()]]);
     gauge('edge_agent_degraded', '1 while anything is wrong.', [[{}, reading.problems.length > 0 ? 1 : 0]]);
     gauge('edge_agent_problem', '1 for each thing that is wrong.', countsOf(reading.problems), ['code']);
+    gauge(
+      'edge_agent_vital_sign',
+      '1 for the state in which each vital sign is now.',
+      reading.signs.flatMap(([sign, now]) =>
+        (['ok', 'failing', 'not_yet_known'] as const).map((state): [Record<string, string>, number] => [
+          { sign, state },
+          state === now ? 1 : 0,
+        ]),
+      ),
+      ['sign', 'state'],
+    );
     gauge(
       'edge_agent_link_state',
       '1 for the way in which commands come now.',

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../model/errorCodes.js';
 import type { Problem } from '../model/problem.js';
+import type { SendFailures } from '../model/vitalSigns.js';
 import type { Clock } from '../system/clock.js';
 import { isMachineCode, type MachineCode, type MachineFault } from '../system/failures.js';
 
@@ -16,6 +17,15 @@ type AttemptEnd =
       readonly remedy: string;
     };
 
+/** What became of a text. */
+type TextEnd =
+  | { readonly kind: 'sent' | 'deduplicated' }
+  | { readonly kind: 'unknown'; readonly message: string }
+  | { readonly kind: 'failed'; readonly errorCode: ErrorCode; readonly message: string };
+
+/** Failures that may be those of Messages itself. */
+const OF_MESSAGES: readonly ErrorCode[] = ['send_refused', 'not_delivered', 'outcome_unknown'];
+
 /** Work that this machine can keep from being done, and what waits meanwhile. */
 const WAITING = {
   sending: 'Texts wait in their order.',
@@ -30,6 +40,8 @@ type MachineWork = keyof typeof WAITING;
  */
 export class SendHealth {
   private current: Problem<number, LastingCode> | undefined;
+  private readonly unreached = new Set<string>();
+  private inARow: Omit<SendFailures, 'conversations'> | null = null;
   private readonly machine = new Map<MachineWork, Problem<number, LastingCode>>();
 
   constructor(private readonly clock: Clock) {}
@@ -62,6 +74,29 @@ export class SendHealth {
       message: `${sentence(fault.message)} ${WAITING[work]}`,
       remedy: fault.remedy,
     });
+  }
+
+  /** How a text ended, in the end. A failure for what it is or for its age says nothing of this machine. */
+  ended(conversation: string, outcome: TextEnd): void {
+    if (outcome.kind === 'sent') {
+      this.inARow = null;
+      this.unreached.clear();
+      return;
+    }
+    const isUnknown = outcome.kind === 'unknown';
+    if (!isUnknown && (outcome.kind !== 'failed' || !OF_MESSAGES.includes(outcome.errorCode))) return;
+    this.unreached.add(conversation);
+    this.inARow = {
+      since: this.inARow?.since ?? this.clock.now(),
+      texts: (this.inARow?.texts ?? 0) + 1,
+      unknown: (this.inARow?.unknown ?? 0) + (isUnknown ? 1 : 0),
+      detail: sentence(outcome.message),
+    };
+  }
+
+  /** Texts in a row that were not sent, or of which that is not known; null where the last one was. */
+  failing(): SendFailures | null {
+    return this.inARow && { ...this.inARow, conversations: this.unreached.size };
   }
 
   /** The fault of Messages that lasts. */

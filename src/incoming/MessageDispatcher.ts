@@ -10,6 +10,7 @@ import { steadyNow } from '../system/clock.js';
 import type { Random } from '../system/random.js';
 import { HeldReplies } from './HeldReplies.js';
 import { messageBody } from './messageBody.js';
+import { PostHistory } from './PostHistory.js';
 import { isDue, LONGEST_WAIT_AT_START_MS, PostsInFlight, WaitingConversations } from './PostsInFlight.js';
 import type { MessagePosting } from './ports.js';
 import { AnswersToOthers, retryOf } from './postRetry.js';
@@ -53,6 +54,8 @@ export class MessageDispatcher {
   private readonly waiting: WaitingConversations;
   private readonly flights: PostsInFlight;
   private readonly held: HeldReplies;
+  /** How posts ended, whichever message it was. */
+  readonly history: PostHistory;
   private readonly answers = new AnswersToOthers();
   private claimed: Claimed[] = [];
   /** Conversations that were looked at in the write that is open. */
@@ -68,6 +71,7 @@ export class MessageDispatcher {
   constructor(private readonly options: MessageDispatcherOptions) {
     const { store, clock } = options;
     this.now = steadyNow(clock);
+    this.history = new PostHistory(clock);
     this.waiting = new WaitingConversations(clock, this.now, () => this.pump());
     this.flights = new PostsInFlight(clock, (conversation) => {
       this.waiting.wake(conversation);
@@ -303,9 +307,12 @@ export class MessageDispatcher {
   private settle(record: IncomingRecord, result: PostResult): void {
     const { store, log } = this.options;
     const trace = record.message.guid;
+    const note = (isUsable: boolean) => store.afterCommit(() => this.history.note(result, isUsable));
+    if (result.kind !== 'answered') note(true);
     switch (result.kind) {
       case 'answered': {
         const parsed = parseReply(result.body);
+        note(parsed.kind === 'reply');
         if (parsed.kind === 'reply') this.answer(record, parsed.reply);
         else {
           if (record.attempts === 1)

@@ -34,8 +34,11 @@ export interface LogFile {
   configure(settings: LogSettings): void;
   /** Further secrets that no later line may contain. */
   redact(secrets: readonly string[]): void;
-  /** Calls `listener` with each event that is written, secrets concealed; it must not throw. Returns the unsubscribe. */
-  listen(listener: (event: LogEvent) => void): () => void;
+  /**
+   * Calls `listener` with each event of that level that is written (undefined: of each), secrets concealed; it must not throw. Returns
+   * the unsubscribe.
+   */
+  listen(listener: (event: LogEvent) => void, level?: LogLevel): () => void;
   /** Writes what is still held back, if it can, and lets go of file and console. Later lines are dropped. Idempotent. */
   close(): void;
 }
@@ -64,7 +67,7 @@ export function createLogger(options: LogOptions): LogFile {
   });
   const terminal = options.console === undefined ? undefined : attach(options.console);
 
-  const listeners = new Set<(event: LogEvent) => void>();
+  const listeners = new Map<(event: LogEvent) => void, LogLevel | undefined>();
   const sink = {
     [WITH_METADATA]: true,
     lastMsg: '',
@@ -76,7 +79,8 @@ export function createLogger(options: LogOptions): LogFile {
       const text = line(event);
       file.write(text);
       terminal?.write(text);
-      for (const listener of listeners) listener(concealedEvent(event, conceal));
+      for (const [listener, wanted] of listeners)
+        if (wanted === undefined || wanted === level) listener(concealedEvent(event, conceal));
     },
   };
   const backing = pino({ level: options.level, base: null, timestamp: false }, sink);
@@ -105,8 +109,8 @@ export function createLogger(options: LogOptions): LogFile {
       secrets.push(...more);
       conceal = redactor(secrets);
     },
-    listen: (listener) => {
-      listeners.add(listener);
+    listen: (listener, level) => {
+      listeners.set(listener, level);
       return () => listeners.delete(listener);
     },
     close: () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from './errorCodes.js';
 import type { Problem } from './problem.js';
+import { vitalSignsSchema } from './vitalSigns.js';
 
 /*
  * What the agent says of itself: to the backend (`status` frames of the protocol), to `edge-agent status --json`, to those who
@@ -38,6 +39,7 @@ export const statusSchema = z
     uptime_seconds: z.number().min(0),
     state: z.enum(['healthy', 'degraded']).describe('Healthy exactly when there are no problems.'),
     problems: z.array(problemSchema),
+    vital_signs: vitalSignsSchema.describe('How each part of the job goes, and what was seen of it.'),
     link: z.enum(['realtime', 'polling', 'offline']),
     link_detail: link,
     scheduled_messages: count,

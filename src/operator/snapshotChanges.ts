@@ -1,4 +1,5 @@
 import type { Topic } from '../model/clientFrames.js';
+import { ERROR_CODES } from '../model/errorCodes.js';
 import type { NotificationLevel } from '../model/monitorFrames.js';
 import type { StatusSnapshot } from '../model/status.js';
 
@@ -45,7 +46,13 @@ function problemChanges(before: StatusSnapshot, now: StatusSnapshot): Change[] {
         message: [message, remedy].filter((words) => words !== '').join(' '),
       }),
     ),
-    ...gone.map(({ code }): Change => ({ kind: 'notification', level: 'success', message: `Over: ${code}` })),
+    ...gone.map(
+      ({ code }): Change => ({
+        kind: 'notification',
+        level: 'success',
+        message: `Over: ${ERROR_CODES[code]}`,
+      }),
+    ),
     ...(now.incoming_parked > before.incoming_parked
       ? [
           {
@@ -58,9 +65,14 @@ function problemChanges(before: StatusSnapshot, now: StatusSnapshot): Change[] {
   ];
 }
 
-/** A snapshot without what always changes. */
+/** A snapshot without what always changes; evidence is anew once a minute. */
 function essence(snapshot: StatusSnapshot): string {
-  return JSON.stringify({ ...snapshot, uptime_seconds: 0, memory_usage_mb: 0 });
+  const signs = Object.entries(snapshot.vital_signs).map(([name, { evidence_at: at, ...sign }]) => [
+    name,
+    sign,
+    at === null ? null : Math.floor(Date.parse(at) / 60_000),
+  ]);
+  return JSON.stringify({ ...snapshot, uptime_seconds: 0, memory_usage_mb: 0, vital_signs: signs });
 }
 
 function differs(before: unknown, now: unknown): boolean {

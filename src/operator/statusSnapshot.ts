@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/Backend.js';
 import type { LinkView } from '../backend/view.js';
 import type { SendHealth } from '../health/SendHealth.js';
+import type { MessageDispatcher } from '../incoming/MessageDispatcher.js';
 import { maskHandle } from '../logging/mask.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { IncomingReader } from '../messages/chatdb/IncomingReader.js';
@@ -14,6 +15,7 @@ import type { SetAsideItem } from '../store/setAsideItem.js';
 import { residentMegabytes } from '../system/residentMemory.js';
 import { iso, isoOrNull } from '../system/time.js';
 import { packageVersion } from '../system/version.js';
+import { unknownSigns, type VitalFacts, vitalSigns } from './vitalSigns.js';
 
 /** What happened last, for the status. Unix ms. */
 export interface Activity {
@@ -35,6 +37,10 @@ interface SnapshotSources {
   outgoing: Outgoing;
   supervision: { fault(): Problem<number> | undefined; stall(): Problem<number> | undefined };
   activity: Activity;
+  forwarder: MessageDispatcher;
+  /** When chat.db was last read, and since when there are rows that are not got on with. Unix ms. */
+  reading: { readonly readAt: number | null; readonly stuckSince: number | null };
+  websocketEnabled: boolean;
   monitoring: { fault(): Problem<number> | undefined; view(): StatusSnapshot['monitor'] };
   continuity: { fault(): Problem<number> | undefined };
   health: { faults(): readonly Problem<number>[] };
@@ -59,7 +65,8 @@ const STORE_REMEDY = {
 export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
   const { backend, store, reader, activity, now } = sources;
   const view = backend.view();
-  const problems = faults(sources, view.problems).map(
+  const judged = vitalSigns(vitalFacts(sources, view));
+  const problems = judged.problems.map(
     ({ code, since, message, remedy }): Problem => ({ code, since: iso(since), message, remedy }),
   );
   return {
@@ -70,6 +77,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     uptime_seconds: Math.round((now - sources.startedAt) / 1000),
     state: problems.length === 0 ? 'healthy' : 'degraded',
     problems,
+    vital_signs: judged.signs,
     link: linkWord(view, backend.reachable()),
     link_detail: {
       state: view.state,
@@ -120,6 +128,7 @@ export function idleStatus(startedAt: number, now: number): StatusSnapshot {
     uptime_seconds: Math.round((now - startedAt) / 1000),
     state: 'degraded',
     problems: [],
+    vital_signs: unknownSigns('the agent has not started'),
     link: 'offline',
     link_detail: {
       state: 'idle',
@@ -162,6 +171,41 @@ export function idleStatus(startedAt: number, now: number): StatusSnapshot {
     chatdb: { row_id: null, rows_behind: null },
     memory_usage_mb: residentMegabytes(),
     monitor: { port: null, connected: 0, authenticated: 0 },
+  };
+}
+
+function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
+  const { now, store, forwarder, activity, sendHealth, reading, websocketEnabled } = sources;
+  const { history } = forwarder;
+  const oldest = store.backlog.oldest();
+  const pauses = store.pauses.list();
+  const isHeld = pauses.some(({ incoming }) => incoming);
+  return {
+    now,
+    problems: faults(sources, view.problems),
+    reading: { ...reading, rowsBehind: readingPosition(sources.chatDb, store).rows_behind },
+    posts: {
+      answeredAt: history.answeredAt,
+      takenAt: history.takenAt,
+      failing: history.failing,
+      // What a pause holds waits for its end, and not for the backend.
+      waiting: pauses.some(({ conversation, incoming }) => incoming && conversation === EVERY_CONVERSATION)
+        ? 0
+        : store.incoming.countIn('open'),
+    },
+    sending: {
+      sentAt: activity.sentAt,
+      failing: sendHealth.failing(),
+      nextDueAt: store.schedule.nextDueAt() ?? null,
+    },
+    link: {
+      isWanted: websocketEnabled,
+      isLive: view.isLive,
+      pongAt: view.lastPongAt,
+      syncAt: view.seen.syncAt,
+    },
+    oldest: { acks: oldest.acks_undelivered, uploads: isHeld ? null : oldest.uploads_queued },
+    setAside: { messages: store.incoming.countIn('parked'), since: oldest.incoming_parked },
   };
 }
 
@@ -284,7 +328,8 @@ function heldTexts({ newRecipients, perMinute }: ReturnType<Outgoing['held']>): 
   return { new_recipients: newRecipients, per_minute: perMinute };
 }
 
-function readingPosition(chatDb: ChatDb, store: Store): StatusSnapshot['chatdb'] {
+/** How far chat.db was read. */
+export function readingPosition(chatDb: ChatDb, store: Store): StatusSnapshot['chatdb'] {
   const rowId = store.cursor.get()?.rowId ?? null;
   const newest = chatDb.highestRowId();
   const isKnown = rowId !== null && newest !== null;

@@ -138,6 +138,8 @@ interface OutcomeSubscribers {
   store: Store;
   /** What happened last, for the status; Unix ms. */
   activity: { sentAt: number | null; error: string | null; errorAt: number | null };
+  /** How a text ended, for who judges whether texts go out; after the commit. */
+  ended: (conversation: string, outcome: SendOutcome) => void;
   /** Whether the backend is told of deliveries and readings. */
   tellsDelivery: () => boolean;
   clock: Clock;
@@ -146,13 +148,14 @@ interface OutcomeSubscribers {
 
 /** Whatever becomes of a text is told, in the write that stores it, to all whom it concerns: backend, log, status and loop breaker. */
 export function publishOutcomes(audience: OutcomeSubscribers): void {
-  const { outgoing, fileEnded, loops, store, activity, tellsDelivery, clock, log } = audience;
+  const { outgoing, fileEnded, loops, store, activity, ended, tellsDelivery, clock, log } = audience;
   outgoing.onOutcome((send, outcome) => {
     if (send.file !== null) store.afterCommit(fileEnded);
     if (isOwnText(send)) return;
     if (outcome.kind === 'sent' || outcome.kind === 'unknown') {
       loops.sent(counted(send));
     }
+    store.afterCommit(() => ended(send.conversation, outcome));
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
     if (outcome.kind === 'sent') {

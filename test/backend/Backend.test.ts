@@ -99,6 +99,7 @@ describe('the line to the backend', () => {
 
   it('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {
     fake.refuse(401);
+    fake.on('/edge/sync', { status: 401 });
     const made = begin();
     await fake.until(() => fake.handshakes.length === 2, 'the immediate retry');
     await fake.until(() => made.backend.view().state === 'blocked', 'blocked');
@@ -106,9 +107,81 @@ describe('the line to the backend', () => {
     expect(fake.callsTo('/edge/register').length).toBe(2);
     expect(made.lines.filter((line) => line.includes('WebSocket blocked (HTTP 401)'))).toHaveLength(1);
     fake.refuse(null);
+    fake.on('/edge/sync', { body: { commands: [] } });
     made.backend.credentialsChanged();
     await online(made);
+    await fake.until(() => made.backend.view().problems.length === 0, 'no problem');
+  });
+
+  it('dials on after 403 where HTTP takes the same credentials, blames the endpoint, and connects once it is there', async () => {
+    fake.on('/edge/sync', { body: { commands: [] } });
+    fake.refuse(403);
+    const made = begin({ settings: { reconnectAttempts: 4 }, timings: { firstPollMs: 0 } });
+    await fake.until(() => fake.handshakes.length >= 7, 'seven dials');
+    expect(made.backend.view()).toMatchObject({
+      state: expect.stringMatching(/waiting|dialing/),
+      problems: [
+        {
+          code: 'websocket_unavailable',
+          message: expect.stringContaining('HTTP takes the same credentials'),
+        },
+      ],
+    });
+    expect(made.lines.filter((line) => line.includes('the endpoint is not there yet'))).toHaveLength(1);
+    fake.refuse(null);
+    await online(made);
     expect(made.backend.view().problems).toEqual([]);
+  });
+
+  it.each([
+    [4001, 'saw no Authorization header'],
+    [1008, 'the token does not verify'],
+  ])('says in its own words what %s means, in status and log', async (code, words) => {
+    fake.closeOnceOpen(code, 5);
+    fake.on('/edge/sync', { status: 401 });
+    const made = begin();
+    await fake.until(
+      () => made.backend.view().problems.some(({ message }) => message.includes(words)),
+      'the words',
+    );
+    await fake.until(() => made.lines.some((line) => line.includes(words)), 'the line');
+  });
+
+  it('tells two agents with one id, although the link is up in between', async () => {
+    const made = begin();
+    for (let time = 0; time < 2; time += 1) {
+      await online(made);
+      fake.closeWith(4409);
+      await fake.until(() => made.backend.view().state !== 'online', 'the loss');
+    }
+    await online(made);
+    expect(made.backend.view().problems).toMatchObject([{ code: 'agent_duplicated' }]);
+  });
+
+  it('tells a link that drops soon after each connect, although no drop lasts', async () => {
+    const made = begin();
+    for (let time = 0; time < 3; time += 1) {
+      await online(made);
+      fake.drop();
+      await fake.until(() => made.backend.view().state !== 'online', 'the loss');
+    }
+    await online(made);
+    expect(made.backend.view().problems).toMatchObject([{ code: 'link_unstable' }]);
+  });
+
+  it('tells a pinned token that has expired, with its date', async () => {
+    const payload = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString('base64url');
+    fake.refuse(401);
+    fake.on('/edge/sync', { status: 401 });
+    running = makeBackend(fake);
+    delete running.secrets.edgeSecret;
+    running.secrets.edgeToken = `e30.${payload}.c2ln`;
+    running.backend.start();
+    const made = running;
+    await fake.until(() => made.backend.view().problems.length > 0, 'the refusal');
+    expect(made.backend.view().problems).toMatchObject([
+      { code: 'token_expired', message: expect.stringContaining('2023-11-14T22:13:20.000Z') },
+    ]);
   });
 
   it('does not hammer a backend that accepts and then closes with 4001', async () => {
@@ -164,12 +237,14 @@ describe('the line to the backend', () => {
     await online(made);
     made.secrets.edgeSecret = 'another one';
     fake.refuse(401);
+    fake.on('/edge/sync', { status: 401 });
     happens(made);
     await fake.until(
       () => made.backend.view().problems.some((one) => one.code === 'backend_unauthorised'),
       'the refusal',
     );
     fake.refuse(null);
+    fake.on('/edge/sync', { body: { commands: [] } });
     made.backend.kick('mended');
     await online(made);
     await fake.until(() => fake.sockets.size === 1, 'the old socket to be gone');

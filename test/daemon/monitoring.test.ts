@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ERROR_CODES } from '../../src/model/errorCodes.js';
 import type { StatusSnapshot } from '../../src/model/status.js';
 import { LinkTimeline } from '../../src/operator/LinkTimeline.js';
 import { Progress } from '../../src/operator/Progress.js';
@@ -91,7 +92,8 @@ describe('how the link was', () => {
 
 describe('what two snapshots tell', () => {
   const base = { uptime_seconds: 1, memory_usage_mb: 70, problems: [], incoming_parked: 0, paused: [] };
-  const snapshot = (more: Partial<StatusSnapshot>) => ({ ...base, ...more }) as unknown as StatusSnapshot;
+  const snapshot = (more: Partial<StatusSnapshot>) =>
+    ({ vital_signs: {}, ...base, ...more }) as unknown as StatusSnapshot;
   const problem = {
     code: 'disk_full',
     since: '',
@@ -113,7 +115,7 @@ describe('what two snapshots tell', () => {
     expect(changesOf(ill, well)).toContainEqual({
       kind: 'notification',
       level: 'success',
-      message: 'Over: disk_full',
+      message: `Over: ${ERROR_CODES.disk_full}`,
     });
   });
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exitCodes.js';
 import { ERROR_CODES } from '../../src/model/errorCodes.js';
+import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSigns.js';
+import { codesOfSign } from '../../src/operator/vitalSigns.js';
 import { page, tableUnder } from './page.js';
 
 const operating = page('docs/operating.md');
@@ -16,6 +18,19 @@ test('every code says where it is met and what to do', () => {
     expect(where, code).not.toBe('');
     expect(remedy, code).toMatch(/\.$/);
   }
+});
+
+test('the table of vital signs has every sign, with every code of it', () => {
+  const rows = tableUnder('## Vital signs', operating).map(([sign, , codes]) => [sign, codes]);
+  const signs = Object.keys(VITAL_SIGNS) as VitalSignName[];
+  expect(rows).toEqual(
+    signs.map((name) => [
+      `\`${name}\``,
+      codesOfSign(name)
+        .map((code) => `\`${code}\``)
+        .join(', '),
+    ]),
+  );
 });
 
 test('the table of exit codes has every exit code', () => {

@@ -6,11 +6,14 @@ import { HealthServer } from '../../src/health/HealthServer.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 
 let problems: { code: string; since: string }[] = [];
+let notices: { code: string; since: string }[] = [];
+const vital_signs = { can_read: 'ok', is_answered: 'not_yet_known' };
 let server: HealthServer | undefined;
 const log = new RecordingLog();
 
 afterEach(async () => {
   problems = [];
+  notices = [];
   await server?.close();
 });
 
@@ -19,7 +22,13 @@ async function open(): Promise<number> {
     contentType: 'text/plain; version=0.0.4',
     text: () => Promise.resolve('edge_agent_info 1\n'),
   };
-  server = await HealthServer.listen(0, { version: '1.2.3', problems: () => problems, metrics }, log);
+  const health = () => ({
+    status: problems.length + notices.length === 0 ? ('healthy' as const) : ('degraded' as const),
+    problems,
+    notices,
+    vital_signs,
+  });
+  server = await HealthServer.listen(0, { version: '1.2.3', health, metrics }, log);
   return server?.port ?? 0;
 }
 
@@ -56,7 +65,9 @@ describe('health by HTTP', () => {
       status: 200,
       body: '{"status":"healthy","version":"1.2.3"}\n',
     });
-    expect(await ask(port, '/ready')).toMatchObject({ status: 200, body: '{"ready":true,"problems":[]}\n' });
+    const ready = await ask(port, '/ready');
+    expect(ready.status).toBe(200);
+    expect(JSON.parse(ready.body)).toEqual({ ready: true, problems: [], notices: [], vital_signs });
     problems = [{ code: 'backend_unreachable', since: '2026-01-01T00:00:00.000Z' }];
     expect(await ask(port, '/health')).toMatchObject({
       status: 200,
@@ -64,7 +75,7 @@ describe('health by HTTP', () => {
     });
     const notReady = await ask(port, '/ready?verbose=1');
     expect(notReady.status).toBe(503);
-    expect(JSON.parse(notReady.body)).toEqual({ ready: false, problems });
+    expect(JSON.parse(notReady.body)).toEqual({ ready: false, problems, notices: [], vital_signs });
     expect(await ask(port, '/metrics')).toEqual({
       status: 200,
       body: 'edge_agent_info 1\n',
@@ -72,10 +83,12 @@ describe('health by HTTP', () => {
     });
   });
 
-  test('is ready while a change of the configuration waits for a restart', async () => {
+  test('is ready with a notice, and tells it', async () => {
     const port = await open();
-    problems = [{ code: 'config_needs_restart', since: '2026-01-01T00:00:00.000Z' }];
-    expect(await ask(port, '/ready')).toMatchObject({ status: 200, body: '{"ready":true,"problems":[]}\n' });
+    notices = [{ code: 'config_needs_restart', since: '2026-01-01T00:00:00.000Z' }];
+    const { status, body } = await ask(port, '/ready');
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({ ready: true, problems: [], notices });
   });
 
   test.each([
@@ -107,9 +120,8 @@ describe('health by HTTP', () => {
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
     const metrics = { contentType: '', text: () => Promise.resolve('') };
-    expect(
-      await HealthServer.listen(port, { version: '', problems: () => [], metrics }, log),
-    ).toBeUndefined();
+    const health = () => ({ status: 'healthy' as const, problems, notices, vital_signs });
+    expect(await HealthServer.listen(port, { version: '', health, metrics }, log)).toBeUndefined();
     expect(log.lines.at(-1)).toBe('WARN Health is not served');
     await new Promise((resolve) => other.close(resolve));
   });

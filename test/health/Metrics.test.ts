@@ -9,6 +9,10 @@ const READING: MetricsReading = {
   startedAt: Date.UTC(2026, 0, 1),
   link: 'polling',
   problems: ['websocket_unavailable', 'sending_paused', 'sending_paused'],
+  signs: [
+    ['can_read', 'ok'],
+    ['is_answered', 'not_yet_known'],
+  ],
   queues: { incoming: 2, sends: 0 },
   decodeFallbacks: 3,
   reconnects24h: 1,
@@ -24,6 +28,8 @@ test('what is over leaves no value behind, and what is counted only grows', asyn
     metrics.ackDelivered(-5);
     const first = await metrics.text();
     expect(first).toContain('edge_agent_problem{code="sending_paused"} 1');
+    expect(first).toContain('edge_agent_vital_sign{sign="is_answered",state="not_yet_known"} 1');
+    expect(first).toContain('edge_agent_vital_sign{sign="is_answered",state="ok"} 0');
     expect(first).toContain('edge_agent_link_state{state="polling"} 1');
     expect(first).toContain('edge_agent_decode_fallbacks_total 3');
     expect(first).toContain('edge_agent_commands_total{type="send_message",outcome="failed"} 1');

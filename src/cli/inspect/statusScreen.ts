@@ -1,4 +1,5 @@
 import type { StatusSnapshot } from '../../model/status.js';
+import { VITAL_SIGNS, type VitalSignName } from '../../model/vitalSigns.js';
 import { ago, duration, since, until } from '../../system/time.js';
 import { entryLines, paint, type Style, type Terminal, wrap } from '../terminal.js';
 
@@ -17,8 +18,8 @@ const REASONS: Readonly<Record<StatusSnapshot['paused'][number]['reason'], strin
 type Backlog = keyof StatusSnapshot['oldest'];
 
 /**
- * The snapshot for a person, line by line: what is paused, then what is wrong and what to do, then every number with its
- * age. A snapshot of an older agent, which lacks the newest keys, is shown without what they tell.
+ * The snapshot for a person, line by line: what is paused, then what is wrong and what to do, then the vital signs, then every
+ * number with its age. A snapshot of an older agent, which lacks the newest keys, is shown without what they tell.
  */
 export function statusScreen(snapshot: StatusSnapshot, now: number, terminal: Terminal): string[] {
   const isHealthy = snapshot.state === 'healthy';
@@ -27,7 +28,7 @@ export function statusScreen(snapshot: StatusSnapshot, now: number, terminal: Te
     ...pausedLines(snapshot, now, terminal),
     `edge-agent ${snapshot.version}  ${state}  up ${duration(snapshot.uptime_seconds)}  pid ${snapshot.pid}`,
     ...snapshot.problems.flatMap((problem) => problemLines(problem, now, terminal)),
-    ...rows(snapshot, now, terminal).flatMap(([name, value]) =>
+    ...[...signRows(snapshot, now, terminal), ...rows(snapshot, now, terminal)].flatMap(([name, value]) =>
       entryLines(value, terminal, `  ${name.padEnd(16)}`, ' '.repeat(18)),
     ),
   ];
@@ -58,6 +59,31 @@ function problemLines(
   );
   const todo = remedy === '' ? [] : wrap(remedy, terminal.columns, '    → ', '      ');
   return [head.replace('✗', paint(terminal, 'red', '✗')), ...more, ...todo];
+}
+
+const SIGN_STATES: Readonly<
+  Record<StatusSnapshot['vital_signs'][VitalSignName]['state'], { words: string; style: Style }>
+> = {
+  ok: { words: 'ok', style: 'green' },
+  failing: { words: 'failing', style: 'red' },
+  not_yet_known: { words: 'not yet known', style: 'yellow' },
+};
+
+function signRows({ vital_signs }: StatusSnapshot, now: number, terminal: Terminal): [string, string][] {
+  const signs = Object.entries(vital_signs ?? {}) as [
+    VitalSignName,
+    StatusSnapshot['vital_signs'][VitalSignName],
+  ][];
+  return signs.map(([name, { state, evidence, evidence_at: at, codes }]) => {
+    const { words, style } = SIGN_STATES[state];
+    const age = at === null ? '' : ` for ${since(at, now)}`;
+    const more = {
+      ok: `${evidence} ${ago(at, now)}`,
+      failing: `${codes.join(', ')}${age}`,
+      not_yet_known: evidence,
+    };
+    return [VITAL_SIGNS[name], `${paint(terminal, style, words)} – ${more[state]}`];
+  });
 }
 
 function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [string, string][] {

@@ -1,9 +1,10 @@
+import { tokenExpiry } from '../../backend/credentials.js';
 import type { HttpOutcome } from '../../backend/HttpClient.js';
 import type { Loss } from '../../backend/linkTypes.js';
-import { describeLoss } from '../../backend/linkTypes.js';
+import { lossWords } from '../../backend/lossWords.js';
 import type { Probe } from '../../backend/probe.js';
 import type { StatusSnapshot } from '../../model/status.js';
-import { since } from '../../system/time.js';
+import { ago, iso, since } from '../../system/time.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import type { Way } from './network.js';
 
@@ -13,9 +14,17 @@ const REFUSALS = new Set([
   'plain_secret_refused',
   'backend_insecure',
   'backend_unauthorised',
+  'token_expired',
   'registration_refused',
 ]);
-const LINK_FAULTS = new Set([...REFUSALS, 'backend_unreachable', 'websocket_unavailable']);
+const LINK_FAULTS = new Set([
+  ...REFUSALS,
+  'backend_unreachable',
+  'websocket_unavailable',
+  'websocket_refused',
+  'agent_duplicated',
+  'link_unstable',
+]);
 const AUTH_STATUSES = new Set([401, 403]);
 
 /**
@@ -30,7 +39,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
       async run(context) {
         const { agent } = context;
         if (agent.kind === 'unclear') return skip('an agent seems to be running but does not respond');
-        if (agent.kind === 'up') return toldAuth(agent.snapshot);
+        if (agent.kind === 'up') return toldAuth(agent.snapshot, context.clock.now());
         if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
         const probe = probeOf(context);
         const { credentials } = probe;
@@ -38,7 +47,15 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
         const began = context.clock.monotonic();
         const outcome = await probe.askHttp();
         const ms = Math.round(context.clock.monotonic() - began);
-        return judgeAuth(outcome, `as ${probe.agentId}, in ${ms} ms`, probe.remedy(way.skewMs ?? null));
+        const refusal = probe.remedy(way.skewMs ?? null);
+        const judged = judgeAuth(outcome, `as ${probe.agentId}, in ${ms} ms`, refusal);
+        way.isLetIn = judged.verdict === 'PASS';
+        const expiresAt = credentials.mode === 'pinned' ? tokenExpiry(credentials.token) : null;
+        if (judged.verdict !== 'FAIL' || expiresAt === null || expiresAt > context.clock.now()) return judged;
+        return fail(
+          `${judged.evidence}: EDGE_TOKEN expired at ${iso(expiresAt)}`,
+          'Put a fresh EDGE_TOKEN into .env, or EDGE_SECRET in its place.',
+        );
       },
     },
     {
@@ -64,22 +81,35 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
           case 'timedOut':
             return fail('no answer to the handshake', 'See whether a proxy or firewall refuses WebSockets.');
           case 'lost':
-            return fail(describeLoss(found.loss), lossRemedy(found.loss, probe.remedy(way.skewMs ?? null)));
+            return lostOutcome(found.loss, way, probe.remedy(way.skewMs ?? null));
         }
       },
     },
   ];
 }
 
-function toldAuth({ problems }: StatusSnapshot): Outcome {
+function toldAuth({ problems, vital_signs: signs }: StatusSnapshot, now: number): Outcome {
   const refusal = problems.find(({ code }) => REFUSALS.has(code));
   if (refusal !== undefined) return fail(`the running agent: ${refusal.message}`, refusal.remedy);
   const unreachable = problems.find(({ code }) => code === 'backend_unreachable');
   if (unreachable !== undefined) return skip(`the running agent: ${unreachable.message}`);
-  return pass('the running agent is let in');
+  const proofs = [signs?.commands_reach_us, signs?.can_post].filter((sign) => sign?.state === 'ok');
+  const [proof] = proofs;
+  if (proof !== undefined)
+    return pass(`the running agent is let in: ${proof.evidence} ${ago(proof.evidence_at, now)}`);
+  const failing = problems.find(({ code }) => signs?.commands_reach_us.codes.includes(code));
+  if (failing !== undefined)
+    return warn(`nobody has judged the credentials of the running agent: ${failing.message}`, failing.remedy);
+  return skip('the running agent has not been answered by the backend yet');
 }
 
-function toldLink({ link, link_detail: detail, problems }: StatusSnapshot, now: number): Outcome {
+function toldLink(
+  { link, link_detail: detail, problems, vital_signs: signs }: StatusSnapshot,
+  now: number,
+): Outcome {
+  const unsteady = problems.find(({ code }) => signs?.link_stable.codes.includes(code));
+  if (link === 'realtime' && unsteady !== undefined)
+    return fail(`the running agent: ${unsteady.message}`, unsteady.remedy);
   if (link === 'realtime') {
     const rtt =
       detail.rtt_ms === null ? 'no ping answered yet' : `ping answered in ${Math.round(detail.rtt_ms)} ms`;
@@ -111,14 +141,11 @@ function judgeAuth(outcome: HttpOutcome, how: string, remedy: string): Outcome {
   }
 }
 
-function lossRemedy(loss: Loss, refusal: string): string {
+function lostOutcome(loss: Loss, { isLetIn }: Way, refusal: string): Outcome {
+  const isAlone = loss.kind === 'refused' && isLetIn === true;
+  const { meaning, remedy } = lossWords(isAlone ? { ...loss, httpTakesUs: true } : loss);
   const isRefused =
-    (loss.kind === 'refused' && AUTH_STATUSES.has(loss.status)) ||
+    (loss.kind === 'refused' && AUTH_STATUSES.has(loss.status) && !isAlone) ||
     (loss.kind === 'closed' && [1008, 4001, 4401, 4403].includes(loss.code));
-  if (isRefused) return refusal;
-  if (loss.kind === 'refused' && loss.status === 404)
-    return 'The backend has no /edge/ws: check backend.url and backend.websocket_url.';
-  if (loss.kind === 'closed' && loss.code === 4409)
-    return 'Another agent with this id is connected: stop one of them, or give it its own edge.agent_id.';
-  return 'See whether a proxy or firewall refuses WebSockets, and check backend.websocket_url.';
+  return fail(meaning, isRefused ? `${remedy} ${refusal}` : remedy);
 }

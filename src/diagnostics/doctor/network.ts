@@ -23,6 +23,8 @@ export interface Way {
   brokenAt?: string;
   /** The backend's clock minus ours in ms. */
   skewMs?: number;
+  /** HTTP takes our credentials. */
+  isLetIn?: boolean;
 }
 
 /** The way to the backend, step by step, each timed: none of them needs credentials or disturbs a running agent. */

@@ -8,6 +8,7 @@ import { NotificationsCard } from './NotificationsCard.js';
 import { PausesCard } from './PausesCard.js';
 import { Problems } from './Problems.js';
 import { SendsCard } from './SendsCard.js';
+import { VitalSigns } from './VitalSigns.js';
 import { WatchersCard } from './WatchersCard.js';
 
 /** How the agent is: what is wrong first, then the link, the numbers, what was sent, and who looks. */
@@ -18,6 +19,7 @@ export function Overview({ presence }: { presence: OwnPresence }) {
       <Problems />
       <LinkCard />
       <Figures />
+      <VitalSigns />
       <SendsCard answer={sends} />
       <LatencyCard answer={sends} />
       <PausesCard />

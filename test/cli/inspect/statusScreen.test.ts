@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { statusScreen } from '../../../src/cli/inspect/statusScreen.js';
 import { legible, printable, type Terminal } from '../../../src/cli/terminal.js';
 import type { StatusSnapshot } from '../../../src/model/status.js';
-import { statusFixture } from '../../support/statusFixture.js';
+import { statusFixture, vitalSignsFixture } from '../../support/statusFixture.js';
 
 const NOW = Date.parse('2026-11-20T09:00:00.000Z');
 const PLAIN: Terminal = { isTerminal: false, colour: false, unicode: true, columns: 80 };
@@ -14,6 +14,25 @@ const HEALTHY = statusFixture({
   agent_id: 'edge_13105550100',
   pid: 1737,
   uptime_seconds: 3661,
+  vital_signs: vitalSignsFixture({
+    can_read: { state: 'ok', evidence: 'chat.db was read', evidence_at: earlier(1), codes: [] },
+    can_post: {
+      state: 'not_yet_known',
+      evidence: 'no message has been posted',
+      evidence_at: null,
+      codes: [],
+    },
+    is_answered: {
+      state: 'failing',
+      evidence: 'The backend takes no message.',
+      evidence_at: earlier(180),
+      codes: ['messages_not_taken'],
+    },
+    can_send: { state: 'ok', evidence: 'a text was sent', evidence_at: earlier(7200), codes: [] },
+    link_stable: { state: 'ok', evidence: 'a ping was answered', evidence_at: earlier(4), codes: [] },
+    commands_reach_us: { state: 'ok', evidence: 'a sync succeeded', evidence_at: earlier(60), codes: [] },
+    nothing_given_up: { state: 'ok', evidence: 'nothing is set aside', evidence_at: earlier(0), codes: [] },
+  }),
   link_detail: {
     state: 'online',
     since: earlier(60),
@@ -50,6 +69,13 @@ describe('the status screen', () => {
   test('has every number with its age, aligned', () => {
     expect(statusScreen(HEALTHY, NOW, PLAIN)).toEqual([
       'edge-agent 0.1.0  healthy  up 1 h 1 min  pid 1737',
+      '  can read        ok – chat.db was read 1 s ago',
+      '  can post        not yet known – no message has been posted',
+      '  is answered     failing – messages_not_taken for 3 min 0 s',
+      '  can send        ok – a text was sent 2 h 0 min ago',
+      '  link stable     ok – a ping was answered 4 s ago',
+      '  commands arrive ok – a sync succeeded 1 min 0 s ago',
+      '  nothing lost    ok – nothing is set aside 0 s ago',
       '  agent id        edge_13105550100',
       '  link            real-time (WebSocket) – online for 1 min 0 s',
       '  round trip      5 ms, last pong 4 s ago',
@@ -111,7 +137,7 @@ describe('the status screen', () => {
       '  ✗ The backend refuses our credentials: closed with 1008 (the signature does',
       '    not verify). [backend_unauthorised, since 1 s ago]',
       '    → Check that EDGE_SECRET is the same here and on the backend; set the clock.',
-      '  agent id        edge_13105550100',
+      '  can read        ok – chat.db was read 1 s ago',
     ]);
     for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   });

@@ -17,6 +17,7 @@ import { openDatabase } from '../../../src/store/sqlite.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { httpsHost } from '../../attachments/HttpsHost.js';
 import { ROOT } from '../../docs/page.js';
+import { vitalSignsFixture } from '../../support/statusFixture.js';
 import { temporaryStore } from '../../support/temporaryStore.js';
 import { SECRET, TestContext, VERSION } from '../checks/TestContext.js';
 
@@ -68,6 +69,7 @@ class Patient extends TestContext {
       version: VERSION,
       pid: 4711,
       problems: [],
+      vital_signs: vitalSignsFixture(),
       link: 'realtime',
       link_detail: { state: 'online', since: new Date().toISOString(), rtt_ms: 12, reconnects_24h: 0 },
       ...snapshot,
@@ -470,7 +472,8 @@ describe('the credentials, while no agent runs', () => {
     backend.holdPongs();
     expect(finding(await patient.see('websocket'), 'websocket')).toMatchObject({
       verdict: 'FAIL',
-      remedy: expect.stringContaining('Another agent'),
+      evidence: expect.stringContaining('another agent connected with the same id'),
+      remedy: expect.stringContaining('Stop one of the two'),
     });
   });
 
@@ -479,6 +482,44 @@ describe('the credentials, while no agent runs', () => {
     patient.silent();
     patient.backend(await server((_request, response) => response.writeHead(404).end()));
     expect(verdicts(await patient.see('auth')).auth).toBe('SKIP');
+  });
+});
+
+test('a running agent that nobody has answered, or that is answered 404 by everything, is not let in', async () => {
+  const backend = await simulated();
+  const patient = new Patient();
+  patient.backend(backend.url);
+  const nobody: StatusSnapshot['vital_signs']['can_post'] = {
+    state: 'not_yet_known',
+    evidence: 'no',
+    evidence_at: null,
+    codes: [],
+  };
+  const unseen = vitalSignsFixture({ can_post: nobody, commands_reach_us: nobody });
+  patient.answers({ vital_signs: unseen });
+  expect(verdicts(await patient.see('auth')).auth).toBe('SKIP');
+  const problem = {
+    code: 'sync_failing',
+    since: '',
+    message: 'It takes no sync: HTTP 404.',
+    remedy: 'x',
+  } as const;
+  const failing: typeof nobody = {
+    state: 'failing',
+    evidence: '',
+    evidence_at: null,
+    codes: ['sync_failing'],
+  };
+  patient.answers({
+    problems: [problem],
+    vital_signs: vitalSignsFixture({
+      can_post: nobody,
+      commands_reach_us: failing,
+    }),
+  });
+  expect(finding(await patient.see('auth'), 'auth')).toMatchObject({
+    verdict: 'WARN',
+    evidence: expect.stringContaining('HTTP 404'),
   });
 });
 

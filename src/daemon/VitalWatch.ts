@@ -1,0 +1,53 @@
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import { ERROR_CODES, type ErrorCode } from '../model/errorCodes.js';
+import type { StatusSnapshot } from '../model/status.js';
+import { hindersTheJob } from '../operator/vitalSigns.js';
+import type { Clock, Timer } from '../system/clock.js';
+
+const LOOK_EVERY_MS = 5_000;
+
+interface VitalWatchOptions {
+  readonly snapshot: () => StatusSnapshot;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Writes into the log what the status says is wrong, once when it comes and once when it is over, so that the log has every
+ * problem, whether somebody looks at the status or not. By their codes: the words of a problem may name a person.
+ */
+export class VitalWatch {
+  private timer: Timer | undefined;
+  private told: ReadonlySet<ErrorCode> = new Set();
+
+  constructor(private readonly options: VitalWatchOptions) {}
+
+  start(): void {
+    this.timer = this.options.clock.after(LOOK_EVERY_MS, () => {
+      this.look();
+      this.start();
+    });
+  }
+
+  /** Idempotent. */
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  private look(): void {
+    const { log, snapshot } = this.options;
+    try {
+      const codes = new Set(snapshot().problems.map(({ code }) => code));
+      for (const code of codes) {
+        if (this.told.has(code)) continue;
+        log[hindersTheJob({ code }) ? 'error' : 'warn'](`Something is wrong: ${ERROR_CODES[code]}`, { code });
+      }
+      for (const code of this.told) if (!codes.has(code)) log.info('This is over', { code });
+      this.told = codes;
+    } catch (error) {
+      log.error('The vital signs could not be taken', { cause: describeError(error) });
+    }
+  }
+}

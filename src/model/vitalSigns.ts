@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode } from './errorCodes.js';
+
+/** What the agent is there for, by name, with the words in which a person reads it. In the order in which they are shown. */
+export const VITAL_SIGNS = {
+  can_read: 'can read',
+  can_post: 'can post',
+  is_answered: 'is answered',
+  can_send: 'can send',
+  link_stable: 'link stable',
+  commands_reach_us: 'commands arrive',
+  nothing_given_up: 'nothing lost',
+} as const;
+
+export type VitalSignName = keyof typeof VITAL_SIGNS;
+
+const names = Object.keys(VITAL_SIGNS) as [VitalSignName, ...VitalSignName[]];
+
+const sign = z.object({
+  /** `not_yet_known`: nothing was seen that would show either. */
+  state: z.enum(['ok', 'failing', 'not_yet_known']),
+  evidence: z.string().describe('What was seen; of one that is not yet known, what would show it.'),
+  evidence_at: z.iso.datetime().nullable().describe('When that was seen; of a failing one, since when.'),
+  codes: z
+    .array(z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]))
+    .describe('The problems because of which it fails.'),
+});
+
+export const vitalSignsSchema = z.record(z.enum(names), sign);
+
+/** Each vital sign with its evidence. Times are ISO 8601. */
+export type VitalSigns = z.infer<typeof vitalSignsSchema>;
+
+/** Posts of messages in a row that brought no answer. `since` is Unix ms. */
+export interface PostFailures {
+  readonly since: number;
+  readonly posts: number;
+  readonly detail: string;
+  /** The last one was refused for good. */
+  readonly isRejected: boolean;
+  /** The backend took the last one and gave no usable answer. */
+  readonly isTaken: boolean;
+}
+
+/** Texts in a row that were not sent, or of which that is not known. `since` is Unix ms. */
+export interface SendFailures {
+  readonly since: number;
+  readonly texts: number;
+  readonly unknown: number;
+  readonly conversations: number;
+  readonly detail: string;
+}

@@ -1,0 +1,330 @@
+import type { ErrorCode } from '../model/errorCodes.js';
+import type { Problem } from '../model/problem.js';
+import {
+  type PostFailures,
+  type SendFailures,
+  VITAL_SIGNS,
+  type VitalSignName,
+  type VitalSigns,
+} from '../model/vitalSigns.js';
+import { iso } from '../system/time.js';
+
+/** What was seen, and when (Unix ms). */
+interface Evidence {
+  readonly what: string;
+  readonly at: number;
+}
+
+/** Everything that the vital signs are judged by. Instants are Unix ms; null: it has not happened since the start. */
+export interface VitalFacts {
+  readonly now: number;
+  /** What the rooms themselves know to be wrong, the cause before its consequences. */
+  readonly problems: readonly Problem<number>[];
+  readonly reading: {
+    /** When chat.db was last read. */
+    readonly readAt: number | null;
+    /** Since when there are rows that are not got on with. */
+    readonly stuckSince: number | null;
+    readonly rowsBehind: number | null;
+  };
+  readonly posts: {
+    readonly answeredAt: number | null;
+    /** When the backend last took a message, whatever it answered. */
+    readonly takenAt: number | null;
+    /** Posts in a row that brought no answer. */
+    readonly failing: PostFailures | null;
+    /** Messages that wait to be answered. */
+    readonly waiting: number;
+  };
+  readonly sending: {
+    readonly sentAt: number | null;
+    /** Texts in a row that were not sent, or of which that is not known. */
+    readonly failing: SendFailures | null;
+    /** When the next scheduled text is, or was, due. */
+    readonly nextDueAt: number | null;
+  };
+  readonly link: {
+    readonly isWanted: boolean;
+    readonly isLive: boolean;
+    readonly pongAt: number | null;
+    readonly syncAt: number | null;
+  };
+  /** Since when the oldest of each waits. */
+  readonly oldest: { readonly acks: number | null; readonly uploads: number | null };
+  readonly setAside: { readonly messages: number; readonly since: number | null };
+}
+
+interface Judged {
+  readonly signs: VitalSigns;
+  readonly problems: readonly Problem<number>[];
+}
+
+const MINUTE_MS = 60_000;
+/** A hiccup is over by then. */
+const POSTS_FAIL_AFTER_MS = MINUTE_MS;
+const REJECTED_FROM = 3;
+const READING_STUCK_MS = 2 * MINUTE_MS;
+const ACKS_UNREAD_MS = 10 * MINUTE_MS;
+const UPLOADS_STUCK_MS = 60 * MINUTE_MS;
+const OVERDUE_MS = 2 * MINUTE_MS;
+const SENDS_FAIL_FROM = 3;
+
+/** What a problem says of the job: of which signs it is, and whether the agent does its whole job with it. */
+interface Meaning {
+  readonly signs: readonly VitalSignName[];
+  /** It is reported and keeps the agent from nothing. */
+  readonly isNotice?: true;
+}
+
+const of = (...signs: VitalSignName[]): Meaning => ({ signs });
+const notice = (...signs: VitalSignName[]): Meaning => ({ signs, isNotice: true });
+const MACHINE = of('can_read', 'can_send');
+const NO_BACKEND = of('can_post', 'is_answered', 'commands_reach_us');
+
+/**
+ * Every problem by what it means. That a message, item or event was set aside or refused is a notice: a stranger could
+ * cause one every day, and whoever is called by a heartbeat need not come for it at once.
+ */
+const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
+  stopping: of('can_send', 'commands_reach_us'),
+  config_invalid: of(),
+  config_unreadable: of(),
+  config_needs_restart: notice(),
+  tls_setting_ignored: notice(),
+  state_restored: notice(),
+  state_shared: notice(),
+  alerts_failing: notice(),
+  state_unwritable: MACHINE,
+  state_moved: MACHINE,
+  store_damaged: of('nothing_given_up'),
+  disk_full: MACHINE,
+  too_many_files: MACHINE,
+  machine_exhausted: MACHINE,
+  clock_skew: of(),
+  monitor_unavailable: of(),
+  chatdb_missing: of('can_read'),
+  chatdb_not_permitted: of('can_read'),
+  chatdb_denied: of('can_read'),
+  chatdb_unreadable: of('can_read'),
+  internal: of('can_read'),
+  reading_stalled: of('can_read'),
+  inbound_stalled: of('can_read'),
+  secret_missing: NO_BACKEND,
+  plain_secret_refused: NO_BACKEND,
+  backend_insecure: NO_BACKEND,
+  backend_unauthorised: NO_BACKEND,
+  token_expired: NO_BACKEND,
+  backend_unreachable: NO_BACKEND,
+  registration_refused: of(),
+  messages_not_taken: of('can_post', 'is_answered'),
+  messages_unanswered: of('is_answered'),
+  acks_unread: of('can_post'),
+  uploads_stuck: of('can_post'),
+  sync_failing: of('commands_reach_us'),
+  websocket_unavailable: of('link_stable'),
+  websocket_refused: of('link_stable'),
+  link_unstable: of('link_stable'),
+  agent_duplicated: of('link_stable', 'commands_reach_us'),
+  automation_denied: of('can_send'),
+  osascript_missing: of('can_send'),
+  messages_unavailable: of('can_send'),
+  sending_paused: of('can_send'),
+  sends_failing: of('can_send'),
+  schedule_overdue: of('can_send'),
+  messages_set_aside: notice('nothing_given_up'),
+  item_set_aside: notice('nothing_given_up'),
+  delivery_refused: notice('nothing_given_up'),
+};
+
+/** The codes because of which a sign fails. */
+export function codesOfSign(name: VitalSignName): ErrorCode[] {
+  const meanings = Object.entries(MEANINGS) as [ErrorCode, Meaning][];
+  return meanings.filter(([, { signs }]) => signs.includes(name)).map(([code]) => code);
+}
+
+/** Whether a problem keeps the agent from its whole job; one that is not known here does. */
+export function hindersTheJob({ code }: { readonly code: ErrorCode }): boolean {
+  return MEANINGS[code]?.isNotice !== true;
+}
+
+/**
+ * The one judgement of how the job goes: everything that is wrong, and each vital sign with what was seen of it. Pure. A sign
+ * fails exactly when there is a problem of it, and is known only by evidence: that nothing was heard of a fault is none.
+ */
+export function vitalSigns(facts: VitalFacts): Judged {
+  const problems = [...facts.problems, ...found(facts)];
+  const entries = (Object.keys(VITAL_SIGNS) as VitalSignName[]).map((name) => {
+    const own = problems.filter(({ code }) => MEANINGS[code]?.signs.includes(name));
+    return [name, own.length > 0 ? failing(own) : known(EVIDENCE[name](facts))] as const;
+  });
+  return { signs: Object.fromEntries(entries) as VitalSigns, problems };
+}
+
+/** The vital signs of an agent that has not begun its job; `why` says what it waits for. */
+export function unknownSigns(why: string): VitalSigns {
+  const unknown = known(why);
+  const entries = Object.keys(VITAL_SIGNS).map((name) => [name, unknown] as const);
+  return Object.fromEntries(entries) as VitalSigns;
+}
+
+type Sign = VitalSigns[VitalSignName];
+
+function failing(own: readonly Problem<number>[]): Sign {
+  const codes = [...new Set(own.map(({ code }) => code))];
+  const evidence = own[0]?.message ?? '';
+  return { state: 'failing', evidence, evidence_at: iso(Math.min(...own.map(({ since }) => since))), codes };
+}
+
+function known(evidence: Evidence | string): Sign {
+  if (typeof evidence === 'string') return { state: 'not_yet_known', evidence, evidence_at: null, codes: [] };
+  return { state: 'ok', evidence: evidence.what, evidence_at: iso(evidence.at), codes: [] };
+}
+
+function seen(at: number | null, what: string, otherwise: string): Evidence | string {
+  return at === null ? otherwise : { what, at };
+}
+
+/** What shows that a sign is well; a text: what has not been seen yet. */
+const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence | string>> = {
+  can_read: ({ reading }) => seen(reading.readAt, 'chat.db was read', 'chat.db has not been read yet'),
+  can_post: ({ posts }) =>
+    seen(posts.takenAt, 'the backend took a message', 'no message has been posted since the start'),
+  is_answered: ({ posts }) =>
+    seen(posts.answeredAt, 'a message was answered', 'no message has been answered since the start'),
+  can_send: ({ sending }) => seen(sending.sentAt, 'a text was sent', 'no text has been sent since the start'),
+  link_stable: ({ link }) => {
+    if (!link.isWanted)
+      return seen(link.syncAt, 'polling, as configured; a sync succeeded', 'no sync has succeeded yet');
+    return seen(link.isLive ? link.pongAt : null, 'a ping was answered', 'the link is not up yet');
+  },
+  commands_reach_us: ({ link }) => {
+    const { isLive, pongAt, syncAt } = link;
+    if (isLive && pongAt !== null) return { what: 'the real-time link answers', at: pongAt };
+    return seen(syncAt, 'a sync succeeded', 'the backend has answered no ping and no sync yet');
+  },
+  nothing_given_up: ({ now }) => ({ what: 'nothing is set aside', at: now }),
+};
+
+/** What no room can see by itself. */
+function found(facts: VitalFacts): Problem<number>[] {
+  const hasCode = (...codes: readonly ErrorCode[]) => facts.problems.some(({ code }) => codes.includes(code));
+  const isCutOff = facts.problems.some(({ code }) => MEANINGS[code] === NO_BACKEND);
+  const cannotStore = hasCode('disk_full', 'state_unwritable', 'state_moved', 'stopping', 'internal');
+  const cannotRead = facts.problems.some(({ code }) => MEANINGS[code]?.signs.includes('can_read'));
+  return [
+    ...(cannotRead || cannotStore ? [] : stuckReading(facts)),
+    ...(isCutOff ? [] : [...failingPosts(facts), ...unread(facts)]),
+    ...(cannotStore ? [] : overdue(facts)),
+    ...(hasCode('automation_denied', 'osascript_missing', 'messages_unavailable') ? [] : failingSends(facts)),
+    ...setAside(facts),
+  ];
+}
+
+function stuckReading({ now, reading: { stuckSince, rowsBehind } }: VitalFacts): Problem<number>[] {
+  if (stuckSince === null || now - stuckSince < READING_STUCK_MS) return [];
+  return [
+    {
+      code: 'reading_stalled',
+      since: stuckSince,
+      message: `${rowsBehind ?? 0} new rows of chat.db are not read, although it can be opened.`,
+      remedy: 'Restart the agent (edge-agent restart), and report it with the log lines around it.',
+    },
+  ];
+}
+
+function failingPosts({ now, posts: { failing: posts, waiting } }: VitalFacts): Problem<number>[] {
+  if (posts === null) return [];
+  const isRefusal = posts.isRejected && posts.posts >= REJECTED_FROM;
+  const isWaiting = waiting > 0 && now - posts.since >= POSTS_FAIL_AFTER_MS;
+  if (!isRefusal && !isWaiting) return [];
+  const tried = `${posts.posts} ${posts.posts === 1 ? 'post' : 'posts'} in a row, the last one: ${posts.detail}`;
+  if (posts.isTaken) {
+    return [
+      {
+        code: 'messages_unanswered',
+        since: posts.since,
+        message: `The backend takes messages and gives no usable answer (${tried}). ${waiting} wait.`,
+        remedy:
+          'Look in the log of the backend; edge-agent conformance <url> tests its answers. Messages are posted again by themselves.',
+      },
+    ];
+  }
+  return [
+    {
+      code: 'messages_not_taken',
+      since: posts.since,
+      message: `The backend takes no message (${tried}). ${waiting} wait.`,
+      remedy:
+        'Check that the backend serves POST /edge/message, and what it answers: edge-agent conformance <url>. Messages that wait are posted again by themselves.',
+    },
+  ];
+}
+
+function unread({ now, oldest }: VitalFacts): Problem<number>[] {
+  const { acks, uploads } = oldest;
+  return [
+    ...(acks === null || now - acks < ACKS_UNREAD_MS
+      ? []
+      : [
+          {
+            code: 'acks_unread' as const,
+            since: acks,
+            message: 'The backend answers, but shows of no ack for 10 minutes that it has read it.',
+            remedy:
+              'Have the backend answer pings, list acks in ack_commands of a sync, or serve POST /edge/command/ack. Acks are kept and brought again by themselves.',
+          },
+        ]),
+    ...(uploads === null || now - uploads < UPLOADS_STUCK_MS
+      ? []
+      : [
+          {
+            code: 'uploads_stuck' as const,
+            since: uploads,
+            message: 'Images have not reached the backend for an hour, although it answers.',
+            remedy:
+              'Check that the backend serves POST /photo/upload, or set attachments.upload to false. Images are uploaded again by themselves.',
+          },
+        ]),
+  ];
+}
+
+function overdue({ now, sending: { nextDueAt } }: VitalFacts): Problem<number>[] {
+  if (nextDueAt === null || now - nextDueAt < OVERDUE_MS) return [];
+  return [
+    {
+      code: 'schedule_overdue',
+      since: nextDueAt,
+      message: 'A scheduled text is overdue and has not started.',
+      remedy: 'Restart the agent (edge-agent restart), and report it with the log lines around it.',
+    },
+  ];
+}
+
+function failingSends({ sending: { failing: texts } }: VitalFacts): Problem<number>[] {
+  if (texts === null || texts.texts < SENDS_FAIL_FROM) return [];
+  // One number that cannot be reached is not the agent's fault.
+  if (texts.conversations < 2 && texts.unknown < SENDS_FAIL_FROM) return [];
+  return [
+    {
+      code: 'sends_failing',
+      since: texts.since,
+      message: `The last ${texts.texts} texts were not sent, or it is not known whether they were: ${texts.detail}`,
+      remedy:
+        'Look at Messages on this Mac: whether it is signed in, online and shows a dialog; then edge-agent selftest --send. The notice goes with the next text that is sent.',
+    },
+  ];
+}
+
+function setAside({ now, setAside: { messages, since } }: VitalFacts): Problem<number>[] {
+  if (messages === 0) return [];
+  const what = messages === 1 ? 'One message was' : `${messages} messages were`;
+  return [
+    {
+      code: 'messages_set_aside',
+      since: since ?? now,
+      message: `${what} set aside unanswered, because the backend does not take ${messages === 1 ? 'it' : 'them'}.`,
+      remedy:
+        "See why, in the backend's own words: edge-agent queue list. Then edge-agent queue retry <guid>, or queue drop <guid>.",
+    },
+  ];
+}
