@@ -38,13 +38,16 @@ function bySomebodyElse(args: readonly string[], world: EdgeWorld): Promise<CliR
 }
 
 describe('without a daemon', { concurrent: true }, () => {
-  test.for(ASKING.filter(([verb]) => verb !== 'pause'))('%j says so, and how to start it, with exit 3', async (args, context) => {
-    const world = await EdgeWorld.open(context);
-    const { exitCode, stdout, stderr } = await world.cli(...args);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
-    expect(stderr).toMatch(/^edge-agent: No edge-agent is running on .*\nStart it: edge-agent run\n$/);
-    expect(existsSync(world.state)).toBe(false);
-  });
+  test.for(ASKING.filter(([verb]) => verb !== 'pause'))(
+    '%j says so, and how to start it, with exit 3',
+    async (args, context) => {
+      const world = await EdgeWorld.open(context);
+      const { exitCode, stdout, stderr } = await world.cli(...args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
+      expect(stderr).toMatch(/^edge-agent: No edge-agent is running on .*\nStart it: edge-agent run\n$/);
+      expect(existsSync(world.state)).toBe(false);
+    },
+  );
 
   test.for(ASKING)('%j with a socket that nobody reads ends in time, with exit 5', async (args, context) => {
     const world = await EdgeWorld.open(context);
