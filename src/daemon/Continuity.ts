@@ -126,14 +126,6 @@ export class Continuity {
     });
   }
 
-  /** Before chat.db is read on and anything goes out: what is in it by now is of the gap, if there is one. */
-  end(store: Store, chatDb: { generation(): string | null; highestRowId(): number | null }): void {
-    const gap = store.lineage.gap();
-    if (gap === undefined || gap.untilRow !== null || gap.generation !== chatDb.generation()) return;
-    const rowId = chatDb.highestRowId();
-    if (rowId !== null) store.tryWrite(() => store.lineage.endGapAt(rowId));
-  }
-
   /** What was found at the start; the notice goes with the next one. */
   fault(): Problem<number, 'state_restored' | 'state_shared'> | undefined {
     return this.noted;
@@ -221,7 +213,9 @@ function gapOf(
   const before = store.lineage.gap();
   const isSalvaged = reason === 'rebuilt';
   const from = isSalvaged || Number.isNaN(aliveAt) ? null : aliveAt;
-  const until = activeUntil === null || isSalvaged ? now : Math.min(now, activeUntil + LAST_ROWS_MS);
+  // An agent that was last at work before the copy was made had a clock that was behind.
+  const isDated = activeUntil !== null && activeUntil >= (from ?? activeUntil);
+  const until = isDated && !isSalvaged ? Math.min(now, activeUntil + LAST_ROWS_MS) : now;
   const gap = {
     reason,
     generation: isSalvaged ? null : (cursor?.generation ?? null),
@@ -231,7 +225,10 @@ function gapOf(
     from,
     until,
     activeUntil: isSalvaged ? null : activeUntil,
+    copiedAt: from,
     knownSends: store.sends.newest(),
+    // Of a store that was new or salvaged, what it has not judged is not all of the gap.
+    areRowsNoted: reason === 'new' || isSalvaged,
     revisions: revisionsAbove(before?.revisions ?? 0, seen?.revisions ?? 0, now),
   };
   // An earlier gap is still one: from its beginning to the end of this. A first start is none: the store was whole since.

@@ -252,7 +252,6 @@ export class EdgeAgent {
       downtime.start();
       components.runner.prepare();
       rmSync(handoverDirectory(directory), { recursive: true, force: true });
-      continuity.end(store, components.chatDb);
       components.reader.scan();
       const verbs = operatorVerbs({
         ...components,

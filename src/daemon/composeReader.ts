@@ -9,6 +9,7 @@ import type { Activity } from '../operator/statusSnapshot.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { ageLimits } from './componentSettings.js';
+import { noteGap } from './gapRows.js';
 
 interface ReaderOptions {
   chatDb: ChatDb;
@@ -43,7 +44,10 @@ export function composeReader(room: ReaderOptions): IncomingReader {
     worthAnswering,
     region: () => region,
     ownAddresses: () => own.all(),
-    beforeScan: room.readTies,
+    beforeScan() {
+      room.readTies();
+      noteGap(store, chatDb, clock);
+    },
     windowMs() {
       const { maxAgeMs, catchUpMs } = ageLimits(config());
       return Math.max(maxAgeMs, catchUpMs);

@@ -2,7 +2,6 @@ import { describeError } from '../errors.js';
 import type { EventType } from '../model/events.js';
 import type { IncomingAttachment, IncomingMessage, MessagePart } from '../model/incoming.js';
 import { knownParts, textsOf } from '../store/incomingRecord.js';
-import { isInGap } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { type ChatEvents, editKey } from './ChatEvents.js';
@@ -105,7 +104,11 @@ export class MessageUpdates {
     if (gap === undefined || gap.reason === 'new' || !settings().unsends) return false;
     const original = store.cursor.seen.originalOf(change.guid);
     const isUnknown = store.incoming.find(original) === undefined;
-    return isUnknown && isInGap(gap, change, store.cursor.order()) && !store.emittedEvents.has(keyOf(change));
+    return (
+      isUnknown &&
+      store.lineage.isInGap(change, store.cursor.order()) &&
+      !store.emittedEvents.has(keyOf(change))
+    );
   }
 
   /** Inside a write. By the guid that the row has: under which of several iCloud wrote it first is not known any more. */

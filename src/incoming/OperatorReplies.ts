@@ -1,5 +1,4 @@
 import type { SendRecord } from '../model/sending.js';
-import { isInGap } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import { isOfAttempt, type Kinship, kinshipOf, orderOf } from '../store/seenRows.js';
 import type { Clock } from '../system/clock.js';
@@ -64,7 +63,7 @@ export class OperatorReplies {
   private isFromGap(message: OwnAccountRow): boolean {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
-    return gap !== undefined && gap.reason !== 'new' && isInGap(gap, message, cursor.order());
+    return gap !== undefined && gap.reason !== 'new' && lineage.isInGap(message, cursor.order());
   }
 
   /** Whether it proves a text of the ledger, or could. */

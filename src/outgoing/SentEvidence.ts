@@ -1,7 +1,7 @@
 import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
-import { isInGap, type LedgerGap } from '../store/lineage.js';
+import type { LedgerGap } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
-import { kinshipOf, type RowOrder } from '../store/seenRows.js';
+import { kinshipOf } from '../store/seenRows.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
 import { isFileOf, knownRows } from './SendVerifier.js';
 
@@ -44,26 +44,7 @@ function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
   return cause.at - (cause.kind === 'row' ? SENDER_AHEAD_MS : 0) < gap.until;
 }
 
-/** What is known of the rows of one conversation while one text is looked for. */
-interface RowsInGap {
-  gap: LedgerGap;
-  order: RowOrder;
-  /** Whether it proves another send, or iCloud wrote the row again that does. */
-  isTaken: (row: SentRow) => boolean;
-}
-
-/**
- * The rule, over the rows of one conversation in the order of their dates: of a gap, after the cause, the proof of no other send. One
- * row proves one send, so the oldest that fits is taken: the next text of the same words finds the next one.
- */
-function rowsAfter(
-  rows: readonly SentRow[],
-  cause: Cause,
-  { gap, order, isTaken }: RowsInGap,
-): readonly SentRow[] {
-  return rows.filter((row) => isInGap(gap, row, order) && isAfter(cause, row) && !isTaken(row));
-}
-
+/** Whether a row was written after what the text goes out for, as far as its place or date tells. */
 function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
   switch (cause.kind) {
     case 'row':
@@ -95,15 +76,23 @@ export class SentEvidence {
     const gap = this.store.lineage.gap();
     if (gap === undefined) return NONE;
     const cause = this.causeOf(send, gap);
-    if (cause === undefined || !mayBeFrom(gap, cause)) return NONE;
-    const candidates = this.candidates(send.conversation, cause, gap);
-    if (candidates === undefined) return { kind: 'unsettled' };
+    if (cause === undefined) return NONE;
+    const mayBeOfGap = mayBeFrom(gap, cause);
+    if (!mayBeOfGap && send.seq > gap.knownSends) return NONE;
+    const rows = this.rowsInGap(send, cause, gap);
+    if (rows === undefined) return { kind: 'unsettled' };
+    const candidates = rows.filter((candidate) => isAfter(cause, candidate));
     const found = candidates.filter((candidate) => candidate.isUndecided !== true);
     const row = found.find((candidate) => this.isOf(send, candidate));
     if (row !== undefined) return cause.kind === 'unknown' ? { kind: 'doubtful' } : { kind: 'sent', row };
     const open = candidates.filter((candidate) => candidate.isUndecided && this.isOf(send, candidate));
     if (open.some((candidate) => this.maySettle(candidate))) return { kind: 'unsettled' };
     if (open.length > 0) return { kind: 'doubtful' };
+    const misdated = rows.filter((other) => !isAfter(cause, other) && this.isOf(send, other));
+    const byGuid = misdated.find(({ guid }) => this.mayBeOf(send.seq, guid) === 'surely');
+    if (byGuid !== undefined && byGuid.isUndecided !== true) return { kind: 'sent', row: byGuid };
+    if (misdated.some(({ guid }) => this.mayBeOf(send.seq, guid) !== 'no')) return { kind: 'doubtful' };
+    if (!mayBeOfGap) return NONE;
     if (isReply(send) && found.length > 0 && !this.isKnownReply(send, found)) return { kind: 'answered' };
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
   }
@@ -115,9 +104,13 @@ export class SentEvidence {
     const cause: Cause = { kind: 'time', at };
     if (gap === undefined || !mayBeFrom(gap, cause)) return 'no';
     const normalise = (words: string) => this.rows.normalise(words);
-    const rows = this.candidates(this.store.aliases.resolve(conversation), cause, gap);
+    const wanted = { seq: Infinity, conversation: this.store.aliases.resolve(conversation) };
+    const rows = this.rowsInGap(wanted, cause, gap);
     if (rows === undefined) return 'unreadable';
-    return rows.some((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole') ? 'maybe' : 'no';
+    const kin = rows.filter((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole');
+    return kin.some((row) => isAfter(cause, row) || this.mayBeOf(Infinity, row.guid) !== 'no')
+      ? 'maybe'
+      : 'no';
   }
 
   /** Undefined: it is from after the gap for sure. */
@@ -155,14 +148,30 @@ export class SentEvidence {
     return made === null ? undefined : { kind: 'time', at: this.ownTime(made) - CLOCKS_APART_MS };
   }
 
-  /** Undefined while chat.db cannot be read. */
-  private candidates(conversation: string, cause: Cause, gap: LedgerGap): readonly SentRow[] | undefined {
+  /**
+   * Whether a row that was noted when the gap was found may be of a text, whatever its date. `surely`: the store had the text
+   * before it knew the row, which no clock tells better. `perhaps`: the clock was behind in the gap.
+   */
+  private mayBeOf(seq: number, guid: string): 'surely' | 'perhaps' | 'no' {
+    const { lineage } = this.store;
+    const noted = lineage.gapRow(guid);
+    if (noted === undefined) return 'no';
+    if (seq <= noted.knownSends) return 'surely';
+    return lineage.wasClockBehind() ? 'perhaps' : 'no';
+  }
+
+  /**
+   * Rows of the gap in a conversation that prove nothing else, in the order of their dates; those that were noted by their guids
+   * whatever their dates. Undefined while chat.db cannot be read, or could not yet be since the gap was found.
+   */
+  private rowsInGap(
+    { seq, conversation }: Pick<SendRecord, 'seq' | 'conversation'>,
+    cause: Cause,
+    gap: LedgerGap,
+  ): readonly SentRow[] | undefined {
     const position = this.rows.position();
-    if (position === undefined) return undefined;
-    const rows =
-      cause.kind === 'row'
-        ? this.behind(cause.rowId)
-        : this.between(cause.kind === 'unknown' ? gap.until - LOOK_BACK_MS : cause.at, gap.until);
+    if (position === undefined || !gap.areRowsNoted) return undefined;
+    const rows = cause.kind === 'row' ? this.behind(cause.rowId) : this.dated(seq, cause, gap);
     // Where a read fails, there are no rows: that proves nothing.
     if (this.rows.position() === undefined) return undefined;
     const here = rows.filter((row) => isIn(conversation, row));
@@ -171,7 +180,19 @@ export class SentEvidence {
     const isTaken = (row: SentRow) =>
       proofs.some((proof) => proof.guid === row.guid || this.isCopy(row, proof)) ||
       (row.isUndecided === true && known.isPersons(row.guid));
-    return rowsAfter(here, cause, { gap, order: position, isTaken });
+    return here.filter((row) => this.store.lineage.isInGap(row, position) && !isTaken(row));
+  }
+
+  private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, gap: LedgerGap): readonly SentRow[] {
+    const from = cause.kind === 'unknown' ? gap.until - LOOK_BACK_MS : cause.at;
+    const rows = this.between(from, gap.until);
+    const known = new Set(rows.map(({ guid }) => guid));
+    const isOutside = (sentAt: number | null) => sentAt === null || sentAt > gap.until;
+    const noted = this.store.lineage
+      .gapRows()
+      .filter(({ guid, sentAt }) => isOutside(sentAt) || this.mayBeOf(seq, guid) !== 'no')
+      .flatMap(({ guid }) => (known.has(guid) ? [] : (this.rows.find(guid) ?? [])));
+    return [...rows, ...noted].toSorted((a, b) => (a.sentAt ?? 0) - (b.sentAt ?? 0));
   }
 
   /** Outgoing rows from the oldest date of these to the newest, whatever their ROWIDs. */

@@ -63,6 +63,24 @@ export interface LedgerGap extends RowOrder {
   revisions: number;
   /** Until when an agent is known to have been at work; null: nothing tells. */
   activeUntil: number | null;
+  /** When the store that was put back was last at work itself; null: nothing tells. */
+  copiedAt: number | null;
+  /** Whether the rows are noted that chat.db had then and the store did not know (`GapRow`). Nothing is compared before. */
+  areRowsNoted: boolean;
+}
+
+/**
+ * An outgoing row of chat.db that the store had neither judged nor as a proof when a gap was found. It is of the gap whatever its
+ * date, for the clock may have been wrong when it was written.
+ */
+export interface GapRow {
+  guid: string;
+  /** Unix ms. */
+  sentAt: number | null;
+  /** The store had the texts up to this seq when it did not know the row yet: it was written after each of them was stored. */
+  knownSends: number;
+  /** Its date is from before the store was last at work: the clock was behind in the gap. */
+  isBackdated: boolean;
 }
 
 export type Standing =
@@ -97,12 +115,13 @@ export function standingOf(seen: {
 
 /** A row of chat.db as far as it lies in a gap. `sentAt` is Unix ms. */
 interface DatedRow {
+  guid: string;
   rowId: number;
   sentAt: number | null;
 }
 
-/** Whether a row is of the time of which the ledger is not complete. `order` is that of the chat.db that is open. */
-export function isInGap(gap: LedgerGap, { rowId, sentAt }: DatedRow, order: RowOrder): boolean {
+/** Whether the place or the date of a row tells that it is of the gap. `order` is that of the chat.db that is open. */
+export function isInGap(gap: LedgerGap, { rowId, sentAt }: Omit<DatedRow, 'guid'>, order: RowOrder): boolean {
   if (sentAt === null) return false;
   const isSameOrder = gap.generation === order.generation && gap.movedAt === order.movedAt;
   // A clock that was ahead dates rows of the gap behind its end.
@@ -113,11 +132,17 @@ export function isInGap(gap: LedgerGap, { rowId, sentAt }: DatedRow, order: RowO
 }
 
 /** What gaps of earlier versions lack: they say nothing of it. */
-const EARLIER_GAP = { untilRow: null, movedAt: null, knownSends: 0, revisions: 0 } as const;
+const EARLIER_GAP = {
+  ...{ untilRow: null, movedAt: null, knownSends: 0, revisions: 0 },
+  ...{ copiedAt: null, areRowsNoted: true },
+} as const;
 
 const LINEAGE = 'lineage';
 const COUNTER = 'lineage_counter';
 const GAP = 'ledger_gap';
+const GAP_ROWS = 'ledger_gap_rows';
+/** So many rows of gaps are kept, the newest: those behind them are known by their dates alone. */
+const MOST_GAP_ROWS = 5000;
 const SINCE_EVER = {
   reason: 'rebuilt',
   generation: null,
@@ -131,6 +156,8 @@ export class LineageTable {
   private readonly listeners: ((counter: number) => void)[] = [];
   private counter: number;
   private known: LedgerGap | undefined;
+  private rows: ReadonlyMap<string, GapRow>;
+  private hasBackdated: boolean;
 
   constructor(
     private readonly meta: MetaTable,
@@ -138,6 +165,8 @@ export class LineageTable {
     clock: Pick<Clock, 'now'>,
   ) {
     this.counter = Number(meta.get(COUNTER) ?? 0);
+    this.rows = byGuid(meta.list<GapRow>(GAP_ROWS) ?? []);
+    this.hasBackdated = isAnyBackdated(this.rows);
     if (meta.get(GAP) === undefined) return;
     // Of a gap that cannot be read any time up to now may be one of it.
     const gap = meta.object<LedgerGap>(GAP) ?? { ...SINCE_EVER, until: clock.now() };
@@ -153,6 +182,45 @@ export class LineageTable {
   /** The time of which the ledger is not complete; undefined: it is. */
   gap(): LedgerGap | undefined {
     return this.known;
+  }
+
+  /** What was noted of this row when a gap was found. */
+  gapRow(guid: string): GapRow | undefined {
+    return this.rows.get(guid);
+  }
+
+  /** The rows that were noted when a gap was found. */
+  gapRows(): readonly GapRow[] {
+    return [...this.rows.values()];
+  }
+
+  /** Whether the clock of this Mac was behind in a gap, as the date of a row from then tells. */
+  wasClockBehind(): boolean {
+    return this.hasBackdated;
+  }
+
+  /** Whether a row is of the time of which the ledger is not complete. `order` is that of the chat.db that is open. */
+  isInGap(row: DatedRow, order: RowOrder): boolean {
+    if (this.known === undefined) return false;
+    return this.rows.has(row.guid) || isInGap(this.known, row, order);
+  }
+
+  /** Inside a write, before chat.db is read on: these are the rows of the gap that was found last. */
+  noteGapRows(rows: readonly Pick<GapRow, 'guid' | 'sentAt'>[]): void {
+    if (this.known === undefined) return;
+    const { knownSends, copiedAt } = this.known;
+    const isBackdated = (sentAt: number | null) => sentAt !== null && copiedAt !== null && sentAt < copiedAt;
+    const found = rows.filter(({ guid }) => !this.rows.has(guid));
+    const noted = found.map(({ guid, sentAt }) => ({
+      ...{ guid, sentAt, knownSends },
+      isBackdated: isBackdated(sentAt),
+    }));
+    const all = [...this.rows.values(), ...noted];
+    this.known = { ...this.known, areRowsNoted: true };
+    this.rows = byGuid(all.slice(-MOST_GAP_ROWS));
+    this.hasBackdated = isAnyBackdated(this.rows);
+    this.meta.set(GAP, JSON.stringify(this.known));
+    this.meta.set(GAP_ROWS, JSON.stringify([...this.rows.values()]));
   }
 
   /** Inside a write, before anything goes out: no row behind this one is of the gap, but by its date. */
@@ -199,6 +267,14 @@ export class LineageTable {
   private readonly announce = (): void => {
     for (const listener of this.listeners) listener(this.counter);
   };
+}
+
+function isAnyBackdated(rows: ReadonlyMap<string, GapRow>): boolean {
+  return [...rows.values()].some(({ isBackdated }) => isBackdated);
+}
+
+function byGuid(rows: readonly GapRow[]): ReadonlyMap<string, GapRow> {
+  return new Map(rows.map((row) => [row.guid, row]));
 }
 
 /** One page, so that a write is there whole or not at all, whenever the process dies. */

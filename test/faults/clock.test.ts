@@ -426,6 +426,8 @@ test('a gap in the ledger that ends in the future ends once the clock is known t
     movedAt: null,
     knownSends: 0,
     revisions: 0,
+    copiedAt: null,
+    areRowsNoted: true,
   } as const;
   write(() => lineage.record({ id: 's', file: 'f', counter: 1 }, { ...gap, until: clock.now() + HOUR }));
   write(() => lineage.endGapBy(clock.now(), () => false));

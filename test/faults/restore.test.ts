@@ -1,13 +1,16 @@
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { PersonaAnswer } from '../../src/kit/backend/persona.js';
+import { openDatabase } from '../../src/store/sqlite.js';
 import type { DaemonProcess } from '../support/DaemonProcess.js';
 import { AGENT_ID, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
 
 const RUN = { concurrent: false } as const;
+const CLOCK = pathToFileURL(join(import.meta.dirname, '../support/shiftedClock.mjs')).href;
 const ANSWER: PersonaAnswer = { bubbles: ['found it', 'want the link?'] };
 const persona = () => ANSWER;
 
@@ -30,12 +33,24 @@ const WAYS = {
 
 function copyOf(world: EdgeWorld): string {
   const copy = join(world.directory, 'backup');
-  cpSync(world.state, copy, { recursive: true, preserveTimestamps: true });
+  const filter = (path: string) => !path.endsWith('.sock');
+  cpSync(world.state, copy, { recursive: true, preserveTimestamps: true, filter });
   return copy;
 }
 
 async function stopped(daemon: DaemonProcess): Promise<void> {
   expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+}
+
+/** The texts that are in one of these states. */
+function waitingTexts(world: EdgeWorld, states: readonly string[] = ['queued']): unknown[] {
+  const database = openDatabase(join(world.state, 'edge-agent.db'));
+  try {
+    const select = database.prepare('SELECT text FROM sends WHERE state IN (SELECT value FROM json_each(?))');
+    return select.pluck().all(JSON.stringify(states));
+  } finally {
+    database.close();
+  }
 }
 
 const codes = async (daemon: DaemonProcess) =>
@@ -242,6 +257,86 @@ describe('after an older state directory was put back', RUN, () => {
     expect(world.texts).toEqual(['once']);
   });
 });
+
+const HOUR_MS = 3_600_000;
+
+/** The clock of the Mac is set: of the daemons that are started from now on, and of chat.db. */
+function setClock(world: EdgeWorld, offsetMs: number): void {
+  const file = join(world.directory, 'clock-offset');
+  writeFileSync(file, String(offsetMs));
+  Object.assign(world.place.env, { NODE_OPTIONS: `--import ${CLOCK}`, CLOCK_FILE: file });
+  world.mac.setClock(offsetMs);
+}
+
+describe.each([
+  ['an hour behind', -HOUR_MS],
+  ['an hour ahead', HOUR_MS],
+])(
+  'what went out while the clock was %s, in a chat.db whose ROWIDs were given out anew',
+  RUN,
+  (_, offsetMs) => {
+    test('is not sent again where the copy has it waiting, nor told as an operator’s', async (context) => {
+      const world = await EdgeWorld.open(context);
+      const doomed = await world.start();
+      for (const text of ['known', 'known too']) await world.acked(world.command(text));
+      world.behave({ kind: 'ok', slowMs: 1_000 });
+      const first = world.command('first');
+      await world.calls(3);
+      const second = world.command('second');
+      await until(
+        () => waitingTexts(world).includes('second'),
+        () => 'the second text to wait',
+      );
+      await doomed.kill('SIGKILL');
+      const copy = copyOf(world);
+      await world.inChatDb(3);
+      setClock(world, offsetMs);
+      // The backend may refuse a token by such a clock; the text goes out all the same.
+      const daemon = await world.startDegraded();
+      await world.inChatDb(4);
+      await until(
+        () => !waitingTexts(world, ['queued', 'attempting', 'confirming']).includes('second'),
+        () => 'the second text to be proven',
+      );
+      await stopped(daemon);
+      world.mac.chatDb.rewrites.rebuild((rowIds) => rowIds.toReversed());
+      WAYS['copied back (new inodes)'](copy, world.state);
+      setClock(world, 0);
+      await world.start();
+      for (const id of [first, second]) expect(await world.acked(id)).toMatchObject({ status: 'completed' });
+      await untilIdle(world.state);
+      expect(world.texts).toEqual(['known', 'known too', 'first', 'second']);
+      expect(eventsOf(world, 'operator_replied')).toEqual([]);
+    });
+
+    test('is not sent again where the backend offers it again', async (context) => {
+      const world = await EdgeWorld.open(context);
+      const before = await world.start();
+      for (const text of ['known', 'known too']) await world.acked(world.command(text));
+      await untilIdle(world.state);
+      await stopped(before);
+      const copy = copyOf(world);
+      const madeAt = Date.now();
+      setClock(world, 0);
+      const daemon = await world.start();
+      setClock(world, offsetMs);
+      for (const text of ['once', 'another']) await world.acked(offer(world, text, madeAt));
+      await untilIdle(world.state);
+      await stopped(daemon);
+      world.mac.chatDb.rewrites.rebuild((rowIds) => rowIds.toReversed());
+      WAYS['copied back (new inodes)'](copy, world.state);
+      setClock(world, 0);
+      await world.start();
+      const ack = await world.acked(offer(world, 'once', madeAt));
+      expect(ack).toMatchObject(
+        offsetMs < 0 ? { status: 'failed', result: { outcome: 'unknown' } } : { status: 'completed' },
+      );
+      await untilIdle(world.state);
+      expect(world.texts).toEqual(['known', 'known too', 'once', 'another']);
+      expect(eventsOf(world, 'operator_replied')).toEqual([]);
+    });
+  },
+);
 
 describe('a state directory that was deleted', RUN, () => {
   test('costs no second text, though the backend offers everything again', async (context) => {

@@ -88,6 +88,8 @@ class World {
       movedAt: this.messages.movedAt,
       knownSends: this.store.sends.newest(),
       revisions: 0,
+      copiedAt: BEGAN_AT - 1,
+      areRowsNoted: true,
       ...more,
     };
     this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));
@@ -268,6 +270,49 @@ describe('after an older store was put back', () => {
     await world.outgoing.start();
     expect(stateOf(world, `command:${failed}`)).toBe('failed');
     expect(stateOf(world, `command:${other}`)).toBe('attempting');
+    world.close();
+  });
+});
+
+describe('a row that was noted when the gap was found, and is dated before what went out', () => {
+  /** Dated by a clock that was wrong; its ROWID was given out anew. */
+  function noted(more: Partial<LedgerGap>, sentAt: number): World {
+    const world = restored('ok', sentAt, { afterRow: 5, ...more });
+    world.messages.movedAt = BEGAN_AT + 15_000;
+    world.store.write(() => world.store.lineage.noteGapRows([{ guid: 'row-1', sentAt }]));
+    return world;
+  }
+
+  test.each([
+    ['of a text that the store had then is its proof', { knownSends: 1_000 }, -3_600_000, 'sent'],
+    ['of one that it had not leaves a doubt', {}, -3_600_000, 'unknown'],
+    ['says nothing where no row shows that the clock was behind', {}, 5_000, 'attempting'],
+    ['is of the gap where the clock was ahead', {}, 3_600_000, 'sent'],
+  ])('%s', async (_, gap, offsetMs, state) => {
+    const world = noted(gap, BEGAN_AT + offsetMs);
+    const id = world.offer('ok', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe(state);
+    world.close();
+  });
+
+  test('proves one text alone: of two of the same words the other goes out', async () => {
+    const world = noted({ knownSends: 1_000 }, BEGAN_AT - 3_600_000);
+    for (let nth = 0; nth < 2; nth++) world.offer('ok', BEGAN_AT + 9_000);
+    await world.run();
+    expect(world.messages.texts).toEqual(['ok']);
+    world.close();
+  });
+
+  test('is waited for: until the rows are noted, nothing of the gap goes out', async () => {
+    const sentAt = BEGAN_AT - 3_600_000;
+    const world = restored('ok', sentAt, { areRowsNoted: false, knownSends: 1_000 });
+    const id = world.offer('ok', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    expect(stateOf(world, `command:${id}`)).toBe('queued');
+    world.store.write(() => world.store.lineage.noteGapRows([{ guid: 'row-1', sentAt }]));
+    world.clock.advance(6_000);
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
     world.close();
   });
 });
