@@ -73,7 +73,7 @@ export interface LedgerGap extends RowOrder {
  * An outgoing row of chat.db that the store had neither judged nor as a proof when a gap was found. It is of the gap whatever its
  * date, for the clock may have been wrong when it was written.
  */
-export interface GapRow {
+interface GapRow {
   guid: string;
   /** Unix ms. */
   sentAt: number | null;
@@ -133,8 +133,12 @@ export function isInGap(gap: LedgerGap, { rowId, sentAt }: Omit<DatedRow, 'guid'
 
 /** What gaps of earlier versions lack: they say nothing of it. */
 const EARLIER_GAP = {
-  ...{ untilRow: null, movedAt: null, knownSends: 0, revisions: 0 },
-  ...{ copiedAt: null, areRowsNoted: true },
+  untilRow: null,
+  movedAt: null,
+  knownSends: 0,
+  revisions: 0,
+  copiedAt: null,
+  areRowsNoted: true,
 } as const;
 
 const LINEAGE = 'lineage';
@@ -212,7 +216,9 @@ export class LineageTable {
     const isBackdated = (sentAt: number | null) => sentAt !== null && copiedAt !== null && sentAt < copiedAt;
     const found = rows.filter(({ guid }) => !this.rows.has(guid));
     const noted = found.map(({ guid, sentAt }) => ({
-      ...{ guid, sentAt, knownSends },
+      guid,
+      sentAt,
+      knownSends,
       isBackdated: isBackdated(sentAt),
     }));
     const all = [...this.rows.values(), ...noted];

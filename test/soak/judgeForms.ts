@@ -70,6 +70,8 @@ function judgeLaterLife({ messages }: Intents, { journal, restores }: Evidence):
     const name = `${message.guid} (“${message.text}”)`;
     const edits = told('message_edited', message);
     const unsends = told('message_unsent', message);
+    // A store that forgot the message tells it of each row that iCloud made of it: under which guid it was posted is not known.
+    const perRow = countBy(unsends, (event) => String(detail(event, 'message_guid')));
     const isChanged = message.fate === 'edited' || message.text.includes('://');
     const isCurrent =
       posted === undefined ||
@@ -80,7 +82,7 @@ function judgeLaterLife({ messages }: Intents, { journal, restores }: Evidence):
       ...(edits.length > (isChanged ? times : 0)
         ? [`later: ${name} was told as edited ${edits.length} times`]
         : []),
-      ...(unsends.length > (message.fate === 'unsent' ? times : 0)
+      ...(Math.max(0, ...perRow.values()) > (message.fate === 'unsent' ? times : 0)
         ? [`later: ${name} was told as taken back ${unsends.length} times`]
         : []),
       ...(message.fate === 'edited' && !isCurrent ? [`later: the edit of ${name} is not known`] : []),
@@ -176,4 +178,11 @@ function detail({ details }: AgentEvent, name: string): unknown {
   return typeof details === 'object' && details !== null
     ? Object.entries(details).find(([key]) => key === name)?.[1]
     : undefined;
+}
+
+/** How many there are of each name. */
+function countBy<T>(items: readonly T[], nameOf: (item: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(nameOf(item), (counts.get(nameOf(item)) ?? 0) + 1);
+  return counts;
 }
