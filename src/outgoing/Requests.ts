@@ -29,7 +29,12 @@ export class Requests {
   /** Stores a text in its lane, its files behind it. A known id changes nothing. */
   add(given: TextRequest): void {
     const { store, limits, mustFetch } = this.options;
-    const request = { ...given, conversation: store.aliases.resolve(given.conversation) };
+    const request = {
+      ...given,
+      conversation: store.aliases.resolve(given.conversation),
+      // A backend may name a message by the guid of a copy, by which a store that was replaced had posted it.
+      ...(given.answers === undefined ? {} : { answers: store.cursor.seen.originalOf(given.answers) }),
+    };
     const text = sendableText(request.text);
     const { id, role, pauseMs, files } = request;
     const planned = partsOf(

@@ -371,6 +371,17 @@ test('a row that iCloud wrote again proves no second text', async () => {
   world.close();
 });
 
+test('the reflex to a message is said once, though a store that was replaced had posted it by the guid of a copy', async () => {
+  const world = new World();
+  received(world, 'guid-1', 0);
+  const copy = { guid: 'copy', original: 'guid-1', conversation: PERSON, key: null, words: '', files: '' };
+  world.store.write(() => world.store.cursor.seen.add({ ...copy, changed: false, seenAt: BEGAN_AT }));
+  for (const answers of ['copy', 'guid-1']) world.offer('one sec', null, { role: 'reflex', answers });
+  await world.run();
+  expect(world.messages.texts).toEqual(['one sec']);
+  world.close();
+});
+
 test('without a gap in the ledger a row of the same words keeps no text from going out', async () => {
   const world = new World();
   world.messages.rows.push(row(1, 'ok', BEGAN_AT + 10));
