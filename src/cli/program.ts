@@ -15,7 +15,11 @@ export function edgeProgram(): Command {
     .addHelpText('after', examplesOf(SHOWN_BY_EXAMPLE))
     .exitOverride()
     .showSuggestionAfterError()
-    .configureOutput({ writeOut: show, writeErr: complainAsIs });
+    .configureOutput({
+      writeOut: show,
+      writeErr: complainAsIs,
+      outputError: (text, write) => write(withHint(text)),
+    });
   for (const spec of VERBS) {
     if ('verbs' in spec) addGroup(program, spec);
     else addVerb(program, spec, {});
@@ -46,6 +50,22 @@ export async function runProgram(): Promise<void> {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
+}
+
+/** What is meant by words that other programs have; anything else is guessed by its letters. */
+const HINTS: Readonly<Record<string, string>> = {
+  stat: 'edge-agent status',
+  chats: 'edge-agent watch',
+  messages: 'edge-agent watch',
+  version: 'edge-agent --version',
+  '-v': 'edge-agent --version',
+  log: 'edge-agent logs',
+};
+
+function withHint(text: string): string {
+  const [, word = ''] = /^error: unknown (?:command|option) '([^']*)'/.exec(text) ?? [];
+  const hint = Object.hasOwn(HINTS, word) ? HINTS[word] : undefined;
+  return hint === undefined ? text : `error: unknown '${word}'\n(Did you mean ${hint}?)\n`;
 }
 
 function examplesOf(verbs: readonly VerbSpec[]): string {

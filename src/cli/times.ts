@@ -26,21 +26,27 @@ function parseDate(text: string): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-/** A time in the past: so long before `now`, or a date. */
+/** A time in the past: so long before `now`, a time of day (the last that was), or a date. */
 export function parsePast(text: string, now: number): number | undefined {
   const ms = parseDuration(text);
-  return ms === undefined ? parseDate(text) : now - ms;
+  if (ms !== undefined) return now - ms;
+  return atTimeOfDay(text, now, (at) => (at > now ? -1 : 0)) ?? parseDate(text);
 }
 
 /** A time to come: so long after `now`, a time of day (the next that comes), or a date. */
 export function parseFuture(text: string, now: number): number | undefined {
   const ms = parseDuration(text.trim().replace(/^(?:\+|in )/, ''));
   if (ms !== undefined) return now + ms;
+  return atTimeOfDay(text, now, (at) => (at <= now ? 1 : 0)) ?? parseDate(text);
+}
+
+/** That time of the day of `now`, so many days later as `shift` says of it; undefined if it is none. */
+function atTimeOfDay(text: string, now: number, shift: (at: number) => number): number | undefined {
   const [, hours, minutes, seconds = '0'] = TIME_OF_DAY.exec(text.trim()) ?? [];
-  if (hours === undefined || minutes === undefined) return parseDate(text);
+  if (hours === undefined || minutes === undefined) return undefined;
   if (Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59) return undefined;
   const at = new Date(now);
   at.setHours(Number(hours), Number(minutes), Number(seconds), 0);
-  if (at.getTime() <= now) at.setDate(at.getDate() + 1);
+  at.setDate(at.getDate() + shift(at.getTime()));
   return at.getTime();
 }

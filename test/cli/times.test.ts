@@ -41,5 +41,8 @@ test.each([
 test('a stretch of time in the past counts back from now', () => {
   expect(parsePast('10m', NOW)).toBe(NOW - 600_000);
   expect(parsePast('2026-11-20T08:00', NOW)).toBe(NOW - 3_600_000);
+  expect(parsePast('05:03', NOW)).toBe(local(2026, 10, 20, 5, 3));
+  expect(parsePast('23:59', NOW)).toBe(local(2026, 10, 19, 23, 59));
+  expect(parsePast('24:00', NOW)).toBeUndefined();
   expect(parsePast('x', NOW)).toBeUndefined();
 });

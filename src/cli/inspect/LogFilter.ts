@@ -32,7 +32,7 @@ export function logWish(
   const since = options.since === undefined ? undefined : parsePast(options.since, now);
   if (options.since !== undefined && since === undefined) {
     return {
-      fault: `--since: expected 10m, 2h, 1d or a time such as 2026-12-24T18:30, found "${options.since}".`,
+      fault: `--since: expected 10m, 2h, 1d, 18:30 or a time such as 2026-12-24T18:30, found "${options.since}".`,
     };
   }
   try {

@@ -1,6 +1,6 @@
 import type { CommandDetail, CommandEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
-import { ago } from '../../system/time.js';
+import { ago, withLocalTimes } from '../../system/time.js';
 import { askAgentOrStore, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { print, printJson, stdoutTerminal } from '../print.js';
@@ -52,7 +52,7 @@ export function timelineLines(command: CommandDetail): string[] {
   const begun = Date.parse(first?.at ?? '');
   const steps = timeline.map(({ at, step, detail }) => {
     const after = `+${((Date.parse(at) - begun) / 1000).toFixed(3)} s`;
-    return `  ${at}  ${after.padStart(12)}  ${step.replace('_', ' ').padEnd(12)}  ${detail}`;
+    return withLocalTimes(`  ${at}  ${after.padStart(12)}  ${step.replace('_', ' ').padEnd(12)}  ${detail}`);
   });
   const waits = command.texts.some(({ paused, state: of }) => paused && of === 'queued');
   return [

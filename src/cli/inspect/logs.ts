@@ -74,6 +74,8 @@ async function show(file: string, options: LogsOptions, wish: LogWish): Promise<
   try {
     const wanted = filter.entries(lines);
     give(wanted.slice(Math.max(0, wanted.length - most)));
+    const isSearch = lines.length > 0 && wanted.length === 0;
+    if (isSearch) complain(`edge-agent: None of the ${lines.length} lines of the log is of that kind.`);
     if (options.follow !== true) return EXIT.ok;
     const stop = interruption();
     while (!stop.aborted) {

@@ -12,7 +12,7 @@ export const logsVerb: VerbSpec = {
       about: 'the newest lines (default: 50; with --since or --id: all)',
       parse: wholeNumber,
     },
-    { flags: '--since <time>', about: 'lines since: 10m, 2h, 1d, or a time such as 2026-12-24T18:30' },
+    { flags: '--since <time>', about: 'lines since: 10m, 2h, 1d, 18:30, or a time such as 2026-12-24T18:30' },
     {
       flags: '--level <level>',
       about: 'the minimum level',

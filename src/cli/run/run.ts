@@ -1,4 +1,5 @@
 import { type LoadedConfig, loadConfig } from '../../config/loadConfig.js';
+import { findConfigFile } from '../../config/places.js';
 import { AgentService } from '../../daemon/AgentService.js';
 import { EdgeAgent } from '../../daemon/EdgeAgent.js';
 import { logSettings } from '../../daemon/logSettings.js';
@@ -29,7 +30,10 @@ export async function run(options: RunOptions): Promise<number> {
       : await live(loadConfig(where), where.env, untilSignal(), options.onStarted);
     return fault === undefined ? EXIT.ok : failure(fault);
   } catch (error) {
-    return failure(error);
+    const exitCode = failure(error);
+    if (exitCode === EXIT.invalidConfig && where.configPath === undefined && findConfigFile(where) === null)
+      complain('Or let it ask you: edge-agent setup');
+    return exitCode;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { QueueEntry } from '../../model/operatorApi.js';
+import { withLocalTimes } from '../../system/time.js';
 import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';
@@ -38,5 +39,5 @@ export async function changeQueue(
 }
 
 function line({ guid, conversation, sent_at, attempts, error }: QueueEntry): string {
-  return `${guid}  ${conversation}  sent ${sent_at}  ${attempts} attempts  ${error ?? ''}`;
+  return `${guid}  ${conversation}  sent ${withLocalTimes(sent_at)}  ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}  ${error ?? ''}`;
 }

@@ -1,6 +1,6 @@
 import type { ScheduleEntry } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
-import { ago, until } from '../../system/time.js';
+import { ago, until, withLocalTimes } from '../../system/time.js';
 import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';
@@ -46,7 +46,7 @@ function lines(entry: ScheduleEntry, now: number): string[] {
   const when = Date.parse(at) > now ? `in ${until(at, now)}` : ago(at, now);
   const what = files === 0 ? `${characters} characters` : `${characters} characters, ${files} files`;
   const why = error === null ? '' : `  ${error}`;
-  const head = `${id}  ${at} (${when})  ${status}  to ${conversation}  ${what}${why}`;
+  const head = `${id}  ${withLocalTimes(at)} (${when})  ${status}  to ${conversation}  ${what}${why}`;
   const shown = entryLines(head, stdoutTerminal());
   return text === undefined ? shown : [...shown, `  ${JSON.stringify(text)}`];
 }

@@ -1,6 +1,7 @@
 import { EdgeError } from '../../errors.js';
 import type { CommandDetail } from '../../model/operatorApi.js';
 import { systemClock } from '../../system/clock.js';
+import { localTime, withLocalTimes } from '../../system/time.js';
 import { type AgentAnswer, askAgent, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { timelineLines } from '../inspect/commands.js';
@@ -82,7 +83,7 @@ function read(
   if (at === undefined) {
     return { fault: `--at: expected 18:30, 2026-12-24T18:30 or 10m, found "${options.at}".` };
   }
-  if (at <= now) return { fault: `--at: ${new Date(at).toISOString()} is past.` };
+  if (at <= now) return { fault: `--at: ${localTime(at)} is past.` };
   return { at, timeoutMs };
 }
 
@@ -123,7 +124,10 @@ function verdict(command: CommandDetail): { code: number; words: string[] } {
   const look = `edge-agent commands show ${id}`;
   if (schedule !== null && state !== 'failed') {
     const cancel = `Take it back: edge-agent schedule cancel ${schedule.schedule_id}`;
-    return { code: EXIT.ok, words: [`Scheduled for ${schedule.send_at}: ${schedule.schedule_id}`, cancel] };
+    return {
+      code: EXIT.ok,
+      words: [`Scheduled for ${withLocalTimes(schedule.send_at)}: ${schedule.schedule_id}`, cancel],
+    };
   }
   if (state === 'completed') {
     const proof =
