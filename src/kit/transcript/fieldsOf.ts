@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Fields, list, object, type Place, words } from './place.js';
+import { each, type Fields, list, object, type Place, words } from './place.js';
 
 /** What is used of JSON Schema. */
 interface Shape {
@@ -10,6 +10,8 @@ interface Shape {
   anyOf?: readonly Shape[];
   items?: Shape;
   properties?: Readonly<Record<string, Shape>>;
+  propertyNames?: Shape;
+  additionalProperties?: Shape;
 }
 
 /**
@@ -39,8 +41,17 @@ function placeOf(shape: Shape, text: Place, texts: Fields): Place {
     case 'array':
       return list(placeOf(one.items ?? {}, text, texts));
     case 'object':
-      return one.properties === undefined ? 'free' : object(placesIn(one, texts));
+      return objectOf(one, texts);
     default:
       return text;
   }
+}
+
+/** A record whose keys are known words is an object with these fields; any other record may have whatever keys. */
+function objectOf(shape: Shape, texts: Fields): Place {
+  const { properties, propertyNames, additionalProperties } = shape;
+  if (properties !== undefined) return object(placesIn(shape, texts));
+  const names = propertyNames?.enum;
+  if (names === undefined) return 'free';
+  return object(each(names.join(' '), placeOf(additionalProperties ?? {}, 'text', texts)));
 }
