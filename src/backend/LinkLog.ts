@@ -103,7 +103,7 @@ export class LinkLog {
     const refusedBefore = after.name === 'blocked' && after.reason === this.blockedReason;
     const failed = loss !== null && loss.kind !== 'closed' && loss.kind !== 'replaced';
     if (loss && failed && told && !refusedBefore && loss !== before.lastLoss)
-      log.error(`WebSocket error: ${describeLoss(loss)}`);
+      log.error(`WebSocket error: ${JSON.stringify([bareLoss(loss)])}`, detailOf(loss));
     if (this.delivery !== 'polling') {
       const cause = loss === null ? {} : { cause: describeLoss(loss) };
       log.warn('🔌 WebSocket disconnected - falling back to HTTP polling', cause);
@@ -148,4 +148,13 @@ export class LinkLog {
     if (failures <= TOLD_IN_FULL || failures % SUMMARY_EVERY === 0) return true;
     return this.ports.clock.monotonic() - this.lastToldAt >= SUMMARY_MS;
   }
+}
+
+/** The loss alone: what the other side said of it is a field of the line, whose words are fixed. */
+function bareLoss(loss: Loss): string {
+  return describeLoss(loss.kind === 'refused' ? { ...loss, detail: '' } : loss);
+}
+
+function detailOf(loss: Loss): Record<string, string> {
+  return loss.kind === 'refused' && loss.detail ? { detail: loss.detail } : {};
 }

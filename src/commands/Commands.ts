@@ -48,6 +48,8 @@ export class Commands {
     private readonly ownTime: (backendTime: number) => number = (time) => time,
   ) {
     for (const handler of handlers) for (const type of handler.types) this.handlers.set(type, handler);
+    // Of every ack: a scheduled text has one when it is stored and one when it was sent.
+    acks.onGiven(({ commandId }, verdict) => store.afterCommit(() => this.say(commandId, verdict)));
   }
 
   /**
@@ -165,11 +167,14 @@ export class Commands {
     this.acks.repeat(known.ack, differs);
   }
 
+  private say(commandId: string, verdict: Verdict): void {
+    if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
+    else this.log.warn(`❌ Command ${commandId} failed`, { trace: commandId, code: verdict.code });
+  }
+
   private finish(commandId: string, verdict: Verdict): void {
     this.acks.give(commandId, verdict);
     this.store.afterCommit(() => {
-      if (verdict.kind === 'completed') this.log.info(`✅ Command ${commandId} executed successfully`);
-      else this.log.warn(`❌ Command ${commandId} failed`, { trace: commandId, code: verdict.code });
       this.tell(commandId, verdict.kind, verdict.kind === 'failed' ? verdict.code : null);
     });
   }

@@ -10,6 +10,7 @@ import { createLogger, type LogFile } from '../logging/createLogger.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskContacts } from '../logging/mask.js';
 import type { Problem } from '../model/problem.js';
+import type { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
 import { WaitingAgent } from './WaitingAgent.js';
 
@@ -18,8 +19,11 @@ interface AgentServiceOptions {
   clock: Clock;
   /** Resolves when the service is to end. */
   stopped: Promise<void>;
-  /** Runs an agent to its end and resolves with what ended it; throws EdgeError if it could not start. */
-  run: (loaded: LoadedConfig) => Promise<EdgeError | undefined>;
+  /**
+   * Runs an agent to its end and resolves with what ended it; throws EdgeError if it could not start. `lock` is that of its state
+   * directory, where it is held already; what could not start has not released it.
+   */
+  run: (loaded: LoadedConfig, lock: InstanceLock | undefined) => Promise<EdgeError | undefined>;
   /** Told what keeps the agent from running while there is no log to write it to. */
   complain: (fault: EdgeError) => void;
 }
@@ -44,6 +48,8 @@ interface Hold {
 export class AgentService {
   private readonly startedAt: number;
   private hold: Hold | undefined;
+  /** The place of the waiting agent, while it becomes a running one. */
+  private handedOver: { readonly directory: string; readonly lock: InstanceLock } | undefined;
   private problems: readonly Problem[] = [];
   private refusal: string | undefined;
   private isOver = false;
@@ -62,9 +68,9 @@ export class AgentService {
         const changed = this.watchConfig();
         try {
           const loaded = loadConfig(this.options.places);
-          await this.letGo();
+          await this.handOver(loaded.config.state.directory);
           if (this.isOver) return undefined;
-          return await this.options.run(loaded);
+          return await this.options.run(loaded, this.handedOver?.lock);
         } catch (fault) {
           if (!(fault instanceof EdgeError)) throw fault;
           await this.wait(fault);
@@ -83,11 +89,15 @@ export class AgentService {
     const fresh = this.note(fault);
     const configured = await stateDirectoryOrUsual(places);
     if (this.hold?.directory !== configured) {
-      await this.letGo();
+      await this.hold?.waiting.close();
+      this.hold?.log.close();
+      this.hold = undefined;
       for (const directory of new Set([configured, usualStateDirectory(places)])) {
         const refusal = await this.open(directory);
         if (refusal?.code !== 'state_unwritable') break;
       }
+      this.handedOver?.lock.release();
+      this.handedOver = undefined;
     }
     for (const { code, message } of fresh) this.hold?.log.logger.error(maskContacts(message), { code });
     if (fresh.length > 0)
@@ -118,7 +128,9 @@ export class AgentService {
         log: log.logger,
         config: () => loadConfig(this.options.places).config,
         problems,
+        lock: this.handedOver?.directory === stateDirectory ? this.handedOver.lock : undefined,
       });
+      if (this.handedOver?.directory === stateDirectory) this.handedOver = undefined;
       this.hold = { directory: stateDirectory, waiting, log };
       this.refusal = undefined;
       return undefined;
@@ -132,10 +144,21 @@ export class AgentService {
   }
 
   private async letGo(): Promise<void> {
-    const { hold } = this;
+    const { hold, handedOver } = this;
     this.hold = undefined;
+    this.handedOver = undefined;
     await hold?.waiting.close();
     hold?.log.close();
+    handedOver?.lock.release();
+  }
+
+  /** Ends the waiting. The lock is kept if the agent will need it: between the two the place is never free. */
+  private async handOver(directory: string): Promise<void> {
+    const { hold } = this;
+    if (hold === undefined || hold.directory !== directory) return this.letGo();
+    this.hold = undefined;
+    this.handedOver = { directory, lock: await hold.waiting.handOver() };
+    hold.log.close();
   }
 
   /** Watches from now on; `within` resolves at a change since then, the end of the service, or when the time is over. */

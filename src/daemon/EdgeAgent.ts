@@ -48,6 +48,8 @@ export interface EdgeAgentOptions {
   onFatal?: (error: EdgeError) => void;
   /** Told of what the log may not be able to say: its directory is gone. */
   complain?: (error: EdgeError) => void;
+  /** The lock on the state directory, held already by this process; it stays the caller's until the agent runs. */
+  lock?: InstanceLock | undefined;
   /** What Messages and the Mac are looked after with; only on macOS. For tests. */
   platform?: NodeJS.Platform;
   programs?: Programs;
@@ -77,13 +79,16 @@ interface Running extends Components {
 
 /**
  * The whole agent. `start` resolves when everything runs; whatever is missing then (chat.db, secret, backend) degrades
- * it and is picked up when it comes. `stop` drains: no new work, what is on its way ends, acks and a last status go out.
+ * it and is picked up when it comes. `stop` drains: no new work, what is on its way ends, acks and a last status go out. A `stop`
+ * during `start` waits for it and ends what it has built; then nothing was begun. After a `stop` it may be started again.
  */
 export class EdgeAgent {
   private running: Running | undefined;
-  private stopping: Promise<void> | undefined;
+  /** Ends with the start or stop that was asked for last. Never rejects. */
+  private turn: Promise<void> = Promise.resolve();
+  private isStopAsked = false;
   private readonly clock: Clock = systemClock;
-  private readonly startedAt = this.clock.now();
+  private startedAt = this.clock.now();
   private readonly version = packageVersion();
   private chatDbLostAt = this.startedAt;
   private stoppingSince: number | undefined;
@@ -92,24 +97,40 @@ export class EdgeAgent {
 
   constructor(private readonly options: EdgeAgentOptions) {}
 
-  /** Throws EdgeError `already_running`, `state_unwritable`, `disk_full`, `store_newer` or `store_damaged`; then nothing runs. */
-  async start(): Promise<void> {
+  /**
+   * Begins once a stop that is under way has ended. Resolves when everything runs, or when a stop meanwhile kept it from that. Throws
+   * EdgeError `already_running` (also where this one was started before), `state_unwritable`, `disk_full`, `store_newer` or
+   * `store_damaged`; then nothing runs that did not before.
+   */
+  start(): Promise<void> {
+    this.isStopAsked = false;
+    return this.inTurn(() => this.startUp());
+  }
+
+  private async startUp(): Promise<void> {
     const { loaded, log } = this.options;
+    if (this.running !== undefined)
+      throw new EdgeError('already_running', 'This agent was started already.', 'Stop it first.');
+    this.stoppingSince = undefined;
+    this.startedAt = this.clock.now();
+    this.chatDbLostAt = this.startedAt;
+    this.chatDbWasReadable = undefined;
     const { directory: wanted } = loaded.config.state;
     try {
       const directory = makeStateDirectory(wanted);
-      const lock = InstanceLock.acquire(join(directory, 'agent.lock'));
+      const held = this.options.lock;
+      const lock = held ?? InstanceLock.acquire(join(directory, 'agent.lock'));
       try {
         this.running = await this.assemble(directory, lock, this.openContinuity(directory));
       } catch (error) {
-        lock.release();
+        if (held === undefined) lock.release();
         throw error;
       }
     } catch (error) {
       throw startFault(error, wanted);
     }
     await Promise.all([this.running.health.start(), this.running.monitoring.start()]);
-    if (this.stopping !== undefined) return;
+    if (this.isStopAsked) return;
     for (const warning of loaded.warnings) log.logger.warn(maskContacts(warning));
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
     this.launch(this.running);
@@ -122,10 +143,19 @@ export class EdgeAgent {
     return Continuity.open({ places, directory, storePath, clock: this.clock, log: log.logger });
   }
 
-  /** Ends within 25 s, whatever hangs. Idempotent. */
-  async stop(): Promise<void> {
-    if (this.running !== undefined) this.stopping ??= this.drain(this.running);
-    await this.stopping;
+  /** Ends within 25 s of the end of a start, whatever hangs. Nothing runs after it. Idempotent. */
+  stop(): Promise<void> {
+    this.isStopAsked = true;
+    return this.inTurn(async () => {
+      if (this.running !== undefined) await this.drain(this.running);
+    });
+  }
+
+  /** Starts and stops follow one another as they were asked for. What one throws is thrown to who asked for it. */
+  private inTurn(step: () => Promise<void>): Promise<void> {
+    const ended = this.turn.then(step);
+    this.turn = ended.catch(() => undefined);
+    return ended;
   }
 
   /** How the agent is now. Throws unless it runs. */
@@ -251,6 +281,7 @@ export class EdgeAgent {
     try {
       downtime.start();
       components.runner.prepare();
+      components.runner.sweep(store.sends.openTags());
       rmSync(handoverDirectory(directory), { recursive: true, force: true });
       components.reader.scan();
       const verbs = operatorVerbs({

@@ -138,7 +138,7 @@ function measure(metrics: Metrics, { components, store, clock }: HealthOptions):
   store.acks.onDelivered((createdAt) => {
     store.afterCommit(() => metrics.ackDelivered(clock.now() - createdAt));
   });
-  store.incoming.onOpen(() => store.afterCommit(() => metrics.messageReceived()));
+  store.incoming.onInsert(() => store.afterCommit(() => metrics.messageReceived()));
   outgoing.onOutcome((_, { kind }) => store.afterCommit(() => metrics.sendEnded(kind)));
   outgoing.onStarted(({ commandId, scheduleId, attempts, part }) => {
     if (commandId === null || scheduleId !== null || attempts > 0 || (part ?? 0) > 1) return;

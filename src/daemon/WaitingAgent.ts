@@ -19,6 +19,8 @@ interface WaitingOptions {
   log: Logger;
   /** What the agent would run with; throws EdgeError while it has mistakes. */
   config: () => Config;
+  /** The lock on the state directory, if this process holds it already. */
+  lock?: InstanceLock | undefined;
   /** What keeps the agent from running now. */
   problems: () => readonly Problem[];
 }
@@ -38,7 +40,7 @@ export class WaitingAgent {
   /** Throws EdgeError `already_running` or `state_unwritable`. */
   static async open(options: WaitingOptions): Promise<WaitingAgent> {
     const { stateDirectory, log, clock } = options;
-    const lock = acquire(stateDirectory);
+    const lock = options.lock ?? acquire(stateDirectory);
     const waiting = new WaitingAgent(options, lock);
     try {
       waiting.server = await StatusServer.listen(socketPath(stateDirectory), waiting.verbs(), log, clock);
@@ -50,8 +52,13 @@ export class WaitingAgent {
   }
 
   async close(): Promise<void> {
+    (await this.handOver()).release();
+  }
+
+  /** Ends without letting anybody else have its place: who asks meanwhile hears that an agent starts, not that none runs. */
+  async handOver(): Promise<InstanceLock> {
     await this.server?.close();
-    this.lock.release();
+    return this.lock;
   }
 
   private verbs() {

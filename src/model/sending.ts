@@ -42,6 +42,8 @@ export interface MessageSender {
     threadId: string,
     answeredChat?: string | null,
   ): readonly SendTarget[] | undefined;
+  /** Whether such a conversation has no way out because SMS may not be used (`outgoing.sms_fallback: never`). */
+  needsSms?(conversation: string, threadId: string): boolean;
   /** Starts an attempt before it returns, or as soon as Messages is up; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
   /**

@@ -133,7 +133,10 @@ export class Dispatcher {
     const targets = inOrder(known, this.store.targetForms.get(send.conversation));
     const target = targets[Math.min(send.form, targets.length - 1)];
     if (target === undefined) {
-      const message = `Messages has no conversation ${send.threadId} that may be used. With outgoing.sms_fallback: never, SMS conversations are not used.`;
+      const missing = `Messages has no conversation ${send.threadId} that may be used.`;
+      const message = this.sender.needsSms?.(send.conversation, send.threadId)
+        ? `${missing} With outgoing.sms_fallback: never, SMS conversations are not used.`
+        : missing;
       this.settlement.settle(send, { kind: 'failed', errorCode: 'send_refused', message });
       return false;
     }

@@ -201,10 +201,17 @@ export class Store {
     this.closing.add(hook);
   }
 
-  /** Inside a write: run `hook` after the commit, the same function once; never if it is rolled back. */
+  /**
+   * Inside a write: run `hook` after the commit; never if it is rolled back. The same function runs once, where it was asked for
+   * last: what it does comes after everything that was to be told before.
+   */
   afterCommit(hook: () => void): void {
-    if (this.depth === 0) hook();
-    else this.committed.add(hook);
+    if (this.depth === 0) {
+      hook();
+      return;
+    }
+    this.committed.delete(hook);
+    this.committed.add(hook);
   }
 
   /** Calls `hook` after every write that changed nothing because it threw: for memory that mirrors the store. */

@@ -228,6 +228,11 @@ export class SendTable {
   countOpen(): number {
     return this.statements.countInLane.get() as number;
   }
+
+  /** The tags of texts that were tried and have no outcome yet. */
+  openTags(): string[] {
+    return this.statements.selectOpenTags.all() as string[];
+  }
 }
 
 /** Word for word the condition of the index `sends_lane`, or SQLite does not take it. */
@@ -279,11 +284,18 @@ const SQL = {
     'SELECT 1 FROM sends INDEXED BY sends_proven WHERE conversation = ? AND guid IS NOT NULL LIMIT 1',
   selectNewestTo: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_written_to WHERE conversation = ? AND created_at > 0
      ORDER BY seq DESC LIMIT ?`,
+  selectOpenTags: `SELECT tag FROM sends WHERE ${IN_LANE} AND tag IS NOT NULL`,
   countInLane: `SELECT count(*) FROM sends WHERE ${IN_LANE}`,
 };
 
 /** They answer with one value, not with a row. */
-const OF_ONE_VALUE: readonly string[] = ['selectClaimed', 'selectAnyOf', 'selectAnyProven', 'countInLane'];
+const OF_ONE_VALUE: readonly string[] = [
+  'selectClaimed',
+  'selectAnyOf',
+  'selectAnyProven',
+  'countInLane',
+  'selectOpenTags',
+];
 
 type SendStatements = { readonly [Name in keyof typeof SQL]: Statement };
 

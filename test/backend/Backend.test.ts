@@ -83,7 +83,7 @@ describe('the line to the backend', () => {
       () => made.lines.some((line) => line.includes('Attempting WebSocket reconnect (attempt 2)')),
       'attempt 2',
     );
-    expect(made.lines).toContain('[ERROR] WebSocket error: Unexpected server response: 503');
+    expect(made.lines).toContain('[ERROR] WebSocket error: ["Unexpected server response: 503"]');
     fake.refuse(null);
     await online(made);
     expect(made.backend.view().reconnects24h).toBe(1);

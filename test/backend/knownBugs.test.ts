@@ -168,7 +168,9 @@ describe('a bug that others had', () => {
     await made.backend.drain(500);
     await passed(50);
     expect(made.backend.view().state).toBe('stopped');
-    expect(made.lines).toContain('[ERROR] WebSocket error: no answer to the handshake within its deadline');
+    expect(made.lines).toContain(
+      '[ERROR] WebSocket error: ["no answer to the handshake within its deadline"]',
+    );
   });
 
   it('bug 12: one special close path reconnects without any wait', async () => {

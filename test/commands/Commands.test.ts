@@ -407,3 +407,30 @@ test('an event that the backend asks for comes back to it', async () => {
     { eventType: 'backend_probe', threadId: ANN, details: { n: 1 } },
   ]);
 });
+
+test('a scheduled text says in the log that its command was executed when it is stored and when it was sent', async () => {
+  const { receive, messages, clock, log } = await room();
+  const payload = { thread_id: ANN, message_text: 'later', send_at: inSeconds(clock, 60) };
+  receive({ commandType: 'schedule_message', payload });
+  const executed = 'INFO ✅ Command cmd_1 executed successfully';
+  expect(log.lines).toEqual(['INFO 📥 Received command via WebSocket: cmd_1', executed]);
+  clock.advance(60_000);
+  await messages.succeed();
+  expect(log.lines.filter((line) => line === executed)).toHaveLength(2);
+});
+
+test('no scheduled text is said to be due before its command is said to have come', async () => {
+  const { receive, clock, log } = await room();
+  const payload = (seconds: number) => ({
+    thread_id: ANN,
+    message_text: 'now',
+    send_at: inSeconds(clock, seconds),
+  });
+  receive(
+    { commandId: 'cmd_1', commandType: 'schedule_message', payload: payload(60) },
+    { commandId: 'cmd_2', commandType: 'schedule_message', payload: payload(0) },
+  );
+  const came = log.lines.indexOf('INFO 📥 Received command via WebSocket: cmd_2');
+  expect(came).toBeGreaterThanOrEqual(0);
+  expect(log.lines.indexOf('INFO A scheduled text is due')).toBeGreaterThan(came);
+});

@@ -5,6 +5,7 @@ import { EdgeAgent } from '../../daemon/EdgeAgent.js';
 import { logSettings } from '../../daemon/logSettings.js';
 import { describeError, EdgeError } from '../../errors.js';
 import { createLogger } from '../../logging/createLogger.js';
+import type { InstanceLock } from '../../store/InstanceLock.js';
 import { systemClock } from '../../system/clock.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
@@ -46,7 +47,7 @@ function runService(
     places: where,
     clock: systemClock,
     stopped,
-    run: (loaded) => live(loaded, where.env, stopped, onStarted),
+    run: (loaded, lock) => live(loaded, where.env, stopped, onStarted, lock),
     complain: (fault) => void failure(fault),
   }).run();
 }
@@ -57,6 +58,7 @@ async function live(
   env: NodeJS.ProcessEnv,
   stopped: Promise<void>,
   onStarted?: () => void,
+  lock?: InstanceLock,
 ): Promise<EdgeError | undefined> {
   const { file } = loaded.config.logging;
   const redact = Object.values(loaded.secrets);
@@ -77,7 +79,8 @@ async function live(
     const fatal = new Promise<EdgeError>((resolve) => {
       onFatal = resolve;
     });
-    const agent = new EdgeAgent({ loaded, env, log, onFatal, complain: (fault) => void failure(fault) });
+    const complainOfIt = (fault: EdgeError) => void failure(fault);
+    const agent = new EdgeAgent({ loaded, env, log, onFatal, complain: complainOfIt, lock });
     await agent.start();
     onStarted?.();
     const fault = await Promise.race([stopped.then(() => undefined), fatal]);

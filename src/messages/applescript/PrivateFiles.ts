@@ -61,6 +61,10 @@ export class PrivateFiles {
         mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
         chmodSync(directory, DIRECTORY_MODE);
       }
+      // Of a life of ours that ended while it wrote one. Nobody else writes here.
+      for (const name of readdirSync(this.scripts)) {
+        if (name.endsWith('.new')) unlinkSync(join(this.scripts, name));
+      }
       for (const [name, source] of Object.entries(SCRIPTS)) {
         const path = join(this.scripts, `${name}.applescript`);
         const fresh = `${path}.${process.pid}.new`;

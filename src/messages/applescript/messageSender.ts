@@ -50,6 +50,13 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
       const named = unknownGroupTargets(threadId, smsFallback);
       return found === undefined && named.length === 0 ? undefined : named;
     },
+    needsSms(conversation, threadId) {
+      if (options.smsFallback() !== 'never') return false;
+      return (
+        TEXT_MESSAGE_GUID.test(threadId) ||
+        (chatDb.findChat(conversation) ?? []).some((one) => isTextMessage(one))
+      );
+    },
     async start({ tag, text, file, target }) {
       const wait = ready?.();
       if (wait !== undefined && !(await wait)) return STOPPED;

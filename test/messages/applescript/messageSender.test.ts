@@ -94,6 +94,15 @@ describe('a person is addressed', () => {
     const { identifier } = mac.chatDb.groupChat([ANN], { service: 'SMS' });
     expect(sender.targets(identifier, `iMessage;+;${identifier}`)).toEqual([]);
     expect(sender.targets('chatNOPE', 'SMS;+;chatNOPE')).toEqual([]);
+    expect(sender.needsSms?.(identifier, `iMessage;+;${identifier}`)).toBe(true);
+    expect(sender.needsSms?.('chatNOPE', 'SMS;+;chatNOPE')).toBe(true);
+  });
+
+  test('sms_fallback is not blamed where there is no such group at all', () => {
+    const never = room('never').sender;
+    expect(never.targets('chat831045559999', 'chat831045559999')).toEqual([]);
+    expect(never.needsSms?.('chat831045559999', 'chat831045559999')).toBe(false);
+    expect(room('always').sender.needsSms?.('chatNOPE', 'SMS;+;chatNOPE')).toBe(false);
   });
 
   test('never by SMS at an e-mail address, nor in a group', () => {
