@@ -93,7 +93,9 @@ export class SentEvidence {
     if (byGuid !== undefined && byGuid.isUndecided !== true) return { kind: 'sent', row: byGuid };
     if (misdated.some(({ guid }) => this.mayBeOf(send.seq, guid) !== 'no')) return { kind: 'doubtful' };
     if (!mayBeOfGap) return NONE;
-    if (isReply(send) && found.length > 0 && !this.isKnownReply(send, found)) return { kind: 'answered' };
+    // A row from after this very reply was stored is no other answer: its words were settled by then.
+    const others = found.filter(({ guid }) => this.mayBeOf(send.seq, guid) !== 'surely');
+    if (isReply(send) && others.length > 0 && !this.isKnownReply(send, found)) return { kind: 'answered' };
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
   }
 

@@ -304,6 +304,18 @@ describe('a row that was noted when the gap was found, and is dated before what 
     world.close();
   });
 
+  test.each([
+    ['is no other answer to a message whose reply the store had then', 1_000, 'attempting'],
+    ['may be the answer to a message whose reply it had not', 0, 'unknown'],
+  ])('%s', async (_, knownSends, state) => {
+    const world = noted({ knownSends }, BEGAN_AT + 10_000);
+    received(world, 'guid-1', 0);
+    world.offer('fine', null, { id: 'reply', role: 'first', answers: 'guid-1' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'reply')).toBe(state);
+    world.close();
+  });
+
   test('is waited for: until the rows are noted, nothing of the gap goes out', async () => {
     const sentAt = BEGAN_AT - 3_600_000;
     const world = restored('ok', sentAt, { areRowsNoted: false, knownSends: 1_000 });
