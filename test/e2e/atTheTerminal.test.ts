@@ -61,7 +61,7 @@ describe('status --watch', { concurrent: true }, () => {
       { cols: 50, rows: 6 },
     );
     await pty.shows('healthy', 'lastScreen');
-    await pty.shows(/link[^\n]*$/m, 'lastScreen');
+    await pty.shows(/can read[^\n]*$/m, 'lastScreen');
     const screens = pty.text.split('\u001b[H').slice(1);
     expect(screens.length).toBeGreaterThan(0);
     for (const screen of screens) expect(screen.split('\n').length).toBeLessThanOrEqual(6);
