@@ -123,7 +123,7 @@ export class Store {
     this.contexts = new ContextTable(database, clock, rows);
     this.outages = new OutageTable(database, clock);
     this.pauses = new PauseTable(database, clock, this);
-    this.setAside = new SetAsideTable(database, clock, (work) => this.write(work), stoppedCleanly, rows);
+    this.setAside = new SetAsideTable(database, clock, (work) => this.tryWrite(work), stoppedCleanly, rows);
     this.emittedEvents = new EmittedEventTable(database, clock);
     this.backlog = new Backlog(database);
     this.recentTexts = new RecentTexts(database, rows);

@@ -36,7 +36,8 @@ export class SetAsideTable {
   constructor(
     database: Database,
     private readonly clock: Clock,
-    private readonly write: (work: () => void) => void,
+    /** False if the disk did not take it. */
+    private readonly tryWrite: (work: () => void) => boolean,
     stoppedCleanly: boolean,
     private readonly rows: StoredRows,
   ) {
@@ -63,8 +64,9 @@ export class SetAsideTable {
   }
 
   /**
-   * Outside a write: works on one item, or on a `part` of what is to be done with it. Whatever `work` throws is its failure; so is that it ended the process too often. The
-   * caller settles the item and calls `note`. Throws what the store throws while it watches.
+   * Outside a write: works on one item, or on a `part` of what is to be done with it. Whatever `work` throws is its failure; so is
+   * that it ended the process too often. The caller settles the item and calls `note`. While the disk takes no write, the work is
+   * done without a note: a full disk ends nothing, and a poison item is recognised once there is room.
    */
   attempt<T>(kind: ItemKind, key: string, work: () => T, part: 'part' | 'whole' = 'whole'): Worked<T> {
     const name = `${kind} ${key}`;
@@ -77,11 +79,12 @@ export class SetAsideTable {
       this.refused.set(name, starts);
       return ended(starts);
     }
-    this.write(() => this.begin.run(kind, key, this.clock.now()));
+    const isNoted = this.tryWrite(() => this.begin.run(kind, key, this.clock.now()));
     const worked = tried(work);
+    if (!isNoted) return worked;
     // A part that went well says nothing of the part that ended the starts before.
     const isDone = part === 'whole' || starts === 0;
-    this.write(() => (isDone ? this.strike : this.unbegin).run(kind, key));
+    this.tryWrite(() => (isDone ? this.strike : this.unbegin).run(kind, key));
     return worked;
   }
 

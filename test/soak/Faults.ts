@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { Columns } from '../../src/kit/messages/AppleDatabase.js';
 import { openDatabase } from '../../src/store/sqlite.js';
+import { INPUT_LIMITS } from '../../src/system/inputLimits.js';
 import { type DaemonProcess, STARTED } from '../support/DaemonProcess.js';
 import type { EdgeWorld } from '../support/EdgeWorld.js';
 import type { SmallDisk } from '../support/SmallDisk.js';
@@ -254,7 +255,7 @@ export class Faults {
       random.pick([
         { thread_id, text: nested(random.int(100, 2_000)) },
         { thread_id, text: 'hi', attachments: Array.from({ length: size / 10 }, () => 1) },
-        { thread_id: `${'9'.repeat(size)}x`, text: 'hi' },
+        { thread_id: `${'9'.repeat(INPUT_LIMITS.identifier + size)}x`, text: 'hi' },
         { thread_id, text: 'y '.repeat(600_000) },
       ]),
     );

@@ -44,6 +44,32 @@ describe('an item that ends the agent', () => {
     expect([1, 2, 3, 4].map(() => dieIn(world, 'poison'))).toEqual(['died', 'died', 'died', 'set aside']);
   });
 
+  test('is worked on without a note while the disk is full, which ends nothing', () => {
+    const world = lives();
+    world.die(world.start());
+    const store = world.start();
+    expect(store.setAside.isWatching).toBe(true);
+    const { database } = store as unknown as {
+      database: { pragma(sql: string, options?: object): unknown };
+    };
+    const pages = database.pragma('page_count', { simple: true });
+    database.pragma(`max_page_count = ${pages}`);
+    let size = 4096;
+    let count = 0;
+    while (size > 0) {
+      const filled = store.tryWrite(() => store.meta.set(`filler ${count++}`, 'x'.repeat(size)));
+      if (!filled) size = Math.floor(size / 2);
+    }
+    const key = 'k'.repeat(4096);
+    expect(store.setAside.attempt('scheduled', key, () => 'worked on')).toEqual({
+      kind: 'done',
+      value: 'worked on',
+    });
+    database.pragma(`max_page_count = ${Number(pages) + 100}`);
+    expect(store.setAside.attempt('scheduled', key, () => 'again')).toEqual({ kind: 'done', value: 'again' });
+    store.close();
+  });
+
   test('is one and the same: deaths at others do not count for it', () => {
     const world = lives();
     world.die(world.start());
