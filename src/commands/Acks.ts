@@ -18,11 +18,13 @@ const OFFERED_AGAIN_MS = 86_400_000;
 export function numberOf(
   verdict: Verdict,
   command: Pick<CommandRecord, 'revision' | 'receivedAt'>,
-  gap: Pick<LedgerGap, 'reason' | 'until' | 'revisions'> | undefined,
+  gap: Pick<LedgerGap, 'reason' | 'until' | 'foundAt' | 'revisions'> | undefined,
 ): { revision: number; isRestored: boolean } {
   const next = command.revision + 1;
   const mayBeAcked =
-    gap !== undefined && gap.reason !== 'new' && command.receivedAt <= gap.until + OFFERED_AGAIN_MS;
+    gap !== undefined &&
+    gap.reason !== 'new' &&
+    command.receivedAt <= Math.max(gap.until, gap.foundAt) + OFFERED_AGAIN_MS;
   if (!mayBeAcked || next > gap.revisions) return { revision: next, isRestored: false };
   const outcome = verdict.result?.outcome;
   const isCertain = outcome !== undefined && outcome !== 'unknown';

@@ -224,6 +224,7 @@ function gapOf(
     movedAt: store.cursor.reading()?.movedAt ?? null,
     from,
     until,
+    foundAt: now,
     activeUntil: isSalvaged ? null : activeUntil,
     copiedAt: from,
     knownSends: store.sends.newest(),

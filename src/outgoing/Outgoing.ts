@@ -63,6 +63,7 @@ export class Outgoing {
   private readonly deliveryTracker: DeliveryTracker;
   private readonly staging: Staging;
   private readonly evidence: SentEvidence;
+  private isStopping = false;
   private readonly requestListeners: RequestListener[] = [];
 
   constructor(private readonly options: OutgoingOptions) {
@@ -245,6 +246,7 @@ export class Outgoing {
   async start(): Promise<void> {
     const { store, sender, rows, clock, log } = this.options;
     await recoverAttempts(store, sender, rows, clock, log, this.options.boot);
+    if (this.isStopping) return;
     this.lanes.reload();
     this.confirmation.look();
     this.deliveryTracker.start();
@@ -260,6 +262,7 @@ export class Outgoing {
 
   /** Lets no further text out; resolves when the one on its way has its outcome. What is queued stays queued. */
   async drain(): Promise<void> {
+    this.isStopping = true;
     this.staging.stop();
     await this.dispatcher.stop();
     await this.confirmation.idle();
@@ -267,6 +270,7 @@ export class Outgoing {
 
   /** No timer is left after this. */
   stop(): void {
+    this.isStopping = true;
     void this.dispatcher.stop();
     this.staging.stop();
     this.confirmation.stop();

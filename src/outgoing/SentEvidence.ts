@@ -135,8 +135,11 @@ export class SentEvidence {
     // It was wanted before it was stored, by whichever clock, and may have been stored after the row was written.
     if (known !== undefined) return { ...known, at: Math.min(known.at, send.createdAt) };
     if (send.seq <= gap.knownSends) return { kind: 'time', at: send.createdAt };
-    if (send.commandId === null) return undefined;
-    return send.createdAt <= gap.until + OFFERED_AGAIN_MS ? { kind: 'unknown' } : undefined;
+    // Each `edge-agent send` is a new command: nobody offers it again.
+    if (send.commandId === null || store.commands.find(send.commandId)?.via === 'operator') return undefined;
+    return send.createdAt <= Math.max(gap.until, gap.foundAt) + OFFERED_AGAIN_MS
+      ? { kind: 'unknown' }
+      : undefined;
   }
 
   /** Undefined: its backend did not say when it was made. */

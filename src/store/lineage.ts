@@ -57,6 +57,8 @@ export interface LedgerGap extends RowOrder {
   untilRow: number | null;
   from: number | null;
   until: number;
+  /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
+  foundAt: number;
   /** The store had the texts up to this seq when it was found; it was given those behind it since. */
   knownSends: number;
   /** Above all revisions of acks that may have been given before it. */
@@ -136,6 +138,7 @@ const EARLIER_GAP = {
   untilRow: null,
   movedAt: null,
   knownSends: 0,
+  foundAt: 0,
   revisions: 0,
   copiedAt: null,
   areRowsNoted: true,
@@ -158,19 +161,26 @@ const SINCE_EVER = {
 /** The lineage of this store and the gap in its ledger, kept with its small facts. */
 export class LineageTable {
   private readonly listeners: ((counter: number) => void)[] = [];
-  private counter: number;
+  private counter = 0;
   private known: LedgerGap | undefined;
-  private rows: ReadonlyMap<string, GapRow>;
-  private hasBackdated: boolean;
+  private rows: ReadonlyMap<string, GapRow> = new Map();
+  private hasBackdated = false;
 
   constructor(
     private readonly meta: MetaTable,
-    private readonly hooks: CommitHooks,
-    clock: Pick<Clock, 'now'>,
+    private readonly hooks: CommitHooks & { onRollback(hook: () => void): void },
+    private readonly clock: Pick<Clock, 'now'>,
   ) {
+    this.reload();
+    hooks.onRollback(() => this.reload());
+  }
+
+  private reload(): void {
+    const { meta, clock } = this;
     this.counter = Number(meta.get(COUNTER) ?? 0);
     this.rows = byGuid(meta.list<GapRow>(GAP_ROWS) ?? []);
     this.hasBackdated = isAnyBackdated(this.rows);
+    this.known = undefined;
     if (meta.get(GAP) === undefined) return;
     // Of a gap that cannot be read any time up to now may be one of it.
     const gap = meta.object<LedgerGap>(GAP) ?? { ...SINCE_EVER, until: clock.now() };
@@ -254,7 +264,7 @@ export class LineageTable {
    */
   endGapBy(now: number, isFuture: (at: number) => boolean): void {
     if (this.known === undefined || this.known.until <= now || !isFuture(this.known.until)) return;
-    this.known = { ...this.known, until: now };
+    this.known = { ...this.known, until: now, foundAt: Math.min(this.known.foundAt, now) };
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 

@@ -5,7 +5,7 @@ import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import type { Verdict } from '../../src/model/command.js';
 import type { GapReason } from '../../src/store/lineage.js';
 
-const GAP = { reason: 'older' as GapReason, until: 1_000, revisions: 5_000 };
+const GAP = { reason: 'older' as GapReason, until: 1_000, revisions: 5_000, foundAt: 0 };
 const DAY_MS = 86_400_000;
 const SENT = sendVerdict({ kind: 'sent', confirmed: true, guid: 'g', service: null, late: false });
 const NOT_SENT = sendVerdict({ kind: 'failed', errorCode: 'send_refused', message: 'no' });

@@ -427,6 +427,7 @@ test('a gap in the ledger that ends in the future ends once the clock is known t
     knownSends: 0,
     revisions: 0,
     copiedAt: null,
+    foundAt: 0,
     areRowsNoted: true,
   } as const;
   write(() => lineage.record({ id: 's', file: 'f', counter: 1 }, { ...gap, until: clock.now() + HOUR }));

@@ -92,7 +92,7 @@ const GAP: LedgerGap = {
     from: null,
     until: 1_000,
   },
-  ...{ activeUntil: 1_000, copiedAt: null, knownSends: 0, revisions: 0, areRowsNoted: true },
+  ...{ activeUntil: 1_000, copiedAt: null, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
 };
 
 test.each([

@@ -89,6 +89,7 @@ class World {
       knownSends: this.store.sends.newest(),
       revisions: 0,
       copiedAt: BEGAN_AT - 1,
+      foundAt: 0,
       areRowsNoted: true,
       ...more,
     };

@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest';
+import { numberOf } from '../../src/commands/Acks.js';
+import { sendVerdict } from '../../src/commands/sendVerdict.js';
+import type { SentRow } from '../../src/model/sending.js';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const PERSON = '+13105551234';
+const START = Date.UTC(2026, 10, 29);
+const HOUR_MS = 3_600_000;
+const GAP = {
+  reason: 'older',
+  generation: 'g',
+  afterRow: 0,
+  untilRow: 1,
+  movedAt: null,
+  from: START - 1,
+  until: START + 70_000,
+  activeUntil: START + 10_000,
+  knownSends: 0,
+  revisions: 5_000,
+  copiedAt: START - 1,
+  areRowsNoted: true,
+} as const;
+const SENT_IN_THE_GAP: SentRow = {
+  rowId: 1,
+  guid: 'row-1',
+  conversation: PERSON,
+  text: 'ok',
+  service: 'iMessage',
+  error: 0,
+  sentAt: START + 5_000,
+  isSent: true,
+  isDelivered: false,
+  isRead: false,
+  wasDowngraded: false,
+  ghostOf: null,
+};
+
+function world() {
+  const clock = new FakeClock(START);
+  const messages = new FakeMessages();
+  const store = temporaryStore(clock);
+  const outgoing = new Outgoing({
+    store,
+    sender: messages,
+    rows: messages,
+    clock,
+    log: new RecordingLog(),
+    settings: () => ({ maxTextLength: 2000, resendUnknown: false }),
+  });
+  const enqueue = (id: string, commandId?: string) =>
+    outgoing.enqueue({
+      id,
+      conversation: PERSON,
+      threadId: PERSON,
+      text: 'ok',
+      role: 'message',
+      priority: 2,
+      pauseMs: 0,
+      ...(commandId === undefined ? {} : { commandId }),
+    });
+  return { clock, messages, store, outgoing, enqueue };
+}
+
+/** A store whose gap is found so long after the copy was last at work, and a command without a timestamp that comes then. */
+async function commandAfter(downForMs: number, via: 'http' | 'operator') {
+  const { clock, messages, store, outgoing, enqueue } = world();
+  messages.rows.push(SENT_IN_THE_GAP);
+  clock.advance(10_000 + downForMs);
+  store.write(() => {
+    store.lineage.record({ id: 's', file: '1:1', counter: 7 }, { ...GAP, foundAt: clock.now() });
+    store.lineage.noteGapRows([{ guid: SENT_IN_THE_GAP.guid, sentAt: SENT_IN_THE_GAP.sentAt }]);
+    const body = JSON.stringify({ payload: {}, priority: 'normal', timestamp: null });
+    store.commands.add({ commandId: 'c', commandType: 'send_message_now', bodyHash: '', via, body });
+    enqueue('command:c', 'c');
+  });
+  await outgoing.start();
+  return { state: store.sends.findById('command:c')?.state, texts: messages.texts };
+}
+
+test.each([60_000, HOUR_MS, 60 * HOUR_MS])(
+  'a command that is offered again after a restore is not sent again, though the agent was down for %d ms',
+  async (downForMs) => {
+    expect(await commandAfter(downForMs, 'http')).toEqual({ state: 'unknown', texts: [] });
+  },
+);
+
+test('what an operator sends by hand after a restore goes out: nobody offers it again', async () => {
+  expect(await commandAfter(60_000, 'operator')).toEqual({ state: 'attempting', texts: ['ok'] });
+});
+
+test('an ack says that its store was restored, though the agent was down for a weekend', () => {
+  const gap = { ...GAP, foundAt: START + 60 * HOUR_MS };
+  const unknown = sendVerdict({ kind: 'unknown', message: 'nobody knows' });
+  expect(numberOf(unknown, { revision: 0, receivedAt: gap.foundAt }, gap)).toMatchObject({
+    isRestored: true,
+  });
+});
+
+test('what is noted of a gap is forgotten when the disk does not take it', () => {
+  const { store } = world();
+  store.write(() =>
+    store.lineage.record(
+      { id: 's', file: '1:1', counter: 7 },
+      { ...GAP, foundAt: START, areRowsNoted: false },
+    ),
+  );
+  const fail = () => {
+    store.lineage.noteGapRows([{ guid: 'row-1', sentAt: START }]);
+    throw new Error('the disk is full');
+  };
+  expect(() => store.write(fail)).toThrow('the disk is full');
+  expect(store.lineage.gap()?.areRowsNoted).toBe(false);
+  expect(store.lineage.gapRows()).toEqual([]);
+});
+
+test('a start that is stopped while it settles earlier attempts lets no text out', async () => {
+  const { messages, store, outgoing, enqueue } = world();
+  store.write(() => {
+    enqueue('earlier');
+    const seq = store.sends.findById('earlier')?.seq ?? 0;
+    store.sends.begin(seq, { tag: 'tag', generation: 'g', afterRow: 0 });
+    enqueue('next');
+  });
+  const leaving = new AbortController();
+  const settle = () =>
+    new Promise((resolve) => leaving.signal.addEventListener('abort', () => resolve(undefined)));
+  Object.assign(messages, { settle });
+  const started = outgoing.start();
+  await outgoing.drain();
+  outgoing.stop();
+  leaving.abort();
+  await started;
+  expect(messages.texts).toEqual([]);
+});
