@@ -16,6 +16,7 @@ import type { SendRecord } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { isMissing } from '../system/missingFile.js';
+import { writeNewFile } from '../system/writeNewFile.js';
 import { safeName } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
 
@@ -151,13 +152,7 @@ export class StagingArea {
     mkdirSync(directory, { mode: 0o700 });
     try {
       const path = join(directory, safeName(name));
-      const fd = openSync(path, 'wx', 0o600);
-      try {
-        writeFileSync(fd, bytes);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
+      writeNewFile(path, bytes);
       syncDirectory(directory);
       syncDirectory(this.root);
       return path;

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
 import { describeError, EdgeError } from '../errors.js';
+import { writeNewFile } from '../system/writeNewFile.js';
 import { readTextFile } from './places.js';
 import { behindLinks, replaceFile } from './replaceFile.js';
 
@@ -33,13 +33,7 @@ export function keepConfig(path: string, text: string | Buffer, now: number): st
   for (let count = 1; ; count += 1) {
     const copy = count === 1 ? usual : `${usual}-${count}`;
     try {
-      const file = openSync(copy, 'wx', 0o600);
-      try {
-        writeFileSync(file, text);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
+      writeNewFile(copy, text);
       return copy;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
