@@ -36,7 +36,7 @@ export function heard(keepalive: KeepaliveState, at: number, pong: boolean): Kee
       ...keepalive,
       ping: null,
       wsPingAt,
-      hadPong: keepalive.hadPong || keepalive.ping !== null,
+      hadPong: true,
       rttMs,
     };
   }

@@ -111,6 +111,17 @@ function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
       () => state(guid) === expected,
       () => `${guid} to be ${expected}`,
     );
+  /** Moves time on in steps long enough for an attempt each, until the upload is over. */
+  const triedUntilOver = async (guid: string, stepMs: number) => {
+    while (state(guid) !== 'over') {
+      const before = state(guid);
+      await clock.advanceAsync(stepMs);
+      await until(
+        () => state(guid) !== before,
+        () => `${guid} to be tried again`,
+      );
+    }
+  };
   const failures = () =>
     store.events.after(0, 100).map(({ eventType, details }) => [eventType, details.error]);
   return {
@@ -128,6 +139,7 @@ function room(settings: Partial<UploaderSettings> = {}, before?: Before) {
     receive,
     state,
     ended,
+    triedUntilOver,
     failures,
     faults,
   };
@@ -177,7 +189,7 @@ test('an image is told by its name where chat.db has no type', async () => {
 });
 
 test('an image that has not arrived is waited for, and is given up after ten minutes', async () => {
-  const { clock, receive, has, ended, inChatDb, photos, failures } = room();
+  const { clock, receive, has, ended, triedUntilOver, inChatDb, photos, failures } = room();
   inChatDb.set('late', {
     path: null,
     name: 'a.jpeg',
@@ -198,24 +210,17 @@ test('an image that has not arrived is waited for, and is given up after ten min
   await clock.advanceAsync(2_000);
   await ended('late', 'over');
   expect(photos).toHaveLength(1);
-  for (let step = 0; step < 30; step++) {
-    await clock.advanceAsync(30_000);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  await ended('never', 'over');
+  await triedUntilOver('never', 30_000);
+  expect(clock.monotonic()).toBeGreaterThan(600_000);
   expect(failures()).toEqual([['upload_failed', 'Messages is still fetching it']]);
 });
 
 test('an image of another size than chat.db says is waited for, and then taken as it is', async () => {
-  const { clock, receive, has, ended, photos } = room();
+  const { clock, receive, has, ended, triedUntilOver, photos } = room();
   has('at_0', { sizeBytes: 9 });
   receive(['at_0']);
   await ended('at_0', 'open after 1');
-  for (let step = 0; step < 12 && photos.length === 0; step++) {
-    await clock.advanceAsync(15_000);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  await ended('at_0', 'over');
+  await triedUntilOver('at_0', 15_000);
   expect(clock.monotonic()).toBeGreaterThan(120_000);
   expect(photos).toHaveLength(1);
 });

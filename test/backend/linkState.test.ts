@@ -68,6 +68,16 @@ describe('the link, state by state', () => {
     }
   });
 
+  it('counts the pong of a slow backend, though its ping was given up on', () => {
+    const slow = started().feed(closed(1006));
+    slow.wait();
+    slow.feed({ type: 'opened' }).feed({ type: 'frame', pong: false });
+    while (slow.state.name === 'online' && slow.state.keepalive.ping !== null) slow.wait();
+    slow.feed({ type: 'frame', pong: true });
+    slow.after(30_000);
+    expect(slow.feed(closed(1012)).waits).toBe(1_000);
+  });
+
   it('waits from 8 s after 1013, at least 30 s after 4409, and as long as Retry-After says', () => {
     expect(started().online().feed(closed(1013)).waits).toBe(8_000);
     expect(started().online().feed(closed(4409)).waits).toBe(30_000);
