@@ -44,10 +44,12 @@ export function composeReader(room: ReaderOptions): IncomingReader {
     worthAnswering,
     region: () => region,
     ownAddresses: () => own.all(),
-    beforeScan() {
-      room.readTies();
-      noteGap(store, chatDb, clock);
-    },
+    // A read that chat.db refuses for itself alone must hold back the rows that are judged by what it would have found.
+    beforeScan: () =>
+      chatDb.whole(() => {
+        room.readTies();
+        return noteGap(store, chatDb, clock);
+      }) ?? false,
     windowMs() {
       const { maxAgeMs, catchUpMs } = ageLimits(config());
       return Math.max(maxAgeMs, catchUpMs);

@@ -12,28 +12,28 @@ const PAGE = 1000;
 
 /**
  * What is in chat.db when a gap is found belongs to it: notes how far chat.db reaches, and the outgoing rows that the store does not
- * know. To be called before chat.db is read on; while it cannot be read, nothing is noted, and nothing that may be of the gap
- * goes out.
+ * know. To be called before chat.db is read on. False: there is one to be noted and chat.db cannot be read, so nothing is noted,
+ * nothing that may be of the gap goes out, and no row may be read either: it would count as one that the store knows.
  */
 export function noteGap(
   store: Store,
-  chatDb: Pick<ChatDb, 'generation' | 'highestRowId' | 'rowsOfSendsSince'>,
+  chatDb: Pick<ChatDb, 'generation' | 'highestRowId' | 'rowsOfSendsSince' | 'whole'>,
   clock: Pick<Clock, 'now'>,
-): void {
+): boolean {
   const gap = store.lineage.gap();
-  if (gap === undefined || (gap.areRowsNoted && gap.untilRow !== null)) return;
-  const generation = chatDb.generation();
-  const isSame = gap.generation === generation;
-  if (generation === null || (gap.areRowsNoted && !isSame)) return;
-  const rowId = chatDb.highestRowId();
-  if (rowId === null) return;
-  const rows = gap.areRowsNoted ? [] : unknownRows(store, chatDb, startOf(gap, clock.now()));
-  // Where a read fails, there are no rows: that proves nothing.
-  if (chatDb.highestRowId() === null) return;
+  if (gap === undefined || (gap.areRowsNoted && gap.untilRow !== null)) return true;
+  const found = chatDb.whole(() => ({
+    isSame: gap.generation === chatDb.generation(),
+    rowId: chatDb.highestRowId() ?? 0,
+    rows: gap.areRowsNoted ? [] : unknownRows(store, chatDb, startOf(gap, clock.now())),
+  }));
+  if (found === undefined) return false;
+  if (gap.areRowsNoted && !found.isSame) return true;
   store.write(() => {
-    if (!gap.areRowsNoted) store.lineage.noteGapRows(rows);
-    if (isSame) store.lineage.endGapAt(rowId);
+    if (!gap.areRowsNoted) store.lineage.noteGapRows(found.rows);
+    if (found.isSame) store.lineage.endGapAt(found.rowId);
   });
+  return true;
 }
 
 /** From when on (Unix ms) a row of the gap may be dated, and rows that were judged are remembered. */

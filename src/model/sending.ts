@@ -98,6 +98,8 @@ export interface SentRows {
   rowIdOf(guid: string): number | undefined;
   /** One outgoing row as it stands now. */
   find(guid: string): SentRow | undefined;
+  /** What several of these reads find; undefined if one of them was not possible: that no row was found proves nothing then. */
+  whole<T>(reads: () => T): T | undefined;
   /** Text as it compares: what Messages changes on the way (quotes, spaces, variation selectors) is levelled out. */
   normalise(text: string): string;
 }

@@ -91,7 +91,8 @@ export class SendVerifier {
   /** False if what was found could not be stored. */
   private examine(watched: readonly SendRecord[]): boolean {
     const { store, rows, clock } = this.options;
-    const { proofs, undecided, ghosts } = matchRows(watched, rows, knownRows(store), clock.now());
+    const found = rows.whole(() => matchRows(watched, rows, knownRows(store), clock.now()));
+    const { proofs, undecided, ghosts } = found ?? NO_MATCHES;
     const now = clock.monotonic();
     const isDue = (send: SendRecord) => this.verdictAt(send) <= now;
     const proven = watched.flatMap((send) => {
@@ -106,7 +107,7 @@ export class SendVerifier {
     return store.tryWrite(() => {
       for (const { send, row } of proven) this.prove(send, row);
       for (const send of due) {
-        if (send.state === 'unknown') this.endWatch(send, undecided.has(send.seq));
+        if (send.state === 'unknown') this.endWatch(send, found === undefined || undecided.has(send.seq));
         else this.giveUp(send, ghosts.has(send.seq));
       }
       this.options.settled();
@@ -153,7 +154,7 @@ export class SendVerifier {
     }
   }
 
-  /** `mayBeSent`: a row that may be its own is there, so that sending it again could be sending it twice. */
+  /** `mayBeSent`: a row that may be its own is there, or chat.db cannot be read, so that sending it again could be sending it twice. */
   private endWatch(send: SendRecord, mayBeSent: boolean): void {
     const { store, log, resendUnknown, requeued } = this.options;
     store.sends.unwatch(send.seq);
@@ -209,6 +210,8 @@ interface Matches {
   ghosts: ReadonlySet<number>;
 }
 
+const NO_MATCHES: Matches = { proofs: new Map(), undecided: new Set(), ghosts: new Set() };
+
 /** What is known of a row already: another send's proof, stored as a person's message, or a row of before that iCloud wrote again. */
 export interface KnownRows {
   isClaimed(guid: string): boolean;
@@ -253,7 +256,7 @@ export function matchRows(
   const undecided = new Set<number>();
   const ghosts = new Set<number>();
   const position = rows.position();
-  if (position === undefined) return { proofs, undecided, ghosts };
+  if (position === undefined) return NO_MATCHES;
   const open = sends.filter((send) => send.attemptedAt !== null).toSorted((a, b) => a.seq - b.seq);
   const order = orderOf(position);
   const moved = new Set(open.filter((send) => isMoved(send, order)));

@@ -62,6 +62,8 @@ function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
  * running nothing that somebody else wrote keeps a text from going out.
  */
 export class SentEvidence {
+  private readonly settled = new SettledRows();
+
   constructor(
     private readonly store: Store,
     private readonly rows: SentRows,
@@ -75,6 +77,10 @@ export class SentEvidence {
   of(send: SendRecord): Evidence {
     const gap = this.store.lineage.gap();
     if (gap === undefined) return NONE;
+    return this.rows.whole(() => this.found(send, gap)) ?? { kind: 'unsettled' };
+  }
+
+  private found(send: SendRecord, gap: LedgerGap): Evidence {
     const cause = this.causeOf(send, gap);
     if (cause === undefined) return NONE;
     const mayBeOfGap = mayBeFrom(gap, cause);
@@ -105,6 +111,14 @@ export class SentEvidence {
     const at = since.clock === 'own' ? since.at : this.ownTime(since.at) - CLOCKS_APART_MS;
     const cause: Cause = { kind: 'time', at };
     if (gap === undefined || !mayBeFrom(gap, cause)) return 'no';
+    return this.rows.whole(() => this.hasWords({ conversation, text }, cause, gap)) ?? 'unreadable';
+  }
+
+  private hasWords(
+    { conversation, text }: WantedText,
+    cause: Extract<Cause, { kind: 'time' }>,
+    gap: LedgerGap,
+  ): GoneOut {
     const normalise = (words: string) => this.rows.normalise(words);
     const wanted = { seq: Infinity, conversation: this.store.aliases.resolve(conversation) };
     const rows = this.rowsInGap(wanted, cause, gap);
@@ -176,9 +190,8 @@ export class SentEvidence {
   ): readonly SentRow[] | undefined {
     const position = this.rows.position();
     if (position === undefined || !gap.areRowsNoted) return undefined;
+    this.settled.keepWhile(`${position.generation} ${position.movedAt}`);
     const rows = cause.kind === 'row' ? this.behind(cause.rowId) : this.dated(seq, cause, gap);
-    // Where a read fails, there are no rows: that proves nothing.
-    if (this.rows.position() === undefined) return undefined;
     const here = rows.filter((row) => isIn(conversation, row));
     const known = knownRows(this.store);
     const proofs = this.ofTheSameDates(here).filter(({ guid }) => known.isClaimed(guid));
@@ -196,8 +209,16 @@ export class SentEvidence {
     const noted = this.store.lineage
       .gapRows()
       .filter(({ guid, sentAt }) => isOutside(sentAt) || this.mayBeOf(seq, guid) !== 'no')
-      .flatMap(({ guid }) => (known.has(guid) ? [] : (this.rows.find(guid) ?? [])));
+      .flatMap(({ guid }) => (known.has(guid) ? [] : (this.noted(guid) ?? [])));
     return [...rows, ...noted].toSorted((a, b) => (a.sentAt ?? 0) - (b.sentAt ?? 0));
+  }
+
+  private noted(guid: string): SentRow | undefined {
+    const known = this.settled.get(guid);
+    if (known !== undefined) return known;
+    const row = this.rows.find(guid);
+    if (row !== undefined) this.settled.add(row);
+    return row;
   }
 
   /** Outgoing rows from the oldest date of these to the newest, whatever their ROWIDs. */
@@ -267,6 +288,37 @@ export class SentEvidence {
     const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
     if (text === undefined || activeUntil === null || reason === 'replaced') return false;
     return text.createdAt <= until && text.sendAt <= activeUntil && text.createdAt <= activeUntil;
+  }
+}
+
+/** So many characters of rows are remembered at most. */
+const MOST_REMEMBERED = 2_000_000;
+
+/** Rows that change no more, so that each is read once and not for each text. */
+class SettledRows {
+  private readonly rows = new Map<string, SentRow>();
+  private order = '';
+  private characters = 0;
+
+  /** Forgets all once the order of ROWIDs is another. */
+  keepWhile(order: string): void {
+    if (order === this.order) return;
+    this.order = order;
+    this.rows.clear();
+    this.characters = 0;
+  }
+
+  get(guid: string): SentRow | undefined {
+    return this.rows.get(guid);
+  }
+
+  /** Of a row that may yet settle, or beyond what is remembered, it keeps nothing. */
+  add(row: SentRow): void {
+    const { guid, text } = row;
+    const characters = this.characters + guid.length + text.length;
+    if (row.isUndecided === true || row.conversation === null || characters > MOST_REMEMBERED) return;
+    this.characters = characters;
+    this.rows.set(guid, row);
   }
 }
 

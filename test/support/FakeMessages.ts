@@ -48,15 +48,32 @@ export class FakeMessages implements MessageSender, SentRows {
 
   position() {
     const rowId = Math.max(0, ...this.rows.map((row) => row.rowId));
-    return this.readable ? { generation: this.generation, rowId, movedAt: this.movedAt } : undefined;
+    if (this.readable) return { generation: this.generation, rowId, movedAt: this.movedAt };
+    this.missed += 1;
+    return undefined;
   }
 
+  /** So many reads by date find chat.db busy, and none beside them. */
+  refusals = 0;
+  private missed = 0;
+
   since(sentAt: number): readonly SentRow[] {
+    if (this.refusals > 0) {
+      this.refusals -= 1;
+      this.missed += 1;
+      return [];
+    }
     return this.rows.filter((row) => row.sentAt !== null && row.sentAt >= sentAt);
   }
 
   after(rowId: number): readonly SentRow[] {
     return this.rows.filter((row) => row.rowId > rowId);
+  }
+
+  whole<T>(reads: () => T): T | undefined {
+    const before = this.missed;
+    const found = reads();
+    return this.missed === before ? found : undefined;
   }
 
   normalise(text: string): string {

@@ -46,6 +46,8 @@ export class ChatDb {
   private readonly groups: GroupNames;
   private tiesRead: { of: OpenChatDb; state: string } | undefined;
   private accounts: { of: string; at: number; addresses: string[] } | undefined;
+  /** So many reads were not possible. */
+  private missed = 0;
 
   constructor(private readonly options: ChatDbOptions) {
     this.connection = new ChatDbConnection(options.path, options.clock, options.log);
@@ -79,12 +81,19 @@ export class ChatDb {
 
   /** Runs several reads of incoming rows, if chat.db can be read. */
   readMessages<T>(work: (rows: MessageRows, generation: string) => T): Reading<T> {
-    return this.connection.read((open) => work(this.on(open).messages, open.generation));
+    return this.read((open) => work(this.on(open).messages, open.generation));
   }
 
   /** Runs several reads of messages that were changed in place, if chat.db can be read. */
   readEdits<T>(work: (rows: EditedRows) => T): Reading<T> {
-    return this.connection.read((open) => work(this.on(open).edited));
+    return this.read((open) => work(this.on(open).edited));
+  }
+
+  /** What several reads find; undefined if one of them was not possible: then nothing may be concluded. */
+  whole<T>(reads: () => T): T | undefined {
+    const before = this.missed;
+    const found = reads();
+    return this.missed === before ? found : undefined;
   }
 
   /** The highest ROWID now (0 in an empty database); null if it cannot be read: then nothing may be concluded. */
@@ -174,8 +183,15 @@ export class ChatDb {
   }
 
   private value<T>(read: (queries: Queries, open: OpenChatDb) => T): T | undefined {
-    const reading = this.connection.read((open) => read(this.on(open), open));
+    const reading = this.read((open) => read(this.on(open), open));
     return reading.kind === 'read' ? reading.value : undefined;
+  }
+
+  /** The one way in. */
+  private read<T>(work: (open: OpenChatDb) => T): Reading<T> {
+    const reading = this.connection.read(work);
+    if (reading.kind !== 'read') this.missed += 1;
+    return reading;
   }
 
   /** The statements for what is open now: prepared once a connection, for its own schema. */

@@ -75,9 +75,9 @@ interface IncomingReaderOptions {
   windowMs?: () => number;
   /** What else becomes known, and what is kept from the backend. Left out: messages of everybody and nothing else. */
   forwarding?: RowForwarding;
+  /** Called before rows are read: whether that may be now; false: it is asked again soon. What it throws counts as a failure of the scan. */
+  beforeScan?: () => boolean;
   /** Called after the commit with the messages that are new, in the order of their rows. */
-  /** Called before rows are read. What it throws counts as a failure of the scan. */
-  beforeScan?: () => void;
   onMessages: (messages: readonly IncomingMessage[]) => void;
 }
 
@@ -132,8 +132,7 @@ export class IncomingReader {
     this.scanning = true;
     this.timer?.cancel();
     try {
-      this.options.beforeScan?.();
-      const next = this.scanSlice();
+      const next = this.options.beforeScan?.() === false ? BUSY_RETRY_MS : this.scanSlice();
       this.failures.count = 0;
       this.timer = next === undefined ? undefined : this.options.clock.after(next, () => this.scan());
     } catch (error) {
