@@ -52,15 +52,17 @@ export class Heartbeat {
     });
   }
 
+  /** Never rejects: what goes wrong in one beat may go well in the next. */
   private async beat(): Promise<void> {
     const { url } = this.options.settings();
-    if (url === undefined || this.request !== undefined || !this.options.healthy()) return;
+    if (url === undefined || this.request !== undefined) return;
     const request = new AbortController();
     this.request = request;
     const deadline = this.options.clock.after(DEADLINE_MS, () =>
       request.abort(new Error('no answer in 10 s')),
     );
     try {
+      if (!this.options.healthy()) return;
       const status = await statusOf(url, request.signal);
       if (status >= 200 && status < 300) this.gotThrough();
       else this.failed(url, `HTTP ${status}`);

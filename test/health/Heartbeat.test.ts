@@ -107,3 +107,21 @@ test('stopping ends a request that is not answered, without a line', async () =>
   expect(beats).toHaveLength(1);
   expect(log.lines).toEqual([]);
 });
+
+test('a state that cannot be read is no beat and no end of the agent: the next ones follow', async () => {
+  let isReadable = false;
+  const { log } = begin({
+    healthy: () => {
+      if (isReadable) return true;
+      throw new Error('database disk image is malformed');
+    },
+  });
+  await until(
+    () => log.lines.some((line) => line.includes('The heartbeat fails')),
+    () => 'the failure in the log',
+  );
+  expect(beats).toEqual([]);
+  isReadable = true;
+  await came(2);
+  expect(log.lines).toContain('INFO The heartbeat works again');
+});

@@ -1,3 +1,4 @@
+import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { ErrorCode } from '../../model/errorCodes.js';
 import type { Problem } from '../../model/problem.js';
@@ -13,8 +14,10 @@ import {
   EMPTY_BOOK,
   noteAttempt,
   noteEnd,
+  noteMended,
   noteSetAside,
   noteState,
+  tellGathered,
   withoutHopeless,
 } from './alertBook.js';
 import { type AlertEnd, type ChannelSettings, channelsOf, deliverAlert } from './alertChannels.js';
@@ -39,6 +42,10 @@ interface AlertsOptions {
 const KEY = 'alerts';
 const LONGEST_LOOK_MS = 10_000;
 const SHORTEST_LOOK_MS = 500;
+const NAMES: Readonly<Record<AlertChannel, string>> = {
+  webhook: 'the webhook',
+  notification: 'the notification',
+};
 
 /**
  * Tells somebody when the agent was degraded for long, when it is healthy again, and when an item was set aside. Each event is
@@ -54,7 +61,7 @@ export class Alerts {
   private timer: Timer | undefined;
   private readonly busy = new Set<AlertChannel>();
   private readonly stopping = new AbortController();
-  private failure: { readonly since: number; readonly detail: string } | undefined;
+  private readonly failures = new Map<AlertChannel, { readonly since: number; readonly detail: string }>();
 
   constructor(private readonly options: AlertsOptions) {
     const { store } = options;
@@ -72,7 +79,8 @@ export class Alerts {
 
   /** Other settings may mend what failed; whether they do shows at the next attempt. */
   settingsChanged(): void {
-    this.failure = undefined;
+    this.failures.clear();
+    this.keep(noteMended(this.book, this.rules().channels));
     this.start();
   }
 
@@ -81,8 +89,8 @@ export class Alerts {
     if (this.stopping.signal.aborted) return;
     const wait = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, this.options.settings().afterMs / 2));
     this.timer = this.options.clock.after(wait, () => {
-      this.look();
       this.start();
+      this.look();
     });
   }
 
@@ -94,26 +102,47 @@ export class Alerts {
 
   /** That alerts do not get out, while they do not. */
   fault(): Problem<number, 'alerts_failing'> | undefined {
-    if (this.failure === undefined) return undefined;
-    const { since, detail } = this.failure;
+    const failing = this.rules().channels.flatMap((channel) => {
+      const failure = this.failures.get(channel);
+      return failure === undefined ? [] : [{ channel, ...failure }];
+    });
+    if (failing.length === 0) return undefined;
+    const details = failing.map(({ channel, detail }) => `${NAMES[channel]}: ${detail}`);
     return {
       code: 'alerts_failing',
-      since,
-      message: `An alert could not be delivered: ${detail}.`,
+      since: Math.min(...failing.map(({ since }) => since)),
+      message: `An alert could not be delivered: ${details.join('; ')}.`,
       remedy: 'Correct alerts in the configuration and try it: edge-agent alerts test',
     };
   }
 
+  /** Never throws: what goes wrong in one look may go well in the next. */
   private look(): void {
-    const { clock, state } = this.options;
-    const rules = this.rules();
-    const now = clock.now();
-    const codes = state();
-    let next = withoutHopeless(this.book, now, rules.channels);
-    if (codes !== undefined && rules.channels.length > 0) next = noteState(next, codes, now, rules);
-    this.noteLost(this.book, next, rules.channels);
-    this.keep(next);
-    for (const delivery of dueDeliveries(this.book, now)) void this.deliver(delivery);
+    const { clock, log } = this.options;
+    try {
+      const rules = this.rules();
+      const now = clock.now();
+      const codes = this.codes();
+      let next = withoutHopeless(this.book, now, rules.channels);
+      if (codes !== undefined) next = noteState(next, codes, now, rules);
+      this.noteLost(this.book, next, rules.channels);
+      this.keep(tellGathered(next, now, rules));
+      for (const delivery of dueDeliveries(this.book, now)) void this.deliver(delivery);
+    } catch (error) {
+      log.error('The alerts could not be looked at; will retry', { cause: describeError(error) });
+    }
+  }
+
+  /** Where the state cannot be read, nothing is concluded; what waits is told all the same. */
+  private codes(): readonly ErrorCode[] | undefined {
+    try {
+      return this.options.state();
+    } catch (error) {
+      this.options.log.error('The state of the agent could not be read for the alerts', {
+        cause: describeError(error),
+      });
+      return undefined;
+    }
   }
 
   private noteLost(before: AlertBook, { deliveries }: AlertBook, channels: readonly AlertChannel[]): void {
@@ -128,45 +157,59 @@ export class Alerts {
     }
   }
 
+  /** Never rejects. */
   private async deliver(delivery: AlertDelivery): Promise<void> {
     const { channel, alert } = delivery;
     if (this.busy.has(channel)) return;
-    const { clock, settings, sender, env } = this.options;
+    const { clock, log } = this.options;
     this.busy.add(channel);
-    this.keep(noteAttempt(this.book, delivery, clock.now()));
-    const ports = { settings: settings(), sender, env, clock, signal: this.stopping.signal };
-    const end = await deliverAlert(alert, channel, ports);
-    this.busy.delete(channel);
-    if (this.stopping.signal.aborted && end.kind !== 'delivered') return;
-    this.ended(delivery, end);
+    try {
+      this.keep(noteAttempt(this.book, delivery, clock.now()));
+      const end = await deliverAlert(alert, channel, this.ports());
+      if (this.stopping.signal.aborted && end.kind !== 'delivered') return;
+      this.ended(delivery, end);
+    } catch (error) {
+      log.error('An alert could not be handled; it is retried', { channel, cause: describeError(error) });
+    } finally {
+      this.busy.delete(channel);
+    }
   }
 
   private ended(delivery: AlertDelivery, end: AlertEnd): void {
-    const { log, clock } = this.options;
+    const { log } = this.options;
     const { alert, channel } = delivery;
+    this.note(channel, end);
     if (end.kind !== 'failed') this.keep(noteEnd(this.book, delivery));
+    const fields = { event: alert.event, channel, id: alert.id };
     if (end.kind === 'delivered') {
-      this.failure = undefined;
-      log.info('Alert delivered', { event: alert.event, channel, id: alert.id });
+      log.info('Alert delivered', fields);
       return;
     }
-    const by = channel === 'webhook' ? 'the webhook' : 'the notification';
-    this.failure = { since: this.failure?.since ?? clock.now(), detail: `${by}: ${end.detail}` };
     const words =
       end.kind === 'refused'
         ? 'An alert was refused and is given up'
         : 'An alert could not be delivered; it is retried';
-    log.warn(words, { event: alert.event, channel, id: alert.id, cause: end.detail });
+    log.warn(words, { ...fields, cause: end.detail });
+  }
+
+  /** Whether the channel works: what it did last. */
+  private note(channel: AlertChannel, end: AlertEnd): void {
+    if (end.kind === 'delivered') {
+      this.failures.delete(channel);
+      return;
+    }
+    const since = this.failures.get(channel)?.since ?? this.options.clock.now();
+    this.failures.set(channel, { since, detail: end.detail });
   }
 
   /** Inside the write that sets an item aside. */
   private setAside(): void {
-    const rules = this.rules();
-    if (rules.channels.length === 0) return;
+    const { channels } = this.rules();
+    if (channels.length === 0) return;
     const { store, clock } = this.options;
     store.write(() => {
       this.before ??= this.book;
-      this.book = noteSetAside(this.book, clock.now(), rules);
+      this.book = noteSetAside(this.book, clock.now(), channels);
       store.beforeCommit(this.save);
       store.afterCommit(this.committed);
     });
@@ -186,6 +229,11 @@ export class Alerts {
     this.before = undefined;
     this.isStored = true;
   };
+
+  private ports() {
+    const { settings, sender, env, clock } = this.options;
+    return { settings: settings(), sender, env, clock, signal: this.stopping.signal };
+  }
 
   private rules(): AlertRules {
     const { settings, platform } = this.options;

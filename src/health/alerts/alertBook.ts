@@ -24,16 +24,26 @@ export interface AlertDelivery {
   readonly notBefore: number;
 }
 
-/** What must be known to tell each event once. Times are Unix ms. */
+/** Items that were set aside and are to be told of: how many, and since when (Unix ms). */
+interface Gathered {
+  readonly since: number;
+  readonly count: number;
+}
+
+type ByChannel<T> = { readonly [Channel in AlertChannel]?: T };
+
+/** What must be known to tell each event once, each channel by itself. Times are Unix ms. */
 export interface AlertBook {
   /** Since when the agent is degraded, with pauses of less than `settleMs`. */
   readonly degradedSince: number | null;
   /** Since when it is healthy within that time. */
   readonly healthySince: number | null;
-  /** Whether anybody was told that it is degraded. */
-  readonly isTold: boolean;
-  /** When an alert about items that were set aside was last made. */
-  readonly setAsideAt: number | null;
+  /** Who was told that it is degraded. */
+  readonly told: readonly AlertChannel[];
+  /** What was set aside since the last alert about that. */
+  readonly gathered: ByChannel<Gathered>;
+  /** When it was last tried to tell of items that were set aside. */
+  readonly setAsideAt: ByChannel<number>;
   /** The oldest first. */
   readonly deliveries: readonly AlertDelivery[];
 }
@@ -48,8 +58,9 @@ export interface AlertRules {
 export const EMPTY_BOOK: AlertBook = {
   degradedSince: null,
   healthySince: null,
-  isTold: false,
-  setAsideAt: null,
+  told: [],
+  gathered: {},
+  setAsideAt: {},
   deliveries: [],
 };
 
@@ -82,35 +93,61 @@ export function noteState(
       since === book.degradedSince && book.healthySince === null
         ? book
         : { ...book, degradedSince: since, healthySince: null };
-    if (seen.isTold || now - since < rules.afterMs) return seen;
-    return added({ ...seen, isTold: true }, { event: 'degraded', at: now, since, codes }, rules);
+    // Who was switched off meanwhile is told anew.
+    const told = seen.told.filter((channel) => rules.channels.includes(channel));
+    const untold =
+      now - since < rules.afterMs ? [] : rules.channels.filter((channel) => !told.includes(channel));
+    if (untold.length === 0) return told.length === seen.told.length ? seen : { ...seen, told };
+    const alert = { event: 'degraded', at: now, since, codes, count: 0 } as const;
+    return added({ ...seen, told: [...told, ...untold] }, alert, untold, rules);
   }
   if (book.degradedSince === null) return book;
   const healthySince = Math.min(book.healthySince ?? now, now);
   if (now - healthySince < Math.min(LONGEST_SETTLE_MS, rules.afterMs)) {
     return healthySince === book.healthySince ? book : { ...book, healthySince };
   }
-  const settled = { ...book, degradedSince: null, healthySince: null, isTold: false };
-  if (!book.isTold) return settled;
-  const { degradedSince: since } = book;
-  return added(settled, { event: 'healthy', at: healthySince, since, codes: [] }, rules);
+  const settled = { ...book, degradedSince: null, healthySince: null, told: [] };
+  const alert = {
+    event: 'healthy',
+    at: healthySince,
+    since: book.degradedSince,
+    codes: [],
+    count: 0,
+  } as const;
+  const told = book.told.filter((channel) => rules.channels.includes(channel));
+  return added(settled, alert, told, rules);
 }
 
 /** The book after one more item was set aside. Pure. */
-export function noteSetAside(book: AlertBook, now: number, rules: AlertRules): AlertBook {
-  const isOpen = ({ alert, attempts }: AlertDelivery) => alert.event === 'set_aside' && attempts === 0;
-  if (book.deliveries.some(isOpen)) {
-    const deliveries = book.deliveries.map((delivery) =>
-      isOpen(delivery)
-        ? { ...delivery, alert: { ...delivery.alert, count: delivery.alert.count + 1 } }
-        : delivery,
-    );
-    return { ...book, deliveries };
+export function noteSetAside(book: AlertBook, now: number, channels: readonly AlertChannel[]): AlertBook {
+  const gathered = { ...book.gathered };
+  for (const channel of channels) {
+    const { since, count } = gathered[channel] ?? { since: now, count: 0 };
+    gathered[channel] = { since, count: count + 1 };
   }
-  const last = Math.min(book.setAsideAt ?? Number.NEGATIVE_INFINITY, now);
-  const notBefore = Math.max(now + GATHER_MS, last + APART_MS);
-  const event = { event: 'set_aside', at: now, since: null, codes: [] } as const;
-  return added({ ...book, setAsideAt: now }, event, rules, notBefore);
+  return { ...book, gathered };
+}
+
+/**
+ * The book with an alert for each channel whose items have gathered for long enough, and long enough after its last such alert. While
+ * that one waits, they gather on, and nothing waits behind them. Pure; the same book if nothing changed.
+ */
+export function tellGathered(book: AlertBook, now: number, rules: AlertRules): AlertBook {
+  let next = book;
+  for (const channel of rules.channels) {
+    const items = book.gathered[channel];
+    const last = book.setAsideAt[channel];
+    const isWaiting = book.deliveries.some(
+      (delivery) => delivery.channel === channel && delivery.alert.event === 'set_aside',
+    );
+    if (items === undefined || isWaiting) continue;
+    if (!isPast(items.since, GATHER_MS, now)) continue;
+    if (last !== undefined && !isPast(last, APART_MS, now)) continue;
+    const { [channel]: _told, ...gathered } = next.gathered;
+    const alert = { event: 'set_aside', at: now, since: null, codes: [], count: items.count } as const;
+    next = added({ ...next, gathered }, alert, [channel], rules);
+  }
+  return next;
 }
 
 /** The first delivery of each channel that is due. Those behind it wait, so that nothing is told out of order. */
@@ -131,6 +168,16 @@ export function noteAttempt(book: AlertBook, begun: AlertDelivery, now: number):
   const deliveries = book.deliveries.map((delivery) =>
     isSame(delivery, begun) ? { ...delivery, attempts, notBefore: now + wait } : delivery,
   );
+  const isSetAside = begun.alert.event === 'set_aside';
+  const setAsideAt = isSetAside ? { ...book.setAsideAt, [begun.channel]: now } : book.setAsideAt;
+  return { ...book, deliveries, setAsideAt };
+}
+
+/** The book once these channels may work again: what waits for them is due, as if it had not been tried. Pure. */
+export function noteMended(book: AlertBook, channels: readonly AlertChannel[]): AlertBook {
+  const deliveries = book.deliveries.map((delivery) =>
+    channels.includes(delivery.channel) ? { ...delivery, attempts: 0, notBefore: 0 } : delivery,
+  );
   return { ...book, deliveries };
 }
 
@@ -145,18 +192,27 @@ export function withoutHopeless(book: AlertBook, now: number, channels: readonly
     ({ alert, channel, attempts }) =>
       channels.includes(channel) && now - alert.at < GIVE_UP_MS && attempts < MOST_ATTEMPTS,
   );
-  return deliveries.length === book.deliveries.length ? book : { ...book, deliveries };
+  const all = Object.entries(book.gathered);
+  const gathered = all.filter(([name]) => channels.some((channel) => channel === name));
+  if (deliveries.length === book.deliveries.length && gathered.length === all.length) return book;
+  return { ...book, deliveries, gathered: Object.fromEntries(gathered) };
 }
 
 function added(
   book: AlertBook,
-  event: Omit<Alert, 'id' | 'count'>,
-  { channels, freshId }: AlertRules,
-  notBefore = 0,
+  event: Omit<Alert, 'id'>,
+  channels: readonly AlertChannel[],
+  { freshId }: AlertRules,
 ): AlertBook {
-  const alert: Alert = { id: freshId(), count: event.event === 'set_aside' ? 1 : 0, ...event };
-  const fresh = channels.map((channel) => ({ alert, channel, attempts: 0, notBefore }));
+  if (channels.length === 0) return book;
+  const alert: Alert = { id: freshId(), ...event };
+  const fresh = channels.map((channel) => ({ alert, channel, attempts: 0, notBefore: 0 }));
   return { ...book, deliveries: [...book.deliveries, ...fresh].slice(-MOST_WAITING) };
+}
+
+/** A clock that was set back makes nothing wait. */
+function isPast(at: number, ms: number, now: number): boolean {
+  return at > now || now - at >= ms;
 }
 
 function isSame(one: AlertDelivery, other: AlertDelivery): boolean {

@@ -29,8 +29,11 @@ interface ChannelPorts {
 }
 
 const DEADLINE_MS = 10_000;
-/** Answers that another time may be others (RFC 9110, RFC 6585). */
-const LATER = new Set([408, 425, 429]);
+/**
+ * What a receiver says of the alert itself (RFC 9110). Every other answer may come from something on the way, as a captive portal or a
+ * proxy, or be over soon, as that of a receiver that is being set up.
+ */
+const VERDICTS = new Set([400, 413, 422]);
 
 /** The text is argument 1, the title argument 2: nothing of them is read as AppleScript. */
 const NOTIFICATION = `on run argv
@@ -59,7 +62,7 @@ export function deliverAlert(alert: Alert, channel: AlertChannel, ports: Channel
  */
 async function post(alert: Alert, { settings, sender, clock, signal }: ChannelPorts): Promise<AlertEnd> {
   const { webhookUrl, webhookBody: form } = settings;
-  if (webhookUrl === undefined) return { kind: 'refused', detail: 'alerts.webhook_url is not set' };
+  if (webhookUrl === undefined) return { kind: 'failed', detail: 'alerts.webhook_url is not set' };
   const deadline = new AbortController();
   const timer = clock.after(DEADLINE_MS, () =>
     deadline.abort(new Error(`no answer in ${DEADLINE_MS / 1000} s`)),
@@ -68,8 +71,7 @@ async function post(alert: Alert, { settings, sender, clock, signal }: ChannelPo
   try {
     const status = await statusOf(webhookUrl, body, AbortSignal.any([deadline.signal, signal]));
     if (status >= 200 && status < 300) return { kind: 'delivered' };
-    const kind = status >= 500 || LATER.has(status) ? 'failed' : 'refused';
-    return { kind, detail: `HTTP ${status}` };
+    return { kind: VERDICTS.has(status) ? 'refused' : 'failed', detail: `HTTP ${status}` };
   } catch (error) {
     return { kind: 'failed', detail: wordOf(error) };
   } finally {

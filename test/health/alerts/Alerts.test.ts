@@ -72,9 +72,10 @@ function begin({
     osascriptPath: osascriptPath ?? '/nowhere/osascript',
     afterMs: AFTER_S * 1000,
   };
+  const given: { state: () => ErrorCode[] | undefined } = { state: () => state.codes };
   const alerts = new Alerts({
     settings: () => settings,
-    state: () => state.codes,
+    state: () => given.state(),
     sender: { host: 'mini', version: '1.0.0' },
     store,
     platform: 'darwin',
@@ -94,7 +95,7 @@ function begin({
       );
     }
   };
-  return { alerts, clock, store, log, state, settings, pass };
+  return { alerts, clock, store, log, state, given, settings, pass };
 }
 
 const told = (count: number) =>
@@ -213,18 +214,117 @@ test('an alert that fails is tried less and less often, told as a problem, and g
   expect(bodies).toHaveLength(length);
 });
 
-test('a redirect is not followed: the alert is refused, and the next one goes out', async () => {
-  const { alerts, state, pass, log } = begin();
-  status = 302;
+test.each([302, 401, 403, 404, 407, 410, 429, 511])(
+  'an answer of something on the way (HTTP %i) does not end an alert: it is retried, no redirect is followed',
+  async (answer) => {
+    const { alerts, state, pass, log } = begin();
+    status = answer;
+    state.codes = ['backend_unreachable'];
+    await pass(AFTER_S + 20);
+    await logged(log, 'An alert could not be delivered; it is retried');
+    expect(alerts.fault()?.message).toContain(`HTTP ${answer}`);
+    status = 204;
+    await pass(60);
+    await logged(log, 'Alert delivered');
+    expect(alerts.fault()).toBeUndefined();
+    expect(bodies.map(({ id }) => id)).toEqual([bodies[0]?.id, bodies[0]?.id]);
+  },
+);
+
+test.each([400, 413, 422])(
+  'a verdict on the alert itself (HTTP %i) ends it, and the next one goes out',
+  async (answer) => {
+    const { alerts, state, pass, log } = begin();
+    status = answer;
+    state.codes = ['backend_unreachable'];
+    await pass(AFTER_S + 20);
+    await logged(log, 'An alert was refused and is given up');
+    expect(alerts.fault()?.message).toContain(`HTTP ${answer}`);
+    status = 200;
+    state.codes = [];
+    await pass(90);
+    await logged(log, 'Alert delivered');
+    expect(alerts.fault()).toBeUndefined();
+    expect(bodies.map(({ event }) => event)).toEqual(['degraded', 'healthy']);
+  },
+);
+
+describe('a channel that is switched off and on again', () => {
+  test('does not hear "healthy again" of what it was never told', async () => {
+    const { alerts, state, settings, pass } = begin();
+    const url = settings.webhookUrl;
+    settings.webhookUrl = undefined;
+    alerts.settingsChanged();
+    state.codes = ['backend_unreachable'];
+    await pass(AFTER_S + 20);
+    state.codes = [];
+    settings.webhookUrl = url;
+    alerts.settingsChanged();
+    await pass(4000);
+    expect(bodies).toEqual([]);
+  });
+
+  test('is told that the agent is degraded still, and of each later time', async () => {
+    const { alerts, state, settings, pass, log } = begin();
+    const url = settings.webhookUrl;
+    state.codes = ['backend_unreachable'];
+    await pass(AFTER_S + 20);
+    await logged(log, 'Alert delivered');
+    settings.webhookUrl = undefined;
+    alerts.settingsChanged();
+    await pass(60);
+    settings.webhookUrl = url;
+    alerts.settingsChanged();
+    await pass(20);
+    await logged(log, 'Alert delivered', 2);
+    settings.webhookUrl = undefined;
+    alerts.settingsChanged();
+    state.codes = [];
+    await pass(600);
+    settings.webhookUrl = url;
+    alerts.settingsChanged();
+    state.codes = ['chatdb_unreadable'];
+    await pass(AFTER_S + 20);
+    await logged(log, 'Alert delivered', 3);
+    expect(bodies.map(({ event }) => event)).toEqual(['degraded', 'degraded', 'degraded']);
+    expect(bodies[2]?.problems).toMatchObject([{ code: 'chatdb_unreadable' }]);
+  });
+});
+
+test('a corrected setting tries at once what waits, and one channel that works does not hide one that fails', async () => {
+  const standIns = new StandIns();
+  const { alerts, state, settings, pass, log } = begin({
+    osascriptPath: standIns.write('osascript', 'exit 0'),
+  });
+  status = 404;
+  state.codes = ['backend_unreachable'];
+  await pass(AFTER_S + 1200);
+  await logged(log, 'Alert delivered');
+  expect(alerts.fault()?.message).toBe('An alert could not be delivered: the webhook: HTTP 404.');
+  status = 200;
+  settings.webhookBody = 'json';
+  alerts.settingsChanged();
+  await pass(10);
+  await logged(log, 'Alert delivered', 2);
+  expect(alerts.fault()).toBeUndefined();
+});
+
+test('a state that cannot be read ends neither the looks nor the alerts that wait', async () => {
+  const { state, given, pass, log } = begin();
+  status = 503;
   state.codes = ['backend_unreachable'];
   await pass(AFTER_S + 20);
-  await logged(log, 'An alert was refused and is given up');
+  await logged(log, 'it is retried');
+  given.state = () => {
+    throw new Error('database disk image is malformed');
+  };
   status = 200;
-  state.codes = [];
-  await pass(90);
+  await pass(60);
   await logged(log, 'Alert delivered');
-  expect(alerts.fault()).toBeUndefined();
-  expect(bodies).toHaveLength(2);
+  expect(log.lines).toContain('ERROR The state of the agent could not be read for the alerts');
+  given.state = () => [];
+  await pass(120);
+  await logged(log, 'Alert delivered', 2);
 });
 
 describe('items that are set aside', () => {
@@ -258,6 +358,64 @@ describe('items that are set aside', () => {
     await pass(120);
     await logged(log, 'Alert delivered', 2);
     expect(bodies.map(({ set_aside }) => set_aside).reduce((a, b) => a + b)).toBe(580);
+  });
+
+  test('ten minutes lie between any two, also where the first ones of the next alert come early', async () => {
+    const { clock, store, pass, log } = begin();
+    const at: number[] = [];
+    for (let minute = 0; minute < 60; minute += 1) {
+      store.write(() => store.setAside.note('row', `r${minute}`, 'a fault'));
+      await pass(60);
+      const delivered = log.lines.filter((line) => line.includes('Alert delivered')).length;
+      if (bodies.length > at.length) at.push(clock.now());
+      await logged(log, 'Alert delivered', Math.max(delivered, bodies.length));
+    }
+    expect(at.length).toBeGreaterThan(4);
+    for (const [n, when] of at.slice(1).entries())
+      expect(when - (at[n] ?? 0)).toBeGreaterThanOrEqual(600_000);
+  });
+
+  test('are counted for each channel by itself: one that fails takes nothing from the other', async () => {
+    const standIns = new StandIns();
+    const { store, pass, log } = begin({ osascriptPath: standIns.write('osascript', 'exit 1') });
+    for (let item = 1; item <= 6; item += 1) {
+      store.write(() => store.setAside.note('row', `r${item}`, 'a fault'));
+      await pass(item === 1 ? 60 : 20);
+      if (item === 1) await logged(log, 'Alert delivered');
+    }
+    await pass(700);
+    await logged(log, 'Alert delivered', 2);
+    expect(bodies.map(({ set_aside }) => set_aside)).toEqual([1, 5]);
+  });
+
+  test('hold up nothing while they gather', async () => {
+    const { store, state, pass, log } = begin();
+    store.write(() => store.setAside.note('row', 'r1', 'a fault'));
+    await pass(60);
+    await logged(log, 'Alert delivered');
+    store.write(() => store.setAside.note('row', 'r2', 'a fault'));
+    state.codes = ['backend_unreachable'];
+    await pass(AFTER_S + 20);
+    await logged(log, 'Alert delivered', 2);
+    expect(bodies.map(({ event }) => event)).toEqual(['set_aside', 'degraded']);
+  });
+
+  test('gather over a restart, and while their channel fails become one alert more', async () => {
+    const first = begin();
+    status = 503;
+    first.store.write(() => first.store.setAside.note('row', 'r1', 'a fault'));
+    await first.pass(60);
+    for (let item = 2; item <= 9; item += 1) {
+      first.store.write(() => first.store.setAside.note('row', `r${item}`, 'a fault'));
+      await first.pass(900);
+    }
+    first.alerts.stop();
+    status = 200;
+    bodies = [];
+    const second = begin({ clock: first.clock, store: first.store });
+    await second.pass(4_400);
+    await logged(second.log, 'Alert delivered', 2);
+    expect(bodies.map(({ set_aside }) => set_aside)).toEqual([1, 8]);
   });
 });
 
