@@ -63,7 +63,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   tar: /^diagnostics\/doctor\//,
   '@inquirer/prompts': /^cli\//,
   'prom-client': /^health\/Metrics\.ts$/,
-  'better-sqlite3': /^(store|messages\/chatdb)\//,
+  'better-sqlite3': /^(store|messages\/(chatdb|contacts))\//,
 };
 
 /** What runs in a browser: there is nothing of Node's. */

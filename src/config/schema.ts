@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { auth, backend, edge, websocket } from './sections/connection.js';
-import { alerts, health, logging, monitor, state, supervisor } from './sections/machine.js';
+import { alerts, contacts, health, logging, monitor, state, supervisor } from './sections/machine.js';
 import { forward, imessage } from './sections/messages.js';
 import { acks, attachments, commands, outgoing, privacy, schedule } from './sections/sending.js';
 
@@ -22,6 +22,7 @@ export const configSchema = z.strictObject({
   acks,
   privacy,
   supervisor,
+  contacts,
   monitor,
   health,
   alerts,

@@ -73,6 +73,7 @@ export class Monitoring {
         verbs,
         store,
         operatorTexts,
+        names: components.names,
         strip: this.strip,
         clock,
         log: log.logger,

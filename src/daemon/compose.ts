@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { Backend } from '../backend/Backend.js';
 import type { BackendSecrets } from '../backend/settings.js';
 import { backendSettings } from '../backend/settings.js';
@@ -21,6 +22,7 @@ import { normalisedText } from '../messages/chatdb/rowBody.js';
 import { sentRows } from '../messages/chatdb/rowsOfSends.js';
 import { isGroupKey, regionOf } from '../messages/conversationId.js';
 import type { StatusSnapshot } from '../model/status.js';
+import { type Names, namesOn } from '../operator/names.js';
 import type { Activity } from '../operator/statusSnapshot.js';
 import { wordsKey } from '../outgoing/DuplicatePairing.js';
 import { Outgoing } from '../outgoing/Outgoing.js';
@@ -74,6 +76,7 @@ export interface Components {
   backend: Backend;
   sendHealth: SendHealth;
   conversationKey: (threadId: string) => string;
+  names: Names;
   supervision: Supervision;
   attachments: Attachments;
   activity: Activity;
@@ -292,6 +295,14 @@ export function compose(options: ComponentOptions): Components {
     backend,
     sendHealth,
     conversationKey: keyOf,
+    names: namesOn({
+      chatDb,
+      homeDir: env.HOME ?? homedir(),
+      isWanted: () => config().contacts.enabled,
+      region: () => region,
+      clock,
+      log,
+    }),
     supervision,
     attachments,
     activity,

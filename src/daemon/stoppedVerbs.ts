@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { Acks } from '../commands/Acks.js';
 import type { Config } from '../config/schema.js';
 import { EdgeError } from '../errors.js';
@@ -8,6 +9,7 @@ import { regionOf } from '../messages/conversationId.js';
 import type { Answers, OperatorApi } from '../model/operatorApi.js';
 import { commandVerbs } from '../operator/commandVerbs.js';
 import { namedConversation } from '../operator/namedConversation.js';
+import { type Names, namesOn } from '../operator/names.js';
 import { queueVerbs } from '../operator/queueVerbs.js';
 import { stoppedPauseVerbs } from '../operator/resumeAtStart.js';
 import { scheduleVerbs } from '../operator/scheduleVerbs.js';
@@ -82,41 +84,55 @@ export function stoppedVerbs(agent: StoppedAgent): Answers<Pick<OperatorApi, Sto
 const silence = () => undefined;
 const SILENT: Logger = { debug: silence, info: silence, warn: silence, error: silence };
 
-function verbsOn(store: Store, { keyOf, meant }: Chat, { config }: StoppedAgent) {
+function verbsOn(store: Store, { keyOf, meant, names }: Chat, { config }: StoppedAgent) {
   const acks = new Acks(store, systemClock);
   const cancel = (id: string, by: string) =>
     cancelScheduled({ store, acks, told: scheduleSettings(config()).acks }, id, by);
   return {
     ...stoppedPauseVerbs(store, keyOf, meant, SILENT),
-    ...queueVerbs(store),
-    ...commandVerbs(store),
-    ...scheduleVerbs(store, cancel, SILENT),
+    ...queueVerbs(store, names),
+    ...commandVerbs(store, names),
+    ...scheduleVerbs(store, names, cancel, SILENT),
   };
 }
 
 interface Chat {
   keyOf: (written: string) => string;
   meant: (written: string) => ReturnType<typeof namedConversation>;
+  names: Names;
   close: () => void;
 }
 
 /** What conversations are called. Neither the configuration nor chat.db is read before one is named. */
-function chatOf(store: Store, { config, log }: StoppedAgent, clock: Clock = systemClock): Chat {
+function chatOf(store: Store, { config: read, log }: StoppedAgent, clock: Clock = systemClock): Chat {
+  let known: Config | undefined;
+  const config = () => {
+    known ??= read();
+    return known;
+  };
   let chatDb: ChatDb | undefined;
-  const namesOf = () => new ConversationNames(store, regionOf(config().edge.user_phone), log, wordsKey);
+  const region = () => regionOf(config().edge.user_phone);
+  const keysOf = () => new ConversationNames(store, region(), log, wordsKey);
+  const chatDbOf = () => {
+    chatDb ??= new ChatDb({ path: config().imessage.db_path, clock, log: SILENT, region, groups: keysOf() });
+    return chatDb;
+  };
+  let names: Names | undefined;
   return {
-    keyOf: (written) => namesOf().keyOf(written),
-    meant(written) {
-      const { edge, imessage } = config();
-      const names = namesOf();
-      chatDb ??= new ChatDb({
-        path: imessage.db_path,
-        clock,
-        log: SILENT,
-        region: () => regionOf(edge.user_phone),
-        groups: names,
-      });
-      return namedConversation(written, names.keyOf, chatDb);
+    keyOf: (written) => keysOf().keyOf(written),
+    meant: (written) => namedConversation(written, keysOf().keyOf, chatDbOf()),
+    names: {
+      nameOf(conversation) {
+        try {
+          const isWanted = () => config().contacts.enabled;
+          names ??= namesOn({ chatDb: chatDbOf(), homeDir: homedir(), isWanted, region, clock, log });
+          return names.nameOf(conversation);
+        } catch (error) {
+          // Names are a courtesy: what is asked for is shown where the configuration has mistakes, too.
+          if (error instanceof EdgeError) return null;
+          throw error;
+        }
+      },
     },
     close: () => chatDb?.close(),
   };

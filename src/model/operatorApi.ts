@@ -20,9 +20,10 @@ export interface CommandEntry {
   error: string | null;
 }
 
-/** One text or file that a command had sent. */
+/** One text or file that a command had sent. `name`: a contact's (`contacts.enabled`) or a group's, null if none is known. */
 export interface TextEntry {
   conversation: string;
+  name: string | null;
   characters: number;
   file: string | null;
   /** A SendState. */
@@ -65,11 +66,12 @@ export interface CommandDetail extends CommandEntry {
   timeline: TimelineStep[];
 }
 
-/** A scheduled text. */
+/** A scheduled text. `name` as in `TextEntry`. */
 export interface ScheduleEntry {
   schedule_id: string;
   command_id: string;
   conversation: string;
+  name: string | null;
   send_at: string;
   /** pending, sending, sent, failed or cancelled. */
   status: string;
@@ -83,10 +85,11 @@ export interface ScheduleEntry {
 /** `cancelled`, or the state in which it cannot be cancelled any more. */
 export type CancelAnswer = { cancelled: true; schedule_id: string } | { cancelled: false; status: string };
 
-/** A message that was set aside because the backend refused it. */
+/** A message that was set aside because the backend refused it. `name` as in `TextEntry`. */
 export interface QueueEntry {
   guid: string;
   conversation: string;
+  name: string | null;
   sent_at: string;
   parked_at: string;
   attempts: number;
@@ -142,7 +145,7 @@ export interface Bubble {
   text: string | null;
 }
 
-/** `conversation` is its canonical key, as `pause` takes it; `name` is masked, for showing. */
+/** `conversation` is its canonical key, as `pause` takes it; `name` is for showing: a contact's or group's, else masked. */
 export interface Conversation {
   conversation: string;
   name: string;

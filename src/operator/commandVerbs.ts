@@ -6,19 +6,23 @@ import type { SendRecord } from '../model/sending.js';
 import type { LoggedCommand } from '../store/commands.js';
 import type { Store } from '../store/Store.js';
 import { iso, isoOrNull } from '../system/time.js';
+import type { Names } from './names.js';
 import { timeline } from './timeline.js';
 import { neededText } from './verbInput.js';
 
 const MOST_COMMANDS = 1000;
 
 /** What became of commands; nothing is changed. */
-export function commandVerbs(store: Store): Answers<Pick<OperatorApi, 'commands.list' | 'commands.show'>> {
+export function commandVerbs(
+  store: Store,
+  names: Names,
+): Answers<Pick<OperatorApi, 'commands.list' | 'commands.show'>> {
   return {
     'commands.list': ({ limit, open }): CommandEntry[] =>
       store.commandLog.list(atMost(limit), open === true).map(commandEntry),
     'commands.show'({ id: written }): CommandDetail {
       const id = neededText(written, 'id', 'a command id');
-      const detail = commandDetail(store, id);
+      const detail = commandDetail(store, names, id);
       if (detail !== undefined) return detail;
       throw new EdgeError(
         'command_unknown',
@@ -30,7 +34,7 @@ export function commandVerbs(store: Store): Answers<Pick<OperatorApi, 'commands.
 }
 
 /** Everything about one command; undefined if its id is not known (any more). */
-export function commandDetail(store: Store, id: string): CommandDetail | undefined {
+export function commandDetail(store: Store, names: Names, id: string): CommandDetail | undefined {
   const command = store.commandLog.find(id);
   if (command === undefined) return undefined;
   const scheduled = store.schedule.find(id);
@@ -45,7 +49,7 @@ export function commandDetail(store: Store, id: string): CommandDetail | undefin
       scheduled === undefined
         ? null
         : { schedule_id: scheduled.scheduleId, send_at: iso(scheduled.sendAt), status: scheduled.state },
-    texts: sends.map((send) => textEntry(send, store.pauses.covers(send.conversation))),
+    texts: sends.map((send) => textEntry(send, names, store.pauses.covers(send.conversation))),
     timeline: timeline(command, scheduled, sends),
   };
 }
@@ -65,9 +69,10 @@ function commandEntry(command: LoggedCommand): CommandEntry {
   };
 }
 
-function textEntry(send: SendRecord, paused: boolean): TextEntry {
+function textEntry(send: SendRecord, { nameOf }: Names, paused: boolean): TextEntry {
   return {
     conversation: maskHandle(send.conversation),
+    name: nameOf(send.conversation),
     characters: [...send.text].length,
     file: send.file === null ? null : basename(send.file),
     state: send.state,

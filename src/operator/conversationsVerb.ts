@@ -4,6 +4,7 @@ import { maskHandle } from '../logging/mask.js';
 import type { Bubble, Conversation } from '../model/operatorApi.js';
 import type { ReceivedText, SentText } from '../store/recentTexts.js';
 import type { Store } from '../store/Store.js';
+import type { Names } from './names.js';
 import { OPERATOR, type OperatorTexts } from './OperatorTexts.js';
 
 /** So many of the newest messages each way are looked at. */
@@ -22,6 +23,7 @@ interface Placed {
 export function recentConversations(
   store: Pick<Store, 'recentTexts' | 'pauses'>,
   operatorTexts: Pick<OperatorTexts, 'list'>,
+  { nameOf }: Names,
   { limit, messages, texts }: { limit?: unknown; messages?: unknown; texts?: unknown },
 ): Conversation[] {
   const withTexts = texts === true;
@@ -41,7 +43,7 @@ export function recentConversations(
   }
   return [...byConversation].slice(0, atMost(limit, MOST_CONVERSATIONS)).map(([conversation, placed]) => ({
     conversation,
-    name: maskHandle(conversation),
+    name: nameOf(conversation) ?? maskHandle(conversation),
     paused: store.pauses.covers(conversation),
     messages: placed
       .slice(0, atMost(messages, MOST_MESSAGES))

@@ -9,6 +9,7 @@ import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { recentConversations } from './conversationsVerb.js';
 import type { LinkTimeline } from './LinkTimeline.js';
+import type { Names } from './names.js';
 import type { OperatorTexts } from './OperatorTexts.js';
 import type { StatusVerb } from './StatusServer.js';
 import { sendStatistics } from './sendStatistics.js';
@@ -39,6 +40,7 @@ interface MonitorVerbsOptions {
   verbs: Answers<Pick<OperatorApi, SharedVerb>>;
   store: Store;
   operatorTexts: OperatorTexts;
+  names: Names;
   strip: LinkTimeline;
   logFile: string;
   stateDirectory: string;
@@ -56,7 +58,7 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<Moni
     'link.history': () => ({
       changes: strip.history().map(({ at, state }) => ({ at: new Date(at).toISOString(), state })),
     }),
-    conversations: (input) => recentConversations(store, options.operatorTexts, input),
+    conversations: (input) => recentConversations(store, options.operatorTexts, options.names, input),
     'sends.statistics': () => sendStatistics(store, clock.now()),
     'logs.tail': ({ lines, level }) => {
       const least = LOG_LEVELS.find((known) => known === level) ?? 'info';

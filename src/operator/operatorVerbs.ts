@@ -8,6 +8,7 @@ import type { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import { commandVerbs } from './commandVerbs.js';
 import { type ConversationSource, namedConversation } from './namedConversation.js';
+import type { Names } from './names.js';
 import { pauseVerbs } from './pauseVerbs.js';
 import { queueVerbs } from './queueVerbs.js';
 import { runtime } from './runtime.js';
@@ -28,13 +29,14 @@ export function operatorVerbs(components: {
   snapshot: () => StatusSnapshot;
   conversationKey: (threadId: string) => string;
   chatDb: ConversationSource;
+  names: Names;
   log: Logger;
   /** Queues a text to our own number; false if the store takes no writes. */
   sendToSelf: (text: string) => boolean;
   /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
   readSecrets: () => void;
 }): Answers<Omit<OperatorApi, 'waiting' | 'monitor.rotate'>> {
-  const { store, config, backend, snapshot, log } = components;
+  const { store, config, backend, snapshot, names, log } = components;
   const meant = (written: string) =>
     namedConversation(written, components.conversationKey, components.chatDb);
   return {
@@ -52,10 +54,10 @@ export function operatorVerbs(components: {
       return null;
     },
     ...pauseVerbs(store, components.conversationKey, meant, log),
-    ...queueVerbs(store),
-    ...commandVerbs(store),
-    ...scheduleVerbs(store, components.scheduler.cancel, log),
-    ...sendVerb(store, components.commands, meant),
+    ...queueVerbs(store, names),
+    ...commandVerbs(store, names),
+    ...scheduleVerbs(store, names, components.scheduler.cancel, log),
+    ...sendVerb(store, names, components.commands, meant),
     'selftest.send': ({ text }) => {
       if (typeof text !== 'string' || !SELFTEST_TEXT.test(text)) {
         throw new EdgeError('invalid_payload', 'text: expected one of the selftest.');

@@ -1,6 +1,7 @@
 import { maskHandle } from '../logging/mask.js';
 import type { Answers, OperatorApi, QueueEntry } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
+import type { Names } from './names.js';
 import { neededText } from './verbInput.js';
 
 const MOST_ENTRIES = 1000;
@@ -8,6 +9,7 @@ const MOST_ENTRIES = 1000;
 /** Messages that were put aside: to look at, to be posted again, to be given up. */
 export function queueVerbs(
   store: Store,
+  { nameOf }: Names,
 ): Answers<Pick<OperatorApi, 'queue.list' | 'queue.retry' | 'queue.drop'>> {
   const forParked = (written: unknown, act: (guid: string) => boolean): string[] => {
     const named = neededText(written, 'guid', 'the guid of a message that was set aside, or "all"');
@@ -21,6 +23,7 @@ export function queueVerbs(
         (message): QueueEntry => ({
           guid: message.guid,
           conversation: maskHandle(message.conversation),
+          name: nameOf(message.conversation),
           sent_at: new Date(message.sentAt).toISOString(),
           parked_at: new Date(message.parkedAt).toISOString(),
           attempts: message.attempts,

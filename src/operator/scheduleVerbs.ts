@@ -4,6 +4,7 @@ import { maskHandle } from '../logging/mask.js';
 import type { Answers, CancelAnswer, OperatorApi, ScheduleEntry } from '../model/operatorApi.js';
 import type { Cancellation } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
+import type { Names } from './names.js';
 import { neededText } from './verbInput.js';
 
 const MOST_TEXTS = 1000;
@@ -11,6 +12,7 @@ const MOST_TEXTS = 1000;
 /** Scheduled texts for the operator: to look at, and to take back. */
 export function scheduleVerbs(
   store: Store,
+  { nameOf }: Names,
   cancel: (id: string, cancelledBy: string) => Cancellation,
   log: Logger,
 ): Answers<Pick<OperatorApi, 'schedule.list' | 'schedule.cancel'>> {
@@ -20,6 +22,7 @@ export function scheduleVerbs(
         schedule_id: text.scheduleId,
         command_id: text.commandId,
         conversation: maskHandle(text.conversation),
+        name: nameOf(text.conversation),
         send_at: new Date(text.sendAt).toISOString(),
         status: text.state,
         characters: [...text.text].length,

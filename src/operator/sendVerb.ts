@@ -5,6 +5,7 @@ import type { Store } from '../store/Store.js';
 import { freshId } from '../system/random.js';
 import { commandDetail } from './commandVerbs.js';
 import type { NamedConversation } from './namedConversation.js';
+import type { Names } from './names.js';
 
 /**
  * Lets the operator send a text or a file: as a command of his own, so that it is stored, ordered, sent once and
@@ -13,6 +14,7 @@ import type { NamedConversation } from './namedConversation.js';
  */
 export function sendVerb(
   store: Store,
+  names: Names,
   commands: Commands,
   meant: (written: string) => NamedConversation,
 ): Answers<Pick<OperatorApi, 'send'>> {
@@ -42,7 +44,7 @@ export function sendVerb(
         fault: null,
       } as const;
       commands.receive([command], 'operator');
-      const detail = commandDetail(store, commandId);
+      const detail = commandDetail(store, names, commandId);
       if (detail === undefined) throw new EdgeError('internal', 'The command is gone after it was stored.');
       return detail;
     },

@@ -10,12 +10,13 @@ import { temporaryStore } from '../support/temporaryStore.js';
 test('what is no text is refused as the asker’s mistake, with what to do, and changes nothing', () => {
   const store = temporaryStore(new FakeClock());
   const log = new RecordingLog();
+  const names = { nameOf: () => null };
   const key = (written: string) => written;
   const verbs = {
     ...pauseVerbs(store, key, (written) => ({ key: written, known: true }), log),
-    ...queueVerbs(store),
-    ...commandVerbs(store),
-    ...scheduleVerbs(store, () => ({ kind: 'notFound' }), log),
+    ...queueVerbs(store, names),
+    ...commandVerbs(store, names),
+    ...scheduleVerbs(store, names, () => ({ kind: 'notFound' }), log),
   };
   const fault = { code: 'invalid_payload', remedy: expect.stringMatching(/./) };
   for (const wrong of [5, '', null, {}, ['x']]) {

@@ -148,7 +148,7 @@ function commandDetail(id: unknown): CommandDetail {
     ...{ result: null, schedule: null },
     texts: [
       {
-        ...{ conversation: '+1•••1234', characters: 42, file: null, state: 'sent', attempts: 1 },
+        ...{ conversation: '+1•••1234', name: null, characters: 42, file: null, state: 'sent', attempts: 1 },
         ...{ paused: false, guid: null, service: 'iMessage', error: null },
       },
     ],

@@ -5,6 +5,7 @@ import { askAgentOrStore, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines, paint, type Style } from '../terminal.js';
+import { titled } from '../titled.js';
 
 const STYLES: Readonly<Record<CommandEntry['state'], Style>> = {
   open: 'yellow',
@@ -54,10 +55,12 @@ export function timelineLines(command: CommandDetail): string[] {
     const after = `+${((Date.parse(at) - begun) / 1000).toFixed(3)} s`;
     return withLocalTimes(`  ${at}  ${after.padStart(12)}  ${step.replace('_', ' ').padEnd(12)}  ${detail}`);
   });
+  const [text] = command.texts;
   const waits = command.texts.some(({ paused, state: of }) => paused && of === 'queued');
   return [
     `${id}  ${type}  ${paint(terminal, STYLES[state], state)}`,
     ...(error === null ? [] : entryLines(`  ${error}`, terminal)),
+    ...((text?.name ?? null) === null || text === undefined ? [] : [`  to ${titled(text)}`]),
     ...steps.flatMap((step) => entryLines(step, terminal)),
     ...(waits ? ['  It waits because its conversation is paused: edge-agent status'] : []),
   ];

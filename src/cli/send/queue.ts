@@ -4,6 +4,7 @@ import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
+import { titled } from '../titled.js';
 
 /** Lists the messages that were put aside because the backend would not take them. */
 export async function listQueue(options: { configPath?: string; json?: boolean }): Promise<number> {
@@ -38,6 +39,7 @@ export async function changeQueue(
   return EXIT.ok;
 }
 
-function line({ guid, conversation, sent_at, attempts, error }: QueueEntry): string {
-  return `${guid}  ${conversation}  sent ${withLocalTimes(sent_at)}  ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}  ${error ?? ''}`;
+function line(entry: QueueEntry): string {
+  const { guid, sent_at, attempts, error } = entry;
+  return `${guid}  ${titled(entry)}  sent ${withLocalTimes(sent_at)}  ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}  ${error ?? ''}`;
 }

@@ -5,6 +5,7 @@ import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
+import { titled } from '../titled.js';
 
 /** Lists texts that are to be sent later. */
 export async function listSchedule(options: {
@@ -42,11 +43,11 @@ export async function cancelScheduled(options: { configPath?: string }, id: stri
 }
 
 function lines(entry: ScheduleEntry, now: number): string[] {
-  const { schedule_id: id, send_at: at, status, conversation, characters, files, text, error } = entry;
+  const { schedule_id: id, send_at: at, status, characters, files, text, error } = entry;
   const when = Date.parse(at) > now ? `in ${until(at, now)}` : ago(at, now);
   const what = files === 0 ? `${characters} characters` : `${characters} characters, ${files} files`;
   const why = error === null ? '' : `  ${error}`;
-  const head = `${id}  ${withLocalTimes(at)} (${when})  ${status}  to ${conversation}  ${what}${why}`;
+  const head = `${id}  ${withLocalTimes(at)} (${when})  ${status}  to ${titled(entry)}  ${what}${why}`;
   const shown = entryLines(head, stdoutTerminal());
   return text === undefined ? shown : [...shown, `  ${JSON.stringify(text)}`];
 }

@@ -14,6 +14,18 @@ export const supervisor = z.strictObject({
   }),
 });
 
+/** The names of people. */
+export const contacts = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(false)
+    .register(settingNotes, {
+      description:
+        'On macOS: whether to show operators the names of people from Contacts on this Mac. They are neither logged nor sent to the backend.',
+      ...live,
+    }),
+});
+
 /** The real-time channel for operators. */
 export const monitor = z.strictObject({
   enabled: z.boolean().default(true).register(settingNotes, {

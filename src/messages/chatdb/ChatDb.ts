@@ -132,6 +132,12 @@ export class ChatDb {
     return this.value(({ sent }) => sent.findChat(names, this.region()));
   }
 
+  /** The name that a group, named by its canonical key, was given in Messages; null if none, or if chat.db cannot be read. */
+  groupName(conversationKey: string): string | null {
+    const identifiers = this.groups.identifiersOf(conversationKey);
+    return this.value(({ sent }) => sent.groupName(identifiers, this.region())) ?? null;
+  }
+
   /** The groups that go by several identifiers, if chats were added or removed since the last call; else undefined. */
   newGroupTies(): { ties: GroupTie[]; tooMany: number } | undefined {
     return this.value(({ ties }, open) => {

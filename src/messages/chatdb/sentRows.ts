@@ -75,6 +75,8 @@ interface RawChat {
   style: number | null;
   service: string | null;
   accountId: string | null;
+  /** What it is called in Messages. */
+  name: string | null;
 }
 
 type Prepared<T> = Statement<unknown[], T>;
@@ -118,7 +120,7 @@ export class ChatDbSentRows {
       FROM message m LEFT JOIN handle h ON h.ROWID = m.handle_id
       LEFT JOIN chat c ON c.ROWID = ${chatOf(schema)}`;
     const chats = `SELECT c.ROWID AS rowId, CAST(c.guid AS TEXT) AS guid, ${chatText('chat_identifier')} AS identifier, ${c('style')} AS style,
-      ${chatText('service_name')} AS service, ${chatText('account_id')} AS accountId FROM chat c`;
+      ${chatText('service_name')} AS service, ${chatText('account_id')} AS accountId, ${chatText('display_name')} AS name FROM chat c`;
     this.highest = database.prepare<unknown[], number | null>('SELECT max(ROWID) FROM message').pluck();
     // The unary plus keeps SQLite from an index on is_from_me: the few rows above the ROWID are the way in.
     this.after = database.prepare(
@@ -202,6 +204,14 @@ export class ChatDbSentRows {
         accountId: chat.accountId,
         newestRow: newest.rowId,
       }));
+  }
+
+  /** The name of a group that has these keys, as it is in the chat that was made last. */
+  groupName(keys: readonly string[], region: string): string | null {
+    const named = keys
+      .flatMap((key) => this.chatsOf(key, region))
+      .filter(({ name }) => (name ?? '').trim() !== '');
+    return named.toSorted((a, b) => b.rowId - a.rowId)[0]?.name?.trim() ?? null;
   }
 
   private chatsOf(key: string, region: string): RawChat[] {

@@ -5,7 +5,7 @@ import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { accessProblem } from '../../../src/messages/chatdb/ChatDbConnection.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
-import { MessagesWorld, PERSON, VERSIONS } from './messagesWorld.js';
+import { MessagesWorld, OTHER, PERSON, VERSIONS } from './messagesWorld.js';
 
 describe('access', () => {
   it.each([
@@ -96,6 +96,18 @@ describe('access', () => {
       }),
     ).toThrow('ours');
     expect(world.chatDb.access()).toEqual({ ok: true });
+  });
+});
+
+describe('the name of a group', () => {
+  it.each(VERSIONS)('is the one that it has in Messages (macOS $version)', (options) => {
+    const world = new MessagesWorld(options);
+    const named = world.writer.groupChat([PERSON, OTHER], { name: 'The Family' });
+    const nameless = world.writer.groupChat([PERSON, OTHER]);
+    expect(world.chatDb.groupName(named.identifier)).toBe('The Family');
+    expect(world.chatDb.groupName(nameless.identifier)).toBeNull();
+    expect(world.chatDb.groupName(PERSON)).toBeNull();
+    expect(world.chatDb.groupName('chat1')).toBeNull();
   });
 });
 

@@ -338,7 +338,8 @@ const monitor = entry({
     const log = new RecordingLog();
     const store = Store.open(join(directory, 'edge-agent.db'), { clock, log });
     const secret = MonitorSecret.in(directory);
-    const verbs = { ...queueVerbs(store), ...commandVerbs(store) };
+    const names = { nameOf: () => null };
+    const verbs = { ...queueVerbs(store, names), ...commandVerbs(store, names) };
     const server = new MonitorServer({
       useLink: () => true,
       port: 0,

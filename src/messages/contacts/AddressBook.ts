@@ -1,0 +1,161 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
+import type { Logger } from '../../logging/Logger.js';
+import type { Clock } from '../../system/clock.js';
+import { canonicalAddress } from '../conversationId.js';
+
+export interface AddressBookOptions {
+  /** Of the user whose Contacts they are. */
+  homeDir: string;
+  /** Whether names are wanted (`contacts.enabled`); asked at each use. */
+  isWanted: () => boolean;
+  /** Region of the user's phone, by which nationally written numbers are read. */
+  region: () => string;
+  clock: Clock;
+  log: Logger;
+}
+
+/** A number or address as it is written in Contacts, and whose it is. */
+interface Entry {
+  address: string;
+  name: string;
+}
+
+const PLACE = 'Library/Application Support/AddressBook';
+/** One on the Mac itself; one for each account (iCloud, Exchange …) in `Sources`. Contacts has had this version since 10.6. */
+const FILE = 'AddressBook-v22.abcddb';
+/** How often is looked whether Contacts has changed. */
+const LOOK_EVERY_MS = 60_000;
+/** How long a read waits for a lock of Contacts; the whole agent waits with it. */
+const LOCK_PATIENCE_MS = 100;
+const MOST_ENTRIES = 50_000;
+/** By so many digits at its end a number is found; its whole form then decides. */
+const TAIL = 4;
+
+/**
+ * The names of people as Contacts has them on this Mac, by number and e-mail address. Reads the database of Contacts, read only: Apple's
+ * own interface waits for a dialog that a service has nobody to answer. Nothing is read before a name is asked for, nor unless it is
+ * wanted; what cannot be read has no names. The names are for the operator alone: callers neither log them nor send them on.
+ */
+export class AddressBook {
+  private readonly byTail = new Map<string, Entry[]>();
+  private readonly found = new Map<string, string | null>();
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  private stamp = '';
+  private isTold = false;
+
+  constructor(private readonly options: AddressBookOptions) {}
+
+  /** The name of the person with this canonical key; null if none is known. */
+  nameOf(key: string): string | null {
+    if (!this.options.isWanted()) {
+      this.forget();
+      return null;
+    }
+    this.refresh();
+    const known = this.found.get(key);
+    if (known !== undefined) return known;
+    const region = this.options.region();
+    const entries = this.byTail.get(tailOf(key)) ?? [];
+    const name = entries.find(({ address }) => canonicalAddress(address, region) === key)?.name ?? null;
+    this.found.set(key, name);
+    return name;
+  }
+
+  private forget(): void {
+    this.keep([]);
+    this.stamp = '';
+    this.lookedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  private keep(entries: readonly Entry[]): void {
+    this.found.clear();
+    this.byTail.clear();
+    for (const entry of entries) {
+      const tail = tailOf(entry.address);
+      const others = this.byTail.get(tail);
+      if (others === undefined) this.byTail.set(tail, [entry]);
+      else others.push(entry);
+    }
+  }
+
+  private refresh(): void {
+    const now = this.options.clock.monotonic();
+    if (now - this.lookedAt < LOOK_EVERY_MS) return;
+    this.lookedAt = now;
+    const files = this.attempt(() => filesIn(join(this.options.homeDir, PLACE))) ?? [];
+    const stamp = files.map((file) => this.attempt(() => stampOf(file))).join(' ');
+    if (stamp === this.stamp) return;
+    this.stamp = stamp;
+    this.keep(files.flatMap((file) => this.attempt(() => entriesOf(file)) ?? []));
+  }
+
+  /** One account that cannot be read does not take the others' names away. */
+  private attempt<T>(read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      // Words of the system would name the person's accounts.
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+      if (!this.isTold)
+        this.options.log.warn('Contacts cannot be read; people are shown without their names', { code });
+      this.isTold = true;
+      return undefined;
+    }
+  }
+}
+
+/** Throws what the system says where the directory is there and cannot be read. */
+function filesIn(directory: string): string[] {
+  const sources = join(directory, 'Sources');
+  const accounts = namesIn(sources).map((account) => join(sources, account, FILE));
+  return [join(directory, FILE), ...accounts].filter((file) =>
+    statSync(file, { throwIfNoEntry: false })?.isFile(),
+  );
+}
+
+function namesIn(directory: string): string[] {
+  return statSync(directory, { throwIfNoEntry: false }) === undefined
+    ? []
+    : readdirSync(directory).toSorted();
+}
+
+/** Another one after each change: what is new is in the file itself or in its write-ahead log. */
+function stampOf(file: string): string {
+  return [file, `${file}-wal`]
+    .map((path) => statSync(path, { throwIfNoEntry: false }))
+    .map((stats) => (stats === undefined ? '-' : `${stats.ino}:${stats.mtimeMs}:${stats.size}`))
+    .join('/');
+}
+
+function entriesOf(file: string): Entry[] {
+  const database = new BetterSqlite3(file, {
+    readonly: true,
+    fileMustExist: true,
+    timeout: LOCK_PATIENCE_MS,
+  });
+  try {
+    return database
+      .prepare<[number], Entry>(
+        `SELECT address, trim(coalesce(nullif(trim(coalesce(first, '') || ' ' || coalesce(last, '')), ''), nickname, company)) AS name
+         FROM (
+           SELECT CAST(ZFULLNUMBER AS TEXT) AS address, ZOWNER AS owner FROM ZABCDPHONENUMBER
+           UNION ALL SELECT CAST(ZADDRESS AS TEXT), ZOWNER FROM ZABCDEMAILADDRESS
+         ) JOIN (
+           SELECT Z_PK, CAST(ZFIRSTNAME AS TEXT) AS first, CAST(ZLASTNAME AS TEXT) AS last,
+             nullif(trim(CAST(ZNICKNAME AS TEXT)), '') AS nickname, nullif(trim(CAST(ZORGANIZATION AS TEXT)), '') AS company
+           FROM ZABCDRECORD
+         ) ON Z_PK = owner
+         WHERE address <> '' AND name <> '' LIMIT ?`,
+      )
+      .all(MOST_ENTRIES);
+  } finally {
+    database.close();
+  }
+}
+
+function tailOf(address: string): string {
+  if (address.includes('@')) return address.trim().toLowerCase();
+  return address.replaceAll(/\P{Nd}/gu, '').slice(-TAIL);
+}
