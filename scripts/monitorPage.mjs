@@ -23,7 +23,8 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
-for (const name of ['index.html', 'favicon.svg']) copyFileSync(join(source, name), join(target, name));
+for (const name of ['index.html', 'icon-well.svg', 'icon-wrong.svg', 'icon-away.svg'])
+  copyFileSync(join(source, name), join(target, name));
 
 const bytes = readdirSync(target).reduce(
   (sum, name) => sum + gzipSync(readFileSync(join(target, name))).length,

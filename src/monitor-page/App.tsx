@@ -3,7 +3,8 @@ import { MonitorClient } from '../monitor-client/index.js';
 import { Console } from './frame/Console.js';
 import { Mark } from './frame/Mark.js';
 import { SignIn } from './frame/SignIn.js';
-import { openSession } from './session.js';
+import { showTabSign } from './frame/tabSign.js';
+import { keptSession, openSession } from './session.js';
 
 type Stage =
   | { name: 'opening' }
@@ -12,21 +13,30 @@ type Stage =
 
 const TOPICS = ['link', 'commands', 'logs', 'sends', 'queues', 'schedule', 'pauses', 'problems'] as const;
 
-/** The page: who opens it by a fresh link is in; anybody else is asked for a token. */
+/** The page: who opens it by a fresh link, or has a session in this tab, is in; anybody else is asked for a token. */
 export function App({ linkToken }: { linkToken: string | null }) {
-  const [stage, setStage] = useState<Stage>(
-    linkToken === null ? { name: 'signedOut', why: null } : { name: 'opening' },
-  );
+  const [stage, setStage] = useState<Stage>(() => {
+    if (linkToken !== null) return { name: 'opening' };
+    const token = keptSession.token();
+    return token === null ? { name: 'signedOut', why: null } : { name: 'open', token };
+  });
+  const enter = (token: string) => {
+    keptSession.keep(token);
+    setStage({ name: 'open', token });
+  };
+  const leave = (why: string | null) => {
+    keptSession.forget();
+    setStage({ name: 'signedOut', why });
+  };
   useEffect(() => {
     if (linkToken === null) return;
     void openSession(linkToken).then((session) =>
-      setStage(
-        session.kind === 'open'
-          ? { name: 'open', token: session.token }
-          : { name: 'signedOut', why: session.why },
-      ),
+      session.kind === 'open' ? enter(session.token) : setStage({ name: 'signedOut', why: session.why }),
     );
   }, [linkToken]);
+  useEffect(() => {
+    if (stage.name !== 'open') showTabSign({ words: 'edge-agent', icon: 'away' });
+  }, [stage.name]);
   const token = stage.name === 'open' ? stage.token : undefined;
   const client = useMemo(
     () =>
@@ -35,12 +45,8 @@ export function App({ linkToken }: { linkToken: string | null }) {
         : new MonitorClient({ url: `ws://${location.host}/ws`, token, topics: TOPICS }),
     [token],
   );
-  if (client !== undefined) {
-    return <Console client={client} onRefused={(why) => setStage({ name: 'signedOut', why })} />;
-  }
-  if (stage.name === 'signedOut') {
-    return <SignIn why={stage.why} onToken={(given) => setStage({ name: 'open', token: given })} />;
-  }
+  if (client !== undefined) return <Console client={client} onEnd={leave} />;
+  if (stage.name === 'signedOut') return <SignIn why={stage.why} onToken={enter} />;
   return (
     <main class="gate" aria-busy="true">
       <section class="card gate-card">

@@ -10,6 +10,8 @@ export interface Operator {
   reveals: boolean;
   /** Says something to the operator for a moment. */
   tell: (level: NotificationLevel, message: string) => void;
+  /** Ends the session of this tab. */
+  leave: () => void;
   /** Asks the agent to do something; its fault is told. Undefined if it was not done. */
   act: <V extends Verb>(verb: V, args: Verbs[V]['args']) => Promise<Verbs[V]['result'] | undefined>;
 }

@@ -9,7 +9,34 @@ type Session = { kind: 'open'; token: string } | { kind: 'refused'; why: string 
 /** An agent that has not answered by then does not. */
 const ANSWER_MS = 10_000;
 
-/** Exchanges the token of a link, which is good once and for two minutes, for one that only this page's memory holds. */
+const KEPT_AS = 'edge-agent-session';
+
+/**
+ * The token of this tab's session, over reloads. The browser gives it to no other tab, site or port, and drops it with the
+ * tab. A cookie would go to every program that serves a page on this machine: cookies know no ports (RFC 6265, 8.5).
+ */
+export const keptSession = {
+  token(): string | null {
+    return stored((storage) => storage.getItem(KEPT_AS)) ?? null;
+  },
+  keep(token: string): void {
+    stored((storage) => storage.setItem(KEPT_AS, token));
+  },
+  forget(): void {
+    stored((storage) => storage.removeItem(KEPT_AS));
+  },
+};
+
+function stored<T>(use: (storage: Storage) => T): T | undefined {
+  try {
+    return use(sessionStorage);
+  } catch {
+    // A browser may be set to store nothing; then a reload ends the session.
+    return undefined;
+  }
+}
+
+/** Exchanges the token of a link, which is good once and for two minutes, for one of a session. */
 export async function openSession(linkToken: string): Promise<Session> {
   try {
     const response = await fetch('/session', {

@@ -15,12 +15,17 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(
   (name) => name.endsWith('.ts') && !name.startsWith('monitor-page'),
 );
-const PAGE = ['favicon.svg', 'index.html', 'monitor.css', 'monitor.js'].map(
-  (name) => `dist/monitor-page/${name}`,
-);
+const PAGE = [
+  'icon-away.svg',
+  'icon-well.svg',
+  'icon-wrong.svg',
+  'index.html',
+  'monitor.css',
+  'monitor.js',
+].map((name) => `dist/monitor-page/${name}`);
 const BELONGS = [
   /^dist\/.+\.(js|d\.ts)$/,
-  /^dist\/monitor-page\/[\w.]+$/,
+  /^dist\/monitor-page\/[\w.-]+$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^docs\/config\.schema\.json$/,
   /^docs\/api\/(schemas\/)?\w+\.(yaml|json)$/,

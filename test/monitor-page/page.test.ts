@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { LINK_MS, makeToken, type TokenUse } from '../../src/monitor/tokens.js';
-import { Browser, browserPath, loaded, type Tab } from '../support/Browser.js';
+import { Browser, browserPath, loaded, PHONE, type Tab } from '../support/Browser.js';
 import { type Cleanup, EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
@@ -129,6 +129,88 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     expect(faults).toEqual([]);
   });
 
+  test('a resumed conversation is not said to be sent to while everything is paused', async (cleanup) => {
+    const { world, open } = await served(cleanup);
+    world.mac.chatDb.receive({ from: PERSON, text: 'hello' });
+    await world.sent(2);
+    const { page, faults } = await open();
+    await page.getByRole('link', { name: 'Conversations' }).click();
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    const notices = page.getByRole('region', { name: 'Notices' });
+    await notices.getByText('This conversation is paused: texts wait until you resume.').waitFor();
+    await page.getByRole('button', { name: 'Pause sending' }).click();
+    await page.getByRole('button', { name: 'Resume sending' }).waitFor();
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
+    await notices.getByText('its texts still wait: sending is paused everywhere').waitFor();
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    await page.getByRole('button', { name: 'Resume sending' }).click();
+    await notices.getByText('texts still wait in 1 conversation paused separately').waitFor();
+    await page.getByText('nothing is sent in this conversation until it is resumed').waitFor();
+    expect(await notices.textContent()).not.toContain('go out');
+    expect(faults).toEqual([]);
+  });
+
+  test('a reload keeps the session and hides the texts, and signing out ends it', async (cleanup) => {
+    const { open } = await served(cleanup);
+    const { page } = await open();
+    const shown = page.getByRole('switch', { name: 'Show texts' });
+    await shown.click();
+    await page.reload();
+    expect(await shown.getAttribute('aria-checked')).toBe('false');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'This page needs a token' }).waitFor();
+    await page.reload();
+    await page.getByRole('heading', { name: 'This page needs a token' }).waitFor();
+  });
+
+  test('a session that is refused after a reload is forgotten, and says why', async (cleanup) => {
+    const { world, open } = await served(cleanup);
+    const { page } = await open();
+    await page.getByRole('button', { name: 'Pause sending' }).waitFor();
+    MonitorSecret.in(world.state).rotate();
+    await page.reload();
+    await page.getByRole('alert').filter({ hasText: 'Invalid token' }).waitFor();
+    expect(await page.evaluate('sessionStorage.length')).toBe(0);
+  });
+
+  test('the title and the icon of the tab show a problem, and a lost agent', async (cleanup) => {
+    const { daemon, open } = await served(cleanup);
+    const { page, faults } = await open();
+    const icon = `document.querySelector("link[rel=icon]").getAttribute("href")`;
+    const tab = async (title: RegExp, file: string) => {
+      await until(
+        async () => title.test(await page.title()) && (await page.evaluate(icon)) === file,
+        () => `the tab with ${title} and ${file}`,
+      );
+    };
+    await page.getByText('Real-time').first().waitFor();
+    await tab(/^Overview · edge-agent$/, 'icon-well.svg');
+    await page.getByRole('button', { name: 'Pause sending' }).click();
+    await tab(/^✗ 1 problem · Overview/, 'icon-wrong.svg');
+    await page.getByRole('button', { name: 'Resume sending' }).click();
+    await tab(/^Overview · edge-agent$/, 'icon-well.svg');
+    expect(faults).toEqual([]);
+    await daemon.kill('SIGTERM');
+    await tab(/^Disconnected · Overview/, 'icon-away.svg');
+  });
+
+  test('a phone shows every tab, and a badge where something waits', async (cleanup) => {
+    const { origin, token } = await served(cleanup);
+    const { page, faults } = await browser.tab(PHONE);
+    await page.goto(`${origin}/#token=${await token('link')}`);
+    await page.getByRole('button', { name: 'Pause sending' }).click();
+    const links = page.getByRole('navigation').getByRole('link');
+    const badge = links.filter({ hasText: 'Overview' }).getByText('1', { exact: true });
+    await badge.waitFor();
+    for (const part of [...(await links.all()), badge]) {
+      const { x = -1, width = 0 } = (await part.boundingBox()) ?? {};
+      expect(x).toBeGreaterThanOrEqual(0);
+      expect(x + width).toBeLessThanOrEqual(390);
+    }
+    expect(await links.count()).toBe(8);
+    expect(faults).toEqual([]);
+  });
+
   test('a link is good once, leaves the address bar, and nothing of it is kept', async (cleanup) => {
     const { origin, token } = await served(cleanup);
     const link = `${origin}/#token=${await token('link')}`;
@@ -136,9 +218,11 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
     await page.goto(link);
     await page.getByRole('button', { name: 'Pause sending' }).waitFor();
     expect(page.url()).not.toContain('token');
-    const kept =
-      'JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, history.state])';
-    expect(await page.evaluate(kept)).toBe('["",{},{},null]');
+    const kept = 'JSON.stringify([document.cookie, { ...localStorage }, history.state])';
+    expect(await page.evaluate(kept)).toBe('["",{},null]');
+    const inTab = (await page.evaluate('JSON.stringify({ ...sessionStorage })')) as string;
+    expect(Object.keys(JSON.parse(inTab) as object)).toEqual(['edge-agent-session']);
+    expect(inTab).not.toContain(link.split('token=')[1]);
     const again = await browser.tab();
     await again.page.goto(link);
     await again.page.getByRole('heading', { name: 'The token was refused' }).waitFor();

@@ -1,5 +1,6 @@
 import type { Conversation } from '../../monitor-client/index.js';
 import { useOperator } from '../operator.js';
+import { pausedWords, resumedThereWords } from '../outcomes.js';
 import { Icon } from '../pieces/Icon.js';
 import { Scrolled } from '../pieces/Scrolled.js';
 import { hrefOf } from '../route.js';
@@ -8,12 +9,20 @@ import { shownName } from './shownName.js';
 
 /** One conversation; it follows what comes, unless the operator has scrolled up. */
 export function Thread({ conversation }: { conversation: Conversation }) {
-  const { reveals, act, tell } = useOperator();
-  const { messages, paused } = conversation;
+  const { reveals, act, tell, monitor } = useOperator();
+  const { messages } = conversation;
+  const pauses = monitor.snapshot?.status.paused ?? [];
+  const isPaused = pauses.some((pause) => pause.conversation === conversation.conversation);
+  const isAllPaused = pauses.some((pause) => pause.conversation === '*');
   const toggle = async () => {
-    const done = await act(paused ? 'resume' : 'pause', { conversation: conversation.conversation });
-    if (done !== undefined)
-      tell('success', paused ? 'Texts go out there again.' : 'Paused there: texts wait.');
+    const there = { conversation: conversation.conversation };
+    if (isPaused) {
+      const done = await act('resume', there);
+      if (done !== undefined) tell(...resumedThereWords(done));
+    } else {
+      const done = await act('pause', there);
+      if (done !== undefined) tell(...pausedWords(done));
+    }
   };
   const name = shownName(conversation, reveals);
   return (
@@ -24,10 +33,15 @@ export function Thread({ conversation }: { conversation: Conversation }) {
         </a>
         <h2 class="grow cut">{name}</h2>
         <button type="button" onClick={() => void toggle()}>
-          {paused ? 'Resume' : 'Pause'}
+          {isPaused ? 'Resume' : 'Pause'}
         </button>
       </header>
-      {paused && <p class="notice warn">Paused: nothing is sent in this conversation until it is resumed.</p>}
+      {isPaused && (
+        <p class="notice warn">Paused: nothing is sent in this conversation until it is resumed.</p>
+      )}
+      {isAllPaused && (
+        <p class="notice warn">Sending is paused everywhere: nothing is sent in this conversation either.</p>
+      )}
       <Scrolled class="bubbles" label="Messages" follow={`${messages.at(-1)?.id} ${reveals}`}>
         <ol>
           {messages.map((message, index) => (

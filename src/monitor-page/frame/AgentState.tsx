@@ -24,13 +24,18 @@ export function AgentState() {
   return (
     <p class="state">
       {agentStatus !== null && (
-        <Pill tone={TONES[agentStatus.state] ?? 'calm'}>{WORDS[agentStatus.state]}</Pill>
+        <Pill tone={TONES[agentStatus.state] ?? 'calm'}>{stateWords(agentStatus)}</Pill>
       )}
       {link !== undefined && <Pill tone={LINK_TONES[link] ?? 'calm'}>{LINK_WORDS[link] ?? link}</Pill>}
-      {agentStatus?.currentTask !== undefined && <span class="task soft">{agentStatus.currentTask}</span>}
+      {agentStatus?.state === 'working' && <span class="task soft">{agentStatus.currentTask}</span>}
       {agentStatus?.progress !== undefined && (
         <progress max={100} value={agentStatus.progress} aria-label={agentStatus.currentTask ?? 'Progress'} />
       )}
     </p>
   );
+}
+
+/** An agent that may send nothing still runs: then its task says what is stopped. */
+function stateWords({ state, currentTask }: AgentStatus): string {
+  return state === 'stopped' ? (currentTask ?? WORDS.stopped) : WORDS[state];
 }

@@ -7,13 +7,21 @@ import { useRoute } from '../useRoute.js';
 import { useToasts } from '../useToasts.js';
 import { ConnectionBanner } from './ConnectionBanner.js';
 import { Header } from './Header.js';
-import { Navigation } from './Navigation.js';
+import { Navigation, TITLES } from './Navigation.js';
 import { Shown } from './Shown.js';
 import { Toasts } from './Toasts.js';
+import { showTabSign, tabSign } from './tabSign.js';
 import { usePresence } from './usePresence.js';
 
 /** The page of who is in: the head, the navigation, one view, and what is told for a moment. */
-export function Console({ client, onRefused }: { client: MonitorClient; onRefused: (why: string) => void }) {
+export function Console({
+  client,
+  onEnd,
+}: {
+  client: MonitorClient;
+  /** The session is over; `why` is null where the operator wished it. */
+  onEnd: (why: string | null) => void;
+}) {
   const monitor = useMonitor(client);
   const route = useRoute();
   const { toasts, tell, dismiss } = useToasts();
@@ -21,8 +29,10 @@ export function Console({ client, onRefused }: { client: MonitorClient; onRefuse
   const presence = usePresence(client);
   const { connection } = monitor;
   useEffect(() => {
-    if (connection.name === 'refused') onRefused(connection.why);
+    if (connection.name === 'refused') onEnd(connection.why);
   }, [connection]);
+  const sign = tabSign(TITLES[route.view], monitor);
+  useEffect(() => showTabSign(sign), [sign.words, sign.icon]);
   const newest = monitor.notifications.at(-1);
   useEffect(() => {
     if (newest !== undefined) tell(newest.level, newest.message);
@@ -40,7 +50,7 @@ export function Console({ client, onRefused }: { client: MonitorClient; onRefuse
     [client],
   );
   return (
-    <OperatorContext.Provider value={{ client, monitor, reveals, tell, act }}>
+    <OperatorContext.Provider value={{ client, monitor, reveals, tell, act, leave: () => onEnd(null) }}>
       <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
         Skip to the content
       </button>

@@ -1,4 +1,3 @@
-import { useEffect, useRef } from 'preact/hooks';
 import { useOperator } from '../operator.js';
 import { Icon } from '../pieces/Icon.js';
 import { hrefOf, VIEWS, type View } from '../route.js';
@@ -26,13 +25,8 @@ export function Navigation({ view }: { view: View }) {
           schedule: status.scheduled_messages,
           queues: status.incoming_parked,
         };
-  const nav = useRef<HTMLElement>(null);
-  useEffect(() => {
-    // On a narrow screen the views stand in one row, which is wider than it.
-    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
-  }, [view]);
   return (
-    <nav ref={nav} aria-label="Views">
+    <nav aria-label="Views">
       {VIEWS.map((name) => (
         <a key={name} href={hrefOf(name)} aria-current={name === view ? 'page' : undefined}>
           <Icon name={name} />

@@ -1,4 +1,5 @@
 import { useOperator } from '../operator.js';
+import { pausedWords, resumedWords } from '../outcomes.js';
 import { Icon } from '../pieces/Icon.js';
 
 /** Stops all that goes out, or lets it go on. */
@@ -6,9 +7,13 @@ export function PauseButton() {
   const { monitor, act, tell } = useOperator();
   const paused = monitor.snapshot?.status.paused.some(({ conversation }) => conversation === '*') ?? false;
   const toggle = async () => {
-    const done = paused ? await act('resume', {}) : await act('pause', {});
-    if (done !== undefined)
-      tell('success', paused ? 'Texts go out again.' : 'Paused: texts wait until you resume.');
+    if (paused) {
+      const done = await act('resume', {});
+      if (done !== undefined) tell(...resumedWords(done));
+    } else {
+      const done = await act('pause', {});
+      if (done !== undefined) tell(...pausedWords(done));
+    }
   };
   return (
     <button

@@ -8,13 +8,11 @@ import { Queues } from '../queues/Queues.js';
 import { Schedule } from '../queues/Schedule.js';
 import type { Route } from '../route.js';
 import { Settings } from '../settings/Settings.js';
-import { TITLES } from './Navigation.js';
 import type { OwnPresence } from './usePresence.js';
 
 /** The view of the route. */
 export function Shown({ route, presence }: { route: Route; presence: OwnPresence }) {
   useEffect(() => {
-    document.title = `${TITLES[route.view]} · edge-agent`;
     scrollTo(0, 0);
   }, [route.view]);
   switch (route.view) {

@@ -27,7 +27,7 @@ export function SignIn({ why, onToken }: { why: string | null; onToken: (token: 
         <p>To open the page with a new token, run this on the machine of the agent:</p>
         <Code text="edge-agent monitor open" />
         <p class="soft">
-          The token is kept in the memory of this page alone, so a reload ends the session. Through a tunnel,
+          The session lasts until you close this tab or sign out, and 12 hours at most. Through a tunnel,
           paste what <code>edge-agent monitor token</code> prints:
         </p>
         <form onSubmit={submit} class="row">

@@ -1,5 +1,6 @@
 import { mask } from '../mask.js';
 import { useOperator } from '../operator.js';
+import { resumedThereWords, resumedWords } from '../outcomes.js';
 import { personName } from '../personName.js';
 import { Card } from '../pieces/Card.js';
 import { Empty } from '../pieces/Empty.js';
@@ -17,7 +18,7 @@ export function PausesCard() {
   const paused = monitor.snapshot?.status.paused ?? [];
   const resume = async (conversation: string) => {
     const done = await act('resume', conversation === '*' ? {} : { conversation });
-    if (done !== undefined) tell('success', 'Texts go out there again.');
+    if (done !== undefined) tell(...(conversation === '*' ? resumedWords(done) : resumedThereWords(done)));
   };
   return (
     <Card title="Paused">

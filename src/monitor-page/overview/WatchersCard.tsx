@@ -13,24 +13,29 @@ const TONES: Readonly<Record<Presence, Tone>> = {
 
 /** Who looks at this agent now, and what one says of oneself. */
 export function WatchersCard({ presence }: { presence: OwnPresence }) {
-  const { monitor } = useOperator();
+  const { monitor, leave } = useOperator();
   const { connection } = monitor;
   const own = connection.name === 'online' ? connection.userId : undefined;
   return (
     <Card
       title="Watching"
       aside={
-        <label class="row">
-          <span class="soft">I am</span>
-          <select
-            value={presence.chosen}
-            onChange={(event) => presence.choose(event.currentTarget.value as Presence)}
-          >
-            <option value="online">online</option>
-            <option value="away">away</option>
-            <option value="busy">busy</option>
-          </select>
-        </label>
+        <div class="row">
+          <label class="row">
+            <span class="soft">I am</span>
+            <select
+              value={presence.chosen}
+              onChange={(event) => presence.choose(event.currentTarget.value as Presence)}
+            >
+              <option value="online">online</option>
+              <option value="away">away</option>
+              <option value="busy">busy</option>
+            </select>
+          </label>
+          <button type="button" onClick={leave}>
+            Sign out
+          </button>
+        </div>
       }
     >
       <ul class="rows">

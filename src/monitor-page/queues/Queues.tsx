@@ -1,6 +1,7 @@
 import type { QueueEntry } from '../../monitor-client/index.js';
 import { useAnswer } from '../hooks.js';
 import { useOperator } from '../operator.js';
+import { droppedWords, retriedWords } from '../outcomes.js';
 import { personName } from '../personName.js';
 import { Answered } from '../pieces/Answered.js';
 import { Card } from '../pieces/Card.js';
@@ -15,9 +16,7 @@ export function Queues() {
   const answer = useAnswer(client, 'queue.list', {}, ['queues']);
   const change = async (verb: 'queue.retry' | 'queue.drop', guid: string) => {
     const done = await act(verb, { guid });
-    if (done === undefined) return;
-    const what = counted(done.length, 'message');
-    tell('success', verb === 'queue.retry' ? `${what} will be posted again.` : `${what} given up.`);
+    if (done !== undefined) tell(...(verb === 'queue.retry' ? retriedWords(done) : droppedWords(done)));
     answer.again();
   };
   const many = answer.state !== 'loading' && (answer.value?.length ?? 0) > 1;

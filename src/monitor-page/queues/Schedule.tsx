@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ScheduleEntry } from '../../monitor-client/index.js';
 import { useAnswer } from '../hooks.js';
 import { useOperator } from '../operator.js';
+import { cancelledWords } from '../outcomes.js';
 import { personName } from '../personName.js';
 import { Answered } from '../pieces/Answered.js';
 import { Card } from '../pieces/Card.js';
@@ -65,9 +66,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
   const { act, tell, reveals } = useOperator();
   const cancel = async () => {
     const done = await act('schedule.cancel', { id: entry.schedule_id });
-    if (done?.cancelled === true) tell('success', 'The text was cancelled, and the backend was told.');
-    if (done?.cancelled === false)
-      tell('warning', `It could not be cancelled: it is already ${done.status}.`);
+    if (done !== undefined) tell(...cancelledWords(done));
     onChanged();
   };
   const files = entry.files === 0 ? '' : ` and ${counted(entry.files, 'file')}`;
@@ -91,7 +90,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
           label="Cancel"
           about={`the text to ${personName(entry.conversation)}`}
           question="Cancel this text?"
-          consequence={`It was scheduled for ${personName(entry.conversation)} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent, and the backend will be told.`}
+          consequence={`It was scheduled for ${personName(entry.conversation)} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent. If the backend scheduled it, it will be told.`}
           onConfirm={() => void cancel()}
         />
       )}
