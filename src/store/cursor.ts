@@ -6,6 +6,12 @@ import type { StoredRows } from './storedRows.js';
 /** The generation of a position that was lost with a damaged store: no chat.db has it. */
 export const SALVAGED_GENERATION = 'salvaged';
 
+/** A clock may have been behind by so much when a row was dated, in ms. */
+export const CLOCK_BEHIND_MS = 86_400_000;
+
+/** Rows may be looked for by date for so long: after a salvage iCloud may bring what is missing later. */
+export const LONGEST_LOOK_MS = 2 * 86_400_000;
+
 /** How far one chat.db has been read. A ROWID means nothing in another generation of the file; the guid may. */
 interface ChatCursor {
   generation: string;
@@ -25,8 +31,13 @@ interface PendingRow {
 
 /** How reading goes on beside the cursor. Times are Unix ms. */
 export interface ReadingState {
-  /** When reading first began, on this or another chat.db: nothing older is looked for by date. */
+  /** When reading first began, on this or another chat.db: nothing older is looked for by date, but see `beganIn`. */
   since: number;
+  /**
+   * The generation of chat.db in which it began, if all its rows of the day before are remembered: what is unknown there and dated
+   * then came later, by a clock that was behind. Null: no such chat.db.
+   */
+  beganIn: string | null;
   /** The rows before the cursor are known by their identity. */
   seeded: boolean;
   /** False while the first look by date since the last move has not ended. */
@@ -39,6 +50,14 @@ export interface ReadingState {
   samples: readonly RowSample[];
 }
 
+/** From when on (Unix ms) rows may be of the agent's time, by their dates, in the chat.db of this generation. */
+export function readsFrom(
+  { since, beganIn }: Pick<ReadingState, 'since' | 'beganIn'>,
+  generation: string,
+): number {
+  return beganIn === generation ? since - CLOCK_BEHIND_MS : since;
+}
+
 interface RowSample {
   rowId: number;
   guid: string;
@@ -46,6 +65,7 @@ interface RowSample {
 
 interface StoredReading {
   since: number;
+  beganIn: string | null;
   seeded: number;
   caughtUp: number;
   movedAt: number | null;
@@ -70,12 +90,12 @@ export class CursorTable {
   ) {
     this.seen = new SeenRowTable(database);
     this.selectReading = database.prepare(
-      `SELECT since, seeded, caught_up AS caughtUp, moved_at AS movedAt, look_until AS lookUntil, samples
+      `SELECT since, seeded, caught_up AS caughtUp, moved_at AS movedAt, look_until AS lookUntil, samples, began_in AS beganIn
        FROM chatdb_reading WHERE id = 1`,
     );
     this.upsertReading = database.prepare(
-      `INSERT OR REPLACE INTO chatdb_reading (id, since, seeded, caught_up, moved_at, look_until, samples)
-       VALUES (1, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO chatdb_reading (id, since, seeded, caught_up, moved_at, look_until, samples, began_in)
+       VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.select = database.prepare(
       'SELECT generation, row_id AS rowId, guid FROM chatdb_cursor WHERE id = 1',
@@ -114,7 +134,7 @@ export class CursorTable {
     return { ...row, seeded: row.seeded === 1, caughtUp: row.caughtUp === 1, samples };
   }
 
-  setReading({ since, seeded, caughtUp, movedAt, lookUntil, samples }: ReadingState): void {
+  setReading({ since, seeded, caughtUp, movedAt, lookUntil, samples, beganIn }: ReadingState): void {
     this.upsertReading.run(
       since,
       seeded ? 1 : 0,
@@ -122,6 +142,7 @@ export class CursorTable {
       movedAt,
       lookUntil,
       JSON.stringify(samples),
+      beganIn,
     );
   }
 

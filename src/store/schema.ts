@@ -335,4 +335,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX conversation_aliases_copied ON conversation_aliases (conversation, noted_at);
   CREATE INDEX message_sequences_copied ON message_sequences (newest);
   `,
+  `
+  -- The generation of chat.db in which reading first began; NULL: not known, or not all its rows of the day before are in seen_rows.
+  ALTER TABLE chatdb_reading ADD COLUMN began_in TEXT;
+  `,
 ];

@@ -65,17 +65,6 @@ export class Faults {
     Object.assign(world.place.env, { NODE_OPTIONS: `--import ${CLOCK}`, CLOCK_FILE: this.clockFile });
   }
 
-  /**
-   * The agent has been there for a day: no clock goes back to before its first start, as messages that are dated before that are not
-   * read where ROWIDs are given out anew.
-   */
-  grown(): void {
-    if (!this.kinds.has('clock')) return;
-    const database = openDatabase(join(this.world.state, 'edge-agent.db'));
-    database.exec('UPDATE chatdb_reading SET since = since - 86400000');
-    database.close();
-  }
-
   /** On a full disk not even the lock of the state directory can be taken; one that has started never ends for that. */
   mayRefuse(daemon: DaemonProcess): boolean {
     return (

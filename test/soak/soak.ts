@@ -109,7 +109,6 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const reaper = new Reaper(world, random.fork(), provoke, faults);
   try {
     await reaper.begin();
-    faults.grown();
     const unsettled = await torment(options, { traffic, forms, faults, mischief, reaper });
     options.say?.(`${reaper.kills} kills; now it is left in peace`);
     const left = unsettled ?? (await settle(world, reaper, { traffic, forms, faults, mischief }));

@@ -136,7 +136,15 @@ export class Life {
         this.store.cursor.seen.add({ ...SEEN, guid: message.guid, original: message.guid });
       });
     }
-    const state = { since: BEGAN, seeded: true, movedAt: null, lookUntil: null, samples: [], ...reading };
+    const state = {
+      since: BEGAN,
+      seeded: true,
+      movedAt: null,
+      lookUntil: null,
+      beganIn: null,
+      samples: [],
+      ...reading,
+    };
     this.store.write(() => this.store.cursor.setReading({ ...state, caughtUp: true }));
   }
 

@@ -46,7 +46,7 @@ function fill(store: Store): void {
   store.meta.set('bad', '{"a":1}');
   store.meta.set('good', '{"a":1}');
   store.cursor.setReading({
-    ...{ since: 1, seeded: true, caughtUp: true, movedAt: null, lookUntil: null },
+    ...{ since: 1, seeded: true, caughtUp: true, movedAt: null, lookUntil: null, beganIn: null },
     samples: [{ rowId: 1, guid: 'x' }],
   });
 }

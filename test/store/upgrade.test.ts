@@ -90,7 +90,7 @@ test('what an older version had judged is known, by guid and to the millisecond,
   ]);
   expect(store.cursor.seen.has('r1')).toBe(true);
   expect(store.cursor.reading()).toEqual({
-    ...{ since: 80, seeded: false, caughtUp: true, movedAt: null, lookUntil: null },
+    ...{ since: 80, seeded: false, caughtUp: true, movedAt: null, lookUntil: null, beganIn: null },
     samples: [],
   });
   store.close();

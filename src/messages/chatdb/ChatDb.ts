@@ -218,7 +218,7 @@ export class ChatDb {
 /** So many rows are read in one go. */
 const BATCH = 200;
 /** So many of the rows before the cursor are remembered when reading begins: those of about two days on a busy Mac. */
-const SEEDS = 2000;
+export const SEEDS = 2000;
 
 /** Where the reading stands, what waits, and what is to be read. */
 interface Place {

@@ -2,13 +2,13 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { maskHandle } from '../../logging/mask.js';
 import type { IncomingMessage } from '../../model/incoming.js';
-import type { ReadingState } from '../../store/cursor.js';
+import { CLOCK_BEHIND_MS, LONGEST_LOOK_MS, type ReadingState, readsFrom } from '../../store/cursor.js';
 import { diskFault } from '../../store/diskFault.js';
 import type { SeenRow } from '../../store/seenRows.js';
 import type { SetAsideTable } from '../../store/setAside.js';
 import type { Clock, Timer } from '../../system/clock.js';
 import { SteadyTime } from '../../system/SteadyTime.js';
-import { lookForRows, type Seed } from './ChatDb.js';
+import { lookForRows, SEEDS, type Seed } from './ChatDb.js';
 import type { Reading } from './ChatDbConnection.js';
 import { DateLook, type DatePage, LOOK_AGAIN_MS } from './DateLook.js';
 import { type ForwardRules, MESSAGES_ALONE } from './forwardRules.js';
@@ -188,7 +188,11 @@ export class IncomingReader {
       const state = this.stateNow();
       const byDate =
         state !== undefined && this.dates.isDue(state)
-          ? { look: this.dates, state, isSeen: (guid: string) => store.cursor.seen.has(guid) }
+          ? {
+              look: this.dates,
+              state: { ...state, since: this.oldest(state) },
+              isSeen: (guid: string) => store.cursor.seen.has(guid),
+            }
           : undefined;
       const samples = state?.samples ?? [];
       const needsSeeds = state?.seeded !== true;
@@ -257,12 +261,20 @@ export class IncomingReader {
     };
   }
 
+  /** From when on (Unix ms) rows are looked for by date in the chat.db that is read. */
+  private oldest(state: ReadingState): number {
+    return readsFrom(state, this.options.store.cursor.get()?.generation ?? '');
+  }
+
   /** How reading by date goes on; its end is stored when its time is over. */
   private stateNow(): ReadingState | undefined {
     const { store } = this.options;
     const state = store.cursor.reading();
     if (state?.caughtUp !== true || state.lookUntil === null) return state;
-    if (this.steady.waited(state.lookUntil - LOOK_AGAIN_MS) < LOOK_AGAIN_MS) return state;
+    const { steady } = this;
+    // An earlier life may have stored an end that no look has, while its clock was ahead.
+    if (state.lookUntil > steady.now() && steady.waited(0) < LONGEST_LOOK_MS) return state;
+    if (steady.waited(state.lookUntil - LOOK_AGAIN_MS) < LOOK_AGAIN_MS) return state;
     const over = { ...state, lookUntil: null };
     store.write(() => store.cursor.setReading(over));
     return over;
@@ -293,7 +305,14 @@ export class IncomingReader {
     store.write(() => {
       for (const row of rows) store.cursor.seen.add(row);
       store.cursor.setReading({
-        ...(state ?? { since: now, caughtUp: true, movedAt: null, lookUntil: null, samples: [] }),
+        ...(state ?? {
+          since: now,
+          beganIn: null,
+          caughtUp: true,
+          movedAt: null,
+          lookUntil: null,
+          samples: [],
+        }),
         seeded: true,
       });
     });
@@ -327,7 +346,7 @@ export class IncomingReader {
     gathered: Gathered,
     pending: readonly PendingRow[],
     rules: ForwardRules,
-    { since, lookUntil }: ReadingState,
+    state: ReadingState,
   ): Judged {
     const { region, ownAddresses, worthAnswering, clock, store } = this.options;
     return judge(gathered, pending, {
@@ -340,7 +359,7 @@ export class IncomingReader {
       now: this.steady.now(),
       waited: (since) => this.steady.waited(since),
       seen: store.cursor.seen,
-      notBefore: lookUntil === null || since > clock.now() ? null : since,
+      notBefore: state.lookUntil === null || state.since > clock.now() ? null : this.oldest(state),
       attempt: this.attempt,
     });
   }
@@ -477,15 +496,18 @@ export class IncomingReader {
     const now = clock.now();
     const isFirst = anchored.kind === 'first';
     const passed = this.remembered(seeds);
+    const before = store.cursor.reading();
+    const beganIn = isFirst && rememberADay(seeds, now) ? anchored.position.generation : null;
     store.write(() => {
       store.cursor.set(anchored.position);
       for (const row of passed) store.cursor.seen.add(row);
       store.cursor.setReading({
-        since: store.cursor.reading()?.since ?? now,
+        since: before?.since ?? now,
+        beganIn: before?.beganIn ?? beganIn,
         seeded: true,
         caughtUp: isFirst,
         movedAt: isFirst ? null : now,
-        lookUntil: isFirst ? null : now + LOOK_AGAIN_MS,
+        lookUntil: isFirst ? null : Math.max(before?.lookUntil ?? 0, now + LOOK_AGAIN_MS),
         samples: [],
       });
       if (!anchored.keepsPending && pending.length > 0) store.cursor.setPending([]);
@@ -505,6 +527,13 @@ export class IncomingReader {
     // The same file with ROWIDs given out anew: its schema may be another too.
     if (known?.generation === anchored.position.generation) chatDb.reopen();
   }
+}
+
+/** Whether these are all rows of the day before, by their dates. */
+function rememberADay(seeds: readonly Seed[], now: number): boolean {
+  return (
+    seeds.length < SEEDS || seeds.some(({ row }) => row.sentAt !== null && row.sentAt < now - CLOCK_BEHIND_MS)
+  );
 }
 
 function samplesOf({ rows, position }: Gathered, before: readonly RowPosition[]): RowPosition[] {

@@ -1,7 +1,7 @@
 import type { AckBody } from '../../model/agentBodies.js';
 import { freshId } from '../../system/random.js';
 import { FORGOTTEN_COMMANDS, UNKNOWN_BODY_HASH } from '../commands.js';
-import { SALVAGED_GENERATION } from '../cursor.js';
+import { LONGEST_LOOK_MS, SALVAGED_GENERATION } from '../cursor.js';
 import type { LostRow, Salvaged, SalvagedTable } from '../salvage.js';
 import type { Database } from '../sqlite.js';
 import type { Value } from './pageFormat.js';
@@ -31,8 +31,6 @@ const DAY_MS = 86_400_000;
 /** Undelivered acks are kept for so long (Retention). */
 const ACKS_KEPT_MS = 7 * DAY_MS;
 const HOUR_MS = 3_600_000;
-/** So long rows are looked for by date: iCloud may bring what is missing later (IncomingReader). */
-const LOOK_AGAIN_MS = 2 * DAY_MS;
 /** The agent says that it is alive every 30 s (Downtime), and the backend's clock may differ. */
 const ALIVE_MARGIN_MS = 90_000;
 /** What `freshId` of `edge-agent send` begins with: the backend knows nothing of such a command. */
@@ -472,7 +470,7 @@ class Repair {
        SELECT 1, coalesce(min(seen_at), ?), 1, 0, ? FROM incoming WHERE true
        ON CONFLICT (id) DO UPDATE SET seeded = 1, caught_up = 0, look_until = max(coalesce(look_until, 0), excluded.look_until)`,
       this.now - DAY_MS,
-      this.now + LOOK_AGAIN_MS,
+      this.now + LONGEST_LOOK_MS,
     );
   }
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import type { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
+import { LONGEST_LOOK_MS } from '../../../src/store/cursor.js';
 import { Store } from '../../../src/store/Store.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
@@ -113,6 +114,27 @@ describe('after ROWIDs were given out anew', () => {
     expect(world.texts.at(-1)).toBe('below');
   });
 
+  test('rows are looked for over two days after a salvage, whatever moves the cursor, over restarts too', () => {
+    const { world, store, reader } = started();
+    const until = world.clock.now() + LONGEST_LOOK_MS;
+    const state = store.cursor.reading();
+    if (state === undefined) throw new Error('nothing was read');
+    store.write(() => store.cursor.setReading({ ...state, caughtUp: false, lookUntil: until }));
+    reader.scan();
+    world.writer.rewrites.rebuild(reversed);
+    reader.scan();
+    world.clock.advance(24 * HOUR);
+    reader.stop();
+    const next = world.reader(store);
+    next.scan();
+    world.clock.advance(23 * HOUR);
+    world.receive({ from: PERSON, text: 'from iCloud', columns: { ROWID: -1 } });
+    world.clock.advance(60_000);
+    expect(world.texts.at(-1)).toBe('from iCloud');
+    world.clock.advance(2 * HOUR);
+    expect(store.cursor.reading()?.lookUntil).toBeNull();
+  });
+
   test('a message that waits for its text when the file changes is taken when it comes', () => {
     const { world, reader } = started();
     const late = world.receive({ from: PERSON, text: 'slow', stages: ['row', 'chat'] });
@@ -145,6 +167,34 @@ describe('what the look by date leaves alone', () => {
     });
     reader.scan();
     expect(world.texts).toEqual(['after']);
+  });
+
+  test('what was there before the first start, though a clock that was behind would date new messages so too', () => {
+    const world = new MessagesWorld();
+    const store = world.newStore();
+    world.receive({ from: PERSON, text: 'before' });
+    world.clock.advance(1000);
+    const reader = world.reader(store);
+    reader.scan();
+    world.clock.jumpWall(-HOUR);
+    world.receive({ from: PERSON, text: 'by a clock that was behind' });
+    world.clock.jumpWall(HOUR);
+    world.writer.rewrites.rebuild(reversed);
+    reader.scan();
+    expect(world.texts).toEqual(['by a clock that was behind']);
+  });
+
+  test('what came within the day before the first start, where that is more than is remembered', () => {
+    const world = new MessagesWorld();
+    const store = world.newStore();
+    for (let nth = 0; nth <= 2000; nth++) world.receive({ from: PERSON, text: `before ${nth}` });
+    const reader = world.reader(store);
+    world.clock.advance(1000);
+    reader.scan();
+    world.writer.rewrites.rebuild(reversed);
+    reader.scan();
+    world.clock.advance(HOUR);
+    expect(world.texts).toEqual([]);
   });
 
   test('what is older than the window, to the millisecond', () => {
