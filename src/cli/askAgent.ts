@@ -28,11 +28,12 @@ export interface AgentAnswer<Result = unknown> {
 export async function askAgent<Verb extends OperatorVerb>(
   options: { configPath?: string },
   request: OperatorRequest<Verb>,
+  timeoutMs?: number,
 ): Promise<AgentAnswer<OperatorResult<Verb>> | { exitCode: number }> {
   const where = places(options);
   try {
     const directory = await findStateDirectory(where);
-    return { directory, answer: await askAt(directory, request) };
+    return { directory, answer: await askAt(directory, request, timeoutMs) };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
     const directory = await waitingService(where);

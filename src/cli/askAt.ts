@@ -12,14 +12,15 @@ import { socketPath, socketRefuge } from '../operator/socketPath.js';
 export async function askAt<Verb extends OperatorVerb>(
   stateDirectory: string,
   request: OperatorRequest<Verb>,
+  timeoutMs?: number,
 ): Promise<DaemonAnswer<OperatorResult<Verb>>> {
   const path = socketPath(stateDirectory);
-  const answer = await askDaemon(path, request);
+  const answer = await askDaemon(path, request, timeoutMs);
   if (answer.kind !== 'notRunning') return answer;
   // An agent whose state directory is gone answers where it does not need one.
   const refuge = socketRefuge(stateDirectory);
   if (refuge !== undefined && refuge !== path && !existsSync(stateDirectory))
-    return askDaemon(refuge, request);
+    return askDaemon(refuge, request, timeoutMs);
   const lock = join(stateDirectory, 'agent.lock');
   // Loaded for this case alone: SQLite takes as long as all the rest of `status`.
   const { InstanceLock } = await import('../store/InstanceLock.js');

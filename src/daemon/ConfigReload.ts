@@ -48,7 +48,7 @@ export class ConfigReload {
       paths: [...(loaded.path === null ? [] : [loaded.path]), loaded.envPath],
       clock,
       log,
-      onChange: () => this.reload(),
+      onChange: this.reload,
     });
   }
 
@@ -79,6 +79,12 @@ export class ConfigReload {
     onSecrets(this.current);
   };
 
+  /** Takes over what the files say now. */
+  readonly reload = (): void => {
+    this.readSecrets();
+    this.takeSettings();
+  };
+
   start(): void {
     this.watch.start();
   }
@@ -89,11 +95,6 @@ export class ConfigReload {
 
   faults(): Problem<number, ConfigCode>[] {
     return [...(this.refused === undefined ? [] : [this.refused]), ...this.waiting(), ...this.ignoredTls()];
-  }
-
-  private reload(): void {
-    this.readSecrets();
-    this.takeSettings();
   }
 
   /** Once for each way in which the Keychain fails. */

@@ -304,7 +304,15 @@ export class EdgeAgent {
         log,
         aliveAt: downtime.aliveBefore,
       });
-      const allVerbs = { ...verbs, 'monitor.rotate': () => monitoring.rotate() };
+      const allVerbs = {
+        ...verbs,
+        'monitor.rotate': () => monitoring.rotate(),
+        'alerts.test': () => {
+          // What was saved a moment ago is what is tested.
+          reload.reload();
+          return health.testAlerts();
+        },
+      };
       const statusServer = await StatusServer.listen(
         socketPath(directory),
         allVerbs,

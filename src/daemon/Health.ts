@@ -6,6 +6,7 @@ import { type HealthAnswer, HealthServer } from '../health/HealthServer.js';
 import { Heartbeat } from '../health/Heartbeat.js';
 import type { Metrics, MetricsReading } from '../health/Metrics.js';
 import type { Logger } from '../logging/Logger.js';
+import type { AlertsTested } from '../model/operatorApi.js';
 import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { hindersTheJob } from '../operator/vitalSigns.js';
@@ -86,6 +87,11 @@ export class Health {
   /** Who is told of what has changed. */
   alertsChanged(): void {
     this.alerts.settingsChanged();
+  }
+
+  /** Tries every channel of the alerts. */
+  testAlerts(): Promise<AlertsTested> {
+    return this.alerts.test();
   }
 
   /** What keeps others from hearing of the agent. */

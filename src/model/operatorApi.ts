@@ -209,6 +209,17 @@ export interface DoctorReport {
   }[];
 }
 
+/** What came of a test of the alerts: what each configured channel did. */
+export interface AlertsTested {
+  readonly schema: 1;
+  readonly id: string;
+  readonly channels: readonly {
+    readonly channel: 'webhook' | 'notification';
+    readonly kind: 'delivered' | 'failed' | 'refused';
+    readonly detail?: string;
+  }[];
+}
+
 type Nothing = Record<never, never>;
 
 /** What may be asked by the status socket and by the monitor. */
@@ -241,6 +252,8 @@ export interface OperatorApi extends SharedApi {
     result: CommandDetail;
   };
   'selftest.send': { args: { text: string }; result: true };
+  /** Ends within 15 s. */
+  'alerts.test': { args: Nothing; result: AlertsTested };
   /** How many sessions were ended. */
   'monitor.rotate': { args: Nothing; result: { ended: number } };
 }

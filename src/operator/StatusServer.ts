@@ -8,7 +8,7 @@ import { HalfOpen } from '../system/HalfOpen.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf } from '../system/jsonShape.js';
 
-/** Answers one verb with something that JSON can carry; what it throws is answered as an error. */
+/** Answers one verb with something that JSON can carry, at once or later; what it throws is answered as an error. */
 export type StatusVerb = (input: Record<string, unknown>) => unknown;
 
 /** Stands for every verb that has no entry of its own. */
@@ -175,7 +175,7 @@ export class StatusServer {
         isAnswered = true;
         this.halfOpen.answered(socket);
         this.endWithin(ANSWER_MS, socket);
-        socket.end(`${answered(chunks.join(''), verbs)}\n`);
+        void answered(chunks.join(''), verbs).then((line) => socket.end(`${line}\n`));
       }
     });
   }
@@ -196,8 +196,8 @@ function makePrivate(directory: string): void {
 }
 
 /** An answer that JSON cannot carry is an error like any other. */
-function answered(line: string, verbs: Readonly<Record<string, StatusVerb>>): string {
-  const reply = answer(line, verbs);
+async function answered(line: string, verbs: Readonly<Record<string, StatusVerb>>): Promise<string> {
+  const reply = await answer(line, verbs);
   try {
     return JSON.stringify(reply);
   } catch (error) {
@@ -208,7 +208,10 @@ function answered(line: string, verbs: Readonly<Record<string, StatusVerb>>): st
   }
 }
 
-function answer(line: string, verbs: Readonly<Record<string, StatusVerb>>): Record<string, unknown> {
+async function answer(
+  line: string,
+  verbs: Readonly<Record<string, StatusVerb>>,
+): Promise<Record<string, unknown>> {
   try {
     const input = JSON.parse(line) as Record<string, unknown>;
     if (excessOf(input, REQUEST_LIMITS) !== undefined)
@@ -221,7 +224,7 @@ function answer(line: string, verbs: Readonly<Record<string, StatusVerb>>): Reco
       const known = Object.keys(verbs).join(', ');
       throw new EdgeError('invalid_payload', `verb: expected one of ${known}.`, 'Name one of them.');
     }
-    return { ok: true, result: verb(input) ?? null };
+    return { ok: true, result: (await verb(input)) ?? null };
   } catch (error) {
     const { code, remedy } = error instanceof EdgeError ? error : { code: 'internal', remedy: '' };
     return { ok: false, error: { code, message: describeError(error), remedy } };

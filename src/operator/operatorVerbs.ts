@@ -35,7 +35,7 @@ export function operatorVerbs(components: {
   sendToSelf: (text: string) => boolean;
   /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
   readSecrets: () => void;
-}): Answers<Omit<OperatorApi, 'waiting' | 'monitor.rotate'>> {
+}): Answers<Omit<OperatorApi, 'waiting' | 'monitor.rotate' | 'alerts.test'>> {
   const { store, config, backend, snapshot, names, log } = components;
   const meant = (written: string) =>
     namedConversation(written, components.conversationKey, components.chatDb);

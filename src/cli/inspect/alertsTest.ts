@@ -1,18 +1,37 @@
 import { loadConfig } from '../../config/loadConfig.js';
+import type { AlertsTested } from '../../model/operatorApi.js';
 import { testAlerts } from '../../operator/testAlerts.js';
+import { askAgent } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
 import { complain, print, printJson } from '../print.js';
 
+interface AlertsTestOptions {
+  configPath?: string;
+  json?: boolean;
+}
+
+/** Longer than an agent takes for it. */
+const PATIENCE_MS = 15_000;
+
 /**
- * Tells every configured channel once that this is a test, with or without a running agent: it is done here, not in the agent. Exit
- * 0 if each took it, 2 if none is configured, else 1.
+ * Tells every configured channel once that this is a test. The running agent does it, so that its status goes by what comes of it;
+ * where none can, this process does. Exit 0 if each took it, 2 if none is configured, else 1.
  */
-export async function alertsTest(options: { configPath?: string; json?: boolean }): Promise<number> {
+export async function alertsTest(options: AlertsTestOptions): Promise<number> {
+  const asked = await askAgent(options, { verb: 'alerts.test' }, PATIENCE_MS);
+  if ('exitCode' in asked) return asked.exitCode;
+  const { answer } = asked;
+  if (answer.kind === 'answered') return report(answer.result, options);
   const where = places(options);
   const { config } = loadConfig(where);
-  const tested = await testAlerts(config, where);
+  if (answer.kind !== 'notRunning')
+    complain('edge-agent: The agent did not do the test; it is done here.', answer.message);
   if (config.alerts.notify && where.platform !== 'darwin') complain('alerts.notify works on macOS only.');
+  return report(await testAlerts(config, where), options);
+}
+
+function report(tested: AlertsTested, options: AlertsTestOptions): number {
   if (options.json) printJson(tested);
   for (const end of options.json ? [] : tested.channels) print(`${end.channel}: ${wordsFor(end)}`);
   if (tested.channels.length === 0) {
@@ -22,7 +41,7 @@ export async function alertsTest(options: { configPath?: string; json?: boolean 
   return tested.channels.every(({ kind }) => kind === 'delivered') ? EXIT.ok : EXIT.failed;
 }
 
-function wordsFor({ channel, kind, detail }: { channel: string; kind: string; detail?: string }): string {
+function wordsFor({ channel, kind, detail }: AlertsTested['channels'][number]): string {
   if (kind !== 'delivered') return `not delivered: ${detail}. Correct alerts in the configuration.`;
   return channel === 'webhook'
     ? 'delivered'

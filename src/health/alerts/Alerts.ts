@@ -1,6 +1,7 @@
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { ErrorCode } from '../../model/errorCodes.js';
+import type { AlertsTested } from '../../model/operatorApi.js';
 import type { Problem } from '../../model/problem.js';
 import type { Store } from '../../store/Store.js';
 import type { Clock, Timer } from '../../system/clock.js';
@@ -22,6 +23,7 @@ import {
 } from './alertBook.js';
 import { type AlertEnd, type ChannelSettings, channelsOf, deliverAlert } from './alertChannels.js';
 import type { AlertSender } from './alertWords.js';
+import { testChannels } from './testChannels.js';
 
 interface AlertsOptions {
   /** Read at each look. */
@@ -98,6 +100,16 @@ export class Alerts {
   stop(): void {
     this.stopping.abort();
     this.timer?.cancel();
+  }
+
+  /** Tries every channel. What one does then counts: `fault` goes by it, and where it works, what waits is due. Ends within 10 s. */
+  async test(): Promise<AlertsTested> {
+    const tested = await testChannels(this.ports(), this.options.platform);
+    for (const { channel, kind, detail = '' } of tested.channels)
+      this.note(channel, kind === 'delivered' ? { kind } : { kind, detail });
+    const working = tested.channels.filter(({ kind }) => kind === 'delivered').map(({ channel }) => channel);
+    this.keep(noteMended(this.book, working));
+    return tested;
   }
 
   /** That alerts do not get out, while they do not. */

@@ -20,7 +20,7 @@ export interface ChannelSettings {
   readonly osascriptPath: string;
 }
 
-interface ChannelPorts {
+export interface ChannelPorts {
   readonly settings: ChannelSettings;
   readonly sender: AlertSender;
   readonly env: NodeJS.ProcessEnv;
