@@ -1,5 +1,7 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { environment } from './environment.js';
+import { type MachO, readMachO } from './machO.js';
 
 /** A directory whose executables play the programs of macOS; for tests and trials on a machine that is no Mac. */
 const STAND_INS_VARIABLE = 'STAND_IN_PROGRAMS';
@@ -8,6 +10,8 @@ const STAND_INS_VARIABLE = 'STAND_IN_PROGRAMS';
 const ON_MACOS = {
   /** Keeps the Mac awake while another process lives: caffeinate(8). */
   caffeinate: '/usr/bin/caffeinate',
+  /** Signs programs, and checks signatures; part of macOS, but signing needs the Command Line Tools: codesign(1). */
+  codesign: '/usr/bin/codesign',
   /** Reads preferences, such as who is logged in by itself: defaults(1). */
   defaults: '/usr/bin/defaults',
   /** Tells whether the disk is encrypted: fdesetup(8). */
@@ -28,6 +32,8 @@ const ON_MACOS = {
   sips: '/usr/bin/sips',
   /** Tells the version of macOS: sw_vers(1). */
   swVers: '/usr/bin/sw_vers',
+  /** Removes what a file system notes of a file, such as that it was downloaded: xattr(1). */
+  xattr: '/usr/bin/xattr',
 };
 
 /** Paths of programs. They are never looked for in PATH, which whoever starts the agent decides. */
@@ -47,6 +53,15 @@ export function programs(standIns: Partial<Programs> = {}): Programs {
 /** What this process runs on; with stand-ins for its programs any machine is a Mac. */
 export function hostPlatform(): NodeJS.Platform {
   return standInDirectory() === undefined ? process.platform : 'darwin';
+}
+
+/**
+ * What macOS sees in a program. On a played Mac programs are those of this machine: there a file of the same name in
+ * `macho/` among the stand-ins has what is to be seen.
+ */
+export function inspectProgram(path: string, standIns = standInDirectory()): MachO {
+  const played = standIns === undefined ? undefined : join(standIns, 'macho', basename(path));
+  return readMachO(played !== undefined && existsSync(played) ? played : path);
 }
 
 function standInDirectory(): string | undefined {

@@ -6,7 +6,7 @@ import { EdgeError } from '../../errors.js';
 import type { StatusSnapshot } from '../../model/status.js';
 import type { DaemonAnswer } from '../../operator/askDaemon.js';
 import { systemClock } from '../../system/clock.js';
-import { programs } from '../../system/programs.js';
+import { inspectProgram, programs } from '../../system/programs.js';
 import { askAt } from '../askAt.js';
 import { places } from '../places.js';
 
@@ -32,6 +32,7 @@ export async function openContext(options: { configPath?: string; send: boolean 
     startedBy: where.env.__CFBundleIdentifier,
     node: { path: process.execPath, version: process.version },
     programs: programs(),
+    inspect: inspectProgram,
     clock: systemClock,
     config,
     agent: agentView(await ask({ verb: 'status' })),

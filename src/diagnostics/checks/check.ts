@@ -3,6 +3,7 @@ import type { CheckDetail, CheckVerdict } from '../../model/operatorApi.js';
 import type { StatusSnapshot } from '../../model/status.js';
 import type { AskDaemon } from '../../operator/askDaemon.js';
 import type { Clock } from '../../system/clock.js';
+import type { MachO } from '../../system/machO.js';
 import type { Programs } from '../../system/programs.js';
 
 /**
@@ -33,6 +34,8 @@ export interface CheckContext {
   /** The node binary that runs this, and its version. */
   readonly node: { readonly path: string; readonly version: string };
   readonly programs: Programs;
+  /** What macOS sees in a program. */
+  readonly inspect: (path: string) => MachO;
   readonly clock: Clock;
   /** The configuration, or what is wrong with it, for a person. */
   readonly config:

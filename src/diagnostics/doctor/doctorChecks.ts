@@ -15,6 +15,7 @@ import { launchd } from './launchd.js';
 import { autoLogin, autorestart, signedIn } from './mac.js';
 import { networkChecks, type Way } from './network.js';
 import { plistCheck } from './plist.js';
+import { runtimeLibraries, runtimeSignature } from './runtime.js';
 import { disk, logSize, secret, store, storePath } from './state.js';
 
 interface DoctorOptions {
@@ -53,6 +54,8 @@ export function doctorChecks({ version, template, backendSettings }: DoctorOptio
     store,
     logSize,
     agentNode,
+    runtimeSignature,
+    runtimeLibraries,
     plistCheck(template),
     launchd,
     agent,

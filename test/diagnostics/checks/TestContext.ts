@@ -11,7 +11,9 @@ import { behave } from '../../../src/kit/messages/osascriptBehaviour.js';
 import { SimulatedMac } from '../../../src/kit/messages/SimulatedMac.js';
 import { type Database, openDatabase } from '../../../src/store/sqlite.js';
 import { type Clock, systemClock } from '../../../src/system/clock.js';
+import { type MachO, readMachO } from '../../../src/system/machO.js';
 import { programs } from '../../../src/system/programs.js';
+import { type MachOParts, thinMachO } from '../../support/buildMachO.js';
 import { StandIns } from '../../support/StandIns.js';
 import { until } from '../../support/until.js';
 
@@ -27,6 +29,8 @@ export class TestContext {
   readonly state = join(this.standIns.directory, 'state');
   readonly mac = new SimulatedMac(this.standIns.directory);
   readonly nodePath = this.standIns.write('node', 'exit 0');
+  /** What macOS sees in the program that launchd starts. */
+  runtime: MachOParts = { signature: { identifier: 'edge-agent' } };
   settings: NodeJS.ProcessEnv = {};
   changes: Partial<CheckContext> = {};
   /** How late the timers of this Mac are, ms, for the check that watches them. */
@@ -134,6 +138,7 @@ export class TestContext {
       env: { PATH: process.env.PATH, ...env },
       node: { path: this.nodePath, version: 'v22.21.0' },
       programs: programs(Object.fromEntries(played)),
+      inspect: () => this.inspected(),
       clock: systemClock,
       config: {
         kind: 'loaded',
@@ -145,6 +150,12 @@ export class TestContext {
       confirm: async () => true,
       ...this.changes,
     };
+  }
+
+  private inspected(): MachO {
+    const path = this.standIns.path('program.macho');
+    writeFileSync(path, thinMachO(this.runtime));
+    return readMachO(path);
   }
 
   /** Runs the checks of the selftest that have these ids; all if none is named. */

@@ -1,0 +1,126 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runtimeLibraries, runtimeSignature } from '../../../src/diagnostics/doctor/runtime.js';
+import { FLAGS, NODEJS_ORG, SYSTEM_LIBRARIES } from '../../support/buildMachO.js';
+import { TestContext } from '../checks/TestContext.js';
+
+async function see(context: TestContext) {
+  const { checks } = await context.examine([runtimeSignature, runtimeLibraries]);
+  const [signature, libraries] = checks;
+  return { signature, libraries };
+}
+
+/** What launchd starts is in a bundle, about which codesign says this. */
+function bundled(context: TestContext, codesign: string): string {
+  const executable = join(context.homeDir, 'Edge Agent.app/Contents/MacOS/edge-agent');
+  mkdirSync(dirname(executable), { recursive: true });
+  writeFileSync(executable, '');
+  context.launchAgent(executable);
+  context.program('codesign', codesign);
+  return executable;
+}
+
+describe('the signature of what launchd starts', () => {
+  test('is well where macOS asks, and says who vouches', async () => {
+    const context = new TestContext();
+    expect((await see(context)).signature).toMatchObject({ verdict: 'PASS', evidence: 'signed ad hoc' });
+    context.runtime = { signature: { team: 'ABCDE12345', flags: 0, hasCertificate: true } };
+    expect((await see(context)).signature).toMatchObject({
+      verdict: 'PASS',
+      evidence: 'signed by team ABCDE12345',
+    });
+    bundled(context, 'exit 0');
+    expect((await see(context)).signature?.evidence).toContain('unchanged since');
+    expect(context.standIns.calls('codesign')[0]).toMatch(/^--verify --strict \S+.*Edge Agent\.app$/);
+  });
+
+  test.for([
+    ['by Node’s makers', NODEJS_ORG],
+    ['ad hoc, under the hardened runtime', { flags: FLAGS.adHoc | FLAGS.hardened }],
+  ] as const)('fails where macOS refuses every text and asks nobody: %s', async ([, signature]) => {
+    const context = new TestContext();
+    context.runtime = { signature };
+    expect((await see(context)).signature).toMatchObject({
+      verdict: 'FAIL',
+      evidence: expect.stringContaining('asks nobody'),
+      remedy: expect.stringContaining('edge-agent install'),
+    });
+  });
+
+  test('passes under the hardened runtime with the entitlement', async () => {
+    const context = new TestContext();
+    context.runtime = {
+      signature: { ...NODEJS_ORG, entitlements: ['com.apple.security.automation.apple-events'] },
+    };
+    expect((await see(context)).signature?.verdict).toBe('PASS');
+  });
+
+  test('fails where there is none, and where somebody changed the app', async () => {
+    const context = new TestContext();
+    context.runtime = { signature: null };
+    expect((await see(context)).signature).toMatchObject({
+      verdict: 'FAIL',
+      evidence: expect.stringContaining('not signed'),
+    });
+    context.runtime = { signature: {} };
+    bundled(context, 'echo "$3: a sealed resource is missing or invalid" >&2; exit 1');
+    expect((await see(context)).signature).toMatchObject({
+      verdict: 'FAIL',
+      evidence: expect.stringContaining('a sealed resource is missing or invalid'),
+    });
+  });
+});
+
+describe('the libraries of what launchd starts', () => {
+  test('are well if they are those of macOS, for this one', async () => {
+    expect((await see(new TestContext())).libraries).toMatchObject({
+      verdict: 'PASS',
+      evidence: 'only those of macOS 13.5 and newer',
+    });
+  });
+
+  test('are a warning if somebody may upgrade them, and fail if they are gone', async () => {
+    const context = new TestContext();
+    const library = join(context.homeDir, 'libuv.1.dylib');
+    context.runtime = {
+      libraries: [...SYSTEM_LIBRARIES, '@rpath/libnode.127.dylib', library],
+      signature: {},
+    };
+    expect((await see(context)).libraries).toMatchObject({
+      verdict: 'FAIL',
+      evidence: expect.stringContaining(library.replace(context.homeDir, '')),
+    });
+    writeFileSync(library, '');
+    expect((await see(context)).libraries).toMatchObject({
+      verdict: 'WARN',
+      evidence: expect.stringContaining(
+        '2 libraries that an upgrade may replace, such as @rpath/libnode.127.dylib',
+      ),
+      remedy: expect.stringContaining('nodejs.org'),
+    });
+  });
+
+  test('fail on a macOS that is too old for them', async () => {
+    const context = new TestContext();
+    context.program('sw_vers', 'echo 13.4.1');
+    expect((await see(context)).libraries).toMatchObject({
+      verdict: 'FAIL',
+      evidence: expect.stringMatching(/13\.5 and newer, this is 13\.4\.1$/),
+    });
+    context.program('sw_vers', 'echo 13.5');
+    expect((await see(context)).libraries?.verdict).toBe('PASS');
+  });
+});
+
+test('a damaged program, and one that is gone, are told', async () => {
+  const context = new TestContext();
+  context.changes = { inspect: () => ({ kind: 'damaged', why: 'the file ends too early' }) };
+  for (const found of Object.values(await see(context)))
+    expect(found).toMatchObject({
+      verdict: 'FAIL',
+      evidence: expect.stringContaining('it is damaged: the file ends'),
+    });
+  context.launchAgent(join(context.homeDir, 'gone'));
+  for (const found of Object.values(await see(context))) expect(found?.verdict).toBe('FAIL');
+});
