@@ -61,7 +61,10 @@ export class ChatEvents {
     });
   }
 
-  /** Inside a write: the edit was in the message already when it was read. */
+  /**
+   * Inside a write: the edit was in the message already when it was read. The text alone does not tell that later: a link that joins
+   * the message changes what is stored.
+   */
   wasEdited(guid: string, editedAt: number): void {
     this.options.store.emittedEvents.note(editKey(guid, editedAt));
   }

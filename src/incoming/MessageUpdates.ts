@@ -56,45 +56,40 @@ export class MessageUpdates {
 
   constructor(private readonly options: MessageUpdatesOptions) {}
 
-  /** Takes what stands changed; what was taken before changes nothing. False if the disk did not take it. */
+  /**
+   * Takes what stands changed; what was taken before changes nothing. A change that trips over a mistake of ours is set aside: it
+   * must not keep others from being told. False if the disk did not take it.
+   */
   note(changes: readonly MessageUpdate[]): boolean {
     const { store } = this.options;
-    const forgotten = changes
-      .filter((change) => change.kind === 'unsent')
-      .filter((change) => this.mayBeForgotten(change));
-    const known = changes.flatMap((row) => {
-      if (this.sent.has(row.guid)) return [];
-      const change = this.ofOriginal(row);
-      if (change === undefined) return [];
-      if (store.emittedEvents.has(change.kind === 'files' ? unsentKey(change.guid) : keyOf(change)))
-        return [];
-      const message = store.incoming.find(change.guid);
-      if (message === undefined && change.kind === 'reversed') this.rememberSent(row.guid);
-      return message === undefined || isKnown(change, message) ? [] : [change];
+    const fresh = changes.flatMap((row) => {
+      if (row.kind === 'unsent' && this.mayBeForgotten(row))
+        return [{ change: row, take: () => this.tellForgotten(row) }];
+      const change = this.ofKnown(row);
+      return change === undefined ? [] : [{ change, take: () => this.takeFresh(change) }];
     });
-    if (known.length + forgotten.length === 0) return true;
-    try {
-      return store.tryWrite(() => {
-        for (const change of forgotten) this.tellForgotten(change);
-        for (const change of known) this.takeFresh(change);
-      });
-    } catch {
-      // One of them cannot be taken. Which it was shows where each has a write of its own.
-      return known.every((change) => this.takeAlone(change));
-    }
+    if (fresh.length === 0) return true;
+    return store.tryEach(
+      fresh,
+      ({ take }) => take(),
+      ({ change }, fault) => {
+        if (change.kind !== 'files') store.emittedEvents.note(keyOf(change));
+        store.setAside.note('change', `${change.kind}:${change.guid}`, describeError(fault));
+      },
+    );
   }
 
-  /** A change that trips over a mistake of ours is set aside: it must not keep others from being told. */
-  private takeAlone(change: MessageUpdate): boolean {
+  /** The change as one of a message that is stored, if it was not taken before. */
+  private ofKnown(row: MessageUpdate): MessageUpdate | undefined {
     const { store } = this.options;
-    try {
-      return store.tryWrite(() => this.takeFresh(change));
-    } catch (error) {
-      return store.tryWrite(() => {
-        if (change.kind !== 'files') store.emittedEvents.note(keyOf(change));
-        store.setAside.note('change', `${change.kind}:${change.guid}`, describeError(error));
-      });
-    }
+    if (this.sent.has(row.guid)) return undefined;
+    const change = this.ofOriginal(row);
+    if (change === undefined) return undefined;
+    if (store.emittedEvents.has(change.kind === 'files' ? unsentKey(change.guid) : keyOf(change)))
+      return undefined;
+    const message = store.incoming.find(change.guid);
+    if (message === undefined && change.kind === 'reversed') this.rememberSent(row.guid);
+    return message === undefined || isKnown(change, message) ? undefined : change;
   }
 
   /** Whether a message that is not known may be one that the backend has from an agent whose store was replaced. */

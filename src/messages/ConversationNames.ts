@@ -1,3 +1,4 @@
+import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Store } from '../store/Store.js';
 import type { ChatDb } from './chatdb/ChatDb.js';
@@ -65,9 +66,15 @@ export class ConversationNames implements GroupNames {
       });
     const news = read.ties.filter((tie) => !this.isKnown(tie));
     if (news.length === 0) return;
-    const stored = this.store.tryWrite(() => {
-      for (const tie of news) this.tie(tie);
-    });
+    const stored = this.store.tryEach(
+      news,
+      (tie) => this.tie(tie),
+      (tie, fault) => {
+        const cause = describeError(fault);
+        this.log.error('The identifiers of a group could not be joined; they stay separate', { cause });
+        this.store.setAside.note('group', tie.join(' '), cause);
+      },
+    );
     if (!stored) chatDb.forgetGroupTies();
   }
 

@@ -1,3 +1,4 @@
+import { describeError } from '../errors.js';
 import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { LIFE } from '../store/sendRecord.js';
@@ -95,15 +96,20 @@ export class DeliveryTracker {
       return hasNews || isOver ? [{ send, sent, events, told, isOver }] : [];
     });
     if (steps.length === 0) return;
-    this.store.tryWrite(() => {
-      for (const { send, sent, events, told, isOver } of steps) {
+    this.store.tryEach(
+      steps,
+      ({ send, sent, events, told, isOver }) => {
         if (sent !== undefined) this.arrived(send, sent);
         // A failure is not the end: Messages may yet send it by SMS.
         const isFinal = isOver || (told & LIFE.read) !== 0;
         this.store.sends.setTold(send.seq, told, isFinal ? null : send.lifeUntil);
         for (const event of events) for (const listener of this.listeners) listener(send, event);
-      }
-    });
+      },
+      ({ send, told }, fault) => {
+        this.store.sends.setTold(send.seq, told, null);
+        this.store.setAside.note('text', send.id, describeError(fault));
+      },
+    );
   }
 }
 

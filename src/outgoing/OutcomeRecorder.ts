@@ -32,6 +32,14 @@ export class OutcomeRecorder {
     for (const part of this.pointless(send)) this.end(part, { kind, errorCode, message });
   }
 
+  /** Its end is in the ledger alone, as nobody knows it: what follows from it trips over a mistake of ours. The lane goes on. */
+  setAside(send: SendRecord, cause: string): void {
+    const message = `The agent could not handle the end of this text: ${cause}`;
+    this.store.sends.settle(send.seq, { ...ledgerEnd(send, { kind: 'unknown', message }), watchUntil: null });
+    if (isInLane(send)) this.lanes.left(send);
+    this.store.setAside.note('text', send.id, cause);
+  }
+
   private end(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
     const wasInLane = isInLane(send);
     this.store.sends.settle(send.seq, { ...ledgerEnd(send, outcome), watchUntil });

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { SendRecord, SentFile, SentRow, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
@@ -90,7 +91,7 @@ export class SendVerifier {
 
   /** False if what was found could not be stored. */
   private examine(watched: readonly SendRecord[]): boolean {
-    const { store, rows, clock } = this.options;
+    const { store, rows, clock, settled } = this.options;
     const found = rows.whole(() => matchRows(watched, rows, knownRows(store), clock.now()));
     const { proofs, undecided, ghosts } = found ?? NO_MATCHES;
     const now = clock.monotonic();
@@ -104,14 +105,38 @@ export class SendVerifier {
       return !undecided.has(send.seq) || !this.waitsLonger(send);
     });
     if (proven.length === 0 && due.length === 0) return true;
-    return store.tryWrite(() => {
-      for (const { send, row } of proven) this.prove(send, row);
-      for (const send of due) {
-        if (send.state === 'unknown') this.endWatch(send, found === undefined || undecided.has(send.seq));
-        else this.giveUp(send, ghosts.has(send.seq));
-      }
-      this.options.settled();
-    });
+    const ends = [
+      ...proven.map(({ send, row }) => ({ send, take: () => this.prove(send, row) })),
+      ...due.map((send) => ({
+        send,
+        take: () => {
+          if (send.state === 'unknown') this.endWatch(send, found === undefined || undecided.has(send.seq));
+          else this.giveUp(send, ghosts.has(send.seq));
+        },
+      })),
+    ];
+    try {
+      return store.tryWrite(() => {
+        for (const { take } of ends) take();
+        settled();
+      });
+    } catch {
+      return this.takeEach(ends) && store.tryWrite(() => settled());
+    }
+  }
+
+  /** The end of one text that trips over a mistake of ours costs no other its end. */
+  private takeEach(ends: readonly { send: SendRecord; take: () => void }[]): boolean {
+    const { store, settlement, log } = this.options;
+    return store.tryEach(
+      ends,
+      ({ take }) => take(),
+      ({ send }, fault) => {
+        const cause = describeError(fault);
+        log.error('The end of a text could not be processed; set aside', { ...sendTrace(send), cause });
+        settlement.setAside(send, cause);
+      },
+    );
   }
 
   /**

@@ -191,6 +191,37 @@ export class Store {
     }
   }
 
+  /**
+   * Takes these in one write. Where that fails for no fault of the disk, each has a write of its own, and one that fails there costs
+   * only itself: `setAside` stores that, in a write too. False if the disk did not take all of them.
+   */
+  tryEach<T>(
+    items: readonly T[],
+    take: (item: T) => void,
+    setAside: (item: T, fault: unknown) => void,
+  ): boolean {
+    try {
+      return this.tryWrite(() => {
+        for (const item of items) take(item);
+      });
+    } catch {
+      // Which of them it was shows where each has a write of its own.
+      return items.every((item) => this.tryAlone(item, take, setAside));
+    }
+  }
+
+  private tryAlone<T>(
+    item: T,
+    take: (item: T) => void,
+    setAside: (item: T, fault: unknown) => void,
+  ): boolean {
+    try {
+      return this.tryWrite(() => take(item));
+    } catch (fault) {
+      return this.tryWrite(() => setAside(item, fault));
+    }
+  }
+
   /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */
   fault(): StoreFault | undefined {
     return this.refused;

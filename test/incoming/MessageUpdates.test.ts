@@ -160,3 +160,17 @@ test('a change that cannot be told is set aside, the ones beside it are told, an
   expect(changes.note(both)).toBe(true);
   expect(told).toHaveLength(1);
 });
+
+test('beside a change that cannot be told, what a restored store forgot is told of when it is taken back', () => {
+  const { changes, store } = room(true, () => {
+    throw new TypeError('no words for this');
+  });
+  store.write(() => store.lineage.record({ id: 's', file: 'f', counter: 1 }, GAP));
+  const taken = changes.note([
+    { kind: 'unsent', guid: 'forgotten', rowId: 7, sentAt: 900, at: 950 },
+    { kind: 'edited', guid: 'm', text: 'odd', at: 1 },
+  ]);
+  expect(taken).toBe(true);
+  expect(store.events.after(0, 10).map(({ eventType }) => eventType)).toEqual(['message_unsent']);
+  expect(store.setAside.recent(9)).toMatchObject([{ kind: 'change', key: 'edited:m' }]);
+});

@@ -228,6 +228,25 @@ describe('a group whose identifier changes', () => {
     }
   });
 
+  test('and whose names cannot be joined is set aside, and the groups beside it are known by their keys', () => {
+    const { agent, writer } = world();
+    const regroup = (from: string, to: string) => {
+      fill(agent.store, from, from);
+      writer.chats.regroup(writer.groupChat([`+1310555${from.slice(-3)}1`], { identifier: from }), {
+        identifier: to,
+      });
+    };
+    regroup('chat100', 'chat200');
+    regroup('chat300', 'chat400');
+    agent.store.onRekeyed((moves) => {
+      if (moves.has('chat200')) throw new TypeError('no way to move this');
+    });
+    agent.names.readTies(agent.chatDb);
+    expect(agent.names.keyOf('chat400')).toBe('chat300');
+    expect(agent.names.keyOf('chat200')).toBe('chat200');
+    expect(agent.store.setAside.recent(9)).toMatchObject([{ kind: 'group' }]);
+  });
+
   test('known only under its new name, that is its key, and the old one leads to it', () => {
     const { agent, writer } = world();
     const before = writer.groupChat(['+13105551234'], { identifier: 'chat100' });

@@ -189,3 +189,16 @@ describe('the later life of a sent text', () => {
     expect(told).toEqual(['a delivered', 'a read']);
   });
 });
+
+test('what became of a text that cannot be told is set aside, and that of those beside it is told', async () => {
+  const { store, messages, told, outgoing } = await sentText();
+  store.write(() => outgoing.enqueue({ ...TEXT, id: 'b', text: 'b' }));
+  await messages.succeed();
+  outgoing.onDelivery(({ id }) => {
+    if (id === 'a') throw new TypeError('no words for this');
+  });
+  for (const row of messages.rows) Object.assign(row, { isDelivered: true });
+  for (let look = 0; look < 2; look++) outgoing.chatChanged();
+  expect(told.filter((step) => step.startsWith('b'))).toEqual(['b delivered']);
+  expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'a' }]);
+});

@@ -388,3 +388,21 @@ describe('outgoing.on_unknown: resend', () => {
     expect(outcomes).toEqual(['a unknown', 'a unknown']);
   });
 });
+
+test('a text whose end cannot be stored is unknown and set aside; its conversation and the others go on', async () => {
+  const { store, messages, outgoing, send } = await world();
+  outgoing.onOutcome(({ id }) => {
+    if (id === 'odd') throw new TypeError('no words for this');
+  });
+  send('odd');
+  await messages.end({ kind: 'accepted' });
+  send('fine', { conversation: BOB, threadId: BOB });
+  await messages.end({ kind: 'accepted' });
+  send('next');
+  messages.addRow(ANN, 'odd');
+  messages.addRow(BOB, 'fine');
+  outgoing.chatChanged();
+  const states = ['odd', 'fine', 'next'].map((id) => store.sends.findById(id)?.state);
+  expect(states).toEqual(['unknown', 'sent', 'attempting']);
+  expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'odd' }]);
+});
