@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
+import { usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import type { StoppedVerb } from '../daemon/stoppedVerbs.js';
 import { EdgeError } from '../errors.js';
@@ -21,31 +21,25 @@ export interface AgentAnswer<Result = unknown> {
   answer: DaemonAnswer<Result>;
 }
 
+/** What is in the way for a moment (an agent that starts or stops, another verb at the store) is waited for so long, in ms. */
+const PATIENCE_MS = 10_000;
+/** Who asks only for the status looks often, and is told what is so now. */
+const STATUS_PATIENCE_MS = 1_000;
+const ASK_AGAIN_MS = 200;
+
 /**
- * Asks the agent of the configured state directory. Where the configuration does not tell it, the service that waits for
- * it to be mended is asked; without one that is said, with exit code 78.
+ * Asks the agent of the configured state directory. Where the configuration does not tell it, the agent of its last state directory is
+ * asked, or the service that waits for it to be mended; without one that is said, with exit code 78.
  */
 export async function askAgent<Verb extends OperatorVerb>(
   options: { configPath?: string },
   request: OperatorRequest<Verb>,
   timeoutMs?: number,
 ): Promise<AgentAnswer<OperatorResult<Verb>> | { exitCode: number }> {
-  const where = places(options);
-  try {
-    const directory = await findStateDirectory(where);
-    return { directory, answer: await askAt(directory, request, timeoutMs) };
-  } catch (error) {
-    if (!(error instanceof EdgeError)) throw error;
-    const directory = await waitingService(where);
-    if (directory !== undefined) return { directory, answer: await askAt(directory, request) };
-    complainOf(error);
-    return { exitCode: EXIT.invalidConfig };
-  }
+  const patience = request.verb === 'status' ? STATUS_PATIENCE_MS : PATIENCE_MS;
+  const { fault, ...asked } = await patiently(patience, () => askPlace(options, request, timeoutMs));
+  return fault !== undefined && asked.answer.kind === 'notRunning' ? unreadable(fault) : asked;
 }
-
-/** An agent that starts is asked again so often before it is said to be in the way, and so long after, in ms. */
-const MOST_ASKED = 25;
-const ASK_AGAIN_MS = 200;
 
 /**
  * The same of what can be done while no agent runs: then it is done on the store, under its lock, and that is said on stderr. An
@@ -55,14 +49,73 @@ export async function askAgentOrStore<Verb extends StoppedVerb>(
   options: { configPath?: string },
   request: OperatorRequest<Verb>,
 ): Promise<AgentAnswer<OperatorResult<Verb>> | { exitCode: number }> {
-  for (let asked = 1; ; asked += 1) {
-    const found = await askAgent(options, request);
-    if ('exitCode' in found || found.answer.kind !== 'notRunning') return found;
-    const answer = await askStore(options, found.directory, request);
-    const isStarting = answer.kind === 'refused' && answer.code === 'already_running';
-    if (!isStarting || asked === MOST_ASKED) return { directory: found.directory, answer };
+  const { fault, isLast, ...asked } = await patiently(PATIENCE_MS, async () => {
+    const place = await askPlace(options, request);
+    if (place.answer.kind !== 'notRunning' || (place.fault !== undefined && !place.isLast)) return place;
+    return { ...place, answer: await askStore(options, place.directory, request) };
+  });
+  if (fault !== undefined && asked.answer.kind === 'notRunning') return unreadable(fault);
+  if (fault !== undefined && isLast)
+    complain(
+      `edge-agent: ${fault.message} The state directory of the last start was used: ${asked.directory}`,
+    );
+  return asked;
+}
+
+interface Asked<Result> extends AgentAnswer<Result> {
+  /** Why the configuration does not tell the directory, where it does not. */
+  readonly fault?: EdgeError;
+  /** Whether the directory is then that of the last start. */
+  readonly isLast?: boolean;
+}
+
+async function askPlace<Verb extends OperatorVerb>(
+  options: { configPath?: string },
+  request: OperatorRequest<Verb>,
+  timeoutMs?: number,
+): Promise<Asked<OperatorResult<Verb>>> {
+  const where = places(options);
+  let fault: EdgeError;
+  try {
+    const directory = await findStateDirectory(where);
+    return { directory, answer: await askAt(directory, request, timeoutMs) };
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    fault = error;
+  }
+  // Loaded for this case alone.
+  const { configInQuestion, lastStateDirectory } = await import('../config/lastDirectory.js');
+  const last = lastStateDirectory(where);
+  if (last !== undefined) {
+    const answer = await askAt(last, request, timeoutMs);
+    if (answer.kind !== 'notRunning') return { directory: last, answer, fault, isLast: true };
+  }
+  // The usual place, if what answers there is a service that waits for this very configuration.
+  const usual = usualStateDirectory(where);
+  const waiting = await askAt(usual, { verb: 'waiting' });
+  if (waiting.kind === 'answered' && waiting.result.config === configInQuestion(where))
+    return { directory: usual, answer: await askAt(usual, request, timeoutMs), fault };
+  return { directory: last ?? usual, answer: { kind: 'notRunning' }, fault, isLast: last !== undefined };
+}
+
+/** Asks again until nothing that passes is in the way, or the time is over; the last answer. */
+async function patiently<A extends Asked<unknown>>(patienceMs: number, ask: () => Promise<A>): Promise<A> {
+  const end = systemClock.monotonic() + patienceMs;
+  for (;;) {
+    const asked = await ask();
+    const { answer } = asked;
+    const isPassing =
+      answer.kind === 'cannotTell'
+        ? !answer.wasAsked && answer.mayPass === true
+        : answer.kind === 'refused' && answer.code === 'already_running';
+    if (!isPassing || systemClock.monotonic() >= end) return asked;
     await new Promise<void>((resolve) => systemClock.after(ASK_AGAIN_MS, resolve));
   }
+}
+
+function unreadable(fault: EdgeError): { exitCode: number } {
+  complainOf(fault);
+  return { exitCode: EXIT.invalidConfig };
 }
 
 async function askStore<Verb extends StoppedVerb>(
@@ -99,13 +152,6 @@ const loudly: Logger = {
   warn: (message) => complain(`edge-agent: ${message}`),
   error: (message) => complain(`edge-agent: ${message}`),
 };
-
-/** The usual place, if what answers there is a service that waits: an agent that runs there has another configuration. */
-async function waitingService(where: ConfigPlaces): Promise<string | undefined> {
-  const directory = usualStateDirectory(where);
-  const answer = await askAt(directory, { verb: 'waiting' });
-  return answer.kind === 'answered' ? directory : undefined;
-}
 
 /**
  * How an agent that does not run is started: the installed one as the service that it is, for in a terminal it would have

@@ -26,8 +26,8 @@ export async function askAt<Verb extends OperatorVerb>(
   const { InstanceLock } = await import('../store/InstanceLock.js');
   try {
     if (!InstanceLock.isHeld(lock)) return answer;
-    const message = `an agent runs (${lock} is locked), but its status socket is missing. The agent is starting or stopping, or recreates the socket within seconds`;
-    return { kind: 'cannotTell', message, wasAsked: false };
+    const message = `${lock} is locked, but no status socket answers. The agent is starting or stopping or recreates its socket within seconds, or another command works on its store`;
+    return { kind: 'cannotTell', message, wasAsked: false, mayPass: true };
   } catch (error) {
     return { kind: 'cannotTell', message: `${lock}: ${describeError(error)}`, wasAsked: false };
   }

@@ -43,7 +43,6 @@ export async function stateDirectoryOrUsual(places: ConfigPlaces): Promise<strin
 }
 
 async function inFile(text: string): Promise<unknown> {
-  if (!mayNameDirectory(text)) return undefined;
   const plain = readPlainYaml(text);
   if (plain !== undefined) return plain.stateDirectory;
   const { readYaml } = await import('./yamlFile.js');
@@ -54,12 +53,6 @@ async function inFile(text: string): Promise<unknown> {
     ({ path }) => path.length === 2 && path[0] === 'state' && path[1] === 'directory',
   );
   return entry?.text ?? undefined;
-}
-
-/** A key can only be written out, or with escapes: where there is neither, the YAML parser need not be loaded. */
-function mayNameDirectory(text: string): boolean {
-  if (/\r(?!\n)/.test(text)) return true;
-  return text.split('\n').some((line) => !/^\s*#/.test(line) && /directory|\\/.test(line));
 }
 
 function usable(value: unknown): string {

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { ConfigError, describeMistake } from '../config/ConfigError.js';
 import { configFiles } from '../config/configFiles.js';
 import { FilesWatch } from '../config/FilesWatch.js';
+import { configInQuestion, knownStateDirectory } from '../config/lastDirectory.js';
 import { type LoadedConfig, loadConfig } from '../config/loadConfig.js';
 import { type ConfigPlaces, usualStateDirectory } from '../config/places.js';
-import { stateDirectoryOrUsual } from '../config/stateDirectory.js';
 import { EdgeError } from '../errors.js';
 import { createLogger, type LogFile } from '../logging/createLogger.js';
 import type { Logger } from '../logging/Logger.js';
@@ -52,6 +52,8 @@ export class AgentService {
   private handedOver: { readonly directory: string; readonly lock: InstanceLock } | undefined;
   private problems: readonly Problem[] = [];
   private refusal: string | undefined;
+  /** Where the agent would run, as far as that is known. */
+  private known: string | undefined;
   private isOver = false;
 
   constructor(private readonly options: AgentServiceOptions) {
@@ -83,16 +85,18 @@ export class AgentService {
     }
   }
 
-  /** Says what is wrong where the operator asks: at the configured place, else at the usual one, else only on stderr. */
+  /** Says what is wrong where the operator asks: at the known place, else at the usual one, else only on stderr. */
   private async wait(fault: EdgeError): Promise<void> {
     const { places } = this.options;
     const fresh = this.note(fault);
-    const configured = await stateDirectoryOrUsual(places);
-    if (this.hold?.directory !== configured) {
+    const usual = usualStateDirectory(places);
+    this.known = await knownStateDirectory(places);
+    const wanted = this.known ?? usual;
+    if (this.hold?.directory !== wanted) {
       await this.hold?.waiting.close();
       this.hold?.log.close();
       this.hold = undefined;
-      for (const directory of new Set([configured, usualStateDirectory(places)])) {
+      for (const directory of new Set([wanted, usual])) {
         const refusal = await this.open(directory);
         if (refusal?.code !== 'state_unwritable') break;
       }
@@ -126,6 +130,8 @@ export class AgentService {
         startedAt,
         clock,
         log: log.logger,
+        configPath: configInQuestion(this.options.places),
+        isItsOwn: () => this.known === stateDirectory,
         config: () => loadConfig(this.options.places).config,
         problems,
         lock: this.handedOver?.directory === stateDirectory ? this.handedOver.lock : undefined,

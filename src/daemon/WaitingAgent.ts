@@ -5,7 +5,7 @@ import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
-import { ANY_VERB, StatusServer } from '../operator/StatusServer.js';
+import { ANY_VERB, StatusServer, type StatusVerb } from '../operator/StatusServer.js';
 import { socketPath } from '../operator/socketPath.js';
 import { idleStatus } from '../operator/statusSnapshot.js';
 import { InstanceLock } from '../store/InstanceLock.js';
@@ -17,6 +17,10 @@ interface WaitingOptions {
   startedAt: number;
   clock: Clock;
   log: Logger;
+  /** The path of the configuration. */
+  configPath: string;
+  /** Whether the state directory is known to be that of the agent. Where it is a guess, its store is nobody's to change. */
+  isItsOwn: () => boolean;
   /** What the agent would run with; throws EdgeError while it has mistakes. */
   config: () => Config;
   /** The lock on the state directory, if this process holds it already. */
@@ -64,8 +68,8 @@ export class WaitingAgent {
   private verbs() {
     return {
       status: () => this.snapshot(),
-      waiting: () => true,
-      ...stoppedVerbs({ ...this.options, directory: this.options.stateDirectory, isLockHeld: true }),
+      waiting: () => ({ config: this.options.configPath }),
+      ...this.stoppedVerbs(),
       [ANY_VERB]: () => {
         const [first] = this.options.problems();
         throw new EdgeError(
@@ -75,6 +79,28 @@ export class WaitingAgent {
         );
       },
     };
+  }
+
+  private stoppedVerbs(): Record<string, StatusVerb> {
+    const { stateDirectory: directory, isItsOwn } = this.options;
+    const verbs: Record<string, StatusVerb> = stoppedVerbs({ ...this.options, directory, isLockHeld: true });
+    const guarded = Object.entries(verbs).map(([name, act]): [string, StatusVerb] => [
+      name,
+      (args) => {
+        if (isItsOwn()) return act(args);
+        throw this.elsewhere();
+      },
+    ]);
+    return Object.fromEntries(guarded);
+  }
+
+  private elsewhere(): EdgeError {
+    const [first] = this.options.problems();
+    return new EdgeError(
+      first?.code ?? 'internal',
+      `Nothing was done: the agent waits, and its state directory is not known or cannot be used. ${first?.message ?? ''}`,
+      'Fix that, or name the directory: EDGE_STATE_DIRECTORY=<directory> edge-agent …',
+    );
   }
 
   private snapshot(): StatusSnapshot {

@@ -240,8 +240,8 @@ interface SharedApi {
 
 /** What may be asked by the status socket: what goes with the question, and what comes back. */
 export interface OperatorApi extends SharedApi {
-  /** Answered by a service that waits until it can run, and by nobody else. */
-  waiting: { args: Nothing; result: true };
+  /** Answered by a service that waits until it can run, and by nobody else: the path of the configuration that it waits for. */
+  waiting: { args: Nothing; result: { config: string } };
   runtime: { args: Nothing; result: RuntimeAnswer };
   /** The keys that were dropped. */
   'config.reset-remote': { args: Nothing; result: string[] };

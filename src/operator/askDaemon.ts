@@ -7,13 +7,13 @@ export const CANNOT_ASK_REMEDY = 'Run this as the user whose agent it is; if tha
 
 /**
  * What the daemon said, or why nobody said anything. `cannotTell` is never to be read as "not running"; `wasAsked`: what was
- * asked for has reached it, perhaps, and may be carried out.
+ * asked for has reached it, perhaps, and may be carried out; `mayPass`: whoever asks again in a moment may get an answer.
  */
 export type DaemonAnswer<Result = unknown> =
   | { kind: 'answered'; result: Result }
   | { kind: 'refused'; code: string; message: string; remedy: string }
   | { kind: 'notRunning' }
-  | { kind: 'cannotTell'; message: string; wasAsked: boolean };
+  | { kind: 'cannotTell'; message: string; wasAsked: boolean; mayPass?: boolean };
 
 /** Asks a daemon one thing. Ends by its own deadline; never throws. */
 export type AskDaemon = <Verb extends OperatorVerb>(
@@ -65,12 +65,10 @@ export function askSocket<Result>(
     });
     socket.on('end', () => end(read(reply)));
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      const isAbsent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-      end(
-        isAbsent
-          ? { kind: 'notRunning' }
-          : { kind: 'cannotTell', message: `${path}: ${error.message}`, wasAsked },
-      );
+      const { code = '' } = error;
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') return end({ kind: 'notRunning' });
+      // EAGAIN: more ask at once than it has accepted.
+      end({ kind: 'cannotTell', message: `${path}: ${error.message}`, wasAsked, mayPass: code === 'EAGAIN' });
     });
   });
 }

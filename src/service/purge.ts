@@ -18,6 +18,8 @@ const OURS = [
 
 export interface PurgeTargets {
   readonly stateDirectory: string;
+  /** The file that remembers it. */
+  readonly lastDirectory: string;
   readonly configPath: string | null;
   readonly logFile: string | null;
 }
@@ -33,6 +35,8 @@ export function toPurge(places: ServicePlaces, targets: PurgeTargets): string[] 
       .map((name) => join(stateDirectory, name)),
     ...[join(stateDirectory, 'edge-agent.log'), ...(logFile === null ? [] : [logFile])].flatMap(logsAt),
     places.errorLog,
+    targets.lastDirectory,
+    `${targets.lastDirectory}.new`,
   ];
   return [...new Set(found)].filter((path) => existsSync(path)).toSorted();
 }
@@ -42,11 +46,11 @@ export function toPurge(places: ServicePlaces, targets: PurgeTargets): string[] 
  * there, while an agent uses the state directory.
  */
 export function purge(places: ServicePlaces, targets: PurgeTargets, paths: readonly string[]): void {
-  const { stateDirectory } = targets;
+  const { stateDirectory, lastDirectory } = targets;
   if (existsSync(stateDirectory)) InstanceLock.acquire(join(stateDirectory, 'agent.lock')).release();
   for (const path of [...paths, join(stateDirectory, 'agent.lock')])
     rmSync(path, { recursive: true, force: true });
-  for (const directory of [stateDirectory, dirname(places.errorLog)]) {
+  for (const directory of [stateDirectory, dirname(lastDirectory), dirname(places.errorLog)]) {
     if (existsSync(directory) && readdirSync(directory).length === 0) rmdirSync(directory);
   }
 }

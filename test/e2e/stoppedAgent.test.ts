@@ -1,6 +1,8 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { silent } from '../../src/kit/backend/persona.js';
+import { InstanceLock } from '../../src/store/InstanceLock.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
@@ -22,6 +24,120 @@ function anHourPasses(world: EdgeWorld): void {
   store.prepare('UPDATE schedule SET send_at = send_at - ?').run(HOUR_MS);
   store.close();
 }
+
+const BROKEN = '{ "state": { "directory": [';
+const SERVICE = ['run', '--service'];
+
+/** What is paused in the store at that path. */
+function pausedIn(directory: string): unknown[] {
+  const path = join(directory, 'edge-agent.db');
+  if (!existsSync(path)) return [];
+  const store = openDatabase(path, { readonly: true });
+  try {
+    return store.prepare('SELECT conversation FROM pauses').pluck().all();
+  } finally {
+    store.close();
+  }
+}
+
+describe('the emergency stop where the configuration cannot be read', { concurrent: true }, () => {
+  test('counts for the running agent', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    const daemon = await world.start();
+    writeFileSync(world.configPath, BROKEN);
+    expect(await world.cli('pause')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('Paused'),
+    });
+    expect((await daemon.status()).snapshot).toMatchObject({ paused: [{ conversation: '*' }] });
+  });
+
+  test('counts for a service that waits, in the state directory of its last start', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    await (await world.start()).kill('SIGKILL');
+    writeFileSync(world.configPath, BROKEN);
+    const service = world.spawn(SERVICE);
+    await service.line('The agent waits until this is fixed');
+    const paused = await world.cli('pause');
+    expect(paused).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Paused: everything') });
+    expect(paused.stderr).toContain(`The state directory of the last start was used: ${world.state}`);
+    expect(pausedIn(world.state)).toEqual(['*']);
+    world.writeConfig({});
+    world.command('wait for it');
+    await service.statusUntil(({ snapshot }) => snapshot?.sends_queued === 1);
+    expect(world.texts).toEqual([]);
+  });
+
+  test('counts for an agent that does not run, in the store of its last start', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    await (await world.start()).kill('SIGTERM');
+    writeFileSync(world.configPath, BROKEN);
+    const paused = await world.cli('pause');
+    expect(paused.exitCode).toBe(0);
+    expect(paused.stderr).toContain(world.state);
+    expect(pausedIn(world.state)).toEqual(['*']);
+  });
+
+  test('is refused where no start has told the state directory, not stored in another place', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    writeFileSync(world.configPath, 'edge:\n  user_phone: [\n');
+    expect(await world.cli('pause')).toMatchObject({ exitCode: 78, stdout: '' });
+    const service = world.spawn(SERVICE);
+    await service.line('The agent waits until this is fixed');
+    const paused = await world.cli('pause');
+    expect(paused).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(paused.stderr).toContain('Nothing was done');
+    expect(pausedIn(world.state)).toEqual([]);
+    expect(pausedIn(join(world.directory, '.local', 'state', 'edge-agent'))).toEqual([]);
+  });
+
+  test('never counts for the service of another configuration', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    world.writeConfig({ 'backend.sync_interval_seconds': 0, 'state.directory': '~/.local/state/edge-agent' });
+    const service = world.spawn(SERVICE);
+    await service.line('The agent waits until this is fixed');
+    const other = join(world.directory, 'other.yaml');
+    writeFileSync(other, BROKEN);
+    expect(await world.cli('pause', '--config', other)).toMatchObject({ exitCode: 78, stdout: '' });
+    expect(await world.cli('pause')).toMatchObject({ exitCode: 0 });
+  });
+});
+
+test('a service whose state directory cannot be used pauses nothing elsewhere', async (context) => {
+  const world = await EdgeWorld.open(context, { persona: silent });
+  const file = join(world.directory, 'file');
+  writeFileSync(file, '');
+  world.writeConfig({ 'state.directory': join(file, 'state') });
+  const service = world.spawn(SERVICE);
+  await service.line('The agent waits until this is fixed');
+  const paused = await world.cli('pause');
+  expect(paused.exitCode).not.toBe(0);
+  expect(paused.stdout).toBe('');
+  expect(pausedIn(join(world.directory, '.local', 'state', 'edge-agent'))).toEqual([]);
+});
+
+describe('what is in the way of an emergency stop for a moment', { concurrent: true }, () => {
+  test('is waited for: an agent that starts or stops holds the lock while nothing answers', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    await (await world.start()).kill('SIGTERM');
+    const lock = InstanceLock.acquire(join(world.state, 'agent.lock'));
+    const paused = world.cli('pause');
+    const first = await Promise.race([paused, new Promise((resolve) => setTimeout(resolve, 3_000, 'waits'))]);
+    lock.release();
+    expect(first).toBe('waits');
+    expect((await paused).exitCode).toBe(0);
+    expect(pausedIn(world.state)).toEqual(['*']);
+  });
+
+  test('is waited for: several verbs at once each get the store', async (context) => {
+    const world = await EdgeWorld.open(context, { persona: silent });
+    await (await world.start()).kill('SIGTERM');
+    const verbs = ['pause', 'queue', 'schedule', 'commands', 'queue', 'schedule'];
+    const ended = await Promise.all(verbs.map((verb) => world.cli(verb)));
+    expect(ended.map(({ exitCode, stderr }) => (exitCode === 0 ? 0 : stderr))).toEqual(verbs.map(() => 0));
+    expect(pausedIn(world.state)).toEqual(['*']);
+  });
+});
 
 describe('the emergency stop of an agent that does not run', { concurrent: true }, () => {
   test('counts before its start can send anything; resume lets it go out', async (context) => {

@@ -1,10 +1,12 @@
+import { rememberStateDirectory } from '../../config/lastDirectory.js';
 import { type LoadedConfig, loadConfig } from '../../config/loadConfig.js';
-import { findConfigFile } from '../../config/places.js';
+import { type ConfigPlaces, findConfigFile } from '../../config/places.js';
 import { AgentService } from '../../daemon/AgentService.js';
 import { EdgeAgent } from '../../daemon/EdgeAgent.js';
 import { logSettings } from '../../daemon/logSettings.js';
 import { describeError, EdgeError } from '../../errors.js';
 import { createLogger } from '../../logging/createLogger.js';
+import type { Logger } from '../../logging/Logger.js';
 import type { InstanceLock } from '../../store/InstanceLock.js';
 import { systemClock } from '../../system/clock.js';
 import { EXIT } from '../exitCodes.js';
@@ -28,7 +30,7 @@ export async function run(options: RunOptions): Promise<number> {
   try {
     const fault = options.service
       ? await runService(where, options.onStarted)
-      : await live(loadConfig(where), where.env, untilSignal(), options.onStarted);
+      : await live(loadConfig(where), where, untilSignal(), options.onStarted);
     return fault === undefined ? EXIT.ok : failure(fault);
   } catch (error) {
     const exitCode = failure(error);
@@ -38,16 +40,13 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-function runService(
-  where: ReturnType<typeof places>,
-  onStarted?: () => void,
-): Promise<EdgeError | undefined> {
+function runService(where: ConfigPlaces, onStarted?: () => void): Promise<EdgeError | undefined> {
   const stopped = untilSignal();
   return new AgentService({
     places: where,
     clock: systemClock,
     stopped,
-    run: (loaded, lock) => live(loaded, where.env, stopped, onStarted, lock),
+    run: (loaded, lock) => live(loaded, where, stopped, onStarted, lock),
     complain: (fault) => void failure(fault),
   }).run();
 }
@@ -55,7 +54,7 @@ function runService(
 /** One agent from start to stop; resolves with what only a new start can mend. Throws EdgeError if it cannot start. */
 async function live(
   loaded: LoadedConfig,
-  env: NodeJS.ProcessEnv,
+  where: ConfigPlaces,
   stopped: Promise<void>,
   onStarted?: () => void,
   lock?: InstanceLock,
@@ -80,8 +79,9 @@ async function live(
       onFatal = resolve;
     });
     const complainOfIt = (fault: EdgeError) => void failure(fault);
-    const agent = new EdgeAgent({ loaded, env, log, onFatal, complain: complainOfIt, lock });
+    const agent = new EdgeAgent({ loaded, env: where.env, log, onFatal, complain: complainOfIt, lock });
     await agent.start();
+    remember(where, loaded, logger);
     onStarted?.();
     const fault = await Promise.race([stopped.then(() => undefined), fatal]);
     await agent.stop();
@@ -89,6 +89,15 @@ async function live(
   } finally {
     process.off('uncaughtExceptionMonitor', onMistake);
     log.close();
+  }
+}
+
+/** For the emergency stop, should the configuration become unreadable; no reason not to run. */
+function remember(where: ConfigPlaces, { config }: LoadedConfig, log: Logger): void {
+  try {
+    rememberStateDirectory(where, config.state.directory);
+  } catch (error) {
+    log.warn('The state directory could not be noted at the usual place', { cause: describeError(error) });
   }
 }
 

@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import { readDotenv } from '../../config/dotenv.js';
+import { knownStateDirectory, lastDirectoryFile } from '../../config/lastDirectory.js';
 import { loadConfig } from '../../config/loadConfig.js';
-import { usualConfigPath } from '../../config/places.js';
+import { usualConfigPath, usualStateDirectory } from '../../config/places.js';
 import { keychainAccounts } from '../../config/secrets.js';
-import { stateDirectoryOrUsual } from '../../config/stateDirectory.js';
 import { EdgeError } from '../../errors.js';
 import { type PurgeTargets, purge, toPurge } from '../../service/purge.js';
 import { uninstall as uninstallService } from '../../service/uninstall.js';
@@ -83,12 +83,13 @@ async function purgeTargets(options: UninstallOptions, installed: string | undef
   const base = places(options);
   const configPath = options.configPath ?? installed ?? usualConfigPath(base);
   const where = { ...places({ configPath }), env: {} };
-  const stateDirectory = await stateDirectoryOrUsual(where);
+  const stateDirectory = (await knownStateDirectory(where)) ?? usualStateDirectory(where);
+  const lastDirectory = lastDirectoryFile(where);
   try {
     const { config, path } = loadConfig(where);
-    return { stateDirectory, configPath: path, logFile: config.logging.file };
+    return { stateDirectory, lastDirectory, configPath: path, logFile: config.logging.file };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    return { stateDirectory, configPath, logFile: null };
+    return { stateDirectory, lastDirectory, configPath, logFile: null };
   }
 }
