@@ -9,7 +9,7 @@ import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from '
 
 const META_LAST_COMMAND = 'backend.last_command_id';
 /** Commands stored in one commit; between two of them the rest of the agent gets its turn. */
-const COMMANDS_AT_ONCE = 500;
+const COMMANDS_AT_ONCE = 100;
 
 interface ExchangePorts {
   readonly clock: Clock;

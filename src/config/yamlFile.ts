@@ -37,6 +37,9 @@ export interface YamlFile {
   readonly complete: boolean;
 }
 
+/** What begins or ends a key. Counted in texts and comments too, where few are. */
+const KEY = /:(?=\s|$)|\?(?=\s)|\{/g;
+
 /** So many syntax errors are told one by one. */
 const MOST_FAULTS = 20;
 
@@ -61,6 +64,12 @@ export function readYaml(source: string): YamlFile {
     return unreadable(
       `${source.length} characters`,
       `a configuration of at most ${INPUT_LIMITS.configFile} characters: name fewer addresses, or move notes to another file`,
+    );
+  const keys = source.match(KEY)?.length ?? 0;
+  if (keys > INPUT_LIMITS.configKeys)
+    return unreadable(
+      `${keys} keys`,
+      `a configuration of at most ${INPUT_LIMITS.configKeys} keys: remove those that are no settings`,
     );
   const lines = new LineCounter();
   if (isNestedTooDeep(source)) return unreadable('a syntax error (nested too deep)');

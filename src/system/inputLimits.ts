@@ -33,4 +33,6 @@ export const INPUT_LIMITS = {
   socketBacklog: 1024 * 1024,
   /** A configuration file, in UTF-16 units: room for some thousand addresses. */
   configFile: 128 * 1024,
+  /** Keys in it, of which it has some hundred: to parse one takes 10 µs and more. */
+  configKeys: 2_000,
 } as const;
