@@ -5,12 +5,16 @@ import { plainStatus } from './inspect/plainStatus.js';
 import { complain } from './print.js';
 
 hideFromNode();
-/** Asked often and by programs, `status` must start fast: reading it needs no commander, which costs as much as the rest. */
-const asked = plainStatus(process.argv.slice(2));
-try {
-  if (asked === undefined) await (await import('./program.js')).runProgram();
-  else process.exitCode = await (await import('./inspect/status.js')).status(asked);
-} catch (error) {
-  complain(`edge-agent: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = EXIT.failed;
+void main();
+
+async function main(): Promise<void> {
+  try {
+    // Asked often and by programs, `status` must start fast: reading it needs no commander, which costs as much as the rest.
+    const asked = plainStatus(process.argv.slice(2));
+    if (asked === undefined) await (await import('./program.js')).runProgram();
+    else process.exitCode = await (await import('./inspect/status.js')).status(asked);
+  } catch (error) {
+    complain(`edge-agent: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = EXIT.failed;
+  }
 }

@@ -26,6 +26,7 @@ const PAGE = [
 const BELONGS = [
   /^dist\/.+\.(js|d\.ts)$/,
   /^dist\/monitor-page\/[\w.-]+$/,
+  /^dist\/bundle\/(?!code-)[\w/-]+\.cjs$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^docs\/config\.schema\.json$/,
   /^docs\/api\/(schemas\/)?\w+\.(yaml|json)$/,
@@ -59,7 +60,7 @@ describe('npm pack', () => {
       `dist/${name.replace(/\.ts$/, '.js')}`,
       `dist/${name.replace(/\.ts$/, '.d.ts')}`,
     ]);
-    const inDist = packed.filter((path) => /^dist\/(?!chunks\/)/.test(path));
+    const inDist = packed.filter((path) => /^dist\/(?!bundle\/)/.test(path));
     expect(inDist.toSorted(), 'else: npm run build').toEqual([...compiled, ...PAGE].toSorted());
   });
 

@@ -51,6 +51,9 @@ function runService(where: ConfigPlaces, onStarted?: () => void): Promise<EdgeEr
   }).run();
 }
 
+const SLOW_START =
+  'The agent was compiled at its start: the code that V8 keeps of it is missing or of another Node; npm run build makes it';
+
 /** One agent from start to stop; resolves with what only a new start can mend. Throws EdgeError if it cannot start. */
 async function live(
   loaded: LoadedConfig,
@@ -82,6 +85,7 @@ async function live(
     const agent = new EdgeAgent({ loaded, env: where.env, log, onFatal, complain: complainOfIt, lock });
     await agent.start();
     remember(where, loaded, logger);
+    if (import.meta.hasCode?.() === false) logger.debug(SLOW_START);
     onStarted?.();
     const fault = await Promise.race([stopped.then(() => undefined), fatal]);
     await agent.stop();
