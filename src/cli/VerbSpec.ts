@@ -27,6 +27,8 @@ export interface VerbSpec {
   /** For the help of the whole command: what is typed behind `edge-agent`, and what it is for. */
   examples?: readonly (readonly [typed: string, about?: string])[];
   run: (options: never, ...args: never[]) => Promise<number>;
+  /** It uses secrets: whose a `config.yaml` is that only lies in this directory is asked first. */
+  usesSecrets?: true;
 }
 
 /** Verbs that share their first word. */

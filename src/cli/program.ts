@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { suggest } from '../config/suggest.js';
 import { packageVersion } from '../system/version.js';
@@ -97,10 +98,15 @@ function addVerb(parent: Command, spec: VerbSpec, { isDefault = false }: { isDef
   // commander has read options and arguments as the spec declares them; its types do not carry that.
   const run = spec.run as (options: object, ...args: readonly unknown[]) => Promise<number>;
   verb.action(async (...given: readonly unknown[]) => {
-    const { config, ...options } = verb.optsWithGlobals<{ config?: string }>();
+    const { config: named, ...options } = verb.optsWithGlobals<{ config?: string }>();
+    const config = named ?? (spec.usesSecrets === true ? await ownConfigHere() : undefined);
     const common = config === undefined ? {} : { configPath: config };
     process.exitCode = await run({ ...options, ...common }, ...given.slice(0, -2));
   });
+}
+
+async function ownConfigHere(): Promise<string | undefined> {
+  return existsSync('config.yaml') ? (await import('./config/ownConfigHere.js')).ownConfigHere() : undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { fillPlist } from '../../src/service/launchAgentPlist.js';
 import { servicePlaces } from '../../src/service/servicePlaces.js';
+import { Pty } from '../support/Pty.js';
 import { cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
@@ -43,6 +44,24 @@ test.each([['doctor'], ['selftest'], ['run'], ['token', '--print']])(
     expect(shown).toEqual([]);
   },
 );
+
+test.each([
+  ['no by default', '\r', []],
+  ['yes', 'y\r', ['Bearer']],
+] as const)('at a terminal it is asked about once: %s', async (_, typed, expected) => {
+  const { url, shown } = await stranger();
+  const cwd = temporaryDirectory();
+  writeFileSync(join(cwd, 'config.yaml'), config(url));
+  const env = cleanEnvironment(temporaryDirectory(), { EDGE_SECRET: 's3cret-of-the-user' });
+  const pty = Pty.run(['doctor', '--json'], { cwd, env });
+  onTestFinished(() => pty.dispose());
+  await pty.shows('Is it your file');
+  expect(shown).toEqual([]);
+  pty.type(typed);
+  await pty.exited;
+  expect(pty.text.match(/and names a backend/g)).toHaveLength(expected.length === 0 ? 2 : 1);
+  expect([...new Set(shown.map((header) => header.split(' ')[0]))]).toEqual(expected);
+});
 
 test('and the file of this user comes before it', async () => {
   const { url, shown } = await stranger();

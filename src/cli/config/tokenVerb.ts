@@ -6,4 +6,5 @@ export const tokenVerb: VerbSpec = {
   options: [{ flags: '--print', about: 'print only the token, even if stdout is not a terminal' }],
   run: async (options: { configPath?: string; print?: boolean }) =>
     (await import('./token.js')).token(options),
+  usesSecrets: true,
 };

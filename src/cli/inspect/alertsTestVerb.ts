@@ -6,4 +6,5 @@ export const alertsTestVerb: VerbSpec = {
   options: [{ flags: '--json', about: 'print JSON' }],
   run: async (options: { configPath?: string; json?: boolean }) =>
     (await import('./alertsTest.js')).alertsTest(options),
+  usesSecrets: true,
 };

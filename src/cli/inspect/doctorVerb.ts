@@ -12,4 +12,5 @@ export const doctorVerb: VerbSpec = {
   ],
   run: async (options: { configPath?: string; json?: boolean; bundle?: string | true }) =>
     (await import('./doctor.js')).doctor(options),
+  usesSecrets: true,
 };

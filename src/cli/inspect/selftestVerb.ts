@@ -9,4 +9,5 @@ export const selftestVerb: VerbSpec = {
   ],
   run: async (options: { configPath?: string; json?: boolean; send?: boolean }) =>
     (await import('./selftest.js')).selftest(options),
+  usesSecrets: true,
 };

@@ -14,4 +14,5 @@ export const runVerb: VerbSpec = {
     service
       ? (await import('./runService.js')).runService(options)
       : (await import('./run.js')).run({ ...options, service }),
+  usesSecrets: true,
 };
