@@ -48,7 +48,7 @@ export interface EdgeAgentOptions {
   onFatal?: (error: EdgeError) => void;
   /** Told of what the log may not be able to say: its directory is gone. */
   complain?: (error: EdgeError) => void;
-  /** The lock on the state directory, held already by this process; it stays the caller's until the agent runs. */
+  /** The lock on the state directory, held already by this process; it stays the caller's until the agent runs, for its first start. */
   lock?: InstanceLock | undefined;
   /** What Messages and the Mac are looked after with; only on macOS. For tests. */
   platform?: NodeJS.Platform;
@@ -86,7 +86,9 @@ export class EdgeAgent {
   private running: Running | undefined;
   /** Ends with the start or stop that was asked for last. Never rejects. */
   private turn: Promise<void> = Promise.resolve();
-  private isStopAsked = false;
+  private stopsAsked = 0;
+  /** The caller's lock, until a start has taken it. */
+  private given: InstanceLock | undefined;
   private readonly clock: Clock = systemClock;
   private startedAt = this.clock.now();
   private readonly version = packageVersion();
@@ -95,7 +97,9 @@ export class EdgeAgent {
   private readonly reading = new ReadingProgress();
   private chatDbWasReadable: boolean | undefined;
 
-  constructor(private readonly options: EdgeAgentOptions) {}
+  constructor(private readonly options: EdgeAgentOptions) {
+    this.given = options.lock;
+  }
 
   /**
    * Begins once a stop that is under way has ended. Resolves when everything runs, or when a stop meanwhile kept it from that. Throws
@@ -103,11 +107,12 @@ export class EdgeAgent {
    * `store_damaged`; then nothing runs that did not before.
    */
   start(): Promise<void> {
-    this.isStopAsked = false;
-    return this.inTurn(() => this.startUp());
+    const stopsBefore = this.stopsAsked;
+    return this.inTurn(() => this.startUp(() => this.stopsAsked > stopsBefore));
   }
 
-  private async startUp(): Promise<void> {
+  private async startUp(isStopAsked: () => boolean): Promise<void> {
+    if (isStopAsked()) return;
     const { loaded, log } = this.options;
     if (this.running !== undefined)
       throw new EdgeError('already_running', 'This agent was started already.', 'Stop it first.');
@@ -118,19 +123,24 @@ export class EdgeAgent {
     const { directory: wanted } = loaded.config.state;
     try {
       const directory = makeStateDirectory(wanted);
-      const held = this.options.lock;
-      const lock = held ?? InstanceLock.acquire(join(directory, 'agent.lock'));
+      const lock = this.given ?? InstanceLock.acquire(join(directory, 'agent.lock'));
       try {
         this.running = await this.assemble(directory, lock, this.openContinuity(directory));
       } catch (error) {
-        if (held === undefined) lock.release();
+        if (this.given === undefined) lock.release();
         throw error;
       }
+      this.given = undefined;
     } catch (error) {
       throw startFault(error, wanted);
     }
-    await Promise.all([this.running.health.start(), this.running.monitoring.start()]);
-    if (this.isStopAsked) return;
+    try {
+      await Promise.all([this.running.health.start(), this.running.monitoring.start()]);
+    } catch (error) {
+      await this.drain(this.running);
+      throw error;
+    }
+    if (isStopAsked()) return;
     for (const warning of loaded.warnings) log.logger.warn(maskContacts(warning));
     log.logger.info(`edge-agent ${this.version} started`, { agent: this.running.backend.agentId() });
     this.launch(this.running);
@@ -145,7 +155,7 @@ export class EdgeAgent {
 
   /** Ends within 25 s of the end of a start, whatever hangs. Nothing runs after it. Idempotent. */
   stop(): Promise<void> {
-    this.isStopAsked = true;
+    this.stopsAsked += 1;
     return this.inTurn(async () => {
       if (this.running !== undefined) await this.drain(this.running);
     });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../src/config/loadConfig.js';
@@ -8,7 +8,7 @@ import { InstanceLock } from '../../src/store/InstanceLock.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 /** An agent without a Mac and without a backend: it runs degraded. */
-function place() {
+function place(lock?: (state: string) => InstanceLock) {
   const directory = temporaryDirectory();
   const state = join(directory, 'state');
   const env = {
@@ -21,13 +21,18 @@ function place() {
     EDGE_IMESSAGE_DB_PATH: join(directory, 'chat.db'),
   };
   const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' });
-  const log = createLogger({ file: loaded.config.logging.file, level: 'error', format: 'text' });
-  const agent = new EdgeAgent({ loaded, env, log, platform: 'linux' });
+  const log = createLogger({ file: loaded.config.logging.file, level: 'info', format: 'text' });
+  const agent = new EdgeAgent({ loaded, env, log, platform: 'linux', lock: lock?.(state) });
   onTestFinished(async () => {
     await agent.stop();
     log.close();
   });
-  return { agent, state, isHeld: () => InstanceLock.isHeld(join(state, 'agent.lock')) };
+  return {
+    agent,
+    state,
+    isHeld: () => InstanceLock.isHeld(join(state, 'agent.lock')),
+    log: () => readFileSync(loaded.config.logging.file, 'utf8'),
+  };
 }
 
 test('a stop during a start leaves nothing running, and no lock', async () => {
@@ -49,6 +54,24 @@ test('a start after a stop runs, a second start meanwhile is refused, and a star
   expect(isHeld()).toBe(true);
   await agent.stop();
   expect(isHeld()).toBe(false);
+});
+
+test('a start after a stop does not run without a lock, where the first one was given its lock', async () => {
+  const { agent, isHeld } = place((state) => InstanceLock.acquire(join(state, 'agent.lock')));
+  await agent.start();
+  await agent.stop();
+  expect(isHeld()).toBe(false);
+  await agent.start();
+  expect(isHeld()).toBe(true);
+});
+
+test('a stop between two starts keeps the first one from beginning anything', async () => {
+  const { agent, log } = place();
+  await Promise.all([agent.start(), agent.stop(), agent.start()]);
+  expect(agent.snapshot().problems.map(({ code }) => code)).not.toContain('stopping');
+  expect(log().match(/edge-agent \S+ started/g)).toHaveLength(1);
+  await Promise.all([agent.stop(), agent.stop()]);
+  expect(() => agent.snapshot()).toThrow('not running');
 });
 
 test('what osascript left of texts that have an outcome is removed at the start', async () => {
