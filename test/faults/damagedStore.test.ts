@@ -1,10 +1,12 @@
 import { closeSync, fstatSync, openSync, readdirSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 const PAGE = 4096;
+const THROW_AT_DAMAGE = fileURLToPath(new URL('../support/throwAtDamage.mjs', import.meta.url));
 const OTHER = '+13105557777';
 const storeOf = (world: EdgeWorld) => join(world.state, 'edge-agent.db');
 
@@ -40,6 +42,14 @@ function spoil(path: string, table: string, which: 'root' | 'middle' | 'all'): v
     writeSync(file, Buffer.alloc(PAGE, 0xff), 0, PAGE, (page - 1) * PAGE);
   }
   closeSync(file);
+}
+
+/** A commit of somebody else's makes the agent read its pages again, which are spoiled by then. */
+function spoilWhileItRuns(world: EdgeWorld, table: string): void {
+  const database = openDatabase(storeOf(world));
+  database.exec("INSERT INTO meta (key, value) VALUES ('touched', '1')");
+  database.close();
+  spoil(storeOf(world), table, 'all');
 }
 
 /** The command that an event is about. */
@@ -198,17 +208,28 @@ describe('a store damaged when the agent was killed costs what was damaged, and 
 });
 
 describe('a store that is damaged while the agent runs', () => {
+  test('stops it in order, whatever else meets the damage meanwhile', async (context) => {
+    const world = await EdgeWorld.open(context, { durableBackend: true });
+    world.place.env.NODE_OPTIONS = `--import=${THROW_AT_DAMAGE}`;
+    const daemon = await world.start();
+    const sent = Array.from({ length: 30 }, (_, n) => world.command(`number ${n} ${'y'.repeat(500)}`));
+    for (const commandId of sent) await world.acked(commandId);
+    spoilWhileItRuns(world, 'commands');
+    world.command('one more');
+    expect(await daemon.exited).toMatchObject({ code: 1 });
+    const lines = daemon.lines().join('\n');
+    for (const what of ['a timer', 'a promise'])
+      expect(lines).toContain(`Internal error while it stops: ${what} met a damaged page`);
+    expect(lines).toMatch(/Stopped$/);
+    expect(daemon.complaints()).toContain('The store turned out to be damaged');
+  });
+
   test('ends it, and the next start goes on with what can still be read', async (context) => {
     const world = await EdgeWorld.open(context, { durableBackend: true });
     const daemon = await world.start();
     const sent = Array.from({ length: 30 }, (_, n) => world.command(`number ${n} ${'y'.repeat(500)}`));
     for (const commandId of sent) await world.acked(commandId);
-    // A commit of somebody else's makes the agent read its pages again, which are spoiled by then.
-    const path = storeOf(world);
-    const database = openDatabase(path);
-    database.exec("INSERT INTO meta (key, value) VALUES ('touched', '1')");
-    database.close();
-    spoil(path, 'commands', 'all');
+    spoilWhileItRuns(world, 'commands');
     const more = Array.from({ length: 3 }, (_, n) => world.command(`more ${n}`));
     expect(await daemon.exited).toMatchObject({ code: 1 });
     const next = await world.start();

@@ -14,6 +14,9 @@ import { places } from '../places.js';
 import { complain, complainOf } from '../print.js';
 import { untilSignal } from '../untilSignal.js';
 
+/** Longer than a stop takes; what is left after one that failed must not keep the process. */
+const LONGEST_STOP_MS = 30_000;
+
 interface RunOptions {
   configPath?: string;
   service: boolean;
@@ -75,11 +78,17 @@ async function live(
   const { logger } = log;
   const onMistake = (fault: unknown) =>
     logger.error(`Internal error; the agent ends: ${describeError(fault)}`);
+  const onRest = (rest: unknown) => logger.error(`Internal error while it stops: ${describeError(rest)}`);
   process.on('uncaughtExceptionMonitor', onMistake);
   try {
     let onFatal: (fault: EdgeError) => void = () => undefined;
     const fatal = new Promise<EdgeError>((resolve) => {
-      onFatal = resolve;
+      onFatal = (fault) => {
+        // Whatever comes upon it meanwhile, as each timer that reads a damaged store, the agent is stopped in order.
+        process.off('uncaughtExceptionMonitor', onMistake);
+        process.on('uncaughtException', onRest);
+        resolve(fault);
+      };
     });
     const complainOfIt = (fault: EdgeError) => void failure(fault);
     const agent = new EdgeAgent({ loaded, env: where.env, log, onFatal, complain: complainOfIt, lock });
@@ -88,9 +97,12 @@ async function live(
     if (import.meta.hasCode?.() === false) logger.debug(SLOW_START);
     onStarted?.();
     const fault = await Promise.race([stopped.then(() => undefined), fatal]);
+    const limit = systemClock.after(LONGEST_STOP_MS, () => process.exit(EXIT.failed));
     await agent.stop();
+    limit.cancel();
     return fault;
   } finally {
+    process.off('uncaughtException', onRest);
     process.off('uncaughtExceptionMonitor', onMistake);
     log.close();
   }
