@@ -62,6 +62,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   pino: /^logging\//,
   tar: /^diagnostics\/doctor\//,
   '@inquirer/prompts': /^cli\//,
+  'string-width': /^cli\/terminal\.ts$/,
   'prom-client': /^health\/Metrics\.ts$/,
   'better-sqlite3': /^(store|messages\/(chatdb|contacts))\//,
 };

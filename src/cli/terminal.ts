@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import stringWidth from 'string-width';
 import { onOneLine } from '../logging/formatLine.js';
 
 /** What the place that output goes to can show. */
@@ -53,11 +54,15 @@ export function paint(terminal: Pick<Terminal, 'colour'>, style: Style, text: st
 /**
  * One line as it is written to a terminal or file: our colours, and every other control character written as an escape. Texts of
  * strangers, answers of backends and lines of files pass through here, so that none can forge a line, move the cursor, set the title
- * of a window or turn the direction of writing.
+ * of a window or turn the direction of writing. No more of it than so many columns hold.
  */
-export function printable(line: string, terminal: Pick<Terminal, 'unicode' | 'colour'>): string {
-  const harmless = line.split('\t').map(onOneLine).join('\t');
-  return legible(harmless, terminal).replace(MARK, (mark) => (terminal.colour ? escapeOf(mark) : ''));
+export function printable(
+  line: string,
+  terminal: Pick<Terminal, 'unicode' | 'colour'>,
+  columns = Number.POSITIVE_INFINITY,
+): string {
+  const harmless = legible(line.split('\t').map(onOneLine).join('\t'), terminal);
+  return cut(harmless, columns).replace(MARK, (mark) => (terminal.colour ? escapeOf(mark) : ''));
 }
 
 function escapeOf(mark: string): string {
@@ -125,8 +130,42 @@ export function wrap(text: string, columns: number, first: string, rest: string)
   return [...lines, line];
 }
 
+/** Emoji of every Unicode version that this Node knows; string-width knows those of Unicode 12. */
+// biome-ignore lint/complexity/useRegexLiterals: a literal with the flag v is refused for our target, which every Node of ours is past.
+const EMOJI = new RegExp('\\p{RGI_Emoji}', 'gv');
+
+/** How many columns of a terminal a text takes: two for an emoji and a CJK character, none for a combining one or our colours. */
 function widthOf(text: string): number {
-  return text.replace(MARK, '').length;
+  return stringWidth(text.replace(MARK, '').replace(EMOJI, '  '));
+}
+
+const GRAPHEMES = new Intl.Segmenter();
+
+/** As much of a line as so many columns hold, colours as they are. A character that does not fit whole is left out. */
+function cut(line: string, columns: number): string {
+  if (line.length <= columns / 2 || widthOf(line) <= columns) return line;
+  let room = columns;
+  let kept = '';
+  for (const { segment } of GRAPHEMES.segment(line)) {
+    room -= widthOf(segment);
+    // Behind the end only colours are kept: one that began must end.
+    if (room >= 0) kept += segment;
+    else kept += segment.match(MARK)?.join('') ?? '';
+  }
+  return kept;
+}
+
+/** Rows of cells as lines, each column as wide as its widest cell. The last column is not padded. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell));
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell + ' '.repeat(at === row.length - 1 ? 0 : (widths[at] ?? 0) - widthOf(cell)))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** An entry of a list: in as many lines as it needs at a terminal, in one line elsewhere, where lines are counted and searched. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { entryLines, paint, printable, terminalOf, wrap } from '../../src/cli/terminal.js';
+import { entryLines, paint, printable, table, terminalOf, wrap } from '../../src/cli/terminal.js';
 
 const tty = { isTTY: true, columns: 100 } as const;
 const pipe = { isTTY: false, columns: 0 } as const;
@@ -42,6 +42,30 @@ test('an entry of a list is one line for a program, and fits the terminal for a 
   const text = 'one two three';
   expect(entryLines(text, { isTerminal: false, columns: 9 })).toEqual([text]);
   expect(entryLines(text, { isTerminal: true, columns: 9 })).toEqual(['one two', '    three']);
+});
+
+test.each([
+  ['CJK', '测试 测试 测试', 9, ['测试 测试', '测试']],
+  ['emoji', '👩‍👩‍👧 🙂 🫠 ok', 5, ['👩‍👩‍👧 🙂', '🫠 ok']],
+  ['combining marks', 'e\u0301e\u0301 e\u0301e\u0301', 5, ['e\u0301e\u0301 e\u0301e\u0301']],
+])('a line with %s is as wide as a terminal shows it', (_, text, columns, lines) => {
+  expect(wrap(text, columns, '', '')).toEqual(lines);
+});
+
+test('a colour that begins before a line is cut ends with it', () => {
+  const painted = paint({ colour: true }, 'red', 'abcdef');
+  expect(printable(painted, { colour: true, unicode: true }, 4)).toBe('\u001b[31mabcd\u001b[39m');
+});
+
+test('the columns of a table stand below one another, whatever is in them', () => {
+  const red = paint({ colour: true }, 'red', 'x');
+  expect(
+    table([
+      ['测试', 'a', 'b'],
+      ['🫠', red, 'c'],
+      ['name', 'cell', ''],
+    ]),
+  ).toEqual(['测试  a     b', `🫠    ${red}     c`, 'name  cell']);
 });
 
 describe('what is printed', () => {

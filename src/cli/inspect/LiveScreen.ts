@@ -23,13 +23,17 @@ export class LiveScreen {
     this.out.write(`${ALTERNATE}${NO_WRAP}`);
   }
 
-  /** As many of the lines as there is room for. */
+  /**
+   * As much of the lines as there is room for. What was there is erased before a line is written: behind one that fills the terminal,
+   * the cursor stays on its last character.
+   */
   draw(lines: readonly string[]): void {
-    const text = lines
-      .slice(0, this.out.rows || lines.length)
-      .map((line) => `${printable(line, stdoutTerminal())}${REST_OF_LINE}`)
-      .join('\n');
-    this.out.write(`${HOME}${text}${REST_OF_SCREEN}`);
+    const { rows, columns } = this.out;
+    const shown = lines.slice(0, rows || lines.length).map((line, index, all) => {
+      const erase = index === all.length - 1 ? REST_OF_SCREEN : REST_OF_LINE;
+      return `${erase}${printable(line, stdoutTerminal(), columns || undefined)}`;
+    });
+    this.out.write(`${HOME}${shown.join('\n')}`);
   }
 
   /** Idempotent. */
