@@ -166,7 +166,10 @@ export interface SendRecord extends Required<Omit<NewSend, 'state'>> {
   state: SendState;
   createdAt: number;
   notBefore: number;
+  /** Failures since it was last sent again, by which the next pause is long. */
   attempts: number;
+  /** How often its sending was begun. */
+  tries: number;
   /** How often it was sent again although its outcome was unknown. */
   resends: number;
   /** Which of the target forms is next (0: the best one). */

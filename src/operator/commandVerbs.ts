@@ -6,6 +6,7 @@ import type { SendRecord } from '../model/sending.js';
 import type { LoggedCommand } from '../store/commands.js';
 import type { Store } from '../store/Store.js';
 import { iso, isoOrNull } from '../system/time.js';
+import { wholeId } from './namedId.js';
 import type { Names } from './names.js';
 import { timeline } from './timeline.js';
 import { neededText } from './verbInput.js';
@@ -21,8 +22,11 @@ export function commandVerbs(
     'commands.list': ({ limit, open }): CommandEntry[] =>
       store.commandLog.list(atMost(limit), open === true).map(commandEntry),
     'commands.show'({ id: written }): CommandDetail {
-      const id = neededText(written, 'id', 'a command id');
-      const detail = commandDetail(store, names, id);
+      const id = neededText(written, 'id', 'a command id, or its beginning');
+      const known = () => store.commandLog.list(MOST_COMMANDS, false).map(({ commandId }) => commandId);
+      const detail =
+        commandDetail(store, names, id) ??
+        commandDetail(store, names, wholeId(id, known(), 'command_unknown') ?? id);
       if (detail !== undefined) return detail;
       throw new EdgeError(
         'command_unknown',
@@ -76,7 +80,7 @@ function textEntry(send: SendRecord, { nameOf }: Names, paused: boolean): TextEn
     characters: [...send.text].length,
     file: send.file === null ? null : basename(send.file),
     state: send.state,
-    attempts: send.attempts,
+    attempts: send.tries,
     paused,
     guid: send.guid,
     service: send.service,

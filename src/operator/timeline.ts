@@ -55,7 +55,7 @@ function ofSend(send: SendRecord): Step[] {
   ];
   const part = send.part === 0 ? '' : `part ${send.part}: `;
   if (send.attemptedAt !== null) {
-    const attempt = send.attempts > 0 ? ` (attempt ${send.attempts + 1})` : '';
+    const attempt = send.tries > 1 ? ` (attempt ${send.tries})` : '';
     steps.push({ at: send.attemptedAt, step: 'claimed', detail: `${part}handed to osascript${attempt}` });
   }
   if (send.endedAt !== null && send.endedAt >= (send.attemptedAt ?? 0)) {

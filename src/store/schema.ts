@@ -339,4 +339,9 @@ export const MIGRATIONS: readonly string[] = [
   -- The generation of chat.db in which reading first began; NULL: not known, or not all its rows of the day before are in seen_rows.
   ALTER TABLE chatdb_reading ADD COLUMN began_in TEXT;
   `,
+  `
+  -- How often its sending was begun. attempts counts the failures since the last resend, by which the next pause is long.
+  ALTER TABLE sends ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+  UPDATE sends SET tries = attempts + resends + (attempted_at IS NOT NULL AND state <> 'queued');
+  `,
 ];

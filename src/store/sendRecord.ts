@@ -35,6 +35,7 @@ export const SEND_COLUMNS = columns<SendRecord>(
   'state',
   'notBefore',
   'attempts',
+  'tries',
   'resends',
   'form',
   'tag',

@@ -260,7 +260,8 @@ const SQL = {
   selectAnswersTo: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_written_to
      WHERE conversation = ? AND created_at > 0 AND answers = ? ORDER BY seq`,
   selectClaimed: 'SELECT 1 FROM sends WHERE guid = ?',
-  updateBegin: `UPDATE sends SET state = 'attempting', tag = ?, generation = ?, after_row = ?, attempted_at = ? WHERE seq = ?`,
+  updateBegin: `UPDATE sends SET state = 'attempting', tag = ?, generation = ?, after_row = ?, attempted_at = ?, tries = tries + 1
+     WHERE seq = ?`,
   updateResend: `UPDATE sends SET state = 'queued', form = 0, attempts = 0, resends = resends + 1, not_before = 0 WHERE seq = ?`,
   updateRequeue: `UPDATE sends SET state = 'queued', form = ?, attempts = ?, not_before = ?, error_code = ?, error = ? WHERE seq = ?`,
   updateEnded: `UPDATE sends SET state = 'confirming', ended_at = ?, watch_until = ?, error_code = ?, error = ? WHERE seq = ?`,
@@ -368,6 +369,7 @@ function freshRecord(send: NewSend, seq: number, createdAt: number): SendRecord 
     createdAt,
     notBefore: 0,
     attempts: 0,
+    tries: 0,
     resends: 0,
     form: 0,
     tag: null,

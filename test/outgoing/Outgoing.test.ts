@@ -247,9 +247,10 @@ describe('a text that provably did not start', () => {
     expect(outcomes).toEqual(['a sent']);
   });
 
-  test('is tried three times with pauses, then fails', async () => {
-    const { clock, messages, outcomes, send } = await world();
+  test('is tried three times with pauses, then fails, and each attempt is counted', async () => {
+    const { clock, store, messages, outcomes, send } = await world();
     send('a');
+    expect(store.sends.findById('a')?.tries).toBe(1);
     await messages.end(notStarted('later'));
     clock.advance(2_000);
     await messages.end(notStarted('later'));
@@ -257,6 +258,7 @@ describe('a text that provably did not start', () => {
     expect(messages.texts).toEqual(['a', 'a', 'a']);
     await messages.end(notStarted('later'));
     expect(outcomes).toEqual(['a failed send_refused']);
+    expect(store.sends.findById('a')?.tries).toBe(3);
   });
 
   test('fails at once if it never can, and does not block its lane', async () => {
