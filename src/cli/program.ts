@@ -56,8 +56,8 @@ export async function runProgram(): Promise<void> {
 /** What is meant by words that other programs have; anything else is guessed by its letters. */
 const HINTS: Readonly<Record<string, string>> = {
   stat: 'edge-agent status',
-  chats: 'edge-agent watch',
-  messages: 'edge-agent watch',
+  chats: 'edge-agent conversations',
+  messages: 'edge-agent conversations',
   version: 'edge-agent --version',
   '-v': 'edge-agent --version',
   log: 'edge-agent logs',

@@ -18,6 +18,8 @@ import { replayVerb } from './dev/replayVerb.js';
 import { alertsTestVerb } from './inspect/alertsTestVerb.js';
 import { commandsListVerb } from './inspect/commandsListVerb.js';
 import { commandsShowVerb } from './inspect/commandsShowVerb.js';
+import { conversationsListVerb } from './inspect/conversationsListVerb.js';
+import { conversationsShowVerb } from './inspect/conversationsShowVerb.js';
 import { doctorVerb } from './inspect/doctorVerb.js';
 import { logsVerb } from './inspect/logsVerb.js';
 import { monitorOpenVerb } from './inspect/monitorOpenVerb.js';
@@ -72,6 +74,12 @@ export const VERBS: readonly (VerbSpec | VerbGroup)[] = [
     about: 'the commands from the backend, and their results',
     verbs: [commandsListVerb, commandsShowVerb],
     default: commandsListVerb,
+  },
+  {
+    name: 'conversations',
+    about: 'what was said in conversations, and what the agent did',
+    verbs: [conversationsListVerb, conversationsShowVerb],
+    default: conversationsListVerb,
   },
   {
     name: 'schedule',

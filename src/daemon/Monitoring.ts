@@ -11,7 +11,6 @@ import { MonitorServer } from '../monitor/MonitorServer.js';
 import { agentStatus } from '../operator/agentStatus.js';
 import { LinkTimeline } from '../operator/LinkTimeline.js';
 import { monitorVerbs } from '../operator/monitorVerbs.js';
-import { OperatorTexts } from '../operator/OperatorTexts.js';
 import { Progress } from '../operator/Progress.js';
 import { type Change, changesOf } from '../operator/snapshotChanges.js';
 import { linkWord } from '../operator/statusSnapshot.js';
@@ -62,8 +61,6 @@ export class Monitoring {
     this.secret = MonitorSecret.in(config.state.directory);
     this.strip = new LinkTimeline(store.meta, clock, options.aliveAt);
     if (!config.monitor.enabled) return;
-    const operatorTexts = new OperatorTexts();
-    components.told.onOperatorReply((reply) => operatorTexts.note(reply));
     this.server = new MonitorServer({
       port: config.monitor.port,
       secret: this.secret,
@@ -72,8 +69,6 @@ export class Monitoring {
       verbs: monitorVerbs({
         verbs,
         store,
-        operatorTexts,
-        names: components.names,
         strip: this.strip,
         clock,
         log: log.logger,

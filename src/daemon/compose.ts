@@ -23,6 +23,7 @@ import { sentRows } from '../messages/chatdb/rowsOfSends.js';
 import { isGroupKey, regionOf } from '../messages/conversationId.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { type Names, namesOn } from '../operator/names.js';
+import { OperatorTexts } from '../operator/OperatorTexts.js';
 import type { Activity } from '../operator/statusSnapshot.js';
 import { wordsKey } from '../outgoing/DuplicatePairing.js';
 import { Outgoing } from '../outgoing/Outgoing.js';
@@ -77,6 +78,7 @@ export interface Components {
   sendHealth: SendHealth;
   conversationKey: (threadId: string) => string;
   names: Names;
+  operatorTexts: OperatorTexts;
   supervision: Supervision;
   attachments: Attachments;
   activity: Activity;
@@ -248,6 +250,9 @@ export function compose(options: ComponentOptions): Components {
     }
   });
 
+  const operatorTexts = new OperatorTexts();
+  told.onOperatorReply((reply) => operatorTexts.note(reply));
+
   const reader = composeReader({
     chatDb,
     store,
@@ -295,6 +300,7 @@ export function compose(options: ComponentOptions): Components {
     backend,
     sendHealth,
     conversationKey: keyOf,
+    operatorTexts,
     names: namesOn({
       chatDb,
       homeDir: env.HOME ?? homedir(),

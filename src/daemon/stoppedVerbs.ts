@@ -8,6 +8,7 @@ import { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { regionOf } from '../messages/conversationId.js';
 import type { Answers, OperatorApi } from '../model/operatorApi.js';
 import { commandVerbs } from '../operator/commandVerbs.js';
+import { conversationVerbs } from '../operator/conversationVerbs.js';
 import { namedConversation } from '../operator/namedConversation.js';
 import { type Names, namesOn } from '../operator/names.js';
 import { queueVerbs } from '../operator/queueVerbs.js';
@@ -23,6 +24,8 @@ import { makeStateDirectory } from './stateDirectory.js';
 
 /** What an operator can do while no agent runs. */
 export type StoppedVerb =
+  | 'conversations'
+  | 'conversations.show'
   | 'pause'
   | 'resume'
   | 'queue.list'
@@ -71,6 +74,8 @@ export function stoppedVerbs(agent: StoppedAgent): Answers<Pick<OperatorApi, Sto
   return {
     pause: on((verbs) => verbs.pause, true),
     resume: on((verbs) => verbs.resume),
+    conversations: on((verbs) => verbs.conversations),
+    'conversations.show': on((verbs) => verbs['conversations.show']),
     'queue.list': on((verbs) => verbs['queue.list']),
     'queue.retry': on((verbs) => verbs['queue.retry']),
     'queue.drop': on((verbs) => verbs['queue.drop']),
@@ -90,6 +95,7 @@ function verbsOn(store: Store, { keyOf, meant, names }: Chat, { config }: Stoppe
     cancelScheduled({ store, acks, told: scheduleSettings(config()).acks }, id, by);
   return {
     ...stoppedPauseVerbs(store, keyOf, meant, SILENT),
+    ...conversationVerbs({ store, names, conversationKey: keyOf, operatorTexts: { list: () => [] } }),
     ...queueVerbs(store, names),
     ...commandVerbs(store, names),
     ...scheduleVerbs(store, names, cancel, SILENT),

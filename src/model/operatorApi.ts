@@ -28,6 +28,7 @@ export interface TextEntry {
   file: string | null;
   /** A SendState. */
   state: string;
+  /** How often its sending was begun. */
   attempts: number;
   /** Nothing goes out in its conversation until it is resumed. */
   paused: boolean;
@@ -143,6 +144,15 @@ export interface Bubble {
   characters: number;
   /** Null unless texts were asked for. */
   text: string | null;
+  /** When it was answered or given up; of what went out, when its outcome was known. */
+  settled_at: string | null;
+  /** How often it was posted to the backend, or handed to Messages. */
+  attempts: number;
+  /** Of what went out: iMessage, SMS …, and the command that wanted it. */
+  service: string | null;
+  command_id: string | null;
+  /** Why it was set aside, was not sent, or is tried again. */
+  error: string | null;
 }
 
 /** `conversation` is its canonical key, as `pause` takes it; `name` is for showing: a contact's or group's, else masked. */
@@ -150,8 +160,19 @@ export interface Conversation {
   conversation: string;
   name: string;
   paused: boolean;
+  /** Messages that the backend has not answered yet, messages that were set aside, and texts that are not sent yet. */
+  waiting: number;
+  parked: number;
+  unsent: number;
+  /** When something was said there last. */
+  last_at: string | null;
   /** The oldest first. */
   messages: Bubble[];
+}
+
+/** A conversation with what is scheduled there. */
+export interface ConversationDetail extends Conversation {
+  scheduled: ScheduleEntry[];
 }
 
 /** Texts by how they ended, in the hour that begins at `from`. */
@@ -231,6 +252,12 @@ interface SharedApi {
   'schedule.list': { args: { all?: boolean; texts?: boolean }; result: ScheduleEntry[] };
   'schedule.cancel': { args: { id: string }; result: CancelAnswer };
   'queue.list': { args: Nothing; result: QueueEntry[] };
+  conversations: { args: { limit?: number; messages?: number; texts?: boolean }; result: Conversation[] };
+  /** Named as a command names it, masked, by its name, or by the beginning of its id. */
+  'conversations.show': {
+    args: { conversation: string; messages?: number; texts?: boolean };
+    result: ConversationDetail;
+  };
   /** The guids that were parked and are posted again; `all` as a guid means every one. */
   'queue.retry': { args: { guid: string }; result: string[] };
   'queue.drop': { args: { guid: string }; result: string[] };
@@ -261,7 +288,6 @@ export interface OperatorApi extends SharedApi {
 /** What may be asked by the monitor. */
 export interface MonitorApi extends SharedApi {
   'link.history': { args: Nothing; result: { changes: { at: string; state: LinkWord }[] } };
-  conversations: { args: { limit?: number; messages?: number; texts?: boolean }; result: Conversation[] };
   'sends.statistics': { args: Nothing; result: SendStatistics };
   'logs.tail': { args: { lines?: number; level?: 'info' | 'warn' | 'error' }; result: LogLine[] };
   doctor: { args: Nothing; result: DoctorReport };

@@ -7,10 +7,7 @@ import type { Answers, DoctorReport, MonitorApi, MonitorVerb, OperatorApi } from
 import type { MonitorHandler } from '../monitor/ClientFrames.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
-import { recentConversations } from './conversationsVerb.js';
 import type { LinkTimeline } from './LinkTimeline.js';
-import type { Names } from './names.js';
-import type { OperatorTexts } from './OperatorTexts.js';
 import type { StatusVerb } from './StatusServer.js';
 import { sendStatistics } from './sendStatistics.js';
 
@@ -22,6 +19,8 @@ const LOOKING = [
   'commands.show',
   'schedule.list',
   'queue.list',
+  'conversations',
+  'conversations.show',
 ] as const;
 /** And those that change something: who does is logged and told to everybody who watches. */
 const ACTING = ['schedule.cancel', 'queue.retry', 'queue.drop', 'pause', 'resume'] as const;
@@ -39,8 +38,6 @@ interface MonitorVerbsOptions {
   /** Those of the status socket. */
   verbs: Answers<Pick<OperatorApi, SharedVerb>>;
   store: Store;
-  operatorTexts: OperatorTexts;
-  names: Names;
   strip: LinkTimeline;
   logFile: string;
   stateDirectory: string;
@@ -58,7 +55,6 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<Moni
     'link.history': () => ({
       changes: strip.history().map(({ at, state }) => ({ at: new Date(at).toISOString(), state })),
     }),
-    conversations: (input) => recentConversations(store, options.operatorTexts, options.names, input),
     'sends.statistics': () => sendStatistics(store, clock.now()),
     'logs.tail': ({ lines, level }) => {
       const least = LOG_LEVELS.find((known) => known === level) ?? 'info';

@@ -7,8 +7,10 @@ import type { StatusSnapshot } from '../model/status.js';
 import type { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import { commandVerbs } from './commandVerbs.js';
+import { conversationVerbs } from './conversationVerbs.js';
 import { type ConversationSource, namedConversation } from './namedConversation.js';
 import type { Names } from './names.js';
+import type { OperatorTexts } from './OperatorTexts.js';
 import { pauseVerbs } from './pauseVerbs.js';
 import { queueVerbs } from './queueVerbs.js';
 import { runtime } from './runtime.js';
@@ -30,6 +32,7 @@ export function operatorVerbs(components: {
   conversationKey: (threadId: string) => string;
   chatDb: ConversationSource;
   names: Names;
+  operatorTexts: OperatorTexts;
   log: Logger;
   /** Queues a text to our own number; false if the store takes no writes. */
   sendToSelf: (text: string) => boolean;
@@ -54,6 +57,7 @@ export function operatorVerbs(components: {
       return null;
     },
     ...pauseVerbs(store, components.conversationKey, meant, log),
+    ...conversationVerbs(components),
     ...queueVerbs(store, names),
     ...commandVerbs(store, names),
     ...scheduleVerbs(store, names, components.scheduler.cancel, log),

@@ -1,6 +1,7 @@
 import { maskHandle } from '../logging/mask.js';
 import type { Answers, OperatorApi, QueueEntry } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
+import { wholeId } from './namedId.js';
 import type { Names } from './names.js';
 import { neededText } from './verbInput.js';
 
@@ -13,8 +14,8 @@ export function queueVerbs(
 ): Answers<Pick<OperatorApi, 'queue.list' | 'queue.retry' | 'queue.drop'>> {
   const forParked = (written: unknown, act: (guid: string) => boolean): string[] => {
     const named = neededText(written, 'guid', 'the guid of a message that was set aside, or "all"');
-    const guids =
-      named === 'all' ? store.incoming.parked(MOST_ENTRIES).map((message) => message.guid) : [named];
+    const parked = store.incoming.parked(MOST_ENTRIES).map((message) => message.guid);
+    const guids = named === 'all' ? parked : [wholeId(named, parked, 'invalid_payload') ?? named];
     return store.write(() => guids.filter(act));
   };
   return {

@@ -4,10 +4,13 @@ import { isWholeMessage } from './incoming.js';
 import type { Database, Statement } from './sqlite.js';
 import type { StoredRows } from './storedRows.js';
 
-/** A message as it came in. `at` is when it was sent, Unix ms. */
+/** A message as it came in. `attempts`: how often it was posted; `settledAt`: when it was answered or given up, Unix ms. */
 export interface ReceivedText {
   message: IncomingMessage;
   state: 'open' | 'answered' | 'parked' | 'expired';
+  attempts: number;
+  settledAt: number | null;
+  error: string | null;
 }
 
 /** A text as it went out, or is to. `at` is when its outcome was known, else when it was stored, Unix ms. */
@@ -19,7 +22,23 @@ export interface SentText {
   state: SendState;
   guid: string | null;
   at: number;
+  settledAt: number | null;
+  attempts: number;
+  service: string | null;
+  commandId: string | null;
+  error: string | null;
 }
+
+/** What waits in a conversation: messages for the backend, messages that were set aside, and texts to be sent. */
+interface Backlog {
+  waiting: number;
+  parked: number;
+  unsent: number;
+}
+
+const RECEIVED = 'guid, message, state, attempts, settled_at AS settledAt, last_error AS error';
+const SENT = `id, conversation, text, file, state, guid, coalesce(settled_at, created_at) AS at, settled_at AS settledAt,
+  tries AS attempts, service, command_id AS commandId, error`;
 
 /** How texts ended within an hour that begins at `from` (Unix ms). */
 interface SentInHour {
@@ -31,7 +50,10 @@ interface SentInHour {
 /** What came in and went out, for somebody who looks: nothing here changes a row, nothing is asked of more rows than `limit`. */
 export class RecentTexts {
   private readonly selectReceived: Statement;
+  private readonly selectReceivedIn: Statement;
   private readonly selectSent: Statement;
+  private readonly selectSentIn: Statement;
+  private readonly countBacklog: Statement;
   private readonly selectHours: Statement;
   private readonly selectLatencies: Statement;
 
@@ -39,12 +61,19 @@ export class RecentTexts {
     database: Database,
     private readonly rows: StoredRows,
   ) {
-    this.selectReceived = database.prepare(
-      'SELECT guid, message, state FROM incoming ORDER BY seq DESC LIMIT ?',
+    this.selectReceived = database.prepare(`SELECT ${RECEIVED} FROM incoming ORDER BY seq DESC LIMIT ?`);
+    this.selectReceivedIn = database.prepare(
+      `SELECT ${RECEIVED} FROM incoming WHERE conversation = ? ORDER BY seq DESC LIMIT ?`,
     );
-    this.selectSent = database.prepare(
-      `SELECT id, conversation, text, file, state, guid, coalesce(settled_at, created_at) AS at
-       FROM sends ORDER BY seq DESC LIMIT ?`,
+    this.selectSent = database.prepare(`SELECT ${SENT} FROM sends ORDER BY seq DESC LIMIT ?`);
+    this.selectSentIn = database.prepare(
+      `SELECT ${SENT} FROM sends WHERE conversation = ? AND created_at > 0 ORDER BY seq DESC LIMIT ?`,
+    );
+    this.countBacklog = database.prepare(
+      `SELECT (SELECT count(*) FROM incoming WHERE conversation = @in AND state = 'open') AS waiting,
+         (SELECT count(*) FROM incoming WHERE conversation = @in AND state = 'parked') AS parked,
+         (SELECT count(*) FROM sends WHERE conversation = @in
+            AND (state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging')) AS unsent`,
     );
     this.selectHours = database.prepare(
       `SELECT settled_at - settled_at % 3600000 AS "from", state, count(*) AS count FROM
@@ -60,22 +89,28 @@ export class RecentTexts {
       .pluck();
   }
 
-  /** The newest first. */
-  received(limit: number): ReceivedText[] {
-    const rows = this.selectReceived.all(limit) as {
-      guid: string;
-      message: string;
-      state: ReceivedText['state'];
-    }[];
-    return rows.flatMap(({ guid, message, state }) => {
+  /** The newest first: of all conversations, or of one. */
+  received(limit: number, conversation?: string): ReceivedText[] {
+    const rows = (
+      conversation === undefined
+        ? this.selectReceived.all(limit)
+        : this.selectReceivedIn.all(conversation, limit)
+    ) as (Omit<ReceivedText, 'message'> & { guid: string; message: string })[];
+    return rows.flatMap(({ guid, message, ...became }) => {
       const stored = this.rows.object<IncomingMessage>('incoming', guid, message, isWholeMessage);
-      return stored === undefined ? [] : [{ message: stored, state }];
+      return stored === undefined ? [] : [{ message: stored, ...became }];
     });
   }
 
-  /** The newest first. */
-  sent(limit: number): SentText[] {
-    return this.selectSent.all(limit) as SentText[];
+  /** The newest first: of all conversations, or of one. */
+  sent(limit: number, conversation?: string): SentText[] {
+    const rows =
+      conversation === undefined ? this.selectSent.all(limit) : this.selectSentIn.all(conversation, limit);
+    return rows as SentText[];
+  }
+
+  backlog(conversation: string): Backlog {
+    return this.countBacklog.get({ in: conversation }) as Backlog;
   }
 
   /** Of the newest `limit` texts that ended after `since` (Unix ms). */

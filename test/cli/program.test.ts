@@ -4,7 +4,7 @@ import { edgeProgram } from '../../src/cli/program.js';
 
 test.for([
   ['stat', 'edge-agent status'],
-  ['chats', 'edge-agent watch'],
+  ['chats', 'edge-agent conversations'],
   ['version', 'edge-agent --version'],
   ['-v', 'edge-agent --version'],
   ['stauts', 'status'],

@@ -89,6 +89,7 @@ function conversation(
     conversation: handle,
     name,
     paused: more.paused ?? false,
+    ...{ waiting: 0, parked: more.last === 'parked' ? 1 : 0, unsent: 0, last_at: ago(newest) },
     messages: TALK.slice(0, count).map(([direction, text], index) => ({
       id: `${handle}${index}`,
       direction,
@@ -102,6 +103,8 @@ function conversation(
             : 'answered',
       characters: text.length,
       text: texts ? text : null,
+      settled_at: ago(newest),
+      ...{ attempts: 1, service: direction === 'out' ? 'iMessage' : null, command_id: null, error: null },
     })),
   });
 }
