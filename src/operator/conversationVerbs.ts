@@ -145,7 +145,8 @@ function received(text: ReceivedText, withText: boolean): Placed {
       text: withText ? said : null,
       settled_at: isoOrNull(text.settledAt),
       attempts: text.attempts,
-      ...{ service: null, command_id: null },
+      service: null,
+      command_id: null,
       error: text.error,
     },
   };
@@ -166,7 +167,10 @@ function sent(text: SentText, withText: boolean): Placed {
       characters: [...shown].length,
       text: withText ? shown : null,
       settled_at: isoOrNull(text.settledAt),
-      ...{ attempts, service, command_id: commandId, error },
+      attempts,
+      service,
+      command_id: commandId,
+      error,
     },
   };
 }
@@ -184,7 +188,10 @@ function byOperator({ guid, conversation, text, sentAt }: OperatorReply, withTex
       characters: [...text].length,
       text: withText ? text : null,
       settled_at: sentAt,
-      ...{ attempts: 1, service: null, command_id: null, error: null },
+      attempts: 1,
+      service: null,
+      command_id: null,
+      error: null,
     },
   };
 }

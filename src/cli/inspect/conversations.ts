@@ -19,8 +19,11 @@ interface ConversationOptions {
 export async function listConversations(options: ConversationOptions): Promise<number> {
   const { lines, texts = false } = options;
   const asked = await askAgentOrStore(options, {
-    ...{ verb: 'conversations', limit: Math.max(1, lines), messages: 1, texts },
-  } as const);
+    verb: 'conversations',
+    limit: Math.max(1, lines),
+    messages: 1,
+    texts,
+  });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const conversations = asked.answer.result.map((conversation) => shownOf(conversation, texts));
@@ -35,8 +38,11 @@ export async function listConversations(options: ConversationOptions): Promise<n
 export async function showConversation(options: ConversationOptions, who: string): Promise<number> {
   const { lines, texts = false } = options;
   const asked = await askAgentOrStore(options, {
-    ...{ verb: 'conversations.show', conversation: who, messages: Math.max(1, lines), texts },
-  } as const);
+    verb: 'conversations.show',
+    conversation: who,
+    messages: Math.max(1, lines),
+    texts,
+  });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked);
   const conversation = shownOf(asked.answer.result, texts);
