@@ -29,7 +29,7 @@ test('a good backend ends with 0, after a word on what is done to it', async (co
   expect(stderr).toContain('edge_12025550143');
   expect(stderr).toContain('/api/send-message');
   expect(stdout).toMatch(/^PASS {2}auth\.http\.signed /m);
-  expect(stdout).toMatch(/PASS, 0 FAIL, 0 SKIP\n$/);
+  expect(stdout).toMatch(/PASS, 0 FAIL, 0 MISSING, 0 SKIP\n$/);
   expect(stdout + stderr).not.toContain(SECRET);
 });
 
@@ -121,8 +121,9 @@ test('a backend that is busy all the time was not judged, which ends with 2', as
   });
   const { exitCode, stdout } = await run([`http://127.0.0.1:${(busy.address() as AddressInfo).port}`]);
   expect(exitCode).toBe(2);
+  expect(stdout).toMatch(/^Which endpoints there are could not be judged\.\n/);
   expect(stdout).toContain('rate-limited: 429, to be tried again after 3600 s');
-  expect(stdout).toMatch(/^0 PASS, 0 FAIL, \d+ SKIP$/m);
+  expect(stdout).toMatch(/^0 PASS, 0 FAIL, 0 MISSING, \d+ SKIP$/m);
 });
 
 test('Ctrl-C ends the checks with 130, and no command is left waiting', async (context) => {
@@ -144,11 +145,19 @@ test('Ctrl-C ends the checks with 130, and no command is left waiting', async (c
   expect(backend.connections).toEqual([]);
 });
 
+test('what is printed first says whether anything is left to build', async (context) => {
+  const { backend, run } = await place(context);
+  const { exitCode, stdout } = await run([backend.url, '--no-reflex']);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^Every endpoint that matters is there\.\n\nPASS /);
+});
+
 test('a backend that is not there is one FAIL, and nothing more is asked of it', async (context) => {
   const { backend, run } = await place(context);
   await backend.stop();
   const { exitCode, stdout } = await run([backend.url]);
   expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/^Fix first: transport\.reachable\.\n/);
   expect(stdout).toContain('came      connect ECONNREFUSED');
-  expect(stdout).toMatch(/^0 PASS, 1 FAIL, \d+ SKIP$/m);
+  expect(stdout).toMatch(/^0 PASS, 1 FAIL, 0 MISSING, \d+ SKIP$/m);
 });

@@ -5,6 +5,7 @@ import type { ConformanceTarget } from '../../kit/conformance/ConformanceRun.js'
 import type { CheckResult } from '../../kit/conformance/check.js';
 import { CHECKS } from '../../kit/conformance/checks.js';
 import { junitXml } from '../../kit/conformance/junit.js';
+import { headline, LAST_OF_PRESENCE, nextToBuild } from '../../kit/conformance/nextStep.js';
 import { runConformance } from '../../kit/conformance/runConformance.js';
 import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
@@ -16,11 +17,16 @@ import { complain, complainOf, print, printJson, stdoutTerminal } from '../print
 import { paint, type Style } from '../terminal.js';
 import { type ConformanceFlags, readTarget } from './conformanceTarget.js';
 
-const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = { PASS: 'green', FAIL: 'red', SKIP: 'dim' };
+const STYLES: Readonly<Record<CheckResult['verdict'], Style>> = {
+  PASS: 'green',
+  FAIL: 'red',
+  MISSING: 'yellow',
+  SKIP: 'dim',
+};
 
 /**
- * Plays an agent against a backend and tells, check by check, what is wrong with it. Says first what it will do, and asks
- * at a terminal. Exit 0 without a FAIL, 1 with one, 2 when nothing was judged, 130 when it was stopped by a signal: then nothing
+ * Plays an agent against a backend and tells what to build next, and then, check by check, what is wrong with it. Says first what it
+ * will do, and asks at a terminal. Exit 0 without a FAIL and with every endpoint that matters, 1 otherwise, 2 when nothing was judged, 130 when it was stopped by a signal: then nothing
  * waits at the backend either.
  */
 export async function conformance(options: ConformanceFlags, address: string): Promise<number> {
@@ -61,21 +67,44 @@ export async function conformance(options: ConformanceFlags, address: string): P
     stop,
     ...(only === undefined ? {} : { only }),
   });
+  let shown = 0;
+  const show = () => {
+    // The first line says what to build next, so that it waits for the checks that know.
+    if (shown === 0 && only === undefined) print(headline(results), '');
+    for (const result of results.slice(shown)) print(...lines(result));
+    shown = results.length;
+  };
   for await (const result of checks) {
     results.push(result);
-    if (!options.json) print(...lines(result));
+    const isKnown = only !== undefined || results.some(({ id }) => id === LAST_OF_PRESENCE);
+    if (!options.json && isKnown) show();
   }
   if (stop.aborted) return INTERRUPTED;
+  const next = nextToBuild(results);
   const count = (verdict: CheckResult['verdict']) => results.filter((one) => one.verdict === verdict).length;
-  const summary = { PASS: count('PASS'), FAIL: count('FAIL'), SKIP: count('SKIP') };
+  const summary = {
+    PASS: count('PASS'),
+    FAIL: count('FAIL'),
+    MISSING: count('MISSING'),
+    SKIP: count('SKIP'),
+  };
   if (options.json) {
-    printJson({ schema: 1, version: packageVersion(), backend: target.url, at, summary, checks: results });
+    printJson({
+      schema: 1,
+      version: packageVersion(),
+      backend: target.url,
+      at,
+      next: next ?? null,
+      summary,
+      checks: results,
+    });
   } else {
-    print('', `${summary.PASS} PASS, ${summary.FAIL} FAIL, ${summary.SKIP} SKIP`);
+    const { PASS, FAIL, MISSING, SKIP } = summary;
+    print('', `${PASS} PASS, ${FAIL} FAIL, ${MISSING} MISSING, ${SKIP} SKIP`);
   }
   if (options.junit !== undefined && !saved(options.junit, junitXml(results, target.url, at)))
     return EXIT.failed;
-  if (summary.FAIL > 0) return EXIT.failed;
+  if (summary.FAIL > 0 || next !== undefined) return EXIT.failed;
   // A backend that answers everything with 429 was not judged.
   return summary.PASS > 0 ? EXIT.ok : EXIT.usage;
 }
@@ -86,6 +115,7 @@ function lines({ id, clause, title, verdict, sent, came, expected, latency }: Ch
   switch (verdict) {
     case 'PASS':
       return [latency ? `${head} (p50 ${latency.p50_ms} ms, longest ${latency.longest_ms} ms)` : head];
+    case 'MISSING':
     case 'SKIP':
       return [head, `      ${came}`];
     case 'FAIL':

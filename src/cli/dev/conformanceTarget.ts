@@ -6,6 +6,7 @@ import { secretFor } from '../config/secretFile.js';
 
 export interface ConformanceFlags {
   readonly secretFile?: string;
+  readonly auth?: 'token' | 'secret';
   readonly sendUrl?: string;
   readonly sendKeyFile?: string;
   readonly registrationTokenFile?: string;
@@ -44,10 +45,12 @@ export function readTarget(
     throw new EdgeError('invalid_payload', `--phone: expected ${PHONE}, found "${phone}".`);
   if (!agent_id.safeParse(flags.agentId).success)
     throw new EdgeError('invalid_payload', `--agent-id: expected ${AGENT_ID}, found "${flags.agentId}".`);
+  const { auth = 'token' } = flags;
   const secret = secretFor(flags.secretFile, env, 'EDGE_SECRET');
   return {
     url,
     secret,
+    auth,
     agent: identity(phone, flags.agentId),
     other: identity(phone === OTHER_PHONE ? AGENT_PHONE : OTHER_PHONE),
     person: PERSON,

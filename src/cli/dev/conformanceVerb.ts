@@ -11,6 +11,12 @@ export const conformanceVerb: VerbSpec = {
       about: 'a file with the shared secret (default: $EDGE_SECRET)',
     },
     {
+      flags: '--auth <mode>',
+      choices: ['token', 'secret'],
+      about:
+        'token: sign with the secret (default); secret: send the secret itself, for a backend that takes nothing else',
+    },
+    {
       flags: '--send-url <url>',
       about: 'its endpoint for sending a text (default: <backend-url>/api/send-message)',
     },

@@ -1,12 +1,13 @@
 import { mintToken, requestHeaders } from '../../backend/credentials.js';
 import { ackBody, syncBody } from '../../backend/protocol.js';
 import type { AckBody } from '../../model/agentBodies.js';
+import type { Command } from '../../model/command.js';
 import type { Clock } from '../../system/clock.js';
 import { randomHex } from '../../system/random.js';
 import { type Dial, describeDial, ProbeSocket } from './ProbeSocket.js';
 import type { Patient } from './rateLimit.js';
-import { commandsIn } from './received.js';
-import { ask, type ProbeRequest, type RequestAnswer, succeeded } from './request.js';
+import { commandIn, commandsIn } from './received.js';
+import { ask, isMissing, type ProbeRequest, type RequestAnswer, succeeded } from './request.js';
 
 /** Whom the checks play: an agent that nobody else is. */
 export interface PlayedIdentity {
@@ -19,6 +20,8 @@ export interface ConformanceTarget {
   /** http(s), without a trailing slash. */
   readonly url: string;
   readonly secret: string;
+  /** How the agent shows it: by signed tokens, or as it is (protocol §1, `auth.mode`). */
+  readonly auth: 'token' | 'secret';
   readonly agent: PlayedIdentity;
   /** A second agent, to see that the first one's commands do not go astray. */
   readonly other: PlayedIdentity;
@@ -54,9 +57,9 @@ export const PATIENCE: ConformancePatience = {
   idleMs: 60_000,
 };
 
-/** In which way the credentials of a request are made; `signed` is the right one. */
+/** In which way the credentials of a request are made; `right`: as the target has it. */
 export interface PlayedCredentials {
-  readonly kind: 'signed' | 'missing' | 'forged' | 'expired' | 'ahead' | 'plain';
+  readonly kind: 'right' | 'signed' | 'missing' | 'forged' | 'expired' | 'ahead' | 'plain';
   /** The id in the token; that of the agent unless given. */
   readonly tokenFor?: string;
   /** The id in `X-Edge-Agent-Id`; that of the agent unless given. */
@@ -80,6 +83,7 @@ export class ConformanceRun {
   private readonly sockets = new Set<ProbeSocket>();
   private isTidying = false;
   private newestSequence = 0;
+  private syncs: Promise<boolean> | undefined;
 
   constructor(
     readonly target: ConformanceTarget,
@@ -100,7 +104,7 @@ export class ConformanceRun {
     body: object,
     options: { as?: PlayedIdentity; credentials?: PlayedCredentials; headers?: Record<string, string> } = {},
   ): Promise<RequestAnswer> {
-    const { as = this.target.agent, credentials = { kind: 'signed' } } = options;
+    const { as = this.target.agent, credentials = { kind: 'right' } } = options;
     const patienceMs = path === '/edge/message' ? this.patience.replyMs : this.patience.answerMs;
     const headers = { ...this.headers(as, credentials), ...options.headers };
     // A reply may take its time; every other request is heard out, so that it is known what it left behind.
@@ -111,15 +115,20 @@ export class ConformanceRun {
   /** A plain GET of a path, as a browser or a health check would send it. */
   get(path: string): Promise<RequestAnswer> {
     const { url, agent } = this.target;
-    const headers = this.headers(agent, { kind: 'signed' });
+    const headers = this.headers(agent, { kind: 'right' });
     return this.ask({ url: url + path, method: 'GET', headers, patienceMs: this.patience.answerMs });
   }
 
   /** A sync that carries these events and acks. */
   sync(
-    parts: { as?: PlayedIdentity; events?: readonly object[]; acks?: readonly AckBody[] } = {},
+    parts: {
+      as?: PlayedIdentity;
+      events?: readonly object[];
+      acks?: readonly AckBody[];
+      credentials?: PlayedCredentials;
+    } = {},
   ): Promise<RequestAnswer> {
-    const { as = this.target.agent, events = [], acks = [] } = parts;
+    const { as = this.target.agent, events = [], acks = [], credentials } = parts;
     const body = syncBody({
       agentId: as.id,
       lastCommandId: null,
@@ -127,14 +136,50 @@ export class ConformanceRun {
       acks,
       status: { scheduled_messages: 0, uptime_seconds: 1 },
     });
-    return this.post('/edge/sync', { ...body, pending_events: events }, { as });
+    return this.post(
+      '/edge/sync',
+      { ...body, pending_events: events },
+      { as, ...(credentials && { credentials }) },
+    );
+  }
+
+  /**
+   * Whether an answer says that there is no such endpoint. A 404 that differs from the one for a path that nobody has is about
+   * something else, such as an unknown command.
+   */
+  async isAbsent(answer: RequestAnswer): Promise<boolean> {
+    if (!isMissing(answer) || answer.kind === 'failed') return false;
+    const nowhere = `/edge/conformance-${randomHex(6)}`;
+    const other = await this.post(nowhere, {});
+    if (other.kind === 'failed' || !isMissing(other)) return true;
+    return answer.status === other.status && withoutPath(answer.text) === withoutPath(other.text);
+  }
+
+  /** Whether the backend serves syncs; asked once. */
+  hasSync(): Promise<boolean> {
+    this.syncs ??= this.sync().then(async (answer) => !(await this.isAbsent(answer)));
+    return this.syncs;
+  }
+
+  /**
+   * What is offered to an agent that asks for it: by a sync, or to a new socket where there are no syncs. That one takes the place of
+   * the one before.
+   */
+  async offered(as: PlayedIdentity = this.target.agent): Promise<readonly Command[]> {
+    if (await this.hasSync()) return commandsIn(await this.sync({ as }));
+    const dial = await this.dial({ as });
+    if (dial.kind !== 'open') return [];
+    const { socket } = dial;
+    await this.settle(socket);
+    await socket.untilClosed(this.patience.quietMs);
+    return socket.seen.flatMap((seen) => commandIn(seen) ?? []);
   }
 
   /** Dials the socket; `query` is the id in the URL. Open sockets are ended by `tidy`. */
   async dial(
     options: { as?: PlayedIdentity; credentials?: PlayedCredentials; query?: string } = {},
   ): Promise<Dial> {
-    const { as = this.target.agent, credentials = { kind: 'signed' } } = options;
+    const { as = this.target.agent, credentials = { kind: 'right' } } = options;
     const url = `${this.target.url.replace(/^http/, 'ws')}/edge/ws?edge_agent_id=${encodeURIComponent(options.query ?? as.id)}`;
     const headers = this.headers(as, credentials);
     this.stop.throwIfAborted();
@@ -217,11 +262,14 @@ export class ConformanceRun {
     this.isTidying = true;
     await this.hangUp();
     for (const as of [this.target.agent, this.target.other]) {
-      const waiting = commandsIn(await this.sync({ as }));
+      const waiting = await this.offered(as);
       const acks = waiting.map(({ commandId }) => this.ack(commandId));
-      if (acks.length === 0) continue;
-      await this.sync({ as, acks });
-      for (const ack of acks) await this.post('/edge/command/ack', ack, { as });
+      if (acks.length > 0) {
+        if (await this.hasSync()) await this.sync({ as, acks });
+        else await this.ackBySocket(as, acks);
+        for (const ack of acks) await this.post('/edge/command/ack', ack, { as });
+      }
+      await this.hangUp();
     }
   }
 
@@ -231,6 +279,13 @@ export class ConformanceRun {
     await Promise.all(open.map((socket) => socket.end()));
     // One that was dialled meanwhile is for the next call.
     for (const socket of open) this.sockets.delete(socket);
+  }
+
+  private async ackBySocket(as: PlayedIdentity, acks: readonly AckBody[]): Promise<void> {
+    const dial = await this.dial({ as });
+    if (dial.kind !== 'open') return;
+    for (const data of acks) dial.socket.send({ type: 'command_ack', data });
+    await dial.socket.ping(this.patience.answerMs);
   }
 
   private ask(request: ProbeRequest): Promise<RequestAnswer> {
@@ -247,12 +302,26 @@ export class ConformanceRun {
     { kind, tokenFor = as.id, header = as.id }: PlayedCredentials,
   ): Record<string, string> {
     const now = this.clock.now() + (MADE[kind] ?? 0);
-    const { secret } = this.target;
+    const { secret, auth } = this.target;
     const made = mintToken(secret, tokenFor, as.phone, now);
     const forged = mintToken(`not-${secret}`, tokenFor, as.phone, now);
-    const tokens = { missing: null, plain: secret, forged, expired: made, ahead: made, signed: made };
+    const isPlain = auth === 'secret';
+    const tokens = {
+      missing: null,
+      plain: secret,
+      forged: isPlain ? `not-${secret}` : forged,
+      expired: made,
+      ahead: made,
+      signed: made,
+      right: isPlain ? secret : made,
+    };
     return requestHeaders(header, this.version, tokens[kind]);
   }
+}
+
+/** Frameworks say in the body which path it was. */
+function withoutPath(text: string): string {
+  return text.replaceAll(/\/(edge|photo)\/[\w/-]+/g, '');
 }
 
 /** How to enable what needs the backend to send a text. */

@@ -1,7 +1,10 @@
 import type { ConformanceRun } from './ConformanceRun.js';
 
-/** SKIP: does not apply here, was not asked for, or cannot be judged because something before it failed. */
-export type ConformanceVerdict = 'PASS' | 'FAIL' | 'SKIP';
+/**
+ * MISSING: the backend has no such endpoint. SKIP: does not apply here, was not asked for, or cannot be judged because of what came
+ * of something before it.
+ */
+export type ConformanceVerdict = 'PASS' | 'FAIL' | 'MISSING' | 'SKIP';
 
 /** Of several round trips, in ms. */
 interface Latency {
@@ -44,6 +47,11 @@ export interface CheckResult extends ConformanceOutcome {
 
 export function judge(holds: boolean, sent: string, came: string, latency?: Latency): ConformanceOutcome {
   return { verdict: holds ? 'PASS' : 'FAIL', sent, came, ...(latency === undefined ? {} : { latency }) };
+}
+
+/** The endpoint is not there. `without`: what does not work without it. */
+export function missing(sent: string, came: string, without: string): ConformanceOutcome {
+  return { verdict: 'MISSING', sent, came: `${came}: ${without}` };
 }
 
 /** `why` says also how to have it judged, where there is a way. */

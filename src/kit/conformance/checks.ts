@@ -1,9 +1,10 @@
 import type { ConformanceCheck } from './check.js';
 import { ACKS } from './checks/acks.js';
-import { AUTHENTICATION } from './checks/authentication.js';
+import { AUTHENTICATION, PRESENCE } from './checks/authentication.js';
 import { COMMANDS } from './checks/commands.js';
 import { MESSAGES } from './checks/messages.js';
 import { REGISTRATION } from './checks/registration.js';
+import { SIZES } from './checks/sizes.js';
 import { SOCKET } from './checks/socket.js';
 import { SYNC } from './checks/sync.js';
 import { TRANSPORT } from './checks/transport.js';
@@ -12,12 +13,14 @@ import { TRANSPORT } from './checks/transport.js';
 export const CHECKS: readonly ConformanceCheck[] = [
   ...TRANSPORT,
   ...REGISTRATION,
+  ...PRESENCE,
   ...AUTHENTICATION,
   ...SOCKET,
   ...SYNC,
   ...COMMANDS,
   ...ACKS,
   ...MESSAGES,
+  ...SIZES,
 ];
 
 /** Those that are named, with all that they need; undefined: all. The names must be those of checks. */

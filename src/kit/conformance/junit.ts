@@ -9,7 +9,7 @@ export function junitXml(results: readonly CheckResult[], backend: string, at: s
     tests: results.length,
     failures: count('FAIL'),
     errors: 0,
-    skipped: count('SKIP'),
+    skipped: count('SKIP') + count('MISSING'),
     time: seconds.toFixed(3),
     timestamp: at,
   });
@@ -31,8 +31,10 @@ function testCase(result: CheckResult): string {
     name: `${id}: ${title}`,
     time: (ms / 1_000).toFixed(3),
   });
-  if (verdict === 'SKIP')
-    return `    <testcase${named}><skipped${attributes({ message: came })}/></testcase>`;
+  if (verdict === 'SKIP' || verdict === 'MISSING') {
+    const why = verdict === 'MISSING' ? `not there: ${came}` : came;
+    return `    <testcase${named}><skipped${attributes({ message: why })}/></testcase>`;
+  }
   if (verdict === 'PASS') return `    <testcase${named}/>`;
   const told = `sent: ${sent}\ncame: ${came}\nexpected: ${expected}\nclause: docs/protocol.md ${clause}`;
   const failure = `<failure${attributes({ message: `came: ${came}` })}>${escaped(told)}</failure>`;

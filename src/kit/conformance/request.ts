@@ -69,9 +69,14 @@ export function succeeded(answer: RequestAnswer): answer is Extract<RequestAnswe
   return answer.kind === 'answered' && answer.status >= 200 && answer.status < 300;
 }
 
+/** Undefined when nothing was answered. */
+export function statusOf(answer: RequestAnswer): number | undefined {
+  return answer.kind === 'answered' ? answer.status : undefined;
+}
+
 /** Whether there is no such endpoint (protocol §5). */
 export function isMissing(answer: RequestAnswer): boolean {
-  return answer.kind === 'answered' && [404, 405, 501].includes(answer.status);
+  return [404, 405, 501].includes(statusOf(answer) ?? 0);
 }
 
 export function isRefusal(answer: RequestAnswer): boolean {

@@ -60,6 +60,8 @@ export async function* runConformance(
   }
 }
 
+const HINDERS = { FAIL: 'failed', MISSING: 'is not there', SKIP: 'was skipped' };
+
 /** Why a check cannot be judged after what was found before it. */
 function hindrance(
   check: ConformanceCheck,
@@ -68,8 +70,7 @@ function hindrance(
   if (check.id === REACHABLE) return undefined;
   for (const id of [REACHABLE, ...(check.needs ?? [])]) {
     const verdict = verdicts.get(id);
-    if (verdict !== 'PASS')
-      return skip(`needs ${id}, which ${verdict === 'FAIL' ? 'failed' : 'was skipped'}`);
+    if (verdict !== 'PASS') return skip(`needs ${id}, which ${HINDERS[verdict ?? 'SKIP']}`);
   }
   const toBlame = check.unless?.find((id) => verdicts.get(id) === 'FAIL');
   return toBlame === undefined ? undefined : skip(`skipped, because ${toBlame} failed`);

@@ -31,7 +31,7 @@ test('a check that is refused with 429 and no Retry-After is skipped, not failed
   });
   const results = await judgeBackend(url, {}, { only: ['message.reply', 'message.key'] });
   expect(failures(results)).toEqual([]);
-  expect(results.find(({ id }) => id === 'message.reply')?.came).toBe(
+  expect(results.find(({ id }) => id === 'auth.message.signed')?.came).toBe(
     'rate-limited: 429 without Retry-After',
   );
 });

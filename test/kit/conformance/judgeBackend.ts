@@ -13,13 +13,14 @@ export const HASTE: ConformancePatience = { answerMs: 4_000, replyMs: 8_000, qui
 /** All that the checks find about the backend at this address. */
 export async function judgeBackend(
   url: string,
-  target: Partial<ConformanceTarget> = {},
+  target: { [K in keyof ConformanceTarget]?: Exclude<ConformanceTarget[K], undefined> } = {},
   options: Partial<ConformanceOptions> = {},
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   const whole: ConformanceTarget = {
     url,
     secret: SECRET,
+    auth: 'token',
     agent: AGENT,
     other: OTHER,
     person: '+12025550199',

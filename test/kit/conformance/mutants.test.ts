@@ -4,7 +4,7 @@ import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import { sized } from '../../support/size.js';
 import { AGENT, failures, judgeBackend, OTHER, SECRET, withVerdict } from './judgeBackend.js';
-import { type Defect, type Json, MutantBackend, type Pair } from './MutantBackend.js';
+import { type Defect, type Json, MutantBackend, type Pair, type PassingRequest } from './MutantBackend.js';
 
 const dataOf = (frame: Json) => frame.data as Json;
 const isCommand = (frame: Json) => frame.type === 'command';
@@ -21,8 +21,21 @@ const ackAtOnce = ({ backend }: Pair, frame: Json) =>
 
 /** When a bearer token was made, in Unix seconds. */
 const madeAt = (authorization: string | undefined) => {
-  const token = Buffer.from(authorization?.slice(7) ?? '', 'base64').toString();
-  return Number(/:(\d+):[0-9a-f]{64}$/.exec(token)?.[1]);
+  return Number(/:(\d+):[0-9a-f]{64}$/.exec(tokenIn(authorization))?.[1]);
+};
+const tokenIn = (authorization: string | undefined) =>
+  Buffer.from(authorization?.slice(7) ?? '', 'base64').toString();
+const nameIn = (authorization: string | undefined) => tokenIn(authorization).split(':')[0];
+const isForged = (authorization: string | undefined) => {
+  const [id = '', phone = '', seconds] = tokenIn(authorization).split(':');
+  if (seconds === undefined || Date.now() / 1_000 - Number(seconds) > 3_600) return false;
+  return authorization !== `Bearer ${mintToken(SECRET, id, phone, Number(seconds) * 1_000)}`;
+};
+/** Whether the backend behind lets them in: what is wrong with a mutant is not this, unless it says so. */
+const isAdmitted = (headers: Record<string, string>) => {
+  const { authorization } = headers;
+  const isFresh = Math.abs(ageOf(authorization)) < 86_400;
+  return isFresh && !isForged(authorization) && nameIn(authorization) === headers['x-edge-agent-id'];
 };
 const ageOf = (authorization: string | undefined) => Date.now() / 1_000 - madeAt(authorization);
 const withCommand = (frame: Json, parts: Json) =>
@@ -65,6 +78,121 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
       },
     }),
   },
+  ...Object.fromEntries(
+    [
+      ['register', '/edge/register'],
+      ['message', '/edge/message'],
+      ['ack', '/edge/command/ack'],
+      ['upload', '/photo/upload'],
+    ].flatMap(([name = '', at]) => [
+      [
+        `takes ${at} from anybody without credentials`,
+        {
+          fails: `auth.${name}.missing`,
+          make: (): Defect => ({
+            request: ({ path, headers }) => {
+              if (path === at) headers.authorization ??= freshToken();
+              return undefined;
+            },
+          }),
+        },
+      ],
+      [
+        `takes a forged token at ${at}`,
+        {
+          fails: `auth.${name}.forged`,
+          make: (): Defect => ({
+            request: ({ path, headers }) => {
+              if (path === at && isForged(headers.authorization)) headers.authorization = freshToken();
+              return undefined;
+            },
+          }),
+        },
+      ],
+      [
+        `takes another agent's token at ${at}`,
+        {
+          fails: `auth.${name}.foreign`,
+          make: (): Defect => ({
+            request: ({ path, headers }) => {
+              const isOther = nameIn(headers.authorization) === OTHER.id;
+              if (path === at && isOther && headers['x-edge-agent-id'] === AGENT.id)
+                headers.authorization = freshToken();
+              return undefined;
+            },
+          }),
+        },
+      ],
+    ]),
+  ),
+  'offers the newest command first': {
+    fails: 'redelivery.order',
+    make: (offered = new Map<Pair, Json[]>(), settled = new Set<Pair>()) => ({
+      reply: ({ path }, { body }) => {
+        if (path === '/edge/sync' && Array.isArray(body.commands)) body.commands.reverse();
+      },
+      // To a new socket alone: it is new until it had a pong.
+      down: (frame, pair) => {
+        const waiting = offered.get(pair) ?? [];
+        if (frame.type === 'pong' && !settled.has(pair)) {
+          settled.add(pair);
+          return [...waiting.toReversed(), frame];
+        }
+        if (!isCommand(frame) || settled.has(pair)) return [frame];
+        offered.set(pair, [...waiting, frame]);
+        return [];
+      },
+    }),
+  },
+  'pushes every second command before the one that came first': {
+    fails: 'push.order',
+    make: () => {
+      const held = new Map<Pair, Json>();
+      return {
+        down: (frame, pair) => {
+          if (!isCommand(frame) || isReflex(frame)) return [frame];
+          const before = held.get(pair);
+          if (before !== undefined) {
+            held.delete(pair);
+            return [frame, before];
+          }
+          held.set(pair, frame);
+          // Nothing is held back for good.
+          setTimeout(() => {
+            if (held.get(pair) !== frame) return;
+            held.delete(pair);
+            pair.agent.send(JSON.stringify(frame));
+          }, 100);
+          return [];
+        },
+      };
+    },
+  },
+  'takes syncs of 100 kB at most': {
+    fails: 'size.sync',
+    make: () => ({
+      request: ({ path, body }) =>
+        path === '/edge/sync' && body.length > 102_400 && body.length < 2_000_000
+          ? { status: 413, body: { error: 'too large' } }
+          : undefined,
+    }),
+  },
+  'takes messages of 100 kB at most': {
+    fails: 'size.message',
+    make: () => ({
+      request: ({ path, body }) =>
+        path === '/edge/message' && body.length > 102_400
+          ? { status: 413, body: { error: 'too large' } }
+          : undefined,
+    }),
+  },
+  'answers a body that is too large with 500': {
+    fails: 'size.too-large',
+    make: () => ({
+      request: ({ body }) =>
+        body.length > 2_000_000 ? { status: 500, body: { error: 'internal' } } : undefined,
+    }),
+  },
   'takes a token of any age on the socket': {
     fails: 'auth.socket.expired',
     make: () => ({
@@ -76,8 +204,8 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
   'takes a token for nine days': {
     fails: 'auth.http.expired',
     make: () => ({
-      request: ({ headers }) => {
-        const age = ageOf(headers.authorization);
+      request: ({ path, headers }) => {
+        const age = path === '/edge/sync' ? ageOf(headers.authorization) : 0;
         if (age > 86_400 && age < 9 * 86_400) headers.authorization = freshToken();
         return undefined;
       },
@@ -146,7 +274,7 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
     fails: 'ack.foreign',
     make: () => ({
       request: ({ path, headers }) => {
-        if (path === '/edge/command/ack') {
+        if (path === '/edge/command/ack' && isAdmitted(headers)) {
           headers['x-edge-agent-id'] = AGENT.id;
           headers.authorization = freshToken();
         }
@@ -186,8 +314,8 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
   'answers an ack for an unknown command with 404': {
     fails: 'ack.unknown',
     make: () => ({
-      request: ({ path, body }) =>
-        path.includes('ack') && body.includes('cmd_conformance_')
+      request: ({ path, headers, body }) =>
+        path.includes('ack') && body.includes('cmd_conformance_') && isAdmitted(headers)
           ? { status: 404, body: { error: 'no such command' } }
           : undefined,
     }),
@@ -319,8 +447,8 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
     make: () => {
       let newest = 0;
       return {
-        request: ({ path, body }) => {
-          if (path !== '/edge/message') return undefined;
+        request: ({ path, headers, body }) => {
+          if (path !== '/edge/message' || !isAdmitted(headers)) return undefined;
           const { sequence } = JSON.parse(body);
           if (sequence > newest + 1) return { status: 503, body: { error: 'the one before is missing' } };
           newest = Math.max(newest, sequence);
@@ -334,8 +462,8 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
     make: () => {
       const guids = new Map<number, string>();
       return {
-        request: ({ path, body }) => {
-          if (path !== '/edge/message') return undefined;
+        request: ({ path, headers, body }) => {
+          if (path !== '/edge/message' || !isAdmitted(headers)) return undefined;
           const { sequence, message_guid: guid } = JSON.parse(body);
           const had = guids.get(sequence);
           guids.set(sequence, had ?? guid);
@@ -356,8 +484,8 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
       {
         fails: 'message.reply',
         make: () => ({
-          request: ({ path }: { path: string }) =>
-            path === '/edge/message' ? { status: 200, body } : undefined,
+          request: ({ path, headers }: PassingRequest) =>
+            path === '/edge/message' && isAdmitted(headers) ? { status: 200, body } : undefined,
         }),
       },
     ]),
@@ -365,8 +493,8 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
   'knows no field named sequence': {
     fails: 'message.reply',
     make: () => ({
-      request: ({ path, body }) =>
-        path === '/edge/message' && 'sequence' in JSON.parse(body)
+      request: ({ path, headers, body }) =>
+        path === '/edge/message' && 'sequence' in JSON.parse(body) && isAdmitted(headers)
           ? { status: 422, body: { error: 'unknown key: sequence' } }
           : undefined,
     }),
@@ -377,13 +505,13 @@ const DEFECTS: Record<string, { fails: string; make: () => Defect }> = {
       let isThinking = false;
       let asked = 0;
       return {
-        request: async ({ path }) => {
-          if (path !== '/edge/message') return undefined;
+        request: async ({ path, headers }) => {
+          if (path !== '/edge/message' || !isAdmitted(headers)) return undefined;
           if (isThinking) return { status: 503, body: { error: 'one at a time' } };
           asked += 1;
           isThinking = true;
           // Long thoughts for the messages of this check alone: the others would only take longer.
-          await new Promise((resolve) => setTimeout(resolve, asked > 8 ? 2_600 : 0));
+          await new Promise((resolve) => setTimeout(resolve, asked > 9 ? 2_600 : 0));
           isThinking = false;
           return undefined;
         },
@@ -416,6 +544,8 @@ const COMMON = [
   'leaves pings unanswered',
   'closes with 1011 where the Authorization header is missing',
   'takes requests without credentials',
+  'takes /edge/message from anybody without credentials',
+  'takes syncs of 100 kB at most',
   'takes a token of any age on the socket',
   'answers a plain GET with 404',
   'writes the command under payload without an id',

@@ -1,13 +1,13 @@
 import { asObject, parseSyncReply } from '../../../backend/protocol.js';
 import type { ConformanceRun } from '../ConformanceRun.js';
-import { type ConformanceCheck, type ConformanceOutcome, judge, skip } from '../check.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge } from '../check.js';
 import type { ProbeSocket } from '../ProbeSocket.js';
-import { commandIn, commandsIn } from '../received.js';
-import { clip, described, isMissing, type RequestAnswer, succeeded } from '../request.js';
+import { commandIn } from '../received.js';
+import { clip, described, succeeded } from '../request.js';
+import { ACK_PATH, postAck } from './bodies.js';
 import { offered, pushed } from './commands.js';
 
-const NEEDS = ['push.envelope', 'auth.http.signed'];
-const POSTED = 'POST /edge/command/ack';
+const NEEDS = ['push.envelope'];
 
 /** Acks by all three ways, in the form in which the agent writes them, once and again. */
 export const ACKS: readonly ConformanceCheck[] = [
@@ -47,17 +47,19 @@ export const ACKS: readonly ConformanceCheck[] = [
       socket.send(frame);
       socket.send(frame);
       // The same ack by another way as well, as after a reconnect.
-      const again = await run.sync({ acks: [frame.data] });
+      const again = (await run.hasSync()) ? await run.sync({ acks: [frame.data] }) : undefined;
       await socket.ping(run.patience.answerMs);
+      const { closed } = socket;
+      const isTaken = again === undefined || succeeded(again);
       const waiting = await isOffered(run, id);
       const came = [
-        socket.closed ? `socket closed with ${socket.closed.code}` : 'socket open',
-        succeeded(again) ? '' : `sync: ${described(again)}`,
+        closed ? `socket closed with ${closed.code}` : 'socket open',
+        isTaken ? '' : `sync: ${described(again)}`,
         waiting ? 'the command offered again' : 'the command not offered again',
       ];
       return judge(
-        socket.open && succeeded(again) && !waiting,
-        'the same ack twice by the socket and once in a sync',
+        closed === undefined && isTaken && !waiting,
+        `the same ack twice by the socket${again === undefined ? '' : ' and once in a sync'}`,
         words(came),
       );
     }),
@@ -85,14 +87,15 @@ export const ACKS: readonly ConformanceCheck[] = [
       const error = socket.seen
         .slice(from)
         .find(({ frame }) => frame.type === 'notice' && frame.name === 'error');
+      const { closed } = socket;
       const waiting = await isOffered(run, id);
       const came = [
-        socket.closed ? `socket closed with ${socket.closed.code}` : 'socket open',
+        closed ? `socket closed with ${closed.code}` : 'socket open',
         error ? clip(error.text) : '',
         waiting ? 'the command offered again' : 'the command not offered again',
       ];
       return judge(
-        socket.open && error === undefined && !waiting,
+        closed === undefined && error === undefined && !waiting,
         'revision 1, failed; then revision 2, completed',
         words(came),
       );
@@ -103,15 +106,13 @@ export const ACKS: readonly ConformanceCheck[] = [
     clause: 'P5.3',
     title: 'an ack by HTTP is taken',
     expected: '2xx with a JSON body; the command is not offered any more',
-    needs: NEEDS,
+    needs: [...NEEDS, 'auth.ack.signed'],
     run: onReceipt(async (run, command) => {
-      const { path, answer } = await postAck(run, command.id);
-      if (isMissing(answer))
-        return skip(`${described(answer)}: no endpoint for acks, so they travel in syncs`, POSTED);
+      const answer = await postAck(run, run.ack(command.id));
       const waiting = await isOffered(run, command.id);
       const read = succeeded(answer) && asObject(answer.json) !== undefined;
       const came = [described(answer), waiting ? 'the command offered again' : ''];
-      return judge(read && !waiting, `POST ${path}, then a sync`, words(came));
+      return judge(read && !waiting, `POST ${ACK_PATH}, then a sync`, words(came));
     }),
   },
   {
@@ -121,10 +122,10 @@ export const ACKS: readonly ConformanceCheck[] = [
     expected: '2xx with a JSON body; 404 would mean that there is no such endpoint',
     needs: ['ack.http'],
     run: async (run) => {
-      const { path, answer } = await postAck(run, `cmd_conformance_${run.fresh()}`);
+      const answer = await postAck(run, run.ack(`cmd_conformance_${run.fresh()}`));
       return judge(
         succeeded(answer) && asObject(answer.json) !== undefined,
-        `POST ${path} for an id that never was`,
+        `POST ${ACK_PATH} for an id that never was`,
         described(answer),
       );
     },
@@ -134,7 +135,7 @@ export const ACKS: readonly ConformanceCheck[] = [
     clause: 'P6.3',
     title: 'an ack in a sync is taken, and named in the reply',
     expected: 'its command_id in ack_commands; the command is not offered any more',
-    needs: NEEDS,
+    needs: [...NEEDS, 'auth.http.signed'],
     run: onReceipt(async (run, command) => {
       const answer = await run.sync({ acks: [run.ack(command.id)] });
       const named = succeeded(answer) && parseSyncReply(answer.json)?.ackCommands.includes(command.id);
@@ -159,8 +160,8 @@ export const ACKS: readonly ConformanceCheck[] = [
       const foreign = await run.connect(other);
       foreign.send({ type: 'command_ack', data: ack });
       await foreign.ping(run.patience.answerMs);
-      await run.sync({ as: other, acks: [ack] });
-      await run.post('/edge/command/ack', ack, { as: other });
+      if (await run.hasSync()) await run.sync({ as: other, acks: [ack] });
+      await postAck(run, ack, { as: other });
       await run.hangUp();
       const sent = `its ack as ${other.id}, by socket, sync and HTTP; then a new socket and a sync`;
       return offered(run, command.text, sent, command.id);
@@ -188,17 +189,9 @@ function onReceipt(
   };
 }
 
-/** By the two names of the endpoint, in the order in which the agent tries them. */
-async function postAck(run: ConformanceRun, id: string): Promise<{ path: string; answer: RequestAnswer }> {
-  const path = '/edge/command/ack';
-  const answer = await run.post(path, run.ack(id));
-  if (!isMissing(answer)) return { path, answer };
-  const older = '/edge/ack_command';
-  return { path: older, answer: await run.post(older, run.ack(id)) };
-}
-
+/** Where there are no syncs a new socket is asked, which ends the one before. */
 async function isOffered(run: ConformanceRun, id: string): Promise<boolean> {
-  return commandsIn(await run.sync()).some(({ commandId }) => commandId === id);
+  return (await run.offered()).some(({ commandId }) => commandId === id);
 }
 
 function words(parts: readonly string[]): string {

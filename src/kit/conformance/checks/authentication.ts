@@ -1,8 +1,10 @@
 import { isLoopback } from '../../../config/backendUrls.js';
 import type { ConformanceRun, PlayedCredentials } from '../ConformanceRun.js';
-import { type ConformanceCheck, type ConformanceOutcome, judge, skip } from '../check.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge, missing, skip } from '../check.js';
 import { type Dial, describeDial } from '../ProbeSocket.js';
-import { described, isRefusal, succeeded } from '../request.js';
+import { described, isRefusal, type RequestAnswer, statusOf, succeeded } from '../request.js';
+import { postMessage } from './bodies.js';
+import { ENDPOINTS, type PostedEndpoint } from './endpoints.js';
 
 /** Close codes that the agent reads as refused credentials (protocol §3). */
 const REFUSING_CODES = [1008, 4001, 4401, 4403];
@@ -14,6 +16,8 @@ interface Wrong {
   readonly title: string;
   readonly sent: string;
   readonly clause: string;
+  /** Whether it is about the time or the name in a token, which the plain secret has not. */
+  readonly isOfToken?: boolean;
   readonly credentials: (run: ConformanceRun) => PlayedCredentials;
 }
 
@@ -41,6 +45,7 @@ const WRONG: readonly Wrong[] = [
     title: 'a token from 26 hours ago',
     sent: 'a correctly signed token made 26 hours ago',
     clause: 'P1.2',
+    isOfToken: true,
     credentials: () => ({ kind: 'expired' }),
   },
   {
@@ -48,44 +53,96 @@ const WRONG: readonly Wrong[] = [
     title: "another agent's token",
     sent: 'a correctly signed token for another agent than in X-Edge-Agent-Id',
     clause: 'P1.2',
+    isOfToken: true,
     credentials: ({ target }) => ({ kind: 'signed', tokenFor: target.other.id }),
   },
 ];
 
-const byHttp = ({ name, title, sent, clause, credentials }: Wrong): ConformanceCheck => ({
-  id: `auth.http.${name}`,
-  clause,
-  title: `a request with ${title} is refused`,
+const NOT_IN_A_SECRET = 'the plain secret has neither a time nor an agent in it (--auth secret)';
+
+const byHttp = (endpoint: PostedEndpoint, wrong: Wrong): ConformanceCheck => ({
+  id: `auth.${endpoint.name}.${wrong.name}`,
+  clause: wrong.clause,
+  title: `POST ${endpoint.path} with ${wrong.title} is refused`,
   expected: '401 or 403',
-  needs: ['auth.http.signed'],
+  needs: [endpoint.signed],
   run: async (run) => {
-    const answer = await run.post('/edge/sync', {}, { credentials: credentials(run) });
-    return judge(isRefusal(answer), `POST /edge/sync with ${sent}`, described(answer));
+    if (wrong.isOfToken && run.target.auth === 'secret') return skip(NOT_IN_A_SECRET);
+    const answer = await endpoint.post(run, wrong.credentials(run));
+    return judge(isRefusal(answer), `POST ${endpoint.path} with ${wrong.sent}`, described(answer));
   },
 });
 
-const bySocket = ({ name, title, sent, clause, credentials }: Wrong): ConformanceCheck => ({
+/** Whether it is there, and lets an agent in; what it then answers is for other checks to judge. */
+const letsIn = ({ signed, path, without, post }: PostedEndpoint): ConformanceCheck => ({
+  id: signed,
+  clause: 'P1.1',
+  title: `POST ${path} lets an agent in`,
+  expected: 'an answer below 500 but 401 and 403',
+  run: async (run) => {
+    const answer = await post(run);
+    const sent = `POST ${path} with ${credentialsOf(run)}`;
+    if (await run.isAbsent(answer)) return missing(sent, described(answer), without);
+    const isIn = !isRefusal(answer) && (statusOf(answer) ?? 500) < 500;
+    return judge(isIn, sent, `${described(answer)}${await hint(run, answer)}`);
+  },
+});
+
+/** What a refusal may be about. The plain secret is tried on this machine alone. */
+async function hint(run: ConformanceRun, answer: RequestAnswer): Promise<string> {
+  if (!isRefusal(answer)) return '';
+  if (run.target.auth === 'token' && isLoopback(new URL(run.target.url).hostname)) {
+    const plain = await run.post('/edge/message', {}, { credentials: { kind: 'plain' } });
+    if (!isRefusal(plain)) return '. It lets the plain secret in: give --auth secret';
+  }
+  return IS_IT_ITS_SECRET;
+}
+
+function credentialsOf({ target }: ConformanceRun): string {
+  return target.auth === 'secret' ? 'the plain secret' : 'a signed token';
+}
+
+const bySocket = ({ name, title, sent, clause, isOfToken, credentials }: Wrong): ConformanceCheck => ({
   id: `auth.socket.${name}`,
   clause,
   title: `a socket with ${title} is refused`,
   expected: `401 or 403 to the handshake, or closed with ${REFUSING_CODES.join(', ')}`,
   needs: ['auth.socket.signed'],
-  run: (run) => refusedSocket(run, { credentials: credentials(run) }, sent),
+  run: async (run) => {
+    if (isOfToken && run.target.auth === 'secret') return skip(NOT_IN_A_SECRET);
+    return refusedSocket(run, { credentials: credentials(run) }, sent);
+  },
 });
 
-/** Who may come in, and who may not. */
-export const AUTHENTICATION: readonly ConformanceCheck[] = [
+/** Which endpoints there are: without one, the checks of it have nothing to judge. */
+export const PRESENCE: readonly ConformanceCheck[] = [
   {
-    id: 'auth.http.signed',
-    clause: 'P1.1',
-    title: 'a request with a signed token is let in',
-    expected: '2xx',
+    id: 'auth.socket.signed',
+    clause: 'P3.1',
+    title: 'the socket lets an agent in',
+    expected: 'an upgrade, and a socket that stays open',
     run: async (run) => {
-      const answer = await run.sync();
-      const came = `${described(answer)}${isRefusal(answer) ? IS_IT_ITS_SECRET : ''}`;
-      return judge(succeeded(answer), 'POST /edge/sync with a signed token', came);
+      const dial = await run.dial();
+      if (dial.kind === 'open') await run.settle(dial.socket);
+      const sent = `a dial of /edge/ws with ${credentialsOf(run)}, the id in header and query`;
+      const came = describeDial(dial);
+      if (dial.kind === 'refused' && NO_SUCH_SOCKET.includes(dial.status))
+        return missing(sent, came, 'commands come only when the agent asks for them, every 15 s');
+      return judge(
+        dial.kind === 'open' && dial.socket.open,
+        sent,
+        `${came}${isRefused(dial) ? IS_IT_ITS_SECRET : ''}`,
+      );
     },
   },
+  ...ENDPOINTS.filter(({ name }) => name !== 'register').map(letsIn),
+];
+
+/** How servers answer a handshake for a path that they have not, or upgrade not: ws itself with 400. */
+const NO_SUCH_SOCKET = [200, 400, 404, 405, 426, 501];
+
+/** Who may not come in. */
+export const AUTHENTICATION: readonly ConformanceCheck[] = [
   {
     id: 'auth.http.ahead',
     clause: 'P1.2',
@@ -93,7 +150,8 @@ export const AUTHENTICATION: readonly ConformanceCheck[] = [
     expected: '2xx',
     needs: ['auth.http.signed'],
     run: async (run) => {
-      const answer = await run.post('/edge/sync', {}, { credentials: { kind: 'ahead' } });
+      if (run.target.auth === 'secret') return skip(NOT_IN_A_SECRET);
+      const answer = await run.sync({ credentials: { kind: 'ahead' } });
       return judge(
         succeeded(answer),
         'POST /edge/sync with a signed token of the time in two minutes',
@@ -101,23 +159,7 @@ export const AUTHENTICATION: readonly ConformanceCheck[] = [
       );
     },
   },
-  ...WRONG.map(byHttp),
-  {
-    id: 'auth.socket.signed',
-    clause: 'P3.1',
-    title: 'a socket with a signed token is let in',
-    expected: 'an upgrade, and a socket that stays open',
-    run: async (run) => {
-      const dial = await run.dial();
-      if (dial.kind === 'open') await run.settle(dial.socket);
-      const hint = isRefused(dial) ? IS_IT_ITS_SECRET : '';
-      return judge(
-        dial.kind === 'open' && dial.socket.open,
-        'a dial with header and query',
-        `${describeDial(dial)}${hint}`,
-      );
-    },
-  },
+  ...ENDPOINTS.flatMap((endpoint) => WRONG.map((wrong) => byHttp(endpoint, wrong))),
   ...WRONG.map(bySocket),
   {
     id: 'auth.socket.query',
@@ -133,13 +175,13 @@ export const AUTHENTICATION: readonly ConformanceCheck[] = [
     clause: 'P1.4',
     title: 'the plain secret is accepted by both HTTP and socket, or by neither',
     expected: 'both let in, or both refused',
-    needs: ['auth.http.signed', 'auth.socket.signed'],
+    needs: ['auth.message.signed', 'auth.socket.signed'],
     run: async (run) => {
       if (!isLoopback(new URL(run.target.url).hostname)) {
         return skip('the plain secret is never sent to a backend that is not on this machine');
       }
       const credentials = { kind: 'plain' } as const;
-      const answer = await run.post('/edge/sync', {}, { credentials });
+      const answer = await postMessage(run, run.fresh(), 1, { credentials });
       const dial = await run.dial({ credentials });
       if (dial.kind === 'open') await run.settle(dial.socket);
       const socketIn = dial.kind === 'open' && dial.socket.open;

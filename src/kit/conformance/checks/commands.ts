@@ -68,6 +68,23 @@ export const COMMANDS: readonly ConformanceCheck[] = [
     },
   },
   {
+    id: 'push.order',
+    clause: 'P4.2',
+    title: 'commands come in the order in which they were made',
+    expected: 'the texts in the order in which they were handed over',
+    needs: ['push.envelope'],
+    run: async (run) => {
+      const socket = await run.connect();
+      const made: string[] = [];
+      while (made.length < PUSHES) {
+        const push = await run.push();
+        if (push.kind !== 'taken') return untaken(push);
+        made.push(push.text);
+      }
+      return inOrder(run, socket, made, `${PUSHES} texts handed to the send URL, one after the other`);
+    },
+  },
+  {
     id: 'redelivery.reconnect',
     clause: 'P0.2',
     title: 'a command that was not acked is offered again after a reconnect',
@@ -91,6 +108,28 @@ export const COMMANDS: readonly ConformanceCheck[] = [
       const push = await run.push();
       if (push.kind !== 'taken') return untaken(push);
       return offered(run, push.text, `${SENT} without a socket; then a socket and a sync`);
+    },
+  },
+  {
+    id: 'redelivery.order',
+    clause: 'P4.2',
+    title: 'commands that waited for the agent come in the order in which they were made',
+    expected: 'the texts in the order in which they were handed over, all by the socket or all by a sync',
+    needs: ['redelivery.offline'],
+    unless: ['push.order'],
+    run: async (run) => {
+      const made: string[] = [];
+      while (made.length < PUSHES) {
+        const push = await run.push();
+        if (push.kind !== 'taken') return untaken(push);
+        made.push(push.text);
+      }
+      const sent = `${PUSHES} texts handed to the send URL without a socket; then a socket and a sync`;
+      const socket = await run.connect();
+      const first = await socket.frame((one) => fits(commandIn(one), made[0] ?? ''), run.patience.quietMs);
+      if (first !== undefined || !(await run.hasSync())) return inOrder(run, socket, made, sent);
+      const came = commandsIn(await run.sync()).map(({ payload }) => textOf(payload));
+      return ordered(made, came, sent);
     },
   },
   {
@@ -158,8 +197,10 @@ export async function offered(
   const socket = await run.connect();
   const seen = await socket.frame((one) => fits(commandIn(one), text), run.patience.quietMs);
   const bySocket = seen && commandIn(seen);
-  const command = bySocket ?? commandFor(text, commandsIn(await run.sync()));
-  if (command === undefined) return judge(false, sent, 'neither the socket nor the sync had it');
+  const hasSync = await run.hasSync();
+  const command = bySocket ?? (hasSync ? commandFor(text, commandsIn(await run.sync())) : undefined);
+  if (command === undefined)
+    return judge(false, sent, hasSync ? 'neither the socket nor the sync had it' : 'the socket had it not');
   const way = bySocket === undefined ? 'by sync' : 'by socket';
   const holds = id === undefined || command.commandId === id;
   return judge(
@@ -167,6 +208,28 @@ export async function offered(
     sent,
     holds ? `the command, ${way}` : `${way}, but as ${command.commandId} instead of ${id}`,
   );
+}
+
+/** Whether these texts come by this socket, in this order. */
+async function inOrder(
+  run: ConformanceRun,
+  socket: ProbeSocket,
+  made: readonly string[],
+  sent: string,
+): Promise<ConformanceOutcome> {
+  const come = () => socket.seen.map((one) => textOf(commandIn(one)?.payload ?? {}));
+  await socket.until(
+    () => (made.every((text) => come().includes(text)) ? true : undefined),
+    run.patience.answerMs,
+  );
+  return ordered(made, come(), sent);
+}
+
+/** By when each came first: one may come twice. */
+function ordered(made: readonly string[], came: readonly unknown[], sent: string): ConformanceOutcome {
+  const numbers = [...new Set(came)].flatMap((text) => made.indexOf(String(text)) + 1 || []);
+  const holds = numbers.length === made.length && numbers.every((number, index) => number === index + 1);
+  return judge(holds, sent, numbers.length === 0 ? 'none of them' : `number ${numbers.join(', ')}`);
 }
 
 function fits(command: Command | undefined, text: string): boolean {

@@ -7,15 +7,10 @@ import { sleep } from '../../../system/clock.js';
 import type { ConformanceRun } from '../ConformanceRun.js';
 import { type ConformanceCheck, judge, skip } from '../check.js';
 import type { ProbeSocket } from '../ProbeSocket.js';
-import { commandIn, commandsIn, textOf, threadOf } from '../received.js';
-import { clip, described, isMissing, type RequestAnswer, succeeded } from '../request.js';
+import { commandIn, textOf, threadOf } from '../received.js';
+import { clip, described, type RequestAnswer, succeeded } from '../request.js';
 import { faultOf } from '../textFault.js';
-
-/** The smallest PNG that there is: one transparent dot. */
-const PICTURE = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
-  'base64',
-);
+import { picture, postMessage } from './bodies.js';
 
 /** Incoming messages: how they are answered, and to whom the reflex goes. */
 export const MESSAGES: readonly ConformanceCheck[] = [
@@ -24,7 +19,7 @@ export const MESSAGES: readonly ConformanceCheck[] = [
     clause: 'P7.1',
     title: 'a message is answered in one of the documented forms',
     expected: '2xx with should_respond and reply_bubbles, reflex_message and burst_messages, or reply_text',
-    needs: ['auth.http.signed'],
+    needs: ['auth.message.signed'],
     run: async (run) => {
       const answer = await post(run, run.fresh());
       return judge(isReply(answer), 'POST /edge/message', described(answer));
@@ -51,8 +46,8 @@ export const MESSAGES: readonly ConformanceCheck[] = [
     expected: 'the same reply, or 409; and no second reflex under a new command_id',
     needs: ['message.reply', 'auth.socket.signed'],
     run: async (run) => {
-      const socket = await run.connect();
       const old = await waiting(run);
+      const socket = await run.connect();
       const guid = run.fresh();
       const sequence = run.nextSequence();
       const first = await post(run, guid, sequence);
@@ -122,9 +117,9 @@ export const MESSAGES: readonly ConformanceCheck[] = [
     run: async (run) => {
       if (!run.target.reflexes) return skip('--no-reflex was given');
       const { agent, other, person } = run.target;
+      const old = await waiting(run);
       const mine = await run.connect(agent);
       const others = await run.connect(other);
-      const old = await waiting(run);
       const guid = run.fresh();
       const answer = await post(run, guid);
       const come = () => reflexes(mine, old)[0] ?? reflexes(others, old)[0];
@@ -158,13 +153,10 @@ export const MESSAGES: readonly ConformanceCheck[] = [
     clause: 'P7.4',
     title: 'an image can be uploaded',
     expected: '2xx with a JSON body, or 409',
-    needs: ['auth.http.signed'],
+    needs: ['auth.upload.signed'],
     run: async (run) => {
       const answer = await run.post('/photo/upload', picture(run));
       const sent = 'POST /photo/upload with an image of one dot';
-      if (isMissing(answer)) {
-        return skip(`${described(answer)}: no uploads. Set attachments.upload: false in its agents`, sent);
-      }
       const conflict = answer.kind === 'answered' && answer.status === 409;
       const taken = succeeded(answer) && asObject(answer.json) !== undefined;
       return judge(taken || conflict, sent, described(answer));
@@ -173,28 +165,7 @@ export const MESSAGES: readonly ConformanceCheck[] = [
 ];
 
 function post(run: ConformanceRun, guid: string, sequence = run.nextSequence()): Promise<RequestAnswer> {
-  const { person } = run.target;
-  const at = new Date(run.clock.now()).toISOString();
-  const text = 'This is edge-agent conformance. Can you hear me?';
-  const body = {
-    message_guid: guid,
-    sequence,
-    thread_id: person,
-    chat_guid: `any;-;${person}`,
-    sender: person,
-    filtered_text: text,
-    text,
-    parts: [{ type: 'text', text }],
-    original_timestamp: at,
-    timestamp: at,
-    is_group: false,
-    mode: 'direct',
-    participants: [person],
-    service: 'iMessage',
-    was_redacted: false,
-    redacted_fields: [],
-  };
-  return run.post('/edge/message', body, { headers: { 'Idempotency-Key': encodeURIComponent(guid) } });
+  return postMessage(run, guid, sequence);
 }
 
 function isReply(answer: RequestAnswer): boolean {
@@ -226,33 +197,14 @@ function namesNoOther({ payload }: Command, guid: string): boolean {
   return name === guid || (typeof name === 'string' && name.trim() === '');
 }
 
-/** The ids of what waits already: reflexes to earlier messages may be offered again at any moment. */
+/** The ids of what waits already: reflexes to earlier messages may be offered again at any moment. Ends open sockets where there are no syncs. */
 async function waiting(run: ConformanceRun): Promise<ReadonlySet<string>> {
   const { agent, other } = run.target;
-  const answers = [await run.sync({ as: agent }), await run.sync({ as: other })];
-  return new Set(answers.flatMap(commandsIn).map(({ commandId }) => commandId));
+  const commands = [...(await run.offered(agent)), ...(await run.offered(other))];
+  return new Set(commands.map(({ commandId }) => commandId));
 }
 
 function reflexes(socket: ProbeSocket, old: ReadonlySet<string>): Command[] {
   const commands = socket.seen.flatMap((seen) => commandIn(seen) ?? []);
   return commands.filter(({ commandId, payload }) => payload.bubble_type === 'reflex' && !old.has(commandId));
-}
-
-function picture(run: ConformanceRun): FormData {
-  const { agent, person } = run.target;
-  const form = new FormData();
-  const fields = {
-    user_phone: agent.phone,
-    edge_agent_id: agent.id,
-    attachment_guid: `at_0_${run.fresh()}`,
-    message_guid: run.fresh(),
-    chat_guid: `any;-;${person}`,
-    is_group: 'false',
-    caption: 'conformance',
-    participants: JSON.stringify([person]),
-    context: '{}',
-  };
-  for (const [name, value] of Object.entries(fields)) form.set(name, value);
-  form.set('file', new Blob([PICTURE], { type: 'image/png' }), 'conformance.png');
-  return form;
 }

@@ -1,7 +1,7 @@
 import { asObject } from '../../../backend/protocol.js';
-import type { ConformanceRun } from '../ConformanceRun.js';
-import { type ConformanceCheck, type ConformanceOutcome, judge, skip } from '../check.js';
-import { described, isMissing, isRefusal, type RequestAnswer, succeeded } from '../request.js';
+import type { ConformanceRun, PlayedCredentials } from '../ConformanceRun.js';
+import { type ConformanceCheck, type ConformanceOutcome, judge, missing } from '../check.js';
+import { described, isRefusal, type RequestAnswer, succeeded } from '../request.js';
 
 const SENT = 'POST /edge/register for the test agent';
 
@@ -12,7 +12,12 @@ export const REGISTRATION: readonly ConformanceCheck[] = [
     clause: 'P2.1',
     title: 'an agent can register',
     expected: '2xx with a JSON object whose edge_agent_id, if there is one, is a text; or 409',
-    run: async (run) => judged(SENT, await register(run), run.target.registrationToken !== undefined),
+    run: async (run) => {
+      const answer = await register(run);
+      if (await run.isAbsent(answer))
+        return missing(SENT, described(answer), 'this backend has no registration, which is allowed');
+      return judged(SENT, answer, run.target.registrationToken !== undefined);
+    },
   },
   {
     id: 'register.repeat',
@@ -31,7 +36,7 @@ export const REGISTRATION: readonly ConformanceCheck[] = [
 ];
 
 /** What is said at each registration. */
-export function registration({ target }: ConformanceRun): object {
+export function registration({ target }: ConformanceRun): Record<string, unknown> {
   const { agent, registrationToken: token } = target;
   return {
     user_phone: agent.phone,
@@ -41,13 +46,14 @@ export function registration({ target }: ConformanceRun): object {
   };
 }
 
-function register(run: ConformanceRun): Promise<RequestAnswer> {
-  return run.post('/edge/register', registration(run));
+/** Registers the test agent; with credentials that must be refused, without a registration token as well. */
+export function register(run: ConformanceRun, credentials?: PlayedCredentials): Promise<RequestAnswer> {
+  const { auth_token: _, registration_token: __, ...alone } = registration(run);
+  if (credentials === undefined) return run.post('/edge/register', registration(run));
+  return run.post('/edge/register', alone, { credentials });
 }
 
 function judged(sent: string, answer: RequestAnswer, hasToken: boolean): ConformanceOutcome {
-  if (isMissing(answer))
-    return skip(`${described(answer)}: this backend has no registration, which is allowed`, sent);
   const conflict = answer.kind === 'answered' && answer.status === 409;
   const body = succeeded(answer) ? asObject(answer.json) : undefined;
   const id = body?.edge_agent_id;

@@ -68,7 +68,8 @@ export const SYNC: readonly ConformanceCheck[] = [
   },
 ];
 
-function event(run: ConformanceRun): { event_id: string } & Record<string, unknown> {
+/** One that the backend has not had. */
+export function event(run: ConformanceRun): { event_id: string } & Record<string, unknown> {
   return {
     event_id: `evt_conformance_${run.fresh()}`,
     event_type: 'message_delivered',

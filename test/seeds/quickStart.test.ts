@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { nextToBuild } from '../../src/kit/conformance/nextStep.js';
+import { judgeBackend, withVerdict } from '../kit/conformance/judgeBackend.js';
+import { quickStartBackend } from './quickStartBackend.js';
+
+const SECRET = 'your-shared-secret-here';
+
+test('a backend with only what the quick start shows is judged by what it has, and told what to build next', async (context) => {
+  const url = await quickStartBackend(SECRET, context);
+  const results = await judgeBackend(url, { secret: SECRET, sendKey: SECRET, auth: 'secret' });
+  expect(nextToBuild(results)).toBe(
+    'Build next: POST /edge/sync (docs/protocol.md §6); without it nothing reaches an agent whose socket is down.',
+  );
+  expect(withVerdict(results, 'MISSING')).toEqual([
+    'register.answer',
+    'auth.http.signed',
+    'auth.ack.signed',
+    'auth.upload.signed',
+  ]);
+  expect(withVerdict(results, 'PASS')).toEqual(
+    expect.arrayContaining([
+      'auth.socket.signed',
+      'auth.message.signed',
+      'auth.message.missing',
+      'auth.message.forged',
+      'auth.socket.missing',
+      'auth.socket.forged',
+      'keepalive.pong',
+      'push.live',
+      'push.envelope',
+      'push.order',
+      'ack.socket',
+      'message.reply',
+      'message.sequence',
+      'message.reflex',
+      'size.message',
+    ]),
+  );
+  // What it does wrong by the protocol, each to be found by the check that is named after it, and nothing else.
+  expect(withVerdict(results, 'FAIL')).toEqual([
+    'auth.socket.query',
+    'socket.plain-get',
+    'socket.replaced',
+    'redelivery.reconnect',
+    'redelivery.offline',
+    'message.repeat',
+  ]);
+});
+
+test('a backend that compares the plain secret says how it can be judged', async (context) => {
+  const url = await quickStartBackend(SECRET, context);
+  const only = ['auth.message.signed'];
+  const results = await judgeBackend(url, { secret: SECRET }, { only });
+  expect(results.at(-1)).toMatchObject({ verdict: 'FAIL' });
+  expect(results.at(-1)?.came).toContain('It lets the plain secret in: give --auth secret');
+});
