@@ -1,17 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { Columns } from '../../src/kit/messages/AppleDatabase.js';
-import { openDatabase } from '../../src/store/sqlite.js';
 import { INPUT_LIMITS } from '../../src/system/inputLimits.js';
 import { type DaemonProcess, STARTED } from '../support/DaemonProcess.js';
 import type { EdgeWorld } from '../support/EdgeWorld.js';
 import type { SmallDisk } from '../support/SmallDisk.js';
 import { until } from '../support/until.js';
-import type { Restore } from './evidence.js';
+import { type Restore, type UnknownText, unknownTexts } from './evidence.js';
 import type { Seeded } from './Seeded.js';
 import type { Traffic } from './Traffic.js';
 
@@ -40,7 +39,7 @@ export class Faults {
   /** Older states that were put back. */
   readonly restores: Restore[] = [];
   /** Texts of which stores that were replaced said that their end is unknown. */
-  readonly unknown: string[] = [];
+  readonly unknown: UnknownText[] = [];
   readonly counts: Record<string, number> = {};
   private readonly lasting = new Set<Promise<unknown>>();
   private daemon: DaemonProcess | undefined;
@@ -123,8 +122,9 @@ export class Faults {
     return join(this.world.directory, 'clock-offset');
   }
 
+  /** Not on the disk that may be full: that holds the state alone. */
   private get copy(): string {
-    return `${this.world.state}.copy`;
+    return join(this.world.directory, 'state.copy');
   }
 
   private copyState(): void {
@@ -142,22 +142,20 @@ export class Faults {
       () => 'osascript to end',
     );
     this.unknown.push(...unknownTexts(state));
-    // What is put aside may tell why; not on the small disk.
+    // What is put aside may tell why.
     copyTree(state, join(world.directory, `replaced-${this.restores.length + 1}`));
     const way = random.pick(['copied', 'moved', 'overwritten'] as const);
     if (way === 'overwritten') {
       for (const name of STORE_FILES) rmSync(join(state, name), { force: true });
       for (const name of STORE_FILES)
         if (existsSync(join(copy, name))) cpSync(join(copy, name), join(state, name));
-      rmSync(copy, { recursive: true });
     } else {
       rmSync(state, { recursive: true });
-      if (way === 'moved') renameSync(copy, state);
-      else {
-        copyTree(copy, state);
-        rmSync(copy, { recursive: true });
-      }
+      const beside = way === 'moved' ? `${state}.moved` : state;
+      copyTree(copy, beside);
+      if (way === 'moved') renameSync(beside, state);
     }
+    rmSync(copy, { recursive: true });
     this.restores.push({ copiedAt: this.copiedAt ?? 0, restoredAt: Date.now() });
     this.copiedAt = undefined;
     this.count('restore');
@@ -266,17 +264,6 @@ export class Faults {
 /** A copy as a backup makes it: no sockets. */
 function copyTree(from: string, to: string): void {
   cpSync(from, to, { recursive: true, preserveTimestamps: true, filter: (path) => !path.endsWith('.sock') });
-}
-
-/** Texts, or names of files, of which a store says that their end is unknown. */
-export function unknownTexts(state: string): string[] {
-  const database = openDatabase(join(state, 'edge-agent.db'));
-  try {
-    const select = database.prepare("SELECT coalesce(file, text) FROM sends WHERE state = 'unknown'");
-    return (select.pluck().all() as string[]).map((name) => basename(name));
-  } finally {
-    database.close();
-  }
 }
 
 function nested(depth: number): unknown {

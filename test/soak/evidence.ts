@@ -11,6 +11,25 @@ export interface Restore {
   restoredAt: number;
 }
 
+/** A text of which a store said that its end is unknown. */
+export interface UnknownText {
+  /** Derived from its cause: the same in each store that ever had it. */
+  id: string;
+  /** Its words, or the name of its file. */
+  text: string;
+  /** What the store said of it. */
+  error: string;
+}
+
+/** What a store says of an unknown text, and what the report calls that. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/a different answer/, 'another answer'],
+  [/the same words/, 'same words'],
+  [/may have been cancelled/, 'perhaps cancelled'],
+  [/agent died/, 'killed meanwhile'],
+  [/did not appear/, 'no row'],
+];
+
 /** What is left in the end to judge by. */
 export interface Evidence {
   /** What Messages took, oldest first. */
@@ -22,8 +41,9 @@ export interface Evidence {
   acks: ReadonlyMap<string, Ack>;
   /** Older states that were put back: what they did not know was found in chat.db, or is told as unknown. */
   restores: readonly Restore[];
-  /** Texts, or names of files, that the ledger calls unknown (or one did that was replaced), and failed. */
-  unknown: readonly string[];
+  /** Each text that the ledger calls unknown, or one did that was replaced. */
+  unknown: readonly UnknownText[];
+  /** Texts, or names of files, that failed. */
   failed: readonly string[];
   /** How messages stand in the store, by guid. */
   incoming: ReadonlyMap<string, string>;
@@ -37,7 +57,7 @@ export interface Evidence {
 export function gather(
   world: EdgeWorld,
   commandIds: readonly string[],
-  before: { restores: readonly Restore[]; unknown: readonly string[] } = { restores: [], unknown: [] },
+  before: { restores: readonly Restore[]; unknown: readonly UnknownText[] } = { restores: [], unknown: [] },
 ): Evidence {
   const database = openDatabase(join(world.state, 'edge-agent.db'));
   try {
@@ -51,7 +71,7 @@ export function gather(
       journal: world.backend.journal,
       acks: new Map(acks.flatMap(([id, ack]) => (ack === undefined ? [] : [[id, ack]]))),
       restores: before.restores,
-      unknown: [...before.unknown, ...texts('unknown')],
+      unknown: distinct([...before.unknown, ...unknownTexts(world.state)]),
       failed: texts('failed'),
       incoming: new Map(incoming),
       integrity: String(database.pragma('integrity_check', { simple: true })),
@@ -60,4 +80,34 @@ export function gather(
   } finally {
     database.close();
   }
+}
+
+/** Texts of which a store says that their end is unknown. */
+export function unknownTexts(state: string): UnknownText[] {
+  const database = openDatabase(join(state, 'edge-agent.db'));
+  try {
+    const select = database.prepare(
+      "SELECT id, coalesce(file, text) AS text, coalesce(error, '') AS error FROM sends WHERE state = 'unknown'",
+    );
+    return (select.all() as UnknownText[]).map((one) => ({ ...one, text: basename(one.text) }));
+  } finally {
+    database.close();
+  }
+}
+
+/** A store that was put back says again what the one before it said. */
+function distinct(unknown: readonly UnknownText[]): UnknownText[] {
+  return [...new Map(unknown.map((one) => [one.id, one])).values()];
+}
+
+/** How many texts are unknown for which reason, and how many of them Messages took. */
+export function unknownByKind({ unknown, sent }: Evidence): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const went = new Set(sent);
+  for (const { text, error } of unknown) {
+    const kind = REASONS.find(([pattern]) => pattern.test(error))?.[1];
+    const name = `${kind ?? 'other'}${went.has(text) ? ', went out' : ''}`;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
 }

@@ -187,7 +187,7 @@ describe('the judge of a soak', () => {
 
   test('bears an unknown outcome only where there may be one', () => {
     const { intents, evidence: doubtful } = flawless(TEXTS.slice(0, -1));
-    const told = { ...doubtful, unknown: ['bubble'] };
+    const told = { ...doubtful, unknown: [{ id: 'reply:m1:2', text: 'bubble', error: '' }] };
     expect(judge(intents, told, true)).toEqual([]);
     expect(judge(intents, told, false)).not.toEqual([]);
     expect(judge(intents, doubtful, true)).not.toEqual([]);

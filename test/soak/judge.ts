@@ -26,7 +26,7 @@ export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): 
 function judgeTexts(intents: Intents, evidence: Evidence, unknownAllowed: boolean): string[] {
   const expected = expectedTexts(intents, evidence);
   const sent = tally(evidence.sent);
-  const unknown = tally(unknownAllowed ? evidence.unknown : []);
+  const unknown = tally(unknownAllowed ? evidence.unknown.map(({ text }) => text) : []);
   return [...new Set([...expected.keys(), ...sent.keys()])].flatMap((text) => {
     const { least, most } = expected.get(text) ?? { least: 0, most: 0 };
     const found = sent.get(text) ?? 0;
@@ -41,7 +41,7 @@ function judgeTexts(intents: Intents, evidence: Evidence, unknownAllowed: boolea
 function judgeAcks({ commands }: Intents, evidence: Evidence): string[] {
   const { acks, sent, journal, unknown } = evidence;
   const went = tally(sent);
-  const doubtful = new Set(unknown);
+  const doubtful = new Set(unknown.map(({ text }) => text));
   const said = new Map<string, string>();
   const isAcked = new Set(journal.acks.map(({ body }) => body.command_id));
   const contradictions = journal.acks.flatMap(({ body }) => {
@@ -149,7 +149,7 @@ function judgeStore({ integrity, damaged, unknown, failed }: Evidence, unknownAl
   return [
     ...(integrity === 'ok' ? [] : [`store: ${integrity}`]),
     ...damaged.map((name) => `store: ${name} was set aside`),
-    ...(unknownAllowed ? [] : unknown.map((text) => `unknown: “${text}” without any reason`)),
+    ...(unknownAllowed ? [] : unknown.map(({ text }) => `unknown: “${text}” without any reason`)),
     ...failed.map((text) => `failed: “${text}”`),
   ];
 }

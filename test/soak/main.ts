@@ -3,7 +3,7 @@ import { FAULT_KINDS } from './Faults.js';
 import { type SoakOptions, type SoakReport, soak } from './soak.js';
 
 const USAGE =
-  'npm run soak -- [--seed N] [--kills N] [--minutes N] [--unknown] [--no-forms] [--faults all|kind,kind] ' +
+  'npm run soak -- [--seed N] [--kills N] [--minutes N] [--unknown] [--no-forms] [--keep] [--faults all|kind,kind] ' +
   FAULT_KINDS.map((kind) => `[--${kind}]`).join(' ');
 
 /** The command: runs a soak, prints how it went, and returns the exit code, 1 if a promise was broken. */
@@ -22,7 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return report.violations.length === 0 ? 0 : 1;
 }
 
-type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown' | 'forms' | 'faults'>;
+type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown' | 'forms' | 'faults' | 'keep'>;
 
 /** Throws in words for a person if an option is not known or is no number. */
 function read(args: readonly string[]): Options {
@@ -36,6 +36,7 @@ function read(args: readonly string[]): Options {
       minutes: text,
       unknown: { type: 'boolean', default: false },
       forms: { type: 'boolean', default: true },
+      keep: flag,
       faults: text,
       restores: flag,
       disk: flag,
@@ -60,12 +61,13 @@ function read(args: readonly string[]): Options {
     minutes: number('minutes', Infinity),
     unknown: values.unknown,
     forms: values.forms,
+    keep: values.keep,
     faults: FAULT_KINDS.filter((kind) => values[kind] || named.includes(kind) || named.includes('all')),
   };
 }
 
 function print(
-  { kills, deaths, counts, forms, faults, violations, artefacts }: SoakReport,
+  { kills, deaths, counts, unknown, forms, faults, violations, artefacts }: SoakReport,
   seconds: number,
 ): void {
   const list = (entries: Readonly<Record<string, number>>) =>
@@ -79,6 +81,7 @@ function print(
       .map(([name, count]) => `${name} ${count}`)
       .join(', '),
   );
+  if (Object.keys(unknown).length > 0) console.log(`unknown: ${list(unknown)}`);
   if (Object.keys(forms).length > 0) console.log(`forms: ${list(forms)}`);
   if (Object.keys(faults).length > 0) console.log(`faults: ${list(faults)}`);
   for (const violation of violations) console.log(`BROKEN  ${violation}`);

@@ -16,6 +16,7 @@ test('a daemon that is killed again and again, among failures of every kind, kee
     unknown: false,
     forms: true,
     faults: [],
+    keep: false,
   });
   expect(violations, artefacts).toEqual([]);
   expect(kills).toBe(KILLS);

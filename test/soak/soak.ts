@@ -7,7 +7,7 @@ import type { StepName } from '../support/killPoints.js';
 import { SmallDisk } from '../support/SmallDisk.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
-import { gather } from './evidence.js';
+import { type Evidence, gather, unknownByKind } from './evidence.js';
 import { type FaultKind, Faults } from './Faults.js';
 import { Forms } from './Forms.js';
 import type { Intents } from './intents.js';
@@ -29,6 +29,8 @@ export interface SoakOptions {
   faults: readonly FaultKind[];
   /** Whether chat.db is written in every form that Messages has for one fact. */
   forms: boolean;
+  /** Keeps everything in any case, not only where a promise was broken. */
+  keep: boolean;
   /** Hears of the progress. */
   say?: (line: string) => void;
 }
@@ -51,18 +53,22 @@ export interface SoakReport {
       number
     >
   >;
+  /** How many texts were ever told as unknown, by the reason. */
+  unknown: Readonly<Record<string, number>>;
   /** How often each form was written, and each fault begun. */
   forms: Readonly<Record<string, number>>;
   faults: Readonly<Record<string, number>>;
   /** What was promised and not kept. */
   violations: readonly string[];
-  /** Where everything was kept that may tell why; undefined if there was no violation. */
+  /** Where everything was kept that may tell why; undefined if it was not. */
   artefacts: string | undefined;
 }
 
-/** What the state directory is on, below the world's directory, and how much it holds where it can be full. */
+/** What the state directory is on, below the world's directory; where it can be full it holds so much, as a state grows with its history. */
 const DISK = 'disk';
-const DISK_MB = 64;
+const DISK_MB = { least: 64, perKill: 0.25 };
+/** A soak may be limited by time alone. */
+const MOST_KILLS = 5_000;
 /** How much may be asked and not yet done: more would only wait. */
 const BACKLOG = 20;
 /** A daemon that is so far behind gets a life in which it can catch up: on a busy machine the short ones do nothing. */
@@ -96,7 +102,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const kinds = new Set(options.faults);
   const onDisk = { onTestFinished: (clean: () => void | Promise<void>) => void cleanups.unshift(clean) };
   mkdirSync(join(world.directory, DISK), { mode: 0o700 });
-  const disk = kinds.has('disk') ? SmallDisk.mount(onDisk, join(world.directory, DISK), DISK_MB) : undefined;
+  const megabytes = DISK_MB.least + Math.ceil(Math.min(options.kills, MOST_KILLS) * DISK_MB.perKill);
+  const disk = kinds.has('disk')
+    ? SmallDisk.mount(onDisk, join(world.directory, DISK), megabytes)
+    : undefined;
   const random = new Seeded(options.seed);
   const mischief = new Mischief(world, random.fork(), options.unknown);
   const traffic = new Traffic(world, random.fork(), (text) => mischief.text(text), options.forms);
@@ -240,8 +249,18 @@ async function report(
     'outcomes unknown': unknown.length,
     connects: journal.connects.length,
   };
-  const artefacts = violations.length === 0 ? undefined : keep(world, options, intents, violations);
-  return { kills, deaths, counts, forms: forms?.counts ?? {}, faults: faults.counts, violations, artefacts };
+  const isKept = options.keep || violations.length > 0;
+  const artefacts = isKept ? keep(world, options, intents, evidence, violations) : undefined;
+  return {
+    kills,
+    deaths,
+    counts,
+    unknown: unknownByKind(evidence),
+    forms: forms?.counts ?? {},
+    faults: faults.counts,
+    violations,
+    artefacts,
+  };
 }
 
 /** Copies the world to where it outlives the run. */
@@ -249,6 +268,7 @@ function keep(
   world: EdgeWorld,
   options: SoakOptions,
   { commands: asked, messages: written, operators }: Intents,
+  { unknown }: Evidence,
   violations: readonly string[],
 ): string {
   const directory = mkdtempSync(join(tmpdir(), `edge-soak-${options.seed}-`));
@@ -272,6 +292,7 @@ function keep(
   const lines = (list: readonly unknown[]) => list.map((entry) => `${JSON.stringify(entry)}\n`).join('');
   writeFileSync(join(directory, 'journal.jsonl'), lines(journal));
   writeFileSync(join(directory, 'asked.jsonl'), lines([...asked, ...written, ...operators]));
+  writeFileSync(join(directory, 'unknown.jsonl'), lines(unknown));
   writeFileSync(join(directory, 'violations.txt'), `${violations.join('\n')}\n`);
   return directory;
 }
