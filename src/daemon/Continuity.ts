@@ -4,6 +4,13 @@ import { basename, dirname, join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
+import {
+  type AnsweredMessages,
+  allMarks,
+  answeredFrom,
+  type MarkedMessage,
+  withAnswered,
+} from '../store/AnsweredMessages.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import {
   type GapReason,
@@ -70,6 +77,7 @@ export class Continuity {
   private id = '';
   private store: Store | undefined;
   private isWarned = false;
+  private answered: AnsweredMessages | undefined;
 
   private constructor(
     private readonly options: ContinuityOptions,
@@ -118,8 +126,11 @@ export class Continuity {
     this.id = own?.id ?? freshId('store');
     this.store = store;
     store.lineage.onAdvanced((counter) => this.record(counter));
+    store.lineage.onAnswer((message, at) => this.recordAnswer(message, at));
     const gap = standing.kind === 'gap' ? gapOf(standing, store, clock.now(), seen) : undefined;
     const counter = Math.max(own?.counter ?? 0, seen?.store === this.id ? seen.counter : 0);
+    // The counter that this start gets: whatever was done before it is not in a list that begins now.
+    this.answered = (seen?.store === this.id ? seen.answered : undefined) ?? answeredFrom(counter + 1);
     store.write(() => {
       if (standing.kind === 'gap' && gap !== undefined) this.say(standing, gap, store);
       store.lineage.record({ id: this.id, file, counter }, gap);
@@ -145,13 +156,24 @@ export class Continuity {
     }
   }
 
-  private record(counter: number): void {
+  /** To the disk for sure: it may be the only record of what goes out now. */
+  private recordAnswer(message: MarkedMessage | undefined, counter: number): void {
+    const before = this.answered;
+    this.answered =
+      message === undefined || before === undefined
+        ? answeredFrom(counter)
+        : withAnswered(before, message, counter);
+    if (this.answered !== before) this.record(counter, true);
+  }
+
+  private record(counter: number, mustBeDurable = false): void {
     const { clock, directory } = this.options;
-    const isDurable = clock.monotonic() - this.durableAt >= DURABLE_EVERY_MS;
+    const isDurable = mustBeDurable || clock.monotonic() - this.durableAt >= DURABLE_EVERY_MS;
     if (isDurable) this.durableAt = clock.monotonic();
     try {
       const revisions = this.store?.lineage.gap()?.revisions ?? 0;
-      const record = { store: this.id, counter, aliveAt: clock.now(), directory, revisions };
+      const { id, answered } = this;
+      const record = { store: id, counter, aliveAt: clock.now(), directory, revisions, answered };
       this.witness?.write(record, isDurable);
     } catch (error) {
       this.warn(error);
@@ -231,11 +253,28 @@ function gapOf(
     // Of a store that was new or salvaged, what it has not judged is not all of the gap.
     areRowsNoted: reason === 'new' || isSalvaged,
     revisions: revisionsAbove(before?.revisions ?? 0, seen?.revisions ?? 0, now),
+    answered: forgottenAnswers(reason, store, seen),
   };
   // An earlier gap is still one: from its beginning to the end of this. A first start is none: the store was whole since.
   if (before === undefined || before.reason === 'new') return gap;
   const { generation, afterRow, movedAt } = before;
   return { ...gap, generation, afterRow, movedAt, from: before.from, until: Math.max(until, before.until) };
+}
+
+/** With those of an earlier gap that is still one. Null: the witness does not tell of everything that the store forgot. */
+function forgottenAnswers(
+  reason: GapReason,
+  { lineage, sends }: Store,
+  seen: WitnessRecord | undefined,
+): LedgerGap['answered'] {
+  const [own, before] = [lineage.own(), lineage.gap()];
+  if (reason !== 'older' || own === undefined || seen?.answered === undefined) return null;
+  if (seen.answered.since > own.counter) return null;
+  const earlier = before === undefined || before.reason === 'new' ? [] : before.answered;
+  if (earlier === null) return null;
+  const known = new Set(earlier.flatMap(({ marks }) => marks));
+  const marks = allMarks(seen.answered).filter((mark) => !known.has(mark));
+  return [...earlier, { knownSends: sends.newest(), marks }];
 }
 
 /** So many acks of one command are never given between two restores. */

@@ -162,6 +162,8 @@ export class Dispatcher {
       afterRow: isRetry ? send.afterRow : (position?.rowId ?? null),
     });
     this.store.lineage.advance();
+    const answered = send.answers ?? send.assumed;
+    if (answered !== null) this.store.lineage.beginAnswer(this.store.incoming.find(answered));
     this.lanes.changed(send.conversation);
     const isBest = target.form === known[0]?.form;
     const attempt = { send, tag, form: target.form, isBest, formCount: targets.length };

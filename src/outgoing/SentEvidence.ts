@@ -99,9 +99,7 @@ export class SentEvidence {
     if (byGuid !== undefined && byGuid.isUndecided !== true) return { kind: 'sent', row: byGuid };
     if (misdated.some(({ guid }) => this.mayBeOf(send.seq, guid) !== 'no')) return { kind: 'doubtful' };
     if (!mayBeOfGap) return NONE;
-    // A row from after this very reply was stored is no other answer: its words were settled by then.
-    const others = found.filter(({ guid }) => this.mayBeOf(send.seq, guid) !== 'surely');
-    if (isReply(send) && others.length > 0 && !this.isKnownReply(send, found)) return { kind: 'answered' };
+    if (this.isAnswered(send, found, gap)) return { kind: 'answered' };
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
   }
 
@@ -272,12 +270,33 @@ export class SentEvidence {
     return this.rows.filesOf(row.rowId).some((file) => isFileOf(send, file));
   }
 
-  /** Whether another bubble of the same reply is in chat.db: then it was this reply, and it ended before this bubble. */
+  /**
+   * Whether the message may have been answered in other words by an agent that the store forgot: it was begun to be answered, as far as
+   * that is recorded, and one of these rows may be the answer. Once this very reply was stored, its words were settled: a row that
+   * was noted later, or never though the store had the reply when rows were noted last, is no other answer.
+   */
+  private isAnswered(send: SendRecord, found: readonly SentRow[], gap: LedgerGap): boolean {
+    if (!isReply(send)) return false;
+    const { incoming, lineage } = this.store;
+    const isSettled = ({ guid }: SentRow) => (lineage.gapRow(guid) ?? gap).knownSends >= send.seq;
+    if (found.every(isSettled)) return false;
+    const message = incoming.find(send.answers ?? '');
+    if (message !== undefined && !lineage.mayBeAnswered(message, send.seq)) return false;
+    return !this.isKnownReply(send, found);
+  }
+
+  /**
+   * Whether another bubble of the same reply is in chat.db, or was tried by this store: then it was this reply, and it ended before
+   * this bubble.
+   */
   private isKnownReply({ seq, answers, conversation }: SendRecord, found: readonly SentRow[]): boolean {
     const others = this.store.sends
       .answersTo(conversation, answers ?? '')
       .filter((other) => other.seq !== seq && isReply(other));
-    return others.some((other) => other.guid !== null || found.some((row) => this.isOf(other, row)));
+    return others.some(
+      (other) =>
+        other.guid !== null || other.attemptedAt !== null || found.some((row) => this.isOf(other, row)),
+    );
   }
 
   /**

@@ -13,6 +13,7 @@ import {
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../system/clock.js';
+import { type AnsweredMessages, answeredSchema, type MarkedMessage, marksOf } from './AnsweredMessages.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './seenRows.js';
@@ -36,6 +37,8 @@ export interface WitnessRecord {
   directory: string;
   /** Above all revisions of acks that were ever given (`LedgerGap.revisions`). */
   revisions: number;
+  /** Which messages it began to answer; undefined: it was of a version that did not record that. */
+  answered?: AnsweredMessages | undefined;
 }
 
 /**
@@ -69,6 +72,18 @@ export interface LedgerGap extends RowOrder {
   copiedAt: number | null;
   /** Whether the rows are noted that chat.db had then and the store did not know (`GapRow`). Nothing is compared before. */
   areRowsNoted: boolean;
+  /** Which messages were answered by agents that the store forgot, for each time that it was put back; null: not known. */
+  answered: readonly ForgottenAnswers[] | null;
+}
+
+/**
+ * The marks of the messages that had been begun to be answered when the store was put back, but those of an earlier time: among them
+ * are all of which it does not know that.
+ */
+interface ForgottenAnswers {
+  /** The store had the texts up to this seq. */
+  knownSends: number;
+  marks: readonly string[];
 }
 
 /**
@@ -142,6 +157,7 @@ const EARLIER_GAP = {
   revisions: 0,
   copiedAt: null,
   areRowsNoted: true,
+  answered: null,
 } as const;
 
 const LINEAGE = 'lineage';
@@ -161,6 +177,7 @@ const SINCE_EVER = {
 /** The lineage of this store and the gap in its ledger, kept with its small facts. */
 export class LineageTable {
   private readonly listeners: ((counter: number) => void)[] = [];
+  private readonly answerListeners: ((message: MarkedMessage | undefined, counter: number) => void)[] = [];
   private counter = 0;
   private known: LedgerGap | undefined;
   private rows: ReadonlyMap<string, GapRow> = new Map();
@@ -280,6 +297,33 @@ export class LineageTable {
     this.listeners.push(listener);
   }
 
+  /**
+   * Inside a write, before what sends a text: it answers this message. Announced after the commit, before what is put off until then
+   * behind it. Undefined: nothing is known of the message any more.
+   */
+  beginAnswer(message: MarkedMessage | undefined): void {
+    this.hooks.afterCommit(() => {
+      for (const listener of this.answerListeners) listener(message, this.counter);
+    });
+  }
+
+  /** Calls `listener` after each commit with which an answer is begun, before it goes out. */
+  onAnswer(listener: (message: MarkedMessage | undefined, counter: number) => void): void {
+    this.answerListeners.push(listener);
+  }
+
+  /**
+   * Whether an agent that was forgotten may have begun to answer this message before the store had the reply with this seq: that
+   * agent's may have been another one.
+   */
+  mayBeAnswered(message: MarkedMessage, seq: number): boolean {
+    if (this.known === undefined) return false;
+    const { answered } = this.known;
+    if (answered === null) return true;
+    const marks = answered.filter(({ knownSends }) => knownSends < seq).flatMap((gap) => gap.marks);
+    return marksOf(message).some((mark) => marks.includes(mark));
+  }
+
   private readonly announce = (): void => {
     for (const listener of this.listeners) listener(this.counter);
   };
@@ -303,6 +347,7 @@ const recordSchema = z.object({
   aliveAt: z.number(),
   directory: z.string(),
   revisions: z.int().default(0),
+  answered: answeredSchema.optional().catch(undefined),
 });
 
 /**
@@ -331,9 +376,11 @@ export class Witness {
 
   /** Outlives the process at once, and a power cut if `durable`. Throws what node:fs throws. */
   write(record: WitnessRecord, durable: boolean): void {
-    const text = JSON.stringify({ file: identityOf(fstatSync(this.fd)), ...record });
+    const whole = { file: identityOf(fstatSync(this.fd)), ...record };
+    const text = JSON.stringify(whole);
     const bytes = Buffer.alloc(SIZE, ' ');
-    bytes.write(text);
+    // The name of a directory may be of any length: what is only of use goes before what must be there.
+    bytes.write(Buffer.byteLength(text) <= SIZE ? text : JSON.stringify({ ...whole, answered: undefined }));
     writeSync(this.fd, bytes, 0, SIZE, 0);
     if (durable) fsyncSync(this.fd);
   }

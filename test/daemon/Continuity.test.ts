@@ -14,6 +14,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Continuity, sharedPlaces } from '../../src/daemon/Continuity.js';
 import { ALIVE_AT } from '../../src/daemon/Downtime.js';
+import { marksOf } from '../../src/store/AnsweredMessages.js';
+import { Witness } from '../../src/store/lineage.js';
 import { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
@@ -74,6 +76,101 @@ describe('the gap of a store that is put back months after the first start', () 
     cpSync(`${mac.storePath}.copy`, mac.storePath);
     const gap = mac.run((store) => store.lineage.gap());
     expect(gap).toMatchObject({ reason: 'older', from: copiedAt, generation: 'g', afterRow: 5 });
+  });
+});
+
+describe('of the messages that were answered since a copy was made', () => {
+  const [before, after, other] = [1, 2, 3].map((n) => ({ guid: `guid-${n}`, sentAt: INSTALLED_AT + n }));
+  const answer = (mac: Mac, ...messages: (typeof before)[]) =>
+    mac.run((store) => {
+      for (const message of messages)
+        store.write(() => {
+          store.lineage.advance();
+          store.lineage.beginAnswer(message);
+        });
+    });
+  const copy = (mac: Mac, name = 'copy') => cpSync(mac.storePath, `${mac.storePath}.${name}`);
+  const putBack = (mac: Mac, name = 'copy') => {
+    rmSync(mac.storePath);
+    cpSync(`${mac.storePath}.${name}`, mac.storePath);
+  };
+  const asked = [before, after, other];
+  const mayBeAnswered = (mac: Mac) =>
+    mac.run((store) =>
+      asked.map((message) => message !== undefined && store.lineage.mayBeAnswered(message, 1)),
+    );
+
+  test('the restored store knows each, and that no other one was', () => {
+    const mac = new Mac();
+    answer(mac, before);
+    copy(mac);
+    answer(mac, after);
+    putBack(mac);
+    expect(mayBeAnswered(mac).slice(1)).toEqual([true, false]);
+  });
+
+  test('none is forgotten by another restore, of a copy from before the first or after it', () => {
+    for (const name of ['copy', 'second']) {
+      const mac = new Mac();
+      answer(mac);
+      copy(mac);
+      answer(mac, before);
+      putBack(mac);
+      answer(mac);
+      copy(mac, 'second');
+      answer(mac, after);
+      putBack(mac, name);
+      expect(mayBeAnswered(mac), name).toEqual([true, true, false]);
+    }
+  });
+
+  test.each([
+    [
+      'where the copy is older than what is recorded',
+      (mac: Mac) => {
+        answer(mac, ...Array.from({ length: 200 }, (_, n) => ({ guid: `more ${n}`, sentAt: n })));
+      },
+    ],
+    ['where the message of a text is not known any more', (mac: Mac) => answer(mac, undefined)],
+    [
+      'where an agent was at work meanwhile that does not record it',
+      (mac: Mac) => {
+        const { witness: path } = sharedPlaces(join(mac.home, 'chat.db'), mac.home);
+        const witness = Witness.open(path);
+        const { answered: _, ...record } = witness.read() ?? {};
+        witness.write({ store: '', aliveAt: 0, directory: '', revisions: 0, counter: 0, ...record }, false);
+        witness.close();
+      },
+    ],
+  ])('any may be one %s', (_, spoil) => {
+    const mac = new Mac();
+    answer(mac, before);
+    copy(mac);
+    spoil(mac);
+    answer(mac, after);
+    putBack(mac);
+    expect(mayBeAnswered(mac)).toEqual([true, true, true]);
+  });
+
+  test('it is recorded before the text goes out, whatever else was stored with it', () => {
+    const mac = new Mac();
+    answer(mac);
+    copy(mac);
+    const seen: (boolean | undefined)[] = [];
+    mac.run((store) =>
+      store.write(() => {
+        store.lineage.advance();
+        store.lineage.beginAnswer(after);
+        store.afterCommit(() => {
+          const { witness: path } = sharedPlaces(join(mac.home, 'chat.db'), mac.home);
+          const witness = Witness.open(path);
+          seen.push(after && witness.read()?.answered?.newer.includes(marksOf(after)[0] ?? '?'));
+          witness.close();
+        });
+        store.lineage.advance();
+      }),
+    );
+    expect(seen).toEqual([true]);
   });
 });
 

@@ -171,6 +171,25 @@ describe('after an older state directory was put back', RUN, () => {
     expect(world.texts).toEqual(['answer 0']);
   });
 
+  test('a message that nobody had answered is answered, though other texts went out behind it', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    await stopped(await world.start());
+    const copy = copyOf(world);
+    const daemon = await world.start();
+    world.backend.failHttp(503, 100, { path: '/edge/message' });
+    world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });
+    await world.acked(world.command('something else'));
+    await world.inChatDb(1);
+    await daemon.kill('SIGKILL');
+    world.backend.mendHttp();
+    WAYS['copied back (new inodes)'](copy, world.state);
+    await world.start();
+    await world.inChatDb(3);
+    await untilIdle(world.state);
+    expect(world.texts).toEqual(['something else', 'found it', 'want the link?']);
+    expect(eventsOf(world, 'message_failed')).toEqual([]);
+  });
+
   test('a scheduled text that was cancelled since is not sent, and that is reported as unknown', async (context) => {
     const world = await EdgeWorld.open(context);
     const first = await world.start();

@@ -93,6 +93,7 @@ const GAP: LedgerGap = {
     until: 1_000,
   },
   ...{ activeUntil: 1_000, copiedAt: null, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
+  answered: null,
 };
 
 test.each([

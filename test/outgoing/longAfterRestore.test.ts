@@ -24,6 +24,7 @@ const GAP = {
   revisions: 5_000,
   copiedAt: START - 1,
   areRowsNoted: true,
+  answered: null,
 } as const;
 const SENT_IN_THE_GAP: SentRow = {
   rowId: 1,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { BackendTime } from '../../src/backend/BackendTime.js';
 import type { SentRow, TextRequest } from '../../src/model/sending.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { marksOf } from '../../src/store/AnsweredMessages.js';
 import type { LedgerGap } from '../../src/store/lineage.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
@@ -91,6 +92,7 @@ class World {
       copiedAt: BEGAN_AT - 1,
       foundAt: 0,
       areRowsNoted: true,
+      answered: null,
       ...more,
     };
     this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));
@@ -238,6 +240,80 @@ describe('after an older store was put back', () => {
     world.offer('want the link?', null, { id: 'two', role: 'bubble', answers: 'guid-1' });
     await world.run();
     expect(world.messages.texts).toEqual(['want the link?']);
+    world.close();
+  });
+
+  test.each([
+    ['began to answer', 'is not sent', 'guid-1', 'unknown'],
+    ['never began to answer', 'goes out', 'another', 'attempting'],
+  ])(
+    'a reply to a message that the agent of the gap %s %s, whatever else was said',
+    async (_, __, begun, state) => {
+      const answered = [
+        { knownSends: 0, marks: marksOf({ guid: begun, sentAt: begun === 'guid-1' ? BEGAN_AT : 1 }) },
+      ];
+      const world = restored('the words of a forgotten command', BEGAN_AT + 10_000, { answered });
+      received(world, 'guid-1', 0);
+      world.offer('fine', null, { id: 'reply', role: 'first', answers: 'guid-1' });
+      await world.outgoing.start();
+      expect(stateOf(world, 'reply')).toBe(state);
+      world.close();
+    },
+  );
+
+  test.each([
+    ['under another guid, of which only the date is the same', { guid: 'copy', sentAt: BEGAN_AT }],
+    ['without a date, of which only the guid is the same', { guid: 'guid-1', sentAt: BEGAN_AT + 5_000 }],
+  ])('a message that was answered %s counts as answered', async (_, begun) => {
+    const world = restored('fine', BEGAN_AT + 10_000, {
+      answered: [{ knownSends: 0, marks: marksOf(begun) }],
+    });
+    received(world, 'guid-1', 0);
+    world.offer('well', null, { id: 'reply', role: 'first', answers: 'guid-1' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'reply')).toBe('unknown');
+    world.close();
+  });
+
+  test('a reply whose words are in chat.db is not sent, though the witness does not tell of it', async () => {
+    const world = restored('fine', BEGAN_AT + 10_000, { answered: [] });
+    received(world, 'guid-1', 0);
+    world.offer('fine', null, { id: 'reply', role: 'first', answers: 'guid-1' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'reply')).toBe('sent');
+    expect(world.messages.texts).toEqual([]);
+    world.close();
+  });
+
+  test('a reply that the store had by the time of the restore goes out: the forgotten agent had the same one', async () => {
+    const marks = marksOf({ guid: 'guid-1', sentAt: BEGAN_AT });
+    const answered = [{ knownSends: 1_000, marks }];
+    for (const gap of [{ answered }, { answered: null }]) {
+      const world = restored('by the operator', BEGAN_AT + 10_000, { ...gap, knownSends: 1_000 });
+      received(world, 'guid-1', 0);
+      world.offer('fine', null, { id: 'reply', role: 'first', answers: 'guid-1' });
+      await world.run();
+      expect(world.messages.texts).toEqual(['fine']);
+      world.close();
+    }
+  });
+
+  test('the bubbles behind one that was tried since follow it, though nothing proves that one', async () => {
+    const world = restored('another text', BEGAN_AT + 10_000, { answered: null });
+    received(world, 'guid-1', 0);
+    for (const [id, words, role] of [
+      ['one', 'found it', 'first'],
+      ['two', 'want the link?', 'bubble'],
+    ] as const)
+      world.offer(words, null, { id, role, answers: 'guid-1' });
+    const first = world.store.sends.findById('one');
+    world.store.write(() => {
+      world.store.sends.begin(first?.seq ?? 0, { tag: 'tag', generation: 'g', afterRow: 1 });
+      world.store.sends.settle(first?.seq ?? 0, { state: 'unknown' });
+    });
+    world.outgoing.limitsChanged();
+    await world.outgoing.start();
+    expect(stateOf(world, 'two')).toBe('attempting');
     world.close();
   });
 

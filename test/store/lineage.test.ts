@@ -38,6 +38,7 @@ describe('a gap', () => {
   const gap: LedgerGap = {
     ...{ reason: 'older', generation: 'g', afterRow: 10, untilRow: 20, movedAt: null, from: 100, until: 200 },
     ...{ activeUntil: 150, copiedAt: 100, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
+    answered: null,
   };
   test.each([
     ['a row behind the cursor', { rowId: 11, sentAt: 120 }, {}, true],
