@@ -2,21 +2,21 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { EdgeError } from '../errors.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
+import type { MachO } from '../system/machO.js';
 import { isMissing } from '../system/missingFile.js';
 import { PACKAGE_ROOT } from '../system/packageRoot.js';
-import type { Programs } from '../system/programs.js';
-import { runProgram } from '../system/runProgram.js';
+import { inspectProgram, type Programs } from '../system/programs.js';
+import { type ProgramEnd, runProgram } from '../system/runProgram.js';
 import { LaunchAgent, type Patience, type RunningAgent } from './LaunchAgent.js';
 import { Launchctl } from './Launchctl.js';
 import { configIn } from './launchAgentPlist.js';
-import type { RunProgram } from './runtime.js';
 import { type ServicePlaces, servicePlaces } from './servicePlaces.js';
 import { noteThatItRuns } from './versions.js';
 
 export interface ServiceOptions {
   homeDir: string;
   uid: number;
-  /** What launchctl, plutil and node are started with: without our secrets. */
+  /** What the programs of macOS and node are started with: without our secrets. */
   env: NodeJS.ProcessEnv;
   programs: Programs;
   clock: Clock;
@@ -24,6 +24,8 @@ export interface ServiceOptions {
   say: (line: string) => void;
   /** Asks the agent of that configuration at its status socket; undefined: nobody answers. */
   ask: (configPath: string) => Promise<RunningAgent | undefined>;
+  /** What macOS sees in a program; asks the file unless given. */
+  inspect?: (path: string) => MachO;
   /** The package that is installed, and the node that it runs with; ours unless given. */
   program?: string;
   node?: string;
@@ -37,6 +39,9 @@ export class Service {
   readonly places: ServicePlaces;
   readonly agent: LaunchAgent;
   readonly programs: Programs;
+  readonly inspect: (path: string) => MachO;
+  /** What macOS knows the app by; that of another user is another one. */
+  readonly bundleId: string;
   readonly say: (line: string) => void;
   readonly program: string;
   readonly node: string;
@@ -45,6 +50,8 @@ export class Service {
     const { homeDir, uid, env, programs, clock, patience = {} } = options;
     this.places = servicePlaces(homeDir);
     this.programs = programs;
+    this.inspect = options.inspect ?? ((path) => inspectProgram(path));
+    this.bundleId = `local.edge-agent.${uid}`;
     this.say = options.say;
     this.program = options.program ?? PACKAGE_ROOT;
     this.node = options.node ?? process.execPath;
@@ -56,7 +63,8 @@ export class Service {
     this.agent = new LaunchAgent({ launchctl, places: this.places, clock, ask, patience });
   }
 
-  readonly run: RunProgram = (path, args) => {
+  /** Runs a program to its end, with a deadline. */
+  readonly run = (path: string, args: readonly string[]): Promise<ProgramEnd> => {
     const { env, clock } = this.options;
     return runProgram(path, args, { env, clock, timeoutMs: PROGRAM_LIMIT_MS });
   };

@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { RunningAgent } from './LaunchAgent.js';
-import { finishRuntime, isSameRuntime, layRuntime } from './runtime.js';
+import { isSameSigner } from './runtime.js';
+import { finishRuntime, isInPlace, layRuntime, runtimeIn } from './runtimePlace.js';
 import type { Service } from './Service.js';
 import { uninterrupted } from './uninterrupted.js';
 import { currentVersion, pointAt, versionDirectory } from './versions.js';
@@ -11,6 +12,8 @@ export interface Activation {
   readonly running: RunningAgent;
   /** The runtime was replaced by another one: macOS may ask for permissions again. */
   readonly runtimeChanged: boolean;
+  /** The same certificate vouches for the one and the other: macOS asks for nothing again. */
+  readonly isSameSigner: boolean;
 }
 
 /**
@@ -39,7 +42,8 @@ async function switchTo(service: Service, version: string): Promise<Activation> 
   const { agent, places } = service;
   const directory = versionDirectory(places, version);
   const plist = readFileSync(join(directory, 'edge-agent.plist'), 'utf8');
-  const runtimeChanged = !isSameRuntime(join(directory, 'runtime'), places.runtime);
+  const runtimeChanged = !isInPlace(places, version);
+  const change = { runtimeChanged, isSameSigner: isSameSigner(places, version) };
   if (runtimeChanged) layRuntime(places, version);
   const job = await agent.jobOfSession();
   const keepsJob =
@@ -51,7 +55,7 @@ async function switchTo(service: Service, version: string): Promise<Activation> 
       pointAt(places, version);
       await agent.restart(job.pid);
     });
-    return { running: await service.verify(), runtimeChanged };
+    return { running: await service.verify(), ...change };
   }
   stagePlist(places.plist, plist);
   const ranBefore = job.kind === 'loaded' && job.path === places.plist ? installedNow(service) : undefined;
@@ -67,7 +71,7 @@ async function switchTo(service: Service, version: string): Promise<Activation> 
       throw await withOldOneBack(service, ranBefore, cause);
     }
   });
-  return { running: await service.verify(), runtimeChanged };
+  return { running: await service.verify(), ...change };
 }
 
 /** What an installation consists of, to be put back if need be. */
@@ -82,11 +86,18 @@ function installedNow(service: Service): Installation | undefined {
   return version === undefined || plist === undefined ? undefined : { version, plist };
 }
 
-/** Switches to the version, whose runtime and plist are laid ready, and hands it to launchd. */
+/**
+ * Switches to the version, whose runtime and plist are laid ready, and hands it to launchd. A plist that starts the app
+ * comes when the app is in its place. One that starts `places.runtime` comes first: that leads to what the version
+ * before runs with until the runtime is switched, so that no version is ever started with the node of another.
+ */
 async function putIn({ agent, places }: Service, version: string): Promise<void> {
+  const isApp = runtimeIn(versionDirectory(places, version)).kind === 'app';
+  const putPlist = () => renameSync(stagedName(places.plist), places.plist);
+  if (!isApp) putPlist();
   pointAt(places, version);
   finishRuntime(places);
-  renameSync(stagedName(places.plist), places.plist);
+  if (isApp) putPlist();
   await agent.load();
 }
 
@@ -96,8 +107,7 @@ async function withOldOneBack(service: Service, before: Installation, cause: unk
   const fault =
     cause instanceof EdgeError ? cause : new EdgeError('install_failed', `${describeError(cause)}.`, '');
   try {
-    if (!isSameRuntime(join(versionDirectory(places, before.version), 'runtime'), places.runtime))
-      layRuntime(places, before.version);
+    if (!isInPlace(places, before.version)) layRuntime(places, before.version);
     stagePlist(places.plist, before.plist);
     await putIn(service, before.version);
   } catch (again) {

@@ -1,7 +1,7 @@
 import { EdgeError } from '../errors.js';
 import { type Activation, activate } from './activate.js';
 import type { RunningAgent } from './LaunchAgent.js';
-import { finishRuntime } from './runtime.js';
+import { finishRuntime } from './runtimePlace.js';
 import type { Service } from './Service.js';
 import { uninterrupted } from './uninterrupted.js';
 import { currentVersion, otherVersion } from './versions.js';

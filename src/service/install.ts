@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import { packageVersion } from '../system/version.js';
 import { type Activation, activate } from './activate.js';
+import { requireLint } from './app.js';
 import { boundErrorLog } from './boundErrorLog.js';
 import { copyProgram } from './copyProgram.js';
 import { fillPlist } from './launchAgentPlist.js';
-import { type RuntimeChoice, requireOutside, stageRuntime, sweepRuntimes, tryVersion } from './runtime.js';
+import { type RuntimeWishes, stageRuntime } from './runtime.js';
+import { finishRuntime, runtimeIn, sweepRuntimes } from './runtimePlace.js';
 import type { Service } from './Service.js';
-import type { ServicePlaces } from './servicePlaces.js';
 import {
   currentVersion,
   finishVersion,
@@ -18,9 +19,8 @@ import {
   versionDirectory,
 } from './versions.js';
 
-interface InstallOptions {
+interface InstallOptions extends RuntimeWishes {
   readonly configPath: string;
-  readonly runtime: RuntimeChoice;
 }
 
 export interface Installed extends Activation {
@@ -37,7 +37,6 @@ export async function install(service: Service, options: InstallOptions): Promis
   const { places, agent, say } = service;
   await agent.jobOfSession();
   return service.alone(async () => {
-    if (options.runtime === 'current') requireOutside(places, service.node);
     const current = currentVersion(places);
     const version = nextVersion(places, packageVersion());
     await prepare(service, version, options);
@@ -49,18 +48,17 @@ export async function install(service: Service, options: InstallOptions): Promis
 
 /** Puts the whole version together aside, tries it, and makes it one of the installed. */
 async function prepare(service: Service, version: string, options: InstallOptions): Promise<void> {
-  const { places, say, run } = service;
+  const { places, say } = service;
   const directory = unfinishedDirectory(places, version);
   try {
-    await sweepRuntimes(places);
+    finishRuntime(places);
+    sweepRuntimes(places);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     say(`Copying the program to ${versionDirectory(places, version)}`);
     copyProgram(service.program, directory);
-    const staged = await stageRuntime(directory, options.runtime, run, service.node);
-    say(runtimeWords(staged, places, options.runtime));
-    await tryVersion(directory, run);
-    await writeChecked(service, join(directory, 'edge-agent.plist'), options.configPath);
+    say(await stageRuntime(service, directory, options));
+    await writePlist(service, directory, options.configPath);
     layErrorLog(places.errorLog);
     finishVersion(places, version);
   } catch (cause) {
@@ -85,11 +83,13 @@ function layErrorLog(path: string): void {
   }
 }
 
-async function writeChecked(service: Service, path: string, configPath: string): Promise<void> {
-  const { places, programs, run } = service;
+async function writePlist(service: Service, directory: string, configPath: string): Promise<void> {
+  const { places } = service;
+  const path = join(directory, 'edge-agent.plist');
   const template = readFileSync(join(service.program, 'launchd', 'edge-agent.plist'), 'utf8');
   const values = {
-    RUNTIME: places.runtime,
+    RUNTIME: runtimeIn(directory).kind === 'app' ? places.executable : places.runtime,
+    BUNDLE: service.bundleId,
     PROGRAM: places.current,
     CONFIG: configPath,
     HOME: places.homeDir,
@@ -97,22 +97,5 @@ async function writeChecked(service: Service, path: string, configPath: string):
   };
   writeFileSync(path, fillPlist(template, values));
   chmodSync(path, 0o600);
-  const lint = await run(programs.plutil, ['-lint', path]);
-  if (lint.kind === 'ended' && lint.code === 0) return;
-  const said = lint.kind === 'ended' ? (lint.stderr || lint.stdout).trim() : lint.kind;
-  throw new EdgeError('install_failed', `plutil rejects the LaunchAgent: ${said}`, 'Report it.');
-}
-
-function runtimeWords(
-  staged: Awaited<ReturnType<typeof stageRuntime>>,
-  places: ServicePlaces,
-  wanted: RuntimeChoice,
-): string {
-  if (staged.choice === 'private')
-    return `Copied node ${process.version}, for the agent alone: ${places.runtime}`;
-  if (wanted === 'current') return `Using node where it is: ${staged.node}`;
-  return [
-    `A copy of ${staged.node} does not run on its own (${staged.refusal}), so the original is used.`,
-    'When it is upgraded, macOS takes its permissions away. Better: Node from nodejs.org, then install again.',
-  ].join('\n');
+  await requireLint(service, path);
 }

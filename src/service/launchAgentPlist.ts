@@ -1,22 +1,13 @@
 import { EdgeError } from '../errors.js';
 
-/** What a LaunchAgent needs to know. All are absolute paths; none is a secret. */
-interface PlistValues {
-  readonly RUNTIME: string;
-  readonly PROGRAM: string;
-  readonly CONFIG: string;
-  readonly HOME: string;
-  readonly ERRORS: string;
-}
-
 /**
- * The LaunchAgent with its values filled in, without the comments of the template (a path may hold what no comment
+ * A property list made of a template, with its values filled in, without the comments of the template (a path may hold what no comment
  * may). Throws EdgeError `install_failed` for a path that XML cannot hold.
  */
-export function fillPlist(template: string, values: PlistValues): string {
+export function fillPlist(template: string, values: Readonly<Record<string, string>>): string {
   const bare = template.replaceAll(/[ \t]*<!--[\s\S]*?-->\n?/g, '').replaceAll(/\n{2,}/g, '\n');
   return bare.replaceAll(/@([A-Z]+)@/g, (placeholder, name: string) => {
-    const value = new Map(Object.entries(values)).get(name);
+    const value = values[name];
     if (value === undefined) throw new EdgeError('internal', `The template has an unknown ${placeholder}.`);
     return escaped(value);
   });

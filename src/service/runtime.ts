@@ -1,81 +1,148 @@
-import { createHash } from 'node:crypto';
 import {
-  chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
   existsSync,
   lstatSync,
-  openSync,
-  readlinkSync,
-  readSync,
+  readFileSync,
   realpathSync,
-  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { EdgeError } from '../errors.js';
+import { z } from 'zod';
+import { describeError, EdgeError } from '../errors.js';
+import { isOlder } from '../system/nodeProgram.js';
 import type { ProgramEnd } from '../system/runProgram.js';
-import type { ServicePlaces } from './servicePlaces.js';
+import { AD_HOC, buildApp, signApp, whyInvalid } from './app.js';
+import { requireCopyable, warningsOfLink, whyNotHere } from './judgeNode.js';
+import { copyApp, runtimeIn } from './runtimePlace.js';
+import type { Service } from './Service.js';
+import { APP, EXECUTABLE, type ServicePlaces } from './servicePlaces.js';
 import { currentVersion, versionDirectory } from './versions.js';
 
-/** `private`: a copy of node that nothing else uses. `current`: the node that installs, where it is. */
-export type RuntimeChoice = 'private' | 'current';
+export interface RuntimeWishes {
+  /** `private`: a copy of node that nothing else uses, in an app. `current`: the node that installs, where it is. */
+  readonly runtime: 'private' | 'current';
+  /** Whether the copy is made anew, of the node that installs. */
+  readonly renew?: boolean;
+  /** The certificate that the copy is signed with; undefined: as before, or ad hoc. */
+  readonly identity?: string | undefined;
+}
 
-/** Runs a program to its end, with a deadline. */
-export type RunProgram = (path: string, args: readonly string[]) => Promise<ProgramEnd>;
+/** In the directory of a version: what its app was signed with. */
+const SIGNED_BY = 'signed-by';
 
 /**
- * Puts node as a version is to run with it (`original` is what is copied or linked) into its directory, and makes sure that it starts. A copy that does not
- * start by itself (Homebrew's node may need libraries that lie beside it) is given up for a link to the original; the
- * result says which it is, and why.
+ * Puts into the directory of a version what it is to run with, and makes sure that the version runs with that. The copy
+ * of node that the agent has is kept as long as it can, so that macOS asks for permissions once: its app is copied as it
+ * is. Returns what was done, in words. Throws EdgeError `install_failed`.
  */
 export async function stageRuntime(
+  service: Service,
   directory: string,
-  choice: RuntimeChoice,
-  run: RunProgram,
-  original: string,
-): Promise<{ choice: RuntimeChoice; node: string; refusal: string | null }> {
-  const node = realpathSync(original);
-  const path = join(directory, 'runtime');
-  if (choice === 'private') {
-    copyFileSync(node, path, constants.COPYFILE_FICLONE);
-    chmodSync(path, 0o755);
-    const end = await run(path, ['--version']);
-    if (end.kind === 'ended' && end.code === 0 && end.stdout.trim() === process.version)
-      return { choice, node, refusal: null };
-    rmSync(path);
-    symlinkSync(node, path);
-    return { choice: 'current', node, refusal: whyNot(end) };
+  { runtime, renew = false, identity }: RuntimeWishes,
+): Promise<string> {
+  const { places, node } = service;
+  if (runtime === 'current') {
+    requireOutside(places, node);
+    const original = realpathSync(node);
+    for (const warning of warningsOfLink(service, original)) service.say(warning);
+    symlinkSync(original, join(directory, 'runtime'));
+    await tryVersion(service, directory);
+    return `Using node where it is: ${original}`;
   }
-  symlinkSync(node, path);
-  return { choice, node, refusal: null };
+  requireOwnVolume(places);
+  const before = signedBefore(places);
+  const signer = identity ?? before ?? AD_HOC;
+  const app = join(directory, APP);
+  const refusal = renew ? 'a new copy is wanted' : await whyNotKept(service, directory);
+  if (refusal === undefined) {
+    if (signer !== (before ?? AD_HOC)) await signApp(service, app, signer);
+    writeFileSync(join(directory, SIGNED_BY), signer, { mode: 0o600 });
+    return `Keeping the copy of node that the agent has: ${places.app}`;
+  }
+  rmSync(app, { recursive: true, force: true });
+  const original = realpathSync(node);
+  await requireCopyable(service, original);
+  await buildApp(service, app, original);
+  await signApp(service, app, signer);
+  writeFileSync(join(directory, SIGNED_BY), signer, { mode: 0o600 });
+  await tryVersion(service, directory);
+  const why = existsSync(places.app) ? ` (${refusal})` : '';
+  return `Copied node ${process.version}, for the agent alone${why}: ${places.app}`;
+}
+
+/** Whether macOS takes the app of a version for that of the current one: the same certificate vouches for both. */
+export function isSameSigner(places: ServicePlaces, version: string): boolean {
+  const before = signedBefore(places);
+  return before !== undefined && before !== AD_HOC && signerOf(places, version) === before;
+}
+
+/** What the app of the current version was signed with; undefined if there is none. */
+function signedBefore(places: ServicePlaces): string | undefined {
+  const current = currentVersion(places);
+  return current === undefined ? undefined : signerOf(places, current);
+}
+
+function signerOf(places: ServicePlaces, version: string): string | undefined {
+  const path = join(versionDirectory(places, version), SIGNED_BY);
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
+}
+
+/** Copies the app that is installed, and tries the version with it; why it cannot be kept, else undefined. */
+async function whyNotKept(service: Service, directory: string): Promise<string | undefined> {
+  const { places, run } = service;
+  const [app, executable] = [join(directory, APP), join(directory, APP, EXECUTABLE)];
+  if (!lstatSync(places.executable, { throwIfNoEntry: false })?.isFile()) return 'there is none yet';
+  const elsewhere = await whyNotHere(service, places.executable);
+  if (elsewhere !== undefined) return elsewhere.why;
+  const invalid = await whyInvalid(service, places.app);
+  if (invalid !== undefined) return `the one that there was had been changed: ${invalid}`;
+  try {
+    copyApp(places.app, app);
+    const end = await run(executable, ['--version']);
+    const needed = oldestNode(service.program);
+    const version = end.kind === 'ended' ? end.stdout.trim().replace(/^v/, '') : '';
+    if (needed !== undefined && /^\d/.test(version) && isOlder(version, needed))
+      return `this version needs Node ${needed}, the one that there was is ${version}`;
+    await tryVersion(service, directory);
+    return undefined;
+  } catch (error) {
+    return `this version does not run with the one that there was: ${describeError(error)}`;
+  }
+}
+
+const manifestSchema = z.object({ engines: z.object({ node: z.string() }).partial().optional() });
+
+/** The oldest Node of `engines` in package.json, like `20.19`; undefined if it has no such range. */
+function oldestNode(program: string): string | undefined {
+  const manifest = manifestSchema.parse(JSON.parse(readFileSync(join(program, 'package.json'), 'utf8')));
+  return /^>=\s*(\d+(?:\.\d+)*)/.exec(manifest.engines?.node ?? '')?.[1];
 }
 
 /** Throws EdgeError `install_failed` unless that version starts with its own node and finds its native parts. */
-export async function tryVersion(directory: string, run: RunProgram): Promise<void> {
-  const runtime = join(directory, 'runtime');
+async function tryVersion({ run }: Service, directory: string): Promise<void> {
+  const { kind, path } = runtimeIn(directory);
+  const program = kind === 'app' ? join(path, EXECUTABLE) : path;
   const store = JSON.stringify(pathToFileURL(join(directory, 'dist', 'store', 'sqlite.js')));
   const opensStore = [
     '-e',
     `import(${store}).then((m) => m.openDatabase(':memory:', { busyTimeoutMs: 0 }).close())`,
   ];
   for (const args of [[join(directory, 'dist', 'cli', 'main.js'), '--version'], opensStore]) {
-    const end = await run(runtime, args);
+    const end = await run(program, args);
     if (end.kind === 'ended' && end.code === 0) continue;
     throw new EdgeError(
       'install_failed',
       `The copied program does not start: ${whyNot(end)}. What was installed before is untouched.`,
-      'Reinstall the program with the node that is to run it (npm ci && npm run build), then: edge-agent install',
+      'Reinstall the program with the node that is to run it, then: edge-agent install --node',
     );
   }
 }
 
 /** Throws EdgeError `install_failed` if a link to that node would lead to the link itself, or to what is swept one day. */
-export function requireOutside(places: ServicePlaces, node: string): void {
+function requireOutside(places: ServicePlaces, node: string): void {
   if (!realpathSync(node).startsWith(join(realpathSync(places.root), sep))) return;
   throw new EdgeError(
     'install_failed',
@@ -84,52 +151,15 @@ export function requireOutside(places: ServicePlaces, node: string): void {
   );
 }
 
-/** Whether the permissions of macOS go on to hold: the same bytes, or a link to the same place. */
-export function isSameRuntime(one: string, other: string): boolean {
-  if (!existsSync(one) || !existsSync(other)) return false;
-  const [a, b] = [lstatSync(one), lstatSync(other)];
-  if (a.isSymbolicLink() || b.isSymbolicLink()) {
-    return a.isSymbolicLink() && b.isSymbolicLink() && readlinkSync(one) === readlinkSync(other);
-  }
-  return a.size === b.size && digest(one) === digest(other);
-}
-
-/**
- * Lays the node of a version beside the runtime that is in use, under a name that says whose it is. From the moment
- * that the version is the current one `finishRuntime` may put it in its place, whoever comes first.
- */
-export function layRuntime(places: ServicePlaces, version: string): void {
-  const from = join(versionDirectory(places, version), 'runtime');
-  const beside = besideName(places, version);
-  rmSync(beside, { force: true });
-  const unfinished = `${places.runtime}.unfinished`;
-  rmSync(unfinished, { force: true });
-  if (lstatSync(from).isSymbolicLink()) symlinkSync(readlinkSync(from), unfinished);
-  else copyFileSync(from, unfinished, constants.COPYFILE_FICLONE);
-  renameSync(unfinished, beside);
-}
-
-/** Ends a change of runtime that was interrupted once the current version had been switched. True if it did. */
-export function finishRuntime(places: ServicePlaces): boolean {
-  const version = currentVersion(places);
-  if (
-    version === undefined ||
-    lstatSync(besideName(places, version), { throwIfNoEntry: false }) === undefined
-  )
-    return false;
-  renameSync(besideName(places, version), places.runtime);
-  return true;
-}
-
-/** Removes what changes of runtime that came to nothing have left. */
-export async function sweepRuntimes(places: ServicePlaces): Promise<void> {
-  const directory = dirname(places.runtime);
-  const left = (await readdir(directory)).filter((name) => name.startsWith(`${basename(places.runtime)}.`));
-  for (const name of left) rmSync(join(directory, name), { force: true });
-}
-
-function besideName(places: ServicePlaces, version: string): string {
-  return `${places.runtime}.${version}`;
+/** Files are put into the app by renames, and launchd starts nothing of a volume that is not there yet at the login. */
+function requireOwnVolume({ app, root }: ServicePlaces): void {
+  const found = lstatSync(app, { throwIfNoEntry: false });
+  if (found === undefined || (found.isDirectory() && found.dev === statSync(root).dev)) return;
+  throw new EdgeError(
+    'install_failed',
+    `${app} is ${found.isDirectory() ? 'on another volume' : 'a link, or no folder'}, so that the agent cannot be replaced in one step. What was installed before is untouched.`,
+    'Move it away, so that it can be made where it belongs; then: edge-agent install',
+  );
 }
 
 function whyNot(end: ProgramEnd): string {
@@ -141,20 +171,4 @@ function whyNot(end: ProgramEnd): string {
     said.find((line) => line !== undefined) ??
     (end.code === null ? 'it was killed' : `it ended with ${end.code}`)
   );
-}
-
-const PIECE = 1024 * 1024;
-
-function digest(path: string): string {
-  const file = openSync(path, 'r');
-  try {
-    const hash = createHash('sha256');
-    const piece = Buffer.alloc(PIECE);
-    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
-      hash.update(piece.subarray(0, read));
-    }
-    return hash.digest('hex');
-  } finally {
-    closeSync(file);
-  }
 }

@@ -8,7 +8,11 @@ export interface ServicePlaces {
   readonly homeDir: string;
   /** Everything that `uninstall` removes beside the plist. */
   readonly root: string;
-  /** What macOS gives permissions to: a copy of node under the agent's name, or a link to the node that is used. */
+  /** What macOS gives permissions to: an application around a copy of node. */
+  readonly app: string;
+  /** What launchd starts of it. */
+  readonly executable: string;
+  /** A link to what the current version runs with: the executable of the app, or a node elsewhere. */
   readonly runtime: string;
   /** One directory a version, `<version>-<number of the installation>`. */
   readonly versions: string;
@@ -19,12 +23,21 @@ export interface ServicePlaces {
   readonly errorLog: string;
 }
 
+/** The name that System Settings shows. */
+export const APP = 'Edge Agent.app';
+
+/** Where in an app its executable is. */
+export const EXECUTABLE = join('Contents', 'MacOS', 'edge-agent');
+
 export function servicePlaces(homeDir: string): ServicePlaces {
   const support = join(homeDir, 'Library', 'Application Support', 'edge-agent');
   const root = join(support, 'program');
+  const app = join(root, APP);
   return {
     homeDir,
     root,
+    app,
+    executable: join(app, EXECUTABLE),
     runtime: join(root, 'edge-agent'),
     versions: join(root, 'versions'),
     current: join(root, 'current'),

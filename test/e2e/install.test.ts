@@ -12,7 +12,7 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     const world = await MacWorld.open(context);
     const installed = await world.cli('install');
     expect(installed).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^Copying the program/) });
-    expect(installed.stdout).toContain(`Full Disk Access → + → ⇧⌘G → ${world.places.runtime}`);
+    expect(installed.stdout).toContain(`Full Disk Access → + → ⇧⌘G → ${world.places.app}`);
     const first = await world.status();
     expect(first.pid).toBe(world.launchd.job()?.pid);
     expect(installed.stdout).toContain(`It runs as process ${first.pid}`);
@@ -28,12 +28,12 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     const plist = readFileSync(world.places.plist, 'utf8');
     expect(plist).not.toMatch(/@[A-Z]+@|<!--/);
     expect(plist).not.toContain(SECRET);
-    const { ino } = statSync(world.places.runtime);
+    const { ino } = statSync(world.places.executable);
     const upgraded = await world.cli('install');
     expect(upgraded.exitCode).toBe(0);
     expect(upgraded.stderr).toMatch(/Switching from \S+-1 to \S+-2/);
     expect(upgraded.stdout).not.toContain('Full Disk Access');
-    expect(statSync(world.places.runtime).ino).toBe(ino);
+    expect(statSync(world.places.executable).ino).toBe(ino);
     const second = await world.status();
     expect(second.pid).not.toBe(first.pid);
     expect(statSync(join(world.places.current, 'package.json')).isFile()).toBe(true);

@@ -1,12 +1,4 @@
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  realpathSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { install } from '../../src/service/install.js';
@@ -32,14 +24,16 @@ describe('a first installation', { concurrent: true }, () => {
     expect(statSync(bench.places.errorLog).mode & 0o777).toBe(0o600);
   });
 
-  test('has launchd run a copy of node under the agent’s name, at a path that is not the version’s', async (context) => {
+  test('has launchd run a copy of node in an app, at a path that is not the version’s', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', { runtime: 'private' });
-    const { runtime } = await bench.answers('one');
-    expect(runtime).toBe(join(bench.places.root, 'edge-agent'));
+    const { runtime, env } = await bench.answers('one');
+    expect(runtime).toBe(join(bench.places.root, 'Edge Agent.app/Contents/MacOS/edge-agent'));
     expect(lstatSync(runtime).isFile()).toBe(true);
     expect(statSync(runtime).size).toBe(statSync(process.execPath).size);
     expect(bench.launchd.job()?.definition.ProgramArguments[0]).toBe(runtime);
+    expect(env.LC_CTYPE).toBe('UTF-8');
+    expect(realpathSync(bench.places.runtime)).toBe(runtime);
   });
 
   test('uses a link under the agent’s name to the node that is there, when that is asked for', async (context) => {
@@ -52,32 +46,13 @@ describe('a first installation', { concurrent: true }, () => {
   test('does not link the runtime to itself when its own copy installs', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', { runtime: 'private' });
-    const service = bench.serviceOf('one', { node: bench.places.runtime });
+    const service = bench.serviceOf('one', { node: bench.places.executable });
     const configPath = join(bench.home, 'config.yaml');
     await expect(install(service, { configPath, runtime: 'current' })).rejects.toEqual(
       code('install_failed'),
     );
     await install(service, { configPath, runtime: 'private' });
-    expect(lstatSync(bench.places.runtime).isFile()).toBe(true);
-  });
-
-  test('falls back to that link for a node that needs libraries beside it, and says what it means', async (context) => {
-    const bench = await ServiceBench.open(context);
-    const cellar = join(bench.home, 'Cellar/bin');
-    mkdirSync(cellar, { recursive: true });
-    const needsLibrary = `[ -e "$(dirname "$0")/Homebrew" ] || [ -L "$0" ] || { echo "dyld: Library not loaded: @rpath/libnode.127.dylib" >&2; exit 134; }`;
-    writeFileSync(join(cellar, 'node'), `#!/bin/sh\n${needsLibrary}\nexec '${process.execPath}' "$@"\n`, {
-      mode: 0o755,
-    });
-    writeFileSync(join(cellar, 'Homebrew'), '');
-    bench.program('one');
-    const service = bench.serviceOf('one', { node: join(cellar, 'node') });
-    await install(service, { configPath: join(bench.home, 'config.yaml'), runtime: 'private' });
-    expect(readlinkSync(bench.places.runtime)).toBe(join(cellar, 'node'));
-    expect(bench.said.join('\n')).toContain(
-      'does not run on its own (dyld: Library not loaded: @rpath/libnode.127.dylib)',
-    );
-    expect(bench.said.join('\n')).toContain('nodejs.org');
+    expect(lstatSync(bench.places.executable).isFile()).toBe(true);
   });
 
   test('takes paths that XML or a comment could not hold as they are', async (context) => {

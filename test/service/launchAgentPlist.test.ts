@@ -6,6 +6,7 @@ import { readPlist } from '../support/launchd/readPlist.js';
 const template = page('launchd/edge-agent.plist');
 const values = {
   RUNTIME: '/Users/a & b/<program>/edge-agent',
+  BUNDLE: 'local.edge-agent.501',
   PROGRAM: '/Users/"q" --x-->/current',
   CONFIG: "/Users/it's &amp; that/config.yaml",
   HOME: '/Users/ü@HOME@',

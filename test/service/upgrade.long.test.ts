@@ -58,16 +58,16 @@ describe('an upgrade', { concurrent: true }, () => {
   test('keeps the runtime where it is and as it is unless node is another one', async (context) => {
     const bench = await ServiceBench.open(context);
     await bench.install('one', { runtime: 'private' });
-    const { ino } = statSync(bench.places.runtime);
+    const { ino } = statSync(bench.places.executable);
     expect((await bench.install('two', { runtime: 'private' })).runtimeChanged).toBe(false);
-    expect(statSync(bench.places.runtime).ino).toBe(ino);
+    expect(statSync(bench.places.executable).ino).toBe(ino);
     const older = `${bench.places.root}/older`;
-    copyFileSync(bench.places.runtime, older);
+    copyFileSync(bench.places.executable, older);
     appendFileSync(older, 'of an older node');
-    renameSync(older, bench.places.runtime);
+    renameSync(older, bench.places.executable);
     expect((await bench.install('three', { runtime: 'private' })).runtimeChanged).toBe(true);
-    expect(statSync(bench.places.runtime).size).toBe(statSync(process.execPath).size);
-    expect((await bench.answers('three')).runtime).toBe(bench.places.runtime);
+    expect(statSync(bench.places.executable).size).toBe(statSync(process.execPath).size);
+    expect((await bench.answers('three')).runtime).toBe(bench.places.executable);
   });
 
   test('keeps one version to go back to, and nothing else', async (context) => {

@@ -1,14 +1,22 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { askSocket } from '../../src/operator/askDaemon.js';
 import { type Installed, install } from '../../src/service/install.js';
 import type { RunningAgent } from '../../src/service/LaunchAgent.js';
-import type { RuntimeChoice } from '../../src/service/runtime.js';
+import type { RuntimeWishes } from '../../src/service/runtime.js';
 import { Service, type ServiceOptions } from '../../src/service/Service.js';
 import type { ServicePlaces } from '../../src/service/servicePlaces.js';
 import { systemClock } from '../../src/system/clock.js';
-import { programs } from '../../src/system/programs.js';
+import { inspectProgram, programs } from '../../src/system/programs.js';
 import type { Cleanup } from './EdgeWorld.js';
 import type { JobTimes } from './launchd/Job.js';
 import { SimulatedLaunchd } from './launchd/SimulatedLaunchd.js';
@@ -67,7 +75,14 @@ export class ServiceBench {
       homeDir: this.home,
       uid: userInfo().uid,
       env: { HOME: this.home, PATH: process.env.PATH },
-      programs: programs({ launchctl: path('launchctl'), plutil: path('plutil') }),
+      programs: programs({
+        launchctl: path('launchctl'),
+        plutil: path('plutil'),
+        codesign: path('codesign'),
+        xattr: path('xattr'),
+        swVers: path('sw_vers'),
+      }),
+      inspect: (program) => inspectProgram(program, this.launchd.directory),
       clock: systemClock,
       say: (line) => this.said.push(line),
       ask: () => this.ask(),
@@ -81,11 +96,25 @@ export class ServiceBench {
   /** Installs that edition as `edge-agent install` of its package would. */
   install(
     edition: string,
-    options: { manner?: Manner; runtime?: RuntimeChoice; config?: string } = {},
+    options: { manner?: Manner; config?: string } & Partial<RuntimeWishes> = {},
   ): Promise<Installed> {
     this.program(edition, options.manner);
-    const { runtime = 'current', config = join(this.home, 'config.yaml') } = options;
-    return install(this.serviceOf(edition), { configPath: config, runtime });
+    return this.upgrade(edition, options);
+  }
+
+  /** As `install`, of the package as it is; it is made if there is none. */
+  upgrade(
+    edition: string,
+    options: { manner?: Manner; config?: string } & Partial<RuntimeWishes> = {},
+  ): Promise<Installed> {
+    if (!existsSync(join(this.home, 'packages', edition))) this.program(edition);
+    const { manner: _manner, config = join(this.home, 'config.yaml'), ...wishes } = options;
+    return install(this.serviceOf(edition), { configPath: config, runtime: 'current', ...wishes });
+  }
+
+  /** A program of this Mac, played by a shell script. */
+  playProgram(name: string, body: string): void {
+    writeFileSync(join(this.launchd.directory, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
   }
 
   async ask(): Promise<Tiny | undefined> {

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { describeError } from '../../errors.js';
 import { boundErrorLog } from '../../service/boundErrorLog.js';
-import { finishRuntime } from '../../service/runtime.js';
+import { finishRuntime } from '../../service/runtimePlace.js';
 import { type ServicePlaces, servicePlaces } from '../../service/servicePlaces.js';
 import { noteThatItRuns } from '../../service/versions.js';
 import { PACKAGE_ROOT } from '../../system/packageRoot.js';

@@ -1,5 +1,5 @@
-import type { RuntimeChoice } from '../../service/runtime.js';
 import type { VerbSpec } from '../VerbSpec.js';
+import type { InstallWishes } from './service.js';
 
 export const installVerb: VerbSpec = {
   name: 'install',
@@ -7,12 +7,19 @@ export const installVerb: VerbSpec = {
   options: [
     {
       flags: '--runtime <which>',
-      about: 'private: a copy of node that only the agent uses; current: this node',
+      about: 'private: a copy of node, in an app that only the agent uses; current: this node',
       choices: ['private', 'current'],
       default: 'private',
     },
+    {
+      flags: '--node',
+      about: 'make the copy of node anew, from this one; macOS may ask for permissions again',
+    },
+    {
+      flags: '--sign <identity>',
+      about: 'sign the app with this certificate, so that permissions outlast a new node; - for none',
+    },
   ],
   examples: [['install', 'run it at each login, or upgrade it']],
-  run: async (options: { configPath?: string; runtime: RuntimeChoice }) =>
-    (await import('./service.js')).install(options),
+  run: async (options: InstallWishes) => (await import('./service.js')).install(options),
 };

@@ -9,7 +9,7 @@ import { socketPath } from '../../operator/socketPath.js';
 import * as control from '../../service/control.js';
 import { install as installService } from '../../service/install.js';
 import type { RunningAgent } from '../../service/LaunchAgent.js';
-import type { RuntimeChoice } from '../../service/runtime.js';
+import type { RuntimeWishes } from '../../service/runtime.js';
 import { Service } from '../../service/Service.js';
 import type { ServicePlaces } from '../../service/servicePlaces.js';
 import { childEnvironment } from '../../system/childEnvironment.js';
@@ -20,14 +20,28 @@ import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
 import { complain, complainOf, print } from '../print.js';
 
+export interface InstallWishes {
+  readonly configPath?: string;
+  readonly runtime?: RuntimeWishes['runtime'];
+  readonly node?: boolean;
+  readonly sign?: string;
+}
+
 /** Installs or upgrades; says at the end what is left for a person to do. */
-export function install(options: { configPath?: string; runtime?: RuntimeChoice }): Promise<number> {
+export async function install(options: InstallWishes): Promise<number> {
+  const { runtime = 'private', node: renew = false, sign: identity } = options;
+  if (runtime === 'current' && (renew || identity !== undefined)) {
+    complain(
+      'edge-agent: --node and --sign are about the copy of node, which --runtime current does without.',
+    );
+    return EXIT.usage;
+  }
   return withService(async (service) => {
     const configPath = chosenConfigPath(places(options));
     if (!existsSync(configPath)) print(`There is no ${configPath} yet: the agent will wait for it.`);
-    const done = await installService(service, { configPath, runtime: options.runtime ?? 'private' });
+    const done = await installService(service, { configPath, runtime, renew, identity });
     tellRunning(`Installed ${done.version}.`, done.running);
-    if (done.runtimeChanged) print(...grantAccess(service.places, done.previous === undefined));
+    if (done.runtimeChanged) print(...grantAccess(service.places, done));
     if (done.previous !== undefined) print(`To go back to ${done.previous}: edge-agent rollback`);
   });
 }
@@ -55,7 +69,8 @@ export function rollback(): Promise<number> {
   return withService(async (service) => {
     const done = await control.rollback(service);
     tellRunning(`Back at ${done.to}.`, done.running);
-    if (done.runtimeChanged) print(...grantAccess(service.places, false));
+    if (done.runtimeChanged)
+      print(...grantAccess(service.places, { previous: done.from, isSameSigner: done.isSameSigner }));
   });
 }
 
@@ -115,18 +130,20 @@ function tellRunning(done: string, { pid, state, problems }: RunningAgent): void
   for (const { message, remedy } of problems) print(`  ✗ ${message}`, `    → ${remedy}`);
 }
 
-/** macOS ties permissions to the file at the end of all links. */
-function grantAccess({ runtime }: ServicePlaces, isFirst: boolean): string[] {
-  const program = realpathSync(runtime);
+/** macOS ties permissions to the app, or to the file at the end of all links. */
+function grantAccess(
+  { app, executable, runtime }: ServicePlaces,
+  { previous, isSameSigner }: { previous: string | undefined; isSameSigner: boolean },
+): string[] {
+  if (isSameSigner) return ['The same certificate vouches for it as before: its permissions hold.'];
+  const real = realpathSync(runtime);
+  const program = existsSync(executable) && real === realpathSync(executable) ? app : real;
+  const name = basename(program, '.app');
   return [
-    isFirst
+    previous === undefined
       ? 'Once: let it read chat.db.'
-      : 'Its node has changed: if it reports that it may not read chat.db, remove it from the list and add it again.',
+      : 'It is another program to macOS: if it may not read chat.db, remove it from the list and add it again.',
     `  System Settings → Privacy & Security → Full Disk Access → + → ⇧⌘G → ${program}`,
-    ...(isFirst
-      ? [
-          `  The first text makes macOS ask whether "${basename(program)}" may control Messages: click OK at the screen.`,
-        ]
-      : []),
+    `  The ${previous === undefined ? 'first' : 'next'} text makes macOS ask whether "${name}" may control Messages: click OK at the screen.`,
   ];
 }

@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { describeError } from '../../errors.js';
 import { openDatabase } from '../../store/sqlite.js';
 import { MessagesApp } from '../../supervisor/MessagesApp.js';
@@ -15,7 +15,7 @@ import {
   warn,
 } from './check.js';
 import { median } from './median.js';
-import { agentProgram } from './program.js';
+import { agentInLists } from './program.js';
 
 const PROGRAM_MS = 10_000;
 /** Messages may still have to start, or a dialog may wait for an answer. */
@@ -101,7 +101,7 @@ export const automation: Check = {
         ? agent.snapshot.problems.find(({ code }) => code === 'automation_denied')
         : undefined;
     if (told !== undefined) return fail(`the running agent: ${told.message}`, told.remedy);
-    const program = agentProgram(context);
+    const { client: program } = agentInLists(context);
     const noted = notedAutomation(context.homeDir, program);
     switch (noted) {
       case 'granted':
@@ -172,9 +172,8 @@ export const sleep: Check = {
   },
 };
 
-/** macOS lists a program by the name of its file. */
 function allow(context: CheckContext): string {
-  const name = basename(agentProgram(context));
+  const { name } = agentInLists(context);
   return `System Settings → Privacy & Security → Automation: switch Messages on below ${name}. Not listed: send a text with somebody at the screen.`;
 }
 

@@ -1,7 +1,8 @@
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { CANNOT_ASK_REMEDY } from '../../operator/askDaemon.js';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from './check.js';
-import { readLaunchAgent } from './launchAgent.js';
+import { readLaunchAgent, stringsBehind } from './launchAgent.js';
 
 /** The engines field of package.json. */
 const OLDEST_NODE = [20, 19] as const;
@@ -68,6 +69,23 @@ export const agent: Check = {
 export function agentProgram({ homeDir, node: { path } }: CheckContext): string {
   const program = launchdProgram(homeDir) ?? path;
   return realPath(program) ?? program;
+}
+
+/**
+ * How macOS notes the program whose permissions count, and how its lists show it: an app by its bundle id and its name,
+ * any other program by its path and the name of its file.
+ */
+export function agentInLists(context: CheckContext): { client: string; name: string } {
+  const program = agentProgram(context);
+  const app = appAround(program);
+  if (app === undefined) return { client: program, name: basename(program) };
+  const [id] = stringsBehind('CFBundleIdentifier', readFileSync(join(app, 'Contents', 'Info.plist'), 'utf8'));
+  return { client: id ?? program, name: basename(app, '.app') };
+}
+
+/** The app whose executable a program is; undefined if it is that of none. */
+export function appAround(program: string): string | undefined {
+  return /^(.+\.app)\/Contents\/MacOS\/[^/]+$/.exec(program)?.[1];
 }
 
 /** The program that the LaunchAgent runs; undefined if there is none. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { isNeverAsked, isOlder, outsideLibraries, sliceFor, whyNoProgram } from '../../system/nodeProgram.js';
 import { runProgram } from '../../system/runProgram.js';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
-import { launchdProgram, realPath } from '../checks/program.js';
+import { appAround, launchdProgram, realPath } from '../checks/program.js';
 
 const PROGRAM_MS = 20_000;
 const INSTALL = 'Run: edge-agent install';
@@ -52,7 +52,7 @@ async function judgeSignature(context: CheckContext, path: string, { signature }
       `${INSTALL} (it makes a copy that macOS does ask about)`,
     );
   }
-  const bundle = /^(.+\.app)\/Contents\/MacOS\/[^/]+$/.exec(path)?.[1];
+  const bundle = appAround(path);
   if (bundle === undefined) return pass(`signed ${how}`);
   const { programs, env, clock } = context;
   const args = ['--verify', '--strict', bundle];

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { automation } from '../../../src/diagnostics/checks/macos.js';
 import { runtimeLibraries, runtimeSignature } from '../../../src/diagnostics/doctor/runtime.js';
 import { FLAGS, NODEJS_ORG, SYSTEM_LIBRARIES } from '../../support/buildMachO.js';
 import { TestContext } from '../checks/TestContext.js';
@@ -69,6 +70,21 @@ describe('the signature of what launchd starts', () => {
       verdict: 'FAIL',
       evidence: expect.stringContaining('a sealed resource is missing or invalid'),
     });
+  });
+});
+
+test('the permission of an app is looked for by its bundle id, and its list entry named by its name', async () => {
+  const context = new TestContext();
+  const executable = bundled(context, 'exit 0');
+  const info = '<dict><key>CFBundleIdentifier</key><string>local.edge-agent.501</string></dict>';
+  writeFileSync(join(dirname(executable), '..', 'Info.plist'), info);
+  context.permission(2, 'local.edge-agent.501');
+  const see = async () => (await context.examine([automation])).checks[0];
+  expect(await see()).toMatchObject({ verdict: 'PASS', evidence: 'granted to local.edge-agent.501' });
+  context.permission(null);
+  expect(await see()).toMatchObject({
+    verdict: 'WARN',
+    remedy: expect.stringContaining('below Edge Agent.'),
   });
 });
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Cleanup } from '../EdgeWorld.js';
 import { until } from '../until.js';
 import { Job, type JobDefinition, type JobTimes } from './Job.js';
+import { PlayedCodesign } from './PlayedCodesign.js';
 import { readPlist } from './readPlist.js';
 
 interface Reply {
@@ -28,7 +29,7 @@ const WORDS: Readonly<Record<number, string>> = {
 const TIMES: JobTimes = { throttleMs: 300, exitTimeoutMs: 30_000 };
 
 /**
- * launchd of one user's desktop session, with `launchctl` and `plutil` as real programs: jobs are real processes, a job
+ * launchd of one user's desktop session, with `launchctl`, `plutil`, `codesign` and `xattr` as real programs: jobs are real processes, a job
  * that is booted out stays until its process is gone, and a plist that is written below a loaded job changes nothing.
  */
 export class SimulatedLaunchd {
@@ -41,6 +42,7 @@ export class SimulatedLaunchd {
   /** Told of each call before anything is done about it. */
   onCall: (call: string) => void = () => undefined;
   readonly disabled = new Set<string>();
+  readonly codesign: PlayedCodesign;
   private readonly jobs = new Map<string, Job>();
   private readonly faults: { verb: string; code: number; times: number }[] = [];
   private readonly domain = `gui/${userInfo().uid}`;
@@ -49,7 +51,9 @@ export class SimulatedLaunchd {
     private readonly home: string,
     private readonly times: JobTimes,
     private readonly server: Server,
-  ) {}
+  ) {
+    this.codesign = new PlayedCodesign(directory);
+  }
 
   /** `home` is where the user's LaunchAgents are. */
   static async start(
@@ -74,7 +78,7 @@ export class SimulatedLaunchd {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    for (const program of ['launchctl', 'plutil']) launchd.installClient(program, port);
+    for (const program of ['launchctl', 'plutil', 'codesign', 'xattr']) launchd.installClient(program, port);
     onTestFinished(() => launchd.close());
     return launchd;
   }
@@ -114,6 +118,7 @@ export class SimulatedLaunchd {
 
   private answer(program: string, args: string[]): Reply {
     if (program === 'plutil') return lint(args);
+    if (program === 'codesign' || program === 'xattr') return this.codesign.answer(program, args);
     const call = args.join(' ');
     this.calls.push(call);
     this.onCall(call);

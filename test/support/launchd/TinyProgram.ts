@@ -25,7 +25,8 @@ export function writeTinyProgram(root: string, edition: string, manner: Manner =
     mkdirSync(join(root, folder), { recursive: true });
   const manifest = { name: 'tiny', version: '1.0.0', type: 'module', files: ['dist', 'launchd'] };
   writeFileSync(join(root, 'package.json'), JSON.stringify(manifest));
-  copyFileSync(join(ROOT, 'launchd/edge-agent.plist'), join(root, 'launchd/edge-agent.plist'));
+  for (const file of ['edge-agent.plist', 'Info.plist', 'AppIcon.icns'])
+    copyFileSync(join(ROOT, 'launchd', file), join(root, 'launchd', file));
   writeFileSync(join(root, 'dist/store/sqlite.js'), 'export const openDatabase = () => ({ close() {} });\n');
   writeFileSync(join(root, 'dist/cli/main.js'), main(edition, manner));
 }
@@ -35,7 +36,7 @@ function main(edition: string, manner: Manner): string {
   return `
 import { existsSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { finishRuntime } from ${service('runtime.js')};
+import { finishRuntime } from ${service('runtimePlace.js')};
 import { servicePlaces } from ${service('servicePlaces.js')};
 
 const [, , verb] = process.argv;

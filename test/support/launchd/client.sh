@@ -1,5 +1,5 @@
 #!/bin/bash
-# Plays launchctl or plutil: hands its arguments, a NUL behind each, to the simulated launchd on that port of this machine,
+# Plays launchctl, plutil, codesign or xattr: hands its arguments, a NUL behind each, to the simulated launchd on that port of this machine,
 # and does as that says: an exit code, how many lines follow for stderr, those, and what is for stdout. No node: it is called often.
 port=$1
 shift
