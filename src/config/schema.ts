@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { auth, backend, edge, websocket } from './sections/connection.js';
-import { alerts, contacts, health, logging, monitor, state, supervisor } from './sections/machine.js';
+import {
+  alerts,
+  contacts,
+  health,
+  logging,
+  monitor,
+  state,
+  supervisor,
+  updates,
+} from './sections/machine.js';
 import { forward, imessage } from './sections/messages.js';
 import { acks, attachments, commands, outgoing, privacy, schedule } from './sections/sending.js';
 
@@ -26,6 +35,7 @@ export const configSchema = z.strictObject({
   monitor,
   health,
   alerts,
+  updates,
   state,
   logging,
 });

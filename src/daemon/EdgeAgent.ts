@@ -438,4 +438,5 @@ function settingsChanged(components: Components, health: Health, keys: readonly 
   if (keys.some((key) => key.startsWith('outgoing.'))) components.outgoing.limitsChanged();
   if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
   if (keys.some((key) => key.startsWith('alerts.'))) health.alertsChanged();
+  if (keys.some((key) => key.startsWith('updates.'))) health.updatesChanged();
 }

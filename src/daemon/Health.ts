@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
 import { Alerts } from '../health/alerts/Alerts.js';
@@ -5,6 +6,7 @@ import { alertSender, alertSettings } from '../health/alerts/alertSettings.js';
 import { type HealthAnswer, HealthServer } from '../health/HealthServer.js';
 import { Heartbeat } from '../health/Heartbeat.js';
 import type { Metrics, MetricsReading } from '../health/Metrics.js';
+import { UpdateCheck } from '../health/UpdateCheck.js';
 import type { Logger } from '../logging/Logger.js';
 import type { AlertsTested } from '../model/operatorApi.js';
 import type { Problem } from '../model/problem.js';
@@ -37,6 +39,7 @@ const UNKNOWN_TYPE = 'unknown';
 export class Health {
   private readonly heartbeat: Heartbeat;
   private readonly alerts: Alerts;
+  private readonly updates: UpdateCheck;
   private metrics: Metrics | undefined;
   private server: HealthServer | undefined;
 
@@ -64,6 +67,20 @@ export class Health {
       clock,
       log,
     });
+    this.updates = new UpdateCheck({
+      isOn: () => config().updates.check,
+      version,
+      store,
+      env,
+      homeDir: env.HOME ?? homedir(),
+      clock,
+      log,
+    });
+  }
+
+  /** The newer version that there is. */
+  update(): StatusSnapshot['update'] {
+    return this.updates.available();
   }
 
   /** To be awaited before the components start, so that nothing goes uncounted. Never rejects. */
@@ -71,6 +88,7 @@ export class Health {
     const { config, log } = this.options;
     this.heartbeat.start();
     this.alerts.start();
+    this.updates.start();
     if (!config().health.enabled) return;
     try {
       await this.serve();
@@ -89,6 +107,11 @@ export class Health {
     this.alerts.settingsChanged();
   }
 
+  /** Whether newer versions are looked for has changed. */
+  updatesChanged(): void {
+    this.updates.start();
+  }
+
   /** Tries every channel of the alerts. */
   testAlerts(): Promise<AlertsTested> {
     return this.alerts.test();
@@ -103,6 +126,7 @@ export class Health {
   async stop(): Promise<void> {
     this.heartbeat.stop();
     this.alerts.stop();
+    this.updates.stop();
     await this.server?.close();
     this.metrics?.stop();
   }

@@ -89,6 +89,10 @@ export const statusSchema = z
     chatdb: z
       .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })
       .describe('How far chat.db was read.'),
+    update: z
+      .object({ version: z.string(), checked_at: time })
+      .optional()
+      .describe('A newer version of the agent, where updates.check is on and has found one.'),
     memory_usage_mb: z.number().min(0),
     monitor: z
       .object({ port: count.nullable(), connected: count, authenticated: count })

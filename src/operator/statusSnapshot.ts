@@ -43,7 +43,7 @@ interface SnapshotSources {
   websocketEnabled: boolean;
   monitoring: { fault(): Problem<number> | undefined; view(): StatusSnapshot['monitor'] };
   continuity: { fault(): Problem<number> | undefined };
-  health: { faults(): readonly Problem<number>[] };
+  health: { faults(): readonly Problem<number>[]; update(): StatusSnapshot['update'] };
   /** Since when the agent ends what is on its way, Unix ms; undefined while it is not told to stop. */
   stoppingSince: number | undefined;
   /** Since when chat.db cannot be read, Unix ms. */
@@ -66,6 +66,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
   const { backend, store, reader, activity, now } = sources;
   const view = backend.view();
   const judged = vitalSigns(vitalFacts(sources, view));
+  const update = sources.health.update();
   const problems = judged.problems.map(
     ({ code, since, message, remedy }): Problem => ({ code, since: iso(since), message, remedy }),
   );
@@ -113,6 +114,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     next_scheduled_at: isoOrNull(store.schedule.nextDueAt() ?? null),
     oldest: mapValues(store.backlog.oldest(), isoOrNull),
     chatdb: readingPosition(sources.chatDb, store),
+    ...(update === undefined ? {} : { update }),
     memory_usage_mb: residentMegabytes(),
     monitor: sources.monitoring.view(),
   };

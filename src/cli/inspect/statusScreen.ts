@@ -1,6 +1,7 @@
 import type { StatusSnapshot } from '../../model/status.js';
 import { VITAL_SIGNS, type VitalSignName } from '../../model/vitalSigns.js';
 import { ago, duration, since, until } from '../../system/time.js';
+import { upgradeRemedy } from '../../system/upgradeRemedy.js';
 import { entryLines, paint, type Style, type Terminal, wrap } from '../terminal.js';
 
 const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style: Style }>> = {
@@ -134,6 +135,7 @@ function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [strin
     ],
     ['last error', lastError(snapshot, now)],
     ['memory', `${snapshot.memory_usage_mb} MB`],
+    ...updateRow(snapshot),
     ...monitorRow(snapshot),
   ];
 }
@@ -166,6 +168,11 @@ function monitorRow({ monitor }: StatusSnapshot): [string, string][] {
   const words =
     port === null ? 'not served' : `port ${port}, ${connected} connected, ${authenticated} authenticated`;
   return [['monitor', words]];
+}
+
+function updateRow({ version, update }: StatusSnapshot): [string, string][] {
+  if (update === undefined) return [];
+  return [['update', `${update.version} is available; you run ${version}. ${upgradeRemedy(update.version)}`]];
 }
 
 function heldRow(held: StatusSnapshot['sends_held']): [string, string][] {

@@ -100,6 +100,18 @@ export const alerts = z.strictObject({
     }),
 });
 
+/** Whether there is a newer version. */
+export const updates = z.strictObject({
+  check: z
+    .boolean()
+    .default(false)
+    .register(settingNotes, {
+      description:
+        'Whether to ask the registry that npm is set to, once a day, for a newer version of the agent. Nothing that names you is sent.',
+      ...live,
+    }),
+});
+
 /** What must not be forgotten. */
 export const state = z.strictObject({
   directory: path().register(settingNotes, {

@@ -17,6 +17,7 @@ import { networkChecks, type Way } from './network.js';
 import { plistCheck } from './plist.js';
 import { runtimeLibraries, runtimeSignature } from './runtime.js';
 import { disk, logSize, secret, store, storePath } from './state.js';
+import { updateCheck } from './update.js';
 
 interface DoctorOptions {
   /** Of the edge-agent that is installed. */
@@ -60,6 +61,7 @@ export function doctorChecks({ version, template, backendSettings }: DoctorOptio
     launchd,
     agent,
     driftCheck(version),
+    updateCheck(version),
     ...networkChecks(way),
     ...credentialChecks(way, probeOf),
     access,

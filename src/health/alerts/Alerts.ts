@@ -137,8 +137,9 @@ export class Alerts {
       const codes = this.codes();
       let next = withoutHopeless(this.book, now, rules.channels);
       if (codes !== undefined) next = noteState(next, codes, now, rules);
+      next = tellGathered(next, now, rules);
       this.noteLost(this.book, next, rules.channels);
-      this.keep(tellGathered(next, now, rules));
+      this.keep(next);
       for (const delivery of dueDeliveries(this.book, now)) void this.deliver(delivery);
     } catch (error) {
       log.error('The alerts could not be looked at; will retry', { cause: describeError(error) });
