@@ -17,6 +17,9 @@ export function fuzzDirectory(): string {
   return mkdtempSync(join(PLACE, 'edge-fuzz-'));
 }
 
+/** On a machine that is busy with other things an answer may take long. */
+const PATIENCE_MS = 60_000;
+
 /** The whole agent in this process, on a real chat.db and a real store, with a backend that says what it is asked to say. */
 export class AgentHost {
   private constructor(
@@ -61,7 +64,7 @@ export class AgentHost {
 
   /** Asks by the status socket. Throws where it does not answer. */
   async ask(request: { verb: string } & Record<string, unknown>): Promise<unknown> {
-    const answer = await askSocket(this.socket, request);
+    const answer = await askSocket(this.socket, request, PATIENCE_MS);
     if (answer.kind !== 'answered') throw new Error(`${request.verb}: ${JSON.stringify(answer)}`);
     return answer.result;
   }
