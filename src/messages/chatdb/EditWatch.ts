@@ -203,27 +203,27 @@ export class EditedRows {
 
   /**
    * Those of the messages written after `from` and up to `to` (Unix ms) that stand changed now: first what went out, then what was taken back, then
-   * files, then what was edited or said, which may be in those files. Throws SqliteError.
+   * files, then what was edited or said, which may be in those files. A message that trips over a mistake of ours has no change: it
+   * was set aside when it was read. Throws SqliteError.
    */
   between(from: number, to: number): RowChange[] {
     const stretch = [appleDate(from), appleDate(to)];
     const files = new Map<string, AttachmentRow[]>();
     for (const { messageGuid, ...file } of this.joined.all(...stretch))
       files.set(messageGuid, [...(files.get(messageGuid) ?? []), file]);
-    const read = (this.changed?.all(...stretch) ?? []).map((raw) => ({ raw, body: bodyOf(raw) }));
-    for (const { raw, body } of read) {
-      const left = filesLeft(body);
-      const joined = files.get(raw.guid);
-      // A file that was taken back may stay joined.
-      if (left !== null && joined !== undefined)
-        files.set(
-          raw.guid,
-          joined.filter(({ guid }) => left.has(guid)),
-        );
-    }
-    const changed = read.flatMap(({ raw, body }) =>
-      changeOf(raw, body, shownFiles(files.get(raw.guid) ?? []).length),
-    );
+    const changed = (this.changed?.all(...stretch) ?? []).flatMap((raw): RowChange[] => {
+      try {
+        const body = bodyOf(raw);
+        const joined = files.get(raw.guid) ?? [];
+        const left = filesLeft(body);
+        // A file that was taken back may stay joined.
+        const kept = left === null ? joined : joined.filter(({ guid }) => left.has(guid));
+        if (joined.length > 0) files.set(raw.guid, kept);
+        return changeOf(raw, body, shownFiles(kept).length);
+      } catch {
+        return [];
+      }
+    });
     const reversed = this.sent.all(...stretch).map((row): RowChange => ({ kind: 'reversed', ...row }));
     return [
       ...reversed,

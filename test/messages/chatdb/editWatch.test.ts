@@ -1,8 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import type { Reading } from '../../../src/messages/chatdb/ChatDbConnection.js';
-import type { EditedRows, RowChange } from '../../../src/messages/chatdb/EditWatch.js';
-import { EditWatch } from '../../../src/messages/chatdb/EditWatch.js';
+import { EditedRows, EditWatch, type RowChange } from '../../../src/messages/chatdb/EditWatch.js';
+import { Schema } from '../../../src/messages/chatdb/schema.js';
+import { type Database, openDatabase } from '../../../src/store/sqlite.js';
 import { FakeClock } from '../../support/FakeClock.js';
+import { MessagesWorld, PERSON } from './messagesWorld.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -92,4 +95,30 @@ test('no timer is left when it is stopped', () => {
   watch.stop();
   watch.look();
   expect(clock.pending).toBe(0);
+});
+
+test('a message at which we make a mistake has no change, and those beside it have theirs', () => {
+  const world = new MessagesWorld();
+  const now = world.clock.now();
+  const edited = (text: string) =>
+    world.receive({ from: PERSON, text, columns: { date_edited: appleDate(now) } });
+  const [odd] = [edited('odd'), edited('fine')];
+  const database = openDatabase(world.path);
+  onTestFinished(() => void database.close());
+  const fail = () => {
+    throw new TypeError('no way to read this');
+  };
+  const failing = (rows: unknown[]) =>
+    rows.map((row) =>
+      JSON.stringify(row).includes(odd.guid) ? Object.defineProperty(row, 'summary', { get: fail }) : row,
+    );
+  const prepare = (sql: string) => {
+    const statement = database.prepare(sql);
+    return sql.includes('date_edited')
+      ? { all: (...given: unknown[]) => failing(statement.all(...given)) }
+      : statement;
+  };
+  const schema = Schema.read(database);
+  const rows = new EditedRows({ database: { prepare } as unknown as Database, schema, generation: 'g' });
+  expect(rows.between(now - HOUR, now + HOUR)).toMatchObject([{ kind: 'edited', text: 'fine' }]);
 });
