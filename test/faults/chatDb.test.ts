@@ -6,7 +6,7 @@ import type { Persona } from '../../src/kit/backend/persona.js';
 import { ChatDbWriter } from '../../src/kit/messages/ChatDbWriter.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { MessagesWorld } from '../messages/chatdb/messagesWorld.js';
-import type { DaemonProcess } from '../support/DaemonProcess.js';
+import type { DaemonProcess, StatusAnswer } from '../support/DaemonProcess.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 
 const HOUR = 3600_000;
@@ -156,6 +156,45 @@ describe('chat.db, while the agent runs', RUN, () => {
     writer.receive({ from: PERSON, text: 'after' });
     await world.sent(3);
     await endsHaving(world, daemon, ['re: before', 're: meanwhile', 're: after']);
+  });
+
+  test('locked by another program keeps no text to a person from going out once, and says that nothing confirms it', async (context) => {
+    const world = await EdgeWorld.open(context, { persona });
+    const first = await world.start();
+    await converse(world, first, 'before');
+    expect(await first.kill('SIGTERM')).toMatchObject({ code: 0 });
+    world.mac.chatDb.close();
+    const locked = openDatabase(world.mac.chatDbPath);
+    locked.pragma('locking_mode = EXCLUSIVE');
+    locked.exec('BEGIN EXCLUSIVE');
+
+    const doomed = await world.startDegraded();
+    const isTold = ({ snapshot }: StatusAnswer) =>
+      snapshot?.problems.some(
+        ({ code, message }) => code === 'chatdb_unreadable' && /locked/.test(message),
+      ) ?? false;
+    await doomed.statusUntil(isTold);
+    // Messages cannot write them down yet.
+    world.behave({ kind: 'ok', row: { kind: 'none' } }, { times: 2 });
+    for (const text of ['one', 'two'])
+      expect(await world.acked(world.command(text))).toMatchObject({
+        status: 'completed',
+        result: { outcome: 'sent', confirmed: false },
+      });
+    await doomed.kill('SIGKILL');
+    const daemon = await world.startDegraded();
+    await daemon.statusUntil(isTold);
+
+    locked.exec('COMMIT');
+    locked.close();
+    const writer = newWriter(world, context);
+    for (const text of ['one', 'two']) writer.writeSent({ chat: writer.directChat(PERSON), text });
+    writer.receive({ from: PERSON, text: 'after' });
+    await world.sent(4);
+    await daemon.statusUntil(({ snapshot }) => snapshot?.state === 'healthy');
+    expect(world.texts).toEqual(['re: before', 'one', 'two', 're: after']);
+    const told = world.backend.events.map(({ body }) => body.event_type);
+    expect(told).not.toContain('operator_replied');
   });
 
   test('withdrawn by macOS and given back is told with its remedy, and nothing is lost', async (context) => {
