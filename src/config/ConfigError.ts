@@ -1,7 +1,7 @@
 import { EdgeError } from '../errors.js';
 
-/** Where a value came from. */
-export type Source = 'default' | 'file' | 'environment' | '.env';
+/** Where a value came from. `derived`: from that of another setting. */
+export type Source = 'default' | 'file' | 'environment' | '.env' | 'derived';
 
 /** One thing that is wrong with the configuration. No part of it ever holds a secret. */
 export interface Mistake {

@@ -5,6 +5,7 @@ import { redactor } from '../logging/redact.js';
 import { weakenedTls } from '../system/verifiedTls.js';
 import { assembleConfig, settled } from './assembleConfig.js';
 import { ConfigError, type Mistake, type Source } from './ConfigError.js';
+import { DERIVED_SETTINGS } from './derivedSettings.js';
 import { type Dotenv, isOpenToOthers, readDotenv } from './dotenv.js';
 import { fromDotenv, fromEnvironment, unknownVariables } from './environment.js';
 import { type FileSettings, fileSettings } from './fileSettings.js';
@@ -12,8 +13,8 @@ import { type Given, judgeGiven, missing } from './judgeGiven.js';
 import { type ConfigPlaces, findConfigFile, isOnlyFound, readTextFile } from './places.js';
 import type { Config } from './schema.js';
 import { findSecrets, type Secrets, secretsFromElsewhere } from './secrets.js';
-import { SETTINGS, type Setting } from './settings.js';
-import { readYaml } from './yamlFile.js';
+import { checkSetting, SETTINGS, type Setting } from './settings.js';
+import { readYaml, type YamlFile } from './yamlFile.js';
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -24,6 +25,8 @@ export interface LoadedConfig {
   readonly envPath: string;
   /** Where each setting's value came from, by key. */
   readonly sources: Readonly<Record<string, Source>>;
+  /** What nobody gave and another setting tells, for a person: "edge.user_phone from edge.agent_id (.env:2)". */
+  readonly derived: readonly string[];
   /** For a person; without secrets. */
   readonly warnings: readonly string[];
   /** What asks for connections that are not verified, or weak, and is ignored: by name and place. */
@@ -61,8 +64,13 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
   ];
   const values = new Map<string, unknown>();
   const sources: Record<string, Source> = {};
+  const derived: string[] = [];
+  const allGiven = (setting: Setting) => given(setting, places, dotenv, file, name, directory);
   for (const setting of SETTINGS) {
-    const [used, ...overridden] = given(setting, places, dotenv, file, name, directory);
+    const [first, ...overridden] = allGiven(setting);
+    const fallback = first === undefined ? derivedFor(setting, allGiven) : undefined;
+    if (fallback !== undefined) derived.push(fallback.place);
+    const used = first ?? fallback;
     for (const other of overridden) {
       const mistake = judgeGiven(setting, other, conceal);
       if (mistake === undefined || used === undefined) continue;
@@ -80,6 +88,7 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
     else mistakes.push(mistake);
   }
 
+  const wasEmpty = yaml !== null && isEmpty(yaml);
   if (path !== null && isOnlyFound(path, places)) refuseToLend(path, sources, places, dotenv);
   const concealed = warnings.map(conceal);
   if (mistakes.length > 0) throw new ConfigError(inReadingOrder(mistakes).map(hiding(conceal)), concealed);
@@ -89,9 +98,10 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
     path,
     envPath,
     sources: Object.freeze(sources),
+    derived: Object.freeze(derived),
     warnings: Object.freeze(concealed),
     ignoredTls: Object.freeze(ignoredTls),
-    reload: () => reload(path, places),
+    reload: () => reload(path, places, wasEmpty),
   });
 }
 
@@ -118,8 +128,11 @@ function refuseToLend(
   );
 }
 
-/** Nobody need have named the file that was found; that it is gone is told as such. */
-function reload(path: string | null, places: ConfigPlaces): LoadedConfig {
+/**
+ * Nobody need have named the file that was found; that it is gone is told as such. So is one that was emptied: more likely an
+ * accident than a wish, and every setting would go back to its default.
+ */
+function reload(path: string | null, places: ConfigPlaces, wasEmpty: boolean): LoadedConfig {
   if (path === null) return loadConfig(places);
   if (!existsSync(path))
     throw new EdgeError(
@@ -127,7 +140,34 @@ function reload(path: string | null, places: ConfigPlaces): LoadedConfig {
       `The configuration file ${path} is gone.`,
       'Put it back; it is read as soon as it is there.',
     );
+  if (!wasEmpty && isEmpty(readYaml(textOf(path))))
+    throw new EdgeError(
+      'config_unreadable',
+      `The configuration file ${path} is empty.`,
+      'Put its settings back; they are read as soon as they are there. To do without them, restart the agent.',
+    );
   return loadConfig({ ...places, configPath: path });
+}
+
+/** Nothing is in it but comments, which is like no file. */
+function isEmpty({ entries, problems }: YamlFile): boolean {
+  return entries.length === 0 && problems.length === 0;
+}
+
+/** The value of a setting that nobody gave, where another one tells it. */
+function derivedFor(setting: Setting, allGiven: (setting: Setting) => Given[]): Given | undefined {
+  const derivation = DERIVED_SETTINGS[setting.key];
+  const from = SETTINGS.find(({ key }) => key === derivation?.from);
+  const [origin] = from === undefined ? [] : allGiven(from);
+  if (derivation === undefined || origin === undefined) return undefined;
+  const value = derivation.derive(origin.value);
+  if (value === undefined || checkSetting(setting, value).kind !== 'fits') return undefined;
+  return {
+    ...origin,
+    value,
+    source: 'derived',
+    place: `${setting.key} from ${derivation.from} (${origin.place})`,
+  };
 }
 
 /** All values given for a setting, the one that counts first. */
@@ -158,7 +198,7 @@ function given(
 
 /** The file from top to bottom, then `.env`, then the environment, then what is missing. */
 function inReadingOrder(mistakes: readonly Mistake[]): Mistake[] {
-  const order: readonly Source[] = ['file', '.env', 'environment', 'default'];
+  const order: readonly Source[] = ['file', '.env', 'environment', 'derived', 'default'];
   return mistakes.toSorted(
     (a, b) => order.indexOf(a.source) - order.indexOf(b.source) || (a.line ?? 0) - (b.line ?? 0),
   );

@@ -51,15 +51,6 @@ export const SECTION: unique symbol = Symbol('a section');
  * a tag, and never quotes the file in a problem. A key without a value has the value null.
  */
 export function readYaml(source: string): YamlFile {
-  if (source.trim() === '') {
-    const empty = {
-      key: '',
-      line: 1,
-      found: 'an empty file',
-      expected: 'sections such as "edge:" and "backend:"',
-    };
-    return { entries: [], problems: [empty], complete: true };
-  }
   if (source.length > INPUT_LIMITS.configFile)
     return unreadable(
       `${source.length} characters`,

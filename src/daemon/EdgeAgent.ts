@@ -406,6 +406,7 @@ export class EdgeAgent {
       chatDbLostAt: this.chatDbLostAt,
       stoppingSince: this.stoppingSince,
       configFaults: running.reload.faults(),
+      derivedSettings: this.options.loaded.derived,
     });
   }
 }

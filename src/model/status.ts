@@ -85,6 +85,11 @@ export const statusSchema = z
         uploads_queued: time.nullable(),
       })
       .describe('Since when the oldest of each count has been waiting.'),
+    derived_settings: z
+      .array(z.string())
+      .describe(
+        'Settings that nobody gave and another one tells, as in "edge.user_phone from edge.agent_id (.env:2)".',
+      ),
     /** Its ROWID, and how many rows are behind that; null: nobody can tell. */
     chatdb: z
       .object({ row_id: z.int().nullable(), rows_behind: count.nullable() })

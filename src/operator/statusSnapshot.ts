@@ -49,6 +49,7 @@ interface SnapshotSources {
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
   configFaults: readonly Problem<number>[];
+  derivedSettings: readonly string[];
 }
 
 const STORE_REMEDY = {
@@ -113,6 +114,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     last_error_at: isoOrNull(activity.errorAt),
     next_scheduled_at: isoOrNull(store.schedule.nextDueAt() ?? null),
     oldest: mapValues(store.backlog.oldest(), isoOrNull),
+    derived_settings: [...sources.derivedSettings],
     chatdb: readingPosition(sources.chatDb, store),
     ...(update === undefined ? {} : { update }),
     memory_usage_mb: residentMegabytes(),
@@ -170,6 +172,7 @@ export function idleStatus(startedAt: number, now: number): StatusSnapshot {
       sends_queued: null,
       uploads_queued: null,
     },
+    derived_settings: [],
     chatdb: { row_id: null, rows_behind: null },
     memory_usage_mb: residentMegabytes(),
     monitor: { port: null, connected: 0, authenticated: 0 },

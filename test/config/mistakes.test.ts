@@ -99,8 +99,6 @@ test('what is required and missing is named at the line where it could stand', (
 
 describe('a file that is no configuration is refused with a line', () => {
   test.each([
-    ['empty', '', 1, 'an empty file'],
-    ['blank', '\n  \n', 1, 'an empty file'],
     ['a list', '# x\n- edge\n- backend\n', 2, 'a list'],
     ['a text', 'hello\n', 1, 'a single value'],
     ['null', '~\n', 1, 'a single value'],

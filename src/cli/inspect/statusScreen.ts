@@ -134,6 +134,7 @@ function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [strin
       `${waiting(snapshot.acks_undelivered, 'acks', 'acks_undelivered')}, ${waiting(snapshot.events_undelivered, 'events', 'events_undelivered')}`,
     ],
     ['last error', lastError(snapshot, now)],
+    ...(snapshot.derived_settings ?? []).map((words): [string, string] => ['derived', words]),
     ['memory', `${snapshot.memory_usage_mb} MB`],
     ...updateRow(snapshot),
     ...monitorRow(snapshot),

@@ -25,7 +25,8 @@ export const edge = z.strictObject({
     variable: 'EDGE_AGENT_ID',
   }),
   user_phone: z.string().regex(PHONE).register(settingNotes, {
-    description: 'The number that this Mac sends from.',
+    description:
+      'The number that this Mac sends from. Derived from an edge.agent_id such as edge_13105550100 if not set.',
     expected: 'a phone number in E.164 form, such as "+13105550100"',
     variable: 'USER_PHONE',
   }),
@@ -47,7 +48,8 @@ export const edge = z.strictObject({
 /** Where the backend is, and how it is asked. */
 export const backend = z.strictObject({
   url: backendUrl().register(settingNotes, {
-    description: 'The URL of the backend. A path prefix is kept. Must be https unless it is on this machine.',
+    description:
+      'The URL of the backend. A path prefix is kept. Must be https unless it is on this machine. Derived from backend.websocket_url if not set.',
     expected: 'a URL such as https://backend.example.com',
     variable: 'BACKEND_URL',
   }),
