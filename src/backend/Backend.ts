@@ -32,6 +32,7 @@ export class Backend {
   private started = false;
   private readonly whenStopped = new Set<() => void>();
   private readonly linkListeners = new Set<() => void>();
+  private readonly reconnectListeners = new Set<() => void>();
 
   constructor(private readonly options: BackendOptions) {
     this.timings = { ...DEFAULT_TIMINGS, ...options.timings };
@@ -159,6 +160,11 @@ export class Backend {
     this.linkListeners.add(listener);
   }
 
+  /** Told when the link is up again after it was lost; must not throw. */
+  onReconnect(listener: () => void): void {
+    this.reconnectListeners.add(listener);
+  }
+
   /** The link and its faults as of now, for status. */
   view(): LinkView {
     const { link, history, access, poller, refused } = this.parts;
@@ -198,7 +204,7 @@ export class Backend {
   /** One change of the link's state, told to everyone in one place. */
   private changed(before: LinkState, after: LinkState): void {
     const { history, outboxes, poller, narrator, stranded, status, courier } = this.parts;
-    history.changed(before, after);
+    const cameBack = history.changed(before, after);
     if (after.epoch !== before.epoch) outboxes.reset();
     poller.setMode(pollerMode(after), after.name === 'idle' ? 0 : this.timings.firstPollMs);
     narrator.changed(before, after);
@@ -213,6 +219,7 @@ export class Backend {
     }
     courier.pump();
     for (const listener of this.linkListeners) listener();
+    if (cameBack) for (const listener of this.reconnectListeners) listener();
     if (after.name === 'stopped') this.stoppedNow();
   }
 

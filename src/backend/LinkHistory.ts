@@ -34,7 +34,8 @@ export class LinkHistory {
     this.downSince = this.since;
   }
 
-  changed(before: LinkState, after: LinkState): void {
+  /** True if the link came back by it. */
+  changed(before: LinkState, after: LinkState): boolean {
     const now = this.clock.now();
     this.since = now;
     if (after.lastLoss && after.lastLoss !== before.lastLoss) {
@@ -45,11 +46,12 @@ export class LinkHistory {
     if (after.name === 'blocked') this.refusedSince ??= now;
     else if (isLive(after) || after.name === 'waiting') this.refusedSince = null;
     this.noteSteadiness(before, after, now);
-    if (before.name === 'proving' && after.name === 'online') {
-      this.onlineSince = now;
-      if (this.wasOnline) this.reconnects = [...this.recent(now), now].slice(-REMEMBERED);
-      this.wasOnline = true;
-    }
+    if (before.name !== 'proving' || after.name !== 'online') return false;
+    this.onlineSince = now;
+    const cameBack = this.wasOnline;
+    if (cameBack) this.reconnects = [...this.recent(now), now].slice(-REMEMBERED);
+    this.wasOnline = true;
+    return cameBack;
   }
 
   ponged(): void {

@@ -313,6 +313,8 @@ export class EdgeAgent {
         clock,
         log,
         aliveAt: downtime.aliveBefore,
+        configPath: loaded.path,
+        env,
       });
       const allVerbs = {
         ...verbs,
@@ -331,7 +333,12 @@ export class EdgeAgent {
         socketRefuge(directory),
       );
       const retention = new Retention(store, clock);
-      const vitalWatch = new VitalWatch({ snapshot, clock, log: log.logger });
+      const vitalWatch = new VitalWatch({
+        snapshot,
+        onLook: (now) => monitoring.noteProblems(now),
+        clock,
+        log: log.logger,
+      });
       const unlisten = log.listen((event) => noteError(components.activity, event), 'error');
       return {
         ...components,

@@ -142,6 +142,7 @@ export function settingsInForce(
     key: setting.key,
     value: shownValue(setting, remote.get(setting.key) ?? settingValue(loaded.config, setting) ?? null),
     source: remote.has(setting.key) ? 'remote' : (loaded.sources[setting.key] ?? 'default'),
+    description: setting.description,
     restart: setting.reload !== true,
     ...(pending.has(setting.key) ? { pending: pending.get(setting.key) ?? null } : {}),
   }));

@@ -3,14 +3,17 @@ import type { Config } from '../config/schema.js';
 import { describeError } from '../errors.js';
 import type { LogFile } from '../logging/createLogger.js';
 import type { LogEvent } from '../logging/formatLine.js';
-import type { AgentStatus, NotificationLevel } from '../model/monitorFrames.js';
+import type { AgentStatus, Notification } from '../model/monitorFrames.js';
 import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { MonitorSecret } from '../monitor/MonitorSecret.js';
 import { MonitorServer } from '../monitor/MonitorServer.js';
 import { agentStatus } from '../operator/agentStatus.js';
+import { DoctorRun } from '../operator/DoctorRun.js';
+import { LinkHours } from '../operator/LinkHours.js';
 import { LinkTimeline } from '../operator/LinkTimeline.js';
 import { monitorVerbs } from '../operator/monitorVerbs.js';
+import { NotificationHistory } from '../operator/NotificationHistory.js';
 import { Progress } from '../operator/Progress.js';
 import { type Change, changesOf } from '../operator/snapshotChanges.js';
 import { linkWord } from '../operator/statusSnapshot.js';
@@ -27,6 +30,9 @@ interface MonitoringOptions {
   /** Of the status socket. */
   verbs: Parameters<typeof monitorVerbs>[0]['verbs'];
   snapshot: () => StatusSnapshot;
+  /** The configuration file; null: there is none. */
+  configPath: string | null;
+  env: NodeJS.ProcessEnv;
   /** When an earlier life was last known to be alive, Unix ms. */
   aliveAt: number | undefined;
   clock: Clock;
@@ -47,12 +53,18 @@ export class Monitoring {
   private readonly server: MonitorServer | undefined;
   private readonly secret: MonitorSecret;
   private readonly strip: LinkTimeline;
+  private readonly linkHours: LinkHours;
+  private readonly notifications: NotificationHistory;
+  private doctor: DoctorRun | undefined;
   private readonly workload = new Progress();
   private tick: Timer | undefined;
   private soon: Timer | undefined;
   private saving: Timer | undefined;
   private unlisten: (() => void) | undefined;
   private last: StatusSnapshot | undefined;
+  /** What the notifications were made of last. */
+  private noticed: StatusSnapshot | undefined;
+  private pongAt: number | null = null;
   private told = '';
   private stopping = false;
 
@@ -60,7 +72,16 @@ export class Monitoring {
     const { config, components, store, verbs, clock, log } = options;
     this.secret = MonitorSecret.in(config.state.directory);
     this.strip = new LinkTimeline(store.meta, clock, options.aliveAt);
+    this.linkHours = new LinkHours(store.meta, clock);
+    this.notifications = new NotificationHistory(store.meta, clock);
     if (!config.monitor.enabled) return;
+    const doctor = new DoctorRun({
+      configPath: options.configPath,
+      env: options.env,
+      clock,
+      onEnd: (fault) => this.doctorEnded(fault),
+    });
+    this.doctor = doctor;
     this.server = new MonitorServer({
       port: config.monitor.port,
       secret: this.secret,
@@ -70,11 +91,14 @@ export class Monitoring {
         verbs,
         store,
         strip: this.strip,
+        linkHours: this.linkHours,
+        notifications: this.notifications,
+        doctor,
         clock,
         log: log.logger,
         logFile: config.logging.file,
         stateDirectory: config.state.directory,
-        onAct: (user, verb) => this.server?.sendNotification('info', `${user}: ${verb}`),
+        onAct: (by, words) => this.notify({ level: 'info', message: `${by} ${words}.`, by }),
       }),
       agentStatus: () => this.toldStatus(),
       status: () => this.last ?? options.snapshot(),
@@ -83,6 +107,7 @@ export class Monitoring {
       log: log.logger,
     });
     components.backend.onLinkChange(() => this.noteLink());
+    components.backend.onReconnect(() => this.linkHours.noteReconnect());
     components.backend.onHttpOutcome(() => this.noteLink());
     watchTexts({
       components,
@@ -91,6 +116,7 @@ export class Monitoring {
       server: this.server,
       agentName: () => components.backend.agentId(),
       onWork: () => this.tellSoon(),
+      notify: (level, message) => this.notify({ level, message }),
       guarded: (work) => this.guarded(work),
     });
     store.pauses.afterChange(() => this.tellSoon());
@@ -122,6 +148,7 @@ export class Monitoring {
   async stop(): Promise<void> {
     this.stopping = true;
     this.saving?.cancel();
+    this.doctor?.stop();
     this.unwatched();
     this.strip.note('stopped');
     this.save();
@@ -167,20 +194,36 @@ export class Monitoring {
       const changes = this.last === undefined ? [] : changesOf(this.last, now);
       this.last = now;
       for (const change of changes) this.tellChange(change, now);
+      this.noteProblems(now);
       this.tellStatus();
     });
     this.tick = this.options.clock.after(TICK_MS, () => this.look());
   }
 
   private tellChange(change: Change, now: StatusSnapshot): void {
-    if (change.kind === 'snapshot') {
-      if (this.server?.hasSubscribers) this.server.publishSnapshot(now);
-    } else if (change.kind === 'notification') this.notify(change.level, change.message);
-    else this.server?.publish({ topic: change.topic }, this.options.clock.now());
+    if (change.kind === 'topic') this.server?.publish({ topic: change.topic }, this.options.clock.now());
+    else if (change.kind === 'snapshot' && this.server?.hasSubscribers) this.server.publishSnapshot(now);
   }
 
-  private notify(level: NotificationLevel, message: string): void {
-    this.server?.sendNotification(level, message);
+  /** Makes notifications of what came and went since the last look; asked for every few seconds, watched or not. */
+  noteProblems(now: StatusSnapshot): void {
+    if (this.server === undefined || this.stopping) return;
+    const before = this.noticed ?? { ...now, problems: [] };
+    this.noticed = now;
+    for (const change of changesOf(before, now)) {
+      if (change.kind === 'notification') this.notify({ level: change.level, message: change.message });
+    }
+  }
+
+  private notify(notification: Notification): void {
+    this.notifications.note(notification);
+    const { level, message, by } = notification;
+    this.server?.sendNotification(level, message, undefined, by);
+  }
+
+  private doctorEnded(fault: string | undefined): void {
+    if (fault !== undefined) this.notify({ level: 'error', message: `The doctor could not look: ${fault}.` });
+    this.server?.publish({ topic: 'doctor' }, this.options.clock.now());
   }
 
   private tellSoon(): void {
@@ -223,14 +266,25 @@ export class Monitoring {
 
   private saveLater(): void {
     this.saving = this.options.clock.after(SAVE_EVERY_MS, () => {
+      this.guarded(() => this.noteRoundTrip());
       this.save();
       this.saveLater();
     });
   }
 
+  private noteRoundTrip(): void {
+    const { rttMs, lastPongAt } = this.options.components.backend.view();
+    if (rttMs === null || lastPongAt === this.pongAt) return;
+    this.pongAt = lastPongAt;
+    this.linkHours.noteRoundTrip(rttMs);
+  }
+
   private save(): void {
-    if (this.strip.isSaved) return;
-    this.options.store.tryWrite(() => this.strip.save());
+    const changed = [this.strip, this.linkHours, this.notifications].filter(({ isSaved }) => !isSaved);
+    if (changed.length === 0) return;
+    this.options.store.tryWrite(() => {
+      for (const part of changed) part.save();
+    });
   }
 
   /** Runs on the way of the agent's own work, which must not end for it. */

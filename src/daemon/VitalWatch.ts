@@ -9,6 +9,8 @@ const LOOK_EVERY_MS = 5_000;
 
 interface VitalWatchOptions {
   readonly snapshot: () => StatusSnapshot;
+  /** Told of each snapshot that is looked at. */
+  readonly onLook: (now: StatusSnapshot) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -37,15 +39,17 @@ export class VitalWatch {
   }
 
   private look(): void {
-    const { log, snapshot } = this.options;
+    const { log, snapshot, onLook } = this.options;
     try {
-      const codes = new Set(snapshot().problems.map(({ code }) => code));
+      const now = snapshot();
+      const codes = new Set(now.problems.map(({ code }) => code));
       for (const code of codes) {
         if (this.told.has(code)) continue;
         log[hindersTheJob({ code }) ? 'error' : 'warn'](`Something is wrong: ${ERROR_CODES[code]}`, { code });
       }
       for (const code of this.told) if (!codes.has(code)) log.info('This is over', { code });
       this.told = codes;
+      onLook(now);
     } catch (error) {
       log.error('The vital signs could not be taken', { cause: describeError(error) });
     }

@@ -10,6 +10,7 @@ export const TOPICS = [
   'schedule',
   'pauses',
   'problems',
+  'doctor',
 ] as const;
 
 export type Topic = (typeof TOPICS)[number];

@@ -52,7 +52,12 @@ export const chatMessageSchema = z
 export const notificationSchema = z
   .object({
     type: z.literal('notification'),
-    data: z.object({ level: z.enum(['info', 'success', 'warning', 'error']), message: z.string() }),
+    data: z.object({
+      level: z.enum(['info', 'success', 'warning', 'error']),
+      message: z.string(),
+      /** The user who did what is told. */
+      by: z.string().optional(),
+    }),
     timestamp,
   })
   .describe('For everybody, or for one user.');
@@ -124,7 +129,7 @@ export type LiveFact =
   | { topic: 'logs'; level: string; message: string; fields: Record<string, unknown> }
   | { topic: 'link'; state: string; detail: string }
   | { topic: 'sends'; conversation: string; outcome: string; ms: number }
-  | { topic: 'queues' | 'schedule' | 'pauses' | 'problems' };
+  | { topic: 'queues' | 'schedule' | 'pauses' | 'problems' | 'doctor' };
 
 /** The data of each frame that the agent sends, by its type. */
 export interface ServerFrames {

@@ -1,3 +1,4 @@
+import type { NotificationLevel } from './monitorFrames.js';
 import type { StatusSnapshot } from './status.js';
 
 /*
@@ -118,6 +119,8 @@ export interface SettingInForce {
   key: string;
   value: unknown;
   source: string;
+  /** What it does, for a person. */
+  description: string;
   /** Whether a change needs a restart. */
   restart: boolean;
   /** What it will be after a restart, where that is something else. */
@@ -133,7 +136,7 @@ export interface RuntimeAnswer {
 /** By which way the backend was reached; `stopped`: the agent did not run. */
 export type LinkWord = StatusSnapshot['link'] | 'stopped';
 
-/** A message of a conversation. `sender` is masked; of what went out it is `agent` or `operator`. */
+/** A message of a conversation. `sender` is masked unless texts were asked for; of what went out it is `agent` or `operator`. */
 export interface Bubble {
   id: string;
   direction: 'in' | 'out';
@@ -197,6 +200,27 @@ export interface SendStatistics {
   latency: SendLatency;
 }
 
+/** The hour that begins at `from`: messages that came in, how often the link came back, and the mean round trip; null: no ping. */
+export interface HourOfWork {
+  from: string;
+  received: number;
+  reconnects: number;
+  rttMs: number | null;
+}
+
+/** The last 24 hours, the newest one last; nothing is known of what was before `since`. */
+export interface DayOfWork {
+  since: string;
+  hours: HourOfWork[];
+}
+
+/** What was told to those who watched then; handles in it are masked. */
+export interface PastNotification {
+  at: string;
+  level: NotificationLevel;
+  message: string;
+}
+
 export interface LogLine {
   at: string;
   level: string;
@@ -219,6 +243,8 @@ export interface CheckDetail {
 /** What `edge-agent doctor` or `selftest` found last; `at` is null if neither was ever asked. */
 export interface DoctorReport {
   at: string | null;
+  /** The monitor asked for a new one, which is on its way. */
+  running?: boolean;
   summary?: Record<CheckVerdict, number>;
   checks?: {
     id: string;
@@ -248,10 +274,11 @@ interface SharedApi {
   status: { args: Nothing; result: StatusSnapshot };
   config: { args: Nothing; result: SettingInForce[] };
   'commands.list': { args: { limit?: number; open?: boolean }; result: CommandEntry[] };
-  'commands.show': { args: { id: string }; result: CommandDetail };
+  /** With `texts` handles are whole, here and in the other lists. */
+  'commands.show': { args: { id: string; texts?: boolean }; result: CommandDetail };
   'schedule.list': { args: { all?: boolean; texts?: boolean }; result: ScheduleEntry[] };
   'schedule.cancel': { args: { id: string }; result: CancelAnswer };
-  'queue.list': { args: Nothing; result: QueueEntry[] };
+  'queue.list': { args: { texts?: boolean }; result: QueueEntry[] };
   conversations: { args: { limit?: number; messages?: number; texts?: boolean }; result: Conversation[] };
   /** Named as a command names it, masked, by its name, or by the beginning of its id. */
   'conversations.show': {
@@ -289,8 +316,12 @@ export interface OperatorApi extends SharedApi {
 export interface MonitorApi extends SharedApi {
   'link.history': { args: Nothing; result: { changes: { at: string; state: LinkWord }[] } };
   'sends.statistics': { args: Nothing; result: SendStatistics };
+  'work.statistics': { args: Nothing; result: DayOfWork };
   'logs.tail': { args: { lines?: number; level?: 'info' | 'warn' | 'error' }; result: LogLine[] };
+  'notifications.list': { args: Nothing; result: PastNotification[] };
   doctor: { args: Nothing; result: DoctorReport };
+  /** Begins; the event `doctor` tells that it has ended. */
+  'doctor.run': { args: Nothing; result: { running: true } };
 }
 
 export type OperatorVerb = keyof OperatorApi;

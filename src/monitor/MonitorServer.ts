@@ -142,10 +142,11 @@ export class MonitorServer {
     if (this.isWatched) this.broadcast.post({ type: 'chat_message', data });
   }
 
-  /** To everybody, or to every connection of one user. */
-  sendNotification(level: NotificationLevel, message: string, userId?: string): void {
+  /** To everybody, or to every connection of one user; `by` is who did what is told. */
+  sendNotification(level: NotificationLevel, message: string, userId?: string, by?: string): void {
     if (!this.isWatched) return;
-    const frame: ServerFrame = { type: 'notification', data: { level, message } };
+    const data = { level, message, ...(by === undefined ? {} : { by }) };
+    const frame: ServerFrame = { type: 'notification', data };
     this.broadcast.post(frame, ({ session }) => userId === undefined || session.userId === userId);
   }
 

@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import { EdgeError } from '../errors.js';
-import { maskHandle } from '../logging/mask.js';
 import type { Answers, CommandDetail, CommandEntry, OperatorApi, TextEntry } from '../model/operatorApi.js';
 import type { SendRecord } from '../model/sending.js';
 import type { LoggedCommand } from '../store/commands.js';
@@ -9,7 +8,7 @@ import { iso, isoOrNull } from '../system/time.js';
 import { wholeId } from './namedId.js';
 import type { Names } from './names.js';
 import { timeline } from './timeline.js';
-import { neededText } from './verbInput.js';
+import { neededText, shownHandle } from './verbInput.js';
 
 const MOST_COMMANDS = 1000;
 
@@ -21,12 +20,12 @@ export function commandVerbs(
   return {
     'commands.list': ({ limit, open }): CommandEntry[] =>
       store.commandLog.list(atMost(limit), open === true).map(commandEntry),
-    'commands.show'({ id: written }): CommandDetail {
+    'commands.show'({ id: written, texts }): CommandDetail {
       const id = neededText(written, 'id', 'a command id, or its beginning');
       const known = () => store.commandLog.list(MOST_COMMANDS, false).map(({ commandId }) => commandId);
       const detail =
-        commandDetail(store, names, id) ??
-        commandDetail(store, names, wholeId(id, known(), 'command_unknown') ?? id);
+        commandDetail(store, names, id, texts) ??
+        commandDetail(store, names, wholeId(id, known(), 'command_unknown') ?? id, texts);
       if (detail !== undefined) return detail;
       throw new EdgeError(
         'command_unknown',
@@ -37,8 +36,13 @@ export function commandVerbs(
   };
 }
 
-/** Everything about one command; undefined if its id is not known (any more). */
-export function commandDetail(store: Store, names: Names, id: string): CommandDetail | undefined {
+/** Everything about one command, with whole handles if `texts` is true; undefined if its id is not known (any more). */
+export function commandDetail(
+  store: Store,
+  names: Names,
+  id: string,
+  texts?: unknown,
+): CommandDetail | undefined {
   const command = store.commandLog.find(id);
   if (command === undefined) return undefined;
   const scheduled = store.schedule.find(id);
@@ -53,8 +57,8 @@ export function commandDetail(store: Store, names: Names, id: string): CommandDe
       scheduled === undefined
         ? null
         : { schedule_id: scheduled.scheduleId, send_at: iso(scheduled.sendAt), status: scheduled.state },
-    texts: sends.map((send) => textEntry(send, names, store.pauses.covers(send.conversation))),
-    timeline: timeline(command, scheduled, sends),
+    texts: sends.map((send) => textEntry(send, names, store.pauses.covers(send.conversation), texts)),
+    timeline: timeline(command, scheduled, sends, texts),
   };
 }
 
@@ -73,9 +77,9 @@ function commandEntry(command: LoggedCommand): CommandEntry {
   };
 }
 
-function textEntry(send: SendRecord, { nameOf }: Names, paused: boolean): TextEntry {
+function textEntry(send: SendRecord, { nameOf }: Names, paused: boolean, texts: unknown): TextEntry {
   return {
-    conversation: maskHandle(send.conversation),
+    conversation: shownHandle(send.conversation, texts),
     name: nameOf(send.conversation),
     characters: [...send.text].length,
     file: send.file === null ? null : basename(send.file),

@@ -10,7 +10,7 @@ import { onlyOne, wholeId } from './namedId.js';
 import type { Names } from './names.js';
 import { OPERATOR, type OperatorTexts } from './OperatorTexts.js';
 import { scheduleEntry } from './scheduleVerbs.js';
-import { neededText } from './verbInput.js';
+import { neededText, shownHandle } from './verbInput.js';
 
 /** So many of the newest messages each way are looked at. */
 const LOOKED_AT = 500;
@@ -75,7 +75,7 @@ function saidIn(sources: Sources, withTexts: boolean, most: number, conversation
     .list()
     .filter((reply) => conversation === undefined || reply.conversation === conversation);
   return [
-    ...recentTexts.received(most, conversation).map((text) => received(text, withTexts)),
+    ...recentTexts.received(most, conversation).map((text) => received(text, sources.names, withTexts)),
     ...recentTexts
       .sent(most, conversation)
       .filter(({ state }) => state !== 'deduplicated')
@@ -130,7 +130,7 @@ function meant(sources: Sources, written: string): string {
   );
 }
 
-function received(text: ReceivedText, withText: boolean): Placed {
+function received(text: ReceivedText, { nameOf }: Names, withText: boolean): Placed {
   const { guid, conversation, sender, text: said, sentAt } = text.message;
   return {
     conversation,
@@ -138,7 +138,7 @@ function received(text: ReceivedText, withText: boolean): Placed {
     message: {
       id: guid,
       direction: 'in',
-      sender: maskHandle(sender),
+      sender: nameOf(sender) ?? shownHandle(sender, withText),
       at: iso(sentAt),
       state: text.state,
       characters: [...said].length,

@@ -7,8 +7,12 @@ import type { Answers, DoctorReport, MonitorApi, MonitorVerb, OperatorApi } from
 import type { MonitorHandler } from '../monitor/ClientFrames.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
+import { ACT_WORDS } from './actWords.js';
+import type { DoctorRun } from './DoctorRun.js';
+import { dayOfWork } from './dayOfWork.js';
+import type { LinkHours } from './LinkHours.js';
 import type { LinkTimeline } from './LinkTimeline.js';
-import type { StatusVerb } from './StatusServer.js';
+import type { NotificationHistory } from './NotificationHistory.js';
 import { sendStatistics } from './sendStatistics.js';
 
 /** Of the status socket's verbs, those that only look. */
@@ -22,9 +26,8 @@ const LOOKING = [
   'conversations',
   'conversations.show',
 ] as const;
-/** And those that change something: who does is logged and told to everybody who watches. */
-const ACTING = ['schedule.cancel', 'queue.retry', 'queue.drop', 'pause', 'resume'] as const;
-type SharedVerb = (typeof LOOKING | typeof ACTING)[number];
+type LookingVerb = (typeof LOOKING)[number];
+type SharedVerb = LookingVerb | keyof typeof ACT_WORDS;
 
 /** No id, guid or handle is longer. */
 const LONGEST_TEXT = 512;
@@ -39,12 +42,15 @@ interface MonitorVerbsOptions {
   verbs: Answers<Pick<OperatorApi, SharedVerb>>;
   store: Store;
   strip: LinkTimeline;
+  linkHours: LinkHours;
   logFile: string;
   stateDirectory: string;
   clock: Clock;
   log: Logger;
+  notifications: Pick<NotificationHistory, 'list'>;
+  doctor: Pick<DoctorRun, 'isRunning' | 'start'>;
   /** Somebody did something that others should know of. */
-  onAct: (userId: string, verb: string) => void;
+  onAct: (userId: string, words: string) => void;
 }
 
 /** What those who watch may ask for. Everything else of the status socket stays there. */
@@ -56,6 +62,7 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<Moni
       changes: strip.history().map(({ at, state }) => ({ at: new Date(at).toISOString(), state })),
     }),
     'sends.statistics': () => sendStatistics(store, clock.now()),
+    'work.statistics': () => dayOfWork(options, clock.now()),
     'logs.tail': ({ lines, level }) => {
       const least = LOG_LEVELS.find((known) => known === level) ?? 'info';
       const most =
@@ -65,29 +72,55 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<Moni
         ...event,
       }));
     },
-    doctor: () => lastReport(stateDirectory),
+    'notifications.list': () => options.notifications.list(),
+    doctor: () => ({ ...lastReport(stateDirectory), running: options.doctor.isRunning }),
+    'doctor.run': () => {
+      options.doctor.start();
+      return { running: true };
+    },
   };
-  const shared = [...LOOKING, ...ACTING].map((name) => [name, sharedVerb(name, verbs[name], options)]);
-  return { ...own, ...(Object.fromEntries(shared) as Record<SharedVerb, MonitorHandler>) };
+  const acting = {
+    'schedule.cancel': act(
+      'schedule.cancel',
+      verbs['schedule.cancel'],
+      ACT_WORDS['schedule.cancel'],
+      options,
+    ),
+    'queue.retry': act('queue.retry', verbs['queue.retry'], ACT_WORDS['queue.retry'], options),
+    'queue.drop': act('queue.drop', verbs['queue.drop'], ACT_WORDS['queue.drop'], options),
+    pause: act('pause', verbs.pause, ACT_WORDS.pause, options),
+    resume: act('resume', verbs.resume, ACT_WORDS.resume, options),
+  };
+  const looking = LOOKING.map((name) => [name, (input: Input) => verbs[name](checked(input))]);
+  return { ...own, ...acting, ...(Object.fromEntries(looking) as Record<LookingVerb, MonitorHandler>) };
 }
 
-function sharedVerb(name: SharedVerb, verb: StatusVerb, options: MonitorVerbsOptions): MonitorHandler {
-  const isAct = ACTING.some((acting) => acting === name);
+type Input = Record<string, unknown>;
+
+/** Who does something is logged, and told to everybody who watches if it changed anything. */
+function act<Result>(
+  name: string,
+  verb: (input: Input) => Result,
+  wordsOf: (result: Result) => string | undefined,
+  { log, onAct }: MonitorVerbsOptions,
+): MonitorHandler {
   return (input, userId) => {
-    const long = Object.entries(input).find(
-      ([, value]) => typeof value === 'string' && value.length > LONGEST_TEXT,
-    );
-    if (long !== undefined) {
-      const why = `${long[0]}: expected a text of at most ${LONGEST_TEXT} characters.`;
-      throw new EdgeError('invalid_payload', why, 'Name it by its id.');
-    }
-    const result = verb(input);
-    if (isAct) {
-      options.log.info('An operator acted through the monitor', { user: userId, verb: name });
-      options.onAct(userId, name);
-    }
+    const result = verb(checked(input));
+    log.info('An operator acted through the monitor', { user: userId, verb: name });
+    const words = wordsOf(result);
+    if (words !== undefined) onAct(userId, words);
     return result;
   };
+}
+
+/** Throws EdgeError `invalid_payload` for a text that is longer than any that a verb takes. */
+function checked(input: Input): Input {
+  const long = Object.entries(input).find(
+    ([, value]) => typeof value === 'string' && value.length > LONGEST_TEXT,
+  );
+  if (long === undefined) return input;
+  const why = `${long[0]}: expected a text of at most ${LONGEST_TEXT} characters.`;
+  throw new EdgeError('invalid_payload', why, 'Name it by its id.');
 }
 
 /** What `edge-agent doctor` or `selftest` found last, whichever was later; `at` is null if neither was ever asked. */

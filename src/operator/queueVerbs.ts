@@ -1,9 +1,8 @@
-import { maskHandle } from '../logging/mask.js';
 import type { Answers, OperatorApi, QueueEntry } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
 import { wholeId } from './namedId.js';
 import type { Names } from './names.js';
-import { neededText } from './verbInput.js';
+import { neededText, shownHandle } from './verbInput.js';
 
 const MOST_ENTRIES = 1000;
 
@@ -19,11 +18,11 @@ export function queueVerbs(
     return store.write(() => guids.filter(act));
   };
   return {
-    'queue.list': () =>
+    'queue.list': ({ texts }) =>
       store.incoming.parked(MOST_ENTRIES).map(
         (message): QueueEntry => ({
           guid: message.guid,
-          conversation: maskHandle(message.conversation),
+          conversation: shownHandle(message.conversation, texts),
           name: nameOf(message.conversation),
           sent_at: new Date(message.sentAt).toISOString(),
           parked_at: new Date(message.parkedAt).toISOString(),

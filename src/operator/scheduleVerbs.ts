@@ -1,13 +1,12 @@
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import { maskHandle } from '../logging/mask.js';
 import type { Answers, CancelAnswer, OperatorApi, ScheduleEntry } from '../model/operatorApi.js';
 import type { Cancellation } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import type { ScheduledText } from '../store/schedule.js';
 import { wholeId } from './namedId.js';
 import type { Names } from './names.js';
-import { neededText } from './verbInput.js';
+import { neededText, shownHandle } from './verbInput.js';
 
 const MOST_TEXTS = 1000;
 
@@ -49,7 +48,7 @@ export function scheduleEntry(text: ScheduledText, { nameOf }: Names, withText: 
   return {
     schedule_id: text.scheduleId,
     command_id: text.commandId,
-    conversation: maskHandle(text.conversation),
+    conversation: shownHandle(text.conversation, withText),
     name: nameOf(text.conversation),
     send_at: new Date(text.sendAt).toISOString(),
     status: text.state,

@@ -1,28 +1,26 @@
 import type { HourOfSends, SendLatency, SendStatistics } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
+import { dayOfHours } from './dayOfWork.js';
 
-const HOUR_MS = 3600_000;
-const HOURS = 24;
 const BUCKETS_MS = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, Infinity];
 /** Only so many are counted, so that the question costs the same on any day: some 10 ms. */
 const MOST_TEXTS = 5_000;
 
 /** How texts went out in the last 24 hours; of more than 5 000, the newest. `now` is Unix ms. */
 export function sendStatistics(store: Pick<Store, 'recentTexts'>, now: number): SendStatistics {
-  const newest = now - (now % HOUR_MS);
-  const since = newest - (HOURS - 1) * HOUR_MS;
+  const begins = dayOfHours(now);
+  const [since = now] = begins;
   const counted = store.recentTexts.hours(since - 1, MOST_TEXTS);
   const count = (from: number, wanted: string) =>
     counted.find((hour) => hour.from === from && hour.state === wanted)?.count ?? 0;
-  const hours = Array.from({ length: HOURS }, (_, index): HourOfSends => {
-    const from = since + index * HOUR_MS;
-    return {
+  const hours = begins.map(
+    (from): HourOfSends => ({
       from: new Date(from).toISOString(),
       sent: count(from, 'sent'),
       failed: count(from, 'failed'),
       unknown: count(from, 'unknown'),
-    };
-  });
+    }),
+  );
   return { hours, latency: latencyOf(store.recentTexts.latencies(since - 1, MOST_TEXTS)) };
 }
 

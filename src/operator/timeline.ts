@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
-import { maskHandle } from '../logging/mask.js';
 import type { TimelineStep } from '../model/operatorApi.js';
 import type { SendRecord } from '../model/sending.js';
 import type { LoggedCommand } from '../store/commands.js';
 import type { ScheduledText } from '../store/schedule.js';
+import { shownHandle } from './verbInput.js';
 
 interface Step {
   at: number;
@@ -19,17 +19,18 @@ const CHANNELS: Readonly<Record<string, string>> = {
 
 /**
  * The steps of a command, its text and its ack, the earliest first; of a text that was tried several times, the last
- * attempt. What was forgotten (ended texts after 7 days) is not in it.
+ * attempt. Handles are whole if `texts` is true. What was forgotten (ended texts after 7 days) is not in it.
  */
 export function timeline(
   command: LoggedCommand,
   scheduled: ScheduledText | undefined,
   sends: readonly SendRecord[],
+  texts?: unknown,
 ): TimelineStep[] {
   const steps: Step[] = [
     { at: command.receivedAt, step: 'received', detail: channel(command.via) },
     ...(scheduled === undefined ? [] : ofSchedule(scheduled, command)),
-    ...sends.flatMap(ofSend),
+    ...sends.flatMap((send) => ofSend(send, texts)),
     ...ofAck(command),
   ];
   return steps
@@ -46,12 +47,12 @@ function ofSchedule(text: ScheduledText, command: LoggedCommand): Step[] {
   return [...steps, { at, step: 'cancelled', detail: text.error ?? '' }];
 }
 
-function ofSend(send: SendRecord): Step[] {
+function ofSend(send: SendRecord, texts: unknown): Step[] {
   const what =
     send.file === null ? `text of ${[...send.text].length} characters` : `file ${basename(send.file)}`;
   const name = send.part === 0 ? what : `part ${send.part}: ${what}`;
   const steps: Step[] = [
-    { at: send.createdAt, step: 'queued', detail: `${name} to ${maskHandle(send.conversation)}` },
+    { at: send.createdAt, step: 'queued', detail: `${name} to ${shownHandle(send.conversation, texts)}` },
   ];
   const part = send.part === 0 ? '' : `part ${send.part}: `;
   if (send.attemptedAt !== null) {

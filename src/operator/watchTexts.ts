@@ -3,6 +3,7 @@ import type { Commands } from '../commands/Commands.js';
 import type { OperatorReply } from '../incoming/ChatEvents.js';
 import { maskHandle } from '../logging/mask.js';
 import type { IncomingMessage } from '../model/incoming.js';
+import type { NotificationLevel } from '../model/monitorFrames.js';
 import type { SendRecord } from '../model/sending.js';
 import type { MonitorServer } from '../monitor/MonitorServer.js';
 import type { SendOutcome } from '../outgoing/OutcomeRecorder.js';
@@ -21,6 +22,8 @@ interface Watching {
   clock: Clock;
   server: MonitorServer;
   agentName: () => string;
+  /** Something of which it matters, whether somebody watches or not. */
+  notify: (level: NotificationLevel, message: string) => void;
   /** There is something to do, or less. */
   onWork: () => void;
   /** Runs what must not throw. */
@@ -30,6 +33,8 @@ interface Watching {
 /** Tells those who watch of every text in and out, and of the steps of commands, once each is stored. */
 export function watchTexts(watching: Watching): void {
   const { components, store, clock, server, onWork, guarded } = watching;
+  /** After the commit, and after what the agent itself does then. */
+  const later = (work: () => void) => store.afterCommit(() => clock.after(0, () => guarded(work)));
   /** Only while somebody watches; after the commit, and after what the agent itself does then. */
   const tell = (work: () => void) => {
     if (!server.isWatched) return;
@@ -45,17 +50,23 @@ export function watchTexts(watching: Watching): void {
       const commandType = store.commandLog.find(commandId)?.commandType;
       const why = code === null ? {} : { code };
       server.publish({ topic: 'commands', commandId, commandType, stage, ...why }, clock.now());
-      if (stage === 'failed') {
-        server.sendNotification('warning', `Command ${commandId} failed${code === null ? '' : `: ${code}`}`);
-      }
     }),
   );
-  components.outgoing.onOutcome((send, outcome) =>
+  components.commands.onStage((commandId, stage, code) => {
+    if (stage !== 'failed') return;
+    const why = code === null ? '' : `: ${code}`;
+    later(() => watching.notify('warning', `Command ${commandId} failed${why}`));
+  });
+  components.outgoing.onOutcome((send, outcome) => {
+    if (outcome.kind === 'unknown') {
+      const words = `A text to ${maskHandle(send.conversation)}: ${outcome.message}`;
+      later(() => watching.notify('warning', words));
+    }
     tell(() => {
       tellOutcome(watching, send, outcome);
       if (outcome.kind !== 'failed') tellStep(watching, send, outcome.kind);
-    }),
-  );
+    });
+  });
   components.outgoing.onDelivery((send, { kind }) => tell(() => tellStep(watching, send, kind)));
 }
 
@@ -64,9 +75,6 @@ function tellOutcome({ server, clock, agentName }: Watching, send: SendRecord, o
   const ms = Math.max(0, at - send.createdAt);
   const conversation = maskHandle(send.conversation);
   server.publish({ topic: 'sends', conversation, outcome: outcome.kind, ms }, at);
-  if (outcome.kind === 'unknown') {
-    server.sendNotification('warning', `A text to ${maskHandle(send.conversation)}: ${outcome.message}`);
-  }
   if (outcome.kind !== 'sent') return;
   server.broadcastChatMessage({
     conversationId: send.conversation,

@@ -56,6 +56,7 @@ export class RecentTexts {
   private readonly countBacklog: Statement;
   private readonly selectHours: Statement;
   private readonly selectLatencies: Statement;
+  private readonly selectReceivedHours: Statement;
 
   constructor(
     database: Database,
@@ -87,6 +88,16 @@ export class RecentTexts {
          WHERE state = 'sent'`,
       )
       .pluck();
+    this.selectReceivedHours = database.prepare(
+      `SELECT seen_at - seen_at % 3600000 AS "from", count(*) AS count FROM
+         (SELECT seen_at FROM incoming ORDER BY seq DESC LIMIT ?)
+       WHERE seen_at > ? GROUP BY 1`,
+    );
+  }
+
+  /** How many of the newest `limit` messages came in, by hour (Unix ms); those after `since`. */
+  receivedHours(since: number, limit: number): { from: number; count: number }[] {
+    return this.selectReceivedHours.all(limit, since) as { from: number; count: number }[];
   }
 
   /** The newest first: of all conversations, or of one. */

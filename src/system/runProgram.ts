@@ -14,6 +14,8 @@ interface RunOptions {
   /** It is killed this many ms after its start. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Ends the program early. */
+  readonly signal?: AbortSignal;
 }
 
 /** More than any program that we ask prints; the rest is dropped, in characters. */
@@ -24,11 +26,11 @@ const MOST_OUTPUT = 256 * 1024;
  * time is over, even if what it started keeps its output open. Its output is for us, not for a log: it may name people.
  */
 export function runProgram(path: string, args: readonly string[], options: RunOptions): Promise<ProgramEnd> {
-  const { env, timeoutMs, clock } = options;
+  const { env, timeoutMs, clock, signal } = options;
   return new Promise((resolve) => {
     let child: ChildProcess;
     try {
-      child = spawn(path, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      child = spawn(path, args, { env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
     } catch (error) {
       resolve({ kind: 'notStarted', message: describe(path, error), systemCode: systemCode(error) });
       return;

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../src/model/errorCodes.js';
 import type { StatusSnapshot } from '../../src/model/status.js';
+import { ACT_WORDS } from '../../src/operator/actWords.js';
+import { LinkHours } from '../../src/operator/LinkHours.js';
 import { LinkTimeline } from '../../src/operator/LinkTimeline.js';
+import { NotificationHistory } from '../../src/operator/NotificationHistory.js';
 import { Progress } from '../../src/operator/Progress.js';
 import { sendStatistics } from '../../src/operator/sendStatistics.js';
 import { changesOf } from '../../src/operator/snapshotChanges.js';
@@ -33,11 +36,12 @@ describe('what the agent does', () => {
   });
 });
 
+const storeOf = (values = new Map<string, string>()) => ({
+  list: <T>(key: string) => JSON.parse(values.get(key) ?? 'null') as T[] | undefined,
+  set: (key: string, value: string) => void values.set(key, value),
+});
+
 describe('how the link was', () => {
-  const storeOf = (values = new Map<string, string>()) => ({
-    list: <T>(key: string) => JSON.parse(values.get(key) ?? 'null') as T[] | undefined,
-    set: (key: string, value: string) => void values.set(key, value),
-  });
   const states = (strip: LinkTimeline) => strip.history().map(({ state }) => state);
 
   test('the same again is no change', () => {
@@ -154,4 +158,56 @@ test('texts are counted by the hour, and how long they took', () => {
     { upToMs: null, count: 1 },
   ]);
   expect([latency.p50Ms, latency.p95Ms]).toEqual([300, 90_000]);
+});
+
+describe('the link by the hour', () => {
+  test('has the mean round trip and the reconnects of each, over a restart, and no more than a day', () => {
+    const clock = new FakeClock();
+    const values = new Map<string, string>();
+    const hours = new LinkHours(storeOf(values), clock);
+    const hour = () => clock.now() - (clock.now() % HOUR_MS);
+    const first = hour();
+    for (const ms of [10, 30]) hours.noteRoundTrip(ms);
+    hours.noteReconnect();
+    expect(hours.at(first)).toEqual({ reconnects: 1, rttMs: 20 });
+    expect(hours.at(first - HOUR_MS)).toEqual({ reconnects: 0, rttMs: null });
+    hours.save();
+    expect(new LinkHours(storeOf(values), clock).at(first)).toEqual({ reconnects: 1, rttMs: 20 });
+    for (let count = 0; count < 500; count++) {
+      clock.advance(HOUR_MS);
+      hours.noteReconnect();
+    }
+    hours.save();
+    expect(JSON.parse(values.get('link_hours') ?? '')).toHaveLength(24);
+    expect(hours.at(first)).toEqual({ reconnects: 0, rttMs: null });
+    expect(hours.at(hour())).toEqual({ reconnects: 1, rttMs: null });
+  });
+});
+
+test('the newest 100 notifications are kept, over a restart, and a long one is cut', () => {
+  const clock = new FakeClock();
+  const values = new Map<string, string>();
+  const history = new NotificationHistory(storeOf(values), clock);
+  for (let count = 0; count < 150; count++)
+    history.note({ level: 'info', message: `${count} ${'x'.repeat(9_000)}` });
+  expect(history.isSaved).toBe(false);
+  history.save();
+  expect(history.isSaved).toBe(true);
+  const again = new NotificationHistory(storeOf(values), clock).list();
+  expect(again.map(({ message }) => message.split(' ')[0])).toEqual(
+    Array.from({ length: 100 }, (_, index) => String(index + 50)),
+  );
+  expect((values.get('notifications') ?? '').length).toBeLessThan(100_000);
+});
+
+test('what an operator did is told by what changed, and not by what was asked for', () => {
+  expect(ACT_WORDS.pause({ conversation: '*', known: true, changed: true })).toBe('paused sending');
+  expect(ACT_WORDS.pause({ conversation: '*', known: true, changed: false })).toBeUndefined();
+  expect(ACT_WORDS.resume({ resumed: ['+13105551234'], stillPaused: [] })).toBe(
+    'resumed sending to +1•••1234',
+  );
+  expect(ACT_WORDS.resume({ resumed: [], stillPaused: ['*'] })).toBeUndefined();
+  expect(ACT_WORDS['queue.drop'](['a', 'b'])).toBe('gave up 2 messages that were set aside');
+  expect(ACT_WORDS['queue.retry']([])).toBeUndefined();
+  expect(ACT_WORDS['schedule.cancel']({ cancelled: false, status: 'sent' })).toBeUndefined();
 });

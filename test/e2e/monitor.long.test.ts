@@ -105,7 +105,7 @@ test('sending is paused and let go by a request; everybody who watches is told',
   const [ann, bob] = [await watch('ann'), await watch('bob')];
   expect(await ann.ask('pause')).toMatchObject({ ok: true, result: { conversation: '*', changed: true } });
   await bob.heard('agent_status', ({ data }) => data?.state === 'stopped');
-  await bob.heard('notification', ({ data }) => data?.message === 'ann: pause');
+  await bob.heard('notification', ({ data }) => data?.message === 'ann paused sending.');
   await bob.heard(
     'notification',
     ({ data }) => data?.level === 'error' && /paused/.test(String(data.message)),

@@ -8,7 +8,7 @@ import type {
   Status,
 } from '../../src/monitor-client/index.js';
 import type { Play } from './MonitorStage.js';
-import { statusFixture } from './statusFixture.js';
+import { statusFixture, vitalSignsFixture } from './statusFixture.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -28,7 +28,23 @@ export const TROUBLED: Status = statusFixture({
       message: 'The real-time link is down; commands come by polling.',
       remedy: 'Check that /edge/ws is served and no proxy refuses WebSockets.',
     },
+    {
+      code: 'messages_set_aside',
+      since: ago(8 * HOUR),
+      message: 'The backend refused 2 messages for good; they are set aside and not answered.',
+      remedy: 'See why, and retry them: edge-agent queue',
+    },
   ],
+  vital_signs: vitalSignsFixture({
+    link_stable: {
+      ...{ state: 'failing', evidence: 'the real-time link is down', evidence_at: ago(4 * MINUTE) },
+      codes: ['websocket_unavailable'],
+    },
+    nothing_given_up: {
+      ...{ state: 'failing', evidence: '2 messages are set aside', evidence_at: ago(8 * HOUR) },
+      codes: ['messages_set_aside'],
+    },
+  }),
   link: 'polling',
   link_detail: {
     state: 'waiting',
@@ -62,7 +78,14 @@ export const TROUBLED: Status = statusFixture({
 /** An agent that has just been installed. */
 export const FRESH: Status = {
   ...TROUBLED,
-  ...{ state: 'healthy', problems: [], link: 'realtime', paused: [], uptime_seconds: 42 },
+  ...{
+    state: 'healthy',
+    problems: [],
+    vital_signs: vitalSignsFixture(),
+    link: 'realtime',
+    paused: [],
+    uptime_seconds: 42,
+  },
   ...{ scheduled_messages: 0, commands_waiting: 0, incoming_parked: 0, sends_queued: 0, uploads_queued: 0 },
   ...{ next_scheduled_at: null, last_incoming_at: null, last_sent_at: null },
   link_detail: { ...TROUBLED.link_detail, state: 'online', reconnects_24h: 0, last_disconnect: null },
@@ -77,6 +100,12 @@ const TALK: readonly (readonly [Bubble['direction'], string])[] = [
   ['out', 'here: example.com/mini'],
   ['in', 'you are the best, thank you so much! My old one gave up last week and I was dreading the search'],
 ];
+
+/** Why a message is in a state that needs a word. */
+const WHY: Readonly<Record<string, string>> = {
+  failed: 'Messages reported the text as not delivered.',
+  parked: 'HTTP 422: filtered_text is too long',
+};
 
 function conversation(
   handle: string,
@@ -104,7 +133,8 @@ function conversation(
       characters: text.length,
       text: texts ? text : null,
       settled_at: ago(newest),
-      ...{ attempts: 1, service: direction === 'out' ? 'iMessage' : null, command_id: null, error: null },
+      ...{ attempts: 1, service: direction === 'out' ? 'iMessage' : null, command_id: null },
+      error: index === count - 1 && more.last !== undefined ? (WHY[more.last] ?? null) : null,
     })),
   });
 }
@@ -159,15 +189,32 @@ function commandDetail(id: unknown): CommandDetail {
   };
 }
 
-const SETTINGS: Setting[] = [
-  { key: 'edge.user_phone', value: '+13105550100', source: 'file', restart: false },
-  { key: 'backend.url', value: 'https://backend.example.com', source: 'file', restart: false },
-  { key: 'backend.sync_interval_seconds', value: 15, source: 'remote', restart: false },
-  { key: 'imessage.db_path', value: '~/Library/Messages/chat.db', source: 'default', restart: false },
-  { key: 'forward.ignore', value: [], source: 'default', restart: false },
-  { key: 'forward.allow', value: ['+13105551234', 'ann@example.com'], source: 'environment', restart: false },
-  { key: 'outgoing.max_per_minute', value: 30, source: '.env', restart: false },
-];
+const SETTINGS: Setting[] = (
+  [
+    [
+      'edge.user_phone',
+      '+13105550100',
+      'file',
+      'The phone number that Messages on this Mac receives for. A phone number with country code.',
+    ],
+    ['backend.url', 'https://backend.example.com', 'file', 'Where the backend is.'],
+    [
+      'backend.sync_interval_seconds',
+      15,
+      'remote',
+      'How often the agent polls while the real-time link is down.',
+    ],
+    ['imessage.db_path', '~/Library/Messages/chat.db', 'default', 'Where Messages keeps its database.'],
+    ['forward.ignore', [], 'default', 'Nothing from these people is forwarded.'],
+    [
+      'forward.allow',
+      ['+13105551234', 'ann@example.com'],
+      'environment',
+      'Only messages from these people are forwarded.',
+    ],
+    ['outgoing.max_per_minute', 30, '.env', 'At most so many texts are sent in a minute.'],
+  ] as const
+).map(([key, value, source, description]) => ({ key, value, source, description, restart: false }));
 
 const CHECKS = [
   { id: 'full_disk_access', title: 'chat.db can be read', verdict: 'PASS', evidence: 'opened in 3 ms' },
@@ -188,16 +235,35 @@ const CHECKS = [
   { id: 'send', title: 'A text to your own number', verdict: 'SKIP', evidence: 'not asked for' },
 ];
 
-const BUCKETS: readonly (readonly [number | null, number])[] = [
-  [100, 8],
-  [250, 64],
-  [500, 210],
-  [1000, 121],
-  [2000, 30],
-  [5000, 9],
-  [15_000, 3],
-  [null, 1],
+const HOURS_AGO = Array.from({ length: 24 }, (_, index) => 23 - index);
+const hourAgo = (hours: number) => new Date(Math.floor(START / HOUR) * HOUR - hours * HOUR).toISOString();
+const SENDS = HOURS_AGO.map((hours, index) => ({
+  from: hourAgo(hours),
+  sent: index < 7 ? ([3, 1, 0, 0, 0, 2, 6][index] ?? 0) : Math.round(20 + 18 * Math.sin(index / 2.2)),
+  failed: index === 12 ? 3 : index === 18 ? 1 : 0,
+  unknown: index === 12 ? 1 : 0,
+}));
+const SENT = SENDS.reduce((sum, { sent }) => sum + sent, 0);
+
+/** Of a hundred texts; the rest took up to 500 ms. */
+const SHARES: readonly (readonly [number | null, number])[] = [
+  [250, 16],
+  [500, 0],
+  [1000, 27],
+  [2000, 7],
+  [5000, 2],
+  [10_000, 1],
+  [30_000, 0],
+  [60_000, 0],
+  [null, 0],
 ];
+
+/** As many as were sent. */
+function buckets() {
+  const counts = SHARES.map(([upToMs, share]) => ({ upToMs, count: Math.round((share * SENT) / 100) }));
+  const rest = SENT - counts.reduce((sum, { count }) => sum + count, 0);
+  return counts.map((bucket) => (bucket.upToMs === 500 ? { ...bucket, count: rest } : bucket));
+}
 
 /** What an agent with a past answers. */
 export const PAST: Record<string, Play> = {
@@ -216,14 +282,29 @@ export const PAST: Record<string, Play> = {
   }),
   conversations: ({ texts }) => CONVERSATIONS.map((made) => made(texts === true)),
   'sends.statistics': () => ({
-    hours: Array.from({ length: 24 }, (_, index) => ({
-      from: new Date(Math.floor(START / HOUR) * HOUR - (23 - index) * HOUR).toISOString(),
-      sent: index < 7 ? ([3, 1, 0, 0, 0, 2, 6][index] ?? 0) : Math.round(20 + 18 * Math.sin(index / 2.2)),
-      failed: index === 12 ? 3 : index === 18 ? 1 : 0,
-      unknown: index === 12 ? 1 : 0,
-    })),
-    latency: { buckets: BUCKETS.map(([upToMs, count]) => ({ upToMs, count })), p50Ms: 412, p95Ms: 1830 },
+    hours: SENDS,
+    latency: { buckets: buckets(), p50Ms: 412, p95Ms: 1830 },
   }),
+  'work.statistics': () => ({
+    since: ago(22 * HOUR),
+    hours: HOURS_AGO.map((hours, index) => ({
+      from: hourAgo(hours),
+      received: index < 7 ? ([2, 1, 0, 0, 0, 1, 3][index] ?? 0) : Math.round(11 + 9 * Math.sin(index / 2.3)),
+      reconnects: index === 8 || index === 14 || index === 19 ? 1 : 0,
+      rttMs: index < 2 ? null : 23 + 8 * Math.sin(index / 1.7) + (index === 14 ? 60 : 0),
+    })),
+  }),
+  'notifications.list': () => [
+    {
+      at: ago(14 * HOUR),
+      level: 'error',
+      message: 'The backend cannot be reached. Check network and backend.url.',
+    },
+    { at: ago(13.9 * HOUR), level: 'success', message: 'Over: The backend cannot be reached.' },
+    { at: ago(3 * HOUR), level: 'warning', message: 'A text to +1•••0177: Messages did not confirm it.' },
+    { at: ago(2 * HOUR), level: 'info', message: 'grace paused sending to +1•••0188.' },
+    { at: ago(4 * MINUTE), level: 'error', message: 'The real-time link is down; commands come by polling.' },
+  ],
   'commands.list': ({ open }) => COMMANDS.filter(({ state }) => open !== true || state === 'open'),
   'commands.show': ({ id }) => commandDetail(id),
   'schedule.list': ({ texts }) =>
@@ -265,12 +346,15 @@ export const PAST: Record<string, Play> = {
 /** What an agent answers that has just been installed. */
 export const NOTHING_YET: Record<string, Play> = {
   ...Object.fromEntries(
-    ['conversations', 'commands.list', 'schedule.list', 'queue.list', 'logs.tail'].map((verb) => [
-      verb,
-      () => [],
-    ]),
+    ['conversations', 'commands.list', 'schedule.list', 'queue.list', 'logs.tail', 'notifications.list'].map(
+      (verb) => [verb, () => []],
+    ),
   ),
   'link.history': () => ({ changes: [] }),
+  'work.statistics': () => ({
+    since: ago(42_000),
+    hours: [{ from: ago(42_000), received: 0, reconnects: 0, rttMs: null }],
+  }),
   'sends.statistics': () => ({
     hours: [{ from: ago(HOUR), sent: 0, failed: 0, unknown: 0 }],
     latency: { buckets: [], p50Ms: null, p95Ms: null },
@@ -285,7 +369,7 @@ export function greeting(status: Status): object[] {
     { userId: 'ada', status: 'online' },
     { userId: 'grace', status: 'busy' },
   ];
-  const doing = { state: 'working', currentTask: 'Sending 12 texts', progress: 62 };
+  const doing = { state: 'working', currentTask: 'Sending 2 texts', progress: 60 };
   return [
     {
       type: 'agent_status',

@@ -55,6 +55,8 @@ export function watchWords(event: LiveEvent): Pick<WatchEntry, 'type' | 'words' 
       return { type: 'schedule', words: 'The schedule changed: edge-agent schedule' };
     case 'pauses':
       return { type: 'pause', words: 'The pauses changed: edge-agent status' };
+    case 'doctor':
+      return { type: 'status', words: 'The doctor that the monitor asked for has looked' };
     case 'problems':
       return { type: 'problem', words: 'The problems changed: edge-agent status', style: 'yellow' };
   }
