@@ -11,7 +11,17 @@ type Stage =
   | { name: 'signedOut'; why: string | null }
   | { name: 'open'; token: string };
 
-const TOPICS = ['link', 'commands', 'logs', 'sends', 'queues', 'schedule', 'pauses', 'problems'] as const;
+const TOPICS = [
+  'link',
+  'commands',
+  'logs',
+  'sends',
+  'queues',
+  'schedule',
+  'pauses',
+  'problems',
+  'doctor',
+] as const;
 
 /** The page: who opens it by a fresh link, or has a session in this tab, is in; anybody else is asked for a token. */
 export function App({ linkToken }: { linkToken: string | null }) {

@@ -1,6 +1,7 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { MonitorClient, MonitorView, NotificationLevel, Verb, Verbs } from '../monitor-client/index.js';
+import type { People } from './people.js';
 
 /** What every part of the page has at hand. */
 export interface Operator {
@@ -8,6 +9,7 @@ export interface Operator {
   monitor: MonitorView;
   /** Texts are shown, and handles whole. */
   reveals: boolean;
+  people: People;
   /** Says something to the operator for a moment. */
   tell: (level: NotificationLevel, message: string) => void;
   /** Ends the session of this tab. */

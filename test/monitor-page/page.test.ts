@@ -1,9 +1,8 @@
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
-import { LINK_MS, makeToken, type TokenUse } from '../../src/monitor/tokens.js';
-import { Browser, browserPath, loaded, PHONE, type Tab } from '../support/Browser.js';
-import { type Cleanup, EdgeWorld, PERSON, REALTIME } from '../support/EdgeWorld.js';
+import { Browser, browserPath, loaded, PHONE } from '../support/Browser.js';
+import { PERSON, REALTIME } from '../support/EdgeWorld.js';
+import { served } from '../support/servedPage.js';
 import { until } from '../support/until.js';
 
 const path = browserPath();
@@ -14,35 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-/** The real daemon with its page, on a port that it has after a restart too. */
-async function served(cleanup: Cleanup) {
-  const port = await freePort();
-  const settings = { 'monitor.enabled': true, 'monitor.port': port };
-  const world = await EdgeWorld.open(cleanup, { settings });
-  const daemon = await world.start();
-  const token = (use: TokenUse) =>
-    makeToken(MonitorSecret.in(world.state).key(), { use, user: 'ann', ttlMs: LINK_MS, now: Date.now() });
-  const origin = `http://127.0.0.1:${port}`;
-  const open = async (hash?: string): Promise<Tab> => {
-    const tab = await browser.tab();
-    await tab.page.goto(`${origin}/${hash ?? `#token=${await token('link')}`}`);
-    return tab;
-  };
-  return { world, daemon, token, origin, open };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
-    });
-  });
-}
-
 describe.skipIf(path === undefined)('the page of a running agent', () => {
   test('a conversation appears as it happens, hidden and masked until it is to be shown', async (cleanup) => {
-    const { world, open } = await served(cleanup);
+    const { world, open } = await served(browser, cleanup);
     const { page, faults } = await open();
     await page.getByRole('link', { name: 'Conversations' }).click();
     await page.getByText('No conversation yet.').waitFor();
@@ -64,7 +37,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a lost agent is shown as lost, and all is live again once it is back', async (cleanup) => {
-    const { world, daemon, open } = await served(cleanup);
+    const { world, daemon, open } = await served(browser, cleanup);
     const { page } = await open();
     await page.getByText('Real-time').first().waitFor();
     await daemon.kill('SIGTERM');
@@ -78,7 +51,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a scheduled text is cancelled by keyboard, after the question whether it is meant', async (cleanup) => {
-    const { world, open } = await served(cleanup);
+    const { world, open } = await served(browser, cleanup);
     const send_at = new Date(Date.now() + 3_600_000).toISOString();
     const payload = { thread_id: PERSON, message_text: 'happy birthday', send_at };
     const { commandId } = world.backend.pushCommand({ command_type: 'schedule_message', payload });
@@ -102,7 +75,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('sending is paused and resumed, and the page says so', async (cleanup) => {
-    const { world, open } = await served(cleanup);
+    const { world, open } = await served(browser, cleanup);
     const { page } = await open();
     await page.getByRole('button', { name: 'Pause sending' }).click();
     await page.getByRole('listitem').filter({ hasText: 'Everything' }).waitFor();
@@ -113,7 +86,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a command shows its life, and the log its lines', async (cleanup) => {
-    const { world, open } = await served(cleanup);
+    const { world, open } = await served(browser, cleanup);
     const command = world.command('hello');
     await world.acked(command);
     const { page, faults } = await open();
@@ -130,7 +103,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a resumed conversation is not said to be sent to while everything is paused', async (cleanup) => {
-    const { world, open } = await served(cleanup);
+    const { world, open } = await served(browser, cleanup);
     world.mac.chatDb.receive({ from: PERSON, text: 'hello' });
     await world.sent(2);
     const { page, faults } = await open();
@@ -151,7 +124,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a reload keeps the session and hides the texts, and signing out ends it', async (cleanup) => {
-    const { open } = await served(cleanup);
+    const { open } = await served(browser, cleanup);
     const { page } = await open();
     const shown = page.getByRole('switch', { name: 'Show texts' });
     await shown.click();
@@ -164,7 +137,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a session that is refused after a reload is forgotten, and says why', async (cleanup) => {
-    const { world, open } = await served(cleanup);
+    const { world, open } = await served(browser, cleanup);
     const { page } = await open();
     await page.getByRole('button', { name: 'Pause sending' }).waitFor();
     MonitorSecret.in(world.state).rotate();
@@ -174,7 +147,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('the title and the icon of the tab show a problem, and a lost agent', async (cleanup) => {
-    const { daemon, open } = await served(cleanup);
+    const { daemon, open } = await served(browser, cleanup);
     const { page, faults } = await open();
     const icon = `document.querySelector("link[rel=icon]").getAttribute("href")`;
     const tab = async (title: RegExp, file: string) => {
@@ -195,7 +168,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a phone shows every tab, and a badge where something waits', async (cleanup) => {
-    const { origin, token } = await served(cleanup);
+    const { origin, token } = await served(browser, cleanup);
     const { page, faults } = await browser.tab(PHONE);
     await page.goto(`${origin}/#token=${await token('link')}`);
     await page.getByRole('button', { name: 'Pause sending' }).click();
@@ -212,7 +185,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a link is good once, leaves the address bar, and nothing of it is kept', async (cleanup) => {
-    const { origin, token } = await served(cleanup);
+    const { origin, token } = await served(browser, cleanup);
     const link = `${origin}/#token=${await token('link')}`;
     const { page } = await browser.tab();
     await page.goto(link);
@@ -229,7 +202,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('a wrong token is refused, and a good one let in', async (cleanup) => {
-    const { token, open } = await served(cleanup);
+    const { token, open } = await served(browser, cleanup);
     const { page } = await open('');
     await page.getByLabel('Token').fill('not.a.token');
     await page.getByRole('button', { name: 'Open', exact: true }).click();
@@ -240,7 +213,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('whoever watches is seen by the others, also when they go away', async (cleanup) => {
-    const { open } = await served(cleanup);
+    const { open } = await served(browser, cleanup);
     const first = await open();
     const second = await open();
     await second.page.getByLabel('I am').selectOption('busy');
@@ -251,7 +224,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('the first paint waits for nothing but one small style sheet', async (cleanup) => {
-    const { open } = await served(cleanup);
+    const { open } = await served(browser, cleanup);
     const { page } = await open();
     await page.getByRole('heading').first().waitFor();
     const files = (await page.evaluate(
@@ -263,7 +236,7 @@ describe.skipIf(path === undefined)('the page of a running agent', () => {
   });
 
   test('no view asks for anything beyond loopback, or makes the console complain', async (cleanup) => {
-    const { open } = await served(cleanup);
+    const { open } = await served(browser, cleanup);
     const { page, faults } = await open();
     for (const view of await page.getByRole('navigation').getByRole('link').all()) {
       await view.click();

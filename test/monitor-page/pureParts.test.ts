@@ -3,13 +3,59 @@ import { SETTINGS } from '../../src/config/settings.js';
 import { fits } from '../../src/monitor-page/log/logFilter.js';
 import { joined } from '../../src/monitor-page/log/logLines.js';
 import { HANDLE_SETTINGS, mask, maskSetting } from '../../src/monitor-page/mask.js';
-import { DAY_MS, linkSegments, linkShares, percent } from '../../src/monitor-page/overview/linkSegments.js';
+import { hoursSince } from '../../src/monitor-page/overview/chartHours.js';
+import {
+  DAY_MS,
+  linkSegments,
+  linkShares,
+  percent,
+  stripStart,
+} from '../../src/monitor-page/overview/linkSegments.js';
+import { peopleOf } from '../../src/monitor-page/people.js';
 import { routeOf } from '../../src/monitor-page/route.js';
 import { distance, duration } from '../../src/monitor-page/words.js';
 
 const NOW = Date.UTC(2026, 5, 1, 12);
 const HOUR = 3_600_000;
 const ago = (ms: number) => new Date(NOW - ms).toISOString();
+
+describe('the charts of a young agent', () => {
+  test('the strip begins with its record, and is never shorter than a minute', () => {
+    const age = (ms: number) => NOW - stripStart([{ at: ago(ms) }], NOW);
+    expect([age(1_000), age(HOUR), age(30 * HOUR)]).toEqual([60_000, HOUR, DAY_MS]);
+    expect(NOW - stripStart([], NOW)).toBe(60_000);
+  });
+
+  test('bars begin with the hour of its record, or with the first that has something', () => {
+    const hours = [4, 3, 2, 1].map((hours) => ({ from: ago(hours * HOUR), values: [hours === 3 ? 1 : 0] }));
+    const shown = (since: number) => hoursSince(hours, since).map(({ from }) => from);
+    expect(shown(NOW)).toEqual([ago(3 * HOUR), ago(2 * HOUR), ago(HOUR)]);
+    expect(shown(NOW - 30 * HOUR)).toHaveLength(4);
+    const empty = hours.map(({ from }) => ({ from, values: [0] }));
+    expect(hoursSince(empty, NOW - HOUR / 2).map(({ from }) => from)).toEqual([ago(HOUR)]);
+  });
+});
+
+describe('the people in a text of the agent', () => {
+  const known = [
+    { conversation: '+13105551234', name: '+1•••1234' },
+    { conversation: 'iMessage;-;ann@example.com', name: 'a•••@example.com' },
+    { conversation: '+13105559876', name: 'Jane Quimby' },
+  ];
+  const text = 'A text to +1•••1234: no. By a•••@example.com, (iMessage;-;+1•••9876) and +44•••11.';
+
+  test('have their names, and numbers only where they are to be shown', () => {
+    expect(peopleOf(known, false).named(text)).toBe(text.replace('+1•••9876', 'Jane Quimby'));
+    expect(peopleOf(known, true).named(text)).toBe(
+      'A text to +13105551234: no. By ann@example.com, (iMessage;-;Jane Quimby) and +44•••11.',
+    );
+  });
+
+  test('of whom there are two with the same mask are not guessed', () => {
+    const twins = [...known, { conversation: '+14155551234', name: 'Other Jane' }];
+    expect(peopleOf(twins, true).named('to +1•••1234.')).toBe('to +1•••1234.');
+  });
+});
 
 describe('the strip of the link', () => {
   test('covers the day without a gap or an overlap', () => {

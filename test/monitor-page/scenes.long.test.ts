@@ -177,10 +177,12 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     onTestFinished(() => stage.close());
     const { page } = await browser.tab();
     await page.goto(`http://127.0.0.1:${stage.port}/#token=${TOKEN}`);
-    await page.getByText('None since this page was opened.').waitFor();
-    stage.say('notification', { level: 'error', message: 'The store cannot be written' });
-    await page.getByRole('button', { name: 'Dismiss' }).click();
     const list = page.getByRole('region', { name: 'Notifications', exact: true });
+    await list.getByText('Over: The backend cannot be reached.').waitFor();
+    const told = { level: 'error', message: 'The store cannot be written' };
+    stage.plays['notifications.list'] = () => [{ at: new Date().toISOString(), ...told }];
+    stage.say('notification', told);
+    await page.getByRole('button', { name: 'Dismiss' }).click();
     await list.getByText('The store cannot be written').waitFor();
   });
 

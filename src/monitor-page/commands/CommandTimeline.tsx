@@ -1,7 +1,7 @@
 import type { CommandDetail } from '../../monitor-client/index.js';
 import { useAnswer } from '../hooks.js';
 import { useOperator } from '../operator.js';
-import { personName } from '../personName.js';
+import { titled } from '../people.js';
 import { Answered } from '../pieces/Answered.js';
 import { Icon } from '../pieces/Icon.js';
 import { Pill } from '../pieces/Pill.js';
@@ -12,7 +12,12 @@ import { COMMAND_TONES, stepTone } from './tones.js';
 
 /** One command from its receipt to the ack that the backend read, and the texts that it had sent. */
 export function CommandTimeline({ id }: { id: string }) {
-  const answer = useAnswer(useOperator().client, 'commands.show', { id }, ['commands', 'sends', 'schedule']);
+  const { client, reveals } = useOperator();
+  const answer = useAnswer(client, 'commands.show', { id, texts: reveals }, [
+    'commands',
+    'sends',
+    'schedule',
+  ]);
   return (
     <section class="thread" aria-label={`Command ${id}`}>
       <header class="row">
@@ -22,13 +27,13 @@ export function CommandTimeline({ id }: { id: string }) {
         <h2 class="grow cut mono">{id}</h2>
       </header>
       <Scrolled label="Steps">
-        <Answered answer={answer}>{(command) => <Life command={command} />}</Answered>
+        <Answered answer={answer}>{(command) => <Life command={command} reveals={reveals} />}</Answered>
       </Scrolled>
     </section>
   );
 }
 
-function Life({ command }: { command: CommandDetail }) {
+function Life({ command, reveals }: { command: CommandDetail; reveals: boolean }) {
   const { timeline, texts, schedule } = command;
   const started = Date.parse(timeline[0]?.at ?? command.received_at);
   return (
@@ -69,7 +74,7 @@ function Life({ command }: { command: CommandDetail }) {
               <li key={index}>
                 <div class="grow">
                   <p>
-                    {personName(text.conversation)} · {text.file ?? counted(text.characters, 'character')}
+                    {titled(text, reveals)} · {text.file ?? counted(text.characters, 'character')}
                   </p>
                   <p class="soft">
                     {counted(text.attempts, 'attempt')}

@@ -12,7 +12,7 @@ import { COMMAND_TONES } from './tones.js';
 
 /** What the agent was told to do, the newest first, and of one of them its whole life. */
 export function Commands({ at }: { at: string | undefined }) {
-  const { client } = useOperator();
+  const { client, people } = useOperator();
   const [which, setWhich] = useState<'all' | 'open'>('all');
   const answer = useAnswer(client, 'commands.list', { limit: 100, open: which === 'open' }, [
     'commands',
@@ -54,7 +54,9 @@ export function Commands({ at }: { at: string | undefined }) {
                         <Time at={received_at} />
                       </span>
                       <span class="row">
-                        <span class="grow soft cut mono">{error ?? command_id}</span>
+                        <span class="grow soft cut mono">
+                          {error === null ? command_id : people.named(error)}
+                        </span>
                         <Pill tone={COMMAND_TONES[state]}>{state}</Pill>
                       </span>
                     </a>

@@ -25,6 +25,9 @@ export function Thread({ conversation }: { conversation: Conversation }) {
     }
   };
   const name = shownName(conversation, reveals);
+  const isGroup =
+    new Set(messages.filter(({ direction }) => direction === 'in').map(({ sender }) => sender)).size > 1 ||
+    /(^|;)chat\d+$/.test(conversation.conversation);
   return (
     <section class="thread" aria-label={`Conversation with ${name}`}>
       <header class="row">
@@ -45,7 +48,13 @@ export function Thread({ conversation }: { conversation: Conversation }) {
       <Scrolled class="bubbles" label="Messages" follow={`${messages.at(-1)?.id} ${reveals}`}>
         <ol>
           {messages.map((message, index) => (
-            <Message key={message.id} message={message} before={messages[index - 1]} reveals={reveals} />
+            <Message
+              key={message.id}
+              message={message}
+              before={messages[index - 1]}
+              reveals={reveals}
+              isGroup={isGroup}
+            />
           ))}
         </ol>
       </Scrolled>

@@ -1,7 +1,7 @@
 import type { Conversation } from '../../monitor-client/index.js';
-import { personName } from '../personName.js';
+import { titled } from '../people.js';
 
-/** Who a conversation is with: masked, unless handles are to be shown. */
+/** Who a conversation is with: by name where one is known, else masked; with the whole number if handles are to be shown. */
 export function shownName({ conversation, name }: Conversation, reveals: boolean): string {
-  return personName(reveals ? conversation : name);
+  return titled({ name, conversation: reveals ? conversation : name }, reveals);
 }

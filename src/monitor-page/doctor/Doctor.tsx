@@ -12,15 +12,22 @@ const TONES: Readonly<Record<Verdict, Tone>> = { PASS: 'good', WARN: 'warn', FAI
 /** What needs somebody stands first. */
 const ORDER: readonly Verdict[] = ['FAIL', 'WARN', 'PASS', 'SKIP'];
 
-/** What the last `edge-agent doctor` found about this Mac. */
+/** What the doctor found about this Mac when it looked last, and a button that makes it look again. */
 export function Doctor() {
-  const answer = useAnswer(useOperator().client, 'doctor', {}, []);
+  const { client, act } = useOperator();
+  const answer = useAnswer(client, 'doctor', {}, ['doctor']);
+  const isRunning = answer.state !== 'loading' && answer.value?.running === true;
+  const hasLooked = answer.state === 'ready' && answer.value.at !== null;
+  const look = async () => {
+    await act('doctor.run', {});
+    answer.again();
+  };
   return (
     <Card
       title="Doctor"
       aside={
-        <button type="button" onClick={answer.again}>
-          Look again
+        <button type="button" disabled={isRunning} onClick={() => void look()}>
+          {isRunning ? 'Looking…' : hasLooked ? 'Look again' : 'Look now'}
         </button>
       }
     >
@@ -30,7 +37,7 @@ export function Doctor() {
             <>
               <Empty
                 title="No results yet."
-                words="It tests every assumption about this Mac, and says what to fix. In a terminal:"
+                words="It checks everything that this installation needs, and says what to fix. In a terminal:"
               />
               <Code text="edge-agent doctor" />
             </>

@@ -3,6 +3,7 @@ import type { MonitorClient } from '../../monitor-client/index.js';
 import { MonitorError } from '../../monitor-client/index.js';
 import { useMonitor } from '../hooks.js';
 import { type Operator, OperatorContext } from '../operator.js';
+import { usePeople } from '../usePeople.js';
 import { useRoute } from '../useRoute.js';
 import { useToasts } from '../useToasts.js';
 import { ConnectionBanner } from './ConnectionBanner.js';
@@ -27,6 +28,7 @@ export function Console({
   const { toasts, tell, dismiss } = useToasts();
   const [reveals, setReveals] = useState(false);
   const presence = usePresence(client);
+  const people = usePeople(client, reveals);
   const { connection } = monitor;
   useEffect(() => {
     if (connection.name === 'refused') onEnd(connection.why);
@@ -35,7 +37,10 @@ export function Console({
   useEffect(() => showTabSign(sign), [sign.words, sign.icon]);
   const newest = monitor.notifications.at(-1);
   useEffect(() => {
-    if (newest !== undefined) tell(newest.level, newest.message);
+    // What this operator did is told by the answer already.
+    const own = connection.name === 'online' ? connection.userId : undefined;
+    if (newest !== undefined && (newest.by === undefined || newest.by !== own))
+      tell(newest.level, newest.message);
   }, [newest?.id]);
   const act: Operator['act'] = useCallback(
     async (verb, args) => {
@@ -50,7 +55,9 @@ export function Console({
     [client],
   );
   return (
-    <OperatorContext.Provider value={{ client, monitor, reveals, tell, act, leave: () => onEnd(null) }}>
+    <OperatorContext.Provider
+      value={{ client, monitor, reveals, people, tell, act, leave: () => onEnd(null) }}
+    >
       <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
         Skip to the content
       </button>
@@ -66,7 +73,10 @@ export function Console({
           <Shown route={route} presence={presence} />
         </main>
       </div>
-      <Toasts toasts={toasts} onDismiss={dismiss} />
+      <Toasts
+        toasts={toasts.map((toast) => ({ ...toast, message: people.named(toast.message) }))}
+        onDismiss={dismiss}
+      />
     </OperatorContext.Provider>
   );
 }

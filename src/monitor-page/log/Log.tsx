@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { useOperator } from '../operator.js';
 import { Answered } from '../pieces/Answered.js';
 import { Choice } from '../pieces/Choice.js';
 import { Empty } from '../pieces/Empty.js';
@@ -11,6 +12,7 @@ import { useLogLines } from './useLogLines.js';
 /** The log as it is written, narrowed down by level and words. */
 export function Log() {
   const answer = useLogLines();
+  const { people } = useOperator();
   const [level, setLevel] = useState<ShownLevel>('info');
   const [words, setWords] = useState('');
   const shown =
@@ -42,7 +44,7 @@ export function Log() {
                   </time>
                   <span class="level">{line.level}</span>
                   <span>
-                    {line.message} <span class="soft">{fieldsOf(line)}</span>
+                    {people.named(line.message)} <span class="soft">{people.named(fieldsOf(line))}</span>
                   </span>
                 </p>
               ))}

@@ -34,7 +34,7 @@ export function Figures() {
       <Figure
         name="Set aside"
         value={status.incoming_parked}
-        unit="refused"
+        unit="messages"
         isBad={status.incoming_parked > 0}
       >
         {status.incoming_expired} expired in 7 d

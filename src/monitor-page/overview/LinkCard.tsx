@@ -5,11 +5,11 @@ import { Answered } from '../pieces/Answered.js';
 import { Card } from '../pieces/Card.js';
 import { Time } from '../pieces/Time.js';
 import { useNow } from '../useNow.js';
-import { counted, duration } from '../words.js';
+import { duration } from '../words.js';
 import { LinkTimeline } from './LinkStrip.js';
-import { linkSegments } from './linkSegments.js';
+import { linkSegments, stripStart } from './linkSegments.js';
 
-/** The line to the backend: what it is now, and what it was in the last 24 hours. */
+/** The line to the backend: what it is now, and what it was in the last 24 hours, or since the agent's record begins. */
 export function LinkCard() {
   const { client, monitor } = useOperator();
   const answer = useAnswer(client, 'link.history', {}, ['link']);
@@ -23,12 +23,14 @@ export function LinkCard() {
           <span class="soft">
             since <Time at={status.link_detail.since} />
             {status.link_detail.rtt_ms !== null && ` · round trip ${duration(status.link_detail.rtt_ms)}`}
-            {` · ${counted(status.link_detail.reconnects_24h, 'reconnect')} in 24 h`}
           </span>
         </p>
       )}
       <Answered answer={answer}>
-        {({ changes }) => <LinkTimeline segments={linkSegments(changes, now)} now={now} />}
+        {({ changes }) => {
+          const start = stripStart(changes, now);
+          return <LinkTimeline segments={linkSegments(changes, now, start)} start={start} now={now} />;
+        }}
       </Answered>
       {status?.link_detail.last_disconnect != null && (
         <p class="soft">

@@ -1,6 +1,6 @@
 import { LINK_WORDS } from '../frame/AgentState.js';
 import { clockTime, duration } from '../words.js';
-import { DAY_MS, linkShares, percent, type Segment } from './linkSegments.js';
+import { linkShares, percent, type Segment } from './linkSegments.js';
 
 const WIDTH = 1440;
 const HEIGHT = 60;
@@ -14,20 +14,29 @@ const HEIGHTS: Readonly<Record<Segment['state'], number>> = {
 };
 /** Shorter ones would not be seen, and are what one looks for. */
 const THINNEST = 2.5;
-const LABEL_HOURS = [24, 18, 12, 6, 0];
+/** Of the strip, from its end: where a time is written below. */
+const LABELS = [1, 0.75, 0.5, 0.25, 0];
 
-/** A strip of the last 24 hours: each state a block of its colour and height, from left to right. */
-export function LinkTimeline({ segments, now }: { segments: readonly Segment[]; now: number }) {
+/** A strip of the time since `start`: each state a block of its colour and height, from left to right. */
+export function LinkTimeline({
+  segments,
+  start,
+  now,
+}: {
+  segments: readonly Segment[];
+  start: number;
+  now: number;
+}) {
   const shares = linkShares(segments);
   const words = shares.map(({ state, share }) => `${LINK_WORDS[state]} ${percent(share)}`).join(', ');
-  const x = (at: number) => ((at - (now - DAY_MS)) / DAY_MS) * WIDTH;
+  const x = (at: number) => ((at - start) / (now - start)) * WIDTH;
   return (
     <figure class="strip">
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`The last 24 hours: ${words === '' ? 'no data yet' : words}`}
+        aria-label={`The last ${duration(now - start)}: ${words === '' ? 'no data yet' : words}`}
       >
         {[...segments]
           .sort((one, other) => Number(one.state !== 'realtime') - Number(other.state !== 'realtime'))
@@ -47,8 +56,8 @@ export function LinkTimeline({ segments, now }: { segments: readonly Segment[]; 
           ))}
       </svg>
       <div class="axis soft" aria-hidden="true">
-        {LABEL_HOURS.map((hours) => (
-          <span key={hours}>{hours === 0 ? 'now' : clockTime(now - hours * 3_600_000)}</span>
+        {LABELS.map((part) => (
+          <span key={part}>{part === 0 ? 'now' : clockTime(now - part * (now - start))}</span>
         ))}
       </div>
       <figcaption>

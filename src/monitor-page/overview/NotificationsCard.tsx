@@ -1,6 +1,8 @@
+import { useEffect } from 'preact/hooks';
+import { useAnswer } from '../hooks.js';
 import { useOperator } from '../operator.js';
+import { Answered } from '../pieces/Answered.js';
 import { Card } from '../pieces/Card.js';
-import { Empty } from '../pieces/Empty.js';
 import { Pill, type Tone } from '../pieces/Pill.js';
 import { Scrolled } from '../pieces/Scrolled.js';
 import { Time } from '../pieces/Time.js';
@@ -12,26 +14,34 @@ const TONES: Readonly<Record<string, Tone>> = {
   error: 'bad',
 };
 
-/** What the agent has told since the page was opened, the newest first. */
+/** What the agent has told, whether somebody watched or not, the newest first. */
 export function NotificationsCard() {
-  const { notifications } = useOperator().monitor;
+  const { client, monitor, people } = useOperator();
+  const answer = useAnswer(client, 'notifications.list', {}, []);
+  const newest = monitor.notifications.at(-1)?.id;
+  useEffect(() => {
+    if (newest !== undefined) answer.again();
+  }, [newest]);
   return (
     <Card title="Notifications" class="wide">
-      {notifications.length === 0 ? (
-        <Empty title="None since this page was opened." />
-      ) : (
-        <Scrolled label="The newest notifications">
-          <ul class="rows">
-            {notifications.toReversed().map(({ id, at, level, message }) => (
-              <li key={id}>
-                <Pill tone={TONES[level] ?? 'calm'}>{level}</Pill>
-                <span class="grow">{message}</span>
-                <Time at={at} />
-              </li>
-            ))}
-          </ul>
-        </Scrolled>
-      )}
+      <Answered
+        answer={answer}
+        empty={{ when: (notifications) => notifications.length === 0, title: 'No notifications yet.' }}
+      >
+        {(notifications) => (
+          <Scrolled label="The newest notifications">
+            <ul class="rows">
+              {notifications.toReversed().map(({ at, level, message }, index) => (
+                <li key={`${at}${index}`}>
+                  <Pill tone={TONES[level] ?? 'calm'}>{level}</Pill>
+                  <span class="grow">{people.named(message)}</span>
+                  <Time at={at} />
+                </li>
+              ))}
+            </ul>
+          </Scrolled>
+        )}
+      </Answered>
     </Card>
   );
 }

@@ -10,18 +10,23 @@ import { Problems } from './Problems.js';
 import { SendsCard } from './SendsCard.js';
 import { VitalSigns } from './VitalSigns.js';
 import { WatchersCard } from './WatchersCard.js';
+import { WorkCards } from './WorkCards.js';
 
 /** How the agent is: what is wrong first, then the link, the numbers, what was sent, and who looks. */
 export function Overview({ presence }: { presence: OwnPresence }) {
-  const sends = useAnswer(useOperator().client, 'sends.statistics', {}, ['sends']);
+  const { client } = useOperator();
+  const sends = useAnswer(client, 'sends.statistics', {}, ['sends']);
+  const work = useAnswer(client, 'work.statistics', {}, ['chat_message', 'link']);
+  const since = work.state === 'loading' ? undefined : work.value?.since;
   return (
     <div class="grid">
       <Problems />
       <LinkCard />
       <Figures />
       <VitalSigns />
-      <SendsCard answer={sends} />
+      <SendsCard answer={sends} since={since === undefined ? 0 : Date.parse(since)} />
       <LatencyCard answer={sends} />
+      <WorkCards answer={work} />
       <PausesCard />
       <WatchersCard presence={presence} />
       <NotificationsCard />

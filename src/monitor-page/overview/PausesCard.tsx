@@ -1,7 +1,5 @@
-import { mask } from '../mask.js';
 import { useOperator } from '../operator.js';
 import { resumedThereWords, resumedWords } from '../outcomes.js';
-import { personName } from '../personName.js';
 import { Card } from '../pieces/Card.js';
 import { Empty } from '../pieces/Empty.js';
 import { Time } from '../pieces/Time.js';
@@ -14,7 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Where nothing goes out, why, and a button that lets it. */
 export function PausesCard() {
-  const { monitor, reveals, act, tell } = useOperator();
+  const { monitor, people, act, tell } = useOperator();
   const paused = monitor.snapshot?.status.paused ?? [];
   const resume = async (conversation: string) => {
     const done = await act('resume', conversation === '*' ? {} : { conversation });
@@ -23,12 +21,11 @@ export function PausesCard() {
   return (
     <Card title="Paused">
       {paused.length === 0 ? (
-        <Empty title="Nothing is paused." words="Texts are sent in every conversation." />
+        <Empty title="Nothing is paused." />
       ) : (
         <ul class="rows">
           {paused.map(({ conversation, reason, since, incoming }) => {
-            const name =
-              conversation === '*' ? 'Everything' : personName(reveals ? conversation : mask(conversation));
+            const name = conversation === '*' ? 'Everything' : people.nameOf(conversation);
             return (
               <li key={conversation}>
                 <div class="grow">

@@ -3,7 +3,8 @@ import { Time } from '../pieces/Time.js';
 
 /** What keeps the agent from its whole job, and what to do about it. Nothing while it is well. */
 export function Problems() {
-  const problems = useOperator().monitor.snapshot?.status.problems ?? [];
+  const { monitor, people } = useOperator();
+  const problems = monitor.snapshot?.status.problems ?? [];
   if (problems.length === 0) return null;
   return (
     <section class="card wide problems" aria-label="Problems">
@@ -11,7 +12,7 @@ export function Problems() {
         {problems.map(({ code, since, message, remedy }) => (
           <li key={`${code}${message}`}>
             <p>
-              <strong>{message}</strong> <span class="soft">{code}, </span>
+              <strong>{people.named(message)}</strong> <span class="soft">{code}, </span>
               <Time at={since} />
             </p>
             <p>{remedy}</p>

@@ -19,6 +19,7 @@ export function WatchersCard({ presence }: { presence: OwnPresence }) {
   return (
     <Card
       title="Watching"
+      class="wide"
       aside={
         <div class="row">
           <label class="row">

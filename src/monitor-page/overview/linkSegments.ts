@@ -9,9 +9,22 @@ export interface Segment {
   to: number;
 }
 
-/** The day up to `now` without a gap, the earliest first. */
-export function linkSegments(changes: readonly { at: string; state: LinkWord }[], now: number): Segment[] {
-  const start = now - DAY_MS;
+/** A strip is never of less, so that the first seconds do not fill it. */
+const SHORTEST_MS = 60_000;
+
+/** When the strip begins: a day ago, or when the record of a younger agent does. Unix ms. */
+export function stripStart(changes: readonly { at: string }[], now: number): number {
+  const [first] = changes;
+  const began = first === undefined ? now : Date.parse(first.at);
+  return Math.max(now - DAY_MS, Math.min(began, now - SHORTEST_MS));
+}
+
+/** The time from `start` to `now` without a gap, the earliest first. */
+export function linkSegments(
+  changes: readonly { at: string; state: LinkWord }[],
+  now: number,
+  start = now - DAY_MS,
+): Segment[] {
   const points: { at: number; state: Segment['state'] }[] = [
     { at: start, state: 'unknown' },
     ...changes.map(({ at, state }) => ({ at: Math.min(Math.max(Date.parse(at), start), now), state })),

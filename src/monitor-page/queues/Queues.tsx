@@ -2,7 +2,7 @@ import type { QueueEntry } from '../../monitor-client/index.js';
 import { useAnswer } from '../hooks.js';
 import { useOperator } from '../operator.js';
 import { droppedWords, retriedWords } from '../outcomes.js';
-import { personName } from '../personName.js';
+import { titled } from '../people.js';
 import { Answered } from '../pieces/Answered.js';
 import { Card } from '../pieces/Card.js';
 import { Confirmed } from '../pieces/Confirmed.js';
@@ -12,8 +12,8 @@ import { Waiting } from './Waiting.js';
 
 /** What waits, and what was put aside because the backend refused it: to be tried again, or given up. */
 export function Queues() {
-  const { client, act, tell } = useOperator();
-  const answer = useAnswer(client, 'queue.list', {}, ['queues']);
+  const { client, act, tell, reveals } = useOperator();
+  const answer = useAnswer(client, 'queue.list', { texts: reveals }, ['queues']);
   const change = async (verb: 'queue.retry' | 'queue.drop', guid: string) => {
     const done = await act(verb, { guid });
     if (done !== undefined) tell(...(verb === 'queue.retry' ? retriedWords(done) : droppedWords(done)));
@@ -60,7 +60,7 @@ function Parked(props: {
   onChange: (verb: 'queue.retry' | 'queue.drop', guid: string) => Promise<void>;
 }) {
   const { guid, sent_at, parked_at, attempts, error } = props.entry;
-  const conversation = personName(props.entry.conversation);
+  const conversation = titled(props.entry, useOperator().reveals);
   return (
     <li>
       <div class="grow">

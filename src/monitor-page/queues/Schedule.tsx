@@ -3,7 +3,7 @@ import type { ScheduleEntry } from '../../monitor-client/index.js';
 import { useAnswer } from '../hooks.js';
 import { useOperator } from '../operator.js';
 import { cancelledWords } from '../outcomes.js';
-import { personName } from '../personName.js';
+import { titled } from '../people.js';
 import { Answered } from '../pieces/Answered.js';
 import { Card } from '../pieces/Card.js';
 import { Choice } from '../pieces/Choice.js';
@@ -64,6 +64,7 @@ export function Schedule() {
 
 function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => void }) {
   const { act, tell, reveals } = useOperator();
+  const name = titled(entry, reveals);
   const cancel = async () => {
     const done = await act('schedule.cancel', { id: entry.schedule_id });
     if (done !== undefined) tell(...cancelledWords(done));
@@ -74,8 +75,7 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
     <li>
       <div class="grow">
         <p>
-          <strong>{personName(entry.conversation)}</strong>{' '}
-          <span class="soft">{fullTime(Date.parse(entry.send_at))}, </span>
+          <strong>{name}</strong> <span class="soft">{fullTime(Date.parse(entry.send_at))}, </span>
           <Time at={entry.send_at} />
         </p>
         <p class="soft">
@@ -88,9 +88,9 @@ function Entry({ entry, onChanged }: { entry: ScheduleEntry; onChanged: () => vo
       {entry.status === 'pending' && (
         <Confirmed
           label="Cancel"
-          about={`the text to ${personName(entry.conversation)}`}
+          about={`the text to ${name}`}
           question="Cancel this text?"
-          consequence={`It was scheduled for ${personName(entry.conversation)} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent. If the backend scheduled it, it will be told.`}
+          consequence={`It was scheduled for ${name} on ${fullTime(Date.parse(entry.send_at))}. It will not be sent. If the backend scheduled it, it will be told.`}
           onConfirm={() => void cancel()}
         />
       )}

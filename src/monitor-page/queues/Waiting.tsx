@@ -5,8 +5,8 @@ import { Card } from '../pieces/Card.js';
 const QUEUES: readonly (readonly [string, (status: Status) => number])[] = [
   ['Messages for the backend', (status) => status.incoming_queued],
   ['Texts to be sent', (status) => status.sends_queued],
-  ['Texts held for new people', (status) => status.sends_held.new_recipients],
-  ['Texts held by the rate limit', (status) => status.sends_held.per_minute],
+  ['Of these, held for new people', (status) => status.sends_held.new_recipients],
+  ['Of these, held by the rate limit', (status) => status.sends_held.per_minute],
   ['Commands in work', (status) => status.commands_waiting],
   ['Acks to be delivered', (status) => status.acks_undelivered],
   ['Events to be delivered', (status) => status.events_undelivered],

@@ -15,9 +15,9 @@ export function Settings() {
   const answer = useAnswer(client, 'config', {}, ['problems']);
   const [words, setWords] = useState('');
   const [which, setWhich] = useState<'all' | 'changed'>('all');
-  const isWanted = ({ key, value, source }: Setting) =>
+  const isWanted = ({ key, value, source, description }: Setting) =>
     (which === 'all' || source !== 'default') &&
-    `${key} ${shown(value)} ${source}`.toLowerCase().includes(words.toLowerCase());
+    `${key} ${shown(value)} ${source} ${description}`.toLowerCase().includes(words.toLowerCase());
   return (
     <>
       <div class="bar">
@@ -30,7 +30,7 @@ export function Settings() {
             ['changed', 'Not default'],
           ]}
         />
-        <Field label="Filter" value={words} onValue={setWords} hint="a key, a value, a source" />
+        <Field label="Filter" value={words} onValue={setWords} hint="a key, a value, words" />
       </div>
       <section class="card" aria-label="Settings">
         <Answered answer={answer}>
@@ -47,10 +47,14 @@ export function Settings() {
                   </tr>
                 </thead>
                 <tbody>
-                  {wanted.map(({ key, value, source }) => (
+                  {wanted.map(({ key, value, source, description, restart }) => (
                     <tr key={key}>
-                      <th scope="row" class="mono">
-                        {key}
+                      <th scope="row">
+                        <span class="mono">{key}</span>
+                        <p class="soft">
+                          {description}
+                          {restart && ' A change takes effect after a restart.'}
+                        </p>
                       </th>
                       <td class="mono">{reveals ? shown(value) : maskSetting(key, shown(value))}</td>
                       <td>

@@ -1,0 +1,31 @@
+import { createServer } from 'node:net';
+import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
+import { LINK_MS, makeToken, type TokenUse } from '../../src/monitor/tokens.js';
+import type { Browser, Tab } from './Browser.js';
+import { type Cleanup, EdgeWorld } from './EdgeWorld.js';
+
+/** The real daemon with its page, on a port that it has after a restart too. */
+export async function served(browser: Browser, cleanup: Cleanup) {
+  const port = await freePort();
+  const settings = { 'monitor.enabled': true, 'monitor.port': port };
+  const world = await EdgeWorld.open(cleanup, { settings });
+  const daemon = await world.start();
+  const token = (use: TokenUse) =>
+    makeToken(MonitorSecret.in(world.state).key(), { use, user: 'ann', ttlMs: LINK_MS, now: Date.now() });
+  const origin = `http://127.0.0.1:${port}`;
+  const open = async (hash?: string): Promise<Tab> => {
+    const tab = await browser.tab();
+    await tab.page.goto(`${origin}/${hash ?? `#token=${await token('link')}`}`);
+    return tab;
+  };
+  return { world, daemon, token, origin, open };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
+    });
+  });
+}
