@@ -7,11 +7,9 @@ import type { HttpClient } from './HttpClient.js';
 import { retryDelay } from './HttpClient.js';
 import type { SocketOutbox } from './Outboxes.js';
 import type { RefusedItem, RefusedItems } from './RefusedItems.js';
-import type { BackendStore, QueuedAck } from './settings.js';
+import type { BackendStore, QueuedAck, Timings } from './settings.js';
 
 const PAGE = 50;
-const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 60_000;
 /** After so many failures of an ack the others go first, to show whether it alone fails. */
 const DOUBTED_AFTER = 3;
 const NONE: ReadonlySet<string> = new Set();
@@ -36,6 +34,8 @@ interface AckDeliveryPorts {
   readonly byHttp: () => boolean;
   /** How long an ack may wait for its pong before it also goes by HTTP, ms. */
   readonly overdueMs: number;
+  /** How long a failed post waits, ms: longer with each failure in a row. */
+  readonly retryMs: Timings['ackRetryMs'];
 }
 
 /**
@@ -171,7 +171,8 @@ export class AckDelivery {
 
   private failed(retryAfterMs: number | undefined): void {
     this.failures += 1;
-    const wait = retryDelay(this.failures, FIRST_RETRY_MS, LONGEST_RETRY_MS, this.ports.random);
+    const { retryMs, random } = this.ports;
+    const wait = retryDelay(this.failures, retryMs.first, retryMs.longest, random);
     this.notBefore = this.ports.clock.monotonic() + Math.max(wait, retryAfterMs ?? 0);
   }
 

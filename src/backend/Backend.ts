@@ -313,6 +313,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
     log,
     outbox: outboxes.acks,
     overdueMs: timings.ackOverdueMs,
+    retryMs: timings.ackRetryMs,
     post: new AckPost(http, clock, requestTimeoutMs),
     live: () => link.live,
     byHttp: () => acksGoByHttp(link.state),

@@ -102,6 +102,8 @@ export interface Timings {
   readonly eventSyncMs: number;
   /** An ack without pong for this long also goes by HTTP. */
   readonly ackOverdueMs: number;
+  /** Between posts of acks that fail. */
+  readonly ackRetryMs: { readonly first: number; readonly longest: number };
   readonly statusEveryMs: number;
   readonly lastSyncMs: number;
 }
@@ -112,6 +114,7 @@ export const DEFAULT_TIMINGS: Timings = {
   firstPollMs: 1_000,
   eventSyncMs: 15_000,
   ackOverdueMs: 30_000,
+  ackRetryMs: { first: 1_000, longest: 60_000 },
   statusEveryMs: 300_000,
   lastSyncMs: 2_000,
 };

@@ -127,7 +127,7 @@ const numbered = ['one', 'two', 'three'];
 /** What the third try of three in ten seconds needs, and more. */
 const LONGER_THAN_THREE_TRIES_MS = 12_000;
 
-describe.each(FAULTS)('while $name', ({ code, needsMount, through, begin }) => {
+describe.each(FAULTS)('while $name', { concurrent: true }, ({ code, needsMount, through, begin }) => {
   test.skipIf(needsMount === true && !canMount)(
     'texts wait in their order, the status says why, and they go out once it is over',
     { timeout: 120_000 },
@@ -160,6 +160,7 @@ describe.each(FAULTS)('while $name', ({ code, needsMount, through, begin }) => {
 
 test('a text that waits for this machine survives kill -9 and goes out once, in its order', {
   timeout: 120_000,
+  concurrent: true,
 }, async (context) => {
   const world = await EdgeWorld.open(context);
   const osascript = join(world.directory, 'osascript', 'osascript');
@@ -180,7 +181,7 @@ test('a text that waits for this machine survives kill -9 and goes out once, in 
 
 test.skipIf(!canMount)(
   'a file of a command that finds no room for its copy is kept in the store, in its place, and goes out later',
-  { timeout: 120_000 },
+  { timeout: 120_000, concurrent: true },
   async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();

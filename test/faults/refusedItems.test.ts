@@ -33,7 +33,7 @@ async function heardWorld(...given: Parameters<typeof worldWith>): ReturnType<ty
 const codes = (snapshot: { problems: readonly { code: string }[] } | null) =>
   (snapshot?.problems ?? []).map(({ code }) => code);
 
-describe('what the backend does not take', { timeout: 120_000 }, () => {
+describe('what the backend does not take', { timeout: 120_000, concurrent: true }, () => {
   test.for([413, 500])(
     'an event on which each sync fails with %d is told by status; commands and other events come; it goes once the backend takes it',
     async (status, context) => {

@@ -52,7 +52,7 @@ async function worldWith(context: Cleanup, wrong: (text: string) => ReturnType<W
   return { world, daemon, posts };
 }
 
-describe('a message that the backend does not take', { timeout: 180_000 }, () => {
+describe('a message that the backend does not take', { timeout: 180_000, concurrent: true }, () => {
   test('whatever it does instead, while it takes others, is set aside with the reason; its conversation goes on, and nothing else is blamed', async (context) => {
     const byText = new Map(WRONGS.map(([name, wrong]) => [name, wrong]));
     const { world, daemon } = await worldWith(context, (text) => byText.get(text)?.());

@@ -41,10 +41,13 @@ test('every fact has a name of its own', () => {
   expect(new Set(FACTS.map(({ name }) => name)).size).toBe(FACTS.length);
 });
 
-/** In less time each version with either set of columns, in one order of them. */
-const HALF = SCHEMA_FORMS.filter(({ srColumns, shuffledColumns }) => srColumns === shuffledColumns);
+/** In less time each version once; together they have each pair of what may be odd about the columns. */
+const FEW = SCHEMA_FORMS.filter(
+  ({ version, srColumns, shuffledColumns }) =>
+    srColumns === [13, 15].includes(version) && shuffledColumns === [14, 15, 26].includes(version),
+);
 
-describe.each(sized(HALF, SCHEMA_FORMS))(
+describe.each(sized(FEW, SCHEMA_FORMS))(
   'chat.db of macOS $version, sr_ columns: $srColumns, shuffled: $shuffledColumns',
   (form) => {
     let world: FactWorld;

@@ -39,6 +39,7 @@ export const FAST: Partial<Timings> = {
   firstPollMs: 300,
   eventSyncMs: 100,
   ackOverdueMs: 250,
+  ackRetryMs: { first: 30, longest: 200 },
   lastSyncMs: 300,
 };
 
