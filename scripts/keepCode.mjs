@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { agentEnvironment, openPlaces } from '../bench/AgentWorld.mjs';
@@ -30,6 +30,8 @@ const VERBS = [
   ['send', PERSON, 'a text'],
   ['pause'],
   ['resume'],
+  ['kick'],
+  ['token', '--print'],
   ['no-such-verb'],
 ];
 
@@ -38,6 +40,10 @@ const config = join(places.directory, 'config.yaml');
 writeFileSync(config, 'logging:\n  level: info\n');
 const env = { ...agentEnvironment(places), NODE_OPTIONS: KEEP };
 places.mac.chatDb.directChat(PERSON);
+// The daemon gives its own environment to no child.
+const { osascriptPath } = places.mac;
+const standIn = readFileSync(osascriptPath, 'utf8');
+writeFileSync(osascriptPath, standIn.replace('exec ', `NODE_OPTIONS='${KEEP}' exec `));
 
 const start = (args) => spawn(process.execPath, args, { cwd: places.directory, env, stdio: 'ignore' });
 
