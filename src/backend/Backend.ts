@@ -184,7 +184,7 @@ export class Backend {
       refused: refused.problem(),
     });
     const seen = { http: access.reachability.newestAccepted, syncAt: poller.syncedAt };
-    return { ...history.view(state), seen, problems };
+    return { ...history.view(state), seen, refusedAcks: refused.acks(), problems };
   }
 
   /** Posts one incoming message; `guid` is its idempotency key. Never rejects. */

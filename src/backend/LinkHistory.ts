@@ -7,12 +7,15 @@ import type { LinkView } from './view.js';
 const DAY_MS = 86_400_000;
 /** A link that is up this long without interruption holds, ms: longer than two agents with one id let each other. */
 const STEADY_MS = 90_000;
+/** What last happened longer ago than this does not happen again and again, ms. */
+const SERIES_LASTS_MS = 3_600_000;
 /** More reconnects than this in a day are not told apart. */
 const REMEMBERED = 5_000;
 
-/** Something that happens again and again. `since` is Unix ms. */
+/** Something that happens again and again. `since` is Unix ms, `lastAt` monotonic ms. */
 interface Repeated {
   readonly since: number;
+  readonly lastAt: number;
   readonly count: number;
 }
 
@@ -74,12 +77,12 @@ export class LinkHistory {
 
   /** Links that dropped soon after they opened, with none in between that held; null while there is no such series. */
   get shortLinks(): Repeated | null {
-    return this.isSteady ? null : this.shortLived;
+    return this.lasting(this.shortLived);
   }
 
   /** How often another agent took the link over (4409), with no link in between that held. */
   get takeovers(): Repeated | null {
-    return this.isSteady ? null : this.takenOver;
+    return this.lasting(this.takenOver);
   }
 
   /** When the newest pong came, Unix ms. */
@@ -87,7 +90,7 @@ export class LinkHistory {
     return this.lastPongAt;
   }
 
-  view(state: LinkState): Omit<LinkView, 'problems' | 'seen'> {
+  view(state: LinkState): Omit<LinkView, 'problems' | 'seen' | 'refusedAcks'> {
     const now = this.clock.now();
     const waits = state.name === 'waiting' || state.name === 'blocked';
     return {
@@ -114,11 +117,21 @@ export class LinkHistory {
         this.takenOver = null;
       }
       // Given up by ourselves: that says nothing of the link.
-      if (isNew && lastLoss.kind !== 'replaced') this.shortLived = again(this.shortLived, now);
+      if (isNew && lastLoss.kind !== 'replaced') this.shortLived = this.again(this.shortLived, now);
       this.onlineSince = null;
     }
     if (isNew && lastLoss.kind === 'closed' && lastLoss.code === 4409)
-      this.takenOver = again(this.takenOver, now);
+      this.takenOver = this.again(this.takenOver, now);
+  }
+
+  private again(before: Repeated | null, now: number): Repeated {
+    const lastAt = this.clock.monotonic();
+    return { since: before?.since ?? now, lastAt, count: (before?.count ?? 0) + 1 };
+  }
+
+  private lasting(series: Repeated | null): Repeated | null {
+    if (series === null || this.isSteady) return null;
+    return this.clock.monotonic() - series.lastAt < SERIES_LASTS_MS ? series : null;
   }
 
   private get isSteady(): boolean {
@@ -128,8 +141,4 @@ export class LinkHistory {
   private recent(now: number): number[] {
     return this.reconnects.filter((at) => at > now - DAY_MS);
   }
-}
-
-function again(before: Repeated | null, now: number): Repeated {
-  return { since: before?.since ?? now, count: (before?.count ?? 0) + 1 };
 }

@@ -2,6 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import type { BackendStore } from './settings.js';
+import type { RefusedAcks } from './view.js';
 
 const FIRST_WAIT_MS = 60_000;
 const LONGEST_WAIT_MS = 3_600_000;
@@ -96,6 +97,14 @@ export class RefusedItems {
   /** All may be offered now. */
   again(): void {
     for (const { until } of this.entries.values()) until.clear();
+  }
+
+  /** The acks among them. */
+  acks(): RefusedAcks {
+    this.prune();
+    const acks = [...this.entries.values()].filter(({ kind }) => kind === 'ack');
+    const since = acks.length === 0 ? null : Math.min(...acks.map((ack) => ack.since));
+    return { count: acks.length, commands: new Set(acks.map(({ id }) => id)).size, since };
   }
 
   problem(): Problem<number> | null {

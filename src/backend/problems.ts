@@ -103,7 +103,8 @@ function refusalProblem(facts: ProblemFacts): Problem<number> | null {
 function socketProblems(facts: ProblemFacts): Problem<number>[] {
   const { state, history, settings } = facts;
   if (!settings.websocketEnabled || state.name === 'stopped' || state.name === 'draining') return [];
-  const { takeovers, shortLinks } = history;
+  const { takeovers } = history;
+  const isRefused = facts.credentials !== null || history.refusedFrom !== null;
   if (takeovers !== null && takeovers.count >= DUPLICATED_FROM) {
     const { remedy } = lossWords({ kind: 'closed', code: 4409, reason: '' });
     return [
@@ -113,23 +114,32 @@ function socketProblems(facts: ProblemFacts): Problem<number>[] {
         message: `Another agent uses the same id: it has taken the real-time link over ${takeovers.count} times (close code 4409). Commands go to whichever is connected.`,
         remedy,
       },
+      ...(isRefused ? [] : unavailable(facts, true)),
     ];
   }
-  if (facts.credentials !== null || history.refusedFrom !== null) return [];
-  if (shortLinks !== null && shortLinks.count >= UNSTABLE_FROM) {
-    const cause = state.lastLoss === null ? '' : `, the last one: ${lossWords(state.lastLoss).meaning}`;
-    return [
-      {
-        code: 'link_unstable',
-        since: shortLinks.since,
-        message: `The real-time link drops soon after each connect: ${shortLinks.count} times in a row${cause}.`,
-        remedy:
-          'Look in the log of the backend, and at the proxies in between, for why it ends. The notice goes once the link has held for 90 s.',
-      },
-    ];
-  }
+  if (isRefused) return [];
+  const drops = unstable(facts);
+  return [...drops, ...unavailable(facts, drops.length > 0)];
+}
+
+function unstable({ state, history: { shortLinks } }: ProblemFacts): Problem<number>[] {
+  if (shortLinks === null || shortLinks.count < UNSTABLE_FROM) return [];
+  const cause = state.lastLoss === null ? '' : `, the last one: ${lossWords(state.lastLoss).meaning}`;
+  return [
+    {
+      code: 'link_unstable',
+      since: shortLinks.since,
+      message: `The real-time link drops soon after each connect: ${shortLinks.count} times in a row${cause}.`,
+      remedy:
+        'Look in the log of the backend, and at the proxies in between, for why it ends. The notice goes once the link has held for 90 s.',
+    },
+  ];
+}
+
+/** `opens`: it opens now and then and is lost again, so that failures in a row do not say that it is down. */
+function unavailable({ state, history, settings }: ProblemFacts, opens: boolean): Problem<number>[] {
   const limit = settings.reconnectAttempts;
-  const isWorn = limit > 0 && state.failures >= limit;
+  const isWorn = !opens && limit > 0 && state.failures >= limit;
   if (isLive(state) || !(isWorn || history.downMs > DOWN_MS)) return [];
   const words = state.lastLoss === null ? null : lossWords(state.lastLoss);
   return [

@@ -22,5 +22,13 @@ export interface LinkView {
     readonly http: { readonly at: number; readonly path: string } | null;
     readonly syncAt: number | null;
   };
+  readonly refusedAcks: RefusedAcks;
   readonly problems: readonly Problem<number>[];
+}
+
+/** Acks that the backend does not take although it takes others: how many, of how many commands, and since when (Unix ms). */
+export interface RefusedAcks {
+  readonly count: number;
+  readonly commands: number;
+  readonly since: number | null;
 }

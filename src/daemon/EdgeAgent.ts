@@ -10,9 +10,10 @@ import { maskContacts } from '../logging/mask.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { operatorVerbs } from '../operator/operatorVerbs.js';
 import { resumeWished } from '../operator/resumeAtStart.js';
+import { Standstills } from '../operator/Standstills.js';
 import { StatusServer } from '../operator/StatusServer.js';
 import { socketPath, socketRefuge } from '../operator/socketPath.js';
-import { type Activity, readingPosition, statusSnapshot } from '../operator/statusSnapshot.js';
+import { type Activity, statusSnapshot } from '../operator/statusSnapshot.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
@@ -29,7 +30,6 @@ import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
 import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
-import { ReadingProgress } from './ReadingProgress.js';
 import {
   makeStateDirectory,
   startFault,
@@ -75,6 +75,7 @@ interface Running extends Components {
   vitalWatch: VitalWatch;
   unlisten: () => void;
   websocketEnabled: () => boolean;
+  uploadsEnabled: () => boolean;
 }
 
 /**
@@ -92,9 +93,10 @@ export class EdgeAgent {
   private readonly clock: Clock = systemClock;
   private startedAt = this.clock.now();
   private readonly version = packageVersion();
+  private chatDbReadAt: number | null = null;
   private chatDbLostAt = this.startedAt;
   private stoppingSince: number | undefined;
-  private readonly reading = new ReadingProgress();
+  private standstills = new Standstills(this.clock);
   private chatDbWasReadable: boolean | undefined;
 
   constructor(private readonly options: EdgeAgentOptions) {
@@ -120,6 +122,8 @@ export class EdgeAgent {
     this.startedAt = this.clock.now();
     this.chatDbLostAt = this.startedAt;
     this.chatDbWasReadable = undefined;
+    this.standstills = new Standstills(this.clock);
+    this.chatDbReadAt = null;
     const { directory: wanted } = loaded.config.state;
     try {
       const directory = makeStateDirectory(wanted);
@@ -355,6 +359,7 @@ export class EdgeAgent {
         vitalWatch,
         unlisten,
         websocketEnabled: () => config.current().websocket.enabled,
+        uploadsEnabled: () => config.current().attachments.upload,
       };
     } catch (error) {
       downtime.stop();
@@ -400,16 +405,16 @@ export class EdgeAgent {
 
   private snapshotOf(running: Running): StatusSnapshot {
     this.noteChatDb(running);
-    const { chatDb, store } = running;
-    const { row_id: rowId, rows_behind: rowsBehind } = readingPosition(chatDb, store);
-    this.reading.note(chatDb.access().ok, { rowId, rowsBehind }, this.clock.now());
+    if (running.chatDb.highestRowId() !== null) this.chatDbReadAt = this.clock.now();
     return statusSnapshot({
       ...running,
-      reading: this.reading.view(),
+      standstills: this.standstills,
       websocketEnabled: running.websocketEnabled(),
+      uploadsEnabled: running.uploadsEnabled(),
       version: this.version,
       startedAt: this.startedAt,
       now: this.clock.now(),
+      chatDbReadAt: this.chatDbReadAt,
       chatDbLostAt: this.chatDbLostAt,
       stoppingSince: this.stoppingSince,
       configFaults: running.reload.faults(),

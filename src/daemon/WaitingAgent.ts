@@ -9,6 +9,7 @@ import { ANY_VERB, StatusServer, type StatusVerb } from '../operator/StatusServe
 import { socketPath } from '../operator/socketPath.js';
 import { idleStatus } from '../operator/statusSnapshot.js';
 import { InstanceLock } from '../store/InstanceLock.js';
+import { lookIntoStore } from '../store/lookIntoStore.js';
 import type { Clock } from '../system/clock.js';
 import { stoppedVerbs } from './stoppedVerbs.js';
 
@@ -104,15 +105,9 @@ export class WaitingAgent {
   }
 
   private snapshot(): StatusSnapshot {
-    const { clock, startedAt } = this.options;
-    const now = clock.now();
-    const problems = [...this.options.problems()];
-    return {
-      ...idleStatus(startedAt, now),
-      problems,
-      last_error: problems[0]?.message ?? null,
-      last_error_at: problems[0]?.since ?? null,
-    };
+    const { clock, startedAt, stateDirectory, problems } = this.options;
+    const store = lookIntoStore(join(stateDirectory, 'edge-agent.db'), clock);
+    return idleStatus({ startedAt, now: clock.now(), problems: problems(), store });
   }
 }
 

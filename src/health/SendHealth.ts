@@ -34,15 +34,24 @@ const WAITING = {
 } as const;
 type MachineWork = keyof typeof WAITING;
 
+/** What was not tried for so long may be possible again: nobody knows. */
+const EVIDENCE_LASTS_MS = 3_600_000;
+
+interface Fault extends Problem<number, LastingCode> {
+  /** When an attempt showed it last, monotonic ms. */
+  readonly seenAt: number;
+}
+
 /**
  * Whether texts and files get out of this machine at all, by how attempts end. A fault of this machine is over with the
- * first attempt of the same work that gets past it; any other lasting fault with the first text that gets through.
+ * first attempt of the same work that gets past it; any other lasting fault with the first text that gets through. An hour after
+ * the last attempt it is over too, as nobody knows any more; but for a permission that macOS denied, which only a person gives.
  */
 export class SendHealth {
-  private current: Problem<number, LastingCode> | undefined;
+  private current: Fault | undefined;
   private readonly unreached = new Set<string>();
   private inARow: Omit<SendFailures, 'conversations'> | null = null;
-  private readonly machine = new Map<MachineWork, Problem<number, LastingCode>>();
+  private readonly machine = new Map<MachineWork, Fault>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -57,7 +66,8 @@ export class SendHealth {
     const code = LASTING.find((one) => one === result.reason);
     if (code === undefined) return;
     const since = this.current?.code === code ? this.current.since : this.clock.now();
-    this.current = { code, since, message: sentence(result.message), remedy: result.remedy };
+    const seenAt = this.clock.monotonic();
+    this.current = { code, since, seenAt, message: sentence(result.message), remedy: result.remedy };
   }
 
   /** What this machine keeps this work from; undefined: it was done, or failed by no fault of this machine. */
@@ -71,6 +81,7 @@ export class SendHealth {
     this.machine.set(work, {
       code: fault.code,
       since,
+      seenAt: this.clock.monotonic(),
       message: `${sentence(fault.message)} ${WAITING[work]}`,
       remedy: fault.remedy,
     });
@@ -88,6 +99,7 @@ export class SendHealth {
     this.unreached.add(conversation);
     this.inARow = {
       since: this.inARow?.since ?? this.clock.now(),
+      lastAt: this.clock.now(),
       texts: (this.inARow?.texts ?? 0) + 1,
       unknown: (this.inARow?.unknown ?? 0) + (isUnknown ? 1 : 0),
       detail: sentence(outcome.message),
@@ -101,14 +113,26 @@ export class SendHealth {
 
   /** The fault of Messages that lasts. */
   fault(): Problem<number, LastingCode> | undefined {
-    return this.current;
+    const { current } = this;
+    if (current === undefined) return undefined;
+    return current.code === 'automation_denied' || this.isFresh(current) ? told(current) : undefined;
   }
 
   /** The faults of this machine, each code once. */
   machineFaults(): Problem<number, LastingCode>[] {
-    const faults = [...this.machine.values()];
-    return faults.filter((one, index) => faults.findIndex(({ code }) => code === one.code) === index);
+    const faults = [...this.machine.values()].filter((fault) => this.isFresh(fault));
+    return faults
+      .filter((one, index) => faults.findIndex(({ code }) => code === one.code) === index)
+      .map(told);
   }
+
+  private isFresh({ seenAt }: Fault): boolean {
+    return this.clock.monotonic() - seenAt < EVIDENCE_LASTS_MS;
+  }
+}
+
+function told({ seenAt: _, ...problem }: Fault): Problem<number, LastingCode> {
+  return problem;
 }
 
 function sentence(message: string): string {

@@ -307,7 +307,9 @@ export class MessageDispatcher {
   private settle(record: IncomingRecord, result: PostResult): void {
     const { store, log } = this.options;
     const trace = record.message.guid;
-    const note = (isUsable: boolean) => store.afterCommit(() => this.history.note(result, isUsable));
+    const { conversation } = record.message;
+    const note = (isUsable: boolean) =>
+      store.afterCommit(() => this.history.note(conversation, result, isUsable));
     if (result.kind !== 'answered') note(true);
     switch (result.kind) {
       case 'answered': {

@@ -6,12 +6,13 @@ import type { Clock } from '../system/clock.js';
 export class PostHistory {
   private answered: number | null = null;
   private taken: number | null = null;
-  private inARow: PostFailures | null = null;
+  private inARow: Omit<PostFailures, 'conversations'> | null = null;
+  private readonly unanswered = new Set<string>();
 
   constructor(private readonly clock: Clock) {}
 
   /** `isUsable`: false for an answer that is no reply. */
-  note(result: PostResult, isUsable: boolean): void {
+  note(conversation: string, result: PostResult, isUsable: boolean): void {
     // Nothing was learnt of the backend.
     if (result.kind === 'unusable' || (result.kind === 'retry' && result.cause === 'aborted')) return;
     const now = this.clock.now();
@@ -21,10 +22,13 @@ export class PostHistory {
     if (isAnswer && isUsable) {
       this.answered = now;
       this.inARow = null;
+      this.unanswered.clear();
       return;
     }
+    this.unanswered.add(conversation);
     this.inARow = {
       since: this.inARow?.since ?? now,
+      lastAt: now,
       posts: (this.inARow?.posts ?? 0) + 1,
       detail: 'detail' in result ? result.detail : 'an answer in an unknown form',
       isRejected: result.kind === 'rejected',
@@ -43,6 +47,6 @@ export class PostHistory {
   }
 
   get failing(): PostFailures | null {
-    return this.inARow;
+    return this.inARow && { ...this.inARow, conversations: this.unanswered.size };
   }
 }

@@ -59,14 +59,19 @@ export const statusSchema = z
     /** Messages since the start whose attributedBody was damaged, so that their text was saved by other means. */
     decode_fallbacks: count,
     /** Where nothing goes out until it is resumed; `conversation` is what `edge-agent resume` takes. */
-    paused: z.array(
-      z.object({
-        conversation: z.string().describe('* is all of them.'),
-        reason: z.enum(['manual', 'operator', 'loop']),
-        since: time,
-        incoming: z.boolean().describe('You do not get what comes in there either.'),
-      }),
-    ),
+    paused: z
+      .array(
+        z.object({
+          conversation: z.string().describe('* is all of them.'),
+          reason: z.enum(['manual', 'operator', 'loop']),
+          since: time,
+          incoming: z.boolean().describe('You do not get what comes in there either.'),
+        }),
+      )
+      .nullable()
+      .describe(
+        'Null only where the agent has not started and its store cannot be read: then the counts are not known either.',
+      ),
     last_incoming_at: time.nullable(),
     last_sent_at: time.nullable(),
     last_error: z.string().nullable(),

@@ -31,10 +31,12 @@ export const vitalSignsSchema = z.record(z.enum(names), sign);
 /** Each vital sign with its evidence. Times are ISO 8601. */
 export type VitalSigns = z.infer<typeof vitalSignsSchema>;
 
-/** Posts of messages in a row that brought no answer. `since` is Unix ms. */
+/** Posts of messages in a row that brought no answer. Times are Unix ms. */
 export interface PostFailures {
   readonly since: number;
+  readonly lastAt: number;
   readonly posts: number;
+  readonly conversations: number;
   readonly detail: string;
   /** The last one was refused for good. */
   readonly isRejected: boolean;
@@ -42,9 +44,10 @@ export interface PostFailures {
   readonly isTaken: boolean;
 }
 
-/** Texts in a row that were not sent, or of which that is not known. `since` is Unix ms. */
+/** Texts in a row that were not sent, or of which that is not known. Times are Unix ms. */
 export interface SendFailures {
   readonly since: number;
+  readonly lastAt: number;
   readonly texts: number;
   readonly unknown: number;
   readonly conversations: number;

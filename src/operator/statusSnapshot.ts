@@ -9,13 +9,15 @@ import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
 import type { Outgoing } from '../outgoing/Outgoing.js';
 import { EVERY_CONVERSATION, type Pause } from '../store/conversations.js';
+import type { lookIntoStore } from '../store/lookIntoStore.js';
 import type { Store } from '../store/Store.js';
 import { describeLosses } from '../store/salvage/report.js';
 import type { SetAsideItem } from '../store/setAsideItem.js';
 import { residentMegabytes } from '../system/residentMemory.js';
 import { iso, isoOrNull } from '../system/time.js';
 import { packageVersion } from '../system/version.js';
-import { unknownSigns, type VitalFacts, vitalSigns } from './vitalSigns.js';
+import type { Standstills } from './Standstills.js';
+import { heldBy, idleSigns, type VitalFacts, vitalSigns } from './vitalSigns.js';
 
 /** What happened last, for the status. Unix ms. */
 export interface Activity {
@@ -38,14 +40,18 @@ interface SnapshotSources {
   supervision: { fault(): Problem<number> | undefined; stall(): Problem<number> | undefined };
   activity: Activity;
   forwarder: MessageDispatcher;
-  /** When chat.db was last read, and since when there are rows that are not got on with. Unix ms. */
-  reading: { readonly readAt: number | null; readonly stuckSince: number | null };
+  /** How long what waits has waited for nothing; looked at with each snapshot. */
+  standstills: Standstills;
+  /** Whether images are uploaded at all. */
+  uploadsEnabled: boolean;
   websocketEnabled: boolean;
   monitoring: { fault(): Problem<number> | undefined; view(): StatusSnapshot['monitor'] };
   continuity: { fault(): Problem<number> | undefined };
   health: { faults(): readonly Problem<number>[]; update(): StatusSnapshot['update'] };
   /** Since when the agent ends what is on its way, Unix ms; undefined while it is not told to stop. */
   stoppingSince: number | undefined;
+  /** When chat.db was last read, Unix ms; null: not since the start. */
+  chatDbReadAt: number | null;
   /** Since when chat.db cannot be read, Unix ms. */
   chatDbLostAt: number;
   configFaults: readonly Problem<number>[];
@@ -107,7 +113,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     uploads_queued: store.uploads.countWaiting(),
     incoming_left_out: { ...reader.skipped() },
     decode_fallbacks: reader.damagedBodies(),
-    paused: store.pauses.list().map(({ since, ...pause }) => ({ ...pause, since: iso(since) })),
+    paused: store.pauses.list().map(toldPause),
     last_incoming_at: isoOrNull(activity.incomingAt),
     last_sent_at: isoOrNull(activity.sentAt),
     last_error: activity.error,
@@ -122,8 +128,18 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
   };
 }
 
+/** What an agent that does nothing knows: what keeps it, and what its store says; undefined: it cannot be read. */
+interface Idle {
+  readonly startedAt: number;
+  readonly now: number;
+  readonly problems: readonly Problem[];
+  readonly store: ReturnType<typeof lookIntoStore>;
+}
+
 /** The status of an agent of this process that does nothing. Unix ms. */
-export function idleStatus(startedAt: number, now: number): StatusSnapshot {
+export function idleStatus({ startedAt, now, problems, store }: Idle): StatusSnapshot {
+  const insight = store === 'none' ? undefined : store;
+  const [first] = problems;
   return {
     schema: 1,
     version: packageVersion(),
@@ -131,8 +147,8 @@ export function idleStatus(startedAt: number, now: number): StatusSnapshot {
     pid: process.pid,
     uptime_seconds: Math.round((now - startedAt) / 1000),
     state: 'degraded',
-    problems: [],
-    vital_signs: unknownSigns('the agent has not started'),
+    problems: [...problems],
+    vital_signs: idleSigns(problems, 'the agent has not started'),
     link: 'offline',
     link_detail: {
       state: 'idle',
@@ -145,33 +161,17 @@ export function idleStatus(startedAt: number, now: number): StatusSnapshot {
       poller: 'off',
       last_disconnect: null,
     },
-    scheduled_messages: 0,
-    commands_waiting: 0,
-    acks_undelivered: 0,
-    events_undelivered: 0,
-    incoming_queued: 0,
-    incoming_parked: 0,
-    incoming_expired: 0,
-    sends_queued: 0,
+    ...(insight?.counts ?? NOTHING_WAITS),
     sends_held: { new_recipients: 0, per_minute: 0 },
-    uploads_queued: 0,
     incoming_left_out: {},
     decode_fallbacks: 0,
-    paused: [],
+    paused: store === undefined ? null : (insight?.pauses ?? []).map(toldPause),
     last_incoming_at: null,
     last_sent_at: null,
-    last_error: null,
-    last_error_at: null,
-    next_scheduled_at: null,
-    oldest: {
-      commands_waiting: null,
-      acks_undelivered: null,
-      events_undelivered: null,
-      incoming_queued: null,
-      incoming_parked: null,
-      sends_queued: null,
-      uploads_queued: null,
-    },
+    last_error: first?.message ?? null,
+    last_error_at: first?.since ?? null,
+    next_scheduled_at: isoOrNull(insight?.nextScheduledAt ?? null),
+    oldest: mapValues(insight?.oldest ?? NO_OLDEST, isoOrNull),
     derived_settings: [],
     chatdb: { row_id: null, rows_behind: null },
     memory_usage_mb: residentMegabytes(),
@@ -179,39 +179,91 @@ export function idleStatus(startedAt: number, now: number): StatusSnapshot {
   };
 }
 
+const NOTHING_WAITS = {
+  scheduled_messages: 0,
+  commands_waiting: 0,
+  acks_undelivered: 0,
+  events_undelivered: 0,
+  incoming_queued: 0,
+  incoming_parked: 0,
+  incoming_expired: 0,
+  sends_queued: 0,
+  uploads_queued: 0,
+};
+
+const NO_OLDEST = {
+  commands_waiting: null,
+  acks_undelivered: null,
+  events_undelivered: null,
+  incoming_queued: null,
+  incoming_parked: null,
+  sends_queued: null,
+  uploads_queued: null,
+};
+
+function toldPause({ since, ...pause }: Pause) {
+  return { ...pause, since: iso(since) };
+}
+
 function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
-  const { now, store, forwarder, activity, sendHealth, reading, websocketEnabled } = sources;
+  const { now, store, forwarder, activity, sendHealth, standstills, uploadsEnabled } = sources;
   const { history } = forwarder;
-  const oldest = store.backlog.oldest();
-  const pauses = store.pauses.list();
-  const isHeld = pauses.some(({ incoming }) => incoming);
+  const problems = faults(sources, view.problems);
+  const held = heldBy(problems);
+  const { row_id: rowId, rows_behind: rowsBehind } = readingPosition(sources.chatDb, store);
+  const posts = store.backlog.posts();
+  const dueAt = store.schedule.nextDueAt() ?? null;
+  const stands = standstills.look({
+    reading: { waits: (rowsBehind ?? 0) > 0, isHeld: held.reading, mark: rowId },
+    posts: { waits: posts.failed > 0, isHeld: held.posting, mark: history.answeredAt },
+    acks: { waits: doAcksWait(store, view), isHeld: held.posting, mark: store.acks.readAt },
+    uploads: {
+      waits: uploadsEnabled && doUploadsWait(store),
+      isHeld: held.uploading,
+      mark: store.uploads.doneAt,
+    },
+    schedule: { waits: dueAt !== null && dueAt <= now, isHeld: held.storing, mark: dueAt },
+  });
   return {
     now,
-    problems: faults(sources, view.problems),
-    reading: { ...reading, rowsBehind: readingPosition(sources.chatDb, store).rows_behind },
+    problems,
+    reading: { readAt: sources.chatDbReadAt, rowsBehind, standstill: stands.reading },
     posts: {
       answeredAt: history.answeredAt,
       takenAt: history.takenAt,
       failing: history.failing,
-      // What a pause holds waits for its end, and not for the backend.
-      waiting: pauses.some(({ conversation, incoming }) => incoming && conversation === EVERY_CONVERSATION)
-        ? 0
-        : store.incoming.countIn('open'),
+      waiting: posts.waiting,
+      failed: posts,
+      standstill: stands.posts,
     },
     sending: {
       sentAt: activity.sentAt,
       failing: sendHealth.failing(),
-      nextDueAt: store.schedule.nextDueAt() ?? null,
+      overdue: stands.schedule && { ...stands.schedule, since: dueAt ?? now },
     },
     link: {
-      isWanted: websocketEnabled,
+      isWanted: sources.websocketEnabled,
       isLive: view.isLive,
       pongAt: view.lastPongAt,
       syncAt: view.seen.syncAt,
     },
-    oldest: { acks: oldest.acks_undelivered, uploads: isHeld ? null : oldest.uploads_queued },
-    setAside: { messages: store.incoming.countIn('parked'), since: oldest.incoming_parked },
+    acks: stands.acks,
+    uploads: stands.uploads,
+    setAside: { messages: store.incoming.countIn('parked'), since: store.backlog.oldest().incoming_parked },
   };
+}
+
+/** Refused ones have a problem of their own, unless those of several commands were refused and none was read since. */
+function doAcksWait({ acks }: Store, { refusedAcks }: LinkView): boolean {
+  if (acks.count() > refusedAcks.count) return true;
+  return refusedAcks.commands > 1 && (acks.readAt ?? 0) < (refusedAcks.since ?? 0);
+}
+
+/** One alone is at fault itself if another one was taken since it waits. */
+function doUploadsWait({ backlog, uploads }: Store): boolean {
+  const { waiting, since } = backlog.uploads();
+  if (waiting === 1 && (uploads.doneAt ?? 0) >= (since ?? 0)) return false;
+  return waiting > 0;
 }
 
 function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[]): Problem<number>[] {
@@ -334,7 +386,7 @@ function heldTexts({ newRecipients, perMinute }: ReturnType<Outgoing['held']>): 
 }
 
 /** How far chat.db was read. */
-export function readingPosition(chatDb: ChatDb, store: Store): StatusSnapshot['chatdb'] {
+function readingPosition(chatDb: ChatDb, store: Store): StatusSnapshot['chatdb'] {
   const rowId = store.cursor.get()?.rowId ?? null;
   const newest = chatDb.highestRowId();
   const isKnown = rowId !== null && newest !== null;

@@ -8,6 +8,7 @@ import {
   type VitalSigns,
 } from '../model/vitalSigns.js';
 import { iso } from '../system/time.js';
+import type { Standstill } from './Standstills.js';
 
 /** What was seen, and when (Unix ms). */
 interface Evidence {
@@ -23,9 +24,9 @@ export interface VitalFacts {
   readonly reading: {
     /** When chat.db was last read. */
     readonly readAt: number | null;
-    /** Since when there are rows that are not got on with. */
-    readonly stuckSince: number | null;
     readonly rowsBehind: number | null;
+    /** Of rows that are not read. */
+    readonly standstill: Standstill | null;
   };
   readonly posts: {
     readonly answeredAt: number | null;
@@ -33,15 +34,19 @@ export interface VitalFacts {
     readonly takenAt: number | null;
     /** Posts in a row that brought no answer. */
     readonly failing: PostFailures | null;
-    /** Messages that wait to be answered. */
+    /** Messages that wait to be answered, and that no pause holds. */
     readonly waiting: number;
+    /** Those of them of which a post has failed: in so many conversations, and since when the oldest waits. */
+    readonly failed: { readonly conversations: number; readonly since: number | null };
+    /** Of the failed ones. */
+    readonly standstill: Standstill | null;
   };
   readonly sending: {
     readonly sentAt: number | null;
     /** Texts in a row that were not sent, or of which that is not known. */
     readonly failing: SendFailures | null;
-    /** When the next scheduled text is, or was, due. */
-    readonly nextDueAt: number | null;
+    /** Of a scheduled text that is due; `since` when it was. */
+    readonly overdue: Standstill | null;
   };
   readonly link: {
     readonly isWanted: boolean;
@@ -49,8 +54,9 @@ export interface VitalFacts {
     readonly pongAt: number | null;
     readonly syncAt: number | null;
   };
-  /** Since when the oldest of each waits. */
-  readonly oldest: { readonly acks: number | null; readonly uploads: number | null };
+  /** Of acks that the backend has not read, and of images that it does not have. */
+  readonly acks: Standstill | null;
+  readonly uploads: Standstill | null;
   readonly setAside: { readonly messages: number; readonly since: number | null };
 }
 
@@ -60,9 +66,15 @@ interface Judged {
 }
 
 const MINUTE_MS = 60_000;
+/** What was seen longer ago shows no more how it is. */
+const EVIDENCE_LASTS_MS = 60 * MINUTE_MS;
 /** A hiccup is over by then. */
 const POSTS_FAIL_AFTER_MS = MINUTE_MS;
+/** The same where one conversation alone fails while others were answered: that is more likely its own fault. */
+const LONE_POSTS_FAIL_AFTER_MS = 10 * MINUTE_MS;
 const REJECTED_FROM = 3;
+/** One person's message, and one number that cannot be reached, are not the agent's or the backend's fault. */
+const CONVERSATIONS_FROM = 2;
 const READING_STUCK_MS = 2 * MINUTE_MS;
 const ACKS_UNREAD_MS = 10 * MINUTE_MS;
 const UPLOADS_STUCK_MS = 60 * MINUTE_MS;
@@ -136,6 +148,11 @@ const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   delivery_refused: notice('nothing_given_up'),
 };
 
+/** Every code that a problem may have. */
+export function problemCodes(): ErrorCode[] {
+  return Object.keys(MEANINGS) as ErrorCode[];
+}
+
 /** The codes because of which a sign fails. */
 export function codesOfSign(name: VitalSignName): ErrorCode[] {
   const meanings = Object.entries(MEANINGS) as [ErrorCode, Meaning][];
@@ -153,17 +170,23 @@ export function hindersTheJob({ code }: { readonly code: ErrorCode }): boolean {
  */
 export function vitalSigns(facts: VitalFacts): Judged {
   const problems = [...facts.problems, ...found(facts)];
-  const entries = (Object.keys(VITAL_SIGNS) as VitalSignName[]).map((name) => {
-    const own = problems.filter(({ code }) => MEANINGS[code]?.signs.includes(name));
-    return [name, own.length > 0 ? failing(own) : known(EVIDENCE[name](facts))] as const;
-  });
-  return { signs: Object.fromEntries(entries) as VitalSigns, problems };
+  return { signs: signsBy(problems, (name) => EVIDENCE[name](facts)), problems };
 }
 
-/** The vital signs of an agent that has not begun its job; `why` says what it waits for. */
-export function unknownSigns(why: string): VitalSigns {
-  const unknown = known(why);
-  const entries = Object.keys(VITAL_SIGNS).map((name) => [name, unknown] as const);
+/** The vital signs of an agent that has not begun its job: `problems` keep it from that, and `why` says what it waits for. */
+export function idleSigns(problems: readonly Problem[], why: string): VitalSigns {
+  const dated = problems.map((problem) => ({ ...problem, since: Date.parse(problem.since) }));
+  return signsBy(dated, () => why);
+}
+
+function signsBy(
+  problems: readonly Problem<number>[],
+  evidence: (name: VitalSignName) => Evidence | string,
+): VitalSigns {
+  const entries = (Object.keys(VITAL_SIGNS) as VitalSignName[]).map((name) => {
+    const own = problems.filter(({ code }) => MEANINGS[code]?.signs.includes(name));
+    return [name, own.length > 0 ? failing(own) : known(evidence(name))] as const;
+  });
   return Object.fromEntries(entries) as VitalSigns;
 }
 
@@ -187,11 +210,18 @@ function seen(at: number | null, what: string, otherwise: string): Evidence | st
 /** What shows that a sign is well; a text: what has not been seen yet. */
 const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence | string>> = {
   can_read: ({ reading }) => seen(reading.readAt, 'chat.db was read', 'chat.db has not been read yet'),
-  can_post: ({ posts }) =>
-    seen(posts.takenAt, 'the backend took a message', 'no message has been posted since the start'),
-  is_answered: ({ posts }) =>
-    seen(posts.answeredAt, 'a message was answered', 'no message has been answered since the start'),
-  can_send: ({ sending }) => seen(sending.sentAt, 'a text was sent', 'no text has been sent since the start'),
+  can_post: ({ posts: { takenAt, failing } }) =>
+    (takenAt ?? 0) < (failing?.lastAt ?? 0) && isOfMany(failing)
+      ? `the last posts brought no answer (the newest at ${iso(failing.lastAt)}), and there was none since`
+      : seen(takenAt, 'the backend took a message', 'no message has been posted since the start'),
+  is_answered: ({ posts: { answeredAt, failing } }) =>
+    isOfMany(failing)
+      ? `the last posts were not answered (the newest at ${iso(failing.lastAt)}), and there was none since`
+      : seen(answeredAt, 'a message was answered', 'no message has been answered since the start'),
+  can_send: ({ sending: { sentAt, failing } }) =>
+    hasFailedBroadly(failing)
+      ? `the last texts were not sent, or nobody knows (the newest at ${iso(failing.lastAt)}), and there was none since`
+      : seen(sentAt, 'a text was sent', 'no text has been sent since the start'),
   link_stable: ({ link }) => {
     if (!link.isWanted)
       return seen(link.syncAt, 'polling, as configured; a sync succeeded', 'no sync has succeeded yet');
@@ -205,44 +235,68 @@ const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence |
   nothing_given_up: ({ now }) => ({ what: 'nothing is set aside', at: now }),
 };
 
+/** Which work a known fault keeps from getting on. */
+interface Held {
+  readonly reading: boolean;
+  readonly posting: boolean;
+  readonly uploading: boolean;
+  readonly storing: boolean;
+}
+
+/** By what the rooms know to be wrong: what it keeps, which is no fault of its own. */
+export function heldBy(problems: readonly Problem<number>[]): Held {
+  const hasCode = (...codes: readonly ErrorCode[]) => problems.some(({ code }) => codes.includes(code));
+  const has = (wanted: (meaning: Meaning | undefined) => boolean) =>
+    problems.some(({ code }) => wanted(MEANINGS[code]));
+  const storing = hasCode('disk_full', 'state_unwritable', 'state_moved', 'stopping', 'internal');
+  const reading = storing || has((meaning) => meaning?.signs.includes('can_read') === true);
+  const posting = has((meaning) => meaning === NO_BACKEND);
+  return { reading, posting, uploading: posting || reading, storing };
+}
+
 /** What no room can see by itself. */
 function found(facts: VitalFacts): Problem<number>[] {
-  const hasCode = (...codes: readonly ErrorCode[]) => facts.problems.some(({ code }) => codes.includes(code));
-  const isCutOff = facts.problems.some(({ code }) => MEANINGS[code] === NO_BACKEND);
-  const cannotStore = hasCode('disk_full', 'state_unwritable', 'state_moved', 'stopping', 'internal');
-  const cannotRead = facts.problems.some(({ code }) => MEANINGS[code]?.signs.includes('can_read'));
+  const held = heldBy(facts.problems);
+  const isToldBySending = facts.problems.some(({ code }) => TOLD_BY_SENDING.includes(code));
   return [
-    ...(cannotRead || cannotStore ? [] : stuckReading(facts)),
-    ...(isCutOff ? [] : [...failingPosts(facts), ...unread(facts)]),
-    ...(cannotStore ? [] : overdue(facts)),
-    ...(hasCode('automation_denied', 'osascript_missing', 'messages_unavailable') ? [] : failingSends(facts)),
+    ...(held.reading ? [] : stuckReading(facts)),
+    ...(held.posting ? [] : [...failingPosts(facts), ...unreadAcks(facts)]),
+    ...(held.uploading ? [] : stuckUploads(facts)),
+    ...(held.storing ? [] : overdue(facts)),
+    ...(isToldBySending ? [] : failingSends(facts)),
     ...setAside(facts),
   ];
 }
 
-function stuckReading({ now, reading: { stuckSince, rowsBehind } }: VitalFacts): Problem<number>[] {
-  if (stuckSince === null || now - stuckSince < READING_STUCK_MS) return [];
+/** With one of these it is told why texts are not sent. */
+const TOLD_BY_SENDING: readonly ErrorCode[] = [
+  'automation_denied',
+  'osascript_missing',
+  'messages_unavailable',
+];
+
+function stuckReading({ reading: { standstill, rowsBehind } }: VitalFacts): Problem<number>[] {
+  if (standstill === null || standstill.ms < READING_STUCK_MS) return [];
   return [
     {
       code: 'reading_stalled',
-      since: stuckSince,
+      since: standstill.since,
       message: `${rowsBehind ?? 0} new rows of chat.db are not read, although it can be opened.`,
       remedy: 'Restart the agent (edge-agent restart), and report it with the log lines around it.',
     },
   ];
 }
 
-function failingPosts({ now, posts: { failing: posts, waiting } }: VitalFacts): Problem<number>[] {
-  if (posts === null) return [];
-  const isRefusal = posts.isRejected && posts.posts >= REJECTED_FROM;
-  const isWaiting = waiting > 0 && now - posts.since >= POSTS_FAIL_AFTER_MS;
-  if (!isRefusal && !isWaiting) return [];
-  const tried = `${posts.posts} ${posts.posts === 1 ? 'post' : 'posts'} in a row, the last one: ${posts.detail}`;
-  if (posts.isTaken) {
+function failingPosts(facts: VitalFacts): Problem<number>[] {
+  const { failing, waiting } = facts.posts;
+  if (failing === null || !(arePostsRefused(facts) || doPostsWait(facts))) return [];
+  const tried = `${failing.posts} ${failing.posts === 1 ? 'post' : 'posts'} in a row, the last one: ${failing.detail}`;
+  const { since } = failing;
+  if (failing.isTaken) {
     return [
       {
         code: 'messages_unanswered',
-        since: posts.since,
+        since,
         message: `The backend takes messages and gives no usable answer (${tried}). ${waiting} wait.`,
         remedy:
           'Look in the log of the backend; edge-agent conformance <url> tests its answers. Messages are posted again by themselves.',
@@ -252,7 +306,7 @@ function failingPosts({ now, posts: { failing: posts, waiting } }: VitalFacts): 
   return [
     {
       code: 'messages_not_taken',
-      since: posts.since,
+      since,
       message: `The backend takes no message (${tried}). ${waiting} wait.`,
       remedy:
         'Check that the backend serves POST /edge/message, and what it answers: edge-agent conformance <url>. Messages that wait are posted again by themselves.',
@@ -260,57 +314,75 @@ function failingPosts({ now, posts: { failing: posts, waiting } }: VitalFacts): 
   ];
 }
 
-function unread({ now, oldest }: VitalFacts): Problem<number>[] {
-  const { acks, uploads } = oldest;
+/** Messages of several people were refused for good, lately and with none in between that was answered. */
+function arePostsRefused({ now, posts: { failing } }: VitalFacts): boolean {
+  if (!isOfMany(failing) || !failing.isRejected || failing.posts < REJECTED_FROM) return false;
+  return now - failing.lastAt < EVIDENCE_LASTS_MS;
+}
+
+/** Messages whose posts failed have waited for so long, and none was answered meanwhile. */
+function doPostsWait({ posts: { failed, standstill, answeredAt } }: VitalFacts): boolean {
+  const isLone = failed.conversations < CONVERSATIONS_FROM && (answeredAt ?? 0) >= (failed.since ?? Infinity);
+  return (standstill?.ms ?? 0) >= (isLone ? LONE_POSTS_FAIL_AFTER_MS : POSTS_FAIL_AFTER_MS);
+}
+
+function isOfMany<T extends { readonly conversations: number }>(failing: T | null): failing is T {
+  return failing !== null && failing.conversations >= CONVERSATIONS_FROM;
+}
+
+function unreadAcks({ acks }: VitalFacts): Problem<number>[] {
+  if (acks === null || acks.ms < ACKS_UNREAD_MS) return [];
   return [
-    ...(acks === null || now - acks < ACKS_UNREAD_MS
-      ? []
-      : [
-          {
-            code: 'acks_unread' as const,
-            since: acks,
-            message: 'The backend answers, but shows of no ack for 10 minutes that it has read it.',
-            remedy:
-              'Have the backend answer pings, list acks in ack_commands of a sync, or serve POST /edge/command/ack. Acks are kept and brought again by themselves.',
-          },
-        ]),
-    ...(uploads === null || now - uploads < UPLOADS_STUCK_MS
-      ? []
-      : [
-          {
-            code: 'uploads_stuck' as const,
-            since: uploads,
-            message: 'Images have not reached the backend for an hour, although it answers.',
-            remedy:
-              'Check that the backend serves POST /photo/upload, or set attachments.upload to false. Images are uploaded again by themselves.',
-          },
-        ]),
+    {
+      code: 'acks_unread',
+      since: acks.since,
+      message: 'The backend answers, but shows of no ack for 10 minutes that it has read it.',
+      remedy:
+        'Have the backend answer pings, list acks in ack_commands of a sync, or serve POST /edge/command/ack. Acks are kept and brought again by themselves.',
+    },
   ];
 }
 
-function overdue({ now, sending: { nextDueAt } }: VitalFacts): Problem<number>[] {
-  if (nextDueAt === null || now - nextDueAt < OVERDUE_MS) return [];
+function stuckUploads({ uploads }: VitalFacts): Problem<number>[] {
+  if (uploads === null || uploads.ms < UPLOADS_STUCK_MS) return [];
+  return [
+    {
+      code: 'uploads_stuck',
+      since: uploads.since,
+      message: 'Images have not reached the backend for an hour, although it answers.',
+      remedy:
+        'Check that the backend serves POST /photo/upload, or set attachments.upload to false. Images are uploaded again by themselves.',
+    },
+  ];
+}
+
+function overdue({ sending: { overdue: due } }: VitalFacts): Problem<number>[] {
+  if (due === null || due.ms < OVERDUE_MS) return [];
   return [
     {
       code: 'schedule_overdue',
-      since: nextDueAt,
+      since: due.since,
       message: 'A scheduled text is overdue and has not started.',
       remedy: 'Restart the agent (edge-agent restart), and report it with the log lines around it.',
     },
   ];
 }
 
-function failingSends({ sending: { failing: texts } }: VitalFacts): Problem<number>[] {
-  if (texts === null || texts.texts < SENDS_FAIL_FROM) return [];
-  // One number that cannot be reached is not the agent's fault.
-  if (texts.conversations < 2 && texts.unknown < SENDS_FAIL_FROM) return [];
+/** So many that it is not the fault of one recipient. */
+function hasFailedBroadly(texts: SendFailures | null): texts is SendFailures {
+  if (texts === null || texts.texts < SENDS_FAIL_FROM) return false;
+  return texts.conversations >= CONVERSATIONS_FROM || texts.unknown >= SENDS_FAIL_FROM;
+}
+
+function failingSends({ now, sending: { failing: texts } }: VitalFacts): Problem<number>[] {
+  if (!hasFailedBroadly(texts) || now - texts.lastAt >= EVIDENCE_LASTS_MS) return [];
   return [
     {
       code: 'sends_failing',
       since: texts.since,
       message: `The last ${texts.texts} texts were not sent, or it is not known whether they were: ${texts.detail}`,
       remedy:
-        'Look at Messages on this Mac: whether it is signed in, online and shows a dialog; then edge-agent selftest --send. The notice goes with the next text that is sent.',
+        'Look at Messages on this Mac: whether it is signed in, online and shows a dialog; then edge-agent selftest --send. The notice goes with the next text that is sent, or after an hour without one.',
     },
   ];
 }

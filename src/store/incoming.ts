@@ -183,7 +183,7 @@ export class IncomingTable {
        FROM incoming WHERE state = 'parked' ORDER BY seq LIMIT ?`,
     );
     this.reopen = database.prepare(
-      `UPDATE incoming SET state = 'open', retry_at = 0, strikes = 0, first_strike_at = NULL, settled_at = NULL
+      `UPDATE incoming SET state = 'open', retry_at = 0, strikes = 0, first_strike_at = NULL, settled_at = NULL, last_error = NULL
        WHERE guid = ? AND state = 'parked' RETURNING conversation`,
     );
     this.expire = database.prepare(

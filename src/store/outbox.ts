@@ -95,6 +95,7 @@ export class AckTable {
   private readonly exists: Statement;
   private readonly counted: Statement;
   private readonly delivered: ((givenAt: number) => void)[] = [];
+  private lastReadAt: number | null = null;
 
   constructor(
     database: Database,
@@ -159,9 +160,15 @@ export class AckTable {
       const ack = this.remove.get(seq) as RemovedAck | undefined;
       if (ack === undefined) continue;
       this.removeEarlier.run(ack.id, seq);
-      this.noteRead.run(this.clock.now(), via, ack.id, ack.revision);
+      this.lastReadAt = this.clock.now();
+      this.noteRead.run(this.lastReadAt, via, ack.id, ack.revision);
       for (const listener of this.delivered) listener(ack.givenAt);
     }
+  }
+
+  /** When the backend last provably read one in this life of the agent, Unix ms; null: it has not yet. */
+  get readAt(): number | null {
+    return this.lastReadAt;
   }
 
   /** Told when each delivered ack had been given (Unix ms), inside the write that forgets it. */

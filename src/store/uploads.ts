@@ -40,6 +40,7 @@ export class UploadTable {
   private readonly deleteOfMessage: Statement;
   private readonly deleteFile: Statement;
   private readonly countOpen: Statement;
+  private lastDoneAt: number | null = null;
 
   constructor(
     database: Database,
@@ -131,7 +132,14 @@ export class UploadTable {
 
   /** Inside a write; false, and nothing is changed, if the file was queued again meanwhile. `error`: why it was given up. */
   settle({ seq, queuedAt }: UploadRecord, state: 'done' | 'failed', error: string | null = null): boolean {
-    return this.updateSettled.run(state, error, this.clock.now(), seq, queuedAt).changes > 0;
+    const now = this.clock.now();
+    if (state === 'done') this.lastDoneAt = now;
+    return this.updateSettled.run(state, error, now, seq, queuedAt).changes > 0;
+  }
+
+  /** When the backend last took one in this life of the agent, Unix ms; null: it has not yet. */
+  get doneAt(): number | null {
+    return this.lastDoneAt;
   }
 
   /** Inside a write: queues a file again, whatever became of it; false if it is not known. */

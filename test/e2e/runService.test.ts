@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { STARTED } from '../support/DaemonProcess.js';
-import { EdgeWorld } from '../support/EdgeWorld.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
 const SERVICE = ['run', '--service'];
@@ -26,6 +26,28 @@ describe('run --service', { concurrent: true }, () => {
     expect(screen.stdout).toContain('✗ config.yaml:');
     await daemon.line(WAITS);
     expect(world.log().join('\n')).toContain('edge.user_phone: found "0•••5678"');
+  });
+
+  test('says what its store says of pauses and of what waits, or that it is not known', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const before = await world.start();
+    expect((await world.cli('pause', PERSON)).exitCode).toBe(0);
+    expect((await world.cli('send', PERSON, 'later', '--at', '23:59')).exitCode).toBe(0);
+    const paused = (await before.status()).snapshot?.paused;
+    expect(paused).toMatchObject([{ conversation: PERSON, reason: 'manual' }]);
+    await before.kill('SIGTERM');
+    world.writeConfig({ 'edge.user_phone': 'nobody' });
+    const daemon = world.spawn(SERVICE);
+    const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot !== null);
+    expect(snapshot).toMatchObject({ paused, scheduled_messages: 1, next_scheduled_at: expect.any(String) });
+    expect((await world.cli('status')).stdout).toContain(`PAUSED  ${PERSON}`);
+    expect((await world.cli('pause')).exitCode).toBe(0);
+    expect((await daemon.status()).snapshot?.paused).toHaveLength(2);
+
+    writeFileSync(join(world.state, 'edge-agent.db'), 'no database at all');
+    rmSync(join(world.state, 'edge-agent.db-wal'), { force: true });
+    expect((await daemon.status()).snapshot?.paused).toBeNull();
+    expect((await world.cli('status')).stdout).toContain('NOT KNOWN');
   });
 
   test('runs in the same process as soon as a file that is saved by rename mends it', async (context) => {

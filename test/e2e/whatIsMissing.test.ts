@@ -86,6 +86,16 @@ describe('the daemon stays up, says what is missing, and goes on when it is ther
     await answers(world, daemon);
   });
 
+  test('with a backend to which the plain secret may not be said', async (context) => {
+    const settings = { 'backend.url': 'https://backend.example.invalid', 'auth.mode': 'secret' };
+    const world = await EdgeWorld.open(context, { settings });
+    const daemon = await world.startDegraded();
+    await degradedBy(daemon, 'plain_secret_refused');
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+    world.writeConfig({});
+    await healthyAgain(await world.start());
+  });
+
   test('with a wrong secret', async (context) => {
     const wrong = 'a-wrong-secret-2b1e';
     const world = await EdgeWorld.open(context, { secret: wrong });

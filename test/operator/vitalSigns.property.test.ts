@@ -2,67 +2,114 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../src/model/errorCodes.js';
 import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSigns.js';
-import { codesOfSign, hindersTheJob, type VitalFacts, vitalSigns } from '../../src/operator/vitalSigns.js';
+import {
+  codesOfSign,
+  hindersTheJob,
+  idleSigns,
+  type VitalFacts,
+  vitalSigns,
+} from '../../src/operator/vitalSigns.js';
 
 const NOW = Date.UTC(2026, 10, 20, 9);
 const MINUTE = 60_000;
 const ago = (minutes: number) => NOW - minutes * MINUTE;
 const NAMES = Object.keys(VITAL_SIGNS) as VitalSignName[];
 
+/** Something that has stood for so many minutes. */
+const stood = (minutes: number) => ({ since: ago(minutes), ms: minutes * MINUTE });
+
 /** An agent that has just started: nothing was seen. */
 const UNSEEN: VitalFacts = {
   now: NOW,
   problems: [],
-  reading: { readAt: null, stuckSince: null, rowsBehind: null },
-  posts: { answeredAt: null, takenAt: null, failing: null, waiting: 0 },
-  sending: { sentAt: null, failing: null, nextDueAt: null },
+  reading: { readAt: null, rowsBehind: null, standstill: null },
+  posts: {
+    answeredAt: null,
+    takenAt: null,
+    failing: null,
+    waiting: 0,
+    failed: { conversations: 0, since: null },
+    standstill: null,
+  },
+  sending: { sentAt: null, failing: null, overdue: null },
   link: { isWanted: true, isLive: false, pongAt: null, syncAt: null },
-  oldest: { acks: null, uploads: null },
+  acks: null,
+  uploads: null,
   setAside: { messages: 0, since: null },
 };
 
-const posts = (more: Partial<NonNullable<VitalFacts['posts']['failing']>>) => ({
-  ...UNSEEN.posts,
-  waiting: 1,
-  failing: { since: ago(2), posts: 5, detail: 'HTTP 404', isRejected: false, isTaken: false, ...more },
+/** One message waits, and its posts fail. */
+const posts = (
+  more: Partial<NonNullable<VitalFacts['posts']['failing']>>,
+  facts: Partial<VitalFacts['posts']> = {},
+): Partial<VitalFacts> => ({
+  posts: {
+    ...UNSEEN.posts,
+    waiting: 1,
+    failed: { conversations: 1, since: ago(2) },
+    standstill: stood(2),
+    failing: {
+      since: ago(2),
+      lastAt: ago(0.5),
+      posts: 5,
+      conversations: 1,
+      detail: 'HTTP 404',
+      isRejected: false,
+      isTaken: false,
+      ...more,
+    },
+    ...facts,
+  },
 });
-const texts = (more: Partial<NonNullable<VitalFacts['sending']['failing']>>) => ({
-  ...UNSEEN.sending,
-  failing: { since: ago(2), texts: 3, unknown: 0, conversations: 2, detail: 'It was not sent.', ...more },
+/** Nothing waits. */
+const quiet = { waiting: 0, failed: { conversations: 0, since: null }, standstill: null };
+const refused = (more: Partial<NonNullable<VitalFacts['posts']['failing']>>) =>
+  posts({ isRejected: true, posts: 3, conversations: 2, detail: 'HTTP 422', ...more }, quiet);
+const texts = (more: Partial<NonNullable<VitalFacts['sending']['failing']>>): Partial<VitalFacts> => ({
+  sending: {
+    ...UNSEEN.sending,
+    failing: {
+      since: ago(2),
+      lastAt: ago(1),
+      texts: 3,
+      unknown: 0,
+      conversations: 2,
+      detail: 'It was not sent.',
+      ...more,
+    },
+  },
 });
 
 /** What is true, and the code that it makes; the same a little better makes none. */
 const FOUND: readonly (readonly [ErrorCode, facts: Partial<VitalFacts>, better: Partial<VitalFacts>])[] = [
-  ['messages_not_taken', { posts: posts({}) }, { posts: posts({ since: ago(0.5) }) }],
-  ['messages_not_taken', { posts: posts({}) }, { posts: { ...posts({}), waiting: 0 } }],
+  ['messages_not_taken', posts({}), posts({}, { standstill: stood(0.9) })],
+  // An earlier failure says nothing of a message that has just come.
+  ['messages_not_taken', posts({ since: ago(180) }), posts({ since: ago(180) }, { ...quiet, waiting: 1 })],
+  // Others were answered while it waited: then it may be its own fault, for a while.
   [
     'messages_not_taken',
-    { posts: { ...posts({ isRejected: true, posts: 3 }), waiting: 0 } },
-    { posts: { ...posts({ isRejected: true, posts: 2 }), waiting: 0 } },
+    posts({}, { standstill: stood(11), answeredAt: ago(1) }),
+    posts({}, { answeredAt: ago(1) }),
   ],
-  [
-    'messages_unanswered',
-    { posts: posts({ isTaken: true }) },
-    { posts: posts({ isTaken: true, since: NOW }) },
-  ],
-  ['sends_failing', { sending: texts({}) }, { sending: texts({ conversations: 1 }) }],
-  ['sends_failing', { sending: texts({ conversations: 1, unknown: 3 }) }, { sending: texts({ texts: 2 }) }],
+  ['messages_not_taken', refused({}), refused({ posts: 2 })],
+  ['messages_not_taken', refused({}), refused({ conversations: 1 })],
+  ['messages_not_taken', refused({ lastAt: ago(59) }), refused({ lastAt: ago(61) })],
+  ['messages_unanswered', posts({ isTaken: true }), posts({ isTaken: true }, { standstill: stood(0.5) })],
+  ['sends_failing', texts({}), texts({ conversations: 1 })],
+  ['sends_failing', texts({ conversations: 1, unknown: 3 }), texts({ texts: 2 })],
+  ['sends_failing', texts({ lastAt: ago(59) }), texts({ lastAt: ago(61) })],
   [
     'schedule_overdue',
-    { sending: { ...UNSEEN.sending, nextDueAt: ago(3) } },
-    { sending: { ...UNSEEN.sending, nextDueAt: ago(1) } },
+    { sending: { ...UNSEEN.sending, overdue: stood(3) } },
+    { sending: { ...UNSEEN.sending, overdue: { since: ago(60), ms: MINUTE } } },
   ],
   [
     'reading_stalled',
-    { reading: { readAt: NOW, stuckSince: ago(3), rowsBehind: 4 } },
-    { reading: { readAt: NOW, stuckSince: ago(1), rowsBehind: 4 } },
+    { reading: { readAt: NOW, standstill: stood(3), rowsBehind: 4 } },
+    { reading: { readAt: NOW, standstill: { since: ago(60), ms: MINUTE }, rowsBehind: 4 } },
   ],
-  ['acks_unread', { oldest: { acks: ago(11), uploads: null } }, { oldest: { acks: ago(9), uploads: null } }],
-  [
-    'uploads_stuck',
-    { oldest: { acks: null, uploads: ago(61) } },
-    { oldest: { acks: null, uploads: ago(59) } },
-  ],
+  ['acks_unread', { acks: stood(11) }, { acks: stood(9) }],
+  ['uploads_stuck', { uploads: stood(61) }, { uploads: stood(59) }],
   [
     'messages_set_aside',
     { setAside: { messages: 1, since: ago(1) } },
@@ -98,8 +145,9 @@ describe('the vital signs', () => {
       const facts = {
         ...UNSEEN,
         problems: [problem],
-        posts: posts({}),
-        oldest: { acks: ago(60), uploads: 0 },
+        ...posts({}),
+        acks: stood(60),
+        uploads: stood(600),
       };
       const { problems, signs } = vitalSigns(facts);
       expect(problems).toEqual([problem]);
@@ -107,7 +155,39 @@ describe('the vital signs', () => {
     }
   });
 
+  test('of what failed lately, and was not tried since, are neither fine nor failing', () => {
+    const { signs } = vitalSigns({
+      ...UNSEEN,
+      ...refused({ lastAt: ago(61) }),
+      ...texts({ lastAt: ago(61) }),
+    });
+    for (const name of ['can_post', 'is_answered', 'can_send'] as const)
+      expect(signs[name]).toMatchObject({
+        state: 'not_yet_known',
+        evidence: expect.stringContaining('2026'),
+      });
+    const well = { answeredAt: ago(90), takenAt: ago(90) };
+    const before = vitalSigns({
+      ...UNSEEN,
+      posts: { ...UNSEEN.posts, ...refused({ lastAt: ago(61) }).posts, ...well },
+    });
+    expect(before.signs.can_post.state).toBe('not_yet_known');
+    const byOne = refused({ lastAt: ago(61), conversations: 1 });
+    const after = vitalSigns({ ...UNSEEN, posts: { ...UNSEEN.posts, ...byOne.posts, ...well } });
+    expect(after.signs.can_post.state).toBe('ok');
+  });
+
+  test('of an agent that has not started fail by what keeps it, and are not known else', () => {
+    const since = new Date(NOW).toISOString();
+    const problem = { code: 'state_unwritable', since, message: 'no', remedy: 'mend it' } as const;
+    const signs = idleSigns([problem], 'it has not started');
+    const named = ['can_read', 'can_send'];
+    for (const name of NAMES)
+      expect([name, signs[name].state]).toEqual([name, named.includes(name) ? 'failing' : 'not_yet_known']);
+  });
+
   const instant = fc.option(fc.integer({ min: 0, max: 180 }).map(ago), { nil: null });
+  const standstill = fc.option(fc.integer({ min: 0, max: 180 }).map(stood), { nil: null });
   const facts: fc.Arbitrary<VitalFacts> = fc.record({
     now: fc.constant(NOW),
     problems: fc.array(
@@ -121,7 +201,7 @@ describe('the vital signs', () => {
     ),
     reading: fc.record({
       readAt: instant,
-      stuckSince: instant,
+      standstill,
       rowsBehind: fc.option(fc.nat(9), { nil: null }),
     }),
     posts: fc.record({
@@ -130,7 +210,9 @@ describe('the vital signs', () => {
       failing: fc.option(
         fc.record({
           since: fc.integer({ min: 0, max: 180 }).map(ago),
+          lastAt: fc.integer({ min: 0, max: 180 }).map(ago),
           posts: fc.integer({ min: 1, max: 9 }),
+          conversations: fc.integer({ min: 1, max: 3 }),
           detail: fc.constant('HTTP 500'),
           isRejected: fc.boolean(),
           isTaken: fc.boolean(),
@@ -138,10 +220,13 @@ describe('the vital signs', () => {
         { nil: null },
       ),
       waiting: fc.nat(3),
+      failed: fc.record({ conversations: fc.nat(2), since: instant }),
+      standstill,
     }),
-    sending: fc.record({ sentAt: instant, failing: fc.constant(null), nextDueAt: instant }),
+    sending: fc.record({ sentAt: instant, failing: fc.constant(null), overdue: standstill }),
     link: fc.record({ isWanted: fc.boolean(), isLive: fc.boolean(), pongAt: instant, syncAt: instant }),
-    oldest: fc.record({ acks: instant, uploads: instant }),
+    acks: standstill,
+    uploads: standstill,
     setAside: fc.record({ messages: fc.nat(2), since: instant }),
   });
 

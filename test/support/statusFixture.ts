@@ -12,7 +12,12 @@ export function vitalSignsFixture(given: Partial<VitalSigns> = {}): VitalSigns {
 /** The status of an agent that has nothing to do and no problem, but for what is given. */
 export function statusFixture(given: Partial<StatusSnapshot> = {}): StatusSnapshot {
   return {
-    ...idleStatus(Date.parse('2026-01-01T00:00:00.000Z'), Date.parse('2026-01-01T00:00:42.000Z')),
+    ...idleStatus({
+      startedAt: Date.parse('2026-01-01T00:00:00.000Z'),
+      now: Date.parse('2026-01-01T00:00:42.000Z'),
+      problems: [],
+      store: 'none',
+    }),
     version: '1.0.0',
     agent_id: 'edge_13105550100',
     pid: 4711,

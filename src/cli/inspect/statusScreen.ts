@@ -10,11 +10,13 @@ const LINK_WORDS: Readonly<Record<StatusSnapshot['link'], { words: string; style
   offline: { words: 'offline', style: 'red' },
 };
 
-const REASONS: Readonly<Record<StatusSnapshot['paused'][number]['reason'], string>> = {
+const REASONS: Readonly<Record<Pause['reason'], string>> = {
   manual: 'by hand',
   operator: 'a person answered there',
   loop: 'two machines answered each other',
 };
+
+type Pause = NonNullable<StatusSnapshot['paused']>[number];
 
 type Backlog = keyof StatusSnapshot['oldest'];
 
@@ -36,6 +38,10 @@ export function statusScreen(snapshot: StatusSnapshot, now: number, terminal: Te
 }
 
 function pausedLines({ paused }: StatusSnapshot, now: number, terminal: Terminal): string[] {
+  if (paused === null) {
+    const words = 'NOT KNOWN  what is paused and what waits: the store cannot be read';
+    return wrap(words, terminal.columns, '', '        ').map((line) => paint(terminal, 'yellow', line));
+  }
   return paused.flatMap(({ conversation, reason, since: at, incoming }) => {
     const where = conversation === '*' ? 'everything' : conversation;
     const what = incoming === true ? `${where}, incoming too` : where;

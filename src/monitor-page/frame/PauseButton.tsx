@@ -5,7 +5,7 @@ import { Icon } from '../pieces/Icon.js';
 /** Stops all that goes out, or lets it go on. */
 export function PauseButton() {
   const { monitor, act, tell } = useOperator();
-  const paused = monitor.snapshot?.status.paused.some(({ conversation }) => conversation === '*') ?? false;
+  const paused = monitor.snapshot?.status.paused?.some(({ conversation }) => conversation === '*') ?? false;
   const toggle = async () => {
     if (paused) {
       const done = await act('resume', {});

@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import type { Clock } from '../system/clock.js';
+import { Backlog } from './backlog.js';
+import { type Pause, PauseTable } from './conversations.js';
+import { MIGRATIONS } from './schema.js';
+import { openDatabase } from './sqlite.js';
+
+interface Insight {
+  readonly pauses: readonly Pause[];
+  readonly counts: ReturnType<Backlog['counts']> & {
+    readonly scheduled_messages: number;
+    readonly incoming_expired: number;
+  };
+  /** Unix ms. */
+  readonly oldest: ReturnType<Backlog['oldest']>;
+  readonly nextScheduledAt: number | null;
+}
+
+/** Somebody waits for the answer. */
+const BUSY_MS = 500;
+/** The hooks of tables that are only read. */
+const NO_HOOKS = { afterCommit: () => undefined, onRollback: () => undefined };
+
+/**
+ * What waits and what is paused in the store of an agent that does not run; nothing is changed, checked or migrated. `none`: there is no
+ * store yet. Undefined: it cannot be read, or is another version's. Never throws.
+ */
+export function lookIntoStore(path: string, clock: Clock): Insight | 'none' | undefined {
+  if (!existsSync(path)) return 'none';
+  try {
+    const database = openDatabase(path, { readonly: true, busyTimeoutMs: BUSY_MS });
+    try {
+      if (Number(database.pragma('user_version', { simple: true })) !== MIGRATIONS.length) return undefined;
+      const backlog = new Backlog(database);
+      const schedule = database.prepare(
+        "SELECT count(*) AS count, min(send_at) AS next FROM schedule WHERE state = 'pending'",
+      );
+      const { count, next } = schedule.get() as { count: number; next: number | null };
+      const expired = database.prepare("SELECT count(*) FROM incoming WHERE state = 'expired'").pluck();
+      return {
+        pauses: new PauseTable(database, clock, NO_HOOKS).list(),
+        counts: { ...backlog.counts(), scheduled_messages: count, incoming_expired: expired.get() as number },
+        oldest: backlog.oldest(),
+        nextScheduledAt: next,
+      };
+    } finally {
+      database.close();
+    }
+  } catch {
+    return undefined;
+  }
+}

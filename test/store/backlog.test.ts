@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from '../support/FakeClock.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+test('what a pause holds waits for its end and not for the backend; what another one holds is not hidden by it', () => {
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const began = clock.now();
+  for (const conversation of ['ann', 'bob', 'cleo']) {
+    const guid = `from ${conversation}`;
+    store.write(() => {
+      store.incoming.add({
+        ...{ guid, rowId: 1, conversation, threadId: 'a', chatGuid: 'a', sender: 'a', text: 'hi' },
+        ...{ sentAt: 0, isGroup: false, participants: [], service: 'iMessage', replyToGuid: null },
+        attachments: [],
+      });
+      const message = { guid, chatGuid: 'a', conversation, isGroup: false, text: '', participants: [] };
+      store.uploads.add(`image of ${conversation}`, message);
+      if (conversation === 'cleo') return;
+      const seq = store.incoming.open(conversation, 1)[0]?.seq ?? 0;
+      store.incoming.postStarted(seq, 0);
+      const again = { retryAt: 0, strikes: 0, firstStrikeAt: null, isUnread: false };
+      store.incoming.postFailed(seq, { ...again, error: 'HTTP 500' });
+    });
+    clock.advance(1_000);
+  }
+  const pause = (conversation: string) =>
+    store.write(() => {
+      store.pauses.set(conversation, 'manual');
+      store.pauses.setIncoming(conversation, true);
+    });
+  const all = { waiting: 3, failed: 2, conversations: 2, since: began };
+  expect(store.backlog.posts()).toEqual(all);
+  store.write(() => store.pauses.set('ann', 'manual'));
+  expect(store.backlog.posts()).toEqual(all);
+  pause('ann');
+  expect(store.backlog.posts()).toEqual({ waiting: 2, failed: 1, conversations: 1, since: began + 1_000 });
+  expect(store.backlog.uploads()).toEqual({ waiting: 2, since: began + 1_000 });
+  pause('*');
+  expect(store.backlog.posts()).toEqual({ waiting: 0, failed: 0, conversations: 0, since: null });
+  expect(store.backlog.uploads()).toEqual({ waiting: 0, since: null });
+});
+
+test('a message that is to be posted again has not failed yet', () => {
+  const store = temporaryStore(new FakeClock());
+  store.write(() => {
+    store.incoming.add({
+      ...{ guid: 'm', rowId: 1, conversation: 'ann', threadId: 'a', chatGuid: 'a', sender: 'a', text: 'hi' },
+      ...{ sentAt: 0, isGroup: false, participants: [], service: 'iMessage', replyToGuid: null },
+      attachments: [],
+    });
+    store.incoming.settle(store.incoming.open('ann', 1)[0]?.seq ?? 0, 'parked', 'HTTP 422');
+    store.incoming.unpark('m');
+  });
+  expect(store.backlog.posts()).toMatchObject({ waiting: 1, failed: 0 });
+});
