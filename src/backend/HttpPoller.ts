@@ -10,6 +10,8 @@ import type { SyncExchange } from './SyncExchange.js';
 const LONGEST_RETRY_MS = 60_000;
 /** Failures in a row before they are told. */
 const FAULT_AFTER = 4;
+/** Beside a live socket, a backend without syncs is asked so often whether it has them now. */
+const ABSENT_RETRY_MS = 3_600_000;
 /** A poll hangs less long than a message may, so that a drop is followed by a fresh one soon. */
 const LONGEST_SYNC_MS = 30_000;
 /** A sync brings all that is queued: 100 000 commands are some 25 MB. */
@@ -34,7 +36,8 @@ interface PollerPorts {
 
 /**
  * The HTTP fallback. Whether it runs is told by `setMode` alone. Never two syncs at once; failures back off to a minute.
- * Beside a live socket only the catch-up sync, waiting events and the safety sync leave (protocol §6).
+ * Beside a live socket only the catch-up sync, waiting events and the safety sync leave (protocol §6); to a backend that has no
+ * syncs, the one when a socket came up and one an hour.
  */
 export class HttpPoller {
   private mode: 'running' | 'paused' | 'off' = 'off';
@@ -46,6 +49,7 @@ export class HttpPoller {
   private failures = 0;
   private succeededAt: number | null = null;
   private failing = { since: 0, detail: '' };
+  private isAbsent = false;
   private notBefore = 0;
   private startedAt = 0;
 
@@ -76,9 +80,13 @@ export class HttpPoller {
     if (this.mode === 'paused') this.arm();
   }
 
-  /** Since when (Unix ms) syncs fail one after the other, and how the last one did; null: they do not. */
+  /**
+   * Since when (Unix ms) syncs fail one after the other, and how the last one did; null: they do not, or nothing needs them: a
+   * backend may have none, as long as there is a socket.
+   */
   fault(): { readonly since: number; readonly detail: string } | null {
-    return this.mode === 'off' || this.failures < FAULT_AFTER ? null : this.failing;
+    const isNeedless = this.mode === 'off' || (this.isAbsent && this.mode === 'paused');
+    return isNeedless || this.failures < FAULT_AFTER ? null : this.failing;
   }
 
   /** When a sync last succeeded, Unix ms; null: none has. */
@@ -118,6 +126,8 @@ export class HttpPoller {
     }
     const reasons: number[] = [];
     if (this.catchUp) reasons.push(0);
+    if (this.isAbsent)
+      return Math.max(Math.min(...reasons, this.startedAt + ABSENT_RETRY_MS), this.notBefore);
     if (this.safely(eventsWait)) reasons.push(this.startedAt + eventSyncMs);
     const safety = settings().safetySyncSeconds;
     if (safety > 0) reasons.push(this.startedAt + safety * 1_000);
@@ -136,7 +146,7 @@ export class HttpPoller {
       .finally(() => {
         this.syncing = null;
         // A failed catch-up is owed until one succeeds: commands may be stranded.
-        if (catchUp && this.failures > 0 && this.mode === 'paused') this.catchUp = true;
+        if (catchUp && this.failures > 0 && this.mode === 'paused') this.catchUp = !this.isAbsent;
         this.arm();
       });
   }
@@ -158,6 +168,7 @@ export class HttpPoller {
     if (!wanted()) return;
     const ended = await exchange.end(begun, outcome, besideSocket, wanted);
     if (!wanted()) return;
+    this.isAbsent = ended.kind === 'failed' && ended.isAbsent === true;
     if (ended.kind === 'failed') {
       this.failed(ended.detail, ended.retryAfterMs);
       if (ended.again === true && this.mode === 'running') this.wanted = true;

@@ -8,6 +8,8 @@ import type { ItemName, RefusedItem, RefusedItems } from './RefusedItems.js';
 import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
 
 const META_LAST_COMMAND = 'backend.last_command_id';
+/** Answers of a backend that has no such endpoint. */
+const ABSENT: ReadonlySet<number> = new Set([404, 405, 501]);
 /** Commands stored in one commit; between two of them the rest of the agent gets its turn. */
 const COMMANDS_AT_ONCE = 100;
 
@@ -38,6 +40,8 @@ type EndedSync =
       readonly retryAfterMs?: number;
       /** The body was too large, and the next one is smaller: it may go at once. */
       readonly again?: true;
+      /** There is no such endpoint (protocol §6). */
+      readonly isAbsent?: true;
     };
 
 /**
@@ -83,6 +87,7 @@ export class SyncExchange {
         detail: outcome.detail,
         ...(later === undefined ? {} : { retryAfterMs: later }),
         ...again,
+        ...(outcome.kind === 'status' && ABSENT.has(outcome.status) ? { isAbsent: true } : {}),
       };
     }
     const { store, onConfigUpdate } = this.ports;

@@ -45,6 +45,24 @@ describe('the poller', () => {
     expect(most).toBe(1);
   });
 
+  it('asks a backend without syncs when the socket is up, and not again for each event that waits', async () => {
+    fake.on('/edge/sync', { status: 404 });
+    const made = begin();
+    await online(made);
+    await fake.until(() => syncs().length > 0, 'the sync of the new socket');
+    const pings = () => fake.framesOf('ping').length;
+    const untilPinged = (from: number) => fake.until(() => pings() > from + 4, 'five pings more');
+    await untilPinged(pings());
+    const before = syncs().length;
+    made.store.write(() => made.store.events.add({ eventType: 'message_sent', details: {} }));
+    // Each ping is further off than an event would wait for its sync.
+    await untilPinged(pings());
+    expect(syncs().length).toBe(before);
+    fake.socket.terminate();
+    await fake.until(() => syncs().length > before, 'a sync when there is no socket');
+    expect(made.backend.view().problems.map(({ code }) => code)).not.toContain('sync_failing');
+  });
+
   it('carries events, acks and status, and clears only what the reply lists', async () => {
     fake.on('/edge/command/ack', { status: 404 });
     running = makeBackend(fake, { settings: { websocketEnabled: false } });
