@@ -40,7 +40,7 @@ export function titled(
   { name, conversation }: { name: string | null; conversation: string },
   reveals: boolean,
 ): string {
-  if (name === null || !isName(name, conversation)) return personName(conversation);
+  if (name == null || !isName(name, conversation)) return personName(conversation);
   return reveals ? `${name} (${personName(conversation)})` : name;
 }
 

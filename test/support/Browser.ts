@@ -32,7 +32,7 @@ export const PHONE: BrowserContextOptions = {
   isMobile: true,
   hasTouch: true,
 };
-export const DESK: BrowserContextOptions = { viewport: { width: 1200, height: 800 } };
+export const DESK: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
 
 /** A tab of its own, and what went wrong in it. */
 export interface Tab {

@@ -15,6 +15,20 @@ const HOUR = 60 * MINUTE;
 const START = Date.now();
 const ago = (ms: number) => new Date(START - ms).toISOString();
 
+const seen = (evidence: string, ms: number): Status['vital_signs']['can_read'] => ({
+  ...{ state: 'ok', evidence, evidence_at: ago(ms), codes: [] },
+});
+/** As the agent words its evidence. */
+const WELL = {
+  can_read: seen('chat.db was read', 0),
+  can_post: seen('the backend took a message', 70_000),
+  is_answered: seen('a message was answered', 68_000),
+  can_send: seen('a text was sent', 40_000),
+  link_stable: seen('a ping was answered', 12_000),
+  commands_reach_us: seen('a sync succeeded', 6_000),
+  nothing_given_up: seen('nothing is set aside', 0),
+};
+
 /** An agent with a past, and with something to look after. */
 export const TROUBLED: Status = statusFixture({
   version: '1.0.0',
@@ -36,6 +50,7 @@ export const TROUBLED: Status = statusFixture({
     },
   ],
   vital_signs: vitalSignsFixture({
+    ...WELL,
     link_stable: {
       ...{ state: 'failing', evidence: 'the real-time link is down', evidence_at: ago(4 * MINUTE) },
       codes: ['websocket_unavailable'],
@@ -81,7 +96,7 @@ export const FRESH: Status = {
   ...{
     state: 'healthy',
     problems: [],
-    vital_signs: vitalSignsFixture(),
+    vital_signs: vitalSignsFixture(WELL),
     link: 'realtime',
     paused: [],
     uptime_seconds: 42,
@@ -312,6 +327,7 @@ export const PAST: Record<string, Play> = {
       schedule_id: `sch_${index}`,
       command_id: `cmd_${index}`,
       conversation: ['+1•••1234', 'a•••@example.com', 'chat831045551234'][index],
+      name: index === 2 ? 'Quimby family' : null,
       send_at: ago(-minutes * MINUTE),
       ...{ status: 'pending', characters: 36, files: index === 1 ? 1 : 0, error: null },
       ...(texts === true ? { text: 'Your appointment is tomorrow at ten.' } : {}),
@@ -320,6 +336,7 @@ export const PAST: Record<string, Play> = {
     [1, 2].map((place) => ({
       guid: `guid-${place}`,
       conversation: `+1•••${place}23${place}`,
+      name: null,
       sent_at: ago(place * 5 * HOUR),
       parked_at: ago(place * 4 * HOUR),
       attempts: 3 + place,

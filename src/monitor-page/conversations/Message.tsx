@@ -46,7 +46,7 @@ export function Message(props: {
       {!PLAIN.has(state) && (
         <p class={`state ${isBad ? 'bad' : 'soft'}`}>
           {STATES[state] ?? spoken(state)}
-          {isBad && error !== null && `: ${error}`}
+          {isBad && error != null && `: ${error}`}
         </p>
       )}
     </li>
