@@ -50,7 +50,7 @@ async function messagesOpens(path: string, { onTestFinished }: Cleanup): Promise
   return writer;
 }
 
-describe('while the agent reads chat.db', () => {
+describe('while the agent reads chat.db', { concurrent: true }, () => {
   test.for([[['-wal']], [['-shm']], [['-wal', '-shm']]])(
     'its %j are removed: it is opened anew, and the next message is read',
     { timeout: 90_000 },

@@ -24,6 +24,7 @@ describe.each([
 ])('while the clock of this machine is %s', (_, aheadMs) => {
   test('fresh commands go out, stale ones do not, the status says so, and is healthy once it is right', {
     timeout: 90_000,
+    concurrent: true,
   }, async (context) => {
     const backendClock = settable(aheadMs);
     const world = await EdgeWorld.open(context, { settings, backendClock });

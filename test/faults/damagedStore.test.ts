@@ -69,10 +69,10 @@ async function killedAtWork(context: Cleanup) {
     };
     return world.backend.pushCommand({ command_type: 'schedule_message', payload }).commandId;
   });
-  const sent = Array.from({ length: 6 }, (_, n) => world.command(`number ${n} ${'y'.repeat(900)}`));
+  const sent = Array.from({ length: 3 }, (_, n) => world.command(`number ${n} ${'y'.repeat(2_000)}`));
   for (const commandId of [...scheduled, ...sent]) await world.acked(commandId);
   world.mac.chatDb.receive({ from: PERSON, text: 'before' });
-  await world.sent(8);
+  await world.sent(5);
   await killed.kill('SIGKILL');
   world.mac.chatDb.receive({ from: PERSON, text: 'while you were away' });
   const meanwhile = world.command('made while you were away');
@@ -97,13 +97,13 @@ async function isWhole({ world, scheduled, sent, meanwhile }: Awaited<ReturnType
   await world.backend.until(({ messages }) =>
     messages.some(({ body }) => body.text === 'while you were away'),
   );
-  await world.sent(11);
+  await world.sent(8);
   const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.incoming_queued === 0);
   expect(snapshot?.problems).toContainEqual(
     expect.objectContaining({ code: 'store_damaged', remedy: expect.stringContaining('Check the disk') }),
   );
   sendsNothingTwice(world);
-  expect(world.texts).toHaveLength(11);
+  expect(world.texts).toHaveLength(8);
   for (const commandId of [...sent, meanwhile]) {
     const outcomes = new Set(world.acksOf(commandId).map(({ result }) => JSON.stringify(result?.outcome)));
     expect([...outcomes]).toEqual(['"sent"']);
@@ -212,7 +212,7 @@ describe('a store that is damaged while the agent runs', () => {
     const world = await EdgeWorld.open(context, { durableBackend: true });
     world.place.env.NODE_OPTIONS = `--import=${THROW_AT_DAMAGE}`;
     const daemon = await world.start();
-    const sent = Array.from({ length: 30 }, (_, n) => world.command(`number ${n} ${'y'.repeat(500)}`));
+    const sent = Array.from({ length: 8 }, (_, n) => world.command(`number ${n} ${'y'.repeat(2_000)}`));
     for (const commandId of sent) await world.acked(commandId);
     spoilWhileItRuns(world, 'commands');
     world.command('one more');
@@ -227,7 +227,7 @@ describe('a store that is damaged while the agent runs', () => {
   test('ends it, and the next start goes on with what can still be read', async (context) => {
     const world = await EdgeWorld.open(context, { durableBackend: true });
     const daemon = await world.start();
-    const sent = Array.from({ length: 30 }, (_, n) => world.command(`number ${n} ${'y'.repeat(500)}`));
+    const sent = Array.from({ length: 8 }, (_, n) => world.command(`number ${n} ${'y'.repeat(2_000)}`));
     for (const commandId of sent) await world.acked(commandId);
     spoilWhileItRuns(world, 'commands');
     const more = Array.from({ length: 3 }, (_, n) => world.command(`more ${n}`));
