@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Heartbeat } from '../../src/health/Heartbeat.js';
-import { systemClock } from '../../src/system/clock.js';
+import { CountingClock } from '../support/CountingClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { until } from '../support/until.js';
 
@@ -36,15 +36,20 @@ function begin(changes: { healthy?: () => boolean; path?: string } = {}) {
     url: `http://127.0.0.1:${port}${changes.path ?? '/ping/s3cret'}` as string | undefined,
     everyMs: 20,
   };
+  const clock = new CountingClock();
+  let count = 0;
   running = new Heartbeat({
-    settings: () => settings,
+    settings: () => {
+      count += 1;
+      return settings;
+    },
     healthy: changes.healthy ?? (() => true),
-    clock: systemClock,
+    clock,
     log,
     firstMs: 1,
   });
   running.start();
-  return { log, settings, heartbeat: running };
+  return { log, settings, heartbeat: running, clock, reads: () => count };
 }
 const came = (count: number) =>
   until(
@@ -54,12 +59,22 @@ const came = (count: number) =>
 
 test('the URL is fetched again and again while the agent is healthy, and not while it is not', async () => {
   let healthy = true;
-  begin({ healthy: () => healthy });
+  let asked = 0;
+  begin({
+    healthy: () => {
+      asked += 1;
+      return healthy;
+    },
+  });
   await came(3);
   expect(new Set(beats)).toEqual(new Set(['GET /ping/s3cret']));
   healthy = false;
   const { length } = beats;
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  const before = asked;
+  await until(
+    () => asked >= before + 5,
+    () => 'five beats that are left out',
+  );
   expect(beats.length).toBeLessThanOrEqual(length + 1);
   healthy = true;
   await came(length + 3);
@@ -87,10 +102,14 @@ test('a redirect is not followed: it could lead out of https', async () => {
 });
 
 test('nothing is fetched without a URL, and a URL that is set later counts', async () => {
-  const { settings, heartbeat } = begin();
+  const { settings, heartbeat, reads } = begin();
   const { url } = settings;
   settings.url = undefined;
-  await new Promise((resolve) => setTimeout(resolve, 80));
+  const before = reads();
+  await until(
+    () => reads() >= before + 10,
+    () => 'a few beats without a URL',
+  );
   const { length } = beats;
   expect(length).toBeLessThanOrEqual(1);
   settings.url = url;
@@ -100,10 +119,13 @@ test('nothing is fetched without a URL, and a URL that is set later counts', asy
 
 test('stopping ends a request that is not answered, without a line', async () => {
   status = 0;
-  const { log, heartbeat } = begin();
+  const { log, heartbeat, clock } = begin();
   await came(1);
   heartbeat.stop();
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await until(
+    () => clock.pending === 0,
+    () => 'the end of the request and of every timer',
+  );
   expect(beats).toHaveLength(1);
   expect(log.lines).toEqual([]);
 });
