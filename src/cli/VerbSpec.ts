@@ -3,7 +3,12 @@ interface ArgumentSpec {
   name: string;
   about: string;
   choices?: readonly string[];
+  /** Which ids a shell completes it with. */
+  completes?: IdKind;
 }
+
+/** What has ids that a shell can complete: each is a group of verbs with a `list`. */
+export type IdKind = 'commands' | 'conversations' | 'queue' | 'schedule';
 
 /** `flags` as commander reads them: `-n, --lines <count>`. `parse` reads the value, and judges it instead of `choices`. */
 interface OptionSpec {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import type { Shell } from './dev/completionsVerb.js';
 import { EXIT } from './exitCodes.js';
 import { show } from './print.js';
-
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof SHELLS)[number];
+import type { IdKind, VerbSpec } from './VerbSpec.js';
+import { VERB_SECTIONS } from './verbs.js';
 
 /** A verb with the words that may follow it. */
 interface Place {
@@ -26,7 +26,7 @@ export async function completions(shell: Shell): Promise<number> {
   return EXIT.ok;
 }
 
-/** The script for a shell, from the verbs that there are. Completing asks no process and no file of ours. */
+/** The script for a shell, from the verbs that there are. Completing asks no process and no file of ours but for ids, which `list` has. */
 export function completionScript(shell: Shell, program: Command): string {
   const places = placesOf(program, '');
   switch (shell) {
@@ -37,6 +37,32 @@ export function completionScript(shell: Shell, program: Command): string {
     case 'fish':
       return fishScript(places);
   }
+}
+
+/** Where the ids are in what `list --json` prints. */
+const ID_KEYS: Readonly<Record<IdKind, string>> = {
+  commands: 'command_id',
+  conversations: 'conversation',
+  queue: 'guid',
+  schedule: 'schedule_id',
+};
+
+/** Prints the ids of a kind, one a line, and nothing where no agent answers. For bash and zsh. */
+const ID_FUNCTION = `_edge_agent_ids() {
+  edge-agent "$1" list --json 2>/dev/null | sed -n 's/^ *"'"$2"'": "\\(.*\\)".*/\\1/p'
+}`;
+
+/** The verbs that take an id, by their path. */
+function idVerbs(): [path: string, kind: IdKind][] {
+  const kindsOf = (path: string, spec: VerbSpec) =>
+    (spec.arguments ?? []).flatMap(({ completes }): [string, IdKind][] =>
+      completes === undefined ? [] : [[path, completes]],
+    );
+  return VERB_SECTIONS.flatMap(({ verbs }) => verbs).flatMap((spec) =>
+    'verbs' in spec
+      ? spec.verbs.flatMap((verb) => kindsOf(`${spec.name} ${verb.name}`, verb))
+      : kindsOf(spec.name, spec),
+  );
 }
 
 function placesOf(command: Command, path: string): Place[] {
@@ -80,6 +106,7 @@ function bashScript(places: readonly Place[]): string {
   );
   return `# edge-agent completions for bash. Put this into ~/.bashrc: source <(edge-agent completions bash)
 # (bash 3.2 of macOS: eval "$(edge-agent completions bash)")
+${ID_FUNCTION}
 _edge_agent() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" path='' words='' word index
   COMPREPLY=()
@@ -96,6 +123,11 @@ ${choices.join('\n')}
   done
   case "$path" in
 ${cases.join('\n')}
+  esac
+  [[ $current == -* ]] || case "$path" in
+${idVerbs()
+  .map(([path, kind]) => `    ${quoted(path)}) words="$words $(_edge_agent_ids ${kind} ${ID_KEYS[kind]})" ;;`)
+  .join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
@@ -119,6 +151,7 @@ function zshScript(places: readonly Place[]): string {
   );
   return `#compdef edge-agent
 # edge-agent completions for zsh. Put this into ~/.zshrc, behind compinit: source <(edge-agent completions zsh)
+${ID_FUNCTION}
 _edge_agent() {
   local verb_path='' next index
   local -a words_here
@@ -136,6 +169,13 @@ ${choices.join('\n')}
   case "$verb_path" in
 ${cases.join('\n')}
   esac
+  local -a ids
+  [[ $PREFIX == -* ]] || case "$verb_path" in
+${idVerbs()
+  .map(([path, kind]) => `    ${quoted(path)}) ids=(\${(f)"$(_edge_agent_ids ${kind} ${ID_KEYS[kind]})"}) ;;`)
+  .join('\n')}
+  esac
+  compadd -- $ids
   _describe 'edge-agent' words_here
 }
 compdef _edge_agent edge-agent
@@ -174,7 +214,15 @@ function fishScript(places: readonly Place[]): string {
   return `# edge-agent completions for fish: edge-agent completions fish > ~/.config/fish/completions/edge-agent.fish
 complete -c edge-agent -f
 ${lines.join('\n')}
+${idVerbs().map(fishIds).join('\n')}
 `;
+}
+
+function fishIds([path, kind]: [path: string, kind: IdKind]): string {
+  const where = path.split(' ').map((word) => `__fish_seen_subcommand_from ${word}`);
+  const value = `s/^ *\\"${ID_KEYS[kind]}\\": \\"\\\\(.*\\\\)\\".*/\\\\1/p`;
+  const ids = `edge-agent ${kind} list --json 2>/dev/null | sed -n '${value}'`;
+  return `complete -c edge-agent -f -n ${quoted(where.join('; and '))} -a "(${ids})"`;
 }
 
 /** Whether nothing can be said of the option's value. */

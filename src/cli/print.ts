@@ -26,6 +26,12 @@ export function printJson(value: unknown, isCompact = false): void {
   write(process.stdout, `${json.split('\n').map(onOneLine).join('\n')}\n`);
 }
 
+/** Writes a result: with `--json` as an object for programs, else as lines for a person. */
+export function give(options: { json?: boolean }, result: object, ...lines: string[]): void {
+  if (options.json === true) printJson({ schema: 1, ...result });
+  else print(...lines);
+}
+
 /** Writes lines to stderr, for everything that is not the result. A break inside one is shown, it begins no line. */
 export function complain(...lines: string[]): void {
   const terminal = terminalOf(process.stderr, environment());

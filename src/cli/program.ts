@@ -5,7 +5,7 @@ import { packageVersion } from '../system/version.js';
 import { EXIT } from './exitCodes.js';
 import { complainAsIs, show } from './print.js';
 import type { VerbGroup, VerbSpec } from './VerbSpec.js';
-import { SHOWN_BY_EXAMPLE, VERBS } from './verbs.js';
+import { SHOWN_BY_EXAMPLE, VERB_SECTIONS } from './verbs.js';
 
 /** The whole command: every verb with its arguments, options and action. Nothing is done yet. */
 export function edgeProgram(): Command {
@@ -21,10 +21,15 @@ export function edgeProgram(): Command {
       writeErr: complainAsIs,
       outputError: (text, write) => write(withHint(text)),
     });
-  for (const spec of VERBS) {
-    if ('verbs' in spec) addGroup(program, spec);
-    else addVerb(program, spec, {});
+  for (const { heading, verbs } of VERB_SECTIONS) {
+    program.commandsGroup(heading);
+    for (const spec of verbs) {
+      if ('verbs' in spec) addGroup(program, spec);
+      else addVerb(program, spec, {});
+    }
   }
+  // In the group that was named last.
+  program.helpCommand(true);
   for (const verb of verbsOf(program)) {
     if (verb !== program) verb.option('--config <file>', 'the configuration file');
     const name = pathOf(verb);

@@ -46,72 +46,87 @@ import { stopVerb } from './service/stopVerb.js';
 import { uninstallVerb } from './service/uninstallVerb.js';
 import type { VerbGroup, VerbSpec } from './VerbSpec.js';
 
-/** Every verb, in the order in which the help lists them. */
-export const VERBS: readonly (VerbSpec | VerbGroup)[] = [
-  setupVerb,
-  doctorVerb,
-  installVerb,
-  uninstallVerb,
-  startVerb,
-  stopVerb,
-  restartVerb,
-  rollbackVerb,
-  runVerb,
-  kickVerb,
-  pauseVerb,
-  resumeVerb,
-  sendVerb,
-  statusVerb,
-  logsVerb,
+interface VerbSection {
+  heading: string;
+  verbs: readonly (VerbSpec | VerbGroup)[];
+}
+
+/** Every verb, under the headings and in the order in which the help lists them. */
+export const VERB_SECTIONS: readonly VerbSection[] = [
   {
-    name: 'queue',
-    about: 'messages set aside because the backend refused them',
-    verbs: [queueListVerb, queueRetryVerb, queueDropVerb],
-    default: queueListVerb,
+    heading: 'Set up and check:',
+    verbs: [
+      setupVerb,
+      doctorVerb,
+      {
+        name: 'config',
+        about: 'show, check and change the settings',
+        verbs: [checkVerb, showVerb, getVerb, setVerb, pathVerb, schemaVerb, editVerb, resetRemoteVerb],
+      },
+      selftestVerb,
+      tokenVerb,
+    ],
   },
   {
-    name: 'commands',
-    about: 'the commands from the backend, and their results',
-    verbs: [commandsListVerb, commandsShowVerb],
-    default: commandsListVerb,
+    heading: 'Run:',
+    verbs: [installVerb, uninstallVerb, startVerb, stopVerb, restartVerb, rollbackVerb, runVerb],
   },
   {
-    name: 'conversations',
-    about: 'what was said in conversations, and what the agent did',
-    verbs: [conversationsListVerb, conversationsShowVerb],
-    default: conversationsListVerb,
+    heading: 'Look:',
+    verbs: [
+      statusVerb,
+      logsVerb,
+      {
+        name: 'conversations',
+        about: 'what was said in conversations, and what the agent did',
+        verbs: [conversationsListVerb, conversationsShowVerb],
+        default: conversationsListVerb,
+      },
+      {
+        name: 'commands',
+        about: 'the commands from the backend, and their results',
+        verbs: [commandsListVerb, commandsShowVerb],
+        default: commandsListVerb,
+      },
+      watchVerb,
+      {
+        name: 'monitor',
+        about: 'the page and the real-time channel for operators, on this machine only',
+        verbs: [monitorOpenVerb, monitorTokenVerb, monitorRotateVerb],
+      },
+      {
+        name: 'alerts',
+        about: 'whom the agent tells when it needs somebody',
+        verbs: [alertsTestVerb],
+      },
+    ],
   },
   {
-    name: 'schedule',
-    about: 'texts that are to be sent later',
-    verbs: [scheduleListVerb, scheduleCancelVerb],
-    default: scheduleListVerb,
+    heading: 'Act:',
+    verbs: [
+      pauseVerb,
+      resumeVerb,
+      sendVerb,
+      {
+        name: 'schedule',
+        about: 'texts that are to be sent later',
+        verbs: [scheduleListVerb, scheduleCancelVerb],
+        default: scheduleListVerb,
+      },
+      {
+        name: 'queue',
+        about: 'messages set aside because the backend refused them',
+        verbs: [queueListVerb, queueRetryVerb, queueDropVerb],
+        default: queueListVerb,
+      },
+      kickVerb,
+    ],
   },
   {
-    name: 'monitor',
-    about: 'the page and the real-time channel for operators, on this machine only',
-    verbs: [monitorOpenVerb, monitorTokenVerb, monitorRotateVerb],
+    heading: 'Develop a backend:',
+    verbs: [demoVerb, devBackendVerb, devMessagesVerb, conformanceVerb, recordVerb, replayVerb],
   },
-  watchVerb,
-  {
-    name: 'alerts',
-    about: 'whom the agent tells when it needs somebody',
-    verbs: [alertsTestVerb],
-  },
-  {
-    name: 'config',
-    about: 'show, check and change the settings',
-    verbs: [checkVerb, showVerb, getVerb, setVerb, pathVerb, schemaVerb, editVerb, resetRemoteVerb],
-  },
-  tokenVerb,
-  selftestVerb,
-  demoVerb,
-  devBackendVerb,
-  devMessagesVerb,
-  conformanceVerb,
-  recordVerb,
-  replayVerb,
-  completionsVerb,
+  { heading: 'Help:', verbs: [completionsVerb] },
 ];
 
 /** Those whose examples stand in the help of the whole command, in this order. */

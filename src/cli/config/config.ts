@@ -7,7 +7,7 @@ import { visitStore } from '../../store/visitStore.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
-import { complainOf, print, printJson, stdoutTerminal } from '../print.js';
+import { complainOf, give, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
 import { namedSetting } from './namedSetting.js';
 
@@ -54,14 +54,15 @@ export async function getSetting(
 }
 
 /** Drops what the backend changed, in the running agent or, if none runs, in its store. */
-export async function resetRemote(options: { configPath?: string }): Promise<number> {
+export async function resetRemote(options: { configPath?: string; json?: boolean }): Promise<number> {
   const asked = await askAgent(options, { verb: 'config.reset-remote' });
   if ('exitCode' in asked) return asked.exitCode;
   const { answer } = asked;
   if (answer.kind === 'cannotTell' || answer.kind === 'refused') return noResult(asked, MAYBE_DONE);
   try {
     const keys = answer.kind === 'answered' ? answer.result : resetInStore(options);
-    print(keys.length === 0 ? 'The backend had changed nothing.' : `Dropped: ${keys.join(', ')}`);
+    const words = keys.length === 0 ? 'The backend had changed nothing.' : `Dropped: ${keys.join(', ')}`;
+    give(options, { dropped: keys }, words);
     return EXIT.ok;
   } catch (error) {
     return failure(error);

@@ -6,7 +6,7 @@ import { EdgeError } from '../../errors.js';
 import { ERROR_CODES } from '../../model/errorCodes.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
-import { complain, complainOf, print, printJson } from '../print.js';
+import { complain, complainOf, give, print, printJson } from '../print.js';
 
 interface ConfigOptions {
   configPath?: string;
@@ -48,7 +48,7 @@ export async function printConfigPath(options: ConfigOptions): Promise<number> {
       complain('edge-agent: There is no configuration file.', `Its usual place: ${usualConfigPath(where)}`);
       return EXIT.failed;
     }
-    print(path);
+    give(options, { path }, path);
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;

@@ -1,5 +1,7 @@
-import { SHELLS, type Shell } from '../completions.js';
 import type { VerbSpec } from '../VerbSpec.js';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
 
 export const completionsVerb: VerbSpec = {
   name: 'completions',

@@ -8,6 +8,7 @@ export const conversationsShowVerb: VerbSpec = {
     {
       name: '<who>',
       about: 'a number, an address, a group id or a name; as the list shows it',
+      completes: 'conversations',
     },
   ],
   options: [

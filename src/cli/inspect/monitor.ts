@@ -10,15 +10,17 @@ import { childEnvironment } from '../../system/childEnvironment.js';
 import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
 import { hostPlatform, programs } from '../../system/programs.js';
+import { iso } from '../../system/time.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
-import { complain, complainOf, print } from '../print.js';
+import { complain, complainOf, give } from '../print.js';
 import { parseDuration } from '../times.js';
 
 interface MonitorOptions {
   configPath?: string;
   user?: string;
+  json?: boolean;
 }
 
 /** Prints a token for the monitor's WebSocket, alone on stdout. Needs no running agent. */
@@ -29,7 +31,9 @@ export async function monitorToken(options: MonitorOptions & { ttl?: string }): 
     return EXIT.usage;
   }
   return withSecret(options, async (secret, user) => {
-    print(await makeToken(secret.key(), { use: 'session', user, ttlMs, now: systemClock.now() }));
+    const now = systemClock.now();
+    const token = await makeToken(secret.key(), { use: 'session', user, ttlMs, now });
+    give(options, { token, user, expires_at: iso(now + ttlMs) }, token);
     return EXIT.ok;
   });
 }
@@ -56,8 +60,8 @@ export async function monitorOpen(options: MonitorOptions & { print?: boolean })
     });
     const url = `http://127.0.0.1:${port}/#token=${token}`;
     const isHere = hostPlatform() === 'darwin' && environment().SSH_CONNECTION === undefined;
-    if (isHere && options.print !== true) return openPage(asked.directory, url);
-    print(url);
+    if (isHere && options.print !== true && options.json !== true) return openPage(asked.directory, url);
+    give(options, { url }, url);
     complain(
       `Good once, for two minutes. From another machine: ssh -L ${port}:127.0.0.1:${port} …, then open it there.`,
     );
@@ -71,13 +75,14 @@ export async function monitorRotate(options: MonitorOptions): Promise<number> {
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind === 'answered') {
     const { ended } = asked.answer.result;
-    print(`The secret of the monitor was rotated; ${ended} ${ended === 1 ? 'session' : 'sessions'} ended.`);
+    const sessions = `${ended} ${ended === 1 ? 'session' : 'sessions'}`;
+    give(options, { rotated: true, ended }, `The secret of the monitor was rotated; ${sessions} ended.`);
     return EXIT.ok;
   }
   if (asked.answer.kind !== 'notRunning') return noResult(asked, MAYBE_DONE);
   return withSecret(options, async (secret) => {
     secret.rotate();
-    print('The secret of the monitor was rotated.');
+    give(options, { rotated: true, ended: 0 }, 'The secret of the monitor was rotated.');
     return EXIT.ok;
   });
 }

@@ -6,7 +6,8 @@ export const monitorTokenVerb: VerbSpec = {
   options: [
     { flags: '--user <name>', about: 'the name of the viewer (default: your login)' },
     { flags: '--ttl <time>', about: 'how long it is valid: 30m, 12h, 7d (default: 12h)' },
+    { flags: '--json', about: 'print JSON' },
   ],
-  run: async (options: { configPath?: string; user?: string; ttl?: string }) =>
+  run: async (options: { configPath?: string; user?: string; ttl?: string; json?: boolean }) =>
     (await import('./monitor.js')).monitorToken(options),
 };

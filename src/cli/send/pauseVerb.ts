@@ -8,8 +8,9 @@ export const pauseVerb: VerbSpec = {
   ],
   options: [
     { flags: '--incoming', about: 'also hold incoming messages: store them, and post them after resume' },
+    { flags: '--json', about: 'print JSON' },
   ],
   examples: [['pause', 'nothing is sent until edge-agent resume']],
-  run: async (options: { configPath?: string; incoming?: boolean }, conversation?: string) =>
+  run: async (options: { configPath?: string; incoming?: boolean; json?: boolean }, conversation?: string) =>
     (await import('./pauses.js')).pause(options, conversation),
 };

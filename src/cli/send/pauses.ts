@@ -1,10 +1,11 @@
 import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
-import { complain, print } from '../print.js';
+import { complain, give } from '../print.js';
 
 interface PauseOptions {
   configPath?: string;
   incoming?: boolean;
+  json?: boolean;
 }
 
 const EVERYTHING = '*';
@@ -19,9 +20,10 @@ export async function pause(options: PauseOptions, conversation?: string): Promi
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const { conversation: paused, known, changed } = asked.answer.result;
   const waits = options.incoming === true ? 'Texts wait, and what comes in.' : 'Texts wait.';
-  print(changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`);
+  const words = changed ? `Paused: ${shown(paused)}. ${waits}` : `Paused before: ${shown(paused)}.`;
+  const back = `To resume: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`;
+  give(options, { conversation: paused, known, changed }, words, back);
   if (known === false) complain(`No conversation ${paused} is known in chat.db, so this has no effect yet.`);
-  print(`To resume: edge-agent resume${paused === EVERYTHING ? '' : ` ${paused}`}`);
   return EXIT.ok;
 }
 
@@ -35,15 +37,26 @@ export async function resume(options: PauseOptions, conversation?: string): Prom
     complain(`edge-agent: ${conversation} is not paused.`, 'See what is: edge-agent status');
     return EXIT.failed;
   }
-  const what = options.incoming === true ? 'Resumed, for what comes in' : 'Resumed';
-  if (resumed.length > 0) print(`${what}: ${resumed.map(shown).join(', ')}`);
-  else if (stillPaused.length === 0) print('Nothing was paused.');
-  if (stillPaused.length > 0) {
-    const isAll = stillPaused.includes(EVERYTHING);
-    const remedy = isAll ? 'edge-agent resume' : 'edge-agent resume <conversation>, or all';
-    print(`Still paused: ${stillPaused.map(shown).join(', ')}. To resume: ${remedy}`);
-  }
+  give(options, { resumed, still_paused: stillPaused }, ...resumedLines(options, resumed, stillPaused));
   return EXIT.ok;
+}
+
+function resumedLines(
+  options: PauseOptions,
+  resumed: readonly string[],
+  stillPaused: readonly string[],
+): string[] {
+  const what = options.incoming === true ? 'Resumed, for what comes in' : 'Resumed';
+  const remedy = stillPaused.includes(EVERYTHING)
+    ? 'edge-agent resume'
+    : 'edge-agent resume <conversation>, or all';
+  return [
+    ...(resumed.length > 0 ? [`${what}: ${resumed.map(shown).join(', ')}`] : []),
+    ...(resumed.length + stillPaused.length === 0 ? ['Nothing was paused.'] : []),
+    ...(stillPaused.length > 0
+      ? [`Still paused: ${stillPaused.map(shown).join(', ')}. To resume: ${remedy}`]
+      : []),
+  ];
 }
 
 function which(options: PauseOptions, conversation: string | undefined) {

@@ -2,7 +2,7 @@ import type { QueueEntry } from '../../model/operatorApi.js';
 import { withLocalTimes } from '../../system/time.js';
 import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
-import { complain, print, printJson, stdoutTerminal } from '../print.js';
+import { complain, give, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
 import { titled } from '../titled.js';
 
@@ -20,7 +20,7 @@ export async function listQueue(options: { configPath?: string; json?: boolean }
 
 /** Posts a message that was set aside again, or gives it up for good; `all` means every one. */
 export async function changeQueue(
-  options: { configPath?: string },
+  options: { configPath?: string; json?: boolean },
   change: 'retry' | 'drop',
   guid: string,
 ): Promise<number> {
@@ -35,7 +35,8 @@ export async function changeQueue(
     );
     return EXIT.failed;
   }
-  print(`${change === 'retry' ? 'Posted again' : 'Dropped'}: ${changed.length}`);
+  const what = change === 'retry' ? 'Posted again' : 'Dropped';
+  give(options, { guids: changed }, `${what}: ${changed.length}`);
   return EXIT.ok;
 }
 

@@ -3,7 +3,10 @@ import type { VerbSpec } from '../VerbSpec.js';
 export const queueRetryVerb: VerbSpec = {
   name: 'retry',
   about: 'post a message that was set aside again',
-  arguments: [{ name: '<guid>', about: 'of the message, or "all"' }],
-  run: async (options: { configPath?: string }, guid: string) =>
+  arguments: [
+    { name: '<guid>', about: 'of the message, or its unique beginning; or "all"', completes: 'queue' },
+  ],
+  options: [{ flags: '--json', about: 'print JSON' }],
+  run: async (options: { configPath?: string; json?: boolean }, guid: string) =>
     (await import('./queue.js')).changeQueue(options, 'retry', guid),
 };

@@ -9,7 +9,10 @@ export const resumeVerb: VerbSpec = {
       about: 'as `status` names it; none: what `pause` stopped; "all": every pause',
     },
   ],
-  options: [{ flags: '--incoming', about: 'only incoming messages; texts keep waiting' }],
-  run: async (options: { configPath?: string; incoming?: boolean }, conversation?: string) =>
+  options: [
+    { flags: '--incoming', about: 'only incoming messages; texts keep waiting' },
+    { flags: '--json', about: 'print JSON' },
+  ],
+  run: async (options: { configPath?: string; incoming?: boolean; json?: boolean }, conversation?: string) =>
     (await import('./pauses.js')).resume(options, conversation),
 };

@@ -3,7 +3,7 @@ import { systemClock } from '../../system/clock.js';
 import { ago, until, withLocalTimes } from '../../system/time.js';
 import { askAgentOrStore, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
-import { complain, print, printJson, stdoutTerminal } from '../print.js';
+import { complain, give, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
 import { titled } from '../titled.js';
 
@@ -26,13 +26,16 @@ export async function listSchedule(options: {
 }
 
 /** Takes a scheduled text back. */
-export async function cancelScheduled(options: { configPath?: string }, id: string): Promise<number> {
+export async function cancelScheduled(
+  options: { configPath?: string; json?: boolean },
+  id: string,
+): Promise<number> {
   const asked = await askAgentOrStore(options, { verb: 'schedule.cancel', id });
   if ('exitCode' in asked) return asked.exitCode;
   if (asked.answer.kind !== 'answered') return noResult(asked, MAYBE_DONE);
   const answer = asked.answer.result;
   if (answer.cancelled) {
-    print(`Cancelled: ${answer.schedule_id}`);
+    give(options, answer, `Cancelled: ${answer.schedule_id}`);
     return EXIT.ok;
   }
   complain(

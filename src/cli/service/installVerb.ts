@@ -19,6 +19,7 @@ export const installVerb: VerbSpec = {
       flags: '--sign <identity>',
       about: 'sign the app with this certificate, so that permissions outlast a new node; - for none',
     },
+    { flags: '--json', about: 'print JSON' },
   ],
   examples: [['install', 'run it at each login, or upgrade it']],
   run: async (options: InstallWishes) => (await import('./service.js')).install(options),

@@ -3,5 +3,6 @@ import type { VerbSpec } from '../VerbSpec.js';
 export const restartVerb: VerbSpec = {
   name: 'restart',
   about: 'restart the installed agent',
-  run: async () => (await import('./service.js')).restart(),
+  options: [{ flags: '--json', about: 'print JSON' }],
+  run: async (options: { json?: boolean }) => (await import('./service.js')).restart(options),
 };

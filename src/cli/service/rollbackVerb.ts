@@ -3,5 +3,6 @@ import type { VerbSpec } from '../VerbSpec.js';
 export const rollbackVerb: VerbSpec = {
   name: 'rollback',
   about: 'go back to the previously installed version',
-  run: async () => (await import('./service.js')).rollback(),
+  options: [{ flags: '--json', about: 'print JSON' }],
+  run: async (options: { json?: boolean }) => (await import('./service.js')).rollback(options),
 };

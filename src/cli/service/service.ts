@@ -18,13 +18,14 @@ import { environment } from '../../system/environment.js';
 import { hostPlatform, programs } from '../../system/programs.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
-import { complain, complainOf, print } from '../print.js';
+import { complain, complainOf, give } from '../print.js';
 
 export interface InstallWishes {
   readonly configPath?: string;
   readonly runtime?: RuntimeWishes['runtime'];
   readonly node?: boolean;
   readonly sign?: string;
+  readonly json?: boolean;
 }
 
 /** Installs or upgrades; says at the end what is left for a person to do. */
@@ -38,39 +39,54 @@ export async function install(options: InstallWishes): Promise<number> {
   }
   return withService(async (service) => {
     const configPath = chosenConfigPath(places(options));
-    if (!existsSync(configPath)) print(`There is no ${configPath} yet: the agent will wait for it.`);
+    if (!existsSync(configPath)) complain(`There is no ${configPath} yet: the agent will wait for it.`);
     const done = await installService(service, { configPath, runtime, renew, identity });
-    tellRunning(`Installed ${done.version}.`, done.running);
-    if (done.runtimeChanged) print(...grantAccess(service.places, done));
-    if (done.previous !== undefined) print(`To go back to ${done.previous}: edge-agent rollback`);
+    const { version, previous, runtimeChanged, running } = done;
+    give(
+      options,
+      { version, previous: previous ?? null, runtime_changed: runtimeChanged, ...told(running) },
+      ...runningLines(`Installed ${version}.`, running),
+      ...(runtimeChanged ? grantAccess(service.places, done) : []),
+      ...(previous === undefined ? [] : [`To go back to ${previous}: edge-agent rollback`]),
+    );
   });
 }
 
 /** Starts the installed agent, also at each login from now on. */
-export function start(): Promise<number> {
-  return withService(async (service) => tellRunning('Started.', await control.start(service)));
+export function start(options: { json?: boolean }): Promise<number> {
+  return withService(async (service) => {
+    const running = await control.start(service);
+    give(options, told(running), ...runningLines('Started.', running));
+  });
 }
 
 /** Ends the installed agent, for good until `start`. */
-export function stop(): Promise<number> {
+export function stop(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
     await control.stop(service);
-    print('Stopped, also at the next login. Start it again: edge-agent start');
+    give(options, { stopped: true }, 'Stopped, also at the next login. Start it again: edge-agent start');
   });
 }
 
 /** Ends the installed agent in order and starts it anew. */
-export function restart(): Promise<number> {
-  return withService(async (service) => tellRunning('Restarted.', await control.restart(service)));
+export function restart(options: { json?: boolean }): Promise<number> {
+  return withService(async (service) => {
+    const running = await control.restart(service);
+    give(options, told(running), ...runningLines('Restarted.', running));
+  });
 }
 
 /** Goes back to the version before. */
-export function rollback(): Promise<number> {
+export function rollback(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
     const done = await control.rollback(service);
-    tellRunning(`Back at ${done.to}.`, done.running);
-    if (done.runtimeChanged)
-      print(...grantAccess(service.places, { previous: done.from, isSameSigner: done.isSameSigner }));
+    const { to, from, runtimeChanged, isSameSigner, running } = done;
+    give(
+      options,
+      { version: to, previous: from, runtime_changed: runtimeChanged, ...told(running) },
+      ...runningLines(`Back at ${to}.`, running),
+      ...(runtimeChanged ? grantAccess(service.places, { previous: from, isSameSigner }) : []),
+    );
   });
 }
 
@@ -125,9 +141,16 @@ async function askAt(configPath: string): Promise<RunningAgent | undefined> {
   return answer.kind === 'answered' ? answer.result : undefined;
 }
 
-function tellRunning(done: string, { pid, state, problems }: RunningAgent): void {
-  print(`${done} It runs as process ${pid} and is ${state}.`);
-  for (const { message, remedy } of problems) print(`  ✗ ${message}`, `    → ${remedy}`);
+function runningLines(done: string, { pid, state, problems }: RunningAgent): string[] {
+  return [
+    `${done} It runs as process ${pid} and is ${state}.`,
+    ...problems.flatMap(({ message, remedy }) => [`  ✗ ${message}`, `    → ${remedy}`]),
+  ];
+}
+
+/** An agent that answers has more to say than what is printed here. */
+function told({ pid, state, problems }: RunningAgent): RunningAgent {
+  return { pid, state, problems };
 }
 
 /** macOS ties permissions to the app, or to the file at the end of all links. */

@@ -3,5 +3,6 @@ import type { VerbSpec } from '../VerbSpec.js';
 export const stopVerb: VerbSpec = {
   name: 'stop',
   about: 'stop the installed agent until `start`, even across reboots',
-  run: async () => (await import('./service.js')).stop(),
+  options: [{ flags: '--json', about: 'print JSON' }],
+  run: async (options: { json?: boolean }) => (await import('./service.js')).stop(options),
 };
