@@ -20,6 +20,8 @@ interface ConfigReloadOptions {
   onSecrets: (secrets: Secrets) => void;
   /** Settings that count now, by key. */
   onSettings: (keys: readonly string[]) => void;
+  /** What restarts this process, as a sentence. */
+  restart: string;
 }
 
 /** In which way the files say something else than what is in force. */
@@ -178,7 +180,7 @@ export class ConfigReload {
         code: 'config_needs_restart',
         since: this.waitingSince,
         message: `Changed in the configuration, but not in force before a restart: ${keys.join(', ')}.`,
-        remedy: 'Restart it: edge-agent restart. Or take the change back.',
+        remedy: `${this.options.restart} Or take the change back.`,
       },
     ];
   }

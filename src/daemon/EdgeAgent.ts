@@ -20,6 +20,7 @@ import { Store } from '../store/Store.js';
 import { type Clock, systemClock, WakeDetector } from '../system/clock.js';
 import { hostPlatform, type Programs, programs } from '../system/programs.js';
 import { systemRandom } from '../system/random.js';
+import { restartWords } from '../system/restartWords.js';
 import { packageVersion } from '../system/version.js';
 import { waitFor } from '../system/waitFor.js';
 import { ConfigReload } from './ConfigReload.js';
@@ -50,6 +51,8 @@ export interface EdgeAgentOptions {
   complain?: (error: EdgeError) => void;
   /** The lock on the state directory, held already by this process; it stays the caller's until the agent runs, for its first start. */
   lock?: InstanceLock | undefined;
+  /** It was started by `run --service`. */
+  isService?: boolean;
   /** What Messages and the Mac are looked after with; only on macOS. For tests. */
   platform?: NodeJS.Platform;
   programs?: Programs;
@@ -93,6 +96,7 @@ export class EdgeAgent {
   private readonly clock: Clock = systemClock;
   private startedAt = this.clock.now();
   private readonly version = packageVersion();
+  private readonly restart: string;
   private chatDbReadAt: number | null = null;
   private chatDbLostAt = this.startedAt;
   private stoppingSince: number | undefined;
@@ -101,6 +105,7 @@ export class EdgeAgent {
 
   constructor(private readonly options: EdgeAgentOptions) {
     this.given = options.lock;
+    this.restart = restartWords(options.isService ?? false, options.platform ?? hostPlatform());
   }
 
   /**
@@ -240,6 +245,7 @@ export class EdgeAgent {
     log.configure(logSettings(config.current()));
     config.onChange((changed) => log.configure(logSettings(changed)));
     const reload = new ConfigReload({
+      restart: this.restart,
       loaded,
       env,
       config,
@@ -409,6 +415,7 @@ export class EdgeAgent {
     return statusSnapshot({
       ...running,
       standstills: this.standstills,
+      restart: this.restart,
       websocketEnabled: running.websocketEnabled(),
       uploadsEnabled: running.uploadsEnabled(),
       version: this.version,

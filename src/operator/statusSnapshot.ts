@@ -56,6 +56,8 @@ interface SnapshotSources {
   chatDbLostAt: number;
   configFaults: readonly Problem<number>[];
   derivedSettings: readonly string[];
+  /** What restarts this process, as a sentence. */
+  restart: string;
 }
 
 const STORE_REMEDY = {
@@ -226,6 +228,7 @@ function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
   });
   return {
     now,
+    restart: sources.restart,
     problems,
     reading: { readAt: sources.chatDbReadAt, rowsBehind, standstill: stands.reading },
     posts: {
@@ -319,8 +322,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
             code: 'store_damaged' as const,
             since: store.salvaged.at,
             message: `The store was damaged; it was set aside as ${store.salvaged.aside} and replaced by what could be read. ${describeLosses(store.salvaged)}`,
-            remedy:
-              'Check the disk. Schedule again what is not sent. This notice goes when the agent is restarted (edge-agent restart).',
+            remedy: `Check the disk. Schedule again what is not sent. Then this notice goes with a restart. ${sources.restart}`,
           },
         ]),
     ...(continuity === undefined ? [] : [continuity]),

@@ -19,6 +19,8 @@ interface Evidence {
 /** Everything that the vital signs are judged by. Instants are Unix ms; null: it has not happened since the start. */
 export interface VitalFacts {
   readonly now: number;
+  /** What restarts this process, as a sentence. */
+  readonly restart: string;
   /** What the rooms themselves know to be wrong, the cause before its consequences. */
   readonly problems: readonly Problem<number>[];
   readonly reading: {
@@ -275,14 +277,14 @@ const TOLD_BY_SENDING: readonly ErrorCode[] = [
   'messages_unavailable',
 ];
 
-function stuckReading({ reading: { standstill, rowsBehind } }: VitalFacts): Problem<number>[] {
+function stuckReading({ restart, reading: { standstill, rowsBehind } }: VitalFacts): Problem<number>[] {
   if (standstill === null || standstill.ms < READING_STUCK_MS) return [];
   return [
     {
       code: 'reading_stalled',
       since: standstill.since,
       message: `${rowsBehind ?? 0} new rows of chat.db are not read, although it can be opened.`,
-      remedy: 'Restart the agent (edge-agent restart), and report it with the log lines around it.',
+      remedy: `${restart} Report it with the log lines around it.`,
     },
   ];
 }
@@ -356,14 +358,14 @@ function stuckUploads({ uploads }: VitalFacts): Problem<number>[] {
   ];
 }
 
-function overdue({ sending: { overdue: due } }: VitalFacts): Problem<number>[] {
+function overdue({ restart, sending: { overdue: due } }: VitalFacts): Problem<number>[] {
   if (due === null || due.ms < OVERDUE_MS) return [];
   return [
     {
       code: 'schedule_overdue',
       since: due.since,
       message: 'A scheduled text is overdue and has not started.',
-      remedy: 'Restart the agent (edge-agent restart), and report it with the log lines around it.',
+      remedy: `${restart} Report it with the log lines around it.`,
     },
   ];
 }

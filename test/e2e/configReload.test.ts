@@ -83,7 +83,7 @@ describe('a configuration that is changed while the agent runs', {
       {
         code: 'config_needs_restart',
         message: expect.stringContaining('monitor.port'),
-        remedy: expect.stringContaining('edge-agent restart'),
+        remedy: expect.stringContaining('stop it (Ctrl-C), then edge-agent run'),
       },
     ]);
     expect(await setting(world, 'monitor.port')).toMatchObject({ value: 3100, restart: true, pending: 4100 });

@@ -22,6 +22,7 @@ const stood = (minutes: number) => ({ since: ago(minutes), ms: minutes * MINUTE 
 const UNSEEN: VitalFacts = {
   now: NOW,
   problems: [],
+  restart: 'Restart it.',
   reading: { readAt: null, rowsBehind: null, standstill: null },
   posts: {
     answeredAt: null,
@@ -190,6 +191,7 @@ describe('the vital signs', () => {
   const standstill = fc.option(fc.integer({ min: 0, max: 180 }).map(stood), { nil: null });
   const facts: fc.Arbitrary<VitalFacts> = fc.record({
     now: fc.constant(NOW),
+    restart: fc.constant('Restart it.'),
     problems: fc.array(
       fc.record({
         code: fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[])),

@@ -91,7 +91,15 @@ async function live(
       };
     });
     const complainOfIt = (fault: EdgeError) => void failure(fault);
-    const agent = new EdgeAgent({ loaded, env: where.env, log, onFatal, complain: complainOfIt, lock });
+    const agent = new EdgeAgent({
+      loaded,
+      env: where.env,
+      log,
+      onFatal,
+      complain: complainOfIt,
+      lock,
+      isService: lock !== undefined,
+    });
     await agent.start();
     remember(where, loaded, logger);
     if (import.meta.hasCode?.() === false) logger.debug(SLOW_START);
