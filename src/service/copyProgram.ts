@@ -44,11 +44,16 @@ export function neededPackages(root: string): ReadonlyMap<string, string> {
   return placed;
 }
 
+/** Brings a native package its binary while npm installs it; nothing asks for it later. */
+const ONLY_TO_INSTALL = 'prebuild-install';
+
 /** By name; true: required. */
 function dependenciesOf(root: string): Map<string, boolean> {
   const { dependencies = {}, optionalDependencies = {} } = manifestOf(root);
   return new Map([
-    ...Object.keys(dependencies).map((name) => [name, true] as const),
+    ...Object.keys(dependencies)
+      .filter((name) => name !== ONLY_TO_INSTALL)
+      .map((name) => [name, true] as const),
     ...Object.keys(optionalDependencies).map((name) => [name, false] as const),
   ]);
 }

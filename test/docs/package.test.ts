@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ROOT } from './page.js';
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+  exports: Record<string, { types?: string; default?: string } | string>;
   bin: unknown;
   man: unknown;
 };
@@ -24,9 +26,12 @@ const PAGE = [
   'monitor.js',
 ].map((name) => `dist/monitor-page/${name}`);
 const BELONGS = [
-  /^dist\/.+\.(js|d\.ts)$/,
+  /^dist\/.+\.d\.ts$/,
+  /^dist\/(index|cli\/main|kit\/backend\/index|kit\/messages\/osascript|store\/sqlite|system\/Bundle)\.js$/,
+  /^dist\/(library|monitor-client)\/[\w-]+\.js$/,
   /^dist\/monitor-page\/[\w.-]+$/,
   /^dist\/bundle\/(?!code-)[\w/-]+\.cjs$/,
+  /^dist\/LICENCES\.txt$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^docs\/config\.schema\.json$/,
   /^docs\/api\/(schemas\/)?\w+\.(yaml|json)$/,
@@ -35,6 +40,17 @@ const BELONGS = [
   /^man\/[\w.-]+\.1$/,
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.yaml|\.env\.example)$/,
 ];
+
+/** What a file of `dist` imports or requires, as it is written there. */
+function importsOf(path: string): string[] {
+  const text = readFileSync(join(ROOT, path), 'utf8');
+  const ways = [
+    /(?:^|[\n;])\s*(?:import|export)\b[^'"();]*?\bfrom\s*['"]([^'"]+)['"]/g,
+    /(?:^|[\n;])\s*import\s*['"]([^'"]+)['"]/g,
+    /\b(?:import|require)\(\s*["']([^"']+)["']\)/g,
+  ];
+  return ways.flatMap((way) => [...text.matchAll(way)].map(([, name = '']) => name));
+}
 
 describe('npm pack', () => {
   let packed: string[] = [];
@@ -55,13 +71,56 @@ describe('npm pack', () => {
     }
   });
 
-  test('holds each source file compiled, and nothing that has none any more', () => {
-    const compiled = sources.flatMap((name) => [
-      `dist/${name.replace(/\.ts$/, '.js')}`,
-      `dist/${name.replace(/\.ts$/, '.d.ts')}`,
+  test('holds the types of each source file, and nothing of one that is there no more', () => {
+    const types = sources.map((name) => `dist/${name.replace(/\.ts$/, '.d.ts')}`);
+    const inDist = packed.filter((path) => /^dist\/(?!zod\/).+\.d\.ts$/.test(path));
+    expect(inDist.toSorted(), 'else: npm run build').toEqual(types.toSorted());
+    expect(packed.filter((path) => path.startsWith('dist/monitor-page/'))).toEqual(PAGE);
+  });
+
+  test('needs nothing at run time that is not in it, but Node and better-sqlite3', () => {
+    const there = new Set(packed);
+    const code = packed.filter((path) => /^dist\/(?!monitor-page).+\.c?js$/.test(path));
+    expect(code.length).toBeGreaterThan(15);
+    for (const path of code) {
+      const missing = importsOf(path).filter((name) => {
+        if (isBuiltin(name) || name === 'better-sqlite3') return false;
+        return !name.startsWith('.') || !there.has(join(dirname(path), name));
+      });
+      expect(missing, path).toEqual([]);
+    }
+    expect(Object.keys(manifest.dependencies)).toEqual(['better-sqlite3']);
+  });
+
+  test('has what it exports and starts, and each program that is not bundled is one of those', () => {
+    const exported = Object.values(manifest.exports)
+      .flatMap((one) => (typeof one === 'string' ? [one] : Object.values(one)))
+      .filter((path) => !path.includes('*'));
+    for (const path of exported) expect(packed).toContain(path.replace('./', ''));
+  });
+
+  test('types what it exports without asking for zod, which it does not bring', () => {
+    const types = packed.filter((path) => /^dist\/(?!zod\/).+\.d\.ts$/.test(path));
+    const asking = types.filter((path) => /from ['"]zod['"]/.test(readFileSync(join(ROOT, path), 'utf8')));
+    expect(asking).toEqual([]);
+    const closure = new Set([
+      'dist/index.d.ts',
+      'dist/kit/backend/index.d.ts',
+      'dist/monitor-client/index.d.ts',
     ]);
-    const inDist = packed.filter((path) => /^dist\/(?!bundle\/)/.test(path));
-    expect(inDist.toSorted(), 'else: npm run build').toEqual([...compiled, ...PAGE].toSorted());
+    for (const path of closure) {
+      expect(packed).toContain(path);
+      for (const name of importsOf(path).filter((one) => one.startsWith('.')))
+        closure.add(join(dirname(path), name.replace(/\.js$/, '.d.ts')));
+    }
+    expect([...closure].filter((path) => path.startsWith('dist/zod/')).length).toBeGreaterThan(5);
+  });
+
+  test('passes on the licences of what is bundled', () => {
+    const text = readFileSync(join(ROOT, 'dist/LICENCES.txt'), 'utf8');
+    for (const name of ['zod', 'ws', 'pino', 'preact', 'commander'])
+      expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
+    expect(packed).toContain('dist/LICENCES.txt');
   });
 
   test('has its man page found after a global installation, which npm does for a list alone', () => {
@@ -79,7 +138,7 @@ describe('npm pack', () => {
     expect(readdirSync(join(directory, 'prefix/share/man/man1'))).toEqual(['edge-agent.1']);
   });
 
-  test('brings every package that the sources import', () => {
+  test('is built of packages that package.json names', () => {
     const imported = new Set(
       sources.flatMap((name) =>
         [
@@ -93,6 +152,7 @@ describe('npm pack', () => {
       ),
     );
     expect(imported.size).toBeGreaterThan(5);
-    expect(Object.keys(manifest.dependencies)).toEqual(expect.arrayContaining([...imported]));
+    const named = Object.keys({ ...manifest.devDependencies, ...manifest.dependencies });
+    expect(named).toEqual(expect.arrayContaining([...imported]));
   });
 });
