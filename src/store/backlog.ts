@@ -7,7 +7,10 @@ const WAITING = {
   events_undelivered: ['created_at', 'events'],
   incoming_queued: ['seen_at', "incoming WHERE state = 'open'"],
   incoming_parked: ['settled_at', "incoming WHERE state = 'parked'"],
-  sends_queued: ['created_at', "sends WHERE state IN ('staging', 'queued', 'attempting', 'confirming')"],
+  sends_queued: [
+    'created_at',
+    "sends WHERE (state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging')",
+  ],
   uploads_queued: ['queued_at', "uploads WHERE state = 'open'"],
 } as const;
 
