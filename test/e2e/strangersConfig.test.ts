@@ -87,7 +87,13 @@ test('and that of the installed service comes before the usual one', async () =>
   const { plist } = servicePlaces(home);
   for (const path of [ofService, plist]) mkdirSync(dirname(path), { recursive: true });
   const template = readFileSync(new URL('../../launchd/edge-agent.plist', import.meta.url), 'utf8');
-  const paths = { RUNTIME: '/node', PROGRAM: '/main.js', HOME: home, ERRORS: '/errors.log' };
+  const paths = {
+    BUNDLE: 'local.edge-agent',
+    RUNTIME: '/node',
+    PROGRAM: '/main.js',
+    HOME: home,
+    ERRORS: '/errors.log',
+  };
   writeFileSync(plist, fillPlist(template, { ...paths, CONFIG: ofService }));
   writeFileSync(ofService, config('http://127.0.0.1:9'));
   writeFileSync(join(cwd, 'config.yaml'), config('http://127.0.0.1:8'));
