@@ -11,6 +11,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -50,7 +51,7 @@ for (const version of versions.length > 0 ? versions : VERSIONS) {
       `\n=== ${execFileSync(join(node, 'bin', 'node'), ['--version'], { encoding: 'utf8' }).trim()}`,
     );
     const isWell =
-      run('npm', 'rebuild', 'better-sqlite3') &&
+      compiled(copy, node, () => run('npm', 'rebuild', 'better-sqlite3')) &&
       run('npm', 'run', '--silent', 'build') &&
       run('npx', 'vitest', 'run', ...files);
     if (!isWell) failed.push(version);
@@ -89,6 +90,24 @@ function newest(name, version) {
   });
   const found = [JSON.parse(printed)].flat();
   return found.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+}
+
+/** Puts better-sqlite3 as it is compiled for that Node into the copy; what was compiled once is kept beside Node. */
+function compiled(copy, node, rebuild) {
+  const home = join(copy, 'node_modules', 'better-sqlite3');
+  const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+  const binary = join(home, 'build', 'Release', 'better_sqlite3.node');
+  const kept = join(node, `better_sqlite3-${version}.node`);
+  if (existsSync(kept)) {
+    // The copy may be of links to what another Node uses.
+    rmSync(binary, { force: true });
+    cpSync(kept, binary);
+    return true;
+  }
+  if (!rebuild()) return false;
+  cpSync(binary, `${kept}.unfinished`);
+  renameSync(`${kept}.unfinished`, kept);
+  return true;
 }
 
 /** What belongs to the checkout, committed or not, and its packages; better-sqlite3 is one of its own. */

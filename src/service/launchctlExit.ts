@@ -10,7 +10,7 @@ interface Explanation {
 const AT_THE_SCREEN =
   'Log in to the desktop as this user, at the screen or by Screen Sharing (SSH alone opens no desktop), then run this again.';
 const LOGIN_ITEMS =
-  'System Settings → General → Login Items & Extensions → Allow in the Background → switch edge-agent on, then run this again.';
+  'System Settings → General → Login Items & Extensions → Allow in the Background → switch Edge Agent on, then run this again.';
 
 /** The exit codes of launchctl that an operator may meet: launchctl(1), `launchctl error`, and as seen on macOS 26. */
 const EXPLAINED: Readonly<Record<number, Explanation>> = {

@@ -48,3 +48,8 @@ export function isOlder(version: string, than: string): boolean {
   }
   return false;
 }
+
+/** The app whose executable a program is, under whose name macOS lists it; undefined if it is that of none. */
+export function appAround(program: string): string | undefined {
+  return /^(.+\.app)\/Contents\/MacOS\/[^/]+$/.exec(program)?.[1];
+}

@@ -45,7 +45,7 @@ export async function uninstall(options: UninstallOptions): Promise<number> {
     const paths = toPurge(service.places, targets);
     purge(service.places, targets, paths);
     print(`Removed ${paths.length} files and folders.`, ...entries.map(forgotten));
-    print('System Settings may still list edge-agent under Full Disk Access: remove it there.');
+    print('System Settings may still list Edge Agent under Full Disk Access: remove it there.');
   });
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CANNOT_ASK_REMEDY } from '../../operator/askDaemon.js';
+import { appAround } from '../../system/nodeProgram.js';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from './check.js';
 import { readLaunchAgent, stringsBehind } from './launchAgent.js';
 
@@ -81,11 +82,6 @@ export function agentInLists(context: CheckContext): { client: string; name: str
   if (app === undefined) return { client: program, name: basename(program) };
   const [id] = stringsBehind('CFBundleIdentifier', readFileSync(join(app, 'Contents', 'Info.plist'), 'utf8'));
   return { client: id ?? program, name: basename(app, '.app') };
-}
-
-/** The app whose executable a program is; undefined if it is that of none. */
-export function appAround(program: string): string | undefined {
-  return /^(.+\.app)\/Contents\/MacOS\/[^/]+$/.exec(program)?.[1];
 }
 
 /** The program that the LaunchAgent runs; undefined if there is none. */

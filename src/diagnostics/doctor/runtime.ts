@@ -1,8 +1,15 @@
 import { existsSync } from 'node:fs';
-import { isNeverAsked, isOlder, outsideLibraries, sliceFor, whyNoProgram } from '../../system/nodeProgram.js';
+import {
+  appAround,
+  isNeverAsked,
+  isOlder,
+  outsideLibraries,
+  sliceFor,
+  whyNoProgram,
+} from '../../system/nodeProgram.js';
 import { runProgram } from '../../system/runProgram.js';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
-import { appAround, launchdProgram, realPath } from '../checks/program.js';
+import { launchdProgram, realPath } from '../checks/program.js';
 
 const PROGRAM_MS = 20_000;
 const INSTALL = 'Run: edge-agent install';

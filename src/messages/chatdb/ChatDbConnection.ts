@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../model/errorCodes.js';
 import type { Problem } from '../../model/problem.js';
 import { CACHE_KIB } from '../../store/sqlite.js';
 import type { Clock } from '../../system/clock.js';
+import { appAround } from '../../system/nodeProgram.js';
 import { hasTable, Schema, standIn } from './schema.js';
 
 /** An opened chat.db. Statements prepared on it die with it. */
@@ -293,7 +294,7 @@ function fileOf(stats: Stats): ChatDbFile {
 
 /**
  * The words for an errno that opening or reading chat.db gave, or for SQLite's own words. `program` is the binary that
- * needs the permission.
+ * needs the permission; macOS lists an app as a whole.
  */
 export function accessProblem(
   path: string,
@@ -301,13 +302,14 @@ export function accessProblem(
   detail = '',
   program = process.execPath,
 ): AccessProblem {
+  const listed = appAround(program) ?? program;
   switch (errno) {
     case 'EPERM':
       return {
         ok: false,
         code: 'chatdb_not_permitted',
         message: `macOS does not let this program read ${path}: it has no Full Disk Access.`,
-        remedy: `Open System Settings → Privacy & Security → Full Disk Access, add ${program} and switch it on (where a terminal starts the agent, the terminal too). It is noticed at once; if not, restart the agent.`,
+        remedy: `Open System Settings → Privacy & Security → Full Disk Access, add ${listed} and switch it on (where a terminal starts the agent, the terminal too). It is noticed at once; if not, restart the agent.`,
       };
     case 'EACCES':
       return {
@@ -330,7 +332,7 @@ export function accessProblem(
         ok: false,
         code: 'chatdb_unreadable',
         message: `${path} cannot be read: ${detail || wordsFor(errno)}.`,
-        remedy: `Check that it is the chat.db of Messages, with its -wal and -shm beside it, on a healthy disk; ${program} needs Full Disk Access for all three.`,
+        remedy: `Check that it is the chat.db of Messages, with its -wal and -shm beside it, on a healthy disk; ${listed} needs Full Disk Access for all three.`,
       };
   }
 }

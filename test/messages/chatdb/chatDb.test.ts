@@ -22,6 +22,10 @@ describe('access', () => {
 
   it('the Full Disk Access remedy names the program that macOS asks about', () => {
     expect(accessProblem('/x', 'EPERM').remedy).toContain(process.execPath);
+    const executable = '/Users/ann/Edge Agent.app/Contents/MacOS/edge-agent';
+    expect(accessProblem('/x', 'EPERM', '', executable).remedy).toContain(
+      'add /Users/ann/Edge Agent.app and',
+    );
     expect(accessProblem('/x', 'EPERM').remedy).toContain('Privacy & Security → Full Disk Access');
   });
 
