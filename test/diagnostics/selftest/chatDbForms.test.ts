@@ -234,15 +234,16 @@ test('reading ends when its time is over, and the evidence says so', async () =>
   });
 });
 
-test('of a large chat.db only the newest rows are looked at, in a bounded time', async () => {
+test('of a large chat.db only the newest rows are looked at, in bounded CPU time', async () => {
   const context = new TestContext();
   const path = join(context.state, 'large.db');
   const writer = new ChatDbWriter(path, { version: 15 });
   writer.bulkReceive(4 * WINDOW_ROWS, { from: PERSON });
   writer.close();
   context.settings = { EDGE_IMESSAGE_DB_PATH: path };
-  const began = performance.now();
+  const began = process.cpuUsage();
   const [found] = (await context.run('chatdb-forms')).checks;
   expect(found?.evidence).toMatch(new RegExp(`^${WINDOW_ROWS} rows`));
-  expect(performance.now() - began).toBeLessThan(10_000);
+  const { user, system } = process.cpuUsage(began);
+  expect((user + system) / 1_000).toBeLessThan(10_000);
 });
