@@ -122,6 +122,7 @@ describe('settings that are loaded anew', () => {
       key: 'acks.scheduled',
       value: 'sent',
       source: 'file',
+      description: expect.stringContaining('schedule_message'),
       restart: false,
     });
     expect(config.reload(changed({}))).toEqual(['acks.scheduled']);

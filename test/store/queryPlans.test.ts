@@ -10,8 +10,14 @@ import { temporaryDirectory } from '../support/temporaryStore.js';
 /** Tables that stay small: one row, or only what is under way. */
 const SMALL = /^SCAN (meta|pauses|chatdb_cursor|chatdb_pending|contexts|outages|acks|events|sqlite_)/;
 
-/** The newest rows by their own key: no more is read than is asked for. */
-const NEWEST = /^[^()]*\sFROM \w+ ORDER BY seq DESC LIMIT \?$/;
+/** The newest rows by their own key: no more is read than is asked for, and no more counted. */
+const NEWEST = /\(?SELECT [^()]* FROM \w+ ORDER BY seq DESC LIMIT \?\)?/;
+
+/** Whether it reads nothing but such rows. */
+function readsTheNewest(sql: string): boolean {
+  const plain = sql.replaceAll(/coalesce\([^()]*\)/g, '').replaceAll(/\s+/g, ' ');
+  return NEWEST.test(plain) && !/ FROM (?!newest\b)/.test(plain.replace(NEWEST, 'newest'));
+}
 
 test('no statement of the store scans a table that grows with history', () => {
   const path = join(temporaryDirectory(), 'store.db');
@@ -24,7 +30,7 @@ test('no statement of the store scans a table that grows with history', () => {
   expect(statements.length).toBeGreaterThan(40);
   const database = openDatabase(path);
   const scans = statements.flatMap((sql) => {
-    if (NEWEST.test(sql.replaceAll(/coalesce\([^()]*\)/g, '').replaceAll(/\s+/g, ' '))) return [];
+    if (readsTheNewest(sql)) return [];
     const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`);
     const steps = plan.all(...parametersOf(sql)) as { detail: string }[];
     return steps
