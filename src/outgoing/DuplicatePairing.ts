@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SendRecord } from '../model/sending.js';
-import type { IncomingTable } from '../store/incoming.js';
-import type { SendTable } from '../store/sends.js';
+import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
 
@@ -19,8 +18,7 @@ export class DuplicatePairing {
   private readonly steadyNow: () => number;
 
   constructor(
-    private readonly sends: SendTable,
-    private readonly incoming: IncomingTable,
+    private readonly store: Pick<Store, 'sends' | 'incoming' | 'lineage'>,
     private readonly clock: Clock,
   ) {
     this.steadyNow = steadyNow(clock);
@@ -35,23 +33,30 @@ export class DuplicatePairing {
   }): PairingDecision {
     const { conversation, role, words, answers } = text;
     const facts = this.facts(conversation, words, answers);
-    const namesUnknown = role === 'reflex' && answers !== null && !this.incoming.isKnown(answers);
+    const namesUnknown = role === 'reflex' && answers !== null && this.isUnknown(answers);
     return decide(facts, { role, words, names: answers, namesUnknown });
   }
 
+  /** No post can have brought this name: not one of an agent that was forgotten either, whose reflexes are offered again. */
+  private isUnknown(guid: string): boolean {
+    const { incoming, lineage } = this.store;
+    if (incoming.isKnown(guid)) return false;
+    return lineage.gap()?.reason === 'new' || !lineage.isOfferedAgain(this.clock.now());
+  }
+
   private facts(conversation: string, words: string, answers: string | null): PairingFacts {
-    const messages = this.incoming.posted(
+    const messages = this.store.incoming.posted(
       conversation,
       Math.min(this.clock.now(), this.steadyNow()) - LATE_REFLEX_MS,
     );
     const since = messages.reduce((least, { sendsBefore }) => Math.min(least, sendsBefore), Infinity);
-    const reflexes = messages.length === 0 ? [] : this.sends.reflexes(conversation, since);
+    const reflexes = messages.length === 0 ? [] : this.store.sends.reflexes(conversation, since);
     const guids = new Set([...messages.map(({ guid }) => guid), ...(answers === null ? [] : [answers])]);
-    const named = [...guids].flatMap((guid) => this.sends.inWords(words, guid));
+    const named = [...guids].flatMap((guid) => this.store.sends.inWords(words, guid));
     // The reply that a reflex is paired with may have come long ago.
     const paired = reflexes
       .filter((reflex) => reflex.twinKey === words && !isDuplicate(reflex))
-      .flatMap(({ seq }) => this.sends.duplicatesOf(seq));
+      .flatMap(({ seq }) => this.store.sends.duplicatesOf(seq));
     const bySeq = new Map([...reflexes, ...named, ...paired].map((send) => [send.seq, send]));
     const texts = [...bySeq.values()].toSorted((a, b) => a.seq - b.seq);
     return { messages, texts: texts.flatMap((send) => this.said(send, bySeq)) };
@@ -62,7 +67,7 @@ export class DuplicatePairing {
     const { seq, role, twinKey: words, answers, assumed } = send;
     if ((role !== 'reflex' && role !== 'first') || words === null) return [];
     const duplicateOf = isDuplicate(send) ? send.twin : null;
-    const root = duplicateOf === null ? send : (known.get(duplicateOf) ?? this.sends.get(duplicateOf));
+    const root = duplicateOf === null ? send : (known.get(duplicateOf) ?? this.store.sends.get(duplicateOf));
     // An older version took other words for a duplicate: these never went out.
     if (root !== undefined && root.twinKey !== words) return [];
     if (send.state === 'failed' && (root?.guid ?? null) === null) return [];
@@ -92,7 +97,8 @@ export function isDuplicate({ twin, tag }: Pick<SendRecord, 'twin' | 'tag'>): bo
  *    words for that message, by a reflex that names it or by the first bubble of its reply, however often it is repeated.
  *    It duplicates nothing that was said for another message.
  * 4. A reflex that names an unknown message duplicates only the first bubble of a reply to that message, if we have one. Else
- *    it is sent, also when it is repeated: no post of ours can have brought it, and the name may be anything.
+ *    it is sent, also when it is repeated: no post of ours can have brought it, and the name may be anything. But as long as what
+ *    a restored store forgot is offered again, rule 3 holds: it may have posted the message, and not have read it again yet.
  * 5. A reflex that names no message is assumed to belong to:
  *    a. the oldest open message that was posted and has had no reflex. Such a message is owed one: the reflex is sent;
  *    b. else a message for which these words were said, open ones first, then those that ended within the last ten

@@ -23,7 +23,7 @@ export class Requests {
 
   constructor(private readonly options: RequestsOptions) {
     const { store, clock } = options;
-    this.pairing = new DuplicatePairing(store.sends, store.incoming, clock);
+    this.pairing = new DuplicatePairing(store, clock);
   }
 
   /** Stores a text in its lane, its files behind it. A known id changes nothing. */

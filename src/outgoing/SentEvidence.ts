@@ -29,8 +29,6 @@ export type Evidence =
 const CLOCKS_APART_MS = 2_000;
 /** A message is dated by its sender's side, which may be so far ahead, in ms; its row tells the order. */
 const SENDER_AHEAD_MS = 86_400_000;
-/** A command without a timestamp may be one from before the gap if it came within this time after it, in ms. */
-const OFFERED_AGAIN_MS = 600_000;
 /** Of such a command rows are not read further back, in ms. */
 const LOOK_BACK_MS = 86_400_000;
 /** So long after its date a row of which chat.db does not say whether it went out may yet settle, in ms. */
@@ -149,9 +147,7 @@ export class SentEvidence {
     if (send.seq <= gap.knownSends) return { kind: 'time', at: send.createdAt };
     // Each `edge-agent send` is a new command: nobody offers it again.
     if (send.commandId === null || store.commands.find(send.commandId)?.via === 'operator') return undefined;
-    return send.createdAt <= Math.max(gap.until, gap.foundAt) + OFFERED_AGAIN_MS
-      ? { kind: 'unknown' }
-      : undefined;
+    return store.lineage.isOfferedAgain(send.createdAt) ? { kind: 'unknown' } : undefined;
   }
 
   /** Undefined: its backend did not say when it was made. */

@@ -114,6 +114,9 @@ export class Store {
     this.incoming = new IncomingTable(database, clock, rows);
     this.cursor = new CursorTable(database, rows);
     this.sends = new SendTable(database, clock);
+    this.cursor.seen.onCopy(({ conversation, guid }, original) =>
+      this.sends.answersCopyOf(conversation, guid, original),
+    );
     this.sendParts = new SendPartTable(database);
     this.targetForms = new TargetFormTable(database, clock);
     this.newRecipients = new NewRecipientTable(database);

@@ -160,6 +160,9 @@ const EARLIER_GAP = {
   answered: null,
 } as const;
 
+/** A command may be one from before the gap if it came within this time after it, in ms. */
+const OFFERED_AGAIN_MS = 600_000;
+
 const LINEAGE = 'lineage';
 const COUNTER = 'lineage_counter';
 const GAP = 'ledger_gap';
@@ -228,6 +231,12 @@ export class LineageTable {
   /** Whether the clock of this Mac was behind in a gap, as the date of a row from then tells. */
   wasClockBehind(): boolean {
     return this.hasBackdated;
+  }
+
+  /** Whether a command that came then (Unix ms) may be one that an agent had before it was forgotten. */
+  isOfferedAgain(at: number): boolean {
+    if (this.known === undefined) return false;
+    return at <= Math.max(this.known.until, this.known.foundAt) + OFFERED_AGAIN_MS;
   }
 
   /** Whether a row is of the time of which the ledger is not complete. `order` is that of the chat.db that is open. */

@@ -30,6 +30,7 @@ export class SeenRowTable {
   private readonly select: Statement;
   private readonly selectOriginal: Statement;
   private readonly selectLike: Statement;
+  private readonly copyListeners: ((copy: SeenRow, original: string) => void)[] = [];
 
   constructor(database: Database) {
     this.insert = database.prepare(
@@ -48,8 +49,16 @@ export class SeenRowTable {
   }
 
   /** Inside a write. A guid that is known keeps its original; an identity that it lacked is filled in. */
-  add({ guid, original, conversation, key, words, files, changed, seenAt }: SeenRow): void {
+  add(row: SeenRow): void {
+    const { guid, original, conversation, key, words, files, changed, seenAt } = row;
     this.insert.run(guid, original, conversation, key, words, files, changed ? 1 : 0, seenAt);
+    if (original === guid) return;
+    for (const listener of this.copyListeners) listener(row, this.originalOf(guid));
+  }
+
+  /** Calls `listener` inside the write that judges a row as a copy, with the guid by which the backend knows its message. */
+  onCopy(listener: (copy: SeenRow, original: string) => void): void {
+    this.copyListeners.push(listener);
   }
 
   /** Inside a write: the row is to be judged once more. */

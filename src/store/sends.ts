@@ -96,6 +96,11 @@ export class SendTable {
     this.statements.updateAssumed.run(guid, seq);
   }
 
+  /** Inside a write: a reflex that names this guid answers the message of which it turned out to be a copy. */
+  answersCopyOf(conversation: string, copy: string, original: string): void {
+    this.statements.updateAnswers.run(original, conversation, copy);
+  }
+
   /** The reflexes of a conversation behind that seq, by seq. */
   reflexes(conversation: string, afterSeq: number): SendRecord[] {
     return this.statements.selectReflexes.all(conversation, afterSeq) as SendRecord[];
@@ -270,6 +275,7 @@ const SQL = {
   updatePromote: "UPDATE sends SET state = 'queued', place = ?, twin = NULL WHERE seq = ?",
   updateTwin: 'UPDATE sends SET twin = ? WHERE seq = ?',
   updateAssumed: 'UPDATE sends SET assumed = ? WHERE seq = ? AND answers IS NULL',
+  updateAnswers: "UPDATE sends SET answers = ? WHERE conversation = ? AND role = 'reflex' AND answers = ?",
   updateUnwatch: 'UPDATE sends SET watch_until = NULL WHERE seq = ?',
   updateTold: 'UPDATE sends SET told = ?, life_until = ? WHERE seq = ?',
   updateLivesBy: 'UPDATE sends SET life_until = ? WHERE life_until > ?',
