@@ -14,6 +14,7 @@ import type { LinkState, Loss } from './linkTypes.js';
 import { Outboxes } from './Outboxes.js';
 import { postMessage, uploadPhoto } from './posts.js';
 import { linkProblems } from './problems.js';
+import type { BackendNotification } from './protocol.js';
 import type { HttpReport } from './Reachability.js';
 import { RefusedItems } from './RefusedItems.js';
 import { StatusReporter } from './StatusReporter.js';
@@ -33,12 +34,16 @@ export class Backend {
   private readonly whenStopped = new Set<() => void>();
   private readonly linkListeners = new Set<() => void>();
   private readonly reconnectListeners = new Set<() => void>();
+  private readonly notificationListeners = new Set<(notification: BackendNotification) => void>();
 
   constructor(private readonly options: BackendOptions) {
     this.timings = { ...DEFAULT_TIMINGS, ...options.timings };
     this.parts = composeBackend(options, this.timings, {
       changed: (before, after) => this.changed(before, after),
       finalFlush: (socket) => this.finalFlush(socket),
+      notified: (notification) => {
+        for (const listener of this.notificationListeners) listener(notification);
+      },
     });
   }
 
@@ -165,6 +170,11 @@ export class Backend {
     this.reconnectListeners.add(listener);
   }
 
+  /** Told of each notification that the backend sends; must not throw. */
+  onNotification(listener: (notification: BackendNotification) => void): void {
+    this.notificationListeners.add(listener);
+  }
+
   /** The link and its faults as of now, for status. */
   view(): LinkView {
     const { link, history, access, poller, refused } = this.parts;
@@ -261,6 +271,8 @@ interface WholeLine {
   changed(before: LinkState, after: LinkState): void;
   /** The drain's last acks and status are due: by the socket, or by HTTP where there is none. */
   finalFlush(socket: boolean): void;
+  /** The backend has a word for those who watch. */
+  notified(notification: BackendNotification): void;
 }
 
 /** Makes the parts and joins them. Nothing runs yet and nothing is sent: that begins with the link's `start`. */
@@ -352,6 +364,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
   const reader = new FrameReader({
     log,
     onConfigUpdate,
+    onNotification: (notification) => whole.notified(notification),
     receive: (commands) => {
       // Whether they can be stored or not, they came by the socket: the backend has not lost us.
       stranded.bySocket(commands);

@@ -1,13 +1,14 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Command } from '../model/command.js';
-import type { Frame } from './protocol.js';
+import type { BackendNotification, Frame } from './protocol.js';
 
 interface ReaderPorts {
   readonly log: Logger;
   /** Synchronous and durable; throws when it cannot store. */
   readonly receive: (commands: readonly Command[]) => void;
   readonly onConfigUpdate: (settings: Record<string, unknown>) => void;
+  readonly onNotification: (notification: BackendNotification) => void;
   readonly onAccepts: (accepts: readonly string[]) => void;
 }
 
@@ -46,6 +47,11 @@ export class FrameReader {
       case 'connected':
         log.debug('The backend greeted us');
         if (frame.accepts) this.ports.onAccepts(frame.accepts);
+        break;
+      case 'notification':
+        log.info('Backend sent notification', { level: frame.level, length: frame.message.length });
+        log.debug(`Backend sent notification: ${frame.message}`);
+        if (frame.message !== '') this.ports.onNotification({ level: frame.level, message: frame.message });
         break;
       case 'notice':
         log.warn(`Backend sent ${frame.name}`, { length: frame.text.length });

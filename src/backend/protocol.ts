@@ -4,6 +4,14 @@ import type { Command } from '../model/command.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf, hasAtMostPieces } from '../system/jsonShape.js';
 
+const LEVELS = ['info', 'success', 'warning', 'error'] as const;
+
+/** A word of the backend for those who watch the agent. */
+export interface BackendNotification {
+  readonly level: (typeof LEVELS)[number];
+  readonly message: string;
+}
+
 /** One inbound frame. Every text has a reading: `malformed` and `unknown` are readings too. */
 export type Frame =
   | { readonly type: 'pong' }
@@ -11,7 +19,8 @@ export type Frame =
   | { readonly type: 'command'; readonly command: Command }
   | { readonly type: 'config_update'; readonly settings: Record<string, unknown> }
   | { readonly type: 'connected'; readonly accepts: readonly string[] | null }
-  | { readonly type: 'notice'; readonly name: 'auth' | 'notification' | 'error'; readonly text: string }
+  | { readonly type: 'notice'; readonly name: 'auth' | 'error'; readonly text: string }
+  | ({ readonly type: 'notification' } & BackendNotification)
   | { readonly type: 'unknown'; readonly name: string }
   | { readonly type: 'malformed'; readonly reason: string };
 
@@ -80,8 +89,9 @@ export function parseFrame(text: string): Frame {
     }
     case 'connected':
       return { type: 'connected', accepts: parseAccepts(frame) };
-    case 'auth':
     case 'notification':
+      return { type: 'notification', level: levelOf(frame), message: noticeText(frame) };
+    case 'auth':
     case 'error':
       return { type: 'notice', name: read.data.type, text: noticeText(frame) };
     default:
@@ -211,6 +221,12 @@ function commandObject(frame: Record<string, unknown>): unknown {
     if (asObject(place)?.command_id !== undefined) return place;
   }
   return frame;
+}
+
+/** `info` where the backend names none that there is. */
+function levelOf(frame: Record<string, unknown>): BackendNotification['level'] {
+  const { level } = asObject(frame.data) ?? asObject(frame.payload) ?? frame;
+  return LEVELS.find((one) => one === level) ?? 'info';
 }
 
 function noticeText(frame: Record<string, unknown>): string {

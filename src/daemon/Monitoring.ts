@@ -107,6 +107,7 @@ export class Monitoring {
       log: log.logger,
     });
     components.backend.onLinkChange(() => this.noteLink());
+    components.backend.onNotification((one) => this.guarded(() => this.notify(one)));
     components.backend.onReconnect(() => this.linkHours.noteReconnect());
     components.backend.onHttpOutcome(() => this.noteLink());
     watchTexts({

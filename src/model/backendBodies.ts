@@ -47,10 +47,13 @@ export const configUpdateSchema = z
 export const notificationSchema = z
   .object({
     type: z.literal('notification'),
-    data: z.object({ message: z.string() }),
+    data: z.object({
+      message: z.string(),
+      level: z.enum(['info', 'success', 'warning', 'error']).optional(),
+    }),
     timestamp: time.optional(),
   })
-  .describe('Logged by the agent, nothing more.');
+  .describe('Shown to those who watch the agent. `level` is info unless given.');
 export const authSchema = z
   .object({ type: z.literal('auth'), data: z.object({ status: z.string() }), timestamp: time.optional() })
   .describe('Logged by the agent, nothing more.');

@@ -16,7 +16,7 @@ export const CLOSE = {
   goingAway: 1001,
   /** Too many clients: try again later. */
   full: 1013,
-  /** No frame for 60 s. */
+  /** Neither a frame nor a pong for 60 s. */
   silent: 4000,
   /** The token has expired, or the secret was rotated. */
   expired: 4001,
@@ -61,6 +61,11 @@ export class Client {
 
   get isOpen(): boolean {
     return this.closing === undefined && this.socket.readyState === this.socket.OPEN;
+  }
+
+  /** The ping of RFC 6455, which every client answers by itself, a browser too. */
+  ping(): void {
+    if (this.isOpen) this.socket.ping();
   }
 
   /** Counts a frame of theirs; false if it is one too many. */

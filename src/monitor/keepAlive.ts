@@ -7,7 +7,7 @@ const SILENT_MS = 60_000;
 const WARN_BEFORE_MS = 5 * 60_000;
 
 /**
- * What is due for a client: a ping every 30 s, the end after 60 s of silence or when its token has expired. `warn`, once:
+ * What is due for a client: a ping of ours and one of RFC 6455 every 30 s (an answer to either is a sign of life), the end after 60 s of silence or when its token has expired. `warn`, once:
  * its session ends within 5 minutes.
  */
 export function keepAlive(client: Client, clock: Clock): 'warn' | undefined {
@@ -19,6 +19,7 @@ export function keepAlive(client: Client, clock: Clock): 'warn' | undefined {
   else if (now - client.pingedAt >= PING_EVERY_MS) {
     client.pingedAt = now;
     client.write([encodeFrame({ type: 'ping' }, clock.now())]);
+    client.ping();
   }
   if (left > WARN_BEFORE_MS || left <= 0 || client.warned) return undefined;
   client.warned = true;

@@ -107,6 +107,13 @@ describe('reading frames', () => {
       name: 'error',
       text: 'no',
     });
+    const notification = (data: object) => parseFrame(JSON.stringify({ type: 'notification', data }));
+    expect(notification({ level: 'warning', message: 'noon' })).toEqual({
+      type: 'notification',
+      level: 'warning',
+      message: 'noon',
+    });
+    expect(notification({ level: 'loud', message: 'noon' })).toMatchObject({ level: 'info' });
     expect(parseFrame('{"type":"__proto__"}')).toEqual({ type: 'unknown', name: '__proto__' });
   });
 

@@ -120,7 +120,7 @@ describe('a frame from the backend', () => {
 
   test.each(frames)('is understood: $name', ({ text, value }) => {
     const frame = parseFrame(text);
-    const notices = ['auth', 'notification', 'error'];
+    const notices = ['auth', 'error'];
     expect(frame.type).toBe(notices.includes(String(value.type)) ? 'notice' : value.type);
     if (frame.type === 'command') new CommandRoom().expectTaken(frame.command);
     if (frame.type === 'config_update') expect(judgeRemote(frame.settings).refused).toEqual([]);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import type { Cleanup } from '../support/EdgeWorld.js';
 import { FakeClock } from '../support/FakeClock.js';
@@ -26,9 +27,28 @@ test('a client that is asked every 30 s and answers is kept', async (cleanup) =>
   expect(client.isClosed).toBe(false);
 });
 
+test('one that knows nothing of our pings, such as a hook in a page, is kept by the pongs of its library', async (cleanup) => {
+  const { clock, world } = await open(cleanup);
+  const hook = await world.operator('hook');
+  const other = await world.operator('other');
+  for (let round = 1; round <= 5; round++) {
+    const pinged = once(hook.socket, 'ping');
+    clock.advance(30_000);
+    await pinged;
+    // Its pong is on its way; whoever asks now is answered after it was read.
+    await other.caughtUp();
+    await other.caughtUp();
+  }
+  await hook.caughtUp();
+  expect(hook.isClosed).toBe(false);
+});
+
 test('one that is silent for 60 s is dropped', async (cleanup) => {
   const { clock, world } = await open(cleanup);
-  const [silent, other] = [await world.operator('silent'), await world.operator('other')];
+  const [silent, other] = [
+    await world.connect(await world.token('silent'), { autoPong: false }),
+    await world.operator('other'),
+  ];
   clock.advance(40_000);
   other.say({ type: 'ping' });
   await other.heard('pong');

@@ -46,7 +46,7 @@ export class SimulatedBackend extends BackendFaults {
     const journal = new Journal(clock, remembered, log);
     const hold = new ReplyHold(journal);
     const queue = options.queue ?? new MemoryCommandQueue();
-    const envelope = options.envelope ?? 'data';
+    const envelope = options.envelope ?? 'both';
     const delivery = new CommandDelivery({ clock, registry, queue, faults, journal, envelope, log });
     const { persona } = options;
     const desk = new MessageAnswers({
@@ -178,6 +178,12 @@ export class SimulatedBackend extends BackendFaults {
     const frame = plainFrame('config_update', this.parts.clock.now(), settings);
     const sent = this.parts.registry.find(agentId)?.send(frame) ?? false;
     if (!sent) this.parts.configUpdates.add(agentId, settings);
+  }
+
+  /** Sends a word for those who watch an agent; false where it has no socket. */
+  notify(message: string, level = 'info', agentId = this.onlyAgent()): boolean {
+    const frame = plainFrame('notification', this.parts.clock.now(), { level, message });
+    return this.parts.registry.find(agentId)?.send(frame) ?? false;
   }
 
   /** Holds reflex and reply of every message from now on, until `release`. */

@@ -25,7 +25,7 @@ export interface SimulatedBackendOptions {
   adminKey?: string;
   /** An agent that is silent for so long is dropped, in ms; 60 000 unless given. */
   silenceMs?: number;
-  /** Where a command stands in its frame; `data` unless given. */
+  /** Where a command stands in its frame; under `data` and `payload` both unless given, so that every client finds it. */
   envelope?: Envelope;
   /** How many requests one caller may make; without a limit unless given. */
   rate?: CallerRate;

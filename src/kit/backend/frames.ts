@@ -104,10 +104,11 @@ function read<T>(schema: z.ZodType<T>, data: unknown, make: (value: T) => AgentF
   return { kind: 'malformed', reason: fieldErrors(parsed.error, 'data').join('; ') };
 }
 
-/** The two envelopes that the documents show for a command. */
-export type Envelope = 'data' | 'payload';
+/** Where the documents show a command in its frame: clients read one of the two. */
+export type Envelope = 'data' | 'payload' | 'both';
 
 export function commandFrame(command: WireCommand, envelope: Envelope): string {
+  if (envelope === 'both') return JSON.stringify({ type: 'command', data: command, payload: command });
   return JSON.stringify({ type: 'command', [envelope]: command });
 }
 

@@ -168,7 +168,7 @@ test.each(spoken('edgeSend'))(
 
 test.each(spoken('edgeReceive'))('the agent understands $example', ({ payload }) => {
   const frame = parseFrame(JSON.stringify(payload));
-  const notices = ['auth', 'notification', 'error'];
+  const notices = ['auth', 'error'];
   expect(frame.type).toBe(notices.includes(String(payload.type)) ? 'notice' : payload.type);
   if (frame.type === 'command') new CommandRoom().expectTaken(frame.command);
 });
