@@ -74,7 +74,7 @@ function wentWell(end: ProgramEnd): boolean {
 
 function firstLine(end: ProgramEnd): string {
   if (end.kind === 'notStarted') return end.message;
-  if (end.kind === 'timedOut') return 'it did not end in time';
+  if (end.kind === 'timedOut') return 'it did not end in time; a dialog may wait on the screen';
   const said = (end.stderr || end.stdout).trim().split('\n')[0] ?? '';
   return said === '' ? `it ended with ${end.code}` : said;
 }

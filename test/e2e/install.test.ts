@@ -84,6 +84,31 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     expect(world.edge.log().join('\n')).not.toContain(SECRET);
   });
 
+  test('says what is in the way of its app, and tells and mends one that somebody changed', async (context) => {
+    const world = await MacWorld.open(context);
+    world.launchd.codesign.refusal = 'noTools';
+    const refused = await world.cli('install');
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('xcode-select --install') });
+    expect(existsSync(world.places.plist)).toBe(false);
+    world.launchd.codesign.refusal = undefined;
+    expect(await world.cli('install')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('"Edge Agent"'),
+    });
+    const doctor = async () => (await world.cli('doctor')).stdout.match(/^.*runtime-signature.*$/m)?.[0];
+    expect(await doctor()).toMatch(/signed ad hoc, and unchanged since/);
+    writeFileSync(join(world.places.app, 'Contents', 'more'), 'of somebody');
+    expect(await doctor()).toMatch(/was changed after it had been signed/);
+    const { pid } = await world.status();
+    expect(await world.cli('install')).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('the one that there was had been changed'),
+    });
+    expect(await doctor()).toMatch(/unchanged since/);
+    expect((await world.status()).pid).not.toBe(pid);
+    expect(await world.cli('install', '--runtime', 'current', '--node')).toMatchObject({ exitCode: 2 });
+  });
+
   test('waits with a broken configuration, lists its mistakes, and runs once they are mended', async (context) => {
     const world = await MacWorld.open(context);
     const good = readFileSync(world.edge.configPath, 'utf8');
