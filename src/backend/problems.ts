@@ -1,4 +1,5 @@
 import type { Problem } from '../model/problem.js';
+import { ALLOW_LOCAL_NETWORK, isKeptFromLocalNetwork } from '../system/localNetwork.js';
 import { iso } from '../system/time.js';
 import type { LinkHistory } from './LinkHistory.js';
 import { isLive } from './linkState.js';
@@ -45,11 +46,14 @@ export function linkProblems(facts: ProblemFacts): Problem<number>[] {
   if (refusal) problems.push(refusal);
   if (facts.registration) problems.push(facts.registration);
   if (!reachability.reachable) {
+    const { host, hostname } = new URL(settings.httpBase);
     problems.push({
       code: 'backend_unreachable',
       since: reachability.since,
-      message: `${new URL(settings.httpBase).host} does not answer: ${reachability.detail}.`,
-      remedy: 'Check the network and backend.url; the agent retries on its own.',
+      message: `${host} does not answer: ${reachability.detail}.`,
+      remedy: isKeptFromLocalNetwork(hostname, reachability.detail)
+        ? ALLOW_LOCAL_NETWORK
+        : 'Check the network and backend.url; the agent retries on its own.',
     });
   }
   if (facts.polling && reachability.reachable && (refusal === null || refusal.code === 'websocket_refused')) {

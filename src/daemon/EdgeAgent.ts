@@ -94,6 +94,7 @@ export class EdgeAgent {
   /** The caller's lock, until a start has taken it. */
   private given: InstanceLock | undefined;
   private readonly clock: Clock = systemClock;
+  private readonly platform: NodeJS.Platform;
   private startedAt = this.clock.now();
   private readonly version = packageVersion();
   private readonly restart: string;
@@ -105,7 +106,8 @@ export class EdgeAgent {
 
   constructor(private readonly options: EdgeAgentOptions) {
     this.given = options.lock;
-    this.restart = restartWords(options.isService ?? false, options.platform ?? hostPlatform());
+    this.platform = options.platform ?? hostPlatform();
+    this.restart = restartWords(options.isService ?? false, this.platform);
   }
 
   /**
@@ -194,6 +196,7 @@ export class EdgeAgent {
     running.attachments.uploader.stop();
     running.wake.stop();
     running.supervision.stop();
+    running.automation.stop();
     running.retention.stop();
     running.reload.stop();
     const patience = waitFor(this.clock, IN_FLIGHT_MS);
@@ -267,7 +270,7 @@ export class EdgeAgent {
       random: systemRandom,
       log: log.logger,
       snapshot,
-      platform: this.options.platform ?? hostPlatform(),
+      platform: this.platform,
       programs: this.options.programs ?? programs(),
     });
     const health = new Health({
@@ -277,7 +280,7 @@ export class EdgeAgent {
       version: this.version,
       startedAt: this.startedAt,
       env,
-      platform: this.options.platform ?? hostPlatform(),
+      platform: this.platform,
       clock,
       snapshot,
       log: log.logger,
@@ -328,6 +331,7 @@ export class EdgeAgent {
       });
       const allVerbs = {
         ...verbs,
+        ...components.macVerbs,
         'monitor.rotate': () => monitoring.rotate(),
         'alerts.test': () => {
           // What was saved a moment ago is what is tested.
@@ -378,6 +382,7 @@ export class EdgeAgent {
   private launch(running: Running): void {
     const { logger } = this.options.log;
     running.supervision.start();
+    if (this.platform === 'darwin') running.automation.start();
     running.watcher.onLook(() => this.noteChatDb(running));
     running.outgoing.start().catch((error: unknown) => {
       logger.error('Texts of an earlier run could not be resolved; nothing is sent', {

@@ -112,7 +112,7 @@ export class Supervision {
         canaryMs: config().imessage.canary_minutes * 60_000,
       }),
       canary: {
-        send: (text) => this.sendToSelf(text),
+        send: (text) => this.sendToSelf(text) !== undefined,
         rows: (text, afterRow) => findText(chatDb, text, afterRow),
         echoKnown: () => store.meta.get(ECHO_KNOWN) !== undefined,
         rememberEcho: () => void store.tryWrite(() => store.meta.set(ECHO_KNOWN, 'yes')),
@@ -124,13 +124,12 @@ export class Supervision {
     });
   }
 
-  /** Queues a text to our own number, of which the backend is told nothing; false if the store takes no writes. */
-  sendToSelf(text: string): boolean {
+  /** Queues a text to our own number, of which the backend is told nothing; its id, undefined if the store takes no writes. */
+  sendToSelf(text: string): string | undefined {
     const { store, config, conversationKey, enqueue } = this.options;
     const address = config().edge.user_phone;
-    return store.tryWrite(() =>
-      enqueue(ownText(freshId('text'), text, { address, conversation: conversationKey(address) })),
-    );
+    const own = ownText(freshId('text'), text, { address, conversation: conversationKey(address) });
+    return store.tryWrite(() => enqueue(own)) ? own.id : undefined;
   }
 
   private tell({ cause, minutes }: Stall): void {

@@ -11,8 +11,10 @@ import { type Forwarding, forwarding } from '../incoming/forwarding.js';
 import { MessageDispatcher } from '../incoming/MessageDispatcher.js';
 import { livePrivacyFilter } from '../incoming/privacy.js';
 import type { Logger } from '../logging/Logger.js';
+import { type Automation, automationOf } from '../messages/applescript/Automation.js';
 import { messageSender } from '../messages/applescript/messageSender.js';
 import { OsascriptRunner } from '../messages/applescript/OsascriptRunner.js';
+import { proveMarker } from '../messages/applescript/proveMarker.js';
 import { ConversationNames } from '../messages/ConversationNames.js';
 import { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { ChatDbWatcher } from '../messages/chatdb/ChatDbWatcher.js';
@@ -22,6 +24,7 @@ import { normalisedText } from '../messages/chatdb/rowBody.js';
 import { sentRows } from '../messages/chatdb/rowsOfSends.js';
 import { isGroupKey, regionOf } from '../messages/conversationId.js';
 import type { StatusSnapshot } from '../model/status.js';
+import { isMarkerProven, macVerbs } from '../operator/macVerbs.js';
 import { type Names, namesOn } from '../operator/names.js';
 import { OperatorTexts } from '../operator/OperatorTexts.js';
 import type { Activity } from '../operator/statusSnapshot.js';
@@ -31,6 +34,7 @@ import { damagedReplyEvent, publishOutcomes } from '../outgoing/outcomeEvents.js
 import { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import { bootId } from '../system/bootId.js';
+import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
 import type { Programs } from '../system/programs.js';
@@ -76,6 +80,8 @@ export interface Components {
   forwarder: MessageDispatcher;
   backend: Backend;
   sendHealth: SendHealth;
+  automation: Automation;
+  macVerbs: ReturnType<typeof macVerbs>;
   conversationKey: (threadId: string) => string;
   names: Names;
   operatorTexts: OperatorTexts;
@@ -105,24 +111,34 @@ export function compose(options: ComponentOptions): Components {
     region: () => region,
     groups: names,
   });
+  const { osascript_path: osascriptPath } = settled.imessage;
+  const { directory: stateDirectory } = settled.state;
   const runner = new OsascriptRunner({
-    osascriptPath: settled.imessage.osascript_path,
-    stateDirectory: settled.state.directory,
+    osascriptPath,
+    stateDirectory,
     env,
     clock,
     log,
+    isMarkerProven: () => isMarkerProven(store, osascriptPath),
   });
   const sendHealth = new SendHealth(clock);
+  const osascript = { osascriptPath, env: childEnvironment(env), clock };
+  const automation = automationOf({
+    ...osascript,
+    log,
+    onGranted: () => sendHealth.automationGranted(),
+  });
   const sender = messageSender({
     runner,
     chatDb,
     sendTimeoutMs: () => config().imessage.send_timeout_seconds * 1000,
     isGroup: isGroupKey,
     smsFallback: () => config().outgoing.sms_fallback,
-    ready: () => supervision.ready(),
+    hold: () => supervision.ready() ?? automation.hold(),
     onResult: (result) => {
       sendHealth.note(result);
       supervision.note(result);
+      automation.note(result);
     },
   });
   const filter = livePrivacyFilter(() => config().privacy.redact, region);
@@ -299,6 +315,13 @@ export function compose(options: ComponentOptions): Components {
     forwarder,
     backend,
     sendHealth,
+    automation,
+    macVerbs: macVerbs({
+      store,
+      automation,
+      prove: () => proveMarker({ ...osascript, stateDirectory }),
+      osascriptPath,
+    }),
     conversationKey: keyOf,
     operatorTexts,
     names: namesOn({

@@ -70,6 +70,12 @@ export class SendHealth {
     this.current = { code, since, seenAt, message: sentence(result.message), remedy: result.remedy };
   }
 
+  /** macOS lets the agent control Messages: what it said before is over. */
+  automationGranted(): void {
+    if (this.current?.code === 'automation_denied') this.current = undefined;
+    if (this.machine.get('sending')?.code === 'automation_pending') this.machine.delete('sending');
+  }
+
   /** What this machine keeps this work from; undefined: it was done, or failed by no fault of this machine. */
   noteMachine(work: MachineWork, fault: MachineFault | undefined): void {
     const before = this.machine.get(work);

@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   chatdb_denied: 'File permissions do not let this user read chat.db.',
   chatdb_unreadable: 'chat.db cannot be read.',
   reading_stalled: 'chat.db has new rows, and the agent does not get on with them.',
+  automation_pending: 'Nobody has answered yet whether this program may control Messages (Automation).',
   automation_denied: 'macOS does not let this program control Messages (Automation).',
   osascript_missing: 'osascript cannot be started.',
   messages_unavailable: 'Messages does not respond.',

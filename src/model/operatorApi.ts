@@ -133,6 +133,31 @@ export interface RuntimeAnswer {
   readonly node_version: string;
 }
 
+/**
+ * Whether macOS lets the agent's process control Messages. `undecided`: it would ask a person first. `not_running`: it does not say
+ * while Messages does not run. `unknown`: it could not be asked. `isDialogOpen`: a dialog on the screen asks for it.
+ */
+export interface AutomationAnswered {
+  readonly permission: 'granted' | 'denied' | 'undecided' | 'not_running' | 'unknown';
+  readonly isDialogOpen: boolean;
+}
+
+/** Whether the dispatch marker was in its file before what follows it began, `ms` after the start of osascript. */
+export type MarkerProof =
+  | { readonly proven: true; readonly ms: number }
+  | { readonly proven: false; readonly why: string };
+
+/** What the selftest sends, with eight hexadecimal digits behind it: letters that a wrong encoding would spoil. */
+export const SELFTEST_WORDS = 'edge-agent selftest: é, “quotes” and 👋';
+
+/** How a text of the selftest stands. `state` is a SendState. */
+interface SelftestText {
+  readonly state: string;
+  readonly attempts: number;
+  readonly error_code: string | null;
+  readonly error: string | null;
+}
+
 /** By which way the backend was reached; `stopped`: the agent did not run. */
 export type LinkWord = StatusSnapshot['link'] | 'stopped';
 
@@ -305,7 +330,13 @@ export interface OperatorApi extends SharedApi {
     args: { to: string; text: string; at?: string; file?: { path: string; filename: string } };
     result: CommandDetail;
   };
-  'selftest.send': { args: { text: string }; result: true };
+  /** Its id, for `selftest.text`. */
+  'selftest.send': { args: { text: string }; result: { id: string } };
+  'selftest.text': { args: { id: string }; result: SelftestText };
+  /** `raise`: somebody is at the screen, so that macOS raises its dialog where nobody has decided yet. Ends within 10 s. */
+  automation: { args: { raise?: boolean }; result: AutomationAnswered };
+  /** Ends within 20 s. */
+  marker: { args: Nothing; result: MarkerProof };
   /** Ends within 15 s. */
   'alerts.test': { args: Nothing; result: AlertsTested };
   /** How many sessions were ended. */

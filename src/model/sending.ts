@@ -44,7 +44,12 @@ export interface MessageSender {
   ): readonly SendTarget[] | undefined;
   /** Whether such a conversation has no way out because SMS may not be used (`outgoing.sms_fallback: never`). */
   needsSms?(conversation: string, threadId: string): boolean;
-  /** Starts an attempt before it returns, or as soon as Messages is up; resolves when it ended, at its deadline at the latest. Never rejects. */
+  /**
+   * Asked when a text is due, before it is stored as being attempted. A promise: none may begin, and it is asked again when that
+   * has resolved (the same promise for the same wait; it never rejects). Undefined: the text may begin.
+   */
+  hold?(): Promise<unknown> | undefined;
+  /** Starts an attempt before it returns; resolves when it ended, at its deadline at the latest. Never rejects. */
   start(attempt: SendAttempt): Promise<AttemptResult>;
   /**
    * For an attempt of an earlier life of the daemon: waits for its process, as long as a send may take; tells if it may have

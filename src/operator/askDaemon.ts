@@ -15,9 +15,10 @@ export type DaemonAnswer<Result = unknown> =
   | { kind: 'notRunning' }
   | { kind: 'cannotTell'; message: string; wasAsked: boolean; mayPass?: boolean };
 
-/** Asks a daemon one thing. Ends by its own deadline; never throws. */
+/** Asks a daemon one thing. Ends by its own deadline, or within `timeoutMs`; never throws. */
 export type AskDaemon = <Verb extends OperatorVerb>(
   request: OperatorRequest<Verb>,
+  timeoutMs?: number,
 ) => Promise<DaemonAnswer<OperatorResult<Verb>>>;
 
 /**

@@ -2,7 +2,7 @@ import type { Backend } from '../backend/Backend.js';
 import type { Commands } from '../commands/Commands.js';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
-import type { Answers, OperatorApi, SettingInForce } from '../model/operatorApi.js';
+import { type Answers, type OperatorApi, SELFTEST_WORDS, type SettingInForce } from '../model/operatorApi.js';
 import type { StatusSnapshot } from '../model/status.js';
 import type { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
@@ -18,7 +18,7 @@ import { scheduleVerbs } from './scheduleVerbs.js';
 import { sendVerb } from './sendVerb.js';
 import { neededText } from './verbInput.js';
 
-const SELFTEST_TEXT = /^edge-agent selftest [0-9a-f]{8}$/;
+const SELFTEST_TEXT = new RegExp(`^${SELFTEST_WORDS} [0-9a-f]{8}$`);
 
 /** What the daemon answers to over its private socket. */
 export function operatorVerbs(components: {
@@ -34,11 +34,11 @@ export function operatorVerbs(components: {
   names: Names;
   operatorTexts: OperatorTexts;
   log: Logger;
-  /** Queues a text to our own number; false if the store takes no writes. */
-  sendToSelf: (text: string) => boolean;
+  /** Queues a text to our own number; its id, undefined if the store takes no writes. */
+  sendToSelf: (text: string) => string | undefined;
   /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
   readSecrets: () => void;
-}): Answers<Omit<OperatorApi, 'waiting' | 'monitor.rotate' | 'alerts.test'>> {
+}): Answers<Omit<OperatorApi, 'waiting' | 'monitor.rotate' | 'alerts.test' | 'automation' | 'marker'>> {
   const { store, config, backend, snapshot, names, log } = components;
   const meant = (written: string) =>
     namedConversation(written, components.conversationKey, components.chatDb);
@@ -66,14 +66,20 @@ export function operatorVerbs(components: {
       if (typeof text !== 'string' || !SELFTEST_TEXT.test(text)) {
         throw new EdgeError('invalid_payload', 'text: expected one of the selftest.');
       }
-      if (!components.sendToSelf(text)) {
+      const id = components.sendToSelf(text);
+      if (id === undefined) {
         throw new EdgeError(
           'state_unwritable',
           'The store cannot be written now.',
           'Look at: edge-agent status',
         );
       }
-      return true;
+      return { id };
+    },
+    'selftest.text': ({ id }) => {
+      const send = store.sends.findById(neededText(id, 'id', 'one of a text of the selftest'));
+      if (send === undefined) throw new EdgeError('invalid_payload', 'id: there is no such text.');
+      return { state: send.state, attempts: send.tries, error_code: send.errorCode, error: send.error };
     },
   };
 }

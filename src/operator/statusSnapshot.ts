@@ -37,6 +37,7 @@ interface SnapshotSources {
   store: Store;
   sendHealth: SendHealth;
   outgoing: Outgoing;
+  automation: { fault(): Problem<number> | undefined };
   supervision: { fault(): Problem<number> | undefined; stall(): Problem<number> | undefined };
   activity: Activity;
   forwarder: MessageDispatcher;
@@ -272,7 +273,8 @@ function doUploadsWait({ backlog, uploads }: Store): boolean {
 function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[]): Problem<number>[] {
   const { chatDb, sendHealth, supervision, store, reader, chatDbLostAt, stoppingSince } = sources;
   const access = chatDb.access();
-  const sending = sendHealth.fault() ?? supervision.fault();
+  const permission = sources.automation.fault();
+  const sending = permission ?? sendHealth.fault() ?? supervision.fault();
   const stall = supervision.stall();
   const storing = store.fault();
   // Where the store takes nothing, it is said already why nothing is taken in.
@@ -293,7 +295,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
         ]),
     ...(access.ok ? [] : [{ ...access, since: chatDbLostAt }]),
     // Where the store says the same of the same disk, once is enough.
-    ...sendHealth.machineFaults().filter(({ code }) => code !== storing?.code),
+    ...sendHealth.machineFaults().filter(({ code }) => code !== storing?.code && code !== permission?.code),
     ...(sending === undefined ? [] : [sending]),
     ...(stall === undefined ? [] : [stall]),
     ...(reading === undefined

@@ -139,6 +139,7 @@ const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   websocket_refused: of('link_stable'),
   link_unstable: of('link_stable'),
   agent_duplicated: of('link_stable', 'commands_reach_us'),
+  automation_pending: of('can_send'),
   automation_denied: of('can_send'),
   osascript_missing: of('can_send'),
   messages_unavailable: of('can_send'),
@@ -272,6 +273,7 @@ function found(facts: VitalFacts): Problem<number>[] {
 
 /** With one of these it is told why texts are not sent. */
 const TOLD_BY_SENDING: readonly ErrorCode[] = [
+  'automation_pending',
   'automation_denied',
   'osascript_missing',
   'messages_unavailable',

@@ -49,6 +49,8 @@ export class Dispatcher {
   private open = false;
   private timer: Timer | undefined;
   private idle: (() => void)[] = [];
+  /** What keeps every text from its beginning. */
+  private held: Promise<unknown> | undefined;
   private readonly machine: MachineGate;
   private readonly startListeners: StartListener[] = [];
 
@@ -119,8 +121,22 @@ export class Dispatcher {
 
   private next(): NextSend {
     const next = this.lanes.next();
+    if (next.kind !== 'now') return next;
     const inMs = this.machine.opensInMs();
-    return next.kind === 'now' && inMs > 0 ? { kind: 'later', inMs } : next;
+    if (inMs > 0) return { kind: 'later', inMs };
+    const hold = this.sender.hold?.();
+    if (hold === undefined) return next;
+    this.pumpAfter(hold);
+    return { kind: 'none' };
+  }
+
+  private pumpAfter(hold: Promise<unknown>): void {
+    if (this.held === hold) return;
+    this.held = hold;
+    void hold.then(() => {
+      if (this.held === hold) this.held = undefined;
+      this.pump();
+    });
   }
 
   /** False if the text could not even be tried and was settled. */

@@ -12,6 +12,8 @@ export interface AttemptEnd {
 type Sign = 'answered' | 'timeout' | 'notRunning' | 'silent';
 
 const NOT_RUNNING = -600;
+/** Also where it is proven that nothing was sent. */
+const TIMED_OUT: readonly (number | null | undefined)[] = [-1712, -609];
 const HUNG: readonly (string | undefined)[] = ['timeout', 'ae_timeout', 'connection_lost'];
 /** Everything else that keeps an attempt from its start is on our side of Messages. */
 const REFUSED_BY_MESSAGES = 'send_refused';
@@ -20,6 +22,7 @@ const REFUSED_BY_MESSAGES = 'send_refused';
 export function judgeAttempt({ kind, code, reason }: AttemptEnd): Sign {
   if (kind === 'accepted') return 'answered';
   if (code === NOT_RUNNING) return 'notRunning';
+  if (TIMED_OUT.includes(code)) return 'timeout';
   if (kind === 'unknown') {
     if (HUNG.includes(reason)) return 'timeout';
     return reason === 'after_dispatch' ? 'answered' : 'silent';

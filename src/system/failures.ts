@@ -25,6 +25,7 @@ export const FAILURE_OWNERS = {
   machine_exhausted: 'machine',
   state_unwritable: 'machine',
   osascript_missing: 'machine',
+  automation_pending: 'machine',
   clock_skew: 'machine',
   automation_denied: 'messages',
   messages_unavailable: 'messages',
@@ -55,7 +56,8 @@ export type MachineCode =
   | 'too_many_files'
   | 'machine_exhausted'
   | 'state_unwritable'
-  | 'osascript_missing';
+  | 'osascript_missing'
+  | 'automation_pending';
 
 const MACHINE_CODES: readonly string[] = [
   'disk_full',
@@ -63,6 +65,7 @@ const MACHINE_CODES: readonly string[] = [
   'machine_exhausted',
   'state_unwritable',
   'osascript_missing',
+  'automation_pending',
 ] satisfies MachineCode[];
 
 /** Whether what failed with this code is kept until the fault is gone. */

@@ -46,6 +46,7 @@ const BROKEN_IN: Readonly<Partial<Record<ErrorCode, string>>> = {
   websocket_refused: 'faults/vitalSigns.test.ts',
   link_unstable: 'faults/vitalSigns.test.ts',
   agent_duplicated: 'faults/vitalSigns.test.ts',
+  automation_pending: 'e2e/automation.test.ts',
   automation_denied: 'faults/vitalSigns.test.ts',
   osascript_missing: 'faults/machine.test.ts',
   messages_unavailable: 'faults/vitalSigns.test.ts',

@@ -76,6 +76,7 @@ describe.each([
   'machine_exhausted',
   'state_unwritable',
   'osascript_missing',
+  'automation_pending',
 ] as const)('while this machine cannot start a text (%s)', (code) => {
   test('nothing is given up for hours, and all goes out in order within 30 s of the end of it', async () => {
     let isBroken = true;
@@ -159,6 +160,7 @@ test(`whatever faults of this machine come and go, each text ends once, sent, in
     'machine_exhausted',
     'state_unwritable',
     'osascript_missing',
+    'automation_pending',
   ] as const;
   await fc.assert(
     fc.asyncProperty(

@@ -30,6 +30,8 @@ export class FakeMessages implements MessageSender, SentRows {
     return this.needsChatDb && !this.readable ? undefined : this.forms;
   }
 
+  hold: () => Promise<unknown> | undefined = () => undefined;
+
   start(attempt: SendAttempt): Promise<AttemptResult> {
     return new Promise((resolve) => this.started.push({ ...attempt, end: resolve }));
   }

@@ -23,13 +23,14 @@ export async function openContext(options: { configPath?: string; send: boolean 
   const where = places(options);
   const config = readConfig(options);
   const stateDirectory = await stateDirectoryOf(options, config);
-  const ask: CheckContext['askAgent'] = (request) =>
-    stateDirectory === undefined ? Promise.resolve({ kind: 'notRunning' }) : askAt(stateDirectory, request);
+  const ask: CheckContext['askAgent'] = (request, timeoutMs) =>
+    stateDirectory === undefined
+      ? Promise.resolve({ kind: 'notRunning' })
+      : askAt(stateDirectory, request, timeoutMs);
   const context: CheckContext = {
     platform: where.platform,
     homeDir: where.homeDir,
     env: where.env,
-    startedBy: where.env.__CFBundleIdentifier,
     node: { path: process.execPath, version: process.version },
     programs: programs(),
     inspect: inspectProgram,

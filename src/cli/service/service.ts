@@ -20,6 +20,9 @@ import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
 import { complain, complainOf, give } from '../print.js';
 
+/** The agent asks macOS, for 5 s at most. */
+const AUTOMATION_MS = 15_000;
+
 export interface InstallWishes {
   readonly configPath?: string;
   readonly runtime?: RuntimeWishes['runtime'];
@@ -41,12 +44,14 @@ export async function install(options: InstallWishes): Promise<number> {
     const configPath = chosenConfigPath(places(options));
     if (!existsSync(configPath)) complain(`There is no ${configPath} yet: the agent will wait for it.`);
     const done = await installService(service, { configPath, runtime, renew, identity });
+    const permission = await permissionToSend(configPath, service.places);
     const { version, previous, runtimeChanged, running } = done;
     give(
       options,
       { version, previous: previous ?? null, runtime_changed: runtimeChanged, ...told(running) },
       ...runningLines(`Installed ${version}.`, running),
       ...(runtimeChanged ? grantAccess(service.places, done) : []),
+      ...permission,
       ...(previous === undefined ? [] : [`To go back to ${previous}: edge-agent rollback`]),
     );
   });
@@ -134,10 +139,13 @@ function surroundings() {
   };
 }
 
-async function askAt(configPath: string): Promise<RunningAgent | undefined> {
+async function socketOf(configPath: string): Promise<string> {
   const where = { ...places({ configPath }), env: {}, cwd: homedir() };
-  const directory = await stateDirectoryOrUsual(where);
-  const answer = await askDaemon(socketPath(directory), { verb: 'status' });
+  return socketPath(await stateDirectoryOrUsual(where));
+}
+
+async function askAt(configPath: string): Promise<RunningAgent | undefined> {
+  const answer = await askDaemon(await socketOf(configPath), { verb: 'status' });
   return answer.kind === 'answered' ? answer.result : undefined;
 }
 
@@ -153,20 +161,49 @@ function told({ pid, state, problems }: RunningAgent): RunningAgent {
   return { pid, state, problems };
 }
 
+/** Somebody is at the screen, most likely: has macOS ask now, and says what is to be done about it. */
+async function permissionToSend(configPath: string, places: ServicePlaces): Promise<string[]> {
+  const name = `"${nameInLists(places)}"`;
+  const answer = await askDaemon(
+    await socketOf(configPath),
+    { verb: 'automation', raise: true },
+    AUTOMATION_MS,
+  );
+  const told = answer.kind === 'answered' ? answer.result : undefined;
+  if (told?.permission === 'granted') return [];
+  if (told?.isDialogOpen === true)
+    return [
+      `Now a dialog on the screen asks whether ${name} may control Messages: click OK. Texts wait for it.`,
+    ];
+  if (told?.permission === 'denied')
+    return [
+      `macOS does not let ${name} control Messages: System Settings → Privacy & Security → Automation. Then: edge-agent doctor`,
+    ];
+  return [
+    `macOS asks at the screen, with the first text at the latest, whether ${name} may control Messages: click OK.`,
+  ];
+}
+
 /** macOS ties permissions to the app, or to the file at the end of all links. */
 function grantAccess(
-  { app, executable, runtime }: ServicePlaces,
+  places: ServicePlaces,
   { previous, isSameSigner }: { previous: string | undefined; isSameSigner: boolean },
 ): string[] {
   if (isSameSigner) return ['The same certificate vouches for it as before: its permissions hold.'];
-  const real = realpathSync(runtime);
-  const program = existsSync(executable) && real === realpathSync(executable) ? app : real;
-  const name = basename(program, '.app');
   return [
     previous === undefined
       ? 'Once: let it read chat.db.'
       : 'It is another program to macOS: if it may not read chat.db, remove it from the list and add it again.',
-    `  System Settings → Privacy & Security → Full Disk Access → + → ⇧⌘G → ${program}`,
-    `  The ${previous === undefined ? 'first' : 'next'} text makes macOS ask whether "${name}" may control Messages: click OK at the screen.`,
+    `  System Settings → Privacy & Security → Full Disk Access → + → ⇧⌘G → ${programInLists(places)}`,
   ];
+}
+
+/** What is to be added to a list of System Settings. */
+function programInLists({ app, executable, runtime }: ServicePlaces): string {
+  const real = realpathSync(runtime);
+  return existsSync(executable) && real === realpathSync(executable) ? app : real;
+}
+
+function nameInLists(places: ServicePlaces): string {
+  return basename(programInLists(places), '.app');
 }

@@ -29,8 +29,6 @@ export interface CheckContext {
   readonly homeDir: string;
   /** Ours; the checks get what a child may inherit (`childEnvironment`). */
   readonly env: NodeJS.ProcessEnv;
-  /** The bundle identifier of the application that started this command, where macOS noted it. */
-  readonly startedBy?: string | undefined;
   /** The node binary that runs this, and its version. */
   readonly node: { readonly path: string; readonly version: string };
   readonly programs: Programs;

@@ -1,6 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../errors.js';
+import { askAutomation } from '../../messages/applescript/askAutomation.js';
+import type { AutomationAnswered } from '../../model/operatorApi.js';
 import { openDatabase } from '../../store/sqlite.js';
 import { MessagesApp } from '../../supervisor/MessagesApp.js';
 import { type ProgramEnd, runProgram } from '../../system/runProgram.js';
@@ -18,8 +20,9 @@ import { median } from './median.js';
 import { agentInLists } from './program.js';
 
 const PROGRAM_MS = 10_000;
-/** Messages may still have to start, or a dialog may wait for an answer. */
 const ACCOUNT_MS = 20_000;
+/** The agent asks macOS, for 5 s at most. */
+const AGENT_MS = 15_000;
 const OLDEST_MACOS = 13;
 const NEWEST_MACOS = 26;
 
@@ -89,32 +92,62 @@ export const messagesRunning: Check = {
   },
 };
 
-/** What macOS has noted in TCC.db, which who has Full Disk Access may read: asking Messages itself might raise a dialog. */
+/**
+ * The running agent asks macOS, which judges its process and no other, and has the dialog raised where nobody has decided yet:
+ * whoever runs this is likely to be at the screen. Without an agent there is only what macOS may have noted in TCC.db.
+ */
 export const automation: Check = {
   id: 'automation',
   title: 'the agent may control Messages',
   macOnly: true,
-  run(context) {
-    const { agent } = context;
-    const told =
-      agent.kind === 'up'
-        ? agent.snapshot.problems.find(({ code }) => code === 'automation_denied')
-        : undefined;
+  async run(context) {
+    const { agent, askAgent } = context;
+    if (agent.kind !== 'up') return noted(context);
+    const answer = await askAgent({ verb: 'automation', raise: true }, AGENT_MS);
+    if (answer.kind === 'answered' && answer.result.permission !== 'unknown')
+      return judgeAutomation(context, answer.result);
+    const told = agent.snapshot.problems.find(({ code }) => code.startsWith('automation_'));
     if (told !== undefined) return fail(`the running agent: ${told.message}`, told.remedy);
-    const { client: program } = agentInLists(context);
-    const noted = notedAutomation(context.homeDir, program);
-    switch (noted) {
-      case 'granted':
-        return pass(`granted to ${program}`);
-      case 'denied':
-        return fail(`denied to ${program}`, allow(context));
-      case 'none':
-        return warn(`${program} has not requested it yet`, allow(context));
-      default:
-        return skip(`TCC.db cannot be read: ${noted.why}`);
-    }
+    return skip('macOS does not tell the running agent; edge-agent selftest --send does');
   },
 };
+
+function judgeAutomation(context: CheckContext, { permission, isDialogOpen }: AutomationAnswered): Outcome {
+  switch (permission) {
+    case 'granted':
+      return pass('macOS grants it to the running agent');
+    case 'denied':
+      return fail('macOS denies it to the running agent', allow(context));
+    case 'undecided':
+      return isDialogOpen
+        ? fail(
+            'a dialog on the screen of this Mac asks for it now; texts wait',
+            'Click OK in the dialog, at the Mac or by Screen Sharing; then run this again.',
+          )
+        : fail('nobody has decided yet, and macOS raised no dialog; texts wait', allow(context));
+    default:
+      return warn('macOS does not tell while Messages does not run', 'Open Messages; then run this again.');
+  }
+}
+
+/** What macOS has noted in TCC.db, which nobody may read since macOS 27, and before that who has Full Disk Access. */
+function noted(context: CheckContext): Outcome {
+  const { client: program } = agentInLists(context);
+  const found = notedAutomation(context.homeDir, program);
+  switch (found) {
+    case 'granted':
+      return pass(`granted to ${program}`);
+    case 'denied':
+      return fail(`denied to ${program}`, allow(context));
+    case 'none':
+      return warn(
+        `${program} has not requested it yet`,
+        `Start the agent, and run this again: it has macOS ask. ${allow(context)}`,
+      );
+    default:
+      return skip('only the running agent can be told, and none runs');
+  }
+}
 
 /** A Mac that is signed out takes texts without an error and never sends them. */
 export const account: Check = {
@@ -124,14 +157,19 @@ export const account: Check = {
   run: askAccounts,
 };
 
-/** Asks Messages for its accounts, which raises a dialog where macOS has not noted yet that it may be asked. */
-export async function askAccounts(context: ConfiguredBench): Promise<Outcome> {
+/** Asks Messages for its accounts, as this terminal, and only if macOS lets it: no dialog is raised, and the agent is not blamed. */
+async function askAccounts(context: ConfiguredBench): Promise<Outcome> {
   if ((await app(context).state()) !== 'running') return skip('Messages does not run');
+  const { env, clock } = context;
   const { osascript_path: path } = context.config.loaded.config.imessage;
+  if ((await askAutomation({ osascriptPath: path, env, clock })) !== 'granted')
+    return skip(
+      'this terminal may not ask Messages, which says nothing of the agent; see Messages → Settings → iMessage',
+    );
   const end = await ask(context, path, ['-e', ACCOUNTS], ACCOUNT_MS);
-  if (end.kind === 'timedOut')
-    return fail('Messages did not answer', `Look for a dialog on the screen. ${allow(context)}`);
-  if (end.kind !== 'ended' || end.code !== 0) return fail(`osascript: ${words(end)}`, allow(context));
+  if (end.kind === 'timedOut') return fail('Messages did not answer', 'Look at Messages; reopen it.');
+  if (end.kind !== 'ended' || end.code !== 0)
+    return fail(`osascript: ${words(end)}`, 'Look at Messages; reopen it.');
   return judgeAccounts(end.stdout);
 }
 
@@ -174,14 +212,11 @@ export const sleep: Check = {
 
 function allow(context: CheckContext): string {
   const { name } = agentInLists(context);
-  return `System Settings → Privacy & Security → Automation: switch Messages on below ${name}. Not listed: send a text with somebody at the screen.`;
+  return `System Settings → Privacy & Security → Automation: switch Messages on below ${name}. Not listed: macOS refuses without asking; see runtime-signature of edge-agent doctor, and run edge-agent install.`;
 }
 
 /** What the user's TCC.db notes on whether a program (a path or a bundle id) may control Messages. Raises no dialog. */
-export function notedAutomation(
-  homeDir: string,
-  program: string,
-): 'granted' | 'denied' | 'none' | { why: string } {
+function notedAutomation(homeDir: string, program: string): 'granted' | 'denied' | 'none' | { why: string } {
   const path = join(homeDir, 'Library', 'Application Support', 'com.apple.TCC', 'TCC.db');
   try {
     const database = openDatabase(path, { readonly: true });

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.js';
 import { openDatabase } from '../../store/sqlite.js';
 import { access } from '../checks/chatDatabase.js';
 import type { Check, ConfiguredBench } from '../checks/check.js';
+import { localNetwork } from '../checks/localNetwork.js';
 import { automation, messagesRunning, sleep } from '../checks/macos.js';
 import { agent } from '../checks/program.js';
 import { config, stateDirectory } from '../checks/settings.js';
@@ -32,7 +33,8 @@ const PATIENCE_MS = 10_000;
 
 /**
  * Every check of the doctor, from what the rest needs to what needs the rest: what is installed, the way to the backend,
- * Messages, the Mac. None of them changes anything, raises a dialog, or disturbs a running agent.
+ * Messages, the Mac. None of them changes anything or disturbs a running agent; the one dialog that may be raised is the one by
+ * which macOS asks for what the agent needs.
  */
 export function doctorChecks({ version, template, backendSettings }: DoctorOptions): readonly Check[] {
   const way: Way = {};
@@ -63,6 +65,7 @@ export function doctorChecks({ version, template, backendSettings }: DoctorOptio
     driftCheck(version),
     updateCheck(version),
     ...networkChecks(way),
+    localNetwork,
     ...credentialChecks(way, probeOf),
     access,
     automation,

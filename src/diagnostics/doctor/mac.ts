@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { type ProgramEnd, runProgram } from '../../system/runProgram.js';
 import { type Check, type CheckContext, type Outcome, pass, skip, warn } from '../checks/check.js';
-import { askAccounts, notedAutomation } from '../checks/macos.js';
+import { account } from '../checks/macos.js';
 
 const PROGRAM_MS = 10_000;
 const LOGIN_WINDOW = '/Library/Preferences/com.apple.loginwindow';
@@ -53,18 +53,8 @@ function loginOutcome(end: ProgramEnd): Outcome {
   return pass('FileVault is off and this user is logged in automatically');
 }
 
-/** Asked of Messages only where macOS has noted that this terminal may: it would raise a dialog otherwise. */
-export const signedIn: Check = {
-  id: 'signed-in',
-  title: 'an iMessage account is enabled and connected',
-  macOnly: true,
-  async run(context) {
-    const terminal = context.startedBy;
-    const mayAsk = terminal !== undefined && notedAutomation(context.homeDir, terminal) === 'granted';
-    if (!mayAsk) return skip('not checked, as macOS would show a dialog; edge-agent selftest checks it');
-    return askAccounts(context);
-  },
-};
+/** The doctor's name for it, by which reports are compared. */
+export const signedIn: Check = { ...account, id: 'signed-in' };
 
 function ask({ env, clock }: CheckContext, path: string, args: readonly string[]): Promise<ProgramEnd> {
   return runProgram(path, args, { env, clock, timeoutMs: PROGRAM_MS });

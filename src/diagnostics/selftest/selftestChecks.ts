@@ -1,5 +1,6 @@
 import { access, decoding, schema } from '../checks/chatDatabase.js';
 import type { Check } from '../checks/check.js';
+import { localNetwork } from '../checks/localNetwork.js';
 import {
   account,
   automation,
@@ -11,6 +12,7 @@ import {
 } from '../checks/macos.js';
 import { agent, launchdNode, node } from '../checks/program.js';
 import { config, stateDirectory } from '../checks/settings.js';
+import { marker } from './marker.js';
 import { sendingChecks } from './sending.js';
 import { chatDbForms } from './survey/chatDbForms.js';
 import { fileEvents, wakeGap } from './timing.js';
@@ -33,6 +35,8 @@ export function selftestChecks(): readonly Check[] {
     wakeGap,
     sleep,
     osascriptStart,
+    marker,
+    localNetwork,
     messagesRunning,
     automation,
     account,

@@ -5,6 +5,8 @@ import { ChatDb, findText } from '../../messages/chatdb/ChatDb.js';
 import { type SeenState, statesAfter, wordsOf } from '../../messages/chatdb/rowStates.js';
 import type { ChatDbSentRow } from '../../messages/chatdb/sentRows.js';
 import { conversationKey, regionOf } from '../../messages/conversationId.js';
+import { SELFTEST_WORDS } from '../../model/operatorApi.js';
+import type { Problem } from '../../model/problem.js';
 import { sleep, type Timer } from '../../system/clock.js';
 import { freshId, randomHex } from '../../system/random.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
@@ -124,39 +126,87 @@ async function send(
     const [why, remedy] = access.ok ? ['chat.db is locked', 'Try again.'] : [access.message, access.remedy];
     return { outcome: fail(`it could not be confirmed: ${why}`, remedy) };
   }
-  const text = `edge-agent selftest ${randomHex(4)}`;
+  const text = `${SELFTEST_WORDS} ${randomHex(4)}`;
   const watch = watchStates(context, chatDb, afterRow);
-  const fault =
+  const handed =
     context.agent.kind === 'up' ? await byAgent(context, text) : await byOurselves(context, chatDb, text);
-  if (fault !== undefined) {
+  if ('verdict' in handed) {
     watch.stop();
-    return { outcome: fault };
+    return { outcome: handed };
   }
-  const found = await within(context, ROW_PATIENCE_MS, () => rowOf(chatDb, text, afterRow));
+  const found = await within(context, ROW_PATIENCE_MS, async () => {
+    const row = rowOf(chatDb, text, afterRow);
+    return row === undefined ? handed.failure() : { row };
+  });
   const states = watch.stop();
-  if (found === undefined) {
-    const seconds = ROW_PATIENCE_MS / 1000;
-    return { outcome: fail(`Messages took it, but no row appeared within ${seconds} s`, SEE_MESSAGES) };
-  }
-  const { guid, error, service } = found.value;
+  if (found === undefined) return { outcome: await handed.missing() };
+  if ('verdict' in found.value) return { outcome: found.value };
+  const { guid, error, service } = found.value.row;
   const by = context.agent.kind === 'up' ? 'by the running agent' : 'by this program';
   const evidence = `${by}, row after ${found.ms} ms, service ${service || 'unknown'}`;
   const outcome = error === 0 ? pass(evidence) : fail(`${evidence}, error ${error}`, SEE_MESSAGES);
   return { outcome, confirmed: { text, afterRow, guid, states: states.get(guid) ?? [] } };
 }
 
-async function byAgent(context: ConfiguredBench, text: string): Promise<Outcome | undefined> {
+/** A text that was handed over. */
+interface Handed {
+  /** What is known to have gone wrong with it so far. */
+  failure(): Promise<Outcome | undefined>;
+  /** What it means that its row did not appear in time. */
+  missing(): Promise<Outcome>;
+}
+
+const NO_ROW = `Messages took it, but no row appeared within ${ROW_PATIENCE_MS / 1000} s`;
+const LOOK_AT_STATUS = 'Look at: edge-agent status';
+
+/** The agent's own outcome is told: what it says of a text is what it would tell the backend. */
+async function byAgent(context: ConfiguredBench, text: string): Promise<Outcome | Handed> {
   const answer = await context.askAgent({ verb: 'selftest.send', text });
-  if (answer.kind === 'answered') return undefined;
-  const why = answer.kind === 'notRunning' ? 'it has stopped meanwhile' : answer.message;
-  return fail(`the running agent did not take it: ${why}`, 'Look at: edge-agent status');
+  if (answer.kind !== 'answered') {
+    const why = answer.kind === 'notRunning' ? 'it has stopped meanwhile' : answer.message;
+    return fail(`the running agent did not take it: ${why}`, LOOK_AT_STATUS);
+  }
+  const { id } = answer.result;
+  const textNow = async () => {
+    const told = await context.askAgent({ verb: 'selftest.text', id });
+    return told.kind === 'answered' ? told.result : undefined;
+  };
+  return {
+    async failure() {
+      const now = await textNow();
+      if (now === undefined || (now.state !== 'failed' && now.state !== 'unknown')) return undefined;
+      const problem = await sendingProblem(context);
+      const code = now.error_code ?? now.state;
+      return fail(
+        `the running agent: ${code}: ${now.error ?? 'it does not say why'}`,
+        problem?.remedy ?? SEE_MESSAGES,
+      );
+    },
+    async missing() {
+      const [now, problem] = [await textNow(), await sendingProblem(context)];
+      if (now === undefined || now.attempts > 0) return fail(NO_ROW, SEE_MESSAGES);
+      const why = problem === undefined ? '' : `: ${problem.message}`;
+      return fail(
+        `the running agent has not begun it within ${ROW_PATIENCE_MS / 1000} s${why}`,
+        problem?.remedy ?? LOOK_AT_STATUS,
+      );
+    },
+  };
+}
+
+/** What the running agent says now that keeps texts from going out. */
+async function sendingProblem({ askAgent }: ConfiguredBench): Promise<Problem | undefined> {
+  const status = await askAgent({ verb: 'status' });
+  if (status.kind !== 'answered') return undefined;
+  const { problems, vital_signs: signs } = status.result;
+  return problems.find(({ code }) => signs.can_send.codes.includes(code));
 }
 
 async function byOurselves(
   context: ConfiguredBench,
   chatDb: ChatDb,
   text: string,
-): Promise<Outcome | undefined> {
+): Promise<Outcome | Handed> {
   const { edge, imessage, state } = context.config.loaded.config;
   const { clock, env } = context;
   const runner = new OsascriptRunner({
@@ -182,14 +232,19 @@ async function byOurselves(
     const result = await runner.start({ ...target, tag, text, deadlineMs }).result;
     const { marker } = await runner.inspect(tag);
     runner.forget(tag);
-    if (result.kind === 'accepted') return marker ? undefined : fail(NO_MARKER, REPORT);
+    if (result.kind === 'accepted') return marker ? ACCEPTED : fail(NO_MARKER, REPORT);
     const mayFallBack = result.kind === 'notStarted' && result.retry === 'fallback';
     if (!mayFallBack || index === targets.length - 1) {
       return fail(`${result.message}${result.code === null ? '' : ` (${result.code})`}`, result.remedy);
     }
   }
-  return undefined;
+  return ACCEPTED;
 }
+
+const ACCEPTED: Handed = {
+  failure: async () => undefined,
+  missing: async () => fail(NO_ROW, SEE_MESSAGES),
+};
 
 /** Notes in which states the rows above a ROWID are seen, until it is stopped; by the guid of the row. */
 function watchStates({ clock }: ConfiguredBench, chatDb: ChatDb, afterRow: number) {
@@ -249,11 +304,11 @@ async function withChatDb(
 async function within<T>(
   { clock }: ConfiguredBench,
   patienceMs: number,
-  look: () => T | undefined,
+  look: () => T | undefined | Promise<T | undefined>,
 ): Promise<{ value: T; ms: number } | undefined> {
   const began = clock.monotonic();
   for (;;) {
-    const value = look();
+    const value = await look();
     const ms = Math.round(clock.monotonic() - began);
     if (value !== undefined) return { value, ms };
     if (ms >= patienceMs) return undefined;

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { readFileSync, statSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
+import { automationNumber, raiseDialog } from './automationDialog.js';
 import { readSettings } from './installOsascript.js';
 import { type Behaviour, FIRST_WRITING, takeBehaviour } from './osascriptBehaviour.js';
 import { recordCall, recordDispatch } from './osascriptLog.js';
@@ -12,12 +13,17 @@ import { chatExists, doJob, writeSentRow } from './sentRow.js';
 /*
  * The osascript stand-in: `osascript.js --simulator <directory> -l AppleScript - <arguments>`, the script on
  * stdin. It does with them what osascript and Messages would, as far as can be seen from outside: looks the
- * chat up in chat.db, logs what the script logs, records the send, writes the outgoing row, exits with 0 or 1.
+ * chat up in chat.db, logs what the script logs, records the send, writes the outgoing row, exits with 0 or 1. Two other ways to
+ * call it: `-l JavaScript -e <question> <bundle id> silent|ask` says what macOS has noted of the permission to control Messages,
+ * and `-l AppleScript -e 'log "…"' -e 'delay …'` logs and waits.
  */
 
 const SYNTAX_ERROR = -2741;
 const NO_SUCH_OBJECT = -1728;
 const NO_SUCH_FILE = -43;
+const DENIED = -1743;
+const UNDECIDED = -1744;
+const TIMED_OUT = -1712;
 /** Errors that say that Messages did not take the text, wherever they come. */
 const REFUSALS = [-1743, -1728, -1719, -10004, 1];
 const HANG_MS = 15 * 60_000;
@@ -38,6 +44,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const [option, language, dash, ...argv] = rest;
+  if (option === '-l' && language === 'JavaScript' && dash === '-e') return question(directory, argv);
+  if (option === '-l' && language === 'AppleScript' && dash === '-e') return logThenWait(argv);
   if (option !== '-l' || language !== 'AppleScript' || dash !== '-') return usage();
   const [text = '', target = ''] = argv;
   recordCall(directory, { at: Date.now(), pid: process.pid, argv });
@@ -45,9 +53,35 @@ async function main(args: readonly string[]): Promise<number> {
   return run({ directory, argv, text, target, behaviour });
 }
 
+/** Without Messages, and without an Apple event. */
+async function question(directory: string, [script = '', , how]: readonly string[]): Promise<number> {
+  if (!script.includes('AEDeterminePermissionToAutomateTarget')) return usage();
+  const now = automationNumber(directory);
+  const answer = now === UNDECIDED && how === 'ask' ? await raiseDialog(directory, HANG_MS) : now;
+  writeSync(1, `${answer}\n`);
+  return 0;
+}
+
+async function logThenWait([log = '', , delay = '']: readonly string[]): Promise<number> {
+  writeSync(2, `${/^log "(.*)"$/.exec(log)?.[1]}\n`);
+  await pause(Number(delay.replace('delay ', '')) * 1000);
+  return 0;
+}
+
+/** An event blocks while the dialog is open, for as long as the script gives it; one that is denied fails at once. */
+async function refusal(call: Call): Promise<number | undefined> {
+  const { directory, argv } = call;
+  const now = automationNumber(directory);
+  const answer = now === UNDECIDED ? await raiseDialog(directory, Number(argv[2]) * 1000) : now;
+  if (answer === UNDECIDED) return fail(TIMED_OUT, call);
+  return answer === DENIED ? fail(DENIED, call) : undefined;
+}
+
 async function run(call: Call): Promise<number> {
   const { behaviour, target } = call;
   if (behaviour.slowMs !== undefined) await pause(behaviour.slowMs);
+  const refused = await refusal(call);
+  if (refused !== undefined) return refused;
   const script = behaviour.kind === 'deaf' ? guess(target) : readScript(await readAll(process.stdin));
   if (script === null) return fail(SYNTAX_ERROR, call);
   if ('when' in behaviour && behaviour.when === 'before') return misbehave(call);

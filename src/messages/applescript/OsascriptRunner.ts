@@ -38,6 +38,8 @@ interface OsascriptRunnerOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whether this Mac has proven that the marker is written at once (`proveMarker`). */
+  readonly isMarkerProven?: () => boolean;
   /** For tests. */
   readonly platform?: NodeJS.Platform;
 }
@@ -161,7 +163,8 @@ export class OsascriptRunner {
   }
 
   private supervise(child: ChildProcess, { tag, deadlineMs }: SendRequest): RunningScript {
-    const run = new ScriptRun({ child, tag, deadlineMs, files: this.files, clock: this.options.clock });
+    const { clock, isMarkerProven = () => false } = this.options;
+    const run = new ScriptRun({ child, tag, deadlineMs, files: this.files, clock, isMarkerProven });
     this.watched.add(tag);
     void run.result.then(() => this.watched.delete(tag));
     return run;
@@ -231,6 +234,7 @@ interface ScriptRunOptions {
   readonly deadlineMs: number;
   readonly files: PrivateFiles;
   readonly clock: Clock;
+  readonly isMarkerProven: () => boolean;
 }
 
 /** Owns a spawned osascript: kills its process group at the deadline and says how it ended. */
@@ -274,9 +278,16 @@ class ScriptRun implements RunningScript {
   /** A file that is gone proves nothing, so it counts as one that holds the marker. */
   private judge(status: number | null, signal: NodeJS.Signals | null): SendResult {
     if (status === 0) return { kind: 'accepted' };
-    const { files, tag } = this.options;
+    const { files, tag, isMarkerProven } = this.options;
     const { marker, tail } = files.readOutput(tag) ?? { marker: true, tail: '' };
-    return judgeExit({ status, signal, killedByUs: this.killedByUs, marker, output: tail });
+    return judgeExit({
+      status,
+      signal,
+      killedByUs: this.killedByUs,
+      marker,
+      isMarkerProven: isMarkerProven(),
+      output: tail,
+    });
   }
 }
 
@@ -290,6 +301,8 @@ export interface ScriptExit {
   readonly killedByUs: boolean;
   /** False only if it provably never came to its `send`. */
   readonly marker: boolean;
+  /** This Mac has proven that the marker is written at once. */
+  readonly isMarkerProven?: boolean;
   /** The end of what it printed. */
   readonly output: string;
 }
@@ -327,13 +340,19 @@ export function judgeExit(exit: ScriptExit): SendResult {
   if (CANNOT_RUN.includes(exit.status) && !exit.marker) {
     return notStarted({ reason: 'osascript_missing', message: 'osascript could not be run', detail });
   }
-  return judgeError(errorNumber(exit.output), exit.marker, detail);
+  return judgeError(exit, errorNumber(exit.output), detail);
 }
 
-function judgeError(code: number | null, marker: boolean, detail: string): SendResult {
+/** An osascript that ended by itself, with an error. */
+function judgeError(
+  { marker, isMarkerProven = false }: ScriptExit,
+  code: number | null,
+  detail: string,
+): SendResult {
   const fault = (code === null ? undefined : APPLESCRIPT_FAULTS.get(code)) ?? OTHER_FAULT;
   const message = code === null ? `${fault.meaning} without saying why` : `${fault.meaning} (${code})`;
-  if (fault.proves === 'ae_timeout' || fault.proves === 'connection_lost') {
+  const isOpenEnded = fault.proves === 'ae_timeout' || fault.proves === 'connection_lost';
+  if (isOpenEnded && (marker || !isMarkerProven)) {
     return unknown(fault.proves, code, message, detail, fault.remedy);
   }
   if (marker && fault.proves !== 'refused') return unknown('after_dispatch', code, message, detail);

@@ -6,7 +6,7 @@ import type { RetryPolicy, UnknownReason } from './sendResult.js';
  * What an error number says about whether the text went out.
  * `lookup`: nothing was sent if the marker is absent; if it is there, nobody knows.
  * `refused`: nothing was sent, marker or not.
- * An UnknownReason: nobody knows, marker or not.
+ * An UnknownReason: nobody knows, marker or not; as `lookup` on a Mac that has proven that the marker is written at once.
  */
 type Proof = 'lookup' | 'refused' | Extract<UnknownReason, 'ae_timeout' | 'connection_lost'>;
 
@@ -22,8 +22,11 @@ export interface AppleScriptFault {
 }
 
 const OPEN_MESSAGES = 'Open Messages on the Mac, see that it is signed in, and keep it running.';
-const ALLOW_AUTOMATION =
-  'Allow it in System Settings > Privacy & Security > Automation: switch Messages on for this program.';
+const ANSWER_DIALOG =
+  'Click OK in the dialog on the screen of this Mac; where there is none, run edge-agent doctor, which raises it.';
+/** Where macOS refuses without ever having asked, there is nothing to switch on. */
+export const ALLOW_AUTOMATION =
+  'System Settings → Privacy & Security → Automation: switch Messages on below the agent (Edge Agent, if installed so). Not listed there: macOS refuses without asking; see runtime-signature of edge-agent doctor, and run edge-agent install.';
 const LOG_IN = 'Log in at the screen of the Mac: Messages can only start in a desktop session.';
 const CHECK_TARGET = 'Check in Messages that the conversation or address exists on this account.';
 const ENABLE_SMS = 'See that an account for this service is set up (SMS needs Text Message Forwarding).';
@@ -62,12 +65,12 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
   [
     -1744,
     fault(
-      'messages',
+      'machine',
       'macOS asks a person to allow control of Messages',
       'lookup',
-      'never',
-      'automation_denied',
-      ALLOW_AUTOMATION,
+      'later',
+      'automation_pending',
+      ANSWER_DIALOG,
     ),
   ],
   [
@@ -131,7 +134,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
       'messages',
       'Messages did not answer in time',
       'ae_timeout',
-      'never',
+      'later',
       'messages_unavailable',
       OPEN_MESSAGES,
     ),
@@ -142,7 +145,7 @@ export const APPLESCRIPT_FAULTS: ReadonlyMap<number, AppleScriptFault> = new Map
       'messages',
       'Messages quit during the request',
       'connection_lost',
-      'never',
+      'later',
       'messages_unavailable',
       OPEN_MESSAGES,
     ),

@@ -13,26 +13,18 @@ interface MessageSenderOptions {
   smsFallback: () => SmsFallback;
   sendTimeoutMs: () => number;
   isGroup: (conversation: string) => boolean;
-  /** When Messages can be asked; undefined is now. Never rejects; false if it will not be asked any more. */
-  ready?: () => Promise<boolean> | undefined;
+  /** See MessageSender. */
+  hold?: () => Promise<unknown> | undefined;
   /** Told how each attempt ended, before anybody else is. */
   onResult: (result: SendResult) => void;
 }
-
-/** Nothing has been started: the text is queued again, for the next life of the agent. */
-const STOPPED: AttemptResult = {
-  kind: 'notStarted',
-  errorCode: 'messages_unavailable',
-  message: 'The agent was stopped before Messages was up.',
-  retry: 'later',
-};
 
 /**
  * Messages.app for the outgoing room: the chats that chat.db knows, and osascript. `release` lets go of an osascript
  * that outlives the agent.
  */
 export function messageSender(options: MessageSenderOptions): MessageSender & { release(): void } {
-  const { runner, chatDb, sendTimeoutMs, isGroup, ready, onResult } = options;
+  const { runner, chatDb, sendTimeoutMs, isGroup, hold, onResult } = options;
   const running = new Set<RunningScript>();
   const leaving = new AbortController();
   return {
@@ -57,9 +49,8 @@ export function messageSender(options: MessageSenderOptions): MessageSender & { 
         (chatDb.findChat(conversation) ?? []).some((one) => isTextMessage(one))
       );
     },
+    hold: () => hold?.(),
     async start({ tag, text, file, target }) {
-      const wait = ready?.();
-      if (wait !== undefined && !(await wait)) return STOPPED;
       const script = runner.start({
         tag,
         text,

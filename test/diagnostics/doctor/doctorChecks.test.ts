@@ -11,6 +11,7 @@ import type { Report } from '../../../src/diagnostics/checks/runChecks.js';
 import { doctorChecks } from '../../../src/diagnostics/doctor/doctorChecks.js';
 import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
+import { dialogsRaised, noteAutomation } from '../../../src/kit/messages/automationDialog.js';
 import type { StatusSnapshot } from '../../../src/model/status.js';
 import type { AskDaemon } from '../../../src/operator/askDaemon.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
@@ -76,7 +77,12 @@ class Patient extends TestContext {
     } as unknown as StatusSnapshot;
     const askAgent = (async ({ verb }) => ({
       kind: 'answered',
-      result: verb === 'config' ? [] : runtime,
+      result:
+        verb === 'config'
+          ? []
+          : verb === 'automation'
+            ? { permission: 'granted', isDialogOpen: false }
+            : runtime,
     })) as AskDaemon;
     this.changes = { ...this.changes, agent: { kind: 'up', snapshot: whole }, askAgent };
   }
@@ -139,7 +145,7 @@ test('on a Mac where all is well, nothing is to be mended', async () => {
   expect(others.map(({ id, verdict }) => [id, verdict])).toEqual([
     ['update', 'SKIP'],
     ['tls', 'SKIP'],
-    ['signed-in', 'SKIP'],
+    ['local-network', 'SKIP'],
   ]);
 });
 
@@ -345,10 +351,11 @@ describe('the path to grant', () => {
 describe('Messages is asked for its accounts', () => {
   test('only if that raises no dialog', async () => {
     const patient = new Patient();
+    noteAutomation(patient.mac.osascriptDirectory, 'undecided');
     expect(finding(await patient.see('signed-in'), 'signed-in')?.verdict).toBe('SKIP');
-    expect(patient.standIns.calls('osascript-any')).toEqual([]);
-    patient.changes = { ...patient.changes, startedBy: 'com.apple.Terminal' };
-    patient.permission(2, 'com.apple.Terminal');
+    expect(patient.standIns.calls('osascript-any').join()).not.toContain('accounts');
+    expect(dialogsRaised(patient.mac.osascriptDirectory)).toBe(0);
+    noteAutomation(patient.mac.osascriptDirectory, 'granted');
     expect(finding(await patient.see('signed-in'), 'signed-in')?.verdict).toBe('PASS');
     expect(patient.standIns.calls('osascript-any').join()).toContain('accounts');
   });

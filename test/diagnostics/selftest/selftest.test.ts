@@ -5,9 +5,11 @@ import { concealer } from '../../../src/diagnostics/checks/concealer.js';
 import type { Report } from '../../../src/diagnostics/checks/runChecks.js';
 import { saveReport } from '../../../src/diagnostics/selftest/saveReport.js';
 import { selftestChecks } from '../../../src/diagnostics/selftest/selftestChecks.js';
+import { dialogsRaised, noteAutomation } from '../../../src/kit/messages/automationDialog.js';
 import { behave } from '../../../src/kit/messages/osascriptBehaviour.js';
 import type { Problem } from '../../../src/model/problem.js';
 import type { StatusSnapshot } from '../../../src/model/status.js';
+import type { AskDaemon } from '../../../src/operator/askDaemon.js';
 import { OWN, SECRET, TestContext } from '../checks/TestContext.js';
 
 const verdicts = (report: Report) =>
@@ -24,9 +26,12 @@ test('on a Mac where all is well every check passes, down to the delivery of a r
   context.changes = { send: true };
   const [report] = await Promise.all([context.run(), context.deliver()]);
   const others = report.checks.filter(({ verdict }) => verdict !== 'PASS');
-  expect(others).toEqual([expect.objectContaining({ id: 'agent', verdict: 'SKIP' })]);
+  expect(others.map(({ id, verdict }) => [id, verdict])).toEqual([
+    ['agent', 'SKIP'],
+    ['local-network', 'SKIP'],
+  ]);
   expect(report.checks.map(({ id }) => id)).toEqual(selftestChecks().map(({ id }) => id));
-  expect(report.summary).toEqual({ PASS: report.checks.length - 1, WARN: 0, FAIL: 0, SKIP: 1 });
+  expect(report.summary).toEqual({ PASS: report.checks.length - 2, WARN: 0, FAIL: 0, SKIP: 2 });
 });
 
 test.each([
@@ -216,10 +221,125 @@ describe('sending', () => {
     };
     const found = finding(await context.run('send'), 'send');
     expect(asked).toEqual([
-      { verb: 'selftest.send', text: expect.stringMatching(/^edge-agent selftest [0-9a-f]{8}$/) },
+      {
+        verb: 'selftest.send',
+        text: expect.stringMatching(/^edge-agent selftest: é, “quotes” and 👋 [0-9a-f]{8}$/),
+      },
     ]);
     expect(found).toMatchObject({ verdict: 'FAIL', evidence: expect.stringContaining('the disk is full') });
     expect(context.mac.sent()).toEqual([]);
+  });
+});
+
+/** A running agent that answers so, by the verb; what is not here it does not know. */
+function answering(
+  answers: Readonly<Record<string, unknown>>,
+  ...problems: Partial<Problem>[]
+): TestContext['changes'] {
+  const askAgent = (async ({ verb }) =>
+    verb in answers
+      ? { kind: 'answered', result: answers[verb] }
+      : { kind: 'refused', code: 'invalid_payload', message: 'unknown verb', remedy: '' }) as AskDaemon;
+  return { ...running(...problems), askAgent };
+}
+
+describe('what only the agent can tell is asked of it, and not of this terminal', () => {
+  test.each([
+    ['granted', false, 'PASS', /grants/],
+    ['denied', false, 'FAIL', /denies/],
+    ['undecided', true, 'FAIL', /dialog on the screen/],
+    ['undecided', false, 'FAIL', /no dialog/],
+    ['not_running', false, 'WARN', /does not run/],
+    ['unknown', false, 'SKIP', /does not tell/],
+  ] as const)(
+    'Automation is %s, a dialog open: %s: %s',
+    async (permission, isDialogOpen, verdict, evidence) => {
+      const context = new TestContext();
+      context.permission(permission === 'granted' ? 0 : 2);
+      context.changes = answering({ automation: { permission, isDialogOpen } });
+      const found = finding(await context.run('automation'), 'automation');
+      expect(found).toMatchObject({ verdict, evidence: expect.stringMatching(evidence) });
+    },
+  );
+
+  test('an agent of before, which cannot be asked, still tells what it met', async () => {
+    const context = new TestContext();
+    context.changes = answering({}, { code: 'automation_denied', message: 'no', remedy: 'allow' });
+    expect(verdicts(await context.run('automation')).automation).toBe('FAIL');
+  });
+
+  test.each([
+    ['https://192.168.1.20', 'connect EHOSTUNREACH 192.168.1.20:443 - Local (192.168.1.3:5)', 'FAIL'],
+    ['https://192.168.1.20', 'connect ECONNREFUSED 192.168.1.20:443', 'WARN'],
+    ['https://192.168.1.20', undefined, 'PASS'],
+    ['https://[fd00::1]', undefined, 'PASS'],
+    ['https://203.0.113.9', undefined, 'SKIP'],
+    ['http://127.0.0.1:1', undefined, 'SKIP'],
+  ] as const)('%s, of which it says %s: %s', async (url, detail, verdict) => {
+    const context = new TestContext();
+    context.settings = { BACKEND_URL: url };
+    const code = 'backend_unreachable';
+    context.changes = running(
+      ...(detail === undefined ? [] : [{ code, message: detail, remedy: 'x' } as const]),
+    );
+    expect(verdicts(await context.run('local-network'))['local-network']).toBe(verdict);
+    context.changes = {};
+    expect(verdicts(await context.run('local-network'))['local-network']).toBe('SKIP');
+  });
+
+  test('the marker is proven by the agent, which remembers it', async () => {
+    const context = new TestContext();
+    context.changes = answering({ marker: { proven: true, ms: 40 } });
+    expect(finding(await context.run('marker'), 'marker')).toMatchObject({
+      verdict: 'PASS',
+      evidence: expect.stringContaining('by the running agent'),
+    });
+    context.changes = answering({ marker: { proven: false, why: 'no marker within 15 s' } });
+    expect(verdicts(await context.run('marker')).marker).toBe('FAIL');
+  });
+
+  test('a terminal that may not ask Messages says so, raises no dialog and blames nobody', async () => {
+    const context = new TestContext();
+    noteAutomation(context.mac.osascriptDirectory, 'undecided');
+    expect(finding(await context.run('account'), 'account')).toMatchObject({
+      verdict: 'SKIP',
+      evidence: expect.stringContaining('says nothing of the agent'),
+    });
+    expect(dialogsRaised(context.mac.osascriptDirectory)).toBe(0);
+  });
+
+  test.each([
+    ['failed', 'automation_denied', 1, /the running agent: automation_denied: no/],
+    ['unknown', 'outcome_unknown', 1, /the running agent: outcome_unknown: no/],
+  ] as const)(
+    'a text that is %s there is told with its code, at once',
+    async (state, code, attempts, evidence) => {
+      const context = new TestContext();
+      const status = {
+        problems: [{ code, remedy: 'the step' }],
+        vital_signs: { can_send: { codes: [code] } },
+      };
+      const text = { state, attempts, error_code: code, error: 'no' };
+      context.changes = {
+        ...answering({ 'selftest.send': { id: 'x' }, 'selftest.text': text, status }),
+        send: true,
+      };
+      const found = finding(await context.run('send'), 'send');
+      expect(found).toMatchObject({
+        ...{ verdict: 'FAIL', remedy: 'the step', evidence: expect.stringMatching(evidence) },
+      });
+    },
+  );
+});
+
+describe('the marker', () => {
+  test('that comes with the end of osascript only is not proven', async () => {
+    const context = new TestContext();
+    context.standIns.write('osascript-any', 'sleep 0.3; echo edge-agent:dispatch >&2');
+    expect(finding(await context.run('marker'), 'marker')).toMatchObject({
+      verdict: 'FAIL',
+      evidence: expect.stringContaining('osascript ended'),
+    });
   });
 });
 

@@ -33,7 +33,7 @@ describe('an error number before the marker', () => {
     [-128, 'send_refused', 'later'],
     [-43, 'send_refused', 'never'],
     [-1743, 'automation_denied', 'never'],
-    [-1744, 'automation_denied', 'never'],
+    [-1744, 'automation_pending', 'later'],
     [1, 'send_refused', 'never'],
     [-31337, 'send_refused', 'later'],
   ])('%i is proof that nothing was sent: %s, %s', (code, reason, retry) => {
@@ -134,5 +134,22 @@ describe('the error number', () => {
         expect(errorNumber(`Can’t get chat id "${text}". (${number})\n`)).toBe(number);
       }),
     );
+  });
+});
+
+describe('on a Mac that has proven that the marker is written at once', () => {
+  const proven = (code: number, marker: boolean) =>
+    judgeExit({ ...failing(code, marker), isMarkerProven: true });
+
+  it.each([-1712, -609])('%i without the marker is proof that nothing was sent', (code) => {
+    expect(proven(code, false)).toMatchObject({
+      ...{ kind: 'notStarted', code, reason: 'messages_unavailable', retry: 'later' },
+    });
+    expect(proven(code, true)).toMatchObject({ kind: 'unknown', code });
+  });
+
+  it('an osascript that was killed proves no more than elsewhere', () => {
+    const killed = exit({ status: null, killedByUs: true, isMarkerProven: true });
+    expect(judgeExit(killed)).toMatchObject({ kind: 'unknown', reason: 'timeout' });
   });
 });

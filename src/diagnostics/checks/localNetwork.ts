@@ -1,0 +1,33 @@
+import { lookup } from 'node:dns/promises';
+import { isLoopback } from '../../config/backendUrls.js';
+import { isInLocalNetwork } from '../../system/localNetwork.js';
+import { type Check, fail, pass, skip, warn } from './check.js';
+
+/** macOS 15 and later keep programs that launchd starts from the local network, and let terminals through: only the agent can tell. */
+export const localNetwork: Check = {
+  id: 'local-network',
+  title: 'the agent may reach a backend in the local network',
+  macOnly: true,
+  async run({ agent, config: { loaded } }) {
+    const { hostname } = new URL(loaded.config.backend.url);
+    if (isLoopback(hostname)) return skip('the backend is on this Mac');
+    if (!(await isLocal(hostname))) return skip('the backend is not in the local network');
+    if (agent.kind !== 'up')
+      return skip('only the running agent can tell, as macOS lets every terminal through');
+    const told = agent.snapshot.problems.find(({ code }) => code === 'backend_unreachable');
+    if (told === undefined) return pass('the running agent reaches it');
+    const evidence = `the running agent: ${told.message}`;
+    return /\bEHOSTUNREACH\b/.test(told.message) ? fail(evidence, told.remedy) : warn(evidence, told.remedy);
+  },
+};
+
+async function isLocal(hostname: string): Promise<boolean> {
+  if (isInLocalNetwork(hostname)) return true;
+  try {
+    const found = await lookup(hostname.replace(/^\[|\]$/g, ''), { all: true });
+    return found.some(({ address }) => isInLocalNetwork(address));
+  } catch {
+    // The check of the name says so.
+    return false;
+  }
+}

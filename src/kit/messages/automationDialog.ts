@@ -1,0 +1,45 @@
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What macOS has noted of the permission to control Messages. `not_running`: Messages does not run, so it does not say. */
+export type AutomationNote = 'granted' | 'denied' | 'undecided' | 'not_running';
+
+/** The numbers that AEDeterminePermissionToAutomateTarget gives (MacErrors.h). */
+const NUMBERS: Readonly<Record<AutomationNote, number>> = {
+  granted: 0,
+  denied: -1743,
+  undecided: -1744,
+  not_running: -600,
+};
+
+const NOTE = 'automation';
+const DIALOGS = 'automation.dialogs';
+const LOOK_EVERY_MS = 50;
+
+/** As if somebody had decided in System Settings, or in the dialog that is open. `granted` where nothing was ever noted. */
+export function noteAutomation(directory: string, note: AutomationNote): void {
+  const path = join(directory, NOTE);
+  writeFileSync(`${path}.new`, note);
+  renameSync(`${path}.new`, path);
+}
+
+/** How many dialogs were raised so far. */
+export function dialogsRaised(directory: string): number {
+  const path = join(directory, DIALOGS);
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
+}
+
+/** What macOS says now, as a number. */
+export function automationNumber(directory: string): number {
+  const path = join(directory, NOTE);
+  return existsSync(path) ? NUMBERS[readFileSync(path, 'utf8') as AutomationNote] : NUMBERS.granted;
+}
+
+/** Raises the dialog; resolves with what macOS says when somebody has answered it, or when the time is over. */
+export async function raiseDialog(directory: string, patienceMs: number): Promise<number> {
+  appendFileSync(join(directory, DIALOGS), 'raised\n');
+  const end = performance.now() + patienceMs;
+  while (automationNumber(directory) === NUMBERS.undecided && performance.now() < end)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  return automationNumber(directory);
+}
