@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { describeError, EdgeError } from '../errors.js';
@@ -44,6 +44,7 @@ export async function stageRuntime(
   { runtime, renew = false, identity }: RuntimeWishes,
 ): Promise<string> {
   const { places, node } = service;
+  requireOwnVolume(places);
   if (runtime === 'current') {
     requireOutside(places, node);
     const original = realpathSync(node);
@@ -52,7 +53,6 @@ export async function stageRuntime(
     await tryVersion(service, directory);
     return `Using node where it is: ${original}`;
   }
-  requireOwnVolume(places);
   const before = signedBefore(places);
   const signer = identity ?? before ?? AD_HOC;
   const app = join(directory, APP);
@@ -151,14 +151,23 @@ function requireOutside(places: ServicePlaces, node: string): void {
   );
 }
 
-/** Files are put into the app by renames, and launchd starts nothing of a volume that is not there yet at the login. */
-function requireOwnVolume({ app, root }: ServicePlaces): void {
+/**
+ * Files are put into the app by renames; and a login starts nothing of a volume that is not there yet, nor what writes its
+ * errors to another volume than that of macOS (it ends with 78, in silence).
+ */
+function requireOwnVolume({ app, root, homeDir }: ServicePlaces): void {
   const found = lstatSync(app, { throwIfNoEntry: false });
-  if (found === undefined || (found.isDirectory() && found.dev === statSync(root).dev)) return;
+  const isElsewhere = (path: string) => statSync(path).dev !== statSync(homeDir).dev;
+  const why = isElsewhere(root)
+    ? `${root} is on another volume than the home directory, so that launchd may not start it at a login.`
+    : found !== undefined && (!found.isDirectory() || isElsewhere(app))
+      ? `${app} is ${found.isDirectory() ? 'on another volume' : 'a link, or no folder'}, so that the agent cannot be replaced in one step.`
+      : undefined;
+  if (why === undefined) return;
   throw new EdgeError(
     'install_failed',
-    `${app} is ${found.isDirectory() ? 'on another volume' : 'a link, or no folder'}, so that the agent cannot be replaced in one step. What was installed before is untouched.`,
-    'Move it away, so that it can be made where it belongs; then: edge-agent install',
+    `${why} What was installed before is untouched.`,
+    `Let ${dirname(root)} be a folder of the home directory, without an app that is a link; for data elsewhere there is state.directory. Then: edge-agent install`,
   );
 }
 

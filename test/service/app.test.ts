@@ -1,7 +1,17 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { userInfo } from 'node:os';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FLAGS, fatMachO, NODEJS_ORG, SYSTEM_LIBRARIES, thinMachO } from '../support/buildMachO.js';
 import { ServiceBench } from '../support/ServiceBench.js';
@@ -14,6 +24,10 @@ function parsed(path: string): Record<string, unknown> {
   return JSON.parse(execFileSync('python3', ['-c', script, path], { encoding: 'utf8' }));
 }
 
+/** A place that is not where the tests have their homes; undefined if this machine has one volume. */
+const OTHER_VOLUME = ['/dev/shm', '/var/tmp'].find(
+  (path) => existsSync(path) && statSync(path).dev !== statSync(tmpdir()).dev,
+);
 const hasPlistutil = existsSync('/usr/bin/plistutil');
 const hasPython = spawnSync('python3', ['-c', 'import plistlib']).status === 0;
 
@@ -116,6 +130,24 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
       });
       expect((await bench.answers('one')).pid).toBe(running.pid);
       expect(bench.launchd.job()?.pid).toBe(running.pid);
+    },
+  );
+
+  test.skipIf(OTHER_VOLUME === undefined)(
+    'is a program that lies on another volume than the home directory',
+    async (context) => {
+      const bench = await ServiceBench.open(context);
+      const elsewhere = mkdtempSync(join(OTHER_VOLUME ?? '', 'edge-'));
+      context.onTestFinished(() => rmSync(elsewhere, { recursive: true, force: true }));
+      const support = dirname(bench.places.root);
+      mkdirSync(dirname(support), { recursive: true });
+      symlinkSync(elsewhere, support);
+      await expect(bench.install('one')).rejects.toMatchObject({
+        code: 'install_failed',
+        message: expect.stringContaining('is on another volume than the home directory'),
+        remedy: expect.stringContaining('state.directory'),
+      });
+      expect(existsSync(bench.places.plist)).toBe(false);
     },
   );
 

@@ -130,7 +130,7 @@ export const openDatabase = () => ({ close() {} });\n`;
     await expect(bench.install('two', PRIVATE)).rejects.toMatchObject({
       code: 'install_failed',
       message: expect.stringContaining('is a link, or no folder'),
-      remedy: expect.stringContaining('Move it away'),
+      remedy: expect.stringContaining('without an app that is a link'),
     });
     expect((await bench.answers('one')).pid).toBe(running.pid);
     rmSync(bench.places.app);
