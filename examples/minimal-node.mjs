@@ -11,15 +11,20 @@ const waiting = new Map(); // agent id → Map of command id → command that is
 const replies = new Map(); // agent id and message guid → the reply that was given
 const events = new Map(); // event id → what happened on the Mac, each once
 
-// P1: base64("<agent id>:<phone>:<seconds>:<hmac>"). Returns a status to refuse with, or 200.
+// P1: base64("<agent id>:<phone>:<seconds>:<hmac>"). Returns 200, or a status to refuse with and why, on the console.
 function judge(authorization, agentId) {
+  const refuse = (status, why) => console.error(`refused ${agentId}: ${why}`) ?? status;
   const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
-  if (!token) return 401;
+  if (!token) return refuse(401, 'no Authorization: Bearer header');
   const text = Buffer.from(token, 'base64').toString();
   const [, signed, id, seconds, hmac] = /^((.+):[^:]*:(\d+)):([0-9a-f]{64})$/.exec(text) ?? [];
-  if (!signed || id !== agentId || Math.abs(Date.now() / 1000 - seconds) > 86_400) return 403;
+  if (!signed) return refuse(403, 'the token is not a signed one (is auth.mode "secret"?)');
+  if (id !== agentId) return refuse(403, `the token is for ${id}`);
+  const age = Math.abs(Date.now() / 1000 - seconds);
+  if (age > 86_400) return refuse(403, 'the token is of another day: are both clocks right?');
   const right = createHmac('sha256', secret).update(signed).digest('hex');
-  return timingSafeEqual(Buffer.from(right), Buffer.from(hmac)) ? 200 : 403;
+  if (timingSafeEqual(Buffer.from(right), Buffer.from(hmac))) return 200;
+  return refuse(403, 'it is not signed with our EDGE_SECRET');
 }
 
 function commandsOf(agentId) {

@@ -28,19 +28,30 @@ events = {}  # event id -> what happened on the Mac, each once
 
 
 def judge(authorization, agent_id):
-    """P1: base64("<agent id>:<phone>:<seconds>:<hmac>"). Returns a status to refuse with, or 200."""
+    """P1: base64("<agent id>:<phone>:<seconds>:<hmac>"). Returns 200, or a status to refuse with, of which it says why."""
+
+    def refuse(status, why):
+        print(f"refused {agent_id or 'somebody without X-Edge-Agent-Id'}: {why}", file=sys.stderr)
+        return status
+
     bearer = re.fullmatch(r"Bearer (\S+)", authorization or "")
     if bearer is None:
-        return 401
+        return refuse(401, "no Authorization: Bearer header")
     try:
         token = base64.b64decode(bearer[1]).decode()
     except ValueError:
-        return 403
+        token = ""
     parts = re.fullmatch(r"((.+):[^:]*:(\d+)):([0-9a-f]{64})", token)
-    if parts is None or parts[2] != agent_id or abs(time.time() - int(parts[3])) > 86_400:
-        return 403
+    if parts is None:
+        return refuse(403, 'the token is not a signed one (is auth.mode "secret"?)')
+    if parts[2] != agent_id:
+        return refuse(403, f"the token is for {parts[2]}")
+    if abs(time.time() - int(parts[3])) > 86_400:
+        return refuse(403, "the token is of another day: are both clocks right?")
     right = hmac.new(SECRET.encode(), parts[1].encode(), hashlib.sha256).hexdigest()
-    return 200 if hmac.compare_digest(right, parts[4]) else 403
+    if hmac.compare_digest(right, parts[4]):
+        return 200
+    return refuse(403, "it is not signed with our EDGE_SECRET")
 
 
 def push(agent_id, payload):

@@ -15,15 +15,17 @@ export function missingProgram(file: keyof typeof EXAMPLES): string {
   return words;
 }
 
-/** Starts an example on a free port, as its first line says; resolves with its address. Ended with the test. */
+/** Starts an example on a free port, as its first line says; resolves with its address. `onComplaint` hears its stderr. Ended with the test. */
 export async function startExample(
   file: keyof typeof EXAMPLES,
   secret: string,
   context: Pick<TestContext, 'onTestFinished'>,
+  onComplaint: (line: string) => void = () => undefined,
 ): Promise<string> {
   const env = { PATH: process.env.PATH, EDGE_SECRET: secret, PORT: '0' };
   const path = join(ROOT, 'examples', file);
-  const child = spawn(EXAMPLES[file], [path], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(EXAMPLES[file], [path], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  createInterface({ input: child.stderr }).on('line', onComplaint);
   context.onTestFinished(() => void child.kill('SIGKILL'));
   for await (const line of createInterface({ input: child.stdout })) {
     const url = /http:\S+/.exec(line)?.[0];
