@@ -49,7 +49,8 @@ const phone: (config: Config) => string = ({ edge }) => edge.user_phone;
 const wrong: (config: Config) => boolean = ({ edge }) => edge.user_phone;
 const backend = await SimulatedBackend.start({ port: 0, secret: 'secret', persona: silent });
 await backend.stop();
-console.log([EdgeAgent, loadConfig, MonitorClient].map((one) => typeof one).join(), typeof phone, typeof wrong);
+const say = (agent: EdgeAgent) => agent.channel.sendNotification('success', 'All tests passed!', 'ann');
+console.log([EdgeAgent, loadConfig, MonitorClient].map((one) => typeof one).join(), typeof phone, typeof wrong, typeof say);
 `;
 
 try {
@@ -106,7 +107,7 @@ try {
   ];
   execFileSync(process.execPath, tsc, { cwd: project, stdio: 'inherit' });
   const said = execFileSync(process.execPath, ['program.mjs'], { cwd: project, encoding: 'utf8' });
-  expectThat('its exports and their types', said.trim() === 'function,function,function function function');
+  expectThat('its exports and their types', said.trim() === 'function,function,function function function function');
   console.log('The installed package works.');
 } finally {
   rmSync(directory, { recursive: true, force: true });

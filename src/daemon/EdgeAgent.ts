@@ -29,6 +29,7 @@ import { type Components, compose } from './compose.js';
 import { Downtime } from './Downtime.js';
 import { Health } from './Health.js';
 import { LiveConfig } from './LiveConfig.js';
+import { type LocalChannel, localChannel } from './LocalChannel.js';
 import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
 import {
@@ -87,6 +88,8 @@ interface Running extends Components {
  * during `start` waits for it and ends what it has built; then nothing was begun. After a `stop` it may be started again.
  */
 export class EdgeAgent {
+  /** What is said to those who watch, beside what the agent says itself. */
+  readonly channel: LocalChannel = localChannel(() => this.running?.monitoring);
   private running: Running | undefined;
   /** Ends with the start or stop that was asked for last. Never rejects. */
   private turn: Promise<void> = Promise.resolve();

@@ -50,7 +50,8 @@ const SAVE_EVERY_MS = 60_000;
  * in here.
  */
 export class Monitoring {
-  private readonly server: MonitorServer | undefined;
+  /** Undefined where `monitor.enabled` is off. */
+  readonly server: MonitorServer | undefined;
   private readonly secret: MonitorSecret;
   private readonly strip: LinkTimeline;
   private readonly linkHours: LinkHours;
@@ -216,10 +217,11 @@ export class Monitoring {
     }
   }
 
-  private notify(notification: Notification): void {
-    this.notifications.note(notification);
+  /** To everybody, who can read it later as well; or to one user. */
+  notify(notification: Notification, userId?: string): void {
+    if (userId === undefined) this.notifications.note(notification);
     const { level, message, by } = notification;
-    this.server?.sendNotification(level, message, undefined, by);
+    this.server?.sendNotification(level, message, userId, by);
   }
 
   private doctorEnded(fault: string | undefined): void {

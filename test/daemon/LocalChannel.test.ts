@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { loadConfig } from '../../src/config/loadConfig.js';
+import { EdgeAgent } from '../../src/daemon/EdgeAgent.js';
+import { createLogger } from '../../src/logging/createLogger.js';
+import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
+import { makeToken } from '../../src/monitor/tokens.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+import { WatchingClient } from '../support/WatchingClient.js';
+
+/** An agent in this process, without a Mac and a backend, with its channel open. */
+async function embedded() {
+  const directory = temporaryDirectory();
+  const state = join(directory, 'state');
+  const env = {
+    PATH: process.env.PATH,
+    HOME: directory,
+    USER_PHONE: '+13105550100',
+    BACKEND_URL: 'http://127.0.0.1:9',
+    EDGE_MONITOR_ENABLED: 'true',
+    EDGE_MONITOR_PORT: '0',
+    EDGE_STATE_DIRECTORY: state,
+    EDGE_IMESSAGE_DB_PATH: join(directory, 'chat.db'),
+  };
+  const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' });
+  const log = createLogger({ file: loaded.config.logging.file, level: 'info', format: 'text' });
+  const agent = new EdgeAgent({ loaded, env, log, platform: 'linux' });
+  onTestFinished(async () => {
+    await agent.stop();
+    log.close();
+  });
+  const client = async (user?: string) => {
+    const key = MonitorSecret.in(state).key();
+    const claims = { use: 'session', user: user ?? '', ttlMs: 3_600_000, now: Date.now() } as const;
+    const token = user === undefined ? 'none' : await makeToken(key, claims);
+    const port = agent.snapshot().monitor.port;
+    const connected = await WatchingClient.open(`ws://127.0.0.1:${port}/ws?token=${token}`);
+    onTestFinished(() => connected.close());
+    await connected.heard('auth');
+    return connected;
+  };
+  return { agent, client };
+}
+
+const MESSAGE = {
+  conversationId: 'conv-123',
+  messageId: 'msg-456',
+  content: 'Analysis complete!',
+  sender: 'CLOUD_ASSISTANT',
+  timestamp: '2026-01-01T00:00:00.000Z',
+};
+
+test('a program says something to everybody or to one user, and counts who is there', async () => {
+  const { agent, client } = await embedded();
+  await agent.start();
+  const [ann, bob] = [await client('ann'), await client('bob')];
+  const stranger = await client();
+  expect(agent.channel.getClientsCount()).toBe(3);
+  expect(agent.channel.getAuthenticatedClientsCount()).toBe(2);
+  agent.channel.broadcastAgentStatus({ agentName: 'CLOUD_ASSISTANT', state: 'working', progress: 50 });
+  agent.channel.broadcastChatMessage(MESSAGE);
+  agent.channel.sendNotification('error', 'Task failed', 'bob');
+  agent.channel.sendNotification('success', 'All tests passed!');
+  for (const watcher of [ann, bob]) {
+    await watcher.heard('agent_status', ({ data }) => data?.agentName === 'CLOUD_ASSISTANT');
+    expect((await watcher.heard('chat_message')).data).toEqual(MESSAGE);
+    await watcher.heard('notification', ({ data }) => data?.message === 'All tests passed!');
+  }
+  const failed = ({ data }: { data?: Record<string, unknown> }) => data?.message === 'Task failed';
+  expect(bob.all('notification').filter(failed)).toHaveLength(1);
+  expect(ann.all('notification').filter(failed)).toEqual([]);
+  await stranger.caughtUp();
+  for (const type of ['agent_status', 'chat_message', 'notification']) expect(stranger.all(type)).toEqual([]);
+});
+
+test('before the start and after the stop nothing is said, and nothing fails', async () => {
+  const { agent } = await embedded();
+  const say = () => agent.channel.sendNotification('info', 'hello');
+  say();
+  await agent.start();
+  await agent.stop();
+  say();
+  expect(agent.channel.getClientsCount()).toBe(0);
+});
+
+test('a value that does not fit is refused by the name of its field', async () => {
+  const { agent } = await embedded();
+  const wrong = JSON.parse('{"agentName":"x","state":"busy"}');
+  expect(() => agent.channel.broadcastAgentStatus(wrong)).toThrowError(/at state/);
+  expect(() => agent.channel.broadcastChatMessage({ ...MESSAGE, timestamp: 'noon' })).toThrowError(
+    /at timestamp/,
+  );
+});
