@@ -107,7 +107,10 @@ try {
   ];
   execFileSync(process.execPath, tsc, { cwd: project, stdio: 'inherit' });
   const said = execFileSync(process.execPath, ['program.mjs'], { cwd: project, encoding: 'utf8' });
-  expectThat('its exports and their types', said.trim() === 'function,function,function function function function');
+  expectThat(
+    'its exports and their types',
+    said.trim() === 'function,function,function function function function',
+  );
   console.log('The installed package works.');
 } finally {
   rmSync(directory, { recursive: true, force: true });
