@@ -6,7 +6,7 @@ import type { Random } from '../system/random.js';
 import type { HttpClient } from './HttpClient.js';
 import { retryDelay } from './HttpClient.js';
 import type { SocketOutbox } from './Outboxes.js';
-import type { RefusedItem, RefusedItems } from './RefusedItems.js';
+import { type RefusedItems, refusedAck } from './RefusedItems.js';
 import type { BackendStore, QueuedAck, Timings } from './settings.js';
 
 const PAGE = 50;
@@ -15,7 +15,7 @@ const DOUBTED_AFTER = 3;
 const NONE: ReadonlySet<string> = new Set();
 
 interface Failing {
-  readonly commandId: string;
+  readonly ack: QueuedAck;
   readonly times: number;
   readonly detail: string;
 }
@@ -50,8 +50,8 @@ export class AckDelivery {
   private notBefore = 0;
   private nextRoundAt = 0;
   private failures = 0;
-  /** Failures in a row, by ack. */
-  private readonly failing = new Map<number, Failing>();
+  /** Failures in a row, by ack; one that is queued again is the same. */
+  private readonly failing = new Map<string, Failing>();
   private unsubscribe: (() => void) | null = null;
 
   constructor(private readonly ports: AckDeliveryPorts) {}
@@ -125,7 +125,8 @@ export class AckDelivery {
   private async postAll(): Promise<void> {
     const { store, post, clock, refused } = this.ports;
     // What was read by the socket or in a sync meanwhile is at no fault.
-    for (const seq of this.failing.keys()) if (!store.acks.has(seq)) this.failing.delete(seq);
+    for (const [name, { ack }] of this.failing)
+      if (!store.acks.has(ack.commandId, ack.revision)) this.failing.delete(name);
     for (let from = 0; this.unsubscribe !== null; ) {
       const doubted = this.doubted();
       const ack = this.nextByHttp(from, doubted) ?? this.nextByHttp(0);
@@ -134,18 +135,18 @@ export class AckDelivery {
       const posted = await post.post(ack.body);
       if (posted.kind === 'read') {
         this.failures = 0;
-        this.failing.delete(ack.seq);
+        this.failing.delete(nameOf(ack));
         this.setAsideDoubted(ack);
         store.write(() => store.acks.clear([ack.seq], 'http'));
       } else if (posted.kind === 'refused') {
-        this.failing.delete(ack.seq);
-        refused.refuse('post', named(ack.seq, ack.commandId), `HTTP ${posted.status}`, true);
+        this.failing.delete(nameOf(ack));
+        refused.refuse('post', refusedAck(ack), `HTTP ${posted.status}`, true);
       } else if (posted.kind === 'noEndpoint') {
         this.notBefore = posted.again;
         return;
       } else {
-        const times = (this.failing.get(ack.seq)?.times ?? 0) + 1;
-        this.failing.set(ack.seq, { commandId: ack.commandId, times, detail: posted.detail });
+        const times = (this.failing.get(nameOf(ack))?.times ?? 0) + 1;
+        this.failing.set(nameOf(ack), { ack, times, detail: posted.detail });
         this.failed(posted.retryAfterMs);
         return;
       }
@@ -157,15 +158,15 @@ export class AckDelivery {
   /** The commands with an ack that fails again and again. */
   private doubted(): ReadonlySet<string> {
     const worn = [...this.failing.values()].filter(({ times }) => times >= DOUBTED_AFTER);
-    return new Set(worn.map(({ commandId }) => commandId));
+    return new Set(worn.map(({ ack }) => ack.commandId));
   }
 
   /** The backend read this ack: those that it did not read so often are at fault themselves. */
   private setAsideDoubted(read: QueuedAck): void {
-    for (const [seq, { commandId, times, detail }] of this.failing) {
-      if (times < DOUBTED_AFTER || commandId === read.commandId) continue;
-      this.failing.delete(seq);
-      this.ports.refused.refuse('post', named(seq, commandId), detail, false);
+    for (const [name, { ack, times, detail }] of this.failing) {
+      if (times < DOUBTED_AFTER || ack.commandId === read.commandId) continue;
+      this.failing.delete(name);
+      this.ports.refused.refuse('post', refusedAck(ack), detail, false);
     }
   }
 
@@ -189,7 +190,7 @@ export class AckDelivery {
       const found = page.find(
         (ack) =>
           (wanted?.has(ack.seq) ?? true) &&
-          !refused.waits('post', 'ack', ack.seq) &&
+          !refused.waits('post', refusedAck(ack)) &&
           !without.has(ack.commandId),
       );
       if (found) return found;
@@ -198,8 +199,8 @@ export class AckDelivery {
   }
 }
 
-function named(seq: number, commandId: string): RefusedItem {
-  return { kind: 'ack', seq, id: commandId };
+function nameOf({ commandId, revision }: QueuedAck): string {
+  return `${commandId} ${revision}`;
 }
 
 /** The endpoints of one ack, in the order in which they are tried (protocol §5). */

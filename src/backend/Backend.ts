@@ -16,7 +16,7 @@ import { postMessage, uploadPhoto } from './posts.js';
 import { linkProblems } from './problems.js';
 import type { BackendNotification } from './protocol.js';
 import type { HttpReport } from './Reachability.js';
-import { RefusedItems } from './RefusedItems.js';
+import { RefusedItems, refusedEvent } from './RefusedItems.js';
 import { StatusReporter } from './StatusReporter.js';
 import { SyncExchange } from './SyncExchange.js';
 import { DEFAULT_TIMINGS, linkRules, type Timings } from './settings.js';
@@ -358,7 +358,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
     settings,
     eventsWait: () =>
       !acceptsEvents() &&
-      store.events.after(0, refused.count + 1).some(({ seq }) => !refused.waits('sync', 'event', seq)),
+      store.events.after(0, refused.count + 1).some((event) => !refused.waits('sync', refusedEvent(event))),
     eventSyncMs: timings.eventSyncMs,
   });
   const reader = new FrameReader({

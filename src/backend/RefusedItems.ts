@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
-import type { BackendStore } from './settings.js';
+import type { BackendStore, QueuedAck, QueuedEvent } from './settings.js';
 import type { RefusedAcks } from './view.js';
 
 const FIRST_WAIT_MS = 60_000;
@@ -13,14 +13,24 @@ export type ItemName = 'event' | 'ack';
 /** In a sync, or by itself to the endpoint for acks. */
 type Way = 'sync' | 'post';
 
-export interface RefusedItem {
-  readonly kind: ItemName;
-  readonly seq: number;
-  /** The id of the event, or of the command that the ack is of. */
-  readonly id: string;
+/**
+ * An event, or an ack of the command `id`. An ack is queued anew whenever its command is offered again: it is the same one by its
+ * command and revision, not by its place in the queue.
+ */
+export type RefusedItem =
+  | { readonly kind: 'event'; readonly id: string; readonly seq: number }
+  | { readonly kind: 'ack'; readonly id: string; readonly revision: number };
+
+export function refusedAck({ commandId, revision }: Pick<QueuedAck, 'commandId' | 'revision'>): RefusedItem {
+  return { kind: 'ack', id: commandId, revision };
 }
 
-interface Entry extends RefusedItem {
+export function refusedEvent({ eventId, seq }: Pick<QueuedEvent, 'eventId' | 'seq'>): RefusedItem {
+  return { kind: 'event', id: eventId, seq };
+}
+
+interface Entry {
+  readonly item: RefusedItem;
   /** Unix ms. */
   readonly since: number;
   detail: string;
@@ -53,11 +63,9 @@ export class RefusedItems {
   refuse(way: Way, item: RefusedItem, detail: string, isFinal: boolean): void {
     this.prune();
     const { clock, log } = this.ports;
-    const name = nameOf(item.kind, item.seq);
+    const name = nameOf(item);
     const entry = this.entries.get(name) ?? {
-      kind: item.kind,
-      seq: item.seq,
-      id: item.id,
+      item,
       since: clock.now(),
       detail,
       times: 0,
@@ -78,8 +86,8 @@ export class RefusedItems {
   }
 
   /** Whether it is not to be offered yet. */
-  waits(way: Way, kind: ItemName, seq: number): boolean {
-    return (this.entries.get(nameOf(kind, seq))?.until.get(way) ?? 0) > this.ports.clock.monotonic();
+  waits(way: Way, item: RefusedItem): boolean {
+    return (this.entries.get(nameOf(item))?.until.get(way) ?? 0) > this.ports.clock.monotonic();
   }
 
   /** How long until one of those is to be offered, ms; undefined: none waits. */
@@ -102,9 +110,9 @@ export class RefusedItems {
   /** The acks among them. */
   acks(): RefusedAcks {
     this.prune();
-    const acks = [...this.entries.values()].filter(({ kind }) => kind === 'ack');
+    const acks = [...this.entries.values()].filter(({ item }) => item.kind === 'ack');
     const since = acks.length === 0 ? null : Math.min(...acks.map((ack) => ack.since));
-    return { count: acks.length, commands: new Set(acks.map(({ id }) => id)).size, since };
+    return { count: acks.length, commands: new Set(acks.map(({ item }) => item.id)).size, since };
   }
 
   problem(): Problem<number> | null {
@@ -112,14 +120,14 @@ export class RefusedItems {
     const proven = [...this.entries.values()].filter(({ isProven }) => isProven);
     const [first] = proven;
     if (first === undefined) return null;
-    const events = proven.filter(({ kind }) => kind === 'event').length;
+    const events = proven.filter(({ item }) => item.kind === 'event').length;
     const counts = [counted(events, 'event'), counted(proven.length - events, 'ack')].filter(
       (words) => words !== '',
     );
     return {
       code: 'delivery_refused',
       since: Math.min(...proven.map(({ since }) => since)),
-      message: `The backend does not take ${counts.join(' and ')} (${first.kind === 'event' ? 'event' : 'ack of'} ${first.id}: ${first.detail}). Everything else continues.`,
+      message: `The backend does not take ${counts.join(' and ')} (${first.item.kind === 'event' ? 'event' : 'ack of'} ${first.item.id}: ${first.detail}). Everything else continues.`,
       remedy:
         'Have the backend take it (bodies of 1 MiB at least). It is offered again within an hour, at once with: edge-agent kick. It is given up after 7 days.',
     };
@@ -128,13 +136,15 @@ export class RefusedItems {
   /** Those that were read by whatever way, or given up, are no matter any more. */
   private prune(): void {
     const { acks, events } = this.ports.store;
-    for (const [name, { kind, seq }] of this.entries)
-      if (!(kind === 'ack' ? acks : events).has(seq)) this.entries.delete(name);
+    for (const [name, { item }] of this.entries) {
+      const isQueued = item.kind === 'ack' ? acks.has(item.id, item.revision) : events.has(item.seq);
+      if (!isQueued) this.entries.delete(name);
+    }
   }
 }
 
-function nameOf(kind: ItemName, seq: number): string {
-  return `${kind} ${seq}`;
+function nameOf(item: RefusedItem): string {
+  return item.kind === 'ack' ? `ack ${item.id} ${item.revision}` : `event ${item.seq}`;
 }
 
 function counted(count: number, noun: string): string {

@@ -4,7 +4,13 @@ import { type Clock, sleep } from '../system/clock.js';
 import type { HttpOutcome } from './HttpClient.js';
 import type { LostConnectionDetector } from './LostConnectionDetector.js';
 import { asObject, parseSyncReply, syncBody } from './protocol.js';
-import type { ItemName, RefusedItem, RefusedItems } from './RefusedItems.js';
+import {
+  type ItemName,
+  type RefusedItem,
+  type RefusedItems,
+  refusedAck,
+  refusedEvent,
+} from './RefusedItems.js';
 import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
 
 const META_LAST_COMMAND = 'backend.last_command_id';
@@ -156,6 +162,8 @@ const MOST_ITEMS = 200;
 /** Of each kind in one sync, unless one item alone is larger: with the status a body stays below 64 KiB, so that a server that takes 100 kB of JSON (Express by default) takes it. */
 const MOST_BYTES = 28 * 1024;
 
+const NOTHING = { items: [], isCut: false };
+
 interface Item {
   readonly seq: number;
 }
@@ -195,9 +203,11 @@ export class SyncBatch {
 
   next(): Batch {
     if (this.suspect !== undefined) return { events: [], acks: [], moreEvents: false, moreAcks: false };
-    let event = this.take('event', this.events, this.alone !== 'ack');
-    const ack = this.take('ack', this.acks, this.alone !== 'event' || event.items.length === 0);
-    if (this.alone === 'ack' && ack.items.length === 0) event = this.take('event', this.events, true);
+    const events = () => this.take('event', this.events, refusedEvent);
+    let event = this.alone === 'ack' ? NOTHING : events();
+    const isAckWanted = this.alone !== 'event' || event.items.length === 0;
+    const ack = isAckWanted ? this.take('ack', this.acks, refusedAck) : NOTHING;
+    if (this.alone === 'ack' && ack.items.length === 0) event = events();
     return { events: event.items, acks: ack.items, moreEvents: event.isCut, moreAcks: ack.isCut };
   }
 
@@ -236,24 +246,23 @@ export class SyncBatch {
   private take<One extends Item>(
     kind: ItemName,
     source: Source<One>,
-    isWanted: boolean,
-  ): { items: One[]; isCut: boolean } {
-    if (!isWanted) return { items: [], isCut: false };
+    itemOf: (one: One) => RefusedItem,
+  ): { items: readonly One[]; isCut: boolean } {
     const from = this.behind[kind];
-    const page = this.page(kind, source, from);
-    const { items, isCut } = page.items.length === 0 && from > 0 ? this.page(kind, source, 0) : page;
+    const page = this.page(source, from, itemOf);
+    const { items, isCut } = page.items.length === 0 && from > 0 ? this.page(source, 0, itemOf) : page;
     this.behind[kind] = isCut ? (items.at(-1)?.seq ?? 0) : 0;
     return { items, isCut };
   }
 
   private page<One extends Item>(
-    kind: ItemName,
     source: Source<One>,
     from: number,
+    itemOf: (one: One) => RefusedItem,
   ): { items: One[]; isCut: boolean } {
     const limit = this.alone === undefined ? this.limit : 1;
     const listed = source.after(from, limit + this.refused.count);
-    const offered = listed.filter(({ seq }) => !this.refused.waits('sync', kind, seq)).slice(0, limit);
+    const offered = listed.filter((one) => !this.refused.waits('sync', itemOf(one))).slice(0, limit);
     let bytes = 0;
     const end = offered.findIndex((item, index) => {
       bytes += Buffer.byteLength(JSON.stringify(item));
@@ -270,6 +279,5 @@ function before(items: readonly Item[]): number {
 }
 
 function named(event: QueuedEvent | undefined, ack: QueuedAck | undefined): RefusedItem | undefined {
-  if (event !== undefined) return { kind: 'event', seq: event.seq, id: event.eventId };
-  return ack && { kind: 'ack', seq: ack.seq, id: ack.commandId };
+  return event === undefined ? ack && refusedAck(ack) : refusedEvent(event);
 }

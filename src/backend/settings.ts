@@ -54,7 +54,6 @@ export interface QueuedEvent {
 /** A durable queue, oldest first by `seq`; `afterInsert` tells after the commit and returns its unsubscribe. */
 export interface Queue<Item> {
   after(seq: number, limit: number): Item[];
-  has(seq: number): boolean;
   clear(seqs: readonly number[]): void;
   count(): number;
   afterInsert(listener: () => void): () => void;
@@ -73,8 +72,14 @@ export interface BackendStore {
    * `clear` is told by which channel the backend read them; by the socket unless said otherwise. Earlier acks of the same command
    * are cleared with it.
    */
-  readonly acks: Queue<QueuedAck> & { clear(seqs: readonly number[], via?: 'websocket' | 'http'): void };
-  readonly events: Queue<QueuedEvent> & { clearIds(ids: readonly string[]): void };
+  readonly acks: Queue<QueuedAck> & {
+    has(commandId: string, revision: number): boolean;
+    clear(seqs: readonly number[], via?: 'websocket' | 'http'): void;
+  };
+  readonly events: Queue<QueuedEvent> & {
+    has(seq: number): boolean;
+    clearIds(ids: readonly string[]): void;
+  };
 }
 
 /** The event as protocol §6 writes it. */

@@ -120,7 +120,7 @@ export class AckTable {
     );
     this.removeOlder = database.prepare('DELETE FROM acks WHERE command_id = ?');
     this.removeEarlier = database.prepare('DELETE FROM acks WHERE command_id = ? AND seq < ?');
-    this.exists = database.prepare('SELECT 1 FROM acks WHERE seq = ?').pluck();
+    this.exists = database.prepare('SELECT 1 FROM acks WHERE command_id = ? AND revision = ?').pluck();
     this.counted = database.prepare('SELECT count(*) FROM acks').pluck();
   }
 
@@ -176,8 +176,9 @@ export class AckTable {
     this.delivered.push(listener);
   }
 
-  has(seq: number): boolean {
-    return this.exists.get(seq) !== undefined;
+  /** Whether this ack is undelivered, wherever in the queue it is: a repetition has another `seq`. */
+  has(commandId: string, revision: number): boolean {
+    return this.exists.get(commandId, revision) !== undefined;
   }
 
   count(): number {

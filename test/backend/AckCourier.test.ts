@@ -186,6 +186,24 @@ describe('acks on their way', () => {
     expect(problems()).not.toContain('delivery_refused');
   });
 
+  it('that fail while others are read wait as long although they are queued again', async () => {
+    fake.refuse(503);
+    fake.on('/edge/command/ack', (call) =>
+      call.body.command_id === 'cmd_bad' ? { status: 500 } : { body: {} },
+    );
+    const made = begin();
+    add(made, 'cmd_bad');
+    const posts = () => fake.callsTo('/edge/command/ack').map((call) => call.body.command_id);
+    for (let times = 1; times <= 3; times += 1) {
+      await fake.until(() => posts().length >= times, 'a post');
+      const [bad] = made.store.acks.after(0, 1);
+      if (bad !== undefined) made.store.write(() => made.store.acks.addAgain(bad.body));
+    }
+    add(made, 'cmd_good');
+    await fake.until(() => made.backend.view().refusedAcks.count === 1, 'the refused one');
+    expect(posts()).toContain('cmd_good');
+  });
+
   it('that are corrected by a later one that was read are not sent behind it', async () => {
     fake.refuse(503);
     fake.on('/edge/command/ack', (call) =>

@@ -36,8 +36,13 @@ function world(events: QueuedEvent[], acks: QueuedAck[]) {
         .slice(0, limit),
   });
   const clock = new FakeClock();
-  const has = (list: () => { seq: number }[]) => (seq: number) => list().some((one) => one.seq === seq);
-  const store = { events: { has: has(() => queues.events) }, acks: { has: has(() => queues.acks) } };
+  const store = {
+    events: { has: (seq: number) => queues.events.some((one) => one.seq === seq) },
+    acks: {
+      has: (id: string, revision: number) =>
+        queues.acks.some((one) => one.commandId === id && one.revision === revision),
+    },
+  };
   const refused = new RefusedItems({ store, clock, log: new RecordingLog() });
   const batches = new SyncBatch(
     source(() => queues.events),
@@ -141,6 +146,21 @@ test.each([500, 422, 400])(
     expect(refused.problem()).toMatchObject({ code: 'delivery_refused' });
   },
 );
+
+test('an ack that is queued again, because its command is offered with each sync, waits as long and is told without a break', () => {
+  const { queues, sync, elapse, refused } = world([], [ack(1)]);
+  const offered: number[] = [];
+  for (let second = 0; second < 600; second += 15) {
+    if (sync((ids) => (ids.length > 0 ? 413 : undefined)).ids.length > 0) offered.push(second);
+    queues.acks = queues.acks.map((one) => ({ ...one, seq: one.seq + 1 }));
+    expect(refused.problem()).toMatchObject({ code: 'delivery_refused' });
+    expect(refused.acks()).toMatchObject({ count: 1, commands: 1 });
+    elapse(15_000);
+  }
+  expect(offered).toEqual([0, 60, 180, 420]);
+  queues.acks = queues.acks.map((one) => ({ ...one, revision: one.revision + 1 }));
+  expect(refused.problem()).toBeNull();
+});
 
 test('while the backend takes no sync at all, no item is to blame', () => {
   const { sync, elapse, refused } = world([event(1), event(2)], [ack(1)]);
