@@ -87,7 +87,8 @@ export class Backend {
 
   /** The operator wants it now: dials at once, anew if there is a socket already, and polls at once. */
   kick(reason: string): void {
-    const { link, poller, refused, courier } = this.parts;
+    const { access, link, poller, refused, courier } = this.parts;
+    access.registration.retry();
     refused.again();
     courier.pump();
     this.options.log.info('Trying the backend now', { reason });
@@ -213,12 +214,13 @@ export class Backend {
 
   /** One change of the link's state, told to everyone in one place. */
   private changed(before: LinkState, after: LinkState): void {
-    const { history, outboxes, poller, narrator, stranded, status, courier } = this.parts;
+    const { access, history, outboxes, poller, narrator, stranded, status, courier } = this.parts;
     const cameBack = history.changed(before, after);
     if (after.epoch !== before.epoch) outboxes.reset();
     poller.setMode(pollerMode(after), after.name === 'idle' ? 0 : this.timings.firstPollMs);
     narrator.changed(before, after);
     if (before.name === 'proving' && after.name === 'online') {
+      access.registration.retry();
       stranded.opened();
       status.start();
       outboxes.start();
@@ -287,7 +289,10 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
   const access = new Access({
     options,
     registration: timings.registration,
-    onAuthorised: () => link.feed({ type: 'authorised' }),
+    onAuthorised: () => {
+      registration.retry();
+      link.feed({ type: 'authorised' });
+    },
     onDoubt: () => poller.syncSoon('online'),
     onRegistered: () => {
       if (!link.live) link.feed({ type: 'authorised' });

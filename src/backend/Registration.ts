@@ -63,6 +63,7 @@ export class Registration {
   private attempting: Promise<void> | null = null;
   private refused: Problem<number> | null = null;
   private notNeeded = false;
+  private isStopped = false;
 
   constructor(private readonly ports: RegistrationPorts) {
     this.saved = readSaved(ports.meta.get(REGISTRATION_KEY));
@@ -86,21 +87,24 @@ export class Registration {
 
   /** Registers unless that was done for this phone and backend. Resolves when the first attempt ended, or after `firstMs`. */
   start(): Promise<void> {
-    return this.ours() || this.notNeeded ? Promise.resolve() : this.insist();
+    return this.ours() || this.notNeeded ? Promise.resolve() : this.again();
   }
 
-  /** Registers again: the backend refuses us, or the credentials changed. Resolves as `start` does. */
-  again(): Promise<void> {
-    return this.running === null && this.ours() ? this.briefly(this.attempt()) : this.insist();
+  /** If it was refused, tries at once: what was wrong may be mended. */
+  retry(): void {
+    if (this.refused !== null) void this.again();
   }
 
+  /** Nothing is tried after it. */
   stop(): void {
+    this.isStopped = true;
     this.running?.abort();
-    this.running = null;
   }
 
-  private insist(): Promise<void> {
-    this.stop();
+  /** Registers again until that succeeds: the backend refuses us, or the credentials changed. Resolves as `start` does. */
+  again(): Promise<void> {
+    if (this.isStopped) return Promise.resolve();
+    this.running?.abort();
     const running = new AbortController();
     this.running = running;
     const { first, longest } = this.ports.retryMs;

@@ -83,6 +83,32 @@ describe('registration', () => {
     await fake.until(() => made.backend.view().problems.length === 0, 'the recovery');
   });
 
+  it.each([
+    ['a kick', (made: Running) => made.backend.kick('a test')],
+    ['a request that is accepted again', () => void fake.on('/edge/sync', { body: { commands: [] } })],
+    ['a link that is up again', () => fake.refuse(null)],
+  ])('that was refused is tried again at once by %s, and is told no more', async (_, mend) => {
+    const hour = 3_600_000;
+    fake.on('/edge/register', { body: { edge_agent_id: 'edge_given' } });
+    const made = begin({
+      timings: {
+        registration: { firstMs: 200, retryMs: { first: hour, longest: hour } },
+        link: { blockedFastMs: 300 },
+      },
+    });
+    await online(made);
+    fake.on('/edge/register', { status: 403 });
+    fake.on('/edge/sync', { status: 401 });
+    fake.refuse(401);
+    fake.drop();
+    const codes = () => made.backend.view().problems.map(({ code }) => code);
+    await fake.until(() => codes().includes('registration_refused'), 'the refusal');
+    await fake.until(() => codes().includes('backend_unauthorised'), 'refused requests');
+    fake.on('/edge/register', { body: {} });
+    mend(made);
+    await fake.until(() => !codes().includes('registration_refused'), 'the recovery');
+  });
+
   it('holds the first dial back only briefly when it is not answered', async () => {
     fake.on('/edge/register', () => new Promise(() => undefined));
     const made = begin({
