@@ -31,6 +31,8 @@ interface SchedulerOptions {
 }
 
 const BATCH = 100;
+/** A timer runs by another clock than the wall's: until the next text is due, the wall's is looked at so often. */
+const LOOK_EVERY_MS = 60_000;
 /** A due text that could not be stored as being sent is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
 
@@ -162,7 +164,8 @@ export class Scheduler {
       due = store.schedule.due(clock.now(), BATCH);
     }
     const next = store.schedule.nextDueAt();
-    if (next !== undefined) this.timer = clock.after(next - clock.now(), () => this.run());
+    if (next === undefined) return;
+    this.timer = clock.after(Math.min(next - clock.now(), LOOK_EVERY_MS), () => this.run());
   };
 
   /** By whichever clock it is less late: where they differ, nobody knows here which one is wrong. */

@@ -58,3 +58,27 @@ test('a scheduled text that cannot be handled is set aside and acked, and those 
   expect(queued).toEqual(['first', 'third']);
   scheduler.stop();
 });
+
+test('a text that waits a month is on time by the wall clock, although that was corrected by seconds each hour', () => {
+  const { clock, store, scheduler, queued } = room();
+  scheduler.start();
+  clock.advance(1_000);
+  const hour = 3_600_000;
+  const sendAt = clock.now() + 30 * 24 * hour;
+  store.write(() => {
+    store.commands.add({ commandId: 'late', commandType: 't', body: '', bodyHash: '', via: 'http' });
+    scheduler.add({
+      ...{ commandId: 'late', conversation: PERSON, threadId: PERSON, text: 'a month on', priority: 2 },
+      sendAt,
+    });
+  });
+  while (clock.now() < sendAt - 2 * hour) {
+    clock.advance(hour);
+    clock.jumpWall(5_000);
+  }
+  clock.advance(sendAt - 1 - clock.now());
+  expect(queued).not.toContain('a month on');
+  clock.advance(1);
+  expect(queued).toContain('a month on');
+  scheduler.stop();
+});
