@@ -11,6 +11,7 @@ import {
   type MarkedMessage,
   withAnswered,
 } from '../store/AnsweredMessages.js';
+import { begunTexts } from '../store/begunTexts.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import {
   type GapReason,
@@ -171,9 +172,18 @@ export class Continuity {
     const isDurable = mustBeDurable || clock.monotonic() - this.durableAt >= DURABLE_EVERY_MS;
     if (isDurable) this.durableAt = clock.monotonic();
     try {
-      const revisions = this.store?.lineage.gap()?.revisions ?? 0;
-      const { id, answered } = this;
-      const record = { store: id, counter, aliveAt: clock.now(), directory, revisions, answered };
+      const { id, answered, store } = this;
+      const gap = store?.lineage.gap();
+      const underWay = store === undefined ? [] : [...store.sends.watched(), ...store.sends.attempting()];
+      const record = {
+        store: id,
+        counter,
+        aliveAt: clock.now(),
+        directory,
+        revisions: gap?.revisions ?? 0,
+        answered,
+        begun: begunTexts(gap?.begun ?? [], underWay),
+      };
       this.witness?.write(record, isDurable);
     } catch (error) {
       this.warn(error);
@@ -254,6 +264,7 @@ function gapOf(
     areRowsNoted: reason === 'new' || isSalvaged,
     revisions: revisionsAbove(before?.revisions ?? 0, seen?.revisions ?? 0, now),
     answered: forgottenAnswers(reason, store, seen),
+    begun: begunTexts([...(before?.begun ?? []), ...(seen?.begun ?? [])], []),
   };
   // An earlier gap is still one: from its beginning to the end of this. A first start is none: the store was whole since.
   if (before === undefined || before.reason === 'new') return gap;

@@ -63,7 +63,11 @@ export class OperatorReplies {
   private isFromGap(message: OwnAccountRow): boolean {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
-    return gap !== undefined && gap.reason !== 'new' && lineage.isInGap(message, cursor.order());
+    if (gap === undefined || gap.reason === 'new') return false;
+    const comesUntil = lineage.rowComesUntil({ ...message, file: null }) ?? Number.NEGATIVE_INFINITY;
+    return (
+      lineage.isInGap(message, cursor.order()) || (message.sentAt !== null && message.sentAt <= comesUntil)
+    );
   }
 
   /** Whether it proves a text of the ledger, or could. */

@@ -2,7 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { AttemptResult, MessageSender, SendRecord, SendTarget, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { orderOf } from '../store/seenRows.js';
-import { sendTrace } from '../store/sendRecord.js';
+import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
 import type { SendPartTable } from '../store/sends.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { isMachineCode, machinePause } from '../system/failures.js';
@@ -12,7 +12,7 @@ import type { NewRecipients } from './NewRecipients.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './OutcomeRecorder.js';
 import { retryOf } from './retryPolicy.js';
-import { knownRows, matchRows, rowWatchedMs } from './SendVerifier.js';
+import { knownRows, matchRows } from './SendVerifier.js';
 import type { Evidence, SentEvidence } from './SentEvidence.js';
 
 interface Attempt {
@@ -36,6 +36,8 @@ const UNREADABLE_RETRY_MS = 5_000;
 const DOUBT = {
   answered: 'The store was restored, and chat.db has a different answer to this message.',
   doubtful: 'The store was restored, and chat.db has a text with the same words that may be this one.',
+  begun:
+    'The store was restored; an agent that it forgot had begun to send this text, and it did not appear in chat.db.',
   withheld:
     'The store was restored; this text fell due before that and was not sent then, so it may have been cancelled.',
 } as const;

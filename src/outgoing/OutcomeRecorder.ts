@@ -43,6 +43,7 @@ export class OutcomeRecorder {
   private end(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
     const wasInLane = isInLane(send);
     this.store.sends.settle(send.seq, { ...ledgerEnd(send, outcome), watchUntil });
+    this.store.lineage.advance();
     if (wasInLane) this.lanes.left(send);
     for (const listener of this.listeners) listener(send, outcome);
     this.settleDuplicates(send, outcome);

@@ -5,7 +5,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { SendRecord, SentFile, SentRow, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { beganAt, isMoved, isOfAttempt, kinshipOf, orderOf } from '../store/seenRows.js';
-import { sendTrace } from '../store/sendRecord.js';
+import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
@@ -15,21 +15,12 @@ import { notDelivered } from './OutcomeRecorder.js';
 const ROW_EXPECTED_MS = 10_000;
 /** The same for a file, which Messages copies first. */
 const FILE_ROW_EXPECTED_MS = 30_000;
-/** How long the row is looked for in all; Messages has been seen to send up to 124 s late. */
-const ROW_WATCHED_MS = 180_000;
-/** The same for a file; other senders wait as long (docs/facts.md#proof). */
-const FILE_ROW_WATCHED_MS = 20 * 60_000;
 /** While a row that may be its own is not settled, a verdict that is due is looked at again so soon. */
 const UNDECIDED_LOOK_MS = 1_000;
 /** A verdict that could not be stored is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
 /** A text with an unknown outcome is sent again at most so often, where the operator asked for that. */
 const MOST_RESENDS = 1;
-
-/** How long the row of a send is looked for after osascript ended, in ms. */
-export function rowWatchedMs(send: Pick<SendRecord, 'file'>): number {
-  return send.file === null ? ROW_WATCHED_MS : FILE_ROW_WATCHED_MS;
-}
 
 function rowExpectedMs(send: Pick<SendRecord, 'file'>): number {
   return send.file === null ? ROW_EXPECTED_MS : FILE_ROW_EXPECTED_MS;

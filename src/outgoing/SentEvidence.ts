@@ -14,8 +14,9 @@ type Cause = { kind: 'row'; rowId: number; at: number } | { kind: 'time'; at: nu
 /**
  * What chat.db has of a text of which the ledger may have lost the record. `none`: it did not go out. `sent`: this row is it.
  * `answered`: its message was answered in other words. `doubtful`: a row has its words, and nothing tells whether it is this text's.
- * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `unsettled`: chat.db cannot be read,
- * or does not say yet whether a row of these words went out: ask again.
+ * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `begun`: it was
+ * begun to be sent by an agent that was forgotten, and no row came. `unsettled`: chat.db cannot be read, does not say yet whether a row of
+ * these words went out, or a row may yet come: ask again.
  */
 export type Evidence =
   | { kind: 'none' }
@@ -23,6 +24,7 @@ export type Evidence =
   | { kind: 'answered' }
   | { kind: 'doubtful' }
   | { kind: 'withheld' }
+  | { kind: 'begun' }
   | { kind: 'unsettled' };
 
 /** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
@@ -97,6 +99,8 @@ export class SentEvidence {
     if (byGuid !== undefined && byGuid.isUndecided !== true) return { kind: 'sent', row: byGuid };
     if (misdated.some(({ guid }) => this.mayBeOf(send.seq, guid) !== 'no')) return { kind: 'doubtful' };
     if (!mayBeOfGap) return NONE;
+    const comesUntil = this.store.lineage.rowComesUntil(send);
+    if (comesUntil !== undefined) return { kind: this.now() < comesUntil ? 'unsettled' : 'begun' };
     if (this.isAnswered(send, found, gap)) return { kind: 'answered' };
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
   }
@@ -116,9 +120,15 @@ export class SentEvidence {
     gap: LedgerGap,
   ): GoneOut {
     const normalise = (words: string) => this.rows.normalise(words);
-    const wanted = { seq: Infinity, conversation: this.store.aliases.resolve(conversation) };
+    const wanted = {
+      seq: Infinity,
+      conversation: this.store.aliases.resolve(conversation),
+      text,
+      file: null,
+    };
     const rows = this.rowsInGap(wanted, cause, gap);
     if (rows === undefined) return 'unreadable';
+    if (this.store.lineage.rowComesUntil(wanted) !== undefined) return 'maybe';
     const kin = rows.filter((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole');
     return kin.some((row) => isAfter(cause, row) || this.mayBeOf(Infinity, row.guid) !== 'no')
       ? 'maybe'
@@ -178,21 +188,28 @@ export class SentEvidence {
    * whatever their dates. Undefined while chat.db cannot be read, or could not yet be since the gap was found.
    */
   private rowsInGap(
-    { seq, conversation }: Pick<SendRecord, 'seq' | 'conversation'>,
+    send: Pick<SendRecord, 'seq' | 'conversation' | 'text' | 'file'>,
     cause: Cause,
     gap: LedgerGap,
   ): readonly SentRow[] | undefined {
+    const { seq, conversation } = send;
+    const { lineage } = this.store;
     const position = this.rows.position();
     if (position === undefined || !gap.areRowsNoted) return undefined;
+    const comesUntil = lineage.rowComesUntil(send) ?? gap.until;
+    const until = Math.max(gap.until, comesUntil);
+    const isInTime = (row: SentRow) =>
+      lineage.isInGap(row, position) ||
+      (row.sentAt !== null && row.sentAt > gap.until && row.sentAt <= comesUntil);
     this.settled.keepWhile(`${position.generation} ${position.movedAt}`);
-    const rows = cause.kind === 'row' ? this.behind(cause.rowId) : this.dated(seq, cause, gap);
+    const rows = cause.kind === 'row' ? this.behind(cause.rowId) : this.dated(seq, cause, { ...gap, until });
     const here = rows.filter((row) => isIn(conversation, row));
     const known = knownRows(this.store);
     const proofs = this.ofTheSameDates(here).filter(({ guid }) => known.isClaimed(guid));
     const isTaken = (row: SentRow) =>
       proofs.some((proof) => proof.guid === row.guid || this.isCopy(row, proof)) ||
       (row.isUndecided === true && known.isPersons(row.guid));
-    return here.filter((row) => this.store.lineage.isInGap(row, position) && !isTaken(row));
+    return here.filter((row) => isInTime(row) && !isTaken(row));
   }
 
   private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, gap: LedgerGap): readonly SentRow[] {

@@ -1,9 +1,9 @@
 import type { Logger } from '../logging/Logger.js';
 import type { MessageSender, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
-import { sendTrace } from '../store/sendRecord.js';
+import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
 import { type Clock, sleep } from '../system/clock.js';
-import { knownRows, matchRows, rowWatchedMs } from './SendVerifier.js';
+import { knownRows, matchRows } from './SendVerifier.js';
 
 /** What could not be stored (disk full) is tried again so soon. */
 const STORE_RETRY_MS = 2_000;

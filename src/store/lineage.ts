@@ -12,11 +12,14 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import type { SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { type AnsweredMessages, answeredSchema, type MarkedMessage, marksOf } from './AnsweredMessages.js';
+import { begunSchema, markOfText } from './begunTexts.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './seenRows.js';
+import { rowWatchedMs } from './sendRecord.js';
 
 /**
  * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows
@@ -39,6 +42,8 @@ export interface WitnessRecord {
   revisions: number;
   /** Which messages it began to answer; undefined: it was of a version that did not record that. */
   answered?: AnsweredMessages | undefined;
+  /** Marks of the texts that it had begun to send, and that had no row in chat.db yet. */
+  begun: readonly string[];
 }
 
 /**
@@ -74,6 +79,8 @@ export interface LedgerGap extends RowOrder {
   areRowsNoted: boolean;
   /** Which messages were answered by agents that the store forgot, for each time that it was put back; null: not known. */
   answered: readonly ForgottenAnswers[] | null;
+  /** Marks of the texts that agents had begun to send when they ended, and that had no row in chat.db yet. */
+  begun: readonly string[];
 }
 
 /**
@@ -158,6 +165,7 @@ const EARLIER_GAP = {
   copiedAt: null,
   areRowsNoted: true,
   answered: null,
+  begun: [],
 } as const;
 
 /** A command may be one from before the gap if it came within this time after it, in ms. */
@@ -231,6 +239,15 @@ export class LineageTable {
   /** Whether the clock of this Mac was behind in a gap, as the date of a row from then tells. */
   wasClockBehind(): boolean {
     return this.hasBackdated;
+  }
+
+  /**
+   * Until when (Unix ms) Messages may yet write the row of a text; undefined: no agent that was forgotten had begun to send one like it
+   * when it ended, and had not seen its row.
+   */
+  rowComesUntil(text: Pick<SendRecord, 'conversation' | 'text' | 'file'>): number | undefined {
+    if (this.known?.begun.includes(markOfText(text)) !== true) return undefined;
+    return this.known.foundAt + rowWatchedMs(text);
   }
 
   /** Whether a command that came then (Unix ms) may be one that an agent had before it was forgotten. */
@@ -357,6 +374,7 @@ const recordSchema = z.object({
   directory: z.string(),
   revisions: z.int().default(0),
   answered: answeredSchema.optional().catch(undefined),
+  begun: begunSchema.catch([]),
 });
 
 /**

@@ -14,6 +14,16 @@ export function sendTrace({ id, commandId, answers }: Pick<SendRecord, 'id' | 'c
   return { trace: commandId ?? answers ?? id, ...reflex, send: id };
 }
 
+/** How long the row is looked for in all; Messages has been seen to send up to 124 s late. */
+const ROW_WATCHED_MS = 180_000;
+/** The same for a file; other senders wait as long (docs/facts.md#proof). */
+const FILE_ROW_WATCHED_MS = 20 * 60_000;
+
+/** How long the row of a send is looked for after osascript ended, in ms. */
+export function rowWatchedMs(send: Pick<SendRecord, 'file'>): number {
+  return send.file === null ? ROW_WATCHED_MS : FILE_ROW_WATCHED_MS;
+}
+
 /** Steps in the life of a sent text, as bits of `told`. recovered: it was told to have failed, and better of it after that. */
 export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8, recovered: 16 } as const;
 

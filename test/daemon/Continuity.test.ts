@@ -79,6 +79,65 @@ describe('the gap of a store that is put back months after the first start', () 
   });
 });
 
+describe('the texts that an agent had begun to send when it was killed', () => {
+  const text = (words: string) => ({
+    ...({
+      id: words,
+      conversation: 'ann',
+      threadId: 'ann',
+      text: words,
+      role: 'message',
+      priority: 2,
+    } as const),
+    ...{ pauseMs: 0, commandId: null, scheduleId: null, answers: null, twinKey: null, twin: null },
+    ...({ state: 'queued', errorCode: null, error: null } as const),
+  });
+  /** Begins one, and is killed. */
+  const killedWith = (mac: Mac, words: string) =>
+    mac.run((store) => {
+      store.write(() => {
+        const send = store.sends.add(text(words));
+        store.sends.begin(send?.seq ?? 0, { tag: words, generation: 'g', afterRow: 0 });
+        store.lineage.advance();
+      });
+    });
+  const isBegun = (mac: Mac, words: string) =>
+    mac.run(
+      (store) => store.lineage.rowComesUntil({ conversation: 'ann', text: words, file: null }) !== undefined,
+    );
+  const restore = (mac: Mac) => {
+    rmSync(mac.storePath);
+    cpSync(`${mac.storePath}.copy`, mac.storePath);
+  };
+
+  test('are known to each copy that is put back, once or twice, and no other text is', () => {
+    const mac = new Mac();
+    mac.run(() => undefined);
+    cpSync(mac.storePath, `${mac.storePath}.copy`);
+    killedWith(mac, 'once');
+    for (const _ of [1, 2]) {
+      restore(mac);
+      expect(isBegun(mac, 'once')).toBe(true);
+      expect(isBegun(mac, 'another')).toBe(false);
+    }
+  });
+
+  test('are no longer under way once they have ended', () => {
+    const mac = new Mac();
+    mac.run(() => undefined);
+    cpSync(mac.storePath, `${mac.storePath}.copy`);
+    killedWith(mac, 'once');
+    mac.run((store) =>
+      store.write(() => {
+        for (const { seq } of store.sends.attempting())
+          store.sends.settle(seq, { state: 'sent', guid: 'row-1' });
+      }),
+    );
+    restore(mac);
+    expect(isBegun(mac, 'once')).toBe(false);
+  });
+});
+
 describe('of the messages that were answered since a copy was made', () => {
   const [before, after, other] = [1, 2, 3].map((n) => ({ guid: `guid-${n}`, sentAt: INSTALLED_AT + n }));
   const answer = (mac: Mac, ...messages: (typeof before)[]) =>
@@ -138,7 +197,10 @@ describe('of the messages that were answered since a copy was made', () => {
         const { witness: path } = sharedPlaces(join(mac.home, 'chat.db'), mac.home);
         const witness = Witness.open(path);
         const { answered: _, ...record } = witness.read() ?? {};
-        witness.write({ store: '', aliveAt: 0, directory: '', revisions: 0, counter: 0, ...record }, false);
+        witness.write(
+          { store: '', aliveAt: 0, directory: '', revisions: 0, counter: 0, begun: [], ...record },
+          false,
+        );
         witness.close();
       },
     ],

@@ -2,6 +2,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ChatDbWriter } from '../../src/kit/messages/ChatDbWriter.js';
+import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { untilIdle } from '../support/statusOf.js';
@@ -73,5 +74,27 @@ describe('a reflex that is offered again before a restored agent has read its me
     await world.backend.until(({ journal }) => journal.replies.length === 2);
     await untilIdle(world.state);
     expect(world.texts).toEqual(['one sec', 'found it']);
+  });
+});
+
+describe('a copy that is put back within seconds of a kill', () => {
+  test('sends no text again of which Messages writes the row later', async (context) => {
+    const world = await EdgeWorld.open(context);
+    expect(await (await world.start()).kill('SIGTERM')).toMatchObject({ code: 0 });
+    const copy = copyOf(world);
+    const doomed = await world.start();
+    world.behave({ kind: 'ok', slowMs: 6_000 });
+    const id = world.command('once');
+    await world.calls(1);
+    await doomed.kill('SIGKILL');
+    putBack(world, copy);
+    await world.start();
+    // The backend has no ack of it, and offers it again.
+    expect(await world.acked(id)).toMatchObject({ status: 'completed', result: { confirmed: true } });
+    await untilIdle(world.state);
+    expect(readCalls(world.mac.osascriptDirectory)).toHaveLength(1);
+    const told = world.backend.journal.events.map(({ body }) => body.event_type);
+    expect(told).not.toContain('operator_replied');
+    expect(world.texts).toEqual(['once']);
   });
 });

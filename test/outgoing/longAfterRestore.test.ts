@@ -25,6 +25,7 @@ const GAP = {
   copiedAt: START - 1,
   areRowsNoted: true,
   answered: null,
+  begun: [],
 } as const;
 const SENT_IN_THE_GAP: SentRow = {
   rowId: 1,

@@ -4,6 +4,7 @@ import { BackendTime } from '../../src/backend/BackendTime.js';
 import type { SentRow, TextRequest } from '../../src/model/sending.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { marksOf } from '../../src/store/AnsweredMessages.js';
+import { markOfText } from '../../src/store/begunTexts.js';
 import type { LedgerGap } from '../../src/store/lineage.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
@@ -93,6 +94,7 @@ class World {
       foundAt: 0,
       areRowsNoted: true,
       answered: null,
+      begun: [],
       ...more,
     };
     this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));
@@ -427,6 +429,40 @@ describe('a row that was noted when the gap was found, and is dated before what 
     world.clock.advance(6_000);
     expect(stateOf(world, `command:${id}`)).toBe('sent');
     world.close();
+  });
+});
+
+describe('a text that a forgotten agent had begun to send when it was killed', () => {
+  const begun = [markOfText({ conversation: PERSON, text: 'ok', file: null })];
+  const killed = (text: string) => {
+    const gap = { begun, foundAt: BEGAN_AT + 20_000 };
+    const world = restored('something else', BEGAN_AT + 10_000, gap);
+    return { world, id: world.offer(text, BEGAN_AT + 15_000) };
+  };
+
+  test('is sent by the row that Messages writes within three minutes', async () => {
+    const { world, id } = killed('ok');
+    await world.outgoing.start();
+    world.clock.advance(90_000);
+    expect(stateOf(world, `command:${id}`)).toBe('queued');
+    world.messages.rows.push(row(2, 'ok', world.clock.now()));
+    world.clock.advance(6_000);
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    expect(world.messages.texts).toEqual([]);
+    world.close();
+  });
+
+  test('is unknown after that, and another text is sent at once', async () => {
+    const { world, id } = killed('ok');
+    await world.outgoing.start();
+    world.clock.advance(190_000);
+    expect(stateOf(world, `command:${id}`)).toBe('unknown');
+    expect(world.messages.texts).toEqual([]);
+    world.close();
+    const other = killed('another');
+    await other.world.outgoing.start();
+    expect(other.world.messages.texts).toEqual(['another']);
+    other.world.close();
   });
 });
 

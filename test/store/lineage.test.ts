@@ -5,7 +5,14 @@ import { isInGap, type LedgerGap, standingOf, Witness } from '../../src/store/li
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 const OWN = { id: 'store_1', file: '10:1', counter: 5 };
-const WITNESS = { store: 'store_1', counter: 5, aliveAt: 1_000, directory: '/state', revisions: 0 };
+const WITNESS = {
+  store: 'store_1',
+  counter: 5,
+  aliveAt: 1_000,
+  directory: '/state',
+  revisions: 0,
+  begun: [],
+};
 const SEEN = { own: OWN, file: '10:1', witness: WITNESS, isEmpty: false, isRebuilt: false };
 
 describe('a store', () => {
@@ -39,6 +46,7 @@ describe('a gap', () => {
     ...{ reason: 'older', generation: 'g', afterRow: 10, untilRow: 20, movedAt: null, from: 100, until: 200 },
     ...{ activeUntil: 150, copiedAt: 100, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
     answered: null,
+    begun: [],
   };
   test.each([
     ['a row behind the cursor', { rowId: 11, sentAt: 120 }, {}, true],
