@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Backend } from '../dist/backend/Backend.js';
 import { Store } from '../dist/store/Store.js';
 import { systemClock } from '../dist/system/clock.js';
+import { Outbound } from '../dist/system/Outbound.js';
 import { systemRandom } from '../dist/system/random.js';
 
 const url = process.argv[2];
@@ -25,9 +26,11 @@ const settings = {
   authMode: 'hmac',
   allowPlainSecret: false,
 };
+const network = { noProxy: '' };
 const backend = new Backend({
   config: () => settings,
   secrets: () => ({ edgeSecret: 'bench-secret' }),
+  outbound: new Outbound(() => network),
   version: '0.0.0',
   clock: systemClock,
   random: systemRandom,

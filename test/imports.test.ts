@@ -59,6 +59,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   'bplist-parser': /^messages\/chatdb\/messageSummary\.ts$/,
   yaml: /^config\//,
+  'https-proxy-agent': /^system\/Outbound\.ts$/,
   pino: /^logging\//,
   tar: /^diagnostics\/doctor\//,
   '@inquirer/prompts': /^cli\//,

@@ -4,6 +4,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { ErrorCode } from '../model/errorCodes.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
+import type { Outbound } from '../system/Outbound.js';
 import { nameOfType, safeName } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
 import { isHandedOver, readHandedOver } from './handedOver.js';
@@ -26,9 +27,9 @@ interface FileGateOptions {
   settings: () => FileGateSettings;
   clock: Clock;
   log: Logger;
+  outbound: Outbound;
   /** For tests. */
   findAddresses?: FindAddresses;
-  ca?: string;
 }
 
 /** A file as a command names it: one of the three, and what it is to be called. */
@@ -169,7 +170,7 @@ export class FileGate {
   }
 
   private async download(url: string, name: string, stop: AbortSignal): Promise<Fetched> {
-    const { settings, clock, findAddresses, ca } = this.options;
+    const { settings, clock, outbound, findAddresses } = this.options;
     for (let tries = 1; ; tries++) {
       const { maxBytes, allowPrivateAddresses } = settings();
       const got = await httpsFile(url, {
@@ -178,8 +179,9 @@ export class FileGate {
         timeoutMs: TRY_TIMEOUT_MS,
         mayReach: reach(allowPrivateAddresses),
         stop,
+        outbound,
+        proxyResolves: allowPrivateAddresses,
         ...(findAddresses === undefined ? {} : { findAddresses }),
-        ...(ca === undefined ? {} : { ca }),
       });
       if (got.kind === 'stopped') return got;
       if (got.kind === 'refused') return refused(got.message);

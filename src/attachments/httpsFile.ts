@@ -1,9 +1,9 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { request } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import type { Clock } from '../system/clock.js';
-import { VERIFIED_TLS } from '../system/verifiedTls.js';
+import type { Outbound } from '../system/Outbound.js';
 import { isSendable, mediaType } from './contentTypes.js';
 
 /**
@@ -24,9 +24,11 @@ export interface HttpsFileOptions {
   /** Whether an IP address may be connected to. */
   mayReach: (address: string) => boolean;
   stop: AbortSignal;
+  outbound: Outbound;
+  /** Whether a proxy may look a name up itself: only where every address may be reached. */
+  proxyResolves: boolean;
   /** For tests. */
   findAddresses?: FindAddresses;
-  ca?: string;
 }
 
 const MOST_REDIRECTS = 3;
@@ -74,38 +76,38 @@ export async function httpsFile(url: string, options: HttpsFileOptions): Promise
   }
 }
 
-function ask(
+async function ask(
   url: URL,
   options: HttpsFileOptions,
   signal: AbortSignal,
 ): Promise<HttpsFile | { location: string }> {
-  const { mayReach, findAddresses, ca } = options;
-  // Of its own: no connection that somebody else opened, none kept.
-  const agent = new Agent({ ...VERIFIED_TLS, keepAlive: false });
+  const { mayReach, findAddresses, outbound, proxyResolves } = options;
+  const lookup = checkedLookup(mayReach, findAddresses);
+  const isProxied = outbound.proxy(url) !== undefined;
+  let target = {};
+  if (isProxied && !proxyResolves) {
+    // The proxy is told the very address that was judged: what a name means to it cannot be known.
+    const found = await judgedAddress(url.hostname.replace(/^\[|\]$/g, ''), lookup);
+    if (found instanceof Error) return failure(found);
+    target = { hostname: found };
+  }
   return new Promise((resolve) => {
     const asked = request(url, {
-      ...VERIFIED_TLS,
-      agent,
+      // Of its own: no connection that somebody else opened, none kept.
+      ...outbound.once(url),
+      ...target,
       signal,
-      headers: { Accept: '*/*', 'Accept-Encoding': 'identity', 'User-Agent': 'edge-agent' },
-      lookup: checkedLookup(mayReach, findAddresses),
-      ...(ca === undefined ? {} : { ca }),
+      headers: { Host: url.host, Accept: '*/*', 'Accept-Encoding': 'identity', 'User-Agent': 'edge-agent' },
+      ...(isProxied ? {} : { lookup }),
     });
     asked.on('socket', (socket) => {
+      if (isProxied) return;
       socket.once('secureConnect', () => {
         // The last word has the connection itself.
         if (!mayReach(socket.remoteAddress ?? '')) asked.destroy(new PrivateAddressError());
       });
     });
-    asked.on('error', (error) => {
-      if (error instanceof PrivateAddressError) resolve({ kind: 'refused', message: error.message });
-      else
-        resolve({
-          kind: 'failed',
-          message: `it cannot be fetched (${wordOf(error)})`,
-          systemCode: wordOf(error),
-        });
-    });
+    asked.on('error', (error) => resolve(failure(error)));
     asked.on('response', (response) => {
       const end = (result: HttpsFile | { location: string }) => {
         resolve(result);
@@ -114,6 +116,19 @@ function ask(
       read(url, response, options.maxBytes, end);
     });
     asked.end();
+  });
+}
+
+function failure(error: Error): HttpsFile {
+  if (error instanceof PrivateAddressError) return { kind: 'refused', message: error.message };
+  return { kind: 'failed', message: `it cannot be fetched (${wordOf(error)})`, systemCode: wordOf(error) };
+}
+
+function judgedAddress(host: string, lookup: LookupFunction): Promise<string | Error> {
+  // What is an address itself was judged as part of the URL.
+  if (isIP(host) !== 0) return Promise.resolve(host);
+  return new Promise((resolve) => {
+    lookup(host, {}, (error, address) => resolve(error ?? String(address)));
   });
 }
 

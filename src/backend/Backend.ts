@@ -302,6 +302,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
   const { http, identity, registration } = access;
   const link = new Link({
     clock,
+    outbound: options.outbound,
     random,
     rules: linkRules(timings.link, settings),
     target: () => identity.target(),

@@ -1,6 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Command } from '../model/command.js';
 import type { Clock } from '../system/clock.js';
+import type { Outbound } from '../system/Outbound.js';
 import type { Random } from '../system/random.js';
 import type { BackendSecrets, BackendSettings, BackendStore, Timings } from './settings.js';
 
@@ -10,6 +11,8 @@ export interface BackendOptions {
   readonly config: () => BackendSettings;
   /** Read at each use: a corrected `.env` counts from the next request on. */
   readonly secrets: () => BackendSecrets;
+  /** How other machines are reached. */
+  readonly outbound: Outbound;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;

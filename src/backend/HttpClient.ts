@@ -4,8 +4,8 @@ import { describeError } from '../errors.js';
 import type { Clock } from '../system/clock.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { JsonPieces } from '../system/jsonShape.js';
+import type { Outbound, WayOut } from '../system/Outbound.js';
 import type { Random } from '../system/random.js';
-import { VERIFIED_TLS } from '../system/verifiedTls.js';
 import type { DatedHeaders } from './BackendTime.js';
 
 /** Largest response read, unless the request says otherwise. */
@@ -71,6 +71,7 @@ export type HttpOutcome =
 
 interface HttpPorts {
   readonly clock: Clock;
+  readonly outbound: Outbound;
   readonly base: () => string;
   /** The headers of this request, minted now; or why none may be sent. */
   readonly headers: (
@@ -88,10 +89,8 @@ interface HttpPorts {
  * deadline. Redirects are never followed, because credentials would go along.
  */
 export class HttpClient {
-  private readonly agents = {
-    'http:': new http.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }),
-    'https:': new https.Agent({ ...VERIFIED_TLS, keepAlive: true, maxSockets: MAX_SOCKETS }),
-  };
+  /** One for each way to the backend that there was: a changed proxy or certificate makes another. */
+  private readonly agents = new Map<WayOut, http.Agent>();
   private readonly inFlight = new Set<(detail: string) => void>();
 
   constructor(private readonly ports: HttpPorts) {}
@@ -105,8 +104,14 @@ export class HttpClient {
   /** Cuts what is in flight and closes the kept connections. */
   close(): void {
     for (const abort of [...this.inFlight]) abort('the agent stops');
-    this.agents['http:'].destroy();
-    this.agents['https:'].destroy();
+    for (const agent of this.agents.values()) agent.destroy();
+    this.agents.clear();
+  }
+
+  private agentOf(route: WayOut): http.Agent {
+    const agent = this.agents.get(route) ?? route.agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
+    this.agents.set(route, agent);
+    return agent;
   }
 
   private attempt(request: HttpRequest): Promise<HttpOutcome> {
@@ -153,9 +158,10 @@ export class HttpClient {
 
       const send = (again: boolean) => {
         const secure = url.protocol === 'https:';
-        const agent = this.agents[secure ? 'https:' : 'http:'];
+        const route = this.ports.outbound.route(url);
+        const agent = this.agentOf(route);
         const current = (secure ? https : http).request(url, {
-          ...VERIFIED_TLS,
+          ...route.tls,
           method: 'POST',
           headers,
           agent,

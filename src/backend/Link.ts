@@ -1,5 +1,6 @@
 import { describeError } from '../errors.js';
 import type { Clock, Timer } from '../system/clock.js';
+import type { Outbound } from '../system/Outbound.js';
 import type { Random } from '../system/random.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { initialState, isLive, next, wakeAt } from './linkState.js';
@@ -19,6 +20,7 @@ export type DialTarget =
 /** What the link tells the rest of the room. Called synchronously; must not throw. */
 export interface LinkPorts {
   readonly clock: Clock;
+  readonly outbound: Outbound;
   readonly random: Random;
   readonly rules: () => LinkRules;
   /** Asked at each dial, so that tokens are fresh and corrected settings count. */
@@ -164,7 +166,12 @@ export class Link {
       }
       this.dialed = target.url;
       this.socket = new WebSocketClient(
-        { url: target.url, headers: target.headers, now: () => this.ports.clock.now() },
+        {
+          url: target.url,
+          headers: target.headers,
+          outbound: this.ports.outbound,
+          now: () => this.ports.clock.now(),
+        },
         {
           opened: () => this.feed({ type: 'opened', epoch }),
           text: (text) => {

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import WebSocket, { type ClientOptions } from 'ws';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
-import { VERIFIED_TLS } from '../system/verifiedTls.js';
+import type { Outbound } from '../system/Outbound.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { dateOf, describeNetworkError, parseRetryAfter, redirectHost } from './HttpClient.js';
 import type { Loss } from './linkTypes.js';
@@ -10,6 +10,7 @@ import { MAX_FRAME_BYTES } from './protocol.js';
 interface SocketRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly outbound: Outbound;
   /** Wall clock (Unix ms), for a Retry-After that is a date. */
   readonly now: () => number;
 }
@@ -45,7 +46,7 @@ export class WebSocketClient {
   ) {
     // ws has it (doc/ws.md); its types do not.
     const options: ClientOptions & { closeTimeout: number } = {
-      ...VERIFIED_TLS,
+      ...request.outbound.once(new URL(request.url)),
       headers: { ...request.headers },
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,

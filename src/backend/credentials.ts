@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { httpBase, isLoopback, webSocketUrl } from '../config/backendUrls.js';
+import { httpBase, webSocketUrl } from '../config/backendUrls.js';
 import type { LoadedConfig } from '../config/loadConfig.js';
 import type { Logger } from '../logging/Logger.js';
 import type { ErrorCode } from '../model/errorCodes.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
+import { isLoopback } from '../system/loopback.js';
 import { iso } from '../system/time.js';
 import type { BackendOptions } from './BackendOptions.js';
 import { BackendTime } from './BackendTime.js';
@@ -296,6 +297,7 @@ export class Access {
     this.http = new HttpClient({
       onDate: (headers) => this.time.note(headers),
       clock,
+      outbound: ports.options.outbound,
       base: () => settings().httpBase,
       headers: (url, anonymous) => this.identity.headers(url, anonymous),
       onOutcome: ({ path, isAboutOne = false }, outcome) => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../system/clock.js';
+import type { Outbound } from '../system/Outbound.js';
 import { freshId } from '../system/random.js';
 import { type Credentials, credentialsFor, refusalRemedy, requestHeaders } from './credentials.js';
 import { HttpClient, type HttpOutcome } from './HttpClient.js';
@@ -13,6 +14,7 @@ interface ProbeOptions {
   readonly secrets: BackendSecrets;
   /** What the store keeps of an earlier registration. */
   readonly registration: string | undefined;
+  readonly outbound: Outbound;
   readonly version: string;
   readonly clock: Clock;
   /** Of each question, in ms. */
@@ -36,7 +38,7 @@ const ACK_PATHS = ['/edge/command/ack', '/edge/ack_command'];
 
 /** Asks as the agent would: with its id, its credentials and its headers. Nothing is asked before a question is. */
 export function probe(options: ProbeOptions): Probe {
-  const { settings, secrets, version, clock, timeoutMs } = options;
+  const { settings, secrets, outbound, version, clock, timeoutMs } = options;
   const saved = readSaved(options.registration);
   const agentId = agentIdFor(settings, saved);
   const credentialsOf = (url: string) =>
@@ -60,6 +62,7 @@ export function probe(options: ProbeOptions): Probe {
     async askHttp() {
       const http = new HttpClient({
         clock,
+        outbound,
         base: () => settings.httpBase,
         headers: headersOf,
         onOutcome: () => undefined,
@@ -87,7 +90,7 @@ export function probe(options: ProbeOptions): Probe {
       if ('refused' in granted) {
         return { kind: 'lost', openMs: undefined, loss: { kind: 'failed', detail: granted.refused } };
       }
-      return probeSocket({ url, headers: granted.headers, clock, timeoutMs });
+      return probeSocket({ url, headers: granted.headers, outbound, clock, timeoutMs });
     },
     remedy: (skewMs) => refusalRemedy(credentials.kind === 'token' ? credentials.mode : null, skewMs),
   };
@@ -103,6 +106,7 @@ type SocketProbe =
 interface SocketProbeOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly outbound: Outbound;
   readonly clock: Clock;
   /** The whole of it ends by then, in ms. */
   readonly timeoutMs: number;
@@ -113,7 +117,7 @@ interface SocketProbeOptions {
  * offers them again. Only while no agent runs: a backend may take this socket for the agent's own and drop that. Never
  * rejects.
  */
-function probeSocket({ url, headers, clock, timeoutMs }: SocketProbeOptions): Promise<SocketProbe> {
+function probeSocket({ url, headers, outbound, clock, timeoutMs }: SocketProbeOptions): Promise<SocketProbe> {
   return new Promise((resolve) => {
     const began = clock.monotonic();
     const since = (at: number) => Math.round(clock.monotonic() - at);
@@ -129,7 +133,7 @@ function probeSocket({ url, headers, clock, timeoutMs }: SocketProbeOptions): Pr
       end(answer ?? (openMs === undefined ? { kind: 'timedOut' } : { kind: 'unanswered', openMs })),
     );
     const socket = new WebSocketClient(
-      { url, headers, now: () => clock.now() },
+      { url, headers, outbound, now: () => clock.now() },
       {
         opened: () => {
           openMs = since(began);

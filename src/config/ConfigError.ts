@@ -22,6 +22,8 @@ export class ConfigError extends EdgeError {
   constructor(
     readonly mistakes: readonly Mistake[],
     readonly warnings: readonly string[] = [],
+    /** Other files that it depends on: it may be right once they have changed. */
+    readonly files: readonly string[] = [],
   ) {
     super(
       'config_invalid',

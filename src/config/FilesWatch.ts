@@ -10,8 +10,8 @@ const LOOK_EVERY_MS = 2_000;
 const SETTLED_MS = 200;
 
 interface FilesWatchOptions {
-  /** They need not exist. */
-  paths: readonly string[];
+  /** They need not exist. Asked at each look; only those of the start have events. */
+  paths: () => readonly string[];
   clock: Clock;
   log: Logger;
   onChange: () => void;
@@ -34,8 +34,9 @@ export class FilesWatch {
   }
 
   start(): void {
-    const names = new Set(this.options.paths.map((path) => basename(path)));
-    for (const directory of new Set(this.options.paths.map((path) => dirname(path)))) {
+    const paths = this.options.paths();
+    const names = new Set(paths.map((path) => basename(path)));
+    for (const directory of new Set(paths.map((path) => dirname(path)))) {
       this.watchDirectory(directory, names);
     }
     this.keepLooking();
@@ -90,7 +91,7 @@ export class FilesWatch {
   }
 
   private stamp(): string {
-    return this.options.paths.map(stampOf).join('\n');
+    return this.options.paths().map(stampOf).join('\n');
   }
 }
 

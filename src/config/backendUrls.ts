@@ -1,3 +1,5 @@
+import { isLoopback } from '../system/loopback.js';
+
 /** The part of the configuration that says where the backend is. */
 interface BackendPlace {
   readonly backend: { readonly url: string; readonly websocket_url?: string | undefined };
@@ -48,12 +50,6 @@ export function loggableUrl(text: string): string {
     ([name, value]) => `${encodeURIComponent(name)}=${name === 'edge_agent_id' ? value : '[secret]'}`,
   );
   return shownAddress(text.replace(/[?#].*$/s, '')) + (shown.length === 0 ? '' : `?${shown.join('&')}`);
-}
-
-/** Whether a URL's host is this machine: 127.0.0.0/8, ::1 or localhost. Expects the form that `URL` gives it. */
-export function isLoopback(hostname: string): boolean {
-  // URL has already made every spelling of an IPv4 address (127.1, 0x7f.1) a dotted quad.
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 /**

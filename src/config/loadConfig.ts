@@ -2,14 +2,17 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { EdgeError } from '../errors.js';
 import { redactor } from '../logging/redact.js';
+import type { Network } from '../system/network.js';
 import { weakenedTls } from '../system/verifiedTls.js';
 import { assembleConfig, settled } from './assembleConfig.js';
 import { ConfigError, type Mistake, type Source } from './ConfigError.js';
+import { readCertificates } from './certificates.js';
 import { DERIVED_SETTINGS } from './derivedSettings.js';
 import { type Dotenv, isOpenToOthers, readDotenv } from './dotenv.js';
 import { fromDotenv, fromEnvironment, unknownVariables } from './environment.js';
 import { type FileSettings, fileSettings } from './fileSettings.js';
 import { type Given, judgeGiven, missing } from './judgeGiven.js';
+import { networkOf } from './network.js';
 import { type ConfigPlaces, findConfigFile, isOnlyFound, readTextFile } from './places.js';
 import type { Config } from './schema.js';
 import { findSecrets, type Secrets, secretsFromElsewhere } from './secrets.js';
@@ -19,6 +22,8 @@ import { readYaml, type YamlFile } from './yamlFile.js';
 export interface LoadedConfig {
   readonly config: Config;
   readonly secrets: Secrets;
+  /** By which proxy other machines are reached, and whose certificates are trusted. */
+  readonly network: Network;
   /** The configuration file, or null when there is none. */
   readonly path: string | null;
   /** Where `.env` is looked for, whether or not it is there. */
@@ -65,6 +70,8 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
   const values = new Map<string, unknown>();
   const sources: Record<string, Source> = {};
   const derived: string[] = [];
+  let proxy: Given | undefined;
+  let ca: string | undefined;
   const allGiven = (setting: Setting) => given(setting, places, dotenv, file, name, directory);
   for (const setting of SETTINGS) {
     const [first, ...overridden] = allGiven(setting);
@@ -86,15 +93,36 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
     const mistake = judgeGiven(setting, used, conceal);
     if (mistake === undefined) values.set(setting.key, settled(setting, used, places));
     else mistakes.push(mistake);
+    if (setting.key === 'backend.proxy') proxy = used;
+    if (setting.key !== 'backend.ca_file' || mistake !== undefined) continue;
+    const certificates = readCertificates(String(values.get(setting.key)), Date.now());
+    if (certificates.kind === 'unusable')
+      mistakes.push({
+        key: setting.key,
+        line: used.line,
+        found: certificates.why,
+        expected: CERTIFICATES,
+        source: used.source,
+        place: used.place,
+      });
+    else {
+      ca = certificates.pem;
+      warnings.push(...certificates.warnings);
+    }
   }
+  const network = networkOf({ proxy, env: places.env, dotenv, ca }, (warning) => warnings.push(warning));
 
   const wasEmpty = yaml !== null && isEmpty(yaml);
   if (path !== null && isOnlyFound(path, places)) refuseToLend(path, sources, places, dotenv);
   const concealed = warnings.map(conceal);
-  if (mistakes.length > 0) throw new ConfigError(inReadingOrder(mistakes).map(hiding(conceal)), concealed);
+  if (mistakes.length > 0) {
+    const files = [values.get('backend.ca_file')].filter((path) => typeof path === 'string');
+    throw new ConfigError(inReadingOrder(mistakes).map(hiding(conceal)), concealed, files);
+  }
   return Object.freeze({
     config: assembleConfig(values, places),
     secrets: Object.freeze(found.secrets),
+    network: Object.freeze(network),
     path,
     envPath,
     sources: Object.freeze(sources),
@@ -105,8 +133,10 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
   });
 }
 
-/** Each says where a secret goes. */
-const ADDRESSES = ['backend.url', 'backend.websocket_url'];
+const CERTIFICATES = 'a file of certificates in PEM form';
+
+/** Each says where a secret goes, or who may read it on the way. */
+const ADDRESSES = ['backend.url', 'backend.websocket_url', 'backend.proxy', 'backend.ca_file'];
 
 /**
  * Throws where a file that nobody named would decide where a secret goes that does not lie beside it: it may have come with

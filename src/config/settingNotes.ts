@@ -14,6 +14,8 @@ export interface SettingNotes {
   readonly path?: true;
   /** A URL whose path is a kind of secret: nobody is shown more of it than its host. */
   readonly secretPath?: true;
+  /** A URL that may hold a user name and a password: nobody is shown them. */
+  readonly secretUser?: true;
   /** The backend may change it (`config_update`). Implies `reload`. */
   readonly remote?: true;
   /** A change in the file counts at once; without it, with the next start. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { shownAddress } from './backendUrls.js';
 import { configSchema } from './schema.js';
 import { type SettingNotes, settingNotes } from './settingNotes.js';
 
@@ -59,7 +60,9 @@ export function checkSetting(setting: Setting, value: unknown): Checked {
 
 /** A value as it may be shown to whoever may see the configuration. */
 export function shownValue(setting: Setting, value: unknown): unknown {
-  if (setting.secretPath !== true || typeof value !== 'string') return value;
+  if (typeof value !== 'string') return value;
+  if (setting.secretUser === true) return shownAddress(value);
+  if (setting.secretPath !== true) return value;
   return value.replace(/^([a-z]+:\/\/)?(?:[^/]*@)?([^/]*).*$/is, '$1$2/…');
 }
 

@@ -54,6 +54,8 @@ export class AgentService {
   private refusal: string | undefined;
   /** Where the agent would run, as far as that is known. */
   private known: string | undefined;
+  /** What the configuration depends on besides its own files. */
+  private otherFiles: readonly string[] = [];
   private isOver = false;
 
   constructor(private readonly options: AgentServiceOptions) {
@@ -75,6 +77,7 @@ export class AgentService {
           return await this.options.run(loaded, this.handedOver?.lock);
         } catch (fault) {
           if (!(fault instanceof EdgeError)) throw fault;
+          this.otherFiles = fault instanceof ConfigError ? fault.files : [];
           await this.wait(fault);
           await changed.within(fault.code.startsWith('config_') ? undefined : TRY_EVERY_MS);
         }
@@ -175,7 +178,12 @@ export class AgentService {
       onChange = resolve;
     });
     const log = this.hold?.log.logger ?? SILENT;
-    const watch = new FilesWatch({ paths: configFiles(places), clock, log, onChange });
+    const watch = new FilesWatch({
+      paths: () => [...configFiles(places), ...this.otherFiles],
+      clock,
+      log,
+      onChange,
+    });
     return {
       async within(limitMs) {
         watch.start();

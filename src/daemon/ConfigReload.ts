@@ -8,6 +8,7 @@ import type { Logger } from '../logging/Logger.js';
 import { maskContacts } from '../logging/mask.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
+import type { Network } from '../system/network.js';
 import type { LiveConfig } from './LiveConfig.js';
 
 interface ConfigReloadOptions {
@@ -18,6 +19,8 @@ interface ConfigReloadOptions {
   log: Logger;
   /** Called before a line that could hold one of them is logged. */
   onSecrets: (secrets: Secrets) => void;
+  /** Another proxy, or other certificates, count now. Called before a line that could hold a password of theirs is logged. */
+  onNetwork: (network: Network) => void;
   /** Settings that count now, by key. */
   onSettings: (keys: readonly string[]) => void;
   /** What restarts this process, as a sentence. */
@@ -39,15 +42,18 @@ export class ConfigReload {
   private refused: Problem<number, ConfigCode> | undefined;
   private waitingSince = 0;
   private unread = '';
+  private reached: Network;
+  private refusedFiles: readonly string[] = [];
   private tls: { readonly names: readonly string[]; readonly since: number };
 
   constructor(private readonly options: ConfigReloadOptions) {
     const { loaded, clock, log } = options;
     this.current = loaded.secrets;
+    this.reached = loaded.network;
     this.warned = new Set(loaded.warnings);
     this.tls = { names: loaded.ignoredTls, since: clock.now() };
     this.watch = new FilesWatch({
-      paths: [...(loaded.path === null ? [] : [loaded.path]), loaded.envPath],
+      paths: () => [...(loaded.path === null ? [] : [loaded.path]), loaded.envPath, ...this.otherFiles()],
       clock,
       log,
       onChange: this.reload,
@@ -56,6 +62,9 @@ export class ConfigReload {
 
   /** As `.env` and the Keychain have them; one that the Keychain does not give now is the one of before. */
   readonly secrets = (): Secrets => this.current;
+
+  /** How other machines are reached; the same object until that changes. */
+  readonly network = (): Network => this.reached;
 
   /**
    * Reads the secrets anew. Apart from the settings: a corrected secret counts even where the file has mistakes. A Keychain
@@ -121,11 +130,13 @@ export class ConfigReload {
     }
     if (this.refused !== undefined) log.info('The configuration is valid again');
     this.refused = undefined;
+    this.refusedFiles = [];
     for (const warning of next.warnings) if (!this.warned.has(warning)) log.warn(maskContacts(warning));
     for (const warning of next.warnings) this.warned.add(warning);
     if (next.ignoredTls.join() !== this.tls.names.join()) {
       this.tls = { names: next.ignoredTls, since: clock.now() };
     }
+    this.takeNetwork(next.network);
     const before = config.waiting().join();
     const changed = config.reload(next);
     if (changed.length > 0) {
@@ -142,9 +153,22 @@ export class ConfigReload {
       });
   }
 
+  /** The certificates in force, and those that a refused configuration names. */
+  private otherFiles(): string[] {
+    const { ca_file: inForce } = this.options.config.current().backend;
+    return [...(inForce === undefined ? [] : [inForce]), ...this.refusedFiles];
+  }
+
+  private takeNetwork(network: Network): void {
+    if (JSON.stringify(network) === JSON.stringify(this.reached)) return;
+    this.reached = network;
+    this.options.onNetwork(network);
+  }
+
   private refuse(error: unknown): void {
     const { clock, log } = this.options;
     const isInvalid = error instanceof ConfigError;
+    this.refusedFiles = isInvalid ? error.files : [];
     const told = isInvalid
       ? `The changed configuration is invalid: ${error.mistakes.map(describeMistake).join('; ')}`
       : describeError(error).replace(/\.$/, '');
@@ -167,7 +191,7 @@ export class ConfigReload {
         code: 'tls_setting_ignored',
         since,
         message: `Certificates are verified, by TLS 1.2 at least, although these ask for less: ${names.join(', ')}.`,
-        remedy: 'Remove it where it is set. For a certificate of your own, set NODE_EXTRA_CA_CERTS.',
+        remedy: 'Remove it where it is set. For a certificate of your own authority, set backend.ca_file.',
       },
     ];
   }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config/loadConfig.js';
+import { networkSecrets } from '../config/network.js';
 import { handoverDirectory } from '../config/places.js';
 import { describeError, EdgeError } from '../errors.js';
 import type { LogFile } from '../logging/createLogger.js';
@@ -18,6 +19,7 @@ import { InstanceLock } from '../store/InstanceLock.js';
 import { Retention } from '../store/Retention.js';
 import { Store } from '../store/Store.js';
 import { type Clock, systemClock, WakeDetector } from '../system/clock.js';
+import { Outbound } from '../system/Outbound.js';
 import { hostPlatform, type Programs, programs } from '../system/programs.js';
 import { systemRandom } from '../system/random.js';
 import { restartWords } from '../system/restartWords.js';
@@ -262,7 +264,12 @@ export class EdgeAgent {
         components.backend.credentialsChanged();
       },
       onSettings: (keys) => settingsChanged(components, health, keys),
+      onNetwork: (network) => {
+        log.redact(networkSecrets(network));
+        components.backend.kick('other proxy or certificates');
+      },
     });
+    const outbound = new Outbound(reload.network);
     const components = compose({
       config,
       env,
@@ -270,6 +277,7 @@ export class EdgeAgent {
       clock,
       version: this.version,
       secrets: reload.secrets,
+      outbound,
       random: systemRandom,
       log: log.logger,
       snapshot,
@@ -282,6 +290,7 @@ export class EdgeAgent {
       store,
       version: this.version,
       startedAt: this.startedAt,
+      outbound,
       env,
       platform: this.platform,
       clock,

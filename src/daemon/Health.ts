@@ -14,6 +14,7 @@ import type { StatusSnapshot } from '../model/status.js';
 import { hindersTheJob } from '../operator/vitalSigns.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
+import type { Outbound } from '../system/Outbound.js';
 import type { Components } from './compose.js';
 
 interface HealthOptions {
@@ -23,6 +24,7 @@ interface HealthOptions {
   version: string;
   snapshot: () => StatusSnapshot;
   startedAt: number;
+  outbound: Outbound;
   env: NodeJS.ProcessEnv;
   platform: NodeJS.Platform;
   clock: Clock;
@@ -44,13 +46,14 @@ export class Health {
   private server: HealthServer | undefined;
 
   constructor(private readonly options: HealthOptions) {
-    const { config, snapshot, version, store, platform, env, clock, log } = options;
+    const { config, snapshot, version, store, platform, outbound, env, clock, log } = options;
     this.heartbeat = new Heartbeat({
       settings: () => {
         const { heartbeat_url: url, heartbeat_seconds: seconds } = config().health;
         return { url, everyMs: seconds * 1000 };
       },
       healthy: () => !snapshot().problems.some(hindersTheJob),
+      outbound,
       clock,
       log,
     });
@@ -63,6 +66,7 @@ export class Health {
       sender: alertSender(version),
       store,
       platform,
+      outbound,
       env,
       clock,
       log,
@@ -71,6 +75,7 @@ export class Health {
       isOn: () => config().updates.check,
       version,
       store,
+      outbound,
       env,
       homeDir: env.HOME ?? homedir(),
       clock,

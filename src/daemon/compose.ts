@@ -37,6 +37,7 @@ import { bootId } from '../system/bootId.js';
 import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
+import type { Outbound } from '../system/Outbound.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
 import { commandHandlers } from './commandHandlers.js';
@@ -56,6 +57,7 @@ interface ComponentOptions {
   config: LiveConfig;
   env: NodeJS.ProcessEnv;
   secrets: () => BackendSecrets;
+  outbound: Outbound;
   version: string;
   store: Store;
   clock: Clock;
@@ -95,7 +97,7 @@ export interface Components {
 
 /** Builds every room and hands each the others' implementations of what it asks for. Nothing runs yet. */
 export function compose(options: ComponentOptions): Components {
-  const { env, secrets, version, store, clock, random, log } = options;
+  const { env, secrets, outbound, version, store, clock, random, log } = options;
   const config = options.config.current;
   const settled = config();
   const region = regionOf(settled.edge.user_phone);
@@ -146,6 +148,7 @@ export function compose(options: ComponentOptions): Components {
     store,
     chatDb,
     config,
+    outbound,
     env,
     clock,
     random,
@@ -227,6 +230,7 @@ export function compose(options: ComponentOptions): Components {
   const backend = new Backend({
     config: options.config.slice(backendSettings),
     secrets,
+    outbound,
     version,
     clock,
     random,

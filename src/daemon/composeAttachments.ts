@@ -14,6 +14,7 @@ import type { Store } from '../store/Store.js';
 import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import type { MachineFault } from '../system/failures.js';
+import type { Outbound } from '../system/Outbound.js';
 import type { Programs } from '../system/programs.js';
 import type { Random } from '../system/random.js';
 
@@ -22,6 +23,7 @@ interface AttachmentOptions {
   chatDb: ChatDb;
   config: () => Config;
   programs: Programs;
+  outbound: Outbound;
   env: NodeJS.ProcessEnv;
   clock: Clock;
   random: Random;
@@ -53,6 +55,7 @@ export function composeAttachments(options: AttachmentOptions): Attachments {
     staging,
     clock,
     log,
+    outbound: options.outbound,
     settings: () => ({
       maxBytes: config().attachments.max_bytes,
       allowedRoots: config().attachments.allowed_roots,

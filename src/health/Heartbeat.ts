@@ -3,7 +3,7 @@ import * as https from 'node:https';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
-import { VERIFIED_TLS } from '../system/verifiedTls.js';
+import type { Outbound } from '../system/Outbound.js';
 
 /** A start settles before its first beat; so does a changed setting. */
 const FIRST_MS = 10_000;
@@ -13,6 +13,7 @@ interface HeartbeatOptions {
   /** Read at each beat. Without a URL there is none. */
   settings: () => { url: string | undefined; everyMs: number };
   healthy: () => boolean;
+  outbound: Outbound;
   clock: Clock;
   log: Logger;
   /** How long after a start or a changed setting the first beat comes, in ms. For tests. */
@@ -63,7 +64,7 @@ export class Heartbeat {
     );
     try {
       if (!this.options.healthy()) return;
-      const status = await statusOf(url, request.signal);
+      const status = await statusOf(url, this.options.outbound, request.signal);
       if (status >= 200 && status < 300) this.gotThrough();
       else this.failed(url, `HTTP ${status}`);
     } catch (error) {
@@ -88,10 +89,11 @@ export class Heartbeat {
 }
 
 /** Asks by GET and follows no redirect. Rejects where no answer begins. */
-function statusOf(url: string, signal: AbortSignal): Promise<number> {
+function statusOf(address: string, outbound: Outbound, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
-    const options = { ...VERIFIED_TLS, agent: false, signal } as const;
-    const request = (new URL(url).protocol === 'https:' ? https : http).get(url, options, (response) => {
+    const url = new URL(address);
+    const options = { ...outbound.once(url), signal };
+    const request = (url.protocol === 'https:' ? https : http).get(url, options, (response) => {
       resolve(response.statusCode ?? 0);
       request.destroy();
     });

@@ -4,6 +4,7 @@ import type { StatusSnapshot } from '../model/status.js';
 import type { Store } from '../store/Store.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { isNewer, newestVersion } from '../system/npmRegistry.js';
+import type { Outbound } from '../system/Outbound.js';
 import { iso } from '../system/time.js';
 
 interface UpdateCheckOptions {
@@ -15,6 +16,7 @@ interface UpdateCheckOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly homeDir: string;
   readonly clock: Clock;
+  readonly outbound: Outbound;
   readonly log: Logger;
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { describeError } from '../errors.js';
 import type { Clock } from './clock.js';
-import { VERIFIED_TLS } from './verifiedTls.js';
+import type { Outbound } from './Outbound.js';
 
 const NAME = 'edge-agent';
 /** Where npm asks unless it is told otherwise (https://docs.npmjs.com/cli/v11/using-npm/config#registry). */
@@ -27,6 +27,7 @@ interface RegistryPorts {
   readonly env: NodeJS.ProcessEnv;
   readonly homeDir: string;
   readonly clock: Clock;
+  readonly outbound: Outbound;
   readonly signal: AbortSignal;
 }
 
@@ -39,14 +40,20 @@ type NewestVersion =
  * Asks the registry that npm is set to for the newest version of this program: one GET without credentials and without anything
  * that names who asks. Follows no redirect; ends within 10 s; never rejects.
  */
-export async function newestVersion({ env, homeDir, clock, signal }: RegistryPorts): Promise<NewestVersion> {
+export async function newestVersion({
+  env,
+  homeDir,
+  clock,
+  outbound,
+  signal,
+}: RegistryPorts): Promise<NewestVersion> {
   const deadline = new AbortController();
   const timer = clock.after(DEADLINE_MS, () =>
     deadline.abort(new Error(`no answer in ${DEADLINE_MS / 1000} s`)),
   );
   try {
     const url = new URL(`${NAME}/latest`, registryOf(env, homeDir));
-    const body = await bodyOf(url, AbortSignal.any([deadline.signal, signal]));
+    const body = await bodyOf(url, outbound, AbortSignal.any([deadline.signal, signal]));
     const manifest = manifestSchema.safeParse(JSON.parse(body));
     if (manifest.success) return { kind: 'found', version: manifest.data.version };
     return { kind: 'unknown', detail: `what ${url.host} has by that name is not this program` };
@@ -97,14 +104,9 @@ function inFile(path: string, env: NodeJS.ProcessEnv): string | undefined {
   return value?.replaceAll(/\$\{([^}]+)\}/g, (whole, name: string) => env[name] ?? whole);
 }
 
-function bodyOf(url: URL, signal: AbortSignal): Promise<string> {
+function bodyOf(url: URL, outbound: Outbound, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = {
-      ...VERIFIED_TLS,
-      agent: false,
-      signal,
-      headers: { Accept: 'application/json' },
-    } as const;
+    const options = { ...outbound.once(url), signal, headers: { Accept: 'application/json' } };
     const request = (url.protocol === 'https:' ? https : http).get(url, options, (response) => {
       let body = '';
       const fail = (why: string) => {

@@ -13,6 +13,7 @@ import { FileGate, type FileGateSettings, type NamedFile } from '../../src/attac
 import { StagingArea } from '../../src/attachments/StagedFiles.js';
 import { systemClock } from '../../src/system/clock.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { outboundBy } from '../support/outbound.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 import { httpsHost } from './HttpsHost.js';
@@ -27,7 +28,7 @@ function room(settings: Partial<FileGateSettings> = {}, more: { ca?: string; clo
     clock: more.clock ?? systemClock,
     log: new RecordingLog(),
     settings: () => ({ maxBytes: 100, allowedRoots: [], allowPrivateAddresses: false, ...settings }),
-    ...(more.ca === undefined ? {} : { ca: more.ca }),
+    outbound: outboundBy({ ca: more.ca }),
     findAddresses: (_host, found) => found(null, [{ address: '127.0.0.1', family: 4 }]),
   });
   const admitted = (named: NamedFile) => {

@@ -11,6 +11,8 @@ import {
   urlFault,
 } from '../../src/attachments/httpsFile.js';
 import { systemClock } from '../../src/system/clock.js';
+import { connectProxy } from '../support/ConnectProxy.js';
+import { outboundBy } from '../support/outbound.js';
 import { type HttpsHost, httpsHost } from './HttpsHost.js';
 
 const HERE: FindAddresses = (_host, found) => found(null, [{ address: '127.0.0.1', family: 4 }]);
@@ -24,7 +26,8 @@ function get(host: HttpsHost, path: string, more: Partial<HttpsFileOptions> = {}
     mayReach: (address) => address === '127.0.0.1' || isPublicAddress(address),
     stop: new AbortController().signal,
     findAddresses: HERE,
-    ca: host.ca,
+    outbound: outboundBy({ ca: host.ca }),
+    proxyResolves: false,
     ...more,
   });
 }
@@ -126,7 +129,9 @@ describe('a file by https', () => {
   test('is not taken from a server that cannot prove its name', async () => {
     const host = await httpsHost((_request, response) => file(response, 'x'));
     const strange = await httpsHost((_request, response) => file(response, 'x'));
-    expect(await get(host, '/', { ca: strange.ca })).toMatchObject({ kind: 'failed' });
+    expect(await get(host, '/', { outbound: outboundBy({ ca: strange.ca }) })).toMatchObject({
+      kind: 'failed',
+    });
     expect(host.asked).toEqual([]);
   });
 
@@ -203,5 +208,42 @@ describe('a private address', () => {
     const good = [{ address: '93.184.216.34', family: 4 }];
     expect(await look(good, false)).toEqual(['93.184.216.34', 4, 1]);
     expect(await look(good, true)).toEqual([good, undefined, 1]);
+  });
+});
+
+describe('a file by https, by a proxy', () => {
+  const by = (url: string) => ({ url, place: 'backend.proxy', isOfProcess: false });
+
+  test('is asked for at the address that was judged, and its certificate judged by its name', async (context) => {
+    const host = await httpsHost((_request, response) => file(response, 'here'));
+    const proxy = await connectProxy({ hosts: { [`198.51.101.7:${host.port}`]: host.port } }, context);
+    const outbound = outboundBy({ https: by(proxy.url), ca: host.ca });
+    const found: FindAddresses = (_host, tell) => tell(null, [{ address: '198.51.101.7', family: 4 }]);
+    expect(await get(host, '/a.png', { outbound, findAddresses: found })).toMatchObject({ kind: 'file' });
+    expect(proxy.asked).toEqual([`198.51.101.7:${host.port}`]);
+    expect(host.asked[0]?.headers.host).toBe(`files.example:${host.port}`);
+    const stranger = outboundBy({ https: by(proxy.url) });
+    expect(await get(host, '/', { outbound: stranger, findAddresses: found })).toMatchObject({
+      kind: 'failed',
+    });
+  });
+
+  test('is not asked for at all where its name leads into a private network', async (context) => {
+    const host = await httpsHost((_request, response) => file(response, 'here'));
+    const proxy = await connectProxy({ hosts: {} }, context);
+    const outbound = outboundBy({ https: by(proxy.url), ca: host.ca });
+    const found: FindAddresses = (_host, tell) => tell(null, [{ address: '10.0.0.7', family: 4 }]);
+    const message = new PrivateAddressError().message;
+    expect(await get(host, '/', { outbound, findAddresses: found })).toEqual({ kind: 'refused', message });
+    expect(proxy.asked).toEqual([]);
+  });
+
+  test('is asked for by its name where the operator allows every address', async (context) => {
+    const host = await httpsHost((_request, response) => file(response, 'here'));
+    const proxy = await connectProxy({ hosts: { [`files.example:${host.port}`]: host.port } }, context);
+    const outbound = outboundBy({ https: by(proxy.url), ca: host.ca });
+    const unknown: FindAddresses = (_host, tell) => tell(new Error('no such name'), []);
+    const got = await get(host, '/', { outbound, findAddresses: unknown, proxyResolves: true });
+    expect(got).toMatchObject({ kind: 'file' });
   });
 });

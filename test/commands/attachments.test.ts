@@ -14,6 +14,7 @@ import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outboundBy } from '../support/outbound.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
@@ -28,7 +29,7 @@ async function room() {
   const log = new RecordingLog();
   const staging = new StagingArea(join(directory, 'edge-agent'));
   const door = new FileGate({
-    ...{ staging, clock, log },
+    ...{ staging, clock, log, outbound: outboundBy() },
     settings: () => ({ maxBytes: 1000, allowedRoots: [], allowPrivateAddresses: false }),
   });
   const acks = new Acks(store, clock);

@@ -21,7 +21,12 @@ function place(): string {
 
 function watching(paths: readonly string[], clock = systemClock) {
   let changes = 0;
-  const watch = new FilesWatch({ paths, clock, log: new RecordingLog(), onChange: () => (changes += 1) });
+  const watch = new FilesWatch({
+    paths: () => paths,
+    clock,
+    log: new RecordingLog(),
+    onChange: () => (changes += 1),
+  });
   watch.start();
   cleanups.push(() => watch.stop());
   const told = (count: number) =>

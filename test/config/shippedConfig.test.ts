@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { parseDotenv } from '../../src/config/dotenv.js';
 import { SECRET_VARIABLES } from '../../src/config/secrets.js';
 import { configDocumentation, SETTINGS, type Setting } from '../../src/config/settings.js';
+import { certificate } from '../support/certificate.js';
 import { REQUIRED, Sandbox } from './sandbox.js';
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, '../..', name), 'utf8');
@@ -25,6 +26,7 @@ test('the config.yaml that ships loads without a mistake or warning', () => {
 
 test('it has every setting, and the defaults written in it are those of the schema', () => {
   const box = new Sandbox();
+  box.write('work/ca.pem', certificate().cert);
   const written = box.loadYaml(switchedOn, { platform: 'darwin' });
   expect(Object.entries(written.sources).filter(([, source]) => source !== 'file')).toEqual([]);
   const defaults = new Sandbox().load({ env: REQUIRED, platform: 'darwin', homeDir: box.home }).config;

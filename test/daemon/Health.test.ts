@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../src/config/loadConfig.js';
 import { Health } from '../../src/daemon/Health.js';
 import { systemClock } from '../../src/system/clock.js';
+import { outboundBy } from '../support/outbound.js';
 import { statusFixture } from '../support/statusFixture.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
@@ -29,6 +30,7 @@ test('a message that is posted again after it was set aside is counted once', as
     version: '1.0.0',
     snapshot: () => statusFixture(),
     startedAt: 0,
+    outbound: outboundBy(),
     env,
     platform: 'linux',
     clock: systemClock,

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Heartbeat } from '../../src/health/Heartbeat.js';
 import { CountingClock } from '../support/CountingClock.js';
+import { outboundBy } from '../support/outbound.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { until } from '../support/until.js';
 
@@ -44,6 +45,7 @@ function begin(changes: { healthy?: () => boolean; path?: string } = {}) {
       return settings;
     },
     healthy: changes.healthy ?? (() => true),
+    outbound: outboundBy(),
     clock,
     log,
     firstMs: 1,

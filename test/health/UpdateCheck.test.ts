@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { UpdateCheck } from '../../src/health/UpdateCheck.js';
 import { isNewer } from '../../src/system/npmRegistry.js';
 import { FakeClock } from '../support/FakeClock.js';
+import { outboundBy } from '../support/outbound.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 import { until } from '../support/until.js';
@@ -51,6 +52,7 @@ function begin({
     isOn: () => settings.check,
     version: '0.1.0',
     store,
+    outbound: outboundBy(),
     env,
     homeDir,
     clock,

@@ -2,6 +2,7 @@ import { Link, type LinkPorts } from '../../src/backend/Link.js';
 import type { LinkRules, LinkState } from '../../src/backend/linkTypes.js';
 import type { Frame } from '../../src/backend/protocol.js';
 import type { Clock } from '../../src/system/clock.js';
+import { outboundBy } from './outbound.js';
 
 /** A link alone, with what it told. */
 export interface MadeLink {
@@ -46,6 +47,7 @@ export function makeLink(
   };
   const ports: LinkPorts = {
     clock: counted,
+    outbound: outboundBy(),
     random: () => 0,
     rules: () => rules,
     target: () => ({ kind: 'ready', url: url(), headers: {} }),

@@ -9,6 +9,7 @@ import type { Command } from '../../src/model/command.js';
 import { Store } from '../../src/store/Store.js';
 import { systemClock } from '../../src/system/clock.js';
 import type { FakeBackend } from './FakeBackend.js';
+import { outboundBy } from './outbound.js';
 
 export const AGENT_ID = 'edge_13105550100';
 
@@ -94,6 +95,7 @@ export function makeBackend(
   const backend = new Backend({
     config: () => settings,
     secrets: () => secrets,
+    outbound: outboundBy(),
     version: '0.1.0',
     clock: systemClock,
     random: () => 0,

@@ -1,7 +1,8 @@
-import { isLoopback, normaliseBase, parseBackendUrl, shownAddress } from '../../config/backendUrls.js';
+import { normaliseBase, parseBackendUrl, shownAddress } from '../../config/backendUrls.js';
 import { edge } from '../../config/sections/connection.js';
 import { EdgeError } from '../../errors.js';
 import type { ConformanceTarget, PlayedIdentity } from '../../kit/conformance/ConformanceRun.js';
+import { isLoopback } from '../../system/loopback.js';
 import { secretFor } from '../config/secretFile.js';
 
 export interface ConformanceFlags {

@@ -24,11 +24,12 @@ export async function alertsTest(options: AlertsTestOptions): Promise<number> {
   const { answer } = asked;
   if (answer.kind === 'answered') return report(answer.result, options);
   const where = places(options);
-  const { config } = loadConfig(where);
+  const loaded = loadConfig(where);
+  const { config } = loaded;
   if (answer.kind !== 'notRunning')
     complain('edge-agent: The agent did not do the test; it is done here.', answer.message);
   if (config.alerts.notify && where.platform !== 'darwin') complain('alerts.notify works on macOS only.');
-  return report(await testAlerts(config, where), options);
+  return report(await testAlerts(loaded, where), options);
 }
 
 function report(tested: AlertsTested, options: AlertsTestOptions): number {

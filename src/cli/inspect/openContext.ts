@@ -1,5 +1,6 @@
 import { knownSecrets } from '../../config/knownSecrets.js';
 import { loadConfig } from '../../config/loadConfig.js';
+import { networkSecrets } from '../../config/network.js';
 import { findStateDirectory } from '../../config/stateDirectory.js';
 import type { AgentView, CheckContext } from '../../diagnostics/checks/check.js';
 import { EdgeError } from '../../errors.js';
@@ -22,6 +23,7 @@ export interface OpenContext {
 export async function openContext(options: { configPath?: string; send: boolean }): Promise<OpenContext> {
   const where = places(options);
   const config = readConfig(options);
+  const passwords = config.kind === 'loaded' ? networkSecrets(config.loaded.network) : [];
   const stateDirectory = await stateDirectoryOf(options, config);
   const ask: CheckContext['askAgent'] = (request, timeoutMs) =>
     stateDirectory === undefined
@@ -41,7 +43,7 @@ export async function openContext(options: { configPath?: string; send: boolean 
     send: options.send,
     confirm,
   };
-  return { context, stateDirectory, secrets: secretsOf(options) };
+  return { context, stateDirectory, secrets: [...secretsOf(options), ...passwords] };
 }
 
 function readConfig(options: { configPath?: string }): CheckContext['config'] {

@@ -1,5 +1,6 @@
 import { rememberStateDirectory } from '../../config/lastDirectory.js';
 import { type LoadedConfig, loadConfig } from '../../config/loadConfig.js';
+import { networkSecrets } from '../../config/network.js';
 import { type ConfigPlaces, findConfigFile } from '../../config/places.js';
 import { AgentService } from '../../daemon/AgentService.js';
 import { EdgeAgent } from '../../daemon/EdgeAgent.js';
@@ -66,7 +67,7 @@ async function live(
   lock?: InstanceLock,
 ): Promise<EdgeError | undefined> {
   const { file } = loaded.config.logging;
-  const redact = Object.values(loaded.secrets);
+  const redact = [...Object.values(loaded.secrets), ...networkSecrets(loaded.network)];
   const remakesDirectory = !file.startsWith(loaded.config.state.directory);
   const log = createLogger({
     file,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseBackendUrl } from '../backendUrls.js';
-import { count, live, range, remote, settingNotes } from '../settingNotes.js';
+import { NO_PROXY, parseProxyUrl } from '../proxyUrl.js';
+import { count, live, path, pathNotes, range, remote, settingNotes } from '../settingNotes.js';
 
 const backendUrl = () =>
   z.string().check((context) => {
@@ -45,6 +46,14 @@ export const edge = z.strictObject({
     }),
 });
 
+const PROXY = /^(?:none|(?:https?:\/\/)?(?:[^\s/?#@]+@)?[^\s/?#@]+\/?)$/;
+const PROXY_WORDS = 'a URL such as http://proxy.example.com:3128, or none';
+const proxyUrl = () =>
+  z
+    .string()
+    .regex(PROXY)
+    .refine((text) => text === NO_PROXY || parseProxyUrl(text) !== undefined, { error: PROXY_WORDS });
+
 /** Where the backend is, and how it is asked. */
 export const backend = z.strictObject({
   url: backendUrl().register(settingNotes, {
@@ -58,6 +67,23 @@ export const backend = z.strictObject({
     expected: 'a URL such as wss://backend.example.com/edge/ws',
     variable: 'BACKEND_WS_URL',
   }),
+  proxy: proxyUrl()
+    .optional()
+    .register(settingNotes, {
+      description:
+        'The proxy by which the agent reaches other machines; wins over HTTPS_PROXY and the like, which a service of launchd does not get. none: no proxy. Never used for this machine and what NO_PROXY lists. With a password better kept in .env.',
+      expected: PROXY_WORDS,
+      secretUser: true,
+      ...live,
+    }),
+  ca_file: path()
+    .optional()
+    .register(settingNotes, {
+      description:
+        'A file of certificates (PEM) that are trusted besides those of Node and of the system, for a backend or a proxy with a certificate of your own authority.',
+      ...pathNotes,
+      ...live,
+    }),
   sync_interval_seconds: range(1, 3600)
     .default(15)
     .register(settingNotes, {

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
-import { isLoopback } from '../../config/backendUrls.js';
 import { isInLocalNetwork } from '../../system/localNetwork.js';
+import { isLoopback } from '../../system/loopback.js';
 import { type Check, fail, pass, skip, warn } from './check.js';
 
 /** macOS 15 and later keep programs that launchd starts from the local network, and let terminals through: only the agent can tell. */

@@ -72,7 +72,8 @@ export function collectors(options: CollectorOptions): readonly Collector[] {
 
 function withoutPeople(setting: Setting): Setting {
   const { key, value } = setting;
-  if (typeof value === 'string' && key.endsWith('url')) return { ...setting, value: sharedUrl(key, value) };
+  if (typeof value === 'string' && (key.endsWith('url') || key === 'backend.proxy'))
+    return { ...setting, value: sharedUrl(key, value) };
   if (!NAMES_PEOPLE.has(key)) return setting;
   if (Array.isArray(value)) return { ...setting, value: value.map((entry) => maskHandle(String(entry))) };
   return { ...setting, value: typeof value === 'string' ? maskHandle(value.replace(/^edge_/, '')) : value };

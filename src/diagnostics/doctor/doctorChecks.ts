@@ -14,7 +14,7 @@ import { credentialChecks } from './credentials.js';
 import { driftCheck } from './drift.js';
 import { launchd } from './launchd.js';
 import { autoLogin, autorestart, signedIn } from './mac.js';
-import { networkChecks, type Way } from './network.js';
+import { networkChecks, outboundOf, type Way } from './network.js';
 import { plistCheck } from './plist.js';
 import { runtimeLibraries, runtimeSignature } from './runtime.js';
 import { disk, logSize, secret, store, storePath } from './state.js';
@@ -43,6 +43,7 @@ export function doctorChecks({ version, template, backendSettings }: DoctorOptio
     return probe({
       settings: backendSettings(loaded.config),
       secrets: loaded.secrets,
+      outbound: outboundOf(context),
       registration: registrationIn(storePath(context)),
       version,
       clock: context.clock,

@@ -1,5 +1,8 @@
 import { isIP } from 'node:net';
+import { type NamedProxy, type Network, proxyFor, proxyName } from '../../system/network.js';
+import { Outbound } from '../../system/Outbound.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
+import { readLaunchAgent } from '../checks/launchAgent.js';
 import {
   askHealth,
   type HttpAnswer,
@@ -15,7 +18,7 @@ const CERTIFICATE_DAYS = 14;
 /** The agent itself names a skew above this; backends allow a signed token a few minutes. */
 const SKEW_WARN_MS = 60_000;
 const SKEW_FAIL_MS = 240_000;
-const PLACE = 'Check the network of this Mac and backend.url.';
+const PLACE = 'Check the network of this Mac, backend.url and backend.proxy.';
 
 /** What the steps so far have found out, for those behind them and for the checks of the credentials. */
 export interface Way {
@@ -38,6 +41,7 @@ export function networkChecks(way: Way): readonly Check[] {
       return outcome;
     };
   return [
+    { id: 'proxy', title: 'the way to other machines', run: proxyOutcome },
     { id: 'dns', title: "the backend's name leads somewhere", run: step('dns', dns) },
     { id: 'tcp', title: 'the backend takes connections', run: step('tcp', tcp) },
     { id: 'tls', title: "the backend's certificate is good", run: step('tls', tls) },
@@ -45,7 +49,11 @@ export function networkChecks(way: Way): readonly Check[] {
       id: 'http',
       title: 'the backend answers HTTP',
       run: step('http', async (context) => {
-        const asked = await askHealth(context.clock, urlOf(context).href.replace(/\/+$/, ''));
+        const asked = await askHealth(
+          context.clock,
+          outboundOf(context),
+          urlOf(context).href.replace(/\/+$/, ''),
+        );
         if (asked.kind === 'done') noteSkew(way, asked.value);
         return judgeHttp(asked);
       }),
@@ -54,11 +62,39 @@ export function networkChecks(way: Way): readonly Check[] {
   ];
 }
 
+function proxyOutcome(context: ConfiguredBench): Outcome {
+  const { network } = context.config.loaded;
+  const url = urlOf(context);
+  const proxy = proxyFor(networkInForce(context), url);
+  const unseen = proxyFor(network, url);
+  if (proxy === undefined && unseen !== undefined)
+    return warn(
+      `directly: ${unseen.place} is set here, but launchd gives it to no service`,
+      'If the agent needs the proxy, set backend.proxy (in .env: EDGE_BACKEND_PROXY=http://…).',
+    );
+  if (proxy === undefined) return pass('directly, without a proxy');
+  return pass(`by the proxy ${proxyName(proxy)}, from ${proxy.place}`);
+}
+
+/** That of the agent: a service of launchd has no variable of this terminal. */
+function networkInForce({ config: { loaded }, homeDir }: ConfiguredBench): Network {
+  const { network } = loaded;
+  if (readLaunchAgent(homeDir) === undefined) return network;
+  const seen = (proxy: NamedProxy | undefined) => (proxy?.isOfProcess === true ? undefined : proxy);
+  return { ...network, https: seen(network.https), http: seen(network.http) };
+}
+
+/** How the agent reaches other machines. */
+export function outboundOf(context: ConfiguredBench): Outbound {
+  const network = networkInForce(context);
+  return new Outbound(() => network);
+}
+
 async function dns(context: ConfiguredBench): Promise<Outcome> {
   const target = targetOf(context);
   if (isIP(target.host) !== 0) return pass(`${target.host} is an address already`);
   const found = await resolveName(context.clock, target);
-  const remedy = `Check the spelling of backend.url and the network; by hand: nslookup ${target.host}`;
+  const remedy = `Check the spelling of backend.url (and backend.proxy) and the network; by hand: nslookup ${target.host}`;
   if (found.kind === 'failed') return failed(found, remedy);
   return pass(`${target.host} has ${found.value} addresses, in ${found.ms} ms`);
 }
@@ -73,10 +109,10 @@ async function tcp(context: ConfiguredBench): Promise<Outcome> {
 
 async function tls(context: ConfiguredBench): Promise<Outcome> {
   if (urlOf(context).protocol !== 'https:') return skip('plain http, which only this machine may use');
-  const shaken = await secure(context.clock, targetOf(context));
+  const shaken = await secure(context.clock, outboundOf(context), urlOf(context));
   if (shaken.kind === 'failed') {
     const remedy =
-      'Have the backend show a valid certificate for this name, and check the date of this Mac; a proxy that opens TLS needs NODE_EXTRA_CA_CERTS.';
+      'Have the backend show a valid certificate for this name, and check the date of this Mac; a certificate of your own authority, or of a proxy that opens TLS, needs backend.ca_file.';
     return failed(shaken, remedy);
   }
   const { protocol, endsAt } = shaken.value;
@@ -123,8 +159,11 @@ function urlOf({ config: { loaded } }: ConfiguredBench): URL {
   return new URL(loaded.config.backend.url);
 }
 
+/** Whom the first connection goes to: a proxy looks up the name of the backend itself. */
 function targetOf(context: ConfiguredBench): Target {
-  const { hostname, port, protocol } = urlOf(context);
+  const backend = urlOf(context);
+  const proxy = proxyFor(networkInForce(context), backend);
+  const { hostname, port, protocol } = proxy === undefined ? backend : new URL(proxy.url);
   const usual = protocol === 'https:' ? 443 : 80;
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? usual : Number(port) };
 }

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isLoopback } from '../../config/backendUrls.js';
 import { describeError } from '../../errors.js';
 import { MIGRATIONS } from '../../store/schema.js';
 import { openDatabase } from '../../store/sqlite.js';
+import { isLoopback } from '../../system/loopback.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from '../checks/check.js';
 import { logFileInForce } from '../checks/logFileInForce.js';
 

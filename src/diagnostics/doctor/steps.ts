@@ -1,11 +1,11 @@
 import { lookup } from 'node:dns/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { describeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
-import { VERIFIED_TLS } from '../../system/verifiedTls.js';
+import type { Outbound } from '../../system/Outbound.js';
 
 /** One step on the way to the backend, with the time that it took in ms. */
 export type TimedStep<T> =
@@ -45,41 +45,40 @@ export function reach(clock: Clock, target: Target): Promise<TimedStep<undefined
   });
 }
 
-/** Shakes hands by TLS and checks the certificate, as every request does; when that ends, Unix ms. */
+/** Shakes hands by TLS, by a proxy if there is one, and checks the certificate, as every request does; when that ends, Unix ms. */
 export function secure(
   clock: Clock,
-  target: Target,
+  outbound: Outbound,
+  url: URL,
 ): Promise<TimedStep<{ protocol: string; endsAt: number }>> {
   return timed(clock, (done, failed) => {
-    // An address is no server name (RFC 6066).
-    const name = isIP(target.host) === 0 ? { servername: target.host } : {};
-    const socket: TLSSocket = connectTls({ ...VERIFIED_TLS, ...target, ...name });
-    socket.on('secureConnect', () => {
-      const endsAt = Date.parse(socket.getPeerCertificate().valid_to);
-      done({ protocol: socket.getProtocol() ?? 'TLS', endsAt });
+    // Nothing is asked: a request is sent once it is ended.
+    const request = https.request(url, outbound.once(url));
+    request.on('socket', (socket) => {
+      if (!(socket instanceof TLSSocket)) return;
+      socket.once('secureConnect', () => {
+        const endsAt = Date.parse(socket.getPeerCertificate().valid_to);
+        done({ protocol: socket.getProtocol() ?? 'TLS', endsAt });
+      });
     });
-    socket.on('error', failed);
-    return () => socket.destroy();
+    request.on('error', failed);
+    return () => request.destroy();
   });
 }
 
 /** Asks for `/health`, without credentials; any answer is one. */
-export function askHealth(clock: Clock, base: string): Promise<TimedStep<HttpAnswer>> {
+export function askHealth(clock: Clock, outbound: Outbound, base: string): Promise<TimedStep<HttpAnswer>> {
   return timed(clock, (done, failed) => {
     const url = new URL(`${base}/health`);
     const began = clock.now();
-    const request = (url.protocol === 'https:' ? https : http).get(
-      url,
-      { ...VERIFIED_TLS, agent: false },
-      (response) => {
-        const dateMs = Date.parse(response.headers.date ?? '');
-        done({
-          status: response.statusCode ?? 0,
-          dateMs: Number.isNaN(dateMs) ? undefined : dateMs,
-          askedAt: (began + clock.now()) / 2,
-        });
-      },
-    );
+    const request = (url.protocol === 'https:' ? https : http).get(url, outbound.once(url), (response) => {
+      const dateMs = Date.parse(response.headers.date ?? '');
+      done({
+        status: response.statusCode ?? 0,
+        dateMs: Number.isNaN(dateMs) ? undefined : dateMs,
+        askedAt: (began + clock.now()) / 2,
+      });
+    });
     request.on('error', failed);
     return () => request.destroy();
   });

@@ -5,6 +5,7 @@ import type { AlertsTested } from '../../model/operatorApi.js';
 import type { Problem } from '../../model/problem.js';
 import type { Store } from '../../store/Store.js';
 import type { Clock, Timer } from '../../system/clock.js';
+import type { Outbound } from '../../system/Outbound.js';
 import { freshId } from '../../system/random.js';
 import {
   type AlertBook,
@@ -36,6 +37,7 @@ interface AlertsOptions {
     'meta' | 'write' | 'tryWrite' | 'beforeCommit' | 'afterCommit' | 'onRollback' | 'incoming' | 'setAside'
   >;
   readonly platform: NodeJS.Platform;
+  readonly outbound: Outbound;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly log: Logger;
@@ -244,8 +246,8 @@ export class Alerts {
   };
 
   private ports() {
-    const { settings, sender, env, clock } = this.options;
-    return { settings: settings(), sender, env, clock, signal: this.stopping.signal };
+    const { settings, sender, outbound, env, clock } = this.options;
+    return { settings: settings(), sender, outbound, env, clock, signal: this.stopping.signal };
   }
 
   private rules(): AlertRules {

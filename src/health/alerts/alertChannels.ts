@@ -3,8 +3,9 @@ import * as https from 'node:https';
 import { describeError } from '../../errors.js';
 import { childEnvironment } from '../../system/childEnvironment.js';
 import type { Clock } from '../../system/clock.js';
+import type { Outbound } from '../../system/Outbound.js';
 import { runProgram } from '../../system/runProgram.js';
-import { VERIFIED_TLS } from '../../system/verifiedTls.js';
+
 import type { Alert, AlertChannel } from './alertBook.js';
 import { type AlertSender, alertWords, type WebhookForm, webhookBody } from './alertWords.js';
 
@@ -23,6 +24,7 @@ export interface ChannelSettings {
 export interface ChannelPorts {
   readonly settings: ChannelSettings;
   readonly sender: AlertSender;
+  readonly outbound: Outbound;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -60,7 +62,10 @@ export function deliverAlert(alert: Alert, channel: AlertChannel, ports: Channel
  * POSTs the alert. Follows no redirect, which would hand what a secret path let in to somebody else. Addresses of the own network
  * are as good as others: the operator alone sets the URL, and many have their alerting there.
  */
-async function post(alert: Alert, { settings, sender, clock, signal }: ChannelPorts): Promise<AlertEnd> {
+async function post(
+  alert: Alert,
+  { settings, sender, outbound, clock, signal }: ChannelPorts,
+): Promise<AlertEnd> {
   const { webhookUrl, webhookBody: form } = settings;
   if (webhookUrl === undefined) return { kind: 'failed', detail: 'alerts.webhook_url is not set' };
   const deadline = new AbortController();
@@ -69,7 +74,8 @@ async function post(alert: Alert, { settings, sender, clock, signal }: ChannelPo
   );
   const body = Buffer.from(JSON.stringify(webhookBody(alert, sender, form)));
   try {
-    const status = await statusOf(webhookUrl, body, AbortSignal.any([deadline.signal, signal]));
+    const either = AbortSignal.any([deadline.signal, signal]);
+    const status = await statusOf(new URL(webhookUrl), body, outbound, either);
     if (status >= 200 && status < 300) return { kind: 'delivered' };
     return { kind: VERDICTS.has(status) ? 'refused' : 'failed', detail: `HTTP ${status}` };
   } catch (error) {
@@ -79,15 +85,15 @@ async function post(alert: Alert, { settings, sender, clock, signal }: ChannelPo
   }
 }
 
-function statusOf(url: string, body: Buffer, signal: AbortSignal): Promise<number> {
+function statusOf(url: URL, body: Buffer, outbound: Outbound, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = {
       'Content-Type': 'application/json',
       'Content-Length': body.length,
       'User-Agent': 'edge-agent',
     };
-    const options = { ...VERIFIED_TLS, method: 'POST', agent: false, signal, headers } as const;
-    const module = new URL(url).protocol === 'https:' ? https : http;
+    const options = { ...outbound.once(url), method: 'POST', signal, headers };
+    const module = url.protocol === 'https:' ? https : http;
     const request = module.request(url, options, (response) => {
       resolve(response.statusCode ?? 0);
       request.destroy();

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
-import { isLoopback } from '../../config/backendUrls.js';
 import { EdgeError } from '../../errors.js';
+import { isLoopback } from '../../system/loopback.js';
 
 /** The secret of a backend that nobody gave one. Good on one machine alone. */
 export const DEV_SECRET = 'dev-secret';

@@ -6,6 +6,7 @@ import { Alerts } from '../../../src/health/alerts/Alerts.js';
 import type { ErrorCode } from '../../../src/model/errorCodes.js';
 import type { Store } from '../../../src/store/Store.js';
 import { FakeClock } from '../../support/FakeClock.js';
+import { outboundBy } from '../../support/outbound.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 import { StandIns } from '../../support/StandIns.js';
 import { temporaryDirectory, temporaryStore } from '../../support/temporaryStore.js';
@@ -79,6 +80,7 @@ function begin({
     sender: { host: 'mini', version: '1.0.0' },
     store,
     platform: 'darwin',
+    outbound: outboundBy(),
     env: process.env,
     clock,
     log,

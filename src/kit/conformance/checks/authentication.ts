@@ -1,4 +1,4 @@
-import { isLoopback } from '../../../config/backendUrls.js';
+import { isLoopback } from '../../../system/loopback.js';
 import type { ConformanceRun, PlayedCredentials } from '../ConformanceRun.js';
 import { type ConformanceCheck, type ConformanceOutcome, judge, missing, skip } from '../check.js';
 import { type Dial, describeDial } from '../ProbeSocket.js';

@@ -1,0 +1,73 @@
+import { BlockList, isIP } from 'node:net';
+import { isLoopback } from './loopback.js';
+
+/** A proxy, and where it was set: `backend.proxy (config.yaml:12)`, `HTTPS_PROXY (environment)`. */
+export interface NamedProxy {
+  /** http or https; may hold a user name and a password, so it is never shown: see `proxyName`. */
+  readonly url: string;
+  readonly place: string;
+  /** It is a variable of this process, which another process (a service of launchd) need not have. */
+  readonly isOfProcess: boolean;
+}
+
+/** What decides how connections leave this machine. A value: it is made anew when one of its sources changes. */
+export interface Network {
+  /** For https and wss. */
+  readonly https?: NamedProxy | undefined;
+  /** For http and ws. */
+  readonly http?: NamedProxy | undefined;
+  /** Hosts that no proxy is used for, as `NO_PROXY` lists them. */
+  readonly noProxy: string;
+  /** Certificates (PEM) that are trusted besides those of Node and of the system. */
+  readonly ca?: string | undefined;
+}
+
+/** The proxy that a URL is asked by; undefined: none. This machine itself is never asked by a proxy. */
+export function proxyFor(network: Network, url: URL): NamedProxy | undefined {
+  const proxy = url.protocol === 'https:' || url.protocol === 'wss:' ? network.https : network.http;
+  if (proxy === undefined || isLoopback(url.hostname) || isExempt(network.noProxy, url)) return undefined;
+  return proxy;
+}
+
+/** A proxy as it may be shown: without user name and password. */
+export function proxyName({ url }: NamedProxy): string {
+  const { protocol, host } = new URL(url);
+  return `${protocol}//${host}`;
+}
+
+/**
+ * Whether `NO_PROXY` has the host of a URL: a name stands for itself and all below it, with or without `.` or `*.` before it; an
+ * address, or a network as `10.0.0.0/8`, for addresses; a port behind it (`host:8443`) narrows it; `*` stands for all.
+ */
+function isExempt(noProxy: string, url: URL): boolean {
+  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const secure = url.protocol === 'https:' || url.protocol === 'wss:';
+  const port = url.port === '' ? (secure ? '443' : '80') : url.port;
+  return noProxy
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== '')
+    .some((entry) => covers(entry, host, port));
+}
+
+function covers(entry: string, host: string, port: string): boolean {
+  if (entry === '*') return true;
+  // Of an IPv6 address the colons are its own, unless it stands in brackets.
+  const [, name = entry, itsPort] = /^(\[.+\]|[^:]+):(\d+)$/.exec(entry) ?? [];
+  if (itsPort !== undefined && itsPort !== port) return false;
+  const bare = name.replace(/^\[|\]$/g, '').replace(/^\*?\./, '');
+  if (isIP(host) !== 0) return coversAddress(bare, host);
+  return host === bare || host.endsWith(`.${bare}`);
+}
+
+function coversAddress(entry: string, address: string): boolean {
+  const [net = '', prefix] = entry.split('/');
+  const family = isIP(net);
+  if (family === 0 || family !== isIP(address)) return false;
+  const kind = family === 4 ? 'ipv4' : 'ipv6';
+  const bits = prefix === undefined ? (family === 4 ? 32 : 128) : Number(prefix);
+  if (!Number.isInteger(bits) || bits < 0 || bits > (family === 4 ? 32 : 128)) return false;
+  const list = new BlockList();
+  list.addSubnet(net, bits, kind);
+  return list.check(address, kind);
+}
