@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isInLocalNetwork } from '../../system/localNetwork.js';
 import { isLoopback } from '../../system/loopback.js';
+import { proxyFor } from '../../system/network.js';
 import { type Check, fail, pass, skip, warn } from './check.js';
 
 /** macOS 15 and later keep programs that launchd starts from the local network, and let terminals through: only the agent can tell. */
@@ -9,9 +10,12 @@ export const localNetwork: Check = {
   title: 'the agent may reach a backend in the local network',
   macOnly: true,
   async run({ agent, config: { loaded } }) {
-    const { hostname } = new URL(loaded.config.backend.url);
-    if (isLoopback(hostname)) return skip('the backend is on this Mac');
-    if (!(await isLocal(hostname))) return skip('the backend is not in the local network');
+    const backend = new URL(loaded.config.backend.url);
+    const proxy = proxyFor(loaded.network, backend);
+    const { hostname } = proxy === undefined ? backend : new URL(proxy.url);
+    const what = proxy === undefined ? 'the backend' : 'the proxy';
+    if (isLoopback(hostname)) return skip(`${what} is on this Mac`);
+    if (!(await isLocal(hostname))) return skip(`${what} is not in the local network`);
     if (agent.kind !== 'up')
       return skip('only the running agent can tell, as macOS lets every terminal through');
     const told = agent.snapshot.problems.find(({ code }) => code === 'backend_unreachable');
