@@ -47,7 +47,7 @@ function importsOf(path: string): string[] {
   const ways = [
     /(?:^|[\n;])\s*(?:import|export)\b[^'"();]*?\bfrom\s*['"]([^'"]+)['"]/g,
     /(?:^|[\n;])\s*import\s*['"]([^'"]+)['"]/g,
-    /\b(?:import|require)\(\s*["']([^"']+)["']\)/g,
+    /(?<!\.)\b(?:import|require)\(\s*["']([^"']+)["']\)/g,
   ];
   return ways.flatMap((way) => [...text.matchAll(way)].map(([, name = '']) => name));
 }
@@ -143,7 +143,7 @@ describe('npm pack', () => {
       sources.flatMap((name) =>
         [
           ...readFileSync(join(ROOT, 'src', name), 'utf8').matchAll(
-            /(?:\bfrom |\bimport\()'([^'.\n]+)'\)?;?$/gm,
+            /(?:\bfrom |(?<!\.)\bimport\()'([^'.\n]+)'\)?;?$/gm,
           ),
         ]
           .map(([, specifier = '']) => specifier)
