@@ -124,7 +124,7 @@ export class Continuity {
       isEmpty: store.cursor.get() === undefined && store.sends.newest() === 0,
       isRebuilt: isNewlyRebuilt(store),
     });
-    this.id = own?.id ?? freshId('store');
+    this.id = (isUncounted(standing) ? undefined : own?.id) ?? freshId('store');
     this.store = store;
     store.lineage.onAdvanced((counter) => this.record(counter));
     store.lineage.onAnswer((message, at) => this.recordAnswer(message, at));
@@ -223,7 +223,7 @@ export class Continuity {
 const WHAT: Readonly<Record<Exclude<GapReason, 'new'>, (directory: string) => string>> = {
   older: () => 'The store is older than what this agent has done: a copy of it was put back.',
   copied: () => 'The store is a copy, and what was done since it was made is not known.',
-  replaced: (directory) => `Another state directory (${directory}) has used this chat.db in the meantime.`,
+  replaced: (directory) => `Another store (in ${directory}) has used this chat.db in the meantime.`,
   rebuilt: () => 'The store was salvaged from a damaged file and may lack what was done.',
 };
 
@@ -270,6 +270,14 @@ function gapOf(
   if (before === undefined || before.reason === 'new') return gap;
   const { generation, afterRow, movedAt } = before;
   return { ...gap, generation, afterRow, movedAt, from: before.from, until: Math.max(until, before.until) };
+}
+
+/**
+ * Nothing tells any more how far the store had come that this is a copy of. It goes on under another id: by its counter a newer copy
+ * of that store would pass for the one that was last at work.
+ */
+function isUncounted(standing: Standing): boolean {
+  return standing.kind === 'gap' && (standing.reason === 'replaced' || standing.reason === 'copied');
 }
 
 /** With those of an earlier gap that is still one. Null: the witness does not tell of everything that the store forgot. */

@@ -282,3 +282,28 @@ test('one chat.db has one lock and one witness, by whatever links it is named, b
     expect(sharedPlaces(path, home)).toEqual(before);
   expect(sharedPlaces(join(messages, 'other.db'), home)).not.toEqual(before);
 });
+
+test('a newer copy, put back after an older one that took the place of another store, is not taken for whole', () => {
+  const mac = new Mac();
+  const stores = new Map<string, string>();
+  const copy = (name: string) => {
+    stores.set(name, `${mac.storePath}.${name}`);
+    cpSync(mac.storePath, `${mac.storePath}.${name}`);
+  };
+  const putBack = (name: string) => {
+    rmSync(mac.storePath);
+    cpSync(stores.get(name) ?? '', mac.storePath);
+  };
+  mac.run(() => undefined);
+  copy('older');
+  for (let nth = 0; nth < 3; nth++) mac.run(() => undefined);
+  copy('newer');
+  mac.run(() => undefined);
+  rmSync(mac.storePath);
+  // A fresh store is at work: nothing tells any more how far the first one had come.
+  mac.run(() => undefined);
+  putBack('older');
+  expect(mac.run((store) => store.lineage.gap()?.reason)).toBe('replaced');
+  putBack('newer');
+  expect(mac.run((store) => store.lineage.gap()?.reason)).toBe('replaced');
+});
