@@ -91,6 +91,7 @@ export class Monitoring {
       verbs: monitorVerbs({
         verbs,
         store,
+        agentName: () => components.backend.agentId(),
         strip: this.strip,
         linkHours: this.linkHours,
         notifications: this.notifications,

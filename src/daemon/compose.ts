@@ -24,6 +24,7 @@ import { normalisedText } from '../messages/chatdb/rowBody.js';
 import { sentRows } from '../messages/chatdb/rowsOfSends.js';
 import { isGroupKey, regionOf } from '../messages/conversationId.js';
 import type { StatusSnapshot } from '../model/status.js';
+import { keepTexts } from '../operator/keepTexts.js';
 import { isMarkerProven, macVerbs } from '../operator/macVerbs.js';
 import { type Names, namesOn } from '../operator/names.js';
 import { OperatorTexts } from '../operator/OperatorTexts.js';
@@ -272,6 +273,7 @@ export function compose(options: ComponentOptions): Components {
 
   const operatorTexts = new OperatorTexts();
   told.onOperatorReply((reply) => operatorTexts.note(reply));
+  keepTexts({ outgoing, told, store, clock });
 
   const reader = composeReader({
     chatDb,

@@ -45,6 +45,8 @@ export const chatMessageSchema = z
       content: z.string(),
       sender: z.string(),
       timestamp,
+      /** Its place among all texts: `texts.since` tells what follows it. What an embedding program says has none. */
+      cursor: z.string().optional(),
     }),
     timestamp,
   })

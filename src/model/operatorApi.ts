@@ -1,4 +1,4 @@
-import type { NotificationLevel } from './monitorFrames.js';
+import type { ChatMessage, NotificationLevel } from './monitorFrames.js';
 import type { StatusSnapshot } from './status.js';
 
 /*
@@ -292,6 +292,16 @@ export interface AlertsTested {
   }[];
 }
 
+/**
+ * Texts behind a cursor, the oldest first, at most 100. `cursor` is where to go on; there is no more once no texts come. `gap`:
+ * why some are missing before or among them (`not_kept`), or why they begin with the oldest that is kept (`unknown_cursor`).
+ */
+export interface TextsSince {
+  texts: (ChatMessage & { cursor: string })[];
+  cursor: string;
+  gap: 'not_kept' | 'unknown_cursor' | null;
+}
+
 type Nothing = Record<never, never>;
 
 /** What may be asked by the status socket and by the monitor. */
@@ -349,6 +359,8 @@ export interface MonitorApi extends SharedApi {
   'sends.statistics': { args: Nothing; result: SendStatistics };
   'work.statistics': { args: Nothing; result: DayOfWork };
   'logs.tail': { args: { lines?: number; level?: 'info' | 'warn' | 'error' }; result: LogLine[] };
+  /** Without a cursor: no texts, and the cursor of now. */
+  'texts.since': { args: { cursor?: string }; result: TextsSince };
   'notifications.list': { args: Nothing; result: PastNotification[] };
   doctor: { args: Nothing; result: DoctorReport };
   /** Begins; the event `doctor` tells that it has ended. */

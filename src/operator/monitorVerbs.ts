@@ -10,6 +10,7 @@ import type { Clock } from '../system/clock.js';
 import { ACT_WORDS } from './actWords.js';
 import type { DoctorRun } from './DoctorRun.js';
 import { dayOfWork } from './dayOfWork.js';
+import { textsSince } from './keepTexts.js';
 import type { LinkHours } from './LinkHours.js';
 import type { LinkTimeline } from './LinkTimeline.js';
 import type { NotificationHistory } from './NotificationHistory.js';
@@ -43,6 +44,7 @@ interface MonitorVerbsOptions {
   store: Store;
   strip: LinkTimeline;
   linkHours: LinkHours;
+  agentName: () => string;
   logFile: string;
   stateDirectory: string;
   clock: Clock;
@@ -72,6 +74,7 @@ export function monitorVerbs(options: MonitorVerbsOptions): Readonly<Record<Moni
         ...event,
       }));
     },
+    'texts.since': ({ cursor }) => textsSince(store, options.agentName(), cursor),
     'notifications.list': () => options.notifications.list(),
     doctor: () => ({ ...lastReport(stateDirectory), running: options.doctor.isRunning }),
     'doctor.run': () => {

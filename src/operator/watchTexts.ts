@@ -1,8 +1,5 @@
-import { basename } from 'node:path';
 import type { Commands } from '../commands/Commands.js';
-import type { OperatorReply } from '../incoming/ChatEvents.js';
 import { maskHandle } from '../logging/mask.js';
-import type { IncomingMessage } from '../model/incoming.js';
 import type { NotificationLevel } from '../model/monitorFrames.js';
 import type { SendRecord } from '../model/sending.js';
 import type { MonitorServer } from '../monitor/MonitorServer.js';
@@ -10,13 +7,12 @@ import type { SendOutcome } from '../outgoing/OutcomeRecorder.js';
 import type { Outgoing } from '../outgoing/Outgoing.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
-import { OPERATOR } from './OperatorTexts.js';
+import { chatMessage } from './keepTexts.js';
 
 interface Watching {
   components: {
     commands: Commands;
     outgoing: Outgoing;
-    told: { onOperatorReply: (listener: (reply: OperatorReply) => void) => void };
   };
   store: Store;
   clock: Clock;
@@ -30,9 +26,9 @@ interface Watching {
   guarded: (work: () => void) => void;
 }
 
-/** Tells those who watch of every text in and out, and of the steps of commands, once each is stored. */
+/** Tells those who watch of every text that is kept (`keepTexts`), and of the steps of commands, once each is stored. */
 export function watchTexts(watching: Watching): void {
-  const { components, store, clock, server, onWork, guarded } = watching;
+  const { components, store, clock, server, agentName, onWork, guarded } = watching;
   /** After the commit, and after what the agent itself does then. */
   const later = (work: () => void) => store.afterCommit(() => clock.after(0, () => guarded(work)));
   /** Only while somebody watches; after the commit, and after what the agent itself does then. */
@@ -43,8 +39,9 @@ export function watchTexts(watching: Watching): void {
       guarded(onWork);
     });
   };
-  store.incoming.onInsert((message) => tell(() => server.broadcastChatMessage(incoming(message))));
-  components.told.onOperatorReply((reply) => tell(() => server.broadcastChatMessage(byOperator(reply))));
+  store.textJournal.afterAdd((text) =>
+    tell(() => server.broadcastChatMessage(chatMessage(text, agentName()))),
+  );
   components.commands.onStage((commandId, stage, code) =>
     tell(() => {
       const commandType = store.commandLog.find(commandId)?.commandType;
@@ -70,19 +67,11 @@ export function watchTexts(watching: Watching): void {
   components.outgoing.onDelivery((send, { kind }) => tell(() => tellStep(watching, send, kind)));
 }
 
-function tellOutcome({ server, clock, agentName }: Watching, send: SendRecord, outcome: SendOutcome): void {
+function tellOutcome({ server, clock }: Watching, send: SendRecord, outcome: SendOutcome): void {
   const at = clock.now();
   const ms = Math.max(0, at - send.createdAt);
   const conversation = maskHandle(send.conversation);
   server.publish({ topic: 'sends', conversation, outcome: outcome.kind, ms }, at);
-  if (outcome.kind !== 'sent') return;
-  server.broadcastChatMessage({
-    conversationId: send.conversation,
-    messageId: outcome.guid ?? send.id,
-    content: send.file === null ? send.text : basename(send.file),
-    sender: agentName(),
-    timestamp: new Date(at).toISOString(),
-  });
 }
 
 /** A step of the command that wanted the text. */
@@ -90,24 +79,4 @@ function tellStep({ server, store, clock }: Watching, { commandId }: SendRecord,
   if (commandId === null) return;
   const commandType = store.commandLog.find(commandId)?.commandType;
   server.publish({ topic: 'commands', commandId, commandType, stage }, clock.now());
-}
-
-function incoming({ conversation, guid, text, sender, sentAt }: IncomingMessage) {
-  return {
-    conversationId: conversation,
-    messageId: guid,
-    content: text,
-    sender,
-    timestamp: new Date(sentAt).toISOString(),
-  };
-}
-
-function byOperator({ conversation, guid, text, sentAt }: OperatorReply) {
-  return {
-    conversationId: conversation,
-    messageId: guid,
-    content: text,
-    sender: OPERATOR,
-    timestamp: sentAt,
-  };
 }

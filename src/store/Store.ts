@@ -23,6 +23,7 @@ import { SendPartTable, SendTable } from './sends.js';
 import { SetAsideTable } from './setAside.js';
 import { type Database, onStatementError, type Statement } from './sqlite.js';
 import { StoredRows } from './storedRows.js';
+import { TextJournal } from './textJournal.js';
 import { UploadTable } from './uploads.js';
 import { UsedLinkTable } from './usedLinks.js';
 
@@ -60,6 +61,7 @@ export class Store {
   readonly emittedEvents: EmittedEventTable;
   readonly backlog: Backlog;
   readonly recentTexts: RecentTexts;
+  readonly textJournal: TextJournal;
   readonly aliases: AliasTable;
   readonly conversationKeys: ConversationKeys;
 
@@ -130,6 +132,7 @@ export class Store {
     this.emittedEvents = new EmittedEventTable(database, clock);
     this.backlog = new Backlog(database);
     this.recentTexts = new RecentTexts(database, rows);
+    this.textJournal = new TextJournal(database, clock, this);
     this.aliases = new AliasTable(database, clock, this);
     this.conversationKeys = new ConversationKeys(database);
   }

@@ -15,6 +15,7 @@ const ENDED = [
   'DELETE FROM acks WHERE seq IN (SELECT seq FROM acks WHERE created_at < @before LIMIT @limit)',
   'DELETE FROM exchanges WHERE conversation IN (SELECT conversation FROM exchanges WHERE at < @before LIMIT @limit)',
   'DELETE FROM told WHERE key IN (SELECT key FROM told WHERE at < @before LIMIT @limit)',
+  'DELETE FROM text_journal WHERE seq IN (SELECT seq FROM text_journal WHERE at < @before LIMIT @limit)',
   'DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE created_at < @before LIMIT @limit)',
   'DELETE FROM trials WHERE (kind, key) IN (SELECT kind, key FROM trials WHERE at < @before LIMIT @limit)',
   'DELETE FROM set_aside WHERE (kind, key) IN (SELECT kind, key FROM set_aside WHERE at < @before LIMIT @limit)',

@@ -344,4 +344,18 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE sends ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
   UPDATE sends SET tries = attempts + resends + (attempted_at IS NOT NULL AND state <> 'queued');
   `,
+  `
+  -- Every text that came in or went out, in the order in which it was told: who watches goes on from a place in it. sender NULL:
+  -- the agent.
+  CREATE TABLE text_journal (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    sender TEXT,
+    said_at INTEGER NOT NULL,
+    at INTEGER NOT NULL
+  );
+  CREATE INDEX text_journal_at ON text_journal (at);
+  `,
 ];

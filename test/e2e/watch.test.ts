@@ -76,3 +76,43 @@ test('without an agent it waits, and what it cannot understand is told', async (
   const wrong = await world.cli('watch', '--type', 'news');
   expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('"news" is not a type') });
 });
+
+/** The texts that a watch with `--json --texts` printed, and the cursor behind the last of them. */
+function read(lines: readonly string[]): { texts: string[]; cursor: string } {
+  const records = lines.map((line) => JSON.parse(line) as { text: string; cursor: string });
+  return { texts: records.map(({ text }) => text), cursor: records.at(-1)?.cursor ?? '' };
+}
+
+const READER = ['watch', '--json', '--texts', '--type', 'message'];
+
+test('watch --since goes on where a killed reader left off, over kill -9 of the agent, with nothing missed or shown twice', async (cleanup) => {
+  const { world, daemon, watch } = await watched(cleanup, ...READER.slice(1));
+  world.mac.chatDb.receive({ from: PERSON, text: 'first' });
+  await watch.line('you said: first');
+  await watch.kill('SIGKILL');
+  const before = read(watch.lines());
+  expect(before.texts[0]).toBe('first');
+
+  world.mac.chatDb.receive({ from: PERSON, text: 'while nobody reads' });
+  await until(
+    () => world.texts.includes('you said: while nobody reads'),
+    () => `the answer; there are ${world.texts.join(', ')}`,
+  );
+  await daemon.kill('SIGKILL');
+  world.mac.chatDb.writeSent({ handle: PERSON, text: 'by hand' });
+  world.mac.chatDb.receive({ from: PERSON, text: 'while nothing runs' });
+  await world.start();
+
+  const next = world.spawn([...READER, '--since', before.cursor]);
+  world.mac.chatDb.receive({ from: PERSON, text: 'last' });
+  await next.line('you said: last');
+  const all = [...before.texts, ...read(next.lines()).texts];
+  const said = ['first', 'while nobody reads', 'while nothing runs', 'last'];
+  expect(all.filter((text) => said.includes(text))).toEqual(said);
+  for (const text of said) expect(all.filter((other) => other === `you said: ${text}`)).toHaveLength(1);
+  expect(all.filter((text) => text === 'by hand')).toHaveLength(1);
+
+  expect((await next.kill('SIGINT')).code).toBe(0);
+  const { cursor } = read(next.lines());
+  expect(next.complaints()).toContain(`edge-agent watch --since ${cursor}`);
+});

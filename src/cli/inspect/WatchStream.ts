@@ -21,7 +21,6 @@ export class WatchStream {
     private readonly give: (entry: WatchEntry) => void,
   ) {
     this.endings = [
-      client.on('chat_message', (message) => this.message(message)),
       client.on('event', (event) => this.event(event)),
       client.on('agent_status', (status) => {
         const { agentName, state, currentTask, progress } = status;
@@ -45,7 +44,8 @@ export class WatchStream {
     for (const end of this.endings) end();
   }
 
-  private message({ conversationId, content, sender, messageId, timestamp }: ChatMessage): void {
+  /** A text that came in or went out. */
+  message({ conversationId, content, sender, messageId, timestamp, cursor }: ChatMessage): void {
     const { conversation, texts } = this.wish;
     if (conversation !== undefined && !sameConversation(conversationId, conversation)) return;
     const isOperator = sender === OPERATOR;
@@ -64,6 +64,7 @@ export class WatchStream {
         conversation: shown,
         sender: isOut || texts ? sender : maskHandle(sender),
         messageId,
+        cursor,
         characters,
         ...(texts ? { text: content } : {}),
       },

@@ -4,11 +4,7 @@ import { findStateDirectory } from '../../config/stateDirectory.js';
 import { EdgeError } from '../../errors.js';
 import { MonitorSecret } from '../../monitor/MonitorSecret.js';
 import { makeToken, SESSION_MS, USER_PATTERN } from '../../monitor/tokens.js';
-import {
-  type ConnectionState,
-  MonitorClient,
-  type WebSocketConstructor,
-} from '../../monitor-client/index.js';
+import { MonitorClient, type WebSocketConstructor } from '../../monitor-client/index.js';
 import { askDaemon } from '../../operator/askDaemon.js';
 import { socketPath } from '../../operator/socketPath.js';
 import { systemClock } from '../../system/clock.js';
@@ -16,25 +12,39 @@ import { EXIT } from '../exitCodes.js';
 import { interruption } from '../interruption.js';
 import { places } from '../places.js';
 import { complain, complainOf, print, printJson, stdoutTerminal } from '../print.js';
+import { TextReader } from './TextReader.js';
 import { WatchStream } from './WatchStream.js';
 import { entryLine, WATCH_TYPES, watchWish } from './watchEntry.js';
+
+/** As the agent writes it. */
+const CURSOR = /^\d{1,15}(-[0-9a-f]{8})?$/;
 
 export interface WatchOptions {
   configPath?: string;
   conversation?: string;
   type?: string;
+  since?: string;
   texts?: boolean;
   json?: boolean;
 }
 
 /**
  * Prints what the agent does as it happens, one line an event, until SIGINT or SIGTERM. It waits for an agent that does not
- * run, and goes on when it is back; what happened meanwhile is not shown.
+ * run, and goes on when it is back. Of texts none is left out or shown twice meanwhile, nor since a cursor that an earlier
+ * watch has printed; of the rest, what happened meanwhile is not shown.
  */
 export async function watchMonitor(options: WatchOptions): Promise<number> {
   const wish = watchWish(options);
   if ('fault' in wish) {
     complain(`edge-agent: ${wish.fault}`, `There are: ${WATCH_TYPES.join(', ')}`);
+    return EXIT.usage;
+  }
+  if (options.since !== undefined && !CURSOR.test(options.since)) {
+    const what = `"${options.since}" is no cursor.`;
+    complain(
+      `edge-agent: --since: ${what}`,
+      'Take the one that watch has printed, or 0 for all texts that are kept.',
+    );
     return EXIT.usage;
   }
   let directory: string;
@@ -59,23 +69,30 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
     else print(entryLine(entry, stdoutTerminal()));
   });
   let told = '';
+  // One line a change, not one an attempt.
+  const tell = (words: string) => {
+    if (words !== told) complain(`edge-agent: ${words}`);
+    told = words;
+  };
   client.on('state', (state) => {
-    const words = stateWords(state);
-    // One line a change, not one an attempt.
-    if (words !== undefined && words !== told) complain(`edge-agent: ${words}`);
-    told = words ?? told;
+    if (state.name === 'waiting') tell(`${state.why}; waiting for it.`);
+  });
+  const reader = new TextReader(client, options.since, {
+    text: (message) => stream.message(message),
+    ready: () => tell('Watching.'),
+    gap: (words) => complain(`edge-agent: ${words}`),
+    refused: () =>
+      tell('The running agent is of an earlier version, which keeps no texts: edge-agent restart'),
   });
   client.connect();
   const stop = interruption();
   await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
+  reader.stop();
   stream.stop();
   client.close();
+  const { cursor } = reader;
+  if (cursor !== undefined) complain(`edge-agent: To continue from here: edge-agent watch --since ${cursor}`);
   return EXIT.ok;
-}
-
-function stateWords(state: ConnectionState): string | undefined {
-  if (state.name === 'online') return 'Watching.';
-  return state.name === 'waiting' ? `${state.why}; waiting for it.` : undefined;
 }
 
 /** Asked anew at each attempt: after a restart the port may be another one. */

@@ -13,6 +13,10 @@ export const watchVerb: VerbSpec = {
       flags: '--type <types>',
       about: 'only these (comma-separated): message, command, send, link, … (default: all but log)',
     },
+    {
+      flags: '--since <cursor>',
+      about: 'first the texts behind this cursor, which watch has printed; 0: all that are kept (7 days)',
+    },
     { flags: '--texts', about: 'show texts, and full numbers and addresses' },
     { flags: '--json', about: 'print one JSON object per line' },
   ],

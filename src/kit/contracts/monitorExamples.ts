@@ -30,6 +30,7 @@ const FRAMES: Readonly<Record<string, unknown>> = {
       content: 'found one at $429',
       sender: 'edge_13105550100',
       timestamp,
+      cursor: '1042-9f2b61c0',
     },
     timestamp,
   },

@@ -62,4 +62,8 @@ export const SALVAGE_RULES: Readonly<Record<string, SalvageRule>> = {
   outages: { json: [], lost: 'Counted in the log; a message may be considered older than it is.' },
   used_links: { json: [], lost: 'Every link to the monitor made so far is refused.' },
   exchanges: { json: ['body'], lost: 'Counting begins again.' },
+  text_journal: {
+    json: [],
+    lost: '`edge-agent watch --since` says that texts are missing.',
+  },
 };
