@@ -153,7 +153,7 @@ function refuseToLend(
   if (lent.length === 0) return;
   throw new EdgeError(
     'config_not_named',
-    `${path} was found in this directory and names a backend, but ${lent.join(', ')} would come from the environment or the Keychain: nothing is sent.`,
+    `${path} was found in this directory and decides which backend is reached, or how, but ${lent.join(', ')} would come from the environment or the Keychain: nothing is sent.`,
     'If that file is yours, name it: --config ./config.yaml',
   );
 }

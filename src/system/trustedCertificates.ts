@@ -3,9 +3,9 @@ import * as tls from 'node:tls';
 import { environment } from './environment.js';
 
 /**
- * The certificates that are trusted, in PEM: Node's own, those of the system where Node can read them (22.15 and
- * later, nodejs.org/api/tls.html), and `more`. Undefined where
- * Node's own are all, which it then takes by itself. The system's are read once in the life of a process.
+ * The certificates that are trusted, in PEM: Node's own, those of the system where Node can read them (22.15 and later,
+ * nodejs.org/api/tls.html), and `more`. Undefined where Node's own are all, which it then takes by itself. The system's are read once
+ * in the life of a process.
  */
 export function trustedCertificates(more: string | undefined): string[] | undefined {
   const system = fromNode('system') ?? [];

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { certificate } from '../support/certificate.js';
 import { MINIMAL, REQUIRED, Sandbox } from './sandbox.js';
 
 const SOCKET = 'edge:\n  user_phone: "+13105550100"\nbackend:\n  websocket_url: wss://evil.example/ws\n';
@@ -29,6 +30,17 @@ describe('a config.yaml that only lies in this directory', () => {
     const named = { configPath: 'config.yaml', env };
     expect(box.load(named).path).toBe(`${box.cwd}/config.yaml`);
   });
+
+  test.each(['proxy: http://evil.example:1', 'ca_file: evil.pem'])(
+    'does not get the secret of the environment by what would let it listen: %s',
+    (line) => {
+      const box = new Sandbox();
+      box.write('work/evil.pem', certificate().cert);
+      box.write('work/config.yaml', `backend:\n  ${line}\n`);
+      const env = { ...REQUIRED, EDGE_SECRET: 's' };
+      expect(() => box.load({ env })).toThrowError(expect.objectContaining({ code: 'config_not_named' }));
+    },
+  );
 
   test.each<[string, NodeJS.ProcessEnv, string]>([
     ['has the secret beside it', {}, 'EDGE_SECRET=own\n'],

@@ -59,7 +59,7 @@ test.each([
   expect(shown).toEqual([]);
   pty.type(typed);
   await pty.exited;
-  expect(pty.text.match(/and names a backend/g)).toHaveLength(expected.length === 0 ? 2 : 1);
+  expect(pty.text.match(/decides which backend/g)).toHaveLength(expected.length === 0 ? 2 : 1);
   expect([...new Set(shown.map((header) => header.split(' ')[0]))]).toEqual(expected);
 });
 
