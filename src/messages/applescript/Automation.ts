@@ -178,7 +178,7 @@ const NOT_ASKED = {
 const DENIED = { message: 'macOS does not let the agent control Messages.', remedy: ALLOW_AUTOMATION };
 
 function decision(): { readonly made: Promise<void>; readonly make: () => void } {
-  let make = () => undefined as void;
+  let make: () => void = () => undefined;
   const made = new Promise<void>((resolve) => {
     make = resolve;
   });
