@@ -93,7 +93,7 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     world.launchd.codesign.refusal = undefined;
     expect(await world.cli('install')).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('"Edge Agent"'),
+      stdout: expect.stringContaining('Edge Agent.app'),
     });
     const doctor = async () => (await world.cli('doctor')).stdout.match(/^.*runtime-signature.*$/m)?.[0];
     expect(await doctor()).toMatch(/signed ad hoc, and unchanged since/);
