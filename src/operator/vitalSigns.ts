@@ -60,6 +60,8 @@ export interface VitalFacts {
   readonly acks: Standstill | null;
   readonly uploads: Standstill | null;
   readonly setAside: { readonly messages: number; readonly since: number | null };
+  /** What ended within 7 days and is tried no more, as the settings, an operator or the backend wanted. */
+  readonly givenUp: { readonly messages: number; readonly images: number };
 }
 
 interface Judged {
@@ -235,8 +237,20 @@ const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence |
     if (isLive && pongAt !== null) return { what: 'the real-time link answers', at: pongAt };
     return seen(syncAt, 'a sync succeeded', 'the backend has answered no ping and no sync yet');
   },
-  nothing_given_up: ({ now }) => ({ what: 'nothing is set aside', at: now }),
+  nothing_given_up: ({ now, givenUp }) => ({ what: `nothing is set aside${endedWords(givenUp)}`, at: now }),
 };
+
+function endedWords({ messages, images }: VitalFacts['givenUp']): string {
+  const words = [
+    ...(messages === 0 ? [] : [`${counted(messages, 'message')} expired or dropped unanswered`]),
+    ...(images === 0 ? [] : [`${counted(images, 'image')} not uploaded`]),
+  ];
+  return words.length === 0 ? '' : `; given up in the last 7 days: ${words.join(', ')}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
 
 /** Which work a known fault keeps from getting on. */
 interface Held {

@@ -40,6 +40,7 @@ export class UploadTable {
   private readonly deleteOfMessage: Statement;
   private readonly deleteFile: Statement;
   private readonly countOpen: Statement;
+  private readonly countFailed: Statement;
   private lastDoneAt: number | null = null;
 
   constructor(
@@ -75,6 +76,9 @@ export class UploadTable {
     );
     this.deleteOfMessage = database.prepare('DELETE FROM uploads WHERE message_guid = ?');
     this.deleteFile = database.prepare('DELETE FROM uploads WHERE attachment_guid = ?');
+    this.countFailed = database
+      .prepare("SELECT count(*) FROM uploads WHERE settled_at IS NOT NULL AND state = 'failed'")
+      .pluck();
     this.countOpen = database.prepare("SELECT count(*) FROM uploads WHERE state = 'open'").pluck();
   }
 
@@ -155,6 +159,11 @@ export class UploadTable {
   /** Inside a write: nothing waits for a retry longer than until then (Unix ms). */
   retryBy(at: number): void {
     this.updateRetryBy.run(at, at);
+  }
+
+  /** How many were given up in the last 7 days. */
+  countGivenUp(): number {
+    return this.countFailed.get() as number;
   }
 
   countWaiting(): number {

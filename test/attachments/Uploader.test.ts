@@ -246,11 +246,12 @@ test('a path in chat.db that leads out of its directory, or over a link, is neve
 });
 
 test('an image above the limit, or one that chat.db has no more, is given up at once', async () => {
-  const { receive, has, ended, failures } = room({ maxBytes: 3 });
+  const { store, receive, has, ended, failures } = room({ maxBytes: 3 });
   has('large');
   receive(['large', 'gone']);
   await ended('large', 'over');
   await ended('gone', 'over');
+  expect(store.uploads.countGivenUp()).toBe(2);
   expect(failures().toSorted()).toEqual([
     ['upload_failed', 'chat.db has it no more'],
     ['upload_failed', 'it has 4 bytes; the limit is 3 (attachments.max_bytes)'],
@@ -304,8 +305,10 @@ test('one that failed is uploaded when it is asked for again; one that nobody kn
   answers.push({ kind: 'rejected', status: 400, detail: 'HTTP 400' });
   receive(['at_0']);
   await ended('at_0', 'over');
+  expect(store.uploads.countGivenUp()).toBe(1);
   expect(store.write(() => uploader.again('at_0'))).toBe('queued');
   await ended('at_0', 'over');
+  expect(store.uploads.countGivenUp()).toBe(0);
   expect(photos).toHaveLength(2);
   expect(store.write(() => uploader.again('nobody'))).toBe('unknown');
   expect(room({ enabled: false }).uploader.again('at_0')).toBe('off');

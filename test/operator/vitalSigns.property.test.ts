@@ -37,6 +37,7 @@ const UNSEEN: VitalFacts = {
   acks: null,
   uploads: null,
   setAside: { messages: 0, since: null },
+  givenUp: { messages: 0, images: 0 },
 };
 
 /** One message waits, and its posts fail. */
@@ -135,6 +136,22 @@ describe('the vital signs', () => {
     expect(vitalSigns({ ...UNSEEN, ...better }).problems).toEqual([]);
   });
 
+  test.each([
+    [0, 0, 'nothing is set aside'],
+    [1, 0, 'nothing is set aside; given up in the last 7 days: 1 message expired or dropped unanswered'],
+    [0, 1, 'nothing is set aside; given up in the last 7 days: 1 image not uploaded'],
+    [
+      ...([3, 2] as const),
+      'nothing is set aside; given up in the last 7 days: 3 messages expired or dropped unanswered, 2 images not uploaded',
+    ],
+  ])(
+    'tell what was given up although nothing is set aside: %i messages, %i images',
+    (messages, images, evidence) => {
+      const { signs } = vitalSigns({ ...UNSEEN, givenUp: { messages, images } });
+      expect(signs.nothing_given_up).toMatchObject({ state: 'ok', evidence });
+    },
+  );
+
   test('have no consequence told where its cause is', () => {
     const cutOff = (['backend_unreachable', 'token_expired', 'secret_missing'] as const).map((code) => ({
       code,
@@ -230,6 +247,7 @@ describe('the vital signs', () => {
     acks: standstill,
     uploads: standstill,
     setAside: fc.record({ messages: fc.nat(2), since: instant }),
+    givenUp: fc.record({ messages: fc.nat(2), images: fc.nat(2) }),
   });
 
   test('fail exactly by their codes, are well only by evidence, and no problem is left out', () => {
