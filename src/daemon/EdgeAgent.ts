@@ -25,8 +25,10 @@ import { systemRandom } from '../system/random.js';
 import { restartWords } from '../system/restartWords.js';
 import { packageVersion } from '../system/version.js';
 import { waitFor } from '../system/waitFor.js';
+import { ChatDbWatch } from './ChatDbWatch.js';
 import { ConfigReload } from './ConfigReload.js';
 import { Continuity, sharedPlaces } from './Continuity.js';
+import { settingsChanged } from './componentSettings.js';
 import { type Components, compose } from './compose.js';
 import { Downtime } from './Downtime.js';
 import { Health } from './Health.js';
@@ -79,6 +81,7 @@ interface Running extends Components {
   wake: WakeDetector;
   monitoring: Monitoring;
   vitalWatch: VitalWatch;
+  chatDbWatch: ChatDbWatch;
   unlisten: () => void;
   websocketEnabled: () => boolean;
   uploadsEnabled: () => boolean;
@@ -103,11 +106,8 @@ export class EdgeAgent {
   private startedAt = this.clock.now();
   private readonly version = packageVersion();
   private readonly restart: string;
-  private chatDbReadAt: number | null = null;
-  private chatDbLostAt = this.startedAt;
   private stoppingSince: number | undefined;
   private standstills = new Standstills(this.clock);
-  private chatDbWasReadable: boolean | undefined;
 
   constructor(private readonly options: EdgeAgentOptions) {
     this.given = options.lock;
@@ -132,10 +132,7 @@ export class EdgeAgent {
       throw new EdgeError('already_running', 'This agent was started already.', 'Stop it first.');
     this.stoppingSince = undefined;
     this.startedAt = this.clock.now();
-    this.chatDbLostAt = this.startedAt;
-    this.chatDbWasReadable = undefined;
     this.standstills = new Standstills(this.clock);
-    this.chatDbReadAt = null;
     const { directory: wanted } = loaded.config.state;
     try {
       const directory = makeStateDirectory(wanted);
@@ -263,7 +260,7 @@ export class EdgeAgent {
         log.redact(Object.values(changed));
         components.backend.credentialsChanged();
       },
-      onSettings: (keys) => settingsChanged(components, health, keys),
+      onSettings: (keys) => settingsChanged({ ...components, health }, keys),
       onNetwork: (network) => {
         log.redact(networkSecrets(network));
         components.backend.kick('other proxy or certificates');
@@ -379,6 +376,7 @@ export class EdgeAgent {
         wake,
         monitoring,
         vitalWatch,
+        chatDbWatch: new ChatDbWatch(components.chatDb, clock, log.logger),
         unlisten,
         websocketEnabled: () => config.current().websocket.enabled,
         uploadsEnabled: () => config.current().attachments.upload,
@@ -395,7 +393,7 @@ export class EdgeAgent {
     const { logger } = this.options.log;
     running.supervision.start();
     if (this.platform === 'darwin') running.automation.start();
-    running.watcher.onLook(() => this.noteChatDb(running));
+    running.watcher.onLook(() => running.chatDbWatch.look());
     running.outgoing.start().catch((error: unknown) => {
       logger.error('Texts of an earlier run could not be resolved; nothing is sent', {
         cause: describeError(error),
@@ -414,23 +412,10 @@ export class EdgeAgent {
     running.vitalWatch.start();
   }
 
-  /** Says once when chat.db becomes unreadable and once when it is readable again. */
-  private noteChatDb(running: Running): void {
-    const access = running.chatDb.access();
-    if (access.ok === this.chatDbWasReadable) return;
-    const { logger } = this.options.log;
-    if (!access.ok) {
-      this.chatDbLostAt = this.clock.now();
-      logger.error(`${access.message} ${access.remedy}`, { code: access.code });
-    } else if (this.chatDbWasReadable === false) logger.info('chat.db can be read again');
-    this.chatDbWasReadable = access.ok;
-  }
-
   private snapshotOf(running: Running): StatusSnapshot {
-    this.noteChatDb(running);
-    if (running.chatDb.highestRowId() !== null) this.chatDbReadAt = this.clock.now();
     return statusSnapshot({
       ...running,
+      ...running.chatDbWatch.now(),
       standstills: this.standstills,
       restart: this.restart,
       websocketEnabled: running.websocketEnabled(),
@@ -438,8 +423,6 @@ export class EdgeAgent {
       version: this.version,
       startedAt: this.startedAt,
       now: this.clock.now(),
-      chatDbReadAt: this.chatDbReadAt,
-      chatDbLostAt: this.chatDbLostAt,
       stoppingSince: this.stoppingSince,
       configFaults: running.reload.faults(),
       derivedSettings: this.options.loaded.derived,
@@ -467,13 +450,4 @@ function openedWith(continuity: Continuity, open: () => Store): Store {
     continuity.close();
     throw error;
   }
-}
-
-/** Most components read a setting at each use; these have something to do right away. */
-function settingsChanged(components: Components, health: Health, keys: readonly string[]): void {
-  if (keys.some((key) => key.startsWith('auth.'))) components.backend.credentialsChanged();
-  if (keys.some((key) => key.startsWith('outgoing.'))) components.outgoing.limitsChanged();
-  if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
-  if (keys.some((key) => key.startsWith('alerts.'))) health.alertsChanged();
-  if (keys.some((key) => key.startsWith('updates.'))) health.updatesChanged();
 }

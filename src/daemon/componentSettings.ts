@@ -46,3 +46,21 @@ export function ageLimits({ imessage }: Config): { maxAgeMs: number; catchUpMs: 
     catchUpMs: imessage.catch_up_hours * 3600_000,
   };
 }
+
+interface HearsOfSettings {
+  readonly backend: { credentialsChanged(): void };
+  readonly outgoing: { limitsChanged(): void };
+  readonly health: { heartbeatChanged(): void; alertsChanged(): void; updatesChanged(): void };
+}
+
+/** Most components read a setting at each use; these have something to do right away. */
+export function settingsChanged(
+  { backend, outgoing, health }: HearsOfSettings,
+  keys: readonly string[],
+): void {
+  if (keys.some((key) => key.startsWith('auth.'))) backend.credentialsChanged();
+  if (keys.some((key) => key.startsWith('outgoing.'))) outgoing.limitsChanged();
+  if (keys.some((key) => key.startsWith('health.'))) health.heartbeatChanged();
+  if (keys.some((key) => key.startsWith('alerts.'))) health.alertsChanged();
+  if (keys.some((key) => key.startsWith('updates.'))) health.updatesChanged();
+}
