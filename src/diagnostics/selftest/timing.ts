@@ -44,9 +44,11 @@ async function commits({ config: { loaded }, clock }: ConfiguredBench): Promise<
     const reader = openDatabase(path, { readonly: true });
     const version = () => reader.pragma('data_version', { simple: true }) as number;
     let eventAt: number | undefined;
-    const watcher = watch(directory, () => {
+    const note = () => {
       eventAt ??= clock.monotonic();
-    });
+    };
+    // As the agent watches chat.db: macOS tells of a write to an open file to those who watch that file.
+    const watchers = [watch(directory, note), watch(`${path}-wal`, note)];
     try {
       const noticed: Noticed[] = [];
       for (let commit = 0; commit < COMMITS; commit += 1) {
@@ -66,7 +68,7 @@ async function commits({ config: { loaded }, clock }: ConfiguredBench): Promise<
       }
       return noticed;
     } finally {
-      watcher.close();
+      for (const watcher of watchers) watcher.close();
       reader.close();
     }
   } finally {

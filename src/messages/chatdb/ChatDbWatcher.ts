@@ -1,8 +1,9 @@
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type FSWatcher, statSync, type WatchEventType, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { Clock, Timer } from '../../system/clock.js';
+import { isMissing } from '../../system/missingFile.js';
 
 export interface ChatDbWatcherOptions {
   chatDb: { readonly path: string; changed(): boolean };
@@ -12,7 +13,14 @@ export interface ChatDbWatcherOptions {
   tickMs?: number;
   /** How often to call everybody even if nothing seems to have changed, in ms. */
   forcedMs?: number;
+  /** Watches a path, as `fs.watch` does; for tests. */
+  watchPath?: WatchPath;
 }
+
+type OnEvent = (event: WatchEventType, name: string | null) => void;
+type WatchPath = (path: string, onEvent: OnEvent) => FSWatcher;
+
+const bySystem: WatchPath = (path, onEvent) => watch(path, { encoding: 'utf8' }, onEvent);
 
 /**
  * An event tells of a write to the -wal file, which comes before the commit is visible (SQLite syncs in
@@ -21,19 +29,21 @@ export interface ChatDbWatcherOptions {
 const LOOKS_AFTER_EVENT = [1, 2, 4, 8, 16, 32] as const;
 
 /**
- * Notices commits to chat.db: by file events on its directory (which survive that -wal and -shm are unlinked
- * and made again), by PRAGMA data_version at every tick should events fail, and by a look that is not asked for
- * any change. Calls its listeners one after another; never throws, never overlaps itself.
+ * Notices commits to chat.db: by file events, by PRAGMA data_version at every tick should events fail, and by a look that is not
+ * asked for any change. Events come of its directory, and of its -wal: macOS tells of a write to a file that stays open to those who
+ * watch the file, not to those who watch the directory (docs/macos.md). Both are watched anew when another file or directory takes
+ * their place, which the directory's events tell of, or the next forced look. Calls its listeners one after another; never throws,
+ * never overlaps itself.
  */
 export class ChatDbWatcher {
   private readonly listeners = new Set<() => void>();
-  private readonly directory: string;
   private readonly name: string;
   private readonly tickMs: number;
   private readonly forcedMs: number;
-  private watcher: FSWatcher | undefined;
-  private watchedInode: number | undefined;
+  private readonly place: WatchedPlace;
+  private readonly wal: WatchedPlace;
   private watchFailed = false;
+  private hasSeenEvent = false;
   private ticking: Timer | undefined;
   private following: Timer | undefined;
   private forcedAt = 0;
@@ -41,10 +51,13 @@ export class ChatDbWatcher {
   private looking = false;
 
   constructor(private readonly options: ChatDbWatcherOptions) {
-    this.directory = dirname(options.chatDb.path);
     this.name = basename(options.chatDb.path);
     this.tickMs = options.tickMs ?? 200;
     this.forcedMs = options.forcedMs ?? 5000;
+    const { watchPath = bySystem, chatDb } = options;
+    const onDirectory: OnEvent = (event, name) => this.onDirectory(event, name);
+    this.place = new WatchedPlace(dirname(chatDb.path), watchPath, onDirectory);
+    this.wal = new WatchedPlace(`${chatDb.path}-wal`, watchPath, () => this.onEvent());
   }
 
   /** Calls `listener` after every change that was noticed, and at each forced look. Returns how to stop that. */
@@ -69,9 +82,12 @@ export class ChatDbWatcher {
     this.unwatch();
   }
 
-  /** Whether file events work; if not, a change is noticed within a tick. */
+  /**
+   * Whether an event of chat.db was seen since it was watched last; if not, a change is noticed within a tick. That something is
+   * watched does not say that events come.
+   */
   hasEvents(): boolean {
-    return this.watcher !== undefined;
+    return this.hasSeenEvent;
   }
 
   private tickLater(): void {
@@ -121,8 +137,16 @@ export class ChatDbWatcher {
     }
   }
 
-  private onEvent(name: string | null): void {
+  /** The directory also tells that there may be another -wal than the one that is watched. */
+  private onDirectory(event: WatchEventType, name: string | null): void {
     if (name !== null && !name.startsWith(this.name)) return;
+    if (event === 'rename') this.arm();
+    this.onEvent();
+  }
+
+  private onEvent(): void {
+    if (!this.running) return;
+    this.hasSeenEvent = true;
     this.following?.cancel();
     this.follow(0);
   }
@@ -135,17 +159,12 @@ export class ChatDbWatcher {
     if (wait !== undefined) this.following = this.options.clock.after(wait, () => this.follow(step + 1));
   }
 
-  /** Watches the directory, anew if another took its place or the watch failed. */
   private arm(): void {
-    const inode = statSync(this.directory, { throwIfNoEntry: false })?.ino;
-    if (this.watcher !== undefined && inode === this.watchedInode) return;
-    this.unwatch();
-    if (inode === undefined) return;
+    if (!this.running) return;
     try {
-      const watcher = watch(this.directory, { encoding: 'utf8' }, (_event, name) => this.onEvent(name));
-      watcher.on('error', (error) => this.lost(error));
-      this.watcher = watcher;
-      this.watchedInode = inode;
+      const onError = (error: unknown) => this.lost(error);
+      if (this.place.arm(onError)) this.hasSeenEvent = false;
+      this.wal.arm(onError);
       this.watchFailed = false;
     } catch (error) {
       this.lost(error);
@@ -162,8 +181,44 @@ export class ChatDbWatcher {
   }
 
   private unwatch(): void {
+    this.place.unwatch();
+    this.wal.unwatch();
+    this.hasSeenEvent = false;
+  }
+}
+
+/** A file or directory that is watched for as long as it is the same one. */
+class WatchedPlace {
+  private watcher: FSWatcher | undefined;
+  private inode: number | undefined;
+
+  constructor(
+    private readonly path: string,
+    private readonly watchPath: WatchPath,
+    private readonly onEvent: OnEvent,
+  ) {}
+
+  /** Watches what is at the path now, if there is anything. True if that is another one than before. Throws the file system's error. */
+  arm(onError: (error: unknown) => void): boolean {
+    const inode = statSync(this.path, { throwIfNoEntry: false })?.ino;
+    if (inode === this.inode) return false;
+    this.unwatch();
+    if (inode === undefined) return true;
+    try {
+      this.watcher = this.watchPath(this.path, this.onEvent);
+    } catch (error) {
+      // It went meanwhile; what comes in its place is watched.
+      if (isMissing(error)) return true;
+      throw error;
+    }
+    this.watcher.on('error', onError);
+    this.inode = inode;
+    return true;
+  }
+
+  unwatch(): void {
     this.watcher?.close();
     this.watcher = undefined;
-    this.watchedInode = undefined;
+    this.inode = undefined;
   }
 }
