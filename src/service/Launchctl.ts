@@ -39,7 +39,11 @@ export class Launchctl {
   async run(...args: string[]): Promise<LaunchctlEnd> {
     const { path, env, clock } = this.options;
     const end = await runProgram(path, args, { env, clock, timeoutMs: LONGEST_MS });
-    if (end.kind === 'ended') return { code: end.code, said: end.stderr || end.stdout };
+    if (end.kind === 'ended') {
+      const { code, stdout, stderr } = end;
+      // What succeeded answers on stdout, whatever it warns of beside that.
+      return { code, said: code === 0 ? stdout : stderr || stdout };
+    }
     const why = end.kind === 'timedOut' ? `it did not end within ${LONGEST_MS / 1000} s` : end.message;
     throw new EdgeError(
       'launchd_refused',

@@ -3,6 +3,7 @@ import { Launchctl, readPrint } from '../../src/service/Launchctl.js';
 import { explainExit } from '../../src/service/launchctlExit.js';
 import { systemClock } from '../../src/system/clock.js';
 import { page, tableUnder } from '../docs/page.js';
+import { StandIns } from '../support/StandIns.js';
 
 const DOCUMENTED = tableUnder('### What launchctl answers', page('docs/operating.md')).flatMap(
   ([codes = '']) => codes.split(', ').map(Number),
@@ -53,4 +54,10 @@ test('a launchctl that cannot be started is told so', async () => {
     code: 'launchd_refused',
     message: expect.stringContaining('there is no /nowhere/launchctl'),
   });
+});
+
+test('a warning of launchctl beside its answer hides nothing of the answer', async () => {
+  const path = new StandIns().write('launchctl', "echo 'a warning' >&2; printf '\\tpid = 4711\\n'");
+  const launchctl = new Launchctl({ path, env: {}, uid: 501, clock: systemClock });
+  expect(await launchctl.job()).toMatchObject({ kind: 'loaded', pid: 4711 });
 });

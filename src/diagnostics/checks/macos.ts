@@ -24,7 +24,7 @@ const ACCOUNT_MS = 20_000;
 /** The agent asks macOS, for 5 s at most. */
 const AGENT_MS = 15_000;
 const OLDEST_MACOS = 13;
-const NEWEST_MACOS = 26;
+const NEWEST_MACOS = 27;
 
 export const version: Check = {
   id: 'macos-version',

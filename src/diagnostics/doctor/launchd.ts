@@ -5,8 +5,11 @@ import { readLaunchAgent } from '../checks/launchAgent.js';
 
 const PROGRAM_MS = 10_000;
 const INSTALL = 'Run: edge-agent install';
-/** Exit codes of launchctl(1), as seen on macOS 13 to 26. */
-const NO_GUI_SESSION = 112;
+/** Exit codes of launchctl(1), as seen on macOS 13 to 26: 125 is what macOS 26 says where 112 was. */
+const NO_GUI_SESSION: readonly (number | null)[] = [112, 125];
+/** As System Settings shows it since macOS 13; the switch of the app is in its second list. */
+const LOGIN_ITEMS =
+  'System Settings → General → Login Items & Extensions → Allow in the Background → Edge Agent';
 const NOT_LOADED = 113;
 
 /** What launchd says of the service. `launchctl print` is no interface: what is not found in it is left out. */
@@ -29,7 +32,7 @@ export const launchd: Check = {
         'Run: edge-agent start',
       );
     }
-    if (end.code === NO_GUI_SESSION) {
+    if (NO_GUI_SESSION.includes(end.code)) {
       return warn(
         'this user has no desktop session, so launchd cannot be queried',
         'Log in at the screen (or by screen sharing), and run this again.',
@@ -39,11 +42,11 @@ export const launchd: Check = {
     if (await isDisabled(context, label))
       return fail(
         'the service is disabled, as after edge-agent stop',
-        'Run: edge-agent start; if launchd refuses it, see System Settings → General → Login Items.',
+        `Run: edge-agent start; if launchd refuses it: ${LOGIN_ITEMS}.`,
       );
     const evidence =
       end.code === NOT_LOADED ? 'launchd does not know the service' : `launchctl ended with ${end.code}`;
-    return fail(evidence, `${INSTALL}; it may be switched off in System Settings → General → Login Items.`);
+    return fail(evidence, `${INSTALL}; it may be switched off: ${LOGIN_ITEMS}.`);
   },
 };
 

@@ -31,12 +31,20 @@ export const autoLogin: Check = {
   macOnly: true,
   async run(context) {
     const filevault = await ask(context, context.programs.fdesetup, ['status']);
-    const isOn = filevault.kind === 'ended' && /FileVault is On/i.test(filevault.stdout);
-    if (isOn) {
+    const told = filevault.kind === 'ended' ? filevault.stdout : '';
+    if (/FileVault is On/i.test(told)) {
       const remedy =
-        'Decide: turn FileVault off (System Settings → Privacy & Security) and automatic login on, or have somebody log in after each restart; for one planned restart: sudo fdesetup authrestart';
-      return warn('FileVault is on, so no user is logged in until a password is typed', remedy);
+        'Decide: turn FileVault off (System Settings → Privacy & Security) and automatic login on, or have somebody log in at the screen after each restart and power cut; for one planned restart: sudo fdesetup authrestart';
+      return warn(
+        'FileVault is on (macOS 26 may turn it on by itself), so no user is logged in until a password is typed',
+        remedy,
+      );
     }
+    if (!/FileVault is Off/i.test(told))
+      return warn(
+        'FileVault could not be asked, so it is not known whether it is on',
+        'Run by hand: fdesetup status',
+      );
     return loginOutcome(
       await ask(context, context.programs.defaults, ['read', LOGIN_WINDOW, 'autoLoginUser']),
     );

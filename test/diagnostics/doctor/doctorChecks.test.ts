@@ -228,6 +228,7 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
     (p) => p.program('launchctl', `cat <<'END'\n${PRINTED}\nEND\necho '"edge-agent" => disabled'`),
   ],
   ['launchd', 'WARN', 'no desktop session', (p) => p.program('launchctl', 'exit 112')],
+  ['launchd', 'WARN', 'no desktop session', (p) => p.program('launchctl', 'exit 125')],
   [
     'launchd',
     'FAIL',
@@ -250,6 +251,8 @@ const faults: readonly (readonly [string, string, string | RegExp, (patient: Pat
   ['autorestart', 'WARN', 'autorestart 0', (p) => p.program('pmset', "echo ' autorestart 0'")],
   ['autorestart', 'SKIP', 'no such setting', (p) => p.program('pmset', "echo ' sleep 0'")],
   ['auto-login', 'WARN', 'FileVault is on', (p) => p.program('fdesetup', 'echo FileVault is On.')],
+  ['auto-login', 'WARN', 'could not be asked', (p) => p.program('fdesetup', 'exit 1')],
+  ['auto-login', 'WARN', 'could not be asked', (p) => p.program('fdesetup', 'echo something else')],
   ['auto-login', 'WARN', 'not set up', (p) => p.program('defaults', 'exit 1')],
   ['auto-login', 'WARN', 'another user', (p) => p.program('defaults', 'echo somebody-else')],
   [

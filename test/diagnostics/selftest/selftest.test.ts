@@ -96,7 +96,8 @@ const faults: readonly (readonly [string, string, (context: TestContext) => void
   ['agent', 'PASS', (b) => Object.assign(b.changes, running())],
   ['agent', 'WARN', (b) => Object.assign(b.changes, running({ code: 'backend_unreachable', remedy: 'x' }))],
   ['agent', 'FAIL', (b) => Object.assign(b.changes, { agent: { kind: 'unclear', message: 'no answer' } })],
-  ['macos-version', 'WARN', (b) => b.program('sw_vers', 'echo 27.0')],
+  ['macos-version', 'PASS', (b) => b.program('sw_vers', 'echo 27.2')],
+  ['macos-version', 'WARN', (b) => b.program('sw_vers', 'echo 28.0')],
   ['macos-version', 'WARN', (b) => b.program('sw_vers', 'exit 1')],
   [
     'chatdb-access',
