@@ -63,7 +63,10 @@ function answer(agentId, { message_guid, thread_id, filtered_text }) {
 }
 
 const endpoints = {
-  '/edge/register': (_, body) => ({ edge_agent_id: `edge_${body.user_phone.slice(1)}`, accepts: ['event'] }),
+  '/edge/register': (_, body) => ({
+    edge_agent_id: `edge_${body.user_phone.replace('+', '').toLowerCase()}`,
+    accepts: ['event'],
+  }),
   '/edge/sync': (id, { command_acks = [], pending_events = [] }) => {
     for (const one of command_acks) ack(id, one);
     for (const one of pending_events) events.set(one.event_id, one);

@@ -78,7 +78,7 @@ def take_event(event):
 
 
 def register(_agent_id, body):
-    return {"edge_agent_id": "edge_" + body["user_phone"][1:], "accepts": ["event"]}
+    return {"edge_agent_id": "edge_" + body["user_phone"].lstrip("+").lower(), "accepts": ["event"]}
 
 
 def sync(agent_id, body):

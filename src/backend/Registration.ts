@@ -5,7 +5,7 @@ import type { RegisterRequest } from '../model/agentBodies.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import type { HttpClient } from './HttpClient.js';
-import { asObject, parseAccepts } from './protocol.js';
+import { agentIdOf, asObject, parseAccepts } from './protocol.js';
 import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
 
 /** Where the store's `meta` keeps what the registration gave. */
@@ -219,7 +219,7 @@ export class Registration {
 /** The id that the agent goes by: from the configuration, else from a registration, else made of the phone's digits. */
 export function agentIdFor(settings: BackendSettings, saved: Saved | null): string {
   const registered = fitting(saved, settings)?.agentId;
-  return settings.edgeAgentId ?? registered ?? `edge_${settings.userPhone.replace(/\D/g, '')}`;
+  return settings.edgeAgentId ?? registered ?? agentIdOf(settings.userPhone);
 }
 
 /** What was kept, if it is for that phone and backend. */

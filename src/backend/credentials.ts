@@ -13,7 +13,7 @@ import { HttpClient } from './HttpClient.js';
 import type { DialTarget } from './Link.js';
 import type { Loss } from './linkTypes.js';
 import { lossWords } from './lossWords.js';
-import { asObject } from './protocol.js';
+import { agentIdOf, asObject } from './protocol.js';
 import { Reachability } from './Reachability.js';
 import { Registration } from './Registration.js';
 import { type BackendSecrets, type BackendSettings, backendSettings, type Timings } from './settings.js';
@@ -358,7 +358,7 @@ interface TrialToken {
 export function trialToken(loaded: LoadedConfig, agentId: string | undefined, now: number): TrialToken {
   const { config, secrets } = loaded;
   const settings = backendSettings(config);
-  const id = settings.edgeAgentId ?? agentId ?? `edge_${settings.userPhone.replace(/\D/g, '')}`;
+  const id = settings.edgeAgentId ?? agentId ?? agentIdOf(settings.userPhone);
   const url = httpBase(config);
   const credentials = credentialsFor({ secrets, settings, agentId: id, url, now });
   return { credentials, agentId: id, httpBase: url, webSocketUrl: webSocketUrl(config, id) };

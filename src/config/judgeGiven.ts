@@ -81,8 +81,10 @@ function hint(setting: Setting, value: unknown, source: Source): string | undefi
 export function missing(setting: Setting, file: FileSettings, name: string | null): Mistake {
   const line = file.bare.get(setting.key) ?? file.bare.get(setting.section) ?? null;
   const place = name === null ? 'no config file' : line === null ? name : `${name}:${line}`;
-  const suggestion = `give it there or as ${setting.variables[0]}`;
-  const withoutFile = `give it as ${setting.variables[0]} or in a config.yaml`;
+  // Of an account that has no number, the address does.
+  const others = setting.key === 'edge.user_phone' ? ', or edge.user_address (USER_ADDRESS)' : '';
+  const suggestion = `give it there or as ${setting.variables[0]}${others}`;
+  const withoutFile = `give it as ${setting.variables[0]} or in a config.yaml${others}`;
   return {
     key: setting.key,
     line,

@@ -186,18 +186,14 @@ function isEmpty({ entries, problems }: YamlFile): boolean {
 
 /** The value of a setting that nobody gave, where another one tells it. */
 function derivedFor(setting: Setting, allGiven: (setting: Setting) => Given[]): Given | undefined {
-  const derivation = DERIVED_SETTINGS[setting.key];
-  const from = SETTINGS.find(({ key }) => key === derivation?.from);
-  const [origin] = from === undefined ? [] : allGiven(from);
-  if (derivation === undefined || origin === undefined) return undefined;
-  const value = derivation.derive(origin.value);
-  if (value === undefined || checkSetting(setting, value).kind !== 'fits') return undefined;
-  return {
-    ...origin,
-    value,
-    source: 'derived',
-    place: `${setting.key} from ${derivation.from} (${origin.place})`,
-  };
+  for (const { from, derive } of DERIVED_SETTINGS[setting.key] ?? []) {
+    const other = SETTINGS.find(({ key }) => key === from);
+    const [origin] = other === undefined ? [] : allGiven(other);
+    const value = origin === undefined ? undefined : derive(origin.value);
+    if (origin === undefined || value === undefined || checkSetting(setting, value).kind !== 'fits') continue;
+    return { ...origin, value, source: 'derived', place: `${setting.key} from ${from} (${origin.place})` };
+  }
+  return undefined;
 }
 
 /** All values given for a setting, the one that counts first. */

@@ -11,6 +11,7 @@ export function mask(text: string): string {
 export const HANDLE_SETTINGS: ReadonlySet<string> = new Set([
   'edge.agent_id',
   'edge.user_phone',
+  'edge.user_address',
   'edge.apple_id',
   'edge.own_addresses',
   'forward.allow',

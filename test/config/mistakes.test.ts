@@ -27,7 +27,7 @@ test('every mistake is listed at once, with place, key, what was found and what 
   expect(error.code).toBe('config_invalid');
   expect(error.message.split('\n')).toEqual([
     'The configuration has 9 mistakes:',
-    '  config.yaml:2  edge.user_phone: found "310 555", expected a phone number in E.164 form, such as "+13105550100"',
+    '  config.yaml:2  edge.user_phone: found "310 555", expected a phone number in E.164 form, such as "+13105550100", or an e-mail address',
     '  config.yaml:4  backend.url: found "http://backend.example.com", expected https:// or wss://, because this host is not this machine and secrets would travel in the clear',
     '  config.yaml:5  backend.sync_interval_seconds: found "fast", expected a number of seconds from 1 to 3600',
     '  config.yaml:6  backend.timeout: found an unknown key, expected a key of "backend:"',
@@ -78,7 +78,7 @@ test('a phone number with punctuation is refused with its E.164 form', () => {
   expect(mistake?.suggestion).toBe('did you mean "+13105550100"?');
 });
 
-test.each(['', '13105550100', '+03105550100', '+1', '+1310555010012345', 'me@example.com'])(
+test.each(['', '13105550100', '+03105550100', '+1', '+1310555010012345', 'me@', 'a:b@example.com'])(
   'the phone number "%s" is refused',
   (phone) => {
     const keys = new Sandbox()

@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { agentIdOf } from '../../src/backend/protocol.js';
 import { echo } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import { Sandbox } from '../config/sandbox.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { cleanEnvironment } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';
 
@@ -94,4 +96,26 @@ test('the agent runs with such an .env alone, and its status says what was deriv
     'edge.user_phone from edge.agent_id (.env:2)',
     'backend.url from backend.websocket_url (.env:3)',
   ]);
+});
+
+test('an account with an e-mail address alone is known by it, and its agent is named after it', () => {
+  const box = new Sandbox();
+  const env = { USER_ADDRESS: 'Someone@Example.com', BACKEND_URL: 'https://b.example.com' };
+  const loaded = box.load({ env });
+  expect(loaded.config.edge.user_phone).toBe('someone@example.com');
+  expect(loaded.derived).toEqual(['edge.user_phone from edge.user_address (USER_ADDRESS (environment))']);
+  expect(agentIdOf(loaded.config.edge.user_phone)).toBe('edge_someone@example.com');
+  const byId = box.load({ env: { ...env, USER_ADDRESS: '', EDGE_AGENT_ID: 'edge_someone@example.com' } });
+  expect(byId.config.edge.user_phone).toBe('someone@example.com');
+  expect(() => box.load({ env: { BACKEND_URL: env.BACKEND_URL } })).toThrowError(/USER_PHONE.*USER_ADDRESS/);
+});
+
+test('the agent of such an account registers, links and answers', async (context) => {
+  const world = await EdgeWorld.open(context);
+  world.writeConfig({ 'edge.user_phone': 'Someone@example.com' });
+  await world.start();
+  await world.backend.until(({ connections }) => connections.length === 1);
+  expect(world.backend.connections[0]?.agentId).toBe('edge_someone@example.com');
+  world.mac.chatDb.receive({ from: PERSON, text: 'hello' });
+  await world.sent(1);
 });

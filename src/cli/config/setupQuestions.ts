@@ -30,7 +30,7 @@ export const personAtTerminal: Questions = {
   userPhone: async (usual) =>
     plainPhone(
       await ask.text(
-        'The number that this Mac sends from, such as +13105550100:',
+        'The number that this Mac sends from, such as +13105550100 (without one, the e-mail address of the account):',
         judge('edge.user_phone', plainPhone),
         usual,
       ),
@@ -50,6 +50,7 @@ export const personAtTerminal: Questions = {
 
 /** A number as people write it, without what only parts it. */
 export function plainPhone(text: string): string {
+  if (text.includes('@')) return text.trim().toLowerCase();
   return text.trim().replace(/[\s().-]/g, '');
 }
 

@@ -1,3 +1,4 @@
+import { agentIdOf } from '../../backend/protocol.js';
 import { normaliseBase, parseBackendUrl, shownAddress } from '../../config/backendUrls.js';
 import { edge } from '../../config/sections/connection.js';
 import { EdgeError } from '../../errors.js';
@@ -86,7 +87,7 @@ function registrationToken(file: string | undefined, env: NodeJS.ProcessEnv): st
   return isGiven ? secretFor(file, env, 'REGISTRATION_TOKEN') : undefined;
 }
 
-function identity(phone: string, id = `edge_${phone.replace(/\D/g, '')}`): PlayedIdentity {
+function identity(phone: string, id = agentIdOf(phone)): PlayedIdentity {
   return { id, phone };
 }
 

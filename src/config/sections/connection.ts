@@ -14,6 +14,8 @@ const backendUrl = () =>
 /** ITU-T E.164: a plus, a country code that does not begin with 0, at most 15 digits in all. */
 const PHONE = /^\+[1-9]\d{6,14}$/;
 const ADDRESS = /^(?:\+[1-9]\d{6,14}|[^\s@,]+@[^\s@,]+)$/;
+/** It stands in the agent's id and in tokens, see `AGENT_ID`. */
+const EMAIL = /^[!-9;-?A-~]+@[!-9;-?A-~]+$/;
 /** Visible ASCII but for the colon: the id stands in a header, and between colons in a token. */
 const AGENT_ID = /^[!-9;-~]{1,128}$/;
 
@@ -21,15 +23,23 @@ const AGENT_ID = /^[!-9;-~]{1,128}$/;
 export const edge = z.strictObject({
   agent_id: z.string().regex(AGENT_ID).optional().register(settingNotes, {
     description:
-      'The id of this agent. Unset: the one that registration assigns, else edge_ and the digits of the phone number.',
+      'The id of this agent. Unset: the one that registration assigns, else edge_ and the digits of the phone number, or the e-mail address.',
     expected: 'an id of visible ASCII characters without a colon',
     variable: 'EDGE_AGENT_ID',
   }),
-  user_phone: z.string().regex(PHONE).register(settingNotes, {
-    description:
-      'The number that this Mac sends from. Derived from an edge.agent_id such as edge_13105550100 if not set.',
-    expected: 'a phone number in E.164 form, such as "+13105550100"',
-    variable: 'USER_PHONE',
+  user_phone: z
+    .string()
+    .regex(new RegExp(`${PHONE.source}|${EMAIL.source}`))
+    .register(settingNotes, {
+      description:
+        'The number that this Mac sends from; for an account without one, its e-mail address. Derived from edge.user_address, or from an edge.agent_id such as edge_13105550100, if not set.',
+      expected: 'a phone number in E.164 form, such as "+13105550100", or an e-mail address',
+      variable: 'USER_PHONE',
+    }),
+  user_address: z.string().regex(EMAIL).optional().register(settingNotes, {
+    description: 'The e-mail address of an account that has no phone number.',
+    expected: 'an e-mail address',
+    variable: 'USER_ADDRESS',
   }),
   apple_id: z.string().regex(/^\S+$/).optional().register(settingNotes, {
     description: 'The Apple ID that Messages is signed in with; sent to the backend at registration.',

@@ -35,6 +35,7 @@ const LOG_LINES = 1_000;
 const LAUNCHD_LINES = 100;
 /** Settings that name people, in whatever spelling. */
 const NAMES_PEOPLE = new Set([
+  'edge.user_address',
   'edge.user_phone',
   'edge.apple_id',
   'edge.agent_id',

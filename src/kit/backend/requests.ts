@@ -46,7 +46,12 @@ export const messageSchema = z.looseObject({
 export type MessageBody = z.infer<typeof messageSchema>;
 
 export const registerSchema = z.looseObject({
-  user_phone: z.string().regex(/^\+[1-9]\d{6,14}$/, 'expected a phone number like +13105551234'),
+  user_phone: z
+    .string()
+    .regex(
+      /^(\+[1-9]\d{6,14}|[!-9;-?A-~]+@[!-9;-?A-~]+)$/,
+      'expected a phone number like +13105551234, or an e-mail address',
+    ),
   apple_id: z.string().nullish(),
   version: z.string().nullish(),
   capabilities: z.array(z.string()).nullish(),

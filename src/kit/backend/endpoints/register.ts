@@ -1,3 +1,4 @@
+import { agentIdOf } from '../../../backend/protocol.js';
 import type { RegisterReply } from '../../../model/backendBodies.js';
 import { refusal, tooMany } from '../admission.js';
 import { mintToken, sameText, verifyCredentials } from '../authentication.js';
@@ -7,7 +8,7 @@ import { type RegisterBody, registerSchema } from '../requests.js';
 import type { Call, Endpoint, EndpointContext } from './endpoint.js';
 
 /**
- * POST /edge/register: gives an agent its id, `edge_` + the digits of its user's phone. Idempotent. Either the bearer token
+ * POST /edge/register: gives an agent its id, see `agentIdOf`. Idempotent. Either the bearer token
  * verifies, or the body holds the registration token under one of its two names; who has only the latter gets a
  * signed token for everything else.
  */
@@ -38,7 +39,7 @@ function admit(call: Call, body: RegisterBody, backend: EndpointContext): HttpRe
     backend.journal.record({ kind: 'refused', path: call.path, code, reason });
     return refusal(code, reason);
   }
-  const agentId = `edge_${body.user_phone.slice(1)}`;
+  const agentId = agentIdOf(body.user_phone);
   const now = backend.clock.now();
   backend.journal.record({ kind: 'registered', agentId, body });
   return {
