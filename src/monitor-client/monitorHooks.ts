@@ -32,13 +32,13 @@ export interface MonitorView {
 export interface MonitorHooks {
   /** Connects while the component is there, and gives what the agent says. */
   useMonitor(client: MonitorClient): MonitorView;
-  /** Asks, and asks again when it has changed. `again` asks now. */
+  /** Asks, and asks again when it has changed. `again` asks now. `of`: what the answer is to, which is the question before until there is a new one. */
   useAnswer<V extends MonitorVerb>(
     client: MonitorClient,
     verb: V,
     args: MonitorApi[V]['args'],
     occasions: readonly Occasion[],
-  ): Answer<MonitorApi[V]['result']> & { again: () => void };
+  ): Answer<MonitorApi[V]['result']> & { of: MonitorApi[V]['args']; again: () => void };
 }
 
 const REMEMBERED = 100;
@@ -74,15 +74,20 @@ export function monitorHooks({ useState, useEffect, useRef }: UiHooks): MonitorH
 
   const useAnswer: MonitorHooks['useAnswer'] = (client, verb, args, occasions) => {
     type Result = MonitorApi[typeof verb]['result'];
-    const [answer, setAnswer] = useState<Answer<Result>>({ state: 'loading' });
+    const [answered, setAnswered] = useState<{ answer: Answer<Result>; of: typeof args }>({
+      answer: { state: 'loading' },
+      of: args,
+    });
     const question = useRef<Question<typeof verb> | undefined>(undefined);
     const words = JSON.stringify([verb, args, occasions]);
     useEffect(() => {
-      const asked = new Question(client, verb, args, occasions, (next) => setAnswer(() => next));
+      const asked = new Question(client, verb, args, occasions, (answer) =>
+        setAnswered(() => ({ answer, of: args })),
+      );
       question.current = asked;
       return () => asked.stop();
     }, [client, words]);
-    return { ...answer, again: () => question.current?.ask() };
+    return { ...answered.answer, of: answered.of, again: () => question.current?.ask() };
   };
 
   return { useMonitor, useAnswer };

@@ -75,7 +75,11 @@ export const EXCHANGES: ReadonlyMap<string, Exchange> = new Map([
   ],
 ]);
 
-const notice = object({ ...each('message error reason', 'text'), status: words('authenticated') });
+const notice = object({
+  ...each('message error reason', 'text'),
+  status: words('authenticated'),
+  level: words('info success warning error'),
+});
 
 /** By the `type` of the frame: what stands under `data`, under `payload`, or beside the type. */
 export const FRAMES: ReadonlyMap<string, Place> = new Map<string, Place>([
