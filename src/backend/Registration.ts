@@ -206,7 +206,7 @@ export class Registration {
       message: `The backend refused our registration (HTTP ${status}); continuing as ${this.agentId()}.`,
       remedy: hadToken
         ? 'Check REGISTRATION_TOKEN, EDGE_SECRET and edge.user_phone with the operator of the backend.'
-        : 'Put the REGISTRATION_TOKEN that the backend expects into .env; the agent retries on its own.',
+        : 'Check that EDGE_SECRET is the same here and on the backend. If the backend expects a registration token, put it into .env as REGISTRATION_TOKEN. The agent retries on its own.',
     };
     if (first) this.ports.log.error(`${this.refused.message} ${this.refused.remedy}`);
   }

@@ -4,19 +4,30 @@ import { describeLoss, type Loss } from './linkTypes.js';
 interface LossWords {
   readonly meaning: string;
   readonly remedy: string;
+  /** The remedy for whoever says already that the secrets must be the same. */
+  readonly more: string;
 }
 
 const CREDENTIALS_REMEDY = 'Check that EDGE_SECRET is the same here and on the backend.';
 
+interface Meaning {
+  readonly meaning: string;
+  readonly remedy: string;
+  /** Wrong secrets are the likeliest cause. */
+  readonly isOfCredentials?: true;
+}
+
 /** By the status of the answer to the handshake. */
-const BY_STATUS: Readonly<Record<number, LossWords>> = {
+const BY_STATUS: Readonly<Record<number, Meaning>> = {
   401: {
     meaning: 'the backend wants credentials and got none that it knows',
-    remedy: `${CREDENTIALS_REMEDY} Check that no proxy removes the Authorization header.`,
+    remedy: 'Check that no proxy removes the Authorization header.',
+    isOfCredentials: true,
   },
   403: {
     meaning: 'the backend knows who asks and refuses',
-    remedy: `${CREDENTIALS_REMEDY} Check that the backend knows this edge.agent_id and edge.user_phone.`,
+    remedy: 'Check that the backend knows this edge.agent_id and edge.user_phone.',
+    isOfCredentials: true,
   },
   404: {
     meaning: 'there is no such endpoint',
@@ -30,10 +41,11 @@ const BY_STATUS: Readonly<Record<number, LossWords>> = {
 };
 
 /** By the code that the backend closed with (protocol §3). */
-const BY_CLOSE_CODE: Readonly<Record<number, LossWords>> = {
+const BY_CLOSE_CODE: Readonly<Record<number, Meaning>> = {
   1008: {
     meaning: 'the token does not verify',
-    remedy: `${CREDENTIALS_REMEDY} Check edge.user_phone, edge.agent_id and the clock of this machine.`,
+    remedy: 'Check edge.user_phone, edge.agent_id and the clock of this machine.',
+    isOfCredentials: true,
   },
   4001: {
     meaning: 'the backend saw no Authorization header',
@@ -45,7 +57,7 @@ const BY_CLOSE_CODE: Readonly<Record<number, LossWords>> = {
   },
 };
 
-const ENDPOINT_ALONE: LossWords = {
+const ENDPOINT_ALONE: Meaning = {
   meaning:
     'HTTP takes the same credentials, so the endpoint is not there yet, or a proxy refuses WebSocket upgrades',
   remedy:
@@ -58,12 +70,13 @@ const OTHERWISE = 'Check that the backend serves /edge/ws and that no proxy in b
 export function lossWords(loss: Loss): LossWords {
   const found = wordsOf(loss);
   const what = describeLoss(loss);
-  return found === undefined
-    ? { meaning: what, remedy: OTHERWISE }
-    : { meaning: `${what}: ${found.meaning}`, remedy: found.remedy };
+  if (found === undefined) return { meaning: what, remedy: OTHERWISE, more: OTHERWISE };
+  const { remedy: more } = found;
+  const remedy = found.isOfCredentials === true ? `${CREDENTIALS_REMEDY} ${more}` : more;
+  return { meaning: `${what}: ${found.meaning}`, remedy, more };
 }
 
-function wordsOf(loss: Loss): LossWords | undefined {
+function wordsOf(loss: Loss): Meaning | undefined {
   if (loss.kind === 'closed') return BY_CLOSE_CODE[loss.code];
   if (loss.kind !== 'refused') return undefined;
   return loss.status === 403 && loss.httpTakesUs === true ? ENDPOINT_ALONE : BY_STATUS[loss.status];

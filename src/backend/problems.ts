@@ -78,7 +78,7 @@ function refusalProblem(facts: ProblemFacts): Problem<number> | null {
   const words =
     state.lastLoss && history.refusedFrom !== null
       ? lossWords(state.lastLoss)
-      : { meaning: 'HTTP 401 or 403', remedy: '' };
+      : { meaning: 'HTTP 401 or 403', remedy: '', more: '' };
   if (expiredAt !== null) {
     return {
       code: 'token_expired',
@@ -100,7 +100,7 @@ function refusalProblem(facts: ProblemFacts): Problem<number> | null {
     code: 'backend_unauthorised',
     since,
     message: `The backend refuses our credentials: ${words.meaning}.`,
-    remedy: [words.remedy, facts.refusalRemedy].filter((one) => one !== '').join(' '),
+    remedy: [facts.refusalRemedy, words.more].filter((one) => one !== '').join(' '),
   };
 }
 
