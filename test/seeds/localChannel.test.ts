@@ -85,3 +85,36 @@ test.skipIf(path === undefined)(
     expect(faults).toEqual([]);
   },
 );
+
+/** The class of the instructions: a heartbeat, a switch over what comes, and a presence. */
+const CLIENT = `(url) => {
+  window.heard = [];
+  class CloudAgentsWebSocket {
+    constructor() {
+      this.ws = new WebSocket(url);
+      this.ws.onopen = () => {
+        this.send({ type: 'ping' });
+        this.send({ type: 'user_presence', data: 'busy' });
+      };
+      this.ws.onmessage = ({ data }) => heard.push(JSON.parse(data));
+    }
+    send(message) {
+      if (this.ws.readyState === WebSocket.OPEN) this.ws.send(JSON.stringify(message));
+    }
+  }
+  window.client = new CloudAgentsWebSocket();
+}`;
+
+test.skipIf(path === undefined)('the client for browsers pings, and tells its presence', async (cleanup) => {
+  const { url } = await channel(cleanup);
+  const browser = await Browser.open(path ?? '');
+  cleanup.onTestFinished(() => browser.close());
+  const { page: tab, faults } = await browser.tab();
+  await tab.goto(await page(cleanup));
+  await tab.evaluate(`(${CLIENT})(${JSON.stringify(url)})`);
+  await tab.waitForFunction("heard.some(({ type }) => type === 'pong')");
+  await tab.waitForFunction(
+    "heard.some(({ type, data }) => type === 'user_presence' && data.status === 'busy')",
+  );
+  expect(faults).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { nextToBuild } from '../../src/kit/conformance/nextStep.js';
 import { judgeBackend, withVerdict } from '../kit/conformance/judgeBackend.js';
+import { EdgeWorld, PERSON, SECRET as WORLD_SECRET } from '../support/EdgeWorld.js';
 import { quickStartBackend } from './quickStartBackend.js';
 
 const SECRET = 'your-shared-secret-here';
@@ -53,4 +54,15 @@ test('a backend that compares the plain secret says how it can be judged', async
   const results = await judgeBackend(url, { secret: SECRET }, { only });
   expect(results.at(-1)).toMatchObject({ verdict: 'FAIL' });
   expect(results.at(-1)?.came).toContain('It lets the plain secret in: give --auth secret');
+});
+
+test('a real agent answers a person over such a backend, each bubble once', async (context) => {
+  const world = await EdgeWorld.open(context);
+  world.writeConfig({ 'backend.url': await quickStartBackend(WORLD_SECRET, context), 'auth.mode': 'secret' });
+  const daemon = await world.start();
+  world.mac.chatDb.receive({ from: PERSON, text: 'Can you find me the best deal for a Mac mini?' });
+  await world.sent(3);
+  expect(world.texts).toEqual(['okie lemme see', 'bubble 2', 'bubble 3']);
+  const { snapshot } = await daemon.statusUntil((status) => status.snapshot?.acks_undelivered === 0);
+  expect(snapshot?.problems).toEqual([]);
 });

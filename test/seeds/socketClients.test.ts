@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { type TestContext, test } from 'vitest';
+import { expect, type TestContext, test } from 'vitest';
 import WebSocket from 'ws';
 import { silent } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
@@ -57,6 +59,45 @@ test.for(['payload', 'data'] as const)(
     );
   },
 );
+
+/** The signed token of the instructions for production. */
+function signedToken(agentId: string, phone: string): string {
+  const data = `${agentId}:${phone}:${Math.floor(Date.now() / 1000)}`;
+  const signature = createHmac('sha256', SECRET).update(data).digest('hex');
+  return Buffer.from(`${data}:${signature}`).toString('base64');
+}
+
+test('the client that signs its token is let in where the plain secret is not', async (context) => {
+  const backend = await SimulatedBackend.start({
+    port: 0,
+    secret: SECRET,
+    persona: silent,
+    production: true,
+    adminKey: 'the-key-of-the-operators',
+  });
+  context.onTestFinished(() => backend.stop());
+  const dial = (token: string) => {
+    const headers = { ...headersOf, Authorization: `Bearer ${token}` };
+    const ws = new WebSocket(addressOf(backend), { headers });
+    context.onTestFinished(() => ws.terminate());
+    return ws;
+  };
+  const [code] = await once(dial(SECRET), 'close');
+  expect(code).toBe(1008);
+  const ws = dial(signedToken(ID, '+13238407486'));
+  ws.on('message', (data) => {
+    const msg = JSON.parse(String(data));
+    if (msg.type !== 'command') return;
+    const ack = {
+      command_id: msg.data.command_id,
+      status: 'completed',
+      completed_at: new Date().toISOString(),
+      error: null,
+    };
+    ws.send(JSON.stringify({ type: 'command_ack', data: ack }));
+  });
+  await carriesOut(backend);
+});
 
 /** A Python that has the package `websockets`; undefined, and said loudly, where there is none. */
 function pythonWithWebsockets(): string | undefined {
