@@ -3,8 +3,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { AckBody } from '../model/agentBodies.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
-import type { HttpClient } from './HttpClient.js';
-import { retryDelay } from './HttpClient.js';
+import { type HttpClient, NO_SUCH_ENDPOINT, retryDelay } from './HttpClient.js';
 import type { SocketOutbox } from './Outboxes.js';
 import { type RefusedItems, refusedAck } from './RefusedItems.js';
 import type { BackendStore, QueuedAck, Timings } from './settings.js';
@@ -205,7 +204,6 @@ function nameOf({ commandId, revision }: QueuedAck): string {
 
 /** The endpoints of one ack, in the order in which they are tried (protocol §5). */
 const PATHS = ['/edge/command/ack', '/edge/ack_command'] as const;
-const ABSENT: ReadonlySet<number> = new Set([404, 405, 501]);
 /** A backend is asked again after an hour whether it has the endpoint. */
 const ABSENT_MS = 3_600_000;
 
@@ -236,7 +234,7 @@ export class AckPost {
         const detail = outcome.kind === 'ok' ? `${outcome.detail} without JSON` : outcome.detail;
         return { kind: 'later', detail };
       }
-      if (ABSENT.has(outcome.status)) {
+      if (NO_SUCH_ENDPOINT.has(outcome.status)) {
         this.absentUntil.set(path, this.clock.monotonic() + ABSENT_MS);
         continue;
       }

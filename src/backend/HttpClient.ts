@@ -84,6 +84,9 @@ interface HttpPorts {
   readonly onDate?: (headers: DatedHeaders) => void;
 }
 
+/** Statuses of a backend that has no such endpoint (protocol §2, §5, §6). */
+export const NO_SUCH_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 501]);
+
 /**
  * POSTs JSON, or a form, to the backend over kept-alive connections. Never throws and never hangs: each request ends by its own
  * deadline. Redirects are never followed, because credentials would go along.

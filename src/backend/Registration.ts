@@ -4,7 +4,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { RegisterRequest } from '../model/agentBodies.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
-import type { HttpClient } from './HttpClient.js';
+import { type HttpClient, NO_SUCH_ENDPOINT } from './HttpClient.js';
 import { agentIdOf, asObject, parseAccepts } from './protocol.js';
 import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
 
@@ -18,8 +18,6 @@ const CAPABILITIES = [
   'websocket',
   'http_sync',
 ];
-/** Answers of a backend that knows no registration. */
-const NOT_NEEDED: ReadonlySet<number> = new Set([404, 405, 501]);
 
 const savedSchema = z.object({
   phone: z.string(),
@@ -166,7 +164,7 @@ export class Registration {
     });
     if (outcome.kind === 'failed') throw new Error(`registration failed: ${outcome.detail}`);
     const { status } = outcome;
-    if (NOT_NEEDED.has(status)) {
+    if (NO_SUCH_ENDPOINT.has(status)) {
       this.notNeeded = true;
       this.refused = null;
       this.ports.log.debug('This backend needs no registration', { status });

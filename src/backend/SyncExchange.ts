@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Command } from '../model/command.js';
 import { type Clock, sleep } from '../system/clock.js';
-import type { HttpOutcome } from './HttpClient.js';
+import { type HttpOutcome, NO_SUCH_ENDPOINT } from './HttpClient.js';
 import type { LostConnectionDetector } from './LostConnectionDetector.js';
 import { asObject, parseSyncReply, syncBody } from './protocol.js';
 import {
@@ -14,8 +14,6 @@ import {
 import { type BackendStore, type QueuedAck, type QueuedEvent, wireEvent } from './settings.js';
 
 const META_LAST_COMMAND = 'backend.last_command_id';
-/** Answers of a backend that has no such endpoint. */
-const ABSENT: ReadonlySet<number> = new Set([404, 405, 501]);
 /** Commands stored in one commit; between two of them the rest of the agent gets its turn. */
 const COMMANDS_AT_ONCE = 100;
 
@@ -93,7 +91,7 @@ export class SyncExchange {
         detail: outcome.detail,
         ...(later === undefined ? {} : { retryAfterMs: later }),
         ...again,
-        ...(outcome.kind === 'status' && ABSENT.has(outcome.status) ? { isAbsent: true } : {}),
+        ...(outcome.kind === 'status' && NO_SUCH_ENDPOINT.has(outcome.status) ? { isAbsent: true } : {}),
       };
     }
     const { store, onConfigUpdate } = this.ports;

@@ -1,16 +1,12 @@
 import { z } from 'zod';
 import type { AckBody, SyncRequest, WireEvent } from '../model/agentBodies.js';
 import type { Command } from '../model/command.js';
+import { NOTIFICATION_LEVELS, type Notification } from '../model/monitorFrames.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf, hasAtMostPieces } from '../system/jsonShape.js';
 
-const LEVELS = ['info', 'success', 'warning', 'error'] as const;
-
 /** A word of the backend for those who watch the agent. */
-export interface BackendNotification {
-  readonly level: (typeof LEVELS)[number];
-  readonly message: string;
-}
+export type BackendNotification = Readonly<Pick<Notification, 'level' | 'message'>>;
 
 /** One inbound frame. Every text has a reading: `malformed` and `unknown` are readings too. */
 export type Frame =
@@ -226,7 +222,7 @@ function commandObject(frame: Record<string, unknown>): unknown {
 /** `info` where the backend names none that there is. */
 function levelOf(frame: Record<string, unknown>): BackendNotification['level'] {
   const { level } = asObject(frame.data) ?? asObject(frame.payload) ?? frame;
-  return LEVELS.find((one) => one === level) ?? 'info';
+  return NOTIFICATION_LEVELS.find((one) => one === level) ?? 'info';
 }
 
 function noticeText(frame: Record<string, unknown>): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NOTIFICATION_LEVELS } from './monitorFrames.js';
 
 /*
  * Everything that a backend says to an agent or to its operators, in the form that it should be written. The agent reads
@@ -49,7 +50,7 @@ export const notificationSchema = z
     type: z.literal('notification'),
     data: z.object({
       message: z.string(),
-      level: z.enum(['info', 'success', 'warning', 'error']).optional(),
+      level: z.enum(NOTIFICATION_LEVELS).optional(),
     }),
     timestamp: time.optional(),
   })

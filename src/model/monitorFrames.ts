@@ -7,6 +7,9 @@ import { type StatusSnapshot, statusSchema } from './status.js';
  * Everything that the agent says on its local channel, as it writes it; what clients say is in clientFrames.ts.
  */
 
+/** How grave a notification is, whoever sends it. */
+export const NOTIFICATION_LEVELS = ['info', 'success', 'warning', 'error'] as const;
+
 const timestamp = z.iso.datetime();
 const presence = z.object({ userId: z.string(), status: z.enum(PRESENCES) });
 
@@ -55,7 +58,7 @@ export const notificationSchema = z
   .object({
     type: z.literal('notification'),
     data: z.object({
-      level: z.enum(['info', 'success', 'warning', 'error']),
+      level: z.enum(NOTIFICATION_LEVELS),
       message: z.string(),
       /** The user who did what is told. */
       by: z.string().optional(),

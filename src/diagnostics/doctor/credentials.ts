@@ -1,5 +1,5 @@
 import { tokenExpiry } from '../../backend/credentials.js';
-import type { HttpOutcome } from '../../backend/HttpClient.js';
+import { type HttpOutcome, NO_SUCH_ENDPOINT } from '../../backend/HttpClient.js';
 import type { Loss } from '../../backend/linkTypes.js';
 import { lossWords } from '../../backend/lossWords.js';
 import type { Probe } from '../../backend/probe.js';
@@ -134,7 +134,7 @@ function judgeAuth(outcome: HttpOutcome, how: string, remedy: string): Outcome {
       if (AUTH_STATUSES.has(outcome.status)) return fail(evidence, remedy);
       // The credentials are looked at before what is asked.
       if ([400, 409, 410, 422].includes(outcome.status)) return pass(evidence);
-      if ([404, 405, 501].includes(outcome.status))
+      if (NO_SUCH_ENDPOINT.has(outcome.status))
         return skip(`${evidence}: this backend takes no acks by HTTP`);
       return warn(`${evidence}: no proof either way`, 'Ask the operator of the backend.');
     }

@@ -1,3 +1,4 @@
+import { NO_SUCH_ENDPOINT } from '../../backend/HttpClient.js';
 import { describeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
 import { type Patient, patiently } from './rateLimit.js';
@@ -76,7 +77,7 @@ export function statusOf(answer: RequestAnswer): number | undefined {
 
 /** Whether there is no such endpoint (protocol §5). */
 export function isMissing(answer: RequestAnswer): boolean {
-  return [404, 405, 501].includes(statusOf(answer) ?? 0);
+  return NO_SUCH_ENDPOINT.has(statusOf(answer) ?? 0);
 }
 
 export function isRefusal(answer: RequestAnswer): boolean {
