@@ -1,37 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { loadConfig } from '../../src/config/loadConfig.js';
-import { EdgeAgent } from '../../src/daemon/EdgeAgent.js';
-import { createLogger } from '../../src/logging/createLogger.js';
+import { expect, test } from 'vitest';
 import { InstanceLock } from '../../src/store/InstanceLock.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { agentInProcess } from '../support/agentInProcess.js';
 
-/** An agent without a Mac and without a backend: it runs degraded. */
 function place(lock?: (state: string) => InstanceLock) {
-  const directory = temporaryDirectory();
-  const state = join(directory, 'state');
-  const env = {
-    PATH: process.env.PATH,
-    HOME: directory,
-    USER_PHONE: '+13105550100',
-    BACKEND_URL: 'http://127.0.0.1:9',
-    EDGE_MONITOR_ENABLED: 'false',
-    EDGE_STATE_DIRECTORY: state,
-    EDGE_IMESSAGE_DB_PATH: join(directory, 'chat.db'),
-  };
-  const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' });
-  const log = createLogger({ file: loaded.config.logging.file, level: 'info', format: 'text' });
-  const agent = new EdgeAgent({ loaded, env, log, platform: 'linux', lock: lock?.(state) });
-  onTestFinished(async () => {
-    await agent.stop();
-    log.close();
-  });
+  const { agent, state, logFile } = agentInProcess({ EDGE_MONITOR_ENABLED: 'false' }, lock);
   return {
     agent,
     state,
     isHeld: () => InstanceLock.isHeld(join(state, 'agent.lock')),
-    log: () => readFileSync(loaded.config.logging.file, 'utf8'),
+    log: () => readFileSync(logFile, 'utf8'),
   };
 }
 

@@ -1,34 +1,12 @@
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { loadConfig } from '../../src/config/loadConfig.js';
-import { EdgeAgent } from '../../src/daemon/EdgeAgent.js';
-import { createLogger } from '../../src/logging/createLogger.js';
 import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { makeToken } from '../../src/monitor/tokens.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { agentInProcess } from '../support/agentInProcess.js';
 import { WatchingClient } from '../support/WatchingClient.js';
 
-/** An agent in this process, without a Mac and a backend, with its channel open. */
-async function embedded() {
-  const directory = temporaryDirectory();
-  const state = join(directory, 'state');
-  const env = {
-    PATH: process.env.PATH,
-    HOME: directory,
-    USER_PHONE: '+13105550100',
-    BACKEND_URL: 'http://127.0.0.1:9',
-    EDGE_MONITOR_ENABLED: 'true',
-    EDGE_MONITOR_PORT: '0',
-    EDGE_STATE_DIRECTORY: state,
-    EDGE_IMESSAGE_DB_PATH: join(directory, 'chat.db'),
-  };
-  const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' });
-  const log = createLogger({ file: loaded.config.logging.file, level: 'info', format: 'text' });
-  const agent = new EdgeAgent({ loaded, env, log, platform: 'linux' });
-  onTestFinished(async () => {
-    await agent.stop();
-    log.close();
-  });
+/** An agent in this process with its channel open, and its clients. */
+function embedded() {
+  const { agent, state } = agentInProcess({ EDGE_MONITOR_ENABLED: 'true', EDGE_MONITOR_PORT: '0' });
   const client = async (user?: string) => {
     const key = MonitorSecret.in(state).key();
     const claims = { use: 'session', user: user ?? '', ttlMs: 3_600_000, now: Date.now() } as const;
@@ -51,7 +29,7 @@ const MESSAGE = {
 };
 
 test('a program says something to everybody or to one user, and counts who is there', async () => {
-  const { agent, client } = await embedded();
+  const { agent, client } = embedded();
   await agent.start();
   const [ann, bob] = [await client('ann'), await client('bob')];
   const stranger = await client();
@@ -74,7 +52,7 @@ test('a program says something to everybody or to one user, and counts who is th
 });
 
 test('before the start and after the stop nothing is said, and nothing fails', async () => {
-  const { agent } = await embedded();
+  const { agent } = embedded();
   const say = () => agent.channel.sendNotification('info', 'hello');
   say();
   await agent.start();
@@ -84,7 +62,7 @@ test('before the start and after the stop nothing is said, and nothing fails', a
 });
 
 test('a value that does not fit is refused by the name of its field', async () => {
-  const { agent } = await embedded();
+  const { agent } = embedded();
   const wrong = JSON.parse('{"agentName":"x","state":"busy"}');
   expect(() => agent.channel.broadcastAgentStatus(wrong)).toThrowError(/at state/);
   expect(() => agent.channel.broadcastChatMessage({ ...MESSAGE, timestamp: 'noon' })).toThrowError(
