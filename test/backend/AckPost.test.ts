@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { AckPost } from '../../src/backend/AckDelivery.js';
 import type { HttpClient, HttpOutcome, HttpRequest } from '../../src/backend/HttpClient.js';
 import { ackBody } from '../../src/backend/protocol.js';
 import { FakeClock } from '../support/FakeClock.js';
 
 describe('posting one ack', () => {
-  it('remembers for an hour, and no longer, which endpoints a backend lacks', async () => {
+  test('remembers for an hour, and no longer, which endpoints a backend lacks', async () => {
     const clock = new FakeClock();
     const asked: string[] = [];
     const answers: Record<string, HttpOutcome> = {};

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ackBody } from '../../src/backend/protocol.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
@@ -24,7 +24,7 @@ describe('the line to the backend', () => {
   const online = (made: Running) =>
     fake.until(() => made.backend.view().state === 'online', 'the link to be online');
 
-  it('registers, dials with fresh credentials, proves the link, sends status and catches up once', async () => {
+  test('registers, dials with fresh credentials, proves the link, sends status and catches up once', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => fake.callsTo('/edge/sync').length === 1, 'the catch-up sync');
@@ -48,7 +48,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
-  it('hands the commands of one chunk on as one batch', async () => {
+  test('hands the commands of one chunk on as one batch', async () => {
     const made = begin();
     await online(made);
     const raw = (fake.socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
@@ -63,7 +63,7 @@ describe('the line to the backend', () => {
     );
   });
 
-  it('falls back to polling at once when the socket drops, and back when it returns', async () => {
+  test('falls back to polling at once when the socket drops, and back when it returns', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => fake.callsTo('/edge/sync').length === 1, 'the catch-up sync');
@@ -90,14 +90,14 @@ describe('the line to the backend', () => {
     expect(fake.mostOpen).toBe(1);
   });
 
-  it('polls only, when the WebSocket is switched off', async () => {
+  test('polls only, when the WebSocket is switched off', async () => {
     const made = begin({ settings: { websocketEnabled: false } });
     await fake.until(() => fake.callsTo('/edge/sync').length >= 3, 'three polls');
     expect(fake.handshakes).toHaveLength(0);
     expect(made.backend.view()).toMatchObject({ state: 'idle', poller: 'running', problems: [] });
   });
 
-  it('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {
+  test('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {
     fake.refuse(401);
     fake.on('/edge/sync', { status: 401 });
     const made = begin();
@@ -113,7 +113,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.backend.view().problems.length === 0, 'no problem');
   });
 
-  it('dials on after 403 where HTTP takes the same credentials, blames the endpoint, and connects once it is there', async () => {
+  test('dials on after 403 where HTTP takes the same credentials, blames the endpoint, and connects once it is there', async () => {
     fake.on('/edge/sync', { body: { commands: [] } });
     fake.refuse(403);
     const made = begin({ settings: { reconnectAttempts: 4 }, timings: { firstPollMs: 0 } });
@@ -133,7 +133,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
-  it.each([
+  test.each([
     [4001, 'saw no Authorization header'],
     [1008, 'the token does not verify'],
   ])('says in its own words what %s means, in status and log', async (code, words) => {
@@ -147,7 +147,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.lines.some((line) => line.includes(words)), 'the line');
   });
 
-  it('tells two agents with one id, although the link is up in between', async () => {
+  test('tells two agents with one id, although the link is up in between', async () => {
     const made = begin();
     for (let time = 0; time < 2; time += 1) {
       await online(made);
@@ -158,7 +158,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toMatchObject([{ code: 'agent_duplicated' }]);
   });
 
-  it('tells a link that drops soon after each connect, although no drop lasts', async () => {
+  test('tells a link that drops soon after each connect, although no drop lasts', async () => {
     const made = begin();
     for (let time = 0; time < 3; time += 1) {
       await online(made);
@@ -169,7 +169,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toMatchObject([{ code: 'link_unstable' }]);
   });
 
-  it('tells a pinned token that has expired, with its date', async () => {
+  test('tells a pinned token that has expired, with its date', async () => {
     const payload = Buffer.from(JSON.stringify({ exp: 1_700_000_000 })).toString('base64url');
     fake.refuse(401);
     fake.on('/edge/sync', { status: 401 });
@@ -184,7 +184,7 @@ describe('the line to the backend', () => {
     ]);
   });
 
-  it('does not hammer a backend that accepts and then closes with 4001', async () => {
+  test('does not hammer a backend that accepts and then closes with 4001', async () => {
     fake.closeOnceOpen(4001, 5);
     const made = begin();
     await fake.until(() => fake.handshakes.length === 2, 'the immediate retry');
@@ -193,7 +193,7 @@ describe('the line to the backend', () => {
     expect(fake.handshakes).toHaveLength(2);
   });
 
-  it('dials again when HTTP turns from 401 to 2xx', async () => {
+  test('dials again when HTTP turns from 401 to 2xx', async () => {
     fake.refuse(401);
     fake.on('/edge/sync', { status: 401 });
     const made = begin({ timings: { link: { blockedFastMs: 60_000 } } });
@@ -206,7 +206,7 @@ describe('the line to the backend', () => {
     await online(made);
   });
 
-  it('waits for a secret without dying and picks it up', async () => {
+  test('waits for a secret without dying and picks it up', async () => {
     running = makeBackend(fake, { timings: { link: { blockedFastMs: 60_000 } } });
     delete running.secrets.edgeSecret;
     running.backend.start();
@@ -221,7 +221,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
-  it('says at once that the secret was taken away, though its socket seems well', async () => {
+  test('says at once that the secret was taken away, though its socket seems well', async () => {
     const made = begin();
     await online(made);
     delete made.secrets.edgeSecret;
@@ -229,7 +229,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view()).toMatchObject({ state: 'blocked', problems: [{ code: 'secret_missing' }] });
   });
 
-  it.each([
+  test.each([
     ['the secret is another one', (made: Running) => made.backend.credentialsChanged()],
     ['the operator asks for it', (made: Running) => made.backend.kick('test')],
   ])('shows its secret to the backend anew when %s, though its socket seems well', async (_, happens) => {
@@ -250,7 +250,7 @@ describe('the line to the backend', () => {
     await fake.until(() => fake.sockets.size === 1, 'the old socket to be gone');
   });
 
-  it('survives malformed, binary and unknown frames, and tells each kind', async () => {
+  test('survives malformed, binary and unknown frames, and tells each kind', async () => {
     const made = begin();
     await online(made);
     for (let i = 0; i < 20; i++) {
@@ -266,7 +266,7 @@ describe('the line to the backend', () => {
     expect(fake.handshakes).toHaveLength(1);
   });
 
-  it('closes a socket that sends more than 16 MiB in a frame, and reconnects', async () => {
+  test('closes a socket that sends more than 16 MiB in a frame, and reconnects', async () => {
     const made = begin();
     await online(made);
     fake.pushRaw('x'.repeat(17 * 1024 * 1024));
@@ -275,7 +275,7 @@ describe('the line to the backend', () => {
     expect(fake.closes[0]).toBe(1009);
   });
 
-  it('answers the ping of a backend with a pong, and passes settings on', async () => {
+  test('answers the ping of a backend with a pong, and passes settings on', async () => {
     const made = begin();
     await online(made);
     fake.pushRaw('{"type":"ping"}');
@@ -285,7 +285,7 @@ describe('the line to the backend', () => {
     expect(made.updates[0]).toEqual({ websocket: { ping_interval_seconds: 20 } });
   });
 
-  it('goes on, acking nothing, when the inbox cannot store', async () => {
+  test('goes on, acking nothing, when the inbox cannot store', async () => {
     const made = begin();
     await online(made);
     made.inbox.broken = true;
@@ -299,7 +299,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.received.length === 1, 'the repeat');
   });
 
-  it('waits at least as long as told when another connection took over the id', async () => {
+  test('waits at least as long as told when another connection took over the id', async () => {
     const made = begin();
     await online(made);
     const closedAt = performance.now();
@@ -309,14 +309,14 @@ describe('the line to the backend', () => {
     expect(made.lines.some((line) => line.includes('share one id'))).toBe(true);
   });
 
-  it('honours Retry-After on a refused handshake', async () => {
+  test('honours Retry-After on a refused handshake', async () => {
     fake.refuse(429, { 'Retry-After': '1' });
     begin();
     await fake.until(() => fake.handshakes.length === 2, 'the second handshake');
     expect((fake.handshakes[1]?.at ?? 0) - (fake.handshakes[0]?.at ?? 0)).toBeGreaterThanOrEqual(990);
   });
 
-  it('does not follow a redirect with credentials', async () => {
+  test('does not follow a redirect with credentials', async () => {
     fake.refuse(302, { Location: 'http://elsewhere.example/edge/ws' });
     const made = begin();
     await fake.until(
@@ -326,7 +326,7 @@ describe('the line to the backend', () => {
     expect(made.backend.view().lastDisconnect?.cause).toContain('302');
   });
 
-  it('says which host does not answer, keeps trying, and recovers when it comes back', async () => {
+  test('says which host does not answer, keeps trying, and recovers when it comes back', async () => {
     const port = await fake.goDown();
     running = makeBackend({
       ...{ url: `http://127.0.0.1:${port}`, happened: () => fake.happened() },
@@ -346,7 +346,7 @@ describe('the line to the backend', () => {
     await fake.until(() => made.backend.reachable(), 'an answered request');
   });
 
-  it('reports degraded after the configured failures in a row, and never gives up', async () => {
+  test('reports degraded after the configured failures in a row, and never gives up', async () => {
     fake.refuse(503);
     const made = begin({ settings: { reconnectAttempts: 3 } });
     await fake.until(
@@ -359,7 +359,7 @@ describe('the line to the backend', () => {
     await fake.until(() => fake.handshakes.length === 5, 'two more');
   });
 
-  it('does not flood the log in a long series of failures, and tells its end', async () => {
+  test('does not flood the log in a long series of failures, and tells its end', async () => {
     fake.refuse(503);
     const made = begin({ timings: { link: { backoffMs: [2] } } });
     await fake.until(() => fake.handshakes.length >= 45, 'many failures');
@@ -371,7 +371,7 @@ describe('the line to the backend', () => {
     expect(made.lines.some((line) => line.includes('failed attempts were not logged'))).toBe(true);
   });
 
-  it('never shows the secret or a token in the log', async () => {
+  test('never shows the secret or a token in the log', async () => {
     fake.refuse(401);
     const made = begin();
     await fake.until(() => made.backend.view().state === 'blocked', 'blocked');
@@ -383,7 +383,7 @@ describe('the line to the backend', () => {
   });
 
   describe('draining', () => {
-    it.each(['before start', 'while registering', 'while dialing', 'while waiting', 'while blocked'])(
+    test.each(['before start', 'while registering', 'while dialing', 'while waiting', 'while blocked'])(
       'ends %s, with nothing left behind and no rejection unobserved (docs/facts.md, bug 2)',
       async (when) => {
         if (when === 'while registering') fake.on('/edge/register', () => new Promise(() => undefined));
@@ -408,7 +408,7 @@ describe('the line to the backend', () => {
       },
     );
 
-    it('sends the last acks and status, has them proven read, and closes with 1000', async () => {
+    test('sends the last acks and status, has them proven read, and closes with 1000', async () => {
       const made = begin();
       await online(made);
       let release: () => void = () => undefined;
@@ -430,7 +430,7 @@ describe('the line to the backend', () => {
       expect(made.backend.view().state).toBe('stopped');
     });
 
-    it('ends in time when the backend is frozen, and keeps the acks', async () => {
+    test('ends in time when the backend is frozen, and keeps the acks', async () => {
       const made = begin({ timings: { link: { wsPingIntervalMs: 60_000 } } });
       await online(made);
       fake.freeze();
@@ -441,7 +441,7 @@ describe('the line to the backend', () => {
       expect(made.store.acks.count()).toBe(1);
     });
 
-    it('says its last words by HTTP when there is no socket', async () => {
+    test('says its last words by HTTP when there is no socket', async () => {
       fake.refuse(503);
       const made = begin({ settings: { syncIntervalSeconds: 60 }, timings: { firstPollMs: 60_000 } });
       await fake.until(() => fake.handshakes.length === 2, 'two refusals');

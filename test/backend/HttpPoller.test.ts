@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/system/clock.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
@@ -27,7 +27,7 @@ describe('the poller', () => {
     fake.until(() => made.backend.view().state === 'online', 'the link to be online');
   const syncs = () => fake.callsTo('/edge/sync');
 
-  it('never has two polls in flight', async () => {
+  test('never has two polls in flight', async () => {
     let inFlight = 0;
     let most = 0;
     fake.on('/edge/sync', async () => {
@@ -45,7 +45,7 @@ describe('the poller', () => {
     expect(most).toBe(1);
   });
 
-  it('asks a backend without syncs when the socket is up, and not again for each event that waits', async () => {
+  test('asks a backend without syncs when the socket is up, and not again for each event that waits', async () => {
     fake.on('/edge/sync', { status: 404 });
     const made = begin();
     await online(made);
@@ -63,7 +63,7 @@ describe('the poller', () => {
     expect(made.backend.view().problems.map(({ code }) => code)).not.toContain('sync_failing');
   });
 
-  it('carries events, acks and status, and clears only what the reply lists', async () => {
+  test('carries events, acks and status, and clears only what the reply lists', async () => {
     fake.on('/edge/command/ack', { status: 404 });
     running = makeBackend(fake, { settings: { websocketEnabled: false } });
     const made = running;
@@ -95,7 +95,7 @@ describe('the poller', () => {
     });
   });
 
-  it('stores commands before it moves last_command_id, and not if they cannot be stored', async () => {
+  test('stores commands before it moves last_command_id, and not if they cannot be stored', async () => {
     fake.on('/edge/sync', {
       body: { commands: [{ command_id: 'cmd_1', command_type: 'list_scheduled' }, { no: 'id' }] },
     });
@@ -112,7 +112,7 @@ describe('the poller', () => {
     expect(syncs().at(-1)?.body.last_command_id).toBe('cmd_1');
   });
 
-  it('backs off while polls fail, says so once, and recovers', async () => {
+  test('backs off while polls fail, says so once, and recovers', async () => {
     fake.on('/edge/sync', { status: 502, body: '<html>bad gateway</html>' });
     const waits: number[] = [];
     const clock: Clock = {
@@ -134,14 +134,14 @@ describe('the poller', () => {
     expect(made.backend.view().problems).toEqual([]);
   });
 
-  it('makes nothing but the catch-up sync beside a live socket', async () => {
+  test('makes nothing but the catch-up sync beside a live socket', async () => {
     const made = begin({ settings: { syncIntervalSeconds: 0.02 } });
     await online(made);
     await fake.until(() => fake.framesOf('ping').length >= 3, 'a while');
     expect(syncs()).toHaveLength(1);
   });
 
-  it('owes the catch-up until one succeeds', async () => {
+  test('owes the catch-up until one succeeds', async () => {
     fake.on('/edge/sync', { status: 500 });
     const made = begin({ settings: { syncIntervalSeconds: 0.03 } });
     await online(made);
@@ -153,7 +153,7 @@ describe('the poller', () => {
     expect(syncs()).toHaveLength(count);
   });
 
-  it('brings waiting events beside a live socket, no more often than it may, and stops when there are none', async () => {
+  test('brings waiting events beside a live socket, no more often than it may, and stops when there are none', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
@@ -170,7 +170,7 @@ describe('the poller', () => {
     expect(made.store.events.count()).toBe(0);
   });
 
-  it('finds by a safety sync that the backend lost us, warns and redials', async () => {
+  test('finds by a safety sync that the backend lost us, warns and redials', async () => {
     const made = begin({ settings: { safetySyncSeconds: 0.1 } });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
@@ -184,7 +184,7 @@ describe('the poller', () => {
     await fake.until(() => fake.sockets.size === 1, 'one socket alone');
   });
 
-  it('does not redial for a command that came by the socket as well', async () => {
+  test('does not redial for a command that came by the socket as well', async () => {
     const made = begin({ settings: { safetySyncSeconds: 0.1 } });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
@@ -198,7 +198,7 @@ describe('the poller', () => {
     expect(fake.handshakes).toHaveLength(1);
   });
 
-  it('does not redial for pushed commands that could not be stored at first', async () => {
+  test('does not redial for pushed commands that could not be stored at first', async () => {
     const made = begin({ settings: { safetySyncSeconds: 0.1 } });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
@@ -218,7 +218,7 @@ describe('the poller', () => {
     expect(fake.handshakes).toHaveLength(1);
   });
 
-  it('passes config_updates on', async () => {
+  test('passes config_updates on', async () => {
     fake.on('/edge/sync', { body: { config_updates: { backend: { sync_interval_seconds: 5 } } } });
     const made = polling();
     await fake.until(() => made.updates.length >= 1, 'the settings');

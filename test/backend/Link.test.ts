@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeLoss, type LinkRules, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
 import { systemClock } from '../../src/system/clock.js';
 import { FakeBackend } from '../support/FakeBackend.js';
@@ -31,7 +31,7 @@ describe('the driver of the link', () => {
   const url = () => fake.url.replace('http', 'ws');
   const is = (name: string) => fake.until(() => made?.link.state.name === name, `the link to be ${name}`);
 
-  it('owns one timer at most, in every state', async () => {
+  test('owns one timer at most, in every state', async () => {
     let most = 0;
     made = makeLink(url, systemClock, rules, () => {
       most = Math.max(most, made?.timers() ?? 0);
@@ -83,19 +83,19 @@ describe('the driver of the link', () => {
       return loss ? describeLoss(loss) : '';
     };
 
-    it('survives garbage instead of HTTP', async () => {
+    test('survives garbage instead of HTTP', async () => {
       behave = (socket) => socket.write('\x00\x01\x02 this is no HTTP\r\n\r\n');
       made = makeLink(rawUrl, systemClock, rules);
       expect(await losses(2)).toContain('Parse Error');
     });
 
-    it('survives a proxy that answers 502 with a page', async () => {
+    test('survives a proxy that answers 502 with a page', async () => {
       behave = (socket) => socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\n<html');
       made = makeLink(rawUrl, systemClock, rules);
       expect(await losses(2)).toBe('Unexpected server response: 502');
     });
 
-    it('survives a wrong accept key', async () => {
+    test('survives a wrong accept key', async () => {
       behave = (socket) =>
         socket.write(
           'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n',
@@ -104,7 +104,7 @@ describe('the driver of the link', () => {
       expect(await losses(2)).toContain('Sec-WebSocket-Accept');
     });
 
-    it('survives a connection cut inside a frame, and garbage frames', async () => {
+    test('survives a connection cut inside a frame, and garbage frames', async () => {
       behave = (socket, request) =>
         void accept(socket, request).then(() => {
           socket.write(frame('{"type":"pong"}'));
@@ -118,7 +118,7 @@ describe('the driver of the link', () => {
       expect(made.frames).toEqual([]);
     });
 
-    it('reads frames that come byte by byte', async () => {
+    test('reads frames that come byte by byte', async () => {
       behave = (socket, request) =>
         void accept(socket, request).then(async () => {
           socket.setNoDelay(true);
@@ -133,7 +133,7 @@ describe('the driver of the link', () => {
       expect(made.frames[0]).toMatchObject({ type: 'command', command: { commandId: 'c' } });
     });
 
-    it('notices a half-closed connection', async () => {
+    test('notices a half-closed connection', async () => {
       behave = (socket, request) =>
         void accept(socket, request).then(() => {
           socket.write(frame('{"type":"pong"}'));

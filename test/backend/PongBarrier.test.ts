@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PongBarrier } from '../../src/backend/Outboxes.js';
 
 describe('the pong barrier', () => {
-  it('never proves read what was sent after the ping that a pong answers', () => {
+  test('never proves read what was sent after the ping that a pong answers', () => {
     const step = fc.constantFrom('send', 'ping', 'pong', 'answer', 'reset');
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
@@ -33,7 +33,7 @@ describe('the pong barrier', () => {
     );
   });
 
-  it('clears nothing for a pong that no ping asked for', () => {
+  test('clears nothing for a pong that no ping asked for', () => {
     const barrier = new PongBarrier<string>();
     barrier.sent('a');
     expect(barrier.ponged()).toEqual([]);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
 
@@ -31,7 +31,7 @@ describe('registration', () => {
     fake.until(() => made.backend.view().state === 'online', 'the link to be online');
   const attempts = () => fake.callsTo('/edge/register').length;
 
-  it('sends the token under both names and keeps the id over restarts', async () => {
+  test('sends the token under both names and keeps the id over restarts', async () => {
     fake.on('/edge/register', { body: { edge_agent_id: 'edge_given' } });
     const first = begin({ settings: { appleId: 'me@example.com' } });
     await online(first);
@@ -50,7 +50,7 @@ describe('registration', () => {
     expect(attempts()).toBe(1);
   });
 
-  it('registers anew for another phone, and prefers the configured id', async () => {
+  test('registers anew for another phone, and prefers the configured id', async () => {
     fake.on('/edge/register', { body: { edge_agent_id: 'edge_given' } });
     const first = begin();
     await online(first);
@@ -61,7 +61,7 @@ describe('registration', () => {
     expect(second.backend.agentId()).toBe('edge_mine');
   });
 
-  it.each([404, 405, 501, 409])('goes on with the derived id after %i', async (status) => {
+  test.each([404, 405, 501, 409])('goes on with the derived id after %i', async (status) => {
     fake.on('/edge/register', { status });
     const made = begin();
     await online(made);
@@ -70,7 +70,7 @@ describe('registration', () => {
     expect(attempts()).toBe(1);
   });
 
-  it('says clearly that it was refused, keeps trying, and does not hold back the link', async () => {
+  test('says clearly that it was refused, keeps trying, and does not hold back the link', async () => {
     fake.on('/edge/register', { status: 403 });
     const made = begin();
     await online(made);
@@ -83,7 +83,7 @@ describe('registration', () => {
     await fake.until(() => made.backend.view().problems.length === 0, 'the recovery');
   });
 
-  it.each([
+  test.each([
     ['a kick', (made: Running) => made.backend.kick('a test')],
     ['a request that is accepted again', () => void fake.on('/edge/sync', { body: { commands: [] } })],
     ['a link that is up again', () => fake.refuse(null)],
@@ -109,7 +109,7 @@ describe('registration', () => {
     await fake.until(() => !codes().includes('registration_refused'), 'the recovery');
   });
 
-  it('holds the first dial back only briefly when it is not answered', async () => {
+  test('holds the first dial back only briefly when it is not answered', async () => {
     fake.on('/edge/register', () => new Promise(() => undefined));
     const made = begin({
       timings: { registration: { firstMs: 200, retryMs: { first: 30, longest: 200 } } },
@@ -119,7 +119,7 @@ describe('registration', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(195);
   });
 
-  it('does not take a captive portal for a registration', async () => {
+  test('does not take a captive portal for a registration', async () => {
     let times = 0;
     fake.on('/edge/register', () => {
       times += 1;
@@ -133,7 +133,7 @@ describe('registration', () => {
     );
   });
 
-  it('uses an auth_token from the reply where there is no secret', async () => {
+  test('uses an auth_token from the reply where there is no secret', async () => {
     fake.on('/edge/register', {
       body: { edge_agent_id: 'edge_given', auth_token: 'handed-out', accepts: ['event'] },
     });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { LostConnectionDetector } from '../../src/backend/LostConnectionDetector.js';
 import { parseCommand } from '../../src/backend/protocol.js';
 import type { Command } from '../../src/model/command.js';
@@ -42,17 +42,17 @@ describe('the watch for a backend that has lost us', () => {
     clock.advance(LONG_MS);
   };
 
-  it('dials anew for a command that was queued after the socket opened and never came by it', () => {
+  test('dials anew for a command that was queued after the socket opened and never came by it', () => {
     sync([command('cmd_1', 30_000)]);
     expect(redials).toBe(1);
   });
 
-  it('dials anew for a command without a timestamp that is seen for the first time', () => {
+  test('dials anew for a command without a timestamp that is seen for the first time', () => {
     sync([command('cmd_1', null)]);
     expect(redials).toBe(1);
   });
 
-  it('dials once for many commands, and not again for the same ones', () => {
+  test('dials once for many commands, and not again for the same ones', () => {
     const held = [command('cmd_1', 30_000), command('cmd_2', null)];
     sync(held);
     watch.opened();
@@ -60,21 +60,21 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(1);
   });
 
-  it('lets a backend repeat in each sync what it pushed on this socket and we have not acked', () => {
+  test('lets a backend repeat in each sync what it pushed on this socket and we have not acked', () => {
     const pushed = [command('cmd_1', 30_000), command('cmd_2', null)];
     watch.bySocket(pushed);
     for (let i = 0; i < 5; i++) sync(pushed);
     expect(redials).toBe(0);
   });
 
-  it('lets a backend repeat what it pushed a moment before the sync left', () => {
+  test('lets a backend repeat what it pushed a moment before the sync left', () => {
     const pushed = command('cmd_1', 60);
     watch.bySocket([pushed]);
     sync([pushed], 50);
     expect(redials).toBe(0);
   });
 
-  it('waits for a push that the reply has overtaken', () => {
+  test('waits for a push that the reply has overtaken', () => {
     const late = [command('cmd_1', 100), command('cmd_2', null)];
     watch.bySync(late, clock.now() - 50, true);
     clock.advance(500);
@@ -83,7 +83,7 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(0);
   });
 
-  it('dials anew if only some of what the reply brought comes by the socket as well', () => {
+  test('dials anew if only some of what the reply brought comes by the socket as well', () => {
     const late = [command('cmd_1', 100), command('cmd_2', 100)];
     watch.bySync(late, clock.now() - 50, true);
     watch.bySocket(late.slice(0, 1));
@@ -91,12 +91,12 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(1);
   });
 
-  it('lets pass what was queued before the socket opened, or while the sync was on its way', () => {
+  test('lets pass what was queued before the socket opened, or while the sync was on its way', () => {
     sync([command('cmd_before', 90_000), command('cmd_meanwhile', 10)], 50);
     expect(redials).toBe(0);
   });
 
-  it('compares by the clock of the backend', () => {
+  test('compares by the clock of the backend', () => {
     skewMs = 3_600_000;
     sync([command('cmd_before', 90_000 - skewMs)]);
     expect(redials).toBe(0);
@@ -104,21 +104,21 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(1);
   });
 
-  it('learns nothing from the catch-up sync, but remembers what it brought', () => {
+  test('learns nothing from the catch-up sync, but remembers what it brought', () => {
     const stranded = [command('cmd_1', 30_000), command('cmd_2', null)];
     watch.bySync(stranded, clock.now() - 50, false);
     sync(stranded);
     expect(redials).toBe(0);
   });
 
-  it('does not blame a socket for a sync that left before it opened', () => {
+  test('does not blame a socket for a sync that left before it opened', () => {
     clock.advance(1_000);
     watch.opened();
     sync([command('cmd_1', null)], 500);
     expect(redials).toBe(0);
   });
 
-  it('does not blame a socket for what its predecessor missed', () => {
+  test('does not blame a socket for what its predecessor missed', () => {
     watch.bySync([command('cmd_1', null)], clock.now() - 50, true);
     clock.advance(500);
     watch.opened();
@@ -126,7 +126,7 @@ describe('the watch for a backend that has lost us', () => {
     expect(redials).toBe(0);
   });
 
-  it('leaves no timer when it is stopped', () => {
+  test('leaves no timer when it is stopped', () => {
     watch.bySync([command('cmd_1', null)], clock.now() - 50, true);
     watch.stop();
     clock.advance(LONG_MS);

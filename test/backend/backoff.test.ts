@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseRetryAfter, reconnectDelay, retryDelay } from '../../src/backend/HttpClient.js';
 
 describe('backoff', () => {
-  it('keeps its jitter at the cap, so that a fleet never dials in step (docs/facts.md, bug 17)', () => {
+  test('keeps its jitter at the cap, so that a fleet never dials in step (docs/facts.md, bug 17)', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 5, max: 10_000 }),
@@ -17,7 +17,7 @@ describe('backoff', () => {
     expect(reconnectDelay(0, 0.999)).toBeLessThan(2_000);
   });
 
-  it('grows failed requests to their cap and never below their interval', () => {
+  test('grows failed requests to their cap and never below their interval', () => {
     expect([0, 1, 2, 3, 9].map((n) => retryDelay(n, 15_000, 60_000, () => 0))).toEqual([
       15_000, 30_000, 60_000, 60_000, 60_000,
     ]);
@@ -25,7 +25,7 @@ describe('backoff', () => {
     expect(retryDelay(9, 1_000, 60_000, () => 0.999)).toBeGreaterThan(47_000);
   });
 
-  it('reads Retry-After as seconds or as a date, at most an hour', () => {
+  test('reads Retry-After as seconds or as a date, at most an hour', () => {
     const now = Date.UTC(2026, 0, 1);
     expect(parseRetryAfter('7', now)).toBe(7_000);
     expect(parseRetryAfter('Thu, 01 Jan 2026 00:00:30 GMT', now)).toBe(30_000);

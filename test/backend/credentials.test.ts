@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type CredentialInput,
   credentialsFor,
@@ -18,7 +18,7 @@ const base: CredentialInput = {
 const ask = (change: Partial<CredentialInput>) => credentialsFor({ ...base, ...change });
 
 describe('credentials', () => {
-  it('mints the token that the configuration reference describes', () => {
+  test('mints the token that the configuration reference describes', () => {
     const signed = 'edge_13105550100:+13105550100:1771200000';
     const hex = createHmac('sha256', 's3cret').update(signed).digest('hex');
     expect(mintToken('s3cret', base.agentId, '+13105550100', base.now)).toBe(
@@ -28,7 +28,7 @@ describe('credentials', () => {
     expect(isHmacToken(mintToken('x', 'a', '+1', base.now))).toBe(true);
   });
 
-  it('takes a pinned token first, but not a signed one that would expire', () => {
+  test('takes a pinned token first, but not a signed one that would expire', () => {
     expect(ask({ secrets: { edgeSecret: 's3cret', edgeToken: 'pinned' } })).toMatchObject({
       token: 'pinned',
       mode: 'pinned',
@@ -39,7 +39,7 @@ describe('credentials', () => {
     expect(ask({ secrets: { edgeToken: signed } })).toMatchObject({ token: signed, mode: 'pinned' });
   });
 
-  it('refuses the plain secret off this machine, however it was asked for', () => {
+  test('refuses the plain secret off this machine, however it was asked for', () => {
     const plain = { ...base.settings, authMode: 'secret' as const };
     expect(ask({ settings: plain })).toMatchObject({ kind: 'none', code: 'plain_secret_refused' });
     expect(ask({ secrets: { edgeSecret: 's', edgeToken: 's' } })).toMatchObject({
@@ -56,7 +56,7 @@ describe('credentials', () => {
       });
   });
 
-  it('gives no token to a host that is not reached by TLS', () => {
+  test('gives no token to a host that is not reached by TLS', () => {
     expect(ask({ url: 'http://backend.example.com' })).toMatchObject({
       kind: 'none',
       code: 'backend_insecure',
@@ -68,25 +68,25 @@ describe('credentials', () => {
     expect(ask({ url: 'wss://backend.example.com' }).kind).toBe('token');
   });
 
-  it('trims and says so, and treats blank as missing', () => {
+  test('trims and says so, and treats blank as missing', () => {
     const trimmed = ask({ secrets: { edgeSecret: ' s3cret\n' } });
     expect(trimmed).toMatchObject({ warnings: [expect.stringContaining('EDGE_SECRET has whitespace')] });
     expect(trimmed).toMatchObject({ token: (ask({}) as { token: string }).token });
     expect(ask({ secrets: { edgeSecret: '  ' } })).toMatchObject({ kind: 'none', code: 'secret_missing' });
   });
 
-  it('uses the registered token only where nothing else is set', () => {
+  test('uses the registered token only where nothing else is set', () => {
     expect(ask({ secrets: {}, registeredToken: 'reg' })).toMatchObject({ token: 'reg', mode: 'registered' });
     expect(ask({ registeredToken: 'reg' })).toMatchObject({ mode: 'hmac' });
   });
 
-  it('refuses what a header cannot carry, without showing it', () => {
+  test('refuses what a header cannot carry, without showing it', () => {
     const broken = ask({ secrets: { edgeToken: 'sec\nret' } });
     expect(broken).toMatchObject({ kind: 'none' });
     expect(JSON.stringify(broken)).not.toContain('sec\\nret');
   });
 
-  it('names clock skew and plain-secret backends among the remedies', () => {
+  test('names clock skew and plain-secret backends among the remedies', () => {
     expect(refusalRemedy('hmac', 3_600_000)).toMatch(/plain secrets.*3600 s behind/);
     expect(refusalRemedy('hmac', -120_000)).toContain('120 s ahead of');
     expect(refusalRemedy('hmac', 5_000)).not.toContain('clock');

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
 import { ackBody } from '../../src/backend/protocol.js';
 import { systemClock } from '../../src/system/clock.js';
@@ -54,7 +54,7 @@ describe('a bug that others had', () => {
     return fake.until(() => performance.now() >= end, 'time to pass', ms + 2_000);
   };
 
-  it('bug 1: an outage leaks sockets, because a forced close reconnects without a guard', async () => {
+  test('bug 1: an outage leaks sockets, because a forced close reconnects without a guard', async () => {
     const clock = new CountingClock();
     const made = begin({ timings: { link: { ...PATIENT, backoffMs: [2] } }, options: { clock } });
     const timers: number[] = [];
@@ -76,7 +76,7 @@ describe('a bug that others had', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it.each(['/edge/register', '/edge/sync'])(
+  test.each(['/edge/register', '/edge/sync'])(
     'bug 2: a stop that races a failing request to %s leaves a rejection that nobody hears',
     async (path) => {
       fake.refuse(401);
@@ -98,7 +98,7 @@ describe('a bug that others had', () => {
     },
   );
 
-  it('bug 3: each handshake that is refused with 409 spawns another socket', async () => {
+  test('bug 3: each handshake that is refused with 409 spawns another socket', async () => {
     fake.refuse(409);
     const made = begin();
     await fake.until(() => fake.handshakes.length === 5, 'five refused handshakes');
@@ -109,7 +109,7 @@ describe('a bug that others had', () => {
     expect(fake.sockets.size).toBe(1);
   });
 
-  it('bug 4: an error of the API that goes before the reconnect ends all reconnecting', async () => {
+  test('bug 4: an error of the API that goes before the reconnect ends all reconnecting', async () => {
     fake.refuse(401);
     fake.on('/edge/register', { status: 500, body: 'oops' });
     const made = begin();
@@ -119,7 +119,7 @@ describe('a bug that others had', () => {
     await online(made);
   });
 
-  it('bug 5: the late end of the old socket clears the new one', async () => {
+  test('bug 5: the late end of the old socket clears the new one', async () => {
     const made = begin();
     await online(made);
     const old = fake.socket;
@@ -137,7 +137,7 @@ describe('a bug that others had', () => {
     expect(fake.handshakes).toHaveLength(2);
   });
 
-  it('bug 6: deaf for hours while showing connected', async () => {
+  test('bug 6: deaf for hours while showing connected', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => made.backend.view().lastPongAt !== null, 'a pong');
@@ -150,7 +150,7 @@ describe('a bug that others had', () => {
     await fake.until(() => made.store.acks.count() === 0, 'the ack to be proven read by the next socket');
   });
 
-  it('bug 7: a quiet link is taken for a dead one', async () => {
+  test('bug 7: a quiet link is taken for a dead one', async () => {
     const made = begin();
     await online(made);
     await fake.until(() => fake.framesOf('ping').length >= 5, 'many pings');
@@ -158,7 +158,7 @@ describe('a bug that others had', () => {
     expect(made.backend.view().state).toBe('online');
   });
 
-  it('bug 8: giving up a socket that still connects raises an error that nobody hears', async () => {
+  test('bug 8: giving up a socket that still connects raises an error that nobody hears', async () => {
     fake.hang();
     const made = begin({ timings: { link: { dialFirstMs: 40, dialLongestMs: 40, backoffMs: [5] } } });
     await fake.until(() => fake.handshakes.length >= 3, 'deadlines in the middle of the handshake');
@@ -173,7 +173,7 @@ describe('a bug that others had', () => {
     );
   });
 
-  it('bug 12: one special close path reconnects without any wait', async () => {
+  test('bug 12: one special close path reconnects without any wait', async () => {
     for (const code of [1000, 1001, 1008, 1011, 1012, 1013, 3500, 4000, 4001, 4401, 4409]) {
       fake.closeOnceOpen(code, 0);
       const before = fake.handshakes.length;
@@ -189,7 +189,7 @@ describe('a bug that others had', () => {
     }
   });
 
-  it('bug 12: the wait does not grow while each link is accepted and closed', async () => {
+  test('bug 12: the wait does not grow while each link is accepted and closed', async () => {
     fake.closeOnceOpen(1012, 5);
     begin();
     await fake.until(() => fake.handshakes.length === 6, 'six flaps');
@@ -199,7 +199,7 @@ describe('a bug that others had', () => {
     });
   });
 
-  it('bug 14: who stops listening twice stops somebody else', async () => {
+  test('bug 14: who stops listening twice stops somebody else', async () => {
     const made = begin();
     await online(made);
     let heard = 0;
@@ -215,7 +215,7 @@ describe('a bug that others had', () => {
     second();
   });
 
-  it('bug 15: after the Mac slept, the line never comes back', async () => {
+  test('bug 15: after the Mac slept, the line never comes back', async () => {
     const made = begin({ timings: { link: { wsPingIntervalMs: 60_000, pingIntervalMs: 60_000 } } });
     await online(made);
     const pings = fake.framesOf('ping').length;
@@ -235,7 +235,7 @@ describe('a bug that others had', () => {
     await online(made);
   });
 
-  it('bug 16: what belonged to the closed socket is used for the new one', async () => {
+  test('bug 16: what belonged to the closed socket is used for the new one', async () => {
     // An ack that is overdue on a loaded machine would go by HTTP as well.
     const made = begin({ timings: { link: { ...PATIENT, backoffMs: [2] }, ackOverdueMs: 60_000 } });
     for (let i = 1; i <= 20; i++) {
@@ -253,7 +253,7 @@ describe('a bug that others had', () => {
     expect(fake.callsTo('/edge/command/ack')).toHaveLength(0);
   });
 
-  it('bug 17: after a deploy every client comes back in the same instant', async () => {
+  test('bug 17: after a deploy every client comes back in the same instant', async () => {
     const fleet = Array.from({ length: 10 }, (_, i) =>
       begin({
         timings: { link: { ...PATIENT, backoffMs: [200] } },
@@ -288,7 +288,7 @@ describe('a bug that others had', () => {
     const url = () => fake.url.replace('http', 'ws');
     const is = (name: string) => fake.until(() => made?.link.state.name === name, `the link to be ${name}`);
 
-    it('bug 6: deaf for hours: it is noticed within 12 s, however busy this machine is', async () => {
+    test('bug 6: deaf for hours: it is noticed within 12 s, however busy this machine is', async () => {
       const clock = new FakeClock();
       made = makeLink(url, clock, PROTOCOL_RULES);
       made.link.feed({ type: 'start', websocket: true });
@@ -299,7 +299,7 @@ describe('a bug that others had', () => {
       expect(made.link.state.lastLoss).toEqual({ kind: 'unanswered' });
     });
 
-    it('bug 9: a socket that never finishes closing is waited for for ever', async () => {
+    test('bug 9: a socket that never finishes closing is waited for for ever', async () => {
       made = makeLink(url, systemClock, RULES);
       made.link.feed({ type: 'start', websocket: true });
       await is('online');
@@ -314,7 +314,7 @@ describe('a bug that others had', () => {
       Object.assign(raw, { end, destroy });
     });
 
-    it('bug 11: who connects or disconnects in a handler leaves the link in the middle of a change', async () => {
+    test('bug 11: who connects or disconnects in a handler leaves the link in the middle of a change', async () => {
       made = makeLink(url, systemClock, RULES, (link, after) => {
         if (after.name === 'online') link.feed({ type: 'redial', why: 'asked in a handler' });
         if (after.name === 'dialing') link.feed({ type: 'kick' });
@@ -326,7 +326,7 @@ describe('a bug that others had', () => {
       expect(made.states.slice(0, 6)).toEqual([...dial, ...dial]);
     });
 
-    it('bug 13: an overdue timer is believed before the pong that lies in the buffer is read', async () => {
+    test('bug 13: an overdue timer is believed before the pong that lies in the buffer is read', async () => {
       made = makeLink(url, systemClock, { ...RULES, wsPingIntervalMs: 60_000, pingIntervalMs: 1_700 });
       made.link.feed({ type: 'start', websocket: true });
       for (const blocked of [1, 2]) {
@@ -343,7 +343,7 @@ describe('a bug that others had', () => {
       expect(made.states).toEqual(['dialing', 'proving', 'online']);
     });
 
-    it('bug 13: an hour of sleep between the ping and its pong ends a healthy link', async () => {
+    test('bug 13: an hour of sleep between the ping and its pong ends a healthy link', async () => {
       const clock = new FakeClock();
       made = makeLink(url, clock, { ...PROTOCOL_RULES, wsPingIntervalMs: 1e9 });
       made.link.feed({ type: 'start', websocket: true });
@@ -375,7 +375,7 @@ describe('a bug that others had', () => {
       await new Promise((resolve) => server.close(resolve));
     });
 
-    it.each([
+    test.each([
       ['ends it', (socket: Socket) => socket.once('data', () => socket.end())],
       ['resets it', (socket: Socket) => socket.once('data', () => socket.resetAndDestroy())],
       ['ends it at once', (socket: Socket) => socket.end()],

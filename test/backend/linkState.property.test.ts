@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isLive, pollerMode, wakeAt } from '../../src/backend/linkState.js';
 import { type LinkState, type Loss, PROTOCOL_RULES } from '../../src/backend/linkTypes.js';
 import { type LinkPlay, type PlayEvent, started } from '../support/LinkPlay.js';
@@ -71,7 +71,7 @@ class Stability {
 describe('the link, whatever happens', () => {
   const runs = { numRuns: sized(400, 4_000) };
 
-  it('never has two sockets, never acts on one that is gone, and numbers every transition', () => {
+  test('never has two sockets, never acts on one that is gone, and numbers every transition', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const play = started();
@@ -110,7 +110,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  it('always has a way out: time alone leads from every state to a dial', () => {
+  test('always has a way out: time alone leads from every state to a dial', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const play = started();
@@ -130,7 +130,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  it('never spins: a due timer either changes the state or moves the next instant on', () => {
+  test('never spins: a due timer either changes the state or moves the next instant on', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const play = started();
@@ -150,7 +150,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  it('after a loss waits d to 2d, where d grows with each until a link was up 30 s and had a pong', () => {
+  test('after a loss waits d to 2d, where d grows with each until a link was up 30 s and had a pong', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const play = started();
@@ -184,7 +184,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  it('answers refusals by one immediate retry, and by no other until a link was up 30 s and had a pong', () => {
+  test('answers refusals by one immediate retry, and by no other until a link was up 30 s and had a pong', () => {
     const refusal = fc.constantFrom<PlayEvent>(
       { type: 'lost', loss: { kind: 'refused', status: 401, detail: '' } },
       { type: 'lost', loss: { kind: 'closed', code: 4001, reason: '' } },
@@ -217,7 +217,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  it('never has two JSON pings out', () => {
+  test('never has two JSON pings out', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const play = started();
@@ -245,7 +245,7 @@ describe('the link, whatever happens', () => {
     );
   });
 
-  it('always ends a drain by its deadline', () => {
+  test('always ends a drain by its deadline', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), fc.array(step, { maxLength: 30 }), (before, during) => {
         const play = started();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isLive, pollerMode } from '../../src/backend/linkState.js';
 import { type PlayEvent, started } from '../support/LinkPlay.js';
 
@@ -10,7 +10,7 @@ const refused = (status: number, retryAfterMs?: number): PlayEvent => ({
 });
 
 describe('the link, state by state', () => {
-  it('dials on start, with a deadline of 5 s that grows to 20 s with the failures', () => {
+  test('dials on start, with a deadline of 5 s that grows to 20 s with the failures', () => {
     const play = started();
     const deadlines: number[] = [];
     for (let i = 0; i < 6; i++) {
@@ -21,7 +21,7 @@ describe('the link, state by state', () => {
     expect(deadlines).toEqual([5_000, 10_000, 15_000, 20_000, 20_000, 20_000]);
   });
 
-  it('proves an open socket with a ping at once, and gives it up after 5 s of silence', () => {
+  test('proves an open socket with a ping at once, and gives it up after 5 s of silence', () => {
     const play = started().feed({ type: 'opened' });
     expect(play.state.name).toBe('proving');
     expect(play.did).toEqual(['ping', 'wsPing']);
@@ -32,7 +32,7 @@ describe('the link, state by state', () => {
     expect(play.did).toEqual(['terminate']);
   });
 
-  it('is online with the first frame, whatever frame, and catches up once', () => {
+  test('is online with the first frame, whatever frame, and catches up once', () => {
     const play = started().feed({ type: 'opened' }).feed({ type: 'frame', pong: false });
     expect(play.state.name).toBe('online');
     expect(play.did).toEqual(['sync:online']);
@@ -40,7 +40,7 @@ describe('the link, state by state', () => {
     expect(play.feed({ type: 'frame', pong: false }).did).toEqual([]);
   });
 
-  it('waits 1, 2, 4, 8, 16, 30, 30 s times 1 to 2 between failures', () => {
+  test('waits 1, 2, 4, 8, 16, 30, 30 s times 1 to 2 between failures', () => {
     for (const chance of [0, 0.5, 0.999]) {
       const play = started();
       play.chance = chance;
@@ -53,7 +53,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  it('starts anew at 1 s only after 30 s up with a pong', () => {
+  test('starts anew at 1 s only after 30 s up with a pong', () => {
     const flapping = started();
     for (const expected of [1_000, 2_000, 4_000]) {
       expect(flapping.online().after(29_999).feed(closed(1012)).waits).toBe(expected);
@@ -68,7 +68,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  it('counts the pong of a slow backend, though its ping was given up on', () => {
+  test('counts the pong of a slow backend, though its ping was given up on', () => {
     const slow = started().feed(closed(1006));
     slow.wait();
     slow.feed({ type: 'opened' }).feed({ type: 'frame', pong: false });
@@ -78,20 +78,20 @@ describe('the link, state by state', () => {
     expect(slow.feed(closed(1012)).waits).toBe(1_000);
   });
 
-  it('waits from 8 s after 1013, at least 30 s after 4409, and as long as Retry-After says', () => {
+  test('waits from 8 s after 1013, at least 30 s after 4409, and as long as Retry-After says', () => {
     expect(started().online().feed(closed(1013)).waits).toBe(8_000);
     expect(started().online().feed(closed(4409)).waits).toBe(30_000);
     expect(started().feed(refused(503, 45_000)).waits).toBe(45_000);
     expect(started().feed(refused(503, 10)).waits).toBe(1_000);
   });
 
-  it('asks for an immediate sync only when it comes from a live socket', () => {
+  test('asks for an immediate sync only when it comes from a live socket', () => {
     expect(started().feed(failed).did).toEqual(['terminate']);
     expect(started().feed({ type: 'opened' }).feed(closed(1006)).did).toEqual(['terminate']);
     expect(started().online().feed(closed(1006)).did).toEqual(['terminate', 'sync:dropped']);
   });
 
-  it('ends a socket whose JSON ping met no frame within 10 s', () => {
+  test('ends a socket whose JSON ping met no frame within 10 s', () => {
     const play = started().online();
     const silent = play.at;
     play.wait(); // The WebSocket-level ping of the opening was never answered: no more of them.
@@ -107,7 +107,7 @@ describe('the link, state by state', () => {
     expect(play.did).toEqual(['terminate', 'sync:dropped']);
   });
 
-  it('finds a half-open socket by WebSocket-level pings within 12 s, if the backend answers them', () => {
+  test('finds a half-open socket by WebSocket-level pings within 12 s, if the backend answers them', () => {
     const play = started().online().feed({ type: 'wsPong' });
     play.wait();
     expect(play.at).toBe(5_800);
@@ -121,7 +121,7 @@ describe('the link, state by state', () => {
     expect(play.waits).toBe(0);
   });
 
-  it('never suspects a backend that has not answered a WebSocket-level ping', () => {
+  test('never suspects a backend that has not answered a WebSocket-level ping', () => {
     const play = started().online();
     for (let i = 0; i < 20; i++) {
       play.wait();
@@ -131,13 +131,13 @@ describe('the link, state by state', () => {
     }
   });
 
-  it('takes any frame as life while suspect', () => {
+  test('takes any frame as life while suspect', () => {
     const play = started().online().feed({ type: 'wsPong' }).wait().wait();
     expect(play.state.name).toBe('suspect');
     expect(play.feed({ type: 'frame', pong: false }).state.name).toBe('online');
   });
 
-  it('keeps one JSON ping outstanding, and pings again after one that was answered by other frames only', () => {
+  test('keeps one JSON ping outstanding, and pings again after one that was answered by other frames only', () => {
     const play = started().online();
     let outstanding = 0;
     let pings = 0;
@@ -151,14 +151,14 @@ describe('the link, state by state', () => {
     expect(play.state.name).toBe('online');
   });
 
-  it('pings early when something waits for its pong', () => {
+  test('pings early when something waits for its pong', () => {
     const play = started().online().feed({ type: 'hurry' });
     expect(play.waits).toBeLessThanOrEqual(1_000);
     expect(play.wait().did).toEqual(['ping']);
     expect(play.feed({ type: 'hurry' }).waits).toBeGreaterThan(500);
   });
 
-  it('after sleep asks with 3 s, then dials at once', () => {
+  test('after sleep asks with 3 s, then dials at once', () => {
     const play = started().online().after(3_600_000).feed({ type: 'wake' });
     expect([play.state.name, play.did]).toEqual(['suspect', ['ping']]);
     expect(play.waits).toBe(3_000);
@@ -173,7 +173,7 @@ describe('the link, state by state', () => {
     expect(started().feed(failed).feed({ type: 'wake' }).state.name).toBe('dialing');
   });
 
-  it('retries a refusal once at once, then each 60–72 s for 10 min, then each 5 min', () => {
+  test('retries a refusal once at once, then each 60–72 s for 10 min, then each 5 min', () => {
     const play = started().feed(refused(401));
     expect([play.state.name, play.did]).toEqual(['blocked', ['terminate', 'reregister']]);
     expect(play.feed({ type: 'registered' }).state.name).toBe('dialing');
@@ -191,7 +191,7 @@ describe('the link, state by state', () => {
     expect(waits.at(-1)).toBeGreaterThanOrEqual(300_000);
   });
 
-  it('is blocked by 4001 and 1008 alike, and earns the immediate retry anew by 30 s up', () => {
+  test('is blocked by 4001 and 1008 alike, and earns the immediate retry anew by 30 s up', () => {
     for (const code of [4001, 1008]) {
       const play = started().online().feed(closed(code));
       expect(play.did).toEqual(['terminate', 'sync:dropped', 'reregister']);
@@ -202,7 +202,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  it('makes at most 3 handshakes in 75 s against a backend that always refuses', () => {
+  test('makes at most 3 handshakes in 75 s against a backend that always refuses', () => {
     for (const chance of [0, 0.999]) {
       const play = started();
       play.chance = chance;
@@ -217,12 +217,12 @@ describe('the link, state by state', () => {
     }
   });
 
-  it.each(['kick', 'credentials', 'authorised'] as const)('leaves blocked on %s', (type) => {
+  test.each(['kick', 'credentials', 'authorised'] as const)('leaves blocked on %s', (type) => {
     const play = started().feed(refused(401)).feed({ type: 'registered' }).feed(refused(401));
     expect(play.feed({ type }).state.name).toBe('dialing');
   });
 
-  it.each(['kick', 'credentials'] as const)('dials anew on %s with a socket that seems well', (type) => {
+  test.each(['kick', 'credentials'] as const)('dials anew on %s with a socket that seems well', (type) => {
     for (const play of [started().feed({ type: 'opened' }), started().online()]) {
       const { epoch } = play.state;
       expect(play.feed({ type }).state).toMatchObject({ name: 'dialing', epoch: epoch + 1 });
@@ -230,12 +230,12 @@ describe('the link, state by state', () => {
     }
   });
 
-  it('does not go on dialing with credentials that have changed', () => {
+  test('does not go on dialing with credentials that have changed', () => {
     const play = started().feed({ type: 'credentials' });
     expect([play.state.name, play.did]).toEqual(['dialing', ['terminate', 'dial']]);
   });
 
-  it('ignores the late events of an old socket (docs/facts.md, bug 5)', () => {
+  test('ignores the late events of an old socket (docs/facts.md, bug 5)', () => {
     const play = started().online();
     const old = play.state.epoch;
     play.feed(closed(1006)).wait().online();
@@ -246,7 +246,7 @@ describe('the link, state by state', () => {
     }
   });
 
-  it('drains: waits for handlers, sends the last words and a ping, closes on its pong', () => {
+  test('drains: waits for handlers, sends the last words and a ping, closes on its pong', () => {
     const play = started().online().feed({ type: 'drain', deadline: 25_000 });
     expect([play.state.name, pollerMode(play.state), isLive(play.state)]).toEqual(['draining', 'off', true]);
     expect(play.feed({ type: 'settled' }).did).toEqual(['lastWords', 'ping']);
@@ -255,7 +255,7 @@ describe('the link, state by state', () => {
     expect(play.feed(closed(1000)).state.name).toBe('stopped');
   });
 
-  it('counts in the drain only the pong to the ping after the last words', () => {
+  test('counts in the drain only the pong to the ping after the last words', () => {
     const play = started().online().after(1_000).feed({ type: 'hurry' }).wait();
     expect(play.did).toEqual(['ping']);
     expect(play.feed({ type: 'drain', deadline: 25_000 }).feed({ type: 'settled' }).did).toEqual([

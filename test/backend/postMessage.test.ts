@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { makeBackend, type Running } from '../support/startBackend.js';
 
@@ -19,7 +19,7 @@ describe('posting a message', () => {
 
   const post = () => running.backend.postMessage({ filtered_text: 'hi' }, 'GUID-1');
 
-  it('carries credentials, agent id and idempotency key, under the path prefix', async () => {
+  test('carries credentials, agent id and idempotency key, under the path prefix', async () => {
     running.settings.httpBase = `${fake.url}/prefix/`;
     fake.on('/prefix/edge/message', { body: { should_respond: true, reply_text: 'hello' } });
     expect(await post()).toEqual({ kind: 'answered', body: { should_respond: true, reply_text: 'hello' } });
@@ -31,7 +31,7 @@ describe('posting a message', () => {
     expect(fake.calls[0]?.body).toEqual({ filtered_text: 'hi' });
   });
 
-  it.each([
+  test.each([
     [409, { kind: 'known' }],
     [400, { kind: 'rejected', status: 400 }],
     [413, { kind: 'rejected', status: 413 }],
@@ -51,7 +51,7 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject(expected);
   });
 
-  it('says so before it goes out once more, because a kept connection was closed under it', async () => {
+  test('says so before it goes out once more, because a kept connection was closed under it', async () => {
     const seen: string[] = [];
     let connections = 0;
     const server = createServer((socket) => {
@@ -78,7 +78,7 @@ describe('posting a message', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it.each([401, 404, 429, 500, 502, 503])(
+  test.each([401, 404, 429, 500, 502, 503])(
     '%i: whoever answers may have read the message, and be at its reply',
     async (status) => {
       fake.on('/edge/message', { status, body: '{}' });
@@ -86,7 +86,7 @@ describe('posting a message', () => {
     },
   );
 
-  it('a backend that was not reached has read nothing; one that took the request and is silent may have', async () => {
+  test('a backend that was not reached has read nothing; one that took the request and is silent may have', async () => {
     fake.on('/edge/message', () => new Promise(() => undefined));
     running.settings.requestTimeoutSeconds = 0.2;
     expect(await post()).not.toHaveProperty('unread');
@@ -95,14 +95,14 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'network', unread: true });
   });
 
-  it('does not take a 2xx without JSON for an answer', async () => {
+  test('does not take a 2xx without JSON for an answer', async () => {
     fake.on('/edge/message', { body: '<html>log in to the hotel</html>' });
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'server' });
     fake.on('/edge/message', { status: 204, body: null });
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'server' });
   });
 
-  it('does not follow a redirect, and names where it points', async () => {
+  test('does not follow a redirect, and names where it points', async () => {
     fake.on('/edge/message', { status: 307, headers: { Location: 'https://elsewhere.example/x' } });
     expect(await post()).toMatchObject({
       kind: 'retry',
@@ -111,13 +111,13 @@ describe('posting a message', () => {
     });
   });
 
-  it('ends by its deadline when no answer comes', async () => {
+  test('ends by its deadline when no answer comes', async () => {
     running.settings.requestTimeoutSeconds = 0.2;
     fake.on('/edge/message', () => new Promise(() => undefined));
     expect(await post()).toMatchObject({ kind: 'retry', cause: 'timeout' });
   });
 
-  it('bounds what it reads', async () => {
+  test('bounds what it reads', async () => {
     running.settings.requestTimeoutSeconds = 10;
     fake.on('/edge/message', { body: `"${'x'.repeat(17 * 1024 * 1024)}"` });
     expect(await post()).toMatchObject({
@@ -127,7 +127,7 @@ describe('posting a message', () => {
     });
   });
 
-  it('parses no answer that is nothing but structure', async () => {
+  test('parses no answer that is nothing but structure', async () => {
     running.settings.requestTimeoutSeconds = 10;
     fake.on('/edge/message', { body: `{"reply_text":null,"more":[${'[],'.repeat(40_000)}1]}` });
     expect(await post()).toMatchObject({
@@ -137,7 +137,7 @@ describe('posting a message', () => {
     });
   });
 
-  it('says when the port is closed, the name unknown, or the answer cut short', async () => {
+  test('says when the port is closed, the name unknown, or the answer cut short', async () => {
     const cut = createServer((socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"half":'));
       socket.on('error', () => socket.destroy());
@@ -157,7 +157,7 @@ describe('posting a message', () => {
     expect(await post()).toMatchObject({ kind: 'retry' });
   });
 
-  it('reports each outcome to those who judge whether the backend answers', async () => {
+  test('reports each outcome to those who judge whether the backend answers', async () => {
     const seen: (number | undefined)[] = [];
     const unsubscribe = running.backend.onHttpOutcome((report) => seen.push(report.status));
     fake.on('/edge/message', { status: 500 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   ackBody,
   ackFrame,
@@ -13,7 +13,7 @@ import {
 const NOW = Date.UTC(2026, 1, 16);
 
 describe('reading frames', () => {
-  it.each([
+  test.each([
     [
       'seed 000',
       '{"type":"command","data":{"command_id":"c","command_type":"schedule_message","payload":{"thread_id":"+13105551234"},"priority":"normal"}}',
@@ -48,7 +48,7 @@ describe('reading frames', () => {
     });
   });
 
-  it('leaves the type as it was written, so that a repeat reads the same at any time', () => {
+  test('leaves the type as it was written, so that a repeat reads the same at any time', () => {
     const command = (type: string, payload = {}) =>
       parseCommand({ command_id: 1, command_type: type, payload });
     expect(command('send_message', { send_at: '2026-02-16T00:00:01' })).toMatchObject({
@@ -58,7 +58,7 @@ describe('reading frames', () => {
     expect(command(' Cancel_Message ')?.commandType).toBe('cancel_message');
   });
 
-  it('keeps a command whose payload is wrong, and says what is', () => {
+  test('keeps a command whose payload is wrong, and says what is', () => {
     expect(parseCommand({ command_id: 'c', command_type: 'x', payload: [1] })?.fault).toBe(
       'payload: expected an object, found a list',
     );
@@ -71,13 +71,13 @@ describe('reading frames', () => {
     ).toMatchObject({ priority: 'normal', timestamp: null, fault: null });
   });
 
-  it('drops only a command without a usable command_id', () => {
+  test('drops only a command without a usable command_id', () => {
     for (const id of ['', '  ', null, {}, [], true])
       expect(parseCommand({ command_id: id, command_type: 'x' })).toBeUndefined();
     expect(parseFrame('{"type":"command","data":{"command_type":"x"}}').type).toBe('malformed');
   });
 
-  it('reads instants with and without zone, in seconds and in milliseconds', () => {
+  test('reads instants with and without zone, in seconds and in milliseconds', () => {
     for (const value of [
       '2026-02-16T00:00:00Z',
       '2026-02-16T00:00:00',
@@ -91,7 +91,7 @@ describe('reading frames', () => {
     for (const value of ['', 'soon', null, {}, -1, Number.NaN]) expect(parseInstant(value)).toBeNull();
   });
 
-  it('reads greetings, notices, settings and strangers', () => {
+  test('reads greetings, notices, settings and strangers', () => {
     expect(parseFrame('{"type":"connected","data":{"accepts":["event",7]}}')).toEqual({
       type: 'connected',
       accepts: ['event', '7'],
@@ -117,7 +117,7 @@ describe('reading frames', () => {
     expect(parseFrame('{"type":"__proto__"}')).toEqual({ type: 'unknown', name: '__proto__' });
   });
 
-  it('never throws, whatever the text', () => {
+  test('never throws, whatever the text', () => {
     fc.assert(fc.property(fc.string(), (text) => void parseFrame(text)));
     fc.assert(fc.property(fc.json(), (text) => void parseFrame(text)));
     const typed = fc.record({
@@ -132,7 +132,7 @@ describe('reading frames', () => {
 });
 
 describe('reading sync replies', () => {
-  it('reads every part, and parts of a wrong shape as absent', () => {
+  test('reads every part, and parts of a wrong shape as absent', () => {
     expect(
       parseSyncReply({
         commands: [{ command_id: 'a', command_type: 'x' }, { no: 'id' }, 7],
@@ -161,7 +161,7 @@ describe('reading sync replies', () => {
 });
 
 describe('writing', () => {
-  it('writes an ack that every document understands', () => {
+  test('writes an ack that every document understands', () => {
     const body = ackBody({ commandId: 'c', error: null, at: NOW, revision: 2, result: { outcome: 'sent' } });
     expect(JSON.parse(ackFrame(body))).toEqual({
       type: 'command_ack',
@@ -183,7 +183,7 @@ describe('writing', () => {
     });
   });
 
-  it('writes a sync request', () => {
+  test('writes a sync request', () => {
     expect(
       syncBody({
         agentId: 'edge_1',

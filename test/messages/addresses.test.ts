@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { CountryCode } from 'libphonenumber-js';
 import examples from 'libphonenumber-js/examples.mobile.json' with { type: 'json' };
 import { parsePhoneNumberFromString } from 'libphonenumber-js/min';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { canonicalAddress, conversationKey } from '../../src/messages/conversationId.js';
 import { sized } from '../support/size.js';
 
@@ -10,7 +10,7 @@ import { sized } from '../support/size.js';
 const SEED = 20261129;
 
 describe('a number that lacks its plus is the person that it is with it', () => {
-  it.each([
+  test.each([
     ['447967960994', 'US', '+447967960994'],
     ['4915112345678', 'US', '+4915112345678'],
     ['00447967960994', 'US', '+447967960994'],
@@ -30,7 +30,7 @@ describe('a number that lacks its plus is the person that it is with it', () => 
 });
 
 describe('a number dialled with the prefix for abroad', () => {
-  it.each([
+  test.each([
     ['011 44 7967 960994', 'US'],
     ['0044 7967 960994', 'GB'],
     ['0044 7967 960994', 'US'],
@@ -44,7 +44,7 @@ describe('a number dialled with the prefix for abroad', () => {
 });
 
 describe('a number of our own region wins over the one that it would be with a plus', () => {
-  it.each([
+  test.each([
     ['3105551234', 'US', '+13105551234'],
     ['4479679609', 'US', '+14479679609'],
     ['8803000000', 'US', '+18803000000'],
@@ -61,7 +61,7 @@ describe('a number of our own region wins over the one that it would be with a p
 });
 
 describe('however a number is written', () => {
-  it.each([
+  test.each([
     ['+44 (0)7967 960994', '+447967960994'],
     ['(+44) 7967 960994', '+447967960994'],
     ['+1 (0) 310 555 1234', '+13105551234'],
@@ -89,7 +89,7 @@ describe('however a number is written', () => {
 });
 
 describe('what is no number that could be called stays what it is', () => {
-  it.each([
+  test.each([
     ['787878', '787878'],
     ['690-7290', '6907290'],
     ['12345678901234567890', '12345678901234567890'],
@@ -103,7 +103,7 @@ describe('what is no number that could be called stays what it is', () => {
     expect(conversationKey(written, 'US')).toBe(expected);
   });
 
-  it.each([
+  test.each([
     ['  Ann.Lee+Shop@Example.COM ', 'ann.lee+shop@example.com'],
     ['mailto:Ann@Example.com?subject=hi', 'ann@example.com'],
     ['iMessage;-;ANN@EXAMPLE.COM', 'ann@example.com'],
@@ -111,11 +111,11 @@ describe('what is no number that could be called stays what it is', () => {
     expect(conversationKey(written, 'US')).toBe(expected);
   });
 
-  it('a tag behind a plus is part of the address: it may be another person', () => {
+  test('a tag behind a plus is part of the address: it may be another person', () => {
     expect(conversationKey('ann+shop@example.com', 'US')).not.toBe(conversationKey('ann@example.com', 'US'));
   });
 
-  it.each(['any;-;a;+;b', 'any;-;tel:a;+;b', 'x;+;a;-;b', 'any;-;tel:tel:+13105551234', 'tel:chat12'])(
+  test.each(['any;-;a;+;b', 'any;-;tel:a;+;b', 'x;+;a;-;b', 'any;-;tel:tel:+13105551234', 'tel:chat12'])(
     'the key of %s is a name of the same conversation',
     (written) => {
       const key = conversationKey(written, 'US');
@@ -151,7 +151,7 @@ const region = fc.constantFrom<CountryCode>(
 );
 
 describe('properties', () => {
-  it('with and without plus, or with a prefix for abroad, it is one person, unless it is a number of our region', () => {
+  test('with and without plus, or with a prefix for abroad, it is one person, unless it is a number of our region', () => {
     fc.assert(
       fc.property(validNumber, region, (number, here) => {
         const digits = number.slice(1);
@@ -170,7 +170,7 @@ describe('properties', () => {
     );
   });
 
-  it('the key of a key is the key, in whatever script and with whatever marks it was written', () => {
+  test('the key of a key is the key, in whatever script and with whatever marks it was written', () => {
     const zero = fc.constantFrom(0x30, 0x660, 0x6f0, 0x966, 0xff10, 0x1d7ce, 0x1d7d8);
     const written = fc
       .tuple(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { conversationKey, isGroupKey, parseThreadId, regionOf } from '../../src/messages/conversationId.js';
 import { sized } from '../support/size.js';
 
@@ -22,11 +22,11 @@ describe('every thread_id form of a direct conversation has one key', () => {
     'tel:+13105551234',
     '  +13105551234 ',
   ];
-  it.each(forms)('%s', (form) => {
+  test.each(forms)('%s', (form) => {
     expect(key(form)).toBe('+13105551234');
   });
 
-  it('reads national numbers by the region of the user, even where several regions share a code', () => {
+  test('reads national numbers by the region of the user, even where several regions share a code', () => {
     expect(key('07911 123456', regionOf('+447700900123'))).toBe('+447911123456');
     expect(key('0151 12345678', regionOf('+4915112345678'))).toBe('+4915112345678');
     expect(regionOf('+447700900123')).toBe('GB');
@@ -34,14 +34,14 @@ describe('every thread_id form of a direct conversation has one key', () => {
     expect(regionOf('nonsense')).toBe('US');
   });
 
-  it('lower-cases e-mail addresses', () => {
+  test('lower-cases e-mail addresses', () => {
     expect(key('iMessage;-;User@Example.COM')).toBe('user@example.com');
     expect(key('mailto:A@b.c')).toBe(key('any;-;a@B.c'));
   });
 });
 
 describe('what is no phone number survives untouched', () => {
-  it.each([
+  test.each([
     ['787878', '787878'],
     ['SMS;-;12345', '12345'],
     ['SMS;-;AMAZON', 'AMAZON'],
@@ -56,25 +56,25 @@ describe('what is no phone number survives untouched', () => {
     expect(key(id)).toBe(expected);
   });
 
-  it('a short code is a short code where five digits could be a number', () => {
+  test('a short code is a short code where five digits could be a number', () => {
     expect(key('12345', 'DE')).toBe('12345');
   });
 });
 
 describe('groups', () => {
   const hex = '3f0a9b7c5d1e4f2a8b6c0d9e7f5a3b1c';
-  it.each(['chat123', 'iMessage;+;chat123', 'any;+;chat123', 'SMS;+;chat123'])('%s is chat123', (form) => {
+  test.each(['chat123', 'iMessage;+;chat123', 'any;+;chat123', 'SMS;+;chat123'])('%s is chat123', (form) => {
     expect(key(form)).toBe('chat123');
     expect(isGroupKey(key(form))).toBe(true);
   });
 
-  it('knows the bare hexadecimal and UUID names of macOS 26', () => {
+  test('knows the bare hexadecimal and UUID names of macOS 26', () => {
     expect(key(`any;+;${hex}`)).toBe(hex);
     expect(isGroupKey(hex)).toBe(true);
     expect(isGroupKey('1B4E28BA-2FA1-11D2-883F-0016D3CCA427')).toBe(true);
   });
 
-  it('never takes a person for a group, nor a group for a person', () => {
+  test('never takes a person for a group, nor a group for a person', () => {
     for (const person of ['+13105551234', 'a@b.c', '787878', 'AMAZON', 'chatty', 'urn:biz:x']) {
       expect(isGroupKey(key(person))).toBe(false);
     }
@@ -83,7 +83,7 @@ describe('groups', () => {
     expect(isGroupKey('any;-;chat123')).toBe(true);
   });
 
-  it('takes a guid apart at its first two semicolons only', () => {
+  test('takes a guid apart at its first two semicolons only', () => {
     expect(parseThreadId('iMessage;+;a;b')).toEqual({
       service: 'iMessage',
       kind: 'group',
@@ -94,7 +94,7 @@ describe('groups', () => {
 });
 
 describe('properties', () => {
-  it('the key of a key is the key, whatever the string and region', () => {
+  test('the key of a key is the key, whatever the string and region', () => {
     const anything = fc.oneof(
       fc.string(),
       fc.string({ unit: 'grapheme' }),
@@ -115,7 +115,7 @@ describe('properties', () => {
     );
   });
 
-  it('all forms of any North American number agree', () => {
+  test('all forms of any North American number agree', () => {
     const number = fc.tuple(
       fc.integer({ min: 2, max: 9 }),
       digits(2),
@@ -137,7 +137,7 @@ describe('properties', () => {
     );
   });
 
-  it('all forms of any group agree', () => {
+  test('all forms of any group agree', () => {
     fc.assert(
       fc.property(
         fc.oneof(

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { childEnvironment, SYSTEM_PATH } from '../../src/system/childEnvironment.js';
 
 const KEPT = {
@@ -14,11 +14,11 @@ const KEPT = {
 };
 
 describe('what a child inherits', () => {
-  it('is who and where the user is, the language and the time zone', () => {
+  test('is who and where the user is, the language and the time zone', () => {
     expect(childEnvironment(KEPT)).toEqual({ ...KEPT, PATH: SYSTEM_PATH });
   });
 
-  it('is the PATH of the system, whatever ours is', () => {
+  test('is the PATH of the system, whatever ours is', () => {
     expect(childEnvironment({ PATH: '/tmp/evil' })).toEqual({ PATH: SYSTEM_PATH });
     expect(childEnvironment({})).toEqual({ PATH: SYSTEM_PATH });
   });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { LinkWorld, type WorldOptions } from '../../support/LinkWorld.js';
 import { until } from '../../support/until.js';
 
@@ -44,7 +44,7 @@ describe('between us and the backend', () => {
   const cameBy = (opened: LinkWorld, id: string) =>
     opened.simulated.journal.commands.filter((one) => one.commandId === id).map((one) => one.via);
 
-  it('a dropped connection is bridged by the poller and dialed again', async () => {
+  test('a dropped connection is bridged by the poller and dialed again', async () => {
     const opened = await openOnline();
     opened.proxy.answerUpgradesWithPage(true);
     expect(opened.proxy.drop()).toBe(1);
@@ -57,7 +57,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('a frozen connection is suspected, given up and replaced, with what it swallowed', async () => {
+  test('a frozen connection is suspected, given up and replaced, with what it swallowed', async () => {
     const opened = await openOnline();
     expect(opened.proxy.freeze()).toBe(1);
     const swallowed = opened.push();
@@ -70,14 +70,14 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('a half-closed connection is over', async () => {
+  test('a half-closed connection is over', async () => {
     const opened = await openOnline();
     opened.proxy.halfClose();
     await lost(opened, 'closed with 1006');
     await recovered(opened);
   });
 
-  it('a slow line gets its link in the end, by deadlines that grow, and keeps it', async () => {
+  test('a slow line gets its link in the end, by deadlines that grow, and keeps it', async () => {
     const opened = await open({
       settings: { requestTimeoutSeconds: 20 },
       // Patient with an open link; it is the handshake's deadline that this is about.
@@ -103,14 +103,14 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('garbage ends the connection, not the process', async () => {
+  test('garbage ends the connection, not the process', async () => {
     const opened = await openOnline();
     opened.proxy.injectGarbage();
     await lost(opened, 'Invalid WebSocket frame');
     await recovered(opened);
   });
 
-  it('a frame that was cut inside is not executed by half, and comes again', async () => {
+  test('a frame that was cut inside is not executed by half, and comes again', async () => {
     const opened = await openOnline();
     opened.proxy.cutInsideNextFrame();
     const cut = opened.push();
@@ -120,7 +120,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('frames that come twice are executed once, on the same link', async () => {
+  test('frames that come twice are executed once, on the same link', async () => {
     const opened = await openOnline();
     opened.proxy.mistreatFrames('doubled');
     for (let i = 0; i < 20; i++) {
@@ -135,7 +135,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('bytes that come twice are no frames: the connection is over, the command is not', async () => {
+  test('bytes that come twice are no frames: the connection is over, the command is not', async () => {
     const opened = await openOnline();
     opened.proxy.doubleNextBytes();
     const doubled = opened.push();
@@ -144,7 +144,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('frames that come in another order are all executed once, on the same link', async () => {
+  test('frames that come in another order are all executed once, on the same link', async () => {
     const opened = await openOnline();
     opened.proxy.mistreatFrames('reversed');
     const ids = Array.from({ length: 20 }, () => opened.push());
@@ -154,7 +154,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it("a proxy's 502 page instead of an upgrade is backed off from, while polls go on", async () => {
+  test("a proxy's 502 page instead of an upgrade is backed off from, while polls go on", async () => {
     const opened = await open();
     opened.proxy.answerUpgradesWithPage(true);
     opened.proxy.drop();
@@ -170,7 +170,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('a name that does not resolve is said by its name, and tried again until it does', async () => {
+  test('a name that does not resolve is said by its name, and tried again until it does', async () => {
     const opened = await openOnline();
     const { settings } = opened.made;
     const { httpBase, webSocketUrl } = settings;
@@ -186,7 +186,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('a closed port is tried again until it opens, and what was queued meanwhile arrives', async () => {
+  test('a closed port is tried again until it opens, and what was queued meanwhile arrives', async () => {
     const opened = await openOnline();
     await opened.proxy.close();
     await lost(opened, 'ECONNREFUSED');
@@ -201,7 +201,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('a network that swallows everything hangs neither dial nor poll', async () => {
+  test('a network that swallows everything hangs neither dial nor poll', async () => {
     const opened = await openOnline({ settings: { requestTimeoutSeconds: 0.3 } });
     opened.proxy.fallSilent();
     const before = opened.proxy.accepted;
@@ -216,7 +216,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('a backend that greets and never answers a ping is not taken for a live one', async () => {
+  test('a backend that greets and never answers a ping is not taken for a live one', async () => {
     const opened = await open();
     await opened.is('online');
     opened.simulated.holdPongs();
@@ -229,7 +229,7 @@ describe('between us and the backend', () => {
     await recovered(opened);
   });
 
-  it('all of it at once leaves one WebSocket', async () => {
+  test('all of it at once leaves one WebSocket', async () => {
     const opened = await openOnline();
     for (const fault of ['drop', 'freeze', 'halfClose', 'injectGarbage', 'cutInsideNextFrame'] as const) {
       opened.push();

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { echo, type Persona, scripted, silent, slow } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import { type Clock, systemClock } from '../../../src/system/clock.js';
@@ -21,7 +21,7 @@ async function start(persona: Persona, clock: Clock = systemClock): Promise<void
 afterEach(() => backend.stop());
 
 describe('a message', () => {
-  it('gets its reflex over the socket of the agent that posted it, and the reply with the same first bubble', async () => {
+  test('gets its reflex over the socket of the agent that posted it, and the reply with the same first bubble', async () => {
     await start(echo);
     const other = await PlainSocket.connect(backend, 'edge_2');
     const agent = await PlainSocket.connect(backend);
@@ -45,7 +45,7 @@ describe('a message', () => {
     );
   });
 
-  it('gets its reflex in the reply alone when there is no socket, and no command is left behind', async () => {
+  test('gets its reflex in the reply alone when there is no socket, and no command is left behind', async () => {
     await start(echo);
     const { body } = await post(backend, '/edge/message', incoming('g1', 'hi'));
     expect(body.reply_bubbles).toEqual(['one sec', 'you said: hi']);
@@ -53,7 +53,7 @@ describe('a message', () => {
     expect(backend.commands.counts(AGENT_ID)).toEqual({ pending: 0, acked: 0 });
   });
 
-  it('that comes again gets the same reply, no second reflex, and the persona is not asked again', async () => {
+  test('that comes again gets the same reply, no second reflex, and the persona is not asked again', async () => {
     let asked = 0;
     await start((_message, { guid }) => ({ reflex: 'one sec', bubbles: [`${guid} ${asked++}`] }));
     const agent = await PlainSocket.connect(backend);
@@ -66,7 +66,7 @@ describe('a message', () => {
     expect(backend.messages.map(({ repeat }) => repeat)).toEqual([false, true]);
   });
 
-  it('that comes again while it is being answered shares the one answer', async () => {
+  test('that comes again while it is being answered shares the one answer', async () => {
     await start(slow(scripted([{ bubbles: ['first'] }, { bubbles: ['second'] }]), 30));
     const both = await Promise.all([
       post(backend, '/edge/message', incoming('g1')),
@@ -75,7 +75,7 @@ describe('a message', () => {
     expect(both.map(({ body }) => body.reply_bubbles)).toEqual([['first'], ['first']]);
   });
 
-  it('that comes again gets another reflex where that was asked for', async () => {
+  test('that comes again gets another reflex where that was asked for', async () => {
     await start(echo);
     backend.repeatReflexes();
     const agent = await PlainSocket.connect(backend);
@@ -85,7 +85,7 @@ describe('a message', () => {
     expect(new Set(agent.commandIds()).size).toBe(2);
   });
 
-  it('whose reflex has lines and control characters in it does not forge a line of the log', async () => {
+  test('whose reflex has lines and control characters in it does not forge a line of the log', async () => {
     await start(() => ({ reflex: 'hi\n[Reflex] Sent "forged"\u001b[2J', bubbles: [] }));
     await PlainSocket.connect(backend);
     await post(backend, '/edge/message', incoming('g1'));
@@ -95,7 +95,7 @@ describe('a message', () => {
     for (const line of lines) expect(line).not.toMatch(/\p{Cc}/u);
   });
 
-  it('is answered anew after the persona failed', async () => {
+  test('is answered anew after the persona failed', async () => {
     let failures = 1;
     await start(() => {
       if (failures-- > 0) throw new Error('no idea');
@@ -105,7 +105,7 @@ describe('a message', () => {
     expect((await post(backend, '/edge/message', incoming('g1'))).body.reply_bubbles).toEqual(['now']);
   });
 
-  it('for which the persona has no word is given up with 503 after 50 s, and a retry asks anew', async () => {
+  test('for which the persona has no word is given up with 503 after 50 s, and a retry asks anew', async () => {
     const clock = new FakeClock(Date.now());
     let asked = 0;
     const thinks = new Promise<never>(() => undefined);
@@ -121,7 +121,7 @@ describe('a message', () => {
     expect(lines.join('\n')).toContain('the persona did not answer for 50 s');
   });
 
-  it('with a guid that no header can hold comes with its key URL-encoded, as agents send it, or as it is', async () => {
+  test('with a guid that no header can hold comes with its key URL-encoded, as agents send it, or as it is', async () => {
     await start(echo);
     const guid = 'p:0/ABC 100%';
     for (const key of [encodeURIComponent(guid), guid]) {
@@ -133,7 +133,7 @@ describe('a message', () => {
     expect(backend.messages.map((one) => one.guid)).toEqual([guid, guid, guid]);
   });
 
-  it('without a guid, or with two, is refused by the name of the field', async () => {
+  test('without a guid, or with two, is refused by the name of the field', async () => {
     await start(echo);
     const { message_guid: _, ...nameless } = incoming('g1');
     expect((await post(backend, '/edge/message', nameless)).body.message).toMatch(/^message_guid:/);
@@ -153,7 +153,7 @@ describe('the forms of a reply', () => {
     return (await post(backend, '/edge/message', incoming('g1'))).body;
   };
 
-  it('are text, bubbles, and reflex with burst', async () => {
+  test('are text, bubbles, and reflex with burst', async () => {
     expect(await say({ bubbles: ['a'], form: 'reply_text' })).toEqual({
       should_respond: true,
       reply_text: 'a',
@@ -167,7 +167,7 @@ describe('the forms of a reply', () => {
     });
   });
 
-  it('leave a reflex that went by socket out of a single text, and put it in front where there was no socket', async () => {
+  test('leave a reflex that went by socket out of a single text, and put it in front where there was no socket', async () => {
     const answer = { reflex: 'r', bubbles: ['a'], form: 'reply_text' } as const;
     expect((await say(answer)).reply_text).toBe('r\na');
     const agent = await PlainSocket.connect(backend);
@@ -175,7 +175,7 @@ describe('the forms of a reply', () => {
     await agent.next('command');
   });
 
-  it('leave empty texts out, and are nothing where none is left', async () => {
+  test('leave empty texts out, and are nothing where none is left', async () => {
     expect(await say({ reflex: '', bubbles: ['', 'a', ' '] })).toEqual({
       should_respond: true,
       reply_bubbles: ['a'],
@@ -188,7 +188,7 @@ describe('the forms of a reply', () => {
     });
   });
 
-  it('are a 500 that names the field in the log where the contract has no such reply, before any reflex', async () => {
+  test('are a 500 that names the field in the log where the contract has no such reply, before any reflex', async () => {
     const answer = { reflex: 'r', bubbles: ['a'], form: 'reflex_burst', burstDelayMs: 1e9 } as const;
     await start(() => answer);
     const agent = await PlainSocket.connect(backend);
@@ -198,7 +198,7 @@ describe('the forms of a reply', () => {
     expect(agent.commandIds()).toEqual([]);
   });
 
-  it('are nothing at all for a persona that is silent', async () => {
+  test('are nothing at all for a persona that is silent', async () => {
     await start(silent);
     const agent = await PlainSocket.connect(backend);
     expect((await post(backend, '/edge/message', incoming('g1'))).body).toEqual({ should_respond: false });
@@ -222,7 +222,7 @@ describe('holding reflex and reply', () => {
     return { agent, order, reply };
   }
 
-  it('lets the reply go only when the reflex is acked', async () => {
+  test('lets the reply go only when the reflex is acked', async () => {
     const { agent, order, reply } = await hold();
     const released = backend.release('reflexFirst');
     const command = await agent.next('command');
@@ -234,7 +234,7 @@ describe('holding reflex and reply', () => {
     expect(order).toEqual(['reflex', 'ack', 'reply']);
   });
 
-  it('lets the reflex go only when the reply is written', async () => {
+  test('lets the reflex go only when the reply is written', async () => {
     const { agent, order, reply } = await hold();
     await backend.release('replyFirst');
     await reply;
@@ -242,7 +242,7 @@ describe('holding reflex and reply', () => {
     expect(order).toEqual(['reply', 'reflex']);
   });
 
-  it('lets both go at once, and holds nothing afterwards', async () => {
+  test('lets both go at once, and holds nothing afterwards', async () => {
     const { agent, order, reply } = await hold();
     await backend.release('both');
     await reply;
@@ -251,7 +251,7 @@ describe('holding reflex and reply', () => {
     expect((await post(backend, '/edge/message', incoming('g2'))).status).toBe(200);
   });
 
-  it('lets each half go by itself', async () => {
+  test('lets each half go by itself', async () => {
     const { agent, reply } = await hold();
     await backend.releaseReply();
     expect((await reply).body.reply_bubbles).toEqual(['one sec', 'you said: hi']);

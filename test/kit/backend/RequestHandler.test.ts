@@ -1,5 +1,5 @@
 import { get } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import {
@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => backend.stop());
 
 describe('the ways in', () => {
-  it('answers a plain GET of the socket path with 426, and liveness to anybody', async () => {
+  test('answers a plain GET of the socket path with 426, and liveness to anybody', async () => {
     const upgrade = await fetch(`${backend.url}/edge/ws`);
     expect(upgrade.status).toBe(426);
     expect(upgrade.headers.get('upgrade')).toBe('websocket');
@@ -37,13 +37,13 @@ describe('the ways in', () => {
     }
   });
 
-  it('answers a HEAD as the GET, without a body', async () => {
+  test('answers a HEAD as the GET, without a body', async () => {
     const response = await fetch(`${backend.url}/health`, { method: 'HEAD' });
     expect([response.status, await response.text()]).toEqual([200, '']);
     expect((await fetch(`${backend.url}/edge/sync`, { method: 'HEAD' })).status).toBe(405);
   });
 
-  it('answers who would rather speak HTTP/2, as curl --http2 and Java do, like anybody', async () => {
+  test('answers who would rather speak HTTP/2, as curl --http2 and Java do, like anybody', async () => {
     const ask = (path: string) =>
       new Promise<number | undefined>((resolve, reject) => {
         const headers = {
@@ -60,14 +60,14 @@ describe('the ways in', () => {
     expect(await ask('/edge/ws')).toBe(426);
   });
 
-  it('answers 404 elsewhere and 405 with the right method', async () => {
+  test('answers 404 elsewhere and 405 with the right method', async () => {
     expect((await fetch(`${backend.url}/edge/nothing`)).status).toBe(404);
     const wrong = await fetch(`${backend.url}/edge/sync`);
     expect(wrong.status).toBe(405);
     expect(wrong.headers.get('allow')).toBe('POST');
   });
 
-  it('answers 401 without credentials and 403 with wrong ones, and does nothing', async () => {
+  test('answers 401 without credentials and 403 with wrong ones, and does nothing', async () => {
     const bare = await fetch(`${backend.url}/edge/message`, { method: 'POST', body: '{}' });
     expect(bare.status).toBe(401);
     const wrong = await post(backend, '/edge/message', incoming('g'), { Authorization: 'Bearer no' });
@@ -77,7 +77,7 @@ describe('the ways in', () => {
     expect(backend.messages).toEqual([]);
   });
 
-  it('needs the admin key, not an agent token, to text somebody or to look at the statistics', async () => {
+  test('needs the admin key, not an agent token, to text somebody or to look at the statistics', async () => {
     const ask = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi' };
     expect((await post(backend, '/api/send-message', ask)).status).toBe(401);
     expect((await fetch(`${backend.url}/edge/websocket/stats`)).status).toBe(401);
@@ -87,7 +87,7 @@ describe('the ways in', () => {
 describe('POST /edge/register', () => {
   const body = { user_phone: PHONE, apple_id: 'x@example.com', version: '0.1.0', capabilities: [] };
 
-  it('gives the id that the phone makes, as often as it is asked', async () => {
+  test('gives the id that the phone makes, as often as it is asked', async () => {
     for (const _ of [1, 2]) {
       const answer = await post(backend, '/edge/register', body);
       expect(answer).toMatchObject({ status: 200, body: { edge_agent_id: AGENT_ID } });
@@ -96,7 +96,7 @@ describe('POST /edge/register', () => {
     expect(backend.registrations).toHaveLength(2);
   });
 
-  it('takes the registration token under either name and gives a token that works', async () => {
+  test('takes the registration token under either name and gives a token that works', async () => {
     for (const name of ['auth_token', 'registration_token']) {
       const response = await fetch(`${backend.url}/edge/register`, {
         method: 'POST',
@@ -108,7 +108,7 @@ describe('POST /edge/register', () => {
     }
   });
 
-  it('refuses who has neither, and names the field of a wrong phone', async () => {
+  test('refuses who has neither, and names the field of a wrong phone', async () => {
     const send = (more: object) =>
       fetch(`${backend.url}/edge/register`, { method: 'POST', body: JSON.stringify({ ...body, ...more }) });
     expect((await send({})).status).toBe(401);
@@ -121,7 +121,7 @@ describe('POST /edge/register', () => {
 });
 
 describe('POST /edge/sync', () => {
-  it('hands out what is unacked, takes acks bare or enveloped, and lists what it read', async () => {
+  test('hands out what is unacked, takes acks bare or enveloped, and lists what it read', async () => {
     for (const id of ['cmd_1', 'cmd_2', 'cmd_3']) {
       const { via } = backend.pushCommand(
         { command_id: id, command_type: 'list_scheduled' },
@@ -144,7 +144,7 @@ describe('POST /edge/sync', () => {
     expect(backend.acks.map(({ channel }) => channel)).toEqual(['/edge/sync', '/edge/sync']);
   });
 
-  it('hands out a command meant for polling beside a live socket, and never by that socket', async () => {
+  test('hands out a command meant for polling beside a live socket, and never by that socket', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.pushCommand({ command_id: 'cmd_1', command_type: 'list_scheduled' }, { via: 'polling' });
     const { body } = await post(backend, '/edge/sync', {});
@@ -156,7 +156,7 @@ describe('POST /edge/sync', () => {
     expect(again.commandIds()).toEqual([]);
   });
 
-  it('carries settings once to an agent without a socket, and by frame to one with', async () => {
+  test('carries settings once to an agent without a socket, and by frame to one with', async () => {
     backend.pushConfigUpdate({ backend: { sync_interval_seconds: 5 } }, AGENT_ID);
     const settings = { backend: { sync_interval_seconds: 5 } };
     expect((await post(backend, '/edge/sync', {})).body.config_updates).toEqual(settings);
@@ -166,7 +166,7 @@ describe('POST /edge/sync', () => {
     expect(await agent.next('config_update')).toMatchObject({ data: settings });
   });
 
-  it('names the field, wherever it is wrong', async () => {
+  test('names the field, wherever it is wrong', async () => {
     const answer = await post(backend, '/edge/sync', {
       command_acks: [{ command_id: 'cmd_1', success: true }, { status: 'done' }],
       pending_events: 'none',
@@ -181,7 +181,7 @@ describe('POST /edge/sync', () => {
 });
 
 describe('acks by HTTP', () => {
-  it('are read on both paths, repeats and unknown ids included', async () => {
+  test('are read on both paths, repeats and unknown ids included', async () => {
     backend.pushCommand({ command_id: 'cmd_1', command_type: 'list_scheduled' }, { agentId: AGENT_ID });
     for (const path of ['/edge/command/ack', '/edge/ack_command', '/edge/command/ack']) {
       const answer = await post(backend, path, ack('cmd_1').data);
@@ -202,7 +202,7 @@ describe('POST /api/send-message', () => {
   const admin = { 'X-Admin-Key': 'the-admin' };
   const ask = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi' };
 
-  it('is queued without a socket and says so, and reaches the agent when it connects', async () => {
+  test('is queued without a socket and says so, and reaches the agent when it connects', async () => {
     const answer = await post(backend, '/api/send-message', ask, admin);
     expect(answer.body).toMatchObject({ success: true, delivery: 'polling', instant: false });
     const agent = await PlainSocket.connect(backend);
@@ -211,7 +211,7 @@ describe('POST /api/send-message', () => {
     });
   });
 
-  it('is instant by a socket and says so, and is a schedule when it names a time', async () => {
+  test('is instant by a socket and says so, and is a schedule when it names a time', async () => {
     const agent = await PlainSocket.connect(backend);
     const later = { ...ask, send_at: '2030-01-01T00:00:00Z' };
     const answer = await post(backend, '/api/send-message', later, { Authorization: 'Bearer the-admin' });
@@ -221,12 +221,12 @@ describe('POST /api/send-message', () => {
     });
   });
 
-  it('names the text that is missing', async () => {
+  test('names the text that is missing', async () => {
     const answer = await post(backend, '/api/send-message', { ...ask, message: '' }, admin);
     expect(answer).toMatchObject({ status: 400, body: { fields: [/^message: expected a text/] } });
   });
 
-  it('names a time that is none, and queues nothing', async () => {
+  test('names a time that is none, and queues nothing', async () => {
     for (const send_at of ['garbage', '', '2030-02-30T00:00:00Z', 'tomorrow']) {
       const answer = await post(backend, '/api/send-message', { ...ask, send_at }, admin);
       expect(answer).toMatchObject({ status: 400, body: { fields: [/^send_at: expected a time/] } });
@@ -234,7 +234,7 @@ describe('POST /api/send-message', () => {
     expect(backend.commands.counts()).toEqual({ pending: 0, acked: 0 });
   });
 
-  it('shows up in the statistics', async () => {
+  test('shows up in the statistics', async () => {
     const agent = await PlainSocket.connect(backend);
     await post(backend, '/api/send-message', { ...ask, command_id: 'cmd_1' }, admin);
     await post(backend, '/api/send-message', { ...ask, command_id: 'cmd_2' }, admin);
@@ -270,7 +270,7 @@ describe('POST /photo/upload', () => {
     expect(status).toBe(200);
   }
 
-  it('keeps the bytes of a file once, however often it comes, and knows a repeat by agent and guid', async () => {
+  test('keeps the bytes of a file once, however often it comes, and knows a repeat by agent and guid', async () => {
     for (let nth = 0; nth < 3; nth += 1) await upload('a', 1_000);
     await upload('a', 10, 'edge_2');
     const kept = backend.photos.map(({ agentId, repeat, file }) => [agentId, repeat, file.bytes.length]);
@@ -280,20 +280,20 @@ describe('POST /photo/upload', () => {
     ]);
   });
 
-  it('keeps 64 MiB of files, and forgets the oldest first', async () => {
+  test('keeps 64 MiB of files, and forgets the oldest first', async () => {
     const guids = ['a', 'b', 'c', 'd', 'e'];
     for (const guid of guids) await upload(guid, 15 * 1024 * 1024);
     expect(backend.photos.map(({ guid }) => guid)).toEqual(['b', 'c', 'd', 'e']);
   });
 
-  it('takes a form whatever the case of its type', async () => {
+  test('takes a form whatever the case of its type', async () => {
     await upload('a', 10, AGENT_ID, 'Multipart/Form-Data');
     expect(backend.photos).toHaveLength(1);
   });
 });
 
 describe('the id of the caller', () => {
-  it('may come from the signed token alone, but not from nowhere', async () => {
+  test('may come from the signed token alone, but not from nowhere', async () => {
     const send = (token: string) =>
       fetch(`${backend.url}/edge/message`, {
         method: 'POST',

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import { FakeClock } from '../../support/FakeClock.js';
@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => backend.stop());
 
 describe('who may connect', () => {
-  it('greets an agent with a signed token and announces what it reads', async () => {
+  test('greets an agent with a signed token and announces what it reads', async () => {
     const agent = await PlainSocket.connect(backend);
     expect(await agent.next('connected')).toMatchObject({
       data: { edge_agent_id: AGENT_ID, accepts: ['event', 'status'] },
@@ -27,7 +27,7 @@ describe('who may connect', () => {
     expect(lines).toContain(`[WebSocket] Connected: ${AGENT_ID} (total: 1)`);
   });
 
-  it('closes with 4001 when the Authorization header is missing or is no bearer token', async () => {
+  test('closes with 4001 when the Authorization header is missing or is no bearer token', async () => {
     for (const authorization of [null, SECRET]) {
       const agent = await PlainSocket.open(backend, { authorization });
       expect(await agent.closed).toMatchObject({ code: 4001 });
@@ -35,7 +35,7 @@ describe('who may connect', () => {
     expect(backend.connections).toEqual([]);
   });
 
-  it('closes with 1008 when the token does not verify', async () => {
+  test('closes with 1008 when the token does not verify', async () => {
     const wrong = await PlainSocket.open(backend, { authorization: 'Bearer wrong' });
     expect(await wrong.closed).toMatchObject({ code: 1008 });
     const foreign = await PlainSocket.open(backend, { authorization: `Bearer ${freshToken('edge_1999')}` });
@@ -43,12 +43,12 @@ describe('who may connect', () => {
     expect(backend.journal.refusals.map(({ code }) => code)).toEqual([1008, 1008]);
   });
 
-  it('closes with 1008 when query and header name different agents', async () => {
+  test('closes with 1008 when query and header name different agents', async () => {
     const agent = await PlainSocket.open(backend, { url: `${backend.webSocketUrl}?edge_agent_id=edge_1999` });
     expect(await agent.closed).toMatchObject({ code: 1008 });
   });
 
-  it('takes the plain secret, and the id from the header when the query has none', async () => {
+  test('takes the plain secret, and the id from the header when the query has none', async () => {
     const agent = await PlainSocket.open(backend, {
       authorization: `Bearer ${SECRET}`,
       url: backend.webSocketUrl,
@@ -57,7 +57,7 @@ describe('who may connect', () => {
     expect(lines).toContain('Authenticated with simple secret (fallback mode)');
   });
 
-  it('refuses the plain secret in production', async () => {
+  test('refuses the plain secret in production', async () => {
     const strict = await SimulatedBackend.start({
       port: 0,
       secret: SECRET,
@@ -73,14 +73,14 @@ describe('who may connect', () => {
     }
   });
 
-  it('answers an upgrade without an id with 403 and one elsewhere with 404', async () => {
+  test('answers an upgrade without an id with 403 and one elsewhere with 404', async () => {
     const nobody = { Authorization: `Bearer ${SECRET}` };
     expect(await refusedUpgrade(backend.webSocketUrl, nobody)).toMatchObject({ status: 403 });
     const elsewhere = backend.webSocketUrl.replace('/edge/ws', '/ws');
     expect(await refusedUpgrade(elsewhere, nobody)).toMatchObject({ status: 404 });
   });
 
-  it('keeps a connection alive when the secret is rotated, and refuses the old one afterwards', async () => {
+  test('keeps a connection alive when the secret is rotated, and refuses the old one afterwards', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.rotateSecret('next');
     await agent.barrier();
@@ -90,7 +90,7 @@ describe('who may connect', () => {
 });
 
 describe('one connection per agent', () => {
-  it('closes the old one with 4409 and lets its late close not unregister the new one', async () => {
+  test('closes the old one with 4409 and lets its late close not unregister the new one', async () => {
     const old = await PlainSocket.connect(backend);
     const fresh = await PlainSocket.connect(backend);
     expect(await old.closed).toMatchObject({ code: 4409 });
@@ -100,7 +100,7 @@ describe('one connection per agent', () => {
     expect(await fresh.next('command')).toMatchObject({ data: { command_id: 'cmd_1' } });
   });
 
-  it('lets agents with different ids be', async () => {
+  test('lets agents with different ids be', async () => {
     const one = await PlainSocket.connect(backend, 'edge_1');
     const two = await PlainSocket.connect(backend, 'edge_2');
     backend.pushCommand({ command_id: 'cmd_2', command_type: 'list_scheduled' }, { agentId: 'edge_2' });
@@ -112,7 +112,7 @@ describe('one connection per agent', () => {
 });
 
 describe('commands', () => {
-  it('are sent again after every reconnect, in order, until they are acked', async () => {
+  test('are sent again after every reconnect, in order, until they are acked', async () => {
     const first = await PlainSocket.connect(backend);
     for (const id of ['cmd_1', 'cmd_2', 'cmd_3']) {
       expect(backend.pushCommand({ command_id: id, command_type: 'list_scheduled' }).via).toBe('websocket');
@@ -128,7 +128,7 @@ describe('commands', () => {
     expect(second.commandIds()).toEqual(['cmd_1', 'cmd_3']);
   });
 
-  it('stay for others when an agent acks what is not its own', async () => {
+  test('stay for others when an agent acks what is not its own', async () => {
     const other = await PlainSocket.connect(backend, 'edge_2');
     backend.pushCommand({ command_id: 'cmd_1', command_type: 'list_scheduled' }, { agentId: AGENT_ID });
     other.send(ack('cmd_1'));
@@ -136,7 +136,7 @@ describe('commands', () => {
     expect(backend.commands.counts(AGENT_ID)).toEqual({ pending: 1, acked: 0 });
   });
 
-  it('come in the envelope that was chosen', async () => {
+  test('come in the envelope that was chosen', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.pushCommand({ command_type: 'send_message' }, { envelope: 'payload' });
     const frame = await agent.next('command');
@@ -144,7 +144,7 @@ describe('commands', () => {
     expect(frame.payload).toMatchObject({ command_type: 'send_message', priority: 'normal' });
   });
 
-  it('keep the ack with the highest revision, however the acks arrive', async () => {
+  test('keep the ack with the highest revision, however the acks arrive', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.pushCommand({ command_id: 'cmd_1', command_type: 'send_message_now' });
     agent.send(ack('cmd_1', { revision: 2, status: 'completed' }));
@@ -154,7 +154,7 @@ describe('commands', () => {
     expect(backend.acks.map(({ channel }) => channel)).toEqual(['websocket', 'websocket']);
   });
 
-  it('stored under a known id are neither stored nor sent again', async () => {
+  test('stored under a known id are neither stored nor sent again', async () => {
     const agent = await PlainSocket.connect(backend);
     const command = { command_id: 'cmd_1', command_type: 'list_scheduled' };
     backend.pushCommand(command);
@@ -165,7 +165,7 @@ describe('commands', () => {
 });
 
 describe('keepalive', () => {
-  it('answers ping with pong, and the ping of RFC 6455 too', async () => {
+  test('answers ping with pong, and the ping of RFC 6455 too', async () => {
     const agent = await PlainSocket.connect(backend);
     await agent.barrier();
     const ponged = new Promise((resolve) => agent.socket.once('pong', resolve));
@@ -173,7 +173,7 @@ describe('keepalive', () => {
     expect(String(await ponged)).toBe('x');
   });
 
-  it('drops an agent that is silent for 60 s, and only then', async () => {
+  test('drops an agent that is silent for 60 s, and only then', async () => {
     const clock = new FakeClock(Date.now());
     const timed = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo, clock });
     const until = waitWithoutClock(timed);
@@ -209,7 +209,7 @@ function waitWithoutClock(one: SimulatedBackend) {
 }
 
 describe('what agents report', () => {
-  it('is kept with its channel: events, status, acks', async () => {
+  test('is kept with its channel: events, status, acks', async () => {
     const agent = await PlainSocket.connect(backend);
     const event = { event_id: 'evt_1', event_type: 'message_sent', details: {} };
     agent.send({ type: 'event', data: event });
@@ -221,7 +221,7 @@ describe('what agents report', () => {
     expect(backend.events.map(({ channel }) => channel)).toEqual(['websocket', '/edge/sync']);
   });
 
-  it('is not read as an event by a backend that does not announce them', async () => {
+  test('is not read as an event by a backend that does not announce them', async () => {
     const plain = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: echo, accepts: [] });
     try {
       const agent = await PlainSocket.connect(plain);

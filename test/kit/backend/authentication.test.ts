@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { mintToken, verifyCredentials } from '../../../src/kit/backend/authentication.js';
 
 const secret = 's3cret';
@@ -16,7 +16,7 @@ function verify(token: string, more: { now?: number; agentId?: string; productio
 }
 
 describe('a signed token', () => {
-  it('is the one that the configuration reference computes', () => {
+  test('is the one that the configuration reference computes', () => {
     const claim = `${agentId}:${phone}:${madeAt}`;
     const signature = createHmac('sha256', secret).update(claim).digest('hex');
     expect(mintToken(secret, agentId, phone, madeAt)).toBe(
@@ -24,7 +24,7 @@ describe('a signed token', () => {
     );
   });
 
-  it('is good from the skew before it was made to the skew after its 24 hours, and not a second longer', () => {
+  test('is good from the skew before it was made to the skew after its 24 hours, and not a second longer', () => {
     const token = mintToken(secret, agentId, phone, madeAt);
     const last = madeAt + 86_400 + 300;
     const first = madeAt - 300;
@@ -34,12 +34,12 @@ describe('a signed token', () => {
     expect(verify(token, { now: last + 1 })).toMatchObject({ kind: 'refused', reason: /expired/ });
   });
 
-  it('is refused for another agent than the one it was made for', () => {
+  test('is refused for another agent than the one it was made for', () => {
     const token = mintToken(secret, agentId, phone, madeAt);
     expect(verify(token, { agentId: 'edge_1999' })).toMatchObject({ kind: 'refused' });
   });
 
-  it('is refused when made with another secret, and says no more than that', () => {
+  test('is refused when made with another secret, and says no more than that', () => {
     const token = mintToken('other', agentId, phone, 1);
     expect(verify(token)).toEqual({
       kind: 'refused',
@@ -47,7 +47,7 @@ describe('a signed token', () => {
     });
   });
 
-  it('survives no change of a single character of what it says', () => {
+  test('survives no change of a single character of what it says', () => {
     const token = Buffer.from(mintToken(secret, agentId, phone, madeAt), 'base64').toString();
     fc.assert(
       fc.property(fc.nat(token.length - 1), fc.constantFrom('0', '1', 'a', ':'), (index, character) => {
@@ -60,20 +60,20 @@ describe('a signed token', () => {
 });
 
 describe('the Authorization header', () => {
-  it('is missing when it is not there or no bearer token, which is another thing than refused', () => {
+  test('is missing when it is not there or no bearer token, which is another thing than refused', () => {
     const against = { secret, production: false, now: 0 };
     for (const authorization of [undefined, '', secret, `Basic ${secret}`, 'Bearer', 'Bearer ']) {
       expect(verifyCredentials({ authorization, agentId }, against)).toEqual({ kind: 'missing' });
     }
   });
 
-  it('may hold the plain secret, but not in production', () => {
+  test('may hold the plain secret, but not in production', () => {
     expect(verify(secret, { production: false })).toEqual({ kind: 'accepted', by: 'secret' });
     expect(verify(secret, { production: true })).toMatchObject({ kind: 'refused', reason: /production/ });
     expect(verify('s3cres', { production: false })).toMatchObject({ kind: 'refused' });
   });
 
-  it('never makes the verification throw', () => {
+  test('never makes the verification throw', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (header) => {
         verifyCredentials({ authorization: header, agentId }, { secret, production: false, now: 0 });

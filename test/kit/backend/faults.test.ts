@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { echo, slow } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
@@ -23,7 +23,7 @@ afterEach(() => backend.stop());
 const aCommand = (id: string) => ({ command_id: id, command_type: 'list_scheduled' });
 
 describe('socket faults', () => {
-  it('a drop is seen as 1006, a close with its code', async () => {
+  test('a drop is seen as 1006, a close with its code', async () => {
     const one = await PlainSocket.connect(backend);
     expect(backend.dropSocket()).toBe(1);
     expect(await one.closed).toMatchObject({ code: 1006 });
@@ -32,7 +32,7 @@ describe('socket faults', () => {
     expect(await two.closed).toEqual({ code: 1013, reason: 'busy' });
   });
 
-  it('a frozen socket swallows both ways in silence, and the commands are not lost', async () => {
+  test('a frozen socket swallows both ways in silence, and the commands are not lost', async () => {
     const frozen = await PlainSocket.connect(backend);
     backend.freezeSocket();
     expect(backend.pushCommand(aCommand('cmd_1')).via).toBe('websocket');
@@ -48,7 +48,7 @@ describe('socket faults', () => {
     expect(await frozen.closed).toMatchObject({ code: 1006 });
   });
 
-  it('a thawed socket reads what came meanwhile', async () => {
+  test('a thawed socket reads what came meanwhile', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.freezeSocket();
     agent.send({ type: 'status', data: { state: 'healthy' } });
@@ -58,7 +58,7 @@ describe('socket faults', () => {
     await backend.until((b) => b.statuses.length === 1);
   });
 
-  it('upgrades are refused with a status and Retry-After, then hang, then work again', async () => {
+  test('upgrades are refused with a status and Retry-After, then hang, then work again', async () => {
     const url = `${backend.webSocketUrl}?edge_agent_id=${AGENT_ID}`;
     backend.refuseUpgrades(503, 7);
     expect(await refusedUpgrade(url)).toEqual({ status: 503, retryAfter: '7' });
@@ -70,7 +70,7 @@ describe('socket faults', () => {
     await PlainSocket.connect(backend);
   });
 
-  it('held pongs leave commands flowing, and come late when released', async () => {
+  test('held pongs leave commands flowing, and come late when released', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.holdPongs();
     agent.send({ type: 'ping' });
@@ -85,7 +85,7 @@ describe('socket faults', () => {
     await agent.next('pong');
   });
 
-  it('a duplicated command comes twice, the one after it once', async () => {
+  test('a duplicated command comes twice, the one after it once', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.duplicateNextCommand();
     backend.pushCommand(aCommand('cmd_1'));
@@ -94,7 +94,7 @@ describe('socket faults', () => {
     expect(agent.commandIds()).toEqual(['cmd_1', 'cmd_1', 'cmd_2']);
   });
 
-  it('raw frames go as they are, text or binary', async () => {
+  test('raw frames go as they are, text or binary', async () => {
     const agent = await PlainSocket.connect(backend);
     const got: [string, boolean][] = [];
     const both = new Promise<void>((resolve) => {
@@ -115,7 +115,7 @@ describe('socket faults', () => {
 });
 
 describe('HTTP faults', () => {
-  it('fail the number of times that was asked, on the path that was asked, doing nothing', async () => {
+  test('fail the number of times that was asked, on the path that was asked, doing nothing', async () => {
     backend.failHttp(429, 2, { path: '/edge/message', retryAfter: '3' });
     for (const _ of [1, 2]) {
       const answer = await post(backend, '/edge/message', incoming('g1'));
@@ -127,14 +127,14 @@ describe('HTTP faults', () => {
     expect((await post(backend, '/edge/message', incoming('g1'))).status).toBe(200);
   });
 
-  it('fail every request until mended', async () => {
+  test('fail every request until mended', async () => {
     backend.failHttp(502, Infinity);
     for (const _ of [1, 2, 3]) expect((await post(backend, '/edge/sync', {})).status).toBe(502);
     backend.mendHttp();
     expect((await post(backend, '/edge/sync', {})).status).toBe(200);
   });
 
-  it('lose a reply whose message was taken: the repeat gets the same one', async () => {
+  test('lose a reply whose message was taken: the repeat gets the same one', async () => {
     const agent = await PlainSocket.connect(backend);
     backend.loseReplies({ path: '/edge/message' });
     await expect(post(backend, '/edge/message', incoming('g1'))).rejects.toThrow();
@@ -144,14 +144,14 @@ describe('HTTP faults', () => {
     expect(agent.commandIds()).toHaveLength(1);
   });
 
-  it('delay a request by what was asked', async () => {
+  test('delay a request by what was asked', async () => {
     backend.delayHttp(40, { path: '/edge/sync', times: 1 });
     const begun = performance.now();
     expect((await post(backend, '/edge/sync', {})).status).toBe(200);
     expect(performance.now() - begun).toBeGreaterThanOrEqual(39);
   });
 
-  it('leave nobody waiting when the backend stops', async () => {
+  test('leave nobody waiting when the backend stops', async () => {
     const patient = await SimulatedBackend.start({ port: 0, secret: SECRET, persona: slow(echo, 600_000) });
     const waiting = post(patient, '/edge/message', incoming('g1'));
     const ended = expect(waiting).rejects.toThrow();
@@ -162,7 +162,7 @@ describe('HTTP faults', () => {
 });
 
 describe('down and up again', () => {
-  it('cuts everything, refuses connections, and comes back on the same port with what it kept', async () => {
+  test('cuts everything, refuses connections, and comes back on the same port with what it kept', async () => {
     const agent = await PlainSocket.connect(backend);
     const { port } = backend;
     backend.pushCommand(aCommand('cmd_1'));
@@ -178,12 +178,12 @@ describe('down and up again', () => {
     expect(await readJson(await fetch(`${backend.url}/health`))).toMatchObject({ status: 'ok' });
   });
 
-  it('names the port that is taken', async () => {
+  test('names the port that is taken', async () => {
     const second = SimulatedBackend.start({ port: backend.port, secret: SECRET, persona: echo });
     await expect(second).rejects.toMatchObject({ name: 'EdgeError', message: /EADDRINUSE/ });
   });
 
-  it('ends a wait when it stops, and says what it saw when a wait is too long', async () => {
+  test('ends a wait when it stops, and says what it saw when a wait is too long', async () => {
     await expect(backend.until((b) => b.acks.length > 0, 20)).rejects.toThrow(/0 acks/);
     const waiting = backend.until((b) => b.acks.length > 0);
     const ended = expect(waiting).rejects.toThrow(/stopped/);
@@ -194,7 +194,7 @@ describe('down and up again', () => {
 });
 
 describe('the stream of what happens', () => {
-  it('tells the story in order, to a listener that may fail without harm, until it is unsubscribed', async () => {
+  test('tells the story in order, to a listener that may fail without harm, until it is unsubscribed', async () => {
     const kinds: string[] = [];
     backend.observe(() => {
       throw new Error('a mistake of the listener');

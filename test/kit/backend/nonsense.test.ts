@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAgentFrame } from '../../../src/kit/backend/frames.js';
 import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
@@ -30,7 +30,7 @@ const stillAlive = async () =>
   expect(await readJson(await fetch(`${backend.url}/health`))).toMatchObject({ status: 'ok' });
 
 describe('nonsense on the socket', () => {
-  it('is answered with an error that names it, and the connection is kept', async () => {
+  test('is answered with an error that names it, and the connection is kept', async () => {
     const agent = await PlainSocket.connect(backend);
     const nonsense = [
       '{"type":',
@@ -57,7 +57,7 @@ describe('nonsense on the socket', () => {
     await agent.barrier();
   });
 
-  it('is never more than a frame of some kind, whatever the text', () => {
+  test('is never more than a frame of some kind, whatever the text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         expect(['ping', 'pong', 'unknown', 'malformed']).toContain(parseAgentFrame(text).kind);
@@ -65,7 +65,7 @@ describe('nonsense on the socket', () => {
     );
   });
 
-  it('that breaks the WebSocket protocol itself closes that socket alone', async () => {
+  test('that breaks the WebSocket protocol itself closes that socket alone', async () => {
     const huge = await PlainSocket.connect(backend, 'edge_2');
     huge.socket.send(Buffer.alloc(16 * 1024 * 1024 + 1));
     expect(await huge.closed).toMatchObject({ code: 1009 });
@@ -74,7 +74,7 @@ describe('nonsense on the socket', () => {
 });
 
 describe('nonsense by HTTP', () => {
-  it('is a 400 when it is no JSON, or JSON of the wrong kind', async () => {
+  test('is a 400 when it is no JSON, or JSON of the wrong kind', async () => {
     for (const body of ['{', '\u0000\u0001', 'null', '7', '"text"', '[]', '[['.repeat(50_000)]) {
       for (const path of ['/edge/sync', '/edge/message', '/edge/command/ack', '/edge/register']) {
         expect((await post(backend, path, body)).status, `${path} ${body.slice(0, 9)}`).toBe(400);
@@ -82,13 +82,13 @@ describe('nonsense by HTTP', () => {
     }
   });
 
-  it('is a 413 above 1 MiB and fine just below', async () => {
+  test('is a 413 above 1 MiB and fine just below', async () => {
     const filled = (size: number) => JSON.stringify({ last_command_id: 'x'.repeat(size) });
     expect((await post(backend, '/edge/sync', filled(1024 * 1024))).status).toBe(413);
     expect((await post(backend, '/edge/sync', filled(1024 * 1024 - 100))).status).toBe(200);
   });
 
-  it('is a 413 that names the limit of what it was, a form or JSON', async () => {
+  test('is a 413 that names the limit of what it was, a form or JSON', async () => {
     const file = new Blob([Buffer.alloc(16 * 1024 * 1024)]);
     const form = new FormData();
     form.set('file', file, 'photo.jpeg');
@@ -98,13 +98,13 @@ describe('nonsense by HTTP', () => {
     expect(await readJson(response)).toMatchObject({ message: 'body: at most 16777216 bytes' });
   });
 
-  it('does not let a key of Object.prototype through to anybody', async () => {
+  test('does not let a key of Object.prototype through to anybody', async () => {
     const body = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}';
     await post(backend, '/edge/sync', body);
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
   });
 
-  it('is survived when it is no HTTP at all, or a strange path, or a broken upgrade', async () => {
+  test('is survived when it is no HTTP at all, or a strange path, or a broken upgrade', async () => {
     expect(await raw('\u0016\u0003\u0001 hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400/);
     const get = (path: string, more = '') =>
       raw(`GET ${path} HTTP/1.1\r\nHost: x\r\n${more}Connection: close\r\n\r\n`);
@@ -117,7 +117,7 @@ describe('nonsense by HTTP', () => {
     await stillAlive();
   });
 
-  it('is survived when the caller hangs up in the middle of its body', async () => {
+  test('is survived when the caller hangs up in the middle of its body', async () => {
     const head = `POST /edge/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\nContent-Length: 100\r\n\r\n{`;
     await new Promise<void>((resolve) => {
       const socket = connect(backend.port, '127.0.0.1', () =>

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { appleSchema } from '../../../src/kit/messages/appleSchema.js';
 import { ChatDbWriter, type ChatDbWriterOptions } from '../../../src/kit/messages/ChatDbWriter.js';
 import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
@@ -22,7 +22,7 @@ function open(options: ChatDbWriterOptions = {}) {
 }
 
 describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
-  it.each([{}, { srColumns: true }, { shuffledColumns: true }, { srColumns: true, shuffledColumns: true }])(
+  test.each([{}, { srColumns: true }, { shuffledColumns: true }, { srColumns: true, shuffledColumns: true }])(
     'is a sound database with options %o',
     (options) => {
       const { writer, seen } = open({ version, ...options });
@@ -32,7 +32,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
     },
   );
 
-  it('has the columns of its time and none of a later one', () => {
+  test('has the columns of its time and none of a later one', () => {
     const { seen } = open({ version });
     const columns = (seen.pragma('table_info(message)') as { name: string }[]).map(({ name }) => name);
     expect(columns).toContain('date_edited');
@@ -42,7 +42,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
     expect(columns).not.toContain('sr_ck_record_id');
   });
 
-  it('the same message arrives in separate commits: row, text, chat, files, transfers', () => {
+  test('the same message arrives in separate commits: row, text, chat, files, transfers', () => {
     const { writer, row } = open({ version });
     const message = writer.receive({ from: '+13105551234', text: 'hi', attachments: [{}], stages: ['row'] });
     const look = () =>
@@ -64,7 +64,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
     expect(look()).toMatchObject({ state: 5, chats: 1 });
   });
 
-  it('a text that goes out lives from inserted over sent and delivered to read', () => {
+  test('a text that goes out lives from inserted over sent and delivered to read', () => {
     const { writer, row } = open({ version });
     const sent = writer.writeSent({ handle: '+13105551234', text: 'yo', upTo: 'inserted' });
     const look = () =>
@@ -87,7 +87,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
     });
   });
 
-  it('names chats as that macOS does', () => {
+  test('names chats as that macOS does', () => {
     const { writer } = open({ version });
     expect(writer.directChat('a@b.c').guid).toBe(version === 26 ? 'any;-;a@b.c' : 'iMessage;-;a@b.c');
     expect(writer.groupChat(['a@b.c']).guid).toMatch(
@@ -95,7 +95,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
     );
   });
 
-  it('the room name is cached on the message when it is joined to a group', () => {
+  test('the room name is cached on the message when it is joined to a group', () => {
     const { writer, row } = open({ version });
     const chat = writer.groupChat(['a@b.c', 'd@e.f'], { identifier: 'chat42' });
     const { rowId } = writer.receive({ from: 'a@b.c', text: 'x', chat });
@@ -105,7 +105,7 @@ describe.each(VERSIONS)('the chat.db of macOS %i', (version) => {
   });
 });
 
-it('a ghost is an empty SMS row of no chat whose handle is the identifier it was meant for', () => {
+test('a ghost is an empty SMS row of no chat whose handle is the identifier it was meant for', () => {
   const { writer, row } = open({ version: 26 });
   const chat = writer.groupChat(['a@b.c'], { identifier: 'chat7' });
   const ghost = writer.writeSent({ chat: chat.guid, text: 'lost', ghost: true });
@@ -118,7 +118,7 @@ it('a ghost is an empty SMS row of no chat whose handle is the identifier it was
   ).toEqual({ service: 'SMS', text: null, attributedBody: null, is_empty: 1, id: 'chat7', joins: 0 });
 });
 
-it('an existing chat.db is written to as it is, by several processes', () => {
+test('an existing chat.db is written to as it is, by several processes', () => {
   const { path, writer } = open({ version: 26 });
   const chat = writer.directChat('+13105551234');
   const other = new ChatDbWriter(path, { version: 26 });
@@ -129,13 +129,13 @@ it('an existing chat.db is written to as it is, by several processes', () => {
   expect(() => writer.writeSent({ chat: 'any;-;nobody', text: 'x' })).toThrow('no chat');
 });
 
-it('many rows for benches come in one commit', () => {
+test('many rows for benches come in one commit', () => {
   const { writer } = open();
   writer.bulkReceive(5000, { from: '+13105551234' });
   expect(writer.rowCount()).toBe(5000);
 });
 
-it('shuffled columns are the same columns', () => {
+test('shuffled columns are the same columns', () => {
   const names = (sql: string) =>
     sql
       .replace(/^[^(]*\(/, '')
@@ -148,7 +148,7 @@ it('shuffled columns are the same columns', () => {
 });
 
 describe('a chat.db that is written again', () => {
-  it('keeps what is written to a message that got another ROWID meanwhile', () => {
+  test('keeps what is written to a message that got another ROWID meanwhile', () => {
     const { writer, row } = open();
     const coming = writer.receive({ from: '+13105551234', text: 'hi', stages: ['row'] });
     const going = writer.writeSent({ handle: '+13105551234', text: 'ho', upTo: 'first' });
@@ -163,7 +163,7 @@ describe('a chat.db that is written again', () => {
     });
   });
 
-  it('keeps the parts of a message with files in its copy', () => {
+  test('keeps the parts of a message with files in its copy', () => {
     const { writer, row } = open();
     const parts = ['\ufffc', 'one', 'two', '\ufffc', 'three'];
     const { guid } = writer.receive({ from: '+13105551234', parts, attachments: [{}, {}] });

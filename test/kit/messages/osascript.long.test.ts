@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { installOsascript } from '../../../src/kit/messages/installOsascript.js';
 import { type Behaviour, behave, behaveNormally } from '../../../src/kit/messages/osascriptBehaviour.js';
@@ -40,7 +40,7 @@ async function sendWith(behaviour: Behaviour, changes: Partial<SendRequest> = {}
   return send(changes);
 }
 
-it('a send is accepted and recorded once, with every argument to the letter', async () => {
+test('a send is accepted and recorded once, with every argument to the letter', async () => {
   const asked = request({ target: CHAT, text: '-"\n👋 $(id)' });
   expect(await runner.start(asked).result).toEqual({ kind: 'accepted' });
   const argv = [asked.text, CHAT, '10', '', asked.tag];
@@ -51,18 +51,18 @@ it('a send is accepted and recorded once, with every argument to the letter', as
   expect(output.trimEnd()).toBe(`${asked.tag}\nedge-agent:dispatch`);
 });
 
-it('a chat that chat.db does not have fails in the lookup, and nothing is sent', async () => {
+test('a chat that chat.db does not have fails in the lookup, and nothing is sent', async () => {
   const result = await send({ target: 'iMessage;-;+13105550199' });
   expect(result).toMatchObject({ kind: 'notStarted', code: -1728, retry: 'fallback' });
   expect(readDispatches(stage)).toEqual([]);
 });
 
-it.each(['participant', 'sms'] as const)('an address always resolves as %s', async (form) => {
+test.each(['participant', 'sms'] as const)('an address always resolves as %s', async (form) => {
   expect(await send({ form, target: '+13105550199' })).toEqual({ kind: 'accepted' });
   expect(readSent(stage)).toMatchObject([{ form, target: '+13105550199' }]);
 });
 
-it.each([...APPLESCRIPT_FAULTS])(
+test.each([...APPLESCRIPT_FAULTS])(
   'error %i before the send is told apart from one after it',
   async (...row) => {
     const [number, { proves }] = row;
@@ -77,7 +77,7 @@ it.each([...APPLESCRIPT_FAULTS])(
   },
 );
 
-it.each([
+test.each([
   ['zh', -1728, 'notStarted'],
   ['ja', -1728, 'notStarted'],
   ['zh', -1743, 'notStarted'],
@@ -93,13 +93,13 @@ it.each([
 describe.each(['before', 'after'] as const)('%s the send', (when) => {
   const sent = when === 'after' ? 1 : 0;
 
-  it('a hang is ended at the deadline, and its outcome is unknown', async () => {
+  test('a hang is ended at the deadline, and its outcome is unknown', async () => {
     const result = await sendWith({ kind: 'hang', when, row: NO_ROW }, { deadlineMs: 3_000 });
     expect(result).toMatchObject({ kind: 'unknown', reason: 'timeout' });
     expect(readSent(stage)).toHaveLength(sent);
   });
 
-  it('a crash is unknown only if the send may have happened', async () => {
+  test('a crash is unknown only if the send may have happened', async () => {
     const result = await sendWith({ kind: 'crash', when, signal: 'SIGTERM', row: NO_ROW });
     expect(result).toMatchObject(
       sent === 1 ? { kind: 'unknown', reason: 'killed' } : { kind: 'notStarted', retry: 'later' },
@@ -108,7 +108,7 @@ describe.each(['before', 'after'] as const)('%s the send', (when) => {
   });
 });
 
-it.each(['silent', 'deaf'] as const)('a %s call prints nothing, exits 0 and is accepted', async (kind) => {
+test.each(['silent', 'deaf'] as const)('a %s call prints nothing, exits 0 and is accepted', async (kind) => {
   const asked = request({ target: CHAT });
   behave(stage, { kind, row: NO_ROW });
   expect(await runner.start(asked).result).toEqual({ kind: 'accepted' });
@@ -117,7 +117,7 @@ it.each(['silent', 'deaf'] as const)('a %s call prints nothing, exits 0 and is a
   expect(readSent(stage)).toMatchObject([{ form: 'chat', text: asked.text, target: CHAT }]);
 });
 
-it('a slow call takes its time', async () => {
+test('a slow call takes its time', async () => {
   const before = performance.now();
   expect(await sendWith({ kind: 'ok', row: NO_ROW, slowMs: 400 })).toEqual({ kind: 'accepted' });
   expect(performance.now() - before).toBeGreaterThanOrEqual(400);
@@ -126,7 +126,7 @@ it('a slow call takes its time', async () => {
 describe('what is queued', () => {
   const fails = { kind: 'error', number: -600, when: 'before' } as const;
 
-  it('is done in order, as often as asked, and then goes well', async () => {
+  test('is done in order, as often as asked, and then goes well', async () => {
     behave(stage, fails, { times: 2 });
     behave(stage, { kind: 'crash', when: 'before' });
     const codes = [];
@@ -134,7 +134,7 @@ describe('what is queued', () => {
     expect(codes).toMatchObject([{ code: -600 }, { code: -600 }, { code: null }, { kind: 'accepted' }]);
   });
 
-  it('is only for the calls that fit', async () => {
+  test('is only for the calls that fit', async () => {
     behave(stage, fails, { textIncludes: 'bad', times: 'always' });
     behave(stage, fails, { target: '+13105550111' });
     expect(await send({ text: 'a bad text' })).toMatchObject({ code: -600 });
@@ -143,14 +143,14 @@ describe('what is queued', () => {
     expect(await send({ text: 'bad again' })).toMatchObject({ code: -600 });
   });
 
-  it('is taken once each by calls that run at the same time', async () => {
+  test('is taken once each by calls that run at the same time', async () => {
     behave(stage, fails, { times: 3 });
     const results = await Promise.all(Array.from({ length: 6 }, () => send()));
     expect(results.filter(({ kind }) => kind === 'notStarted')).toHaveLength(3);
     expect(readSent(stage)).toHaveLength(3);
   });
 
-  it('can be forgotten', async () => {
+  test('can be forgotten', async () => {
     behave(stage, fails, { times: 'always' });
     behaveNormally(stage);
     expect(await send()).toEqual({ kind: 'accepted' });
@@ -185,13 +185,13 @@ describe('the row in chat.db', () => {
   const eventually = (expected: object[]) =>
     expect.poll(rows, { timeout: PATIENCE_MS, interval: 50 }).toMatchObject(expected);
 
-  it('is there as soon as osascript has ended, in the chat that was named', async () => {
+  test('is there as soon as osascript has ended, in the chat that was named', async () => {
     await send({ text: 'hello 👋' });
     expect(rows()).toMatchObject([{ guid: CHAT, is_sent: 1, error: 0, service: 'iMessage' }]);
     expect(rows()[0]?.attributedBody?.includes('hello 👋')).toBe(true);
   });
 
-  it.each([
+  test.each([
     ['participant', 'iMessage'],
     ['sms', 'SMS'],
   ] as const)('of a text to an address as %s makes the chat it needs', async (form, service) => {
@@ -201,13 +201,13 @@ describe('the row in chat.db', () => {
     ]);
   });
 
-  it('is there although osascript hangs after the send', async () => {
+  test('is there although osascript hangs after the send', async () => {
     behave(stage, { kind: 'hang', when: 'after', row: { kind: 'delivered' } });
     expect(await send({ deadlineMs: 4_000 })).toMatchObject({ kind: 'unknown', reason: 'timeout' });
     expect(rows()).toMatchObject([{ guid: CHAT, is_delivered: 1 }]);
   });
 
-  it('is not there if Messages never writes one, nor for a text that was refused', async () => {
+  test('is not there if Messages never writes one, nor for a text that was refused', async () => {
     behave(stage, { kind: 'error', number: -10004, when: 'after' });
     behave(stage, { kind: 'ok', row: NO_ROW });
     expect(await send()).toMatchObject({ kind: 'notStarted', code: -10004 });
@@ -215,28 +215,28 @@ describe('the row in chat.db', () => {
     expect(rows()).toEqual([]);
   });
 
-  it('may come late, also when osascript was killed by then', async () => {
+  test('may come late, also when osascript was killed by then', async () => {
     behave(stage, { kind: 'crash', when: 'after', row: { kind: 'late', afterMs: 200 } });
     expect(await send()).toMatchObject({ kind: 'unknown', reason: 'killed' });
     expect(rows()).toEqual([]);
     await eventually([{ guid: CHAT, is_sent: 1 }]);
   });
 
-  it('may say later that the text was not delivered', async () => {
+  test('may say later that the text was not delivered', async () => {
     behave(stage, { kind: 'ok', row: { kind: 'failing', afterMs: 300 } });
     await send();
     expect(rows()).toMatchObject([{ guid: CHAT, is_sent: 1, error: 0 }]);
     await eventually([{ guid: CHAT, is_sent: 0, error: 22 }]);
   });
 
-  it('may say at first that it was not delivered, and then be sent by SMS', async () => {
+  test('may say at first that it was not delivered, and then be sent by SMS', async () => {
     behave(stage, { kind: 'ok', row: { kind: 'downgraded', afterMs: 300 } });
     await send();
     expect(rows()).toMatchObject([{ guid: CHAT, is_sent: 0, error: 22 }]);
     await eventually([{ guid: CHAT, is_sent: 1, error: 0, service: 'SMS' }]);
   });
 
-  it('may be a ghost: empty, of no chat, its handle the identifier of the group', async () => {
+  test('may be a ghost: empty, of no chat, its handle the identifier of the group', async () => {
     const group = messages.groupChat(['+13105550100', '+13105550101']);
     behave(stage, { kind: 'ok', row: { kind: 'ghost' } });
     expect(await send({ target: group.guid })).toEqual({ kind: 'accepted' });

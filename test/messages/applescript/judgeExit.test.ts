@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { APPLESCRIPT_FAULTS, errorNumber } from '../../../src/messages/applescript/errors.js';
 import { judgeExit, type ScriptExit } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { ERROR_CODES } from '../../../src/model/errorCodes.js';
@@ -13,7 +13,7 @@ function failing(number: number, marker: boolean): ScriptExit {
 }
 
 describe('an error number before the marker', () => {
-  it.each([
+  test.each([
     [-1728, 'send_refused', 'fallback'],
     [-1719, 'send_refused', 'fallback'],
     [-1700, 'send_refused', 'fallback'],
@@ -42,11 +42,11 @@ describe('an error number before the marker', () => {
 });
 
 describe('an error number after the marker', () => {
-  it.each([-1743, -1728, -1719, -10004, 1])('%i is still a refusal', (code) => {
+  test.each([-1743, -1728, -1719, -10004, 1])('%i is still a refusal', (code) => {
     expect(judgeExit(failing(code, true))).toMatchObject({ kind: 'notStarted', code });
   });
 
-  it.each([...APPLESCRIPT_FAULTS].filter(([, fault]) => fault.proves === 'lookup').map(([code]) => code))(
+  test.each([...APPLESCRIPT_FAULTS].filter(([, fault]) => fault.proves === 'lookup').map(([code]) => code))(
     '%i proves nothing',
     (code) => {
       expect(judgeExit(failing(code, true))).toMatchObject({
@@ -57,31 +57,31 @@ describe('an error number after the marker', () => {
     },
   );
 
-  it('a number nobody knows proves nothing', () => {
+  test('a number nobody knows proves nothing', () => {
     expect(judgeExit(failing(-31337, true))).toMatchObject({ kind: 'unknown', reason: 'after_dispatch' });
   });
 });
 
 describe.each([false, true])('whatever the marker (%s)', (marker) => {
-  it('-1712 is unknown', () => {
+  test('-1712 is unknown', () => {
     expect(judgeExit(failing(-1712, marker))).toMatchObject({ kind: 'unknown', reason: 'ae_timeout' });
   });
 
-  it('-609 is unknown', () => {
+  test('-609 is unknown', () => {
     expect(judgeExit(failing(-609, marker))).toMatchObject({ kind: 'unknown', reason: 'connection_lost' });
   });
 
-  it('our kill at the deadline is unknown', () => {
+  test('our kill at the deadline is unknown', () => {
     const killed = exit({ status: null, killedByUs: true, marker });
     expect(judgeExit(killed)).toMatchObject({ kind: 'unknown', reason: 'timeout', code: null });
   });
 
-  it('exit 0 is accepted, also when nothing was printed', () => {
+  test('exit 0 is accepted, also when nothing was printed', () => {
     expect(judgeExit(exit({ status: 0, marker }))).toEqual({ kind: 'accepted' });
   });
 });
 
-it('a signal that was not ours proves nothing after the marker and everything before it', () => {
+test('a signal that was not ours proves nothing after the marker and everything before it', () => {
   expect(judgeExit(exit({ status: null, marker: true }))).toMatchObject({
     kind: 'unknown',
     reason: 'killed',
@@ -89,24 +89,24 @@ it('a signal that was not ours proves nothing after the marker and everything be
   expect(judgeExit(exit({ status: null }))).toMatchObject({ kind: 'notStarted', retry: 'later' });
 });
 
-it('a shell that could not run osascript is told apart from osascript failing', () => {
+test('a shell that could not run osascript is told apart from osascript failing', () => {
   expect(judgeExit(exit({ status: 127 }))).toMatchObject({ kind: 'notStarted', reason: 'osascript_missing' });
 });
 
-it('an error without a number follows the marker', () => {
+test('an error without a number follows the marker', () => {
   const output = "osascript: can't open default scripting component.\n";
   expect(judgeExit(exit({ output }))).toMatchObject({ kind: 'notStarted', code: null, retry: 'later' });
   expect(judgeExit(exit({ output, marker: true }))).toMatchObject({ kind: 'unknown', code: null });
 });
 
-it('every error has words for a person and a code of the table of errors', () => {
+test('every error has words for a person and a code of the table of errors', () => {
   for (const fault of APPLESCRIPT_FAULTS.values()) {
     expect(fault.meaning).not.toBe('');
     expect(Object.keys(ERROR_CODES)).toContain(fault.reason);
   }
 });
 
-it('the message for a person never quotes what osascript printed', () => {
+test('the message for a person never quotes what osascript printed', () => {
   const output = 'Messages got an error: Can’t get chat id "iMessage;-;+13105550100". (-1728)';
   const verdict = judgeExit(exit({ output }));
   expect(verdict).toMatchObject({ detail: output });
@@ -114,7 +114,7 @@ it('the message for a person never quotes what osascript printed', () => {
 });
 
 describe('the error number', () => {
-  it.each([
+  test.each([
     ['/tmp/a:12:34: execution error: Messages got an error: Can’t get chat id "x". (-1728)\n', -1728],
     ['0:59: execution error: “信息”遇到一个错误：不能获得“chat id "x"”。 (-1728)\n', -1728],
     ['0:5: execution error: “メッセージ”でエラーが起きました: 取り出すことはできません。 (-1728)\r\n', -1728],
@@ -128,7 +128,7 @@ describe('the error number', () => {
     expect(errorNumber(output)).toBe(expected);
   });
 
-  it('is the last one, whatever text an error quotes', () => {
+  test('is the last one, whatever text an error quotes', () => {
     fc.assert(
       fc.property(fc.string(), fc.integer({ min: -99_999, max: 9_999 }), (text, number) => {
         expect(errorNumber(`Can’t get chat id "${text}". (${number})\n`)).toBe(number);
@@ -141,14 +141,14 @@ describe('on a Mac that has proven that the marker is written at once', () => {
   const proven = (code: number, marker: boolean) =>
     judgeExit({ ...failing(code, marker), isMarkerProven: true });
 
-  it.each([-1712, -609])('%i without the marker is proof that nothing was sent', (code) => {
+  test.each([-1712, -609])('%i without the marker is proof that nothing was sent', (code) => {
     expect(proven(code, false)).toMatchObject({
       ...{ kind: 'notStarted', code, reason: 'messages_unavailable', retry: 'later' },
     });
     expect(proven(code, true)).toMatchObject({ kind: 'unknown', code });
   });
 
-  it('an osascript that was killed proves no more than elsewhere', () => {
+  test('an osascript that was killed proves no more than elsewhere', () => {
     const killed = exit({ status: null, killedByUs: true, isMarkerProven: true });
     expect(judgeExit(killed)).toMatchObject({ kind: 'unknown', reason: 'timeout' });
   });

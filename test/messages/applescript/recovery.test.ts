@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SendRequest } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { DISPATCH_MARKER } from '../../../src/messages/applescript/scripts.js';
 import { request, Workbench } from './Workbench.js';
@@ -55,7 +55,7 @@ function finish(): void {
 }
 
 describe.each([process.platform, 'darwin'] as const)('after our death, seen as on %s,', (platform) => {
-  it('a run that goes on is found, and its end is waited for', async () => {
+  test('a run that goes on is found, and its end is waited for', async () => {
     const asked = request({ text: 'two\nlines of "text"' });
     const path = patient();
     await dieWhileSending(path, asked, bench.path('begun'));
@@ -67,7 +67,7 @@ describe.each([process.platform, 'darwin'] as const)('after our death, seen as o
     expect(await end).toEqual({ running: false, marker: false, exitKnown: false, killed: false });
   });
 
-  it('a run that came to its send is known by its marker, living and dead', async () => {
+  test('a run that came to its send is known by its marker, living and dead', async () => {
     const asked = request();
     const path = patient(`echo ${DISPATCH_MARKER} >&2`);
     await dieWhileSending(path, asked, bench.path('begun'));
@@ -81,7 +81,7 @@ describe.each([process.platform, 'darwin'] as const)('after our death, seen as o
     });
   });
 
-  it('a run is killed at its deadline and never sooner', async () => {
+  test('a run is killed at its deadline and never sooner', async () => {
     const asked = request();
     const path = patient();
     await dieWhileSending(path, asked, bench.path('begun'));
@@ -94,12 +94,12 @@ describe.each([process.platform, 'darwin'] as const)('after our death, seen as o
 });
 
 describe('an attempt of an earlier life', () => {
-  it('that never came to spawn is proven not to have sent', async () => {
+  test('that never came to spawn is proven not to have sent', async () => {
     const seen = await bench.runner('/nowhere').inspect(request().tag);
     expect(seen).toEqual({ running: false, marker: false, exitKnown: false });
   });
 
-  it('proves nothing once the machine was started anew since', async () => {
+  test('proves nothing once the machine was started anew since', async () => {
     const asked = request();
     const runner = bench.runner(bench.shell('exit 1'));
     await runner.start(asked).result;
@@ -107,7 +107,7 @@ describe('an attempt of an earlier life', () => {
     expect(await runner.inspect(asked.tag, true)).toMatchObject({ running: false, marker: false });
   });
 
-  it('is not taken for running because somebody looks for its tag', async () => {
+  test('is not taken for running because somebody looks for its tag', async () => {
     const asked = request();
     const looking = spawn('sh', ['-c', 'sleep 30; exit 0', 'grep', asked.tag], { stdio: 'ignore' });
     started.push(looking);
@@ -118,7 +118,7 @@ describe('an attempt of an earlier life', () => {
     }
   });
 
-  it('is left alone when the waiting is stopped', async () => {
+  test('is left alone when the waiting is stopped', async () => {
     const runner = bench.runner(patient());
     const asked = request();
     const run = runner.start(asked);
@@ -135,7 +135,7 @@ describe('an attempt of an earlier life', () => {
 describe('private files', () => {
   const files = () => readdirSync(join(bench.state, 'sends')).sort();
 
-  it('are forgotten one by one, and twice is fine', async () => {
+  test('are forgotten one by one, and twice is fine', async () => {
     const runner = bench.runner(bench.shell('exit 1'));
     const asked = request();
     await runner.start(asked).result;
@@ -145,7 +145,7 @@ describe('private files', () => {
     expect(bench.warnings).toEqual([]);
   });
 
-  it('are swept but for those kept, those of living runs, and what is not ours', async () => {
+  test('are swept but for those kept, those of living runs, and what is not ours', async () => {
     const runner = bench.runner(patient());
     const living = request();
     const run = runner.start(living);
@@ -159,7 +159,7 @@ describe('private files', () => {
     await run.result;
   });
 
-  it('that cannot be removed are a warning and no more', () => {
+  test('that cannot be removed are a warning and no more', () => {
     const { tag } = request();
     mkdirSync(join(bench.state, 'sends', `${tag}.log`), { recursive: true });
     const runner = bench.runner('/nowhere');

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LONGEST_TEXT_BYTES } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { DISPATCH_MARKER, SCRIPTS } from '../../../src/messages/applescript/scripts.js';
 import { request, Workbench } from './Workbench.js';
@@ -36,13 +36,13 @@ describe('a text', () => {
   const keepArguments = () => bench.shell(`printf '%s\\0' "$@" > '${bench.path('argv')}'`);
   const received = () => readFileSync(bench.path('argv'), 'utf8').split('\0').slice(0, -1);
 
-  it.each(AWKWARD)('arrives to the letter: %j', async (text) => {
+  test.each(AWKWARD)('arrives to the letter: %j', async (text) => {
     const asked = request({ text });
     expect(await bench.runner(keepArguments()).start(asked).result).toEqual({ kind: 'accepted' });
     expect(received()).toEqual(['-l', 'AppleScript', '-', text, asked.target, '10', '', asked.tag]);
   });
 
-  it('arrives to the letter whatever it is, and so do target and account', async () => {
+  test('arrives to the letter whatever it is, and so do target and account', async () => {
     const words = fc.string({ unit: 'binary', minLength: 1 }).map((word) => word.replaceAll('\0', '.'));
     const runner = bench.runner(keepArguments());
     await fc.assert(
@@ -55,12 +55,12 @@ describe('a text', () => {
     );
   });
 
-  it('loses its NUL bytes, which no argument can hold, and nothing else', async () => {
+  test('loses its NUL bytes, which no argument can hold, and nothing else', async () => {
     await bench.runner(keepArguments()).start(request({ text: '\0a\0\0b\n\0' })).result;
     expect(received()[3]).toBe('ab\n');
   });
 
-  it('of the longest length goes out; one byte more is refused before anything is spawned', async () => {
+  test('of the longest length goes out; one byte more is refused before anything is spawned', async () => {
     const runner = bench.runner(keepArguments());
     const longest = 'é'.repeat(LONGEST_TEXT_BYTES / 2);
     expect(await runner.start(request({ text: longest })).result).toEqual({ kind: 'accepted' });
@@ -76,7 +76,7 @@ describe('a text', () => {
     expect(() => received()).toThrow('ENOENT');
   });
 
-  it('gives way to the file that is to be sent', async () => {
+  test('gives way to the file that is to be sent', async () => {
     await bench.runner(keepArguments()).start(request({ file: '/a "b".jpg', tag: 'attempt_file' })).result;
     expect(received().slice(3)).toEqual([
       '',
@@ -89,13 +89,13 @@ describe('a text', () => {
   });
 });
 
-it.each(['', 'a\0b'])('the target %j is refused for good before anything is spawned', async (target) => {
+test.each(['', 'a\0b'])('the target %j is refused for good before anything is spawned', async (target) => {
   const run = bench.runner(bench.shell('exit 0')).start(request({ target }));
   expect(run.pid).toBeUndefined();
   expect(await run.result).toMatchObject({ kind: 'notStarted', retry: 'never' });
 });
 
-it.each([
+test.each([
   ['chat', undefined, 'chat-text'],
   ['participant', undefined, 'participant-text'],
   ['sms', undefined, 'sms-text'],
@@ -108,7 +108,7 @@ it.each([
   }
 });
 
-it('osascript sees nothing of ours and no secret in its environment', async () => {
+test('osascript sees nothing of ours and no secret in its environment', async () => {
   const env = { PATH: '/tmp', LANG: 'C', EDGE_SECRET: 's1', USER_PHONE: 's2', MY_PASSPHRASE: 's3' };
   await bench.runner(bench.shell(`env > '${bench.path('env')}'`), { env }).start(request()).result;
   const seen = readFileSync(bench.path('env'), 'utf8');
@@ -117,7 +117,7 @@ it('osascript sees nothing of ours and no secret in its environment', async () =
 });
 
 describe('the private file', () => {
-  it('takes stdout and stderr, and like the scripts is for this user alone', async () => {
+  test('takes stdout and stderr, and like the scripts is for this user alone', async () => {
     const asked = request();
     await bench.runner(bench.shell('echo out; echo err >&2')).start(asked).result;
     const path = join(bench.state, 'sends', `${asked.tag}.log`);
@@ -126,7 +126,7 @@ describe('the private file', () => {
     expect(modes.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o700, 0o600]);
   });
 
-  it('of one attempt is never used by another', async () => {
+  test('of one attempt is never used by another', async () => {
     const runner = bench.runner(bench.shell(`echo run >> '${bench.path('runs')}'`));
     const asked = request();
     await runner.start(asked).result;
@@ -134,32 +134,32 @@ describe('the private file', () => {
     expect(readFileSync(bench.path('runs'), 'utf8')).toBe('run\n');
   });
 
-  it('cannot be led elsewhere by a tag', async () => {
+  test('cannot be led elsewhere by a tag', async () => {
     const run = bench.runner(bench.shell('exit 0')).start(request({ tag: '../../../etc/evil' }));
     expect(await run.result).toMatchObject({ kind: 'notStarted', reason: 'internal', retry: 'never' });
   });
 
-  it('that cannot be made means that nothing was sent, to be tried again', async () => {
+  test('that cannot be made means that nothing was sent, to be tried again', async () => {
     writeFileSync(bench.state, 'a file where the state directory should be');
     const run = bench.runner(bench.shell('exit 0')).start(request());
     expect(await run.result).toMatchObject({ reason: 'state_unwritable', retry: 'later' });
     expect(() => bench.runner('x').prepare()).toThrow('The files for osascript cannot be written');
   });
 
-  it('is made anew after somebody removed its directory', async () => {
+  test('is made anew after somebody removed its directory', async () => {
     const runner = bench.runner(bench.shell('exit 0'));
     await runner.start(request()).result;
     rmSync(bench.state, { recursive: true });
     expect(await runner.start(request()).result).toEqual({ kind: 'accepted' });
   });
 
-  it.each([70_000, 400_000])('shows the marker before %i bytes of noise', async (noise) => {
+  test.each([70_000, 400_000])('shows the marker before %i bytes of noise', async (noise) => {
     const body = `echo ${DISPATCH_MARKER} >&2; head -c ${noise} /dev/zero | tr '\\0' x; echo '(-1700)'; exit 1`;
     const run = bench.runner(bench.shell(body)).start(request());
     expect(await run.result).toMatchObject({ kind: 'unknown', reason: 'after_dispatch', code: -1700 });
   });
 
-  it('that is gone when osascript failed proves nothing', async () => {
+  test('that is gone when osascript failed proves nothing', async () => {
     const asked = request();
     const path = join(bench.state, 'sends', `${asked.tag}.log`);
     const run = bench.runner(bench.shell(`rm '${path}'; exit 1`)).start(asked);
@@ -168,7 +168,7 @@ describe('the private file', () => {
 });
 
 describe('an osascript that cannot be spawned', () => {
-  it('because it is not there: nothing sent, later', async () => {
+  test('because it is not there: nothing sent, later', async () => {
     const run = bench.runner(bench.path('nowhere')).start(request());
     expect(await run.result).toMatchObject({
       kind: 'notStarted',
@@ -177,7 +177,7 @@ describe('an osascript that cannot be spawned', () => {
     });
   });
 
-  it('because it may not be executed: nothing sent, later', async () => {
+  test('because it may not be executed: nothing sent, later', async () => {
     writeFileSync(bench.path('plain'), 'not a program', { mode: 0o600 });
     const run = bench.runner(bench.path('plain')).start(request());
     expect(await run.result).toMatchObject({
@@ -187,7 +187,7 @@ describe('an osascript that cannot be spawned', () => {
     });
   });
 
-  it('because its arguments are too long: nothing sent, never', async () => {
+  test('because its arguments are too long: nothing sent, never', async () => {
     const target = 'x'.repeat(300_000);
     const run = bench.runner(bench.shell('exit 0')).start(request({ target }));
     expect(await run.result).toMatchObject({ kind: 'notStarted', reason: 'text_too_long', retry: 'never' });
@@ -195,7 +195,7 @@ describe('an osascript that cannot be spawned', () => {
 });
 
 describe('the deadline', () => {
-  it('kills osascript and whatever it started', async () => {
+  test('kills osascript and whatever it started', async () => {
     const body = `sleep 60 & echo $! > '${bench.path('child')}'; wait`;
     const run = bench.runner(bench.shell(body)).start(request({ deadlineMs: 400 }));
     expect(await run.result).toMatchObject({ kind: 'unknown', reason: 'timeout' });
@@ -204,18 +204,18 @@ describe('the deadline', () => {
     }
   });
 
-  it('is not brought forward: a slow osascript is waited for', async () => {
+  test('is not brought forward: a slow osascript is waited for', async () => {
     const run = bench.runner(bench.shell('sleep 0.5')).start(request({ deadlineMs: 10_000 }));
     expect(await run.result).toEqual({ kind: 'accepted' });
   });
 
-  it('makes Apple events time out earlier, in whole seconds and at least one', async () => {
+  test('makes Apple events time out earlier, in whole seconds and at least one', async () => {
     const runner = bench.runner(bench.shell(`printf '%s ' "$6" >> '${bench.path('seconds')}'`));
     for (const deadlineMs of [1_000, 90_000, 600_000]) await runner.start(request({ deadlineMs })).result;
     expect(readFileSync(bench.path('seconds'), 'utf8')).toBe('1 60 400 ');
   });
 
-  it('does not reach a run that was let go', async () => {
+  test('does not reach a run that was let go', async () => {
     const run = bench
       .runner(bench.shell(`sleep 0.6; echo done > '${bench.path('done')}'`))
       .start(request({ deadlineMs: 200 }));

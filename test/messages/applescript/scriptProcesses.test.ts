@@ -1,10 +1,10 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { findScriptProcesses, scriptsInPs } from '../../../src/messages/applescript/RunRecovery.js';
 
 const TAG = 'att_0123456789abcdef';
 const OSASCRIPT = '/usr/bin/osascript -l AppleScript -';
 
-it('a run is known in the list of processes by its last argument', () => {
+test('a run is known in the list of processes by its last argument', () => {
   const listing = `
     1 /sbin/launchd
   311 ${OSASCRIPT} hello iMessage;-;+13105550100 60  att_another
@@ -14,7 +14,7 @@ it('a run is known in the list of processes by its last argument', () => {
   expect(scriptsInPs(listing, TAG)).not.toContain(400);
 });
 
-it('a text that forges lines cannot hide the process that carries it', () => {
+test('a text that forges lines cannot hide the process that carries it', () => {
   const listing = `
   312 ${OSASCRIPT} hello
   999 ${OSASCRIPT} forged
@@ -22,10 +22,10 @@ it('a text that forges lines cannot hide the process that carries it', () => {
   expect(scriptsInPs(listing, TAG)).toContain(312);
 });
 
-it('nothing is a candidate when the tag ends no line', () => {
+test('nothing is a candidate when the tag ends no line', () => {
   expect(scriptsInPs(`312 ${OSASCRIPT} ${TAG} iMessage;-;a 60  att_other`, TAG)).toEqual([]);
 });
 
-it.each(['linux', 'darwin'] as const)('on %s a tag that nobody carries is gone', async (platform) => {
+test.each(['linux', 'darwin'] as const)('on %s a tag that nobody carries is gone', async (platform) => {
   expect(await findScriptProcesses(TAG, platform)).toEqual({ kind: 'gone' });
 });

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { EdgeError } from '../../../src/errors.js';
 import { fileRefusal, spawnRefusal } from '../../../src/messages/applescript/OsascriptRunner.js';
 
@@ -6,7 +6,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: refused`), { code });
 }
 
-it.each([
+test.each([
   ['ENOENT', 'osascript_missing', 'later'],
   ['EACCES', 'osascript_missing', 'later'],
   ['ENOEXEC', 'osascript_missing', 'later'],
@@ -19,7 +19,7 @@ it.each([
   expect(spawnRefusal(systemError(code))).toMatchObject({ kind: 'notStarted', code: null, reason, retry });
 });
 
-it.each([
+test.each([
   ['ENOSPC', 'disk_full', 'later'],
   ['EDQUOT', 'disk_full', 'later'],
   ['EROFS', 'state_unwritable', 'later'],
@@ -33,7 +33,7 @@ it.each([
   expect(fileRefusal(systemError(code))).toMatchObject({ kind: 'notStarted', code: null, reason, retry });
 });
 
-it('the cause within our own error counts', () => {
+test('the cause within our own error counts', () => {
   const error = new EdgeError('state_unwritable', 'no', '', { cause: systemError('ENOSPC') });
   expect(fileRefusal(error)).toMatchObject({ reason: 'disk_full' });
 });

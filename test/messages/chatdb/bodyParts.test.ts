@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type AttributedRun,
   encodeAttributedBody,
@@ -31,7 +31,7 @@ const text = (written: string) => ({ type: 'text', text: written });
 const attachment = (guid: string | null) => ({ type: 'attachment', guid });
 const parts = (...runs: AttributedRun[]) => bodyParts(decodeAttributedBody(encodeRuns(runs)));
 
-it('the message of several parts of a real Mac keeps its seams', () => {
+test('the message of several parts of a real Mac keeps its seams', () => {
   const id = 'F0668F79-20C2-49C9-A87F-1B007ABB0CED';
   const body = decodeAttributedBody(blob('multiPart'));
   expect(bodyParts(body)).toEqual([
@@ -46,7 +46,7 @@ it('the message of several parts of a real Mac keeps its seams', () => {
 });
 
 describe('a seam lies where the part number changes, or a file has its place', () => {
-  it.each<[string, AttributedRun[], unknown[]]>([
+  test.each<[string, AttributedRun[], unknown[]]>([
     [
       'two texts, nothing between',
       [run('at 8', 0), run('bring keys', 1)],
@@ -82,7 +82,7 @@ describe('a seam lies where the part number changes, or a file has its place', (
 });
 
 describe('there is no seam within a part', () => {
-  it.each<[string, AttributedRun[], unknown[]]>([
+  test.each<[string, AttributedRun[], unknown[]]>([
     [
       'formats, a mention and a link',
       [
@@ -110,7 +110,7 @@ describe('there is no seam within a part', () => {
     ['an emoji over two runs of attributes', [run('👩‍🍳', 0), run('👍🏽', 0)], [text('👩‍🍳👍🏽')]],
   ])('%s', (_name, runs, expected) => expect(parts(...runs)).toEqual(expected));
 
-  it('and an own text of several paragraphs compares equal, also if Messages splits it', () => {
+  test('and an own text of several paragraphs compares equal, also if Messages splits it', () => {
     const own = 'see you at 8\n\nbring the keys';
     const one = readableText(decodeAttributedBody(encodeAttributedBody(own)));
     const split = readableText(
@@ -128,7 +128,7 @@ describe('there is no seam within a part', () => {
 describe('where the runs tell nothing', () => {
   const column = (written: string) => bodyOf({ text: written, attributedBody: null });
 
-  it.each([
+  test.each([
     [
       'marks in the text are seams',
       '\ufffc1\ufffc2',
@@ -139,14 +139,14 @@ describe('where the runs tell nothing', () => {
     ['nothing', '', []],
   ])('%s', (_name, written, expected) => expect(bodyParts(column(written))).toEqual(expected));
 
-  it('a damaged body has the parts of the marks alone', () => {
+  test('a damaged body has the parts of the marks alone', () => {
     const whole = encodeAttributedBody(['one', '\ufffc', 'two']);
     const cut = bodyOf({ text: 'one\ufffctwo', attributedBody: whole.subarray(0, whole.length - 40) });
     expect(cut).toMatchObject({ fallback: true, runs: [] });
     expect(bodyParts(cut)).toEqual([text('one'), attachment(null), text('two')]);
   });
 
-  it('runs of an empty body say nothing of the text in the column', () => {
+  test('runs of an empty body say nothing of the text in the column', () => {
     expect(bodyParts(bodyOf({ text: 'a\ufffcb', attributedBody: blob('blank') }))).toEqual([
       text('a'),
       attachment(null),
@@ -155,7 +155,7 @@ describe('where the runs tell nothing', () => {
   });
 });
 
-it('a subject is the first text', () => {
+test('a subject is the first text', () => {
   const body = decodeAttributedBody(encodeAttributedBody('\ufffcbody', { transferGuids: ['f'] }));
   expect(underSubject(' Sub\ufffcject ', bodyParts(body))).toEqual([
     text('Sub ject'),
@@ -165,7 +165,7 @@ it('a subject is the first text', () => {
   expect(underSubject('  ', bodyParts(body))).toEqual([attachment('f'), text('body')]);
 });
 
-it('whatever the runs are, no word is lost or joined to that of another part', () => {
+test('whatever the runs are, no word is lost or joined to that of another part', () => {
   const word = fc.stringMatching(/^[a-z]{1,6}$/);
   const runs = fc.array(
     fc.record({
@@ -196,7 +196,7 @@ it('whatever the runs are, no word is lost or joined to that of another part', (
   );
 });
 
-it('a body of 800 KB in 40 000 runs takes milliseconds', () => {
+test('a body of 800 KB in 40 000 runs takes milliseconds', () => {
   const attributes = [0, 1].map((part): Attributes => [[PART, part]]);
   const many = Array.from(
     { length: 40_000 },

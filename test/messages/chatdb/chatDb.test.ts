@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { accessProblem } from '../../../src/messages/chatdb/ChatDbConnection.js';
@@ -8,7 +8,7 @@ import { openDatabase } from '../../../src/store/sqlite.js';
 import { MessagesWorld, OTHER, PERSON, VERSIONS } from './messagesWorld.js';
 
 describe('access', () => {
-  it.each([
+  test.each([
     ['EPERM', 'chatdb_not_permitted', 'Full Disk Access'],
     ['EACCES', 'chatdb_denied', 'signed in to Messages'],
     ['ENOENT', 'chatdb_missing', 'sign in'],
@@ -20,7 +20,7 @@ describe('access', () => {
     expect(problem.message).toContain('/x/chat.db');
   });
 
-  it('the Full Disk Access remedy names the program that macOS asks about', () => {
+  test('the Full Disk Access remedy names the program that macOS asks about', () => {
     expect(accessProblem('/x', 'EPERM').remedy).toContain(process.execPath);
     const executable = '/Users/ann/Edge Agent.app/Contents/MacOS/edge-agent';
     expect(accessProblem('/x', 'EPERM', '', executable).remedy).toContain(
@@ -29,7 +29,7 @@ describe('access', () => {
     expect(accessProblem('/x', 'EPERM').remedy).toContain('Privacy & Security → Full Disk Access');
   });
 
-  it('a missing file is told, and found by itself within a second once it is there', () => {
+  test('a missing file is told, and found by itself within a second once it is there', () => {
     const world = new MessagesWorld();
     expect(world.chatDb.access()).toMatchObject({ ok: false, code: 'chatdb_missing' });
     expect(world.chatDb.highestRowId()).toBeNull();
@@ -42,7 +42,7 @@ describe('access', () => {
     expect(world.chatDb.highestRowId()).toBe(1);
   });
 
-  it.each([
+  test.each([
     ['a directory', (path: string) => mkdirSync(path)],
     [
       'no database',
@@ -59,7 +59,7 @@ describe('access', () => {
     expect(world.chatDb.ownAddresses()).toEqual([]);
   });
 
-  it('a database that Messages has made, but not filled yet, is read once it is', () => {
+  test('a database that Messages has made, but not filled yet, is read once it is', () => {
     const world = new MessagesWorld();
     writeFileSync(world.path, '');
     expect(world.chatDb.access()).toMatchObject({ ok: false });
@@ -68,7 +68,7 @@ describe('access', () => {
     expect(world.chatDb.access()).toEqual({ ok: true });
   });
 
-  it('a file that is removed while open becomes missing, and comes back', () => {
+  test('a file that is removed while open becomes missing, and comes back', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(world.chatDb.access()).toEqual({ ok: true });
@@ -81,7 +81,7 @@ describe('access', () => {
     expect(world.chatDb.changed()).toBe(true);
   });
 
-  it('nothing is opened again after close', () => {
+  test('nothing is opened again after close', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(world.chatDb.access()).toEqual({ ok: true });
@@ -91,7 +91,7 @@ describe('access', () => {
     world.chatDb.close();
   });
 
-  it('a mistake of ours is not taken for a fault of the file', () => {
+  test('a mistake of ours is not taken for a fault of the file', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(() =>
@@ -104,7 +104,7 @@ describe('access', () => {
 });
 
 describe('the name of a group', () => {
-  it.each(VERSIONS)('is the one that it has in Messages (macOS $version)', (options) => {
+  test.each(VERSIONS)('is the one that it has in Messages (macOS $version)', (options) => {
     const world = new MessagesWorld(options);
     const named = world.writer.groupChat([PERSON, OTHER], { name: 'The Family' });
     const nameless = world.writer.groupChat([PERSON, OTHER]);
@@ -116,7 +116,7 @@ describe('the name of a group', () => {
 });
 
 describe('changed', () => {
-  it('tells commits of another connection, once each, and nothing else', () => {
+  test('tells commits of another connection, once each, and nothing else', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     expect(world.chatDb.changed()).toBe(true);
@@ -128,7 +128,7 @@ describe('changed', () => {
     expect(world.chatDb.changed()).toBe(false);
   });
 
-  it('sees updates that add no row', () => {
+  test('sees updates that add no row', () => {
     const world = new MessagesWorld();
     const sent = world.writer.writeSent({ handle: PERSON, text: 'hi' });
     world.chatDb.changed();
@@ -136,7 +136,7 @@ describe('changed', () => {
     expect(world.chatDb.changed()).toBe(true);
   });
 
-  it('costs little more than asking SQLite whether anything changed', () => {
+  test('costs little more than asking SQLite whether anything changed', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     const bare = openDatabase(world.path, { readonly: true });
@@ -153,7 +153,7 @@ describe('changed', () => {
     bare.close();
   });
 
-  it('a file that takes the place of another is opened anew, under another generation', () => {
+  test('a file that takes the place of another is opened anew, under another generation', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'old' });
     world.chatDb.changed();
@@ -171,7 +171,7 @@ describe('changed', () => {
     expect(world.chatDb.highestRowId()).toBe(2);
   });
 
-  it('the generation outlives the process', () => {
+  test('the generation outlives the process', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'hi' });
     const again = new ChatDb({ path: world.path, clock: world.clock, log: world.log, region: () => 'US' });
@@ -181,7 +181,7 @@ describe('changed', () => {
 });
 
 describe.each(VERSIONS)('rows of %o', (options) => {
-  it('a message is read once with its chat, handle, text and dates', () => {
+  test('a message is read once with its chat, handle, text and dates', () => {
     const world = new MessagesWorld(options);
     const date = Date.UTC(2025, 10, 5, 20, 35, 13, 500);
     const message = world.receive({ from: PERSON, text: 'hi', date, attachments: [{ name: 'a.heic' }] });
@@ -204,7 +204,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
     });
   });
 
-  it('a message in two chats comes once, in the chat whose service fits', () => {
+  test('a message in two chats comes once, in the chat whose service fits', () => {
     const world = new MessagesWorld(options);
     const sms = world.writer.addChat({
       style: 'direct',
@@ -219,7 +219,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
     expect(read.kind === 'read' && read.value).toHaveLength(1);
   });
 
-  it('rows without chat or handle are rows', () => {
+  test('rows without chat or handle are rows', () => {
     const world = new MessagesWorld(options);
     world.writer.insertMessage({ text: 'orphan' });
     expect(world.chatDb.readMessages((rows) => rows.rowsAfter(0, 10))).toMatchObject({
@@ -227,7 +227,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
     });
   });
 
-  it('old dates in seconds, zero and bogus dates', () => {
+  test('old dates in seconds, zero and bogus dates', () => {
     const world = new MessagesWorld(options);
     world.writer.insertMessage({ text: 'a', date: 400_000_000 });
     world.writer.insertMessage({ text: 'b', date: 0 });
@@ -239,7 +239,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
     });
   });
 
-  it('only those of the asked rows that are still there', () => {
+  test('only those of the asked rows that are still there', () => {
     const world = new MessagesWorld(options);
     const [a, b] = [world.receive({ from: PERSON, text: 'a' }), world.receive({ from: PERSON, text: 'b' })];
     world.writer.deleteMessage(a.rowId);
@@ -249,7 +249,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
     expect(read).toMatchObject({ value: [b.guid] });
   });
 
-  it('a deleted newest message does not lower the highest ROWID that was given out', () => {
+  test('a deleted newest message does not lower the highest ROWID that was given out', () => {
     const world = new MessagesWorld(options);
     const { rowId } = world.receive({ from: PERSON, text: 'a' });
     world.writer.deleteMessage(rowId);
@@ -257,7 +257,7 @@ describe.each(VERSIONS)('rows of %o', (options) => {
   });
 });
 
-it.each([11, 12, 27] as const)('the schema of macOS %i can be read too', (version) => {
+test.each([11, 12, 27] as const)('the schema of macOS %i can be read too', (version) => {
   const world = new MessagesWorld({ version });
   world.receive({ from: PERSON, text: 'hi', attachments: [{}] });
   world.writer.writeSent({ handle: PERSON, text: 'yo' });
@@ -265,7 +265,7 @@ it.each([11, 12, 27] as const)('the schema of macOS %i can be read too', (versio
   expect(world.chatDb.sentRowsAfter(0, 10)).toMatchObject([{ text: 'yo', joined: true }]);
 });
 
-it('no query scans the table of messages', () => {
+test('no query scans the table of messages', () => {
   const world = new MessagesWorld({ version: 26 });
   world.writer.bulkReceive(50, { from: PERSON });
   const plans: string[] = [];

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import { ChatDb } from '../../../src/messages/chatdb/ChatDb.js';
 import { ChatDbWatcher, type ChatDbWatcherOptions } from '../../../src/messages/chatdb/ChatDbWatcher.js';
@@ -45,7 +45,7 @@ const asOnMacOs: NonNullable<ChatDbWatcherOptions['watchPath']> = (path, onEvent
   });
 
 describe('by file events', () => {
-  it('a commit is noticed long before the tick, at the median', async () => {
+  test('a commit is noticed long before the tick, at the median', async () => {
     // Neither tick nor forced look comes within this test: only events can tell.
     const { writer, chatDb, watcher } = real({ tickMs: 600_000, forcedMs: 600_000 });
     watcher.start();
@@ -63,7 +63,7 @@ describe('by file events', () => {
     expect(watcher.hasEvents()).toBe(true);
   });
 
-  it('those of -wal alone are enough, also once it is another file: macOS tells the directory of no write to it', async () => {
+  test('those of -wal alone are enough, also once it is another file: macOS tells the directory of no write to it', async () => {
     const { path, writer, chatDb, watcher } = real({
       tickMs: 600_000,
       forcedMs: 600_000,
@@ -83,7 +83,7 @@ describe('by file events', () => {
     clearInterval(writing);
   });
 
-  it('survives that chat.db, -wal and -shm are unlinked and made again', async () => {
+  test('survives that chat.db, -wal and -shm are unlinked and made again', async () => {
     const { path, writer, chatDb, watcher } = real({ tickMs: 600_000, forcedMs: 600_000 });
     watcher.start();
     writer.close();
@@ -100,7 +100,7 @@ describe('by file events', () => {
 });
 
 describe('without file events', () => {
-  it('a directory that is replaced is watched anew at the next forced look', async () => {
+  test('a directory that is replaced is watched anew at the next forced look', async () => {
     const { directory, path, writer, watcher } = real({ tickMs: 5, forcedMs: 20 });
     watcher.start();
     writer.receive({ from: PERSON, text: 'seen' });
@@ -130,7 +130,7 @@ describe('by the clock', () => {
     return { clock, log, watcher, looks: () => looks };
   }
 
-  it('each tick looks, but listeners are called for a change only, and every 5 s in any case', () => {
+  test('each tick looks, but listeners are called for a change only, and every 5 s in any case', () => {
     let asked = 0;
     let change = false;
     const { clock, watcher, looks } = faked(() => {
@@ -149,7 +149,7 @@ describe('by the clock', () => {
     expect(looks()).toBe(3);
   });
 
-  it('a listener that fails does not keep the others from looking, nor the next look', () => {
+  test('a listener that fails does not keep the others from looking, nor the next look', () => {
     const { clock, log, watcher, looks } = faked(() => true);
     watcher.onLook(() => {
       throw new Error('mine');
@@ -164,7 +164,7 @@ describe('by the clock', () => {
     expect(log.lines.every((line) => line.startsWith('ERROR'))).toBe(true);
   });
 
-  it('a chat.db that cannot even be looked at does not stop the ticking', () => {
+  test('a chat.db that cannot even be looked at does not stop the ticking', () => {
     let broken = true;
     const { clock, watcher, looks } = faked(() => {
       if (broken) throw new Error('broken');
@@ -177,7 +177,7 @@ describe('by the clock', () => {
     expect(looks()).toBe(1);
   });
 
-  it('after stop nothing is called and no timer is left', () => {
+  test('after stop nothing is called and no timer is left', () => {
     const { clock, watcher, looks } = faked(() => true);
     watcher.start();
     watcher.stop();
@@ -187,7 +187,7 @@ describe('by the clock', () => {
     expect(looks()).toBe(1);
   });
 
-  it('a listener that leaves, or stops the watcher, is not called again', () => {
+  test('a listener that leaves, or stops the watcher, is not called again', () => {
     const { clock, watcher } = faked(() => true);
     let calls = 0;
     const leave = watcher.onLook(() => {

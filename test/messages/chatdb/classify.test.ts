@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import type { AttachmentRow, ChatRow } from '../../../src/messages/chatdb/chatRow.js';
 import { MESSAGES_ALONE } from '../../../src/messages/chatdb/forwardRules.js';
@@ -94,7 +94,7 @@ const NO_CHAT: Partial<ChatRow> = {
   chatIsFiltered: null,
 };
 
-it('a direct message is itself', () => {
+test('a direct message is itself', () => {
   expect(classify(row({ threadOriginatorGuid: 'G-1' }), facts())).toEqual({
     kind: 'message',
     bodyDamaged: false,
@@ -119,7 +119,7 @@ it('a direct message is itself', () => {
   });
 });
 
-it('a group message names the group and its people', () => {
+test('a group message names the group and its people', () => {
   const group = { chatGuid: 'any;+;chat9', chatIdentifier: 'chat9', chatStyle: 43 };
   expect(classify(row(group), facts({ participants: [PERSON, OTHER, '(310) 555-9876'] }))).toMatchObject({
     message: {
@@ -133,7 +133,7 @@ it('a group message names the group and its people', () => {
 });
 
 describe('what is left out, and why', () => {
-  it.each([
+  test.each([
     ['own', 'sent by ourselves', { isFromMe: 1 }],
     ['own', 'our reaction', { isFromMe: 1, associatedType: 2000 }],
     ['own', 'our number as the sender', { handle: '(310) 555-0100' }],
@@ -166,7 +166,7 @@ describe('what is left out, and why', () => {
     expect(classify(row(changes), facts())).toEqual({ kind: 'left_out', reason });
   });
 
-  it('taken back in part is not taken back: what has text or a file left', () => {
+  test('taken back in part is not taken back: what has text or a file left', () => {
     expect(classify(row({ retractedAt: NOW }), facts())).toMatchObject({ message: { text: 'hello' } });
     const photo = row({ retractedAt: NOW, text: '\ufffc', hasAttachments: 1 });
     expect(classify(photo, facts({ attachments: [file()] }))).toMatchObject({
@@ -179,16 +179,16 @@ describe('what is left out, and why', () => {
     });
   });
 
-  it('missing columns of old schemas leave nothing out', () => {
+  test('missing columns of old schemas leave nothing out', () => {
     const bare = { isSpam: null, scheduleType: null, partCount: null, isCorrupt: null, associatedType: null };
     expect(classify(row({ ...bare, itemType: null, isSystemMessage: null }), facts()).kind).toBe('message');
   });
 
-  it('app and heading kinds 2 and 3 are messages', () => {
+  test('app and heading kinds 2 and 3 are messages', () => {
     expect(classify(row({ associatedType: 3 }), facts()).kind).toBe('message');
   });
 
-  it('a link with its preview is its text', () => {
+  test('a link with its preview is its text', () => {
     const link = row({
       balloonBundleId: 'com.apple.messages.URLBalloonProvider',
       text: 'https://a.example',
@@ -208,7 +208,7 @@ describe('what is left out, and why', () => {
 describe('what has not arrived yet is waited for, and not longer', () => {
   const gaveUp = facts({ waitedFor: () => true });
 
-  it('the chat: then it is a direct message from its handle', () => {
+  test('the chat: then it is a direct message from its handle', () => {
     const orphan = row(NO_CHAT);
     expect(classify(orphan, facts())).toEqual({ kind: 'incomplete', waitingFor: 'chat' });
     expect(classify(orphan, gaveUp)).toMatchObject({
@@ -216,7 +216,7 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     });
   });
 
-  it('the chat of what may be of a group: then nobody is answered', () => {
+  test('the chat of what may be of a group: then nobody is answered', () => {
     const neighbours = { ...facts().neighbours, mayBeOfGroup: true };
     const waited = facts({ neighbours, waitedFor: (awaited) => awaited === 'chat' });
     expect(classify(row(NO_CHAT), waited)).toEqual({ kind: 'incomplete', waitingFor: 'group' });
@@ -226,19 +226,19 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     });
   });
 
-  it('a group without an identifier goes by its guid, and never by who wrote in it', () => {
+  test('a group without an identifier goes by its guid, and never by who wrote in it', () => {
     const nameless = row({ chatGuid: 'any;+;chat9', chatIdentifier: null, chatStyle: 43 });
     expect(classify(nameless, facts())).toMatchObject({ message: { conversation: 'chat9', isGroup: true } });
   });
 
-  it('no chat and no handle: nobody to answer', () => {
+  test('no chat and no handle: nobody to answer', () => {
     expect(classify(row({ ...NO_CHAT, handle: null }), gaveUp)).toEqual({
       kind: 'left_out',
       reason: 'senderless',
     });
   });
 
-  it('the text: then the row is empty', () => {
+  test('the text: then the row is empty', () => {
     const empty = row({ text: null });
     expect(classify(empty, facts())).toEqual({ kind: 'incomplete', waitingFor: 'text' });
     expect(classify(empty, gaveUp)).toEqual({ kind: 'left_out', reason: 'empty' });
@@ -249,12 +249,12 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     });
   });
 
-  it('a stale row is not waited for', () => {
+  test('a stale row is not waited for', () => {
     const stale = row({ ...NO_CHAT, text: null, sentAt: 0 });
     expect(classify(stale, facts())).toEqual({ kind: 'left_out', reason: 'stale' });
   });
 
-  it.each([
+  test.each([
     ['the cache flag says so', row({ hasAttachments: 1 }), []],
     ['the text has a place for one', row({ text: '\ufffclook' }), []],
     ['one of two is there', row({ text: '\ufffc\ufffclook' }), [file()]],
@@ -272,7 +272,7 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     expect(classify(waiting, facts({ attachments, waitedFor: () => true })).kind).toBe('message');
   });
 
-  it('a file alone that is never joined: a message without it, as it may yet be', () => {
+  test('a file alone that is never joined: a message without it, as it may yet be', () => {
     const photo = row({ text: '\ufffc', hasAttachments: 1 });
     expect(classify(photo, facts())).toEqual({ kind: 'incomplete', waitingFor: 'attachments' });
     expect(classify(photo, gaveUp)).toMatchObject({ message: { text: '', attachments: [] } });
@@ -282,7 +282,7 @@ describe('what has not arrived yet is waited for, and not longer', () => {
     });
   });
 
-  it('a failed transfer is not waited for', () => {
+  test('a failed transfer is not waited for', () => {
     const verdict = classify(
       row({ text: '\ufffclook' }),
       facts({ attachments: [file({ transferState: 6 })] }),
@@ -292,7 +292,7 @@ describe('what has not arrived yet is waited for, and not longer', () => {
 });
 
 describe('text', () => {
-  it('a message of a file alone is a message with an empty text', () => {
+  test('a message of a file alone is a message with an empty text', () => {
     const verdict = classify(row({ text: '\ufffc', hasAttachments: 1 }), facts({ attachments: [file()] }));
     expect(verdict).toMatchObject({
       message: {
@@ -302,14 +302,14 @@ describe('text', () => {
     });
   });
 
-  it('attributedBody is preferred; on macOS 26 there is nothing else', () => {
+  test('attributedBody is preferred; on macOS 26 there is nothing else', () => {
     const both = row({ text: 'old', attributedBody: encodeAttributedBody('new') });
     expect(classify(both, facts())).toMatchObject({ message: { text: 'new' } });
     const only = row({ text: null, attributedBody: encodeAttributedBody('only here') });
     expect(classify(only, facts())).toMatchObject({ message: { text: 'only here' } });
   });
 
-  it('a damaged body gives way to the text, and to the fallback where there is none', () => {
+  test('a damaged body gives way to the text, and to the fallback where there is none', () => {
     const whole = encodeAttributedBody('saved text');
     const damaged = whole.subarray(0, whole.indexOf('saved text') + 10);
     expect(classify(row({ attributedBody: damaged }), facts())).toMatchObject({
@@ -328,7 +328,7 @@ describe('text', () => {
     });
   });
 
-  it('a row without a date is as old as its arrival', () => {
+  test('a row without a date is as old as its arrival', () => {
     expect(classify(row({ sentAt: null }), facts())).toMatchObject({ message: { sentAt: NOW } });
   });
 });

@@ -1,6 +1,6 @@
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import type { ReaderStore } from '../../../src/messages/chatdb/IncomingReader.js';
@@ -28,7 +28,7 @@ function replaceBy(world: MessagesWorld, fill: (writer: ChatDbWriter) => void): 
 }
 
 describe.each(VERSIONS)('chat.db of %o', (options) => {
-  it('a message is stored with its cursor, and announced once', () => {
+  test('a message is stored with its cursor, and announced once', () => {
     const { world, store, reader } = started(options);
     const message = world.receive({ from: PERSON, text: 'hi' });
     reader.scan();
@@ -39,7 +39,7 @@ describe.each(VERSIONS)('chat.db of %o', (options) => {
     expect(store.cursor.pending()).toEqual([]);
   });
 
-  it('written in stages, it is taken whole, when it is whole', () => {
+  test('written in stages, it is taken whole, when it is whole', () => {
     const { world, reader } = started(options);
     const message = world.receive({ from: PERSON, text: 'look', attachments: [{}], stages: ['row'] });
     for (const stage of ['text', 'chat', 'attachments'] as const) {
@@ -56,7 +56,7 @@ describe.each(VERSIONS)('chat.db of %o', (options) => {
 });
 
 describe('the first start ever', () => {
-  it('forwards nothing that is older', () => {
+  test('forwards nothing that is older', () => {
     const world = new MessagesWorld();
     world.receive({ from: PERSON, text: 'before' });
     const reader = world.reader(world.newStore());
@@ -66,7 +66,7 @@ describe('the first start ever', () => {
     expect(world.texts).toEqual(['after']);
   });
 
-  it('on an unreadable chat.db: the cursor is set when it is readable, behind all that is there', () => {
+  test('on an unreadable chat.db: the cursor is set when it is readable, behind all that is there', () => {
     const world = new MessagesWorld();
     const store = world.newStore();
     const reader = world.reader(store);
@@ -81,7 +81,7 @@ describe('the first start ever', () => {
     expect(world.texts).toEqual(['after']);
   });
 
-  it('on an empty chat.db: the first message is forwarded', () => {
+  test('on an empty chat.db: the first message is forwarded', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'first' });
     reader.scan();
@@ -90,7 +90,7 @@ describe('the first start ever', () => {
 });
 
 describe('a row that is not complete', () => {
-  it('without a chat holds back later rows of its handle, and nobody else, for 3 s at most', () => {
+  test('without a chat holds back later rows of its handle, and nobody else, for 3 s at most', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
     world.receive({ from: PERSON, text: 'two' });
@@ -109,7 +109,7 @@ describe('a row that is not complete', () => {
     expect(world.clock.pending).toBe(0);
   });
 
-  it('whose group arrives late is never a private message, and goes to the group, however late', () => {
+  test('whose group arrives late is never a private message, and goes to the group, however late', () => {
     const { world, store, reader } = started();
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
     const late = world.receive({ from: PERSON, text: 'to all', chat, stages: ['row', 'text'] });
@@ -125,7 +125,7 @@ describe('a row that is not complete', () => {
     expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat1', isGroup: true }]);
   });
 
-  it('whose group never arrives is left out after an hour, and waits for nothing any more', () => {
+  test('whose group never arrives is left out after an hour, and waits for nothing any more', () => {
     const { world, store, reader } = started();
     world.writer.groupChat([PERSON, OTHER]);
     world.receive({ from: PERSON, text: 'to all', chat: null });
@@ -137,7 +137,7 @@ describe('a row that is not complete', () => {
     expect(world.clock.pending).toBe(0);
   });
 
-  it.each<[string, (world: MessagesWorld) => Columns]>([
+  test.each<[string, (world: MessagesWorld) => Columns]>([
     ['it bears the name of one', () => ({ cache_roomnames: 'chat77' })],
     ['it answers a message in one', (world) => ({ thread_originator_guid: inGroup(world) })],
     [
@@ -154,7 +154,7 @@ describe('a row that is not complete', () => {
     expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
-  it.each<[string, Columns]>([
+  test.each<[string, Columns]>([
     ['names a group', { cache_roomnames: 'chat77' }],
     [
       'names a group, and answers a message',
@@ -177,7 +177,7 @@ describe('a row that is not complete', () => {
     expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat77', isGroup: true }]);
   });
 
-  it('whose room is noted after its direct chat was joined, in time, is not answered alone', () => {
+  test('whose room is noted after its direct chat was joined, in time, is not answered alone', () => {
     const { world, reader } = started();
     world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77' });
     const row = world.receive({
@@ -193,7 +193,7 @@ describe('a row that is not complete', () => {
     expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
-  it('of a direct chat and of a group at once is of the group, whichever chat is older', () => {
+  test('of a direct chat and of a group at once is of the group, whichever chat is older', () => {
     const { world, reader } = started();
     const direct = world.writer.directChat(PERSON);
     const group = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat77', service: 'SMS' });
@@ -206,7 +206,7 @@ describe('a row that is not complete', () => {
     expect(world.received).toMatchObject([{ text: 'to all', conversation: 'chat77', isGroup: true }]);
   });
 
-  it('that answers a message of which nobody knows where it is may be of a group; in a direct chat it is direct', () => {
+  test('that answers a message of which nobody knows where it is may be of a group; in a direct chat it is direct', () => {
     const { world, reader } = started();
     const known = world.receive({ from: PERSON, text: 'a question' });
     const answer = (guid: string) =>
@@ -220,7 +220,7 @@ describe('a row that is not complete', () => {
     expect(reader.skipped()).toEqual({ chatless: 1 });
   });
 
-  it('of somebody who is in a group by another service may be of that group', () => {
+  test('of somebody who is in a group by another service may be of that group', () => {
     const { world, reader } = started();
     world.writer.groupChat([PERSON, OTHER], { service: 'SMS' });
     world.receive({ from: PERSON, text: 'to all', chat: null, service: 'iMessage' });
@@ -229,7 +229,7 @@ describe('a row that is not complete', () => {
     expect(world.texts).toEqual([]);
   });
 
-  it('whose chat arrives in time goes to that chat, in order', () => {
+  test('whose chat arrives in time goes to that chat, in order', () => {
     const { world, reader } = started();
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
     const one = world.receive({ from: PERSON, text: 'one', chat, stages: ['row', 'text'] });
@@ -244,7 +244,7 @@ describe('a row that is not complete', () => {
     ]);
   });
 
-  it('without text holds back others for 2 s, and is left out after 10 minutes', () => {
+  test('without text holds back others for 2 s, and is left out after 10 minutes', () => {
     const { world, store, reader } = started();
     world.receive({ from: PERSON, stages: ['row', 'chat'] });
     reader.scan();
@@ -261,7 +261,7 @@ describe('a row that is not complete', () => {
     expect(world.clock.pending).toBe(0);
   });
 
-  it('whose file is on its way is taken as it is after 10 s, and holds back nobody', () => {
+  test('whose file is on its way is taken as it is after 10 s, and holds back nobody', () => {
     const { world, reader } = started();
     world.receive({
       from: PERSON,
@@ -278,7 +278,7 @@ describe('a row that is not complete', () => {
     expect(world.texts).toEqual(['and a text', 'photo']);
   });
 
-  it('survives a restart: the cursor passed it, the pending set did not', () => {
+  test('survives a restart: the cursor passed it, the pending set did not', () => {
     const { world, store, reader } = started();
     const message = world.receive({ from: PERSON, text: 'late', stages: ['row'] });
     world.receive({ from: OTHER, text: 'whole' });
@@ -290,7 +290,7 @@ describe('a row that is not complete', () => {
     expect(world.texts).toEqual(['whole', 'late']);
   });
 
-  it('that is deleted is forgotten', () => {
+  test('that is deleted is forgotten', () => {
     const { world, store, reader } = started();
     const message = world.receive({ from: PERSON, text: 'x', stages: ['row'] });
     reader.scan();
@@ -299,7 +299,7 @@ describe('a row that is not complete', () => {
     expect(store.cursor.pending()).toEqual([]);
   });
 
-  it('a clock set back a day makes it wait anew, and not for a day', () => {
+  test('a clock set back a day makes it wait anew, and not for a day', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
     reader.scan();
@@ -318,7 +318,7 @@ function inGroup(world: MessagesWorld): string {
 }
 
 describe('what is left out is counted by its reason', () => {
-  it('own, stale and reactions', () => {
+  test('own, stale and reactions', () => {
     const { world, reader } = started();
     world.writer.writeSent({ handle: PERSON, text: 'from us', date: world.clock.now() });
     world.receive({ from: OWN, text: 'from our own number' });
@@ -329,7 +329,7 @@ describe('what is left out is counted by its reason', () => {
     expect(reader.skipped()).toEqual({ own: 2, stale: 1, reaction: 1 });
   });
 
-  it('an iCloud backfill of old messages is not answered, however large', () => {
+  test('an iCloud backfill of old messages is not answered, however large', () => {
     const { world, reader } = started();
     world.writer.bulkReceive(1500, { from: PERSON, endDate: Date.UTC(2020, 0, 1) });
     world.receive({ from: PERSON, text: 'now' });
@@ -343,7 +343,7 @@ describe('what is left out is counted by its reason', () => {
 });
 
 describe('catching up', () => {
-  it('all that came while we were down arrives, in order, with one commit a batch', () => {
+  test('all that came while we were down arrives, in order, with one commit a batch', () => {
     const { world, store, reader } = started();
     reader.stop();
     for (let i = 0; i < 450; i++) world.receive({ from: PERSON, text: `m${i}` });
@@ -367,7 +367,7 @@ describe('catching up', () => {
 });
 
 describe('a store that does not take a batch', () => {
-  it('moves nothing; the batch is tried again and arrives once', () => {
+  test('moves nothing; the batch is tried again and arrives once', () => {
     const { world, store, reader } = started();
     reader.stop();
     let full = true;
@@ -391,7 +391,7 @@ describe('a store that does not take a batch', () => {
     expect(world.texts).toEqual(['kept']);
   });
 
-  it('a listener that fails does not stop the reading', () => {
+  test('a listener that fails does not stop the reading', () => {
     const { world, reader } = started();
     world.received.push = () => {
       throw new Error('listener');
@@ -407,7 +407,7 @@ describe('a store that does not take a batch', () => {
 });
 
 describe('another database in the same place', () => {
-  it('is read on behind the last known row, wherever that is now', () => {
+  test('is read on behind the last known row, wherever that is now', () => {
     const { world, reader } = started();
     const last = world.receive({ from: PERSON, text: 'known' });
     reader.scan();
@@ -420,7 +420,7 @@ describe('another database in the same place', () => {
     expect(world.texts).toEqual(['known', 'came meanwhile']);
   });
 
-  it('without that row is read from its newest row on: nothing in it is answered', () => {
+  test('without that row is read from its newest row on: nothing in it is answered', () => {
     const { world, store, reader } = started();
     world.receive({ from: PERSON, text: 'known' });
     const waiting = world.receive({ from: PERSON, text: 'waiting', stages: ['row'] });
@@ -434,7 +434,7 @@ describe('another database in the same place', () => {
     expect(world.texts).toEqual(['known', 'new']);
   });
 
-  it('is noticed even if it was replaced while we were down', () => {
+  test('is noticed even if it was replaced while we were down', () => {
     const { world, store, reader } = started();
     world.receive({ from: PERSON, text: 'known' });
     reader.scan();
@@ -445,7 +445,7 @@ describe('another database in the same place', () => {
     expect(store.cursor.get()).toMatchObject({ rowId: 50 });
   });
 
-  it('messages that a person deleted do not make it another', () => {
+  test('messages that a person deleted do not make it another', () => {
     const { world, reader } = started();
     const last = world.receive({ from: PERSON, text: 'deleted later' });
     reader.scan();
@@ -457,7 +457,7 @@ describe('another database in the same place', () => {
     expect(world.log.lines.filter((line) => line.startsWith('WARN'))).toEqual([]);
   });
 
-  it('of the same file, with ROWIDs given out anew, is noticed by the ROWIDs', () => {
+  test('of the same file, with ROWIDs given out anew, is noticed by the ROWIDs', () => {
     const { world, store, reader } = started();
     world.writer.bulkReceive(20, { from: PERSON, endDate: world.clock.now() });
     reader.scan();

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { normalisedText } from '../../../src/messages/chatdb/rowBody.js';
 import { sized } from '../../support/size.js';
 
 describe('texts that Messages may have changed on the way are equal', () => {
-  it.each([
+  test.each([
     ['quotes', 'it\'s "fine"', 'it’s “fine”'],
     ['dashes', 'wait -- what', 'wait — what'],
     ['dots', 'well...', 'well…'],
@@ -19,7 +19,7 @@ describe('texts that Messages may have changed on the way are equal', () => {
 });
 
 describe('different texts stay different', () => {
-  it.each([
+  test.each([
     ['👍', '👎'],
     ['好', '不好'],
     ['yes', 'Yes'],
@@ -31,7 +31,7 @@ describe('different texts stay different', () => {
   });
 });
 
-it('is idempotent', () => {
+test('is idempotent', () => {
   const parts = fc.constantFrom(
     'e',
     '\u0301',

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
 import { MESSAGES_ALONE } from '../../../src/messages/chatdb/forwardRules.js';
 import { IncomingReader, type ReaderStore } from '../../../src/messages/chatdb/IncomingReader.js';
@@ -17,7 +17,7 @@ function started(options = {}) {
 const BYTES = Buffer.from([0xff, 0xfe, 0x00, 0x41]);
 
 describe.each(VERSIONS)('in chat.db of %o, where SQLite takes anything in any column', (options) => {
-  it.each<[string, Columns]>([
+  test.each<[string, Columns]>([
     ['a text of bytes', { text: BYTES }],
     ['a body of letters', { text: null, attributedBody: 'no bytes' }],
     ['a body that is a number', { text: null, attributedBody: 7 }],
@@ -42,14 +42,14 @@ describe.each(VERSIONS)('in chat.db of %o, where SQLite takes anything in any co
 });
 
 describe('a row that is like none we know', () => {
-  it('a body of letters gives way to the text', () => {
+  test('a body of letters gives way to the text', () => {
     const { world, reader } = started();
     world.receive({ from: PERSON, text: 'the text', textIn: 'text', columns: { attributedBody: 'letters' } });
     reader.scan();
     expect(world.texts).toEqual(['the text']);
   });
 
-  it('at which we make a mistake is left out as damaged, said loudly, and passed', () => {
+  test('at which we make a mistake is left out as damaged, said loudly, and passed', () => {
     const { world, store, reader: first } = started();
     first.stop();
     const reader = new IncomingReader({
@@ -82,7 +82,7 @@ describe('a row that is like none we know', () => {
 });
 
 describe('a message that the store cannot take', () => {
-  it('is set aside after three tries, and those around it in its batch are taken once each, in order', () => {
+  test('is set aside after three tries, and those around it in its batch are taken once each, in order', () => {
     const { world, store, reader: first } = started();
     first.stop();
     let tries = 0;
@@ -118,7 +118,7 @@ describe('a message that the store cannot take', () => {
 });
 
 describe('what keeps everything from being read', () => {
-  it('is a fault from the third time on, and none any more when it is over', () => {
+  test('is a fault from the third time on, and none any more when it is over', () => {
     const { world, store, reader: first } = started();
     first.stop();
     let fails = true;

@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OwnAddresses } from '../../../src/messages/chatdb/ownership.js';
 import { MessagesWorld, OTHER, PERSON, VERSIONS } from './messagesWorld.js';
 
 describe.each(VERSIONS)('sent rows of %o', (options) => {
-  it('a sent text is found behind the ROWID that was highest before, with its text and chat', () => {
+  test('a sent text is found behind the ROWID that was highest before, with its text and chat', () => {
     const world = new MessagesWorld(options);
     world.receive({ from: PERSON, text: 'hi' });
     const before = world.chatDb.highestRowId() ?? Number.NaN;
@@ -33,7 +33,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(world.chatDb.sentRowsAfter(sent.rowId, 10)).toEqual([]);
   });
 
-  it('its later life shows by its guid', () => {
+  test('its later life shows by its guid', () => {
     const world = new MessagesWorld(options);
     const sent = world.writer.writeSent({ handle: PERSON, text: 'yo' });
     const at = Date.UTC(2026, 0, 2);
@@ -51,7 +51,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(world.chatDb.sentRow('nobody')).toBeUndefined();
   });
 
-  it('a group text is the group’s; a ghost is nobody’s, and names what it was meant for', () => {
+  test('a group text is the group’s; a ghost is nobody’s, and names what it was meant for', () => {
     const world = new MessagesWorld(options);
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat5' });
     world.writer.writeSent({ chat, text: 'all' });
@@ -62,13 +62,13 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     ]);
   });
 
-  it('at most as many as asked for, ascending', () => {
+  test('at most as many as asked for, ascending', () => {
     const world = new MessagesWorld(options);
     for (const text of ['a', 'b', 'c']) world.writer.writeSent({ handle: PERSON, text });
     expect(world.chatDb.sentRowsAfter(0, 2).map((row) => row.text)).toEqual(['a', 'b']);
   });
 
-  it('finds the chat of every form of a conversation, the newest message first', () => {
+  test('finds the chat of every form of a conversation, the newest message first', () => {
     const world = new MessagesWorld(options);
     const old = world.writer.addChat({
       style: 'direct',
@@ -92,7 +92,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
     expect(world.chatDb.findChat(PERSON)?.[0]).toMatchObject({ guid: current.guid });
   });
 
-  it('finds groups by their identifier alone, and never invents a chat', () => {
+  test('finds groups by their identifier alone, and never invents a chat', () => {
     const world = new MessagesWorld(options);
     const chat = world.writer.groupChat([PERSON], { identifier: 'chat77' });
     expect(world.chatDb.findChat('chat77')).toMatchObject([
@@ -104,7 +104,7 @@ describe.each(VERSIONS)('sent rows of %o', (options) => {
 });
 
 describe('chats whose identifier is written in another way', () => {
-  it.each([
+  test.each([
     ['+13105551234', '3105551234'],
     ['+13105551234', '(310) 555-1234'],
     ['user@example.com', 'User@Example.com'],
@@ -117,7 +117,7 @@ describe('chats whose identifier is written in another way', () => {
     expect(world.chatDb.findChat(key)).toMatchObject([{ guid: chat.guid, identifier }]);
   });
 
-  it('the ghost chat of a group with its sign turned is not the group', () => {
+  test('the ghost chat of a group with its sign turned is not the group', () => {
     const world = new MessagesWorld({ version: 26 });
     world.writer.addChat({ style: 'direct', participants: ['chat5'], identifier: 'chat5' });
     expect(world.chatDb.findChat('chat5')).toEqual([]);
@@ -125,7 +125,7 @@ describe('chats whose identifier is written in another way', () => {
 });
 
 describe('own addresses', () => {
-  it('are the accounts of recent outgoing messages without their prefixes, and are cached', () => {
+  test('are the accounts of recent outgoing messages without their prefixes, and are cached', () => {
     const world = new MessagesWorld();
     expect(world.chatDb.access()).toMatchObject({ ok: false });
     for (const account of ['E:me@example.com', 'P:+13105550100', 'p:+13105550100', 'e:', null]) {
@@ -140,7 +140,7 @@ describe('own addresses', () => {
     expect(world.chatDb.ownAddresses()).toHaveLength(3);
   });
 
-  it('of all sources are canonical, in one set while nothing changes', () => {
+  test('of all sources are canonical, in one set while nothing changes', () => {
     let learned = ['Me@Example.com'];
     const own = new OwnAddresses(() => 'US', [() => ['(310) 555-0100', ''], () => learned]);
     const first = own.all();

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ATTACHMENT_MARK, encodeAttributedBody } from '../../../src/kit/messages/typedstreamEncoder.js';
 import { decodeAttributedBody, parseTypedStream } from '../../../src/messages/chatdb/attributedBody.js';
 import { sized } from '../../support/size.js';
@@ -12,7 +12,7 @@ const textOf = (bytes: Buffer) => {
 };
 
 describe('blobs of real Macs', () => {
-  it.each([
+  test.each([
     ['textOnlyImmutable', 'Test 3'],
     ['textOnlyMutable', 'Noter test'],
     ['weirdText', '𝖍𝖊𝖑𝖑𝖔 𝖜𝖔𝖗𝖑𝖉'],
@@ -22,7 +22,7 @@ describe('blobs of real Macs', () => {
     expect(textOf(blob(name))).toBe(text);
   });
 
-  it('reads the files of a message in parts by their transfer guids', () => {
+  test('reads the files of a message in parts by their transfer guids', () => {
     const parsed = parseTypedStream(blob('multiPart'));
     if (parsed.kind !== 'text') throw new Error(parsed.reason);
     expect(parsed.text).toBe('\ufffctest 1\ufffctest 2 \ufffctest 3');
@@ -45,12 +45,12 @@ describe('blobs of real Macs', () => {
     ]);
   });
 
-  it('counts runs in UTF-16 units', () => {
+  test('counts runs in UTF-16 units', () => {
     const parsed = parseTypedStream(blob('weirdText'));
     expect(parsed).toMatchObject({ runs: [{ start: 0, length: 21 }] });
   });
 
-  it('is what the encoder writes, byte for byte where there are no files', () => {
+  test('is what the encoder writes, byte for byte where there are no files', () => {
     expect(encodeAttributedBody('Noter test')).toEqual(blob('textOnlyMutable'));
     expect(encodeAttributedBody('𝖍𝖊𝖑𝖑𝖔 𝖜𝖔𝖗𝖑𝖉')).toEqual(blob('weirdText'));
     const id = 'F0668F79-20C2-49C9-A87F-1B007ABB0CED';
@@ -64,7 +64,7 @@ describe('blobs of real Macs', () => {
 });
 
 describe('lengths', () => {
-  it.each([
+  test.each([
     0, 1, 126, 127, 128, 129, 145, 146, 150, 243, 255, 256, 8192, 32767, 32768, 65535, 65536, 1_000_000,
   ])('%i bytes of text arrive whole, in both class chains', (length) => {
     const text = 'x'.repeat(length);
@@ -72,27 +72,27 @@ describe('lengths', () => {
     expect(textOf(encodeAttributedBody(text, { immutable: true }))).toBe(text);
   });
 
-  it('150 bytes of CJK lose neither first nor last byte', () => {
+  test('150 bytes of CJK lose neither first nor last byte', () => {
     const body = encodeAttributedBody('あ'.repeat(50));
     expect(body.includes(Buffer.from([0x81, 0x96, 0x00]))).toBe(true);
     expect(textOf(body)).toBe('あ'.repeat(50));
   });
 
-  it('a 0x81 length of 0xFFxx is not negative', () => {
+  test('a 0x81 length of 0xFFxx is not negative', () => {
     const text = 'y'.repeat(0xff10);
     expect(textOf(encodeAttributedBody(text))).toBe(text);
   });
 });
 
 describe('what the parser refuses, and the fallback saves', () => {
-  it('a declared length beyond the blob is damaged; the text that is there is saved', () => {
+  test('a declared length beyond the blob is damaged; the text that is there is saved', () => {
     const whole = encodeAttributedBody('This is parsing a message');
     const cut = whole.subarray(0, whole.indexOf('message'));
     expect(parseTypedStream(cut)).toEqual({ kind: 'damaged', reason: 'cut short' });
     expect(decodeAttributedBody(cut)).toEqual({ text: 'This is parsing a ', runs: [], fallback: true });
   });
 
-  it('runs that do not cover the text are damaged', () => {
+  test('runs that do not cover the text are damaged', () => {
     const whole = encodeAttributedBody('abc');
     const run = whole.indexOf(Buffer.from([0x69, 0x49, 0x01, 0x03])) + 3;
     whole[run] = 2;
@@ -100,12 +100,12 @@ describe('what the parser refuses, and the fallback saves', () => {
     expect(decodeAttributedBody(whole)).toMatchObject({ text: 'abc', fallback: true });
   });
 
-  it('lone surrogates neither throw nor lose the text around them', () => {
+  test('lone surrogates neither throw nor lose the text around them', () => {
     const decoded = decodeAttributedBody(encodeAttributedBody('a\ud83db'));
     expect(decoded.text).toMatch(/^a.+b$/);
   });
 
-  it.each([
+  test.each([
     ['nothing', Buffer.alloc(0)],
     ['a property list', Buffer.from('bplist00')],
     ['the big-endian form', Buffer.from('\x04\x0btypedstream\x81\x03\xe8', 'latin1')],
@@ -115,7 +115,7 @@ describe('what the parser refuses, and the fallback saves', () => {
     expect(decodeAttributedBody(bytes)).toEqual({ text: null, runs: [], fallback: true });
   });
 
-  it('nesting without end is refused', () => {
+  test('nesting without end is refused', () => {
     const header = '\x04\x0bstreamtyped\x81\xe8\x03\x84\x01@';
     const nested = Buffer.from(`${header}${'\x84\x84\x84\x01A\x00\x85\x92'.repeat(20_000)}`, 'latin1');
     expect(parseTypedStream(nested)).toMatchObject({ kind: 'damaged' });
@@ -132,7 +132,7 @@ describe('types that attributes may hold', () => {
       ...bytes.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from([part]))),
     ]);
 
-  it.each([
+  test.each([
     ['double', behind(0x84, 1, 'd', 0x83, '\0\0\0\0\0\0\xf0\x3f')],
     ['float', behind(0x84, 1, 'f', 0x83, '\0\0\x80\x3f')],
     ['whole number as a double', behind(0x84, 1, 'd', 7)],
@@ -148,7 +148,7 @@ describe('types that attributes may hold', () => {
     expect(textOf(bytes)).toBe('hi');
   });
 
-  it.each([
+  test.each([
     ['unknown type', behind(0x84, 1, 'z', 1)],
     ['array of nothing', behind(0x84, 7, '[9{x=}]')],
     ['array without a size', behind(0x84, 3, '[c]')],
@@ -163,7 +163,7 @@ describe('types that attributes may hold', () => {
 });
 
 describe('properties', () => {
-  it('any text of any parts survives the way through', () => {
+  test('any text of any parts survives the way through', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 400 });
     fc.assert(
       fc.property(fc.array(text, { maxLength: 140 }), fc.boolean(), (stretches, immutable) => {
@@ -182,7 +182,7 @@ describe('properties', () => {
     );
   });
 
-  it('truncated at every byte: never throws, never invents, and saves what the whole text began with', () => {
+  test('truncated at every byte: never throws, never invents, and saves what the whole text began with', () => {
     for (const name of Object.keys(BLOBS) as (keyof typeof BLOBS)[]) {
       const whole = blob(name);
       const text = decodeAttributedBody(whole).text ?? '';
@@ -194,7 +194,7 @@ describe('properties', () => {
     }
   });
 
-  it('any flipped bytes: never throws, and a text covers its runs', () => {
+  test('any flipped bytes: never throws, and a text covers its runs', () => {
     const flips = fc.array(fc.tuple(fc.nat(600), fc.integer({ min: 0, max: 255 })), {
       minLength: 1,
       maxLength: 8,
@@ -218,7 +218,7 @@ describe('properties', () => {
     );
   });
 
-  it('any bytes at all: never throws', () => {
+  test('any bytes at all: never throws', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
         decodeAttributedBody(bytes);
