@@ -5,11 +5,11 @@ import type { ErrorCode } from '../model/errorCodes.js';
 import { type Clock, sleep } from '../system/clock.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
 import type { Outbound } from '../system/Outbound.js';
+import { type FindAddresses, isPublicAddress } from '../system/publicAddresses.js';
 import { nameOfType, safeName } from './contentTypes.js';
 import { faultCode } from './faultCode.js';
 import { isHandedOver, readHandedOver } from './handedOver.js';
-import type { FindAddresses } from './httpsFile.js';
-import { httpsFile, isPublicAddress, urlFault } from './httpsFile.js';
+import { httpsFile, urlFault } from './httpsFile.js';
 import { readRealFile } from './readRealFile.js';
 import type { StagingArea } from './StagedFiles.js';
 

@@ -1,16 +1,14 @@
 import type { LookupAddress } from 'node:dns';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import { type HttpsFileOptions, httpsFile, urlFault } from '../../src/attachments/httpsFile.js';
+import { systemClock } from '../../src/system/clock.js';
 import {
   checkedLookup,
   type FindAddresses,
-  type HttpsFileOptions,
-  httpsFile,
   isPublicAddress,
   PrivateAddressError,
-  urlFault,
-} from '../../src/attachments/httpsFile.js';
-import { systemClock } from '../../src/system/clock.js';
+} from '../../src/system/publicAddresses.js';
 import { connectProxy } from '../support/ConnectProxy.js';
 import { outboundBy } from '../support/outbound.js';
 import { type HttpsHost, httpsHost } from './HttpsHost.js';

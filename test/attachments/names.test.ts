@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { imageType, nameOfType, safeName } from '../../src/attachments/contentTypes.js';
-import { isPublicAddress } from '../../src/attachments/httpsFile.js';
+import { isPublicAddress } from '../../src/system/publicAddresses.js';
 
 describe('the name of a file', () => {
   test.each([
