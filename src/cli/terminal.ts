@@ -155,6 +155,11 @@ function cut(line: string, columns: number): string {
   return kept;
 }
 
+/** A cell of so many columns; a wider one stays whole. */
+export function padded(cell: string, columns: number): string {
+  return cell + ' '.repeat(Math.max(0, columns - widthOf(cell)));
+}
+
 /** Rows of cells as lines, each column as wide as its widest cell. The last column is not padded. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
@@ -162,7 +167,7 @@ export function table(rows: readonly (readonly string[])[]): string[] {
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell));
   return rows.map((row) =>
     row
-      .map((cell, at) => cell + ' '.repeat(at === row.length - 1 ? 0 : (widths[at] ?? 0) - widthOf(cell)))
+      .map((cell, at) => (at === row.length - 1 ? cell : padded(cell, widths[at] ?? 0)))
       .join('  ')
       .trimEnd(),
   );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { entryLines, paint, printable, table, terminalOf, wrap } from '../../src/cli/terminal.js';
+import { entryLines, padded, paint, printable, table, terminalOf, wrap } from '../../src/cli/terminal.js';
 
 const tty = { isTTY: true, columns: 100 } as const;
 const pipe = { isTTY: false, columns: 0 } as const;
@@ -66,6 +66,14 @@ test('the columns of a table stand below one another, whatever is in them', () =
       ['name', 'cell', ''],
     ]),
   ).toEqual(['测试  a     b', `🫠    ${red}     c`, 'name  cell']);
+});
+
+test.each([
+  ['测试', '测试  '],
+  ['e\u0301', 'e\u0301     '],
+  ['wider than that', 'wider than that'],
+])('a cell of six columns, as of config show, is padded by what %j takes at a terminal', (cell, shown) => {
+  expect(padded(cell, 6)).toBe(shown);
 });
 
 describe('what is printed', () => {

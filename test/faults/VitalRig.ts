@@ -1,17 +1,21 @@
 import { expect } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../src/model/errorCodes.js';
-import { type StatusSnapshot, statusSchema } from '../../src/model/status.js';
-import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
-import { makeToken } from '../../src/monitor/tokens.js';
+import type { StatusSnapshot } from '../../src/model/status.js';
 import { codesOfSign, hindersTheJob } from '../../src/operator/vitalSigns.js';
 import { openDatabase } from '../../src/store/sqlite.js';
-import { MutantBackend, type Pair, type PassingReply } from '../kit/conformance/MutantBackend.js';
+import {
+  type Defect,
+  MutantBackend,
+  type Pair,
+  type PassingReply,
+} from '../kit/conformance/MutantBackend.js';
 import type { DaemonProcess } from '../support/DaemonProcess.js';
 import { DrivenClock } from '../support/DrivenClock.js';
-import { type Cleanup, EdgeWorld } from '../support/EdgeWorld.js';
+import { type Cleanup, EdgeWorld, REALTIME } from '../support/EdgeWorld.js';
+import { problemsOnPage } from '../support/problemsOnPage.js';
 import { statusOf } from '../support/statusOf.js';
+import { UNPRIVILEGED } from '../support/unprivileged.js';
 import { until } from '../support/until.js';
-import { WatchingClient } from '../support/WatchingClient.js';
 
 /** A person of that number. */
 export const person = (number: number) => `+1310555${2000 + number}`;
@@ -27,9 +31,13 @@ export interface Wrong {
   sync?: (body: Record<string, unknown>) => void;
 }
 
+type Settings = Readonly<Record<string, unknown>>;
+
 /** One daemon with everything by which it is watched, and what a test may break of it. */
 export class Rig {
   wrong: Wrong = {};
+  /** What is broken keeps texts from going out: none is on its way. */
+  areTextsHeld = false;
   readonly pairs: Pair[] = [];
 
   private constructor(
@@ -37,6 +45,7 @@ export class Rig {
     readonly time: DrivenClock,
     readonly daemon: DaemonProcess,
     private readonly health: string,
+    private readonly settings: Settings,
     wires: { wrong: () => Wrong; pairs: Pair[] },
   ) {
     this.pairs = wires.pairs;
@@ -50,7 +59,7 @@ export class Rig {
     const world = await EdgeWorld.open(context, { backendClock: time.clock });
     context.onTestFinished(() => time.close());
     time.drive(world);
-    const mutant = await MutantBackend.start(world.backend.url, {
+    const defect: Defect = {
       request({ path, body }) {
         underWay += 1;
         return wires.wrong().reply?.(path, body);
@@ -63,9 +72,10 @@ export class Rig {
         wires.pairs.push(pair);
         wires.wrong().socket?.(pair);
       },
-    });
+    };
+    const mutant = await MutantBackend.start(world.backend.url, defect, time.clock);
     context.onTestFinished(() => mutant.stop());
-    world.writeConfig({
+    const settings = {
       'backend.url': mutant.url,
       'backend.sync_interval_seconds': 5,
       'health.enabled': true,
@@ -73,10 +83,17 @@ export class Rig {
       'monitor.enabled': true,
       'monitor.port': 0,
       'attachments.upload': true,
-    });
-    const daemon = await world.start();
+    };
+    world.writeConfig(settings);
+    const daemon = world.spawn(['run'], UNPRIVILEGED);
+    await daemon.line(REALTIME);
     const health = /url=(\S+)/.exec(await daemon.line('Health is served'))?.[1] ?? '';
-    return new Rig(world, time, daemon, health, wires);
+    return new Rig(world, time, daemon, health, settings, wires);
+  }
+
+  /** Writes the configuration with these settings beside those of the start. */
+  configure(settings: Settings): void {
+    this.world.writeConfig({ ...this.settings, ...settings });
   }
 
   async status(): Promise<StatusSnapshot> {
@@ -96,18 +113,7 @@ export class Rig {
   /** What the page of the monitor gets when somebody opens it. */
   async onPage(): Promise<string[]> {
     const { port } = (await this.status()).monitor;
-    const key = MonitorSecret.in(this.world.state).key();
-    const now = this.time.clock.now();
-    const token = await makeToken(key, { use: 'session', user: 'ann', ttlMs: 60 * MINUTE, now });
-    const client = await WatchingClient.open(`ws://127.0.0.1:${port ?? 0}/ws?token=${token}`);
-    try {
-      await client.heard('auth');
-      client.say({ type: 'subscribe', data: { topics: ['problems'] } });
-      const { data } = await client.heard('snapshot');
-      return statusSchema.parse(data?.status).problems.map(({ code }) => code);
-    } finally {
-      client.close();
-    }
+    return problemsOnPage(this.world.state, port ?? 0, this.time.clock.now());
   }
 
   /** Lets time pass until it is so. */
@@ -122,6 +128,7 @@ export class Rig {
 
   /** No text is on its way: osascript takes real time, which must not run ahead meanwhile. */
   async textsOut(): Promise<void> {
+    if (this.areTextsHeld) return;
     await until(
       async () => (await this.status()).sends_queued === 0,
       () => 'the end of all texts',

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { DaemonProcess } from '../support/DaemonProcess.js';
 import { type Cleanup, EdgeWorld, REALTIME } from '../support/EdgeWorld.js';
 import { SmallDisk } from '../support/SmallDisk.js';
+import { UNPRIVILEGED } from '../support/unprivileged.js';
 
 const canMount = SmallDisk.canMount();
 if (!canMount) {
@@ -12,9 +13,6 @@ if (!canMount) {
     'Nothing can be mounted here: full and read-only disks are tested by the port of texts alone.',
   );
 }
-const isRoot = process.getuid?.() === 0;
-/** What becomes the daemon without the rights that make root pass every check; nothing where we have none. */
-const UNPRIVILEGED = isRoot ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
 
 interface Fault {
   name: string;

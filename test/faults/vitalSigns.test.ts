@@ -1,7 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { mintToken } from '../../src/kit/backend/authentication.js';
 import type { PassingReply } from '../kit/conformance/MutantBackend.js';
-import { PERSON } from '../support/EdgeWorld.js';
-import { type Break, comeAndGo, mendPosts, person, SECOND } from './VitalRig.js';
+import { AGENT_ID, type Cleanup, OWN, PERSON, SECRET } from '../support/EdgeWorld.js';
+import { type Break, comeAndGo, MINUTE, mendPosts, person, SECOND } from './VitalRig.js';
 
 const rejectedPosts =
   (reply: PassingReply): Break['make'] =>
@@ -9,6 +15,25 @@ const rejectedPosts =
     rig.wrong = { reply: (path) => (path === '/edge/message' ? reply : undefined) };
     rig.world.mac.chatDb.receive({ from: person(1), text: 'hello' });
   };
+
+/** A webhook for alerts, which takes them or not. */
+const webhook = { url: '', status: 503 };
+async function openWebhook({ onTestFinished }: Cleanup): Promise<void> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(webhook.status).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  webhook.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+/** Larger than the store and the log, and less than an attachment may have. */
+const LARGE = 6 * 1_024 * 1_024;
+
 /** What no other quick test shows of a whole daemon, but for what takes an hour of its time. */
 const BREAKS: readonly Break[] = [
   {
@@ -99,12 +124,71 @@ const BREAKS: readonly Break[] = [
       await rig.world.cli('queue', 'retry', parked[0]?.guid ?? '');
     },
   },
+  {
+    // A minute before the end of its 24 hours the pinned token is still good.
+    code: 'token_expired',
+    quietMs: 30 * SECOND,
+    lastsMs: 40 * SECOND,
+    async make(rig) {
+      const madeAt = rig.time.clock.now() - 24 * 60 * MINUTE + MINUTE;
+      const token = mintToken(SECRET, AGENT_ID, OWN, Math.floor(madeAt / SECOND));
+      writeFileSync(rig.world.envPath, `EDGE_TOKEN='${token}'\n`, { mode: 0o600 });
+      await rig.daemon.line('The secrets changed: using the new ones');
+    },
+    mend: (rig) => rig.world.writeSecret(SECRET),
+  },
+  {
+    code: 'config_unreadable',
+    make: (rig) => writeFileSync(rig.world.configPath, Buffer.from([0x80, 0xff, 0xfe])),
+    mend: (rig) => rig.configure({}),
+  },
+  {
+    code: 'alerts_failing',
+    async make(rig) {
+      rig.configure({ 'alerts.webhook_url': webhook.url, 'alerts.after_seconds': 1 });
+      await rig.daemon.line('keys=alerts.webhook_url');
+      await rig.world.cli('pause');
+    },
+    async mend(rig) {
+      expect((await rig.status()).problems.map(({ code }) => code)).toContain('sending_paused');
+      webhook.status = 204;
+      await rig.world.cli('resume');
+    },
+  },
+  {
+    code: 'machine_exhausted',
+    make(rig) {
+      const path = join(rig.world.shared, 'large.bin');
+      writeFileSync(path, Buffer.alloc(LARGE, 1));
+      limitFiles(rig.daemon.pid, String(LARGE / 2));
+      rig.areTextsHeld = true;
+      rig.world.command('', { attachments: [{ path }] });
+    },
+    async mend(rig) {
+      const before = rig.world.texts.length;
+      limitFiles(rig.daemon.pid, 'unlimited');
+      await rig.passes(
+        () => rig.world.texts.length > before,
+        () => 'the file',
+      );
+      rig.areTextsHeld = false;
+    },
+  },
+  {
+    code: 'chatdb_denied',
+    make: (rig) => chmodSync(dirname(rig.world.mac.chatDbPath), 0o000),
+    mend: (rig) => chmodSync(dirname(rig.world.mac.chatDbPath), 0o700),
+  },
 ];
 
-test(
-  'each is found by its code in the status, /ready, the page and the log when the real thing breaks, and goes when that is mended',
-  {
-    timeout: 600_000,
-  },
-  (context) => comeAndGo(context, BREAKS),
-);
+/** The largest file that the process may write from now on, in bytes. */
+function limitFiles(pid: number, soft: string): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${soft}:`]);
+}
+
+test('each is found by its code in the status, /ready, the page and the log when the real thing breaks, and goes when that is mended', {
+  timeout: 600_000,
+}, async (context) => {
+  await openWebhook(context);
+  await comeAndGo(context, BREAKS);
+});

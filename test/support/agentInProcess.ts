@@ -1,15 +1,19 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { loadConfig } from '../../src/config/loadConfig.js';
+import { type LoadedConfig, loadConfig } from '../../src/config/loadConfig.js';
 import { EdgeAgent } from '../../src/daemon/EdgeAgent.js';
 import { createLogger } from '../../src/logging/createLogger.js';
 import type { InstanceLock } from '../../src/store/InstanceLock.js';
 import { temporaryDirectory } from './temporaryStore.js';
 
-/** An agent in this process, without a Mac and without a backend: once started, it runs degraded. Stopped with the test. */
+/**
+ * An agent in this process, without a Mac and without a backend: once started, it runs degraded. Stopped with the test.
+ * `change`: what a program that embeds it makes of what was loaded.
+ */
 export function agentInProcess(
   variables: Readonly<Record<string, string>>,
   lock?: (state: string) => InstanceLock,
+  change = (loaded: LoadedConfig): LoadedConfig => loaded,
 ): { agent: EdgeAgent; state: string; logFile: string } {
   const directory = temporaryDirectory();
   const state = join(directory, 'state');
@@ -22,7 +26,7 @@ export function agentInProcess(
     EDGE_IMESSAGE_DB_PATH: join(directory, 'chat.db'),
     ...variables,
   };
-  const loaded = loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' });
+  const loaded = change(loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' }));
   const logFile = loaded.config.logging.file;
   const log = createLogger({ file: logFile, level: 'info', format: 'text' });
   const agent = new EdgeAgent({ loaded, env, log, platform: 'linux', lock: lock?.(state) });

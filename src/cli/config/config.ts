@@ -8,7 +8,7 @@ import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
 import { complainOf, give, print, printJson, stdoutTerminal } from '../print.js';
-import { entryLines } from '../terminal.js';
+import { entryLines, padded } from '../terminal.js';
 import { namedSetting } from './namedSetting.js';
 
 /** Shows every setting in force and where it came from: the running agent's, else what one would start with. */
@@ -92,7 +92,7 @@ const quiet: Logger = { debug: silence, info: silence, warn: silence, error: sil
 
 function settingLine({ key, value, source, restart, ...more }: SettingInForce): string {
   const pending = 'pending' in more ? `; after a restart ${shown(more.pending)}` : '';
-  return `${key.padEnd(36)} ${shown(value).padEnd(40)} ${source}${restart ? ' (restart)' : ''}${pending}`;
+  return `${padded(key, 36)} ${padded(shown(value), 40)} ${source}${restart ? ' (restart)' : ''}${pending}`;
 }
 
 function shown(value: unknown): string {

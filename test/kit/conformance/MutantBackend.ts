@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
+import { type Clock, systemClock } from '../../../src/system/clock.js';
 
 export type Json = Record<string, unknown>;
 
@@ -60,6 +61,7 @@ export class MutantBackend {
     private readonly server: Server,
     private readonly target: string,
     private readonly defect: Defect,
+    private readonly clock: Clock,
   ) {
     server.on('request', (request, response) => void this.pass(request, response));
     server.on('upgrade', (request, socket, head) => {
@@ -67,9 +69,10 @@ export class MutantBackend {
     });
   }
 
-  static async start(target: string, defect: Defect): Promise<MutantBackend> {
+  /** `clock`: that of the backend behind it, by which its answers are dated. */
+  static async start(target: string, defect: Defect, clock = systemClock): Promise<MutantBackend> {
     const server = createServer();
-    const mutant = new MutantBackend(server, target, defect);
+    const mutant = new MutantBackend(server, target, defect, clock);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return mutant;
@@ -105,7 +108,8 @@ export class MutantBackend {
     const reply =
       (await this.defect.request?.(request)) ?? (await this.forward(request, isForm ? bytes : undefined));
     this.defect.reply?.(request, reply);
-    response.writeHead(reply.status, { 'Content-Type': 'application/json' });
+    const date = new Date(this.clock.now()).toUTCString();
+    response.writeHead(reply.status, { 'Content-Type': 'application/json', Date: date });
     response.end(JSON.stringify(reply.body));
   }
 
