@@ -27,6 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'daemon',
     'operator',
     'diagnostics',
+    'gateway',
     'kit',
     'backend',
     'monitor',
@@ -39,7 +40,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   operator: [...features, ...ground],
   diagnostics: ['operator', 'backend', 'messages', 'supervisor', ...ground],
   ...Object.fromEntries(features.map((room) => [room, ground])),
-  kit: ['operator', 'backend', 'commands', 'incoming', 'messages', 'monitor', ...ground],
+  gateway: ground,
+  kit: ['gateway', 'operator', 'backend', 'commands', 'incoming', 'messages', 'monitor', ...ground],
   'monitor-client': ['model'],
   'monitor-page': ['monitor-client', 'model'],
   store: ['logging', 'system', 'errors', 'model'],
@@ -48,6 +50,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   system: ['errors', 'model'],
   errors: ['model'],
   model: [],
+};
+
+/** What the rooms within the gateway may import of one another; those that are not named here may import any. */
+const ALLOWED_IN_GATEWAY: Readonly<Record<string, readonly string[]>> = {
+  storage: [],
+  ledger: ['storage'],
 };
 
 /** Packages that only these places import. */
@@ -65,6 +73,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   '@inquirer/prompts': /^cli\//,
   'string-width': /^cli\/terminal\.ts$/,
   'prom-client': /^health\/Metrics\.ts$/,
+  pg: /^gateway\/storage\/Postgres\w+\.ts$/,
   'better-sqlite3': /^(store|messages\/(chatdb|contacts))\//,
 };
 
@@ -94,6 +103,15 @@ describe('the direction of imports', () => {
       .filter(({ from, to }) => !ALLOWED[roomOf(from)]?.includes(roomOf(to)))
       .map(({ from, to }) => `${from} → ${to}`);
     expect(forbidden).toEqual([]);
+  });
+
+  test('storage and ledger of the gateway know nothing of what is built on them', () => {
+    const within = (file = '') => (file.startsWith('gateway/') ? file.split('/')[1] : undefined);
+    const forbidden = imports.filter(({ from, file }) => {
+      const [room = '', other = ''] = [within(from), within(file)];
+      return other !== '' && room !== other && ALLOWED_IN_GATEWAY[room]?.includes(other) === false;
+    });
+    expect(forbidden.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
   });
 
   test('every relative import means a file of the source', () => {

@@ -31,15 +31,16 @@ export function openDatabase(
 /** In KiB. better-sqlite3's build lets a connection keep 16 MB of pages; what the agent works on at a time is far less. */
 export const CACHE_KIB = 4096;
 
-/** A store that reaches this size takes no more, as on a full disk, until retention has made room. */
-const LARGEST_BYTES = 2 * 1024 ** 3;
+/** The agent's store that reaches this size takes no more, as on a full disk, until retention has made room. */
+const LARGEST_STORE_BYTES = 2 * 1024 ** 3;
 
 /**
  * Opens a file whose commits survive a power cut. An existing WAL file opens with synchronous=NORMAL, under
  * which the last commits may vanish, so FULL is set on every open and checked. On macOS fsync alone does not
  * reach the platter: fullfsync makes SQLite use F_FULLFSYNC (sqlite.org/pragma.html#pragma_fullfsync).
+ * A file that reaches `largestBytes` (2 GiB) takes no more.
  */
-export function openDurableDatabase(path: string): Database {
+export function openDurableDatabase(path: string, largestBytes: number = LARGEST_STORE_BYTES): Database {
   const database = openDatabase(path);
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL');
@@ -48,7 +49,7 @@ export function openDurableDatabase(path: string): Database {
   database.pragma('foreign_keys = ON');
   database.pragma(`cache_size = -${CACHE_KIB}`);
   database.pragma(
-    `max_page_count = ${Math.floor(LARGEST_BYTES / Number(database.pragma('page_size', { simple: true })))}`,
+    `max_page_count = ${Math.floor(largestBytes / Number(database.pragma('page_size', { simple: true })))}`,
   );
   database.pragma(`journal_size_limit = ${16 * 1024 * 1024}`);
   if (database.pragma('synchronous', { simple: true }) !== 2) {
