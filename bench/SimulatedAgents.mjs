@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { mintToken } from '../dist/kit/backend/authentication.js';
+import { mintToken } from '../dist/gateway/agents/authentication.js';
 import { nowMs } from './figures.mjs';
 
 /** How many dial at the same time. */

@@ -54,13 +54,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** What the rooms within the gateway may import of one another; those that are not named here may import any. */
 const ALLOWED_IN_GATEWAY: Readonly<Record<string, readonly string[]>> = {
+  agents: [],
   storage: [],
   ledger: ['storage'],
 };
 
 /** Packages that only these places import. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
-  ws: /^(backend\/WebSocketClient|cli\/inspect\/watchMonitor|kit\/conformance\/ProbeSocket|monitor\/\w+|kit\/transcript\/\w+|kit\/backend\/\w+)\.ts$/,
+  ws: /^(backend\/WebSocketClient|cli\/inspect\/watchMonitor|kit\/conformance\/ProbeSocket|monitor\/\w+|kit\/transcript\/\w+|gateway\/agents\/\w+)\.ts$/,
   jose: /^monitor\/tokens\.ts$/,
   preact: /^monitor-page\//,
   'preact/hooks': /^monitor-page\//,

@@ -2,10 +2,11 @@ import pRetry from 'p-retry';
 import { z } from 'zod';
 import type { Logger } from '../logging/Logger.js';
 import type { RegisterRequest } from '../model/agentBodies.js';
+import { agentIdOf } from '../model/agentId.js';
 import type { Problem } from '../model/problem.js';
 import type { Clock } from '../system/clock.js';
 import { type HttpClient, NO_SUCH_ENDPOINT } from './HttpClient.js';
-import { agentIdOf, asObject, parseAccepts } from './protocol.js';
+import { asObject, parseAccepts } from './protocol.js';
 import type { BackendSecrets, BackendSettings, BackendStore } from './settings.js';
 
 /** Where the store's `meta` keeps what the registration gave. */

@@ -234,11 +234,6 @@ function noticeText(frame: Record<string, unknown>): string {
   return '';
 }
 
-/** The id of an agent that has no other: `edge_` and the digits of its phone, or its e-mail address in lower case (protocol §1). */
-export function agentIdOf(account: string): string {
-  return `edge_${account.replace(/^\+/, '').toLowerCase()}`;
-}
-
 /** Largest frame accepted, in bytes; a larger one ends the socket with 1009 (protocol §3). */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 

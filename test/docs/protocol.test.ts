@@ -12,9 +12,9 @@ import {
 } from '../../src/backend/protocol.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import { judgeRemote } from '../../src/config/remoteSettings.js';
+import { parseAgentFrame } from '../../src/gateway/agents/frames.js';
 import { messageBody } from '../../src/incoming/messageBody.js';
 import { parseReply } from '../../src/incoming/reply.js';
-import { parseAgentFrame } from '../../src/kit/backend/frames.js';
 import { silent } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
 import type { AckBody, WireEvent } from '../../src/model/agentBodies.js';

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { verifyCredentials } from '../../src/kit/backend/authentication.js';
+import { verifyCredentials } from '../../src/gateway/agents/authentication.js';
 import { scripted } from '../../src/kit/backend/persona.js';
 import { socketPath } from '../../src/operator/socketPath.js';
 import { packageVersion } from '../../src/system/version.js';

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { mintToken } from '../../src/kit/backend/authentication.js';
+import { mintToken } from '../../src/gateway/agents/authentication.js';
 import type { PassingReply } from '../kit/conformance/MutantBackend.js';
 import { AGENT_ID, type Cleanup, OWN, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { type Break, comeAndGo, MINUTE, mendPosts, person, SECOND } from './VitalRig.js';

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { agentIdOf } from '../../src/backend/protocol.js';
 import { echo } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
+import { agentIdOf } from '../../src/model/agentId.js';
 import { Sandbox } from '../config/sandbox.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Ack } from '../../src/kit/backend/frames.js';
+import type { Ack } from '../../src/gateway/agents/frames.js';
 import type { Journal } from '../../src/kit/backend/Journal.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { AGENT_ID, type EdgeWorld } from '../support/EdgeWorld.js';

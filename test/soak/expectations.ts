@@ -1,4 +1,4 @@
-import type { Ack } from '../../src/kit/backend/frames.js';
+import type { Ack } from '../../src/gateway/agents/frames.js';
 import type { Evidence } from './evidence.js';
 import { guidsOf, type Intents, type MessageIntent, type ScheduleIntent } from './intents.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Ack } from '../../src/kit/backend/frames.js';
+import type { Ack } from '../../src/gateway/agents/frames.js';
+import type { MessageBody } from '../../src/gateway/agents/requests.js';
 import { Journal } from '../../src/kit/backend/Journal.js';
-import type { MessageBody } from '../../src/kit/backend/requests.js';
 import { systemClock } from '../../src/system/clock.js';
 import type { Evidence } from './evidence.js';
 import type { Intents, MessageIntent } from './intents.js';

@@ -1,4 +1,4 @@
-import type { AgentEvent } from '../../src/kit/backend/frames.js';
+import type { AgentEvent } from '../../src/gateway/agents/frames.js';
 import type { Evidence } from './evidence.js';
 import { answersIn } from './expectations.js';
 import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './intents.js';

@@ -1,8 +1,8 @@
-import { agentIdOf } from '../../backend/protocol.js';
 import { normaliseBase, parseBackendUrl, shownAddress } from '../../config/backendUrls.js';
 import { edge } from '../../config/sections/connection.js';
 import { EdgeError } from '../../errors.js';
 import type { ConformanceTarget, PlayedIdentity } from '../../kit/conformance/ConformanceRun.js';
+import { agentIdOf } from '../../model/agentId.js';
 import { isLoopback } from '../../system/loopback.js';
 import { secretFor } from '../config/secretFile.js';
 

@@ -1,4 +1,5 @@
-import type { ConnectionRegistry } from './ConnectionRegistry.js';
+import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
+import type { ConnectionRegistry } from '../../gateway/agents/ConnectionRegistry.js';
 import type { Faults, HeldPongs } from './Faults.js';
 
 /** Which requests an HTTP fault hits: all, unless a path is given. `times`: how many; Infinity for every one. */
@@ -24,12 +25,12 @@ export class BackendFaults {
 
   /** Plays a peer that is gone without a word: nothing more is read or written, the socket stays open. */
   freezeSocket(agentId?: string): number {
-    return this.each(agentId, (connection) => connection.freeze());
+    return this.each(agentId, (connection) => this.faults.freeze(connection));
   }
 
   /** Ends a freeze: what arrived meanwhile is read now, what was to be sent meanwhile is lost. */
   thawSocket(agentId?: string): number {
-    return this.each(agentId, (connection) => connection.thaw());
+    return this.each(agentId, (connection) => this.faults.thaw(connection));
   }
 
   /** Closes with this code, which must be one that may be sent (1000–1014 but 1004–1006, 3000–4999). */
@@ -44,9 +45,9 @@ export class BackendFaults {
 
   /** Answers upgrades with this status, or with nothing at all (`hang`); null ends it. `retryAfter` in seconds. */
   refuseUpgrades(status: number | 'hang' | null, retryAfter?: number): void {
-    if (status === null) this.faults.upgrade = { kind: 'none' };
-    else if (status === 'hang') this.faults.upgrade = { kind: 'hang' };
-    else this.faults.upgrade = { kind: 'status', status, retryAfter };
+    if (status === null) this.faults.upgrades = { kind: 'none' };
+    else if (status === 'hang') this.faults.upgrades = { kind: 'hang' };
+    else this.faults.upgrades = { kind: 'status', status, retryAfter };
   }
 
   /** Leaves pings unanswered, until `releasePongs`. */
@@ -57,7 +58,7 @@ export class BackendFaults {
   /** Answers pings again, and first those JSON pings that were left waiting. */
   releasePongs(): void {
     this.faults.pongs = null;
-    this.each(undefined, (connection) => connection.releasePongs());
+    this.each(undefined, (connection) => this.faults.releasePongs(connection));
   }
 
   /** Answers requests with this status; nothing behind it is done. `retryAfter`: seconds or an HTTP date. */
@@ -90,10 +91,7 @@ export class BackendFaults {
     this.faults.repeatReflexes = on;
   }
 
-  private each(
-    agentId: string | undefined,
-    run: (connection: ReturnType<ConnectionRegistry['all']>[number]) => void,
-  ): number {
+  private each(agentId: string | undefined, run: (connection: AgentConnection) => void): number {
     const connections = this.registry.all(agentId);
     for (const connection of connections) run(connection);
     return connections.length;

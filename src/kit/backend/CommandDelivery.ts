@@ -1,13 +1,13 @@
 import { describeError } from '../../errors.js';
+import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
+import type { ConnectionRegistry } from '../../gateway/agents/ConnectionRegistry.js';
+import type { Channel, DeliveryWay } from '../../gateway/agents/EdgeBackend.js';
+import { type Ack, commandFrame, type Envelope, type WireCommand } from '../../gateway/agents/frames.js';
 import type { Clock } from '../../system/clock.js';
 import { freshId } from '../../system/random.js';
-import type { AgentConnection } from './AgentConnection.js';
 import type { CommandQueue } from './CommandQueue.js';
-import type { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { Faults } from './Faults.js';
-import { type Ack, commandFrame, type Envelope, type WireCommand } from './frames.js';
-import type { Channel, DeliveryWay, Journal } from './Journal.js';
-import { Latencies } from './Latencies.js';
+import type { Journal } from './Journal.js';
 
 /** A command to be sent: its id, priority and timestamp are filled in where they are not given. */
 export interface CommandRequest {
@@ -40,16 +40,13 @@ interface DeliveryParts {
   faults: Faults;
   journal: Journal;
   envelope: Envelope;
+  /** Called for a command that is on its way, each time. */
+  setOut: (agentId: string, commandId: string) => void;
   log: (line: string) => void;
 }
 
 /** Gets commands to their agents, at least once: each is stored first, and handed out again until it is acked. */
 export class CommandDelivery {
-  /** From a command's push until its first ack, over all agents; where it had to wait for its agent, from its first way out. */
-  readonly latencies = new Latencies();
-  /** When each unacked command set out, in ms of the monotonic clock. */
-  private readonly setOutAt = new Map<string, number>();
-
   constructor(private readonly parts: DeliveryParts) {}
 
   /** Stores a command, then sends it if its agent is connected; `stored` tells when. Idempotent by command_id. */
@@ -70,7 +67,7 @@ export class CommandDelivery {
     }
     const connection = pollingOnly ? undefined : registry.find(agentId);
     if (connection === undefined) return { commandId, via: 'polling' };
-    this.setOut(agentId, commandId);
+    this.parts.setOut(agentId, commandId);
     queue.whenStored(
       () => this.send(connection, command, options.envelope),
       (mistake) => this.parts.log(`Command ${commandId} could not be stored: ${describeError(mistake)}`),
@@ -101,7 +98,6 @@ export class CommandDelivery {
   /** Takes an ack. Repeats, corrections and acks for unknown commands are all welcome. */
   acknowledge(agentId: string, ack: Ack, channel: Channel): void {
     this.parts.queue.acknowledge(agentId, ack);
-    this.measure(agentId, ack.command_id);
     this.parts.journal.record({ kind: 'ack', agentId, channel, body: ack });
   }
 
@@ -119,24 +115,8 @@ export class CommandDelivery {
   private note(agentId: string, command: WireCommand, via: DeliveryWay): void {
     const { queue, clock, journal } = this.parts;
     const commandId = command.command_id;
-    this.setOut(agentId, commandId);
+    this.parts.setOut(agentId, commandId);
     const repeat = queue.delivered(agentId, commandId, clock.now()) > 1;
     journal.record({ kind: 'command', agentId, commandId, commandType: command.command_type, via, repeat });
-  }
-
-  private setOut(agentId: string, commandId: string): void {
-    const key = `${agentId} ${commandId}`;
-    if (!this.setOutAt.has(key)) this.setOutAt.set(key, this.parts.clock.monotonic());
-  }
-
-  private measure(agentId: string, commandId: string): void {
-    const { clock, registry } = this.parts;
-    const key = `${agentId} ${commandId}`;
-    const setOutAt = this.setOutAt.get(key);
-    if (setOutAt === undefined) return;
-    this.setOutAt.delete(key);
-    const ms = clock.monotonic() - setOutAt;
-    this.latencies.add(ms);
-    registry.find(agentId)?.latencies.add(ms);
   }
 }

@@ -1,4 +1,5 @@
-import type { Ack, WireCommand } from './frames.js';
+import type { CommandCounts } from '../../gateway/agents/EdgeBackend.js';
+import type { Ack, WireCommand } from '../../gateway/agents/frames.js';
 
 /** A command that the agent has not acked. */
 export interface WaitingCommand {
@@ -32,17 +33,12 @@ export interface CommandQueue {
   /** The ack that counts (the highest revision), if there is one. */
   lastAck(agentId: string, commandId: string): Ack | undefined;
   /** Of one agent, or of all. */
-  counts(agentId?: string): Counts;
+  counts(agentId?: string): CommandCounts;
   /**
    * Calls `then` when everything done so far will survive a crash, or `otherwise` when it could not be stored and is undone.
    * At once where nothing is outstanding; always in the order of calling.
    */
   whenStored(then: () => void, otherwise: (mistake: unknown) => void): void;
-}
-
-export interface Counts {
-  pending: number;
-  acked: number;
 }
 
 interface Shelf {
@@ -103,7 +99,7 @@ export class MemoryCommandQueue implements CommandQueue {
     return this.shelves.get(agentId)?.acked.get(commandId);
   }
 
-  counts(agentId?: string): Counts {
+  counts(agentId?: string): CommandCounts {
     const all = agentId === undefined ? [...this.shelves.values()] : [this.shelves.get(agentId)];
     return {
       pending: all.reduce((sum, shelf) => sum + (shelf?.waiting.size ?? 0), 0),

@@ -1,11 +1,10 @@
+import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
+import type { Interposer, UpgradeFault } from '../../gateway/agents/Interposer.js';
+import type { HttpReply } from '../../gateway/agents/requestBody.js';
+import type { Pauses } from './Pauses.js';
+
 /** Which keepalive questions go unanswered. `json`: `{type:"ping"}`; `websocket`: the ping of RFC 6455. */
 export type HeldPongs = 'json' | 'websocket' | 'all';
-
-/** What to do with an upgrade request: answer it, answer with this status instead, or never answer. */
-type UpgradeFault =
-  | { kind: 'none' }
-  | { kind: 'status'; status: number; retryAfter?: number }
-  | { kind: 'hang' };
 
 /** A fault of the HTTP side. `path` undefined: every path. `times`: how many requests it still hits. */
 interface HttpFault {
@@ -24,11 +23,11 @@ interface HttpDelay extends HttpFault {
 }
 
 /**
- * The faults that were asked for and are not yet used up. Only data: the doors ask it at each step what to do.
- * Of several that fit, the one asked for first is used first.
+ * The faults that were asked for and are not yet used up, played at each step of the server. Of several that fit, the one asked
+ * for first is used first.
  */
-export class Faults {
-  upgrade: UpgradeFault = { kind: 'none' };
+export class Faults implements Interposer {
+  upgrades: UpgradeFault = { kind: 'none' };
   pongs: HeldPongs | null = null;
   /** How many of the next commands go out twice. */
   duplicates = 0;
@@ -37,6 +36,60 @@ export class Faults {
   private failures: HttpFailure[] = [];
   private delays: HttpDelay[] = [];
   private losses: HttpFault[] = [];
+  private readonly frozen = new WeakSet<AgentConnection>();
+  private readonly heldPongs = new WeakMap<AgentConnection, number>();
+
+  constructor(private readonly pauses: Pauses) {}
+
+  upgrade(): UpgradeFault {
+    return this.upgrades;
+  }
+
+  /** Waits for the delay that the next request to `path` has, then takes the failure that it gets instead of an answer. */
+  async request(path: string): Promise<HttpReply | 'stopping' | undefined> {
+    if (!(await this.pauses.wait(take(this.delays, path)?.ms ?? 0))) return 'stopping';
+    const failure = take(this.failures, path);
+    if (failure === undefined) return undefined;
+    return {
+      status: failure.status,
+      body: { error: 'fault', message: 'this failure was requested' },
+      headers: failure.retryAfter === undefined ? undefined : { 'Retry-After': String(failure.retryAfter) },
+    };
+  }
+
+  /** Takes whether the next request to `path` is carried out without its caller ever hearing of it. */
+  losesReply(path: string): boolean {
+    return take(this.losses, path) !== undefined;
+  }
+
+  /** A JSON ping that is held is counted, for `releasePongs`. */
+  holdsPong(of: 'json' | 'websocket', connection: AgentConnection): boolean {
+    if (this.pongs !== 'all' && this.pongs !== of) return false;
+    if (of === 'json') this.heldPongs.set(connection, (this.heldPongs.get(connection) ?? 0) + 1);
+    return true;
+  }
+
+  /** Sends the pongs that were held back from a connection, one for each ping. */
+  releasePongs(connection: AgentConnection): void {
+    for (let left = this.heldPongs.get(connection) ?? 0; left > 0; left -= 1) connection.sendPong();
+    this.heldPongs.delete(connection);
+  }
+
+  isFrozen(connection: AgentConnection): boolean {
+    return this.frozen.has(connection);
+  }
+
+  /** Plays a peer that is gone without a word: nothing is read and nothing is written, and nobody is told. */
+  freeze(connection: AgentConnection): void {
+    this.frozen.add(connection);
+    connection.pause('frozen');
+  }
+
+  /** What arrived meanwhile is read now; what was to be sent meanwhile is lost. */
+  thaw(connection: AgentConnection): void {
+    this.frozen.delete(connection);
+    connection.resume('frozen');
+  }
 
   fail(failure: HttpFailure): void {
     this.failures.push(failure);
@@ -50,29 +103,10 @@ export class Faults {
     this.losses.push(loss);
   }
 
-  /** Takes the failure that the next request to `path` gets instead of an answer. */
-  takeFailure(path: string): HttpFailure | undefined {
-    return take(this.failures, path);
-  }
-
-  /** Takes how long, in ms, the next request to `path` waits before it is looked at. */
-  takeDelay(path: string): number {
-    return take(this.delays, path)?.ms ?? 0;
-  }
-
-  /** Takes whether the next request to `path` is carried out without its caller ever hearing of it. */
-  takeLoss(path: string): boolean {
-    return take(this.losses, path) !== undefined;
-  }
-
   takeDuplicate(): boolean {
     if (this.duplicates === 0) return false;
     this.duplicates -= 1;
     return true;
-  }
-
-  holdsPong(of: 'json' | 'websocket'): boolean {
-    return this.pongs === 'all' || this.pongs === of;
   }
 
   /** Ends every fault of the HTTP side. */

@@ -1,33 +1,17 @@
 import { EventEmitter } from 'node:events';
+import type { Channel, DeliveryWay, Sighting, UploadedFile } from '../../gateway/agents/EdgeBackend.js';
+import type { Ack, AgentEvent, ReportedStatus } from '../../gateway/agents/frames.js';
+import type { MessageBody, RegisterBody } from '../../gateway/agents/requests.js';
 import type { Clock } from '../../system/clock.js';
-import type { Ack, AgentEvent, ReportedStatus } from './frames.js';
 import type { MessagePlace } from './MessageOrder.js';
-import type { MessageBody, RegisterBody, SyncBody } from './requests.js';
-
-/** An uploaded file. */
-interface PhotoFile {
-  readonly name: string;
-  readonly type: string;
-  readonly bytes: Buffer;
-}
 
 /** What the files that are kept may come to, in bytes (64 MiB); one alone may have 16 MiB. */
 const PHOTOS_BYTES = 64 * 1024 * 1024;
 
-/** The way something came to us: the socket, or the path of the request. */
-export type Channel = 'websocket' | '/edge/sync' | '/edge/command/ack' | '/edge/ack_command';
-
-/** The way a command went out. */
-export type DeliveryWay = 'websocket' | 'polling';
-
 /** Everything that can happen, as the backend sees it. */
 type What =
+  | Sighting
   | { kind: 'registered'; agentId: string; body: RegisterBody }
-  | { kind: 'connected'; agentId: string; replaced: boolean }
-  /** `code` 1006: the socket went without a close frame. */
-  | { kind: 'disconnected'; agentId: string; code: number; reason: string }
-  /** Somebody was turned away; `code` is an HTTP status or a close code. */
-  | { kind: 'refused'; path: string; code: number; reason: string }
   /** `repeat`: a guid that came before. `place`, of one that did not: how its number stands to those before. */
   | {
       kind: 'message';
@@ -44,12 +28,10 @@ type What =
       guid: string;
       repeat: boolean;
       fields: Record<string, string>;
-      file: PhotoFile;
+      file: UploadedFile;
     }
   /** Reflex and reply of this message wait for a release. */
   | { kind: 'held'; agentId: string; guid: string }
-  /** `delivered` false: the agent hung up before it had all of it. */
-  | { kind: 'reply'; agentId: string; guid: string; body: Record<string, unknown>; delivered: boolean }
   /** `commandId` null: there was no socket, so the reflex goes in the HTTP reply alone. */
   | { kind: 'reflex'; agentId: string; guid: string; text: string; commandId: string | null }
   | {
@@ -61,11 +43,8 @@ type What =
       repeat: boolean;
     }
   | { kind: 'ack'; agentId: string; channel: Channel; body: Ack }
-  | { kind: 'sync'; agentId: string; body: SyncBody; reply: Record<string, unknown> }
   | { kind: 'event'; agentId: string; channel: Channel; body: AgentEvent }
   | { kind: 'status'; agentId: string; channel: Channel; body: ReportedStatus }
-  | { kind: 'ping'; agentId: string }
-  | { kind: 'nonsense'; agentId: string; reason: string }
   | { kind: 'down' }
   | { kind: 'up' };
 

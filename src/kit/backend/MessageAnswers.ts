@@ -1,13 +1,14 @@
 import { describeError } from '../../errors.js';
+import type { ConnectionRegistry } from '../../gateway/agents/ConnectionRegistry.js';
+import type { MessageBody } from '../../gateway/agents/requests.js';
+import type { MessageReply } from '../../model/backendBodies.js';
 import type { CommandDelivery } from './CommandDelivery.js';
-import type { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { Faults } from './Faults.js';
 import type { Journal } from './Journal.js';
 import { MessageOrder } from './MessageOrder.js';
 import type { Pauses } from './Pauses.js';
 import { answers, type Persona, type PersonaAnswer, replyBody, sayable } from './persona.js';
 import type { ReplyHold } from './ReplyHold.js';
-import type { MessageBody } from './requests.js';
 
 /** How long a persona may think: an agent waits 60 s for its reply. */
 const PATIENCE_MS = 50_000;
@@ -36,7 +37,7 @@ interface Case {
   /** Undefined when the backend stopped first. */
   answer: Promise<PersonaAnswer | undefined>;
   /** Resolves with the stored reply; undefined when the backend stopped first. */
-  reply: Promise<Record<string, unknown> | undefined>;
+  reply: Promise<MessageReply | undefined>;
 }
 
 /**
@@ -56,15 +57,10 @@ export class MessageAnswers {
    * The HTTP reply to a message; undefined when the backend stopped before there was one. Rejects as the persona does, and with
    * PersonaLate when it is silent for too long; what it says afterwards is not listened to.
    */
-  async reply(
-    agentId: string,
-    guid: string,
-    message: MessageBody,
-  ): Promise<Record<string, unknown> | undefined> {
-    const { journal, log, faults } = this.parts;
+  async reply(agentId: string, guid: string, message: MessageBody): Promise<MessageReply | undefined> {
+    const { journal, faults } = this.parts;
     const key = `${agentId} ${guid}`;
     const known = this.cases.get(key);
-    log(`[HTTP POST] Received from ${agentId}`);
     if (known !== undefined) journal.record({ kind: 'message', agentId, guid, repeat: true, body: message });
     else this.first(agentId, guid, message);
     if (known === undefined) return this.open(key, agentId, guid, message).reply;
@@ -114,7 +110,7 @@ export class MessageAnswers {
     guid: string,
     message: MessageBody,
     answer: PersonaAnswer | undefined,
-  ): Promise<Record<string, unknown> | undefined> {
+  ): Promise<MessageReply | undefined> {
     if (answer === undefined) return undefined;
     const { hold, pauses, registry } = this.parts;
     if (!answers(answer)) return replyBody(answer, false);

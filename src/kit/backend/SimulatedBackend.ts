@@ -1,9 +1,12 @@
+import type { AgentConnection } from '../../gateway/agents/AgentConnection.js';
+import { ConnectionRegistry } from '../../gateway/agents/ConnectionRegistry.js';
+import { EdgeServer } from '../../gateway/agents/EdgeServer.js';
+import { plainFrame } from '../../gateway/agents/frames.js';
+import { SOCKET_PATH } from '../../gateway/agents/RequestHandler.js';
+import { Listener } from '../../gateway/Listener.js';
 import { onOneLine } from '../../logging/formatLine.js';
-import { systemClock } from '../../system/clock.js';
-import type { AgentConnection } from './AgentConnection.js';
-import { AgentUpgradeHandler } from './AgentUpgradeHandler.js';
+import { type Clock, systemClock } from '../../system/clock.js';
 import { BackendFaults } from './BackendFaults.js';
-import { CallerRateLimit } from './CallerRateLimit.js';
 import {
   CommandDelivery,
   type CommandRequest,
@@ -12,18 +15,30 @@ import {
 } from './CommandDelivery.js';
 import { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
 import { ConfigUpdates } from './ConfigUpdates.js';
-import { ConnectionRegistry } from './ConnectionRegistry.js';
-import type { EndpointContext } from './endpoints/endpoint.js';
 import { demandSecrets, hostInUrl, LOOPBACK } from './exposure.js';
 import { Faults } from './Faults.js';
-import { plainFrame } from './frames.js';
 import { Journal, type JournalEntry } from './Journal.js';
-import { Listener } from './Listener.js';
 import { MessageAnswers } from './MessageAnswers.js';
 import { Pauses } from './Pauses.js';
+import { PersonaBackend } from './PersonaBackend.js';
 import { ReplyHold, type ReplyOrder } from './ReplyHold.js';
-import { RequestHandler, SOCKET_PATH } from './RequestHandler.js';
 import type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
+
+/** What it is made of, as its verbs need it. */
+interface SimulatedParts {
+  clock: Clock;
+  registry: ConnectionRegistry;
+  queue: CommandQueue;
+  delivery: CommandDelivery;
+  journal: Journal;
+  configUpdates: ConfigUpdates;
+  listener: Listener;
+  pauses: Pauses;
+  hold: ReplyHold;
+  backend: PersonaBackend;
+  /** As it stands in a URL. */
+  host: string;
+}
 
 /**
  * The reference backend: real HTTP and a real WebSocket on one port, a persona that answers, and verbs that make things go
@@ -34,20 +49,21 @@ export class SimulatedBackend extends BackendFaults {
   /** Starts listening. Rejects with an EdgeError when the port is taken, or the secret is none for that host. */
   static async start(options: SimulatedBackendOptions): Promise<SimulatedBackend> {
     const host = options.host ?? LOOPBACK;
-    const { secret: given, adminKey, registrationToken, production = false } = options;
-    demandSecrets({ host, secret: given, adminKey, registrationToken, production });
+    const { secret, adminKey, registrationToken, production = false } = options;
+    demandSecrets({ host, secret, adminKey, registrationToken, production });
     const clock = options.clock ?? systemClock;
     // What strangers and agents say must not look like a line of ours.
     const log = (line: string) => options.log?.(onOneLine(line));
     const remembered = options.historyLimit ?? 100_000;
     const registry = new ConnectionRegistry();
-    const faults = new Faults();
     const pauses = new Pauses(clock);
+    const faults = new Faults(pauses);
     const journal = new Journal(clock, remembered, log);
     const hold = new ReplyHold(journal);
     const queue = options.queue ?? new MemoryCommandQueue();
     const envelope = options.envelope ?? 'both';
-    const delivery = new CommandDelivery({ clock, registry, queue, faults, journal, envelope, log });
+    const setOut = (agentId: string, commandId: string) => server.setOut(agentId, commandId);
+    const delivery = new CommandDelivery({ clock, registry, queue, faults, journal, envelope, setOut, log });
     const { persona } = options;
     const desk = new MessageAnswers({
       persona,
@@ -60,60 +76,69 @@ export class SimulatedBackend extends BackendFaults {
       log,
       remembered,
     });
-    let secret = given;
-    const parts: EndpointContext = {
+    const configUpdates = new ConfigUpdates();
+    const backend = new PersonaBackend({
       clock,
-      registry,
       queue,
       delivery,
       desk,
       journal,
-      configUpdates: new ConfigUpdates(),
-      accepts: options.accepts ?? ['event', 'status'],
-      secret: () => secret,
-      production,
+      configUpdates,
+      secret,
       registrationToken,
-      adminKey: () => adminKey ?? secret,
-      rateLimit: new CallerRateLimit(clock, options.rate),
-      refuseBy: options.refuseBy ?? 'close',
-      startedAt: clock.now(),
+      adminKey,
       log,
-    };
-    const listener = new Listener(
-      host,
-      new RequestHandler(parts, faults, pauses),
-      new AgentUpgradeHandler(parts, faults, options.silenceMs ?? 60_000),
-    );
+    });
+    const server = new EdgeServer(backend, {
+      clock,
+      registry,
+      log,
+      plainSecrets: !production,
+      accepts: options.accepts,
+      refuseBy: options.refuseBy,
+      rate: options.rate,
+      silenceMs: options.silenceMs,
+      interposer: faults,
+    });
+    const listener = new Listener(host, server);
     await listener.open(options.port);
-    const rotate = (next: string) => {
-      secret = next;
+    const parts = {
+      clock,
+      registry,
+      queue,
+      delivery,
+      journal,
+      configUpdates,
+      listener,
+      pauses,
+      hold,
+      backend,
     };
-    return new SimulatedBackend(parts, faults, listener, pauses, hold, rotate, hostInUrl(host));
+    return new SimulatedBackend({ ...parts, host: hostInUrl(host) }, faults);
   }
 
   private constructor(
-    private readonly parts: EndpointContext,
+    private readonly parts: SimulatedParts,
     faults: Faults,
-    private readonly listener: Listener,
-    private readonly pauses: Pauses,
-    private readonly hold: ReplyHold,
-    /** From now on only this secret counts; live sockets stay. */
-    readonly rotateSecret: (secret: string) => void,
-    private readonly host: string,
   ) {
     super(parts.registry, faults);
   }
 
+  /** From now on only this secret counts; live sockets stay. */
+  rotateSecret(secret: string): void {
+    this.parts.backend.rotateSecret(secret);
+  }
+
   get port(): number {
-    return this.listener.port;
+    return this.parts.listener.port;
   }
 
   get url(): string {
-    return `http://${this.host}:${this.port}`;
+    return `http://${this.parts.host}:${this.port}`;
   }
 
   get webSocketUrl(): string {
-    return `ws://${this.host}:${this.port}${SOCKET_PATH}`;
+    return `ws://${this.parts.host}:${this.port}${SOCKET_PATH}`;
   }
 
   /** What has happened, as lists. Each list is live. */
@@ -188,45 +213,45 @@ export class SimulatedBackend extends BackendFaults {
 
   /** Holds reflex and reply of every message from now on, until `release`. */
   holdReply(): void {
-    this.hold.start();
+    this.parts.hold.start();
   }
 
   /** The guids of the messages that are held. */
   get held(): readonly string[] {
-    return this.hold.guids;
+    return this.parts.hold.guids;
   }
 
   /** Pushes the held reflexes alone; returns the ids of their commands. */
   releaseReflex(): string[] {
-    return this.hold.releaseReflex();
+    return this.parts.hold.releaseReflex();
   }
 
   /** Lets the held replies alone go; resolves when they are written. */
   releaseReply(): Promise<void> {
-    return this.hold.releaseReply();
+    return this.parts.hold.releaseReply();
   }
 
   /** Lets reflexes and replies go in this order, and holds nothing more. Resolves when all is out. */
   release(order: ReplyOrder): Promise<void> {
-    return this.hold.release(order);
+    return this.parts.hold.release(order);
   }
 
   /** Stops listening and cuts every connection, as a crash or a deploy does; what is kept stays kept. */
   async goDown(): Promise<void> {
-    await this.listener.close();
+    await this.parts.listener.close();
     this.journal.record({ kind: 'down' });
   }
 
   /** Listens again, on the same port. */
   async comeBack(): Promise<void> {
-    await this.listener.open(this.port);
+    await this.parts.listener.open(this.port);
     this.journal.record({ kind: 'up' });
   }
 
   /** Ends everything: no timer, socket or wait is left. Idempotent. */
   async stop(): Promise<void> {
-    this.pauses.end();
-    await this.listener.close();
+    this.parts.pauses.end();
+    await this.parts.listener.close();
     this.journal.end();
   }
 

@@ -1,7 +1,7 @@
+import type { CallerRate } from '../../gateway/agents/CallerRateLimit.js';
+import type { Envelope } from '../../gateway/agents/frames.js';
 import type { Clock } from '../../system/clock.js';
-import type { CallerRate } from './CallerRateLimit.js';
 import type { CommandQueue } from './CommandQueue.js';
-import type { Envelope } from './frames.js';
 import type { Persona } from './persona.js';
 
 /** What a reference backend is made of. */

@@ -1,8 +1,9 @@
 import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
+import type { CommandCounts } from '../../gateway/agents/EdgeBackend.js';
+import { type Ack, ackSchema, type WireCommand } from '../../gateway/agents/frames.js';
 import { type Database, openDurableDatabase, type Statement } from '../../store/sqlite.js';
 import { type Clock, systemClock } from '../../system/clock.js';
-import type { AckEffect, CommandQueue, Counts, WaitingCommand } from './CommandQueue.js';
-import { type Ack, ackSchema, type WireCommand } from './frames.js';
+import type { AckEffect, CommandQueue, WaitingCommand } from './CommandQueue.js';
 
 /** How long an acked id is known, in ms (90 days): within that a repeated id is recognised. */
 const ACKED_KEPT_MS = 90 * 86_400_000;
@@ -103,10 +104,10 @@ export class SqliteCommandQueue implements CommandQueue {
     return row?.ack ? ackSchema.parse(JSON.parse(row.ack)) : undefined;
   }
 
-  counts(agentId?: string): Counts {
+  counts(agentId?: string): CommandCounts {
     return agentId === undefined
-      ? (this.statements.countAll.get() as Counts)
-      : (this.statements.count.get(agentId) as Counts);
+      ? (this.statements.countAll.get() as CommandCounts)
+      : (this.statements.count.get(agentId) as CommandCounts);
   }
 
   whenStored(then: () => void, otherwise: (mistake: unknown) => void): void {

@@ -1,8 +1,18 @@
 /** The reference backend, for programs that want one: `import { SimulatedBackend } from 'edge-agent/dev-backend'`. */
-export { type CredentialsVerdict as Verdict, mintToken, verifyCredentials } from './authentication.js';
+export {
+  type CredentialsVerdict as Verdict,
+  mintToken,
+  verifyCredentials,
+} from '../../gateway/agents/authentication.js';
+export type {
+  Ack,
+  AgentEvent,
+  ReportedStatus as AgentStatus,
+  WireCommand,
+} from '../../gateway/agents/frames.js';
+export type { MessageBody } from '../../gateway/agents/requests.js';
 export type { CommandRequest, Delivery, DeliveryOptions } from './CommandDelivery.js';
 export { type CommandQueue, MemoryCommandQueue } from './CommandQueue.js';
-export type { Ack, AgentEvent, ReportedStatus as AgentStatus, WireCommand } from './frames.js';
 export type { Journal, JournalEntry } from './Journal.js';
 export { loadPersona } from './loadPersona.js';
 export {
@@ -15,7 +25,6 @@ export {
   silent,
   slow,
 } from './persona.js';
-export type { MessageBody } from './requests.js';
 export { SimulatedBackend } from './SimulatedBackend.js';
 export type { SimulatedBackendOptions } from './SimulatedBackendOptions.js';
 export { SqliteCommandQueue } from './SqliteCommandQueue.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { fieldErrors } from '../../gateway/agents/requestBody.js';
+import type { MessageBody } from '../../gateway/agents/requests.js';
 import { LONGEST_BURST_DELAY_MS, type MessageReply } from '../../model/backendBodies.js';
-import { fieldErrors } from './requestBody.js';
-import type { MessageBody } from './requests.js';
 
 /** How long a reflex or a reply may be held back: agents have long given up, and ask again. */
 const LONGEST_DELAY_MS = 600_000;

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { Aliases } from '../../commands/payload.js';
+import { sendSchema } from '../../gateway/agents/endpoints/sendMessage.js';
 import * as agent from '../../model/agentBodies.js';
 import * as backend from '../../model/backendBodies.js';
 import { clientFrameSchema } from '../../model/clientFrames.js';
 import * as monitor from '../../model/monitorFrames.js';
 import { statusSchema } from '../../model/status.js';
-import { sendSchema } from '../backend/endpoints/sendMessage.js';
 import { COMMANDS } from './commands.js';
 
 export type JsonSchema = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { mintToken } from '../../../src/kit/backend/authentication.js';
+import { mintToken } from '../../../src/gateway/agents/authentication.js';
 import type { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 
 export const SECRET = 'a-secret-of-the-tests';

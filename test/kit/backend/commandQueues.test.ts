@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ackSchema } from '../../../src/gateway/agents/frames.js';
 import { type CommandQueue, MemoryCommandQueue } from '../../../src/kit/backend/CommandQueue.js';
-import { ackSchema } from '../../../src/kit/backend/frames.js';
 import { SqliteCommandQueue } from '../../../src/kit/backend/SqliteCommandQueue.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { FakeClock } from '../../support/FakeClock.js';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseAgentFrame } from '../../../src/kit/backend/frames.js';
+import { parseAgentFrame } from '../../../src/gateway/agents/frames.js';
 import { echo } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import { AGENT_ID, PlainSocket, post, readJson, SECRET } from './PlainAgent.js';

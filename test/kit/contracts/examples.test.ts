@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseFrame, parseSyncReply } from '../../../src/backend/protocol.js';
+import { mintToken } from '../../../src/gateway/agents/authentication.js';
 import { parseReply } from '../../../src/incoming/reply.js';
-import { mintToken } from '../../../src/kit/backend/authentication.js';
 import { silent } from '../../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 import { ENDPOINTS } from '../../../src/kit/contracts/endpoints.js';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mintToken, verifyCredentials } from '../../../src/kit/backend/authentication.js';
+import { mintToken, verifyCredentials } from '../../../src/gateway/agents/authentication.js';
 
 const secret = 's3cret';
 const agentId = 'edge_13106781670';

@@ -31,14 +31,13 @@ export const photoUpload: Endpoint = {
   method: 'POST',
   access: 'agent',
   takes: 'form',
-  handle: ({ agentId, body }, { journal }) =>
-    withBody(formSchema, body, ({ fields, files }) => {
+  handle: ({ agentId, body }, { backend }) =>
+    withBody(formSchema, body, async ({ fields, files }) => {
       const guid = fields.attachment_guid;
       const [file] = files;
-      const repeat = journal.photos.some((photo) => photo.agentId === agentId && photo.guid === guid);
       if (file !== undefined) {
         const told = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
-        journal.record({ kind: 'photo', agentId, guid, repeat, fields: told, file });
+        await backend.upload(agentId, { guid, fields: told, file });
       }
       return { status: 200, body: { success: true, attachment_guid: guid } satisfies PhotoReply };
     }),

@@ -29,6 +29,8 @@ type Body =
  * thrown away, because most clients look at the answer only after they have sent everything.
  */
 export function readBody(request: IncomingMessage): Promise<Body> {
+  // The caller may have hung up while its credentials were looked at: then nothing more comes.
+  if (request.destroyed) return Promise.resolve({ kind: 'gone' });
   const type = request.headers['content-type'] ?? '';
   const isForm = /^multipart\/form-data\b/i.test(type);
   const limit = isForm ? FORM_LIMIT : BODY_LIMIT;
@@ -104,6 +106,15 @@ export interface HttpReply {
   body: Record<string, unknown>;
   headers?: Record<string, string>;
   sent?: (delivered: boolean) => void;
+}
+
+/** A 503: the same request may succeed later, not before so many seconds where they are given. */
+export function unavailable(message: string, retryAfterSeconds?: number): HttpReply {
+  return {
+    status: 503,
+    body: { error: 'unavailable', message },
+    headers: retryAfterSeconds === undefined ? undefined : { 'Retry-After': String(retryAfterSeconds) },
+  };
 }
 
 /** A 400 that names each field at fault. */

@@ -1,5 +1,4 @@
-import { PersonaLate } from '../MessageAnswers.js';
-import { badRequest, fieldErrors } from '../requestBody.js';
+import { badRequest, fieldErrors, unavailable } from '../requestBody.js';
 import { messageSchema } from '../requests.js';
 import type { Endpoint } from './endpoint.js';
 
@@ -11,7 +10,7 @@ import type { Endpoint } from './endpoint.js';
 export const message: Endpoint = {
   method: 'POST',
   access: 'agent',
-  async handle({ agentId, path, body, headers }, { desk, journal, log }) {
+  async handle({ agentId, body, headers }, { backend, log }) {
     const parsed = messageSchema.safeParse(body);
     if (!parsed.success) return badRequest(fieldErrors(parsed.error));
     const key = headers['idempotency-key'];
@@ -21,20 +20,22 @@ export const message: Endpoint = {
     if (keys.length > 0 && !keys.includes(guid)) {
       return badRequest(['message_guid: expected the same value as the header Idempotency-Key']);
     }
-    let reply: Record<string, unknown> | undefined;
-    try {
-      reply = await desk.reply(agentId, guid, parsed.data);
-    } catch (mistake) {
-      if (!(mistake instanceof PersonaLate)) throw mistake;
-      log(`[HTTP] ${path} failed: ${mistake.message}`);
-      return { status: 503, body: { error: 'unavailable', message: 'there is no answer yet; try again' } };
+    log(`[HTTP POST] Received from ${agentId}`);
+    const outcome = await backend.answer(agentId, guid, parsed.data);
+    switch (outcome.kind) {
+      case 'stopping':
+        return undefined;
+      case 'later':
+        return unavailable('there is no answer yet; try again', outcome.retryAfterSeconds);
+      case 'answered': {
+        const reply = outcome.body;
+        return {
+          status: 200,
+          body: reply,
+          sent: (delivered) => backend.saw({ kind: 'reply', agentId, guid, body: reply, delivered }),
+        };
+      }
     }
-    if (reply === undefined) return undefined;
-    return {
-      status: 200,
-      body: reply,
-      sent: (delivered) => journal.record({ kind: 'reply', agentId, guid, body: reply, delivered }),
-    };
   },
 };
 

@@ -1,5 +1,6 @@
 import type { AckReply } from '../../../model/backendBodies.js';
-import type { Channel } from '../Journal.js';
+import type { Channel } from '../EdgeBackend.js';
+import { takeReports } from '../reports.js';
 import { withBody } from '../requestBody.js';
 import { looseAckSchema } from '../requests.js';
 import type { Endpoint } from './endpoint.js';
@@ -12,10 +13,9 @@ export function commandAck(channel: Channel): Endpoint {
   return {
     method: 'POST',
     access: 'agent',
-    handle: ({ agentId, body }, { delivery }) =>
+    handle: ({ agentId, body }, context) =>
       withBody(looseAckSchema, body, async (ack) => {
-        delivery.acknowledge(agentId, ack, channel);
-        await delivery.stored();
+        await takeReports(context, agentId, [{ kind: 'command_ack', ack }], channel);
         return { status: 200, body: { success: true, ack_commands: [ack.command_id] } satisfies AckReply };
       }),
   };

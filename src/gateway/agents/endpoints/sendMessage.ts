@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { isAgentId } from '../../../model/agentId.js';
 import type { SendReply } from '../../../model/backendBodies.js';
-import { isAgentId } from '../authentication.js';
+import { refusal } from '../admission.js';
 import { withBody } from '../requestBody.js';
 import type { Endpoint } from './endpoint.js';
 
@@ -36,25 +37,27 @@ export const sendSchema = z
 export const sendMessage: Endpoint = {
   method: 'POST',
   access: 'admin',
-  handle: ({ body }, { delivery, log }) =>
+  handle: ({ body, operator }, { backend, log }) =>
     withBody(sendSchema, body, async (ask) => {
+      if (operator?.maySend(ask.edge_agent_id) !== true)
+        return refusal(403, `this key does not allow to send by ${ask.edge_agent_id}`);
       const shared = { thread_id: ask.thread_id, is_group: ask.is_group };
       const command =
         ask.send_at === undefined
-          ? {
-              command_type: 'send_message_now',
+          ? ({
+              commandType: 'send_message_now',
               payload: { ...shared, text: ask.said, bubble_type: ask.bubble_type ?? 'normal' },
-            }
-          : {
-              command_type: 'schedule_message',
+            } as const)
+          : ({
+              commandType: 'schedule_message',
               payload: { ...shared, message_text: ask.said, send_at: ask.send_at },
-            };
-      const { commandId, via } = delivery.push(ask.edge_agent_id, {
+            } as const);
+      const { commandId, via } = await backend.send({
         ...command,
-        command_id: ask.command_id,
+        agentId: ask.edge_agent_id,
+        commandId: ask.command_id,
         priority: ask.priority,
       });
-      await delivery.stored();
       if (via === 'websocket') log('Command sent via WebSocket (instant)');
       else if (via === 'polling') log('WebSocket not available, queuing for HTTP polling');
       return {

@@ -2,20 +2,25 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { describeError } from '../../errors.js';
+import { isAgentId } from '../../model/agentId.js';
 import { AgentConnection, type ConnectionEvents } from './AgentConnection.js';
-import { addressOf, callerName } from './admission.js';
-import { isAgentId, verifyCredentials } from './authentication.js';
+import { addressOf, callerName, judge } from './admission.js';
 import { REFUSAL_COST } from './CallerRateLimit.js';
 import type { EndpointContext } from './endpoints/endpoint.js';
-import type { Faults } from './Faults.js';
+import { FrameIntake } from './FrameIntake.js';
 import { CLOSE, closeReason, parseAgentFrame, plainFrame } from './frames.js';
+import type { Interposer } from './Interposer.js';
 import { pathOf, SOCKET_PATH } from './RequestHandler.js';
+import { takeReports } from './reports.js';
 
 /** The largest frame that is read, in bytes (16 MiB); a larger one closes the socket with 1009. */
 const FRAME_LIMIT = 16 * 1024 * 1024;
 
 /** How long a peer has to answer our close frame, in ms; ws would give it 30 s. */
 const CLOSE_MS = 2_000;
+
+/** Sent with 503, in seconds. */
+const RETRY_SECONDS = 2;
 
 /** A constant of its own because @types/ws does not know `closeTimeout` yet. */
 const SERVER_OPTIONS = {
@@ -30,29 +35,30 @@ const SERVER_OPTIONS = {
 /** Answers upgrade requests and what comes over the sockets. */
 export class AgentUpgradeHandler {
   private readonly server = new WebSocketServer(SERVER_OPTIONS);
+  private readonly intakes = new Map<AgentConnection, FrameIntake>();
 
   private readonly events: ConnectionEvents = {
-    text: (connection, text) => this.guarded(connection, () => this.receive(connection, text)),
+    text: (connection, text) => this.receive(connection, text),
     binary: (connection, bytes) => this.nonsense(connection, `a binary frame of ${bytes} bytes`),
     closed: (connection, code, reason) => this.closed(connection, code, reason),
   };
 
   constructor(
-    private readonly backend: EndpointContext,
-    private readonly faults: Faults,
+    private readonly context: EndpointContext,
+    private readonly interposer: Interposer,
     private readonly silenceMs: number,
   ) {
     // Other servers say so, and the agent judges its own clock by it; ws leaves it out.
     this.server.on('headers', (headers) =>
-      headers.push(`Date: ${new Date(this.backend.clock.now()).toUTCString()}`),
+      headers.push(`Date: ${new Date(this.context.clock.now()).toUTCString()}`),
     );
   }
 
-  /** Never throws. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Never rejects. */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // The peer may be gone at any moment; `close` follows, and there is nobody to tell.
-    socket.on('error', (error) => this.backend.log(`[WebSocket] ${describeError(error)}`));
-    const fault = this.faults.upgrade;
+    socket.on('error', (error) => this.context.log(`[WebSocket] ${describeError(error)}`));
+    const fault = this.interposer.upgrade();
     const { inQuery, inHeader } = claimedIds(request);
     const agentId = inQuery ?? inHeader;
     if (fault.kind === 'hang') hang(socket);
@@ -61,18 +67,31 @@ export class AgentUpgradeHandler {
     else if (agentId === undefined || !isAgentId(agentId)) {
       this.refused(403, 'edge_agent_id is missing or unusable');
       refuseUpgrade(socket, 403);
-    } else this.judge(request, socket, head, agentId, inHeader);
+    } else {
+      try {
+        await this.judge(request, socket, head, agentId, inHeader);
+      } catch (mistake) {
+        // Its credentials could not be looked up: the agent asks again.
+        this.context.log(`[WebSocket] ${agentId}: ${describeError(mistake)}`);
+        refuseUpgrade(socket, 503, RETRY_SECONDS);
+      }
+    }
   }
 
-  private judge(
+  /** Resolves when everything that sockets brought is stored, or could not be. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.intakes.values()].map((intake) => intake.idle()));
+  }
+
+  private async judge(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
     agentId: string,
     inHeader: string | undefined,
-  ): void {
-    const { rateLimit, refuseBy } = this.backend;
-    const refusal = this.findFault(request, agentId, inHeader);
+  ): Promise<void> {
+    const { rateLimit, refuseBy } = this.context;
+    const refusal = await this.findFault(request, agentId, inHeader);
     const seconds =
       refusal === undefined
         ? rateLimit.take(callerName(agentId))
@@ -83,7 +102,7 @@ export class AgentUpgradeHandler {
     }
     if (refusal !== undefined) {
       if (refusal.code === CLOSE.policy)
-        this.backend.log(`❌ Token verification failed for edge_agent_id=${agentId}`);
+        this.context.log(`❌ Token verification failed for edge_agent_id=${agentId}`);
       this.refused(refusal.code, refusal.reason);
       if (refuseBy === 'status') {
         refuseUpgrade(socket, refusal.code === CLOSE.unauthorized ? 401 : 403);
@@ -97,16 +116,12 @@ export class AgentUpgradeHandler {
   }
 
   /** What is wrong with the credentials, if anything: as a close code. */
-  private findFault(
+  private async findFault(
     request: IncomingMessage,
     agentId: string,
     inHeader: string | undefined,
-  ): { code: number; reason: string } | undefined {
-    const { backend } = this;
-    const verdict = verifyCredentials(
-      { authorization: request.headers.authorization, agentId },
-      { secret: backend.secret(), production: backend.production, now: backend.clock.now() },
-    );
+  ): Promise<{ code: number; reason: string } | undefined> {
+    const verdict = await judge(request.headers.authorization, agentId, this.context);
     if (verdict.kind === 'missing')
       return { code: CLOSE.unauthorized, reason: 'Missing Authorization header' };
     if (verdict.kind === 'refused') {
@@ -115,72 +130,59 @@ export class AgentUpgradeHandler {
     if (inHeader !== undefined && inHeader !== agentId) {
       return { code: CLOSE.policy, reason: 'X-Edge-Agent-Id and edge_agent_id differ' };
     }
-    if (verdict.by === 'secret') backend.log('Authenticated with simple secret (fallback mode)');
+    if (verdict.by === 'secret') this.context.log('Authenticated with simple secret (fallback mode)');
     return undefined;
   }
 
   private welcome(agentId: string, webSocket: WebSocket): void {
-    const { backend, faults } = this;
+    const { context, interposer, silenceMs } = this;
+    const { clock, registry, backend, accepts } = context;
     const connection = new AgentConnection(agentId, webSocket, this.events, {
-      clock: backend.clock,
-      faults,
-      silenceMs: this.silenceMs,
+      clock,
+      faults: interposer,
+      silenceMs,
     });
-    const replaced = backend.registry.add(connection);
-    backend.log(`[WebSocket] Connected: ${agentId} (total: ${backend.registry.size})`);
-    connection.send(
-      plainFrame('connected', backend.clock.now(), { edge_agent_id: agentId, accepts: backend.accepts }),
+    this.intakes.set(
+      connection,
+      new FrameIntake({
+        connection,
+        store: (reports) => takeReports(context, agentId, reports, 'websocket'),
+        pong: () => this.pong(connection),
+        failed: (mistake) => this.failed(connection, mistake),
+      }),
     );
-    backend.journal.record({ kind: 'connected', agentId, replaced });
-    backend.queue.whenStored(
-      () => this.guarded(connection, () => backend.delivery.redeliver(connection)),
-      (mistake) => this.failed(connection, mistake),
-    );
+    const replaced = registry.add(connection);
+    context.log(`[WebSocket] Connected: ${agentId} (total: ${registry.size})`);
+    connection.send(plainFrame('connected', clock.now(), { edge_agent_id: agentId, accepts }));
+    backend.saw({ kind: 'connected', agentId, replaced });
+    backend.connected(connection).catch((mistake) => this.failed(connection, mistake));
   }
 
   /** What we could not store the agent must send again: a new connection is the way to ask for it. */
-  private guarded(connection: AgentConnection, run: () => void): void {
-    try {
-      run();
-    } catch (mistake) {
-      this.failed(connection, mistake);
-    }
-  }
-
   private failed(connection: AgentConnection, mistake: unknown): void {
-    this.backend.log(`[WebSocket] ${connection.agentId}: ${describeError(mistake)}`);
+    this.context.log(`[WebSocket] ${connection.agentId}: ${describeError(mistake)}`);
     connection.close(CLOSE.failed, 'the backend failed; connect again');
   }
 
   private pong(connection: AgentConnection): void {
     connection.answerPing();
-    this.backend.journal.record({ kind: 'ping', agentId: connection.agentId });
+    this.context.backend.saw({ kind: 'ping', agentId: connection.agentId });
   }
 
   private receive(connection: AgentConnection, text: string): void {
-    const { agentId } = connection;
-    const { journal, delivery, queue, accepts } = this.backend;
-    const channel = 'websocket';
+    const intake = this.intakes.get(connection);
     const frame = parseAgentFrame(text);
     switch (frame.kind) {
-      case 'ping':
-        // A pong says that everything before its ping was read, and the agent forgets it: so it must be stored.
-        queue.whenStored(
-          () => this.pong(connection),
-          (mistake) => this.failed(connection, mistake),
-        );
-        break;
       case 'pong':
         break;
-      case 'command_ack':
-        delivery.acknowledge(agentId, frame.ack, channel);
-        break;
       case 'event':
-        if (accepts.includes('event')) journal.record({ kind: 'event', agentId, channel, body: frame.event });
+        if (this.context.accepts.includes('event')) intake?.take(frame);
         else this.nonsense(connection, 'frames of type event are not accepted');
         break;
+      case 'ping':
+      case 'command_ack':
       case 'status':
-        journal.record({ kind: 'status', agentId, channel, body: frame.status });
+        intake?.take(frame);
         break;
       case 'unknown':
         this.nonsense(connection, `unknown frame type ${JSON.stringify(frame.type.slice(0, 80))}`);
@@ -194,21 +196,24 @@ export class AgentUpgradeHandler {
   /** Tells the agent what we could not read; the connection is kept. */
   private nonsense(connection: AgentConnection, reason: string): void {
     const { agentId } = connection;
-    this.backend.log(`[WebSocket] Ignored from ${agentId}: ${reason}`);
-    connection.send(plainFrame('error', this.backend.clock.now(), { error: reason }));
-    this.backend.journal.record({ kind: 'nonsense', agentId, reason });
+    this.context.log(`[WebSocket] Ignored from ${agentId}: ${reason}`);
+    connection.send(plainFrame('error', this.context.clock.now(), { error: reason }));
+    this.context.backend.saw({ kind: 'nonsense', agentId, reason });
   }
 
   private closed(connection: AgentConnection, code: number, reason: string): void {
     const { agentId } = connection;
-    this.backend.registry.remove(connection);
-    this.backend.log(`[WebSocket] Disconnected: ${agentId} (${code})`);
-    this.backend.journal.record({ kind: 'disconnected', agentId, code, reason });
+    const intake = this.intakes.get(connection);
+    this.context.registry.remove(connection);
+    this.context.log(`[WebSocket] Disconnected: ${agentId} (${code})`);
+    this.context.backend.saw({ kind: 'disconnected', agentId, code, reason });
+    // What it brought is still stored; `settled` waits for it.
+    void intake?.idle().then(() => this.intakes.delete(connection));
   }
 
   private refused(code: number, reason: string): void {
-    this.backend.log(`❌ WebSocket connection rejected: ${reason}`);
-    this.backend.journal.record({ kind: 'refused', path: SOCKET_PATH, code, reason });
+    this.context.log(`❌ WebSocket connection rejected: ${reason}`);
+    this.context.backend.saw({ kind: 'refused', path: SOCKET_PATH, code, reason });
   }
 }
 

@@ -1,6 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Clock, Timer } from '../../system/clock.js';
-import type { Faults } from './Faults.js';
 import { CLOSE, closeReason, plainFrame } from './frames.js';
 import { Latencies } from './Latencies.js';
 
@@ -11,17 +10,25 @@ export interface ConnectionEvents {
   closed(connection: AgentConnection, code: number, reason: string): void;
 }
 
+/** Faults of a connection that a backend may be asked to play; asked at each step. */
+export interface ConnectionFaults {
+  /** Whether a ping stays unanswered. */
+  holdsPong(of: 'json' | 'websocket', connection: AgentConnection): boolean;
+  /** Whether what is written vanishes. */
+  isFrozen(connection: AgentConnection): boolean;
+}
+
 interface ConnectionSettings {
   clock: Clock;
-  faults: Faults;
+  faults: ConnectionFaults;
   /** An agent from which nothing came for so long is dropped, in ms. */
   silenceMs: number;
 }
 
-/**
- * One agent's live socket. Whatever arrives, pings included, is life; silence closes it with 4408. It can be frozen, to
- * play a peer that is gone without a word: nothing is read and nothing is written, and nobody is told.
- */
+/** Why nothing is read from a connection: its frames come faster than they are stored, or a fault that is played. */
+type PauseReason = 'behind' | 'frozen';
+
+/** One agent's live socket. Whatever arrives, pings included, is life; silence closes it with 4408. */
 export class AgentConnection {
   /** Unix ms. */
   readonly since: number;
@@ -30,8 +37,7 @@ export class AgentConnection {
   pings = 0;
   /** From a command to its ack, of the commands acked while this connection was up. */
   readonly latencies = new Latencies();
-  private frozen = false;
-  private heldPongs = 0;
+  private readonly pausedBy = new Set<PauseReason>();
   private silence: Timer;
   private heardAt: number;
 
@@ -54,7 +60,7 @@ export class AgentConnection {
     });
     socket.on('ping', (data) => {
       this.hear();
-      if (!settings.faults.holdsPong('websocket') && this.open) socket.pong(data);
+      if (!settings.faults.holdsPong('websocket', this) && this.open) socket.pong(data);
     });
     socket.on('pong', () => this.hear());
     // A frame that breaks the protocol: ws closes the socket itself, and `close` follows.
@@ -69,28 +75,31 @@ export class AgentConnection {
     return this.socket.readyState === this.socket.OPEN;
   }
 
+  /** Bytes that were sent and are not with the kernel yet. */
+  get unsentBytes(): number {
+    return this.socket.bufferedAmount;
+  }
+
   /** True when handed to the kernel, or swallowed by a freeze; never proof that the agent read it. */
   send(frame: string | Buffer): boolean {
     if (!this.open) return false;
-    if (!this.frozen) this.socket.send(frame, { binary: typeof frame !== 'string' });
+    if (!this.isFrozen) this.socket.send(frame, { binary: typeof frame !== 'string' });
     return true;
   }
 
   /** Answers the agent's JSON ping, unless pongs are held. */
   answerPing(): void {
     this.pings += 1;
-    if (this.settings.faults.holdsPong('json')) this.heldPongs += 1;
-    else this.send(plainFrame('pong', this.settings.clock.now()));
+    if (!this.settings.faults.holdsPong('json', this)) this.sendPong();
   }
 
-  /** Sends the pongs that were held back, one for each ping. */
-  releasePongs(): void {
-    for (; this.heldPongs > 0; this.heldPongs -= 1) this.send(plainFrame('pong', this.settings.clock.now()));
+  sendPong(): void {
+    this.send(plainFrame('pong', this.settings.clock.now()));
   }
 
   close(code: number, reason: string): void {
     // A frozen peer cannot say goodbye.
-    if (this.frozen) this.socket.terminate();
+    if (this.isFrozen) this.socket.terminate();
     else this.socket.close(code, closeReason(reason));
   }
 
@@ -99,15 +108,19 @@ export class AgentConnection {
     this.socket.terminate();
   }
 
-  freeze(): void {
-    this.frozen = true;
+  /** Reads nothing more until each reason was resumed. */
+  pause(reason: PauseReason): void {
+    this.pausedBy.add(reason);
     this.socket.pause();
   }
 
-  /** What arrived meanwhile is read now; what was to be sent meanwhile is lost. */
-  thaw(): void {
-    this.frozen = false;
+  resume(reason: PauseReason): void {
+    if (!this.pausedBy.delete(reason) || this.pausedBy.size > 0) return;
     this.socket.resume();
+  }
+
+  private get isFrozen(): boolean {
+    return this.settings.faults.isFrozen(this);
   }
 
   private hear(): void {
@@ -118,6 +131,8 @@ export class AgentConnection {
   /** One timer for the connection's life instead of a new one for each frame. */
   private checkSilence(): void {
     const { clock, silenceMs } = this.settings;
+    // While we are the one who does not read, the agent cannot be heard.
+    if (this.pausedBy.has('behind')) this.heardAt = clock.monotonic();
     const left = this.heardAt + silenceMs - clock.monotonic();
     if (left <= 0) this.close(CLOSE.silent, `no frame for ${Math.round(silenceMs / 1000)} s`);
     else this.silence = clock.after(left, () => this.checkSilence());

@@ -1,33 +1,42 @@
 import type { IncomingMessage } from 'node:http';
-import { sameText, verifyCredentials } from './authentication.js';
+import { type CredentialsVerdict, claimedAgent, verifyCredentials } from './authentication.js';
 import { REFUSAL_COST } from './CallerRateLimit.js';
+import type { AdminRights } from './EdgeBackend.js';
 import type { Endpoint, EndpointContext } from './endpoints/endpoint.js';
 import type { HttpReply } from './requestBody.js';
 
-/** Who makes a request: `claimedId` as its header says, `tokenId` as its signed token does. Or the answer to a stranger. */
-type Admission =
-  | { kind: 'admitted'; claimedId: string | undefined; tokenId: string | undefined }
-  | { kind: 'turnedAway'; reply: HttpReply };
+/**
+ * Who makes a request: `claimedId` as its header says, `tokenId` as its signed token does, `operator` where an admin key was
+ * shown. Or the answer to a stranger.
+ */
+type Admission = Admitted | { kind: 'turnedAway'; reply: HttpReply };
+
+export interface Admitted {
+  readonly kind: 'admitted';
+  readonly claimedId: string | undefined;
+  readonly tokenId?: string;
+  readonly operator?: AdminRights;
+}
 
 /**
  * Looks at the credentials that an endpoint asks for, and then at the caller's rate: an agent's by its id, anybody else's by
  * address. A stranger who is over the limit is told 429, whatever is wrong with the credentials.
  */
-export function admit(
+export async function admit(
   request: IncomingMessage,
   path: string,
   endpoint: Endpoint,
-  backend: EndpointContext,
-): Admission {
-  const { rateLimit } = backend;
+  context: EndpointContext,
+): Promise<Admission> {
+  const { rateLimit, backend } = context;
   const address = addressOf(request);
   const header = request.headers['x-edge-agent-id'];
   const claimedId = typeof header === 'string' ? header : undefined;
   const refuse = (code: 401 | 403, reason: string): Admission => {
     const seconds = rateLimit.take(address, REFUSAL_COST);
     if (seconds > 0) return { kind: 'turnedAway', reply: tooMany(seconds) };
-    backend.log(`❌ ${path} refused: ${reason}`);
-    backend.journal.record({ kind: 'refused', path, code, reason });
+    context.log(`❌ ${path} refused: ${reason}`);
+    backend.saw({ kind: 'refused', path, code, reason });
     return { kind: 'turnedAway', reply: refusal(code, reason) };
   };
   const letIn = (caller: string, tokenId?: string): Admission => {
@@ -37,14 +46,13 @@ export function admit(
   };
   if (endpoint.access === 'open') return letIn(address);
   if (endpoint.access === 'admin') {
-    if (!isAdmin(request, backend.adminKey()))
+    const key = adminKeyOf(request);
+    const operator = key === undefined ? undefined : await backend.operatorOf(key);
+    if (operator === undefined)
       return refuse(401, 'expected the admin key as bearer token or in X-Admin-Key');
-    return { kind: 'admitted', claimedId, tokenId: undefined };
+    return { kind: 'admitted', claimedId, operator };
   }
-  const verdict = verifyCredentials(
-    { authorization: request.headers.authorization, agentId: claimedId },
-    { secret: backend.secret(), production: backend.production, now: backend.clock.now() },
-  );
+  const verdict = await judge(request.headers.authorization, claimedId, context);
   if (verdict.kind === 'accepted') {
     const tokenId = verdict.by === 'hmac' ? verdict.agentId : undefined;
     return letIn(callerName(tokenId ?? claimedId), tokenId);
@@ -54,6 +62,19 @@ export function admit(
   return verdict.kind === 'missing'
     ? refuse(401, 'expected "Authorization: Bearer <token>"')
     : refuse(403, verdict.reason);
+}
+
+/** Whether credentials verify by the secrets of the agent that a request claims to come from, or that its token names. */
+export async function judge(
+  authorization: string | undefined,
+  claimedId: string | undefined,
+  { backend, clock, plainSecrets }: EndpointContext,
+): Promise<CredentialsVerdict> {
+  const secret = await backend.secretsOf(claimedAgent(authorization, claimedId));
+  return verifyCredentials(
+    { authorization, agentId: claimedId },
+    { secret, production: !plainSecrets, now: clock.now() },
+  );
 }
 
 /** What an agent is counted by whose credentials verify. */
@@ -80,8 +101,8 @@ export function tooMany(seconds: number): HttpReply {
   };
 }
 
-function isAdmin(request: IncomingMessage, adminKey: string): boolean {
+function adminKeyOf(request: IncomingMessage): string | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
   const key = request.headers['x-admin-key'] ?? bearer;
-  return typeof key === 'string' && sameText(key, adminKey);
+  return typeof key === 'string' ? key : undefined;
 }

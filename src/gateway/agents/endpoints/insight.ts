@@ -1,4 +1,5 @@
 import type { HealthReply, Stats } from '../../../model/backendBodies.js';
+import { refusal } from '../admission.js';
 import type { Endpoint } from './endpoint.js';
 
 /** GET /health and /edge/health: that we are alive. Reveals nothing about agents. */
@@ -21,9 +22,12 @@ export const health: Endpoint = {
 export const stats: Endpoint = {
   method: 'GET',
   access: 'admin',
-  handle: (_call, { registry, queue, delivery }) => {
-    const connections = registry.all().map((connection) => {
-      const { pending, acked } = queue.counts(connection.agentId);
+  async handle({ operator }, { registry, backend, latencies }) {
+    if (operator?.maySeeStats !== true) return refusal(403, 'this key does not allow to see the statistics');
+    const live = registry.all();
+    const { all, of } = await backend.counts(live.map(({ agentId }) => agentId));
+    const connections = live.map((connection) => {
+      const { pending, acked } = of.get(connection.agentId) ?? { pending: 0, acked: 0 };
       return {
         edge_agent_id: connection.agentId,
         connected_since: new Date(connection.since).toISOString(),
@@ -34,14 +38,13 @@ export const stats: Endpoint = {
         ack_latency_ms: connection.latencies.summary(),
       };
     });
-    const { pending, acked } = queue.counts();
     return {
       status: 200,
       body: {
         total_connections: connections.length,
-        commands_pending: pending,
-        commands_acked: acked,
-        ack_latency_ms: delivery.latencies.summary(),
+        commands_pending: all.pending,
+        commands_acked: all.acked,
+        ack_latency_ms: latencies.all.summary(),
         connections,
       } satisfies Stats,
     };

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '../../errors.js';
-import { addressOf, admit } from './admission.js';
+import { type Admitted, addressOf, admit } from './admission.js';
 import { callerId } from './authentication.js';
 import { commandAck } from './endpoints/commandAck.js';
 import type { Call, Endpoint, EndpointContext } from './endpoints/endpoint.js';
@@ -10,13 +10,13 @@ import { photoUpload } from './endpoints/photoUpload.js';
 import { register } from './endpoints/register.js';
 import { sendMessage } from './endpoints/sendMessage.js';
 import { sync } from './endpoints/sync.js';
-import type { Faults } from './Faults.js';
-import type { Pauses } from './Pauses.js';
+import type { Interposer } from './Interposer.js';
 import { badRequest, type HttpReply, readBody } from './requestBody.js';
 
 /** The path of the WebSocket; a plain request to it is answered with 426. */
 export const SOCKET_PATH = '/edge/ws';
 
+/** All that is answered here but a path that is unknown. */
 const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
   ['/edge/register', register],
   ['/edge/sync', sync],
@@ -30,46 +30,39 @@ const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
   ['/edge/health', health],
 ]);
 
-/** Answers every HTTP request: faults first, then the way to the endpoint, then credentials, then the body. */
+/** Answers HTTP requests: faults that are played first, then the way to the endpoint, then credentials, then the body. */
 export class RequestHandler {
   constructor(
-    private readonly backend: EndpointContext,
-    private readonly faults: Faults,
-    private readonly pauses: Pauses,
+    private readonly context: EndpointContext,
+    private readonly interposer: Interposer,
   ) {}
 
   /** Never rejects: a mistake behind an endpoint is a 500, and is logged. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request.url);
     // A caller that hangs up in the middle of our answer; `close` follows.
-    response.on('error', (error) => this.backend.log(`[HTTP] ${path}: ${describeError(error)}`));
+    response.on('error', (error) => this.context.log(`[HTTP] ${path}: ${describeError(error)}`));
     let reply: HttpReply | undefined;
     try {
       reply = await this.replyTo(request, path);
     } catch (mistake) {
-      this.backend.log(`[HTTP] ${path} failed: ${describeError(mistake)}`);
+      this.context.log(`[HTTP] ${path} failed: ${describeError(mistake)}`);
       reply = { status: 500, body: { error: 'internal', message: 'the backend failed; try again' } };
     }
-    if (reply === undefined || this.faults.takeLoss(path)) {
+    if (reply === undefined || this.interposer.losesReply(path)) {
       response.destroy();
       reply?.sent?.(false);
       return;
     }
     // By the clock that tokens and commands go by, which a test may have set.
-    response.setHeader('Date', new Date(this.backend.clock.now()).toUTCString());
+    response.setHeader('Date', new Date(this.context.clock.now()).toUTCString());
     write(response, reply, request.method === 'HEAD');
   }
 
   private async replyTo(request: IncomingMessage, path: string): Promise<HttpReply | undefined> {
-    if (!(await this.pauses.wait(this.faults.takeDelay(path)))) return undefined;
-    const failure = this.faults.takeFailure(path);
-    if (failure !== undefined) {
-      return {
-        status: failure.status,
-        body: { error: 'fault', message: 'this failure was requested' },
-        headers: failure.retryAfter === undefined ? undefined : { 'Retry-After': String(failure.retryAfter) },
-      };
-    }
+    const fault = await this.interposer.request(path);
+    if (fault === 'stopping') return undefined;
+    if (fault !== undefined) return fault;
     const endpoint = ENDPOINTS.get(path);
     if (endpoint === undefined) return wrongWay(path);
     const methods = endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method];
@@ -80,7 +73,7 @@ export class RequestHandler {
         headers: { Allow: methods.join(', ') },
       };
     }
-    const admission = admit(request, path, endpoint, this.backend);
+    const admission = await admit(request, path, endpoint, this.context);
     if (admission.kind === 'turnedAway') return admission.reply;
     return this.handle(request, path, endpoint, admission);
   }
@@ -89,7 +82,7 @@ export class RequestHandler {
     request: IncomingMessage,
     path: string,
     endpoint: Endpoint,
-    { claimedId, tokenId }: { claimedId: string | undefined; tokenId: string | undefined },
+    { claimedId, tokenId, operator }: Admitted,
   ): Promise<HttpReply | undefined> {
     const body = endpoint.method === 'GET' ? ({ kind: 'json', value: {} } as const) : await readBody(request);
     switch (body.kind) {
@@ -114,8 +107,9 @@ export class RequestHandler {
           headers: request.headers,
           body: value,
           agentId,
+          operator,
         };
-        return endpoint.handle(call, this.backend);
+        return endpoint.handle(call, this.context);
       }
     }
   }

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isAgentId } from '../../model/agentId.js';
 import { randomHex } from '../../system/random.js';
 
 /** How long a signed token is good for after it was made, in seconds (24 h). */
@@ -24,16 +25,12 @@ interface Credentials {
 }
 
 interface Verification {
-  secret: string;
+  /** One, or each of those that count while secrets are rotated; with none nothing verifies. */
+  secret: string | readonly string[];
   /** In production a plain secret is refused: only signed tokens count. */
   production: boolean;
   /** Unix ms. */
   now: number;
-}
-
-/** Names that can be an agent's: printable, without spaces, at most 128 characters. */
-export function isAgentId(text: string): boolean {
-  return /^[\x21-\x7e]{1,128}$/.test(text);
 }
 
 /** The id in a request's header, its signed token, or its body, in this order; undefined where none is usable. */
@@ -46,6 +43,15 @@ export function callerId(
     typeof body === 'object' && body !== null && 'edge_agent_id' in body ? body.edge_agent_id : undefined;
   const id = header ?? tokenId ?? inBody;
   return typeof id === 'string' && isAgentId(id) ? id : undefined;
+}
+
+/** The agent whose secrets a request is judged by: the one that it claims to be, else the one that its token names. */
+export function claimedAgent(
+  authorization: string | undefined,
+  claimedId: string | undefined,
+): string | undefined {
+  const id = claimedId ?? tokenParts(bearerOf(authorization) ?? '')?.agentId;
+  return id !== undefined && isAgentId(id) ? id : undefined;
 }
 
 /**
@@ -62,14 +68,15 @@ export function mintToken(secret: string, agentId: string, userPhone: string, un
  * same time wherever the difference lies, so that a secret cannot be guessed letter by letter.
  */
 export function verifyCredentials(credentials: Credentials, against: Verification): CredentialsVerdict {
-  const token = /^Bearer +(\S+) *$/i.exec(credentials.authorization ?? '')?.[1];
+  const token = bearerOf(credentials.authorization);
   if (token === undefined) return { kind: 'missing' };
-  if (sameText(token, against.secret)) {
+  const secrets = typeof against.secret === 'string' ? [against.secret] : against.secret;
+  if (secrets.filter((secret) => sameText(token, secret)).length > 0) {
     return against.production
       ? { kind: 'refused', reason: 'a plain secret is not accepted in production; send a signed token' }
       : { kind: 'accepted', by: 'secret' };
   }
-  return verifySigned(token, credentials.agentId, against);
+  return verifySigned(token, credentials.agentId, secrets, against.now);
 }
 
 /** True when both are equal; the time taken does not depend on where they differ, nor on their lengths. */
@@ -82,20 +89,18 @@ export function sameText(a: string, b: string): boolean {
 function verifySigned(
   token: string,
   claimedId: string | undefined,
-  against: Verification,
+  secrets: readonly string[],
+  now: number,
 ): CredentialsVerdict {
-  // From the right, because an agent id may hold a colon and the other parts cannot.
-  const parts = /^(.+):([^:]*):(\d{1,12}):([0-9a-f]{64})$/.exec(
-    Buffer.from(token, 'base64').toString('utf8'),
-  );
-  if (parts === null)
+  const parts = tokenParts(token);
+  if (parts === undefined)
     return { kind: 'refused', reason: 'the token is neither the shared secret nor a signed token' };
-  const [, agentId = '', userPhone = '', madeAt = '', signature = ''] = parts;
+  const { agentId, claim, madeAt, signature } = parts;
   // The signature comes first: nothing about an unsigned claim is told to whoever sent it.
-  if (!sameText(signature, sign(against.secret, `${agentId}:${userPhone}:${madeAt}`))) {
+  if (secrets.filter((secret) => sameText(signature, sign(secret, claim))).length === 0) {
     return { kind: 'refused', reason: 'the signature does not verify: another secret was used' };
   }
-  const age = against.now / 1000 - Number(madeAt);
+  const age = now / 1000 - madeAt;
   if (age > TOKEN_VALIDITY_SECONDS + CLOCK_SKEW_SECONDS) {
     return {
       kind: 'refused',
@@ -112,6 +117,21 @@ function verifySigned(
     return { kind: 'refused', reason: `the token was made for ${agentId}, not for ${claimedId}` };
   }
   return { kind: 'accepted', by: 'hmac', agentId };
+}
+
+/** The parts of a signed token, which is not verified yet; undefined where it is none. */
+function tokenParts(token: string) {
+  // From the right, because an agent id may hold a colon and the other parts cannot.
+  const parts = /^((.+):[^:]*:(\d{1,12})):([0-9a-f]{64})$/.exec(
+    Buffer.from(token, 'base64').toString('utf8'),
+  );
+  if (parts === null) return undefined;
+  const [, claim = '', agentId = '', madeAt = '', signature = ''] = parts;
+  return { agentId, claim, madeAt: Number(madeAt), signature };
+}
+
+function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
 }
 
 function sign(secret: string, claim: string): string {

@@ -1,12 +1,17 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { EdgeError } from '../../errors.js';
-import { onWebSocketUpgrade, UPGRADE_OPTIONS } from '../../system/webSocketUpgrades.js';
-import type { AgentUpgradeHandler } from './AgentUpgradeHandler.js';
-import type { RequestHandler } from './RequestHandler.js';
+import type { Duplex } from 'node:stream';
+import { EdgeError } from '../errors.js';
+import { onWebSocketUpgrade, UPGRADE_OPTIONS } from '../system/webSocketUpgrades.js';
 
 /** Longer than an agent's pause between two requests, so that we are not the one to close under its next one. */
 const KEEP_ALIVE_MS = 75_000;
+
+/** What answers on a port. Neither rejects. */
+interface Answering {
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+}
 
 /** One port of one address for HTTP and WebSocket, which can be closed like a crash and opened again. */
 export class Listener {
@@ -16,16 +21,17 @@ export class Listener {
 
   constructor(
     private readonly host: string,
-    http: RequestHandler,
-    webSocket: AgentUpgradeHandler,
+    answering: Answering,
   ) {
     this.server = createServer(
       { ...UPGRADE_OPTIONS, keepAliveTimeout: KEEP_ALIVE_MS },
       (request, response) => {
-        void http.serve(request, response);
+        void answering.serve(request, response);
       },
     );
-    onWebSocketUpgrade(this.server, (request, socket, head) => webSocket.upgrade(request, socket, head));
+    onWebSocketUpgrade(this.server, (request, socket, head) => {
+      void answering.upgrade(request, socket, head);
+    });
     this.server.on('connection', (socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));

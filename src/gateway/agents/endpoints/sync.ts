@@ -1,3 +1,5 @@
+import type { AgentReport } from '../EdgeBackend.js';
+import { takeReports } from '../reports.js';
 import { badRequest, withBody } from '../requestBody.js';
 import { syncSchema } from '../requests.js';
 import type { Endpoint } from './endpoint.js';
@@ -10,27 +12,27 @@ import type { Endpoint } from './endpoint.js';
 export const sync: Endpoint = {
   method: 'POST',
   access: 'agent',
-  handle: ({ agentId, body }, { delivery, journal, configUpdates }) =>
+  handle: ({ agentId, body }, context) =>
     withBody(syncSchema, body, async (asked) => {
+      const { backend } = context;
       if (asked.edge_agent_id && asked.edge_agent_id !== agentId) {
         return badRequest([`edge_agent_id: expected ${agentId}, the agent whose credentials these are`]);
       }
-      for (const ack of asked.command_acks) delivery.acknowledge(agentId, ack, '/edge/sync');
-      for (const event of asked.pending_events) {
-        journal.record({ kind: 'event', agentId, channel: '/edge/sync', body: event });
-      }
-      if (asked.status)
-        journal.record({ kind: 'status', agentId, channel: '/edge/sync', body: asked.status });
+      const reports: AgentReport[] = [
+        ...asked.command_acks.map((ack) => ({ kind: 'command_ack', ack }) as const),
+        ...asked.pending_events.map((event) => ({ kind: 'event', event }) as const),
+        ...(asked.status ? [{ kind: 'status', status: asked.status } as const] : []),
+      ];
       // What we say that we have, we must have: the agent forgets it.
-      await delivery.stored();
-      const settings = configUpdates.take(agentId);
+      await takeReports(context, agentId, reports, '/edge/sync');
+      const { commands, settings } = await backend.handOut(agentId);
       const reply = {
-        commands: delivery.handOut(agentId),
+        commands,
         ack_events: asked.pending_events.map((event) => event.event_id),
         ack_commands: asked.command_acks.map((ack) => ack.command_id),
         ...(settings === undefined ? {} : { config_updates: settings }),
       };
-      journal.record({ kind: 'sync', agentId, body: asked, reply });
+      backend.saw({ kind: 'sync', agentId, body: asked, reply });
       return { status: 200, body: reply };
     }),
 };

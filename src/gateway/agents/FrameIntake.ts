@@ -1,0 +1,64 @@
+import type { AgentConnection } from './AgentConnection.js';
+import type { AgentReport } from './EdgeBackend.js';
+
+/** How many frames wait to be stored before no more are read from the socket. */
+const WAITING_AT_MOST = 1_000;
+
+/** How many reports are stored in one step. */
+const STEP_AT_MOST = 500;
+
+interface IntakeParts {
+  connection: AgentConnection;
+  /** Resolves when they are durable. */
+  store(reports: readonly AgentReport[]): Promise<void>;
+  pong(): void;
+  /** Something could not be stored. Nothing more is taken from this connection. */
+  failed(mistake: unknown): void;
+}
+
+/**
+ * What one socket brought, in its order: reports are stored step by step, those that came during one step together in the next;
+ * a ping is answered when everything that came before it is stored, because on its pong the agent forgets all that.
+ */
+export class FrameIntake {
+  private readonly waiting: (AgentReport | { kind: 'ping' })[] = [];
+  private busy = false;
+  private broken = false;
+  private readonly idleWaiters: (() => void)[] = [];
+
+  constructor(private readonly parts: IntakeParts) {}
+
+  take(what: AgentReport | { kind: 'ping' }): void {
+    if (this.broken) return;
+    this.waiting.push(what);
+    if (this.waiting.length >= WAITING_AT_MOST) this.parts.connection.pause('behind');
+    if (!this.busy) void this.work();
+  }
+
+  /** Resolves when nothing waits to be stored. */
+  idle(): Promise<void> {
+    if (!this.busy) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** Never rejects. */
+  private async work(): Promise<void> {
+    const { connection } = this.parts;
+    this.busy = true;
+    try {
+      while (this.waiting.length > 0) {
+        const step = this.waiting.splice(0, STEP_AT_MOST);
+        const reports = step.filter((one) => one.kind !== 'ping');
+        if (reports.length > 0) await this.parts.store(reports);
+        for (let left = step.length - reports.length; left > 0; left -= 1) this.parts.pong();
+        if (this.waiting.length < WAITING_AT_MOST / 2) connection.resume('behind');
+      }
+    } catch (mistake) {
+      this.broken = true;
+      this.waiting.length = 0;
+      this.parts.failed(mistake);
+    }
+    this.busy = false;
+    for (const idle of this.idleWaiters.splice(0)) idle();
+  }
+}

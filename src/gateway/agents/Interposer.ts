@@ -1,0 +1,26 @@
+import type { ConnectionFaults } from './AgentConnection.js';
+import type { HttpReply } from './requestBody.js';
+
+/** What to do with an upgrade request: answer it, answer with this status instead, or never answer. */
+export type UpgradeFault =
+  | { kind: 'none' }
+  | { kind: 'status'; status: number; retryAfter?: number }
+  | { kind: 'hang' };
+
+/** Stands between an EdgeServer and its agents, for a backend that is to play faults. Asked at each step. */
+export interface Interposer extends ConnectionFaults {
+  upgrade(): UpgradeFault;
+  /** Resolves when a request may be looked at; with a reply, that is given instead. `stopping`: nobody is answered any more. */
+  request(path: string): Promise<HttpReply | 'stopping' | undefined>;
+  /** Whether a request was carried out without its caller ever hearing of it. */
+  losesReply(path: string): boolean;
+}
+
+/** Of a server that works. */
+export const NO_FAULTS: Interposer = {
+  upgrade: () => ({ kind: 'none' }),
+  request: async () => undefined,
+  losesReply: () => false,
+  holdsPong: () => false,
+  isFrozen: () => false,
+};
