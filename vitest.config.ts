@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: process.env.TEST_LONG === undefined ? ['test/**/*.long.test.ts'] : [],
-    globalSetup: 'test/support/temporaryPlace.ts',
+    globalSetup: ['test/support/postgresPlace.ts', 'test/support/temporaryPlace.ts'],
     pool: 'forks',
     // Half of the tests' time is waiting for processes: four of them keep two cores busy.
     maxWorkers: 4,

@@ -3,7 +3,7 @@ import { isDamage } from '../../store/openStore.js';
 import type { Database, Statement } from '../../store/sqlite.js';
 import { systemCode } from '../../system/failures.js';
 import type { StoredRow, StoredValue } from './GatewayDatabase.js';
-import { checkColumns, exactNumber, parameterCount, storable } from './storable.js';
+import { checkColumns, exactNumber, parameterCount, storableFor } from './storable.js';
 
 /** So many statements are kept prepared; the program has fewer, so what goes beyond was put together at run time. */
 const KEPT_STATEMENTS = 500;
@@ -32,10 +32,7 @@ export class SqliteConnection {
   query(sql: string, values: readonly StoredValue[]): readonly StoredRow[] {
     try {
       const { statement, gives, parameters } = this.prepare(sql);
-      if (values.length !== parameters) {
-        throw new EdgeError('internal', `${values.length} values for ${parameters} parameters: ${sql}`);
-      }
-      const bound = bindable(storable(values));
+      const bound = bindable(storableFor(sql, parameters, values));
       if (gives) return rowsOf(bound === undefined ? statement.all() : statement.all(bound));
       if (bound === undefined) statement.run();
       else statement.run(bound);

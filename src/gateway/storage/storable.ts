@@ -10,8 +10,7 @@ export function storableText(text: string): string {
   return wellFormed.includes('\0') ? wellFormed.replaceAll('\0', REPLACEMENT) : wellFormed;
 }
 
-/** The values of a statement as both engines keep them. Throws EdgeError `internal` for a number that one of them would change. */
-export function storable(values: readonly StoredValue[]): StoredValue[] {
+function storable(values: readonly StoredValue[]): StoredValue[] {
   return values.map((value) => {
     if (typeof value === 'string') return storableText(value);
     if (typeof value === 'number' && !isExact(value)) {
@@ -32,14 +31,23 @@ export function exactNumber(value: number): number {
 
 const PARAMETER = /\$(\d+)/g;
 
+/**
+ * The values of a statement that has so many parameters, as both engines keep them. Throws EdgeError `internal` for a wrong number of
+ * them, and for a number that an engine would change.
+ */
+export function storableFor(sql: string, parameters: number, values: readonly StoredValue[]): StoredValue[] {
+  if (values.length === parameters) return storable(values);
+  throw new EdgeError('internal', `${values.length} values for ${parameters} parameters: ${sql}`);
+}
+
 /** How many parameters a statement has: the largest number after a `$`. */
 export function parameterCount(sql: string): number {
   return Math.max(0, ...[...sql.matchAll(PARAMETER)].map(([, number]) => Number(number)));
 }
 
-/** Throws EdgeError `internal` for what writes, so far as its first word shows. */
+/** Throws EdgeError `internal` for what writes, so far as its words show. */
 export function mustRead(sql: string): void {
-  if (/^\s*(SELECT|WITH|VALUES|EXPLAIN)\b/i.test(sql)) return;
+  if (/^\s*(SELECT|WITH|VALUES|EXPLAIN)\b/i.test(sql) && !/\b(INSERT|UPDATE|DELETE)\b/i.test(sql)) return;
   throw new EdgeError('internal', `A statement that writes needs a transaction: ${sql}`);
 }
 

@@ -1,0 +1,71 @@
+import { type Client, type CustomTypesConfig, escapeLiteral, type PoolConfig } from 'pg';
+import type { StoredValue } from './GatewayDatabase.js';
+import { exactNumber, parameterCount, storableFor, storableText } from './storable.js';
+
+/** What a connection is made with. */
+export interface ConnectSettings {
+  /** `postgres://user:password@host:port/database?sslmode=…` */
+  url: string;
+  /** How long to wait for a connection, in ms. */
+  connectMs: number;
+  /** How long a statement may run, and a transaction be idle, on the server, in ms. */
+  statementMs: number;
+  /** How long a statement waits for a lock, in ms. */
+  lockMs: number;
+}
+
+/** The names of columns' types (pg_type.dat) whose values are numbers here. */
+const NUMBERS: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
+const BOOLEAN = 16;
+const BYTES = 17;
+
+/** A value as SQLite gives it: numbers as numbers, a boolean as 0 or 1, bytes as a Buffer, everything else as its text. */
+function parserOf(type: number): (text: string) => StoredValue {
+  if (NUMBERS.has(type)) return (text) => exactNumber(Number(text));
+  if (type === BOOLEAN) return (text) => (text === 't' ? 1 : 0);
+  if (type === BYTES) return (text) => Buffer.from(text.slice(2), 'hex');
+  return (text) => text;
+}
+
+/** The options of the driver for a connection of the gateway. */
+export function clientConfig({ url, connectMs, statementMs, lockMs }: ConnectSettings): PoolConfig {
+  const types: CustomTypesConfig = { getTypeParser: (type: number) => parserOf(type) };
+  return {
+    connectionString: url,
+    application_name: 'edge-agent-gateway',
+    connectionTimeoutMillis: connectMs,
+    statement_timeout: statementMs,
+    idle_in_transaction_session_timeout: statementMs,
+    lock_timeout: lockMs,
+    keepAlive: true,
+    types,
+  };
+}
+
+/** The statements of the program, each prepared once in each connection under a name of its own. */
+export class PreparedStatements {
+  private readonly known = new Map<string, { name: string; parameters: number }>();
+
+  /** What the driver takes. Throws EdgeError `internal` as `storableFor` does. */
+  of(sql: string, values: readonly StoredValue[]): { text: string; values: StoredValue[]; name?: string } {
+    const known = this.known.get(sql);
+    const parameters = known?.parameters ?? parameterCount(sql);
+    const statement = { text: sql, values: storableFor(sql, parameters, values) };
+    if (known !== undefined) return { ...statement, name: known.name };
+    // What goes beyond was put together at run time: the server would keep each for ever.
+    if (this.known.size >= KEPT_STATEMENTS) return statement;
+    const name = `s${this.known.size}`;
+    this.known.set(sql, { name, parameters });
+    return { ...statement, name };
+  }
+}
+
+const KEPT_STATEMENTS = 500;
+
+/** A literal of SQL, for what takes no parameters. */
+export const literal = (text: string): string => escapeLiteral(storableText(text));
+
+/** Ends a connection at once, whatever it is doing: what runs on it rejects. */
+export function destroy(client: Client): void {
+  client.connection.stream.destroy();
+}
