@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
 import type { Clock } from '../system/clock.js';
-import type { Outbound } from '../system/Outbound.js';
-import { checkedLookup, type FindAddresses, PrivateAddressError } from '../system/publicAddresses.js';
+import { isForbiddenLiteral, type Judgement, judgedOptions } from '../system/judgedConnection.js';
+import { PrivateAddressError } from '../system/publicAddresses.js';
 import { isSendable, mediaType } from './contentTypes.js';
 
 /**
@@ -16,19 +15,12 @@ type HttpsFile =
   | { kind: 'failed'; message: string; systemCode?: string }
   | { kind: 'stopped' };
 
-export interface HttpsFileOptions {
+export interface HttpsFileOptions extends Judgement {
   clock: Clock;
   maxBytes: number;
   /** For the whole, redirects and all, in ms. */
   timeoutMs: number;
-  /** Whether an IP address may be connected to. */
-  mayReach: (address: string) => boolean;
   stop: AbortSignal;
-  outbound: Outbound;
-  /** Whether a proxy may look a name up itself: only where every address may be reached. */
-  proxyResolves: boolean;
-  /** For tests. */
-  findAddresses?: FindAddresses;
 }
 
 const MOST_REDIRECTS = 3;
@@ -41,10 +33,8 @@ export function urlFault(given: string, mayReach: (address: string) => boolean):
   const url = new URL(given);
   if (url.protocol !== 'https:') return 'it is not an https URL';
   if (url.username !== '' || url.password !== '') return 'it holds a user name or password';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const isLiteral = host !== url.hostname || /^[\d.]+$/.test(host);
   // A literal address is never looked up, so it is judged here.
-  if (isLiteral && !mayReach(host)) return new PrivateAddressError().message;
+  if (isForbiddenLiteral(url, mayReach)) return new PrivateAddressError().message;
   return undefined;
 }
 
@@ -81,32 +71,17 @@ async function ask(
   options: HttpsFileOptions,
   signal: AbortSignal,
 ): Promise<HttpsFile | { location: string }> {
-  const { mayReach, findAddresses, outbound, proxyResolves } = options;
-  const lookup = checkedLookup(mayReach, findAddresses);
-  const isProxied = outbound.proxy(url) !== undefined;
-  let target = {};
-  if (isProxied && !proxyResolves) {
-    // The proxy is told the very address that was judged: what a name means to it cannot be known.
-    const found = await judgedAddress(url.hostname.replace(/^\[|\]$/g, ''), lookup);
-    if (found instanceof Error) return failure(found);
-    target = { hostname: found };
-  }
+  const way = await judgedOptions(url, options);
+  if (way instanceof Error) return failure(way);
   return new Promise((resolve) => {
     const asked = request(url, {
       // Of its own: no connection that somebody else opened, none kept.
-      ...outbound.once(url),
-      ...target,
+      ...options.outbound.once(url),
+      ...way.options,
       signal,
       headers: { Host: url.host, Accept: '*/*', 'Accept-Encoding': 'identity', 'User-Agent': 'edge-agent' },
-      ...(isProxied ? {} : { lookup }),
     });
-    asked.on('socket', (socket) => {
-      if (isProxied) return;
-      socket.once('secureConnect', () => {
-        // The last word has the connection itself.
-        if (!mayReach(socket.remoteAddress ?? '')) asked.destroy(new PrivateAddressError());
-      });
-    });
+    way.watch(asked);
     asked.on('error', (error) => resolve(failure(error)));
     asked.on('response', (response) => {
       const end = (result: HttpsFile | { location: string }) => {
@@ -122,14 +97,6 @@ async function ask(
 function failure(error: Error): HttpsFile {
   if (error instanceof PrivateAddressError) return { kind: 'refused', message: error.message };
   return { kind: 'failed', message: `it cannot be fetched (${wordOf(error)})`, systemCode: wordOf(error) };
-}
-
-function judgedAddress(host: string, lookup: LookupFunction): Promise<string | Error> {
-  // What is an address itself was judged as part of the URL.
-  if (isIP(host) !== 0) return Promise.resolve(host);
-  return new Promise((resolve) => {
-    lookup(host, {}, (error, address) => resolve(error ?? String(address)));
-  });
 }
 
 function read(

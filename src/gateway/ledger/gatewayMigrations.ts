@@ -1,4 +1,12 @@
 import type { Migration } from '../storage/migrations.js';
+import { apiKeyTables } from './apiKeys.js';
+import { auditTables } from './auditLog.js';
+import { conversationTables } from './conversations.js';
+import { eventLogTables } from './eventLog.js';
+import { idempotencyTables } from './idempotency.js';
+import { messageTables } from './messages.js';
+import { webhookDeliveryTables } from './webhookDeliveries.js';
+import { webhookTables } from './webhookEndpoints.js';
 
 /**
  * The schema of the gateway, oldest version first. Each file of the ledger contributes its tables to the newest version that is not
@@ -6,5 +14,14 @@ import type { Migration } from '../storage/migrations.js';
  */
 export const GATEWAY_MIGRATIONS: readonly Migration[] = [
   // Version 1: not released yet. One line for each file of the ledger: `...commandTables(dialect)`.
-  () => [],
+  (dialect) => [
+    ...apiKeyTables(),
+    ...auditTables(),
+    ...conversationTables(),
+    ...eventLogTables(dialect),
+    ...idempotencyTables(),
+    ...messageTables(),
+    ...webhookDeliveryTables(),
+    ...webhookTables(),
+  ],
 ];

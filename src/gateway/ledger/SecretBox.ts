@@ -1,0 +1,58 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { EdgeError } from '../../errors.js';
+
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** Says how what follows was sealed, so that it can change. */
+const FORM = 'v1.';
+
+/**
+ * Seals secrets for the database with AES-256-GCM, so that a copy of the database is no key. What was sealed for one `owner` (such as
+ * the id of an agent or a webhook) opens for that owner alone: a row that was exchanged with another one does not open.
+ */
+export class SecretBox {
+  /** Throws EdgeError `secret_missing` for a key that is not 32 bytes long. */
+  constructor(private readonly key: Buffer) {
+    if (key.length === KEY_BYTES) return;
+    throw new EdgeError(
+      'secret_missing',
+      `The key of the gateway has ${key.length} bytes instead of ${KEY_BYTES}.`,
+      'Make one with: openssl rand -base64 32',
+    );
+  }
+
+  /** A text that shows nothing of the secret; sealing twice gives two texts. */
+  seal(secret: string, owner: string): string {
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', this.key, nonce).setAAD(Buffer.from(owner));
+    const sealed = Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    return FORM + sealed.toString('base64url');
+  }
+
+  /** Throws EdgeError `secret_missing` where it was sealed with another key, for another owner, or was changed. */
+  open(sealed: string, owner: string): string {
+    const bytes = Buffer.from(sealed.slice(FORM.length), 'base64url');
+    if (sealed.startsWith(FORM) && bytes.length >= NONCE_BYTES + TAG_BYTES) {
+      const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, NONCE_BYTES))
+        .setAAD(Buffer.from(owner))
+        .setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
+      const opened = decipher.update(bytes.subarray(NONCE_BYTES, bytes.length - TAG_BYTES));
+      try {
+        return Buffer.concat([opened, decipher.final()]).toString('utf8');
+      } catch (cause) {
+        throw unopened({ cause });
+      }
+    }
+    throw unopened();
+  }
+}
+
+function unopened(options: { cause?: unknown } = {}): EdgeError {
+  return new EdgeError(
+    'secret_missing',
+    'A secret in the database does not open with the key of the gateway.',
+    'Start the gateway with the key that it had when the secret was stored.',
+    options,
+  );
+}

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { EventData, GatewayEvent, GatewayEventType } from '../../model/gatewayEvents.js';
+import type { Dialect, Queries, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
+import { readRows } from './readRows.js';
+import { enqueueDeliveries } from './webhookDeliveries.js';
+
+/**
+ * Every event for applications, once, in the order in which they were committed. In PostgreSQL a transaction that began early may
+ * commit late: rows carry the number of their transaction (`xid`), and a reader takes only those below the oldest one that still runs.
+ * So a cursor never passes an event that it has not given. In SQLite there is one writer, and `seq` is that order.
+ */
+export const eventLogTables = (dialect: Dialect): readonly string[] => [
+  dialect === 'postgres'
+    ? `CREATE TABLE event_log (
+        agent_id TEXT NOT NULL,
+        seq BIGINT GENERATED ALWAYS AS IDENTITY,
+        xid BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+        event_id TEXT NOT NULL,
+        type TEXT NOT NULL,
+        body TEXT NOT NULL,
+        stored_at BIGINT NOT NULL,
+        PRIMARY KEY (agent_id, event_id)
+      )`
+    : `CREATE TABLE event_log (
+        agent_id TEXT NOT NULL,
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        xid BIGINT NOT NULL DEFAULT 0,
+        event_id TEXT NOT NULL,
+        type TEXT NOT NULL,
+        body TEXT NOT NULL,
+        stored_at BIGINT NOT NULL,
+        UNIQUE (agent_id, event_id)
+      )`,
+  'CREATE INDEX event_log_order ON event_log (xid, seq)',
+  'CREATE INDEX event_log_stored ON event_log (stored_at)',
+];
+
+/** Below this number of a transaction every transaction has ended. */
+const HORIZON: Readonly<Record<Dialect, string>> = {
+  postgres: 'pg_snapshot_xmin(pg_current_snapshot())::text::bigint',
+  sqlite: '1',
+};
+
+/** Where a reader is in the log. */
+interface EventCursor {
+  readonly xid: number;
+  readonly seq: number;
+}
+
+/** An event before it has its place. */
+export interface NewGatewayEvent<T extends GatewayEventType = GatewayEventType> {
+  /** Made of its cause (`eventId`), so that the same one is never published twice. */
+  readonly id: string;
+  readonly type: T;
+  /** '' for what belongs to no agent. */
+  readonly agentId: string;
+  /** What webhooks keep in order; null: everything else of the agent is one such lane. */
+  readonly conversation: string | null;
+  readonly data: EventData[T];
+  /** When it happened, Unix ms. */
+  readonly at: number;
+}
+
+/** An event as it is kept: `body` is the JSON that applications get, to the byte. */
+interface LoggedEvent {
+  readonly cursor: EventCursor;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** The id of the event with this cause: equal for equal parts. */
+export function eventId(...cause: readonly (string | number)[]): string {
+  return `evt_${createHash('sha256').update(JSON.stringify(cause)).digest('hex').slice(0, 32)}`;
+}
+
+/**
+ * Stores an event and its deliveries to webhooks, in the transaction of what it reports. False: it was there before. Takes the lock
+ * of the agent, so that the events of one agent have one order; a transaction that publishes takes it first (`Transaction.lock`).
+ */
+export async function publish<T extends GatewayEventType>(
+  transaction: Transaction,
+  event: NewGatewayEvent<T>,
+  now: number,
+): Promise<boolean> {
+  const { id, type, agentId, conversation, data, at } = event;
+  await transaction.lock(agentId);
+  const body: GatewayEvent<T> = {
+    id,
+    type,
+    timestamp: new Date(at).toISOString(),
+    agent: agentId === '' ? null : agentId,
+    data,
+  };
+  const stored = await transaction.query(
+    `INSERT INTO event_log (agent_id, event_id, type, body, stored_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (agent_id, event_id) DO NOTHING RETURNING seq`,
+    [agentId, id, type, JSON.stringify(body), now],
+  );
+  const [row] = readRows(z.object({ seq: z.number() }), stored);
+  if (row === undefined) return false;
+  await enqueueDeliveries(
+    transaction,
+    { agentId, eventId: id, type, seq: row.seq, lane: conversation ?? '' },
+    now,
+  );
+  return true;
+}
+
+const loggedSchema = z
+  .object({ xid: z.number(), seq: z.number(), type: z.string(), body: z.string() })
+  .transform(({ xid, seq, type, body }): LoggedEvent => ({ cursor: { xid, seq }, type, body }));
+
+/** The next events after a cursor, oldest first: of these agents (null: of all), of these types (null: of all). */
+export async function eventsAfter(
+  queries: Queries,
+  cursor: EventCursor,
+  wanted: { agents: readonly string[] | null; types: readonly string[] | null },
+  limit: number,
+): Promise<LoggedEvent[]> {
+  const values: StoredValue[] = [cursor.xid, cursor.seq, limit];
+  const among = (column: string, names: readonly string[] | null) => {
+    if (names === null) return '';
+    const first = values.length + 1;
+    values.push(...names);
+    return ` AND ${column} IN (${names.map((_, index) => `$${first + index}`).join(', ')})`;
+  };
+  const horizon = HORIZON[queries.dialect];
+  // A database that was restored into a new server counts its transactions anew: then only `seq` tells what the cursor has passed.
+  const rows = await queries.query(
+    `SELECT xid, seq, type, body FROM event_log
+     WHERE xid < ${horizon} AND agent_id <> ''
+       AND ((CAST($1 AS BIGINT) < ${horizon} AND (xid, seq) > (CAST($1 AS BIGINT), CAST($2 AS BIGINT)))
+         OR (CAST($1 AS BIGINT) >= ${horizon} AND seq > CAST($2 AS BIGINT)))
+       ${among('agent_id', wanted.agents)}${among('type', wanted.types)}
+     ORDER BY xid, seq LIMIT $3`,
+    values,
+  );
+  return readRows(loggedSchema, rows);
+}
+
+/** The cursor behind everything that can be read now. */
+export async function newestCursor(queries: Queries): Promise<EventCursor> {
+  const rows = await queries.query(
+    `SELECT xid, seq FROM event_log WHERE xid < ${HORIZON[queries.dialect]} ORDER BY xid DESC, seq DESC LIMIT 1`,
+  );
+  const [newest] = readRows(z.object({ xid: z.number(), seq: z.number() }), rows);
+  return newest ?? { xid: 0, seq: 0 };
+}
+
+/**
+ * Makes events readable that a backup brought from another PostgreSQL server, whose transactions had higher numbers: they come
+ * first, in their order. To be called before the first reader.
+ */
+export async function adoptRestoredEvents(transaction: Transaction): Promise<void> {
+  if (transaction.dialect === 'sqlite') return;
+  await transaction.query(
+    'UPDATE event_log SET xid = 0 WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint',
+  );
+}
+
+/** Forgets events stored before that time, but for those that a webhook still waits for or that were set aside. */
+export async function forgetEvents(transaction: Transaction, storedBefore: number): Promise<void> {
+  await transaction.query(
+    `DELETE FROM event_log WHERE stored_at < $1 AND NOT EXISTS (
+       SELECT 1 FROM webhook_deliveries d
+       WHERE d.agent_id = event_log.agent_id AND d.event_id = event_log.event_id AND d.state <> 'delivered')`,
+    [storedBefore],
+  );
+}
+
+/** A cursor as applications get it: opaque, good for `Last-Event-ID`. */
+export function encodeCursor({ xid, seq }: EventCursor): string {
+  return Buffer.from(`${xid}.${seq}`).toString('base64url');
+}
+
+/** Undefined: it is none of ours. */
+export function decodeCursor(text: string): EventCursor | undefined {
+  const found = /^(\d{1,16})\.(\d{1,16})$/.exec(Buffer.from(text, 'base64url').toString('latin1'));
+  if (found === null) return undefined;
+  const cursor = { xid: Number(found[1]), seq: Number(found[2]) };
+  return Number.isSafeInteger(cursor.xid) && Number.isSafeInteger(cursor.seq) ? cursor : undefined;
+}

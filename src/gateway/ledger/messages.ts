@@ -1,0 +1,371 @@
+import { z } from 'zod';
+import {
+  evidenceSchema,
+  MESSAGE_STATUSES,
+  type MessageStatus,
+  type OutgoingMessage,
+  type StatusChange,
+} from '../../model/gatewayMessages.js';
+import type { Queries, StoredRow, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
+import { addToConversation, type PagePlace } from './conversations.js';
+import { eventId, publish } from './eventLog.js';
+import {
+  type AckEvidence,
+  type EventEvidence,
+  knowledgeSchema,
+  learn,
+  type MessageStanding,
+  NOTHING_KNOWN,
+  statusOf,
+  takesBack,
+} from './messageStatus.js';
+import { jsonColumn, readRows } from './readRows.js';
+
+/** Texts that applications send, and what became of each. */
+export const messageTables = (): readonly string[] => [
+  `CREATE TABLE messages (
+    agent_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    key_id TEXT,
+    conversation TEXT NOT NULL,
+    request TEXT NOT NULL,
+    knowledge TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    cancel_requested_at BIGINT,
+    PRIMARY KEY (agent_id, message_id)
+  )`,
+  'CREATE INDEX messages_newest ON messages (agent_id, created_at, message_id)',
+  // An application asks for a message by its id alone.
+  'CREATE INDEX messages_id ON messages (message_id)',
+  `CREATE TABLE message_history (
+    agent_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    step BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    evidence TEXT NOT NULL,
+    corrects TEXT,
+    PRIMARY KEY (agent_id, message_id, step)
+  )`,
+];
+
+const requestSchema = z.object({
+  text: z.string().nullable(),
+  attachments: z.array(z.object({ filename: z.string().nullable(), url: z.string().nullable() })),
+  sendAt: z.number().nullable(),
+  inReplyTo: z.string().nullable(),
+});
+
+/** What was asked for; `attachments` without their content. Times are Unix ms. */
+interface MessageRecord {
+  readonly agentId: string;
+  /** Also the id of its command. */
+  readonly id: string;
+  /** The API key that asked; null: no key did (a webhook's answer). */
+  readonly keyId: string | null;
+  readonly conversation: string;
+  readonly request: z.infer<typeof requestSchema>;
+}
+
+/** A message as the API shows it, and its place in a list. */
+interface ListedMessage {
+  readonly place: PagePlace;
+  readonly message: OutgoingMessage;
+}
+
+const rowSchema = z.object({
+  agent_id: z.string(),
+  message_id: z.string(),
+  key_id: z.string().nullable(),
+  conversation: z.string(),
+  request: jsonColumn(requestSchema),
+  knowledge: jsonColumn(knowledgeSchema),
+  status: z.enum(MESSAGE_STATUSES),
+  created_at: z.number(),
+  cancel_requested_at: z.number().nullable(),
+});
+type MessageRow = z.infer<typeof rowSchema>;
+
+const historySchema = z.object({
+  agent_id: z.string(),
+  message_id: z.string(),
+  status: z.enum(MESSAGE_STATUSES),
+  at: z.number(),
+  recorded_at: z.number(),
+  evidence: jsonColumn(evidenceSchema),
+  corrects: z.enum(MESSAGE_STATUSES).nullable(),
+});
+
+/** Keeps a message beside its command, in one transaction. False: there is one of that id. */
+export async function addMessage(
+  transaction: Transaction,
+  record: MessageRecord,
+  now: number,
+): Promise<boolean> {
+  const { agentId, id, keyId, conversation, request } = record;
+  const added = await transaction.query(
+    `INSERT INTO messages (agent_id, message_id, key_id, conversation, request, knowledge, status, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7)
+     ON CONFLICT (agent_id, message_id) DO NOTHING RETURNING message_id`,
+    [agentId, id, keyId, conversation, JSON.stringify(request), JSON.stringify(NOTHING_KNOWN), now],
+  );
+  if (added.length === 0) return false;
+  await addStep(transaction, record, 0, { ...statusOf(NOTHING_KNOWN), at: now }, null, now);
+  await addToConversation(transaction, {
+    agentId,
+    conversation,
+    id,
+    direction: 'outgoing',
+    content: {
+      sender: null,
+      text: request.text,
+      attachments: request.attachments.map(({ filename }) => ({ filename })),
+      in_reply_to: request.inReplyTo,
+    },
+    at: now,
+  });
+  return true;
+}
+
+/**
+ * Adds what an agent says of a message: the status, a step of its history and the event `message.status`, if that changes anything.
+ * Within the lock of the agent. False: there is no such message.
+ */
+export async function learnOfMessage(
+  transaction: Transaction,
+  agentId: string,
+  id: string,
+  evidence: AckEvidence | EventEvidence,
+  now: number,
+): Promise<boolean> {
+  const [row] = await rowsOf(transaction, 'agent_id = $1 AND message_id = $2', [agentId, id]);
+  if (row === undefined) return false;
+  const knowledge = learn(row.knowledge, evidence);
+  if (knowledge === row.knowledge) return true;
+  const before = statusOf(row.knowledge);
+  const standing = statusOf(knowledge);
+  await transaction.query(
+    'UPDATE messages SET knowledge = $3, status = $4 WHERE agent_id = $1 AND message_id = $2',
+    [agentId, id, JSON.stringify(knowledge), standing.status],
+  );
+  if (isSame(before, standing)) return true;
+  const corrects = takesBack(before.status, standing.status) ? before.status : null;
+  const step = await stepsOf(transaction, agentId, id);
+  await addStep(transaction, { agentId, id }, step, standing, corrects, now);
+  await publish(
+    transaction,
+    {
+      id: eventId('message.status', agentId, id, step),
+      type: 'message.status',
+      agentId,
+      conversation: row.conversation,
+      at: standing.at ?? now,
+      data: {
+        conversation: row.conversation,
+        message_id: id,
+        ...statusData(standing, now),
+        ...(corrects === null ? {} : { corrects }),
+        in_reply_to: row.request.inReplyTo,
+      },
+    },
+    now,
+  );
+  return true;
+}
+
+/** What an event says of a standing. */
+export function statusData(standing: MessageStanding, now: number) {
+  return {
+    status: standing.status,
+    at: new Date(standing.at ?? now).toISOString(),
+    evidence: standing.evidence,
+    message_guid: standing.guid,
+    service: standing.service,
+    error: errorOf(standing),
+    retry_safe: standing.retrySafe,
+  };
+}
+
+/** Notes that a message is to be taken back. */
+export async function noteCancelRequest(
+  transaction: Transaction,
+  agentId: string,
+  id: string,
+  now: number,
+): Promise<void> {
+  await transaction.query(
+    `UPDATE messages SET cancel_requested_at = $3
+     WHERE agent_id = $1 AND message_id = $2 AND cancel_requested_at IS NULL`,
+    [agentId, id, now],
+  );
+}
+
+/** Messages of this id, each with its whole history; ids of commands are unique for one agent only. */
+export async function findMessages(queries: Queries, id: string): Promise<OutgoingMessage[]> {
+  return withHistory(queries, await rowsOf(queries, 'message_id = $1', [id]));
+}
+
+/** A message of an agent, with its whole history. */
+export async function findMessage(
+  queries: Queries,
+  agentId: string,
+  id: string,
+): Promise<OutgoingMessage | undefined> {
+  const rows = await rowsOf(queries, 'agent_id = $1 AND message_id = $2', [agentId, id]);
+  return (await withHistory(queries, rows))[0];
+}
+
+/** The messages of an agent, the newest first, behind a place. */
+export async function listMessages(
+  queries: Queries,
+  agentId: string,
+  filter: { conversation: string | undefined; status: MessageStatus | undefined },
+  before: PagePlace | undefined,
+  limit: number,
+): Promise<ListedMessage[]> {
+  const values: StoredValue[] = [agentId, before?.at ?? Number.MAX_SAFE_INTEGER, before?.id ?? ''];
+  const also = (column: string, value: string | undefined) => {
+    if (value === undefined) return '';
+    values.push(value);
+    return ` AND ${column} = $${values.length}`;
+  };
+  const where = `agent_id = $1 AND (created_at < $2 OR (created_at = $2 AND message_id < $3))
+    ${also('conversation', filter.conversation)}${also('status', filter.status)}`;
+  values.push(limit);
+  const rows = await rowsOf(
+    queries,
+    `${where} ORDER BY created_at DESC, message_id DESC LIMIT $${values.length}`,
+    values,
+  );
+  const messages = await withHistory(queries, rows);
+  return messages.map((message, index) => ({
+    message,
+    place: { at: rows[index]?.created_at ?? 0, id: message.id },
+  }));
+}
+
+/** Forgets messages of before that time, and their histories. */
+export async function forgetMessages(transaction: Transaction, createdBefore: number): Promise<void> {
+  await transaction.query(
+    `DELETE FROM message_history WHERE EXISTS (SELECT 1 FROM messages m WHERE m.agent_id = message_history.agent_id
+       AND m.message_id = message_history.message_id AND m.created_at < $1)`,
+    [createdBefore],
+  );
+  await transaction.query('DELETE FROM messages WHERE created_at < $1', [createdBefore]);
+}
+
+async function rowsOf(
+  queries: Queries,
+  where: string,
+  values: readonly StoredValue[],
+): Promise<MessageRow[]> {
+  return readRows(rowSchema, await queries.query(`SELECT * FROM messages WHERE ${where}`, values));
+}
+
+async function withHistory(queries: Queries, rows: readonly MessageRow[]): Promise<OutgoingMessage[]> {
+  if (rows.length === 0) return [];
+  const values: StoredValue[] = [];
+  const pairs = rows.map(({ agent_id, message_id }) => {
+    values.push(agent_id, message_id);
+    return `($${values.length - 1}, $${values.length})`;
+  });
+  const steps: readonly StoredRow[] = await queries.query(
+    `SELECT * FROM message_history WHERE (agent_id, message_id) IN (VALUES ${pairs.join(', ')}) ORDER BY step`,
+    values,
+  );
+  const all = readRows(historySchema, steps);
+  return rows.map((row) =>
+    view(
+      row,
+      all.filter((step) => step.agent_id === row.agent_id && step.message_id === row.message_id).map(change),
+    ),
+  );
+}
+
+function view(row: MessageRow, history: StatusChange[]): OutgoingMessage {
+  const standing = statusOf(row.knowledge);
+  return {
+    id: row.message_id,
+    agent: row.agent_id,
+    conversation: row.conversation,
+    text: row.request.text,
+    attachments: row.request.attachments,
+    send_at: timeOrNull(row.request.sendAt),
+    in_reply_to: row.request.inReplyTo,
+    status: standing.status,
+    status_at: new Date(standing.at ?? row.created_at).toISOString(),
+    error: errorOf(standing),
+    retry_safe: standing.retrySafe,
+    outcome: standing.outcome,
+    message_guid: standing.guid,
+    service: standing.service,
+    deduplicated: standing.deduplicated,
+    cancel_requested_at: timeOrNull(row.cancel_requested_at),
+    created_at: new Date(row.created_at).toISOString(),
+    history,
+  };
+}
+
+function change({
+  status,
+  at,
+  recorded_at,
+  evidence,
+  corrects,
+}: z.infer<typeof historySchema>): StatusChange {
+  return {
+    status,
+    at: new Date(at).toISOString(),
+    recorded_at: new Date(recorded_at).toISOString(),
+    evidence,
+    ...(corrects === null ? {} : { corrects }),
+  };
+}
+
+async function addStep(
+  transaction: Transaction,
+  { agentId, id }: { readonly agentId: string; readonly id: string },
+  step: number,
+  standing: MessageStanding,
+  corrects: MessageStatus | null,
+  now: number,
+): Promise<void> {
+  await transaction.query(
+    `INSERT INTO message_history (agent_id, message_id, step, status, at, recorded_at, evidence, corrects)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      agentId,
+      id,
+      step,
+      standing.status,
+      standing.at ?? now,
+      now,
+      JSON.stringify(standing.evidence),
+      corrects,
+    ],
+  );
+}
+
+async function stepsOf(queries: Queries, agentId: string, id: string): Promise<number> {
+  const rows = await queries.query(
+    'SELECT count(*) AS steps FROM message_history WHERE agent_id = $1 AND message_id = $2',
+    [agentId, id],
+  );
+  return readRows(z.object({ steps: z.number() }), rows)[0]?.steps ?? 0;
+}
+
+/** Whether a program would see no difference. */
+function isSame(one: MessageStanding, other: MessageStanding): boolean {
+  const fields = ['status', 'outcome', 'code', 'retrySafe', 'guid', 'service', 'deduplicated'] as const;
+  return fields.every((field) => one[field] === other[field]);
+}
+
+function errorOf({ code, error }: MessageStanding) {
+  return code === null ? null : { code, message: error ?? '' };
+}
+
+function timeOrNull(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}

@@ -1,0 +1,381 @@
+import { z } from 'zod';
+import type { Queries, StoredRow, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
+import { readRows } from './readRows.js';
+
+/*
+ * Which events wait for which webhook. Those of one conversation (a lane) go out one after the other: a lane is leased to one
+ * replica at a time, which sends its oldest event. Leases go by the clock of the database; when an attempt is due, by the caller's.
+ */
+
+type DeliveryState = 'waiting' | 'delivered' | 'set_aside';
+
+/** What became of a reply in the answer to `message.received`. */
+type AnswerFate = 'none' | 'given' | 'sent_later' | 'invalid';
+
+/** One event for one webhook. Times are Unix ms. */
+interface Delivery {
+  readonly webhookId: string;
+  readonly agentId: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly lane: string;
+  readonly seq: number;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly createdAt: number;
+  readonly nextAt: number | null;
+  readonly lastAt: number | null;
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+  readonly answer: AnswerFate | null;
+}
+
+/** The right to send the oldest event of a lane, until the lease ends. */
+export interface LaneLease {
+  readonly webhookId: string;
+  readonly agentId: string;
+  readonly lane: string;
+  readonly owner: string;
+}
+
+/** What is noted of an attempt. `nextAt` null: there is no further one. */
+export interface AttemptRecord {
+  readonly state: DeliveryState;
+  readonly nextAt: number | null;
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly answer: AnswerFate | null;
+}
+
+export const webhookDeliveryTables = (): readonly string[] => [
+  `CREATE TABLE webhook_deliveries (
+    agent_id TEXT NOT NULL,
+    webhook_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    attempts BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    next_at BIGINT,
+    last_at BIGINT,
+    last_status BIGINT,
+    last_error TEXT,
+    answer TEXT,
+    PRIMARY KEY (agent_id, webhook_id, event_id)
+  )`,
+  `CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (agent_id, webhook_id, lane, seq)
+     WHERE state = 'waiting'`,
+  'CREATE INDEX webhook_deliveries_event ON webhook_deliveries (agent_id, event_id)',
+  'CREATE INDEX webhook_deliveries_newest ON webhook_deliveries (webhook_id, seq)',
+  `CREATE TABLE webhook_lanes (
+    agent_id TEXT NOT NULL,
+    webhook_id TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    due_at BIGINT NOT NULL,
+    lease_owner TEXT,
+    lease_until BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (agent_id, webhook_id, lane)
+  )`,
+  'CREATE INDEX webhook_lanes_due ON webhook_lanes (webhook_id, due_at)',
+];
+
+const rowSchema = z
+  .object({
+    webhook_id: z.string(),
+    agent_id: z.string(),
+    event_id: z.string(),
+    event_type: z.string(),
+    lane: z.string(),
+    seq: z.number(),
+    state: z.enum(['waiting', 'delivered', 'set_aside']),
+    attempts: z.number(),
+    created_at: z.number(),
+    next_at: z.number().nullable(),
+    last_at: z.number().nullable(),
+    last_status: z.number().nullable(),
+    last_error: z.string().nullable(),
+    answer: z.enum(['none', 'given', 'sent_later', 'invalid']).nullable(),
+  })
+  .transform(
+    (row): Delivery => ({
+      webhookId: row.webhook_id,
+      agentId: row.agent_id,
+      eventId: row.event_id,
+      eventType: row.event_type,
+      lane: row.lane,
+      seq: row.seq,
+      state: row.state,
+      attempts: row.attempts,
+      createdAt: row.created_at,
+      nextAt: row.next_at,
+      lastAt: row.last_at,
+      lastStatus: row.last_status,
+      lastError: row.last_error,
+      answer: row.answer,
+    }),
+  );
+
+const deliveriesOf = (rows: readonly StoredRow[]) => readRows(rowSchema, rows);
+
+interface EventForWebhooks {
+  readonly agentId: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly seq: number;
+  readonly lane: string;
+}
+
+/** Lays an event down for every webhook that wants it. Within the lock of the agent. */
+export async function enqueueDeliveries(
+  transaction: Transaction,
+  { agentId, eventId, type, seq, lane }: EventForWebhooks,
+  now: number,
+): Promise<void> {
+  const enqueued = await transaction.query(
+    `INSERT INTO webhook_deliveries
+       (agent_id, webhook_id, event_id, event_type, lane, seq, state, attempts, created_at, next_at)
+     SELECT DISTINCT CAST($1 AS TEXT), webhook_id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
+       CAST($5 AS BIGINT), 'waiting', 0, CAST($6 AS BIGINT), CAST($6 AS BIGINT)
+     FROM webhook_subscriptions WHERE agent_id IN ($1, '*') AND type IN ($3, '*')
+     RETURNING webhook_id`,
+    [agentId, eventId, type, lane, seq, now],
+  );
+  for (const { webhook_id } of readRows(z.object({ webhook_id: z.string() }), enqueued)) {
+    await openLane(transaction, { agentId, webhookId: webhook_id, lane }, now);
+  }
+}
+
+/** Lays an event down for one webhook, whatever it subscribed to. */
+export async function enqueueDelivery(
+  transaction: Transaction,
+  webhookId: string,
+  { agentId, eventId, type, seq, lane }: EventForWebhooks,
+  now: number,
+): Promise<void> {
+  await transaction.query(
+    `INSERT INTO webhook_deliveries
+       (agent_id, webhook_id, event_id, event_type, lane, seq, state, attempts, created_at, next_at)
+     VALUES ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, $7)`,
+    [agentId, webhookId, eventId, type, lane, seq, now],
+  );
+  await openLane(transaction, { agentId, webhookId, lane }, now);
+}
+
+/** A lane that waits for a retry of an earlier event keeps waiting. */
+async function openLane(
+  transaction: Transaction,
+  { agentId, webhookId, lane }: Omit<LaneLease, 'owner'>,
+  now: number,
+): Promise<void> {
+  await transaction.query(
+    `INSERT INTO webhook_lanes (agent_id, webhook_id, lane, due_at) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (agent_id, webhook_id, lane) DO NOTHING`,
+    [agentId, webhookId, lane, now],
+  );
+}
+
+/** The webhooks that have something due, and when the next thing is due if nothing is; leased lanes are not counted. */
+export async function dueWebhooks(queries: Queries, now: number): Promise<string[]> {
+  const rows = await queries.query(
+    `SELECT DISTINCT l.webhook_id FROM webhook_lanes l LEFT JOIN webhooks w ON w.webhook_id = l.webhook_id
+     WHERE l.due_at <= $1 AND l.lease_until < ${queries.nowMs} AND w.disabled_reason IS NULL`,
+    [now],
+  );
+  return readRows(z.object({ webhook_id: z.string() }), rows).map(({ webhook_id }) => webhook_id);
+}
+
+/** Takes up to `limit` due lanes of a webhook, those that wait longest first. No other replica has them until the leases end. */
+export async function leaseLanes(
+  transaction: Transaction,
+  webhookId: string,
+  lease: { owner: string; leaseMs: number; limit: number },
+  now: number,
+): Promise<LaneLease[]> {
+  // Two replicas that ask at once take different lanes; SQLite has one writer.
+  const skip = transaction.dialect === 'postgres' ? 'FOR UPDATE SKIP LOCKED' : '';
+  const rows = await transaction.query(
+    `WITH due AS (
+       SELECT agent_id, lane FROM webhook_lanes
+       WHERE webhook_id = $1 AND due_at <= $2 AND lease_until < ${transaction.nowMs}
+       ORDER BY due_at LIMIT $5 ${skip}
+     )
+     UPDATE webhook_lanes SET lease_owner = $3, lease_until = ${transaction.nowMs} + CAST($4 AS BIGINT)
+     FROM due
+     WHERE webhook_lanes.webhook_id = $1 AND webhook_lanes.agent_id = due.agent_id AND webhook_lanes.lane = due.lane
+     RETURNING webhook_lanes.agent_id AS agent_id, webhook_lanes.lane AS lane`,
+    [webhookId, now, lease.owner, lease.leaseMs, lease.limit],
+  );
+  return readRows(z.object({ agent_id: z.string(), lane: z.string() }), rows).map((row) => ({
+    webhookId,
+    agentId: row.agent_id,
+    lane: row.lane,
+    owner: lease.owner,
+  }));
+}
+
+/** The oldest event that waits in a lane, with the body that is to be posted. Undefined: none does. */
+export async function headOfLane(
+  queries: Queries,
+  { agentId, webhookId, lane }: LaneLease,
+): Promise<{ delivery: Delivery; body: string } | undefined> {
+  const [row] = await queries.query(
+    `SELECT d.*, e.body AS body FROM webhook_deliveries d
+     JOIN event_log e ON e.agent_id = d.agent_id AND e.event_id = d.event_id
+     WHERE d.agent_id = $1 AND d.webhook_id = $2 AND d.lane = $3 AND d.state = 'waiting'
+     ORDER BY d.seq LIMIT 1`,
+    [agentId, webhookId, lane],
+  );
+  if (row === undefined) return undefined;
+  return { delivery: rowSchema.parse(row), body: z.string().parse(row.body) };
+}
+
+/**
+ * Notes what came of an attempt. Within the lock of the agent, with `releaseLane` behind it. False: it waits no more (another replica
+ * was told that it was taken, after our lease had ended).
+ */
+export async function recordAttempt(
+  transaction: Transaction,
+  { agentId, webhookId, eventId }: Delivery,
+  record: AttemptRecord,
+  now: number,
+): Promise<boolean> {
+  const rows = await transaction.query(
+    `UPDATE webhook_deliveries
+     SET state = $4, attempts = attempts + 1, next_at = $5, last_at = $6, last_status = $7, last_error = $8, answer = $9
+     WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3 AND state = 'waiting' RETURNING event_id`,
+    [
+      agentId,
+      webhookId,
+      eventId,
+      record.state,
+      record.nextAt,
+      now,
+      record.status,
+      record.error,
+      record.answer,
+    ],
+  );
+  return rows.length > 0;
+}
+
+/** Gives a lane back: due when its oldest event is, or gone if nothing waits in it. Within the lock of the agent. */
+export async function releaseLane(
+  transaction: Transaction,
+  { agentId, webhookId, lane, owner }: LaneLease,
+): Promise<void> {
+  const place = [agentId, webhookId, lane];
+  const [head] = await transaction.query(
+    `SELECT next_at FROM webhook_deliveries
+     WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND state = 'waiting' ORDER BY seq LIMIT 1`,
+    place,
+  );
+  if (head === undefined) {
+    await transaction.query(
+      'DELETE FROM webhook_lanes WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4',
+      [...place, owner],
+    );
+    return;
+  }
+  await transaction.query(
+    `UPDATE webhook_lanes SET due_at = $5, lease_until = 0, lease_owner = NULL
+     WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4`,
+    [...place, owner, z.number().parse(head.next_at)],
+  );
+}
+
+/** Whether another webhook still has this event before it, so that its answer may yet come. */
+export async function isAwaitedElsewhere(
+  queries: Queries,
+  agentId: string,
+  eventId: string,
+): Promise<boolean> {
+  const rows = await queries.query(
+    `SELECT 1 AS one FROM webhook_deliveries d JOIN webhooks w ON w.webhook_id = d.webhook_id
+     WHERE d.agent_id = $1 AND d.event_id = $2 AND d.state = 'waiting' AND w.disabled_reason IS NULL LIMIT 1`,
+    [agentId, eventId],
+  );
+  return rows.length > 0;
+}
+
+/** Deliveries of a webhook, the newest first, before a `seq`; of one state, or of all. */
+export async function listDeliveries(
+  queries: Queries,
+  webhookId: string,
+  page: { state: DeliveryState | undefined; before: number | undefined; limit: number },
+): Promise<Delivery[]> {
+  const values: StoredValue[] = [webhookId, page.before ?? Number.MAX_SAFE_INTEGER, page.limit];
+  if (page.state !== undefined) values.push(page.state);
+  return deliveriesOf(
+    await queries.query(
+      `SELECT * FROM webhook_deliveries WHERE webhook_id = $1 AND seq < $2
+       ${page.state === undefined ? '' : 'AND state = $4'} ORDER BY seq DESC LIMIT $3`,
+      values,
+    ),
+  );
+}
+
+export async function findDelivery(
+  queries: Queries,
+  webhookId: string,
+  eventId: string,
+): Promise<Delivery | undefined> {
+  return deliveriesOf(
+    await queries.query('SELECT * FROM webhook_deliveries WHERE webhook_id = $1 AND event_id = $2', [
+      webhookId,
+      eventId,
+    ]),
+  )[0];
+}
+
+/** Has a delivery sent again, whatever became of it: as if its event had just happened. */
+export async function replayDelivery(
+  transaction: Transaction,
+  { agentId, webhookId, eventId, lane }: Delivery,
+  now: number,
+): Promise<void> {
+  await transaction.lock(agentId);
+  await transaction.query(
+    `UPDATE webhook_deliveries SET state = 'waiting', attempts = 0, created_at = $4, next_at = $4
+     WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3 AND state <> 'waiting'`,
+    [agentId, webhookId, eventId, now],
+  );
+  // One that waits for a retry is sent now.
+  await transaction.query(
+    `UPDATE webhook_deliveries SET next_at = $4
+     WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3 AND state = 'waiting'`,
+    [agentId, webhookId, eventId, now],
+  );
+  await openLane(transaction, { agentId, webhookId, lane }, now);
+  // An earlier event that waits for a retry goes first, now.
+  await transaction.query(
+    'UPDATE webhook_lanes SET due_at = $4 WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND due_at > $4',
+    [agentId, webhookId, lane, now],
+  );
+}
+
+/** Sets aside at once everything that waits for a webhook. */
+export async function setAsideAll(transaction: Transaction, webhookId: string): Promise<void> {
+  await transaction.query(
+    `UPDATE webhook_deliveries SET state = 'set_aside', next_at = NULL WHERE webhook_id = $1 AND state = 'waiting'`,
+    [webhookId],
+  );
+}
+
+/** Sets aside what has waited for a disabled webhook since before that time. */
+export async function setAsideOfDisabled(transaction: Transaction, createdBefore: number): Promise<void> {
+  await transaction.query(
+    `UPDATE webhook_deliveries SET state = 'set_aside', next_at = NULL
+     WHERE state = 'waiting' AND created_at < $1
+       AND webhook_id IN (SELECT webhook_id FROM webhooks WHERE disabled_reason IS NOT NULL)`,
+    [createdBefore],
+  );
+}
+
+/** Forgets deliveries that were taken before that time. */
+export async function forgetDeliveries(transaction: Transaction, settledBefore: number): Promise<void> {
+  await transaction.query(`DELETE FROM webhook_deliveries WHERE state = 'delivered' AND last_at < $1`, [
+    settledBefore,
+  ]);
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { evidenceSchema, messageErrorSchema, messageStatusSchema } from './gatewayMessages.js';
+
+/*
+ * What a gateway tells applications of, by Server-Sent Events and by webhooks alike: one shape.
+ */
+
+const time = z.iso.datetime();
+
+const inConversation = z.object({ conversation: z.string() });
+
+const receivedMessageSchema = z
+  .looseObject({
+    message_guid: z.string().min(1),
+    thread_id: z.string().min(1),
+    sender: z.string(),
+    filtered_text: z.string(),
+    is_group: z.boolean().optional(),
+    reply_to_guid: z.string().nullish(),
+    attachments: z
+      .array(
+        z.looseObject({ guid: z.string(), filename: z.string().nullish(), mime_type: z.string().nullish() }),
+      )
+      .optional(),
+    original_timestamp: z.union([z.string(), z.number()]).nullish(),
+  })
+  .describe('A message as the agent posted it, with every field of docs/protocol.md, 7.');
+
+/** A message that somebody wrote, as its agent posted it. */
+export type ReceivedMessage = z.infer<typeof receivedMessageSchema>;
+
+const details = z.looseObject({}).describe('As the agent reports it: docs/protocol.md, 8.');
+
+/** The data of each type of event. */
+const DATA = {
+  'message.received': inConversation
+    .extend({ message: receivedMessageSchema })
+    .describe('Somebody wrote. What a webhook answers may be the reply (WebhookAnswer).'),
+  'message.status': inConversation
+    .extend({
+      message_id: z
+        .string()
+        .nullable()
+        .describe(
+          'The id of the message; null for a bubble of a reply, and for what the operator sent by hand.',
+        ),
+      status: messageStatusSchema,
+      corrects: messageStatusSchema.optional(),
+      at: time,
+      evidence: evidenceSchema,
+      message_guid: z.string().nullable(),
+      service: z.string().nullable(),
+      error: messageErrorSchema.nullable(),
+      retry_safe: z.boolean().nullable(),
+      in_reply_to: z.string().nullable(),
+    })
+    .describe('What became of a message that went out, whenever that changes.'),
+  reaction: inConversation
+    .extend({ action: z.enum(['added', 'removed']), details })
+    .describe('Somebody reacted to a message, or took that back.'),
+  'message.edited': inConversation.extend({ details }).describe('The sender changed a message.'),
+  'message.unsent': inConversation.extend({ details }).describe('The sender took a message back.'),
+  'message.withdrawn': inConversation
+    .extend({ details })
+    .describe('A message had been sent from the account itself: it is not to be answered.'),
+  'message.transcribed': inConversation
+    .extend({ details })
+    .describe('The words of an audio message are known.'),
+  'message.attachments': inConversation.extend({ details }).describe('Files joined a message later.'),
+  'message.filtered': inConversation.extend({ details }).describe('A message was kept back on the Mac.'),
+  'group.changed': inConversation
+    .extend({ change: z.string().describe('The event_type of the agent, such as `group_renamed`.'), details })
+    .describe('The people, the name or the photo of a group changed.'),
+  'operator.replied': inConversation.extend({ details }).describe('A person answered by hand.'),
+  'conversation.paused': inConversation
+    .extend({ details })
+    .describe('Nothing is sent there until the operator resumes it.'),
+  'command.status': z
+    .object({
+      command_id: z.string(),
+      command_type: z.string(),
+      status: z.enum(['completed', 'failed']),
+      revision: z.int().min(1),
+      error: z.string().nullable(),
+      result: z.looseObject({}).nullable(),
+    })
+    .describe('What became of a command that is no message.'),
+  'agent.online': z.object({ since: time }).describe('The agent has a socket.'),
+  'agent.offline': z
+    .object({ since: time, reason: z.string() })
+    .describe('It has none any more. It may still sync by HTTP.'),
+  'agent.degraded': z
+    .object({ problems: z.array(z.looseObject({ code: z.string() })) })
+    .describe('Its status names problems that it did not name before.'),
+  'agent.recovered': z.object({}).describe('Its status names no problem any more.'),
+  'agent.event': z
+    .object({ event_type: z.string(), conversation: z.string().nullable(), details })
+    .describe('Any other event of the agent.'),
+  'webhook.test': z.object({ message: z.string() }).describe('You asked for it.'),
+} as const;
+
+/** The type of an event, in the form that Standard Webhooks recommends. */
+export type GatewayEventType = keyof typeof DATA;
+
+/** What an event of a type says, without its envelope. */
+export type EventData = { [T in GatewayEventType]: z.infer<(typeof DATA)[T]> };
+
+/** What applications get: the data of an SSE event, and the body of a webhook. */
+export interface GatewayEvent<T extends GatewayEventType = GatewayEventType> {
+  readonly id: string;
+  readonly type: T;
+  readonly timestamp: string;
+  readonly agent: string | null;
+  readonly data: EventData[T];
+}

@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
+import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
+import {
+  type AttemptRecord,
+  dueWebhooks,
+  enqueueDelivery,
+  findDelivery,
+  forgetDeliveries,
+  headOfLane,
+  isAwaitedElsewhere,
+  type LaneLease,
+  leaseLanes,
+  listDeliveries,
+  recordAttempt,
+  releaseLane,
+  replayDelivery,
+  setAsideAll,
+  setAsideOfDisabled,
+} from '../../../src/gateway/ledger/webhookDeliveries.js';
+import {
+  changeWebhook,
+  createWebhook,
+  deleteWebhook,
+  findWebhook,
+  listWebhooks,
+  rotateWebhookSecret,
+  webhookWithSecrets,
+} from '../../../src/gateway/ledger/webhookEndpoints.js';
+import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
+import { ENGINES } from './engines.js';
+
+const A = 'edge_13105550100';
+const NOW = Date.UTC(2026, 10, 20, 8);
+const DAY = 86_400_000;
+const box = new SecretBox(randomBytes(32));
+const wanted = {
+  keyId: 'key_1',
+  url: 'https://example.com/hook',
+  events: ['*'],
+  agents: null,
+  description: null,
+};
+const taken: AttemptRecord = { state: 'delivered', nextAt: null, status: 200, error: null, answer: 'none' };
+
+const make = (database: GatewayDatabase, changed: { events?: string[]; agents?: string[] } = {}) =>
+  database.transaction((tx) => createWebhook(tx, box, { ...wanted, ...changed }, NOW));
+
+const happen = (database: GatewayDatabase, n: number, conversation: string | null = null, agentId = A) =>
+  database.transaction((tx) =>
+    publish(
+      tx,
+      { id: eventId('test', n), type: 'agent.recovered', agentId, conversation, data: {}, at: NOW },
+      NOW + n,
+    ),
+  );
+
+const lease = (database: GatewayDatabase, id: string, owner: string, now = NOW + 99) =>
+  database.transaction((tx) => leaseLanes(tx, id, { owner, leaseMs: 60_000, limit: 10 }, now));
+
+async function attempt(database: GatewayDatabase, lane: LaneLease, record: AttemptRecord, now = NOW + 100) {
+  const head = await headOfLane(database, lane);
+  if (head === undefined) throw new Error('nothing waits');
+  const isNew = await database.transaction(async (tx) => {
+    await tx.lock(lane.agentId);
+    const noted = await recordAttempt(tx, head.delivery, record, now);
+    await releaseLane(tx, lane);
+    return noted;
+  });
+  return { isNew, id: head.delivery.eventId };
+}
+
+describe.each(ENGINES)('webhooks in %s', (_engine, open) => {
+  test('a webhook gets what it asked for, and nothing else', async () => {
+    const database = await open();
+    const { endpoint: all } = await make(database);
+    const { endpoint: other } = await make(database, { agents: ['edge_2'] });
+    const { endpoint: reactions } = await make(database, { events: ['reaction', 'agent.online'] });
+    await happen(database, 1);
+    expect(
+      await listDeliveries(database, all.id, { state: 'waiting', before: undefined, limit: 9 }),
+    ).toHaveLength(1);
+    for (const { id } of [other, reactions]) {
+      expect(await listDeliveries(database, id, { state: undefined, before: undefined, limit: 9 })).toEqual(
+        [],
+      );
+    }
+    await database.transaction((tx) => changeWebhook(tx, { ...reactions, events: ['agent.recovered', '*'] }));
+    await happen(database, 2);
+    expect(
+      await listDeliveries(database, reactions.id, { state: undefined, before: undefined, limit: 9 }),
+    ).toHaveLength(1);
+    expect(await listWebhooks(database, 'key_2')).toEqual([]);
+    expect(await listWebhooks(database, null)).toHaveLength(3);
+    await database.transaction((tx) => deleteWebhook(tx, reactions.id));
+    expect(await findWebhook(database, reactions.id)).toBeUndefined();
+    expect(await dueWebhooks(database, NOW + 99)).toEqual([all.id]);
+  });
+
+  test('the events of one conversation go out one after the other, those of others meanwhile', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    for (const [n, conversation] of ['+1', '+1', '+2'].entries()) await happen(database, n, conversation);
+    const [one, two, ...more] = await lease(database, endpoint.id, 'r1');
+    if (one === undefined || two === undefined) throw new Error('two lanes');
+    expect(more).toEqual([]);
+    expect(await lease(database, endpoint.id, 'r2')).toEqual([]);
+    expect(await dueWebhooks(database, NOW + 99)).toEqual([]);
+    const first = one.lane === '+1' ? one : two;
+    expect((await attempt(database, first, taken)).id).toBe(eventId('test', 0));
+    const [again] = await lease(database, endpoint.id, 'r2');
+    if (again === undefined) throw new Error('a lane');
+    expect((await attempt(database, again, taken)).id).toBe(eventId('test', 1));
+    expect(await lease(database, endpoint.id, 'r2')).toEqual([]);
+  });
+
+  test('one that failed keeps its lane until its next attempt', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    await happen(database, 1, '+1');
+    const [lane] = await lease(database, endpoint.id, 'r1');
+    if (lane === undefined) throw new Error('a lane');
+    const failed = {
+      state: 'waiting',
+      nextAt: NOW + 5_000,
+      status: 500,
+      error: 'HTTP 500',
+      answer: null,
+    } as const;
+    await attempt(database, lane, failed);
+    await happen(database, 2, '+1');
+    expect(await lease(database, endpoint.id, 'r1', NOW + 4_999)).toEqual([]);
+    const [later] = await lease(database, endpoint.id, 'r1', NOW + 5_000);
+    if (later === undefined) throw new Error('a lane');
+    expect((await headOfLane(database, later))?.delivery).toMatchObject({
+      eventId: eventId('test', 1),
+      attempts: 1,
+    });
+    await attempt(database, later, { ...failed, state: 'set_aside', nextAt: null });
+    const [next] = await lease(database, endpoint.id, 'r1', NOW + 5_000);
+    expect(next && (await headOfLane(database, next))?.delivery.eventId).toBe(eventId('test', 2));
+  });
+
+  test('an attempt that another replica made meanwhile is noted once', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    await happen(database, 1, '+1');
+    const [lane] = await lease(database, endpoint.id, 'r1');
+    if (lane === undefined) throw new Error('a lane');
+    const head = await headOfLane(database, lane);
+    if (head === undefined) throw new Error('a head');
+    expect((await attempt(database, lane, taken)).isNew).toBe(true);
+    expect(await database.transaction((tx) => recordAttempt(tx, head.delivery, taken, NOW))).toBe(false);
+    expect(await headOfLane(database, lane)).toBeUndefined();
+  });
+
+  test('what was set aside is replayed with the same id, and before what is newer', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    await happen(database, 1, '+1');
+    await database.transaction((tx) => setAsideAll(tx, endpoint.id));
+    const [lane] = await lease(database, endpoint.id, 'r1');
+    if (lane !== undefined) await database.transaction((tx) => releaseLane(tx, lane));
+    await happen(database, 2, '+1');
+    const delivery = await findDelivery(database, endpoint.id, eventId('test', 1));
+    if (delivery === undefined) throw new Error('a delivery');
+    expect(delivery.state).toBe('set_aside');
+    await database.transaction((tx) => replayDelivery(tx, delivery, NOW + 50));
+    const [leased] = await lease(database, endpoint.id, 'r1');
+    expect(leased && (await headOfLane(database, leased))?.delivery).toMatchObject({
+      eventId: eventId('test', 1),
+      attempts: 0,
+    });
+  });
+
+  test('a disabled webhook gets nothing, and what waited for it for too long is set aside', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    await happen(database, 1);
+    expect(await isAwaitedElsewhere(database, A, eventId('test', 1))).toBe(true);
+    await database.transaction((tx) => changeWebhook(tx, { ...endpoint, disabledReason: 'request' }));
+    expect(await dueWebhooks(database, NOW + 99)).toEqual([]);
+    expect(await isAwaitedElsewhere(database, A, eventId('test', 1))).toBe(false);
+    await database.transaction((tx) => setAsideOfDisabled(tx, NOW));
+    expect(await findDelivery(database, endpoint.id, eventId('test', 1))).toMatchObject({ state: 'waiting' });
+    await database.transaction((tx) => setAsideOfDisabled(tx, NOW + DAY));
+    expect(await findDelivery(database, endpoint.id, eventId('test', 1))).toMatchObject({
+      state: 'set_aside',
+    });
+  });
+
+  test('a test event goes to one webhook, and what was taken is forgotten in time', async () => {
+    const database = await open();
+    const { endpoint } = await make(database, { events: ['reaction'] });
+    await happen(database, 1, null, '');
+    const event = { agentId: '', eventId: eventId('test', 1), type: 'agent.recovered', seq: 1, lane: '' };
+    await database.transaction((tx) => enqueueDelivery(tx, endpoint.id, event, NOW));
+    const [lane] = await lease(database, endpoint.id, 'r1');
+    if (lane === undefined) throw new Error('a lane');
+    await attempt(database, lane, taken);
+    await database.transaction((tx) => forgetDeliveries(tx, NOW + DAY));
+    expect(await findDelivery(database, endpoint.id, eventId('test', 1))).toBeUndefined();
+  });
+
+  test('secrets rotate: two count for a while, and neither is in the database', async () => {
+    const database = await open();
+    const { endpoint, secret } = await make(database);
+    const secrets = async (now: number) =>
+      (await webhookWithSecrets(database, box, endpoint.id, now))?.secrets;
+    expect(await secrets(NOW)).toEqual([secret]);
+    const fresh = await database.transaction((tx) => rotateWebhookSecret(tx, box, endpoint.id, DAY, NOW));
+    expect(await secrets(NOW + 1)).toEqual([fresh, secret]);
+    expect(await secrets(NOW + DAY)).toEqual([fresh]);
+    const stored = JSON.stringify(await database.query('SELECT * FROM webhooks'));
+    expect(stored.includes(secret.slice(6)) || stored.includes(fresh.slice(6))).toBe(false);
+    expect(await webhookWithSecrets(database, box, 'wh_none', NOW)).toBeUndefined();
+  });
+});
