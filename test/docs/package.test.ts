@@ -35,7 +35,7 @@ const BELONGS = [
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^docs\/config\.schema\.json$/,
   /^docs\/api\/(schemas\/)?\w+\.(yaml|json)$/,
-  /^examples\/minimal[\w.-]+\.(mjs|py)$/,
+  /^examples\/(minimal[\w.-]+|bot)\.(mjs|py)$/,
   /^launchd\/[\w.-]+$/,
   /^man\/[\w.-]+\.1$/,
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.yaml|\.env\.example)$/,

@@ -6,7 +6,7 @@ for (const file of ['minimal-node.mjs', 'minimal_python.py'] as const) {
   const missing = missingProgram(file);
   test.skipIf(missing !== '')(`a real agent works against examples/${file}${missing}`, async (context) => {
     const world = await EdgeWorld.open(context);
-    world.writeConfig({ 'backend.url': await startExample(file, SECRET, context) });
+    world.writeConfig({ 'backend.url': await startExample(file, { EDGE_SECRET: SECRET }, context) });
     const daemon = await world.start();
     world.mac.chatDb.receive({ from: PERSON, text: 'hello, example' });
     await world.sent(2);

@@ -4,8 +4,13 @@ import { createInterface } from 'node:readline';
 import type { TestContext } from 'vitest';
 import { ROOT } from '../docs/page.js';
 
-/** The backends in `examples/`, each with the program that runs it. */
-export const EXAMPLES = { 'minimal-node.mjs': process.execPath, 'minimal_python.py': 'python3' };
+/** The programs in `examples/`, each with what runs it. */
+export const EXAMPLES = {
+  'minimal-node.mjs': process.execPath,
+  'minimal_python.py': 'python3',
+  'bot.mjs': process.execPath,
+  'bot.py': 'python3',
+};
 
 /** What is said where an example cannot be tried: a test that is left out must be heard of. Empty where it can. */
 export function missingProgram(file: keyof typeof EXAMPLES): string {
@@ -15,14 +20,17 @@ export function missingProgram(file: keyof typeof EXAMPLES): string {
   return words;
 }
 
-/** Starts an example on a free port, as its first line says; resolves with its address. `onComplaint` hears its stderr. Ended with the test. */
+/**
+ * Starts an example on a free port, with its secret in the environment; resolves with its address, as its first line says it.
+ * `onComplaint` hears its stderr. Ended with the test.
+ */
 export async function startExample(
   file: keyof typeof EXAMPLES,
-  secret: string,
+  secret: { EDGE_SECRET: string } | { WEBHOOK_SECRET: string },
   context: Pick<TestContext, 'onTestFinished'>,
   onComplaint: (line: string) => void = () => undefined,
 ): Promise<string> {
-  const env = { PATH: process.env.PATH, EDGE_SECRET: secret, PORT: '0' };
+  const env = { PATH: process.env.PATH, PORT: '0', ...secret };
   const path = join(ROOT, 'examples', file);
   const child = spawn(EXAMPLES[file], [path], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   createInterface({ input: child.stderr }).on('line', onComplaint);

@@ -11,7 +11,7 @@ import { AGENT, failures, judgeBackend, OTHER, SECRET, withVerdict } from './jud
 for (const file of ['minimal-node.mjs', 'minimal_python.py'] as const) {
   const missing = missingProgram(file);
   test.skipIf(missing !== '')(`examples/${file} passes every check${missing}`, async (context) => {
-    const results = await judgeBackend(await startExample(file, SECRET, context));
+    const results = await judgeBackend(await startExample(file, { EDGE_SECRET: SECRET }, context));
     expect(failures(results)).toEqual([]);
     expect(withVerdict(results, 'SKIP')).toEqual(['transport.tls', 'socket.idle']);
   });
@@ -20,7 +20,7 @@ for (const file of ['minimal-node.mjs', 'minimal_python.py'] as const) {
     `examples/${file} says on its console why it refuses${missing}`,
     async (context) => {
       const heard: string[] = [];
-      const url = await startExample(file, SECRET, context, (line) => heard.push(line));
+      const url = await startExample(file, { EDGE_SECRET: SECRET }, context, (line) => heard.push(line));
       const [id, seconds] = [AGENT.id, Math.floor(Date.now() / 1_000)];
       const tokens = {
         'no Authorization: Bearer header': undefined,
@@ -48,7 +48,7 @@ for (const file of ['minimal-node.mjs', 'minimal_python.py'] as const) {
   test.skipIf(missing !== '')(
     `a frame that is no object does not cost examples/${file} its socket${missing}`,
     async (context) => {
-      const url = (await startExample(file, SECRET, context)).replace('http', 'ws');
+      const url = (await startExample(file, { EDGE_SECRET: SECRET }, context)).replace('http', 'ws');
       const authorization = `Bearer ${freshToken(AGENT.id, SECRET)}`;
       const socket = new WebSocket(`${url}/edge/ws?edge_agent_id=${AGENT.id}`, {
         headers: { Authorization: authorization, 'X-Edge-Agent-Id': AGENT.id },
