@@ -11,7 +11,7 @@ import {
   type MarkedMessage,
   withAnswered,
 } from '../store/AnsweredMessages.js';
-import { begunTexts } from '../store/begunTexts.js';
+import { begunTexts, forgottenTexts } from '../store/begunTexts.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import {
   type GapReason,
@@ -264,12 +264,21 @@ function gapOf(
     areRowsNoted: reason === 'new' || isSalvaged,
     revisions: revisionsAbove(before?.revisions ?? 0, seen?.revisions ?? 0, now),
     answered: forgottenAnswers(reason, store, seen),
-    begun: begunTexts([...(before?.begun ?? []), ...(seen?.begun ?? [])], []),
   };
   // An earlier gap is still one: from its beginning to the end of this. A first start is none: the store was whole since.
-  if (before === undefined || before.reason === 'new') return gap;
-  const { generation, afterRow, movedAt } = before;
-  return { ...gap, generation, afterRow, movedAt, from: before.from, until: Math.max(until, before.until) };
+  const earlier = before === undefined || before.reason === 'new' ? undefined : before;
+  const whole =
+    earlier === undefined
+      ? gap
+      : {
+          ...gap,
+          generation: earlier.generation,
+          afterRow: earlier.afterRow,
+          movedAt: earlier.movedAt,
+          from: earlier.from,
+          until: Math.max(until, earlier.until),
+        };
+  return { ...whole, begun: forgottenTexts(before?.begun ?? [], seen?.begun ?? [], until) };
 }
 
 /**

@@ -64,10 +64,17 @@ export class OperatorReplies {
     const { lineage, cursor } = this.options.store;
     const gap = lineage.gap();
     if (gap === undefined || gap.reason === 'new') return false;
-    const comesUntil = lineage.rowComesUntil({ ...message, file: null }) ?? Number.NEGATIVE_INFINITY;
-    return (
-      lineage.isInGap(message, cursor.order()) || (message.sentAt !== null && message.sentAt <= comesUntil)
-    );
+    return lineage.isInGap(message, cursor.order()) || this.isBegun(message);
+  }
+
+  /** Whether it may be a text that an agent had begun to send which the store forgot. */
+  private isBegun(message: OwnAccountRow): boolean {
+    const comesUntil = this.options.store.lineage.rowComesUntil({ ...message, file: null });
+    return comesUntil !== undefined && message.sentAt !== null && message.sentAt <= comesUntil;
+  }
+
+  private mayBeForgotten(message: OwnAccountRow & { isFinished: boolean }): boolean {
+    return this.isBegun(message) || (!message.isFinished && this.isFromGap(message));
   }
 
   /** Whether it proves a text of the ledger, or could. */
@@ -82,10 +89,12 @@ export class OperatorReplies {
   /**
    * Whether a row may be a text of ours of which chat.db does not say (yet) that it went out. `underWay`: one that is looked for has
    * its words, in this conversation or any other; `lost`: one of this conversation was given up without a row within the hour. A row
-   * that is not finished (no message of a person is written so) may be a text that another row of the same words has proven.
+   * that is not finished (no message of a person is written so) may be a text that another row of the same words has proven, or one
+   * that was forgotten with a store that was replaced.
    */
   mayBeOurs(message: OwnAccountRow & { isFinished: boolean }): 'underWay' | 'lost' | 'no' {
     const { store } = this.options;
+    if (this.mayBeForgotten(message)) return 'underWay';
     const isKin = (send: SendRecord) =>
       this.kinship(send, message) === 'whole' && this.isAfter(send, message);
     const here = store.sends.unproven(message.conversation);

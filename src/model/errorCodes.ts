@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   osascript_missing: 'osascript cannot be started.',
   messages_unavailable: 'Messages does not respond.',
   sends_failing: 'One text after another could not be sent, or its sending could not be confirmed.',
+  texts_undecided: 'Texts hold up their conversations until chat.db tells whether they went out.',
   schedule_overdue: 'Scheduled texts are overdue and do not start.',
   inbound_stalled: 'Messages on this Mac seems to have stopped receiving.',
   text_too_long: 'The text is longer than the limit.',

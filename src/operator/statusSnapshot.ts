@@ -243,6 +243,7 @@ function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
     sending: {
       sentAt: activity.sentAt,
       failing: sendHealth.failing(),
+      undecided: sources.outgoing.undecided(),
       overdue: stands.schedule && { ...stands.schedule, since: dueAt ?? now },
     },
     link: {

@@ -47,6 +47,8 @@ export interface VitalFacts {
     readonly sentAt: number | null;
     /** Texts in a row that were not sent, or of which that is not known. */
     readonly failing: SendFailures | null;
+    /** Texts of which chat.db does not tell whether they went out, and since when that is waited for. */
+    readonly undecided: { readonly texts: number; readonly since: number };
     /** Of a scheduled text that is due; `since` when it was. */
     readonly overdue: Standstill | null;
   };
@@ -83,6 +85,8 @@ const READING_STUCK_MS = 2 * MINUTE_MS;
 const ACKS_UNREAD_MS = 10 * MINUTE_MS;
 const UPLOADS_STUCK_MS = 60 * MINUTE_MS;
 const OVERDUE_MS = 2 * MINUTE_MS;
+/** Messages needs milliseconds to finish a row. */
+const UNDECIDED_MS = MINUTE_MS / 4;
 const SENDS_FAIL_FROM = 3;
 
 /** What a problem says of the job: of which signs it is, and whether the agent does its whole job with it. */
@@ -147,6 +151,7 @@ const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   messages_unavailable: of('can_send'),
   sending_paused: of('can_send'),
   sends_failing: of('can_send'),
+  texts_undecided: of('can_send'),
   schedule_overdue: of('can_send'),
   messages_set_aside: notice('nothing_given_up'),
   item_set_aside: notice('nothing_given_up'),
@@ -276,7 +281,7 @@ function found(facts: VitalFacts): Problem<number>[] {
   const held = heldBy(facts.problems);
   const isToldBySending = facts.problems.some(({ code }) => TOLD_BY_SENDING.includes(code));
   return [
-    ...(held.reading ? [] : stuckReading(facts)),
+    ...(held.reading ? [] : [...stuckReading(facts), ...undecidedTexts(facts)]),
     ...(held.posting ? [] : [...failingPosts(facts), ...unreadAcks(facts)]),
     ...(held.uploading ? [] : stuckUploads(facts)),
     ...(held.storing ? [] : overdue(facts)),
@@ -382,6 +387,23 @@ function overdue({ restart, sending: { overdue: due } }: VitalFacts): Problem<nu
       since: due.since,
       message: 'A scheduled text is overdue and has not started.',
       remedy: `${restart} Report it with the log lines around it.`,
+    },
+  ];
+}
+
+function undecidedTexts({ now, sending: { undecided } }: VitalFacts): Problem<number>[] {
+  if (undecided.texts === 0 || now - undecided.since < UNDECIDED_MS) return [];
+  const what =
+    undecided.texts === 1
+      ? 'chat.db does not tell whether one text went out; those behind it in its conversation wait.'
+      : `chat.db does not tell whether ${undecided.texts} texts went out; those behind them in their conversations wait.`;
+  return [
+    {
+      code: 'texts_undecided',
+      since: undecided.since,
+      message: what,
+      remedy:
+        'Open Messages, so that it finishes what it is sending. A text that is not finished within 3 minutes is reported as outcome_unknown, and those behind it go out.',
     },
   ];
 }

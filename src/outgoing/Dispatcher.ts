@@ -12,7 +12,7 @@ import type { NewRecipients } from './NewRecipients.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './OutcomeRecorder.js';
 import { retryOf } from './retryPolicy.js';
-import { knownRows, matchRows } from './SendVerifier.js';
+import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
 import type { Evidence, SentEvidence } from './SentEvidence.js';
 
 interface Attempt {
@@ -24,6 +24,8 @@ interface Attempt {
   formCount: number;
 }
 
+type RowPosition = NonNullable<ReturnType<SentRows['position']>>;
+
 export type StartListener = (send: SendRecord) => void;
 
 /** A write that failed when an attempt had ended is tried again so often; the slot stays taken meanwhile. */
@@ -32,12 +34,14 @@ const STORE_RETRY_MS = 2_000;
 /** A text of a time of which the ledger is not complete waits so long for a chat.db that cannot be read, or a row that settles. */
 const UNREADABLE_RETRY_MS = 5_000;
 
+/** Why nobody knows whether a text went out that a forgotten agent had begun to send. */
+const BEGUN =
+  'The store was restored; an agent that it forgot had begun to send this text, and it did not appear in chat.db.';
+
 /** Why a text of such a time is not sent, though no row proves it. */
 const DOUBT = {
   answered: 'The store was restored, and chat.db has a different answer to this message.',
   doubtful: 'The store was restored, and chat.db has a text with the same words that may be this one.',
-  begun:
-    'The store was restored; an agent that it forgot had begun to send this text, and it did not appear in chat.db.',
   withheld:
     'The store was restored; this text fell due before that and was not sent then, so it may have been cancelled.',
 } as const;
@@ -54,6 +58,8 @@ export class Dispatcher {
   /** What keeps every text from its beginning. */
   private held: Promise<unknown> | undefined;
   private readonly machine: MachineGate;
+  /** Since when (Unix ms) texts wait that chat.db does not tell whether they went out, by their seq. */
+  private readonly unsettled = new Map<number, number>();
   private readonly startListeners: StartListener[] = [];
 
   constructor(
@@ -84,6 +90,13 @@ export class Dispatcher {
   /** Told right after each text was handed over; `send` is as it was before the attempt. */
   onStarted(listener: StartListener): void {
     this.startListeners.push(listener);
+  }
+
+  /** Texts that wait because chat.db does not tell yet whether they went out before the store was restored. */
+  undecided(): UndecidedTexts {
+    for (const seq of this.unsettled.keys())
+      if (this.store.sends.get(seq)?.state !== 'queued') this.unsettled.delete(seq);
+    return { texts: this.unsettled.size, since: Math.min(...this.unsettled.values()) };
   }
 
   /** From here on texts go out. */
@@ -163,22 +176,22 @@ export class Dispatcher {
       this.store.afterCommit(() => this.attemptEnded());
       return false;
     }
+    // Asked before the rows are compared: what comes meanwhile lies behind it.
+    const position = this.rows.position();
     const evidence = this.evidence.of(send);
+    if (evidence.kind === 'unsettled') {
+      if (!this.unsettled.has(send.seq)) this.unsettled.set(send.seq, this.clock.now());
+      this.waitForChatDb(send);
+      return false;
+    }
+    this.unsettled.delete(send.seq);
     if (evidence.kind !== 'none') {
-      this.heed(send, evidence);
+      this.heed(send, evidence, position);
       return false;
     }
     this.countIn(send, known);
-    const tag = `${send.seq}-${send.attempts}${send.form}-${randomHex(6)}`;
-    const position = this.rows.position();
-    // A row that an earlier attempt left may come late: it counts from where the first one began.
-    const order = position === undefined ? null : orderOf(position);
-    const isRetry = send.afterRow !== null && send.generation === order;
-    this.store.sends.begin(send.seq, {
-      tag,
-      generation: order,
-      afterRow: isRetry ? send.afterRow : (position?.rowId ?? null),
-    });
+    const tag = tagOf(send);
+    this.store.sends.begin(send.seq, { tag, ...placeOf(send, position) });
     this.store.lineage.advance();
     const answered = send.answers ?? send.assumed;
     if (answered !== null) this.store.lineage.beginAnswer(this.store.incoming.find(answered));
@@ -197,9 +210,13 @@ export class Dispatcher {
   }
 
   /** Inside a write: the ledger may have lost the record of this text, and chat.db has something to say of it. It is not sent. */
-  private heed(send: SendRecord, evidence: Exclude<Evidence, { kind: 'none' }>): void {
-    if (evidence.kind === 'unsettled') {
-      this.waitForChatDb(send);
+  private heed(
+    send: SendRecord,
+    evidence: Exclude<Evidence, { kind: 'none' | 'unsettled' }>,
+    position: RowPosition | undefined,
+  ): void {
+    if (evidence.kind === 'begun') {
+      this.takeUp(send, position, evidence.firstRow);
       return;
     }
     if (evidence.kind === 'sent') {
@@ -224,6 +241,29 @@ export class Dispatcher {
       why: evidence.kind,
     });
     this.settlement.settle(send, { kind: 'unknown', message: DOUBT[evidence.kind] });
+  }
+
+  /**
+   * Inside a write: an agent that the store forgot had begun to send it. It is as after a crash: its row is looked for, and the ack says
+   * within seconds whether it came.
+   */
+  private takeUp(send: SendRecord, position: RowPosition | undefined, firstRow: number | null): void {
+    if (position === undefined) {
+      this.waitForChatDb(send);
+      return;
+    }
+    this.log.warn(
+      'A text was being sent when the agent died whose store was replaced; its row is looked for',
+      {
+        ...sendTrace(send),
+      },
+    );
+    const rowId = firstRow === null ? position.rowId : firstRow - 1;
+    this.store.sends.begin(send.seq, { tag: tagOf(send), ...placeOf(send, { ...position, rowId }) });
+    this.evidence.takeUp(send);
+    this.store.lineage.advance();
+    this.endAttempt(send, BEGUN);
+    this.store.afterCommit(() => this.attemptEnded());
   }
 
   /** Inside a write: without chat.db nothing is known of this text's chat or row. It keeps its place. */
@@ -298,7 +338,11 @@ export class Dispatcher {
   }
 
   private awaitRow(send: SendRecord, result: AttemptResult | null): void {
-    const doubt = result?.kind === 'unknown' ? { errorCode: 'outcome_unknown', error: result.message } : null;
+    this.endAttempt(send, result?.kind === 'unknown' ? result.message : null);
+  }
+
+  private endAttempt(send: SendRecord, why: string | null): void {
+    const doubt = why === null ? null : { errorCode: 'outcome_unknown', error: why };
     this.store.sends.ended(send.seq, this.clock.now() + rowWatchedMs(send), doubt);
     this.lanes.changed(send.conversation);
   }
@@ -327,6 +371,20 @@ export class Dispatcher {
     this.timer = undefined;
     if (next.kind === 'later' && this.open) this.timer = this.clock.after(next.inMs, () => this.pump());
   }
+}
+
+/** Behind which row its own one comes. One that an earlier attempt left may come late: it counts from where the first one began. */
+function placeOf(
+  send: SendRecord,
+  position: RowPosition | undefined,
+): { generation: string | null; afterRow: number | null } {
+  const generation = position === undefined ? null : orderOf(position);
+  const isRetry = send.afterRow !== null && send.generation === generation;
+  return { generation, afterRow: isRetry ? send.afterRow : (position?.rowId ?? null) };
+}
+
+function tagOf({ seq, attempts, form }: SendRecord): string {
+  return `${seq}-${attempts}${form}-${randomHex(6)}`;
 }
 
 /**

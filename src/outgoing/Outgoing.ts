@@ -16,7 +16,7 @@ import { OutcomeRecorder, type RequestListener, requestEnd } from './OutcomeReco
 import type { FileFetcher } from './ports.js';
 import { Requests } from './Requests.js';
 import { recoverAttempts } from './recovery.js';
-import { SendVerifier } from './SendVerifier.js';
+import { SendVerifier, type UndecidedTexts } from './SendVerifier.js';
 import { SentEvidence } from './SentEvidence.js';
 import { Staging } from './Staging.js';
 import { expireHeld, type HeldAges, withdrawAnswers } from './withdrawTexts.js';
@@ -204,6 +204,12 @@ export class Outgoing {
   /** Texts that wait because of a limit. */
   held(): HeldTexts {
     return this.lanes.held();
+  }
+
+  /** Texts of which chat.db does not tell whether they went out: just now, or before the store was restored. */
+  undecided(): UndecidedTexts {
+    const [before, now] = [this.dispatcher.undecided(), this.confirmation.undecided()];
+    return { texts: before.texts + now.texts, since: Math.min(before.since, now.since) };
   }
 
   /** How many texts are on their way or could go out now. */

@@ -26,6 +26,12 @@ function rowExpectedMs(send: Pick<SendRecord, 'file'>): number {
   return send.file === null ? ROW_EXPECTED_MS : FILE_ROW_EXPECTED_MS;
 }
 
+/** Texts that hold up their conversations until chat.db tells whether they went out. `since`: Unix ms, the oldest; Infinity: none. */
+export interface UndecidedTexts {
+  texts: number;
+  since: number;
+}
+
 interface SendVerifierOptions {
   store: Store;
   rows: SentRows;
@@ -51,6 +57,8 @@ export class SendVerifier {
   private readonly verdicts = new Map<string, number>();
   /** Until when (monotonic) the verdict on a send waits for a row whose direction is not settled. */
   private readonly undecidedUntil = new Map<string, number>();
+  /** Since when (Unix ms) it waits for that, by the seq of the send. */
+  private readonly undecidedSince = new Map<number, number>();
   private readonly steady: SteadyTime;
 
   constructor(private readonly options: SendVerifierOptions) {
@@ -63,6 +71,16 @@ export class SendVerifier {
     const stored = watched.length === 0 || this.examine(watched);
     this.arm(stored ? 0 : STORE_RETRY_MS);
     if (this.isIdle()) for (const resolve of this.whenIdle.splice(0)) resolve();
+  }
+
+  /** Texts of which the verdict waits for a row that is not finished; a file takes its time. */
+  undecided(): UndecidedTexts {
+    const since = this.options.store.sends
+      .watched()
+      .flatMap(({ seq, state, file }) =>
+        state === 'confirming' && file === null ? (this.undecidedSince.get(seq) ?? []) : [],
+      );
+    return { texts: since.length, since: Math.min(...since) };
   }
 
   /** Resolves when no ack waits for a row any more. */
@@ -140,6 +158,7 @@ export class SendVerifier {
     const now = clock.monotonic();
     const end = this.undecidedUntil.get(key) ?? now + rowWatchedMs(send) - rowExpectedMs(send);
     this.undecidedUntil.set(key, end);
+    if (!this.undecidedSince.has(send.seq)) this.undecidedSince.set(send.seq, clock.now());
     if (now >= end) return false;
     this.verdicts.set(key, Math.min(now + UNDECIDED_LOOK_MS, end));
     return true;
@@ -187,6 +206,7 @@ export class SendVerifier {
     if (watched.length === 0) {
       this.verdicts.clear();
       this.undecidedUntil.clear();
+      this.undecidedSince.clear();
       return;
     }
     const { clock } = this.options;

@@ -14,9 +14,9 @@ type Cause = { kind: 'row'; rowId: number; at: number } | { kind: 'time'; at: nu
 /**
  * What chat.db has of a text of which the ledger may have lost the record. `none`: it did not go out. `sent`: this row is it.
  * `answered`: its message was answered in other words. `doubtful`: a row has its words, and nothing tells whether it is this text's.
- * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `begun`: it was
- * begun to be sent by an agent that was forgotten, and no row came. `unsettled`: chat.db cannot be read, does not say yet whether a row of
- * these words went out, or a row may yet come: ask again.
+ * `withheld`: it fell due while the agent was at work, and has no row: it was cancelled or failed. `begun`: an agent that was forgotten
+ * had begun to send it, and a row may yet come, or be finished: `firstRow` (its ROWID) is the first that may be its own. `unsettled`: chat.db cannot be read, or does not say yet whether a row of these words
+ * went out: ask again.
  */
 export type Evidence =
   | { kind: 'none' }
@@ -24,7 +24,7 @@ export type Evidence =
   | { kind: 'answered' }
   | { kind: 'doubtful' }
   | { kind: 'withheld' }
-  | { kind: 'begun' }
+  | { kind: 'begun'; firstRow: number | null }
   | { kind: 'unsettled' };
 
 /** A command's timestamp comes from another clock, which may be ahead by so much more than is known of it, in ms. */
@@ -39,9 +39,14 @@ const SETTLES_WITHIN_MS = 180_000;
 const NONE: Evidence = { kind: 'none' };
 
 /** Whether something of then may have been done in the gap. */
-function mayBeFrom(gap: LedgerGap, cause: Cause): boolean {
+function mayBeFrom(gap: Pick<LedgerGap, 'until'>, cause: Cause): boolean {
   if (cause.kind === 'unknown') return true;
   return cause.at - (cause.kind === 'row' ? SENDER_AHEAD_MS : 0) < gap.until;
+}
+
+/** The same of a gap that ended then. */
+function isOfTime(cause: Cause): (until: number) => boolean {
+  return (until) => mayBeFrom({ until }, cause);
 }
 
 /** Whether a row was written after what the text goes out for, as far as its place or date tells. */
@@ -92,6 +97,9 @@ export class SentEvidence {
     const row = found.find((candidate) => this.isOf(send, candidate));
     if (row !== undefined) return cause.kind === 'unknown' ? { kind: 'doubtful' } : { kind: 'sent', row };
     const open = candidates.filter((candidate) => candidate.isUndecided && this.isOf(send, candidate));
+    const isBegun = this.store.lineage.isBegun(send, isOfTime(cause));
+    if (isBegun && open.length > 0)
+      return { kind: 'begun', firstRow: Math.min(...open.map(({ rowId }) => rowId)) };
     if (open.some((candidate) => this.maySettle(candidate))) return { kind: 'unsettled' };
     if (open.length > 0) return { kind: 'doubtful' };
     const misdated = rows.filter((other) => !isAfter(cause, other) && this.isOf(send, other));
@@ -99,10 +107,16 @@ export class SentEvidence {
     if (byGuid !== undefined && byGuid.isUndecided !== true) return { kind: 'sent', row: byGuid };
     if (misdated.some(({ guid }) => this.mayBeOf(send.seq, guid) !== 'no')) return { kind: 'doubtful' };
     if (!mayBeOfGap) return NONE;
-    const comesUntil = this.store.lineage.rowComesUntil(send);
-    if (comesUntil !== undefined) return { kind: this.now() < comesUntil ? 'unsettled' : 'begun' };
+    if (isBegun) return { kind: 'begun', firstRow: null };
     if (this.isAnswered(send, found, gap)) return { kind: 'answered' };
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
+  }
+
+  /** Inside a write: the attempt that a forgotten agent had begun is this text's, and that of no other one in the same words. */
+  takeUp(send: SendRecord): void {
+    const gap = this.store.lineage.gap();
+    const cause = gap === undefined ? undefined : this.causeOf(send, gap);
+    if (cause !== undefined) this.store.lineage.takeUp(send, isOfTime(cause));
   }
 
   /** Whether chat.db may have this text: then it is not too late but sent. */
@@ -128,7 +142,7 @@ export class SentEvidence {
     };
     const rows = this.rowsInGap(wanted, cause, gap);
     if (rows === undefined) return 'unreadable';
-    if (this.store.lineage.rowComesUntil(wanted) !== undefined) return 'maybe';
+    if (this.store.lineage.isBegun(wanted, isOfTime(cause))) return 'maybe';
     const kin = rows.filter((row) => kinshipOf({ text, file: null }, row, normalise) === 'whole');
     return kin.some((row) => isAfter(cause, row) || this.mayBeOf(Infinity, row.guid) !== 'no')
       ? 'maybe'

@@ -2,26 +2,120 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { SendRecord } from '../model/sending.js';
 
-/** So many are named in the witness, the newest: it has room for no more beside the rest. */
-const MOST = 40;
-
-/**
- * The marks of texts that were begun to be sent and have no row in chat.db yet: whatever copy of the store is put back, Messages may
- * still write it.
- */
-export const begunSchema = z.array(z.string());
+/** So many are named in the witness at most, of so many restores, the newest: it has room for no more beside the rest. */
+const MOST = 100;
+const MOST_GROUPS = 16;
+const MARK_LENGTH = 6;
 
 /** What tells of a text; none of its words. */
-export function markOfText({
-  conversation,
-  text,
-  file,
-}: Pick<SendRecord, 'conversation' | 'text' | 'file'>): string {
-  const name = file === null ? '' : (file.split('/').at(-1) ?? '');
-  return hash('sha256', JSON.stringify([conversation, text, name]), 'base64url').slice(0, 6);
+type MarkedText = Pick<SendRecord, 'conversation' | 'text' | 'file'>;
+
+/**
+ * The marks of texts that were begun to be sent and had no row in chat.db yet: whatever copy of the store is put back, Messages may
+ * still write it. Each attempt has one, so that two of the same words are two. They are joined, in groups: `until` is the end of the gap
+ * (Unix ms) that was found when their agent had been forgotten, and nothing that was wanted later is one of them; null for those of the
+ * agent that writes the witness.
+ */
+export const begunSchema = z.array(
+  z.object({
+    until: z.number().nullable(),
+    marks: z.string().regex(new RegExp(`^([\\w-]{${MARK_LENGTH}})*$`)),
+  }),
+);
+type BegunTexts = z.infer<typeof begunSchema>;
+
+/** The same where each of them is known to be of a time that ended then. */
+export interface ForgottenTexts {
+  until: number;
+  marks: string;
 }
 
-/** Those of an earlier time, and these texts behind them. */
-export function begunTexts(earlier: readonly string[], texts: readonly SendRecord[]): readonly string[] {
-  return [...new Set([...earlier, ...texts.map(markOfText)])].slice(-MOST);
+/** Of the agents that were forgotten, and those of this one. */
+export function begunTexts(earlier: readonly ForgottenTexts[], texts: readonly MarkedText[]): BegunTexts {
+  const own = { until: null, marks: texts.map(markOf).join('') };
+  return newest([...earlier, own]);
+}
+
+/**
+ * Those of an earlier gap of the store and those of which the witness tells, now that a gap is found that ends at `until`. Of an earlier
+ * agent each may tell: the witness does no longer of a text that this store has yet to take up again.
+ */
+export function forgottenTexts(
+  earlier: readonly ForgottenTexts[],
+  witnessed: BegunTexts,
+  until: number,
+): ForgottenTexts[] {
+  const told = witnessed.map((group) => ({ ...group, until: group.until ?? until }));
+  const ends = [...new Set([...earlier, ...told].map((group) => group.until))].toSorted((a, b) => a - b);
+  const marksIn = (groups: readonly ForgottenTexts[], end: number) =>
+    groups.flatMap((group) => (group.until === end ? split(group.marks) : []));
+  const merged = ends.map((end) => {
+    const before = marksIn(earlier, end);
+    return { until: end, marks: [...before, ...without(marksIn(told, end), before)].join('') };
+  });
+  return newest(merged);
+}
+
+/** Whether one of them may be this text; `isOf`: whether the text may be of a time that ended then. */
+export function isBegun(
+  begun: readonly ForgottenTexts[],
+  text: MarkedText,
+  isOf: (until: number) => boolean,
+): boolean {
+  return groupOf(begun, markOf(text), isOf) !== undefined;
+}
+
+/** Without the one that is taken for this text. */
+export function takenUp(
+  begun: readonly ForgottenTexts[],
+  text: MarkedText,
+  isOf: (until: number) => boolean,
+): ForgottenTexts[] {
+  const mark = markOf(text);
+  const taken = groupOf(begun, mark, isOf);
+  return newest(
+    begun.map((group) =>
+      group === taken ? { ...group, marks: without(split(group.marks), [mark]).join('') } : group,
+    ),
+  );
+}
+
+function groupOf(
+  begun: readonly ForgottenTexts[],
+  mark: string,
+  isOf: (until: number) => boolean,
+): ForgottenTexts | undefined {
+  return begun.find(({ until, marks }) => isOf(until) && split(marks).includes(mark));
+}
+
+/** By its letters, digits and symbols: white space, quotes, dashes and dots may be changed by Messages on the way. */
+function markOf({ conversation, text, file }: MarkedText): string {
+  const words = text.normalize('NFKC').replaceAll(/[^\p{L}\p{N}\p{S}]/gu, '');
+  const name = file === null ? '' : (file.split('/').at(-1) ?? '');
+  return hash('sha256', JSON.stringify([conversation, words, name]), 'base64url').slice(0, MARK_LENGTH);
+}
+
+function newest<Group extends { marks: string }>(groups: readonly Group[]): Group[] {
+  let left = MOST;
+  const kept: Group[] = [];
+  for (const group of groups.toReversed()) {
+    const marks = left === 0 ? [] : split(group.marks).slice(-left);
+    left -= marks.length;
+    if (marks.length > 0 && kept.length < MOST_GROUPS) kept.unshift({ ...group, marks: marks.join('') });
+  }
+  return kept;
+}
+
+/** Each of the others takes one of them away. */
+function without(marks: readonly string[], others: readonly string[]): string[] {
+  const left = [...marks];
+  for (const other of others) {
+    const index = left.indexOf(other);
+    if (index >= 0) left.splice(index, 1);
+  }
+  return left;
+}
+
+function split(joined: string): readonly string[] {
+  return joined.match(new RegExp(`.{${MARK_LENGTH}}`, 'g')) ?? [];
 }

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import type { SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { type AnsweredMessages, answeredSchema, type MarkedMessage, marksOf } from './AnsweredMessages.js';
-import { begunSchema, markOfText } from './begunTexts.js';
+import { begunSchema, type ForgottenTexts, isBegun, takenUp } from './begunTexts.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './seenRows.js';
@@ -42,8 +42,8 @@ export interface WitnessRecord {
   revisions: number;
   /** Which messages it began to answer; undefined: it was of a version that did not record that. */
   answered?: AnsweredMessages | undefined;
-  /** Marks of the texts that it had begun to send, and that had no row in chat.db yet. */
-  begun: readonly string[];
+  /** The texts that it had begun to send, and that had no row in chat.db yet. */
+  begun: z.infer<typeof begunSchema>;
 }
 
 /**
@@ -79,8 +79,8 @@ export interface LedgerGap extends RowOrder {
   areRowsNoted: boolean;
   /** Which messages were answered by agents that the store forgot, for each time that it was put back; null: not known. */
   answered: readonly ForgottenAnswers[] | null;
-  /** Marks of the texts that agents had begun to send when they ended, and that had no row in chat.db yet. */
-  begun: readonly string[];
+  /** The texts that agents had begun to send when they ended, that had no row in chat.db yet, and that no text of the store is. */
+  begun: readonly ForgottenTexts[];
 }
 
 /**
@@ -171,6 +171,7 @@ const EARLIER_GAP = {
 /** A command may be one from before the gap if it came within this time after it, in ms. */
 const OFFERED_AGAIN_MS = 600_000;
 
+const ANY_TIME: (until: number) => boolean = () => true;
 const LINEAGE = 'lineage';
 const COUNTER = 'lineage_counter';
 const GAP = 'ledger_gap';
@@ -242,12 +243,24 @@ export class LineageTable {
   }
 
   /**
-   * Until when (Unix ms) Messages may yet write the row of a text; undefined: no agent that was forgotten had begun to send one like it
-   * when it ended, and had not seen its row.
+   * Whether an agent that was forgotten had begun to send a text like this when it ended, and had not seen its row. `isOf`: whether the
+   * text may be of a time that ended then (Unix ms); any time if left out.
    */
+  isBegun(text: Pick<SendRecord, 'conversation' | 'text' | 'file'>, isOf = ANY_TIME): boolean {
+    return this.known !== undefined && isBegun(this.known.begun, text, isOf);
+  }
+
+  /** Until when (Unix ms) Messages may yet write the row of such a text; undefined: there was none. */
   rowComesUntil(text: Pick<SendRecord, 'conversation' | 'text' | 'file'>): number | undefined {
-    if (this.known?.begun.includes(markOfText(text)) !== true) return undefined;
+    if (this.known === undefined || !this.isBegun(text)) return undefined;
     return this.known.foundAt + rowWatchedMs(text);
+  }
+
+  /** Inside a write: the attempt of a forgotten agent is this text's from now on, and no other's. */
+  takeUp(text: Pick<SendRecord, 'conversation' | 'text' | 'file'>, isOf: (until: number) => boolean): void {
+    if (this.known === undefined) return;
+    this.known = { ...this.known, begun: takenUp(this.known.begun, text, isOf) };
+    this.meta.set(GAP, JSON.stringify(this.known));
   }
 
   /** Whether a command that came then (Unix ms) may be one that an agent had before it was forgotten. */

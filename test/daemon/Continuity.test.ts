@@ -102,9 +102,7 @@ describe('the texts that an agent had begun to send when it was killed', () => {
       });
     });
   const isBegun = (mac: Mac, words: string) =>
-    mac.run(
-      (store) => store.lineage.rowComesUntil({ conversation: 'ann', text: words, file: null }) !== undefined,
-    );
+    mac.run((store) => store.lineage.isBegun({ conversation: 'ann', text: words, file: null }));
   const restore = (mac: Mac) => {
     rmSync(mac.storePath);
     cpSync(`${mac.storePath}.copy`, mac.storePath);

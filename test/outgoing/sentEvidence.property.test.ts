@@ -4,7 +4,7 @@ import { BackendTime } from '../../src/backend/BackendTime.js';
 import type { SentRow, TextRequest } from '../../src/model/sending.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { marksOf } from '../../src/store/AnsweredMessages.js';
-import { markOfText } from '../../src/store/begunTexts.js';
+import { begunTexts, forgottenTexts } from '../../src/store/begunTexts.js';
 import type { LedgerGap } from '../../src/store/lineage.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
@@ -433,36 +433,73 @@ describe('a row that was noted when the gap was found, and is dated before what 
 });
 
 describe('a text that a forgotten agent had begun to send when it was killed', () => {
-  const begun = [markOfText({ conversation: PERSON, text: 'ok', file: null })];
-  const killed = (text: string) => {
-    const gap = { begun, foundAt: BEGAN_AT + 20_000 };
-    const world = restored('something else', BEGAN_AT + 10_000, gap);
-    return { world, id: world.offer(text, BEGAN_AT + 15_000) };
+  const UNTIL = BEGAN_AT + 20_000;
+  const killed = (attempts = 1) => {
+    const ok = { conversation: PERSON, text: 'ok', file: null };
+    const underWay = Array.from({ length: attempts }, () => ok);
+    const begun = forgottenTexts([], begunTexts([], underWay), UNTIL);
+    return restored('something else', BEGAN_AT + 10_000, { begun, foundAt: UNTIL });
+  };
+  const offered = async (world: World, text: string, madeAt = BEGAN_AT + 15_000) => {
+    const id = `command:${world.offer(text, madeAt)}`;
+    await world.outgoing.start();
+    return id;
   };
 
-  test('is sent by the row that Messages writes within three minutes', async () => {
-    const { world, id } = killed('ok');
-    await world.outgoing.start();
-    world.clock.advance(90_000);
-    expect(stateOf(world, `command:${id}`)).toBe('queued');
+  test('is looked for as after a crash, and is sent by the row that Messages writes later', async () => {
+    const world = killed();
+    const id = await offered(world, 'ok');
+    expect(stateOf(world, id)).toBe('confirming');
+    world.clock.advance(5_000);
     world.messages.rows.push(row(2, 'ok', world.clock.now()));
-    world.clock.advance(6_000);
-    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    world.outgoing.chatChanged();
+    expect(stateOf(world, id)).toBe('sent');
     expect(world.messages.texts).toEqual([]);
     world.close();
   });
 
-  test('is unknown after that, and another text is sent at once', async () => {
-    const { world, id } = killed('ok');
+  test('is unknown after ten seconds, those behind it go out then, and a row that comes later corrects it', async () => {
+    const world = killed();
+    const id = await offered(world, 'ok');
+    const behind = `command:${world.offer('behind it', BEGAN_AT + 15_000)}`;
+    expect(stateOf(world, behind)).toBe('queued');
+    world.clock.advance(11_000);
+    expect([stateOf(world, id), stateOf(world, behind)]).toEqual(['unknown', 'attempting']);
+    world.clock.advance(100_000);
+    world.messages.rows.push(row(2, 'ok', world.clock.now()));
+    world.outgoing.chatChanged();
+    expect(stateOf(world, id)).toBe('sent');
+    expect(world.messages.texts).toEqual(['behind it']);
+    world.close();
+  });
+
+  test('is one text: of two in the same words the other goes out, as one does that was wanted since', async () => {
+    const world = killed();
+    for (const madeAt of [BEGAN_AT + 14_000, BEGAN_AT + 15_000]) world.offer('ok', madeAt);
     await world.outgoing.start();
-    world.clock.advance(190_000);
-    expect(stateOf(world, `command:${id}`)).toBe('unknown');
+    world.clock.advance(11_000);
+    expect(world.messages.texts).toEqual(['ok']);
+    world.close();
+    const other = killed();
+    await offered(other, 'ok', UNTIL + 5_000);
+    expect(other.messages.texts).toEqual(['ok']);
+    other.close();
+  });
+
+  test('is taken up once for each attempt', async () => {
+    const world = killed(2);
+    for (const madeAt of [BEGAN_AT + 14_000, BEGAN_AT + 15_000]) world.offer('ok', madeAt);
+    await world.outgoing.start();
+    world.clock.advance(30_000);
     expect(world.messages.texts).toEqual([]);
     world.close();
-    const other = killed('another');
-    await other.world.outgoing.start();
-    expect(other.world.messages.texts).toEqual(['another']);
-    other.world.close();
+  });
+
+  test('keeps no text in other words from going out', async () => {
+    const world = killed();
+    await offered(world, 'another');
+    expect(world.messages.texts).toEqual(['another']);
+    world.close();
   });
 });
 

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { begunTexts, forgottenTexts, isBegun, takenUp } from '../../src/store/begunTexts.js';
+
+const text = (words: string) => ({ conversation: 'ann', text: words, file: null });
+const always = () => true;
+/** The gap that a restore finds, told by what the agent before it had under way. */
+const gapOf = (until: number, words: readonly string[], earlier: ReturnType<typeof forgottenTexts> = []) =>
+  forgottenTexts(earlier, begunTexts(earlier, words.map(text)), until);
+
+test('of a text that a store had taken up, an older copy of it knows that it may have gone out', () => {
+  const copied = gapOf(1, ['ok']);
+  const newer = takenUp(copied, text('ok'), always);
+  expect(isBegun(newer, text('ok'), always)).toBe(false);
+  const restored = forgottenTexts(copied, begunTexts(newer, []), 2);
+  expect(isBegun(restored, text('ok'), always)).toBe(true);
+});
+
+test('what the store and the witness both tell of is one attempt, and two attempts are two', () => {
+  const gap = forgottenTexts(gapOf(1, ['ok']), begunTexts(gapOf(1, ['ok']), []), 2);
+  expect(isBegun(takenUp(gap, text('ok'), always), text('ok'), always)).toBe(false);
+  const twice = takenUp(gapOf(1, ['ok', 'ok']), text('ok'), always);
+  expect(isBegun(twice, text('ok'), always)).toBe(true);
+});
+
+test('is no text that was wanted after the restore that forgot it, however often others follow', () => {
+  const gap = gapOf(20, ['yes'], gapOf(10, ['ok']));
+  const wantedAt = (at: number) => (until: number) => at < until;
+  expect(isBegun(gap, text('ok'), wantedAt(15))).toBe(false);
+  expect(isBegun(gap, text('yes'), wantedAt(15))).toBe(true);
+});
+
+test('the newest are kept, in a size that the witness has room for', () => {
+  let gap = gapOf(0, ['first']);
+  for (let nth = 1; nth <= 300; nth++) gap = gapOf(nth, [`text ${nth}`, `more ${nth}`], gap);
+  expect(isBegun(gap, text('text 300'), always)).toBe(true);
+  expect(isBegun(gap, text('first'), always)).toBe(false);
+  expect(
+    JSON.stringify(
+      begunTexts(
+        gap,
+        Array.from({ length: 500 }, (_, nth) => text(String(nth))),
+      ),
+    ).length,
+  ).toBeLessThan(1_500);
+});
