@@ -32,12 +32,26 @@ export class OutcomeRecorder {
     for (const part of this.pointless(send)) this.end(part, { kind, errorCode, message });
   }
 
-  /** Its end is in the ledger alone, as nobody knows it: what follows from it trips over a mistake of ours. The lane goes on. */
-  setAside(send: SendRecord, cause: string): void {
+  /**
+   * Outside a write: something that follows from the end of this text trips over a mistake of ours, so it is unknown. Each of what
+   * follows has a write of its own, its duplicates too, and the ledger comes last: what a crash interrupts is done again. The lane goes on.
+   * False if the disk did not take it all.
+   */
+  setAside(send: SendRecord, cause: string): boolean {
     const message = `The agent could not handle the end of this text: ${cause}`;
-    this.store.sends.settle(send.seq, { ...ledgerEnd(send, { kind: 'unknown', message }), watchUntil: null });
-    if (isInLane(send)) this.lanes.left(send);
-    this.store.setAside.note('text', send.id, cause);
+    const outcome = { kind: 'unknown', message } as const;
+    const areTold = this.listeners.every((listener) =>
+      this.store.tryEach([listener], (tell) => tell(send, outcome), NOTHING),
+    );
+    const waiting = this.store.sends.duplicatesOf(send.seq).filter(({ state }) => state === 'waiting');
+    const areEnded = waiting.every((duplicate) => this.setAside(duplicate, cause));
+    if (!areTold || !areEnded) return false;
+    return this.store.tryWrite(() => {
+      this.store.sends.settle(send.seq, { ...ledgerEnd(send, outcome), watchUntil: null });
+      this.store.lineage.advance();
+      if (isInLane(send)) this.lanes.left(send);
+      this.store.setAside.note('text', send.id, cause);
+    });
   }
 
   private end(send: SendRecord, outcome: SendOutcome, watchUntil: number | null = null): void {
@@ -80,6 +94,9 @@ export class OutcomeRecorder {
     for (const other of others) this.store.sends.rewait(other.seq, heir.seq);
   }
 }
+
+/** What trips is not told; the text is noted as set aside. */
+const NOTHING = () => undefined;
 
 function isInLane(send: SendRecord): boolean {
   return (

@@ -137,15 +137,17 @@ export class SendVerifier {
   /** The end of one text that trips over a mistake of ours costs no other its end. */
   private takeEach(ends: readonly { send: SendRecord; take: () => void }[]): boolean {
     const { store, settlement, log } = this.options;
-    return store.tryEach(
+    const odd = new Map<SendRecord, string>();
+    const areStored = store.tryEach(
       ends,
       ({ take }) => take(),
-      ({ send }, fault) => {
-        const cause = describeError(fault);
-        log.error('The end of a text could not be processed; set aside', { ...sendTrace(send), cause });
-        settlement.setAside(send, cause);
-      },
+      ({ send }, fault) => void odd.set(send, describeError(fault)),
     );
+    if (!areStored) return false;
+    return [...odd].every(([send, cause]) => {
+      log.error('The end of a text could not be processed; set aside', { ...sendTrace(send), cause });
+      return settlement.setAside(send, cause);
+    });
   }
 
   /**

@@ -408,3 +408,27 @@ test('a text whose end cannot be stored is unknown and set aside; its conversati
   expect(states).toEqual(['unknown', 'sent', 'attempting']);
   expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'odd' }]);
 });
+
+test('a text that is set aside takes its duplicates along, and each of their requests hears its end', async () => {
+  const { store, messages, outgoing, send } = await world();
+  const ended: string[] = [];
+  outgoing.onEnded(({ commandId, parts }) => ended.push(`${commandId} ${parts[0]?.outcome.kind}`));
+  outgoing.onOutcome(({ text }) => {
+    if (text === 'one sec') throw new TypeError('no words for this');
+  });
+  const repeat = { text: 'one sec', role: 'reflex', answers: 'guid-1' } as const;
+  send('reply', { text: 'one sec', role: 'first', answers: 'guid-1' });
+  for (const commandId of ['c1', 'c2']) send(commandId, { ...repeat, commandId });
+  expect(store.sends.findById('c1')?.state).toBe('waiting');
+  await messages.end({ kind: 'accepted' });
+  messages.addRow(ANN, 'one sec');
+  outgoing.chatChanged();
+  expect(['reply', 'c1', 'c2'].map((id) => store.sends.findById(id)?.state)).toEqual([
+    'unknown',
+    'unknown',
+    'unknown',
+  ]);
+  expect(ended.filter((end) => end.startsWith('c'))).toEqual(['c1 unknown', 'c2 unknown']);
+  send('next');
+  expect(messages.texts).toEqual(['one sec', 'next']);
+});
