@@ -73,6 +73,9 @@ export class Requests {
       return undefined;
     }
     for (const { seq, assumed } of decision.reassumed) store.sends.assume(seq, assumed);
+    // The text that goes out in its place may have begun before anything told that it answers this message.
+    if (part.role === 'first' && send.answers !== null)
+      store.lineage.beginAnswer(store.incoming.find(send.answers));
     const root = store.sends.get(decision.of);
     // Forgotten, 7 days after it ended: what else it said then was no failure, or nothing would be its duplicate.
     if (root === undefined) return () => settlement.settle(send, { kind: 'deduplicated' });

@@ -76,7 +76,10 @@ export class SentEvidence {
     private readonly now: () => number,
     /** What our clock shows when the backend's shows this (Unix ms); the earliest that it may be while that is not certain. */
     private readonly ownTime: (backendTime: number) => number = (time) => time,
-  ) {}
+  ) {
+    // A group has another name from now on, and so have the rows of it.
+    store.onRekeyed(() => this.settled.forget());
+  }
 
   /** Asked right before a text goes out for the first time. */
   of(send: SendRecord): Evidence {
@@ -350,6 +353,10 @@ class SettledRows {
   keepWhile(order: string): void {
     if (order === this.order) return;
     this.order = order;
+    this.forget();
+  }
+
+  forget(): void {
     this.rows.clear();
     this.characters = 0;
   }

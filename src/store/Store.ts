@@ -106,7 +106,7 @@ export class Store {
     this.rollback = database.prepare('ROLLBACK');
     const rows = new StoredRows(clock);
     this.meta = new MetaTable(database, rows);
-    this.lineage = new LineageTable(this.meta, this, clock);
+    this.lineage = new LineageTable(this.meta, this, clock, (key) => this.aliases.namesOf(key));
     this.file = identityAt(path);
     this.commands = new CommandTable(database, clock, rows);
     this.commandLog = new CommandLog(database, rows);

@@ -8,7 +8,7 @@ const MOST_GROUPS = 16;
 const MARK_LENGTH = 6;
 
 /** What tells of a text; none of its words. */
-type MarkedText = Pick<SendRecord, 'conversation' | 'text' | 'file'>;
+export type MarkedText = Pick<SendRecord, 'conversation' | 'text' | 'file'>;
 
 /**
  * The marks of texts that were begun to be sent and had no row in chat.db yet: whatever copy of the store is put back, Messages may
@@ -56,36 +56,40 @@ export function forgottenTexts(
   return newest(merged);
 }
 
-/** Whether one of them may be this text; `isOf`: whether the text may be of a time that ended then. */
+/** Whether one of them may be this text, under one of these names; `isOf`: whether the text may be of a time that ended then. */
 export function isBegun(
   begun: readonly ForgottenTexts[],
-  text: MarkedText,
+  names: readonly MarkedText[],
   isOf: (until: number) => boolean,
 ): boolean {
-  return groupOf(begun, markOf(text), isOf) !== undefined;
+  return found(begun, names, isOf) !== undefined;
 }
 
 /** Without the one that is taken for this text. */
 export function takenUp(
   begun: readonly ForgottenTexts[],
-  text: MarkedText,
+  names: readonly MarkedText[],
   isOf: (until: number) => boolean,
 ): ForgottenTexts[] {
-  const mark = markOf(text);
-  const taken = groupOf(begun, mark, isOf);
-  return newest(
-    begun.map((group) =>
-      group === taken ? { ...group, marks: without(split(group.marks), [mark]).join('') } : group,
-    ),
-  );
+  const taken = found(begun, names, isOf);
+  if (taken === undefined) return [...begun];
+  const { group, mark } = taken;
+  const left = { ...group, marks: without(split(group.marks), [mark]).join('') };
+  return newest(begun.map((other) => (other === group ? left : other)));
 }
 
-function groupOf(
+function found(
   begun: readonly ForgottenTexts[],
-  mark: string,
+  names: readonly MarkedText[],
   isOf: (until: number) => boolean,
-): ForgottenTexts | undefined {
-  return begun.find(({ until, marks }) => isOf(until) && split(marks).includes(mark));
+): { group: ForgottenTexts; mark: string } | undefined {
+  const marks = names.map(markOf);
+  for (const group of begun) {
+    const known = isOf(group.until) ? split(group.marks) : [];
+    const mark = marks.find((one) => known.includes(one));
+    if (mark !== undefined) return { group, mark };
+  }
+  return undefined;
 }
 
 /** By its letters, digits and symbols: white space, quotes, dashes and dots may be changed by Messages on the way. */

@@ -12,10 +12,9 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import type { SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { type AnsweredMessages, answeredSchema, type MarkedMessage, marksOf } from './AnsweredMessages.js';
-import { begunSchema, type ForgottenTexts, isBegun, takenUp } from './begunTexts.js';
+import { begunSchema, type ForgottenTexts, isBegun, type MarkedText, takenUp } from './begunTexts.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './seenRows.js';
@@ -199,6 +198,8 @@ export class LineageTable {
     private readonly meta: MetaTable,
     private readonly hooks: CommitHooks & { onRollback(hook: () => void): void },
     private readonly clock: Pick<Clock, 'now'>,
+    /** Every name of a conversation: a group may have had another one when the text was begun. */
+    private readonly namesOf: (conversation: string) => readonly string[] = (name) => [name],
   ) {
     this.reload();
     hooks.onRollback(() => this.reload());
@@ -246,20 +247,20 @@ export class LineageTable {
    * Whether an agent that was forgotten had begun to send a text like this when it ended, and had not seen its row. `isOf`: whether the
    * text may be of a time that ended then (Unix ms); any time if left out.
    */
-  isBegun(text: Pick<SendRecord, 'conversation' | 'text' | 'file'>, isOf = ANY_TIME): boolean {
-    return this.known !== undefined && isBegun(this.known.begun, text, isOf);
+  isBegun(text: MarkedText, isOf = ANY_TIME): boolean {
+    return this.known !== undefined && isBegun(this.known.begun, this.byNames(text), isOf);
   }
 
   /** Until when (Unix ms) Messages may yet write the row of such a text; undefined: there was none. */
-  rowComesUntil(text: Pick<SendRecord, 'conversation' | 'text' | 'file'>): number | undefined {
+  rowComesUntil(text: MarkedText): number | undefined {
     if (this.known === undefined || !this.isBegun(text)) return undefined;
     return this.known.foundAt + rowWatchedMs(text);
   }
 
   /** Inside a write: the attempt of a forgotten agent is this text's from now on, and no other's. */
-  takeUp(text: Pick<SendRecord, 'conversation' | 'text' | 'file'>, isOf: (until: number) => boolean): void {
+  takeUp(text: MarkedText, isOf: (until: number) => boolean): void {
     if (this.known === undefined) return;
-    this.known = { ...this.known, begun: takenUp(this.known.begun, text, isOf) };
+    this.known = { ...this.known, begun: takenUp(this.known.begun, this.byNames(text), isOf) };
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 
@@ -361,6 +362,10 @@ export class LineageTable {
     if (answered === null) return true;
     const marks = answered.filter(({ knownSends }) => knownSends < seq).flatMap((gap) => gap.marks);
     return marksOf(message).some((mark) => marks.includes(mark));
+  }
+
+  private byNames(text: MarkedText): readonly MarkedText[] {
+    return this.namesOf(text.conversation).map((conversation) => ({ ...text, conversation }));
   }
 
   private readonly announce = (): void => {

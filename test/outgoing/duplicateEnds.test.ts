@@ -202,3 +202,14 @@ describe('a text that failed by its row and may yet go by SMS', () => {
     expect(c.outcomes).toEqual({ r1: 'failed', 'm1:0': 'sent', r2: 'deduplicated' });
   });
 });
+
+test('a message whose first bubble another message’s reflex had said is recorded as begun to be answered', async () => {
+  const { post, reflex, reply, flow, answered } = await pairedConversation();
+  post('m1');
+  post('m2');
+  reflex('r', 'one sec');
+  await flow();
+  expect([...answered]).toEqual(['m1']);
+  reply('m2', 'one sec');
+  expect([...answered].toSorted()).toEqual(['m1', 'm2']);
+});

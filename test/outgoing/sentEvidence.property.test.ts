@@ -419,6 +419,27 @@ describe('a row that was noted when the gap was found, and is dated before what 
     world.close();
   });
 
+  test('is the row of a group that has another name since it was read', async () => {
+    const GROUP = 'chat1';
+    const world = noted({ knownSends: 1_000 }, BEGAN_AT - 3_600_000);
+    const rename = (conversation: string) => {
+      const [row] = world.messages.rows.splice(0, 1);
+      if (row !== undefined) world.messages.rows.push({ ...row, conversation });
+    };
+    rename(GROUP);
+    world.offer('something else', BEGAN_AT + 9_000);
+    await world.outgoing.start();
+    world.store.write(() => {
+      world.store.aliases.add(GROUP, PERSON);
+      world.store.rekey(new Map([[GROUP, PERSON]]), () => '');
+    });
+    rename(PERSON);
+    await world.messages.succeed(PERSON);
+    const id = world.offer('ok', BEGAN_AT + 9_000);
+    expect(stateOf(world, `command:${id}`)).toBe('sent');
+    world.close();
+  });
+
   test('is waited for: until the rows are noted, nothing of the gap goes out', async () => {
     const sentAt = BEGAN_AT - 3_600_000;
     const world = restored('ok', sentAt, { areRowsNoted: false, knownSends: 1_000 });
@@ -492,6 +513,15 @@ describe('a text that a forgotten agent had begun to send when it was killed', (
     await world.outgoing.start();
     world.clock.advance(30_000);
     expect(world.messages.texts).toEqual([]);
+    world.close();
+  });
+
+  test('is known by any name that its group has had', async () => {
+    const world = killed();
+    world.store.write(() => world.store.aliases.add(PERSON, 'chat1'));
+    const id = `command:${world.offer('ok', BEGAN_AT + 15_000, { conversation: 'chat1' })}`;
+    await world.outgoing.start();
+    expect(stateOf(world, id)).toBe('confirming');
     world.close();
   });
 

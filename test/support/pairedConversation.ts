@@ -17,6 +17,10 @@ export async function pairedConversation(options: { resendUnknown?: boolean } = 
   const outcomes: Record<string, string> = {};
   const failures: Record<string, SendOutcome> = {};
   const acks: Record<string, Record<string, unknown>[]> = {};
+  const answered = new Set<string>();
+  store.lineage.onAnswer((message) => {
+    if (message !== undefined) answered.add(message.guid);
+  });
   const open = async () => {
     const outgoing = new Outgoing({
       store,
@@ -46,6 +50,8 @@ export async function pairedConversation(options: { resendUnknown?: boolean } = 
     messages,
     outcomes,
     failures,
+    /** The messages of which it is recorded that they were begun to be answered. */
+    answered,
     /** The results of the acks of each reflex, by its id. */
     acks,
     restart: async () => {
