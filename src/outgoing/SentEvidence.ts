@@ -302,13 +302,17 @@ export class SentEvidence {
 
   /**
    * Whether the message may have been answered in other words by an agent that the store forgot: it was begun to be answered, as far as
-   * that is recorded, and one of these rows may be the answer. Once this very reply was stored, its words were settled: a row that
-   * was noted later, or never though the store had the reply when rows were noted last, is no other answer.
+   * that is recorded, and one of these rows may be the answer. Once this very reply was stored, its words were settled for each later
+   * state of this store: a row that was noted later, or never though the store had the reply when rows were noted last, is no other
+   * answer. Another store (`replaced`) may have been given another one.
    */
   private isAnswered(send: SendRecord, found: readonly SentRow[], gap: LedgerGap): boolean {
     if (!isReply(send)) return false;
     const { incoming, lineage } = this.store;
-    const isSettled = ({ guid }: SentRow) => (lineage.gapRow(guid) ?? gap).knownSends >= send.seq;
+    const isSettled = ({ guid }: SentRow) => {
+      const noted = lineage.gapRow(guid) ?? { ...gap, isOfAnother: gap.reason === 'replaced' };
+      return noted.isOfAnother !== true && noted.knownSends >= send.seq;
+    };
     if (found.every(isSettled)) return false;
     const message = incoming.find(send.answers ?? '');
     if (message !== undefined && !lineage.mayBeAnswered(message, send.seq)) return false;

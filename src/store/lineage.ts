@@ -104,6 +104,8 @@ interface GapRow {
   knownSends: number;
   /** Its date is from before the store was last at work: the clock was behind in the gap. */
   isBackdated: boolean;
+  /** Another store was at work then, which may never have had what this one had; left out: a later state of this one. */
+  isOfAnother?: boolean;
 }
 
 export type Standing =
@@ -279,7 +281,7 @@ export class LineageTable {
   /** Inside a write, before chat.db is read on: these are the rows of the gap that was found last. */
   noteGapRows(rows: readonly Pick<GapRow, 'guid' | 'sentAt'>[]): void {
     if (this.known === undefined) return;
-    const { knownSends, copiedAt } = this.known;
+    const { knownSends, copiedAt, reason } = this.known;
     const isBackdated = (sentAt: number | null) => sentAt !== null && copiedAt !== null && sentAt < copiedAt;
     const found = rows.filter(({ guid }) => !this.rows.has(guid));
     const noted = found.map(({ guid, sentAt }) => ({
@@ -287,6 +289,7 @@ export class LineageTable {
       sentAt,
       knownSends,
       isBackdated: isBackdated(sentAt),
+      ...(reason === 'replaced' ? { isOfAnother: true } : {}),
     }));
     const all = [...this.rows.values(), ...noted];
     this.known = { ...this.known, areRowsNoted: true };

@@ -300,6 +300,24 @@ describe('after an older store was put back', () => {
     }
   });
 
+  test.each([['noted'], ['not noted']])(
+    'a reply that the store had is not sent where another store may have answered in other words (its row is %s)',
+    async (how) => {
+      const gap = { reason: 'replaced', answered: null, knownSends: 1_000 } as const;
+      const world = restored('by the other', BEGAN_AT + 10_000, gap);
+      if (how === 'noted')
+        world.store.write(() =>
+          world.store.lineage.noteGapRows([{ guid: 'row-1', sentAt: BEGAN_AT + 10_000 }]),
+        );
+      received(world, 'guid-1', 0);
+      world.offer('fine', null, { id: 'reply', role: 'first', answers: 'guid-1' });
+      await world.outgoing.start();
+      expect(stateOf(world, 'reply')).toBe('unknown');
+      expect(world.messages.texts).toEqual([]);
+      world.close();
+    },
+  );
+
   test('the bubbles behind one that was tried since follow it, though nothing proves that one', async () => {
     const world = restored('another text', BEGAN_AT + 10_000, { answered: null });
     received(world, 'guid-1', 0);
