@@ -75,16 +75,19 @@ export class AgentConnection {
     return this.socket.readyState === this.socket.OPEN;
   }
 
-  /** Bytes that were sent and are not with the kernel yet. */
-  get unsentBytes(): number {
-    return this.socket.bufferedAmount;
-  }
-
   /** True when handed to the kernel, or swallowed by a freeze; never proof that the agent read it. */
   send(frame: string | Buffer): boolean {
     if (!this.open) return false;
     if (!this.isFrozen) this.socket.send(frame, { binary: typeof frame !== 'string' });
     return true;
+  }
+
+  /** Like `send`; resolves when the kernel has the frame, or the socket is gone. */
+  write(frame: string): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.open && !this.isFrozen) this.socket.send(frame, () => resolve());
+      else resolve();
+    });
   }
 
   /** Answers the agent's JSON ping, unless pongs are held. */

@@ -12,6 +12,7 @@ import { CLOSE, closeReason, parseAgentFrame, plainFrame } from './frames.js';
 import type { Interposer } from './Interposer.js';
 import { pathOf, SOCKET_PATH } from './RequestHandler.js';
 import { takeReports } from './reports.js';
+import { isUnavailability } from './unavailability.js';
 
 /** The largest frame that is read, in bytes (16 MiB); a larger one closes the socket with 1009. */
 const FRAME_LIMIT = 16 * 1024 * 1024;
@@ -161,7 +162,9 @@ export class AgentUpgradeHandler {
   /** What we could not store the agent must send again: a new connection is the way to ask for it. */
   private failed(connection: AgentConnection, mistake: unknown): void {
     this.context.log(`[WebSocket] ${connection.agentId}: ${describeError(mistake)}`);
-    connection.close(CLOSE.failed, 'the backend failed; connect again');
+    if (isUnavailability(mistake))
+      connection.close(CLOSE.busy, 'the backend cannot store anything now; connect again later');
+    else connection.close(CLOSE.failed, 'the backend failed; connect again');
   }
 
   private pong(connection: AgentConnection): void {
@@ -207,6 +210,7 @@ export class AgentUpgradeHandler {
     this.context.registry.remove(connection);
     this.context.log(`[WebSocket] Disconnected: ${agentId} (${code})`);
     this.context.backend.saw({ kind: 'disconnected', agentId, code, reason });
+    this.context.backend.disconnected(connection, `${code} ${reason}`.trim());
     // What it brought is still stored; `settled` waits for it.
     void intake?.idle().then(() => this.intakes.delete(connection));
   }

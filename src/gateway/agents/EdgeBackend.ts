@@ -136,6 +136,9 @@ export interface EdgeBackend {
   /** A socket is up: offers it every unacked command, oldest first. A rejection closes it, so that the agent connects again. */
   connected(connection: AgentConnection): Promise<void>;
 
+  /** A socket that was up has ended. */
+  disconnected(connection: AgentConnection, reason: string): void;
+
   /** Makes a command, for an operator. */
   send(request: OrderedText): Promise<OrderedTextOutcome>;
 

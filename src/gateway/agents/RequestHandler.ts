@@ -11,10 +11,14 @@ import { register } from './endpoints/register.js';
 import { sendMessage } from './endpoints/sendMessage.js';
 import { sync } from './endpoints/sync.js';
 import type { Interposer } from './Interposer.js';
-import { badRequest, type HttpReply, readBody } from './requestBody.js';
+import { badRequest, type HttpReply, readBody, unavailable } from './requestBody.js';
+import { isUnavailability } from './unavailability.js';
 
 /** The path of the WebSocket; a plain request to it is answered with 426. */
 export const SOCKET_PATH = '/edge/ws';
+
+/** Sent with 503 where the storage does not work, in seconds. */
+const RETRY_SECONDS = 5;
 
 /** All that is answered here but a path that is unknown. */
 const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
@@ -47,7 +51,9 @@ export class RequestHandler {
       reply = await this.replyTo(request, path);
     } catch (mistake) {
       this.context.log(`[HTTP] ${path} failed: ${describeError(mistake)}`);
-      reply = { status: 500, body: { error: 'internal', message: 'the backend failed; try again' } };
+      reply = isUnavailability(mistake)
+        ? unavailable('the backend cannot store anything now; try again', RETRY_SECONDS)
+        : { status: 500, body: { error: 'internal', message: 'the backend failed; try again' } };
     }
     if (reply === undefined || this.interposer.losesReply(path)) {
       response.destroy();

@@ -9,6 +9,10 @@ export const CLOSE = {
   policy: 1008,
   /** We could not store what came; a new connection asks for it again. */
   failed: 1011,
+  /** We are going down; a new connection finds another replica, or us again. */
+  restarting: 1012,
+  /** Our storage does not work now. */
+  busy: 1013,
   /** Nothing came from the agent for the silence limit. */
   silent: 4408,
   /** Another connection with this agent id took over. */

@@ -1,10 +1,16 @@
 import type { Migration } from '../storage/migrations.js';
+import { agentEventTables } from './agentEvents.js';
+import { agentTables } from './agents.js';
 import { apiKeyTables } from './apiKeys.js';
 import { auditTables } from './auditLog.js';
+import { commandTables } from './commands.js';
+import { connectionTables } from './connections.js';
 import { conversationTables } from './conversations.js';
 import { eventLogTables } from './eventLog.js';
 import { idempotencyTables } from './idempotency.js';
+import { inboxTables } from './inbox.js';
 import { messageTables } from './messages.js';
+import { uploadTables } from './uploads.js';
 import { webhookDeliveryTables } from './webhookDeliveries.js';
 import { webhookTables } from './webhookEndpoints.js';
 
@@ -23,5 +29,11 @@ export const GATEWAY_MIGRATIONS: readonly Migration[] = [
     ...messageTables(),
     ...webhookDeliveryTables(),
     ...webhookTables(),
+    ...agentEventTables(),
+    ...agentTables(),
+    ...commandTables(),
+    ...connectionTables(),
+    ...inboxTables(),
+    ...uploadTables(),
   ],
 ];

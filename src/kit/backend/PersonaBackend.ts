@@ -113,6 +113,10 @@ export class PersonaBackend implements EdgeBackend {
     delivery.redeliver(connection);
   }
 
+  disconnected(): void {
+    // The journal has it.
+  }
+
   async send({
     agentId,
     commandId,

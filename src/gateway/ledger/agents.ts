@@ -1,0 +1,248 @@
+import { z } from 'zod';
+import { randomHex } from '../../system/random.js';
+import type { Queries, StoredRow, Transaction } from '../storage/GatewayDatabase.js';
+import { readRows } from './readRows.js';
+import type { SecretBox } from './SecretBox.js';
+
+/** An agent as it is kept. Times are Unix ms. */
+interface AgentRecord {
+  readonly id: string;
+  /** For people. */
+  readonly name: string | null;
+  /** True: it came by a registration token, false: an operator added it. */
+  readonly isInvited: boolean;
+  readonly createdAt: number;
+  /** What it said of itself when it last registered; null: it never did. */
+  readonly registration: Readonly<Record<string, unknown>> | null;
+  readonly registeredAt: number | null;
+  /** Its newest status (protocol §9); null: it sent none yet. */
+  readonly status: Readonly<Record<string, unknown>> | null;
+  readonly statusAt: number | null;
+}
+
+/** So many secrets of an agent count at once: while they are rotated, the one before too. */
+const SECRETS_AT_ONCE = 2;
+const SECRET_BYTES = 32;
+
+export const agentTables = (): readonly string[] => [
+  `CREATE TABLE agents (
+    agent_id TEXT PRIMARY KEY,
+    name TEXT,
+    is_invited BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    registration TEXT,
+    registered_at BIGINT
+  )`,
+  `CREATE TABLE agent_secrets (
+    agent_id TEXT NOT NULL,
+    secret_id TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    valid_until BIGINT,
+    PRIMARY KEY (agent_id, secret_id)
+  )`,
+  // Apart from the agent itself, because it changes every few minutes.
+  `CREATE TABLE agent_statuses (
+    agent_id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    problems TEXT NOT NULL,
+    at BIGINT NOT NULL
+  )`,
+];
+
+/** The owner for which an agent's secrets are sealed. */
+const ownerOf = (agentId: string) => `agent:${agentId}`;
+
+/**
+ * Adds an agent; `secret` is shown this once, the database has it sealed. Undefined: there is one of that id, and nothing changed.
+ */
+export async function addAgent(
+  transaction: Transaction,
+  box: SecretBox,
+  agent: { id: string; name: string | null; isInvited: boolean },
+  now: number,
+): Promise<string | undefined> {
+  await transaction.lock(agent.id);
+  const added = await transaction.query(
+    `INSERT INTO agents (agent_id, name, is_invited, created_at) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (agent_id) DO NOTHING RETURNING agent_id`,
+    [agent.id, agent.name, agent.isInvited ? 1 : 0, now],
+  );
+  if (added.length === 0) return undefined;
+  // One that was removed and is added again goes on behind its old commands.
+  await transaction.query(
+    'INSERT INTO command_positions (agent_id, last_position) VALUES ($1, 0) ON CONFLICT (agent_id) DO NOTHING',
+    [agent.id],
+  );
+  return addSecret(transaction, box, agent.id, now);
+}
+
+/**
+ * Gives an agent a new secret. The one before counts until `overlapMs` from now, and none before that. Undefined: there is no such
+ * agent.
+ */
+export async function rotateSecret(
+  transaction: Transaction,
+  box: SecretBox,
+  agentId: string,
+  overlapMs: number,
+  now: number,
+): Promise<string | undefined> {
+  await transaction.lock(agentId);
+  if ((await findAgent(transaction, agentId)) === undefined) return undefined;
+  await transaction.query(
+    'UPDATE agent_secrets SET valid_until = $2 WHERE agent_id = $1 AND (valid_until IS NULL OR valid_until > $2)',
+    [agentId, now + overlapMs],
+  );
+  const secret = await addSecret(transaction, box, agentId, now);
+  await transaction.query(
+    `DELETE FROM agent_secrets WHERE agent_id = $1 AND secret_id NOT IN (
+       SELECT secret_id FROM agent_secrets WHERE agent_id = $1 ORDER BY valid_until IS NULL DESC, created_at DESC LIMIT $2)`,
+    [agentId, SECRETS_AT_ONCE],
+  );
+  return secret;
+}
+
+/** Ends the secrets that were rotated out, before their time. */
+export async function endOldSecrets(transaction: Transaction, agentId: string): Promise<void> {
+  await transaction.query('DELETE FROM agent_secrets WHERE agent_id = $1 AND valid_until IS NOT NULL', [
+    agentId,
+  ]);
+}
+
+/** The secrets of an agent that count now, the newest first; none of an agent that is unknown. Throws as `SecretBox.open` does. */
+export async function secretsOf(
+  queries: Queries,
+  box: SecretBox,
+  agentId: string,
+  now: number,
+): Promise<string[]> {
+  const rows = await queries.query(
+    `SELECT sealed FROM agent_secrets WHERE agent_id = $1 AND (valid_until IS NULL OR valid_until > $2)
+     ORDER BY created_at DESC`,
+    [agentId, now],
+  );
+  return readRows(z.object({ sealed: z.string() }), rows).map(({ sealed }) =>
+    box.open(sealed, ownerOf(agentId)),
+  );
+}
+
+/**
+ * Forgets an agent's secrets and the agent itself: from now on it is refused. What it did is kept as long as that of any other.
+ * False: there is none.
+ */
+export async function removeAgent(transaction: Transaction, agentId: string): Promise<boolean> {
+  await transaction.lock(agentId);
+  await transaction.query('DELETE FROM agent_secrets WHERE agent_id = $1', [agentId]);
+  const removed = await transaction.query('DELETE FROM agents WHERE agent_id = $1 RETURNING agent_id', [
+    agentId,
+  ]);
+  return removed.length > 0;
+}
+
+/** Notes that an agent registered, and what it said of itself; what is secret in it must have been left out. */
+export async function noteRegistration(
+  transaction: Transaction,
+  agentId: string,
+  registration: Readonly<Record<string, unknown>>,
+  now: number,
+): Promise<void> {
+  await transaction.query('UPDATE agents SET registration = $2, registered_at = $3 WHERE agent_id = $1', [
+    agentId,
+    JSON.stringify(registration),
+    now,
+  ]);
+}
+
+/** Keeps an agent's status. Gives the codes of its problems that the status before did not name, and whether it named any. */
+export async function keepStatus(
+  transaction: Transaction,
+  agentId: string,
+  status: Readonly<Record<string, unknown>>,
+  now: number,
+): Promise<{ problems: readonly StatusProblem[]; newCodes: readonly string[]; hadProblems: boolean }> {
+  const problems = problemsSchema.parse(status.problems);
+  const rows = await transaction.query('SELECT problems FROM agent_statuses WHERE agent_id = $1', [agentId]);
+  const [before] = readRows(z.object({ problems: z.string() }), rows);
+  const known = before === undefined ? [] : z.array(z.string()).parse(JSON.parse(before.problems));
+  const codes = [...new Set(problems.map(({ code }) => code))];
+  await transaction.query(
+    `INSERT INTO agent_statuses (agent_id, status, problems, at) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (agent_id) DO UPDATE SET status = excluded.status, problems = excluded.problems, at = excluded.at`,
+    [agentId, JSON.stringify(status), JSON.stringify(codes), now],
+  );
+  return {
+    problems,
+    newCodes: codes.filter((code) => !known.includes(code)),
+    hadProblems: known.length > 0,
+  };
+}
+
+const problemsSchema = z.array(z.looseObject({ code: z.string() })).catch([]);
+type StatusProblem = z.infer<typeof problemsSchema>[number];
+
+export async function findAgent(queries: Queries, agentId: string): Promise<AgentRecord | undefined> {
+  return recordsOf(await queries.query(`${SELECT} WHERE a.agent_id = $1`, [agentId]))[0];
+}
+
+/** Agents, in the order in which they were added, behind a place in it. */
+export async function listAgents(
+  queries: Queries,
+  after: { createdAt: number; id: string } | undefined,
+  limit: number,
+): Promise<AgentRecord[]> {
+  const rows = await queries.query(
+    `${SELECT} WHERE a.created_at > $1 OR (a.created_at = $1 AND a.agent_id > $2)
+     ORDER BY a.created_at, a.agent_id LIMIT $3`,
+    [after?.createdAt ?? -1, after?.id ?? '', limit],
+  );
+  return recordsOf(rows);
+}
+
+const SELECT = `SELECT a.agent_id AS agent_id, name, is_invited, created_at, registration, registered_at, status, s.at AS status_at
+  FROM agents a LEFT JOIN agent_statuses s ON s.agent_id = a.agent_id`;
+
+const jsonObject = z
+  .string()
+  .nullable()
+  .transform((text) => (text === null ? null : z.record(z.string(), z.unknown()).parse(JSON.parse(text))));
+
+const rowSchema = z
+  .object({
+    agent_id: z.string(),
+    name: z.string().nullable(),
+    is_invited: z.number(),
+    created_at: z.number(),
+    registration: jsonObject,
+    registered_at: z.number().nullable(),
+    status: jsonObject,
+    status_at: z.number().nullable(),
+  })
+  .transform(
+    (row): AgentRecord => ({
+      id: row.agent_id,
+      name: row.name,
+      isInvited: row.is_invited === 1,
+      createdAt: row.created_at,
+      registration: row.registration,
+      registeredAt: row.registered_at,
+      status: row.status,
+      statusAt: row.status_at,
+    }),
+  );
+
+const recordsOf = (rows: readonly StoredRow[]) => readRows(rowSchema, rows);
+
+async function addSecret(
+  transaction: Transaction,
+  box: SecretBox,
+  agentId: string,
+  now: number,
+): Promise<string> {
+  const secret = randomHex(SECRET_BYTES);
+  await transaction.query(
+    'INSERT INTO agent_secrets (agent_id, secret_id, sealed, created_at) VALUES ($1, $2, $3, $4)',
+    [agentId, randomHex(8), box.seal(secret, ownerOf(agentId)), now],
+  );
+  return secret;
+}

@@ -1,0 +1,203 @@
+import { z } from 'zod';
+import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { readRows } from './readRows.js';
+
+/** A command as it is asked for. */
+interface NewCommand {
+  readonly commandId: string;
+  readonly type: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly priority?: string | undefined;
+}
+
+/** A command as it travels (protocol §4). */
+const commandSchema = z.object({
+  command_id: z.string(),
+  command_type: z.string(),
+  payload: z.record(z.string(), z.unknown()),
+  priority: z.string(),
+  timestamp: z.string(),
+});
+type StoredCommand = z.infer<typeof commandSchema>;
+
+/** `position`: its place among all commands of its agent, from 1, without gaps. `isSame`: the known one has this type and payload. */
+type AddedCommand =
+  | { readonly kind: 'added'; readonly position: number; readonly command: StoredCommand }
+  | { readonly kind: 'known'; readonly isSame: boolean }
+  | { readonly kind: 'unknown_agent' };
+
+/** An unacked command, and its place. */
+interface WaitingAt {
+  readonly position: number;
+  readonly command: StoredCommand;
+}
+
+/** What an ack meant: the first for its command, a correction, a repeat or an older revision, or for none of ours. */
+type AckTaken =
+  | { readonly kind: 'first' | 'corrected'; readonly commandType: string }
+  | { readonly kind: 'repeated' | 'unknown' };
+
+/** Commands of each agent, in their order, kept until long after they were acked. */
+export const commandTables = (): readonly string[] => [
+  'CREATE TABLE command_positions (agent_id TEXT PRIMARY KEY, last_position BIGINT NOT NULL)',
+  `CREATE TABLE commands (
+    agent_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    command_id TEXT NOT NULL,
+    command TEXT NOT NULL,
+    made_at BIGINT NOT NULL,
+    ack TEXT,
+    ack_revision BIGINT,
+    acked_at BIGINT,
+    PRIMARY KEY (agent_id, position)
+  )`,
+  'CREATE UNIQUE INDEX commands_id ON commands (agent_id, command_id)',
+  'CREATE INDEX commands_waiting ON commands (agent_id, position) WHERE acked_at IS NULL',
+  'CREATE INDEX commands_acked ON commands (acked_at) WHERE acked_at IS NOT NULL',
+];
+
+/** Keeps a command behind all others of its agent. Idempotent by its id. Takes the lock of the agent. */
+export async function addCommand(
+  transaction: Transaction,
+  agentId: string,
+  { commandId, type, payload, priority = 'normal' }: NewCommand,
+  now: number,
+): Promise<AddedCommand> {
+  await transaction.lock(agentId);
+  const found = await transaction.query(
+    'SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2',
+    [agentId, commandId],
+  );
+  const [known] = readRows(z.object({ command: z.string() }), found);
+  if (known !== undefined) return { kind: 'known', isSame: isSame(known.command, type, payload) };
+  const moved = await transaction.query(
+    'UPDATE command_positions SET last_position = last_position + 1 WHERE agent_id = $1 RETURNING last_position',
+    [agentId],
+  );
+  const [place] = readRows(z.object({ last_position: z.number() }), moved);
+  if (place === undefined) return { kind: 'unknown_agent' };
+  const command: StoredCommand = {
+    command_id: commandId,
+    command_type: type,
+    payload,
+    priority,
+    timestamp: new Date(now).toISOString(),
+  };
+  await transaction.query(
+    'INSERT INTO commands (agent_id, position, command_id, command, made_at) VALUES ($1, $2, $3, $4, $5)',
+    [agentId, place.last_position, commandId, JSON.stringify(command), now],
+  );
+  return { kind: 'added', position: place.last_position, command };
+}
+
+/** Keeps an ack: the highest revision counts. Within the lock of the agent. */
+export async function acknowledge(
+  transaction: Transaction,
+  agentId: string,
+  ack: { readonly command_id: string; readonly revision: number },
+  now: number,
+): Promise<AckTaken> {
+  const found = await transaction.query(
+    'SELECT command, ack_revision FROM commands WHERE agent_id = $1 AND command_id = $2',
+    [agentId, ack.command_id],
+  );
+  const [row] = readRows(z.object({ command: z.string(), ack_revision: z.number().nullable() }), found);
+  if (row === undefined) return { kind: 'unknown' };
+  if (row.ack_revision !== null && ack.revision <= row.ack_revision) return { kind: 'repeated' };
+  await transaction.query(
+    'UPDATE commands SET ack = $3, ack_revision = $4, acked_at = $5 WHERE agent_id = $1 AND command_id = $2',
+    [agentId, ack.command_id, JSON.stringify(ack), ack.revision, now],
+  );
+  const commandType = commandSchema.parse(JSON.parse(row.command)).command_type;
+  return { kind: row.ack_revision === null ? 'first' : 'corrected', commandType };
+}
+
+/** The unacked commands of an agent behind a position, oldest first. */
+export async function waitingCommands(
+  queries: Queries,
+  agentId: string,
+  after: number,
+  limit: number,
+): Promise<WaitingAt[]> {
+  const rows = await queries.query(
+    `SELECT position, command FROM commands
+     WHERE agent_id = $1 AND acked_at IS NULL AND position > $2 ORDER BY position LIMIT $3`,
+    [agentId, after, limit],
+  );
+  return readRows(z.object({ position: z.number(), command: z.string() }), rows).map((row) => ({
+    position: row.position,
+    command: commandSchema.parse(JSON.parse(row.command)),
+  }));
+}
+
+/** The position of the newest command of an agent: every one up to it can be read. 0: it has none. */
+export async function lastPosition(queries: Queries, agentId: string): Promise<number> {
+  const rows = await queries.query('SELECT last_position FROM command_positions WHERE agent_id = $1', [
+    agentId,
+  ]);
+  return readRows(z.object({ last_position: z.number() }), rows)[0]?.last_position ?? 0;
+}
+
+/** The newest unacked command of each of these agents that has one. */
+export async function newestWaiting(
+  queries: Queries,
+  agentIds: readonly string[],
+): Promise<{ agentId: string; position: number }[]> {
+  if (agentIds.length === 0) return [];
+  const rows = await queries.query(
+    `SELECT agent_id, max(position) AS position FROM commands
+     WHERE acked_at IS NULL AND agent_id IN (${placeholders(agentIds)}) GROUP BY agent_id`,
+    agentIds,
+  );
+  return readRows(z.object({ agent_id: z.string(), position: z.number() }), rows).map((row) => ({
+    agentId: row.agent_id,
+    position: row.position,
+  }));
+}
+
+/** How many commands of each of these agents wait, and how many were ever acked. */
+export async function countCommands(
+  queries: Queries,
+  agentIds: readonly string[],
+): Promise<Map<string, { pending: number; acked: number }>> {
+  if (agentIds.length === 0) return new Map();
+  const rows = await queries.query(`${COUNTS} WHERE p.agent_id IN (${placeholders(agentIds)})`, agentIds);
+  return new Map(
+    readRows(countSchema, rows).map(({ agent_id, made, pending }) => [
+      agent_id,
+      { pending, acked: made - pending },
+    ]),
+  );
+}
+
+/** The same over all agents. */
+export async function countAllCommands(queries: Queries): Promise<{ pending: number; acked: number }> {
+  const rows = await queries.query(
+    `SELECT CAST(coalesce(sum(last_position), 0) AS BIGINT) AS made,
+       (SELECT count(*) FROM commands WHERE acked_at IS NULL) AS pending FROM command_positions`,
+  );
+  const [{ made, pending } = { made: 0, pending: 0 }] = readRows(
+    z.object({ made: z.number(), pending: z.number() }),
+    rows,
+  );
+  return { pending, acked: made - pending };
+}
+
+/** Forgets commands that were acked before that time. A repeat of their ids would be taken for a new command. */
+export async function forgetCommands(transaction: Transaction, ackedBefore: number): Promise<void> {
+  await transaction.query('DELETE FROM commands WHERE acked_at < $1', [ackedBefore]);
+}
+
+// Positions have no gaps and only acked commands are forgotten: what was acked is the rest.
+const COUNTS = `SELECT p.agent_id AS agent_id, p.last_position AS made,
+  (SELECT count(*) FROM commands c WHERE c.agent_id = p.agent_id AND c.acked_at IS NULL) AS pending
+  FROM command_positions p`;
+
+const countSchema = z.object({ agent_id: z.string(), made: z.number(), pending: z.number() });
+
+const placeholders = (values: readonly unknown[]) => values.map((_, index) => `$${index + 1}`).join(', ');
+
+function isSame(stored: string, type: string, payload: Readonly<Record<string, unknown>>): boolean {
+  const known = commandSchema.parse(JSON.parse(stored));
+  return known.command_type === type && JSON.stringify(known.payload) === JSON.stringify(payload);
+}

@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { readRows } from './readRows.js';
+
+/**
+ * Which replica holds the socket of which agent. A replica has one lease for all of its sockets, by the clock of the database: a
+ * socket counts while that lease does, so that an idle agent costs no write. `told_online` is what applications were told last.
+ */
+export const connectionTables = (): readonly string[] => [
+  `CREATE TABLE connections (
+    agent_id TEXT PRIMARY KEY,
+    epoch BIGINT NOT NULL,
+    replica_id TEXT,
+    since BIGINT NOT NULL,
+    ended_at BIGINT,
+    reason TEXT,
+    told_online BIGINT NOT NULL
+  )`,
+  'CREATE INDEX connections_replica ON connections (replica_id) WHERE replica_id IS NOT NULL',
+  'CREATE INDEX connections_ended ON connections (ended_at) WHERE replica_id IS NULL AND told_online = 1',
+  `CREATE TABLE replicas (
+    replica_id TEXT PRIMARY KEY,
+    lease_until BIGINT NOT NULL,
+    started_at BIGINT NOT NULL
+  )`,
+];
+
+/** Who has an agent's socket. `since`: Unix ms, by the clock of that replica. */
+interface SocketHolder {
+  readonly replicaId: string;
+  readonly epoch: number;
+  readonly since: number;
+}
+
+/** A socket that an agent has just opened: it takes the place of any other. */
+interface ClaimedSocket {
+  readonly epoch: number;
+  /** The replica that held a socket before, if one did; it may be the same. */
+  readonly former: string | undefined;
+  /** Whether applications were told that the agent has a socket; they are from now on. */
+  readonly wasOnline: boolean;
+}
+
+/** Takes over the socket of an agent. Takes the lock of the agent. */
+export async function claimConnection(
+  transaction: Transaction,
+  agentId: string,
+  replicaId: string,
+  now: number,
+): Promise<ClaimedSocket> {
+  await transaction.lock(agentId);
+  const found = await transaction.query(
+    'SELECT replica_id, told_online FROM connections WHERE agent_id = $1',
+    [agentId],
+  );
+  const schema = z.object({ replica_id: z.string().nullable(), told_online: z.number() });
+  const [before] = readRows(schema, found);
+  const claimed = await transaction.query(
+    `INSERT INTO connections (agent_id, epoch, replica_id, since, told_online) VALUES ($1, 1, $2, $3, 1)
+     ON CONFLICT (agent_id) DO UPDATE SET epoch = connections.epoch + 1, replica_id = excluded.replica_id,
+       since = excluded.since, ended_at = NULL, reason = NULL, told_online = 1
+     RETURNING epoch`,
+    [agentId, replicaId, now],
+  );
+  const [row] = readRows(z.object({ epoch: z.number() }), claimed);
+  return {
+    epoch: row?.epoch ?? 0,
+    former: before?.replica_id ?? undefined,
+    wasOnline: before?.told_online === 1,
+  };
+}
+
+/** Gives up a socket that ended, unless another one has taken its place. Takes the lock of the agent. */
+export async function releaseConnection(
+  transaction: Transaction,
+  agentId: string,
+  epoch: number,
+  reason: string,
+): Promise<void> {
+  await transaction.lock(agentId);
+  await transaction.query(
+    `UPDATE connections SET replica_id = NULL, ended_at = ${transaction.nowMs}, reason = $3
+     WHERE agent_id = $1 AND epoch = $2`,
+    [agentId, epoch, reason],
+  );
+}
+
+/** The replica that holds the socket of an agent. Undefined: none that is alive does. */
+export async function holderOf(queries: Queries, agentId: string): Promise<SocketHolder | undefined> {
+  const rows = await queries.query(
+    `SELECT c.replica_id AS replica_id, c.epoch AS epoch, c.since AS since
+     FROM connections c JOIN replicas r ON r.replica_id = c.replica_id
+     WHERE c.agent_id = $1 AND r.lease_until > ${queries.nowMs}`,
+    [agentId],
+  );
+  const schema = z.object({ replica_id: z.string(), epoch: z.number(), since: z.number() });
+  const [row] = readRows(schema, rows);
+  return row === undefined ? undefined : { replicaId: row.replica_id, epoch: row.epoch, since: row.since };
+}
+
+/** Starts or extends the lease of a replica. */
+export async function renewReplica(
+  transaction: Transaction,
+  replicaId: string,
+  leaseMs: number,
+  now: number,
+): Promise<void> {
+  await transaction.query(
+    `INSERT INTO replicas (replica_id, lease_until, started_at) VALUES ($1, ${transaction.nowMs} + CAST($2 AS BIGINT), $3)
+     ON CONFLICT (replica_id) DO UPDATE SET lease_until = excluded.lease_until`,
+    [replicaId, leaseMs, now],
+  );
+}
+
+/** Ends the lease of a replica that stops, and gives up every socket that it still holds. */
+export async function endReplica(transaction: Transaction, replicaId: string): Promise<void> {
+  await transaction.query(
+    `UPDATE connections SET replica_id = NULL, ended_at = ${transaction.nowMs}, reason = 'the gateway stopped'
+     WHERE replica_id = $1`,
+    [replicaId],
+  );
+  await transaction.query('DELETE FROM replicas WHERE replica_id = $1', [replicaId]);
+}
+
+/** The replicas whose lease counts. */
+export async function liveReplicas(queries: Queries): Promise<string[]> {
+  const rows = await queries.query(
+    `SELECT replica_id FROM replicas WHERE lease_until > ${queries.nowMs} ORDER BY started_at`,
+  );
+  return readRows(z.object({ replica_id: z.string() }), rows).map(({ replica_id }) => replica_id);
+}
+
+/** Forgets replicas that died more than `graceMs` ago; their sockets count as ended then. */
+export async function forgetDeadReplicas(transaction: Transaction, graceMs: number): Promise<void> {
+  await transaction.query(
+    `UPDATE connections SET replica_id = NULL, ended_at = ${transaction.nowMs} - CAST($1 AS BIGINT),
+       reason = 'its gateway died'
+     WHERE replica_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM replicas r
+       WHERE r.replica_id = connections.replica_id AND r.lease_until > ${transaction.nowMs} - CAST($1 AS BIGINT))`,
+    [graceMs],
+  );
+  await transaction.query(
+    `DELETE FROM replicas WHERE lease_until < ${transaction.nowMs} - CAST($1 AS BIGINT)`,
+    [graceMs],
+  );
+}
+
+/** An agent that applications believe to have a socket, and that has had none for a while. */
+interface LostAgent {
+  readonly agentId: string;
+  readonly epoch: number;
+  readonly since: number;
+  readonly reason: string;
+}
+
+/** Agents that have had no socket for `graceMs`, and applications were not told. */
+export async function lostAgents(queries: Queries, graceMs: number, limit: number): Promise<LostAgent[]> {
+  const rows = await queries.query(
+    `SELECT agent_id, epoch, ended_at, reason FROM connections
+     WHERE replica_id IS NULL AND told_online = 1 AND ended_at <= ${queries.nowMs} - CAST($1 AS BIGINT)
+     ORDER BY ended_at LIMIT $2`,
+    [graceMs, limit],
+  );
+  const schema = z.object({
+    agent_id: z.string(),
+    epoch: z.number(),
+    ended_at: z.number(),
+    reason: z.string().nullable(),
+  });
+  return readRows(schema, rows).map((row) => ({
+    agentId: row.agent_id,
+    epoch: row.epoch,
+    since: row.ended_at,
+    reason: row.reason ?? '',
+  }));
+}
+
+/** Notes that applications are told that an agent is offline. False: it has a socket again. Within the lock of the agent. */
+export async function tellOffline(
+  transaction: Transaction,
+  agentId: string,
+  epoch: number,
+): Promise<boolean> {
+  const told = await transaction.query(
+    `UPDATE connections SET told_online = 0
+     WHERE agent_id = $1 AND epoch = $2 AND replica_id IS NULL AND told_online = 1 RETURNING agent_id`,
+    [agentId, epoch],
+  );
+  return told.length > 0;
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { type MessageReply, messageReplySchema } from '../../model/backendBodies.js';
+import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { jsonColumn, readRows } from './readRows.js';
+
+/**
+ * Incoming messages of each agent, each answered once. One that waits for its answer has a deadline, by the clock of the database;
+ * after it, any replica may answer it with silence.
+ */
+export const inboxTables = (): readonly string[] => [
+  `CREATE TABLE inbox (
+    agent_id TEXT NOT NULL,
+    guid TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    message TEXT NOT NULL,
+    received_at BIGINT NOT NULL,
+    answer_until BIGINT NOT NULL,
+    answer TEXT,
+    answered_at BIGINT,
+    PRIMARY KEY (agent_id, guid)
+  )`,
+  'CREATE INDEX inbox_received ON inbox (received_at)',
+];
+
+/** How a message stands. `leftMs`: how long its answer is still waited for; 0 and less: no more. */
+type InboxEntry =
+  | { readonly kind: 'waiting'; readonly leftMs: number }
+  | { readonly kind: 'answered'; readonly reply: MessageReply };
+
+/** Keeps a message that comes for the first time. False: it is there. Within the lock of the agent. */
+export async function takeMessage(
+  transaction: Transaction,
+  agentId: string,
+  guid: string,
+  message: { readonly conversation: string; readonly body: unknown; readonly patienceMs: number },
+  now: number,
+): Promise<boolean> {
+  const added = await transaction.query(
+    `INSERT INTO inbox (agent_id, guid, conversation, message, received_at, answer_until)
+     VALUES ($1, $2, $3, $4, $5, ${transaction.nowMs} + CAST($6 AS BIGINT))
+     ON CONFLICT (agent_id, guid) DO NOTHING RETURNING guid`,
+    [agentId, guid, message.conversation, JSON.stringify(message.body), now, message.patienceMs],
+  );
+  return added.length > 0;
+}
+
+/** Undefined: no such message came. */
+export async function inboxEntry(
+  queries: Queries,
+  agentId: string,
+  guid: string,
+): Promise<InboxEntry | undefined> {
+  const rows = await queries.query(
+    `SELECT answer, answer_until - ${queries.nowMs} AS left_ms FROM inbox WHERE agent_id = $1 AND guid = $2`,
+    [agentId, guid],
+  );
+  const [row] = readRows(entrySchema, rows);
+  if (row === undefined) return undefined;
+  return row.answer === null
+    ? { kind: 'waiting', leftMs: row.left_ms }
+    : { kind: 'answered', reply: row.answer };
+}
+
+/**
+ * Answers a message that waits for it. `late`: it has an answer, which stays, and what is to be said now has to be sent on its own.
+ * Takes the lock of the agent.
+ */
+export async function giveAnswer(
+  transaction: Transaction,
+  agentId: string,
+  guid: string,
+  reply: MessageReply,
+  now: number,
+): Promise<'given' | 'late' | 'unknown'> {
+  await transaction.lock(agentId);
+  const given = await transaction.query(
+    `UPDATE inbox SET answer = $3, answered_at = $4 WHERE agent_id = $1 AND guid = $2 AND answer IS NULL RETURNING guid`,
+    [agentId, guid, JSON.stringify(reply), now],
+  );
+  if (given.length > 0) return 'given';
+  const rows = await transaction.query('SELECT guid FROM inbox WHERE agent_id = $1 AND guid = $2', [
+    agentId,
+    guid,
+  ]);
+  return rows.length > 0 ? 'late' : 'unknown';
+}
+
+/** Forgets messages that came before that time. One that came again would be taken for a new one: agents remember for 31 days. */
+export async function forgetInbox(transaction: Transaction, receivedBefore: number): Promise<void> {
+  await transaction.query('DELETE FROM inbox WHERE received_at < $1', [receivedBefore]);
+}
+
+const entrySchema = z.object({ answer: jsonColumn(messageReplySchema).nullable(), left_ms: z.number() });

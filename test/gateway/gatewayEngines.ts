@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { GATEWAY_MIGRATIONS } from '../../src/gateway/ledger/gatewayMigrations.js';
+import type { GatewayDatabase } from '../../src/gateway/storage/GatewayDatabase.js';
+import { PostgresDatabase } from '../../src/gateway/storage/PostgresDatabase.js';
+import { SqliteDatabase } from '../../src/gateway/storage/SqliteDatabase.js';
+import { systemClock } from '../../src/system/clock.js';
+import { systemRandom } from '../../src/system/random.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+import { testPostgres } from '../support/testPostgres.js';
+
+/** An engine under a test: opens an empty database of a gateway, which is closed when the test is over. */
+export interface GatewayEngine {
+  readonly name: 'SQLite' | 'PostgreSQL';
+  /** Where a gateway finds an empty database. */
+  place(): Promise<string>;
+  open(place?: string): Promise<GatewayDatabase>;
+}
+
+/** To be called at the top of a file: each engine that a gateway may have. */
+export function gatewayEngines(): readonly GatewayEngine[] {
+  const postgres = testPostgres();
+  const opened = async (database: Promise<GatewayDatabase>) => {
+    const open = await database;
+    onTestFinished(() => open.close());
+    return open;
+  };
+  const shared = { migrations: GATEWAY_MIGRATIONS, clock: systemClock, log: new RecordingLog() };
+  const sqlitePlace = async () => join(temporaryDirectory(), 'gateway.sqlite');
+  return [
+    {
+      name: 'SQLite',
+      place: sqlitePlace,
+      open: async (place) => opened(SqliteDatabase.open({ path: place ?? (await sqlitePlace()), ...shared })),
+    },
+    {
+      name: 'PostgreSQL',
+      place: () => postgres.freshUrl(),
+      open: async (place) =>
+        opened(
+          PostgresDatabase.open({
+            url: place ?? (await postgres.freshUrl()),
+            random: systemRandom,
+            ...shared,
+          }),
+        ),
+    },
+  ];
+}
