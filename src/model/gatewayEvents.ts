@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { evidenceSchema, messageErrorSchema, messageStatusSchema } from './gatewayMessages.js';
+import { LONGEST_BURST_DELAY_MS } from './backendBodies.js';
+import { evidenceSchema, LONGEST_TEXT, messageErrorSchema, messageStatusSchema } from './gatewayMessages.js';
 
 /*
  * What a gateway tells applications of, by Server-Sent Events and by webhooks alike: one shape.
@@ -9,7 +10,7 @@ const time = z.iso.datetime();
 
 const inConversation = z.object({ conversation: z.string() });
 
-const receivedMessageSchema = z
+export const receivedMessageSchema = z
   .looseObject({
     message_guid: z.string().min(1),
     thread_id: z.string().min(1),
@@ -113,3 +114,25 @@ export interface GatewayEvent<T extends GatewayEventType = GatewayEventType> {
   readonly agent: string | null;
   readonly data: EventData[T];
 }
+
+/** The longest answer to one message: bubbles, reflex not counted. */
+const MOST_BUBBLES = 200;
+
+const bubble = z.string().min(1).max(LONGEST_TEXT);
+export const webhookAnswerSchema = z
+  .object({
+    reflex: bubble.optional().describe('Said first, at once.'),
+    bubbles: z.array(bubble).max(MOST_BUBBLES).optional().describe('Said one after the other.'),
+    bubble_delay_ms: z
+      .int()
+      .min(0)
+      .max(LONGEST_BURST_DELAY_MS)
+      .optional()
+      .describe('The pause between two of them.'),
+  })
+  .describe(
+    'What a webhook may answer to message.received, with any 2xx: the texts to say. Nothing, or none of these fields: no answer.',
+  );
+
+/** What a webhook's answer to `message.received` has the agent say. */
+export type WebhookAnswer = z.infer<typeof webhookAnswerSchema>;

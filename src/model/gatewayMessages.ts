@@ -6,6 +6,9 @@ import { z } from 'zod';
 
 const time = z.iso.datetime();
 
+/** The longest text of one message, in UTF-16 units: an agent sends it in up to 100 bubbles. */
+export const LONGEST_TEXT = 100_000;
+
 export const MESSAGE_STATUSES = [
   'queued',
   'accepted',

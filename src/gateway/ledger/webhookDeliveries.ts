@@ -10,10 +10,10 @@ import { readRows } from './readRows.js';
 type DeliveryState = 'waiting' | 'delivered' | 'set_aside';
 
 /** What became of a reply in the answer to `message.received`. */
-type AnswerFate = 'none' | 'given' | 'sent_later' | 'invalid';
+export type AnswerFate = 'none' | 'given' | 'sent_later' | 'invalid';
 
 /** One event for one webhook. Times are Unix ms. */
-interface Delivery {
+export interface WebhookDelivery {
   readonly webhookId: string;
   readonly agentId: string;
   readonly eventId: string;
@@ -99,7 +99,7 @@ const rowSchema = z
     answer: z.enum(['none', 'given', 'sent_later', 'invalid']).nullable(),
   })
   .transform(
-    (row): Delivery => ({
+    (row): WebhookDelivery => ({
       webhookId: row.webhook_id,
       agentId: row.agent_id,
       eventId: row.event_id,
@@ -219,7 +219,7 @@ export async function leaseLanes(
 export async function headOfLane(
   queries: Queries,
   { agentId, webhookId, lane }: LaneLease,
-): Promise<{ delivery: Delivery; body: string } | undefined> {
+): Promise<{ delivery: WebhookDelivery; body: string } | undefined> {
   const [row] = await queries.query(
     `SELECT d.*, e.body AS body FROM webhook_deliveries d
      JOIN event_log e ON e.agent_id = d.agent_id AND e.event_id = d.event_id
@@ -237,7 +237,7 @@ export async function headOfLane(
  */
 export async function recordAttempt(
   transaction: Transaction,
-  { agentId, webhookId, eventId }: Delivery,
+  { agentId, webhookId, eventId }: WebhookDelivery,
   record: AttemptRecord,
   now: number,
 ): Promise<boolean> {
@@ -304,7 +304,7 @@ export async function listDeliveries(
   queries: Queries,
   webhookId: string,
   page: { state: DeliveryState | undefined; before: number | undefined; limit: number },
-): Promise<Delivery[]> {
+): Promise<WebhookDelivery[]> {
   const values: StoredValue[] = [webhookId, page.before ?? Number.MAX_SAFE_INTEGER, page.limit];
   if (page.state !== undefined) values.push(page.state);
   return deliveriesOf(
@@ -320,7 +320,7 @@ export async function findDelivery(
   queries: Queries,
   webhookId: string,
   eventId: string,
-): Promise<Delivery | undefined> {
+): Promise<WebhookDelivery | undefined> {
   return deliveriesOf(
     await queries.query('SELECT * FROM webhook_deliveries WHERE webhook_id = $1 AND event_id = $2', [
       webhookId,
@@ -332,7 +332,7 @@ export async function findDelivery(
 /** Has a delivery sent again, whatever became of it: as if its event had just happened. */
 export async function replayDelivery(
   transaction: Transaction,
-  { agentId, webhookId, eventId, lane }: Delivery,
+  { agentId, webhookId, eventId, lane }: WebhookDelivery,
   now: number,
 ): Promise<void> {
   await transaction.lock(agentId);

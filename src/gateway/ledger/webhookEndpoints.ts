@@ -6,7 +6,7 @@ import { jsonColumn, readRows } from './readRows.js';
 import type { SecretBox } from './SecretBox.js';
 
 /** Where an application wants its events. Times are Unix ms. */
-interface WebhookEndpoint {
+export interface WebhookEndpoint {
   readonly id: string;
   /** The API key that made it; a key sees only its own, unless it has the scope `admin`. */
   readonly keyId: string;

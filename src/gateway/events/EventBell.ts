@@ -1,0 +1,60 @@
+import { describeError } from '../../errors.js';
+import type { Logger } from '../../logging/Logger.js';
+import type { Clock, Timer } from '../../system/clock.js';
+import type { GatewayDatabase, StopListening } from '../storage/GatewayDatabase.js';
+
+const CHANNEL = 'gateway_events';
+/** One notification stands for all that is published in this time, in ms. */
+const GATHER_MS = 20;
+
+/**
+ * Says that there may be new events: here at once, on other replicas by a notification. It may ring for nothing, and a notification
+ * may be lost: who listens looks from time to time without it.
+ */
+export class EventBell {
+  private readonly listeners = new Set<() => void>();
+  private pending: Timer | undefined;
+  private notifying: Promise<void> = Promise.resolve();
+  private stopListening: StopListening | undefined;
+
+  constructor(
+    private readonly database: GatewayDatabase,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+  ) {}
+
+  /** Rejects with `storage_unavailable` if the database does not listen. */
+  async start(): Promise<void> {
+    const wake = () => this.wake();
+    this.stopListening = await this.database.listen(CHANNEL, wake, wake);
+  }
+
+  /** To be called after a commit that published events. */
+  ring(): void {
+    this.wake();
+    this.pending ??= this.clock.after(GATHER_MS, () => {
+      this.pending = undefined;
+      this.notifying = this.database.notify(CHANNEL, '').catch((error: unknown) => {
+        // The others look by themselves, a little later.
+        this.log.debug('Other replicas were not told of events', { error: describeError(error) });
+      });
+    });
+  }
+
+  /** Calls `heard` for each ring, until the function that it gives is called. */
+  listen(heard: () => void): () => void {
+    this.listeners.add(heard);
+    return () => this.listeners.delete(heard);
+  }
+
+  async stop(): Promise<void> {
+    this.pending?.cancel();
+    this.pending = undefined;
+    await this.notifying;
+    await this.stopListening?.();
+  }
+
+  private wake(): void {
+    for (const heard of this.listeners) heard();
+  }
+}

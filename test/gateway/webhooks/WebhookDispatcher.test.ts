@@ -1,0 +1,315 @@
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, test } from 'vitest';
+import { replayDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
+import { findWebhook, rotateWebhookSecret } from '../../../src/gateway/ledger/webhookEndpoints.js';
+import { GIVE_UP_MS } from '../../../src/gateway/webhooks/retrySchedule.js';
+import { until } from '../../support/until.js';
+import { ENGINES } from '../ledger/engines.js';
+import { type Received, Receiver } from './Receiver.js';
+import { WebhookRoom } from './WebhookRoom.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+const allTaken = (all: readonly { state: string }[]) =>
+  all.length > 0 && all.every(({ state }) => state === 'delivered');
+
+describe.each(ENGINES)('webhooks over %s', (_engine, open) => {
+  async function room() {
+    const made = new WebhookRoom(await open());
+    return { room: made, receiver: await Receiver.start() };
+  }
+
+  test('the official library verifies what comes, with either secret while they rotate, and no other', async () => {
+    const { room: gateway, receiver } = await room();
+    const { id, secret } = await gateway.webhook(receiver.url);
+    const fresh = await gateway.database.transaction((tx) =>
+      rotateWebhookSecret(tx, gateway.box, id, HOUR, gateway.clock.now()),
+    );
+    const event = await gateway.happen();
+    await gateway.start();
+    await receiver.count(1);
+    const { headers = {}, body = '' }: Partial<Received> = receiver.received[0] ?? {};
+    expect(headers['webhook-id']).toBe(event);
+    for (const one of [secret, fresh])
+      expect(new Webhook(one).verify(body, headers)).toMatchObject({ id: event });
+    const other = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    expect(() => new Webhook(other).verify(body, headers)).toThrow('No matching signature');
+    expect(() => new Webhook(fresh).verify(`${body} `, headers)).toThrow();
+    expect(headers['user-agent']).toBe('edge-agent-gateway/0.0.0');
+  });
+
+  test('an event that fails comes again with the same id on the schedule of the specification, for a day', async () => {
+    const { room: gateway, receiver } = await room();
+    receiver.answer = (response) => response.writeHead(500).end('no');
+    const { id } = await gateway.webhook(receiver.url);
+    const event = await gateway.happen();
+    await gateway.start();
+    const pauses = [5_000, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 7 * HOUR];
+    for (const [index, pause] of pauses.entries()) {
+      const [waiting] = await gateway.settled(id, ([one]) => one?.attempts === index + 1);
+      expect(waiting).toMatchObject({ state: 'waiting', lastStatus: 500, lastError: 'HTTP 500' });
+      gateway.clock.move(Math.min(pause, (waiting?.nextAt ?? 0) - gateway.clock.now()));
+    }
+    const [given] = await gateway.settled(id, ([one]) => one?.state === 'set_aside');
+    expect(given).toMatchObject({ attempts: 8, nextAt: null });
+    expect((given?.lastAt ?? 0) - (given?.createdAt ?? 0)).toBeGreaterThanOrEqual(GIVE_UP_MS);
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([event]));
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-timestamp'])).size).toBe(8);
+    receiver.answer = (response) => response.writeHead(200).end();
+    await gateway.database.transaction((tx) => {
+      if (given === undefined) throw new Error('nothing was given up');
+      tx.afterCommit(() => gateway.bell.ring());
+      return replayDelivery(tx, given, gateway.clock.now());
+    });
+    await gateway.settled(id, allTaken);
+    expect(receiver.received.at(-1)?.headers['webhook-id']).toBe(event);
+  });
+
+  test('the events of one conversation come in their order, also past one that fails; others do not wait', async () => {
+    const { room: gateway, receiver } = await room();
+    let failures = 1;
+    receiver.answer = (response, { event }) => {
+      const isHeld = event.data.conversation === '+1' && failures > 0;
+      if (isHeld) failures -= 1;
+      response.writeHead(isHeld ? 503 : 200).end();
+    };
+    const { id } = await gateway.webhook(receiver.url);
+    const first = [await gateway.happen('+1'), await gateway.happen('+1'), await gateway.happen('+1')];
+    const other = await gateway.happen('+2');
+    await gateway.start();
+    await gateway.settled(id, (all) =>
+      all.some(({ eventId, state }) => eventId === other && state === 'delivered'),
+    );
+    await gateway.settled(id, (all) =>
+      all.some(({ attempts, state }) => attempts === 1 && state === 'waiting'),
+    );
+    gateway.clock.move(6_000);
+    await gateway.settled(id, allTaken);
+    const ofFirst = receiver.received.filter(({ event }) => event.data.conversation === '+1');
+    expect(ofFirst.map(({ event }) => event.id)).toEqual([first[0], ...first]);
+  });
+
+  test('several replicas deliver each event once', async () => {
+    const { room: gateway, receiver } = await room();
+    const { id } = await gateway.webhook(receiver.url);
+    const replicas = ['a', 'b', 'c'].map((replicaId) => gateway.start({ replicaId }));
+    await Promise.all(replicas);
+    const events = await Promise.all(Array.from({ length: 40 }, (_, n) => gateway.happen(`+${n % 7}`)));
+    await gateway.settled(id, (all) => all.length === 40 && allTaken(all));
+    expect(receiver.received.map(({ event }) => event.id).sort()).toEqual([...events].sort());
+  });
+
+  test('a receiver that hangs is given up in time, and holds up no other webhook', async () => {
+    const { room: gateway, receiver } = await room();
+    const other = await Receiver.start();
+    receiver.answer = () => undefined;
+    const { id: hanging } = await gateway.webhook(receiver.url);
+    const { id } = await gateway.webhook(other.url);
+    for (let n = 0; n < 30; n += 1) await gateway.happen(`+${n}`);
+    await gateway.start({ timeoutMs: 500 });
+    await gateway.settled(id, (all) => all.length === 30 && allTaken(all));
+    const failed = await gateway.settled(hanging, (all) => all.some(({ attempts }) => attempts > 0));
+    expect(failed.find(({ attempts }) => attempts > 0)).toMatchObject({
+      lastError: 'no whole answer within 0.5 s',
+      lastStatus: null,
+    });
+  });
+
+  test('a receiver that dies gets everything once it is back', async () => {
+    const { room: gateway, receiver } = await room();
+    const { id } = await gateway.webhook(receiver.url);
+    await receiver.close();
+    await gateway.happen();
+    await gateway.start();
+    const [down] = await gateway.settled(id, ([one]) => (one?.attempts ?? 0) > 0);
+    expect(down?.lastError).toBe('no answer (ECONNREFUSED)');
+    await receiver.listen();
+    gateway.clock.move(6_000);
+    await gateway.settled(id, allTaken);
+    await receiver.close();
+    await receiver.listen();
+  });
+
+  test('a redirect is not followed', async () => {
+    const { room: gateway, receiver } = await room();
+    const elsewhere = await Receiver.start();
+    receiver.answer = (response) => response.writeHead(307, { Location: elsewhere.url }).end();
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.happen();
+    await gateway.start();
+    const [failed] = await gateway.settled(id, ([one]) => one?.attempts === 1);
+    expect(failed).toMatchObject({ lastStatus: 307, lastError: 'HTTP 307: redirects are not followed' });
+    expect(elsewhere.received).toEqual([]);
+  });
+
+  test('an endless answer is cut off after 64 KiB, and its event counts as taken', async () => {
+    const { room: gateway, receiver } = await room();
+    let written = 0;
+    receiver.answer = (response) => {
+      response.writeHead(200);
+      const chunk = Buffer.alloc(16_384, 'x');
+      const pour = () => {
+        while (!response.destroyed && written < 1_000_000_000) {
+          written += chunk.length;
+          if (!response.write(chunk)) {
+            response.once('drain', pour);
+            return;
+          }
+        }
+      };
+      pour();
+    };
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.receive('G1');
+    await gateway.start();
+    const [taken] = await gateway.settled(id, allTaken);
+    expect(taken).toMatchObject({ answer: 'invalid', lastStatus: 200 });
+    expect(written).toBeLessThan(50_000_000);
+  });
+
+  test('a webhook that is gone (410) is disabled, and what waits for it is set aside', async () => {
+    const { room: gateway, receiver } = await room();
+    receiver.answer = (response) => response.writeHead(410).end();
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.happen();
+    await gateway.happen();
+    await gateway.start();
+    await gateway.settled(id, (all) => all.length === 2 && all.every(({ state }) => state === 'set_aside'));
+    expect(await findWebhook(gateway.database, id)).toMatchObject({ disabledReason: 'gone' });
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  test('Retry-After makes a pause longer', async () => {
+    const { room: gateway, receiver } = await room();
+    receiver.answer = (response) => response.writeHead(429, { 'Retry-After': '120' }).end();
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.happen();
+    await gateway.start();
+    const [waiting] = await gateway.settled(id, ([one]) => one?.attempts === 1);
+    expect((waiting?.nextAt ?? 0) - (waiting?.lastAt ?? 0)).toBe(120_000);
+  });
+
+  test.each([
+    ['a private address', 'http://127.0.0.1:1/', undefined],
+    ['a private address in brackets', 'http://[::1]:1/', undefined],
+    ['a name that means one', 'http://hooks.example:1/', '10.0.0.1'],
+    ['a name that means a public and a private one', 'http://hooks.example:1/', '8.8.8.8,169.254.169.254'],
+  ])('%s is not connected to unless that is allowed', async (_what, url, addresses) => {
+    const { room: gateway } = await room();
+    const { id } = await gateway.webhook(url);
+    await gateway.happen();
+    await gateway.start({
+      allowPrivateAddresses: false,
+      findAddresses: (_host, found) =>
+        found(
+          null,
+          (addresses ?? '').split(',').map((address) => ({ address, family: 4 })),
+        ),
+    });
+    const [failed] = await gateway.settled(id, ([one]) => one?.attempts === 1);
+    expect(failed?.lastError).toBe('the host has an address that is not of the public internet');
+  });
+
+  test("a webhook's answer is the reply that the agent waits for", async () => {
+    const { room: gateway, receiver } = await room();
+    receiver.answer = (response) =>
+      response.end(
+        JSON.stringify({ reflex: 'one sec', bubbles: ['found it', 'want it?'], bubble_delay_ms: 300 }),
+      );
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.receive('G1');
+    await gateway.start();
+    const [taken] = await gateway.settled(id, allTaken);
+    expect(taken?.answer).toBe('given');
+    expect(gateway.replies.get('G1')).toEqual({
+      should_respond: true,
+      reflex_message: 'one sec',
+      burst_messages: ['found it', 'want it?'],
+      burst_delay_ms: 300,
+    });
+    await gateway.database.transaction(async (tx) => {
+      if (taken !== undefined) await replayDelivery(tx, taken, gateway.clock.now());
+      tx.afterCommit(() => gateway.bell.ring());
+    });
+    await receiver.count(2);
+    await gateway.settled(id, allTaken);
+    expect(gateway.commands, 'what a replay answers is not said a second time').toEqual([]);
+  });
+
+  test('an answer that comes too late for the agent is sent by commands, once', async () => {
+    const { room: gateway, receiver } = await room();
+    gateway.replies.set('G1', { should_respond: false });
+    receiver.answer = (response) =>
+      response.end(JSON.stringify({ reflex: 'one sec', bubbles: ['found it'] }));
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.receive('G1');
+    await gateway.start();
+    const [taken] = await gateway.settled(id, allTaken);
+    expect(taken?.answer).toBe('sent_later');
+    const sent = () =>
+      gateway.commands.map(({ payload }) => [payload.text, payload.bubble_type, payload.in_reply_to]);
+    expect(sent()).toEqual([
+      ['one sec', 'reflex', 'G1'],
+      ['found it', 'burst', 'G1'],
+    ]);
+    await gateway.database.transaction(async (tx) => {
+      if (taken !== undefined) await replayDelivery(tx, taken, gateway.clock.now());
+      tx.afterCommit(() => gateway.bell.ring());
+    });
+    await receiver.count(2);
+    await gateway.settled(id, allTaken);
+    expect(sent()).toHaveLength(2);
+    expect(await gateway.database.query('SELECT message_id FROM messages')).toHaveLength(2);
+  });
+
+  test('when every webhook has a message and none answers it, the agent is told so at once', async () => {
+    const { room: gateway, receiver } = await room();
+    const other = await Receiver.start();
+    let release: (() => void) | undefined;
+    other.answer = (response) => {
+      release = () => response.end('{"ok":true}');
+    };
+    const { id } = await gateway.webhook(receiver.url);
+    const { id: slow } = await gateway.webhook(other.url);
+    await gateway.receive('G1');
+    await gateway.start();
+    await gateway.settled(id, allTaken);
+    expect(gateway.replies.has('G1')).toBe(false);
+    await until(
+      () => release !== undefined,
+      () => 'the slow webhook',
+    );
+    release?.();
+    await gateway.settled(slow, allTaken);
+    expect(gateway.replies.get('G1')).toEqual({ should_respond: false });
+  });
+
+  test.each(['{"bubbles":"hello"}', '{"reflex":7}', '{"bubbles":[""]}'])(
+    'an answer that does not fit is said to be invalid: %s',
+    async (body) => {
+      const { room: gateway, receiver } = await room();
+      receiver.answer = (response) => response.end(body);
+      const { id } = await gateway.webhook(receiver.url);
+      await gateway.receive('G1');
+      await gateway.start();
+      expect((await gateway.settled(id, allTaken))[0]?.answer).toBe('invalid');
+      expect(gateway.replies.has('G1')).toBe(false);
+    },
+  );
+
+  test('an attempt that is cut by a stop is made again', async () => {
+    const { room: gateway, receiver } = await room();
+    receiver.answer = () => undefined;
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.happen();
+    const first = await gateway.start();
+    await receiver.count(1);
+    await first.stop();
+    expect((await gateway.deliveries(id))[0]).toMatchObject({ attempts: 0, state: 'waiting' });
+    receiver.answer = (response) => response.end();
+    await gateway.start({ replicaId: 'replica_2' });
+    await gateway.settled(id, allTaken);
+    expect(receiver.received[1]?.event.id).toBe(receiver.received[0]?.event.id);
+  });
+});

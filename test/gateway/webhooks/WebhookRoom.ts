@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import { onTestFinished } from 'vitest';
+import type { WantedCommand } from '../../../src/gateway/application.js';
+import { EventBell } from '../../../src/gateway/events/EventBell.js';
+import { tellMessage } from '../../../src/gateway/ledger/agentReports.js';
+import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
+import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
+import { listDeliveries, type WebhookDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
+import { createWebhook } from '../../../src/gateway/ledger/webhookEndpoints.js';
+import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
+import {
+  WebhookDispatcher,
+  type WebhookDispatcherOptions,
+} from '../../../src/gateway/webhooks/WebhookDispatcher.js';
+import type { MessageReply } from '../../../src/model/backendBodies.js';
+import { type Clock, systemClock } from '../../../src/system/clock.js';
+import { outboundBy } from '../../support/outbound.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+import { until } from '../../support/until.js';
+
+export const AGENT = 'edge_13105550100';
+const PERSON = '+13105551234';
+
+/** A clock whose wall time a test moves on; intervals take the time that they take. */
+export class MovedClock implements Clock {
+  private aheadMs = 0;
+  readonly monotonic = systemClock.monotonic;
+  readonly after = systemClock.after;
+  now = () => systemClock.now() + this.aheadMs;
+
+  move(ms: number): void {
+    this.aheadMs += ms;
+  }
+}
+
+/** The webhooks of a gateway with everything that they need, and agents that only write down what they are given. */
+export class WebhookRoom {
+  readonly clock = new MovedClock();
+  readonly log = new RecordingLog();
+  readonly box = new SecretBox(randomBytes(32));
+  readonly commands: WantedCommand[] = [];
+  /** The answers to messages by their guids. */
+  readonly replies = new Map<string, MessageReply>();
+  readonly bell: EventBell;
+  private events = 0;
+
+  constructor(readonly database: GatewayDatabase) {
+    this.bell = new EventBell(database, systemClock, this.log);
+  }
+
+  /** Starts a replica of the dispatcher. */
+  async start(changed: Partial<WebhookDispatcherOptions> = {}): Promise<WebhookDispatcher> {
+    const dispatcher = new WebhookDispatcher({
+      database: this.database,
+      bell: this.bell,
+      box: this.box,
+      clock: this.clock,
+      random: () => 0,
+      outbound: outboundBy(),
+      log: this.log,
+      replicaId: 'replica_1',
+      version: '0.0.0',
+      allowPrivateAddresses: true,
+      commands: {
+        add: async (_transaction, _agentId, command) => {
+          if (!this.commands.some(({ commandId }) => commandId === command.commandId))
+            this.commands.push(command);
+        },
+      },
+      replies: {
+        answer: async (_transaction, _agentId, guid, reply) => {
+          if (this.replies.has(guid)) return 'late';
+          this.replies.set(guid, reply);
+          return 'given';
+        },
+      },
+      ...changed,
+    });
+    dispatcher.start();
+    onTestFinished(() => dispatcher.stop());
+    return dispatcher;
+  }
+
+  async webhook(url: string, events: readonly string[] = ['*']): Promise<{ id: string; secret: string }> {
+    const wanted = { keyId: 'key_1', url, events, agents: null, description: null };
+    const { endpoint, secret } = await this.database.transaction((tx) =>
+      createWebhook(tx, this.box, wanted, this.clock.now()),
+    );
+    return { id: endpoint.id, secret };
+  }
+
+  /** Something happens in a conversation; gives the id of the event. */
+  async happen(conversation: string | null = PERSON): Promise<string> {
+    this.events += 1;
+    const id = eventId('test', this.events);
+    const data = { event_type: 'backend_checkpoint', conversation, details: { n: this.events } };
+    await this.database.transaction(async (tx) => {
+      const event = {
+        id,
+        type: 'agent.event',
+        agentId: AGENT,
+        conversation,
+        data,
+        at: this.clock.now(),
+      } as const;
+      await publish(tx, event, this.clock.now());
+      tx.afterCommit(() => this.bell.ring());
+    });
+    return id;
+  }
+
+  /** Somebody writes; gives the id of the event. */
+  async receive(guid: string, text = 'hi'): Promise<string> {
+    const body = { message_guid: guid, thread_id: PERSON, sender: PERSON, filtered_text: text };
+    await this.database.transaction(async (tx) => {
+      await tellMessage(tx, AGENT, guid, body, this.clock.now());
+      tx.afterCommit(() => this.bell.ring());
+    });
+    return eventId('message.received', AGENT, guid);
+  }
+
+  deliveries(webhook: string): Promise<WebhookDelivery[]> {
+    return listDeliveries(this.database, webhook, { state: undefined, before: undefined, limit: 100 });
+  }
+
+  /** Resolves when all deliveries of a webhook are as the condition wants them. */
+  async settled(
+    webhook: string,
+    isSettled: (all: readonly WebhookDelivery[]) => boolean,
+  ): Promise<WebhookDelivery[]> {
+    let all: WebhookDelivery[] = [];
+    const look = async () => {
+      all = await this.deliveries(webhook);
+      return isSettled(all);
+    };
+    await until(look, () => `deliveries (${JSON.stringify(all)})`);
+    return all;
+  }
+}
