@@ -1,8 +1,9 @@
 import type { Logger } from '../logging/Logger.js';
-import type { IncomingMessage, Photo } from '../model/incoming.js';
+import type { IncomingMessage, Photo, PhotoResult } from '../model/incoming.js';
 import { textsOf } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import type { UploadMessage, UploadRecord } from '../store/uploads.js';
+import { Circuit } from '../system/Circuit.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { exhaustion, type MachineFault, ownFileFault, systemCode } from '../system/failures.js';
 import type { Random } from '../system/random.js';
@@ -26,6 +27,8 @@ interface UploaderOptions {
   store: Store;
   files: IncomingFiles;
   backend: PhotoPosting & { agentId(): string };
+  /** Of the backend as a whole: while it is open, one request at a time shows whether that is back. */
+  circuit?: Circuit;
   settings: () => UploaderSettings;
   /** The text of a message as it may leave this machine; U+FFFC marks the seams between the texts of its parts. */
   caption: (text: string) => string;
@@ -47,6 +50,8 @@ const MOST_IN_FLIGHT = 2;
 const LOOKED_AT = MOST_IN_FLIGHT * 2;
 const LOOKED_AT_IN_PAUSES = 1000;
 const STORE_RETRY_MS = 2_000;
+/** A probe is a whole file, read and converted. */
+const PROBE_WAITS = { firstMs: 5_000, longestMs: 60_000 };
 /** No retry is put off for longer. */
 const LONGEST_WAIT_MS = 3_600_000;
 /** What an earlier life put off, by whatever clock, is tried at the latest so long after the start. */
@@ -55,16 +60,25 @@ const LONGEST_WAIT_AT_START_MS = 60_000;
 /**
  * Brings the images of incoming messages to the backend. Each is queued in the commit that stores its message and stays open
  * until the backend has it, refuses it for good, or it is given up; what is given up is told by the event
- * `upload_failed` and can be queued again. The message itself never waits for it.
+ * `upload_failed` and can be queued again. The message itself never waits for it. While uploads fail whichever message they are of, one
+ * goes at a time (`Circuit`).
  */
 export class Uploader {
   private readonly inFlight = new Set<number>();
   private timer: Timer | undefined;
   private running = false;
   private readonly steady: SteadyTime;
+  private readonly circuit: Circuit;
 
   constructor(private readonly options: UploaderOptions) {
-    this.steady = new SteadyTime(options.clock);
+    const { clock, random, circuit, store } = options;
+    this.steady = new SteadyTime(clock);
+    const within = circuit === undefined ? {} : { within: circuit };
+    this.circuit = new Circuit({ clock, random, waits: PROBE_WAITS, ...within });
+    this.circuit.onProbe(() => this.pump());
+    this.circuit.onRecovery(() => {
+      if (this.running && store.tryWrite(() => store.uploads.retryNow())) this.pump();
+    });
     options.store.incoming.onInsert((message) => this.take(message));
     options.store.pauses.afterChange(() => this.pump());
   }
@@ -79,6 +93,7 @@ export class Uploader {
   /** Starts no further upload. What is on its way is cut by whoever owns the line, and is tried again at the next start. */
   stop(): void {
     this.running = false;
+    this.circuit.stop();
     this.timer?.cancel();
   }
 
@@ -91,9 +106,9 @@ export class Uploader {
     return 'queued';
   }
 
-  /** The backend answers again: what waits for a retry is tried now. */
+  /** The backend seems to answer again: what waits for a retry is tried now. */
   retryNow(): void {
-    if (this.running && this.options.store.tryWrite(() => this.options.store.uploads.retryNow())) this.pump();
+    this.circuit.hint();
   }
 
   /** Inside a write: queues the images of a message; one that is known already stays as it is. */
@@ -111,17 +126,18 @@ export class Uploader {
   private pump(): void {
     const { store, clock, settings } = this.options;
     this.timer?.cancel();
-    if (!this.running || !store.isOpen || !settings().enabled) return;
+    if (!this.running || !store.isOpen || !settings().enabled || !this.circuit.mayBegin()) return;
     const mayBeHeld = store.pauses.list().some(({ incoming }) => incoming);
     for (const upload of store.uploads.open(mayBeHeld ? LOOKED_AT_IN_PAUSES : LOOKED_AT)) {
       if (this.inFlight.has(upload.seq) || store.pauses.holdsIncoming(upload.message.conversation)) continue;
-      if (this.inFlight.size >= MOST_IN_FLIGHT) return;
+      if (this.inFlight.size >= MOST_IN_FLIGHT || !this.circuit.mayBegin()) return;
       const wait = this.steady.left(upload.retryAt, LONGEST_WAIT_MS);
       if (wait > 0) {
         this.timer = clock.after(wait, () => this.pump());
         return;
       }
       this.inFlight.add(upload.seq);
+      this.circuit.began();
       void this.attempt(upload).then((end) => this.conclude(upload, end));
     }
   }
@@ -146,11 +162,20 @@ export class Uploader {
       // Its sender may have changed or taken back the message while the file was read.
       const message = this.options.store.uploads.messageOf(upload);
       if (message === undefined) return { kind: 'failed', why: 'it is wanted no more' };
-      return ended(await backend.uploadPhoto(this.photo({ ...upload, message }, readable)));
+      const result = await backend.uploadPhoto(this.photo({ ...upload, message }, readable));
+      this.tellCircuit(message.conversation, result);
+      return ended(result);
     } catch (error) {
       const fault = exhaustion(systemCode(error));
       if (fault !== undefined) return kept(fault);
       return { kind: 'later', why: `it cannot be read (${faultCode(error)})` };
+    }
+  }
+
+  private tellCircuit(source: string, result: PhotoResult): void {
+    if (result.kind !== 'retry') this.circuit.taken();
+    else if (result.cause !== 'aborted') {
+      this.circuit.failed({ source, isUnread: result.unread === true, retryAfterMs: result.retryAfterMs });
     }
   }
 

@@ -1,6 +1,7 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { AckBody } from '../model/agentBodies.js';
+import type { Circuit } from '../system/Circuit.js';
 import type { Clock, Timer } from '../system/clock.js';
 import type { Random } from '../system/random.js';
 import { type HttpClient, NO_SUCH_ENDPOINT, retryDelay } from './HttpClient.js';
@@ -24,6 +25,8 @@ interface AckDeliveryPorts {
   readonly refused: RefusedItems;
   readonly outbox: SocketOutbox<QueuedAck>;
   readonly post: AckPost;
+  /** Of the backend as a whole: while it is open, one request at a time may go. */
+  readonly circuit?: Circuit | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -47,13 +50,21 @@ export class AckDelivery {
   private timer: { readonly due: number; readonly handle: Timer } | null = null;
   private posting: Promise<void> | null = null;
   private notBefore = 0;
+  /** The backend itself said until when nothing is to go by HTTP. */
+  private isAsked = false;
   private nextRoundAt = 0;
   private failures = 0;
   /** Failures in a row, by ack; one that is queued again is the same. */
   private readonly failing = new Map<string, Failing>();
   private unsubscribe: (() => void) | null = null;
 
-  constructor(private readonly ports: AckDeliveryPorts) {}
+  constructor(private readonly ports: AckDeliveryPorts) {
+    ports.circuit?.onProbe(() => this.pump());
+    ports.circuit?.onRecovery(() => {
+      if (!this.isAsked) this.notBefore = 0;
+      this.pump();
+    });
+  }
 
   start(): void {
     this.unsubscribe ??= this.ports.store.acks.afterInsert(() => this.pump());
@@ -95,6 +106,8 @@ export class AckDelivery {
       this.timer = { due, handle };
       return;
     }
+    // It tells when a request may go again.
+    if (this.ports.circuit?.mayBegin() === false) return;
     this.posting = this.postAll()
       .catch((error: unknown) => {
         this.failed(undefined);
@@ -131,6 +144,8 @@ export class AckDelivery {
       const ack = this.nextByHttp(from, doubted) ?? this.nextByHttp(0);
       if (ack === undefined) break;
       if (!doubted.has(ack.commandId)) from = ack.seq;
+      if (this.ports.circuit?.mayBegin() === false) return;
+      this.ports.circuit?.began();
       const posted = await post.post(ack.body);
       if (posted.kind === 'read') {
         this.failures = 0;
@@ -142,6 +157,7 @@ export class AckDelivery {
         refused.refuse('post', refusedAck(ack), `HTTP ${posted.status}`, true);
       } else if (posted.kind === 'noEndpoint') {
         this.notBefore = posted.again;
+        this.isAsked = true;
         return;
       } else {
         const times = (this.failing.get(nameOf(ack))?.times ?? 0) + 1;
@@ -174,6 +190,7 @@ export class AckDelivery {
     const { retryMs, random } = this.ports;
     const wait = retryDelay(this.failures, retryMs.first, retryMs.longest, random);
     this.notBefore = this.ports.clock.monotonic() + Math.max(wait, retryAfterMs ?? 0);
+    this.isAsked = retryAfterMs !== undefined;
   }
 
   /** The oldest ack after `seq` that has to go by HTTP now, but for those of the commands of `without`. */

@@ -80,6 +80,7 @@ export class Backend {
     status.stop();
     this.eventsUnsubscribe?.();
     stranded.stop();
+    this.options.circuit?.stop();
     // Cuts the requests in flight, so that nothing below waits for an answer.
     access.http.close();
     await Promise.all([courier.stop(), poller.stop()]);
@@ -90,6 +91,7 @@ export class Backend {
     const { access, link, poller, refused, courier } = this.parts;
     access.registration.retry();
     refused.again();
+    this.options.circuit?.hint();
     courier.pump();
     this.options.log.info('Trying the backend now', { reason });
     link.feed({ type: 'kick' });
@@ -106,6 +108,7 @@ export class Backend {
     if (!this.started) return;
     const { access, history, link, poller } = this.parts;
     access.reachability.forgetCredentials();
+    this.options.circuit?.hint();
     const refused = access.registration.problem() !== null || history.refusedFrom !== null;
     void (refused ? access.registration.again() : access.registration.start());
     link.feed({ type: 'credentials' });
@@ -116,6 +119,7 @@ export class Backend {
   wake(): void {
     const { access, link, poller } = this.parts;
     access.time.doubt();
+    this.options.circuit?.hint();
     link.wake();
     if (access.time.skewMs !== null) poller.syncSoon('dropped');
   }
@@ -333,6 +337,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
     overdueMs: timings.ackOverdueMs,
     retryMs: timings.ackRetryMs,
     post: new AckPost(http, clock, requestTimeoutMs),
+    circuit: options.circuit,
     live: () => link.live,
     byHttp: () => acksGoByHttp(link.state),
   });

@@ -1,5 +1,6 @@
 import type { Logger } from '../logging/Logger.js';
 import type { Command } from '../model/command.js';
+import type { Circuit } from '../system/Circuit.js';
 import type { Clock } from '../system/clock.js';
 import type { Outbound } from '../system/Outbound.js';
 import type { Random } from '../system/random.js';
@@ -18,6 +19,8 @@ export interface BackendOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly store: BackendStore;
+  /** Told how requests fare, those about files apart; while it is open, acks wait for it. */
+  readonly circuit?: Circuit;
   /** Synchronous and durable. A throw means "not stored": nothing is acked and the backend offers them again. */
   readonly inbox: { receive(commands: readonly Command[], via: 'websocket' | 'http'): void };
   /** Protocol §7. */

@@ -5,12 +5,13 @@ import type { Logger } from '../logging/Logger.js';
 import { agentIdOf } from '../model/agentId.js';
 import type { ErrorCode } from '../model/errorCodes.js';
 import type { Problem } from '../model/problem.js';
+import type { Circuit } from '../system/Circuit.js';
 import type { Clock } from '../system/clock.js';
 import { isLoopback } from '../system/loopback.js';
 import { iso } from '../system/time.js';
 import type { BackendOptions } from './BackendOptions.js';
 import { BackendTime } from './BackendTime.js';
-import { HttpClient } from './HttpClient.js';
+import { HttpClient, type HttpOutcome, NO_SUCH_ENDPOINT } from './HttpClient.js';
 import type { DialTarget } from './Link.js';
 import type { Loss } from './linkTypes.js';
 import { lossWords } from './lossWords.js';
@@ -281,6 +282,15 @@ interface AccessPorts {
   readonly onDoubt: () => void;
 }
 
+/** What the end of a request says of the backend as a whole: that it is there, whatever it answered, or that it is not. */
+function tellCircuit(circuit: Circuit | undefined, path: string, outcome: HttpOutcome): void {
+  if (outcome.kind === 'failed') {
+    if (outcome.cause === 'aborted' || outcome.cause === 'unauthorised') return;
+    circuit?.failed({ source: path, isUnread: outcome.unsent === true });
+  } else if (outcome.status < 500 || NO_SUCH_ENDPOINT.has(outcome.status)) circuit?.taken();
+  else circuit?.failed({ source: path, isUnread: false });
+}
+
 /** Who we are towards the backend and how it is asked: id, credentials, registration, HTTP, whether it answers. */
 export class Access {
   readonly time: BackendTime;
@@ -303,6 +313,7 @@ export class Access {
       headers: (url, anonymous) => this.identity.headers(url, anonymous),
       onOutcome: ({ path, isAboutOne = false }, outcome) => {
         const noted = this.reachability.note(path, outcome, isAboutOne);
+        tellCircuit(ports.options.circuit, path, outcome);
         if (noted === 'authorised') ports.onAuthorised();
         if (noted === 'in_doubt') ports.onDoubt();
       },

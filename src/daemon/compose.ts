@@ -35,6 +35,7 @@ import { damagedReplyEvent, publishOutcomes } from '../outgoing/outcomeEvents.js
 import { Scheduler } from '../outgoing/Scheduler.js';
 import type { Store } from '../store/Store.js';
 import { bootId } from '../system/bootId.js';
+import { Circuit } from '../system/Circuit.js';
 import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
@@ -144,6 +145,7 @@ export function compose(options: ComponentOptions): Components {
       automation.note(result);
     },
   });
+  const circuit = new Circuit({ clock, random });
   const filter = livePrivacyFilter(() => config().privacy.redact, region);
   const attachments = composeAttachments({
     store,
@@ -157,6 +159,7 @@ export function compose(options: ComponentOptions): Components {
     filter,
     programs: options.programs,
     backend: () => backend,
+    circuit,
     onMachine: (fault) => sendHealth.noteMachine('uploading', fault),
   });
   const ownTime = (backendTime: number) => clock.now() - backend.mostAgeOf(backendTime);
@@ -237,6 +240,7 @@ export function compose(options: ComponentOptions): Components {
     random,
     log,
     store,
+    circuit,
     inbox: commands,
     snapshot: () => ({ ...options.snapshot() }),
     onConfigUpdate: (settings) => void store.write(() => options.config.apply(settings)),
@@ -250,6 +254,7 @@ export function compose(options: ComponentOptions): Components {
   const forwarder = new MessageDispatcher({
     store,
     backend,
+    circuit,
     replies: outgoing,
     clock,
     random,

@@ -11,6 +11,7 @@ import type { PrivacyFilter } from '../incoming/privacy.js';
 import type { Logger } from '../logging/Logger.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import type { Store } from '../store/Store.js';
+import type { Circuit } from '../system/Circuit.js';
 import { childEnvironment } from '../system/childEnvironment.js';
 import type { Clock } from '../system/clock.js';
 import type { MachineFault } from '../system/failures.js';
@@ -32,6 +33,8 @@ interface AttachmentOptions {
   filter: () => PrivacyFilter | undefined;
   /** Asked once an upload begins, when everything is built. */
   backend: () => Pick<Backend, 'uploadPhoto' | 'agentId'>;
+  /** Of the backend as a whole. */
+  circuit: Circuit;
   /** Told how each upload ended for this machine: by its fault, or past it. */
   onMachine: (fault: MachineFault | undefined) => void;
 }
@@ -83,6 +86,7 @@ export function composeAttachments(options: AttachmentOptions): Attachments {
       attachmentsPath,
       userPhone: config().edge.user_phone,
     }),
+    circuit: options.circuit,
     caption: disclosed,
     sips: options.programs.sips,
     env: childEnvironment(options.env),

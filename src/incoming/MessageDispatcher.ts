@@ -5,6 +5,7 @@ import type { IncomingMessage, PostResult } from '../model/incoming.js';
 import type { TextQueue } from '../model/sending.js';
 import type { IncomingRecord } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
+import { Circuit } from '../system/Circuit.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
 import type { Random } from '../system/random.js';
@@ -25,6 +26,8 @@ type Claimed = IncomingRecord & { readonly sequence: number };
 interface MessageDispatcherOptions {
   store: Store;
   backend: MessagePosting;
+  /** Of the backend as a whole: while it is open, one post at a time shows whether that is back. */
+  circuit?: Circuit;
   replies: TextQueue;
   clock: Clock;
   random: Random;
@@ -45,7 +48,8 @@ interface MessageDispatcherOptions {
 /**
  * Brings incoming messages to the backend and its replies to the outgoing lanes. One message of a conversation after the
  * other (`PostsInFlight`), conversations independently and by turns; a message stays open until it was answered, refused
- * for good, or is past answering. What was posted before goes first: nothing overtakes a message that is posted again.
+ * for good, or is past answering. What was posted before goes first: nothing overtakes a message that is posted again. While posts
+ * fail whichever conversation they are of, one goes at a time (`Circuit`), and nothing is asked of the others that wait.
  * The reply's bubbles and the mark "answered" are stored in one write, or the reply as held (`HeldReplies`).
  */
 export class MessageDispatcher {
@@ -57,6 +61,9 @@ export class MessageDispatcher {
   /** How posts ended, whichever message it was. */
   readonly history: PostHistory;
   private readonly answers = new AnswersToOthers();
+  private readonly circuit: Circuit;
+  /** Messages whose failed post asked for no wait of its own; true: the backend took another one since, so they need not wait. */
+  private readonly putOff = new Map<number, boolean>();
   private claimed: Claimed[] = [];
   /** Conversations that were looked at in the write that is open. */
   private readonly looked = new Set<string>();
@@ -69,8 +76,18 @@ export class MessageDispatcher {
   private readonly postListeners: ((record: IncomingRecord) => void)[] = [];
 
   constructor(private readonly options: MessageDispatcherOptions) {
-    const { store, clock } = options;
+    const { store, clock, random, circuit } = options;
     this.now = steadyNow(clock);
+    this.circuit = new Circuit({ clock, random, ...(circuit === undefined ? {} : { within: circuit }) });
+    this.circuit.onProbe(() => {
+      if (!this.waiting.isAnyReady) this.waiting.wakeFirst();
+      this.pump();
+    });
+    this.circuit.onRecovery(() => {
+      for (const seq of this.putOff.keys()) this.putOff.set(seq, true);
+      this.waiting.wakeDelayed();
+      this.pump();
+    });
     this.history = new PostHistory(clock);
     this.waiting = new WaitingConversations(clock, this.now, () => this.pump());
     this.flights = new PostsInFlight(clock, (conversation) => {
@@ -131,25 +148,25 @@ export class MessageDispatcher {
   stop(): Promise<void> {
     this.running = false;
     this.storeRetry?.cancel();
+    this.circuit.stop();
     this.waiting.stop();
     this.held.stop();
     if (this.flights.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.emptied.push(resolve));
   }
 
-  /** The backend answers again: what waits for a retry is tried now. */
+  /** The backend seems to answer again: a post that failed is tried now. */
   retryNow(): void {
-    if (!this.running) return;
-    this.options.store.tryWrite(() => {
-      this.options.store.incoming.retryNow();
-      this.waiting.wakeAll();
-      this.options.store.beforeCommit(this.claim);
-    });
+    this.circuit.hint();
   }
 
   private pump(): void {
-    if (!this.running || !this.waiting.isAnyReady || !this.flights.hasRoom()) return;
+    if (!this.running || !this.waiting.isAnyReady || !this.hasRoom()) return;
     if (!this.options.store.tryWrite(this.claim)) this.retryStore();
+  }
+
+  private hasRoom(): boolean {
+    return this.flights.hasRoom() && this.circuit.mayBegin();
   }
 
   private retryStore(): void {
@@ -161,7 +178,7 @@ export class MessageDispatcher {
   private readonly claim = (): void => {
     if (!this.running) return;
     for (const conversation of this.waiting) {
-      if (!this.flights.hasRoom()) break;
+      if (!this.hasRoom()) break;
       this.looked.add(conversation);
       this.claimIn(conversation);
     }
@@ -203,14 +220,20 @@ export class MessageDispatcher {
       this.waiting.forget(conversation);
       return;
     }
-    if (!isDue(next.retryAt, this.now())) {
+    if (!isDue(next.retryAt, this.now()) && !this.needNotWait(next.seq)) {
       this.waiting.rest(conversation, next.retryAt);
       return;
     }
     const sequence = store.incoming.postStarted(next.seq, store.sends.newest());
     this.flights.begin(next.seq, conversation);
+    this.circuit.began();
     this.claimed.push({ ...next, sequence, attempts: next.attempts + 1 });
     this.waiting.rest(conversation);
+  }
+
+  /** Whether a message may be posted before its time: to show whether the backend is back, or as that has shown. */
+  private needNotWait(seq: number): boolean {
+    return this.putOff.get(seq) === true || (this.putOff.has(seq) && this.circuit.isOpen);
   }
 
   /** The first message that is not under way; those that are past their age are given up on the way to it. */
@@ -228,7 +251,7 @@ export class MessageDispatcher {
     const { guid, sentAt } = record.message;
     if (worthAnswering(sentAt)) return false;
     store.incoming.settle(record.seq, 'expired', 'past its age');
-    store.afterCommit(() => this.answers.forget(record.seq));
+    store.afterCommit(() => this.forget(record.seq));
     this.held.release(record.message.conversation);
     onExpired?.(record.message);
     log.warn('A message could not be delivered to the backend in time; it is not answered', { trace: guid });
@@ -245,6 +268,7 @@ export class MessageDispatcher {
       return;
     }
     this.answers.began(record.seq);
+    this.putOff.delete(record.seq);
     const result = await backend.postMessage(made.body, message.guid, {
       onWritten: () => this.flights.written(record.seq),
       onResend: () => {
@@ -309,7 +333,10 @@ export class MessageDispatcher {
     const trace = record.message.guid;
     const { conversation } = record.message;
     const note = (isUsable: boolean) =>
-      store.afterCommit(() => this.history.note(conversation, result, isUsable));
+      store.afterCommit(() => {
+        this.history.note(conversation, result, isUsable);
+        this.tellCircuit(conversation, result, isUsable);
+      });
     if (result.kind !== 'answered') note(true);
     switch (result.kind) {
       case 'answered': {
@@ -339,6 +366,18 @@ export class MessageDispatcher {
       case 'retry':
         this.retry(record, result);
     }
+  }
+
+  private tellCircuit(source: string, result: PostResult, isUsable: boolean): void {
+    // Nothing was learnt of the backend.
+    if (result.kind === 'unusable' || (result.kind === 'retry' && result.cause === 'aborted')) return;
+    if (result.kind !== 'retry' && isUsable) {
+      this.circuit.taken();
+      return;
+    }
+    const retryAfterMs = result.kind === 'retry' ? result.retryAfterMs : undefined;
+    const isUnread = result.kind === 'retry' && result.unread === true;
+    this.circuit.failed({ source, isUnread, retryAfterMs });
   }
 
   private answer(record: IncomingRecord, reply: Reply): void {
@@ -377,7 +416,10 @@ export class MessageDispatcher {
       });
       return;
     }
-    store.afterCommit(() => this.answers.failed(record.seq));
+    store.afterCommit(() => {
+      this.answers.failed(record.seq);
+      if (result.retryAfterMs === undefined) this.putOff.set(record.seq, false);
+    });
     const isUnread = result.unread === true;
     store.incoming.postFailed(record.seq, { ...next, isUnread, error: reasonOf(result) });
     if (record.attempts === 1) {
@@ -391,9 +433,14 @@ export class MessageDispatcher {
   /** It stays for the operator to post again or drop; its conversation goes on. */
   private setAside(record: IncomingRecord, why: string): void {
     const { store, onSetAside } = this.options;
-    store.afterCommit(() => this.answers.forget(record.seq));
+    store.afterCommit(() => this.forget(record.seq));
     // What was taken back meanwhile is told as such already.
     if (store.incoming.settle(record.seq, 'parked', why)) onSetAside?.(record.message);
+  }
+
+  private forget(seq: number): void {
+    this.answers.forget(seq);
+    this.putOff.delete(seq);
   }
 
   /** While the backend is down, messages do not age. */

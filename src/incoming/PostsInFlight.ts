@@ -206,6 +206,18 @@ export class WaitingConversations {
     for (const conversation of [...this.resting]) this.wake(conversation);
   }
 
+  /** Those that rest until a time need not. */
+  wakeDelayed(): void {
+    for (const conversation of [...this.retries.keys()]) this.wake(conversation);
+  }
+
+  /** The one of them whose time comes first need not. */
+  wakeFirst(): void {
+    let first: readonly [string, number] | undefined;
+    for (const one of this.retries) if (first === undefined || one[1] < first[1]) first = one;
+    if (first !== undefined) this.wake(first[0]);
+  }
+
   /** Nothing can be posted there before something happens, or until `retryAt` (Unix ms). */
   rest(conversation: string, retryAt?: number): void {
     this.ready.delete(conversation);

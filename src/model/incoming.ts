@@ -77,4 +77,11 @@ export interface Photo {
 export type PhotoResult =
   | { kind: 'done' }
   | { kind: 'rejected'; status: number; detail: string }
-  | { kind: 'retry'; retryAfterMs?: number; detail: string };
+  | {
+      kind: 'retry';
+      cause?: Extract<PostResult, { kind: 'retry' }>['cause'];
+      /** No connection was there to carry it. */
+      unread?: true;
+      retryAfterMs?: number;
+      detail: string;
+    };

@@ -361,11 +361,6 @@ export class IncomingTable {
     else this.unnumberShared.run(seq);
   }
 
-  /** Whatever waits for a retry may be tried now. */
-  retryNow(): void {
-    this.retryBy(0);
-  }
-
   /** Inside a write: nothing waits for a retry longer than until then (Unix ms). */
   retryBy(at: number): void {
     this.retryAllBy.run(at, at);
