@@ -17,6 +17,7 @@ const BENCHES = {
   monitor: 'a command while 50 watch and two abuse the monitor',
   paint: 'the monitor’s page, from the link to the first paint',
   status: 'edge-agent status',
+  logs: 'edge-agent logs over a full and over a large log',
   footprint: 'memory and idle',
   outage: 'the backend is down while people write',
   load: '2 000 agents on one reference backend, 200 commands a second',

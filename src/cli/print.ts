@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { EdgeError } from '../errors.js';
 import { onOneLine } from '../logging/formatLine.js';
 import { environment } from '../system/environment.js';
@@ -30,6 +31,11 @@ export function printJson(value: unknown, isCompact = false): void {
 export function give(options: { json?: boolean }, result: object, ...lines: string[]): void {
   if (options.json === true) printJson({ schema: 1, ...result });
   else print(...lines);
+}
+
+/** Resolves when the reader of stdout has taken what was written, so that a long result does not pile up here. */
+export async function drained(): Promise<void> {
+  if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
 }
 
 /** Writes lines to stderr, for everything that is not the result. A break inside one is shown, it begins no line. */

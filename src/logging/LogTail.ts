@@ -23,12 +23,15 @@ interface OpenFile {
 export class LogTail {
   private file: OpenFile | undefined;
 
-  /** Begins behind what stands in the file now, or with its first line. A file that is not there yet is waited for. */
+  /**
+   * Begins behind what stands in the file now, with its first line, or with the line that begins at that byte. A file that is not there
+   * yet is waited for.
+   */
   constructor(
     private readonly path: string,
-    from: 'start' | 'end',
+    from: 'start' | 'end' | number,
   ) {
-    this.file = open(path, 0);
+    this.file = open(path, typeof from === 'number' ? from : 0);
     if (this.file !== undefined && from === 'end') this.file.position = fstatSync(this.file.fd).size;
   }
 

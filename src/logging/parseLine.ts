@@ -16,6 +16,13 @@ export function parseLine(line: string, wanted: ReadonlySet<string> = LEVELS): R
   return line.startsWith('{') ? parseJson(line, wanted) : parseText(line, wanted);
 }
 
+/** Whether a line is one that the agent's log has; cheaper than to read it. */
+export function isEventLine(line: string): boolean {
+  if (line.startsWith('{')) return parseJson(line, LEVELS) !== undefined;
+  const [, time = ''] = TEXT.exec(line) ?? [];
+  return !Number.isNaN(Date.parse(time));
+}
+
 function parseText(line: string, wanted: ReadonlySet<string>): ReadEvent | undefined {
   const [, time = '', written = '', rest = ''] = TEXT.exec(line) ?? [];
   const level = written.toLowerCase();

@@ -1,5 +1,6 @@
 import { FORMATTERS, type LogEvent, type LogLevel } from '../../logging/formatLine.js';
-import { parseLine } from '../../logging/parseLine.js';
+import { nextEvent } from '../../logging/LogFiles.js';
+import { isEventLine, parseLine } from '../../logging/parseLine.js';
 import { paint, type Style, type Terminal } from '../terminal.js';
 import { parsePast } from '../times.js';
 
@@ -48,11 +49,38 @@ export function logWish(
 export class LogFilter {
   private wasWanted = false;
   private last: LogEvent | undefined;
+  /** What an event has one of, as bytes, if it is wanted; none: that cannot be told so. */
+  private readonly marks: readonly Buffer[];
+  private readonly levels: ReadonlySet<string>;
 
   constructor(
     private readonly wish: LogWish,
     private readonly terminal: Terminal,
-  ) {}
+  ) {
+    const levels = LEVELS.slice(LEVELS.indexOf(wish.level));
+    this.levels = new Set(levels);
+    this.marks = marksOf(wish, levels).map((mark) => Buffer.from(mark));
+  }
+
+  /**
+   * The wanted ones of a block of the log (`LogFiles`). Searched as bytes first: of most blocks nothing is wanted, and then no line of
+   * them is read.
+   */
+  ofBlock(block: Buffer): LogEntry[] {
+    this.wasWanted = false;
+    if (this.marks.length === 0) return this.entries(block.toString('utf8').split('\n'));
+    const found: LogEntry[] = [];
+    const hits = this.marks.map((mark) => ({ mark, at: block.indexOf(mark) }));
+    for (let from = 0; ; ) {
+      for (const hit of hits) if (hit.at >= 0 && hit.at < from) hit.at = block.indexOf(hit.mark, from);
+      const at = Math.min(...hits.map((hit) => (hit.at < 0 ? Infinity : hit.at)));
+      if (at === Infinity) return found;
+      const begin = block.lastIndexOf(0x0a, at) + 1;
+      from = nextEvent(block, at);
+      this.wasWanted = false;
+      found.push(...this.entries(block.toString('utf8', begin, from).split('\n')));
+    }
+  }
 
   /** The wanted ones of lines that follow one another. */
   entries(lines: readonly string[]): LogEntry[] {
@@ -61,8 +89,9 @@ export class LogFilter {
 
   private entry(line: string): LogEntry | undefined {
     if (line === '') return undefined;
-    const event = parseLine(line);
-    if (event !== undefined) this.wasWanted = this.isWanted(event, line);
+    const event = this.isPromising(line) ? parseLine(line) : undefined;
+    if (event !== undefined) this.wasWanted = this.isWanted(event);
+    else if (isEventLine(line)) this.wasWanted = false;
     this.last = event ?? this.last;
     if (!this.wasWanted) return undefined;
     if (event === undefined) return { shown: line, record: continued(line, this.last) };
@@ -75,15 +104,23 @@ export class LogFilter {
     };
   }
 
-  private isWanted(event: LogEvent, line: string): boolean {
-    const { since, level, pattern, id } = this.wish;
-    return (
-      (since === undefined || event.time >= since) &&
-      LEVELS.indexOf(event.level) >= LEVELS.indexOf(level) &&
-      (pattern === undefined || pattern.test(line)) &&
-      (id === undefined || carries(line, id))
-    );
+  /** Whether the line as it stands may be wanted, if it is an event. */
+  private isPromising(line: string): boolean {
+    const { pattern, id } = this.wish;
+    return (pattern === undefined || pattern.test(line)) && (id === undefined || carries(line, id));
   }
+
+  private isWanted({ time, level }: LogEvent): boolean {
+    const { since } = this.wish;
+    return (since === undefined || time >= since) && this.levels.has(level);
+  }
+}
+
+/** What tells in either format that an event may be wanted. */
+function marksOf({ level, id }: LogWish, levels: readonly LogLevel[]): readonly string[] {
+  if (id !== undefined) return [id];
+  if (level !== 'warn' && level !== 'error') return [];
+  return levels.flatMap((name) => [`] [${name.toUpperCase()}] `, `"level":"${name}"`]);
 }
 
 function continued(line: string, event: LogEvent | undefined): Record<string, unknown> {

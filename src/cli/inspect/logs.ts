@@ -1,11 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
 import { ConfigError } from '../../config/ConfigError.js';
 import { loadConfig } from '../../config/loadConfig.js';
 import type { ConfigPlaces } from '../../config/places.js';
 import { findStateDirectory } from '../../config/stateDirectory.js';
 import { logFileInForce } from '../../diagnostics/checks/logFileInForce.js';
 import { describeError, EdgeError } from '../../errors.js';
-import { logFiles } from '../../logging/LogRotation.js';
+import { LogFiles } from '../../logging/LogFiles.js';
 import { LogTail } from '../../logging/LogTail.js';
 import { askDaemon } from '../../operator/askDaemon.js';
 import { socketPath } from '../../operator/socketPath.js';
@@ -13,7 +12,7 @@ import { systemClock } from '../../system/clock.js';
 import { EXIT } from '../exitCodes.js';
 import { interruption, wait } from '../interruption.js';
 import { places } from '../places.js';
-import { complain, complainOf, print, printJson, stdoutTerminal } from '../print.js';
+import { complain, complainOf, drained, print, printJson, stdoutTerminal } from '../print.js';
 import { type LogEntry, LogFilter, type LogWish, logWish } from './LogFilter.js';
 
 export interface LogsOptions {
@@ -69,52 +68,57 @@ async function show(file: string, options: LogsOptions, wish: LogWish): Promise<
     }
   };
   const most = options.lines ?? (wish.since === undefined && wish.id === undefined ? USUAL_LINES : Infinity);
-  const { lines, tail } = readAll(file);
-  if (lines.length === 0 && !existsSync(file)) complain(`There is no log yet at ${file}`);
+  const files = LogFiles.open(file);
+  let hasGiven = false;
   try {
-    const wanted = filter.entries(lines);
-    give(wanted.slice(Math.max(0, wanted.length - most)));
-    const isSearch = lines.length > 0 && wanted.length === 0;
-    if (isSearch) complain(`edge-agent: None of the ${lines.length} lines of the log is of that kind.`);
-    if (options.follow !== true) return EXIT.ok;
-    const stop = interruption();
+    for (const entries of wantedOf(files, filter, wish, most)) {
+      hasGiven ||= entries.length > 0;
+      give(entries);
+      await drained();
+    }
+    if (files.end === undefined && files.isEmpty) complain(`There is no log yet at ${file}`);
+    else if (!hasGiven && !files.isEmpty && most > 0)
+      complain('edge-agent: Nothing in the log is of that kind.');
+  } finally {
+    files.close();
+  }
+  if (options.follow === true)
+    await follow(new LogTail(file, files.end ?? 'start'), (lines) => give(filter.entries(lines)));
+  return EXIT.ok;
+}
+
+async function follow(tail: LogTail, give: (lines: string[]) => void): Promise<void> {
+  const stop = interruption();
+  try {
     while (!stop.aborted) {
-      give(filter.entries(tail.read()));
+      give(tail.read());
       await wait(LOOK_EVERY_MS, stop);
     }
-    return EXIT.ok;
   } finally {
     tail.close();
   }
 }
 
-/**
- * The lines of all files, the oldest first, and the current file to go on with; anew if the log was rotated meanwhile,
- * which would show some of them twice.
- */
-function readAll(file: string): { lines: string[]; tail: LogTail } {
-  for (;;) {
-    const mark = rotationMark(file);
-    const tail = new LogTail(file, 'start');
-    const newest = tail.read();
-    const older = logFiles(file).slice(0, -1).flatMap(linesOf);
-    if (rotationMark(file) === mark) return { lines: [...older, ...newest], tail };
-    tail.close();
+/** The newest `most` wanted lines in the order of the log, in pieces; with no limit each piece as it is found. */
+function* wantedOf(
+  files: LogFiles,
+  filter: LogFilter,
+  { since }: LogWish,
+  most: number,
+): Generator<readonly LogEntry[]> {
+  if (most === Infinity) {
+    for (const block of files.oldestFirst(since)) yield filter.ofBlock(block);
+    return;
   }
-}
-
-/** Another one after each rotation. */
-function rotationMark(file: string): number | undefined {
-  return statSync(`${file}.1`, { throwIfNoEntry: false })?.ino;
-}
-
-function linesOf(path: string): string[] {
-  const tail = new LogTail(path, 'start');
-  try {
-    return tail.read();
-  } finally {
-    tail.close();
+  const found: LogEntry[][] = [];
+  let left = most;
+  for (const block of files.newestFirst()) {
+    if (left <= 0) break;
+    const entries = filter.ofBlock(block).slice(-left);
+    left -= entries.length;
+    found.push(entries);
   }
+  yield* found.toReversed();
 }
 
 /**
