@@ -77,7 +77,8 @@ export class Continuity {
   private durableAt = Number.NEGATIVE_INFINITY;
   private id = '';
   private store: Store | undefined;
-  private isWarned = false;
+  /** Why nothing is recorded outside of the state directory. */
+  private unkept: Problem<number, 'witness_unwritable'> | undefined;
   private answered: AnsweredMessages | undefined;
 
   private constructor(
@@ -88,7 +89,7 @@ export class Continuity {
 
   /** Throws EdgeError `state_shared` if another agent works on this chat.db. Without a home to write to it goes on, and says so. */
   static open(options: ContinuityOptions): Continuity {
-    const { places, log } = options;
+    const { places } = options;
     let witness: Witness | undefined;
     let lock: InstanceLock | undefined;
     try {
@@ -100,13 +101,10 @@ export class Continuity {
         witness?.close();
         throw error;
       }
-      log.warn(
-        'Nothing can be recorded outside of the state directory; a restored copy may not be recognised',
-        {
-          path: dirname(places.witness),
-          cause: describeError(error),
-        },
-      );
+      witness?.close();
+      const continuity = new Continuity(options, lock, undefined);
+      continuity.cannotKeep(error);
+      return continuity;
     }
     return new Continuity(options, lock, witness);
   }
@@ -138,9 +136,9 @@ export class Continuity {
     });
   }
 
-  /** What was found at the start; the notice goes with the next one. */
-  fault(): Problem<number, 'state_restored' | 'state_shared'> | undefined {
-    return this.noted;
+  /** What was found at the start, which goes with the next one, and what keeps the next one from finding anything. */
+  faults(): Problem<number>[] {
+    return [this.noted, this.unkept].filter((one) => one !== undefined);
   }
 
   close(): void {
@@ -152,7 +150,7 @@ export class Continuity {
     try {
       return this.witness?.read();
     } catch (error) {
-      this.warn(error);
+      this.cannotKeep(error);
       return undefined;
     }
   }
@@ -184,19 +182,32 @@ export class Continuity {
         answered,
         begun: begunTexts(gap?.begun ?? [], underWay),
       };
-      this.witness?.write(record, isDurable);
+      if (this.witness === undefined) return;
+      this.witness.write(record, isDurable);
+      this.unkept = undefined;
     } catch (error) {
-      this.warn(error);
+      this.cannotKeep(error);
     }
   }
 
-  private warn(error: unknown): void {
-    if (this.isWarned) return;
-    this.isWarned = true;
-    this.options.log.warn('The witness of the store cannot be kept', {
-      path: this.options.places.witness,
-      cause: describeError(error),
-    });
+  private cannotKeep(error: unknown): void {
+    if (this.unkept !== undefined) return;
+    const { clock, log, places } = this.options;
+    const path = places.witness;
+    const cause = describeError(error);
+    log.warn(
+      'Nothing can be recorded outside of the state directory; a restored copy may not be recognised',
+      {
+        path,
+        cause,
+      },
+    );
+    this.unkept = {
+      code: 'witness_unwritable',
+      since: clock.now(),
+      message: `${path} cannot be written (${cause}), so that an older copy of the store, put back, may send texts again.`,
+      remedy: `Check the permissions and the disk of ${dirname(path)}, then restart the agent.`,
+    };
   }
 
   /** Inside a write. Of a first start there is nothing to say. */

@@ -14,6 +14,8 @@ export const ERROR_CODES = {
   state_moved: 'The state directory was removed, moved or replaced while the agent ran.',
   state_restored: 'The store is older than what was sent: it was restored, copied or salvaged.',
   state_shared: 'Another state directory is or was used with the same chat.db.',
+  witness_unwritable:
+    'What is sent cannot be recorded outside of the state directory, so a restored store may not be recognised.',
   store_newer: 'The store was written by a newer edge-agent.',
   store_damaged: 'The store failed its integrity check.',
   disk_full: 'The disk is full, or has no inodes left; what needs space waits until there is some.',

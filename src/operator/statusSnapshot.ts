@@ -47,7 +47,7 @@ interface SnapshotSources {
   uploadsEnabled: boolean;
   websocketEnabled: boolean;
   monitoring: { fault(): Problem<number> | undefined; view(): StatusSnapshot['monitor'] };
-  continuity: { fault(): Problem<number> | undefined };
+  continuity: { faults(): readonly Problem<number>[] };
   health: { faults(): readonly Problem<number>[]; update(): StatusSnapshot['update'] };
   /** Since when the agent ends what is on its way, Unix ms; undefined while it is not told to stop. */
   stoppingSince: number | undefined;
@@ -282,7 +282,6 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
   // Where the store takes nothing, it is said already why nothing is taken in.
   const reading = storing === undefined ? reader.fault() : undefined;
   const monitor = sources.monitoring.fault();
-  const continuity = sources.continuity.fault();
   return [
     ...(stoppingSince === undefined
       ? []
@@ -329,7 +328,7 @@ function faults(sources: SnapshotSources, ofBackend: readonly Problem<number>[])
             remedy: `Check the disk. Schedule again what is not sent. Then this notice goes with a restart. ${sources.restart}`,
           },
         ]),
-    ...(continuity === undefined ? [] : [continuity]),
+    ...sources.continuity.faults(),
     ...sources.configFaults,
     ...(monitor === undefined ? [] : [monitor]),
     ...sources.health.faults(),

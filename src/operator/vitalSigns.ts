@@ -113,6 +113,7 @@ const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   tls_setting_ignored: notice(),
   state_restored: notice(),
   state_shared: notice(),
+  witness_unwritable: notice(),
   alerts_failing: notice(),
   state_unwritable: MACHINE,
   state_moved: MACHINE,

@@ -404,12 +404,14 @@ const recordSchema = z.object({
  * file that it is itself, so that a copy of it, put back with the store, proves nothing.
  */
 export class Witness {
-  private constructor(private readonly fd: number) {}
+  private constructor(
+    private readonly path: string,
+    private fd: number,
+  ) {}
 
   /** Opens or makes the file (mode 0600). Throws what node:fs throws. */
   static open(path: string): Witness {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    return new Witness(openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600));
+    return new Witness(path, opened(path));
   }
 
   /** Undefined: nothing was recorded, or this is a copy of the file in which it was. Throws what node:fs throws. */
@@ -422,8 +424,11 @@ export class Witness {
     return record;
   }
 
-  /** Outlives the process at once, and a power cut if `durable`. Throws what node:fs throws. */
+  /**
+   * Outlives the process at once, and a power cut if `durable`. A file that was removed since is made again. Throws what node:fs throws.
+   */
   write(record: WitnessRecord, durable: boolean): void {
+    this.reopenIfGone();
     const whole = { file: identityOf(fstatSync(this.fd)), ...record };
     const text = JSON.stringify(whole);
     const bytes = Buffer.alloc(SIZE, ' ');
@@ -436,6 +441,19 @@ export class Witness {
   close(): void {
     closeSync(this.fd);
   }
+
+  /** What is written to a file that has no name any more is found by nobody. */
+  private reopenIfGone(): void {
+    if (identityAt(this.path) === identityOf(fstatSync(this.fd))) return;
+    const fd = opened(this.path);
+    closeSync(this.fd);
+    this.fd = fd;
+  }
+}
+
+function opened(path: string): number {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
 }
 
 function parse(text: string): unknown {

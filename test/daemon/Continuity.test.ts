@@ -79,6 +79,19 @@ describe('the gap of a store that is put back months after the first start', () 
   });
 });
 
+test('a store that is put back is recognised where the witness was removed while the agent was at work', () => {
+  const mac = new Mac();
+  mac.run(() => undefined);
+  cpSync(mac.storePath, `${mac.storePath}.copy`);
+  mac.run((store) => {
+    rmSync(join(mac.home, '.edge-agent'), { recursive: true });
+    store.write(() => store.lineage.advance());
+  });
+  // Over the file that is there: nothing but the witness tells.
+  cpSync(`${mac.storePath}.copy`, mac.storePath);
+  expect(mac.run((store) => store.lineage.gap()?.reason)).toBe('older');
+});
+
 describe('the texts that an agent had begun to send when it was killed', () => {
   const text = (words: string) => ({
     ...({

@@ -14,6 +14,7 @@ const BROKEN_IN: Readonly<Partial<Record<ErrorCode, string>>> = {
   tls_setting_ignored: 'faults/unverifiedTls.test.ts',
   state_restored: 'faults/restore.test.ts',
   state_shared: 'faults/restore.test.ts',
+  witness_unwritable: 'faults/restore.test.ts',
   alerts_failing: 'faults/vitalSigns.test.ts',
   state_unwritable: 'faults/disk.test.ts',
   state_moved: 'faults/restore.test.ts',

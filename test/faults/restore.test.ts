@@ -457,6 +457,14 @@ describe('a state directory, while the agent runs on it', RUN, () => {
   });
 });
 
+test('an agent that can record nothing outside of its state directory says so, and sends', async (context) => {
+  const world = await EdgeWorld.open(context);
+  writeFileSync(join(world.directory, '.edge-agent'), 'no directory');
+  const daemon = await world.start();
+  expect(await codes(daemon)).toEqual(['witness_unwritable']);
+  expect(await world.acked(world.command('sent all the same'))).toMatchObject({ status: 'completed' });
+});
+
 describe('in normal running', RUN, () => {
   test('an operator who wrote the same words keeps no text from going out', async (context) => {
     const world = await EdgeWorld.open(context, { persona: () => ({ bubbles: ['ok'] }) });
