@@ -8,7 +8,8 @@ const report = process.env.VITEST_REPORT;
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isSlow = ({ moduleId }: TestSpecification) => /\/test\/(?:faults|e2e|soak)\//.test(moduleId);
+    const isSlow = ({ moduleId }: TestSpecification) =>
+      /\/test\/(?:faults|e2e|soak|gateway)\//.test(moduleId);
     return [...sorted.filter(isSlow), ...sorted.filter((file) => !isSlow(file))];
   }
 }

@@ -60,6 +60,11 @@ export class SmallDisk {
     closeSync(file);
   }
 
+  /** From now on nothing is written to it. No file on it may be open for writing. */
+  makeReadOnly(): void {
+    execFileSync('mount', ['-o', 'remount,ro', this.path]);
+  }
+
   /** Gives back what `fill` took. */
   makeRoom(): void {
     rmSync(this.ballast);

@@ -67,6 +67,15 @@ export class TcpProxy {
     for (const way of ways) this.silent.add(way);
   }
 
+  /** Connections from now on are well; those that are open stay silent. */
+  passNewConnections(): void {
+    for (const { client, server } of this.pairs) {
+      if (this.silent.has('up')) this.hold(server, () => undefined);
+      if (this.silent.has('down')) this.hold(client, () => undefined);
+    }
+    this.silent.clear();
+  }
+
   /** What was held passes, and everything behind it. */
   resume(): void {
     this.silent.clear();

@@ -3,6 +3,7 @@
 
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../dist/system/clock.js';
+import { systemRandom } from '../../dist/system/random.js';
 
 const [engine, place] = process.argv.slice(2);
 const nothing = () => undefined;
@@ -10,6 +11,7 @@ const settings = {
   // The tables are there already, in version 1.
   migrations: [() => []],
   clock: systemClock,
+  random: systemRandom,
   log: { debug: nothing, info: nothing, warn: nothing, error: console.error },
 };
 

@@ -88,6 +88,7 @@ export class PostgresDatabase implements GatewayDatabase {
   private readonly statements = new PreparedStatements();
   private readonly running = new Set<Promise<unknown>>();
   private readonly clients = new Set<PoolClient>();
+  private readonly inUse = new Set<PoolClient>();
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -256,6 +257,7 @@ export class PostgresDatabase implements GatewayDatabase {
       const client = await this.pool.connect();
       // Its statements reject as well; without a listener the process would end.
       client.on('error', this.noteLoss);
+      this.inUse.add(client);
       return client;
     } catch (cause) {
       throw connectFault(cause);
@@ -264,7 +266,14 @@ export class PostgresDatabase implements GatewayDatabase {
 
   private release(client: PoolClient, isReusable: boolean): void {
     client.off('error', this.noteLoss);
+    this.inUse.delete(client);
     client.release(!isReusable);
+    if (!isReusable) this.dropIdle();
+  }
+
+  /** After a failover the others lead to a server that is gone too, and each would cost a deadline to find that out. */
+  private dropIdle(): void {
+    for (const client of this.clients) if (!this.inUse.has(client)) destroy(client);
   }
 
   private readonly noteLoss = (error: unknown) => {

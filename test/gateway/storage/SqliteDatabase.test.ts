@@ -142,6 +142,16 @@ test.skipIf(!mountable)(
   },
 );
 
+test.skipIf(!mountable)('a disk that is mounted read-only is refused at the start', async (context) => {
+  const directory = join(temporaryDirectory(), 'disk');
+  const disk = SmallDisk.mount(context, directory, 4);
+  await (await openAt(join(directory, 'gateway.sqlite'))).close();
+  disk.makeReadOnly();
+  for (const name of ['gateway.sqlite', 'new.sqlite']) {
+    await expect(openAt(join(directory, name))).rejects.toMatchObject({ code: 'storage_read_only' });
+  }
+});
+
 test('a kill at any time leaves every transaction that had resolved, and none by half', async () => {
   const path = join(temporaryDirectory(), 'gateway.sqlite');
   await (await openAt(path)).close();
