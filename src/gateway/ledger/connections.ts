@@ -33,7 +33,7 @@ interface SocketHolder {
 }
 
 /** A socket that an agent has just opened: it takes the place of any other. */
-interface ClaimedSocket {
+export interface ClaimedSocket {
   readonly epoch: number;
   /** The replica that held a socket before, if one did; it may be the same. */
   readonly former: string | undefined;
@@ -98,6 +98,35 @@ export async function holderOf(queries: Queries, agentId: string): Promise<Socke
   return row === undefined ? undefined : { replicaId: row.replica_id, epoch: row.epoch, since: row.since };
 }
 
+/** The live replicas that hold the sockets of these agents (at most a few hundred). An agent whose socket nobody holds is not in it. */
+export async function holdersOf(
+  queries: Queries,
+  agentIds: readonly string[],
+): Promise<{ agentId: string; replicaId: string }[]> {
+  if (agentIds.length === 0) return [];
+  // Repeated up to a power of two, so that there are a few statements to prepare and not one for each number of agents.
+  const size = 2 ** Math.ceil(Math.log2(agentIds.length));
+  const values = Array.from({ length: size }, (_, index) => agentIds[index % agentIds.length] ?? '');
+  const rows = await queries.query(
+    `SELECT c.agent_id AS agent_id, c.replica_id AS replica_id
+     FROM connections c JOIN replicas r ON r.replica_id = c.replica_id
+     WHERE c.agent_id IN (${values.map((_, index) => `$${index + 1}`).join(', ')})
+       AND r.lease_until > ${queries.nowMs}`,
+    values,
+  );
+  const schema = z.object({ agent_id: z.string(), replica_id: z.string() });
+  return readRows(schema, rows).map((row) => ({ agentId: row.agent_id, replicaId: row.replica_id }));
+}
+
+/** The sockets that a replica holds as the database has it, by agent: their epochs. */
+export async function heldBy(queries: Queries, replicaId: string): Promise<Map<string, number>> {
+  const rows = await queries.query('SELECT agent_id, epoch FROM connections WHERE replica_id = $1', [
+    replicaId,
+  ]);
+  const schema = z.object({ agent_id: z.string(), epoch: z.number() });
+  return new Map(readRows(schema, rows).map((row) => [row.agent_id, row.epoch]));
+}
+
 /** Starts or extends the lease of a replica. */
 export async function renewReplica(
   transaction: Transaction,
@@ -112,12 +141,11 @@ export async function renewReplica(
   );
 }
 
-/** Ends the lease of a replica that stops, and gives up every socket that it still holds. */
-export async function endReplica(transaction: Transaction, replicaId: string): Promise<void> {
+/** Ends the lease of a replica, if it has one, and gives up every socket that it holds, for this reason. */
+export async function endReplica(transaction: Transaction, replicaId: string, reason: string): Promise<void> {
   await transaction.query(
-    `UPDATE connections SET replica_id = NULL, ended_at = ${transaction.nowMs}, reason = 'the gateway stopped'
-     WHERE replica_id = $1`,
-    [replicaId],
+    `UPDATE connections SET replica_id = NULL, ended_at = ${transaction.nowMs}, reason = $2 WHERE replica_id = $1`,
+    [replicaId, reason],
   );
   await transaction.query('DELETE FROM replicas WHERE replica_id = $1', [replicaId]);
 }
@@ -146,7 +174,7 @@ export async function forgetDeadReplicas(transaction: Transaction, graceMs: numb
 }
 
 /** An agent that applications believe to have a socket, and that has had none for a while. */
-interface LostAgent {
+export interface LostAgent {
   readonly agentId: string;
   readonly epoch: number;
   readonly since: number;

@@ -294,7 +294,7 @@ describe.each(engines)('sockets in $name', ({ open }) => {
     expect([await tell(), await tell()]).toEqual([true, false]);
     expect(await lostAgents(database, 0, 10)).toEqual([]);
     expect(await claim(database, 'r2')).toMatchObject({ epoch: 2, wasOnline: false });
-    await database.transaction((tx) => endReplica(tx, 'r2'));
+    await database.transaction((tx) => endReplica(tx, 'r2', 'stopped'));
     expect(await lostAgents(database, 0, 10)).toMatchObject([{ agentId: 'edge_1' }]);
     expect(await lostAgents(database, 60_000, 10)).toEqual([]);
   });

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type Notice, readNotice, writeNotice } from '../../../src/gateway/replicas/notices.js';
+import { NOTIFY_LIMIT_BYTES } from '../../../src/gateway/storage/GatewayDatabase.js';
+
+function notifications(notice: Notice): string[] {
+  const payloads: string[] = [];
+  for (let rest = notice; rest.wake.length + rest.taken.length > 0; ) {
+    const written = writeNotice(rest);
+    payloads.push(written.payload);
+    rest = written.rest;
+  }
+  return payloads;
+}
+
+const agentId = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 1_500 }));
+
+test('whatever there is to tell arrives once, in notifications that PostgreSQL takes', () => {
+  fc.assert(
+    fc.property(
+      fc.array(agentId, { maxLength: 300 }),
+      fc.array(fc.tuple(agentId, fc.nat()), { maxLength: 300 }),
+      (wake, taken) => {
+        const payloads = notifications({ wake, taken });
+        for (const payload of payloads) {
+          expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(NOTIFY_LIMIT_BYTES);
+        }
+        const read = payloads.map((payload) => readNotice(payload));
+        expect(read.flatMap((notice) => notice?.wake ?? [])).toEqual(wake);
+        expect(read.flatMap((notice) => notice?.taken ?? [])).toEqual(taken);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('two thousand agents need a handful of notifications', () => {
+  const wake = Array.from({ length: 2_000 }, (_, index) => `edge_agent_${index}`);
+  expect(notifications({ wake, taken: [] }).length).toBeLessThan(6);
+});
+
+test('an id that fits into no notification is left out and keeps nothing from the others', () => {
+  const long = 'x'.repeat(8_000);
+  const payloads = notifications({
+    wake: [long, 'a'],
+    taken: [
+      [long, 1],
+      ['b', 2],
+    ],
+  });
+  const read = payloads.map((payload) => readNotice(payload));
+  expect(read.flatMap((notice) => notice?.wake ?? [])).toEqual(['a']);
+  expect(read.flatMap((notice) => notice?.taken ?? [])).toEqual([['b', 2]]);
+});
+
+test.each(['', 'wake', '[]', '{"wake":"a"}', '{"taken":[["a"]]}'])('%j is no notice', (payload) => {
+  expect(readNotice(payload)).toBeUndefined();
+});
+
+test('a notice of a newer version is read for what is known of it', () => {
+  expect(readNotice('{"wake":["a"],"later":1}')).toEqual({ wake: ['a'], taken: [] });
+});
