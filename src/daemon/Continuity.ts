@@ -122,7 +122,9 @@ export class Continuity {
       isEmpty: store.cursor.get() === undefined && store.sends.newest() === 0,
       isRebuilt: isNewlyRebuilt(store),
     });
-    this.id = (isUncounted(standing) ? undefined : own?.id) ?? freshId('store');
+    // Where nothing tells how far the store had come that this is a copy of, a newer copy of it must not pass for this one by its counter.
+    const isCounted = standing.kind === 'current' || seen?.store === own?.id;
+    this.id = (isCounted ? own?.id : undefined) ?? freshId('store');
     this.store = store;
     store.lineage.onAdvanced((counter) => this.record(counter));
     store.lineage.onAnswer((message, at) => this.recordAnswer(message, at));
@@ -290,14 +292,6 @@ function gapOf(
           until: Math.max(until, earlier.until),
         };
   return { ...whole, begun: forgottenTexts(before?.begun ?? [], seen?.begun ?? [], until) };
-}
-
-/**
- * Nothing tells any more how far the store had come that this is a copy of. It goes on under another id: by its counter a newer copy
- * of that store would pass for the one that was last at work.
- */
-function isUncounted(standing: Standing): boolean {
-  return standing.kind === 'gap' && (standing.reason === 'replaced' || standing.reason === 'copied');
 }
 
 /** With those of an earlier gap that is still one. Null: the witness does not tell of everything that the store forgot. */

@@ -192,9 +192,7 @@ export class Dispatcher {
     this.countIn(send, known);
     const tag = tagOf(send);
     this.store.sends.begin(send.seq, { tag, ...placeOf(send, position) });
-    this.store.lineage.advance();
-    const answered = send.answers ?? send.assumed;
-    if (answered !== null) this.store.lineage.beginAnswer(this.store.incoming.find(answered));
+    this.noteBegun(send);
     this.lanes.changed(send.conversation);
     const isBest = target.form === known[0]?.form;
     const attempt = { send, tag, form: target.form, isBest, formCount: targets.length };
@@ -261,7 +259,7 @@ export class Dispatcher {
     const rowId = firstRow === null ? position.rowId : firstRow - 1;
     this.store.sends.begin(send.seq, { tag: tagOf(send), ...placeOf(send, { ...position, rowId }) });
     this.evidence.takeUp(send);
-    this.store.lineage.advance();
+    this.noteBegun(send);
     this.endAttempt(send, BEGUN);
     this.store.afterCommit(() => this.attemptEnded());
   }
@@ -272,6 +270,14 @@ export class Dispatcher {
     const notBefore = this.lanes.putOff(UNREADABLE_RETRY_MS);
     this.store.sends.requeue(send.seq, { form, attempts, notBefore, errorCode, error });
     this.lanes.changed(send.conversation);
+  }
+
+  /** Inside a write: an older copy of the store would not know that it was begun, nor that its message was begun to be answered. */
+  private noteBegun({ answers, assumed }: SendRecord): void {
+    const { lineage, incoming } = this.store;
+    lineage.advance();
+    const answered = answers ?? assumed;
+    if (answered !== null) lineage.beginAnswer(incoming.find(answered));
   }
 
   /** Inside a write: counts the attempt for the limits, which have let it pass. */

@@ -318,3 +318,20 @@ test('a newer copy, put back after an older one that took the place of another s
   putBack('newer');
   expect(mac.run((store) => store.lineage.gap()?.reason)).toBe('replaced');
 });
+
+test('a newer copy, put back after an older one that was salvaged without a witness, is not taken for whole', () => {
+  const mac = new Mac();
+  mac.run((store) => store.write(() => store.cursor.set({ generation: 'g', rowId: 5, guid: 'row-5' })));
+  cpSync(mac.storePath, `${mac.storePath}.older`);
+  mac.run((store) => {
+    for (let nth = 0; nth < 20; nth++) store.write(() => store.lineage.advance());
+  });
+  cpSync(mac.storePath, `${mac.storePath}.newer`);
+  cpSync(`${mac.storePath}.older`, mac.storePath);
+  damage(mac.storePath);
+  mac.clock.advance(DAY_MS);
+  rmSync(join(mac.home, '.edge-agent'), { recursive: true });
+  expect(mac.run((store) => store.lineage.gap()?.reason)).toBe('rebuilt');
+  cpSync(`${mac.storePath}.newer`, mac.storePath);
+  expect(mac.run((store) => store.lineage.gap()?.reason)).toBe('replaced');
+});
