@@ -13,7 +13,7 @@ import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered } from './OutcomeRecorder.js';
 import { retryOf } from './retryPolicy.js';
 import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
-import type { Evidence, SentEvidence } from './SentEvidence.js';
+import { type Evidence, isReply, type SentEvidence } from './SentEvidence.js';
 
 interface Attempt {
   send: SendRecord;
@@ -272,12 +272,14 @@ export class Dispatcher {
     this.lanes.changed(send.conversation);
   }
 
-  /** Inside a write: an older copy of the store would not know that it was begun, nor that its message was begun to be answered. */
-  private noteBegun({ answers, assumed }: SendRecord): void {
+  /**
+   * Inside a write: an older copy of the store would not know that it was begun, nor that its message was begun to be answered. A reflex
+   * is no answer: the reply follows it, whatever it says.
+   */
+  private noteBegun(send: SendRecord): void {
     const { lineage, incoming } = this.store;
     lineage.advance();
-    const answered = answers ?? assumed;
-    if (answered !== null) lineage.beginAnswer(incoming.find(answered));
+    if (isReply(send)) lineage.beginAnswer(incoming.find(send.answers));
   }
 
   /** Inside a write: counts the attempt for the limits, which have let it pass. */

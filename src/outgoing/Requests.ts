@@ -5,6 +5,7 @@ import { sendableText } from '../system/sendableText.js';
 import type { ConversationQueues } from './ConversationQueues.js';
 import { DuplicatePairing, type PairingDecision, wordsKey } from './DuplicatePairing.js';
 import { endOfDuplicate, type OutcomeRecorder, outcomeOf, type SendOutcome } from './OutcomeRecorder.js';
+import { isReply } from './SentEvidence.js';
 import { ANSWER_WITHDRAWN } from './withdrawTexts.js';
 
 interface RequestsOptions {
@@ -74,8 +75,7 @@ export class Requests {
     }
     for (const { seq, assumed } of decision.reassumed) store.sends.assume(seq, assumed);
     // The text that goes out in its place may have begun before anything told that it answers this message.
-    if (part.role === 'first' && send.answers !== null)
-      store.lineage.beginAnswer(store.incoming.find(send.answers));
+    if (isReply(send)) store.lineage.beginAnswer(store.incoming.find(send.answers));
     const root = store.sends.get(decision.of);
     // Forgotten, 7 days after it ended: what else it said then was no failure, or nothing would be its duplicate.
     if (root === undefined) return () => settlement.settle(send, { kind: 'deduplicated' });

@@ -384,6 +384,7 @@ function isIn(conversation: string, row: SentRow): boolean {
   return row.conversation === conversation || (row.isUndecided === true && row.conversation === null);
 }
 
-function isReply({ role, answers }: SendRecord): boolean {
-  return (role === 'first' || role === 'bubble') && answers !== null;
+/** Whether a text is a bubble of the reply to a message. */
+export function isReply(send: SendRecord): send is SendRecord & { answers: string } {
+  return (send.role === 'first' || send.role === 'bubble') && send.answers !== null;
 }

@@ -203,13 +203,27 @@ describe('a text that failed by its row and may yet go by SMS', () => {
   });
 });
 
-test('a message whose first bubble another message’s reflex had said is recorded as begun to be answered', async () => {
+test('a message is recorded as begun to be answered with its reply, also where a reflex had said its first bubble', async () => {
   const { post, reflex, reply, flow, answered } = await pairedConversation();
   post('m1');
   post('m2');
   reflex('r', 'one sec');
   await flow();
-  expect([...answered]).toEqual(['m1']);
+  expect([...answered]).toEqual([]);
   reply('m2', 'one sec');
-  expect([...answered].toSorted()).toEqual(['m1', 'm2']);
+  expect([...answered]).toEqual(['m2']);
+  reply('m1', 'well');
+  await flow();
+  expect([...answered]).toEqual(['m2', 'm1']);
+});
+
+test('a reflex to a message that nobody has read yet costs nothing that is known of what was answered', async () => {
+  const { reflex, flow, store } = await pairedConversation();
+  let told = 0;
+  store.lineage.onAnswer(() => {
+    told += 1;
+  });
+  reflex('r', 'one sec', 'nobody-knows-it');
+  await flow();
+  expect(told).toBe(0);
 });

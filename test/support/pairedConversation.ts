@@ -48,6 +48,7 @@ export async function pairedConversation(options: { resendUnknown?: boolean } = 
   return {
     clock,
     messages,
+    store,
     outcomes,
     failures,
     /** The messages of which it is recorded that they were begun to be answered. */
