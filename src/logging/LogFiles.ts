@@ -23,6 +23,8 @@ interface OpenLog {
  * meanwhile neither shows nor hides anything. Throws what the file system throws.
  */
 export class LogFiles {
+  private buffer = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES);
+
   private constructor(
     private readonly path: string,
     /** The oldest first. */
@@ -54,40 +56,34 @@ export class LogFiles {
     return this.files.find(({ path }) => path === this.path)?.end;
   }
 
-  /** The blocks from the end on, the newest first. */
+  /** The blocks from the end on, the newest first. A block is good until the next one is asked for. */
   *newestFirst(): Generator<Buffer> {
     let rest = NOTHING;
     for (const file of this.files.toReversed()) {
       for (let end = file.end; end > 0; ) {
         const from = Math.max(0, end - CHUNK_BYTES);
-        const chunk = this.read(file, from, end);
-        const isOpenEnded = end === file.end && chunk.at(-1) !== NEWLINE;
-        const bytes = Buffer.concat([chunk, isOpenEnded ? LINE_END : NOTHING, rest]);
+        const bytes = this.read(file, from, end, { behind: rest });
         const cut = from === 0 && isEventStart(bytes, 0) ? 0 : nextEvent(bytes, 0);
-        if (cut < bytes.length || bytes.length > LARGEST_EVENT) {
-          const begin = cut < bytes.length ? cut : 0;
-          yield bytes.subarray(begin);
-          rest = bytes.subarray(0, begin);
-        } else rest = bytes;
+        const begin = cut === bytes.length && bytes.length > LARGEST_EVENT ? 0 : cut;
+        rest = Buffer.from(bytes.subarray(0, begin));
+        if (begin < bytes.length) yield bytes.subarray(begin);
         end = from;
       }
     }
     if (rest.length > 0) yield rest;
   }
 
-  /** The blocks from the beginning on, without the files that were last written before `since` (Unix ms). */
+  /** The blocks from the beginning on, as `newestFirst`; without the files that were last written before `since` (Unix ms). */
   *oldestFirst(since = -Infinity): Generator<Buffer> {
     let rest = NOTHING;
     for (const file of this.files) {
       if (file.mtimeMs < since && file.path !== this.path) continue;
       for (let from = 0; from < file.end; ) {
         const until = Math.min(file.end, from + CHUNK_BYTES);
-        const chunk = this.read(file, from, until);
-        const isOpenEnded = until === file.end && chunk.at(-1) !== NEWLINE;
-        const bytes = Buffer.concat([rest, chunk, isOpenEnded ? LINE_END : NOTHING]);
+        const bytes = this.read(file, from, until, { before: rest });
         const cut = bytes.length > LARGEST_EVENT ? bytes.lastIndexOf(NEWLINE) + 1 : lastEvent(bytes);
+        rest = Buffer.from(bytes.subarray(cut));
         if (cut > 0) yield bytes.subarray(0, cut);
-        rest = bytes.subarray(cut);
         from = until;
       }
     }
@@ -98,11 +94,24 @@ export class LogFiles {
     for (const { fd } of this.files) closeSync(fd);
   }
 
-  private read(file: OpenLog, from: number, until: number): Buffer {
-    const bytes = readAt(file.fd, from, until - from);
-    if (file.path !== this.path || rotationMark(this.path) === this.mark) return bytes;
-    this.followRotation(file);
-    return readAt(file.fd, from, until - from);
+  /** These bytes of a file between the others, in the one buffer that all blocks are in. A file's last line ends there. */
+  private read(
+    file: OpenLog,
+    from: number,
+    until: number,
+    { before = NOTHING, behind = NOTHING }: { before?: Buffer; behind?: Buffer },
+  ): Buffer {
+    const most = before.length + until - from + 1 + behind.length;
+    if (this.buffer.length < most) this.buffer = Buffer.allocUnsafeSlow(2 * most);
+    const { buffer } = this;
+    before.copy(buffer);
+    let length = before.length + readInto(buffer, before.length, file.fd, from, until);
+    if (file.path === this.path && rotationMark(this.path) !== this.mark) {
+      this.followRotation(file);
+      length = before.length + readInto(buffer, before.length, file.fd, from, until);
+    }
+    if (until === file.end && buffer[length - 1] !== NEWLINE) buffer[length++] = NEWLINE;
+    return buffer.subarray(0, length + behind.copy(buffer, length));
   }
 
   /** The current file was copied, and may have been cut: what was in it is read from the copy. */
@@ -121,7 +130,6 @@ export class LogFiles {
   }
 }
 
-const LINE_END = Buffer.from('\n');
 /** How the lines of the log begin, in either format. */
 const TEXT_START = /^\[\d{4}-\d\d-\d\dT[\d:.]+Z\] \[(?:DEBUG|INFO|WARN|ERROR)\] /;
 const LONGEST_START = '[2026-11-20T08:00:00.000Z] [ERROR] '.length;
@@ -176,11 +184,15 @@ function endOfLines(fd: number, size: number): number {
 
 function readAt(fd: number, from: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
-  let count = 0;
-  while (count < length) {
-    const read = readSync(fd, bytes, count, length - count, from + count);
-    if (read === 0) break;
+  return bytes.subarray(0, readInto(bytes, 0, fd, from, from + length));
+}
+
+/** Returns how many bytes were read: fewer where the file has become shorter. */
+function readInto(buffer: Buffer, at: number, fd: number, from: number, until: number): number {
+  for (let count = 0; ; ) {
+    const read =
+      from + count < until ? readSync(fd, buffer, at + count, until - from - count, from + count) : 0;
+    if (read === 0) return count;
     count += read;
   }
-  return bytes.subarray(0, count);
 }

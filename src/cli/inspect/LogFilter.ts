@@ -120,7 +120,7 @@ export class LogFilter {
 function marksOf({ level, id }: LogWish, levels: readonly LogLevel[]): readonly string[] {
   if (id !== undefined) return [id];
   if (level !== 'warn' && level !== 'error') return [];
-  return levels.flatMap((name) => [`] [${name.toUpperCase()}] `, `"level":"${name}"`]);
+  return levels.flatMap((name) => [`${name.toUpperCase()}] `, `"level":"${name}"`]);
 }
 
 function continued(line: string, event: LogEvent | undefined): Record<string, unknown> {
