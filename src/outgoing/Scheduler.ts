@@ -31,6 +31,8 @@ interface SchedulerOptions {
 }
 
 const BATCH = 100;
+/** The same where each has a write of its own. */
+const WATCHED_BATCH = 10;
 /** A timer runs by another clock than the wall's: until the next text is due, the wall's is looked at so often. */
 const LOOK_EVERY_MS = 60_000;
 /** A due text that could not be stored as being sent is tried again so soon. */
@@ -155,13 +157,12 @@ export class Scheduler {
     if (!this.running) return;
     this.timer?.cancel();
     const { store, clock } = this.options;
-    let due = store.schedule.due(clock.now(), BATCH);
-    while (due.length > 0) {
-      if (!this.sendAll(due)) {
-        this.timer = clock.after(STORE_RETRY_MS, () => this.run());
-        return;
-      }
-      due = store.schedule.due(clock.now(), BATCH);
+    const due = store.schedule.due(clock.now(), store.setAside.isWatching ? WATCHED_BATCH : BATCH);
+    if (due.length > 0) {
+      // Others get their turn between two slices, however many texts are due.
+      const inMs = this.sendAll(due) ? 0 : STORE_RETRY_MS;
+      this.timer = clock.after(inMs, () => this.run());
+      return;
     }
     const next = store.schedule.nextDueAt();
     if (next === undefined) return;

@@ -82,3 +82,47 @@ test('a text that waits a month is on time by the wall clock, although that was 
   expect(queued).toContain('a month on');
   scheduler.stop();
 });
+
+test('10 000 texts due in one second are handed on in slices, so that others get their turn in between', () => {
+  const { clock, store, scheduler } = room();
+  const queued: string[] = [];
+  const slices: number[] = [];
+  const sendAt = clock.now() + 5_000;
+  store.write(() => {
+    for (let number = 0; number < 10_000; number++) {
+      const text = `text-${number}`;
+      store.commands.add({ commandId: text, commandType: 't', body: '', bodyHash: '', via: 'http' });
+      scheduler.add({
+        ...{ commandId: text, conversation: PERSON, threadId: PERSON, text, priority: 2 },
+        sendAt,
+      });
+    }
+  });
+  store.schedule.setState = counting(store.schedule.setState.bind(store.schedule), queued);
+  scheduler.start();
+  clock.advance(4_000);
+  queued.splice(0);
+  // Each timer is a turn of the loop.
+  const after = clock.after.bind(clock);
+  clock.after = (ms, run) =>
+    after(ms, () => {
+      const before = queued.length;
+      run();
+      slices.push(queued.length - before);
+    });
+  clock.advance(1_000);
+  expect(queued).toHaveLength(10_000);
+  expect(Math.max(...slices)).toBeLessThanOrEqual(100);
+  scheduler.stop();
+});
+
+/** The same, noting what was begun to be sent. */
+function counting<Args extends [string, string, ...unknown[]]>(
+  set: (...args: Args) => void,
+  begun: string[],
+) {
+  return (...args: Args): void => {
+    if (args[1] === 'sending') begun.push(args[0]);
+    set(...args);
+  };
+}
