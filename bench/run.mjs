@@ -18,6 +18,7 @@ const BENCHES = {
   paint: 'the monitor’s page, from the link to the first paint',
   status: 'edge-agent status',
   logs: 'edge-agent logs over a full and over a large log',
+  idle: 'an agent with nothing to do, 90 s',
   footprint: 'memory and idle',
   outage: 'the backend is down while people write',
   load: '2 000 agents on one reference backend, 200 commands a second',

@@ -69,10 +69,14 @@ export class FilesWatch {
   }
 
   private keepLooking(): void {
-    this.tick = this.options.clock.after(LOOK_EVERY_MS, () => {
-      this.keepLooking();
-      this.look();
-    });
+    this.tick = this.options.clock.after(
+      LOOK_EVERY_MS,
+      () => {
+        this.keepLooking();
+        this.look();
+      },
+      'loosely',
+    );
   }
 
   private look(): void {

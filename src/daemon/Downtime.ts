@@ -73,6 +73,6 @@ export class Downtime {
   }
 
   private tickLater(): void {
-    this.timer = this.clock.after(TRY_EVERY_MS, () => this.tick());
+    this.timer = this.clock.after(TRY_EVERY_MS, () => this.tick(), 'loosely');
   }
 }

@@ -26,10 +26,14 @@ export class VitalWatch {
   constructor(private readonly options: VitalWatchOptions) {}
 
   start(): void {
-    this.timer = this.options.clock.after(LOOK_EVERY_MS, () => {
-      this.look();
-      this.start();
-    });
+    this.timer = this.options.clock.after(
+      LOOK_EVERY_MS,
+      () => {
+        this.look();
+        this.start();
+      },
+      'loosely',
+    );
   }
 
   /** Idempotent. */

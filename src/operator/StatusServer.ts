@@ -119,9 +119,13 @@ export class StatusServer {
 
   private lookLater(): void {
     if (this.isClosed) return;
-    this.timer = this.clock.after(LOOK_EVERY_MS, () => {
-      this.looking = this.look().then(() => this.lookLater());
-    });
+    this.timer = this.clock.after(
+      LOOK_EVERY_MS,
+      () => {
+        this.looking = this.look().then(() => this.lookLater());
+      },
+      'loosely',
+    );
   }
 
   /** Listens anew if what lies at the path is not our socket. Never throws: the next look tries again. */

@@ -11,9 +11,15 @@ export interface Timer {
 export interface Clock {
   now(): number;
   monotonic(): number;
-  /** Calls `run` once after `ms` (0 and less: as soon as possible). Any length of wait is honoured. */
-  after(ms: number, run: () => void): Timer;
+  /**
+   * Calls `run` once after `ms` (0 and less: as soon as possible). Any length of wait is honoured. `loosely`: up to a second earlier or
+   * later, together with others of that kind, for what merely looks now and again: one wake-up of the machine serves all.
+   */
+  after(ms: number, run: () => void, how?: 'loosely'): Timer;
 }
+
+/** The instants at which what is done loosely is done, in ms of the monotonic clock. */
+const GRID_MS = 2_000;
 
 /** setTimeout fires at once beyond this many ms (a signed 32-bit count), so longer waits go in pieces. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -21,8 +27,10 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after(ms, run) {
-    const due = performance.now() + ms;
+  after(asked, run, how) {
+    const now = performance.now();
+    const due = how === 'loosely' ? onGrid(now, asked) : now + asked;
+    const ms = due - now;
     let handle: NodeJS.Timeout;
     const arm = (left: number) => {
       handle = setTimeout(
@@ -38,6 +46,11 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** The instant of the grid that is nearest; the next but one where that is less than half a step ahead. */
+function onGrid(now: number, ms: number): number {
+  return Math.max(Math.round((now + ms) / GRID_MS), Math.round(now / GRID_MS) + 1) * GRID_MS;
+}
 
 /** Resolves after `ms` on the given clock. */
 export function sleep(clock: Clock, ms: number): Promise<void> {
@@ -68,11 +81,15 @@ export class WakeDetector {
 
   start(): void {
     this.expectedAt = this.clock.now() + TICK_MS;
-    this.timer = this.clock.after(TICK_MS, () => {
-      const gapMs = this.clock.now() - this.expectedAt;
-      this.start();
-      if (Math.abs(gapMs) > GAP_MS) this.onWake(gapMs);
-    });
+    this.timer = this.clock.after(
+      TICK_MS,
+      () => {
+        const gapMs = this.clock.now() - this.expectedAt;
+        this.start();
+        if (Math.abs(gapMs) > GAP_MS) this.onWake(gapMs);
+      },
+      'loosely',
+    );
   }
 
   stop(): void {

@@ -11,6 +11,8 @@ export interface ChatDbWatcherOptions {
   log: Logger;
   /** How often to look, in ms, when no file event says so. */
   tickMs?: number;
+  /** The same while events are proven to tell of every change. */
+  calmTickMs?: number;
   /** How often to call everybody even if nothing seems to have changed, in ms. */
   forcedMs?: number;
   /** Watches a path, as `fs.watch` does; for tests. */
@@ -27,23 +29,40 @@ const bySystem: WatchPath = (path, onEvent) => watch(path, { encoding: 'utf8' },
  * between), so after one we look again at these distances, in ms.
  */
 const LOOKS_AFTER_EVENT = [1, 2, 4, 8, 16, 32] as const;
+/** While they found no change, for that of a disk that takes long to sync. */
+const MORE_LOOKS = [64, 128, 256, 512, 1024] as const;
+
+/** A change that is found without an event may be ahead of it: until then it is not held against events, in ms. */
+const EVENT_PATIENCE_MS = 250;
+/** Events that failed are believed again after twice as many changes as before, at most so many. */
+const MOST_PROOFS = 64;
 
 /**
  * Notices commits to chat.db: by file events, by PRAGMA data_version at every tick should events fail, and by a look that is not
  * asked for any change. Events come of its directory, and of its -wal: macOS tells of a write to a file that stays open to those who
  * watch the file, not to those who watch the directory (docs/macos.md). Both are watched anew when another file or directory takes
- * their place, which the directory's events tell of, or the next forced look. Calls its listeners one after another; never throws,
- * never overlaps itself.
+ * their place, which the directory's events tell of, or the next forced look. While each change comes with an event, the tick is a slow
+ * one; a change without one makes it quick again, until events have proven themselves anew, by more changes each time. Calls its
+ * listeners one after another; never throws, never overlaps itself.
  */
 export class ChatDbWatcher {
   private readonly listeners = new Set<() => void>();
   private readonly name: string;
   private readonly tickMs: number;
+  private readonly calmTickMs: number;
   private readonly forcedMs: number;
   private readonly place: WatchedPlace;
   private readonly wal: WatchedPlace;
   private watchFailed = false;
   private hasSeenEvent = false;
+  /** When the last event came, monotonic ms. */
+  private eventAt = -Infinity;
+  /** When a change was last found, monotonic ms. */
+  private foundAt = -Infinity;
+  /** Changes in a row that came with an event, and how many of them make events believed. */
+  private proofs = 0;
+  private neededProofs = 1;
+  private doubting: Timer | undefined;
   private ticking: Timer | undefined;
   private following: Timer | undefined;
   private forcedAt = 0;
@@ -53,6 +72,7 @@ export class ChatDbWatcher {
   constructor(private readonly options: ChatDbWatcherOptions) {
     this.name = basename(options.chatDb.path);
     this.tickMs = options.tickMs ?? 200;
+    this.calmTickMs = options.calmTickMs ?? 2000;
     this.forcedMs = options.forcedMs ?? 5000;
     const { watchPath = bySystem, chatDb } = options;
     const onDirectory: OnEvent = (event, name) => this.onDirectory(event, name);
@@ -79,6 +99,7 @@ export class ChatDbWatcher {
     this.running = false;
     this.ticking?.cancel();
     this.following?.cancel();
+    this.doubting?.cancel();
     this.unwatch();
   }
 
@@ -91,25 +112,59 @@ export class ChatDbWatcher {
   }
 
   private tickLater(): void {
-    this.ticking = this.options.clock.after(this.tickMs, () => {
+    const isCalm = this.areEventsProven;
+    const tick = () => {
       if (this.options.clock.monotonic() - this.forcedAt >= this.forcedMs) this.force();
       else this.look();
       if (this.running) this.tickLater();
+    };
+    const { clock } = this.options;
+    this.ticking = isCalm ? clock.after(this.calmTickMs, tick, 'loosely') : clock.after(this.tickMs, tick);
+  }
+
+  private get areEventsProven(): boolean {
+    return this.hasSeenEvent && this.proofs >= this.neededProofs;
+  }
+
+  private look(byEvent = false): void {
+    this.guarded(() => {
+      if (!this.options.chatDb.changed()) return;
+      this.noteChange(byEvent);
+      this.callListeners();
     });
   }
 
-  private look(): void {
-    this.guarded(() => {
-      if (this.options.chatDb.changed()) this.callListeners();
+  /** A change was found: whether an event told of it shows at once, or soon. */
+  private noteChange(byEvent = false): void {
+    const { clock } = this.options;
+    this.foundAt = clock.monotonic();
+    if (byEvent || this.foundAt - this.eventAt <= EVENT_PATIENCE_MS) {
+      this.proofs += 1;
+      return;
+    }
+    const { foundAt } = this;
+    this.doubting ??= clock.after(EVENT_PATIENCE_MS, () => {
+      this.doubting = undefined;
+      if (this.eventAt < foundAt) this.disbelieve();
     });
+  }
+
+  private disbelieve(): void {
+    const wasCalm = this.areEventsProven;
+    if (wasCalm) this.neededProofs = Math.min(2 * this.neededProofs, MOST_PROOFS);
+    this.proofs = 0;
+    if (!wasCalm || !this.running) return;
+    this.options.log.debug('A change of chat.db came without a file event; looking more often');
+    this.ticking?.cancel();
+    this.tickLater();
   }
 
   private force(): void {
     this.forcedAt = this.options.clock.monotonic();
     this.guarded(() => {
       this.arm();
-      // Asked for its side effects: it notes the version, and notices a file that was replaced.
-      this.options.chatDb.changed();
+      // Asked for its side effects too: it notes the version, and notices a file that was replaced.
+      if (this.options.chatDb.changed()) this.noteChange();
       this.callListeners();
     });
   }
@@ -147,15 +202,17 @@ export class ChatDbWatcher {
   private onEvent(): void {
     if (!this.running) return;
     this.hasSeenEvent = true;
+    this.eventAt = this.options.clock.monotonic();
     this.following?.cancel();
     this.follow(0);
   }
 
   /** Goes on after a change too: the event may have been of a later commit than the one that was seen. */
   private follow(step: number): void {
-    this.look();
+    this.look(true);
     if (!this.running) return;
-    const wait = LOOKS_AFTER_EVENT[step];
+    const more = this.foundAt < this.eventAt ? MORE_LOOKS[step - LOOKS_AFTER_EVENT.length] : undefined;
+    const wait = LOOKS_AFTER_EVENT[step] ?? more;
     if (wait !== undefined) this.following = this.options.clock.after(wait, () => this.follow(step + 1));
   }
 
@@ -163,7 +220,7 @@ export class ChatDbWatcher {
     if (!this.running) return;
     try {
       const onError = (error: unknown) => this.lost(error);
-      if (this.place.arm(onError)) this.hasSeenEvent = false;
+      if (this.place.arm(onError)) this.forgetEvents();
       this.wal.arm(onError);
       this.watchFailed = false;
     } catch (error) {
@@ -183,7 +240,12 @@ export class ChatDbWatcher {
   private unwatch(): void {
     this.place.unwatch();
     this.wal.unwatch();
+    this.forgetEvents();
+  }
+
+  private forgetEvents(): void {
     this.hasSeenEvent = false;
+    this.proofs = 0;
   }
 }
 

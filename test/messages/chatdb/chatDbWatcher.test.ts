@@ -202,3 +202,93 @@ describe('by the clock', () => {
     expect(clock.pending).toBe(0);
   });
 });
+
+describe('the tick', () => {
+  /** A chat.db that changes when it is told to, and events that come when they are told to. */
+  function calm() {
+    const clock = new FakeClock();
+    const path = join(temporaryDirectory(), 'chat.db');
+    writeFileSync(path, '');
+    const world = { isChanged: false, looks: 0, event: (): void => undefined };
+    const watcher = new ChatDbWatcher({
+      chatDb: {
+        path,
+        changed: () => {
+          world.looks += 1;
+          const { isChanged } = world;
+          world.isChanged = false;
+          return isChanged;
+        },
+      },
+      clock,
+      log: new RecordingLog(),
+      watchPath: (watched, onEvent) => {
+        if (watched !== path) world.event = () => onEvent('change', 'chat.db-wal');
+        return watch(watched, { encoding: 'utf8' }, () => undefined);
+      },
+    });
+    onTestFinished(() => watcher.stop());
+    watcher.start();
+    const change = (hasEvent: boolean) => {
+      world.isChanged = true;
+      if (hasEvent) world.event();
+    };
+    const looksIn = (ms: number) => {
+      const before = world.looks;
+      clock.advance(ms);
+      return world.looks - before;
+    };
+    return { clock, world, change, looksIn };
+  }
+
+  test('is quick until an event has told of a change, and slow from then on', () => {
+    const { change, looksIn } = calm();
+    expect(looksIn(10_000)).toBe(50);
+    change(true);
+    looksIn(5_000);
+    expect(looksIn(20_000)).toBeLessThanOrEqual(11);
+  });
+
+  test('is quick again once a change came without an event, and the change after it waits for one quick tick at most', () => {
+    const { world, change, looksIn } = calm();
+    change(true);
+    looksIn(5_000);
+    change(false);
+    looksIn(3_000);
+    expect(world.isChanged).toBe(false);
+    expect(looksIn(10_000)).toBe(50);
+    change(false);
+    looksIn(200);
+    expect(world.isChanged).toBe(false);
+    // One event is not enough any more.
+    change(true);
+    looksIn(5_000);
+    expect(looksIn(10_000)).toBe(50);
+    change(true);
+    looksIn(5_000);
+    expect(looksIn(20_000)).toBeLessThanOrEqual(11);
+  });
+
+  test('is not made quick by a change that is found just before its event comes', () => {
+    const { world, change, looksIn } = calm();
+    change(true);
+    looksIn(5_000);
+    change(false);
+    while (world.isChanged) looksIn(10);
+    world.event();
+    looksIn(5_000);
+    expect(looksIn(20_000)).toBeLessThanOrEqual(11);
+  });
+
+  test('is not waited for by a change whose event came long before it could be read', () => {
+    const { world, looksIn } = calm();
+    world.event();
+    world.isChanged = true;
+    looksIn(5_000);
+    world.event();
+    looksIn(700);
+    world.isChanged = true;
+    looksIn(550);
+    expect(world.isChanged).toBe(false);
+  });
+});
