@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { socketPath } from '../../src/operator/socketPath.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
-import { CLI, type CliResult, runCli } from '../support/runCli.js';
+import { CLI } from '../support/program.js';
+import { type CliResult, runCli } from '../support/runCli.js';
 
 /** The user id of nobody, on Linux. */
 const NOBODY = 65_534;

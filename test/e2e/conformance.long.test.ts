@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { echo } from '../../src/kit/backend/persona.js';
 import { SimulatedBackend } from '../../src/kit/backend/SimulatedBackend.js';
-import { CLI, cleanEnvironment, runCli } from '../support/runCli.js';
+import { CLI } from '../support/program.js';
+import { cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';
 
 const SECRET = 'cli-secret-4f0b';

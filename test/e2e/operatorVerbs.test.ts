@@ -7,7 +7,7 @@ import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import type { CommandDetail, CommandEntry, ScheduleEntry } from '../../src/model/operatorApi.js';
 import { page, tableUnder } from '../docs/page.js';
 import { EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
-import { CLI } from '../support/runCli.js';
+import { CLI } from '../support/program.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
 

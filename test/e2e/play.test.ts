@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { CLI, cleanEnvironment, runCli } from '../support/runCli.js';
+import { CLI } from '../support/program.js';
+import { cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 import { until } from '../support/until.js';
 

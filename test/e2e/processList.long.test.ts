@@ -7,7 +7,7 @@ import { scripted } from '../../src/kit/backend/persona.js';
 import { AGENT_ID, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { ProcessList } from '../support/ProcessList.js';
-import { CLI } from '../support/runCli.js';
+import { CLI } from '../support/program.js';
 
 const QUESTION = 'where did I leave my umbrella?';
 const ANSWER = { reflex: 'one moment please', bubbles: ['on the train to Basel'] };

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { spawn } from '@lydell/node-pty';
 import { describe, expect, test } from 'vitest';
 import { MacWorld } from '../support/MacWorld.js';
-import { CLI } from '../support/runCli.js';
+import { CLI } from '../support/program.js';
 
 /** Answers the question of `uninstall --purge` at a terminal; resolves with what was shown and the exit code. */
 function purgeAt(world: MacWorld, answer: string): Promise<{ shown: string; exitCode: number }> {

@@ -20,7 +20,8 @@ import { loadConfig } from '../../src/config/loadConfig.js';
 import { EdgeWorld, SECRET as WORLD_SECRET } from '../support/EdgeWorld.js';
 import { FakeKeychain } from '../support/FakeKeychain.js';
 import { PtySession } from '../support/PtySession.js';
-import { CLI, type CliResult, cleanEnvironment, type Place, runCli } from '../support/runCli.js';
+import { CLI, type Place } from '../support/program.js';
+import { type CliResult, cleanEnvironment, runCli } from '../support/runCli.js';
 import { until } from '../support/until.js';
 
 const SECRET = `set-up 's $ecret" 7c1f`;

@@ -85,7 +85,7 @@ export class Rig {
       'attachments.upload': true,
     };
     world.writeConfig(settings);
-    const daemon = world.spawn(['run'], UNPRIVILEGED);
+    const daemon = world.spawn(['run'], { through: UNPRIVILEGED });
     await daemon.line(REALTIME);
     const health = /url=(\S+)/.exec(await daemon.line('Health is served'))?.[1] ?? '';
     return new Rig(world, time, daemon, health, settings, wires);

@@ -19,6 +19,8 @@ interface Fault {
   code: string;
   needsMount?: true;
   through?: readonly string[];
+  /** Whether it stays with the process. */
+  needsOwnProcess?: boolean;
   /** Before the daemon starts. */
   prepare?(world: EdgeWorld, context: Cleanup): void;
   /** Brings the fault about; what it returns takes it away again. */
@@ -94,6 +96,7 @@ const FAULTS: Fault[] = [
   {
     name: 'there is no file descriptor left',
     code: 'too_many_files',
+    needsOwnProcess: true,
     begin(_world, { pid }) {
       // Two are left: one for the question of the status, none for the files of a text beside it.
       const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]);
@@ -125,36 +128,40 @@ const numbered = ['one', 'two', 'three'];
 /** What the third try of three in ten seconds needs, and more. */
 const LONGER_THAN_THREE_TRIES_MS = 12_000;
 
-describe.each(FAULTS)('while $name', { concurrent: true }, ({ code, needsMount, through, begin }) => {
-  test.skipIf(needsMount === true && !canMount)(
-    'texts wait in their order, the status says why, and they go out once it is over',
-    { timeout: 120_000 },
-    async (context) => {
-      const world = await EdgeWorld.open(context);
-      const daemon = world.spawn(['run'], through);
-      await daemon.line(REALTIME);
-      await world.acked(world.command('before'));
+describe.each(FAULTS)(
+  'while $name',
+  { concurrent: true },
+  ({ code, needsMount, through, needsOwnProcess, begin }) => {
+    test.skipIf(needsMount === true && !canMount)(
+      'texts wait in their order, the status says why, and they go out once it is over',
+      { timeout: 120_000 },
+      async (context) => {
+        const world = await EdgeWorld.open(context);
+        const daemon = world.spawn(['run'], { through, isFresh: needsOwnProcess });
+        await daemon.line(REALTIME);
+        await world.acked(world.command('before'));
 
-      const end = begin(world, daemon, context);
-      const commands = numbered.map((text) => world.command(text));
-      const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
-      expect(snapshot?.problems.map((problem) => problem.code)).toEqual([code]);
-      expect(snapshot?.problems[0]?.message).toMatch(/Texts wait in their order\.$/);
-      expect(snapshot?.problems[0]?.remedy).not.toBe('');
-      await new Promise((resolve) => setTimeout(resolve, LONGER_THAN_THREE_TRIES_MS));
-      expect(commands.flatMap((commandId) => world.acksOf(commandId))).toEqual([]);
-      expect(world.texts).toEqual(['before']);
+        const end = begin(world, daemon, context);
+        const commands = numbered.map((text) => world.command(text));
+        const { snapshot } = await daemon.statusUntil((answer) => answer.snapshot?.state === 'degraded');
+        expect(snapshot?.problems.map((problem) => problem.code)).toEqual([code]);
+        expect(snapshot?.problems[0]?.message).toMatch(/Texts wait in their order\.$/);
+        expect(snapshot?.problems[0]?.remedy).not.toBe('');
+        await new Promise((resolve) => setTimeout(resolve, LONGER_THAN_THREE_TRIES_MS));
+        expect(commands.flatMap((commandId) => world.acksOf(commandId))).toEqual([]);
+        expect(world.texts).toEqual(['before']);
 
-      end();
-      for (const commandId of commands) {
-        expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
-      }
-      await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
-      expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
-      expect(world.texts).toEqual(['before', ...numbered]);
-    },
-  );
-});
+        end();
+        for (const commandId of commands) {
+          expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
+        }
+        await daemon.statusUntil((answer) => answer.snapshot?.state === 'healthy');
+        expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+        expect(world.texts).toEqual(['before', ...numbered]);
+      },
+    );
+  },
+);
 
 test('a text that waits for this machine survives kill -9 and goes out once, in its order', {
   timeout: 120_000,

@@ -54,7 +54,7 @@ export class Reaper {
     const lifeMs = point === undefined ? random.int(LIFE_MS.least, LIFE_MS.most) : STEP_WITHIN_MS;
     forgetDeath(world.place);
     const place = point === undefined ? world.place : armed(world.place, point);
-    const daemon = DaemonProcess.spawn(place);
+    const daemon = DaemonProcess.spawn(place, { isFresh: true });
     this.daemon = daemon;
     hooks.born(daemon);
     if (point !== undefined) this.onStep(point.step);
@@ -86,7 +86,7 @@ export class Reaper {
   /** Starts one that is left alone. */
   async spare(): Promise<void> {
     await this.hooks.between();
-    this.daemon = DaemonProcess.spawn(this.world.place);
+    this.daemon = DaemonProcess.spawn(this.world.place, { isFresh: true });
     this.hooks.born(this.daemon);
   }
 

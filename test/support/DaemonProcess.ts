@@ -1,15 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { EXIT } from '../../src/cli/exitCodes.js';
 import { stateDirectoryOrUsual } from '../../src/config/stateDirectory.js';
 import type { StatusSnapshot } from '../../src/model/status.js';
 import { PATIENCE_MS } from './patience.js';
-import { CLI, type Place, runCli } from './runCli.js';
+import { type Exit, type Place, type ProgramEvents, type StartedProgram, startFresh } from './program.js';
+import { runCli } from './runCli.js';
 import { statusOf } from './statusOf.js';
+import { startWarm } from './WarmProgram.js';
 
-/** How a process ended: by itself with a code, or by a signal. */
-export interface Exit {
-  code: number | null;
-  signal: NodeJS.Signals | null;
+export interface SpawnOptions {
+  /** `run`, and what comes before or behind it; unless given. */
+  verb?: readonly string[];
+  config?: string;
+  /** A command that becomes the daemon, with its arguments (`setpriv …`). */
+  through?: readonly string[];
+  /** Whether it is a process of its own from its start, as it is `through` a command; else one that may have run it before. */
+  isFresh?: boolean;
 }
 
 /** What `edge-agent status --json` said. `snapshot` is null where it could not ask the daemon. */
@@ -37,42 +42,44 @@ export class DaemonProcess {
   private readonly out: string[] = [];
   private readonly errors: string[] = [];
   private readonly watchers = new Set<() => void>();
+  private readonly program: StartedProgram;
   private hasEnded = false;
 
   private constructor(
-    private readonly child: ChildProcess,
+    start: (told: ProgramEvents) => StartedProgram,
     private readonly place: Place,
     private readonly configArguments: readonly string[],
   ) {
-    collect(child.stdout, this.out, () => this.look());
-    collect(child.stderr, this.errors, () => this.look());
-    this.exited = new Promise((resolve) => {
-      child.on('close', (code, signal) => {
+    let end: (exit: Exit) => void = () => undefined;
+    let fail: (error: Error) => void = () => undefined;
+    this.exited = new Promise((resolve, reject) => {
+      end = resolve;
+      fail = reject;
+    });
+    this.program = start({
+      stdout: collect(this.out, () => this.look()),
+      stderr: collect(this.errors, () => this.look()),
+      failed: fail,
+      ended: (exit) => {
         this.hasEnded = true;
-        resolve({ code, signal });
+        end(exit);
         this.look();
-      });
+      },
     });
   }
 
-  /**
-   * Spawns without waiting for anything. `verb` is `run` and what comes before or behind it; `through` a command that
-   * becomes the daemon, with its arguments (`setpriv …`).
-   */
-  static spawn(
-    place: Place,
-    options: { verb?: readonly string[]; config?: string; through?: readonly string[] } = {},
-  ): DaemonProcess {
+  /** Spawns without waiting for anything. */
+  static spawn(place: Place, options: SpawnOptions = {}): DaemonProcess {
+    const { verb = ['run'], through = [], isFresh = false } = options;
     const config = options.config === undefined ? [] : ['--config', options.config];
-    const args = [CLI, ...(options.verb ?? ['run']), ...config];
-    const { cwd, env } = place;
-    const [program = '', ...before] = [...(options.through ?? []), process.execPath];
-    const child = spawn(program, [...before, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    return new DaemonProcess(child, place, config);
+    const args = [...verb, ...config];
+    const start = (told: ProgramEvents) =>
+      isFresh || through.length > 0 ? startFresh(args, place, told, through) : startWarm(args, place, told);
+    return new DaemonProcess(start, place, config);
   }
 
   get pid(): number {
-    return this.child.pid ?? -1;
+    return this.program.pid ?? -1;
   }
 
   /** What it has printed on stdout: the log, line by line. */
@@ -149,7 +156,7 @@ export class DaemonProcess {
 
   /** Sends a signal and resolves when the process has ended; rejects if it has not within that time. */
   kill(signal: NodeJS.Signals, withinMs = LONGEST_STOP_MS): Promise<Exit> {
-    this.child.kill(signal);
+    this.program.kill(signal);
     return new Promise((resolve, reject) => {
       const fail = () =>
         reject(new Error(`${signal} did not end it; last:\n${this.out.slice(-10).join('\n')}`));
@@ -163,7 +170,7 @@ export class DaemonProcess {
 
   /** Sends a signal and does not wait. */
   signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+    this.program.kill(signal);
   }
 
   /** Ends it, if need be, without asking. */
@@ -176,13 +183,13 @@ export class DaemonProcess {
   }
 }
 
-function collect(stream: NodeJS.ReadableStream | null, lines: string[], added: () => void): void {
+/** Takes text as it comes and keeps it by lines. */
+function collect(lines: string[], added: () => void): (text: string) => void {
   let rest = '';
-  stream?.setEncoding('utf8');
-  stream?.on('data', (chunk: string) => {
-    const [last = '', ...whole] = (rest + chunk).split('\n').toReversed();
+  return (text) => {
+    const [last = '', ...whole] = (rest + text).split('\n').toReversed();
     rest = last;
     lines.push(...whole.toReversed());
     added();
-  });
+  };
 }

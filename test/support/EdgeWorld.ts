@@ -21,9 +21,10 @@ import type { NewIncoming } from '../../src/kit/messages/SimulatedIncoming.js';
 import { SimulatedMac } from '../../src/kit/messages/SimulatedMac.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import type { Clock } from '../../src/system/clock.js';
-import { DaemonProcess, STARTED } from './DaemonProcess.js';
+import { DaemonProcess, type SpawnOptions, STARTED } from './DaemonProcess.js';
 import { PATIENCE_MS } from './patience.js';
-import { type CliResult, cleanEnvironment, type Place, runCli } from './runCli.js';
+import type { Place } from './program.js';
+import { type CliResult, cleanEnvironment, runCli } from './runCli.js';
 import { until } from './until.js';
 
 export const PERSON = '+13105551234';
@@ -151,8 +152,8 @@ export class EdgeWorld {
     return this.start(STARTED);
   }
 
-  spawn(verb: readonly string[] = ['run'], through: readonly string[] = []): DaemonProcess {
-    const daemon = DaemonProcess.spawn(this.place, { verb, through });
+  spawn(verb: readonly string[] = ['run'], options: Omit<SpawnOptions, 'verb'> = {}): DaemonProcess {
+    const daemon = DaemonProcess.spawn(this.place, { verb, ...options });
     this.daemons.push(daemon);
     return daemon;
   }

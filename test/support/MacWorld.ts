@@ -2,7 +2,8 @@ import type { StatusSnapshot } from '../../src/model/status.js';
 import { type ServicePlaces, servicePlaces } from '../../src/service/servicePlaces.js';
 import { type Cleanup, EdgeWorld, type WorldOptions } from './EdgeWorld.js';
 import { SimulatedLaunchd } from './launchd/SimulatedLaunchd.js';
-import { type CliResult, type Place, runCli } from './runCli.js';
+import type { Place } from './program.js';
+import { type CliResult, runCli } from './runCli.js';
 
 /** An installation copies the whole program and node. */
 const LONGEST_MS = 120_000;

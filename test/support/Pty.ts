@@ -1,5 +1,5 @@
 import { type IPty, spawn } from '@lydell/node-pty';
-import { CLI, type Place } from './runCli.js';
+import { CLI, type Place } from './program.js';
 import { until } from './until.js';
 
 /** The command at a terminal of its own. End it with `dispose` when the test is over. */

@@ -1,5 +1,5 @@
 import { type IPty, spawn } from '@lydell/node-pty';
-import { CLI, type Place } from './runCli.js';
+import { CLI, type Place } from './program.js';
 import { until } from './until.js';
 
 /** What moves a terminal's cursor or colours it: CSI and OSC sequences. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Place } from './runCli.js';
+import type { Place } from './program.js';
 
 const PRELOAD = pathToFileURL(join(import.meta.dirname, 'crashAtCommit.mjs')).href;
 

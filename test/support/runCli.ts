@@ -1,16 +1,6 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { PATIENCE_MS } from './patience.js';
-
-/** The command as it is shipped. */
-export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-export interface Place {
-  cwd: string;
-  env: NodeJS.ProcessEnv;
-  /** Whose process it is; our own user's unless given. */
-  uid?: number;
-}
+import { type Place, type ProgramEvents, type StartedProgram, startFresh } from './program.js';
+import { startWarm } from './WarmProgram.js';
 
 export interface CliResult {
   /** Null if it had to be killed. */
@@ -25,23 +15,33 @@ export function cleanEnvironment(home: string, more: NodeJS.ProcessEnv = {}): No
   return { PATH, TMPDIR, HOME: home, NO_COLOR: '1', ...more };
 }
 
-/** Runs the command to its end; kills it when it takes longer, in ms. */
+/** Runs the command to its end, in a process that may have run it before; kills it when it takes longer, in ms. */
 export function runCli(args: readonly string[], place: Place, longestMs = PATIENCE_MS): Promise<CliResult> {
+  return toItsEnd((told) => startWarm(args, place, told), longestMs);
+}
+
+/** As `runCli`, in a process of its own: where that is what is tested. */
+export function runFreshCli(args: readonly string[], place: Place): Promise<CliResult> {
+  return toItsEnd((told) => startFresh(args, place, told), PATIENCE_MS);
+}
+
+function toItsEnd(start: (told: ProgramEvents) => StartedProgram, longestMs: number): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CLI, ...args], { ...place, stdio: ['ignore', 'pipe', 'pipe'] });
-    const deadline = setTimeout(() => child.kill('SIGKILL'), longestMs);
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      stdout += chunk;
+    const program = start({
+      stdout: (text) => {
+        stdout += text;
+      },
+      stderr: (text) => {
+        stderr += text;
+      },
+      failed: reject,
+      ended: ({ code }) => {
+        clearTimeout(deadline);
+        resolve({ exitCode: code, stdout, stderr });
+      },
     });
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      stderr += chunk;
-    });
-    child.on('error', reject);
-    child.on('close', (exitCode) => {
-      clearTimeout(deadline);
-      resolve({ exitCode, stdout, stderr });
-    });
+    const deadline = setTimeout(() => program.kill('SIGKILL'), longestMs);
   });
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { Bundle } from '../../src/system/Bundle.js';
-import { CLI, cleanEnvironment } from '../support/runCli.js';
+import { CLI } from '../support/program.js';
+import { cleanEnvironment } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
 const WRAPPED = '(function (module, exports, require, bundleUrl, hasCode) {';
