@@ -1,8 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { scripted } from '../../src/kit/backend/persona.js';
 import { readCalls } from '../../src/kit/messages/osascriptLog.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 import { untilIdle } from '../support/statusOf.js';
+import { temporaryDirectory } from '../support/temporaryDirectory.js';
 import { ANSWER, message } from './stories.js';
 
 const TEXT = 'exactly once, please';
@@ -52,9 +55,11 @@ describe('kill -9 while something is on its way, between two steps', {
   });
 
   test('an osascript that goes on without us is waited for', async (context) => {
-    const { world, commandId } = await killedWhileSending(context, { kind: 'ok', slowMs: 700 });
-    expect(world.texts).toEqual([]);
+    const gate = join(temporaryDirectory(context), 'gate');
+    const { world, commandId } = await killedWhileSending(context, { kind: 'ok', heldUntil: gate });
     await world.start();
+    expect(world.texts).toEqual([]);
+    writeFileSync(gate, '');
     expect(await world.acked(commandId)).toMatchObject({ result: { outcome: 'sent', confirmed: true } });
     expect(readCalls(world.mac.osascriptDirectory)).toHaveLength(1);
     expect(world.texts).toEqual([TEXT]);

@@ -25,6 +25,7 @@ import { DaemonProcess, type SpawnOptions, STARTED } from './DaemonProcess.js';
 import { PATIENCE_MS } from './patience.js';
 import type { Place } from './program.js';
 import { type CliResult, cleanEnvironment, runCli } from './runCli.js';
+import { endServing, servedOsascript } from './ServedOsascript.js';
 import { until } from './until.js';
 
 export const PERSON = '+13105551234';
@@ -107,7 +108,7 @@ export class EdgeWorld {
 
   /** Messages is opened for the first time: chat.db comes into being. */
   openMessages(): void {
-    this.messages = new SimulatedMac(this.directory, this.options.version ?? 15);
+    this.messages = new SimulatedMac(this.directory, this.options.version ?? 15, servedOsascript);
     this.messages.chatDb.directChat(PERSON);
   }
 
@@ -250,6 +251,7 @@ export class EdgeWorld {
     await this.backend.stop();
     if (this.messages !== undefined) {
       for (const { pid } of readCalls(this.messages.osascriptDirectory)) endStandIn(pid, this.directory);
+      endServing(this.messages.osascriptDirectory);
       this.messages.close();
     }
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });

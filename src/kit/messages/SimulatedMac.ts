@@ -13,24 +13,24 @@ export class SimulatedMac {
   /** What `behave` and the readers of osascriptLog take. */
   readonly osascriptDirectory: string;
 
+  /** `executableIn`: what stands in for osascript in its directory, where it is not the program of ours. */
   constructor(
     directory: string,
     private readonly version: AppleVersion = 15,
+    private readonly executableIn?: (osascriptDirectory: string) => string | undefined,
   ) {
     const messages = join(directory, 'Messages');
     mkdirSync(messages, { recursive: true });
     this.chatDbPath = join(messages, 'chat.db');
     this.chatDb = new ChatDbWriter(this.chatDbPath, { version });
     this.osascriptDirectory = join(directory, 'osascript');
-    const installed = installOsascript(this.osascriptDirectory, { chatDbPath: this.chatDbPath, version });
-    this.osascriptPath = installed.path;
+    this.osascriptPath = this.install(0);
   }
 
   /** Sets the clock of this Mac so many ms ahead of ours: what Messages writes from now on is dated by it. */
   setClock(offsetMs: number): void {
     this.chatDb.setClock(offsetMs);
-    const { chatDbPath, version } = this;
-    installOsascript(this.osascriptDirectory, { chatDbPath, version, clockOffsetMs: offsetMs });
+    this.install(offsetMs);
   }
 
   /** Every text that Messages took, oldest first. */
@@ -40,5 +40,11 @@ export class SimulatedMac {
 
   close(): void {
     this.chatDb.close();
+  }
+
+  private install(clockOffsetMs: number): string {
+    const { chatDbPath, version, osascriptDirectory } = this;
+    const executable = this.executableIn?.(osascriptDirectory);
+    return installOsascript(osascriptDirectory, { chatDbPath, version, clockOffsetMs, executable }).path;
   }
 }

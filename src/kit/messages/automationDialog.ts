@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** What macOS has noted of the permission to control Messages. `not_running`: Messages does not run, so it does not say. */
 export type AutomationNote = 'granted' | 'denied' | 'undecided' | 'not_running';
@@ -35,11 +36,18 @@ export function automationNumber(directory: string): number {
   return existsSync(path) ? NUMBERS[readFileSync(path, 'utf8') as AutomationNote] : NUMBERS.granted;
 }
 
-/** Raises the dialog; resolves with what macOS says when somebody has answered it, or when the time is over. */
-export async function raiseDialog(directory: string, patienceMs: number): Promise<number> {
+/**
+ * Raises the dialog; resolves with what macOS says when somebody has answered it, or when the time is over. Rejects when
+ * who asked has `ended`.
+ */
+export async function raiseDialog(
+  directory: string,
+  patienceMs: number,
+  ended: AbortSignal,
+): Promise<number> {
   appendFileSync(join(directory, DIALOGS), 'raised\n');
   const end = performance.now() + patienceMs;
   while (automationNumber(directory) === NUMBERS.undecided && performance.now() < end)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await pause(LOOK_EVERY_MS, undefined, { signal: ended });
   return automationNumber(directory);
 }

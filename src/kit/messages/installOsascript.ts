@@ -16,6 +16,8 @@ interface StandInSettings {
 interface InstallOptions extends StandInSettings {
   /** The node that runs the stand-in; ours unless given. */
   readonly node?: string;
+  /** What is written as the executable instead: a script that has another process answer (`answerCall`). */
+  readonly executable?: string;
 }
 
 const SETTINGS = 'osascript.json';
@@ -31,9 +33,13 @@ export function installOsascript(directory: string, options: InstallOptions): { 
   const settings: StandInSettings = { chatDbPath: resolve(chatDbPath), version, clockOffsetMs };
   writeWhole(join(directory, SETTINGS), JSON.stringify(settings), 0o644);
   const path = join(directory, 'osascript');
-  const command = [node, program(), '--simulator', resolve(directory)].map(quoted).join(' ');
-  writeWhole(path, `#!/bin/sh\nexec ${command} "$@"\n`, 0o755);
+  writeWhole(path, options.executable ?? ownProcess(node, directory), 0o755);
   return { path };
+}
+
+function ownProcess(node: string, directory: string): string {
+  const command = [node, program(), '--simulator', resolve(directory)].map(quoted).join(' ');
+  return `#!/bin/sh\nexec ${command} "$@"\n`;
 }
 
 /** What `installOsascript` was told. */

@@ -31,6 +31,8 @@ interface Manner {
   readonly first?: FirstWriting;
   /** Waits this long first. */
   readonly slowMs?: number;
+  /** Waits first until there is a file of this path. */
+  readonly heldUntil?: string;
   /** The language of its errors; English if left out. */
   readonly words?: Words;
   /** `sent` if left out. */

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { TargetForm } from '../../messages/applescript/scripts.js';
 import { openDatabase } from '../../store/sqlite.js';
 import { freshId } from '../../system/random.js';
@@ -41,59 +41,78 @@ export function chatExists(chatDbPath: string, guid: string): boolean {
   }
 }
 
+/** As much of the caller of osascript as matters here. */
+interface Writing {
+  readonly ended: AbortSignal;
+  later(directory: string, path: string): void;
+}
+
 /**
- * Writes the row of a text that was sent. What is to happen later is done by a process of its own, as
- * Messages is one, so that osascript can end or be killed without it.
+ * Writes the row of a text that was sent. What is to happen later is done by somebody else, as Messages is a process of
+ * its own, so that osascript can end or be killed without it. Rejects when the caller ends meanwhile: the row stays as it is then.
  */
-export function writeSentRow(directory: string, row: SentRow, fate: RowFate): void {
+export async function writeSentRow(
+  directory: string,
+  writing: Writing,
+  row: SentRow,
+  fate: RowFate,
+): Promise<void> {
+  const { ended } = writing;
   if (fate.kind === 'none') return;
   if (fate.kind === 'late') {
-    doLater({ directory, kind: 'write', row, afterMs: fate.afterMs });
+    doLater(writing, { directory, kind: 'write', row, afterMs: fate.afterMs });
   } else if (fate.kind === 'failing') {
-    const rowId = withWriter(directory, (writer) => writeSent(writer, row, 'sent').rowId);
-    doLater({ directory, kind: 'fail', rowId, afterMs: fate.afterMs });
+    const rowId = await withWriter(directory, async (to) => (await writeSent(to, row, 'sent', ended)).rowId);
+    doLater(writing, { directory, kind: 'fail', rowId, afterMs: fate.afterMs });
   } else if (fate.kind === 'downgraded') {
-    const rowId = withWriter(directory, (writer) => writeSent(writer, row, 'inserted').markFailed().rowId);
-    doLater({ directory, kind: 'downgrade', rowId, afterMs: fate.afterMs });
+    const rowId = await withWriter(
+      directory,
+      async (to) => (await writeSent(to, row, 'inserted', ended)).markFailed().rowId,
+    );
+    doLater(writing, { directory, kind: 'downgrade', rowId, afterMs: fate.afterMs });
   } else if (fate.kind === 'echoed') {
-    withWriter(directory, (writer) => {
-      writeSent(writer, row, 'sent');
-      writer.receive({ from: row.target.split(';').at(-1) ?? '', text: row.text });
+    await withWriter(directory, async (to) => {
+      await writeSent(to, row, 'sent', ended);
+      to.receive({ from: row.target.split(';').at(-1) ?? '', text: row.text });
     });
   } else if (fate.kind === 'ghost') {
-    withWriter(directory, (writer) => writer.writeSent({ ...messageOf(row), ghost: true }));
+    await withWriter(directory, async (to) => to.writeSent({ ...messageOf(row), ghost: true }));
   } else {
     const { kind } = fate;
-    withWriter(directory, (writer) => writeSent(writer, row, kind));
+    await withWriter(directory, (to) => writeSent(to, row, kind, ended));
   }
 }
 
 /** The row in its first state, and after a moment what it comes to. */
-function writeSent(writer: ChatDbWriter, row: SentRow, stage: SentStage): SimulatedSent {
+async function writeSent(
+  writer: ChatDbWriter,
+  row: SentRow,
+  stage: SentStage,
+  ended?: AbortSignal,
+): Promise<SimulatedSent> {
   const { form, settlesAfterMs } = row.first;
   const sent = writer.writeSent({ ...messageOf(row), upTo: 'first', firstState: form });
-  if (form !== 'none') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, settlesAfterMs);
+  if (form !== 'none') await pause(settlesAfterMs, undefined, { signal: ended });
   return stage === 'first' ? sent : comeTo(sent.settle(), stage);
 }
 
-/** What the process of its own does: the job in the file `path`, once, when it is time. */
+/** Does the job in the file `path`, once, when it is time. */
 export async function doJob(path: string): Promise<void> {
   const job = JSON.parse(readFileSync(path, 'utf8')) as Job;
   unlinkSync(path);
-  await new Promise((resolve) => setTimeout(resolve, job.afterMs));
-  withWriter(job.directory, (writer) => {
-    if (job.kind === 'write') writeSent(writer, job.row, 'sent');
+  await pause(job.afterMs);
+  await withWriter(job.directory, async (writer) => {
+    if (job.kind === 'write') await writeSent(writer, job.row, 'sent');
     else writer.updateMessage(job.rowId, job.kind === 'fail' ? NOT_ON_IMESSAGE : BY_SMS);
   });
 }
 
-function doLater(job: Job): void {
+function doLater(writing: Writing, job: Job): void {
   const jobs = join(job.directory, 'later');
   mkdirSync(jobs, { recursive: true });
   const path = join(jobs, `${freshId('job')}.json`);
   writeFileSync(path, JSON.stringify(job));
-  const args = [...process.argv.slice(1, 2), '--simulator', job.directory, '--later', path];
-  spawn(process.execPath, args, { detached: true, stdio: 'ignore' }).unref();
+  writing.later(job.directory, path);
 }
 
 function messageOf({ form, text, target, file }: SentRow): Omit<SentMessage, 'upTo'> {
@@ -103,12 +122,12 @@ function messageOf({ form, text, target, file }: SentRow): Omit<SentMessage, 'up
 }
 
 /** What is made of a row reads chat.db until the writer is closed: `work` must take from it what is needed later. */
-function withWriter<T>(directory: string, work: (writer: ChatDbWriter) => T): T {
+async function withWriter<T>(directory: string, work: (writer: ChatDbWriter) => Promise<T>): Promise<T> {
   const { chatDbPath, version, clockOffsetMs = 0 } = readSettings(directory);
   const writer = new ChatDbWriter(chatDbPath, { version });
   writer.setClock(clockOffsetMs);
   try {
-    return work(writer);
+    return await work(writer);
   } finally {
     writer.close();
   }
