@@ -16,10 +16,10 @@ import { Continuity, sharedPlaces } from '../../src/daemon/Continuity.js';
 import { ALIVE_AT } from '../../src/daemon/Downtime.js';
 import { marksOf } from '../../src/store/AnsweredMessages.js';
 import { Witness } from '../../src/store/lineage.js';
-import { Store } from '../../src/store/Store.js';
+import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
 
 const INSTALLED_AT = Date.UTC(2026, 0, 1);
 const DAY_MS = 86_400_000;
@@ -37,7 +37,7 @@ class Mac {
     const { clock, log, directory, storePath } = this;
     const places = sharedPlaces(join(this.home, 'chat.db'), this.home);
     const continuity = Continuity.open({ places, directory, storePath, clock, log });
-    const store = Store.open(storePath, { clock, log });
+    const store = openTestStore(storePath, { clock, log });
     try {
       continuity.begin(store);
       const result = work(store);

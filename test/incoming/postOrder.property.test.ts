@@ -5,11 +5,10 @@ import { LONGEST_HOLD_MS, repliesToRelease } from '../../src/incoming/HeldReplie
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { MessagePosting } from '../../src/incoming/ports.js';
 import type { PostResult } from '../../src/model/incoming.js';
-import { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { sized } from '../support/size.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
 
 const SEED = 20261129;
 const TIMEOUT_MS = 60_000;
@@ -109,7 +108,7 @@ test(`whatever connections, backend and kills do, messages arrive and replies go
         let arrived = 0;
 
         const startAgent = () => {
-          const store = Store.open(path, { clock, log: new RecordingLog() });
+          const store = openTestStore(path, { clock, log: new RecordingLog() });
           const way = network.way();
           const replies = {
             enqueue: ({ conversation, answers = '' }: { conversation: string; answers?: string }) =>

@@ -11,7 +11,7 @@ import { Store } from '../../src/store/Store.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
 
 const [OLD, NEW] = ['447967960994', '+447967960994'];
 
@@ -22,7 +22,7 @@ function world() {
   const path = join(directory, 'store.db');
   const chatPath = join(directory, 'chat.db');
   const writer = new ChatDbWriter(chatPath, { version: 15 });
-  let store = Store.open(path, { clock, log });
+  let store = openTestStore(path, { clock, log });
   const build = () => {
     const names = new ConversationNames(store, 'US', log, wordsKey);
     return {

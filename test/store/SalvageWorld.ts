@@ -23,12 +23,12 @@ import type { IncomingMessage } from '../../src/model/incoming.js';
 import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { SALVAGED_GENERATION } from '../../src/store/cursor.js';
-import { Store } from '../../src/store/Store.js';
+import type { Store } from '../../src/store/Store.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
 
 export const PAGE = 4096;
 const BEGAN = Date.UTC(2026, 0, 1);
@@ -64,7 +64,7 @@ export class Life {
   ) {
     const { messages } = outside;
     const { log } = this;
-    this.store = Store.open(path, { clock, log });
+    this.store = openTestStore(path, { clock, log });
     const { store } = this;
     const acks = new Acks(store, clock);
     const settings = () => ({ maxTextLength: 1000, resendUnknown: false });

@@ -7,11 +7,12 @@ import type { MonitorHandler } from '../../src/monitor/ClientFrames.js';
 import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { MonitorServer } from '../../src/monitor/MonitorServer.js';
 import { makeToken } from '../../src/monitor/tokens.js';
-import { Store } from '../../src/store/Store.js';
+import type { Store } from '../../src/store/Store.js';
 import { type Clock, systemClock } from '../../src/system/clock.js';
 import type { Cleanup } from './EdgeWorld.js';
 import { RecordingLog } from './RecordingLog.js';
 import { statusFixture } from './statusFixture.js';
+import { openTestStore } from './temporaryStore.js';
 import { WatchingClient } from './WatchingClient.js';
 
 export const IDLE: AgentStatus = { agentName: 'edge_1', state: 'idle' };
@@ -49,7 +50,7 @@ export class MonitorWorld {
     const clock = options.clock ?? systemClock;
     const watched: boolean[] = [];
     const log = new RecordingLog();
-    const store = Store.open(join(directory, 'edge-agent.db'), { clock, log });
+    const store = openTestStore(join(directory, 'edge-agent.db'), { clock, log });
     const server = new MonitorServer({
       useLink: (id, madeAt) => store.write(() => store.usedLinks.use(id, madeAt)),
       port: options.port ?? 0,

@@ -6,10 +6,11 @@ import type { BackendOptions } from '../../src/backend/BackendOptions.js';
 import type { BackendSecrets, BackendSettings, Timings } from '../../src/backend/settings.js';
 import type { Logger } from '../../src/logging/Logger.js';
 import type { Command } from '../../src/model/command.js';
-import { Store } from '../../src/store/Store.js';
+import type { Store } from '../../src/store/Store.js';
 import { systemClock } from '../../src/system/clock.js';
 import type { FakeBackend } from './FakeBackend.js';
 import { outboundBy } from './outbound.js';
+import { openTestStore } from './temporaryStore.js';
 
 export const AGENT_ID = 'edge_13105550100';
 
@@ -71,7 +72,7 @@ export function makeBackend(
   const directory = overrides.directory ?? mkdtempSync(join(tmpdir(), 'edge-backend-'));
   const lines: string[] = [];
   const log = recorder(lines, () => fake.happened());
-  const store = Store.open(join(directory, 'store.sqlite'), { clock: systemClock, log });
+  const store = openTestStore(join(directory, 'store.sqlite'), { clock: systemClock, log });
   const { url } = fake;
   const settings: Running['settings'] = {
     userPhone: '+13105550100',

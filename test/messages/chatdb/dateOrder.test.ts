@@ -6,10 +6,11 @@ import { appleDate } from '../../../src/kit/messages/AppleDatabase.js';
 import { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import type { IncomingReader } from '../../../src/messages/chatdb/IncomingReader.js';
 import { LONGEST_LOOK_MS } from '../../../src/store/cursor.js';
-import { Store } from '../../../src/store/Store.js';
+import type { Store } from '../../../src/store/Store.js';
 import { openDatabase } from '../../../src/store/sqlite.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 import { sized } from '../../support/size.js';
+import { openTestStore } from '../../support/temporaryStore.js';
 import { MessagesWorld, OTHER, PERSON } from './messagesWorld.js';
 
 const HOUR = 3600_000;
@@ -351,7 +352,7 @@ class MortalAgent {
   }
 
   private openStore(): Store {
-    return Store.open(this.path, { clock: this.world.clock, log: new RecordingLog() });
+    return openTestStore(this.path, { clock: this.world.clock, log: new RecordingLog() });
   }
 }
 

@@ -13,9 +13,10 @@ import { normalisedText } from '../../../src/messages/chatdb/rowBody.js';
 import { conversationKey } from '../../../src/messages/conversationId.js';
 import type { IncomingMessage } from '../../../src/model/incoming.js';
 import type { NewSend } from '../../../src/model/sending.js';
-import { Store } from '../../../src/store/Store.js';
+import type { Store } from '../../../src/store/Store.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
+import { openTestStore } from '../../support/temporaryStore.js';
 
 /** One form that chat.db takes on somebody's machine. */
 export interface SchemaForm {
@@ -102,7 +103,7 @@ export class FactWorld {
     const path = join(this.directory, 'chat.db');
     this.writer = new ChatDbWriter(path, form);
     this.chatDb = new ChatDb({ path, clock, log, region: () => REGION });
-    this.store = Store.open(join(this.directory, 'store.db'), { clock, log });
+    this.store = openTestStore(join(this.directory, 'store.db'), { clock, log });
     this.told = forwarding({
       store: this.store,
       clock,
