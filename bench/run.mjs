@@ -21,6 +21,7 @@ const BENCHES = {
   idle: 'an agent with nothing to do, 90 s',
   footprint: 'memory and idle',
   outage: 'the backend is down while people write',
+  gateway: 'commands accepted by the gateway, in SQLite and in PostgreSQL',
   load: '2 000 agents on one reference backend, 200 commands a second',
 };
 

@@ -53,7 +53,7 @@ interface Patience {
 }
 
 const PATIENCE: Patience = {
-  connectMs: 5_000,
+  connectMs: 10_000,
   statementMs: 10_000,
   lockMs: 5_000,
   workMs: 10_000,

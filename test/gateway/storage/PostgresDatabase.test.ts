@@ -89,7 +89,7 @@ describe('durability', () => {
   });
 
   test('a COMMIT that is not answered in time is not known either, and the connection is not used again', async () => {
-    const { proxy, database, direct } = await openBehindProxy({ patience: { commitMs: 200 } });
+    const { proxy, database, direct } = await openBehindProxy({ patience: { commitMs: 1_500 } });
     const held = proxy.next('down', 'COMMIT\0', 'hold');
     await expect(add(database, 1)).rejects.toMatchObject({ code: 'commit_unknown' });
     await held;
@@ -216,7 +216,7 @@ describe('a database that cannot be reached', () => {
   });
 
   test('because nothing answers is given up in time, at the start and later', async () => {
-    const patience = { connectMs: 200, workMs: 400, closeMs: 100 };
+    const patience = { connectMs: 1_500, workMs: 1_500, closeMs: 100 };
     const { proxy, database } = await openBehindProxy({ patience, connections: 1 });
     proxy.silence('down');
     await expect(add(database, 1)).rejects.toMatchObject(UNAVAILABLE);
@@ -262,7 +262,7 @@ describe('a database that cannot be reached', () => {
   });
 
   test('because a failover left its connections without an end: one deadline, and all later ones succeed', async () => {
-    const patience = { workMs: 500, connectMs: 2_000 };
+    const patience = { workMs: 1_500 };
     const { proxy, database, direct } = await openBehindProxy({ connections: 4, patience });
     await Promise.all([1, 2, 3, 4].map((id) => add(database, id)));
     expect(proxy.connections).toBe(4);
@@ -279,7 +279,7 @@ describe('a database that cannot be reached', () => {
   test('because all connections are in use: what waits too long is refused, and what comes later is not', async () => {
     const database = await openAt(await postgres.freshUrl(), {
       connections: 1,
-      patience: { connectMs: 200 },
+      patience: { connectMs: 1_500 },
     });
     const { promise: end, resolve: finish } = gate();
     const { promise: begun, resolve: begin } = gate();
@@ -299,7 +299,7 @@ describe('a database that cannot be reached', () => {
 
 describe('a slow database', () => {
   test('a statement that runs too long is ended on the server', async () => {
-    const database = await openAt(await postgres.freshUrl(), { patience: { statementMs: 100 } });
+    const database = await openAt(await postgres.freshUrl(), { patience: { statementMs: 1_500 } });
     const slow = database.transaction(async (tx) => {
       await tx.query(ADD, ['a', 1, null]);
       await tx.query('SELECT pg_sleep(60)');
@@ -327,7 +327,7 @@ describe('a slow database', () => {
   });
 
   test('work that waits for something else than its transaction is given up, and its connection is not kept', async () => {
-    const database = await openAt(await postgres.freshUrl(), { patience: { workMs: 200 }, connections: 1 });
+    const database = await openAt(await postgres.freshUrl(), { patience: { workMs: 1_500 }, connections: 1 });
     const hanging = database.transaction(async (tx) => {
       await tx.query(ADD, ['a', 1, null]);
       await new Promise(() => undefined);
@@ -462,7 +462,7 @@ describe('listening', () => {
       () => clock.pending === 1,
       () => 'the deadline of the probe',
     );
-    clock.advance(5_000);
+    clock.advance(10_000);
     proxy.resume();
     await until(
       () => clock.pending === 1,
@@ -474,7 +474,7 @@ describe('listening', () => {
   });
 
   test('that cannot begin is refused and forgotten', async () => {
-    const { proxy, database, direct } = await openBehindProxy({ patience: { connectMs: 300 } });
+    const { proxy, database, direct } = await openBehindProxy({ patience: { connectMs: 1_500 } });
     const heard: string[] = [];
     await proxy.close();
     const listening = database.listen('channel', (payload) => heard.push(payload), nothing);
