@@ -4,6 +4,9 @@ import type { Queries, StoredRow, Transaction } from '../storage/GatewayDatabase
 import { readRows } from './readRows.js';
 import type { SecretBox } from './SecretBox.js';
 
+const sealedRow = z.object({ sealed: z.string() });
+const problemsRow = z.object({ problems: z.string() });
+
 /** An agent as it is kept. Times are Unix ms. */
 interface AgentRecord {
   readonly id: string;
@@ -122,9 +125,7 @@ export async function secretsOf(
      ORDER BY created_at DESC`,
     [agentId, now],
   );
-  return readRows(z.object({ sealed: z.string() }), rows).map(({ sealed }) =>
-    box.open(sealed, ownerOf(agentId)),
-  );
+  return readRows(sealedRow, rows).map(({ sealed }) => box.open(sealed, ownerOf(agentId)));
 }
 
 /**
@@ -163,7 +164,7 @@ export async function keepStatus(
 ): Promise<{ problems: readonly StatusProblem[]; newCodes: readonly string[]; hadProblems: boolean }> {
   const problems = problemsSchema.parse(status.problems);
   const rows = await transaction.query('SELECT problems FROM agent_statuses WHERE agent_id = $1', [agentId]);
-  const [before] = readRows(z.object({ problems: z.string() }), rows);
+  const [before] = readRows(problemsRow, rows);
   const known = before === undefined ? [] : z.array(z.string()).parse(JSON.parse(before.problems));
   const codes = [...new Set(problems.map(({ code }) => code))];
   await transaction.query(

@@ -2,6 +2,12 @@ import { z } from 'zod';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { readRows } from './readRows.js';
 
+const commandRow = z.object({ command: z.string() });
+const lastPositionRow = z.object({ last_position: z.number() });
+const ackedRow = z.object({ command: z.string(), ack_revision: z.number().nullable() });
+const waitingRow = z.object({ position: z.number(), command: z.string() });
+const newestRow = z.object({ agent_id: z.string(), position: z.number() });
+
 /** A command as it is asked for. */
 interface NewCommand {
   readonly commandId: string;
@@ -68,13 +74,13 @@ export async function addCommand(
     'SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2',
     [agentId, commandId],
   );
-  const [known] = readRows(z.object({ command: z.string() }), found);
+  const [known] = readRows(commandRow, found);
   if (known !== undefined) return { kind: 'known', isSame: isSame(known.command, type, payload) };
   const moved = await transaction.query(
     'UPDATE command_positions SET last_position = last_position + 1 WHERE agent_id = $1 RETURNING last_position',
     [agentId],
   );
-  const [place] = readRows(z.object({ last_position: z.number() }), moved);
+  const [place] = readRows(lastPositionRow, moved);
   if (place === undefined) return { kind: 'unknown_agent' };
   const command: StoredCommand = {
     command_id: commandId,
@@ -101,7 +107,7 @@ export async function acknowledge(
     'SELECT command, ack_revision FROM commands WHERE agent_id = $1 AND command_id = $2',
     [agentId, ack.command_id],
   );
-  const [row] = readRows(z.object({ command: z.string(), ack_revision: z.number().nullable() }), found);
+  const [row] = readRows(ackedRow, found);
   if (row === undefined) return { kind: 'unknown' };
   if (row.ack_revision !== null && ack.revision <= row.ack_revision) return { kind: 'repeated' };
   await transaction.query(
@@ -124,7 +130,7 @@ export async function waitingCommands(
      WHERE agent_id = $1 AND acked_at IS NULL AND position > $2 ORDER BY position LIMIT $3`,
     [agentId, after, limit],
   );
-  return readRows(z.object({ position: z.number(), command: z.string() }), rows).map((row) => ({
+  return readRows(waitingRow, rows).map((row) => ({
     position: row.position,
     command: commandSchema.parse(JSON.parse(row.command)),
   }));
@@ -135,7 +141,7 @@ export async function lastPosition(queries: Queries, agentId: string): Promise<n
   const rows = await queries.query('SELECT last_position FROM command_positions WHERE agent_id = $1', [
     agentId,
   ]);
-  return readRows(z.object({ last_position: z.number() }), rows)[0]?.last_position ?? 0;
+  return readRows(lastPositionRow, rows)[0]?.last_position ?? 0;
 }
 
 /** The newest unacked command of each of these agents that has one. */
@@ -149,7 +155,7 @@ export async function newestWaiting(
      WHERE acked_at IS NULL AND agent_id IN (${placeholders(agentIds)}) GROUP BY agent_id`,
     agentIds,
   );
-  return readRows(z.object({ agent_id: z.string(), position: z.number() }), rows).map((row) => ({
+  return readRows(newestRow, rows).map((row) => ({
     agentId: row.agent_id,
     position: row.position,
   }));

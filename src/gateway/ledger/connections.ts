@@ -2,6 +2,19 @@ import { z } from 'zod';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { readRows } from './readRows.js';
 
+const epochRow = z.object({ epoch: z.number() });
+const replicaIdRow = z.object({ replica_id: z.string() });
+const formerRow = z.object({ replica_id: z.string().nullable(), told_online: z.number() });
+const holderRow = z.object({ replica_id: z.string(), epoch: z.number(), since: z.number() });
+const agentHolderRow = z.object({ agent_id: z.string(), replica_id: z.string() });
+const heldRow = z.object({ agent_id: z.string(), epoch: z.number() });
+const lostAgentRow = z.object({
+  agent_id: z.string(),
+  epoch: z.number(),
+  ended_at: z.number(),
+  reason: z.string().nullable(),
+});
+
 /**
  * Which replica holds the socket of which agent. A replica has one lease for all of its sockets, by the clock of the database: a
  * socket counts while that lease does, so that an idle agent costs no write. `told_online` is what applications were told last.
@@ -53,8 +66,7 @@ export async function claimConnection(
     'SELECT replica_id, told_online FROM connections WHERE agent_id = $1',
     [agentId],
   );
-  const schema = z.object({ replica_id: z.string().nullable(), told_online: z.number() });
-  const [before] = readRows(schema, found);
+  const [before] = readRows(formerRow, found);
   const claimed = await transaction.query(
     `INSERT INTO connections (agent_id, epoch, replica_id, since, told_online) VALUES ($1, 1, $2, $3, 1)
      ON CONFLICT (agent_id) DO UPDATE SET epoch = connections.epoch + 1, replica_id = excluded.replica_id,
@@ -62,7 +74,7 @@ export async function claimConnection(
      RETURNING epoch`,
     [agentId, replicaId, now],
   );
-  const [row] = readRows(z.object({ epoch: z.number() }), claimed);
+  const [row] = readRows(epochRow, claimed);
   return {
     epoch: row?.epoch ?? 0,
     former: before?.replica_id ?? undefined,
@@ -93,8 +105,7 @@ export async function holderOf(queries: Queries, agentId: string): Promise<Socke
      WHERE c.agent_id = $1 AND r.lease_until > ${queries.nowMs}`,
     [agentId],
   );
-  const schema = z.object({ replica_id: z.string(), epoch: z.number(), since: z.number() });
-  const [row] = readRows(schema, rows);
+  const [row] = readRows(holderRow, rows);
   return row === undefined ? undefined : { replicaId: row.replica_id, epoch: row.epoch, since: row.since };
 }
 
@@ -114,8 +125,10 @@ export async function holdersOf(
        AND r.lease_until > ${queries.nowMs}`,
     values,
   );
-  const schema = z.object({ agent_id: z.string(), replica_id: z.string() });
-  return readRows(schema, rows).map((row) => ({ agentId: row.agent_id, replicaId: row.replica_id }));
+  return readRows(agentHolderRow, rows).map((row) => ({
+    agentId: row.agent_id,
+    replicaId: row.replica_id,
+  }));
 }
 
 /** The sockets that a replica holds as the database has it, by agent: their epochs. */
@@ -123,8 +136,7 @@ export async function heldBy(queries: Queries, replicaId: string): Promise<Map<s
   const rows = await queries.query('SELECT agent_id, epoch FROM connections WHERE replica_id = $1', [
     replicaId,
   ]);
-  const schema = z.object({ agent_id: z.string(), epoch: z.number() });
-  return new Map(readRows(schema, rows).map((row) => [row.agent_id, row.epoch]));
+  return new Map(readRows(heldRow, rows).map((row) => [row.agent_id, row.epoch]));
 }
 
 /** Starts or extends the lease of a replica. */
@@ -155,7 +167,7 @@ export async function liveReplicas(queries: Queries): Promise<string[]> {
   const rows = await queries.query(
     `SELECT replica_id FROM replicas WHERE lease_until > ${queries.nowMs} ORDER BY started_at`,
   );
-  return readRows(z.object({ replica_id: z.string() }), rows).map(({ replica_id }) => replica_id);
+  return readRows(replicaIdRow, rows).map(({ replica_id }) => replica_id);
 }
 
 /** Forgets replicas that died more than `graceMs` ago; their sockets count as ended then. */
@@ -189,13 +201,7 @@ export async function lostAgents(queries: Queries, graceMs: number, limit: numbe
      ORDER BY ended_at LIMIT $2`,
     [graceMs, limit],
   );
-  const schema = z.object({
-    agent_id: z.string(),
-    epoch: z.number(),
-    ended_at: z.number(),
-    reason: z.string().nullable(),
-  });
-  return readRows(schema, rows).map((row) => ({
+  return readRows(lostAgentRow, rows).map((row) => ({
     agentId: row.agent_id,
     epoch: row.epoch,
     since: row.ended_at,

@@ -5,6 +5,9 @@ import type { Dialect, Queries, StoredValue, Transaction } from '../storage/Gate
 import { readRows } from './readRows.js';
 import { enqueueDeliveries } from './webhookDeliveries.js';
 
+const seqRow = z.object({ seq: z.number() });
+const xidSeqRow = z.object({ xid: z.number(), seq: z.number() });
+
 /**
  * Every event for applications, once, in the order in which they were committed. In PostgreSQL a transaction that began early may
  * commit late: rows carry the number of their transaction (`xid`), and a reader takes only those below the oldest one that still runs.
@@ -97,7 +100,7 @@ export async function publish<T extends GatewayEventType>(
      ON CONFLICT (agent_id, event_id) DO NOTHING RETURNING seq`,
     [agentId, id, type, JSON.stringify(body), now],
   );
-  const [row] = readRows(z.object({ seq: z.number() }), stored);
+  const [row] = readRows(seqRow, stored);
   if (row === undefined) return false;
   await enqueueDeliveries(
     transaction,
@@ -144,7 +147,7 @@ export async function newestCursor(queries: Queries): Promise<EventCursor> {
   const rows = await queries.query(
     `SELECT xid, seq FROM event_log WHERE xid < ${HORIZON[queries.dialect]} ORDER BY xid DESC, seq DESC LIMIT 1`,
   );
-  const [newest] = readRows(z.object({ xid: z.number(), seq: z.number() }), rows);
+  const [newest] = readRows(xidSeqRow, rows);
   return newest ?? { xid: 0, seq: 0 };
 }
 

@@ -21,6 +21,8 @@ import {
 } from './messageStatus.js';
 import { jsonColumn, readRows } from './readRows.js';
 
+const stepsRow = z.object({ steps: z.number() });
+
 /** Texts that applications send, and what became of each. */
 export const messageTables = (): readonly string[] => [
   `CREATE TABLE messages (
@@ -353,7 +355,7 @@ async function stepsOf(queries: Queries, agentId: string, id: string): Promise<n
     'SELECT count(*) AS steps FROM message_history WHERE agent_id = $1 AND message_id = $2',
     [agentId, id],
   );
-  return readRows(z.object({ steps: z.number() }), rows)[0]?.steps ?? 0;
+  return readRows(stepsRow, rows)[0]?.steps ?? 0;
 }
 
 /** Whether a program would see no difference. */

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { readRows } from './readRows.js';
 
+const bytesRow = z.object({ bytes: z.number() });
+
 /** A file of an incoming message; its bytes are in the store of uploads, under `file`. `at` is Unix ms. */
 interface UploadedRecord {
   readonly agentId: string;
@@ -105,5 +107,5 @@ export async function forgetUpload(transaction: Transaction, agentId: string, gu
 /** How much all files come to. */
 export async function uploadedBytes(queries: Queries): Promise<number> {
   const rows = await queries.query('SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes FROM uploads');
-  return readRows(z.object({ bytes: z.number() }), rows)[0]?.bytes ?? 0;
+  return readRows(bytesRow, rows)[0]?.bytes ?? 0;
 }

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import type { Queries, StoredRow, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
 import { readRows } from './readRows.js';
 
+const webhookIdRow = z.object({ webhook_id: z.string() });
+const agentIdLaneRow = z.object({ agent_id: z.string(), lane: z.string() });
+
 /*
  * Which events wait for which webhook. Those of one conversation (a lane) go out one after the other: a lane is leased to one
  * replica at a time, which sends its oldest event. Leases go by the clock of the database; when an attempt is due, by the caller's.
@@ -142,7 +145,7 @@ export async function enqueueDeliveries(
      RETURNING webhook_id`,
     [agentId, eventId, type, lane, seq, now],
   );
-  for (const { webhook_id } of readRows(z.object({ webhook_id: z.string() }), enqueued)) {
+  for (const { webhook_id } of readRows(webhookIdRow, enqueued)) {
     await openLane(transaction, { agentId, webhookId: webhook_id, lane }, now);
   }
 }
@@ -183,7 +186,7 @@ export async function dueWebhooks(queries: Queries, now: number): Promise<string
      WHERE l.due_at <= $1 AND l.lease_until < ${queries.nowMs} AND w.disabled_reason IS NULL`,
     [now],
   );
-  return readRows(z.object({ webhook_id: z.string() }), rows).map(({ webhook_id }) => webhook_id);
+  return readRows(webhookIdRow, rows).map(({ webhook_id }) => webhook_id);
 }
 
 /** Takes up to `limit` due lanes of a webhook, those that wait longest first. No other replica has them until the leases end. */
@@ -207,7 +210,7 @@ export async function leaseLanes(
      RETURNING webhook_lanes.agent_id AS agent_id, webhook_lanes.lane AS lane`,
     [webhookId, now, lease.owner, lease.leaseMs, lease.limit],
   );
-  return readRows(z.object({ agent_id: z.string(), lane: z.string() }), rows).map((row) => ({
+  return readRows(agentIdLaneRow, rows).map((row) => ({
     webhookId,
     agentId: row.agent_id,
     lane: row.lane,
