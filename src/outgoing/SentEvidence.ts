@@ -320,16 +320,21 @@ export class SentEvidence {
   }
 
   /**
-   * Whether another bubble of the same reply is in chat.db, or was tried by this store: then it was this reply, and it ended before
-   * this bubble.
+   * Whether another bubble of the same reply is in chat.db, or was tried by this store, by itself or in the words of a reflex: then it
+   * was this reply, and it ended before this bubble.
    */
   private isKnownReply({ seq, answers, conversation }: SendRecord, found: readonly SentRow[]): boolean {
-    const others = this.store.sends
+    const { sends } = this.store;
+    const others = sends
       .answersTo(conversation, answers ?? '')
       .filter((other) => other.seq !== seq && isReply(other));
+    const isTried = (send: SendRecord | undefined) =>
+      send !== undefined && (send.guid !== null || send.attemptedAt !== null);
     return others.some(
       (other) =>
-        other.guid !== null || other.attemptedAt !== null || found.some((row) => this.isOf(other, row)),
+        isTried(other) ||
+        (other.twin !== null && isTried(sends.get(other.twin))) ||
+        found.some((row) => this.isOf(other, row)),
     );
   }
 

@@ -318,6 +318,26 @@ describe('after an older store was put back', () => {
     },
   );
 
+  test('the bubbles behind a first one that a reflex had said follow it', async () => {
+    const answered = [{ knownSends: 0, marks: marksOf({ guid: 'guid-1', sentAt: BEGAN_AT }) }];
+    const world = restored('one sec', BEGAN_AT + 10_000, { answered });
+    world.messages.rows.push(row(2, 'the words of an operator', BEGAN_AT + 11_000));
+    received(world, 'guid-1', 0);
+    world.offer('one sec', BEGAN_AT + 9_000, { id: 'reflex', role: 'reflex', answers: 'guid-1' });
+    for (const [id, words, role] of [
+      ['one', 'one sec', 'first'],
+      ['two', 'want the link?', 'bubble'],
+    ] as const)
+      world.offer(words, null, { id, role, answers: 'guid-1' });
+    await world.outgoing.start();
+    expect(['reflex', 'one', 'two'].map((id) => stateOf(world, id))).toEqual([
+      'sent',
+      'deduplicated',
+      'attempting',
+    ]);
+    world.close();
+  });
+
   test('the bubbles behind one that was tried since follow it, though nothing proves that one', async () => {
     const world = restored('another text', BEGAN_AT + 10_000, { answered: null });
     received(world, 'guid-1', 0);

@@ -62,11 +62,13 @@ export function expectedTexts(intents: Intents, evidence: Evidence): Map<string,
 
 /**
  * The same, once for each message: a restored store may know a message that iCloud wrote again by another guid than the one before it,
- * and what it is answered with under that went out already.
+ * and the backend answers that as another message. One of the answers goes out: that of which more did.
  */
 function answersByMessage({ messages }: Intents, evidence: Evidence): Answer[] {
   const answers = answersIn(evidence);
   if (evidence.restores.length === 0) return answers;
+  const sent = new Set(evidence.sent);
+  const countSent = ({ texts }: Answer) => texts.filter((text) => sent.has(text)).length;
   const merged = new Map<string, Answer>();
   for (const answer of answers) {
     const message = messages.find((one) => guidsOf(one).includes(answer.guid));
@@ -74,7 +76,8 @@ function answersByMessage({ messages }: Intents, evidence: Evidence): Answer[] {
     const known = merged.get(name);
     const reflex = known?.reflex ?? answer.reflex;
     const reflexes = (known?.reflexes ?? 0) + answer.reflexes;
-    merged.set(name, { ...(known ?? answer), reflex, reflexes });
+    const said = known !== undefined && countSent(known) >= countSent(answer) ? known : answer;
+    merged.set(name, { ...said, reflex, reflexes });
   }
   return [...merged.values()];
 }

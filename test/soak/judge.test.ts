@@ -185,6 +185,21 @@ describe('the judge of a soak', () => {
     expect(judge({ ...intents, messages }, { ...evidence, incoming }, false)).toEqual([]);
   });
 
+  test.for([
+    ['the first answer', ['reflex', 'bubble'], []],
+    ['the second answer, behind the reflex of the first', ['reflex', 'other', 'words'], []],
+    ['both answers', ['reflex', 'bubble', 'other', 'words'], ['twice: “other”', 'twice: “words”']],
+  ] as const)('after a restore wants one answer to a message and its copy: %s', ([, said, broken]) => {
+    const { intents, evidence } = flawless(['one', 'two', 'later', ...said]);
+    const reply = { should_respond: true, reply_bubbles: ['other', 'words'] };
+    const { journal } = evidence;
+    journal.record({ kind: 'reply', agentId: AGENT, guid: 'copy of m1', body: reply, delivered: true });
+    const given = { ...intents, messages: [copied] };
+    const restored = { ...evidence, restores: [{ copiedAt: 0, restoredAt: 1 }] };
+    const texts = judge(given, restored, false).filter((one) => /^(?:twice|lost)/.test(one));
+    expect(texts.map((one) => one.split(' went')[0])).toEqual(broken);
+  });
+
   test('bears an unknown outcome only where there may be one', () => {
     const { intents, evidence: doubtful } = flawless(TEXTS.slice(0, -1));
     const told = { ...doubtful, unknown: [{ id: 'reply:m1:2', text: 'bubble', error: '' }] };
