@@ -107,19 +107,33 @@ function cost(run: () => unknown, enough = 0): number {
 const SLACK_MS = 15;
 const RATIO = 3;
 
+/** A measurement that says otherwise is repeated: what other programs add to it does not come five times. */
+function costsAtMostTwice(long: () => unknown, short: () => unknown): boolean {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const twice = cost(long, SLACK_MS);
+    // What fits into the slack need not be compared.
+    if (twice <= SLACK_MS || twice <= cost(short) * RATIO + SLACK_MS) return true;
+  }
+  return false;
+}
+
 test.each(Object.entries(WORK))(
   '%s: twice the text takes no more than about twice the work',
   (_name, { length, run }) => {
-    for (const piece of PIECES) {
+    const tooLong = PIECES.filter((piece) => {
       const text = piece.repeat(Math.ceil((2 * length) / piece.length)).slice(0, 2 * length);
-      const twice = cost(() => run(text), SLACK_MS);
+      const once = text.slice(0, length);
       // And with an end at which a pattern fails that has matched all before it.
-      const ended = cost(() => run(`${text.slice(0, length)}\u0001!`), SLACK_MS);
-      // What fits into the slack need not be compared.
-      const once = Math.max(twice, ended) <= SLACK_MS ? 0 : cost(() => run(text.slice(0, length)));
-      expect({ piece, twice }).toSatisfy(({ twice }) => twice <= once * RATIO + SLACK_MS);
-      expect({ piece, ended }).toSatisfy(({ ended }) => ended <= once * RATIO + SLACK_MS);
-    }
+      const longer = [text, `${once}\u0001!`];
+      return longer.some(
+        (one) =>
+          !costsAtMostTwice(
+            () => run(one),
+            () => run(once),
+          ),
+      );
+    });
+    expect(tooLong).toEqual([]);
   },
   120_000,
 );
