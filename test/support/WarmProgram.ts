@@ -10,6 +10,8 @@ const HOST = fileURLToPath(new URL('./warmProgram.mjs', import.meta.url));
 const READ_AT_START = /^(?:NODE|LD_|DYLD_|UV_|OPENSSL|SSL_|SSLKEYLOG|TZ$|LANG|LC_|MALLOC)/;
 /** What a process has piled up goes with it. */
 const LONGEST_LIFE_RUNS = 50;
+/** Tests that run side by side need more of them than are worth their memory afterwards. */
+const MOST_IDLE = 4;
 
 const idle: WarmProgram[] = [];
 
@@ -94,7 +96,7 @@ class WarmProgram {
     const { told, exitCode } = this;
     this.told = undefined;
     this.keepUsAlive(false);
-    if (this.runs < LONGEST_LIFE_RUNS) idle.push(this);
+    if (this.runs < LONGEST_LIFE_RUNS && idle.length < MOST_IDLE) idle.push(this);
     else this.child.disconnect();
     told?.ended({ code: exitCode, signal: null });
   }
