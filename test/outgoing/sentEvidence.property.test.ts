@@ -9,6 +9,7 @@ import type { LedgerGap } from '../../src/store/lineage.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';
+import { sized } from '../support/size.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const SEED = 20261129;
@@ -178,7 +179,7 @@ describe(`seed ${SEED}`, () => {
           world.close();
         }
       }),
-      { seed: SEED, numRuns: 300 },
+      { seed: SEED, numRuns: sized(75, 1_000) },
     );
   });
 });
