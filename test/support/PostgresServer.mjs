@@ -4,16 +4,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  chownSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -109,9 +100,9 @@ export class PostgresServer {
   async make() {
     const passwordFile = join(this.directory, 'password');
     writeFileSync(passwordFile, this.password);
-    if (this.user !== undefined) {
-      for (const path of [this.directory, passwordFile]) chownSync(path, this.user.uid, this.user.gid);
-    }
+    // All of it: the guard removes it as this user.
+    if (this.user !== undefined)
+      await run('chown', ['-R', `${this.user.uid}:${this.user.gid}`, this.directory]);
     // Sorted as most databases in production are: nothing of the gateway may depend on the order of texts.
     const how = [
       '-E',

@@ -115,15 +115,12 @@ export async function holdersOf(
   agentIds: readonly string[],
 ): Promise<{ agentId: string; replicaId: string }[]> {
   if (agentIds.length === 0) return [];
-  // Repeated up to a power of two, so that there are a few statements to prepare and not one for each number of agents.
-  const size = 2 ** Math.ceil(Math.log2(agentIds.length));
-  const values = Array.from({ length: size }, (_, index) => agentIds[index % agentIds.length] ?? '');
   const rows = await queries.query(
     `SELECT c.agent_id AS agent_id, c.replica_id AS replica_id
      FROM connections c JOIN replicas r ON r.replica_id = c.replica_id
-     WHERE c.agent_id IN (${values.map((_, index) => `$${index + 1}`).join(', ')})
+     WHERE c.agent_id IN (${agentIds.map((_, index) => `$${index + 1}`).join(', ')})
        AND r.lease_until > ${queries.nowMs}`,
-    values,
+    agentIds,
   );
   return readRows(agentHolderRow, rows).map((row) => ({
     agentId: row.agent_id,

@@ -52,8 +52,8 @@ export class PreparedStatements {
     const parameters = known?.parameters ?? parameterCount(sql);
     const statement = { text: sql, values: storableFor(sql, parameters, values) };
     if (known !== undefined) return { ...statement, name: known.name };
-    // What goes beyond was put together at run time: the server would keep each for ever.
-    if (this.known.size >= KEPT_STATEMENTS) return statement;
+    // What was put together at run time, such as a list: the server would keep each length of it for ever.
+    if (parameters > MOST_PARAMETERS || this.known.size >= KEPT_STATEMENTS) return statement;
     const name = `s${this.known.size}`;
     this.known.set(sql, { name, parameters });
     return { ...statement, name };
@@ -61,6 +61,7 @@ export class PreparedStatements {
 }
 
 const KEPT_STATEMENTS = 500;
+const MOST_PARAMETERS = 24;
 
 /** A literal of SQL, for what takes no parameters. */
 export const literal = (text: string): string => escapeLiteral(storableText(text));

@@ -359,6 +359,28 @@ describe('a server that takes no writes', () => {
   });
 });
 
+test.each([
+  ['53100', 'disk_full'],
+  ['53300', 'storage_unavailable'],
+  ['XX001', 'store_damaged'],
+  ['23514', 'internal'],
+  ['08P01', 'internal'],
+])(
+  'an answer of PostgreSQL with the state %s is %s, and none of its words are passed on',
+  async (state, code) => {
+    const database = await openAt(await postgres.freshUrl());
+    const failing = database.transaction(async (tx) => {
+      await tx.query(ADD, ['a', 1, null]);
+      await tx.query(`DO $$ BEGIN RAISE EXCEPTION 'a secret text' USING ERRCODE = '${state}'; END $$`);
+    });
+    const error: unknown = await failing.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code });
+    expect(String(error)).not.toContain('secret');
+    await add(database, 2);
+    expect(await idsOf(database)).toEqual([2]);
+  },
+);
+
 describe('the schema', () => {
   test('of several replicas that start at once is brought forward by one of them', async () => {
     const url = await postgres.freshUrl();
