@@ -20,6 +20,7 @@ const BENCHES = {
   logs: 'edge-agent logs over a full and over a large log',
   idle: 'an agent with nothing to do, 90 s',
   footprint: 'memory and idle',
+  scale: 'what an item costs while ever more wait',
   outage: 'the backend is down while people write',
   gateway: 'commands accepted by the gateway, in SQLite and in PostgreSQL',
   load: '2 000 agents on one reference backend, 200 commands a second',

@@ -255,7 +255,7 @@ function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
     acks: stands.acks,
     uploads: stands.uploads,
     givenUp: { messages: store.incoming.countIn('expired'), images: store.uploads.countGivenUp() },
-    setAside: { messages: store.incoming.countIn('parked'), since: store.backlog.oldest().incoming_parked },
+    setAside: { messages: store.incoming.countIn('parked'), since: store.incoming.parkedSince() },
   };
 }
 

@@ -53,6 +53,7 @@ export class IncomingTable {
   private readonly selectOthers: Statement;
   private readonly countOpen: Statement;
   private readonly countParked: Statement;
+  private readonly selectParkedSince: Statement;
   private readonly countExpired: Statement;
   private readonly retryAllBy: Statement;
   private readonly selectParked: Statement;
@@ -196,6 +197,9 @@ export class IncomingTable {
     );
     this.countOpen = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
     this.countExpired = database.prepare("SELECT count(*) FROM incoming WHERE state = 'expired'").pluck();
+    this.selectParkedSince = database
+      .prepare("SELECT min(settled_at) FROM incoming WHERE state = 'parked'")
+      .pluck();
     this.countParked = database.prepare("SELECT count(*) FROM incoming WHERE state = 'parked'").pluck();
   }
 
@@ -426,6 +430,11 @@ export class IncomingTable {
   /** Inside a write: gives a parked message up for good; false if there is none of that guid. */
   drop(guid: string): boolean {
     return this.expire.run(guid).changes > 0;
+  }
+
+  /** When the first of those that are parked was, Unix ms; null: none is. */
+  parkedSince(): number | null {
+    return this.selectParkedSince.get() as number | null;
   }
 
   /** How many are open, parked, or expired in the last 7 days. */

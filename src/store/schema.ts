@@ -358,4 +358,9 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX text_journal_at ON text_journal (at);
   `,
+  `
+  -- Since when the oldest message waits, and which ones failed: asked every few seconds, however many wait.
+  CREATE INDEX incoming_waiting ON incoming (seen_at) WHERE state = 'open';
+  CREATE INDEX incoming_failed ON incoming (conversation, seen_at) WHERE state = 'open' AND last_error IS NOT NULL;
+  `,
 ];
