@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
 import { DaemonWorld } from './DaemonWorld.mjs';
 import { bounded } from './figures.mjs';
 
@@ -9,22 +6,16 @@ const MESSAGES = 20_000;
 const PEOPLE = 200;
 /** Of a text that is scheduled and then cancelled: stored, cancelled, and the cancelling itself. */
 const ACKS_A_PAIR = 3;
-const IDLE_MS = 5_000;
 const MB = 1024 * 1024;
 
-/** A daemon that has done much, and then one that has nothing to do. */
+/** A daemon that has done much. */
 export async function run() {
   const world = await DaemonWorld.open();
   const fresh = await world.usage();
   await takeCommands(world);
   await takeMessages(world);
   const worked = await world.usage();
-  await pause(2_000);
-  const before = await world.usage();
-  await pause(IDLE_MS);
-  const after = await world.usage();
   await world.close();
-  const share = (used) => (used / (IDLE_MS * 1000)) * 100;
   return [
     bounded({
       what: `RSS after ${COMMANDS / 1000}k commands, ${MESSAGES / 1000}k messages`,
@@ -32,13 +23,6 @@ export async function run() {
       reference: { name: 'right after its start', value: fresh.rss / MB },
       unit: 'MB',
       most: 90,
-    }),
-    bounded({
-      what: `CPU while idle, ${IDLE_MS / 1000} s`,
-      measured: share(after.cpu - before.cpu),
-      reference: { name: 'node with a timer of 200 ms', value: share(await bareIdle()) },
-      unit: '% of a core',
-      most: 0.3,
     }),
   ];
 }
@@ -77,19 +61,4 @@ async function takeMessages({ backend, mac }) {
     }
     await backend.until(() => backend.journal.replies.length >= ((person + 10) * MESSAGES) / PEOPLE, 120_000);
   }
-}
-
-/** CPU time (µs) of a node that does nothing but tick like the watcher of chat.db. */
-async function bareIdle() {
-  const script = `setInterval(() => undefined, 200);
-    setTimeout(() => { const a = process.cpuUsage(); setTimeout(() => {
-      const { user, system } = process.cpuUsage(a); console.log(user + system); process.exit();
-    }, ${IDLE_MS}); }, 1000);`;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  child.stdout.on('data', (chunk) => {
-    printed += chunk;
-  });
-  await once(child, 'close');
-  return Number(printed);
 }

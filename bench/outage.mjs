@@ -1,15 +1,17 @@
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { openDatabase } from '../dist/store/sqlite.js';
 import { DaemonWorld } from './DaemonWorld.mjs';
 import { bounded } from './figures.mjs';
 
 /** Until the messages are read and the first posts have failed. */
 const SETTLED_MS = 10_000;
 const WATCHED_MS = 30_000;
-const PEOPLE = [15, 150, 1_500];
+const PEOPLE = [15, 150, 1500];
 
 /**
  * A daemon whose backend fails while people write: its CPU time, and what it asks of the backend. `down`: nothing listens;
- * `failing`: every post is answered by 503.
+ * `failing`: every post is read, and its connection is cut.
  */
 export async function run() {
   const rows = [];
@@ -22,12 +24,12 @@ async function outage(kind, people) {
   const world = await DaemonWorld.open();
   const { backend, mac } = world;
   if (kind === 'down') await backend.goDown();
-  else backend.failHttp(503, Infinity, { path: '/edge/message' });
+  else backend.loseReplies({ path: '/edge/message', times: Infinity });
   for (let person = 0; person < people; person++) {
     mac.chatDb.bulkReceive(1, { from: `+1310${6660000 + person}` });
   }
   await pause(SETTLED_MS);
-  const posts = countFailures(backend);
+  const posts = countPosts(backend);
   const before = await world.usage();
   await pause(WATCHED_MS);
   const after = await world.usage();
@@ -35,8 +37,7 @@ async function outage(kind, people) {
   const began = performance.now();
   if (kind === 'down') await backend.comeBack();
   else backend.mendHttp();
-  const isOut = () => new Set(backend.journal.replies.map(({ guid }) => guid)).size >= people;
-  await backend.until(isOut, 300_000);
+  while (waiting(world) > 0) await pause(100);
   const tookS = (performance.now() - began) / 1000;
   await world.close();
   const who = `${kind}, ${people} people waiting`;
@@ -54,14 +55,21 @@ async function outage(kind, people) {
   ];
 }
 
-/** How many requests have been failed since. */
-function countFailures({ faults }) {
-  const take = faults.takeFailure.bind(faults);
+/** How many posts the backend has read since. */
+function countPosts(backend) {
   let count = 0;
-  faults.takeFailure = (path) => {
-    const failure = take(path);
-    if (failure !== undefined) count += 1;
-    return failure;
-  };
+  backend.observe(({ kind }) => {
+    if (kind === 'message') count += 1;
+  });
   return () => count;
+}
+
+/** How many messages the daemon has and are not answered. */
+function waiting({ directory }) {
+  const database = openDatabase(join(directory, 'state', 'edge-agent.db'), { readonly: true });
+  try {
+    return database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck().get();
+  } finally {
+    database.close();
+  }
 }

@@ -19,7 +19,7 @@ const BENCHES = {
   status: 'edge-agent status',
   logs: 'edge-agent logs over a full and over a large log',
   idle: 'an agent with nothing to do, 90 s',
-  footprint: 'memory and idle',
+  footprint: 'memory',
   scale: 'what an item costs while ever more wait',
   outage: 'the backend is down while people write',
   gateway: 'commands accepted by the gateway, in SQLite and in PostgreSQL',
