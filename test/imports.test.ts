@@ -181,6 +181,17 @@ describe('the direction of imports', () => {
     expect(strays).toEqual([]);
   });
 
+  test('what starts without a server loads no driver of a database server', () => {
+    const loaded = new Set(['cli/main.ts', 'daemon/EdgeAgent.ts', 'index.ts', 'kit/backend/index.ts']);
+    for (const from of loaded) {
+      for (const { file, isDynamic, isType } of imports.filter((one) => one.from === from)) {
+        if (file !== undefined && !isDynamic && !isType) loaded.add(file);
+      }
+    }
+    expect(loaded.size).toBeGreaterThan(100);
+    expect(imports.filter(({ from, to }) => to === 'pg' && loaded.has(from))).toEqual([]);
+  });
+
   test('no literal is spread into another to save a line', () => {
     const spread = /[{,]\s*\.\.\.\{/;
     expect(sourceFiles.filter((file) => spread.test(codeOf(file)))).toEqual([]);

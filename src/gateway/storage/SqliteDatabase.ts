@@ -164,20 +164,18 @@ export class SqliteDatabase implements GatewayDatabase {
 
   /** Settles every transaction of the group. Where one had SQLite undo all of them, as on a full disk, each is tried alone. */
   private async commitGroup(group: readonly Waiting[]): Promise<void> {
-    const fault = await this.tryGroup(group);
+    const fault = await this.tryGroup(group).catch((error: unknown) => error);
     if (fault === undefined) return;
-    if (group.length > 1 && isOfOne(fault)) for (const one of group) await this.commitGroup([one]);
+    if (group.length > 1 && !isOfAll(fault)) for (const one of group) await this.commitGroup([one]);
     else for (const { reject } of group) reject(fault);
   }
 
-  /** The error that undid all of them; undefined if each is settled. */
+  /** The error that undid all of them; undefined if each is settled. Rejects for a failure at which nothing was begun. */
   private async tryGroup(group: readonly Waiting[]): Promise<unknown> {
     const ended: Ended[] = [];
-    try {
-      this.writer.query('BEGIN IMMEDIATE', []);
-    } catch (error) {
-      return error;
-    }
+    // Left open where even a ROLLBACK failed.
+    if (this.writer.inTransaction) this.writer.query('ROLLBACK', []);
+    this.writer.query('BEGIN IMMEDIATE', []);
     for (const { work } of group) {
       const end = await this.run(work);
       if (!end.ok && !this.writer.inTransaction) return end.error;
@@ -239,8 +237,9 @@ function asCommitError(error: unknown): unknown {
   });
 }
 
-/** What one transaction of a group may have caused, so that the others can do without it. */
-const isOfOne = (fault: unknown) => fault instanceof EdgeError && fault.code === 'disk_full';
+/** What would fail each of a group alike; anything else one of them may have caused, so that the others can do without it. */
+const isOfAll = (fault: unknown) =>
+  fault instanceof EdgeError && /^(commit_unknown|storage_.+|store_damaged)$/.test(fault.code);
 
 class SqliteTransaction implements Transaction {
   private readonly hooks: (() => void)[] = [];
