@@ -32,6 +32,8 @@ export class TestReplica {
   /** How often it was woken: once a notification, and once a lookup that found its own sockets. */
   wakes = 0;
 
+  private readonly epochs = new Map<string, number>();
+
   private constructor(
     readonly replicas: Replicas,
     readonly database: GatewayDatabase,
@@ -99,7 +101,21 @@ export class TestReplica {
   async claim(agentId: string): Promise<number> {
     const claim: Claim = await this.replicas.claim(agentId);
     if (claim.kind !== 'held') throw new Error(`the claim was ${claim.kind}`);
+    this.epochs.set(agentId, claim.epoch);
     return claim.epoch;
+  }
+
+  /** The sockets that it has been given and that are held still. */
+  heldAgents(): string[] {
+    return [...this.epochs].flatMap(([agentId, epoch]) =>
+      this.replicas.holds(agentId, epoch) ? [agentId] : [],
+    );
+  }
+
+  /** Ends the socket of this agent, if it is here. */
+  releaseHeld(agentId: string): void {
+    const epoch = this.epochs.get(agentId);
+    if (epoch !== undefined) this.replicas.release(agentId, epoch, 'closed');
   }
 
   /** Lets time pass until the next renewal of the lease has ended well. */

@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest';
 import { holderOf } from '../../../src/gateway/ledger/connections.js';
+import { Replicas } from '../../../src/gateway/replicas/Replicas.js';
 import { channelOf } from '../../../src/gateway/replicas/WakeUps.js';
+import { SqliteDatabase } from '../../../src/gateway/storage/SqliteDatabase.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { FakeClock } from '../../support/FakeClock.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+import { seeded } from '../../support/seeded.js';
+import { temporaryDirectory } from '../../support/temporaryStore.js';
 import { testPostgres } from '../../support/testPostgres.js';
 import { until } from '../../support/until.js';
-import { Observer, TestReplica } from './ReplicaStage.js';
+import { Observer, SOCKETS, TestReplica } from './ReplicaStage.js';
 
 const postgres = testPostgres();
 const MINUTE = 60_000;
@@ -282,3 +289,72 @@ test('a notification that nobody understands counts as one that was lost', async
     () => 'word that something may have been missed',
   );
 });
+
+test('in SQLite, where there is one replica, it wakes its own sockets', async () => {
+  const database = await SqliteDatabase.open({
+    path: `${temporaryDirectory()}/gateway.sqlite`,
+    migrations: SOCKETS,
+    clock: systemClock,
+    log: new RecordingLog(),
+  });
+  const woken: string[] = [];
+  const nothing = () => undefined;
+  const replicas = await Replicas.start({
+    database,
+    clock: new FakeClock(),
+    random: () => 0,
+    log: new RecordingLog(),
+    replicaId: 'only',
+    listener: {
+      online: async () => undefined,
+      offline: async () => undefined,
+      takenOver: nothing,
+      wake: (agentIds) => woken.push(...agentIds),
+      mayHaveMissed: nothing,
+      leaseLost: nothing,
+    },
+  });
+  expect(await replicas.claim('agent')).toEqual({ kind: 'held', epoch: 1 });
+  replicas.wake(['agent', 'other']);
+  await replicas.settled();
+  expect(woken).toEqual(['agent']);
+  await replicas.stop();
+  expect(await database.query('SELECT replica_id FROM connections')).toEqual([{ replica_id: null }]);
+  await database.close();
+});
+
+test.each([1, 2, 3])(
+  'whatever is cut while agents come and go, in the end each replica holds what the database says (seed %i)',
+  async (seed) => {
+    const { a, b, observer } = await twoReplicas();
+    const random = seeded(seed);
+    const pick = <T>(items: readonly [T, ...T[]]): T =>
+      items[Math.floor(random() * items.length)] ?? items[0];
+    const agents = ['one', 'two', 'three', 'four'] as const;
+    for (let step = 0; step < 60; step += 1) {
+      const replica = pick([a, b]);
+      const agent = pick(agents);
+      const action = random();
+      // Claims may fail now; that is what it is about.
+      if (action < 0.5) await replica.claim(agent).catch(() => undefined);
+      else if (action < 0.65) replica.releaseHeld(agent);
+      else if (action < 0.8) replica.proxy.cut();
+      else if (action < 0.9) void replica.proxy.next(pick(['up', 'down']), 'COMMIT\0', 'cut');
+      else await replica.pass(pick([1_000, 6_000]));
+    }
+    for (const replica of [a, b]) {
+      replica.proxy.forgetNext();
+      await replica.pass(40_000);
+      await replica.pass(40_000);
+    }
+    const rows = await observer.database.query('SELECT agent_id, replica_id, epoch FROM connections');
+    expect(rows.length).toBeGreaterThan(0);
+    for (const { agent_id, replica_id, epoch } of rows) {
+      const holds = ({ replicas }: TestReplica) => replicas.holds(String(agent_id), Number(epoch));
+      expect({ a: holds(a), b: holds(b) }).toEqual({ a: replica_id === 'a', b: replica_id === 'b' });
+    }
+    expect([a, b].flatMap((replica) => replica.heldAgents()).length).toBe(
+      rows.filter(({ replica_id }) => replica_id !== null).length,
+    );
+  },
+);
