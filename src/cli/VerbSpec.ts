@@ -36,11 +36,11 @@ export interface VerbSpec {
   usesSecrets?: true;
 }
 
-/** Verbs that share their first word. */
+/** Verbs that share their first word; some of them may share their second one too. */
 export interface VerbGroup {
   name: string;
   about: string;
-  verbs: readonly VerbSpec[];
+  verbs: readonly (VerbSpec | VerbGroup)[];
   /** Stands for the group where none of them is named. */
   default?: VerbSpec;
 }

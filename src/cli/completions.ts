@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Shell } from './dev/completionsVerb.js';
 import { EXIT } from './exitCodes.js';
 import { show } from './print.js';
-import type { IdKind, VerbSpec } from './VerbSpec.js';
+import type { IdKind, VerbGroup, VerbSpec } from './VerbSpec.js';
 import { VERB_SECTIONS } from './verbs.js';
 
 /** A verb with the words that may follow it. */
@@ -54,15 +54,14 @@ const ID_FUNCTION = `_edge_agent_ids() {
 
 /** The verbs that take an id, by their path. */
 function idVerbs(): [path: string, kind: IdKind][] {
-  const kindsOf = (path: string, spec: VerbSpec) =>
-    (spec.arguments ?? []).flatMap(({ completes }): [string, IdKind][] =>
-      completes === undefined ? [] : [[path, completes]],
+  const below = (path: string, spec: VerbSpec | VerbGroup): [string, IdKind][] => {
+    const own = `${path} ${spec.name}`.trim();
+    if ('verbs' in spec) return spec.verbs.flatMap((verb) => below(own, verb));
+    return (spec.arguments ?? []).flatMap(({ completes }): [string, IdKind][] =>
+      completes === undefined ? [] : [[own, completes]],
     );
-  return VERB_SECTIONS.flatMap(({ verbs }) => verbs).flatMap((spec) =>
-    'verbs' in spec
-      ? spec.verbs.flatMap((verb) => kindsOf(`${spec.name} ${verb.name}`, verb))
-      : kindsOf(spec.name, spec),
-  );
+  };
+  return VERB_SECTIONS.flatMap(({ verbs }) => verbs).flatMap((spec) => below('', spec));
 }
 
 function placesOf(command: Command, path: string): Place[] {

@@ -81,9 +81,12 @@ function examplesOf(verbs: readonly VerbSpec[]): string {
   return `\nExamples:\n${lines.join('\n')}\n`;
 }
 
-function addGroup(program: Command, { name, about, verbs, default: usual }: VerbGroup): void {
-  const group = program.command(name).description(about);
-  for (const spec of verbs) addVerb(group, spec, { isDefault: spec === usual });
+function addGroup(parent: Command, { name, about, verbs, default: usual }: VerbGroup): void {
+  const group = parent.command(name).description(about);
+  for (const spec of verbs) {
+    if ('verbs' in spec) addGroup(group, spec);
+    else addVerb(group, spec, { isDefault: spec === usual });
+  }
   if (usual !== undefined) refuseStrangers(group);
 }
 

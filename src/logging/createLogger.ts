@@ -16,8 +16,11 @@ export interface LogSettings {
 }
 
 export interface LogOptions extends LogSettings {
-  /** Created with mode 0600 (its directories 0700) and appended to; an existing file is set to 0600. */
-  readonly file: string;
+  /**
+   * Created with mode 0600 (its directories 0700) and appended to; an existing file is set to 0600. Undefined: lines go to the console
+   * alone, where something else keeps them (journald, Docker).
+   */
+  readonly file: string | undefined;
   /** Gets every line as well, for a person in front of it. */
   readonly console?: NodeJS.WritableStream | undefined;
   readonly clock?: Clock | undefined;
@@ -58,13 +61,16 @@ export function createLogger(options: LogOptions): LogFile {
   let conceal = redactor(secrets);
   let { format } = options;
   const line = (event: LogEvent) => FORMATTERS[format](event, conceal);
-  const file = openLineFile({
-    path: options.file,
-    remakesDirectory: options.remakesDirectory ?? true,
-    rotate: options.rotate,
-    clock,
-    notice: (message) => line({ time: clock.now(), level: 'warn', message, fields: {} }),
-  });
+  const file =
+    options.file === undefined
+      ? undefined
+      : openLineFile({
+          path: options.file,
+          remakesDirectory: options.remakesDirectory ?? true,
+          rotate: options.rotate,
+          clock,
+          notice: (message) => line({ time: clock.now(), level: 'warn', message, fields: {} }),
+        });
   const terminal = options.console === undefined ? undefined : attach(options.console);
 
   const listeners = new Map<(event: LogEvent) => void, LogLevel | undefined>();
@@ -77,7 +83,7 @@ export function createLogger(options: LogOptions): LogFile {
       const level = pino.levels.labels[this.lastLevel] as LogLevel;
       const event = { time: clock.now(), level, message: this.lastMsg, fields: this.lastObj };
       const text = line(event);
-      file.write(text);
+      file?.write(text);
       terminal?.write(text);
       for (const [listener, wanted] of listeners)
         if (wanted === undefined || wanted === level) listener(concealedEvent(event, conceal));
@@ -88,7 +94,7 @@ export function createLogger(options: LogOptions): LogFile {
     try {
       backing[level](fields, message);
     } catch (thrown) {
-      file.countLost(thrown);
+      file?.countLost(thrown);
     }
   };
   const repeats = new Repeats(clock, write);
@@ -103,7 +109,7 @@ export function createLogger(options: LogOptions): LogFile {
     configure: (settings) => {
       backing.level = settings.level;
       format = settings.format;
-      if (settings.rotate !== undefined) file.rotateBy(settings.rotate);
+      if (settings.rotate !== undefined) file?.rotateBy(settings.rotate);
     },
     redact: (more) => {
       secrets.push(...more);
@@ -116,7 +122,7 @@ export function createLogger(options: LogOptions): LogFile {
     close: () => {
       repeats.close();
       backing.level = 'silent';
-      file.close();
+      file?.close();
       terminal?.close();
     },
   };

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../system/clock.js';
+import { securityHeaders, staticFile } from '../system/staticFiles.js';
 import type { MonitorSecret } from './MonitorSecret.js';
 import { isLocal, isOfAnotherSite } from './origin.js';
 import { RateLimit } from './rateLimit.js';
-import { securityHeaders, staticFile } from './staticFiles.js';
 import { judgeToken, makeToken, SESSION_MS } from './tokens.js';
 
 /** All requests; beyond it none is looked at. */

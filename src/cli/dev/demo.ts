@@ -3,7 +3,8 @@ import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
 import { EXIT } from '../exitCodes.js';
 import { print, wantsColour } from '../print.js';
-import { ANN, DemoWorld } from './DemoWorld.js';
+import { ANN } from './DemoMac.js';
+import { DemoWorld } from './DemoWorld.js';
 import { DemoScreen, type Speaker } from './demoScreen.js';
 
 /** One thing that the demo promises, and whether it happened. */
@@ -22,7 +23,7 @@ export async function demo(): Promise<number> {
   const promised: Promised[] = [];
   const world = await DemoWorld.open(screen);
   world.backend.observe((entry) => {
-    world.showSent();
+    world.mac.showSent();
     const line = describeEvent(entry);
     if (line !== undefined) screen.line('backend', line);
   });
@@ -49,19 +50,19 @@ type Act = (
 const connect: Act = async (world, screen, check) => {
   screen.title('1  The agent starts, registers and opens its WebSocket');
   await world.agent.start();
-  check('connected in real time', await world.until(() => world.agent.snapshot().link === 'realtime'));
+  check('connected in real time', await world.mac.until(() => world.agent.snapshot().link === 'realtime'));
 };
 
 const reflexFirst: Act = async (world, screen, check) => {
   screen.title('2  A message arrives: the quick reply (the reflex) comes by WebSocket, all of it by HTTP');
   const { backend } = world;
   backend.holdReply();
-  world.annWrites('can you find me a good deal for a Mac mini?');
-  await world.until(() => backend.held.length === 1);
+  world.mac.annWrites('can you find me a good deal for a Mac mini?');
+  await world.mac.until(() => backend.held.length === 1);
   backend.releaseReflex();
-  const instant = await world.until(() => world.texts.length === 1);
+  const instant = await world.mac.until(() => world.mac.texts.length === 1);
   await backend.release('replyFirst');
-  const all = await world.until(() => world.texts.length === 3);
+  const all = await world.mac.until(() => world.mac.texts.length === 3);
   check('the reflex was sent before the reply arrived', instant);
   check('the same text in the reply was not sent again', all && sent(world, 'okie lemme see') === 1);
 };
@@ -71,14 +72,14 @@ const replyFirst: Act = async (world, screen, check) => {
   const { backend } = world;
   const acked = backend.acks.length;
   backend.holdReply();
-  world.annWrites('yes please');
-  await world.until(() => backend.held.length === 1);
+  world.mac.annWrites('yes please');
+  await world.mac.until(() => backend.held.length === 1);
   await backend.releaseReply();
-  await world.until(() => world.texts.length === 5);
+  await world.mac.until(() => world.mac.texts.length === 5);
   backend.releaseReflex();
   await backend.release('both');
   const deduplicated = () => backend.acks.slice(acked).some(({ body }) => body.result?.deduplicated === true);
-  check('the late reflex was acked as deduplicated', await world.until(deduplicated));
+  check('the late reflex was acked as deduplicated', await world.mac.until(deduplicated));
   check('its text was sent once', sent(world, 'sure thing') === 1);
 };
 
@@ -87,19 +88,19 @@ const socketDrop: Act = async (world, screen, check) => {
   const { backend, agent } = world;
   backend.refuseUpgrades(503);
   backend.dropSocket();
-  const polling = await world.until(() => agent.snapshot().link === 'polling');
+  const polling = await world.mac.until(() => agent.snapshot().link === 'polling');
   const { commandId } = backend.pushCommand({
     command_type: 'send_message_now',
     payload: { thread_id: ANN, text: 'this one came by polling' },
   });
-  const delivered = await world.until(() => sent(world, 'this one came by polling') === 1);
-  const acked = await world.until(() => isAcked(world, commandId));
+  const delivered = await world.mac.until(() => sent(world, 'this one came by polling') === 1);
+  const acked = await world.mac.until(() => isAcked(world, commandId));
   backend.refuseUpgrades(null);
   check('fell back to HTTP polling', polling);
   check('a command sent in the meantime was executed and acked', delivered && acked);
   check(
     'connected in real time again',
-    await world.until(() => agent.snapshot().link === 'realtime', 12_000),
+    await world.mac.until(() => agent.snapshot().link === 'realtime', 12_000),
   );
 };
 
@@ -110,26 +111,26 @@ const scheduled: Act = async (world, screen, check) => {
     command_type: 'schedule_message',
     payload: { thread_id: ANN, message_text: 'right on time', send_at: sendAt },
   });
-  const stored = await world.until(() => isAcked(world, commandId));
+  const stored = await world.mac.until(() => isAcked(world, commandId));
   const early = sent(world, 'right on time') === 1;
-  const done = await world.until(() => acksOf(world, commandId) === 2);
+  const done = await world.mac.until(() => acksOf(world, commandId) === 2);
   check('acked when it was stored, and not sent yet', stored && !early);
   check('sent on time and acked again', done && sent(world, 'right on time') === 1);
 };
 
 const stop: Act = async (world, screen, check) => {
   screen.title('6  The agent stops');
-  const { agent, backend, texts } = world;
-  await world.until(() => agent.snapshot().acks_undelivered === 0);
+  const { agent, backend, mac } = world;
+  await world.mac.until(() => agent.snapshot().acks_undelivered === 0);
   const undelivered = agent.snapshot().acks_undelivered;
   await agent.stop();
   check('every ack was delivered', undelivered === 0);
-  check('no text was sent twice', new Set(texts).size === texts.length);
+  check('no text was sent twice', new Set(mac.texts).size === mac.texts.length);
   check('the connection was closed cleanly', backend.journal.disconnects.at(-1)?.code === 1000);
 };
 
 function sent(world: DemoWorld, text: string): number {
-  return world.texts.filter((other) => other === text).length;
+  return world.mac.texts.filter((other) => other === text).length;
 }
 
 function acksOf(world: DemoWorld, commandId: string): number {

@@ -6,7 +6,8 @@ import { environment } from '../../system/environment.js';
 import { EXIT } from '../exitCodes.js';
 import { print, wantsColour } from '../print.js';
 import { untilSignal } from '../untilSignal.js';
-import { ANN, DemoWorld } from './DemoWorld.js';
+import { ANN } from './DemoMac.js';
+import { DemoWorld } from './DemoWorld.js';
 import { describeEvent } from './demo.js';
 import { DemoScreen } from './demoScreen.js';
 
@@ -23,7 +24,7 @@ export async function play(): Promise<number> {
   const world = await DemoWorld.open(screen, { persona: echo, showLog: false });
   let timer: Timer | undefined;
   const look = () => {
-    world.showSent();
+    world.mac.showSent();
     timer = systemClock.after(LOOK_EVERY_MS, look);
   };
   try {
@@ -32,12 +33,12 @@ export async function play(): Promise<number> {
       if (line !== undefined) screen.line('backend', line);
     });
     await world.agent.start();
-    if (!(await world.until(() => world.agent.snapshot().link === 'realtime'))) {
+    if (!(await world.mac.until(() => world.agent.snapshot().link === 'realtime'))) {
       screen.line('failed', 'The agent did not connect to the backend.');
       return EXIT.failed;
     }
     look();
-    const self = `${thisCommand()} --config ${world.configPath}`;
+    const self = `${thisCommand()} --config ${world.mac.configPath}`;
     print(
       '',
       'Type a message and press Enter: Ann sends it, the backend answers, and Ann gets the answer.',
@@ -50,7 +51,7 @@ export async function play(): Promise<number> {
     );
     const input = createInterface({ input: process.stdin });
     input.on('line', (line) => {
-      if (line.trim() !== '') world.annWrites(line);
+      if (line.trim() !== '') world.mac.annWrites(line);
     });
     await Promise.race([stopped, new Promise((resolve) => input.once('close', resolve))]);
     input.close();

@@ -49,12 +49,13 @@ function decoded(urlPath: string): string {
 }
 
 /**
- * The headers of every answer: nothing but our own files runs, nothing is loaded from or told to anybody else, no page
- * frames ours. `host` must have been found to be of this machine: some browsers do not count ws: as 'self'.
+ * The headers of every answer that belongs to a page of ours: nothing but its own files runs, nothing is loaded from or told to anybody
+ * else, no page frames it. `socketHost`: where it opens a WebSocket, as some browsers do not count ws: as 'self'; it must have been
+ * found to be of this machine.
  */
-export function securityHeaders(host: string): Record<string, string> {
+export function securityHeaders(socketHost?: string): Record<string, string> {
   // A policy cannot name an IPv6 address (CSP 3, host-source).
-  const socket = host.startsWith('[') ? '' : ` ws://${host}`;
+  const socket = socketHost === undefined || socketHost.startsWith('[') ? '' : ` ws://${socketHost}`;
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
