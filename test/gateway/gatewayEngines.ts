@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { TestContext } from 'vitest';
 import { onTestFinished } from 'vitest';
 import { GATEWAY_MIGRATIONS } from '../../src/gateway/ledger/gatewayMigrations.js';
 import type { GatewayDatabase } from '../../src/gateway/storage/GatewayDatabase.js';
@@ -7,44 +8,45 @@ import { SqliteDatabase } from '../../src/gateway/storage/SqliteDatabase.js';
 import { systemClock } from '../../src/system/clock.js';
 import { systemRandom } from '../../src/system/random.js';
 import { RecordingLog } from '../support/RecordingLog.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { temporaryDirectory } from '../support/temporaryDirectory.js';
 import { testPostgres } from '../support/testPostgres.js';
 
 /** An engine under a test: opens an empty database of a gateway, which is closed when the test is over. */
 export interface GatewayEngine {
   readonly name: 'SQLite' | 'PostgreSQL';
-  /** Where a gateway finds an empty database. */
-  place(): Promise<string>;
-  open(place?: string): Promise<GatewayDatabase>;
+  /** Where a gateway finds an empty database. Tests that run side by side name theirs. */
+  place(test?: Pick<TestContext, 'onTestFinished'>): Promise<string>;
+  open(place?: string, test?: Pick<TestContext, 'onTestFinished'>): Promise<GatewayDatabase>;
 }
 
 /** To be called at the top of a file: each engine that a gateway may have. */
 export function gatewayEngines(): readonly GatewayEngine[] {
   const postgres = testPostgres();
-  const opened = async (database: Promise<GatewayDatabase>) => {
+  const opened = async (
+    database: Promise<GatewayDatabase>,
+    test: Pick<TestContext, 'onTestFinished'> = { onTestFinished },
+  ) => {
     const open = await database;
-    onTestFinished(() => open.close());
+    test.onTestFinished(() => open.close());
     return open;
   };
   const shared = { migrations: GATEWAY_MIGRATIONS, clock: systemClock, log: new RecordingLog() };
-  const sqlitePlace = async () => join(temporaryDirectory(), 'gateway.sqlite');
+  const sqlitePlace = async (test: Pick<TestContext, 'onTestFinished'> = { onTestFinished }) =>
+    join(temporaryDirectory(test), 'gateway.sqlite');
   return [
     {
       name: 'SQLite',
       place: sqlitePlace,
-      open: async (place) => opened(SqliteDatabase.open({ path: place ?? (await sqlitePlace()), ...shared })),
+      open: async (place, test) =>
+        opened(SqliteDatabase.open({ path: place ?? (await sqlitePlace(test)), ...shared }), test),
     },
     {
       name: 'PostgreSQL',
       place: () => postgres.freshUrl(),
-      open: async (place) =>
-        opened(
-          PostgresDatabase.open({
-            url: place ?? (await postgres.freshUrl()),
-            random: systemRandom,
-            ...shared,
-          }),
-        ),
+      open: async (place, test) => {
+        const url = place ?? (await postgres.freshUrl());
+        return opened(PostgresDatabase.open({ url, random: systemRandom, ...shared }), test);
+      },
     },
   ];
 }

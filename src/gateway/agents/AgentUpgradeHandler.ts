@@ -37,6 +37,7 @@ const SERVER_OPTIONS = {
 export class AgentUpgradeHandler {
   private readonly server = new WebSocketServer(SERVER_OPTIONS);
   private readonly intakes = new Map<AgentConnection, FrameIntake>();
+  private isRefusing = false;
 
   private readonly events: ConnectionEvents = {
     text: (connection, text) => this.receive(connection, text),
@@ -55,6 +56,11 @@ export class AgentUpgradeHandler {
     );
   }
 
+  /** From now on every upgrade is answered with 503. */
+  refuseAll(): void {
+    this.isRefusing = true;
+  }
+
   /** Never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // The peer may be gone at any moment; `close` follows, and there is nobody to tell.
@@ -65,6 +71,7 @@ export class AgentUpgradeHandler {
     if (fault.kind === 'hang') hang(socket);
     else if (fault.kind === 'status') refuseUpgrade(socket, fault.status, fault.retryAfter);
     else if (pathOf(request.url) !== SOCKET_PATH) refuseUpgrade(socket, 404);
+    else if (this.isRefusing) refuseUpgrade(socket, 503, RETRY_SECONDS);
     else if (agentId === undefined || !isAgentId(agentId)) {
       this.refused(403, 'edge_agent_id is missing or unusable');
       refuseUpgrade(socket, 403);

@@ -46,14 +46,20 @@ export interface UploadedFile {
   readonly bytes: Buffer;
 }
 
-/** A command to be made, as an operator asks for it. */
+/** A text that an operator has an agent send, and the command that says so to the agent. */
 export interface OrderedText {
   readonly agentId: string;
-  /** The caller's idempotency key; made where there is none. */
-  readonly commandId: string | undefined;
+  /** The caller's idempotency key, or a fresh id. */
+  readonly commandId: string;
   readonly commandType: 'send_message_now' | 'schedule_message';
   readonly payload: Readonly<Record<string, unknown>>;
   readonly priority: string | undefined;
+  readonly threadId: string;
+  readonly text: string;
+  /** Unix ms; null: now. */
+  readonly sendAt: number | null;
+  /** `AdminRights.name` of who orders it. */
+  readonly orderedBy: string | null;
 }
 
 /** `websocket`: sent as soon as it is stored. `polling`: kept for the next sync or connect. `known`: the id was there before. */
@@ -64,6 +70,8 @@ export interface OrderedTextOutcome {
 
 /** What an admin key allows. */
 export interface AdminRights {
+  /** Names the key, without telling it; null where there is only one. */
+  readonly name: string | null;
   readonly maySeeStats: boolean;
   maySend(agentId: string): boolean;
 }
@@ -139,8 +147,8 @@ export interface EdgeBackend {
   /** A socket that was up has ended. */
   disconnected(connection: AgentConnection, reason: string): void;
 
-  /** Makes a command, for an operator. */
-  send(request: OrderedText): Promise<OrderedTextOutcome>;
+  /** Has an agent send a text. Idempotent by `commandId`. Undefined: there is no such agent. */
+  send(text: OrderedText): Promise<OrderedTextOutcome | undefined>;
 
   /** Of all agents, and of each of those named. */
   counts(

@@ -70,6 +70,11 @@ export class EdgeServer {
     return this.upgrades.upgrade(request, socket, head);
   }
 
+  /** Takes no new socket any more: agents are told to come back, and find another replica. */
+  refuseSockets(): void {
+    this.upgrades.refuseAll();
+  }
+
   /** A command is on its way: from now on the time until its ack is measured. Only the first call for a command counts. */
   setOut(agentId: string, commandId: string): void {
     this.latencies.setOut(agentId, commandId);

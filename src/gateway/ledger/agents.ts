@@ -57,12 +57,13 @@ export const agentTables = (): readonly string[] => [
 const ownerOf = (agentId: string) => `agent:${agentId}`;
 
 /**
- * Adds an agent; `secret` is shown this once, the database has it sealed. Undefined: there is one of that id, and nothing changed.
+ * Adds an agent and gives its secret, which is shown this once: the database has it sealed. It is a fresh one of 256 random bits,
+ * unless the agent has one already (`secret`). Undefined: there is an agent of that id, and nothing changed.
  */
 export async function addAgent(
   transaction: Transaction,
   box: SecretBox,
-  agent: { id: string; name: string | null; isInvited: boolean },
+  agent: { id: string; name: string | null; isInvited: boolean; secret?: string },
   now: number,
 ): Promise<string | undefined> {
   await transaction.lock(agent.id);
@@ -77,7 +78,7 @@ export async function addAgent(
     'INSERT INTO command_positions (agent_id, last_position) VALUES ($1, 0) ON CONFLICT (agent_id) DO NOTHING',
     [agent.id],
   );
-  return addSecret(transaction, box, agent.id, now);
+  return addSecret(transaction, box, agent.id, agent.secret ?? randomHex(SECRET_BYTES), now);
 }
 
 /**
@@ -97,7 +98,7 @@ export async function rotateSecret(
     'UPDATE agent_secrets SET valid_until = $2 WHERE agent_id = $1 AND (valid_until IS NULL OR valid_until > $2)',
     [agentId, now + overlapMs],
   );
-  const secret = await addSecret(transaction, box, agentId, now);
+  const secret = await addSecret(transaction, box, agentId, randomHex(SECRET_BYTES), now);
   await transaction.query(
     `DELETE FROM agent_secrets WHERE agent_id = $1 AND secret_id NOT IN (
        SELECT secret_id FROM agent_secrets WHERE agent_id = $1 ORDER BY valid_until IS NULL DESC, created_at DESC LIMIT $2)`,
@@ -238,9 +239,9 @@ async function addSecret(
   transaction: Transaction,
   box: SecretBox,
   agentId: string,
+  secret: string,
   now: number,
 ): Promise<string> {
-  const secret = randomHex(SECRET_BYTES);
   await transaction.query(
     'INSERT INTO agent_secrets (agent_id, secret_id, sealed, created_at) VALUES ($1, $2, $3, $4)',
     [agentId, randomHex(8), box.seal(secret, ownerOf(agentId)), now],

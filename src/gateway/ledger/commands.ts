@@ -9,7 +9,7 @@ const waitingRow = z.object({ position: z.number(), command: z.string() });
 const newestRow = z.object({ agent_id: z.string(), position: z.number() });
 
 /** A command as it is asked for. */
-interface NewCommand {
+export interface NewCommand {
   readonly commandId: string;
   readonly type: string;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -27,7 +27,7 @@ const commandSchema = z.object({
 type StoredCommand = z.infer<typeof commandSchema>;
 
 /** `position`: its place among all commands of its agent, from 1, without gaps. `isSame`: the known one has this type and payload. */
-type AddedCommand =
+export type AddedCommand =
   | { readonly kind: 'added'; readonly position: number; readonly command: StoredCommand }
   | { readonly kind: 'known'; readonly isSame: boolean }
   | { readonly kind: 'unknown_agent' };

@@ -27,6 +27,11 @@ type InboxEntry =
   | { readonly kind: 'waiting'; readonly leftMs: number }
   | { readonly kind: 'answered'; readonly reply: MessageReply };
 
+/** What became of an answer; `late`: the message has one, which stays. */
+type GivenAnswer =
+  | { readonly kind: 'given'; readonly conversation: string }
+  | { readonly kind: 'late' | 'unknown' };
+
 /** Keeps a message that comes for the first time. False: it is there. Within the lock of the agent. */
 export async function takeMessage(
   transaction: Transaction,
@@ -71,18 +76,19 @@ export async function giveAnswer(
   guid: string,
   reply: MessageReply,
   now: number,
-): Promise<'given' | 'late' | 'unknown'> {
+): Promise<GivenAnswer> {
   await transaction.lock(agentId);
   const given = await transaction.query(
-    `UPDATE inbox SET answer = $3, answered_at = $4 WHERE agent_id = $1 AND guid = $2 AND answer IS NULL RETURNING guid`,
+    `UPDATE inbox SET answer = $3, answered_at = $4 WHERE agent_id = $1 AND guid = $2 AND answer IS NULL RETURNING conversation`,
     [agentId, guid, JSON.stringify(reply), now],
   );
-  if (given.length > 0) return 'given';
+  const [row] = readRows(z.object({ conversation: z.string() }), given);
+  if (row !== undefined) return { kind: 'given', conversation: row.conversation };
   const rows = await transaction.query('SELECT guid FROM inbox WHERE agent_id = $1 AND guid = $2', [
     agentId,
     guid,
   ]);
-  return rows.length > 0 ? 'late' : 'unknown';
+  return { kind: rows.length > 0 ? 'late' : 'unknown' };
 }
 
 /** Forgets messages that came before that time. One that came again would be taken for a new one: agents remember for 31 days. */

@@ -38,7 +38,7 @@ interface PersonaBackendParts {
   log: (line: string) => void;
 }
 
-const FULL_RIGHTS: AdminRights = { maySeeStats: true, maySend: () => true };
+const FULL_RIGHTS: AdminRights = { name: null, maySeeStats: true, maySend: () => true };
 
 /** The backend of the development server: a persona answers, a queue keeps commands, and a journal tells what happened. */
 export class PersonaBackend implements EdgeBackend {

@@ -190,10 +190,10 @@ describe.each(engines)('what agents bring, in $name', ({ open }) => {
     const reply = { should_respond: true, reply_bubbles: ['hi'] } as const;
     const give = (agentId: string, words: string) =>
       database.transaction((tx) => giveAnswer(tx, agentId, 'g', { ...reply, reply_bubbles: [words] }, NOW));
-    expect([await give('edge_1', 'hi'), await give('edge_1', 'no'), await give('edge_2', 'hi')]).toEqual([
-      'given',
-      'late',
-      'unknown',
+    expect(await give('edge_1', 'hi')).toEqual({ kind: 'given', conversation: '+1' });
+    expect([await give('edge_1', 'no'), await give('edge_2', 'hi')]).toEqual([
+      { kind: 'late' },
+      { kind: 'unknown' },
     ]);
     expect(await inboxEntry(database, 'edge_1', 'g')).toEqual({ kind: 'answered', reply });
     expect(await inboxEntry(database, 'edge_2', 'g')).toBeUndefined();

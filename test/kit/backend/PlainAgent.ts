@@ -1,11 +1,16 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { mintToken } from '../../../src/gateway/agents/authentication.js';
-import type { SimulatedBackend } from '../../../src/kit/backend/SimulatedBackend.js';
 
 export const SECRET = 'a-secret-of-the-tests';
 export const AGENT_ID = 'edge_13105550100';
 export const PHONE = '+13105550100';
+
+/** Where a server of the edge protocol is. */
+export interface EdgePlace {
+  readonly url: string;
+  readonly webSocketUrl: string;
+}
 
 export interface Frame {
   type: string;
@@ -37,7 +42,7 @@ export class PlainSocket {
 
   /** Resolves when the upgrade was answered with 101, whatever comes after. */
   static async open(
-    backend: SimulatedBackend,
+    backend: EdgePlace,
     options: { agentId?: string; authorization?: string | null; url?: string } = {},
   ): Promise<PlainSocket> {
     const agentId = options.agentId ?? AGENT_ID;
@@ -54,8 +59,9 @@ export class PlainSocket {
   }
 
   /** A socket that is greeted, so that the backend knows it too. */
-  static async connect(backend: SimulatedBackend, agentId = AGENT_ID): Promise<PlainSocket> {
-    const plain = await PlainSocket.open(backend, { agentId });
+  static async connect(backend: EdgePlace, agentId = AGENT_ID, secret = SECRET): Promise<PlainSocket> {
+    const authorization = `Bearer ${freshToken(agentId, secret)}`;
+    const plain = await PlainSocket.open(backend, { agentId, authorization });
     await plain.next('connected');
     return plain;
   }
@@ -111,7 +117,7 @@ export interface Answer {
 
 /** A POST with an agent's credentials. */
 export async function post(
-  backend: SimulatedBackend,
+  backend: EdgePlace,
   path: string,
   body: unknown,
   headers: Record<string, string> = {},

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isAgentId } from '../../../model/agentId.js';
 import type { SendReply } from '../../../model/backendBodies.js';
+import { freshId } from '../../../system/random.js';
 import { refusal } from '../admission.js';
 import { withBody } from '../requestBody.js';
 import type { Endpoint } from './endpoint.js';
@@ -52,12 +53,20 @@ export const sendMessage: Endpoint = {
               commandType: 'schedule_message',
               payload: { ...shared, message_text: ask.said, send_at: ask.send_at },
             } as const);
-      const { commandId, via } = await backend.send({
+      const sent = await backend.send({
         ...command,
         agentId: ask.edge_agent_id,
-        commandId: ask.command_id,
+        commandId: ask.command_id ?? freshId('cmd'),
         priority: ask.priority,
+        threadId: ask.thread_id,
+        text: ask.said,
+        sendAt: ask.send_at === undefined ? null : timeOf(ask.send_at),
+        orderedBy: operator.name,
       });
+      if (sent === undefined) {
+        return { status: 404, body: { error: 'not_found', message: 'there is no agent with this id' } };
+      }
+      const { commandId, via } = sent;
       if (via === 'websocket') log('Command sent via WebSocket (instant)');
       else if (via === 'polling') log('WebSocket not available, queuing for HTTP polling');
       return {
@@ -71,3 +80,8 @@ export const sendMessage: Endpoint = {
       };
     }),
 };
+
+/** Unix ms. A time without a zone is in UTC, as agents take it. */
+function timeOf(text: string): number {
+  return Date.parse(/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`);
+}

@@ -1,0 +1,90 @@
+import { describeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock, Timer } from '../system/clock.js';
+import { forgetAgentEvents } from './ledger/agentEvents.js';
+import { forgetCommands } from './ledger/commands.js';
+import { forgetConversations } from './ledger/conversations.js';
+import { forgetEvents } from './ledger/eventLog.js';
+import { forgetIdempotencyKeys } from './ledger/idempotency.js';
+import { forgetInbox } from './ledger/inbox.js';
+import { forgetMessages } from './ledger/messages.js';
+import { forgetUpload, uploadsBefore } from './ledger/uploads.js';
+import { forgetDeliveries } from './ledger/webhookDeliveries.js';
+import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
+import type { UploadFiles } from './UploadFiles.js';
+
+/** How often what is too old is forgotten, in ms, and how long after the start for the first time. */
+const EVERY_MS = 3_600_000;
+const FIRST_MS = 60_000;
+
+/** Agents report an event for 7 days; a message that comes again is known to them for 31. */
+const EVENTS_DAYS = 31;
+const MESSAGES_DAYS = 45;
+
+const DAY_MS = 86_400_000;
+const FILES_AT_ONCE = 100;
+
+interface RetentionParts {
+  database: GatewayDatabase;
+  clock: Clock;
+  log: Logger;
+  uploads: UploadFiles;
+  /** How long what is over is kept, in days; ids by which repeats are known at least as long as agents repeat. */
+  keepDays: number;
+}
+
+/** Forgets, every hour, what has been over for longer than it is kept. Several replicas may do so at once. */
+export class DataRetention {
+  private timer: Timer | undefined;
+  private running: Promise<void> | undefined;
+  private isStopped = false;
+
+  constructor(private readonly parts: RetentionParts) {}
+
+  start(): void {
+    this.next(FIRST_MS);
+  }
+
+  /** Ends the work after the step that is under way. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.timer?.cancel();
+    await this.running;
+  }
+
+  /** Forgets everything that is too old. Rejects as the database does. */
+  async forget(): Promise<void> {
+    const { database, clock, keepDays, uploads } = this.parts;
+    const before = (atLeast: number) => clock.now() - Math.max(keepDays, atLeast) * DAY_MS;
+    const steps: ((transaction: Transaction) => Promise<void>)[] = [
+      (transaction) => forgetCommands(transaction, before(MESSAGES_DAYS)),
+      (transaction) => forgetAgentEvents(transaction, before(EVENTS_DAYS)),
+      (transaction) => forgetInbox(transaction, before(MESSAGES_DAYS)),
+      (transaction) => forgetDeliveries(transaction, before(1)),
+      (transaction) => forgetEvents(transaction, before(1)),
+      (transaction) => forgetMessages(transaction, before(1)),
+      (transaction) => forgetConversations(transaction, before(1)),
+      (transaction) => forgetIdempotencyKeys(transaction, clock.now()),
+    ];
+    for (const step of steps) if (!this.isStopped) await database.transaction(step);
+    for (;;) {
+      const old = this.isStopped ? [] : await uploadsBefore(database, before(1), FILES_AT_ONCE);
+      if (old.length === 0) return;
+      for (const { agentId, guid, file } of old) {
+        await uploads.remove(file);
+        await database.transaction((transaction) => forgetUpload(transaction, agentId, guid));
+      }
+    }
+  }
+
+  private next(ms: number): void {
+    if (this.isStopped) return;
+    this.timer = this.parts.clock.after(ms, () => {
+      this.running = this.forget()
+        .catch((mistake) => {
+          this.parts.log.warn(`Old data could not be forgotten; will retry: ${describeError(mistake)}`);
+        })
+        .then(() => this.next(EVERY_MS));
+    });
+  }
+}

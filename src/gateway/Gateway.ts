@@ -1,0 +1,333 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { describeError } from '../errors.js';
+import { onOneLine } from '../logging/formatLine.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock } from '../system/clock.js';
+import { Outbound } from '../system/Outbound.js';
+import { type Random, randomHex } from '../system/random.js';
+import { packageVersion } from '../system/version.js';
+import { waitFor } from '../system/waitFor.js';
+import { ConnectionRegistry } from './agents/ConnectionRegistry.js';
+import type { Sighting } from './agents/EdgeBackend.js';
+import { EdgeServer } from './agents/EdgeServer.js';
+import { CLOSE } from './agents/frames.js';
+import { pathOf } from './agents/RequestHandler.js';
+import { DataRetention } from './DataRetention.js';
+import { EventBell } from './events/EventBell.js';
+import { GatewayBackend } from './GatewayBackend.js';
+import type { GatewaySettings } from './gatewaySettings.js';
+import { Listener } from './Listener.js';
+import { tellMessage } from './ledger/agentReports.js';
+import { eventId, publish } from './ledger/eventLog.js';
+import { GATEWAY_MIGRATIONS } from './ledger/gatewayMigrations.js';
+import { SecretBox } from './ledger/SecretBox.js';
+import { isAwaitedElsewhere } from './ledger/webhookDeliveries.js';
+import { MessageAnswering } from './MessageAnswering.js';
+import { CommandDispatch } from './replicas/CommandDispatch.js';
+import { Replicas } from './replicas/Replicas.js';
+import type { GatewayDatabase } from './storage/GatewayDatabase.js';
+import { PostgresDatabase } from './storage/PostgresDatabase.js';
+import { SqliteDatabase } from './storage/SqliteDatabase.js';
+import { UploadFiles } from './UploadFiles.js';
+import { WebhookDispatcher } from './webhooks/WebhookDispatcher.js';
+
+/** How long requests that are under way may take to end when the gateway stops, in ms. */
+const IN_FLIGHT_MS = 5_000;
+
+interface GatewaySurroundings {
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** Told of what happens with agents, for counters. */
+  onSighting?: (sighting: Sighting) => void;
+}
+
+/** A part of the gateway that runs; those that began last end first. */
+interface GatewayPart {
+  readonly name: string;
+  stop(): Promise<void> | void;
+}
+
+/** What the gateway is made of, as its verbs need it. */
+interface GatewayParts {
+  readonly database: GatewayDatabase;
+  readonly box: SecretBox;
+  readonly registry: ConnectionRegistry;
+  readonly edge: EdgeServer;
+  readonly answering: MessageAnswering;
+  readonly dispatch: CommandDispatch;
+  readonly replicas: Replicas;
+  readonly front: Front;
+  readonly listener: Listener;
+  /** In the order in which they were started. */
+  readonly running: readonly GatewayPart[];
+}
+
+/**
+ * The other end of the edge protocol for production: agents on one side, applications on the other, a database between them. Several
+ * on one PostgreSQL are replicas of one another: any of them serves any request, and a replica that dies loses nothing.
+ */
+export class Gateway {
+  private stopping: Promise<void> | undefined;
+
+  private constructor(
+    private readonly settings: GatewaySettings,
+    private readonly surroundings: GatewaySurroundings,
+    private readonly parts: GatewayParts,
+  ) {}
+
+  /** Resolves when agents are served. Rejects with EdgeError if the database or the port does not work; then nothing is left. */
+  static async start(settings: GatewaySettings, surroundings: GatewaySurroundings): Promise<Gateway> {
+    const running: GatewayPart[] = [];
+    try {
+      return new Gateway(settings, surroundings, await startParts(settings, surroundings, running));
+    } catch (error) {
+      await stopParts(running, surroundings.log);
+      throw error;
+    }
+  }
+
+  get port(): number {
+    return this.parts.listener.port;
+  }
+
+  /** For what operators do beside the running gateway: agents, keys. */
+  get database(): GatewayDatabase {
+    return this.parts.database;
+  }
+
+  /** Seals and opens the secrets of agents and webhooks. */
+  get box(): SecretBox {
+    return this.parts.box;
+  }
+
+  /** The commands that are made here reach the sockets of their agents. */
+  get commands(): CommandDispatch {
+    return this.parts.dispatch;
+  }
+
+  /**
+   * Ends in order: no new socket, requests that wait are sent elsewhere, sockets are closed a few at a time so that their agents do not
+   * all come back at once, then everything stops. Idempotent.
+   */
+  stop(): Promise<void> {
+    this.stopping ??= this.drainAndStop();
+    return this.stopping;
+  }
+
+  private async drainAndStop(): Promise<void> {
+    const { clock, log } = this.surroundings;
+    const { front, edge, answering, registry, running } = this.parts;
+    front.drain();
+    edge.refuseSockets();
+    answering.drain();
+    const pause = 1000 / this.settings.closesPerSecond;
+    for (const connection of registry.all()) {
+      connection.close(CLOSE.restarting, 'the gateway restarts; connect again');
+      await waitFor(clock, pause).over;
+    }
+    const late = waitFor(clock, IN_FLIGHT_MS);
+    await Promise.race([Promise.all([front.idle(), edge.settled()]), late.over]);
+    late.cancel();
+    await stopParts(running, log);
+  }
+}
+
+async function stopParts(running: readonly GatewayPart[], log: Logger): Promise<void> {
+  for (const part of running.toReversed()) {
+    try {
+      await part.stop();
+    } catch (error) {
+      log.error(`${part.name} did not stop in order: ${describeError(error)}`);
+    }
+  }
+}
+
+/** Starts one part after the other; `running` has those that were started, also where a later one fails. */
+async function startParts(
+  settings: GatewaySettings,
+  { clock, random, log, onSighting = () => undefined }: GatewaySurroundings,
+  running: GatewayPart[],
+): Promise<GatewayParts> {
+  const { storage, registrationToken, uploadBytes, keepDays } = settings;
+  const database = await openDatabase(storage, { clock, random, log });
+  running.push({ name: 'the database', stop: () => database.close() });
+  const uploads = new UploadFiles(settings.uploadDirectory);
+  await uploads.prepare();
+  const bell = new EventBell(database, clock, log);
+  await bell.start();
+  running.push({ name: 'the bell of events', stop: () => bell.stop() });
+  const ring = () => bell.ring();
+  const box = new SecretBox(settings.key);
+  const registry = new ConnectionRegistry();
+  const replicaId = randomHex(8);
+
+  const dispatch = new CommandDispatch({
+    database,
+    log,
+    registry,
+    replicaId,
+    wake: (agentIds) => replicas.wake(agentIds),
+    setOut: (agentId, commandId) => edge.setOut(agentId, commandId),
+  });
+  const answering = new MessageAnswering({
+    database,
+    clock,
+    patienceMs: settings.answerMs,
+    async onMessage(transaction, agentId, guid, message, now) {
+      await tellMessage(transaction, agentId, guid, { ...message, message_guid: guid }, now);
+      transaction.afterCommit(ring);
+      return isAwaitedElsewhere(transaction, agentId, eventId('message.received', agentId, guid));
+    },
+  });
+  const replicas: Replicas = await Replicas.start({
+    database,
+    clock,
+    random,
+    log,
+    replicaId,
+    listener: {
+      async online(transaction, agentId, claimed) {
+        if (claimed.wasOnline) return;
+        const now = clock.now();
+        const data = { since: new Date(now).toISOString() };
+        const id = eventId('agent.online', agentId, claimed.epoch);
+        await publish(
+          transaction,
+          { id, type: 'agent.online', agentId, conversation: null, data, at: now },
+          now,
+        );
+        transaction.afterCommit(ring);
+      },
+      async offline(transaction, { agentId, epoch, since, reason }) {
+        const now = clock.now();
+        const data = { since: new Date(since).toISOString(), reason };
+        const id = eventId('agent.offline', agentId, epoch);
+        await publish(
+          transaction,
+          { id, type: 'agent.offline', agentId, conversation: null, data, at: since },
+          now,
+        );
+        transaction.afterCommit(ring);
+      },
+      takenOver: (agentId, epoch) => backend.takenOver(agentId, epoch),
+      wake: (agentIds) => dispatch.wake(agentIds),
+      mayHaveMissed: () => void dispatch.sweep(),
+      leaseLost() {
+        for (const connection of registry.all())
+          connection.close(CLOSE.restarting, 'this gateway has lost its database; connect again');
+      },
+    },
+  });
+  running.push({ name: 'the lease of this replica', stop: () => replicas.stop() });
+  const backend: GatewayBackend = new GatewayBackend({
+    database,
+    box,
+    clock,
+    dispatch,
+    answering,
+    uploads,
+    uploadBytes,
+    sockets: replicas,
+    registry,
+    ring,
+    registrationToken,
+    onSighting,
+  });
+  const edge: EdgeServer = new EdgeServer(backend, {
+    clock,
+    registry,
+    // They name agents, which are phone numbers, and what strangers sent.
+    log: (line) => log.debug(onOneLine(line)),
+    plainSecrets: settings.plainSecrets,
+    rate: settings.rate,
+    silenceMs: settings.silenceMs,
+  });
+  running.push({ name: 'what sockets brought', stop: () => edge.settled() });
+  const webhooks = new WebhookDispatcher({
+    database,
+    bell,
+    box,
+    clock,
+    random,
+    outbound: new Outbound(() => settings.network),
+    log,
+    replicaId,
+    version: packageVersion(),
+    allowPrivateAddresses: settings.allowPrivateWebhooks,
+    commands: {
+      async add(transaction, agentId, command, now) {
+        await dispatch.add(transaction, agentId, command, now);
+      },
+    },
+    replies: {
+      answer: (transaction, agentId, guid, reply) => answering.answerWith(transaction, agentId, guid, reply),
+    },
+  });
+  webhooks.start();
+  running.push({ name: 'webhooks', stop: () => webhooks.stop() });
+  const retention = new DataRetention({ database, clock, log, uploads, keepDays });
+  retention.start();
+  running.push({ name: 'retention', stop: () => retention.stop() });
+  const front = new Front(edge, () => replicas.isReady);
+  const listener = new Listener(settings.host, front);
+  await listener.open(settings.port);
+  running.push({ name: 'the port', stop: () => listener.close() });
+  return { database, box, registry, edge, answering, dispatch, replicas, front, listener, running };
+}
+
+function openDatabase(
+  storage: GatewaySettings['storage'],
+  surroundings: { clock: Clock; random: Random; log: Logger },
+): Promise<GatewayDatabase> {
+  const migrations = GATEWAY_MIGRATIONS;
+  if (storage.kind === 'postgres')
+    return PostgresDatabase.open({ url: storage.url, migrations, ...surroundings });
+  const { clock, log } = surroundings;
+  return SqliteDatabase.open({ path: storage.path, migrations, clock, log });
+}
+
+/** What comes to the port: gives each request to whom it concerns, and knows which are under way. */
+class Front {
+  private readonly serving = new Set<Promise<void>>();
+  private isDraining = false;
+
+  constructor(
+    private readonly edge: EdgeServer,
+    private readonly isReady: () => boolean,
+  ) {}
+
+  /** Never rejects. */
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const served = this.answer(request, response).finally(() => this.serving.delete(served));
+    this.serving.add(served);
+    return served;
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    return this.edge.upgrade(request, socket, head);
+  }
+
+  /** From now on a load balancer is told to send nothing more here. */
+  drain(): void {
+    this.isDraining = true;
+  }
+
+  /** Resolves when no request is under way. */
+  async idle(): Promise<void> {
+    while (this.serving.size > 0) await Promise.all(this.serving);
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (pathOf(request.url) === '/ready') this.sayReady(response);
+    else await this.edge.serve(request, response);
+  }
+
+  private sayReady(response: ServerResponse): void {
+    const isReady = !this.isDraining && this.isReady();
+    const text = JSON.stringify({ status: isReady ? 'ready' : this.isDraining ? 'draining' : 'no database' });
+    response.writeHead(isReady ? 200 : 503, { 'Content-Type': 'application/json; charset=utf-8' });
+    response.end(text);
+  }
+}

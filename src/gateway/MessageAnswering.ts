@@ -1,0 +1,151 @@
+import type { MessageReply } from '../model/backendBodies.js';
+import type { Clock } from '../system/clock.js';
+import type { MessageOutcome } from './agents/EdgeBackend.js';
+import type { MessageBody } from './agents/requests.js';
+import { tellReply } from './ledger/agentReports.js';
+import { giveAnswer, inboxEntry, takeMessage } from './ledger/inbox.js';
+import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
+
+/** How often a request looks for an answer that another replica may have stored, in ms: more and more seldom. */
+const LOOKS_MS = [100, 250, 500, 1_000] as const;
+
+/** Nothing is said to the person. */
+const SILENCE: MessageReply = { should_respond: false };
+
+/** Tells those who want to know of an incoming message, in the transaction that stores it. True: one of them may answer it. */
+type OnMessage = (
+  transaction: Transaction,
+  agentId: string,
+  guid: string,
+  message: MessageBody,
+  now: number,
+) => Promise<boolean>;
+
+interface AnsweringParts {
+  database: GatewayDatabase;
+  clock: Clock;
+  /** How long an agent's request waits for an answer, in ms: it gives up after 60 s. */
+  patienceMs: number;
+  onMessage: OnMessage;
+}
+
+/**
+ * Answers incoming messages, each once: stores it, waits until an application answered it, here or on another replica, and gives
+ * that as the reply of the request and of every repeat. Where none answers in time, silence is the answer.
+ */
+export class MessageAnswering {
+  /** The requests that wait for a message, by agent and guid. */
+  private readonly waiting = new Map<string, Set<WaitingRequest>>();
+  private isDraining = false;
+
+  constructor(private readonly parts: AnsweringParts) {}
+
+  /** The reply to a message; `later` while the gateway drains. Rejects as the database does. */
+  async answer(agentId: string, guid: string, message: MessageBody): Promise<MessageOutcome> {
+    await this.take(agentId, guid, message);
+    const key = `${agentId} ${guid}`;
+    const request = new WaitingRequest(this.parts.clock);
+    const together = this.waiting.get(key) ?? new Set();
+    this.waiting.set(key, together.add(request));
+    try {
+      return await this.awaitAnswer(agentId, guid, request);
+    } finally {
+      together.delete(request);
+      if (together.size === 0) this.waiting.delete(key);
+    }
+  }
+
+  /**
+   * Answers a message in a transaction of the caller's; the request that waits for it goes on once that is durable. `late`: it has an
+   * answer, or is unknown.
+   */
+  async answerWith(
+    transaction: Transaction,
+    agentId: string,
+    guid: string,
+    reply: MessageReply,
+  ): Promise<'given' | 'late'> {
+    const now = this.parts.clock.now();
+    const given = await giveAnswer(transaction, agentId, guid, reply, now);
+    if (given.kind !== 'given') return 'late';
+    const { conversation } = given;
+    await tellReply(transaction, agentId, { guid, conversation, texts: textsOf(reply) }, now);
+    transaction.afterCommit(() => this.wake(`${agentId} ${guid}`));
+    return 'given';
+  }
+
+  /** Sends the requests that wait to another replica: the agent posts the message again. */
+  drain(): void {
+    this.isDraining = true;
+    for (const key of this.waiting.keys()) this.wake(key);
+  }
+
+  private async awaitAnswer(agentId: string, guid: string, request: WaitingRequest): Promise<MessageOutcome> {
+    for (let looks = 0; ; looks += 1) {
+      const entry = await inboxEntry(this.parts.database, agentId, guid);
+      if (entry?.kind === 'answered') return { kind: 'answered', body: entry.reply };
+      if (this.isDraining || entry === undefined) return { kind: 'later', retryAfterSeconds: 1 };
+      const look = LOOKS_MS[Math.min(looks, LOOKS_MS.length - 1)] ?? 0;
+      if (entry.leftMs <= 0) await this.answerWithSilence(agentId, guid);
+      else await request.wait(Math.min(look, entry.leftMs));
+    }
+  }
+
+  private async take(agentId: string, guid: string, message: MessageBody): Promise<void> {
+    const { database, clock, onMessage, patienceMs } = this.parts;
+    const known = await inboxEntry(database, agentId, guid);
+    if (known !== undefined) return;
+    await database.transaction(async (transaction) => {
+      const now = clock.now();
+      await transaction.lock(agentId);
+      const entry = { conversation: message.thread_id, body: message, patienceMs };
+      if (!(await takeMessage(transaction, agentId, guid, entry, now))) return;
+      const mayBeAnswered = await onMessage(transaction, agentId, guid, message, now);
+      if (!mayBeAnswered) await this.answerWith(transaction, agentId, guid, SILENCE);
+    });
+  }
+
+  private async answerWithSilence(agentId: string, guid: string): Promise<void> {
+    const { database } = this.parts;
+    await database.transaction((transaction) => this.answerWith(transaction, agentId, guid, SILENCE));
+  }
+
+  private wake(key: string): void {
+    for (const request of this.waiting.get(key) ?? []) request.wake();
+  }
+}
+
+/** What a reply says, bubble by bubble. */
+function textsOf(reply: MessageReply): string[] {
+  if (!reply.should_respond) return [];
+  if ('reply_bubbles' in reply) return reply.reply_bubbles;
+  if ('reply_text' in reply) return [reply.reply_text];
+  const { reflex_message: reflex, burst_messages: bubbles } = reply;
+  return reflex === undefined ? bubbles : [reflex, ...bubbles];
+}
+
+/** A request that waits, and may be woken while it looks. */
+class WaitingRequest {
+  private isWoken = false;
+  private end: (() => void) | undefined;
+
+  constructor(private readonly clock: Clock) {}
+
+  wake(): void {
+    this.isWoken = true;
+    this.end?.();
+  }
+
+  /** Resolves after `ms`, or once it was woken since it last waited. */
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.clock.after(this.isWoken ? 0 : ms, () => this.end?.());
+      this.end = () => {
+        timer.cancel();
+        this.end = undefined;
+        this.isWoken = false;
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,117 @@
+import { describeError } from '../../errors.js';
+import type { Logger } from '../../logging/Logger.js';
+import type { AgentConnection } from '../agents/AgentConnection.js';
+import type { ConnectionRegistry } from '../agents/ConnectionRegistry.js';
+import { type AddedCommand, addCommand, type NewCommand, newestWaiting } from '../ledger/commands.js';
+import { holderOf } from '../ledger/connections.js';
+import type { GatewayDatabase, Transaction } from '../storage/GatewayDatabase.js';
+import { CommandOffer } from './CommandOffer.js';
+
+/** How many agents one look of the sweep asks for. */
+const SWEPT_AT_ONCE = 500;
+
+interface DispatchParts {
+  database: GatewayDatabase;
+  log: Logger;
+  registry: ConnectionRegistry;
+  replicaId: string;
+  /** Tells whichever replica holds the sockets of these agents that there is something for them. Never throws. */
+  wake(agentIds: readonly string[]): void;
+  /** Called for a command that is on its way, each time. */
+  setOut(agentId: string, commandId: string): void;
+}
+
+/** `isPushed`: its agent has a socket, to which it goes after the commit. */
+type DispatchedCommand =
+  | (AddedCommand & { readonly kind: 'added' } & { readonly isPushed: boolean })
+  | (AddedCommand & { readonly kind: 'known' | 'unknown_agent' });
+
+/**
+ * Gets commands to the sockets of their agents: stored first, then sent by the replica that holds the socket, in their order. What
+ * is unacked is offered again on every new socket.
+ */
+export class CommandDispatch {
+  private readonly offers = new Map<AgentConnection, CommandOffer>();
+
+  constructor(private readonly parts: DispatchParts) {}
+
+  /** Keeps a command; it is sent after the commit. Takes the lock of the agent. */
+  async add(
+    transaction: Transaction,
+    agentId: string,
+    command: NewCommand,
+    now: number,
+  ): Promise<DispatchedCommand> {
+    const added = await addCommand(transaction, agentId, command, now);
+    if (added.kind !== 'added') return added;
+    // Within the lock of the agent, which a socket takes too: it sees this command, or we see it.
+    const holder = await holderOf(transaction, agentId);
+    if (holder !== undefined) transaction.afterCommit(() => this.send(agentId, holder.replicaId, added));
+    return { ...added, isPushed: holder !== undefined };
+  }
+
+  /** Offers a new socket what waits for its agent, and from now on what is added. */
+  async start(connection: AgentConnection): Promise<void> {
+    const { database, setOut } = this.parts;
+    const offer = new CommandOffer(database, connection, setOut);
+    this.offers.set(connection, offer);
+    await offer.catchUp();
+  }
+
+  /** Forgets a socket that closed. */
+  end(connection: AgentConnection): void {
+    this.offers.delete(connection);
+  }
+
+  /** There may be something new for these agents. */
+  wake(agentIds: readonly string[]): void {
+    for (const agentId of agentIds) {
+      const connection = this.parts.registry.find(agentId);
+      if (connection !== undefined) this.catchUp(connection);
+    }
+  }
+
+  /** Offers every socket here what it has not been offered. Never rejects. */
+  async sweep(): Promise<void> {
+    const { registry, database, log } = this.parts;
+    const agentIds = registry.all().map(({ agentId }) => agentId);
+    try {
+      for (let from = 0; from < agentIds.length; from += SWEPT_AT_ONCE) {
+        const some = agentIds.slice(from, from + SWEPT_AT_ONCE);
+        for (const { agentId, position } of await newestWaiting(database, some)) {
+          const connection = registry.find(agentId);
+          const offer = connection === undefined ? undefined : this.offers.get(connection);
+          if (connection !== undefined && offer?.hasOffered(position) === false) this.catchUp(connection);
+        }
+      }
+    } catch (mistake) {
+      log.warn(`Could not look for commands that wait; will retry: ${describeError(mistake)}`);
+    }
+  }
+
+  private send(
+    agentId: string,
+    holder: string,
+    { position, command }: AddedCommand & { kind: 'added' },
+  ): void {
+    const { replicaId, registry, wake } = this.parts;
+    if (holder !== replicaId) {
+      wake([agentId]);
+      return;
+    }
+    const connection = registry.find(agentId);
+    if (connection === undefined) return;
+    if (this.offers.get(connection)?.offerNext(position, command) === false) this.catchUp(connection);
+  }
+
+  private catchUp(connection: AgentConnection): void {
+    this.offers
+      .get(connection)
+      ?.catchUp()
+      .catch((mistake) => {
+        // The agent connects again, and is offered everything.
+        this.parts.log.warn(`The commands of a socket could not be read: ${describeError(mistake)}`);
+        connection.drop();
+      });
+  }
+}

@@ -1,0 +1,69 @@
+import type { AgentConnection } from '../agents/AgentConnection.js';
+import { commandFrame, type WireCommand } from '../agents/frames.js';
+import { lastPosition, waitingCommands } from '../ledger/commands.js';
+import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
+
+/** How many commands are read at once: one may have a file of 8 MiB in it. */
+const PAGE = 20;
+
+/** What was offered over one socket: every unacked command once, in the order of their positions. */
+export class CommandOffer {
+  /** Every command up to this position was offered here, or acked. */
+  private offered = 0;
+  private reading: Promise<void> | undefined;
+  private isReadAgain = false;
+
+  constructor(
+    private readonly database: GatewayDatabase,
+    private readonly connection: AgentConnection,
+    private readonly setOut: (agentId: string, commandId: string) => void,
+  ) {}
+
+  hasOffered(position: number): boolean {
+    return position <= this.offered;
+  }
+
+  /** Sends a command that was stored just now, if it is the next one. False: there are others before it; `catchUp` has them all. */
+  offerNext(position: number, command: WireCommand): boolean {
+    if (this.hasOffered(position)) return true;
+    if (this.reading !== undefined || position !== this.offered + 1) return false;
+    this.offered = position;
+    void this.send(command);
+    return true;
+  }
+
+  /** Sends everything that was not offered yet. Resolves when it is written or the socket is gone; rejects as the database does. */
+  catchUp(): Promise<void> {
+    this.isReadAgain = true;
+    this.reading ??= this.read();
+    return this.reading;
+  }
+
+  private async read(): Promise<void> {
+    const { database, connection } = this;
+    try {
+      do {
+        this.isReadAgain = false;
+        // Read first: what is stored meanwhile is behind it.
+        const last = await lastPosition(database, connection.agentId);
+        const page = await waitingCommands(database, connection.agentId, this.offered, PAGE);
+        let written: Promise<void> | undefined;
+        for (const { position, command } of page) {
+          written = this.send(command);
+          this.offered = position;
+        }
+        if (page.length < PAGE) this.offered = Math.max(this.offered, last);
+        else this.isReadAgain = true;
+        await written;
+      } while (this.isReadAgain && connection.open);
+    } finally {
+      this.reading = undefined;
+    }
+  }
+
+  private send(command: WireCommand): Promise<void> {
+    const { connection } = this;
+    this.setOut(connection.agentId, command.command_id);
+    return connection.write(commandFrame(command, 'both'));
+  }
+}

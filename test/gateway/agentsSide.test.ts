@@ -1,0 +1,318 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { rotateSecret } from '../../src/gateway/ledger/agents.js';
+import { findUpload } from '../../src/gateway/ledger/uploads.js';
+import {
+  AGENT_ID,
+  ack,
+  freshToken,
+  incoming,
+  PHONE,
+  PlainSocket,
+  refusedUpgrade,
+  SECRET,
+} from '../kit/backend/PlainAgent.js';
+import { until } from '../support/until.js';
+import { GatewayWorld } from './GatewayWorld.js';
+import { gatewayEngines } from './gatewayEngines.js';
+
+const engines = gatewayEngines();
+const OTHER = { id: 'edge_13105550999', secret: 'the-secret-of-another-agent' };
+
+async function upload(world: GatewayWorld, headers: Record<string, string>, guid = 'at_0'): Promise<number> {
+  const form = new FormData();
+  const fields = {
+    ...{ user_phone: PHONE, edge_agent_id: AGENT_ID, attachment_guid: guid, message_guid: 'm' },
+    ...{ chat_guid: 'c', is_group: 'false', caption: '', participants: '[]', context: '{}' },
+  };
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  form.set('file', new Blob(['the bytes'], { type: 'image/jpeg' }), 'photo.jpeg');
+  const { status } = await fetch(`${world.url}/photo/upload`, { method: 'POST', headers, body: form });
+  return status;
+}
+
+describe.each(engines)('credentials on $name', (engine) => {
+  const ENDPOINTS = [
+    ['/edge/sync', { command_acks: [ack('c1').data], pending_events: [{ event_id: 'e', event_type: 'x' }] }],
+    ['/edge/command/ack', ack('c1').data],
+    ['/edge/ack_command', ack('c1').data],
+    ['/edge/message', incoming('g1')],
+    ['/edge/register', { user_phone: PHONE }],
+    ['/photo/upload', undefined],
+  ] as const;
+
+  test('of none, of nobody, and of another agent let nothing be read, stored or acked at any endpoint', async () => {
+    const world = await GatewayWorld.start(engine);
+    await world.addAgent(OTHER.id, OTHER.secret);
+    await world.command('c1');
+    const claims = { 'X-Edge-Agent-Id': AGENT_ID };
+    const strangers = [
+      [401, 'no credentials', claims],
+      [403, 'a forged token', { ...claims, Authorization: `Bearer ${freshToken(AGENT_ID, 'guessed')}` }],
+      [
+        403,
+        "another agent's secret",
+        { ...claims, Authorization: `Bearer ${freshToken(AGENT_ID, OTHER.secret)}` },
+      ],
+      [
+        403,
+        "another agent's token",
+        { ...claims, Authorization: `Bearer ${freshToken(OTHER.id, OTHER.secret)}` },
+      ],
+      [403, 'a plain secret', { ...claims, Authorization: `Bearer ${SECRET}` }],
+      [
+        403,
+        'an agent that is unknown',
+        { 'X-Edge-Agent-Id': 'edge_1', Authorization: `Bearer ${freshToken('edge_1', SECRET)}` },
+      ],
+      [
+        403,
+        'its own token for another id',
+        { 'X-Edge-Agent-Id': OTHER.id, Authorization: `Bearer ${freshToken()}` },
+      ],
+    ] as const;
+    for (const [status, who, headers] of strangers) {
+      for (const [path, body] of ENDPOINTS) {
+        const came =
+          body === undefined
+            ? await upload(world, headers)
+            : (await fetch(world.url + path, { method: 'POST', headers, body: JSON.stringify(body) })).status;
+        expect([who, path, came]).toEqual([who, path, status]);
+      }
+      if ('Authorization' in headers) {
+        const socket = await PlainSocket.open(world, {
+          authorization: headers.Authorization,
+          agentId: headers['X-Edge-Agent-Id'],
+        });
+        expect([who, (await socket.closed).code]).toEqual([who, 1008]);
+      }
+    }
+    const nobody = await PlainSocket.open(world, { authorization: null });
+    expect((await nobody.closed).code).toBe(4001);
+    const { database } = world.gateway;
+    for (const table of ['inbox', 'agent_events', 'uploads', 'event_log', 'connections'])
+      expect(await database.query(`SELECT * FROM ${table}`)).toEqual([]);
+    expect(await world.waiting()).toEqual(['c1']);
+  });
+
+  test("of one agent do not reach another's commands, acks, messages or files under the same ids", async () => {
+    const world = await GatewayWorld.start(engine);
+    await world.addAgent(OTHER.id, OTHER.secret);
+    await world.command('c1');
+    await world.command('c2', OTHER.id);
+    const asOther = (path: string, body: unknown) => world.post(path, body, OTHER.id, OTHER.secret);
+    const { body } = await asOther('/edge/sync', { command_acks: [ack('c1').data] });
+    expect(body).toMatchObject({ commands: [{ command_id: 'c2' }] });
+    const socket = await world.connect(OTHER.id, OTHER.secret);
+    socket.send(ack('c1'));
+    await socket.barrier();
+    expect(socket.commandIds()).toEqual(['c2']);
+    expect(await world.waiting()).toEqual(['c1']);
+    expect((await asOther('/edge/sync', { edge_agent_id: AGENT_ID })).status).toBe(400);
+    await asOther('/edge/message', incoming('g1'));
+    await world.post('/edge/message', incoming('g1'));
+    const rows = await world.gateway.database.query('SELECT agent_id FROM inbox ORDER BY received_at');
+    expect(rows.map(({ agent_id }) => agent_id)).toEqual([OTHER.id, AGENT_ID]);
+  });
+
+  test('that are rotated count both until the old ones end', async () => {
+    const world = await GatewayWorld.start(engine);
+    const { database, box } = world.gateway;
+    const live = await world.connect();
+    const rotate = (overlapMs: number) =>
+      database.transaction((tx) => rotateSecret(tx, box, AGENT_ID, overlapMs, Date.now()));
+    const next = (await rotate(60_000)) ?? '';
+    const status = async (secret: string) => (await world.post('/edge/sync', {}, AGENT_ID, secret)).status;
+    expect([await status(SECRET), await status(next)]).toEqual([200, 200]);
+    const last = (await rotate(0)) ?? '';
+    expect([await status(SECRET), await status(next), await status(last)]).toEqual([403, 403, 200]);
+    await live.barrier();
+  });
+
+  test('of an admin are an API key with its rights', async () => {
+    const world = await GatewayWorld.start(engine);
+    const order = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi', command_id: 'cmd_1' };
+    const send = async (key: string, more: object = {}) =>
+      world.gateway.port &&
+      (await fetch(`${world.url}/api/send-message`, {
+        method: 'POST',
+        headers: { 'X-Admin-Key': key },
+        body: JSON.stringify({ ...order, ...more }),
+      }));
+    const stats = async (key: string) =>
+      (await fetch(`${world.url}/edge/websocket/stats`, { headers: { Authorization: `Bearer ${key}` } }))
+        .status;
+    const writer = await world.addKey(['messages:write']);
+    const elsewhere = await world.addKey(['messages:write'], ['edge_1']);
+    const reader = await world.addKey(['agents:read']);
+    const statuses = async (...asked: (Promise<Response | 0> | Promise<number>)[]) =>
+      Promise.all(
+        asked.map(async (one) => {
+          const came = await one;
+          return typeof came === 'number' ? came : came.status;
+        }),
+      );
+    expect(
+      await statuses(send('eg_live_guess'), send(SECRET), send(elsewhere), send(reader), stats(writer)),
+    ).toEqual([401, 401, 403, 403, 403]);
+    expect(await world.waiting()).toEqual([]);
+    expect(await statuses(send(writer), send(writer), stats(reader))).toEqual([200, 200, 200]);
+    expect(await statuses(send(await world.addKey(['admin']), { edge_agent_id: 'edge_1' }))).toEqual([404]);
+    expect(await world.waiting()).toEqual(['cmd_1']);
+  });
+});
+
+describe.each(engines)('registration on $name', (engine) => {
+  test('invites agents that are new, gives them a token that works, and takes no agent of an operator over', async () => {
+    const world = await GatewayWorld.start(engine, { registrationToken: 'the-invitation' });
+    const register = (body: object) =>
+      fetch(`${world.url}/edge/register`, { method: 'POST', body: JSON.stringify(body) });
+    const newcomer = { user_phone: '+13105550777', registration_token: 'the-invitation', version: '0.1.0' };
+    for (const _ of [1, 2]) {
+      const answer = JSON.parse(await (await register(newcomer)).text());
+      expect(answer).toMatchObject({ edge_agent_id: 'edge_13105550777', accepts: ['event', 'status'] });
+      const headers = { Authorization: `Bearer ${answer.auth_token}`, 'X-Edge-Agent-Id': 'edge_13105550777' };
+      const sync = await fetch(`${world.url}/edge/sync`, { method: 'POST', headers, body: '{}' });
+      expect(sync.status).toBe(200);
+    }
+    expect((await register({ ...newcomer, registration_token: 'guess' })).status).toBe(403);
+    expect((await register({ ...newcomer, user_phone: PHONE })).status).toBe(403);
+    const own = await world.post('/edge/register', { user_phone: PHONE, version: '0.2.0', auth_token: 'x' });
+    expect(own).toMatchObject({ status: 200, body: { edge_agent_id: AGENT_ID } });
+    const dump = JSON.stringify(await world.gateway.database.query('SELECT * FROM agents'));
+    expect(dump).toContain('0.2.0');
+    expect(dump).not.toContain('the-invitation');
+  });
+});
+
+describe.each(engines)('commands on $name', (engine) => {
+  test('come in their order, over a socket that connects while they are added, and again until they are acked', async () => {
+    const world = await GatewayWorld.start(engine);
+    const ids = Array.from({ length: 60 }, (_, nth) => `c${nth + 1}`);
+    for (const id of ids.slice(0, 30)) await world.command(id);
+    const connecting = world.connect();
+    for (const id of ids.slice(30)) await world.command(id);
+    const socket = await connecting;
+    await socket.next('command', ids.length);
+    expect(socket.commandIds()).toEqual(ids);
+    for (const id of ids.slice(1, 50)) socket.send(ack(id));
+    await socket.barrier();
+    socket.socket.terminate();
+    const again = await world.connect();
+    const left = ['c1', ...ids.slice(50)];
+    await again.next('command', left.length);
+    expect(again.commandIds()).toEqual(left);
+    expect(await world.waiting()).toEqual(left);
+  });
+
+  test('outlive the gateway, and their acks too', async () => {
+    const world = await GatewayWorld.start(engine);
+    const socket = await world.connect();
+    for (const id of ['c1', 'c2']) await world.command(id);
+    await socket.next('command', 2);
+    socket.send(ack('c1'));
+    await socket.barrier();
+    await world.gateway.stop();
+    expect((await socket.closed).code).toBe(1012);
+    const next = await GatewayWorld.open(world.settings);
+    const again = await next.connect();
+    await again.next('command');
+    await again.barrier();
+    expect(again.commandIds()).toEqual(['c2']);
+  });
+
+  test('are corrected by an ack of a higher revision, told once each', async () => {
+    const world = await GatewayWorld.start(engine);
+    await world.command('c1');
+    const failed = ack('c1', { status: 'failed', success: false, error: 'x', revision: 1 });
+    for (const body of [failed.data, failed.data, ack('c1', { revision: 2 }).data, failed.data])
+      expect((await world.post('/edge/command/ack', body)).status).toBe(200);
+    expect(await world.eventTypes()).toEqual(['command.status', 'command.status']);
+  });
+});
+
+describe.each(engines)('what agents bring, on $name', (engine) => {
+  test('is stored before it is answered: an event once, whichever way it comes again', async () => {
+    const world = await GatewayWorld.start(engine);
+    const event = { event_id: 'e1', event_type: 'schedule_cancelled', details: {} };
+    const socket = await world.connect();
+    for (const _ of [1, 2]) socket.send({ type: 'event', data: event });
+    await socket.barrier();
+    const { body } = await world.post('/edge/sync', { pending_events: [event] });
+    expect(body.ack_events).toEqual(['e1']);
+    expect(await world.eventTypes()).toEqual(['agent.online', 'message.status']);
+  });
+
+  test('tells of problems that are new, and of their end', async () => {
+    const world = await GatewayWorld.start(engine);
+    const status = (...codes: string[]) =>
+      world.post('/edge/sync', { status: { problems: codes.map((code) => ({ code })) } });
+    for (const codes of [['a'], ['a'], ['a', 'b'], [], []]) await status(...codes);
+    expect(await world.eventTypes()).toEqual(['agent.degraded', 'agent.degraded', 'agent.recovered']);
+  });
+
+  test('a message is answered with silence where nobody may answer it, the same for every repeat', async () => {
+    const world = await GatewayWorld.start(engine);
+    const answers = await Promise.all([1, 2, 3].map(() => world.post('/edge/message', incoming('g1'))));
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 200, body: { should_respond: false } });
+    expect(await world.eventTypes()).toEqual(['message.received']);
+  });
+
+  test('a file is on the disk, for its owner alone, before it is answered, and once however often it comes', async () => {
+    const world = await GatewayWorld.start(engine);
+    const headers = { Authorization: `Bearer ${freshToken()}`, 'X-Edge-Agent-Id': AGENT_ID };
+    for (const _ of [1, 2]) expect(await upload(world, headers)).toBe(200);
+    const record = await findUpload(world.gateway.database, AGENT_ID, 'at_0');
+    const path = join(world.settings.uploadDirectory, record?.file ?? '');
+    expect(readFileSync(path, 'utf8')).toBe('the bytes');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(world.settings.uploadDirectory).mode & 0o777).toBe(0o700);
+    expect(record).toMatchObject({ messageGuid: 'm', name: 'photo.jpeg', type: 'image/jpeg', bytes: 9 });
+    expect(createHash('sha256').update(readFileSync(path)).digest('hex')).toHaveLength(64);
+  });
+
+  test('files beyond their limit are refused for now, and nothing is stored', async () => {
+    const world = await GatewayWorld.start(engine, { uploadBytes: 10 });
+    const headers = { Authorization: `Bearer ${freshToken()}`, 'X-Edge-Agent-Id': AGENT_ID };
+    expect(await upload(world, headers)).toBe(200);
+    expect(await upload(world, headers, 'at_1')).toBe(503);
+    expect(await findUpload(world.gateway.database, AGENT_ID, 'at_1')).toBeUndefined();
+  });
+});
+
+describe.each(engines)('a gateway that stops on $name', (engine) => {
+  test('takes no new socket, says so to load balancers, and sends its agents elsewhere with 1012', async () => {
+    const world = await GatewayWorld.start(engine, { closesPerSecond: 20 });
+    const others = Array.from({ length: 10 }, (_, nth) => `edge_1310555010${nth + 10}`);
+    for (const id of others) await world.addAgent(id, SECRET);
+    const sockets = await Promise.all([AGENT_ID, ...others].map((id) => world.connect(id)));
+    const ready = async () => (await fetch(`${world.url}/ready`)).status;
+    expect(await ready()).toBe(200);
+    const stopped = world.gateway.stop();
+    await sockets[0]?.closed;
+    expect(await ready()).toBe(503);
+    const headers = { Authorization: `Bearer ${freshToken()}`, 'X-Edge-Agent-Id': AGENT_ID };
+    expect(await refusedUpgrade(`${world.webSocketUrl}?edge_agent_id=${AGENT_ID}`, headers)).toMatchObject({
+      status: 503,
+    });
+    await stopped;
+    expect((await Promise.all(sockets.map(({ closed }) => closed))).map(({ code }) => code)).toEqual(
+      sockets.map(() => 1012),
+    );
+    expect(world.log.lines.filter((line) => line.startsWith('ERROR'))).toEqual([]);
+  });
+
+  test('tells applications that an agent is online once it connects, and nothing for a reconnect', async () => {
+    const world = await GatewayWorld.start(engine);
+    for (const _ of [1, 2, 3]) (await world.connect()).socket.terminate();
+    await world.connect();
+    await until(
+      async () => (await world.eventTypes()).length > 0,
+      () => 'agent.online',
+    );
+    expect(await world.eventTypes()).toEqual(['agent.online']);
+  });
+});

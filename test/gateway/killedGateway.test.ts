@@ -1,0 +1,133 @@
+import { describe, expect, type TestContext, test } from 'vitest';
+import { addAgent } from '../../src/gateway/ledger/agents.js';
+import { createApiKey } from '../../src/gateway/ledger/apiKeys.js';
+import { findMessage } from '../../src/gateway/ledger/messages.js';
+import { SecretBox } from '../../src/gateway/ledger/SecretBox.js';
+import { AGENT_ID, EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
+import { sized } from '../support/size.js';
+import { untilIdle } from '../support/statusOf.js';
+import { until } from '../support/until.js';
+import { type GatewayKill, GatewayProcess } from './GatewayProcess.js';
+import { settingsOn } from './GatewayWorld.js';
+import { type GatewayEngine, gatewayEngines } from './gatewayEngines.js';
+
+/** The durable steps of the gateway with an agent, each known by a statement of its transaction. */
+const STEPS = {
+  'a socket is claimed': '^INSERT INTO connections',
+  'a status is kept': '^INSERT INTO agent_statuses',
+  'a text is ordered': '^INSERT INTO commands ',
+  'an ack is kept': '^UPDATE commands SET ack',
+  'a message is taken': '^INSERT INTO inbox',
+  'a message is answered': '^UPDATE inbox SET answer',
+  'an event is kept': '^INSERT INTO agent_events',
+  'a file is kept': '^INSERT INTO uploads',
+};
+
+const engines = gatewayEngines();
+const PHASES = sized<readonly GatewayKill['phase'][]>(['after'], ['before', 'after']);
+const POINTS = sized(engines.slice(0, 1), engines).flatMap((engine) =>
+  Object.entries(STEPS).flatMap(([step, statement]) =>
+    PHASES.map(
+      (phase) => [`${phase} ${step}, on ${engine.name}`, engine, { statement, phase, nth: 1 }] as const,
+    ),
+  ),
+);
+
+/** A gateway with an agent that it knows and a key for applications; dies at `killAt`, and is started again then. */
+async function open(context: TestContext, engine: GatewayEngine, killAt: GatewayKill | undefined) {
+  const empty = await settingsOn(engine, {}, context);
+  const place = empty.storage.kind === 'sqlite' ? empty.storage.path : empty.storage.url;
+  const database = await engine.open(place, context);
+  const key = await database.transaction(async (transaction) => {
+    const agent = { id: AGENT_ID, name: null, isInvited: false, secret: SECRET };
+    await addAgent(transaction, new SecretBox(empty.key), agent, Date.now());
+    const wanted = { name: 'the application', scopes: ['admin'], agents: null } as const;
+    return (await createApiKey(transaction, wanted, Date.now())).secret;
+  });
+  await database.close();
+  const doomed = await GatewayProcess.start(context, empty, killAt);
+  const settings = { ...empty, port: doomed.port };
+  const next =
+    killAt === undefined
+      ? Promise.resolve(doomed)
+      : doomed.exited.then(() => GatewayProcess.start(context, settings));
+  const world = await EdgeWorld.open(context, { settings: { 'backend.url': doomed.url } });
+  return { world, place, url: doomed.url, key, doomed, next };
+}
+
+/** Orders a text as an application does that knows how to repeat itself. */
+async function order(url: string, key: string, text: string): Promise<void> {
+  const body = JSON.stringify({
+    edge_agent_id: AGENT_ID,
+    thread_id: PERSON,
+    message: text,
+    command_id: `cmd_${text}`,
+  });
+  const headers = { 'X-Admin-Key': key };
+  await until(
+    async () => {
+      try {
+        return (await fetch(`${url}/api/send-message`, { method: 'POST', headers, body })).status === 200;
+      } catch {
+        // It is being killed, or not up again.
+        return false;
+      }
+    },
+    () => `the order of "${text}"`,
+  );
+}
+
+async function pending(url: string, key: string): Promise<unknown> {
+  try {
+    const answer = await fetch(`${url}/edge/websocket/stats`, { headers: { 'X-Admin-Key': key } });
+    return JSON.parse(await answer.text()).commands_pending;
+  } catch {
+    return undefined;
+  }
+}
+
+async function tellStory(context: TestContext, engine: GatewayEngine, killAt: GatewayKill | undefined) {
+  const { world, place, url, key, doomed, next } = await open(context, engine, killAt);
+  const agent = await world.startDegraded();
+  await order(url, key, 'first');
+  world.mac.chatDb.receive({ from: PERSON, text: 'hello' });
+  world.receiveImage({ from: PERSON, text: 'my cat' }, 'at_0_CAFE');
+  await order(url, key, 'second');
+  if (killAt !== undefined) expect(await doomed.exited).toBe('SIGKILL');
+  const gateway = await next;
+  await world.sent(2);
+  await until(
+    async () => (await pending(url, key)) === 0,
+    () => 'every command to be acked',
+  );
+  await untilIdle(world.state);
+  await agent.dispose();
+  gateway.kill();
+  await gateway.exited;
+  return { world, place };
+}
+
+describe('a gateway that is killed with a real agent attached loses nothing and repeats nothing', {
+  concurrent: true,
+}, () => {
+  test.for(POINTS)('%s', async ([, engine, killAt], context) => {
+    const { world, place } = await tellStory(context, engine, killAt);
+    expect(world.texts).toEqual(['first', 'second']);
+    const database = await engine.open(place, context);
+    for (const id of ['cmd_first', 'cmd_second']) {
+      const message = await findMessage(database, AGENT_ID, id);
+      expect(message).toMatchObject({ outcome: 'sent', history: [{ status: 'queued' }, { status: 'sent' }] });
+    }
+    const inbox = await database.query('SELECT answer FROM inbox');
+    expect(inbox).toEqual([1, 2].map(() => ({ answer: '{"should_respond":false}' })));
+    const events = await database.query("SELECT type FROM event_log WHERE type LIKE 'message.%'");
+    expect(events.map(({ type }) => type).toSorted()).toEqual([
+      'message.received',
+      'message.received',
+      'message.status',
+      'message.status',
+    ]);
+    expect(await database.query('SELECT guid FROM uploads')).toEqual([{ guid: 'at_0_CAFE' }]);
+    expect(await database.query('SELECT command_id FROM commands WHERE acked_at IS NULL')).toEqual([]);
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import { AGENT_ID, ack, incoming } from '../kit/backend/PlainAgent.js';
+import { until } from '../support/until.js';
+import { GatewayWorld } from './GatewayWorld.js';
+import { type GatewayEngine, gatewayEngines } from './gatewayEngines.js';
+
+const postgres = gatewayEngines().filter(({ name }) => name === 'PostgreSQL');
+
+async function replicas(engine: GatewayEngine): Promise<[GatewayWorld, GatewayWorld]> {
+  const one = await GatewayWorld.start(engine);
+  return [one, await GatewayWorld.open(one.settings)];
+}
+
+describe.each(postgres)('two gateways on one $name', (engine) => {
+  test('close a socket with 4409 when its agent connects to the other one, and offer the new one everything', async () => {
+    const [one, two] = await replicas(engine);
+    const old = await one.connect();
+    await one.command('c1');
+    await old.next('command');
+    const fresh = await two.connect();
+    expect((await old.closed).code).toBe(4409);
+    await fresh.next('command');
+    expect(fresh.commandIds()).toEqual(['c1']);
+    await one.command('c2');
+    await fresh.next('command', 2);
+    fresh.send(ack('c1'));
+    await fresh.barrier();
+    expect(await one.waiting()).toEqual(['c2']);
+  });
+
+  test('push what was stored on one to the socket that the other holds, many at a time and in their order', async () => {
+    const [one, two] = await replicas(engine);
+    const socket = await two.connect();
+    const ids = Array.from({ length: 50 }, (_, nth) => `c${nth}`);
+    for (const id of ids) await one.command(id);
+    await socket.next('command', ids.length);
+    expect(socket.commandIds()).toEqual(ids);
+  });
+
+  test('lose no command that is stored while the agent moves from one to the other', async () => {
+    const [one, two] = await replicas(engine);
+    const ids = Array.from({ length: 40 }, (_, nth) => `c${nth}`);
+    let socket = await one.connect();
+    const moves = (async () => {
+      for (const to of [two, one, two, one, two]) socket = await to.connect();
+    })();
+    await Promise.all([moves, ...ids.map((id, nth) => (nth % 2 === 0 ? one : two).command(id))]);
+    const last = socket;
+    await last.next('command', ids.length);
+    expect(last.commandIds().toSorted()).toEqual(ids.toSorted());
+    expect(new Set(last.commandIds()).size).toBe(last.commandIds().length);
+  });
+
+  test('answer a message once, whichever of them gets it and its repeats', async () => {
+    const [one, two] = await replicas(engine);
+    const posts = [one, two, one, two].map((world) => world.post('/edge/message', incoming('g1')));
+    for (const answer of await Promise.all(posts)) expect(answer.body).toEqual({ should_respond: false });
+    expect(await one.eventTypes()).toEqual(['message.received']);
+  });
+
+  test('tell nothing of an agent that goes from one that stops to the other', async () => {
+    const [one, two] = await replicas(engine);
+    const socket = await one.connect();
+    await until(
+      async () => (await one.eventTypes()).length === 1,
+      () => 'agent.online',
+    );
+    await one.gateway.stop();
+    expect((await socket.closed).code).toBe(1012);
+    const fresh = await two.connect();
+    await two.command('c1');
+    await fresh.next('command');
+    expect(await two.eventTypes()).toEqual(['agent.online']);
+    expect(await two.waiting(AGENT_ID)).toEqual(['c1']);
+  });
+});
