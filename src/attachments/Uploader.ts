@@ -128,7 +128,9 @@ export class Uploader {
     this.timer?.cancel();
     if (!this.running || !store.isOpen || !settings().enabled || !this.circuit.mayBegin()) return;
     const mayBeHeld = store.pauses.list().some(({ incoming }) => incoming);
-    for (const upload of store.uploads.open(mayBeHeld ? LOOKED_AT_IN_PAUSES : LOOKED_AT)) {
+    const open = store.tryRead(() => store.uploads.open(mayBeHeld ? LOOKED_AT_IN_PAUSES : LOOKED_AT));
+    if (open === undefined) this.timer = clock.after(STORE_RETRY_MS, () => this.pump());
+    for (const upload of open?.value ?? []) {
       if (this.inFlight.has(upload.seq) || store.pauses.holdsIncoming(upload.message.conversation)) continue;
       if (this.inFlight.size >= MOST_IN_FLIGHT || !this.circuit.mayBegin()) return;
       const wait = this.steady.left(upload.retryAt, LONGEST_WAIT_MS);

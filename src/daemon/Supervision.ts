@@ -114,7 +114,7 @@ export class Supervision {
       canary: {
         send: (text) => this.sendToSelf(text) !== undefined,
         rows: (text, afterRow) => findText(chatDb, text, afterRow),
-        echoKnown: () => store.meta.get(ECHO_KNOWN) !== undefined,
+        echoKnown: () => store.tryRead(() => store.meta.get(ECHO_KNOWN))?.value !== undefined,
         rememberEcho: () => void store.tryWrite(() => store.meta.set(ECHO_KNOWN, 'yes')),
       },
       onStall: (stall) => this.tell(stall),

@@ -62,12 +62,8 @@ export class MessageUpdates {
    */
   note(changes: readonly MessageUpdate[]): boolean {
     const { store } = this.options;
-    const fresh = changes.flatMap((row) => {
-      if (row.kind === 'unsent' && this.mayBeForgotten(row))
-        return [{ change: row, take: () => this.tellForgotten(row) }];
-      const change = this.ofKnown(row);
-      return change === undefined ? [] : [{ change, take: () => this.takeFresh(change) }];
-    });
+    const fresh = store.tryRead(() => changes.flatMap((row) => this.ofFresh(row)))?.value;
+    if (fresh === undefined) return false;
     if (fresh.length === 0) return true;
     return store.tryEach(
       fresh,
@@ -77,6 +73,13 @@ export class MessageUpdates {
         store.setAside.note('change', `${change.kind}:${change.guid}`, describeError(fault));
       },
     );
+  }
+
+  private ofFresh(row: MessageUpdate): { change: MessageUpdate; take: () => void }[] {
+    if (row.kind === 'unsent' && this.mayBeForgotten(row))
+      return [{ change: row, take: () => this.tellForgotten(row) }];
+    const change = this.ofKnown(row);
+    return change === undefined ? [] : [{ change, take: () => this.takeFresh(change) }];
   }
 
   /** The change as one of a message that is stored, if it was not taken before. */

@@ -65,7 +65,7 @@ export class DeliveryTracker {
   look(): void {
     this.changedSinceCold = true;
     if (this.clock.monotonic() > this.hotUntil) return;
-    this.examine(this.store.sends.living(this.steady.now() + COLD_MS - HOT_MS, 0, BATCH));
+    this.examined(this.steady.now() + COLD_MS - HOT_MS, 0);
   }
 
   private coldLater(afterSeq: number): void {
@@ -79,9 +79,19 @@ export class DeliveryTracker {
       return;
     }
     this.changedSinceCold = false;
-    const living = this.store.sends.living(0, afterSeq, BATCH);
-    this.examine(living);
-    this.coldLater(living.length < BATCH ? 0 : (living.at(-1)?.seq ?? 0));
+    const living = this.examined(0, afterSeq);
+    // What could not be read now must not be left out of the next round for want of a change.
+    if (living === undefined) this.changedSinceCold = true;
+    this.coldLater(living === undefined || living.length < BATCH ? 0 : (living.at(-1)?.seq ?? 0));
+  }
+
+  /** Examines the texts behind `afterSeq` whose life ends after `since`, and returns them; undefined if the store gives none now. */
+  private examined(since: number, afterSeq: number): readonly SendRecord[] | undefined {
+    return this.store.tryRead(() => {
+      const living = this.store.sends.living(since, afterSeq, BATCH);
+      this.examine(living);
+      return living;
+    })?.value;
   }
 
   private examine(living: readonly SendRecord[]): void {

@@ -116,9 +116,10 @@ export class Dispatcher {
   /** Sends what is due, in a write of its own if there is anything. */
   pump(): void {
     if (!this.open || this.current !== undefined) return;
-    const next = this.next();
-    if (next.kind !== 'now') this.arm(next);
-    else if (!this.store.tryWrite(() => this.claim())) this.arm({ kind: 'later', inMs: STORE_RETRY_MS });
+    const next = this.store.tryRead(() => this.next())?.value;
+    if (next !== undefined && next.kind !== 'now') this.arm(next);
+    else if (next === undefined || !this.store.tryWrite(() => this.claim()))
+      this.arm({ kind: 'later', inMs: STORE_RETRY_MS });
   }
 
   /** Inside a write: takes the text whose turn it is, if the slot is free; it is started after the commit. */

@@ -157,17 +157,20 @@ export class Scheduler {
     if (!this.running) return;
     this.timer?.cancel();
     const { store, clock } = this.options;
-    const due = store.schedule.due(clock.now(), store.setAside.isWatching ? WATCHED_BATCH : BATCH);
-    if (due.length > 0) {
-      // Others get their turn between two slices, however many texts are due.
-      const inMs = this.sendAll(due) ? 0 : STORE_RETRY_MS;
-      this.timer = clock.after(inMs, () => this.run());
-      return;
-    }
-    const next = store.schedule.nextDueAt();
-    if (next === undefined) return;
-    this.timer = clock.after(Math.min(next - clock.now(), LOOK_EVERY_MS), () => this.run());
+    const inMs = store.tryRead(() => this.sendSlice());
+    if (inMs === undefined) this.timer = clock.after(STORE_RETRY_MS, () => this.run());
+    else if (inMs.value !== undefined) this.timer = clock.after(inMs.value, () => this.run());
   };
+
+  /** Sends a slice of what is due, and returns in how many ms there is more to do; undefined: nothing is scheduled. */
+  private sendSlice(): number | undefined {
+    const { store, clock } = this.options;
+    const due = store.schedule.due(clock.now(), store.setAside.isWatching ? WATCHED_BATCH : BATCH);
+    // Others get their turn between two slices, however many texts are due.
+    if (due.length > 0) return this.sendAll(due) ? 0 : STORE_RETRY_MS;
+    const next = store.schedule.nextDueAt();
+    return next === undefined ? undefined : Math.min(next - clock.now(), LOOK_EVERY_MS);
+  }
 
   /** By whichever clock it is less late: where they differ, nobody knows here which one is wrong. */
   private lateMs(sendAt: number): number {

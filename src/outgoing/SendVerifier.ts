@@ -67,10 +67,16 @@ export class SendVerifier {
 
   /** Looks now; call it when chat.db changed and when an attempt ended. Cheap when nothing is watched. */
   look(): void {
-    const watched = this.options.store.sends.watched();
-    const stored = watched.length === 0 || this.examine(watched);
-    this.arm(stored ? 0 : STORE_RETRY_MS);
-    if (this.isIdle()) for (const resolve of this.whenIdle.splice(0)) resolve();
+    const { store, clock } = this.options;
+    const looked = store.tryRead(() => {
+      const watched = store.sends.watched();
+      const stored = watched.length === 0 || this.examine(watched);
+      this.arm(stored ? 0 : STORE_RETRY_MS);
+      if (this.isIdle()) for (const resolve of this.whenIdle.splice(0)) resolve();
+    });
+    if (looked !== undefined || !store.isOpen) return;
+    this.timer?.cancel();
+    this.timer = clock.after(STORE_RETRY_MS, () => this.look());
   }
 
   /** Texts of which the verdict waits for a row that is not finished; a file takes its time. */

@@ -53,7 +53,10 @@ export class Staging {
   look(): void {
     if (!this.running || !this.options.store.isOpen) return;
     const requests = new Map<string, SendRecord[]>();
-    for (const send of this.options.store.sendParts.staging()) {
+    const { store } = this.options;
+    const staging = store.tryRead(() => store.sendParts.staging());
+    if (staging === undefined) this.later(STORE_RETRY_MS, () => this.look());
+    for (const send of staging?.value ?? []) {
       const request = send.partOf ?? send.id;
       requests.set(request, [...(requests.get(request) ?? []), send]);
     }
@@ -86,19 +89,25 @@ export class Staging {
     }
   }
 
+  private later(ms: number, work: () => void): void {
+    const timer = this.options.clock.after(ms, () => {
+      this.timers.delete(timer);
+      work();
+    });
+    this.timers.add(timer);
+  }
+
   /** The request keeps its place in its lane; others are fetched meanwhile. */
   private keep(request: string, { code }: MachineFault): void {
-    const { clock, log } = this.options;
+    const { log } = this.options;
     const failures = (this.kept.get(request) ?? 0) + 1;
     this.kept.set(request, failures);
     log.warn('A file to send cannot be read because of a fault on this machine; will retry', { code });
-    const timer = clock.after(machinePause(failures), () => {
-      this.timers.delete(timer);
+    this.later(machinePause(failures), () => {
       this.waits.delete(request);
       this.forgetEnded(request);
       this.look();
     });
-    this.timers.add(timer);
     this.waits.add(request);
     this.inFlight.delete(request);
     this.look();
@@ -107,8 +116,8 @@ export class Staging {
   /** A request that was settled otherwise meanwhile waits for this machine no more. */
   private forgetEnded(request: string): void {
     const { store, onMachine } = this.options;
-    if (!store.isOpen || store.sendParts.staging().some((part) => (part.partOf ?? part.id) === request))
-      return;
+    const staging = store.tryRead(() => store.sendParts.staging())?.value;
+    if (staging?.some((part) => (part.partOf ?? part.id) === request) !== false) return;
     this.kept.delete(request);
     if (this.kept.size === 0) onMachine?.(undefined);
   }
@@ -135,7 +144,7 @@ export class Staging {
     parts: readonly SendRecord[],
     result: Exclude<RequestFiles, { kind: 'stopped' | 'kept' }>,
   ): void {
-    const { store, clock, lanes, settled } = this.options;
+    const { store, lanes, settled } = this.options;
     const stored = store.tryWrite(() => {
       for (const { seq } of parts) {
         const part = store.sends.get(seq);
@@ -148,11 +157,7 @@ export class Staging {
       settled();
     });
     if (!stored && store.isOpen && this.running) {
-      const timer = clock.after(STORE_RETRY_MS, () => {
-        this.timers.delete(timer);
-        this.conclude(request, parts, result);
-      });
-      this.timers.add(timer);
+      this.later(STORE_RETRY_MS, () => this.conclude(request, parts, result));
       return;
     }
     this.inFlight.delete(request);

@@ -198,6 +198,21 @@ export class Store {
   }
 
   /**
+   * A look whose failure the caller can bear, and which it will make again: undefined while the disk does not give what was asked
+   * for, and once the store is closed. For whatever a timer or a promise starts, where nobody else would catch it. Everything else
+   * thrown is thrown on.
+   */
+  tryRead<T>(look: () => T): { readonly value: T } | undefined {
+    if (!this.database.open) return undefined;
+    try {
+      return { value: look() };
+    } catch (error) {
+      if (diskFault(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  /**
    * Takes these in one write. Where that fails for no fault of the disk, each has a write of its own, and one that fails there costs
    * only itself: `setAside` stores that, in a write too. False if the disk did not take all of them.
    */

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../src/model/errorCodes.js';
 import type { StatusSnapshot } from '../../src/model/status.js';
@@ -52,13 +53,19 @@ export class Rig {
     wires.wrong = () => this.wrong;
   }
 
-  static async start(context: Cleanup): Promise<Rig> {
+  /** `preloads`: modules that are loaded into the daemon before its own. */
+  static async start(context: Cleanup, preloads: readonly string[] = []): Promise<Rig> {
     let underWay = 0;
     const wires: { wrong: () => Wrong; pairs: Pair[] } = { wrong: () => ({}), pairs: [] };
     const time = new DrivenClock(() => underWay > 0);
     const world = await EdgeWorld.open(context, { backendClock: time.clock });
     context.onTestFinished(() => time.close());
     time.drive(world);
+    const imports = preloads.map((path) => ` --import ${path}`).join('');
+    Object.assign(world.place.env, {
+      NODE_OPTIONS: `${world.place.env.NODE_OPTIONS}${imports}`,
+      READS_FAIL_WHILE: join(world.directory, 'reads-fail'),
+    });
     const defect: Defect = {
       request({ path, body }) {
         underWay += 1;

@@ -45,7 +45,16 @@ export class DrivenClock {
     this.socket ??= connect(this.path).setEncoding('utf8');
     this.aheadMs += ms;
     this.socket.write(`${ms}\n`);
-    await once(this.socket, 'data');
+    const ended = new AbortController();
+    const isOver = once(this.socket, 'close', { signal: ended.signal }).then(() => {
+      throw new Error('the daemon whose time is driven has ended');
+    });
+    try {
+      await Promise.race([once(this.socket, 'data', { signal: ended.signal }), isOver]);
+    } finally {
+      isOver.catch(() => undefined);
+      ended.abort();
+    }
     for (let turn = 0; turn < 2 || (turn < 20 && this.isBusy()); turn += 1)
       await new Promise((resolve) => setTimeout(resolve, 2));
   }
