@@ -3,6 +3,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { MessageRequest } from '../model/agentBodies.js';
 import type { IncomingMessage, PostResult } from '../model/incoming.js';
 import type { TextQueue } from '../model/sending.js';
+import { PAST_ITS_AGE } from '../store/incoming.js';
 import type { IncomingRecord } from '../store/incomingRecord.js';
 import type { Store } from '../store/Store.js';
 import { Circuit } from '../system/Circuit.js';
@@ -250,7 +251,7 @@ export class MessageDispatcher {
     const { store, worthAnswering, onExpired, log } = this.options;
     const { guid, sentAt } = record.message;
     if (worthAnswering(sentAt)) return false;
-    store.incoming.settle(record.seq, 'expired', 'past its age');
+    store.incoming.settle(record.seq, 'expired', PAST_ITS_AGE);
     store.afterCommit(() => this.forget(record.seq));
     this.held.release(record.message.conversation);
     onExpired?.(record.message);

@@ -71,6 +71,7 @@ export const ERROR_CODES = {
   schedule_unknown: 'There is no such scheduled text.',
   command_unknown: 'There is no such command.',
   messages_set_aside: 'Messages were set aside unanswered; they wait for a decision.',
+  messages_expired: 'Messages got no answer, because the backend gave none before they were too old.',
   item_set_aside:
     'A message, row or command could not be processed and was set aside; everything else continues.',
   alerts_failing: 'An alert cannot be delivered; it is tried again for a day.',

@@ -110,7 +110,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     events_undelivered: store.events.count(),
     incoming_queued: store.incoming.countIn('open'),
     incoming_parked: store.incoming.countIn('parked'),
-    incoming_expired: store.incoming.countIn('expired'),
+    incoming_expired: store.incoming.expired().count,
     sends_queued: store.sends.countOpen(),
     sends_held: heldTexts(sources.outgoing.held()),
     uploads_queued: store.uploads.countWaiting(),
@@ -254,7 +254,7 @@ function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
     },
     acks: stands.acks,
     uploads: stands.uploads,
-    givenUp: { messages: store.incoming.countIn('expired'), images: store.uploads.countGivenUp() },
+    givenUp: { messages: store.incoming.expired(), images: store.uploads.countGivenUp() },
     setAside: { messages: store.incoming.countIn('parked'), since: store.incoming.parkedSince() },
   };
 }

@@ -62,8 +62,14 @@ export interface VitalFacts {
   readonly acks: Standstill | null;
   readonly uploads: Standstill | null;
   readonly setAside: { readonly messages: number; readonly since: number | null };
-  /** What ended within 7 days and is tried no more, as the settings, an operator or the backend wanted. */
-  readonly givenUp: { readonly messages: number; readonly images: number };
+  /**
+   * What ended within 7 days and is tried no more: messages that were past their age before the backend answered them, the newest
+   * given up then, and images.
+   */
+  readonly givenUp: {
+    readonly messages: { readonly count: number; readonly newestAt: number | null };
+    readonly images: number;
+  };
 }
 
 interface Judged {
@@ -88,6 +94,8 @@ const OVERDUE_MS = 2 * MINUTE_MS;
 /** Messages needs milliseconds to finish a row. */
 const UNDECIDED_MS = MINUTE_MS / 4;
 const SENDS_FAIL_FROM = 3;
+/** So long a loss is told. */
+const LOSS_TOLD_MS = 24 * 60 * MINUTE_MS;
 
 /** What a problem says of the job: of which signs it is, and whether the agent does its whole job with it. */
 interface Meaning {
@@ -155,6 +163,7 @@ const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   texts_undecided: of('can_send'),
   schedule_overdue: of('can_send'),
   messages_set_aside: notice('nothing_given_up'),
+  messages_expired: notice('nothing_given_up'),
   item_set_aside: notice('nothing_given_up'),
   delivery_refused: notice('nothing_given_up'),
 };
@@ -248,7 +257,7 @@ const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence |
 
 function endedWords({ messages, images }: VitalFacts['givenUp']): string {
   const words = [
-    ...(messages === 0 ? [] : [`${counted(messages, 'message')} expired or dropped unanswered`]),
+    ...(messages.count === 0 ? [] : [`${counted(messages.count, 'message')} too old to be answered`]),
     ...(images === 0 ? [] : [`${counted(images, 'image')} not uploaded`]),
   ];
   return words.length === 0 ? '' : `; given up in the last 7 days: ${words.join(', ')}`;
@@ -288,6 +297,7 @@ function found(facts: VitalFacts): Problem<number>[] {
     ...(held.storing ? [] : overdue(facts)),
     ...(isToldBySending ? [] : failingSends(facts)),
     ...setAside(facts),
+    ...expired(facts),
   ];
 }
 
@@ -438,6 +448,21 @@ function setAside({ now, setAside: { messages, since } }: VitalFacts): Problem<n
       message: `${what} set aside unanswered, because the backend does not take ${messages === 1 ? 'it' : 'them'}.`,
       remedy:
         "See why, in the backend's own words: edge-agent queue list. Then edge-agent queue retry <guid>, or queue drop <guid>.",
+    },
+  ];
+}
+
+/** Nobody decided that, unlike what an operator drops. */
+function expired({ now, givenUp: { messages } }: VitalFacts): Problem<number>[] {
+  const { count, newestAt } = messages;
+  if (newestAt === null || now - newestAt >= LOSS_TOLD_MS) return [];
+  return [
+    {
+      code: 'messages_expired',
+      since: newestAt,
+      message: `${counted(count, 'message')} of the last 7 days got no answer: the backend gave none before they were too old.`,
+      remedy:
+        'Answer by hand, if need be: edge-agent conversations shows where. See imessage.max_message_age_seconds. This notice goes after a day.',
     },
   ];
 }

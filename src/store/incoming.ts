@@ -13,6 +13,9 @@ import type {
 import { columns, type Database, type Statement } from './sqlite.js';
 import { readStored, type StoredRows } from './storedRows.js';
 
+/** Why a message ended unanswered that no post brought to the backend in time; others are taken back, reversed or dropped. */
+export const PAST_ITS_AGE = 'past its age';
+
 /** So many answers show how the backend is; the newest count. */
 const MOST_OTHERS = 500;
 
@@ -54,7 +57,7 @@ export class IncomingTable {
   private readonly countOpen: Statement;
   private readonly countParked: Statement;
   private readonly selectParkedSince: Statement;
-  private readonly countExpired: Statement;
+  private readonly selectExpired: Statement;
   private readonly retryAllBy: Statement;
   private readonly selectParked: Statement;
   private readonly reopen: Statement;
@@ -196,10 +199,12 @@ export class IncomingTable {
          ORDER BY settled_at DESC LIMIT ${MOST_OTHERS})`,
     );
     this.countOpen = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
-    this.countExpired = database.prepare("SELECT count(*) FROM incoming WHERE state = 'expired'").pluck();
     this.selectParkedSince = database
       .prepare("SELECT min(settled_at) FROM incoming WHERE state = 'parked'")
       .pluck();
+    this.selectExpired = database.prepare(
+      `SELECT count(*) AS count, max(settled_at) AS newestAt FROM incoming WHERE state = 'expired' AND last_error = '${PAST_ITS_AGE}'`,
+    );
     this.countParked = database.prepare("SELECT count(*) FROM incoming WHERE state = 'parked'").pluck();
   }
 
@@ -437,10 +442,14 @@ export class IncomingTable {
     return this.selectParkedSince.get() as number | null;
   }
 
-  /** How many are open, parked, or expired in the last 7 days. */
-  countIn(state: 'open' | 'parked' | 'expired'): number {
-    const counts = { open: this.countOpen, parked: this.countParked, expired: this.countExpired };
-    return counts[state].get() as number;
+  /** How many are open or parked. */
+  countIn(state: 'open' | 'parked'): number {
+    return (state === 'open' ? this.countOpen : this.countParked).get() as number;
+  }
+
+  /** How many were past their age before they were answered, in the last 7 days, and when the newest was given up (Unix ms). */
+  expired(): { count: number; newestAt: number | null } {
+    return this.selectExpired.get() as { count: number; newestAt: number | null };
   }
 }
 

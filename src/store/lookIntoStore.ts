@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '../system/clock.js';
 import { Backlog } from './backlog.js';
 import { type Pause, PauseTable } from './conversations.js';
+import { PAST_ITS_AGE } from './incoming.js';
 import { MIGRATIONS } from './schema.js';
 import { openDatabase } from './sqlite.js';
 
@@ -36,10 +37,16 @@ export function lookIntoStore(path: string, clock: Clock): Insight | 'none' | un
         "SELECT count(*) AS count, min(send_at) AS next FROM schedule WHERE state = 'pending'",
       );
       const { count, next } = schedule.get() as { count: number; next: number | null };
-      const expired = database.prepare("SELECT count(*) FROM incoming WHERE state = 'expired'").pluck();
+      const expired = database
+        .prepare("SELECT count(*) FROM incoming WHERE state = 'expired' AND last_error = ?")
+        .pluck();
       return {
         pauses: new PauseTable(database, clock, NO_HOOKS).list(),
-        counts: { ...backlog.counts(), scheduled_messages: count, incoming_expired: expired.get() as number },
+        counts: {
+          ...backlog.counts(),
+          scheduled_messages: count,
+          incoming_expired: expired.get(PAST_ITS_AGE) as number,
+        },
         oldest: backlog.oldest(),
         nextScheduledAt: next,
       };

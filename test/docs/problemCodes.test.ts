@@ -56,6 +56,7 @@ const BROKEN_IN: Readonly<Partial<Record<ErrorCode, string>>> = {
   texts_undecided: 'faults/restoredUnderWay.test.ts',
   schedule_overdue: 'faults/vitalSigns.test.ts',
   messages_set_aside: 'faults/vitalSigns.test.ts',
+  messages_expired: 'faults/vitalSigns.test.ts',
   item_set_aside: 'faults/poison.test.ts',
   delivery_refused: 'faults/vitalSigns.long.test.ts',
 };

@@ -125,6 +125,19 @@ const BREAKS: readonly Break[] = [
     },
   },
   {
+    code: 'messages_expired',
+    make(rig) {
+      rig.configure({ 'imessage.max_message_age_seconds': 30, 'imessage.catch_up_hours': 0.01 });
+      rig.wrong = { reply: (path) => (path === '/edge/message' ? { status: 404, body: {} } : undefined) };
+      rig.world.mac.chatDb.receive({ from: person(9), text: 'nobody answers' });
+    },
+    // A day later.
+    mend(rig) {
+      rig.configure({});
+      rig.inStore(`UPDATE incoming SET settled_at = settled_at - 86400000 WHERE state = 'expired'`);
+    },
+  },
+  {
     // A minute before the end of its 24 hours the pinned token is still good.
     code: 'token_expired',
     quietMs: 30 * SECOND,

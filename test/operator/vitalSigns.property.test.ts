@@ -37,7 +37,7 @@ const UNSEEN: VitalFacts = {
   acks: null,
   uploads: null,
   setAside: { messages: 0, since: null },
-  givenUp: { messages: 0, images: 0 },
+  givenUp: { messages: { count: 0, newestAt: null }, images: 0 },
 };
 
 /** One message waits, and its posts fail. */
@@ -143,19 +143,26 @@ describe('the vital signs', () => {
 
   test.each([
     [0, 0, 'nothing is set aside'],
-    [1, 0, 'nothing is set aside; given up in the last 7 days: 1 message expired or dropped unanswered'],
+    [1, 0, 'nothing is set aside; given up in the last 7 days: 1 message too old to be answered'],
     [0, 1, 'nothing is set aside; given up in the last 7 days: 1 image not uploaded'],
     [
       ...([3, 2] as const),
-      'nothing is set aside; given up in the last 7 days: 3 messages expired or dropped unanswered, 2 images not uploaded',
+      'nothing is set aside; given up in the last 7 days: 3 messages too old to be answered, 2 images not uploaded',
     ],
   ])(
     'tell what was given up although nothing is set aside: %i messages, %i images',
-    (messages, images, evidence) => {
+    (count, images, evidence) => {
+      const messages = { count, newestAt: count === 0 ? null : ago(25 * 60) };
       const { signs } = vitalSigns({ ...UNSEEN, givenUp: { messages, images } });
       expect(signs.nothing_given_up).toMatchObject({ state: 'ok', evidence });
     },
   );
+
+  test('do not say that nothing is lost on the day on which a message became too old to be answered', () => {
+    const messages = { count: 1, newestAt: ago(23 * 60) };
+    const { signs } = vitalSigns({ ...UNSEEN, givenUp: { messages, images: 0 } });
+    expect(signs.nothing_given_up).toMatchObject({ state: 'failing', codes: ['messages_expired'] });
+  });
 
   test('have no consequence told where its cause is', () => {
     const cutOff = (['backend_unreachable', 'token_expired', 'secret_missing'] as const).map((code) => ({
@@ -257,7 +264,7 @@ describe('the vital signs', () => {
     acks: standstill,
     uploads: standstill,
     setAside: fc.record({ messages: fc.nat(2), since: instant }),
-    givenUp: fc.record({ messages: fc.nat(2), images: fc.nat(2) }),
+    givenUp: fc.record({ messages: fc.record({ count: fc.nat(2), newestAt: instant }), images: fc.nat(2) }),
   });
 
   test('fail exactly by their codes, are well only by evidence, and no problem is left out', () => {

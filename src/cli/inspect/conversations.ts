@@ -110,7 +110,7 @@ const STYLES: Readonly<Record<string, Style>> = {
 const STATES: Readonly<Record<string, string>> = {
   open: 'waits for the backend',
   parked: 'set aside',
-  expired: 'too old to be answered',
+  expired: 'not answered',
   queued: 'waits to be sent',
   staging: 'waits for its file',
   attempting: 'is being sent',
