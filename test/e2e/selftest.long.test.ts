@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Report } from '../../src/diagnostics/checks/runChecks.js';
-import { EdgeWorld, OWN, SECRET } from '../support/EdgeWorld.js';
+import { EdgeWorld, OWN, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
 const verdicts = ({ checks }: Report) => Object.fromEntries(checks.map(({ id, verdict }) => [id, verdict]));
@@ -55,6 +55,26 @@ describe('edge-agent selftest', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readFileSync(path, 'utf8')).not.toContain(SECRET);
     expect(world.texts).toEqual([]);
+  });
+
+  test('writes a file that can be sent to others, on demand', async (context) => {
+    const world = await EdgeWorld.open(context);
+    await world.start();
+    world.mac.chatDb.receive({ from: PERSON, text: 'nobody else reads this' });
+    await world.sent(2);
+    const path = join(world.directory, 'to-send.json');
+    const { stdout, exitCode } = await world.cli('selftest', '--report', path);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`Saved to be sent, without texts, numbers and secrets: ${path}`);
+    const text = readFileSync(path, 'utf8');
+    for (const hidden of [SECRET, OWN.slice(1), PERSON.slice(1), 'nobody else', world.directory])
+      expect(text).not.toContain(hidden);
+    expect((JSON.parse(text) as Report).checks.length).toBeGreaterThan(20);
+    const again = await world.cli('selftest', '--json', '--report', path);
+    expect(again).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('there is a file of that name'),
+    });
   });
 
   test('tells a broken configuration, skips what needs it, and exits with 78', async (context) => {

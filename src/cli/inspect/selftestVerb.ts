@@ -6,8 +6,13 @@ export const selftestVerb: VerbSpec = {
   options: [
     { flags: '--json', about: 'print JSON' },
     { flags: '--send', about: 'also send a real text to your own number (asks first)' },
+    {
+      flags: '--report [file]',
+      about:
+        'also write the findings to a file that you can send to others: without texts, numbers or secrets',
+    },
   ],
-  run: async (options: { configPath?: string; json?: boolean; send?: boolean }) =>
+  run: async (options: { configPath?: string; json?: boolean; send?: boolean; report?: string | true }) =>
     (await import('./selftest.js')).selftest(options),
   usesSecrets: true,
 };

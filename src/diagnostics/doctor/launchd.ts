@@ -5,7 +5,7 @@ import { readLaunchAgent } from '../checks/launchAgent.js';
 
 const PROGRAM_MS = 10_000;
 const INSTALL = 'Run: edge-agent install';
-/** Exit codes of launchctl(1), as seen on macOS 13 to 26: 125 is what macOS 26 says where 112 was. */
+/** Exit codes of launchctl(1), as seen on macOS 13 to 26, and expected of 27: 125 is what macOS 26 says where 112 was. */
 const NO_GUI_SESSION: readonly (number | null)[] = [112, 125];
 /** As System Settings shows it since macOS 13; the switch of the app is in its second list. */
 const LOGIN_ITEMS =

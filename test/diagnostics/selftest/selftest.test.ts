@@ -5,6 +5,7 @@ import { concealer } from '../../../src/diagnostics/checks/concealer.js';
 import type { Report } from '../../../src/diagnostics/checks/runChecks.js';
 import { saveReport } from '../../../src/diagnostics/selftest/saveReport.js';
 import { selftestChecks } from '../../../src/diagnostics/selftest/selftestChecks.js';
+import { namedHosts, writeSendableReport } from '../../../src/diagnostics/selftest/sendableReport.js';
 import { dialogsRaised, noteAutomation } from '../../../src/kit/messages/automationDialog.js';
 import { behave } from '../../../src/kit/messages/osascriptBehaviour.js';
 import type { Problem } from '../../../src/model/problem.js';
@@ -357,6 +358,47 @@ describe('the report', () => {
     const text = JSON.stringify(await context.run());
     for (const secret of [SECRET, OWN, '3105551234', 'hello', context.homeDir])
       expect(text).not.toContain(secret);
+  });
+
+  test('to be sent names no host of the operator either, and is never written over another file', async () => {
+    const context = new TestContext();
+    context.settings = {
+      BACKEND_URL: 'https://secret-startup.example.com',
+      HTTPS_PROXY: 'http://jane:pass-of-jane@proxy.intern.example.com:3128',
+    };
+    const problem = {
+      code: 'backend_unreachable',
+      message: `secret-startup.example.com does not answer: connect EHOSTUNREACH 192.168.7.20:443 for ${OWN} in ${context.homeDir}.`,
+      remedy: 'Ask proxy.intern.example.com.',
+    } as const;
+    context.changes = running(problem);
+    const report = await context.run();
+    const path = join(context.state, 'to-send.json');
+    const write = (name: string | undefined) =>
+      writeSendableReport(report, { arch: 'arm64', node: 'v24.1.0' }, name, {
+        secrets: [SECRET],
+        homeDir: context.homeDir,
+        hosts: namedHosts(context.context().config),
+      });
+    expect(write(path)).toBe(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const text = readFileSync(path, 'utf8');
+    const hidden = [
+      'secret-startup',
+      'intern.example',
+      'pass-of-jane',
+      '192.168.7.20',
+      OWN,
+      '3105550100',
+      SECRET,
+    ];
+    for (const one of [...hidden, context.homeDir]) expect(text).not.toContain(one);
+    const sent = JSON.parse(text) as Report;
+    expect(sent).toMatchObject({ schema: 1, arch: 'arm64', node: 'v24.1.0', summary: report.summary });
+    expect(sent.checks.map(({ id, verdict }) => [id, verdict])).toEqual(
+      report.checks.map(({ id, verdict }) => [id, verdict]),
+    );
+    expect(() => write(path)).toThrowError(expect.objectContaining({ code: 'state_unwritable' }));
   });
 
   test('is saved for this user alone, in the place of the one before', async () => {
