@@ -197,6 +197,7 @@ export class Backend {
       refusalRemedy: access.refusalRemedy(),
       polling: poller.fault(),
       refused: refused.problem(),
+      platform: this.options.platform,
     });
     const seen = { http: access.reachability.newestAccepted, syncAt: poller.syncedAt };
     return { ...history.view(state), seen, refusedAcks: refused.acks(), problems };

@@ -15,6 +15,7 @@ export interface BackendOptions {
   /** How other machines are reached. */
   readonly outbound: Outbound;
   readonly version: string;
+  readonly platform: NodeJS.Platform;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -34,6 +34,7 @@ interface ProblemFacts {
   readonly expiredAt: number | null;
   /** What to do about a refused token. */
   readonly refusalRemedy: string;
+  readonly platform: NodeJS.Platform;
 }
 
 /** Every fault of the line to the backend that degrades the agent, the cause before its consequences. */
@@ -51,7 +52,7 @@ export function linkProblems(facts: ProblemFacts): Problem<number>[] {
       code: 'backend_unreachable',
       since: reachability.since,
       message: `${host} does not answer: ${reachability.detail}.`,
-      remedy: isKeptFromLocalNetwork(hostname, reachability.detail)
+      remedy: isKeptFromLocalNetwork(facts.platform, hostname, reachability.detail)
         ? ALLOW_LOCAL_NETWORK
         : 'Check the network and backend.url; the agent retries on its own.',
     });

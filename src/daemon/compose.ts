@@ -236,6 +236,7 @@ export function compose(options: ComponentOptions): Components {
     secrets,
     outbound,
     version,
+    platform: options.platform,
     clock,
     random,
     log,

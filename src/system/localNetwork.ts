@@ -14,8 +14,8 @@ export function isInLocalNetwork(host: string): boolean {
  * Whether a failed connection looks as where macOS 15 and later keep a program from the local network: no route to a host that is
  * in it. Terminals are exempt, so that the same host answers there.
  */
-export function isKeptFromLocalNetwork(host: string, detail: string): boolean {
-  if (!/\bEHOSTUNREACH\b/.test(detail)) return false;
+export function isKeptFromLocalNetwork(platform: NodeJS.Platform, host: string, detail: string): boolean {
+  if (platform !== 'darwin' || !/\bEHOSTUNREACH\b/.test(detail)) return false;
   return isInLocalNetwork(host) || LOCAL_ADDRESS.test(detail.replace(/ - Local .*/, ''));
 }
 

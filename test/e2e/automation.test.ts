@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import type { Report } from '../../src/diagnostics/checks/runChecks.js';
 import {
   type AutomationNote,
   dialogsRaised,
@@ -42,6 +43,33 @@ test('killed while the dialog waits, the agent loses no text, sends none twice, 
   for (const id of ids) expect(await world.acked(id)).toMatchObject({ status: 'completed' });
   expect(world.texts).toEqual(['one', 'two']);
   await next.statusUntil((answer) => answer.snapshot?.problems.length === 0);
+});
+
+test('an Apple event that times out before the marker leaves the outcome unknown until the selftest has proven the marker, and fails after', async (context) => {
+  const { world } = await macThat(context, 'granted');
+  const daemon = await world.start();
+  world.behave(
+    { kind: 'error', number: -1712, when: 'before' },
+    { textIncludes: 'timed out', times: 'always' },
+  );
+  expect(await world.acked(world.command('timed out at first'))).toMatchObject({
+    status: 'failed',
+    error: expect.stringMatching(/^outcome_unknown/),
+  });
+  const { stdout } = await world.cli('selftest', '--json');
+  const { checks } = JSON.parse(stdout) as Report;
+  expect(checks.find(({ id }) => id === 'marker')).toMatchObject({
+    verdict: 'PASS',
+    evidence: expect.stringContaining('proven by the running agent'),
+  });
+  await daemon.kill('SIGTERM');
+  await world.start();
+  expect(await world.acked(world.command('timed out again'))).toMatchObject({
+    status: 'failed',
+    error: expect.not.stringMatching(/^outcome_unknown/),
+    result: { outcome: 'not_sent' },
+  });
+  expect(world.texts).toEqual([]);
 });
 
 test('denied in the dialog a text fails with the step that helps, and the next one after it was granted goes out', async (context) => {

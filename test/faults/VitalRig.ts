@@ -53,8 +53,12 @@ export class Rig {
     wires.wrong = () => this.wrong;
   }
 
-  /** `preloads`: modules that are loaded into the daemon before its own. */
-  static async start(context: Cleanup, preloads: readonly string[] = []): Promise<Rig> {
+  /** `preloads`: modules that are loaded into the daemon before its own; `prepare`: what is done to its world before it starts. */
+  static async start(
+    context: Cleanup,
+    preloads: readonly string[] = [],
+    prepare: (world: EdgeWorld) => void = () => undefined,
+  ): Promise<Rig> {
     let underWay = 0;
     const wires: { wrong: () => Wrong; pairs: Pair[] } = { wrong: () => ({}), pairs: [] };
     const time = new DrivenClock(() => underWay > 0);
@@ -92,6 +96,7 @@ export class Rig {
       'attachments.upload': true,
     };
     world.writeConfig(settings);
+    prepare(world);
     const daemon = world.spawn(['run'], { through: UNPRIVILEGED });
     await daemon.line(REALTIME);
     const health = /url=(\S+)/.exec(await daemon.line('Health is served'))?.[1] ?? '';

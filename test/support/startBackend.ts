@@ -98,6 +98,7 @@ export function makeBackend(
     secrets: () => secrets,
     outbound: outboundBy(),
     version: '0.1.0',
+    platform: 'linux',
     clock: systemClock,
     random: () => 0,
     log,
