@@ -12,6 +12,7 @@ import { MessageDispatcher } from '../incoming/MessageDispatcher.js';
 import { livePrivacyFilter } from '../incoming/privacy.js';
 import type { Logger } from '../logging/Logger.js';
 import { type Automation, automationOf } from '../messages/applescript/Automation.js';
+import { accountsOf } from '../messages/applescript/accountsOf.js';
 import { messageSender } from '../messages/applescript/messageSender.js';
 import { OsascriptRunner } from '../messages/applescript/OsascriptRunner.js';
 import { proveMarker } from '../messages/applescript/proveMarker.js';
@@ -332,6 +333,7 @@ export function compose(options: ComponentOptions): Components {
       store,
       automation,
       prove: () => proveMarker({ ...osascript, stateDirectory }),
+      accounts: () => accountsOf(osascript),
       osascriptPath,
     }),
     conversationKey: keyOf,

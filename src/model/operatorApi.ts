@@ -142,6 +142,12 @@ export interface AutomationAnswered {
   readonly isDialogOpen: boolean;
 }
 
+/** What Messages says of its iMessage accounts, in counts. `notAllowed`: macOS does not let who asks control Messages. */
+export type AccountsFound =
+  | { readonly kind: 'told'; readonly accounts: number; readonly enabled: number; readonly connected: number }
+  | { readonly kind: 'notAllowed' }
+  | { readonly kind: 'failed'; readonly why: string };
+
 /** Whether the dispatch marker was in its file before what follows it began, `ms` after the start of osascript. */
 export type MarkerProof =
   | { readonly proven: true; readonly ms: number }
@@ -347,6 +353,8 @@ export interface OperatorApi extends SharedApi {
   automation: { args: { raise?: boolean }; result: AutomationAnswered };
   /** Ends within 20 s. */
   marker: { args: Nothing; result: MarkerProof };
+  /** Sends nothing and raises no dialog. Ends within 25 s. */
+  accounts: { args: Nothing; result: AccountsFound };
   /** Ends within 15 s. */
   'alerts.test': { args: Nothing; result: AlertsTested };
   /** How many sessions were ended. */

@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import type { AutomationAnswered, MarkerProof } from '../model/operatorApi.js';
+import type { AccountsFound, AutomationAnswered, MarkerProof } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
 
 /** Names, among the small facts of the store, the macOS and the osascript that proved that the marker is written at once. */
@@ -9,13 +9,15 @@ interface MacVerbOptions {
   readonly store: Store;
   readonly automation: { ask(raise: boolean): Promise<AutomationAnswered> };
   readonly prove: () => Promise<MarkerProof>;
+  readonly accounts: () => Promise<AccountsFound>;
   readonly osascriptPath: string;
 }
 
-/** What only the agent itself can find out of this Mac, because it is about its own process. Each ends within 20 s. */
-export function macVerbs({ store, automation, prove, osascriptPath }: MacVerbOptions) {
+/** What only the agent itself can find out of this Mac, because it is about its own process. Each ends within 25 s. */
+export function macVerbs({ store, automation, prove, accounts, osascriptPath }: MacVerbOptions) {
   return {
     automation: ({ raise }: Readonly<Record<string, unknown>>) => automation.ask(raise === true),
+    accounts,
     marker: async () => {
       const proof = await prove();
       store.tryWrite(() =>

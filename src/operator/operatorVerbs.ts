@@ -38,7 +38,9 @@ export function operatorVerbs(components: {
   sendToSelf: (text: string) => string | undefined;
   /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
   readSecrets: () => void;
-}): Answers<Omit<OperatorApi, 'waiting' | 'monitor.rotate' | 'alerts.test' | 'automation' | 'marker'>> {
+}): Answers<
+  Omit<OperatorApi, 'waiting' | 'monitor.rotate' | 'alerts.test' | 'automation' | 'marker' | 'accounts'>
+> {
   const { store, config, backend, snapshot, names, log } = components;
   const meant = (written: string) =>
     namedConversation(written, components.conversationKey, components.chatDb);

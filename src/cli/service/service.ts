@@ -180,7 +180,7 @@ async function permissionToSend(configPath: string, places: ServicePlaces): Prom
       `macOS does not let ${name} control Messages: System Settings → Privacy & Security → Automation. Then: edge-agent doctor`,
     ];
   return [
-    `macOS asks at the screen, with the first text at the latest, whether ${name} may control Messages: click OK.`,
+    `macOS does not say yet whether ${name} may control Messages: click OK if it asks at the screen. Then: edge-agent doctor`,
   ];
 }
 

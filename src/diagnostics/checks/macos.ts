@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../errors.js';
-import { askAutomation } from '../../messages/applescript/askAutomation.js';
-import type { AutomationAnswered } from '../../model/operatorApi.js';
+import { accountsOf } from '../../messages/applescript/accountsOf.js';
+import type { AccountsFound, AutomationAnswered } from '../../model/operatorApi.js';
 import { openDatabase } from '../../store/sqlite.js';
 import { MessagesApp } from '../../supervisor/MessagesApp.js';
 import { type ProgramEnd, runProgram } from '../../system/runProgram.js';
@@ -20,7 +20,8 @@ import { median } from './median.js';
 import { agentInLists } from './program.js';
 
 const PROGRAM_MS = 10_000;
-const ACCOUNT_MS = 20_000;
+/** The agent asks Messages, for 25 s at most. */
+const ACCOUNTS_MS = 30_000;
 /** The agent asks macOS, for 5 s at most. */
 const AGENT_MS = 15_000;
 const OLDEST_MACOS = 13;
@@ -157,39 +158,30 @@ export const account: Check = {
   run: askAccounts,
 };
 
-/** Asks Messages for its accounts, as this terminal, and only if macOS lets it: no dialog is raised, and the agent is not blamed. */
+/**
+ * The running agent asks Messages, by its own permission; else this terminal does, and only if macOS lets it: no dialog is raised, and
+ * the agent is not blamed.
+ */
 async function askAccounts(context: ConfiguredBench): Promise<Outcome> {
   if ((await app(context).state()) !== 'running') return skip('Messages does not run');
-  const { env, clock } = context;
-  const { osascript_path: path } = context.config.loaded.config.imessage;
-  if ((await askAutomation({ osascriptPath: path, env, clock })) !== 'granted')
-    return skip(
-      'this terminal may not ask Messages, which says nothing of the agent; see Messages → Settings → iMessage',
-    );
-  const end = await ask(context, path, ['-e', ACCOUNTS], ACCOUNT_MS);
-  if (end.kind === 'timedOut') return fail('Messages did not answer', 'Look at Messages; reopen it.');
-  if (end.kind !== 'ended' || end.code !== 0)
-    return fail(`osascript: ${words(end)}`, 'Look at Messages; reopen it.');
-  return judgeAccounts(end.stdout);
+  const { env, clock, agent, askAgent } = context;
+  const told = agent.kind === 'up' ? await askAgent({ verb: 'accounts' }, ACCOUNTS_MS) : undefined;
+  if (told?.kind === 'answered') return judgeAccounts(told.result, 'the running agent');
+  const { osascript_path: osascriptPath } = context.config.loaded.config.imessage;
+  return judgeAccounts(await accountsOf({ osascriptPath, env, clock }), 'this terminal');
 }
 
-const ACCOUNTS = `tell application "Messages"
-	set told to ""
-	repeat with anAccount in accounts
-		set told to told & (service type of anAccount as text) & "," & (enabled of anAccount as text) & "," & (connection status of anAccount as text) & linefeed
-	end repeat
-	return told
-end tell`;
-
-function judgeAccounts(output: string): Outcome {
-  const accounts = output.split('\n').map((line) => line.trim().split(','));
-  const imessage = accounts.filter(([service]) => service === 'iMessage');
-  const enabled = imessage.filter(([, isEnabled]) => isEnabled === 'true');
-  const connected = enabled.filter(([, , status]) => status === 'connected');
-  const evidence = `${imessage.length} iMessage accounts, ${enabled.length} enabled, ${connected.length} connected`;
+function judgeAccounts(found: AccountsFound, who: string): Outcome {
+  if (found.kind === 'notAllowed')
+    return skip(
+      `${who} may not ask Messages${who === 'this terminal' ? ', which says nothing of the agent' : ''}; see Messages → Settings → iMessage`,
+    );
+  if (found.kind === 'failed') return fail(found.why, 'Look at Messages; reopen it.');
+  const { accounts, enabled, connected } = found;
+  const evidence = `${accounts} iMessage accounts, ${enabled} enabled, ${connected} connected`;
   const remedy = 'Open Messages → Settings → iMessage, sign in, and switch the account on.';
-  if (enabled.length === 0) return fail(evidence, remedy);
-  return connected.length === 0 ? warn(evidence, remedy) : pass(evidence);
+  if (enabled === 0) return fail(evidence, remedy);
+  return connected === 0 ? warn(evidence, remedy) : pass(evidence);
 }
 
 /** `pmset -g`: the sleep timer in minutes, 0 never. */

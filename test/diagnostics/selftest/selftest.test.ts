@@ -300,6 +300,29 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     expect(verdicts(await context.run('marker')).marker).toBe('FAIL');
   });
 
+  test.each([
+    [
+      { kind: 'told', accounts: 2, enabled: 1, connected: 1 },
+      'PASS',
+      /2 iMessage accounts, 1 enabled, 1 connected/,
+    ],
+    [{ kind: 'told', accounts: 1, enabled: 1, connected: 0 }, 'WARN', /0 connected/],
+    [{ kind: 'told', accounts: 1, enabled: 0, connected: 0 }, 'FAIL', /0 enabled/],
+    [{ kind: 'failed', why: 'Messages did not answer' }, 'FAIL', /did not answer/],
+    [{ kind: 'notAllowed' }, 'SKIP', /the running agent may not ask/],
+  ] as const)(
+    'the accounts are asked for by the agent, whatever this terminal may: %j',
+    async (accounts, verdict, evidence) => {
+      const context = new TestContext();
+      noteAutomation(context.mac.osascriptDirectory, 'undecided');
+      context.changes = answering({ accounts });
+      expect(finding(await context.run('account'), 'account')).toMatchObject({
+        verdict,
+        evidence: expect.stringMatching(evidence),
+      });
+    },
+  );
+
   test('a terminal that may not ask Messages says so, raises no dialog and blames nobody', async () => {
     const context = new TestContext();
     noteAutomation(context.mac.osascriptDirectory, 'undecided');
