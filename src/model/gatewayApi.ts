@@ -1,14 +1,42 @@
 import { z } from 'zod';
-import { messageStatusSchema } from './gatewayMessages.js';
+import { commandSchema } from './backendBodies.js';
+import { GATEWAY_EVENT_TYPES } from './gatewayEvents.js';
+import { messageStatusSchema, outgoingMessageSchema } from './gatewayMessages.js';
 
 /*
- * The resources of the gateway's API beside messages and events.
+ * The resources of the gateway's API beside messages and events: agents, commands, conversations, webhooks, and errors.
  */
 
 const time = z.iso.datetime();
+const count = z.int().min(0);
+
+export const API_ERROR_TYPES = [
+  'invalid_request',
+  'authentication',
+  'permission',
+  'not_found',
+  'conflict',
+  'rate_limit',
+  'unavailable',
+  'internal',
+] as const;
+
+export const apiErrorSchema = z
+  .object({
+    error: z.object({
+      type: z.enum(API_ERROR_TYPES),
+      code: z.string().describe('Stable, for programs.'),
+      message: z.string().describe('For a person: what happened, and what to do.'),
+      field: z.string().optional().describe('The field or parameter at fault.'),
+    }),
+  })
+  .describe('Why not.');
+
+/** The body of every answer that is no success. */
+export type ApiErrorBody = z.infer<typeof apiErrorSchema>;
 
 /** What a key may do. `admin` includes all others. */
-const SCOPES = [
+export const SCOPES = [
   'messages:read',
   'messages:write',
   'agents:read',
@@ -22,7 +50,62 @@ export const scopeSchema = z.enum(SCOPES);
 
 export type Scope = z.infer<typeof scopeSchema>;
 
-const conversationMessageSchema = z
+/** A page of a list, and where the next one begins. */
+function page<T extends z.ZodType>(item: T) {
+  return z.object({
+    data: z.array(item),
+    next_cursor: z
+      .string()
+      .nullable()
+      .describe('Ask again with `cursor` for what follows; null: that was all.'),
+  });
+}
+
+export const agentSchema = z
+  .object({
+    id: z.string(),
+    online: z.boolean().describe('Whether it has a socket now.'),
+    connected_since: time.nullable(),
+    last_seen_at: time.nullable(),
+    registered_at: time.nullable(),
+    version: z.string().nullable(),
+    state: z
+      .string()
+      .nullable()
+      .describe('`healthy` or `degraded`, as its newest status says; null: it has sent none.'),
+    problems: z.array(z.looseObject({ code: z.string() })).describe('Of its newest status.'),
+    commands_pending: count.describe('Kept for it, and not acked.'),
+    oldest_pending_at: time.nullable(),
+  })
+  .describe('A Mac.');
+
+/** An agent, as the API shows it. */
+export type AgentResource = z.infer<typeof agentSchema>;
+
+export const agentPageSchema = page(agentSchema).describe('Agents, in the order in which they were added.');
+
+export const newCommandSchema = z
+  .strictObject({
+    command_type: z.string().min(1).max(128),
+    payload: z.record(z.string(), z.unknown()).optional(),
+    priority: commandSchema.shape.priority,
+  })
+  .describe(
+    'A command of docs/protocol.md, 4, as it is. Use POST /v1/messages for texts: only there their life is kept.',
+  );
+
+export const commandAcceptedSchema = z
+  .object({
+    id: z.string().describe('The command_id.'),
+    agent: z.string(),
+    command_type: z.string(),
+    created_at: time,
+  })
+  .describe('It is kept for the agent. What becomes of it: the event command.status.');
+
+export const messagePageSchema = page(outgoingMessageSchema).describe('Messages, the newest first.');
+
+export const conversationMessageSchema = z
   .object({
     id: z
       .string()
@@ -40,3 +123,110 @@ const conversationMessageSchema = z
   .describe('One message of a conversation.');
 
 export type ConversationMessage = z.infer<typeof conversationMessageSchema>;
+
+export const conversationPageSchema = page(conversationMessageSchema).describe(
+  'A conversation, the newest first.',
+);
+
+const eventChoice = z
+  .array(z.enum(['*', ...GATEWAY_EVENT_TYPES]))
+  .min(1)
+  .describe('Which types of events it gets; `*`: all.');
+const endpointUrl = z
+  .string()
+  .max(2_048)
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), 'expected a URL')
+  .describe('Where it is called: https; http only where the gateway allows private addresses.');
+
+export const newWebhookSchema = z
+  .strictObject({
+    url: endpointUrl,
+    events: eventChoice.default(['*']),
+    agents: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('Only of these agents. Without it: of all that the key may use.'),
+    description: z.string().max(500).optional(),
+  })
+  .describe('Where events are to be posted.');
+
+export const webhookChangeSchema = z
+  .strictObject({
+    url: endpointUrl.optional(),
+    events: eventChoice.optional(),
+    agents: z.array(z.string().min(1)).min(1).nullable().optional(),
+    description: z.string().max(500).nullable().optional(),
+    enabled: z.boolean().optional(),
+  })
+  .describe('What is to be changed. Deliveries that are disabled wait for a day.');
+
+export const webhookSchema = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    events: z.array(z.string()),
+    agents: z.array(z.string()).nullable(),
+    description: z.string().nullable(),
+    enabled: z.boolean(),
+    disabled_reason: z
+      .string()
+      .nullable()
+      .describe('`request`; `gone`: it answered 410; `key_revoked`: so was the key that made it.'),
+    created_at: time,
+    previous_secret_valid_until: time
+      .nullable()
+      .describe('While secrets rotate: until when it is signed with both.'),
+  })
+  .describe('An endpoint of an application.');
+
+export type WebhookView = z.infer<typeof webhookSchema>;
+
+export const webhookWithSecretSchema = webhookSchema
+  .extend({ secret: z.string().describe('`whsec_…`: verify with it. Shown this once.') })
+  .describe('A webhook, with its secret.');
+
+export const webhookPageSchema = page(webhookSchema);
+
+export const rotateSecretSchema = z
+  .strictObject({
+    overlap_seconds: z
+      .int()
+      .min(0)
+      .max(7 * 86_400)
+      .default(86_400)
+      .describe('How long the old secret signs too.'),
+  })
+  .describe('Makes a new secret.');
+
+export const DELIVERY_STATES = ['waiting', 'delivered', 'set_aside'] as const;
+
+export const deliverySchema = z
+  .object({
+    id: z.string().describe('The id of the event: `webhook-id`.'),
+    webhook: z.string(),
+    agent: z.string().nullable(),
+    event_type: z.string(),
+    state: z
+      .enum(DELIVERY_STATES)
+      .describe('`set_aside`: given up after a day, or when the webhook was gone; it can be replayed.'),
+    attempts: count,
+    created_at: time,
+    next_attempt_at: time.nullable(),
+    last_attempt_at: time.nullable(),
+    last_status: z.int().nullable().describe('The HTTP status of the last answer.'),
+    last_error: z.string().nullable(),
+    answer: z
+      .enum(['none', 'given', 'sent_later', 'invalid'])
+      .nullable()
+      .describe(
+        'What became of a reply in the answer: given to the agent that waits, sent by commands, or it was no valid one.',
+      ),
+  })
+  .describe('One event for one webhook.');
+
+export type DeliveryView = z.infer<typeof deliverySchema>;
+
+export const deliveryPageSchema = page(deliverySchema).describe('Deliveries, the newest first.');
+
+export const deletedSchema = z.object({ id: z.string(), deleted: z.literal(true) });

@@ -103,8 +103,66 @@ const DATA = {
 /** The type of an event, in the form that Standard Webhooks recommends. */
 export type GatewayEventType = keyof typeof DATA;
 
+/** Every type of event, in the order of the documentation. */
+export const GATEWAY_EVENT_TYPES = [
+  'message.received',
+  'message.status',
+  'reaction',
+  'message.edited',
+  'message.unsent',
+  'message.withdrawn',
+  'message.transcribed',
+  'message.attachments',
+  'message.filtered',
+  'group.changed',
+  'operator.replied',
+  'conversation.paused',
+  'command.status',
+  'agent.online',
+  'agent.offline',
+  'agent.degraded',
+  'agent.recovered',
+  'agent.event',
+  'webhook.test',
+] as const satisfies readonly GatewayEventType[];
+
 /** What an event of a type says, without its envelope. */
 export type EventData = { [T in GatewayEventType]: z.infer<(typeof DATA)[T]> };
+
+function envelope<T extends GatewayEventType>(type: T) {
+  return z
+    .object({
+      id: z.string().describe('Never used for another event: deduplicate by it. Also `webhook-id`.'),
+      type: z.literal(type),
+      timestamp: time.describe('When it happened; of what happened on a Mac, by its clock.'),
+      agent: z.string().nullable().describe('Whose it is; null for a test.'),
+      data: DATA[type],
+    })
+    .describe(DATA[type].description ?? '');
+}
+
+/** The schema of each type, in its envelope. */
+export const gatewayEventSchemas = {
+  'message.received': envelope('message.received'),
+  'message.status': envelope('message.status'),
+  reaction: envelope('reaction'),
+  'message.edited': envelope('message.edited'),
+  'message.unsent': envelope('message.unsent'),
+  'message.withdrawn': envelope('message.withdrawn'),
+  'message.transcribed': envelope('message.transcribed'),
+  'message.attachments': envelope('message.attachments'),
+  'message.filtered': envelope('message.filtered'),
+  'group.changed': envelope('group.changed'),
+  'operator.replied': envelope('operator.replied'),
+  'conversation.paused': envelope('conversation.paused'),
+  'command.status': envelope('command.status'),
+  'agent.online': envelope('agent.online'),
+  'agent.offline': envelope('agent.offline'),
+  'agent.degraded': envelope('agent.degraded'),
+  'agent.recovered': envelope('agent.recovered'),
+  'agent.event': envelope('agent.event'),
+  'webhook.test': envelope('webhook.test'),
+} as const satisfies Record<GatewayEventType, z.ZodType>;
 
 /** What applications get: the data of an SSE event, and the body of a webhook. */
 export interface GatewayEvent<T extends GatewayEventType = GatewayEventType> {

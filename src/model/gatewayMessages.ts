@@ -9,6 +9,81 @@ const time = z.iso.datetime();
 /** The longest text of one message, in UTF-16 units: an agent sends it in up to 100 bubbles. */
 export const LONGEST_TEXT = 100_000;
 
+/** The largest file that comes within a request, in characters of base64 (8 MiB of bytes). */
+const LONGEST_BASE64 = Math.ceil((8 * 1024 * 1024) / 3) * 4;
+
+const PHONE = /^\+[1-9]\d{6,14}$/;
+const EMAIL = /^[!-9;-?A-~]+@[!-9;-?A-~]+$/;
+const HTTPS = /^https:\/\//i;
+
+/** How people address a person: E.164, or e-mail. */
+const addressSchema = z
+  .string()
+  .max(254)
+  .refine((text) => PHONE.test(text) || EMAIL.test(text), {
+    error: 'expected a phone number like +13105551234, or an e-mail address',
+  });
+
+const newAttachmentSchema = z
+  .union([
+    z.strictObject({
+      url: z.string().max(2_048).regex(HTTPS, 'expected an https URL'),
+      filename: z.string().min(1).max(255).optional(),
+    }),
+    z.strictObject({
+      data_base64: z.base64('expected base64').min(1).max(LONGEST_BASE64),
+      filename: z.string().min(1).max(255).optional(),
+    }),
+  ])
+  .describe('A file: by the https address that the Mac fetches it from, or its content.');
+
+export const newMessageSchema = z
+  .strictObject({
+    agent: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Which agent sends it. Needed where the key may use several.'),
+    to: addressSchema.optional().describe('A person: a phone number in E.164, or an e-mail address.'),
+    chat: z
+      .string()
+      .min(1)
+      .max(2_048)
+      .optional()
+      .describe('A conversation as an event named it (`conversation`), such as a group. Instead of `to`.'),
+    text: z.string().min(1).max(LONGEST_TEXT).optional(),
+    attachments: z.array(newAttachmentSchema).min(1).max(20).optional(),
+    send_at: z.iso
+      .datetime({ offset: true, error: 'expected a time with a zone, such as 2026-12-24T09:00:00-08:00' })
+      .optional()
+      .describe('When the Mac sends it. Without it: now.'),
+    in_reply_to: z.string().min(1).max(2_048).optional().describe('The id of the message that it answers.'),
+    bubble_type: z
+      .enum(['reflex', 'burst', 'normal'])
+      .optional()
+      .describe(
+        '`reflex`: the quick first bubble of an answer. `burst`: one that keeps the pause between bubbles.',
+      ),
+    priority: z
+      .enum(['immediate', 'high', 'normal', 'low', 'deferred'])
+      .optional()
+      .describe('Orders conversations that wait for their turn; never the texts within one.'),
+  })
+  .superRefine((message, context) => {
+    const need = (field: string, problem: string) =>
+      context.addIssue({ code: 'custom', path: [field], message: problem });
+    if ((message.to === undefined) === (message.chat === undefined))
+      need('to', 'expected either `to` or `chat`');
+    if (message.text === undefined && message.attachments === undefined)
+      need('text', 'expected a text, or attachments');
+    if (message.send_at !== undefined && message.bubble_type === 'reflex')
+      need('bubble_type', 'a reflex is sent now: leave out send_at');
+  })
+  .describe('A text, files, or both, to a person or a conversation.');
+
+/** The body of `POST /v1/messages`. */
+export type NewMessage = z.infer<typeof newMessageSchema>;
+
 export const MESSAGE_STATUSES = [
   'queued',
   'accepted',
@@ -66,7 +141,7 @@ export const messageErrorSchema = z.object({
   message: z.string().describe('For a person.'),
 });
 
-const outgoingMessageSchema = z
+export const outgoingMessageSchema = z
   .object({
     id: z.string().describe('Also the command_id of its command.'),
     agent: z.string(),

@@ -26,14 +26,14 @@ type Body =
 
 /**
  * Reads a whole body as JSON (an empty one is `{}`) or as a form with files. Never throws. One that is too large is read to its end and
- * thrown away, because most clients look at the answer only after they have sent everything.
+ * thrown away, because most clients look at the answer only after they have sent everything. `jsonLimit` in bytes.
  */
-export function readBody(request: IncomingMessage): Promise<Body> {
+export function readBody(request: IncomingMessage, jsonLimit = BODY_LIMIT): Promise<Body> {
   // The caller may have hung up while its credentials were looked at: then nothing more comes.
   if (request.destroyed) return Promise.resolve({ kind: 'gone' });
   const type = request.headers['content-type'] ?? '';
   const isForm = /^multipart\/form-data\b/i.test(type);
-  const limit = isForm ? FORM_LIMIT : BODY_LIMIT;
+  const limit = isForm ? FORM_LIMIT : jsonLimit;
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;

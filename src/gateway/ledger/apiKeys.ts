@@ -6,7 +6,7 @@ import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { jsonColumn, readRows } from './readRows.js';
 
 /** A key of an application. `agents` null: all agents. Times are Unix ms. */
-interface ApiKey {
+export interface ApiKey {
   readonly id: string;
   readonly name: string;
   readonly scopes: readonly Scope[];
@@ -94,12 +94,13 @@ export async function listApiKeys(queries: Queries): Promise<ApiKey[]> {
   return readRows(rowSchema, rows).map(({ key }) => key);
 }
 
-/** Whether there was such a key that counted. It counts no more from now on. */
+/** Whether there was such a key that counted. It counts no more from now on, and its webhooks get nothing more. */
 export async function revokeApiKey(transaction: Transaction, id: string, now: number): Promise<boolean> {
   const rows = await transaction.query(
     'UPDATE api_keys SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL RETURNING key_id',
     [id, now],
   );
+  await transaction.query("UPDATE webhooks SET disabled_reason = 'key_revoked' WHERE key_id = $1", [id]);
   return rows.length > 0;
 }
 

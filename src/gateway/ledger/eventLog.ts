@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { EventData, GatewayEvent, GatewayEventType } from '../../model/gatewayEvents.js';
 import type { Dialect, Queries, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
 import { readRows } from './readRows.js';
-import { enqueueDeliveries } from './webhookDeliveries.js';
+import { enqueueDeliveries, enqueueDelivery } from './webhookDeliveries.js';
 
 const seqRow = z.object({ seq: z.number() });
 const xidSeqRow = z.object({ xid: z.number(), seq: z.number() });
@@ -46,7 +46,7 @@ const HORIZON: Readonly<Record<Dialect, string>> = {
 };
 
 /** Where a reader is in the log. */
-interface EventCursor {
+export interface EventCursor {
   readonly xid: number;
   readonly seq: number;
 }
@@ -66,7 +66,7 @@ export interface NewGatewayEvent<T extends GatewayEventType = GatewayEventType> 
 }
 
 /** An event as it is kept: `body` is the JSON that applications get, to the byte. */
-interface LoggedEvent {
+export interface LoggedEvent {
   readonly cursor: EventCursor;
   readonly type: string;
   readonly body: string;
@@ -86,7 +86,33 @@ export async function publish<T extends GatewayEventType>(
   event: NewGatewayEvent<T>,
   now: number,
 ): Promise<boolean> {
-  const { id, type, agentId, conversation, data, at } = event;
+  const { id, type, agentId, conversation } = event;
+  const seq = await append(transaction, event, now);
+  if (seq === undefined) return false;
+  await enqueueDeliveries(transaction, { agentId, eventId: id, type, seq, lane: conversation ?? '' }, now);
+  return true;
+}
+
+/** Stores a test event for one webhook; it is in no stream. */
+export async function publishTest(
+  transaction: Transaction,
+  webhookId: string,
+  id: string,
+  now: number,
+): Promise<void> {
+  const data = { message: 'A test of this webhook.' };
+  const event = { id, type: 'webhook.test', agentId: '', conversation: null, data, at: now } as const;
+  const seq = (await append(transaction, event, now)) ?? 0;
+  const delivery = { agentId: '', eventId: id, type: event.type, seq, lane: webhookId };
+  await enqueueDelivery(transaction, webhookId, delivery, now);
+}
+
+/** Undefined: it was there before. */
+async function append<T extends GatewayEventType>(
+  transaction: Transaction,
+  { id, type, agentId, data, at }: NewGatewayEvent<T>,
+  now: number,
+): Promise<number | undefined> {
   await transaction.lock(agentId);
   const body: GatewayEvent<T> = {
     id,
@@ -100,14 +126,7 @@ export async function publish<T extends GatewayEventType>(
      ON CONFLICT (agent_id, event_id) DO NOTHING RETURNING seq`,
     [agentId, id, type, JSON.stringify(body), now],
   );
-  const [row] = readRows(seqRow, stored);
-  if (row === undefined) return false;
-  await enqueueDeliveries(
-    transaction,
-    { agentId, eventId: id, type, seq: row.seq, lane: conversation ?? '' },
-    now,
-  );
-  return true;
+  return readRows(seqRow, stored)[0]?.seq;
 }
 
 const loggedSchema = z

@@ -16,7 +16,7 @@ export interface WebhookEndpoint {
   /** null: all agents. */
   readonly agents: readonly string[] | null;
   readonly description: string | null;
-  readonly disabledReason: 'request' | 'gone' | null;
+  readonly disabledReason: 'request' | 'gone' | 'key_revoked' | null;
   readonly createdAt: number;
   readonly previousUntil: number | null;
 }
@@ -60,7 +60,7 @@ const rowSchema = z
     secret: z.string(),
     previous_secret: z.string().nullable(),
     previous_until: z.number().nullable(),
-    disabled_reason: z.enum(['request', 'gone']).nullable(),
+    disabled_reason: z.enum(['request', 'gone', 'key_revoked']).nullable(),
     created_at: z.number(),
   })
   .transform((row) => ({

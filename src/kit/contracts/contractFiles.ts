@@ -1,10 +1,11 @@
 import { asyncapi } from './asyncapi.js';
 import { PageExamples } from './examples.js';
+import { gatewayOpenapi } from './gatewayOpenapi.js';
 import { type JsonSchema, jsonSchemas } from './jsonSchemas.js';
 import { openapi } from './openapi.js';
 
 /** The pages whose examples the contracts show, from the root of the project. */
-export const PAGES = ['docs/protocol.md', 'docs/backend.md'];
+export const PAGES = ['docs/protocol.md', 'docs/backend.md', 'docs/gateway-api.md'];
 
 /** Where the contracts are, from the root of the project. */
 export const DIRECTORY = 'docs/api';
@@ -19,6 +20,7 @@ export function contractFiles(pages: readonly string[]): Record<string, JsonSche
   ]);
   return {
     'openapi.yaml': openapi(examples),
+    'gateway.yaml': gatewayOpenapi(pages),
     'asyncapi.yaml': asyncapi(examples),
     ...Object.fromEntries(schemas),
   };

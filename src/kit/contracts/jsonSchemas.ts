@@ -104,7 +104,7 @@ function payloadByType(place: (name: string) => string): JsonSchema[] {
 }
 
 /** Leaves out what zod adds and nobody needs to be told. */
-function tidy({ jsonSchema }: { jsonSchema: JsonSchema }): void {
+export function tidy({ jsonSchema }: { jsonSchema: JsonSchema }): void {
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;

@@ -1,0 +1,352 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeError, EdgeError } from '../../errors.js';
+import { GATEWAY_EVENT_TYPES } from '../../model/gatewayEvents.js';
+import { type CallerRate, CallerRateLimit, REFUSAL_COST } from '../agents/CallerRateLimit.js';
+import { readBody } from '../agents/requestBody.js';
+import { type ApiKey, findApiKey, hasScope, isUseDue, touchApiKey } from '../ledger/apiKeys.js';
+import { decodeCursor, newestCursor } from '../ledger/eventLog.js';
+import { ApiError } from './ApiError.js';
+import { addCommand, getAgent, listAgents } from './agentOperations.js';
+import { type ApiCall, type ApiContext, agentOf, type OperationHandler, parsed } from './apiCall.js';
+import { OPERATIONS, type Operation, type OperationId } from './apiContract.js';
+import { streamEvents } from './EventStream.js';
+import {
+  cancelMessage,
+  getMessage,
+  listConversation,
+  listMessages,
+  sendMessage,
+} from './messageOperations.js';
+import {
+  changeWebhook,
+  createWebhook,
+  deleteWebhook,
+  getWebhook,
+  listDeliveries,
+  listWebhooks,
+  replayDelivery,
+  rotateWebhookSecret,
+  testWebhook,
+} from './webhookOperations.js';
+
+/** The largest body, in bytes: a message with a file of 8 MiB in base64. */
+const BODY_LIMIT = 12 * 1024 * 1024;
+/** So many streams of events one key may have on one replica. */
+const MOST_STREAMS = 50;
+/** What a caller waits before it asks again, where it is the database that is away. */
+const DATABASE_PAUSE_SECONDS = 2;
+
+export interface ApiServerOptions extends ApiContext {
+  /** How many requests one key may make; without a limit unless given. */
+  readonly rate?: CallerRate;
+  /** How long a reader of events may take nothing, in ms; 30 000 unless given. */
+  readonly streamPatienceMs?: number;
+}
+
+interface Route {
+  readonly id: OperationId;
+  readonly operation: Operation;
+  readonly names: readonly string[];
+  readonly pattern: RegExp;
+}
+
+/**
+ * The API for applications (docs/gateway-api.md): who may ask, what is read, and in which form it is answered. It has no port of its own:
+ * its owner gives it the requests below `/v1/`.
+ */
+export class ApiServer {
+  private readonly limit: CallerRateLimit;
+  private readonly stopping = new AbortController();
+  private readonly streams = new Map<string, number>();
+  private readonly running = new Set<Promise<void>>();
+  private readonly routes: readonly Route[];
+
+  constructor(private readonly options: ApiServerOptions) {
+    this.limit = new CallerRateLimit(options.clock, options.rate);
+    this.routes = routesOf(OPERATIONS);
+  }
+
+  /** Whether a path is the API's. */
+  static serves(path: string): boolean {
+    return path === '/v1' || path.startsWith('/v1/');
+  }
+
+  /** Answers a request. Never rejects. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', (error) =>
+      this.options.log.debug('[API] answer not taken', { error: describeError(error) }),
+    );
+    const served = this.answer(request, response);
+    this.running.add(served);
+    await served;
+    this.running.delete(served);
+  }
+
+  /** Ends every stream, so that its reader goes to another replica. Resolves when nothing is under way. Idempotent. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.running);
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.dispatch(request, response);
+    } catch (thrown) {
+      const error = this.errorOf(thrown, request);
+      if (response.headersSent) response.destroy();
+      else write(response, error.status, error.body, error.headers);
+    }
+  }
+
+  private async dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path = '', search = ''] = (request.url ?? '').split('?', 2);
+    const { route, params } = this.routeOf(request.method ?? '', path);
+    const { key, secret } = await this.callerOf(request);
+    if (!hasScope(key, route.operation.scope)) {
+      throw new ApiError(
+        'permission',
+        'scope_missing',
+        `This key has not the scope ${route.operation.scope}.`,
+      );
+    }
+    const body = route.operation.method === 'GET' ? {} : await bodyOf(request);
+    if (body === undefined) return;
+    const query = Object.fromEntries(new URLSearchParams(search));
+    const call: ApiCall = { key, secret, params, query, path, body, request, response };
+    const reply = await this.handlerOf(route.id)(call, this.options);
+    if (reply.kind === 'json') write(response, route.operation.status, reply.body, reply.headers);
+  }
+
+  private routeOf(method: string, path: string): { route: Route; params: Record<string, string> } {
+    const here = this.routes.flatMap((route) => {
+      const found = route.pattern.exec(path);
+      return found === null ? [] : [{ route, values: found.slice(1) }];
+    });
+    const match = here.find(({ route }) => route.operation.method === method);
+    if (match === undefined) {
+      if (here.length === 0) throw new ApiError('not_found', 'path_unknown', 'There is no such path.');
+      const methods = here.map(({ route }) => route.operation.method).join(', ');
+      const headers = { Allow: methods };
+      throw new ApiError('invalid_request', 'method_not_allowed', `Expected ${methods}.`, {
+        status: 405,
+        headers,
+      });
+    }
+    const { route, values } = match;
+    return {
+      route,
+      params: Object.fromEntries(route.names.map((name, index) => [name, decoded(values[index])])),
+    };
+  }
+
+  /** Whose key the request shows. Strangers are counted by their address, and a wrong key costs more than a request. */
+  private async callerOf(request: IncomingMessage): Promise<{ key: ApiKey; secret: string }> {
+    const { database } = this.options;
+    const address = `address ${request.socket.remoteAddress ?? ''}`;
+    const secret = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    const key = secret === undefined ? undefined : await findApiKey(database, secret);
+    if (secret === undefined || key === undefined) {
+      this.count(address, REFUSAL_COST);
+      const [code, message] =
+        secret === undefined
+          ? (['key_missing', 'Expected "Authorization: Bearer <API key>".'] as const)
+          : (['key_invalid', 'There is no such API key, or it was revoked.'] as const);
+      throw new ApiError('authentication', code, message, { headers: { 'WWW-Authenticate': 'Bearer' } });
+    }
+    this.count(`key ${key.id}`);
+    await this.noteUse(key);
+    return { key, secret };
+  }
+
+  /** For people alone: a request does not fail by it. */
+  private async noteUse(key: ApiKey): Promise<void> {
+    const { database, clock, log } = this.options;
+    const now = clock.now();
+    if (!isUseDue(key, now)) return;
+    try {
+      await database.transaction((tx) => touchApiKey(tx, key.id, now));
+    } catch (error) {
+      log.debug('[API] the use of a key was not noted', { key: key.id, error: describeError(error) });
+    }
+  }
+
+  private count(caller: string, cost = 1): void {
+    const seconds = this.limit.take(caller, cost);
+    if (seconds === 0) return;
+    throw new ApiError('rate_limit', 'rate_limited', `Ask again in ${seconds} s.`, {
+      retryAfterSeconds: seconds,
+    });
+  }
+
+  private handlerOf(id: OperationId): OperationHandler {
+    return id === 'streamEvents' ? (call) => this.stream(call) : HANDLERS[id];
+  }
+
+  /** GET /v1/events */
+  private async stream({ key, secret, query, request, response }: ApiCall) {
+    const { database, bell, clock, streamPatienceMs } = this.options;
+    const { types, agent, after } = parsed(OPERATIONS.streamEvents.query, query);
+    const wanted = types?.split(',').map((type) => type.trim());
+    const unknown = wanted?.find((type) => !GATEWAY_EVENT_TYPES.some((known) => known === type));
+    if (unknown !== undefined) {
+      throw new ApiError('invalid_request', 'type_unknown', 'One of these is no type of event.', {
+        field: 'types',
+      });
+    }
+    const only = agent === undefined ? undefined : await agentOf(database, key, agent);
+    const header = request.headers['last-event-id'];
+    const given = typeof header === 'string' && header !== '' ? header : after;
+    const from = given === undefined ? await newestCursor(database) : decodeCursor(given);
+    if (from === undefined) {
+      throw new ApiError('invalid_request', 'cursor_invalid', 'Last-Event-ID is none of ours.', {
+        field: 'Last-Event-ID',
+      });
+    }
+    const open = this.streams.get(key.id) ?? 0;
+    if (open >= MOST_STREAMS) {
+      throw new ApiError('rate_limit', 'too_many_streams', `This key has ${open} streams already.`, {
+        retryAfterSeconds: 10,
+      });
+    }
+    this.streams.set(key.id, open + 1);
+    try {
+      const options = {
+        database,
+        bell,
+        clock,
+        agents: only === undefined ? key.agents : [only],
+        types: wanted ?? null,
+        mayGoOn: async () => (await findApiKey(database, secret)) !== undefined,
+        ...(streamPatienceMs === undefined ? {} : { patienceMs: streamPatienceMs }),
+      };
+      await streamEvents(response, from, options, this.stopping.signal);
+    } finally {
+      const left = (this.streams.get(key.id) ?? 1) - 1;
+      if (left === 0) this.streams.delete(key.id);
+      else this.streams.set(key.id, left);
+    }
+    return { kind: 'streamed' } as const;
+  }
+
+  private errorOf(thrown: unknown, request: IncomingMessage): ApiError {
+    if (thrown instanceof ApiError) return thrown;
+    const path = (request.url ?? '').split('?', 1)[0]?.replace(/[^/]*\d{5}[^/]*/g, '…') ?? '';
+    this.options.log.error('[API] a request failed', { path, error: describeError(thrown) });
+    if (!(thrown instanceof EdgeError)) return new ApiError('internal', 'internal', 'Internal error.');
+    const pause = { retryAfterSeconds: DATABASE_PAUSE_SECONDS };
+    switch (thrown.code) {
+      case 'commit_unknown':
+        return new ApiError(
+          'unavailable',
+          'commit_unknown',
+          'It is not known whether this was stored. Repeat it with the same Idempotency-Key; without one, look before.',
+          pause,
+        );
+      case 'storage_unavailable':
+      case 'storage_read_only':
+      case 'disk_full':
+        return new ApiError(
+          'unavailable',
+          thrown.code,
+          'Nothing was stored: the database takes no writes now.',
+          pause,
+        );
+      default:
+        return new ApiError('internal', 'internal', 'Internal error.');
+    }
+  }
+}
+
+const HANDLERS: Readonly<Record<Exclude<OperationId, 'streamEvents'>, OperationHandler>> = {
+  sendMessage,
+  listMessages,
+  getMessage,
+  cancelMessage,
+  listAgents,
+  getAgent,
+  addCommand,
+  listConversation,
+  createWebhook,
+  listWebhooks,
+  getWebhook,
+  changeWebhook,
+  deleteWebhook,
+  rotateWebhookSecret,
+  testWebhook,
+  listDeliveries,
+  replayDelivery,
+};
+
+function routesOf(operations: Readonly<Record<OperationId, Operation>>): Route[] {
+  return OPERATION_IDS.map((id) => {
+    const operation = operations[id];
+    const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+    const pattern = new RegExp(`^${operation.path.replace(/\{\w+\}/g, '([^/]+)')}/?$`);
+    return { id, operation, names, pattern };
+  });
+}
+
+const OPERATION_IDS: readonly OperationId[] = [
+  'sendMessage',
+  'listMessages',
+  'getMessage',
+  'cancelMessage',
+  'listAgents',
+  'getAgent',
+  'addCommand',
+  'listConversation',
+  'streamEvents',
+  'createWebhook',
+  'listWebhooks',
+  'getWebhook',
+  'changeWebhook',
+  'deleteWebhook',
+  'rotateWebhookSecret',
+  'testWebhook',
+  'listDeliveries',
+  'replayDelivery',
+];
+
+/** Undefined: the caller hung up. */
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const body = await readBody(request, BODY_LIMIT);
+  switch (body.kind) {
+    case 'json':
+      return body.value;
+    case 'gone':
+      return undefined;
+    case 'tooLarge':
+      throw new ApiError('invalid_request', 'body_too_large', `At most ${body.limit} bytes.`, {
+        status: 413,
+      });
+    case 'form':
+      throw new ApiError('invalid_request', 'not_json', 'Expected application/json.', { status: 415 });
+    case 'malformed':
+      throw new ApiError('invalid_request', 'not_json', 'The body is not JSON.');
+  }
+}
+
+function decoded(value = ''): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    // A percent sign that encodes nothing: there is no such thing.
+    return value;
+  }
+}
+
+function write(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    ...headers,
+  });
+  response.end(text);
+}
