@@ -13,13 +13,15 @@ import type { Sighting } from './agents/EdgeBackend.js';
 import { EdgeServer } from './agents/EdgeServer.js';
 import { CLOSE } from './agents/frames.js';
 import { pathOf } from './agents/RequestHandler.js';
+import { ApiServer } from './api/ApiServer.js';
+import type { CommandIntake } from './application.js';
 import { DataRetention } from './DataRetention.js';
 import { EventBell } from './events/EventBell.js';
 import { GatewayBackend } from './GatewayBackend.js';
 import type { GatewaySettings } from './gatewaySettings.js';
 import { Listener } from './Listener.js';
 import { tellMessage } from './ledger/agentReports.js';
-import { eventId, publish } from './ledger/eventLog.js';
+import { adoptRestoredEvents, eventId, publish } from './ledger/eventLog.js';
 import { GATEWAY_MIGRATIONS } from './ledger/gatewayMigrations.js';
 import { SecretBox } from './ledger/SecretBox.js';
 import { isAwaitedElsewhere } from './ledger/webhookDeliveries.js';
@@ -153,6 +155,7 @@ async function startParts(
   const { storage, registrationToken, uploadBytes, keepDays } = settings;
   const database = await openDatabase(storage, { clock, random, log });
   running.push({ name: 'the database', stop: () => database.close() });
+  await database.transaction((transaction) => adoptRestoredEvents(transaction));
   const uploads = new UploadFiles(settings.uploadDirectory);
   await uploads.prepare();
   const bell = new EventBell(database, clock, log);
@@ -245,6 +248,11 @@ async function startParts(
     silenceMs: settings.silenceMs,
   });
   running.push({ name: 'what sockets brought', stop: () => edge.settled() });
+  const commands: CommandIntake = {
+    async add(transaction, agentId, command, now) {
+      await dispatch.add(transaction, agentId, command, now);
+    },
+  };
   const webhooks = new WebhookDispatcher({
     database,
     bell,
@@ -256,11 +264,7 @@ async function startParts(
     replicaId,
     version: packageVersion(),
     allowPrivateAddresses: settings.allowPrivateWebhooks,
-    commands: {
-      async add(transaction, agentId, command, now) {
-        await dispatch.add(transaction, agentId, command, now);
-      },
-    },
+    commands,
     replies: {
       answer: (transaction, agentId, guid, reply) => answering.answerWith(transaction, agentId, guid, reply),
     },
@@ -270,7 +274,18 @@ async function startParts(
   const retention = new DataRetention({ database, clock, log, uploads, keepDays });
   retention.start();
   running.push({ name: 'retention', stop: () => retention.stop() });
-  const front = new Front(edge, () => replicas.isReady);
+  const api = new ApiServer({
+    database,
+    commands,
+    bell,
+    box,
+    clock,
+    log,
+    allowPrivateAddresses: settings.allowPrivateWebhooks,
+    ...(settings.rate === undefined ? {} : { rate: settings.rate }),
+  });
+  running.push({ name: 'the API', stop: () => api.stop() });
+  const front = new Front(edge, api, () => replicas.isReady);
   const listener = new Listener(settings.host, front);
   await listener.open(settings.port);
   running.push({ name: 'the port', stop: () => listener.close() });
@@ -295,6 +310,7 @@ class Front {
 
   constructor(
     private readonly edge: EdgeServer,
+    private readonly api: ApiServer,
     private readonly isReady: () => boolean,
   ) {}
 
@@ -309,9 +325,10 @@ class Front {
     return this.edge.upgrade(request, socket, head);
   }
 
-  /** From now on a load balancer is told to send nothing more here. */
+  /** From now on a load balancer is told to send nothing more here, and streams of events end. */
   drain(): void {
     this.isDraining = true;
+    this.api.endStreams();
   }
 
   /** Resolves when no request is under way. */
@@ -320,7 +337,9 @@ class Front {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (pathOf(request.url) === '/ready') this.sayReady(response);
+    const path = pathOf(request.url);
+    if (path === '/ready') this.sayReady(response);
+    else if (ApiServer.serves(path)) await this.api.serve(request, response);
     else await this.edge.serve(request, response);
   }
 

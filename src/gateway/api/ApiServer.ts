@@ -82,9 +82,14 @@ export class ApiServer {
     this.running.delete(served);
   }
 
-  /** Ends every stream, so that its reader goes to another replica. Resolves when nothing is under way. Idempotent. */
-  async stop(): Promise<void> {
+  /** Ends every stream, so that its reader goes to another replica; a new one ends at once. */
+  endStreams(): void {
     this.stopping.abort();
+  }
+
+  /** Ends streams too. Resolves when nothing is under way. Idempotent. */
+  async stop(): Promise<void> {
+    this.endStreams();
     await Promise.all(this.running);
   }
 
