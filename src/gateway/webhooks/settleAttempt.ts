@@ -62,7 +62,7 @@ export async function settleAttempt(
             now,
           );
     await recordAttempt(transaction, delivery, { ...record, answer: fate }, now);
-    if (fate === 'none') await endWait(transaction, delivery, messageOf(body), ports);
+    if (fate === 'none' || fate === 'invalid') await endWait(transaction, delivery, messageOf(body), ports);
   }
   await releaseLane(transaction, lease);
 }
@@ -105,7 +105,7 @@ async function takeAnswer(
   return message === undefined ? 'invalid' : giveAnswer(transaction, delivery, message, read, ports, now);
 }
 
-/** Where every webhook has a message and none answers it, the agent need not wait any longer. */
+/** Where every webhook has a message and none gave an answer that can be read, the agent need not wait any longer. */
 async function endWait(
   transaction: Transaction,
   { agentId, eventId: id }: WebhookDelivery,
