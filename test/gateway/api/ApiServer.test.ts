@@ -7,8 +7,10 @@ import { auditEntries } from '../../../src/gateway/ledger/auditLog.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import type { ErrorCode } from '../../../src/model/errorCodes.js';
 import { SCOPES } from '../../../src/model/gatewayApi.js';
-import { ENGINES } from '../ledger/engines.js';
+import { gatewayEngines } from '../gatewayEngines.js';
 import { AGENT, ApiRoom, OTHER_AGENT, PERSON } from './ApiRoom.js';
+
+const ENGINES = gatewayEngines();
 
 const NOW = Date.UTC(2026, 10, 20, 8);
 const LATER = '2099-12-24T09:00:00-08:00';
@@ -27,7 +29,7 @@ function requestOf({ path, method }: Operation): { path: string; body?: unknown 
   return { path: named, body: {} };
 }
 
-describe.each(ENGINES)('the API over %s', (_engine, open) => {
+describe.each(ENGINES)('the API over $name', ({ open }) => {
   test('no operation answers without a key, with a wrong or revoked one, or with one that has not its scope', async () => {
     const room = await ApiRoom.open(await open());
     const revoked = await room.key(['admin'], null);
@@ -324,7 +326,7 @@ function dieAfterCommit(database: GatewayDatabase, isTime: () => boolean): Gatew
   };
 }
 
-const [[, openAny] = ['', () => Promise.reject(new Error('no engine'))]] = ENGINES;
+const openAny = ENGINES[0]?.open ?? (() => Promise.reject(new Error('no engine')));
 
 describe('the API', () => {
   const refusals: [string, Record<string, unknown> | string, string, string | undefined][] = [

@@ -7,8 +7,10 @@ import type { Scope } from '../../../src/model/gatewayApi.js';
 import type { Clock } from '../../../src/system/clock.js';
 import { systemClock } from '../../../src/system/clock.js';
 import { until } from '../../support/until.js';
-import { ENGINES } from '../ledger/engines.js';
+import { gatewayEngines } from '../gatewayEngines.js';
 import { AGENT, ApiRoom, OTHER_AGENT } from './ApiRoom.js';
+
+const ENGINES = gatewayEngines();
 
 interface Frame {
   readonly id: string;
@@ -96,7 +98,7 @@ async function happen(room: ApiRoom, agentId = AGENT, words = 'x'): Promise<stri
 
 const idsOf = (reader: Reader) => reader.frames.map(({ data }) => JSON.parse(data).id);
 
-describe.each(ENGINES)('events over %s', (_engine, open) => {
+describe.each(ENGINES)('events over $name', ({ open }) => {
   const scopes: readonly Scope[] = ['events:read'];
 
   test('come as they happen, from any replica, and only those of agents that the key may use', async () => {
@@ -137,7 +139,7 @@ describe.each(ENGINES)('events over %s', (_engine, open) => {
   });
 });
 
-const [[, openAny] = ['', () => Promise.reject(new Error('no engine'))]] = ENGINES;
+const openAny = ENGINES[0]?.open ?? (() => Promise.reject(new Error('no engine')));
 
 describe('a stream of events', () => {
   test('is cut where its reader is too slow, and what it did not take is not kept for it', async () => {

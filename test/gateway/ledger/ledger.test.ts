@@ -44,7 +44,9 @@ import {
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { until } from '../../support/until.js';
-import { ENGINES } from './engines.js';
+import { gatewayEngines } from '../gatewayEngines.js';
+
+const ENGINES = gatewayEngines();
 
 const A = 'edge_13105550100';
 const B = 'edge_13105550199';
@@ -91,7 +93,7 @@ async function eventsOf(database: GatewayDatabase, count: number) {
   return (await eventsBehind(database, START, count)).map(({ body }) => bodySchema.parse(JSON.parse(body)));
 }
 
-describe.each(ENGINES)('the ledger of %s', (_engine, open) => {
+describe.each(ENGINES)('the ledger of $name', ({ open }) => {
   test('a key counts until it is revoked, and the database does not have it', async () => {
     const database = await open();
     const wanted = { name: 'bot', scopes: ['messages:write'], agents: [A] } as const;

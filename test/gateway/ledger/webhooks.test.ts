@@ -29,7 +29,9 @@ import {
   webhookWithSecrets,
 } from '../../../src/gateway/ledger/webhookEndpoints.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
-import { ENGINES } from './engines.js';
+import { gatewayEngines } from '../gatewayEngines.js';
+
+const ENGINES = gatewayEngines();
 
 const A = 'edge_13105550100';
 const NOW = Date.UTC(2026, 10, 20, 8);
@@ -71,7 +73,7 @@ async function attempt(database: GatewayDatabase, lane: LaneLease, record: Attem
   return { isNew, id: head.delivery.eventId };
 }
 
-describe.each(ENGINES)('webhooks in %s', (_engine, open) => {
+describe.each(ENGINES)('webhooks in $name', ({ open }) => {
   test('a webhook gets what it asked for, and nothing else', async () => {
     const database = await open();
     const { endpoint: all } = await make(database);

@@ -4,9 +4,11 @@ import { replayDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js
 import { findWebhook, rotateWebhookSecret } from '../../../src/gateway/ledger/webhookEndpoints.js';
 import { GIVE_UP_MS } from '../../../src/gateway/webhooks/retrySchedule.js';
 import { until } from '../../support/until.js';
-import { ENGINES } from '../ledger/engines.js';
+import { gatewayEngines } from '../gatewayEngines.js';
 import { type Received, Receiver } from './Receiver.js';
 import { WebhookRoom } from './WebhookRoom.js';
+
+const ENGINES = gatewayEngines();
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,7 +16,7 @@ const HOUR = 60 * MINUTE;
 const allTaken = (all: readonly { state: string }[]) =>
   all.length > 0 && all.every(({ state }) => state === 'delivered');
 
-describe.each(ENGINES)('webhooks over %s', (_engine, open) => {
+describe.each(ENGINES)('webhooks over $name', ({ open }) => {
   async function room() {
     const made = new WebhookRoom(await open());
     return { room: made, receiver: await Receiver.start() };
@@ -95,7 +97,8 @@ describe.each(ENGINES)('webhooks over %s', (_engine, open) => {
     const { id } = await gateway.webhook(receiver.url);
     const replicas = ['a', 'b', 'c'].map((replicaId) => gateway.start({ replicaId }));
     await Promise.all(replicas);
-    const events = await Promise.all(Array.from({ length: 40 }, (_, n) => gateway.happen(`+${n % 7}`)));
+    const events: string[] = [];
+    for (let n = 0; n < 40; n += 1) events.push(await gateway.happen(`+${n % 7}`));
     await gateway.settled(id, (all) => all.length === 40 && allTaken(all));
     expect(receiver.received.map(({ event }) => event.id).sort()).toEqual([...events].sort());
   });
