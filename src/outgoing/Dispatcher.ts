@@ -220,6 +220,7 @@ export class Dispatcher {
     }
     if (evidence.kind === 'sent') {
       const { guid, service, error } = evidence.row;
+      this.evidence.noteProof(send, evidence.row);
       this.log.warn(
         'A text that is not in the store as sent is in chat.db; it is not sent again',
         sendTrace(send),

@@ -115,6 +115,15 @@ export class SentEvidence {
     return this.fellDueAtWork(send, gap) ? { kind: 'withheld' } : NONE;
   }
 
+  /**
+   * Inside a write: this row is found to be the text's. If it was written after all that the forgotten agent recorded, it is the row of an
+   * attempt that this agent had begun, which is no other text's then.
+   */
+  noteProof(send: SendRecord, { sentAt }: SentRow): void {
+    const activeUntil = this.store.lineage.gap()?.activeUntil ?? null;
+    if (sentAt !== null && activeUntil !== null && sentAt > activeUntil) this.takeUp(send);
+  }
+
   /** Inside a write: the attempt that a forgotten agent had begun is this text's, and that of no other one in the same words. */
   takeUp(send: SendRecord): void {
     const gap = this.store.lineage.gap();
@@ -164,8 +173,13 @@ export class SentEvidence {
     const answered = message === null ? undefined : store.incoming.find(message);
     if (message !== null && answered !== undefined) {
       const rowId = this.rows.rowIdOf(message);
-      const areInOrder = this.rows.position()?.movedAt === null;
-      if (rowId !== undefined && areInOrder) return { kind: 'row', rowId, at: answered.sentAt };
+      const position = this.rows.position();
+      if (rowId !== undefined && position?.movedAt === null) {
+        const isBehindGap =
+          position.generation === gap.generation && gap.untilRow !== null && rowId > gap.untilRow;
+        if (isBehindGap && answered.sentAt >= gap.until) return undefined;
+        return { kind: 'row', rowId, at: answered.sentAt };
+      }
       return { kind: 'time', at: answered.sentAt };
     }
     const known = this.causeOfCommand(send);
@@ -309,31 +323,40 @@ export class SentEvidence {
   private isAnswered(send: SendRecord, found: readonly SentRow[], gap: LedgerGap): boolean {
     if (!isReply(send)) return false;
     const { incoming, lineage } = this.store;
-    const isSettled = ({ guid }: SentRow) => {
-      const noted = lineage.gapRow(guid) ?? { ...gap, isOfAnother: gap.reason === 'replaced' };
-      return noted.isOfAnother !== true && noted.knownSends >= send.seq;
-    };
-    if (found.every(isSettled)) return false;
+    const notes = found.map(
+      ({ guid }) => lineage.gapRow(guid) ?? { ...gap, isOfAnother: gap.reason === 'replaced' },
+    );
+    const open = notes.filter((noted) => noted.isOfAnother === true || noted.knownSends < send.seq);
+    if (open.length === 0) return false;
     const message = incoming.find(send.answers ?? '');
     if (message !== undefined && !lineage.mayBeAnswered(message, send.seq)) return false;
-    return !this.isKnownReply(send, found);
+    const knownSends = open.reduce((least, noted) => Math.min(least, noted.knownSends), Infinity);
+    return !this.isKnownReply(send, found, knownSends);
   }
 
   /**
-   * Whether another bubble of the same reply is in chat.db, or was tried by this store, by itself or in the words of a reflex: then it
-   * was this reply, and it ended before this bubble.
+   * Whether another bubble of the same reply is in chat.db, or was tried by this store, by itself or in the words of a reflex that the
+   * forgotten agent had said (this store had the texts up to `knownSends` when it forgot): then it was this reply, and it ended before
+   * this bubble. A reflex that was first said since tells nothing.
    */
-  private isKnownReply({ seq, answers, conversation }: SendRecord, found: readonly SentRow[]): boolean {
+  private isKnownReply(
+    { seq, answers, conversation }: SendRecord,
+    found: readonly SentRow[],
+    knownSends: number,
+  ): boolean {
     const { sends } = this.store;
     const others = sends
       .answersTo(conversation, answers ?? '')
       .filter((other) => other.seq !== seq && isReply(other));
-    const isTried = (send: SendRecord | undefined) =>
-      send !== undefined && (send.guid !== null || send.attemptedAt !== null);
+    const isTried = (send: SendRecord) => send.guid !== null || send.attemptedAt !== null;
+    const wasSaid = (reflex: SendRecord | undefined) => {
+      if (reflex === undefined || !isTried(reflex)) return false;
+      return reflex.attemptedAt === null || reflex.seq <= knownSends;
+    };
     return others.some(
       (other) =>
         isTried(other) ||
-        (other.twin !== null && isTried(sends.get(other.twin))) ||
+        (other.twin !== null && wasSaid(sends.get(other.twin))) ||
         found.some((row) => this.isOf(other, row)),
     );
   }

@@ -339,6 +339,31 @@ describe('after an older store was put back', () => {
     world.close();
   });
 
+  test.each([
+    ['since the restore', 0, 'unknown'],
+    ['by the time of the restore', 1, 'attempting'],
+  ])(
+    'those of a message that was answered do not follow a reflex because it was said %s',
+    async (_, knownSends, state) => {
+      const answered = [{ knownSends, marks: marksOf({ guid: 'guid-1', sentAt: BEGAN_AT }) }];
+      const world = restored('the answer of the forgotten agent', BEGAN_AT + 10_000, {
+        answered,
+        knownSends,
+      });
+      world.store.write(() =>
+        world.store.lineage.noteGapRows([{ guid: 'row-1', sentAt: BEGAN_AT + 10_000 }]),
+      );
+      received(world, 'guid-1', 0);
+      world.offer('one sec', null, { id: 'reflex', role: 'reflex', answers: 'guid-1' });
+      await world.outgoing.start();
+      await world.messages.succeed();
+      world.offer('one sec', null, { id: 'one', role: 'first', answers: 'guid-1' });
+      world.offer('found it', null, { id: 'two', role: 'bubble', answers: 'guid-1' });
+      expect(['one', 'two'].map((id) => stateOf(world, id))).toEqual(['deduplicated', state]);
+      world.close();
+    },
+  );
+
   test('the bubbles behind one that was tried since follow it, though nothing proves that one', async () => {
     const world = restored('another text', BEGAN_AT + 10_000, { answered: null });
     received(world, 'guid-1', 0);
@@ -494,11 +519,11 @@ describe('a row that was noted when the gap was found, and is dated before what 
 
 describe('a text that a forgotten agent had begun to send when it was killed', () => {
   const UNTIL = BEGAN_AT + 20_000;
-  const killed = (attempts = 1) => {
+  const killed = (attempts = 1, more: Partial<LedgerGap> = {}) => {
     const ok = { conversation: PERSON, text: 'ok', file: null };
     const underWay = Array.from({ length: attempts }, () => ok);
     const begun = forgottenTexts([], begunTexts([], underWay), UNTIL);
-    return restored('something else', BEGAN_AT + 10_000, { begun, foundAt: UNTIL });
+    return restored('something else', BEGAN_AT + 10_000, { begun, foundAt: UNTIL, ...more });
   };
   const offered = async (world: World, text: string, madeAt = BEGAN_AT + 15_000) => {
     const id = `command:${world.offer(text, madeAt)}`;
@@ -561,6 +586,26 @@ describe('a text that a forgotten agent had begun to send when it was killed', (
     const id = `command:${world.offer('ok', BEGAN_AT + 15_000, { conversation: 'chat1' })}`;
     await world.outgoing.start();
     expect(stateOf(world, id)).toBe('confirming');
+    world.close();
+  });
+
+  test('keeps no reply from going out, in whatever words, to a message that came since', async () => {
+    const world = killed();
+    world.clock.advance(60_000);
+    received(world, 'guid-9', 9, UNTIL + 3_600_000);
+    world.offer('ok', null, { id: 'reply', role: 'first', answers: 'guid-9' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'reply')).toBe('attempting');
+    world.close();
+  });
+
+  test('is the one that its row proves, though that was written before any was offered again', async () => {
+    const world = killed(1, { activeUntil: BEGAN_AT + 15_000 });
+    world.messages.rows.push(row(2, 'ok', BEGAN_AT + 15_500));
+    for (const madeAt of [BEGAN_AT + 13_000, BEGAN_AT + 14_000]) world.offer('ok', madeAt);
+    await world.outgoing.start();
+    expect(stateOf(world, 'command:cmd_1')).toBe('sent');
+    expect(world.messages.texts).toEqual(['ok']);
     world.close();
   });
 
