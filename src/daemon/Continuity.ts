@@ -11,7 +11,7 @@ import {
   type MarkedMessage,
   withAnswered,
 } from '../store/AnsweredMessages.js';
-import { begunTexts, forgottenTexts } from '../store/begunTexts.js';
+import { begunTexts, forgottenTexts, withoutKnown } from '../store/begunTexts.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import {
   type GapReason,
@@ -22,6 +22,7 @@ import {
   Witness,
   type WitnessRecord,
 } from '../store/lineage.js';
+import { ENDED_KEPT_MS } from '../store/Retention.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
@@ -175,6 +176,7 @@ export class Continuity {
       const { id, answered, store } = this;
       const gap = store?.lineage.gap();
       const underWay = store === undefined ? [] : [...store.sends.watched(), ...store.sends.attempting()];
+      const givenUp = store?.sends.givenUp() ?? [];
       const record = {
         store: id,
         counter,
@@ -182,7 +184,7 @@ export class Continuity {
         directory,
         revisions: gap?.revisions ?? 0,
         answered,
-        begun: begunTexts(gap?.begun ?? [], underWay),
+        begun: begunTexts(gap?.begun ?? [], underWay, givenUp),
       };
       if (this.witness === undefined) return;
       this.witness.write(record, isDurable);
@@ -291,7 +293,26 @@ function gapOf(
           from: earlier.from,
           until: Math.max(until, earlier.until),
         };
-  return { ...whole, begun: forgottenTexts(before?.begun ?? [], seen?.begun ?? [], until) };
+  return { ...whole, begun: forgottenTexts(before?.begun ?? [], forgottenBy(reason, store, seen), until) };
+}
+
+/**
+ * The texts that the agent before had begun to send, without those that a copy of its store knows itself as given up: so they stay, until
+ * the retention forgets them.
+ */
+function forgottenBy(
+  reason: GapReason,
+  { sends }: Store,
+  seen: WitnessRecord | undefined,
+): WitnessRecord['begun'] {
+  if (seen === undefined) return [];
+  const known = sends.givenUp();
+  if (reason !== 'older') return seen.begun;
+  const isKept = (settledAt: number | null) => (settledAt ?? 0) > seen.aliveAt - ENDED_KEPT_MS + DAY_MS;
+  return withoutKnown(
+    seen.begun,
+    known.filter(({ settledAt }) => isKept(settledAt)),
+  );
 }
 
 /** With those of an earlier gap that is still one. Null: the witness does not tell of everything that the store forgot. */
@@ -313,6 +334,7 @@ function forgottenAnswers(
 /** So many acks of one command are never given between two restores. */
 const REVISIONS_APART = 1000;
 const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 /**
  * Above every revision that may have been given before: the witness tells of those which the store forgot, and where there is none, the

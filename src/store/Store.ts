@@ -116,6 +116,8 @@ export class Store {
     this.incoming = new IncomingTable(database, clock, rows);
     this.cursor = new CursorTable(database, rows);
     this.sends = new SendTable(database, clock);
+    this.onRollback(() => this.sends.reload());
+    this.onRekeyed(() => this.sends.reload());
     this.cursor.seen.onCopy(({ conversation, guid }, original) =>
       this.sends.answersCopyOf(conversation, guid, original),
     );

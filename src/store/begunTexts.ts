@@ -4,6 +4,8 @@ import type { SendRecord } from '../model/sending.js';
 
 /** So many are named in the witness at most, of so many restores, the newest: it has room for no more beside the rest. */
 const MOST = 100;
+/** Of texts that were given up as unknown so many at most, the newest. */
+export const MOST_GIVEN_UP = 50;
 const MOST_GROUPS = 16;
 const MARK_LENGTH = 6;
 
@@ -14,12 +16,13 @@ export type MarkedText = Pick<SendRecord, 'conversation' | 'text' | 'file'>;
  * The marks of texts that were begun to be sent and had no row in chat.db yet: whatever copy of the store is put back, Messages may
  * still write it. Each attempt has one, so that two of the same words are two. They are joined, in groups: `until` is the end of the gap
  * (Unix ms) that was found when their agent had been forgotten, and nothing that was wanted later is one of them; null for those of the
- * agent that writes the witness.
+ * agent that writes the witness. `isGivenUp`: it had told of them as unknown, and did not look for their rows any more.
  */
 export const begunSchema = z.array(
   z.object({
     until: z.number().nullable(),
     marks: z.string().regex(new RegExp(`^([\\w-]{${MARK_LENGTH}})*$`)),
+    isGivenUp: z.literal(true).optional(),
   }),
 );
 type BegunTexts = z.infer<typeof begunSchema>;
@@ -30,10 +33,28 @@ export interface ForgottenTexts {
   marks: string;
 }
 
-/** Of the agents that were forgotten, and those of this one. */
-export function begunTexts(earlier: readonly ForgottenTexts[], texts: readonly MarkedText[]): BegunTexts {
-  const own = { until: null, marks: texts.map(markOf).join('') };
-  return newest([...earlier, own]);
+/** Of the agents that were forgotten, and those of this one: what it gave up as unknown, and what is under way. */
+export function begunTexts(
+  earlier: readonly ForgottenTexts[],
+  underWay: readonly MarkedText[],
+  givenUp: readonly MarkedText[] = [],
+): BegunTexts {
+  const old: BegunTexts[number] = { until: null, marks: marksOf(givenUp), isGivenUp: true };
+  return newest([...earlier, old, { until: null, marks: marksOf(underWay) }]);
+}
+
+/**
+ * The same without the texts that the store knows itself as given up. Where some of them may be missing here, a mark might stand for
+ * another text in the same words, and none is taken away.
+ */
+export function withoutKnown(begun: BegunTexts, known: readonly MarkedText[]): BegunTexts {
+  const marks = known.map(markOf);
+  const countOf = (groups: BegunTexts) => groups.flatMap((group) => split(group.marks)).length;
+  const givenUp = begun.filter((group) => group.isGivenUp === true);
+  if (countOf(begun) >= MOST || countOf(givenUp) >= MOST_GIVEN_UP) return begun;
+  return begun.map((group) =>
+    group.isGivenUp === true ? { ...group, marks: without(split(group.marks), marks).join('') } : group,
+  );
 }
 
 /**
@@ -45,7 +66,7 @@ export function forgottenTexts(
   witnessed: BegunTexts,
   until: number,
 ): ForgottenTexts[] {
-  const told = witnessed.map((group) => ({ ...group, until: group.until ?? until }));
+  const told = witnessed.map(({ marks, until: end }) => ({ marks, until: end ?? until }));
   const ends = [...new Set([...earlier, ...told].map((group) => group.until))].toSorted((a, b) => a - b);
   const marksIn = (groups: readonly ForgottenTexts[], end: number) =>
     groups.flatMap((group) => (group.until === end ? split(group.marks) : []));
@@ -97,6 +118,10 @@ function markOf({ conversation, text, file }: MarkedText): string {
   const words = text.normalize('NFKC').replaceAll(/[^\p{L}\p{N}\p{S}]/gu, '');
   const name = file === null ? '' : (file.split('/').at(-1) ?? '');
   return hash('sha256', JSON.stringify([conversation, words, name]), 'base64url').slice(0, MARK_LENGTH);
+}
+
+function marksOf(texts: readonly MarkedText[]): string {
+  return texts.map(markOf).join('');
 }
 
 function newest<Group extends { marks: string }>(groups: readonly Group[]): Group[] {

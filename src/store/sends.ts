@@ -1,5 +1,6 @@
 import type { NewSend, SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
+import { MOST_GIVEN_UP } from './begunTexts.js';
 import { SEND_COLUMNS as COLUMNS, SEND_COLUMNS } from './sendRecord.js';
 import type { Database, Statement } from './sqlite.js';
 
@@ -9,6 +10,8 @@ const LONGEST_ATTEMPT_MS = 30 * 60_000;
 /** The send ledger. */
 export class SendTable {
   private last: number;
+  /** Read once, and again when one of them may be another. */
+  private unknown: readonly SendRecord[] | undefined;
   private readonly statements: SendStatements;
 
   constructor(
@@ -81,6 +84,17 @@ export class SendTable {
     return this.statements.selectWatched.all() as SendRecord[];
   }
 
+  /** Texts that were tried, are unknown, and whose rows are not looked for any more, by seq; the newest 50. */
+  givenUp(): readonly SendRecord[] {
+    this.unknown ??= (this.statements.selectGivenUp.all() as SendRecord[]).toReversed();
+    return this.unknown;
+  }
+
+  /** The table may have changed otherwise than by what was asked of this. */
+  reload(): void {
+    this.unknown = undefined;
+  }
+
   /** Sends that were taken for duplicates of this one, by seq. */
   duplicatesOf(seq: number): SendRecord[] {
     return this.statements.selectDuplicatesOf.all(seq) as SendRecord[];
@@ -137,6 +151,7 @@ export class SendTable {
 
   /** A text with an unknown outcome goes out once more, as the operator wants it. */
   resend(seq: number): void {
+    this.unknown = undefined;
     this.statements.updateResend.run(seq);
   }
 
@@ -162,6 +177,7 @@ export class SendTable {
       watchUntil?: number | null;
     },
   ): void {
+    if (end.state === 'unknown' || this.unknown?.some((send) => send.seq === seq)) this.unknown = undefined;
     this.statements.updateSettle.run(
       end.state,
       end.guid ?? null,
@@ -186,6 +202,7 @@ export class SendTable {
 
   /** Its row is not looked for any more. */
   unwatch(seq: number): void {
+    this.unknown = undefined;
     this.statements.updateUnwatch.run(seq);
   }
 
@@ -259,6 +276,8 @@ const SQL = {
   selectLanes: `SELECT conversation, priority, count(*) AS waiting FROM sends WHERE ${IN_LANE} GROUP BY conversation, priority`,
   selectAttempting: `SELECT ${COLUMNS} FROM sends WHERE state = 'attempting' ORDER BY seq`,
   selectWatched: `SELECT ${COLUMNS} FROM sends WHERE watch_until IS NOT NULL ORDER BY watch_until, seq`,
+  selectGivenUp: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_unproven
+     WHERE tag IS NOT NULL AND guid IS NULL AND state = 'unknown' AND watch_until IS NULL ORDER BY seq DESC LIMIT ${MOST_GIVEN_UP}`,
   selectDuplicatesOf: `SELECT ${COLUMNS} FROM sends WHERE twin = ? ORDER BY seq`,
   selectInWords: `SELECT ${COLUMNS} FROM sends WHERE twin_key = ? AND answers = ? ORDER BY seq`,
   selectReflexes: `SELECT ${COLUMNS} FROM sends WHERE conversation = ? AND role = 'reflex' AND seq > ? ORDER BY seq`,

@@ -133,6 +133,34 @@ describe('the texts that an agent had begun to send when it was killed', () => {
     }
   });
 
+  /** It is not known of any whether it went out, and nobody looks for their rows any more. */
+  const giveUp = (store: Store) =>
+    store.write(() => {
+      for (const { seq } of store.sends.attempting()) store.sends.settle(seq, { state: 'unknown' });
+      store.lineage.advance();
+    });
+
+  test('are known still when they were told as unknown long ago, but to a copy that has them as unknown', () => {
+    const mac = new Mac();
+    mac.run(() => undefined);
+    cpSync(mac.storePath, `${mac.storePath}.copy`);
+    killedWith(mac, 'once');
+    mac.run(giveUp);
+    restore(mac);
+    expect(isBegun(mac, 'once')).toBe(true);
+    mac.run(() => undefined);
+    restore(mac);
+    expect(isBegun(mac, 'once')).toBe(true);
+    const other = new Mac();
+    killedWith(other, 'known');
+    other.run(giveUp);
+    cpSync(other.storePath, `${other.storePath}.copy`);
+    killedWith(other, 'later');
+    other.run(giveUp);
+    restore(other);
+    expect(['known', 'later'].map((words) => isBegun(other, words))).toEqual([false, true]);
+  });
+
   test('are no longer under way once they have ended', () => {
     const mac = new Mac();
     mac.run(() => undefined);
