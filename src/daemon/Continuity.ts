@@ -272,6 +272,7 @@ function gapOf(
     from,
     until,
     foundAt: now,
+    heardAt: null,
     activeUntil: isSalvaged ? null : activeUntil,
     copiedAt: from,
     knownSends: store.sends.newest(),

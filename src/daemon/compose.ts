@@ -269,7 +269,9 @@ export function compose(options: ComponentOptions): Components {
     filter,
   });
   let isUp = true;
-  backend.onHttpOutcome(() => {
+  backend.onHttpOutcome(({ status = 0 }) => {
+    const isTaken = status >= 200 && status < 300;
+    if (isTaken && store.lineage.isUnheard()) store.tryWrite(() => store.lineage.noteHeard());
     const wasUp = isUp;
     isUp = backend.reachable() && !backend.refusesUs();
     if (isUp && !wasUp) {

@@ -66,6 +66,8 @@ export interface LedgerGap extends RowOrder {
   until: number;
   /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
   foundAt: number;
+  /** When the backend first answered after that, and could offer it; null: not yet. Left out by earlier versions: when it was found. */
+  heardAt?: number | null;
   /** The store had the texts up to this seq when it was found; it was given those behind it since. */
   knownSends: number;
   /** Above all revisions of acks that may have been given before it. */
@@ -169,7 +171,7 @@ const EARLIER_GAP = {
   begun: [],
 } as const;
 
-/** A command may be one from before the gap if it came within this time after it, in ms. */
+/** A command may be one from before the gap if it came within this time after the backend first answered, in ms. */
 const OFFERED_AGAIN_MS = 600_000;
 
 const ANY_TIME: (until: number) => boolean = () => true;
@@ -269,7 +271,20 @@ export class LineageTable {
   /** Whether a command that came then (Unix ms) may be one that an agent had before it was forgotten. */
   isOfferedAgain(at: number): boolean {
     if (this.known === undefined) return false;
-    return at <= Math.max(this.known.until, this.known.foundAt) + OFFERED_AGAIN_MS;
+    const { until, foundAt, heardAt = foundAt } = this.known;
+    return heardAt === null || at <= Math.max(until, heardAt) + OFFERED_AGAIN_MS;
+  }
+
+  /** Whether the backend has not answered yet since the gap was found. */
+  isUnheard(): boolean {
+    return this.known?.heardAt === null;
+  }
+
+  /** Inside a write: the backend answered. What it offers again comes soon. */
+  noteHeard(): void {
+    if (this.known === undefined || !this.isUnheard()) return;
+    this.known = { ...this.known, heardAt: this.clock.now() };
+    this.meta.set(GAP, JSON.stringify(this.known));
   }
 
   /** Whether a row is of the time of which the ledger is not complete. `order` is that of the chat.db that is open. */
@@ -324,7 +339,9 @@ export class LineageTable {
    */
   endGapBy(now: number, isFuture: (at: number) => boolean): void {
     if (this.known === undefined || this.known.until <= now || !isFuture(this.known.until)) return;
-    this.known = { ...this.known, until: now, foundAt: Math.min(this.known.foundAt, now) };
+    const { foundAt, heardAt } = this.known;
+    const heard = typeof heardAt === 'number' ? { heardAt: Math.min(heardAt, now) } : {};
+    this.known = { ...this.known, until: now, foundAt: Math.min(foundAt, now), ...heard };
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 

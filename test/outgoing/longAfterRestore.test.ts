@@ -91,6 +91,23 @@ test.each([60_000, HOUR_MS, 60 * HOUR_MS])(
   },
 );
 
+test('a command without a timestamp may have been sent before the restore until ten minutes after the backend first answered', () => {
+  const { clock, store } = world();
+  const { lineage } = store;
+  store.write(() =>
+    lineage.record({ id: 's', file: '1:1', counter: 7 }, { ...GAP, foundAt: START, heardAt: null }),
+  );
+  clock.advance(3 * HOUR_MS);
+  expect(lineage.isOfferedAgain(clock.now())).toBe(true);
+  store.write(() => lineage.noteHeard());
+  clock.advance(HOUR_MS / 10);
+  store.write(() => lineage.noteHeard());
+  expect(lineage.isOfferedAgain(clock.now())).toBe(true);
+  clock.advance(HOUR_MS / 10);
+  expect(lineage.isOfferedAgain(clock.now())).toBe(false);
+  store.close();
+});
+
 test('what an operator sends by hand after a restore goes out: nobody offers it again', async () => {
   expect(await commandAfter(60_000, 'operator')).toEqual({ state: 'attempting', texts: ['ok'] });
 });
