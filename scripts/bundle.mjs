@@ -67,7 +67,7 @@ const library = await build({
 
 bringTypesOfZod(join(root, 'node_modules/zod'), dist);
 const inputs = [metafile, library.metafile].flatMap((one) => Object.keys(one.inputs));
-// The page of the monitor has it (scripts/monitorPage.mjs).
+// The page of the monitor has it (scripts/pages.mjs).
 writeLicences(root, [...inputs, 'node_modules/preact/package.json'], join(dist, 'LICENCES.txt'));
 
 for (const { path, text } of outputFiles) {

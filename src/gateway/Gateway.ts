@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { describeError } from '../errors.js';
 import { onOneLine } from '../logging/formatLine.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { Outbound } from '../system/Outbound.js';
+import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { type Random, randomHex } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { waitFor } from '../system/waitFor.js';
@@ -15,6 +17,7 @@ import { CLOSE } from './agents/frames.js';
 import { pathOf } from './agents/RequestHandler.js';
 import { ApiServer } from './api/ApiServer.js';
 import type { CommandIntake } from './application.js';
+import { ConsolePage } from './console/ConsolePage.js';
 import { DataRetention } from './DataRetention.js';
 import { EventBell } from './events/EventBell.js';
 import { GatewayBackend } from './GatewayBackend.js';
@@ -22,17 +25,17 @@ import type { GatewaySettings } from './gatewaySettings.js';
 import { Listener } from './Listener.js';
 import { tellMessage } from './ledger/agentReports.js';
 import { adoptRestoredEvents, eventId, publish } from './ledger/eventLog.js';
-import { GATEWAY_MIGRATIONS } from './ledger/gatewayMigrations.js';
 import { SecretBox } from './ledger/SecretBox.js';
 import { isAwaitedElsewhere } from './ledger/webhookDeliveries.js';
 import { MessageAnswering } from './MessageAnswering.js';
+import { openGatewayDatabase } from './openGatewayDatabase.js';
 import { CommandDispatch } from './replicas/CommandDispatch.js';
 import { Replicas } from './replicas/Replicas.js';
 import type { GatewayDatabase } from './storage/GatewayDatabase.js';
-import { PostgresDatabase } from './storage/PostgresDatabase.js';
-import { SqliteDatabase } from './storage/SqliteDatabase.js';
 import { UploadFiles } from './UploadFiles.js';
 import { WebhookDispatcher } from './webhooks/WebhookDispatcher.js';
+
+const PAGE_DIRECTORY = join(PACKAGE_ROOT, 'dist', 'gateway-page');
 
 /** How long requests that are under way may take to end when the gateway stops, in ms. */
 const IN_FLIGHT_MS = 5_000;
@@ -153,7 +156,7 @@ async function startParts(
   running: GatewayPart[],
 ): Promise<GatewayParts> {
   const { storage, registrationToken, uploadBytes, keepDays } = settings;
-  const database = await openDatabase(storage, { clock, random, log });
+  const database = await openGatewayDatabase(storage, { clock, random, log });
   running.push({ name: 'the database', stop: () => database.close() });
   await database.transaction((transaction) => adoptRestoredEvents(transaction));
   const uploads = new UploadFiles(settings.uploadDirectory);
@@ -285,22 +288,11 @@ async function startParts(
     ...(settings.rate === undefined ? {} : { rate: settings.rate }),
   });
   running.push({ name: 'the API', stop: () => api.stop() });
-  const front = new Front(edge, api, () => replicas.isReady);
+  const front = new Front(edge, api, new ConsolePage(PAGE_DIRECTORY), () => replicas.isReady);
   const listener = new Listener(settings.host, front);
   await listener.open(settings.port);
   running.push({ name: 'the port', stop: () => listener.close() });
   return { database, box, registry, edge, answering, dispatch, replicas, front, listener, running };
-}
-
-function openDatabase(
-  storage: GatewaySettings['storage'],
-  surroundings: { clock: Clock; random: Random; log: Logger },
-): Promise<GatewayDatabase> {
-  const migrations = GATEWAY_MIGRATIONS;
-  if (storage.kind === 'postgres')
-    return PostgresDatabase.open({ url: storage.url, migrations, ...surroundings });
-  const { clock, log } = surroundings;
-  return SqliteDatabase.open({ path: storage.path, migrations, clock, log });
 }
 
 /** What comes to the port: gives each request to whom it concerns, and knows which are under way. */
@@ -311,6 +303,7 @@ class Front {
   constructor(
     private readonly edge: EdgeServer,
     private readonly api: ApiServer,
+    private readonly page: ConsolePage,
     private readonly isReady: () => boolean,
   ) {}
 
@@ -340,7 +333,7 @@ class Front {
     const path = pathOf(request.url);
     if (path === '/ready') this.sayReady(response);
     else if (ApiServer.serves(path)) await this.api.serve(request, response);
-    else await this.edge.serve(request, response);
+    else if (!this.page.serve(request, response)) await this.edge.serve(request, response);
   }
 
   private sayReady(response: ServerResponse): void {

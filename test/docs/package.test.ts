@@ -15,21 +15,19 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
 };
 /** The page is bundled, with what it imports. */
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(
-  (name) => name.endsWith('.ts') && !name.startsWith('monitor-page'),
+  (name) => name.endsWith('.ts') && !/^(monitor|gateway)-page/.test(name),
 );
-const PAGE = [
-  'icon-away.svg',
-  'icon-well.svg',
-  'icon-wrong.svg',
-  'index.html',
-  'monitor.css',
-  'monitor.js',
-].map((name) => `dist/monitor-page/${name}`);
+const PAGES = [
+  ...['icon-away.svg', 'icon-well.svg', 'icon-wrong.svg', 'index.html', 'monitor.css', 'monitor.js'].map(
+    (name) => `dist/monitor-page/${name}`,
+  ),
+  ...['icon-well.svg', 'index.html', 'console.css', 'console.js'].map((name) => `dist/gateway-page/${name}`),
+];
 const BELONGS = [
   /^dist\/.+\.d\.ts$/,
   /^dist\/(index|cli\/main|kit\/backend\/index|kit\/messages\/osascript|store\/sqlite|system\/Bundle)\.js$/,
   /^dist\/(library|monitor-client)\/[\w-]+\.js$/,
-  /^dist\/monitor-page\/[\w.-]+$/,
+  /^dist\/(monitor|gateway)-page\/[\w.-]+$/,
   /^dist\/bundle\/(?!code-)[\w/-]+\.cjs$/,
   /^dist\/LICENCES\.txt$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
@@ -38,6 +36,7 @@ const BELONGS = [
   /^examples\/(minimal[\w.-]+|bot)\.(mjs|py)$/,
   /^launchd\/[\w.-]+$/,
   /^man\/[\w.-]+\.1$/,
+  /^packaging\/gateway\/[\w.-]+$/,
   /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|config\.yaml|\.env\.example)$/,
 ];
 
@@ -78,12 +77,14 @@ describe('npm pack', () => {
     const types = sources.map((name) => `dist/${name.replace(/\.ts$/, '.d.ts')}`);
     const inDist = packed.filter((path) => /^dist\/(?!zod\/).+\.d\.ts$/.test(path));
     expect(inDist.toSorted(), 'else: npm run build').toEqual(types.toSorted());
-    expect(packed.filter((path) => path.startsWith('dist/monitor-page/'))).toEqual(PAGE);
+    expect(packed.filter((path) => /^dist\/(monitor|gateway)-page\//.test(path)).toSorted()).toEqual(
+      PAGES.toSorted(),
+    );
   });
 
   test('needs nothing at run time that is not in it, but Node and better-sqlite3', () => {
     const there = new Set(packed);
-    const code = packed.filter((path) => /^dist\/(?!monitor-page).+\.c?js$/.test(path));
+    const code = packed.filter((path) => /^dist\/(?!(monitor|gateway)-page).+\.c?js$/.test(path));
     expect(code.length).toBeGreaterThan(15);
     for (const path of code) {
       const missing = importsOf(path).filter((name) => {
