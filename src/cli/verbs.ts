@@ -15,6 +15,8 @@ import { devBackendVerb } from './dev/devBackendVerb.js';
 import { devMessagesVerb } from './dev/devMessagesVerb.js';
 import { recordVerb } from './dev/recordVerb.js';
 import { replayVerb } from './dev/replayVerb.js';
+import { gatewayRunVerb } from './gateway/gatewayRunVerb.js';
+import { gatewayVerbs } from './gateway/gatewayVerbs.js';
 import { alertsTestVerb } from './inspect/alertsTestVerb.js';
 import { commandsListVerb } from './inspect/commandsListVerb.js';
 import { commandsShowVerb } from './inspect/commandsShowVerb.js';
@@ -126,6 +128,7 @@ export const VERB_SECTIONS: readonly VerbSection[] = [
     heading: 'Develop a backend:',
     verbs: [demoVerb, devBackendVerb, devMessagesVerb, conformanceVerb, recordVerb, replayVerb],
   },
+  { heading: 'Run a backend:', verbs: [gatewayVerbs] },
   { heading: 'Help:', verbs: [completionsVerb] },
 ];
 
@@ -140,4 +143,5 @@ export const SHOWN_BY_EXAMPLE: readonly VerbSpec[] = [
   sendVerb,
   demoVerb,
   devBackendVerb,
+  gatewayRunVerb,
 ];

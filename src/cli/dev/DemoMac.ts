@@ -12,7 +12,7 @@ import type { DemoScreen } from './demoScreen.js';
 export const ANN = '+13105551234';
 
 /** The agent's own number, which is kept for fiction. */
-const OWN_NUMBER = '+13105550100';
+export const OWN_NUMBER = '+13105550100';
 
 /** Where the agent's backend is, and the secret that they share. */
 interface DemoBackend {

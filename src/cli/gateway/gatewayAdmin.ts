@@ -1,0 +1,269 @@
+import { z } from 'zod';
+import { EdgeError } from '../../errors.js';
+import { addAgent, endOldSecrets, removeAgent, rotateSecret } from '../../gateway/ledger/agents.js';
+import { agentView, agentViews } from '../../gateway/ledger/agentViews.js';
+import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../../gateway/ledger/apiKeys.js';
+import { audit } from '../../gateway/ledger/auditLog.js';
+import type { SecretBox } from '../../gateway/ledger/SecretBox.js';
+import {
+  findDelivery,
+  listDeliveries,
+  replayDelivery,
+  type WebhookDelivery,
+} from '../../gateway/ledger/webhookDeliveries.js';
+import {
+  createWebhook,
+  deleteWebhook,
+  findWebhook,
+  listWebhooks,
+  rotateWebhookSecret,
+  type WebhookEndpoint,
+} from '../../gateway/ledger/webhookEndpoints.js';
+import type { GatewayDatabase, Transaction } from '../../gateway/storage/GatewayDatabase.js';
+import { agentIdOf, isAgentId } from '../../model/agentId.js';
+import { type AgentResource, DELIVERY_STATES, newWebhookSchema, SCOPES } from '../../model/gatewayApi.js';
+import type { StatusVerb } from '../../operator/StatusServer.js';
+import type { Clock } from '../../system/clock.js';
+
+/** What an operator's verbs work on: a gateway that runs, or its database while none does. */
+interface GatewayAdminParts {
+  readonly database: GatewayDatabase;
+  readonly box: SecretBox;
+  readonly clock: Clock;
+  /** Where agents reach it; null: not known. */
+  readonly publicUrl: string | null;
+}
+
+/** Who did it, for the audit log. */
+const OPERATOR = 'operator';
+/** The most that one list has. */
+const MOST = 10_000;
+
+const id = z.string();
+const overlapSeconds = z.int().min(0);
+const byId = z.object({ id });
+const nothing = z.object({});
+const newAgent = z.object({ address: z.string(), id: id.nullable(), name: z.string().nullable() });
+const rotation = z.object({ id, overlapSeconds });
+const newKey = z.object({
+  name: z.string().min(1).max(200),
+  scopes: z.array(z.enum(SCOPES)).min(1),
+  agents: z.array(id).nullable(),
+});
+const whichDeliveries = z.object({
+  id,
+  state: z.enum(DELIVERY_STATES).nullable(),
+  limit: z.int().min(1).max(MOST),
+});
+const whichReplay = z.object({ id, event: z.string() });
+
+/** A new secret, given this once. */
+interface AgentSecret {
+  readonly id: string;
+  readonly secret: string;
+  readonly publicUrl: string | null;
+}
+
+/** What each verb is given. */
+interface Given {
+  readonly 'agents.add': z.input<typeof newAgent>;
+  readonly 'agents.list': z.input<typeof nothing>;
+  readonly 'agents.show': z.input<typeof byId>;
+  readonly 'agents.rotate': z.input<typeof rotation>;
+  readonly 'agents.remove': z.input<typeof byId>;
+  readonly 'keys.add': z.input<typeof newKey>;
+  readonly 'keys.list': z.input<typeof nothing>;
+  readonly 'keys.revoke': z.input<typeof byId>;
+  readonly 'webhooks.add': z.input<typeof newWebhookSchema>;
+  readonly 'webhooks.list': z.input<typeof nothing>;
+  readonly 'webhooks.rotate': z.input<typeof rotation>;
+  readonly 'webhooks.remove': z.input<typeof byId>;
+  readonly 'webhooks.deliveries': z.input<typeof whichDeliveries>;
+  readonly 'webhooks.replay': z.input<typeof whichReplay>;
+}
+
+/** What each gives. */
+interface Results {
+  readonly 'agents.add': AgentSecret;
+  readonly 'agents.list': readonly AgentResource[];
+  readonly 'agents.show': AgentResource;
+  readonly 'agents.rotate': AgentSecret;
+  readonly 'agents.remove': { readonly id: string };
+  readonly 'keys.add': { readonly key: ApiKey; readonly secret: string };
+  readonly 'keys.list': readonly ApiKey[];
+  readonly 'keys.revoke': { readonly id: string };
+  readonly 'webhooks.add': { readonly webhook: WebhookEndpoint; readonly secret: string };
+  readonly 'webhooks.list': readonly WebhookEndpoint[];
+  readonly 'webhooks.rotate': { readonly id: string; readonly secret: string };
+  readonly 'webhooks.remove': { readonly id: string };
+  readonly 'webhooks.deliveries': readonly WebhookDelivery[];
+  readonly 'webhooks.replay': { readonly events: readonly string[] };
+}
+
+export type AdminVerb = keyof Given;
+export type AdminGiven<V extends AdminVerb> = Given[V];
+export type AdminResult<V extends AdminVerb> = Results[V];
+
+/** What an operator may ask for. Each checks what it is given, and rejects with EdgeError. */
+export type GatewayAdmin = { readonly [V in AdminVerb]: (given: Given[V]) => Promise<Results[V]> };
+
+/** The same, as a running gateway answers them at its admin socket. */
+export function adminSocketVerbs(admin: GatewayAdmin): Readonly<Record<string, StatusVerb>> {
+  const verbs: Readonly<Record<string, (given: never) => Promise<unknown>>> = { ...admin };
+  return Object.fromEntries(
+    // Each checks what it is given, whatever its type says.
+    Object.entries(verbs).map(([name, act]) => [name, ({ verb: _, ...given }) => act(given as never)]),
+  );
+}
+
+export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
+  const { database, box, clock, publicUrl } = parts;
+  /** One durable change, with its line in the audit log. */
+  const change = <T>(
+    action: string,
+    subject: string,
+    work: (transaction: Transaction, now: number) => Promise<T>,
+    details: Readonly<Record<string, unknown>> = {},
+  ): Promise<T> =>
+    database.transaction(async (transaction) => {
+      const now = clock.now();
+      const result = await work(transaction, now);
+      await audit(transaction, { actor: OPERATOR, action, subject, details, at: now });
+      return result;
+    });
+  const endpoint = async (webhookId: string) => {
+    if ((await findWebhook(database, webhookId)) === undefined)
+      missing('webhook', webhookId, 'webhooks list');
+  };
+  return {
+    'agents.add': checked(newAgent, async ({ address, id: given, name }) => {
+      const agentId = given ?? agentIdOf(address);
+      if (!isAgentId(agentId))
+        throw new EdgeError('invalid_payload', `"${agentId}" cannot be the id of an agent.`);
+      const agent = { id: agentId, name, isInvited: false };
+      const secret = await change('agent.added', agentId, async (transaction, now) => {
+        const made = await addAgent(transaction, box, agent, now);
+        if (made !== undefined) return made;
+        throw new EdgeError(
+          'invalid_payload',
+          `There is an agent ${agentId} already.`,
+          `To give it a new secret: edge-agent gateway agents rotate ${agentId}`,
+        );
+      });
+      return { id: agentId, secret, publicUrl };
+    }),
+    'agents.list': checked(nothing, async () => {
+      const page = { agents: null, after: undefined, limit: MOST };
+      return (await agentViews(database, page, clock.now())).map(({ agent }) => agent);
+    }),
+    'agents.show': checked(
+      byId,
+      async ({ id }) => (await agentView(database, id, clock.now())) ?? missing('agent', id, 'agents list'),
+    ),
+    'agents.rotate': checked(rotation, async ({ id, overlapSeconds }) => {
+      const rotate = async (transaction: Transaction, now: number) => {
+        const made = await rotateSecret(transaction, box, id, overlapSeconds * 1_000, now);
+        if (made === undefined) return missing('agent', id, 'agents list');
+        if (overlapSeconds === 0) await endOldSecrets(transaction, id);
+        return made;
+      };
+      const details = { overlap_seconds: overlapSeconds };
+      return { id, secret: await change('agent.secret_rotated', id, rotate, details), publicUrl };
+    }),
+    'agents.remove': checked(byId, ({ id }) =>
+      change('agent.removed', id, async (transaction) => {
+        if (!(await removeAgent(transaction, id))) missing('agent', id, 'agents list');
+        return { id };
+      }),
+    ),
+    'keys.add': checked(newKey, (wanted) =>
+      database.transaction(async (transaction) => {
+        const now = clock.now();
+        const made = await createApiKey(transaction, wanted, now);
+        const { name, ...details } = wanted;
+        const subject = made.key.id;
+        await audit(transaction, { actor: OPERATOR, action: 'key.created', subject, details, at: now });
+        return made;
+      }),
+    ),
+    'keys.list': checked(nothing, () => listApiKeys(database)),
+    'keys.revoke': checked(byId, ({ id }) =>
+      change('key.revoked', id, async (transaction, now) => {
+        if (!(await revokeApiKey(transaction, id, now))) missing('key that counts', id, 'keys list');
+        return { id };
+      }),
+    ),
+    'webhooks.add': checked(newWebhookSchema, (wanted) =>
+      database.transaction(async (transaction) => {
+        const now = clock.now();
+        const { url, events, agents = null, description = null } = wanted;
+        const made = await createWebhook(
+          transaction,
+          box,
+          { keyId: OPERATOR, url, events, agents, description },
+          now,
+        );
+        const subject = made.endpoint.id;
+        const details = { events, agents };
+        await audit(transaction, { actor: OPERATOR, action: 'webhook.created', subject, details, at: now });
+        return { webhook: made.endpoint, secret: made.secret };
+      }),
+    ),
+    'webhooks.list': checked(nothing, () => listWebhooks(database, null)),
+    'webhooks.rotate': checked(rotation, async ({ id, overlapSeconds }) => {
+      await endpoint(id);
+      const rotate = (transaction: Transaction, now: number) =>
+        rotateWebhookSecret(transaction, box, id, overlapSeconds * 1_000, now);
+      const details = { overlap_seconds: overlapSeconds };
+      return { id, secret: await change('webhook.secret_rotated', id, rotate, details) };
+    }),
+    'webhooks.remove': checked(byId, async ({ id }) => {
+      await endpoint(id);
+      await change('webhook.deleted', id, (transaction) => deleteWebhook(transaction, id));
+      return { id };
+    }),
+    'webhooks.deliveries': checked(whichDeliveries, async ({ id, state, limit }) => {
+      await endpoint(id);
+      return listDeliveries(database, id, { state: state ?? undefined, before: undefined, limit });
+    }),
+    'webhooks.replay': checked(whichReplay, async ({ id, event }) => {
+      await endpoint(id);
+      const setAside = { state: 'set_aside', before: undefined, limit: MOST } as const;
+      const found =
+        event === 'all'
+          ? await listDeliveries(database, id, setAside)
+          : [
+              (await findDelivery(database, id, event)) ??
+                missing('delivery of', event, `webhooks deliveries ${id}`),
+            ];
+      // Each in a transaction of its own: one that holds the locks of several agents could wait for another such one.
+      for (const delivery of found) {
+        const details = { event: delivery.eventId };
+        const replay = (transaction: Transaction, now: number) => replayDelivery(transaction, delivery, now);
+        await change('webhook.replayed', id, replay, details);
+      }
+      return { events: found.map(({ eventId }) => eventId) };
+    }),
+  };
+}
+
+/** Checks what is given: it may come by a socket. */
+function checked<S extends z.ZodType, Result>(
+  schema: S,
+  act: (given: z.output<S>) => Promise<Result>,
+): (given: z.input<S>) => Promise<Result> {
+  return async (given) => {
+    const read = schema.safeParse(given);
+    if (read.success) return act(read.data);
+    const [issue] = read.error.issues;
+    throw new EdgeError('invalid_payload', `${issue?.path.join('.')}: ${issue?.message}.`);
+  };
+}
+
+function missing(kind: string, id: string, list: string): never {
+  throw new EdgeError(
+    'invalid_payload',
+    `There is no ${kind} ${id}.`,
+    `See them: edge-agent gateway ${list}`,
+  );
+}

@@ -1,0 +1,61 @@
+import type { VerbSpec } from '../VerbSpec.js';
+import { wholeNumber } from '../wholeNumber.js';
+import { GATEWAY_PLACE } from './gatewayPlace.js';
+import type { GatewayRunOptions } from './gatewayRun.js';
+
+export const gatewayRunVerb: VerbSpec = {
+  name: 'run',
+  about: 'run it until it is told to stop; what "edge-agent gateway" does',
+  options: [
+    {
+      flags: '--host <address>',
+      about: 'the address to listen on; beyond loopback only once an agent or a key was added',
+      default: '127.0.0.1',
+    },
+    {
+      flags: '--port <port>',
+      about: 'the port to listen on; 0: a free one',
+      default: 8790,
+      parse: wholeNumber,
+    },
+    ...GATEWAY_PLACE,
+    {
+      flags: '--public-url <url>',
+      about: 'where agents reach it, for what "agents add" prints (default: $GATEWAY_PUBLIC_URL)',
+    },
+    {
+      flags: '--uploads <directory>',
+      about:
+        'where files from agents are kept; replicas share it (default: <data>.uploads, else ./gateway.uploads)',
+    },
+    { flags: '--keep-days <days>', about: 'how long what is over is kept', default: 90, parse: wholeNumber },
+    {
+      flags: '--rate <requests>',
+      about: 'requests per second allowed to one agent or key; 0: no limit',
+      default: 100,
+      parse: wholeNumber,
+    },
+    { flags: '--allow-private-webhooks', about: 'post webhooks to private addresses and by http too' },
+    { flags: '--plain-secrets', about: 'let agents send their secret itself instead of a signed token' },
+    {
+      flags: '--log-level <level>',
+      about: 'the minimum level',
+      choices: ['debug', 'info', 'warn', 'error'],
+      default: 'info',
+    },
+    {
+      flags: '--log-format <format>',
+      about: 'how lines are written (default: text at a terminal, else json)',
+      choices: ['text', 'json'],
+    },
+    { flags: '--demo', about: 'try it: with a simulated Mac, an agent and a bot, in a temporary directory' },
+  ],
+  examples: [
+    ['gateway --demo', 'the other end too: with a bot, to play with'],
+    ['gateway', 'the server that agents connect to'],
+  ],
+  run: async (options: GatewayRunOptions & { demo?: boolean }) =>
+    options.demo === true
+      ? (await import('../dev/gatewayDemo.js')).gatewayDemo(options)
+      : (await import('./gatewayRun.js')).gatewayRun(options),
+};

@@ -1,0 +1,175 @@
+import { rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { DaemonProcess } from '../support/DaemonProcess.js';
+import { EdgeWorld, OWN, REALTIME } from '../support/EdgeWorld.js';
+import type { Place } from '../support/program.js';
+import { cleanEnvironment, runCli } from '../support/runCli.js';
+import { temporaryDirectory } from '../support/temporaryStore.js';
+
+const LISTENS = '"msg":"The gateway listens"';
+
+/** An empty directory, and the verbs of the gateway in it. */
+function gatewayPlace(env: NodeJS.ProcessEnv = {}) {
+  const cwd = temporaryDirectory();
+  const place: Place = { cwd, env: cleanEnvironment(cwd, env) };
+  const gateway = (...args: string[]) => runCli(['gateway', ...args], place);
+  return {
+    place,
+    data: join(cwd, 'gateway.sqlite'),
+    gateway,
+    /** What a verb gives as JSON. */
+    json: async (...args: string[]): Promise<Record<string, unknown>> => {
+      const { exitCode, stdout, stderr } = await gateway(...args, '--json');
+      expect([exitCode, stderr]).toEqual([0, '']);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    },
+    /** Starts the gateway on a free port; resolves with its process and address. */
+    start: async (...args: string[]) => {
+      const daemon = DaemonProcess.spawn(place, { verb: ['gateway', '--port', '0', ...args] });
+      onTestFinished(() => daemon.dispose());
+      const line = await daemon.line(LISTENS);
+      return { daemon, url: (JSON.parse(line) as { url: string }).url };
+    },
+  };
+}
+
+describe('a gateway that is set up by its verbs', () => {
+  test('what was added before its first start counts, and a real agent connects with the lines for its .env', async (context) => {
+    const { json, start, gateway } = gatewayPlace();
+    const { id, env } = await json(
+      'agents',
+      'add',
+      '+1 (310) 555-0100',
+      '--public-url',
+      'https://gw.example.com',
+    );
+    const lines = env as string[];
+    expect(id).toBe('edge_13105550100');
+    expect(lines).toEqual([
+      'EDGE_AGENT_ID=edge_13105550100',
+      expect.stringMatching(/^EDGE_SECRET=[0-9a-f]{64}$/),
+      'BACKEND_URL=https://gw.example.com',
+    ]);
+    const { daemon, url } = await start();
+    expect((await gateway('agents', 'list')).stdout).toContain('edge_13105550100  never registered');
+
+    const world = await EdgeWorld.open(context, { secret: lines[1]?.split('=')[1] ?? '' });
+    world.writeConfig({ 'backend.url': url });
+    const agent = await world.start();
+    await agent.line(REALTIME);
+    expect(await json('agents', 'show', 'edge_13105550100')).toMatchObject({
+      agent: { online: true, version: expect.stringMatching(/^\d/), commands_pending: 0 },
+    });
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+  });
+
+  test('beside the gateway that has the file they work through it, and all are in force at once', async () => {
+    const { json, start, gateway, data } = gatewayPlace();
+    const { url } = await start();
+    expect(statSync(data).mode & 0o777).toBe(0o600);
+    expect(statSync(`${data}.key`).mode & 0o777).toBe(0o600);
+    expect(statSync(`${data}.admin`).mode & 0o777).toBe(0o700);
+
+    const { key, secret } = await json('keys', 'add', 'app', '--scope', 'agents:read');
+    const agents = () =>
+      fetch(`${url}/v1/agents`, { headers: { authorization: `Bearer ${String(secret)}` } });
+    expect((await agents()).status).toBe(200);
+    const { id } = key as { id: string };
+    expect((await gateway('keys', 'revoke', id)).stdout).toBe(`${id} is refused from now on.\n`);
+    expect((await agents()).status).toBe(401);
+
+    await json('agents', 'add', OWN);
+    const first = await json('agents', 'rotate', 'edge_13105550100');
+    const second = await json('agents', 'rotate', 'edge_13105550100', '--overlap', '0');
+    expect(first.secret).not.toBe(second.secret);
+    expect((await json('agents', 'list')).agents).toHaveLength(1);
+    expect((await gateway('agents', 'remove', 'edge_13105550100')).exitCode).toBe(0);
+    expect((await json('agents')).agents).toEqual([]);
+  });
+
+  test('a webhook is added, rotated, listed with its deliveries, and removed', async () => {
+    const { json, gateway } = gatewayPlace();
+    const added = await json(
+      'webhooks',
+      'add',
+      'https://app.example.com/hook',
+      '--events',
+      'message.received',
+    );
+    expect(added.secret).toMatch(/^whsec_/);
+    const { id } = added.webhook as { id: string };
+    expect((await json('webhooks')).webhooks).toMatchObject([
+      { id, enabled: true, events: ['message.received'] },
+    ]);
+    expect((await json('webhooks', 'rotate', id)).secret).not.toBe(added.secret);
+    expect(await json('webhooks', 'deliveries', id)).toMatchObject({ deliveries: [] });
+    expect(await json('webhooks', 'replay', id, 'all')).toMatchObject({ events: [] });
+    const replayed = await gateway('webhooks', 'replay', id, 'evt_none');
+    expect(replayed).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`webhooks deliveries ${id}`),
+    });
+    expect((await gateway('webhooks', 'remove', id)).exitCode).toBe(0);
+    expect((await json('webhooks')).webhooks).toEqual([]);
+  });
+});
+
+describe('what cannot be', () => {
+  test('a verb that only looks makes no gateway where there is none', async () => {
+    const { gateway, data } = gatewayPlace();
+    const listed = await gateway('agents', 'list');
+    expect(listed).toMatchObject({ exitCode: 3, stdout: '', stderr: expect.stringContaining(data) });
+    expect(() => statSync(data)).toThrow();
+  });
+
+  test('beyond loopback it does not listen while nobody is allowed in', async () => {
+    const { gateway, json, start } = gatewayPlace();
+    const refused = await gateway('--host', '0.0.0.0', '--port', '0');
+    expect(refused).toMatchObject({
+      exitCode: 78,
+      stderr: expect.stringContaining('neither an agent nor a key'),
+    });
+    await json('keys', 'add', 'app');
+    const { daemon } = await start('--host', '0.0.0.0');
+    expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+  });
+
+  test('a lost key is not replaced by a new one, under which no secret would open', async () => {
+    const { gateway, json, data } = gatewayPlace();
+    await json('agents', 'add', OWN);
+    rmSync(`${data}.key`);
+    for (const args of [
+      ['agents', 'rotate', 'edge_13105550100'],
+      ['run', '--port', '0'],
+    ]) {
+      const refused = await gateway(...args);
+      expect(refused).toMatchObject({
+        exitCode: 78,
+        stderr: expect.stringContaining('Put it back from your backup'),
+      });
+    }
+    expect(() => statSync(`${data}.key`)).toThrow();
+  });
+
+  test('a second gateway on the same file is refused, and the first goes on', async () => {
+    const { gateway, start } = gatewayPlace();
+    const { url } = await start();
+    expect((await gateway('--port', '0')).exitCode).toBe(1);
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+  });
+
+  test('the command line says what is wrong with an address, a scope or a URL', async () => {
+    const { gateway } = gatewayPlace();
+    for (const [args, words] of [
+      [['agents', 'add', '12'], 'such as +13105550100'],
+      [['keys', 'add', 'app', '--scope', 'messages:read,everything'], 'found "everything"'],
+      [['webhooks', 'add', 'ftp://app.example.com'], 'url: expected a URL'],
+      [['agents', 'ad'], 'Did you mean add?'],
+      [['--port', 'eighty'], 'not a whole number'],
+    ] as const) {
+      const { exitCode, stderr } = await gateway(...args);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(words)]);
+    }
+  });
+});

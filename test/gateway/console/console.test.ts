@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Browser, browserPath, DESK, loaded, PHONE } from '../../support/Browser.js';
+import { type GatewayDemo, startGatewayDemo } from '../../support/GatewayDemo.js';
+import { PATIENCE_MS } from '../../support/patience.js';
+import { until } from '../../support/until.js';
+
+const path = browserPath();
+let browser: Browser;
+/** One for all tests: they follow one another in its life. */
+let demo: GatewayDemo;
+
+beforeAll(async () => {
+  if (path === undefined) return;
+  [browser, demo] = await Promise.all([Browser.open(path), startGatewayDemo()]);
+}, PATIENCE_MS * 2);
+afterAll(async () => {
+  await Promise.all([browser?.close(), demo?.end()]);
+}, PATIENCE_MS);
+
+/** The console of a gateway that runs, in a tab that has signed in. */
+async function signedIn(options = DESK) {
+  const tab = await browser.tab(options);
+  await tab.page.goto(`${demo.url}/console/`);
+  await tab.page.getByLabel('Admin key').fill(demo.key);
+  await tab.page.getByRole('button', { name: 'Open', exact: true }).click();
+  await tab.page.getByRole('navigation').waitFor();
+  return tab;
+}
+
+describe.skipIf(path === undefined)('the console of a running gateway', () => {
+  test('a message that an application sends shows its life over both machines, hidden until it is to be shown', async () => {
+    const { page, faults, barriers } = await signedIn();
+    const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
+    await row.filter({ hasText: 'Online' }).waitFor();
+    expect(await page.innerText('body')).not.toContain('3105550100');
+    expect(await barriers()).toEqual([]);
+
+    await page.getByRole('link', { name: 'Messages' }).click();
+    await page.getByText('No message yet.').waitFor();
+    execFileSync('sh', ['-c', `${demo.curl} --silent`]);
+    // It appears by itself: the page hears of it.
+    await page.getByRole('list', { name: 'Messages' }).getByRole('link').click();
+    const steps = page.getByRole('region', { name: 'Steps' }).getByRole('listitem');
+    await steps.filter({ hasText: 'Gateway: the application asked for it' }).waitFor();
+    await steps.filter({ hasText: 'Mac: ack of the agent' }).waitFor();
+    await page.getByText('Hidden, 9 characters').first().waitFor();
+    expect(await page.innerText('body')).not.toMatch(/hello Ann|3105551234/);
+    expect(await barriers()).toEqual([]);
+    await page.getByRole('switch', { name: 'Show texts' }).click();
+    await page.getByText('hello Ann').first().waitFor();
+    await page.getByText('+13105551234').first().waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('a delivery is shown with what became of it, and sent again', async () => {
+    const { page, faults, barriers } = await signedIn();
+    demo.type('is anybody there?');
+    await demo.shows('→ Ann: you said: is anybody there?');
+    await page.getByRole('link', { name: 'Webhooks' }).click();
+    await page.getByRole('list', { name: 'Webhooks' }).getByRole('link').click();
+    const deliveries = page.getByRole('region', { name: 'Deliveries', exact: true }).getByRole('listitem');
+    const one = deliveries.filter({ hasText: 'its reply was given to the agent' });
+    await one.filter({ hasText: '1 attempt,' }).waitFor();
+    expect(await barriers()).toEqual([]);
+    await one.getByRole('button', { name: /^Send again/ }).click();
+    await page.getByRole('region', { name: 'Notices' }).getByText('It is sent again.').waitFor();
+    await one.getByText('delivered', { exact: true }).waitFor();
+    expect(demo.lines.filter((line) => line.includes('→ Ann: you said'))).toHaveLength(1);
+    await page.getByRole('link', { name: 'Events' }).click();
+    await page.getByRole('list', { name: 'Events' }).getByText('message.received').waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test('only a key lets anybody in; it stays in the tab, over a reload too, until they sign out', async () => {
+    const { page } = await browser.tab();
+    await page.goto(`${demo.url}/console/`);
+    await page.getByLabel('Admin key').fill('eg_live_none');
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await page.getByRole('alert').waitFor();
+    expect(await page.evaluate('sessionStorage.length')).toBe(0);
+    await page.getByLabel('Admin key').fill(demo.key);
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await page.getByRole('navigation').waitFor();
+    await page.reload();
+    await page.getByRole('navigation').waitFor();
+    const kept = 'JSON.stringify([document.cookie, { ...localStorage }, history.state])';
+    expect(await page.evaluate(kept)).toBe('["",{},null]');
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Admin key').waitFor();
+    expect(await page.evaluate('sessionStorage.length')).toBe(0);
+  });
+
+  test('a phone shows every view within its width, and nothing is asked for beyond the gateway', async () => {
+    const { page, faults, barriers } = await signedIn(PHONE);
+    for (const view of await page.getByRole('navigation').getByRole('link').all()) {
+      await view.click();
+      await loaded(page);
+      const width = await page.evaluate('document.documentElement.scrollWidth');
+      expect(width).toBeLessThanOrEqual(390);
+      expect(await barriers()).toEqual([]);
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('a gateway that is gone is said to be, and what was shown stays', async () => {
+    const { page } = await signedIn();
+    const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
+    await row.filter({ hasText: 'Online' }).waitFor();
+    await demo.end();
+    await page.getByRole('status').filter({ hasText: 'Disconnected.' }).waitFor();
+    await until(
+      async () => (await row.count()) === 1,
+      () => 'the agent, still shown',
+    );
+    expect(await page.title()).toMatch(/^Disconnected/);
+  });
+});
