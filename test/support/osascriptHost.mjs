@@ -2,7 +2,7 @@
 // script calls: with its pid, the number of its arguments and these, a NUL behind each. It is told `in` (send stdin, to its
 // end), `out` and `err` with a number of bytes and these, and `exit` with a code.
 
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { answerCall } from '../../dist/kit/messages/osascriptCall.js';
 import { doJob } from '../../dist/kit/messages/sentRow.js';
@@ -16,6 +16,8 @@ process.on('message', ({ serve, end }) => {
     server.on('error', (error) => {
       if (existsSync(serve.directory)) throw error;
     });
+    // An earlier host may have died with it.
+    rmSync(serve.socket, { force: true });
     servers.set(serve.socket, server.listen(serve.socket));
   }
   servers.get(end)?.close();
@@ -39,11 +41,14 @@ async function answer(socket, directory) {
       },
       out: (text) => write('out', text),
       err: (text) => write('err', text),
-      later: (_directory, path) => void doJob(path).catch(sayUnlessGone),
+      later: (_directory, path) => void doJob(path).catch(say),
     };
     socket.end(`exit ${await answerCall(caller, directory, args)}\n`);
   } catch (error) {
-    if (!ended.signal.aborted) throw error;
+    // As a process of its own that fails: the other calls go on.
+    if (ended.signal.aborted) return;
+    write('err', `${error.stack}\n`);
+    socket.end('exit 1\n');
   }
 }
 
@@ -72,7 +77,7 @@ function heard(socket, ended) {
   });
 }
 
-/** The test is over, and its Mac with it. */
-function sayUnlessGone(error) {
-  if (error.code !== 'ENOENT' && error.code !== 'SQLITE_CANTOPEN') throw error;
+/** Of a row that was to be written later; one whose Mac is gone with its test is no failure. */
+function say(error) {
+  if (error.code !== 'ENOENT' && error.code !== 'SQLITE_CANTOPEN') process.stderr.write(`${error.stack}\n`);
 }
