@@ -74,7 +74,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   tar: /^diagnostics\/doctor\//,
   '@inquirer/prompts': /^cli\//,
   'string-width': /^cli\/terminal\.ts$/,
-  'prom-client': /^health\/Metrics\.ts$/,
+  'prom-client': /^(health\/Metrics|gateway\/GatewayMetrics)\.ts$/,
   pg: /^gateway\/storage\/Postgres\w+\.ts$/,
   'better-sqlite3': /^(store|messages\/(chatdb|contacts))\//,
 };

@@ -21,6 +21,7 @@ import { ConsolePage } from './console/ConsolePage.js';
 import { DataRetention } from './DataRetention.js';
 import { EventBell } from './events/EventBell.js';
 import { GatewayBackend } from './GatewayBackend.js';
+import { GatewayMetrics } from './GatewayMetrics.js';
 import type { GatewaySettings } from './gatewaySettings.js';
 import { Listener } from './Listener.js';
 import { tellMessage } from './ledger/agentReports.js';
@@ -227,6 +228,13 @@ async function startParts(
     },
   });
   running.push({ name: 'the lease of this replica', stop: () => replicas.stop() });
+  const metrics = new GatewayMetrics({
+    database,
+    clock,
+    log,
+    version: packageVersion(),
+    sockets: () => registry.size,
+  });
   const backend: GatewayBackend = new GatewayBackend({
     database,
     box,
@@ -239,7 +247,10 @@ async function startParts(
     registry,
     ring,
     registrationToken,
-    onSighting,
+    onSighting(sighting) {
+      metrics.saw(sighting);
+      onSighting(sighting);
+    },
   });
   const edge: EdgeServer = new EdgeServer(backend, {
     clock,
@@ -288,7 +299,7 @@ async function startParts(
     ...(settings.rate === undefined ? {} : { rate: settings.rate }),
   });
   running.push({ name: 'the API', stop: () => api.stop() });
-  const front = new Front(edge, api, new ConsolePage(PAGE_DIRECTORY), () => replicas.isReady);
+  const front = new Front(edge, api, new ConsolePage(PAGE_DIRECTORY), metrics, () => replicas.isReady);
   const listener = new Listener(settings.host, front);
   await listener.open(settings.port);
   running.push({ name: 'the port', stop: () => listener.close() });
@@ -304,6 +315,7 @@ class Front {
     private readonly edge: EdgeServer,
     private readonly api: ApiServer,
     private readonly page: ConsolePage,
+    private readonly metrics: GatewayMetrics,
     private readonly isReady: () => boolean,
   ) {}
 
@@ -332,6 +344,7 @@ class Front {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request.url);
     if (path === '/ready') this.sayReady(response);
+    else if (path === '/metrics') await this.metrics.serve(request, response);
     else if (ApiServer.serves(path)) await this.api.serve(request, response);
     else if (!this.page.serve(request, response)) await this.edge.serve(request, response);
   }

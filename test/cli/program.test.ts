@@ -31,6 +31,7 @@ const WITHOUT_JSON: Readonly<Record<string, string>> = {
   demo: 'plays for a person',
   'dev-backend': 'runs until it is stopped',
   'dev-messages': 'runs until it is stopped',
+  'gateway run': 'prints the log: --log-format',
   record: 'runs until it is stopped',
   replay: 'tells its progress',
 };
@@ -47,7 +48,15 @@ test('every verb prints its result as JSON if asked, but for those that have a r
 test('the help lists every verb under a heading', () => {
   const program = edgeProgram();
   const help = program.helpInformation();
-  for (const heading of ['Set up and check:', 'Run:', 'Look:', 'Act:', 'Develop a backend:', 'Help:'])
+  for (const heading of [
+    'Set up and check:',
+    'Run:',
+    'Look:',
+    'Act:',
+    'Develop a backend:',
+    'Run a backend:',
+    'Help:',
+  ])
     expect(help).toContain(`\n${heading}\n`);
   expect(help).not.toContain('\nCommands:\n');
   for (const verb of program.commands) expect(help).toMatch(new RegExp(`^  ${verb.name()} `, 'm'));

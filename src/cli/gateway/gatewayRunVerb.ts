@@ -51,7 +51,7 @@ export const gatewayRunVerb: VerbSpec = {
     { flags: '--demo', about: 'try it: with a simulated Mac, an agent and a bot, in a temporary directory' },
   ],
   examples: [
-    ['gateway --demo', 'the other end too: with a bot, to play with'],
+    ['gateway --demo', 'the other end, to play with'],
     ['gateway', 'the server that agents connect to'],
   ],
   run: async (options: GatewayRunOptions & { demo?: boolean }) =>
