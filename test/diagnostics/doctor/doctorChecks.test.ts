@@ -354,6 +354,8 @@ describe('the path to grant', () => {
 describe('Messages is asked for its accounts', () => {
   test('only if that raises no dialog', async () => {
     const patient = new Patient();
+    // The terminal asks only where no agent can.
+    patient.silent();
     noteAutomation(patient.mac.osascriptDirectory, 'undecided');
     expect(finding(await patient.see('signed-in'), 'signed-in')?.verdict).toBe('SKIP');
     expect(patient.standIns.calls('osascript-any').join()).not.toContain('accounts');
