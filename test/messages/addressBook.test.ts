@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import BetterSqlite3 from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AddressBook } from '../../src/messages/contacts/AddressBook.js';
 import { addContacts } from '../support/addressBook.js';
@@ -13,6 +14,18 @@ function contacts(isWanted: () => boolean = () => true) {
   const log = new RecordingLog();
   const book = new AddressBook({ homeDir, isWanted, region: () => 'US', clock, log });
   return { homeDir, clock, log, book };
+}
+
+/** Contacts keeps everybody else out. Returns what ends that, and leaves the file as it was. */
+function lockContacts(homeDir: string): () => void {
+  const file = join(homeDir, 'Library', 'Application Support', 'AddressBook', 'AddressBook-v22.abcddb');
+  const database = new BetterSqlite3(file);
+  database.pragma('journal_mode = DELETE');
+  database.exec('BEGIN EXCLUSIVE');
+  return () => {
+    database.exec('ROLLBACK');
+    database.close();
+  };
 }
 
 describe('names from Contacts', () => {
@@ -70,6 +83,33 @@ describe('names from Contacts', () => {
     const { log, book } = contacts();
     expect(book.nameOf('+13105551234')).toBeNull();
     expect(log.lines).toEqual([]);
+  });
+
+  test('a moment in which Contacts is locked hides names for a minute, not until Contacts changes', () => {
+    const { homeDir, clock, log, book } = contacts();
+    addContacts(homeDir, [{ first: 'Jane', phones: ['+13105551234'] }]);
+    const unlock = lockContacts(homeDir);
+    expect(book.nameOf('+13105551234')).toBeNull();
+    unlock();
+    clock.advance(60_000);
+    expect(book.nameOf('+13105551234')).toBe('Jane');
+    expect(log.lines).toHaveLength(1);
+  });
+
+  test('names that were read before stay while Contacts is locked, and each lock is told', () => {
+    const { homeDir, clock, log, book } = contacts();
+    addContacts(homeDir, [{ first: 'Jane', phones: ['+13105551234'] }]);
+    expect(book.nameOf('+13105551234')).toBe('Jane');
+    for (const lock of [1, 2]) {
+      addContacts(homeDir, [{ first: 'Joe', phones: [`+1310555019${lock}`] }]);
+      const unlock = lockContacts(homeDir);
+      clock.advance(60_000);
+      expect(book.nameOf('+13105551234')).toBe('Jane');
+      expect(log.lines).toHaveLength(lock);
+      unlock();
+      clock.advance(60_000);
+      expect(book.nameOf(`+1310555019${lock}`)).toBe('Joe');
+    }
   });
 
   test('a damaged file of one account is told once, without a path or a name, and the others are read', () => {

@@ -22,6 +22,12 @@ interface Entry {
   name: string;
 }
 
+/** The people of one account, as of a stamp of its file; null: the last read failed. */
+interface Account {
+  stamp: string | null;
+  entries: readonly Entry[];
+}
+
 const PLACE = 'Library/Application Support/AddressBook';
 /** One on the Mac itself; one for each account (iCloud, Exchange …) in `Sources`. Contacts has had this version since 10.6. */
 const FILE = 'AddressBook-v22.abcddb';
@@ -36,13 +42,14 @@ const TAIL = 4;
 /**
  * The names of people as Contacts has them on this Mac, by number and e-mail address. Reads the database of Contacts, read only: Apple's
  * own interface waits for a dialog that a service has nobody to answer. Nothing is read before a name is asked for, nor unless it is
- * wanted; what cannot be read has no names. The names are for the operator alone: callers neither log them nor send them on.
+ * wanted. An account that cannot be read keeps the names that it had, and is read again at each look until it can be. The names are for
+ * the operator alone: callers neither log them nor send them on.
  */
 export class AddressBook {
+  private accounts = new Map<string, Account>();
   private readonly byTail = new Map<string, Entry[]>();
   private readonly found = new Map<string, string | null>();
   private lookedAt = Number.NEGATIVE_INFINITY;
-  private stamp = '';
   private isTold = false;
 
   constructor(private readonly options: AddressBookOptions) {}
@@ -64,15 +71,15 @@ export class AddressBook {
   }
 
   private forget(): void {
-    this.keep([]);
-    this.stamp = '';
+    this.keep(new Map());
     this.lookedAt = Number.NEGATIVE_INFINITY;
   }
 
-  private keep(entries: readonly Entry[]): void {
+  private keep(accounts: Map<string, Account>): void {
+    this.accounts = accounts;
     this.found.clear();
     this.byTail.clear();
-    for (const entry of entries) {
+    for (const entry of [...accounts.values()].flatMap(({ entries }) => entries)) {
       const tail = tailOf(entry.address);
       const others = this.byTail.get(tail);
       if (others === undefined) this.byTail.set(tail, [entry]);
@@ -84,11 +91,26 @@ export class AddressBook {
     const now = this.options.clock.monotonic();
     if (now - this.lookedAt < LOOK_EVERY_MS) return;
     this.lookedAt = now;
-    const files = this.attempt(() => filesIn(join(this.options.homeDir, PLACE))) ?? [];
-    const stamp = files.map((file) => this.attempt(() => stampOf(file))).join(' ');
-    if (stamp === this.stamp) return;
-    this.stamp = stamp;
-    this.keep(files.flatMap((file) => this.attempt(() => entriesOf(file)) ?? []));
+    const files = this.attempt(() => filesIn(join(this.options.homeDir, PLACE)));
+    if (files === undefined) return;
+    const accounts = new Map(files.map((file) => [file, this.accountOf(file)]));
+    if ([...accounts.values()].every(({ stamp }) => stamp !== null)) this.isTold = false;
+    const isAsBefore =
+      accounts.size === this.accounts.size &&
+      files.every((file) => accounts.get(file)?.entries === this.accounts.get(file)?.entries);
+    if (isAsBefore) this.accounts = accounts;
+    else this.keep(accounts);
+  }
+
+  /** Its people as they are now; those of the last read where nothing has changed since, or where it cannot be read. */
+  private accountOf(file: string): Account {
+    const before = this.accounts.get(file) ?? { stamp: null, entries: [] };
+    const now = this.attempt(() => {
+      // Before the entries: what changes while they are read is seen at the next look.
+      const stamp = stampOf(file);
+      return stamp === before.stamp ? before : { stamp, entries: entriesOf(file) };
+    });
+    return now ?? { ...before, stamp: null };
   }
 
   /** One account that cannot be read does not take the others' names away. */
