@@ -101,7 +101,10 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     expect(await installedWith('undecided')).toContain(
       'Now a dialog on the screen asks whether "Edge Agent" may control Messages: click OK. Texts wait for it.',
     );
-    expect(dialogsRaised(directory)).toBe(1);
+    await until(
+      () => dialogsRaised(directory) === 1,
+      () => 'the dialog',
+    );
     expect((await world.status()).problems.map(({ code }) => code)).toEqual(['automation_pending']);
     expect(await installedWith('denied')).toContain(
       'macOS does not let "Edge Agent" control Messages: System Settings',
