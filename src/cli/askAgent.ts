@@ -3,7 +3,6 @@ import { usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import type { StoppedVerb } from '../daemon/stoppedVerbs.js';
 import { EdgeError } from '../errors.js';
-import type { Logger } from '../logging/Logger.js';
 import type { OperatorRequest, OperatorResult, OperatorVerb } from '../model/operatorApi.js';
 import { CANNOT_ASK_REMEDY, type DaemonAnswer } from '../operator/askDaemon.js';
 import { servicePlaces } from '../service/servicePlaces.js';
@@ -12,6 +11,7 @@ import { askAt } from './askAt.js';
 import { EXIT } from './exitCodes.js';
 import { places } from './places.js';
 import { complain, complainOf } from './print.js';
+import { storeLog } from './storeLog.js';
 
 /** What else is to be known of a request that changes something and got no answer. */
 export const MAYBE_DONE = 'It may still be done as soon as the agent responds: see edge-agent status.';
@@ -129,7 +129,7 @@ async function askStore<Verb extends StoppedVerb>(
     import('../config/loadConfig.js'),
   ]);
   const config = () => loadConfig(places(options)).config;
-  const verbs = stoppedVerbs({ directory, config, log: loudly });
+  const verbs = stoppedVerbs({ directory, config, log: storeLog });
   const { verb, ...args } = request;
   // What is asked for is what the API has for the verb; the compiler cannot follow the one to the other.
   const act = verbs[verb] as (args: object) => OperatorResult<Verb>;
@@ -143,15 +143,6 @@ async function askStore<Verb extends StoppedVerb>(
     return code === 'not_running' ? { kind: 'notRunning' } : { kind: 'refused', code, message, remedy };
   }
 }
-
-const silence = () => undefined;
-/** What opening a store finds out (damage) is for the operator who is there. */
-const loudly: Logger = {
-  debug: silence,
-  info: silence,
-  warn: (message) => complain(`edge-agent: ${message}`),
-  error: (message) => complain(`edge-agent: ${message}`),
-};
 
 /**
  * How an agent that does not run is started: the installed one as the service that it is, for in a terminal it would have

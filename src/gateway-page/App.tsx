@@ -1,8 +1,10 @@
 import { useMemo, useState } from 'preact/hooks';
+import { keptInTab } from '../monitor-page/keptInTab.js';
 import { Console } from './frame/Console.js';
 import { SignIn } from './frame/SignIn.js';
 import { GatewayApi } from './GatewayApi.js';
-import { keptKey } from './keptKey.js';
+
+const keptKey = keptInTab('edge-agent-gateway-key');
 
 /** The page: who has given a key in this tab is in; anybody else is asked for one. */
 export function App() {

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { Empty } from '../monitor-page/pieces/Empty.js';
+import { Loading } from '../monitor-page/pieces/Loading.js';
 import type { Resource } from './useResource.js';
 
 /** The states of an answer: not there yet, failed (with what was known before), nothing in it, and there. */
@@ -11,14 +12,7 @@ export function Shown<T>(props: {
 }) {
   const { of, empty } = props;
   if (of.state === 'loading') {
-    return (
-      <div class="loading" aria-busy="true">
-        <span class="unseen">Loading</span>
-        <i />
-        <i />
-        <i />
-      </div>
-    );
+    return <Loading />;
   }
   const nothing = of.value !== undefined && empty?.when(of.value) === true ? empty : undefined;
   return (

@@ -27,7 +27,7 @@ const TOPICS = [
 export function App({ linkToken }: { linkToken: string | null }) {
   const [stage, setStage] = useState<Stage>(() => {
     if (linkToken !== null) return { name: 'opening' };
-    const token = keptSession.token();
+    const token = keptSession.get();
     return token === null ? { name: 'signedOut', why: null } : { name: 'open', token };
   });
   const enter = (token: string) => {

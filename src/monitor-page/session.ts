@@ -1,3 +1,5 @@
+import { keptInTab } from './keptInTab.js';
+
 /** What the page's address gave: the token of a link, and the address without it. */
 export function takeLinkToken(address: URL): { token: string | null; rest: string } {
   const token = new URLSearchParams(address.hash.slice(1)).get('token');
@@ -9,32 +11,11 @@ type Session = { kind: 'open'; token: string } | { kind: 'refused'; why: string 
 /** An agent that has not answered by then does not. */
 const ANSWER_MS = 10_000;
 
-const KEPT_AS = 'edge-agent-session';
-
 /**
- * The token of this tab's session, over reloads. The browser gives it to no other tab, site or port, and drops it with the
- * tab. A cookie would go to every program that serves a page on this machine: cookies know no ports (RFC 6265, 8.5).
+ * The token of this tab's session. A cookie would go to every program that serves a page on this machine: cookies know no ports
+ * (RFC 6265, 8.5).
  */
-export const keptSession = {
-  token(): string | null {
-    return stored((storage) => storage.getItem(KEPT_AS)) ?? null;
-  },
-  keep(token: string): void {
-    stored((storage) => storage.setItem(KEPT_AS, token));
-  },
-  forget(): void {
-    stored((storage) => storage.removeItem(KEPT_AS));
-  },
-};
-
-function stored<T>(use: (storage: Storage) => T): T | undefined {
-  try {
-    return use(sessionStorage);
-  } catch {
-    // A browser may be set to store nothing; then a reload ends the session.
-    return undefined;
-  }
-}
+export const keptSession = keptInTab('edge-agent-session');
 
 /** Exchanges the token of a link, which is good once and for two minutes, for one of a session. */
 export async function openSession(linkToken: string): Promise<Session> {

@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { EdgeError } from '../../errors.js';
 import { SecretBox } from '../../gateway/ledger/SecretBox.js';
 import { openGatewayDatabase } from '../../gateway/openGatewayDatabase.js';
-import type { Logger } from '../../logging/Logger.js';
 import { askSocket } from '../../operator/askDaemon.js';
 import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
 import { systemRandom } from '../../system/random.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, complainOf } from '../print.js';
+import { storeLog } from '../storeLog.js';
 import { type AdminGiven, type AdminResult, type AdminVerb, gatewayAdmin } from './gatewayAdmin.js';
 import { gatewayKey } from './gatewayKey.js';
 import { type AdminOptions, adminSocket, type GatewayPlace, gatewayPlace } from './gatewayPlace.js';
@@ -93,7 +93,7 @@ async function askDatabase<V extends AdminVerb>(
   const database = await openGatewayDatabase(place, {
     clock: systemClock,
     random: systemRandom,
-    log: loudly,
+    log: storeLog,
   });
   try {
     const verbs = gatewayAdmin({
@@ -107,12 +107,3 @@ async function askDatabase<V extends AdminVerb>(
     await database.close();
   }
 }
-
-const silence = () => undefined;
-/** What opening a database finds out is for the operator who is there. */
-const loudly: Logger = {
-  debug: silence,
-  info: silence,
-  warn: (message) => complain(`edge-agent: ${message}`),
-  error: (message) => complain(`edge-agent: ${message}`),
-};

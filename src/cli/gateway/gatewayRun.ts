@@ -146,7 +146,7 @@ export function gatewaySettings(
   };
 }
 
-/** Whoever can reach it beyond this machine needs a key; one that has none yet is not meant to be reached. Throws EdgeError `secret_missing`. */
+/** Refuses to listen beyond this machine while there is neither an agent nor a key. Throws EdgeError `secret_missing`. */
 async function demandSomebody(place: GatewayPlace, host: string, log: Logger): Promise<void> {
   const database = await openGatewayDatabase(place, { clock: systemClock, random: systemRandom, log });
   try {

@@ -12,7 +12,7 @@ interface Machine {
   readonly node: string;
 }
 
-/** An IPv4 address of another machine, as it stands in errors of the system. */
+/** An IPv4 address of another machine, as system errors print it. */
 const ADDRESS = /(?<![\d.])(?!127\.)\d{1,3}(?:\.\d{1,3}){3}(?![\d.])/g;
 
 /**

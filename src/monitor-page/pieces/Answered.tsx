@@ -3,6 +3,7 @@ import type { Answer } from '../../monitor-client/index.js';
 import { useOperator } from '../operator.js';
 import { Empty } from './Empty.js';
 import { Fault } from './Fault.js';
+import { Loading } from './Loading.js';
 
 /** The states of an answer: not there yet, failed (with what was known before), nothing in it, and there. */
 export function Answered<T>(props: {
@@ -36,16 +37,5 @@ export function Answered<T>(props: {
       {answer.state === 'failed' && <Fault error={answer.error} onAgain={answer.again} />}
       {shown}
     </>
-  );
-}
-
-function Loading() {
-  return (
-    <div class="loading" aria-busy="true">
-      <span class="unseen">Loading</span>
-      <i />
-      <i />
-      <i />
-    </div>
   );
 }
