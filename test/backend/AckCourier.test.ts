@@ -226,7 +226,7 @@ describe('acks on their way', () => {
   test('that the socket brought are not blamed for their failures by HTTP', async () => {
     fake.refuse(503);
     fake.on('/edge/command/ack', () => ({ status: 500 }));
-    const made = begin({ settings: { requestTimeoutSeconds: 0.2 } });
+    const made = begin();
     add(made, 'cmd_1');
     await fake.until(() => fake.callsTo('/edge/command/ack').length === 3, 'three posts', 20_000);
     fake.refuse(null);
@@ -247,7 +247,7 @@ describe('acks on their way', () => {
       times += 1;
       return times <= 4 ? { status: 502 } : { body: {} };
     });
-    const made = begin({ settings: { requestTimeoutSeconds: 0.2 } });
+    const made = begin();
     add(made, 'cmd_1', 1);
     add(made, 'cmd_1', 2);
     await fake.until(() => made.store.acks.count() === 0, 'both acks', 50_000);

@@ -63,8 +63,8 @@ describe('run --service', { concurrent: true }, () => {
     const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 0);
     expect(snapshot?.pid).toBe(daemon.pid);
     await until(
-      () => world.backend.registrations.length > 0,
-      () => 'the backend to hear of the agent',
+      () => world.backend.connections.length > 0,
+      () => 'the agent to connect',
     );
     await world.acked(world.command('after it was mended'));
   });

@@ -55,14 +55,16 @@ export class RunRecovery {
   async waitForEnd(tag: string, patienceMs: number, { isSameBoot, stop }: WaitOptions): Promise<EndOfRun> {
     const { clock } = this.options;
     const end = clock.monotonic() + patienceMs;
-    const giveUp = end + KILL_GRACE_MS;
+    let triedAt: number | undefined;
     let killed = false;
     for (;;) {
       const seen = await this.inspect(tag, isSameBoot);
       const now = clock.monotonic();
       if (!seen.running || stop?.aborted === true) return { ...seen, killed };
-      if (now >= giveUp) return { ...seen, killed };
+      // The grace begins with the try: on a busy machine one look may take longer than all of it.
+      if (triedAt !== undefined && now >= triedAt + KILL_GRACE_MS) return { ...seen, killed };
       if (now >= end && !killed) {
+        triedAt ??= now;
         const pids = await this.pids(tag);
         for (const pid of pids) killProcessGroup(pid);
         killed = pids.length > 0;

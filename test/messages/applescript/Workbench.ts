@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../../src/logging/Logger.js';
 import { OsascriptRunner, type SendRequest } from '../../../src/messages/applescript/OsascriptRunner.js';
-import { systemClock } from '../../../src/system/clock.js';
+import { type Clock, systemClock } from '../../../src/system/clock.js';
 import { freshId } from '../../../src/system/random.js';
 
 /** A directory of its own, with a runner whose osascript is a shell script given by its body. */
@@ -25,7 +25,7 @@ export class Workbench {
 
   runner(
     osascriptPath: string,
-    options: { env?: NodeJS.ProcessEnv; platform?: NodeJS.Platform } = {},
+    options: { env?: NodeJS.ProcessEnv; platform?: NodeJS.Platform; clock?: Clock } = {},
   ): OsascriptRunner {
     const silent = () => undefined;
     const log: Logger = {

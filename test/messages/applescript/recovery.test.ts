@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SendRequest } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { DISPATCH_MARKER } from '../../../src/messages/applescript/scripts.js';
+import { systemClock } from '../../../src/system/clock.js';
 import { request, Workbench } from './Workbench.js';
 
 let bench: Workbench;
@@ -90,6 +91,15 @@ describe.each([process.platform, 'darwin'] as const)('after our death, seen as o
     expect(await runner.waitForEnd(asked.tag, 600)).toMatchObject({ running: false, killed: true });
     expect(performance.now() - began).toBeGreaterThanOrEqual(600);
     expect(await runner.inspect(asked.tag)).toMatchObject({ running: false });
+  });
+
+  test('a run is killed also where the machine is so busy that the first look ends long after the deadline', async () => {
+    const asked = request();
+    await dieWhileSending(patient(), asked, bench.path('begun'));
+    let calls = 0;
+    const monotonic = () => systemClock.monotonic() + (calls++ === 0 ? 0 : 60_000);
+    const runner = bench.runner('/nowhere', { platform, clock: { ...systemClock, monotonic } });
+    expect(await runner.waitForEnd(asked.tag, 600)).toMatchObject({ running: false, killed: true });
   });
 });
 
