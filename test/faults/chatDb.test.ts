@@ -176,11 +176,19 @@ describe('chat.db, while the agent runs', RUN, () => {
     await doomed.statusUntil(isTold);
     // Messages cannot write them down yet.
     world.behave({ kind: 'ok', row: { kind: 'none' } }, { times: 2 });
-    for (const text of ['one', 'two'])
-      expect(await world.acked(world.command(text))).toMatchObject({
+    // Wanted after the first start beyond doubt: what may be older than the store waits for chat.db.
+    const timestamp = new Date(Date.now() + 10_000).toISOString();
+    for (const text of ['one', 'two']) {
+      const { commandId } = world.backend.pushCommand({
+        command_type: 'send_message_now',
+        payload: { thread_id: PERSON, text },
+        timestamp,
+      });
+      expect(await world.acked(commandId)).toMatchObject({
         status: 'completed',
         result: { outcome: 'sent', confirmed: false },
       });
+    }
     await doomed.kill('SIGKILL');
     const daemon = await world.startDegraded();
     await daemon.statusUntil(isTold);
