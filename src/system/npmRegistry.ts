@@ -53,6 +53,7 @@ export async function newestVersion({
   );
   try {
     const url = new URL(`${NAME}/latest`, registryOf(env, homeDir));
+    Object.assign(url, { username: '', password: '' });
     const body = await bodyOf(url, outbound, AbortSignal.any([deadline.signal, signal]));
     const manifest = manifestSchema.safeParse(JSON.parse(body));
     if (manifest.success) return { kind: 'found', version: manifest.data.version };

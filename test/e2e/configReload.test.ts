@@ -93,6 +93,17 @@ describe('a configuration that is changed while the agent runs', {
     await daemon.statusUntil(({ exitCode }) => exitCode === 0);
   });
 
+  test('names the restart of a service, whose configuration was good from its start', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = world.spawn(['run', '--service']);
+    await daemon.statusUntil(({ exitCode }) => exitCode === 0);
+    world.writeConfig({ 'monitor.port': 4100 });
+    const { snapshot } = await daemon.statusUntil(({ exitCode }) => exitCode === 4);
+    expect(snapshot?.problems).toMatchObject([
+      { code: 'config_needs_restart', remedy: expect.stringContaining('by what started it') },
+    ]);
+  });
+
   test('leaves the log where it is until a restart, and logs finds it there', async (context) => {
     const world = await EdgeWorld.open(context);
     const daemon = await world.start();

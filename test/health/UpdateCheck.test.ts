@@ -93,9 +93,12 @@ test('the registry is the one of .npmrc, where the environment names none', asyn
   const secret = 's3cret';
   const npmrc = `; mine\nregistry = "\${WHERE}"\n//127.0.0.1/:_authToken=${secret}\n`;
   writeFileSync(join(homeDir, '.npmrc'), npmrc);
-  const { clock, logged } = begin({ homeDir, env: { WHERE: url } });
+  const { clock, logged } = begin({ homeDir, env: { WHERE: url.replace('//', `//me:${secret}@`) } });
   clock.advance(5_000);
   await logged('A newer version is available');
+  expect(asked.map(({ headers }) => Object.keys(headers).toSorted())).toEqual([
+    ['accept', 'connection', 'host'],
+  ]);
   expect(JSON.stringify(asked)).not.toContain(secret);
 });
 

@@ -34,7 +34,7 @@ export async function run(options: RunOptions): Promise<number> {
   try {
     const fault = options.service
       ? await runService(where, options.onStarted)
-      : await live(loadConfig(where), where, untilSignal(), options.onStarted);
+      : await live(loadConfig(where), { where, stopped: untilSignal(), onStarted: options.onStarted });
     return fault === undefined ? EXIT.ok : failure(fault);
   } catch (error) {
     const exitCode = failure(error);
@@ -50,7 +50,7 @@ function runService(where: ConfigPlaces, onStarted?: () => void): Promise<EdgeEr
     places: where,
     clock: systemClock,
     stopped,
-    run: (loaded, lock) => live(loaded, where, stopped, onStarted, lock),
+    run: (loaded, lock) => live(loaded, { where, stopped, onStarted, lock, isService: true }),
     complain: (fault) => void failure(fault),
   }).run();
 }
@@ -58,13 +58,18 @@ function runService(where: ConfigPlaces, onStarted?: () => void): Promise<EdgeEr
 const SLOW_START =
   'The agent was compiled at its start: the code that V8 keeps of it is missing or of another Node; npm run build makes it';
 
+interface LiveOptions {
+  where: ConfigPlaces;
+  stopped: Promise<void>;
+  onStarted: (() => void) | undefined;
+  lock?: InstanceLock | undefined;
+  isService?: boolean;
+}
+
 /** One agent from start to stop; resolves with what only a new start can mend. Throws EdgeError if it cannot start. */
 async function live(
   loaded: LoadedConfig,
-  where: ConfigPlaces,
-  stopped: Promise<void>,
-  onStarted?: () => void,
-  lock?: InstanceLock,
+  { where, stopped, onStarted, lock, isService = false }: LiveOptions,
 ): Promise<EdgeError | undefined> {
   const { file } = loaded.config.logging;
   const redact = [...Object.values(loaded.secrets), ...networkSecrets(loaded.network)];
@@ -99,7 +104,7 @@ async function live(
       onFatal,
       complain: complainOfIt,
       lock,
-      isService: lock !== undefined,
+      isService,
     });
     await agent.start();
     remember(where, loaded, logger);
