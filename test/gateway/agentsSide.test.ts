@@ -207,6 +207,25 @@ describe.each(engines)('commands on $name', (engine) => {
     expect(await world.waiting()).toEqual(left);
   });
 
+  test('with a file as large as the API takes fit into a frame that agents read', async () => {
+    const world = await GatewayWorld.start(engine);
+    const socket = await world.connect();
+    const key = await world.addKey(['messages:write']);
+    const file = { data_base64: Buffer.alloc(8 * 1024 * 1024, 'x').toString('base64'), filename: 'x.bin' };
+    const sent = await fetch(`${world.url}/v1/messages`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${key}` },
+      body: JSON.stringify({ to: '+13105551234', attachments: [file] }),
+    });
+    expect(sent.status).toBe(202);
+    await world.command('c2');
+    const came = await Promise.race([socket.closed, socket.next('command', 2)]);
+    expect(came).toMatchObject({ data: { command_id: 'c2' } });
+    expect(socket.frames.find(({ type }) => type === 'command')?.data?.payload).toMatchObject({
+      attachments: [file],
+    });
+  });
+
   test('outlive the gateway, and their acks too', async () => {
     const world = await GatewayWorld.start(engine);
     const socket = await world.connect();

@@ -75,6 +75,11 @@ export class AgentConnection {
     return this.socket.readyState === this.socket.OPEN;
   }
 
+  /** Bytes that wait to leave. */
+  get backlog(): number {
+    return this.socket.bufferedAmount;
+  }
+
   /** True when handed to the kernel, or swallowed by a freeze; never proof that the agent read it. */
   send(frame: string | Buffer): boolean {
     if (!this.open) return false;

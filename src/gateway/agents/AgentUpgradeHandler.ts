@@ -186,13 +186,13 @@ export class AgentUpgradeHandler {
       case 'pong':
         break;
       case 'event':
-        if (this.context.accepts.includes('event')) intake?.take(frame);
+        if (this.context.accepts.includes('event')) intake?.take(frame, text.length);
         else this.nonsense(connection, 'frames of type event are not accepted');
         break;
       case 'ping':
       case 'command_ack':
       case 'status':
-        intake?.take(frame);
+        intake?.take(frame, text.length);
         break;
       case 'unknown':
         this.nonsense(connection, `unknown frame type ${JSON.stringify(frame.type.slice(0, 80))}`);

@@ -1,8 +1,8 @@
 import type { AgentConnection } from './AgentConnection.js';
 import type { AgentReport } from './EdgeBackend.js';
 
-/** How many frames wait to be stored before no more are read from the socket. */
-const WAITING_AT_MOST = 1_000;
+/** How many frames, and characters in them, wait to be stored before no more are read from the socket. */
+const WAITING_AT_MOST = { frames: 1_000, size: 4 * 1024 * 1024 } as const;
 
 /** How many reports are stored in one step. */
 const STEP_AT_MOST = 500;
@@ -16,22 +16,30 @@ interface IntakeParts {
   failed(mistake: unknown): void;
 }
 
+interface TakenFrame {
+  readonly what: AgentReport | { readonly kind: 'ping' };
+  readonly size: number;
+}
+
 /**
  * What one socket brought, in its order: reports are stored step by step, those that came during one step together in the next;
  * a ping is answered when everything that came before it is stored, because on its pong the agent forgets all that.
  */
 export class FrameIntake {
-  private readonly waiting: (AgentReport | { kind: 'ping' })[] = [];
+  private readonly waiting: TakenFrame[] = [];
+  private waitingSize = 0;
   private busy = false;
   private broken = false;
   private readonly idleWaiters: (() => void)[] = [];
 
   constructor(private readonly parts: IntakeParts) {}
 
-  take(what: AgentReport | { kind: 'ping' }): void {
+  /** `size`: how long the frame was, in characters. */
+  take(what: TakenFrame['what'], size: number): void {
     if (this.broken) return;
-    this.waiting.push(what);
-    if (this.waiting.length >= WAITING_AT_MOST) this.parts.connection.pause('behind');
+    this.waiting.push({ what, size });
+    this.waitingSize += size;
+    if (this.fills(1)) this.parts.connection.pause('behind');
     if (!this.busy) void this.work();
   }
 
@@ -48,10 +56,11 @@ export class FrameIntake {
     try {
       while (this.waiting.length > 0) {
         const step = this.waiting.splice(0, STEP_AT_MOST);
-        const reports = step.filter((one) => one.kind !== 'ping');
+        const reports = step.flatMap(({ what }) => (what.kind === 'ping' ? [] : [what]));
         if (reports.length > 0) await this.parts.store(reports);
         for (let left = step.length - reports.length; left > 0; left -= 1) this.parts.pong();
-        if (this.waiting.length < WAITING_AT_MOST / 2) connection.resume('behind');
+        for (const { size } of step) this.waitingSize -= size;
+        if (!this.fills(1 / 2)) connection.resume('behind');
       }
     } catch (mistake) {
       this.broken = true;
@@ -60,5 +69,11 @@ export class FrameIntake {
     }
     this.busy = false;
     for (const idle of this.idleWaiters.splice(0)) idle();
+  }
+
+  /** Whether what waits takes up this share of the room. */
+  private fills(share: number): boolean {
+    const { frames, size } = WAITING_AT_MOST;
+    return this.waiting.length >= frames * share || this.waitingSize >= size * share;
   }
 }

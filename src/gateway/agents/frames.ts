@@ -111,9 +111,15 @@ function read<T>(schema: z.ZodType<T>, data: unknown, make: (value: T) => AgentF
 /** Where the documents show a command in its frame: clients read one of the two. */
 export type Envelope = 'data' | 'payload' | 'both';
 
+/** Longer than any text, in UTF-16 units: a command beyond it has files in it, and goes in `data` alone. */
+const BOTH_AT_MOST = 512 * 1024;
+
+/** `both` for what is short: with a file in it twice, a frame would be larger than agents read (16 MiB). */
 export function commandFrame(command: WireCommand, envelope: Envelope): string {
-  if (envelope === 'both') return JSON.stringify({ type: 'command', data: command, payload: command });
-  return JSON.stringify({ type: 'command', [envelope]: command });
+  const text = JSON.stringify(command);
+  if (envelope !== 'both') return `{"type":"command","${envelope}":${text}}`;
+  if (text.length > BOTH_AT_MOST) return `{"type":"command","data":${text}}`;
+  return `{"type":"command","data":${text},"payload":${text}}`;
 }
 
 /** Any other frame of ours: `{ type, data?, timestamp }`. `at` is Unix ms. */

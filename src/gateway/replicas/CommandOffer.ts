@@ -6,6 +6,9 @@ import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
 /** How many commands are read at once: one may have a file of 8 MiB in it. */
 const PAGE = 20;
 
+/** While so many bytes wait to leave, no further command is read: an agent that reads slowly must not fill our memory. */
+const BACKLOG_AT_MOST = 1024 * 1024;
+
 /** What was offered over one socket: every unacked command once, in the order of their positions. */
 export class CommandOffer {
   /** Every command up to this position was offered here, or acked. */
@@ -26,7 +29,7 @@ export class CommandOffer {
   /** Sends a command that was stored just now, if it is the next one. False: there are others before it; `catchUp` has them all. */
   offerNext(position: number, command: WireCommand): boolean {
     if (this.hasOffered(position)) return true;
-    if (this.reading !== undefined || position !== this.offered + 1) return false;
+    if (this.reading !== undefined || position !== this.offered + 1 || this.isBehind) return false;
     this.offered = position;
     void this.send(command);
     return true;
@@ -51,6 +54,7 @@ export class CommandOffer {
         for (const { position, command } of page) {
           written = this.send(command);
           this.offered = position;
+          if (this.isBehind) await written;
         }
         if (page.length < PAGE) this.offered = Math.max(this.offered, last);
         else this.isReadAgain = true;
@@ -59,6 +63,10 @@ export class CommandOffer {
     } finally {
       this.reading = undefined;
     }
+  }
+
+  private get isBehind(): boolean {
+    return this.connection.backlog > BACKLOG_AT_MOST;
   }
 
   private send(command: WireCommand): Promise<void> {

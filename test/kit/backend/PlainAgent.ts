@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
+import { MAX_FRAME_BYTES } from '../../../src/backend/protocol.js';
 import { mintToken } from '../../../src/gateway/agents/authentication.js';
 
 export const SECRET = 'a-secret-of-the-tests';
@@ -48,6 +49,8 @@ export class PlainSocket {
     const agentId = options.agentId ?? AGENT_ID;
     const { authorization = `Bearer ${freshToken(agentId)}` } = options;
     const socket = new WebSocket(options.url ?? `${backend.webSocketUrl}?edge_agent_id=${agentId}`, {
+      // As an agent reads them.
+      maxPayload: MAX_FRAME_BYTES,
       headers: {
         'X-Edge-Agent-Id': agentId,
         ...(authorization === null ? {} : { Authorization: authorization }),
