@@ -25,8 +25,8 @@ export async function repeatable<T>(
   now: number,
 ): Promise<ApiReply> {
   const idempotencyKey = idempotencyKeyOf(call);
+  const agentId = await agentOf(database, call.key, named);
   return database.transaction(async (tx) => {
-    const agentId = await agentOf(tx, call.key, named);
     await tx.lock(agentId);
     if (idempotencyKey === undefined) return json(await effect(tx, agentId));
     const request = { agentId, keyId: call.key.id, idempotencyKey, requestHash: hashOfCall(call), now };

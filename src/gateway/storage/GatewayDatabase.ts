@@ -36,7 +36,8 @@ export interface Queries {
 export interface Transaction extends Queries {
   /**
    * Waits until no other transaction holds this key, and holds it until the end: orders what is written for one agent. Call it first, so
-   * that the statements behind it see what the others wrote. Free in SQLite, where there is one writer.
+   * that the statements behind it see what the others wrote, and so that who waits for it holds no connection. Free in SQLite, where
+   * there is one writer.
    */
   lock(key: string): Promise<void>;
 

@@ -10,6 +10,7 @@ import type {
   StoredValue,
   Transaction,
 } from './GatewayDatabase.js';
+import { KeyTurns } from './KeyTurns.js';
 import { safely } from './LocalChannels.js';
 import { type Migration, migrate } from './migrations.js';
 import { type ConnectSettings, clientConfig, destroy, PreparedStatements } from './PostgresClient.js';
@@ -18,7 +19,7 @@ import { PostgresTransaction } from './PostgresTransaction.js';
 import { connectFault, postgresFault } from './postgresFault.js';
 import { checkNotification, mustRead } from './storable.js';
 import { TransactionScope } from './transactionScope.js';
-import { withinDeadline } from './withinDeadline.js';
+import { Deadline, withinDeadline } from './withinDeadline.js';
 
 interface PostgresSettings {
   /** `postgres://user:password@host:port/database?sslmode=…` */
@@ -86,6 +87,7 @@ export class PostgresDatabase implements GatewayDatabase {
   readonly nowMs = 'CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)';
   private readonly scope = new TransactionScope();
   private readonly statements = new PreparedStatements();
+  private readonly turns: KeyTurns;
   private readonly running = new Set<Promise<unknown>>();
   private readonly clients = new Set<PoolClient>();
   private readonly inUse = new Set<PoolClient>();
@@ -97,6 +99,7 @@ export class PostgresDatabase implements GatewayDatabase {
     private readonly settings: PostgresSettings,
     private readonly patience: Patience,
   ) {
+    this.turns = new KeyTurns(settings.clock, patience);
     // Of connections that nobody uses: the next one is made when it is needed.
     pool.on('error', this.noteLoss);
     pool.on('connect', (client) => this.clients.add(client));
@@ -197,34 +200,35 @@ export class PostgresDatabase implements GatewayDatabase {
     workMs: number,
   ): Promise<Outcome<T>> {
     const { clock, log } = this.settings;
-    const client = await this.connect();
-    const transaction = new PostgresTransaction(client, {
+    const { commitMs, connectMs } = this.patience;
+    const deadline = new Deadline(clock, () => {
+      transaction.abandon();
+      return new EdgeError(
+        'storage_unavailable',
+        `The work of a transaction was not over after ${workMs} ms.`,
+      );
+    });
+    const transaction = new PostgresTransaction({
+      connect: () => this.connect(),
+      release: (client, isReusable) => this.release(client, isReusable),
+      onConnect: () => deadline.setTo(workMs),
+      turns: this.turns,
       nowMs: this.nowMs,
       statements: this.statements,
       clock,
-      commitMs: this.patience.commitMs,
+      commitMs,
     });
+    // For its turn and for a connection it may wait before.
+    deadline.setTo(workMs + 2 * connectMs);
     try {
-      const late = () => {
-        transaction.abandon();
-        return new EdgeError(
-          'storage_unavailable',
-          `The work of a transaction was not over after ${workMs} ms.`,
-        );
-      };
-      const value = await withinDeadline(
-        clock,
-        workMs,
-        this.scope.inside(() => work(transaction)),
-        late,
-      );
+      const value = await deadline.of(this.scope.inside(() => work(transaction)));
       for (const hook of await transaction.commit()) safely(log, hook);
       return { ok: true, value };
     } catch (error) {
       await transaction.undo();
       return { ok: false, error, mayRepeat: transaction.fault?.mayRepeat ?? false };
     } finally {
-      this.release(client, transaction.isReusable);
+      transaction.release();
     }
   }
 

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { EdgeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
 import type { StoredRow, StoredValue, Transaction } from './GatewayDatabase.js';
+import type { KeyTurns } from './KeyTurns.js';
 import { destroy, literal, type PreparedStatements } from './PostgresClient.js';
 import { type PostgresFault, postgresFault } from './postgresFault.js';
 import { storableText } from './storable.js';
@@ -11,6 +12,12 @@ import { withinDeadline } from './withinDeadline.js';
 const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 
 interface TransactionContext {
+  /** A connection that nobody else uses until it is released. Rejects with EdgeError. */
+  connect(): Promise<PoolClient>;
+  release(client: PoolClient, isReusable: boolean): void;
+  /** Called once there is a connection. */
+  onConnect(): void;
+  readonly turns: KeyTurns;
   readonly nowMs: string;
   readonly statements: PreparedStatements;
   readonly clock: Clock;
@@ -18,21 +25,24 @@ interface TransactionContext {
   readonly commitMs: number;
 }
 
-/** One attempt of a transaction, on a connection that it has to itself. It begins with its first statement. */
+/**
+ * One attempt of a transaction, on a connection that it has to itself. It begins, and takes the connection, with its first statement; where
+ * that is a lock, it waits first for those of this process that want the same one.
+ */
 export class PostgresTransaction implements Transaction {
   readonly dialect = 'postgres';
   /** The first failure of the connection or of a statement: all of the transaction is undone. */
   fault: PostgresFault | undefined;
   private readonly hooks: (() => void)[] = [];
+  private client: PoolClient | undefined;
+  private endTurn: () => void = () => undefined;
   private hasBegun = false;
   private isOver = false;
+  private isReleased = false;
   /** Settles when everything that was sent is answered. Statements go one after the other. */
   private answered: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    private readonly client: PoolClient,
-    private readonly context: TransactionContext,
-  ) {}
+  constructor(private readonly context: TransactionContext) {}
 
   get nowMs(): string {
     return this.context.nowMs;
@@ -41,8 +51,8 @@ export class PostgresTransaction implements Transaction {
   async query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
     this.mustRun();
     return this.inOrder(async () => {
-      if (!this.hasBegun) await this.begin(BEGIN);
-      const { rows } = await this.client.query<StoredRow>(this.context.statements.of(sql, values));
+      const client = await this.begun(BEGIN);
+      const { rows } = await client.query<StoredRow>(this.context.statements.of(sql, values));
       return rows;
     });
   }
@@ -50,9 +60,11 @@ export class PostgresTransaction implements Transaction {
   async lock(key: string): Promise<void> {
     this.mustRun();
     await this.inOrder(async () => {
-      // Begun and locked in one round trip.
-      if (!this.hasBegun) return this.begin(`${BEGIN}; ${lockOf(literal(key))}`);
-      return void (await this.client.query(this.context.statements.of(lockOf('$1'), [storableText(key)])));
+      if (this.client === undefined) {
+        await this.takeTurn(key);
+        // Begun and locked in one round trip.
+        await this.begun(`${BEGIN}; ${lockOf(literal(key))}`);
+      } else await this.client.query(this.context.statements.of(lockOf('$1'), [storableText(key)]));
     });
   }
 
@@ -61,17 +73,21 @@ export class PostgresTransaction implements Transaction {
     this.hooks.push(run);
   }
 
-  /** Whether the connection may serve another transaction. */
-  get isReusable(): boolean {
-    return this.fault === undefined || this.fault.connection === 'kept';
+  /** Gives back its connection and its turn. Idempotent. */
+  release(): void {
+    this.isReleased = true;
+    const { client } = this;
+    this.client = undefined;
+    if (client !== undefined)
+      this.context.release(client, this.fault === undefined || this.fault.connection === 'kept');
+    this.endTurn();
   }
 
   /** Ends the connection at once, because its work took too long: its statements reject. */
   abandon(): void {
     this.isOver = true;
-    const error = new EdgeError('storage_unavailable', 'The work of a transaction took too long.');
-    this.fault ??= { error, mayRepeat: false, connection: 'gone' };
-    destroy(this.client);
+    this.fault ??= { error: tookTooLong(), mayRepeat: false, connection: 'gone' };
+    if (this.client !== undefined) destroy(this.client);
   }
 
   /** Makes it durable; gives what is to be called then. Rejects with EdgeError, `commit_unknown` if there was no answer. */
@@ -79,10 +95,10 @@ export class PostgresTransaction implements Transaction {
     this.isOver = true;
     await this.answered;
     if (this.fault !== undefined) throw this.fault.error;
-    if (!this.hasBegun) return this.hooks;
+    if (!this.hasBegun || this.client === undefined) return this.hooks;
     let command: string;
     try {
-      command = await this.finish('COMMIT');
+      command = await this.finish(this.client, 'COMMIT');
     } catch (cause) {
       this.fault = commitFault(cause);
       throw this.fault.error;
@@ -95,17 +111,39 @@ export class PostgresTransaction implements Transaction {
   /** Undoes all of it, which the server does by itself where the connection is gone. Never rejects. */
   async undo(): Promise<void> {
     this.isOver = true;
-    if (!this.hasBegun || this.fault?.connection === 'gone') return;
+    if (!this.hasBegun || this.client === undefined || this.fault?.connection === 'gone') return;
     try {
-      await this.finish('ROLLBACK');
+      await this.finish(this.client, 'ROLLBACK');
     } catch (cause) {
       this.fault = { ...postgresFault(cause), mayRepeat: this.fault?.mayRepeat ?? false, connection: 'gone' };
     }
   }
 
-  private async begin(text: string): Promise<void> {
+  /** It took too long while a turn or a connection was waited for: that comes for nobody. */
+  private get isGivenUp(): boolean {
+    return this.isReleased || this.fault !== undefined;
+  }
+
+  /** The connection, once the transaction has begun on it by this statement, unless it had. */
+  private async begun(text: string): Promise<PoolClient> {
+    if (this.client !== undefined) return this.client;
+    const client = await this.context.connect();
+    if (this.isGivenUp) {
+      this.context.release(client, true);
+      throw tookTooLong();
+    }
+    this.client = client;
+    this.context.onConnect();
     this.hasBegun = true;
-    await this.client.query(text);
+    await client.query(text);
+    return client;
+  }
+
+  private async takeTurn(key: string): Promise<void> {
+    this.endTurn = await this.context.turns.take(key);
+    if (!this.isGivenUp) return;
+    this.endTurn();
+    throw tookTooLong();
   }
 
   private async inOrder<T>(run: () => Promise<T>): Promise<T> {
@@ -122,10 +160,10 @@ export class PostgresTransaction implements Transaction {
     return noted;
   }
 
-  private async finish(statement: 'COMMIT' | 'ROLLBACK'): Promise<string> {
+  private async finish(client: PoolClient, statement: 'COMMIT' | 'ROLLBACK'): Promise<string> {
     const { clock, commitMs } = this.context;
-    const { command } = await withinDeadline(clock, commitMs, this.client.query(statement), () => {
-      destroy(this.client);
+    const { command } = await withinDeadline(clock, commitMs, client.query(statement), () => {
+      destroy(client);
       return new Error(`no answer to ${statement} within ${commitMs} ms`);
     });
     return command;
@@ -139,6 +177,8 @@ export class PostgresTransaction implements Transaction {
 
 /** Of the keys of the gateway; a hash, because a lock is a number. Two keys of one hash wait for one another, and no more. */
 const lockOf = (key: string) => `SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`;
+
+const tookTooLong = () => new EdgeError('storage_unavailable', 'The work of a transaction took too long.');
 
 function commitFault(cause: unknown): PostgresFault {
   const fault = postgresFault(cause);

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
+import { KeyTurns } from '../../../src/gateway/storage/KeyTurns.js';
 import type { Migration } from '../../../src/gateway/storage/migrations.js';
 import { PostgresDatabase } from '../../../src/gateway/storage/PostgresDatabase.js';
 import { systemClock } from '../../../src/system/clock.js';
@@ -324,6 +325,54 @@ describe('a slow database', () => {
     await database.transaction(async (tx) => tx.lock('agent b'));
     finish();
     await holding;
+  });
+
+  test('a rush on one lock takes no connection from others, and goes in the order in which it came', async () => {
+    const database = await openAt(await postgres.freshUrl(), { connections: 2 });
+    const { promise: end, resolve: finish } = gate();
+    const { promise: held, resolve: hold } = gate();
+    const holding = database.transaction(async (tx) => {
+      await tx.lock('agent a');
+      hold();
+      await end;
+    });
+    await held;
+    const ids = Array.from({ length: 50 }, (_, nth) => nth + 1);
+    const order: number[] = [];
+    const rush = ids.map((id) =>
+      database.transaction(async (tx) => {
+        await tx.lock('agent a');
+        await tx.query(ADD, ['a', id, null]);
+        tx.afterCommit(() => order.push(id));
+      }),
+    );
+    await database.transaction(async (tx) => {
+      await tx.lock('agent b');
+      await tx.query(ADD, ['b', 0, null]);
+    });
+    expect(await idsOf(database)).toEqual([0]);
+    finish();
+    await Promise.all([holding, ...rush]);
+    expect(order).toEqual(ids);
+  });
+
+  test('a lock that many wait for is waited for while it is passed on', async () => {
+    const clock = new FakeClock(Date.now());
+    const turns = new KeyTurns(clock, { lockMs: 5_000, connectMs: 12_000 });
+    const ends: (() => void)[] = [];
+    const waits = Array.from({ length: 4 }, () => turns.take('a').then((end) => ends.push(end)));
+    const last = expect(waits[3]).rejects.toMatchObject(UNAVAILABLE);
+    for (const nth of [0, 1]) {
+      await waits[nth];
+      clock.advance(4_000);
+      ends[nth]?.();
+    }
+    await expect(waits[2]).resolves.toBe(3);
+    // Nobody held it for 5 s, but the last one has waited for 12 s.
+    clock.advance(4_000);
+    await last;
+    ends[2]?.();
+    await expect(turns.take('a')).resolves.toBeTypeOf('function');
   });
 
   test('work that waits for something else than its transaction is given up, and its connection is not kept', async () => {

@@ -1,0 +1,75 @@
+import { EdgeError } from '../../errors.js';
+import type { Clock, Timer } from '../../system/clock.js';
+
+interface Patience {
+  /** How long one holder is waited for, in ms. */
+  lockMs: number;
+  /** How long one waits at most, whoever holds it meanwhile, in ms. */
+  connectMs: number;
+}
+
+interface KeyQueue {
+  readonly waiting: (() => void)[];
+  /** When it was last taken, by the monotonic clock. */
+  takenAt: number;
+}
+
+/**
+ * Those of this process that want the same key, one after the other in the order in which they came. Who waits here holds no
+ * connection to the database, so that a rush on one key leaves the connections to the others.
+ */
+export class KeyTurns {
+  private readonly queues = new Map<string, KeyQueue>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly patience: Patience,
+  ) {}
+
+  /** Resolves once it is the caller's turn, with what ends that. Rejects with EdgeError `storage_unavailable` where it does not come. */
+  async take(key: string): Promise<() => void> {
+    const queue = this.queues.get(key);
+    if (queue === undefined) this.queues.set(key, { waiting: [], takenAt: this.clock.monotonic() });
+    else await this.wait(queue);
+    let isOver = false;
+    return () => {
+      if (!isOver) this.passOn(key);
+      isOver = true;
+    };
+  }
+
+  private wait(queue: KeyQueue): Promise<void> {
+    const { clock, patience } = this;
+    const cameAt = clock.monotonic();
+    return new Promise((resolve, reject) => {
+      let timer: Timer | undefined;
+      const go = () => {
+        timer?.cancel();
+        resolve();
+      };
+      const check = () => {
+        const end = Math.min(Math.max(cameAt, queue.takenAt) + patience.lockMs, cameAt + patience.connectMs);
+        const left = end - clock.monotonic();
+        if (left > 0) {
+          timer = clock.after(left, check);
+          return;
+        }
+        queue.waiting.splice(queue.waiting.indexOf(go), 1);
+        reject(new EdgeError('storage_unavailable', 'Others were in the way of a transaction for too long.'));
+      };
+      queue.waiting.push(go);
+      check();
+    });
+  }
+
+  private passOn(key: string): void {
+    const queue = this.queues.get(key);
+    const next = queue?.waiting.shift();
+    if (queue === undefined || next === undefined) {
+      this.queues.delete(key);
+      return;
+    }
+    queue.takenAt = this.clock.monotonic();
+    next();
+  }
+}
