@@ -51,10 +51,11 @@ mac.chatDb.directChat(PERSON);
 
 /** A message comes in; over once the agent says that its answer was found sent. */
 function message(text) {
-  const isAnswered = ({ events }) => events.filter(({ body }) => body.event_type === 'message_sent').length;
-  const before = isAnswered(backend.journal);
-  const answered = backend.until((journal) => isAnswered(journal) > before, PATIENCE_MS);
-  mac.chatDb.receive({ from: PERSON, text }).complete();
+  const incoming = mac.chatDb.receive({ from: PERSON, text });
+  const isProof = ({ body }) =>
+    body.event_type === 'message_sent' && body.details.in_reply_to === incoming.guid;
+  const answered = backend.until(({ events }) => events.some(isProof), PATIENCE_MS);
+  incoming.complete();
   return answered;
 }
 

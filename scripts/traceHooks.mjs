@@ -11,7 +11,8 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 export async function load(url, context, next) {
   if (!url.startsWith('file:')) return next(url, context);
   const file = relative(dist, fileURLToPath(url));
-  if (file.startsWith('..') || file.startsWith('kit/')) return next(url, context);
+  // What is no part of the agent: the simulated Mac, and the backend.
+  if (/^(?:\.\.|kit\/|gateway\/)/.test(file)) return next(url, context);
   const source = await readFile(fileURLToPath(url), 'utf8');
   return { format: 'module', shortCircuit: true, source: instrumented(file, source) };
 }
