@@ -163,11 +163,9 @@ export class GatewayBackend implements EdgeBackend {
   async connected(connection: AgentConnection): Promise<void> {
     const { agentId } = connection;
     const { sockets, dispatch } = this.parts;
-    const claim = await sockets.claim(agentId);
-    if (claim.kind === 'superseded') {
-      closeTakenOver(connection);
-      return;
-    }
+    const claim = await sockets.claim(agentId, () => connection.open);
+    if (claim.kind === 'superseded') closeTakenOver(connection);
+    if (claim.kind !== 'held') return;
     this.epochs.set(connection, claim.epoch);
     // It may have ended meanwhile.
     if (connection.open) await dispatch.start(connection);

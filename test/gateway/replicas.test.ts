@@ -42,7 +42,10 @@ describe.each(postgres)('two gateways on one $name', (engine) => {
     const ids = Array.from({ length: 40 }, (_, nth) => `c${nth}`);
     let socket = await one.connect();
     const moves = (async () => {
-      for (const to of [two, one, two, one, two]) socket = await to.connect();
+      for (const to of [two, one, two, one, two]) {
+        socket.socket.terminate();
+        socket = await to.connect();
+      }
     })();
     await Promise.all([moves, ...ids.map((id, nth) => (nth % 2 === 0 ? one : two).command(id))]);
     const last = socket;

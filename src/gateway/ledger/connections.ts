@@ -54,14 +54,13 @@ export interface ClaimedSocket {
   readonly wasOnline: boolean;
 }
 
-/** Takes over the socket of an agent. Takes the lock of the agent. */
+/** Takes over the socket of an agent. Within the lock of the agent. */
 export async function claimConnection(
   transaction: Transaction,
   agentId: string,
   replicaId: string,
   now: number,
 ): Promise<ClaimedSocket> {
-  await transaction.lock(agentId);
   const found = await transaction.query(
     'SELECT replica_id, told_online FROM connections WHERE agent_id = $1',
     [agentId],

@@ -50,8 +50,11 @@ export interface ReplicaListener {
   leaseLost(): void;
 }
 
-/** `superseded`: another socket of the agent has claimed meanwhile, here or elsewhere; this one is to be closed (4409). */
-export type Claim = { kind: 'held'; epoch: number } | { kind: 'superseded' };
+/**
+ * `superseded`: another socket of the agent has claimed meanwhile, here or elsewhere; this one is to be closed (4409). `ended`: it was
+ * gone before its turn came, and took nothing over.
+ */
+export type Claim = { kind: 'held'; epoch: number } | { kind: 'superseded' | 'ended' };
 
 interface ReplicaSettings {
   database: GatewayDatabase;
@@ -112,15 +115,16 @@ export class Replicas {
   }
 
   /**
-   * Takes over the socket of an agent from whichever replica holds it, durably, and tells that one. Rejects with EdgeError
-   * `storage_unavailable` (also while this replica has no lease) or `commit_unknown`; the socket is not held then.
+   * Takes over the socket of an agent from whichever replica holds it, durably, and tells that one; unless the socket has ended while the
+   * claim waited for its turn (`isOpen`): its agent may have another one elsewhere by then. Rejects with EdgeError `storage_unavailable`
+   * (also while this replica has no lease) or `commit_unknown`; the socket is not held then.
    */
-  async claim(agentId: string): Promise<Claim> {
+  async claim(agentId: string, isOpen: () => boolean): Promise<Claim> {
     this.mustBeReady();
     this.claiming.set(agentId, (this.claiming.get(agentId) ?? 0) + 1);
     try {
-      const claimed = await this.store(agentId);
-      return this.settle(agentId, claimed);
+      const claimed = await this.store(agentId, isOpen);
+      return claimed === undefined ? { kind: 'ended' } : this.settle(agentId, claimed);
     } catch (error) {
       this.isInDoubt = true;
       throw error;
@@ -191,9 +195,11 @@ export class Replicas {
     throw new EdgeError('storage_unavailable', why, 'Connect again in a moment.');
   }
 
-  private async store(agentId: string): Promise<ClaimedSocket> {
+  private async store(agentId: string, isOpen: () => boolean): Promise<ClaimedSocket | undefined> {
     const { database, clock, replicaId, listener } = this.settings;
     return database.transaction(async (transaction) => {
+      await transaction.lock(agentId);
+      if (!isOpen()) return undefined;
       const claimed = await claimConnection(transaction, agentId, replicaId, clock.now());
       await listener.online(transaction, agentId, claimed);
       return claimed;

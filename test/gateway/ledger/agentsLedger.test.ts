@@ -259,7 +259,10 @@ test.each(engines)(
 describe.each(engines)('sockets in $name', ({ open }) => {
   const LEASE = 60_000;
   const claim = (database: GatewayDatabase, replica: string) =>
-    database.transaction((tx) => claimConnection(tx, 'edge_1', replica, NOW));
+    database.transaction(async (tx) => {
+      await tx.lock('edge_1');
+      return claimConnection(tx, 'edge_1', replica, NOW);
+    });
   const renew = (database: GatewayDatabase, replica: string, ms = LEASE) =>
     database.transaction((tx) => renewReplica(tx, replica, ms, NOW));
   const release = (database: GatewayDatabase, epoch: number) =>

@@ -61,7 +61,10 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
     `${name} claims ${agentId}`,
     async ({ sockets, claims }, database) => {
       const before = sockets.get(agentId);
-      const claimed = await write(database, (tx) => claimConnection(tx, agentId, name, nowOf(name)));
+      const claimed = await write(database, async (tx) => {
+        await tx.lock(agentId);
+        return claimConnection(tx, agentId, name, nowOf(name));
+      });
       expect(claimed.epoch).toBe((before?.epoch ?? 0) + 1);
       expect(claimed.former).toBe(before?.replica);
       sockets.set(agentId, { replica: name, epoch: claimed.epoch });

@@ -99,7 +99,7 @@ export class TestReplica {
 
   /** The epoch of a claim that succeeds. */
   async claim(agentId: string): Promise<number> {
-    const claim: Claim = await this.replicas.claim(agentId);
+    const claim: Claim = await this.replicas.claim(agentId, () => true);
     if (claim.kind !== 'held') throw new Error(`the claim was ${claim.kind}`);
     this.epochs.set(agentId, claim.epoch);
     return claim.epoch;

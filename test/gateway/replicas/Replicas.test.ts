@@ -10,6 +10,7 @@ import { seeded } from '../../support/seeded.js';
 import { temporaryDirectory } from '../../support/temporaryStore.js';
 import { testPostgres } from '../../support/testPostgres.js';
 import { until } from '../../support/until.js';
+import { gate } from '../storage/contract.js';
 import { Observer, SOCKETS, TestReplica } from './ReplicaStage.js';
 
 const postgres = testPostgres();
@@ -147,7 +148,7 @@ test('a replica that cannot reach the database gives up its sockets before its l
   await a.pass(200);
   expect(a.leasesLost).toBe(1);
   expect(a.replicas.holds('agent', epoch)).toBe(false);
-  await expect(a.replicas.claim('agent')).rejects.toMatchObject(UNAVAILABLE);
+  await expect(a.replicas.claim('agent', () => true)).rejects.toMatchObject(UNAVAILABLE);
   expect(b.leasesLost).toBe(0);
 });
 
@@ -175,13 +176,33 @@ test('a process that slept past its lease gives up its sockets before it renews'
 test('a claim whose outcome nobody knows is not held, and is given up once the database can be asked', async () => {
   const { a, observer } = await twoReplicas();
   const cut = a.proxy.next('down', 'COMMIT\0', 'cut');
-  await expect(a.replicas.claim('agent')).rejects.toMatchObject({ code: 'commit_unknown' });
+  await expect(a.replicas.claim('agent', () => true)).rejects.toMatchObject({ code: 'commit_unknown' });
   await cut;
   await a.renew();
   await observer.untilRows(
     (rows) => JSON.stringify(rows) === JSON.stringify([{ agent_id: 'agent', replica_id: null, epoch: 1 }]),
     'the end of the claim',
   );
+});
+
+test('a socket that ended while its claim waited takes nothing over from the next one', async () => {
+  const { a, b, observer } = await twoReplicas();
+  const { promise: end, resolve: finish } = gate();
+  const { promise: held, resolve: hold } = gate();
+  const epoch = await b.claim('agent');
+  const holding = observer.database.transaction(async (tx) => {
+    await tx.lock('agent');
+    hold();
+    await end;
+  });
+  await held;
+  let isOpen = true;
+  const claimed = a.replicas.claim('agent', () => isOpen);
+  isOpen = false;
+  finish();
+  await holding;
+  expect(await claimed).toEqual({ kind: 'ended' });
+  expect(await holderOf(observer.database, 'agent')).toMatchObject({ replicaId: 'b', epoch });
 });
 
 test('the end of a socket that could not be stored is stored later', async () => {
@@ -203,7 +224,7 @@ test('sockets of one agent that open everywhere at once leave one, which the dat
   const claims = await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {
       const replica = index % 2 === 0 ? a : b;
-      return { replica, claim: await replica.replicas.claim('agent') };
+      return { replica, claim: await replica.replicas.claim('agent', () => true) };
     }),
   );
   const [row] = await observer.database.query('SELECT epoch, replica_id FROM connections');
@@ -274,7 +295,7 @@ test('a replica that stops gives up what it holds, and listens no more', async (
     { agent_id: 'other', replica_id: 'b', epoch: ofB },
   ]);
   expect(await observer.database.query('SELECT replica_id FROM replicas')).toEqual([{ replica_id: 'b' }]);
-  await expect(a.replicas.claim('agent')).rejects.toMatchObject(UNAVAILABLE);
+  await expect(a.replicas.claim('agent', () => true)).rejects.toMatchObject(UNAVAILABLE);
   await observer.database.notify(channelOf('a'), '{"wake":["agent"]}');
   b.replicas.wake(['other']);
   await b.replicas.settled();
@@ -314,7 +335,7 @@ test('in SQLite, where there is one replica, it wakes its own sockets', async ()
       leaseLost: nothing,
     },
   });
-  expect(await replicas.claim('agent')).toEqual({ kind: 'held', epoch: 1 });
+  expect(await replicas.claim('agent', () => true)).toEqual({ kind: 'held', epoch: 1 });
   replicas.wake(['agent', 'other']);
   await replicas.settled();
   expect(woken).toEqual(['agent']);
