@@ -10,9 +10,11 @@ const PROBE = new URL('./usageProbe.mjs', import.meta.url).href;
 
 /** The agent as a process of its own, as it runs in service, with its Mac and backend in ours. */
 export class DaemonWorld {
+  /** `extra`: what else is in its environment, or what gives that for its places. */
   static async open(extra = {}) {
     const places = await openPlaces();
-    const env = { ...agentEnvironment(places), ...extra };
+    const more = typeof extra === 'function' ? extra(places) : extra;
+    const env = { ...agentEnvironment(places), ...more };
     const { directory } = places;
     const configPath = join(directory, 'config.yaml');
     writeFileSync(configPath, 'logging:\n  level: info\n');
@@ -31,7 +33,10 @@ export class DaemonWorld {
     Object.assign(this, { directory, mac, backend, places, env, daemon, configPath });
   }
 
-  /** The daemon's CPU time since its start (µs) and resident memory (bytes). */
+  /**
+   * The daemon's CPU time since its start (µs), resident memory (bytes), commits to its store, and bytes that it wrote to the disk (Linux
+   * alone).
+   */
   async usage() {
     this.daemon.send('usage');
     const [usage] = await once(this.daemon, 'message');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Without a C compiler: a shell, whose own start is part of every measurement, of the reference's too. */
-const SHELL_STAMP = '#!/bin/sh\ndate +%s%N > "$0.fifo"\n';
+const SHELL_STAMP = '#!/bin/sh\necho "$(date +%s%N)\t$5\t$4" > "$0.fifo"\n';
 
 /**
  * A program that tells when it was started, to be set as osascript. Its time is on the clock of `now()`. It writes to a
@@ -12,6 +12,7 @@ const SHELL_STAMP = '#!/bin/sh\ndate +%s%N > "$0.fifo"\n';
  */
 export class StampProgram {
   #waiting = [];
+  #listeners = [];
   #text = '';
 
   constructor(directory) {
@@ -44,6 +45,11 @@ export class StampProgram {
     });
   }
 
+  /** Calls `listener` each time that it is started, with its text and target as osascript gets them. */
+  onStart(listener) {
+    this.#listeners.push(listener);
+  }
+
   close() {
     // The read that waits in the stream ends only with a last line.
     spawnSync(this.path);
@@ -53,6 +59,11 @@ export class StampProgram {
   #take(chunk) {
     const lines = (this.#text + chunk).split('\n');
     this.#text = lines.pop() ?? '';
-    for (const line of lines) this.#waiting.shift()?.(Number(line) / 1e6);
+    for (const line of lines) {
+      const [at, target, text] = line.split('\t');
+      this.#waiting.shift()?.(Number(at) / 1e6);
+      if (target !== undefined && target !== '')
+        for (const listener of this.#listeners) listener({ text, target });
+    }
   }
 }

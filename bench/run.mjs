@@ -12,6 +12,8 @@ const BENCHES = {
   decodePeers: 'attributedBody → text, against the parsers of npm',
   look: 'a look at chat.db, and what a new row costs',
   accept: 'a burst of commands, durable',
+  burst: 'texts in a burst, from the frame to the cleared ack',
+  backlog: 'a backlog of messages, posted while commands come',
   storeRestart: 'a start with 100 000 stored commands',
   storeAcks: 'ack latency under a steady load',
   monitor: 'a command while 50 watch and two abuse the monitor',

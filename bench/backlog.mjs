@@ -1,0 +1,77 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { DaemonWorld } from './DaemonWorld.mjs';
+import { bounded, median, nowMs } from './figures.mjs';
+
+const PEOPLE = 200;
+const MESSAGES = 10_000;
+const COMMAND_EVERY_MS = 50;
+
+/**
+ * A backlog of messages is posted by the daemon to a backend that answers at once, while commands go on coming: messages a second, what
+ * each costs, and how long a command waits for its ack meanwhile.
+ */
+export async function run() {
+  const world = await DaemonWorld.open();
+  const { backend, mac } = world;
+  const quiet = await waits(world, 'quiet', () => pause(2_000));
+  const before = await world.usage();
+  const began = nowMs();
+  let tookS = Number.NaN;
+  let after;
+  const busy = await waits(world, 'busy', async () => {
+    for (let person = 0; person < PEOPLE; person++)
+      mac.chatDb.bulkReceive(MESSAGES / PEOPLE, { from: `+1310${6_660_000 + person}` });
+    await backend.until(() => backend.journal.replies.length >= MESSAGES, 300_000);
+    tookS = (nowMs() - began) / 1000;
+    after = await world.usage();
+  });
+  await world.close();
+  const each = (key) => (after[key] - before[key]) / MESSAGES;
+  const reference = { name: 'archety', value: 106 };
+  return [
+    bounded({ what: 'posted', measured: MESSAGES / tookS, reference, unit: '/s', least: 500 }),
+    bounded({
+      what: 'commits a message',
+      measured: each('commits'),
+      reference: { name: 'one for each', value: 1 },
+      unit: '',
+      most: 1.5,
+    }),
+    bounded({
+      what: 'CPU a message',
+      measured: each('cpu') / 1000,
+      reference: { name: 'budget', value: 2 },
+      unit: 'ms',
+    }),
+    bounded({
+      what: 'command pushed → acked meanwhile, p50',
+      measured: median(busy),
+      reference: { name: 'quiet', value: median(quiet) },
+      unit: 'ms',
+      most: 12,
+    }),
+  ];
+}
+
+/** How long commands wait for their acks while `work` goes on, in ms. They are stored, executed and acked, and send nothing. */
+async function waits({ backend }, name, work) {
+  const pushedAt = new Map();
+  const samples = [];
+  const stop = backend.observe((seen) => {
+    if (seen.kind !== 'ack') return;
+    const at = pushedAt.get(seen.body.command_id);
+    pushedAt.delete(seen.body.command_id);
+    if (at !== undefined) samples.push(nowMs() - at);
+  });
+  let pushed = 0;
+  const timer = setInterval(() => {
+    const command_id = `cmd_${name}_${pushed++}`;
+    pushedAt.set(command_id, nowMs());
+    backend.pushCommand({ command_id, command_type: 'list_scheduled' });
+  }, COMMAND_EVERY_MS);
+  await work();
+  clearInterval(timer);
+  await backend.until(() => pushedAt.size === 0, 30_000);
+  stop();
+  return samples;
+}

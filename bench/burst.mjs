@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { DaemonWorld } from './DaemonWorld.mjs';
+import { bounded, median, ratio } from './figures.mjs';
+import { StampProgram } from './StampProgram.mjs';
+
+const WARM_UP = 50;
+/** How many texts to how many people. */
+const BURSTS = [
+  { texts: 1000, people: 50 },
+  { texts: 1000, people: 100 },
+  { texts: 3000, people: 3000 },
+];
+const KIB = 1024;
+
+/**
+ * Commands for many texts come at once: what each costs the daemon, from the frame until its ack is cleared. Each text gets its row in
+ * chat.db, in the commits in which Messages writes it, as soon as the program in osascript's place runs.
+ */
+export async function run() {
+  const measured = [];
+  for (const burst of BURSTS) measured.push(await sent(burst));
+  const [first, few, many] = measured;
+  const name = ({ texts, people }) => `${texts} texts to ${people} people`;
+  return [
+    bounded({
+      what: `CPU a text, ${name(first)}`,
+      measured: first.cpuMs,
+      reference: { name: 'bare spawn', value: first.spawnMs },
+      unit: 'ms',
+      most: 8,
+    }),
+    bounded({
+      what: `commits a text, ${name(first)}`,
+      measured: first.commits,
+      reference: { name: 'stored before, told after', value: 2 },
+      unit: '',
+      most: 3,
+    }),
+    ...(Number.isNaN(first.written)
+      ? []
+      : [
+          bounded({
+            what: `written to the disk a text, ${name(first)}`,
+            measured: first.written,
+            reference: { name: 'bare rows', value: 20 },
+            unit: 'KiB',
+            most: 60,
+          }),
+        ]),
+    ratio({
+      what: `CPU a text, ${name(many)}`,
+      measured: many.cpuMs,
+      reference: { name: name(few), value: few.cpuMs },
+      unit: 'ms',
+      most: 1.25,
+    }),
+  ];
+}
+
+export async function sent({ texts, people }) {
+  let stamp;
+  const world = await DaemonWorld.open(({ directory }) => {
+    stamp = new StampProgram(directory);
+    return { EDGE_IMESSAGE_OSASCRIPT_PATH: stamp.path };
+  });
+  const { backend, mac } = world;
+  const person = (number) => `+1310${6_660_000 + (number % people)}`;
+  for (let number = 0; number < people; number++) mac.chatDb.directChat(person(number));
+  stamp.onStart(({ text, target }) => {
+    mac.chatDb.writeSent({ text, chat: target, upTo: 'delivered' });
+  });
+  const push = (number) =>
+    backend.pushCommand({
+      command_id: `cmd_${number}`,
+      command_type: 'send_message_now',
+      payload: { thread_id: person(number), text: `Number ${number} of many, as it is` },
+    });
+  for (let number = 0; number < WARM_UP; number++) push(number);
+  await backend.until(() => ended(backend) >= WARM_UP);
+  const before = await world.usage();
+  for (let number = WARM_UP; number < WARM_UP + texts; number++) push(number);
+  await backend.until(() => ended(backend) >= WARM_UP + texts, 600_000);
+  const after = await world.usage();
+  const spawnMs = await bareSpawn(stamp);
+  await world.close();
+  stamp.close();
+  return {
+    cpuMs: (after.cpu - before.cpu) / 1000 / texts,
+    commits: (after.commits - before.commits) / texts,
+    written: (after.written - before.written) / KIB / texts,
+    spawnMs,
+  };
+}
+
+/** Each command is acked once where the link holds. */
+function ended({ acks }) {
+  return acks.length;
+}
+
+/** Ms from the call of spawn until the program runs, median of 50. */
+async function bareSpawn(stamp) {
+  const samples = [];
+  for (let round = 0; round < 50; round++) {
+    const started = stamp.next();
+    const began = stamp.now();
+    const child = spawn(stamp.path, [], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    samples.push((await started) - began);
+    await ended;
+  }
+  return median(samples);
+}
