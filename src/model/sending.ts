@@ -83,6 +83,12 @@ export interface SentRow {
   ghostOf: string | null;
 }
 
+/** What the marks of an outgoing row say of its fate, as they stand now. */
+export type RowState = Pick<
+  SentRow,
+  'guid' | 'service' | 'error' | 'isSent' | 'isDelivered' | 'isRead' | 'wasDowngraded'
+>;
+
 /** A file of an outgoing row, as it arrives. */
 export interface SentFile {
   name: string | null;
@@ -103,6 +109,8 @@ export interface SentRows {
   rowIdOf(guid: string): number | undefined;
   /** One outgoing row as it stands now. */
   find(guid: string): SentRow | undefined;
+  /** The marks of the outgoing rows with these guids, by guid; undefined while chat.db cannot be read. */
+  statesOf(guids: readonly string[]): ReadonlyMap<string, RowState> | undefined;
   /** What several of these reads find; undefined if one of them was not possible: that no row was found proves nothing then. */
   whole<T>(reads: () => T): T | undefined;
   /** Text as it compares: what Messages changes on the way (quotes, spaces, variation selectors) is levelled out. */

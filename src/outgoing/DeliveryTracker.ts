@@ -1,7 +1,8 @@
 import { describeError } from '../errors.js';
-import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
+import type { RowState, SendRecord, SentRows } from '../model/sending.js';
 import type { Store } from '../store/Store.js';
 import { LIFE } from '../store/sendRecord.js';
+import type { LivePlace, LiveText } from '../store/sends.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 
@@ -18,11 +19,16 @@ export type DeliveryListener = (send: SendRecord, event: DeliveryEvent) => void;
 const HOT_MS = 2 * 60_000;
 const COLD_MS = 48 * 3600_000;
 const COLD_EVERY_MS = 60_000;
-const BATCH = 200;
+/** Texts that are compared with chat.db in one turn of the loop. */
+const PAGE = 200;
+/** After a round of comparing, so many times as long passes until the next one: however many texts there are, a twentieth of the time. */
+const REST = 19;
 
 /**
  * Follows sent texts in chat.db: delivered, read, turned into SMS, failed after all; and those that failed, which Messages may
- * send after all. At every change for two minutes, then once a minute for 48 hours; each row by its guid, never by a scan.
+ * send after all. Those of the last two minutes at every change, then once a minute for 48 hours. chat.db has no index of what was
+ * changed, so a round compares the marks of each of them, by its guid and never by a scan, and fetches nothing else of a text of which
+ * nothing is new.
  */
 export class DeliveryTracker {
   private readonly listeners: DeliveryListener[] = [];
@@ -30,15 +36,19 @@ export class DeliveryTracker {
   private changedSinceCold = true;
   private hotUntil = 0;
   private readonly steady: SteadyTime;
+  private readonly hot: Round;
+  private readonly cold: Round;
 
   constructor(
     private readonly store: Store,
     private readonly rows: SentRows,
     private readonly clock: Clock,
     /** Inside the write: a text that had failed went out, as this row says. */
-    private readonly arrived: (send: SendRecord, row: SentRow) => void,
+    private readonly arrived: (send: SendRecord, row: RowState) => void,
   ) {
     this.steady = new SteadyTime(clock);
+    this.hot = new Round(clock, (place) => this.page(place));
+    this.cold = new Round(clock, (place) => this.page(place));
   }
 
   onEvent(listener: DeliveryListener): void {
@@ -48,11 +58,13 @@ export class DeliveryTracker {
   start(): void {
     this.hotUntil = this.clock.monotonic() + HOT_MS;
     this.store.tryWrite(() => this.store.sends.endLivesBy(this.steady.now() + COLD_MS));
-    this.coldLater(0);
+    this.coldLater();
   }
 
   stop(): void {
     this.timer?.cancel();
+    this.hot.stop();
+    this.cold.stop();
   }
 
   /** Inside the write that settles it: the row of a text is known. `told`: what of its life that was, as LIFE bits. */
@@ -65,66 +77,84 @@ export class DeliveryTracker {
   look(): void {
     this.changedSinceCold = true;
     if (this.clock.monotonic() > this.hotUntil) return;
-    this.examined(this.steady.now() + COLD_MS - HOT_MS, 0);
+    this.hot.ask(() => ({ lifeUntil: this.steady.now() + COLD_MS - HOT_MS, seq: 0 }));
   }
 
-  private coldLater(afterSeq: number): void {
-    this.timer = this.clock.after(afterSeq === 0 ? COLD_EVERY_MS : 0, () => this.cold(afterSeq));
-  }
-
-  /** One batch of the minute's round; the next one follows in another turn of the loop. */
-  private cold(afterSeq: number): void {
-    if (afterSeq === 0 && !this.changedSinceCold) {
-      this.coldLater(0);
-      return;
-    }
-    this.changedSinceCold = false;
-    const living = this.examined(0, afterSeq);
-    // What could not be read now must not be left out of the next round for want of a change.
-    if (living === undefined) this.changedSinceCold = true;
-    this.coldLater(living === undefined || living.length < BATCH ? 0 : (living.at(-1)?.seq ?? 0));
-  }
-
-  /** Examines the texts behind `afterSeq` whose life ends after `since`, and returns them; undefined if the store gives none now. */
-  private examined(since: number, afterSeq: number): readonly SendRecord[] | undefined {
-    return this.store.tryRead(() => {
-      const living = this.store.sends.living(since, afterSeq, BATCH);
-      this.examine(living);
-      return living;
-    })?.value;
-  }
-
-  private examine(living: readonly SendRecord[]): void {
-    const steps = living.flatMap((send) => {
-      const row = send.guid === null ? undefined : this.rows.find(send.guid);
-      const events = row === undefined ? [] : newSteps(send, row);
-      const sent = row !== undefined && send.state === 'failed' && isThrough(row) ? row : undefined;
-      const isOver = this.steady.age((send.lifeUntil ?? 0) - COLD_MS) > COLD_MS;
-      const hasNews = events.length > 0 || sent !== undefined;
-      const before = hasNews && row?.error === 0 ? recovered(send.told) : send.told;
-      const told = events.reduce((sum, { kind }) => sum | LIFE[kind], before);
-      return hasNews || isOver ? [{ send, sent, events, told, isOver }] : [];
+  private coldLater(): void {
+    this.timer = this.clock.after(COLD_EVERY_MS, () => {
+      if (this.changedSinceCold && !this.cold.isUnderWay) {
+        this.changedSinceCold = false;
+        this.cold.ask(() => ({ lifeUntil: 0, seq: 0 }));
+      }
+      this.coldLater();
     });
-    if (steps.length === 0) return;
-    this.store.tryEach(
+  }
+
+  /** Compares the texts behind this place, and tells what is new of them. Undefined: not all of that was possible now. */
+  private page(place: LivePlace): LivePlace | 'end' | undefined {
+    const read = this.store.tryRead(() => {
+      const texts = this.store.sends.living(place, PAGE);
+      return this.compared(texts) ? { texts } : undefined;
+    })?.value;
+    if (read === undefined) {
+      this.changedSinceCold = true;
+      return undefined;
+    }
+    const last = read.texts.at(-1);
+    return last === undefined || read.texts.length < PAGE ? 'end' : last;
+  }
+
+  /** False if chat.db could not be read, or the store did not take what is new. */
+  private compared(texts: readonly LiveText[]): boolean {
+    if (texts.length === 0) return true;
+    const rows = this.rows.statesOf(texts.flatMap(({ guid }) => guid ?? []));
+    const steps = texts.flatMap((text): Step[] => {
+      const row = rows?.get(text.guid ?? '');
+      const events = row === undefined ? [] : newSteps(text, row);
+      const sent = row !== undefined && text.state === 'failed' && isThrough(row) ? row : undefined;
+      const isOver = this.steady.age(text.lifeUntil - COLD_MS) > COLD_MS;
+      const hasNews = events.length > 0 || sent !== undefined;
+      const before = hasNews && row?.error === 0 ? recovered(text.told) : text.told;
+      const told = events.reduce((sum, { kind }) => sum | LIFE[kind], before);
+      return hasNews || isOver ? [{ text, sent, events, told, isOver }] : [];
+    });
+    return (steps.length === 0 || this.told(steps)) && rows !== undefined;
+  }
+
+  private told(steps: readonly Step[]): boolean {
+    const { sends, setAside } = this.store;
+    return this.store.tryEach(
       steps,
-      ({ send, sent, events, told, isOver }) => {
+      ({ text, sent, events, told, isOver }) => {
+        const send = sends.get(text.seq);
+        if (send === undefined) return;
         if (sent !== undefined) this.arrived(send, sent);
         // A failure is not the end: Messages may yet send it by SMS.
         const isFinal = isOver || (told & LIFE.read) !== 0;
-        this.store.sends.setTold(send.seq, told, isFinal ? null : send.lifeUntil);
+        sends.setTold(send.seq, told, isFinal ? null : text.lifeUntil);
         for (const event of events) for (const listener of this.listeners) listener(send, event);
       },
-      ({ send, told }, fault) => {
-        this.store.sends.setTold(send.seq, told, null);
-        this.store.setAside.note('text', send.id, describeError(fault));
+      ({ text, told }, fault) => {
+        sends.setTold(text.seq, told, null);
+        setAside.note('text', text.id, describeError(fault));
       },
     );
   }
 }
 
+/** What is new of a text. */
+interface Step {
+  text: LiveText;
+  /** It had failed, and this row says that it went out. */
+  sent: RowState | undefined;
+  events: DeliveryEvent[];
+  told: number;
+  /** It is not followed any longer. */
+  isOver: boolean;
+}
+
 /** An error that is gone says nothing yet: Messages may be trying once more. */
-function isThrough(row: SentRow): boolean {
+function isThrough(row: RowState): boolean {
   return row.error === 0 && (row.isSent || row.isDelivered || row.isRead || row.wasDowngraded);
 }
 
@@ -134,7 +164,7 @@ function recovered(told: number): number {
 }
 
 /** What a row says that was not told yet, in the order in which it happened. */
-function newSteps(send: SendRecord, row: SentRow): DeliveryEvent[] {
+function newSteps({ told }: LiveText, row: RowState): DeliveryEvent[] {
   const steps: DeliveryEvent[] = [];
   if (row.wasDowngraded) steps.push({ kind: 'downgraded', service: row.service });
   if (row.error !== 0) steps.push({ kind: 'failed', error: row.error });
@@ -142,5 +172,61 @@ function newSteps(send: SendRecord, row: SentRow): DeliveryEvent[] {
     if (row.isDelivered || row.isRead) steps.push({ kind: 'delivered' });
     if (row.isRead) steps.push({ kind: 'read' });
   }
-  return steps.filter(({ kind }) => (send.told & LIFE[kind]) === 0);
+  return steps.filter(({ kind }) => (told & LIFE[kind]) === 0);
+}
+
+/** Goes through all texts whose life goes on, a page in each turn of the loop, and then rests in proportion to what it took. */
+class Round {
+  private timer: Timer | undefined;
+  isUnderWay = false;
+  /** Something changed since the round that is under way began. */
+  private isAskedAgain = false;
+  private restsUntil = 0;
+  private tookMs = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly page: (place: LivePlace) => LivePlace | 'end' | undefined,
+  ) {}
+
+  /** A round is made from `from` on: now, or when the rest after the one before is over. */
+  ask(from: () => LivePlace): void {
+    this.isAskedAgain = true;
+    if (this.isUnderWay || this.timer !== undefined) return;
+    const rest = this.restsUntil - this.clock.monotonic();
+    if (rest <= 0) this.begin(from);
+    else this.later(rest, () => this.begin(from));
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+  }
+
+  private begin(from: () => LivePlace): void {
+    this.isUnderWay = true;
+    this.isAskedAgain = false;
+    this.tookMs = 0;
+    this.goOn(from(), from);
+  }
+
+  private goOn(place: LivePlace, from: () => LivePlace): void {
+    const began = this.clock.monotonic();
+    const next = this.page(place);
+    const now = this.clock.monotonic();
+    this.tookMs += now - began;
+    if (typeof next === 'object') {
+      this.later(0, () => this.goOn(next, from));
+      return;
+    }
+    this.isUnderWay = false;
+    this.restsUntil = now + this.tookMs * REST;
+    if (this.isAskedAgain) this.ask(from);
+  }
+
+  private later(ms: number, run: () => void): void {
+    this.timer = this.clock.after(ms, () => {
+      this.timer = undefined;
+      run();
+    });
+  }
 }

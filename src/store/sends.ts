@@ -2,10 +2,19 @@ import type { NewSend, SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { MOST_GIVEN_UP } from './begunTexts.js';
 import { SEND_COLUMNS as COLUMNS, SEND_COLUMNS } from './sendRecord.js';
-import type { Database, Statement } from './sqlite.js';
+import { columns, type Database, type Statement } from './sqlite.js';
 
 /** From an attempt until its row is not looked for any more: a file is waited for 20 minutes. */
 const LONGEST_ATTEMPT_MS = 30 * 60_000;
+
+/** A text whose later life is followed, as far as that is compared with its row. */
+export type LiveText = Pick<SendRecord, 'seq' | 'id' | 'guid' | 'state' | 'told'> & LivePlace;
+
+/** Where a text stands among those: in the order in which they end to be followed (Unix ms). */
+export interface LivePlace {
+  readonly lifeUntil: number;
+  readonly seq: number;
+}
 
 /** The send ledger. */
 export class SendTable {
@@ -216,9 +225,9 @@ export class SendTable {
     this.statements.updateLivesBy.run(at, at);
   }
 
-  /** Sent texts whose later life is looked for beyond `lifeUntil` (0: all of them), by seq. */
-  living(lifeUntil: number, afterSeq: number, limit: number): SendRecord[] {
-    return this.statements.selectLiving.all(lifeUntil, afterSeq, limit) as SendRecord[];
+  /** Texts whose later life is looked for behind that place, in their order. */
+  living(after: LivePlace, limit: number): LiveText[] {
+    return this.statements.selectLiving.all(after.lifeUntil, after.seq, limit) as LiveText[];
   }
 
   /** Texts of a conversation that Messages was, or may have been, asked to send, and that no row proves. */
@@ -260,6 +269,8 @@ export class SendTable {
 /** Word for word the condition of the index `sends_lane`, or SQLite does not take it. */
 const IN_LANE = "(state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging')";
 
+const LIVE_COLUMNS = columns<LiveText>('seq', 'id', 'guid', 'state', 'told', 'lifeUntil');
+
 /** The columns of every send; the others are for parts and files. */
 const KNOWN = `seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id, answers, assumed, twin_key, twin, state, error_code, error, created_at, chat_guid`;
 const MARKS = KNOWN.replaceAll(/\w+/g, '?');
@@ -298,7 +309,8 @@ const SQL = {
   updateUnwatch: 'UPDATE sends SET watch_until = NULL WHERE seq = ?',
   updateTold: 'UPDATE sends SET told = ?, life_until = ? WHERE seq = ?',
   updateLivesBy: 'UPDATE sends SET life_until = ? WHERE life_until > ?',
-  selectLiving: `SELECT ${COLUMNS} FROM sends WHERE life_until IS NOT NULL AND life_until > ? AND seq > ? ORDER BY seq LIMIT ?`,
+  selectLiving: `SELECT ${LIVE_COLUMNS} FROM sends INDEXED BY sends_life_until
+     WHERE life_until IS NOT NULL AND (life_until, seq) > (?, ?) ORDER BY life_until, seq LIMIT ?`,
   selectUnproven: `SELECT ${COLUMNS} FROM sends INDEXED BY sends_unproven
      WHERE conversation = ? AND tag IS NOT NULL AND guid IS NULL
      AND (state <> 'failed' OR error_code = 'not_delivered')`,

@@ -202,3 +202,74 @@ test('what became of a text that cannot be told is set aside, and that of those 
   expect(told.filter((step) => step.startsWith('b'))).toEqual(['b delivered']);
   expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'a' }]);
 });
+
+describe('however many texts are followed', () => {
+  /** So many texts that were sent a moment ago, with their rows. */
+  async function followed(count: number) {
+    const world = await sentText();
+    const { store, messages, clock } = world;
+    store.write(() => {
+      for (let number = 1; number <= count; number++) {
+        messages.addRow(ANN, `text ${number}`);
+        const send = store.sends.add({
+          ...{ id: `t${number}`, conversation: ANN, threadId: ANN, text: `text ${number}`, role: 'message' },
+          ...{
+            priority: 2,
+            pauseMs: 0,
+            commandId: null,
+            scheduleId: null,
+            answers: null,
+            twinKey: null,
+            twin: null,
+          },
+          ...{ state: 'failed', errorCode: null, error: null },
+        });
+        const guid = messages.rows.at(-1)?.guid ?? null;
+        store.sends.settle(send?.seq ?? 0, { state: 'sent', guid });
+        store.sends.setTold(send?.seq ?? 0, 0, clock.now() + 48 * 3600_000);
+      }
+    });
+    const rowOf = (text: string) => messages.rows.find((row) => row.text === text) ?? {};
+    return { ...world, rowOf };
+  }
+
+  test('beyond the first 200 a receipt is told at the change too, not at the round once a minute', async () => {
+    const { clock, told, outgoing, rowOf } = await followed(450);
+    for (const text of ['text 1', 'text 250', 'text 450']) Object.assign(rowOf(text), { isDelivered: true });
+    outgoing.chatChanged();
+    clock.advance(1);
+    expect(told).toEqual(['t1 delivered', 't250 delivered', 't450 delivered']);
+  });
+
+  test('the round once a minute finds all of them too, and those of which chat.db told nothing then', async () => {
+    const { clock, told, outgoing, messages, rowOf } = await followed(450);
+    clock.advance(3600_000);
+    Object.assign(rowOf('text 450'), { isRead: true });
+    messages.readable = false;
+    outgoing.chatChanged();
+    clock.advance(60_000);
+    messages.readable = true;
+    clock.advance(60_001);
+    expect(told).toEqual(['t450 delivered', 't450 read']);
+  });
+
+  test('comparing them takes a twentieth of the time, however often chat.db changes, and no change is missed', async () => {
+    const { clock, told, outgoing, messages, rowOf } = await followed(10);
+    const compare = messages.statesOf.bind(messages);
+    messages.statesOf = (guids) => {
+      clock.advance(5);
+      return compare(guids);
+    };
+    messages.statesAsked = 0;
+    for (let change = 0; change < 10; change++) outgoing.chatChanged();
+    Object.assign(rowOf('text 7'), { isDelivered: true });
+    outgoing.chatChanged();
+    expect([messages.statesAsked, told]).toEqual([11, []]);
+    clock.advance(94);
+    expect(messages.statesAsked).toBe(11);
+    clock.advance(1);
+    expect([messages.statesAsked, told]).toEqual([22, ['t7 delivered']]);
+    clock.advance(10_000);
+    expect(messages.statesAsked).toBe(22);
+  });
+});

@@ -1,6 +1,7 @@
 import type {
   AttemptResult,
   MessageSender,
+  RowState,
   SendAttempt,
   SendTarget,
   SentFile,
@@ -135,6 +136,15 @@ export class FakeMessages implements MessageSender, SentRows {
 
   find(guid: string): SentRow | undefined {
     return this.rows.find((row) => row.guid === guid);
+  }
+
+  /** How many rows' marks were asked for. */
+  statesAsked = 0;
+
+  statesOf(guids: readonly string[]): ReadonlyMap<string, RowState> | undefined {
+    if (!this.readable) return undefined;
+    this.statesAsked += guids.length;
+    return new Map(this.rows.filter(({ guid }) => guids.includes(guid)).map((row) => [row.guid, row]));
   }
 
   /** Ends the attempt on its way, and lets what follows happen. */

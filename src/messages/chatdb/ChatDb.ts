@@ -1,4 +1,5 @@
 import type { Logger } from '../../logging/Logger.js';
+import type { RowState } from '../../model/sending.js';
 import type { Clock } from '../../system/clock.js';
 import { type ChatDbAccess, ChatDbConnection, type OpenChatDb, type Reading } from './ChatDbConnection.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
@@ -121,6 +122,11 @@ export class ChatDb {
     return this.rowsOfSends((sent) =>
       [sent.sentRow(guid, this.region())].filter((row) => row !== undefined),
     )[0];
+  }
+
+  /** The marks of sent messages as they stand now, by guid; undefined if chat.db cannot be read. */
+  sentStates(guids: readonly string[]): ReadonlyMap<string, RowState> | undefined {
+    return this.value(({ sent }) => sent.states(guids));
   }
 
   /**

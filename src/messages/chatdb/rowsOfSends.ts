@@ -56,6 +56,7 @@ export function sentRows(
       const row = chatDb.sentRow(guid);
       return row === undefined ? undefined : read(row);
     },
+    statesOf: (guids) => chatDb.sentStates(guids),
     whole: (reads) => chatDb.whole(reads),
     normalise: normalisedText,
   };

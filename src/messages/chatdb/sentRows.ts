@@ -1,5 +1,6 @@
 import type { Statement } from 'better-sqlite3';
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js/min';
+import type { RowState } from '../../model/sending.js';
 import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import { conversationKey, isGroupKey } from '../conversationId.js';
 import type { OpenChatDb } from './ChatDbConnection.js';
@@ -68,6 +69,11 @@ interface RawSentRow {
   isFromMe: number | null;
 }
 
+type RawMarks = Pick<
+  RawSentRow,
+  'guid' | 'service' | 'error' | 'isSent' | 'isDelivered' | 'isRead' | 'wasDowngraded'
+>;
+
 interface RawChat {
   rowId: number;
   guid: string;
@@ -94,6 +100,7 @@ export class ChatDbSentRows {
   private readonly after: Prepared<RawSentRow>;
   private readonly dated: Prepared<RawSentRow> | undefined;
   private readonly byGuid: Prepared<RawSentRow>;
+  private readonly marks: Prepared<RawMarks>;
   private readonly chatsNamed: Prepared<RawChat>;
   private readonly chatsNamedAnyCase: Prepared<RawChat>;
   private readonly newestOf: Prepared<{ rowId: number; date: number }>;
@@ -132,6 +139,11 @@ export class ChatDbSentRows {
       );
     }
     this.byGuid = database.prepare(`${select} WHERE m.guid = ? AND +m.is_from_me = 1`);
+    this.marks = database.prepare(
+      `SELECT CAST(m.guid AS TEXT) AS guid, ${text('service')} AS service, ${m('error')} AS error, ${m('is_sent')} AS isSent,
+         ${m('is_delivered')} AS isDelivered, ${m('is_read')} AS isRead, ${m('was_downgraded')} AS wasDowngraded
+       FROM json_each(?) g CROSS JOIN message m WHERE m.guid = g.value AND +m.is_from_me = 1`,
+    );
     this.chatsNamed = database.prepare(
       `${chats} WHERE c.chat_identifier IN (SELECT value FROM json_each(?)) ORDER BY c.ROWID`,
     );
@@ -185,6 +197,25 @@ export class ChatDbSentRows {
   sentRow(guid: string, region: string): ChatDbSentRow | undefined {
     const raw = this.byGuid.get(guid);
     return raw === undefined ? undefined : sentRow(raw, region);
+  }
+
+  /** The marks of the outgoing rows with these guids, by guid. */
+  states(guids: readonly string[]): Map<string, RowState> {
+    const rows = this.marks.all(JSON.stringify(guids));
+    return new Map(
+      rows.map((row) => [
+        row.guid,
+        {
+          guid: row.guid,
+          service: row.service === '' ? null : row.service,
+          error: row.error ?? 0,
+          isSent: row.isSent === 1,
+          isDelivered: row.isDelivered === 1,
+          isRead: row.isRead === 1,
+          wasDowngraded: row.wasDowngraded === 1,
+        },
+      ]),
+    );
   }
 
   /**
