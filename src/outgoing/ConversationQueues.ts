@@ -1,6 +1,7 @@
 import type { SendRecord } from '../model/sending.js';
 import type { SendTable } from '../store/sends.js';
 import type { Clock } from '../system/clock.js';
+import { PriorityHeap } from '../system/PriorityHeap.js';
 import { SteadyTime } from '../system/SteadyTime.js';
 
 interface Lane {
@@ -12,6 +13,21 @@ interface Lane {
   /** Whether it is somebody new to chat.db, once that was asked, and when (monotonic). */
   isNew: boolean | undefined;
   askedAt: number;
+  /** The one entry that counts of those that the heaps have of it; none while nothing of it can go out. */
+  entry: ReadyLane | WaitingLane | undefined;
+}
+
+/** A lane whose first text may go out. */
+interface ReadyLane {
+  lane: Lane;
+  head: SendRecord;
+  urgency: number;
+}
+
+/** A lane whose first text has to wait until then (monotonic ms). */
+interface WaitingLane {
+  lane: Lane;
+  due: number;
 }
 
 /** How fast texts may go out; asked at each `next`. Waits are in ms, 0 is none. */
@@ -39,6 +55,9 @@ const REMEMBERED_PAUSES = 1000;
 /** No text is put off for longer. */
 const LONGEST_BACKOFF_MS = 60_000;
 
+/** A heap is not worth clearing for fewer entries that do not count any more. */
+const SPARE_ENTRIES = 64;
+
 /** chat.db is asked about so many conversations in one look; the others' turn comes a moment later. */
 const MOST_ASKED = 50;
 const NEXT_ASK_MS = 5;
@@ -47,11 +66,19 @@ const ASKED_ANEW_MS = 60_000;
 
 /**
  * Who sends next. Texts of one conversation keep their order; conversations do not wait for each other, the one with the
- * most urgent text goes first. A mirror of the ledger in memory: `reload` makes it true again.
+ * most urgent text goes first. A mirror of the ledger in memory: `reload` makes it true again. A lane is looked at when something of it
+ * changes or its wait is over, so that a text costs the same however many conversations wait; but while nobody new may be written to,
+ * each is looked at.
  */
 export class ConversationQueues {
   private readonly lanes = new Map<string, Lane>();
   private readonly lastSentAt = new Map<string, number>();
+  /** To be looked at before the next text is chosen. */
+  private readonly changedLanes = new Set<Lane>();
+  /** Looked at while nothing may go out there. */
+  private readonly pausedLanes = new Set<Lane>();
+  private readonly readyLanes = new PriorityHeap<ReadyLane>(isBefore);
+  private readonly waitingLanes = new PriorityHeap<WaitingLane>((one, other) => one.due < other.due);
   private readonly steady: SteadyTime;
 
   constructor(
@@ -71,22 +98,34 @@ export class ConversationQueues {
 
   reload(): void {
     this.lanes.clear();
+    this.changedLanes.clear();
+    this.pausedLanes.clear();
+    this.readyLanes.clear();
+    this.waitingLanes.clear();
     for (const { conversation, priority, waiting } of this.sends.lanes()) {
       this.laneOf(conversation).waiting[priority] = waiting;
     }
   }
 
+  /** A text takes its place in its lane, which may be before others. */
   joined(send: { conversation: string; priority: number }): void {
     const lane = this.laneOf(send.conversation);
-    lane.waiting[send.priority] = (lane.waiting[send.priority] ?? 0) + 1;
+    count(lane, send.priority, 1);
     lane.head = undefined;
+  }
+
+  /** A text that is new comes behind all others of its lane. */
+  appended(send: { conversation: string; priority: number }): void {
+    const known = this.lanes.get(send.conversation);
+    if (known?.head === undefined || send.priority < urgencyOf(known)) this.joined(send);
+    else count(known, send.priority, 1);
   }
 
   left(send: { conversation: string; priority: number }): void {
     const lane = this.laneOf(send.conversation);
-    lane.waiting[send.priority] = Math.max(0, (lane.waiting[send.priority] ?? 0) - 1);
+    count(lane, send.priority, -1);
     lane.head = undefined;
-    if (lane.waiting.every((count) => count === 0)) this.lanes.delete(send.conversation);
+    if (lane.waiting.every((count) => count === 0)) this.remove(lane);
   }
 
   /** The lane's first text changed its state. */
@@ -94,6 +133,11 @@ export class ConversationQueues {
     const lane = this.laneOf(conversation);
     lane.head = undefined;
     lane.isNew = undefined;
+  }
+
+  /** Limits are others than they were. */
+  limitsChanged(): void {
+    for (const lane of this.lanes.values()) this.changedLanes.add(lane);
   }
 
   /** Whether anything is in the conversation's lane. */
@@ -136,26 +180,78 @@ export class ConversationQueues {
 
   /** The text whose turn it is, or how long until one's turn comes. */
   next(): NextSend {
-    let best: { send: SendRecord; urgency: number } | undefined;
-    let soonest = Infinity;
     const newOpensInMs = this.limits.newOpensInMs();
+    if (newOpensInMs > 0) return this.nextOfAll(newOpensInMs);
+    const now = this.clock.monotonic();
+    for (const lane of this.pausedLanes) if (!this.isPaused(lane.conversation)) this.changedLanes.add(lane);
+    for (let first = this.waitingLanes.first(); first !== undefined; first = this.waitingLanes.first()) {
+      if (first.lane.entry === first && first.due > now) break;
+      this.waitingLanes.take();
+      if (first.lane.entry === first) this.changedLanes.add(first.lane);
+    }
+    for (const lane of this.changedLanes) this.place(lane);
+    this.changedLanes.clear();
+    for (let first = this.readyLanes.first(); first !== undefined; first = this.readyLanes.first()) {
+      const { lane, head } = first;
+      // A pause or a limit may have come since it was looked at.
+      if (lane.entry === first && !this.isPaused(lane.conversation) && this.waitOf(head) === 0)
+        return { kind: 'now', send: head };
+      this.readyLanes.take();
+      if (lane.entry === first) this.place(lane);
+    }
+    const soonest = this.waitingLanes.first();
+    return soonest === undefined ? { kind: 'none' } : { kind: 'later', inMs: soonest.due - now };
+  }
+
+  /** What the lane waits for, or that it waits for nothing. */
+  private place(lane: Lane): void {
+    lane.entry = undefined;
+    this.pausedLanes.delete(lane);
+    if (this.lanes.get(lane.conversation) !== lane) return;
+    if (this.isPaused(lane.conversation)) {
+      this.pausedLanes.add(lane);
+      return;
+    }
+    lane.head ??= this.sends.head(lane.conversation);
+    const { head } = lane;
+    if (head === undefined && urgencyOf(lane) < 0) this.lanes.delete(lane.conversation);
+    if (head === undefined || head.state !== 'queued') return;
+    const wait = this.waitOf(head);
+    if (wait > 0) {
+      lane.entry = { lane, due: this.clock.monotonic() + wait };
+      this.waitingLanes.add(lane.entry);
+    } else {
+      lane.entry = { lane, head, urgency: urgencyOf(lane) };
+      this.readyLanes.add(lane.entry);
+    }
+    this.dropOverhang(this.readyLanes);
+    this.dropOverhang(this.waitingLanes);
+  }
+
+  /** Entries that do not count any more go when their turn comes, or once they are most of a heap. */
+  private dropOverhang<Entry extends ReadyLane | WaitingLane>(heap: PriorityHeap<Entry>): void {
+    if (heap.size > 2 * this.lanes.size + SPARE_ENTRIES) heap.keep((entry) => entry.lane.entry === entry);
+  }
+
+  /** The same while nobody new may be written to. */
+  private nextOfAll(newOpensInMs: number): NextSend {
+    let best: ReadyLane | undefined;
+    let soonest = Infinity;
     const asks = { left: MOST_ASKED };
     for (const lane of this.lanes.values()) {
       if (this.isPaused(lane.conversation)) continue;
       lane.head ??= this.sends.head(lane.conversation);
       const { head } = lane;
       if (head === undefined || head.state !== 'queued') continue;
-      const wait =
-        this.waitOf(head) || (newOpensInMs > 0 ? this.waitOfNew(lane, head, newOpensInMs, asks) : 0);
+      const wait = this.waitOf(head) || this.waitOfNew(lane, head, newOpensInMs, asks);
       if (wait > 0) {
         soonest = Math.min(soonest, wait);
         continue;
       }
-      const urgency = lane.waiting.findIndex((count) => count > 0);
-      if (best === undefined || isBefore(urgency, head, best.urgency, best.send))
-        best = { send: head, urgency };
+      const ready = { lane, head, urgency: urgencyOf(lane) };
+      if (best === undefined || isBefore(ready, best)) best = ready;
     }
-    if (best !== undefined) return { kind: 'now', send: best.send };
+    if (best !== undefined) return { kind: 'now', send: best.head };
     return soonest === Infinity ? { kind: 'none' } : { kind: 'later', inMs: soonest };
   }
 
@@ -180,17 +276,43 @@ export class ConversationQueues {
     return lane.isNew ? Math.min(opensInMs, ASKED_ANEW_MS) : 0;
   }
 
+  /** For whoever changes something of it: it is looked at before the next text is chosen. */
   private laneOf(conversation: string): Lane {
     let lane = this.lanes.get(conversation);
     if (lane === undefined) {
-      lane = { conversation, waiting: [0, 0, 0, 0, 0], head: undefined, isNew: undefined, askedAt: 0 };
+      lane = {
+        conversation,
+        waiting: [0, 0, 0, 0, 0],
+        head: undefined,
+        isNew: undefined,
+        askedAt: 0,
+        entry: undefined,
+      };
       this.lanes.set(conversation, lane);
     }
+    this.changedLanes.add(lane);
     return lane;
+  }
+
+  private remove(lane: Lane): void {
+    this.lanes.delete(lane.conversation);
+    this.changedLanes.delete(lane);
+    this.pausedLanes.delete(lane);
+    lane.entry = undefined;
   }
 }
 
-function isBefore(urgency: number, send: SendRecord, otherUrgency: number, other: SendRecord): boolean {
-  if (urgency !== otherUrgency) return urgency < otherUrgency;
-  return send.place !== other.place ? send.place < other.place : send.seq < other.seq;
+function count({ waiting }: Lane, priority: number, change: 1 | -1): void {
+  waiting[priority] = Math.max(0, (waiting[priority] ?? 0) + change);
+}
+
+/** The priority of its most urgent text. */
+function urgencyOf({ waiting }: Lane): number {
+  return waiting.findIndex((count) => count > 0);
+}
+
+function isBefore(one: ReadyLane, other: ReadyLane): boolean {
+  if (one.urgency !== other.urgency) return one.urgency < other.urgency;
+  const [send, before] = [one.head, other.head];
+  return send.place !== before.place ? send.place < before.place : send.seq < before.seq;
 }

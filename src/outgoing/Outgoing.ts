@@ -245,6 +245,7 @@ export class Outgoing {
 
   /** Texts that wait for a limit are looked at anew. */
   limitsChanged(): void {
+    this.lanes.limitsChanged();
     this.dispatcher.pump();
   }
 

@@ -70,7 +70,7 @@ export class Requests {
     const send = this.enter(request, part, words, decision, state);
     if (send === undefined) return undefined;
     if (decision.kind === 'send') {
-      lanes.joined(send);
+      lanes.appended(send);
       return undefined;
     }
     for (const { seq, assumed } of decision.reassumed) store.sends.assume(seq, assumed);
@@ -94,7 +94,7 @@ export class Requests {
     const whole: Part = { id, partOf: null, part: 0, role, text, file: null, source: null, pauseMs };
     const send = this.enter(request, whole, null, null, 'queued');
     if (send === undefined) return;
-    lanes.joined(send);
+    lanes.appended(send);
     settlement.settle(send, outcome);
   }
 
