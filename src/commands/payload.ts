@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { kindOf } from '../system/plainIssues.js';
 import { sendableText } from '../system/sendableText.js';
 
 /** The other names under which a field of a payload may come, by the name that we use. */
@@ -49,11 +50,4 @@ function step(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null
     ? (value as Record<PropertyKey, unknown>)[key]
     : undefined;
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'string') return value.trim() === '' ? 'an empty string' : 'a string';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -2,6 +2,7 @@ import { type ClientFrame, clientFrameSchema } from '../model/clientFrames.js';
 import type { ServerFrame } from '../model/monitorFrames.js';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { excessOf } from '../system/jsonShape.js';
+import { plainIssue } from '../system/plainIssues.js';
 
 const KNOWN_TYPES = clientFrameSchema.options.map((option) => option.shape.type.value).join(', ');
 
@@ -20,7 +21,7 @@ export function readClientFrame(
   }
   if (excessOf(value, FRAME_LIMITS) !== undefined)
     return { kind: 'refused', error: 'Invalid message format: nested too deep' };
-  const parsed = clientFrameSchema.safeParse(value);
+  const parsed = clientFrameSchema.safeParse(value, { error: plainIssue });
   if (parsed.success) return { kind: 'frame', frame: parsed.data };
   const [issue] = parsed.error.issues;
   if (issue?.code === 'invalid_union') {

@@ -24,6 +24,7 @@ import { agentIdOf, isAgentId } from '../../model/agentId.js';
 import { type AgentResource, DELIVERY_STATES, newWebhookSchema, SCOPES } from '../../model/gatewayApi.js';
 import type { StatusVerb } from '../../operator/StatusServer.js';
 import type { Clock } from '../../system/clock.js';
+import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
 
 /** What an operator's verbs work on: a gateway that runs, or its database while none does. */
 interface GatewayAdminParts {
@@ -253,10 +254,9 @@ function checked<S extends z.ZodType, Result>(
   act: (given: z.output<S>) => Promise<Result>,
 ): (given: z.input<S>) => Promise<Result> {
   return async (given) => {
-    const read = schema.safeParse(given);
+    const read = schema.safeParse(given, { error: plainIssue });
     if (read.success) return act(read.data);
-    const [issue] = read.error.issues;
-    throw new EdgeError('invalid_payload', `${issue?.path.join('.')}: ${issue?.message}.`);
+    throw new EdgeError('invalid_payload', `${fieldErrors(read.error)[0]}.`);
   };
 }
 

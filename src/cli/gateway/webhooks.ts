@@ -1,6 +1,7 @@
 import type { WebhookDelivery } from '../../gateway/ledger/webhookDeliveries.js';
 import type { WebhookEndpoint } from '../../gateway/ledger/webhookEndpoints.js';
 import { type DeliveryView, newWebhookSchema } from '../../model/gatewayApi.js';
+import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
 import { iso, isoOrNull, withLocalTimes } from '../../system/time.js';
 import { EXIT } from '../exitCodes.js';
 import { complain, give, print, printJson, stdoutTerminal } from '../print.js';
@@ -14,15 +15,15 @@ export async function addWebhook(
   url: string,
 ): Promise<number> {
   const { agents, description } = options;
-  const wanted = newWebhookSchema.safeParse({
+  const given = {
     url,
     events: listed(options.events),
     ...(agents === undefined ? {} : { agents: listed(agents) }),
     ...(description === undefined ? {} : { description }),
-  });
+  };
+  const wanted = newWebhookSchema.safeParse(given, { error: plainIssue });
   if (!wanted.success) {
-    const [issue] = wanted.error.issues;
-    complain(`edge-agent: ${issue?.path.join('.')}: ${issue?.message}`);
+    complain(`edge-agent: ${fieldErrors(wanted.error)[0]}.`);
     return EXIT.usage;
   }
   const asked = await askGateway(options, 'webhooks.add', wanted.data);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fieldErrors } from './requestBody.js';
+import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
 
 /** Why we close a socket; 4xxx are ours, the others are RFC 6455's. */
 export const CLOSE = {
@@ -84,7 +84,7 @@ export function parseAgentFrame(text: string): AgentFrame {
     // Not an error of ours: the caller is told what came, and the connection stays.
     return { kind: 'malformed', reason: 'not JSON' };
   }
-  const envelope = envelopeSchema.safeParse(json);
+  const envelope = envelopeSchema.safeParse(json, { error: plainIssue });
   if (!envelope.success) return { kind: 'malformed', reason: fieldErrors(envelope.error).join('; ') };
   const { type, data } = envelope.data;
   switch (type) {
@@ -103,7 +103,7 @@ export function parseAgentFrame(text: string): AgentFrame {
 }
 
 function read<T>(schema: z.ZodType<T>, data: unknown, make: (value: T) => AgentFrame): AgentFrame {
-  const parsed = schema.safeParse(data);
+  const parsed = schema.safeParse(data, { error: plainIssue });
   if (parsed.success) return make(parsed.data);
   return { kind: 'malformed', reason: fieldErrors(parsed.error, 'data').join('; ') };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
+import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
 
 /** The largest request body that is read, in bytes (1 MiB). */
 const BODY_LIMIT = 1024 * 1024;
@@ -87,19 +88,6 @@ async function parseForm(chunks: readonly Buffer[], type: string): Promise<Body>
   return { kind: 'form', form: { fields, files } };
 }
 
-/** Every mistake of a body with the path of its field, as in `command_acks[0].command_id: expected string`. */
-export function fieldErrors(error: z.ZodError, root = ''): string[] {
-  return error.issues.map((issue) => `${fieldPath(root, issue.path) || 'body'}: ${issue.message}`);
-}
-
-function fieldPath(root: string, path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (sofar, key) =>
-      typeof key === 'number' ? `${sofar}[${key}]` : sofar === '' ? String(key) : `${sofar}.${String(key)}`,
-    root,
-  );
-}
-
 /** The answer to a request: a status and a JSON object. `sent` is told whether all of it was written. */
 export interface HttpReply {
   status: number;
@@ -131,6 +119,6 @@ export function withBody<T>(
   body: unknown,
   then: (value: T) => HttpReply | Promise<HttpReply>,
 ): HttpReply | Promise<HttpReply> {
-  const parsed = schema.safeParse(body);
+  const parsed = schema.safeParse(body, { error: plainIssue });
   return parsed.success ? then(parsed.data) : badRequest(fieldErrors(parsed.error));
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ApiErrorBody } from '../../model/gatewayApi.js';
-import { fieldErrors } from '../agents/requestBody.js';
+import { fieldErrors, mistakesIn } from '../../system/plainIssues.js';
 
 type ErrorType = ApiErrorBody['error']['type'];
 
@@ -58,7 +58,7 @@ export class ApiError extends Error {
 
 /** What is wrong with a body or a query; `field` is the first at fault. */
 export function invalidRequest(error: z.ZodError): ApiError {
-  const [first] = error.issues;
+  const [first] = mistakesIn(error);
   const field = first?.path.join('.') || undefined;
   return new ApiError('invalid_request', 'invalid_request', fieldErrors(error).join('; '), { field });
 }

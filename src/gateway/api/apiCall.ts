@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { Logger } from '../../logging/Logger.js';
 import type { Clock } from '../../system/clock.js';
+import { plainIssue } from '../../system/plainIssues.js';
 import type { CommandIntake } from '../application.js';
 import type { EventBell } from '../events/EventBell.js';
 import { firstAgents, isAgentKnown } from '../ledger/agentViews.js';
@@ -53,7 +54,7 @@ export const json = (body: unknown, headers: Readonly<Record<string, string>> = 
 
 /** A body or query in its form. Throws `invalid_request`. */
 export function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: plainIssue });
   if (result.success) return result.data;
   throw invalidRequest(result.error);
 }

@@ -42,11 +42,12 @@ export interface Operation {
 const MOST_A_PAGE = 100;
 
 const cursor = z.string().max(1_024).optional().describe('`next_cursor` of the page before.');
+const LIMIT = `expected a whole number from 1 to ${MOST_A_PAGE}`;
 const limit = z.coerce
-  .number('expected a number')
-  .int()
-  .min(1)
-  .max(MOST_A_PAGE)
+  .number(LIMIT)
+  .int(LIMIT)
+  .min(1, LIMIT)
+  .max(MOST_A_PAGE, LIMIT)
   .default(25)
   .describe('The most on a page.');
 const page = { limit, cursor };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { fieldErrors } from '../../gateway/agents/requestBody.js';
 import type { MessageBody } from '../../gateway/agents/requests.js';
 import { LONGEST_BURST_DELAY_MS, type MessageReply } from '../../model/backendBodies.js';
+import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
 
 /** How long a reflex or a reply may be held back: agents have long given up, and ask again. */
 const LONGEST_DELAY_MS = 600_000;
@@ -50,7 +50,7 @@ export const answerSchema = z.strictObject({
  * to say. Throws when a field is none that an answer may have, and names it.
  */
 export function sayable(given: PersonaAnswer): PersonaAnswer {
-  const read = answerSchema.safeParse(given);
+  const read = answerSchema.safeParse(given, { error: plainIssue });
   if (!read.success)
     throw new Error(`the persona's answer cannot be said: ${fieldErrors(read.error).join('; ')}`);
   const { reflex, ...rest } = read.data;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { describeError, EdgeError } from '../../errors.js';
+import { plainIssue } from '../../system/plainIssues.js';
 
 const side = z.enum(['agent', 'backend']);
 /** Ms since the transcript began. */
@@ -90,7 +91,7 @@ export function readTranscript(path: string): Transcript {
   if (!head.success) throw unreadable(`${path} is not a transcript: its first line does not identify it.`);
   // Every whole line ends with a line break, so what stands behind the last one was cut short.
   const entries = rest.slice(0, -1).map((line, index) => {
-    const entry = entrySchema.safeParse(parse(line));
+    const entry = entrySchema.safeParse(parse(line), { error: plainIssue });
     if (entry.success) return entry.data;
     const [issue] = entry.error.issues;
     const field = issue?.path.join('.') ?? '';

@@ -338,7 +338,7 @@ describe('the API', () => {
     ['too long a text', { text: 'x'.repeat(100_001) }, 'invalid_request', 'text'],
     ['a time without a zone', { send_at: '2099-12-24T09:00:00' }, 'invalid_request', 'send_at'],
     ['a scheduled reflex', { send_at: LATER, bubble_type: 'reflex' }, 'invalid_request', 'bubble_type'],
-    ['a field that there is not', { txt: 'x' }, 'invalid_request', undefined],
+    ['a field that there is not', { txt: 'x' }, 'invalid_request', 'txt'],
     [
       'a file by http',
       { attachments: [{ url: 'http://example.com/a' }] },

@@ -1,4 +1,5 @@
-import { badRequest, fieldErrors, unavailable } from '../requestBody.js';
+import { fieldErrors, plainIssue } from '../../../system/plainIssues.js';
+import { badRequest, unavailable } from '../requestBody.js';
 import { messageSchema } from '../requests.js';
 import type { Endpoint } from './endpoint.js';
 
@@ -11,7 +12,7 @@ export const message: Endpoint = {
   method: 'POST',
   access: 'agent',
   async handle({ agentId, body, headers }, { backend, log }) {
-    const parsed = messageSchema.safeParse(body);
+    const parsed = messageSchema.safeParse(body, { error: plainIssue });
     if (!parsed.success) return badRequest(fieldErrors(parsed.error));
     const key = headers['idempotency-key'];
     const keys = typeof key === 'string' ? [decoded(key), key] : [];
