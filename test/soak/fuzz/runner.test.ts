@@ -1,37 +1,59 @@
-import { expect, test, vi } from 'vitest';
-import { fuzz, MOST_CPU_MS } from './runner.js';
+import { expect, test } from 'vitest';
+import { type FuzzEntry, fuzz, MOST_COST_MS } from './runner.js';
 
-test('an item that is slow each time is a fault, one that is slow until its code is compiled is none', async ({
-  onTestFinished,
-}) => {
-  let used = 0;
-  const cpuUsage = vi.spyOn(process, 'cpuUsage').mockImplementation((before) => ({
-    user: used - (before?.user ?? 0),
-    system: 0,
-  }));
-  onTestFinished(() => cpuUsage.mockRestore());
-  const TOO_LONG_MS = MOST_CPU_MS + 1;
-  let cold = 6;
-  const { faults, worst } = await fuzz(
-    {
-      name: 'slow ones',
-      atOnce: 1,
-      perWorld: 10,
-      make: (_, salt) => Number(salt.split('-')[0]),
-      open: async () => ({
-        take([index]: readonly number[]) {
-          const isCold = index === 1 && cold > 0;
-          if (isCold) cold -= 1;
-          used += (index === 2 || isCold ? TOO_LONG_MS : 3) * 1000;
+const TOO_LONG_MS = MOST_COST_MS + 1;
+
+/** What an item costs, by CPU and by wall time, in which world, and how often it was taken there before. */
+type Cost = (index: number, world: number, times: number) => readonly [cpu: number, wall: number];
+
+/** Runs four items of these costs, each in a world of its own. */
+async function run(cost: Cost) {
+  let [cpu, wall, worlds] = [0, 0, 0];
+  const entry: FuzzEntry<number> = {
+    name: 'these',
+    atOnce: 1,
+    perWorld: 10,
+    make: (_, salt) => Number(salt.split('-')[0]),
+    async open() {
+      worlds += 1;
+      const world = worlds;
+      const times = new Map<number, number>();
+      return {
+        take([index = 0]) {
+          const before = times.get(index) ?? 0;
+          times.set(index, before + 1);
+          const [byCpu, byWall] = cost(index, world, before);
+          cpu += byCpu;
+          wall += byWall;
         },
         close: async () => undefined,
-      }),
+      };
     },
-    { seed: 1, count: 4 },
-  );
-  expect(faults).toEqual([
-    { entry: 'slow ones', seed: 1, index: 2, what: `takes ${TOO_LONG_MS} ms of CPU time` },
-  ]);
+  };
+  const meter = { cpu: () => cpu, wall: () => wall };
+  return fuzz(entry, { seed: 1, count: 4, meter });
+}
+
+test('an item that is slow each time is a fault, one that is slow until its code is compiled is none', async () => {
+  const { faults, worst } = await run((index, _, times) => {
+    const isSlow = index === 2 || (index === 1 && times < 6);
+    return isSlow ? [TOO_LONG_MS, TOO_LONG_MS] : [3, 3];
+  });
+  expect(faults).toEqual([{ entry: 'these', seed: 1, index: 2, what: `costs ${TOO_LONG_MS} ms` }]);
   expect(worst).toEqual({ index: 2, ms: TOO_LONG_MS });
-  expect(cold).toBe(0);
+});
+
+test('an item that waits for a machine that is busy is none, nor one whose process works on something else', async () => {
+  const costs: Cost = (index) => [index === 1 ? 5_000 : 3, index === 2 ? 5_000 : 3];
+  const { faults, worst } = await run(costs);
+  expect(faults).toEqual([]);
+  expect(worst.ms).toBe(3);
+});
+
+test('an item is accused only where it is slow alone too, in a fresh world', async () => {
+  // The fourth world is the one in which the last item is taken first.
+  const costs: Cost = (index, world) => (index === 3 && world === 4 ? [90, 90] : [3, 3]);
+  const { faults, worst } = await run(costs);
+  expect(faults).toEqual([]);
+  expect(worst.ms).toBe(3);
 });
