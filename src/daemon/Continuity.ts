@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Problem } from '../model/problem.js';
+import type { SendRecord } from '../model/sending.js';
 import {
   type AnsweredMessages,
   allMarks,
@@ -22,7 +23,6 @@ import {
   Witness,
   type WitnessRecord,
 } from '../store/lineage.js';
-import { ENDED_KEPT_MS } from '../store/Retention.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
@@ -175,8 +175,7 @@ export class Continuity {
     try {
       const { id, answered, store } = this;
       const gap = store?.lineage.gap();
-      const underWay = store === undefined ? [] : [...store.sends.watched(), ...store.sends.attempting()];
-      const givenUp = store?.sends.givenUp() ?? [];
+      const attempts = store === undefined ? [] : unprovenAttempts(store);
       const record = {
         store: id,
         counter,
@@ -184,7 +183,7 @@ export class Continuity {
         directory,
         revisions: gap?.revisions ?? 0,
         answered,
-        begun: begunTexts(gap?.begun ?? [], underWay, givenUp),
+        begun: begunTexts(gap?.begun ?? [], attempts),
       };
       if (this.witness === undefined) return;
       this.witness.write(record, isDurable);
@@ -294,26 +293,25 @@ function gapOf(
           from: earlier.from,
           until: Math.max(until, earlier.until),
         };
-  return { ...whole, begun: forgottenTexts(before?.begun ?? [], forgottenBy(reason, store, seen), until) };
+  return { ...whole, begun: forgottenTexts(before?.begun ?? [], forgottenBy(store, seen), until) };
+}
+
+/** What was handed to Messages, or may have been, and has no row, the newest last: first what is not looked for any more. */
+function unprovenAttempts({ sends }: Store): readonly SendRecord[] {
+  return [...sends.givenUp(), ...sends.watched(), ...sends.attempting()];
 }
 
 /**
- * The texts that the agent before had begun to send, without those that a copy of its store knows itself as given up: so they stay, until
- * the retention forgets them.
+ * The texts that the agent before had begun to send, without the attempts whose end the store looks for itself, or has given up as unknown.
+ * Those that it has as under way stay: its start has yet to settle them.
  */
-function forgottenBy(
-  reason: GapReason,
-  { sends }: Store,
-  seen: WitnessRecord | undefined,
-): WitnessRecord['begun'] {
+function forgottenBy(store: Store, seen: WitnessRecord | undefined): WitnessRecord['begun'] {
   if (seen === undefined) return [];
-  const known = sends.givenUp();
-  if (reason !== 'older') return seen.begun;
-  const isKept = (settledAt: number | null) => (settledAt ?? 0) > seen.aliveAt - ENDED_KEPT_MS + DAY_MS;
-  return withoutKnown(
-    seen.begun,
-    known.filter(({ settledAt }) => isKept(settledAt)),
+  const { sends, aliases } = store;
+  const known = [...sends.givenUp(), ...sends.watched()].flatMap((send) =>
+    aliases.namesOf(send.conversation).map((conversation) => ({ ...send, conversation })),
   );
+  return withoutKnown(seen.begun, known);
 }
 
 /** With those of an earlier gap that is still one. Null: the witness does not tell of everything that the store forgot. */
@@ -335,7 +333,6 @@ function forgottenAnswers(
 /** So many acks of one command are never given between two restores. */
 const REVISIONS_APART = 1000;
 const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 
 /**
  * Above every revision that may have been given before: the witness tells of those which the store forgot, and where there is none, the

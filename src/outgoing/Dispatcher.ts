@@ -280,7 +280,7 @@ export class Dispatcher {
    */
   private noteBegun(send: SendRecord): void {
     const { lineage, incoming } = this.store;
-    lineage.advance();
+    lineage.beginAttempt();
     if (isReply(send)) lineage.beginAnswer(incoming.find(send.answers));
   }
 

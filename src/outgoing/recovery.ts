@@ -30,7 +30,9 @@ export async function recoverAttempts(
     const end = await sender.settle(tag, isSameBoot);
     if (end === undefined) return;
     const { proofs, undecided } = matchRows([send], rows, knownRows(store), clock.now());
-    const dispatched = end.dispatched || proofs.has(send.seq) || undecided.has(send.seq);
+    const isKnown = end.dispatched || proofs.has(send.seq) || undecided.has(send.seq);
+    // Of a copy that was put back, what it has of the attempt is from before the attempt ended.
+    const dispatched = isKnown || store.lineage.isForgotten(send);
     const settle = () => {
       if (dispatched) {
         const error = 'The agent died while the text was being sent; it did not appear in chat.db.';
@@ -38,6 +40,7 @@ export async function recoverAttempts(
           errorCode: 'outcome_unknown',
           error,
         });
+        store.lineage.takeUpAttempt(send);
       } else {
         const { form, attempts } = send;
         store.sends.requeue(send.seq, { form, attempts, notBefore: 0, errorCode: null, error: null });

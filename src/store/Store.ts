@@ -351,7 +351,9 @@ export class Store {
 
   /** Inside a write: forgets up to `limit` rows a table that are older than the given Unix ms; returns how many. */
   prune(bounds: { ended: number; commands: number; limit: number }): number {
-    return this.pruning(bounds);
+    const forgotten = this.pruning(bounds);
+    if (forgotten > 0) this.sends.reload();
+    return forgotten;
   }
 
   private noteRefusal(error: unknown): void {

@@ -7,22 +7,25 @@ const MOST = 100;
 /** Of texts that were given up as unknown so many at most, the newest. */
 export const MOST_GIVEN_UP = 50;
 const MOST_GROUPS = 16;
-const MARK_LENGTH = 6;
+const TEXT_LENGTH = 6;
+const ATTEMPT_LENGTH = 2;
+const MARK_LENGTH = TEXT_LENGTH + ATTEMPT_LENGTH;
 
 /** What tells of a text; none of its words. */
 export type MarkedText = Pick<SendRecord, 'conversation' | 'text' | 'file'>;
+/** One attempt to send it: no other one has its tag. */
+export type MarkedAttempt = MarkedText & Pick<SendRecord, 'tag'>;
 
 /**
  * The marks of texts that were begun to be sent and had no row in chat.db yet: whatever copy of the store is put back, Messages may
- * still write it. Each attempt has one, so that two of the same words are two. They are joined, in groups: `until` is the end of the gap
- * (Unix ms) that was found when their agent had been forgotten, and nothing that was wanted later is one of them; null for those of the
- * agent that writes the witness. `isGivenUp`: it had told of them as unknown, and did not look for their rows any more.
+ * still write it. Each attempt has one, of its text and of its tag, so that two of the same words are two. They are joined, in groups:
+ * `until` is the end of the gap (Unix ms) that was found when their agent had been forgotten, and nothing that was wanted later is one of
+ * them; null for those of the agent that writes the witness.
  */
 export const begunSchema = z.array(
   z.object({
     until: z.number().nullable(),
     marks: z.string().regex(new RegExp(`^([\\w-]{${MARK_LENGTH}})*$`)),
-    isGivenUp: z.literal(true).optional(),
   }),
 );
 type BegunTexts = z.infer<typeof begunSchema>;
@@ -33,28 +36,18 @@ export interface ForgottenTexts {
   marks: string;
 }
 
-/** Of the agents that were forgotten, and those of this one: what it gave up as unknown, and what is under way. */
+/** Of the agents that were forgotten, and those of this one, the newest last. */
 export function begunTexts(
   earlier: readonly ForgottenTexts[],
-  underWay: readonly MarkedText[],
-  givenUp: readonly MarkedText[] = [],
+  attempts: readonly MarkedAttempt[],
 ): BegunTexts {
-  const old: BegunTexts[number] = { until: null, marks: marksOf(givenUp), isGivenUp: true };
-  return newest([...earlier, old, { until: null, marks: marksOf(underWay) }]);
+  return newest([...earlier, { until: null, marks: attempts.map(markOf).join('') }]);
 }
 
-/**
- * The same without the texts that the store knows itself as given up. Where some of them may be missing here, a mark might stand for
- * another text in the same words, and none is taken away.
- */
-export function withoutKnown(begun: BegunTexts, known: readonly MarkedText[]): BegunTexts {
+/** The same without these attempts, of which the store itself knows that they were made. */
+export function withoutKnown(begun: BegunTexts, known: readonly MarkedAttempt[]): BegunTexts {
   const marks = known.map(markOf);
-  const countOf = (groups: BegunTexts) => groups.flatMap((group) => split(group.marks)).length;
-  const givenUp = begun.filter((group) => group.isGivenUp === true);
-  if (countOf(begun) >= MOST || countOf(givenUp) >= MOST_GIVEN_UP) return begun;
-  return begun.map((group) =>
-    group.isGivenUp === true ? { ...group, marks: without(split(group.marks), marks).join('') } : group,
-  );
+  return begun.map((group) => ({ ...group, marks: without(split(group.marks), marks).join('') }));
 }
 
 /**
@@ -93,8 +86,29 @@ export function takenUp(
   isOf: (until: number) => boolean,
 ): ForgottenTexts[] {
   const taken = found(begun, names, isOf);
-  if (taken === undefined) return [...begun];
-  const { group, mark } = taken;
+  return taken === undefined ? [...begun] : withoutMark(begun, taken);
+}
+
+/** Whether this very attempt is one of them, under one of these names. */
+export function isAttempt(begun: readonly ForgottenTexts[], names: readonly MarkedAttempt[]): boolean {
+  return foundAttempt(begun, names) !== undefined;
+}
+
+/** Without this very attempt. */
+export function withoutAttempt(
+  begun: readonly ForgottenTexts[],
+  names: readonly MarkedAttempt[],
+): ForgottenTexts[] {
+  const taken = foundAttempt(begun, names);
+  return taken === undefined ? [...begun] : withoutMark(begun, taken);
+}
+
+interface FoundMark {
+  group: ForgottenTexts;
+  mark: string;
+}
+
+function withoutMark(begun: readonly ForgottenTexts[], { group, mark }: FoundMark): ForgottenTexts[] {
   const left = { ...group, marks: without(split(group.marks), [mark]).join('') };
   return newest(begun.map((other) => (other === group ? left : other)));
 }
@@ -103,25 +117,43 @@ function found(
   begun: readonly ForgottenTexts[],
   names: readonly MarkedText[],
   isOf: (until: number) => boolean,
-): { group: ForgottenTexts; mark: string } | undefined {
+): FoundMark | undefined {
+  const texts = names.map(textMark);
+  return foundIn(begun, (mark, group) => isOf(group.until) && texts.includes(mark.slice(0, TEXT_LENGTH)));
+}
+
+function foundAttempt(
+  begun: readonly ForgottenTexts[],
+  names: readonly MarkedAttempt[],
+): FoundMark | undefined {
   const marks = names.map(markOf);
+  return foundIn(begun, (mark) => marks.includes(mark));
+}
+
+function foundIn(
+  begun: readonly ForgottenTexts[],
+  isIt: (mark: string, group: ForgottenTexts) => boolean,
+): FoundMark | undefined {
   for (const group of begun) {
-    const known = isOf(group.until) ? split(group.marks) : [];
-    const mark = marks.find((one) => known.includes(one));
+    const mark = split(group.marks).find((one) => isIt(one, group));
     if (mark !== undefined) return { group, mark };
   }
   return undefined;
 }
 
-/** By its letters, digits and symbols: white space, quotes, dashes and dots may be changed by Messages on the way. */
-function markOf({ conversation, text, file }: MarkedText): string {
-  const words = text.normalize('NFKC').replaceAll(/[^\p{L}\p{N}\p{S}]/gu, '');
-  const name = file === null ? '' : (file.split('/').at(-1) ?? '');
-  return hash('sha256', JSON.stringify([conversation, words, name]), 'base64url').slice(0, MARK_LENGTH);
+function markOf(attempt: MarkedAttempt): string {
+  return textMark(attempt) + digest(attempt.tag ?? '').slice(0, ATTEMPT_LENGTH);
 }
 
-function marksOf(texts: readonly MarkedText[]): string {
-  return texts.map(markOf).join('');
+/** By its letters, digits and symbols: white space, quotes, dashes and dots may be changed by Messages on the way. */
+function textMark({ conversation, text, file }: MarkedText): string {
+  const words = text.normalize('NFKC').replaceAll(/[^\p{L}\p{N}\p{S}]/gu, '');
+  const name = file === null ? '' : (file.split('/').at(-1) ?? '');
+  return digest(JSON.stringify([conversation, words, name])).slice(0, TEXT_LENGTH);
+}
+
+function digest(fact: string): string {
+  return hash('sha256', fact, 'base64url');
 }
 
 function newest<Group extends { marks: string }>(groups: readonly Group[]): Group[] {

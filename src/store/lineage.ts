@@ -14,7 +14,16 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../system/clock.js';
 import { type AnsweredMessages, answeredSchema, type MarkedMessage, marksOf } from './AnsweredMessages.js';
-import { begunSchema, type ForgottenTexts, isBegun, type MarkedText, takenUp } from './begunTexts.js';
+import {
+  begunSchema,
+  type ForgottenTexts,
+  isAttempt,
+  isBegun,
+  type MarkedAttempt,
+  type MarkedText,
+  takenUp,
+  withoutAttempt,
+} from './begunTexts.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './seenRows.js';
@@ -268,6 +277,21 @@ export class LineageTable {
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 
+  /**
+   * Whether a forgotten agent that had this very attempt under way, as the copy of its store has it, could not tell when it ended whether
+   * the text went out: what the copy has of it proves no less.
+   */
+  isForgotten(attempt: MarkedAttempt): boolean {
+    return this.known !== undefined && isAttempt(this.known.begun, this.byNames(attempt));
+  }
+
+  /** Inside a write: the end of this very attempt is looked for, so it is no other text's. */
+  takeUpAttempt(attempt: MarkedAttempt): void {
+    if (this.known === undefined || !this.isForgotten(attempt)) return;
+    this.known = { ...this.known, begun: withoutAttempt(this.known.begun, this.byNames(attempt)) };
+    this.meta.set(GAP, JSON.stringify(this.known));
+  }
+
   /** Whether a command that came then (Unix ms) may be one that an agent had before it was forgotten. */
   isOfferedAgain(at: number): boolean {
     if (this.known === undefined) return false;
@@ -352,6 +376,15 @@ export class LineageTable {
     this.hooks.afterCommit(this.announce);
   }
 
+  /**
+   * Inside a write, before what hands a text to Messages is put off until after it: as `advance`, and told before that, also where
+   * something else advances the counter in the same write.
+   */
+  beginAttempt(): void {
+    this.advance();
+    this.hooks.afterCommit(() => this.announce());
+  }
+
   /** Calls `listener` after each commit that advanced the counter. */
   onAdvanced(listener: (counter: number) => void): void {
     this.listeners.push(listener);
@@ -384,7 +417,7 @@ export class LineageTable {
     return marksOf(message).some((mark) => marks.includes(mark));
   }
 
-  private byNames(text: MarkedText): readonly MarkedText[] {
+  private byNames<Text extends MarkedText>(text: Text): readonly Text[] {
     return this.namesOf(text.conversation).map((conversation) => ({ ...text, conversation }));
   }
 

@@ -133,6 +133,48 @@ describe('the texts that an agent had begun to send when it was killed', () => {
     }
   });
 
+  test('are recorded before they go out, whatever else is stored in the same write', () => {
+    const mac = new Mac();
+    const seen: (number | undefined)[] = [];
+    const marks = () => {
+      const witness = Witness.open(sharedPlaces(join(mac.home, 'chat.db'), mac.home).witness);
+      seen.push(witness.read()?.begun.length);
+      witness.close();
+    };
+    mac.run((store) =>
+      store.write(() => {
+        const send = store.sends.add(text('once'));
+        store.sends.begin(send?.seq ?? 0, { tag: 'once', generation: 'g', afterRow: 0 });
+        store.lineage.beginAttempt();
+        store.afterCommit(marks);
+        store.lineage.advance();
+      }),
+    );
+    expect(seen).toEqual([1]);
+  });
+
+  test('are no longer recorded once the retention has forgotten them', () => {
+    const mac = new Mac();
+    killedWith(mac, 'once');
+    mac.run(giveUp);
+    mac.clock.advance(8 * DAY_MS);
+    const marksIn = () => {
+      const witness = Witness.open(sharedPlaces(join(mac.home, 'chat.db'), mac.home).witness);
+      const { begun } = witness.read() ?? {};
+      witness.close();
+      return begun;
+    };
+    mac.run((store) => {
+      expect(marksIn()).toHaveLength(1);
+      store.write(() => {
+        const ended = mac.clock.now() - 7 * DAY_MS;
+        store.prune({ ended, commands: ended, limit: 100 });
+        store.lineage.advance();
+      });
+      expect(marksIn()).toEqual([]);
+    });
+  });
+
   /** It is not known of any whether it went out, and nobody looks for their rows any more. */
   const giveUp = (store: Store) =>
     store.write(() => {

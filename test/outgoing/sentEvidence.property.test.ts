@@ -521,7 +521,7 @@ describe('a text that a forgotten agent had begun to send when it was killed', (
   const UNTIL = BEGAN_AT + 20_000;
   const killed = (attempts = 1, more: Partial<LedgerGap> = {}) => {
     const ok = { conversation: PERSON, text: 'ok', file: null };
-    const underWay = Array.from({ length: attempts }, () => ok);
+    const underWay = Array.from({ length: attempts }, (_, nth) => ({ ...ok, tag: `tag-${nth}` }));
     const begun = forgottenTexts([], begunTexts([], underWay), UNTIL);
     return restored('something else', BEGAN_AT + 10_000, { begun, foundAt: UNTIL, ...more });
   };
@@ -606,6 +606,45 @@ describe('a text that a forgotten agent had begun to send when it was killed', (
     await world.outgoing.start();
     expect(stateOf(world, 'command:cmd_1')).toBe('sent');
     expect(world.messages.texts).toEqual(['ok']);
+    world.close();
+  });
+
+  /** The copy that was put back had the attempt under way too, by this tag. */
+  const underWayInCopy = async (tag: string, { isMarked = false, madeAt = BEGAN_AT + 1_000 } = {}) => {
+    const world = new World();
+    const id = `command:${world.offer('ok', madeAt)}`;
+    const seq = world.store.sends.findById(id)?.seq ?? 0;
+    world.store.write(() => world.store.sends.begin(seq, { tag, generation: 'g', afterRow: 0 }));
+    if (isMarked) world.messages.dispatchedBeforeDeath.add(tag);
+    world.at(BEGAN_AT + 20_000);
+    const attempts = [{ conversation: PERSON, text: 'ok', file: null, tag: 'tag-0' }];
+    const begun = forgottenTexts([], begunTexts([], attempts), UNTIL);
+    world.restore(0, UNTIL, { begun, foundAt: UNTIL });
+    await world.outgoing.start();
+    return { world, id };
+  };
+
+  test.each([
+    ['Messages was asked', { isMarked: true }],
+    ['nothing tells so', { isMarked: false }],
+    ['nothing tells so, and the clock of the backend is ahead', { madeAt: UNTIL + 5_000 }],
+  ])('is that of the copy, which was under way there too (%s), and no other text', async (_, how) => {
+    const { world, id } = await underWayInCopy('tag-0', how);
+    expect(stateOf(world, id)).toBe('confirming');
+    const other = `command:${world.offer('ok', BEGAN_AT + 15_000)}`;
+    world.clock.advance(11_000);
+    expect([stateOf(world, id), stateOf(world, other)]).toEqual(['unknown', 'attempting']);
+    expect(world.messages.texts).toEqual(['ok']);
+    world.close();
+  });
+
+  test('is another one than that of the copy if its tag is another: the row of the one is not the end of the other', async () => {
+    const { world, id } = await underWayInCopy('tag-9');
+    expect(stateOf(world, id)).toBe('confirming');
+    world.messages.rows.push(row(2, 'ok', world.clock.now()));
+    world.outgoing.chatChanged();
+    expect(stateOf(world, id)).toBe('sent');
+    expect(world.messages.texts).toEqual([]);
     world.close();
   });
 
