@@ -9,7 +9,7 @@ import { askSocket } from '../../../src/operator/askDaemon.js';
 import { socketPath } from '../../../src/operator/socketPath.js';
 import { FuzzBackend } from './FuzzBackend.js';
 
-/** Where nothing waits for a disk, if there is such a place: CPU time is what is measured. */
+/** Where nothing waits for a disk, if there is such a place: work is what is measured. */
 const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** A directory of its own for one world. */
@@ -17,8 +17,9 @@ export function fuzzDirectory(): string {
   return mkdtempSync(join(PLACE, 'edge-fuzz-'));
 }
 
-/** On a machine that is busy with other things an answer may take long. */
+/** On a machine that is busy with other things an answer may take long, and the agent may hang up before it reads the question. */
 const PATIENCE_MS = 60_000;
+const QUESTIONS = 20;
 
 /** The whole agent in this process, on a real chat.db and a real store, with a backend that says what it is asked to say. */
 export class AgentHost {
@@ -62,11 +63,14 @@ export class AgentHost {
     return host;
   }
 
-  /** Asks by the status socket. Throws where it does not answer. */
-  async ask(request: { verb: string } & Record<string, unknown>): Promise<unknown> {
-    const answer = await askSocket(this.socket, request, PATIENCE_MS);
-    if (answer.kind !== 'answered') throw new Error(`${request.verb}: ${JSON.stringify(answer)}`);
-    return answer.result;
+  /** Asks by the status socket what may be asked twice. Throws where it does not answer. */
+  async ask(request: { verb: 'kick' | 'pause' }): Promise<void> {
+    for (let left = QUESTIONS; ; left -= 1) {
+      const answer = await askSocket(this.socket, request, PATIENCE_MS);
+      if (answer.kind === 'answered') return;
+      if (answer.kind !== 'cannotTell' || left === 1)
+        throw new Error(`${request.verb}: ${JSON.stringify(answer)}`);
+    }
   }
 
   async close(): Promise<void> {

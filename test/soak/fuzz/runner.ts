@@ -79,8 +79,8 @@ export const MOST_HEAP_GROWTH_MB = 8;
 const MB = 1024 * 1024;
 /** More faults than these tell nothing new. */
 const MOST_FAULTS = 20;
-/** No item may take longer than this until it is done, in ms of wall time: it hangs. */
-const PATIENCE_MS = 60_000;
+/** An item that is not done after so many seconds hangs. A second counts only where the process got a turn in it. */
+const PATIENCE_S = 60;
 
 /** Runs an entry. Never rejects for what an item does: that is a fault of the report. */
 export async function fuzz<Item>(entry: FuzzEntry<Item>, options: FuzzOptions): Promise<FuzzReport> {
@@ -168,7 +168,7 @@ class Run<Item> {
     try {
       const before = { cpu: cpu(), wall: wall() };
       const work = world.take(items);
-      if (work !== undefined) await within(PATIENCE_MS, work);
+      if (work !== undefined) await within(PATIENCE_S, work);
       return Math.min(cpu() - before.cpu, wall() - before.wall);
     } catch (error) {
       if (indices.length === 1) this.fault(this.current, describe(error));
@@ -211,10 +211,16 @@ class Run<Item> {
   }
 }
 
-async function within(ms: number, work: Promise<void>): Promise<void> {
+async function within(seconds: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`is not done after ${ms} ms`)), ms);
+    let left = seconds;
+    const turn = () => {
+      left -= 1;
+      if (left < 0) reject(new Error(`is not done after ${seconds} s`));
+      else timer = setTimeout(turn, 1_000);
+    };
+    turn();
   });
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
