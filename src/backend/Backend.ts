@@ -34,6 +34,7 @@ export class Backend {
   private readonly whenStopped = new Set<() => void>();
   private readonly linkListeners = new Set<() => void>();
   private readonly reconnectListeners = new Set<() => void>();
+  private readonly offeringListeners = new Set<() => void>();
   private readonly notificationListeners = new Set<(notification: BackendNotification) => void>();
 
   constructor(private readonly options: BackendOptions) {
@@ -44,6 +45,7 @@ export class Backend {
       notified: (notification) => {
         for (const listener of this.notificationListeners) listener(notification);
       },
+      offering: () => this.offering(),
     });
   }
 
@@ -175,6 +177,14 @@ export class Backend {
     this.reconnectListeners.add(listener);
   }
 
+  /**
+   * Told whenever the backend could offer all that it has no ack of: a socket came up, or a sync was taken in whole. Not of what it
+   * answers otherwise. Must not throw.
+   */
+  onOffering(listener: () => void): void {
+    this.offeringListeners.add(listener);
+  }
+
   /** Told of each notification that the backend sends; must not throw. */
   onNotification(listener: (notification: BackendNotification) => void): void {
     this.notificationListeners.add(listener);
@@ -225,6 +235,7 @@ export class Backend {
     poller.setMode(pollerMode(after), after.name === 'idle' ? 0 : this.timings.firstPollMs);
     narrator.changed(before, after);
     if (before.name === 'proving' && after.name === 'online') {
+      this.offering();
       access.registration.retry();
       stranded.opened();
       status.start();
@@ -238,6 +249,10 @@ export class Backend {
     for (const listener of this.linkListeners) listener();
     if (cameBack) for (const listener of this.reconnectListeners) listener();
     if (after.name === 'stopped') this.stoppedNow();
+  }
+
+  private offering(): void {
+    for (const listener of this.offeringListeners) listener();
   }
 
   private stoppedNow(): void {
@@ -280,6 +295,8 @@ interface WholeLine {
   finalFlush(socket: boolean): void;
   /** The backend has a word for those who watch. */
   notified(notification: BackendNotification): void;
+  /** A sync was taken in whole. */
+  offering(): void;
 }
 
 /** Makes the parts and joins them. Nothing runs yet and nothing is sent: that begins with the link's `start`. */
@@ -372,6 +389,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
       !acceptsEvents() &&
       store.events.after(0, refused.count + 1).some((event) => !refused.waits('sync', refusedEvent(event))),
     eventSyncMs: timings.eventSyncMs,
+    onSynced: () => whole.offering(),
   });
   const reader = new FrameReader({
     log,

@@ -32,6 +32,8 @@ interface PollerPorts {
   readonly eventsWait: () => boolean;
   /** Between syncs that carry events beside a live socket, ms. */
   readonly eventSyncMs: number;
+  /** Told of each sync whose commands were taken in; must not throw. */
+  readonly onSynced: () => void;
 }
 
 /**
@@ -177,6 +179,7 @@ export class HttpPoller {
       this.failures = 0;
       this.succeededAt = this.ports.clock.now();
       this.notBefore = 0;
+      this.ports.onSynced();
       if (ended.more && this.mode === 'running') this.wanted = true;
     }
   }

@@ -271,7 +271,7 @@ function gapOf(
     from,
     until,
     foundAt: now,
-    heardAt: null,
+    offeredUpTo: null,
     activeUntil: isSalvaged ? null : activeUntil,
     copiedAt: from,
     knownSends: store.sends.newest(),

@@ -301,9 +301,10 @@ export class EdgeAgent {
     });
     store.onDamage(() => this.options.onFatal?.(storeDamaged()));
     store.onRecovery(() => components.backend.redeliver('the store takes writes again'));
-    const downtime = new Downtime(store, clock, () =>
-      store.lineage.endGapBy(clock.now(), (at) => components.backend.isFuture(at)),
-    );
+    const downtime = new Downtime(store, clock, () => {
+      store.lineage.endGapBy(clock.now(), (at) => components.backend.isFuture(at));
+      if (store.fault() === undefined) store.lineage.endOffering(store.sends.newest());
+    });
     const wake = new WakeDetector(clock, (gapMs) => {
       downtime.slept(gapMs);
       components.scheduler.clockChanged();

@@ -269,9 +269,9 @@ export function compose(options: ComponentOptions): Components {
     filter,
   });
   let isUp = true;
-  backend.onHttpOutcome(({ status = 0 }) => {
-    const isTaken = status >= 200 && status < 300;
-    if (isTaken && store.lineage.isUnheard()) store.tryWrite(() => store.lineage.noteHeard());
+  backend.onOffering(() => store.lineage.noteOffering());
+  store.onRecovery(() => store.lineage.forgetOffering());
+  backend.onHttpOutcome(() => {
     const wasUp = isUp;
     isUp = backend.reachable() && !backend.refusesUs();
     if (isUp && !wasUp) {

@@ -41,7 +41,7 @@ export class DuplicatePairing {
   private isUnknown(guid: string): boolean {
     const { incoming, lineage } = this.store;
     if (incoming.isKnown(guid)) return false;
-    return lineage.gap()?.reason === 'new' || !lineage.isOfferedAgain(this.clock.now());
+    return lineage.gap()?.reason === 'new' || !lineage.isOfferedAgain();
   }
 
   private facts(conversation: string, words: string, answers: string | null): PairingFacts {

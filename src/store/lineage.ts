@@ -75,8 +75,8 @@ export interface LedgerGap extends RowOrder {
   until: number;
   /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
   foundAt: number;
-  /** When the backend first answered after that, and could offer it; null: not yet. Left out by earlier versions: when it was found. */
-  heardAt?: number | null;
+  /** Texts behind this seq are of no command that a backend offered again after that; null: it may still offer some. */
+  offeredUpTo: number | null;
   /** The store had the texts up to this seq when it was found; it was given those behind it since. */
   knownSends: number;
   /** Above all revisions of acks that may have been given before it. */
@@ -175,13 +175,14 @@ const EARLIER_GAP = {
   foundAt: 0,
   revisions: 0,
   copiedAt: null,
+  offeredUpTo: null,
   areRowsNoted: true,
   answered: null,
   begun: [],
 } as const;
 
-/** A command may be one from before the gap if it came within this time after the backend first answered, in ms. */
-const OFFERED_AGAIN_MS = 600_000;
+/** Within this time after it could first offer something, a backend has offered again all that it has no ack of, in ms. */
+const OFFERED_WITHIN_MS = 600_000;
 
 const ANY_TIME: (until: number) => boolean = () => true;
 const LINEAGE = 'lineage';
@@ -206,11 +207,13 @@ export class LineageTable {
   private known: LedgerGap | undefined;
   private rows: ReadonlyMap<string, GapRow> = new Map();
   private hasBackdated = false;
+  /** Since when (monotonic) in this life the backend can offer again what it has no ack of; undefined: it could not yet. */
+  private offeringSince: number | undefined;
 
   constructor(
     private readonly meta: MetaTable,
     private readonly hooks: CommitHooks & { onRollback(hook: () => void): void },
-    private readonly clock: Pick<Clock, 'now'>,
+    private readonly clock: Pick<Clock, 'now' | 'monotonic'>,
     /** Every name of a conversation: a group may have had another one when the text was begun. */
     private readonly namesOf: (conversation: string) => readonly string[] = (name) => [name],
   ) {
@@ -292,22 +295,31 @@ export class LineageTable {
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 
-  /** Whether a command that came then (Unix ms) may be one that an agent had before it was forgotten. */
-  isOfferedAgain(at: number): boolean {
+  /** Whether a text with this seq, or one that comes now, may be of a command that an agent had before it was forgotten. */
+  isOfferedAgain(seq = Number.POSITIVE_INFINITY): boolean {
     if (this.known === undefined) return false;
-    const { until, foundAt, heardAt = foundAt } = this.known;
-    return heardAt === null || at <= Math.max(until, heardAt) + OFFERED_AGAIN_MS;
+    return this.known.offeredUpTo === null || seq <= this.known.offeredUpTo;
   }
 
-  /** Whether the backend has not answered yet since the gap was found. */
-  isUnheard(): boolean {
-    return this.known?.heardAt === null;
+  /** The backend can offer commands, and what it offers is stored. What it offers again comes soon. */
+  noteOffering(): void {
+    this.offeringSince ??= this.clock.monotonic();
   }
 
-  /** Inside a write: the backend answered. What it offers again comes soon. */
-  noteHeard(): void {
-    if (this.known === undefined || !this.isUnheard()) return;
-    this.known = { ...this.known, heardAt: this.clock.now() };
+  /** What the backend has offered may not have been stored: it offers that once more. */
+  forgetOffering(): void {
+    this.offeringSince = undefined;
+  }
+
+  /**
+   * Inside a write, now and again: no text behind this seq is of a command that was offered again, once the backend could offer all
+   * within one life, by the monotonic clock.
+   */
+  endOffering(newestSend: number): void {
+    if (this.known === undefined || this.known.offeredUpTo !== null || this.offeringSince === undefined)
+      return;
+    if (this.clock.monotonic() - this.offeringSince < OFFERED_WITHIN_MS) return;
+    this.known = { ...this.known, offeredUpTo: newestSend };
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 
@@ -363,9 +375,7 @@ export class LineageTable {
    */
   endGapBy(now: number, isFuture: (at: number) => boolean): void {
     if (this.known === undefined || this.known.until <= now || !isFuture(this.known.until)) return;
-    const { foundAt, heardAt } = this.known;
-    const heard = typeof heardAt === 'number' ? { heardAt: Math.min(heardAt, now) } : {};
-    this.known = { ...this.known, until: now, foundAt: Math.min(foundAt, now), ...heard };
+    this.known = { ...this.known, until: now, foundAt: Math.min(this.known.foundAt, now) };
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 

@@ -97,6 +97,27 @@ describe('the line to the backend', () => {
     expect(made.backend.view()).toMatchObject({ state: 'idle', poller: 'running', problems: [] });
   });
 
+  test('can be offered commands by a sync that was taken in or by a socket, not by whatever else is answered', async () => {
+    for (const way of ['sync', 'socket']) {
+      fake.refuse(way === 'sync' ? 503 : null);
+      fake.on('/edge/sync', { status: 503 });
+      const made = makeBackend(fake);
+      let offering = 0;
+      made.backend.onOffering(() => {
+        offering += 1;
+      });
+      if (way === 'sync') {
+        made.backend.start();
+        await fake.until(() => fake.callsTo('/edge/sync').length >= 2, 'two refused polls');
+        expect(fake.callsTo('/edge/register').length).toBeGreaterThan(0);
+        expect(offering).toBe(0);
+        fake.on('/edge/sync', { body: {} });
+      } else made.backend.start();
+      await fake.until(() => offering > 0, `what is offered by the ${way}`);
+      await made.stop();
+    }
+  });
+
   test('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {
     fake.refuse(401);
     fake.on('/edge/sync', { status: 401 });

@@ -30,7 +30,7 @@ function restored() {
           movedAt: null,
         },
         ...{ from: null, until: now, foundAt: now, knownSends: 0, revisions: 0, activeUntil: null },
-        ...{ copiedAt: now - 1_000, areRowsNoted: false, answered: null, begun: [] },
+        ...{ copiedAt: now - 1_000, areRowsNoted: false, answered: null, begun: [], offeredUpTo: null },
       },
     ),
   );

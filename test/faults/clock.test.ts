@@ -431,6 +431,7 @@ test('a gap in the ledger that ends in the future ends once the clock is known t
     areRowsNoted: true,
     answered: null,
     begun: [],
+    offeredUpTo: null,
   } as const;
   write(() => lineage.record({ id: 's', file: 'f', counter: 1 }, { ...gap, until: clock.now() + HOUR }));
   write(() => lineage.endGapBy(clock.now(), () => false));

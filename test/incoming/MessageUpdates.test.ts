@@ -95,6 +95,7 @@ const GAP: LedgerGap = {
   ...{ activeUntil: 1_000, copiedAt: null, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
   answered: null,
   begun: [],
+  offeredUpTo: null,
 };
 
 test.each([

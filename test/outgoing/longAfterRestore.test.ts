@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { numberOf } from '../../src/commands/Acks.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import type { SentRow } from '../../src/model/sending.js';
@@ -26,6 +26,7 @@ const GAP = {
   areRowsNoted: true,
   answered: null,
   begun: [],
+  offeredUpTo: null,
 } as const;
 const SENT_IN_THE_GAP: SentRow = {
   rowId: 1,
@@ -91,21 +92,69 @@ test.each([60_000, HOUR_MS, 60 * HOUR_MS])(
   },
 );
 
-test('a command without a timestamp may have been sent before the restore until ten minutes after the backend first answered', () => {
-  const { clock, store } = world();
-  const { lineage } = store;
-  store.write(() =>
-    lineage.record({ id: 's', file: '1:1', counter: 7 }, { ...GAP, foundAt: START, heardAt: null }),
-  );
-  clock.advance(3 * HOUR_MS);
-  expect(lineage.isOfferedAgain(clock.now())).toBe(true);
-  store.write(() => lineage.noteHeard());
-  clock.advance(HOUR_MS / 10);
-  store.write(() => lineage.noteHeard());
-  expect(lineage.isOfferedAgain(clock.now())).toBe(true);
-  clock.advance(HOUR_MS / 10);
-  expect(lineage.isOfferedAgain(clock.now())).toBe(false);
-  store.close();
+describe('a command without a timestamp may have been sent before the restore until ten minutes after the backend could offer it', () => {
+  const TEN_MINUTES_MS = HOUR_MS / 6;
+  const restored = () => {
+    const made = world();
+    const { store } = made;
+    store.write(() => store.lineage.record({ id: 's', file: '1:1', counter: 7 }, { ...GAP, foundAt: START }));
+    const mark = () => store.write(() => store.lineage.endOffering(store.sends.newest()));
+    return { ...made, mark };
+  };
+
+  test('however long it is down', () => {
+    const { clock, store, mark } = restored();
+    clock.advance(30 * HOUR_MS);
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(true);
+    store.lineage.noteOffering();
+    clock.advance(TEN_MINUTES_MS / 2);
+    store.lineage.noteOffering();
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(true);
+    clock.advance(TEN_MINUTES_MS / 2);
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(false);
+    store.close();
+  });
+
+  test('whichever way the clock is set meanwhile', () => {
+    const { clock, store, mark } = restored();
+    clock.jumpWall(-HOUR_MS);
+    store.lineage.noteOffering();
+    clock.jumpWall(2 * HOUR_MS);
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(true);
+    clock.jumpWall(-5 * HOUR_MS);
+    clock.advance(TEN_MINUTES_MS);
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(false);
+    store.close();
+  });
+
+  test('also where it waits for longer than that', () => {
+    const { clock, store, mark, enqueue } = restored();
+    store.write(() => enqueue('came in time'));
+    store.lineage.noteOffering();
+    clock.advance(TEN_MINUTES_MS);
+    mark();
+    store.write(() => enqueue('came later'));
+    const seqOf = (id: string) => store.sends.findById(id)?.seq;
+    expect(store.lineage.isOfferedAgain(seqOf('came in time'))).toBe(true);
+    expect(store.lineage.isOfferedAgain(seqOf('came later'))).toBe(false);
+    store.close();
+  });
+
+  test('which begin again in each life, and once the disk took what it had not taken', () => {
+    const { clock, store, mark } = restored();
+    store.lineage.noteOffering();
+    clock.advance(TEN_MINUTES_MS - 1);
+    store.lineage.forgetOffering();
+    clock.advance(TEN_MINUTES_MS);
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(true);
+    store.close();
+  });
 });
 
 test('what an operator sends by hand after a restore goes out: nobody offers it again', async () => {

@@ -96,6 +96,7 @@ class World {
       areRowsNoted: true,
       answered: null,
       begun: [],
+      offeredUpTo: null,
       ...more,
     };
     this.store.write(() => this.store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap));

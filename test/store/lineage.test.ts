@@ -47,6 +47,7 @@ describe('a gap', () => {
     ...{ activeUntil: 150, copiedAt: 100, knownSends: 0, revisions: 0, foundAt: 0, areRowsNoted: true },
     answered: null,
     begun: [],
+    offeredUpTo: null,
   };
   test.each([
     ['a row behind the cursor', { rowId: 11, sentAt: 120 }, {}, true],
