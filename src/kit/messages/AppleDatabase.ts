@@ -21,6 +21,9 @@ export function appleGuid(): string {
   return randomUUID().toUpperCase();
 }
 
+/** Who holds the lock may get no turn for long on a busy machine, in ms. */
+const LOCK_PATIENCE_MS = 60_000;
+
 /**
  * A chat.db to write to as Messages does: WAL, each call a commit of its own unless in `transaction`. Made with
  * Apple's schema if it is missing or empty; an existing one is written to as it is.
@@ -37,7 +40,7 @@ export class AppleDatabase {
     readonly version: AppleVersion,
     schema: SchemaOptions = {},
   ) {
-    this.database = openDatabase(path);
+    this.database = openDatabase(path, { busyTimeoutMs: LOCK_PATIENCE_MS });
     this.database.pragma('journal_mode = WAL');
     this.database.pragma('synchronous = NORMAL');
     if (this.get<number>('SELECT count(*) FROM sqlite_master') === 0) {
