@@ -13,8 +13,8 @@ declare global {
   }
 }
 
-interface Loaded {
-  readonly module: { exports: unknown };
+/** A module as V8 has compiled it. It may run again and again, each time anew. */
+interface Compiled {
   readonly script: Script;
   readonly source: Buffer;
 }
@@ -40,12 +40,15 @@ const HEADER_BYTES = 8;
 export class Bundle {
   private readonly directory: string;
   private readonly codeDirectory: string;
-  private readonly loaded = new Map<string, Loaded>();
+  private readonly loaded = new Map<string, { exports: unknown }>();
   private readonly requirePackage: NodeJS.Require;
   private hasCode = true;
 
-  /** `url` of its directory, with a slash at the end. */
-  constructor(private readonly url: string) {
+  /** `url` of its directory, with a slash at the end. `compiled`: what another one of this directory has compiled in this process. */
+  constructor(
+    private readonly url: string,
+    private readonly compiled = new Map<string, Compiled>(),
+  ) {
     this.directory = fileURLToPath(url);
     this.codeDirectory = join(this.directory, `code-${cachedDataVersionTag().toString(16)}`);
     this.requirePackage = createRequire(url);
@@ -54,17 +57,11 @@ export class Bundle {
   /** Runs the module of that name if it has not run yet; returns what it exports. */
   load(name: string): unknown {
     const known = this.loaded.get(name);
-    if (known !== undefined) return known.module.exports;
-    const path = join(this.directory, name);
-    const source = readFileSync(path);
-    const cachedData = this.codeOf(name, source);
-    // esbuild writes nothing but ASCII.
-    const text = source.toString('latin1');
-    const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-    const script = new Script(text, { filename: path, importModuleDynamically, cachedData });
+    if (known !== undefined) return known.exports;
+    const script = this.compile(name);
     if (script.cachedDataRejected !== false) this.hasCode = false;
     const module = { exports: {} };
-    this.loaded.set(name, { module, script, source });
+    this.loaded.set(name, module);
     const run = script.runInThisContext() as Wrapped;
     const require = (wanted: string) =>
       wanted.startsWith('.') ? this.load(join(name, '..', wanted)) : this.requirePackage(wanted);
@@ -74,7 +71,7 @@ export class Bundle {
 
   /** Stores the code of all that has been loaded, with every function that has been called, for this Node and its flags. */
   keepCode(): void {
-    for (const [name, { script, source }] of this.loaded) {
+    for (const [name, { script, source }] of this.compiled) {
       const code = script.createCachedData();
       const header = Buffer.alloc(HEADER_BYTES);
       header.writeUInt32LE(crc32(source), 0);
@@ -85,6 +82,20 @@ export class Bundle {
       writeFileSync(`${path}.${process.pid}`, Buffer.concat([header, code]));
       renameSync(`${path}.${process.pid}`, path);
     }
+  }
+
+  private compile(name: string): Script {
+    const known = this.compiled.get(name);
+    if (known !== undefined) return known.script;
+    const path = join(this.directory, name);
+    const source = readFileSync(path);
+    const cachedData = this.codeOf(name, source);
+    // esbuild writes nothing but ASCII.
+    const text = source.toString('latin1');
+    const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+    const script = new Script(text, { filename: path, importModuleDynamically, cachedData });
+    this.compiled.set(name, { script, source });
+    return script;
   }
 
   private codeOf(name: string, source: Buffer): Buffer | undefined {

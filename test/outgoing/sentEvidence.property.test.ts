@@ -180,7 +180,7 @@ describe(`seed ${SEED}`, () => {
           world.close();
         }
       }),
-      { seed: SEED, numRuns: sized(75, 1_000) },
+      { seed: SEED, numRuns: sized(25, 1_000) },
     );
   });
 });

@@ -9,6 +9,8 @@ import { Bundle } from '../../dist/system/Bundle.js';
 
 const bundle = new URL('../../dist/bundle/', import.meta.url).href;
 const [node, , program] = process.argv;
+/** Compiled once; each run has modules of its own. */
+const compiled = new Map();
 const umask = process.umask();
 /** What a program listens to, and what it leaves there. */
 const EMITTERS = [process, process.stdout, process.stderr];
@@ -26,7 +28,7 @@ process.on('message', ({ args, cwd, env, mark }) => {
   process.exitCode = undefined;
   renewInput();
   process.channel.unref();
-  new Bundle(bundle).load('cli/main.cjs');
+  new Bundle(bundle, compiled).load('cli/main.cjs');
 });
 
 process.on('beforeExit', () => {

@@ -27,8 +27,8 @@ class BundleOnDisk {
   }
 
   /** As a new process would see it. */
-  open(): Bundle {
-    return new Bundle(pathToFileURL(`${this.directory}/`).href);
+  open(compiled?: ConstructorParameters<typeof Bundle>[1]): Bundle {
+    return new Bundle(pathToFileURL(`${this.directory}/`).href, compiled);
   }
 
   run(): { answer: string; hasCode: boolean } {
@@ -74,6 +74,16 @@ describe('a bundle', () => {
       expect(bundle.run(), `byte ${at}`).toEqual({ answer: 'here', hasCode: false });
     }
   });
+});
+
+test('what one bundle of a process has compiled, the next one runs anew without compiling it', () => {
+  const onDisk = new BundleOnDisk('here');
+  const compiled = new Map();
+  const load = () => onDisk.open(compiled).load('cli/main.cjs');
+  const first = load();
+  onDisk.write('chunk.cjs', 'a file that is not read again');
+  expect(load()).toMatchObject({ answer: expect.any(Function), bundleUrl: expect.any(String) });
+  expect(load()).not.toBe(first);
 });
 
 describe('the command', () => {

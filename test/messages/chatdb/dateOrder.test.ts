@@ -406,7 +406,7 @@ test(
         world.chatDb.close();
         expect(count).toBe([...said.values()].flat().length);
       }),
-      { seed: SEED, numRuns: sized(40, 1_000) },
+      { seed: SEED, numRuns: sized(12, 1_000) },
     );
   },
   sized(300_000, 3_000_000),

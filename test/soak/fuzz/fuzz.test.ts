@@ -1,18 +1,19 @@
 import { expect, test } from 'vitest';
+import { sized } from '../../support/size.js';
 import { ENTRIES, type EntryName } from './entries.js';
 import { MOST_COST_MS, MOST_HEAP_GROWTH_MB } from './runner.js';
 
 /** `npm run fuzz` takes any other, and more items. */
 const SEED = 20;
 const COUNTS: Readonly<Record<EntryName, number>> = {
-  frames: 500,
-  sync: 66,
-  rows: 40,
-  bodies: 266,
-  summaries: 166,
-  config: 100,
-  status: 133,
-  monitor: 266,
+  frames: sized(100, 500),
+  sync: sized(16, 66),
+  rows: sized(12, 40),
+  bodies: sized(60, 266),
+  summaries: sized(40, 166),
+  config: sized(24, 100),
+  status: sized(32, 133),
+  monitor: sized(60, 266),
 };
 
 test.each(Object.keys(COUNTS) as EntryName[])(

@@ -123,25 +123,29 @@ class Run<Item> {
     const first = options.from ?? 0;
     const end = first + options.count;
     const size = Math.max(1, Math.min(entry.perWorld, Math.ceil(options.count / 4)));
-    const heaps: NodeJS.MemoryUsage[] = [];
-    for (let at = first; at < end && this.faults.length < MOST_FAULTS; at += size) {
-      const world = await entry.open();
-      try {
-        await this.through(world, at, Math.min(at + size, end));
-      } finally {
-        await world.close();
-      }
-      heaps.push(await settledMemory());
-      const last = heaps.at(-1);
+    const middle = Math.max(1, Math.floor(Math.ceil(options.count / size) / 2));
+    let halfway: NodeJS.MemoryUsage | undefined;
+    for (let at = first, world = 1; at < end && this.faults.length < MOST_FAULTS; at += size, world += 1) {
+      await this.throughWorld(at, Math.min(at + size, end));
+      // A collection of all that a run of tests has in memory costs more than a world: none that is not compared.
+      if (world === middle) halfway = await settledMemory();
       options.say?.(
         `${entry.name}: ${Math.min(at + size, end) - first} of ${options.count}, worst ${this.worst.ms.toFixed(1)} ms ` +
-          `(item ${this.worst.index}), heap ${((last?.heapUsed ?? 0) / MB).toFixed(1)} MB`,
+          `(item ${this.worst.index}), heap ${((await settledMemory()).heapUsed / MB).toFixed(1)} MB`,
       );
     }
-    const middle = heaps[Math.floor(heaps.length / 2) - 1] ?? heaps[0];
-    const last = heaps.at(-1);
-    const grown = (of: 'heapUsed' | 'rss') => ((last?.[of] ?? 0) - (middle?.[of] ?? 0)) / MB;
+    const last = await settledMemory();
+    const grown = (of: 'heapUsed' | 'rss') => (last[of] - (halfway ?? last)[of]) / MB;
     return { heapGrowthMb: grown('heapUsed'), rssGrowthMb: grown('rss') };
+  }
+
+  private async throughWorld(from: number, to: number): Promise<void> {
+    const world = await this.entry.open();
+    try {
+      await this.through(world, from, to);
+    } finally {
+      await world.close();
+    }
   }
 
   private async through(world: FuzzWorld<Item>, from: number, to: number): Promise<void> {
@@ -240,8 +244,10 @@ async function settledMemory(): Promise<NodeJS.MemoryUsage> {
   return process.memoryUsage();
 }
 
+let gc: unknown;
+
 function collect(): void {
   setFlagsFromString('--expose_gc');
-  const gc: unknown = runInNewContext('gc');
+  gc ??= runInNewContext('gc');
   if (typeof gc === 'function') gc();
 }
