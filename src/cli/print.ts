@@ -33,6 +33,24 @@ export function give(options: { json?: boolean }, result: object, ...lines: stri
   else print(...lines);
 }
 
+/**
+ * Writes lines that a person passes on, such as to a `.env`: they alone go to stdout, so that `> .env` and `KEY=$(…)` take no more. What
+ * they are goes to stderr. With `--json` an object for programs instead.
+ */
+export function handOver(
+  options: { json?: boolean },
+  result: object,
+  { title, lines, notes = [] }: { title: string; lines: readonly string[]; notes?: readonly string[] },
+): void {
+  if (options.json === true) {
+    printJson({ schema: 1, ...result });
+    return;
+  }
+  complain(title);
+  print(...lines);
+  complain(...notes);
+}
+
 /** Resolves when the reader of stdout has taken what was written, so that a long result does not pile up here. */
 export async function drained(): Promise<void> {
   if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');

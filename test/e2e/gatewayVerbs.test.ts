@@ -88,6 +88,36 @@ describe('a gateway that is set up by its verbs', () => {
     expect((await json('agents')).agents).toEqual([]);
   });
 
+  test('what is passed on is alone on stdout, and an agent on the same machine is told where the gateway is', async () => {
+    const { gateway, start } = gatewayPlace();
+    const { url } = await start('--allow-private-webhooks');
+    const agent = await gateway('agents', 'add', OWN);
+    expect(agent.stdout).toMatch(
+      new RegExp(`^EDGE_AGENT_ID=edge_13105550100\nEDGE_SECRET=[0-9a-f]{64}\nBACKEND_URL=${url}\n$`),
+    );
+    expect(agent.stderr).toContain('Added edge_13105550100.');
+    expect(agent.stderr).toContain('From another one: BACKEND_URL=https://');
+    expect((await gateway('keys', 'add', 'app')).stdout).toMatch(/^eg_live_[\w-]+\n$/);
+    const webhook = await gateway('webhooks', 'add', 'http://127.0.0.1:3000/');
+    expect(webhook.stdout).toMatch(/^WEBHOOK_SECRET=whsec_\S+\n$/);
+  });
+
+  test('a webhook to which the gateway would not post is refused, and named where none runs that would know', async () => {
+    const { gateway, start, json } = gatewayPlace();
+    const before = await gateway('webhooks', 'add', 'http://127.0.0.1:3000/');
+    expect(before).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('--allow-private-webhooks'),
+    });
+    await start();
+    for (const url of ['http://app.example.com/', 'https://10.0.0.1/', 'http://127.0.0.1:3000/'])
+      expect(await gateway('webhooks', 'add', url)).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining('--allow-private-webhooks'),
+      });
+    expect((await json('webhooks')).webhooks).toHaveLength(1);
+  });
+
   test('a webhook is added, rotated, listed with its deliveries, and removed', async () => {
     const { json, gateway } = gatewayPlace();
     const added = await json(

@@ -1,8 +1,8 @@
-import { createServer } from 'node:net';
 import { MonitorSecret } from '../../src/monitor/MonitorSecret.js';
 import { LINK_MS, makeToken, type TokenUse } from '../../src/monitor/tokens.js';
 import type { Browser, Tab } from './Browser.js';
 import { type Cleanup, EdgeWorld } from './EdgeWorld.js';
+import { freePort } from './freePort.js';
 
 /** The real daemon with its page, on a port that it has after a restart too. */
 export async function served(browser: Browser, cleanup: Cleanup) {
@@ -19,13 +19,4 @@ export async function served(browser: Browser, cleanup: Cleanup) {
     return tab;
   };
   return { world, daemon, token, origin, open };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
-    });
-  });
 }

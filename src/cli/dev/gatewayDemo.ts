@@ -76,7 +76,15 @@ async function startGateway(
   const gateway = await Gateway.start(settings, surroundings);
   endings.push(() => gateway.stop());
   const { database, box } = gateway;
-  return { gateway, admin: gatewayAdmin({ database, box, clock: systemClock, publicUrl: null }) };
+  const admin = gatewayAdmin({
+    database,
+    box,
+    clock: systemClock,
+    publicUrl: null,
+    localUrl: null,
+    allowPrivateWebhooks: settings.allowPrivateWebhooks,
+  });
+  return { gateway, admin };
 }
 
 /** The bot has to know the secret of its webhook when it starts, and the webhook the port of the bot. */

@@ -2,9 +2,10 @@ import type { AgentResource } from '../../model/gatewayApi.js';
 import { withLocalTimes } from '../../system/time.js';
 import { plainPhone, unfit } from '../config/setupQuestions.js';
 import { EXIT } from '../exitCodes.js';
-import { complain, give, print, printJson, stdoutTerminal } from '../print.js';
+import { complain, give, handOver, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
 import { askGateway } from './askGateway.js';
+import type { AgentSecret } from './gatewayAdmin.js';
 import type { AdminOptions } from './gatewayPlace.js';
 
 /** Lets a Mac in, and prints the lines that its `.env` needs. */
@@ -21,8 +22,8 @@ export async function addAgent(
   const { id = null, name = null } = options;
   const asked = await askGateway(options, 'agents.add', { address, id, name });
   if ('exitCode' in asked) return asked.exitCode;
-  const lines = envLines(asked.result, options, id === null ? [] : [`USER_PHONE=${address}`]);
-  return giveSecret(options, `Added ${asked.result.id}.`, asked.result, lines);
+  const more = id === null ? [] : [`USER_PHONE=${address}`];
+  return giveSecret(options, `Added ${asked.result.id}.`, asked.result, more);
 }
 
 /** Gives an agent a new secret; the old one counts for `overlap` hours. */
@@ -34,7 +35,7 @@ export async function rotateAgent(
   if ('exitCode' in asked) return asked.exitCode;
   const until = options.overlap === 0 ? 'does not count any more' : `counts for ${options.overlap} h more`;
   const title = `${id} has a new secret; the old one ${until}.`;
-  return giveSecret(options, title, asked.result, envLines(asked.result, options, []));
+  return giveSecret(options, title, asked.result, []);
 }
 
 export async function removeAgent(options: AdminOptions, id: string): Promise<number> {
@@ -88,34 +89,35 @@ function agentLine(agent: AgentResource): string {
     .join('  ');
 }
 
-function envLines(
-  { id, secret, publicUrl }: { id: string; secret: string; publicUrl: string | null },
-  options: { publicUrl?: string },
+function giveSecret(
+  options: AdminOptions & { publicUrl?: string },
+  title: string,
+  { id, secret, publicUrl, localUrl }: AgentSecret,
   more: readonly string[],
-): string[] {
-  const url = options.publicUrl ?? publicUrl;
-  return [
+): number {
+  const known = options.publicUrl ?? publicUrl;
+  const url = known ?? localUrl;
+  const env = [
     `EDGE_AGENT_ID=${id}`,
     `EDGE_SECRET=${secret}`,
     ...(url === null ? [] : [`BACKEND_URL=${url}`]),
     ...more,
   ];
-}
-
-function giveSecret(
-  options: AdminOptions,
-  title: string,
-  { id, secret }: { id: string; secret: string },
-  env: readonly string[],
-): number {
-  const hasUrl = env.some((line) => line.startsWith('BACKEND_URL='));
-  give(
+  handOver(
     options,
     { id, secret, env },
-    `${title} The .env of its Mac (the secret is shown this once):`,
-    '',
-    ...env,
-    ...(hasUrl ? [] : ['', 'And BACKEND_URL=https://… where the gateway is reached from there.']),
+    {
+      title: `${title} The .env of its Mac (the secret is shown this once):`,
+      lines: env,
+      notes: known === null ? [addressNote(localUrl)] : [],
+    },
   );
   return EXIT.ok;
+}
+
+/** Where it is not known how agents reach the gateway. */
+function addressNote(localUrl: string | null): string {
+  return localUrl === null
+    ? 'Add BACKEND_URL=https://… to it: where the gateway is reached from there.'
+    : 'That BACKEND_URL is for this machine. From another one: BACKEND_URL=https://…, where the gateway is reached from there.';
 }

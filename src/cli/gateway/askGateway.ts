@@ -101,6 +101,8 @@ async function askDatabase<V extends AdminVerb>(
       box: new SecretBox(key),
       clock: systemClock,
       publicUrl: GATEWAY_PUBLIC_URL || null,
+      localUrl: null,
+      allowPrivateWebhooks: undefined,
     });
     return await verbs[verb](given);
   } finally {

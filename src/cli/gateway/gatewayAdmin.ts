@@ -20,6 +20,7 @@ import {
   type WebhookEndpoint,
 } from '../../gateway/ledger/webhookEndpoints.js';
 import type { GatewayDatabase, Transaction } from '../../gateway/storage/GatewayDatabase.js';
+import { webhookUrlFault } from '../../gateway/webhooks/webhookUrl.js';
 import { agentIdOf, isAgentId } from '../../model/agentId.js';
 import { type AgentResource, DELIVERY_STATES, newWebhookSchema, SCOPES } from '../../model/gatewayApi.js';
 import type { StatusVerb } from '../../operator/StatusServer.js';
@@ -33,7 +34,14 @@ interface GatewayAdminParts {
   readonly clock: Clock;
   /** Where agents reach it; null: not known. */
   readonly publicUrl: string | null;
+  /** Where those on this machine reach it; null: not known, or not by loopback. */
+  readonly localUrl: string | null;
+  /** Whether it posts webhooks to private addresses; undefined: not known, as none answers here. */
+  readonly allowPrivateWebhooks: boolean | undefined;
 }
+
+/** The option by which a gateway posts to private addresses. */
+export const ALLOW_PRIVATE = '--allow-private-webhooks';
 
 /** Who did it, for the audit log. */
 const OPERATOR = 'operator';
@@ -59,10 +67,11 @@ const whichDeliveries = z.object({
 const whichReplay = z.object({ id, event: z.string() });
 
 /** A new secret, given this once. */
-interface AgentSecret {
+export interface AgentSecret {
   readonly id: string;
   readonly secret: string;
   readonly publicUrl: string | null;
+  readonly localUrl: string | null;
 }
 
 /** What each verb is given. */
@@ -93,7 +102,12 @@ interface Results {
   readonly 'keys.add': { readonly key: ApiKey; readonly secret: string };
   readonly 'keys.list': readonly ApiKey[];
   readonly 'keys.revoke': { readonly id: string };
-  readonly 'webhooks.add': { readonly webhook: WebhookEndpoint; readonly secret: string };
+  /** `isAllowed`: whether the gateway is known to post there. */
+  readonly 'webhooks.add': {
+    readonly webhook: WebhookEndpoint;
+    readonly secret: string;
+    readonly isAllowed: boolean;
+  };
   readonly 'webhooks.list': readonly WebhookEndpoint[];
   readonly 'webhooks.rotate': { readonly id: string; readonly secret: string };
   readonly 'webhooks.remove': { readonly id: string };
@@ -118,7 +132,7 @@ export function adminSocketVerbs(admin: GatewayAdmin): Readonly<Record<string, S
 }
 
 export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
-  const { database, box, clock, publicUrl } = parts;
+  const { database, box, clock, publicUrl, localUrl, allowPrivateWebhooks } = parts;
   /** One durable change, with its line in the audit log. */
   const change = <T>(
     action: string,
@@ -151,7 +165,7 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
           `To give it a new secret: edge-agent gateway agents rotate ${agentId}`,
         );
       });
-      return { id: agentId, secret, publicUrl };
+      return { id: agentId, secret, publicUrl, localUrl };
     }),
     'agents.list': checked(nothing, async () => {
       const page = { agents: null, after: undefined, limit: MOST };
@@ -169,7 +183,8 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
         return made;
       };
       const details = { overlap_seconds: overlapSeconds };
-      return { id, secret: await change('agent.secret_rotated', id, rotate, details), publicUrl };
+      const secret = await change('agent.secret_rotated', id, rotate, details);
+      return { id, secret, publicUrl, localUrl };
     }),
     'agents.remove': checked(byId, ({ id }) =>
       change('agent.removed', id, async (transaction) => {
@@ -194,8 +209,9 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
         return { id };
       }),
     ),
-    'webhooks.add': checked(newWebhookSchema, (wanted) =>
-      database.transaction(async (transaction) => {
+    'webhooks.add': checked(newWebhookSchema, (wanted) => {
+      const isAllowed = isAlwaysAllowed(wanted.url, allowPrivateWebhooks) || allowPrivateWebhooks === true;
+      return database.transaction(async (transaction) => {
         const now = clock.now();
         const { url, events, agents = null, description = null } = wanted;
         const made = await createWebhook(
@@ -207,9 +223,9 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
         const subject = made.endpoint.id;
         const details = { events, agents };
         await audit(transaction, { actor: OPERATOR, action: 'webhook.created', subject, details, at: now });
-        return { webhook: made.endpoint, secret: made.secret };
-      }),
-    ),
+        return { webhook: made.endpoint, secret: made.secret, isAllowed };
+      });
+    }),
     'webhooks.list': checked(nothing, () => listWebhooks(database, null)),
     'webhooks.rotate': checked(rotation, async ({ id, overlapSeconds }) => {
       await endpoint(id);
@@ -258,6 +274,20 @@ function checked<S extends z.ZodType, Result>(
     if (read.success) return act(read.data);
     throw new EdgeError('invalid_payload', `${fieldErrors(read.error)[0]}.`);
   };
+}
+
+/** Whether every gateway posts there; throws EdgeError where this one, or any, does not. */
+function isAlwaysAllowed(url: string, allowPrivate: boolean | undefined): boolean {
+  const never = webhookUrlFault(url, true);
+  if (never !== undefined) throw new EdgeError('invalid_payload', `${url}: ${never}`);
+  const fault = webhookUrlFault(url, false);
+  if (fault !== undefined && allowPrivate === false)
+    throw new EdgeError(
+      'invalid_payload',
+      `${url}: ${fault}`,
+      `To have webhooks posted there, run the gateway with ${ALLOW_PRIVATE}.`,
+    );
+  return fault === undefined;
 }
 
 function missing(kind: string, id: string, list: string): never {

@@ -90,18 +90,25 @@ async function runUntil(
   options: GatewayRunOptions,
   log: Logger,
 ): Promise<void> {
-  const { storage } = settings;
+  const { storage, allowPrivateWebhooks } = settings;
   const gateway = await Gateway.start(settings, { clock: systemClock, random: systemRandom, log });
+  const url = `http://${isIPv6(settings.host) ? `[${settings.host}]` : settings.host}:${gateway.port}`;
   let admin: StatusServer | undefined;
   try {
     if (storage.kind === 'sqlite') {
-      const publicUrl = options.publicUrl ?? environment().GATEWAY_PUBLIC_URL ?? null;
       const { database, box } = gateway;
-      const verbs = adminSocketVerbs(gatewayAdmin({ database, box, clock: systemClock, publicUrl }));
-      admin = await StatusServer.listen(adminSocket(storage.path), verbs, log, systemClock);
+      const verbs = gatewayAdmin({
+        database,
+        box,
+        clock: systemClock,
+        publicUrl: options.publicUrl ?? (environment().GATEWAY_PUBLIC_URL || null),
+        localUrl: isLoopback(new URL(url).hostname) ? url : null,
+        allowPrivateWebhooks,
+      });
+      admin = await StatusServer.listen(adminSocket(storage.path), adminSocketVerbs(verbs), log, systemClock);
     }
     log.info('The gateway listens', {
-      url: `http://${isIPv6(settings.host) ? `[${settings.host}]` : settings.host}:${gateway.port}`,
+      url,
       storage: storage.kind === 'sqlite' ? storage.path : 'PostgreSQL',
     });
     await stopped;

@@ -2,7 +2,7 @@ import type { ApiKey } from '../../gateway/ledger/apiKeys.js';
 import { SCOPES } from '../../model/gatewayApi.js';
 import { iso, isoOrNull, withLocalTimes } from '../../system/time.js';
 import { EXIT } from '../exitCodes.js';
-import { complain, give, print, printJson, stdoutTerminal } from '../print.js';
+import { complain, give, handOver, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
 import { askGateway } from './askGateway.js';
 import { type AdminOptions, listed } from './gatewayPlace.js';
@@ -23,7 +23,8 @@ export async function addKey(
   const asked = await askGateway(options, 'keys.add', { name, scopes, agents });
   if ('exitCode' in asked) return asked.exitCode;
   const { key, secret } = asked.result;
-  give(options, { key: shown(key), secret }, `Key ${key.id} (it is shown this once):`, '', secret);
+  const title = `Key ${key.id} (it is shown this once):`;
+  handOver(options, { key: shown(key), secret }, { title, lines: [secret] });
   return EXIT.ok;
 }
 

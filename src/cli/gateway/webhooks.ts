@@ -4,9 +4,10 @@ import { type DeliveryView, newWebhookSchema } from '../../model/gatewayApi.js';
 import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
 import { iso, isoOrNull, withLocalTimes } from '../../system/time.js';
 import { EXIT } from '../exitCodes.js';
-import { complain, give, print, printJson, stdoutTerminal } from '../print.js';
+import { complain, give, handOver, print, printJson, stdoutTerminal } from '../print.js';
 import { entryLines } from '../terminal.js';
 import { askGateway } from './askGateway.js';
+import { ALLOW_PRIVATE } from './gatewayAdmin.js';
 import { type AdminOptions, listed } from './gatewayPlace.js';
 
 /** Has events posted to an address, and prints the secret by which its receiver verifies them. */
@@ -28,13 +29,15 @@ export async function addWebhook(
   }
   const asked = await askGateway(options, 'webhooks.add', wanted.data);
   if ('exitCode' in asked) return asked.exitCode;
-  const { webhook, secret } = asked.result;
-  give(
+  const { webhook, secret, isAllowed } = asked.result;
+  handOver(
     options,
     { webhook: shown(webhook), secret },
-    `Webhook ${webhook.id}. Its receiver verifies with this secret (it is shown this once):`,
-    '',
-    `WEBHOOK_SECRET=${secret}`,
+    {
+      title: `Webhook ${webhook.id}. Its receiver verifies with this secret (it is shown this once):`,
+      lines: [`WEBHOOK_SECRET=${secret}`],
+      notes: isAllowed ? [] : [`Only a gateway that runs with ${ALLOW_PRIVATE} posts there.`],
+    },
   );
   return EXIT.ok;
 }
@@ -59,12 +62,13 @@ export async function rotateWebhook(
   if ('exitCode' in asked) return asked.exitCode;
   const { secret } = asked.result;
   const old = options.overlap === 0 ? 'does not sign any more' : `signs too for ${options.overlap} h`;
-  give(
+  handOver(
     options,
     { id, secret },
-    `${id} has a new secret (it is shown this once); the old one ${old}:`,
-    '',
-    `WEBHOOK_SECRET=${secret}`,
+    {
+      title: `${id} has a new secret (it is shown this once); the old one ${old}:`,
+      lines: [`WEBHOOK_SECRET=${secret}`],
+    },
   );
   return EXIT.ok;
 }

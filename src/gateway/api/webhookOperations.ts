@@ -1,7 +1,5 @@
 import { z } from 'zod';
 import type { DeliveryView, WebhookView } from '../../model/gatewayApi.js';
-import { isForbiddenLiteral } from '../../system/judgedConnection.js';
-import { isPublicAddress } from '../../system/publicAddresses.js';
 import { freshId } from '../../system/random.js';
 import { type ApiKey, hasScope, mayUseAgent } from '../ledger/apiKeys.js';
 import { audit } from '../ledger/auditLog.js';
@@ -22,6 +20,7 @@ import {
   listWebhooks as webhooksOf,
 } from '../ledger/webhookEndpoints.js';
 import type { Queries } from '../storage/GatewayDatabase.js';
+import { webhookUrlFault } from '../webhooks/webhookUrl.js';
 import { ApiError } from './ApiError.js';
 import { type ApiCall, decodePlace, json, type OperationHandler, pageOf, param, parsed } from './apiCall.js';
 import { OPERATIONS } from './apiContract.js';
@@ -154,16 +153,9 @@ function agentsOf(key: ApiKey, wanted: readonly string[] | null): readonly strin
   });
 }
 
-/** What a name resolves to is judged at each attempt. */
-function checkUrl(given: string, allowPrivateAddresses: boolean): void {
-  const url = new URL(given);
-  const fault = (message: string) =>
-    new ApiError('invalid_request', 'url_not_allowed', message, { field: 'url' });
-  if (url.username !== '' || url.password !== '')
-    throw fault('A URL with a user name or password is not called.');
-  if (allowPrivateAddresses) return;
-  if (url.protocol !== 'https:') throw fault('Expected an https URL.');
-  if (isForbiddenLiteral(url, isPublicAddress)) throw fault('The address is not one of the public internet.');
+function checkUrl(url: string, allowPrivateAddresses: boolean): void {
+  const fault = webhookUrlFault(url, allowPrivateAddresses);
+  if (fault !== undefined) throw new ApiError('invalid_request', 'url_not_allowed', fault, { field: 'url' });
 }
 
 function entry({ key }: ApiCall, action: string, subject: string, at: number) {
