@@ -264,7 +264,7 @@ async function startParts(
   running.push({ name: 'what sockets brought', stop: () => edge.settled() });
   const commands: CommandIntake = {
     async add(transaction, agentId, command, now) {
-      await dispatch.add(transaction, agentId, command, now);
+      return (await dispatch.add(transaction, agentId, command, now)).kind !== 'unknown_agent';
     },
   };
   const webhooks = new WebhookDispatcher({

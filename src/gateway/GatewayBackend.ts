@@ -194,7 +194,7 @@ export class GatewayBackend implements EdgeBackend {
       const now = clock.now();
       const added = await dispatch.add(transaction, agentId, { commandId, type, payload, priority }, now);
       if (added.kind === 'unknown_agent') return undefined;
-      if (added.kind === 'known') return { commandId, via: 'known' };
+      if (added.kind === 'known') return { commandId, via: added.isSame ? 'known' : 'reused' };
       const record = {
         agentId,
         id: commandId,

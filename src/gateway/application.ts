@@ -15,10 +15,10 @@ export interface WantedCommand {
 
 export interface CommandIntake {
   /**
-   * Keeps a command for an agent that is known, behind those that were added before; it is pushed once the transaction is durable.
-   * One whose id is known stays as it was. `now` is when it was made, Unix ms.
+   * Keeps a command for an agent, behind those that were added before; it is pushed once the transaction is durable. One whose id is
+   * known stays as it was. `now` is when it was made, Unix ms. False: there is no such agent.
    */
-  add(transaction: Transaction, agentId: string, command: WantedCommand, now: number): Promise<void>;
+  add(transaction: Transaction, agentId: string, command: WantedCommand, now: number): Promise<boolean>;
 }
 
 export interface ReplyDesk {

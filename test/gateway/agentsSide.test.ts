@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { rotateSecret } from '../../src/gateway/ledger/agents.js';
+import { removeAgent, rotateSecret } from '../../src/gateway/ledger/agents.js';
 import { findUpload } from '../../src/gateway/ledger/uploads.js';
 import {
   AGENT_ID,
@@ -106,6 +106,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     const { body } = await asOther('/edge/sync', { command_acks: [ack('c1').data] });
     expect(body).toMatchObject({ commands: [{ command_id: 'c2' }] });
     const socket = await world.connect(OTHER.id, OTHER.secret);
+    await socket.next('command');
     socket.send(ack('c1'));
     await socket.barrier();
     expect(socket.commandIds()).toEqual(['c2']);
@@ -161,6 +162,26 @@ describe.each(engines)('credentials on $name', (engine) => {
     expect(await statuses(send(writer), send(writer), stats(reader))).toEqual([200, 200, 200]);
     expect(await statuses(send(await world.addKey(['admin']), { edge_agent_id: 'edge_1' }))).toEqual([404]);
     expect(await world.waiting()).toEqual(['cmd_1']);
+    // Another text under the id of one that was ordered would be told as sent, and never be.
+    expect(await statuses(send(writer, { message: 'other words' }))).toEqual([409]);
+    const { database } = world.gateway;
+    await database.transaction((tx) => removeAgent(tx, AGENT_ID));
+    expect(await statuses(send(writer, { command_id: 'cmd_2' }))).toEqual([404]);
+    const orders = await database.query('SELECT command_id FROM commands');
+    expect(orders).toEqual([{ command_id: 'cmd_1' }]);
+    expect(await database.query('SELECT message_id, status FROM messages')).toEqual([
+      { message_id: 'cmd_1', status: 'queued' },
+    ]);
+  });
+
+  test('of an admin are limited in their rate by the key', async () => {
+    const world = await GatewayWorld.start(engine, { rate: { perSecond: 1, burst: 2 } });
+    const status = async (key: string) =>
+      (await fetch(`${world.url}/edge/websocket/stats`, { headers: { 'X-Admin-Key': key } })).status;
+    const [one, other] = [await world.addKey(['agents:read']), await world.addKey(['agents:read'])];
+    const answers = await Promise.all(Array.from({ length: 20 }, () => status(one)));
+    expect(answers).toContain(429);
+    expect(await status(other)).toBe(200);
   });
 });
 

@@ -62,10 +62,13 @@ export interface OrderedText {
   readonly orderedBy: string | null;
 }
 
-/** `websocket`: sent as soon as it is stored. `polling`: kept for the next sync or connect. `known`: the id was there before. */
+/**
+ * `websocket`: sent as soon as it is stored. `polling`: kept for the next sync or connect. `known`: the same was ordered under this id
+ * before. `reused`: something else was, and nothing is sent now.
+ */
 export interface OrderedTextOutcome {
   readonly commandId: string;
-  readonly via: DeliveryWay | 'known';
+  readonly via: DeliveryWay | 'known' | 'reused';
 }
 
 /** What an admin key allows. */

@@ -19,8 +19,8 @@ export interface Admitted {
 }
 
 /**
- * Looks at the credentials that an endpoint asks for, and then at the caller's rate: an agent's by its id, anybody else's by
- * address. A stranger who is over the limit is told 429, whatever is wrong with the credentials.
+ * Looks at the credentials that an endpoint asks for, and then at the caller's rate: an agent's by its id, an operator's by the key, anybody
+ * else's by address. A stranger who is over the limit is told 429, whatever is wrong with the credentials.
  */
 export async function admit(
   request: IncomingMessage,
@@ -50,6 +50,8 @@ export async function admit(
     const operator = key === undefined ? undefined : await backend.operatorOf(key);
     if (operator === undefined)
       return refuse(401, 'expected the admin key as bearer token or in X-Admin-Key');
+    const seconds = rateLimit.take(`key ${operator.name ?? ''}`);
+    if (seconds > 0) return { kind: 'turnedAway', reply: tooMany(seconds) };
     return { kind: 'admitted', claimedId, operator };
   }
   const verdict = await judge(request.headers.authorization, claimedId, context);

@@ -6,7 +6,7 @@ import { mayUseAgent } from '../ledger/apiKeys.js';
 import { audit } from '../ledger/auditLog.js';
 import type { Transaction } from '../storage/GatewayDatabase.js';
 import { ApiError } from './ApiError.js';
-import { decodePlace, json, type OperationHandler, pageOf, param, parsed } from './apiCall.js';
+import { decodePlace, json, type OperationHandler, pageOf, param, parsed, unknownAgent } from './apiCall.js';
 import { OPERATIONS } from './apiContract.js';
 import { repeatable } from './repeatable.js';
 
@@ -35,7 +35,8 @@ export const addCommand: OperationHandler = async (call, context) => {
   const now = context.clock.now();
   const effect = async (tx: Transaction, agentId: string) => {
     const commandId = freshId('cmd');
-    await context.commands.add(tx, agentId, { commandId, type, payload, priority }, now);
+    const command = { commandId, type, payload, priority };
+    if (!(await context.commands.add(tx, agentId, command, now))) throw unknownAgent();
     const details = { command_type: type };
     await audit(tx, { actor: call.key.id, action: 'command.added', subject: commandId, details, at: now });
     return { id: commandId, agent: agentId, command_type: type, created_at: new Date(now).toISOString() };

@@ -76,7 +76,12 @@ export async function agentOf(queries: Queries, key: ApiKey, named: string | und
     });
   }
   if (await isAgentKnown(queries, agentId)) return agentId;
-  throw new ApiError('not_found', 'agent_unknown', 'There is no such agent.', { field: 'agent' });
+  throw unknownAgent();
+}
+
+/** The error for an agent that there is not, or not any more. */
+export function unknownAgent(): ApiError {
+  return new ApiError('not_found', 'agent_unknown', 'There is no such agent.', { field: 'agent' });
 }
 
 async function onlyAgent(queries: Queries, key: ApiKey): Promise<string> {

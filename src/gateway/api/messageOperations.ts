@@ -23,6 +23,7 @@ import {
   pageOf,
   param,
   parsed,
+  unknownAgent,
 } from './apiCall.js';
 import { OPERATIONS } from './apiContract.js';
 import { repeatable } from './repeatable.js';
@@ -56,9 +57,10 @@ async function add(
     sendAt: wanted.send_at === undefined ? null : Date.parse(wanted.send_at),
     inReplyTo: wanted.in_reply_to ?? null,
   };
-  await addMessage(transaction, { agentId, id, keyId: key.id, conversation, request }, now);
   const { type, payload } = commandOf(wanted, conversation);
-  await commands.add(transaction, agentId, { commandId: id, type, payload, priority: wanted.priority }, now);
+  const command = { commandId: id, type, payload, priority: wanted.priority };
+  if (!(await commands.add(transaction, agentId, command, now))) throw unknownAgent();
+  await addMessage(transaction, { agentId, id, keyId: key.id, conversation, request }, now);
   return stored(await findMessage(transaction, agentId, id));
 }
 
@@ -119,7 +121,7 @@ export const cancelMessage: OperationHandler = async (call, context) => {
     if (message.cancel_requested_at !== null) return json(message);
     await noteCancelRequest(tx, agent, id, now);
     const command = { commandId: freshId('cmd'), type: 'cancel_scheduled', payload: { schedule_id: id } };
-    await commands.add(tx, agent, command, now);
+    if (!(await commands.add(tx, agent, command, now))) throw unknownAgent();
     await audit(tx, { actor: call.key.id, action: 'message.cancel', subject: id, details: {}, at: now });
     return json(stored(await findMessage(tx, agent, id)));
   });

@@ -77,7 +77,9 @@ export async function addCommand(
   const [known] = readRows(commandRow, found);
   if (known !== undefined) return { kind: 'known', isSame: isSame(known.command, type, payload) };
   const moved = await transaction.query(
-    'UPDATE command_positions SET last_position = last_position + 1 WHERE agent_id = $1 RETURNING last_position',
+    // The positions of an agent that was removed are kept.
+    `UPDATE command_positions SET last_position = last_position + 1
+     WHERE agent_id = $1 AND EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = $1) RETURNING last_position`,
     [agentId],
   );
   const [place] = readRows(lastPositionRow, moved);

@@ -130,15 +130,16 @@ async function giveAnswer(
     // Made of its cause: a repeat of the same answer adds nothing.
     const id = eventId('answer', cause, webhookId, index).replace('evt_', 'msg_');
     const request = { text, attachments: [], sendAt: null, inReplyTo: guid };
-    const isNew = await addMessage(
+    const bubble = index === 0 && answer.reflex !== undefined ? 'reflex' : index === 0 ? 'normal' : 'burst';
+    const payload = { thread_id: message.thread_id, text, bubble_type: bubble, in_reply_to: guid };
+    const command = { commandId: id, type: 'send_message_now', payload };
+    // Of an agent that was removed meanwhile nobody can say anything any more.
+    if (!(await commands.add(transaction, agentId, command, now))) return 'none';
+    await addMessage(
       transaction,
       { agentId, id, keyId: null, conversation: message.thread_id, request },
       now,
     );
-    if (!isNew) continue;
-    const bubble = index === 0 && answer.reflex !== undefined ? 'reflex' : index === 0 ? 'normal' : 'burst';
-    const payload = { thread_id: message.thread_id, text, bubble_type: bubble, in_reply_to: guid };
-    await commands.add(transaction, agentId, { commandId: id, type: 'send_message_now', payload }, now);
   }
   return 'sent_later';
 }

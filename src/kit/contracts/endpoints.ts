@@ -90,7 +90,7 @@ export const ENDPOINTS: readonly EndpointContract[] = [
     caller: 'operator',
     request: { name: 'SendRequest' },
     reply: 'SendReply',
-    refusals: [400, 401, 413, 415, 429, 500],
+    refusals: [400, 401, 403, 404, 409, 413, 415, 429, 500],
   },
   {
     path: '/edge/websocket/stats',

@@ -58,7 +58,7 @@ export class ApiRoom {
   async serve(changed: Partial<ApiServerOptions> = {}): Promise<string> {
     const commands: CommandIntake = {
       add: async (transaction, agentId, command, now) => {
-        await addCommand(transaction, agentId, command, now);
+        return (await addCommand(transaction, agentId, command, now)).kind !== 'unknown_agent';
       },
     };
     const api = new ApiServer({

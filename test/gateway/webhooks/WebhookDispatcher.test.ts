@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { replayDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
 import { findWebhook, rotateWebhookSecret } from '../../../src/gateway/ledger/webhookEndpoints.js';
 import { GIVE_UP_MS } from '../../../src/gateway/webhooks/retrySchedule.js';
+import { FakeClock } from '../../support/FakeClock.js';
 import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 import { type Received, Receiver } from './Receiver.js';
@@ -110,11 +111,14 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     const { id: hanging } = await gateway.webhook(receiver.url);
     const { id } = await gateway.webhook(other.url);
     for (let n = 0; n < 30; n += 1) await gateway.happen(`+${n}`);
-    await gateway.start({ timeoutMs: 500 });
+    const clock = new FakeClock(Date.now() + 60_000);
+    await gateway.start({ clock });
     await gateway.settled(id, (all) => all.length === 30 && allTaken(all));
+    await receiver.count(1);
+    clock.advance(30_000);
     const failed = await gateway.settled(hanging, (all) => all.some(({ attempts }) => attempts > 0));
     expect(failed.find(({ attempts }) => attempts > 0)).toMatchObject({
-      lastError: 'no whole answer within 0.5 s',
+      lastError: 'no whole answer within 30 s',
       lastStatus: null,
     });
   });

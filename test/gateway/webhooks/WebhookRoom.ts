@@ -65,6 +65,7 @@ export class WebhookRoom {
         add: async (_transaction, _agentId, command) => {
           if (!this.commands.some(({ commandId }) => commandId === command.commandId))
             this.commands.push(command);
+          return true;
         },
       },
       replies: {

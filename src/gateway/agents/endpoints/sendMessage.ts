@@ -67,6 +67,10 @@ export const sendMessage: Endpoint = {
         return { status: 404, body: { error: 'not_found', message: 'there is no agent with this id' } };
       }
       const { commandId, via } = sent;
+      if (via === 'reused') {
+        const message = 'command_id: it was used for another text; nothing was sent';
+        return { status: 409, body: { error: 'conflict', message } };
+      }
       if (via === 'websocket') log('Command sent via WebSocket (instant)');
       else if (via === 'polling') log('WebSocket not available, queuing for HTTP polling');
       return {
