@@ -2,6 +2,7 @@ import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
 import { forgetAgentEvents } from './ledger/agentEvents.js';
+import { forgetAuditEntries } from './ledger/auditLog.js';
 import { forgetCommands } from './ledger/commands.js';
 import { forgetConversations } from './ledger/conversations.js';
 import { forgetEvents } from './ledger/eventLog.js';
@@ -20,6 +21,8 @@ const FIRST_MS = 60_000;
 /** Agents report an event for 7 days; a message that comes again is known to them for 31. */
 const EVENTS_DAYS = 31;
 const MESSAGES_DAYS = 45;
+/** Who changed what is asked long after. */
+const AUDIT_DAYS = 400;
 
 const DAY_MS = 86_400_000;
 const FILES_AT_ONCE = 100;
@@ -56,7 +59,7 @@ export class DataRetention {
   async forget(): Promise<void> {
     const { database, clock, keepDays, uploads } = this.parts;
     const before = (atLeast: number) => clock.now() - Math.max(keepDays, atLeast) * DAY_MS;
-    const steps: ((transaction: Transaction) => Promise<void>)[] = [
+    const steps: ((transaction: Transaction) => Promise<boolean>)[] = [
       (transaction) => forgetCommands(transaction, before(MESSAGES_DAYS)),
       (transaction) => forgetAgentEvents(transaction, before(EVENTS_DAYS)),
       (transaction) => forgetInbox(transaction, before(MESSAGES_DAYS)),
@@ -65,8 +68,12 @@ export class DataRetention {
       (transaction) => forgetMessages(transaction, before(1)),
       (transaction) => forgetConversations(transaction, before(1)),
       (transaction) => forgetIdempotencyKeys(transaction, clock.now()),
+      (transaction) => forgetAuditEntries(transaction, before(AUDIT_DAYS)),
     ];
-    for (const step of steps) if (!this.isStopped) await database.transaction(step);
+    for (const step of steps) {
+      let hasMore = true;
+      while (hasMore && !this.isStopped) hasMore = await database.transaction(step);
+    }
     for (;;) {
       const old = this.isStopped ? [] : await uploadsBefore(database, before(1), FILES_AT_ONCE);
       if (old.length === 0) return;

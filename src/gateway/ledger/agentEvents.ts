@@ -1,4 +1,5 @@
 import type { Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 
 /** The ids of the events that agents reported: agents report at least once. */
 export const agentEventTables = (): readonly string[] => [
@@ -26,7 +27,13 @@ export async function takeEvent(
   return added.length > 0;
 }
 
-/** Forgets events that came before that time; agents keep theirs for 7 days. */
-export async function forgetAgentEvents(transaction: Transaction, storedBefore: number): Promise<void> {
-  await transaction.query('DELETE FROM agent_events WHERE stored_at < $1', [storedBefore]);
+/** Forgets some events that came before that time; agents keep theirs for 7 days. True: there may be more of them. */
+export function forgetAgentEvents(transaction: Transaction, storedBefore: number): Promise<boolean> {
+  const key = ['agent_id', 'event_id'];
+  return forgetSome(transaction, {
+    table: 'agent_events',
+    key,
+    where: 'stored_at < $1',
+    values: [storedBefore],
+  });
 }

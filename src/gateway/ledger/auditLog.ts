@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { freshId } from '../../system/random.js';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 import { jsonColumn, readRows } from './readRows.js';
 
 /**
@@ -52,4 +53,14 @@ export async function auditEntries(queries: Queries, limit: number): Promise<Aud
     rowSchema,
     await queries.query('SELECT * FROM audit_log ORDER BY at DESC, entry_id LIMIT $1', [limit]),
   );
+}
+
+/** Forgets some entries of before that time. True: there may be more of them. */
+export function forgetAuditEntries(transaction: Transaction, before: number): Promise<boolean> {
+  return forgetSome(transaction, {
+    table: 'audit_log',
+    key: ['entry_id'],
+    where: 'at < $1',
+    values: [before],
+  });
 }

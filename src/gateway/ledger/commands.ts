@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 import { readRows } from './readRows.js';
 
 const commandRow = z.object({ command: z.string() });
@@ -191,9 +192,19 @@ export async function countAllCommands(queries: Queries): Promise<{ pending: num
   return { pending, acked: made - pending };
 }
 
-/** Forgets commands that were acked before that time. A repeat of their ids would be taken for a new command. */
-export async function forgetCommands(transaction: Transaction, ackedBefore: number): Promise<void> {
-  await transaction.query('DELETE FROM commands WHERE acked_at < $1', [ackedBefore]);
+/**
+ * Forgets some commands that were acked before that time, but for those whose text is not over: a later ack tells its end. A repeat of
+ * their ids would be taken for a new command. True: there may be more of them.
+ */
+export function forgetCommands(transaction: Transaction, ackedBefore: number): Promise<boolean> {
+  const where = `acked_at < $1 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.agent_id = commands.agent_id
+    AND m.message_id = commands.command_id AND m.status IN ('queued', 'accepted'))`;
+  return forgetSome(transaction, {
+    table: 'commands',
+    key: ['agent_id', 'position'],
+    where,
+    values: [ackedBefore],
+  });
 }
 
 // Positions have no gaps and only acked commands are forgotten: what was acked is the rest.

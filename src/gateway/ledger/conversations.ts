@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ConversationMessage } from '../../model/gatewayApi.js';
 import { MESSAGE_STATUSES } from '../../model/gatewayMessages.js';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 import { jsonColumn, readRows } from './readRows.js';
 
 /** The messages of each conversation, in the order in which the gateway got them. Times are Unix ms. */
@@ -98,7 +99,8 @@ export async function messagesOfConversation(
   }));
 }
 
-/** Forgets messages of before that time. */
-export async function forgetConversations(transaction: Transaction, before: number): Promise<void> {
-  await transaction.query('DELETE FROM conversation_messages WHERE at < $1', [before]);
+/** Forgets some messages of before that time. True: there may be more of them. */
+export function forgetConversations(transaction: Transaction, before: number): Promise<boolean> {
+  const key = ['agent_id', 'conversation', 'at', 'entry_id'];
+  return forgetSome(transaction, { table: 'conversation_messages', key, where: 'at < $1', values: [before] });
 }

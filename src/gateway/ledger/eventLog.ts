@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { EventData, GatewayEvent, GatewayEventType } from '../../model/gatewayEvents.js';
 import type { Dialect, Queries, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 import { readRows } from './readRows.js';
 import { enqueueDeliveries, enqueueDelivery } from './webhookDeliveries.js';
 
@@ -181,14 +182,19 @@ export async function adoptRestoredEvents(transaction: Transaction): Promise<voi
   );
 }
 
-/** Forgets events stored before that time, but for those that a webhook still waits for or that were set aside. */
-export async function forgetEvents(transaction: Transaction, storedBefore: number): Promise<void> {
-  await transaction.query(
-    `DELETE FROM event_log WHERE stored_at < $1 AND NOT EXISTS (
-       SELECT 1 FROM webhook_deliveries d
-       WHERE d.agent_id = event_log.agent_id AND d.event_id = event_log.event_id AND d.state <> 'delivered')`,
-    [storedBefore],
-  );
+/**
+ * Forgets some events stored before that time, but for those with a delivery that is kept: it may be replayed, and one without its event
+ * would hold up its lane. True: there may be more of them.
+ */
+export function forgetEvents(transaction: Transaction, storedBefore: number): Promise<boolean> {
+  const where = `stored_at < $1 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d
+    WHERE d.agent_id = event_log.agent_id AND d.event_id = event_log.event_id)`;
+  return forgetSome(transaction, {
+    table: 'event_log',
+    key: ['agent_id', 'event_id'],
+    where,
+    values: [storedBefore],
+  });
 }
 
 /** A cursor as applications get it: opaque, good for `Last-Event-ID`. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 import { jsonColumn, readRows } from './readRows.js';
 
 /** How long a key is remembered. */
@@ -75,9 +76,14 @@ export async function once<T>(
   return { kind: 'done', answer: answerSchema.parse(before.answer), isRepeat: true };
 }
 
-/** Forgets keys that have run out. */
-export async function forgetIdempotencyKeys(transaction: Transaction, now: number): Promise<void> {
-  await transaction.query('DELETE FROM idempotency_keys WHERE created_at <= $1', [now - IDEMPOTENCY_MS]);
+/** Forgets some keys that have run out. True: there may be more of them. */
+export function forgetIdempotencyKeys(transaction: Transaction, now: number): Promise<boolean> {
+  return forgetSome(transaction, {
+    table: 'idempotency_keys',
+    key: ['agent_id', 'key_id', 'idempotency_key'],
+    where: 'created_at <= $1',
+    values: [now - IDEMPOTENCY_MS],
+  });
 }
 
 /** Equal for requests that ask for the same: the order of fields makes no difference. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type MessageReply, messageReplySchema } from '../../model/backendBodies.js';
 import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 import { jsonColumn, readRows } from './readRows.js';
 
 /**
@@ -91,9 +92,18 @@ export async function giveAnswer(
   return { kind: rows.length > 0 ? 'late' : 'unknown' };
 }
 
-/** Forgets messages that came before that time. One that came again would be taken for a new one: agents remember for 31 days. */
-export async function forgetInbox(transaction: Transaction, receivedBefore: number): Promise<void> {
-  await transaction.query('DELETE FROM inbox WHERE received_at < $1', [receivedBefore]);
+/**
+ * Forgets some messages that came before that time. One that came again would be taken for a new one: agents remember for 31 days. True:
+ * there may be more of them.
+ */
+export function forgetInbox(transaction: Transaction, receivedBefore: number): Promise<boolean> {
+  const key = ['agent_id', 'guid'];
+  return forgetSome(transaction, {
+    table: 'inbox',
+    key,
+    where: 'received_at < $1',
+    values: [receivedBefore],
+  });
 }
 
 const entrySchema = z.object({ answer: jsonColumn(messageReplySchema).nullable(), left_ms: z.number() });

@@ -9,6 +9,7 @@ import {
 import type { Queries, StoredRow, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
 import { addToConversation, type PagePlace } from './conversations.js';
 import { eventId, publish } from './eventLog.js';
+import { deleteSome, FORGOTTEN_AT_ONCE } from './forgetRows.js';
 import {
   type AckEvidence,
   type EventEvidence,
@@ -21,6 +22,7 @@ import {
 } from './messageStatus.js';
 import { jsonColumn, readRows } from './readRows.js';
 
+const idsRow = z.object({ agent_id: z.string(), message_id: z.string() });
 const stepsRow = z.object({ steps: z.number() });
 
 /** Texts that applications send, and what became of each. */
@@ -38,6 +40,7 @@ export const messageTables = (): readonly string[] => [
     PRIMARY KEY (agent_id, message_id)
   )`,
   'CREATE INDEX messages_newest ON messages (agent_id, created_at, message_id)',
+  'CREATE INDEX messages_created ON messages (created_at)',
   // An application asks for a message by its id alone.
   'CREATE INDEX messages_id ON messages (message_id)',
   `CREATE TABLE message_history (
@@ -248,14 +251,18 @@ export async function listMessages(
   }));
 }
 
-/** Forgets messages of before that time, and their histories. */
-export async function forgetMessages(transaction: Transaction, createdBefore: number): Promise<void> {
-  await transaction.query(
-    `DELETE FROM message_history WHERE EXISTS (SELECT 1 FROM messages m WHERE m.agent_id = message_history.agent_id
-       AND m.message_id = message_history.message_id AND m.created_at < $1)`,
-    [createdBefore],
-  );
-  await transaction.query('DELETE FROM messages WHERE created_at < $1', [createdBefore]);
+/** Forgets some messages of before that time that are over, and their histories. True: there may be more of them. */
+export async function forgetMessages(transaction: Transaction, createdBefore: number): Promise<boolean> {
+  const gone = await deleteSome(transaction, {
+    table: 'messages',
+    key: ['agent_id', 'message_id'],
+    where: `created_at < $1 AND status NOT IN ('queued', 'accepted')`,
+    values: [createdBefore],
+  });
+  const { pairs, values } = pairsOf(readRows(idsRow, gone));
+  if (gone.length > 0)
+    await transaction.query(`DELETE FROM message_history WHERE (agent_id, message_id) IN (${pairs})`, values);
+  return gone.length >= FORGOTTEN_AT_ONCE;
 }
 
 async function rowsOf(
@@ -268,13 +275,9 @@ async function rowsOf(
 
 async function withHistory(queries: Queries, rows: readonly MessageRow[]): Promise<OutgoingMessage[]> {
   if (rows.length === 0) return [];
-  const values: StoredValue[] = [];
-  const pairs = rows.map(({ agent_id, message_id }) => {
-    values.push(agent_id, message_id);
-    return `($${values.length - 1}, $${values.length})`;
-  });
+  const { pairs, values } = pairsOf(rows);
   const steps: readonly StoredRow[] = await queries.query(
-    `SELECT * FROM message_history WHERE (agent_id, message_id) IN (VALUES ${pairs.join(', ')}) ORDER BY step`,
+    `SELECT * FROM message_history WHERE (agent_id, message_id) IN (${pairs}) ORDER BY step`,
     values,
   );
   const all = readRows(historySchema, steps);
@@ -284,6 +287,13 @@ async function withHistory(queries: Queries, rows: readonly MessageRow[]): Promi
       all.filter((step) => step.agent_id === row.agent_id && step.message_id === row.message_id).map(change),
     ),
   );
+}
+
+/** What names these messages in a statement. */
+function pairsOf(rows: readonly z.infer<typeof idsRow>[]): { pairs: string; values: StoredValue[] } {
+  const pairs = rows.map((_, index) => `($${2 * index + 1}, $${2 * index + 2})`);
+  const values = rows.flatMap(({ agent_id, message_id }) => [agent_id, message_id]);
+  return { pairs: `VALUES ${pairs.join(', ')}`, values };
 }
 
 function view(row: MessageRow, history: StatusChange[]): OutgoingMessage {

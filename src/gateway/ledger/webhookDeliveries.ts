@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Queries, StoredRow, StoredValue, Transaction } from '../storage/GatewayDatabase.js';
+import { forgetSome } from './forgetRows.js';
 import { readRows } from './readRows.js';
 
 const webhookIdRow = z.object({ webhook_id: z.string() });
@@ -71,6 +72,8 @@ export const webhookDeliveryTables = (): readonly string[] => [
   `CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (agent_id, webhook_id, lane, seq)
      WHERE state = 'waiting'`,
   'CREATE INDEX webhook_deliveries_event ON webhook_deliveries (agent_id, event_id)',
+  `CREATE INDEX webhook_deliveries_settled ON webhook_deliveries ((coalesce(last_at, created_at)))
+     WHERE state <> 'waiting'`,
   'CREATE INDEX webhook_deliveries_newest ON webhook_deliveries (webhook_id, seq)',
   `CREATE TABLE webhook_lanes (
     agent_id TEXT NOT NULL,
@@ -376,9 +379,12 @@ export async function setAsideOfDisabled(transaction: Transaction, createdBefore
   );
 }
 
-/** Forgets deliveries that were taken before that time. */
-export async function forgetDeliveries(transaction: Transaction, settledBefore: number): Promise<void> {
-  await transaction.query(`DELETE FROM webhook_deliveries WHERE state = 'delivered' AND last_at < $1`, [
-    settledBefore,
-  ]);
+/** Forgets some deliveries that were taken or set aside before that time. True: there may be more of them. */
+export function forgetDeliveries(transaction: Transaction, settledBefore: number): Promise<boolean> {
+  return forgetSome(transaction, {
+    table: 'webhook_deliveries',
+    key: ['agent_id', 'webhook_id', 'event_id'],
+    where: `state <> 'waiting' AND coalesce(last_at, created_at) < $1`,
+    values: [settledBefore],
+  });
 }
