@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { onTestFinished } from 'vitest';
@@ -15,6 +14,7 @@ import { AGENT_ID, type Answer, freshToken, PlainSocket, post, SECRET } from '..
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';
 import type { GatewayEngine } from './gatewayEngines.js';
+import { gatewaySettings } from './gatewaySettings.js';
 
 /** A gateway in this process, on an engine, with the agent of the plain client. */
 export class GatewayWorld {
@@ -111,22 +111,9 @@ export async function settingsOn(
   test: Pick<TestContext, 'onTestFinished'> = { onTestFinished },
 ): Promise<GatewaySettings> {
   const place = await engine.place(test);
-  return {
-    host: '127.0.0.1',
-    port: 0,
-    storage: engine.name === 'SQLite' ? { kind: 'sqlite', path: place } : { kind: 'postgres', url: place },
-    key: randomBytes(32),
-    uploadDirectory: join(temporaryDirectory(test), 'uploads'),
-    uploadBytes: 64 * 1024 * 1024,
-    registrationToken: undefined,
-    plainSecrets: false,
-    rate: undefined,
-    silenceMs: 60_000,
-    closesPerSecond: 1_000,
-    answerMs: 25_000,
-    allowPrivateWebhooks: true,
-    network: { noProxy: '' },
-    keepDays: 90,
-    ...more,
-  };
+  const storage =
+    engine.name === 'SQLite'
+      ? ({ kind: 'sqlite', path: place } as const)
+      : ({ kind: 'postgres', url: place } as const);
+  return { ...gatewaySettings(storage, join(temporaryDirectory(test), 'uploads')), ...more };
 }

@@ -7,26 +7,14 @@ import { AGENT_ID, EdgeWorld, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { sized } from '../support/size.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
-import { type GatewayKill, GatewayProcess } from './GatewayProcess.js';
+import { GATEWAY_STEPS, type GatewayKill, GatewayProcess } from './GatewayProcess.js';
 import { settingsOn } from './GatewayWorld.js';
 import { type GatewayEngine, gatewayEngines } from './gatewayEngines.js';
-
-/** The durable steps of the gateway with an agent, each known by a statement of its transaction. */
-const STEPS = {
-  'a socket is claimed': '^INSERT INTO connections',
-  'a status is kept': '^INSERT INTO agent_statuses',
-  'a text is ordered': '^INSERT INTO commands ',
-  'an ack is kept': '^UPDATE commands SET ack',
-  'a message is taken': '^INSERT INTO inbox',
-  'a message is answered': '^UPDATE inbox SET answer',
-  'an event is kept': '^INSERT INTO agent_events',
-  'a file is kept': '^INSERT INTO uploads',
-};
 
 const engines = gatewayEngines();
 const PHASES = sized<readonly GatewayKill['phase'][]>(['after'], ['before', 'after']);
 const POINTS = sized(engines.slice(0, 1), engines).flatMap((engine) =>
-  Object.entries(STEPS).flatMap(([step, statement]) =>
+  Object.entries(GATEWAY_STEPS).flatMap(([step, statement]) =>
     PHASES.map(
       (phase) => [`${phase} ${step}, on ${engine.name}`, engine, { statement, phase, nth: 1 }] as const,
     ),

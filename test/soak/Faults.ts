@@ -10,6 +10,7 @@ import { type DaemonProcess, STARTED } from '../support/DaemonProcess.js';
 import type { EdgeWorld } from '../support/EdgeWorld.js';
 import type { SmallDisk } from '../support/SmallDisk.js';
 import { until } from '../support/until.js';
+import { copyTree } from './copyTree.js';
 import { type Restore, type UnknownText, unknownTexts } from './evidence.js';
 import type { Seeded } from './Seeded.js';
 import type { Traffic } from './Traffic.js';
@@ -259,11 +260,6 @@ export class Faults {
       .finally(() => this.lasting.delete(work));
     this.lasting.add(work);
   }
-}
-
-/** A copy as a backup makes it: no sockets. */
-function copyTree(from: string, to: string): void {
-  cpSync(from, to, { recursive: true, preserveTimestamps: true, filter: (path) => !path.endsWith('.sock') });
 }
 
 function nested(depth: number): unknown {

@@ -1,6 +1,7 @@
 import type { Ack } from '../../src/gateway/agents/frames.js';
 import type { Evidence } from './evidence.js';
 import { guidsOf, type Intents, type MessageIntent, type ScheduleIntent } from './intents.js';
+import type { Expected } from './rules.js';
 
 /** A daemon that is busy, or was killed meanwhile, has a reply or a reflex so much later than it was sent. */
 const READ_WITHIN_MS = 10_000;
@@ -23,12 +24,6 @@ export function answersIn({ journal }: Evidence): Answer[] {
     const reflex = reflexes.get(guid);
     return { guid, texts, reflex, reflexes: reflex === undefined ? 0 : 1 };
   });
-}
-
-/** How often a text is to be seen. */
-export interface Expected {
-  least: number;
-  most: number;
 }
 
 /**

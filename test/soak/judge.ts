@@ -2,9 +2,7 @@ import type { Evidence } from './evidence.js';
 import { answersIn, expectedTexts, outcomeIn, wasCancelled, wasForgotten } from './expectations.js';
 import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './intents.js';
 import { judgeForms } from './judgeForms.js';
-
-/** Posts of one conversation that may be on their way at the same time, and so overtake one another (protocol, "HTTP"). */
-const IN_FLIGHT = 3;
+import { judgeArrivals, judgeCounts, judgeLanes, tally } from './rules.js';
 
 /** What was promised and not kept, in words; empty if all was. */
 export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): string[] {
@@ -24,17 +22,8 @@ export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): 
 
 /** No text twice, none lost but those whose outcome is told as unknown, none that nobody asked for. */
 function judgeTexts(intents: Intents, evidence: Evidence, unknownAllowed: boolean): string[] {
-  const expected = expectedTexts(intents, evidence);
-  const sent = tally(evidence.sent);
   const unknown = tally(unknownAllowed ? evidence.unknown.map(({ text }) => text) : []);
-  return [...new Set([...expected.keys(), ...sent.keys()])].flatMap((text) => {
-    const { least, most } = expected.get(text) ?? { least: 0, most: 0 };
-    const found = sent.get(text) ?? 0;
-    if (found > most) return [`twice: “${text}” went out ${found} times instead of ${most}`];
-    if (found < least - (unknown.get(text) ?? 0))
-      return [`lost: “${text}” went out ${found} times instead of ${least}`];
-    return [];
-  });
+  return judgeCounts(expectedTexts(intents, evidence), evidence.sent, unknown);
 }
 
 /** Every command is acked, with the truth, and an ack that comes again says the same. */
@@ -98,33 +87,19 @@ function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): 
     }),
   );
   const overtaken = conversationsOf(messages.filter(({ late }) => !late)).flatMap((conversation) =>
-    conversation.flatMap((message, index) => {
-      const mine = arrivalOf(message);
-      const older = conversation.slice(0, Math.max(0, index - IN_FLIGHT + 1));
-      const passed = older.find((other) => other.fate !== 'unsent' && arrivalOf(other) > mine);
-      return passed === undefined ? [] : [`order: message ${message.guid} was posted before ${passed.guid}`];
-    }),
+    judgeArrivals(conversation, arrivalOf, ({ fate }) => fate !== 'unsent'),
   );
   return [...unanswered, ...missing, ...overtaken];
 }
 
 /** Texts of a conversation go out in the order of their commands, bubbles of a reply in theirs, a reflex before them. */
 function judgeOrder({ commands }: Intents, evidence: Evidence): string[] {
-  const counts = tally(evidence.sent);
-  const place = new Map(evidence.sent.map((text, index) => [text, index]));
-  const inOrder = (texts: readonly string[]) => {
-    const once = texts.filter((text) => counts.get(text) === 1);
-    return once.flatMap((text, index) => {
-      const before = once[index - 1];
-      const isWrong = before !== undefined && (place.get(before) ?? 0) > (place.get(text) ?? 0);
-      return isWrong ? [`order: “${text}” went out before “${before}”`] : [];
-    });
-  };
   const sends = commands.filter((intent) => intent.kind === 'send');
-  return [
-    ...conversationsOf(sends).flatMap((lane) => inOrder(lane.map(({ text }) => text))),
-    ...answersIn(evidence).flatMap(({ texts }) => inOrder(texts)),
+  const lanes = [
+    ...conversationsOf(sends).map((lane) => lane.map(({ text }) => text)),
+    ...answersIn(evidence).map(({ texts }) => texts),
   ];
+  return judgeLanes(lanes, evidence.sent);
 }
 
 /** The backend is told of every text that went out, under one id each. */
@@ -152,10 +127,4 @@ function judgeStore({ integrity, damaged, unknown, failed }: Evidence, unknownAl
     ...(unknownAllowed ? [] : unknown.map(({ text }) => `unknown: “${text}” without any reason`)),
     ...failed.map((text) => `failed: “${text}”`),
   ];
-}
-
-function tally(texts: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
-  return counts;
 }

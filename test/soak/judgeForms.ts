@@ -2,6 +2,7 @@ import type { AgentEvent } from '../../src/gateway/agents/frames.js';
 import type { Evidence } from './evidence.js';
 import { answersIn } from './expectations.js';
 import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './intents.js';
+import { judgeTargets } from './rules.js';
 
 /** Whose a row was, which message it was and where it belonged: what was not kept of that, in words. */
 export function judgeForms(intents: Intents, evidence: Evidence): string[] {
@@ -13,7 +14,7 @@ export function judgeForms(intents: Intents, evidence: Evidence): string[] {
     ...judgeWords(intents, evidence),
     ...judgeLaterLife(intents, evidence),
     ...judgeOperators(intents, evidence),
-    ...judgeTargets(intents, evidence),
+    ...judgePlaces(intents, evidence),
     ...(isWhole ? judgeSequence(intents, evidence) : []),
   ];
 }
@@ -110,7 +111,7 @@ function judgeOperators({ operators }: Intents, { journal, restores }: Evidence)
 }
 
 /** A text goes to those for whom it is, whatever their chat is called. */
-function judgeTargets(intents: Intents, evidence: Evidence): string[] {
+function judgePlaces(intents: Intents, evidence: Evidence): string[] {
   const conversations = new Map<string, Set<string>>();
   const note = (text: string, conversation: string) =>
     conversations.set(text, (conversations.get(text) ?? new Set()).add(conversation));
@@ -122,12 +123,7 @@ function judgeTargets(intents: Intents, evidence: Evidence): string[] {
     if (conversation === undefined) continue;
     for (const text of [...texts, ...(reflex === undefined ? [] : [reflex])]) note(text, conversation);
   }
-  return evidence.dispatches.flatMap(({ text, target }) => {
-    const allowed = [...(conversations.get(text) ?? [])].flatMap((id) => [
-      ...(intents.targets.get(id) ?? []),
-    ]);
-    return allowed.length === 0 || allowed.includes(target) ? [] : [`target: “${text}” went to ${target}`];
-  });
+  return judgeTargets(evidence.dispatches, conversations, intents.targets);
 }
 
 /**

@@ -1,14 +1,17 @@
 import { parseArgs } from 'node:util';
 import { FAULT_KINDS } from './Faults.js';
-import { type SoakOptions, type SoakReport, soak } from './soak.js';
+import { gatewaySoak } from './gateway/gatewaySoak.js';
+import { BALANCERS, type BalancerName, installedBalancer } from './gateway/LoadBalancer.js';
+import { type SoakOptions, soak } from './soak.js';
 
 const USAGE =
   'npm run soak -- [--seed N] [--kills N] [--minutes N] [--unknown] [--no-forms] [--keep] [--faults all|kind,kind] ' +
-  FAULT_KINDS.map((kind) => `[--${kind}]`).join(' ');
+  FAULT_KINDS.map((kind) => `[--${kind}]`).join(' ') +
+  `\n       npm run soak -- --gateway [--seed N] [--kills N] [--minutes N] [--keep] [--balancer ${BALANCERS.join('|')}]`;
 
 /** The command: runs a soak, prints how it went, and returns the exit code, 1 if a promise was broken. */
 export async function main(args: readonly string[]): Promise<number> {
-  let options: Options;
+  let options: Options & { balancer?: BalancerName };
   try {
     options = read(args);
   } catch (error) {
@@ -17,7 +20,11 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   console.log(`seed ${options.seed}`);
   const began = performance.now();
-  const report = await soak({ ...options, say: (line) => console.log(line) });
+  const say = (line: string) => console.log(line);
+  const { balancer } = options;
+  const report = await (balancer === undefined
+    ? soak({ ...options, say })
+    : gatewaySoak({ ...options, balancer, say }));
   print(report, (performance.now() - began) / 1000);
   return report.violations.length === 0 ? 0 : 1;
 }
@@ -25,7 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
 type Options = Pick<SoakOptions, 'seed' | 'kills' | 'minutes' | 'unknown' | 'forms' | 'faults' | 'keep'>;
 
 /** Throws in words for a person if an option is not known or is no number. */
-function read(args: readonly string[]): Options {
+function read(args: readonly string[]): Options & { balancer?: BalancerName } {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({
@@ -43,6 +50,8 @@ function read(args: readonly string[]): Options {
       descriptors: flag,
       poison: flag,
       clock: flag,
+      gateway: flag,
+      balancer: text,
     },
     allowNegative: true,
   });
@@ -55,7 +64,9 @@ function read(args: readonly string[]): Options {
   const named = values.faults?.split(',') ?? [];
   const strange = named.find((name) => name !== 'all' && !FAULT_KINDS.some((kind) => kind === name));
   if (strange !== undefined) throw new Error(`--faults: there is no kind "${strange}"`);
+  const balancer = values.gateway ? { balancer: installedBalancer(balancerNamed(values.balancer)) } : {};
   return {
+    ...balancer,
     seed: number('seed', Math.floor(Math.random() * 1_000_000)),
     kills: number('kills', values.minutes === undefined ? 200 : Infinity),
     minutes: number('minutes', Infinity),
@@ -66,8 +77,26 @@ function read(args: readonly string[]): Options {
   };
 }
 
+function balancerNamed(name: string | undefined): BalancerName | undefined {
+  const found = BALANCERS.find((balancer) => balancer === name);
+  if (name !== undefined && found === undefined) throw new Error(`--balancer: there is no "${name}"`);
+  return found;
+}
+
+/** What a soak of either kind tells. */
+interface Report {
+  kills: number;
+  deaths: Readonly<Record<string, number>>;
+  counts: Readonly<Record<string, number>>;
+  unknown?: Readonly<Record<string, number>>;
+  forms?: Readonly<Record<string, number>>;
+  faults?: Readonly<Record<string, number>>;
+  violations: readonly string[];
+  artefacts: string | undefined;
+}
+
 function print(
-  { kills, deaths, counts, unknown, forms, faults, violations, artefacts }: SoakReport,
+  { kills, deaths, counts, unknown = {}, forms = {}, faults = {}, violations, artefacts }: Report,
   seconds: number,
 ): void {
   const list = (entries: Readonly<Record<string, number>>) =>

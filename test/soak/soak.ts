@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import type { StepName } from '../support/killPoints.js';
 import { SmallDisk } from '../support/SmallDisk.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
+import { copyTree } from './copyTree.js';
 import { type Evidence, gather, unknownByKind } from './evidence.js';
 import { type FaultKind, Faults } from './Faults.js';
 import { Forms } from './Forms.js';
@@ -272,7 +273,7 @@ function keep(
   violations: readonly string[],
 ): string {
   const directory = mkdtempSync(join(tmpdir(), `edge-soak-${options.seed}-`));
-  cpSync(world.directory, directory, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  copyTree(world.directory, directory);
   const { registrations, connects, disconnects, messages, replies, reflexes, commands, acks, syncs, events } =
     world.backend.journal;
   const journal = [
