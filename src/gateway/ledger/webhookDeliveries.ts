@@ -8,7 +8,8 @@ const agentIdLaneRow = z.object({ agent_id: z.string(), lane: z.string() });
 
 /*
  * Which events wait for which webhook. Those of one conversation (a lane) go out one after the other: a lane is leased to one
- * replica at a time, which sends its oldest event. Leases go by the clock of the database; when an attempt is due, by the caller's.
+ * replica at a time, which sends its oldest event. Leases go by the clock of the database, and end with that of their replica; when
+ * an attempt is due goes by the caller's.
  */
 
 type DeliveryState = 'waiting' | 'delivered' | 'set_aside';
@@ -182,17 +183,25 @@ async function openLane(
   );
 }
 
-/** The webhooks that have something due, and when the next thing is due if nothing is; leased lanes are not counted. */
+/** A lane that no replica has: its lease is over, or that of the replica itself is, because it died. */
+const isFree = (lane: string, nowMs: string) =>
+  `(${lane}.lease_until < ${nowMs} OR NOT EXISTS (SELECT 1 FROM replicas r
+     WHERE r.replica_id = ${lane}.lease_owner AND r.lease_until > ${nowMs}))`;
+
+/** The webhooks that have something due; lanes that a replica has are not counted. */
 export async function dueWebhooks(queries: Queries, now: number): Promise<string[]> {
   const rows = await queries.query(
     `SELECT DISTINCT l.webhook_id FROM webhook_lanes l LEFT JOIN webhooks w ON w.webhook_id = l.webhook_id
-     WHERE l.due_at <= $1 AND l.lease_until < ${queries.nowMs} AND w.disabled_reason IS NULL`,
+     WHERE l.due_at <= $1 AND ${isFree('l', queries.nowMs)} AND w.disabled_reason IS NULL`,
     [now],
   );
   return readRows(webhookIdRow, rows).map(({ webhook_id }) => webhook_id);
 }
 
-/** Takes up to `limit` due lanes of a webhook, those that wait longest first. No other replica has them until the leases end. */
+/**
+ * Takes up to `limit` due lanes of a webhook, those that wait longest first, for a replica: none for one whose own lease is over. No
+ * other one has them until either lease ends.
+ */
 export async function leaseLanes(
   transaction: Transaction,
   webhookId: string,
@@ -204,7 +213,8 @@ export async function leaseLanes(
   const rows = await transaction.query(
     `WITH due AS (
        SELECT agent_id, lane FROM webhook_lanes
-       WHERE webhook_id = $1 AND due_at <= $2 AND lease_until < ${transaction.nowMs}
+       WHERE webhook_id = $1 AND due_at <= $2 AND ${isFree('webhook_lanes', transaction.nowMs)}
+         AND EXISTS (SELECT 1 FROM replicas WHERE replica_id = $3 AND replicas.lease_until > ${transaction.nowMs})
        ORDER BY due_at LIMIT $5 ${skip}
      )
      UPDATE webhook_lanes SET lease_owner = $3, lease_until = ${transaction.nowMs} + CAST($4 AS BIGINT)

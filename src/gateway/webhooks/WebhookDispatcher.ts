@@ -23,8 +23,11 @@ import { signedHeaders } from './signature.js';
 
 /** Standard Webhooks recommends 15 to 30 s. */
 const TIMEOUT_MS = 30_000;
-/** A replica that dies has its lanes for so long. Longer than an attempt takes with its two transactions. */
+/** A replica that lives has a lane for so long at most. Longer than an attempt takes, and than it may take to note it. */
 const LEASE_MS = 90_000;
+/** So long it is tried to note what came of an attempt, and so often; then the lane is left to its lease. */
+const NOTE_MS = 45_000;
+const NOTE_AGAIN_MS = 1_000;
 /** How often what is due is looked for without a ring. */
 const LOOK_MS = 1_000;
 /** How often the look is repeated while the database does not answer, at the longest. */
@@ -148,7 +151,7 @@ export class WebhookDispatcher {
     const sent = this.sendHead(lane, pool)
       .catch((error: unknown) => {
         // The lease ends by itself, and the attempt is made again then.
-        this.options.log.warn('An attempt of a webhook could not be noted; will retry', {
+        this.options.log.warn('An attempt of a webhook could not be noted; the webhook will be asked again', {
           webhook: lane.webhookId,
           error: describeError(error),
         });
@@ -189,7 +192,26 @@ export class WebhookDispatcher {
     }
     if (posted.kind === 'failed') pool.limit = Math.max(1, pool.limit >> 1);
     else pool.limit = Math.min(MOST_AT_ONCE, pool.limit + 1);
-    await this.settle(lease, head, found.endpoint, posted);
+    await this.persist(() => this.settle(lease, head, found.endpoint, posted));
+  }
+
+  /**
+   * Has it noted what a webhook answered, also where the database is away for a moment: otherwise the webhook would be asked again, and
+   * its conversation wait for the end of the lease. `note` may be called again after it was done.
+   */
+  private async persist(note: () => Promise<void>): Promise<void> {
+    const { clock } = this.options;
+    const { signal } = this.stopping;
+    const end = clock.monotonic() + NOTE_MS;
+    for (;;) {
+      try {
+        await note();
+        return;
+      } catch (error) {
+        if (signal.aborted || clock.monotonic() >= end) throw error;
+        await pausedUnless(signal, clock, NOTE_AGAIN_MS);
+      }
+    }
   }
 
   private post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<PostedWebhook> {
@@ -250,6 +272,19 @@ export class WebhookDispatcher {
       settleAttempt(tx, { lease, delivery, body, record, answer: null }, { commands, replies }, now),
     );
   }
+}
+
+/** Resolves after so many ms, or once the signal is given. */
+function pausedUnless(signal: AbortSignal, clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.after(ms, end);
+    signal.addEventListener('abort', end);
+  });
 }
 
 function errorOf(status: number): string {

@@ -1,9 +1,10 @@
 import { Webhook } from 'standardwebhooks';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { replayDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
 import { findWebhook, rotateWebhookSecret } from '../../../src/gateway/ledger/webhookEndpoints.js';
 import { GIVE_UP_MS } from '../../../src/gateway/webhooks/retrySchedule.js';
 import { FakeClock } from '../../support/FakeClock.js';
+import { TcpProxy } from '../../support/TcpProxy.js';
 import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 import { type Received, Receiver } from './Receiver.js';
@@ -102,6 +103,20 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     for (let n = 0; n < 40; n += 1) events.push(await gateway.happen(`+${n % 7}`));
     await gateway.settled(id, (all) => all.length === 40 && allTaken(all));
     expect(receiver.received.map(({ event }) => event.id).sort()).toEqual([...events].sort());
+  });
+
+  test('what a replica was sending that died is sent by another one once its lease has ended, not a minute later', async () => {
+    const { room: gateway, receiver } = await room();
+    receiver.answer = () => undefined;
+    const { id } = await gateway.webhook(receiver.url);
+    const events = [await gateway.happen('+1'), await gateway.happen('+1')];
+    await gateway.start();
+    await receiver.count(1);
+    receiver.answer = (response) => response.end();
+    await gateway.start({ replicaId: 'replica_2' });
+    await gateway.endLease();
+    await gateway.settled(id, allTaken);
+    expect(receiver.received.map(({ event }) => event.id)).toEqual([events[0], ...events]);
   });
 
   test('a receiver that hangs is given up in time, and holds up no other webhook', async () => {
@@ -320,3 +335,28 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     expect(receiver.received[1]?.event.id).toBe(receiver.received[0]?.event.id);
   });
 });
+
+const postgres = ENGINES.filter(({ name }) => name === 'PostgreSQL');
+
+test.each(postgres)(
+  'a webhook that answered is not asked again because the database was away as that was noted, over $name',
+  async ({ place, open }) => {
+    const url = await place();
+    const { hostname, port } = new URL(url);
+    const proxy = await TcpProxy.start(() => ({ host: hostname, port: Number(port) }));
+    onTestFinished(() => proxy.close());
+    const gateway = new WebhookRoom(await open(proxy.before(url)));
+    const receiver = await Receiver.start();
+    const released: (() => void)[] = [];
+    receiver.answer = (response) => released.push(() => response.end());
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.happen();
+    await gateway.start();
+    await receiver.count(1);
+    const cut = proxy.next('up', 'COMMIT\0', 'cut');
+    for (const release of released) release();
+    await cut;
+    await gateway.settled(id, allTaken);
+    expect(receiver.received).toHaveLength(1);
+  },
+);

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import type { WantedCommand } from '../../../src/gateway/application.js';
 import { EventBell } from '../../../src/gateway/events/EventBell.js';
 import { tellMessage } from '../../../src/gateway/ledger/agentReports.js';
+import { endReplica, renewReplica } from '../../../src/gateway/ledger/connections.js';
 import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import { listDeliveries, type WebhookDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
@@ -20,6 +21,9 @@ import { until } from '../../support/until.js';
 
 export const AGENT = 'edge_13105550100';
 const PERSON = '+13105551234';
+const REPLICA = 'replica_1';
+/** Longer than a test. */
+const LEASE_MS = 3_600_000;
 
 /** A clock whose wall time a test moves on; intervals take the time that they take. */
 export class MovedClock implements Clock {
@@ -48,8 +52,10 @@ export class WebhookRoom {
     this.bell = new EventBell(database, systemClock, this.log);
   }
 
-  /** Starts a replica of the dispatcher. */
+  /** Starts a replica of the dispatcher, which has a lease. */
   async start(changed: Partial<WebhookDispatcherOptions> = {}): Promise<WebhookDispatcher> {
+    const { replicaId = REPLICA } = changed;
+    await this.database.transaction((tx) => renewReplica(tx, replicaId, LEASE_MS, this.clock.now()));
     const dispatcher = new WebhookDispatcher({
       database: this.database,
       bell: this.bell,
@@ -58,7 +64,7 @@ export class WebhookRoom {
       random: () => 0,
       outbound: outboundBy(),
       log: this.log,
-      replicaId: 'replica_1',
+      replicaId,
       version: '0.0.0',
       allowPrivateAddresses: true,
       commands: {
@@ -80,6 +86,11 @@ export class WebhookRoom {
     dispatcher.start();
     onTestFinished(() => dispatcher.stop());
     return dispatcher;
+  }
+
+  /** A replica dies: its lease ends. */
+  async endLease(replicaId = REPLICA): Promise<void> {
+    await this.database.transaction((tx) => endReplica(tx, replicaId, 'it died'));
   }
 
   async webhook(url: string, events: readonly string[] = ['*']): Promise<{ id: string; secret: string }> {
