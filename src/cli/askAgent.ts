@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { usualStateDirectory } from '../config/places.js';
+import { type ConfigPlaces, findConfigFile, usualStateDirectory } from '../config/places.js';
 import { findStateDirectory } from '../config/stateDirectory.js';
 import type { StoppedVerb } from '../daemon/stoppedVerbs.js';
 import { EdgeError } from '../errors.js';
@@ -17,6 +17,8 @@ import { storeLog } from './storeLog.js';
 export const MAYBE_DONE = 'It may still be done as soon as the agent responds: see edge-agent status.';
 
 export interface AgentAnswer<Result = unknown> {
+  /** Where the configuration was looked for. */
+  where: ConfigPlaces;
   directory: string;
   answer: DaemonAnswer<Result>;
 }
@@ -78,7 +80,7 @@ async function askPlace<Verb extends OperatorVerb>(
   let fault: EdgeError;
   try {
     const directory = await findStateDirectory(where);
-    return { directory, answer: await askAt(directory, request, timeoutMs) };
+    return { where, directory, answer: await askAt(directory, request, timeoutMs) };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
     fault = error;
@@ -88,14 +90,15 @@ async function askPlace<Verb extends OperatorVerb>(
   const last = lastStateDirectory(where);
   if (last !== undefined) {
     const answer = await askAt(last, request, timeoutMs);
-    if (answer.kind !== 'notRunning') return { directory: last, answer, fault, isLast: true };
+    if (answer.kind !== 'notRunning') return { where, directory: last, answer, fault, isLast: true };
   }
   // The usual place, if what answers there is a service that waits for this very configuration.
   const usual = usualStateDirectory(where);
   const waiting = await askAt(usual, { verb: 'waiting' });
   if (waiting.kind === 'answered' && waiting.result.config === configInQuestion(where))
-    return { directory: usual, answer: await askAt(usual, request, timeoutMs), fault };
-  return { directory: last ?? usual, answer: { kind: 'notRunning' }, fault, isLast: last !== undefined };
+    return { where, directory: usual, answer: await askAt(usual, request, timeoutMs), fault };
+  const answer = { kind: 'notRunning' } as const;
+  return { where, directory: last ?? usual, answer, fault, isLast: last !== undefined };
 }
 
 /** Asks again until nothing that passes is in the way, or the time is over; the last answer. */
@@ -145,27 +148,31 @@ async function askStore<Verb extends StoppedVerb>(
 }
 
 /**
- * How an agent that does not run is started: the installed one as the service that it is, for in a terminal it would have
- * the permissions of that terminal, and the service would wait behind it.
+ * How an agent that does not run is started: on a Mac as the service that it is, for in a terminal it would have the
+ * permissions of that terminal, and the service would wait behind it.
  */
-export function startRemedy(): string {
-  return `Start it: edge-agent ${isInstalled() ? 'start' : 'run'}`;
+export function startRemedy(where: ConfigPlaces): string {
+  if (where.platform !== 'darwin') return 'Start it: edge-agent run';
+  if (isInstalled(where)) return 'Start it: edge-agent start';
+  return findConfigFile(where) === null ? 'Set it up: edge-agent setup' : 'Install it: edge-agent install';
 }
 
-/** How it is started anew, in the same way. */
-export function restartRemedy(): string {
-  return isInstalled() ? 'edge-agent restart' : 'stop it, then edge-agent run';
+/** When a setting counts that is read at the start alone, as a person is told right before it is written. */
+export async function afterRestart(options: { configPath?: string }): Promise<string> {
+  const { where, answer } = await patiently(STATUS_PATIENCE_MS, () => askPlace(options, { verb: 'status' }));
+  if (answer.kind === 'notRunning') return `It counts from the next start. ${startRemedy(where)}`;
+  const restart = isInstalled(where) ? 'edge-agent restart' : 'stop the agent (Ctrl-C), then edge-agent run';
+  return `It counts after a restart: ${restart}`;
 }
 
-function isInstalled(): boolean {
-  const { homeDir, platform } = places({});
+function isInstalled({ homeDir, platform }: ConfigPlaces): boolean {
   return platform === 'darwin' && existsSync(servicePlaces(homeDir).plist);
 }
 
 /** Says why there is no result, and `ifAsked` where the agent may have been reached; the exit code for it. */
-export function noResult({ directory, answer }: AgentAnswer, ifAsked?: string): number {
+export function noResult({ where, directory, answer }: AgentAnswer, ifAsked?: string): number {
   if (answer.kind === 'notRunning') {
-    complain(`edge-agent: No edge-agent is running on ${directory}.`, startRemedy());
+    complain(`edge-agent: No edge-agent is running on ${directory}.`, startRemedy(where));
     return EXIT.notRunning;
   }
   if (answer.kind === 'refused') {

@@ -1,8 +1,10 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { socketPath } from '../../src/operator/socketPath.js';
-import { EdgeWorld } from '../support/EdgeWorld.js';
+import { servicePlaces } from '../../src/service/servicePlaces.js';
+import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
 describe('one agent a state directory', { concurrent: true }, () => {
@@ -90,6 +92,38 @@ describe('status', { concurrent: true }, () => {
     expect(stdout).toBe('');
     expect(stderr).toContain(`No edge-agent is running on ${world.state}`);
     expect(stderr).toContain('edge-agent run');
+  });
+
+  test('says on a Mac the next step of the installation, as every other verb does: set up, install, start', async (context) => {
+    const world = await EdgeWorld.open(context);
+    world.place.env.STAND_IN_PROGRAMS = join(world.directory, 'programs');
+    const remedies = async () => {
+      const { stderr } = await world.cli('status');
+      const json = JSON.parse((await world.cli('status', '--json')).stdout) as { error: { remedy: string } };
+      const sent = await world.cli('send', PERSON, 'hi');
+      return [stderr, json.error.remedy, sent.stderr].map((said) => said.trim().split('\n').at(-1));
+    };
+    const { plist } = servicePlaces(world.directory);
+    expect(await remedies()).toEqual(Array(3).fill('Install it: edge-agent install'));
+    mkdirSync(dirname(plist), { recursive: true });
+    writeFileSync(plist, '');
+    expect(await remedies()).toEqual(Array(3).fill('Start it: edge-agent start'));
+    rmSync(plist);
+    rmSync(world.configPath);
+    expect((await remedies())[0]).toBe('Set it up: edge-agent setup');
+  });
+
+  test('of no agent: a setting that is read at the start counts from the next one, not after a restart', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const set = async (port: string) => (await world.cli('config', 'set', 'monitor.port', port)).stdout;
+    expect(await set('3101')).toMatch(/\nIt counts from the next start\. Start it: edge-agent run\n$/);
+    const daemon = await world.start();
+    expect(await set('3102')).toMatch(
+      /\nIt counts after a restart: stop the agent \(Ctrl-C\), then edge-agent run\n$/,
+    );
+    const moved = await world.cli('config', 'set', 'state.directory', join(world.directory, 'other'));
+    expect(moved.stdout).toContain('It counts after a restart');
+    await daemon.kill('SIGTERM');
   });
 
   test('says with exit 5 that it cannot tell when the socket never answers', async (context) => {

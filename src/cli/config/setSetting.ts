@@ -6,7 +6,7 @@ import { replaceConfig } from '../../config/replaceConfig.js';
 import { checkSetting, type Setting, shownValue } from '../../config/settings.js';
 import { EdgeError } from '../../errors.js';
 import { systemClock } from '../../system/clock.js';
-import { restartRemedy } from '../askAgent.js';
+import { afterRestart } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
 import { complain, complainOf, print, printJson } from '../print.js';
@@ -17,6 +17,8 @@ interface SetOptions {
   configPath?: string;
   json?: boolean;
 }
+
+const AT_ONCE = 'An agent that runs uses it at once.';
 
 /**
  * Writes one setting into the configuration file, judged as a start would, and says whether it counts at once. Everything else in
@@ -33,7 +35,7 @@ export async function setSetting(options: SetOptions, key: string, text: string)
     return EXIT.usage;
   }
   try {
-    return write(options, setting, value);
+    return await write(options, setting, value);
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
     complainOf(error);
@@ -41,7 +43,7 @@ export async function setSetting(options: SetOptions, key: string, text: string)
   }
 }
 
-function write(options: SetOptions, setting: Setting, value: unknown): number {
+async function write(options: SetOptions, setting: Setting, value: unknown): Promise<number> {
   const { key } = setting;
   const path = findConfigFile(places(options));
   const before = path === null ? null : readTextFile(path);
@@ -54,8 +56,10 @@ function write(options: SetOptions, setting: Setting, value: unknown): number {
   const after = isSame ? before : yamlWith(before, new Map([[key, value]]));
   const loaded = loadConfig(places({ ...options, configPath: path }), after);
   if (!isSame && options.json !== true) print(...changeLines(path, [{ key, before: old, after: value }]));
-  const copy = isSame ? undefined : replaceConfig(path, before, after, systemClock.now());
   const restart = setting.reload !== true;
+  // Asked before it is written: a running agent may be found by this very setting.
+  const effect = restart && !isSame ? await afterRestart({ ...options, configPath: path }) : AT_ONCE;
+  const copy = isSame ? undefined : replaceConfig(path, before, after, systemClock.now());
   if (options.json === true) {
     const shown = (of: unknown) => shownValue(setting, of) ?? null;
     printJson({
@@ -69,12 +73,7 @@ function write(options: SetOptions, setting: Setting, value: unknown): number {
       copy: copy ?? null,
     });
   } else if (isSame) print(`${path} has that already.`);
-  else {
-    const effect = restart
-      ? `It counts after a restart: ${restartRemedy()}`
-      : 'An agent that runs uses it at once.';
-    print(`Written: ${path}`, `As it was before: ${copy}`, effect);
-  }
+  else print(`Written: ${path}`, `As it was before: ${copy}`, effect);
   complain(...overrideLines(loaded, [key]));
   return EXIT.ok;
 }

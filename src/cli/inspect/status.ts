@@ -32,7 +32,7 @@ export async function status(options: StatusOptions): Promise<number> {
   return snapshot.state === 'healthy' ? EXIT.ok : EXIT.degraded;
 }
 
-export function reportOf({ directory, answer }: AgentAnswer<StatusSnapshot>): StatusReport {
+export function reportOf({ where, directory, answer }: AgentAnswer<StatusSnapshot>): StatusReport {
   switch (answer.kind) {
     case 'answered':
       return { kind: 'snapshot', snapshot: answer.result };
@@ -41,7 +41,7 @@ export function reportOf({ directory, answer }: AgentAnswer<StatusSnapshot>): St
         kind: 'none',
         code: 'not_running',
         message: `No edge-agent is running on ${directory}.`,
-        remedy: startRemedy(),
+        remedy: startRemedy(where),
         exitCode: EXIT.notRunning,
       };
     case 'cannotTell':
