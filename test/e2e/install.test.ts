@@ -98,18 +98,23 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
       expect(exitCode).toBe(0);
       return stdout;
     };
-    expect(await installedWith('undecided')).toContain(
-      'Now a dialog on the screen asks whether "Edge Agent" may control Messages: click OK. Texts wait for it.',
+    expect(await installedWith('undecided')).toMatch(
+      /and is degraded\.\n {2}✗ A dialog on the screen of this Mac asks .* Texts wait for the answer\.\n {4}→ Click OK/,
     );
     await until(
       () => dialogsRaised(directory) === 1,
       () => 'the dialog',
     );
     expect((await world.status()).problems.map(({ code }) => code)).toEqual(['automation_pending']);
-    expect(await installedWith('denied')).toContain(
-      'macOS does not let "Edge Agent" control Messages: System Settings',
+    const restarted = await world.cli('restart', '--json');
+    expect(JSON.parse(restarted.stdout)).toMatchObject({
+      state: 'degraded',
+      problems: [{ code: 'automation_pending' }],
+    });
+    expect(await installedWith('denied')).toMatch(
+      /and is degraded\.\n {2}✗ macOS does not let the agent control Messages\.\n {4}→ System Settings/,
     );
-    expect(await installedWith('granted')).not.toContain('control Messages');
+    expect(await installedWith('granted')).not.toContain('✗');
   });
 
   test('says what is in the way of its app, and tells and mends one that somebody changed', async (context) => {

@@ -4,6 +4,8 @@ import { basename } from 'node:path';
 import { chosenConfigPath, variable } from '../../config/places.js';
 import { stateDirectoryOrUsual } from '../../config/stateDirectory.js';
 import { EdgeError } from '../../errors.js';
+import type { AutomationAnswered } from '../../model/operatorApi.js';
+import { VITAL_SIGNS, type VitalSignName } from '../../model/vitalSigns.js';
 import { askDaemon } from '../../operator/askDaemon.js';
 import { socketPath } from '../../operator/socketPath.js';
 import * as control from '../../service/control.js';
@@ -13,7 +15,7 @@ import type { RuntimeWishes } from '../../service/runtime.js';
 import { Service } from '../../service/Service.js';
 import type { ServicePlaces } from '../../service/servicePlaces.js';
 import { childEnvironment } from '../../system/childEnvironment.js';
-import { systemClock } from '../../system/clock.js';
+import { sleep, systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
 import { hostPlatform, programs } from '../../system/programs.js';
 import { EXIT } from '../exitCodes.js';
@@ -22,6 +24,9 @@ import { complain, complainOf, give } from '../print.js';
 
 /** The agent asks macOS, for 5 s at most. */
 const AUTOMATION_MS = 15_000;
+/** Long enough to connect to a backend that is there. */
+const SETTLED_MS = 10_000;
+const LOOK_EVERY_MS = 200;
 
 export interface InstallWishes {
   readonly configPath?: string;
@@ -44,14 +49,13 @@ export async function install(options: InstallWishes): Promise<number> {
     const configPath = chosenConfigPath(places(options));
     if (!existsSync(configPath)) complain(`There is no ${configPath} yet: the agent will wait for it.`);
     const done = await installService(service, { configPath, runtime, renew, identity });
-    const permission = await permissionToSend(configPath, service.places);
-    const { version, previous, runtimeChanged, running } = done;
+    const running = await settled(service, done.running, true);
+    const { version, previous, runtimeChanged } = done;
     give(
       options,
       { version, previous: previous ?? null, runtime_changed: runtimeChanged, ...told(running) },
       ...runningLines(`Installed ${version}.`, running),
       ...(runtimeChanged ? grantAccess(service.places, done) : []),
-      ...permission,
       ...(previous === undefined ? [] : [`To go back to ${previous}: edge-agent rollback`]),
     );
   });
@@ -60,7 +64,7 @@ export async function install(options: InstallWishes): Promise<number> {
 /** Starts the installed agent, also at each login from now on. */
 export function start(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
-    const running = await control.start(service);
+    const running = await settled(service, await control.start(service));
     give(options, told(running), ...runningLines('Started.', running));
   });
 }
@@ -76,7 +80,7 @@ export function stop(options: { json?: boolean }): Promise<number> {
 /** Ends the installed agent in order and starts it anew. */
 export function restart(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
-    const running = await control.restart(service);
+    const running = await settled(service, await control.restart(service));
     give(options, told(running), ...runningLines('Restarted.', running));
   });
 }
@@ -85,7 +89,8 @@ export function restart(options: { json?: boolean }): Promise<number> {
 export function rollback(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
     const done = await control.rollback(service);
-    const { to, from, runtimeChanged, isSameSigner, running } = done;
+    const { to, from, runtimeChanged, isSameSigner } = done;
+    const running = await settled(service, done.running, runtimeChanged);
     give(
       options,
       { version: to, previous: from, runtime_changed: runtimeChanged, ...told(running) },
@@ -149,39 +154,62 @@ async function askAt(configPath: string): Promise<RunningAgent | undefined> {
   return answer.kind === 'answered' ? answer.result : undefined;
 }
 
-function runningLines(done: string, { pid, state, problems }: RunningAgent): string[] {
+/** What is known within moments of every agent that is well, and what an operator waits for. */
+const SOON_KNOWN: readonly VitalSignName[] = ['can_read', 'commands_reach_us'];
+
+/** What an agent says of itself, and what is not known yet. */
+interface SettledAgent extends RunningAgent {
+  readonly unknown: readonly VitalSignName[];
+  /** What macOS calls a program of which it does not say whether it may control Messages. */
+  readonly undecidable: string | undefined;
+}
+
+/**
+ * The agent as it is once it knows whether it can do its job: right after its start it knows of no fault. `raise`: somebody is at
+ * the screen, most likely, so that macOS asks now for the permission to send. It is `asStarted` where it does not answer any more.
+ */
+async function settled(service: Service, asStarted: RunningAgent, raise = false): Promise<SettledAgent> {
+  const end = systemClock.monotonic() + SETTLED_MS;
+  const configPath = service.configPath();
+  if (configPath === undefined) return { ...asStarted, unknown: [], undecidable: undefined };
+  const path = await socketOf(configPath);
+  const asked = await askDaemon(path, { verb: 'automation', raise }, AUTOMATION_MS);
+  const isDecided = asked.kind !== 'answered' || DECIDED.includes(asked.result.permission);
+  const undecidable = isDecided ? undefined : nameInLists(service.places);
+  for (;;) {
+    const answer = await askDaemon(path, { verb: 'status' });
+    if (answer.kind !== 'answered') return { ...asStarted, unknown: [], undecidable };
+    const { state, vital_signs: signs, link_detail: link } = answer.result;
+    const unknown = SOON_KNOWN.filter((name) => signs?.[name]?.state === 'not_yet_known');
+    // One that waits for its configuration learns nothing.
+    const isWaiting = state === 'degraded' && link?.state === 'idle' && link.poller === 'off';
+    const isOver = isWaiting || systemClock.monotonic() >= end;
+    if (unknown.length === 0 || isOver) return { ...answer.result, unknown, undecidable };
+    await sleep(systemClock, LOOK_EVERY_MS);
+  }
+}
+
+/** Of these the agent tells itself, where they are in the way. */
+const DECIDED: readonly AutomationAnswered['permission'][] = ['granted', 'denied', 'undecided'];
+
+function runningLines(done: string, { pid, state, problems, unknown, undecidable }: SettledAgent): string[] {
+  const how = state === 'healthy' && unknown.length > 0 ? 'starting' : state;
+  const words = unknown.map((name) => `“${VITAL_SIGNS[name]}”`).join(' and ');
   return [
-    `${done} It runs as process ${pid} and is ${state}.`,
+    `${done} It runs as process ${pid} and is ${how}.`,
     ...problems.flatMap(({ message, remedy }) => [`  ✗ ${message}`, `    → ${remedy}`]),
+    ...(how === 'starting' ? [`  Not known yet: ${words}. See: edge-agent status`] : []),
+    ...(undecidable === undefined
+      ? []
+      : [
+          `  macOS does not say yet whether "${undecidable}" may control Messages: click OK if it asks at the screen. Then: edge-agent doctor`,
+        ]),
   ];
 }
 
 /** An agent that answers has more to say than what is printed here. */
 function told({ pid, state, problems }: RunningAgent): RunningAgent {
   return { pid, state, problems };
-}
-
-/** Somebody is at the screen, most likely: has macOS ask now, and says what is to be done about it. */
-async function permissionToSend(configPath: string, places: ServicePlaces): Promise<string[]> {
-  const name = `"${nameInLists(places)}"`;
-  const answer = await askDaemon(
-    await socketOf(configPath),
-    { verb: 'automation', raise: true },
-    AUTOMATION_MS,
-  );
-  const told = answer.kind === 'answered' ? answer.result : undefined;
-  if (told?.permission === 'granted') return [];
-  if (told?.isDialogOpen === true)
-    return [
-      `Now a dialog on the screen asks whether ${name} may control Messages: click OK. Texts wait for it.`,
-    ];
-  if (told?.permission === 'denied')
-    return [
-      `macOS does not let ${name} control Messages: System Settings → Privacy & Security → Automation. Then: edge-agent doctor`,
-    ];
-  return [
-    `macOS does not say yet whether ${name} may control Messages: click OK if it asks at the screen. Then: edge-agent doctor`,
-  ];
 }
 
 /** macOS ties permissions to the app, or to the file at the end of all links. */
