@@ -28,25 +28,34 @@ export function judgeNode(path: string, version: string): Outcome {
   return moves ? warn(`${evidence}, which moves with each upgrade`, OWN_NODE) : pass(evidence);
 }
 
-/** Permissions that a terminal has are not those of the agent: only the binary that launchd starts counts. */
+/**
+ * Permissions that a terminal has are not those of the agent: only the binary that launchd starts counts. What hangs on them is
+ * asked of a running agent, so that this may run with any other node beside one.
+ */
 export const launchdNode: Check = {
   id: 'launchd-node',
   title: 'the node binary that launchd starts',
   withoutConfig: true,
   macOnly: true,
-  run(context) {
-    const program = launchdProgram(context.homeDir);
+  async run({ agent: view, askAgent, homeDir, node: own }) {
+    const program = launchdProgram(homeDir);
     if (program === undefined) return skip('there is no LaunchAgent edge-agent.plist');
     const real = realPath(program);
     if (real === undefined) {
       return fail(`${program} does not exist`, 'Recreate the LaunchAgent: edge-agent install');
     }
-    if (real === realPath(context.node.path)) return pass(`${real}, the same as here`);
-    const elsewhere = `${real}; here runs ${context.node.path}`;
-    return warn(
-      elsewhere,
-      `Run the selftest with that binary, so that it proves what the agent may: ${real}`,
-    );
+    if (real === realPath(own.path)) return pass(`${real}, the same as here`);
+    if (view.kind !== 'up')
+      return warn(
+        `${real}; no agent runs, so that this proves what ${own.path} may`,
+        'Run: edge-agent start; then run this again.',
+      );
+    const running = await askAgent({ verb: 'runtime' });
+    if (running.kind !== 'answered') return skip('the running agent does not report its node binary');
+    const { node_path: path } = running.result;
+    return realPath(path) === real
+      ? pass(`${real}, with which the running agent runs`)
+      : warn(`${real}; the running agent runs with ${path}`, 'Run: edge-agent restart');
   },
 };
 

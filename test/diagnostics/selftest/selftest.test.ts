@@ -247,6 +247,23 @@ function answering(
 
 describe('what only the agent can tell is asked of it, and not of this terminal', () => {
   test.each([
+    ['the node of launchd', 'PASS', /with which the running agent runs/, (own: string) => own],
+    ['another one', 'WARN', /the running agent runs with \//, () => process.execPath],
+  ] as const)(
+    'no node but its own counts; it runs with %s: %s',
+    async (_what, verdict, evidence, running) => {
+      const context = new TestContext();
+      const own = context.standIns.write('edge-agent', '');
+      context.launchAgent(own);
+      context.changes = answering({ runtime: { node_path: running(own), node_version: 'v22.0.0' } });
+      expect(finding(await context.run('launchd-node'), 'launchd-node')).toMatchObject({
+        verdict,
+        evidence: expect.stringMatching(evidence),
+      });
+    },
+  );
+
+  test.each([
     ['granted', false, 'PASS', /grants/],
     ['denied', false, 'FAIL', /denies/],
     ['undecided', true, 'FAIL', /dialog on the screen/],
