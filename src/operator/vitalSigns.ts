@@ -249,7 +249,7 @@ const EVIDENCE: Readonly<Record<VitalSignName, (facts: VitalFacts) => Evidence |
   },
   commands_reach_us: ({ link }) => {
     const { isLive, pongAt, syncAt } = link;
-    if (isLive && pongAt !== null) return { what: 'the real-time link answers', at: pongAt };
+    if (isLive && pongAt !== null) return { what: 'the real-time link answered', at: pongAt };
     return seen(syncAt, 'a sync succeeded', 'the backend has answered no ping and no sync yet');
   },
   nothing_given_up: ({ now, givenUp }) => ({ what: `nothing is set aside${endedWords(givenUp)}`, at: now }),

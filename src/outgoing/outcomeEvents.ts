@@ -151,17 +151,17 @@ export function publishOutcomes(audience: OutcomeSubscribers): void {
   const { outgoing, fileEnded, loops, store, activity, ended, tellsDelivery, clock, log } = audience;
   outgoing.onOutcome((send, outcome) => {
     if (send.file !== null) store.afterCommit(fileEnded);
-    if (isOwnText(send)) return;
-    if (outcome.kind === 'sent' || outcome.kind === 'unknown') {
-      loops.sent(counted(send));
+    if (outcome.kind === 'sent') {
+      // One of ours shows as well as any other that texts go out; that it does not may be its own fault.
+      activity.sentAt = clock.now();
+      store.afterCommit(() => ended(send.conversation, outcome));
     }
-    store.afterCommit(() => ended(send.conversation, outcome));
+    if (isOwnText(send)) return;
+    if (outcome.kind === 'sent' || outcome.kind === 'unknown') loops.sent(counted(send));
+    if (outcome.kind !== 'sent') store.afterCommit(() => ended(send.conversation, outcome));
     const event = outcomeEvent(send, outcome);
     if (event !== undefined) store.events.add(event);
-    if (outcome.kind === 'sent') {
-      activity.sentAt = clock.now();
-      store.afterCommit(() => log.info('A text was sent', sendTrace(send)));
-    }
+    if (outcome.kind === 'sent') store.afterCommit(() => log.info('A text was sent', sendTrace(send)));
     if (outcome.kind === 'failed' || outcome.kind === 'unknown') {
       activity.error = outcome.message;
       activity.errorAt = clock.now();

@@ -39,7 +39,7 @@ describe('edge-agent doctor', () => {
     expect(world.backend.connections).toHaveLength(1);
     const { exitCode, stdout } = await world.cli('doctor');
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^PASS {2}websocket {8}\S/m);
+    expect(stdout).toMatch(/^PASS {2}websocket {9}\S/m);
     expect(stdout).toMatch(/\d+ PASS, \d+ WARN, 0 FAIL, \d+ SKIP/);
   });
 

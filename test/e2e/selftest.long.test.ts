@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Report } from '../../src/diagnostics/checks/runChecks.js';
+import { SELFTEST_WORDS } from '../../src/model/operatorApi.js';
 import { EdgeWorld, OWN, PERSON, SECRET } from '../support/EdgeWorld.js';
 import { until } from '../support/until.js';
 
@@ -16,7 +17,7 @@ describe('edge-agent selftest', () => {
     const asked = world.cli('selftest', '--json', '--send');
     await world.sent(1);
     const [text = ''] = world.texts;
-    expect(text).toMatch(/^edge-agent selftest [0-9a-f]{8}$/);
+    expect(text).toMatch(new RegExp(`^${SELFTEST_WORDS} [0-9a-f]{8}$`));
     world.mac.chatDb.receive({ text, from: OWN, chat: world.mac.chatDb.directChat(OWN) });
     const { stdout } = await asked;
     const report = JSON.parse(stdout) as Report;
@@ -48,7 +49,7 @@ describe('edge-agent selftest', () => {
     const { stdout, exitCode } = await world.cli('selftest');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^PASS {2}config /m);
-    expect(stdout).toMatch(/^SKIP {2}send {13}requested by --send$/m);
+    expect(stdout).toMatch(/^SKIP {2}send {14}requested by --send$/m);
     expect(stdout).toMatch(/\d+ PASS, \d+ WARN, 0 FAIL, \d+ SKIP/);
     const path = join(world.state, 'selftest.json');
     expect(stdout).toContain(`Saved: ${path}`);

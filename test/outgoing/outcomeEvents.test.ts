@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import type { SendRecord } from '../../src/model/sending.js';
-import { isToldOfLife, outcomeEvent } from '../../src/outgoing/outcomeEvents.js';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { isToldOfLife, outcomeEvent, ownText, publishOutcomes } from '../../src/outgoing/outcomeEvents.js';
 import { LIFE } from '../../src/store/sendRecord.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
 
 const send = (told = 0) => ({ told, conversation: '+13105551234', file: null }) as SendRecord;
 
@@ -20,4 +25,30 @@ test('what follows a failure is told though forward.delivery is off', () => {
   expect(isToldOfLife(send(LIFE.failed), downgraded, false)).toBe(true);
   expect(isToldOfLife(send(LIFE.recovered), { kind: 'delivered' }, false)).toBe(true);
   expect(isToldOfLife(send(), { kind: 'failed', error: 22 }, false)).toBe(true);
+});
+
+test('a text to ourselves, as of the selftest, shows in the status that texts go out, and the backend hears nothing of it', async () => {
+  const [clock, log, messages] = [new FakeClock(), new RecordingLog(), new FakeMessages()];
+  const store = temporaryStore(clock);
+  const outgoing = new Outgoing({
+    ...{ store, sender: messages, rows: messages, clock, log, boot: 'this boot' },
+    settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+  });
+  const activity = { sentAt: null, error: null, errorAt: null };
+  const ends: string[] = [];
+  publishOutcomes({
+    ...{ outgoing, store, activity, clock, log, fileEnded: () => undefined, tellsDelivery: () => true },
+    loops: { started: () => undefined, sent: () => undefined },
+    ended: (_conversation, { kind }) => ends.push(kind),
+  });
+  await outgoing.start();
+  const OWN = '+13105550100';
+  const own = { address: OWN, conversation: OWN };
+  store.write(() => outgoing.enqueue(ownText('selftest_1', 'edge-agent selftest', own)));
+  await clock.advanceAsync(0);
+  await messages.succeed(OWN);
+  await clock.advanceAsync(0);
+  expect(activity.sentAt).not.toBeNull();
+  expect(ends).toEqual(['sent']);
+  expect(store.events.count()).toBe(0);
 });

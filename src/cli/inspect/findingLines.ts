@@ -9,10 +9,13 @@ const STYLES: Readonly<Record<CheckVerdict, Style>> = {
   SKIP: 'dim',
 };
 
+/** Such as `runtime-signature`. */
+const LONGEST_ID = 17;
+
 /** A finding for a person: its verdict, id and evidence, then what to do about it, in lines that the terminal can hold. */
 export function findingLines({ id, verdict, evidence, remedy }: Finding, terminal: Terminal): string[] {
-  const shown = `${paint(terminal, STYLES[verdict], verdict)}  ${id.padEnd(16)} `;
-  const result = entryLines(evidence, terminal, shown, ' '.repeat(23));
+  const shown = `${paint(terminal, STYLES[verdict], verdict)}  ${id.padEnd(LONGEST_ID)} `;
+  const result = entryLines(evidence, terminal, shown, ' '.repeat(LONGEST_ID + 7));
   if (remedy === undefined || remedy === '') return result;
   return [...result, ...entryLines(remedy, terminal, '      → ', '        ')];
 }

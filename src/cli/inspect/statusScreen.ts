@@ -85,12 +85,17 @@ function signRows({ vital_signs }: StatusSnapshot, now: number, terminal: Termin
     const { words, style } = SIGN_STATES[state];
     const age = at === null ? '' : ` for ${since(at, now)}`;
     const more = {
-      ok: `${evidence} ${ago(at, now)}`,
+      ok: `${evidence}${isNow(at, now) ? '' : `, ${ago(at, now)}`}`,
       failing: `${codes.join(', ')}${age}`,
       not_yet_known: evidence,
     };
     return [VITAL_SIGNS[name], `${paint(terminal, style, words)} – ${more[state]}`];
   });
+}
+
+/** What was seen for this very answer: its age would say nothing. */
+function isNow(at: string | null, now: number): boolean {
+  return at === null || now - Date.parse(at) < 1000;
 }
 
 function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [string, string][] {

@@ -64,7 +64,7 @@ function judge({ agent }: CheckContext, printed: string): Outcome {
   const told = [
     `state ${state ?? 'unknown'}`,
     ...(pid === undefined ? [] : [`pid ${pid}`]),
-    ...(runs === undefined ? [] : [`${runs} starts`]),
+    ...(runs === undefined ? [] : [`${runs} ${runs === '1' ? 'start' : 'starts'}`]),
   ];
   const evidence = told.join(', ');
   if (pid === undefined) {

@@ -69,13 +69,13 @@ describe('the status screen', () => {
   test('has every number with its age, aligned', () => {
     expect(statusScreen(HEALTHY, NOW, PLAIN)).toEqual([
       'edge-agent 0.1.0  healthy  up 1 h 1 min  pid 1737',
-      '  can read        ok – chat.db was read 1 s ago',
+      '  can read        ok – chat.db was read, 1 s ago',
       '  can post        not yet known – no message has been posted',
       '  is answered     failing – messages_not_taken for 3 min 0 s',
-      '  can send        ok – a text was sent 2 h 0 min ago',
-      '  link stable     ok – a ping was answered 4 s ago',
-      '  commands arrive ok – a sync succeeded 1 min 0 s ago',
-      '  nothing lost    ok – nothing is set aside 0 s ago',
+      '  can send        ok – a text was sent, 2 h 0 min ago',
+      '  link stable     ok – a ping was answered, 4 s ago',
+      '  commands arrive ok – a sync succeeded, 1 min 0 s ago',
+      '  nothing lost    ok – nothing is set aside',
       '  agent id        edge_13105550100',
       '  link            real-time (WebSocket) – online for 1 min 0 s',
       '  round trip      5 ms, last pong 4 s ago',
@@ -137,7 +137,7 @@ describe('the status screen', () => {
       '  ✗ The backend refuses our credentials: closed with 1008 (the signature does',
       '    not verify). [backend_unauthorised, since 1 s ago]',
       '    → Check that EDGE_SECRET is the same here and on the backend; set the clock.',
-      '  can read        ok – chat.db was read 1 s ago',
+      '  can read        ok – chat.db was read, 1 s ago',
     ]);
     for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   });
