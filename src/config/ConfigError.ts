@@ -24,11 +24,15 @@ export class ConfigError extends EdgeError {
     readonly warnings: readonly string[] = [],
     /** Other files that it depends on: it may be right once they have changed. */
     readonly files: readonly string[] = [],
+    /** Whether there is a file at all. */
+    readonly hasFile = true,
   ) {
     super(
       'config_invalid',
       linesOf(mistakes).join('\n'),
-      'Correct what is listed and start again; every setting is explained in the config.yaml that comes with edge-agent.',
+      hasFile
+        ? 'Correct what is listed and start again; every setting is explained in the config.yaml that comes with edge-agent.'
+        : 'There is no configuration yet. Make one: edge-agent setup',
     );
   }
 

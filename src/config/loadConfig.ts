@@ -117,7 +117,7 @@ export function loadConfig(places: ConfigPlaces, draft?: string): LoadedConfig {
   const concealed = warnings.map(conceal);
   if (mistakes.length > 0) {
     const files = [values.get('backend.ca_file')].filter((path) => typeof path === 'string');
-    throw new ConfigError(inReadingOrder(mistakes).map(hiding(conceal)), concealed, files);
+    throw new ConfigError(inReadingOrder(mistakes).map(hiding(conceal)), concealed, files, path !== null);
   }
   return Object.freeze({
     config: assembleConfig(values, places),

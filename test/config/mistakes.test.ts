@@ -94,7 +94,12 @@ test('what is required and missing is named at the line where it could stand', (
     { key: 'edge.user_phone', line: 2, found: 'nothing', source: 'default', place: 'config.yaml:2' },
     { key: 'backend.url', line: 4, found: 'nothing', suggestion: 'give it there or as BACKEND_URL' },
   ]);
-  expect(() => new Sandbox().load()).toThrowError(/no config file {2}edge\.user_phone: found nothing/);
+  expect(() => new Sandbox().load()).toThrowError(
+    expect.objectContaining({
+      message: expect.stringMatching(/no config file {2}edge\.user_phone: found nothing/),
+      remedy: expect.stringContaining('edge-agent setup'),
+    }),
+  );
 });
 
 describe('a file that is no configuration is refused with a line', () => {

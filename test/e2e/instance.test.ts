@@ -111,6 +111,7 @@ describe('status', { concurrent: true }, () => {
     rmSync(plist);
     rmSync(world.configPath);
     expect((await remedies())[0]).toBe('Set it up: edge-agent setup');
+    expect((await world.cli('doctor')).stdout).toMatch(/FAIL {2}config .*\n.*→ .*edge-agent setup\n/);
   });
 
   test('of no agent: a setting that is read at the start counts from the next one, not after a restart', async (context) => {

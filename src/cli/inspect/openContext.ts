@@ -1,3 +1,4 @@
+import { ConfigError } from '../../config/ConfigError.js';
 import { knownSecrets } from '../../config/knownSecrets.js';
 import { loadConfig } from '../../config/loadConfig.js';
 import { networkSecrets } from '../../config/network.js';
@@ -51,9 +52,9 @@ function readConfig(options: { configPath?: string }): CheckContext['config'] {
     return { kind: 'loaded', loaded: loadConfig(places(options)) };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    // The checks know what to do about mistakes; about this only the error does.
-    const why = error.code === 'config_not_named' ? `${error.message} ${error.remedy}` : error.message;
-    return { kind: 'invalid', why };
+    // The checks know what to do about mistakes in a file; about anything else only the error does.
+    const isOfFile = error instanceof ConfigError && error.hasFile;
+    return { kind: 'invalid', why: error.message, ...(isOfFile ? {} : { remedy: error.remedy }) };
   }
 }
 

@@ -38,7 +38,7 @@ export interface CheckContext {
   /** The configuration, or what is wrong with it, for a person. */
   readonly config:
     | { readonly kind: 'loaded'; readonly loaded: LoadedConfig }
-    | { readonly kind: 'invalid'; readonly why: string };
+    | { readonly kind: 'invalid'; readonly why: string; readonly remedy?: string };
   readonly agent: AgentView;
   /** Asks the running agent. */
   readonly askAgent: AskDaemon;

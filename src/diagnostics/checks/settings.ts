@@ -8,7 +8,7 @@ export const config: Check = {
   withoutConfig: true,
   run({ config: read }) {
     if (read.kind === 'invalid')
-      return fail(read.why, 'Correct it. To list all errors: edge-agent config check');
+      return fail(read.why, read.remedy ?? 'Correct it. To list all errors: edge-agent config check');
     const { path, warnings, secrets } = read.loaded;
     const from = path === null ? 'no file, environment only' : path;
     if (warnings.length > 0) return warn(`${from}: ${warnings.join(' ')}`, 'Mend what is named.');
