@@ -23,7 +23,6 @@ export class Outboxes {
   constructor(private readonly ports: OutboxesPorts) {
     const { store, link, now } = ports;
     const shared = {
-      write: <T>(work: () => T) => store.write(work),
       send: (text: string) => link.send(text),
       backlog: () => link.backlog,
       hurry: () => link.feed({ type: 'hurry' }),
@@ -59,9 +58,17 @@ export class Outboxes {
     this.events.pinged();
   }
 
+  /** What a pong proves of both is one commit. */
   ponged(): void {
-    this.guarded('acks', () => this.acks.ponged());
-    this.guarded('events', () => this.events.ponged());
+    const clears = [this.acks.ponged(), this.events.ponged()].filter((clear) => clear !== undefined);
+    if (clears.length > 0)
+      this.guarded('acks and events', () =>
+        this.ports.store.write(() => {
+          for (const clear of clears) clear();
+        }),
+      );
+    this.guarded('acks', () => this.acks.pump());
+    this.guarded('events', () => this.events.pump());
   }
 
   eventsAdded(): void {
@@ -93,7 +100,6 @@ const MAX_BACKLOG_BYTES = INPUT_LIMITS.socketBacklog;
 
 interface OutboxPorts<Item> {
   readonly queue: Pick<Queue<Item>, 'after' | 'clear'>;
-  readonly write: <T>(work: () => T) => T;
   readonly frame: (item: Item) => string;
   /** False if there is no live socket. */
   readonly send: (text: string) => boolean;
@@ -151,11 +157,10 @@ export class SocketOutbox<Item extends { readonly seq: number }> {
     this.barrier.pinged();
   }
 
-  /** Clears what this pong proves, in one commit. */
-  ponged(): void {
+  /** What clears, inside a write, all that this pong proves; undefined if that is nothing. */
+  ponged(): (() => void) | undefined {
     const read = this.barrier.ponged();
-    if (read.length > 0) this.ports.write(() => this.ports.queue.clear(read.map((item) => item.seq)));
-    this.pump();
+    return read.length === 0 ? undefined : () => this.ports.queue.clear(read.map((item) => item.seq));
   }
 
   /** Sent on this socket at or before `instant` (monotonic ms) and not proven read. */

@@ -263,6 +263,7 @@ export function compose(options: ComponentOptions): Components {
     log,
     worthAnswering,
     settings: options.config.slice(dispatchSettings),
+    atTurnEnd: (work) => void setImmediate(work),
     onExpired: (message) => told.givenUp(message, 'expired'),
     onSetAside: (message) => told.givenUp(message, 'set_aside'),
     onReplyDamaged: (guid, conversation) => store.events.add(damagedReplyEvent(guid, conversation)),
@@ -311,7 +312,7 @@ export function compose(options: ComponentOptions): Components {
     linkUp: () => backend.reachable(),
   });
   const edits = new EditWatch({ chatDb, clock, onChanges: told.changes.note.bind(told.changes) });
-  const watcher = new ChatDbWatcher({ chatDb, clock, log });
+  const watcher = new ChatDbWatcher({ chatDb, clock, log, together: (looks) => store.together(looks) });
   watcher.onLook(reader.scan.bind(reader));
   watcher.onLook(outgoing.chatChanged.bind(outgoing));
   watcher.onLook(edits.look.bind(edits));

@@ -38,6 +38,8 @@ interface MessageDispatcherOptions {
   settings: () => { bubbleDelayMs: number };
   /** What takes private things out of a message before it leaves; where it gives none, everything is sent. */
   filter?: () => PrivacyFilter | undefined;
+  /** Calls its argument at the end of this turn of the loop, so that what was answered in it is one commit; at once if left out. */
+  atTurnEnd?: (work: () => void) => void;
   /** Told of a message that is given up because of its age, inside the write that does. */
   onExpired?: (message: IncomingMessage) => void;
   /** Told that the stored reply to a message (its guid) is damaged and was dropped unsent, inside the write that drops it. */
@@ -66,6 +68,8 @@ export class MessageDispatcher {
   /** Messages whose failed post asked for no wait of its own; true: the backend took another one since, so they need not wait. */
   private readonly putOff = new Map<number, boolean>();
   private claimed: Claimed[] = [];
+  /** Posts that ended in this turn of the loop. */
+  private ended: { posted: IncomingRecord; result: PostResult }[] = [];
   /** Conversations that were looked at in the write that is open. */
   private readonly looked = new Set<string>();
   private running = false;
@@ -297,36 +301,42 @@ export class MessageDispatcher {
   }
 
   private conclude(posted: IncomingRecord, result: PostResult): void {
-    const { clock } = this.options;
+    const { store, atTurnEnd } = this.options;
+    this.ended.push({ posted, result });
+    if (this.ended.length > 1) return;
+    const concludeAll = () =>
+      store.together(() => {
+        for (const one of this.ended.splice(0)) this.concludeOne(one.posted, one.result);
+      });
+    if (atTurnEnd === undefined) concludeAll();
+    else atTurnEnd(concludeAll);
+  }
+
+  /** An answer that nothing can be made of sets its message aside. */
+  private concludeOne(posted: IncomingRecord, result: PostResult): void {
+    const { clock, store } = this.options;
     // Its conversation may have been found to be part of another one meanwhile.
     const conversation = this.flights.conversationOf(posted.seq) ?? posted.message.conversation;
     const record = { ...posted, message: { ...posted.message, conversation } };
-    if (!this.stored(record, result) && this.running) {
-      this.flights.begin(record.seq, conversation);
-      clock.after(STORE_RETRY_MS, () => this.conclude(record, result));
-      return;
-    }
-    if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
-  }
-
-  /** False if the disk did not take it. An answer that nothing can be made of sets its message aside. */
-  private stored(record: IncomingRecord, result: PostResult): boolean {
-    const { store } = this.options;
-    const settle = (end: PostResult) =>
-      store.tryWrite(() => {
-        this.trackOutage(end);
-        this.settle(record, end);
+    store.share({
+      take: () => {
+        this.trackOutage(result);
+        this.settle(record, result);
         this.held.release(record.message.conversation);
         this.flights.end(record.seq);
         this.waiting.wake(record.message.conversation);
         store.beforeCommit(this.claim);
-      });
-    try {
-      return settle(result);
-    } catch (error) {
-      if (result.kind === 'unusable') throw error;
-      return settle({ kind: 'unusable', detail: describeError(error) });
-    }
+      },
+      ended: (end) => {
+        if (end.kind === 'failed') {
+          if (result.kind === 'unusable') throw end.fault;
+          this.concludeOne(record, { kind: 'unusable', detail: describeError(end.fault) });
+        } else if (end.kind === 'refused' && this.running) {
+          this.flights.begin(record.seq, conversation);
+          clock.after(STORE_RETRY_MS, () => this.conclude(record, result));
+        } else if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
+      },
+    });
   }
 
   private settle(record: IncomingRecord, result: PostResult): void {

@@ -35,6 +35,8 @@ export class DeliveryTracker {
   private timer: Timer | undefined;
   private changedSinceCold = true;
   private hotUntil = 0;
+  /** What was found is to be stored at the end of the look that goes on. */
+  private isTelling = false;
   private readonly steady: SteadyTime;
   private readonly hot: Round;
   private readonly cold: Round;
@@ -71,14 +73,16 @@ export class DeliveryTracker {
   begin(send: SendRecord, told = 0): void {
     this.store.sends.setTold(send.seq, told, this.steady.now() + COLD_MS);
     this.hotUntil = this.clock.monotonic() + HOT_MS;
+    // Its row may say more already.
+    this.store.afterCommit(this.look);
   }
 
   /** chat.db changed. */
-  look(): void {
+  readonly look = (): void => {
     this.changedSinceCold = true;
     if (this.clock.monotonic() > this.hotUntil) return;
     this.hot.ask(() => ({ lifeUntil: this.steady.now() + COLD_MS - HOT_MS, seq: 0 }));
-  }
+  };
 
   private coldLater(): void {
     this.timer = this.clock.after(COLD_EVERY_MS, () => {
@@ -92,6 +96,8 @@ export class DeliveryTracker {
 
   /** Compares the texts behind this place, and tells what is new of them. Undefined: not all of that was possible now. */
   private page(place: LivePlace): LivePlace | 'end' | undefined {
+    // What is known already is told once.
+    if (this.isTelling) this.store.commitShared();
     const read = this.store.tryRead(() => {
       const texts = this.store.sends.living(place, PAGE);
       return this.compared(texts) ? { texts } : undefined;
@@ -104,7 +110,7 @@ export class DeliveryTracker {
     return last === undefined || read.texts.length < PAGE ? 'end' : last;
   }
 
-  /** False if chat.db could not be read, or the store did not take what is new. */
+  /** False if chat.db could not be read. */
   private compared(texts: readonly LiveText[]): boolean {
     if (texts.length === 0) return true;
     const rows = this.rows.statesOf(texts.flatMap(({ guid }) => guid ?? []));
@@ -118,27 +124,38 @@ export class DeliveryTracker {
       const told = events.reduce((sum, { kind }) => sum | LIFE[kind], before);
       return hasNews || isOver ? [{ text, sent, events, told, isOver }] : [];
     });
-    return (steps.length === 0 || this.told(steps)) && rows !== undefined;
+    if (steps.length > 0) this.tell(steps);
+    return rows !== undefined;
   }
 
-  private told(steps: readonly Step[]): boolean {
-    const { sends, setAside } = this.store;
-    return this.store.tryEach(
-      steps,
-      ({ text, sent, events, told, isOver }) => {
-        const send = sends.get(text.seq);
-        if (send === undefined) return;
-        if (sent !== undefined) this.arrived(send, sent);
-        // A failure is not the end: Messages may yet send it by SMS.
-        const isFinal = isOver || (told & LIFE.read) !== 0;
-        sends.setTold(send.seq, told, isFinal ? null : text.lifeUntil);
-        for (const event of events) for (const listener of this.listeners) listener(send, event);
+  private tell(steps: readonly Step[]): void {
+    const { store } = this;
+    const take = (step: Step) => this.tellOne(step);
+    const setAside = ({ text, told }: Step, fault: unknown) => {
+      store.sends.setTold(text.seq, told, null);
+      store.setAside.note('text', text.id, describeError(fault));
+    };
+    this.isTelling = true;
+    store.share({
+      take: () => steps.forEach(take),
+      ended: ({ kind }) => {
+        this.isTelling = false;
+        const areStored = kind === 'failed' ? store.tryEach(steps, take, setAside) : kind === 'stored';
+        if (!areStored) this.changedSinceCold = true;
       },
-      ({ text, told }, fault) => {
-        sends.setTold(text.seq, told, null);
-        setAside.note('text', text.id, describeError(fault));
-      },
-    );
+    });
+  }
+
+  /** Inside a write. */
+  private tellOne({ text, sent, events, told, isOver }: Step): void {
+    const { sends } = this.store;
+    const send = sends.get(text.seq);
+    if (send === undefined) return;
+    if (sent !== undefined) this.arrived(send, sent);
+    // A failure is not the end: Messages may yet send it by SMS.
+    const isFinal = isOver || (told & LIFE.read) !== 0;
+    sends.setTold(send.seq, told, isFinal ? null : text.lifeUntil);
+    for (const event of events) for (const listener of this.listeners) listener(send, event);
   }
 }
 

@@ -67,16 +67,24 @@ export class SendVerifier {
 
   /** Looks now; call it when chat.db changed and when an attempt ended. Cheap when nothing is watched. */
   look(): void {
-    const { store, clock } = this.options;
-    const looked = store.tryRead(() => {
-      const watched = store.sends.watched();
-      const stored = watched.length === 0 || this.examine(watched);
-      this.arm(stored ? 0 : STORE_RETRY_MS);
-      if (this.isIdle()) for (const resolve of this.whenIdle.splice(0)) resolve();
+    this.orLater(() => {
+      const watched = this.options.store.sends.watched();
+      if (watched.length === 0) this.looked(true);
+      else this.examine(watched, (areStored) => this.orLater(() => this.looked(areStored)));
     });
-    if (looked !== undefined || !store.isOpen) return;
+  }
+
+  /** Where the store gives nothing, it looks again soon. */
+  private orLater(work: () => void): void {
+    const { store, clock } = this.options;
+    if (store.tryRead(work) !== undefined || !store.isOpen) return;
     this.timer?.cancel();
     this.timer = clock.after(STORE_RETRY_MS, () => this.look());
+  }
+
+  private looked(areStored: boolean): void {
+    this.arm(areStored ? 0 : STORE_RETRY_MS);
+    if (this.isIdle()) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
   /** Texts of which the verdict waits for a row that is not finished; a file takes its time. */
@@ -104,8 +112,8 @@ export class SendVerifier {
     return !this.options.store.sends.watched().some((send) => send.state === 'confirming');
   }
 
-  /** False if what was found could not be stored. */
-  private examine(watched: readonly SendRecord[]): boolean {
+  /** `ended` is told whether what was found could be stored, at once or when that is known. */
+  private examine(watched: readonly SendRecord[], ended: (areStored: boolean) => void): void {
     const { store, rows, clock, settled } = this.options;
     const found = rows.whole(() => matchRows(watched, rows, knownRows(store), clock.now()));
     const { proofs, undecided, ghosts } = found ?? NO_MATCHES;
@@ -119,7 +127,10 @@ export class SendVerifier {
       if (proofs.has(send.seq) || !isDue(send)) return false;
       return !undecided.has(send.seq) || !this.waitsLonger(send);
     });
-    if (proven.length === 0 && due.length === 0) return true;
+    if (proven.length === 0 && due.length === 0) {
+      ended(true);
+      return;
+    }
     const ends = [
       ...proven.map(({ send, row }) => ({ send, take: () => this.prove(send, row) })),
       ...due.map((send) => ({
@@ -130,14 +141,14 @@ export class SendVerifier {
         },
       })),
     ];
-    try {
-      return store.tryWrite(() => {
+    store.share({
+      take() {
         for (const { take } of ends) take();
         settled();
-      });
-    } catch {
-      return this.takeEach(ends) && store.tryWrite(() => settled());
-    }
+      },
+      ended: ({ kind }) =>
+        ended(kind === 'failed' ? this.takeEach(ends) && store.tryWrite(() => settled()) : kind === 'stored'),
+    });
   }
 
   /** The end of one text that trips over a mistake of ours costs no other its end. */

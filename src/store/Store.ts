@@ -33,6 +33,16 @@ import { UsedLinkTable } from './usedLinks.js';
  */
 const LOCK_PATIENCE_MS = 1_000;
 
+/** A write that may be one commit with others. */
+export interface SharedWrite {
+  /** Inside the write; called again, alone, where a write of several failed. */
+  take(): void;
+  /** Told once. `refused`: the disk did not take it; `failed`: `take` threw. Nothing of it is stored then. Must not throw. */
+  ended(end: SharedEnd): void;
+}
+
+export type SharedEnd = { kind: 'stored' } | { kind: 'refused' | 'failed'; fault: unknown };
+
 /**
  * What the agent must not forget: one SQLite file, one connection, every call synchronous.
  * A `write` that returned is on the disk, whole; a `write` that threw changed nothing.
@@ -66,6 +76,8 @@ export class Store {
   readonly conversationKeys: ConversationKeys;
 
   private depth = 0;
+  /** What is to be one commit at the end of the `together` that runs. */
+  private shared: SharedWrite[] | undefined;
   private readonly closing = new Set<() => void>();
   private readonly committed = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
@@ -155,6 +167,8 @@ export class Store {
    */
   write<T>(work: () => T): T {
     if (this.depth > 0) return work();
+    // What was shared before this comes before it.
+    this.commitShared();
     let result: T;
     this.depth = 1;
     try {
@@ -243,6 +257,64 @@ export class Store {
     } catch (fault) {
       return this.tryWrite(() => setAside(item, fault));
     }
+  }
+
+  /**
+   * Runs `looks`; what they share is one commit at their end, or before the next write of another kind. Within another `together` it is
+   * part of that one.
+   */
+  together(looks: () => void): void {
+    if (this.shared !== undefined || this.depth > 0) {
+      looks();
+      return;
+    }
+    this.shared = [];
+    try {
+      looks();
+    } finally {
+      this.commitShared();
+      this.shared = undefined;
+    }
+  }
+
+  /**
+   * Makes a write which is one commit with what else is shared in the same `together`, in this order; outside of one, at once. Where
+   * that fails for no fault of the disk, each has a write of its own. Inside a write it is part of that, and its end is told with the
+   * commit alone.
+   */
+  share(write: SharedWrite): void {
+    if (this.depth > 0) {
+      write.take();
+      this.afterCommit(() => write.ended({ kind: 'stored' }));
+    } else if (this.shared !== undefined) this.shared.push(write);
+    else this.takeShared([write]);
+  }
+
+  /** What was shared up to now is on the disk when this returns, or its end was told. For whoever reads what it changes. */
+  commitShared(): void {
+    while (this.depth === 0 && this.shared !== undefined && this.shared.length > 0)
+      this.takeShared(this.shared.splice(0));
+  }
+
+  private takeShared(writes: readonly SharedWrite[]): void {
+    let isCommitted = false;
+    const committed = () => {
+      isCommitted = true;
+    };
+    let end: SharedEnd = { kind: 'stored' };
+    try {
+      this.write(() => {
+        this.afterCommit(committed);
+        for (const { take } of writes) take();
+      });
+    } catch (fault) {
+      // What trips after the commit must not have it made again.
+      if (isCommitted) throw fault;
+      const isDisk = !this.database.open || diskFault(fault) !== undefined;
+      end = { kind: isDisk ? 'refused' : 'failed', fault };
+    }
+    if (end.kind === 'failed' && writes.length > 1) for (const write of writes) this.takeShared([write]);
+    else for (const { ended } of writes) ended(end);
   }
 
   /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */

@@ -4,6 +4,7 @@ import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { MessagePosting, PostProgress } from '../../src/incoming/ports.js';
 import type { PostResult } from '../../src/model/incoming.js';
 import { pauseVerbs } from '../../src/operator/pauseVerbs.js';
+import { countCommits } from '../support/countCommits.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
@@ -47,7 +48,7 @@ const NO_REPLY: PostResult = { kind: 'answered', body: { should_respond: false }
 const DOWN: PostResult = { kind: 'retry', cause: 'network', unread: true, detail: 'ECONNREFUSED' };
 const BROKEN: PostResult = { kind: 'retry', cause: 'server', status: 500, detail: '500' };
 
-function desk() {
+function desk(atTurnEnd?: (work: () => void) => void) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const backend = new HeldBackend();
@@ -67,6 +68,7 @@ function desk() {
         catchUpMs: 24 * HOUR,
       }),
     settings: () => ({ bubbleDelayMs: 800 }),
+    ...(atTurnEnd === undefined ? {} : { atTurnEnd }),
     onExpired: ({ guid }) => void expired.push(guid),
     onSetAside: ({ guid }) => void setAside.push(guid),
   });
@@ -91,6 +93,39 @@ function desk() {
     );
   return { clock, store, backend, replies, forwarder, arrive, expired, setAside };
 }
+
+test('what is answered in one turn of the loop is one commit, with the next posts', async () => {
+  const commits = countCommits();
+  const ends: (() => void)[] = [];
+  const { backend, arrive } = desk((work) => ends.push(work));
+  for (const guid of ['a1', 'a2']) arrive(guid, 'a');
+  for (const guid of ['b1', 'b2']) arrive(guid, 'b');
+  await backend.answer('a1', NO_REPLY);
+  await backend.answer('b1', NO_REPLY);
+  expect(ends).toHaveLength(1);
+  expect(backend.posted).toEqual(['a1', 'b1']);
+  const before = commits();
+  ends[0]?.();
+  expect(commits() - before).toBe(1);
+  expect(backend.posted).toEqual(['a1', 'b1', 'a2', 'b2']);
+});
+
+test('an answer of which nothing can be made costs none beside it in its turn', async () => {
+  const ends: (() => void)[] = [];
+  const { backend, arrive, store, setAside } = desk((work) => ends.push(work));
+  arrive('a1', 'a');
+  arrive('b1', 'b');
+  const settle = store.incoming.settle.bind(store.incoming);
+  store.incoming.settle = (seq, end, why) => {
+    if (seq === 1 && end === 'answered') throw new TypeError('a mistake');
+    return settle(seq, end, why);
+  };
+  await backend.answer('a1', NO_REPLY);
+  await backend.answer('b1', NO_REPLY);
+  for (const end of ends) end();
+  expect(setAside).toEqual(['a1']);
+  expect(store.incoming.openConversations()).toEqual([]);
+});
 
 describe('an incoming message', () => {
   test('is posted right after the commit that stored it, and once', () => {

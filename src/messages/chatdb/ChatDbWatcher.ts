@@ -15,6 +15,8 @@ export interface ChatDbWatcherOptions {
   calmTickMs?: number;
   /** How often to call everybody even if nothing seems to have changed, in ms. */
   forcedMs?: number;
+  /** Runs the listeners of one look; what they store may be one commit. */
+  together?: (looks: () => void) => void;
   /** Watches a path, as `fs.watch` does; for tests. */
   watchPath?: WatchPath;
 }
@@ -170,6 +172,12 @@ export class ChatDbWatcher {
   }
 
   private callListeners(): void {
+    const { together } = this.options;
+    if (together === undefined) this.callEach();
+    else together(() => this.callEach());
+  }
+
+  private callEach(): void {
     for (const listener of [...this.listeners]) {
       if (!this.running) return;
       try {

@@ -4,6 +4,7 @@ import { maskHandle } from '../../logging/mask.js';
 import type { IncomingMessage } from '../../model/incoming.js';
 import { CLOCK_BEHIND_MS, LONGEST_LOOK_MS, type ReadingState, readsFrom } from '../../store/cursor.js';
 import { diskFault } from '../../store/diskFault.js';
+import type { SharedEnd, SharedWrite } from '../../store/Store.js';
 import type { SeenRow } from '../../store/seenRows.js';
 import type { SetAsideTable } from '../../store/setAside.js';
 import type { Clock, Timer } from '../../system/clock.js';
@@ -22,6 +23,10 @@ import type { MessageRows, RowPosition } from './rows.js';
 /** Where the reader keeps its place and where messages go: one `write` takes all of it, durably, or nothing. */
 export interface ReaderStore {
   write<T>(work: () => T): T;
+  /** A write that may be one commit with what else a look finds. */
+  share(write: SharedWrite): void;
+  /** What was shared up to now is stored. */
+  commitShared(): void;
   /** False if a message with this guid is known already. */
   readonly incoming: {
     add(message: IncomingMessage): boolean;
@@ -179,6 +184,7 @@ export class IncomingReader {
   private scanSlice(): number | undefined {
     const { chatDb, clock, store } = this.options;
     const began = clock.monotonic();
+    store.commitShared();
     const rules = this.options.forwarding?.rules() ?? MESSAGES_ALONE;
     const beside = { asksAcquaintance: rules.asksAcquaintance, own: this.own, attempt: this.attempt };
     const newestKnown = () => store.incoming.newestGuids(KNOWN_ROWS);
@@ -216,7 +222,8 @@ export class IncomingReader {
         continue;
       }
       const judged = this.beside(this.judge(gathered, pending, rules, state), pending, resting);
-      this.store(anchored.position, gathered, pending, judged, state);
+      const isLast = page === undefined && !gathered.full;
+      this.store(anchored.position, gathered, pending, judged, state, isLast);
       if (page !== undefined) this.passed(page, state);
       else if (!gathered.full) return this.nextScanIn(judged.dueInMs, state);
       if (clock.monotonic() - began >= SLICE_MS) return 0;
@@ -370,8 +377,9 @@ export class IncomingReader {
     pending: readonly PendingRow[],
     judged: Judged,
     state: ReadingState,
+    isLast: boolean,
   ): void {
-    const { store, log } = this.options;
+    const { store } = this.options;
     const moved = gathered.position.rowId !== from.rowId;
     const waitsAnew =
       judged.pending.length !== pending.length ||
@@ -384,13 +392,62 @@ export class IncomingReader {
     const isNews =
       judged.messages.length + judged.links.length + judged.events.length + judged.seen.length > 0;
     if (!moved && !waitsAnew && !isNews) return;
-    const fresh = this.stored(judged, () => {
+    const advance = () => {
       if (moved) {
         store.cursor.set(gathered.position);
         store.cursor.setReading({ ...state, samples: samplesOf(gathered, state.samples) });
       }
       if (waitsAnew) store.cursor.setPending(judged.pending);
+    };
+    if (isLast && this.failures.count === 0 && isNothingToTell(judged)) {
+      this.passShared(judged, advance);
+      return;
+    }
+    const fresh = this.stored(judged, advance);
+    this.noteJudged(judged);
+    if (fresh.length > 0) this.announce(fresh);
+  }
+
+  /**
+   * Passes rows of which nothing follows, in one commit with what else this look finds: until then they are read again, and judged the
+   * same.
+   */
+  private passShared(judged: Judged, advance: () => void): void {
+    const { store } = this.options;
+    let ended: SharedEnd | undefined;
+    let isOver = false;
+    store.share({
+      take() {
+        for (const row of judged.seen) store.cursor.seen.add(row);
+        advance();
+      },
+      ended: (end) => {
+        ended = end;
+        if (isOver) this.endPassLater(judged, end);
+      },
     });
+    isOver = true;
+    if (ended !== undefined) this.endPass(judged, ended);
+  }
+
+  private endPass(judged: Judged, end: SharedEnd): void {
+    if (end.kind !== 'stored') throw end.fault;
+    this.noteJudged(judged);
+  }
+
+  /** Outside of a scan. */
+  private endPassLater(judged: Judged, end: SharedEnd): void {
+    try {
+      this.endPass(judged, end);
+    } catch (error) {
+      this.failed(describeError(error));
+      this.timer?.cancel();
+      if (!this.stopped) this.timer = this.options.clock.after(STORE_RETRY_MS, () => this.scan());
+    }
+  }
+
+  private noteJudged(judged: Judged): void {
+    const { log } = this.options;
     this.damaged += judged.damagedBodies;
     for (const { rowId, reason, fault } of judged.skipped) {
       this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
@@ -401,7 +458,6 @@ export class IncomingReader {
       const change = this.own.heard(voice);
       if (change !== undefined) log.warn(change, { from: maskHandle(voice.address) });
     }
-    if (fresh.length > 0) this.announce(fresh);
   }
 
   /** Names the message that it answers by the guid that the backend knows. */
@@ -534,6 +590,12 @@ function rememberADay(seeds: readonly Seed[], now: number): boolean {
   return (
     seeds.length < SEEDS || seeds.some(({ row }) => row.sentAt !== null && row.sentAt < now - CLOCK_BEHIND_MS)
   );
+}
+
+/** Whether rows were left out or wait on, and that is all. */
+function isNothingToTell({ messages, links, edited, events, skipped }: Judged): boolean {
+  const news = messages.length + links.length + edited.length + events.length;
+  return news === 0 && skipped.every(({ fault }) => fault === undefined);
 }
 
 function samplesOf({ rows, position }: Gathered, before: readonly RowPosition[]): RowPosition[] {

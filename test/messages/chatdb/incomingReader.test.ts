@@ -355,6 +355,8 @@ describe('catching up', () => {
       },
       incoming: store.incoming,
       cursor: store.cursor,
+      share: (shared) => store.share(shared),
+      commitShared: () => store.commitShared(),
     };
     const again = world.reader(counting as typeof store);
     again.scan();
@@ -380,6 +382,8 @@ describe('a store that does not take a batch', () => {
         }),
       incoming: store.incoming,
       cursor: store.cursor,
+      share: (shared) => store.share(shared),
+      commitShared: () => store.commitShared(),
     };
     const again = world.reader(filling as typeof store);
     world.receive({ from: PERSON, text: 'kept' });

@@ -99,6 +99,8 @@ describe('a message that the store cannot take', () => {
         },
       },
       cursor: store.cursor,
+      share: (shared) => store.share(shared),
+      commitShared: () => store.commitShared(),
       setAside: store.setAside,
     };
     const reader = world.reader(choosy as typeof store);
@@ -129,6 +131,8 @@ describe('what keeps everything from being read', () => {
       },
       incoming: store.incoming,
       cursor: store.cursor,
+      share: (shared) => store.share(shared),
+      commitShared: () => store.commitShared(),
     };
     const reader = world.reader(failing as typeof store);
     world.receive({ from: PERSON, text: 'kept' });

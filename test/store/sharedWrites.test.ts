@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../src/store/sqlite.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+
+/** A store, with what is on the disk of the facts that are written into it. */
+function watched() {
+  const directory = temporaryDirectory();
+  const store = temporaryStore(new FakeClock(), directory);
+  const stored = () => {
+    const other = openDatabase(join(directory, 'edge-agent.db'), { readonly: true });
+    const facts = other.prepare("SELECT key FROM meta WHERE key LIKE 'fact%' ORDER BY key").pluck().all();
+    other.close();
+    return facts;
+  };
+  const told: string[] = [];
+  const share = (key: string, take = () => undefined) =>
+    store.share({
+      take: () => {
+        store.meta.set(key, '');
+        take();
+      },
+      ended: ({ kind }) => void told.push(`${key} ${kind}`),
+    });
+  return { store, stored, told, share };
+}
+
+test('what one look shares is one commit at its end, and told then', () => {
+  const { store, stored, told, share } = watched();
+  const seen: unknown[] = [];
+  store.together(() => {
+    share('fact1');
+    share('fact2', () => void seen.push(store.meta.get('fact1'), stored()));
+    seen.push(stored(), [...told]);
+  });
+  expect(seen).toEqual([[], [], '', []]);
+  expect(stored()).toEqual(['fact1', 'fact2']);
+  expect(told).toEqual(['fact1 stored', 'fact2 stored']);
+});
+
+test('outside of a look it is stored at once', () => {
+  const { stored, told, share } = watched();
+  share('fact1');
+  expect([stored(), told]).toEqual([['fact1'], ['fact1 stored']]);
+});
+
+test('a write of another kind comes behind what was shared before it', () => {
+  const { store, stored, share } = watched();
+  store.together(() => {
+    share('fact1');
+    store.write(() => expect(stored()).toEqual(['fact1']));
+    share('fact2');
+  });
+  expect(stored()).toEqual(['fact1', 'fact2']);
+});
+
+test('one that trips over a mistake of ours costs no other one', () => {
+  const { store, stored, told, share } = watched();
+  store.together(() => {
+    share('fact1');
+    share('fact2', () => {
+      throw new TypeError('a mistake');
+    });
+    share('fact3');
+  });
+  expect(stored()).toEqual(['fact1', 'fact3']);
+  expect(told).toEqual(['fact1 stored', 'fact2 failed', 'fact3 stored']);
+});
+
+test('what trips after the commit does not have it made again', () => {
+  const { store, stored, told, share } = watched();
+  let times = 0;
+  const look = () =>
+    store.together(() => {
+      share('fact1', () => {
+        times += 1;
+        store.afterCommit(() => {
+          throw new TypeError('a mistake');
+        });
+      });
+      share('fact2');
+    });
+  expect(look).toThrow('a mistake');
+  expect([times, stored(), told]).toEqual([1, ['fact1', 'fact2'], []]);
+});
+
+test('in a write it belongs to that, and is told with its commit', () => {
+  const { store, stored, told, share } = watched();
+  store.write(() => {
+    share('fact1');
+    expect([stored(), told]).toEqual([[], []]);
+  });
+  expect([stored(), told]).toEqual([['fact1'], ['fact1 stored']]);
+});
+
+test('the disk that takes nothing refuses all of it', () => {
+  const { store, told, share } = watched();
+  store.close();
+  store.together(() => share('fact1'));
+  expect(told).toEqual(['fact1 refused']);
+});
