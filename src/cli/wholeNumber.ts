@@ -1,7 +1,13 @@
 import { InvalidArgumentError } from 'commander';
 
 /** Reads the value of an option that is a count: 0 or more. */
-export function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is not a whole number.');
+export const wholeNumber = wholeNumberFrom(0, 999_999_999);
+
+/** Reads the value of an option that is a whole number within these limits, both of which count. */
+export function wholeNumberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+  };
 }

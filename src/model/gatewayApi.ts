@@ -135,7 +135,7 @@ const eventChoice = z
 const endpointUrl = z
   .string()
   .max(2_048)
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), 'expected a URL')
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), 'expected an https URL')
   .describe('Where it is called: https; http only where the gateway allows private addresses.');
 
 export const newWebhookSchema = z

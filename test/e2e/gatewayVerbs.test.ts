@@ -194,9 +194,11 @@ describe('what cannot be', () => {
     for (const [args, words] of [
       [['agents', 'add', '12'], 'such as +13105550100'],
       [['keys', 'add', 'app', '--scope', 'messages:read,everything'], 'found "everything"'],
-      [['webhooks', 'add', 'ftp://app.example.com'], 'url: expected a URL'],
+      [['webhooks', 'add', 'ftp://app.example.com'], 'url: expected an https URL'],
       [['agents', 'ad'], 'Did you mean add?'],
-      [['--port', 'eighty'], 'not a whole number'],
+      [['--port', 'eighty'], 'from 0 to 65535'],
+      [['--port', '99999'], 'from 0 to 65535'],
+      [['--keep-days', '0'], 'from 1 to 36500'],
     ] as const) {
       const { exitCode, stderr } = await gateway(...args);
       expect([exitCode, stderr]).toEqual([2, expect.stringContaining(words)]);

@@ -205,7 +205,7 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
     'keys.list': checked(nothing, () => listApiKeys(database)),
     'keys.revoke': checked(byId, ({ id }) =>
       change('key.revoked', id, async (transaction, now) => {
-        if (!(await revokeApiKey(transaction, id, now))) missing('key that counts', id, 'keys list');
+        if (!(await revokeApiKey(transaction, id, now))) missing('valid key', id, 'keys list');
         return { id };
       }),
     ),

@@ -1,5 +1,5 @@
 import type { VerbSpec } from '../VerbSpec.js';
-import { wholeNumber } from '../wholeNumber.js';
+import { wholeNumber, wholeNumberFrom } from '../wholeNumber.js';
 import { GATEWAY_PLACE } from './gatewayPlace.js';
 import type { GatewayRunOptions } from './gatewayRun.js';
 
@@ -16,7 +16,7 @@ export const gatewayRunVerb: VerbSpec = {
       flags: '--port <port>',
       about: 'the port to listen on; 0: a free one',
       default: 8790,
-      parse: wholeNumber,
+      parse: wholeNumberFrom(0, 65_535),
     },
     ...GATEWAY_PLACE,
     {
@@ -28,7 +28,12 @@ export const gatewayRunVerb: VerbSpec = {
       about:
         'where files from agents are kept; replicas share it (default: <data>.uploads, else ./gateway.uploads)',
     },
-    { flags: '--keep-days <days>', about: 'how long what is over is kept', default: 90, parse: wholeNumber },
+    {
+      flags: '--keep-days <days>',
+      about: 'how long what is over is kept',
+      default: 90,
+      parse: wholeNumberFrom(1, 36_500),
+    },
     {
       flags: '--rate <requests>',
       about: 'requests per second allowed to one agent or key; 0: no limit',
