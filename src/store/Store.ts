@@ -272,8 +272,18 @@ export class Store {
     try {
       looks();
     } finally {
+      this.endTogether();
+    }
+  }
+
+  /** Whatever trips: what is shared later is stored. */
+  private endTogether(): void {
+    try {
       this.commitShared();
+    } finally {
+      const left = this.shared ?? [];
       this.shared = undefined;
+      if (left.length > 0) this.takeShared(left);
     }
   }
 
@@ -309,12 +319,15 @@ export class Store {
       });
     } catch (fault) {
       // What trips after the commit must not have it made again.
-      if (isCommitted) throw fault;
+      if (isCommitted) {
+        each(writes, ({ ended }) => ended({ kind: 'stored' }));
+        throw fault;
+      }
       const isDisk = !this.database.open || diskFault(fault) !== undefined;
       end = { kind: isDisk ? 'refused' : 'failed', fault };
     }
-    if (end.kind === 'failed' && writes.length > 1) for (const write of writes) this.takeShared([write]);
-    else for (const { ended } of writes) ended(end);
+    if (end.kind === 'failed' && writes.length > 1) each(writes, (write) => this.takeShared([write]));
+    else each(writes, ({ ended }) => ended(end));
   }
 
   /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */
@@ -474,4 +487,17 @@ export class Store {
     if (this.stoppedCleanly) this.close();
     else this.database.close();
   }
+}
+
+/** Does it with all of them, though it trips at one; throws what was thrown first. */
+function each<T>(items: readonly T[], work: (item: T) => void): void {
+  const faults: unknown[] = [];
+  for (const item of items) {
+    try {
+      work(item);
+    } catch (fault) {
+      faults.push(fault);
+    }
+  }
+  if (faults.length > 0) throw faults[0];
 }

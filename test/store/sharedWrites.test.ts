@@ -82,7 +82,31 @@ test('what trips after the commit does not have it made again', () => {
       share('fact2');
     });
   expect(look).toThrow('a mistake');
-  expect([times, stored(), told]).toEqual([1, ['fact1', 'fact2'], []]);
+  expect([times, stored()]).toEqual([1, ['fact1', 'fact2']]);
+  expect(told).toEqual(['fact1 stored', 'fact2 stored']);
+});
+
+test('whatever trips in a look, all others are told, and the next look shares as before', () => {
+  const { store, stored, told, share } = watched();
+  const look = () =>
+    store.together(() => {
+      store.share({
+        take: () => store.meta.set('fact1', ''),
+        ended() {
+          share('fact2');
+          throw new TypeError('a mistake');
+        },
+      });
+      share('fact3');
+      throw new TypeError('another one');
+    });
+  expect(look).toThrow('a mistake');
+  expect(told).toEqual(['fact3 stored', 'fact2 stored']);
+  store.together(() => {
+    share('fact4');
+    expect(stored()).toEqual(['fact1', 'fact2', 'fact3']);
+  });
+  expect(stored()).toEqual(['fact1', 'fact2', 'fact3', 'fact4']);
 });
 
 test('in a write it belongs to that, and is told with its commit', () => {

@@ -592,10 +592,11 @@ function rememberADay(seeds: readonly Seed[], now: number): boolean {
   );
 }
 
-/** Whether rows were left out or wait on, and that is all. */
-function isNothingToTell({ messages, links, edited, events, skipped }: Judged): boolean {
+/** Whether rows were left out or wait on, and that is all. That one is a copy counts for whoever looks next, so it is stored before. */
+function isNothingToTell({ messages, links, edited, events, skipped, seen }: Judged): boolean {
   const news = messages.length + links.length + edited.length + events.length;
-  return news === 0 && skipped.every(({ fault }) => fault === undefined);
+  const isAnyCopy = seen.some(({ guid, original }) => original !== guid);
+  return news === 0 && !isAnyCopy && skipped.every(({ fault }) => fault === undefined);
 }
 
 function samplesOf({ rows, position }: Gathered, before: readonly RowPosition[]): RowPosition[] {
