@@ -1,5 +1,7 @@
+import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { AttemptResult, MessageSender, SendRecord, SendTarget, SentRows } from '../model/sending.js';
+import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import { orderOf } from '../store/seenRows.js';
 import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
@@ -55,6 +57,8 @@ export class Dispatcher {
   private open = false;
   private timer: Timer | undefined;
   private idle: (() => void)[] = [];
+  /** It tripped over a mistake of ours as its turn came, whoever's write that was, and is set aside before another one begins. */
+  private odd: { send: SendRecord; fault: unknown } | undefined;
   /** What keeps every text from its beginning. */
   private held: Promise<unknown> | undefined;
   private readonly machine: MachineGate;
@@ -84,6 +88,8 @@ export class Dispatcher {
       }
       this.limits.newRecipients.reload();
       this.lanes.reload();
+      // In no write: the one that failed may be tried again by then, without this text.
+      if (this.odd !== undefined) this.clock.after(0, () => this.setOddAside());
     });
   }
 
@@ -118,22 +124,62 @@ export class Dispatcher {
     if (!this.open || this.current !== undefined) return;
     const next = this.store.tryRead(() => this.next())?.value;
     if (next !== undefined && next.kind !== 'now') this.arm(next);
-    else if (next === undefined || !this.store.tryWrite(() => this.claim()))
-      this.arm({ kind: 'later', inMs: STORE_RETRY_MS });
+    else if (next === undefined || !this.claimed()) this.arm({ kind: 'later', inMs: STORE_RETRY_MS });
+  }
+
+  /** False if the disk did not take it. */
+  private claimed(): boolean {
+    try {
+      return this.store.tryWrite(() => this.claim());
+    } catch (fault) {
+      if (this.odd === undefined) throw fault;
+      return true;
+    }
+  }
+
+  /** Outside a write: the text at whose turn nothing can be done is unknown, and its conversation goes on. */
+  private setOddAside(): void {
+    const { odd } = this;
+    if (odd === undefined || !this.store.isOpen) return;
+    // Where it came in the write that failed, it may have been stored again since, or not at all.
+    const send = this.store.tryRead(() => this.store.sends.findById(odd.send.id) ?? null)?.value;
+    const isOver = send === null || (send !== undefined && send.state !== 'queued');
+    if (!isOver && (send === undefined || !this.setAside(send, odd.fault))) {
+      this.clock.after(STORE_RETRY_MS, () => this.setOddAside());
+      return;
+    }
+    this.odd = undefined;
+    this.pump();
+  }
+
+  /** Outside a write. False if the disk did not take it all. */
+  private setAside(send: SendRecord, fault: unknown): boolean {
+    const cause = describeError(fault);
+    this.log.error('A text could not be processed; set aside', { ...sendTrace(send), cause });
+    return this.settlement.setAside(send, cause);
   }
 
   /** Inside a write: takes the text whose turn it is, if the slot is free; it is started after the commit. */
   readonly claim = (): void => {
-    if (!this.open || this.current !== undefined) return;
+    if (!this.open || this.current !== undefined || this.odd !== undefined) return;
     for (;;) {
       const next = this.next();
       if (next.kind !== 'now') {
         this.store.afterCommit(() => this.arm(next));
         return;
       }
-      if (this.begin(next.send)) return;
+      if (this.tryBegin(next.send)) return;
     }
   };
+
+  private tryBegin(send: SendRecord): boolean {
+    try {
+      return this.begin(send);
+    } catch (fault) {
+      if (diskFault(fault) === undefined) this.odd ??= { send, fault };
+      throw fault;
+    }
+  }
 
   private next(): NextSend {
     const next = this.lanes.next();
@@ -306,19 +352,34 @@ export class Dispatcher {
   }
 
   private storeEnd(attempt: Attempt, result: AttemptResult): void {
-    const stored = this.store.tryWrite(() => {
-      this.current = undefined;
-      this.conclude(attempt, result);
-      this.store.beforeCommit(this.claim);
-    });
-    if (!stored) {
+    if (!this.isEndStored(attempt, result)) {
       this.current = attempt;
       if (this.store.isOpen) this.clock.after(STORE_RETRY_MS, () => this.storeEnd(attempt, result));
       return;
     }
     this.sender.forget(attempt.tag);
     this.attemptEnded();
+    this.pump();
     if (this.current === undefined) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  /** False if the disk did not take it. An end that trips over a mistake of ours costs no other text anything. */
+  private isEndStored(attempt: Attempt, result: AttemptResult): boolean {
+    const conclude = () => {
+      this.current = undefined;
+      this.conclude(attempt, result);
+    };
+    try {
+      return this.store.tryWrite(() => {
+        conclude();
+        this.store.beforeCommit(this.claim);
+      });
+    } catch {
+      // It may be the next text that tripped, whose turn came in the same write.
+      const faults: unknown[] = [];
+      if (!this.store.tryEach([attempt], conclude, (_, fault) => void faults.push(fault))) return false;
+      return faults.every((fault) => this.setAside(attempt.send, fault));
+    }
   }
 
   /** Inside a write: what the ledger says after an attempt. */

@@ -409,6 +409,44 @@ test('a text whose end cannot be stored is unknown and set aside; its conversati
   expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'odd' }]);
 });
 
+test('a text whose failure cannot be stored when its attempt ends is unknown and set aside, and the next one goes out', async () => {
+  const { store, messages, outgoing, send } = await world();
+  outgoing.onOutcome(({ id }) => {
+    if (id === 'odd') throw new TypeError('no words for this');
+  });
+  send('odd');
+  send('next');
+  await messages.end({ kind: 'notStarted', errorCode: 'send_refused', message: 'no', retry: 'never' });
+  expect(['odd', 'next'].map((id) => store.sends.findById(id)?.state)).toEqual(['unknown', 'attempting']);
+  expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'odd' }]);
+});
+
+test('a text that trips as its turn comes is set aside, and costs neither the write in which it came nor the end of another', async () => {
+  const { clock, store, messages, outgoing, send } = await world();
+  outgoing.onOutcome(({ id }) => {
+    if (id.startsWith('odd')) throw new TypeError('no words for this');
+  });
+  const states = (...ids: string[]) => ids.map((id) => store.sends.findById(id)?.state);
+  const { forms } = messages;
+  messages.forms = [];
+  expect(() => send('odd')).toThrow('no words for this');
+  // What came in that write is taken in again, each alone.
+  send('odd');
+  messages.forms = forms;
+  send('fine', { conversation: BOB, threadId: BOB });
+  clock.advance(0);
+  expect(states('odd', 'fine')).toEqual(['unknown', 'attempting']);
+  send('odd too');
+  messages.forms = [];
+  await messages.end({ kind: 'accepted' });
+  messages.forms = forms;
+  clock.advance(0);
+  expect(states('odd too', 'fine')).toEqual(['unknown', 'confirming']);
+  expect(store.setAside.recent(9).map(({ key }) => key)).toEqual(['odd too', 'odd']);
+  send('next');
+  expect(states('next')).toEqual(['attempting']);
+});
+
 test('a text that is set aside takes its duplicates along, and each of their requests hears its end', async () => {
   const { store, messages, outgoing, send } = await world();
   const ended: string[] = [];
