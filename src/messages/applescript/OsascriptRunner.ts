@@ -65,7 +65,8 @@ export class OsascriptRunner {
   constructor(private readonly options: OsascriptRunnerOptions) {
     const { stateDirectory, clock, platform = process.platform } = options;
     this.files = new PrivateFiles(stateDirectory);
-    this.recovery = new RunRecovery({ files: this.files, clock, platform });
+    const noteKilled = (tag: string) => this.noteKilled(tag);
+    this.recovery = new RunRecovery({ files: this.files, noteKilled, clock, platform });
     this.env = childEnvironment(options.env);
   }
 
@@ -136,6 +137,21 @@ export class OsascriptRunner {
     }
   }
 
+  /**
+   * Nobody knows what a run did that is killed at its deadline, and that must not be forgotten by a crash right behind the kill. It is
+   * killed in any case: Messages waits for it.
+   */
+  private noteKilled(tag: string): void {
+    try {
+      this.files.noteKilled(tag);
+    } catch (error) {
+      this.options.log.warn('That osascript is killed at its deadline cannot be noted', {
+        tag,
+        cause: describeError(error),
+      });
+    }
+  }
+
   /** Opens both files, making them anew if somebody removed the directories. */
   private open(request: SendRequest): OpenFiles | NotStarted {
     try {
@@ -164,7 +180,9 @@ export class OsascriptRunner {
 
   private supervise(child: ChildProcess, { tag, deadlineMs }: SendRequest): RunningScript {
     const { clock, isMarkerProven = () => false } = this.options;
-    const run = new ScriptRun({ child, tag, deadlineMs, files: this.files, clock, isMarkerProven });
+    const noteKilled = () => this.noteKilled(tag);
+    const { files } = this;
+    const run = new ScriptRun({ child, tag, deadlineMs, files, noteKilled, clock, isMarkerProven });
     this.watched.add(tag);
     void run.result.then(() => this.watched.delete(tag));
     return run;
@@ -233,6 +251,8 @@ interface ScriptRunOptions {
   readonly tag: string;
   readonly deadlineMs: number;
   readonly files: PrivateFiles;
+  /** Called before it is killed. */
+  readonly noteKilled: () => void;
   readonly clock: Clock;
   readonly isMarkerProven: () => boolean;
 }
@@ -268,6 +288,7 @@ class ScriptRun implements RunningScript {
   private kill(settle: (result: SendResult) => void): void {
     const { child, clock } = this.options;
     this.killedByUs = true;
+    this.options.noteKilled();
     if (child.pid !== undefined) killProcessGroup(child.pid);
     this.timer = clock.after(KILL_GRACE_MS, () => {
       child.unref();

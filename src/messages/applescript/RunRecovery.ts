@@ -30,6 +30,8 @@ export interface WaitOptions {
 
 interface RunRecoveryOptions {
   readonly files: PrivateFiles;
+  /** Called before a run is killed. */
+  readonly noteKilled: (tag: string) => void;
   readonly clock: Clock;
   readonly platform: NodeJS.Platform;
 }
@@ -66,6 +68,7 @@ export class RunRecovery {
       if (now >= end && !killed) {
         triedAt ??= now;
         const pids = await this.pids(tag);
+        if (pids.length > 0) this.options.noteKilled(tag);
         for (const pid of pids) killProcessGroup(pid);
         killed = pids.length > 0;
       }

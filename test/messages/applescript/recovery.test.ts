@@ -103,6 +103,24 @@ describe.each([process.platform, 'darwin'] as const)('after our death, seen as o
   });
 });
 
+describe('an attempt that was killed at its deadline', () => {
+  test('by the life that made it may have sent, also if that life ends before it can say so', async () => {
+    const asked = request({ deadlineMs: 200 });
+    expect(await bench.runner(bench.shell('sleep 30')).start(asked).result).toMatchObject({
+      kind: 'unknown',
+    });
+    expect(await bench.runner('/nowhere').inspect(asked.tag)).toMatchObject({ running: false, marker: true });
+  });
+
+  test('by a later life may have sent, also if that one ends too', async () => {
+    const asked = request();
+    await dieWhileSending(patient(), asked, bench.path('begun'));
+    const end = await bench.runner('/nowhere').waitForEnd(asked.tag, 0);
+    expect(end).toMatchObject({ running: false, killed: true });
+    expect(await bench.runner('/nowhere').inspect(asked.tag)).toMatchObject({ running: false, marker: true });
+  });
+});
+
 describe('an attempt of an earlier life', () => {
   test('that never came to spawn is proven not to have sent', async () => {
     const seen = await bench.runner('/nowhere').inspect(request().tag);
