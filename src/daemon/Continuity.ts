@@ -13,10 +13,10 @@ import {
   withAnswered,
 } from '../store/AnsweredMessages.js';
 import { begunTexts, forgottenTexts, withoutKnown } from '../store/begunTexts.js';
+import { identityAt } from '../store/fileIdentity.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import {
   type GapReason,
-  identityAt,
   type LedgerGap,
   type Standing,
   standingOf,
@@ -127,6 +127,7 @@ export class Continuity {
     const isCounted = standing.kind === 'current' || seen?.store === own?.id;
     this.id = (isCounted ? own?.id : undefined) ?? freshId('store');
     this.store = store;
+    store.keepPlaceBy(() => this.keepPlace());
     store.lineage.onAdvanced((counter) => this.record(counter));
     store.lineage.onAnswer((message, at) => this.recordAnswer(message, at));
     const gap = standing.kind === 'gap' ? gapOf(standing, store, clock.now(), seen) : undefined;
@@ -147,6 +148,21 @@ export class Continuity {
   close(): void {
     this.witness?.close();
     this.lock?.release();
+  }
+
+  /** Whether the lock is held where another agent would look for it. One whose file was removed is taken again. */
+  private keepPlace(): boolean {
+    if (this.lock === undefined || this.lock.isInPlace()) return true;
+    const { log, places } = this.options;
+    try {
+      this.lock.takeAgain();
+      log.warn('The lock on chat.db was removed while the agent runs; taken again', { path: places.lock });
+    } catch (error) {
+      if (error instanceof EdgeError && error.code === 'state_shared') return false;
+      // There is no place for a lock any more, for nobody: the agent goes on as one that started without.
+      this.cannotKeep(error);
+    }
+    return true;
   }
 
   private seen() {

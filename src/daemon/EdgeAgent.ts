@@ -38,6 +38,7 @@ import { logSettings } from './logSettings.js';
 import { Monitoring } from './Monitoring.js';
 import {
   makeStateDirectory,
+  placeTaken,
   startFault,
   stateMissing,
   stateReplaced,
@@ -295,9 +296,8 @@ export class EdgeAgent {
       log: log.logger,
     });
     store.onMoved((how) => {
-      const fault = how === 'missing' ? stateMissing(directory) : stateReplaced(directory);
-      if (how === 'replaced') this.options.onFatal?.(fault);
-      else this.options.complain?.(fault);
+      if (how === 'missing') this.options.complain?.(stateMissing(directory));
+      else this.options.onFatal?.(how === 'taken' ? placeTaken() : stateReplaced(directory));
     });
     store.onDamage(() => this.options.onFatal?.(storeDamaged()));
     store.onRecovery(() => components.backend.redeliver('the store takes writes again'));

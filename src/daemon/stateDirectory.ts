@@ -47,6 +47,15 @@ export function stateMissing(directory: string): EdgeError {
   );
 }
 
+/** What ends the agent when another one took its place on chat.db, as somebody removed the lock. */
+export function placeTaken(): EdgeError {
+  return new EdgeError(
+    'state_shared',
+    'The lock on chat.db was removed, and another edge-agent has taken it.',
+    'Stop the other one: one agent serves one chat.db. Leave ~/.edge-agent alone while an agent runs.',
+  );
+}
+
 /** What ends the agent when another directory or store lies where its own was. */
 export function stateReplaced(directory: string): EdgeError {
   return new EdgeError(

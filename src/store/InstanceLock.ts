@@ -1,5 +1,7 @@
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { EdgeError } from '../errors.js';
+import { identityAt } from './fileIdentity.js';
 import { type Database, openDatabase } from './sqlite.js';
 
 /** For so long, in ms, somebody who only asks (`isHeld`) may be in the way of the one who wants it. */
@@ -13,7 +15,12 @@ type WhenHeld = (path: string, cause: unknown) => EdgeError;
  * the process, however the process dies, so there is no stale lock and no pid to trust.
  */
 export class InstanceLock {
-  private constructor(private readonly database: Database) {}
+  private constructor(
+    private readonly path: string,
+    private readonly whenHeld: WhenHeld,
+    private database: Database,
+    private file: string | undefined,
+  ) {}
 
   /** Throws what `whenHeld` makes (`already_running`) if another process holds it, EdgeError `state_unwritable` if it cannot be made. */
   static acquire(path: string, whenHeld: WhenHeld = alreadyRunning): InstanceLock {
@@ -22,7 +29,7 @@ export class InstanceLock {
       database = openDatabase(path, { busyTimeoutMs: ASKED_MS });
       chmodSync(path, 0o600);
       database.exec('BEGIN EXCLUSIVE');
-      return new InstanceLock(database);
+      return new InstanceLock(path, whenHeld, database, identityAt(path));
     } catch (cause) {
       database?.close();
       if (isBusy(cause)) throw whenHeld(path, cause);
@@ -49,6 +56,30 @@ export class InstanceLock {
     } finally {
       database.close();
     }
+  }
+
+  /**
+   * Whether the file that is locked is still the one at the path: in another one somebody else can have the lock. Where nobody may look,
+   * it is.
+   */
+  isInPlace(): boolean {
+    try {
+      return this.file !== undefined && identityAt(this.path) === this.file;
+    } catch {
+      return true;
+    }
+  }
+
+  /**
+   * Takes the lock in the file that is at the path now, made with its directory where they were removed; then it is held as before. Throws
+   * as `acquire`, and holds what it held.
+   */
+  takeAgain(): void {
+    mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
+    const { database, file } = InstanceLock.acquire(this.path, this.whenHeld);
+    this.database.close();
+    this.database = database;
+    this.file = file;
   }
 
   release(): void {

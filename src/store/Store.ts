@@ -5,11 +5,12 @@ import { Backlog } from './backlog.js';
 import { CommandLog, CommandTable } from './commands.js';
 import { AliasTable, ContextTable, ConversationKeys, PauseTable } from './conversations.js';
 import { CursorTable } from './cursor.js';
-import { diskFault, hasRoom, StateMoved, type StoreFault } from './diskFault.js';
+import { diskFault, hasRoom, type LostPlace, StateMoved, type StoreFault } from './diskFault.js';
 import { EmittedEventTable } from './emittedEvents.js';
 import { ExchangeTable } from './exchanges.js';
+import { identityAt } from './fileIdentity.js';
 import { IncomingTable } from './incoming.js';
-import { identityAt, LineageTable } from './lineage.js';
+import { LineageTable } from './lineage.js';
 import { MetaTable } from './meta.js';
 import { isDamage, markCleanStop, openStore } from './openStore.js';
 import { OutageTable } from './outages.js';
@@ -84,8 +85,9 @@ export class Store {
   private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
   private readonly recovered = new Set<() => void>();
   private readonly damaged = new Set<() => void>();
-  private readonly moved = new Set<(how: 'missing' | 'replaced') => void>();
-  private place: 'here' | 'missing' | 'replaced' = 'here';
+  private readonly moved = new Set<(how: LostPlace) => void>();
+  private place: 'here' | LostPlace = 'here';
+  private isPlaceOurs: () => boolean = () => true;
   private readonly begin: Statement;
   private readonly commit: Statement;
   private readonly rollback: Statement;
@@ -387,10 +389,15 @@ export class Store {
 
   /**
    * Calls `hook` each time the file turns out not to be at its path: `missing` until it is put back; where another one lies there
-   * (`replaced`), only the next start can use that.
+   * (`replaced`), or another agent has the place (`taken`), only the next start can go on.
    */
-  onMoved(hook: (how: 'missing' | 'replaced') => void): void {
+  onMoved(hook: (how: LostPlace) => void): void {
     this.moved.add(hook);
+  }
+
+  /** Asks `isOurs` before each write whether this agent still has its place; none succeeds where it has not. */
+  keepPlaceBy(isOurs: () => boolean): void {
+    this.isPlaceOurs = isOurs;
   }
 
   private checkPlace(): void {
@@ -399,7 +406,8 @@ export class Store {
   }
 
   /** Where nobody may look, SQLite itself says what is wrong. */
-  private whereabouts(): 'here' | 'missing' | 'replaced' {
+  private whereabouts(): 'here' | LostPlace {
+    if (!this.isPlaceOurs()) return 'taken';
     try {
       const there = identityAt(this.path);
       if (there === this.file) return 'here';

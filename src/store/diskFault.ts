@@ -9,13 +9,25 @@ export type StoreFault = Omit<
   'remedy'
 >;
 
-/** The store's file is not at its path any more: removed or moved with its directory, or another one lies there. */
+/**
+ * How the place of the store was lost: its file was removed or moved with its directory, another one lies there, or another agent has the
+ * place on chat.db.
+ */
+export type LostPlace = 'missing' | 'replaced' | 'taken';
+
+const LOST: Readonly<Record<LostPlace, (path: string) => string>> = {
+  missing: (path) => `${path} was removed or moved away`,
+  replaced: (path) => `there is another file at ${path}`,
+  taken: () => 'another edge-agent works on the same chat.db',
+};
+
+/** The store must take no writes any more, as it is not in its place. */
 export class StateMoved extends Error {
   constructor(
     path: string,
-    readonly how: 'missing' | 'replaced',
+    readonly how: LostPlace,
   ) {
-    super(how === 'missing' ? `${path} was removed or moved away` : `there is another file at ${path}`);
+    super(LOST[how](path));
   }
 }
 

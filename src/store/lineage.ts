@@ -6,8 +6,6 @@ import {
   mkdirSync,
   openSync,
   readSync,
-  type Stats,
-  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -24,6 +22,7 @@ import {
   takenUp,
   withoutAttempt,
 } from './begunTexts.js';
+import { identityAt, identityOf } from './fileIdentity.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './seenRows.js';
@@ -522,18 +521,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Tells one file from another of its name, over restarts: the inode, and the birth time for an inode that is used again. The device
- * number is no part of it: macOS gives a volume another one at each boot.
- */
-function identityOf({ ino, birthtimeMs }: Stats): string {
-  return `${ino}:${Math.trunc(birthtimeMs)}`;
-}
-
-/** The file that a path names now; undefined: there is none. Throws what node:fs throws where that cannot be told, as without the right to look. */
-export function identityAt(path: string): string | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? undefined : identityOf(stats);
 }

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -15,6 +16,7 @@ import { describe, expect, test } from 'vitest';
 import { Continuity, sharedPlaces } from '../../src/daemon/Continuity.js';
 import { ALIVE_AT } from '../../src/daemon/Downtime.js';
 import { marksOf } from '../../src/store/AnsweredMessages.js';
+import { InstanceLock } from '../../src/store/InstanceLock.js';
 import { Witness } from '../../src/store/lineage.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
@@ -33,7 +35,7 @@ class Mac {
   readonly home = temporaryDirectory();
 
   /** An agent is at work until `work` ends, and is stopped in order; `atEnd`: right before that. */
-  run<T>(work: (store: Store) => T, atEnd?: () => void): T {
+  run<T>(work: (store: Store) => T, atEnd?: (store: Store) => void): T {
     const { clock, log, directory, storePath } = this;
     const places = sharedPlaces(join(this.home, 'chat.db'), this.home);
     const continuity = Continuity.open({ places, directory, storePath, clock, log });
@@ -45,7 +47,7 @@ class Mac {
         store.meta.set(ALIVE_AT, String(clock.now()));
         store.lineage.advance();
       });
-      atEnd?.();
+      atEnd?.(store);
       return result;
     } finally {
       store.close();
@@ -90,6 +92,39 @@ test('a store that is put back is recognised where the witness was removed while
   // Over the file that is there: nothing but the witness tells.
   cpSync(`${mac.storePath}.copy`, mac.storePath);
   expect(mac.run((store) => store.lineage.gap()?.reason)).toBe('older');
+});
+
+describe('where the lock on chat.db is removed while the agent is at work', () => {
+  const lockOf = (mac: Mac) => sharedPlaces(join(mac.home, 'chat.db'), mac.home).lock;
+
+  test('it is taken again before anything else is done, with its directory', () => {
+    const mac = new Mac();
+    mac.run((store) => {
+      rmSync(join(mac.home, '.edge-agent'), { recursive: true });
+      store.write(() => store.lineage.advance());
+      expect(() => InstanceLock.acquire(lockOf(mac))).toThrow(
+        expect.objectContaining({ code: 'already_running' }),
+      );
+    });
+    InstanceLock.acquire(lockOf(mac)).release();
+  });
+
+  test('and another agent has taken it, nothing is stored any more, and so nothing sent', () => {
+    const mac = new Mac();
+    const lost: string[] = [];
+    let faster: InstanceLock | undefined;
+    mac.run(
+      () => undefined,
+      (store) => {
+        store.onMoved((how) => lost.push(how));
+        faster = InstanceLock.acquire(`${lockOf(mac)}.new`);
+        renameSync(`${lockOf(mac)}.new`, lockOf(mac));
+        expect(store.tryWrite(() => store.lineage.advance())).toBe(false);
+      },
+    );
+    faster?.release();
+    expect(lost).toEqual(['taken']);
+  });
 });
 
 describe('the texts that an agent had begun to send when it was killed', () => {

@@ -2,7 +2,9 @@ import { cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { sharedPlaces } from '../../src/daemon/Continuity.js';
 import type { PersonaAnswer } from '../../src/kit/backend/persona.js';
+import { InstanceLock } from '../../src/store/InstanceLock.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import type { DaemonProcess } from '../support/DaemonProcess.js';
 import { AGENT_ID, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
@@ -455,6 +457,17 @@ describe('a state directory, while the agent runs on it', RUN, () => {
     expect(await world.acked(offer(world, 'once', madeAt))).toMatchObject({ status: 'completed' });
     expect(world.texts).toEqual(['once']);
   });
+});
+
+test('an agent ends whose lock was removed and taken by another one', async (context) => {
+  const world = await EdgeWorld.open(context);
+  const daemon = await world.start();
+  const { lock } = sharedPlaces(world.mac.chatDbPath, world.directory);
+  const other = InstanceLock.acquire(`${lock}.new`);
+  context.onTestFinished(() => other.release());
+  renameSync(`${lock}.new`, lock);
+  expect(await daemon.exited).toMatchObject({ code: 1 });
+  expect(daemon.complaints()).toContain('another edge-agent has taken it');
 });
 
 test('an agent that can record nothing outside of its state directory says so, and sends', async (context) => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { InstanceLock } from '../../src/store/InstanceLock.js';
@@ -7,6 +7,23 @@ import { temporaryDirectory } from '../support/temporaryStore.js';
 test('a second agent on the same state directory is refused at once, and let in when the first is gone', () => {
   const path = join(temporaryDirectory(), 'agent.lock');
   const first = InstanceLock.acquire(path);
+  expect(() => InstanceLock.acquire(path)).toThrow(expect.objectContaining({ code: 'already_running' }));
+  first.release();
+  InstanceLock.acquire(path).release();
+});
+
+test('a lock whose directory was removed is taken again, unless somebody else was faster', () => {
+  const home = temporaryDirectory();
+  const path = join(home, 'agent.lock');
+  const first = InstanceLock.acquire(path);
+  renameSync(path, `${path}.aside`);
+  expect(first.isInPlace()).toBe(false);
+  const faster = InstanceLock.acquire(path);
+  expect(() => first.takeAgain()).toThrow(expect.objectContaining({ code: 'already_running' }));
+  faster.release();
+  rmSync(home, { recursive: true });
+  first.takeAgain();
+  expect(first.isInPlace()).toBe(true);
   expect(() => InstanceLock.acquire(path)).toThrow(expect.objectContaining({ code: 'already_running' }));
   first.release();
   InstanceLock.acquire(path).release();
