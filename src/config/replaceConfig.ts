@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describeError, EdgeError } from '../errors.js';
 import { writeNewFile } from '../system/writeNewFile.js';
 import { readTextFile } from './places.js';
@@ -45,4 +47,17 @@ export function keepConfig(path: string, text: string | Buffer, now: number): st
       );
     }
   }
+}
+
+/** What `keepConfig` has kept of that file. */
+export function keptConfigs(path: string): string[] {
+  const place = behindLinks(path);
+  const directory = dirname(place);
+  if (!existsSync(directory)) return [];
+  const start = `${basename(place)}.bak-`;
+  const isKept = (name: string) =>
+    name.startsWith(start) && /^\d{8}T\d{6}Z(?:-\d+)?$/.test(name.slice(start.length));
+  return readdirSync(directory)
+    .filter(isKept)
+    .map((name) => join(directory, name));
 }

@@ -43,8 +43,12 @@ interface SharedPlaces {
 /** In the user's home, so that it is found whatever the state directory is, and stays where that is removed. */
 export function sharedPlaces(chatDbPath: string, home: string): SharedPlaces {
   const name = createHash('sha256').update(trueName(chatDbPath)).digest('hex').slice(0, 16);
-  const at = (suffix: string) => join(home, '.edge-agent', `chatdb-${name}.${suffix}`);
+  const at = (suffix: string) => join(sharedFolder(home), `chatdb-${name}.${suffix}`);
   return { lock: at('lock'), witness: at('witness') };
+}
+
+export function sharedFolder(home: string): string {
+  return join(home, '.edge-agent');
 }
 
 /** By whatever links the path leads to it. The file itself may not be there yet. */

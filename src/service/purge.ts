@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { keptConfigs } from '../config/replaceConfig.js';
 import { behindLinks } from '../config/replaceFile.js';
 import { SCHEMA_FILE } from '../config/starterFiles.js';
 import { logFiles } from '../logging/LogRotation.js';
@@ -11,9 +12,10 @@ const OURS = [
   /^edge-agent\.(db|sock)/,
   /^agent\.lock/,
   /^(applescript|uploads|sends|handover)$/,
-  /^(selftest|doctor)\.json$/,
+  /^(selftest|doctor)\.json(\.new)?$/,
   /^monitor-(secret|open\.html)$/,
   /^launchd\.err\.log$/,
+  /^selftest-\w{6}$/,
 ];
 
 export interface PurgeTargets {
@@ -22,11 +24,13 @@ export interface PurgeTargets {
   readonly lastDirectory: string;
   readonly configPath: string | null;
   readonly logFile: string | null;
+  /** What it has made elsewhere in the home directory. */
+  readonly outside: readonly string[];
 }
 
 /** Everything that a purge would remove and that is there: configuration with its secrets, state, logs. */
 export function toPurge(places: ServicePlaces, targets: PurgeTargets): string[] {
-  const { stateDirectory, configPath, logFile } = targets;
+  const { stateDirectory, configPath, logFile, outside } = targets;
   const inside = existsSync(stateDirectory) ? readdirSync(stateDirectory) : [];
   const found = [
     ...(configPath === null ? [] : configurationAt(configPath)),
@@ -37,6 +41,7 @@ export function toPurge(places: ServicePlaces, targets: PurgeTargets): string[] 
     places.errorLog,
     targets.lastDirectory,
     `${targets.lastDirectory}.new`,
+    ...outside,
   ];
   return [...new Set(found)].filter((path) => existsSync(path)).toSorted();
 }
@@ -46,21 +51,22 @@ export function toPurge(places: ServicePlaces, targets: PurgeTargets): string[] 
  * there, while an agent uses the state directory.
  */
 export function purge(places: ServicePlaces, targets: PurgeTargets, paths: readonly string[]): void {
-  const { stateDirectory, lastDirectory } = targets;
+  const { stateDirectory, lastDirectory, outside } = targets;
   if (existsSync(stateDirectory)) InstanceLock.acquire(join(stateDirectory, 'agent.lock')).release();
   for (const path of [...paths, join(stateDirectory, 'agent.lock')])
     rmSync(path, { recursive: true, force: true });
-  for (const directory of [stateDirectory, dirname(lastDirectory), dirname(places.errorLog)]) {
+  const used = [stateDirectory, ...[lastDirectory, places.errorLog, ...outside].map((path) => dirname(path))];
+  for (const directory of new Set(used)) {
     if (existsSync(directory) && readdirSync(directory).length === 0) rmdirSync(directory);
   }
 }
 
-/** With what `setup` and `config edit` make beside it: drafts, and half-written files, which may hold the secret. */
+/** With what `setup`, `config set` and `config edit` make beside it: drafts, the files before, and half-written ones, which may hold the secret. */
 function configurationAt(configPath: string): string[] {
   const directory = dirname(configPath);
   const files = [configPath, join(directory, '.env'), join(directory, SCHEMA_FILE)];
   const beside = files.map(behindLinks).flatMap((file) => [`${file}.new`, ...logFiles(`${file}.draft`)]);
-  return [...files, ...beside];
+  return [...files, ...beside, ...keptConfigs(configPath)];
 }
 
 /** The log, its rotated files, and a copy that a rotation was about to make; not what somebody else put beside them. */

@@ -1,14 +1,16 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../system/clock.js';
 import { type AnsweredMessages, answeredSchema, type MarkedMessage, marksOf } from './AnsweredMessages.js';
@@ -507,6 +509,32 @@ export class Witness {
     const fd = opened(this.path);
     closeSync(this.fd);
     this.fd = fd;
+  }
+}
+
+/**
+ * The witnesses in a folder that this state directory wrote last, with the lock beside each and what SQLite made of that. Of one that
+ * cannot be read it is not known whose it is.
+ */
+export function witnessesOf(folder: string, directory: string): string[] {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const own = names.flatMap((name) => /^(chatdb-[0-9a-f]{16}\.)witness$/.exec(name)?.[1] ?? []);
+  return own
+    .filter((start) => writerOf(join(folder, `${start}witness`)) === directory)
+    .flatMap((start) => names.filter((name) => name.startsWith(start)))
+    .map((name) => join(folder, name));
+}
+
+function writerOf(path: string): string | undefined {
+  try {
+    const witness = Witness.open(path);
+    try {
+      return witness.read()?.directory;
+    } finally {
+      witness.close();
+    }
+  } catch {
+    return undefined;
   }
 }
 

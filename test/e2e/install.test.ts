@@ -184,7 +184,12 @@ describe('uninstall --purge', { concurrent: true }, () => {
     await daemon.kill('SIGTERM');
     const { configPath, envPath, logPath, state } = world.edge;
     const mine = ['notes.txt', 'edge-agent.log.bak'].map((name) => join(state, name));
+    const myCopy = `${configPath}.bak-mine`;
+    writeFileSync(myCopy, 'of somebody');
+    expect(readdirSync(join(world.edge.directory, '.edge-agent')).length).toBeGreaterThan(0);
     const leftOver = [
+      `${configPath}.bak-20261130T173805Z`,
+      `${configPath}.bak-20261130T173805Z-2`,
       `${configPath}.draft`,
       `${configPath}.draft.1`,
       `${configPath}.new`,
@@ -202,7 +207,28 @@ describe('uninstall --purge', { concurrent: true }, () => {
     }
     expect(readdirSync(state).toSorted()).toEqual(mine.map((path) => basename(path)).toSorted());
     expect(leftOver.filter((path) => existsSync(path))).toEqual([]);
+    expect(existsSync(myCopy)).toBe(true);
+    expect(existsSync(join(world.edge.directory, '.edge-agent'))).toBe(false);
     for (const path of [world.edge.configPath, world.edge.envPath]) expect(existsSync(path)).toBe(false);
+  });
+
+  test('leaves nothing by which the next agent would send a text again that the backend has no ack of: chat.db tells it', async (context) => {
+    const world = await MacWorld.open(context);
+    const { edge } = world;
+    const daemon = await edge.start();
+    edge.behave({ kind: 'hang', when: 'after' });
+    const id = edge.command('once');
+    await edge.inChatDb(1);
+    await daemon.kill('SIGKILL');
+    expect((await world.cli('uninstall', '--purge', '--yes')).exitCode).toBe(0);
+    expect(existsSync(join(edge.directory, '.edge-agent'))).toBe(false);
+    expect(existsSync(edge.state)).toBe(false);
+    edge.writeConfig({});
+    edge.writeSecret(SECRET);
+    await edge.start();
+    await edge.acked(id);
+    await edge.acked(edge.command('another'));
+    expect(edge.texts).toEqual(['once', 'another']);
   });
 
   test.for([

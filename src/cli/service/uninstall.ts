@@ -4,9 +4,12 @@ import { knownStateDirectory, lastDirectoryFile } from '../../config/lastDirecto
 import { loadConfig } from '../../config/loadConfig.js';
 import { usualConfigPath, usualStateDirectory } from '../../config/places.js';
 import { keychainAccounts } from '../../config/secrets.js';
+import { sharedFolder } from '../../daemon/Continuity.js';
 import { EdgeError } from '../../errors.js';
+import { socketRefuge } from '../../operator/socketPath.js';
 import { type PurgeTargets, purge, toPurge } from '../../service/purge.js';
 import { uninstall as uninstallService } from '../../service/uninstall.js';
+import { witnessesOf } from '../../store/lineage.js';
 import { deleteKeychain } from '../../system/keychain.js';
 import { isSomebodyThere, spelledYes } from '../config/ask.js';
 import { EXIT } from '../exitCodes.js';
@@ -78,6 +81,12 @@ function forgotten(account: string): string {
     : `The secret stays in the Keychain: ${failed}. To remove it: security delete-generic-password -s edge-agent -a ${account}`;
 }
 
+/** What it keeps in the home directory, whatever its state directory is. */
+function outsideOf(stateDirectory: string, homeDir: string): string[] {
+  const socket = socketRefuge(stateDirectory, homeDir);
+  return [...witnessesOf(sharedFolder(homeDir), stateDirectory), ...(socket === undefined ? [] : [socket])];
+}
+
 /** Also where the configuration is broken or missing: then the usual places. */
 async function purgeTargets(options: UninstallOptions, installed: string | undefined): Promise<PurgeTargets> {
   const base = places(options);
@@ -85,11 +94,12 @@ async function purgeTargets(options: UninstallOptions, installed: string | undef
   const where = { ...places({ configPath }), env: {} };
   const stateDirectory = (await knownStateDirectory(where)) ?? usualStateDirectory(where);
   const lastDirectory = lastDirectoryFile(where);
+  const outside = outsideOf(stateDirectory, where.homeDir);
   try {
     const { config, path } = loadConfig(where);
-    return { stateDirectory, lastDirectory, configPath: path, logFile: config.logging.file };
+    return { stateDirectory, lastDirectory, outside, configPath: path, logFile: config.logging.file };
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
-    return { stateDirectory, lastDirectory, configPath, logFile: null };
+    return { stateDirectory, lastDirectory, outside, configPath, logFile: null };
   }
 }
