@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ackBody } from '../../src/backend/protocol.js';
 import { FakeBackend } from '../support/FakeBackend.js';
-import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
+import { AGENT_ID, makeBackend, PATIENT, type Running } from '../support/startBackend.js';
 
 describe('the line to the backend', () => {
   let fake: FakeBackend;
@@ -272,7 +272,7 @@ describe('the line to the backend', () => {
   });
 
   test('survives malformed, binary and unknown frames, and tells each kind', async () => {
-    const made = begin();
+    const made = begin({ timings: PATIENT });
     await online(made);
     for (let i = 0; i < 20; i++) {
       fake.pushRaw('not json');
@@ -321,7 +321,7 @@ describe('the line to the backend', () => {
   });
 
   test('waits at least as long as told when another connection took over the id', async () => {
-    const made = begin();
+    const made = begin({ timings: PATIENT });
     await online(made);
     const closedAt = performance.now();
     fake.closeWith(4409);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/system/clock.js';
 import { FakeBackend } from '../support/FakeBackend.js';
-import { AGENT_ID, makeBackend, type Running } from '../support/startBackend.js';
+import { AGENT_ID, makeBackend, PATIENT, type Running } from '../support/startBackend.js';
 
 describe('the poller', () => {
   let fake: FakeBackend;
@@ -172,7 +172,7 @@ describe('the poller', () => {
   });
 
   test('finds by a safety sync that the backend lost us, warns and redials', async () => {
-    const made = begin({ settings: { safetySyncSeconds: 0.1 } });
+    const made = begin({ settings: { safetySyncSeconds: 0.1 }, timings: PATIENT });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
     fake.on('/edge/sync', {
@@ -186,7 +186,7 @@ describe('the poller', () => {
   });
 
   test('does not redial for a command that came by the socket as well', async () => {
-    const made = begin({ settings: { safetySyncSeconds: 0.1 } });
+    const made = begin({ settings: { safetySyncSeconds: 0.1 }, timings: PATIENT });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
     fake.push({ command_id: 'cmd_both', command_type: 'list_scheduled' });
@@ -200,7 +200,7 @@ describe('the poller', () => {
   });
 
   test('does not redial for pushed commands that could not be stored at first', async () => {
-    const made = begin({ settings: { safetySyncSeconds: 0.1 } });
+    const made = begin({ settings: { safetySyncSeconds: 0.1 }, timings: PATIENT });
     await online(made);
     await fake.until(() => syncs().length === 1, 'the catch-up');
     made.inbox.broken = true;

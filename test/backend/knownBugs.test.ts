@@ -151,7 +151,7 @@ describe('a bug that others had', () => {
   });
 
   test('bug 7: a quiet link is taken for a dead one', async () => {
-    const made = begin();
+    const made = begin({ timings: { link: { ...PATIENT, pingIntervalMs: 100, pongTimeoutMs: 60_000 } } });
     await online(made);
     await fake.until(() => fake.framesOf('ping').length >= 5, 'many pings');
     expect(fake.handshakes).toHaveLength(1);

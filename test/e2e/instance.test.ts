@@ -44,6 +44,8 @@ describe('stopping', { concurrent: true }, () => {
       const queued = world.command('still queued');
       await world.calls(1);
       expect(await daemon.kill(signal, PROMPTLY_MS)).toEqual({ code: 0, signal: null });
+      // What it wrote last may still be on its way to the backend.
+      await world.backend.until(({ journal }) => journal.disconnects.length > 0);
       expect(world.acksOf(onItsWay)).toMatchObject([{ status: 'completed', result: { outcome: 'sent' } }]);
       expect(world.acksOf(queued)).toEqual([]);
       expect(world.texts).toEqual(['on its way']);

@@ -135,6 +135,7 @@ async function tellStory(world: EdgeWorld, version: number): Promise<void> {
   expect(mac.sent().map(({ target }) => target)).toEqual(
     Array(3).fill(`${version === 26 ? 'any' : 'iMessage'};-;${PERSON}`),
   );
+  await backend.until(({ journal }) => journal.disconnects.length > 0);
   expect(backend.journal.disconnects.map(({ code }) => code)).toEqual([1000]);
   expectLogOfTheSeeds(world, commandId);
   expectNothingConfidential(world);

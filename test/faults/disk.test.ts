@@ -171,7 +171,7 @@ describe('a store that somebody else keeps locked', { concurrent: true }, () => 
     const daemon = await world.start();
     const unlock = lock(world);
     const commandId = world.command('patience');
-    setTimeout(unlock, 400);
+    setTimeout(unlock, 100);
     expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
     expect(daemon.lines().join('\n')).not.toContain('The store cannot be written');
     expect(world.texts).toEqual(['patience']);

@@ -10,6 +10,7 @@ import type { Store } from '../../src/store/Store.js';
 import { systemClock } from '../../src/system/clock.js';
 import type { FakeBackend } from './FakeBackend.js';
 import { outboundBy } from './outbound.js';
+import { PATIENCE_MS } from './patience.js';
 import { openTestStore } from './temporaryStore.js';
 
 export const AGENT_ID = 'edge_13105550100';
@@ -43,6 +44,18 @@ export const FAST: Partial<Timings> = {
   ackOverdueMs: 250,
   ackRetryMs: { first: 30, longest: 200 },
   lastSyncMs: 300,
+};
+
+/** Deadlines of a link that no busy machine reaches: for a test that counts handshakes, or how far apart they are. */
+export const PATIENT: Partial<Timings> = {
+  link: {
+    pongTimeoutMs: PATIENCE_MS,
+    wsPongTimeoutMs: PATIENCE_MS,
+    provingMs: PATIENCE_MS,
+    dialFirstMs: PATIENCE_MS,
+    dialLongestMs: PATIENCE_MS,
+    barrierMs: PATIENCE_MS,
+  },
 };
 
 export interface Running {
