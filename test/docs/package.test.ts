@@ -1,17 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from './page.js';
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
   exports: Record<string, { types?: string; default?: string } | string>;
-  bin: unknown;
-  man: unknown;
 };
 /** The page is bundled, with what it imports. */
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter(
@@ -125,21 +122,6 @@ describe('npm pack', () => {
     for (const name of ['zod', 'ws', 'pino', 'preact', 'commander'])
       expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
     expect(packed).toContain('dist/LICENCES.txt');
-  });
-
-  test('has its man page found after a global installation, which npm does for a list alone', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'edge-man-'));
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-    cpSync(join(ROOT, 'man'), join(directory, 'man'), { recursive: true });
-    mkdirSync(join(directory, 'dist/cli'), { recursive: true });
-    writeFileSync(join(directory, 'dist/cli/main.js'), '#!/usr/bin/env node\n');
-    const { bin, man } = manifest;
-    const alone = { name: 'man-alone', version: '1.0.0', bin, man };
-    writeFileSync(join(directory, 'package.json'), JSON.stringify(alone));
-    const npm = (...args: string[]) => execFileSync('npm', args, { cwd: directory, stdio: 'pipe' });
-    npm('pack');
-    npm('install', '--global', '--offline', '--prefix', join(directory, 'prefix'), './man-alone-1.0.0.tgz');
-    expect(readdirSync(join(directory, 'prefix/share/man/man1'))).toEqual(['edge-agent.1']);
   });
 
   test('is built of packages that package.json names', () => {

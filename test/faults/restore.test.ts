@@ -11,7 +11,7 @@ import { AGENT_ID, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { untilIdle } from '../support/statusOf.js';
 import { until } from '../support/until.js';
 
-const RUN = { concurrent: false } as const;
+const RUN = { concurrent: true } as const;
 const CLOCK = pathToFileURL(join(import.meta.dirname, '../support/shiftedClock.mjs')).href;
 const ANSWER: PersonaAnswer = { bubbles: ['found it', 'want the link?'] };
 const persona = () => ANSWER;
@@ -195,7 +195,7 @@ describe('after an older state directory was put back', RUN, () => {
   test('a scheduled text that was cancelled since is not sent, and that is reported as unknown', async (context) => {
     const world = await EdgeWorld.open(context);
     const first = await world.start();
-    const sendAt = Date.now() + 5_000;
+    const sendAt = Date.now() + 15_000;
     const payload = { thread_id: PERSON, text: 'too early', send_at: new Date(sendAt).toISOString() };
     const { commandId } = world.backend.pushCommand({ command_type: 'schedule_message', payload });
     const { result } = await world.acked(commandId);
@@ -227,14 +227,14 @@ describe('after an older state directory was put back', RUN, () => {
   });
 
   test('a text that is too late by now, and went out in time, is acked as sent', async (context) => {
-    const world = await EdgeWorld.open(context, { settings: { 'commands.max_age_seconds': 4 } });
+    const world = await EdgeWorld.open(context, { settings: { 'commands.max_age_seconds': 15 } });
     let madeAt = 0;
     await forgetting(world, async () => {
       madeAt = Date.now();
       await world.acked(offer(world, 'in time', madeAt));
     });
     await until(
-      () => Date.now() - madeAt > 4_500,
+      () => Date.now() - madeAt > 15_500,
       () => 'the command to be old',
     );
     expect(await world.acked(offer(world, 'in time', madeAt))).toMatchObject({ status: 'completed' });
@@ -422,8 +422,9 @@ describe('a state directory, while the agent runs on it', RUN, () => {
       const aside = `${world.state}.aside`;
       if (how === 'moved') renameSync(world.state, aside);
       else rmSync(world.state, { recursive: true });
+      // Of a sync that fails meanwhile the status tells as well.
       const { snapshot } = await daemon.statusUntil(({ snapshot: now }) => now?.state === 'degraded');
-      expect(snapshot?.problems.map(({ code }) => code)).toEqual(['state_moved']);
+      expect(snapshot?.problems[0]?.code).toBe('state_moved');
       expect(daemon.complaints()).toContain('was removed or moved away');
       const meanwhile = world.command('meanwhile');
       world.mac.chatDb.receive({ from: PERSON, text: 'can you find it?' });

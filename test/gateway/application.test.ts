@@ -8,7 +8,7 @@ import { gatewayEngines } from './gatewayEngines.js';
 
 const commandSchema = z.object({ data: z.object({ command_id: z.string(), payload: z.looseObject({}) }) });
 
-describe.each(gatewayEngines())('an application of the gateway on $name', (engine) => {
+describe.each(gatewayEngines('PostgreSQL'))('an application of the gateway on $name', (engine) => {
   test('sends a message to the socket of the agent, and sees what its ack says of it', async () => {
     const world = await GatewayWorld.start(engine);
     const key = await world.addKey(['messages:read', 'messages:write', 'events:read'], [AGENT_ID]);

@@ -10,7 +10,7 @@ import { Receiver } from './webhooks/Receiver.js';
 const say = (response: ServerResponse, ...bubbles: string[]) =>
   response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ bubbles }));
 
-describe.each(gatewayEngines())('a bot behind the gateway on $name', (engine) => {
+describe.each(gatewayEngines('SQLite'))('a bot behind the gateway on $name', (engine) => {
   test('answers a message in the reply of its request, and every repeat gets the same one', async () => {
     const world = await GatewayWorld.start(engine);
     const bot = await Receiver.start();

@@ -8,6 +8,7 @@ import { SqliteDatabase } from '../../src/gateway/storage/SqliteDatabase.js';
 import { systemClock } from '../../src/system/clock.js';
 import { systemRandom } from '../../src/system/random.js';
 import { RecordingLog } from '../support/RecordingLog.js';
+import { sized } from '../support/size.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';
 import { testPostgres } from '../support/testPostgres.js';
 
@@ -19,8 +20,11 @@ export interface GatewayEngine {
   open(place?: string, test?: Pick<TestContext, 'onTestFinished'>): Promise<GatewayDatabase>;
 }
 
-/** To be called at the top of a file: each engine that a gateway may have. */
-export function gatewayEngines(): readonly GatewayEngine[] {
+/**
+ * To be called at the top of a file: each engine that a gateway may have. `quick`: the one on which the quick tests of that file are run,
+ * where those of the storage and of the ledger show on both what depends on the engine.
+ */
+export function gatewayEngines(quick?: GatewayEngine['name']): readonly GatewayEngine[] {
   const postgres = testPostgres();
   const opened = async (
     database: Promise<GatewayDatabase>,
@@ -33,7 +37,7 @@ export function gatewayEngines(): readonly GatewayEngine[] {
   const shared = { migrations: GATEWAY_MIGRATIONS, clock: systemClock, log: new RecordingLog() };
   const sqlitePlace = async (test: Pick<TestContext, 'onTestFinished'> = { onTestFinished }) =>
     join(temporaryDirectory(test), 'gateway.sqlite');
-  return [
+  const engines: readonly GatewayEngine[] = [
     {
       name: 'SQLite',
       place: sqlitePlace,
@@ -49,4 +53,5 @@ export function gatewayEngines(): readonly GatewayEngine[] {
       },
     },
   ];
+  return engines.filter(({ name }) => quick === undefined || sized(name === quick, true));
 }

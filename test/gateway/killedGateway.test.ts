@@ -11,9 +11,9 @@ import { GATEWAY_STEPS, type GatewayKill, GatewayProcess } from './GatewayProces
 import { settingsOn } from './GatewayWorld.js';
 import { type GatewayEngine, gatewayEngines } from './gatewayEngines.js';
 
-const engines = gatewayEngines();
+const engines = gatewayEngines('SQLite');
 const PHASES = sized<readonly GatewayKill['phase'][]>(['after'], ['before', 'after']);
-const POINTS = sized(engines.slice(0, 1), engines).flatMap((engine) =>
+const POINTS = engines.flatMap((engine) =>
   Object.entries(GATEWAY_STEPS).flatMap(([step, statement]) =>
     PHASES.map(
       (phase) => [`${phase} ${step}, on ${engine.name}`, engine, { statement, phase, nth: 1 }] as const,

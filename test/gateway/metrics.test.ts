@@ -4,7 +4,7 @@ import { until } from '../support/until.js';
 import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
 
-describe.each(gatewayEngines())('the metrics of a gateway on $name', (engine) => {
+describe.each(gatewayEngines('PostgreSQL'))('the metrics of a gateway on $name', (engine) => {
   test('they count sockets, strangers and what waits, and name nobody', async () => {
     const world = await GatewayWorld.start(engine);
     await world.command('cmd_1');

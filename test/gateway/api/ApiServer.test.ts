@@ -10,7 +10,7 @@ import { SCOPES } from '../../../src/model/gatewayApi.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 import { AGENT, ApiRoom, OTHER_AGENT, PERSON } from './ApiRoom.js';
 
-const ENGINES = gatewayEngines();
+const ENGINES = gatewayEngines('SQLite');
 
 const NOW = Date.UTC(2026, 10, 20, 8);
 const LATER = '2099-12-24T09:00:00-08:00';

@@ -10,7 +10,7 @@ import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 import { AGENT, ApiRoom, OTHER_AGENT } from './ApiRoom.js';
 
-const ENGINES = gatewayEngines();
+const ENGINES = gatewayEngines('PostgreSQL');
 
 interface Frame {
   readonly id: string;

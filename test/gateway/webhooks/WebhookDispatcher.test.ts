@@ -10,7 +10,7 @@ import { gatewayEngines } from '../gatewayEngines.js';
 import { type Received, Receiver } from './Receiver.js';
 import { WebhookRoom } from './WebhookRoom.js';
 
-const ENGINES = gatewayEngines();
+const ENGINES = gatewayEngines('PostgreSQL');
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
