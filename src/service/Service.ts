@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { EdgeError } from '../errors.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
@@ -98,6 +98,20 @@ export class Service {
       'not_installed',
       'edge-agent is not installed as a service of this user.',
       'Install it: edge-agent install',
+    );
+  }
+
+  /**
+   * Throws EdgeError `not_installed` where the node that a version runs with is gone, as after `brew upgrade` of one that it was
+   * linked to: launchd would start it in vain, and end what runs before.
+   */
+  requireNode(runtime: string): void {
+    if (existsSync(runtime)) return;
+    const isLink = lstatSync(runtime, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    throw new EdgeError(
+      'not_installed',
+      `The node that the agent runs with is gone: ${isLink ? readlinkSync(runtime) : runtime}. What runs was left as it is.`,
+      'Run: edge-agent install, which copies node for the agent.',
     );
   }
 

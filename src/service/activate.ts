@@ -41,6 +41,7 @@ export async function activate(service: Service, version: string): Promise<Activ
 async function switchTo(service: Service, version: string): Promise<Activation> {
   const { agent, places } = service;
   const directory = versionDirectory(places, version);
+  service.requireNode(runtimeIn(directory).path);
   const plist = readFileSync(join(directory, 'edge-agent.plist'), 'utf8');
   const runtimeChanged = !isInPlace(places, version);
   const change = { runtimeChanged, isSameSigner: isSameSigner(places, version) };

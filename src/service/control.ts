@@ -12,6 +12,7 @@ export async function start(service: Service): Promise<RunningAgent> {
   service.requireInstalled();
   return service.alone(async () => {
     finishRuntime(places);
+    service.requireNode(places.runtime);
     const job = await agent.jobOfSession();
     // Also of one that runs: a `stop` that got half way leaves it to be gone after the next login.
     await agent.enable(true);
@@ -52,6 +53,7 @@ export async function restart(service: Service): Promise<RunningAgent> {
   service.requireInstalled();
   const job = await agent.jobOfSession();
   if (job.kind !== 'loaded' || job.path !== places.plist) return start(service);
+  service.requireNode(places.runtime);
   return service.alone(async () => {
     await agent.enable(true);
     await uninterrupted(() => agent.restart(job.pid));

@@ -9,10 +9,13 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { restart, rollback, start } from '../../src/service/control.js';
+import { install } from '../../src/service/install.js';
 import { FLAGS, fatMachO, NODEJS_ORG, SYSTEM_LIBRARIES, thinMachO } from '../support/buildMachO.js';
 import { ServiceBench } from '../support/ServiceBench.js';
 
@@ -159,6 +162,30 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     expect(bench.said.join('\n')).toMatch(/makes macOS refuse every text[\s\S]*When Homebrew upgrades them/);
   });
 
+  test('is, after a brew upgrade, that the node it was linked to is gone: start and restart say so and end nothing, and install mends it', async (context) => {
+    const bench = await ServiceBench.open(context);
+    const cellar = join(bench.home, 'Cellar/node/25.9.0_2/bin');
+    mkdirSync(cellar, { recursive: true });
+    const node = join(cellar, 'node');
+    writeFileSync(node, `#!/bin/sh\nexec '${process.execPath}' "$@"\n`, { mode: 0o755 });
+    bench.program('one');
+    const configPath = join(bench.home, 'config.yaml');
+    const { running } = await install(bench.serviceOf('one', { node }), { configPath, runtime: 'current' });
+    rmSync(join(bench.home, 'Cellar'), { recursive: true });
+    for (const verb of [start, restart]) {
+      await expect(verb(bench.service)).rejects.toMatchObject({
+        code: 'not_installed',
+        message: expect.stringContaining('Cellar/node/25.9.0_2/bin/node'),
+        remedy: expect.stringContaining('edge-agent install'),
+      });
+    }
+    expect((await bench.answers('one')).pid).toBe(running.pid);
+    await bench.install('two', PRIVATE);
+    const { pid } = await bench.answers('two');
+    await expect(rollback(bench.service)).rejects.toMatchObject({ code: 'not_installed' });
+    expect((await bench.answers('two')).pid).toBe(pid);
+  });
+
   test.for([
     ['noTools', '-', /the Command Line Tools are missing/, /xcode-select --install/],
     ['noIdentity', 'Somebody', /as "Somebody": there is no certificate of that name/, /find-identity/],
@@ -187,13 +214,16 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     'of a codesign that signed %s is found before anything is switched',
     async ([, makes, why], context) => {
       const bench = await ServiceBench.open(context);
+      const { running } = await bench.install('one');
+      const plist = bench.plist();
       bench.launchd.codesign.makes = makes;
-      await expect(bench.install('one', PRIVATE)).rejects.toMatchObject({
+      await expect(bench.install('two', PRIVATE)).rejects.toMatchObject({
         code: 'install_failed',
         message: expect.stringMatching(why),
       });
       expect(existsSync(bench.places.app)).toBe(false);
-      expect(existsSync(bench.places.plist)).toBe(false);
+      expect(bench.plist()).toBe(plist);
+      expect((await bench.answers('one')).pid).toBe(running.pid);
     },
   );
 });

@@ -12,6 +12,7 @@ export interface JobDefinition {
   readonly StandardErrorPath?: string;
   readonly RunAtLoad?: boolean;
   readonly KeepAlive?: boolean;
+  readonly LimitLoadToSessionType?: string | readonly string[];
 }
 
 /** The times of launchd, in ms; a test has no 10 s to wait. */

@@ -24,6 +24,7 @@ const WORDS: Readonly<Record<number, string>> = {
   112: 'Could not find domain for',
   113: 'Could not find service',
   119: 'Service is disabled',
+  125: 'Domain does not support specified action',
   122: 'Path had bad ownership/permissions',
 };
 const TIMES: JobTimes = { throttleMs: 300, exitTimeoutMs: 30_000 };
@@ -37,6 +38,8 @@ export class SimulatedLaunchd {
   readonly calls: string[] = [];
   /** Whether somebody is logged in at the desktop. */
   hasSession = true;
+  /** What it ends with where nobody is; since macOS 26 it is 125, and 5 of `bootstrap`. */
+  noSession: 112 | 125 = 112;
   /** What `print` says instead of the path of the plist. */
   shownPath: string | undefined;
   /** Told of each call before anything is done about it. */
@@ -128,7 +131,8 @@ export class SimulatedLaunchd {
       fault.times -= 1;
       return failed(verb, fault.code);
     }
-    if (!this.hasSession) return failed(verb, 112);
+    if (!this.hasSession)
+      return failed(verb, verb === 'bootstrap' && this.noSession === 125 ? 5 : this.noSession);
     return this.carryOut(verb, rest);
   }
 
@@ -172,6 +176,8 @@ export class SimulatedLaunchd {
     if ((statSync(path).mode & 0o022) !== 0) return failed('bootstrap', 122);
     const definition = readPlist(readFileSync(path, 'utf8')) as unknown as JobDefinition;
     const label = definition.Label;
+    // Since macOS 26.5; one string has always done.
+    if (Array.isArray(definition.LimitLoadToSessionType)) return failed('bootstrap', 5);
     if (this.disabled.has(label)) return failed('bootstrap', 119);
     const there = this.jobs.get(label);
     if (there !== undefined) return failed('bootstrap', there.isLeaving ? 5 : 37);
