@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { circumstances, load, report } from './report.mjs';
 import { print } from './table.mjs';
 
 /** Every bench, in the order in which they run. Each exports `run()`, which gives the rows of its table. */
@@ -32,7 +33,10 @@ const BENCHES = {
 const ON_REQUEST = { largest: 'the look at chat.db with 5 million messages, made once' };
 const ALL = { ...BENCHES, ...ON_REQUEST };
 
-const asked = process.argv.slice(2);
+/** `all`: every bench; `--report`: the figures are put into docs/performance.md. */
+const given = process.argv.slice(2);
+const isReported = given.includes('--report');
+const asked = given.filter((name) => name !== '--report' && name !== 'all');
 const unknown = asked.filter((name) => !(name in ALL));
 if (unknown.length > 0) {
   console.error(`No such bench: ${unknown.join(', ')}. There are: ${Object.keys(ALL).join(', ')}.`);
@@ -45,12 +49,22 @@ process.env.TMPDIR = place;
 process.on('exit', () => rmSync(place, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
-const verdicts = [];
+const under = circumstances();
+const results = new Map();
 for (const name of asked.length > 0 ? asked : Object.keys(BENCHES)) {
   const { run } = await import(`./${name}.mjs`);
+  const began = load();
   const rows = await run();
   print(`${name}: ${ALL[name]}`, rows);
-  verdicts.push(...rows.map((row) => row.verdict).filter((verdict) => verdict !== ''));
+  results.set(name, { rows, load: `${began}–${load()}` });
+  // At once: a bench that fails later costs no figure.
+  if (isReported) report(Object.keys(ALL), results, under);
 }
-const over = verdicts.filter((verdict) => verdict === 'over').length;
-console.log(`\n${verdicts.length - over} of ${verdicts.length} within budget`);
+const judged = [...results].flatMap(([name, { rows }]) =>
+  rows.flatMap(({ what, verdict }) => (verdict === '' ? [] : [{ name: `${name} (${what})`, verdict }])),
+);
+const over = judged.filter(({ verdict }) => verdict === 'over').map(({ name }) => name);
+const rest = over.length === 0 ? '' : `; over: ${over.join('; ')}`;
+const { commit, node } = under;
+console.log(`\n${judged.length - over.length} of ${judged.length} within budget${rest}`);
+console.log(`commit ${commit}, Node ${node}, load ${load()}`);

@@ -12,7 +12,7 @@ import { forgetMessages } from './ledger/messages.js';
 import { forgetUpload, uploadsBefore } from './ledger/uploads.js';
 import { forgetDeliveries } from './ledger/webhookDeliveries.js';
 import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
-import type { UploadFiles } from './UploadFiles.js';
+import type { UploadStore } from './uploads/UploadStore.js';
 
 /** How often what is too old is forgotten, in ms, and how long after the start for the first time. */
 const EVERY_MS = 3_600_000;
@@ -31,7 +31,7 @@ interface RetentionParts {
   database: GatewayDatabase;
   clock: Clock;
   log: Logger;
-  uploads: UploadFiles;
+  uploads: UploadStore;
   /** How long what is over is kept, in days; ids by which repeats are known at least as long as agents repeat. */
   keepDays: number;
 }

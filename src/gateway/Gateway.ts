@@ -33,7 +33,7 @@ import { openGatewayDatabase } from './openGatewayDatabase.js';
 import { CommandDispatch } from './replicas/CommandDispatch.js';
 import { Replicas } from './replicas/Replicas.js';
 import type { GatewayDatabase } from './storage/GatewayDatabase.js';
-import { UploadFiles } from './UploadFiles.js';
+import { openUploads } from './uploads/openUploads.js';
 import { WebhookDispatcher } from './webhooks/WebhookDispatcher.js';
 
 const PAGE_DIRECTORY = join(PACKAGE_ROOT, 'dist', 'gateway-page');
@@ -160,7 +160,8 @@ async function startParts(
   const database = await openGatewayDatabase(storage, { clock, random, log });
   running.push({ name: 'the database', stop: () => database.close() });
   await database.transaction((transaction) => adoptRestoredEvents(transaction));
-  const uploads = new UploadFiles(settings.uploadDirectory);
+  const outbound = new Outbound(() => settings.network);
+  const uploads = openUploads(settings.uploads, { clock, outbound, log });
   await uploads.prepare();
   const bell = new EventBell(database, clock, log);
   await bell.start();
@@ -273,7 +274,7 @@ async function startParts(
     box,
     clock,
     random,
-    outbound: new Outbound(() => settings.network),
+    outbound,
     log,
     replicaId,
     version: packageVersion(),

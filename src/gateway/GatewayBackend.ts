@@ -32,7 +32,7 @@ import type { MessageAnswering } from './MessageAnswering.js';
 import type { CommandDispatch } from './replicas/CommandDispatch.js';
 import type { Replicas } from './replicas/Replicas.js';
 import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
-import type { UploadFiles } from './UploadFiles.js';
+import type { UploadStore } from './uploads/UploadStore.js';
 
 /** What a sync hands out at most: the rest when these are acked. Agents read answers of up to 64 MiB. */
 const HANDED_OUT_AT_MOST = 500;
@@ -47,7 +47,7 @@ interface GatewayBackendParts {
   clock: Clock;
   dispatch: CommandDispatch;
   answering: MessageAnswering;
-  uploads: UploadFiles;
+  uploads: UploadStore;
   /** The sockets that are up here. */
   registry: ConnectionRegistry;
   /** What all uploaded files may come to. */

@@ -1,5 +1,11 @@
 import type { Network } from '../system/network.js';
 import type { CallerRate } from './agents/CallerRateLimit.js';
+import type { S3Place } from './uploads/S3Uploads.js';
+
+/** Where the bytes of uploaded files are: in a directory, or in a bucket of S3 or of what speaks like it. */
+export type UploadPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  | ({ readonly kind: 's3' } & S3Place);
 
 /** How a gateway runs. */
 export interface GatewaySettings {
@@ -11,8 +17,8 @@ export interface GatewaySettings {
     | { readonly kind: 'postgres'; readonly url: string };
   /** 32 bytes, under which secrets are sealed in the database. */
   readonly key: Buffer;
-  /** Where uploaded files are; with several replicas a directory that all of them share. */
-  readonly uploadDirectory: string;
+  /** Where uploaded files are; several replicas share it. */
+  readonly uploads: UploadPlace;
   /** What all uploaded files may come to, in bytes. */
   readonly uploadBytes: number;
   /** What an agent that is not known may register with; undefined: each is added by an operator. */

@@ -68,16 +68,14 @@ export class MessageDispatcher {
   /** Messages whose failed post asked for no wait of its own; true: the backend took another one since, so they need not wait. */
   private readonly putOff = new Map<number, boolean>();
   private claimed: Claimed[] = [];
-  /** Posts that ended in this turn of the loop. */
-  private ended: { posted: IncomingRecord; result: PostResult }[] = [];
   /** Conversations that were looked at in the write that is open. */
   private readonly looked = new Set<string>();
   private running = false;
   private storeRetry: Timer | undefined;
   private outage = false;
   private emptied: (() => void)[] = [];
-  /** Undo the moves to other conversations in the write that is open. */
-  private moves: (() => void)[] = [];
+  /** Undo what became of posts under way and held replies in the write that is open. */
+  private undos: (() => void)[] = [];
   private readonly postListeners: ((record: IncomingRecord) => void)[] = [];
 
   constructor(private readonly options: MessageDispatcherOptions) {
@@ -119,13 +117,13 @@ export class MessageDispatcher {
     });
     store.onRekeyed((moves) => {
       for (const [from, to] of moves) {
-        this.moves.push(this.flights.move(from, to), this.held.move(from, to));
+        this.undos.push(this.flights.move(from, to), this.held.move(from, to));
         // The old one too: it is found to be empty, unless the write fails.
         this.waiting.wake(from);
         this.waiting.wake(to);
       }
       store.beforeCommit(this.claim);
-      store.afterCommit(this.keepMoves);
+      store.afterCommit(this.forgetUndos);
     });
     store.pauses.afterChange(() => {
       this.waiting.wakeAll();
@@ -195,15 +193,15 @@ export class MessageDispatcher {
     for (const record of this.claimed.splice(0)) void this.post(record);
   };
 
-  private readonly keepMoves = (): void => {
-    this.moves = [];
+  private readonly forgetUndos = (): void => {
+    this.undos = [];
   };
 
   /** The write changed nothing: neither what was claimed in it nor what was concluded from it is so. */
   private forgetWrite(): void {
     const { store } = this.options;
     for (const record of this.claimed.splice(0)) this.flights.end(record.seq);
-    for (const undo of this.moves.splice(0).toReversed()) undo();
+    for (const undo of this.undos.splice(0).toReversed()) undo();
     for (const conversation of this.looked) this.waiting.wake(conversation);
     if (this.looked.size > 0) this.retryStore();
     this.looked.clear();
@@ -300,43 +298,40 @@ export class MessageDispatcher {
       : { kind: 'unusable', detail: describeError(made.error) };
   }
 
-  private conclude(posted: IncomingRecord, result: PostResult): void {
-    const { store, atTurnEnd } = this.options;
-    this.ended.push({ posted, result });
-    if (this.ended.length > 1) return;
-    const concludeAll = () =>
-      store.together(() => {
-        for (const one of this.ended.splice(0)) this.concludeOne(one.posted, one.result);
-      });
-    if (atTurnEnd === undefined) concludeAll();
-    else atTurnEnd(concludeAll);
-  }
-
   /** An answer that nothing can be made of sets its message aside. */
-  private concludeOne(posted: IncomingRecord, result: PostResult): void {
-    const { clock, store } = this.options;
-    // Its conversation may have been found to be part of another one meanwhile.
-    const conversation = this.flights.conversationOf(posted.seq) ?? posted.message.conversation;
-    const record = { ...posted, message: { ...posted.message, conversation } };
+  private conclude(posted: IncomingRecord, result: PostResult): void {
+    const { clock, store, atTurnEnd } = this.options;
+    if (atTurnEnd !== undefined) store.togetherUntil(atTurnEnd);
     store.share({
-      take: () => {
-        this.trackOutage(result);
-        this.settle(record, result);
-        this.held.release(record.message.conversation);
-        this.flights.end(record.seq);
-        this.waiting.wake(record.message.conversation);
-        store.beforeCommit(this.claim);
-      },
+      take: () => this.take(posted, result),
       ended: (end) => {
         if (end.kind === 'failed') {
           if (result.kind === 'unusable') throw end.fault;
-          this.concludeOne(record, { kind: 'unusable', detail: describeError(end.fault) });
+          this.conclude(posted, { kind: 'unusable', detail: describeError(end.fault) });
         } else if (end.kind === 'refused' && this.running) {
-          this.flights.begin(record.seq, conversation);
-          clock.after(STORE_RETRY_MS, () => this.conclude(record, result));
-        } else if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
+          clock.after(STORE_RETRY_MS, () => this.conclude(posted, result));
+        } else {
+          if (end.kind === 'refused') this.flights.end(posted.seq);
+          if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
+        }
       },
     });
+  }
+
+  /** Inside a write: the post is over. */
+  private take(posted: IncomingRecord, result: PostResult): void {
+    const { store } = this.options;
+    // Its conversation may have been found to be part of another one meanwhile.
+    const conversation = this.flights.conversationOf(posted.seq) ?? posted.message.conversation;
+    const record = { ...posted, message: { ...posted.message, conversation } };
+    this.trackOutage(result);
+    this.settle(record, result);
+    this.held.release(conversation);
+    this.flights.end(record.seq);
+    this.undos.push(() => this.flights.begin(record.seq, conversation));
+    store.afterCommit(this.forgetUndos);
+    this.waiting.wake(conversation);
+    store.beforeCommit(this.claim);
   }
 
   private settle(record: IncomingRecord, result: PostResult): void {

@@ -86,7 +86,8 @@ export const ERROR_CODES = {
   not_installed: 'The agent is not installed as a service.',
   service_not_answering: 'The service was started but does not respond.',
   transcript_unreadable: 'The file is not a transcript.',
-  storage_unavailable: 'The database of the gateway did not take the request; nothing was written.',
+  storage_unavailable:
+    'The database of the gateway, or where it keeps uploads, did not take the request; nothing was promised.',
   storage_read_only: 'The database of the gateway takes no writes.',
   commit_unknown:
     'The connection to the database was lost during a commit: all of it was written or nothing.',

@@ -146,11 +146,11 @@ export class DeliveryTracker {
     });
   }
 
-  /** Inside a write. */
+  /** Inside a write: nothing of a text that is not as it was compared any more, for another look told it. */
   private tellOne({ text, sent, events, told, isOver }: Step): void {
     const { sends } = this.store;
     const send = sends.get(text.seq);
-    if (send === undefined) return;
+    if (send?.told !== text.told || send.state !== text.state || send.lifeUntil !== text.lifeUntil) return;
     if (sent !== undefined) this.arrived(send, sent);
     // A failure is not the end: Messages may yet send it by SMS.
     const isFinal = isOver || (told & LIFE.read) !== 0;
@@ -228,16 +228,20 @@ class Round {
 
   private goOn(place: LivePlace, from: () => LivePlace): void {
     const began = this.clock.monotonic();
-    const next = this.page(place);
-    const now = this.clock.monotonic();
-    this.tookMs += now - began;
-    if (typeof next === 'object') {
-      this.later(0, () => this.goOn(next, from));
-      return;
+    let next: LivePlace | 'end' | undefined;
+    try {
+      next = this.page(place);
+    } finally {
+      const now = this.clock.monotonic();
+      this.tookMs += now - began;
+      // Whatever tripped, the next change is looked at.
+      this.isUnderWay = typeof next === 'object';
+      this.restsUntil = now + this.tookMs * REST;
     }
-    this.isUnderWay = false;
-    this.restsUntil = now + this.tookMs * REST;
-    if (this.isAskedAgain) this.ask(from);
+    if (typeof next === 'object') {
+      const behind = next;
+      this.later(0, () => this.goOn(behind, from));
+    } else if (this.isAskedAgain) this.ask(from);
   }
 
   private later(ms: number, run: () => void): void {

@@ -389,8 +389,10 @@ export class Dispatcher {
     if (send === undefined) return;
     if (result.kind === 'accepted') this.learn(attempt);
     if (result.kind === 'notStarted' && !this.hasRow(send)) this.retryOrFail(send, result, formCount);
-    else if (send.afterRow !== null) this.awaitRow(send, result);
-    else if (result.kind === 'accepted') {
+    else if (send.afterRow !== null) {
+      this.awaitRow(send, result);
+      this.proveAtOnce(send);
+    } else if (result.kind === 'accepted') {
       this.settlement.settle(send, {
         kind: 'sent',
         confirmed: false,
@@ -406,6 +408,21 @@ export class Dispatcher {
     if (send.afterRow === null) return false;
     const { proofs, undecided } = matchRows([send], this.rows, knownRows(this.store), this.clock.now());
     return proofs.has(send.seq) || undecided.has(send.seq);
+  }
+
+  /**
+   * Inside the write that stores the end of an attempt: its row is there already, so that its outcome is stored with it. A row that others
+   * may have a claim to, or that says that it failed, is left to the verifier.
+   */
+  private proveAtOnce({ seq, conversation }: SendRecord): void {
+    const { sends } = this.store;
+    const watched = sends.watched().filter((other) => other.conversation === conversation);
+    const send = watched.find((one) => one.seq === seq);
+    if (send === undefined || watched.length > 1) return;
+    const row = matchRows([send], this.rows, knownRows(this.store), this.clock.now()).proofs.get(seq);
+    if (row === undefined || row.error !== 0) return;
+    const { guid, service } = row;
+    this.settlement.settle(send, { kind: 'sent', confirmed: true, guid, service, late: false });
   }
 
   private awaitRow(send: SendRecord, result: AttemptResult | null): void {

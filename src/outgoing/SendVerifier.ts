@@ -132,14 +132,13 @@ export class SendVerifier {
       return;
     }
     const ends = [
-      ...proven.map(({ send, row }) => ({ send, take: () => this.prove(send, row) })),
-      ...due.map((send) => ({
-        send,
-        take: () => {
+      ...proven.map(({ send, row }) => this.endOf(send, () => this.prove(send, row))),
+      ...due.map((send) =>
+        this.endOf(send, () => {
           if (send.state === 'unknown') this.endWatch(send, found === undefined || undecided.has(send.seq));
           else this.giveUp(send, ghosts.has(send.seq));
-        },
-      })),
+        }),
+      ),
     ];
     store.share({
       take() {
@@ -149,6 +148,15 @@ export class SendVerifier {
       ended: ({ kind }) =>
         ended(kind === 'failed' ? this.takeEach(ends) && store.tryWrite(() => settled()) : kind === 'stored'),
     });
+  }
+
+  /** Taken once: another look may have found and shared the same before this is stored. */
+  private endOf(send: SendRecord, end: () => void): { send: SendRecord; take: () => void } {
+    const take = () => {
+      const now = this.options.store.sends.get(send.seq);
+      if (now?.state === send.state && now.watchUntil === send.watchUntil) end();
+    };
+    return { send, take };
   }
 
   /** The end of one text that trips over a mistake of ours costs no other its end. */

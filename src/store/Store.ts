@@ -77,8 +77,12 @@ export class Store {
   readonly conversationKeys: ConversationKeys;
 
   private depth = 0;
-  /** What is to be one commit at the end of the `together` that runs. */
-  private shared: SharedWrite[] | undefined;
+  /** What is to be one commit, in this order. */
+  private readonly shared: SharedWrite[] = [];
+  /** So many of the first of them failed as one commit: each has its own. */
+  private alone = 0;
+  /** What is shared waits for others. */
+  private isTogether = false;
   private readonly closing = new Set<() => void>();
   private readonly committed = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
@@ -171,6 +175,10 @@ export class Store {
     if (this.depth > 0) return work();
     // What was shared before this comes before it.
     this.commitShared();
+    return this.transact(work);
+  }
+
+  private transact<T>(work: () => T): T {
     let result: T;
     this.depth = 1;
     try {
@@ -266,11 +274,11 @@ export class Store {
    * part of that one.
    */
   together(looks: () => void): void {
-    if (this.shared !== undefined || this.depth > 0) {
+    if (this.isTogether || this.depth > 0) {
       looks();
       return;
     }
-    this.shared = [];
+    this.isTogether = true;
     try {
       looks();
     } finally {
@@ -278,14 +286,18 @@ export class Store {
     }
   }
 
-  /** Whatever trips: what is shared later is stored. */
+  /** The same of what is shared until `atEnd` calls what it is given: of what comes one by one. */
+  togetherUntil(atEnd: (end: () => void) => void): void {
+    if (this.isTogether || this.depth > 0) return;
+    this.isTogether = true;
+    atEnd(() => this.endTogether());
+  }
+
   private endTogether(): void {
     try {
       this.commitShared();
     } finally {
-      const left = this.shared ?? [];
-      this.shared = undefined;
-      if (left.length > 0) this.takeShared(left);
+      this.isTogether = false;
     }
   }
 
@@ -298,38 +310,55 @@ export class Store {
     if (this.depth > 0) {
       write.take();
       this.afterCommit(() => write.ended({ kind: 'stored' }));
-    } else if (this.shared !== undefined) this.shared.push(write);
-    else this.takeShared([write]);
+      return;
+    }
+    this.shared.push(write);
+    if (!this.isTogether) this.commitShared();
   }
 
-  /** What was shared up to now is on the disk when this returns, or its end was told. For whoever reads what it changes. */
+  /**
+   * What was shared up to now is on the disk when this returns, or its end was told. For whoever reads what it changes. Whatever trips
+   * on the way is thrown once all of it was taken.
+   */
   commitShared(): void {
-    while (this.depth === 0 && this.shared !== undefined && this.shared.length > 0)
-      this.takeShared(this.shared.splice(0));
+    if (this.depth > 0) return;
+    const faults: unknown[] = [];
+    while (this.shared.length > 0) this.takeShared(this.alone > 0 ? 1 : this.shared.length, faults);
+    if (faults.length > 0) throw faults[0];
   }
 
-  private takeShared(writes: readonly SharedWrite[]): void {
+  /** Takes the first of what was shared as one commit. */
+  private takeShared(count: number, faults: unknown[]): void {
+    const writes = this.shared.splice(0, count);
+    this.alone = Math.max(0, this.alone - count);
     let isCommitted = false;
     const committed = () => {
       isCommitted = true;
     };
     let end: SharedEnd = { kind: 'stored' };
     try {
-      this.write(() => {
+      this.transact(() => {
         this.afterCommit(committed);
         for (const { take } of writes) take();
       });
     } catch (fault) {
-      // What trips after the commit must not have it made again.
-      if (isCommitted) {
-        each(writes, ({ ended }) => ended({ kind: 'stored' }));
-        throw fault;
-      }
       const isDisk = !this.database.open || diskFault(fault) !== undefined;
-      end = { kind: isDisk ? 'refused' : 'failed', fault };
+      // What trips after the commit must not have it made again.
+      if (isCommitted) faults.push(fault);
+      else end = { kind: isDisk ? 'refused' : 'failed', fault };
     }
-    if (end.kind === 'failed' && writes.length > 1) each(writes, (write) => this.takeShared([write]));
-    else each(writes, ({ ended }) => ended(end));
+    if (end.kind === 'failed' && count > 1) {
+      this.shared.unshift(...writes);
+      this.alone = count;
+      return;
+    }
+    for (const { ended } of writes) {
+      try {
+        ended(end);
+      } catch (fault) {
+        faults.push(fault);
+      }
+    }
   }
 
   /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */
@@ -495,17 +524,4 @@ export class Store {
     if (this.stoppedCleanly) this.close();
     else this.database.close();
   }
-}
-
-/** Does it with all of them, though it trips at one; throws what was thrown first. */
-function each<T>(items: readonly T[], work: (item: T) => void): void {
-  const faults: unknown[] = [];
-  for (const item of items) {
-    try {
-      work(item);
-    } catch (fault) {
-      faults.push(fault);
-    }
-  }
-  if (faults.length > 0) throw faults[0];
 }

@@ -182,6 +182,22 @@ describe('what cannot be', () => {
     expect(() => statSync(`${data}.key`)).toThrow();
   });
 
+  test('uploads in a bucket without credentials, or at no server, are named before anything starts', async () => {
+    for (const [bucket, env, words] of [
+      ['s3://texts', {}, 'AWS_ACCESS_KEY_ID'],
+      ['s3://A_b/c', {}, 's3://bucket/prefix'],
+      [
+        's3://texts',
+        { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_ENDPOINT_URL_S3: 'minio:9000' },
+        'AWS_ENDPOINT_URL_S3',
+      ],
+    ] as const)
+      expect(await gatewayPlace(env).gateway('--port', '0', '--uploads', bucket)).toMatchObject({
+        exitCode: 78,
+        stderr: expect.stringContaining(words),
+      });
+  });
+
   test('a second gateway on the same file is refused, and the first goes on', async () => {
     const { gateway, start } = gatewayPlace();
     const { url } = await start();

@@ -40,6 +40,12 @@ export const commands: Story = {
   texts: COMMANDS,
 };
 
+/** The same, but the row of the first comes after osascript has ended. */
+export const lateRow: Story = {
+  ...commands,
+  prepare: (world) => world.behave({ kind: 'ok', row: { kind: 'late', afterMs: 200 } }),
+};
+
 /** The same, but Messages does not know the chat of the first at first. */
 export const unknownChat: Story = {
   ...commands,

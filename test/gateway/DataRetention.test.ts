@@ -25,7 +25,7 @@ import {
 } from '../../src/gateway/ledger/webhookDeliveries.js';
 import { createWebhook } from '../../src/gateway/ledger/webhookEndpoints.js';
 import type { GatewayDatabase, Transaction } from '../../src/gateway/storage/GatewayDatabase.js';
-import { UploadFiles } from '../../src/gateway/UploadFiles.js';
+import { UploadFiles } from '../../src/gateway/uploads/UploadFiles.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory } from '../support/temporaryDirectory.js';

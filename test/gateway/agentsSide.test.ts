@@ -17,20 +17,18 @@ import {
 import { until } from '../support/until.js';
 import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
+import { uploadPhoto } from './uploadPhoto.js';
 
 const engines = gatewayEngines('PostgreSQL');
 const OTHER = { id: 'edge_13105550999', secret: 'the-secret-of-another-agent' };
 
-async function upload(world: GatewayWorld, headers: Record<string, string>, guid = 'at_0'): Promise<number> {
-  const form = new FormData();
-  const fields = {
-    ...{ user_phone: PHONE, edge_agent_id: AGENT_ID, attachment_guid: guid, message_guid: 'm' },
-    ...{ chat_guid: 'c', is_group: 'false', caption: '', participants: '[]', context: '{}' },
-  };
-  for (const [name, value] of Object.entries(fields)) form.set(name, value);
-  form.set('file', new Blob(['the bytes'], { type: 'image/jpeg' }), 'photo.jpeg');
-  const { status } = await fetch(`${world.url}/photo/upload`, { method: 'POST', headers, body: form });
-  return status;
+function uploadDirectory({ settings: { uploads } }: GatewayWorld): string {
+  if (uploads.kind !== 'directory') throw new Error('its uploads are elsewhere');
+  return uploads.path;
+}
+
+async function upload(world: GatewayWorld, headers: Record<string, string>, guid?: string): Promise<number> {
+  return (await uploadPhoto(world, headers, guid)).status;
 }
 
 describe.each(engines)('credentials on $name', (engine) => {
@@ -307,10 +305,11 @@ describe.each(engines)('what agents bring, on $name', (engine) => {
     const headers = { Authorization: `Bearer ${freshToken()}`, 'X-Edge-Agent-Id': AGENT_ID };
     for (const _ of [1, 2]) expect(await upload(world, headers)).toBe(200);
     const record = await findUpload(world.gateway.database, AGENT_ID, 'at_0');
-    const path = join(world.settings.uploadDirectory, record?.file ?? '');
+    const directory = uploadDirectory(world);
+    const path = join(directory, record?.file ?? '');
     expect(readFileSync(path, 'utf8')).toBe('the bytes');
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(statSync(world.settings.uploadDirectory).mode & 0o777).toBe(0o700);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(record).toMatchObject({ messageGuid: 'm', name: 'photo.jpeg', type: 'image/jpeg', bytes: 9 });
     expect(createHash('sha256').update(readFileSync(path)).digest('hex')).toHaveLength(64);
   });

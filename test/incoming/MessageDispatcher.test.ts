@@ -127,6 +127,29 @@ test('an answer of which nothing can be made costs none beside it in its turn', 
   expect(store.incoming.openConversations()).toEqual([]);
 });
 
+test('what is written behind an answer in its turn does not overtake it', async () => {
+  const { backend, arrive, store, replies } = desk(() => undefined);
+  arrive('a1', 'a');
+  await backend.answer('a1', { kind: 'answered', body: { reply_text: 'hello' } });
+  expect(replies).toEqual([]);
+  store.write(() => expect(replies).toMatchObject([{ text: 'hello' }]));
+});
+
+test('nor is any of them posted again meanwhile', async () => {
+  const ends: (() => void)[] = [];
+  const { backend, arrive, store } = desk((work) => ends.push(work));
+  const guids = ['a1', 'b1', 'c1'];
+  for (const guid of guids) arrive(guid, guid.slice(0, 1));
+  const settle = store.incoming.settle.bind(store.incoming);
+  store.incoming.settle = (seq, end, why) => {
+    if (seq === 3 && end === 'answered') throw new TypeError('a mistake');
+    return settle(seq, end, why);
+  };
+  for (const guid of guids) await backend.answer(guid, NO_REPLY);
+  for (const end of ends) end();
+  expect(backend.posted).toEqual(guids);
+});
+
 describe('an incoming message', () => {
   test('is posted right after the commit that stored it, and once', () => {
     const { backend, arrive } = desk();

@@ -203,6 +203,21 @@ test('what became of a text that cannot be told is set aside, and that of those 
   expect(store.setAside.recent(9)).toMatchObject([{ kind: 'text', key: 'a' }]);
 });
 
+test('what trips once something was told stops no later look', async () => {
+  const { store, told, row, outgoing } = await sentText();
+  outgoing.onDelivery((_send, { kind }) => {
+    if (kind === 'delivered')
+      store.afterCommit(() => {
+        throw new TypeError('a mistake');
+      });
+  });
+  Object.assign(row, { isDelivered: true });
+  expect(() => outgoing.chatChanged()).toThrow('a mistake');
+  Object.assign(row, { isRead: true });
+  outgoing.chatChanged();
+  expect(told).toEqual(['a delivered', 'a read']);
+});
+
 describe('however many texts are followed', () => {
   /** So many texts that were sent a moment ago, with their rows. */
   async function followed(count: number) {

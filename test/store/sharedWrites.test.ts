@@ -109,6 +109,36 @@ test('whatever trips in a look, all others are told, and the next look shares as
   expect(stored()).toEqual(['fact1', 'fact2', 'fact3', 'fact4']);
 });
 
+test('where each has its own, what follows from one comes behind the others', () => {
+  const { store, told, share } = watched();
+  store.together(() => {
+    share('fact1', () => void store.afterCommit(() => share('fact4')));
+    share('fact2', () => {
+      throw new TypeError('a mistake');
+    });
+    share('fact3');
+  });
+  expect(told).toEqual(['fact1 stored', 'fact2 failed', 'fact3 stored', 'fact4 stored']);
+});
+
+test('what comes one by one is one commit at the end that is given, and nothing overtakes it', () => {
+  const { store, stored, told, share } = watched();
+  const ends: (() => void)[] = [];
+  const one = (key: string) => {
+    store.togetherUntil((end) => ends.push(end));
+    share(key);
+  };
+  for (const key of ['fact1', 'fact2']) one(key);
+  expect([ends.length, stored()]).toEqual([1, []]);
+  store.write(() => expect(stored()).toEqual(['fact1', 'fact2']));
+  one('fact3');
+  ends[0]?.();
+  one('fact4');
+  expect([ends.length, stored()]).toEqual([2, ['fact1', 'fact2', 'fact3']]);
+  ends[1]?.();
+  expect(told).toEqual(['fact1 stored', 'fact2 stored', 'fact3 stored', 'fact4 stored']);
+});
+
 test('in a write it belongs to that, and is told with its commit', () => {
   const { store, stored, told, share } = watched();
   store.write(() => {

@@ -24,7 +24,7 @@ export const STEPS = {
   c0: { statement: '^INSERT INTO sends', without: "^UPDATE sends SET state = 'attempting'" },
   "c0'": { statement: "^UPDATE sends SET state = 'queued' WHERE seq = \\? AND state = 'staging'" },
   c1: { statement: "^UPDATE sends SET state = 'attempting'", without: '^INSERT INTO sends' },
-  c2: { statement: "^UPDATE sends SET state = 'confirming'" },
+  c2: { statement: "^UPDATE sends SET state = 'confirming'", without: '^UPDATE sends SET state = \\?, guid' },
   "c2'": { statement: "^UPDATE sends SET state = 'queued', form" },
   c3: { statement: '^UPDATE sends SET state = \\?, guid', first: 'sent' },
   d1: { statement: '^INSERT INTO schedule' },

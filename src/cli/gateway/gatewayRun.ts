@@ -1,5 +1,4 @@
 import { isIPv6 } from 'node:net';
-import { join } from 'node:path';
 import { parseDotenv } from '../../config/dotenv.js';
 import { networkOf } from '../../config/network.js';
 import { describeError, EdgeError } from '../../errors.js';
@@ -11,6 +10,7 @@ import { openGatewayDatabase } from '../../gateway/openGatewayDatabase.js';
 import { createLogger } from '../../logging/createLogger.js';
 import type { LogFormat, LogLevel } from '../../logging/formatLine.js';
 import type { Logger } from '../../logging/Logger.js';
+import type { ErrorCode } from '../../model/errorCodes.js';
 import { StatusServer } from '../../operator/StatusServer.js';
 import { systemClock } from '../../system/clock.js';
 import { environment } from '../../system/environment.js';
@@ -22,6 +22,7 @@ import { untilSignal } from '../untilSignal.js';
 import { adminSocketVerbs, gatewayAdmin } from './gatewayAdmin.js';
 import { gatewayKey } from './gatewayKey.js';
 import { adminSocket, type GatewayPlace, gatewayPlace, type PlaceOptions } from './gatewayPlace.js';
+import { uploadPlace } from './uploadPlace.js';
 
 /** The options of the verb, as they were typed. */
 export interface GatewayRunOptions extends PlaceOptions {
@@ -36,6 +37,9 @@ export interface GatewayRunOptions extends PlaceOptions {
   logLevel: LogLevel;
   logFormat?: LogFormat;
 }
+
+/** What a new start does not mend. */
+const MISCONFIGURED: ReadonlySet<ErrorCode> = new Set(['secret_missing', 'config_invalid']);
 
 /** Its secrets are in the environment alone. */
 const NO_DOTENV = parseDotenv('');
@@ -72,12 +76,19 @@ export async function gatewayRun(options: GatewayRunOptions): Promise<number> {
     log.redact([key.toString('base64')]);
     if (!isLoopback(isIPv6(options.host) ? `[${options.host}]` : options.host))
       await demandSomebody(place, options.host, logger);
-    await runUntil(stopped, gatewaySettings(options, place, key), options, logger);
+    const settings = gatewaySettings(options, place, key);
+    const { uploads } = settings;
+    if (uploads.kind === 's3')
+      log.redact([
+        uploads.secretAccessKey,
+        ...(uploads.sessionToken === undefined ? [] : [uploads.sessionToken]),
+      ]);
+    await runUntil(stopped, settings, options, logger);
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
     complainOf(error);
-    return error.code === 'secret_missing' ? EXIT.invalidConfig : EXIT.failed;
+    return MISCONFIGURED.has(error.code) ? EXIT.invalidConfig : EXIT.failed;
   } finally {
     process.off('uncaughtExceptionMonitor', onMistake);
     log.close();
@@ -119,7 +130,9 @@ async function runUntil(
   }
 }
 
-/** The options of the verb that are no matter of the command line alone, in the units of the gateway. */
+/**
+ * The options of the verb that are no matter of the command line alone, in the units of the gateway. Throws EdgeError for what cannot be.
+ */
 export function gatewaySettings(
   options: Pick<
     GatewayRunOptions,
@@ -134,9 +147,7 @@ export function gatewaySettings(
     port,
     storage: place,
     key,
-    uploadDirectory:
-      options.uploads ??
-      (place.kind === 'sqlite' ? `${place.path}.uploads` : join(process.cwd(), 'gateway.uploads')),
+    uploads: uploadPlace(options.uploads, place, environment()),
     uploadBytes: UPLOAD_BYTES,
     registrationToken: environment().REGISTRATION_TOKEN || undefined,
     plainSecrets,

@@ -24,9 +24,9 @@ export const gatewayRunVerb: VerbSpec = {
       about: 'where agents reach it, for what "agents add" prints (default: $GATEWAY_PUBLIC_URL)',
     },
     {
-      flags: '--uploads <directory>',
+      flags: '--uploads <place>',
       about:
-        'where files from agents are kept; replicas share it (default: <data>.uploads, else ./gateway.uploads)',
+        'where files from agents are kept: a directory, or s3://bucket/prefix; replicas share it (default: <data>.uploads, else ./gateway.uploads)',
     },
     {
       flags: '--keep-days <days>',

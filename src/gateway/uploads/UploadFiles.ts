@@ -1,0 +1,86 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { EdgeError } from '../../errors.js';
+import { ownFileFault, systemCode } from '../../system/failures.js';
+import { randomHex } from '../../system/random.js';
+import { type UploadStore, uploadName } from './UploadStore.js';
+
+/** What is written and not renamed yet. */
+const UNFINISHED = '.part';
+
+/**
+ * The bytes of uploaded files, each in a file of its own (mode 0600, directories 0700) whose name tells nothing. Several replicas may
+ * share the directory.
+ */
+export class UploadFiles implements UploadStore {
+  constructor(private readonly directory: string) {}
+
+  /** Makes the directory, and removes what an earlier process left unfinished. */
+  prepare(): Promise<void> {
+    return orFault(async () => {
+      await mkdir(this.directory, { recursive: true, mode: 0o700 });
+      for (const entry of await readdir(this.directory, { withFileTypes: true })) {
+        if (!entry.isDirectory() || !/^[0-9a-f]{2}$/.test(entry.name)) continue;
+        const folder = join(this.directory, entry.name);
+        const left = (await readdir(folder)).filter((name) => name.endsWith(UNFINISHED));
+        for (const name of left) await rm(join(folder, name), { force: true });
+      }
+    });
+  }
+
+  /** On the disk when it resolves. */
+  async keep(agentId: string, guid: string, bytes: Buffer): Promise<string> {
+    const name = uploadName(agentId, guid);
+    await orFault(() => this.write(join(this.directory, name), bytes));
+    return name;
+  }
+
+  remove(name: string): Promise<void> {
+    return orFault(() => rm(join(this.directory, name), { force: true }));
+  }
+
+  private async write(path: string, bytes: Buffer): Promise<void> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const unfinished = `${path}.${randomHex(4)}${UNFINISHED}`;
+    try {
+      const file = await open(unfinished, 'wx', 0o600);
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(unfinished, path);
+    } catch (mistake) {
+      await rm(unfinished, { force: true });
+      throw mistake;
+    }
+    await syncDirectory(dirname(path));
+    await syncDirectory(this.directory);
+  }
+}
+
+/** What the file system refuses is a fault of this machine, not a mistake of ours. */
+async function orFault<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const fault = ownFileFault(cause);
+    if (fault === undefined) throw cause;
+    const code = fault.code === 'disk_full' ? 'disk_full' : 'storage_unavailable';
+    throw new EdgeError(code, `Uploads cannot be stored: ${fault.message}`, fault.remedy, { cause });
+  }
+}
+
+/** Puts the names in a directory on the disk, where the file system does that. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } catch (mistake) {
+    // Some file systems refuse it, and keep names by themselves.
+    if (systemCode(mistake) !== 'EINVAL') throw mistake;
+  } finally {
+    await directory.close();
+  }
+}

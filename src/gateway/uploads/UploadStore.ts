@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+
+/** Where the bytes of uploaded files are kept. Several replicas share one. Every failure is an EdgeError. */
+export interface UploadStore {
+  /** Makes it ready before anything is kept. */
+  prepare(): Promise<void>;
+  /**
+   * Keeps a file; durable when it resolves. Gives its name within the store, the same for the same file of the same agent, so that a
+   * repeat after a crash replaces what it left.
+   */
+  keep(agentId: string, guid: string, bytes: Buffer): Promise<string>;
+  /** Removes a file by its name. Harmless to repeat. */
+  remove(name: string): Promise<void>;
+}
+
+/** The name of a file within a store, which tells nothing of what it is. */
+export function uploadName(agentId: string, guid: string): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([agentId, guid]))
+    .digest('hex');
+  return `${digest.slice(0, 2)}/${digest}`;
+}

@@ -1,0 +1,187 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { findUpload } from '../../../src/gateway/ledger/uploads.js';
+import { openUploads } from '../../../src/gateway/uploads/openUploads.js';
+import { S3Uploads } from '../../../src/gateway/uploads/S3Uploads.js';
+import type { UploadStore } from '../../../src/gateway/uploads/UploadStore.js';
+import { systemClock } from '../../../src/system/clock.js';
+import { AGENT_ID, freshToken } from '../../kit/backend/PlainAgent.js';
+import { FakeClock } from '../../support/FakeClock.js';
+import { outboundBy } from '../../support/outbound.js';
+import { RecordingLog } from '../../support/RecordingLog.js';
+import { temporaryDirectory } from '../../support/temporaryDirectory.js';
+import { GatewayWorld } from '../GatewayWorld.js';
+import { gatewayEngines } from '../gatewayEngines.js';
+import { uploadPhoto } from '../uploadPhoto.js';
+import { S3Server } from './S3Server.js';
+
+/** A store of uploads, what it stands on, and how that is taken away and put back. */
+interface Kept {
+  readonly store: UploadStore;
+  readonly bytesOf: (name: string) => Buffer | undefined;
+  readonly breakIt: () => unknown;
+  readonly mend: () => unknown;
+}
+
+const surroundings = { clock: systemClock, outbound: outboundBy(), log: new RecordingLog() };
+
+const STORES: readonly [string, () => Promise<Kept>][] = [
+  [
+    'files on disk',
+    async () => {
+      const path = join(temporaryDirectory({ onTestFinished }), 'uploads');
+      const bytesOf = (name: string) => {
+        const file = join(path, name);
+        return existsSync(file) ? readFileSync(file) : undefined;
+      };
+      const breakIt = () => {
+        renameSync(path, `${path}.away`);
+        writeFileSync(path, 'not a directory');
+      };
+      const mend = () => {
+        renameSync(path, `${path}.wrong`);
+        renameSync(`${path}.away`, path);
+      };
+      return { store: openUploads({ kind: 'directory', path }, surroundings), bytesOf, breakIt, mend };
+    },
+  ],
+  [
+    'objects in a bucket',
+    async () => {
+      const s3 = await S3Server.start({ onTestFinished });
+      const { place } = s3;
+      const port = Number(new URL(place.endpoint ?? '').port);
+      const store = openUploads(place, surroundings);
+      const bytesOf = (name: string) => s3.bytesOf(name);
+      return { store, bytesOf, breakIt: () => s3.close(), mend: () => s3.open(port) };
+    },
+  ],
+];
+
+describe.each(STORES)('uploads as %s', (_, open) => {
+  test('a file is there once it is kept, and a repeat replaces what an attempt before left', async () => {
+    const { store, bytesOf } = await open();
+    await store.prepare();
+    const name = await store.keep('edge_1', 'at_0', Buffer.from('half'));
+    expect(await store.keep('edge_1', 'at_0', Buffer.from([0, 255, 10, 13]))).toBe(name);
+    expect(bytesOf(name)).toEqual(Buffer.from([0, 255, 10, 13]));
+    expect(name).not.toContain('edge_1');
+  });
+
+  test('those of one agent and those of another do not meet, nor does one that is empty hurt', async () => {
+    const { store, bytesOf } = await open();
+    await store.prepare();
+    const [one, other] = [
+      await store.keep('edge_1', 'at_0', Buffer.alloc(0)),
+      await store.keep('edge_2', 'at_0', Buffer.from('other')),
+    ];
+    expect([bytesOf(one)?.length, bytesOf(other)?.toString()]).toEqual([0, 'other']);
+  });
+
+  test('one that is removed is gone, and may be removed again', async () => {
+    const { store, bytesOf } = await open();
+    await store.prepare();
+    const name = await store.keep('edge_1', 'at_0', Buffer.from('x'));
+    for (const _time of [1, 2]) await store.remove(name);
+    expect(bytesOf(name)).toBeUndefined();
+  });
+
+  test('what it stands on may go: that is said by a code that passes, and it works again afterwards', async () => {
+    const { store, bytesOf, breakIt, mend } = await open();
+    await store.prepare();
+    await breakIt();
+    await expect(store.keep('edge_1', 'at_0', Buffer.from('x'))).rejects.toMatchObject({
+      name: 'EdgeError',
+      code: 'storage_unavailable',
+    });
+    await mend();
+    expect(bytesOf(await store.keep('edge_1', 'at_0', Buffer.from('x')))?.toString()).toBe('x');
+  });
+});
+
+describe('a bucket', () => {
+  const opened = (s3: S3Server, more: Partial<S3Server['place']> = {}) => {
+    const log = new RecordingLog();
+    return { log, store: new S3Uploads({ ...s3.place, ...more }, { ...surroundings, log }) };
+  };
+
+  test('is tried at the start, and left as it was', async () => {
+    const s3 = await S3Server.start({ onTestFinished });
+    const { store, log } = opened(s3);
+    await store.prepare();
+    expect(s3.asked.map((line) => line.split(' ')[0])).toEqual(['PUT', 'DELETE']);
+    expect([s3.objects.size, log.lines]).toEqual([0, []]);
+  });
+
+  test('that refuses does not keep the gateway from starting; the log says why, and no secret', async () => {
+    const s3 = await S3Server.start({ onTestFinished });
+    const { store, log } = opened(s3, { secretAccessKey: 'another secret', sessionToken: 'a token' });
+    await store.prepare();
+    const [line, ...more] = log.lines;
+    expect(line).toMatch(/^ERROR .*403 SignatureDoesNotMatch.*AWS_SECRET_ACCESS_KEY/);
+    expect(more).toEqual([]);
+    expect(line).not.toMatch(/another secret|a token/);
+  });
+
+  test.each([
+    ['a bucket that is not there', { bucket: 'other' }, '404 NoSuchBucket'],
+    ['a server that is not there', { endpoint: 'http://127.0.0.1:1' }, 'ECONNREFUSED'],
+    ['a region that is another one', { region: 'us-east-1' }, '403'],
+  ])('%s: nothing is kept', async (_, more, words) => {
+    const s3 = await S3Server.start({ onTestFinished });
+    await expect(opened(s3, more).store.keep('edge_1', 'at_0', Buffer.from('x'))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      message: expect.stringContaining(words),
+    });
+    expect(s3.objects.size).toBe(0);
+  });
+
+  test('that redirects is not followed, and one that answers without end is not read to it', async () => {
+    const s3 = await S3Server.start({ onTestFinished });
+    const { store } = opened(s3);
+    s3.fault = (_request, response) => {
+      response.writeHead(307, { Location: 'http://127.0.0.1:1/' }).end('x'.repeat(1024 * 1024));
+      return true;
+    };
+    await expect(store.keep('edge_1', 'at_0', Buffer.from('x'))).rejects.toMatchObject({
+      message: expect.stringContaining('HTTP 307'),
+    });
+  });
+
+  test('that is slow is given up after its time', async () => {
+    const s3 = await S3Server.start({ onTestFinished });
+    const clock = new FakeClock(Date.now());
+    const store = new S3Uploads(s3.place, { ...surroundings, clock });
+    s3.fault = (_request, response) => {
+      response.writeHead(200).write('<');
+      clock.advance(30_000);
+      return true;
+    };
+    await expect(store.keep('edge_1', 'at_0', Buffer.from('x'))).rejects.toMatchObject({
+      message: expect.stringContaining('no whole answer within 30 s'),
+    });
+  });
+});
+
+describe.each(gatewayEngines())('a gateway on $name with its uploads in a bucket', (engine) => {
+  test('answers an agent once the object and its record are stored, and 503 while they cannot be', async () => {
+    const s3 = await S3Server.start({ onTestFinished });
+    const world = await GatewayWorld.start(engine, { uploads: s3.place });
+    const headers = { Authorization: `Bearer ${freshToken()}`, 'X-Edge-Agent-Id': AGENT_ID };
+    const upload = () => uploadPhoto(world, headers);
+    s3.fault = (_request, response) => {
+      response.writeHead(503).end('<Error><Code>SlowDown</Code></Error>');
+      return true;
+    };
+    const refused = await upload();
+    expect([refused.status, refused.headers.has('retry-after')]).toEqual([503, true]);
+    const found = () => findUpload(world.gateway.database, AGENT_ID, 'at_0');
+    expect(await found()).toBeUndefined();
+
+    s3.fault = () => false;
+    for (const _ of [1, 2]) expect((await upload()).status).toBe(200);
+    expect(s3.bytesOf((await found())?.file ?? '')?.toString()).toBe('the bytes');
+    expect(s3.asked.filter((line) => line.startsWith('PUT') && !line.includes('probe'))).toHaveLength(2);
+  });
+});

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import { countCommits } from '../support/countCommits.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+const [ANN, BOB] = ['+13105551234', '+13105559876'];
+
+async function sending() {
+  const commits = countCommits();
+  const clock = new FakeClock();
+  const store = temporaryStore(clock);
+  const messages = new FakeMessages();
+  const outgoing = new Outgoing({
+    store,
+    sender: messages,
+    rows: messages,
+    clock,
+    log: new RecordingLog(),
+    settings: () => ({ maxTextLength: 100, resendUnknown: false }),
+  });
+  const outcomes: string[] = [];
+  outgoing.onOutcome((send, outcome) => {
+    const late = outcome.kind === 'sent' && outcome.late ? ' late' : '';
+    outcomes.push(`${send.id} ${outcome.kind}${late}`);
+  });
+  await outgoing.start();
+  const enqueue = (id: string, conversation: string, text = id) =>
+    store.write(() =>
+      outgoing.enqueue({
+        id,
+        conversation,
+        threadId: conversation,
+        text,
+        role: 'message',
+        priority: 2,
+        pauseMs: 0,
+      }),
+    );
+  const stateOf = (id: string) => store.sends.findById(id)?.state;
+  return { clock, messages, outcomes, commits, enqueue, stateOf };
+}
+
+test('a text whose row is there when osascript ends has its end, its outcome and the next attempt in one commit', async () => {
+  const { messages, outcomes, commits, enqueue, stateOf } = await sending();
+  enqueue('a', ANN);
+  enqueue('b', BOB);
+  const before = commits();
+  await messages.succeed();
+  expect(commits() - before).toBe(1);
+  expect(outcomes).toEqual(['a sent']);
+  expect([stateOf('a'), stateOf('b'), messages.texts]).toEqual(['sent', 'attempting', ['a', 'b']]);
+});
+
+test('a row that says that it failed is waited with, as Messages may yet send it by SMS', async () => {
+  const { messages, outcomes, enqueue, stateOf } = await sending();
+  enqueue('a', ANN);
+  await messages.succeed(ANN, 22);
+  expect([stateOf('a'), outcomes]).toEqual(['confirming', []]);
+});
+
+test('a row that may be an older text’s is that one’s, not that of the text that just ended', async () => {
+  const { clock, messages, outcomes, enqueue, stateOf } = await sending();
+  enqueue('a', ANN, 'the same words');
+  await messages.end({ kind: 'accepted' });
+  clock.advance(10_001);
+  expect(stateOf('a')).toBe('unknown');
+  enqueue('b', ANN, 'the same words');
+  await messages.succeed();
+  expect(outcomes).toEqual(['a unknown', 'a sent late']);
+  expect(stateOf('b')).toBe('confirming');
+});
