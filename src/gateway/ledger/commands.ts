@@ -4,6 +4,7 @@ import { forgetSome } from './forgetRows.js';
 import { readRows } from './readRows.js';
 
 const commandRow = z.object({ command: z.string() });
+const positionRow = z.object({ position: z.number() });
 const lastPositionRow = z.object({ last_position: z.number() });
 const ackedRow = z.object({ command: z.string(), ack_revision: z.number().nullable() });
 const waitingRow = z.object({ position: z.number(), command: z.string() });
@@ -71,20 +72,6 @@ export async function addCommand(
   now: number,
 ): Promise<AddedCommand> {
   await transaction.lock(agentId);
-  const found = await transaction.query(
-    'SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2',
-    [agentId, commandId],
-  );
-  const [known] = readRows(commandRow, found);
-  if (known !== undefined) return { kind: 'known', isSame: isSame(known.command, type, payload) };
-  const moved = await transaction.query(
-    // The positions of an agent that was removed are kept.
-    `UPDATE command_positions SET last_position = last_position + 1
-     WHERE agent_id = $1 AND EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = $1) RETURNING last_position`,
-    [agentId],
-  );
-  const [place] = readRows(lastPositionRow, moved);
-  if (place === undefined) return { kind: 'unknown_agent' };
   const command: StoredCommand = {
     command_id: commandId,
     command_type: type,
@@ -92,11 +79,37 @@ export async function addCommand(
     priority,
     timestamp: new Date(now).toISOString(),
   };
-  await transaction.query(
-    'INSERT INTO commands (agent_id, position, command_id, command, made_at) VALUES ($1, $2, $3, $4, $5)',
-    [agentId, place.last_position, commandId, JSON.stringify(command), now],
+  // Two statements where it is new, which is nearly always: each is a round trip. The positions of an agent that was removed are kept.
+  const added = await transaction.query(
+    `INSERT INTO commands (agent_id, position, command_id, command, made_at)
+     SELECT agent_id, last_position + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) FROM command_positions
+     WHERE agent_id = $1 AND EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = $1)
+     ON CONFLICT (agent_id, command_id) DO NOTHING RETURNING position`,
+    [agentId, commandId, JSON.stringify(command), now],
   );
-  return { kind: 'added', position: place.last_position, command };
+  const [place] = readRows(positionRow, added);
+  if (place === undefined) return knownCommand(transaction, agentId, commandId, type, payload);
+  await transaction.query('UPDATE command_positions SET last_position = $2 WHERE agent_id = $1', [
+    agentId,
+    place.position,
+  ]);
+  return { kind: 'added', position: place.position, command };
+}
+
+async function knownCommand(
+  queries: Queries,
+  agentId: string,
+  commandId: string,
+  type: string,
+  payload: NewCommand['payload'],
+): Promise<AddedCommand> {
+  const found = await queries.query('SELECT command FROM commands WHERE agent_id = $1 AND command_id = $2', [
+    agentId,
+    commandId,
+  ]);
+  const [known] = readRows(commandRow, found);
+  if (known === undefined) return { kind: 'unknown_agent' };
+  return { kind: 'known', isSame: isSame(known.command, type, payload) };
 }
 
 /** Keeps an ack: the highest revision counts. Within the lock of the agent. */

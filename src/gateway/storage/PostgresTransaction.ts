@@ -34,6 +34,7 @@ export class PostgresTransaction implements Transaction {
   /** The first failure of the connection or of a statement: all of the transaction is undone. */
   fault: PostgresFault | undefined;
   private readonly hooks: (() => void)[] = [];
+  private readonly locks = new Set<string>();
   private client: PoolClient | undefined;
   private endTurn: () => void = () => undefined;
   private hasBegun = false;
@@ -60,11 +61,14 @@ export class PostgresTransaction implements Transaction {
   async lock(key: string): Promise<void> {
     this.mustRun();
     await this.inOrder(async () => {
+      // It is held until the end of the transaction.
+      if (this.locks.has(key)) return;
       if (this.client === undefined) {
         await this.takeTurn(key);
         // Begun and locked in one round trip.
         await this.begun(`${BEGIN}; ${lockOf(literal(key))}`);
       } else await this.client.query(this.context.statements.of(lockOf('$1'), [storableText(key)]));
+      this.locks.add(key);
     });
   }
 
