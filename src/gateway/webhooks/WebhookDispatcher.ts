@@ -150,9 +150,14 @@ export class WebhookDispatcher {
     pool.active += 1;
     const sent = this.sendHead(lane, pool)
       .catch((error: unknown) => {
-        // The lease ends by itself, and the attempt is made again then.
-        this.options.log.warn('An attempt of a webhook could not be noted; the webhook will be asked again', {
+        this.options.log.warn('An attempt of a webhook could not be made or noted; will retry', {
           webhook: lane.webhookId,
+          error: describeError(error),
+        });
+        return this.persist(() => this.giveBack(lane));
+      })
+      .catch((error: unknown) => {
+        this.options.log.debug('A conversation waits for the end of its lease', {
           error: describeError(error),
         });
       })
@@ -174,20 +179,14 @@ export class WebhookDispatcher {
     }
     const head = await headOfLane(database, lease);
     if (head === undefined || found.endpoint.disabledReason !== null) {
-      await database.transaction(async (tx) => {
-        await tx.lock(lease.agentId);
-        await releaseLane(tx, lease);
-      });
+      await this.giveBack(lease);
       return;
     }
     const { delivery, body } = head;
     const headers = signedHeaders({ id: delivery.eventId, body, secrets: found.secrets }, clock.now());
     const posted = await this.post(found.endpoint.url, body, headers);
     if (posted.kind === 'stopped') {
-      await database.transaction(async (tx) => {
-        await tx.lock(lease.agentId);
-        await releaseLane(tx, lease);
-      });
+      await this.giveBack(lease);
       return;
     }
     if (posted.kind === 'failed') pool.limit = Math.max(1, pool.limit >> 1);
@@ -195,9 +194,16 @@ export class WebhookDispatcher {
     await this.persist(() => this.settle(lease, head, found.endpoint, posted));
   }
 
+  private async giveBack(lease: LaneLease): Promise<void> {
+    await this.options.database.transaction(async (tx) => {
+      await tx.lock(lease.agentId);
+      await releaseLane(tx, lease);
+    });
+  }
+
   /**
-   * Has it noted what a webhook answered, also where the database is away for a moment: otherwise the webhook would be asked again, and
-   * its conversation wait for the end of the lease. `note` may be called again after it was done.
+   * Has something noted also where the database is away for a moment: otherwise the conversation would wait for the end of the lease, and
+   * a webhook that has answered be asked again. `note` may be called again after it was done.
    */
   private async persist(note: () => Promise<void>): Promise<void> {
     const { clock } = this.options;

@@ -338,15 +338,39 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
 
 const postgres = ENGINES.filter(({ name }) => name === 'PostgreSQL');
 
+/** A database that can be taken away. */
+async function behindProxy({ place, open }: (typeof postgres)[number]) {
+  const url = await place();
+  const { hostname, port } = new URL(url);
+  const proxy = await TcpProxy.start(() => ({ host: hostname, port: Number(port) }));
+  onTestFinished(() => proxy.close());
+  return { proxy, gateway: new WebhookRoom(await open(proxy.before(url))), receiver: await Receiver.start() };
+}
+
+test.each(postgres)(
+  'a conversation does not wait for a minute because the database was away as its webhook was to be asked, over $name',
+  async (engine) => {
+    const { proxy, gateway, receiver } = await behindProxy(engine);
+    const { id } = await gateway.webhook(receiver.url);
+    await gateway.happen();
+    const cut = proxy.next('up', 'FROM webhooks WHERE webhook_id', 'cut');
+    await gateway.start();
+    await cut;
+    await proxy.close();
+    await until(
+      () => gateway.log.lines.some((line) => line.includes('could not be made or noted')),
+      () => 'the attempt to fail',
+    );
+    await proxy.open();
+    await gateway.settled(id, allTaken);
+    expect(receiver.received).toHaveLength(1);
+  },
+);
+
 test.each(postgres)(
   'a webhook that answered is not asked again because the database was away as that was noted, over $name',
-  async ({ place, open }) => {
-    const url = await place();
-    const { hostname, port } = new URL(url);
-    const proxy = await TcpProxy.start(() => ({ host: hostname, port: Number(port) }));
-    onTestFinished(() => proxy.close());
-    const gateway = new WebhookRoom(await open(proxy.before(url)));
-    const receiver = await Receiver.start();
+  async (engine) => {
+    const { proxy, gateway, receiver } = await behindProxy(engine);
     const released: (() => void)[] = [];
     receiver.answer = (response) => released.push(() => response.end());
     const { id } = await gateway.webhook(receiver.url);
