@@ -332,6 +332,20 @@ export async function listDeliveries(
   );
 }
 
+/** A delivery as it stands now: by its whole key, however many others the webhook has. */
+export async function currentDelivery(
+  queries: Queries,
+  { agentId, webhookId, eventId }: WebhookDelivery,
+): Promise<WebhookDelivery | undefined> {
+  return deliveriesOf(
+    await queries.query(
+      'SELECT * FROM webhook_deliveries WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3',
+      [agentId, webhookId, eventId],
+    ),
+  )[0];
+}
+
+/** For an operator, who names no agent: looks through what the webhook has. */
 export async function findDelivery(
   queries: Queries,
   webhookId: string,

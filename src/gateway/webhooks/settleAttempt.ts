@@ -7,7 +7,7 @@ import { addMessage } from '../ledger/messages.js';
 import {
   type AnswerFate,
   type AttemptRecord,
-  findDelivery,
+  currentDelivery,
   isAwaitedElsewhere,
   type LaneLease,
   recordAttempt,
@@ -44,9 +44,8 @@ export async function settleAttempt(
   ports: AnswerPorts,
   now: number,
 ): Promise<void> {
-  const { agentId, webhookId, eventId: id } = delivery;
-  await transaction.lock(agentId);
-  const current = await findDelivery(transaction, webhookId, id);
+  await transaction.lock(delivery.agentId);
+  const current = await currentDelivery(transaction, delivery);
   if (current?.state === 'waiting') {
     // One that is replayed may have been answered before: nothing is said twice.
     const isSaid = current.answer === 'given' || current.answer === 'sent_later';
