@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pg from 'pg';
+import { addAgent } from '../dist/gateway/ledger/agents.js';
 import { addCommand } from '../dist/gateway/ledger/commands.js';
 import { claimConnection } from '../dist/gateway/ledger/connections.js';
 import { GATEWAY_MIGRATIONS } from '../dist/gateway/ledger/gatewayMigrations.js';
+import { SecretBox } from '../dist/gateway/ledger/SecretBox.js';
 import { PostgresDatabase } from '../dist/gateway/storage/PostgresDatabase.js';
 import { SqliteDatabase } from '../dist/gateway/storage/SqliteDatabase.js';
 import { openDurableDatabase } from '../dist/store/sqlite.js';
@@ -11,6 +13,7 @@ import { systemClock } from '../dist/system/clock.js';
 import { systemRandom } from '../dist/system/random.js';
 import { PostgresServer } from '../test/support/PostgresServer.mjs';
 import { bounded, median } from './figures.mjs';
+import { fleetRows } from './gatewayFleet.mjs';
 
 const AGENTS = 200;
 const COMMANDS = 2_000;
@@ -30,13 +33,16 @@ const PARTS = {
 const agentOf = (number) => `edge_${number % AGENTS}`;
 const textOf = (number) => ({ thread_id: '+13105551234', text: `Number ${number} of many` });
 
-/** Commands accepted by the gateway's ledger, durable, on both engines: many at a time, and one after the other; sockets claimed. */
+/**
+ * Commands accepted by the gateway's ledger, durable, on both engines: many at a time, and one after the other; sockets claimed. Then whole
+ * gateways with 2 000 agents.
+ */
 export async function run() {
   const rows = [...(await sqliteRows())];
   // Not in the directory of the benches: PostgreSQL does not run as root, and has to get there. On a disk, as in production.
   const server = await PostgresServer.start(join('/tmp', `edge-postgres-${randomBytes(6).toString('hex')}`));
   try {
-    rows.push(...(await postgresRows(server)));
+    rows.push(...(await postgresRows(server)), ...(await fleetRows(server)));
   } finally {
     await server.end();
   }
@@ -86,18 +92,17 @@ async function postgresRows(server) {
 }
 
 async function rowsOf(engine, database, reference) {
+  const box = new SecretBox(randomBytes(32));
   await database.transaction(async (tx) => {
-    for (let number = 0; number < AGENTS; number++) {
-      await tx.query('INSERT INTO command_positions (agent_id, last_position) VALUES ($1, 0)', [
-        agentOf(number),
-      ]);
-    }
+    for (let number = 0; number < AGENTS; number++)
+      await addAgent(tx, box, { id: agentOf(number), name: null, isInvited: false }, Date.now());
   });
   let count = 0;
   const add = (number) =>
-    database.transaction((tx) => {
+    database.transaction(async (tx) => {
       const command = { commandId: `cmd_${number}`, type: 'send_message_now', payload: textOf(number) };
-      return addCommand(tx, agentOf(number), command, Date.now());
+      const { kind } = await addCommand(tx, agentOf(number), command, Date.now());
+      if (kind !== 'added') throw new Error(`a command was not added: ${kind}`);
     });
   const claim = (number) =>
     database.transaction((tx) => claimConnection(tx, `claiming_${number}`, 'bench', Date.now()));

@@ -22,6 +22,8 @@ const gateway = await Gateway.start(
   },
 );
 writeSync(1, `${gateway.port}\n`);
+// With --expose-gc: what memory it holds is to be measured.
+process.on('SIGUSR2', () => globalThis.gc?.());
 process.on('SIGTERM', () => void gateway.stop().then(() => process.exit(0)));
 
 function arm({ statement, phase, nth }) {
