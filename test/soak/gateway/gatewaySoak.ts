@@ -58,6 +58,9 @@ const WEBHOOKS = ['bot', 'archive'];
 /** Shorter than a bot may take: a late answer is an answer too. */
 const ANSWER_MS = 5_000;
 const PAUSE_MS = { least: 300, most: 2_500 };
+/** So many events come between two kills, unless that takes too long. */
+const EVENTS_BETWEEN = 2;
+const STANDSTILL_MS = 8_000;
 const STILL_AFTER_MS = 400_000;
 const TELL_EVERY = 25;
 
@@ -220,6 +223,7 @@ async function torment(stage: Stage, { seed, kills, minutes, say }: GatewaySoakO
   try {
     while (killsOf(stage) < kills && performance.now() < end) {
       await pause(random.int(PAUSE_MS.least, PAUSE_MS.most));
+      await advance(stage.follower);
       const victim = random.weighted({ agent: 4, replica: 3, database: 4 });
       if (victim === 'agent') random.pick(agents).strike();
       else if (victim === 'replica') random.pick(replicas).strike();
@@ -233,6 +237,13 @@ async function torment(stage: Stage, { seed, kills, minutes, say }: GatewaySoakO
     going = false;
     await Promise.all(talking);
   }
+}
+
+/** Resolves once something more has happened, or nothing did for a while: with everything dead all the time nothing would be soaked. */
+async function advance({ events }: EventFollower): Promise<void> {
+  const before = events.length;
+  const end = performance.now() + STANDSTILL_MS;
+  while (events.length < before + EVENTS_BETWEEN && performance.now() < end) await pause(50);
 }
 
 /** Lets everything come to its end in peace. Returns what did not. */
