@@ -91,6 +91,19 @@ export class SentEvidence {
   private found(send: SendRecord, gap: LedgerGap): Evidence {
     const cause = this.causeOf(send, gap);
     if (cause === undefined) return NONE;
+    const byPlace = this.foundSince(send, cause, gap);
+    if (byPlace.kind !== 'none' || cause.kind !== 'row' || !this.wasAnswered(send)) return byPlace;
+    // It was answered, and no answer lies behind it: iCloud wrote its row again behind that, and the first one is gone.
+    return this.foundSince(send, { kind: 'time', at: cause.at }, gap);
+  }
+
+  private wasAnswered(send: SendRecord): boolean {
+    const message = messageOf(send);
+    const answered = message === null ? undefined : this.store.incoming.find(message);
+    return answered !== undefined && this.store.lineage.wasAnswered(answered, send.seq);
+  }
+
+  private foundSince(send: SendRecord, cause: Cause, gap: LedgerGap): Evidence {
     const mayBeOfGap = mayBeFrom(gap, cause);
     if (!mayBeOfGap && send.seq > gap.knownSends) return NONE;
     const rows = this.rowsInGap(send, cause, gap);
@@ -169,7 +182,7 @@ export class SentEvidence {
     if (send.scheduleId !== null) {
       return { kind: 'time', at: store.schedule.find(send.scheduleId)?.sendAt ?? send.createdAt };
     }
-    const message = isReply(send) || send.role === 'reflex' ? (send.answers ?? send.assumed) : null;
+    const message = messageOf(send);
     const answered = message === null ? undefined : store.incoming.find(message);
     if (message !== null && answered !== undefined) {
       const rowId = this.rows.rowIdOf(message);
@@ -177,7 +190,7 @@ export class SentEvidence {
       if (rowId !== undefined && position?.movedAt === null) {
         const isBehindGap =
           position.generation === gap.generation && gap.untilRow !== null && rowId > gap.untilRow;
-        if (isBehindGap && answered.sentAt >= gap.until) return undefined;
+        if (isBehindGap && answered.sentAt >= gap.until && !this.wasAnswered(send)) return undefined;
         return { kind: 'row', rowId, at: answered.sentAt };
       }
       return { kind: 'time', at: answered.sentAt };
@@ -410,6 +423,11 @@ class SettledRows {
 /** The chat of a row that is just being written may come after its text. */
 function isIn(conversation: string, row: SentRow): boolean {
   return row.conversation === conversation || (row.isUndecided === true && row.conversation === null);
+}
+
+/** The message that a text answers, or is assumed to. */
+function messageOf(send: SendRecord): string | null {
+  return isReply(send) || send.role === 'reflex' ? (send.answers ?? send.assumed) : null;
 }
 
 /** Whether a text is a bubble of the reply to a message. */

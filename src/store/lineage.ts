@@ -428,6 +428,11 @@ export class LineageTable {
     return marksOf(message).some((mark) => marks.includes(mark));
   }
 
+  /** Whether it is recorded that a forgotten agent began to answer it so. */
+  wasAnswered(message: MarkedMessage, seq: number): boolean {
+    return this.known !== undefined && this.known.answered !== null && this.mayBeAnswered(message, seq);
+  }
+
   private byNames<Text extends MarkedText>(text: Text): readonly Text[] {
     return this.namesOf(text.conversation).map((conversation) => ({ ...text, conversation }));
   }

@@ -237,6 +237,24 @@ describe('after an older store was put back', () => {
     world.close();
   });
 
+  test.each([
+    ['the same words', 'fine', 'first', 'sent'],
+    ['other words', 'well', 'first', 'unknown'],
+    ['the words of a reflex', 'fine', 'reflex', 'sent'],
+  ] as const)(
+    'a message that was answered and written again by iCloud, and of which the first row is gone, is not answered again (%s)',
+    async (_, words, role, state) => {
+      const marks = marksOf({ guid: 'the first one', sentAt: BEGAN_AT });
+      const world = restored('fine', BEGAN_AT + 10_000, { answered: [{ knownSends: 0, marks }] });
+      received(world, 'guid-9', 9);
+      world.offer(words, null, { id: 'answer', role, answers: 'guid-9' });
+      await world.outgoing.start();
+      expect(stateOf(world, 'answer')).toBe(state);
+      expect(world.messages.texts).toEqual([]);
+      world.close();
+    },
+  );
+
   test('the bubble of a reply that had not gone out follows those that had', async () => {
     const world = restored('found it');
     received(world, 'guid-1', 0);
