@@ -25,6 +25,9 @@ const FORGOTTEN: HandlerResult = {
   result: { outcome: 'unknown', retry_safe: false },
 };
 
+/** After a salvage that lost ids a command without a timestamp is doubted for so long since the backend could offer it, in ms. */
+const UNDATED_DOUBTED_MS = 120_000;
+
 /** What became of a command, once it is stored. */
 type CommandStage = 'received' | 'completed' | 'failed';
 
@@ -139,10 +142,15 @@ export class Commands {
       this.repeat(command, bodyHash);
       return;
     }
-    const madeAt = command.timestamp === null ? null : this.ownTime(command.timestamp);
-    const isDoubtful = via !== 'operator' && this.store.commands.mayBeForgotten(madeAt);
+    const isDoubtful = via !== 'operator' && this.mayBeForgotten(command);
     const result = known ?? (isDoubtful ? FORGOTTEN : this.execute(command));
     if (result.kind !== 'deferred') this.finish(commandId, result);
+  }
+
+  private mayBeForgotten({ timestamp }: ReceivedCommand): boolean {
+    const { commands, lineage } = this.store;
+    if (timestamp !== null) return commands.mayBeForgotten(this.ownTime(timestamp));
+    return commands.mayBeForgotten() && lineage.isOfferedAgain({ within: UNDATED_DOUBTED_MS });
   }
 
   private execute(command: ReceivedCommand): HandlerResult {

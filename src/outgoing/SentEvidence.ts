@@ -201,7 +201,7 @@ export class SentEvidence {
     if (send.seq <= gap.knownSends) return { kind: 'time', at: send.createdAt };
     // Each `edge-agent send` is a new command: nobody offers it again.
     if (send.commandId === null || store.commands.find(send.commandId)?.via === 'operator') return undefined;
-    return store.lineage.isOfferedAgain(send.seq) ? { kind: 'unknown' } : undefined;
+    return store.lineage.isOfferedAgain({ seq: send.seq }) ? { kind: 'unknown' } : undefined;
   }
 
   /** Undefined: its backend did not say when it was made. */

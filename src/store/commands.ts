@@ -7,11 +7,8 @@ import type { StoredRows } from './storedRows.js';
 /** The hash of a command whose content is lost. */
 export const UNKNOWN_BODY_HASH = '';
 
-/** In `meta`: until when commands were made whose ids may be lost, and when that was found: two times, Unix ms. */
+/** In `meta`: until when commands were made whose ids may be lost (Unix ms). */
 export const FORGOTTEN_COMMANDS = 'commands_lost';
-
-/** A backend offers again at once what it has heard no end of: one without a time counts as old for so long. */
-const OFFERED_AGAIN_MS = 120_000;
 
 interface NewCommand {
   commandId: string;
@@ -44,7 +41,7 @@ export class CommandTable {
   private readonly selectBody: Statement;
   private readonly update: Statement;
   private readonly countOpen: Statement;
-  private readonly forgotten: { until: number; foundAt: number } | undefined;
+  private readonly forgottenUntil: number | undefined;
 
   constructor(
     database: Database,
@@ -67,8 +64,7 @@ export class CommandTable {
       .prepare('SELECT value FROM meta WHERE key = ?')
       .pluck()
       .get(FORGOTTEN_COMMANDS);
-    const [until, foundAt] = typeof forgotten === 'string' ? forgotten.split(' ').map(Number) : [];
-    if (until !== undefined && foundAt !== undefined) this.forgotten = { until, foundAt };
+    if (typeof forgotten === 'string') this.forgottenUntil = Number(forgotten);
     this.countOpen = database.prepare("SELECT count(*) FROM commands WHERE state = 'open'").pluck();
   }
 
@@ -98,13 +94,11 @@ export class CommandTable {
   }
 
   /**
-   * Whether a command with an unknown id, made then (Unix ms, by our clock), may have been received before: its id may be one of those that
-   * were lost with a damaged store.
+   * Whether a command with an unknown id, made then (Unix ms, by our clock) or at any time, may have been received before: its id may be
+   * one of those that were lost with a damaged store.
    */
-  mayBeForgotten(madeAt: number | null): boolean {
-    if (this.forgotten === undefined) return false;
-    if (madeAt !== null) return madeAt <= this.forgotten.until;
-    return Math.abs(this.clock.now() - this.forgotten.foundAt) <= OFFERED_AGAIN_MS;
+  mayBeForgotten(madeAt = Number.NEGATIVE_INFINITY): boolean {
+    return this.forgottenUntil !== undefined && madeAt <= this.forgottenUntil;
   }
 
   /** How many were received and have no final ack. */

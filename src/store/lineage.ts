@@ -296,10 +296,20 @@ export class LineageTable {
     this.meta.set(GAP, JSON.stringify(this.known));
   }
 
-  /** Whether a text with this seq, or one that comes now, may be of a command that an agent had before it was forgotten. */
-  isOfferedAgain(seq = Number.POSITIVE_INFINITY): boolean {
+  /**
+   * Whether a text with this seq, or what comes now, may be of a command that an agent had before it was forgotten. `within`: what is
+   * offered again comes within so many ms since the backend could offer it.
+   */
+  isOfferedAgain({ seq = Number.POSITIVE_INFINITY, within = OFFERED_WITHIN_MS } = {}): boolean {
     if (this.known === undefined) return false;
-    return this.known.offeredUpTo === null || seq <= this.known.offeredUpTo;
+    const { offeredUpTo } = this.known;
+    if (offeredUpTo !== null) return seq <= offeredUpTo;
+    const { offeringSince } = this;
+    return (
+      within >= OFFERED_WITHIN_MS ||
+      offeringSince === undefined ||
+      this.clock.monotonic() < offeringSince + within
+    );
   }
 
   /** The backend can offer commands, and what it offers is stored. What it offers again comes soon. */

@@ -4,6 +4,7 @@ import { BackendTime } from '../../src/backend/BackendTime.js';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
 import { FORGOTTEN_COMMANDS } from '../../src/store/commands.js';
+import type { LedgerGap } from '../../src/store/lineage.js';
 import { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
@@ -17,10 +18,64 @@ function salvaged(clock: FakeClock): Store {
   const path = join(temporaryDirectory(), 'edge-agent.db');
   const options = { clock, log: new RecordingLog() };
   const store = Store.open(path, options);
-  store.write(() => store.meta.set(FORGOTTEN_COMMANDS, `${FOUND_AT - 60_000} ${FOUND_AT}`));
+  store.write(() => store.meta.set(FORGOTTEN_COMMANDS, String(FOUND_AT - 60_000)));
   store.close();
   return Store.open(path, options);
 }
+
+function begin(store: Store, clock: FakeClock, ownTime?: (at: number) => number) {
+  const ran: string[] = [];
+  const handler = {
+    types: ['t'],
+    run(command: { commandId: string }) {
+      ran.push(command.commandId);
+      return { kind: 'completed' } as const;
+    },
+  };
+  return {
+    ran,
+    commands: new Commands(store, new Acks(store, clock), new RecordingLog(), [handler], ownTime),
+  };
+}
+
+const made = (commandId: string, timestamp: number | null) => ({
+  ...{ commandId, commandType: 't', payload: {}, priority: 'normal' as const, fault: null, timestamp },
+});
+
+test('after a salvage a command without a timestamp is doubted until the backend could offer it, however long that is down', () => {
+  const clock = new FakeClock(FOUND_AT);
+  const store = salvaged(clock);
+  const gap: LedgerGap = {
+    reason: 'rebuilt',
+    generation: null,
+    afterRow: null,
+    untilRow: null,
+    movedAt: null,
+    from: null,
+    until: FOUND_AT,
+    foundAt: FOUND_AT,
+    activeUntil: null,
+    copiedAt: null,
+    areRowsNoted: true,
+    knownSends: 0,
+    revisions: 0,
+    answered: null,
+    begun: [],
+    offeredUpTo: null,
+  };
+  store.write(() => store.lineage.record({ id: 's', file: '1:1', counter: 7 }, gap));
+  const { commands, ran } = begin(store, clock);
+  clock.advance(3 * HOUR_MS);
+  commands.receive([made('may be an old one', null)], 'websocket');
+  store.lineage.noteOffering();
+  clock.jumpWall(HOUR_MS);
+  clock.advance(60_000);
+  commands.receive([made('may be another', null)], 'websocket');
+  clock.advance(60_000);
+  commands.receive([made('fresh', null)], 'websocket');
+  expect(ran).toEqual(['fresh']);
+  store.close();
+});
 
 test.each([
   ['is right', 0],
@@ -34,21 +89,9 @@ test.each([
     const time = new BackendTime(clock);
     const date = new Date(clock.now() + skew).toUTCString();
     for (const answer of [date, date]) time.note({ date: answer });
-    const ran: string[] = [];
-    const handler = {
-      types: ['t'],
-      run(command: { commandId: string }) {
-        ran.push(command.commandId);
-        return { kind: 'completed' } as const;
-      },
-    };
-    const ownTime = (at: number) => clock.now() - time.mostAgeOf(at);
-    const commands = new Commands(store, new Acks(store, clock), new RecordingLog(), [handler], ownTime);
-    const made = (commandId: string, agoMs: number) => ({
-      ...{ commandId, commandType: 't', payload: {}, priority: 'normal' as const, fault: null },
-      timestamp: FOUND_AT + skew - agoMs,
-    });
-    commands.receive([made('fresh', 5_000), made('old', 120_000)], 'http');
+    const { commands, ran } = begin(store, clock, (at) => clock.now() - time.mostAgeOf(at));
+    const madeAt = (agoMs: number) => FOUND_AT + skew - agoMs;
+    commands.receive([made('fresh', madeAt(5_000)), made('old', madeAt(120_000))], 'http');
     expect(ran).toEqual(['fresh']);
     store.close();
   },

@@ -107,11 +107,7 @@ export function rebuildCommands(repair: Repair): void {
       repair.one<{ value: string }>("SELECT value FROM meta WHERE key = 'alive_at'")?.value,
     );
     const until = Number.isNaN(aliveAt) ? repair.now : Math.min(repair.now, aliveAt + ALIVE_MARGIN_MS);
-    repair.run(
-      'INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)',
-      FORGOTTEN_COMMANDS,
-      `${until} ${repair.now}`,
-    );
+    repair.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', FORGOTTEN_COMMANDS, String(until));
   }
   const named = repair.many<{ id: string }>(
     `SELECT command_id AS id FROM sends WHERE command_id IS NOT NULL UNION SELECT command_id FROM schedule
