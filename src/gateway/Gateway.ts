@@ -10,6 +10,7 @@ import { PACKAGE_ROOT } from '../system/packageRoot.js';
 import { type Random, randomHex } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { waitFor } from '../system/waitFor.js';
+import { AgentSecrets } from './AgentSecrets.js';
 import { ConnectionRegistry } from './agents/ConnectionRegistry.js';
 import type { Sighting } from './agents/EdgeBackend.js';
 import { EdgeServer } from './agents/EdgeServer.js';
@@ -25,6 +26,7 @@ import { GatewayMetrics } from './GatewayMetrics.js';
 import type { GatewaySettings } from './gatewaySettings.js';
 import { Listener } from './Listener.js';
 import { tellMessage } from './ledger/agentReports.js';
+import { endAllReplicas } from './ledger/connections.js';
 import { adoptRestoredEvents, eventId, publish } from './ledger/eventLog.js';
 import { SecretBox } from './ledger/SecretBox.js';
 import { isAwaitedElsewhere } from './ledger/webhookDeliveries.js';
@@ -159,7 +161,11 @@ async function startParts(
   const { storage, registrationToken, uploadBytes, keepDays } = settings;
   const database = await openGatewayDatabase(storage, { clock, random, log });
   running.push({ name: 'the database', stop: () => database.close() });
-  await database.transaction((transaction) => adoptRestoredEvents(transaction));
+  await database.transaction(async (transaction) => {
+    await adoptRestoredEvents(transaction);
+    // Whoever is noted in the file of one process has died: nobody has to wait for the end of its lease.
+    if (transaction.dialect === 'sqlite') await endAllReplicas(transaction);
+  });
   const outbound = new Outbound(() => settings.network);
   const uploads = openUploads(settings.uploads, { clock, outbound, log });
   await uploads.prepare();
@@ -168,6 +174,9 @@ async function startParts(
   running.push({ name: 'the bell of events', stop: () => bell.stop() });
   const ring = () => bell.ring();
   const box = new SecretBox(settings.key);
+  const secrets = new AgentSecrets({ database, box, clock, log });
+  await secrets.start();
+  running.push({ name: 'the secrets of agents', stop: () => secrets.stop() });
   const registry = new ConnectionRegistry();
   const replicaId = randomHex(8);
 
@@ -183,6 +192,7 @@ async function startParts(
     database,
     clock,
     patienceMs: settings.answerMs,
+    ring,
     async onMessage(transaction, agentId, guid, message, now) {
       await tellMessage(transaction, agentId, guid, { ...message, message_guid: guid }, now);
       transaction.afterCommit(ring);
@@ -239,6 +249,7 @@ async function startParts(
   const backend: GatewayBackend = new GatewayBackend({
     database,
     box,
+    secrets,
     clock,
     dispatch,
     answering,

@@ -1,6 +1,7 @@
 import { EdgeError } from '../errors.js';
 import { agentIdOf } from '../model/agentId.js';
 import type { Clock } from '../system/clock.js';
+import type { AgentSecrets } from './AgentSecrets.js';
 import type { AgentConnection } from './agents/AgentConnection.js';
 import { mintToken, sameText } from './agents/authentication.js';
 import type { ConnectionRegistry } from './agents/ConnectionRegistry.js';
@@ -18,6 +19,7 @@ import type {
 } from './agents/EdgeBackend.js';
 import { CLOSE, type WireCommand } from './agents/frames.js';
 import type { MessageBody, RegisterBody } from './agents/requests.js';
+import { inSlices } from './inSlices.js';
 import { takeEvent } from './ledger/agentEvents.js';
 import { tellAck, tellEvent } from './ledger/agentReports.js';
 import { addAgent, findAgent, keepStatus, noteRegistration, secretsOf } from './ledger/agents.js';
@@ -44,6 +46,7 @@ const PAGE = 20;
 interface GatewayBackendParts {
   database: GatewayDatabase;
   box: SecretBox;
+  secrets: AgentSecrets;
   clock: Clock;
   dispatch: CommandDispatch;
   answering: MessageAnswering;
@@ -70,8 +73,7 @@ export class GatewayBackend implements EdgeBackend {
   constructor(private readonly parts: GatewayBackendParts) {}
 
   async secretsOf(agentId: string | undefined): Promise<readonly string[]> {
-    const { database, box, clock } = this.parts;
-    return agentId === undefined ? [] : secretsOf(database, box, agentId, clock.now());
+    return agentId === undefined ? [] : this.parts.secrets.of(agentId);
   }
 
   async operatorOf(adminKey: string): Promise<AdminRights | undefined> {
@@ -105,12 +107,9 @@ export class GatewayBackend implements EdgeBackend {
   }
 
   async report(agentId: string, reports: readonly AgentReport[]): Promise<void> {
-    if (reports.length === 0) return;
-    const { database, clock, ring } = this.parts;
-    await database.transaction(async (transaction) => {
-      const now = clock.now();
-      await transaction.lock(agentId);
-      for (const report of reports) await this.take(transaction, agentId, report, now);
+    const { clock, ring } = this.parts;
+    await inSlices(this.parts, agentId, reports, async (transaction, report) => {
+      await this.take(transaction, agentId, report, clock.now());
       transaction.afterCommit(ring);
     });
   }
@@ -162,7 +161,8 @@ export class GatewayBackend implements EdgeBackend {
 
   async connected(connection: AgentConnection): Promise<void> {
     const { agentId } = connection;
-    const { sockets, dispatch } = this.parts;
+    const { sockets, dispatch, secrets } = this.parts;
+    await secrets.watch(connection);
     const claim = await sockets.claim(agentId, () => connection.open);
     if (claim.kind === 'superseded') closeTakenOver(connection);
     if (claim.kind !== 'held') return;
@@ -173,7 +173,8 @@ export class GatewayBackend implements EdgeBackend {
   }
 
   disconnected(connection: AgentConnection, reason: string): void {
-    const { dispatch, sockets } = this.parts;
+    const { dispatch, sockets, secrets } = this.parts;
+    secrets.unwatch(connection);
     dispatch.end(connection);
     const epoch = this.epochs.get(connection);
     this.epochs.delete(connection);

@@ -27,6 +27,8 @@ interface AnsweringParts {
   /** How long an agent's request waits for an answer, in ms: it gives up after 60 s. */
   patienceMs: number;
   onMessage: OnMessage;
+  /** Has those who may answer look for what waits for them. */
+  ring: () => void;
 }
 
 /**
@@ -81,20 +83,28 @@ export class MessageAnswering {
   }
 
   private async awaitAnswer(agentId: string, guid: string, request: WaitingRequest): Promise<MessageOutcome> {
+    const { clock, patienceMs } = this.parts;
+    // Also by a clock that nobody sets: that of the database may be put back.
+    const end = clock.monotonic() + patienceMs;
     for (let looks = 0; ; looks += 1) {
       const entry = await inboxEntry(this.parts.database, agentId, guid);
       if (entry?.kind === 'answered') return { kind: 'answered', body: entry.reply };
       if (this.isDraining || entry === undefined) return { kind: 'later', retryAfterSeconds: 1 };
       const look = LOOKS_MS[Math.min(looks, LOOKS_MS.length - 1)] ?? 0;
-      if (entry.leftMs <= 0) await this.answerWithSilence(agentId, guid);
-      else await request.wait(Math.min(look, entry.leftMs));
+      const leftMs = Math.min(entry.leftMs, end - clock.monotonic());
+      if (leftMs <= 0) await this.answerWithSilence(agentId, guid);
+      else await request.wait(Math.min(look, leftMs));
     }
   }
 
   private async take(agentId: string, guid: string, message: MessageBody): Promise<void> {
-    const { database, clock, onMessage, patienceMs } = this.parts;
+    const { database, clock, onMessage, patienceMs, ring } = this.parts;
     const known = await inboxEntry(database, agentId, guid);
-    if (known !== undefined) return;
+    if (known !== undefined) {
+      // The replica that took it may have died before anybody was told.
+      if (known.kind === 'waiting') ring();
+      return;
+    }
     await database.transaction(async (transaction) => {
       const now = clock.now();
       await transaction.lock(agentId);

@@ -8,6 +8,7 @@ import { tellMessage } from '../../src/gateway/ledger/agentReports.js';
 import { addAgent } from '../../src/gateway/ledger/agents.js';
 import { audit } from '../../src/gateway/ledger/auditLog.js';
 import { acknowledge, addCommand } from '../../src/gateway/ledger/commands.js';
+import { renewReplica } from '../../src/gateway/ledger/connections.js';
 import { eventId } from '../../src/gateway/ledger/eventLog.js';
 import { FORGOTTEN_AT_ONCE } from '../../src/gateway/ledger/forgetRows.js';
 import { once } from '../../src/gateway/ledger/idempotency.js';
@@ -55,7 +56,7 @@ const TABLES = [
 async function open(database: GatewayDatabase) {
   const clock = new FakeClock(NOW);
   const directory = temporaryDirectory({ onTestFinished });
-  const uploads = new UploadFiles(directory);
+  const uploads = new UploadFiles(directory, clock);
   const log = new RecordingLog();
   const retention = new DataRetention({ database, clock, log, uploads, keepDays: 90 });
   onTestFinished(() => retention.stop());
@@ -123,7 +124,10 @@ async function attempt(
   now: number,
 ) {
   const lease = { owner: 'r1', leaseMs: 60_000, limit: 1 };
-  const [lane] = await database.transaction((tx) => leaseLanes(tx, webhookId, lease, now));
+  const [lane] = await database.transaction(async (tx) => {
+    await renewReplica(tx, lease.owner, lease.leaseMs, now);
+    return leaseLanes(tx, webhookId, lease, now);
+  });
   if (lane === undefined) throw new Error('nothing is due');
   const head = await headOfLane(database, lane);
   await database.transaction(async (tx) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { onTestFinished } from 'vitest';
+import { type GatewayAdmin, gatewayAdmin } from '../../src/cli/gateway/gatewayAdmin.js';
 import type { WantedCommand } from '../../src/gateway/application.js';
 import { Gateway } from '../../src/gateway/Gateway.js';
 import type { GatewaySettings } from '../../src/gateway/gatewaySettings.js';
@@ -45,6 +46,13 @@ export class GatewayWorld {
 
   get webSocketUrl(): string {
     return `ws://127.0.0.1:${this.gateway.port}/edge/ws`;
+  }
+
+  /** What its operator may ask of it. */
+  get admin(): GatewayAdmin {
+    const { database, box } = this.gateway;
+    const places = { publicUrl: null, localUrl: null, allowPrivateWebhooks: true };
+    return gatewayAdmin({ database, box, clock: systemClock, ...places });
   }
 
   async addAgent(id: string, secret: string): Promise<void> {

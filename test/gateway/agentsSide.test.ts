@@ -2,8 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { removeAgent, rotateSecret } from '../../src/gateway/ledger/agents.js';
+import { tellMessage } from '../../src/gateway/ledger/agentReports.js';
+import { addAgent, removeAgent } from '../../src/gateway/ledger/agents.js';
+import { claimConnection, holderOf, renewReplica } from '../../src/gateway/ledger/connections.js';
+import { SecretBox } from '../../src/gateway/ledger/SecretBox.js';
 import { findUpload } from '../../src/gateway/ledger/uploads.js';
+import { leaseLanes } from '../../src/gateway/ledger/webhookDeliveries.js';
+import { createWebhook } from '../../src/gateway/ledger/webhookEndpoints.js';
 import {
   AGENT_ID,
   ack,
@@ -15,9 +20,10 @@ import {
   SECRET,
 } from '../kit/backend/PlainAgent.js';
 import { until } from '../support/until.js';
-import { GatewayWorld } from './GatewayWorld.js';
+import { GatewayWorld, settingsOn } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
 import { uploadPhoto } from './uploadPhoto.js';
+import { Receiver } from './webhooks/Receiver.js';
 
 const engines = gatewayEngines('PostgreSQL');
 const OTHER = { id: 'edge_13105550999', secret: 'the-secret-of-another-agent' };
@@ -116,18 +122,34 @@ describe.each(engines)('credentials on $name', (engine) => {
     expect(rows.map(({ agent_id }) => agent_id)).toEqual([OTHER.id, AGENT_ID]);
   });
 
-  test('that are rotated count both until the old ones end', async () => {
+  test('that are rotated count both until the old ones end, for sockets that are open too', async () => {
     const world = await GatewayWorld.start(engine);
-    const { database, box } = world.gateway;
-    const live = await world.connect();
-    const rotate = (overlapMs: number) =>
-      database.transaction((tx) => rotateSecret(tx, box, AGENT_ID, overlapMs, Date.now()));
-    const next = (await rotate(60_000)) ?? '';
     const status = async (secret: string) => (await world.post('/edge/sync', {}, AGENT_ID, secret)).status;
-    expect([await status(SECRET), await status(next)]).toEqual([200, 200]);
-    const last = (await rotate(0)) ?? '';
-    expect([await status(SECRET), await status(next), await status(last)]).toEqual([403, 403, 200]);
+    const live = await world.connect();
     await live.barrier();
+    const next = await world.admin['agents.rotate']({ id: AGENT_ID, overlapSeconds: 60 });
+    await until(
+      async () => (await status(next.secret)) === 200,
+      () => 'the new secret to count',
+    );
+    expect(await status(SECRET)).toBe(200);
+    await live.barrier();
+    const last = await world.admin['agents.rotate']({ id: AGENT_ID, overlapSeconds: 0 });
+    expect((await live.closed).code).toBe(1008);
+    expect([await status(SECRET), await status(next.secret), await status(last.secret)]).toEqual([
+      403, 403, 200,
+    ]);
+  });
+
+  test('of an agent that is removed count no more, and its socket is closed', async () => {
+    const world = await GatewayWorld.start(engine);
+    await world.addAgent(OTHER.id, OTHER.secret);
+    const [live, other] = [await world.connect(), await world.connect(OTHER.id, OTHER.secret)];
+    await Promise.all([live, other].map((socket) => socket.barrier()));
+    await world.admin['agents.remove']({ id: AGENT_ID });
+    expect((await live.closed).code).toBe(1008);
+    expect((await world.post('/edge/sync', {})).status).toBe(403);
+    await other.barrier();
   });
 
   test('of an admin are an API key with its rights', async () => {
@@ -300,6 +322,18 @@ describe.each(engines)('what agents bring, on $name', (engine) => {
     expect(await world.eventTypes()).toEqual(['message.received']);
   });
 
+  test('a message is not waited with for ever where the clock of the database is put back', async () => {
+    const world = await GatewayWorld.start(engine, { answerMs: 1_000 });
+    const hanging = await Receiver.start();
+    hanging.answer = () => undefined;
+    await world.addWebhook(hanging.url);
+    const answer = world.post('/edge/message', incoming('g1'));
+    await hanging.count(1);
+    const hour = 'UPDATE inbox SET answer_until = answer_until + 3600000';
+    await world.gateway.database.transaction((tx) => tx.query(hour));
+    expect((await answer).body).toEqual({ should_respond: false });
+  });
+
   test('a file is on the disk, for its owner alone, before it is answered, and once however often it comes', async () => {
     const world = await GatewayWorld.start(engine);
     const headers = { Authorization: `Bearer ${freshToken()}`, 'X-Edge-Agent-Id': AGENT_ID };
@@ -355,4 +389,29 @@ describe.each(engines)('a gateway that stops on $name', (engine) => {
     );
     expect(await world.eventTypes()).toEqual(['agent.online']);
   });
+});
+
+test('a gateway on SQLite that was killed waits for none of its own leases', async () => {
+  const [sqlite] = engines.filter(({ name }) => name === 'SQLite');
+  if (sqlite === undefined) throw new Error('SQLite');
+  const settings = await settingsOn(sqlite);
+  const receiver = await Receiver.start();
+  const database = await sqlite.open(settings.storage.kind === 'sqlite' ? settings.storage.path : '');
+  const now = Date.now();
+  // What a process leaves that dies while it posts to a webhook.
+  await database.transaction(async (tx) => {
+    const box = new SecretBox(settings.key);
+    await addAgent(tx, box, { id: AGENT_ID, name: null, isInvited: false, secret: SECRET }, now);
+    await renewReplica(tx, 'dead', 15_000, now);
+    await claimConnection(tx, AGENT_ID, 'dead', now);
+    const wanted = { keyId: 'k', url: receiver.url, events: ['*'], agents: null, description: null };
+    const { endpoint } = await createWebhook(tx, box, wanted, now);
+    const body = { message_guid: 'g1', thread_id: '+1', sender: '+1', filtered_text: 'hi' };
+    await tellMessage(tx, AGENT_ID, 'g1', body, now);
+    await leaseLanes(tx, endpoint.id, { owner: 'dead', leaseMs: 90_000, limit: 1 }, now);
+  });
+  await database.close();
+  const world = await GatewayWorld.open(settings);
+  expect(await holderOf(world.gateway.database, AGENT_ID)).toBeUndefined();
+  await receiver.count(1);
 });

@@ -34,6 +34,7 @@ describe.each(gatewayEngines('SQLite'))('a bot behind the gateway on $name', (en
     await world.addWebhook(bot.url);
     const socket = await world.connect();
     expect((await world.post('/edge/message', incoming('g1'))).body).toEqual({ should_respond: false });
+    await bot.count(1);
     speak?.();
     expect(await socket.next('command')).toMatchObject({
       data: { payload: { text: 'at last', thread_id: '+13105551234', in_reply_to: 'g1' } },

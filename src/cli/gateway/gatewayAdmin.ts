@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EdgeError } from '../../errors.js';
+import { tellOfSecrets } from '../../gateway/AgentSecrets.js';
 import { addAgent, endOldSecrets, removeAgent, rotateSecret } from '../../gateway/ledger/agents.js';
 import { agentView, agentViews } from '../../gateway/ledger/agentViews.js';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../../gateway/ledger/apiKeys.js';
@@ -184,14 +185,16 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       };
       const details = { overlap_seconds: overlapSeconds };
       const secret = await change('agent.secret_rotated', id, rotate, details);
+      await tellOfSecrets(database, id);
       return { id, secret, publicUrl, localUrl };
     }),
-    'agents.remove': checked(byId, ({ id }) =>
-      change('agent.removed', id, async (transaction) => {
+    'agents.remove': checked(byId, async ({ id }) => {
+      await change('agent.removed', id, async (transaction) => {
         if (!(await removeAgent(transaction, id))) missing('agent', id, 'agents list');
-        return { id };
-      }),
-    ),
+      });
+      await tellOfSecrets(database, id);
+      return { id };
+    }),
     'keys.add': checked(newKey, (wanted) =>
       database.transaction(async (transaction) => {
         const now = clock.now();

@@ -190,7 +190,7 @@ export const OPERATIONS = {
     path: '/v1/webhooks',
     scope: 'webhooks',
     summary: 'Webhooks',
-    description: 'Those that this key made; with the scope `admin`, all.',
+    description: 'Those that this key made; with the scope `admin` and without a list of agents, all.',
     status: 200,
     reply: webhookPageSchema,
     errors: [],

@@ -44,7 +44,7 @@ export const createWebhook: OperationHandler = async (
 
 /** GET /v1/webhooks */
 export const listWebhooks: OperationHandler = async ({ key }, { database, clock }) => {
-  const found = await webhooksOf(database, hasScope(key, 'admin') ? null : key.id);
+  const found = await webhooksOf(database, seesAll(key) ? null : key.id);
   return json({ data: found.map((endpoint) => view(endpoint, clock.now())), next_cursor: null });
 };
 
@@ -131,11 +131,13 @@ export const replayDelivery: OperationHandler = async (call, { database, clock, 
   });
 };
 
+/** Whether a key sees the webhooks of others: an admin's for some agents would learn of all by them. */
+const seesAll = (key: ApiKey) => hasScope(key, 'admin') && key.agents === null;
+
 /** The webhook of the path, if the key made it or is an admin's. */
 async function endpointOf(queries: Queries, call: ApiCall): Promise<WebhookEndpoint> {
   const endpoint = await findWebhook(queries, param(call, 'id'));
-  if (endpoint !== undefined && (endpoint.keyId === call.key.id || hasScope(call.key, 'admin')))
-    return endpoint;
+  if (endpoint !== undefined && (endpoint.keyId === call.key.id || seesAll(call.key))) return endpoint;
   throw new ApiError('not_found', 'webhook_unknown', 'There is no such webhook.');
 }
 

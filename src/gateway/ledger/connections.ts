@@ -158,6 +158,15 @@ export async function endReplica(transaction: Transaction, replicaId: string, re
   await transaction.query('DELETE FROM replicas WHERE replica_id = $1', [replicaId]);
 }
 
+/** The same for every replica, where it is known that none is alive: in SQLite, whose one process has just started. */
+export async function endAllReplicas(transaction: Transaction): Promise<void> {
+  await transaction.query(
+    `UPDATE connections SET replica_id = NULL, ended_at = ${transaction.nowMs}, reason = 'its gateway died'
+     WHERE replica_id IS NOT NULL`,
+  );
+  await transaction.query('DELETE FROM replicas');
+}
+
 /** The replicas whose lease counts. */
 export async function liveReplicas(queries: Queries): Promise<string[]> {
   const rows = await queries.query(

@@ -144,6 +144,15 @@ export async function changeWebhook(transaction: Transaction, endpoint: WebhookE
   await subscribe(transaction, id, events, agents);
 }
 
+/** Disables an endpoint that said that it is gone. False: it has another URL by now, or is none. */
+export async function disableGone(transaction: Transaction, { id, url }: WebhookEndpoint): Promise<boolean> {
+  const disabled = await transaction.query(
+    "UPDATE webhooks SET disabled_reason = 'gone' WHERE webhook_id = $1 AND url = $2 RETURNING webhook_id",
+    [id, url],
+  );
+  return disabled.length > 0;
+}
+
 /** Makes a new secret. The one before signs too for `overlapMs`. */
 export async function rotateWebhookSecret(
   transaction: Transaction,

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EdgeError } from '../../errors.js';
+import type { Clock } from '../../system/clock.js';
 import { ownFileFault, systemCode } from '../../system/failures.js';
 import { randomHex } from '../../system/random.js';
 import { type UploadStore, uploadName } from './UploadStore.js';
@@ -8,14 +9,20 @@ import { type UploadStore, uploadName } from './UploadStore.js';
 /** What is written and not renamed yet. */
 const UNFINISHED = '.part';
 
+/** Nobody writes a file for so long, in ms. */
+const ABANDONED_MS = 3_600_000;
+
 /**
  * The bytes of uploaded files, each in a file of its own (mode 0600, directories 0700) whose name tells nothing. Several replicas may
  * share the directory.
  */
 export class UploadFiles implements UploadStore {
-  constructor(private readonly directory: string) {}
+  constructor(
+    private readonly directory: string,
+    private readonly clock: Clock,
+  ) {}
 
-  /** Makes the directory, and removes what an earlier process left unfinished. */
+  /** Makes the directory, and removes what earlier processes left unfinished; what is young another replica may be writing. */
   prepare(): Promise<void> {
     return orFault(async () => {
       await mkdir(this.directory, { recursive: true, mode: 0o700 });
@@ -23,7 +30,10 @@ export class UploadFiles implements UploadStore {
         if (!entry.isDirectory() || !/^[0-9a-f]{2}$/.test(entry.name)) continue;
         const folder = join(this.directory, entry.name);
         const left = (await readdir(folder)).filter((name) => name.endsWith(UNFINISHED));
-        for (const name of left) await rm(join(folder, name), { force: true });
+        for (const name of left) {
+          const path = join(folder, name);
+          if ((await writtenAt(path)) < this.clock.now() - ABANDONED_MS) await rm(path, { force: true });
+        }
       }
     });
   }
@@ -57,6 +67,16 @@ export class UploadFiles implements UploadStore {
     }
     await syncDirectory(dirname(path));
     await syncDirectory(this.directory);
+  }
+}
+
+/** Unix ms; infinity for a file that another process has finished meanwhile. */
+async function writtenAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (mistake) {
+    if (systemCode(mistake) !== 'ENOENT') throw mistake;
+    return Number.POSITIVE_INFINITY;
   }
 }
 

@@ -11,5 +11,7 @@ export function openUploads(
   place: UploadPlace,
   surroundings: { clock: Clock; outbound: Outbound; log: Logger },
 ): UploadStore {
-  return place.kind === 's3' ? new S3Uploads(place, surroundings) : new UploadFiles(place.path);
+  return place.kind === 's3'
+    ? new S3Uploads(place, surroundings)
+    : new UploadFiles(place.path, surroundings.clock);
 }

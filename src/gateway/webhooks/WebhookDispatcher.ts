@@ -11,6 +11,7 @@ import {
   headOfLane,
   type LaneLease,
   leaseLanes,
+  nextDue,
   releaseLane,
   setAsideOfDisabled,
 } from '../ledger/webhookDeliveries.js';
@@ -28,9 +29,13 @@ const LEASE_MS = 90_000;
 /** So long it is tried to note what came of an attempt, and so often; then the lane is left to its lease. */
 const NOTE_MS = 45_000;
 const NOTE_AGAIN_MS = 1_000;
-/** How often what is due is looked for without a ring. */
-const LOOK_MS = 1_000;
-/** How often the look is repeated while the database does not answer, at the longest. */
+/**
+ * How often what is due is looked for without a ring, at the longest: what a replica stored that died before it rang, and what another
+ * one's clock made due. What is known to fall due is looked for then.
+ */
+const LOOK_MS = 10_000;
+/** How often the look is repeated while the database does not answer: after the first failure, and at the longest. */
+const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 /** How often disabled webhooks are looked through. */
 const SWEEP_MS = 600_000;
@@ -103,26 +108,25 @@ export class WebhookDispatcher {
     }
     this.isAskedAgain = false;
     this.turn = this.takeDue()
-      .then(() => {
+      .then((pauseMs) => {
         this.failures = 0;
+        return pauseMs;
       })
       .catch((error: unknown) => {
         this.failures += 1;
         this.options.log.warn('Webhooks wait; will retry', { error: describeError(error) });
+        return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.failures, 8), LONGEST_PAUSE_MS);
       })
-      .then(() => {
+      .then((pauseMs) => {
         this.turn = undefined;
         if (this.stopping.signal.aborted) return;
         if (this.isAskedAgain && this.failures === 0) this.look();
-        else this.timer = this.options.clock.after(this.pauseMs(), () => this.look());
+        else this.timer = this.options.clock.after(pauseMs, () => this.look());
       });
   }
 
-  private pauseMs(): number {
-    return Math.min(LOOK_MS * 2 ** Math.min(this.failures, 8), LONGEST_PAUSE_MS);
-  }
-
-  private async takeDue(): Promise<void> {
+  /** Begins the attempts that are due. Gives when to look again, in ms: each that ends is followed by a look in any case. */
+  private async takeDue(): Promise<number> {
     const { database, clock, replicaId } = this.options;
     const now = clock.now();
     if (clock.monotonic() - this.sweptAt >= SWEEP_MS) {
@@ -138,6 +142,8 @@ export class WebhookDispatcher {
         this.run(lane, pool);
       }
     }
+    const next = await nextDue(database, now);
+    return next === undefined ? LOOK_MS : Math.min(next - now, LOOK_MS);
   }
 
   private poolOf(webhookId: string): Pool {
@@ -260,16 +266,16 @@ export class WebhookDispatcher {
       return;
     }
     const error = posted.kind === 'failed' ? posted.error : errorOf(posted.status);
-    const gone = { state: 'set_aside', nextAt: null, status, error } as const;
-    if (status === 410) {
-      log.warn('A webhook is gone (410); it is disabled', { webhook: lease.webhookId });
-      await database.transaction((tx) => settleGone(tx, { lease, delivery, record: gone }, endpoint, now));
-      return;
-    }
     const retryAfterMs = posted.kind === 'answered' ? posted.retryAfterMs : 0;
     const attempts = delivery.attempts + 1;
     const nextAt = nextAttempt({ attempts, createdAt: delivery.createdAt, now, retryAfterMs }, random);
-    const record = nextAt === undefined ? gone : ({ ...gone, state: 'waiting', nextAt } as const);
+    const aside = { state: 'set_aside', nextAt: null, status, error } as const;
+    const record = nextAt === undefined ? aside : ({ ...aside, state: 'waiting', nextAt } as const);
+    if (status === 410) {
+      log.warn('A webhook is gone (410); it is disabled', { webhook: lease.webhookId });
+      await database.transaction((tx) => settleGone(tx, { lease, delivery, record }, endpoint, now));
+      return;
+    }
     const fields = { webhook: lease.webhookId, event: delivery.eventId, attempts, error };
     if (nextAt === undefined)
       log.warn('A webhook took an event at no time in a day; it is set aside', fields);

@@ -15,7 +15,7 @@ import {
   setAsideAll,
   type WebhookDelivery,
 } from '../ledger/webhookDeliveries.js';
-import { changeWebhook, type WebhookEndpoint } from '../ledger/webhookEndpoints.js';
+import { disableGone, type WebhookEndpoint } from '../ledger/webhookEndpoints.js';
 import type { Transaction } from '../storage/GatewayDatabase.js';
 import { type ReadAnswer, readWebhookAnswer } from './webhookAnswer.js';
 
@@ -66,7 +66,10 @@ export async function settleAttempt(
   await releaseLane(transaction, lease);
 }
 
-/** Disables a webhook that says that it is gone (410), and sets aside what waits for it. */
+/**
+ * Disables a webhook that says that it is gone (410), and sets aside what waits for it; `retry` is noted where the webhook was given another
+ * URL meanwhile.
+ */
 export async function settleGone(
   transaction: Transaction,
   { lease, delivery, record }: Omit<EndedAttempt, 'answer' | 'body'>,
@@ -74,13 +77,13 @@ export async function settleGone(
   now: number,
 ): Promise<void> {
   await transaction.lock(delivery.agentId);
-  await recordAttempt(
-    transaction,
-    delivery,
-    { ...record, state: 'set_aside', nextAt: null, answer: null },
-    now,
-  );
-  await changeWebhook(transaction, { ...endpoint, disabledReason: 'gone' });
+  if (!(await disableGone(transaction, endpoint))) {
+    await recordAttempt(transaction, delivery, { ...record, answer: null }, now);
+    await releaseLane(transaction, lease);
+    return;
+  }
+  const aside = { ...record, state: 'set_aside', nextAt: null, answer: null } as const;
+  await recordAttempt(transaction, delivery, aside, now);
   await setAsideAll(transaction, endpoint.id);
   await releaseLane(transaction, lease);
   await audit(transaction, {

@@ -254,9 +254,13 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     const { body: shown } = await room.ask('GET', path, { key });
     expect(OPERATIONS.getWebhook.reply.parse(shown)).not.toHaveProperty('secret');
     expect((await room.ask('GET', '/v1/webhooks', { key })).body.data).toEqual([shown]);
-    const stranger = await room.key(['webhooks']);
-    expect(await room.refusal('GET', path, { key: stranger })).toMatchObject({ code: 'webhook_unknown' });
-    expect((await room.ask('GET', '/v1/webhooks', { key: stranger })).body.data).toEqual([]);
+    // An admin's key for some agents would learn of all others by the webhooks of other keys.
+    for (const stranger of [await room.key(['webhooks']), await room.key(['admin'], [OTHER_AGENT])]) {
+      const redirected = { key: stranger, body: { url: 'https://elsewhere.example.com' } };
+      expect(await room.refusal('GET', path, { key: stranger })).toMatchObject({ code: 'webhook_unknown' });
+      expect(await room.refusal('PATCH', path, redirected)).toMatchObject({ code: 'webhook_unknown' });
+      expect((await room.ask('GET', '/v1/webhooks', { key: stranger })).body.data).toEqual([]);
+    }
     const changed = { events: ['reaction'], enabled: false, description: 'x', url: 'https://example.org' };
     const { body: after } = await room.ask('PATCH', path, { key, body: changed });
     expect(OPERATIONS.changeWebhook.reply.parse(after)).toMatchObject({

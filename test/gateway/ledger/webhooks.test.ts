@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { renewReplica } from '../../../src/gateway/ledger/connections.js';
 import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import {
@@ -59,7 +60,10 @@ const happen = (database: GatewayDatabase, n: number, conversation: string | nul
   );
 
 const lease = (database: GatewayDatabase, id: string, owner: string, now = NOW + 99) =>
-  database.transaction((tx) => leaseLanes(tx, id, { owner, leaseMs: 60_000, limit: 10 }, now));
+  database.transaction(async (tx) => {
+    await renewReplica(tx, owner, 60_000, now);
+    return leaseLanes(tx, id, { owner, leaseMs: 60_000, limit: 10 }, now);
+  });
 
 async function attempt(database: GatewayDatabase, lane: LaneLease, record: AttemptRecord, now = NOW + 100) {
   const head = await headOfLane(database, lane);

@@ -1,7 +1,11 @@
 import { Webhook } from 'standardwebhooks';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { replayDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
-import { findWebhook, rotateWebhookSecret } from '../../../src/gateway/ledger/webhookEndpoints.js';
+import {
+  changeWebhook,
+  findWebhook,
+  rotateWebhookSecret,
+} from '../../../src/gateway/ledger/webhookEndpoints.js';
 import { GIVE_UP_MS } from '../../../src/gateway/webhooks/retrySchedule.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { TcpProxy } from '../../support/TcpProxy.js';
@@ -53,7 +57,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     for (const [index, pause] of pauses.entries()) {
       const [waiting] = await gateway.settled(id, ([one]) => one?.attempts === index + 1);
       expect(waiting).toMatchObject({ state: 'waiting', lastStatus: 500, lastError: 'HTTP 500' });
-      gateway.clock.move(Math.min(pause, (waiting?.nextAt ?? 0) - gateway.clock.now()));
+      gateway.later(Math.min(pause, (waiting?.nextAt ?? 0) - gateway.clock.now()));
     }
     const [given] = await gateway.settled(id, ([one]) => one?.state === 'set_aside');
     expect(given).toMatchObject({ attempts: 8, nextAt: null });
@@ -88,7 +92,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     await gateway.settled(id, (all) =>
       all.some(({ attempts, state }) => attempts === 1 && state === 'waiting'),
     );
-    gateway.clock.move(6_000);
+    gateway.later(6_000);
     await gateway.settled(id, allTaken);
     const ofFirst = receiver.received.filter(({ event }) => event.data.conversation === '+1');
     expect(ofFirst.map(({ event }) => event.id)).toEqual([first[0], ...first]);
@@ -147,7 +151,7 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     const [down] = await gateway.settled(id, ([one]) => (one?.attempts ?? 0) > 0);
     expect(down?.lastError).toBe('no answer (ECONNREFUSED)');
     await receiver.listen();
-    gateway.clock.move(6_000);
+    gateway.later(6_000);
     await gateway.settled(id, allTaken);
     await receiver.close();
     await receiver.listen();
@@ -188,6 +192,27 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     const [taken] = await gateway.settled(id, allTaken);
     expect(taken).toMatchObject({ answer: 'invalid', lastStatus: 200 });
     expect(written).toBeLessThan(50_000_000);
+  });
+
+  test('a webhook that was given another URL while the old one said that it is gone is called there', async () => {
+    const { room: gateway, receiver } = await room();
+    const moved = await Receiver.start();
+    const { id } = await gateway.webhook(receiver.url);
+    receiver.answer = (response) => {
+      void gateway.database
+        .transaction(async (tx) => {
+          const endpoint = await findWebhook(tx, id);
+          if (endpoint !== undefined) await changeWebhook(tx, { ...endpoint, url: moved.url });
+        })
+        .then(() => response.writeHead(410).end());
+    };
+    const event = await gateway.happen();
+    await gateway.start();
+    await gateway.settled(id, (all) => all.some(({ attempts }) => attempts === 1));
+    gateway.later(6_000);
+    await moved.count(1);
+    expect(moved.received.map((received) => received.event.id)).toEqual([event]);
+    expect(await findWebhook(gateway.database, id)).toMatchObject({ url: moved.url, disabledReason: null });
   });
 
   test('a webhook that is gone (410) is disabled, and what waits for it is set aside', async () => {
@@ -384,3 +409,32 @@ test.each(postgres)(
     expect(receiver.received).toHaveLength(1);
   },
 );
+
+test('a dispatcher that has nothing to do asks the database seldom, and makes a retry when it is due', async () => {
+  const [sqlite] = ENGINES.filter(({ name }) => name === 'SQLite');
+  if (sqlite === undefined) throw new Error('SQLite');
+  const gateway = new WebhookRoom(await sqlite.open());
+  const receiver = await Receiver.start();
+  const clock = new FakeClock(Date.now() + MINUTE);
+  const { id } = await gateway.webhook(receiver.url);
+  await gateway.start({ clock });
+  const asked = vi.spyOn(gateway.database, 'query');
+  for (let second = 0; second < 60; second += 1) {
+    clock.advance(1_000);
+    // SQLite answers at once: nothing else is waited for than the turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // Six looks of two questions each.
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(14);
+  asked.mockRestore();
+  receiver.answer = (response) => response.writeHead(500).end();
+  await gateway.happen();
+  await gateway.settled(id, (all) => all.some(({ attempts }) => attempts === 1));
+  await until(
+    async () => {
+      clock.advance(1_000);
+      return receiver.received.length === 2;
+    },
+    () => 'the retry',
+  );
+});

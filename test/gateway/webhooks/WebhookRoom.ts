@@ -88,9 +88,10 @@ export class WebhookRoom {
     return dispatcher;
   }
 
-  /** A replica dies: its lease ends. */
+  /** A replica dies: its lease ends, and another one looks. */
   async endLease(replicaId = REPLICA): Promise<void> {
     await this.database.transaction((tx) => endReplica(tx, replicaId, 'it died'));
+    this.bell.ring();
   }
 
   async webhook(url: string, events: readonly string[] = ['*']): Promise<{ id: string; secret: string }> {
@@ -129,6 +130,12 @@ export class WebhookRoom {
       tx.afterCommit(() => this.bell.ring());
     });
     return eventId('message.received', AGENT, guid);
+  }
+
+  /** Time passes by the clock on the wall, at once, and somebody looks what is due then. */
+  later(ms: number): void {
+    this.clock.move(ms);
+    this.bell.ring();
   }
 
   deliveries(webhook: string): Promise<WebhookDelivery[]> {

@@ -1,0 +1,144 @@
+import { describeError, EdgeError } from '../errors.js';
+import type { Logger } from '../logging/Logger.js';
+import type { Clock, Timer } from '../system/clock.js';
+import type { AgentConnection } from './agents/AgentConnection.js';
+import { CLOSE } from './agents/frames.js';
+import { secretsOf } from './ledger/agents.js';
+import type { SecretBox } from './ledger/SecretBox.js';
+import type { GatewayDatabase, StopListening } from './storage/GatewayDatabase.js';
+
+const CHANNEL = 'gateway_credentials';
+
+/** How long secrets are kept in mind, in ms, and of how many agents: one request in many asks the database. */
+const KEPT_MS = 10_000;
+const KEPT_AT_MOST = 10_000;
+
+/** How often the secrets of every socket are looked at without word of a change, in ms. */
+const LOOK_MS = 300_000;
+
+interface SecretsParts {
+  database: GatewayDatabase;
+  box: SecretBox;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Tells every replica that secrets of this agent count no more. To be called once that is durable. */
+export async function tellOfSecrets(database: GatewayDatabase, agentId: string): Promise<void> {
+  try {
+    await database.notify(CHANNEL, agentId);
+  } catch (error) {
+    // It is done all the same; replicas that are not told find out within minutes.
+    if (!(error instanceof EdgeError && error.code === 'storage_unavailable')) throw error;
+  }
+}
+
+/**
+ * The secrets of agents, as requests are judged by them; and the sockets that were opened with them: one whose secrets count no more,
+ * because they were rotated out or the agent was removed, is closed (1008).
+ */
+export class AgentSecrets {
+  private readonly kept = new Map<string, { readonly secrets: readonly string[]; readonly until: number }>();
+  /** The secrets that counted when each socket was opened. */
+  private readonly sockets = new Map<AgentConnection, readonly string[]>();
+  /** How often something has changed: what was read before that is not kept. */
+  private changes = 0;
+  private timer: Timer | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private isStopped = false;
+  private stopListening: StopListening = async () => undefined;
+
+  constructor(private readonly parts: SecretsParts) {}
+
+  /** Rejects with `storage_unavailable` if the database does not listen. */
+  async start(): Promise<void> {
+    const { database } = this.parts;
+    const missed = () => this.changed(() => true);
+    this.stopListening = await database.listen(
+      CHANNEL,
+      (changedId) => this.changed(({ agentId }) => agentId === changedId),
+      missed,
+    );
+    this.next();
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.timer?.cancel();
+    await this.stopListening();
+    await this.looking;
+  }
+
+  /** Those that count, the newest first; none of an agent that is unknown. Rejects as the database does. */
+  async of(agentId: string): Promise<readonly string[]> {
+    const { clock } = this.parts;
+    const known = this.kept.get(agentId);
+    if (known !== undefined && known.until > clock.monotonic()) return known.secrets;
+    const before = this.changes;
+    const secrets = await this.read(agentId);
+    this.kept.delete(agentId);
+    // One that is unknown may be added at any moment.
+    if (secrets.length > 0 && before === this.changes)
+      this.kept.set(agentId, { secrets, until: clock.monotonic() + KEPT_MS });
+    const oldest = this.kept.size > KEPT_AT_MOST ? this.kept.keys().next() : undefined;
+    if (oldest?.done === false) this.kept.delete(oldest.value);
+    return secrets;
+  }
+
+  /** From now on this socket is closed once none of the secrets counts that count now. Rejects as the database does. */
+  async watch(connection: AgentConnection): Promise<void> {
+    const before = this.changes;
+    const secrets = await this.of(connection.agentId);
+    if (!connection.open) return;
+    this.sockets.set(connection, secrets);
+    if (secrets.length === 0) end(connection);
+    else if (before !== this.changes) this.look((one) => one === connection);
+  }
+
+  /** A socket that was watched has ended. */
+  unwatch(connection: AgentConnection): void {
+    this.sockets.delete(connection);
+  }
+
+  private changed(concerns: (connection: AgentConnection) => boolean): void {
+    this.changes += 1;
+    this.kept.clear();
+    this.look(concerns);
+  }
+
+  private next(): void {
+    if (this.isStopped) return;
+    this.timer = this.parts.clock.after(LOOK_MS, () => {
+      this.look(() => true);
+      this.next();
+    });
+  }
+
+  private look(concerns: (connection: AgentConnection) => boolean): void {
+    this.looking = this.looking.then(() => this.lookAt([...this.sockets.keys()].filter(concerns)));
+  }
+
+  private async lookAt(connections: readonly AgentConnection[]): Promise<void> {
+    try {
+      for (const connection of connections) {
+        if (this.isStopped) return;
+        const counting = await this.read(connection.agentId);
+        if (this.sockets.get(connection)?.some((secret) => counting.includes(secret)) === false)
+          end(connection);
+      }
+    } catch (error) {
+      this.parts.log.debug('The secrets of sockets could not be looked at; will retry', {
+        reason: describeError(error),
+      });
+    }
+  }
+
+  private read(agentId: string): Promise<readonly string[]> {
+    const { database, box, clock } = this.parts;
+    return secretsOf(database, box, agentId, clock.now());
+  }
+}
+
+function end(connection: AgentConnection): void {
+  connection.close(CLOSE.policy, 'the secret of this socket counts no more');
+}
