@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -170,6 +170,31 @@ test('switched off, nothing listens and status says so', async (cleanup) => {
   const world = await EdgeWorld.open(cleanup);
   const daemon = await world.start();
   expect((await daemon.status()).snapshot?.monitor).toEqual({ port: null, connected: 0, authenticated: 0 });
+});
+
+test('on a Mac the link goes to the browser by a private file, not by the list of processes, and a browser that does not open is told', async (cleanup) => {
+  const { world, port } = await served(cleanup);
+  const programs = join(world.directory, 'programs');
+  mkdirSync(programs);
+  const place = { ...world.place, env: { ...world.place.env, STAND_IN_PROGRAMS: programs } };
+  const play = (body: string) =>
+    writeFileSync(join(programs, 'open'), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  const opened = join(world.directory, 'opened');
+  play(`echo "$*" > '${opened}'`);
+  expect(await runCli(['monitor', 'open'], place)).toEqual({
+    exitCode: 0,
+    stdout: `Opened in the browser of this Mac: http://127.0.0.1:${port}\n`,
+    stderr: '',
+  });
+  const page = readFileSync(opened, 'utf8').trim();
+  expect(page).toBe(join(world.state, 'monitor-open.html'));
+  expect(statSync(page).mode & 0o777).toBe(0o600);
+  expect(readFileSync(page, 'utf8')).toContain(`http://127.0.0.1:${port}/#token=`);
+  play('exit 1');
+  expect(await runCli(['monitor', 'open'], place)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/open ended with 1\.\n.*monitor open --print\n$/),
+  });
 });
 
 test('the verbs: a link that is exchanged, a token that ends, a rotation', async (cleanup) => {

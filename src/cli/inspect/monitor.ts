@@ -14,7 +14,7 @@ import { iso } from '../../system/time.js';
 import { askAgent, MAYBE_DONE, noResult } from '../askAgent.js';
 import { EXIT } from '../exitCodes.js';
 import { places } from '../places.js';
-import { complain, complainOf, give } from '../print.js';
+import { complain, complainOf, give, print } from '../print.js';
 import { parseDuration } from '../times.js';
 
 interface MonitorOptions {
@@ -114,14 +114,23 @@ function openPage(directory: string, url: string): Promise<number> {
   const page = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=${url}"><title>edge-agent</title>\n`;
   writeFileSync(path, page, { mode: 0o600 });
   return new Promise((resolve) => {
-    const child = spawn(programs().open, [path], { env: childEnvironment(environment()), stdio: 'ignore' });
-    child.on('error', (error) => {
+    let isOver = false;
+    // A program that does not start may say so twice, or never that it has ended.
+    const fail = (why: string) => {
+      if (isOver) return;
+      isOver = true;
       complain(
-        `edge-agent: The browser cannot be opened: ${error.message}.`,
+        `edge-agent: The browser cannot be opened: ${why}.`,
         'Print the address: edge-agent monitor open --print',
       );
       resolve(EXIT.failed);
+    };
+    const child = spawn(programs().open, [path], { env: childEnvironment(environment()), stdio: 'ignore' });
+    child.on('error', (error) => fail(error.message));
+    child.on('close', (code) => {
+      if (code !== 0) return fail(`open ended with ${code ?? 'a signal'}`);
+      print(`Opened in the browser of this Mac: ${new URL(url).origin}`);
+      resolve(EXIT.ok);
     });
-    child.on('close', (code) => resolve(code === 0 ? EXIT.ok : EXIT.failed));
   });
 }
