@@ -5,14 +5,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const report = process.env.VITEST_REPORT;
 
 /** In this order, for what they wait: of files that wait for processes and for time none is left over when the others are done. */
-const SLOW = [/faults/, /e2e/, /soak|service|gateway|monitor-page|kit\/conformance/];
+const SLOW = [
+  /\/test\/faults\//,
+  /\/test\/e2e\//,
+  /\/test\/(?:soak|service|gateway|monitor-page|kit\/conformance)\//,
+];
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
     const place = ({ moduleId }: TestSpecification) => {
-      const folder = moduleId.slice(import.meta.dirname.length + '/test/'.length);
-      const found = SLOW.findIndex((slow) => slow.test(folder));
+      const found = SLOW.findIndex((slow) => slow.test(moduleId));
       return found === -1 ? SLOW.length : found;
     };
     return sorted.toSorted((a, b) => place(a) - place(b));
