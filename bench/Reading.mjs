@@ -64,8 +64,15 @@ export class Reading {
 
   store() {
     let waiting = [];
+    let reading;
+    const seen = new Set();
     return {
       write: (work) => work(),
+      share: ({ take, ended }) => {
+        take();
+        ended({ kind: 'stored' });
+      },
+      commitShared: ignore,
       incoming: { add: () => true, newestGuids: () => [] },
       cursor: {
         get: () => this.position,
@@ -75,6 +82,16 @@ export class Reading {
         pending: () => waiting,
         setPending: (rows) => {
           waiting = [...rows];
+        },
+        reading: () => reading,
+        setReading: (state) => {
+          reading = state;
+        },
+        seen: {
+          add: ({ guid }) => seen.add(guid),
+          has: (guid) => seen.has(guid),
+          like: () => [],
+          originalOf: (guid) => guid,
         },
       },
     };
