@@ -84,6 +84,8 @@ export class Continuity {
   private store: Store | undefined;
   /** Why nothing is recorded outside of the state directory. */
   private unkept: Problem<number, 'witness_unwritable'> | undefined;
+  /** Why the lock, which was removed, cannot be taken again. */
+  private unlocked: Problem<number, 'witness_unwritable'> | undefined;
   private answered: AnsweredMessages | undefined;
 
   private constructor(
@@ -108,7 +110,7 @@ export class Continuity {
       }
       witness?.close();
       const continuity = new Continuity(options, lock, undefined);
-      continuity.cannotKeep(error);
+      continuity.unkept = continuity.cannotKeep(error);
       return continuity;
     }
     return new Continuity(options, lock, witness);
@@ -146,7 +148,7 @@ export class Continuity {
 
   /** What was found at the start, which goes with the next one, and what keeps the next one from finding anything. */
   faults(): Problem<number>[] {
-    return [this.noted, this.unkept].filter((one) => one !== undefined);
+    return [this.noted, this.unkept ?? this.unlocked].filter((one) => one !== undefined);
   }
 
   close(): void {
@@ -160,11 +162,12 @@ export class Continuity {
     const { log, places } = this.options;
     try {
       this.lock.takeAgain();
+      this.unlocked = undefined;
       log.warn('The lock on chat.db was removed while the agent runs; taken again', { path: places.lock });
     } catch (error) {
       if (error instanceof EdgeError && error.code === 'state_shared') return false;
       // There is no place for a lock any more, for nobody: the agent goes on as one that started without.
-      this.cannotKeep(error);
+      this.unlocked ??= this.cannotKeep(error);
     }
     return true;
   }
@@ -173,7 +176,7 @@ export class Continuity {
     try {
       return this.witness?.read();
     } catch (error) {
-      this.cannotKeep(error);
+      this.unkept ??= this.cannotKeep(error);
       return undefined;
     }
   }
@@ -209,12 +212,11 @@ export class Continuity {
       this.witness.write(record, isDurable);
       this.unkept = undefined;
     } catch (error) {
-      this.cannotKeep(error);
+      this.unkept ??= this.cannotKeep(error);
     }
   }
 
-  private cannotKeep(error: unknown): void {
-    if (this.unkept !== undefined) return;
+  private cannotKeep(error: unknown): Problem<number, 'witness_unwritable'> {
     const { clock, log, places } = this.options;
     const path = places.witness;
     const cause = describeError(error);
@@ -225,7 +227,7 @@ export class Continuity {
         cause,
       },
     );
-    this.unkept = {
+    return {
       code: 'witness_unwritable',
       since: clock.now(),
       message: `${path} cannot be written (${cause}), so that an older copy of the store, put back, may send texts again.`,

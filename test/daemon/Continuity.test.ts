@@ -109,6 +109,16 @@ describe('where the lock on chat.db is removed while the agent is at work', () =
     InstanceLock.acquire(lockOf(mac)).release();
   });
 
+  test('and cannot be taken again, that is told once, and the agent goes on', () => {
+    const mac = new Mac();
+    mac.run((store) => {
+      rmSync(lockOf(mac));
+      mkdirSync(lockOf(mac));
+      for (const _ of [1, 2, 3]) store.write(() => store.lineage.advance());
+    });
+    expect(mac.log.lines.filter((line) => line.includes('Nothing can be recorded'))).toHaveLength(1);
+  });
+
   test('and another agent has taken it, nothing is stored any more, and so nothing sent', () => {
     const mac = new Mac();
     const lost: string[] = [];
