@@ -305,13 +305,12 @@ export class MessageDispatcher {
     store.share({
       take: () => this.take(posted, result),
       ended: (end) => {
-        if (end.kind === 'failed') {
-          if (result.kind === 'unusable') throw end.fault;
+        if (end.kind === 'failed' && result.kind !== 'unusable')
           this.conclude(posted, { kind: 'unusable', detail: describeError(end.fault) });
-        } else if (end.kind === 'refused' && this.running) {
+        else if (end.kind !== 'stored' && this.running)
           clock.after(STORE_RETRY_MS, () => this.conclude(posted, result));
-        } else {
-          if (end.kind === 'refused') this.flights.end(posted.seq);
+        else {
+          if (end.kind !== 'stored') this.flights.end(posted.seq);
           if (this.flights.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
         }
       },

@@ -80,16 +80,25 @@ export class Dispatcher {
   ) {
     this.machine = new MachineGate(clock);
     store.onRollback(() => {
-      if (
-        this.current !== undefined &&
-        this.store.sends.get(this.current.send.seq)?.tag !== this.current.tag
-      ) {
-        this.current = undefined;
-      }
-      this.limits.newRecipients.reload();
-      this.lanes.reload();
+      this.reread();
       // In no write: the one that failed may be tried again by then, without this text.
       if (this.odd !== undefined) this.clock.after(0, () => this.setOddAside());
+    });
+  }
+
+  /** Outside a write: memory is as the ledger is; where that cannot be read, soon. */
+  private reread(): void {
+    const { store, current } = this;
+    const read = store.tryRead(() => {
+      if (current !== undefined && store.sends.get(current.send.seq)?.tag !== current.tag)
+        this.current = undefined;
+      this.limits.newRecipients.reload();
+      this.lanes.reload();
+    });
+    if (read !== undefined || !store.isOpen) return;
+    this.clock.after(STORE_RETRY_MS, () => {
+      this.reread();
+      this.pump();
     });
   }
 
@@ -246,10 +255,10 @@ export class Dispatcher {
     this.current = attempt;
     this.store.afterCommit(() => {
       const ended = this.sender.start({ tag, text: send.text, file: send.file, target });
+      ended.then((result) => this.ended(attempt, result));
       this.lanes.dispatched(send.conversation);
       for (const listener of this.startListeners) listener(send);
       this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
-      ended.then((result) => this.ended(attempt, result));
     });
     return true;
   }

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { Backlog } from './backlog.js';
@@ -36,9 +37,9 @@ const LOCK_PATIENCE_MS = 1_000;
 
 /** A write that may be one commit with others. */
 export interface SharedWrite {
-  /** Inside the write; called again, alone, where a write of several failed. */
+  /** Inside the write; called again, alone, where that failed: it may have been for what came along. */
   take(): void;
-  /** Told once. `refused`: the disk did not take it; `failed`: `take` threw. Nothing of it is stored then. Must not throw. */
+  /** Told once. `refused`: the disk did not take it; `failed`: `take` threw, alone too. Nothing of it is stored then. */
   ended(end: SharedEnd): void;
 }
 
@@ -46,7 +47,8 @@ export type SharedEnd = { kind: 'stored' } | { kind: 'refused' | 'failed'; fault
 
 /**
  * What the agent must not forget: one SQLite file, one connection, every call synchronous.
- * A `write` that returned is on the disk, whole; a `write` that threw changed nothing.
+ * A `write` that returned is on the disk, whole; a `write` that threw changed nothing. What trips as it follows from a commit is logged
+ * therefore, and costs nothing else that follows.
  */
 export class Store {
   readonly meta: MetaTable;
@@ -79,7 +81,7 @@ export class Store {
   private depth = 0;
   /** What is to be one commit, in this order. */
   private readonly shared: SharedWrite[] = [];
-  /** So many of the first of them failed as one commit: each has its own. */
+  /** So many of the first of them failed: each is taken once more, alone. */
   private alone = 0;
   /** What is shared waits for others. */
   private isTogether = false;
@@ -196,7 +198,7 @@ export class Store {
       this.depth = 0;
       if (this.database.inTransaction) this.rollback.run();
       this.noteRefusal(error);
-      for (const hook of this.rolledBack) hook();
+      for (const hook of this.rolledBack) this.follow(hook);
       throw error;
     }
     this.depth = 0;
@@ -204,8 +206,17 @@ export class Store {
     if (this.refused !== undefined) this.noteRecovery();
     const hooks = [...this.committed];
     this.committed.clear();
-    for (const hook of hooks) hook();
+    for (const hook of hooks) this.follow(hook);
     return result;
+  }
+
+  /** Does what follows from a write. */
+  private follow(hook: () => void): void {
+    try {
+      hook();
+    } catch (fault) {
+      this.log.error('What follows from a stored change failed', { cause: describeError(fault) });
+    }
   }
 
   /**
@@ -294,11 +305,8 @@ export class Store {
   }
 
   private endTogether(): void {
-    try {
-      this.commitShared();
-    } finally {
-      this.isTogether = false;
-    }
+    this.commitShared();
+    this.isTogether = false;
   }
 
   /**
@@ -316,49 +324,30 @@ export class Store {
     if (!this.isTogether) this.commitShared();
   }
 
-  /**
-   * What was shared up to now is on the disk when this returns, or its end was told. For whoever reads what it changes. Whatever trips
-   * on the way is thrown once all of it was taken.
-   */
+  /** What was shared up to now is on the disk when this returns, or its end was told. For whoever reads what it changes. */
   commitShared(): void {
     if (this.depth > 0) return;
-    const faults: unknown[] = [];
-    while (this.shared.length > 0) this.takeShared(this.alone > 0 ? 1 : this.shared.length, faults);
-    if (faults.length > 0) throw faults[0];
+    while (this.shared.length > 0) this.takeShared();
   }
 
-  /** Takes the first of what was shared as one commit. */
-  private takeShared(count: number, faults: unknown[]): void {
-    const writes = this.shared.splice(0, count);
-    this.alone = Math.max(0, this.alone - count);
-    let isCommitted = false;
-    const committed = () => {
-      isCommitted = true;
-    };
+  /** Takes what was shared as one commit, or the first of what failed, alone. */
+  private takeShared(): void {
+    const isAlone = this.alone > 0;
+    const writes = this.shared.splice(0, isAlone ? 1 : this.shared.length);
+    if (isAlone) this.alone -= 1;
     let end: SharedEnd = { kind: 'stored' };
     try {
       this.transact(() => {
-        this.afterCommit(committed);
         for (const { take } of writes) take();
       });
     } catch (fault) {
       const isDisk = !this.database.open || diskFault(fault) !== undefined;
-      // What trips after the commit must not have it made again.
-      if (isCommitted) faults.push(fault);
-      else end = { kind: isDisk ? 'refused' : 'failed', fault };
+      end = { kind: isDisk ? 'refused' : 'failed', fault };
     }
-    if (end.kind === 'failed' && count > 1) {
+    if (end.kind === 'failed' && !isAlone) {
       this.shared.unshift(...writes);
-      this.alone = count;
-      return;
-    }
-    for (const { ended } of writes) {
-      try {
-        ended(end);
-      } catch (fault) {
-        faults.push(fault);
-      }
-    }
+      this.alone = writes.length;
+    } else for (const { ended } of writes) this.follow(() => ended(end));
   }
 
   /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */

@@ -447,6 +447,40 @@ test('a text that trips as its turn comes is set aside, and costs neither the wr
   expect(states('next')).toEqual(['attempting']);
 });
 
+test('a text was handed over although what is told of that trips: its end is stored once, and the next one goes out', async () => {
+  const { store, messages, outgoing, send } = await world();
+  const told: string[] = [];
+  outgoing.onOutcome(({ id }, { kind }) => void told.push(`${id} ${kind}`));
+  outgoing.onStarted(({ id }) => {
+    if (id === 'odd') throw Object.assign(new Error('a read failed'), { code: 'SQLITE_IOERR_READ' });
+  });
+  for (const id of ['before', 'odd', 'behind']) send(id);
+  for (let text = 0; text < 3; text++) await messages.succeed();
+  expect(messages.texts).toEqual(['before', 'odd', 'behind']);
+  expect(told).toEqual(['before sent', 'odd sent', 'behind sent']);
+  expect(store.sends.attempting()).toEqual([]);
+});
+
+test('where the ledger cannot be read right after a write that failed, the texts that wait go out all the same', async () => {
+  const { clock, store, messages, send } = await world();
+  send('a');
+  send('b');
+  const lanes = store.sends.lanes.bind(store.sends);
+  store.sends.lanes = () => {
+    store.sends.lanes = lanes;
+    throw Object.assign(new Error('a read failed'), { code: 'SQLITE_IOERR_READ' });
+  };
+  const refused = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  expect(
+    store.tryWrite(() => {
+      throw refused;
+    }),
+  ).toBe(false);
+  await messages.succeed();
+  clock.advance(2_000);
+  expect(messages.texts).toEqual(['a', 'b']);
+});
+
 test('a text that is set aside takes its duplicates along, and each of their requests hears its end', async () => {
   const { store, messages, outgoing, send } = await world();
   const ended: string[] = [];

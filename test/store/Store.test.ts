@@ -5,7 +5,7 @@ import { Store } from '../../src/store/Store.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
-import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+import { openTestStore, temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
 const options = { clock: new FakeClock(), log: new RecordingLog() };
 
@@ -177,6 +177,22 @@ describe('a write', () => {
     });
     expect(order).toEqual(['work', 'closing', 'after']);
     expect(store.meta.get('closed')).toBe('yes');
+  });
+
+  test('is made although something that follows from it trips, and all else follows', () => {
+    const log = new RecordingLog();
+    const store = openTestStore(join(temporaryDirectory(), 'edge-agent.db'), { clock: new FakeClock(), log });
+    const order: string[] = [];
+    const made = store.tryWrite(() => {
+      store.meta.set('a', '1');
+      store.afterCommit(() => {
+        throw Object.assign(new Error('a read failed'), { code: 'SQLITE_IOERR_READ' });
+      });
+      store.afterCommit(() => order.push('next'));
+    });
+    expect([made, store.meta.get('a'), order]).toEqual([true, '1', ['next']]);
+    expect(log.lines).toEqual(['ERROR What follows from a stored change failed']);
+    store.close();
   });
 
   test('that the disk refuses is reported as a fault and clears when writes succeed again', () => {
