@@ -23,6 +23,8 @@ const COLD_EVERY_MS = 60_000;
 const PAGE = 200;
 /** After a round of comparing, so many times as long passes until the next one: however many texts there are, a twentieth of the time. */
 const REST = 19;
+/** Not longer, for a round takes long as well where the machine has no time for us. */
+const LONGEST_REST_MS = 1_000;
 
 /**
  * Follows sent texts in chat.db: delivered, read, turned into SMS, failed after all; and those that failed, which Messages may
@@ -236,7 +238,7 @@ class Round {
       this.tookMs += now - began;
       // Whatever tripped, the next change is looked at.
       this.isUnderWay = typeof next === 'object';
-      this.restsUntil = now + this.tookMs * REST;
+      this.restsUntil = now + Math.min(this.tookMs * REST, LONGEST_REST_MS);
     }
     if (typeof next === 'object') {
       const behind = next;

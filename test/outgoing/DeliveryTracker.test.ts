@@ -269,6 +269,20 @@ describe('however many texts are followed', () => {
     expect(told).toEqual(['t450 delivered', 't450 read']);
   });
 
+  test('a machine that has no time for the agent puts a receipt off by no more than a second', async () => {
+    const { clock, told, outgoing, messages, rowOf } = await followed(1);
+    const compare = messages.statesOf.bind(messages);
+    messages.statesOf = (guids) => {
+      clock.advance(5_000);
+      return compare(guids);
+    };
+    outgoing.chatChanged();
+    Object.assign(rowOf('text 1'), { isDelivered: true });
+    outgoing.chatChanged();
+    clock.advance(1_000);
+    expect(told).toEqual(['t1 delivered']);
+  });
+
   test('comparing them takes a twentieth of the time, however often chat.db changes, and no change is missed', async () => {
     const { clock, told, outgoing, messages, rowOf } = await followed(10);
     const compare = messages.statesOf.bind(messages);
