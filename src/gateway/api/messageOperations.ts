@@ -8,6 +8,7 @@ import {
   addMessage,
   findMessage,
   findMessages,
+  freshMessage,
   listMessages as messagesOf,
   noteCancelRequest,
 } from '../ledger/messages.js';
@@ -60,8 +61,9 @@ async function add(
   const { type, payload } = commandOf(wanted, conversation);
   const command = { commandId: id, type, payload, priority: wanted.priority };
   if (!(await commands.add(transaction, agentId, command, now))) throw unknownAgent();
-  await addMessage(transaction, { agentId, id, keyId: key.id, conversation, request }, now);
-  return stored(await findMessage(transaction, agentId, id));
+  const record = { agentId, id, keyId: key.id, conversation, request };
+  await addMessage(transaction, record, now);
+  return freshMessage(record, now);
 }
 
 /** The command that sends a message (protocol §4). */

@@ -23,7 +23,7 @@ import {
 import { jsonColumn, readRows } from './readRows.js';
 
 const idsRow = z.object({ agent_id: z.string(), message_id: z.string() });
-const stepsRow = z.object({ steps: z.number() });
+const stepRow = z.object({ step: z.number() });
 
 /** Texts that applications send, and what became of each. */
 export const messageTables = (): readonly string[] => [
@@ -117,7 +117,7 @@ export async function addMessage(
     [agentId, id, keyId, conversation, JSON.stringify(request), JSON.stringify(NOTHING_KNOWN), now],
   );
   if (added.length === 0) return false;
-  await addStep(transaction, record, 0, { ...statusOf(NOTHING_KNOWN), at: now }, null, now);
+  await addStep(transaction, record, { ...statusOf(NOTHING_KNOWN), at: now }, null, now);
   await addToConversation(transaction, {
     agentId,
     conversation,
@@ -132,6 +132,25 @@ export async function addMessage(
     at: now,
   });
   return true;
+}
+
+/** A message as the API shows it that was just added (`addMessage`): nothing has to be read for that. */
+export function freshMessage(record: MessageRecord, now: number): OutgoingMessage {
+  const { agentId, id, keyId, conversation, request } = record;
+  const { status, evidence } = statusOf(NOTHING_KNOWN);
+  const row: MessageRow = {
+    agent_id: agentId,
+    message_id: id,
+    key_id: keyId,
+    conversation,
+    request,
+    knowledge: NOTHING_KNOWN,
+    status,
+    created_at: now,
+    cancel_requested_at: null,
+  };
+  const at = new Date(now).toISOString();
+  return view(row, [{ status, at, recorded_at: at, evidence }]);
 }
 
 /**
@@ -157,8 +176,7 @@ export async function learnOfMessage(
   );
   if (isSame(before, standing)) return true;
   const corrects = takesBack(before.status, standing.status) ? before.status : null;
-  const step = await stepsOf(transaction, agentId, id);
-  await addStep(transaction, { agentId, id }, step, standing, corrects, now);
+  const step = await addStep(transaction, { agentId, id }, standing, corrects, now);
   await publish(
     transaction,
     {
@@ -336,36 +354,22 @@ function change({
   };
 }
 
+/** Adds the next step, in one round trip. Gives its number, from 0. */
 async function addStep(
   transaction: Transaction,
   { agentId, id }: { readonly agentId: string; readonly id: string },
-  step: number,
   standing: MessageStanding,
   corrects: MessageStatus | null,
   now: number,
-): Promise<void> {
-  await transaction.query(
+): Promise<number> {
+  const added = await transaction.query(
     `INSERT INTO message_history (agent_id, message_id, step, status, at, recorded_at, evidence, corrects)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [
-      agentId,
-      id,
-      step,
-      standing.status,
-      standing.at ?? now,
-      now,
-      JSON.stringify(standing.evidence),
-      corrects,
-    ],
+     SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), count(*), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS BIGINT),
+       CAST($6 AS TEXT), CAST($7 AS TEXT)
+     FROM message_history WHERE agent_id = $1 AND message_id = $2 RETURNING step`,
+    [agentId, id, standing.status, standing.at ?? now, now, JSON.stringify(standing.evidence), corrects],
   );
-}
-
-async function stepsOf(queries: Queries, agentId: string, id: string): Promise<number> {
-  const rows = await queries.query(
-    'SELECT count(*) AS steps FROM message_history WHERE agent_id = $1 AND message_id = $2',
-    [agentId, id],
-  );
-  return readRows(stepsRow, rows)[0]?.steps ?? 0;
+  return readRows(stepRow, added)[0]?.step ?? 0;
 }
 
 /** Whether a program would see no difference. */
