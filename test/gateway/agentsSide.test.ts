@@ -2,13 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { tellMessage } from '../../src/gateway/ledger/agentReports.js';
-import { addAgent, removeAgent } from '../../src/gateway/ledger/agents.js';
-import { claimConnection, holderOf, renewReplica } from '../../src/gateway/ledger/connections.js';
-import { SecretBox } from '../../src/gateway/ledger/SecretBox.js';
+import { removeAgent } from '../../src/gateway/ledger/agents.js';
 import { findUpload } from '../../src/gateway/ledger/uploads.js';
-import { leaseLanes } from '../../src/gateway/ledger/webhookDeliveries.js';
-import { createWebhook } from '../../src/gateway/ledger/webhookEndpoints.js';
 import {
   AGENT_ID,
   ack,
@@ -20,7 +15,7 @@ import {
   SECRET,
 } from '../kit/backend/PlainAgent.js';
 import { until } from '../support/until.js';
-import { GatewayWorld, settingsOn } from './GatewayWorld.js';
+import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
 import { uploadPhoto } from './uploadPhoto.js';
 import { Receiver } from './webhooks/Receiver.js';
@@ -389,29 +384,4 @@ describe.each(engines)('a gateway that stops on $name', (engine) => {
     );
     expect(await world.eventTypes()).toEqual(['agent.online']);
   });
-});
-
-test('a gateway on SQLite that was killed waits for none of its own leases', async () => {
-  const [sqlite] = engines.filter(({ name }) => name === 'SQLite');
-  if (sqlite === undefined) throw new Error('SQLite');
-  const settings = await settingsOn(sqlite);
-  const receiver = await Receiver.start();
-  const database = await sqlite.open(settings.storage.kind === 'sqlite' ? settings.storage.path : '');
-  const now = Date.now();
-  // What a process leaves that dies while it posts to a webhook.
-  await database.transaction(async (tx) => {
-    const box = new SecretBox(settings.key);
-    await addAgent(tx, box, { id: AGENT_ID, name: null, isInvited: false, secret: SECRET }, now);
-    await renewReplica(tx, 'dead', 15_000, now);
-    await claimConnection(tx, AGENT_ID, 'dead', now);
-    const wanted = { keyId: 'k', url: receiver.url, events: ['*'], agents: null, description: null };
-    const { endpoint } = await createWebhook(tx, box, wanted, now);
-    const body = { message_guid: 'g1', thread_id: '+1', sender: '+1', filtered_text: 'hi' };
-    await tellMessage(tx, AGENT_ID, 'g1', body, now);
-    await leaseLanes(tx, endpoint.id, { owner: 'dead', leaseMs: 90_000, limit: 1 }, now);
-  });
-  await database.close();
-  const world = await GatewayWorld.open(settings);
-  expect(await holderOf(world.gateway.database, AGENT_ID)).toBeUndefined();
-  await receiver.count(1);
 });

@@ -1,5 +1,5 @@
 import { Webhook } from 'standardwebhooks';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { replayDelivery } from '../../../src/gateway/ledger/webhookDeliveries.js';
 import {
   changeWebhook,
@@ -409,32 +409,3 @@ test.each(postgres)(
     expect(receiver.received).toHaveLength(1);
   },
 );
-
-test('a dispatcher that has nothing to do asks the database seldom, and makes a retry when it is due', async () => {
-  const [sqlite] = ENGINES.filter(({ name }) => name === 'SQLite');
-  if (sqlite === undefined) throw new Error('SQLite');
-  const gateway = new WebhookRoom(await sqlite.open());
-  const receiver = await Receiver.start();
-  const clock = new FakeClock(Date.now() + MINUTE);
-  const { id } = await gateway.webhook(receiver.url);
-  await gateway.start({ clock });
-  const asked = vi.spyOn(gateway.database, 'query');
-  for (let second = 0; second < 60; second += 1) {
-    clock.advance(1_000);
-    // SQLite answers at once: nothing else is waited for than the turn of the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  // Six looks of two questions each.
-  expect(asked.mock.calls.length).toBeLessThanOrEqual(14);
-  asked.mockRestore();
-  receiver.answer = (response) => response.writeHead(500).end();
-  await gateway.happen();
-  await gateway.settled(id, (all) => all.some(({ attempts }) => attempts === 1));
-  await until(
-    async () => {
-      clock.advance(1_000);
-      return receiver.received.length === 2;
-    },
-    () => 'the retry',
-  );
-});
