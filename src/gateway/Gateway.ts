@@ -11,6 +11,7 @@ import { type Random, randomHex } from '../system/random.js';
 import { packageVersion } from '../system/version.js';
 import { waitFor } from '../system/waitFor.js';
 import { AgentSecrets } from './AgentSecrets.js';
+import { BodyRoom } from './agents/BodyRoom.js';
 import { ConnectionRegistry } from './agents/ConnectionRegistry.js';
 import type { Sighting } from './agents/EdgeBackend.js';
 import { EdgeServer } from './agents/EdgeServer.js';
@@ -264,7 +265,9 @@ async function startParts(
       onSighting(sighting);
     },
   });
+  const bodies = new BodyRoom();
   const edge: EdgeServer = new EdgeServer(backend, {
+    bodies,
     clock,
     registry,
     // They name agents, which are phone numbers, and what strangers sent.
@@ -301,6 +304,7 @@ async function startParts(
   retention.start();
   running.push({ name: 'retention', stop: () => retention.stop() });
   const api = new ApiServer({
+    bodies,
     database,
     commands,
     bell,

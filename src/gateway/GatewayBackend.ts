@@ -40,6 +40,9 @@ import type { UploadStore } from './uploads/UploadStore.js';
 const HANDED_OUT_AT_MOST = 500;
 const HANDED_OUT_BYTES = 8 * 1024 * 1024;
 
+/** How often it is asked how much was uploaded, in ms. */
+const UPLOADED_MS = 60_000;
+
 /** How many commands are read at once: one may have a file of 8 MiB in it. */
 const PAGE = 20;
 
@@ -69,6 +72,8 @@ interface GatewayBackendParts {
 export class GatewayBackend implements EdgeBackend {
   /** The epochs of the sockets that are up here. */
   private readonly epochs = new Map<AgentConnection, number>();
+  /** What all uploaded files come to, as far as is known here. */
+  private uploaded = { bytes: 0, askAgainAt: Number.NEGATIVE_INFINITY };
 
   constructor(private readonly parts: GatewayBackendParts) {}
 
@@ -136,15 +141,9 @@ export class GatewayBackend implements EdgeBackend {
   }
 
   async upload(agentId: string, { guid, fields, file }: Upload): Promise<void> {
-    const { database, uploads, uploadBytes, clock } = this.parts;
+    const { database, uploads, clock } = this.parts;
     if ((await findUpload(database, agentId, guid)) !== undefined) return;
-    if ((await uploadedBytes(database)) + file.bytes.length > uploadBytes) {
-      throw new EdgeError(
-        'disk_full',
-        'The uploaded files have reached their limit.',
-        'Raise the limit, or keep files for a shorter time.',
-      );
-    }
+    await this.takeUploadRoom(file.bytes.length);
     const name = await uploads.keep(agentId, guid, file.bytes);
     const record = {
       agentId,
@@ -216,6 +215,25 @@ export class GatewayBackend implements EdgeBackend {
 
   saw(sighting: Sighting): void {
     this.parts.onSighting(sighting);
+  }
+
+  /**
+   * Counts a file that is about to be kept. How much there is, is asked once a minute, because counting takes the longer the more there is;
+   * what other replicas keep meanwhile may go beyond the limit. Throws EdgeError `disk_full`.
+   */
+  private async takeUploadRoom(bytes: number): Promise<void> {
+    const { database, uploadBytes, clock } = this.parts;
+    if (clock.monotonic() >= this.uploaded.askAgainAt) {
+      this.uploaded = { bytes: await uploadedBytes(database), askAgainAt: clock.monotonic() + UPLOADED_MS };
+    }
+    if (this.uploaded.bytes + bytes > uploadBytes) {
+      throw new EdgeError(
+        'disk_full',
+        'The uploaded files have reached their limit.',
+        'Raise the limit, or keep files for a shorter time.',
+      );
+    }
+    this.uploaded.bytes += bytes;
   }
 
   /** The secret of an agent that was invited, which is made if it is new; undefined for one that an operator added. */

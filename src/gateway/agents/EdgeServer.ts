@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../system/clock.js';
 import { AckLatencies } from './AckLatencies.js';
 import { AgentUpgradeHandler } from './AgentUpgradeHandler.js';
+import { BodyRoom } from './BodyRoom.js';
 import { type CallerRate, CallerRateLimit } from './CallerRateLimit.js';
 import type { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { EdgeBackend } from './EdgeBackend.js';
@@ -27,6 +28,8 @@ interface EdgeServerOptions {
   refuseBy?: 'close' | 'status';
   /** How many requests one caller may make; without a limit unless given. */
   rate?: CallerRate;
+  /** The memory for bodies, where others share it. */
+  bodies?: BodyRoom;
   /** An agent that is silent for so long is dropped, in ms; 60 000 unless given. */
   silenceMs?: number;
   interposer?: Interposer;
@@ -50,6 +53,7 @@ export class EdgeServer {
       registry,
       latencies: this.latencies,
       rateLimit: new CallerRateLimit(clock, options.rate),
+      bodies: options.bodies ?? new BodyRoom(),
       accepts: options.accepts ?? ['event', 'status'],
       plainSecrets,
       refuseBy: options.refuseBy ?? 'close',

@@ -11,7 +11,7 @@ import { register } from './endpoints/register.js';
 import { sendMessage } from './endpoints/sendMessage.js';
 import { sync } from './endpoints/sync.js';
 import type { Interposer } from './Interposer.js';
-import { badRequest, type HttpReply, readBody, unavailable } from './requestBody.js';
+import { badRequest, bodyLimit, type HttpReply, readBody, unavailable } from './requestBody.js';
 import { isUnavailability } from './unavailability.js';
 
 /** The path of the WebSocket; a plain request to it is answered with 426. */
@@ -19,6 +19,9 @@ export const SOCKET_PATH = '/edge/ws';
 
 /** Sent with 503 where the storage does not work, in seconds. */
 const RETRY_SECONDS = 5;
+
+/** Sent with 503 where there is no memory for a body, in seconds. */
+const BUSY_SECONDS = 1;
 
 /** All that is answered here but a path that is unknown. */
 const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
@@ -84,7 +87,25 @@ export class RequestHandler {
     return this.handle(request, path, endpoint, admission);
   }
 
+  /** Reads the body and does what is asked, where there is memory for it. */
   private async handle(
+    request: IncomingMessage,
+    path: string,
+    endpoint: Endpoint,
+    admitted: Admitted,
+  ): Promise<HttpReply | undefined> {
+    if (endpoint.method === 'GET') return this.carryOut(request, path, endpoint, admitted);
+    const giveBack = this.context.bodies.take(request, bodyLimit(request));
+    if (giveBack === undefined)
+      return unavailable('too many large requests at once; try again', BUSY_SECONDS);
+    try {
+      return await this.carryOut(request, path, endpoint, admitted);
+    } finally {
+      giveBack();
+    }
+  }
+
+  private async carryOut(
     request: IncomingMessage,
     path: string,
     endpoint: Endpoint,

@@ -33,8 +33,8 @@ export function readBody(request: IncomingMessage, jsonLimit = BODY_LIMIT): Prom
   // The caller may have hung up while its credentials were looked at: then nothing more comes.
   if (request.destroyed) return Promise.resolve({ kind: 'gone' });
   const type = request.headers['content-type'] ?? '';
-  const isForm = /^multipart\/form-data\b/i.test(type);
-  const limit = isForm ? FORM_LIMIT : jsonLimit;
+  const isForm = isFormType(type);
+  const limit = bodyLimit(request, jsonLimit);
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -56,6 +56,13 @@ export function readBody(request: IncomingMessage, jsonLimit = BODY_LIMIT): Prom
     });
   });
 }
+
+/** How many bytes of a request's body are read. */
+export function bodyLimit(request: IncomingMessage, jsonLimit = BODY_LIMIT): number {
+  return isFormType(request.headers['content-type'] ?? '') ? FORM_LIMIT : jsonLimit;
+}
+
+const isFormType = (type: string) => /^multipart\/form-data\b/i.test(type);
 
 function parseJson(chunks: readonly Buffer[]): Body {
   const text = Buffer.concat(chunks).toString('utf8');

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError, EdgeError } from '../../errors.js';
 import { GATEWAY_EVENT_TYPES } from '../../model/gatewayEvents.js';
+import { BodyRoom } from '../agents/BodyRoom.js';
 import { type CallerRate, CallerRateLimit, REFUSAL_COST } from '../agents/CallerRateLimit.js';
-import { readBody } from '../agents/requestBody.js';
+import { bodyLimit, readBody } from '../agents/requestBody.js';
 import { type ApiKey, findApiKey, hasScope, isUseDue, touchApiKey } from '../ledger/apiKeys.js';
 import { decodeCursor, newestCursor } from '../ledger/eventLog.js';
 import { ApiError } from './ApiError.js';
@@ -39,6 +40,8 @@ const DATABASE_PAUSE_SECONDS = 2;
 export interface ApiServerOptions extends ApiContext {
   /** How many requests one key may make; without a limit unless given. */
   readonly rate?: CallerRate;
+  /** The memory for bodies, where others share it. */
+  readonly bodies?: BodyRoom;
   /** How long a reader of events may take nothing, in ms; 30 000 unless given. */
   readonly streamPatienceMs?: number;
 }
@@ -56,6 +59,7 @@ interface Route {
  */
 export class ApiServer {
   private readonly limit: CallerRateLimit;
+  private readonly bodies: BodyRoom;
   private readonly stopping = new AbortController();
   private readonly streams = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
@@ -63,6 +67,7 @@ export class ApiServer {
 
   constructor(private readonly options: ApiServerOptions) {
     this.limit = new CallerRateLimit(options.clock, options.rate);
+    this.bodies = options.bodies ?? new BodyRoom();
     this.routes = routesOf(OPERATIONS);
   }
 
@@ -114,12 +119,27 @@ export class ApiServer {
         `This key has not the scope ${route.operation.scope}.`,
       );
     }
-    const body = route.operation.method === 'GET' ? {} : await bodyOf(request);
-    if (body === undefined) return;
     const query = Object.fromEntries(new URLSearchParams(search));
-    const call: ApiCall = { key, secret, params, query, path, body, request, response };
-    const reply = await this.handlerOf(route.id)(call, this.options);
-    if (reply.kind === 'json') write(response, route.operation.status, reply.body, reply.headers);
+    const call = { key, secret, params, query, path, request, response };
+    if (route.operation.method === 'GET') {
+      await this.carryOut(route, { ...call, body: {} });
+      return;
+    }
+    const giveBack = this.bodies.take(request, bodyLimit(request, BODY_LIMIT));
+    if (giveBack === undefined) {
+      throw new ApiError('unavailable', 'busy', 'Too many large requests at once.', { retryAfterSeconds: 1 });
+    }
+    try {
+      const body = await bodyOf(request);
+      if (body !== undefined) await this.carryOut(route, { ...call, body });
+    } finally {
+      giveBack();
+    }
+  }
+
+  private async carryOut({ id, operation }: Route, call: ApiCall): Promise<void> {
+    const reply = await this.handlerOf(id)(call, this.options);
+    if (reply.kind === 'json') write(call.response, operation.status, reply.body, reply.headers);
   }
 
   private routeOf(method: string, path: string): { route: Route; params: Record<string, string> } {

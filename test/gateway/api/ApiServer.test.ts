@@ -1,5 +1,7 @@
+import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { EdgeError } from '../../../src/errors.js';
+import { BodyRoom } from '../../../src/gateway/agents/BodyRoom.js';
 import { OPERATIONS, type Operation } from '../../../src/gateway/api/apiContract.js';
 import { tellAck, tellMessage } from '../../../src/gateway/ledger/agentReports.js';
 import { findApiKey, revokeApiKey } from '../../../src/gateway/ledger/apiKeys.js';
@@ -7,6 +9,7 @@ import { auditEntries } from '../../../src/gateway/ledger/auditLog.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import type { ErrorCode } from '../../../src/model/errorCodes.js';
 import { SCOPES } from '../../../src/model/gatewayApi.js';
+import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 import { AGENT, ApiRoom, OTHER_AGENT, PERSON } from './ApiRoom.js';
 
@@ -295,6 +298,30 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
       'webhook.replayed',
       'webhook.secret_rotated',
     ]);
+  });
+
+  test('has no memory for more than so many large bodies at once, and says when to come again', async () => {
+    const room = await ApiRoom.open(await open(), { bodies: new BodyRoom(1_500_000) });
+    const text = 'x'.repeat(90_000);
+    const large = {
+      ...{ agent: AGENT, to: PERSON, text },
+      attachments: [{ data_base64: 'A'.repeat(900_000) }],
+    };
+    const headers = { Authorization: `Bearer ${room.admin}`, 'Content-Length': 1_000_000 };
+    const slow = request(`${room.urls[0]}/v1/messages`, { method: 'POST', headers });
+    slow.on('error', () => slow.destroy());
+    slow.write('{');
+    await until(
+      async () => (await room.ask('POST', '/v1/messages', { body: large })).status === 503,
+      () => 'the refusal',
+    );
+    expect(await room.refusal('POST', '/v1/messages', { body: large })).toMatchObject({ code: 'busy' });
+    expect((await room.send()).status).toBe(202);
+    slow.destroy();
+    await until(
+      async () => (await room.ask('POST', '/v1/messages', { body: large })).status === 202,
+      () => 'room for a large body',
+    );
   });
 
   test('the webhooks of a key that is revoked get nothing more', async () => {

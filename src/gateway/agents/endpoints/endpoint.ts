@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../../system/clock.js';
 import type { AckLatencies } from '../AckLatencies.js';
+import type { BodyRoom } from '../BodyRoom.js';
 import type { CallerRateLimit } from '../CallerRateLimit.js';
 import type { ConnectionRegistry } from '../ConnectionRegistry.js';
 import type { AdminRights, EdgeBackend } from '../EdgeBackend.js';
@@ -14,6 +15,7 @@ export interface EndpointContext {
   readonly registry: ConnectionRegistry;
   readonly latencies: AckLatencies;
   readonly rateLimit: CallerRateLimit;
+  readonly bodies: BodyRoom;
   /** Frame types beyond the documents that we read. */
   readonly accepts: readonly string[];
   /** Whether the secret itself is taken for a token. */
