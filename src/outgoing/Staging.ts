@@ -144,7 +144,7 @@ export class Staging {
     parts: readonly SendRecord[],
     result: Exclude<RequestFiles, { kind: 'stopped' | 'kept' }>,
   ): void {
-    const { store, lanes, settled } = this.options;
+    const { store, settled } = this.options;
     const stored = store.tryWrite(() => {
       for (const { seq } of parts) {
         const part = store.sends.get(seq);
@@ -152,8 +152,6 @@ export class Staging {
         if (result.kind === 'ready') this.letOut(part, result.files.get(seq));
         else this.fail(part, result);
       }
-      const conversation = parts[0]?.conversation ?? '';
-      if (lanes.has(conversation)) lanes.changed(conversation);
       settled();
     });
     if (!stored && store.isOpen && this.running) {
@@ -165,9 +163,10 @@ export class Staging {
   }
 
   private letOut(part: SendRecord, path: string | undefined): void {
-    const { sendParts } = this.options.store;
-    if (path !== undefined) sendParts.setFile(part.seq, path);
-    sendParts.setReady(part.seq);
+    const { store, lanes } = this.options;
+    if (path !== undefined) store.sendParts.setFile(part.seq, path);
+    store.sendParts.setReady(part.seq);
+    lanes.changed(part.conversation);
   }
 
   private fail(part: SendRecord, { errorCode, message }: Extract<FetchedFile, { kind: 'failed' }>): void {

@@ -304,6 +304,14 @@ describe('a file that must be fetched', () => {
     expect(messages.started.map(({ text, file }) => file ?? text)).toEqual(['look', path, 'next']);
   });
 
+  test('lets its request go out although its group has got another key meanwhile', async () => {
+    const { store, messages, files, send, staged } = await world();
+    send('cmd', { text: 'look', files: [remote] });
+    store.write(() => store.rekey(new Map([[ANN, 'one group']]), (_, text) => text));
+    await files.end(0, { kind: 'fetched', path: staged('menu.pdf') });
+    expect(messages.texts).toEqual(['look']);
+  });
+
   test('does not hold up other conversations', async () => {
     const { messages, send } = await world();
     send('cmd', { text: 'look', files: [remote] });
