@@ -136,14 +136,15 @@ describe('rollback', { concurrent: true }, () => {
   });
 
   test('finds the version that ran after any number of upgrades that did not', async (context) => {
-    const bench = await ServiceBench.open(context, { patience: { answerMs: 1_000, againMs: 10 } });
+    const bench = await ServiceBench.open(context);
     await bench.install('one');
+    const patience = { answerMs: 1_000, againMs: 10 };
     for (const edition of ['two', 'three']) {
-      await expect(bench.install(edition, { manner: 'dying' })).rejects.toMatchObject({
+      await expect(bench.install(edition, { manner: 'dying', patience })).rejects.toMatchObject({
         remedy: expect.stringContaining('edge-agent rollback'),
       });
     }
-    await rollback(bench.serviceOf('one', { patience: {} }));
+    await rollback(bench.service);
     await bench.answers('one');
   });
 

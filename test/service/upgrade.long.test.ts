@@ -197,12 +197,13 @@ describe('an upgrade', { concurrent: true }, () => {
   });
 
   test('to a program that does not answer says how to go back, and going back works', async (context) => {
-    const bench = await ServiceBench.open(context, { patience: { answerMs: 1_500, againMs: 10 } });
+    const bench = await ServiceBench.open(context);
     await bench.install('one');
-    await expect(bench.install('two', { manner: 'mute' })).rejects.toMatchObject({
+    const patience = { answerMs: 1_500, againMs: 10 };
+    await expect(bench.install('two', { manner: 'mute', patience })).rejects.toMatchObject({
       remedy: expect.stringContaining('edge-agent rollback'),
     });
-    await rollback(bench.serviceOf('one', { patience: {} }));
+    await rollback(bench.service);
     await bench.answers('one');
   });
 });

@@ -11,7 +11,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { askSocket } from '../../src/operator/askDaemon.js';
 import { type Installed, install } from '../../src/service/install.js';
-import type { RunningAgent } from '../../src/service/LaunchAgent.js';
+import type { Patience, RunningAgent } from '../../src/service/LaunchAgent.js';
 import type { RuntimeWishes } from '../../src/service/runtime.js';
 import { Service, type ServiceOptions } from '../../src/service/Service.js';
 import type { ServicePlaces } from '../../src/service/servicePlaces.js';
@@ -30,6 +30,8 @@ export interface Tiny extends RunningAgent {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
+
+type InstallOptions = Partial<RuntimeWishes> & { config?: string; patience?: Partial<Patience> };
 
 /** A user's home with a launchd, and packages that are quick to install. All is gone after the test. */
 export class ServiceBench {
@@ -93,23 +95,21 @@ export class ServiceBench {
     });
   }
 
-  /** Installs that edition as `edge-agent install` of its package would. */
-  install(
-    edition: string,
-    options: { manner?: Manner; config?: string } & Partial<RuntimeWishes> = {},
-  ): Promise<Installed> {
+  /**
+   * Installs that edition as `edge-agent install` of its package would. One that is to fail may have less `patience`; one that is to
+   * answer may not: this machine may be busy.
+   */
+  install(edition: string, options: InstallOptions & { manner?: Manner } = {}): Promise<Installed> {
     this.program(edition, options.manner);
     return this.upgrade(edition, options);
   }
 
   /** As `install`, of the package as it is; it is made if there is none. */
-  upgrade(
-    edition: string,
-    options: { manner?: Manner; config?: string } & Partial<RuntimeWishes> = {},
-  ): Promise<Installed> {
+  upgrade(edition: string, options: InstallOptions & { manner?: Manner } = {}): Promise<Installed> {
     if (!existsSync(join(this.home, 'packages', edition))) this.program(edition);
-    const { manner: _manner, config = join(this.home, 'config.yaml'), ...wishes } = options;
-    return install(this.serviceOf(edition), { configPath: config, runtime: 'current', ...wishes });
+    const { manner: _manner, config = join(this.home, 'config.yaml'), patience, ...wishes } = options;
+    const service = this.serviceOf(edition, patience === undefined ? {} : { patience });
+    return install(service, { configPath: config, runtime: 'current', ...wishes });
   }
 
   /** A program of this Mac, played by a shell script. */

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { findingLines } from '../../../src/cli/inspect/findingLines.js';
+import { printable } from '../../../src/cli/terminal.js';
 
 const FINDING = {
   id: 'state-directory',
@@ -12,11 +13,13 @@ const FINDING = {
 
 test('a finding fits a terminal, below its own words, and is two lines for a program', () => {
   const terminal = { isTerminal: true, colour: true, unicode: true, columns: 80 };
-  const shown = findingLines(FINDING, terminal).map(stripVTControlCharacters);
-  expect(shown.map((line) => line.search(/[^ ]/))).toEqual([0, 23, 6, 8]);
+  const shown = findingLines(FINDING, terminal).map((line) =>
+    stripVTControlCharacters(printable(line, terminal)),
+  );
+  expect(shown.map((line) => line.search(/[^ ]/))).toEqual([0, 24, 6, 8]);
   for (const line of shown) expect(line.length, line).toBeLessThanOrEqual(80);
   expect(findingLines(FINDING, { ...terminal, isTerminal: false, colour: false })).toEqual([
-    `FAIL  state-directory  ${FINDING.evidence}`,
+    `FAIL  state-directory   ${FINDING.evidence}`,
     `      → ${FINDING.remedy}`,
   ]);
 });
