@@ -2,7 +2,10 @@ import type { Evidence } from './evidence.js';
 import { answersIn, expectedTexts, outcomeIn, wasCancelled, wasForgotten } from './expectations.js';
 import { conversationsOf, guidsOf, type Intents, type MessageIntent } from './intents.js';
 import { judgeForms } from './judgeForms.js';
-import { judgeArrivals, judgeCounts, judgeLanes, tally } from './rules.js';
+import { judgeCounts, judgeLanes, tally } from './rules.js';
+
+/** Posts of one conversation that may be on their way at the same time, and so overtake one another (protocol, "HTTP"). */
+const IN_FLIGHT = 3;
 
 /** What was promised and not kept, in words; empty if all was. */
 export function judge(intents: Intents, evidence: Evidence, mayDoubt: boolean): string[] {
@@ -87,7 +90,12 @@ function judgeMessages({ messages }: Intents, { journal, incoming }: Evidence): 
     }),
   );
   const overtaken = conversationsOf(messages.filter(({ late }) => !late)).flatMap((conversation) =>
-    judgeArrivals(conversation, arrivalOf, ({ fate }) => fate !== 'unsent'),
+    conversation.flatMap((message, index) => {
+      const mine = arrivalOf(message);
+      const older = conversation.slice(0, Math.max(0, index - IN_FLIGHT + 1));
+      const passed = older.find((other) => other.fate !== 'unsent' && arrivalOf(other) > mine);
+      return passed === undefined ? [] : [`order: message ${message.guid} was posted before ${passed.guid}`];
+    }),
   );
   return [...unanswered, ...missing, ...overtaken];
 }

@@ -45,23 +45,6 @@ export function judgeLanes(lanes: readonly (readonly string[])[], sent: readonly
   });
 }
 
-/** Posts of one conversation that may be on their way at the same time, and so overtake one another (protocol, "HTTP"). */
-const IN_FLIGHT = 3;
-
-/** No message of a conversation (in the order of writing) is posted before one that is older by more than may be on their way. */
-export function judgeArrivals<T extends { guid: string }>(
-  conversation: readonly T[],
-  arrivalOf: (message: T) => number,
-  isNeeded: (message: T) => boolean = () => true,
-): string[] {
-  return conversation.flatMap((message, index) => {
-    const mine = arrivalOf(message);
-    const older = conversation.slice(0, Math.max(0, index - IN_FLIGHT + 1));
-    const passed = older.find((other) => isNeeded(other) && arrivalOf(other) > mine);
-    return passed === undefined ? [] : [`order: message ${message.guid} was posted before ${passed.guid}`];
-  });
-}
-
 /** Each text went to where its conversation is; one that nobody asked for is the concern of `judgeCounts`. */
 export function judgeTargets(
   dispatches: readonly { text: string; target: string }[],

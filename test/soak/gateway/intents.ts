@@ -39,3 +39,10 @@ export function messageGuidIn(data: Readonly<Record<string, unknown>>): string |
   if (typeof message !== 'object' || message === null || !('message_guid' in message)) return undefined;
   return String(message.message_guid);
 }
+
+/** Its number within its conversation. */
+export function sequenceIn(data: Readonly<Record<string, unknown>>): number | undefined {
+  const { message } = data;
+  if (typeof message !== 'object' || message === null || !('sequence' in message)) return undefined;
+  return Number(message.sequence);
+}

@@ -24,9 +24,9 @@ const told = (id: string, message_id: string, status = 'sent'): FollowedEvent =>
   ...{ id, type: 'message.status', agent: AGENT },
   data: { conversation: '+1', message_id, status, in_reply_to: null },
 });
-const received = (id: string, guid: string): FollowedEvent => ({
+const received = (id: string, guid: string, sequence = 1): FollowedEvent => ({
   ...{ id, type: 'message.received', agent: AGENT },
-  data: { conversation: '+1', message: { message_guid: guid, filtered_text: 'm1 hello' } },
+  data: { conversation: '+1', message: { message_guid: guid, filtered_text: 'm1 hello', sequence } },
 });
 
 /** Two texts, and a message whose first answer broke off: all as it should be. */
@@ -142,6 +142,13 @@ describe('the judge of a soak of the gateway', () => {
         attempts: attempts.map((one, index) => (index === 1 ? { ...one, body: 'x' } : one)),
       }),
       'webhook: bot got e1 with another body',
+    ],
+    [
+      'a message whose number says another order',
+      ({ events }) => ({
+        events: events.map((event) => (event.id === 'e1' ? received('e1', 'g1', 2) : event)),
+      }),
+      'message: g1 (“m1 hello”) has the number 2 instead of 1',
     ],
     [
       'a message that came to no application',

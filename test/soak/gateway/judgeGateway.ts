@@ -1,7 +1,13 @@
 import type { OutgoingMessage } from '../../../src/model/gatewayMessages.js';
-import { type Expected, judgeArrivals, judgeCounts, judgeLanes, judgeTargets } from '../rules.js';
+import { type Expected, judgeCounts, judgeLanes, judgeTargets } from '../rules.js';
 import type { Attempt } from './Bot.js';
-import { type GatewayEvidence, type GatewayIntents, messageGuidIn, type WrittenMessage } from './intents.js';
+import {
+  type GatewayEvidence,
+  type GatewayIntents,
+  messageGuidIn,
+  sequenceIn,
+  type WrittenMessage,
+} from './intents.js';
 
 /** How often a text may be seen whose message has this status in the end; undefined: it may not end so. */
 const TRUE_IN: Readonly<Record<OutgoingMessage['status'], Expected | undefined>> = {
@@ -154,20 +160,24 @@ function judgeStatuses(_: GatewayIntents, { shown, events }: GatewayEvidence): s
   });
 }
 
-/** What people wrote reached the application, in their order but for what may overtake. */
-function judgeMessages({ messages }: GatewayIntents, evidence: GatewayEvidence): string[] {
-  const arrivals = new Map<string, number>();
-  for (const { type, data } of evidence.events) {
-    const guid = messageGuidIn(data);
-    if (type === 'message.received' && guid !== undefined && !arrivals.has(guid))
-      arrivals.set(guid, arrivals.size);
-  }
-  const missing = messages.filter(({ guid }) => !arrivals.has(guid));
-  const lanes = groupBy(messages, ({ agentId, conversation }) => `${agentId} ${conversation}`);
-  return [
-    ...missing.map(({ guid, text }) => `message: ${guid} (“${text}”) is in no stream`),
-    ...lanes.flatMap((lane) => judgeArrivals(lane, ({ guid }) => arrivals.get(guid) ?? Infinity)),
-  ];
+/**
+ * What people wrote reached the application, numbered in the order in which they wrote. One whose post failed may come behind others
+ * (protocol, "HTTP"): the number says where it belongs.
+ */
+function judgeMessages({ messages }: GatewayIntents, { events }: GatewayEvidence): string[] {
+  const numbers = new Map(
+    events.flatMap(({ type, data }) =>
+      type === 'message.received' ? [[messageGuidIn(data), sequenceIn(data)] as const] : [],
+    ),
+  );
+  return groupBy(messages, ({ agentId, conversation }) => `${agentId} ${conversation}`).flatMap((lane) =>
+    lane.flatMap(({ guid, text }, index) => {
+      const name = `message: ${guid} (“${text}”)`;
+      if (!numbers.has(guid)) return [`${name} is in no stream`];
+      const number = numbers.get(guid);
+      return number === index + 1 ? [] : [`${name} has the number ${number} instead of ${index + 1}`];
+    }),
+  );
 }
 
 /** The stream gives no event twice. */
