@@ -174,7 +174,7 @@ async function startParts(
   await bell.start();
   running.push({ name: 'the bell of events', stop: () => bell.stop() });
   const ring = () => bell.ring();
-  const box = new SecretBox(settings.key);
+  const box = new SecretBox(settings.key, settings.keysBefore);
   const secrets = new AgentSecrets({ database, box, clock, log });
   await secrets.start();
   running.push({ name: 'the secrets of agents', stop: () => secrets.stop() });

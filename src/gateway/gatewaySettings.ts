@@ -17,6 +17,8 @@ export interface GatewaySettings {
     | { readonly kind: 'postgres'; readonly url: string };
   /** 32 bytes, under which secrets are sealed in the database. */
   readonly key: Buffer;
+  /** Its keys before, which still open what was sealed under them. */
+  readonly keysBefore: readonly Buffer[];
   /** Where uploaded files are; several replicas share it. */
   readonly uploads: UploadPlace;
   /** What all uploaded files may come to, in bytes. */

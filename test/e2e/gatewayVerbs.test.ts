@@ -1,6 +1,8 @@
-import { rmSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { freshToken } from '../kit/backend/PlainAgent.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
 import { EdgeWorld, OWN, REALTIME } from '../support/EdgeWorld.js';
 import type { Place } from '../support/program.js';
@@ -142,6 +144,64 @@ describe('a gateway that is set up by its verbs', () => {
     });
     expect((await gateway('webhooks', 'remove', id)).exitCode).toBe(0);
     expect((await json('webhooks')).webhooks).toEqual([]);
+  });
+});
+
+describe('the key of the gateway', () => {
+  const keyLines = (data: string) => readFileSync(`${data}.key`, 'utf8').trim().split('\n');
+  const opens = async (url: string, secret: unknown) => {
+    const headers = {
+      authorization: `Bearer ${freshToken('edge_13105550100', String(secret))}`,
+      'x-edge-agent-id': 'edge_13105550100',
+    };
+    return (await fetch(`${url}/edge/sync`, { method: 'POST', headers, body: '{}' })).status;
+  };
+
+  test('is changed while the gateway runs: every secret counts before, and after the next start', async () => {
+    const { json, start, data } = gatewayPlace();
+    const { daemon, url } = await start();
+    const { secret } = await json('agents', 'add', OWN);
+    const [old] = keyLines(data);
+    expect(await json('rekey')).toMatchObject({ secrets: 1 });
+    expect(await opens(url, secret)).toBe(200);
+    const [key, ...more] = keyLines(data);
+    expect([key === old, more]).toEqual([false, []]);
+    await daemon.kill('SIGTERM');
+    expect(await opens((await start()).url, secret)).toBe(200);
+  });
+
+  test('of a change that was begun is finished by the next one, and both count meanwhile', async () => {
+    const { json, start, data } = gatewayPlace();
+    const { secret } = await json('agents', 'add', OWN);
+    const [old] = keyLines(data);
+    const fresh = randomBytes(32).toString('base64');
+    writeFileSync(`${data}.key`, `${fresh}\n${old}\n`);
+    const { daemon, url } = await start();
+    expect(await opens(url, secret)).toBe(200);
+    await daemon.kill('SIGTERM');
+    expect(await json('rekey')).toMatchObject({ secrets: 1 });
+    expect(keyLines(data)).toEqual([fresh]);
+    expect(await opens((await start()).url, secret)).toBe(200);
+  });
+
+  test('in the environment is changed by naming both, and alone it is not', async () => {
+    const [old, fresh] = [1, 2].map(() => randomBytes(32).toString('base64'));
+    const before = gatewayPlace({ GATEWAY_KEY: old });
+    const { secret } = await before.json('agents', 'add', OWN);
+    expect(await before.gateway('rekey')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('the new key, a comma'),
+    });
+    const at = (GATEWAY_KEY: string | undefined) => ({
+      ...before.place,
+      env: { ...before.place.env, GATEWAY_KEY },
+    });
+    const rekeyed = await runCli(['gateway', 'rekey', '--json'], at(`${fresh},${old}`));
+    expect(JSON.parse(rekeyed.stdout)).toMatchObject({ secrets: 1 });
+    const daemon = DaemonProcess.spawn(at(fresh), { verb: ['gateway', '--port', '0'] });
+    onTestFinished(() => daemon.dispose());
+    const { url } = JSON.parse(await daemon.line(LISTENS)) as { url: string };
+    expect(await opens(url, secret)).toBe(200);
   });
 });
 

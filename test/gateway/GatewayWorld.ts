@@ -51,7 +51,12 @@ export class GatewayWorld {
   /** What its operator may ask of it. */
   get admin(): GatewayAdmin {
     const { database, box } = this.gateway;
-    const places = { publicUrl: null, localUrl: null, allowPrivateWebhooks: true };
+    const places = {
+      keys: () => ({ key: this.settings.key, before: [], file: undefined }),
+      publicUrl: null,
+      localUrl: null,
+      allowPrivateWebhooks: true,
+    };
     return gatewayAdmin({ database, box, clock: systemClock, ...places });
   }
 

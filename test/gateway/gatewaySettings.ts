@@ -11,6 +11,7 @@ export function gatewaySettings<S extends GatewaySettings['storage']>(
     port: 0,
     storage,
     key: randomBytes(32),
+    keysBefore: [],
     uploads: { kind: 'directory', path: uploadDirectory },
     uploadBytes: 64 * 1024 * 1024,
     registrationToken: undefined,

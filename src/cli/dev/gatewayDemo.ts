@@ -67,10 +67,11 @@ async function startGateway(
   endings.push(() => rmSync(directory, { recursive: true, force: true }));
   const log = createLogger({ file: join(directory, 'gateway.log'), level: 'info', format: 'text' });
   endings.push(() => log.close());
+  const keys = { key: randomBytes(KEY_BYTES), before: [], file: undefined };
   const settings = gatewaySettings(
     { host: '127.0.0.1', port, keepDays: 90, rate: 0, allowPrivateWebhooks: true },
     { kind: 'sqlite', path: join(directory, 'gateway.sqlite') },
-    randomBytes(KEY_BYTES),
+    keys,
   );
   const surroundings = { clock: systemClock, random: systemRandom, log: log.logger };
   const gateway = await Gateway.start(settings, surroundings);
@@ -79,6 +80,7 @@ async function startGateway(
   const admin = gatewayAdmin({
     database,
     box,
+    keys: () => keys,
     clock: systemClock,
     publicUrl: null,
     localUrl: null,

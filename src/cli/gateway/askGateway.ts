@@ -10,7 +10,7 @@ import { EXIT } from '../exitCodes.js';
 import { complain, complainOf } from '../print.js';
 import { storeLog } from '../storeLog.js';
 import { type AdminGiven, type AdminResult, type AdminVerb, gatewayAdmin } from './gatewayAdmin.js';
-import { gatewayKey } from './gatewayKey.js';
+import { gatewayKeys } from './gatewayKey.js';
 import { type AdminOptions, adminSocket, type GatewayPlace, gatewayPlace } from './gatewayPlace.js';
 
 /** A gateway that starts or stops is waited for so long, in ms. */
@@ -89,16 +89,20 @@ async function askDatabase<V extends AdminVerb>(
   given: AdminGiven<V>,
 ): Promise<AdminResult<V>> {
   const { GATEWAY_KEY, GATEWAY_PUBLIC_URL } = environment();
-  const key = gatewayKey(place, GATEWAY_KEY);
+  const keys = () => gatewayKeys(place, GATEWAY_KEY);
+  // Makes them with a new file; which they are is known once nobody else has the database.
+  keys();
   const database = await openGatewayDatabase(place, {
     clock: systemClock,
     random: systemRandom,
     log: storeLog,
   });
   try {
+    const { key, before } = keys();
     const verbs = gatewayAdmin({
       database,
-      box: new SecretBox(key),
+      box: new SecretBox(key, before),
+      keys,
       clock: systemClock,
       publicUrl: GATEWAY_PUBLIC_URL || null,
       localUrl: null,

@@ -5,6 +5,7 @@ import { addAgent, endOldSecrets, removeAgent, rotateSecret } from '../../gatewa
 import { agentView, agentViews } from '../../gateway/ledger/agentViews.js';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../../gateway/ledger/apiKeys.js';
 import { audit } from '../../gateway/ledger/auditLog.js';
+import { resealSecrets } from '../../gateway/ledger/resealSecrets.js';
 import type { SecretBox } from '../../gateway/ledger/SecretBox.js';
 import {
   findDelivery,
@@ -27,11 +28,14 @@ import { type AgentResource, DELIVERY_STATES, newWebhookSchema, SCOPES } from '.
 import type { StatusVerb } from '../../operator/StatusServer.js';
 import type { Clock } from '../../system/clock.js';
 import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
+import { forgetKeysBefore, type GatewayKeys, nextKey } from './gatewayKey.js';
 
 /** What an operator's verbs work on: a gateway that runs, or its database while none does. */
 interface GatewayAdminParts {
   readonly database: GatewayDatabase;
   readonly box: SecretBox;
+  /** The keys of the box, as they are configured now. */
+  readonly keys: () => GatewayKeys;
   readonly clock: Clock;
   /** Where agents reach it; null: not known. */
   readonly publicUrl: string | null;
@@ -77,6 +81,7 @@ export interface AgentSecret {
 
 /** What each verb is given. */
 interface Given {
+  readonly rekey: z.input<typeof nothing>;
   readonly 'agents.add': z.input<typeof newAgent>;
   readonly 'agents.list': z.input<typeof nothing>;
   readonly 'agents.show': z.input<typeof byId>;
@@ -95,6 +100,8 @@ interface Given {
 
 /** What each gives. */
 interface Results {
+  /** How many secrets were sealed under another key. */
+  readonly rekey: { readonly secrets: number };
   readonly 'agents.add': AgentSecret;
   readonly 'agents.list': readonly AgentResource[];
   readonly 'agents.show': AgentResource;
@@ -133,7 +140,7 @@ export function adminSocketVerbs(admin: GatewayAdmin): Readonly<Record<string, S
 }
 
 export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
-  const { database, box, clock, publicUrl, localUrl, allowPrivateWebhooks } = parts;
+  const { database, box, keys, clock, publicUrl, localUrl, allowPrivateWebhooks } = parts;
   /** One durable change, with its line in the audit log. */
   const change = <T>(
     action: string,
@@ -152,6 +159,15 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       missing('webhook', webhookId, 'webhooks list');
   };
   return {
+    rekey: checked(nothing, async () => {
+      const found = keys();
+      const key = nextKey(found);
+      box.adopt(key);
+      const secrets = await resealSecrets(database, box);
+      await change('gateway.rekeyed', '', async () => undefined, { secrets });
+      if (found.file !== undefined) forgetKeysBefore(found.file, key);
+      return { secrets };
+    }),
     'agents.add': checked(newAgent, async ({ address, id: given, name }) => {
       const agentId = given ?? agentIdOf(address);
       if (!isAgentId(agentId))

@@ -20,7 +20,7 @@ import { EXIT } from '../exitCodes.js';
 import { complain, complainOf } from '../print.js';
 import { untilSignal } from '../untilSignal.js';
 import { adminSocketVerbs, gatewayAdmin } from './gatewayAdmin.js';
-import { gatewayKey } from './gatewayKey.js';
+import { type GatewayKeys, gatewayKeys } from './gatewayKey.js';
 import { adminSocket, type GatewayPlace, gatewayPlace, type PlaceOptions } from './gatewayPlace.js';
 import { uploadPlace } from './uploadPlace.js';
 
@@ -72,11 +72,11 @@ export async function gatewayRun(options: GatewayRunOptions): Promise<number> {
   process.on('uncaughtExceptionMonitor', onMistake);
   try {
     const place = gatewayPlace(options);
-    const key = gatewayKey(place, GATEWAY_KEY);
-    log.redact([key.toString('base64')]);
+    const keys = gatewayKeys(place, GATEWAY_KEY);
+    log.redact([keys.key, ...keys.before].map((key) => key.toString('base64')));
     if (!isLoopback(isIPv6(options.host) ? `[${options.host}]` : options.host))
       await demandSomebody(place, options.host, logger);
-    const settings = gatewaySettings(options, place, key);
+    const settings = gatewaySettings(options, place, keys);
     const { uploads } = settings;
     if (uploads.kind === 's3')
       log.redact([
@@ -111,6 +111,7 @@ async function runUntil(
       const verbs = gatewayAdmin({
         database,
         box,
+        keys: () => gatewayKeys(storage, environment().GATEWAY_KEY),
         clock: systemClock,
         publicUrl: options.publicUrl ?? (environment().GATEWAY_PUBLIC_URL || null),
         localUrl: isLoopback(new URL(url).hostname) ? url : null,
@@ -139,7 +140,7 @@ export function gatewaySettings(
     'host' | 'port' | 'uploads' | 'keepDays' | 'rate' | 'allowPrivateWebhooks' | 'plainSecrets'
   >,
   place: GatewayPlace,
-  key: Buffer,
+  { key, before }: Pick<GatewayKeys, 'key' | 'before'>,
 ): GatewaySettings {
   const { host, port, rate, keepDays, plainSecrets = false, allowPrivateWebhooks = false } = options;
   return {
@@ -147,6 +148,7 @@ export function gatewaySettings(
     port,
     storage: place,
     key,
+    keysBefore: before,
     uploads: uploadPlace(options.uploads, place, environment()),
     uploadBytes: UPLOAD_BYTES,
     registrationToken: environment().REGISTRATION_TOKEN || undefined,

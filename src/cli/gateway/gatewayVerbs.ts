@@ -8,6 +8,7 @@ import { gatewayRunVerb } from './gatewayRunVerb.js';
 import { keysAddVerb } from './keysAddVerb.js';
 import { keysListVerb } from './keysListVerb.js';
 import { keysRevokeVerb } from './keysRevokeVerb.js';
+import { rekeyVerb } from './rekeyVerb.js';
 import { webhooksAddVerb } from './webhooksAddVerb.js';
 import { webhooksDeliveriesVerb } from './webhooksDeliveriesVerb.js';
 import { webhooksListVerb } from './webhooksListVerb.js';
@@ -46,6 +47,7 @@ export const gatewayVerbs: VerbGroup = {
       ],
       default: webhooksListVerb,
     },
+    rekeyVerb,
   ],
   default: gatewayRunVerb,
 };

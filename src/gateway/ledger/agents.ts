@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { randomHex } from '../../system/random.js';
-import type { Queries, StoredRow, Transaction } from '../storage/GatewayDatabase.js';
+import type { GatewayDatabase, Queries, StoredRow, Transaction } from '../storage/GatewayDatabase.js';
 import { readRows } from './readRows.js';
 import type { SecretBox } from './SecretBox.js';
 
 const sealedRow = z.object({ sealed: z.string() });
+const sealedSecretRow = z.object({ agent_id: z.string(), secret_id: z.string(), sealed: z.string() });
 const problemsRow = z.object({ problems: z.string() });
 
 /** An agent as it is kept. Times are Unix ms. */
@@ -127,6 +128,41 @@ export async function secretsOf(
     [agentId, now],
   );
   return readRows(sealedRow, rows).map(({ sealed }) => box.open(sealed, ownerOf(agentId)));
+}
+
+/** So many rows are looked at at once. */
+const RESEALED_AT_ONCE = 500;
+
+/** Seals each secret under the key that the box seals with now; gives how many were not. */
+export async function resealAgents(database: GatewayDatabase, box: SecretBox): Promise<number> {
+  let count = 0;
+  let after = { agent_id: '', secret_id: '' };
+  for (;;) {
+    const rows = readRows(
+      sealedSecretRow,
+      await database.query(
+        `SELECT agent_id, secret_id, sealed FROM agent_secrets
+         WHERE agent_id > $1 OR (agent_id = $1 AND secret_id > $2) ORDER BY agent_id, secret_id LIMIT $3`,
+        [after.agent_id, after.secret_id, RESEALED_AT_ONCE],
+      ),
+    );
+    const old = rows.flatMap((row) => {
+      const again = box.resealed(row.sealed, ownerOf(row.agent_id));
+      return again === undefined ? [] : [{ ...row, again }];
+    });
+    count += old.length;
+    if (old.length > 0)
+      await database.transaction(async (transaction) => {
+        for (const { agent_id, secret_id, sealed, again } of old)
+          await transaction.query(
+            'UPDATE agent_secrets SET sealed = $3 WHERE agent_id = $1 AND secret_id = $2 AND sealed = $4',
+            [agent_id, secret_id, again, sealed],
+          );
+      });
+    const last = rows.at(-1);
+    if (last === undefined) return count;
+    after = last;
+  }
 }
 
 /**

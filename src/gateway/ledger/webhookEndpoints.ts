@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { freshId } from '../../system/random.js';
-import type { Queries, StoredRow, Transaction } from '../storage/GatewayDatabase.js';
+import type { GatewayDatabase, Queries, StoredRow, Transaction } from '../storage/GatewayDatabase.js';
 import { jsonColumn, readRows } from './readRows.js';
 import type { SecretBox } from './SecretBox.js';
 
@@ -78,6 +78,12 @@ const rowSchema = z
     } satisfies WebhookEndpoint,
   }));
 
+const sealedRow = z.object({
+  webhook_id: z.string(),
+  secret: z.string(),
+  previous_secret: z.string().nullable(),
+});
+
 const endpointsOf = (rows: readonly StoredRow[]) => readRows(rowSchema, rows).map(({ endpoint }) => endpoint);
 
 /** Makes an endpoint. `secret` is shown this once: it is kept sealed. */
@@ -130,6 +136,30 @@ export async function webhookWithSecrets(
   const isRotating = previous !== null && (found.endpoint.previousUntil ?? 0) > now;
   const secrets = isRotating ? [secret, previous] : [secret];
   return { endpoint: found.endpoint, secrets: secrets.map((sealed) => box.open(sealed, id)) };
+}
+
+/** Seals each secret under the key that the box seals with now; gives how many were not. */
+export async function resealWebhooks(database: GatewayDatabase, box: SecretBox): Promise<number> {
+  let count = 0;
+  const rows = readRows(
+    sealedRow,
+    await database.query('SELECT webhook_id, secret, previous_secret FROM webhooks ORDER BY webhook_id'),
+  );
+  for (const { webhook_id: id, secret, previous_secret } of rows) {
+    const again = box.resealed(secret, id);
+    const previous = previous_secret === null ? undefined : box.resealed(previous_secret, id);
+    if (again === undefined && previous === undefined) continue;
+    count += 1;
+    await database.transaction((transaction) =>
+      transaction.query(
+        // Only as it was read: it may be rotated meanwhile.
+        `UPDATE webhooks SET secret = $2, previous_secret = $3
+         WHERE webhook_id = $1 AND secret = $4 AND coalesce(previous_secret, '') = $5`,
+        [id, again ?? secret, previous ?? previous_secret, secret, previous_secret ?? ''],
+      ),
+    );
+  }
+  return count;
 }
 
 /** Writes what is changed, subscriptions and all. */

@@ -366,3 +366,15 @@ test('a sealed secret opens with its key for its owner alone', () => {
   expect(() => box.open('', 'wh_1')).toThrow('does not open');
   expect(() => new SecretBox(randomBytes(16))).toThrow('16 bytes');
 });
+
+test('under a new key what the one before sealed opens still, and is sealed again once', () => {
+  const [old, fresh] = [randomBytes(32), randomBytes(32)];
+  const sealed = new SecretBox(old).seal('whsec_x', 'wh_1');
+  const box = new SecretBox(fresh, [old]);
+  expect(box.open(sealed, 'wh_1')).toBe('whsec_x');
+  const again = box.resealed(sealed, 'wh_1') ?? '';
+  expect(new SecretBox(fresh).open(again, 'wh_1')).toBe('whsec_x');
+  expect(box.resealed(again, 'wh_1')).toBeUndefined();
+  expect(() => box.resealed(sealed, 'wh_2')).toThrow('does not open');
+  expect(() => new SecretBox(fresh, [randomBytes(16)])).toThrow('16 bytes');
+});
