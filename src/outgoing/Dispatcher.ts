@@ -245,7 +245,7 @@ export class Dispatcher {
       this.heed(send, evidence, position);
       return false;
     }
-    this.countIn(send, known);
+    this.countRecipient(send, known);
     const tag = tagOf(send);
     this.store.sends.begin(send.seq, { tag, ...placeOf(send, position) });
     this.noteBegun(send);
@@ -257,6 +257,7 @@ export class Dispatcher {
       const ended = this.sender.start({ tag, text: send.text, file: send.file, target });
       ended.then((result) => this.ended(attempt, result));
       this.lanes.dispatched(send.conversation);
+      this.limits.pace.note(send.conversation);
       for (const listener of this.startListeners) listener(send);
       this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
     });
@@ -339,9 +340,8 @@ export class Dispatcher {
     if (isReply(send)) lineage.beginAnswer(incoming.find(send.answers));
   }
 
-  /** Inside a write: counts the attempt for the limits, which have let it pass. */
-  private countIn({ conversation }: SendRecord, targets: readonly SendTarget[]): void {
-    this.limits.pace.note(conversation);
+  /** Inside a write: counts for the limit who is written to, which has let it pass. */
+  private countRecipient({ conversation }: SendRecord, targets: readonly SendTarget[]): void {
     const hasChat =
       this.rows.position() === undefined ? undefined : targets.some(({ form }) => form === 'chat');
     this.limits.newRecipients.note(conversation, hasChat);

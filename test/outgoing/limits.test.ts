@@ -212,6 +212,21 @@ describe('people whom chat.db does not know', () => {
 });
 
 describe('texts of one conversation', () => {
+  test('counts no attempt that the disk kept from being begun', async () => {
+    const { clock, store, messages, send, succeed } = await world({ maxPerMinute: 2 });
+    send('x');
+    send('a');
+    const begin = store.sends.begin.bind(store.sends);
+    store.sends.begin = () => {
+      throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    };
+    await succeed('x');
+    clock.advance(10_000);
+    store.sends.begin = begin;
+    clock.advance(2_000);
+    expect(messages.texts).toEqual(['x', 'a']);
+  });
+
   test('are sent so many a minute; the others wait', async () => {
     const { clock, messages, outgoing, send, succeed } = await world({ maxPerMinute: 2 });
     for (const text of ['1', '2', '3']) send('a', text);
