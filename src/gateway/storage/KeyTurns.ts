@@ -5,7 +5,7 @@ interface Patience {
   /** How long one holder is waited for, in ms. */
   lockMs: number;
   /** How long one waits at most, whoever holds it meanwhile, in ms. */
-  connectMs: number;
+  turnMs: number;
 }
 
 interface KeyQueue {
@@ -48,7 +48,7 @@ export class KeyTurns {
         resolve();
       };
       const check = () => {
-        const end = Math.min(Math.max(cameAt, queue.takenAt) + patience.lockMs, cameAt + patience.connectMs);
+        const end = Math.min(Math.max(cameAt, queue.takenAt) + patience.lockMs, cameAt + patience.turnMs);
         const left = end - clock.monotonic();
         if (left > 0) {
           timer = clock.after(left, check);

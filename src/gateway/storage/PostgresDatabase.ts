@@ -41,6 +41,8 @@ interface Patience {
   statementMs: number;
   /** For a lock that another transaction holds. */
   lockMs: number;
+  /** For one's turn among those of this process that want the same lock, while they get on. */
+  turnMs: number;
   /** For the work of a transaction, all its statements together. */
   workMs: number;
   /** For the answer to COMMIT or ROLLBACK. */
@@ -57,6 +59,7 @@ const PATIENCE: Patience = {
   connectMs: 10_000,
   statementMs: 10_000,
   lockMs: 5_000,
+  turnMs: 30_000,
   workMs: 10_000,
   commitMs: 10_000,
   attemptsMs: 15_000,
@@ -200,7 +203,7 @@ export class PostgresDatabase implements GatewayDatabase {
     workMs: number,
   ): Promise<Outcome<T>> {
     const { clock, log } = this.settings;
-    const { commitMs, connectMs } = this.patience;
+    const { commitMs, connectMs, turnMs } = this.patience;
     const deadline = new Deadline(clock, () => {
       transaction.abandon();
       return new EdgeError(
@@ -219,7 +222,7 @@ export class PostgresDatabase implements GatewayDatabase {
       commitMs,
     });
     // For its turn and for a connection it may wait before.
-    deadline.setTo(workMs + 2 * connectMs);
+    deadline.setTo(workMs + turnMs + connectMs);
     try {
       const value = await deadline.of(this.scope.inside(() => work(transaction)));
       for (const hook of await transaction.commit()) safely(log, hook);

@@ -358,7 +358,7 @@ describe('a slow database', () => {
 
   test('a lock that many wait for is waited for while it is passed on', async () => {
     const clock = new FakeClock(Date.now());
-    const turns = new KeyTurns(clock, { lockMs: 5_000, connectMs: 12_000 });
+    const turns = new KeyTurns(clock, { lockMs: 5_000, turnMs: 12_000 });
     const ends: (() => void)[] = [];
     const waits = Array.from({ length: 4 }, () => turns.take('a').then((end) => ends.push(end)));
     const last = expect(waits[3]).rejects.toMatchObject(UNAVAILABLE);
