@@ -249,7 +249,8 @@ function mayBeEcho(row: ChatRow): boolean {
 
 /**
  * Judges a batch, oldest row first. A row whose chat or text has not arrived holds back later messages of the
- * same handle for some seconds, so that they do not overtake it; one that waits for files or for a late text does not, for
+ * same handle for some seconds, so that they do not overtake it, and with them what comes behind them in their conversations;
+ * one that waits for files or for a late text does not, for
  * these take long, nor does one of our own. A row that cannot be understood is left out as damaged. Throws SqliteError, of
  * the store.
  */
@@ -270,6 +271,8 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
   };
   const holding = new Set<string | null>();
   const holdingChats = new Set<number>();
+  // A message that is held back holds its conversation: nobody's later one overtakes it.
+  const heldConversations = new Set<string>();
   for (const { row, attachments, participants, neighbours } of gathered.rows) {
     const before = known.get(row.rowId);
     const seenAt = Math.min(before?.firstSeenAt ?? facts.now, facts.now);
@@ -326,7 +329,10 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       if (verdict.event !== undefined) judged.events.push(verdict.event);
       continue;
     }
-    const isHeld = holding.has(row.handle) || (row.chatRowId !== null && holdingChats.has(row.chatRowId));
+    const isHeld =
+      holding.has(row.handle) ||
+      (row.chatRowId !== null && holdingChats.has(row.chatRowId)) ||
+      (verdict.kind === 'message' && heldConversations.has(verdict.message.conversation));
     if (verdict.kind === 'message' && !isHeld) {
       done();
       if (verdict.linkOf === undefined) judged.messages.push(verdict.message);
@@ -336,6 +342,7 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
       if (verdict.editedAt !== null) judged.edited.push({ guid: row.guid, editedAt: verdict.editedAt });
       continue;
     }
+    if (verdict.kind === 'message') heldConversations.add(verdict.message.conversation);
     const waitingFor = verdict.kind === 'incomplete' ? verdict.waitingFor : undefined;
     const isComplete =
       waitingFor === 'direction' || waitingFor === 'proof' || waitingFor === 'late_direction';

@@ -109,6 +109,19 @@ describe('a row that is not complete', () => {
     expect(world.clock.pending).toBe(0);
   });
 
+  test('holds back, with a later message of its handle in a group, what others say behind that in the group', () => {
+    const { world, reader } = started();
+    const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
+    world.receive({ from: PERSON, text: 'one', stages: ['row', 'text'] });
+    world.receive({ from: PERSON, text: 'two', chat });
+    world.receive({ from: OTHER, text: 'three', chat });
+    world.receive({ from: OTHER, text: 'alone' });
+    reader.scan();
+    expect(world.texts).toEqual(['alone']);
+    world.clock.advance(3000);
+    expect(world.texts).toEqual(['alone', 'two', 'three']);
+  });
+
   test('whose group arrives late is never a private message, and goes to the group, however late', () => {
     const { world, store, reader } = started();
     const chat = world.writer.groupChat([PERSON, OTHER], { identifier: 'chat1' });
