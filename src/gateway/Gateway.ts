@@ -308,6 +308,7 @@ async function startParts(
     database,
     commands,
     bell,
+    uploads,
     box,
     clock,
     log,

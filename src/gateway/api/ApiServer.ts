@@ -10,6 +10,7 @@ import { ApiError } from './ApiError.js';
 import { addCommand, getAgent, listAgents } from './agentOperations.js';
 import { type ApiCall, type ApiContext, agentOf, type OperationHandler, parsed } from './apiCall.js';
 import { OPERATIONS, type Operation, type OperationId } from './apiContract.js';
+import { getAttachment } from './attachmentOperations.js';
 import { streamEvents } from './EventStream.js';
 import {
   cancelMessage,
@@ -291,6 +292,7 @@ const HANDLERS: Readonly<Record<Exclude<OperationId, 'streamEvents'>, OperationH
   getAgent,
   addCommand,
   listConversation,
+  getAttachment,
   createWebhook,
   listWebhooks,
   getWebhook,
@@ -320,6 +322,7 @@ const OPERATION_IDS: readonly OperationId[] = [
   'getAgent',
   'addCommand',
   'listConversation',
+  'getAttachment',
   'streamEvents',
   'createWebhook',
   'listWebhooks',

@@ -10,7 +10,7 @@ import { decodePlace, json, type OperationHandler, pageOf, param, parsed, unknow
 import { OPERATIONS } from './apiContract.js';
 import { repeatable } from './repeatable.js';
 
-const placeSchema = z.object({ createdAt: z.number(), id: z.string() });
+const placeSchema = z.object({ createdAt: z.int(), id: z.string() });
 
 /** GET /v1/agents */
 export const listAgents: OperationHandler = async ({ key, query }, { database, clock }) => {

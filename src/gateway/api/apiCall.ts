@@ -10,6 +10,7 @@ import { type ApiKey, mayUseAgent } from '../ledger/apiKeys.js';
 import { requestHash } from '../ledger/idempotency.js';
 import type { SecretBox } from '../ledger/SecretBox.js';
 import type { GatewayDatabase, Queries } from '../storage/GatewayDatabase.js';
+import type { UploadStore } from '../uploads/UploadStore.js';
 import { ApiError, invalidRequest } from './ApiError.js';
 
 /** What the operations work on. */
@@ -17,6 +18,8 @@ export interface ApiContext {
   readonly database: GatewayDatabase;
   readonly commands: CommandIntake;
   readonly bell: EventBell;
+  /** Where the files of incoming messages are. */
+  readonly uploads: Pick<UploadStore, 'read'>;
   readonly box: SecretBox;
   readonly clock: Clock;
   readonly log: Logger;

@@ -33,8 +33,8 @@ export interface Operation {
   /** Takes an `Idempotency-Key`. */
   readonly isRepeatable?: true;
   readonly status: 200 | 201 | 202;
-  /** null: a stream of Server-Sent Events. */
-  readonly reply: z.ZodType | null;
+  /** null: a stream of Server-Sent Events; `file`: the bytes of one. */
+  readonly reply: z.ZodType | 'file' | null;
   /** The types of errors beyond those that every operation has. */
   readonly errors: readonly ('not_found' | 'conflict' | 'invalid_request')[];
 }
@@ -155,6 +155,19 @@ export const OPERATIONS = {
     query: z.object({ agent, ...page }),
     status: 200,
     reply: conversationPageSchema,
+    errors: ['invalid_request', 'not_found'],
+  },
+  getAttachment: {
+    method: 'GET',
+    path: '/v1/attachments/{id}',
+    scope: 'messages:read',
+    summary: 'A file that came with a message',
+    description:
+      'Its bytes, by the `guid` of one of the `attachments` of a message, once the agent has brought them: until then 404. With the name ' +
+      'and type that the agent gave.',
+    query: z.object({ agent }),
+    status: 200,
+    reply: 'file',
     errors: ['invalid_request', 'not_found'],
   },
   streamEvents: {

@@ -29,7 +29,7 @@ import {
 import { OPERATIONS } from './apiContract.js';
 import { repeatable } from './repeatable.js';
 
-const placeSchema = z.object({ at: z.number(), id: z.string() });
+const placeSchema = z.object({ at: z.int(), id: z.string() });
 
 /** POST /v1/messages: the message, its command and the idempotency key are stored in one transaction. */
 export const sendMessage: OperationHandler = async (call, context) => {

@@ -113,7 +113,7 @@ export const testWebhook: OperationHandler = async (call, { database, clock, bel
 export const listDeliveries: OperationHandler = async (call, { database }) => {
   const { state, limit, cursor } = parsed(OPERATIONS.listDeliveries.query, call.query);
   const { id } = await endpointOf(database, call);
-  const before = decodePlace(z.number(), cursor);
+  const before = decodePlace(z.int(), cursor);
   const found = await deliveriesOf(database, id, { state, before, limit: limit + 1 });
   return json(pageOf(found, limit, deliveryView, ({ seq }) => seq));
 };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { request as plainRequest } from 'node:http';
+import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
+import type { Readable } from 'node:stream';
 import { AwsV4Signer } from 'aws4fetch';
 import { describeError, EdgeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
@@ -14,6 +15,8 @@ const TIMEOUT_MS = 30_000;
 const MOST_CHARACTERS = 16 * 1024;
 /** Is written and removed at the start, to see whether it may be. */
 const PROBE = '.edge-agent-probe';
+
+const NOTHING = Buffer.alloc(0);
 
 /** A bucket, who writes there, and in which part of it. */
 export interface S3Place {
@@ -63,11 +66,37 @@ export class S3Uploads implements UploadStore {
   }
 
   async remove(name: string): Promise<void> {
-    await this.ask('DELETE', name, Buffer.alloc(0));
+    await this.ask('DELETE', name, NOTHING);
   }
 
-  /** Resolves once it was done. Rejects with EdgeError `storage_unavailable`. */
-  private async ask(method: 'PUT' | 'DELETE', name: string, body: Buffer): Promise<void> {
+  read(name: string): Promise<Readable | undefined> {
+    return this.answered('GET', name, NOTHING, async (answer) => {
+      const status = answer.statusCode ?? 0;
+      if (status === 200) return answer;
+      const text = await textOf(answer);
+      if (isGone(status, text)) return undefined;
+      throw this.refused(status, text);
+    });
+  }
+
+  private ask(method: 'PUT' | 'DELETE', name: string, body: Buffer): Promise<void> {
+    return this.answered(method, name, body, async (answer) => {
+      const status = answer.statusCode ?? 0;
+      const text = await textOf(answer);
+      if (status >= 200 && status < 300) return;
+      // Has gone already, which is what was asked for.
+      if (method === 'DELETE' && isGone(status, text)) return;
+      throw this.refused(status, text);
+    });
+  }
+
+  /** What `use` makes of the answer, within the time. Rejects with EdgeError `storage_unavailable`. */
+  private async answered<T>(
+    method: 'GET' | 'PUT' | 'DELETE',
+    name: string,
+    body: Buffer,
+    use: (answer: IncomingMessage) => Promise<T>,
+  ): Promise<T> {
     const { accessKeyId, secretAccessKey, sessionToken, region } = this.place;
     const { clock, timeoutMs = TIMEOUT_MS } = this.surroundings;
     const signer = new AwsV4Signer({
@@ -85,11 +114,7 @@ export class S3Uploads implements UploadStore {
     const deadline = new AbortController();
     const timer = clock.after(timeoutMs, () => deadline.abort());
     try {
-      const { status, text } = await this.send(method, url, headers, body, deadline.signal);
-      if (status >= 200 && status < 300) return;
-      // Has gone already, which is what was asked for.
-      if (method === 'DELETE' && status === 404 && !text.includes('NoSuchBucket')) return;
-      throw this.refused(status, text);
+      return await use(await this.send(method, url, headers, body, deadline.signal));
     } catch (cause) {
       if (cause instanceof EdgeError) throw cause;
       const why = deadline.signal.aborted
@@ -107,7 +132,7 @@ export class S3Uploads implements UploadStore {
     headers: Headers,
     body: Buffer,
     signal: AbortSignal,
-  ): Promise<{ status: number; text: string }> {
+  ): Promise<IncomingMessage> {
     const request = url.protocol === 'https:' ? secureRequest : plainRequest;
     return new Promise((resolve, reject) => {
       const asked = request(url, {
@@ -117,14 +142,7 @@ export class S3Uploads implements UploadStore {
         headers: { ...Object.fromEntries(headers), 'Content-Length': body.length },
       });
       asked.on('error', reject);
-      asked.on('response', (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          if (text.length < MOST_CHARACTERS) text += chunk;
-        });
-        response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-      });
+      asked.on('response', resolve);
       asked.end(body);
     });
   }
@@ -143,13 +161,25 @@ export class S3Uploads implements UploadStore {
     const [, code] = /<Code>([\w.]{1,100})<\/Code>/.exec(text) ?? [];
     const remedy =
       status === 401 || status === 403
-        ? 'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, what they may do (s3:PutObject, s3:DeleteObject), and the clock of this machine.'
+        ? 'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, what they may do (s3:PutObject, s3:GetObject, s3:DeleteObject), and the clock of this machine.'
         : 'Check the bucket, AWS_REGION and AWS_ENDPOINT_URL_S3.';
     return this.fault(`HTTP ${status}${code === undefined ? '' : ` ${code}`}`, status >= 500 ? '' : remedy);
   }
 
   private fault(why: string, remedy: string, cause?: unknown): EdgeError {
-    const message = `Uploads cannot be stored in s3://${this.place.bucket}: ${why}.`;
+    const message = `Uploads cannot be kept in s3://${this.place.bucket}: ${why}.`;
     return new EdgeError('storage_unavailable', message, remedy, { cause });
   }
+}
+
+/** To its end, of which more than the beginning is not kept. */
+async function textOf(answer: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of answer.setEncoding('utf8'))
+    if (text.length < MOST_CHARACTERS) text += String(chunk);
+  return text;
+}
+
+function isGone(status: number, text: string): boolean {
+  return status === 404 && !text.includes('NoSuchBucket');
 }

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { EdgeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
 import { ownFileFault, systemCode } from '../../system/failures.js';
@@ -43,6 +44,17 @@ export class UploadFiles implements UploadStore {
     const name = uploadName(agentId, guid);
     await orFault(() => this.write(join(this.directory, name), bytes));
     return name;
+  }
+
+  read(name: string): Promise<Readable | undefined> {
+    return orFault(async () => {
+      try {
+        return (await open(join(this.directory, name), 'r')).createReadStream();
+      } catch (cause) {
+        if (systemCode(cause) === 'ENOENT') return undefined;
+        throw cause;
+      }
+    });
   }
 
   remove(name: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 
 /** Where the bytes of uploaded files are kept. Several replicas share one. Every failure is an EdgeError. */
 export interface UploadStore {
@@ -9,6 +10,8 @@ export interface UploadStore {
    * repeat after a crash replaces what it left.
    */
   keep(agentId: string, guid: string, bytes: Buffer): Promise<string>;
+  /** The bytes of a file by its name, as they come; undefined: it is gone. Who asks ends it within a time of its own. */
+  read(name: string): Promise<Readable | undefined>;
   /** Removes a file by its name. Harmless to repeat. */
   remove(name: string): Promise<void>;
 }

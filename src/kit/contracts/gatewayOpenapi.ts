@@ -143,7 +143,9 @@ function operationObject(id: string, operation: Operation, pages: readonly strin
         content:
           reply === null
             ? { 'text/event-stream': { schema: { type: 'string' } } }
-            : content(nameOf(reply), examplesOf(pages, `api reply: ${id}`, reply)),
+            : reply === 'file'
+              ? { '*/*': { schema: { type: 'string', format: 'binary' } } }
+              : content(nameOf(reply), examplesOf(pages, `api reply: ${id}`, reply)),
       },
       ...Object.fromEntries(
         [...OF_ALL, ...errors].map((type) => [

@@ -66,6 +66,7 @@ export class ApiRoom {
       commands,
       bell: this.bell,
       box: this.box,
+      uploads: { read: async () => undefined },
       clock: systemClock,
       log: this.log,
       allowPrivateAddresses: true,

@@ -422,7 +422,12 @@ describe('the API', () => {
       status: 413,
       code: 'body_too_large',
     });
-    for (const path of ['/v1/agents?cursor=x', `/v1/messages?agent=${AGENT}&cursor=bnVsbA`]) {
+    const notWhole = Buffer.from('{"at":1.5,"id":"x"}').toString('base64url');
+    const cursors = ['x', 'bnVsbA', notWhole];
+    for (const path of cursors.flatMap((cursor) => [
+      `/v1/agents?cursor=${cursor}`,
+      `/v1/messages?agent=${AGENT}&cursor=${cursor}`,
+    ])) {
       expect(await room.refusal('GET', path)).toMatchObject({ code: 'cursor_invalid' });
     }
     expect(await room.refusal('GET', '/v1/agents?limit=1000')).toMatchObject({

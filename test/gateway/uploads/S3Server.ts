@@ -72,7 +72,11 @@ export class S3Server {
     else if (request.headers['x-amz-content-sha256'] !== createHash('sha256').update(body).digest('hex'))
       wrong(400, 'XAmzContentSHA256Mismatch');
     else if (!path.startsWith(`/${BUCKET}/`)) wrong(404, 'NoSuchBucket');
-    else if (request.method === 'DELETE') {
+    else if (request.method === 'GET') {
+      const object = this.objects.get(path);
+      if (object === undefined) wrong(404, 'NoSuchKey');
+      else response.writeHead(200).end(object);
+    } else if (request.method === 'DELETE') {
       this.objects.delete(path);
       response.writeHead(204).end();
     } else {

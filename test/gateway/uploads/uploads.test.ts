@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { findUpload } from '../../../src/gateway/ledger/uploads.js';
 import { openUploads } from '../../../src/gateway/uploads/openUploads.js';
@@ -18,6 +19,7 @@ import { S3Server } from './S3Server.js';
 
 /** A store of uploads, what it stands on, and how that is taken away and put back. */
 interface Kept {
+  readonly place: Parameters<typeof openUploads>[0];
   readonly store: UploadStore;
   readonly bytesOf: (name: string) => Buffer | undefined;
   readonly breakIt: () => unknown;
@@ -43,7 +45,8 @@ const STORES: readonly [string, () => Promise<Kept>][] = [
         renameSync(path, `${path}.wrong`);
         renameSync(`${path}.away`, path);
       };
-      return { store: openUploads({ kind: 'directory', path }, surroundings), bytesOf, breakIt, mend };
+      const place = { kind: 'directory', path } as const;
+      return { place, store: openUploads(place, surroundings), bytesOf, breakIt, mend };
     },
   ],
   [
@@ -54,10 +57,14 @@ const STORES: readonly [string, () => Promise<Kept>][] = [
       const port = Number(new URL(place.endpoint ?? '').port);
       const store = openUploads(place, surroundings);
       const bytesOf = (name: string) => s3.bytesOf(name);
-      return { store, bytesOf, breakIt: () => s3.close(), mend: () => s3.open(port) };
+      return { place, store, bytesOf, breakIt: () => s3.close(), mend: () => s3.open(port) };
     },
   ],
 ];
+
+async function whole(bytes: Readable | undefined): Promise<Buffer | undefined> {
+  return bytes === undefined ? undefined : Buffer.concat(await bytes.toArray());
+}
 
 describe.each(STORES)('uploads as %s', (_, open) => {
   test('a file is there once it is kept, and a repeat replaces what an attempt before left', async () => {
@@ -66,6 +73,7 @@ describe.each(STORES)('uploads as %s', (_, open) => {
     const name = await store.keep('edge_1', 'at_0', Buffer.from('half'));
     expect(await store.keep('edge_1', 'at_0', Buffer.from([0, 255, 10, 13]))).toBe(name);
     expect(bytesOf(name)).toEqual(Buffer.from([0, 255, 10, 13]));
+    expect(await whole(await store.read(name))).toEqual(Buffer.from([0, 255, 10, 13]));
     expect(name).not.toContain('edge_1');
   });
 
@@ -85,6 +93,7 @@ describe.each(STORES)('uploads as %s', (_, open) => {
     const name = await store.keep('edge_1', 'at_0', Buffer.from('x'));
     for (const _time of [1, 2]) await store.remove(name);
     expect(bytesOf(name)).toBeUndefined();
+    expect(await store.read(name)).toBeUndefined();
   });
 
   test('what it stands on may go: that is said by a code that passes, and it works again afterwards', async () => {
@@ -183,5 +192,32 @@ describe.each(gatewayEngines())('a gateway on $name with its uploads in a bucket
     for (const _ of [1, 2]) expect((await upload()).status).toBe(200);
     expect(s3.bytesOf((await found())?.file ?? '')?.toString()).toBe('the bytes');
     expect(s3.asked.filter((line) => line.startsWith('PUT') && !line.includes('probe'))).toHaveLength(2);
+  });
+});
+
+describe.each(STORES)('an application, of uploads as %s', (_, open) => {
+  test('gets a file by its guid once it came, as a download, and of its own agents alone', async () => {
+    const { place } = await open();
+    const [engine] = gatewayEngines();
+    if (engine === undefined) throw new Error('unreachable: there is an engine');
+    const world = await GatewayWorld.start(engine, { uploads: place });
+    const ask = async (guid: string, key: string) =>
+      fetch(`${world.url}/v1/attachments/${encodeURIComponent(guid)}?agent=${AGENT_ID}`, {
+        headers: { Authorization: `Bearer ${key}` },
+      });
+    const key = await world.addKey(['messages:read']);
+    expect((await ask('at_0/ü', key)).status).toBe(404);
+    const headers = { Authorization: `Bearer ${freshToken()}`, 'X-Edge-Agent-Id': AGENT_ID };
+    expect((await uploadPhoto(world, headers, 'at_0/ü')).status).toBe(200);
+    const got = await ask('at_0/ü', key);
+    expect([got.status, await got.text()]).toEqual([200, 'the bytes']);
+    expect(Object.fromEntries(got.headers)).toMatchObject({
+      'content-type': 'image/jpeg',
+      'content-length': '9',
+      'content-disposition': "attachment; filename*=UTF-8''photo.jpeg",
+      'x-content-type-options': 'nosniff',
+    });
+    expect((await ask('at_0/ü', await world.addKey(['messages:read'], ['edge_another']))).status).toBe(403);
+    expect((await ask('at_0/ü', 'eg_live_forged')).status).toBe(401);
   });
 });
