@@ -234,7 +234,7 @@ describe('edge-agent send', { concurrent: true }, () => {
     [['logs', '--level', 'loud'], /--level: expected debug/],
     [['logs', '--since', 'x'], /--since: expected/],
     [['logs', '--grep', '['], /not a regular expression/],
-    [['logs', '-n', 'some'], /not a whole number/],
+    [['logs', '-n', 'some'], /whole number, 0 or more/],
     [['queue', 'lst'], /Did you mean list\?/],
     [['schedule', 'cancle', 'x'], /Did you mean cancel\?/],
     [['commands', 'sho', 'x'], /Did you mean show\?/],
