@@ -14,6 +14,7 @@ import {
   changeWebhook as change,
   createWebhook as create,
   findWebhook,
+  findWebhookToChange,
   deleteWebhook as remove,
   rotateWebhookSecret as rotate,
   type WebhookEndpoint,
@@ -61,7 +62,7 @@ export const changeWebhook: OperationHandler = async (
   if (wanted.url !== undefined) checkUrl(wanted.url, allowPrivateAddresses);
   const now = clock.now();
   return database.transaction(async (tx) => {
-    const before = await endpointOf(tx, call);
+    const before = allowed(call, await findWebhookToChange(tx, param(call, 'id')));
     const disabled = wanted.enabled === false ? 'request' : null;
     const changed: WebhookEndpoint = {
       ...before,
@@ -136,7 +137,10 @@ const seesAll = (key: ApiKey) => hasScope(key, 'admin') && key.agents === null;
 
 /** The webhook of the path, if the key made it or is an admin's. */
 async function endpointOf(queries: Queries, call: ApiCall): Promise<WebhookEndpoint> {
-  const endpoint = await findWebhook(queries, param(call, 'id'));
+  return allowed(call, await findWebhook(queries, param(call, 'id')));
+}
+
+function allowed(call: ApiCall, endpoint: WebhookEndpoint | undefined): WebhookEndpoint {
   if (endpoint !== undefined && (endpoint.keyId === call.key.id || seesAll(call.key))) return endpoint;
   throw new ApiError('not_found', 'webhook_unknown', 'There is no such webhook.');
 }

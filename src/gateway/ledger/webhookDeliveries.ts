@@ -5,7 +5,11 @@ import { readRows } from './readRows.js';
 
 const dueAtRow = z.object({ due_at: z.number().nullable() });
 const webhookIdRow = z.object({ webhook_id: z.string() });
-const agentIdLaneRow = z.object({ agent_id: z.string(), lane: z.string() });
+const leasedRow = z.object({ agent_id: z.string(), lane: z.string(), lease_until: z.number() });
+
+/** So much is left of a replica's own lease where it takes a lane, in ms; and where it is told what to send, for which it has as long. */
+const LEFT_TO_TAKE_MS = 5_000;
+export const LEFT_TO_SEND_MS = 3_000;
 
 /*
  * Which events wait for which webhook. Those of one conversation (a lane) go out one after the other: a lane is leased to one
@@ -42,6 +46,8 @@ export interface LaneLease {
   readonly agentId: string;
   readonly lane: string;
   readonly owner: string;
+  /** By the clock of the database. Tells it from a later lease of the same replica. */
+  readonly until: number;
 }
 
 /** What is noted of an attempt. `nextAt` null: there is no further one. */
@@ -174,7 +180,7 @@ export async function enqueueDelivery(
 /** A lane that waits for a retry of an earlier event keeps waiting. */
 async function openLane(
   transaction: Transaction,
-  { agentId, webhookId, lane }: Omit<LaneLease, 'owner'>,
+  { agentId, webhookId, lane }: Omit<LaneLease, 'owner' | 'until'>,
   now: number,
 ): Promise<void> {
   await transaction.query(
@@ -212,8 +218,8 @@ export async function dueWebhooks(queries: Queries, now: number): Promise<string
 }
 
 /**
- * Takes up to `limit` due lanes of a webhook, those that wait longest first, for a replica: none for one whose own lease is over. No
- * other one has them until either lease ends.
+ * Takes up to `limit` due lanes of a webhook, those that wait longest first, for a replica: none for one whose own lease is nearly
+ * over. No other one has them until either lease ends.
  */
 export async function leaseLanes(
   transaction: Transaction,
@@ -227,37 +233,62 @@ export async function leaseLanes(
     `WITH due AS (
        SELECT agent_id, lane FROM webhook_lanes
        WHERE webhook_id = $1 AND due_at <= $2 AND ${isFree('webhook_lanes', transaction.nowMs)}
-         AND EXISTS (SELECT 1 FROM replicas WHERE replica_id = $3 AND replicas.lease_until > ${transaction.nowMs})
+         AND EXISTS (SELECT 1 FROM replicas WHERE replica_id = $3
+           AND replicas.lease_until > ${transaction.nowMs} + ${LEFT_TO_TAKE_MS})
        ORDER BY due_at LIMIT $5 ${skip}
      )
      UPDATE webhook_lanes SET lease_owner = $3, lease_until = ${transaction.nowMs} + CAST($4 AS BIGINT)
      FROM due
      WHERE webhook_lanes.webhook_id = $1 AND webhook_lanes.agent_id = due.agent_id AND webhook_lanes.lane = due.lane
-     RETURNING webhook_lanes.agent_id AS agent_id, webhook_lanes.lane AS lane`,
+     RETURNING webhook_lanes.agent_id AS agent_id, webhook_lanes.lane AS lane, webhook_lanes.lease_until AS lease_until`,
     [webhookId, now, lease.owner, lease.leaseMs, lease.limit],
   );
-  return readRows(agentIdLaneRow, rows).map((row) => ({
+  return readRows(leasedRow, rows).map((row) => ({
     webhookId,
     agentId: row.agent_id,
     lane: row.lane,
     owner: lease.owner,
+    until: row.lease_until,
   }));
 }
 
-/** The oldest event that waits in a lane, with the body that is to be posted. Undefined: none does. */
+/**
+ * The oldest event that waits in a lane, with the body that is to be posted: within `LEFT_TO_SEND_MS` of the question, because another
+ * replica may have the lane after that. Undefined: none waits, or the lease counts no more.
+ */
 export async function headOfLane(
   queries: Queries,
-  { agentId, webhookId, lane }: LaneLease,
+  { agentId, webhookId, lane, owner, until }: LaneLease,
 ): Promise<{ delivery: WebhookDelivery; body: string } | undefined> {
   const [row] = await queries.query(
     `SELECT d.*, e.body AS body FROM webhook_deliveries d
      JOIN event_log e ON e.agent_id = d.agent_id AND e.event_id = d.event_id
      WHERE d.agent_id = $1 AND d.webhook_id = $2 AND d.lane = $3 AND d.state = 'waiting'
+       AND EXISTS (SELECT 1 FROM webhook_lanes l JOIN replicas r ON r.replica_id = l.lease_owner
+         WHERE l.agent_id = $1 AND l.webhook_id = $2 AND l.lane = $3 AND l.lease_owner = $4 AND l.lease_until = $5
+           AND l.lease_until > ${queries.nowMs} + ${LEFT_TO_SEND_MS} AND r.lease_until > ${queries.nowMs} + ${LEFT_TO_SEND_MS})
      ORDER BY d.seq LIMIT 1`,
-    [agentId, webhookId, lane],
+    [agentId, webhookId, lane, owner, until],
   );
   if (row === undefined) return undefined;
   return { delivery: rowSchema.parse(row), body: z.string().parse(row.body) };
+}
+
+/**
+ * Whether the lease of a lane is the last that was given, so that no other attempt was made of its oldest event since. No other is given
+ * before the end of the transaction.
+ */
+export async function holdsLane(
+  transaction: Transaction,
+  { agentId, webhookId, lane, owner, until }: LaneLease,
+): Promise<boolean> {
+  const rows = await transaction.query(
+    `SELECT 1 AS one FROM webhook_lanes
+     WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4 AND lease_until = $5
+     ${transaction.dialect === 'postgres' ? 'FOR UPDATE' : ''}`,
+    [agentId, webhookId, lane, owner, until],
+  );
+  return rows.length > 0;
 }
 
 /**
@@ -289,28 +320,28 @@ export async function recordAttempt(
   return rows.length > 0;
 }
 
-/** Gives a lane back: due when its oldest event is, or gone if nothing waits in it. Within the lock of the agent. */
+/**
+ * Gives a lane back: due when its oldest event is, or gone if nothing waits in it. Nothing is done where the lane was leased again since.
+ * Within the lock of the agent.
+ */
 export async function releaseLane(
   transaction: Transaction,
-  { agentId, webhookId, lane, owner }: LaneLease,
+  { agentId, webhookId, lane, owner, until }: LaneLease,
 ): Promise<void> {
   const place = [agentId, webhookId, lane];
+  const held = 'agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4 AND lease_until = $5';
   const [head] = await transaction.query(
     `SELECT next_at FROM webhook_deliveries
      WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND state = 'waiting' ORDER BY seq LIMIT 1`,
     place,
   );
   if (head === undefined) {
-    await transaction.query(
-      'DELETE FROM webhook_lanes WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4',
-      [...place, owner],
-    );
+    await transaction.query(`DELETE FROM webhook_lanes WHERE ${held}`, [...place, owner, until]);
     return;
   }
   await transaction.query(
-    `UPDATE webhook_lanes SET due_at = $5, lease_until = 0, lease_owner = NULL
-     WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4`,
-    [...place, owner, z.number().parse(head.next_at)],
+    `UPDATE webhook_lanes SET due_at = $6, lease_until = 0, lease_owner = NULL WHERE ${held}`,
+    [...place, owner, until, z.number().parse(head.next_at)],
   );
 }
 

@@ -120,6 +120,17 @@ export async function findWebhook(queries: Queries, id: string): Promise<Webhook
   return endpointsOf(await queries.query('SELECT * FROM webhooks WHERE webhook_id = $1', [id]))[0];
 }
 
+/** The same, to be changed: nobody else changes it before the end of the transaction. */
+export async function findWebhookToChange(
+  transaction: Transaction,
+  id: string,
+): Promise<WebhookEndpoint | undefined> {
+  const lock = transaction.dialect === 'postgres' ? 'FOR UPDATE' : '';
+  return endpointsOf(
+    await transaction.query(`SELECT * FROM webhooks WHERE webhook_id = $1 ${lock}`, [id]),
+  )[0];
+}
+
 /** An endpoint with the secrets that it is signed with now: the newest first, and for a while the one before. */
 export async function webhookWithSecrets(
   queries: Queries,
@@ -162,7 +173,7 @@ export async function resealWebhooks(database: GatewayDatabase, box: SecretBox):
   return count;
 }
 
-/** Writes what is changed, subscriptions and all. */
+/** Writes what is changed of `findWebhookToChange`, subscriptions and all. */
 export async function changeWebhook(transaction: Transaction, endpoint: WebhookEndpoint): Promise<void> {
   const { id, url, events, agents, description, disabledReason } = endpoint;
   await transaction.query(

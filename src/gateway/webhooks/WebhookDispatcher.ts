@@ -10,6 +10,7 @@ import {
   dueWebhooks,
   headOfLane,
   type LaneLease,
+  LEFT_TO_SEND_MS,
   leaseLanes,
   nextDue,
   releaseLane,
@@ -183,6 +184,7 @@ export class WebhookDispatcher {
       await database.transaction((tx) => deleteWebhook(tx, lease.webhookId));
       return;
     }
+    const askedAt = clock.monotonic();
     const head = await headOfLane(database, lease);
     if (head === undefined || found.endpoint.disabledReason !== null) {
       await this.giveBack(lease);
@@ -190,7 +192,9 @@ export class WebhookDispatcher {
     }
     const { delivery, body } = head;
     const headers = signedHeaders({ id: delivery.eventId, body, secrets: found.secrets }, clock.now());
-    const posted = await this.post(found.endpoint.url, body, headers);
+    // A replica that stood still since then may have lost the lane: another one sends what is newer.
+    const mayBegin = () => clock.monotonic() - askedAt < LEFT_TO_SEND_MS;
+    const posted = await this.post(found.endpoint.url, body, headers, mayBegin);
     if (posted.kind === 'stopped') {
       await this.giveBack(lease);
       return;
@@ -226,7 +230,12 @@ export class WebhookDispatcher {
     }
   }
 
-  private post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<PostedWebhook> {
+  private post(
+    url: string,
+    body: string,
+    headers: Readonly<Record<string, string>>,
+    mayBegin: () => boolean,
+  ): Promise<PostedWebhook> {
     const {
       clock,
       outbound,
@@ -243,6 +252,7 @@ export class WebhookDispatcher {
       findAddresses,
       timeoutMs,
       stop: this.stopping.signal,
+      mayBegin,
       userAgent: `edge-agent-gateway/${version}`,
     });
   }

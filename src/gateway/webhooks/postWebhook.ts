@@ -18,6 +18,8 @@ interface WebhookCallOptions extends Judgement {
   /** For the whole, in ms. */
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
+  /** Asked last, before anything is sent. False: it is not posted, and counts as stopped. */
+  readonly mayBegin: () => boolean;
   readonly userAgent: string;
 }
 
@@ -55,6 +57,7 @@ async function post(
   if (isForbiddenLiteral(url, options.mayReach)) return failure(new PrivateAddressError());
   const way = await judgedOptions(url, options);
   if (way instanceof Error) return failure(way);
+  if (!options.mayBegin()) return { kind: 'stopped' };
   const request = url.protocol === 'https:' ? secureRequest : plainRequest;
   return new Promise((resolve) => {
     const asked = request(url, {

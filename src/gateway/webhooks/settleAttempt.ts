@@ -8,6 +8,7 @@ import {
   type AnswerFate,
   type AttemptRecord,
   currentDelivery,
+  holdsLane,
   isAwaitedElsewhere,
   type LaneLease,
   recordAttempt,
@@ -36,7 +37,8 @@ interface EndedAttempt {
 
 /**
  * Notes what came of an attempt and gives the lane back; what a webhook answered to a message is stored in the same transaction, as the
- * reply that the agent waits for, or as commands where it waits no more. A repeat of the attempt changes nothing.
+ * reply that the agent waits for, or as commands where it waits no more. A repeat of the attempt changes nothing; nor does a failure of
+ * which word comes after the lane was given to another attempt.
  */
 export async function settleAttempt(
   transaction: Transaction,
@@ -45,6 +47,7 @@ export async function settleAttempt(
   now: number,
 ): Promise<void> {
   await transaction.lock(delivery.agentId);
+  if (record.state !== 'delivered' && !(await holdsLane(transaction, lease))) return;
   const current = await currentDelivery(transaction, delivery);
   if (current?.state === 'waiting') {
     // One that is replayed may have been answered before: nothing is said twice.
@@ -77,6 +80,7 @@ export async function settleGone(
   now: number,
 ): Promise<void> {
   await transaction.lock(delivery.agentId);
+  if (!(await holdsLane(transaction, lease))) return;
   if (!(await disableGone(transaction, endpoint))) {
     await recordAttempt(transaction, delivery, { ...record, answer: null }, now);
     await releaseLane(transaction, lease);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { renewReplica } from '../../../src/gateway/ledger/connections.js';
+import { endReplica, renewReplica } from '../../../src/gateway/ledger/connections.js';
 import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import {
@@ -25,11 +25,13 @@ import {
   createWebhook,
   deleteWebhook,
   findWebhook,
+  findWebhookToChange,
   listWebhooks,
   rotateWebhookSecret,
   webhookWithSecrets,
 } from '../../../src/gateway/ledger/webhookEndpoints.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
+import { settleAttempt, settleGone } from '../../../src/gateway/webhooks/settleAttempt.js';
 import { gatewayEngines } from '../gatewayEngines.js';
 
 const ENGINES = gatewayEngines();
@@ -59,11 +61,20 @@ const happen = (database: GatewayDatabase, n: number, conversation: string | nul
     ),
   );
 
-const lease = (database: GatewayDatabase, id: string, owner: string, now = NOW + 99) =>
+const lease = (
+  database: GatewayDatabase,
+  id: string,
+  owner: string,
+  now = NOW + 99,
+  { leaseMs = 60_000, replicaMs = 60_000 } = {},
+) =>
   database.transaction(async (tx) => {
-    await renewReplica(tx, owner, 60_000, now);
-    return leaseLanes(tx, id, { owner, leaseMs: 60_000, limit: 10 }, now);
+    await renewReplica(tx, owner, replicaMs, now);
+    return leaseLanes(tx, id, { owner, leaseMs, limit: 10 }, now);
   });
+
+const die = (database: GatewayDatabase, owner: string) =>
+  database.transaction((tx) => endReplica(tx, owner, 'it died'));
 
 async function attempt(database: GatewayDatabase, lane: LaneLease, record: AttemptRecord, now = NOW + 100) {
   const head = await headOfLane(database, lane);
@@ -102,6 +113,25 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     await database.transaction((tx) => deleteWebhook(tx, reactions.id));
     expect(await findWebhook(database, reactions.id)).toBeUndefined();
     expect(await dueWebhooks(database, NOW + 99)).toEqual([all.id]);
+  });
+
+  test('changes of one webhook at the same time are all kept', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    const changes = [
+      { url: 'https://example.org' },
+      { events: ['reaction', 'agent.online'] },
+      { agents: [A] },
+      { description: 'x' },
+      { disabledReason: 'request' },
+    ] as const;
+    const change = (changed: (typeof changes)[number]) =>
+      database.transaction(async (tx) => {
+        const before = await findWebhookToChange(tx, endpoint.id);
+        if (before !== undefined) await changeWebhook(tx, { ...before, ...changed });
+      });
+    await Promise.all(changes.map(change));
+    expect(await findWebhook(database, endpoint.id)).toMatchObject(Object.assign({}, ...changes));
   });
 
   test('the events of one conversation go out one after the other, those of others meanwhile', async () => {
@@ -159,6 +189,56 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect((await attempt(database, lane, taken)).isNew).toBe(true);
     expect(await database.transaction((tx) => recordAttempt(tx, head.delivery, taken, NOW))).toBe(false);
     expect(await headOfLane(database, lane)).toBeUndefined();
+  });
+
+  test('what an attempt left behind whose lane was taken over changes nothing for the lane of a later one', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    for (const n of [1, 2]) await happen(database, n, '+1');
+    const [lost] = await lease(database, endpoint.id, 'r1');
+    await die(database, 'r1');
+    const [taker] = await lease(database, endpoint.id, 'r2');
+    if (lost === undefined || taker === undefined) throw new Error('a lane');
+    expect(await headOfLane(database, lost)).toBeUndefined();
+    await attempt(database, taker, taken);
+    const [later] = await lease(database, endpoint.id, 'r1', NOW + 99, { leaseMs: 70_000 });
+    if (later === undefined) throw new Error('a lane');
+    await database.transaction((tx) => releaseLane(tx, lost));
+    expect(await lease(database, endpoint.id, 'r2')).toEqual([]);
+    expect((await attempt(database, later, taken)).id).toBe(eventId('test', 2));
+  });
+
+  test('a failure of which word comes after the lane was taken over is not noted, a success is', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    await happen(database, 1, '+1');
+    const [lost] = await lease(database, endpoint.id, 'r1');
+    const head = lost && (await headOfLane(database, lost));
+    if (lost === undefined || head === undefined) throw new Error('a head');
+    await die(database, 'r1');
+    await lease(database, endpoint.id, 'r2');
+    const { delivery, body } = head;
+    const now = NOW + 100;
+    const ports = { commands: { add: async () => true }, replies: { answer: async () => 'late' as const } };
+    const state = async () => (await findDelivery(database, endpoint.id, delivery.eventId))?.state;
+    const record = { state: 'set_aside', nextAt: null, status: 500, error: 'HTTP 500' } as const;
+    const ended = { lease: lost, delivery, body, record, answer: null };
+    await database.transaction((tx) => settleAttempt(tx, ended, ports, now));
+    await database.transaction((tx) => settleGone(tx, ended, endpoint, now));
+    expect(await state()).toBe('waiting');
+    expect((await findWebhook(database, endpoint.id))?.disabledReason).toBeNull();
+    const success = { state: 'delivered', nextAt: null, status: 200, error: null } as const;
+    await database.transaction((tx) => settleAttempt(tx, { ...ended, record: success }, ports, now));
+    expect(await state()).toBe('delivered');
+    expect(await lease(database, endpoint.id, 'r1')).toEqual([]);
+  });
+
+  test('a replica whose own lease is nearly over takes nothing', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    await happen(database, 1, '+1');
+    expect(await lease(database, endpoint.id, 'r1', NOW + 99, { replicaMs: 4_000 })).toEqual([]);
+    expect(await lease(database, endpoint.id, 'r1')).toHaveLength(1);
   });
 
   test('what was set aside is replayed with the same id, and before what is newer', async () => {

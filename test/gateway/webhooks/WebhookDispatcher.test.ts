@@ -6,11 +6,13 @@ import {
   findWebhook,
   rotateWebhookSecret,
 } from '../../../src/gateway/ledger/webhookEndpoints.js';
+import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { GIVE_UP_MS } from '../../../src/gateway/webhooks/retrySchedule.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { TcpProxy } from '../../support/TcpProxy.js';
 import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
+import { gate } from '../storage/contract.js';
 import { type Received, Receiver } from './Receiver.js';
 import { WebhookRoom } from './WebhookRoom.js';
 
@@ -121,6 +123,47 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     await gateway.endLease();
     await gateway.settled(id, allTaken);
     expect(receiver.received.map(({ event }) => event.id)).toEqual([events[0], ...events]);
+  });
+
+  test('a replica that stood still while another one took its conversation over sends no old event behind newer ones', async () => {
+    const { room: gateway, receiver } = await room();
+    const { id } = await gateway.webhook(receiver.url);
+    const events = [await gateway.happen('+1'), await gateway.happen('+1')];
+    const clock = new FakeClock(Date.now() + MINUTE);
+    const still = gate();
+    const asked = gate();
+    const givenBack = gate();
+    const { database } = gateway;
+    let isAnswered = false;
+    const standing: GatewayDatabase = {
+      dialect: database.dialect,
+      nowMs: database.nowMs,
+      listen: (channel, heard, missed) => database.listen(channel, heard, missed),
+      notify: (channel, payload) => database.notify(channel, payload),
+      close: () => database.close(),
+      async query(sql, values) {
+        const rows = await database.query(sql, values);
+        if (!sql.includes('JOIN event_log')) return rows;
+        asked.resolve();
+        await still.promise;
+        isAnswered = true;
+        return rows;
+      },
+      async transaction(work) {
+        const value = await database.transaction(work);
+        if (isAnswered) givenBack.resolve();
+        return value;
+      },
+    };
+    await gateway.start({ database: standing, clock });
+    await asked.promise;
+    await gateway.start({ replicaId: 'replica_2' });
+    await gateway.endLease();
+    await gateway.settled(id, allTaken);
+    clock.advance(20_000);
+    still.resolve();
+    await givenBack.promise;
+    expect(receiver.received.map(({ event }) => event.id)).toEqual(events);
   });
 
   test('a receiver that hangs is given up in time, and holds up no other webhook', async () => {
