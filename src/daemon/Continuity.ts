@@ -87,6 +87,8 @@ export class Continuity {
   /** Why the lock, which was removed, cannot be taken again. */
   private unlocked: Problem<number, 'witness_unwritable'> | undefined;
   private answered: AnsweredMessages | undefined;
+  /** Another agent took the lock: what it did this one never learns, also where it has ended since. */
+  private isTaken = false;
 
   private constructor(
     private readonly options: ContinuityOptions,
@@ -158,6 +160,7 @@ export class Continuity {
 
   /** Whether the lock is held where another agent would look for it. One whose file was removed is taken again. */
   private keepPlace(): boolean {
+    if (this.isTaken) return false;
     if (this.lock === undefined || this.lock.isInPlace()) return true;
     const { log, places } = this.options;
     try {
@@ -165,7 +168,8 @@ export class Continuity {
       this.unlocked = undefined;
       log.warn('The lock on chat.db was removed while the agent runs; taken again', { path: places.lock });
     } catch (error) {
-      if (error instanceof EdgeError && error.code === 'state_shared') return false;
+      this.isTaken = error instanceof EdgeError && error.code === 'state_shared';
+      if (this.isTaken) return false;
       // There is no place for a lock any more, for nobody: the agent goes on as one that started without.
       this.unlocked ??= this.cannotKeep(error);
     }

@@ -135,6 +135,23 @@ describe('where the lock on chat.db is removed while the agent is at work', () =
     faster?.release();
     expect(lost).toEqual(['taken']);
   });
+
+  test('and another agent had it in between, nothing is stored any more either: what that one did is not known', () => {
+    const mac = new Mac();
+    mac.run(
+      () => undefined,
+      (store) => {
+        const faster = InstanceLock.acquire(`${lockOf(mac)}.new`);
+        renameSync(`${lockOf(mac)}.new`, lockOf(mac));
+        expect(store.tryWrite(() => store.lineage.advance())).toBe(false);
+        faster.release();
+        expect(store.tryWrite(() => store.lineage.advance())).toBe(false);
+        rmSync(lockOf(mac));
+        expect(store.tryWrite(() => store.lineage.advance())).toBe(false);
+      },
+    );
+    expect(() => mac.run(() => undefined)).not.toThrow();
+  });
 });
 
 describe('the texts that an agent had begun to send when it was killed', () => {
@@ -176,6 +193,22 @@ describe('the texts that an agent had begun to send when it was killed', () => {
       expect(isBegun(mac, 'once')).toBe(true);
       expect(isBegun(mac, 'another')).toBe(false);
     }
+  });
+
+  test('are one each, where the copy has them as just being made and its agent was killed before it could settle them', () => {
+    const mac = new Mac();
+    const attempt = { conversation: 'ann', text: 'once', file: null, tag: 'once' };
+    mac.run(() => undefined);
+    killedWith(mac, 'once');
+    cpSync(mac.storePath, `${mac.storePath}.copy`);
+    mac.run(() => undefined);
+    for (const _ of [1, 2]) {
+      restore(mac);
+      mac.clock.advance(DAY_MS);
+      expect(isBegun(mac, 'once')).toBe(true);
+    }
+    mac.run((store) => store.write(() => store.lineage.takeUpAttempt(attempt)));
+    expect(isBegun(mac, 'once')).toBe(false);
   });
 
   test('are recorded before they go out, whatever else is stored in the same write', () => {
