@@ -34,7 +34,7 @@ export class Backend {
   private readonly whenStopped = new Set<() => void>();
   private readonly linkListeners = new Set<() => void>();
   private readonly reconnectListeners = new Set<() => void>();
-  private readonly offeringListeners = new Set<() => void>();
+  private readonly offeringListeners = new Set<(can: boolean) => void>();
   private readonly notificationListeners = new Set<(notification: BackendNotification) => void>();
 
   constructor(private readonly options: BackendOptions) {
@@ -45,7 +45,7 @@ export class Backend {
       notified: (notification) => {
         for (const listener of this.notificationListeners) listener(notification);
       },
-      offering: () => this.offering(),
+      offering: (can) => this.offering(can),
     });
   }
 
@@ -178,10 +178,10 @@ export class Backend {
   }
 
   /**
-   * Told whenever the backend could offer all that it has no ack of: a socket came up, or a sync was taken in whole. Not of what it
-   * answers otherwise. Must not throw.
+   * Told whether the backend can offer all that it has no ack of: it can once a socket came up, or a sync was taken in whole, until a sync
+   * fails while there is no socket. What it answers otherwise tells nothing of it. Must not throw.
    */
-  onOffering(listener: () => void): void {
+  onOffering(listener: (can: boolean) => void): void {
     this.offeringListeners.add(listener);
   }
 
@@ -235,7 +235,7 @@ export class Backend {
     poller.setMode(pollerMode(after), after.name === 'idle' ? 0 : this.timings.firstPollMs);
     narrator.changed(before, after);
     if (before.name === 'proving' && after.name === 'online') {
-      this.offering();
+      this.offering(true);
       access.registration.retry();
       stranded.opened();
       status.start();
@@ -251,8 +251,8 @@ export class Backend {
     if (after.name === 'stopped') this.stoppedNow();
   }
 
-  private offering(): void {
-    for (const listener of this.offeringListeners) listener();
+  private offering(can: boolean): void {
+    for (const listener of this.offeringListeners) listener(can);
   }
 
   private stoppedNow(): void {
@@ -295,8 +295,8 @@ interface WholeLine {
   finalFlush(socket: boolean): void;
   /** The backend has a word for those who watch. */
   notified(notification: BackendNotification): void;
-  /** A sync was taken in whole. */
-  offering(): void;
+  /** A sync was taken in whole, or failed where there is no socket. */
+  offering(can: boolean): void;
 }
 
 /** Makes the parts and joins them. Nothing runs yet and nothing is sent: that begins with the link's `start`. */
@@ -389,7 +389,10 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
       !acceptsEvents() &&
       store.events.after(0, refused.count + 1).some((event) => !refused.waits('sync', refusedEvent(event))),
     eventSyncMs: timings.eventSyncMs,
-    onSynced: () => whole.offering(),
+    onSynced: () => whole.offering(true),
+    onFailed: () => {
+      if (!link.live) whole.offering(false);
+    },
   });
   const reader = new FrameReader({
     log,

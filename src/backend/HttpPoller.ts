@@ -34,6 +34,8 @@ interface PollerPorts {
   readonly eventSyncMs: number;
   /** Told of each sync whose commands were taken in; must not throw. */
   readonly onSynced: () => void;
+  /** Told of each that failed; must not throw. */
+  readonly onFailed: () => void;
 }
 
 /**
@@ -195,6 +197,7 @@ export class HttpPoller {
       cause: detail,
       failures: this.failures,
     });
+    this.ports.onFailed();
   }
 
   /** A store that cannot be read has nothing to carry now; the poll itself will say so. */

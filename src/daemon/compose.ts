@@ -270,7 +270,7 @@ export function compose(options: ComponentOptions): Components {
     filter,
   });
   let isUp = true;
-  backend.onOffering(() => store.lineage.noteOffering());
+  backend.onOffering((can) => (can ? store.lineage.noteOffering() : store.lineage.pauseOffering()));
   store.onRecovery(() => store.lineage.forgetOffering());
   backend.onHttpOutcome(() => {
     const wasUp = isUp;

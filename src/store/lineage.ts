@@ -208,8 +208,10 @@ export class LineageTable {
   private known: LedgerGap | undefined;
   private rows: ReadonlyMap<string, GapRow> = new Map();
   private hasBackdated = false;
-  /** Since when (monotonic) in this life the backend can offer again what it has no ack of; undefined: it could not yet. */
+  /** Since when (monotonic) the backend can offer again what it has no ack of; undefined: it cannot. */
   private offeringSince: number | undefined;
+  /** For how long it could before that, in this life, in ms. */
+  private offeredBefore = 0;
 
   constructor(
     private readonly meta: MetaTable,
@@ -298,18 +300,13 @@ export class LineageTable {
 
   /**
    * Whether a text with this seq, or what comes now, may be of a command that an agent had before it was forgotten. `within`: what is
-   * offered again comes within so many ms since the backend could offer it.
+   * offered again comes within so many ms in which the backend can offer it.
    */
   isOfferedAgain({ seq = Number.POSITIVE_INFINITY, within = OFFERED_WITHIN_MS } = {}): boolean {
     if (this.known === undefined) return false;
     const { offeredUpTo } = this.known;
     if (offeredUpTo !== null) return seq <= offeredUpTo;
-    const { offeringSince } = this;
-    return (
-      within >= OFFERED_WITHIN_MS ||
-      offeringSince === undefined ||
-      this.clock.monotonic() < offeringSince + within
-    );
+    return within >= OFFERED_WITHIN_MS || this.offeredMs() < within;
   }
 
   /** The backend can offer commands, and what it offers is stored. What it offers again comes soon. */
@@ -317,8 +314,15 @@ export class LineageTable {
     this.offeringSince ??= this.clock.monotonic();
   }
 
+  /** The backend is away, and can offer nothing meanwhile. */
+  pauseOffering(): void {
+    this.offeredBefore = this.offeredMs();
+    this.offeringSince = undefined;
+  }
+
   /** What the backend has offered may not have been stored: it offers that once more. */
   forgetOffering(): void {
+    this.offeredBefore = 0;
     this.offeringSince = undefined;
   }
 
@@ -327,9 +331,8 @@ export class LineageTable {
    * within one life, by the monotonic clock.
    */
   endOffering(newestSend: number): void {
-    if (this.known === undefined || this.known.offeredUpTo !== null || this.offeringSince === undefined)
-      return;
-    if (this.clock.monotonic() - this.offeringSince < OFFERED_WITHIN_MS) return;
+    if (this.known === undefined || this.known.offeredUpTo !== null) return;
+    if (this.offeredMs() < OFFERED_WITHIN_MS) return;
     this.known = { ...this.known, offeredUpTo: newestSend };
     this.meta.set(GAP, JSON.stringify(this.known));
   }
@@ -441,6 +444,12 @@ export class LineageTable {
   /** Whether it is recorded that a forgotten agent began to answer it so. */
   wasAnswered(message: MarkedMessage, seq: number): boolean {
     return this.known !== undefined && this.known.answered !== null && this.mayBeAnswered(message, seq);
+  }
+
+  /** For how long the backend could offer something in this life. */
+  private offeredMs(): number {
+    const { offeringSince, offeredBefore } = this;
+    return offeredBefore + (offeringSince === undefined ? 0 : this.clock.monotonic() - offeringSince);
   }
 
   private byNames<Text extends MarkedText>(text: Text): readonly Text[] {

@@ -103,8 +103,8 @@ describe('the line to the backend', () => {
       fake.on('/edge/sync', { status: 503 });
       const made = makeBackend(fake);
       let offering = 0;
-      made.backend.onOffering(() => {
-        offering += 1;
+      made.backend.onOffering((can) => {
+        if (can) offering += 1;
       });
       if (way === 'sync') {
         made.backend.start();
@@ -116,6 +116,23 @@ describe('the line to the backend', () => {
       await fake.until(() => offering > 0, `what is offered by the ${way}`);
       await made.stop();
     }
+  });
+
+  test('can be offered none any more once a sync fails without a socket, and again by the next one', async () => {
+    fake.refuse(503);
+    const made = begin();
+    const offering: boolean[] = [];
+    made.backend.onOffering((can) => {
+      if (offering.at(-1) !== can) offering.push(can);
+    });
+    fake.on('/edge/sync', { body: {} });
+    made.backend.start();
+    await fake.until(() => offering.length === 1, 'a sync that is taken in');
+    fake.on('/edge/sync', { status: 503 });
+    await fake.until(() => offering.length === 2, 'a sync that fails');
+    fake.on('/edge/sync', { body: {} });
+    await fake.until(() => offering.length === 3, 'a sync that is taken in again');
+    expect(offering).toEqual([true, false, true]);
   });
 
   test('is blocked by 401 after one immediate retry, says why once, and recovers by itself', async () => {

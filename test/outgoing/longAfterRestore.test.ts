@@ -118,6 +118,23 @@ describe('a command without a timestamp may have been sent before the restore un
     store.close();
   });
 
+  test('not counted the time in which it was away again', () => {
+    const { clock, store, mark } = restored();
+    store.lineage.noteOffering();
+    clock.advance(TEN_MINUTES_MS / 2);
+    store.lineage.pauseOffering();
+    clock.advance(30 * HOUR_MS);
+    mark();
+    store.lineage.noteOffering();
+    clock.advance(TEN_MINUTES_MS / 2 - 1);
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(true);
+    clock.advance(1);
+    mark();
+    expect(store.lineage.isOfferedAgain()).toBe(false);
+    store.close();
+  });
+
   test('whichever way the clock is set meanwhile', () => {
     const { clock, store, mark } = restored();
     clock.jumpWall(-HOUR_MS);
