@@ -46,7 +46,10 @@ export interface ReplicaListener {
   wake(agentIds: readonly string[]): void;
   /** Notifications may be lost: what waits for any socket here is to be offered again. */
   mayHaveMissed(): void;
-  /** The lease could not be renewed: all sockets are to be closed (1012), before other replicas take this one for dead. */
+  /**
+   * The lease could not be renewed: all sockets are to be closed (1012), before other replicas take this one for dead. Never in SQLite, where
+   * there is no other one.
+   */
   leaseLost(): void;
 }
 
@@ -187,8 +190,13 @@ export class Replicas {
     this.held.clear();
   }
 
+  /** In SQLite, which one process has for itself: nobody takes its sockets over, however late its lease is renewed. */
+  private get isAlone(): boolean {
+    return this.settings.database.dialect === 'sqlite';
+  }
+
   private mustBeReady(): void {
-    if (this.isReady) return;
+    if (this.isReady || (this.isAlone && !this.isStopping)) return;
     const why = this.isStopping
       ? 'This gateway is stopping.'
       : 'This gateway has no lease from the database.';
@@ -285,12 +293,13 @@ export class Replicas {
   }
 
   private async renew(): Promise<void> {
-    const { database, clock, replicaId, log } = this.settings;
+    const { database, clock, replicaId, log, listener } = this.settings;
     const wasLeased = this.isLeased;
     const asked = clock.monotonic();
     await database.transaction(async (transaction) => {
       // Sockets from before a lost lease are closed: they must not count under the new one.
-      if (!wasLeased) await endReplica(transaction, replicaId, 'its gateway lost the database');
+      if (!wasLeased && !this.isAlone)
+        await endReplica(transaction, replicaId, 'its gateway lost the database');
       await renewReplica(transaction, replicaId, LEASE_MS, clock.now());
     });
     if (this.isStopping) return;
@@ -302,13 +311,17 @@ export class Replicas {
     );
     // A lease that ended while this answer was under way is taken anew.
     this.isLeased = left > 0;
-    if (!wasLeased && this.isLeased) log.debug('This replica has a lease', { replica: replicaId });
+    if (wasLeased || !this.isLeased) return;
+    log.debug('This replica has a lease', { replica: replicaId });
+    // What was added meanwhile found no socket that counted.
+    if (this.isAlone) listener.mayHaveMissed();
   }
 
   private loseLease(): void {
     const { listener, log } = this.settings;
     if (!this.isLeased) return;
     this.isLeased = false;
+    if (this.isAlone) return;
     this.held.clear();
     log.error('The database has not been reached for so long that this replica gives up its agents', {
       code: 'storage_unavailable',
@@ -352,7 +365,8 @@ export class Replicas {
 
   private async tellLost(): Promise<void> {
     const { database, listener } = this.settings;
-    await database.transaction((transaction) => forgetDeadReplicas(transaction, OFFLINE_AFTER_MS));
+    if (!this.isAlone)
+      await database.transaction((transaction) => forgetDeadReplicas(transaction, OFFLINE_AFTER_MS));
     for (const lost of await lostAgents(database, OFFLINE_AFTER_MS, OFFLINE_LIMIT)) {
       if (this.isStopping) return;
       await database.transaction(async (transaction) => {

@@ -344,6 +344,68 @@ test('in SQLite, where there is one replica, it wakes its own sockets', async ()
   await database.close();
 });
 
+test('in SQLite, a gateway that got no time to renew its lease keeps its sockets', async () => {
+  const database = await SqliteDatabase.open({
+    path: `${temporaryDirectory()}/gateway.sqlite`,
+    migrations: SOCKETS,
+    clock: systemClock,
+    log: new RecordingLog(),
+  });
+  const clock = new FakeClock();
+  const lost: string[] = [];
+  let missed = 0;
+  const replicas = await Replicas.start({
+    database,
+    clock,
+    random: () => 0,
+    log: new RecordingLog(),
+    replicaId: 'only',
+    listener: {
+      online: async () => undefined,
+      offline: async (_transaction, { agentId }) => void lost.push(agentId),
+      takenOver: (agentId) => lost.push(agentId),
+      wake: () => undefined,
+      mayHaveMissed: () => {
+        missed += 1;
+      },
+      leaseLost: () => lost.push('all'),
+    },
+  });
+  expect(await replicas.claim('agent', () => true)).toEqual({ kind: 'held', epoch: 1 });
+  const busy = gate();
+  const begun = gate();
+  const work = database.transaction(async () => {
+    begun.resolve();
+    await busy.promise;
+  });
+  await begun.promise;
+  clock.advance(20_000);
+  expect([replicas.isReady, replicas.holds('agent', 1)]).toEqual([false, true]);
+  const claimed = replicas.claim('other', () => true);
+  busy.resolve();
+  await work;
+  expect(await claimed).toEqual({ kind: 'held', epoch: 1 });
+  await replicas.settled();
+  const missedBefore = missed;
+  clock.advance(5_000);
+  await replicas.settled();
+  // What was added meanwhile is offered.
+  expect([replicas.isReady, missed]).toEqual([true, missedBefore + 1]);
+  // As the database has it, its lease has been over for longer than an agent may be away.
+  await database.transaction((tx) => tx.query('UPDATE replicas SET lease_until = lease_until - 3600000'));
+  for (const ms of [40_000, 5_000]) {
+    clock.advance(ms);
+    await replicas.settled();
+  }
+  expect([replicas.isReady, replicas.holds('agent', 1), lost]).toEqual([true, true, []]);
+  expect(await database.query('SELECT replica_id FROM connections')).toEqual([
+    { replica_id: 'only' },
+    { replica_id: 'only' },
+  ]);
+  await replicas.stop();
+  await database.close();
+});
+
 test.each([1, 2, 3])(
   'whatever is cut while agents come and go, in the end each replica holds what the database says (seed %i)',
   async (seed) => {
