@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 /** What all large bodies that are read or worked on may come to at once, in bytes: each takes a few times its size for a moment. */
 const ROOM_BYTES = 256 * 1024 * 1024;
 
-/** Smaller ones are not counted, in bytes. */
-const SMALL_BYTES = 64 * 1024;
+/** Smaller ones are not counted, in bytes; what a stranger sends is one of them, or he could take all the room. */
+export const SMALL_BYTES = 128 * 1024;
 
 /** The memory for the bodies of requests: a rush of large ones must not take all of it. */
 export class BodyRoom {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '../../errors.js';
 import { type Admitted, addressOf, admit } from './admission.js';
 import { callerId } from './authentication.js';
+import { SMALL_BYTES } from './BodyRoom.js';
 import { commandAck } from './endpoints/commandAck.js';
 import type { Call, Endpoint, EndpointContext } from './endpoints/endpoint.js';
 import { health, stats } from './endpoints/insight.js';
@@ -11,7 +12,7 @@ import { register } from './endpoints/register.js';
 import { sendMessage } from './endpoints/sendMessage.js';
 import { sync } from './endpoints/sync.js';
 import type { Interposer } from './Interposer.js';
-import { badRequest, bodyLimit, type HttpReply, readBody, unavailable } from './requestBody.js';
+import { BODY_LIMIT, badRequest, FORM_LIMIT, type HttpReply, readBody, unavailable } from './requestBody.js';
 import { isUnavailability } from './unavailability.js';
 
 /** The path of the WebSocket; a plain request to it is answered with 426. */
@@ -22,6 +23,13 @@ const RETRY_SECONDS = 5;
 
 /** Sent with 503 where there is no memory for a body, in seconds. */
 const BUSY_SECONDS = 1;
+
+/** How many bytes of a body are read. */
+function limitOf({ access, takes }: Endpoint): number {
+  // Who has no credentials is let in by the body itself: until it is read, anybody may send it.
+  if (access === 'own') return SMALL_BYTES;
+  return takes === 'form' ? FORM_LIMIT : BODY_LIMIT;
+}
 
 /** All that is answered here but a path that is unknown. */
 const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
@@ -95,7 +103,7 @@ export class RequestHandler {
     admitted: Admitted,
   ): Promise<HttpReply | undefined> {
     if (endpoint.method === 'GET') return this.carryOut(request, path, endpoint, admitted);
-    const giveBack = this.context.bodies.take(request, bodyLimit(request));
+    const giveBack = this.context.bodies.take(request, limitOf(endpoint));
     if (giveBack === undefined)
       return unavailable('too many large requests at once; try again', BUSY_SECONDS);
     try {
@@ -111,7 +119,10 @@ export class RequestHandler {
     endpoint: Endpoint,
     { claimedId, tokenId, operator }: Admitted,
   ): Promise<HttpReply | undefined> {
-    const body = endpoint.method === 'GET' ? ({ kind: 'json', value: {} } as const) : await readBody(request);
+    const body =
+      endpoint.method === 'GET'
+        ? ({ kind: 'json', value: {} } as const)
+        : await readBody(request, limitOf(endpoint));
     switch (body.kind) {
       case 'gone':
         return undefined;

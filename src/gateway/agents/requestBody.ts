@@ -3,10 +3,10 @@ import type { z } from 'zod';
 import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
 
 /** The largest request body that is read, in bytes (1 MiB). */
-const BODY_LIMIT = 1024 * 1024;
+export const BODY_LIMIT = 1024 * 1024;
 
 /** The largest form with files that is read, in bytes (16 MiB). */
-const FORM_LIMIT = 16 * BODY_LIMIT;
+export const FORM_LIMIT = 16 * BODY_LIMIT;
 
 /** The fields of a form, and its files, as a browser would have sent them. */
 interface Form {
@@ -27,14 +27,13 @@ type Body =
 
 /**
  * Reads a whole body as JSON (an empty one is `{}`) or as a form with files. Never throws. One that is too large is read to its end and
- * thrown away, because most clients look at the answer only after they have sent everything. `jsonLimit` in bytes.
+ * thrown away, because most clients look at the answer only after they have sent everything. `limit` in bytes.
  */
-export function readBody(request: IncomingMessage, jsonLimit = BODY_LIMIT): Promise<Body> {
+export function readBody(request: IncomingMessage, limit: number): Promise<Body> {
   // The caller may have hung up while its credentials were looked at: then nothing more comes.
   if (request.destroyed) return Promise.resolve({ kind: 'gone' });
   const type = request.headers['content-type'] ?? '';
-  const isForm = isFormType(type);
-  const limit = bodyLimit(request, jsonLimit);
+  const isForm = /^multipart\/form-data\b/i.test(type);
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -56,13 +55,6 @@ export function readBody(request: IncomingMessage, jsonLimit = BODY_LIMIT): Prom
     });
   });
 }
-
-/** How many bytes of a request's body are read. */
-export function bodyLimit(request: IncomingMessage, jsonLimit = BODY_LIMIT): number {
-  return isFormType(request.headers['content-type'] ?? '') ? FORM_LIMIT : jsonLimit;
-}
-
-const isFormType = (type: string) => /^multipart\/form-data\b/i.test(type);
 
 function parseJson(chunks: readonly Buffer[]): Body {
   const text = Buffer.concat(chunks).toString('utf8');

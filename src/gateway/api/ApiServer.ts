@@ -3,7 +3,7 @@ import { describeError, EdgeError } from '../../errors.js';
 import { GATEWAY_EVENT_TYPES } from '../../model/gatewayEvents.js';
 import { BodyRoom } from '../agents/BodyRoom.js';
 import { type CallerRate, CallerRateLimit, REFUSAL_COST } from '../agents/CallerRateLimit.js';
-import { bodyLimit, readBody } from '../agents/requestBody.js';
+import { readBody } from '../agents/requestBody.js';
 import { type ApiKey, findApiKey, hasScope, isUseDue, touchApiKey } from '../ledger/apiKeys.js';
 import { decodeCursor, newestCursor } from '../ledger/eventLog.js';
 import { ApiError } from './ApiError.js';
@@ -126,7 +126,7 @@ export class ApiServer {
       await this.carryOut(route, { ...call, body: {} });
       return;
     }
-    const giveBack = this.bodies.take(request, bodyLimit(request, BODY_LIMIT));
+    const giveBack = this.bodies.take(request, BODY_LIMIT);
     if (giveBack === undefined) {
       throw new ApiError('unavailable', 'busy', 'Too many large requests at once.', { retryAfterSeconds: 1 });
     }

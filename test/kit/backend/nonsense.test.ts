@@ -98,6 +98,16 @@ describe('nonsense by HTTP', () => {
     expect(await readJson(response)).toMatchObject({ message: 'body: at most 16777216 bytes' });
   });
 
+  test('is a 413 above 128 KiB where anybody may send it, whatever it says to be', async () => {
+    const body = JSON.stringify({ user_phone: 'x'.repeat(128 * 1024) });
+    for (const type of ['application/json', 'multipart/form-data; boundary=x']) {
+      const headers = { 'Content-Type': type };
+      const response = await fetch(`${backend.url}/edge/register`, { method: 'POST', headers, body });
+      expect(response.status).toBe(413);
+      expect(await readJson(response)).toMatchObject({ message: 'body: at most 131072 bytes' });
+    }
+  });
+
   test('does not let a key of Object.prototype through to anybody', async () => {
     const body = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}';
     await post(backend, '/edge/sync', body);
