@@ -158,16 +158,24 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
     if ((await findWebhook(database, webhookId)) === undefined)
       missing('webhook', webhookId, 'webhooks list');
   };
+  const sealUnderAnother = async () => {
+    const found = keys();
+    const key = nextKey(found);
+    box.adopt(key);
+    const secrets = await resealSecrets(database, box);
+    await change('gateway.rekeyed', '', async () => undefined, { secrets });
+    if (found.file !== undefined) forgetKeysBefore(found.file, key);
+    return { secrets };
+  };
+  let rekeyed: Promise<unknown> = Promise.resolve();
+  /** One at a time: one that ended last would leave its own key in the file, and not that of one which began later. */
+  const rekey = () => {
+    const mine = rekeyed.then(sealUnderAnother, sealUnderAnother);
+    rekeyed = mine;
+    return mine;
+  };
   return {
-    rekey: checked(nothing, async () => {
-      const found = keys();
-      const key = nextKey(found);
-      box.adopt(key);
-      const secrets = await resealSecrets(database, box);
-      await change('gateway.rekeyed', '', async () => undefined, { secrets });
-      if (found.file !== undefined) forgetKeysBefore(found.file, key);
-      return { secrets };
-    }),
+    rekey: checked(nothing, rekey),
     'agents.add': checked(newAgent, async ({ address, id: given, name }) => {
       const agentId = given ?? agentIdOf(address);
       if (!isAgentId(agentId))

@@ -9,6 +9,8 @@ import { resealWebhooks } from './webhookEndpoints.js';
  * none left. Throws EdgeError `secret_missing` where one opens with none of the keys.
  */
 export async function resealSecrets(database: GatewayDatabase, box: SecretBox): Promise<number> {
+  // What was sealed before the box had this key, and is not committed yet, must be seen below.
+  await database.transaction(async () => undefined);
   let count = 0;
   for (;;) {
     // Secrets are rotated meanwhile, so it is looked until a look finds nothing.
