@@ -7,7 +7,7 @@ import type { StoredRows } from './storedRows.js';
 /** The hash of a command whose content is lost. */
 export const UNKNOWN_BODY_HASH = '';
 
-/** In `meta`: until when commands were made whose ids may be lost (Unix ms). */
+/** In `meta`: until when commands were made whose ids may be lost (Unix ms). Earlier versions have another time behind it. */
 export const FORGOTTEN_COMMANDS = 'commands_lost';
 
 interface NewCommand {
@@ -64,7 +64,7 @@ export class CommandTable {
       .prepare('SELECT value FROM meta WHERE key = ?')
       .pluck()
       .get(FORGOTTEN_COMMANDS);
-    if (typeof forgotten === 'string') this.forgottenUntil = Number(forgotten);
+    if (typeof forgotten === 'string') this.forgottenUntil = Number(forgotten.split(' ')[0]);
     this.countOpen = database.prepare("SELECT count(*) FROM commands WHERE state = 'open'").pluck();
   }
 

@@ -14,11 +14,11 @@ const FOUND_AT = Date.UTC(2026, 10, 29);
 const HOUR_MS = 3_600_000;
 
 /** A store in which commands may be missing that were made until a minute ago, by this Mac's clock. */
-function salvaged(clock: FakeClock): Store {
+function salvaged(clock: FakeClock, note = String(FOUND_AT - 60_000)): Store {
   const path = join(temporaryDirectory(), 'edge-agent.db');
   const options = { clock, log: new RecordingLog() };
   const store = Store.open(path, options);
-  store.write(() => store.meta.set(FORGOTTEN_COMMANDS, String(FOUND_AT - 60_000)));
+  store.write(() => store.meta.set(FORGOTTEN_COMMANDS, note));
   store.close();
   return Store.open(path, options);
 }
@@ -96,3 +96,12 @@ test.each([
     store.close();
   },
 );
+
+test('a command that may be forgotten is not executed where an earlier version salvaged the store', () => {
+  const clock = new FakeClock(FOUND_AT);
+  const store = salvaged(clock, `${FOUND_AT - 60_000} ${FOUND_AT}`);
+  const { commands, ran } = begin(store, clock);
+  commands.receive([made('old', FOUND_AT - 120_000), made('fresh', FOUND_AT - 5_000)], 'http');
+  expect(ran).toEqual(['fresh']);
+  store.close();
+});
