@@ -37,6 +37,8 @@ const LOOK_BACK_MS = 86_400_000;
 const SETTLES_WITHIN_MS = 180_000;
 
 const NONE: Evidence = { kind: 'none' };
+/** What is said of an answer by what lies behind its message, though it may lie before it. */
+const MAY_LIE_BEFORE: ReadonlySet<Evidence['kind']> = new Set(['none', 'sent', 'answered']);
 
 /** Whether something of then may have been done in the gap. */
 function mayBeFrom(gap: Pick<LedgerGap, 'until'>, cause: Cause): boolean {
@@ -92,9 +94,11 @@ export class SentEvidence {
     const cause = this.causeOf(send, gap);
     if (cause === undefined) return NONE;
     const byPlace = this.foundSince(send, cause, gap);
-    if (byPlace.kind !== 'none' || cause.kind !== 'row' || !this.wasAnswered(send)) return byPlace;
-    // It was answered, and no answer lies behind it: iCloud wrote its row again behind that, and the first one is gone.
-    return this.foundSince(send, { kind: 'time', at: cause.at }, gap);
+    if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || !this.wasAnswered(send)) return byPlace;
+    // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
+    const byDate = this.foundSince(send, { kind: 'time', at: cause.at }, gap);
+    if (byPlace.kind === 'none' || byDate.kind !== 'sent') return byPlace.kind === 'none' ? byDate : byPlace;
+    return byPlace.kind === 'sent' && !isOlder(byDate.row, byPlace.row) ? byPlace : byDate;
   }
 
   private wasAnswered(send: SendRecord): boolean {
@@ -418,6 +422,10 @@ class SettledRows {
     this.characters = characters;
     this.rows.set(guid, row);
   }
+}
+
+function isOlder(row: SentRow, other: SentRow): boolean {
+  return row.sentAt !== null && other.sentAt !== null && row.sentAt < other.sentAt;
 }
 
 /** The chat of a row that is just being written may come after its text. */

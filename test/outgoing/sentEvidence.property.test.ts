@@ -255,6 +255,33 @@ describe('after an older store was put back', () => {
     },
   );
 
+  test.each([
+    ['the same words, and neither is answered again', 'fine', ['sent', 'sent'], []],
+    ['other words, and it is known as sent', 'well', ['sent', 'sent'], []],
+    ['the same words once more, and that goes out', null, ['sent', 'attempting'], ['fine']],
+  ] as const)(
+    'the answer to such a message is the older one where the next message is answered in %s',
+    async (_, next, states, texts) => {
+      const at = (seconds: number) => BEGAN_AT + seconds * 1000;
+      const marks = marksOf({ guid: 'the first one', sentAt: BEGAN_AT });
+      const nextMarks = next === null ? [] : marksOf({ guid: 'guid-3', sentAt: at(7) });
+      const world = new World();
+      world.messages.rows.push(row(1, 'fine', at(5)));
+      if (next !== null) world.messages.rows.push(row(4, next, at(10)));
+      world.at(at(20));
+      world.restore(0, at(20), { answered: [{ knownSends: 0, marks: [...marks, ...nextMarks] }] });
+      world.at(at(21));
+      received(world, 'guid-2', 2);
+      received(world, 'guid-3', 3, at(7));
+      world.offer('fine', null, { id: 'answer', role: 'first', answers: 'guid-2' });
+      world.offer(next ?? 'fine', null, { id: 'next', role: 'first', answers: 'guid-3' });
+      await world.outgoing.start();
+      expect(['answer', 'next'].map((id) => stateOf(world, id))).toEqual(states);
+      expect(world.messages.texts).toEqual(texts);
+      world.close();
+    },
+  );
+
   test('the bubble of a reply that had not gone out follows those that had', async () => {
     const world = restored('found it');
     received(world, 'guid-1', 0);
