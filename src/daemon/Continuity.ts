@@ -161,7 +161,10 @@ export class Continuity {
   /** Whether the lock is held where another agent would look for it. One whose file was removed is taken again. */
   private keepPlace(): boolean {
     if (this.isTaken) return false;
-    if (this.lock === undefined || this.lock.isInPlace()) return true;
+    if (this.lock === undefined || this.lock.isInPlace()) {
+      this.unlocked = undefined;
+      return true;
+    }
     const { log, places } = this.options;
     try {
       this.lock.takeAgain();

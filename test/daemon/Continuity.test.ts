@@ -35,14 +35,14 @@ class Mac {
   readonly home = temporaryDirectory();
 
   /** An agent is at work until `work` ends, and is stopped in order; `atEnd`: right before that. */
-  run<T>(work: (store: Store) => T, atEnd?: (store: Store) => void): T {
+  run<T>(work: (store: Store, continuity: Continuity) => T, atEnd?: (store: Store) => void): T {
     const { clock, log, directory, storePath } = this;
     const places = sharedPlaces(join(this.home, 'chat.db'), this.home);
     const continuity = Continuity.open({ places, directory, storePath, clock, log });
     const store = openTestStore(storePath, { clock, log });
     try {
       continuity.begin(store);
-      const result = work(store);
+      const result = work(store, continuity);
       store.write(() => {
         store.meta.set(ALIVE_AT, String(clock.now()));
         store.lineage.advance();
@@ -117,6 +117,21 @@ describe('where the lock on chat.db is removed while the agent is at work', () =
       for (const _ of [1, 2, 3]) store.write(() => store.lineage.advance());
     });
     expect(mac.log.lines.filter((line) => line.includes('Nothing can be recorded'))).toHaveLength(1);
+  });
+
+  test('and is put back where it could not be taken again, that is no fault any more', () => {
+    const mac = new Mac();
+    const lock = lockOf(mac);
+    mac.run((store, continuity) => {
+      renameSync(lock, `${lock}.old`);
+      mkdirSync(lock);
+      store.write(() => store.lineage.advance());
+      expect(continuity.faults()).toMatchObject([{ code: 'witness_unwritable' }]);
+      rmSync(lock, { recursive: true });
+      renameSync(`${lock}.old`, lock);
+      store.write(() => store.lineage.advance());
+      expect(continuity.faults()).toEqual([]);
+    });
   });
 
   test('and another agent has taken it, nothing is stored any more, and so nothing sent', () => {
