@@ -8,8 +8,8 @@ const webhookIdRow = z.object({ webhook_id: z.string() });
 const leasedRow = z.object({ agent_id: z.string(), lane: z.string(), lease_until: z.number() });
 
 /** So much is left of a replica's own lease where it takes a lane, in ms; and where it is told what to send, for which it has as long. */
-const LEFT_TO_TAKE_MS = 5_000;
-export const LEFT_TO_SEND_MS = 3_000;
+const LEFT_TO_TAKE_MS = 9_000;
+export const LEFT_TO_SEND_MS = 8_000;
 
 /*
  * Which events wait for which webhook. Those of one conversation (a lane) go out one after the other: a lane is leased to one
