@@ -19,9 +19,10 @@ export const getAttachment: OperationHandler = async (call, { database, uploads,
   if (upload === undefined || bytes === undefined)
     throw new ApiError('not_found', 'attachment_unknown', 'There is no such file, or it did not come yet.');
   const { response } = call;
+  // In chunks: what is kept is of another length where an agent brought it twice at once, and what is beyond a length that was said would be
+  // read as the next answer.
   response.writeHead(OPERATIONS.getAttachment.status, {
     'Content-Type': TYPE.test(upload.type) ? upload.type : 'application/octet-stream',
-    'Content-Length': upload.bytes,
     // Whatever a person sent: it is kept, and not run where it is opened.
     'Content-Disposition': `attachment; filename*=UTF-8''${headerText(upload.name)}`,
     'Content-Security-Policy': 'sandbox',
@@ -33,7 +34,7 @@ export const getAttachment: OperationHandler = async (call, { database, uploads,
   try {
     await pipeline(bytes, response, { signal: deadline.signal });
   } catch (error) {
-    // Its reader sees that it is shorter than was said.
+    // Its reader sees that the end is missing.
     log.debug('[API] a file was not sent to its end', { error: describeError(error) });
   } finally {
     timer.cancel();

@@ -197,7 +197,7 @@ describe.each(gatewayEngines())('a gateway on $name with its uploads in a bucket
 
 describe.each(STORES)('an application, of uploads as %s', (_, open) => {
   test('gets a file by its guid once it came, as a download, and of its own agents alone', async () => {
-    const { place } = await open();
+    const { place, store } = await open();
     const [engine] = gatewayEngines();
     if (engine === undefined) throw new Error('unreachable: there is an engine');
     const world = await GatewayWorld.start(engine, { uploads: place });
@@ -213,10 +213,12 @@ describe.each(STORES)('an application, of uploads as %s', (_, open) => {
     expect([got.status, await got.text()]).toEqual([200, 'the bytes']);
     expect(Object.fromEntries(got.headers)).toMatchObject({
       'content-type': 'image/jpeg',
-      'content-length': '9',
       'content-disposition': "attachment; filename*=UTF-8''photo.jpeg",
       'x-content-type-options': 'nosniff',
     });
+    // As where two attempts to bring it met, and the file of the later one is kept.
+    await store.keep(AGENT_ID, 'at_0/ü', Buffer.from('the bytes, once more'));
+    expect(await (await ask('at_0/ü', key)).text()).toBe('the bytes, once more');
     expect((await ask('at_0/ü', await world.addKey(['messages:read'], ['edge_another']))).status).toBe(403);
     expect((await ask('at_0/ü', 'eg_live_forged')).status).toBe(401);
   });
