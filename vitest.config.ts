@@ -28,8 +28,8 @@ export default defineConfig({
     exclude: process.env.TEST_LONG === undefined ? ['test/**/*.long.test.ts'] : [],
     globalSetup: ['test/support/postgresPlace.ts', 'test/support/temporaryPlace.ts'],
     pool: 'forks',
-    // Half of the tests' time is waiting for processes: six of them keep two cores busy.
-    maxWorkers: 6,
+    // Half of the tests' time is waiting for processes: five of them keep two cores busy.
+    maxWorkers: 5,
     // Files share what they import: nothing in src remembers anything at module level, and importing is half of the rest.
     isolate: false,
     sequence: { sequencer: SlowFirst },

@@ -318,7 +318,8 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
     onDoubt: () => poller.syncSoon('online'),
     onRegistered: () => {
       if (!link.live) link.feed({ type: 'authorised' });
-      else if (link.url !== identity.url()) link.feed({ type: 'redial', why: 'registered under another id' });
+      // A handshake that is under way would end under the id of before.
+      if (link.url !== identity.url()) link.feed({ type: 'redial', why: 'registered under another id' });
     },
   });
   const { http, identity, registration } = access;

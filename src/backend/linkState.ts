@@ -143,6 +143,7 @@ function whileDialing(state: StateOf<'dialing'>, event: LinkEvent, rules: LinkRu
       };
     }
     case 'credentials':
+    case 'redial':
     case 'wake': {
       const again = dial(state, event.at, rules);
       return { ...again, effects: [{ do: 'terminate', epoch: state.epoch }, ...again.effects] };

@@ -133,6 +133,26 @@ describe('registration', () => {
     );
   });
 
+  test('given another id while a handshake is under way, it dials under that one', async () => {
+    let answer: () => void = () => undefined;
+    fake.on('/edge/register', async () => {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      return { body: { edge_agent_id: 'edge_given' } };
+    });
+    fake.hang();
+    const made = begin({
+      timings: { registration: { firstMs: 10, retryMs: { first: 30, longest: 200 } } },
+    });
+    await fake.until(() => fake.handshakes.length === 1, 'the handshake under the derived id');
+    answer();
+    await fake.until(() => made.backend.agentId() === 'edge_given', 'the id');
+    fake.accept();
+    await fake.until(() => fake.handshakes.at(-1)?.url.includes('edge_given') === true, 'a dial under it');
+    await online(made);
+  });
+
   test('uses an auth_token from the reply where there is no secret', async () => {
     fake.on('/edge/register', {
       body: { edge_agent_id: 'edge_given', auth_token: 'handed-out', accepts: ['event'] },

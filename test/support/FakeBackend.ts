@@ -53,6 +53,7 @@ export class FakeBackend {
   private readonly waiters = new Set<() => void>();
   private refusal: { status: number; headers: Record<string, string> } | null = null;
   private hanging = false;
+  private readonly held: (() => void)[] = [];
   private pongs = true;
   private closeOnOpen: { code: number; afterMs: number } | null = null;
   private greeting: object | null = null;
@@ -112,9 +113,15 @@ export class FakeBackend {
     this.refusal = status === null ? null : { status, headers };
   }
 
-  /** Handshakes to come are never answered. */
+  /** Handshakes to come are not answered, unless `accept` is called. */
   hang(hanging = true): void {
     this.hanging = hanging;
+  }
+
+  /** Accepts the handshakes that hang, and those to come. */
+  accept(): void {
+    this.hanging = false;
+    for (const accept of this.held.splice(0)) accept();
   }
 
   /** Sockets to come are closed right after they open. */
@@ -206,7 +213,11 @@ export class FakeBackend {
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.handshakes.push({ at: performance.now(), url: request.url ?? '', headers: request.headers });
     this.happened();
-    if (this.hanging) return;
+    const accept = () => this.wss.handleUpgrade(request, socket, head, (ws) => this.opened(ws));
+    if (this.hanging) {
+      this.held.push(accept);
+      return;
+    }
     if (this.refusal) {
       const { status, headers } = this.refusal;
       const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' });
@@ -215,7 +226,7 @@ export class FakeBackend {
       );
       return;
     }
-    this.wss.handleUpgrade(request, socket, head, (ws) => this.opened(ws));
+    accept();
   }
 
   private opened(ws: WebSocket): void {
