@@ -552,7 +552,15 @@ describe('listening', () => {
     await expect(listening).rejects.toMatchObject(UNAVAILABLE);
     await proxy.open();
     const others: string[] = [];
-    await database.listen('channel', (payload) => others.push(payload), nothing);
+    const listens = () => database.listen('channel', (payload) => others.push(payload), nothing);
+    await until(
+      () =>
+        listens().then(
+          () => true,
+          () => false,
+        ),
+      () => 'a connection to listen on',
+    );
     await direct.notify('channel', 'here');
     await until(
       () => others.length === 1,
