@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
 import type { TextRequest } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { EVERY_CONVERSATION } from '../../src/store/conversations.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -15,14 +14,7 @@ const AGES = { text: HOUR, reflex: HOUR / 6, scheduled: 2 * HOUR };
 
 async function world(store: Store, clock: FakeClock) {
   const messages = new FakeMessages();
-  const outgoing = new Outgoing({
-    store,
-    sender: messages,
-    rows: messages,
-    clock,
-    log: new RecordingLog(),
-    settings: () => ({ maxTextLength: 100, splitLongTexts: false, resendUnknown: false, heldAges: AGES }),
-  });
+  const outgoing = outgoingOn(store, messages, clock, { splitLongTexts: false, heldAges: AGES });
   const told: string[] = [];
   outgoing.onEnded(({ parts }) => {
     for (const { outcome } of parts) told.push(outcome.kind === 'failed' ? outcome.errorCode : outcome.kind);

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TextRequest } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -25,14 +24,7 @@ async function sentText() {
   const told: string[] = [];
   const outcomes: string[] = [];
   const open = async () => {
-    const outgoing = new Outgoing({
-      store,
-      sender: messages,
-      rows: messages,
-      clock,
-      log: new RecordingLog(),
-      settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-    });
+    const outgoing = outgoingOn(store, messages, clock);
     outgoing.onOutcome((send, outcome) => {
       const late = outcome.kind === 'sent' && outcome.late ? ' late' : '';
       outcomes.push(`${send.id} ${outcome.kind}${late}`);

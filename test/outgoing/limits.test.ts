@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { SendTarget, TextRequest } from '../../src/model/sending.js';
-import { Outgoing, type OutgoingSettings } from '../../src/outgoing/Outgoing.js';
+import type { OutgoingSettings } from '../../src/outgoing/Outgoing.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const CHAT: SendTarget = { form: 'chat', address: 'iMessage;-;x', accountId: null };
@@ -48,14 +48,7 @@ async function world(settings: Partial<OutgoingSettings>, before?: { store: Stor
   const clock = before?.clock ?? new FakeClock();
   const store = before?.store ?? temporaryStore(clock);
   const messages = new Acquaintances();
-  const outgoing = new Outgoing({
-    store,
-    sender: messages,
-    rows: messages,
-    clock,
-    log: new RecordingLog(),
-    settings: () => ({ maxTextLength: 100, resendUnknown: false, ...settings }),
-  });
+  const outgoing = outgoingOn(store, messages, clock, settings);
   await outgoing.start();
   const send = (to: string, text = to, more: Partial<TextRequest> = {}) =>
     store.write(() =>

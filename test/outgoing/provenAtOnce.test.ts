@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { countCommits } from '../support/countCommits.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const [ANN, BOB] = ['+13105551234', '+13105559876'];
@@ -13,14 +12,7 @@ async function sending() {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
-  const outgoing = new Outgoing({
-    store,
-    sender: messages,
-    rows: messages,
-    clock,
-    log: new RecordingLog(),
-    settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-  });
+  const outgoing = outgoingOn(store, messages, clock);
   const outcomes: string[] = [];
   outgoing.onOutcome((send, outcome) => {
     const late = outcome.kind === 'sent' && outcome.late ? ' late' : '';

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { TextRequest } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -17,14 +16,7 @@ async function world() {
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
   const told: string[] = [];
-  const outgoing = new Outgoing({
-    store,
-    sender: messages,
-    rows: messages,
-    clock,
-    log: new RecordingLog(),
-    settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-  });
+  const outgoing = outgoingOn(store, messages, clock);
   outgoing.onOutcome(({ id }, { kind }) => void told.push(`${id} ${kind}`));
   outgoing.onDelivery(({ id }, { kind }) => void told.push(`${id} ${kind}`));
   await outgoing.start();

@@ -312,31 +312,16 @@ describe('a slow database', () => {
 
   test('a lock that another one holds too long is not waited for', async () => {
     const database = await openAt(await postgres.freshUrl(), { patience: { lockMs: 100 } });
-    const { promise: end, resolve: finish } = gate();
-    const { promise: held, resolve: hold } = gate();
-    const holding = database.transaction(async (tx) => {
-      await tx.lock('agent a');
-      hold();
-      await end;
-    });
-    await held;
+    const letGo = await holdLock(database, 'agent a');
     const waiting = database.transaction(async (tx) => tx.lock('agent a'));
     await expect(waiting).rejects.toMatchObject(UNAVAILABLE);
     await database.transaction(async (tx) => tx.lock('agent b'));
-    finish();
-    await holding;
+    await letGo();
   });
 
   test('a rush on one lock takes no connection from others, and goes in the order in which it came', async () => {
     const database = await openAt(await postgres.freshUrl(), { connections: 2 });
-    const { promise: end, resolve: finish } = gate();
-    const { promise: held, resolve: hold } = gate();
-    const holding = database.transaction(async (tx) => {
-      await tx.lock('agent a');
-      hold();
-      await end;
-    });
-    await held;
+    const letGo = await holdLock(database, 'agent a');
     const ids = Array.from({ length: 50 }, (_, nth) => nth + 1);
     const order: number[] = [];
     const rush = ids.map((id) =>
@@ -351,8 +336,7 @@ describe('a slow database', () => {
       await tx.query(ADD, ['b', 0, null]);
     });
     expect(await idsOf(database)).toEqual([0]);
-    finish();
-    await Promise.all([holding, ...rush]);
+    await Promise.all([letGo(), ...rush]);
     expect(order).toEqual(ids);
   });
 
@@ -572,4 +556,20 @@ describe('listening', () => {
 
 function nothing(): void {
   // Of no interest to the test.
+}
+
+/** Takes the lock in a transaction of its own; resolves with what lets it go. */
+async function holdLock(database: PostgresDatabase, key: string): Promise<() => Promise<void>> {
+  const { promise: end, resolve: finish } = gate();
+  const { promise: held, resolve: hold } = gate();
+  const holding = database.transaction(async (tx) => {
+    await tx.lock(key);
+    hold();
+    await end;
+  });
+  await held;
+  return async () => {
+    finish();
+    await holding;
+  };
 }

@@ -1,0 +1,22 @@
+import type { MessageSender, SentRows } from '../../src/model/sending.js';
+import { Outgoing, type OutgoingSettings } from '../../src/outgoing/Outgoing.js';
+import type { Store } from '../../src/store/Store.js';
+import type { FakeClock } from './FakeClock.js';
+import { RecordingLog } from './RecordingLog.js';
+
+/** An Outgoing on a store, whose texts go to `messages` and are proven there; it is not started. */
+export function outgoingOn(
+  store: Store,
+  messages: MessageSender & SentRows,
+  clock: FakeClock,
+  settings: Partial<OutgoingSettings> = {},
+): Outgoing {
+  return new Outgoing({
+    store,
+    sender: messages,
+    rows: messages,
+    clock,
+    log: new RecordingLog(),
+    settings: () => ({ maxTextLength: 100, resendUnknown: false, ...settings }),
+  });
+}
