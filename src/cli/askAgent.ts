@@ -157,7 +157,7 @@ export function startRemedy(where: ConfigPlaces): string {
   return findConfigFile(where) === null ? 'Set it up: edge-agent setup' : 'Install it: edge-agent install';
 }
 
-/** When a setting counts that is read at the start alone, as a person is told right before it is written. */
+/** When a setting that is read only at the start takes effect; said before it is written. */
 export async function afterRestart(options: { configPath?: string }): Promise<string> {
   const { where, answer } = await patiently(STATUS_PATIENCE_MS, () => askPlace(options, { verb: 'status' }));
   if (answer.kind === 'notRunning') return `It counts from the next start. ${startRemedy(where)}`;

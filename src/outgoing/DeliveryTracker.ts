@@ -21,7 +21,7 @@ const COLD_MS = 48 * 3600_000;
 const COLD_EVERY_MS = 60_000;
 /** Texts that are compared with chat.db in one turn of the loop. */
 const PAGE = 200;
-/** After a round of comparing, so many times as long passes until the next one: however many texts there are, a twentieth of the time. */
+/** After a round of comparing, so many times as long passes until the next one: a twentieth of the time, until the pause is at its longest. */
 const REST = 19;
 /** Not longer, for a round takes long as well where the machine has no time for us. */
 const LONGEST_REST_MS = 1_000;

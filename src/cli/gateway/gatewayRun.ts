@@ -38,7 +38,7 @@ export interface GatewayRunOptions extends PlaceOptions {
   logFormat?: LogFormat;
 }
 
-/** What a new start does not mend. */
+/** Faults that a restart does not fix. */
 const MISCONFIGURED: ReadonlySet<ErrorCode> = new Set(['secret_missing', 'config_invalid']);
 
 /** Its secrets are in the environment alone. */
