@@ -19,6 +19,7 @@ import { AckTable, EventTable } from './outbox.js';
 import { pruning } from './pruning.js';
 import { RecentTexts } from './recentTexts.js';
 import { NewRecipientTable, TargetFormTable } from './recipients.js';
+import { type SharedWrite, SharedWrites } from './SharedWrites.js';
 import type { SalvageReport } from './salvage/report.js';
 import { ScheduleTable } from './schedule.js';
 import { SendPartTable, SendTable } from './sends.js';
@@ -34,16 +35,6 @@ import { UsedLinkTable } from './usedLinks.js';
  * write was refused for it, the next ones do not wait until one succeeds.
  */
 const LOCK_PATIENCE_MS = 1_000;
-
-/** A write that may be one commit with others. */
-export interface SharedWrite {
-  /** Inside the write; called again, alone, where that failed: it may have been for what came along. */
-  take(): void;
-  /** Told once. `refused`: the disk did not take it; `failed`: `take` threw, alone too. Nothing of it is stored then. */
-  ended(end: SharedEnd): void;
-}
-
-export type SharedEnd = { kind: 'stored' } | { kind: 'refused' | 'failed'; fault: unknown };
 
 /**
  * What the agent must not forget: one SQLite file, one connection, every call synchronous.
@@ -79,12 +70,7 @@ export class Store {
   readonly conversationKeys: ConversationKeys;
 
   private depth = 0;
-  /** What is to be one commit, in this order. */
-  private readonly shared: SharedWrite[] = [];
-  /** So many of the first of them failed: each is taken once more, alone. */
-  private alone = 0;
-  /** What is shared waits for others. */
-  private isTogether = false;
+  private readonly shared: SharedWrites;
   private readonly closing = new Set<() => void>();
   private readonly committed = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
@@ -119,6 +105,12 @@ export class Store {
       // Of a write, once it is over: the transaction is still open here.
       if (isDamage(error) && this.depth === 0) this.noteRefusal(error);
       else if (isDamage(error)) this.damage = error;
+    });
+    this.shared = new SharedWrites({
+      isOpen: () => database.open,
+      isWriting: () => this.depth > 0,
+      transact: (work) => this.transact(work),
+      follow: (hook) => this.follow(hook),
     });
     this.pruning = pruning(database);
     this.begin = database.prepare('BEGIN IMMEDIATE');
@@ -176,7 +168,7 @@ export class Store {
   write<T>(work: () => T): T {
     if (this.depth > 0) return work();
     // What was shared before this comes before it.
-    this.commitShared();
+    this.shared.commit();
     return this.transact(work);
   }
 
@@ -285,28 +277,12 @@ export class Store {
    * part of that one.
    */
   together(looks: () => void): void {
-    if (this.isTogether || this.depth > 0) {
-      looks();
-      return;
-    }
-    this.isTogether = true;
-    try {
-      looks();
-    } finally {
-      this.endTogether();
-    }
+    this.shared.together(looks);
   }
 
   /** The same of what is shared until `atEnd` calls what it is given: of what comes one by one. */
   togetherUntil(atEnd: (end: () => void) => void): void {
-    if (this.isTogether || this.depth > 0) return;
-    this.isTogether = true;
-    atEnd(() => this.endTogether());
-  }
-
-  private endTogether(): void {
-    this.commitShared();
-    this.isTogether = false;
+    this.shared.togetherUntil(atEnd);
   }
 
   /**
@@ -315,39 +291,16 @@ export class Store {
    * commit alone.
    */
   share(write: SharedWrite): void {
-    if (this.depth > 0) {
+    if (this.depth === 0) this.shared.add(write);
+    else {
       write.take();
       this.afterCommit(() => write.ended({ kind: 'stored' }));
-      return;
     }
-    this.shared.push(write);
-    if (!this.isTogether) this.commitShared();
   }
 
   /** What was shared up to now is on the disk when this returns, or its end was told. For whoever reads what it changes. */
   commitShared(): void {
-    if (this.depth > 0) return;
-    while (this.shared.length > 0) this.takeShared();
-  }
-
-  /** Takes what was shared as one commit, or the first of what failed, alone. */
-  private takeShared(): void {
-    const isAlone = this.alone > 0;
-    const writes = this.shared.splice(0, isAlone ? 1 : this.shared.length);
-    if (isAlone) this.alone -= 1;
-    let end: SharedEnd = { kind: 'stored' };
-    try {
-      this.transact(() => {
-        for (const { take } of writes) take();
-      });
-    } catch (fault) {
-      const isDisk = !this.database.open || diskFault(fault) !== undefined;
-      end = { kind: isDisk ? 'refused' : 'failed', fault };
-    }
-    if (end.kind === 'failed' && !isAlone) {
-      this.shared.unshift(...writes);
-      this.alone = writes.length;
-    } else for (const { ended } of writes) this.follow(() => ended(end));
+    this.shared.commit();
   }
 
   /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */

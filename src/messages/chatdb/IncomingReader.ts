@@ -4,7 +4,7 @@ import { maskHandle } from '../../logging/mask.js';
 import type { IncomingMessage } from '../../model/incoming.js';
 import { CLOCK_BEHIND_MS, LONGEST_LOOK_MS, type ReadingState, readsFrom } from '../../store/cursor.js';
 import { diskFault } from '../../store/diskFault.js';
-import type { SharedEnd, SharedWrite } from '../../store/Store.js';
+import type { SharedEnd, SharedWrite } from '../../store/SharedWrites.js';
 import type { SeenRow } from '../../store/seenRows.js';
 import type { SetAsideTable } from '../../store/setAside.js';
 import type { Clock, Timer } from '../../system/clock.js';
