@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
@@ -6,10 +5,9 @@ import { Backlog } from './backlog.js';
 import { CommandLog, CommandTable } from './commands.js';
 import { AliasTable, ContextTable, ConversationKeys, PauseTable } from './conversations.js';
 import { CursorTable } from './cursor.js';
-import { diskFault, hasRoom, type LostPlace, StateMoved, type StoreFault } from './diskFault.js';
+import { diskFault, type LostPlace, type StoreFault } from './diskFault.js';
 import { EmittedEventTable } from './emittedEvents.js';
 import { ExchangeTable } from './exchanges.js';
-import { identityAt } from './fileIdentity.js';
 import { IncomingTable } from './incoming.js';
 import { LineageTable } from './lineage.js';
 import { MetaTable } from './meta.js';
@@ -20,6 +18,7 @@ import { pruning } from './pruning.js';
 import { RecentTexts } from './recentTexts.js';
 import { NewRecipientTable, TargetFormTable } from './recipients.js';
 import { type SharedWrite, SharedWrites } from './SharedWrites.js';
+import { StoreCondition } from './StoreCondition.js';
 import type { SalvageReport } from './salvage/report.js';
 import { ScheduleTable } from './schedule.js';
 import { SendPartTable, SendTable } from './sends.js';
@@ -75,32 +74,28 @@ export class Store {
   private readonly committed = new Set<() => void>();
   private readonly rolledBack = new Set<() => void>();
   private readonly rekeyed = new Set<(moves: ReadonlyMap<string, string>) => void>();
-  private readonly recovered = new Set<() => void>();
-  private readonly damaged = new Set<() => void>();
-  private readonly moved = new Set<(how: LostPlace) => void>();
-  private place: 'here' | LostPlace = 'here';
-  private isPlaceOurs: () => boolean = () => true;
   private readonly begin: Statement;
   private readonly commit: Statement;
   private readonly rollback: Statement;
+  /** SQLite waits so long for locks, in ms. */
+  private patience: number | undefined;
   private readonly pruning: ReturnType<typeof pruning>;
 
-  private refused: StoreFault | undefined;
-  /** The file that is open. */
-  private readonly file: string | undefined;
+  private readonly condition: StoreCondition;
   /** Seen within the write that runs. */
   private damage: unknown;
 
   private constructor(
     private readonly database: Database,
-    private readonly path: string,
-    private readonly clock: Clock,
+    path: string,
+    clock: Clock,
     private readonly log: Logger,
     /** What was had of a damaged predecessor; undefined once a life has ended in order since then. */
     readonly salvaged: SalvageReport | undefined,
     private readonly stoppedCleanly: boolean,
   ) {
-    this.waitForLocks(LOCK_PATIENCE_MS);
+    this.condition = new StoreCondition(path, clock, log);
+    this.waitForLocks();
     onStatementError(database, (error) => {
       // Of a write, once it is over: the transaction is still open here.
       if (isDamage(error) && this.depth === 0) this.noteRefusal(error);
@@ -119,7 +114,6 @@ export class Store {
     const rows = new StoredRows(clock);
     this.meta = new MetaTable(database, rows);
     this.lineage = new LineageTable(this.meta, this, clock, (key) => this.aliases.namesOf(key));
-    this.file = identityAt(path);
     this.commands = new CommandTable(database, clock, rows);
     this.commandLog = new CommandLog(database, rows);
     this.acks = new AckTable(database, clock, this, rows);
@@ -176,7 +170,7 @@ export class Store {
     let result: T;
     this.depth = 1;
     try {
-      if (this.database.open) this.checkPlace();
+      if (this.database.open) this.condition.checkPlace();
       this.begin.run();
       result = work();
       for (const hook of this.closing) {
@@ -195,7 +189,8 @@ export class Store {
     }
     this.depth = 0;
     if (this.damage !== undefined) this.noteRefusal(this.damage);
-    if (this.refused !== undefined) this.noteRecovery();
+    for (const hook of this.condition.noteSuccess()) this.committed.add(hook);
+    this.waitForLocks();
     const hooks = [...this.committed];
     this.committed.clear();
     for (const hook of hooks) this.follow(hook);
@@ -305,7 +300,7 @@ export class Store {
 
   /** Why the disk took no write, and since when (Unix ms); undefined while writes succeed. */
   fault(): StoreFault | undefined {
-    return this.refused;
+    return this.condition.fault();
   }
 
   /** Inside a write: run `hook` at its end, still in the transaction; the same function is run once however often it is asked for. */
@@ -352,10 +347,9 @@ export class Store {
    * moved or unlinked, where nothing that is written is found by the next start.
    */
   isInPlace(): boolean {
-    const how = this.whereabouts();
-    if (how === 'here') return true;
-    this.noteRefusal(new StateMoved(this.path, how));
-    return false;
+    const isInPlace = this.condition.isInPlace();
+    this.waitForLocks();
+    return isInPlace;
   }
 
   /**
@@ -363,29 +357,12 @@ export class Store {
    * (`replaced`), or another agent has the place (`taken`), only the next start can go on.
    */
   onMoved(hook: (how: LostPlace) => void): void {
-    this.moved.add(hook);
+    this.condition.onMoved(hook);
   }
 
   /** Asks `isOurs` before each write whether this agent still has its place; none succeeds where it has not. */
   keepPlaceBy(isOurs: () => boolean): void {
-    this.isPlaceOurs = isOurs;
-  }
-
-  private checkPlace(): void {
-    const how = this.whereabouts();
-    if (how !== 'here') throw new StateMoved(this.path, how);
-  }
-
-  /** Where nobody may look, SQLite itself says what is wrong. */
-  private whereabouts(): 'here' | LostPlace {
-    if (!this.isPlaceOurs()) return 'taken';
-    try {
-      const there = identityAt(this.path);
-      if (there === this.file) return 'here';
-      return there === undefined ? 'missing' : 'replaced';
-    } catch {
-      return 'here';
-    }
+    this.condition.keepPlaceBy(isOurs);
   }
 
   /** Where a damaged predecessor is kept. */
@@ -399,12 +376,12 @@ export class Store {
 
   /** Calls `hook` once when the file turns out to be damaged: only the next start can mend that. */
   onDamage(hook: () => void): void {
-    this.damaged.add(hook);
+    this.condition.onDamage(hook);
   }
 
   /** Calls `hook` when writes succeed again after the disk took none. */
   onRecovery(hook: () => void): void {
-    this.recovered.add(hook);
+    this.condition.onRecovery(hook);
   }
 
   /** Query plans, for the tests that forbid scans of growing tables. */
@@ -421,43 +398,22 @@ export class Store {
   }
 
   private noteRefusal(error: unknown): void {
-    const fault = diskFault(error);
-    if (fault === undefined) return;
-    if (this.refused === undefined) this.log.error(`The store cannot be written: ${fault.message}`);
-    if (error instanceof StateMoved) {
-      if (this.refused?.code !== 'state_moved' || this.place !== error.how)
-        this.refused = { ...fault, since: this.clock.now() };
-      const isNews = this.place !== error.how;
-      this.place = error.how;
-      if (isNews) for (const hook of this.moved) hook(error.how);
-    }
-    if (fault.code === 'store_damaged') {
-      this.refused = { ...fault, since: this.refused?.since ?? this.clock.now() };
-      for (const hook of this.damaged) hook();
-      this.damaged.clear();
-    }
-    this.refused ??= { ...fault, since: this.clock.now() };
-    this.waitForLocks(0);
+    this.condition.noteRefusal(error);
+    this.waitForLocks();
   }
 
-  private noteRecovery(): void {
-    if (this.refused?.code === 'store_damaged') return;
-    if (this.refused?.code === 'disk_full' && !hasRoom(dirname(this.path))) return;
-    this.refused = undefined;
-    this.place = 'here';
-    this.waitForLocks(LOCK_PATIENCE_MS);
-    this.log.info('The store can be written again');
-    for (const hook of this.recovered) this.committed.add(hook);
-  }
-
-  private waitForLocks(ms: number): void {
-    this.database.pragma(`busy_timeout = ${ms}`);
+  /** Once a write was refused, the next ones do not wait for somebody else's lock. */
+  private waitForLocks(): void {
+    const patience = this.fault() === undefined ? LOCK_PATIENCE_MS : 0;
+    if (patience === this.patience) return;
+    this.patience = patience;
+    this.database.pragma(`busy_timeout = ${patience}`);
   }
 
   /** Closes the file in order. Idempotent; no write succeeds after it. */
   close(): void {
     if (!this.database.open) return;
-    if (this.refused?.code !== 'store_damaged') this.tryWrite(() => markCleanStop(this.database));
+    if (this.fault()?.code !== 'store_damaged') this.tryWrite(() => markCleanStop(this.database));
     this.database.close();
   }
 
