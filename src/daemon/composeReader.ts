@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js';
 import type { forwarding } from '../incoming/forwarding.js';
 import type { Logger } from '../logging/Logger.js';
 import { maskHandle } from '../logging/mask.js';
+import type { TiesRead } from '../messages/ConversationNames.js';
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
 import { IncomingReader } from '../messages/chatdb/IncomingReader.js';
 import { OwnAddresses } from '../messages/chatdb/ownership.js';
@@ -22,8 +23,8 @@ interface ReaderOptions {
   worthAnswering: (sentAt: number) => boolean;
   told: ReturnType<typeof forwarding>;
   activity: Activity;
-  /** Asked before rows are read: what chat.db says of groups that go by several identifiers. */
-  readTies: () => void;
+  /** Notes what chat.db says of groups that go by several identifiers. */
+  readTies: () => TiesRead;
   /** Told of every batch of messages that was stored. */
   onArrived: () => void;
 }
@@ -46,10 +47,8 @@ export function composeReader(room: ReaderOptions): IncomingReader {
     ownAddresses: () => own.all(),
     // A read that chat.db refuses for itself alone must hold back the rows that are judged by what it would have found.
     beforeScan: () =>
-      chatDb.whole(() => {
-        room.readTies();
-        return noteGap(store, chatDb, clock);
-      }) ?? false,
+      chatDb.whole(() => room.readTies() !== 'unstored' && noteGap(store, chatDb, clock)) ?? false,
+    keysHold: () => chatDb.whole(() => room.readTies() === 'known') ?? false,
     windowMs() {
       const { maxAgeMs, catchUpMs } = ageLimits(config());
       return Math.max(maxAgeMs, catchUpMs);

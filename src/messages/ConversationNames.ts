@@ -9,6 +9,9 @@ import { conversationKey } from './conversationId.js';
 const KEY_RULES = 2;
 const KEYS_READ_BY = 'conversation_keys';
 
+/** What a look for ties found: none that is not stored, such as are stored now, or such as could not be stored. */
+export type TiesRead = 'known' | 'joined' | 'unstored';
+
 /** The names of conversations: as people and the backend write them, and as groups had them before. */
 export class ConversationNames implements GroupNames {
   constructor(
@@ -56,16 +59,19 @@ export class ConversationNames implements GroupNames {
     });
   }
 
-  /** Notes which groups of chat.db are one, if that has changed. Costs next to nothing otherwise. */
-  readTies(chatDb: ChatDb): void {
+  /**
+   * Notes which groups of chat.db are one, if that has changed. Costs next to nothing otherwise. `unstored`: the disk did not take it, so
+   * rows read now may get a key that their group has no more.
+   */
+  readTies(chatDb: ChatDb): TiesRead {
     const read = chatDb.newGroupTies();
-    if (read === undefined) return;
+    if (read === undefined) return 'known';
     if (read.tooMany > 0)
       this.log.warn('chat.db links more identifiers to one group than is plausible; they stay separate', {
         groups: read.tooMany,
       });
     const news = read.ties.filter((tie) => !this.isKnown(tie));
-    if (news.length === 0) return;
+    if (news.length === 0) return 'known';
     const stored = this.store.tryEach(
       news,
       (tie) => this.tie(tie),
@@ -75,7 +81,9 @@ export class ConversationNames implements GroupNames {
         this.store.setAside.note('group', tie.join(' '), cause);
       },
     );
-    if (!stored) chatDb.forgetGroupTies();
+    if (stored) return 'joined';
+    chatDb.forgetGroupTies();
+    return 'unstored';
   }
 
   private isKnown(tie: GroupTie): boolean {

@@ -82,6 +82,11 @@ interface IncomingReaderOptions {
   forwarding?: RowForwarding;
   /** Called before rows are read: whether that may be now; false: it is asked again soon. What it throws counts as a failure of the scan. */
   beforeScan?: () => boolean;
+  /**
+   * Called when rows were read: whether their conversations' keys hold. False: Messages tied groups between `beforeScan` and these rows,
+   * so they are read again.
+   */
+  keysHold?: () => boolean;
   /** Called after the commit with the messages that are new, in the order of their rows. */
   onMessages: (messages: readonly IncomingMessage[]) => void;
 }
@@ -212,6 +217,7 @@ export class IncomingReader {
       );
       if (reading.kind === 'busy') return BUSY_RETRY_MS;
       if (reading.kind === 'closed') return undefined;
+      if (this.options.keysHold?.() === false) return 0;
       const { anchored, gathered, page, seeds } = reading.value;
       if (anchored.kind !== 'same') {
         this.moveTo(anchored, known, pending, seeds);
