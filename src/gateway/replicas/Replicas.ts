@@ -309,9 +309,10 @@ export class Replicas {
       'lease',
       clock.after(left, () => this.loseLease()),
     );
-    // A lease that ended while this answer was under way is taken anew.
+    // A lease that ended while this answer was under way is taken anew; so is one that was given up meanwhile.
+    const wasKept = this.isLeased;
     this.isLeased = left > 0;
-    if (wasLeased || !this.isLeased) return;
+    if (wasKept || !this.isLeased) return;
     log.debug('This replica has a lease', { replica: replicaId });
     // What was added meanwhile found no socket that counted.
     if (this.isAlone) listener.mayHaveMissed();
@@ -323,6 +324,8 @@ export class Replicas {
     this.isLeased = false;
     if (this.isAlone) return;
     this.held.clear();
+    // A renewal that is under way keeps, in the database, what is given up here.
+    this.isInDoubt = true;
     log.error('The database has not been reached for so long that this replica gives up its agents', {
       code: 'storage_unavailable',
     });

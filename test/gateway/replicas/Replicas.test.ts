@@ -173,6 +173,14 @@ test('a process that slept past its lease gives up its sockets before it renews'
   expect(await holderOf(observer.database, 'agent')).toBeUndefined();
 });
 
+test('a lease that was given up while its renewal was under way leaves no socket behind', async () => {
+  const { a, observer } = await twoReplicas();
+  await a.claim('agent');
+  await a.sleep(14_000);
+  expect([a.leasesLost, a.replicas.isReady]).toEqual([1, true]);
+  expect(await holderOf(observer.database, 'agent')).toBeUndefined();
+});
+
 test('a claim whose outcome nobody knows is not held, and is given up once the database can be asked', async () => {
   const { a, observer } = await twoReplicas();
   const cut = a.proxy.next('down', 'COMMIT\0', 'cut');
@@ -391,6 +399,10 @@ test('in SQLite, a gateway that got no time to renew its lease keeps its sockets
   await replicas.settled();
   // What was added meanwhile is offered.
   expect([replicas.isReady, missed]).toEqual([true, missedBefore + 1]);
+  // A lease that ended while its renewal was under way: what was added meanwhile is offered here too.
+  clock.advance(14_000);
+  await replicas.settled();
+  expect([replicas.isReady, missed]).toEqual([true, missedBefore + 2]);
   // As the database has it, its lease has been over for longer than an agent may be away.
   await database.transaction((tx) => tx.query('UPDATE replicas SET lease_until = lease_until - 3600000'));
   for (const ms of [40_000, 5_000]) {
