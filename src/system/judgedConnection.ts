@@ -1,5 +1,5 @@
 import type { ClientRequest } from 'node:http';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Outbound } from './Outbound.js';
 import { checkedLookup, type FindAddresses, PrivateAddressError } from './publicAddresses.js';
@@ -43,13 +43,19 @@ export async function judgedOptions(
 }
 
 function watchSocket(asked: ClientRequest, mayReach: (address: string) => boolean): void {
+  onceConnected(asked, ({ remoteAddress = '' }) => {
+    if (!mayReach(remoteAddress)) asked.destroy(new PrivateAddressError());
+  });
+}
+
+/** Calls `then` once the connection of a request stands, TLS and all: what it writes from then on leaves at once. */
+export function onceConnected(asked: ClientRequest, then: (socket: Socket) => void): void {
   asked.on('socket', (socket) => {
-    const judge = () => {
-      if (!mayReach(socket.remoteAddress ?? '')) asked.destroy(new PrivateAddressError());
-    };
-    // One that was kept open is connected already.
-    if (!socket.connecting) judge();
-    else socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', judge);
+    const isSecure = socket instanceof TLSSocket;
+    // One that was kept open stands already. Within a tunnel the socket of TLS is connected before its handshake.
+    const stands = isSecure ? socket.alpnProtocol !== null : !socket.connecting;
+    if (stands) then(socket);
+    else socket.once(isSecure ? 'secureConnect' : 'connect', () => then(socket));
   });
 }
 

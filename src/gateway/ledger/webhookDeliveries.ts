@@ -321,13 +321,13 @@ export async function recordAttempt(
 }
 
 /**
- * Gives a lane back: due when its oldest event is, or gone if nothing waits in it. Nothing is done where the lane was leased again since.
+ * Gives a lane back: due when its oldest event is, or gone if nothing waits in it. False: it was leased again since, and nothing is done.
  * Within the lock of the agent.
  */
 export async function releaseLane(
   transaction: Transaction,
   { agentId, webhookId, lane, owner, until }: LaneLease,
-): Promise<void> {
+): Promise<boolean> {
   const place = [agentId, webhookId, lane];
   const held = 'agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4 AND lease_until = $5';
   const [head] = await transaction.query(
@@ -335,13 +335,33 @@ export async function releaseLane(
      WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND state = 'waiting' ORDER BY seq LIMIT 1`,
     place,
   );
-  if (head === undefined) {
-    await transaction.query(`DELETE FROM webhook_lanes WHERE ${held}`, [...place, owner, until]);
-    return;
-  }
+  const released =
+    head === undefined
+      ? await transaction.query(`DELETE FROM webhook_lanes WHERE ${held} RETURNING lane`, [
+          ...place,
+          owner,
+          until,
+        ])
+      : await transaction.query(
+          `UPDATE webhook_lanes SET due_at = $6, lease_until = 0, lease_owner = NULL WHERE ${held} RETURNING lane`,
+          [...place, owner, until, z.number().parse(head.next_at)],
+        );
+  return released.length > 0;
+}
+
+/**
+ * Lets a lane go on behind an event that was taken after all, by an attempt that had lost the lane: what is next does not wait for the
+ * retry of that event. One that another attempt has is left to it. Within the lock of the agent.
+ */
+export async function hurryLane(
+  transaction: Transaction,
+  { agentId, webhookId, lane }: LaneLease,
+): Promise<void> {
   await transaction.query(
-    `UPDATE webhook_lanes SET due_at = $6, lease_until = 0, lease_owner = NULL WHERE ${held}`,
-    [...place, owner, until, z.number().parse(head.next_at)],
+    `UPDATE webhook_lanes SET due_at = coalesce((SELECT next_at FROM webhook_deliveries d
+       WHERE d.agent_id = $1 AND d.webhook_id = $2 AND d.lane = $3 AND d.state = 'waiting' ORDER BY d.seq LIMIT 1), 0)
+     WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner IS NULL`,
+    [agentId, webhookId, lane],
   );
 }
 

@@ -184,7 +184,7 @@ export class WebhookDispatcher {
       await database.transaction((tx) => deleteWebhook(tx, lease.webhookId));
       return;
     }
-    const askedAt = clock.monotonic();
+    let askedAt = clock.monotonic();
     const head = await headOfLane(database, lease);
     if (head === undefined || found.endpoint.disabledReason !== null) {
       await this.giveBack(lease);
@@ -192,8 +192,13 @@ export class WebhookDispatcher {
     }
     const { delivery, body } = head;
     const headers = signedHeaders({ id: delivery.eventId, body, secrets: found.secrets }, clock.now());
-    // A replica that stood still since then may have lost the lane: another one sends what is newer.
-    const mayBegin = () => clock.monotonic() - askedAt < LEFT_TO_SEND_MS;
+    // A replica that stood still since then, or a webhook that connects slowly, may have lost the lane: another one sends what is newer.
+    const mayBegin = async () => {
+      const isInTime = () => clock.monotonic() - askedAt < LEFT_TO_SEND_MS;
+      if (isInTime()) return true;
+      askedAt = clock.monotonic();
+      return (await headOfLane(database, lease))?.delivery.eventId === delivery.eventId && isInTime();
+    };
     const posted = await this.post(found.endpoint.url, body, headers, mayBegin);
     if (posted.kind === 'stopped') {
       await this.giveBack(lease);
@@ -234,7 +239,7 @@ export class WebhookDispatcher {
     url: string,
     body: string,
     headers: Readonly<Record<string, string>>,
-    mayBegin: () => boolean,
+    mayBegin: () => Promise<boolean>,
   ): Promise<PostedWebhook> {
     const {
       clock,

@@ -1,7 +1,12 @@
-import { type IncomingMessage, request as plainRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import type { Clock } from '../../system/clock.js';
-import { isForbiddenLiteral, type Judgement, judgedOptions } from '../../system/judgedConnection.js';
+import {
+  isForbiddenLiteral,
+  type Judgement,
+  judgedOptions,
+  onceConnected,
+} from '../../system/judgedConnection.js';
 import { PrivateAddressError } from '../../system/publicAddresses.js';
 
 /** The longest answer that is read, in bytes; a longer one is cut off. */
@@ -18,8 +23,8 @@ interface WebhookCallOptions extends Judgement {
   /** For the whole, in ms. */
   readonly timeoutMs: number;
   readonly stop: AbortSignal;
-  /** Asked last, before anything is sent. False: it is not posted, and counts as stopped. */
-  readonly mayBegin: () => boolean;
+  /** Asked once the connection stands, before anything is written to it. False: it is not posted, and counts as stopped. */
+  readonly mayBegin: () => Promise<boolean>;
   readonly userAgent: string;
 }
 
@@ -57,7 +62,6 @@ async function post(
   if (isForbiddenLiteral(url, options.mayReach)) return failure(new PrivateAddressError());
   const way = await judgedOptions(url, options);
   if (way instanceof Error) return failure(way);
-  if (!options.mayBegin()) return { kind: 'stopped' };
   const request = url.protocol === 'https:' ? secureRequest : plainRequest;
   return new Promise((resolve) => {
     const asked = request(url, {
@@ -82,8 +86,22 @@ async function post(
         asked.destroy();
       });
     });
-    asked.end(body);
+    onceConnected(asked, () => {
+      // Nothing was written so far, its head neither.
+      options.mayBegin().then(
+        (may) => {
+          if (may) asked.end(body);
+          else stop(asked, resolve);
+        },
+        () => stop(asked, resolve),
+      );
+    });
   });
+}
+
+function stop(asked: ClientRequest, resolve: (posted: PostedWebhook) => void): void {
+  resolve({ kind: 'stopped' });
+  asked.destroy();
 }
 
 function readAnswer(response: IncomingMessage, end: (posted: PostedWebhook) => void): void {

@@ -9,6 +9,7 @@ import {
   type AttemptRecord,
   currentDelivery,
   holdsLane,
+  hurryLane,
   isAwaitedElsewhere,
   type LaneLease,
   recordAttempt,
@@ -66,7 +67,8 @@ export async function settleAttempt(
     await recordAttempt(transaction, delivery, { ...record, answer: fate }, now);
     if (fate === 'none' || fate === 'invalid') await endWait(transaction, delivery, messageOf(body), ports);
   }
-  await releaseLane(transaction, lease);
+  if (!(await releaseLane(transaction, lease)) && record.state === 'delivered')
+    await hurryLane(transaction, lease);
 }
 
 /**

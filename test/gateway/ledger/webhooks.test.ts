@@ -233,6 +233,28 @@ describe.each(ENGINES)('webhooks in $name', ({ open }) => {
     expect(await lease(database, endpoint.id, 'r1')).toEqual([]);
   });
 
+  test('what is next goes on at once where an event was taken after all that another attempt had failed with', async () => {
+    const database = await open();
+    const { endpoint } = await make(database);
+    for (const n of [1, 2]) await happen(database, n, '+1');
+    const [lost] = await lease(database, endpoint.id, 'r1');
+    const head = lost && (await headOfLane(database, lost));
+    if (lost === undefined || head === undefined) throw new Error('a head');
+    await die(database, 'r1');
+    const [taker] = await lease(database, endpoint.id, 'r2');
+    if (taker === undefined) throw new Error('a lane');
+    await attempt(database, taker, { ...taken, state: 'waiting', nextAt: NOW + 300_000 });
+    expect(await lease(database, endpoint.id, 'r1')).toEqual([]);
+    const ports = { commands: { add: async () => true }, replies: { answer: async () => 'late' as const } };
+    const record = { state: 'delivered', nextAt: null, status: 200, error: null } as const;
+    const ended = { lease: lost, delivery: head.delivery, body: head.body, record, answer: null };
+    await database.transaction((tx) => settleAttempt(tx, ended, ports, NOW + 100));
+    const [next] = await lease(database, endpoint.id, 'r1');
+    if (next === undefined) throw new Error('the lane waits for the retry of what was taken');
+    expect((await attempt(database, next, taken)).id).toBe(eventId('test', 2));
+    expect(await dueWebhooks(database, NOW + 999_999)).toEqual([]);
+  });
+
   test('a replica whose own lease is nearly over takes nothing', async () => {
     const database = await open();
     const { endpoint } = await make(database);

@@ -24,6 +24,30 @@ const HOUR = 60 * MINUTE;
 const allTaken = (all: readonly { state: string }[]) =>
   all.length > 0 && all.every(({ state }) => state === 'delivered');
 
+/** The database of a replica, which says when it was told what is next in a conversation, and when it has stored something. */
+function watched(
+  database: GatewayDatabase,
+  { headRead, stored }: { headRead: () => Promise<void>; stored: () => Promise<void> },
+): GatewayDatabase {
+  return {
+    dialect: database.dialect,
+    nowMs: database.nowMs,
+    listen: (channel, heard, missed) => database.listen(channel, heard, missed),
+    notify: (channel, payload) => database.notify(channel, payload),
+    close: () => database.close(),
+    async query(sql, values) {
+      const rows = await database.query(sql, values);
+      if (sql.includes('JOIN event_log')) await headRead();
+      return rows;
+    },
+    async transaction(work) {
+      const value = await database.transaction(work);
+      await stored();
+      return value;
+    },
+  };
+}
+
 describe.each(ENGINES)('webhooks over $name', ({ open }) => {
   async function room() {
     const made = new WebhookRoom(await open());
@@ -133,28 +157,17 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     const still = gate();
     const asked = gate();
     const givenBack = gate();
-    const { database } = gateway;
     let isAnswered = false;
-    const standing: GatewayDatabase = {
-      dialect: database.dialect,
-      nowMs: database.nowMs,
-      listen: (channel, heard, missed) => database.listen(channel, heard, missed),
-      notify: (channel, payload) => database.notify(channel, payload),
-      close: () => database.close(),
-      async query(sql, values) {
-        const rows = await database.query(sql, values);
-        if (!sql.includes('JOIN event_log')) return rows;
+    const standing = watched(gateway.database, {
+      async headRead() {
         asked.resolve();
         await still.promise;
         isAnswered = true;
-        return rows;
       },
-      async transaction(work) {
-        const value = await database.transaction(work);
+      async stored() {
         if (isAnswered) givenBack.resolve();
-        return value;
       },
-    };
+    });
     await gateway.start({ database: standing, clock });
     await asked.promise;
     await gateway.start({ replicaId: 'replica_2' });
@@ -163,6 +176,48 @@ describe.each(ENGINES)('webhooks over $name', ({ open }) => {
     clock.advance(20_000);
     still.resolve();
     await givenBack.promise;
+    expect(receiver.received.map(({ event }) => event.id)).toEqual(events);
+  });
+
+  test.each([
+    ['that lost its conversation meanwhile sends nothing', true],
+    ['that has its conversation still sends what is next', false],
+  ])('a replica whose connection to a webhook took long, and %s', async (_name, isLost) => {
+    const { room: gateway, receiver } = await room();
+    const { id } = await gateway.webhook(`http://hook.test:${receiver.port}/`);
+    const events = [await gateway.happen('+1'), await gateway.happen('+1')];
+    const clock = new FakeClock(Date.now() + MINUTE);
+    const here = [{ address: '127.0.0.1', family: 4 }];
+    const looked = gate();
+    const found = gate();
+    const givenBack = gate();
+    let heads = 0;
+    const slow = watched(gateway.database, {
+      async headRead() {
+        heads += 1;
+      },
+      async stored() {
+        if (heads > 1) givenBack.resolve();
+      },
+    });
+    await gateway.start({
+      database: slow,
+      clock,
+      findAddresses(_host, tell) {
+        looked.resolve();
+        void found.promise.then(() => tell(null, here));
+      },
+    });
+    await looked.promise;
+    if (isLost) {
+      await gateway.start({ replicaId: 'replica_2', findAddresses: (_host, tell) => tell(null, here) });
+      await gateway.endLease();
+      await gateway.settled(id, allTaken);
+    }
+    clock.advance(20_000);
+    found.resolve();
+    await givenBack.promise;
+    await gateway.settled(id, allTaken);
     expect(receiver.received.map(({ event }) => event.id)).toEqual(events);
   });
 
