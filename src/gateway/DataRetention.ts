@@ -9,7 +9,7 @@ import { forgetEvents } from './ledger/eventLog.js';
 import { forgetIdempotencyKeys } from './ledger/idempotency.js';
 import { forgetInbox } from './ledger/inbox.js';
 import { forgetMessages } from './ledger/messages.js';
-import { forgetUpload, uploadsBefore } from './ledger/uploads.js';
+import { forgetUpload, type UploadPosition, uploadsBefore } from './ledger/uploads.js';
 import { forgetDeliveries } from './ledger/webhookDeliveries.js';
 import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
 import type { UploadStore } from './uploads/UploadStore.js';
@@ -26,6 +26,8 @@ const AUDIT_DAYS = 400;
 
 const DAY_MS = 86_400_000;
 const FILES_AT_ONCE = 100;
+/** The place of files may be away: each would cost a time-out. */
+const FAILURES_IN_A_ROW = 20;
 
 interface RetentionParts {
   database: GatewayDatabase;
@@ -41,6 +43,8 @@ export class DataRetention {
   private timer: Timer | undefined;
   private running: Promise<void> | undefined;
   private isStopped = false;
+  /** How far files were removed; undefined: all of them that could be. */
+  private uploadsUntil: UploadPosition | undefined;
 
   constructor(private readonly parts: RetentionParts) {}
 
@@ -57,7 +61,7 @@ export class DataRetention {
 
   /** Forgets everything that is too old. Rejects as the database does. */
   async forget(): Promise<void> {
-    const { database, clock, keepDays, uploads } = this.parts;
+    const { database, clock, keepDays } = this.parts;
     const before = (atLeast: number) => clock.now() - Math.max(keepDays, atLeast) * DAY_MS;
     const steps: ((transaction: Transaction) => Promise<boolean>)[] = [
       (transaction) => forgetCommands(transaction, before(MESSAGES_DAYS)),
@@ -74,14 +78,40 @@ export class DataRetention {
       let hasMore = true;
       while (hasMore && !this.isStopped) hasMore = await database.transaction(step);
     }
-    for (;;) {
-      const old = this.isStopped ? [] : await uploadsBefore(database, before(1), FILES_AT_ONCE);
-      if (old.length === 0) return;
-      for (const { agentId, guid, file } of old) {
-        await uploads.remove(file);
-        await database.transaction((transaction) => forgetUpload(transaction, agentId, guid));
+    await this.forgetUploads(before(1));
+  }
+
+  /**
+   * A file that cannot be removed stays for the next time, and those behind it are removed all the same. Where none of many can be, it is
+   * tried no further now, and next time from there on.
+   */
+  private async forgetUploads(before: number): Promise<void> {
+    const { database, uploads, log } = this.parts;
+    let failures = 0;
+    let inARow = 0;
+    let why = '';
+    while (!this.isStopped && inARow < FAILURES_IN_A_ROW) {
+      const old = await uploadsBefore(database, before, this.uploadsUntil, FILES_AT_ONCE);
+      for (const upload of old) {
+        if (this.isStopped || inARow >= FAILURES_IN_A_ROW) break;
+        this.uploadsUntil = upload;
+        try {
+          await uploads.remove(upload.file);
+          inARow = 0;
+        } catch (mistake) {
+          failures += 1;
+          inARow += 1;
+          why = describeError(mistake);
+          continue;
+        }
+        await database.transaction((transaction) => forgetUpload(transaction, upload.agentId, upload.guid));
+      }
+      if (old.length < FILES_AT_ONCE && inARow < FAILURES_IN_A_ROW) {
+        this.uploadsUntil = undefined;
+        break;
       }
     }
+    if (failures > 0) log.warn(`${failures} old files could not be removed; will retry: ${why}`);
   }
 
   private next(ms: number): void {

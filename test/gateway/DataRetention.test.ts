@@ -232,7 +232,7 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     expect(await counts(database)).toMatchObject({ inbox: 1 });
     clock.advance(60_000);
     await until(
-      () => log.lines.some((line) => line.includes('could not be forgotten')),
+      () => log.lines.some((line) => line.includes('could not be removed')),
       () => 'the failure',
     );
     expect(await counts(database)).toMatchObject({ inbox: 0, uploads: 1 });
@@ -243,5 +243,34 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     };
     await until(isOver, () => 'the next look');
     await retention.stop();
+  });
+
+  test('a file that cannot be removed keeps no younger one, and is tried again', async () => {
+    const database = await engine.open();
+    const { retention, directory, log } = await open(database);
+    // More than are read at once, and so many in a row that it is given up for now.
+    const names = Array.from({ length: 130 }, (_, n) => `file_${String(n).padStart(3, '0')}`);
+    for (const [n, name] of names.entries()) {
+      const upload = {
+        agentId: AGENT,
+        guid: name,
+        messageGuid: null,
+        name,
+        type: 'a/b',
+        bytes: 1,
+        file: name,
+      };
+      await database.transaction((tx) => addUpload(tx, { ...upload, at: NOW - 100 * DAY + n }));
+    }
+    const stuck = names.slice(0, 30);
+    for (const name of stuck) mkdirSync(join(directory, name));
+    await retention.forget();
+    expect(await counts(database)).toMatchObject({ uploads: 130 });
+    await retention.forget();
+    expect(await counts(database)).toMatchObject({ uploads: 30 });
+    expect(log.lines.filter((line) => line.includes('could not be removed'))).toHaveLength(2);
+    for (const name of stuck) rmdirSync(join(directory, name));
+    await retention.forget();
+    expect(await counts(database)).toMatchObject({ uploads: 0 });
   });
 });

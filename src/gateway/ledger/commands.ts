@@ -10,6 +10,9 @@ const ackedRow = z.object({ command: z.string(), ack_revision: z.number().nullab
 const waitingRow = z.object({ position: z.number(), command: z.string() });
 const newestRow = z.object({ agent_id: z.string(), position: z.number() });
 
+/** Of so many agents the commands are counted in one statement: an engine takes some ten thousand parameters, and others wait behind it. */
+const COUNTED_AT_ONCE = 1_000;
+
 /** A command as it is asked for. */
 export interface NewCommand {
   readonly commandId: string;
@@ -182,14 +185,14 @@ export async function countCommands(
   queries: Queries,
   agentIds: readonly string[],
 ): Promise<Map<string, { pending: number; acked: number }>> {
-  if (agentIds.length === 0) return new Map();
-  const rows = await queries.query(`${COUNTS} WHERE p.agent_id IN (${placeholders(agentIds)})`, agentIds);
-  return new Map(
-    readRows(countSchema, rows).map(({ agent_id, made, pending }) => [
-      agent_id,
-      { pending, acked: made - pending },
-    ]),
-  );
+  const counts = new Map<string, { pending: number; acked: number }>();
+  for (let from = 0; from < agentIds.length; from += COUNTED_AT_ONCE) {
+    const some = agentIds.slice(from, from + COUNTED_AT_ONCE);
+    const rows = await queries.query(`${COUNTS} WHERE p.agent_id IN (${placeholders(some)})`, some);
+    for (const { agent_id, made, pending } of readRows(countSchema, rows))
+      counts.set(agent_id, { pending, acked: made - pending });
+  }
+  return counts;
 }
 
 /** The same over all agents. */

@@ -87,16 +87,25 @@ export async function findUpload(
   return readRows(rowSchema, rows)[0];
 }
 
-/** The oldest files from before a time. */
+/** Where a file is among all, by their age. */
+export interface UploadPosition {
+  readonly at: number;
+  readonly agentId: string;
+  readonly guid: string;
+}
+
+/** The oldest files from before a time, behind a place. */
 export async function uploadsBefore(
   queries: Queries,
   before: number,
+  after: UploadPosition | undefined,
   limit: number,
 ): Promise<UploadedRecord[]> {
-  const rows = await queries.query('SELECT * FROM uploads WHERE at < $1 ORDER BY at LIMIT $2', [
-    before,
-    limit,
-  ]);
+  const rows = await queries.query(
+    `SELECT * FROM uploads WHERE at < $1 AND (at, agent_id, guid) > (CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT))
+     ORDER BY at, agent_id, guid LIMIT $5`,
+    [before, after?.at ?? -1, after?.agentId ?? '', after?.guid ?? '', limit],
+  );
   return readRows(rowSchema, rows);
 }
 

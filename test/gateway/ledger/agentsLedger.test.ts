@@ -163,6 +163,9 @@ describe.each(engines)('commands in $name', ({ open }) => {
         ['edge_2', { pending: 1, acked: 0 }],
       ]),
     );
+    // More sockets than a statement may have parameters.
+    const many = ['edge_1', ...Array.from({ length: 70_000 }, (_, n) => `edge_x${n}`), 'edge_2'];
+    expect([...(await countCommands(database, many)).keys()]).toEqual(['edge_1', 'edge_2']);
     expect(await newestWaiting(database, ['edge_1', 'edge_2'])).toEqual([{ agentId: 'edge_2', position: 1 }]);
     await database.transaction((tx) => forgetCommands(tx, NOW + 1));
     expect(await countAllCommands(database)).toEqual({ pending: 1, acked: 1 });
@@ -238,7 +241,7 @@ test.each(engines)(
         await addUpload(tx, { agentId: 'edge_1', guid: `f${at}`, ...file, at });
       });
     }
-    const old = await uploadsBefore(database, NOW + 10, 10);
+    const old = await uploadsBefore(database, NOW + 10, undefined, 10);
     expect(old.map(({ guid }) => guid)).toEqual([`f${NOW}`]);
     await database.transaction(async (tx) => {
       await forgetInbox(tx, NOW + 10);
