@@ -6,6 +6,7 @@ import { INPUT_LIMITS } from '../system/inputLimits.js';
 import { JsonPieces } from '../system/jsonShape.js';
 import type { Outbound, WayOut } from '../system/Outbound.js';
 import type { Random } from '../system/random.js';
+import { Utf8Stream } from '../system/utf8.js';
 import type { DatedHeaders } from './BackendTime.js';
 
 /** Largest response read, unless the request says otherwise. */
@@ -210,14 +211,14 @@ export class HttpClient {
   ): void {
     // Decoded as it comes: what is not kept as bytes too takes half the memory.
     const chunks: string[] = [];
-    const decoder = new TextDecoder();
+    const decoder = new Utf8Stream();
     const pieces = new JsonPieces();
     let size = 0;
     const tooLarge = (detail: string) => end({ kind: 'failed', cause: 'too_large', detail });
     response.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > most.bytes) return tooLarge(`the answer is larger than ${most.bytes} bytes`);
-      const text = decoder.decode(chunk, { stream: true });
+      const text = decoder.add(chunk);
       if (pieces.add(text).count > most.pieces)
         return tooLarge(`the answer has more than ${most.pieces} objects, lists and commas`);
       chunks.push(text);
@@ -230,7 +231,7 @@ export class HttpClient {
     );
     response.on('end', () => {
       const status = response.statusCode ?? 0;
-      const json = parseJson(chunks.splice(0).join('') + decoder.decode());
+      const json = parseJson(chunks.splice(0).join('') + decoder.end());
       if (isOfBackend(status, json)) this.ports.onDate?.(response.headers);
       if (status >= 200 && status < 300) {
         end({ kind: 'ok', status, json, detail: `HTTP ${status}` });

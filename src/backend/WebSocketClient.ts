@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import WebSocket, { type ClientOptions } from 'ws';
 import { INPUT_LIMITS } from '../system/inputLimits.js';
 import type { Outbound } from '../system/Outbound.js';
+import { decodeUtf8 } from '../system/utf8.js';
 import type { DatedHeaders } from './BackendTime.js';
 import { dateOf, describeNetworkError, parseRetryAfter, redirectHost } from './HttpClient.js';
 import type { Loss } from './linkTypes.js';
@@ -104,7 +105,7 @@ export class WebSocketClient {
     socket.on('open', () => listener.opened());
     socket.on('message', (data: Buffer, isBinary) => {
       if (isBinary) listener.binary(data.length);
-      else listener.text(data.toString());
+      else listener.text(decodeUtf8(data));
     });
     socket.on('pong', () => listener.ponged());
     socket.on('upgrade', (response: IncomingMessage) => listener.answeredAt(response.headers));

@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Clock, Timer } from '../../system/clock.js';
+import { decodeUtf8 } from '../../system/utf8.js';
 import { CLOSE, closeReason, plainFrame } from './frames.js';
 import { Latencies } from './Latencies.js';
 
@@ -56,7 +57,7 @@ export class AgentConnection {
       this.hear();
       const bytes = asBuffer(data);
       if (isBinary) events.binary(this, bytes.length);
-      else events.text(this, bytes.toString('utf8'));
+      else events.text(this, decodeUtf8(bytes));
     });
     socket.on('ping', (data) => {
       this.hear();

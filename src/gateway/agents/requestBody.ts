@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { fieldErrors, plainIssue } from '../../system/plainIssues.js';
+import { decodeUtf8 } from '../../system/utf8.js';
 
 /** The largest request body that is read, in bytes (1 MiB). */
 export const BODY_LIMIT = 1024 * 1024;
@@ -57,7 +58,7 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Body>
 }
 
 function parseJson(chunks: readonly Buffer[]): Body {
-  const text = Buffer.concat(chunks).toString('utf8');
+  const text = decodeUtf8(Buffer.concat(chunks));
   if (text.trim() === '') return { kind: 'json', value: {} };
   try {
     return { kind: 'json', value: JSON.parse(text) };
