@@ -17,6 +17,8 @@ export const INPUT_LIMITS = {
   neighbourBody: 256 * 1024,
   /** Bodies and texts of new rows that are read from chat.db in one go, in bytes; one row is read whatever its size. */
   rowBatch: 8 * 1024 * 1024,
+  /** What a row says that is read at every look while it waits for what it lacks, in bytes; a larger one rests in between. */
+  waitingRow: 64 * 1024,
   /** A guid, handle, address, thread id or the name of a file, in UTF-16 units. */
   identifier: 2_048,
   /** Objects and lists within each other in a command, a frame or a request. */

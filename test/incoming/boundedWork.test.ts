@@ -71,7 +71,10 @@ const WORK: Readonly<Record<string, { length: number; run: (text: string) => unk
   },
   'the comparison of texts': { length: 50_000, run: normalisedText },
   'the words of a row': { length: 50_000, run: plainWords },
-  'the words of a damaged row': { length: 50_000, run: beforeBinary },
+  'the words of a damaged row': {
+    length: 50_000,
+    run: (text) => beforeBinary(Buffer.from(text), 0, text.length),
+  },
   'the parts of a body': { length: 20_000, run: (text) => bodyParts({ text, runs: [], fallback: false }) },
   'whether a text is telling': { length: 50_000, run: isTelling },
   'whether a text has any link': { length: 50_000, run: mentionsAnyLink },

@@ -33,6 +33,8 @@ export interface NewIncoming {
   attachments?: readonly SimulatedAttachment[];
   /** Where the text is written; as the version does it, if left out. */
   textIn?: 'text' | 'attributedBody' | 'both';
+  /** What `archivedBody` makes of it, where the time for that must not count. */
+  archived?: Buffer;
   /** Further columns of the row. */
   columns?: Columns;
 }
@@ -104,7 +106,7 @@ export class SimulatedIncoming {
         this.insertRow();
         return;
       case 'text':
-        if (this.wholeText() !== '') database.update('message', this.rowId, this.textColumns());
+        if (wholeTextOf(this.message) !== '') database.update('message', this.rowId, this.textColumns());
         return;
       case 'chat':
         if (this.chat === null) return;
@@ -162,22 +164,29 @@ export class SimulatedIncoming {
   private textColumns(): Columns {
     const { version } = this.database;
     const where = this.message.textIn ?? (version >= 26 ? 'attributedBody' : 'both');
-    const files = this.attachments.filter((file) => !file.hidden);
-    const body = encodeAttributedBody(this.message.parts ?? this.wholeText(), {
-      transferGuids: files.map(({ guid }) => guid),
-      transcriptions: files.map(({ transcription }) => transcription),
-    });
+    const body = this.message.archived ?? archivedBody(this.message, this.attachments);
     return {
-      ...(where === 'attributedBody' ? {} : { text: this.wholeText() }),
+      ...(where === 'attributedBody' ? {} : { text: wholeTextOf(this.message) }),
       ...(where === 'text' ? {} : { attributedBody: body }),
     };
   }
+}
 
-  /** The text with a mark for each file before it, as Messages has it. */
-  private wholeText(): string {
-    const { text = '', parts } = this.message;
-    if (parts !== undefined) return parts.join('');
-    if (text.includes(ATTACHMENT_MARK)) return text;
-    return ATTACHMENT_MARK.repeat(this.attachments.filter((file) => !file.hidden).length) + text;
-  }
+/** What `attributedBody` of a message holds; its files need guids. */
+export function archivedBody(
+  message: NewIncoming,
+  attachments: readonly SimulatedAttachment[] = message.attachments ?? [],
+): Buffer {
+  const files = attachments.filter((file) => file.hidden !== true);
+  return encodeAttributedBody(message.parts ?? wholeTextOf(message), {
+    transferGuids: files.flatMap(({ guid }) => guid ?? []),
+    transcriptions: files.map(({ transcription }) => transcription ?? null),
+  });
+}
+
+/** The text with a mark for each file before it, as Messages has it. */
+function wholeTextOf({ text = '', parts, attachments = [] }: NewIncoming): string {
+  if (parts !== undefined) return parts.join('');
+  if (text.includes(ATTACHMENT_MARK)) return text;
+  return ATTACHMENT_MARK.repeat(attachments.filter((file) => file.hidden !== true).length) + text;
 }

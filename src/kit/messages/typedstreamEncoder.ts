@@ -103,15 +103,22 @@ function writeValue(writer: TypedStreamWriter, value: AttributeValue): void {
   else writer.url(value.url);
 }
 
+const HEADER = Buffer.from('\x04\x0bstreamtyped\x81\xe8\x03', 'latin1');
+
 /** Writes the grammar of docs/facts.md#grammar: strings and objects are numbered apart, and repeated by number. */
 class TypedStreamWriter {
-  private readonly chunks: Buffer[] = [Buffer.from('\x04\x0bstreamtyped\x81\xe8\x03', 'latin1')];
+  private out = Buffer.allocUnsafe(1024);
+  private length = 0;
   private readonly strings = new Map<string, number>();
   private readonly objects = new Map<string, number>();
   private slots = 0;
 
+  constructor() {
+    this.append(HEADER);
+  }
+
   finish(): Buffer {
-    return Buffer.concat(this.chunks);
+    return Buffer.from(this.out.subarray(0, this.length));
   }
 
   group(types: string): void {
@@ -133,7 +140,7 @@ class TypedStreamWriter {
     this.group('+');
     const utf8 = Buffer.from(text, 'utf8');
     this.unsigned(utf8.length);
-    this.chunks.push(utf8);
+    this.append(utf8);
     this.end();
   }
 
@@ -172,7 +179,7 @@ class TypedStreamWriter {
     this.group('i');
     this.signed(bytes.length);
     this.group(`[${bytes.length}c]`);
-    this.chunks.push(bytes);
+    this.append(bytes);
     this.end();
   }
 
@@ -212,7 +219,7 @@ class TypedStreamWriter {
     this.strings.set(text, this.strings.size);
     this.bytes(0x84);
     this.unsigned(text.length);
-    this.chunks.push(Buffer.from(text, 'latin1'));
+    this.append(Buffer.from(text, 'latin1'));
   }
 
   private repeated(object: string): boolean {
@@ -227,6 +234,21 @@ class TypedStreamWriter {
   }
 
   private bytes(...values: number[]): void {
-    this.chunks.push(Buffer.from(values));
+    this.reserve(values.length);
+    for (const value of values) this.out[this.length++] = value;
+  }
+
+  private append(bytes: Buffer): void {
+    this.reserve(bytes.length);
+    this.length += bytes.copy(this.out, this.length);
+  }
+
+  /** One buffer for all: a body of many runs has a million pieces. */
+  private reserve(more: number): void {
+    const wanted = this.length + more;
+    if (wanted <= this.out.length) return;
+    const larger = Buffer.allocUnsafe(wanted * 2);
+    this.out.copy(larger, 0, 0, this.length);
+    this.out = larger;
   }
 }

@@ -91,6 +91,12 @@ interface IncomingReaderOptions {
   onMessages: (messages: readonly IncomingMessage[]) => void;
 }
 
+/** Until when a waiting row is not judged again; of few that wait, only a large one rests. */
+interface Rest {
+  until: number;
+  isLarge: boolean;
+}
+
 /** After so many ms of catching up, other work gets its turn. */
 const SLICE_MS = 25;
 /** A locked chat.db is looked at again after this. */
@@ -104,7 +110,7 @@ const DAY_MS = 86_400_000;
 const SAMPLES = 8;
 /** Up to so many waiting rows are judged at each look: they cost next to nothing, and what completes one is seen at once. */
 const FEW_WAITING = 20;
-const NONE_RESTING: ReadonlySet<number> = new Set();
+const ENDED: Rest = { until: Number.NEGATIVE_INFINITY, isLarge: false };
 /** In a chat.db that lacks the last row, so many of the messages before it are looked for. */
 const KNOWN_ROWS = 200;
 
@@ -121,7 +127,7 @@ export class IncomingReader {
   private readonly failures = { count: 0, since: 0, error: '' };
   private stopped = false;
   /** Until when waiting rows are not judged again (ms of the clock that nobody sets), by ROWID. After a start each of them is. */
-  private restUntil = new Map<number, number>();
+  private rests = new Map<number, Rest>();
   private readonly own: OwnTraffic;
   private readonly dates: DateLook;
   private readonly steady: SteadyTime;
@@ -245,12 +251,17 @@ export class IncomingReader {
     throw worked.error;
   };
 
-  /** The waiting rows that are not judged now: none while they are few. */
+  /** The waiting rows that are not judged now: of few, only large ones. */
   private resting(pending: readonly PendingRow[]): ReadonlySet<number> {
-    if (pending.length <= FEW_WAITING) return NONE_RESTING;
     const now = this.options.clock.monotonic();
+    const areMany = pending.length > FEW_WAITING;
     const rowIds = pending.map(({ rowId }) => rowId);
-    return new Set(rowIds.filter((rowId) => (this.restUntil.get(rowId) ?? now) > now));
+    return new Set(
+      rowIds.filter((rowId) => {
+        const { until, isLarge } = this.rests.get(rowId) ?? ENDED;
+        return until > now && (areMany || isLarge);
+      }),
+    );
   }
 
   /** What becomes of a batch and of the rows that rest beside it: they wait on, and are due when their rest is over. */
@@ -258,13 +269,13 @@ export class IncomingReader {
     const { clock } = this.options;
     const now = clock.monotonic();
     const kept = pending.filter(({ rowId }) => resting.has(rowId));
-    const until = kept.map(({ rowId }): [number, number] => [rowId, this.restUntil.get(rowId) ?? now]);
-    this.restUntil = new Map([
-      ...until,
-      ...[...judged.rests].map(([rowId, ms]): [number, number] => [rowId, now + ms]),
+    const still = kept.map(({ rowId }) => [rowId, this.rests.get(rowId) ?? ENDED] as const);
+    this.rests = new Map([
+      ...still,
+      ...[...judged.rests].map(([rowId, { ms, isLarge }]) => [rowId, { until: now + ms, isLarge }] as const),
     ]);
     const dueInMs = [
-      ...until.map(([, at]) => at - now),
+      ...still.map(([, { until }]) => until - now),
       ...(judged.dueInMs === undefined ? [] : [judged.dueInMs]),
     ];
     return {
@@ -574,7 +585,7 @@ export class IncomingReader {
       });
       if (!anchored.keepsPending && pending.length > 0) store.cursor.setPending([]);
     });
-    this.restUntil.clear();
+    this.rests.clear();
     this.own.forget();
     this.dates.restart();
     const fields = { rowId: anchored.position.rowId, before: known?.rowId };

@@ -29,41 +29,39 @@ export function decodeAttributedBody(blob: Uint8Array): DecodedBody {
   const parsed = parseTypedStream(bytes);
   if (parsed.kind === 'text') return { text: parsed.text, runs: parsed.runs, fallback: false };
   const saved = anchoredText(bytes);
-  return { text: saved === null ? null : beforeBinary(saved), runs: NO_RUNS, fallback: true };
+  const text = saved === null ? null : beforeBinary(bytes, saved.from, Math.min(saved.to, bytes.length));
+  return { text, runs: NO_RUNS, fallback: true };
+}
+
+/** Where some text stands; its end may lie behind that of the blob. */
+interface Stretch {
+  from: number;
+  to: number;
 }
 
 /** The text behind `NSString … 84 01 2B <length>`, by its declared length and not by what follows it. */
-function anchoredText(bytes: Buffer): string | null {
+function anchoredText(bytes: Buffer): Stretch | null {
   for (const name of STRING_CLASSES) {
     const anchor = bytes.indexOf(name, 0, 'latin1');
     if (anchor < 0) continue;
     const type = bytes.indexOf(BYTES_TYPE, anchor + name.length);
     if (type < 0 || type > anchor + name.length + ANCHOR_REACH) continue;
-    const text = lengthPrefixed(bytes, type + BYTES_TYPE.length);
-    if (text !== null) return text;
+    const stretch = lengthPrefixed(bytes, type + BYTES_TYPE.length);
+    if (stretch !== null) return stretch;
   }
   return null;
 }
 
-function lengthPrefixed(bytes: Buffer, at: number): string | null {
+function lengthPrefixed(bytes: Buffer, at: number): Stretch | null {
   const tag = bytes[at];
   if (tag === undefined) return null;
-  if (tag === 0x81) {
-    if (at + 3 > bytes.length) return null;
-    return clamped(bytes, at + 3, bytes.readUInt16LE(at + 1));
-  }
-  if (tag === 0x82) {
-    if (at + 5 > bytes.length) return null;
-    return clamped(bytes, at + 5, bytes.readUInt32LE(at + 1));
-  }
-  return tag >= 0x83 && tag <= 0x91 ? null : clamped(bytes, at + 1, tag);
+  if (tag === 0x81) return at + 3 > bytes.length ? null : stretch(at + 3, bytes.readUInt16LE(at + 1));
+  if (tag === 0x82) return at + 5 > bytes.length ? null : stretch(at + 5, bytes.readUInt32LE(at + 1));
+  return tag >= 0x83 && tag <= 0x91 ? null : stretch(at + 1, tag);
 }
 
-/** At most `length` bytes as text, less a character that the end of the blob cut in two. */
-function clamped(bytes: Buffer, from: number, length: number): string {
-  const whole = from + length <= bytes.length;
-  const text = bytes.toString('utf8', from, Math.min(from + length, bytes.length));
-  return whole ? text : text.replace(/\ufffd$/, '');
+function stretch(from: number, length: number): Stretch {
+  return { from, to: from + length };
 }
 
 const OBJECT = Buffer.from('@');

@@ -1,6 +1,7 @@
 import BetterSqlite3 from 'better-sqlite3';
 import type { IncomingMessage } from '../../model/incoming.js';
 import type { SeenRow } from '../../store/seenRows.js';
+import { INPUT_LIMITS } from '../../system/inputLimits.js';
 import type { AttachmentRow, ChatRow } from './chatRow.js';
 import type { Awaited, SkipReason } from './judgeRow.js';
 import { type RowEvent, targetOf } from './judgeRow.js';
@@ -9,7 +10,7 @@ import type { OwnTraffic, Voice } from './OwnTraffic.js';
 import type { ReadingPosition } from './readingPosition.js';
 import type { RowFacts, RowNeighbours } from './rowFacts.js';
 import { identityOf, originalAmong, REMEMBERED_MS, seenRow } from './rowIdentity.js';
-import { isBatchFull, type MessageRows } from './rows.js';
+import { isBatchFull, type MessageRows, sizeOf } from './rows.js';
 import { GROUP_STYLE } from './schema.js';
 import { classify } from './takeMessage.js';
 
@@ -73,8 +74,8 @@ export interface Judged {
   /** `fault`: what was thrown at a row that cannot be understood. */
   skipped: { rowId: number; guid?: string; reason: SkipReason; fault?: unknown }[];
   pending: PendingRow[];
-  /** How long waiting rows may rest before they are judged again, whatever happens to chat.db, in ms, by ROWID. */
-  rests: Map<number, number>;
+  /** How long waiting rows may rest before they are judged again, whatever happens to chat.db, in ms, by ROWID; `isLarge`: and do. */
+  rests: Map<number, { ms: number; isLarge: boolean }>;
   dueInMs: number | undefined;
   damagedBodies: number;
 }
@@ -356,7 +357,10 @@ export function judge(gathered: Gathered, pending: readonly PendingRow[], facts:
     const awaited = isUnsettled ? 'direction' : waitingFor;
     const dueIn = dueInOf(awaited, { waited, waitedComplete, holds });
     if (!holds && !isUnsettled)
-      judged.rests.set(row.rowId, Math.min(waited * REST_SHARE, Math.max(dueIn, 0)));
+      judged.rests.set(row.rowId, {
+        ms: Math.min(waited * REST_SHARE, Math.max(dueIn, 0)),
+        isLarge: sizeOf(row) > INPUT_LIMITS.waitingRow,
+      });
     judged.dueInMs = Math.min(judged.dueInMs ?? dueIn, dueIn);
   }
   return judged;

@@ -47,12 +47,23 @@ export function isAppLine(text: string | null): boolean {
   return text !== null && APP_LINE.test(text);
 }
 
+/** So many bytes of a damaged body are read at first. */
+const FIRST_LOOK = 1024;
+/** The end of a stretch of bytes may cut a character in two, which is this many others then. */
+const CUT_IN_TWO = 3;
+
 /**
- * The text at the start of what was read from a damaged body: its declared length may reach into the bytes behind the text, which
- * begin with bytes that are no UTF-8. Null if there is none.
+ * The text at the start of these bytes of a damaged body: its declared length may reach into the bytes behind the text, which
+ * begin with bytes that are no UTF-8. Null if there is none. Only about as much is decoded as is kept.
  */
-export function beforeBinary(text: string): string | null {
-  const end = text.search(BINARY);
-  const words = (end < 0 ? text : text.slice(0, end)).replace(/\ufffd+$/, '');
-  return words === '' ? null : words;
+export function beforeBinary(bytes: Buffer, from: number, to: number): string | null {
+  for (let size = FIRST_LOOK; ; size *= 4) {
+    const end = Math.min(from + size, to);
+    const text = bytes.toString('utf8', from, end);
+    const binary = text.search(BINARY);
+    const isKnown = binary >= 0 && binary + 2 <= text.length - CUT_IN_TWO;
+    if (end < to && !isKnown) continue;
+    const words = (binary < 0 ? text : text.slice(0, binary)).replace(/\ufffd$/, '');
+    return words === '' ? null : words;
+  }
 }

@@ -159,10 +159,11 @@ const FILE_MARK = '\ufffc';
 /** Neighbouring text and marks that belong to one part. `number` null: unknown. */
 interface OpenPart {
   number: number | null;
-  pieces: string[];
-  marks: (string | null)[];
+  written: string;
+  hasText: boolean;
   /** Whether its last piece is text. */
   endsInText: boolean;
+  marks: (string | null)[];
 }
 
 /**
@@ -172,6 +173,7 @@ interface OpenPart {
  * - A file's mark lies in a seam of its own, unless it has the very part number of the text beside it: then it is an image within
  *   the text (Genmoji), no seam, and its attachment follows that text.
  * - Runs that do not cover the text (a damaged body, or the column `text` alone) tell nothing: then the marks alone are seams.
+ * - Of files, one more than `countedParts` leaves: a mark of three bytes must not make a part each.
  *
  * Linear in the length of the text.
  */
@@ -180,6 +182,8 @@ export function bodyParts(body: DecodedBody): MessagePart[] {
   const isCovered = lengthOf(body.runs) === text.length;
   if ((!isCovered || body.runs.length <= 1) && !HAS_PLACEHOLDER.test(text)) return textPart(text);
   const parts: MessagePart[] = [];
+  let files = 0;
+  let nextMark = -1;
   let open: OpenPart | undefined;
   const close = () => {
     if (open !== undefined) for (const part of partsOf(open)) parts.push(part);
@@ -187,31 +191,43 @@ export function bodyParts(body: DecodedBody): MessagePart[] {
   };
   const begin = (number: number | null): OpenPart => {
     close();
-    open = { number, pieces: [], marks: [], endsInText: false };
+    open = { number, written: '', hasText: false, endsInText: false, marks: [] };
     return open;
   };
   const runs = isCovered ? body.runs : [{ start: 0, length: text.length, attributes: undefined }];
   for (const { start, length, attributes } of runs) {
     const number = attributes?.messagePart ?? null;
     let guid = attributes?.transferGuid ?? null;
-    for (const piece of text.slice(start, start + length).split(/(\ufffc)/)) {
-      if (piece === '') continue;
-      if (piece === FILE_MARK) {
+    const end = start + length;
+    for (let at = start; at < end; ) {
+      if (nextMark < at) nextMark = markFrom(text, at);
+      if (nextMark === at) {
         const part = number !== null && open?.number === number ? open : begin(number);
-        part.pieces.push(piece);
-        part.marks.push(guid);
+        part.written += FILE_MARK;
+        if (files <= INPUT_LIMITS.messageParts) part.marks.push(guid);
+        files += 1;
         part.endsInText = false;
         guid = null;
+        at += 1;
       } else {
         const part = open !== undefined && continues(open, number) ? open : begin(number);
-        part.pieces.push(piece);
+        const next = Math.min(nextMark, end);
+        part.written += text.slice(at, next);
         part.number ??= number;
+        part.hasText = true;
         part.endsInText = true;
+        at = next;
       }
     }
   }
   close();
   return parts;
+}
+
+/** Where the next mark stands, or the end of the text. */
+function markFrom(text: string, at: number): number {
+  const found = text.indexOf(FILE_MARK, at);
+  return found < 0 ? text.length : found;
 }
 
 /** Whether text of this part number goes on with what is open. */
@@ -232,8 +248,9 @@ export function underSubject(subject: string | null, parts: readonly MessagePart
   return [...textPart(subject ?? ''), ...parts];
 }
 
-function partsOf({ pieces, marks }: OpenPart): MessagePart[] {
-  return [...textPart(pieces.join('')), ...marks.map((guid): MessagePart => ({ type: 'attachment', guid }))];
+function partsOf({ written, hasText, marks }: OpenPart): MessagePart[] {
+  const files = marks.map((guid): MessagePart => ({ type: 'attachment', guid }));
+  return hasText ? [...textPart(written), ...files] : files;
 }
 
 function textPart(written: string): MessagePart[] {

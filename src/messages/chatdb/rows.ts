@@ -27,7 +27,7 @@ interface DatedRow extends RowPosition {
 }
 
 /** How much a row says, about in bytes. */
-function sizeOf({ text, attributedBody, summary }: ChatRow): number {
+export function sizeOf({ text, attributedBody, summary }: ChatRow): number {
   return (text?.length ?? 0) + (attributedBody?.length ?? 0) + (summary?.length ?? 0);
 }
 

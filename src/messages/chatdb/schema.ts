@@ -63,8 +63,8 @@ export class Schema {
     return this.typed('text', table, alias, column, most);
   }
 
-  /** The same of a column for bytes, of which no more than `most` are read. */
-  bytes(table: Table, alias: string, column: string, most: number = INPUT_LIMITS.messageBody): string {
+  /** The same of a column for bytes, of which no more than `most` are read: of a body one more than is parsed, so that it shows as too large. */
+  bytes(table: Table, alias: string, column: string, most: number = INPUT_LIMITS.messageBody + 1): string {
     return this.typed('blob', table, alias, column, most);
   }
 

@@ -9,6 +9,7 @@ import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBod
 import {
   bodyOf,
   bodyParts,
+  countedParts,
   normalisedText,
   readableText,
   underSubject,
@@ -210,4 +211,11 @@ test('a body of 800 KB in 40 000 runs takes milliseconds', () => {
   const start = process.cpuUsage();
   expect(bodyParts(body)).toHaveLength(40_000);
   expect(process.cpuUsage(start).user / 1_000).toBeLessThan(1_000);
+});
+
+test('a text that is nothing but marks makes no part of each, and is counted as if it did', () => {
+  const marks = bodyParts({ text: `a\ufffcb${'\ufffc'.repeat(40_000)}`, runs: [], fallback: false });
+  expect(marks.length).toBeLessThan(400);
+  const files = Array.from({ length: 300 }, () => attachment(null));
+  expect(countedParts(marks)).toEqual([text('a\nb'), ...files]);
 });

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeAttributedBody, parseTypedStream } from '../../../src/messages/chatdb/attributedBody.js';
+import { sized } from '../../support/size.js';
 
 const NEW = Buffer.from([0x84]);
 const NIL = Buffer.from([0x85]);
@@ -90,5 +92,61 @@ describe('the work and the memory for a body are bounded by its size', () => {
     const many = hostileBody(70_000, Buffer.alloc(0));
     expect(parseTypedStream(many)).toEqual({ kind: 'damaged', reason: 'too many runs' });
     expect(decodeAttributedBody(many)).toMatchObject({ text: 'a'.repeat(70_000), fallback: true });
+  });
+});
+
+/** A blob that no parser takes, with these bytes where its text should be, and what is declared as their length. */
+function damagedBody(bytes: Uint8Array, declared: number): Buffer {
+  const length = Buffer.from([0x82, 0, 0, 0, 0]);
+  length.writeUInt32LE(declared, 1);
+  return Buffer.concat([Buffer.from('NSString'), NEW, Buffer.from([0x01, 0x2b]), length, bytes]);
+}
+
+describe('of a damaged body', () => {
+  test('no more is decoded than some times what is kept, however long it is', () => {
+    const text = 'あ'.repeat(3_000);
+    const blob = damagedBody(
+      Buffer.concat([Buffer.from(text), Buffer.alloc(1_000_000, Buffer.from([0xe3, 0x81, 0x00]))]),
+      1_000_000,
+    );
+    let decoded = 0;
+    blob.toString = (encoding, from = 0, to = blob.length) => {
+      decoded += to - from;
+      return Buffer.prototype.toString.call(blob, encoding, from, to);
+    };
+    expect(decodeAttributedBody(blob)).toEqual({ text, runs: [], fallback: true });
+    expect(decoded).toBeGreaterThan(0);
+    expect(decoded).toBeLessThan(60_000);
+  });
+
+  test('the text is what it is when all of it is decoded at once', () => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they end the text.
+    const binary = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\ufffd{2}/;
+    const pieces = ['a', '\n', 'あ', '😀', '\ufffd', '\u0080', 'é'].map((piece) => Buffer.from(piece));
+    const text = fc.array(
+      fc.oneof(
+        { weight: 200, arbitrary: fc.tuple(fc.constantFrom(...pieces), fc.integer({ min: 1, max: 900 })) },
+        {
+          weight: 1,
+          arbitrary: fc.tuple(
+            fc.uint8Array({ maxLength: 4 }).map((odd) => Buffer.from(odd)),
+            fc.constant(1),
+          ),
+        },
+      ),
+      { maxLength: 12 },
+    );
+    fc.assert(
+      fc.property(text, fc.integer({ min: 0, max: 40_000 }), (written, declared) => {
+        const bytes = Buffer.concat(
+          written.map(([piece, times]) => Buffer.alloc(piece.length * times, piece)),
+        );
+        const all = bytes.toString('utf8', 0, declared);
+        const end = all.search(binary);
+        const kept = (end < 0 ? all : all.slice(0, end)).replace(/\ufffd$/, '');
+        expect(decodeAttributedBody(damagedBody(bytes, declared)).text).toBe(kept === '' ? null : kept);
+      }),
+      { numRuns: sized(500, 5_000), seed: 21 },
+    );
   });
 });

@@ -1,6 +1,7 @@
 import type { Columns } from '../../../src/kit/messages/AppleDatabase.js';
 import type { ChatDbWriter } from '../../../src/kit/messages/ChatDbWriter.js';
 import type { SimulatedChat } from '../../../src/kit/messages/SimulatedChats.js';
+import { archivedBody } from '../../../src/kit/messages/SimulatedIncoming.js';
 import { bodyOf, summaryOf } from './bodies.js';
 import type { Chance } from './Chance.js';
 import { hostileText, hostileValue } from './hostile.js';
@@ -97,7 +98,7 @@ function chatOf(chance: Chance, chatDb: ChatDbWriter, salt: string): SimulatedCh
   return chatDb.directChat(chance.oneIn(40) ? `${salt}${hostileText(chance, 60)}` : chance.pick(SENDERS));
 }
 
-/** A row, or a message as Messages writes it with hostile texts and files. */
+/** A row, or a message as Messages writes it with hostile texts and files. To archive a text is no work of the agent. */
 export function rowOf(chance: Chance, salt: string): RowItem {
   if (chance.oneIn(4)) {
     const parts = chance.oneIn(3)
@@ -117,7 +118,8 @@ export function rowOf(chance: Chance, salt: string): RowItem {
         transcription: chance.oneIn(4) ? hostileText(chance) : null,
       })),
     };
-    return (chatDb) => void chatDb.receive(message);
+    const archived = archivedBody(message);
+    return (chatDb) => void chatDb.receive({ ...message, archived });
   }
   const columns = columnsOf(chance, salt);
   const sender = chance.oneIn(30) ? `${salt}${hostileText(chance, 50)}` : chance.pick(SENDERS);
