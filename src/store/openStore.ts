@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import { EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
-import { PAGE_BYTES } from './salvage/DamagedStore.js';
+import { PAGE_BYTES, pageBytesOf } from './salvage/pageBytesOf.js';
 import { repair } from './salvage/repairs.js';
 import { readReport, reportOf, type SalvageReport, saveReport } from './salvage/report.js';
 import { walFrames } from './salvage/walFrames.js';
@@ -23,6 +23,9 @@ import { MIGRATIONS } from './schema.js';
 import { type Database, openDurableDatabase } from './sqlite.js';
 
 const CLEAN_STOP = 'clean_stop';
+
+/** What many commits changed is written into the store once. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** What a damaged store is filled into; by another name once it is complete. */
 const FILLING = '.salvaging';
@@ -78,7 +81,7 @@ function openSound(path: string, log: Logger): { database: Database; stoppedClea
   if (isFresh) closeSync(openSync(path, 'a', 0o600));
   else chmodSync(path, 0o600);
   if (!isFresh) checkLog(path);
-  const database = openDurableDatabase(path);
+  const database = openDurableDatabase(path, { pageBytes: PAGE_BYTES, checkpointBytes: CHECKPOINT_BYTES });
   try {
     migrate(database, path, log);
     const { changes } = database.prepare('DELETE FROM meta WHERE key = ?').run(CLEAN_STOP);
@@ -131,7 +134,7 @@ function checkLog(path: string): void {
   const log = `${path}-wal`;
   if (!existsSync(log) || statSync(log).size === 0) return;
   if (statSync(path).size === 0) throw new Damage('the file is empty');
-  if (walFrames(log, PAGE_BYTES).damaged) throw new Damage('the write-ahead log is damaged');
+  if (walFrames(log, pageBytesOf(path)).damaged) throw new Damage('the write-ahead log is damaged');
 }
 
 /** Fills a new store from the damaged one, which stays what it is until the new one is complete and on the disk. */

@@ -38,19 +38,28 @@ const LARGEST_STORE_BYTES = 2 * 1024 ** 3;
  * Opens a file whose commits survive a power cut. An existing WAL file opens with synchronous=NORMAL, under
  * which the last commits may vanish, so FULL is set on every open and checked. On macOS fsync alone does not
  * reach the platter: fullfsync makes SQLite use F_FULLFSYNC (sqlite.org/pragma.html#pragma_fullfsync).
- * A file that reaches `largestBytes` (2 GiB) takes no more.
+ * A file that reaches `largestBytes` (2 GiB) takes no more. A new one gets pages of `pageBytes`. Its log is copied into the file once it
+ * has `checkpointBytes`.
  */
-export function openDurableDatabase(path: string, largestBytes: number = LARGEST_STORE_BYTES): Database {
+export function openDurableDatabase(
+  path: string,
+  {
+    largestBytes = LARGEST_STORE_BYTES,
+    pageBytes,
+    checkpointBytes,
+  }: { largestBytes?: number; pageBytes?: number; checkpointBytes?: number } = {},
+): Database {
   const database = openDatabase(path);
+  if (pageBytes !== undefined) database.pragma(`page_size = ${pageBytes}`);
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL');
   database.pragma('fullfsync = 1');
   database.pragma('checkpoint_fullfsync = 1');
   database.pragma('foreign_keys = ON');
   database.pragma(`cache_size = -${CACHE_KIB}`);
-  database.pragma(
-    `max_page_count = ${Math.floor(largestBytes / Number(database.pragma('page_size', { simple: true })))}`,
-  );
+  const pages = (bytes: number) => Math.floor(bytes / Number(database.pragma('page_size', { simple: true })));
+  database.pragma(`max_page_count = ${pages(largestBytes)}`);
+  if (checkpointBytes !== undefined) database.pragma(`wal_autocheckpoint = ${pages(checkpointBytes)}`);
   database.pragma(`journal_size_limit = ${16 * 1024 * 1024}`);
   if (database.pragma('synchronous', { simple: true }) !== 2) {
     database.close();

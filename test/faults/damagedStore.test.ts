@@ -2,11 +2,11 @@ import { closeSync, fstatSync, openSync, readdirSync, statSync, truncateSync, wr
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { PAGE_BYTES as PAGE } from '../../src/store/salvage/pageBytesOf.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { type Cleanup, EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { sized } from '../support/size.js';
 
-const PAGE = 4096;
 const THROW_AT_DAMAGE = fileURLToPath(new URL('../support/throwAtDamage.mjs', import.meta.url));
 const OTHER = '+13105557777';
 const storeOf = (world: EdgeWorld) => join(world.state, 'edge-agent.db');

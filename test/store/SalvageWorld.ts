@@ -24,13 +24,13 @@ import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { SALVAGED_GENERATION } from '../../src/store/cursor.js';
 import type { Store } from '../../src/store/Store.js';
+import { PAGE_BYTES as PAGE } from '../../src/store/salvage/pageBytesOf.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
 
-export const PAGE = 4096;
 const BEGAN = Date.UTC(2026, 0, 1);
 const HOUR = 3_600_000;
 export const PAUSED = '+13105559999';

@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync }
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Store } from '../../src/store/Store.js';
+import { PAGE_BYTES } from '../../src/store/salvage/pageBytesOf.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
@@ -11,7 +12,7 @@ const options = { clock: new FakeClock(), log: new RecordingLog() };
 
 function damagePage(path: string, page: number): void {
   const file = openSync(path, 'r+');
-  writeSync(file, Buffer.alloc(4096, 0xff), 0, 4096, 4096 * (page - 1));
+  writeSync(file, Buffer.alloc(PAGE_BYTES, 0xff), 0, PAGE_BYTES, PAGE_BYTES * (page - 1));
   closeSync(file);
 }
 

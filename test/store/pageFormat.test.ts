@@ -2,19 +2,22 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DamagedStore } from '../../src/store/salvage/DamagedStore.js';
+import { PAGE_BYTES, pageBytesOf } from '../../src/store/salvage/pageBytesOf.js';
 import { type Cell, treePage } from '../../src/store/salvage/pageFormat.js';
 import { walFrames } from '../../src/store/salvage/walFrames.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { seeded } from '../support/seeded.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
 
-const PAGE = 4096;
+const EARLIER_PAGE = 4096;
+const SIZES = [PAGE_BYTES, EARLIER_PAGE];
 const SEED = 20261129;
 
 /** A database of values of every kind and size, which fills interior pages and overflow chains; its log is still beside it. */
-function written(): { path: string; rows: unknown[][]; keys: unknown[][]; close(): void } {
+function written(pageBytes: number): { path: string; rows: unknown[][]; keys: unknown[][]; close(): void } {
   const path = join(temporaryDirectory(), 'values.db');
   const database = openDatabase(path);
+  database.pragma(`page_size = ${pageBytes}`);
   database.pragma('journal_mode = WAL');
   database.exec(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, a, b, c); CREATE TABLE k (key TEXT PRIMARY KEY, n) WITHOUT ROWID',
@@ -66,55 +69,82 @@ function plain(rows: readonly unknown[][]): string {
   return rows.map((row) => JSON.stringify(row)).join('\n');
 }
 
-test.each([true, false])('a sound file is read as SQLite reads it (its log beside it: %s)', (hasLog) => {
-  const { path, rows, keys, close } = written();
-  if (!hasLog) close();
-  expect(walFrames(`${path}-wal`, PAGE).offsets.size > 0).toBe(hasLog);
-  expect(walFrames(`${path}-wal`, PAGE).damaged).toBe(false);
-  expect(plain(read(path, 't').map(({ rowId, values }) => [rowId, ...values.slice(1)]))).toBe(plain(rows));
-  const byKey = ([a]: unknown[], [b]: unknown[]) => (String(a) < String(b) ? -1 : 1);
-  const found = read(path, 'k').map(({ values }) => values);
-  expect(plain(found.toSorted(byKey))).toBe(plain(keys.toSorted(byKey)));
-  expect(read(path, 't_a')).toHaveLength(rows.length);
-  if (hasLog) close();
-});
+test.each(SIZES.flatMap((size) => [true, false].map((hasLog) => ({ size, hasLog }))))(
+  'a sound file of pages of $size bytes is read as SQLite reads it (its log beside it: $hasLog)',
+  ({ size, hasLog }) => {
+    const { path, rows, keys, close } = written(size);
+    if (!hasLog) close();
+    expect(walFrames(`${path}-wal`, size).offsets.size > 0).toBe(hasLog);
+    expect(walFrames(`${path}-wal`, size).damaged).toBe(false);
+    expect(plain(read(path, 't').map(({ rowId, values }) => [rowId, ...values.slice(1)]))).toBe(plain(rows));
+    const byKey = ([a]: unknown[], [b]: unknown[]) => (String(a) < String(b) ? -1 : 1);
+    const found = read(path, 'k').map(({ values }) => values);
+    expect(plain(found.toSorted(byKey))).toBe(plain(keys.toSorted(byKey)));
+    expect(read(path, 't_a')).toHaveLength(rows.length);
+    if (hasLog) close();
+  },
+);
 
-test(`a page of whatever bytes is read within its bounds and never throws (seed ${SEED})`, () => {
-  const { path, close } = written();
-  close();
-  const bytes = readFileSync(path);
-  const random = seeded(SEED);
-  const pages = bytes.length / PAGE;
-  for (let n = 0; n < 4000; n++) {
-    const page = Buffer.alloc(PAGE);
-    const from = Math.floor(random() * pages) * PAGE;
-    bytes.copy(page, 0, from, from + PAGE);
-    const changes = n % 4 === 0 ? PAGE : 1 + Math.floor(random() * 20);
-    for (let change = 0; change < changes; change++) {
-      const at = random() < 0.5 ? Math.floor(random() * 40) : Math.floor(random() * PAGE);
-      page[at] = Math.floor(random() * 256);
+test.each(SIZES)(
+  `a page of %i bytes, whatever they are, is read within its bounds and never throws (seed ${SEED})`,
+  (size) => {
+    const { path, close } = written(size);
+    close();
+    const bytes = readFileSync(path);
+    const random = seeded(SEED);
+    const pages = bytes.length / size;
+    for (let n = 0; n < 4000; n++) {
+      const page = Buffer.alloc(size);
+      const from = Math.floor(random() * pages) * size;
+      bytes.copy(page, 0, from, from + size);
+      const changes = n % 4 === 0 ? size : 1 + Math.floor(random() * 20);
+      for (let change = 0; change < changes; change++) {
+        const at = random() < 0.5 ? Math.floor(random() * 40) : Math.floor(random() * size);
+        page[at] = Math.floor(random() * 256);
+      }
+      // Every overflow pointer leads to some page, and often back.
+      const readPage = (number: number) =>
+        number === 2 ? page : bytes.subarray((number % pages) * size, (number % pages) * size + size);
+      expect(() => treePage(readPage, 2)).not.toThrow();
     }
-    // Every overflow pointer leads to some page, and often back.
-    const readPage = (number: number) =>
-      number === 2 ? page : bytes.subarray((number % pages) * PAGE, (number % pages) * PAGE + PAGE);
-    expect(() => treePage(readPage, 2)).not.toThrow();
-  }
-});
+  },
+);
 
-test('a log whose last commit was cut off, or overwritten in part by a shorter one, is not called damaged', () => {
-  const { path, close } = written();
-  const log = readFileSync(`${path}-wal`);
-  close();
-  const cut = join(temporaryDirectory(), 'cut.db-wal');
-  const frame = PAGE + 24;
-  const count = Math.floor((log.length - 32) / frame);
-  for (const length of [32 + frame * (count - 1) + 100, 32 + frame * Math.floor(count / 2), 40]) {
-    writeFileSync(cut, log.subarray(0, length));
-    expect(walFrames(cut, PAGE).damaged).toBe(false);
-  }
-  // A power cut may lose a page of the last commit and keep those behind it.
-  const torn = Buffer.from(log);
-  torn.fill(0, 32 + frame * (count - 1) + 24, 32 + frame * count);
-  writeFileSync(cut, torn);
-  expect(walFrames(cut, PAGE).damaged).toBe(false);
-});
+test.each(SIZES)(
+  'a log with pages of %i bytes whose last commit was cut off, or overwritten in part by a shorter one, is not called damaged',
+  (size) => {
+    const { path, close } = written(size);
+    const log = readFileSync(`${path}-wal`);
+    close();
+    const cut = join(temporaryDirectory(), 'cut.db-wal');
+    const frame = size + 24;
+    const count = Math.floor((log.length - 32) / frame);
+    for (const length of [32 + frame * (count - 1) + 100, 32 + frame * Math.floor(count / 2), 40]) {
+      writeFileSync(cut, log.subarray(0, length));
+      expect(walFrames(cut, size).damaged).toBe(false);
+    }
+    // A power cut may lose a page of the last commit and keep those behind it.
+    const torn = Buffer.from(log);
+    torn.fill(0, 32 + frame * (count - 1) + 24, 32 + frame * count);
+    writeFileSync(cut, torn);
+    expect(walFrames(cut, size).damaged).toBe(false);
+  },
+);
+
+test.each(SIZES)(
+  'the size of pages is known where neither the header of the file nor that of its log can be read (%i bytes)',
+  (size) => {
+    const { path, close } = written(size);
+    const log = readFileSync(`${path}-wal`);
+    close();
+    const bytes = readFileSync(path);
+    expect(pageBytesOf(path)).toBe(size);
+    writeFileSync(path, bytes.fill(0x5a, 0, 100));
+    writeFileSync(`${path}-wal`, log);
+    expect(pageBytesOf(path)).toBe(size);
+    writeFileSync(`${path}-wal`, log.fill(0x5a, 0, 32));
+    expect(pageBytesOf(path)).toBe(size);
+    writeFileSync(path, bytes.subarray(0, Math.floor(bytes.length / 3)));
+    expect(pageBytesOf(path)).toBe(size);
+  },
+);

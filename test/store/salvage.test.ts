@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Store } from '../../src/store/Store.js';
+import { PAGE_BYTES as PAGE } from '../../src/store/salvage/pageBytesOf.js';
 import { SALVAGE_RULES } from '../../src/store/salvage/rules.js';
 import { tablesOf } from '../../src/store/salvage/shapes.js';
 import { MIGRATIONS } from '../../src/store/schema.js';
@@ -20,7 +21,7 @@ import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { seeded } from '../support/seeded.js';
 import { sized } from '../support/size.js';
-import { type Killed, killedAtWork, nextLife, PAGE, pagesOf, revive, spoil } from './SalvageWorld.js';
+import { type Killed, killedAtWork, nextLife, pagesOf, revive, spoil } from './SalvageWorld.js';
 import { damagedLife, keepsItsPromises } from './salvagePromises.js';
 
 function tables(): string[] {

@@ -86,7 +86,7 @@ export class SqliteDatabase implements GatewayDatabase {
       return connection;
     };
     try {
-      const writer = connect(openDurableDatabase(path, LARGEST_FILE_BYTES));
+      const writer = connect(openDurableDatabase(path, { largestBytes: LARGEST_FILE_BYTES }));
       writer.query(`PRAGMA busy_timeout = ${LOCK_PATIENCE_MS}`, []);
       refuseForeign(writer, path);
       const reader = connect(openDatabase(path, { readonly: true }));

@@ -1,9 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { pageBytesOf, readPage } from './pageBytesOf.js';
 import { type Cell, type TreePage, treePage, type Value } from './pageFormat.js';
 import { type WalFrames, walFrames } from './walFrames.js';
 
-/** Every store of ours has pages of this size: SQLite's default, and a header that says another is damaged. */
-export const PAGE_BYTES = 4096;
 const SCHEMA_ROOT = 1;
 /** Deeper than any b-tree of 2 GB. */
 const DEEPEST = 12;
@@ -47,20 +46,22 @@ export class DamagedStore {
   private readonly file: number;
   private readonly log: number | undefined;
   private readonly wal: WalFrames;
+  private readonly pageBytes: number;
   private readonly pageCount: number;
   private readonly reached = new Set<number>();
 
   /** Throws what the file system throws. */
   constructor(path: string) {
+    this.pageBytes = pageBytesOf(path);
     this.file = openSync(path, 'r');
     try {
-      this.wal = walFrames(`${path}-wal`, PAGE_BYTES);
+      this.wal = walFrames(`${path}-wal`, this.pageBytes);
       this.log = this.wal.offsets.size === 0 ? undefined : openSync(`${path}-wal`, 'r');
     } catch (error) {
       closeSync(this.file);
       throw error;
     }
-    const ofFile = Math.ceil(fstatSync(this.file).size / PAGE_BYTES);
+    const ofFile = Math.ceil(fstatSync(this.file).size / this.pageBytes);
     this.pageCount = [...this.wal.offsets.keys()].reduce((most, page) => Math.max(most, page), ofFile);
     const header = this.read(1);
     const isSound = header?.toString('latin1', 0, 16) === 'SQLite format 3\0';
@@ -138,7 +139,7 @@ export class DamagedStore {
     while (trunk !== 0) {
       const page = this.reached.has(trunk) ? undefined : this.read(trunk);
       const count = page?.readUInt32BE(4) ?? Number.POSITIVE_INFINITY;
-      if (page === undefined || count > PAGE_BYTES / 4 - 2) return false;
+      if (page === undefined || count > this.pageBytes / 4 - 2) return false;
       this.reached.add(trunk);
       for (let index = 0; index < count; index++) this.reached.add(page.readUInt32BE(8 + index * 4));
       found += 1 + count;
@@ -155,9 +156,8 @@ export class DamagedStore {
     if (number < 1 || number > this.pageCount || this.wal.lost.has(number)) return undefined;
     const inLog = this.wal.offsets.get(number);
     const isInLog = inLog !== undefined && this.log !== undefined;
-    const [file, at] = isInLog ? [this.log ?? this.file, inLog] : [this.file, (number - 1) * PAGE_BYTES];
-    const page = Buffer.alloc(PAGE_BYTES);
-    return readSync(file, page, 0, PAGE_BYTES, at) === PAGE_BYTES ? page : undefined;
+    const [file, at] = isInLog ? [this.log ?? this.file, inLog] : [this.file, (number - 1) * this.pageBytes];
+    return readPage(file, at, this.pageBytes);
   }
 }
 
