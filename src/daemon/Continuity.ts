@@ -174,7 +174,7 @@ export class Continuity {
       this.isTaken = error instanceof EdgeError && error.code === 'state_shared';
       if (this.isTaken) return false;
       // There is no place for a lock any more, for nobody: the agent goes on as one that started without.
-      this.unlocked ??= this.cannotKeep(error);
+      this.unlocked ??= this.cannotLock(error);
     }
     return true;
   }
@@ -239,6 +239,22 @@ export class Continuity {
       since: clock.now(),
       message: `${path} cannot be written (${cause}), so that an older copy of the store, put back, may send texts again.`,
       remedy: `Check the permissions and the disk of ${dirname(path)}, then restart the agent.`,
+    };
+  }
+
+  private cannotLock(error: unknown): Problem<number, 'witness_unwritable'> {
+    const { clock, log, places } = this.options;
+    const path = places.lock;
+    const cause = describeError(error);
+    log.warn('The lock on chat.db was removed while the agent runs, and cannot be taken again', {
+      path,
+      cause,
+    });
+    return {
+      code: 'witness_unwritable',
+      since: clock.now(),
+      message: `${path} was removed and cannot be made again (${cause}), so that nothing keeps a second agent off this chat.db.`,
+      remedy: `Check the permissions and the disk of ${dirname(path)}; the lock is then taken again by itself.`,
     };
   }
 

@@ -39,6 +39,8 @@ const SETTLES_WITHIN_MS = 180_000;
 const NONE: Evidence = { kind: 'none' };
 /** What is said of an answer by what lies behind its message, though it may lie before it. */
 const MAY_LIE_BEFORE: ReadonlySet<Evidence['kind']> = new Set(['none', 'sent', 'answered']);
+/** What says more of an answer than that there is one in other words. */
+const SETTLING: ReadonlySet<Evidence['kind']> = new Set(['sent', 'unsettled']);
 
 /** Whether something of then may have been done in the gap. */
 function mayBeFrom(gap: Pick<LedgerGap, 'until'>, cause: Cause): boolean {
@@ -94,11 +96,20 @@ export class SentEvidence {
     const cause = this.causeOf(send, gap);
     if (cause === undefined) return NONE;
     const byPlace = this.foundSince(send, cause, gap);
-    if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || !this.wasAnswered(send)) return byPlace;
+    if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || !this.mayBeAnswered(send))
+      return byPlace;
     // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
     const byDate = this.foundSince(send, { kind: 'time', at: cause.at }, gap);
-    if (byPlace.kind === 'none' || byDate.kind !== 'sent') return byPlace.kind === 'none' ? byDate : byPlace;
-    return byPlace.kind === 'sent' && !isOlder(byDate.row, byPlace.row) ? byPlace : byDate;
+    if (byPlace.kind === 'sent') return comesFirst(byDate, byPlace.row, cause) ? byDate : byPlace;
+    if (byPlace.kind === 'answered') return SETTLING.has(byDate.kind) ? byDate : byPlace;
+    // Where nothing tells that it was answered, the row may be that of a text before it.
+    return byDate.kind === 'sent' && !this.wasAnswered(send) ? { kind: 'doubtful' } : byDate;
+  }
+
+  private mayBeAnswered(send: SendRecord): boolean {
+    const message = messageOf(send);
+    const answered = message === null ? undefined : this.store.incoming.find(message);
+    return answered !== undefined && this.store.lineage.mayBeAnswered(answered, send.seq);
   }
 
   private wasAnswered(send: SendRecord): boolean {
@@ -114,11 +125,17 @@ export class SentEvidence {
     if (rows === undefined) return { kind: 'unsettled' };
     const candidates = rows.filter((candidate) => isAfter(cause, candidate));
     const found = candidates.filter((candidate) => candidate.isUndecided !== true);
-    const row = found.find((candidate) => this.isOf(send, candidate));
-    if (row !== undefined) return cause.kind === 'unknown' ? { kind: 'doubtful' } : { kind: 'sent', row };
-    const open = candidates.filter((candidate) => candidate.isUndecided && this.isOf(send, candidate));
+    // A row of which it is not known whether it went out keeps its place: the next one is that of the next text in these words.
+    const open: SentRow[] = [];
+    const row = candidates.find((candidate) => {
+      if (!this.isOf(send, candidate)) return false;
+      if (candidate.isUndecided === true) open.push(candidate);
+      return candidate.isUndecided !== true;
+    });
+    if (row !== undefined && cause.kind === 'unknown') return { kind: 'doubtful' };
+    if (row !== undefined && open.length === 0) return { kind: 'sent', row };
     const isBegun = this.store.lineage.isBegun(send, isOfTime(cause));
-    if (isBegun && open.length > 0)
+    if (row === undefined && isBegun && open.length > 0)
       return { kind: 'begun', firstRow: Math.min(...open.map(({ rowId }) => rowId)) };
     if (open.some((candidate) => this.maySettle(candidate))) return { kind: 'unsettled' };
     if (open.length > 0) return { kind: 'doubtful' };
@@ -424,8 +441,11 @@ class SettledRows {
   }
 }
 
-function isOlder(row: SentRow, other: SentRow): boolean {
-  return row.sentAt !== null && other.sentAt !== null && row.sentAt < other.sentAt;
+/** Whether what was found by date is older than the row that was found by place. */
+function comesFirst(byDate: Evidence, { sentAt }: SentRow, { at }: { at: number }): boolean {
+  if (sentAt === null) return false;
+  if (byDate.kind === 'sent') return byDate.row.sentAt !== null && byDate.row.sentAt < sentAt;
+  return (byDate.kind === 'unsettled' || byDate.kind === 'doubtful') && sentAt >= at;
 }
 
 /** The chat of a row that is just being written may come after its text. */

@@ -184,6 +184,8 @@ const EARLIER_GAP = {
 
 /** Within this time after it could first offer something, a backend has offered again all that it has no ack of, in ms. */
 const OFFERED_WITHIN_MS = 600_000;
+/** It is counted at each mark of the agent (30 s). What lies longer between two looks was slept through: nothing could be offered. */
+const LOOKS_APART_MS = 60_000;
 
 const ANY_TIME: (until: number) => boolean = () => true;
 const LINEAGE = 'lineage';
@@ -208,8 +210,8 @@ export class LineageTable {
   private known: LedgerGap | undefined;
   private rows: ReadonlyMap<string, GapRow> = new Map();
   private hasBackdated = false;
-  /** Since when (monotonic) the backend can offer again what it has no ack of; undefined: it cannot. */
-  private offeringSince: number | undefined;
+  /** When it was last looked (monotonic) whether the backend can offer again what it has no ack of; undefined: it cannot. */
+  private offeringSeenAt: number | undefined;
   /** For how long it could before that, in this life, in ms. */
   private offeredBefore = 0;
 
@@ -311,27 +313,29 @@ export class LineageTable {
 
   /** The backend can offer commands, and what it offers is stored. What it offers again comes soon. */
   noteOffering(): void {
-    this.offeringSince ??= this.clock.monotonic();
+    this.offeredBefore = this.offeredMs();
+    this.offeringSeenAt = this.clock.monotonic();
   }
 
   /** The backend is away, and can offer nothing meanwhile. */
   pauseOffering(): void {
     this.offeredBefore = this.offeredMs();
-    this.offeringSince = undefined;
+    this.offeringSeenAt = undefined;
   }
 
   /** What the backend has offered may not have been stored: it offers that once more. */
   forgetOffering(): void {
     this.offeredBefore = 0;
-    this.offeringSince = undefined;
+    this.offeringSeenAt = undefined;
   }
 
   /**
    * Inside a write, now and again: no text behind this seq is of a command that was offered again, once the backend could offer all
-   * within one life, by the monotonic clock.
+   * within one life, by the monotonic clock, of which what was slept through does not count.
    */
   endOffering(newestSend: number): void {
     if (this.known === undefined || this.known.offeredUpTo !== null) return;
+    if (this.offeringSeenAt !== undefined) this.noteOffering();
     if (this.offeredMs() < OFFERED_WITHIN_MS) return;
     this.known = { ...this.known, offeredUpTo: newestSend };
     this.meta.set(GAP, JSON.stringify(this.known));
@@ -446,10 +450,11 @@ export class LineageTable {
     return this.known !== undefined && this.known.answered !== null && this.mayBeAnswered(message, seq);
   }
 
-  /** For how long the backend could offer something in this life. */
+  /** For how long the backend could offer something in this life, while the Mac was awake. */
   private offeredMs(): number {
-    const { offeringSince, offeredBefore } = this;
-    return offeredBefore + (offeringSince === undefined ? 0 : this.clock.monotonic() - offeringSince);
+    const { offeringSeenAt, offeredBefore } = this;
+    if (offeringSeenAt === undefined) return offeredBefore;
+    return offeredBefore + Math.min(this.clock.monotonic() - offeringSeenAt, LOOKS_APART_MS);
   }
 
   private byNames<Text extends MarkedText>(text: Text): readonly Text[] {

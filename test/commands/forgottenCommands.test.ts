@@ -71,6 +71,7 @@ test('after a salvage a command without a timestamp is doubted until the backend
   clock.jumpWall(HOUR_MS);
   clock.advance(60_000);
   commands.receive([made('may be another', null)], 'websocket');
+  store.write(() => store.lineage.endOffering(store.sends.newest()));
   clock.advance(60_000);
   commands.receive([made('fresh', null)], 'websocket');
   expect(ran).toEqual(['fresh']);

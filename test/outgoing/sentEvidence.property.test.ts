@@ -282,6 +282,42 @@ describe('after an older store was put back', () => {
     },
   );
 
+  test.each([
+    ['nothing records what was answered, and it is not known whether that went out', null, 'unknown'],
+    ['the witness does not tell of it, and it goes out', [], 'attempting'],
+  ])('such a message is not answered again where %s', async (_, answered, state) => {
+    const world = restored('fine', BEGAN_AT + 10_000, { answered });
+    received(world, 'guid-9', 9);
+    world.offer('fine', null, { id: 'answer', role: 'first', answers: 'guid-9' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'answer')).toBe(state);
+    world.close();
+  });
+
+  test.each([
+    ['settles, and is the first one', { isUndecided: false }, 0, ['sent', 'sent']],
+    ['never settles, and the first one may be it', { isUndecided: true }, 200_000, ['unknown', 'sent']],
+  ])(
+    'of two texts in the same words none goes out again where the older row %s',
+    async (_, settled, after, states) => {
+      const at = (seconds: number) => BEGAN_AT + seconds * 1000;
+      const world = new World();
+      const older = { ...row(1, 'ok', at(5)), isUndecided: true };
+      world.messages.rows.push(older, row(2, 'ok', at(10)));
+      world.at(at(20));
+      world.restore(0, at(20));
+      world.at(at(21));
+      const ids = [at(4), at(9)].map((madeAt) => `command:${world.offer('ok', madeAt)}`);
+      await world.outgoing.start();
+      Object.assign(older, settled);
+      world.at(at(40) + after);
+      await world.run();
+      expect(ids.map((id) => stateOf(world, id))).toEqual(states);
+      expect(world.messages.texts).toEqual([]);
+      world.close();
+    },
+  );
+
   test('the bubble of a reply that had not gone out follows those that had', async () => {
     const world = restored('found it');
     received(world, 'guid-1', 0);
@@ -431,7 +467,7 @@ describe('after an older store was put back', () => {
 
   test('a reply to a message behind the row goes out, though the words are the same', async () => {
     const world = restored('ok');
-    received(world, 'guid-2', 2);
+    received(world, 'guid-2', 2, BEGAN_AT + 11_000);
     world.offer('ok', null, { id: 'reply', role: 'first', answers: 'guid-2' });
     await world.run();
     expect(world.messages.texts).toEqual(['ok']);
