@@ -59,6 +59,8 @@ export class ChatDbWatcher {
   private hasSeenEvent = false;
   /** When the last event came, monotonic ms. */
   private eventAt = -Infinity;
+  /** When a look was last made because of one, monotonic ms. */
+  private lookedAt = -Infinity;
   /** When a change was last found, monotonic ms. */
   private foundAt = -Infinity;
   /** Changes in a row that came with an event, and how many of them make events believed. */
@@ -212,13 +214,19 @@ export class ChatDbWatcher {
     this.hasSeenEvent = true;
     this.eventAt = this.options.clock.monotonic();
     this.following?.cancel();
-    this.follow(0);
+    // One commit is dozens of writes, each with an event or two.
+    if (this.eventAt - this.lookedAt < LOOKS_AFTER_EVENT[0]) this.followLater(0);
+    else this.follow(0);
   }
 
   /** Goes on after a change too: the event may have been of a later commit than the one that was seen. */
   private follow(step: number): void {
+    this.lookedAt = this.options.clock.monotonic();
     this.look(true);
-    if (!this.running) return;
+    if (this.running) this.followLater(step);
+  }
+
+  private followLater(step: number): void {
     const more = this.foundAt < this.eventAt ? MORE_LOOKS[step - LOOKS_AFTER_EVENT.length] : undefined;
     const wait = LOOKS_AFTER_EVENT[step] ?? more;
     if (wait !== undefined) this.following = this.options.clock.after(wait, () => this.follow(step + 1));

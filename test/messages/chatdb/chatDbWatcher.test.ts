@@ -291,4 +291,14 @@ describe('the tick', () => {
     looksIn(550);
     expect(world.isChanged).toBe(false);
   });
+
+  test('is not waited for by a commit of many writes, and each of their events costs no look', () => {
+    const { world, looksIn } = calm();
+    const before = world.looks;
+    for (let write = 0; write < 100; write++) world.event();
+    expect(world.looks - before).toBe(1);
+    world.isChanged = true;
+    looksIn(1);
+    expect(world.isChanged).toBe(false);
+  });
 });
