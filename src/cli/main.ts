@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { describeError, EdgeError } from '../errors.js';
 import { hideFromNode } from '../system/environment.js';
 import { EXIT } from './exitCodes.js';
 import { plainStatus } from './inspect/plainStatus.js';
-import { complain } from './print.js';
+import { complain, complainOf } from './print.js';
 
 hideFromNode();
 void main();
@@ -14,7 +15,8 @@ async function main(): Promise<void> {
     if (asked === undefined) await (await import('./program.js')).runProgram();
     else process.exitCode = await (await import('./inspect/status.js')).status(asked);
   } catch (error) {
-    complain(`edge-agent: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof EdgeError) complainOf(error);
+    else complain(`edge-agent: ${describeError(error)}`);
     process.exitCode = EXIT.failed;
   }
 }

@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   state_shared: 'Another state directory is or was used with the same chat.db.',
   witness_unwritable:
     'What is sent cannot be recorded outside of the state directory, so a restored store may not be recognised.',
+  sqlite_unloadable: 'This Node cannot load better-sqlite3, with which every database is read and written.',
   store_newer: 'The store was written by a newer edge-agent.',
   store_damaged: 'The store failed its integrity check.',
   disk_full: 'The disk is full, or has no inodes left; what needs space waits until there is some.',

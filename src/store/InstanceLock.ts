@@ -22,7 +22,7 @@ export class InstanceLock {
     private file: string | undefined,
   ) {}
 
-  /** Throws what `whenHeld` makes (`already_running`) if another process holds it, EdgeError `state_unwritable` if it cannot be made. */
+  /** Throws what `whenHeld` makes (`already_running`) if another process holds it, EdgeError `state_unwritable` if it cannot be made, or `sqlite_unloadable`. */
   static acquire(path: string, whenHeld: WhenHeld = alreadyRunning): InstanceLock {
     let database: Database | undefined;
     try {
@@ -33,6 +33,7 @@ export class InstanceLock {
     } catch (cause) {
       database?.close();
       if (isBusy(cause)) throw whenHeld(path, cause);
+      if (cause instanceof EdgeError) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new EdgeError(
         'state_unwritable',

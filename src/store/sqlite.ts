@@ -1,4 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3';
+import { describeError, EdgeError } from '../errors.js';
 
 export type Database = BetterSqlite3.Database;
 export type Statement = BetterSqlite3.Statement<unknown[]>;
@@ -18,14 +19,44 @@ export function columns<Row>(...fields: readonly (keyof Row & string)[]): string
 
 /**
  * Opens an SQLite file as it is, with no pragma of ours; created if missing unless `readonly`. A lock held by another
- * connection is waited for `busyTimeoutMs` (5000). Throws SqliteError.
+ * connection is waited for `busyTimeoutMs` (5000). Throws SqliteError, or EdgeError `sqlite_unloadable` if this Node has no SQLite.
  */
 export function openDatabase(
   path: string,
   options: { readonly?: boolean; busyTimeoutMs?: number } = {},
 ): Database {
   const { readonly = false, busyTimeoutMs = 5000 } = options;
-  return new BetterSqlite3(path, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
+  try {
+    return new BetterSqlite3(path, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
+  } catch (error) {
+    throw loadFault(error) ?? error;
+  }
+}
+
+const INSTALL_AGAIN = 'Install edge-agent again with this Node, or run it with the Node that installed it.';
+
+/**
+ * What keeps better-sqlite3's binary from being loaded, which happens when it is first used: undefined if something else was thrown.
+ * The codes are Node's of `require` and of `process.dlopen`, the words those of `bindings` and of Node.
+ */
+function loadFault(error: unknown): EdgeError | undefined {
+  const { code } = error as { code?: unknown };
+  const words = describeError(error);
+  if (code === 'MODULE_NOT_FOUND' || words.startsWith('Could not locate the bindings file'))
+    return unloadable(
+      'npm did not run its install script, which fetches or compiles it',
+      'Install edge-agent again with --ignore-scripts=false --allow-scripts=better-sqlite3.',
+      error,
+    );
+  if (code !== 'ERR_DLOPEN_FAILED') return undefined;
+  const why = /NODE_MODULE_VERSION/.test(words)
+    ? `it was installed with another version of Node than this ${process.version}`
+    : (words.split('\n', 1)[0] ?? words);
+  return unloadable(why, INSTALL_AGAIN, error);
+}
+
+function unloadable(why: string, remedy: string, cause: unknown): EdgeError {
+  return new EdgeError('sqlite_unloadable', `better-sqlite3 cannot be loaded: ${why}.`, remedy, { cause });
 }
 
 /** In KiB. better-sqlite3's build lets a connection keep 16 MB of pages; what the agent works on at a time is far less. */

@@ -35,6 +35,15 @@ export class DemoMac {
   /** `showLog`: the agent's log is shown among the rest. It is in a file in any case. */
   static open(screen: DemoScreen, backend: DemoBackend, showLog: boolean): DemoMac {
     const directory = mkdtempSync(join(tmpdir(), 'edge-agent-demo-'));
+    try {
+      return DemoMac.in(directory, screen, backend, showLog);
+    } catch (error) {
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  private static in(directory: string, screen: DemoScreen, backend: DemoBackend, showLog: boolean): DemoMac {
     const mac = new SimulatedMac(directory, 26);
     mac.chatDb.directChat(ANN);
     const state = join(directory, 'state');

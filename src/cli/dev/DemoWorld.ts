@@ -29,7 +29,12 @@ export class DemoWorld {
   static async open(screen: DemoScreen, options: DemoOptions = {}): Promise<DemoWorld> {
     const { persona = scripted(ANSWERS), showLog = true } = options;
     const backend = await SimulatedBackend.start({ port: 0, secret: SECRET, persona });
-    return new DemoWorld(DemoMac.open(screen, { url: backend.url, secret: SECRET }, showLog), backend);
+    try {
+      return new DemoWorld(DemoMac.open(screen, { url: backend.url, secret: SECRET }, showLog), backend);
+    } catch (error) {
+      await backend.stop();
+      throw error;
+    }
   }
 
   get agent() {

@@ -1,6 +1,8 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { EdgeError } from '../../errors.js';
 import { CANNOT_ASK_REMEDY } from '../../operator/askDaemon.js';
+import { openDatabase } from '../../store/sqlite.js';
 import { appAround } from '../../system/nodeProgram.js';
 import { type Check, type CheckContext, fail, type Outcome, pass, skip, warn } from './check.js';
 import { readLaunchAgent, stringsBehind } from './launchAgent.js';
@@ -14,8 +16,25 @@ export const node: Check = {
   id: 'node',
   title: 'the node binary and its version',
   withoutConfig: true,
-  run: ({ node: { path, version } }) => judgeNode(path, version),
+  run: ({ node: { path, version } }) => judgeOwnNode(path, version),
 };
+
+/** The same of the node that runs this, and whether it has SQLite. */
+export function judgeOwnNode(path: string, version: string): Outcome {
+  const fault = libraryFault();
+  return fault === undefined ? judgeNode(path, version) : fail(fault.message, fault.remedy);
+}
+
+/** Why this very node has no SQLite: what `npm` left out, or built for another one. */
+function libraryFault(): EdgeError | undefined {
+  try {
+    openDatabase(':memory:').close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof EdgeError) return error;
+    throw error;
+  }
+}
 
 /** Whether a node binary is new enough, and stays where it is. `version` is as `node --version` prints it. */
 export function judgeNode(path: string, version: string): Outcome {

@@ -1,6 +1,6 @@
 import { runProgram } from '../../system/runProgram.js';
 import { type Check, type CheckContext, fail } from '../checks/check.js';
-import { judgeNode, launchdProgram, node } from '../checks/program.js';
+import { judgeNode, judgeOwnNode, launchdProgram, node } from '../checks/program.js';
 
 const PROGRAM_MS = 10_000;
 
@@ -10,7 +10,7 @@ export const agentNode: Check = {
   withoutConfig: true,
   async run(context) {
     const program = launchdProgram(context.homeDir);
-    if (program === undefined) return judgeNode(context.node.path, context.node.version);
+    if (program === undefined) return judgeOwnNode(context.node.path, context.node.version);
     const version = await nodeVersion(context, program);
     if (version === undefined)
       return fail(`${program}, which launchd starts, does not run`, 'Run: edge-agent install');

@@ -6,7 +6,7 @@ import { describeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import type { ErrorCode } from '../../model/errorCodes.js';
 import type { Problem } from '../../model/problem.js';
-import { CACHE_KIB } from '../../store/sqlite.js';
+import { CACHE_KIB, openDatabase } from '../../store/sqlite.js';
 import type { Clock } from '../../system/clock.js';
 import { appAround } from '../../system/nodeProgram.js';
 import { hasTable, Schema, standIn } from './schema.js';
@@ -176,11 +176,7 @@ export class ChatDbConnection {
     }
     let database: Database | undefined;
     try {
-      database = new BetterSqlite3(this.path, {
-        readonly: true,
-        fileMustExist: true,
-        timeout: LOCK_PATIENCE_MS,
-      });
+      database = openDatabase(this.path, { readonly: true, busyTimeoutMs: LOCK_PATIENCE_MS });
       const absent = standIn(database);
       database.pragma('query_only = 1');
       database.pragma(`cache_size = -${CACHE_KIB}`);

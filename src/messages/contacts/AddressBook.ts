@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import BetterSqlite3 from 'better-sqlite3';
 import type { Logger } from '../../logging/Logger.js';
+import { openDatabase } from '../../store/sqlite.js';
 import type { Clock } from '../../system/clock.js';
 import { canonicalAddress } from '../conversationId.js';
 
@@ -152,11 +152,7 @@ function stampOf(file: string): string {
 }
 
 function entriesOf(file: string): Entry[] {
-  const database = new BetterSqlite3(file, {
-    readonly: true,
-    fileMustExist: true,
-    timeout: LOCK_PATIENCE_MS,
-  });
+  const database = openDatabase(file, { readonly: true, busyTimeoutMs: LOCK_PATIENCE_MS });
   try {
     return database
       .prepare<[number], Entry>(
