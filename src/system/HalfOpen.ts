@@ -4,6 +4,8 @@ import { type Clock, systemClock, type Timer } from './clock.js';
 
 /** Who sends a request at once is read within this time, however many connect with it, in ms. */
 const GRACE_MS = 100;
+/** Above so many times the number that is kept there is no such time: no server has places for all that connect in it. */
+const CROWD = 4;
 
 /**
  * The connections of a server on which no request is being answered: half-sent ones and idle ones. They are kept to a number, and the
@@ -50,7 +52,8 @@ export class HalfOpen {
   private makeRoom(): void {
     for (const [socket, since] of this.sockets) {
       if (this.sockets.size <= this.most) return;
-      const left = since + GRACE_MS - this.clock.monotonic();
+      const isCrowd = this.sockets.size > CROWD * this.most;
+      const left = isCrowd ? 0 : since + GRACE_MS - this.clock.monotonic();
       if (left > 0) {
         this.timer?.cancel();
         this.timer = this.clock.after(left, () => this.makeRoom());

@@ -8,11 +8,11 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
-import tls from 'node:tls';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import { systemClock } from '../../src/system/clock.js';
 import { certificate } from '../support/certificate.js';
+import { outboundBy } from '../support/outbound.js';
 import { makeBackend } from '../support/startBackend.js';
 import { until } from '../support/until.js';
 
@@ -44,13 +44,6 @@ const later = (ms: number, run: () => void) => {
   onTestFinished(() => clearTimeout(timer));
 };
 
-/** Has every TLS connection of this process trust the certificate, and no other, until the test ends. */
-function trust(ca: string): void {
-  const connect = tls.connect as (options: tls.ConnectionOptions, ...more: unknown[]) => tls.TLSSocket;
-  vi.spyOn(tls, 'connect').mockImplementation(((options: tls.ConnectionOptions, ...more: unknown[]) =>
-    connect({ ...options, ca }, ...more)) as typeof tls.connect);
-}
-
 /** A real backend behind a way with faults of its own, and an agent's forwarder that posts to it. */
 async function wire(
   treatments: readonly Treatment[],
@@ -75,15 +68,13 @@ async function wire(
   const server = isSecure ? createTlsServer(pair, listener) : createServer(listener);
   await listening(server);
   const port = await faultyWay((server.address() as AddressInfo).port, treatments);
-  if (isSecure) trust(pair.cert);
-  onTestFinished(() => {
-    vi.restoreAllMocks();
-  });
-
   const url = isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   const running = makeBackend(
     { url, happened: () => undefined },
-    { settings: { requestTimeoutSeconds: 20 } },
+    {
+      settings: { requestTimeoutSeconds: 20 },
+      options: isSecure ? { outbound: outboundBy({ ca: pair.cert }) } : {},
+    },
   );
   const { store, backend } = running;
   const replies: string[] = [];
