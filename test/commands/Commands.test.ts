@@ -10,10 +10,10 @@ import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import type { AckBody } from '../../src/model/agentBodies.js';
 import type { ReceivedCommand } from '../../src/model/command.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -25,14 +25,7 @@ async function room(acksScheduled: 'stored' | 'sent' | 'both' = 'both') {
   const messages = new FakeMessages();
   const log = new RecordingLog();
   const acks = new Acks(store, clock);
-  const outgoing = new Outgoing({
-    store,
-    sender: messages,
-    rows: messages,
-    clock,
-    log,
-    settings: () => ({ maxTextLength: 50, resendUnknown: false }),
-  });
+  const outgoing = outgoingOn(store, messages, clock, { maxTextLength: 50 }, { log });
   const scheduler = new Scheduler({
     store,
     texts: outgoing,

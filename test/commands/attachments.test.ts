@@ -9,12 +9,12 @@ import { scheduleMessage } from '../../src/commands/handlers/scheduleMessage.js'
 import { sendMessage } from '../../src/commands/handlers/sendMessage.js';
 import { uploadRetry } from '../../src/commands/handlers/uploadRetry.js';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { outboundBy } from '../support/outbound.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
@@ -33,10 +33,7 @@ async function room() {
     settings: () => ({ maxBytes: 1000, allowedRoots: [], allowPrivateAddresses: false }),
   });
   const acks = new Acks(store, clock);
-  const outgoing = new Outgoing({
-    ...{ store, sender: messages, rows: messages, clock, log, fetcher: door },
-    settings: () => ({ maxTextLength: 50, resendUnknown: false }),
-  });
+  const outgoing = outgoingOn(store, messages, clock, { maxTextLength: 50 }, { log, fetcher: door });
   const scheduler = new Scheduler({
     ...{ store, texts: outgoing, acks, clock, log },
     settings: () => ({ maxLatenessMs: 3_600_000, acks: 'both' }),

@@ -2,12 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { StatusSnapshot } from '../../src/model/status.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Store } from '../../src/store/Store.js';
 import { systemClock } from '../../src/system/clock.js';
 import { EdgeWorld } from '../support/EdgeWorld.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { sized } from '../support/size.js';
 import { statusOf } from '../support/statusOf.js';
@@ -92,8 +92,7 @@ function storeTexts(path: string): void {
   const log = new RecordingLog();
   const store = Store.open(path, { clock, log });
   const messages = new FakeMessages();
-  const settings = () => ({ maxTextLength: 1000, resendUnknown: false });
-  const outgoing = new Outgoing({ store, sender: messages, rows: messages, clock, log, settings });
+  const outgoing = outgoingOn(store, messages, clock, {}, { log });
   const text = { role: 'message', priority: 2, pauseMs: 0 } as const;
   store.write(() => {
     for (let number = 0; number < QUEUED; number++) {

@@ -4,7 +4,6 @@ import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import { isWorthAnswering } from '../../src/incoming/ForwardPolicy.js';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { PostResult } from '../../src/model/incoming.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { Retention } from '../../src/store/Retention.js';
 import { type Clock, steadyNow, systemClock } from '../../src/system/clock.js';
@@ -13,6 +12,7 @@ import { MessagesWorld, PERSON } from '../messages/chatdb/messagesWorld.js';
 import { FakeBackend } from '../support/FakeBackend.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { makeBackend } from '../support/startBackend.js';
 import { temporaryStore } from '../support/temporaryStore.js';
@@ -30,8 +30,7 @@ async function sending() {
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
   const log = new RecordingLog();
-  const settings = () => ({ maxTextLength: 1000, resendUnknown: false });
-  const outgoing = new Outgoing({ store, sender: messages, rows: messages, clock, log, settings });
+  const outgoing = outgoingOn(store, messages, clock);
   const scheduler = new Scheduler({
     store,
     texts: outgoing,
@@ -291,10 +290,7 @@ describe('a text that was tried while the clock was an hour ahead, of a life tha
     };
     const outcomes: string[] = [];
     const live = (boot: string) => {
-      const outgoing = new Outgoing({
-        ...{ store, clock, sender: messages, rows: messages, log: new RecordingLog(), boot },
-        settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-      });
+      const outgoing = outgoingOn(store, messages, clock, {}, { boot });
       outgoing.onOutcome((_, outcome) => outcomes.push(outcome.kind));
       return outgoing;
     };
@@ -347,10 +343,7 @@ describe('when the clock is set ahead between two lives', () => {
     await messages.end({ kind: 'accepted' });
     clock.jumpWall(365 * DAY);
     const outcomes: string[] = [];
-    const next = new Outgoing({
-      ...{ store, clock, sender: messages, rows: messages, log: new RecordingLog() },
-      settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-    });
+    const next = outgoingOn(store, messages, clock);
     next.onOutcome((_, outcome) => outcomes.push(outcome.kind));
     await next.start();
     await clock.advanceAsync(9_000);

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
 import type { ReceivedCommand } from '../../src/model/command.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { type Database, openDatabase } from '../../src/store/sqlite.js';
 import { EdgeWorld, PERSON } from '../support/EdgeWorld.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { SmallDisk } from '../support/SmallDisk.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
@@ -139,11 +139,7 @@ describe('a store whose file may not grow', () => {
     const clock = new FakeClock();
     const store = temporaryStore(clock);
     const messages = new FakeMessages();
-    const open = () =>
-      new Outgoing({
-        ...{ store, clock, sender: messages, rows: messages, log: new RecordingLog() },
-        settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-      });
+    const open = () => outgoingOn(store, messages, clock);
     const before = open();
     await before.start();
     const to = { conversation: PERSON, threadId: PERSON, role: 'message', priority: 2, pauseMs: 0 } as const;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { MessageDispatcher } from '../../src/incoming/MessageDispatcher.js';
 import type { PostResult } from '../../src/model/incoming.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -21,9 +21,8 @@ async function exchange() {
   const posted: { guid: string; sequence: unknown }[] = [];
   const ends = new Map<string, (result: PostResult) => void>();
   const log = new RecordingLog();
-  const settings = () => ({ maxTextLength: 1000, resendUnknown: false });
   const live = async () => {
-    const outgoing = new Outgoing({ store, sender: messages, rows: messages, clock, log, settings });
+    const outgoing = outgoingOn(store, messages, clock);
     await outgoing.start();
     const forwarder = new MessageDispatcher({
       store,

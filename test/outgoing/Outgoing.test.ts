@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { TextRequest } from '../../src/model/sending.js';
 import type { SendOutcome } from '../../src/outgoing/OutcomeRecorder.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { Outgoing } from '../../src/outgoing/Outgoing.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -26,14 +26,9 @@ async function world(
   const clock = options.clock ?? new FakeClock();
   const store = options.store ?? temporaryStore(clock);
   const messages = options.messages ?? new FakeMessages();
-  const log = new RecordingLog();
-  const outgoing = new Outgoing({
-    store,
-    sender: messages,
-    rows: messages,
-    clock,
-    log,
-    settings: () => ({ maxTextLength: 100, resendUnknown: options.resendUnknown ?? false }),
+  const outgoing = outgoingOn(store, messages, clock, {
+    maxTextLength: 100,
+    resendUnknown: options.resendUnknown ?? false,
   });
   const outcomes: string[] = [];
   outgoing.onOutcome((send, outcome) => outcomes.push(`${send.id} ${describeOutcome(outcome)}`));

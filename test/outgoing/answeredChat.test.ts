@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { IncomingMessage } from '../../src/model/incoming.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const [ANN, BOB] = ['+13105551234', '+13105559876'];
@@ -35,11 +35,7 @@ function world() {
     store.incoming.add(message('no-chat', ANN, ''));
   });
   const messages = new AskedMessages();
-  const make = () =>
-    new Outgoing({
-      ...{ store, sender: messages, rows: messages, clock, log: new RecordingLog() },
-      settings: () => ({ maxTextLength: 20, resendUnknown: false, splitLongTexts: true }),
-    });
+  const make = () => outgoingOn(store, messages, clock, { maxTextLength: 20, splitLongTexts: true });
   const enqueue = (outgoing: Outgoing, id: string, answers?: string, text = id) =>
     store.write(() =>
       outgoing.enqueue({

@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { numberOf } from '../../src/commands/Acks.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import type { SentRow } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const PERSON = '+13105551234';
@@ -47,14 +46,7 @@ function world() {
   const clock = new FakeClock(START);
   const messages = new FakeMessages();
   const store = temporaryStore(clock);
-  const outgoing = new Outgoing({
-    store,
-    sender: messages,
-    rows: messages,
-    clock,
-    log: new RecordingLog(),
-    settings: () => ({ maxTextLength: 2000, resendUnknown: false }),
-  });
+  const outgoing = outgoingOn(store, messages, clock);
   const enqueue = (id: string, commandId?: string) =>
     outgoing.enqueue({
       id,

@@ -2,11 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/model/errorCodes.js';
 import type { AttemptResult } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import type { FetchedFile } from '../../src/outgoing/ports.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -32,12 +31,16 @@ async function world(
   };
   const faults: (string | undefined)[] = [];
   const homes = new Map<string, string>();
-  const outgoing = new Outgoing({
-    ...{ store, sender: messages, rows: messages, clock, log: new RecordingLog() },
-    settings: () => ({ maxTextLength: 100, resendUnknown: false, maxPerMinute }),
-    ...(fetch === undefined ? {} : { fetcher: { fetch } }),
-    onMachine: (fault) => faults.push(fault?.code),
-  });
+  const outgoing = outgoingOn(
+    store,
+    messages,
+    clock,
+    { maxPerMinute },
+    {
+      ...(fetch === undefined ? {} : { fetcher: { fetch } }),
+      onMachine: (fault) => faults.push(fault?.code),
+    },
+  );
   const outcomes: string[] = [];
   outgoing.onOutcome((send, { kind }) => outcomes.push(`${send.text} ${kind}`));
   await outgoing.start();

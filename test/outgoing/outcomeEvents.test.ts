@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { SendRecord } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { isToldOfLife, outcomeEvent, ownText, publishOutcomes } from '../../src/outgoing/outcomeEvents.js';
 import { LIFE } from '../../src/store/sendRecord.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -30,10 +30,7 @@ test('what follows a failure is told though forward.delivery is off', () => {
 test('a text to ourselves, as of the selftest, shows in the status that texts go out, and the backend hears nothing of it', async () => {
   const [clock, log, messages] = [new FakeClock(), new RecordingLog(), new FakeMessages()];
   const store = temporaryStore(clock);
-  const outgoing = new Outgoing({
-    ...{ store, sender: messages, rows: messages, clock, log, boot: 'this boot' },
-    settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-  });
+  const outgoing = outgoingOn(store, messages, clock, {}, { boot: 'this boot' });
   const activity = { sentAt: null, error: null, errorAt: null };
   const ends: string[] = [];
   publishOutcomes({

@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import type { TextRequest } from '../../src/model/sending.js';
 import type { RequestEnd } from '../../src/outgoing/OutcomeRecorder.js';
-import { Outgoing, type OutgoingSettings } from '../../src/outgoing/Outgoing.js';
+import type { OutgoingSettings } from '../../src/outgoing/Outgoing.js';
 import type { FetchedFile } from '../../src/outgoing/ports.js';
 import type { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -37,17 +37,8 @@ async function world(options: { store?: Store; settings?: Partial<OutgoingSettin
   const store = options.store ?? temporaryStore(clock, directory);
   const messages = new FakeMessages();
   const files = new HeldFiles();
-  const settings = { maxTextLength: 20, resendUnknown: false, ...options.settings };
-  const make = () =>
-    new Outgoing({
-      store,
-      sender: messages,
-      rows: messages,
-      clock,
-      log: new RecordingLog(),
-      fetcher: files,
-      settings: () => settings,
-    });
+  const settings = { maxTextLength: 20, ...options.settings };
+  const make = () => outgoingOn(store, messages, clock, settings, { fetcher: files });
   const ends: RequestEnd[] = [];
   const outgoing = make();
   outgoing.onEnded((end) => ends.push(end));

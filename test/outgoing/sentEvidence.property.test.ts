@@ -2,13 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BackendTime } from '../../src/backend/BackendTime.js';
 import type { SentRow, TextRequest } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { marksOf } from '../../src/store/AnsweredMessages.js';
 import { begunTexts, forgottenTexts } from '../../src/store/begunTexts.js';
 import type { LedgerGap } from '../../src/store/lineage.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { sized } from '../support/size.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
@@ -58,12 +57,15 @@ class World {
   readonly messages = new FakeMessages();
   readonly store = temporaryStore(this.clock);
   readonly backendTime = new BackendTime(this.clock);
-  readonly outgoing = new Outgoing({
-    ownTime: (time) => this.clock.now() - this.backendTime.mostAgeOf(time),
-    ...{ store: this.store, sender: this.messages, rows: this.messages, clock: this.clock },
-    log: new RecordingLog(),
-    settings: () => ({ maxTextLength: 2000, resendUnknown: false }),
-  });
+  readonly outgoing = outgoingOn(
+    this.store,
+    this.messages,
+    this.clock,
+    {},
+    {
+      ownTime: (time) => this.clock.now() - this.backendTime.mostAgeOf(time),
+    },
+  );
   private offered = 0;
 
   /** It is this time (Unix ms). */

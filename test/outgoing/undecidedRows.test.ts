@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TextRequest } from '../../src/model/sending.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
-import { RecordingLog } from '../support/RecordingLog.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -13,10 +12,7 @@ async function world(resendUnknown = false) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
-  const outgoing = new Outgoing({
-    ...{ store, sender: messages, rows: messages, clock, log: new RecordingLog() },
-    settings: () => ({ maxTextLength: 100, resendUnknown }),
-  });
+  const outgoing = outgoingOn(store, messages, clock, { resendUnknown });
   const outcomes: string[] = [];
   outgoing.onOutcome((send, outcome) =>
     outcomes.push(`${send.id} ${outcome.kind === 'failed' ? outcome.errorCode : outcome.kind}`),

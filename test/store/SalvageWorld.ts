@@ -20,7 +20,7 @@ import { textsOf } from '../../src/incoming/reply.js';
 import type { AckBody } from '../../src/model/agentBodies.js';
 import type { ReceivedCommand } from '../../src/model/command.js';
 import type { IncomingMessage } from '../../src/model/incoming.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
+import type { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { Scheduler } from '../../src/outgoing/Scheduler.js';
 import { SALVAGED_GENERATION } from '../../src/store/cursor.js';
 import type { Store } from '../../src/store/Store.js';
@@ -28,6 +28,7 @@ import { PAGE_BYTES as PAGE } from '../../src/store/salvage/pageBytesOf.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
 
@@ -67,8 +68,7 @@ export class Life {
     this.store = openTestStore(path, { clock, log });
     const { store } = this;
     const acks = new Acks(store, clock);
-    const settings = () => ({ maxTextLength: 1000, resendUnknown: false });
-    this.outgoing = new Outgoing({ store, sender: messages, rows: messages, clock, log, settings });
+    this.outgoing = outgoingOn(store, messages, clock, {}, { log });
     this.scheduler = new Scheduler({
       ...{ store, texts: this.outgoing, acks, clock, log },
       settings: () => ({ maxLatenessMs: HOUR, acks: 'stored' }),

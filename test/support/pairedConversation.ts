@@ -1,10 +1,9 @@
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import type { AttemptResult } from '../../src/model/sending.js';
 import type { SendOutcome } from '../../src/outgoing/OutcomeRecorder.js';
-import { Outgoing } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from './FakeClock.js';
 import { FakeMessages } from './FakeMessages.js';
-import { RecordingLog } from './RecordingLog.js';
+import { outgoingOn } from './outgoingOn.js';
 import { temporaryStore } from './temporaryStore.js';
 
 const ANN = '+13105551234';
@@ -22,14 +21,7 @@ export async function pairedConversation(options: { resendUnknown?: boolean } = 
     if (message !== undefined) answered.add(message.guid);
   });
   const open = async () => {
-    const outgoing = new Outgoing({
-      store,
-      sender: messages,
-      rows: messages,
-      clock,
-      log: new RecordingLog(),
-      settings: () => ({ maxTextLength: 1000, resendUnknown: options.resendUnknown ?? false }),
-    });
+    const outgoing = outgoingOn(store, messages, clock, options);
     outgoing.onOutcome((send, outcome) => {
       outcomes[send.id] = outcome.kind;
       if (outcome.kind === 'failed') failures[send.id] = outcome;

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { Automation } from '../../../src/messages/applescript/Automation.js';
 import type { AutomationAnswer } from '../../../src/messages/applescript/askAutomation.js';
 import { notStarted } from '../../../src/messages/applescript/OsascriptRunner.js';
-import { Outgoing } from '../../../src/outgoing/Outgoing.js';
 import { FakeClock } from '../../support/FakeClock.js';
 import { FakeMessages } from '../../support/FakeMessages.js';
+import { outgoingOn } from '../../support/outgoingOn.js';
 import { RecordingLog } from '../../support/RecordingLog.js';
 import { temporaryStore } from '../../support/temporaryStore.js';
 
@@ -35,10 +35,7 @@ async function world(permission: AutomationAnswer) {
       ...{ clock, log, onGranted: () => undefined },
     });
     messages.hold = () => automation.hold();
-    const outgoing = new Outgoing({
-      ...{ store, sender: messages, rows: messages, clock, log, boot: 'this boot' },
-      settings: () => ({ maxTextLength: 100, resendUnknown: false }),
-    });
+    const outgoing = outgoingOn(store, messages, clock, {}, { log, boot: 'this boot' });
     return { automation, outgoing };
   };
   const first = life();
