@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { entryLines, padded, paint, printable, table, terminalOf, wrap } from '../../src/cli/terminal.js';
+import { anyText } from '../support/anyText.js';
 
 const tty = { isTTY: true, columns: 100 } as const;
 const pipe = { isTTY: false, columns: 0 } as const;
@@ -102,7 +103,7 @@ describe('what is printed', () => {
 
   test('holds no control character, whatever is in the text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(anyText(), (text) => {
         expect(printable(text, { colour: false, unicode: true })).not.toMatch(/[^\P{Cc}\t]|[\u2028-\u202e]/u);
         expect(printable(text, { colour: false, unicode: false })).toMatch(/^[\t\x20-\x7e]*$/);
       }),

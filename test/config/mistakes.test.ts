@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/ConfigError.js';
 import { SETTINGS } from '../../src/config/settings.js';
+import { anyText } from '../support/anyText.js';
 import { sized } from '../support/size.js';
 import { MINIMAL, REQUIRED, Sandbox } from './sandbox.js';
 
@@ -245,7 +246,7 @@ test('whatever a file contains, loading ends in a configuration or an error for 
     fc.constantFrom('~', '[]', '{}', '*a', '&a x', '!!int x', '"'),
   );
   const line = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    anyText(),
     fc
       .tuple(fc.constantFrom(...keys), scalar)
       .map(([key, value]) => `${key.replace('.', ':\n  ')}: ${value}`),

@@ -10,6 +10,7 @@ import { SCRIPTS } from '../../src/messages/applescript/scripts.js';
 import type { ChatTarget } from '../../src/messages/chatdb/sentRows.js';
 import { systemClock } from '../../src/system/clock.js';
 import { randomHex } from '../../src/system/random.js';
+import { anyText } from '../support/anyText.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { sized } from '../support/size.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
@@ -84,7 +85,7 @@ const NASTY = [
   ],
 ];
 const nasty = fc
-  .array(fc.oneof(fc.constantFrom(...NASTY), fc.string({ unit: 'binary', maxLength: 12 })), {
+  .array(fc.oneof(fc.constantFrom(...NASTY), anyText({ maxLength: 12 })), {
     minLength: 1,
     maxLength: 8,
   })

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Notice, readNotice, writeNotice } from '../../../src/gateway/replicas/notices.js';
 import { NOTIFY_LIMIT_BYTES } from '../../../src/gateway/storage/GatewayDatabase.js';
+import { anyText } from '../../support/anyText.js';
 
 function notifications(notice: Notice): string[] {
   const payloads: string[] = [];
@@ -13,7 +14,7 @@ function notifications(notice: Notice): string[] {
   return payloads;
 }
 
-const agentId = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 1_500 }));
+const agentId = fc.oneof(anyText({ maxLength: 40 }), fc.string({ maxLength: 1_500 }));
 
 test('whatever there is to tell arrives once, in notifications that PostgreSQL takes', () => {
   fc.assert(
