@@ -2,15 +2,14 @@ import type { Clock, Timer } from '../../src/system/clock.js';
 
 interface Entry {
   due: number;
-  order: number;
   run: () => void;
 }
 
 /** A clock that moves only when told. Timers run in order of their due time; wall time can be set apart. */
 export class FakeClock implements Clock {
-  private entries: Entry[] = [];
+  /** The next one first; of those due at one time the one that was set first. */
+  private readonly entries: Entry[] = [];
   private elapsed = 0;
-  private order = 0;
 
   constructor(private wallOrigin = Date.UTC(2026, 0, 1)) {}
 
@@ -23,11 +22,12 @@ export class FakeClock implements Clock {
   }
 
   after(ms: number, run: () => void): Timer {
-    const entry = { due: this.elapsed + Math.max(ms, 0), order: this.order++, run };
-    this.entries.push(entry);
+    const entry = { due: this.elapsed + Math.max(ms, 0), run };
+    this.entries.splice(this.entries.findLastIndex(({ due }) => due <= entry.due) + 1, 0, entry);
     return {
       cancel: () => {
-        this.entries = this.entries.filter((other) => other !== entry);
+        const place = this.entries.indexOf(entry);
+        if (place !== -1) this.entries.splice(place, 1);
       },
     };
   }
@@ -40,13 +40,7 @@ export class FakeClock implements Clock {
   /** Moves time on, running every timer that falls due, in order. */
   advance(ms: number): void {
     const end = this.elapsed + ms;
-    for (;;) {
-      const next = this.nextDue();
-      if (next === undefined || next.due > end) break;
-      this.elapsed = Math.max(this.elapsed, next.due);
-      this.entries = this.entries.filter((other) => other !== next);
-      next.run();
-    }
+    for (let next = this.takeDue(end); next !== undefined; next = this.takeDue(end)) next.run();
     this.elapsed = end;
   }
 
@@ -54,11 +48,7 @@ export class FakeClock implements Clock {
   async advanceAsync(ms: number): Promise<void> {
     const end = this.elapsed + ms;
     await settle();
-    for (;;) {
-      const next = this.nextDue();
-      if (next === undefined || next.due > end) break;
-      this.elapsed = Math.max(this.elapsed, next.due);
-      this.entries = this.entries.filter((other) => other !== next);
+    for (let next = this.takeDue(end); next !== undefined; next = this.takeDue(end)) {
       next.run();
       await settle();
     }
@@ -70,8 +60,13 @@ export class FakeClock implements Clock {
     return this.entries.length;
   }
 
-  private nextDue(): Entry | undefined {
-    return this.entries.toSorted((a, b) => a.due - b.due || a.order - b.order)[0];
+  /** The next timer that is due by `end`, at its time; undefined: there is none. */
+  private takeDue(end: number): Entry | undefined {
+    const next = this.entries[0];
+    if (next === undefined || next.due > end) return undefined;
+    this.entries.shift();
+    this.elapsed = Math.max(this.elapsed, next.due);
+    return next;
   }
 }
 
