@@ -6,8 +6,8 @@ import { useConsole } from './gatewayConsole.js';
 /** An answer of the API: not there yet; there; or failed, with what was known before. */
 export type Resource<T> =
   | { readonly state: 'loading'; readonly value?: undefined }
-  | { readonly state: 'there'; readonly value: T }
-  | { readonly state: 'failed'; readonly fault: ApiFault; readonly value?: T | undefined };
+  | { readonly state: 'ready'; readonly value: T }
+  | { readonly state: 'failed'; readonly error: ApiFault; readonly value?: T | undefined };
 
 /** Events that come together cause one question. */
 const SETTLE_MS = 300;
@@ -49,10 +49,10 @@ export function useAnswer<T>(
     };
     try {
       const value = await current.current.load();
-      set(() => ({ state: 'there', value }));
+      set(() => ({ state: 'ready', value }));
     } catch (error) {
       if (!(error instanceof ApiFault)) throw error;
-      set(({ value }) => ({ state: 'failed', fault: error, value }));
+      set(({ value }) => ({ state: 'failed', error, value }));
     }
   }, [question]);
   useEffect(() => {

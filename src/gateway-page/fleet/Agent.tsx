@@ -1,10 +1,10 @@
 import type { AgentResource } from '../../model/gatewayApi.js';
+import { AnswerStates } from '../../monitor-page/pieces/AnswerStates.js';
 import { Card } from '../../monitor-page/pieces/Card.js';
 import { Pill } from '../../monitor-page/pieces/Pill.js';
 import { Time } from '../../monitor-page/pieces/Time.js';
 import { useNames } from '../gatewayConsole.js';
 import { consoleHref } from '../route.js';
-import { Shown } from '../Shown.js';
 import { useResource } from '../useResource.js';
 import { agentState } from './agentState.js';
 
@@ -26,7 +26,7 @@ export function Agent({ id }: { id: string }) {
       </p>
       <div class="grid">
         <Card title={name(id)} class="wide" aside={<a href={consoleHref('messages', id)}>Its messages</a>}>
-          <Shown of={agent}>{(value) => <Facts agent={value} />}</Shown>
+          <AnswerStates answer={agent}>{(value) => <Facts agent={value} />}</AnswerStates>
         </Card>
         {agent.value !== undefined && agent.value.problems.length > 0 && (
           <Problems problems={agent.value.problems} />

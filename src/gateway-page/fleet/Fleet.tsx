@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { AgentResource } from '../../model/gatewayApi.js';
+import { AnswerStates } from '../../monitor-page/pieces/AnswerStates.js';
 import { Card } from '../../monitor-page/pieces/Card.js';
 import { Code } from '../../monitor-page/pieces/Code.js';
 import { Field } from '../../monitor-page/pieces/Field.js';
@@ -7,7 +8,6 @@ import { Pill } from '../../monitor-page/pieces/Pill.js';
 import { Time } from '../../monitor-page/pieces/Time.js';
 import { useNames } from '../gatewayConsole.js';
 import { consoleHref } from '../route.js';
-import { Shown } from '../Shown.js';
 import { type ApiPage, usePages } from '../usePages.js';
 import { agentState, byUrgency } from './agentState.js';
 
@@ -28,8 +28,8 @@ export function Fleet() {
       <div class="grid">
         {agents.value !== undefined && <Totals page={agents.value} />}
         <Card title="Agents" class="wide">
-          <Shown
-            of={agents}
+          <AnswerStates
+            answer={agents}
             empty={{
               when: ({ data }) => data.length === 0,
               title: 'There is no agent yet.',
@@ -55,8 +55,8 @@ export function Fleet() {
                 </ul>
               </div>
             )}
-          </Shown>
-          {agents.state === 'there' && agents.value.data.length === 0 && (
+          </AnswerStates>
+          {agents.state === 'ready' && agents.value.data.length === 0 && (
             <Code text="edge-agent gateway agents add +13105550100" />
           )}
           {agents.more !== undefined && (

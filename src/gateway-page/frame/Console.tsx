@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { GatewayEvent } from '../../model/gatewayEvents.js';
 import { Mark } from '../../monitor-page/frame/Mark.js';
 import { Toasts } from '../../monitor-page/frame/Toasts.js';
-import { Icon } from '../../monitor-page/pieces/Icon.js';
+import { TextsSwitch } from '../../monitor-page/pieces/TextsSwitch.js';
 import { useToasts } from '../../monitor-page/useToasts.js';
 import { Events } from '../events/Events.js';
 import { Agent } from '../fleet/Agent.js';
@@ -63,16 +63,7 @@ export function Console({ api, onLeave }: { api: GatewayApi; onLeave: () => void
         </div>
         <p class="state" />
         <div class="tools">
-          <button
-            type="button"
-            class="switch"
-            role="switch"
-            aria-checked={reveals}
-            onClick={() => setReveals(!reveals)}
-          >
-            <Icon name="eye" />
-            <span>Show texts</span>
-          </button>
+          <TextsSwitch reveals={reveals} onReveal={setReveals} />
           <button type="button" onClick={onLeave}>
             Sign out
           </button>

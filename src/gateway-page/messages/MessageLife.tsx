@@ -1,11 +1,11 @@
 import type { OutgoingMessage, StatusChange, StatusEvidence } from '../../model/gatewayMessages.js';
+import { AnswerStates } from '../../monitor-page/pieces/AnswerStates.js';
 import { Icon } from '../../monitor-page/pieces/Icon.js';
 import { Pill } from '../../monitor-page/pieces/Pill.js';
 import { Scrolled } from '../../monitor-page/pieces/Scrolled.js';
 import { duration, exactTime, fullTime, spoken } from '../../monitor-page/words.js';
 import { useNames } from '../gatewayConsole.js';
 import { consoleHref } from '../route.js';
-import { Shown } from '../Shown.js';
 import { useResource } from '../useResource.js';
 import { HiddenText } from './HiddenText.js';
 import { STATUS_TONES } from './statusTones.js';
@@ -25,7 +25,7 @@ export function MessageLife({ agent, id }: { agent: string; id: string }) {
         <h2 class="grow cut mono">{id}</h2>
       </header>
       <Scrolled label="Steps">
-        <Shown of={message}>{(value) => <Life message={value} />}</Shown>
+        <AnswerStates answer={message}>{(value) => <Life message={value} />}</AnswerStates>
       </Scrolled>
     </section>
   );

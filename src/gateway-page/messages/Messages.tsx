@@ -1,13 +1,13 @@
 import { useState } from 'preact/hooks';
 import type { AgentResource } from '../../model/gatewayApi.js';
 import type { MessageStatus, OutgoingMessage } from '../../model/gatewayMessages.js';
+import { AnswerStates } from '../../monitor-page/pieces/AnswerStates.js';
 import { Choice } from '../../monitor-page/pieces/Choice.js';
 import { Empty } from '../../monitor-page/pieces/Empty.js';
 import { Pill } from '../../monitor-page/pieces/Pill.js';
 import { Time } from '../../monitor-page/pieces/Time.js';
 import { useNames } from '../gatewayConsole.js';
 import { consoleHref } from '../route.js';
-import { Shown } from '../Shown.js';
 import { usePages } from '../usePages.js';
 import { HiddenText } from './HiddenText.js';
 import { MessageLife } from './MessageLife.js';
@@ -56,7 +56,7 @@ export function Messages({ agent, id }: { agent: string | undefined; id: string 
         />
       </div>
       {chosen === undefined ? (
-        <Shown of={agents}>{() => <Empty title="There is no agent yet." />}</Shown>
+        <AnswerStates answer={agents}>{() => <Empty title="There is no agent yet." />}</AnswerStates>
       ) : (
         <div class={`split card ${id === undefined ? '' : 'opened'}`}>
           <MessageList key={`${chosen} ${which}`} agent={chosen} which={which} shown={id} />
@@ -79,8 +79,8 @@ function MessageList({ agent, which, shown }: { agent: string; which: Which; sho
   ]);
   return (
     <div class="list">
-      <Shown
-        of={messages}
+      <AnswerStates
+        answer={messages}
         empty={{
           when: ({ data }) => data.length === 0,
           title: which === 'all' ? 'No message yet.' : `No message is ${which}.`,
@@ -110,7 +110,7 @@ function MessageList({ agent, which, shown }: { agent: string; which: Which; sho
             ))}
           </ul>
         )}
-      </Shown>
+      </AnswerStates>
       {messages.more !== undefined && (
         <p class="more">
           <button type="button" onClick={messages.more}>

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { DeliveryView } from '../../model/gatewayApi.js';
 import type { GatewayEventType } from '../../model/gatewayEvents.js';
+import { AnswerStates } from '../../monitor-page/pieces/AnswerStates.js';
 import { Choice } from '../../monitor-page/pieces/Choice.js';
 import { Icon } from '../../monitor-page/pieces/Icon.js';
 import { Pill, type Tone } from '../../monitor-page/pieces/Pill.js';
@@ -10,7 +11,6 @@ import { counted, spoken } from '../../monitor-page/words.js';
 import { ApiFault } from '../GatewayApi.js';
 import { useConsole } from '../gatewayConsole.js';
 import { consoleHref } from '../route.js';
-import { Shown } from '../Shown.js';
 import { usePages } from '../usePages.js';
 
 const TONES: Readonly<Record<DeliveryView['state'], Tone>> = {
@@ -66,8 +66,8 @@ export function Deliveries({ webhook }: { webhook: string }) {
         />
       </header>
       <Scrolled label="Deliveries">
-        <Shown
-          of={deliveries}
+        <AnswerStates
+          answer={deliveries}
           empty={{
             when: ({ data }) => data.length === 0,
             title: which === 'all' ? 'No delivery yet.' : `No delivery is ${spoken(which)}.`,
@@ -80,7 +80,7 @@ export function Deliveries({ webhook }: { webhook: string }) {
               ))}
             </ul>
           )}
-        </Shown>
+        </AnswerStates>
         {deliveries.more !== undefined && (
           <p class="more">
             <button type="button" onClick={deliveries.more}>

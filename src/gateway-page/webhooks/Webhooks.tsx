@@ -1,8 +1,8 @@
 import type { WebhookView } from '../../model/gatewayApi.js';
+import { AnswerStates } from '../../monitor-page/pieces/AnswerStates.js';
 import { Code } from '../../monitor-page/pieces/Code.js';
 import { Pill } from '../../monitor-page/pieces/Pill.js';
 import { consoleHref } from '../route.js';
-import { Shown } from '../Shown.js';
 import { usePages } from '../usePages.js';
 import { Deliveries } from './Deliveries.js';
 
@@ -13,8 +13,8 @@ export function Webhooks({ at }: { at: string | undefined }) {
   return (
     <div class={`split card ${at === undefined ? '' : 'opened'}`}>
       <div class="list">
-        <Shown
-          of={webhooks}
+        <AnswerStates
+          answer={webhooks}
           empty={{
             when: ({ data }) => data.length === 0,
             title: 'There is no webhook yet.',
@@ -42,7 +42,7 @@ export function Webhooks({ at }: { at: string | undefined }) {
               ))}
             </ul>
           )}
-        </Shown>
+        </AnswerStates>
       </div>
       {at !== undefined ? (
         <Deliveries key={at} webhook={at} />

@@ -9,10 +9,10 @@ import { useToasts } from '../useToasts.js';
 import { ConnectionBanner } from './ConnectionBanner.js';
 import { Header } from './Header.js';
 import { Navigation, TITLES } from './Navigation.js';
-import { Shown } from './Shown.js';
 import { Toasts } from './Toasts.js';
 import { showTabSign, tabSign } from './tabSign.js';
 import { usePresence } from './usePresence.js';
+import { View } from './View.js';
 
 /** The page of who is in: the head, the navigation, one view, and what is told for a moment. */
 export function Console({
@@ -70,7 +70,7 @@ export function Console({
           tabIndex={-1}
           class={monitor.isConnected || monitor.snapshot === null ? '' : 'stale'}
         >
-          <Shown route={route} presence={presence} />
+          <View route={route} presence={presence} />
         </main>
       </div>
       <Toasts

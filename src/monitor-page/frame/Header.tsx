@@ -1,5 +1,5 @@
 import { useOperator } from '../operator.js';
-import { Icon } from '../pieces/Icon.js';
+import { TextsSwitch } from '../pieces/TextsSwitch.js';
 import { AgentState } from './AgentState.js';
 import { Mark } from './Mark.js';
 import { PauseButton } from './PauseButton.js';
@@ -18,16 +18,7 @@ export function Header({ reveals, onReveal }: { reveals: boolean; onReveal: (rev
       </div>
       <AgentState />
       <div class="tools">
-        <button
-          type="button"
-          class="switch"
-          role="switch"
-          aria-checked={reveals}
-          onClick={() => onReveal(!reveals)}
-        >
-          <Icon name="eye" />
-          <span>Show texts</span>
-        </button>
+        <TextsSwitch reveals={reveals} onReveal={onReveal} />
         <PauseButton />
       </div>
     </header>

@@ -11,7 +11,7 @@ import { Settings } from '../settings/Settings.js';
 import type { OwnPresence } from './usePresence.js';
 
 /** The view of the route. */
-export function Shown({ route, presence }: { route: Route; presence: OwnPresence }) {
+export function View({ route, presence }: { route: Route; presence: OwnPresence }) {
   useEffect(() => {
     scrollTo(0, 0);
   }, [route.view]);
