@@ -186,7 +186,7 @@ async function startParts(
     log,
     registry,
     replicaId,
-    wake: (agentIds) => replicas.wake(agentIds),
+    wakeAt: (holder, agentId) => replicas.wakeAt(holder, agentId),
     setOut: (agentId, commandId) => edge.setOut(agentId, commandId),
   });
   const answering = new MessageAnswering({

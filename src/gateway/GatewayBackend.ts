@@ -202,7 +202,7 @@ export class GatewayBackend implements EdgeBackend {
         conversation: conversationName(text.threadId),
         request: { text: text.text, attachments: [], sendAt: text.sendAt, inReplyTo: null },
       };
-      await addMessage(transaction, record, now);
+      addMessage(transaction, record, now);
       transaction.afterCommit(ring);
       return { commandId, via: added.isPushed ? 'websocket' : 'polling' };
     });

@@ -71,7 +71,7 @@ export class MessageAnswering {
     const given = await giveAnswer(transaction, agentId, guid, reply, now);
     if (given.kind !== 'given') return 'late';
     const { conversation } = given;
-    await tellReply(transaction, agentId, { guid, conversation, texts: textsOf(reply) }, now);
+    tellReply(transaction, agentId, { guid, conversation, texts: textsOf(reply) }, now);
     transaction.afterCommit(() => this.wake(`${agentId} ${guid}`));
     return 'given';
   }
@@ -107,7 +107,7 @@ export class MessageAnswering {
     }
     await database.transaction(async (transaction) => {
       const now = clock.now();
-      await transaction.lock(agentId);
+      void transaction.lock(agentId);
       const entry = { conversation: message.thread_id, body: message, patienceMs };
       if (!(await takeMessage(transaction, agentId, guid, entry, now))) return;
       const mayBeAnswered = await onMessage(transaction, agentId, guid, message, now);

@@ -75,7 +75,7 @@ const sent = {
 
 /** A text that an application sends; `isOver`: its agent has sent it. */
 async function text(tx: Transaction, id: string, at: number, isOver: boolean): Promise<void> {
-  await addMessage(tx, { agentId: AGENT, id, keyId: null, conversation: PERSON, request }, at);
+  addMessage(tx, { agentId: AGENT, id, keyId: null, conversation: PERSON, request }, at);
   await addCommand(tx, AGENT, { commandId: id, type: 'send_message_now', payload: {} }, at);
   await acknowledge(tx, AGENT, { command_id: id, revision: 1 }, at);
   const evidence = isOver ? { ...sent, at } : { ...sent, at, result: {} };
@@ -133,7 +133,7 @@ async function attempt(
   await database.transaction(async (tx) => {
     await tx.lock(AGENT);
     const record = { state, nextAt: null, status: 204, error: null, answer: null };
-    if (head !== undefined) await recordAttempt(tx, head.delivery, record, now);
+    if (head !== undefined) recordAttempt(tx, head.delivery, record, now);
     await releaseLane(tx, lane);
   });
   return head;

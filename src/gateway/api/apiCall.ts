@@ -72,14 +72,22 @@ export function param({ params }: ApiCall, name: string): string {
  * key may not use, `not_found` for one that there is not, `invalid_request` where it must be named.
  */
 export async function agentOf(queries: Queries, key: ApiKey, named: string | undefined): Promise<string> {
-  const agentId = named ?? (await onlyAgent(queries, key));
-  if (!mayUseAgent(key, agentId)) {
-    throw new ApiError('permission', 'agent_not_allowed', 'This key may not use that agent.', {
-      field: 'agent',
-    });
-  }
+  const agentId = await permittedAgent(queries, key, named);
   if (await isAgentKnown(queries, agentId)) return agentId;
   throw unknownAgent();
+}
+
+/** The same, but that there need not be an agent of that name. */
+export async function permittedAgent(
+  queries: Queries,
+  key: ApiKey,
+  named: string | undefined,
+): Promise<string> {
+  const agentId = named ?? (await onlyAgent(queries, key));
+  if (mayUseAgent(key, agentId)) return agentId;
+  throw new ApiError('permission', 'agent_not_allowed', 'This key may not use that agent.', {
+    field: 'agent',
+  });
 }
 
 /** The error for an agent that there is not, or not any more. */

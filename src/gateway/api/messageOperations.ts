@@ -62,7 +62,7 @@ async function add(
   const command = { commandId: id, type, payload, priority: wanted.priority };
   if (!(await commands.add(transaction, agentId, command, now))) throw unknownAgent();
   const record = { agentId, id, keyId: key.id, conversation, request };
-  await addMessage(transaction, record, now);
+  addMessage(transaction, record, now);
   return freshMessage(record, now);
 }
 

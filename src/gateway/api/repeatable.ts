@@ -6,14 +6,14 @@ import {
   type ApiCall,
   type ApiContext,
   type ApiReply,
-  agentOf,
   hashOfCall,
   idempotencyKeyOf,
   json,
+  permittedAgent,
 } from './apiCall.js';
 
 /**
- * Does something for an agent, in one transaction with the note that it was done for this `Idempotency-Key`; a repeat gets the answer of
+ * Does something for an agent (`effect` throws where there is none), in one transaction with the note that it was done for this `Idempotency-Key`; a repeat gets the answer of
  * the first time.
  */
 export async function repeatable<T>(
@@ -25,9 +25,10 @@ export async function repeatable<T>(
   now: number,
 ): Promise<ApiReply> {
   const idempotencyKey = idempotencyKeyOf(call);
-  const agentId = await agentOf(database, call.key, named);
+  // That there is such an agent is seen by what is done for it, under its lock.
+  const agentId = await permittedAgent(database, call.key, named);
   return database.transaction(async (tx) => {
-    await tx.lock(agentId);
+    void tx.lock(agentId);
     if (idempotencyKey === undefined) return json(await effect(tx, agentId));
     const request = { agentId, keyId: call.key.id, idempotencyKey, requestHash: hashOfCall(call), now };
     const result = await once(tx, request, schema, () => effect(tx, agentId));

@@ -96,7 +96,7 @@ export async function tellMessage(
   now: number,
 ): Promise<void> {
   const conversation = message.thread_id;
-  await addToConversation(transaction, {
+  addToConversation(transaction, {
     agentId,
     conversation,
     id: guid,
@@ -124,14 +124,14 @@ export async function tellMessage(
 }
 
 /** Shows in its conversation what was answered to an incoming message within the agent's request. */
-export async function tellReply(
+export function tellReply(
   transaction: Transaction,
   agentId: string,
   { guid, conversation, texts }: { guid: string; conversation: string; texts: readonly string[] },
   now: number,
-): Promise<void> {
+): void {
   if (texts.length === 0) return;
-  await addToConversation(transaction, {
+  addToConversation(transaction, {
     agentId,
     conversation,
     id: `reply_${guid}`,

@@ -204,7 +204,7 @@ export async function keepStatus(
   const [before] = readRows(problemsRow, rows);
   const known = before === undefined ? [] : z.array(z.string()).parse(JSON.parse(before.problems));
   const codes = [...new Set(problems.map(({ code }) => code))];
-  await transaction.query(
+  void transaction.query(
     `INSERT INTO agent_statuses (agent_id, status, problems, at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (agent_id) DO UPDATE SET status = excluded.status, problems = excluded.problems, at = excluded.at`,
     [agentId, JSON.stringify(status), JSON.stringify(codes), now],

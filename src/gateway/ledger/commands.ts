@@ -5,9 +5,13 @@ import { readRows } from './readRows.js';
 
 const commandRow = z.object({ command: z.string() });
 const positionRow = z.object({ position: z.number() });
-const lastPositionRow = z.object({ last_position: z.number() });
 const ackedRow = z.object({ command: z.string(), ack_revision: z.number().nullable() });
 const waitingRow = z.object({ position: z.number(), command: z.string() });
+const aheadRow = z.object({
+  last_position: z.number(),
+  position: z.number().nullable(),
+  command: z.string().nullable(),
+});
 const newestRow = z.object({ agent_id: z.string(), position: z.number() });
 
 /** Of so many agents the commands are counted in one statement: an engine takes some ten thousand parameters, and others wait behind it. */
@@ -74,7 +78,7 @@ export async function addCommand(
   { commandId, type, payload, priority = 'normal' }: NewCommand,
   now: number,
 ): Promise<AddedCommand> {
-  await transaction.lock(agentId);
+  void transaction.lock(agentId);
   const command: StoredCommand = {
     command_id: commandId,
     command_type: type,
@@ -82,7 +86,7 @@ export async function addCommand(
     priority,
     timestamp: new Date(now).toISOString(),
   };
-  // Two statements where it is new, which is nearly always: each is a round trip. The positions of an agent that was removed are kept.
+  // One round trip where it is new, which is nearly always. The positions of an agent that was removed are kept.
   const added = await transaction.query(
     `INSERT INTO commands (agent_id, position, command_id, command, made_at)
      SELECT agent_id, last_position + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) FROM command_positions
@@ -92,7 +96,7 @@ export async function addCommand(
   );
   const [place] = readRows(positionRow, added);
   if (place === undefined) return knownCommand(transaction, agentId, commandId, type, payload);
-  await transaction.query('UPDATE command_positions SET last_position = $2 WHERE agent_id = $1', [
+  void transaction.query('UPDATE command_positions SET last_position = $2 WHERE agent_id = $1', [
     agentId,
     place.position,
   ]);
@@ -129,7 +133,7 @@ export async function acknowledge(
   const [row] = readRows(ackedRow, found);
   if (row === undefined) return { kind: 'unknown' };
   if (row.ack_revision !== null && ack.revision <= row.ack_revision) return { kind: 'repeated' };
-  await transaction.query(
+  void transaction.query(
     'UPDATE commands SET ack = $3, ack_revision = $4, acked_at = $5 WHERE agent_id = $1 AND command_id = $2',
     [agentId, ack.command_id, JSON.stringify(ack), ack.revision, now],
   );
@@ -155,12 +159,30 @@ export async function waitingCommands(
   }));
 }
 
-/** The position of the newest command of an agent: every one up to it can be read. 0: it has none. */
-export async function lastPosition(queries: Queries, agentId: string): Promise<number> {
-  const rows = await queries.query('SELECT last_position FROM command_positions WHERE agent_id = $1', [
-    agentId,
-  ]);
-  return readRows(lastPositionRow, rows)[0]?.last_position ?? 0;
+/**
+ * The same, with the position up to which every command was made that is read or acked: that of the newest one of the agent. 0: it has
+ * none.
+ */
+export async function commandsAhead(
+  queries: Queries,
+  agentId: string,
+  after: number,
+  limit: number,
+): Promise<{ last: number; page: readonly WaitingAt[] }> {
+  const rows = await queries.query(
+    `SELECT p.last_position AS last_position, c.position AS position, c.command AS command
+     FROM command_positions p LEFT JOIN (SELECT position, command FROM commands
+       WHERE agent_id = $1 AND acked_at IS NULL AND position > $2 ORDER BY position LIMIT $3) c ON 1 = 1
+     WHERE p.agent_id = $1 ORDER BY c.position`,
+    [agentId, after, limit],
+  );
+  const found = readRows(aheadRow, rows);
+  const page = found.flatMap(({ position, command }) =>
+    position === null || command === null
+      ? []
+      : [{ position, command: commandSchema.parse(JSON.parse(command)) }],
+  );
+  return { last: found[0]?.last_position ?? 0, page };
 }
 
 /** The newest unacked command of each of these agents that has one. */

@@ -49,9 +49,9 @@ export function conversationName(chat: string): string {
 }
 
 /** Adds a message to its conversation. One that is there stays as it is. */
-export async function addToConversation(transaction: Transaction, entry: ConversationEntry): Promise<void> {
+export function addToConversation(transaction: Transaction, entry: ConversationEntry): void {
   const { agentId, conversation, id, direction, content, at } = entry;
-  await transaction.query(
+  void transaction.query(
     `INSERT INTO conversation_messages (agent_id, conversation, at, entry_id, direction, content)
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (agent_id, entry_id) DO NOTHING`,
     [agentId, conversation, at, id, direction, JSON.stringify(content)],

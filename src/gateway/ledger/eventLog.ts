@@ -90,7 +90,7 @@ export async function publish<T extends GatewayEventType>(
   const { id, type, agentId, conversation } = event;
   const seq = await append(transaction, event, now);
   if (seq === undefined) return false;
-  await enqueueDeliveries(transaction, { agentId, eventId: id, type, seq, lane: conversation ?? '' }, now);
+  enqueueDeliveries(transaction, { agentId, eventId: id, type, seq, lane: conversation ?? '' }, now);
   return true;
 }
 
@@ -105,7 +105,7 @@ export async function publishTest(
   const event = { id, type: 'webhook.test', agentId: '', conversation: null, data, at: now } as const;
   const seq = (await append(transaction, event, now)) ?? 0;
   const delivery = { agentId: '', eventId: id, type: event.type, seq, lane: webhookId };
-  await enqueueDelivery(transaction, webhookId, delivery, now);
+  enqueueDelivery(transaction, webhookId, delivery, now);
 }
 
 /** Undefined: it was there before. */
@@ -114,7 +114,7 @@ async function append<T extends GatewayEventType>(
   { id, type, agentId, data, at }: NewGatewayEvent<T>,
   now: number,
 ): Promise<number | undefined> {
-  await transaction.lock(agentId);
+  void transaction.lock(agentId);
   const body: GatewayEvent<T> = {
     id,
     type,

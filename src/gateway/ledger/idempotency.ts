@@ -59,7 +59,7 @@ export async function once<T>(
   );
   if (taken.length > 0) {
     const answer = await effect();
-    await transaction.query(
+    void transaction.query(
       'UPDATE idempotency_keys SET answer = $4 WHERE agent_id = $1 AND key_id = $2 AND idempotency_key = $3',
       [...name, JSON.stringify(answer)],
     );

@@ -78,7 +78,7 @@ export async function giveAnswer(
   reply: MessageReply,
   now: number,
 ): Promise<GivenAnswer> {
-  await transaction.lock(agentId);
+  void transaction.lock(agentId);
   const given = await transaction.query(
     `UPDATE inbox SET answer = $3, answered_at = $4 WHERE agent_id = $1 AND guid = $2 AND answer IS NULL RETURNING conversation`,
     [agentId, guid, JSON.stringify(reply), now],

@@ -23,7 +23,6 @@ import {
 import { jsonColumn, readRows } from './readRows.js';
 
 const idsRow = z.object({ agent_id: z.string(), message_id: z.string() });
-const stepRow = z.object({ step: z.number() });
 
 /** Texts that applications send, and what became of each. */
 export const messageTables = (): readonly string[] => [
@@ -92,6 +91,8 @@ const rowSchema = z.object({
   cancel_requested_at: z.number().nullable(),
 });
 type MessageRow = z.infer<typeof rowSchema>;
+/** `steps`: how many its history has. */
+const rowWithStepsSchema = rowSchema.extend({ steps: z.number() });
 
 const historySchema = z.object({
   agent_id: z.string(),
@@ -103,22 +104,21 @@ const historySchema = z.object({
   corrects: z.enum(MESSAGE_STATUSES).nullable(),
 });
 
-/** Keeps a message beside its command, in one transaction. False: there is one of that id. */
-export async function addMessage(
-  transaction: Transaction,
-  record: MessageRecord,
-  now: number,
-): Promise<boolean> {
+/** Keeps a message beside its command, in one transaction. One of that id stays as it is. */
+export function addMessage(transaction: Transaction, record: MessageRecord, now: number): void {
   const { agentId, id, keyId, conversation, request } = record;
-  const added = await transaction.query(
+  void transaction.query(
     `INSERT INTO messages (agent_id, message_id, key_id, conversation, request, knowledge, status, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7)
-     ON CONFLICT (agent_id, message_id) DO NOTHING RETURNING message_id`,
+     VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7) ON CONFLICT (agent_id, message_id) DO NOTHING`,
     [agentId, id, keyId, conversation, JSON.stringify(request), JSON.stringify(NOTHING_KNOWN), now],
   );
-  if (added.length === 0) return false;
-  await addStep(transaction, record, { ...statusOf(NOTHING_KNOWN), at: now }, null, now);
-  await addToConversation(transaction, {
+  addStep(
+    transaction,
+    record,
+    { step: 0, standing: { ...statusOf(NOTHING_KNOWN), at: now }, corrects: null },
+    now,
+  );
+  addToConversation(transaction, {
     agentId,
     conversation,
     id,
@@ -131,7 +131,6 @@ export async function addMessage(
     },
     at: now,
   });
-  return true;
 }
 
 /** A message as the API shows it that was just added (`addMessage`): nothing has to be read for that. */
@@ -164,19 +163,25 @@ export async function learnOfMessage(
   evidence: AckEvidence | EventEvidence,
   now: number,
 ): Promise<boolean> {
-  const [row] = await rowsOf(transaction, 'agent_id = $1 AND message_id = $2', [agentId, id]);
+  const found = await transaction.query(
+    `SELECT m.*, (SELECT count(*) FROM message_history h WHERE h.agent_id = $1 AND h.message_id = $2) AS steps
+     FROM messages m WHERE m.agent_id = $1 AND m.message_id = $2`,
+    [agentId, id],
+  );
+  const [row] = readRows(rowWithStepsSchema, found);
   if (row === undefined) return false;
   const knowledge = learn(row.knowledge, evidence);
   if (knowledge === row.knowledge) return true;
   const before = statusOf(row.knowledge);
   const standing = statusOf(knowledge);
-  await transaction.query(
+  void transaction.query(
     'UPDATE messages SET knowledge = $3, status = $4 WHERE agent_id = $1 AND message_id = $2',
     [agentId, id, JSON.stringify(knowledge), standing.status],
   );
   if (isSame(before, standing)) return true;
   const corrects = takesBack(before.status, standing.status) ? before.status : null;
-  const step = await addStep(transaction, { agentId, id }, standing, corrects, now);
+  const step = row.steps;
+  addStep(transaction, { agentId, id }, { step, standing, corrects }, now);
   await publish(
     transaction,
     {
@@ -354,22 +359,27 @@ function change({
   };
 }
 
-/** Adds the next step, in one round trip. Gives its number, from 0. */
-async function addStep(
+/** Adds a step, whose number is how many there are before it; one that is there stays as it is. */
+function addStep(
   transaction: Transaction,
   { agentId, id }: { readonly agentId: string; readonly id: string },
-  standing: MessageStanding,
-  corrects: MessageStatus | null,
+  { step, standing, corrects }: { step: number; standing: MessageStanding; corrects: MessageStatus | null },
   now: number,
-): Promise<number> {
-  const added = await transaction.query(
+): void {
+  void transaction.query(
     `INSERT INTO message_history (agent_id, message_id, step, status, at, recorded_at, evidence, corrects)
-     SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), count(*), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS BIGINT),
-       CAST($6 AS TEXT), CAST($7 AS TEXT)
-     FROM message_history WHERE agent_id = $1 AND message_id = $2 RETURNING step`,
-    [agentId, id, standing.status, standing.at ?? now, now, JSON.stringify(standing.evidence), corrects],
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (agent_id, message_id, step) DO NOTHING`,
+    [
+      agentId,
+      id,
+      step,
+      standing.status,
+      standing.at ?? now,
+      now,
+      JSON.stringify(standing.evidence),
+      corrects,
+    ],
   );
-  return readRows(stepRow, added)[0]?.step ?? 0;
 }
 
 /** Whether a program would see no difference. */

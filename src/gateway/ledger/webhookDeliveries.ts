@@ -142,51 +142,50 @@ interface EventForWebhooks {
 }
 
 /** Lays an event down for every webhook that wants it. Within the lock of the agent. */
-export async function enqueueDeliveries(
+export function enqueueDeliveries(
   transaction: Transaction,
   { agentId, eventId, type, seq, lane }: EventForWebhooks,
   now: number,
-): Promise<void> {
-  const enqueued = await transaction.query(
+): void {
+  void transaction.query(
     `INSERT INTO webhook_deliveries
        (agent_id, webhook_id, event_id, event_type, lane, seq, state, attempts, created_at, next_at)
      SELECT DISTINCT CAST($1 AS TEXT), webhook_id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
        CAST($5 AS BIGINT), 'waiting', 0, CAST($6 AS BIGINT), CAST($6 AS BIGINT)
-     FROM webhook_subscriptions WHERE agent_id IN ($1, '*') AND type IN ($3, '*')
-     RETURNING webhook_id`,
+     FROM webhook_subscriptions WHERE agent_id IN ($1, '*') AND type IN ($3, '*')`,
     [agentId, eventId, type, lane, seq, now],
   );
-  for (const { webhook_id } of readRows(webhookIdRow, enqueued)) {
-    await openLane(transaction, { agentId, webhookId: webhook_id, lane }, now);
-  }
+  openLanes(transaction, { agentId, eventId }, now);
 }
 
 /** Lays an event down for one webhook, whatever it subscribed to. */
-export async function enqueueDelivery(
+export function enqueueDelivery(
   transaction: Transaction,
   webhookId: string,
   { agentId, eventId, type, seq, lane }: EventForWebhooks,
   now: number,
-): Promise<void> {
-  await transaction.query(
+): void {
+  void transaction.query(
     `INSERT INTO webhook_deliveries
        (agent_id, webhook_id, event_id, event_type, lane, seq, state, attempts, created_at, next_at)
      VALUES ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, $7)`,
     [agentId, webhookId, eventId, type, lane, seq, now],
   );
-  await openLane(transaction, { agentId, webhookId, lane }, now);
+  openLanes(transaction, { agentId, eventId }, now);
 }
 
-/** A lane that waits for a retry of an earlier event keeps waiting. */
-async function openLane(
+/** Opens the lane of each delivery of an event that waits. One that waits for a retry of an earlier event keeps waiting. */
+function openLanes(
   transaction: Transaction,
-  { agentId, webhookId, lane }: Omit<LaneLease, 'owner' | 'until'>,
+  { agentId, eventId }: Pick<WebhookDelivery, 'agentId' | 'eventId'>,
   now: number,
-): Promise<void> {
-  await transaction.query(
-    `INSERT INTO webhook_lanes (agent_id, webhook_id, lane, due_at) VALUES ($1, $2, $3, $4)
+): void {
+  void transaction.query(
+    `INSERT INTO webhook_lanes (agent_id, webhook_id, lane, due_at)
+     SELECT agent_id, webhook_id, lane, CAST($3 AS BIGINT) FROM webhook_deliveries
+     WHERE agent_id = $1 AND event_id = $2 AND state = 'waiting'
      ON CONFLICT (agent_id, webhook_id, lane) DO NOTHING`,
-    [agentId, webhookId, lane, now],
+    [agentId, eventId, now],
   );
 }
 
@@ -292,19 +291,19 @@ export async function holdsLane(
 }
 
 /**
- * Notes what came of an attempt. Within the lock of the agent, with `releaseLane` behind it. False: it waits no more (another replica
- * was told that it was taken, after our lease had ended).
+ * Notes what came of an attempt of a delivery that waits. Within the lock of the agent, with `releaseLane` behind it. Nothing is done where
+ * another replica was told that it was taken, after our lease had ended.
  */
-export async function recordAttempt(
+export function recordAttempt(
   transaction: Transaction,
   { agentId, webhookId, eventId }: WebhookDelivery,
   record: AttemptRecord,
   now: number,
-): Promise<boolean> {
-  const rows = await transaction.query(
+): void {
+  void transaction.query(
     `UPDATE webhook_deliveries
      SET state = $4, attempts = attempts + 1, next_at = $5, last_at = $6, last_status = $7, last_error = $8, answer = $9
-     WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3 AND state = 'waiting' RETURNING event_id`,
+     WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3 AND state = 'waiting'`,
     [
       agentId,
       webhookId,
@@ -317,7 +316,6 @@ export async function recordAttempt(
       record.answer,
     ],
   );
-  return rows.length > 0;
 }
 
 /**
@@ -328,25 +326,23 @@ export async function releaseLane(
   transaction: Transaction,
   { agentId, webhookId, lane, owner, until }: LaneLease,
 ): Promise<boolean> {
-  const place = [agentId, webhookId, lane];
+  const place = [agentId, webhookId, lane, owner, until];
   const held = 'agent_id = $1 AND webhook_id = $2 AND lane = $3 AND lease_owner = $4 AND lease_until = $5';
-  const [head] = await transaction.query(
-    `SELECT next_at FROM webhook_deliveries
-     WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND state = 'waiting' ORDER BY seq LIMIT 1`,
+  const rows = await transaction.query(
+    `SELECT (SELECT d.next_at FROM webhook_deliveries d
+       WHERE d.agent_id = $1 AND d.webhook_id = $2 AND d.lane = $3 AND d.state = 'waiting' ORDER BY d.seq LIMIT 1) AS due_at
+     FROM webhook_lanes WHERE ${held}`,
     place,
   );
-  const released =
-    head === undefined
-      ? await transaction.query(`DELETE FROM webhook_lanes WHERE ${held} RETURNING lane`, [
-          ...place,
-          owner,
-          until,
-        ])
-      : await transaction.query(
-          `UPDATE webhook_lanes SET due_at = $6, lease_until = 0, lease_owner = NULL WHERE ${held} RETURNING lane`,
-          [...place, owner, until, z.number().parse(head.next_at)],
-        );
-  return released.length > 0;
+  const [row] = readRows(dueAtRow, rows);
+  if (row === undefined) return false;
+  if (row.due_at === null) void transaction.query(`DELETE FROM webhook_lanes WHERE ${held}`, place);
+  else
+    void transaction.query(
+      `UPDATE webhook_lanes SET due_at = $6, lease_until = 0, lease_owner = NULL WHERE ${held}`,
+      [...place, row.due_at],
+    );
+  return true;
 }
 
 /**
@@ -441,7 +437,7 @@ export async function replayDelivery(
      WHERE agent_id = $1 AND webhook_id = $2 AND event_id = $3 AND state = 'waiting'`,
     [agentId, webhookId, eventId, now],
   );
-  await openLane(transaction, { agentId, webhookId, lane }, now);
+  openLanes(transaction, { agentId, eventId }, now);
   // An earlier event that waits for a retry goes first, now.
   await transaction.query(
     'UPDATE webhook_lanes SET due_at = $4 WHERE agent_id = $1 AND webhook_id = $2 AND lane = $3 AND due_at > $4',

@@ -15,8 +15,8 @@ interface DispatchParts {
   log: Logger;
   registry: ConnectionRegistry;
   replicaId: string;
-  /** Tells whichever replica holds the sockets of these agents that there is something for them. Never throws. */
-  wake(agentIds: readonly string[]): void;
+  /** Tells the replica that holds the socket of an agent that there is something for it. Never throws. */
+  wakeAt(replicaId: string, agentId: string): void;
   /** Called for a command that is on its way, each time. */
   setOut(agentId: string, commandId: string): void;
 }
@@ -94,9 +94,10 @@ export class CommandDispatch {
     holder: string,
     { position, command }: AddedCommand & { kind: 'added' },
   ): void {
-    const { replicaId, registry, wake } = this.parts;
+    const { replicaId, registry, wakeAt } = this.parts;
     if (holder !== replicaId) {
-      wake([agentId]);
+      // Where another one has it by now, that one reads everything itself.
+      wakeAt(holder, agentId);
       return;
     }
     const connection = registry.find(agentId);

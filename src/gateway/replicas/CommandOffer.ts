@@ -1,6 +1,6 @@
 import type { AgentConnection } from '../agents/AgentConnection.js';
 import { commandFrame, type WireCommand } from '../agents/frames.js';
-import { lastPosition, waitingCommands } from '../ledger/commands.js';
+import { commandsAhead } from '../ledger/commands.js';
 import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
 
 /** How many commands are read at once: one may have a file of 8 MiB in it. */
@@ -47,9 +47,7 @@ export class CommandOffer {
     try {
       do {
         this.isReadAgain = false;
-        // Read first: what is stored meanwhile is behind it.
-        const last = await lastPosition(database, connection.agentId);
-        const page = await waitingCommands(database, connection.agentId, this.offered, PAGE);
+        const { last, page } = await commandsAhead(database, connection.agentId, this.offered, PAGE);
         let written: Promise<void> | undefined;
         for (const { position, command } of page) {
           written = this.send(command);

@@ -148,6 +148,11 @@ export class Replicas {
     if (!this.isStopping) this.wakeUps.wake(agentIds);
   }
 
+  /** The same where it is known which replica that is. Never throws. */
+  wakeAt(replicaId: string, agentId: string): void {
+    if (!this.isStopping) this.wakeUps.wakeAt(replicaId, agentId);
+  }
+
   /** Resolves when nothing of this is under way: what was released is stored or will be tried again, who was to be woken is notified. */
   async settled(): Promise<void> {
     while (this.running.size > 0) await Promise.all(this.running);

@@ -41,6 +41,12 @@ export class WakeUps {
     if (!this.isLookingUp) this.own(this.lookUp());
   }
 
+  /** The same where another replica is known to hold the socket. Never throws. */
+  wakeAt(replicaId: string, agentId: string): void {
+    this.mailboxOf(replicaId).wake.add(agentId);
+    this.send(replicaId);
+  }
+
   /** Tells a replica that it does not hold the socket of this agent any more. Never throws. */
   tellTaken(replicaId: string, [agentId, epoch]: TakenSocket): void {
     const { taken } = this.mailboxOf(replicaId);

@@ -32,7 +32,13 @@ export interface Queries {
   query(sql: string, values?: readonly StoredValue[]): Promise<readonly StoredRow[]>;
 }
 
-/** A transaction while its work runs. Once that has returned, every call is refused. */
+/**
+ * A transaction while its work runs. Once that has returned, every call is refused.
+ *
+ * Its statements run in the order in which they are asked for, awaited or not; those that are asked for in one turn go to PostgreSQL in one
+ * round trip. So a statement of which nothing is needed is not awaited (`void`): it goes with the next one, or with the commit, which fails
+ * with it.
+ */
 export interface Transaction extends Queries {
   /**
    * Waits until no other transaction holds this key, and holds it until the end: orders what is written for one agent. Call it first, so

@@ -1,6 +1,7 @@
-import { type Client, type CustomTypesConfig, escapeLiteral, type PoolConfig } from 'pg';
+import type { Client, PoolConfig } from 'pg';
 import type { StoredValue } from './GatewayDatabase.js';
-import { exactNumber, parameterCount, storableFor, storableText } from './storable.js';
+import type { SentStatement } from './PostgresRoundTrip.js';
+import { parameterCount, storableFor } from './storable.js';
 
 /** What a connection is made with. */
 export interface ConnectSettings {
@@ -14,22 +15,8 @@ export interface ConnectSettings {
   lockMs: number;
 }
 
-/** The names of columns' types (pg_type.dat) whose values are numbers here. */
-const NUMBERS: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
-const BOOLEAN = 16;
-const BYTES = 17;
-
-/** A value as SQLite gives it: numbers as numbers, a boolean as 0 or 1, bytes as a Buffer, everything else as its text. */
-function parserOf(type: number): (text: string) => StoredValue {
-  if (NUMBERS.has(type)) return (text) => exactNumber(Number(text));
-  if (type === BOOLEAN) return (text) => (text === 't' ? 1 : 0);
-  if (type === BYTES) return (text) => Buffer.from(text.slice(2), 'hex');
-  return (text) => text;
-}
-
 /** The options of the driver for a connection of the gateway. */
 export function clientConfig({ url, connectMs, statementMs, lockMs }: ConnectSettings): PoolConfig {
-  const types: CustomTypesConfig = { getTypeParser: (type: number) => parserOf(type) };
   return {
     connectionString: url,
     application_name: 'edge-agent-gateway',
@@ -38,7 +25,6 @@ export function clientConfig({ url, connectMs, statementMs, lockMs }: ConnectSet
     idle_in_transaction_session_timeout: statementMs,
     lock_timeout: lockMs,
     keepAlive: true,
-    types,
   };
 }
 
@@ -46,14 +32,14 @@ export function clientConfig({ url, connectMs, statementMs, lockMs }: ConnectSet
 export class PreparedStatements {
   private readonly known = new Map<string, { name: string; parameters: number }>();
 
-  /** What the driver takes. Throws EdgeError `internal` as `storableFor` does. */
-  of(sql: string, values: readonly StoredValue[]): { text: string; values: StoredValue[]; name?: string } {
+  /** What is sent. Throws EdgeError `internal` as `storableFor` does. */
+  of(sql: string, values: readonly StoredValue[]): SentStatement {
     const known = this.known.get(sql);
     const parameters = known?.parameters ?? parameterCount(sql);
     const statement = { text: sql, values: storableFor(sql, parameters, values) };
     if (known !== undefined) return { ...statement, name: known.name };
     // What was put together at run time, such as a list: the server would keep each length of it for ever.
-    if (parameters > MOST_PARAMETERS || this.known.size >= KEPT_STATEMENTS) return statement;
+    if (parameters > MOST_PARAMETERS || this.known.size >= KEPT_STATEMENTS) return { ...statement, name: '' };
     const name = `s${this.known.size}`;
     this.known.set(sql, { name, parameters });
     return { ...statement, name };
@@ -62,9 +48,6 @@ export class PreparedStatements {
 
 const KEPT_STATEMENTS = 500;
 const MOST_PARAMETERS = 24;
-
-/** A literal of SQL, for what takes no parameters. */
-export const literal = (text: string): string => escapeLiteral(storableText(text));
 
 /** Ends a connection at once, whatever it is doing: what runs on it rejects. */
 export function destroy(client: Client): void {

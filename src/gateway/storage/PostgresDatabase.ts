@@ -15,6 +15,7 @@ import { safely } from './LocalChannels.js';
 import { type Migration, migrate } from './migrations.js';
 import { type ConnectSettings, clientConfig, destroy, PreparedStatements } from './PostgresClient.js';
 import { PostgresListener } from './PostgresListener.js';
+import { inOneRoundTrip } from './PostgresRoundTrip.js';
 import { PostgresTransaction } from './PostgresTransaction.js';
 import { connectFault, postgresFault } from './postgresFault.js';
 import { checkNotification, mustRead } from './storable.js';
@@ -247,8 +248,9 @@ export class PostgresDatabase implements GatewayDatabase {
         destroy(client);
         return new Error(`no answer within ${ms} ms`);
       };
-      const { rows } = await withinDeadline(clock, ms, client.query<StoredRow>(statement), late);
-      return { ok: true, value: rows };
+      const [result] = await withinDeadline(clock, ms, inOneRoundTrip(client, [statement]), late);
+      if (result?.mistake !== undefined) throw result.mistake;
+      return { ok: true, value: result?.rows ?? [] };
     } catch (cause) {
       const { error, mayRepeat, connection } = postgresFault(cause);
       isReusable = connection === 'kept';

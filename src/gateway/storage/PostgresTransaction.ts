@@ -3,13 +3,21 @@ import { EdgeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
 import type { StoredRow, StoredValue, Transaction } from './GatewayDatabase.js';
 import type { KeyTurns } from './KeyTurns.js';
-import { destroy, literal, type PreparedStatements } from './PostgresClient.js';
+import { destroy, type PreparedStatements } from './PostgresClient.js';
+import { inOneRoundTrip, type SentStatement } from './PostgresRoundTrip.js';
 import { type PostgresFault, postgresFault } from './postgresFault.js';
 import { storableText } from './storable.js';
-import { withinDeadline } from './withinDeadline.js';
+
+/** A statement without parameters, whose text is always sent. */
+const plain = (text: string): SentStatement => ({ text, values: [], name: '' });
 
 /** Each statement sees what was committed before it, whatever the server's own default is. */
-const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+const BEGIN = plain('BEGIN ISOLATION LEVEL READ COMMITTED');
+const COMMIT = plain('COMMIT');
+const ROLLBACK = plain('ROLLBACK');
+
+/** Of the keys of the gateway; a hash, because a lock is a number. Two keys of one hash wait for one another, and no more. */
+const LOCK = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';
 
 interface TransactionContext {
   /** A connection that nobody else uses until it is released. Rejects with EdgeError. */
@@ -25,9 +33,17 @@ interface TransactionContext {
   readonly commitMs: number;
 }
 
+/** A statement that was asked for, and is not answered yet. */
+interface Asked {
+  readonly statement: SentStatement;
+  readonly resolve: (rows: readonly StoredRow[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * One attempt of a transaction, on a connection that it has to itself. It begins, and takes the connection, with its first statement; where
- * that is a lock, it waits first for those of this process that want the same one.
+ * that is a lock, it waits first for those of this process that want the same one. Statements go in the order in which they were asked for;
+ * those that are asked for while none can be sent, or in one turn, go in one round trip, the first with BEGIN and the last with COMMIT.
  */
 export class PostgresTransaction implements Transaction {
   readonly dialect = 'postgres';
@@ -40,8 +56,10 @@ export class PostgresTransaction implements Transaction {
   private hasBegun = false;
   private isOver = false;
   private isReleased = false;
-  /** Settles when everything that was sent is answered. Statements go one after the other. */
-  private answered: Promise<unknown> = Promise.resolve();
+  private asked: Asked[] = [];
+  private isSending = false;
+  /** Settles when what is asked for next may be queued: a lock waits for its turn first. */
+  private queued: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly context: TransactionContext) {}
 
@@ -49,27 +67,12 @@ export class PostgresTransaction implements Transaction {
     return this.context.nowMs;
   }
 
-  async query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
-    this.mustRun();
-    return this.inOrder(async () => {
-      const client = await this.begun(BEGIN);
-      const { rows } = await client.query<StoredRow>(this.context.statements.of(sql, values));
-      return rows;
-    });
+  query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
+    return heard(this.inOrder(() => this.ask(this.context.statements.of(sql, values))));
   }
 
-  async lock(key: string): Promise<void> {
-    this.mustRun();
-    await this.inOrder(async () => {
-      // It is held until the end of the transaction.
-      if (this.locks.has(key)) return;
-      if (this.client === undefined) {
-        await this.takeTurn(key);
-        // Begun and locked in one round trip.
-        await this.begun(`${BEGIN}; ${lockOf(literal(key))}`);
-      } else await this.client.query(this.context.statements.of(lockOf('$1'), [storableText(key)]));
-      this.locks.add(key);
-    });
+  lock(key: string): Promise<void> {
+    return heard(this.takeLock(key));
   }
 
   afterCommit(run: () => void): void {
@@ -97,29 +100,23 @@ export class PostgresTransaction implements Transaction {
   /** Makes it durable; gives what is to be called then. Rejects with EdgeError, `commit_unknown` if there was no answer. */
   async commit(): Promise<readonly (() => void)[]> {
     this.isOver = true;
-    await this.answered;
+    await this.queued;
     if (this.fault !== undefined) throw this.fault.error;
-    if (!this.hasBegun || this.client === undefined) return this.hooks;
-    let command: string;
-    try {
-      command = await this.finish(this.client, 'COMMIT');
-    } catch (cause) {
-      this.fault = commitFault(cause);
-      throw this.fault.error;
-    }
-    // The answer to COMMIT where a statement had failed.
-    if (command !== 'COMMIT') throw new EdgeError('internal', `The answer to COMMIT was ${command}.`);
+    if (!this.hasBegun && this.asked.length === 0) return this.hooks;
+    await this.withinCommitTime(this.ask(COMMIT));
     return this.hooks;
   }
 
   /** Undoes all of it, which the server does by itself where the connection is gone. Never rejects. */
   async undo(): Promise<void> {
     this.isOver = true;
-    if (!this.hasBegun || this.client === undefined || this.fault?.connection === 'gone') return;
+    this.fault ??= { error: tookTooLong(), mayRepeat: false, connection: 'kept' };
+    const { client } = this;
+    if (!this.hasBegun || client === undefined || this.fault.connection === 'gone') return;
     try {
-      await this.finish(this.client, 'ROLLBACK');
+      await this.withinCommitTime(inOneRoundTrip(client, [ROLLBACK]));
     } catch (cause) {
-      this.fault = { ...postgresFault(cause), mayRepeat: this.fault?.mayRepeat ?? false, connection: 'gone' };
+      this.fault = { ...postgresFault(cause), mayRepeat: this.fault.mayRepeat, connection: 'gone' };
     }
   }
 
@@ -128,19 +125,17 @@ export class PostgresTransaction implements Transaction {
     return this.isReleased || this.fault !== undefined;
   }
 
-  /** The connection, once the transaction has begun on it by this statement, unless it had. */
-  private async begun(text: string): Promise<PoolClient> {
-    if (this.client !== undefined) return this.client;
-    const client = await this.context.connect();
-    if (this.isGivenUp) {
-      this.context.release(client, true);
-      throw tookTooLong();
-    }
-    this.client = client;
-    this.context.onConnect();
-    this.hasBegun = true;
-    await client.query(text);
-    return client;
+  private async takeLock(key: string): Promise<void> {
+    // It is held until the end of the transaction.
+    const isHeld = this.locks.has(key);
+    const isFirst = this.locks.size === 0;
+    this.locks.add(key);
+    if (isHeld) this.mustRun();
+    else
+      await this.inOrder(
+        () => this.ask(this.context.statements.of(LOCK, [storableText(key)])),
+        () => (isFirst && !this.hasBegun ? this.takeTurn(key) : undefined),
+      );
   }
 
   private async takeTurn(key: string): Promise<void> {
@@ -150,27 +145,100 @@ export class PostgresTransaction implements Transaction {
     throw tookTooLong();
   }
 
-  private async inOrder<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.answered.then(() => {
-      // What was sent behind a failed statement has no effect any more.
-      if (this.fault !== undefined) throw this.fault.error;
-      return run();
-    });
-    const noted = turn.catch((cause: unknown) => {
-      this.fault ??= postgresFault(cause);
-      throw this.fault.error;
-    });
-    this.answered = noted.catch(() => undefined);
-    return noted;
+  /** `ask` is called behind what was asked for before it, and behind `before`. */
+  private async inOrder<T>(
+    ask: () => Promise<T>,
+    before: () => Promise<void> | undefined = () => undefined,
+  ): Promise<T> {
+    this.mustRun();
+    const place = this.queued.then(before).then(() => ({ answer: ask() }));
+    this.queued = place.then(
+      ({ answer }) => void answer.catch(() => undefined),
+      (cause: unknown) => this.fail(postgresFault(cause)),
+    );
+    return place.then(({ answer }) => answer);
   }
 
-  private async finish(client: PoolClient, statement: 'COMMIT' | 'ROLLBACK'): Promise<string> {
-    const { clock, commitMs } = this.context;
-    const { command } = await withinDeadline(clock, commitMs, client.query(statement), () => {
-      destroy(client);
-      return new Error(`no answer to ${statement} within ${commitMs} ms`);
+  private ask(statement: SentStatement): Promise<readonly StoredRow[]> {
+    // What was asked for behind a failed statement has no effect any more.
+    if (this.fault !== undefined) return Promise.reject(this.fault.error);
+    return new Promise((resolve, reject) => {
+      this.asked.push({ statement, resolve, reject });
+      if (this.isSending) return;
+      this.isSending = true;
+      // Behind what else this turn asks for.
+      process.nextTick(() => void this.sendAll());
     });
-    return command;
+  }
+
+  private async sendAll(): Promise<void> {
+    while (this.asked.length > 0 && this.fault === undefined) {
+      const client = await this.connected();
+      const group = client === undefined ? [] : this.asked.splice(0);
+      if (client !== undefined) await this.send(client, group);
+    }
+    this.isSending = false;
+  }
+
+  private async send(client: PoolClient, group: readonly Asked[]): Promise<void> {
+    const statements = group.map(({ statement }) => statement);
+    const first = this.hasBegun ? [] : [BEGIN];
+    this.hasBegun = true;
+    try {
+      const results = (await inOneRoundTrip(client, [...first, ...statements])).slice(first.length);
+      for (const [index, { resolve, reject, statement }] of group.entries()) {
+        const { rows = [], command, mistake } = results[index] ?? {};
+        // The answer to COMMIT where a statement had failed.
+        if (statement === COMMIT && command !== 'COMMIT')
+          throw new EdgeError('internal', `The answer to COMMIT was ${command}.`);
+        if (mistake === undefined) resolve(rows);
+        else {
+          if (!statements.includes(COMMIT)) this.fail(postgresFault(mistake));
+          reject(mistake);
+        }
+      }
+    } catch (cause) {
+      const fault = statements.includes(COMMIT) ? commitFault(cause) : postgresFault(cause);
+      this.fail(fault);
+      for (const { reject } of group) reject(this.fault?.error ?? fault.error);
+    }
+  }
+
+  /** The connection, which is taken for the first statement; undefined where there is none for it. */
+  private async connected(): Promise<PoolClient | undefined> {
+    if (this.client !== undefined) return this.client;
+    try {
+      const client = await this.context.connect();
+      if (this.isGivenUp) {
+        this.context.release(client, true);
+        throw tookTooLong();
+      }
+      this.client = client;
+      this.context.onConnect();
+      return client;
+    } catch (cause) {
+      this.fail(postgresFault(cause));
+      return undefined;
+    }
+  }
+
+  /** What was not sent is not sent any more. */
+  private fail(fault: PostgresFault): void {
+    this.fault ??= fault;
+    for (const { reject } of this.asked.splice(0)) reject(this.fault.error);
+  }
+
+  /** Ends the connection where its answer takes too long: what waits for it rejects. */
+  private async withinCommitTime(answer: Promise<unknown>): Promise<void> {
+    const { clock, commitMs } = this.context;
+    const timer = clock.after(commitMs, () => {
+      if (this.client !== undefined) destroy(this.client);
+    });
+    try {
+      await answer;
+    } finally {
+      timer.cancel();
+    }
   }
 
   private mustRun(): void {
@@ -179,8 +247,11 @@ export class PostgresTransaction implements Transaction {
   }
 }
 
-/** Of the keys of the gateway; a hash, because a lock is a number. Two keys of one hash wait for one another, and no more. */
-const lockOf = (key: string) => `SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`;
+/** Of one that nobody waits for the commit tells. */
+function heard<T>(answer: Promise<T>): Promise<T> {
+  answer.catch(() => undefined);
+  return answer;
+}
 
 const tookTooLong = () => new EdgeError('storage_unavailable', 'The work of a transaction took too long.');
 

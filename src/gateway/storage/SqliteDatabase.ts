@@ -257,14 +257,11 @@ class SqliteTransaction implements Transaction {
     return this.database.nowMs;
   }
 
-  async query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
-    this.mustRun();
-    try {
-      return this.writer.query(sql, values);
-    } catch (error) {
-      this.failure ??= { error };
-      throw error;
-    }
+  query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
+    const rows = this.ask(sql, values);
+    // Of one that nobody waits for the commit tells.
+    rows.catch(() => undefined);
+    return rows;
   }
 
   async lock(): Promise<void> {
@@ -285,6 +282,16 @@ class SqliteTransaction implements Transaction {
 
   forgo(): void {
     this.isOver = true;
+  }
+
+  private async ask(sql: string, values: readonly StoredValue[]): Promise<readonly StoredRow[]> {
+    this.mustRun();
+    try {
+      return this.writer.query(sql, values);
+    } catch (error) {
+      this.failure ??= { error };
+      throw error;
+    }
   }
 
   private mustRun(): void {

@@ -47,7 +47,7 @@ export async function settleAttempt(
   ports: AnswerPorts,
   now: number,
 ): Promise<void> {
-  await transaction.lock(delivery.agentId);
+  void transaction.lock(delivery.agentId);
   if (record.state !== 'delivered' && !(await holdsLane(transaction, lease))) return;
   const current = await currentDelivery(transaction, delivery);
   if (current?.state === 'waiting') {
@@ -64,7 +64,7 @@ export async function settleAttempt(
             ports,
             now,
           );
-    await recordAttempt(transaction, delivery, { ...record, answer: fate }, now);
+    recordAttempt(transaction, delivery, { ...record, answer: fate }, now);
     if (fate === 'none' || fate === 'invalid') await endWait(transaction, delivery, messageOf(body), ports);
   }
   if (!(await releaseLane(transaction, lease)) && record.state === 'delivered')
@@ -81,15 +81,15 @@ export async function settleGone(
   endpoint: WebhookEndpoint,
   now: number,
 ): Promise<void> {
-  await transaction.lock(delivery.agentId);
+  void transaction.lock(delivery.agentId);
   if (!(await holdsLane(transaction, lease))) return;
   if (!(await disableGone(transaction, endpoint))) {
-    await recordAttempt(transaction, delivery, { ...record, answer: null }, now);
+    recordAttempt(transaction, delivery, { ...record, answer: null }, now);
     await releaseLane(transaction, lease);
     return;
   }
   const aside = { ...record, state: 'set_aside', nextAt: null, answer: null } as const;
-  await recordAttempt(transaction, delivery, aside, now);
+  recordAttempt(transaction, delivery, aside, now);
   await setAsideAll(transaction, endpoint.id);
   await releaseLane(transaction, lease);
   await audit(transaction, {
@@ -143,11 +143,7 @@ async function giveAnswer(
     const command = { commandId: id, type: 'send_message_now', payload };
     // Of an agent that was removed meanwhile nobody can say anything any more.
     if (!(await commands.add(transaction, agentId, command, now))) return 'none';
-    await addMessage(
-      transaction,
-      { agentId, id, keyId: null, conversation: message.thread_id, request },
-      now,
-    );
+    addMessage(transaction, { agentId, id, keyId: null, conversation: message.thread_id, request }, now);
   }
   return 'sent_later';
 }

@@ -97,6 +97,30 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect(await idsOf(database)).toEqual([]);
     });
 
+    test('runs statements that nobody waits for in their order, and is undone where one of them fails', async () => {
+      const database = await opened();
+      const calls: string[] = [];
+      const ids = await database.transaction(async (tx) => {
+        void tx.lock('agent a');
+        void tx.query(ADD, ['a', 1, null]);
+        void tx.query('UPDATE notes SET id = 2');
+        const rows = await tx.query(IDS, ['a']);
+        void tx.query('UPDATE notes SET id = id + 1');
+        return rows;
+      });
+      expect([ids, await idsOf(database)]).toEqual([[{ id: 2 }], [3]]);
+      for (const after of [[], ['SELECT 1 AS one']]) {
+        const failing = database.transaction(async (tx) => {
+          tx.afterCommit(() => calls.push('committed'));
+          void tx.query(ADD, ['a', 9, null]);
+          void tx.query(ADD, ['a', 3, null]);
+          for (const sql of after) void tx.query(sql);
+        });
+        await expect(failing).rejects.toMatchObject({ code: 'internal' });
+      }
+      expect([await idsOf(database), calls]).toEqual([[3], []]);
+    });
+
     test('names no value of a statement that failed', async () => {
       const database = await opened();
       const repeated = database.transaction(async (tx) => {

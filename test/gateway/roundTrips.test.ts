@@ -1,0 +1,57 @@
+import { Client } from 'pg';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { inSlices } from '../../src/gateway/inSlices.js';
+import { tellAck } from '../../src/gateway/ledger/agentReports.js';
+import { acknowledge, commandsAhead } from '../../src/gateway/ledger/commands.js';
+import { systemClock } from '../../src/system/clock.js';
+import { AGENT, ApiRoom } from './api/ApiRoom.js';
+import { gatewayEngines } from './gatewayEngines.js';
+
+const [, postgres] = gatewayEngines();
+
+/** How many round trips to PostgreSQL something takes, where each of its statements was prepared before. */
+async function roundTrips(work: () => Promise<unknown>): Promise<number> {
+  const asked = vi.spyOn(Client.prototype, 'query');
+  onTestFinished(() => asked.mockRestore());
+  await work();
+  const count = asked.mock.calls.length;
+  asked.mockRestore();
+  return count;
+}
+
+test('a message of an application, its way to the agent and its ack take so few round trips to PostgreSQL', async () => {
+  if (postgres === undefined) throw new Error('an engine');
+  const database = await postgres.open();
+  const room = await ApiRoom.open(database);
+  // Notes that the key is used.
+  await room.send();
+  const costs: Record<string, number> = {};
+  costs.accepted = await roundTrips(() => room.send());
+  costs['accepted with a key for repeats'] = await roundTrips(() =>
+    room.send({}, { headers: { 'Idempotency-Key': 'k1' } }),
+  );
+  costs.repeated = await roundTrips(() => room.send({}, { headers: { 'Idempotency-Key': 'k1' } }));
+  const [first] = await room.commands();
+  if (first === undefined) throw new Error('a command');
+  costs.read = await roundTrips(() => commandsAhead(database, AGENT, 0, 20));
+  const ack = {
+    command_id: first.command_id,
+    status: 'completed',
+    revision: 1,
+    result: { outcome: 'sent' },
+  } as const;
+  costs.acked = await roundTrips(() =>
+    inSlices({ database, clock: systemClock }, AGENT, [ack], async (tx) => {
+      const now = systemClock.now();
+      const taken = await acknowledge(tx, AGENT, ack, now);
+      if (taken.kind === 'first') await tellAck(tx, AGENT, ack, taken.commandType, now);
+    }),
+  );
+  expect(costs).toEqual({
+    accepted: 3,
+    'accepted with a key for repeats': 4,
+    repeated: 4,
+    read: 1,
+    acked: 4,
+  });
+});
