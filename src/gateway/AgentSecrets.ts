@@ -135,7 +135,7 @@ export class AgentSecrets {
 
   private read(agentId: string): Promise<readonly string[]> {
     const { database, box, clock } = this.parts;
-    return secretsOf(database, box, agentId, clock.now());
+    return secretsOf(database.soon, box, agentId, clock.now());
   }
 }
 

@@ -16,6 +16,7 @@ import { ConnectionRegistry } from './agents/ConnectionRegistry.js';
 import type { Sighting } from './agents/EdgeBackend.js';
 import { EdgeServer } from './agents/EdgeServer.js';
 import { CLOSE } from './agents/frames.js';
+import { LoadGate } from './agents/LoadGate.js';
 import { pathOf } from './agents/RequestHandler.js';
 import { ApiServer } from './api/ApiServer.js';
 import type { CommandIntake } from './application.js';
@@ -266,8 +267,14 @@ async function startParts(
     },
   });
   const bodies = new BodyRoom();
+  const load = new LoadGate({
+    waitingMs: () => database.waitingMs,
+    random,
+    onRefused: () => metrics.sawOverload(),
+  });
   const edge: EdgeServer = new EdgeServer(backend, {
     bodies,
+    load,
     clock,
     registry,
     // They name agents, which are phone numbers, and what strangers sent.
@@ -305,6 +312,7 @@ async function startParts(
   running.push({ name: 'retention', stop: () => retention.stop() });
   const api = new ApiServer({
     bodies,
+    load,
     database,
     commands,
     bell,

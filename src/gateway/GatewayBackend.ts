@@ -124,7 +124,7 @@ export class GatewayBackend implements EdgeBackend {
     let bytes = 0;
     let after = 0;
     while (commands.length < HANDED_OUT_AT_MOST && bytes < HANDED_OUT_BYTES) {
-      const page = await waitingCommands(this.parts.database, agentId, after, PAGE);
+      const page = await waitingCommands(this.parts.database.soon, agentId, after, PAGE);
       for (const { position, command } of page) {
         after = position;
         bytes += JSON.stringify(command).length;

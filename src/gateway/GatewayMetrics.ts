@@ -41,6 +41,10 @@ export class GatewayMetrics {
   private readonly answers = this.counter('edge_gateway_answers_total', 'Answers to incoming messages.', [
     'delivered',
   ]);
+  private readonly overloads = this.counter(
+    'edge_gateway_overload_refusals_total',
+    'Requests that were refused (503) because there was too much to do.',
+  );
   private readonly syncs = this.counter('edge_gateway_syncs_total', 'Syncs by HTTP.');
   private readonly socketsUp = this.gauge('edge_gateway_sockets', 'Sockets of agents that are up.');
   private readonly memory = this.gauge('process_resident_memory_bytes', 'Resident memory.');
@@ -64,6 +68,11 @@ export class GatewayMetrics {
     this.gauge('process_start_time_seconds', 'Start of the gateway, Unix time.').set(
       parts.clock.now() / 1000,
     );
+  }
+
+  /** A request was refused because there is too much to do. */
+  sawOverload(): void {
+    this.overloads.inc();
   }
 
   saw(sighting: Sighting): void {

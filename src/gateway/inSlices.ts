@@ -7,7 +7,10 @@ import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js'
  */
 const SLICE_MS = 1_000;
 
-/** Gives each of these things to `take`, in their order, under the lock `key`, in as few transactions as their time allows. */
+/**
+ * Gives each of these things, which an agent brought, to `take`, in their order, under the lock `key`, in as few transactions as their time
+ * allows.
+ */
 export async function inSlices<T>(
   { database, clock }: { database: GatewayDatabase; clock: Clock },
   key: string,
@@ -28,6 +31,6 @@ export async function inSlices<T>(
         if (clock.monotonic() >= end) break;
       }
       return count;
-    });
+    }, 'soon');
   }
 }

@@ -20,9 +20,6 @@ const FRAME_LIMIT = 16 * 1024 * 1024;
 /** How long a peer has to answer our close frame, in ms; ws would give it 30 s. */
 const CLOSE_MS = 2_000;
 
-/** Sent with 503, in seconds. */
-const RETRY_SECONDS = 2;
-
 /** A constant of its own because @types/ws does not know `closeTimeout` yet. */
 const SERVER_OPTIONS = {
   noServer: true,
@@ -71,7 +68,7 @@ export class AgentUpgradeHandler {
     if (fault.kind === 'hang') hang(socket);
     else if (fault.kind === 'status') refuseUpgrade(socket, fault.status, fault.retryAfter);
     else if (pathOf(request.url) !== SOCKET_PATH) refuseUpgrade(socket, 404);
-    else if (this.isRefusing) refuseUpgrade(socket, 503, RETRY_SECONDS);
+    else if (this.isRefusing) refuseUpgrade(socket, 503, this.context.load.pauseSeconds());
     else if (agentId === undefined || !isAgentId(agentId)) {
       this.refused(403, 'edge_agent_id is missing or unusable');
       refuseUpgrade(socket, 403);
@@ -81,7 +78,7 @@ export class AgentUpgradeHandler {
       } catch (mistake) {
         // Its credentials could not be looked up: the agent asks again.
         this.context.log(`[WebSocket] ${agentId}: ${describeError(mistake)}`);
-        refuseUpgrade(socket, 503, RETRY_SECONDS);
+        refuseUpgrade(socket, 503, this.context.load.pauseSeconds());
       }
     }
   }

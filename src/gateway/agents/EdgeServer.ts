@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../system/clock.js';
+import { systemRandom } from '../../system/random.js';
 import { AckLatencies } from './AckLatencies.js';
 import { AgentUpgradeHandler } from './AgentUpgradeHandler.js';
 import { BodyRoom } from './BodyRoom.js';
@@ -9,6 +10,7 @@ import type { ConnectionRegistry } from './ConnectionRegistry.js';
 import type { EdgeBackend } from './EdgeBackend.js';
 import type { EndpointContext } from './endpoints/endpoint.js';
 import { type Interposer, NO_FAULTS } from './Interposer.js';
+import { LoadGate } from './LoadGate.js';
 import { RequestHandler } from './RequestHandler.js';
 
 /** An agent that is silent for so long is dropped, in ms, unless told otherwise. */
@@ -30,6 +32,8 @@ interface EdgeServerOptions {
   rate?: CallerRate;
   /** The memory for bodies, where others share it. */
   bodies?: BodyRoom;
+  /** Refuses what is too much, where others ask it too. */
+  load?: LoadGate;
   /** An agent that is silent for so long is dropped, in ms; 60 000 unless given. */
   silenceMs?: number;
   interposer?: Interposer;
@@ -54,6 +58,7 @@ export class EdgeServer {
       latencies: this.latencies,
       rateLimit: new CallerRateLimit(clock, options.rate),
       bodies: options.bodies ?? new BodyRoom(),
+      load: options.load ?? new LoadGate({ waitingMs: () => 0, random: systemRandom }),
       accepts: options.accepts ?? ['event', 'status'],
       plainSecrets,
       refuseBy: options.refuseBy ?? 'close',

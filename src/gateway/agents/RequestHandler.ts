@@ -18,12 +18,6 @@ import { isUnavailability } from './unavailability.js';
 /** The path of the WebSocket; a plain request to it is answered with 426. */
 export const SOCKET_PATH = '/edge/ws';
 
-/** Sent with 503 where the storage does not work, in seconds. */
-const RETRY_SECONDS = 5;
-
-/** Sent with 503 where there is no memory for a body, in seconds. */
-const BUSY_SECONDS = 1;
-
 /** How many bytes of a body are read. */
 function limitOf({ access, takes }: Endpoint): number {
   // Who has no credentials is let in by the body itself: until it is read, anybody may send it.
@@ -63,7 +57,7 @@ export class RequestHandler {
     } catch (mistake) {
       this.context.log(`[HTTP] ${path} failed: ${describeError(mistake)}`);
       reply = isUnavailability(mistake)
-        ? unavailable('the backend cannot store anything now; try again', RETRY_SECONDS)
+        ? unavailable('the backend cannot store anything now; try again', this.context.load.pauseSeconds())
         : { status: 500, body: { error: 'internal', message: 'the backend failed; try again' } };
     }
     if (reply === undefined || this.interposer.losesReply(path)) {
@@ -90,9 +84,17 @@ export class RequestHandler {
         headers: { Allow: methods.join(', ') },
       };
     }
-    const admission = await admit(request, path, endpoint, this.context);
-    if (admission.kind === 'turnedAway') return admission.reply;
-    return this.handle(request, path, endpoint, admission);
+    const { load } = this.context;
+    // Before anything is asked of the database, who it is neither.
+    const leave = endpoint.load === undefined ? () => undefined : load.enter(endpoint.load);
+    if (leave === undefined) return unavailable('too much to do now; try again', load.pauseSeconds());
+    try {
+      const admission = await admit(request, path, endpoint, this.context);
+      if (admission.kind === 'turnedAway') return admission.reply;
+      return await this.handle(request, path, endpoint, admission);
+    } finally {
+      leave();
+    }
   }
 
   /** Reads the body and does what is asked, where there is memory for it. */
@@ -105,7 +107,7 @@ export class RequestHandler {
     if (endpoint.method === 'GET') return this.carryOut(request, path, endpoint, admitted);
     const giveBack = this.context.bodies.take(request, limitOf(endpoint));
     if (giveBack === undefined)
-      return unavailable('too many large requests at once; try again', BUSY_SECONDS);
+      return unavailable('too many large requests at once; try again', this.context.load.pauseSeconds());
     try {
       return await this.carryOut(request, path, endpoint, admitted);
     } finally {

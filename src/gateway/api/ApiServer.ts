@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError, EdgeError } from '../../errors.js';
 import { GATEWAY_EVENT_TYPES } from '../../model/gatewayEvents.js';
+import { systemRandom } from '../../system/random.js';
 import { BodyRoom } from '../agents/BodyRoom.js';
 import { type CallerRate, CallerRateLimit, REFUSAL_COST } from '../agents/CallerRateLimit.js';
+import { LoadGate } from '../agents/LoadGate.js';
 import { readBody } from '../agents/requestBody.js';
 import { type ApiKey, findApiKey, hasScope, isUseDue, touchApiKey } from '../ledger/apiKeys.js';
 import { decodeCursor, newestCursor } from '../ledger/eventLog.js';
@@ -35,14 +37,14 @@ import {
 const BODY_LIMIT = 12 * 1024 * 1024;
 /** So many streams of events one key may have on one replica. */
 const MOST_STREAMS = 50;
-/** What a caller waits before it asks again, where it is the database that is away. */
-const DATABASE_PAUSE_SECONDS = 2;
 
 export interface ApiServerOptions extends ApiContext {
   /** How many requests one key may make; without a limit unless given. */
   readonly rate?: CallerRate;
   /** The memory for bodies, where others share it. */
   readonly bodies?: BodyRoom;
+  /** Refuses what is too much, where others ask it too. */
+  readonly load?: LoadGate;
   /** How long a reader of events may take nothing, in ms; 30 000 unless given. */
   readonly streamPatienceMs?: number;
 }
@@ -61,6 +63,7 @@ interface Route {
 export class ApiServer {
   private readonly limit: CallerRateLimit;
   private readonly bodies: BodyRoom;
+  private readonly load: LoadGate;
   private readonly stopping = new AbortController();
   private readonly streams = new Map<string, number>();
   private readonly running = new Set<Promise<void>>();
@@ -69,6 +72,7 @@ export class ApiServer {
   constructor(private readonly options: ApiServerOptions) {
     this.limit = new CallerRateLimit(options.clock, options.rate);
     this.bodies = options.bodies ?? new BodyRoom();
+    this.load = options.load ?? new LoadGate({ waitingMs: () => 0, random: systemRandom });
     this.routes = routesOf(OPERATIONS);
   }
 
@@ -112,6 +116,31 @@ export class ApiServer {
   private async dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path = '', search = ''] = (request.url ?? '').split('?', 2);
     const { route, params } = this.routeOf(request.method ?? '', path);
+    // Streams have a limit of their own. Before anything is asked of the database, who it is neither.
+    const leave = route.id === 'streamEvents' ? () => undefined : this.load.enter('work');
+    if (leave === undefined) throw this.busy('There is too much to do now.');
+    try {
+      await this.admit(request, response, { route, params, path, search });
+    } finally {
+      leave();
+    }
+  }
+
+  private busy(message: string): ApiError {
+    const retryAfterSeconds = this.load.pauseSeconds();
+    return new ApiError('unavailable', 'busy', message, { retryAfterSeconds });
+  }
+
+  private async admit(
+    request: IncomingMessage,
+    response: ServerResponse,
+    {
+      route,
+      params,
+      path,
+      search,
+    }: { route: Route; params: Record<string, string>; path: string; search: string },
+  ): Promise<void> {
     const { key, secret } = await this.callerOf(request);
     if (!hasScope(key, route.operation.scope)) {
       throw new ApiError(
@@ -128,7 +157,7 @@ export class ApiServer {
     }
     const giveBack = this.bodies.take(request, BODY_LIMIT);
     if (giveBack === undefined) {
-      throw new ApiError('unavailable', 'busy', 'Too many large requests at once.', { retryAfterSeconds: 1 });
+      throw this.busy('Too many large requests at once.');
     }
     try {
       const body = await bodyOf(request);
@@ -259,7 +288,7 @@ export class ApiServer {
     const path = (request.url ?? '').split('?', 1)[0]?.replace(/[^/]*\d{5}[^/]*/g, '…') ?? '';
     this.options.log.error('[API] a request failed', { path, error: describeError(thrown) });
     if (!(thrown instanceof EdgeError)) return new ApiError('internal', 'internal', 'Internal error.');
-    const pause = { retryAfterSeconds: DATABASE_PAUSE_SECONDS };
+    const pause = { retryAfterSeconds: this.load.pauseSeconds() };
     switch (thrown.code) {
       case 'commit_unknown':
         return new ApiError(

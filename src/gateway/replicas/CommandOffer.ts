@@ -47,7 +47,7 @@ export class CommandOffer {
     try {
       do {
         this.isReadAgain = false;
-        const { last, page } = await commandsAhead(database, connection.agentId, this.offered, PAGE);
+        const { last, page } = await commandsAhead(database.soon, connection.agentId, this.offered, PAGE);
         let written: Promise<void> | undefined;
         for (const { position, command } of page) {
           written = this.send(command);

@@ -187,7 +187,10 @@ export class Replicas {
     await this.settled();
     try {
       await this.stopListening();
-      await database.transaction((transaction) => endReplica(transaction, replicaId, 'the gateway stopped'));
+      await database.transaction(
+        (transaction) => endReplica(transaction, replicaId, 'the gateway stopped'),
+        'lease',
+      );
     } catch (error) {
       log.warn(`The lease of this replica could not be given up; it ends by itself: ${describeError(error)}`);
     }
@@ -216,7 +219,7 @@ export class Replicas {
       const claimed = await claimConnection(transaction, agentId, replicaId, clock.now());
       await listener.online(transaction, agentId, claimed);
       return claimed;
-    });
+    }, 'soon');
   }
 
   private settle(agentId: string, { epoch, former }: ClaimedSocket): Claim {
@@ -243,7 +246,10 @@ export class Replicas {
   private async storeRelease(agentId: string, epoch: number, reason: string): Promise<void> {
     const { database, log } = this.settings;
     try {
-      await database.transaction((transaction) => releaseConnection(transaction, agentId, epoch, reason));
+      await database.transaction(
+        (transaction) => releaseConnection(transaction, agentId, epoch, reason),
+        'soon',
+      );
     } catch (error) {
       this.isInDoubt = true;
       log.debug('The end of a socket could not be stored; will retry', {
@@ -306,7 +312,7 @@ export class Replicas {
       if (!wasLeased && !this.isAlone)
         await endReplica(transaction, replicaId, 'its gateway lost the database');
       await renewReplica(transaction, replicaId, LEASE_MS, clock.now());
-    });
+    }, 'lease');
     if (this.isStopping) return;
     this.timers.get('lease')?.cancel();
     const left = asked + LEASE_MS - MARGIN_MS - clock.monotonic();
@@ -353,7 +359,7 @@ export class Replicas {
     const before = new Map(this.held);
     this.isInDoubt = false;
     try {
-      const stored = await heldBy(database, replicaId);
+      const stored = await heldBy(database.soon, replicaId);
       for (const [agentId, epoch] of before) {
         if (stored.get(agentId) === epoch || !this.holds(agentId, epoch)) continue;
         this.held.delete(agentId);

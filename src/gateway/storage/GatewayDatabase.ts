@@ -33,6 +33,12 @@ export interface Queries {
 }
 
 /**
+ * What goes first where many wait: `usual` is new work, `soon` what agents' sockets and syncs bring, and who they are, `lease` a lease, which
+ * has a connection to PostgreSQL kept for it.
+ */
+export type Urgency = 'lease' | 'soon' | 'usual';
+
+/**
  * A transaction while its work runs. Once that has returned, every call is refused.
  *
  * Its statements run in the order in which they are asked for, awaited or not; those that are asked for in one turn go to PostgreSQL in one
@@ -56,6 +62,12 @@ export interface Transaction extends Queries {
  * No call waits without end: each has a deadline, after which it rejects with `storage_unavailable`.
  */
 export interface GatewayDatabase extends Queries {
+  /** The same reads, before the usual ones that wait. */
+  readonly soon: Queries;
+
+  /** How long the usual transaction has waited that waits the longest for the database, in ms; 0: none waits. */
+  readonly waitingMs: number;
+
   /**
    * Runs `work` as one durable step: when it resolves, all that `work` wrote is on the disk; when it rejects, nothing is, but for
    * `commit_unknown`. A statement that failed undoes the whole transaction, even if `work` caught its error.
@@ -68,7 +80,7 @@ export interface GatewayDatabase extends Queries {
    * was written), `commit_unknown` (the connection was lost during COMMIT: all of it was written or nothing) or `internal` (a statement
    * that is wrong).
    */
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, urgency?: Urgency): Promise<T>;
 
   /**
    * Tells every listener of the channel, here and on other replicas, that are connected now; best effort. In a transaction of its own, to

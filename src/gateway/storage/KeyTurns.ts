@@ -1,5 +1,6 @@
 import { EdgeError } from '../../errors.js';
 import type { Clock, Timer } from '../../system/clock.js';
+import type { Urgency } from './GatewayDatabase.js';
 
 interface Patience {
   /** How long one holder is waited for, in ms. */
@@ -8,14 +9,19 @@ interface Patience {
   turnMs: number;
 }
 
+/** So many of the usual ones wait for one key at most: a rush on one agent must not fill what all have. */
+const MOST_WAITING = 300;
+
 interface KeyQueue {
-  readonly waiting: (() => void)[];
+  /** The urgent ones go first. */
+  readonly soon: (() => void)[];
+  readonly usual: (() => void)[];
   /** When it was last taken, by the monotonic clock. */
   takenAt: number;
 }
 
 /**
- * Those of this process that want the same key, one after the other in the order in which they came. Who waits here holds no
+ * Those of this process that want the same key, one after the other: the urgent before the usual, each in the order in which they came. Who waits here holds no
  * connection to the database, so that a rush on one key leaves the connections to the others.
  */
 export class KeyTurns {
@@ -27,10 +33,12 @@ export class KeyTurns {
   ) {}
 
   /** Resolves once it is the caller's turn, with what ends that. Rejects with EdgeError `storage_unavailable` where it does not come. */
-  async take(key: string): Promise<() => void> {
+  async take(key: string, urgency: Urgency = 'usual'): Promise<() => void> {
     const queue = this.queues.get(key);
-    if (queue === undefined) this.queues.set(key, { waiting: [], takenAt: this.clock.monotonic() });
-    else await this.wait(queue);
+    if (urgency === 'usual' && (queue?.usual.length ?? 0) >= MOST_WAITING)
+      throw new EdgeError('storage_unavailable', 'Too many transactions wait for one agent.');
+    if (queue === undefined) this.queues.set(key, { soon: [], usual: [], takenAt: this.clock.monotonic() });
+    else await this.wait(queue, urgency === 'usual' ? queue.usual : queue.soon);
     let isOver = false;
     return () => {
       if (!isOver) this.passOn(key);
@@ -38,7 +46,7 @@ export class KeyTurns {
     };
   }
 
-  private wait(queue: KeyQueue): Promise<void> {
+  private wait(queue: KeyQueue, waiting: (() => void)[]): Promise<void> {
     const { clock, patience } = this;
     const cameAt = clock.monotonic();
     return new Promise((resolve, reject) => {
@@ -54,17 +62,17 @@ export class KeyTurns {
           timer = clock.after(left, check);
           return;
         }
-        queue.waiting.splice(queue.waiting.indexOf(go), 1);
+        waiting.splice(waiting.indexOf(go), 1);
         reject(new EdgeError('storage_unavailable', 'Others were in the way of a transaction for too long.'));
       };
-      queue.waiting.push(go);
+      waiting.push(go);
       check();
     });
   }
 
   private passOn(key: string): void {
     const queue = this.queues.get(key);
-    const next = queue?.waiting.shift();
+    const next = queue?.soon.shift() ?? queue?.usual.shift();
     if (queue === undefined || next === undefined) {
       this.queues.delete(key);
       return;

@@ -3,12 +3,15 @@ import { describeError, EdgeError } from '../../errors.js';
 import type { Logger } from '../../logging/Logger.js';
 import { type Clock, sleep } from '../../system/clock.js';
 import type { Random } from '../../system/random.js';
+import { ConnectionTurns } from './ConnectionTurns.js';
 import type {
   GatewayDatabase,
+  Queries,
   StopListening,
   StoredRow,
   StoredValue,
   Transaction,
+  Urgency,
 } from './GatewayDatabase.js';
 import { KeyTurns } from './KeyTurns.js';
 import { safely } from './LocalChannels.js';
@@ -29,7 +32,7 @@ interface PostgresSettings {
   clock: Clock;
   random: Random;
   log: Logger;
-  /** The most connections at a time, besides the one that listens (10). */
+  /** The most connections at a time, besides the one that listens and the one for leases (10). */
   connections?: number;
   /** How long anything waits, in ms. */
   patience?: Partial<Patience>;
@@ -68,6 +71,8 @@ const PATIENCE: Patience = {
   closeMs: 5_000,
 };
 
+const CONNECTIONS = 10;
+
 /** So often a transaction is tried at most, while the failure is of a kind that may pass. */
 const MOST_ATTEMPTS = 6;
 
@@ -94,7 +99,9 @@ export class PostgresDatabase implements GatewayDatabase {
   private readonly turns: KeyTurns;
   private readonly running = new Set<Promise<unknown>>();
   private readonly clients = new Set<PoolClient>();
-  private readonly inUse = new Set<PoolClient>();
+  /** Those in use, with what ends the turn of each. */
+  private readonly inUse = new Map<PoolClient, () => void>();
+  private readonly connectionTurns: ConnectionTurns;
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -104,6 +111,8 @@ export class PostgresDatabase implements GatewayDatabase {
     private readonly patience: Patience,
   ) {
     this.turns = new KeyTurns(settings.clock, patience);
+    const { clock, connections = CONNECTIONS } = settings;
+    this.connectionTurns = new ConnectionTurns(clock, connections, patience.connectMs);
     // Of connections that nobody uses: the next one is made when it is needed.
     pool.on('error', this.noteLoss);
     pool.on('connect', (client) => this.clients.add(client));
@@ -117,7 +126,7 @@ export class PostgresDatabase implements GatewayDatabase {
   static async open(settings: PostgresSettings): Promise<PostgresDatabase> {
     const patience = { ...PATIENCE, ...settings.patience };
     const connecting: ConnectSettings = { url: checkedUrl(settings.url), ...patience };
-    const pool = new Pool({ ...clientConfig(connecting), max: settings.connections ?? 10 });
+    const pool = new Pool({ ...clientConfig(connecting), max: (settings.connections ?? CONNECTIONS) + 1 });
     const listener = new PostgresListener(connecting, settings);
     const database = new PostgresDatabase(pool, listener, settings, patience);
     try {
@@ -130,21 +139,33 @@ export class PostgresDatabase implements GatewayDatabase {
     }
   }
 
-  async query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
-    mustRead(sql);
-    this.scope.mustBeOutside();
-    return this.whileOpen(() => this.repeat(() => this.alone(sql, values)));
+  query(sql: string, values: readonly StoredValue[] = []): Promise<readonly StoredRow[]> {
+    return this.read(sql, values, 'usual');
   }
 
-  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  readonly soon: Queries = {
+    dialect: this.dialect,
+    nowMs: this.nowMs,
+    query: (sql, values = []) => this.read(sql, values, 'soon'),
+  };
+
+  get waitingMs(): number {
+    return this.connectionTurns.waitingMs;
+  }
+
+  async transaction<T>(
+    work: (transaction: Transaction) => Promise<T>,
+    urgency: Urgency = 'usual',
+  ): Promise<T> {
     this.scope.mustBeOutside();
-    return this.whileOpen(() => this.repeat(() => this.attempt(work, this.patience.workMs)));
+    return this.whileOpen(() => this.repeat(() => this.attempt(work, this.patience.workMs, urgency)));
   }
 
   async notify(channel: string, payload: string): Promise<void> {
     checkNotification(channel, payload);
     this.scope.mustBeOutside();
-    await this.whileOpen(() => this.repeat(() => this.alone('SELECT pg_notify($1, $2)', [channel, payload])));
+    const notify = () => this.alone('SELECT pg_notify($1, $2)', [channel, payload], 'soon');
+    await this.whileOpen(() => this.repeat(notify));
   }
 
   async listen(
@@ -159,6 +180,16 @@ export class PostgresDatabase implements GatewayDatabase {
   close(): Promise<void> {
     this.closing ??= this.finish();
     return this.closing;
+  }
+
+  private async read(
+    sql: string,
+    values: readonly StoredValue[],
+    urgency: Urgency,
+  ): Promise<readonly StoredRow[]> {
+    mustRead(sql);
+    this.scope.mustBeOutside();
+    return this.whileOpen(() => this.repeat(() => this.alone(sql, values, urgency)));
   }
 
   private async whileOpen<T>(run: () => Promise<T>): Promise<T> {
@@ -202,6 +233,7 @@ export class PostgresDatabase implements GatewayDatabase {
   private async attempt<T>(
     work: (transaction: Transaction) => Promise<T>,
     workMs: number,
+    urgency: Urgency,
   ): Promise<Outcome<T>> {
     const { clock, log } = this.settings;
     const { commitMs, connectMs, turnMs } = this.patience;
@@ -213,17 +245,18 @@ export class PostgresDatabase implements GatewayDatabase {
       );
     });
     const transaction = new PostgresTransaction({
-      connect: () => this.connect(),
+      connect: () => this.connect(urgency),
       release: (client, isReusable) => this.release(client, isReusable),
       onConnect: () => deadline.setTo(workMs),
       turns: this.turns,
+      urgency,
       nowMs: this.nowMs,
       statements: this.statements,
       clock,
       commitMs,
     });
     // For its turn and for a connection it may wait before.
-    deadline.setTo(workMs + turnMs + connectMs);
+    deadline.setTo(workMs + turnMs + 2 * connectMs);
     try {
       const value = await deadline.of(this.scope.inside(() => work(transaction)));
       for (const hook of await transaction.commit()) safely(log, hook);
@@ -237,11 +270,15 @@ export class PostgresDatabase implements GatewayDatabase {
   }
 
   /** One statement, in a transaction of its own. */
-  private async alone(sql: string, values: readonly StoredValue[]): Promise<Outcome<readonly StoredRow[]>> {
+  private async alone(
+    sql: string,
+    values: readonly StoredValue[],
+    urgency: Urgency,
+  ): Promise<Outcome<readonly StoredRow[]>> {
     const { clock } = this.settings;
     const ms = this.patience.workMs;
     const statement = this.statements.of(sql, values);
-    const client = await this.connect();
+    const client = await this.connect(urgency);
     let isReusable = true;
     try {
       const late = () => {
@@ -261,23 +298,27 @@ export class PostgresDatabase implements GatewayDatabase {
   }
 
   /** A connection that nobody else uses until it is released. Rejects with EdgeError `storage_unavailable`. */
-  private async connect(): Promise<PoolClient> {
+  private async connect(urgency: Urgency): Promise<PoolClient> {
+    const endTurn = await this.connectionTurns.take(urgency);
     try {
       const client = await this.pool.connect();
       // Its statements reject as well; without a listener the process would end.
       client.on('error', this.noteLoss);
-      this.inUse.add(client);
+      this.inUse.set(client, endTurn);
       return client;
     } catch (cause) {
+      endTurn();
       throw connectFault(cause);
     }
   }
 
   private release(client: PoolClient, isReusable: boolean): void {
     client.off('error', this.noteLoss);
+    const endTurn = this.inUse.get(client);
     this.inUse.delete(client);
     client.release(!isReusable);
     if (!isReusable) this.dropIdle();
+    endTurn?.();
   }
 
   /** After a failover the others lead to a server that is gone too, and each would cost a deadline to find that out. */
@@ -307,7 +348,7 @@ export class PostgresDatabase implements GatewayDatabase {
       await transaction.query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
       await migrate(transaction, this.settings.migrations);
     };
-    await this.whileOpen(() => this.repeat(() => this.attempt(work, 2 * migrationMs)));
+    await this.whileOpen(() => this.repeat(() => this.attempt(work, 2 * migrationMs, 'usual')));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { EdgeError } from '../../errors.js';
 import type { Clock } from '../../system/clock.js';
-import type { StoredRow, StoredValue, Transaction } from './GatewayDatabase.js';
+import type { StoredRow, StoredValue, Transaction, Urgency } from './GatewayDatabase.js';
 import type { KeyTurns } from './KeyTurns.js';
 import { destroy, type PreparedStatements } from './PostgresClient.js';
 import { inOneRoundTrip, type SentStatement } from './PostgresRoundTrip.js';
@@ -26,6 +26,7 @@ interface TransactionContext {
   /** Called once there is a connection. */
   onConnect(): void;
   readonly turns: KeyTurns;
+  readonly urgency: Urgency;
   readonly nowMs: string;
   readonly statements: PreparedStatements;
   readonly clock: Clock;
@@ -139,7 +140,7 @@ export class PostgresTransaction implements Transaction {
   }
 
   private async takeTurn(key: string): Promise<void> {
-    this.endTurn = await this.context.turns.take(key);
+    this.endTurn = await this.context.turns.take(key, this.context.urgency);
     if (!this.isGivenUp) return;
     this.endTurn();
     throw tookTooLong();

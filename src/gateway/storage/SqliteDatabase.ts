@@ -7,10 +7,12 @@ import type { Clock } from '../../system/clock.js';
 import { systemCode } from '../../system/failures.js';
 import type {
   GatewayDatabase,
+  Queries,
   StopListening,
   StoredRow,
   StoredValue,
   Transaction,
+  Urgency,
 } from './GatewayDatabase.js';
 import { LocalChannels, safely } from './LocalChannels.js';
 import { type Migration, migrate } from './migrations.js';
@@ -41,6 +43,8 @@ interface SqliteSettings {
 }
 
 interface Waiting {
+  /** When it came, by the monotonic clock. */
+  since: number;
   /** Gives what tells the caller of its success. */
   work: (transaction: Transaction) => Promise<() => void>;
   reject: (error: unknown) => void;
@@ -59,7 +63,8 @@ export class SqliteDatabase implements GatewayDatabase {
   readonly nowMs = "CAST(unixepoch('subsec') * 1000 AS BIGINT)";
   private readonly channels: LocalChannels;
   private readonly scope = new TransactionScope();
-  private queue: Waiting[] = [];
+  private readonly urgent: Waiting[] = [];
+  private readonly usual: Waiting[] = [];
   private turns: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
@@ -107,7 +112,18 @@ export class SqliteDatabase implements GatewayDatabase {
     return this.reader.query(sql, values);
   }
 
-  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  /** Reads do not wait here. */
+  readonly soon: Queries = this;
+
+  get waitingMs(): number {
+    const [first] = this.usual;
+    return first === undefined ? 0 : this.settings.clock.monotonic() - first.since;
+  }
+
+  async transaction<T>(
+    work: (transaction: Transaction) => Promise<T>,
+    urgency: Urgency = 'usual',
+  ): Promise<T> {
     this.scope.mustBeOutside();
     this.mustBeOpen();
     return new Promise<T>((resolve, reject) => {
@@ -115,7 +131,8 @@ export class SqliteDatabase implements GatewayDatabase {
         const value = await work(transaction);
         return () => resolve(value);
       };
-      this.queue.push({ work: run, reject });
+      const queue = urgency === 'usual' ? this.usual : this.urgent;
+      queue.push({ since: this.settings.clock.monotonic(), work: run, reject });
       this.turns ??= this.takeTurns();
     });
   }
@@ -154,10 +171,11 @@ export class SqliteDatabase implements GatewayDatabase {
   }
 
   private async takeTurns(): Promise<void> {
-    while (this.queue.length > 0) {
+    while (this.urgent.length + this.usual.length > 0) {
       // What else this turn of the event loop brings belongs to the same group.
       await new Promise((resolve) => setImmediate(resolve));
-      await this.commitGroup(this.queue.splice(0, GROUP_LIMIT));
+      const urgent = this.urgent.splice(0, GROUP_LIMIT);
+      await this.commitGroup([...urgent, ...this.usual.splice(0, GROUP_LIMIT - urgent.length)]);
     }
     this.turns = undefined;
   }

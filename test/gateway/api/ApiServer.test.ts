@@ -345,6 +345,8 @@ function dieAfterCommit(database: GatewayDatabase, isTime: () => boolean): Gatew
   return {
     dialect: database.dialect,
     nowMs: database.nowMs,
+    soon: database.soon,
+    waitingMs: 0,
     query: (sql, values) => database.query(sql, values),
     notify: (channel, payload) => database.notify(channel, payload),
     listen: (channel, heard, missed) => database.listen(channel, heard, missed),

@@ -131,6 +131,8 @@ function bound(database: GatewayDatabase): GatewayDatabase {
   return {
     dialect: database.dialect,
     nowMs: database.nowMs,
+    soon: database.soon,
+    waitingMs: 0,
     query: (...given) => database.query(...given),
     transaction: (work) => database.transaction(work),
     notify: (...given) => database.notify(...given),

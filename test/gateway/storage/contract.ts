@@ -121,6 +121,28 @@ export function storageContract(engine: string, open: OpenForTest): void {
       expect([await idsOf(database), calls]).toEqual([[3], []]);
     });
 
+    test('that is urgent goes before the usual ones that wait', async () => {
+      const database = await opened();
+      const { resolve: hold, promise: held } = gate();
+      const { resolve: end, promise: ended } = gate();
+      const holding = database.transaction(async (tx) => {
+        await tx.lock('agent a');
+        hold();
+        await ended;
+      });
+      await held;
+      const order: string[] = [];
+      const add = (name: string, urgency: 'usual' | 'soon') =>
+        database.transaction(async (tx) => {
+          await tx.lock('agent a');
+          tx.afterCommit(() => order.push(name));
+        }, urgency);
+      const others = [add('usual', 'usual'), add('usual', 'usual'), add('soon', 'soon'), add('soon', 'soon')];
+      end();
+      await Promise.all([holding, ...others]);
+      expect(order).toEqual(['soon', 'soon', 'usual', 'usual']);
+    });
+
     test('names no value of a statement that failed', async () => {
       const database = await opened();
       const repeated = database.transaction(async (tx) => {

@@ -32,6 +32,8 @@ function watched(
   return {
     dialect: database.dialect,
     nowMs: database.nowMs,
+    soon: database.soon,
+    waitingMs: 0,
     listen: (channel, heard, missed) => database.listen(channel, heard, missed),
     notify: (channel, payload) => database.notify(channel, payload),
     close: () => database.close(),

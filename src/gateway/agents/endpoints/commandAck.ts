@@ -12,6 +12,7 @@ import type { Endpoint } from './endpoint.js';
 export function commandAck(channel: Channel): Endpoint {
   return {
     method: 'POST',
+    load: 'life',
     access: 'agent',
     handle: ({ agentId, body }, context) =>
       withBody(looseAckSchema, body, async (ack) => {

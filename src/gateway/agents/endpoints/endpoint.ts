@@ -5,6 +5,7 @@ import type { BodyRoom } from '../BodyRoom.js';
 import type { CallerRateLimit } from '../CallerRateLimit.js';
 import type { ConnectionRegistry } from '../ConnectionRegistry.js';
 import type { AdminRights, EdgeBackend } from '../EdgeBackend.js';
+import type { LoadGate, LoadKind } from '../LoadGate.js';
 import type { HttpReply } from '../requestBody.js';
 
 /** What the endpoints work on. */
@@ -16,6 +17,7 @@ export interface EndpointContext {
   readonly latencies: AckLatencies;
   readonly rateLimit: CallerRateLimit;
   readonly bodies: BodyRoom;
+  readonly load: LoadGate;
   /** Frame types beyond the documents that we read. */
   readonly accepts: readonly string[];
   /** Whether the secret itself is taken for a token. */
@@ -46,6 +48,8 @@ export interface Call {
  */
 export interface Endpoint {
   method: 'GET' | 'POST';
+  /** What it is of where there is too much; it is let in always unless given. */
+  load?: LoadKind;
   /** What its body is; JSON unless given. */
   takes?: 'form';
   access: 'agent' | 'admin' | 'open' | 'own';

@@ -10,6 +10,7 @@ import type { Endpoint } from './endpoint.js';
  */
 export const message: Endpoint = {
   method: 'POST',
+  load: 'messages',
   access: 'agent',
   async handle({ agentId, body, headers }, { backend, log }) {
     const parsed = messageSchema.safeParse(body, { error: plainIssue });

@@ -29,6 +29,7 @@ const formSchema = z.object({
  */
 export const photoUpload: Endpoint = {
   method: 'POST',
+  load: 'work',
   access: 'agent',
   takes: 'form',
   handle: ({ agentId, body }, { backend }) =>

@@ -12,6 +12,7 @@ import type { Call, Endpoint, EndpointContext } from './endpoint.js';
  */
 export const register: Endpoint = {
   method: 'POST',
+  load: 'life',
   access: 'own',
   handle: (call, context) => withBody(registerSchema, call.body, (body) => admit(call, body, context)),
 };

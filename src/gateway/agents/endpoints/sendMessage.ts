@@ -37,6 +37,7 @@ export const sendSchema = z
  */
 export const sendMessage: Endpoint = {
   method: 'POST',
+  load: 'work',
   access: 'admin',
   handle: ({ body, operator }, { backend, log }) =>
     withBody(sendSchema, body, async (ask) => {

@@ -11,6 +11,7 @@ import type { Endpoint } from './endpoint.js';
  */
 export const sync: Endpoint = {
   method: 'POST',
+  load: 'life',
   access: 'agent',
   handle: ({ agentId, body }, context) =>
     withBody(syncSchema, body, async (asked) => {
