@@ -9,6 +9,7 @@ import { forgetEvents } from './ledger/eventLog.js';
 import { forgetIdempotencyKeys } from './ledger/idempotency.js';
 import { forgetInbox } from './ledger/inbox.js';
 import { forgetMessages } from './ledger/messages.js';
+import { endOrdersOfRemoved } from './ledger/removedAgents.js';
 import { forgetUpload, type UploadPosition, uploadsBefore } from './ledger/uploads.js';
 import { forgetDeliveries } from './ledger/webhookDeliveries.js';
 import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
@@ -62,6 +63,8 @@ export class DataRetention {
   /** Forgets everything that is too old. Rejects as the database does. */
   async forget(): Promise<void> {
     const { database, clock, keepDays } = this.parts;
+    // Where who removed an agent died before its texts were ended.
+    await endOrdersOfRemoved(database, clock.now());
     const before = (atLeast: number) => clock.now() - Math.max(keepDays, atLeast) * DAY_MS;
     const steps: ((transaction: Transaction) => Promise<boolean>)[] = [
       (transaction) => forgetCommands(transaction, before(MESSAGES_DAYS)),

@@ -115,6 +115,7 @@ export const evidenceSchema = z
     z
       .object({ kind: z.literal('event'), event_id: z.string(), event_type: z.string() })
       .describe('An event of the agent.'),
+    z.object({ kind: z.literal('removal') }).describe('The agent was removed from the gateway.'),
   ])
   .describe('By what it is known.');
 
@@ -123,7 +124,9 @@ export type StatusEvidence = z.infer<typeof evidenceSchema>;
 
 const statusChangeSchema = z.object({
   status: messageStatusSchema,
-  at: time.describe('When it was so, by the clock of the Mac; of `queued`, by that of the gateway.'),
+  at: time.describe(
+    'When it was so, by the clock of the Mac; of `queued`, and of a removal, by that of the gateway.',
+  ),
   recorded_at: time.describe('When the gateway stored it.'),
   evidence: evidenceSchema,
   corrects: messageStatusSchema
@@ -137,7 +140,9 @@ export type StatusChange = z.infer<typeof statusChangeSchema>;
 export const messageErrorSchema = z.object({
   code: z
     .string()
-    .describe('A code of docs/operating.md, as the agent gives it; `rejected` where it gives none.'),
+    .describe(
+      'A code of docs/operating.md, as the agent gives it; `rejected` where it gives none; `agent_removed` where it was removed.',
+    ),
   message: z.string().describe('For a person.'),
 });
 

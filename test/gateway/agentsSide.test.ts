@@ -180,7 +180,7 @@ describe.each(engines)('credentials on $name', (engine) => {
     // Another text under the id of one that was ordered would be told as sent, and never be.
     expect(await statuses(send(writer, { message: 'other words' }))).toEqual([409]);
     const { database } = world.gateway;
-    await database.transaction((tx) => removeAgent(tx, AGENT_ID));
+    await database.transaction((tx) => removeAgent(tx, AGENT_ID, Date.now()));
     expect(await statuses(send(writer, { command_id: 'cmd_2' }))).toEqual([404]);
     const orders = await database.query('SELECT command_id FROM commands');
     expect(orders).toEqual([{ command_id: 'cmd_1' }]);

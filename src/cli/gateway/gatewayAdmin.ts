@@ -5,6 +5,7 @@ import { addAgent, endOldSecrets, removeAgent, rotateSecret } from '../../gatewa
 import { agentView, agentViews } from '../../gateway/ledger/agentViews.js';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../../gateway/ledger/apiKeys.js';
 import { audit } from '../../gateway/ledger/auditLog.js';
+import { endOrdersOfRemoved } from '../../gateway/ledger/removedAgents.js';
 import { resealSecrets } from '../../gateway/ledger/resealSecrets.js';
 import type { SecretBox } from '../../gateway/ledger/SecretBox.js';
 import {
@@ -213,10 +214,16 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       return { id, secret, publicUrl, localUrl };
     }),
     'agents.remove': checked(byId, async ({ id }) => {
-      await change('agent.removed', id, async (transaction) => {
-        if (!(await removeAgent(transaction, id))) missing('agent', id, 'agents list');
+      await change('agent.removed', id, async (transaction, now) => {
+        if (!(await removeAgent(transaction, id, now))) missing('agent', id, 'agents list');
       });
       await tellOfSecrets(database, id);
+      try {
+        await endOrdersOfRemoved(database, clock.now());
+      } catch (error) {
+        // It is removed all the same; the gateway ends what was ordered from it within the hour.
+        if (!(error instanceof EdgeError && error.code === 'storage_unavailable')) throw error;
+      }
       return { id };
     }),
     'keys.add': checked(newKey, (wanted) =>

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { randomHex } from '../../system/random.js';
 import type { GatewayDatabase, Queries, StoredRow, Transaction } from '../storage/GatewayDatabase.js';
 import { readRows } from './readRows.js';
+import { endOrders, noteRemoval } from './removedAgents.js';
 import type { SecretBox } from './SecretBox.js';
 
 const sealedRow = z.object({ sealed: z.string() });
@@ -68,13 +69,15 @@ export async function addAgent(
   now: number,
 ): Promise<string | undefined> {
   await transaction.lock(agent.id);
+  // One that was removed and is added again is offered nothing from before.
+  await endOrders(transaction, agent.id, now);
   const added = await transaction.query(
     `INSERT INTO agents (agent_id, name, is_invited, created_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (agent_id) DO NOTHING RETURNING agent_id`,
     [agent.id, agent.name, agent.isInvited ? 1 : 0, now],
   );
   if (added.length === 0) return undefined;
-  // One that was removed and is added again goes on behind its old commands.
+  // Their positions go on behind those from before.
   await transaction.query(
     'INSERT INTO command_positions (agent_id, last_position) VALUES ($1, 0) ON CONFLICT (agent_id) DO NOTHING',
     [agent.id],
@@ -166,11 +169,12 @@ export async function resealAgents(database: GatewayDatabase, box: SecretBox): P
 }
 
 /**
- * Forgets an agent's secrets and the agent itself: from now on it is refused. What it did is kept as long as that of any other.
- * False: there is none.
+ * Forgets an agent's secrets and the agent itself: from now on it is refused. What it did is kept as long as that of any other; what was
+ * ordered from it is to be ended behind that (`endOrdersOfRemoved`). False: there is none.
  */
-export async function removeAgent(transaction: Transaction, agentId: string): Promise<boolean> {
+export async function removeAgent(transaction: Transaction, agentId: string, now: number): Promise<boolean> {
   await transaction.lock(agentId);
+  noteRemoval(transaction, agentId, now);
   await transaction.query('DELETE FROM agent_secrets WHERE agent_id = $1', [agentId]);
   const removed = await transaction.query('DELETE FROM agents WHERE agent_id = $1 RETURNING agent_id', [
     agentId,

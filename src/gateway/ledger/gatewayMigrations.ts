@@ -10,6 +10,7 @@ import { eventLogTables } from './eventLog.js';
 import { idempotencyTables } from './idempotency.js';
 import { inboxTables } from './inbox.js';
 import { messageTables } from './messages.js';
+import { removedAgentTables } from './removedAgents.js';
 import { uploadTables } from './uploads.js';
 import { webhookDeliveryTables } from './webhookDeliveries.js';
 import { webhookTables } from './webhookEndpoints.js';
@@ -34,6 +35,7 @@ export const GATEWAY_MIGRATIONS: readonly Migration[] = [
     ...commandTables(),
     ...connectionTables(),
     ...inboxTables(),
+    ...removedAgentTables(),
     ...uploadTables(),
   ],
 ];

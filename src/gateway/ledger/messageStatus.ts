@@ -20,6 +20,13 @@ export interface EventEvidence {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** That its agent was removed before it said what became of a text. `wasReached`: it may have been given it. */
+export interface RemovalEvidence {
+  readonly kind: 'removal';
+  readonly at: number;
+  readonly wasReached: boolean;
+}
+
 const text = z.string().nullable();
 
 const verdictSchema = z.object({
@@ -50,6 +57,7 @@ export const knowledgeSchema = z.object({
   event: verdictSchema.nullable(),
   delivered: z.record(z.string(), sightingSchema),
   read: z.record(z.string(), sightingSchema),
+  removal: z.object({ at: z.number(), wasReached: z.boolean() }).nullable().default(null),
 });
 
 export type Knowledge = z.infer<typeof knowledgeSchema>;
@@ -57,7 +65,13 @@ type Verdict = Knowledge['ack'] & object;
 type Sighting = z.infer<typeof sightingSchema>;
 
 /** What is known of a message that was only asked for. */
-export const NOTHING_KNOWN: Knowledge = { ack: null, event: null, delivered: {}, read: {} };
+export const NOTHING_KNOWN: Knowledge = {
+  ack: null,
+  event: null,
+  delivered: {},
+  read: {},
+  removal: null,
+};
 
 /** What became of a message, and by what it is known; `at` is Unix ms, and null while it is queued. */
 export interface MessageStanding {
@@ -89,7 +103,11 @@ const RANK: Readonly<Record<MessageStatus, number>> = {
  * Adds one piece of evidence; the same object where it says nothing new. The highest revision of an ack counts, and of equal ones
  * the first (protocol §5); of events about one thing the newest by the clock of the Mac.
  */
-export function learn(known: Knowledge, evidence: AckEvidence | EventEvidence): Knowledge {
+export function learn(known: Knowledge, evidence: AckEvidence | EventEvidence | RemovalEvidence): Knowledge {
+  if (evidence.kind === 'removal') {
+    const { at, wasReached } = evidence;
+    return known.removal === null ? { ...known, removal: { at, wasReached } } : known;
+  }
   if (evidence.kind === 'ack') {
     if (known.ack !== null && Number(known.ack.by) >= evidence.revision) return known;
     return { ...known, ack: verdictOfAck(evidence) };
@@ -117,6 +135,9 @@ export function learn(known: Knowledge, evidence: AckEvidence | EventEvidence): 
 /** What became of the message, by all that is known of it. Pure: it does not depend on what was known first. */
 export function statusOf(known: Knowledge): MessageStanding {
   const verdict = decisive(known);
+  const isOpen = verdict === null || verdict.status === 'accepted';
+  if (known.removal !== null && isOpen && !hasAny(known.delivered) && !hasAny(known.read))
+    return standingOfRemoved(known.removal, verdict !== null);
   if (verdict === null && !hasAny(known.delivered) && !hasAny(known.read)) {
     return { ...NOTHING_SAID, status: 'queued', at: null, evidence: { kind: 'request' } };
   }
@@ -148,6 +169,28 @@ export function statusOf(known: Knowledge): MessageStanding {
     service: verdict.service,
     deduplicated: verdict.deduplicated,
   };
+}
+
+/** Of a text whose agent was removed before it had an end. */
+function standingOfRemoved(
+  { at, wasReached }: Knowledge['removal'] & object,
+  isAccepted: boolean,
+): MessageStanding {
+  const standing = {
+    ...NOTHING_SAID,
+    at,
+    evidence: { kind: 'removal' },
+    code: 'agent_removed',
+    guid: null,
+    service: null,
+    deduplicated: false,
+  } as const;
+  if (!wasReached && !isAccepted) {
+    const error = 'its agent was removed, and had never been there';
+    return { ...standing, status: 'failed', outcome: 'not_sent', error, retrySafe: true };
+  }
+  const error = 'its agent was removed before it said what became of the text';
+  return { ...standing, status: 'unknown', outcome: 'unknown', error, retrySafe: false };
 }
 
 /** Whether the later status takes back what the earlier one said, rather than goes on from it. */

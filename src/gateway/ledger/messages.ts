@@ -17,6 +17,7 @@ import {
   learn,
   type MessageStanding,
   NOTHING_KNOWN,
+  type RemovalEvidence,
   statusOf,
   takesBack,
 } from './messageStatus.js';
@@ -153,14 +154,14 @@ export function freshMessage(record: MessageRecord, now: number): OutgoingMessag
 }
 
 /**
- * Adds what an agent says of a message: the status, a step of its history and the event `message.status`, if that changes anything.
+ * Adds what an agent says of a message, or its removal: the status, a step of its history and the event `message.status`, if that changes anything.
  * Within the lock of the agent. False: there is no such message.
  */
 export async function learnOfMessage(
   transaction: Transaction,
   agentId: string,
   id: string,
-  evidence: AckEvidence | EventEvidence,
+  evidence: AckEvidence | EventEvidence | RemovalEvidence,
   now: number,
 ): Promise<boolean> {
   const found = await transaction.query(

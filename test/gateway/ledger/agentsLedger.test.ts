@@ -83,7 +83,7 @@ describe.each(engines)('agents in $name', ({ open }) => {
     const database = await open();
     await add(database, 'edge_1');
     await database.transaction((tx) => send(tx, 'edge_1', 'c1'));
-    expect(await database.transaction((tx) => removeAgent(tx, 'edge_1'))).toBe(true);
+    expect(await database.transaction((tx) => removeAgent(tx, 'edge_1', NOW))).toBe(true);
     expect(await secretsOf(database, box, 'edge_1', NOW)).toEqual([]);
     expect(await findAgent(database, 'edge_1')).toBeUndefined();
     await add(database, 'edge_1');

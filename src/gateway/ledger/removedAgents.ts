@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { GatewayDatabase, Transaction } from '../storage/GatewayDatabase.js';
+import { eventId, publish } from './eventLog.js';
+import { learnOfMessage } from './messages.js';
+import { readRows } from './readRows.js';
+
+/** So many commands end in one transaction. */
+const ENDED_AT_ONCE = 100;
+
+const removedRow = z.object({ agent_id: z.string(), removed_at: z.number(), was_reached: z.number() });
+type RemovedAgent = z.infer<typeof removedRow>;
+const leftRow = z.object({ position: z.number(), command_id: z.string(), command: z.string() });
+const messageIdRow = z.object({ message_id: z.string() });
+
+/** Agents that were removed and whose texts have not ended yet. `was_reached`: it may have been given commands. */
+export const removedAgentTables = (): readonly string[] => [
+  `CREATE TABLE removed_agents (
+    agent_id TEXT PRIMARY KEY,
+    removed_at BIGINT NOT NULL,
+    was_reached BIGINT NOT NULL
+  )`,
+];
+
+/** Notes that an agent is removed, before it is. Within the lock of the agent. */
+export function noteRemoval(transaction: Transaction, agentId: string, now: number): void {
+  const seen = [
+    ['agents', 'registered_at IS NOT NULL'],
+    ['connections', '1 = 1'],
+    ['agent_statuses', '1 = 1'],
+    ['inbox', '1 = 1'],
+    ['agent_events', '1 = 1'],
+    ['commands', 'ack IS NOT NULL'],
+  ].map(([table, where]) => `EXISTS (SELECT 1 FROM ${table} WHERE agent_id = $1 AND ${where})`);
+  void transaction.query(
+    `INSERT INTO removed_agents (agent_id, removed_at, was_reached)
+     SELECT agent_id, CAST($2 AS BIGINT), CASE WHEN ${seen.join(' OR ')} THEN 1 ELSE 0 END FROM agents WHERE agent_id = $1
+     ON CONFLICT (agent_id) DO NOTHING`,
+    [agentId, now],
+  );
+}
+
+/**
+ * Ends what was ordered from agents that were removed: applications are told of each text and command, and none is offered to an agent
+ * that is added again under the same id. Rejects as the database does; what is left is ended by the next call.
+ */
+export async function endOrdersOfRemoved(database: GatewayDatabase, now: number): Promise<void> {
+  const rows = readRows(removedRow, await database.query('SELECT * FROM removed_agents'));
+  for (const { agent_id } of rows) {
+    let hasMore = true;
+    while (hasMore) hasMore = await database.transaction((tx) => endSomeOrders(tx, agent_id, now));
+  }
+}
+
+/** The same for one agent, in the transaction that adds it again. Within the lock of the agent. */
+export async function endOrders(transaction: Transaction, agentId: string, now: number): Promise<void> {
+  let hasMore = true;
+  while (hasMore) hasMore = await endSomeOrders(transaction, agentId, now);
+}
+
+/** Takes the lock of the agent. False: nothing is left. */
+async function endSomeOrders(transaction: Transaction, agentId: string, now: number): Promise<boolean> {
+  void transaction.lock(agentId);
+  const found = await transaction.query('SELECT * FROM removed_agents WHERE agent_id = $1', [agentId]);
+  const [removed] = readRows(removedRow, found);
+  if (removed === undefined) return false;
+  const unacked = await transaction.query(
+    `SELECT position, command_id, command FROM commands
+     WHERE agent_id = $1 AND acked_at IS NULL ORDER BY position LIMIT $2`,
+    [agentId, ENDED_AT_ONCE],
+  );
+  for (const left of readRows(leftRow, unacked)) await endCommand(transaction, removed, left, now);
+  if (unacked.length > 0) return true;
+  // Scheduled ones, which the agent had taken.
+  const texts = await transaction.query(
+    `SELECT message_id FROM messages WHERE agent_id = $1 AND status IN ('queued', 'accepted') LIMIT $2`,
+    [agentId, ENDED_AT_ONCE],
+  );
+  for (const { message_id } of readRows(messageIdRow, texts))
+    await learnOfMessage(transaction, agentId, message_id, removalOf(removed), now);
+  if (texts.length > 0) return true;
+  void transaction.query('DELETE FROM removed_agents WHERE agent_id = $1', [agentId]);
+  return false;
+}
+
+/** A command that is withdrawn has no ack; one that the agent sends yet is taken as its first. */
+async function endCommand(
+  transaction: Transaction,
+  removed: RemovedAgent,
+  { position, command_id: id, command }: z.infer<typeof leftRow>,
+  now: number,
+): Promise<void> {
+  const { agent_id: agentId, removed_at: at } = removed;
+  void transaction.query('UPDATE commands SET acked_at = $3 WHERE agent_id = $1 AND position = $2', [
+    agentId,
+    position,
+    now,
+  ]);
+  if (await learnOfMessage(transaction, agentId, id, removalOf(removed), now)) return;
+  const { command_type } = z.object({ command_type: z.string() }).parse(JSON.parse(command));
+  const error = 'agent_removed: the agent was removed before it said what became of the command';
+  const data = { command_id: id, command_type, status: 'failed', revision: 1, error, result: null } as const;
+  const event = { id: eventId('command.status', agentId, id, 'removed'), conversation: null, at };
+  await publish(transaction, { ...event, type: 'command.status', agentId, data }, now);
+}
+
+function removalOf({ removed_at, was_reached }: RemovedAgent) {
+  return { kind: 'removal', at: removed_at, wasReached: was_reached === 1 } as const;
+}

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { removeAgent } from '../../src/gateway/ledger/agents.js';
+import { endOrdersOfRemoved } from '../../src/gateway/ledger/removedAgents.js';
+import { AGENT_ID, SECRET } from '../kit/backend/PlainAgent.js';
+import { GatewayWorld } from './GatewayWorld.js';
+import { gatewayEngines } from './gatewayEngines.js';
+
+const LATER = '2099-01-01T00:00:00Z';
+
+/** A gateway whose agent has texts that are not over: three wait, one of them is scheduled with the agent. */
+async function withTexts(engine: ReturnType<typeof gatewayEngines>[number], isReached: boolean) {
+  const world = await GatewayWorld.start(engine);
+  const key = await world.addKey(['messages:write', 'messages:read', 'events:read']);
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const headers = { Authorization: `Bearer ${key}` };
+    const answer = await fetch(`${world.url}${path}`, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return (await answer.json()) as Record<string, unknown>;
+  };
+  const send = async (more: Record<string, unknown> = {}) =>
+    String((await ask('POST', '/v1/messages', { to: '+13105551234', text: 'hello', ...more })).id);
+  const scheduled = await send({ send_at: LATER });
+  const queued = [await send(), await send()];
+  await world.command('c1');
+  if (isReached) {
+    const ack = { command_id: scheduled, status: 'completed', result: {} };
+    await world.post('/edge/command/ack', ack);
+  }
+  const standing = async (id: string) => {
+    const { status, error, retry_safe, history } = await ask('GET', `/v1/messages/${id}`);
+    const code = (error as { code: string } | null)?.code;
+    return { status, code, retry_safe, evidence: (history as { evidence: unknown }[]).at(-1)?.evidence };
+  };
+  return { world, scheduled, queued, standing };
+}
+
+describe.each(gatewayEngines())('the texts of an agent that is removed, on $name', (engine) => {
+  test('end, applications are told so, and none is offered to an agent that is added again', async () => {
+    const { world, scheduled, queued, standing } = await withTexts(engine, true);
+    await world.admin['agents.remove']({ id: AGENT_ID });
+    const unknown = {
+      status: 'unknown',
+      code: 'agent_removed',
+      retry_safe: false,
+      evidence: { kind: 'removal' },
+    };
+    for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(unknown);
+    expect(await world.eventTypes()).toEqual([
+      'message.status',
+      'message.status',
+      'message.status',
+      'command.status',
+      'message.status',
+    ]);
+    await world.addAgent(AGENT_ID, SECRET);
+    expect(await world.waiting()).toEqual([]);
+    // What the agent says yet of a text counts.
+    const [first = ''] = queued;
+    await world.post('/edge/command/ack', {
+      command_id: first,
+      status: 'completed',
+      result: { outcome: 'sent' },
+    });
+    expect(await standing(first)).toMatchObject({ status: 'sent', evidence: { kind: 'ack' } });
+  });
+
+  test('were never sent where it was never there: the application may order them elsewhere', async () => {
+    const { world, scheduled, queued, standing } = await withTexts(engine, false);
+    await world.admin['agents.remove']({ id: AGENT_ID });
+    const failed = {
+      status: 'failed',
+      code: 'agent_removed',
+      retry_safe: true,
+      evidence: { kind: 'removal' },
+    };
+    for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(failed);
+  });
+
+  test('end later where who removed it died, or as it is added again', async () => {
+    const { world, queued, standing } = await withTexts(engine, true);
+    const { database } = world.gateway;
+    const remove = () => database.transaction((tx) => removeAgent(tx, AGENT_ID, Date.now()));
+    await remove();
+    const [first = ''] = queued;
+    expect(await standing(first)).toMatchObject({ status: 'queued' });
+    await world.addAgent(AGENT_ID, SECRET);
+    expect([await world.waiting(), await standing(first)]).toMatchObject([[], { status: 'unknown' }]);
+    await world.command('c2');
+    await remove();
+    await endOrdersOfRemoved(database, Date.now());
+    await world.addAgent(AGENT_ID, SECRET);
+    expect(await world.waiting()).toEqual([]);
+    await world.command('c3');
+    await endOrdersOfRemoved(database, Date.now());
+    expect(await world.waiting()).toEqual(['c3']);
+  });
+});
