@@ -4,6 +4,7 @@ import type { Store } from '../store/Store.js';
 import { kinshipOf } from '../store/seenRows.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
 import { isFileOf, knownRows } from './SendVerifier.js';
+import { SettledRows } from './SettledRows.js';
 
 /**
  * What a text goes out for. `row`: behind this row of chat.db, the message that it answers. `time`: not before then (Unix ms): the
@@ -403,41 +404,6 @@ export class SentEvidence {
     const text = scheduleId === null ? undefined : this.store.schedule.find(scheduleId);
     if (text === undefined || activeUntil === null || reason === 'replaced') return false;
     return text.createdAt <= until && text.sendAt <= activeUntil && text.createdAt <= activeUntil;
-  }
-}
-
-/** So many characters of rows are remembered at most. */
-const MOST_REMEMBERED = 2_000_000;
-
-/** Rows that change no more, so that each is read once and not for each text. */
-class SettledRows {
-  private readonly rows = new Map<string, SentRow>();
-  private order = '';
-  private characters = 0;
-
-  /** Forgets all once the order of ROWIDs is another. */
-  keepWhile(order: string): void {
-    if (order === this.order) return;
-    this.order = order;
-    this.forget();
-  }
-
-  forget(): void {
-    this.rows.clear();
-    this.characters = 0;
-  }
-
-  get(guid: string): SentRow | undefined {
-    return this.rows.get(guid);
-  }
-
-  /** Of a row that may yet settle, or beyond what is remembered, it keeps nothing. */
-  add(row: SentRow): void {
-    const { guid, text } = row;
-    const characters = this.characters + guid.length + text.length;
-    if (row.isUndecided === true || row.conversation === null || characters > MOST_REMEMBERED) return;
-    this.characters = characters;
-    this.rows.set(guid, row);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ChatRow } from './chatRow.js';
-import { linkOf, NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './links.js';
-import { bodyOf, readableText } from './rowBody.js';
+import { NEIGHBOURS_WITHIN_MS, URL_BALLOON } from './links.js';
+import { saidIn } from './ownership.js';
 import { accountAddress, namesUs, type OwnMessage } from './selfChat.js';
 
 /** What somebody wrote to us. `echoOf`: the text of ours that it was, though nothing but its words tells; null: it was another's. */
@@ -51,7 +51,7 @@ export class OwnTraffic {
     const { rowId, guid, chatRowId, sentAt } = row;
     this.messages.delete(rowId);
     const isPreview = row.balloonBundleId === URL_BALLOON;
-    const text = linkOf(readableText(bodyOf(row)), row);
+    const text = saidIn(row).words;
     this.messages.set(rowId, { rowId, guid, chatRowId, sentAt, from, text, isPreview });
     const [oldest] = this.messages.keys();
     if (this.messages.size > REMEMBERED && oldest !== undefined) this.messages.delete(oldest);

@@ -27,8 +27,8 @@ interface DatedRow extends RowPosition {
 }
 
 /** How much a row says, about in bytes. */
-export function sizeOf({ text, attributedBody, summary }: ChatRow): number {
-  return (text?.length ?? 0) + (attributedBody?.length ?? 0) + (summary?.length ?? 0);
+export function sizeOf({ text, attributedBody, summary, payload }: ChatRow): number {
+  return [text, attributedBody, summary, payload].reduce((size, one) => size + (one?.length ?? 0), 0);
 }
 
 /** Whether `rowsAfter` stopped behind these because of what they say: there may be more. */
