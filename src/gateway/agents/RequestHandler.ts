@@ -84,17 +84,26 @@ export class RequestHandler {
         headers: { Allow: methods.join(', ') },
       };
     }
-    const { load } = this.context;
-    // Before anything is asked of the database, who it is neither.
-    const leave = endpoint.load === undefined ? () => undefined : load.enter(endpoint.load);
-    if (leave === undefined) return unavailable('too much to do now; try again', load.pauseSeconds());
+    // Before anything is asked of the database, who it is neither. While its body comes, which may take minutes, it is not counted.
+    const admission = await this.ifNotTooMuch(endpoint, () => admit(request, path, endpoint, this.context));
+    if (admission === undefined) return this.tooMuch();
+    if (admission.kind === 'turnedAway') return admission.reply;
+    return this.handle(request, path, endpoint, admission);
+  }
+
+  /** Undefined: there is too much to do now. */
+  private async ifNotTooMuch<T>({ load }: Endpoint, work: () => T | Promise<T>): Promise<T | undefined> {
+    const leave = load === undefined ? () => undefined : this.context.load.enter(load);
+    if (leave === undefined) return undefined;
     try {
-      const admission = await admit(request, path, endpoint, this.context);
-      if (admission.kind === 'turnedAway') return admission.reply;
-      return await this.handle(request, path, endpoint, admission);
+      return await work();
     } finally {
       leave();
     }
+  }
+
+  private tooMuch(): HttpReply {
+    return unavailable('too much to do now; try again', this.context.load.pauseSeconds());
   }
 
   /** Reads the body and does what is asked, where there is memory for it. */
@@ -149,7 +158,10 @@ export class RequestHandler {
           agentId,
           operator,
         };
-        return endpoint.handle(call, this.context);
+        const handled = await this.ifNotTooMuch(endpoint, async () => ({
+          reply: await endpoint.handle(call, this.context),
+        }));
+        return handled === undefined ? this.tooMuch() : handled.reply;
       }
     }
   }

@@ -116,32 +116,8 @@ export class ApiServer {
   private async dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path = '', search = ''] = (request.url ?? '').split('?', 2);
     const { route, params } = this.routeOf(request.method ?? '', path);
-    // Streams have a limit of their own. Before anything is asked of the database, who it is neither.
-    const leave = route.id === 'streamEvents' ? () => undefined : this.load.enter('work');
-    if (leave === undefined) throw this.busy('There is too much to do now.');
-    try {
-      await this.admit(request, response, { route, params, path, search });
-    } finally {
-      leave();
-    }
-  }
-
-  private busy(message: string): ApiError {
-    const retryAfterSeconds = this.load.pauseSeconds();
-    return new ApiError('unavailable', 'busy', message, { retryAfterSeconds });
-  }
-
-  private async admit(
-    request: IncomingMessage,
-    response: ServerResponse,
-    {
-      route,
-      params,
-      path,
-      search,
-    }: { route: Route; params: Record<string, string>; path: string; search: string },
-  ): Promise<void> {
-    const { key, secret } = await this.callerOf(request);
+    // Before anything is asked of the database, who it is neither. While a body or a file is on its way, which may take minutes, nothing counts.
+    const { key, secret } = await this.ifNotTooMuch(() => this.callerOf(request));
     if (!hasScope(key, route.operation.scope)) {
       throw new ApiError(
         'permission',
@@ -151,20 +127,37 @@ export class ApiServer {
     }
     const query = Object.fromEntries(new URLSearchParams(search));
     const call = { key, secret, params, query, path, request, response };
-    if (route.operation.method === 'GET') {
+    if (route.operation.reply === null || route.operation.reply === 'file') {
       await this.carryOut(route, { ...call, body: {} });
       return;
     }
-    const giveBack = this.bodies.take(request, BODY_LIMIT);
-    if (giveBack === undefined) {
-      throw this.busy('Too many large requests at once.');
+    if (route.operation.method === 'GET') {
+      await this.ifNotTooMuch(() => this.carryOut(route, { ...call, body: {} }));
+      return;
     }
+    const giveBack = this.bodies.take(request, BODY_LIMIT);
+    if (giveBack === undefined) throw this.busy('Too many large requests at once.');
     try {
       const body = await bodyOf(request);
-      if (body !== undefined) await this.carryOut(route, { ...call, body });
+      if (body !== undefined) await this.ifNotTooMuch(() => this.carryOut(route, { ...call, body }));
     } finally {
       giveBack();
     }
+  }
+
+  private async ifNotTooMuch<T>(work: () => Promise<T>): Promise<T> {
+    const leave = this.load.enter('work');
+    if (leave === undefined) throw this.busy('There is too much to do now.');
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  private busy(message: string): ApiError {
+    const retryAfterSeconds = this.load.pauseSeconds();
+    return new ApiError('unavailable', 'busy', message, { retryAfterSeconds });
   }
 
   private async carryOut({ id, operation }: Route, call: ApiCall): Promise<void> {

@@ -111,13 +111,13 @@ export class PostgresTransaction implements Transaction {
   /** Undoes all of it, which the server does by itself where the connection is gone. Never rejects. */
   async undo(): Promise<void> {
     this.isOver = true;
-    this.fault ??= { error: tookTooLong(), mayRepeat: false, connection: 'kept' };
+    const fault = this.fail({ error: undone(), mayRepeat: false, connection: 'kept' });
     const { client } = this;
-    if (!this.hasBegun || client === undefined || this.fault.connection === 'gone') return;
+    if (!this.hasBegun || client === undefined || fault.connection === 'gone') return;
     try {
       await this.withinCommitTime(inOneRoundTrip(client, [ROLLBACK]));
     } catch (cause) {
-      this.fault = { ...postgresFault(cause), mayRepeat: this.fault.mayRepeat, connection: 'gone' };
+      this.fault = { ...postgresFault(cause), mayRepeat: fault.mayRepeat, connection: 'gone' };
     }
   }
 
@@ -199,9 +199,8 @@ export class PostgresTransaction implements Transaction {
         }
       }
     } catch (cause) {
-      const fault = statements.includes(COMMIT) ? commitFault(cause) : postgresFault(cause);
-      this.fail(fault);
-      for (const { reject } of group) reject(this.fault?.error ?? fault.error);
+      const { error } = this.fail(statements.includes(COMMIT) ? commitFault(cause) : postgresFault(cause));
+      for (const { reject } of group) reject(error);
     }
   }
 
@@ -223,10 +222,11 @@ export class PostgresTransaction implements Transaction {
     }
   }
 
-  /** What was not sent is not sent any more. */
-  private fail(fault: PostgresFault): void {
+  /** What was not sent is not sent any more. Gives the first fault. */
+  private fail(fault: PostgresFault): PostgresFault {
     this.fault ??= fault;
     for (const { reject } of this.asked.splice(0)) reject(this.fault.error);
+    return this.fault;
   }
 
   /** Ends the connection where its answer takes too long: what waits for it rejects. */
@@ -253,6 +253,8 @@ function heard<T>(answer: Promise<T>): Promise<T> {
   answer.catch(() => undefined);
   return answer;
 }
+
+const undone = () => new EdgeError('internal', 'The transaction was undone.');
 
 const tookTooLong = () => new EdgeError('storage_unavailable', 'The work of a transaction took too long.');
 
