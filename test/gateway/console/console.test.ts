@@ -113,6 +113,9 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
       async () => (await row.count()) === 1,
       () => 'the agent, still shown',
     );
-    expect(await page.title()).toMatch(/^Disconnected/);
+    await until(
+      async () => (await page.title()).startsWith('Disconnected'),
+      () => 'the title that says so',
+    );
   });
 });
