@@ -63,8 +63,6 @@ export class DataRetention {
   /** Forgets everything that is too old. Rejects as the database does. */
   async forget(): Promise<void> {
     const { database, clock, keepDays } = this.parts;
-    // Where who removed an agent died before its texts were ended.
-    await endOrdersOfRemoved(database, clock.now());
     const before = (atLeast: number) => clock.now() - Math.max(keepDays, atLeast) * DAY_MS;
     const steps: ((transaction: Transaction) => Promise<boolean>)[] = [
       (transaction) => forgetCommands(transaction, before(MESSAGES_DAYS)),
@@ -82,6 +80,8 @@ export class DataRetention {
       while (hasMore && !this.isStopped) hasMore = await database.transaction(step);
     }
     await this.forgetUploads(before(1));
+    // Where who removed an agent died before what was ordered from it had ended.
+    if (!this.isStopped) await endOrdersOfRemoved(database, clock.now());
   }
 
   /**

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DataRetention } from '../../src/gateway/DataRetention.js';
 import { takeEvent } from '../../src/gateway/ledger/agentEvents.js';
 import { tellMessage } from '../../src/gateway/ledger/agentReports.js';
-import { addAgent } from '../../src/gateway/ledger/agents.js';
+import { addAgent, removeAgent } from '../../src/gateway/ledger/agents.js';
 import { audit } from '../../src/gateway/ledger/auditLog.js';
 import { acknowledge, addCommand } from '../../src/gateway/ledger/commands.js';
 import { renewReplica } from '../../src/gateway/ledger/connections.js';
@@ -272,5 +272,15 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     for (const name of stuck) rmdirSync(join(directory, name));
     await retention.forget();
     expect(await counts(database)).toMatchObject({ uploads: 0 });
+  });
+
+  test('ends what was ordered from an agent whose removal was cut short', async () => {
+    const database = await engine.open();
+    const { retention } = await open(database);
+    await database.transaction((tx) => text(tx, 'msg_1', NOW, false));
+    await database.transaction((tx) => removeAgent(tx, AGENT, NOW));
+    await retention.forget();
+    expect(await database.query('SELECT status FROM messages')).toEqual([{ status: 'unknown' }]);
+    expect(await database.query('SELECT agent_id FROM removed_agents')).toEqual([]);
   });
 });
