@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '../../errors.js';
-import { type Admitted, addressOf, admit } from './admission.js';
+import { type Admitted, addressOf, admit, callerName } from './admission.js';
 import { callerId } from './authentication.js';
-import { SMALL_BYTES } from './BodyRoom.js';
+import { SMALL_BYTES, STRANGERS } from './BodyRoom.js';
 import { commandAck } from './endpoints/commandAck.js';
 import type { Call, Endpoint, EndpointContext } from './endpoints/endpoint.js';
 import { health, stats } from './endpoints/insight.js';
@@ -23,6 +23,12 @@ function limitOf({ access, takes }: Endpoint): number {
   // Who has no credentials is let in by the body itself: until it is read, anybody may send it.
   if (access === 'own') return SMALL_BYTES;
   return takes === 'form' ? FORM_LIMIT : BODY_LIMIT;
+}
+
+/** Who takes the room for a body. */
+function roomOf({ access }: Endpoint, { claimedId, tokenId, operator }: Admitted): string {
+  if (access === 'own' && tokenId === undefined) return STRANGERS;
+  return operator === undefined ? callerName(tokenId ?? claimedId) : `key ${operator.name ?? ''}`;
 }
 
 /** All that is answered here but a path that is unknown. */
@@ -114,7 +120,7 @@ export class RequestHandler {
     admitted: Admitted,
   ): Promise<HttpReply | undefined> {
     if (endpoint.method === 'GET') return this.carryOut(request, path, endpoint, admitted);
-    const giveBack = this.context.bodies.take(request, limitOf(endpoint));
+    const giveBack = this.context.bodies.take(request, limitOf(endpoint), roomOf(endpoint, admitted));
     if (giveBack === undefined)
       return unavailable('too many large requests at once; try again', this.context.load.pauseSeconds());
     try {

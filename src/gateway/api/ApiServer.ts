@@ -135,7 +135,7 @@ export class ApiServer {
       await this.ifNotTooMuch(() => this.carryOut(route, { ...call, body: {} }));
       return;
     }
-    const giveBack = this.bodies.take(request, BODY_LIMIT);
+    const giveBack = this.bodies.take(request, BODY_LIMIT, `key ${key.id}`);
     if (giveBack === undefined) throw this.busy('Too many large requests at once.');
     try {
       const body = await bodyOf(request);
