@@ -8,7 +8,7 @@ import { EdgeError } from '../../../src/errors.js';
 import { isOneTimeCode } from '../../../src/incoming/ForwardPolicy.js';
 import { filteredTogether, privacyFilter } from '../../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../../src/incoming/privacyDetectors.js';
-import { decodeAttributedBody, parseTypedStream } from '../../../src/messages/chatdb/attributedBody.js';
+import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
 import { mentionsAnyLink } from '../../../src/messages/chatdb/links.js';
 import { readMessageSummary } from '../../../src/messages/chatdb/messageSummary.js';
 import { plainWords } from '../../../src/messages/chatdb/plainWords.js';
@@ -171,19 +171,14 @@ function readBody(attributedBody: Buffer | null, summary: Buffer | null): void {
 }
 
 function checkStream(blob: Buffer): void {
-  const parsed = parseTypedStream(blob);
-  const decoded = decodeAttributedBody(blob);
-  if (parsed.kind === 'text') {
-    if (decoded.text !== parsed.text || decoded.fallback) throw new Error('read in two ways');
-    let reached = 0;
-    for (const run of parsed.runs) {
-      if (run.start !== reached || run.length < 0) throw new Error('runs that leave gaps');
-      reached += run.length;
-    }
-    if (reached !== parsed.text.length) throw new Error('runs that do not cover the text');
-  } else if (!decoded.fallback) throw new Error('damaged, which is not noted');
-  if (decoded.text !== null && Buffer.byteLength(decoded.text) > 3 * blob.length)
-    throw new Error('more text than bytes');
+  const { text, runs, fallback } = decodeAttributedBody(blob);
+  let reached = 0;
+  for (const run of runs) {
+    if (run.start !== reached || run.length < 0) throw new Error('runs that leave gaps');
+    reached += run.length;
+  }
+  if (!fallback && reached !== text?.length) throw new Error('runs that do not cover the text');
+  if (text !== null && Buffer.byteLength(text) > 3 * blob.length) throw new Error('more text than bytes');
 }
 
 const bodies = entry({
