@@ -22,7 +22,7 @@ const PAGES = [
 ];
 const BELONGS = [
   /^dist\/.+\.d\.ts$/,
-  /^dist\/(index|cli\/main|kit\/backend\/index|kit\/messages\/osascript|store\/sqlite|system\/Bundle)\.js$/,
+  /^dist\/(errors|index|cli\/main|kit\/backend\/index|kit\/messages\/osascript|store\/sqlite|system\/Bundle)\.js$/,
   /^dist\/(library|monitor-client)\/[\w-]+\.js$/,
   /^dist\/(monitor|gateway)-page\/[\w.-]+$/,
   /^dist\/bundle\/(?!code-)[\w/-]+\.cjs$/,
