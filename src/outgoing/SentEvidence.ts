@@ -1,5 +1,5 @@
 import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
-import type { LedgerGap } from '../store/lineage.js';
+import type { LedgerGap, RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import { kinshipOf } from '../store/seenRows.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';
@@ -97,26 +97,21 @@ export class SentEvidence {
     const cause = this.causeOf(send, gap);
     if (cause === undefined) return NONE;
     const byPlace = this.foundSince(send, cause, gap);
-    if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || !this.mayBeAnswered(send))
-      return byPlace;
+    const answer = this.answerTo(send);
+    const mayLieBefore = cause.kind === 'row' && (answer === 'to_its_date' || answer === 'perhaps');
+    if (!mayLieBefore || !MAY_LIE_BEFORE.has(byPlace.kind)) return byPlace;
     // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
     const byDate = this.foundSince(send, { kind: 'time', at: cause.at }, gap);
     if (byPlace.kind === 'sent') return comesFirst(byDate, byPlace.row, cause) ? byDate : byPlace;
-    if (byPlace.kind === 'answered') return SETTLING.has(byDate.kind) ? byDate : byPlace;
-    // Where nothing tells that it was answered, the row may be that of a text before it.
-    return byDate.kind === 'sent' && !this.wasAnswered(send) ? { kind: 'doubtful' } : byDate;
+    if (byPlace.kind === 'answered' && !SETTLING.has(byDate.kind)) return byPlace;
+    // Where nothing tells that it was answered, the row may be that of a text before it, which it must go on to prove.
+    return byDate.kind === 'sent' && answer === 'perhaps' ? { kind: 'doubtful' } : byDate;
   }
 
-  private mayBeAnswered(send: SendRecord): boolean {
+  private answerTo(send: SendRecord): RecordedAnswer {
     const message = messageOf(send);
     const answered = message === null ? undefined : this.store.incoming.find(message);
-    return answered !== undefined && this.store.lineage.mayBeAnswered(answered, send.seq);
-  }
-
-  private wasAnswered(send: SendRecord): boolean {
-    const message = messageOf(send);
-    const answered = message === null ? undefined : this.store.incoming.find(message);
-    return answered !== undefined && this.store.lineage.wasAnswered(answered, send.seq);
+    return answered === undefined ? 'none' : this.store.lineage.answerTo(answered, send.seq);
   }
 
   private foundSince(send: SendRecord, cause: Cause, gap: LedgerGap): Evidence {
@@ -212,7 +207,9 @@ export class SentEvidence {
       if (rowId !== undefined && position?.movedAt === null) {
         const isBehindGap =
           position.generation === gap.generation && gap.untilRow !== null && rowId > gap.untilRow;
-        if (isBehindGap && answered.sentAt >= gap.until && !this.wasAnswered(send)) return undefined;
+        const answer = this.answerTo(send);
+        const isRecorded = answer === 'to_it' || answer === 'to_its_date';
+        if (isBehindGap && answered.sentAt >= gap.until && !isRecorded) return undefined;
         return { kind: 'row', rowId, at: answered.sentAt };
       }
       return { kind: 'time', at: answered.sentAt };

@@ -182,6 +182,12 @@ const EARLIER_GAP = {
   begun: [],
 } as const;
 
+/**
+ * `to_it`: to this very row, so that what answers it lies behind it. `to_its_date`: to a message of its date, of which iCloud may have
+ * written it again, in front of the answer or behind it. `perhaps`: nothing tells.
+ */
+export type RecordedAnswer = 'to_it' | 'to_its_date' | 'perhaps' | 'none';
+
 /** Within this time after it could first offer something, a backend has offered again all that it has no ack of, in ms. */
 const OFFERED_WITHIN_MS = 600_000;
 /** It is counted at each mark of the agent (30 s). What lies longer between two looks was slept through: nothing could be offered. */
@@ -434,20 +440,21 @@ export class LineageTable {
   }
 
   /**
-   * Whether an agent that was forgotten may have begun to answer this message before the store had the reply with this seq: that
+   * How it is recorded that an agent that was forgotten began to answer this message before the store had the reply with this seq: that
    * agent's may have been another one.
    */
-  mayBeAnswered(message: MarkedMessage, seq: number): boolean {
-    if (this.known === undefined) return false;
+  answerTo(message: MarkedMessage, seq: number): RecordedAnswer {
+    if (this.known === undefined) return 'none';
     const { answered } = this.known;
-    if (answered === null) return true;
+    if (answered === null) return 'perhaps';
     const marks = answered.filter(({ knownSends }) => knownSends < seq).flatMap((gap) => gap.marks);
-    return marksOf(message).some((mark) => marks.includes(mark));
+    const [byGuid, byDate] = marksOf(message).map((mark) => marks.includes(mark));
+    return byGuid === true ? 'to_it' : byDate === true ? 'to_its_date' : 'none';
   }
 
-  /** Whether it is recorded that a forgotten agent began to answer it so. */
-  wasAnswered(message: MarkedMessage, seq: number): boolean {
-    return this.known !== undefined && this.known.answered !== null && this.mayBeAnswered(message, seq);
+  /** Whether that agent may have begun to answer it. */
+  mayBeAnswered(message: MarkedMessage, seq: number): boolean {
+    return this.answerTo(message, seq) !== 'none';
   }
 
   /** For how long the backend could offer something in this life, while the Mac was awake. */

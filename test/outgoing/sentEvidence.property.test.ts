@@ -297,6 +297,31 @@ describe('after an older store was put back', () => {
   });
 
   test.each([
+    ['nothing records what was answered', null],
+    [
+      'the message itself was answered',
+      [{ knownSends: 0, marks: marksOf({ guid: 'guid-2', sentAt: BEGAN_AT }) }],
+    ],
+  ])(
+    'a row that came before a message which arrived late is no answer to it, but its own text, where %s',
+    async (_, answered) => {
+      const at = (seconds: number) => BEGAN_AT + seconds * 1000;
+      const world = new World();
+      world.messages.rows.push(row(1, 'ok', at(5)), row(3, 'fine', at(10)));
+      world.at(at(20));
+      world.restore(0, at(20), { answered });
+      world.at(at(21));
+      received(world, 'guid-2', 2);
+      world.offer('ok', null, { id: 'answer', role: 'first', answers: 'guid-2' });
+      const id = `command:${world.offer('ok', at(4))}`;
+      await world.run();
+      expect(world.messages.texts).toEqual([]);
+      expect(['answer', id].map((one) => stateOf(world, one))).toEqual(['unknown', 'sent']);
+      world.close();
+    },
+  );
+
+  test.each([
     ['settles, and is the first one', { isUndecided: false }, 0, ['sent', 'sent']],
     ['never settles, and the first one may be it', { isUndecided: true }, 200_000, ['unknown', 'sent']],
   ])(
