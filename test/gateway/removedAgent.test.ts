@@ -79,6 +79,26 @@ describe.each(gatewayEngines())('the texts of an agent that is removed, on $name
     for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(failed);
   });
 
+  test('end also where one part of an accepted text was delivered', async () => {
+    const { world, queued, standing } = await withTexts(engine, true);
+    const [first = ''] = queued;
+    const parts = [{ message_guid: 'G1' }, { message_guid: 'G2' }];
+    await world.post('/edge/sync', {
+      command_acks: [{ command_id: first, status: 'completed', result: { parts } }],
+      pending_events: [
+        {
+          event_id: 'evt_1',
+          event_type: 'message_delivered',
+          timestamp: new Date().toISOString(),
+          details: { command_id: first, message_guid: 'G1' },
+        },
+      ],
+    });
+    expect(await standing(first)).toMatchObject({ status: 'accepted' });
+    await world.admin['agents.remove']({ id: AGENT_ID });
+    expect(await standing(first)).toMatchObject({ status: 'unknown', retry_safe: false });
+  });
+
   test('end later where who removed it died, or as it is added again', async () => {
     const { world, queued, standing } = await withTexts(engine, true);
     const { database } = world.gateway;

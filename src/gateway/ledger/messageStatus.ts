@@ -135,12 +135,6 @@ export function learn(known: Knowledge, evidence: AckEvidence | EventEvidence | 
 /** What became of the message, by all that is known of it. Pure: it does not depend on what was known first. */
 export function statusOf(known: Knowledge): MessageStanding {
   const verdict = decisive(known);
-  const isOpen = verdict === null || verdict.status === 'accepted';
-  if (known.removal !== null && isOpen && !hasAny(known.delivered) && !hasAny(known.read))
-    return standingOfRemoved(known.removal, verdict !== null);
-  if (verdict === null && !hasAny(known.delivered) && !hasAny(known.read)) {
-    return { ...NOTHING_SAID, status: 'queued', at: null, evidence: { kind: 'request' } };
-  }
   const seen = level(known, verdict);
   if (seen !== undefined) {
     return {
@@ -156,6 +150,8 @@ export function statusOf(known: Knowledge): MessageStanding {
       deduplicated: verdict?.deduplicated ?? false,
     };
   }
+  const isOpen = verdict === null || verdict.status === 'accepted';
+  if (known.removal !== null && isOpen) return standingOfRemoved(known.removal, verdict !== null);
   if (verdict === null) return { ...NOTHING_SAID, status: 'queued', at: null, evidence: { kind: 'request' } };
   return {
     status: verdict.status,
@@ -358,8 +354,4 @@ function earliest(
   const sighting = { at, by: eventId, service };
   const isEarlier = before === undefined || at < before.at || (at === before.at && eventId < before.by);
   return isEarlier ? { ...known, [guid]: sighting } : known;
-}
-
-function hasAny(sightings: Readonly<Record<string, unknown>>): boolean {
-  return Object.keys(sightings).length > 0;
 }

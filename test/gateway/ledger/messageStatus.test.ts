@@ -6,6 +6,7 @@ import {
   type Knowledge,
   learn,
   NOTHING_KNOWN,
+  type RemovalEvidence,
   statusOf,
   takesBack,
 } from '../../../src/gateway/ledger/messageStatus.js';
@@ -28,7 +29,7 @@ const event = (eventType: string, at: number, details: Record<string, unknown> =
   at,
   details: { message_guid: 'G1', ...details },
 });
-const standing = (...evidence: (AckEvidence | EventEvidence)[]) =>
+const standing = (...evidence: (AckEvidence | EventEvidence | RemovalEvidence)[]) =>
   statusOf(evidence.reduce(learn, NOTHING_KNOWN));
 
 describe('what became of a message', () => {
@@ -141,7 +142,7 @@ describe('what became of a message', () => {
 
 const arbitrary = fc.oneof(
   fc
-    .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 3 }))
+    .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 4 }))
     .map(
       ([revision, at, kind]) =>
         [
@@ -149,6 +150,7 @@ const arbitrary = fc.oneof(
           failedAck(revision, at, { outcome: 'unknown', retry_safe: false }, 'outcome_unknown: x'),
           failedAck(revision, at, { outcome: 'not_sent', retry_safe: true }, 'send_refused: x'),
           ack(revision, at, { result: { schedule_id: 's' } }),
+          ack(revision, at, { result: { parts: [{ message_guid: 'G1' }, { message_guid: 'G2' }] } }),
         ][kind] ?? ack(revision, at),
     ),
   fc
@@ -203,6 +205,18 @@ describe('whatever an agent says', () => {
         for (const one of all) expect(learn(known, one)).toBe(known);
       }),
       { numRuns: 1_000 },
+    );
+  });
+
+  test('no text stays open whose agent was removed, and none is safe to repeat that it was given', () => {
+    fc.assert(
+      fc.property(evidence, fc.boolean(), (all, wasReached) => {
+        const removed = standing(...all, { kind: 'removal', at: 60, wasReached });
+        expect(['queued', 'accepted']).not.toContain(removed.status);
+        if (all.length > 0 || wasReached)
+          expect(removed.retrySafe === true && removed.code === 'agent_removed').toBe(false);
+      }),
+      { numRuns: 2_000 },
     );
   });
 
