@@ -22,7 +22,14 @@ import type { MessageBody, RegisterBody } from './agents/requests.js';
 import { inSlices } from './inSlices.js';
 import { takeEvent } from './ledger/agentEvents.js';
 import { tellAck, tellEvent } from './ledger/agentReports.js';
-import { addAgent, findAgent, keepStatus, noteRegistration, secretsOf } from './ledger/agents.js';
+import {
+  addAgent,
+  findAgent,
+  keepStatus,
+  noteHandOut,
+  noteRegistration,
+  secretsOf,
+} from './ledger/agents.js';
 import { findApiKey, hasScope, mayUseAgent } from './ledger/apiKeys.js';
 import { acknowledge, countAllCommands, countCommands, waitingCommands } from './ledger/commands.js';
 import { conversationName } from './ledger/conversations.js';
@@ -120,11 +127,12 @@ export class GatewayBackend implements EdgeBackend {
   }
 
   async handOut(agentId: string): Promise<{ commands: readonly WireCommand[] }> {
+    const { database, clock } = this.parts;
     const commands: WireCommand[] = [];
     let bytes = 0;
     let after = 0;
     while (commands.length < HANDED_OUT_AT_MOST && bytes < HANDED_OUT_BYTES) {
-      const page = await waitingCommands(this.parts.database.soon, agentId, after, PAGE);
+      const page = await waitingCommands(database.soon, agentId, after, PAGE);
       for (const { position, command } of page) {
         after = position;
         bytes += JSON.stringify(command).length;
@@ -133,6 +141,7 @@ export class GatewayBackend implements EdgeBackend {
       }
       if (page.length < PAGE) break;
     }
+    if (commands.length > 0 && !(await noteHandOut(database, agentId, clock.now()))) return { commands: [] };
     return { commands };
   }
 

@@ -99,6 +99,14 @@ describe.each(gatewayEngines())('the texts of an agent that is removed, on $name
     expect(await standing(first)).toMatchObject({ status: 'unknown', retry_safe: false });
   });
 
+  test('are not called never sent where it was handed them by a sync alone', async () => {
+    const { world, scheduled, queued, standing } = await withTexts(engine, false);
+    expect(await world.waiting()).toEqual([scheduled, ...queued, 'c1']);
+    await world.admin['agents.remove']({ id: AGENT_ID });
+    for (const id of [scheduled, ...queued])
+      expect(await standing(id)).toMatchObject({ status: 'unknown', retry_safe: false });
+  });
+
   test('end later where who removed it died, or as it is added again', async () => {
     const { world, queued, standing } = await withTexts(engine, true);
     const { database } = world.gateway;

@@ -36,7 +36,8 @@ export const agentTables = (): readonly string[] => [
     is_invited BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     registration TEXT,
-    registered_at BIGINT
+    registered_at BIGINT,
+    handed_out_at BIGINT
   )`,
   `CREATE TABLE agent_secrets (
     agent_id TEXT NOT NULL,
@@ -194,6 +195,22 @@ export async function noteRegistration(
     JSON.stringify(registration),
     now,
   ]);
+}
+
+/**
+ * Notes that an agent is handed commands, before it is: from then on it may do what they say. False: there is no such agent any more, and
+ * it is to be handed none.
+ */
+export async function noteHandOut(database: GatewayDatabase, agentId: string, now: number): Promise<boolean> {
+  const seen = 'SELECT 1 AS one FROM agents WHERE agent_id = $1 AND handed_out_at IS NOT NULL';
+  if ((await database.soon.query(seen, [agentId])).length > 0) return true;
+  const noted = await database.transaction((transaction) => {
+    // Who removes it sees this note, or it is not there any more.
+    void transaction.lock(agentId);
+    const note = 'UPDATE agents SET handed_out_at = $2 WHERE agent_id = $1 RETURNING agent_id';
+    return transaction.query(note, [agentId, now]);
+  }, 'soon');
+  return noted.length > 0;
 }
 
 /** Keeps an agent's status. Gives the codes of its problems that the status before did not name, and whether it named any. */

@@ -24,7 +24,7 @@ export const removedAgentTables = (): readonly string[] => [
 /** Notes that an agent is removed, before it is. Within the lock of the agent. */
 export function noteRemoval(transaction: Transaction, agentId: string, now: number): void {
   const seen = [
-    ['agents', 'registered_at IS NOT NULL'],
+    ['agents', '(registered_at IS NOT NULL OR handed_out_at IS NOT NULL)'],
     ['connections', '1 = 1'],
     ['agent_statuses', '1 = 1'],
     ['inbox', '1 = 1'],
