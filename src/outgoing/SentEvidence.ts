@@ -98,14 +98,13 @@ export class SentEvidence {
     if (cause === undefined) return NONE;
     const byPlace = this.foundSince(send, cause, gap);
     const answer = this.answerTo(send);
-    const mayLieBefore = cause.kind === 'row' && (answer === 'to_its_date' || answer === 'perhaps');
-    if (!mayLieBefore || !MAY_LIE_BEFORE.has(byPlace.kind)) return byPlace;
+    if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || answer === 'none') return byPlace;
     // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
     const byDate = this.foundSince(send, { kind: 'time', at: cause.at }, gap);
     if (byPlace.kind === 'sent') return comesFirst(byDate, byPlace.row, cause) ? byDate : byPlace;
     if (byPlace.kind === 'answered' && !SETTLING.has(byDate.kind)) return byPlace;
-    // Where nothing tells that it was answered, the row may be that of a text before it, which it must go on to prove.
-    return byDate.kind === 'sent' && answer === 'perhaps' ? { kind: 'doubtful' } : byDate;
+    // Where nothing tells that its row was written again, this one may be that of a text before it, which it must go on to prove.
+    return byDate.kind === 'sent' && answer !== 'to_its_date' ? { kind: 'doubtful' } : byDate;
   }
 
   private answerTo(send: SendRecord): RecordedAnswer {

@@ -183,8 +183,8 @@ const EARLIER_GAP = {
 } as const;
 
 /**
- * `to_it`: to this very row, so that what answers it lies behind it. `to_its_date`: to a message of its date, of which iCloud may have
- * written it again, in front of the answer or behind it. `perhaps`: nothing tells.
+ * `to_it`: to a message of its guid, so that most likely its answer lies behind it. `to_its_date`: to one of its date alone, as which
+ * iCloud had written it before, in front of the answer. `perhaps`: nothing tells.
  */
 export type RecordedAnswer = 'to_it' | 'to_its_date' | 'perhaps' | 'none';
 

@@ -286,6 +286,11 @@ describe('after an older store was put back', () => {
 
   test.each([
     ['nothing records what was answered, and it is not known whether that went out', null, 'unknown'],
+    [
+      'it is recorded under its own guid',
+      [{ knownSends: 0, marks: marksOf({ guid: 'guid-9', sentAt: BEGAN_AT }) }],
+      'unknown',
+    ],
     ['the witness does not tell of it, and it goes out', [], 'attempting'],
   ])('such a message is not answered again where %s', async (_, answered, state) => {
     const world = restored('fine', BEGAN_AT + 10_000, { answered });
