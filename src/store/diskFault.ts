@@ -33,7 +33,7 @@ export class StateMoved extends Error {
 
 /**
  * A disk counts as full until so many bytes are free: a small write may fit where the one that was refused does not.
- * It is about what the write-ahead log grows to between two checkpoints.
+ * The write-ahead log, which grows to twice as much, has mostly grown by then.
  */
 const ROOM_BYTES = 4 * 1024 * 1024;
 
