@@ -54,6 +54,10 @@ function isOfTime(cause: Cause): (until: number) => boolean {
   return (until) => mayBeFrom({ until }, cause);
 }
 
+function isRecorded(answer: RecordedAnswer): boolean {
+  return answer === 'to_it' || answer === 'to_its_date';
+}
+
 /** Whether a row was written after what the text goes out for, as far as its place or date tells. */
 function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
   switch (cause.kind) {
@@ -98,6 +102,9 @@ export class SentEvidence {
     if (cause === undefined) return NONE;
     const byPlace = this.foundSince(send, cause, gap);
     const answer = this.answerTo(send);
+    // It was answered, and nothing is dated after it: the clock was ahead when it came, and no date tells what came then.
+    if (cause.kind === 'time' && isRecorded(answer) && byPlace.kind === 'none')
+      return this.foundSince(send, { kind: 'unknown' }, gap);
     if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || answer === 'none') return byPlace;
     // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
     const byDate = this.foundSince(send, { kind: 'time', at: cause.at }, gap);
@@ -206,9 +213,7 @@ export class SentEvidence {
       if (rowId !== undefined && position?.movedAt === null) {
         const isBehindGap =
           position.generation === gap.generation && gap.untilRow !== null && rowId > gap.untilRow;
-        const answer = this.answerTo(send);
-        const isRecorded = answer === 'to_it' || answer === 'to_its_date';
-        if (isBehindGap && answered.sentAt >= gap.until && !isRecorded) return undefined;
+        if (isBehindGap && answered.sentAt >= gap.until && !isRecorded(this.answerTo(send))) return undefined;
         return { kind: 'row', rowId, at: answered.sentAt };
       }
       return { kind: 'time', at: answered.sentAt };

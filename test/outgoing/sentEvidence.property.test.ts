@@ -302,6 +302,26 @@ describe('after an older store was put back', () => {
   });
 
   test.each([
+    ['the same words', 'fine', 0, 'unknown'],
+    ['other words', 'well', 0, 'unknown'],
+    ['the same words as another text, and that is not recorded', 'fine', 1, 'attempting'],
+  ] as const)(
+    'a message that the clock dated an hour ahead, and that was answered since in %s, is not sent again unless nothing records that, where ROWIDs were given out anew',
+    async (_, words, knownSends, state) => {
+      const sentAt = BEGAN_AT + 3_600_000;
+      const marks = marksOf({ guid: 'guid-1', sentAt });
+      const answered = knownSends === 0 ? [{ knownSends, marks }] : [];
+      const world = restored('fine', BEGAN_AT + 10_000, { answered });
+      world.messages.movedAt = BEGAN_AT + 20_500;
+      received(world, 'guid-1', 9, sentAt);
+      world.offer(words, null, { id: 'answer', role: 'first', answers: 'guid-1' });
+      await world.outgoing.start();
+      expect(stateOf(world, 'answer')).toBe(state);
+      world.close();
+    },
+  );
+
+  test.each([
     ['nothing records what was answered', null],
     [
       'the message itself was answered',
