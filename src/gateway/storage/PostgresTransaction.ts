@@ -53,6 +53,7 @@ export class PostgresTransaction implements Transaction {
   private readonly hooks: (() => void)[] = [];
   private readonly locks = new Set<string>();
   private client: PoolClient | undefined;
+  private connecting: Promise<PoolClient | undefined> | undefined;
   private endTurn: () => void = () => undefined;
   private hasBegun = false;
   private isOver = false;
@@ -104,7 +105,10 @@ export class PostgresTransaction implements Transaction {
     await this.queued;
     if (this.fault !== undefined) throw this.fault.error;
     if (!this.hasBegun && this.asked.length === 0) return this.hooks;
-    await this.withinCommitTime(this.ask(COMMIT));
+    const committed = heard(this.ask(COMMIT));
+    // Where nothing of it was waited for there may be none yet, for which it waits as long as any other.
+    await this.connected();
+    await this.withinCommitTime(committed);
     return this.hooks;
   }
 
@@ -205,8 +209,12 @@ export class PostgresTransaction implements Transaction {
   }
 
   /** The connection, which is taken for the first statement; undefined where there is none for it. */
-  private async connected(): Promise<PoolClient | undefined> {
-    if (this.client !== undefined) return this.client;
+  private connected(): Promise<PoolClient | undefined> {
+    this.connecting ??= this.connect();
+    return this.connecting;
+  }
+
+  private async connect(): Promise<PoolClient | undefined> {
     try {
       const client = await this.context.connect();
       if (this.isGivenUp) {

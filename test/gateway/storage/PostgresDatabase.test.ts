@@ -98,6 +98,38 @@ describe('durability', () => {
     expect(await idsOf(direct)).toEqual([1, 2]);
   });
 
+  test('a COMMIT that goes with all of its transaction has its time from the connection on, and ends where nothing answers', async () => {
+    const clock = new FakeClock();
+    const patience = { commitMs: 1_000, connectMs: 60_000, workMs: 60_000 };
+    const { proxy, database, direct } = await openBehindProxy({ clock, patience, connections: 1 });
+    const { promise: end, resolve: finish } = gate();
+    const { promise: begun, resolve: begin } = gate();
+    const other = database.transaction(async (tx) => {
+      await tx.query(ADD, ['a', 1, null]);
+      begin();
+      await end;
+    });
+    await begun;
+    const unheard = (id: number, words: string) =>
+      database.transaction(async (tx) => void tx.query(ADD, ['a', id, words]));
+    const late = unheard(2, 'late');
+    const silent = unheard(3, 'silent');
+    silent.catch(() => undefined);
+    await until(
+      () => {
+        clock.advance(500);
+        return database.waitingMs >= 3_000;
+      },
+      () => 'those that wait for the connection',
+    );
+    const held = proxy.next('up', 'silent', 'hold');
+    finish();
+    await Promise.all([other, late, held]);
+    clock.advance(1_000);
+    await expect(silent).rejects.toMatchObject({ code: 'commit_unknown' });
+    expect(await idsOf(direct)).toEqual([1, 2]);
+  });
+
   test('a backend that is terminated by an administrator within a transaction: it is run again, once', async () => {
     const database = await openAt(await postgres.freshUrl());
     const runs: number[] = [];
