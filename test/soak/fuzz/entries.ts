@@ -8,7 +8,7 @@ import { EdgeError } from '../../../src/errors.js';
 import { isOneTimeCode } from '../../../src/incoming/ForwardPolicy.js';
 import { filteredTogether, privacyFilter } from '../../../src/incoming/privacy.js';
 import { PRIVATE_KINDS } from '../../../src/incoming/privacyDetectors.js';
-import { decodeAttributedBody } from '../../../src/messages/chatdb/attributedBody.js';
+import type { DecodedBody } from '../../../src/messages/chatdb/attributedBody.js';
 import { mentionsAnyLink } from '../../../src/messages/chatdb/links.js';
 import { readMessageSummary } from '../../../src/messages/chatdb/messageSummary.js';
 import { plainWords } from '../../../src/messages/chatdb/plainWords.js';
@@ -155,8 +155,8 @@ const filter = privacyFilter(PRIVATE_KINDS, 'US');
 
 /** All that is done with what a row says, up to what is posted. Throws where its parts contradict each other. */
 function readBody(attributedBody: Buffer | null, summary: Buffer | null): void {
-  if (attributedBody !== null) checkStream(attributedBody);
   const body = rowBodyOf({ text: null, attributedBody, summary, isFromMe: 0 });
+  if (attributedBody !== null && summary === null) checkRuns(body, attributedBody.length);
   const text = readableText(body);
   const parts = bodyParts(body);
   transcriptions(body);
@@ -170,15 +170,15 @@ function readBody(attributedBody: Buffer | null, summary: Buffer | null): void {
     filteredTogether(filter, [parts.flatMap((one) => ('text' in one ? [one.text] : []))]);
 }
 
-function checkStream(blob: Buffer): void {
-  const { text, runs, fallback } = decodeAttributedBody(blob);
+function checkRuns({ text, runs, fallback }: DecodedBody, bytes: number): void {
   let reached = 0;
   for (const run of runs) {
     if (run.start !== reached || run.length < 0) throw new Error('runs that leave gaps');
     reached += run.length;
   }
-  if (!fallback && reached !== text?.length) throw new Error('runs that do not cover the text');
-  if (text !== null && Buffer.byteLength(text) > 3 * blob.length) throw new Error('more text than bytes');
+  if (!fallback && text !== null && reached !== text.length)
+    throw new Error('runs that do not cover the text');
+  if (text !== null && Buffer.byteLength(text) > 3 * bytes) throw new Error('more text than bytes');
 }
 
 const bodies = entry({
