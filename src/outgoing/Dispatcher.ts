@@ -10,9 +10,10 @@ import type { Clock, Timer } from '../system/clock.js';
 import { isMachineCode, machinePause } from '../system/failures.js';
 import { randomHex } from '../system/random.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
+import { saidMeanwhile } from './DuplicatePairing.js';
 import type { NewRecipients } from './NewRecipients.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
-import { notDelivered } from './OutcomeRecorder.js';
+import { endOfDuplicate, notDelivered, outcomeOf } from './OutcomeRecorder.js';
 import { retryOf } from './retryPolicy.js';
 import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
 import { type Evidence, isReply, type SentEvidence } from './SentEvidence.js';
@@ -232,6 +233,7 @@ export class Dispatcher {
       this.store.afterCommit(() => this.attemptEnded());
       return false;
     }
+    if (this.isSaidAlready(send)) return false;
     // Asked before the rows are compared: what comes meanwhile lies behind it.
     const position = this.rows.position();
     const evidence = this.evidence.of(send);
@@ -261,6 +263,23 @@ export class Dispatcher {
       for (const listener of this.startListeners) listener(send);
       this.log.debug('Handed a text to osascript', { ...sendTrace(send), form: target.form, tag });
     });
+    return true;
+  }
+
+  /**
+   * Inside a write: while this text waited, a row turned out to be a copy, so that it and another one that went out, or may have, answer
+   * one message in the same words. It ends as a duplicate of that; as long as that one has no end, it waits.
+   */
+  private isSaidAlready(send: SendRecord): boolean {
+    const said = saidMeanwhile(this.store, send);
+    if (said === undefined) return false;
+    const outcome = outcomeOf(said, this.store.sends);
+    if (outcome === undefined) {
+      this.waitForChatDb(send);
+      return true;
+    }
+    this.store.sends.rewait(send.seq, said.seq);
+    this.settlement.settle({ ...send, twin: said.seq }, endOfDuplicate(said, outcome));
     return true;
   }
 

@@ -7,6 +7,9 @@ import { steadyNow } from '../system/clock.js';
 /** How long after its message ended a reflex that names none may still come, in ms. */
 const LATE_REFLEX_MS = 10 * 60_000;
 
+/** A text in one of these states went out or may have. */
+const WENT_OUT: ReadonlySet<SendRecord['state']> = new Set(['attempting', 'confirming', 'sent', 'unknown']);
+
 /** Equal for texts that the person would see as the same in the same conversation. */
 export function wordsKey(conversation: string, text: string): string {
   const seen = text.normalize('NFC').trim().replaceAll(/\s+/gu, ' ');
@@ -73,6 +76,23 @@ export class DuplicatePairing {
     if (send.state === 'failed' && (root?.guid ?? null) === null) return [];
     return [{ seq, role, words, names: answers, assumed, duplicateOf }];
   }
+}
+
+/**
+ * What was said of the same message in the same words, and went out or may have, where a text that was never tried is a duplicate of it
+ * only since the two messages are known to be one (rule 3). Where that was known when it arrived, `decide` has found it.
+ */
+export function saidMeanwhile(
+  { sends, incoming }: Pick<Store, 'sends' | 'incoming'>,
+  { seq, role, twinKey, answers, twin, tag }: SendRecord,
+): SendRecord | undefined {
+  if (twinKey === null || answers === null || twin !== null || tag !== null) return undefined;
+  if ((role !== 'reflex' && role !== 'first') || !incoming.isKnown(answers)) return undefined;
+  return sends
+    .inWords(twinKey, answers)
+    .find(
+      (said) => said.seq !== seq && said.role === 'reflex' && !isDuplicate(said) && WENT_OUT.has(said.state),
+    );
 }
 
 /** Whether another text goes out in its place: it was never tried itself. */

@@ -866,6 +866,33 @@ test('the reflex to a message is said once, though a store that was replaced had
   world.close();
 });
 
+test.each([
+  ['reflexes', 'reflex'],
+  ['a reflex and the reply', 'first'],
+] as const)(
+  '%s that name two copies of a message which is read only while they wait are said once',
+  async (_, role) => {
+    const world = new World();
+    const key = { conversation: PERSON, key: null, words: '', files: '', changed: false, seenAt: BEGAN_AT };
+    world.offer('one sec', null, { id: 'one', role: 'reflex', answers: 'copy' });
+    world.offer('one sec', null, { id: 'other', role, answers: 'guid-1' });
+    received(world, 'guid-1', 0);
+    world.store.write(() => world.store.cursor.seen.add({ ...key, guid: 'copy', original: 'guid-1' }));
+    await world.run();
+    expect(world.messages.texts).toEqual(['one sec']);
+    expect(['one', 'other'].map((id) => stateOf(world, id))).toEqual(['sent', 'deduplicated']);
+    world.close();
+  },
+);
+
+test('reflexes in the same words that name a message which nobody knows are each said', async () => {
+  const world = new World();
+  for (let nth = 0; nth < 2; nth++) world.offer('one sec', null, { role: 'reflex', answers: 'of nobody' });
+  await world.run();
+  expect(world.messages.texts).toEqual(['one sec', 'one sec']);
+  world.close();
+});
+
 test('without a gap in the ledger a row of the same words keeps no text from going out', async () => {
   const world = new World();
   world.messages.rows.push(row(1, 'ok', BEGAN_AT + 10));
