@@ -109,7 +109,7 @@ async function tellStory(world: EdgeWorld, version: number): Promise<void> {
     result: { outcome: 'sent', confirmed: true, retry_safe: false },
   });
   const { exitCode, snapshot } = await daemon.statusUntil(
-    ({ snapshot: seen }) => seen?.acks_undelivered === 0,
+    ({ snapshot: seen }) => seen?.acks_undelivered === 0 && seen.sends_queued === 0,
   );
   expect(exitCode).toBe(0);
   expect(snapshot).toMatchObject({

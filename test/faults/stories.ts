@@ -40,10 +40,10 @@ export const commands: Story = {
   texts: COMMANDS,
 };
 
-/** The same, but the row of the first comes after osascript has ended. */
+/** The same, but the row of the first comes long after osascript has ended: on a busy machine too the agent sees the end first. */
 export const lateRow: Story = {
   ...commands,
-  prepare: (world) => world.behave({ kind: 'ok', row: { kind: 'late', afterMs: 200 } }),
+  prepare: (world) => world.behave({ kind: 'ok', row: { kind: 'late', afterMs: 3_000 } }),
 };
 
 /** The same, but Messages does not know the chat of the first at first. */
