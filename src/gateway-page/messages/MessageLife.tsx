@@ -100,5 +100,7 @@ function evidenceWords(evidence: StatusEvidence): string {
     }
     case 'event':
       return `Mac: ${spoken(evidence.event_type)}`;
+    case 'removal':
+      return 'Gateway: the agent was removed';
   }
 }
