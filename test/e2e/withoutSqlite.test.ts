@@ -38,7 +38,7 @@ describe('an edge-agent whose better-sqlite3', () => {
   }
 
   test.each(['run', 'demo', 'gateway'])(
-    'was not installed by npm says so at %s, and how to mend it',
+    'was not installed by npm says so at %s, and how to fix it',
     async (verb) => {
       const { exitCode, stderr } = await edgeAgent(temporaryDirectory(), verb);
       expect(stderr).toBe(

@@ -9,7 +9,7 @@ const SHARE = 1 / 4;
 /** Smaller ones of callers that are known are not counted, in bytes. */
 export const SMALL_BYTES = 128 * 1024;
 
-/** Whoever is let in by the body itself. All of them together are one caller, and every body of theirs is counted. */
+/** Callers without credentials, whose body is read before they are known. Together they count as one caller, with every body. */
 export const STRANGERS = 'strangers';
 
 /** The memory for the bodies of requests: a rush of large ones must not take all of it, nor one caller that of the others. */

@@ -320,7 +320,7 @@ export class Replicas {
       'lease',
       clock.after(left, () => this.loseLease()),
     );
-    // A lease that ended while this answer was under way is taken anew; so is one that was given up meanwhile.
+    // A lease that ended while this answer was under way is acquired again; so is one that was given up meanwhile.
     const wasKept = this.isLeased;
     this.isLeased = left > 0;
     if (wasKept || !this.isLeased) return;
