@@ -90,7 +90,9 @@ function measure(size) {
       store.backlog.oldest();
       store.backlog.posts();
       store.backlog.uploads();
-      for (const state of ['open', 'parked', 'expired']) store.incoming.countIn(state);
+      store.incoming.countOpen();
+      store.deadLetters.count();
+      store.incoming.expired();
       store.schedule.pendingCount();
       store.schedule.nextDueAt();
       store.commands.countWaiting();

@@ -326,7 +326,7 @@ interface SharedApi {
     args: { conversation: string; messages?: number; texts?: boolean };
     result: ConversationDetail;
   };
-  /** The guids that were parked and are posted again; `all` as a guid means every one. */
+  /** The guids that were set aside and are posted again; `all` as a guid means every one. */
   'queue.retry': { args: { guid: string }; result: string[] };
   'queue.drop': { args: { guid: string }; result: string[] };
   pause: { args: { conversation?: string; incoming?: boolean }; result: PauseAnswer };

@@ -36,6 +36,6 @@ function figures({ chatDb, outgoing }: Watched, store: Store): Figures {
     rowsBehind: read === undefined || newest === null ? 0 : Math.max(0, newest - read),
     texts: outgoing.ready(),
     uploads: store.uploads.countWaiting(),
-    messages: store.incoming.countIn('open'),
+    messages: store.incoming.countOpen(),
   };
 }

@@ -6,31 +6,31 @@ import { neededText, shownHandle } from './verbInput.js';
 
 const MOST_ENTRIES = 1000;
 
-/** Messages that were put aside: to look at, to be posted again, to be given up. */
+/** Messages that were set aside: to look at, to be posted again, to be given up. */
 export function queueVerbs(
   store: Store,
   { nameOf }: Names,
 ): Answers<Pick<OperatorApi, 'queue.list' | 'queue.retry' | 'queue.drop'>> {
-  const forParked = (written: unknown, act: (guid: string) => boolean): string[] => {
+  const forDeadLetters = (written: unknown, act: (guid: string) => boolean): string[] => {
     const named = neededText(written, 'guid', 'the guid of a message that was set aside, or "all"');
-    const parked = store.incoming.parked(MOST_ENTRIES).map((message) => message.guid);
-    const guids = named === 'all' ? parked : [wholeId(named, parked, 'invalid_payload') ?? named];
+    const known = store.deadLetters.list(MOST_ENTRIES).map((letter) => letter.guid);
+    const guids = named === 'all' ? known : [wholeId(named, known, 'invalid_payload') ?? named];
     return store.write(() => guids.filter(act));
   };
   return {
     'queue.list': ({ texts }) =>
-      store.incoming.parked(MOST_ENTRIES).map(
+      store.deadLetters.list(MOST_ENTRIES).map(
         (message): QueueEntry => ({
           guid: message.guid,
           conversation: shownHandle(message.conversation, texts),
           name: nameOf(message.conversation),
           sent_at: new Date(message.sentAt).toISOString(),
-          parked_at: new Date(message.parkedAt).toISOString(),
+          parked_at: new Date(message.deadLetteredAt).toISOString(),
           attempts: message.attempts,
           error: message.error,
         }),
       ),
-    'queue.retry': ({ guid }) => forParked(guid, (parked) => store.incoming.unpark(parked)),
-    'queue.drop': ({ guid }) => forParked(guid, (parked) => store.incoming.drop(parked)),
+    'queue.retry': ({ guid }) => forDeadLetters(guid, (letter) => store.deadLetters.reopen(letter)),
+    'queue.drop': ({ guid }) => forDeadLetters(guid, (letter) => store.deadLetters.drop(letter)),
   };
 }

@@ -108,8 +108,8 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     commands_waiting: store.commands.countWaiting(),
     acks_undelivered: store.acks.count(),
     events_undelivered: store.events.count(),
-    incoming_queued: store.incoming.countIn('open'),
-    incoming_parked: store.incoming.countIn('parked'),
+    incoming_queued: store.incoming.countOpen(),
+    incoming_parked: store.deadLetters.count(),
     incoming_expired: store.incoming.expired().count,
     sends_queued: store.sends.countOpen(),
     sends_held: heldTexts(sources.outgoing.held()),
@@ -255,7 +255,7 @@ function vitalFacts(sources: SnapshotSources, view: LinkView): VitalFacts {
     acks: stands.acks,
     uploads: stands.uploads,
     givenUp: { messages: store.incoming.expired(), images: store.uploads.countGivenUp() },
-    setAside: { messages: store.incoming.countIn('parked'), since: store.incoming.parkedSince() },
+    setAside: { messages: store.deadLetters.count(), since: store.deadLetters.since() },
   };
 }
 

@@ -5,6 +5,7 @@ import { Backlog } from './backlog.js';
 import { CommandLog, CommandTable } from './commands.js';
 import { AliasTable, ContextTable, ConversationKeys, PauseTable } from './conversations.js';
 import { CursorTable } from './cursor.js';
+import { DeadLetters } from './deadLetters.js';
 import { diskFault, type LostPlace, type StoreFault } from './diskFault.js';
 import { EmittedEventTable } from './emittedEvents.js';
 import { ExchangeTable } from './exchanges.js';
@@ -49,6 +50,7 @@ export class Store {
   readonly events: EventTable;
   readonly exchanges: ExchangeTable;
   readonly incoming: IncomingTable;
+  readonly deadLetters: DeadLetters;
   readonly cursor: CursorTable;
   readonly sends: SendTable;
   readonly sendParts: SendPartTable;
@@ -120,6 +122,7 @@ export class Store {
     this.events = new EventTable(database, clock, this, rows);
     this.exchanges = new ExchangeTable(database);
     this.incoming = new IncomingTable(database, clock, rows);
+    this.deadLetters = new DeadLetters(database, this.incoming);
     this.cursor = new CursorTable(database, rows);
     this.sends = new SendTable(database, clock);
     this.onRollback(() => this.sends.reload());

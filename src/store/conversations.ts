@@ -96,7 +96,7 @@ export class ConversationKeys {
     const update = database.prepare('UPDATE incoming SET message = ? WHERE seq = ?');
     const rows = select.all(from) as { seq: number; message: string; isPosted: number }[];
     for (const { seq, message, isPosted } of rows) {
-      // A damaged one keeps what it has: it is parked when its turn comes.
+      // A damaged one keeps what it has: it is set aside when its turn comes.
       const stored = readStored<IncomingMessage>(message, isWholeMessage);
       if (stored === undefined) continue;
       const named = (name: string) => (name === from ? to : name);

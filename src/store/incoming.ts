@@ -6,7 +6,6 @@ import type {
   IncomingRecord,
   IncomingRow,
   Others,
-  ParkedMessage,
   PostedMessage,
   PostedRow,
 } from './incomingRecord.js';
@@ -54,16 +53,11 @@ export class IncomingTable {
   private readonly failed: Statement;
   private readonly end: Statement;
   private readonly selectOthers: Statement;
-  private readonly countOpen: Statement;
-  private readonly countParked: Statement;
-  private readonly selectParkedSince: Statement;
+  private readonly selectOpenCount: Statement;
   private readonly selectExpired: Statement;
   private readonly retryAllBy: Statement;
-  private readonly selectParked: Statement;
-  private readonly reopen: Statement;
-  private readonly expire: Statement;
   private readonly openListeners: ((conversation: string) => void)[] = [];
-  private readonly parkedListeners: (() => void)[] = [];
+  private readonly deadLetterListeners: (() => void)[] = [];
   private readonly withdrawnListeners: ((conversation: string) => void)[] = [];
   private readonly insertListeners: ((message: IncomingMessage) => void)[] = [];
 
@@ -182,30 +176,15 @@ export class IncomingTable {
     this.retryAllBy = database.prepare(
       "UPDATE incoming SET retry_at = ? WHERE state = 'open' AND retry_at > ?",
     );
-    this.selectParked = database.prepare(
-      `SELECT guid, conversation, sent_at AS sentAt, settled_at AS parkedAt, attempts, last_error AS error
-       FROM incoming WHERE state = 'parked' ORDER BY seq LIMIT ?`,
-    );
-    this.reopen = database.prepare(
-      `UPDATE incoming SET state = 'open', retry_at = 0, strikes = 0, first_strike_at = NULL, settled_at = NULL, last_error = NULL
-       WHERE guid = ? AND state = 'parked' RETURNING conversation`,
-    );
-    this.expire = database.prepare(
-      "UPDATE incoming SET state = 'expired' WHERE guid = ? AND state = 'parked'",
-    );
     this.selectOthers = database.prepare(
       `SELECT count(*) AS answered, coalesce(sum(max(min(failures, ?), 0)), 0) AS failures FROM (
          SELECT attempts - unread_attempts - 1 AS failures FROM incoming WHERE state = 'answered' AND settled_at BETWEEN ? AND ?
          ORDER BY settled_at DESC LIMIT ${MOST_OTHERS})`,
     );
-    this.countOpen = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
-    this.selectParkedSince = database
-      .prepare("SELECT min(settled_at) FROM incoming WHERE state = 'parked'")
-      .pluck();
+    this.selectOpenCount = database.prepare("SELECT count(*) FROM incoming WHERE state = 'open'").pluck();
     this.selectExpired = database.prepare(
       `SELECT count(*) AS count, max(settled_at) AS newestAt FROM incoming WHERE state = 'expired' AND last_error = '${PAST_ITS_AGE}'`,
     );
-    this.countParked = database.prepare("SELECT count(*) FROM incoming WHERE state = 'parked'").pluck();
   }
 
   /** Stores a message; false if its guid is known already (then nothing changes). */
@@ -216,6 +195,11 @@ export class IncomingTable {
     for (const listener of this.insertListeners) listener(message);
     for (const listener of this.openListeners) listener(conversation);
     return true;
+  }
+
+  /** Inside a write: messages of this conversation are to be posted again. */
+  reopened(conversation: string): void {
+    for (const listener of this.openListeners) listener(conversation);
   }
 
   /** Calls `listener` inside the write that adds a message to be posted: one that is new, or one that is to be posted again. */
@@ -245,7 +229,7 @@ export class IncomingTable {
 
   /**
    * The first open messages of a conversation in the order in which they are posted: by number, then as they were written. One
-   * of which the store has nothing that can be read is parked and left out: those behind it must not wait for it.
+   * of which the store has nothing that can be read is set aside and left out: those behind it must not wait for it.
    */
   open(conversation: string, limit: number): IncomingRecord[] {
     for (;;) {
@@ -387,13 +371,13 @@ export class IncomingTable {
   /** False where nothing changed: it was taken back meanwhile, and was not answered. */
   settle(seq: number, state: IncomingEnd, error: string | null = null): boolean {
     const isSettled = this.end.run(state, error, this.clock.now(), seq, state).changes > 0;
-    if (isSettled && state === 'parked') for (const listener of this.parkedListeners) listener();
+    if (isSettled && state === 'parked') for (const listener of this.deadLetterListeners) listener();
     return isSettled;
   }
 
   /** Calls `listener` for each message that is set aside, inside the write that does it. */
-  onParked(listener: () => void): void {
-    this.parkedListeners.push(listener);
+  onDeadLetter(listener: () => void): void {
+    this.deadLetterListeners.push(listener);
   }
 
   /** The lowest number of an open message of a conversation; null if none has one. */
@@ -419,32 +403,9 @@ export class IncomingTable {
     return this.selectHeldConversations.all() as string[];
   }
 
-  /** Messages that were put aside, oldest first. */
-  parked(limit: number): ParkedMessage[] {
-    return this.selectParked.all(limit) as ParkedMessage[];
-  }
-
-  /** Inside a write: opens a parked message again; false if there is none of that guid. */
-  unpark(guid: string): boolean {
-    const row = this.reopen.get(guid) as { conversation: string } | undefined;
-    if (row === undefined) return false;
-    for (const listener of this.openListeners) listener(row.conversation);
-    return true;
-  }
-
-  /** Inside a write: gives a parked message up for good; false if there is none of that guid. */
-  drop(guid: string): boolean {
-    return this.expire.run(guid).changes > 0;
-  }
-
-  /** When the first of those that are parked was, Unix ms; null: none is. */
-  parkedSince(): number | null {
-    return this.selectParkedSince.get() as number | null;
-  }
-
-  /** How many are open or parked. */
-  countIn(state: 'open' | 'parked'): number {
-    return (state === 'open' ? this.countOpen : this.countParked).get() as number;
+  /** How many the backend has not answered yet, without those that are set aside. */
+  countOpen(): number {
+    return this.selectOpenCount.get() as number;
   }
 
   /** How many were past their age before they were answered, in the last 7 days, and when the newest was given up (Unix ms). */
@@ -453,7 +414,7 @@ export class IncomingTable {
   }
 }
 
-/** Why a message is parked of which the store has nothing that can be read. */
+/** Why a message is set aside of which the store has nothing that can be read. */
 const DAMAGED = 'what the store has of it is damaged';
 
 const TEXTS = ['guid', 'conversation', 'threadId', 'chatGuid', 'sender', 'text'] as const;

@@ -39,16 +39,6 @@ export interface Others {
   readonly failures: number;
 }
 
-/** A message that was put aside because it could not be brought to the backend. Times are Unix ms. */
-export interface ParkedMessage {
-  guid: string;
-  conversation: string;
-  sentAt: number;
-  parkedAt: number;
-  attempts: number;
-  error: string | null;
-}
-
 /**
  * A message that was answered, with a reply that has not gone out yet. `reply` is JSON, which nobody has
  * checked. `message` is null where what is stored of it cannot be read.
@@ -61,6 +51,7 @@ export interface HeldReplyRecord {
   reply: string;
 }
 
+/** How a message ended. The store and the published status spell the state of a dead letter `parked`. */
 export type IncomingEnd = 'answered' | 'parked' | 'expired';
 
 /** The texts among the parts, in order. */

@@ -4,7 +4,7 @@ import type { Database } from './sqlite.js';
 /**
  * The statements that forget. Each takes what is older than `@before`, at most `@limit` rows, by an index. A send is kept
  * while its later life is followed; a command's content goes with the other ended things, its id and ack stay longer,
- * as does a parked message that no operator looked at.
+ * as does a dead letter that no operator looked at.
  */
 const ENDED = [
   "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state <> 'parked' AND held_reply IS NULL LIMIT @limit)",
@@ -26,7 +26,7 @@ const SEEN =
   'DELETE FROM seen_rows WHERE guid IN (SELECT guid FROM seen_rows WHERE seen_at < @before LIMIT @limit)';
 /** How much longer than what ended. */
 const SEEN_LONGER_MS = (SEEN_KEPT_DAYS - 7) * 86_400_000;
-const PARKED =
+const DEAD_LETTERS =
   "DELETE FROM incoming WHERE seq IN (SELECT seq FROM incoming WHERE settled_at IS NOT NULL AND settled_at < @before AND state = 'parked' LIMIT @limit)";
 const COMMANDS =
   "DELETE FROM commands WHERE seq IN (SELECT seq FROM commands WHERE state = 'done' AND acked_at < @before LIMIT @limit)";
@@ -37,7 +37,7 @@ export function pruning(
 ): (bounds: { ended: number; commands: number; limit: number }) => number {
   const ended = ENDED.map((sql) => database.prepare(sql));
   const seen = database.prepare(SEEN);
-  const lasting = [PARKED, COMMANDS].map((sql) => database.prepare(sql));
+  const lasting = [DEAD_LETTERS, COMMANDS].map((sql) => database.prepare(sql));
   return (bounds) => {
     const { limit } = bounds;
     const rows = ended.map((statement) => statement.run({ before: bounds.ended, limit }).changes);

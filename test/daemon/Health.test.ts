@@ -55,7 +55,7 @@ test('a message that is posted again after it was set aside is counted once', as
   store.write(() => store.incoming.add(message));
   const [stored] = store.incoming.open('+13105551234', 1);
   store.write(() => store.incoming.settle(stored?.seq ?? 0, 'parked', 'refused'));
-  store.write(() => store.incoming.unpark('GUID-1'));
+  store.write(() => store.deadLetters.reopen('GUID-1'));
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toMatch(/^edge_agent_messages_received_total 1$/m);
 });

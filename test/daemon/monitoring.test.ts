@@ -123,7 +123,7 @@ describe('what two snapshots tell', () => {
     });
   });
 
-  test('a message that was parked is told, one that went on is not', () => {
+  test('a message that was set aside is shown, one that was answered is not', () => {
     const levels = (from: number, to: number) =>
       changesOf(snapshot({ incoming_parked: from }), snapshot({ incoming_parked: to })).filter(
         ({ kind }) => kind === 'notification',

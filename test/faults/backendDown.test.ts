@@ -66,7 +66,7 @@ describe('a backend that is down for hours', () => {
     for (const [person, guids] of Object.entries(expected)) {
       expect(world.delivered.filter((guid) => guid.startsWith(person))).toEqual(guids);
     }
-    expect(store.incoming.countIn('open')).toBe(0);
+    expect(store.incoming.countOpen()).toBe(0);
   });
 
   test('is remembered as down even if the store did not take the first failure', async () => {

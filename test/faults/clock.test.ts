@@ -159,7 +159,7 @@ describe.each(JUMPS)('when the clock is set %s', (_name, jump) => {
     await clock.advanceAsync(60_000);
     const [guid] = posted;
     expect(posted).toEqual([guid, guid]);
-    expect(store.incoming.countIn('open')).toBe(0);
+    expect(store.incoming.countOpen()).toBe(0);
     await clock.advanceAsync(DAY);
     expect(posted).toHaveLength(2);
   });

@@ -180,14 +180,14 @@ describe('an incoming message', () => {
       ['reply:m1:1', 'a', 300],
       ['reply:m1:2', 'b', 300],
     ]);
-    expect(store.incoming.countIn('open')).toBe(0);
+    expect(store.incoming.countOpen()).toBe(0);
   });
 
   test('that the backend has already is done', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'known' });
-    expect(store.incoming.countIn('open')).toBe(0);
+    expect(store.incoming.countOpen()).toBe(0);
   });
 
   test('is retried while the backend is down, and later ones of its conversation wait until it is through', async () => {
@@ -222,21 +222,21 @@ describe('an incoming message', () => {
     expect(backend.posted).toEqual(['m1', 'm1']);
   });
 
-  test('that is refused for good is parked and does not block its conversation', async () => {
+  test('that is refused for good is set aside and does not block its conversation', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'rejected', status: 422, detail: 'no' });
     arrive('m2');
-    expect(store.incoming.countIn('parked')).toBe(1);
+    expect(store.deadLetters.count()).toBe(1);
     expect(backend.posted).toEqual(['m1', 'm2']);
   });
 
-  test('that was parked and is then taken back is not there to be posted again', async () => {
+  test('that was set aside and is then taken back is not there to be posted again', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'rejected', status: 422, detail: 'no' });
     expect(store.write(() => store.incoming.withdraw('m1'))).toBe(false);
-    expect([store.incoming.countIn('parked'), store.incoming.expired().count]).toEqual([0, 0]);
+    expect([store.deadLetters.count(), store.incoming.expired().count]).toEqual([0, 0]);
   });
 
   const failures: [string, PostResult][] = [
@@ -264,9 +264,9 @@ describe('an incoming message', () => {
         if (setAside.length === 0) await clock.advanceAsync(61_000);
       }
       expect(setAside).toEqual(['poison']);
-      expect(store.incoming.parked(10).map(({ guid }) => guid)).toEqual(['poison']);
+      expect(store.deadLetters.list(10).map(({ guid }) => guid)).toEqual(['poison']);
       await backend.answer('next', NO_REPLY);
-      expect(store.incoming.countIn('open')).toBe(0);
+      expect(store.incoming.countOpen()).toBe(0);
     },
   );
 
@@ -282,7 +282,7 @@ describe('an incoming message', () => {
       await clock.advanceAsync(61_000);
     }
     expect(setAside).toEqual([]);
-    expect(store.incoming.countIn('open')).toBe(2);
+    expect(store.incoming.countOpen()).toBe(2);
   });
 
   test('that the backend puts off is not set aside within ten minutes, and is after that', async () => {
@@ -304,7 +304,7 @@ describe('an incoming message', () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'rejected', status: 413, detail: 'HTTP 413', words: 'too long' });
-    expect(store.incoming.parked(10)).toMatchObject([{ error: 'HTTP 413: too long' }]);
+    expect(store.deadLetters.list(10)).toMatchObject([{ error: 'HTTP 413: too long' }]);
   });
 
   test('that fails while nothing succeeds is kept and retried', async () => {
@@ -314,15 +314,15 @@ describe('an incoming message', () => {
       await backend.answer('m1', BROKEN);
       clock.advance(15_000);
     }
-    expect(store.incoming.countIn('parked')).toBe(0);
-    expect(store.incoming.countIn('open')).toBe(1);
+    expect(store.deadLetters.count()).toBe(0);
+    expect(store.incoming.countOpen()).toBe(1);
   });
 
   test('with a reply that is not understood is not taken as answered', async () => {
     const { backend, arrive, store } = desk();
     arrive('m1');
     await backend.answer('m1', { kind: 'answered', body: { reply_text: 5 } });
-    expect(store.incoming.countIn('open')).toBe(1);
+    expect(store.incoming.countOpen()).toBe(1);
   });
 
   test('past its age is expired, told, and not posted', async () => {
@@ -330,7 +330,7 @@ describe('an incoming message', () => {
     arrive('m1', 'ann', clock.now() - 7 * HOUR);
     expect(backend.posted).toEqual([]);
     expect(expired).toEqual(['m1']);
-    expect(store.incoming.countIn('open')).toBe(0);
+    expect(store.incoming.countOpen()).toBe(0);
   });
 
   test('does not age while the backend is down', async () => {
@@ -379,7 +379,7 @@ describe('an incoming message', () => {
     forwarder.retryNow();
     expect(backend.posted).toEqual(['changed', 'gone', 'gone-meanwhile', 'changed']);
     expect(backend.texts.at(-1)).toBe('better');
-    expect(store.incoming.countIn('parked')).toBe(0);
+    expect(store.deadLetters.count()).toBe(0);
   });
 
   test('that the backend cannot have read is as if it had never been posted; one that it may have read is not', async () => {
@@ -572,7 +572,7 @@ describe('the number of a message', () => {
     expect(backend.sequences).toEqual([1, 1]);
   });
 
-  test('stays with a message that may have been read, and with a parked one that is posted again', async () => {
+  test('stays with a message that may have been read, and with one that was set aside and is posted again', async () => {
     const { backend, arrive, store, forwarder } = desk();
     arrive('m1');
     await backend.answer('m1', BROKEN);
@@ -580,7 +580,7 @@ describe('the number of a message', () => {
     await backend.answer('m1', { kind: 'rejected', status: 422, detail: 'no' });
     arrive('m2');
     await backend.answer('m2', NO_REPLY);
-    store.write(() => store.incoming.unpark('m1'));
+    store.write(() => store.deadLetters.reopen('m1'));
     expect(backend.posted).toEqual(['m1', 'm1', 'm2', 'm1']);
     expect(backend.sequences).toEqual([1, 1, 2, 1]);
   });

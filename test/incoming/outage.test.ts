@@ -81,7 +81,7 @@ describe('a backend that', () => {
 
       world.answer = () => DONE;
       await clock.advanceAsync(6_300);
-      expect(store.incoming.countIn('open')).toBe(0);
+      expect(store.incoming.countOpen()).toBe(0);
       expect(new Set(world.answered).size).toBe(1_000);
       expect(world.answered).toHaveLength(1_000);
       for (let person = 0; person < 500; person++)
@@ -108,7 +108,7 @@ describe('a backend that', () => {
     await clock.advanceAsync(0);
     expect(world.answered).toHaveLength(98);
     await clock.advanceAsync(30 * MINUTE);
-    expect(store.incoming.countIn('open')).toBe(2);
+    expect(store.incoming.countOpen()).toBe(2);
   });
 
   test('fails for two conversations sets their messages aside while others are answered', async () => {
@@ -121,7 +121,7 @@ describe('a backend that', () => {
       await clock.advanceAsync(MINUTE);
     }
     expect(world.answered.filter((guid) => guid.startsWith('later-'))).toHaveLength(60);
-    expect(store.incoming.countIn('parked')).toBe(4);
+    expect(store.deadLetters.count()).toBe(4);
   });
 
   test('cannot be reached, as other requests show, gets one of them all at a time', async () => {

@@ -163,10 +163,10 @@ test(`whatever connections, backend and kills do, messages arrive and replies go
           }
         }
         // Every course has an end: from then on each post is answered.
-        for (let minute = 0; minute < 120 && agent.store.incoming.countIn('open') > 0; minute++)
+        for (let minute = 0; minute < 120 && agent.store.incoming.countOpen() > 0; minute++)
           await clock.advanceAsync(60_000);
         await clock.advanceAsync(LONGEST_HOLD_MS);
-        const left = agent.store.incoming.countIn('open');
+        const left = agent.store.incoming.countOpen();
         kill();
 
         expect(left).toBe(0);

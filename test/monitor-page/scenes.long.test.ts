@@ -186,7 +186,7 @@ describe.skipIf(path === undefined)('the page in every state', () => {
     await list.getByText('The store cannot be written').waitFor();
   });
 
-  test('a parked message is dropped only after a second question', async ({ onTestFinished }) => {
+  test('a message that was set aside is dropped only after a second question', async ({ onTestFinished }) => {
     const stage = await MonitorStage.open({ plays: PAST, greeting: greeting(TROUBLED) });
     onTestFinished(() => stage.close());
     const { page, barriers } = await browser.tab();

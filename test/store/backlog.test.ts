@@ -50,7 +50,7 @@ test('a message that is to be posted again has not failed yet', () => {
       attachments: [],
     });
     store.incoming.settle(store.incoming.open('ann', 1)[0]?.seq ?? 0, 'parked', 'HTTP 422');
-    store.incoming.unpark('m');
+    store.deadLetters.reopen('m');
   });
   expect(store.backlog.posts()).toMatchObject({ waiting: 1, failed: 0 });
 });

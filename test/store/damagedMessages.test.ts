@@ -11,7 +11,7 @@ test.each([
   ['a number', '7'],
   ['a list', '[]'],
   ['without a sender', '{"guid":"one","conversation":"a","text":"hi","sentAt":0}'],
-])('a stored message that is damaged (%s) is parked, and the one behind it is next', (_name, stored) => {
+])('a stored message that is damaged (%s) is set aside, and the one behind it is next', (_name, stored) => {
   const directory = temporaryDirectory();
   const store = temporaryStore(new FakeClock(), directory);
   store.write(() => {
@@ -27,7 +27,7 @@ test.each([
   database.close();
   const next = store.write(() => store.incoming.open('a', 1));
   expect(next.map(({ message }) => message.guid)).toEqual(['two']);
-  expect(store.incoming.parked(10)).toMatchObject([
+  expect(store.deadLetters.list(10)).toMatchObject([
     { guid: 'one', error: 'what the store has of it is damaged' },
   ]);
 });

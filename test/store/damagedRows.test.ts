@@ -172,7 +172,7 @@ test('messages of a conversation that moves keep their order where one of them i
   expect(store.write(() => store.incoming.open('b', 9)).map(({ message }) => message.conversation)).toEqual([
     'b',
   ]);
-  expect(store.incoming.parked(9)).toMatchObject([{ guid: 'bad' }]);
+  expect(store.deadLetters.list(9)).toMatchObject([{ guid: 'bad' }]);
   expect(store.uploads.open(9).map(({ message }) => message.conversation)).toEqual(['b']);
   expect(store.setAside.recent(9).length).toBeGreaterThan(0);
 });

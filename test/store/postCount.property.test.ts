@@ -45,7 +45,7 @@ test(`a message counts as posted as often as the backend may have read it, whate
           if (end !== 'killed') store.incoming.postFailed(seq, { ...retry, isUnread: end === 'unread' });
           if (end === 'parked') {
             store.incoming.settle(seq, 'parked', 'no');
-            store.incoming.unpark(guid);
+            store.deadLetters.reopen(guid);
           }
           if (end !== 'unread') firstRead ??= index;
           reads += end === 'unread' ? 0 : end === 'resent' ? 2 : 1;

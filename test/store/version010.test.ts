@@ -20,7 +20,7 @@ test('a store that version 0.1.0 worked with opens and has all that it had', () 
   expect(store.schedule.list('pending', 10)).toMatchObject([
     { commandId: 'cmd_later', text: 'a text for later', sendAt: Date.UTC(2037, 0, 1, 9) },
   ]);
-  expect(store.incoming.countIn('open')).toBe(0);
+  expect(store.incoming.countOpen()).toBe(0);
   expect(store.acks.count()).toBe(0);
   store.close();
 });

@@ -108,7 +108,7 @@ function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [strin
   const warn = (count: number, text: string) => (count > 0 ? paint(terminal, 'yellow', text) : text);
   const rtt = link.rtt_ms === null ? '–' : `${Math.round(link.rtt_ms)} ms`;
   const next = snapshot.next_scheduled_at ?? null;
-  const parked = warn(
+  const deadLetters = warn(
     snapshot.incoming_parked,
     waiting(snapshot.incoming_parked, 'set aside', 'incoming_parked'),
   );
@@ -128,7 +128,7 @@ function rows(snapshot: StatusSnapshot, now: number, terminal: Terminal): [strin
     ['poller', link.poller],
     [
       'incoming',
-      `${waiting(snapshot.incoming_queued, 'queued', 'incoming_queued')}, ${parked}, ${snapshot.incoming_expired} expired in 7 d`,
+      `${waiting(snapshot.incoming_queued, 'queued', 'incoming_queued')}, ${deadLetters}, ${snapshot.incoming_expired} expired in 7 d`,
     ],
     ...imagesRow(snapshot, waiting),
     ['last incoming', ago(snapshot.last_incoming_at, now)],

@@ -70,8 +70,8 @@ export class Alerts {
   constructor(private readonly options: AlertsOptions) {
     const { store } = options;
     this.book = { ...EMPTY_BOOK, ...store.meta.object<AlertBook>(KEY) };
-    store.incoming.onParked(() => this.setAside());
-    // A message that is set aside was counted where it was parked.
+    store.incoming.onDeadLetter(() => this.setAside());
+    // A message that is set aside was counted as a dead letter.
     store.setAside.onNoted((kind) => {
       if (kind !== 'message') this.setAside();
     });

@@ -45,7 +45,7 @@ export function Queues() {
           {(entries) => (
             <ul class="rows">
               {entries.map((entry) => (
-                <Parked key={entry.guid} entry={entry} onChange={change} />
+                <DeadLetter key={entry.guid} entry={entry} onChange={change} />
               ))}
             </ul>
           )}
@@ -55,7 +55,7 @@ export function Queues() {
   );
 }
 
-function Parked(props: {
+function DeadLetter(props: {
   entry: QueueEntry;
   onChange: (verb: 'queue.retry' | 'queue.drop', guid: string) => Promise<void>;
 }) {

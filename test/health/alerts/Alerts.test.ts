@@ -334,7 +334,7 @@ describe('items that are set aside', () => {
     const { store, pass, log } = begin();
     store.write(() => {
       store.setAside.note('row', 'r1', 'a fault');
-      store.setAside.note('message', 'counted where it is parked', 'a fault');
+      store.setAside.note('message', 'counted as a dead letter', 'a fault');
     });
     store.write(() => store.setAside.note('command', 'c1', 'a fault'));
     expect(() =>
