@@ -6,7 +6,7 @@ import { describeLoss } from './linkTypes.js';
 import { lossWords } from './lossWords.js';
 
 /** Failures in a row that are told in full. */
-const TOLD_IN_FULL = 5;
+const LOGGED_IN_FULL = 5;
 const SUMMARY_EVERY = 10;
 const SUMMARY_MS = 600_000;
 
@@ -26,8 +26,8 @@ interface LinkLogPorts {
 export class LinkLog {
   private delivery: 'unknown' | 'realtime' | 'polling' = 'unknown';
   private blockedReason: string | null = null;
-  private lastToldAt = Number.NEGATIVE_INFINITY;
-  private untold = 0;
+  private lastLoggedAt = Number.NEGATIVE_INFINITY;
+  private unlogged = 0;
   private explained = '';
 
   constructor(private readonly ports: LinkLogPorts) {}
@@ -75,7 +75,7 @@ export class LinkLog {
 
   private dialing(state: LinkState): void {
     if (this.blockedReason !== null && state.failures > 1) return;
-    if (!this.worthTelling(state.failures)) return;
+    if (!this.worthLogging(state.failures)) return;
     const { log } = this.ports;
     if (state.failures > 0) log.info(`Attempting WebSocket reconnect (attempt ${state.failures})`);
     log.info(`Connecting to WebSocket: ${loggableUrl(this.ports.url())}`);
@@ -84,13 +84,13 @@ export class LinkLog {
   private connected(state: LinkState): void {
     const { log } = this.ports;
     log.info('✅ WebSocket connected - real-time mode enabled');
-    if (this.untold > 0) log.info(`WebSocket recovered; ${this.untold} failed attempts were not logged`);
-    if (this.worthTelling(state.failures)) {
+    if (this.unlogged > 0) log.info(`WebSocket recovered; ${this.unlogged} failed attempts were not logged`);
+    if (this.worthLogging(state.failures)) {
       log.info('🔌 WebSocket connected - real-time command delivery enabled');
       log.info('Command delivery: Real-time via WebSocket 🚀');
       log.info('HTTP polling paused - WebSocket active');
     }
-    this.untold = 0;
+    this.unlogged = 0;
     this.explained = '';
     this.delivery = 'realtime';
     this.blockedReason = null;
@@ -99,10 +99,10 @@ export class LinkLog {
   private fellBack(before: LinkState, after: LinkState): void {
     const { log } = this.ports;
     const loss = after.lastLoss;
-    const told = this.worthTelling(after.failures);
+    const isWorthLogging = this.worthLogging(after.failures);
     const refusedBefore = after.name === 'blocked' && after.reason === this.blockedReason;
     const failed = loss !== null && loss.kind !== 'closed' && loss.kind !== 'replaced';
-    if (loss && failed && told && !refusedBefore && loss !== before.lastLoss)
+    if (loss && failed && isWorthLogging && !refusedBefore && loss !== before.lastLoss)
       log.error(`WebSocket error: ${JSON.stringify([bareLoss(loss)])}`, detailOf(loss));
     if (this.delivery !== 'polling') {
       const cause = loss === null ? {} : { cause: describeLoss(loss) };
@@ -128,11 +128,11 @@ export class LinkLog {
     const limit = this.ports.settings().reconnectAttempts;
     const of = limit > 0 && state.failures <= limit ? `/${limit}` : '';
     const ms = Math.round(state.until - state.since);
-    if (!this.worthTelling(state.failures)) {
-      this.untold += 1;
+    if (!this.worthLogging(state.failures)) {
+      this.unlogged += 1;
       return;
     }
-    this.lastToldAt = this.ports.clock.monotonic();
+    this.lastLoggedAt = this.ports.clock.monotonic();
     this.ports.log.info(`Scheduling WebSocket reconnect attempt ${state.failures}${of} in ${ms}ms`);
     if (limit > 0 && state.failures === limit)
       this.ports.log.warn(`WebSocket failed ${limit} times in a row; reporting degraded, still retrying`);
@@ -144,9 +144,9 @@ export class LinkLog {
     this.ports.log.error(`WebSocket blocked (${state.reason}): ${this.ports.blockedWords(state.lastLoss)}`);
   }
 
-  private worthTelling(failures: number): boolean {
-    if (failures <= TOLD_IN_FULL || failures % SUMMARY_EVERY === 0) return true;
-    return this.ports.clock.monotonic() - this.lastToldAt >= SUMMARY_MS;
+  private worthLogging(failures: number): boolean {
+    if (failures <= LOGGED_IN_FULL || failures % SUMMARY_EVERY === 0) return true;
+    return this.ports.clock.monotonic() - this.lastLoggedAt >= SUMMARY_MS;
   }
 }
 

@@ -25,12 +25,12 @@ export class FilesWatch {
   private tick: Timer | undefined;
   private settling: Timer | undefined;
   private watchers: FSWatcher[] = [];
-  private told: string;
+  private reported: string;
   private seen: string;
 
   constructor(private readonly options: FilesWatchOptions) {
-    this.told = this.stamp();
-    this.seen = this.told;
+    this.reported = this.stamp();
+    this.seen = this.reported;
   }
 
   start(): void {
@@ -81,14 +81,14 @@ export class FilesWatch {
 
   private look(): void {
     const stamp = this.stamp();
-    if (stamp === this.seen && (stamp === this.told || this.settling !== undefined)) return;
+    if (stamp === this.seen && (stamp === this.reported || this.settling !== undefined)) return;
     this.seen = stamp;
     this.settling?.cancel();
     this.settling = this.options.clock.after(SETTLED_MS, () => {
       this.settling = undefined;
       if (this.stamp() !== this.seen) this.look();
-      else if (this.seen !== this.told) {
-        this.told = this.seen;
+      else if (this.seen !== this.reported) {
+        this.reported = this.seen;
         this.options.onChange();
       }
     });

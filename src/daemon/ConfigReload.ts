@@ -169,10 +169,10 @@ export class ConfigReload {
     const { clock, log } = this.options;
     const isInvalid = error instanceof ConfigError;
     this.refusedFiles = isInvalid ? error.files : [];
-    const told = isInvalid
+    const reason = isInvalid
       ? `The changed configuration is invalid: ${error.mistakes.map(describeMistake).join('; ')}`
       : describeError(error).replace(/\.$/, '');
-    const message = `${told}. The previous configuration stays in use.`;
+    const message = `${reason}. The previous configuration stays in use.`;
     if (this.refused?.message === message) return;
     const code = isInvalid ? 'config_invalid' : 'config_unreadable';
     const remedy =

@@ -149,12 +149,12 @@ export class Health {
 
 /** What may be told to anybody on this machine: codes and states, no words. */
 function healthOf({ state, problems, vital_signs: signs }: StatusSnapshot): HealthAnswer {
-  const told = (wanted: (problem: Problem) => boolean) =>
+  const codesOf = (wanted: (problem: Problem) => boolean) =>
     problems.filter(wanted).map(({ code, since }) => ({ code, since }));
   return {
     status: state,
-    problems: told(hindersTheJob),
-    notices: told((problem) => !hindersTheJob(problem)),
+    problems: codesOf(hindersTheJob),
+    notices: codesOf((problem) => !hindersTheJob(problem)),
     vital_signs: Object.fromEntries(Object.entries(signs).map(([name, sign]) => [name, sign.state])),
   };
 }

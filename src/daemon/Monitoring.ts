@@ -66,7 +66,7 @@ export class Monitoring {
   /** What the notifications were made of last. */
   private noticed: StatusSnapshot | undefined;
   private pongAt: number | null = null;
-  private told = '';
+  private broadcast = '';
   private stopping = false;
 
   constructor(private readonly options: MonitoringOptions) {
@@ -102,7 +102,7 @@ export class Monitoring {
         stateDirectory: config.state.directory,
         onAct: (by, words) => this.notify({ level: 'info', message: `${by} ${words}.`, by }),
       }),
-      agentStatus: () => this.toldStatus(),
+      agentStatus: () => this.broadcastStatus(),
       status: () => this.last ?? options.snapshot(),
       onWatched: (watched) => (watched ? this.watched() : this.unwatched()),
       clock,
@@ -239,16 +239,16 @@ export class Monitoring {
   }
 
   private tellStatus(): void {
-    if (this.server?.isWatched === true) this.toldStatus();
+    if (this.server?.isWatched === true) this.broadcastStatus();
   }
 
   /** What the agent does now; told to everybody if it is another thing than was told last. */
-  private toldStatus(): AgentStatus {
+  private broadcastStatus(): AgentStatus {
     const { components, store } = this.options;
     const status = agentStatus({ components, store, workload: this.workload, stopping: this.stopping });
     const words = JSON.stringify(status);
-    if (words !== this.told) this.server?.broadcastStatus(status);
-    this.told = words;
+    if (words !== this.broadcast) this.server?.broadcastStatus(status);
+    this.broadcast = words;
     return status;
   }
 

@@ -21,7 +21,7 @@ interface VitalWatchOptions {
  */
 export class VitalWatch {
   private timer: Timer | undefined;
-  private told: ReadonlySet<ErrorCode> = new Set();
+  private logged: ReadonlySet<ErrorCode> = new Set();
 
   constructor(private readonly options: VitalWatchOptions) {}
 
@@ -48,11 +48,11 @@ export class VitalWatch {
       const now = snapshot();
       const codes = new Set(now.problems.map(({ code }) => code));
       for (const code of codes) {
-        if (this.told.has(code)) continue;
+        if (this.logged.has(code)) continue;
         log[hindersTheJob({ code }) ? 'error' : 'warn'](`Something is wrong: ${ERROR_CODES[code]}`, { code });
       }
-      for (const code of this.told) if (!codes.has(code)) log.info('This is over', { code });
-      this.told = codes;
+      for (const code of this.logged) if (!codes.has(code)) log.info('This is over', { code });
+      this.logged = codes;
       onLook(now);
     } catch (error) {
       log.error('The vital signs could not be taken', { cause: describeError(error) });

@@ -74,7 +74,7 @@ interface ComponentOptions {
 export interface Components {
   chatDb: ChatDb;
   reader: IncomingReader;
-  told: Forwarding;
+  incoming: Forwarding;
   edits: EditWatch;
   watcher: ChatDbWatcher;
   runner: OsascriptRunner;
@@ -201,7 +201,7 @@ export function compose(options: ComponentOptions): Components {
     limits: options.config.slice(commandLimits),
   });
   const commands = new Commands(store, acks, log, handlers, ownTime);
-  const told = forwarding({
+  const incoming = forwarding({
     store,
     clock,
     log,
@@ -223,7 +223,7 @@ export function compose(options: ComponentOptions): Components {
   publishOutcomes({
     outgoing,
     fileEnded: attachments.staged.look.bind(attachments.staged),
-    loops: told.loops,
+    loops: incoming.loops,
     store,
     activity,
     ended: (conversation, outcome) => sendHealth.ended(conversation, outcome),
@@ -264,8 +264,8 @@ export function compose(options: ComponentOptions): Components {
     worthAnswering,
     settings: options.config.slice(dispatchSettings),
     atTurnEnd: (work) => void setImmediate(work),
-    onExpired: (message) => told.givenUp(message, 'expired'),
-    onSetAside: (message) => told.givenUp(message, 'set_aside'),
+    onExpired: (message) => incoming.givenUp(message, 'expired'),
+    onSetAside: (message) => incoming.givenUp(message, 'set_aside'),
     onReplyDamaged: (guid, conversation) => store.events.add(damagedReplyEvent(guid, conversation)),
     filter,
   });
@@ -282,8 +282,8 @@ export function compose(options: ComponentOptions): Components {
   });
 
   const operatorTexts = new OperatorTexts();
-  told.onOperatorReply((reply) => operatorTexts.note(reply));
-  keepTexts({ outgoing, told, store, clock });
+  incoming.onOperatorReply((reply) => operatorTexts.note(reply));
+  keepTexts({ outgoing, incoming, store, clock });
 
   const reader = composeReader({
     chatDb,
@@ -293,7 +293,7 @@ export function compose(options: ComponentOptions): Components {
     config,
     region,
     worthAnswering,
-    told,
+    incoming,
     activity,
     readTies: names.readTies.bind(names, chatDb),
     onArrived: () => supervision.arrived(),
@@ -311,7 +311,7 @@ export function compose(options: ComponentOptions): Components {
     conversationKey: keyOf,
     linkUp: () => backend.reachable(),
   });
-  const edits = new EditWatch({ chatDb, clock, onChanges: told.changes.note.bind(told.changes) });
+  const edits = new EditWatch({ chatDb, clock, onChanges: incoming.changes.note.bind(incoming.changes) });
   const watcher = new ChatDbWatcher({ chatDb, clock, log, together: (looks) => store.together(looks) });
   watcher.onLook(reader.scan.bind(reader));
   watcher.onLook(outgoing.chatChanged.bind(outgoing));
@@ -320,7 +320,7 @@ export function compose(options: ComponentOptions): Components {
   return {
     chatDb,
     reader,
-    told,
+    incoming,
     edits,
     watcher,
     runner,

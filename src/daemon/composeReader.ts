@@ -21,7 +21,7 @@ interface ReaderOptions {
   region: string;
   /** Whether a message that was sent then (Unix ms) is still worth an answer. */
   worthAnswering: (sentAt: number) => boolean;
-  told: ReturnType<typeof forwarding>;
+  incoming: ReturnType<typeof forwarding>;
   activity: Activity;
   /** Notes what chat.db says of groups that go by several identifiers. */
   readTies: () => TiesRead;
@@ -31,7 +31,7 @@ interface ReaderOptions {
 
 /** Reads what comes in, from everybody but ourselves; each message is noted in the log and the status. */
 export function composeReader(room: ReaderOptions): IncomingReader {
-  const { chatDb, store, clock, log, config, region, worthAnswering, told, activity } = room;
+  const { chatDb, store, clock, log, config, region, worthAnswering, incoming, activity } = room;
   const phone = config().edge.user_phone;
   const own = new OwnAddresses(
     () => region,
@@ -53,7 +53,7 @@ export function composeReader(room: ReaderOptions): IncomingReader {
       const { maxAgeMs, catchUpMs } = ageLimits(config());
       return Math.max(maxAgeMs, catchUpMs);
     },
-    forwarding: told.rows,
+    forwarding: incoming.rows,
     onMessages(messages) {
       activity.incomingAt = clock.now();
       room.onArrived();

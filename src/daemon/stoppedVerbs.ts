@@ -92,7 +92,7 @@ const SILENT: Logger = { debug: silence, info: silence, warn: silence, error: si
 function verbsOn(store: Store, { keyOf, meant, names }: Chat, { config }: StoppedAgent) {
   const acks = new Acks(store, systemClock);
   const cancel = (id: string, by: string) =>
-    cancelScheduled({ store, acks, told: scheduleSettings(config()).acks }, id, by);
+    cancelScheduled({ store, acks, ackWhen: scheduleSettings(config()).acks }, id, by);
   return {
     ...stoppedPauseVerbs(store, keyOf, meant, SILENT),
     ...conversationVerbs({ store, names, conversationKey: keyOf, operatorTexts: { list: () => [] } }),

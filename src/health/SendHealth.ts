@@ -121,7 +121,7 @@ export class SendHealth {
   fault(): Problem<number, LastingCode> | undefined {
     const { current } = this;
     if (current === undefined) return undefined;
-    return current.code === 'automation_denied' || this.isFresh(current) ? told(current) : undefined;
+    return current.code === 'automation_denied' || this.isFresh(current) ? problemOf(current) : undefined;
   }
 
   /** The faults of this machine, each code once. */
@@ -129,7 +129,7 @@ export class SendHealth {
     const faults = [...this.machine.values()].filter((fault) => this.isFresh(fault));
     return faults
       .filter((one, index) => faults.findIndex(({ code }) => code === one.code) === index)
-      .map(told);
+      .map(problemOf);
   }
 
   private isFresh({ seenAt }: Fault): boolean {
@@ -137,7 +137,7 @@ export class SendHealth {
   }
 }
 
-function told({ seenAt: _, ...problem }: Fault): Problem<number, LastingCode> {
+function problemOf({ seenAt: _, ...problem }: Fault): Problem<number, LastingCode> {
   return problem;
 }
 

@@ -109,9 +109,9 @@ export function openLineFile({ path, rotate, clock, remakesDirectory, notice }: 
       }
       if (hindered !== undefined) destination.write(notice(`The log could not be rotated: ${hindered}`));
       if (lost === 0 || !moved) return;
-      const told = notice(`${lost} log lines were lost: ${reason}`);
+      const report = notice(`${lost} log lines were lost: ${reason}`);
       lost = 0;
-      destination.write(told);
+      destination.write(report);
     },
     close() {
       if (closed) return;

@@ -3,7 +3,7 @@ import type { LogLevel } from './formatLine.js';
 import type { LogFields } from './Logger.js';
 
 /** So many faults of one kind are told in full before the rest of their series is only counted. */
-const TOLD_IN_FULL = 5;
+const WRITTEN_IN_FULL = 5;
 const WINDOW_MS = 60_000;
 /** Kinds that are watched at a time; beyond that each line is written. */
 const MOST_KINDS = 1_000;
@@ -14,8 +14,8 @@ interface Series {
   readonly level: LogLevel;
   readonly message: string;
   readonly fields: LogFields;
-  told: number;
-  untold: number;
+  written: number;
+  suppressed: number;
   timer: Timer;
 }
 
@@ -44,11 +44,11 @@ export class Repeats {
       if (this.series.size < MOST_KINDS) this.begin(key, level, message, fields);
       return true;
     }
-    if (known.told < TOLD_IN_FULL) {
-      known.told += 1;
+    if (known.written < WRITTEN_IN_FULL) {
+      known.written += 1;
       return true;
     }
-    known.untold += 1;
+    known.suppressed += 1;
     return false;
   }
 
@@ -65,13 +65,13 @@ export class Repeats {
     const telling = TELLING.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]]));
     const timer = this.clock.after(WINDOW_MS, () => this.windowEnded(key));
     const shown = Object.fromEntries(telling) as LogFields;
-    this.series.set(key, { level, message, fields: shown, told: 1, untold: 0, timer });
+    this.series.set(key, { level, message, fields: shown, written: 1, suppressed: 0, timer });
   }
 
   private windowEnded(key: string): void {
     const series = this.series.get(key);
     if (series === undefined) return;
-    if (series.untold === 0) {
+    if (series.suppressed === 0) {
       this.series.delete(key);
       return;
     }
@@ -80,9 +80,9 @@ export class Repeats {
   }
 
   private tell(series: Series): void {
-    const { level, message, fields, untold } = series;
-    if (untold === 0) return;
-    series.untold = 0;
-    this.summary(level, `${message} … ${untold} more in ${WINDOW_MS / 1000} s`, fields);
+    const { level, message, fields, suppressed } = series;
+    if (suppressed === 0) return;
+    series.suppressed = 0;
+    this.summary(level, `${message} … ${suppressed} more in ${WINDOW_MS / 1000} s`, fields);
   }
 }

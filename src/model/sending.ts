@@ -196,8 +196,8 @@ export interface SendRecord extends Required<Omit<NewSend, 'state'>> {
   watchUntil: number | null;
   guid: string | null;
   service: string | null;
-  /** What was told of its later life: a sum of LIFE bits. */
-  told: number;
+  /** What was reported of its later life: a sum of LIFE bits. */
+  reported: number;
   /** Until when its later life is looked for; null: not. */
   lifeUntil: number | null;
   /** 1 while the staged copy of its file may lie there. */

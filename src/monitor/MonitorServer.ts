@@ -43,7 +43,7 @@ interface MonitorOptions {
 
 const SWEEP_MS = 1_000;
 /** Of cut-off clients one line is written in so long. */
-const TOLD_EVERY_MS = 60_000;
+const LOGGED_EVERY_MS = 60_000;
 /** Beside the WebSockets a browser keeps a few connections; far above it nothing is accepted. */
 const MOST_CONNECTIONS = 1_024;
 /** Connections on which no request is being answered. */
@@ -62,7 +62,7 @@ export class MonitorServer {
   private readonly pages: PageHandler;
   private readonly door: LoopbackPort;
   private sweeping: Timer | undefined;
-  private abuses = { count: 0, toldAt: Number.NEGATIVE_INFINITY };
+  private abuses = { count: 0, loggedAt: Number.NEGATIVE_INFINITY };
   private stopped = false;
 
   constructor(private readonly options: MonitorOptions) {
@@ -256,8 +256,8 @@ export class MonitorServer {
     const { clock, log } = this.options;
     this.abuses.count += 1;
     const now = clock.monotonic();
-    if (now - this.abuses.toldAt < TOLD_EVERY_MS) return;
+    if (now - this.abuses.loggedAt < LOGGED_EVERY_MS) return;
     log.warn('Monitor clients were cut off', { why, count: this.abuses.count });
-    this.abuses = { count: 0, toldAt: now };
+    this.abuses = { count: 0, loggedAt: now };
   }
 }

@@ -12,15 +12,15 @@ import { OPERATOR } from './OperatorTexts.js';
 /** Keeps every text in and out for those who watch, whether somebody does or not, in the write that stores it. */
 export function keepTexts(from: {
   outgoing: Pick<Outgoing, 'onOutcome'>;
-  told: { onOperatorReply: (listener: (reply: OperatorReply) => void) => void };
+  incoming: { onOperatorReply: (listener: (reply: OperatorReply) => void) => void };
   store: Pick<Store, 'incoming' | 'textJournal'>;
   clock: Pick<Clock, 'now'>;
 }): void {
-  const { outgoing, told, store, clock } = from;
+  const { outgoing, incoming, store, clock } = from;
   store.incoming.onInsert(({ conversation, guid, text, sender, sentAt }) =>
     store.textJournal.add({ conversation, messageId: guid, text, sender, saidAt: sentAt }),
   );
-  told.onOperatorReply(({ conversation, guid, text, sentAt }) => {
+  incoming.onOperatorReply(({ conversation, guid, text, sentAt }) => {
     const writtenAt = Date.parse(sentAt);
     // A row without a date was written just now, as far as anybody knows.
     const saidAt = Number.isNaN(writtenAt) ? clock.now() : writtenAt;

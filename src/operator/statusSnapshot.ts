@@ -116,7 +116,7 @@ export function statusSnapshot(sources: SnapshotSources): StatusSnapshot {
     uploads_queued: store.uploads.countWaiting(),
     incoming_left_out: { ...reader.skipped() },
     decode_fallbacks: reader.damagedBodies(),
-    paused: store.pauses.list().map(toldPause),
+    paused: store.pauses.list().map(pauseEntry),
     last_incoming_at: isoOrNull(activity.incomingAt),
     last_sent_at: isoOrNull(activity.sentAt),
     last_error: activity.error,
@@ -168,7 +168,7 @@ export function idleStatus({ startedAt, now, problems, store }: Idle): StatusSna
     sends_held: { new_recipients: 0, per_minute: 0 },
     incoming_left_out: {},
     decode_fallbacks: 0,
-    paused: store === undefined ? null : (insight?.pauses ?? []).map(toldPause),
+    paused: store === undefined ? null : (insight?.pauses ?? []).map(pauseEntry),
     last_incoming_at: null,
     last_sent_at: null,
     last_error: first?.message ?? null,
@@ -204,7 +204,7 @@ const NO_OLDEST = {
   uploads_queued: null,
 };
 
-function toldPause({ since, ...pause }: Pause) {
+function pauseEntry({ since, ...pause }: Pause) {
   return { ...pause, since: iso(since) };
 }
 

@@ -95,7 +95,7 @@ const OVERDUE_MS = 2 * MINUTE_MS;
 const UNDECIDED_MS = MINUTE_MS / 4;
 const SENDS_FAIL_FROM = 3;
 /** So long a loss is told. */
-const LOSS_TOLD_MS = 24 * 60 * MINUTE_MS;
+const LOSS_SHOWN_MS = 24 * 60 * MINUTE_MS;
 
 /** What a problem says of the job: of which signs it is, and whether the agent does its whole job with it. */
 interface Meaning {
@@ -289,20 +289,20 @@ export function heldBy(problems: readonly Problem<number>[]): Held {
 /** What no room can see by itself. */
 function found(facts: VitalFacts): Problem<number>[] {
   const held = heldBy(facts.problems);
-  const isToldBySending = facts.problems.some(({ code }) => TOLD_BY_SENDING.includes(code));
+  const hasSendingFault = facts.problems.some(({ code }) => SENDING_FAULTS.includes(code));
   return [
     ...(held.reading ? [] : [...stuckReading(facts), ...undecidedTexts(facts)]),
     ...(held.posting ? [] : [...failingPosts(facts), ...unreadAcks(facts)]),
     ...(held.uploading ? [] : stuckUploads(facts)),
     ...(held.storing ? [] : overdue(facts)),
-    ...(isToldBySending ? [] : failingSends(facts)),
+    ...(hasSendingFault ? [] : failingSends(facts)),
     ...setAside(facts),
     ...expired(facts),
   ];
 }
 
 /** With one of these it is told why texts are not sent. */
-const TOLD_BY_SENDING: readonly ErrorCode[] = [
+const SENDING_FAULTS: readonly ErrorCode[] = [
   'automation_pending',
   'automation_denied',
   'osascript_missing',
@@ -455,7 +455,7 @@ function setAside({ now, setAside: { messages, since } }: VitalFacts): Problem<n
 /** Nobody decided that, unlike what an operator drops. */
 function expired({ now, givenUp: { messages } }: VitalFacts): Problem<number>[] {
   const { count, newestAt } = messages;
-  if (newestAt === null || now - newestAt >= LOSS_TOLD_MS) return [];
+  if (newestAt === null || now - newestAt >= LOSS_SHOWN_MS) return [];
   return [
     {
       code: 'messages_expired',

@@ -71,9 +71,9 @@ export class DeliveryTracker {
     this.cold.stop();
   }
 
-  /** Inside the write that settles it: the row of a text is known. `told`: what of its life that was, as LIFE bits. */
-  begin(send: SendRecord, told = 0): void {
-    this.store.sends.setTold(send.seq, told, this.steady.now() + COLD_MS);
+  /** Inside the write that settles it: the row of a text is known. `reported`: what of its life that was, as LIFE bits. */
+  begin(send: SendRecord, reported = 0): void {
+    this.store.sends.setReported(send.seq, reported, this.steady.now() + COLD_MS);
     this.hotUntil = this.clock.monotonic() + HOT_MS;
     // Its row may say more already.
     this.store.afterCommit(this.look);
@@ -122,9 +122,9 @@ export class DeliveryTracker {
       const sent = row !== undefined && text.state === 'failed' && isThrough(row) ? row : undefined;
       const isOver = this.steady.age(text.lifeUntil - COLD_MS) > COLD_MS;
       const hasNews = events.length > 0 || sent !== undefined;
-      const before = hasNews && row?.error === 0 ? recovered(text.told) : text.told;
-      const told = events.reduce((sum, { kind }) => sum | LIFE[kind], before);
-      return hasNews || isOver ? [{ text, sent, events, told, isOver }] : [];
+      const before = hasNews && row?.error === 0 ? recovered(text.reported) : text.reported;
+      const reported = events.reduce((sum, { kind }) => sum | LIFE[kind], before);
+      return hasNews || isOver ? [{ text, sent, events, reported, isOver }] : [];
     });
     if (steps.length > 0) this.tell(steps);
     return rows !== undefined;
@@ -133,8 +133,8 @@ export class DeliveryTracker {
   private tell(steps: readonly Step[]): void {
     const { store } = this;
     const take = (step: Step) => this.tellOne(step);
-    const setAside = ({ text, told }: Step, fault: unknown) => {
-      store.sends.setTold(text.seq, told, null);
+    const setAside = ({ text, reported }: Step, fault: unknown) => {
+      store.sends.setReported(text.seq, reported, null);
       store.setAside.note('text', text.id, describeError(fault));
     };
     this.isTelling = true;
@@ -149,14 +149,15 @@ export class DeliveryTracker {
   }
 
   /** Inside a write: nothing of a text that is not as it was compared any more, for another look told it. */
-  private tellOne({ text, sent, events, told, isOver }: Step): void {
+  private tellOne({ text, sent, events, reported, isOver }: Step): void {
     const { sends } = this.store;
     const send = sends.get(text.seq);
-    if (send?.told !== text.told || send.state !== text.state || send.lifeUntil !== text.lifeUntil) return;
+    if (send?.reported !== text.reported || send.state !== text.state || send.lifeUntil !== text.lifeUntil)
+      return;
     if (sent !== undefined) this.arrived(send, sent);
     // A failure is not the end: Messages may yet send it by SMS.
-    const isFinal = isOver || (told & LIFE.read) !== 0;
-    sends.setTold(send.seq, told, isFinal ? null : text.lifeUntil);
+    const isFinal = isOver || (reported & LIFE.read) !== 0;
+    sends.setReported(send.seq, reported, isFinal ? null : text.lifeUntil);
     for (const event of events) for (const listener of this.listeners) listener(send, event);
   }
 }
@@ -167,7 +168,7 @@ interface Step {
   /** It had failed, and this row says that it went out. */
   sent: RowState | undefined;
   events: DeliveryEvent[];
-  told: number;
+  reported: number;
   /** It is not followed any longer. */
   isOver: boolean;
 }
@@ -178,12 +179,12 @@ function isThrough(row: RowState): boolean {
 }
 
 /** What was told once good news are told: after those, a second failure is news again. */
-function recovered(told: number): number {
-  return (told & LIFE.failed) === 0 ? told : (told & ~LIFE.failed) | LIFE.recovered;
+function recovered(reported: number): number {
+  return (reported & LIFE.failed) === 0 ? reported : (reported & ~LIFE.failed) | LIFE.recovered;
 }
 
 /** What a row says that was not told yet, in the order in which it happened. */
-function newSteps({ told }: LiveText, row: RowState): DeliveryEvent[] {
+function newSteps({ reported }: LiveText, row: RowState): DeliveryEvent[] {
   const steps: DeliveryEvent[] = [];
   if (row.wasDowngraded) steps.push({ kind: 'downgraded', service: row.service });
   if (row.error !== 0) steps.push({ kind: 'failed', error: row.error });
@@ -191,7 +192,7 @@ function newSteps({ told }: LiveText, row: RowState): DeliveryEvent[] {
     if (row.isDelivered || row.isRead) steps.push({ kind: 'delivered' });
     if (row.isRead) steps.push({ kind: 'read' });
   }
-  return steps.filter(({ kind }) => (told & LIFE[kind]) === 0);
+  return steps.filter(({ kind }) => (reported & LIFE[kind]) === 0);
 }
 
 /** Goes through all texts whose life goes on, a page in each turn of the loop, and then rests in proportion to what it took. */

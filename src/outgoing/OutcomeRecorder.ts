@@ -40,12 +40,12 @@ export class OutcomeRecorder {
   setAside(send: SendRecord, cause: string): boolean {
     const message = `The agent could not handle the end of this text: ${cause}`;
     const outcome = { kind: 'unknown', message } as const;
-    const areTold = this.listeners.every((listener) =>
+    const areStored = this.listeners.every((listener) =>
       this.store.tryEach([listener], (tell) => tell(send, outcome), NOTHING),
     );
     const waiting = this.store.sends.duplicatesOf(send.seq).filter(({ state }) => state === 'waiting');
     const areEnded = waiting.every((duplicate) => this.setAside(duplicate, cause));
-    if (!areTold || !areEnded) return false;
+    if (!areStored || !areEnded) return false;
     return this.store.tryWrite(() => {
       this.store.sends.settle(send.seq, { ...ledgerEnd(send, outcome), watchUntil: null });
       this.store.lineage.advance();

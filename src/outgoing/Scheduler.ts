@@ -44,9 +44,9 @@ export type Cancellation =
   | { kind: 'refused'; state: ScheduleState }
   | { kind: 'notFound' };
 
-/** Inside a write: takes back a text that is not being sent yet, and acks that where `told` says so. Needs no running agent. */
+/** Inside a write: takes back a text that is not being sent yet, and acks that where `ackWhen` says so. Needs no running agent. */
 export function cancelScheduled(
-  { store, acks, told }: { store: Store; acks: ScheduleAcks; told: 'stored' | 'sent' | 'both' },
+  { store, acks, ackWhen }: { store: Store; acks: ScheduleAcks; ackWhen: 'stored' | 'sent' | 'both' },
   id: string,
   cancelledBy: string,
 ): Cancellation {
@@ -54,7 +54,7 @@ export function cancelScheduled(
   if (text === undefined) return { kind: 'notFound' };
   if (text.state !== 'pending') return { kind: 'refused', state: text.state };
   store.schedule.setState(text.scheduleId, 'cancelled', `cancelled by ${cancelledBy}`);
-  if (told !== 'stored') {
+  if (ackWhen !== 'stored') {
     acks.give(text.commandId, {
       kind: 'failed',
       code: null,
@@ -118,7 +118,7 @@ export class Scheduler {
   /** Inside a write: takes back a text that is not being sent yet. */
   readonly cancel = (id: string, cancelledBy: string): Cancellation => {
     const { store, acks, settings } = this.options;
-    const outcome = cancelScheduled({ store, acks, told: settings().acks }, id, cancelledBy);
+    const outcome = cancelScheduled({ store, acks, ackWhen: settings().acks }, id, cancelledBy);
     if (outcome.kind === 'cancelled') store.afterCommit(this.run);
     return outcome;
   };

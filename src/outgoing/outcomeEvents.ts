@@ -84,8 +84,8 @@ export function damagedReplyEvent(guid: string, conversation: string): NewEvent 
 }
 
 /** Whether the backend is told of it: a failure and what follows it always, what else becomes of a text if `delivery` says so. */
-export function isToldOfLife({ told }: SendRecord, life: DeliveryEvent, delivery: boolean): boolean {
-  return delivery || life.kind === 'failed' || (told & (LIFE.failed | LIFE.recovered)) !== 0;
+export function isReported({ reported }: SendRecord, life: DeliveryEvent, delivery: boolean): boolean {
+  return delivery || life.kind === 'failed' || (reported & (LIFE.failed | LIFE.recovered)) !== 0;
 }
 
 /** The event for a step in the life of a sent text. */
@@ -171,7 +171,7 @@ export function publishOutcomes(audience: OutcomeSubscribers): void {
     if (!isOwnText(send)) loops.started(counted(send));
   });
   outgoing.onDelivery((send, life) => {
-    if (isOwnText(send) || !isToldOfLife(send, life, tellsDelivery())) return;
+    if (isOwnText(send) || !isReported(send, life, tellsDelivery())) return;
     store.events.add(deliveryEvent(send, life));
   });
 }

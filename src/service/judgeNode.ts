@@ -66,8 +66,8 @@ export async function whyNotHere(
 
 async function macOsVersion({ programs, run }: Service): Promise<string | undefined> {
   const end = await run(programs.swVers, ['-productVersion']);
-  const told = end.kind === 'ended' ? end.stdout.trim() : '';
-  return /^\d+(\.\d+)*$/.test(told) ? told : undefined;
+  const version = end.kind === 'ended' ? end.stdout.trim() : '';
+  return /^\d+(\.\d+)*$/.test(version) ? version : undefined;
 }
 
 function counted(libraries: readonly string[]): string {

@@ -59,15 +59,15 @@ export function forgottenTexts(
   witnessed: BegunTexts,
   until: number,
 ): ForgottenTexts[] {
-  const told = witnessed.map(({ marks, until: end }) => ({ marks, until: end ?? until }));
-  const ends = [...new Set([...earlier, ...told].map((group) => group.until))].toSorted((a, b) => a - b);
+  const ended = witnessed.map(({ marks, until: end }) => ({ marks, until: end ?? until }));
+  const ends = [...new Set([...earlier, ...ended].map((group) => group.until))].toSorted((a, b) => a - b);
   const marksIn = (groups: readonly ForgottenTexts[], end: number) =>
     groups.flatMap((group) => (group.until === end ? split(group.marks) : []));
   // The same attempt is told of twice where an agent died before it had settled what it found: it is of the first of these times.
   const known: string[] = [];
   const merged = ends.map((end) => {
     const before = marksIn(earlier, end);
-    const marks = without([...before, ...without(marksIn(told, end), before)], known);
+    const marks = without([...before, ...without(marksIn(ended, end), before)], known);
     known.push(...marks);
     return { until: end, marks: marks.join('') };
   });

@@ -24,10 +24,13 @@ export function rowWatchedMs(send: Pick<SendRecord, 'file'>): number {
   return send.file === null ? ROW_WATCHED_MS : FILE_ROW_WATCHED_MS;
 }
 
-/** Steps in the life of a sent text, as bits of `told`. recovered: it was told to have failed, and better of it after that. */
+/** Steps in the life of a sent text, as bits of `reported`. recovered: it was reported as failed, and better of it after that. */
 export const LIFE = { delivered: 1, read: 2, failed: 4, downgraded: 8, recovered: 16 } as const;
 
-export const SEND_COLUMNS = columns<SendRecord>(
+/** The column has the name that the first version gave it. */
+export const REPORTED_COLUMN = 'told AS reported';
+
+export const SEND_COLUMNS = `${columns<SendRecord>(
   'seq',
   'id',
   'place',
@@ -60,7 +63,6 @@ export const SEND_COLUMNS = columns<SendRecord>(
   'service',
   'errorCode',
   'error',
-  'told',
   'lifeUntil',
   'partOf',
   'part',
@@ -69,7 +71,7 @@ export const SEND_COLUMNS = columns<SendRecord>(
   'staged',
   'settledAt',
   'chatGuid',
-);
+)}, ${REPORTED_COLUMN}`;
 
 export interface WantedText {
   conversation: string;

@@ -1,14 +1,14 @@
 import type { NewSend, SendRecord } from '../model/sending.js';
 import type { Clock } from '../system/clock.js';
 import { MOST_GIVEN_UP } from './begunTexts.js';
-import { SEND_COLUMNS as COLUMNS, SEND_COLUMNS } from './sendRecord.js';
+import { SEND_COLUMNS as COLUMNS, REPORTED_COLUMN, SEND_COLUMNS } from './sendRecord.js';
 import { columns, type Database, type Statement } from './sqlite.js';
 
 /** From an attempt until its row is not looked for any more: a file is waited for 20 minutes. */
 const LONGEST_ATTEMPT_MS = 30 * 60_000;
 
 /** A text whose later life is followed, as far as that is compared with its row. */
-export type LiveText = Pick<SendRecord, 'seq' | 'id' | 'guid' | 'state' | 'told'> & LivePlace;
+export type LiveText = Pick<SendRecord, 'seq' | 'id' | 'guid' | 'state' | 'reported'> & LivePlace;
 
 /** Where a text stands among those: in the order in which they end to be followed (Unix ms). */
 export interface LivePlace {
@@ -215,9 +215,9 @@ export class SendTable {
     this.statements.updateUnwatch.run(seq);
   }
 
-  /** What was told of a sent text, and until when (Unix ms) more is looked for; null: no longer. */
-  setTold(seq: number, told: number, lifeUntil: number | null): void {
-    this.statements.updateTold.run(told, lifeUntil, seq);
+  /** What was reported of a sent text, and until when (Unix ms) more is looked for; null: no longer. */
+  setReported(seq: number, reported: number, lifeUntil: number | null): void {
+    this.statements.updateReported.run(reported, lifeUntil, seq);
   }
 
   /** Inside a write: no sent text is followed longer than until then (Unix ms). */
@@ -269,7 +269,7 @@ export class SendTable {
 /** Word for word the condition of the index `sends_lane`, or SQLite does not take it. */
 const IN_LANE = "(state = 'queued' OR state = 'attempting' OR state = 'confirming' OR state = 'staging')";
 
-const LIVE_COLUMNS = columns<LiveText>('seq', 'id', 'guid', 'state', 'told', 'lifeUntil');
+const LIVE_COLUMNS = `${columns<LiveText>('seq', 'id', 'guid', 'state', 'lifeUntil')}, ${REPORTED_COLUMN}`;
 
 /** The columns of every send; the others are for parts and files. */
 const KNOWN = `seq, place, id, conversation, thread_id, text, role, priority, pause_ms, command_id, schedule_id, answers, assumed, twin_key, twin, state, error_code, error, created_at, chat_guid`;
@@ -307,7 +307,7 @@ const SQL = {
   updateAssumed: 'UPDATE sends SET assumed = ? WHERE seq = ? AND answers IS NULL',
   updateAnswers: "UPDATE sends SET answers = ? WHERE conversation = ? AND role = 'reflex' AND answers = ?",
   updateUnwatch: 'UPDATE sends SET watch_until = NULL WHERE seq = ?',
-  updateTold: 'UPDATE sends SET told = ?, life_until = ? WHERE seq = ?',
+  updateReported: 'UPDATE sends SET told = ?, life_until = ? WHERE seq = ?',
   updateLivesBy: 'UPDATE sends SET life_until = ? WHERE life_until > ?',
   selectLiving: `SELECT ${LIVE_COLUMNS} FROM sends INDEXED BY sends_life_until
      WHERE life_until IS NOT NULL AND (life_until, seq) > (?, ?) ORDER BY life_until, seq LIMIT ?`,
@@ -417,7 +417,7 @@ function freshRecord(send: NewSend, seq: number, createdAt: number): SendRecord 
     watchUntil: null,
     guid: null,
     service: null,
-    told: 0,
+    reported: 0,
     lifeUntil: null,
     partOf: send.partOf ?? null,
     part: send.part ?? 0,

@@ -4,7 +4,7 @@ import type { CommitHooks } from './outbox.js';
 import type { Database, Statement } from './sqlite.js';
 
 /** A text that came in or went out, as it is told to those who watch. */
-interface ToldText {
+interface WrittenText {
   conversation: string;
   messageId: string;
   text: string;
@@ -15,7 +15,7 @@ interface ToldText {
 }
 
 /** `cursor` is the place of the text in the journal. */
-export type JournalText = ToldText & { cursor: string };
+export type JournalText = WrittenText & { cursor: string };
 
 /** What follows a cursor: `cursor` is that of the last text, or the one that was asked with. */
 interface JournalPage {
@@ -28,7 +28,7 @@ interface JournalPage {
   gap: 'not_kept' | 'unknown_cursor' | null;
 }
 
-type JournalRow = ToldText & { seq: number };
+type JournalRow = WrittenText & { seq: number };
 
 /** A page ends with the text with which it has so many characters, so that it is one frame of moderate size. */
 const PAGE_CHARACTERS = 100_000;
@@ -66,7 +66,7 @@ export class TextJournal {
   }
 
   /** Inside the write that stores what the text is of. */
-  add(said: ToldText): void {
+  add(said: WrittenText): void {
     const { conversation, messageId, text, sender, saidAt } = said;
     const { lastInsertRowid } = this.insert.run(
       conversation,
@@ -76,9 +76,9 @@ export class TextJournal {
       saidAt,
       this.clock.now(),
     );
-    const told = { ...said, cursor: cursorOf(Number(lastInsertRowid), messageId) };
+    const entry = { ...said, cursor: cursorOf(Number(lastInsertRowid), messageId) };
     this.hooks.afterCommit(() => {
-      for (const listener of this.listeners) listener(told);
+      for (const listener of this.listeners) listener(entry);
     });
   }
 

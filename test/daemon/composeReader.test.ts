@@ -38,7 +38,7 @@ function place() {
   const { config } = loadConfig({ env, cwd: directory, homeDir: directory, platform: 'linux' });
   const reader = composeReader({
     ...{ chatDb, store, clock, log, region: 'US', config: () => config, worthAnswering: () => true },
-    told: forwarding({
+    incoming: forwarding({
       ...{ store, clock, log, config: () => config, conversationKey: names.keyOf },
       ...{ normalise: (text) => text, disclose: (text) => text, onFiles: () => undefined },
     }),

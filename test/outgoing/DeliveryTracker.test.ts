@@ -234,7 +234,7 @@ describe('however many texts are followed', () => {
         });
         const guid = messages.rows.at(-1)?.guid ?? null;
         store.sends.settle(send?.seq ?? 0, { state: 'sent', guid });
-        store.sends.setTold(send?.seq ?? 0, 0, clock.now() + 48 * 3600_000);
+        store.sends.setReported(send?.seq ?? 0, 0, clock.now() + 48 * 3600_000);
       }
     });
     const rowOf = (text: string) => messages.rows.find((row) => row.text === text) ?? {};

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SendRecord } from '../../src/model/sending.js';
-import { isToldOfLife, outcomeEvent, ownText, publishOutcomes } from '../../src/outgoing/outcomeEvents.js';
+import { isReported, outcomeEvent, ownText, publishOutcomes } from '../../src/outgoing/outcomeEvents.js';
 import { LIFE } from '../../src/store/sendRecord.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
@@ -8,7 +8,7 @@ import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 
-const send = (told = 0) => ({ told, conversation: '+13105551234', file: null }) as SendRecord;
+const send = (reported = 0) => ({ reported, conversation: '+13105551234', file: null }) as SendRecord;
 
 test('a failure is safe to repeat only where Messages has no row of the text', () => {
   const failed = { kind: 'failed', errorCode: 'not_delivered', message: 'no' } as const;
@@ -19,12 +19,12 @@ test('a failure is safe to repeat only where Messages has no row of the text', (
   });
 });
 
-test('what follows a failure is told though forward.delivery is off', () => {
+test('what follows a failure is reported though forward.delivery is off', () => {
   const downgraded = { kind: 'downgraded', service: 'SMS' } as const;
-  expect(isToldOfLife(send(), downgraded, false)).toBe(false);
-  expect(isToldOfLife(send(LIFE.failed), downgraded, false)).toBe(true);
-  expect(isToldOfLife(send(LIFE.recovered), { kind: 'delivered' }, false)).toBe(true);
-  expect(isToldOfLife(send(), { kind: 'failed', error: 22 }, false)).toBe(true);
+  expect(isReported(send(), downgraded, false)).toBe(false);
+  expect(isReported(send(LIFE.failed), downgraded, false)).toBe(true);
+  expect(isReported(send(LIFE.recovered), { kind: 'delivered' }, false)).toBe(true);
+  expect(isReported(send(), { kind: 'failed', error: 22 }, false)).toBe(true);
 });
 
 test('a text to ourselves, as of the selftest, shows in the status that texts go out, and the backend hears nothing of it', async () => {

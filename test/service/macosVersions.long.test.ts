@@ -252,7 +252,7 @@ describe('the first day on a new Mac, from install over doctor to the first text
       launchd: 'WARN this user has no desktop session, so launchd cannot be queried',
       automation: macOs.isTccReadable
         ? `PASS granted to ${bench.service.bundleId}`
-        : 'SKIP only the running agent can be told, and none runs',
+        : 'SKIP only the running agent can find out, and none runs',
     });
     bench.launchd.hasSession = true;
   });

@@ -7,7 +7,7 @@ import { levelStyle, watchWords } from './watchWords.js';
 /** Who wrote from another device of the account. */
 const OPERATOR = 'operator';
 
-type Told = Omit<WatchEntry, 'at' | 'record'>;
+type Shown = Omit<WatchEntry, 'at' | 'record'>;
 
 /** Turns what the client hears into entries, and gives those that are wanted. */
 export class WatchStream {
@@ -81,12 +81,12 @@ export class WatchStream {
   }
 
   /** What concerns no conversation is left out where one was asked for. */
-  private aside(told: Told, record: object): void {
-    if (this.wish.conversation === undefined) this.tell(told, record, this.clock.now());
+  private aside(shown: Shown, record: object): void {
+    if (this.wish.conversation === undefined) this.tell(shown, record, this.clock.now());
   }
 
-  private tell(told: Told, record: object, at: number): void {
-    if (!this.wish.types.has(told.type)) return;
-    this.give({ ...told, at, record: { type: told.type, at: new Date(at).toISOString(), ...record } });
+  private tell(shown: Shown, record: object, at: number): void {
+    if (!this.wish.types.has(shown.type)) return;
+    this.give({ ...shown, at, record: { type: shown.type, at: new Date(at).toISOString(), ...record } });
   }
 }

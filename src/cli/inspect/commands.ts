@@ -70,9 +70,9 @@ function lines(command: CommandEntry): string[] {
   const { command_id: id, command_type: type, via, state, received_at: at, error } = command;
   const terminal = stdoutTerminal();
   const isUnread = command.ack_read_at === null && state !== 'open' && via !== 'operator';
-  const told = isUnread ? '  ack not read yet' : '';
+  const unread = isUnread ? '  ack not read yet' : '';
   const why = error === null ? '' : `  ${error}`;
-  const text = `${id}  ${state.padEnd(9)}  ${type}  by ${via}  ${ago(at, systemClock.now())}${told}${why}`;
+  const text = `${id}  ${state.padEnd(9)}  ${type}  by ${via}  ${ago(at, systemClock.now())}${unread}${why}`;
   const [head = '', ...more] = entryLines(text, terminal);
   // Painted last: what paints has no width.
   return [head.replace(`  ${state}`, `  ${paint(terminal, STYLES[state], state)}`), ...more];

@@ -68,11 +68,11 @@ export async function watchMonitor(options: WatchOptions): Promise<number> {
     if (options.json === true) printJson(entry.record, true);
     else print(entryLine(entry, stdoutTerminal()));
   });
-  let told = '';
+  let printed = '';
   // One line a change, not one an attempt.
   const tell = (words: string) => {
-    if (words !== told) complain(`edge-agent: ${words}`);
-    told = words;
+    if (words !== printed) complain(`edge-agent: ${words}`);
+    printed = words;
   };
   client.on('state', (state) => {
     if (state.name === 'waiting') tell(`${state.why}; waiting for it.`);

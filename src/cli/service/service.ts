@@ -53,7 +53,7 @@ export async function install(options: InstallWishes): Promise<number> {
     const { version, previous, runtimeChanged } = done;
     give(
       options,
-      { version, previous: previous ?? null, runtime_changed: runtimeChanged, ...told(running) },
+      { version, previous: previous ?? null, runtime_changed: runtimeChanged, ...shortened(running) },
       ...runningLines(`Installed ${version}.`, running),
       ...(runtimeChanged ? grantAccess(service.places, done) : []),
       ...(previous === undefined ? [] : [`To go back to ${previous}: edge-agent rollback`]),
@@ -65,7 +65,7 @@ export async function install(options: InstallWishes): Promise<number> {
 export function start(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
     const running = await settled(service, await control.start(service));
-    give(options, told(running), ...runningLines('Started.', running));
+    give(options, shortened(running), ...runningLines('Started.', running));
   });
 }
 
@@ -81,7 +81,7 @@ export function stop(options: { json?: boolean }): Promise<number> {
 export function restart(options: { json?: boolean }): Promise<number> {
   return withService(async (service) => {
     const running = await settled(service, await control.restart(service));
-    give(options, told(running), ...runningLines('Restarted.', running));
+    give(options, shortened(running), ...runningLines('Restarted.', running));
   });
 }
 
@@ -93,7 +93,7 @@ export function rollback(options: { json?: boolean }): Promise<number> {
     const running = await settled(service, done.running, runtimeChanged);
     give(
       options,
-      { version: to, previous: from, runtime_changed: runtimeChanged, ...told(running) },
+      { version: to, previous: from, runtime_changed: runtimeChanged, ...shortened(running) },
       ...runningLines(`Back at ${to}.`, running),
       ...(runtimeChanged ? grantAccess(service.places, { previous: from, isSameSigner }) : []),
     );
@@ -208,7 +208,7 @@ function runningLines(done: string, { pid, state, problems, unknown, undecidable
 }
 
 /** An agent that answers has more to say than what is printed here. */
-function told({ pid, state, problems }: RunningAgent): RunningAgent {
+function shortened({ pid, state, problems }: RunningAgent): RunningAgent {
   return { pid, state, problems };
 }
 

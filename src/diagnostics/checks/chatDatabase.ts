@@ -35,8 +35,8 @@ export const access: Check = {
   title: 'chat.db can be read',
   run(context) {
     const { agent } = context;
-    const told = agent.kind === 'up' ? agent.snapshot.problems.find(isOfChatDb) : undefined;
-    if (told !== undefined) return fail(`the running agent: ${told.message}`, told.remedy);
+    const problem = agent.kind === 'up' ? agent.snapshot.problems.find(isOfChatDb) : undefined;
+    if (problem !== undefined) return fail(`the running agent: ${problem.message}`, problem.remedy);
     const file = probe(context.config.loaded.config.imessage.db_path);
     if (agent.kind === 'up' && !file.ok && file.code === 'chatdb_not_permitted') {
       return pass('the running agent reads it; this terminal may not');

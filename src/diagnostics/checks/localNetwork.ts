@@ -18,10 +18,12 @@ export const localNetwork: Check = {
     if (!(await isLocal(hostname))) return skip(`${what} is not in the local network`);
     if (agent.kind !== 'up')
       return skip('only the running agent can tell, as macOS lets every terminal through');
-    const told = agent.snapshot.problems.find(({ code }) => code === 'backend_unreachable');
-    if (told === undefined) return pass('the running agent reaches it');
-    const evidence = `the running agent: ${told.message}`;
-    return /\bEHOSTUNREACH\b/.test(told.message) ? fail(evidence, told.remedy) : warn(evidence, told.remedy);
+    const problem = agent.snapshot.problems.find(({ code }) => code === 'backend_unreachable');
+    if (problem === undefined) return pass('the running agent reaches it');
+    const evidence = `the running agent: ${problem.message}`;
+    return /\bEHOSTUNREACH\b/.test(problem.message)
+      ? fail(evidence, problem.remedy)
+      : warn(evidence, problem.remedy);
   },
 };
 

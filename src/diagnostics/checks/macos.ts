@@ -34,12 +34,12 @@ export const version: Check = {
   macOnly: true,
   async run(context) {
     const end = await ask(context, context.programs.swVers, ['-productVersion']);
-    const told = end.kind === 'ended' ? end.stdout.trim() : '';
-    const major = Number(told.split('.')[0]);
-    if (!/^\d+(\.\d+)*$/.test(told)) return warn(`sw_vers: ${words(end)}`, 'Run sw_vers by hand.');
-    if (major >= OLDEST_MACOS && major <= NEWEST_MACOS) return pass(told);
+    const version = end.kind === 'ended' ? end.stdout.trim() : '';
+    const major = Number(version.split('.')[0]);
+    if (!/^\d+(\.\d+)*$/.test(version)) return warn(`sw_vers: ${words(end)}`, 'Run sw_vers by hand.');
+    if (major >= OLDEST_MACOS && major <= NEWEST_MACOS) return pass(version);
     const range = `it was built for ${OLDEST_MACOS} to ${NEWEST_MACOS}`;
-    return warn(`${told}; ${range}`, 'Look closely at the other checks, and run this with --send.');
+    return warn(`${version}; ${range}`, 'Look closely at the other checks, and run this with --send.');
   },
 };
 
@@ -107,8 +107,8 @@ export const automation: Check = {
     const answer = await askAgent({ verb: 'automation', raise: true }, AGENT_MS);
     if (answer.kind === 'answered' && answer.result.permission !== 'unknown')
       return judgeAutomation(context, answer.result);
-    const told = agent.snapshot.problems.find(({ code }) => code.startsWith('automation_'));
-    if (told !== undefined) return fail(`the running agent: ${told.message}`, told.remedy);
+    const problem = agent.snapshot.problems.find(({ code }) => code.startsWith('automation_'));
+    if (problem !== undefined) return fail(`the running agent: ${problem.message}`, problem.remedy);
     return skip('macOS does not tell the running agent; edge-agent selftest --send does');
   },
 };
@@ -146,7 +146,7 @@ function noted(context: CheckContext): Outcome {
         `Start the agent, and run this again: it has macOS ask. ${allow(context)}`,
       );
     default:
-      return skip('only the running agent can be told, and none runs');
+      return skip('only the running agent can find out, and none runs');
   }
 }
 
@@ -165,8 +165,8 @@ export const account: Check = {
 async function askAccounts(context: ConfiguredBench): Promise<Outcome> {
   if ((await app(context).state()) !== 'running') return skip('Messages does not run');
   const { env, clock, agent, askAgent } = context;
-  const told = agent.kind === 'up' ? await askAgent({ verb: 'accounts' }, ACCOUNTS_MS) : undefined;
-  if (told?.kind === 'answered') return judgeAccounts(told.result, 'the running agent');
+  const answer = agent.kind === 'up' ? await askAgent({ verb: 'accounts' }, ACCOUNTS_MS) : undefined;
+  if (answer?.kind === 'answered') return judgeAccounts(answer.result, 'the running agent');
   const { osascript_path: osascriptPath } = context.config.loaded.config.imessage;
   return judgeAccounts(await accountsOf({ osascriptPath, env, clock }), 'this terminal');
 }
@@ -192,9 +192,9 @@ export const sleep: Check = {
   macOnly: true,
   async run(context) {
     const end = await ask(context, context.programs.pmset, ['-g']);
-    const told = end.kind === 'ended' ? /^\s*sleep\s+(\d+)\s*(.*)$/m.exec(end.stdout) : null;
-    if (told === null) return warn(`pmset: ${words(end)}`, 'Run by hand: pmset -g');
-    const [, minutes, prevented = ''] = told;
+    const setting = end.kind === 'ended' ? /^\s*sleep\s+(\d+)\s*(.*)$/m.exec(end.stdout) : null;
+    if (setting === null) return warn(`pmset: ${words(end)}`, 'Run by hand: pmset -g');
+    const [, minutes, prevented = ''] = setting;
     if (minutes === '0') return pass('sleep 0');
     const remedy = 'Run: sudo pmset -a sleep 0 autorestart 1';
     if (/caffeinate/.test(prevented)) return warn(`sleep ${minutes}, kept awake by caffeinate`, remedy);

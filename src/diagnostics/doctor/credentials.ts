@@ -39,7 +39,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
       async run(context) {
         const { agent } = context;
         if (agent.kind === 'unclear') return skip('an agent seems to be running but does not respond');
-        if (agent.kind === 'up') return toldAuth(agent.snapshot, context.clock.now());
+        if (agent.kind === 'up') return runningAuth(agent.snapshot, context.clock.now());
         if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
         const probe = probeOf(context);
         const { credentials } = probe;
@@ -65,7 +65,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
         const { agent, config } = context;
         if (!config.loaded.config.websocket.enabled) return skip('websocket.enabled is false');
         if (agent.kind === 'unclear') return skip('an agent seems to be running but does not respond');
-        if (agent.kind === 'up') return toldLink(agent.snapshot, context.clock.now());
+        if (agent.kind === 'up') return runningLink(agent.snapshot, context.clock.now());
         if (way.brokenAt !== undefined) return skip(`${way.brokenAt} failed`);
         const probe = probeOf(context);
         if (probe.credentials.kind === 'none') return skip('there are no credentials');
@@ -88,7 +88,7 @@ export function credentialChecks(way: Way, probeOf: (context: ConfiguredBench) =
   ];
 }
 
-function toldAuth({ problems, vital_signs: signs }: StatusSnapshot, now: number): Outcome {
+function runningAuth({ problems, vital_signs: signs }: StatusSnapshot, now: number): Outcome {
   const refusal = problems.find(({ code }) => REFUSALS.has(code));
   if (refusal !== undefined) return fail(`the running agent: ${refusal.message}`, refusal.remedy);
   const unreachable = problems.find(({ code }) => code === 'backend_unreachable');
@@ -103,7 +103,7 @@ function toldAuth({ problems, vital_signs: signs }: StatusSnapshot, now: number)
   return skip('the running agent has not been answered by the backend yet');
 }
 
-function toldLink(
+function runningLink(
   { link, link_detail: detail, problems, vital_signs: signs }: StatusSnapshot,
   now: number,
 ): Outcome {

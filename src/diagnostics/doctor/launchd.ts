@@ -61,12 +61,12 @@ async function isDisabled(context: CheckContext, label: string): Promise<boolean
 function judge({ agent }: CheckContext, printed: string): Outcome {
   const value = (key: string) => new RegExp(`^\\s*${key} = (.+)$`, 'm').exec(printed)?.[1]?.trim();
   const [state, pid, runs, exit] = ['state', 'pid', 'runs', 'last exit code'].map(value);
-  const told = [
+  const facts = [
     `state ${state ?? 'unknown'}`,
     ...(pid === undefined ? [] : [`pid ${pid}`]),
     ...(runs === undefined ? [] : [`${runs} ${runs === '1' ? 'start' : 'starts'}`]),
   ];
-  const evidence = told.join(', ');
+  const evidence = facts.join(', ');
   if (pid === undefined) {
     const ended = exit === undefined ? '' : `, last exit code ${exit}`;
     return fail(`${evidence}${ended}`, 'See why it ended: edge-agent logs -n 50; then: edge-agent start');

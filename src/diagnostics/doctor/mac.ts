@@ -15,11 +15,11 @@ export const autorestart: Check = {
   async run(context) {
     const end = await ask(context, context.programs.pmset, ['-g']);
     if (end.kind !== 'ended' || end.code !== 0) return warn('pmset failed', 'Run by hand: pmset -g');
-    const told = /^\s*autorestart\s+(\d+)/m.exec(end.stdout)?.[1];
-    if (told === undefined) return skip('this Mac has no such setting');
-    return told === '0'
+    const printed = /^\s*autorestart\s+(\d+)/m.exec(end.stdout)?.[1];
+    if (printed === undefined) return skip('this Mac has no such setting');
+    return printed === '0'
       ? warn('autorestart 0', 'Run: sudo pmset -a autorestart 1')
-      : pass(`autorestart ${told}`);
+      : pass(`autorestart ${printed}`);
   },
 };
 
@@ -31,8 +31,8 @@ export const autoLogin: Check = {
   macOnly: true,
   async run(context) {
     const filevault = await ask(context, context.programs.fdesetup, ['status']);
-    const told = filevault.kind === 'ended' ? filevault.stdout : '';
-    if (/FileVault is On/i.test(told)) {
+    const printed = filevault.kind === 'ended' ? filevault.stdout : '';
+    if (/FileVault is On/i.test(printed)) {
       const remedy =
         'Decide: turn FileVault off (System Settings → Privacy & Security) and automatic login on, or have somebody log in at the screen after each restart and power cut; for one planned restart: sudo fdesetup authrestart';
       return warn(
@@ -40,7 +40,7 @@ export const autoLogin: Check = {
         remedy,
       );
     }
-    if (!/FileVault is Off/i.test(told))
+    if (!/FileVault is Off/i.test(printed))
       return warn(
         'FileVault could not be asked, so it is not known whether it is on',
         'Run by hand: fdesetup status',

@@ -94,6 +94,6 @@ async function judgeLibraries(context: CheckContext, path: string, slice: Slice)
 
 async function ownMacOs({ programs, env, clock }: CheckContext): Promise<string | undefined> {
   const end = await runProgram(programs.swVers, ['-productVersion'], { env, clock, timeoutMs: PROGRAM_MS });
-  const told = end.kind === 'ended' ? end.stdout.trim() : '';
-  return /^\d+(\.\d+)*$/.test(told) ? told : undefined;
+  const version = end.kind === 'ended' ? end.stdout.trim() : '';
+  return /^\d+(\.\d+)*$/.test(version) ? version : undefined;
 }

@@ -11,8 +11,8 @@ export const marker: Check = {
   title: 'what a script logs is written before what follows it begins',
   macOnly: true,
   async run({ agent, askAgent, config: { loaded }, env, clock }) {
-    const told = agent.kind === 'up' ? await askAgent({ verb: 'marker' }, AGENT_MS) : undefined;
-    if (told?.kind === 'answered') return judge(told.result, 'proven by the running agent');
+    const answer = agent.kind === 'up' ? await askAgent({ verb: 'marker' }, AGENT_MS) : undefined;
+    if (answer?.kind === 'answered') return judge(answer.result, 'proven by the running agent');
     const { imessage, state } = loaded.config;
     const own = { osascriptPath: imessage.osascript_path, stateDirectory: state.directory, env, clock };
     return judge(await proveMarker(own), 'proven; the agent relies on it once this runs beside it');

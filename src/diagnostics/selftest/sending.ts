@@ -168,8 +168,8 @@ async function byAgent(context: ConfiguredBench, text: string): Promise<Outcome 
   }
   const { id } = answer.result;
   const textNow = async () => {
-    const told = await context.askAgent({ verb: 'selftest.text', id });
-    return told.kind === 'answered' ? told.result : undefined;
+    const found = await context.askAgent({ verb: 'selftest.text', id });
+    return found.kind === 'answered' ? found.result : undefined;
   };
   return {
     async failure() {

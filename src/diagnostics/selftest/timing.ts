@@ -24,7 +24,7 @@ export const fileEvents: Check = {
     const noticed = await commits(context);
     const events = noticed.flatMap(({ byEvent }) => byEvent ?? []);
     const versions = noticed.flatMap(({ byVersion }) => byVersion ?? []);
-    const evidence = `${COMMITS} commits: file events ${told(events)}, data_version ${told(versions)}`;
+    const evidence = `${COMMITS} commits: file events ${medianOf(events)}, data_version ${medianOf(versions)}`;
     if (versions.length < COMMITS) {
       return fail(evidence, 'Put state.directory and chat.db on a local disk; report this if they are.');
     }
@@ -111,6 +111,6 @@ function since(began: number, at: number | undefined): number | undefined {
   return at === undefined ? undefined : at - began;
 }
 
-function told(times: readonly number[]): string {
+function medianOf(times: readonly number[]): string {
   return times.length === 0 ? 'none' : `${times.length}, median ${median(times).toFixed(1)} ms`;
 }

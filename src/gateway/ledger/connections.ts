@@ -220,10 +220,10 @@ export async function tellOffline(
   agentId: string,
   epoch: number,
 ): Promise<boolean> {
-  const told = await transaction.query(
+  const noted = await transaction.query(
     `UPDATE connections SET told_online = 0
      WHERE agent_id = $1 AND epoch = $2 AND replica_id IS NULL AND told_online = 1 RETURNING agent_id`,
     [agentId, epoch],
   );
-  return told.length > 0;
+  return noted.length > 0;
 }

@@ -51,7 +51,7 @@ interface Waiting {
 }
 
 /** How the work of a transaction ended, before the commit that it shares. */
-type Ended = { ok: true; told: readonly (() => void)[] } | { ok: false; error: unknown };
+type Ended = { ok: true; hooks: readonly (() => void)[] } | { ok: false; error: unknown };
 
 /**
  * The gateway's database in one SQLite file, for one process. Transactions run one after the other; those that one turn of the event loop
@@ -207,7 +207,7 @@ export class SqliteDatabase implements GatewayDatabase {
     }
     for (const [index, end] of ended.entries()) {
       if (!end.ok) group[index]?.reject(end.error);
-      else for (const tell of end.told) safely(this.settings.log, tell);
+      else for (const tell of end.hooks) safely(this.settings.log, tell);
     }
     return undefined;
   }
@@ -227,7 +227,7 @@ export class SqliteDatabase implements GatewayDatabase {
       );
       const hooks = transaction.end();
       this.writer.query('RELEASE work', []);
-      return { ok: true, told: [...hooks, tell] };
+      return { ok: true, hooks: [...hooks, tell] };
     } catch (error) {
       transaction.forgo();
       this.undoSavepoint();

@@ -133,17 +133,17 @@ export class SqliteCommandQueue implements CommandQueue {
     if (this.commitDue === undefined) return;
     clearImmediate(this.commitDue);
     this.commitDue = undefined;
-    const told = this.waiters;
+    const waiting = this.waiters;
     this.waiters = [];
     try {
       this.database.exec('COMMIT');
     } catch (mistake) {
       // A full disk, for one. SQLite may have rolled back already.
       if (this.database.inTransaction) this.database.exec('ROLLBACK');
-      for (const { otherwise } of told) otherwise(mistake);
+      for (const { otherwise } of waiting) otherwise(mistake);
       return;
     }
-    for (const { then } of told) then();
+    for (const { then } of waiting) then();
   }
 }
 

@@ -36,8 +36,8 @@ function testCase(result: CheckResult): string {
     return `    <testcase${named}><skipped${attributes({ message: why })}/></testcase>`;
   }
   if (verdict === 'PASS') return `    <testcase${named}/>`;
-  const told = `sent: ${sent}\ncame: ${came}\nexpected: ${expected}\nclause: docs/protocol.md ${clause}`;
-  const failure = `<failure${attributes({ message: `came: ${came}` })}>${escaped(told)}</failure>`;
+  const details = `sent: ${sent}\ncame: ${came}\nexpected: ${expected}\nclause: docs/protocol.md ${clause}`;
+  const failure = `<failure${attributes({ message: `came: ${came}` })}>${escaped(details)}</failure>`;
   return `    <testcase${named}>${failure}</testcase>`;
 }
 

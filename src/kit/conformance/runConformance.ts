@@ -52,8 +52,8 @@ export async function* runConformance(
       if (stop.aborted) break;
       verdicts.set(check.id, outcome.verdict);
       const { id, clause, title, expected } = check;
-      const told = { ...outcome, sent: conceal(outcome.sent), came: conceal(outcome.came) };
-      yield { id, clause, title, expected, ...told, ms: Math.round(clock.monotonic() - from) };
+      const report = { ...outcome, sent: conceal(outcome.sent), came: conceal(outcome.came) };
+      yield { id, clause, title, expected, ...report, ms: Math.round(clock.monotonic() - from) };
     }
   } finally {
     if (verdicts.get(REACHABLE) === 'PASS') await tidied(run);

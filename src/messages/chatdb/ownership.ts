@@ -144,16 +144,16 @@ function repeatedWords(
   if (reached !== null && facts.ownAddresses.has(reached)) return undefined;
   const stretch = repeatable(sentAt, facts.onlyEchoes(sender));
   const own = repeatedOf(text, stretch, facts.neighbours.ownMessages);
-  const isTold = sender === conversation && (isTelling(text) || facts.hasEchoed(sender));
+  const comesBack = sender === conversation && (isTelling(text) || facts.hasEchoed(sender));
   if (own === undefined) {
     // Our row may be an empty receipt, with the text in the one that came back alone (docs/facts.md#order-of-writes).
     const of =
       sender === conversation ? facts.rules.unprovenText({ conversation, text, ...stretch }) : undefined;
-    return of === undefined ? undefined : { of, isEcho: isTold };
+    return of === undefined ? undefined : { of, isEcho: comesBack };
   }
   const { guid, rowId } = own;
   const ownRow = { guid, rowId, conversation, text, sentAt: own.sentAt };
-  return { of: guid, isEcho: isTold && facts.rules.isOurText(ownRow) };
+  return { of: guid, isEcho: comesBack && facts.rules.isOurText(ownRow) };
 }
 
 /** Whether a row went out or came in, as far as its columns are sure of it. */

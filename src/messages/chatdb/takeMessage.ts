@@ -36,7 +36,7 @@ import { type Placed, type RowFacts, refusal } from './rowFacts.js';
  * it is. A message of files alone is a message with an empty text.
  */
 export function classify(row: ChatRow, facts: RowFacts): RowVerdict {
-  const unfit = neverTold(row);
+  const unfit = neverForwarded(row);
   if (unfit !== null) return skipped(unfit);
   const { region, ownAddresses } = facts;
   const isOwn = row.isFromMe === 1;
@@ -45,7 +45,7 @@ export function classify(row: ChatRow, facts: RowFacts): RowVerdict {
   const sentAt = row.sentAt ?? facts.seenAt;
   if (sender !== null && ownAddresses.has(sender) && !isNotice) return skipped('own');
   const isStale = !facts.worthAnswering(sentAt);
-  if (isStale && (isOwn || isNotice || !isToldOfLate(row, facts, sentAt)))
+  if (isStale && (isOwn || isNotice || !isReportedLate(row, facts, sentAt)))
     return skipped(isOwn ? 'own' : 'stale');
   const placement = placementOf(row, sender, facts);
   if (placement.kind === 'waiting') return { kind: 'incomplete', waitingFor: placement.waitingFor };
@@ -91,7 +91,7 @@ const TOLD: ReadonlySet<SkipReason> = new Set(['one_time_code', 'stale', 'app', 
 /** What is older, iCloud brings, and nobody knows any more whether it was forwarded in its day. */
 const TOLD_FOR_MS = 7 * 86_400_000;
 
-function isToldOfLate(row: ChatRow, { rules, seenAt }: RowFacts, sentAt: number): boolean {
+function isReportedLate(row: ChatRow, { rules, seenAt }: RowFacts, sentAt: number): boolean {
   return rules.filtered && !isAboutAnother(row) && seenAt - sentAt < TOLD_FOR_MS;
 }
 
@@ -102,7 +102,7 @@ function filtered(verdict: RowVerdict, placed: Placed): RowVerdict {
 }
 
 /** What the row alone already rules out. */
-function neverTold(row: ChatRow): SkipReason | null {
+function neverForwarded(row: ChatRow): SkipReason | null {
   if (hasEndlessName(row)) return 'damaged';
   if ((row.scheduleType ?? 0) !== 0) return 'schedule';
   if (row.isFromMe === 1 && (isAboutAnother(row) || row.isAutoReply === 1)) return 'own';

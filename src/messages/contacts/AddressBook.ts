@@ -50,7 +50,7 @@ export class AddressBook {
   private readonly byTail = new Map<string, Entry[]>();
   private readonly found = new Map<string, string | null>();
   private lookedAt = Number.NEGATIVE_INFINITY;
-  private isTold = false;
+  private isWarned = false;
 
   constructor(private readonly options: AddressBookOptions) {}
 
@@ -94,7 +94,7 @@ export class AddressBook {
     const files = this.attempt(() => filesIn(join(this.options.homeDir, PLACE)));
     if (files === undefined) return;
     const accounts = new Map(files.map((file) => [file, this.accountOf(file)]));
-    if ([...accounts.values()].every(({ stamp }) => stamp !== null)) this.isTold = false;
+    if ([...accounts.values()].every(({ stamp }) => stamp !== null)) this.isWarned = false;
     const isAsBefore =
       accounts.size === this.accounts.size &&
       files.every((file) => accounts.get(file)?.entries === this.accounts.get(file)?.entries);
@@ -120,9 +120,9 @@ export class AddressBook {
     } catch (error) {
       // Words of the system would name the person's accounts.
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-      if (!this.isTold)
+      if (!this.isWarned)
         this.options.log.warn('Contacts cannot be read; people are shown without their names', { code });
-      this.isTold = true;
+      this.isWarned = true;
       return undefined;
     }
   }

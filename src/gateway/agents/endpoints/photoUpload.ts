@@ -37,8 +37,10 @@ export const photoUpload: Endpoint = {
       const guid = fields.attachment_guid;
       const [file] = files;
       if (file !== undefined) {
-        const told = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
-        await backend.upload(agentId, { guid, fields: told, file });
+        const given = Object.fromEntries(
+          Object.entries(fields).map(([name, value]) => [name, String(value)]),
+        );
+        await backend.upload(agentId, { guid, fields: given, file });
       }
       return { status: 200, body: { success: true, attachment_guid: guid } satisfies PhotoReply };
     }),
