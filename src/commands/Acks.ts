@@ -1,7 +1,7 @@
 import type { AckBody } from '../model/agentBodies.js';
 import type { Verdict } from '../model/command.js';
 import type { CommandRecord } from '../store/commands.js';
-import type { LedgerGap } from '../store/lineage.js';
+import type { LedgerGap } from '../store/ledgerGap.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 

@@ -15,15 +15,9 @@ import {
 import { begunTexts, forgottenTexts, withoutKnown } from '../store/begunTexts.js';
 import { identityAt } from '../store/fileIdentity.js';
 import { InstanceLock } from '../store/InstanceLock.js';
-import {
-  type GapReason,
-  type LedgerGap,
-  type Standing,
-  standingOf,
-  Witness,
-  type WitnessRecord,
-} from '../store/lineage.js';
+import { type GapReason, type LedgerGap, type Standing, standingOf } from '../store/ledgerGap.js';
 import type { Store } from '../store/Store.js';
+import { Witness, type WitnessRecord } from '../store/Witness.js';
 import type { Clock } from '../system/clock.js';
 import { freshId } from '../system/random.js';
 import { iso } from '../system/time.js';

@@ -1,5 +1,5 @@
 import type { ChatDb } from '../messages/chatdb/ChatDb.js';
-import type { LedgerGap } from '../store/lineage.js';
+import type { LedgerGap } from '../store/ledgerGap.js';
 import type { Store } from '../store/Store.js';
 import { SEEN_KEPT_DAYS } from '../store/seenRows.js';
 import type { Clock } from '../system/clock.js';

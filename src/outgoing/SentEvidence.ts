@@ -1,5 +1,6 @@
 import type { SendRecord, SentRow, SentRows } from '../model/sending.js';
-import type { LedgerGap, RecordedAnswer } from '../store/lineage.js';
+import type { LedgerGap } from '../store/ledgerGap.js';
+import type { RecordedAnswer } from '../store/lineage.js';
 import type { Store } from '../store/Store.js';
 import { kinshipOf } from '../store/seenRows.js';
 import type { GoneOut, WantedSince, WantedText } from '../store/sendRecord.js';

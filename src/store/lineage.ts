@@ -1,22 +1,6 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
-import { z } from 'zod';
 import type { Clock } from '../system/clock.js';
-import { type AnsweredMessages, answeredSchema, type MarkedMessage, marksOf } from './AnsweredMessages.js';
+import { type MarkedMessage, marksOf } from './AnsweredMessages.js';
 import {
-  begunSchema,
-  type ForgottenTexts,
   isAttempt,
   isBegun,
   type MarkedAttempt,
@@ -24,163 +8,11 @@ import {
   takenUp,
   withoutAttempt,
 } from './begunTexts.js';
-import { identityAt, identityOf } from './fileIdentity.js';
+import { type DatedRow, type GapRow, isInGap, type LedgerGap, type Lineage, storedGap } from './ledgerGap.js';
 import type { MetaTable } from './meta.js';
 import type { CommitHooks } from './outbox.js';
 import type { RowOrder } from './seenRows.js';
 import { rowWatchedMs } from './sendRecord.js';
-
-/**
- * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows
- * with each start, stop, attempt to send, ack and every 30 s. A copy that is put back later has a lower one.
- */
-interface Lineage {
-  id: string;
-  file: string;
-  counter: number;
-}
-
-/** What is recorded outside of the state directory of the store that was last at work on a chat.db. Times are Unix ms. */
-export interface WitnessRecord {
-  store: string;
-  counter: number;
-  aliveAt: number;
-  /** Its state directory. */
-  directory: string;
-  /** Above all revisions of acks that were ever given (`LedgerGap.revisions`). */
-  revisions: number;
-  /** Which messages it began to answer; undefined: it was of a version that did not record that. */
-  answered?: AnsweredMessages | undefined;
-  /** The texts that it had begun to send, and that had no row in chat.db yet. */
-  begun: z.infer<typeof begunSchema>;
-}
-
-/**
- * How the store relates to what was done on this Mac. `older`: it did more than it knows. `copied`: it is another file than it was,
- * and nothing tells what was done since. `replaced`: another state directory was at work since. `rebuilt`: a damaged file was
- * salvaged. `new`: an empty store, and nothing tells of an earlier one.
- */
-export type GapReason = 'older' | 'copied' | 'replaced' | 'rebuilt' | 'new';
-
-/**
- * A time of which the send ledger is not complete: a row of chat.db from then that it does not know may be a text of the agent.
- * Rows after `afterRow` (in that generation of chat.db, while no ROWIDs were given out anew since `movedAt`), else after `from`, up
- * to `until`; by whatever date, up to `untilRow`, the newest one when the gap was found, null while that is not known. Times are Unix
- * ms; null: since ever.
- */
-export interface LedgerGap extends RowOrder {
-  reason: GapReason;
-  afterRow: number | null;
-  untilRow: number | null;
-  from: number | null;
-  until: number;
-  /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
-  foundAt: number;
-  /** Texts behind this seq are of no command that a backend offered again after that; null: it may still offer some. */
-  offeredUpTo: number | null;
-  /** The store had the texts up to this seq when it was found; it was given those behind it since. */
-  knownSends: number;
-  /** Above all revisions of acks that may have been given before it. */
-  revisions: number;
-  /** Until when an agent is known to have been at work; null: nothing tells. */
-  activeUntil: number | null;
-  /** When the store that was put back was last at work itself; null: nothing tells. */
-  copiedAt: number | null;
-  /** Whether the rows are noted that chat.db had then and the store did not know (`GapRow`). Nothing is compared before. */
-  areRowsNoted: boolean;
-  /** Which messages were answered by agents that the store forgot, for each time that it was put back; null: not known. */
-  answered: readonly ForgottenAnswers[] | null;
-  /** The texts that agents had begun to send when they ended, that had no row in chat.db yet, and that no text of the store is. */
-  begun: readonly ForgottenTexts[];
-}
-
-/**
- * The marks of the messages that had been begun to be answered when the store was put back, but those of an earlier time: among them
- * are all of which it does not know that.
- */
-interface ForgottenAnswers {
-  /** The store had the texts up to this seq. */
-  knownSends: number;
-  marks: readonly string[];
-}
-
-/**
- * An outgoing row of chat.db that the store had neither judged nor as a proof when a gap was found. It is of the gap whatever its
- * date, for the clock may have been wrong when it was written.
- */
-interface GapRow {
-  guid: string;
-  /** Unix ms. */
-  sentAt: number | null;
-  /** The store had the texts up to this seq when it did not know the row yet: it was written after each of them was stored. */
-  knownSends: number;
-  /** Its date is from before the store was last at work: the clock was behind in the gap. */
-  isBackdated: boolean;
-  /** Another store was at work then, which may never have had what this one had; left out: a later state of this one. */
-  isOfAnother?: boolean;
-}
-
-export type Standing =
-  | { kind: 'current' }
-  | { kind: 'gap'; reason: GapReason; activeUntil: number | null; directory: string | null };
-
-/** The rule: whether a store knows everything that was done. `own` is undefined for one that has never recorded itself. */
-export function standingOf(seen: {
-  own: Lineage | undefined;
-  /** The file that the store is now. */
-  file: string;
-  /** Undefined: there is none, or it was copied or restored itself and proves nothing. */
-  witness: WitnessRecord | undefined;
-  /** Nothing was ever stored in it. */
-  isEmpty: boolean;
-  isRebuilt: boolean;
-}): Standing {
-  const { own, file, witness, isEmpty, isRebuilt } = seen;
-  const gap = (reason: GapReason, known?: WitnessRecord): Standing => ({
-    kind: 'gap',
-    reason,
-    activeUntil: known?.aliveAt ?? null,
-    directory: known?.directory ?? null,
-  });
-  if (isRebuilt) return gap('rebuilt', witness);
-  if (witness !== undefined && witness.store !== own?.id) return gap('replaced', witness);
-  if (own === undefined) return isEmpty ? gap('new') : { kind: 'current' };
-  if (witness !== undefined)
-    return witness.counter > own.counter ? gap('older', witness) : { kind: 'current' };
-  return own.file === file ? { kind: 'current' } : gap('copied');
-}
-
-/** A row of chat.db as far as it lies in a gap. `sentAt` is Unix ms. */
-interface DatedRow {
-  guid: string;
-  rowId: number;
-  sentAt: number | null;
-}
-
-/** Whether the place or the date of a row tells that it is of the gap. `order` is that of the chat.db that is open. */
-export function isInGap(gap: LedgerGap, { rowId, sentAt }: Omit<DatedRow, 'guid'>, order: RowOrder): boolean {
-  if (sentAt === null) return false;
-  const isSameOrder = gap.generation === order.generation && gap.movedAt === order.movedAt;
-  // A clock that was ahead dates rows of the gap behind its end.
-  const isBefore = sentAt <= gap.until || (isSameOrder && gap.untilRow !== null && rowId <= gap.untilRow);
-  if (!isBefore) return false;
-  if (gap.afterRow !== null && isSameOrder) return rowId > gap.afterRow;
-  return gap.from === null || sentAt > gap.from;
-}
-
-/** What gaps of earlier versions lack: they say nothing of it. */
-const EARLIER_GAP = {
-  untilRow: null,
-  movedAt: null,
-  knownSends: 0,
-  foundAt: 0,
-  revisions: 0,
-  copiedAt: null,
-  offeredUpTo: null,
-  areRowsNoted: true,
-  answered: null,
-  begun: [],
-} as const;
 
 /**
  * `to_it`: to a message of its guid, so that most likely its answer lies behind it. `to_its_date`: to one of its date alone, as which
@@ -200,14 +32,6 @@ const GAP = 'ledger_gap';
 const GAP_ROWS = 'ledger_gap_rows';
 /** So many rows of gaps are kept, the newest: those behind them are known by their dates alone. */
 const MOST_GAP_ROWS = 5000;
-const SINCE_EVER = {
-  reason: 'rebuilt',
-  generation: null,
-  afterRow: null,
-  from: null,
-  activeUntil: null,
-} as const;
-
 /** The lineage of this store and the gap in its ledger, kept with its small facts. */
 export class LineageTable {
   private readonly listeners: ((counter: number) => void)[] = [];
@@ -239,9 +63,7 @@ export class LineageTable {
     this.hasBackdated = isAnyBackdated(this.rows);
     this.known = undefined;
     if (meta.get(GAP) === undefined) return;
-    // Of a gap that cannot be read any time up to now may be one of it.
-    const gap = meta.object<LedgerGap>(GAP) ?? { ...SINCE_EVER, until: clock.now() };
-    this.known = { ...EARLIER_GAP, ...gap };
+    this.known = storedGap(meta.object<LedgerGap>(GAP), clock.now());
   }
 
   /** Undefined: it has never recorded itself. */
@@ -479,110 +301,4 @@ function isAnyBackdated(rows: ReadonlyMap<string, GapRow>): boolean {
 
 function byGuid(rows: readonly GapRow[]): ReadonlyMap<string, GapRow> {
   return new Map(rows.map((row) => [row.guid, row]));
-}
-
-/** One page, so that a write is there whole or not at all, whenever the process dies. */
-const SIZE = 4096;
-
-const recordSchema = z.object({
-  file: z.string(),
-  store: z.string(),
-  counter: z.int(),
-  aliveAt: z.number(),
-  directory: z.string(),
-  revisions: z.int().default(0),
-  answered: answeredSchema.optional().catch(undefined),
-  begun: begunSchema.catch([]),
-});
-
-/**
- * A small file outside of the state directory which records how far the store has come that is at work. It is written after the commit
- * that it tells of, so that it is never ahead of that store: where it is, an older copy of the store was put back. It names the
- * file that it is itself, so that a copy of it, put back with the store, proves nothing.
- */
-export class Witness {
-  private constructor(
-    private readonly path: string,
-    private fd: number,
-  ) {}
-
-  /** Opens or makes the file (mode 0600). Throws what node:fs throws. */
-  static open(path: string): Witness {
-    return new Witness(path, opened(path));
-  }
-
-  /** Undefined: nothing was recorded, or this is a copy of the file in which it was. Throws what node:fs throws. */
-  read(): WitnessRecord | undefined {
-    const bytes = Buffer.alloc(SIZE);
-    const length = readSync(this.fd, bytes, 0, SIZE, 0);
-    const parsed = recordSchema.safeParse(parse(bytes.toString('utf8', 0, length)));
-    if (!parsed.success || parsed.data.file !== identityOf(fstatSync(this.fd))) return undefined;
-    const { file: _, ...record } = parsed.data;
-    return record;
-  }
-
-  /**
-   * Outlives the process at once, and a power cut if `durable`. A file that was removed since is made again. Throws what node:fs throws.
-   */
-  write(record: WitnessRecord, durable: boolean): void {
-    this.reopenIfGone();
-    const whole = { file: identityOf(fstatSync(this.fd)), ...record };
-    const text = JSON.stringify(whole);
-    const bytes = Buffer.alloc(SIZE, ' ');
-    // The name of a directory may be of any length: what is only of use goes before what must be there.
-    bytes.write(Buffer.byteLength(text) <= SIZE ? text : JSON.stringify({ ...whole, answered: undefined }));
-    writeSync(this.fd, bytes, 0, SIZE, 0);
-    if (durable) fsyncSync(this.fd);
-  }
-
-  close(): void {
-    closeSync(this.fd);
-  }
-
-  /** What is written to a file that has no name any more is found by nobody. */
-  private reopenIfGone(): void {
-    if (identityAt(this.path) === identityOf(fstatSync(this.fd))) return;
-    const fd = opened(this.path);
-    closeSync(this.fd);
-    this.fd = fd;
-  }
-}
-
-/**
- * The witnesses in a folder that this state directory wrote last, with the lock beside each and what SQLite made of that. Of one that
- * cannot be read it is not known whose it is.
- */
-export function witnessesOf(folder: string, directory: string): string[] {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  const own = names.flatMap((name) => /^(chatdb-[0-9a-f]{16}\.)witness$/.exec(name)?.[1] ?? []);
-  return own
-    .filter((start) => writerOf(join(folder, `${start}witness`)) === directory)
-    .flatMap((start) => names.filter((name) => name.startsWith(start)))
-    .map((name) => join(folder, name));
-}
-
-function writerOf(path: string): string | undefined {
-  try {
-    const witness = Witness.open(path);
-    try {
-      return witness.read()?.directory;
-    } finally {
-      witness.close();
-    }
-  } catch {
-    return undefined;
-  }
-}
-
-function opened(path: string): number {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

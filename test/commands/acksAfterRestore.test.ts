@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { numberOf } from '../../src/commands/Acks.js';
 import { sendVerdict } from '../../src/commands/sendVerdict.js';
 import type { Verdict } from '../../src/model/command.js';
-import type { GapReason } from '../../src/store/lineage.js';
+import type { GapReason } from '../../src/store/ledgerGap.js';
 
 const GAP = { reason: 'older' as GapReason, until: 1_000, revisions: 5_000, foundAt: 0 };
 const DAY_MS = 86_400_000;

@@ -4,7 +4,7 @@ import { BackendTime } from '../../src/backend/BackendTime.js';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
 import { FORGOTTEN_COMMANDS } from '../../src/store/commands.js';
-import type { LedgerGap } from '../../src/store/lineage.js';
+import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { Store } from '../../src/store/Store.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { RecordingLog } from '../support/RecordingLog.js';

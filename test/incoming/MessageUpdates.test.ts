@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ChatEvent } from '../../src/incoming/ChatEvents.js';
 import { MessageUpdates } from '../../src/incoming/MessageUpdates.js';
-import type { LedgerGap } from '../../src/store/lineage.js';
+import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { temporaryStore } from '../support/temporaryStore.js';
 

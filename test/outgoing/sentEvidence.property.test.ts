@@ -4,7 +4,7 @@ import { BackendTime } from '../../src/backend/BackendTime.js';
 import type { SentRow, TextRequest } from '../../src/model/sending.js';
 import { marksOf } from '../../src/store/AnsweredMessages.js';
 import { begunTexts, forgottenTexts } from '../../src/store/begunTexts.js';
-import type { LedgerGap } from '../../src/store/lineage.js';
+import type { LedgerGap } from '../../src/store/ledgerGap.js';
 import { FakeClock } from '../support/FakeClock.js';
 import { FakeMessages } from '../support/FakeMessages.js';
 import { outgoingOn } from '../support/outgoingOn.js';

@@ -9,7 +9,7 @@ import { EdgeError } from '../../errors.js';
 import { socketRefuge } from '../../operator/socketPath.js';
 import { type PurgeTargets, purge, toPurge } from '../../service/purge.js';
 import { uninstall as uninstallService } from '../../service/uninstall.js';
-import { witnessesOf } from '../../store/lineage.js';
+import { witnessesOf } from '../../store/Witness.js';
 import { deleteKeychain } from '../../system/keychain.js';
 import { isSomebodyThere, spelledYes } from '../config/ask.js';
 import { EXIT } from '../exitCodes.js';

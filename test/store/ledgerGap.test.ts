@@ -1,8 +1,5 @@
-import { cpSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isInGap, type LedgerGap, standingOf, Witness } from '../../src/store/lineage.js';
-import { temporaryDirectory } from '../support/temporaryStore.js';
+import { isInGap, type LedgerGap, standingOf } from '../../src/store/ledgerGap.js';
 
 const OWN = { id: 'store_1', file: '10:1', counter: 5 };
 const WITNESS = {
@@ -62,30 +59,5 @@ describe('a gap', () => {
     ['an older row whose ROWID was given out anew', { rowId: 30, sentAt: 100 }, { movedAt: 300 }, false],
   ])('has %s: %4$s', (_, row, order, expected) => {
     expect(isInGap(gap, row, { generation: 'g', movedAt: null, ...order })).toBe(expected);
-  });
-});
-
-describe('a witness', () => {
-  test('tells what was recorded last, also to another process', () => {
-    const path = join(temporaryDirectory(), 'home', 'witness');
-    const witness = Witness.open(path);
-    expect(witness.read()).toBeUndefined();
-    witness.write({ ...WITNESS, directory: `/${'long'.repeat(200)}` }, true);
-    witness.write(WITNESS, false);
-    expect(Witness.open(path).read()).toEqual(WITNESS);
-    witness.close();
-  });
-
-  test.each([
-    ['a copy of it', (path: string) => cpSync(path, `${path}.copy`, { preserveTimestamps: true })],
-    ['damaged', (path: string) => writeFileSync(`${path}.copy`, '{"store":')],
-    ['empty', (path: string) => writeFileSync(`${path}.copy`, '')],
-  ])('that is %s proves nothing', (_, spoil) => {
-    const path = join(temporaryDirectory(), 'witness');
-    const witness = Witness.open(path);
-    witness.write(WITNESS, false);
-    witness.close();
-    spoil(path);
-    expect(Witness.open(`${path}.copy`).read()).toBeUndefined();
   });
 });

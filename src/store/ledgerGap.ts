@@ -1,0 +1,153 @@
+import type { ForgottenTexts } from './begunTexts.js';
+import type { RowOrder } from './seenRows.js';
+import type { WitnessRecord } from './Witness.js';
+
+/**
+ * What a store records of itself: a random id, the file that it was last opened as (`inode:birth time`), and a counter that grows
+ * with each start, stop, attempt to send, ack and every 30 s. A copy that is put back later has a lower one.
+ */
+export interface Lineage {
+  id: string;
+  file: string;
+  counter: number;
+}
+
+/**
+ * How the store relates to what was done on this Mac. `older`: it did more than it knows. `copied`: it is another file than it was,
+ * and nothing tells what was done since. `replaced`: another state directory was at work since. `rebuilt`: a damaged file was
+ * salvaged. `new`: an empty store, and nothing tells of an earlier one.
+ */
+export type GapReason = 'older' | 'copied' | 'replaced' | 'rebuilt' | 'new';
+
+/**
+ * A time of which the send ledger is not complete: a row of chat.db from then that it does not know may be a text of the agent.
+ * Rows after `afterRow` (in that generation of chat.db, while no ROWIDs were given out anew since `movedAt`), else after `from`, up
+ * to `until`; by whatever date, up to `untilRow`, the newest one when the gap was found, null while that is not known. Times are Unix
+ * ms; null: since ever.
+ */
+export interface LedgerGap extends RowOrder {
+  reason: GapReason;
+  afterRow: number | null;
+  untilRow: number | null;
+  from: number | null;
+  until: number;
+  /** When it was found: from then on this store is at work, and a backend offers again what it has no ack of. */
+  foundAt: number;
+  /** Texts behind this seq are of no command that a backend offered again after that; null: it may still offer some. */
+  offeredUpTo: number | null;
+  /** The store had the texts up to this seq when it was found; it was given those behind it since. */
+  knownSends: number;
+  /** Above all revisions of acks that may have been given before it. */
+  revisions: number;
+  /** Until when an agent is known to have been at work; null: nothing tells. */
+  activeUntil: number | null;
+  /** When the store that was put back was last at work itself; null: nothing tells. */
+  copiedAt: number | null;
+  /** Whether the rows are noted that chat.db had then and the store did not know (`GapRow`). Nothing is compared before. */
+  areRowsNoted: boolean;
+  /** Which messages were answered by agents that the store forgot, for each time that it was put back; null: not known. */
+  answered: readonly ForgottenAnswers[] | null;
+  /** The texts that agents had begun to send when they ended, that had no row in chat.db yet, and that no text of the store is. */
+  begun: readonly ForgottenTexts[];
+}
+
+/**
+ * The marks of the messages that had been begun to be answered when the store was put back, but those of an earlier time: among them
+ * are all of which it does not know that.
+ */
+interface ForgottenAnswers {
+  /** The store had the texts up to this seq. */
+  knownSends: number;
+  marks: readonly string[];
+}
+
+/**
+ * An outgoing row of chat.db that the store had neither judged nor as a proof when a gap was found. It is of the gap whatever its
+ * date, for the clock may have been wrong when it was written.
+ */
+export interface GapRow {
+  guid: string;
+  /** Unix ms. */
+  sentAt: number | null;
+  /** The store had the texts up to this seq when it did not know the row yet: it was written after each of them was stored. */
+  knownSends: number;
+  /** Its date is from before the store was last at work: the clock was behind in the gap. */
+  isBackdated: boolean;
+  /** Another store was at work then, which may never have had what this one had; left out: a later state of this one. */
+  isOfAnother?: boolean;
+}
+
+export type Standing =
+  | { kind: 'current' }
+  | { kind: 'gap'; reason: GapReason; activeUntil: number | null; directory: string | null };
+
+/** The rule: whether a store knows everything that was done. `own` is undefined for one that has never recorded itself. */
+export function standingOf(seen: {
+  own: Lineage | undefined;
+  /** The file that the store is now. */
+  file: string;
+  /** Undefined: there is none, or it was copied or restored itself and proves nothing. */
+  witness: WitnessRecord | undefined;
+  /** Nothing was ever stored in it. */
+  isEmpty: boolean;
+  isRebuilt: boolean;
+}): Standing {
+  const { own, file, witness, isEmpty, isRebuilt } = seen;
+  const gap = (reason: GapReason, known?: WitnessRecord): Standing => ({
+    kind: 'gap',
+    reason,
+    activeUntil: known?.aliveAt ?? null,
+    directory: known?.directory ?? null,
+  });
+  if (isRebuilt) return gap('rebuilt', witness);
+  if (witness !== undefined && witness.store !== own?.id) return gap('replaced', witness);
+  if (own === undefined) return isEmpty ? gap('new') : { kind: 'current' };
+  if (witness !== undefined)
+    return witness.counter > own.counter ? gap('older', witness) : { kind: 'current' };
+  return own.file === file ? { kind: 'current' } : gap('copied');
+}
+
+/** A row of chat.db as far as it lies in a gap. `sentAt` is Unix ms. */
+export interface DatedRow {
+  guid: string;
+  rowId: number;
+  sentAt: number | null;
+}
+
+/** Whether the place or the date of a row tells that it is of the gap. `order` is that of the chat.db that is open. */
+export function isInGap(gap: LedgerGap, { rowId, sentAt }: Omit<DatedRow, 'guid'>, order: RowOrder): boolean {
+  if (sentAt === null) return false;
+  const isSameOrder = gap.generation === order.generation && gap.movedAt === order.movedAt;
+  // A clock that was ahead dates rows of the gap behind its end.
+  const isBefore = sentAt <= gap.until || (isSameOrder && gap.untilRow !== null && rowId <= gap.untilRow);
+  if (!isBefore) return false;
+  if (gap.afterRow !== null && isSameOrder) return rowId > gap.afterRow;
+  return gap.from === null || sentAt > gap.from;
+}
+
+/** What gaps of earlier versions lack: they say nothing of it. */
+const EARLIER_GAP = {
+  untilRow: null,
+  movedAt: null,
+  knownSends: 0,
+  foundAt: 0,
+  revisions: 0,
+  copiedAt: null,
+  offeredUpTo: null,
+  areRowsNoted: true,
+  answered: null,
+  begun: [],
+} as const;
+
+const SINCE_EVER = {
+  reason: 'rebuilt',
+  generation: null,
+  afterRow: null,
+  from: null,
+  activeUntil: null,
+} as const;
+
+/** A gap as it was stored. One that cannot be read (undefined) is since ever: any time up to now may be of it. */
+export function storedGap(stored: LedgerGap | undefined, now: number): LedgerGap {
+  return { ...EARLIER_GAP, ...(stored ?? { ...SINCE_EVER, until: now }) };
+}
