@@ -13,7 +13,7 @@ import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { saidMeanwhile } from './DuplicatePairing.js';
 import type { NewRecipients } from './NewRecipients.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
-import { endOfDuplicate, notDelivered, outcomeOf } from './OutcomeRecorder.js';
+import { notDelivered, outcomeOf } from './OutcomeRecorder.js';
 import { retryOf } from './retryPolicy.js';
 import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
 import { type Evidence, isReply, type SentEvidence } from './SentEvidence.js';
@@ -268,7 +268,8 @@ export class Dispatcher {
 
   /**
    * Inside a write: while this text waited, a row turned out to be a copy, so that it and another one that went out, or may have, answer
-   * one message in the same words. It ends as a duplicate of that; as long as that one has no end, it waits.
+   * one message in the same words. It ends as a duplicate of that; as long as that one has no end, it waits. With a first bubble its
+   * message was begun to be answered.
    */
   private isSaidAlready(send: SendRecord): boolean {
     const said = saidMeanwhile(this.store, send);
@@ -278,8 +279,8 @@ export class Dispatcher {
       this.waitForChatDb(send);
       return true;
     }
-    this.store.sends.rewait(send.seq, said.seq);
-    this.settlement.settle({ ...send, twin: said.seq }, endOfDuplicate(said, outcome));
+    if (isReply(send)) this.store.lineage.beginAnswer(this.store.incoming.find(send.answers));
+    this.settlement.settleAsDuplicate(send, said, outcome);
     return true;
   }
 

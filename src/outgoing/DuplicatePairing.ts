@@ -10,6 +10,10 @@ const LATE_REFLEX_MS = 10 * 60_000;
 /** A text in one of these states went out or may have. */
 const WENT_OUT: ReadonlySet<SendRecord['state']> = new Set(['attempting', 'confirming', 'sent', 'unknown']);
 
+function mayHaveGoneOut({ state, guid }: SendRecord): boolean {
+  return WENT_OUT.has(state) || (state === 'failed' && guid !== null);
+}
+
 /** Equal for texts that the person would see as the same in the same conversation. */
 export function wordsKey(conversation: string, text: string): string {
   const seen = text.normalize('NFC').trim().replaceAll(/\s+/gu, ' ');
@@ -79,8 +83,8 @@ export class DuplicatePairing {
 }
 
 /**
- * What was said of the same message in the same words, and went out or may have, where a text that was never tried is a duplicate of it
- * only since the two messages are known to be one (rule 3). Where that was known when it arrived, `decide` has found it.
+ * The text that went out, or may have, in the words and for the message of one that was never tried, where this is a duplicate of it only
+ * since the two messages are known to be one (rules 3 and 6). Where that was known when it arrived, `decide` has found it.
  */
 export function saidMeanwhile(
   { sends, incoming }: Pick<Store, 'sends' | 'incoming'>,
@@ -90,14 +94,18 @@ export function saidMeanwhile(
   if ((role !== 'reflex' && role !== 'first') || !incoming.isKnown(answers)) return undefined;
   return sends
     .inWords(twinKey, answers)
+    .filter((said) => role === 'reflex' || said.role === 'reflex')
+    .map((said) => (isDuplicate(said) ? sends.get(said.twin) : said))
     .find(
-      (said) => said.seq !== seq && said.role === 'reflex' && !isDuplicate(said) && WENT_OUT.has(said.state),
+      (root) => root !== undefined && root.seq !== seq && root.twinKey === twinKey && mayHaveGoneOut(root),
     );
 }
 
 /** Whether another text goes out in its place: it was never tried itself. */
-export function isDuplicate({ twin, tag }: Pick<SendRecord, 'twin' | 'tag'>): boolean {
-  return twin !== null && tag === null;
+export function isDuplicate<Text extends Pick<SendRecord, 'twin' | 'tag'>>(
+  text: Text,
+): text is Text & { twin: number } {
+  return text.twin !== null && text.tag === null;
 }
 
 /**

@@ -32,6 +32,15 @@ export class OutcomeRecorder {
     for (const part of this.pointless(send)) this.end(part, { kind, errorCode, message });
   }
 
+  /** A text that was never tried turns out to be a duplicate of one that ended so, and with it those that wait for it. */
+  settleAsDuplicate(send: SendRecord, root: SendRecord, outcome: SendOutcome): void {
+    const { sends } = this.store;
+    const duplicates = [send, ...sends.duplicatesOf(send.seq).filter(({ state }) => state === 'waiting')];
+    for (const { seq } of duplicates) sends.rewait(seq, root.seq);
+    const end = endOfDuplicate(root, outcome);
+    for (const duplicate of duplicates) this.settle({ ...duplicate, twin: root.seq }, end);
+  }
+
   /**
    * Outside a write: something that follows from the end of this text trips over a mistake of ours, so it is unknown. Each of what
    * follows has a write of its own, its duplicates too, and the ledger comes last: what a crash interrupts is done again. The lane goes on.

@@ -156,12 +156,9 @@ export class Outgoing {
       settled: () => store.beforeCommit(this.dispatcher.claim),
     });
     // Whoever writes to us is no stranger: what waits for them is looked at anew.
-    store.incoming.onOpen((conversation) => {
-      if (this.lanes.has(conversation)) {
-        this.lanes.changed(conversation);
-        store.beforeCommit(this.dispatcher.claim);
-      }
-    });
+    store.incoming.onOpen((conversation) => this.lookAnew(conversation));
+    // A text that waits may answer another message than it named.
+    store.cursor.seen.onCopy(({ conversation }) => this.lookAnew(conversation));
     store.onRekeyed(() => {
       newRecipients.reload();
       this.lanes.reload();
@@ -236,6 +233,13 @@ export class Outgoing {
     const { store } = this.options;
     withdrawAnswers({ store, settlement: this.settlement }, message);
     store.beforeCommit(this.dispatcher.claim);
+  }
+
+  /** Inside a write: something changed that decides whether what waits there may go out. */
+  private lookAnew(conversation: string): void {
+    if (!this.lanes.has(conversation)) return;
+    this.lanes.changed(conversation);
+    this.options.store.beforeCommit(this.dispatcher.claim);
   }
 
   /** Whether chat.db may have this text that the ledger does not know: then it is not too late. */

@@ -74,6 +74,7 @@ export class Requests {
       return undefined;
     }
     for (const { seq, assumed } of decision.reassumed) store.sends.assume(seq, assumed);
+    if (decision.reassumed.length > 0 && lanes.has(send.conversation)) lanes.changed(send.conversation);
     // The text that goes out in its place may have begun before anything told that it answers this message.
     if (isReply(send)) store.lineage.beginAnswer(store.incoming.find(send.answers));
     const root = store.sends.get(decision.of);

@@ -93,6 +93,11 @@ export async function pairedConversation(options: { resendUnknown?: boolean } = 
         });
       });
     },
+    /** The row of this guid is judged: it is a copy of that message, under whose guid the backend may name it. */
+    copied(guid: string, original: string) {
+      const row = { conversation: ANN, key: null, words: '', files: '', changed: false, seenAt: clock.now() };
+      store.write(() => store.cursor.seen.add({ ...row, guid, original }));
+    },
     /** Ends the attempt on its way, if there is one that has not ended. */
     async endOne(result: AttemptResult | 'sent') {
       if (messages.started.length === ended) return;

@@ -1,0 +1,235 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { pairedConversation } from '../support/pairedConversation.js';
+import { sized } from '../support/size.js';
+
+/*
+ * After a restore a backend may name a message by the guid of a copy whose row is judged only later. From then on the texts that name
+ * either guid are of one message, also those that wait already.
+ */
+
+const SEED = 20_261_201;
+const REFUSED = { kind: 'notStarted', errorCode: 'send_refused', message: '', retry: 'never' } as const;
+const UNKNOWN = { kind: 'unknown', message: 'killed' } as const;
+const ROW_EXPECTED = 10_001;
+const WAITS_FOR_CHAT_DB = 5_001;
+
+type Conversation = Awaited<ReturnType<typeof pairedConversation>>;
+type End = 'sent' | 'refused' | 'unknown' | 'byRow';
+type Step =
+  | { kind: 'reflex'; words: string; name: string | undefined }
+  | { kind: 'reply'; words: string; isShort: boolean }
+  | {
+      kind: 'post' | 'copied' | 'open' | 'shut' | 'restart';
+    }
+  | { kind: 'end'; end: End };
+
+const WORDS = ['one sec', 'found it'] as const;
+const words = fc.constantFrom(...WORDS);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('reflex' as const),
+      words,
+      name: fc.constantFrom('m', 'm', 'copy', 'copy', undefined),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('reply' as const), words, isShort: fc.boolean() }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom(
+        'post' as const,
+        'copied' as const,
+        'open' as const,
+        'shut' as const,
+        'restart' as const,
+      ),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('end' as const),
+      end: fc.constantFrom<End>('sent', 'sent', 'sent', 'refused', 'unknown', 'byRow'),
+    }),
+  },
+);
+
+/** Plays what is possible of it, and checks at each text that goes out that nothing had said it for its message, as is known by then. */
+async function play(steps: readonly Step[]): Promise<Conversation> {
+  const c = await pairedConversation();
+  const { messages, store, clock } = c;
+  const wentOut = new Set<number>();
+  let seen = 0;
+  let isReplied = false;
+  let isPosted = false;
+  const rootOf = ({ seq, twin, tag }: { seq: number; twin: number | null; tag: string | null }) =>
+    twin !== null && tag === null ? twin : seq;
+  const checkStarts = () => {
+    for (; seen < messages.started.length; seen++) {
+      const seq = Number(messages.started[seen]?.tag.split('-')[0]);
+      const send = store.sends.get(seq);
+      if (send === undefined || send.twinKey === null) continue;
+      const others = send.answers === null ? [] : store.sends.inWords(send.twinKey, send.answers);
+      const isKnown = store.incoming.isKnown(send.answers ?? '');
+      const said = others.filter((other) => other.seq !== seq && wentOut.has(rootOf(other)));
+      expect(isKnown ? said.map(({ id }) => id) : []).toEqual([]);
+      wentOut.add(seq);
+    }
+  };
+  const end = async (how: End) => {
+    const seq = Number(messages.started.at(-1)?.tag.split('-')[0]);
+    if (store.sends.get(seq)?.state !== 'attempting') return;
+    if (how === 'refused') wentOut.delete(seq);
+    if (how === 'sent') await c.endOne('sent');
+    else if (how === 'refused') await c.endOne(REFUSED);
+    else if (how === 'byRow') await c.endByRow(22);
+    else await c.endOne(UNKNOWN);
+    checkStarts();
+    if (how !== 'sent') clock.advance(ROW_EXPECTED);
+    checkStarts();
+  };
+  const open = () => {
+    messages.readable = true;
+    clock.advance(WAITS_FOR_CHAT_DB);
+  };
+  messages.needsChatDb = true;
+  const happen = async (one: Step, nth: number) => {
+    if (one.kind === 'post' && !isReplied) {
+      isPosted = true;
+      c.post('m');
+    } else if (one.kind === 'reflex') c.reflex(`r${nth}`, one.words, one.name);
+    else if (one.kind === 'reply' && isPosted && !isReplied) {
+      isReplied = true;
+      c.reply('m', ...[one.words, 'more'].slice(0, one.isShort ? 1 : 2));
+    } else if (one.kind === 'copied') c.copied('copy', 'm');
+    else if (one.kind === 'open') open();
+    else if (one.kind === 'shut') messages.readable = false;
+    else if (one.kind === 'end' && messages.readable) await end(one.end);
+    else if (one.kind === 'restart' && messages.readable) {
+      while (store.sends.attempting().length > 0) await end('sent');
+      // What is looked for in chat.db has its end by then.
+      clock.advance(ROW_EXPECTED);
+      checkStarts();
+      if (store.sends.attempting().length > 0) return;
+      await c.restart();
+    }
+    checkStarts();
+  };
+  for (const [nth, one] of steps.entries()) await happen(one, nth);
+  open();
+  checkStarts();
+  for (const [nth, one] of [
+    { kind: 'post' },
+    { kind: 'copied' },
+    { kind: 'reply', words: 'one sec', isShort: true },
+  ].entries())
+    await happen(one as Step, steps.length + nth);
+  for (let turns = 0; turns < 200 && store.sends.countOpen() > 0; turns++) {
+    await end('sent');
+    clock.advance(WAITS_FOR_CHAT_DB);
+    checkStarts();
+  }
+  return c;
+}
+
+/** A conversation whose chat.db cannot be read for now, so that texts wait; `m` was posted twice. */
+async function waiting(
+  before: (c: Conversation) => Promise<void> | void = () => undefined,
+): Promise<Conversation> {
+  const c = await pairedConversation();
+  c.post('m');
+  c.post('m');
+  await before(c);
+  Object.assign(c.messages, { needsChatDb: true, readable: false });
+  return c;
+}
+
+async function judged(c: Conversation): Promise<void> {
+  c.copied('copy', 'm');
+  c.messages.readable = true;
+  c.clock.advance(WAITS_FOR_CHAT_DB);
+  await c.flow();
+}
+
+describe('a reflex that named the copy of a message before that was judged is not said again', () => {
+  test.each([
+    ['a reflex', (c: Conversation) => c.reflex('said', 'one sec', 'm')],
+    ['the reply', (c: Conversation) => c.reply('m', 'one sec')],
+    [
+      'a reflex without a name, of which another one was a duplicate',
+      async (c: Conversation) => {
+        c.reflex('said', 'one sec');
+        await c.flow();
+        c.reflex('again', 'one sec', 'm');
+      },
+    ],
+  ])('where %s had said it', async (_, say) => {
+    const c = await waiting(async (conversation) => {
+      await say(conversation);
+      await conversation.flow();
+    });
+    c.reflex('late', 'one sec', 'copy');
+    await judged(c);
+    expect(c.messages.texts).toEqual(['one sec']);
+    expect(c.outcomes.late).toBe('deduplicated');
+  });
+
+  test('where the text that said it failed by a row, which Messages may yet send', async () => {
+    const c = await waiting(async (conversation) => {
+      conversation.reflex('said', 'one sec', 'm');
+      await conversation.endByRow(22);
+      conversation.clock.advance(ROW_EXPECTED);
+    });
+    c.reflex('late', 'one sec', 'copy');
+    await judged(c);
+    expect(c.messages.texts).toEqual(['one sec']);
+    expect(c.outcomes).toEqual({ said: 'failed', late: 'failed' });
+  });
+});
+
+test('what waits for a text that turns out to be a duplicate has the end of the text in its place', async () => {
+  const c = await waiting();
+  c.reflex('said', 'one sec', 'copy');
+  c.reflex('late', 'one sec', 'm');
+  c.reply('m', 'one sec');
+  await judged(c);
+  expect(c.messages.texts).toEqual(['one sec']);
+  expect(c.outcomes).toEqual({ said: 'sent', late: 'deduplicated', 'm:0': 'deduplicated' });
+  const { sends } = c.store;
+  expect(['late', 'm:0'].map((id) => sends.findById(id)?.twin)).toEqual([1, 1]);
+});
+
+test('a message is recorded as begun to be answered where a reflex turns out to have said its reply', async () => {
+  const c = await waiting();
+  c.reflex('said', 'one sec', 'copy');
+  c.reply('m', 'one sec');
+  await judged(c);
+  expect([...c.answered]).toEqual(['m']);
+});
+
+describe(`seed ${SEED}`, () => {
+  test('whenever a copy is judged, no text goes out whose words were said for its message, and none is dropped that was not', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 40 }), async (steps) => {
+        const c = await play(steps);
+        const { sends } = c.store;
+        if (sends.findById('m:0')?.state !== 'failed') expect([...c.answered]).toEqual(['m']);
+        expect(sends.countOpen()).toBe(0);
+        for (let seq = 1; seq <= sends.newest(); seq++) {
+          const send = sends.get(seq);
+          expect(['sent', 'failed', 'unknown', 'deduplicated']).toContain(send?.state);
+          if (send?.state !== 'deduplicated') continue;
+          // What is told as a duplicate has a text in its place that went out in its words, and that is no duplicate itself.
+          const root = sends.get(send.twin ?? 0);
+          expect(root).toMatchObject({ state: 'sent', twinKey: send.twinKey });
+          expect(root?.twin === null || root?.tag !== null).toBe(true);
+        }
+      }),
+      { seed: SEED, numRuns: sized(150, 3_000) },
+    );
+  });
+});
