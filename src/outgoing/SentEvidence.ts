@@ -38,6 +38,7 @@ const LOOK_BACK_MS = 86_400_000;
 /** So long after its date a row of which chat.db does not say whether it went out may yet settle, in ms. */
 const SETTLES_WITHIN_MS = 180_000;
 
+const ANY_TIME: Cause = { kind: 'unknown' };
 const NONE: Evidence = { kind: 'none' };
 /** What is said of an answer by what lies behind its message, though it may lie before it. */
 const MAY_LIE_BEFORE: ReadonlySet<Evidence['kind']> = new Set(['none', 'sent', 'answered']);
@@ -103,16 +104,28 @@ export class SentEvidence {
     if (cause === undefined) return NONE;
     const byPlace = this.foundSince(send, cause, gap);
     const answer = this.answerTo(send);
-    // It was answered, and nothing is dated after it: the clock was ahead when it came, and no date tells what came then.
-    if (cause.kind === 'time' && isRecorded(answer) && byPlace.kind === 'none')
-      return this.foundSince(send, { kind: 'unknown' }, gap);
+    if (cause.kind === 'time' && byPlace.kind === 'none' && this.mayBeMisdated(send, answer, gap))
+      return this.foundSince(send, ANY_TIME, gap);
     if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || answer === 'none') return byPlace;
     // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
     const byDate = this.foundSince(send, { kind: 'time', at: cause.at }, gap);
+    if (byPlace.kind === 'none' && byDate.kind === 'none' && answer === 'to_its_date')
+      return this.foundSince(send, ANY_TIME, gap);
     if (byPlace.kind === 'sent') return comesFirst(byDate, byPlace.row, cause) ? byDate : byPlace;
     if (byPlace.kind === 'answered' && !SETTLING.has(byDate.kind)) return byPlace;
     // Where nothing tells that its row was written again, this one may be that of a text before it, which it must go on to prove.
     return byDate.kind === 'sent' && answer !== 'to_its_date' ? { kind: 'doubtful' } : byDate;
+  }
+
+  /**
+   * Whether the message of a text of which nothing is dated after it came while the clock was ahead, so that no date tells what came then:
+   * it was answered, or was dated in the future when it was read, and nothing records whether it had this reflex.
+   */
+  private mayBeMisdated({ role, seq, answers, assumed }: SendRecord, answer: RecordedAnswer, gap: LedgerGap) {
+    const { incoming, lineage } = this.store;
+    if (isRecorded(answer)) return true;
+    if (role !== 'reflex' || gap.reason === 'new' || !lineage.isOfferedAgain({ seq })) return false;
+    return incoming.isDatedAhead(answers ?? assumed ?? '');
   }
 
   private answerTo(send: SendRecord): RecordedAnswer {

@@ -49,6 +49,7 @@ export class IncomingTable {
   private readonly updateReversed: Statement;
   private readonly selectReversed: Statement;
   private readonly selectUnread: Statement;
+  private readonly selectAhead: Statement;
   private readonly started: Statement;
   private readonly failed: Statement;
   private readonly end: Statement;
@@ -150,6 +151,9 @@ export class IncomingTable {
     this.selectReversed = database.prepare('SELECT reversed FROM incoming WHERE guid = ?').pluck();
     this.selectUnread = database
       .prepare('SELECT first_posted_at IS NULL FROM incoming WHERE guid = ?')
+      .pluck();
+    this.selectAhead = database
+      .prepare('SELECT sent_at > min(seen_at, ?) FROM incoming WHERE guid = ?')
       .pluck();
     // A store that was rebuilt may have lost the counter and kept the messages: no number is used twice.
     this.started = database.prepare(
@@ -293,6 +297,11 @@ export class IncomingTable {
   /** Whether the backend cannot have read a message yet; false if it is unknown. */
   isUnread(guid: string): boolean {
     return this.selectUnread.get(guid) === 1;
+  }
+
+  /** Whether a message was dated in the future when it was read, or is so now: its sender's clock was ahead of ours, or ours was. */
+  isDatedAhead(guid: string): boolean {
+    return this.selectAhead.get(this.clock.now(), guid) === 1;
   }
 
   /** Inside a write: a message is not posted any more. True if the backend cannot have read it. */

@@ -321,6 +321,65 @@ describe('after an older store was put back', () => {
     },
   );
 
+  const HOUR_MS = 3_600_000;
+
+  test.each([
+    ['a reflex in the words of a row may have gone out', 'fine', 'reflex', {}, 'unknown'],
+    ['a reflex in other words goes out', 'one sec', 'reflex', {}, 'attempting'],
+    ['a reply that was never begun goes out', 'fine', 'first', {}, 'attempting'],
+    [
+      'a reflex goes out that is none of what was forgotten',
+      'fine',
+      'reflex',
+      { offeredUpTo: 0 },
+      'attempting',
+    ],
+    ['a reflex goes out after a first start', 'fine', 'reflex', { reason: 'new' }, 'attempting'],
+  ] as const)(
+    'to a message that was dated in the future when it was read, where ROWIDs were given out anew, %s',
+    async (_, words, role, gap, state) => {
+      const world = restored('fine', BEGAN_AT + 10_000, { answered: [], ...gap });
+      world.messages.movedAt = BEGAN_AT + 20_500;
+      received(world, 'guid-1', 9, BEGAN_AT + HOUR_MS);
+      world.at(BEGAN_AT + 2 * HOUR_MS);
+      world.offer(words, null, { id: 'answer', role, answers: 'guid-1' });
+      await world.outgoing.start();
+      expect(stateOf(world, 'answer')).toBe(state);
+      world.close();
+    },
+  );
+
+  test('a message that the store had read while the clock was ahead gets no reflex twice once that is set right', async () => {
+    const world = new World();
+    world.messages.rows.push(row(1, 'one sec', BEGAN_AT + 10_000));
+    world.at(BEGAN_AT + HOUR_MS + 1_000);
+    received(world, 'guid-1', 9, BEGAN_AT + HOUR_MS);
+    world.clock.jumpWall(19_000 - HOUR_MS);
+    world.restore(0, BEGAN_AT + 20_000, { answered: [] });
+    world.messages.movedAt = BEGAN_AT + 20_500;
+    world.offer('one sec', null, { id: 'answer', role: 'reflex', answers: 'guid-1' });
+    await world.outgoing.start();
+    expect(stateOf(world, 'answer')).toBe('unknown');
+    world.close();
+  });
+
+  test.each([
+    ['its date alone is recorded', 'the first one', 'unknown'],
+    ['it is not recorded', 'another', 'attempting'],
+  ])(
+    'a message that the clock dated an hour ahead, that was answered since and written again by iCloud, is not answered again where %s',
+    async (_, begun, state) => {
+      const sentAt = BEGAN_AT + HOUR_MS;
+      const marks = marksOf({ guid: begun, sentAt: begun === 'another' ? 1 : sentAt });
+      const world = restored('fine', BEGAN_AT + 10_000, { answered: [{ knownSends: 0, marks }] });
+      received(world, 'guid-9', 9, sentAt);
+      world.offer('fine', null, { id: 'answer', role: 'first', answers: 'guid-9' });
+      await world.outgoing.start();
+      expect(stateOf(world, 'answer')).toBe(state);
+      world.close();
+    },
+  );
+
   test.each([
     ['nothing records what was answered', null],
     [
