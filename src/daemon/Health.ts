@@ -11,7 +11,7 @@ import type { Logger } from '../logging/Logger.js';
 import type { AlertsTested } from '../model/operatorApi.js';
 import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
-import { hindersTheJob } from '../operator/vitalSigns.js';
+import { hindersTheJob } from '../operator/problemMeanings.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
 import type { Outbound } from '../system/Outbound.js';

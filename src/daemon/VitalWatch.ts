@@ -2,7 +2,7 @@ import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import { ERROR_CODES, type ErrorCode } from '../model/errorCodes.js';
 import type { StatusSnapshot } from '../model/status.js';
-import { hindersTheJob } from '../operator/vitalSigns.js';
+import { hindersTheJob } from '../operator/problemMeanings.js';
 import type { Clock, Timer } from '../system/clock.js';
 
 const LOOK_EVERY_MS = 5_000;

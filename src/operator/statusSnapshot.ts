@@ -16,8 +16,9 @@ import type { SetAsideItem } from '../store/setAsideItem.js';
 import { residentMegabytes } from '../system/residentMemory.js';
 import { iso, isoOrNull } from '../system/time.js';
 import { packageVersion } from '../system/version.js';
+import { heldBy } from './problemMeanings.js';
 import type { Standstills } from './Standstills.js';
-import { heldBy, idleSigns, type VitalFacts, vitalSigns } from './vitalSigns.js';
+import { idleSigns, type VitalFacts, vitalSigns } from './vitalSigns.js';
 
 /** What happened last, for the status. Unix ms. */
 export interface Activity {

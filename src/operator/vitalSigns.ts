@@ -8,6 +8,7 @@ import {
   type VitalSigns,
 } from '../model/vitalSigns.js';
 import { iso } from '../system/time.js';
+import { heldBy, signsOf } from './problemMeanings.js';
 import type { Standstill } from './Standstills.js';
 
 /** What was seen, and when (Unix ms). */
@@ -94,95 +95,8 @@ const OVERDUE_MS = 2 * MINUTE_MS;
 /** Messages needs milliseconds to finish a row. */
 const UNDECIDED_MS = MINUTE_MS / 4;
 const SENDS_FAIL_FROM = 3;
-/** So long a loss is told. */
+/** So long a loss is shown. */
 const LOSS_SHOWN_MS = 24 * 60 * MINUTE_MS;
-
-/** What a problem says of the job: of which signs it is, and whether the agent does its whole job with it. */
-interface Meaning {
-  readonly signs: readonly VitalSignName[];
-  /** It is reported and keeps the agent from nothing. */
-  readonly isNotice?: true;
-}
-
-const of = (...signs: VitalSignName[]): Meaning => ({ signs });
-const notice = (...signs: VitalSignName[]): Meaning => ({ signs, isNotice: true });
-const MACHINE = of('can_read', 'can_send');
-const NO_BACKEND = of('can_post', 'is_answered', 'commands_reach_us');
-
-/**
- * Every problem by what it means. That a message, item or event was set aside or refused is a notice: a stranger could
- * cause one every day, and whoever is called by a heartbeat need not come for it at once.
- */
-const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
-  stopping: of('can_send', 'commands_reach_us'),
-  config_invalid: of(),
-  config_unreadable: of(),
-  config_needs_restart: notice(),
-  tls_setting_ignored: notice(),
-  state_restored: notice(),
-  state_shared: notice(),
-  witness_unwritable: notice(),
-  alerts_failing: notice(),
-  state_unwritable: MACHINE,
-  state_moved: MACHINE,
-  store_damaged: of('nothing_given_up'),
-  disk_full: MACHINE,
-  too_many_files: MACHINE,
-  machine_exhausted: MACHINE,
-  clock_skew: of(),
-  monitor_unavailable: of(),
-  chatdb_missing: of('can_read'),
-  chatdb_not_permitted: of('can_read'),
-  chatdb_denied: of('can_read'),
-  chatdb_unreadable: of('can_read'),
-  internal: of('can_read'),
-  reading_stalled: of('can_read'),
-  inbound_stalled: of('can_read'),
-  secret_missing: NO_BACKEND,
-  plain_secret_refused: NO_BACKEND,
-  backend_insecure: NO_BACKEND,
-  backend_unauthorised: NO_BACKEND,
-  token_expired: NO_BACKEND,
-  backend_unreachable: NO_BACKEND,
-  registration_refused: of(),
-  messages_not_taken: of('can_post', 'is_answered'),
-  messages_unanswered: of('is_answered'),
-  acks_unread: of('can_post'),
-  uploads_stuck: of('can_post'),
-  sync_failing: of('commands_reach_us'),
-  websocket_unavailable: of('link_stable'),
-  websocket_refused: of('link_stable'),
-  link_unstable: of('link_stable'),
-  agent_duplicated: of('link_stable', 'commands_reach_us'),
-  automation_pending: of('can_send'),
-  automation_denied: of('can_send'),
-  osascript_missing: of('can_send'),
-  messages_unavailable: of('can_send'),
-  sending_paused: of('can_send'),
-  sends_failing: of('can_send'),
-  texts_undecided: of('can_send'),
-  schedule_overdue: of('can_send'),
-  messages_set_aside: notice('nothing_given_up'),
-  messages_expired: notice('nothing_given_up'),
-  item_set_aside: notice('nothing_given_up'),
-  delivery_refused: notice('nothing_given_up'),
-};
-
-/** Every code that a problem may have. */
-export function problemCodes(): ErrorCode[] {
-  return Object.keys(MEANINGS) as ErrorCode[];
-}
-
-/** The codes because of which a sign fails. */
-export function codesOfSign(name: VitalSignName): ErrorCode[] {
-  const meanings = Object.entries(MEANINGS) as [ErrorCode, Meaning][];
-  return meanings.filter(([, { signs }]) => signs.includes(name)).map(([code]) => code);
-}
-
-/** Whether a problem keeps the agent from its whole job; one that is not known here does. */
-export function hindersTheJob({ code }: { readonly code: ErrorCode }): boolean {
-  return MEANINGS[code]?.isNotice !== true;
-}
 
 /**
  * The one judgement of how the job goes: everything that is wrong, and each vital sign with what was seen of it. Pure. A sign
@@ -204,7 +118,7 @@ function signsBy(
   evidence: (name: VitalSignName) => Evidence | string,
 ): VitalSigns {
   const entries = (Object.keys(VITAL_SIGNS) as VitalSignName[]).map((name) => {
-    const own = problems.filter(({ code }) => MEANINGS[code]?.signs.includes(name));
+    const own = problems.filter(({ code }) => signsOf(code).includes(name));
     return [name, own.length > 0 ? failing(own) : known(evidence(name))] as const;
   });
   return Object.fromEntries(entries) as VitalSigns;
@@ -267,25 +181,6 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Which work a known fault keeps from getting on. */
-interface Held {
-  readonly reading: boolean;
-  readonly posting: boolean;
-  readonly uploading: boolean;
-  readonly storing: boolean;
-}
-
-/** By what the rooms know to be wrong: what it keeps, which is no fault of its own. */
-export function heldBy(problems: readonly Problem<number>[]): Held {
-  const hasCode = (...codes: readonly ErrorCode[]) => problems.some(({ code }) => codes.includes(code));
-  const has = (wanted: (meaning: Meaning | undefined) => boolean) =>
-    problems.some(({ code }) => wanted(MEANINGS[code]));
-  const storing = hasCode('disk_full', 'state_unwritable', 'state_moved', 'stopping', 'internal');
-  const reading = storing || has((meaning) => meaning?.signs.includes('can_read') === true);
-  const posting = has((meaning) => meaning === NO_BACKEND);
-  return { reading, posting, uploading: posting || reading, storing };
-}
-
 /** What no room can see by itself. */
 function found(facts: VitalFacts): Problem<number>[] {
   const held = heldBy(facts.problems);
@@ -301,7 +196,7 @@ function found(facts: VitalFacts): Problem<number>[] {
   ];
 }
 
-/** With one of these it is told why texts are not sent. */
+/** Each of these says why texts are not sent. */
 const SENDING_FAULTS: readonly ErrorCode[] = [
   'automation_pending',
   'automation_denied',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/exitCodes.js';
 import { ERROR_CODES } from '../../src/model/errorCodes.js';
 import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSigns.js';
-import { codesOfSign } from '../../src/operator/vitalSigns.js';
+import { codesOfSign } from '../../src/operator/problemMeanings.js';
 import { page, tableUnder } from './page.js';
 
 const operating = page('docs/operating.md');

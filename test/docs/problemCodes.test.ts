@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/model/errorCodes.js';
-import { problemCodes } from '../../src/operator/vitalSigns.js';
+import { problemCodes } from '../../src/operator/problemMeanings.js';
 import { page, tableUnder } from './page.js';
 
 /** For each code of a problem, the test in which the real thing breaks and the code is found. */

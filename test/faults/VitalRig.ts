@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../src/model/errorCodes.js';
 import type { StatusSnapshot } from '../../src/model/status.js';
-import { codesOfSign, hindersTheJob } from '../../src/operator/vitalSigns.js';
+import { codesOfSign, hindersTheJob } from '../../src/operator/problemMeanings.js';
 import { openDatabase } from '../../src/store/sqlite.js';
 import {
   type Defect,

@@ -19,12 +19,11 @@ import { addUpload } from '../../src/gateway/ledger/uploads.js';
 import {
   findDelivery,
   headOfLane,
-  leaseLanes,
   recordAttempt,
-  releaseLane,
   replayDelivery,
 } from '../../src/gateway/ledger/webhookDeliveries.js';
 import { createWebhook } from '../../src/gateway/ledger/webhookEndpoints.js';
+import { leaseLanes, releaseLane } from '../../src/gateway/ledger/webhookLanes.js';
 import type { GatewayDatabase, Transaction } from '../../src/gateway/storage/GatewayDatabase.js';
 import { UploadFiles } from '../../src/gateway/uploads/UploadFiles.js';
 import { FakeClock } from '../support/FakeClock.js';

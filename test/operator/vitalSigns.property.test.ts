@@ -2,13 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../src/model/errorCodes.js';
 import { VITAL_SIGNS, type VitalSignName } from '../../src/model/vitalSigns.js';
-import {
-  codesOfSign,
-  hindersTheJob,
-  idleSigns,
-  type VitalFacts,
-  vitalSigns,
-} from '../../src/operator/vitalSigns.js';
+import { codesOfSign, hindersTheJob } from '../../src/operator/problemMeanings.js';
+import { idleSigns, type VitalFacts, vitalSigns } from '../../src/operator/vitalSigns.js';
 
 const NOW = Date.UTC(2026, 10, 20, 9);
 const MINUTE = 60_000;

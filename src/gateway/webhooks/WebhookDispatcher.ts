@@ -6,17 +6,16 @@ import { type FindAddresses, isPublicAddress } from '../../system/publicAddresse
 import type { Random } from '../../system/random.js';
 import type { EventBell } from '../events/EventBell.js';
 import type { SecretBox } from '../ledger/SecretBox.js';
+import { headOfLane, setAsideOfDisabled } from '../ledger/webhookDeliveries.js';
+import { deleteWebhook, webhookWithSecrets } from '../ledger/webhookEndpoints.js';
 import {
   dueWebhooks,
-  headOfLane,
   type LaneLease,
   LEFT_TO_SEND_MS,
   leaseLanes,
   nextDue,
   releaseLane,
-  setAsideOfDisabled,
-} from '../ledger/webhookDeliveries.js';
-import { deleteWebhook, webhookWithSecrets } from '../ledger/webhookEndpoints.js';
+} from '../ledger/webhookLanes.js';
 import type { GatewayDatabase } from '../storage/GatewayDatabase.js';
 import { type PostedWebhook, postWebhook } from './postWebhook.js';
 import { GIVE_UP_MS, nextAttempt } from './retrySchedule.js';

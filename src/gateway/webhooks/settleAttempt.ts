@@ -8,16 +8,13 @@ import {
   type AnswerFate,
   type AttemptRecord,
   currentDelivery,
-  holdsLane,
-  hurryLane,
   isAwaitedElsewhere,
-  type LaneLease,
   recordAttempt,
-  releaseLane,
   setAsideAll,
   type WebhookDelivery,
 } from '../ledger/webhookDeliveries.js';
 import { disableGone, type WebhookEndpoint } from '../ledger/webhookEndpoints.js';
+import { holdsLane, hurryLane, type LaneLease, releaseLane } from '../ledger/webhookLanes.js';
 import type { Transaction } from '../storage/GatewayDatabase.js';
 import { type ReadAnswer, readWebhookAnswer } from './webhookAnswer.js';
 

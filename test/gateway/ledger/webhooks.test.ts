@@ -5,17 +5,13 @@ import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
 import {
   type AttemptRecord,
-  dueWebhooks,
   enqueueDelivery,
   findDelivery,
   forgetDeliveries,
   headOfLane,
   isAwaitedElsewhere,
-  type LaneLease,
-  leaseLanes,
   listDeliveries,
   recordAttempt,
-  releaseLane,
   replayDelivery,
   setAsideAll,
   setAsideOfDisabled,
@@ -30,6 +26,12 @@ import {
   rotateWebhookSecret,
   webhookWithSecrets,
 } from '../../../src/gateway/ledger/webhookEndpoints.js';
+import {
+  dueWebhooks,
+  type LaneLease,
+  leaseLanes,
+  releaseLane,
+} from '../../../src/gateway/ledger/webhookLanes.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { settleAttempt, settleGone } from '../../../src/gateway/webhooks/settleAttempt.js';
 import { gatewayEngines } from '../gatewayEngines.js';
