@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { reset } from './reset.js';
 
 /** `up` is to the server, `down` to the client. */
 export type Way = 'up' | 'down';
@@ -146,7 +147,7 @@ export class TcpProxy {
   }
 
   private cutPair({ client, server }: Pair): void {
-    client.resetAndDestroy();
-    server.resetAndDestroy();
+    reset(client);
+    reset(server);
   }
 }

@@ -77,7 +77,9 @@ export class AgentLife {
     for (let daemon = this.daemon; daemon !== undefined && !this.isOver; daemon = this.spawn()) {
       const { code, signal } = await daemon.exited;
       if (this.isOver) return;
-      const isOrder = this.isStopping && code === 0;
+      // One that has said nothing yet does not heed signals yet either.
+      const isUnheard = signal === 'SIGTERM' && daemon.lines().length === 0;
+      const isOrder = this.isStopping && (code === 0 || isUnheard);
       this.isStopping = false;
       if (!isOrder && signal !== 'SIGKILL')
         this.offences.push(`agent: ${this.agentId} ended with ${signal ?? code}: ${daemon.complaints()}`);

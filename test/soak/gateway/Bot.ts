@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
+import { reset } from '../../support/reset.js';
 import type { Seeded } from '../Seeded.js';
 
 const eventSchema = z.object({
@@ -138,21 +139,25 @@ export class Bot {
         response.writeHead(this.random.pick([500, 502, 429])).end();
         return;
       case 'cut':
-        response.socket?.resetAndDestroy();
+        cut(response);
         return;
       case 'half':
         response.writeHead(200, headers);
-        response.write(body.slice(0, 1), () => response.socket?.resetAndDestroy());
+        response.write(body.slice(0, 1), () => cut(response));
         return;
       case 'lose':
         // Whether the gateway has read it, nobody knows.
         attempt.takenAt = performance.now();
         response.writeHead(200, headers);
-        response.write(body, () => response.socket?.resetAndDestroy());
+        response.write(body, () => cut(response));
         return;
       default:
         attempt.takenAt = performance.now();
         response.writeHead(200, headers).end(body);
     }
   }
+}
+
+function cut({ socket }: ServerResponse): void {
+  if (socket !== null) reset(socket);
 }
