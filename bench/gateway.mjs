@@ -96,6 +96,11 @@ async function rowsOf(engine, database, reference) {
   await database.transaction(async (tx) => {
     for (let number = 0; number < AGENTS; number++)
       await addAgent(tx, box, { id: agentOf(number), name: null, isInvited: false }, Date.now());
+    // Each claim is the first one of its agent.
+    await tx.query(
+      `WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < ${ROUNDS * (COMMANDS + ALONE)})
+       INSERT INTO agents (agent_id, is_invited, created_at) SELECT 'claiming_' || number, 0, 0 FROM numbers`,
+    );
   });
   let count = 0;
   const add = (number) =>

@@ -173,6 +173,7 @@ export class GatewayBackend implements EdgeBackend {
     await secrets.watch(connection);
     const claim = await sockets.claim(agentId, () => connection.open);
     if (claim.kind === 'superseded') closeTakenOver(connection);
+    if (claim.kind === 'removed') connection.close(CLOSE.policy, 'there is no such agent any more');
     if (claim.kind !== 'held') return;
     this.epochs.set(connection, claim.epoch);
     // It may have ended meanwhile.

@@ -147,6 +147,18 @@ describe.each(engines)('credentials on $name', (engine) => {
     await other.barrier();
   });
 
+  test('of an agent that is removed as it connects open no socket that counts', async () => {
+    const world = await GatewayWorld.start(engine);
+    const { database } = world.gateway;
+    // Its secrets are known here, and no word of the removal came yet.
+    expect((await world.post('/edge/sync', {})).status).toBe(200);
+    await database.transaction((tx) => removeAgent(tx, AGENT_ID, Date.now()));
+    const { code, reason } = await (await world.connect()).closed;
+    expect([code, reason]).toEqual([1008, 'there is no such agent any more']);
+    expect(await database.query('SELECT agent_id FROM connections')).toEqual([]);
+    expect(await world.eventTypes()).toEqual([]);
+  });
+
   test('of an admin are an API key with its rights', async () => {
     const world = await GatewayWorld.start(engine);
     const order = { edge_agent_id: AGENT_ID, thread_id: '+13105551234', message: 'hi', command_id: 'cmd_1' };

@@ -4,7 +4,7 @@ import { readRows } from './readRows.js';
 
 const epochRow = z.object({ epoch: z.number() });
 const replicaIdRow = z.object({ replica_id: z.string() });
-const formerRow = z.object({ replica_id: z.string().nullable(), told_online: z.number() });
+const formerRow = z.object({ replica_id: z.string().nullable(), told_online: z.number().nullable() });
 const holderRow = z.object({ replica_id: z.string(), epoch: z.number(), since: z.number() });
 const agentHolderRow = z.object({ agent_id: z.string(), replica_id: z.string() });
 const heldRow = z.object({ agent_id: z.string(), epoch: z.number() });
@@ -54,18 +54,20 @@ export interface ClaimedSocket {
   readonly wasOnline: boolean;
 }
 
-/** Takes over the socket of an agent. Within the lock of the agent. */
+/** Takes over the socket of an agent. Undefined: the agent was removed, and holds none any more. Within the lock of the agent. */
 export async function claimConnection(
   transaction: Transaction,
   agentId: string,
   replicaId: string,
   now: number,
-): Promise<ClaimedSocket> {
+): Promise<ClaimedSocket | undefined> {
   const found = await transaction.query(
-    'SELECT replica_id, told_online FROM connections WHERE agent_id = $1',
+    `SELECT c.replica_id AS replica_id, c.told_online AS told_online
+     FROM agents a LEFT JOIN connections c ON c.agent_id = a.agent_id WHERE a.agent_id = $1`,
     [agentId],
   );
   const [before] = readRows(formerRow, found);
+  if (before === undefined) return undefined;
   const claimed = await transaction.query(
     `INSERT INTO connections (agent_id, epoch, replica_id, since, told_online) VALUES ($1, 1, $2, $3, 1)
      ON CONFLICT (agent_id) DO UPDATE SET epoch = connections.epoch + 1, replica_id = excluded.replica_id,
@@ -76,8 +78,8 @@ export async function claimConnection(
   const [row] = readRows(epochRow, claimed);
   return {
     epoch: row?.epoch ?? 0,
-    former: before?.replica_id ?? undefined,
-    wasOnline: before?.told_online === 1,
+    former: before.replica_id ?? undefined,
+    wasOnline: before.told_online === 1,
   };
 }
 

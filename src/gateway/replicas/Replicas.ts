@@ -55,9 +55,9 @@ export interface ReplicaListener {
 
 /**
  * `superseded`: another socket of the agent has claimed meanwhile, here or elsewhere; this one is to be closed (4409). `ended`: it was
- * gone before its turn came, and took nothing over.
+ * gone before its turn came, and took nothing over. `removed`: so was its agent; it is to be closed (1008).
  */
-export type Claim = { kind: 'held'; epoch: number } | { kind: 'superseded' | 'ended' };
+export type Claim = { kind: 'held'; epoch: number } | { kind: 'superseded' | 'ended' | 'removed' };
 
 interface ReplicaSettings {
   database: GatewayDatabase;
@@ -127,7 +127,7 @@ export class Replicas {
     this.claiming.set(agentId, (this.claiming.get(agentId) ?? 0) + 1);
     try {
       const claimed = await this.store(agentId, isOpen);
-      return claimed === undefined ? { kind: 'ended' } : this.settle(agentId, claimed);
+      return typeof claimed === 'string' ? { kind: claimed } : this.settle(agentId, claimed);
     } catch (error) {
       this.isInDoubt = true;
       throw error;
@@ -211,12 +211,13 @@ export class Replicas {
     throw new EdgeError('storage_unavailable', why, 'Connect again in a moment.');
   }
 
-  private async store(agentId: string, isOpen: () => boolean): Promise<ClaimedSocket | undefined> {
+  private async store(agentId: string, isOpen: () => boolean): Promise<ClaimedSocket | 'ended' | 'removed'> {
     const { database, clock, replicaId, listener } = this.settings;
     return database.transaction(async (transaction) => {
       await transaction.lock(agentId);
-      if (!isOpen()) return undefined;
+      if (!isOpen()) return 'ended';
       const claimed = await claimConnection(transaction, agentId, replicaId, clock.now());
+      if (claimed === undefined) return 'removed';
       await listener.online(transaction, agentId, claimed);
       return claimed;
     }, 'soon');

@@ -275,20 +275,34 @@ describe.each(engines)('sockets in $name', ({ open }) => {
 
   test('belong to who claimed last, and the late end of an earlier one takes nothing away', async () => {
     const database = await open();
+    await add(database, 'edge_1');
     for (const replica of ['r1', 'r2']) await renew(database, replica);
     const first = await claim(database, 'r1');
     expect(first).toEqual({ epoch: 1, former: undefined, wasOnline: false });
     const second = await claim(database, 'r2');
     expect(second).toEqual({ epoch: 2, former: 'r1', wasOnline: true });
-    await release(database, first.epoch);
+    await release(database, 1);
     expect(await holderOf(database, 'edge_1')).toMatchObject({ replicaId: 'r2', epoch: 2 });
-    await release(database, second.epoch);
+    await release(database, 2);
     expect(await holderOf(database, 'edge_1')).toBeUndefined();
     expect(await claim(database, 'r1')).toEqual({ epoch: 3, former: undefined, wasOnline: true });
   });
 
+  test('are none of an agent that was removed, or never added, and its epochs go on once it is added again', async () => {
+    const database = await open();
+    expect(await claim(database, 'r1')).toBeUndefined();
+    await add(database, 'edge_1');
+    await claim(database, 'r1');
+    await database.transaction((tx) => removeAgent(tx, 'edge_1', NOW));
+    expect(await claim(database, 'r1')).toBeUndefined();
+    expect(await database.query('SELECT epoch FROM connections')).toEqual([{ epoch: 1 }]);
+    await add(database, 'edge_1');
+    expect(await claim(database, 'r1')).toMatchObject({ epoch: 2 });
+  });
+
   test('of a replica whose lease ended do not count, and end with it', async () => {
     const database = await open();
+    await add(database, 'edge_1');
     await renew(database, 'r1', -1);
     await renew(database, 'r2');
     await claim(database, 'r1');

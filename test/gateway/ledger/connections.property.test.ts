@@ -21,8 +21,15 @@ import { temporaryDirectory } from '../../support/temporaryStore.js';
 import { testPostgres } from '../../support/testPostgres.js';
 
 const postgres = testPostgres();
+const AGENTS = ['one', 'two'];
 const PARTS = {
-  migrations: [() => connectionTables()],
+  migrations: [
+    () => [
+      'CREATE TABLE agents (agent_id TEXT PRIMARY KEY)',
+      ...AGENTS.map((id) => `INSERT INTO agents (agent_id) VALUES ('${id}')`),
+      ...connectionTables(),
+    ],
+  ],
   clock: systemClock,
   random: systemRandom,
   log: new RecordingLog(),
@@ -34,7 +41,6 @@ const ENGINES: Readonly<Record<string, () => Promise<GatewayDatabase>>> = {
 
 const LEASE_MS = 15_000;
 const REPLICAS = ['a', 'b', 'c'];
-const AGENTS = ['one', 'two'];
 /** The wall clocks of the replicas, in ms from the right time: none of it may matter. */
 const SKEW: Readonly<Record<string, number>> = { a: 0, b: 60_000, c: -60_000 };
 
@@ -65,6 +71,7 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
         await tx.lock(agentId);
         return claimConnection(tx, agentId, name, nowOf(name));
       });
+      if (claimed === undefined) throw new Error(`there is no ${agentId}`);
       expect(claimed.epoch).toBe((before?.epoch ?? 0) + 1);
       expect(claimed.former).toBe(before?.replica);
       sockets.set(agentId, { replica: name, epoch: claimed.epoch });

@@ -12,9 +12,13 @@ import { TcpProxy } from '../../support/TcpProxy.js';
 import type { TestPostgres } from '../../support/testPostgres.js';
 import { until } from '../../support/until.js';
 
-/** The tables of the sockets alone, and what was told of them. */
+const AGENTS = ['agent', 'other', 'of a', 'of b', 'one', 'two', 'three', 'four'];
+
+/** The tables of the sockets alone, with the agents of these tests, and what was told of them. */
 export const SOCKETS: readonly Migration[] = [
   () => [
+    'CREATE TABLE agents (agent_id TEXT PRIMARY KEY)',
+    ...AGENTS.map((id) => `INSERT INTO agents (agent_id) VALUES ('${id}')`),
     ...connectionTables(),
     'CREATE TABLE told (agent_id TEXT, epoch BIGINT, what TEXT, PRIMARY KEY (agent_id, epoch, what))',
   ],
