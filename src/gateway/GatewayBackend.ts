@@ -145,8 +145,8 @@ export class GatewayBackend implements EdgeBackend {
     return { commands };
   }
 
-  answer(agentId: string, guid: string, message: MessageBody): Promise<MessageOutcome> {
-    return this.parts.answering.answer(agentId, guid, message);
+  answer(agentId: string, guid: string, message: MessageBody, hungUp: AbortSignal): Promise<MessageOutcome> {
+    return this.parts.answering.answer(agentId, guid, message, hungUp);
   }
 
   async upload(agentId: string, { guid, fields, file }: Upload): Promise<void> {

@@ -3,14 +3,11 @@ import type { Clock } from '../system/clock.js';
 import type { MessageOutcome } from './agents/EdgeBackend.js';
 import type { MessageBody } from './agents/requests.js';
 import { tellReply } from './ledger/agentReports.js';
-import { giveAnswer, inboxEntry, takeMessage } from './ledger/inbox.js';
+import { giveAnswer, inboxEntry, SILENCE, takeMessage } from './ledger/inbox.js';
 import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
 
 /** How often a request looks for an answer that another replica may have stored, in ms: more and more seldom. */
 const LOOKS_MS = [100, 250, 500, 1_000] as const;
-
-/** Nothing is said to the person. */
-const SILENCE: MessageReply = { should_respond: false };
 
 /** Tells those who want to know of an incoming message, in the transaction that stores it. True: one of them may answer it. */
 type OnMessage = (
@@ -42,16 +39,27 @@ export class MessageAnswering {
 
   constructor(private readonly parts: AnsweringParts) {}
 
-  /** The reply to a message; `later` while the gateway drains. Rejects as the database does. */
-  async answer(agentId: string, guid: string, message: MessageBody): Promise<MessageOutcome> {
+  /**
+   * The reply to a message; `later` while the gateway drains. It is kept before anything is waited for: who has hung up (`gone`) gets the
+   * answer when it asks again. Rejects as the database does.
+   */
+  async answer(
+    agentId: string,
+    guid: string,
+    message: MessageBody,
+    hungUp: AbortSignal,
+  ): Promise<MessageOutcome> {
     await this.take(agentId, guid, message);
     const key = `${agentId} ${guid}`;
     const request = new WaitingRequest(this.parts.clock);
     const together = this.waiting.get(key) ?? new Set();
     this.waiting.set(key, together.add(request));
+    const wake = () => request.wake();
+    hungUp.addEventListener('abort', wake);
     try {
-      return await this.awaitAnswer(agentId, guid, request);
+      return await this.awaitAnswer(agentId, guid, request, hungUp);
     } finally {
+      hungUp.removeEventListener('abort', wake);
       together.delete(request);
       if (together.size === 0) this.waiting.delete(key);
     }
@@ -59,7 +67,7 @@ export class MessageAnswering {
 
   /**
    * Answers a message in a transaction of the caller's; the request that waits for it goes on once that is durable. `late`: it has an
-   * answer, or is unknown.
+   * answer, its time is over, or it is unknown.
    */
   async answerWith(
     transaction: Transaction,
@@ -69,10 +77,10 @@ export class MessageAnswering {
   ): Promise<'given' | 'late'> {
     const now = this.parts.clock.now();
     const given = await giveAnswer(transaction, agentId, guid, reply, now);
+    transaction.afterCommit(() => this.wake(`${agentId} ${guid}`));
     if (given.kind !== 'given') return 'late';
     const { conversation } = given;
     tellReply(transaction, agentId, { guid, conversation, texts: textsOf(reply) }, now);
-    transaction.afterCommit(() => this.wake(`${agentId} ${guid}`));
     return 'given';
   }
 
@@ -82,11 +90,17 @@ export class MessageAnswering {
     for (const key of this.waiting.keys()) this.wake(key);
   }
 
-  private async awaitAnswer(agentId: string, guid: string, request: WaitingRequest): Promise<MessageOutcome> {
+  private async awaitAnswer(
+    agentId: string,
+    guid: string,
+    request: WaitingRequest,
+    hungUp: AbortSignal,
+  ): Promise<MessageOutcome> {
     const { clock, patienceMs } = this.parts;
     // Also by a clock that nobody sets: that of the database may be put back.
     const end = clock.monotonic() + patienceMs;
     for (let looks = 0; ; looks += 1) {
+      if (hungUp.aborted) return { kind: 'gone' };
       const entry = await inboxEntry(this.parts.database, agentId, guid);
       if (entry?.kind === 'answered') return { kind: 'answered', body: entry.reply };
       if (this.isDraining || entry === undefined) return { kind: 'later', retryAfterSeconds: 1 };

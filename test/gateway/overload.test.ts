@@ -1,18 +1,63 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ConnectionRegistry } from '../../src/gateway/agents/ConnectionRegistry.js';
+import type { EdgeBackend } from '../../src/gateway/agents/EdgeBackend.js';
+import { EdgeServer } from '../../src/gateway/agents/EdgeServer.js';
 import { LoadGate } from '../../src/gateway/agents/LoadGate.js';
+import { Listener } from '../../src/gateway/Listener.js';
 import { GATEWAY_MIGRATIONS } from '../../src/gateway/ledger/gatewayMigrations.js';
+import { inboxEntry } from '../../src/gateway/ledger/inbox.js';
+import { MessageAnswering } from '../../src/gateway/MessageAnswering.js';
 import { PostgresDatabase } from '../../src/gateway/storage/PostgresDatabase.js';
 import { systemClock } from '../../src/system/clock.js';
 import { systemRandom } from '../../src/system/random.js';
+import { incoming } from '../kit/backend/PlainAgent.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { testPostgres } from '../support/testPostgres.js';
 import { until } from '../support/until.js';
 import { AGENT, type Answer, ApiRoom } from './api/ApiRoom.js';
 import { GatewayWorld } from './GatewayWorld.js';
-import { gatewayEngines } from './gatewayEngines.js';
+import { type GatewayEngine, gatewayEngines } from './gatewayEngines.js';
 import { gate } from './storage/contract.js';
 
 const engines = gatewayEngines();
+const SECRET = 'the-secret-of-an-agent';
+
+/** The agents' side alone, with room for one message at a time, which something else answers. */
+async function edgeOf(engine: GatewayEngine) {
+  const database = await engine.open();
+  const limits = { most: { work: 1, messages: 1, life: 1 }, lateMs: 60_000 };
+  const load = new LoadGate({ waitingMs: () => 0, random: systemRandom }, limits);
+  const answering = new MessageAnswering({
+    database,
+    clock: systemClock,
+    patienceMs: 600_000,
+    onMessage: async () => true,
+    ring: () => undefined,
+  });
+  const unasked = async () => {
+    throw new Error('nobody asks for that here');
+  };
+  const backend: EdgeBackend = {
+    ...{ operatorOf: unasked, register: unasked, report: unasked, handOut: unasked, upload: unasked },
+    ...{ connected: unasked, disconnected: () => undefined, send: unasked, counts: unasked },
+    secretsOf: async () => [SECRET],
+    answer: (...asked) => answering.answer(...asked),
+    saw: () => undefined,
+  };
+  const parts = { registry: new ConnectionRegistry(), log: () => undefined, plainSecrets: true };
+  const listener = new Listener('127.0.0.1', new EdgeServer(backend, { ...parts, clock: systemClock, load }));
+  await listener.open(0);
+  onTestFinished(() => listener.close());
+  const headers = { Authorization: `Bearer ${SECRET}`, 'X-Edge-Agent-Id': AGENT };
+  const post = (guid: string, signal?: AbortSignal) =>
+    fetch(`http://127.0.0.1:${listener.port}/edge/message`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(incoming(guid)),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  return { database, answering, load, post };
+}
 const postgres = testPostgres();
 
 describe.each(engines)('too much for a gateway on $name', (engine) => {
@@ -52,6 +97,32 @@ describe.each(engines)('too much for a gateway on $name', (engine) => {
     expect(rows.map(({ message_id }) => message_id)).toEqual(accepted.map(({ body }) => body.id).toSorted());
     // All have left: nothing is refused any more.
     expect((await room.send()).status).toBe(202);
+  });
+
+  test('is not made of callers that hung up: they leave their place, and the next request gets the answer', async () => {
+    const { database, answering, load, post } = await edgeOf(engine);
+    const hangUp = new AbortController();
+    const first = post('g1', hangUp.signal);
+    await until(
+      async () => (await inboxEntry(database, AGENT, 'g1')) !== undefined,
+      () => 'the message',
+    );
+    expect(load.enter('messages')).toBeUndefined();
+    hangUp.abort();
+    await expect(first).rejects.toMatchObject({ name: 'AbortError' });
+    let leave: (() => void) | undefined;
+    await until(
+      () => {
+        leave = load.enter('messages');
+        return leave !== undefined;
+      },
+      () => 'its place',
+    );
+    leave?.();
+    const reply = { should_respond: true as const, reply_bubbles: ['hi'] };
+    const given = await database.transaction((tx) => answering.answerWith(tx, AGENT, 'g1', reply));
+    expect(given).toBe('given');
+    expect(await (await post('g1')).json()).toMatchObject(reply);
   });
 
   test('keeps agents alive: what their sockets bring is stored before the new work that waits', async () => {

@@ -26,11 +26,14 @@ export interface RegisteredAgent {
   readonly authToken?: string;
 }
 
-/** `later`: there is no answer yet, and the agent is to ask again. `stopping`: there will be none, and nobody is answered. */
+/**
+ * `later`: there is no answer yet, and the agent is to ask again. `stopping`: there will be none, and nobody is answered. `gone`: who asked
+ * has hung up.
+ */
 export type MessageOutcome =
   | { readonly kind: 'answered'; readonly body: MessageReply }
   | { readonly kind: 'later'; readonly retryAfterSeconds?: number }
-  | { readonly kind: 'stopping' };
+  | { readonly kind: 'stopping' | 'gone' };
 
 /** A file of an incoming message. `fields` are those of the form. */
 export interface Upload {
@@ -138,8 +141,8 @@ export interface EdgeBackend {
     readonly settings?: Readonly<Record<string, unknown>>;
   }>;
 
-  /** Answers an incoming message: a guid once, whatever comes again. */
-  answer(agentId: string, guid: string, message: MessageBody): Promise<MessageOutcome>;
+  /** Answers an incoming message: a guid once, whatever comes again. `hungUp`: nobody waits for it any more. */
+  answer(agentId: string, guid: string, message: MessageBody, hungUp: AbortSignal): Promise<MessageOutcome>;
 
   /** Keeps a file. Harmless to repeat. */
   upload(agentId: string, upload: Upload): Promise<void>;

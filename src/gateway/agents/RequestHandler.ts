@@ -45,6 +45,14 @@ const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
   ['/edge/health', health],
 ]);
 
+/** A request, and what it is for. */
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly path: string;
+  readonly endpoint: Endpoint;
+  readonly hungUp: AbortSignal;
+}
+
 /** Answers HTTP requests: faults that are played first, then the way to the endpoint, then credentials, then the body. */
 export class RequestHandler {
   constructor(
@@ -57,9 +65,11 @@ export class RequestHandler {
     const path = pathOf(request.url);
     // A caller that hangs up in the middle of our answer; `close` follows.
     response.on('error', (error) => this.context.log(`[HTTP] ${path}: ${describeError(error)}`));
+    const hangUp = new AbortController();
+    response.on('close', () => hangUp.abort());
     let reply: HttpReply | undefined;
     try {
-      reply = await this.replyTo(request, path);
+      reply = await this.replyTo(request, path, hangUp.signal);
     } catch (mistake) {
       this.context.log(`[HTTP] ${path} failed: ${describeError(mistake)}`);
       reply = isUnavailability(mistake)
@@ -76,7 +86,11 @@ export class RequestHandler {
     write(response, reply, request.method === 'HEAD');
   }
 
-  private async replyTo(request: IncomingMessage, path: string): Promise<HttpReply | undefined> {
+  private async replyTo(
+    request: IncomingMessage,
+    path: string,
+    hungUp: AbortSignal,
+  ): Promise<HttpReply | undefined> {
     const fault = await this.interposer.request(path);
     if (fault === 'stopping') return undefined;
     if (fault !== undefined) return fault;
@@ -94,7 +108,7 @@ export class RequestHandler {
     const admission = await this.ifNotTooMuch(endpoint, () => admit(request, path, endpoint, this.context));
     if (admission === undefined) return this.tooMuch();
     if (admission.kind === 'turnedAway') return admission.reply;
-    return this.handle(request, path, endpoint, admission);
+    return this.handle({ request, path, endpoint, hungUp }, admission);
   }
 
   /** Undefined: there is too much to do now. */
@@ -113,27 +127,21 @@ export class RequestHandler {
   }
 
   /** Reads the body and does what is asked, where there is memory for it. */
-  private async handle(
-    request: IncomingMessage,
-    path: string,
-    endpoint: Endpoint,
-    admitted: Admitted,
-  ): Promise<HttpReply | undefined> {
-    if (endpoint.method === 'GET') return this.carryOut(request, path, endpoint, admitted);
+  private async handle(asked: Asked, admitted: Admitted): Promise<HttpReply | undefined> {
+    const { request, endpoint } = asked;
+    if (endpoint.method === 'GET') return this.carryOut(asked, admitted);
     const giveBack = this.context.bodies.take(request, limitOf(endpoint), roomOf(endpoint, admitted));
     if (giveBack === undefined)
       return unavailable('too many large requests at once; try again', this.context.load.pauseSeconds());
     try {
-      return await this.carryOut(request, path, endpoint, admitted);
+      return await this.carryOut(asked, admitted);
     } finally {
       giveBack();
     }
   }
 
   private async carryOut(
-    request: IncomingMessage,
-    path: string,
-    endpoint: Endpoint,
+    { request, path, endpoint, hungUp }: Asked,
     { claimedId, tokenId, operator }: Admitted,
   ): Promise<HttpReply | undefined> {
     const body =
@@ -161,6 +169,7 @@ export class RequestHandler {
           address: addressOf(request),
           headers: request.headers,
           body: value,
+          hungUp,
           agentId,
           operator,
         };

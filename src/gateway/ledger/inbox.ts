@@ -28,6 +28,9 @@ type InboxEntry =
   | { readonly kind: 'waiting'; readonly leftMs: number }
   | { readonly kind: 'answered'; readonly reply: MessageReply };
 
+/** Nothing is said to the person. */
+export const SILENCE: MessageReply = { should_respond: false };
+
 /** What became of an answer; `late`: the message has one, which stays. */
 type GivenAnswer =
   | { readonly kind: 'given'; readonly conversation: string }
@@ -68,8 +71,9 @@ export async function inboxEntry(
 }
 
 /**
- * Answers a message that waits for it. `late`: it has an answer, which stays, and what is to be said now has to be sent on its own.
- * Takes the lock of the agent.
+ * Answers a message that waits for it. `late`: it has an answer, which stays, and what is to be said now has to be sent on its own. Once
+ * its time is over the answer is silence, whether or not a request has waited for so long: its agent may never ask again. Takes the lock
+ * of the agent.
  */
 export async function giveAnswer(
   transaction: Transaction,
@@ -79,12 +83,15 @@ export async function giveAnswer(
   now: number,
 ): Promise<GivenAnswer> {
   void transaction.lock(agentId);
+  const answer = JSON.stringify(reply);
   const given = await transaction.query(
-    `UPDATE inbox SET answer = $3, answered_at = $4 WHERE agent_id = $1 AND guid = $2 AND answer IS NULL RETURNING conversation`,
-    [agentId, guid, JSON.stringify(reply), now],
+    `UPDATE inbox SET answered_at = $5,
+       answer = CASE WHEN answer_until > ${transaction.nowMs} THEN CAST($3 AS TEXT) ELSE CAST($4 AS TEXT) END
+     WHERE agent_id = $1 AND guid = $2 AND answer IS NULL RETURNING conversation, answer`,
+    [agentId, guid, answer, JSON.stringify(SILENCE), now],
   );
-  const [row] = readRows(z.object({ conversation: z.string() }), given);
-  if (row !== undefined) return { kind: 'given', conversation: row.conversation };
+  const [row] = readRows(givenSchema, given);
+  if (row?.answer === answer) return { kind: 'given', conversation: row.conversation };
   const rows = await transaction.query('SELECT guid FROM inbox WHERE agent_id = $1 AND guid = $2', [
     agentId,
     guid,
@@ -106,4 +113,5 @@ export function forgetInbox(transaction: Transaction, receivedBefore: number): P
   });
 }
 
+const givenSchema = z.object({ conversation: z.string(), answer: z.string() });
 const entrySchema = z.object({ answer: jsonColumn(messageReplySchema).nullable(), left_ms: z.number() });

@@ -192,7 +192,7 @@ describe.each(engines)('what agents bring, in $name', ({ open }) => {
     const waiting = await inboxEntry(database, 'edge_1', 'g');
     expect(waiting).toMatchObject({ kind: 'waiting' });
     expect(waiting?.kind === 'waiting' && waiting.leftMs).toBeGreaterThan(30_000);
-    const reply = { should_respond: true, reply_bubbles: ['hi'] } as const;
+    const reply = { should_respond: true as const, reply_bubbles: ['hi'] };
     const give = (agentId: string, words: string) =>
       database.transaction((tx) => giveAnswer(tx, agentId, 'g', { ...reply, reply_bubbles: [words] }, NOW));
     expect(await give('edge_1', 'hi')).toEqual({ kind: 'given', conversation: '+1' });
@@ -202,6 +202,17 @@ describe.each(engines)('what agents bring, in $name', ({ open }) => {
     ]);
     expect(await inboxEntry(database, 'edge_1', 'g')).toEqual({ kind: 'answered', reply });
     expect(await inboxEntry(database, 'edge_2', 'g')).toBeUndefined();
+  });
+
+  test('a message that is answered behind its time is answered with silence, whether or not anybody waited for it', async () => {
+    const database = await open();
+    const message = { conversation: '+1', body: { filtered_text: 'x' }, patienceMs: 0 };
+    await database.transaction((tx) => takeMessage(tx, 'edge_1', 'g', message, NOW));
+    const reply = { should_respond: true as const, reply_bubbles: ['hi'] };
+    const given = await database.transaction((tx) => giveAnswer(tx, 'edge_1', 'g', reply, NOW));
+    expect(given).toEqual({ kind: 'late' });
+    const silence = { kind: 'answered', reply: { should_respond: false } };
+    expect(await inboxEntry(database, 'edge_1', 'g')).toEqual(silence);
   });
 
   test('an event counts once, a file stays as it came first', async () => {

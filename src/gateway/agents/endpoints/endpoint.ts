@@ -36,6 +36,8 @@ export interface Call {
   address: string;
   headers: IncomingHttpHeaders;
   body: unknown;
+  /** Aborted once the caller has hung up: nothing has to be answered any more. */
+  hungUp: AbortSignal;
   /** Who calls; empty where `access` does not ask for an agent. */
   agentId: string;
   /** Who calls, where `access` asks for an admin key. */

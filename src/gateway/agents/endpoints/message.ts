@@ -12,7 +12,7 @@ export const message: Endpoint = {
   method: 'POST',
   load: 'messages',
   access: 'agent',
-  async handle({ agentId, body, headers }, { backend, log }) {
+  async handle({ agentId, body, headers, hungUp }, { backend, log }) {
     const parsed = messageSchema.safeParse(body, { error: plainIssue });
     if (!parsed.success) return badRequest(fieldErrors(parsed.error));
     const key = headers['idempotency-key'];
@@ -23,9 +23,10 @@ export const message: Endpoint = {
       return badRequest(['message_guid: expected the same value as the header Idempotency-Key']);
     }
     log(`[HTTP POST] Received from ${agentId}`);
-    const outcome = await backend.answer(agentId, guid, parsed.data);
+    const outcome = await backend.answer(agentId, guid, parsed.data, hungUp);
     switch (outcome.kind) {
       case 'stopping':
+      case 'gone':
         return undefined;
       case 'later':
         return unavailable('there is no answer yet; try again', outcome.retryAfterSeconds);
