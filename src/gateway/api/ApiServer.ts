@@ -10,7 +10,14 @@ import { type ApiKey, findApiKey, hasScope, isUseDue, touchApiKey } from '../led
 import { decodeCursor, newestCursor } from '../ledger/eventLog.js';
 import { ApiError } from './ApiError.js';
 import { addCommand, getAgent, listAgents } from './agentOperations.js';
-import { type ApiCall, type ApiContext, agentOf, type OperationHandler, parsed } from './apiCall.js';
+import {
+  type ApiCall,
+  type ApiContext,
+  agentOf,
+  invalidKey,
+  type OperationHandler,
+  parsed,
+} from './apiCall.js';
 import { OPERATIONS, type Operation, type OperationId } from './apiContract.js';
 import { getAttachment } from './attachmentOperations.js';
 import { streamEvents } from './EventStream.js';
@@ -195,11 +202,11 @@ export class ApiServer {
     const key = secret === undefined ? undefined : await findApiKey(database, secret);
     if (secret === undefined || key === undefined) {
       this.count(address, REFUSAL_COST);
-      const [code, message] =
-        secret === undefined
-          ? (['key_missing', 'Expected "Authorization: Bearer <API key>".'] as const)
-          : (['key_invalid', 'There is no such API key, or it was revoked.'] as const);
-      throw new ApiError('authentication', code, message, { headers: { 'WWW-Authenticate': 'Bearer' } });
+      if (secret !== undefined) throw invalidKey();
+      const expected = 'Expected "Authorization: Bearer <API key>".';
+      throw new ApiError('authentication', 'key_missing', expected, {
+        headers: { 'WWW-Authenticate': 'Bearer' },
+      });
     }
     this.count(`key ${key.id}`);
     await this.noteUse(key);

@@ -90,6 +90,13 @@ export async function permittedAgent(
   });
 }
 
+/** The error for a key that there is not, or not any more. */
+export function invalidKey(): ApiError {
+  return new ApiError('authentication', 'key_invalid', 'There is no such API key, or it was revoked.', {
+    headers: { 'WWW-Authenticate': 'Bearer' },
+  });
+}
+
 /** The error for an agent that there is not, or not any more. */
 export function unknownAgent(): ApiError {
   return new ApiError('not_found', 'agent_unknown', 'There is no such agent.', { field: 'agent' });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DeliveryView, WebhookView } from '../../model/gatewayApi.js';
 import { freshId } from '../../system/random.js';
-import { type ApiKey, hasScope, mayUseAgent } from '../ledger/apiKeys.js';
+import { type ApiKey, hasScope, keyCounts, mayUseAgent } from '../ledger/apiKeys.js';
 import { audit } from '../ledger/auditLog.js';
 import { publishTest } from '../ledger/eventLog.js';
 import {
@@ -20,10 +20,19 @@ import {
   type WebhookEndpoint,
   listWebhooks as webhooksOf,
 } from '../ledger/webhookEndpoints.js';
-import type { Queries } from '../storage/GatewayDatabase.js';
+import type { Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { webhookUrlFault } from '../webhooks/webhookUrl.js';
 import { ApiError } from './ApiError.js';
-import { type ApiCall, decodePlace, json, type OperationHandler, pageOf, param, parsed } from './apiCall.js';
+import {
+  type ApiCall,
+  decodePlace,
+  invalidKey,
+  json,
+  type OperationHandler,
+  pageOf,
+  param,
+  parsed,
+} from './apiCall.js';
 import { OPERATIONS } from './apiContract.js';
 
 /** POST /v1/webhooks */
@@ -36,6 +45,7 @@ export const createWebhook: OperationHandler = async (
   const now = clock.now();
   const wanted = { keyId: call.key.id, url, events, agents: agentsOf(call.key, agents ?? null), description };
   const { endpoint, secret } = await database.transaction(async (tx) => {
+    await mustCount(tx, call.key);
     const made = await create(tx, box, wanted, now);
     await audit(tx, entry(call, 'webhook.created', made.endpoint.id, now));
     return made;
@@ -62,6 +72,7 @@ export const changeWebhook: OperationHandler = async (
   if (wanted.url !== undefined) checkUrl(wanted.url, allowPrivateAddresses);
   const now = clock.now();
   return database.transaction(async (tx) => {
+    await mustCount(tx, call.key);
     const before = allowed(call, await findWebhookToChange(tx, param(call, 'id')));
     const disabled = wanted.enabled === false ? 'request' : null;
     const changed: WebhookEndpoint = {
@@ -131,6 +142,11 @@ export const replayDelivery: OperationHandler = async (call, { database, clock, 
     return json(deliveryView(await deliveryOf(tx, id, delivery.eventId)));
   });
 };
+
+/** A key that is revoked disables its webhooks: none is made or enabled behind that. */
+async function mustCount(transaction: Transaction, key: ApiKey): Promise<void> {
+  if (!(await keyCounts(transaction, key.id))) throw invalidKey();
+}
 
 /** Whether a key sees the webhooks of others: an admin's for some agents would learn of all by them. */
 const seesAll = (key: ApiKey) => hasScope(key, 'admin') && key.agents === null;

@@ -88,6 +88,16 @@ export async function findApiKey(queries: Queries, secret: string): Promise<ApiK
   return found.key.revokedAt === null ? found.key : undefined;
 }
 
+/**
+ * Whether a key counts, to the end of the transaction: who revokes it meanwhile waits for that, and then sees what was written. To be
+ * called before anything else is read or written.
+ */
+export async function keyCounts(transaction: Transaction, id: string): Promise<boolean> {
+  const lock = transaction.dialect === 'postgres' ? 'FOR SHARE' : '';
+  const valid = `SELECT key_id FROM api_keys WHERE key_id = $1 AND revoked_at IS NULL ${lock}`;
+  return (await transaction.query(valid, [id])).length > 0;
+}
+
 /** Every key, the newest first. */
 export async function listApiKeys(queries: Queries): Promise<ApiKey[]> {
   const rows = await queries.query('SELECT * FROM api_keys ORDER BY created_at DESC, key_id');

@@ -338,7 +338,47 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
       disabled_reason: 'key_revoked',
     });
   });
+
+  test('a key that is revoked while its request is under way makes and enables no webhook', async () => {
+    let revoked = '';
+    const database = beforeEachWrite(await open(), async (real) => {
+      if (revoked !== '') await real.transaction((tx) => revokeApiKey(tx, revoked, NOW));
+    });
+    const room = await ApiRoom.open(database);
+    const wanted = { body: { url: 'https://example.com/hook' } };
+    const requests = [
+      () => ['POST', '/v1/webhooks', wanted.body] as const,
+      (id: unknown) => ['PATCH', `/v1/webhooks/${id}`, { enabled: true }] as const,
+    ];
+    for (const request of requests) {
+      const key = await room.key(['webhooks']);
+      const { id } = (await room.ask('POST', '/v1/webhooks', { key, ...wanted })).body;
+      const [method, path, body] = request(id);
+      revoked = (await findApiKey(database, key))?.id ?? '';
+      expect(await room.refusal(method, path, { key, body })).toMatchObject({ code: 'key_invalid' });
+      revoked = '';
+    }
+    const webhooks = await room.ask('GET', '/v1/webhooks');
+    expect(webhooks.body.data).toMatchObject([
+      { disabled_reason: 'key_revoked' },
+      { disabled_reason: 'key_revoked' },
+    ]);
+  });
 });
+
+/** The same database, on which something is done before each transaction of others. */
+function beforeEachWrite(
+  real: GatewayDatabase,
+  first: (real: GatewayDatabase) => Promise<void>,
+): GatewayDatabase {
+  return {
+    ...dieAfterCommit(real, () => false),
+    transaction: async (work, urgency) => {
+      await first(real);
+      return real.transaction(work, urgency);
+    },
+  };
+}
 
 /** A database whose connection is lost in the middle of a commit: what was written is there, and nobody is told. */
 function dieAfterCommit(database: GatewayDatabase, isTime: () => boolean): GatewayDatabase {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { createApiKey, keyCounts, revokeApiKey } from '../../../src/gateway/ledger/apiKeys.js';
 import { endReplica, renewReplica } from '../../../src/gateway/ledger/connections.js';
 import { eventId, publish } from '../../../src/gateway/ledger/eventLog.js';
 import { SecretBox } from '../../../src/gateway/ledger/SecretBox.js';
@@ -34,7 +35,9 @@ import {
 } from '../../../src/gateway/ledger/webhookLanes.js';
 import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { settleAttempt, settleGone } from '../../../src/gateway/webhooks/settleAttempt.js';
+import { until } from '../../support/until.js';
 import { gatewayEngines } from '../gatewayEngines.js';
+import { gate } from '../storage/contract.js';
 
 const ENGINES = gatewayEngines();
 
@@ -53,6 +56,39 @@ const taken: AttemptRecord = { state: 'delivered', nextAt: null, status: 200, er
 
 const make = (database: GatewayDatabase, changed: { events?: string[]; agents?: string[] } = {}) =>
   database.transaction((tx) => createWebhook(tx, box, { ...wanted, ...changed }, NOW));
+
+test.each(ENGINES.filter(({ name }) => name === 'PostgreSQL'))(
+  'a key that is revoked as it makes a webhook, on $name, waits for that and disables it',
+  async ({ open }) => {
+    const database = await open();
+    const asked = { name: 'a test', scopes: ['webhooks'], agents: null } as const;
+    const { key } = await database.transaction((tx) => createApiKey(tx, asked, NOW));
+    const [made, end] = [gate(), gate()];
+    const making = database.transaction(async (tx) => {
+      expect(await keyCounts(tx, key.id)).toBe(true);
+      const { endpoint } = await createWebhook(tx, box, { ...wanted, keyId: key.id }, NOW);
+      made.resolve();
+      await end.promise;
+      return endpoint.id;
+    });
+    await made.promise;
+    let isOver = false;
+    const revoking = database
+      .transaction((tx) => revokeApiKey(tx, key.id, NOW))
+      .finally(() => {
+        isOver = true;
+      });
+    const waits = 'SELECT pid FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity';
+    await until(
+      async () => isOver || (await database.query(`${waits} WHERE datname = current_database())`)).length > 0,
+      () => 'the revocation to wait',
+    );
+    end.resolve();
+    expect(await revoking).toBe(true);
+    expect(await findWebhook(database, await making)).toMatchObject({ disabledReason: 'key_revoked' });
+    expect(await database.transaction((tx) => keyCounts(tx, key.id))).toBe(false);
+  },
+);
 
 const happen = (database: GatewayDatabase, n: number, conversation: string | null = null, agentId = A) =>
   database.transaction((tx) =>
