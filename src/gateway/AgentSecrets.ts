@@ -5,6 +5,7 @@ import type { AgentConnection } from './agents/AgentConnection.js';
 import { CLOSE } from './agents/frames.js';
 import { secretsOf } from './ledger/agents.js';
 import type { SecretBox } from './ledger/SecretBox.js';
+import { oneByOne } from './oneByOne.js';
 import type { GatewayDatabase, StopListening } from './storage/GatewayDatabase.js';
 
 const CHANNEL = 'gateway_credentials';
@@ -120,12 +121,12 @@ export class AgentSecrets {
 
   private async lookAt(connections: readonly AgentConnection[]): Promise<void> {
     try {
-      for (const connection of connections) {
+      await oneByOne(connections, async (connection) => {
         if (this.isStopped) return;
         const counting = await this.read(connection.agentId);
         if (this.sockets.get(connection)?.some((secret) => counting.includes(secret)) === false)
           end(connection);
-      }
+      });
     } catch (error) {
       this.parts.log.debug('The secrets of sockets could not be looked at; will retry', {
         reason: describeError(error),

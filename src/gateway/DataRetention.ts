@@ -1,6 +1,7 @@
 import { describeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock, Timer } from '../system/clock.js';
+import { endOrdersOfRemoved } from './endOrdersOfRemoved.js';
 import { forgetAgentEvents } from './ledger/agentEvents.js';
 import { forgetAuditEntries } from './ledger/auditLog.js';
 import { forgetCommands } from './ledger/commands.js';
@@ -9,9 +10,9 @@ import { forgetEvents } from './ledger/eventLog.js';
 import { forgetIdempotencyKeys } from './ledger/idempotency.js';
 import { forgetInbox } from './ledger/inbox.js';
 import { forgetMessages } from './ledger/messages.js';
-import { endOrdersOfRemoved } from './ledger/removedAgents.js';
 import { forgetUpload, type UploadPosition, uploadsBefore } from './ledger/uploads.js';
 import { forgetDeliveries } from './ledger/webhookDeliveries.js';
+import { oneByOne } from './oneByOne.js';
 import type { GatewayDatabase, Transaction } from './storage/GatewayDatabase.js';
 import type { UploadStore } from './uploads/UploadStore.js';
 
@@ -60,7 +61,7 @@ export class DataRetention {
     await this.running;
   }
 
-  /** Forgets everything that is too old. Rejects as the database does. */
+  /** Forgets everything that is too old. Rejects as `oneByOne` does. */
   async forget(): Promise<void> {
     const { database, clock, keepDays } = this.parts;
     const before = (atLeast: number) => clock.now() - Math.max(keepDays, atLeast) * DAY_MS;
@@ -75,13 +76,15 @@ export class DataRetention {
       (transaction) => forgetIdempotencyKeys(transaction, clock.now()),
       (transaction) => forgetAuditEntries(transaction, before(AUDIT_DAYS)),
     ];
-    for (const step of steps) {
+    const forgetting = steps.map((step) => async () => {
       let hasMore = true;
       while (hasMore && !this.isStopped) hasMore = await database.transaction(step);
-    }
-    await this.forgetUploads(before(1));
-    // Where who removed an agent died before what was ordered from it had ended.
-    if (!this.isStopped) await endOrdersOfRemoved(database, clock.now());
+    });
+    // The last one where who removed an agent died before what was ordered from it had ended.
+    const ending = () => endOrdersOfRemoved(database, clock.now());
+    await oneByOne([...forgetting, () => this.forgetUploads(before(1)), ending], async (task) => {
+      if (!this.isStopped) await task();
+    });
   }
 
   /**

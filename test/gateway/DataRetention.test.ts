@@ -273,6 +273,16 @@ describe.each(gatewayEngines())('what is over on $name', (engine) => {
     expect(await counts(database)).toMatchObject({ uploads: 0 });
   });
 
+  test('of one kind that cannot be forgotten keeps none of the others', async () => {
+    const database = await engine.open();
+    const { retention } = await open(database);
+    await everything(database, 'old', NOW - 401 * DAY);
+    await database.transaction((tx) => tx.query('ALTER TABLE agent_events RENAME TO agent_events_away'));
+    await expect(retention.forget()).rejects.toMatchObject({ code: 'internal' });
+    await database.transaction((tx) => tx.query('ALTER TABLE agent_events_away RENAME TO agent_events'));
+    expect(await counts(database)).toMatchObject({ agent_events: 1, inbox: 0, uploads: 0, audit_log: 0 });
+  });
+
   test('ends what was ordered from an agent whose removal was cut short', async () => {
     const database = await engine.open();
     const { retention } = await open(database);

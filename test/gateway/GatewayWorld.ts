@@ -8,6 +8,7 @@ import type { GatewaySettings } from '../../src/gateway/gatewaySettings.js';
 import { addAgent } from '../../src/gateway/ledger/agents.js';
 import { createApiKey } from '../../src/gateway/ledger/apiKeys.js';
 import { createWebhook } from '../../src/gateway/ledger/webhookEndpoints.js';
+import type { GatewayDatabase } from '../../src/gateway/storage/GatewayDatabase.js';
 import type { Scope } from '../../src/model/gatewayApi.js';
 import { systemClock } from '../../src/system/clock.js';
 import { systemRandom } from '../../src/system/random.js';
@@ -50,7 +51,12 @@ export class GatewayWorld {
 
   /** What its operator may ask of it. */
   get admin(): GatewayAdmin {
-    const { database, box } = this.gateway;
+    return this.adminOn(this.gateway.database);
+  }
+
+  /** The same by a connection of the operator's own. */
+  adminOn(database: GatewayDatabase): GatewayAdmin {
+    const { box } = this.gateway;
     const places = {
       keys: () => ({ key: this.settings.key, before: [], file: undefined }),
       publicUrl: null,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { removeAgent } from '../../src/gateway/ledger/agents.js';
 import { findUpload } from '../../src/gateway/ledger/uploads.js';
 import {
@@ -14,6 +14,7 @@ import {
   refusedUpgrade,
   SECRET,
 } from '../kit/backend/PlainAgent.js';
+import { TcpProxy } from '../support/TcpProxy.js';
 import { until } from '../support/until.js';
 import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
@@ -146,6 +147,48 @@ describe.each(engines)('credentials on $name', (engine) => {
     expect((await world.post('/edge/sync', {})).status).toBe(403);
     await other.barrier();
   });
+
+  test.skipIf(engine.name === 'SQLite').each([
+    ['before', 'up'],
+    ['behind', 'down'],
+  ] as const)(
+    'of an agent whose removal breaks off %s its COMMIT: that is not known, and every replica looks',
+    async (place, way) => {
+      const world = await GatewayWorld.start(engine);
+      const live = await world.connect();
+      await live.barrier();
+      const url = new URL(world.settings.storage.kind === 'postgres' ? world.settings.storage.url : '');
+      const proxy = await TcpProxy.start(() => ({ host: url.hostname, port: Number(url.port) }));
+      onTestFinished(() => proxy.close());
+      const admin = world.adminOn(await engine.open(proxy.before(url.href)));
+      void proxy.next(way, 'COMMIT\0', 'cut');
+      const removed = admin['agents.remove']({ id: AGENT_ID });
+      await expect(removed).rejects.toMatchObject({ code: 'commit_unknown' });
+      if (place === 'behind') expect((await live.closed).code).toBe(1008);
+      else await live.barrier();
+    },
+  );
+
+  test.skipIf(engine.name === 'SQLite')(
+    'of one agent that cannot be opened keep no socket of another one that was removed',
+    async () => {
+      const world = await GatewayWorld.start(engine);
+      await world.addAgent(OTHER.id, OTHER.secret);
+      const other = await world.connect(OTHER.id, OTHER.secret);
+      const live = await world.connect();
+      await Promise.all([live, other].map((socket) => socket.barrier()));
+      const { database } = world.gateway;
+      await database.transaction(async (tx) => {
+        await tx.query("UPDATE agent_secrets SET sealed = 'spoilt' WHERE agent_id = $1", [OTHER.id]);
+        await removeAgent(tx, AGENT_ID, Date.now());
+      });
+      // Word of it is lost with the connection that listens: every socket is looked at.
+      const others = 'datname = current_database() AND pid <> pg_backend_pid()';
+      await database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${others}`);
+      expect((await live.closed).code).toBe(1008);
+      await other.barrier();
+    },
+  );
 
   test('of an agent that is removed as it connects open no socket that counts', async () => {
     const world = await GatewayWorld.start(engine);

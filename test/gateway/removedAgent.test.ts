@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { endOrdersOfRemoved } from '../../src/gateway/endOrdersOfRemoved.js';
 import { removeAgent } from '../../src/gateway/ledger/agents.js';
-import { endOrdersOfRemoved } from '../../src/gateway/ledger/removedAgents.js';
 import { AGENT_ID, SECRET } from '../kit/backend/PlainAgent.js';
 import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
@@ -105,6 +105,30 @@ describe.each(gatewayEngines())('the texts of an agent that is removed, on $name
     await world.admin['agents.remove']({ id: AGENT_ID });
     for (const id of [scheduled, ...queued])
       expect(await standing(id)).toMatchObject({ status: 'unknown', retry_safe: false });
+  });
+
+  test('end where those of another one cannot be read, and a command that cannot be read ends too', async () => {
+    const { world, queued, standing } = await withTexts(engine, true);
+    const { database } = world.gateway;
+    const [first = '', second = ''] = queued;
+    const spoil = (sql: string, id: string) => database.transaction((tx) => tx.query(sql, [id]));
+    // Of `0_other` nothing ends, and it comes before the other one.
+    await world.addAgent('0_other', SECRET);
+    await world.command('c1', '0_other');
+    await spoil(
+      `INSERT INTO messages (agent_id, message_id, conversation, request, knowledge, status, created_at)
+       VALUES ('0_other', $1, '', '', 'not JSON', 'queued', 0)`,
+      'c1',
+    );
+    await spoil(`UPDATE commands SET command = 'not JSON' WHERE command_id = $1`, 'c1');
+    for (const id of ['0_other', AGENT_ID])
+      await database.transaction((tx) => removeAgent(tx, id, Date.now()));
+    await expect(endOrdersOfRemoved(database, Date.now())).rejects.toThrow('JSON');
+    for (const id of [first, second]) expect(await standing(id)).toMatchObject({ status: 'unknown' });
+    const left = await database.query('SELECT agent_id FROM removed_agents');
+    expect(left).toEqual([{ agent_id: '0_other' }]);
+    const [{ body } = {}] = await database.query("SELECT body FROM event_log WHERE type = 'command.status'");
+    expect(String(body)).toContain('"command_type":"unknown"');
   });
 
   test('end later where who removed it died, or as it is added again', async () => {

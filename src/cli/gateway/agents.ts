@@ -41,7 +41,9 @@ export async function rotateAgent(
 export async function removeAgent(options: AdminOptions, id: string): Promise<number> {
   const asked = await askGateway(options, 'agents.remove', { id });
   if ('exitCode' in asked) return asked.exitCode;
-  give(options, { id }, `${id} is refused from now on.`);
+  const left = 'What was ordered from it could not be ended yet; the gateway tries again within the hour.';
+  const notes = asked.result.isLeft === true ? [left] : [];
+  give(options, { id, orders_left: notes.length > 0 }, `${id} is refused from now on.`, ...notes);
   return EXIT.ok;
 }
 

@@ -5,7 +5,7 @@ import { addAgent, endOldSecrets, removeAgent, rotateSecret } from '../../gatewa
 import { agentView, agentViews } from '../../gateway/ledger/agentViews.js';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '../../gateway/ledger/apiKeys.js';
 import { audit } from '../../gateway/ledger/auditLog.js';
-import { endOrdersOfRemoved } from '../../gateway/ledger/removedAgents.js';
+import { endOrdersOf } from '../../gateway/ledger/removedAgents.js';
 import { resealSecrets } from '../../gateway/ledger/resealSecrets.js';
 import type { SecretBox } from '../../gateway/ledger/SecretBox.js';
 import {
@@ -107,7 +107,8 @@ interface Results {
   readonly 'agents.list': readonly AgentResource[];
   readonly 'agents.show': AgentResource;
   readonly 'agents.rotate': AgentSecret;
-  readonly 'agents.remove': { readonly id: string };
+  /** `isLeft`: what was ordered from it could not be ended yet. */
+  readonly 'agents.remove': { readonly id: string; readonly isLeft?: boolean };
   readonly 'keys.add': { readonly key: ApiKey; readonly secret: string };
   readonly 'keys.list': readonly ApiKey[];
   readonly 'keys.revoke': { readonly id: string };
@@ -155,6 +156,19 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
       await audit(transaction, { actor: OPERATOR, action, subject, details, at: now });
       return result;
     });
+  /** The same of who may connect. Replicas are told also where it is not known whether it is durable. */
+  const changeSecrets: typeof change = async (action, agentId, work, details) => {
+    let result: Awaited<ReturnType<typeof work>>;
+    try {
+      result = await change(action, agentId, work, details);
+    } catch (error) {
+      if (error instanceof EdgeError && error.code === 'commit_unknown')
+        await tellOfSecrets(database, agentId);
+      throw error;
+    }
+    await tellOfSecrets(database, agentId);
+    return result;
+  };
   const endpoint = async (webhookId: string) => {
     if ((await findWebhook(database, webhookId)) === undefined)
       missing('webhook', webhookId, 'webhooks list');
@@ -209,22 +223,20 @@ export function gatewayAdmin(parts: GatewayAdminParts): GatewayAdmin {
         return made;
       };
       const details = { overlap_seconds: overlapSeconds };
-      const secret = await change('agent.secret_rotated', id, rotate, details);
-      await tellOfSecrets(database, id);
+      const secret = await changeSecrets('agent.secret_rotated', id, rotate, details);
       return { id, secret, publicUrl, localUrl };
     }),
     'agents.remove': checked(byId, async ({ id }) => {
-      await change('agent.removed', id, async (transaction, now) => {
+      await changeSecrets('agent.removed', id, async (transaction, now) => {
         if (!(await removeAgent(transaction, id, now))) missing('agent', id, 'agents list');
       });
-      await tellOfSecrets(database, id);
       try {
-        await endOrdersOfRemoved(database, clock.now());
-      } catch (error) {
-        // It is removed all the same; the gateway ends what was ordered from it within the hour.
-        if (!(error instanceof EdgeError && error.code === 'storage_unavailable')) throw error;
+        await endOrdersOf(database, id, clock.now());
+        return { id };
+      } catch {
+        // It is removed all the same. The gateway tries again each hour, and its log says why not.
+        return { id, isLeft: true };
       }
-      return { id };
     }),
     'keys.add': checked(newKey, (wanted) =>
       database.transaction(async (transaction) => {

@@ -171,7 +171,7 @@ export async function resealAgents(database: GatewayDatabase, box: SecretBox): P
 
 /**
  * Forgets an agent's secrets and the agent itself: from now on it is refused. What it did is kept as long as that of any other; what was
- * ordered from it is to be ended behind that (`endOrdersOfRemoved`). False: there is none.
+ * ordered from it is to be ended behind that (`endOrdersOf`). False: there is none.
  */
 export async function removeAgent(transaction: Transaction, agentId: string, now: number): Promise<boolean> {
   await transaction.lock(agentId);

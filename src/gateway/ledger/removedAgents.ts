@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { GatewayDatabase, Transaction } from '../storage/GatewayDatabase.js';
+import type { GatewayDatabase, Queries, Transaction } from '../storage/GatewayDatabase.js';
 import { eventId, publish } from './eventLog.js';
 import { learnOfMessage } from './messages.js';
 import { readRows } from './readRows.js';
@@ -39,16 +39,19 @@ export function noteRemoval(transaction: Transaction, agentId: string, now: numb
   );
 }
 
+/** The agents that were removed and have orders that are to be ended. */
+export async function removedAgents(queries: Queries): Promise<string[]> {
+  const rows = readRows(removedRow, await queries.query('SELECT * FROM removed_agents'));
+  return rows.map(({ agent_id }) => agent_id);
+}
+
 /**
- * Ends what was ordered from agents that were removed: applications are told of each text and command, and none is offered to an agent
+ * Ends what was ordered from an agent that was removed: applications are told of each text and command, and none is offered to an agent
  * that is added again under the same id. Rejects as the database does; what is left is ended by the next call.
  */
-export async function endOrdersOfRemoved(database: GatewayDatabase, now: number): Promise<void> {
-  const rows = readRows(removedRow, await database.query('SELECT * FROM removed_agents'));
-  for (const { agent_id } of rows) {
-    let hasMore = true;
-    while (hasMore) hasMore = await database.transaction((tx) => endSomeOrders(tx, agent_id, now));
-  }
+export async function endOrdersOf(database: GatewayDatabase, agentId: string, now: number): Promise<void> {
+  let hasMore = true;
+  while (hasMore) hasMore = await database.transaction((tx) => endSomeOrders(tx, agentId, now));
 }
 
 /** The same for one agent, in the transaction that adds it again. Within the lock of the agent. */
@@ -96,11 +99,22 @@ async function endCommand(
     now,
   ]);
   if (await learnOfMessage(transaction, agentId, id, removalOf(removed), now)) return;
-  const { command_type } = z.object({ command_type: z.string() }).parse(JSON.parse(command));
+  const command_type = typeOf(command);
   const error = 'agent_removed: the agent was removed before it said what became of the command';
   const data = { command_id: id, command_type, status: 'failed', revision: 1, error, result: null } as const;
   const event = { id: eventId('command.status', agentId, id, 'removed'), conversation: null, at };
   await publish(transaction, { ...event, type: 'command.status', agentId, data }, now);
+}
+
+const commandSchema = z.object({ command_type: z.string() });
+
+/** One that cannot be read ends too, and keeps none of the others. */
+function typeOf(command: string): string {
+  try {
+    return commandSchema.parse(JSON.parse(command)).command_type;
+  } catch {
+    return 'unknown';
+  }
 }
 
 function removalOf({ removed_at, was_reached }: RemovedAgent) {
