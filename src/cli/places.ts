@@ -11,8 +11,8 @@ import { complain } from './print.js';
 let isSaid = false;
 
 /**
- * Where this process looks for its configuration. A `config.yaml` in this directory that nobody named does not take the place of the
- * file that this user's agent has: that of the installed service, else the one at the usual place. That is said on stderr, once.
+ * Where this process looks for its configuration: where nobody named a file, in that of the installed service, else at the usual place.
+ * A `config.yaml` in this directory does not take the place of either; that is said on stderr, once.
  */
 export function places(options: { configPath?: string }): ConfigPlaces {
   const base: ConfigPlaces = {
@@ -22,15 +22,16 @@ export function places(options: { configPath?: string }): ConfigPlaces {
     homeDir: homedir(),
     platform: hostPlatform(),
   };
+  if (namedConfigPath(base) !== undefined) return base;
   const local = join(base.cwd, 'config.yaml');
-  if (namedConfigPath(base) !== undefined || !existsSync(local)) return base;
-  const own = [serviceConfig(base), usualConfigPath(base)].find(
-    (path) => path !== undefined && existsSync(path),
-  );
-  if (own === undefined || own === local) return base;
-  if (!isSaid)
+  const isLocal = existsSync(local);
+  const usual = usualConfigPath(base);
+  const own = [serviceConfig(base), usual].find((path) => path !== undefined && existsSync(path));
+  if (own === undefined || own === local || (own === usual && !isLocal)) return base;
+  if (isLocal && !isSaid) {
     complain(`edge-agent: Using ${own}, not the config.yaml here. To use that: --config ./config.yaml`);
-  isSaid = true;
+    isSaid = true;
+  }
   return { ...base, configPath: own };
 }
 

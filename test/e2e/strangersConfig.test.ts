@@ -80,9 +80,9 @@ test('and the file of this user comes before it', async () => {
   expect(shown).toEqual([]);
 });
 
-test('and that of the installed service comes before the usual one', async () => {
+/** A Mac whose service was installed with a configuration elsewhere. */
+function installedElsewhere() {
   const home = temporaryDirectory();
-  const cwd = temporaryDirectory();
   const ofService = join(home, 'kept & elsewhere', 'edge.yaml');
   const { plist } = servicePlaces(home);
   for (const path of [ofService, plist]) mkdirSync(dirname(path), { recursive: true });
@@ -96,9 +96,25 @@ test('and that of the installed service comes before the usual one', async () =>
   };
   writeFileSync(plist, fillPlist(template, { ...paths, CONFIG: ofService }));
   writeFileSync(ofService, config('http://127.0.0.1:9'));
+  return { ofService, env: cleanEnvironment(home, { STAND_IN_PROGRAMS: temporaryDirectory() }) };
+}
+
+test('and that of the installed service comes before the usual one', async () => {
+  const cwd = temporaryDirectory();
+  const { ofService, env } = installedElsewhere();
   writeFileSync(join(cwd, 'config.yaml'), config('http://127.0.0.1:8'));
-  const env = cleanEnvironment(home, { STAND_IN_PROGRAMS: temporaryDirectory() });
   const { stdout, stderr } = await runCli(['config', 'path'], { cwd, env });
   expect(stdout.trim()).toBe(ofService);
   expect(stderr).toContain('not the config.yaml here');
+});
+
+test('and a service that was installed with a configuration elsewhere is the one that is meant, wherever one is', async () => {
+  const { ofService, env } = installedElsewhere();
+  const usual = join(env.HOME ?? '', 'Library', 'Application Support', 'edge-agent');
+  mkdirSync(usual, { recursive: true });
+  for (const other of [undefined, config('http://127.0.0.1:8')]) {
+    if (other !== undefined) writeFileSync(join(usual, 'config.yaml'), other);
+    const { stdout, stderr } = await runCli(['config', 'path'], { cwd: temporaryDirectory(), env });
+    expect([stdout.trim(), stderr]).toEqual([ofService, '']);
+  }
 });
