@@ -159,9 +159,10 @@ export function startRemedy(where: ConfigPlaces): string {
 
 /** When a setting that is read only at the start takes effect; said before it is written. */
 export async function afterRestart(options: { configPath?: string }): Promise<string> {
-  const { where, answer } = await patiently(STATUS_PATIENCE_MS, () => askPlace(options, { verb: 'status' }));
+  const { where, answer } = await patiently(STATUS_PATIENCE_MS, () => askPlace(options, { verb: 'runtime' }));
   if (answer.kind === 'notRunning') return `It counts from the next start. ${startRemedy(where)}`;
-  const restart = isInstalled(where) ? 'edge-agent restart' : 'stop the agent (Ctrl-C), then edge-agent run';
+  const isService = (answer.kind === 'answered' ? answer.result.is_service : undefined) ?? isInstalled(where);
+  const restart = isService ? 'edge-agent restart' : 'stop the agent (Ctrl-C), then edge-agent run';
   return `It counts after a restart: ${restart}`;
 }
 

@@ -323,6 +323,7 @@ export class EdgeAgent {
         config,
         snapshot,
         log: log.logger,
+        isService: this.options.isService ?? false,
         readSecrets: reload.readSecrets,
         sendToSelf: (text) => components.supervision.sendToSelf(text),
       });

@@ -131,6 +131,8 @@ export interface SettingInForce {
 export interface RuntimeAnswer {
   readonly node_path: string;
   readonly node_version: string;
+  /** Whether launchd or the like started it, not a terminal. Agents of before do not say. */
+  readonly is_service?: boolean;
 }
 
 /**

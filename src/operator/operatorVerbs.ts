@@ -34,6 +34,7 @@ export function operatorVerbs(components: {
   names: Names;
   operatorTexts: OperatorTexts;
   log: Logger;
+  isService: boolean;
   /** Queues a text to our own number; its id, undefined if the store takes no writes. */
   sendToSelf: (text: string) => string | undefined;
   /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
@@ -46,7 +47,7 @@ export function operatorVerbs(components: {
     namedConversation(written, components.conversationKey, components.chatDb);
   return {
     status: snapshot,
-    runtime,
+    runtime: () => runtime(components.isService),
     config: () => config.settings(),
     'config.reset-remote': () => store.write(() => config.reset()),
     'conversation.key': ({ conversation }) =>

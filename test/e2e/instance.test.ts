@@ -129,6 +129,19 @@ describe('status', { concurrent: true }, () => {
     await daemon.kill('SIGTERM');
   });
 
+  test('in a terminal is not restarted by the verb of the service that is installed besides', async (context) => {
+    const world = await EdgeWorld.open(context);
+    const daemon = await world.start();
+    const { plist } = servicePlaces(world.directory);
+    mkdirSync(dirname(plist), { recursive: true });
+    writeFileSync(plist, '');
+    world.place.env.STAND_IN_PROGRAMS = join(world.directory, 'programs');
+    expect((await world.cli('config', 'set', 'monitor.port', '3101')).stdout).toMatch(
+      /\nIt counts after a restart: stop the agent \(Ctrl-C\), then edge-agent run\n$/,
+    );
+    await daemon.kill('SIGTERM');
+  });
+
   test('says with exit 5 that it cannot tell when the socket never answers', async (context) => {
     const world = await EdgeWorld.open(context);
     mkdirSync(world.state, { mode: 0o700 });
