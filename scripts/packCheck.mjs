@@ -62,7 +62,7 @@ try {
   const [{ filename, files, size }] = JSON.parse(printed);
   console.log(`packed ${files.length} files, ${(size / 1e6).toFixed(1)} MB; npm printed JSON alone`);
   const tarball = join(directory, filename);
-  npm(home, 'install', '--global', '--prefix', prefix, tarball);
+  npm(home, 'install', '--global', '--allow-scripts=better-sqlite3', '--prefix', prefix, tarball);
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   expectThat('its man page', existsSync(join(prefix, 'share', 'man', 'man1', 'edge-agent.1')));
   expectThat('its version', installed('--version').trim() === version);
@@ -83,7 +83,12 @@ try {
 
   writeFileSync(
     join(project, 'package.json'),
-    JSON.stringify({ name: 'project', type: 'module', private: true }),
+    JSON.stringify({
+      name: 'project',
+      type: 'module',
+      private: true,
+      allowScripts: { 'better-sqlite3': true },
+    }),
   );
   npm(project, 'install', tarball);
   writeFileSync(join(project, 'program.mts'), PROGRAM);

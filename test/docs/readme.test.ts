@@ -61,13 +61,20 @@ test('every log line that docs/log.md explains is one that the agent writes', ()
   }
 });
 
+test('every global installation that the pages show lets better-sqlite3 run its script, which npm 12 does not unasked', () => {
+  const pages = PAGES.filter((name) => name !== 'CHANGELOG.md');
+  const shown = pages.flatMap((name) => page(name).match(/npm install (?:--global|-g).*/g) ?? []);
+  expect(shown.length).toBeGreaterThan(2);
+  for (const line of shown) expect(line).toContain('--allow-scripts=better-sqlite3');
+});
+
 test('every script that it has you run exists', () => {
   const scripts = [...readme.matchAll(/npm run ([a-z]+)/g)].map(([, name = '']) => name);
   expect(scripts.length).toBeGreaterThan(2);
   for (const name of scripts) expect(Object.keys(manifest.scripts)).toContain(name);
 });
 
-test.each(['README.md', 'docs/operating.md', 'docs/troubleshooting.md'])(
+test.each(['README.md', 'docs/operating.md', 'docs/troubleshooting.md', 'docs/first-mac.md'])(
   'every verb of the command that %s names exists',
   (name) => {
     const known = edgeProgram().commands.map((verb) => verb.name());

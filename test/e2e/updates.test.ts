@@ -28,6 +28,6 @@ test('status and doctor tell of a newer version, and how to get it, once the che
   const told = /99\.0\.0 is available; you run \d+\.\d+\.\d+/;
   const screen = (await world.cli('status')).stdout.replaceAll(/\s+/g, ' ');
   expect(screen).toMatch(told);
-  expect(screen).toContain('npm install -g edge-agent@99.0.0');
+  expect(screen).toContain('npm install -g --allow-scripts=better-sqlite3 edge-agent@99.0.0');
   expect((await world.cli('doctor', '--json')).stdout).toMatch(told);
 });
