@@ -34,6 +34,18 @@ test('every assumption has a source, a place in the code that exists, and a chec
   }
 });
 
+test('what no check can prove has one command in docs/first-mac.md, how sure it is, and what to expect', () => {
+  const unproven = rows.filter(([, , , checks = '']) => checks.startsWith('none: '));
+  const labels = unproven.map(([, , , checks = '']) => /\((M\d+)\)$/.exec(checks)?.[1]);
+  const trials = tableUnder('## 4 What no check can prove', page('docs/first-mac.md'));
+  expect(trials.slice(0, labels.length).map(([label]) => label)).toEqual(labels);
+  for (const [label = '', assumption, sure = '', command = '', expected] of trials.slice(0, labels.length)) {
+    expect([assumption, expected], label).not.toContain('');
+    expect(sure, label).toMatch(/^(documented|seen|inferred|guess)\b/);
+    expect(quoted(command), label).not.toEqual([]);
+  }
+});
+
 test('each assumption that the survey judges is one of a table, and is described in words of the code', () => {
   const named = rows.flatMap(([, , , checks = '']) => assumptionsIn(checks));
   expect(surveyed.filter((id) => !named.includes(id))).toEqual([]);

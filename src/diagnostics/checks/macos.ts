@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../errors.js';
 import { accountsOf } from '../../messages/applescript/accountsOf.js';
+import { errorNumber } from '../../messages/applescript/errors.js';
 import type { AccountsFound, AutomationAnswered } from '../../model/operatorApi.js';
 import { openDatabase } from '../../store/sqlite.js';
 import { MessagesApp } from '../../supervisor/MessagesApp.js';
@@ -17,13 +18,14 @@ import {
   warn,
 } from './check.js';
 import { median } from './median.js';
-import { agentInLists } from './program.js';
+import { agentInLists, launchdProgram } from './program.js';
 
 const PROGRAM_MS = 10_000;
 /** The agent asks Messages, for 25 s at most. */
 const ACCOUNTS_MS = 30_000;
 /** The agent asks macOS, for 5 s at most. */
 const AGENT_MS = 15_000;
+const REPORT_MACOS = 'Please report this with the macOS version.';
 const OLDEST_MACOS = 13;
 const NEWEST_MACOS = 27;
 
@@ -51,14 +53,17 @@ export const externalPrograms: Check = {
   run({ programs }) {
     const missing = Object.values(programs).filter((path) => !isExecutable(path));
     if (missing.length === 0) return pass(`all ${Object.keys(programs).length}`);
-    return fail(`missing: ${missing.join(', ')}`, 'Please report this with the macOS version.');
+    return fail(`missing: ${missing.join(', ')}`, REPORT_MACOS);
   },
 };
 
-/** The time that each text costs before Messages is even asked. */
+/** Of no meaning here: that it comes back is. */
+const ANY_NUMBER = -1728;
+
+/** The time that each text costs before Messages is even asked, and the number of an error, by which what became of a text is judged. */
 export const osascriptStart: Check = {
   id: 'osascript-start',
-  title: 'osascript starts, and fast',
+  title: 'osascript starts, and fast, and tells errors by their number',
   macOnly: true,
   async run(context) {
     const path = context.config.loaded.config.imessage.osascript_path;
@@ -72,6 +77,9 @@ export const osascriptStart: Check = {
       times.push(context.clock.monotonic() - began);
     }
     const evidence = `median ${Math.round(median(times))} ms of 3`;
+    const failed = await ask(context, path, ['-e', `error "edge-agent" number ${ANY_NUMBER}`]);
+    if (failed.kind !== 'ended' || failed.code !== 1 || errorNumber(failed.stderr) !== ANY_NUMBER)
+      return fail(`${evidence}; of an error it told no number: ${words(failed)}`, REPORT_MACOS);
     return median(times) > 1_000
       ? warn(evidence, 'The Mac is overloaded, or its disk is slow.')
       : pass(evidence);
@@ -85,7 +93,7 @@ export const messagesRunning: Check = {
   async run(context) {
     const state = await app(context).state();
     if (state === 'running') return pass('pgrep finds it');
-    if (state === 'unknown') return warn('pgrep failed', 'Run by hand: pgrep -x Messages');
+    if (state === 'unknown') return warn('pgrep failed', 'Run by hand: pgrep -U "$(id -u)" -x Messages');
     const { enabled } = context.config.loaded.config.supervisor;
     if (enabled && context.agent.kind === 'down')
       return warn('it does not run', 'The agent opens it at its start.');
@@ -133,6 +141,9 @@ function judgeAutomation(context: CheckContext, { permission, isDialogOpen }: Au
 
 /** What macOS has noted in TCC.db, which nobody may read since macOS 27, and before that who has Full Disk Access. */
 function noted(context: CheckContext): Outcome {
+  // What a terminal may, or the node in it, is nothing that the agent gets.
+  if (launchdProgram(context.homeDir) === undefined)
+    return skip('only the running agent can be told, and none is installed');
   const { client: program } = agentInLists(context);
   const found = notedAutomation(context.homeDir, program);
   switch (found) {

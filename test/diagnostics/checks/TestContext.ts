@@ -22,6 +22,9 @@ export const VERSION = '0.1.0';
 export const SECRET = 'selftest-secret-51c3';
 const PERSON = '+13105551234';
 
+/** As osascript ends with an error of a script: osascript(1). */
+const TELLS_NUMBER = `echo '0:32: execution error: edge-agent (-1728)' >&2; exit 1`;
+
 /** A Mac on which everything is as it should be: a chat.db, and stand-ins for every program that is asked. */
 export class TestContext {
   readonly standIns = new StandIns();
@@ -55,8 +58,8 @@ export class TestContext {
   }
 
   /** osascript: `-e` scripts are answered here, what sends goes to the simulated one. */
-  osascript({ accounts = '', start = 'exit 0' }: { accounts?: string; start?: string }): void {
-    const answer = `case "$2" in *accounts*) printf '%s\\n' '${accounts}'; exit 0;; *) ${start};; esac`;
+  osascript({ accounts = '', start = 'exit 0', fails = TELLS_NUMBER }): void {
+    const answer = `case "$2" in *accounts*) printf '%s\\n' '${accounts}'; exit 0;; error*) ${fails};; *) ${start};; esac`;
     this.standIns.write(
       'osascript-any',
       `if [ "$1" = -e ]; then ${answer}; fi\nexec '${this.mac.osascriptPath}' "$@"`,

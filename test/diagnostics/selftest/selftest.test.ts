@@ -122,6 +122,11 @@ const faults: readonly (readonly [string, string, (context: TestContext) => void
   ['sleep', 'FAIL', (b) => b.program('pmset', "echo ' sleep                10'")],
   ['sleep', 'WARN', (b) => b.program('pmset', "echo ' sleep  10 (sleep prevented by caffeinate)'")],
   ['osascript-start', 'FAIL', (b) => b.osascript({ start: 'exit 1' })],
+  [
+    'osascript-start',
+    'FAIL',
+    (b) => b.osascript({ fails: "echo 'execution error: edge-agent' >&2; exit 1" }),
+  ],
   ['messages-running', 'WARN', (b) => b.program('pgrep', 'exit 1')],
   [
     'messages-running',
