@@ -44,11 +44,15 @@ export function findConfigFile(places: ConfigPlaces): string | null {
   if (path !== undefined) {
     const origin = places.configPath === undefined ? `$${CONFIG_PATH_VARIABLE}` : '--config';
     const isEmpty = places.configPath?.trim() === '';
+    // So the service was installed before there was a configuration: nobody typed that name.
+    const isUsual = path === usualConfigPath(places);
     if (isEmpty || !exists(path)) {
       throw new EdgeError(
         'config_unreadable',
-        `There is no configuration file at ${isEmpty ? '""' : path} (named by ${origin}).`,
-        'Name a file that exists, or leave it out to search the usual places.',
+        `There is no configuration file at ${isEmpty ? '""' : path}${isUsual ? '' : ` (named by ${origin})`}.`,
+        isUsual
+          ? 'Make it: edge-agent setup'
+          : 'Name a file that exists, or leave it out to search the usual places.',
       );
     }
     return path;
@@ -123,9 +127,22 @@ function errorCode(thrown: unknown): unknown {
 }
 
 function remedyFor(path: string, thrown: unknown): string {
-  if (errorCode(thrown) === 'EACCES') return `Let this user read it: chmod u+r "${path}".`;
+  if (errorCode(thrown) === 'EACCES') {
+    return isOwn(path)
+      ? `Let this user read it: chmod u+r "${path}".`
+      : 'Run this as the user whose agent it is, without sudo.';
+  }
   if (errorCode(thrown) === 'EISDIR') return 'Name the file, not its directory.';
   return 'Make it a plain UTF-8 text file that this user can read.';
+}
+
+/** What is in a directory that is closed to us belongs to somebody else. */
+function isOwn(path: string): boolean {
+  try {
+    return statSync(path).uid === process.getuid?.();
+  } catch {
+    return false;
+  }
 }
 
 /** A place that is there but unreadable counts as found, so that reading it can say why it fails. */

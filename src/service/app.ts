@@ -109,7 +109,7 @@ function whyNotSigned(codesign: string, identity: string, end: ProgramEnd): Edge
   const [, why, remedy] = SIGNING_FAULTS.find(([words]) => words.test(all)) ?? [
     undefined,
     said,
-    'Fix that, then run this again. Without a copy of its own: edge-agent install --runtime current',
+    'Fix that, then run this again; codesign is a part of macOS.',
   ];
   const how = identity === AD_HOC ? 'ad hoc' : `as ${JSON.stringify(identity)}`;
   const words = why === said ? said : `${why} (${said})`;

@@ -106,6 +106,19 @@ describe('edge-agent doctor', () => {
     },
   );
 
+  test('before the installation a terminal that may not read chat.db is told to install, not to allow its own node', async (context) => {
+    const world = await EdgeWorld.open(context);
+    Object.assign(world.place.env, {
+      STAND_IN_PROGRAMS: join(world.directory, 'programs'),
+      NODE_OPTIONS: `--import ${pathToFileURL(WITHDRAW).href}`,
+      WITHDRAWN_WHILE: world.configPath,
+      WITHDRAWN_PATH: join(world.directory, 'Messages'),
+    });
+    const found = finding(await doctor(world), 'chatdb-access');
+    expect(found).toMatchObject({ verdict: 'WARN', remedy: expect.stringContaining('edge-agent install') });
+    expect(JSON.stringify(found)).not.toContain('/node');
+  });
+
   test('with a broken configuration: every mistake is in it, and what needs none is looked at', async (context) => {
     const world = await EdgeWorld.open(context);
     world.writeConfig({ 'edge.user_phone': 'nonsense', 'websocket.ping_interval_seconds': 0 });

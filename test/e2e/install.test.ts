@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -11,6 +20,8 @@ import { FakeKeychain } from '../support/FakeKeychain.js';
 import { MacWorld } from '../support/MacWorld.js';
 import { runCli } from '../support/runCli.js';
 import { until } from '../support/until.js';
+
+const LONGEST_MS = 120_000;
 
 describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
   test('lives from its installation over upgrade, rollback, restart and stop to its removal', async (context) => {
@@ -140,6 +151,18 @@ describe('the installed agent', { concurrent: true, timeout: 300_000 }, () => {
     expect(await doctor()).toMatch(/unchanged since/);
     expect((await world.status()).pid).not.toBe(pid);
     expect(await world.cli('install', '--runtime', 'current', '--node')).toMatchObject({ exitCode: 2 });
+  });
+
+  test('that was installed before there is a configuration says how to make it', async (context) => {
+    const world = await MacWorld.open(context);
+    const { stdout } = await runCli(
+      ['install', '--runtime', 'current'],
+      { ...world.place, cwd: world.edge.shared },
+      LONGEST_MS,
+    );
+    expect(stdout).toMatch(
+      /There is no configuration file at \S.*config\.yaml\.\n {4}→ Make it: edge-agent setup\n/,
+    );
   });
 
   test('waits with a broken configuration, lists its mistakes, and runs once they are mended', async (context) => {
@@ -291,6 +314,22 @@ describe('the verbs of the service', { concurrent: true }, () => {
     expect(stderr).toContain('Log in to the desktop as this user');
     expect(existsSync(world.places.root)).toBe(false);
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'are refused in the home of another user, as sudo -u has it, before anything is written there',
+    async (context) => {
+      const world = await MacWorld.open(context);
+      chownSync(world.edge.directory, 65_534, 65_534);
+      for (const verb of VERBS) {
+        const { exitCode, stderr } = await world.cli(verb);
+        expect({ exitCode, stderr }).toEqual({
+          exitCode: 5,
+          stderr: expect.stringMatching(/belongs to another user.*\nLog in as the user whose agent it is/),
+        });
+      }
+      expect(existsSync(world.places.root)).toBe(false);
+    },
+  );
 
   test('refuse a runtime that there is not', async (context) => {
     const world = await MacWorld.open(context);

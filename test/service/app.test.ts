@@ -206,6 +206,18 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
     },
   );
 
+  test('is a codesign that is missing: nobody is sent to a node that could never send', async (context) => {
+    const bench = await ServiceBench.open(context);
+    const { running } = await bench.install('one');
+    rmSync(join(bench.launchd.directory, 'codesign'));
+    await expect(bench.install('two', PRIVATE)).rejects.toMatchObject({
+      code: 'install_failed',
+      message: expect.stringContaining('there is no '),
+      remedy: expect.not.stringContaining('--runtime current'),
+    });
+    expect((await bench.answers('one')).pid).toBe(running.pid);
+  });
+
   test.for([
     ['nothing', null, /not signed at all/],
     ['a hardened one', { flags: FLAGS.adHoc | FLAGS.hardened }, /it has the hardened runtime/],

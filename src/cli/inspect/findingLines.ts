@@ -15,9 +15,18 @@ const LONGEST_ID = 17;
 /** A finding for a person: its verdict, id and evidence, then what to do about it, in lines that the terminal can hold. */
 export function findingLines({ id, verdict, evidence, remedy }: Finding, terminal: Terminal): string[] {
   const shown = `${paint(terminal, STYLES[verdict], verdict)}  ${id.padEnd(LONGEST_ID)} `;
-  const result = entryLines(evidence, terminal, shown, ' '.repeat(LONGEST_ID + 7));
+  const result = partLines(evidence, terminal, shown, ' '.repeat(LONGEST_ID + 7));
   if (remedy === undefined || remedy === '') return result;
-  return [...result, ...entryLines(remedy, terminal, '      → ', '        ')];
+  return [...result, ...partLines(remedy, terminal, '      → ', '        ')];
+}
+
+/** A list, such as that of all mistakes of the configuration, has a part a line: at a terminal each keeps a line of its own. */
+function partLines(text: string, terminal: Terminal, first: string, rest: string): string[] {
+  const parts = text.split(/\n\s*/);
+  if (!terminal.isTerminal) return entryLines(parts.join(' '), terminal, first);
+  return parts.flatMap((part, at) =>
+    entryLines(part, terminal, at === 0 ? first : `${rest}  `, at === 0 ? rest : `${rest}    `),
+  );
 }
 
 /** How many checks ended how, in one line. */

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { basename } from 'node:path';
 import { chosenConfigPath, variable } from '../../config/places.js';
@@ -126,6 +126,16 @@ function requireMac(): void {
       'no_desktop_session',
       'Run with sudo, this would be about the agent of root, who has no Messages.',
       'Run it without sudo, as the user whose agent it is.',
+    );
+  }
+  // sudo of macOS keeps HOME: `sudo -u` of another user would put files of that one here, or fail in the middle.
+  const { HOME = homedir() } = environment();
+  const owner = statSync(HOME, { throwIfNoEntry: false })?.uid;
+  if (owner !== undefined && owner !== userInfo().uid) {
+    throw new EdgeError(
+      'no_desktop_session',
+      `The home directory ${HOME} belongs to another user than the one that runs this.`,
+      'Log in as the user whose agent it is, at the screen or by Screen Sharing, and run it there, without sudo.',
     );
   }
 }

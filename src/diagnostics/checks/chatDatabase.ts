@@ -5,7 +5,7 @@ import { accessProblem, probe } from '../../messages/chatdb/ChatDbConnection.js'
 import { Schema, type Table } from '../../messages/chatdb/schema.js';
 import { type Database, openDatabase } from '../../store/sqlite.js';
 import { type Check, type ConfiguredBench, fail, type Outcome, pass, skip, warn } from './check.js';
-import { agentProgram } from './program.js';
+import { agentProgram, launchdProgram } from './program.js';
 
 const REPORT = 'Please report this with the macOS version: the agent may misread messages.';
 
@@ -41,10 +41,21 @@ export const access: Check = {
     if (agent.kind === 'up' && !file.ok && file.code === 'chatdb_not_permitted') {
       return pass('the running agent reads it; this terminal may not');
     }
+    if (isOfTerminalAlone(context) && !file.ok && file.code === 'chatdb_not_permitted') {
+      return warn(
+        'this terminal may not read it, which says nothing of the agent: that is not installed yet',
+        'Run: edge-agent install, which makes an app for the agent; give Full Disk Access to that.',
+      );
+    }
     return reading(context, (database, path) => {
       const rows = database.prepare('SELECT count(*) FROM (SELECT 1 FROM message LIMIT 1000)').pluck().get();
       const sidecars = ['-wal', '-shm'].filter((suffix) => existsSync(`${path}${suffix}`));
-      const byAgent = agent.kind === 'up' ? ', by the running agent too' : '';
+      const byAgent =
+        agent.kind === 'up'
+          ? ', by the running agent too'
+          : context.platform === 'darwin'
+            ? '; by this terminal, no agent runs that could tell whether it may'
+            : '';
       const mode = String(database.pragma('journal_mode', { simple: true }));
       const evidence = `${rows === 1000 ? 'at least 1000' : String(rows)} rows, ${mode}, ${sidecars.length} of 2 sidecars${byAgent}`;
       return mode === 'wal' ? pass(evidence) : warn(`${evidence}: not in WAL mode`, REPORT);
@@ -117,6 +128,11 @@ function reading(context: ConfiguredBench, look: (database: Database, path: stri
   } finally {
     database?.close();
   }
+}
+
+/** On a Mac without the service nothing has been made yet that permissions could be given to. */
+function isOfTerminalAlone({ agent, homeDir, platform }: ConfiguredBench): boolean {
+  return platform === 'darwin' && agent.kind !== 'up' && launchdProgram(homeDir) === undefined;
 }
 
 function isOfChatDb({ code }: { code: string }): boolean {

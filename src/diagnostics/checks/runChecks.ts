@@ -65,7 +65,11 @@ async function outcomeOf(check: Check, context: CheckContext): Promise<Outcome> 
     if (!isConfigured(context)) return skip('needs a valid configuration');
     return await check.run(context);
   } catch (error) {
-    return fail(`the check itself failed: ${describeError(error)}`, 'Report it with this line.');
+    const isForbidden = error instanceof Error && 'code' in error && error.code === 'EACCES';
+    return fail(
+      `the check itself failed: ${describeError(error)}`,
+      isForbidden ? 'Run this as the user whose agent it is.' : 'Report it with this line.',
+    );
   }
 }
 

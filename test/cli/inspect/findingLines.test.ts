@@ -23,3 +23,22 @@ test('a finding fits a terminal, below its own words, and is two lines for a pro
     `      → ${FINDING.remedy}`,
   ]);
 });
+
+test('a list in a finding, such as the mistakes of a configuration, is shown as lines, never with a \\n in it', () => {
+  const list = {
+    ...FINDING,
+    evidence: 'It has 2 mistakes:\n  line 1  wrong\n  line 2  wrong too',
+    remedy: 'Correct it.',
+  };
+  const terminal = { isTerminal: true, colour: false, unicode: true, columns: 80 };
+  const rest = ' '.repeat(26);
+  expect(findingLines(list, terminal)).toEqual([
+    'FAIL  state-directory   It has 2 mistakes:',
+    `${rest}line 1  wrong`,
+    `${rest}line 2  wrong too`,
+    '      → Correct it.',
+  ]);
+  expect(findingLines(list, { ...terminal, isTerminal: false })[0]).toBe(
+    'FAIL  state-directory   It has 2 mistakes: line 1  wrong line 2  wrong too',
+  );
+});

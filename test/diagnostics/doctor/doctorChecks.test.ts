@@ -342,6 +342,20 @@ describe('the path to grant', () => {
     expect(denied?.evidence).toContain(patient.nodePath);
   });
 
+  test('is none before the installation: neither a terminal nor its node is what the agent will be', async () => {
+    const patient = new Patient();
+    patient.silent();
+    patient.permission(0);
+    rmSync(join(patient.homeDir, 'Library', 'LaunchAgents'), { recursive: true });
+    expect(finding(await patient.see('automation'), 'automation')).toMatchObject({
+      verdict: 'SKIP',
+      evidence: expect.stringContaining('none is installed'),
+    });
+    expect(finding(await patient.see('chatdb-access'), 'chatdb-access')?.evidence).toContain(
+      'by this terminal, no agent runs',
+    );
+  });
+
   test('a terminal that may not read chat.db is no fault of an agent that may', async () => {
     const patient = new Patient();
     expect(finding(await patient.see('chatdb-access'), 'chatdb-access')).toMatchObject({
