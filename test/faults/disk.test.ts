@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { closeSync, fstatSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { Acks } from '../../src/commands/Acks.js';
 import { Commands } from '../../src/commands/Commands.js';
@@ -11,7 +14,7 @@ import { FakeMessages } from '../support/FakeMessages.js';
 import { outgoingOn } from '../support/outgoingOn.js';
 import { RecordingLog } from '../support/RecordingLog.js';
 import { SmallDisk } from '../support/SmallDisk.js';
-import { temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
+import { openTestStore, temporaryDirectory, temporaryStore } from '../support/temporaryStore.js';
 
 const canMount = SmallDisk.canMount();
 if (!canMount) console.warn('No small disk can be mounted here: a full one is tested on the store alone.');
@@ -162,15 +165,26 @@ describe('a store whose file may not grow', () => {
 });
 
 describe('a store that somebody else keeps locked', { concurrent: true }, () => {
-  test('for a moment is waited for', async (context) => {
-    const world = await EdgeWorld.open(context);
-    const daemon = await world.start();
-    const unlock = lock(world);
-    const commandId = world.command('patience');
-    setTimeout(unlock, 100);
-    expect(await world.acked(commandId)).toMatchObject({ status: 'completed' });
-    expect(daemon.lines().join('\n')).not.toContain('The store cannot be written');
-    expect(world.texts).toEqual(['patience']);
+  test('for a moment is waited for', async () => {
+    const path = join(temporaryDirectory(), 'edge-agent.db');
+    const store = openTestStore(path, { clock: new FakeClock(), log: new RecordingLog() });
+    const turns = new Int32Array(new SharedArrayBuffer(8));
+    const tell = (turn: number, round: number) => {
+      Atomics.store(turns, turn, round);
+      Atomics.notify(turns, turn);
+    };
+    const sqlite = createRequire(import.meta.url).resolve('better-sqlite3');
+    const locker = new Worker(LOCKER, { eval: true, workerData: { path, turns, sqlite } });
+    for (let round = 1; round <= ROUNDS; round++) {
+      await once(locker, 'message');
+      tell(WANTED, round);
+      store.write(() => store.meta.set('round', String(round)));
+      tell(WRITTEN, round);
+    }
+    expect(store.meta.get('round')).toBe(String(ROUNDS));
+    expect(store.fault()).toBeUndefined();
+    await once(locker, 'exit');
+    store.close();
   });
 
   test('for longer loses nothing, and the agent goes on answering meanwhile', async (context) => {
@@ -242,6 +256,25 @@ describe('a store damaged when the agent was killed', { concurrent: true }, () =
 });
 
 /** Takes the write lock of the agent's store, as a backup or a shell would; call what it returns to let go. */
+/** So often the lock is met, so that it is whatever thread runs first. */
+const ROUNDS = 50;
+const WANTED = 0;
+const WRITTEN = 1;
+
+/** Takes the lock of the store, says that it has it, and lets it go as soon as it is told that somebody wants to write. */
+const LOCKER = `
+  const { workerData: { path, turns, sqlite }, parentPort } = require('node:worker_threads');
+  const database = new (require(sqlite))(path);
+  for (let round = 1; round <= ${ROUNDS}; round++) {
+    database.exec('BEGIN IMMEDIATE');
+    parentPort.postMessage('held');
+    Atomics.wait(turns, ${WANTED}, round - 1);
+    database.exec('COMMIT');
+    Atomics.wait(turns, ${WRITTEN}, round - 1);
+  }
+  database.close();
+`;
+
 function lock(world: EdgeWorld): () => void {
   const database = openDatabase(join(world.state, 'edge-agent.db'));
   database.exec('BEGIN IMMEDIATE');

@@ -37,17 +37,17 @@ async function withTexts(engine: ReturnType<typeof gatewayEngines>[number], isRe
   return { world, scheduled, queued, standing };
 }
 
+/** How a text stands that ended with its agent: `failed` if it was provably never sent. */
+function removed(status: 'unknown' | 'failed') {
+  const retrySafe = status === 'failed';
+  return { status, code: 'agent_removed', retry_safe: retrySafe, evidence: { kind: 'removal' } };
+}
+
 describe.each(gatewayEngines())('the texts of an agent that is removed, on $name', (engine) => {
   test('end, applications are told so, and none is offered to an agent that is added again', async () => {
     const { world, scheduled, queued, standing } = await withTexts(engine, true);
     await world.admin['agents.remove']({ id: AGENT_ID });
-    const unknown = {
-      status: 'unknown',
-      code: 'agent_removed',
-      retry_safe: false,
-      evidence: { kind: 'removal' },
-    };
-    for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(unknown);
+    for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(removed('unknown'));
     expect(await world.eventTypes()).toEqual([
       'message.status',
       'message.status',
@@ -70,13 +70,7 @@ describe.each(gatewayEngines())('the texts of an agent that is removed, on $name
   test('were never sent where it was never there: the application may order them elsewhere', async () => {
     const { world, scheduled, queued, standing } = await withTexts(engine, false);
     await world.admin['agents.remove']({ id: AGENT_ID });
-    const failed = {
-      status: 'failed',
-      code: 'agent_removed',
-      retry_safe: true,
-      evidence: { kind: 'removal' },
-    };
-    for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(failed);
+    for (const id of [scheduled, ...queued]) expect(await standing(id)).toEqual(removed('failed'));
   });
 
   test('end also where one part of an accepted text was delivered', async () => {

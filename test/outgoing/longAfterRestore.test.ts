@@ -101,6 +101,14 @@ describe('a command without a timestamp may have been sent before the restore un
     return { ...made, mark, awake };
   };
 
+  /** One that was restored, and to which the backend could offer commands for half of its time since. */
+  const halfOffered = () => {
+    const made = restored();
+    made.store.lineage.noteOffering();
+    made.awake(TEN_MINUTES_MS / 2);
+    return made;
+  };
+
   test('however long it is down', () => {
     const { clock, store, mark, awake } = restored();
     clock.advance(30 * HOUR_MS);
@@ -116,9 +124,7 @@ describe('a command without a timestamp may have been sent before the restore un
   });
 
   test('not counted the time in which it was away again', () => {
-    const { clock, store, mark, awake } = restored();
-    store.lineage.noteOffering();
-    awake(TEN_MINUTES_MS / 2);
+    const { clock, store, mark, awake } = halfOffered();
     store.lineage.pauseOffering();
     clock.advance(30 * HOUR_MS);
     mark();
@@ -131,9 +137,7 @@ describe('a command without a timestamp may have been sent before the restore un
   });
 
   test('not counted the time in which the Mac slept, by a clock that goes on meanwhile', () => {
-    const { clock, store, mark, awake } = restored();
-    store.lineage.noteOffering();
-    awake(TEN_MINUTES_MS / 2);
+    const { clock, store, mark, awake } = halfOffered();
     clock.advance(8 * HOUR_MS);
     expect(store.lineage.isOfferedAgain()).toBe(true);
     mark();

@@ -208,6 +208,11 @@ function received(world: World, guid: string, rowId: number, sentAt = BEGAN_AT):
   );
 }
 
+/** What the witness records of the answer to a message that the gap had begun. */
+function answerTo(guid: string, sentAt = BEGAN_AT) {
+  return { knownSends: 0, marks: marksOf({ guid, sentAt }) };
+}
+
 const stateOf = (world: World, id: string) => world.store.sends.findById(id)?.state;
 
 describe('after an older store was put back', () => {
@@ -286,11 +291,7 @@ describe('after an older store was put back', () => {
 
   test.each([
     ['nothing records what was answered, and it is not known whether that went out', null, 'unknown'],
-    [
-      'it is recorded under its own guid',
-      [{ knownSends: 0, marks: marksOf({ guid: 'guid-9', sentAt: BEGAN_AT }) }],
-      'unknown',
-    ],
+    ['it is recorded under its own guid', [answerTo('guid-9')], 'unknown'],
     ['the witness does not tell of it, and it goes out', [], 'attempting'],
   ])('such a message is not answered again where %s', async (_, answered, state) => {
     const world = restored('fine', BEGAN_AT + 10_000, { answered });
@@ -309,8 +310,7 @@ describe('after an older store was put back', () => {
     'a message that the clock dated an hour ahead, and that was answered since in %s, is not sent again unless nothing records that, where ROWIDs were given out anew',
     async (_, words, knownSends, state) => {
       const sentAt = BEGAN_AT + 3_600_000;
-      const marks = marksOf({ guid: 'guid-1', sentAt });
-      const answered = knownSends === 0 ? [{ knownSends, marks }] : [];
+      const answered = knownSends === 0 ? [answerTo('guid-1', sentAt)] : [];
       const world = restored('fine', BEGAN_AT + 10_000, { answered });
       world.messages.movedAt = BEGAN_AT + 20_500;
       received(world, 'guid-1', 9, sentAt);
@@ -370,8 +370,8 @@ describe('after an older store was put back', () => {
     'a message that the clock dated an hour ahead, that was answered since and written again by iCloud, is not answered again where %s',
     async (_, begun, state) => {
       const sentAt = BEGAN_AT + HOUR_MS;
-      const marks = marksOf({ guid: begun, sentAt: begun === 'another' ? 1 : sentAt });
-      const world = restored('fine', BEGAN_AT + 10_000, { answered: [{ knownSends: 0, marks }] });
+      const answered = [answerTo(begun, begun === 'another' ? 1 : sentAt)];
+      const world = restored('fine', BEGAN_AT + 10_000, { answered });
       received(world, 'guid-9', 9, sentAt);
       world.offer('fine', null, { id: 'answer', role: 'first', answers: 'guid-9' });
       await world.outgoing.start();
@@ -382,10 +382,7 @@ describe('after an older store was put back', () => {
 
   test.each([
     ['nothing records what was answered', null],
-    [
-      'the message itself was answered',
-      [{ knownSends: 0, marks: marksOf({ guid: 'guid-2', sentAt: BEGAN_AT }) }],
-    ],
+    ['the message itself was answered', [answerTo('guid-2')]],
   ])(
     'a row that came before a message which arrived late is no answer to it, but its own text, where %s',
     async (_, answered) => {
@@ -445,9 +442,7 @@ describe('after an older store was put back', () => {
   ])(
     'a reply to a message that the agent of the gap %s %s, whatever else was said',
     async (_, __, begun, state) => {
-      const answered = [
-        { knownSends: 0, marks: marksOf({ guid: begun, sentAt: begun === 'guid-1' ? BEGAN_AT : 1 }) },
-      ];
+      const answered = [answerTo(begun, begun === 'guid-1' ? BEGAN_AT : 1)];
       const world = restored('the words of a forgotten command', BEGAN_AT + 10_000, { answered });
       received(world, 'guid-1', 0);
       world.offer('fine', null, { id: 'reply', role: 'first', answers: 'guid-1' });
@@ -462,7 +457,7 @@ describe('after an older store was put back', () => {
     ['without a date, of which only the guid is the same', { guid: 'guid-1', sentAt: BEGAN_AT + 5_000 }],
   ])('a message that was answered %s counts as answered', async (_, begun) => {
     const world = restored('fine', BEGAN_AT + 10_000, {
-      answered: [{ knownSends: 0, marks: marksOf(begun) }],
+      answered: [answerTo(begun.guid, begun.sentAt)],
     });
     received(world, 'guid-1', 0);
     world.offer('well', null, { id: 'reply', role: 'first', answers: 'guid-1' });
@@ -513,7 +508,7 @@ describe('after an older store was put back', () => {
   );
 
   test('the bubbles behind a first one that a reflex had said follow it', async () => {
-    const answered = [{ knownSends: 0, marks: marksOf({ guid: 'guid-1', sentAt: BEGAN_AT }) }];
+    const answered = [answerTo('guid-1')];
     const world = restored('one sec', BEGAN_AT + 10_000, { answered });
     world.messages.rows.push(row(2, 'the words of an operator', BEGAN_AT + 11_000));
     received(world, 'guid-1', 0);
@@ -538,7 +533,7 @@ describe('after an older store was put back', () => {
   ])(
     'those of a message that was answered do not follow a reflex because it was said %s',
     async (_, knownSends, state) => {
-      const answered = [{ knownSends, marks: marksOf({ guid: 'guid-1', sentAt: BEGAN_AT }) }];
+      const answered = [{ ...answerTo('guid-1'), knownSends }];
       const world = restored('the answer of the forgotten agent', BEGAN_AT + 10_000, {
         answered,
         knownSends,

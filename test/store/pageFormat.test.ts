@@ -50,6 +50,14 @@ function written(pageBytes: number): { path: string; rows: unknown[][]; keys: un
   return { path, rows, keys, close: () => database.close() };
 }
 
+/** A file that was closed, and its log as it was before. */
+function closedWithLog(pageBytes: number): { path: string; log: Buffer } {
+  const { path, close } = written(pageBytes);
+  const log = readFileSync(`${path}-wal`);
+  close();
+  return { path, log };
+}
+
 function read(path: string, tree: string): Cell[] {
   const store = new DamagedStore(path);
   const cells: Cell[] = [];
@@ -113,9 +121,7 @@ test.each(SIZES)(
 test.each(SIZES)(
   'a log with pages of %i bytes whose last commit was cut off, or overwritten in part by a shorter one, is not called damaged',
   (size) => {
-    const { path, close } = written(size);
-    const log = readFileSync(`${path}-wal`);
-    close();
+    const { log } = closedWithLog(size);
     const cut = join(temporaryDirectory(), 'cut.db-wal');
     const frame = size + 24;
     const count = Math.floor((log.length - 32) / frame);
@@ -134,9 +140,7 @@ test.each(SIZES)(
 test.each(SIZES)(
   'the size of pages is known where neither the header of the file nor that of its log can be read (%i bytes)',
   (size) => {
-    const { path, close } = written(size);
-    const log = readFileSync(`${path}-wal`);
-    close();
+    const { path, log } = closedWithLog(size);
     const bytes = readFileSync(path);
     expect(pageBytesOf(path)).toBe(size);
     writeFileSync(path, bytes.fill(0x5a, 0, 100));

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { GatewayDatabase } from '../../../src/gateway/storage/GatewayDatabase.js';
+import type { GatewayDatabase, Transaction } from '../../../src/gateway/storage/GatewayDatabase.js';
 import { KeyTurns } from '../../../src/gateway/storage/KeyTurns.js';
 import type { Migration } from '../../../src/gateway/storage/migrations.js';
 import { PostgresDatabase } from '../../../src/gateway/storage/PostgresDatabase.js';
@@ -102,14 +102,7 @@ describe('durability', () => {
     const clock = new FakeClock();
     const patience = { commitMs: 1_000, connectMs: 60_000, workMs: 60_000 };
     const { proxy, database, direct } = await openBehindProxy({ clock, patience, connections: 1 });
-    const { promise: end, resolve: finish } = gate();
-    const { promise: begun, resolve: begin } = gate();
-    const other = database.transaction(async (tx) => {
-      await tx.query(ADD, ['a', 1, null]);
-      begin();
-      await end;
-    });
-    await begun;
+    const endOther = await holdOpen(database, (tx) => tx.query(ADD, ['a', 1, null]));
     const unheard = (id: number, words: string) =>
       database.transaction(async (tx) => void tx.query(ADD, ['a', id, words]));
     const late = unheard(2, 'late');
@@ -123,8 +116,7 @@ describe('durability', () => {
       () => 'those that wait for the connection',
     );
     const held = proxy.next('up', 'silent', 'hold');
-    finish();
-    await Promise.all([other, late, held]);
+    await Promise.all([endOther(), late, held]);
     clock.advance(1_000);
     await expect(silent).rejects.toMatchObject({ code: 'commit_unknown' });
     expect(await idsOf(direct)).toEqual([1, 2]);
@@ -314,17 +306,9 @@ describe('a database that cannot be reached', () => {
       connections: 1,
       patience: { connectMs: 1_500 },
     });
-    const { promise: end, resolve: finish } = gate();
-    const { promise: begun, resolve: begin } = gate();
-    const long = database.transaction(async (tx) => {
-      await tx.query(ADD, ['a', 1, null]);
-      begin();
-      await end;
-    });
-    await begun;
+    const endLong = await holdOpen(database, (tx) => tx.query(ADD, ['a', 1, null]));
     await expect(add(database, 2)).rejects.toMatchObject(UNAVAILABLE);
-    finish();
-    await long;
+    await endLong();
     await add(database, 3);
     expect(await idsOf(database)).toEqual([1, 3]);
   });
@@ -590,18 +574,26 @@ function nothing(): void {
   // Of no interest to the test.
 }
 
-/** Takes the lock in a transaction of its own; resolves with what lets it go. */
-async function holdLock(database: PostgresDatabase, key: string): Promise<() => Promise<void>> {
+/** Begins a transaction with this work, and leaves it open; resolves with what commits it. */
+async function holdOpen(
+  database: PostgresDatabase,
+  work: (tx: Transaction) => Promise<unknown>,
+): Promise<() => Promise<void>> {
   const { promise: end, resolve: finish } = gate();
-  const { promise: held, resolve: hold } = gate();
-  const holding = database.transaction(async (tx) => {
-    await tx.lock(key);
-    hold();
+  const { promise: begun, resolve: begin } = gate();
+  const open = database.transaction(async (tx) => {
+    await work(tx);
+    begin();
     await end;
   });
-  await held;
+  await begun;
   return async () => {
     finish();
-    await holding;
+    await open;
   };
+}
+
+/** Takes the lock in a transaction of its own; resolves with what lets it go. */
+function holdLock(database: PostgresDatabase, key: string): Promise<() => Promise<void>> {
+  return holdOpen(database, (tx) => tx.lock(key));
 }
