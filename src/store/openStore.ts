@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { EdgeError } from '../errors.js';
+import { describeError, EdgeError } from '../errors.js';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
 import { PAGE_BYTES, pageBytesOf } from './salvage/pageBytesOf.js';
@@ -39,14 +39,16 @@ const COMPLETE = '.salvaged';
  * `disk_full` or `state_unwritable`.
  */
 export function openStore<T>(path: string, clock: Clock, log: Logger, build: Build<T>): T {
+  let cause: string;
   try {
     replaceBySalvaged(path);
     return built(openSound(path, log), build);
   } catch (error) {
     if (!isDamage(error)) throw asEdgeError(path, error);
+    cause = describeError(error);
   }
   try {
-    rebuild(path, clock, log);
+    rebuild(path, { clock, log, cause });
     return built(openSound(path, log), build);
   } catch (error) {
     throw asEdgeError(path, error);
@@ -134,11 +136,11 @@ function checkLog(path: string): void {
   const log = `${path}-wal`;
   if (!existsSync(log) || statSync(log).size === 0) return;
   if (statSync(path).size === 0) throw new Damage('the file is empty');
-  if (walFrames(log, pageBytesOf(path)).damaged) throw new Damage('the write-ahead log is damaged');
+  if (walFrames(path, pageBytesOf(path)).damaged) throw new Damage('the write-ahead log is damaged');
 }
 
 /** Fills a new store from the damaged one, which stays what it is until the new one is complete and on the disk. */
-function rebuild(path: string, clock: Clock, log: Logger): void {
+function rebuild(path: string, { clock, log, cause }: { clock: Clock; log: Logger; cause: string }): void {
   const now = clock.now();
   const stamp = new Date(now).toISOString().replaceAll(/[:.]/g, '-');
   const aside = freeName(`${path}.damaged-${stamp}`);
@@ -168,6 +170,7 @@ function rebuild(path: string, clock: Clock, log: Logger): void {
     `The store ${path} was damaged. It was set aside as ${aside} and rebuilt from what could still be read.`,
     {
       code: 'store_damaged',
+      cause,
       rows: Object.values(tables).reduce((sum, { kept }) => sum + kept, 0),
       keptAndLost: counts.join(', '),
       unknownCommands: report.unknownCommands,

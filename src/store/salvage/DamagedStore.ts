@@ -55,7 +55,7 @@ export class DamagedStore {
     this.pageBytes = pageBytesOf(path);
     this.file = openSync(path, 'r');
     try {
-      this.wal = walFrames(`${path}-wal`, this.pageBytes);
+      this.wal = walFrames(path, this.pageBytes);
       this.log = this.wal.offsets.size === 0 ? undefined : openSync(`${path}-wal`, 'r');
     } catch (error) {
       closeSync(this.file);

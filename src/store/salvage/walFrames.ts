@@ -3,13 +3,15 @@ import { endianness } from 'node:os';
 
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
+const INDEX_HEADER_BYTES = 48;
 const LITTLE_ENDIAN = 0x377f0682;
 const BIG_ENDIAN = 0x377f0683;
 
 /**
  * What a write-ahead log holds, also behind a damaged stretch (sqlite.org/fileformat2.html#walformat). `damaged`: commits
  * were written behind something that cannot be read, so that SQLite, which stops there, would go on with an older state
- * and not say so. A log that was only cut off while its last commit was written is not damaged.
+ * and not say so. A log that was only cut off while its last commit was written is not damaged, nor is one in which
+ * commits failed (a full disk): what each wrote is overwritten in part by the next one.
  */
 export interface WalFrames {
   damaged: boolean;
@@ -27,27 +29,31 @@ interface Frame {
   at: number;
   /** sound: its checksum fits. unproven: what it is counted from is lost. bad: its checksum does not fit. */
   proof: 'sound' | 'unproven' | 'bad';
+  /** Its checksum, which the next one is counted from. */
+  sum: Sum;
 }
 
-/** Reads the log at `path`, of a store with pages of this size; nothing if there is none. Throws what the file system throws. */
+/** Undefined: a frame of an earlier generation of the log, or one whose header cannot be read. */
+type Slots = readonly (Frame | undefined)[];
+
+/** Reads the log of the store at `path`, with pages of this size; nothing if there is none. Throws what the file system throws. */
 export function walFrames(path: string, pageSize: number): WalFrames {
   const none = { damaged: false, offsets: new Map(), lost: new Set<number>(), isUncertain: false };
-  if (!existsSync(path)) return none;
-  const file = openSync(path, 'r');
+  const log = `${path}-wal`;
+  if (!existsSync(log)) return none;
+  const file = openSync(log, 'r');
   try {
     const { size } = fstatSync(file);
     if (size < HEADER_BYTES + FRAME_HEADER_BYTES + pageSize) return none;
-    return judge(framesOf(file, size, pageSize));
+    const { hasHeader, slots } = framesOf(file, size, pageSize);
+    const end = hasHeader ? slots.findIndex((frame) => frame?.proof !== 'sound') : 0;
+    return judge(slots, end < 0 ? slots.length : end, lastCommitOf(`${path}-shm`, slots));
   } finally {
     closeSync(file);
   }
 }
 
-function framesOf(
-  file: number,
-  size: number,
-  pageSize: number,
-): { hasHeader: boolean; slots: (Frame | undefined)[] } {
+function framesOf(file: number, size: number, pageSize: number): { hasHeader: boolean; slots: Slots } {
   const header = Buffer.alloc(HEADER_BYTES);
   readSync(file, header, 0, HEADER_BYTES, 0);
   const magic = header.readUInt32BE(0);
@@ -78,27 +84,19 @@ function framesOf(
       isCommit: frame.readUInt32BE(4) !== 0,
       at: at + FRAME_HEADER_BYTES,
       proof,
+      sum: stored,
     });
     sum = stored;
   }
   return { hasHeader, slots };
 }
 
-function judge({ hasHeader, slots }: ReturnType<typeof framesOf>): WalFrames {
-  const last = slots.findLastIndex((frame) => frame?.proof === 'sound' && frame.isCommit);
+/** `end`: the slot at which SQLite stops reading. `lastCommit`: the slot of the newest commit, where that is known for certain, or -1. */
+function judge(slots: Slots, end: number, lastCommit: number): WalFrames {
   const result: WalFrames = { damaged: false, offsets: new Map(), lost: new Set(), isUncertain: false };
-  const firstBad = hasHeader ? slots.findIndex((frame) => frame?.proof !== 'sound') : 0;
-  // A transaction is only begun when the one before is on the disk: a crash cuts off the last one and no other. Frames of
-  // one that was cut off may stay behind, with one commit at most.
-  const commitsBehind =
-    firstBad < 0
-      ? 0
-      : slots.slice(firstBad).filter((frame) => frame?.proof === 'sound' && frame.isCommit).length;
-  const needed = hasHeader && slots[firstBad]?.isCommit === false ? 2 : 1;
-  result.damaged = commitsBehind >= needed;
-  const until = result.damaged
-    ? last
-    : slots.slice(0, firstBad < 0 ? undefined : firstBad).findLastIndex((frame) => frame?.isCommit);
+  const written = Math.max(lastWrittenBehind(slots, end), lastCommit);
+  result.damaged = written >= end;
+  const until = result.damaged ? written : slots.slice(0, end).findLastIndex((frame) => frame?.isCommit);
   for (const frame of slots.slice(0, until + 1)) {
     if (frame === undefined) result.isUncertain = true;
     else if (frame.proof === 'bad') {
@@ -110,6 +108,45 @@ function judge({ hasHeader, slots }: ReturnType<typeof framesOf>): WalFrames {
     }
   }
   return result;
+}
+
+/**
+ * The last commit that was written behind the frame at `end`; -1: none. A transaction is begun only when the one before is on the disk, so
+ * a crash cuts off the last one and no other. One that failed may have written all of its frames: the next one begins where it had begun,
+ * and what it does not reach stays behind it, from a frame whose checksum does not fit up to the one commit. So each such break
+ * has one commit behind it, before the next break; whoever has a second one was written on.
+ */
+function lastWrittenBehind(slots: Slots, end: number): number {
+  let last = -1;
+  let commits = 0;
+  for (const [index, frame] of slots.entries()) {
+    if (index < end) continue;
+    // A break that is a commit itself has had its one; nothing of a failed transaction lies behind what is no frame of this log.
+    if (frame?.proof !== 'sound') commits = frame?.proof === 'bad' && !frame.isCommit ? 0 : 1;
+    else if (frame.isCommit && ++commits > 1) last = index;
+  }
+  return last;
+}
+
+/**
+ * The slot of the last commit that the store's index of its log names (sqlite.org/walformat.html, "The WAL-Index Header"), which lies in
+ * memory that outlives a killed process; -1 where there is none, or it is not of this very log, as after a power cut.
+ */
+function lastCommitOf(indexPath: string, slots: Slots): number {
+  if (!existsSync(indexPath)) return -1;
+  const header = Buffer.alloc(INDEX_HEADER_BYTES);
+  const file = openSync(indexPath, 'r');
+  try {
+    if (readSync(file, header, 0, header.length, 0) < header.length) return -1;
+  } finally {
+    closeSync(file);
+  }
+  const isLittle = endianness() === 'LE';
+  const word = (at: number) => (isLittle ? header.readUInt32LE(at) : header.readUInt32BE(at));
+  const isWhole = isSame(checksum(header.subarray(0, 40), [0, 0], isLittle), [word(40), word(44)]);
+  const slot = word(16) - 1;
+  const frame = slots[slot];
+  return isWhole && frame?.isCommit && isSame(frame.sum, [word(24), word(28)]) ? slot : -1;
 }
 
 type Sum = readonly [number, number];

@@ -1,0 +1,158 @@
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { PAGE_BYTES } from '../../src/store/salvage/pageBytesOf.js';
+import { walFrames } from '../../src/store/salvage/walFrames.js';
+import { type Database, openDatabase, openDurableDatabase } from '../../src/store/sqlite.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { RecordingLog } from '../support/RecordingLog.js';
+import { SmallDisk } from '../support/SmallDisk.js';
+import { openTestStore, temporaryDirectory } from '../support/temporaryStore.js';
+
+const HEADER = 32;
+const FRAME = 24 + PAGE_BYTES;
+/** The index of a log has room for so many frames until it is given another 32 KiB (sqlite.org/walformat.html). */
+const FIRST_INDEX = 4062;
+
+/** Opens it as the next start does; what it set aside as damaged, if anything. */
+function start(path: string): string | undefined {
+  const store = openTestStore(path, { clock: new FakeClock(), log: new RecordingLog() });
+  const aside = store.salvaged?.aside;
+  store.close();
+  return aside;
+}
+
+/** A store in a directory, open, whose log is copied into the file late. */
+function opened(directory = temporaryDirectory()): { path: string; database: Database } {
+  const path = join(directory, 'edge-agent.db');
+  start(path);
+  const database = openDurableDatabase(path, { checkpointBytes: 64 * 1024 ** 2 });
+  onTestFinished(() => void database.close());
+  // Else a start looks less thoroughly.
+  database.exec("DELETE FROM meta WHERE key = 'clean_stop'");
+  return { path, database };
+}
+
+/** One commit of about so many frames. */
+function put(database: Database, key: string, pages = 1): void {
+  const value = ''.padEnd(pages * PAGE_BYTES, '.');
+  database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)').run(key, value);
+}
+
+function keys(path: string): string[] {
+  const database = openDatabase(path);
+  const found = database
+    .prepare<[], string>("SELECT key FROM meta WHERE key GLOB '[pf]*' ORDER BY key")
+    .pluck();
+  const all = found.all();
+  database.close();
+  return all;
+}
+
+/** The store as a kill would leave it at this moment. */
+function killed(path: string): string {
+  const copy = join(temporaryDirectory(), 'edge-agent.db');
+  for (const suffix of ['', '-wal', '-shm']) copyFileSync(path + suffix, copy + suffix);
+  return copy;
+}
+
+/** How many frames of its log are committed, as the index of it says. */
+function committed(path: string): number {
+  const index = readFileSync(`${path}-shm`);
+  return endianness() === 'LE' ? index.readUInt32LE(16) : index.readUInt32BE(16);
+}
+
+/**
+ * The log of three commits that began at the same frame, as the first two failed once they were written: 30 frames, 20, and 8 which
+ * are valid.
+ */
+function overwritten(): string {
+  const { path, database } = opened();
+  for (const n of [0, 1, 2, 3, 4]) put(database, `put ${n}`);
+  const before = killed(path);
+  const failed = [20, 30].map((pages) => {
+    const other = openDatabase(killed(before));
+    put(other, `failed ${pages}`, pages);
+    const log = readFileSync(`${other.name}-wal`);
+    other.close();
+    return log;
+  });
+  put(database, 'put 5', 8);
+  const copy = killed(path);
+  const valid = readFileSync(`${copy}-wal`).subarray(0, HEADER + committed(copy) * FRAME);
+  const log = [valid, ...failed].reduce((top, below) => Buffer.concat([top, below.subarray(top.length)]));
+  expect(log.length).toBeGreaterThan(valid.length + 20 * FRAME);
+  writeFileSync(`${copy}-wal`, log);
+  return copy;
+}
+
+/** Where the newest image of a page lies, in frames. */
+function newest(path: string): number {
+  return Math.max(...walFrames(path, PAGE_BYTES).offsets.values(), 0) / FRAME;
+}
+
+describe('a log in which commits failed and were overwritten in part by shorter ones', () => {
+  test.each([true, false])(
+    'is not called damaged, and nothing of them is read (its index is there: %s)',
+    (hasIndex) => {
+      const path = overwritten();
+      const end = committed(path);
+      if (!hasIndex) rmSync(`${path}-shm`);
+      expect(walFrames(path, PAGE_BYTES).damaged).toBe(false);
+      expect(newest(path)).toBeLessThan(end);
+      expect(start(path)).toBeUndefined();
+      expect(keys(path)).toEqual(['put 0', 'put 1', 'put 2', 'put 3', 'put 4', 'put 5']);
+    },
+  );
+
+  test('hides no damage before it, of which nothing behind the last commit is read', () => {
+    const path = overwritten();
+    const end = committed(path);
+    const log = readFileSync(`${path}-wal`);
+    log.fill(0x5a, HEADER + 3 * FRAME + 24, HEADER + 4 * FRAME);
+    writeFileSync(`${path}-wal`, log);
+    rmSync(`${path}-shm`);
+    expect(walFrames(path, PAGE_BYTES).damaged).toBe(true);
+    expect(newest(path)).toBeLessThan(end);
+    expect(start(path)).toBeDefined();
+  });
+
+  test.skipIf(!SmallDisk.canMount())(
+    'as its index could not grow on a full disk, costs nothing after a kill',
+    () => {
+      const directory = join(temporaryDirectory(), 'small');
+      const disk = SmallDisk.mount({ onTestFinished }, directory, 12);
+      const { path, database } = opened(directory);
+      let count = 0;
+      while (committed(path) < FIRST_INDEX - 10) put(database, `put ${count++}`);
+      disk.fill(50 * 1024);
+      for (const pages of [36, 24, 12]) expect(() => put(database, `failed ${pages}`, pages)).toThrow();
+      const copy = killed(path);
+      expect(walFrames(copy, PAGE_BYTES).damaged).toBe(false);
+      expect(start(copy)).toBeUndefined();
+      // The last one is whole on the disk: it may be there, those before it are not.
+      const taken = Array.from({ length: count }, (_, n) => `put ${n}`).toSorted();
+      expect(keys(copy).filter((key) => key !== 'failed 12')).toEqual(taken);
+    },
+  );
+});
+
+describe('a log whose last commit cannot be read', () => {
+  test.each([0, 1])(
+    'is called damaged where its index tells of that commit (%i frames before its end)',
+    (back) => {
+      const { path, database } = opened();
+      for (const n of [0, 1, 2]) put(database, `put ${n}`, 4);
+      const copy = killed(path);
+      const log = readFileSync(`${copy}-wal`);
+      const at = HEADER + (committed(copy) - 1 - back) * FRAME + 24;
+      log.fill(0x5a, at, at + PAGE_BYTES);
+      writeFileSync(`${copy}-wal`, log);
+      expect(walFrames(copy, PAGE_BYTES).damaged).toBe(true);
+      rmSync(`${copy}-shm`);
+      // As after a power cut, which may lose a part of what was under way.
+      expect(walFrames(copy, PAGE_BYTES).damaged).toBe(false);
+    },
+  );
+});
