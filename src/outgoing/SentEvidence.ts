@@ -9,9 +9,13 @@ import { SettledRows } from './SettledRows.js';
 
 /**
  * What a text goes out for. `row`: behind this row of chat.db, the message that it answers. `time`: not before then (Unix ms): the
- * command was made, the schedule fell due, the message was written. `unknown`: a command that does not tell.
+ * command was made, the schedule fell due, the message was written. `copied`: not before then, and in front of this row, which iCloud wrote
+ * again behind the answer to it. `unknown`: a command that does not tell.
  */
-type Cause = { kind: 'row'; rowId: number; at: number } | { kind: 'time'; at: number } | { kind: 'unknown' };
+type Cause =
+  | { kind: 'row' | 'copied'; rowId: number; at: number }
+  | { kind: 'time'; at: number }
+  | { kind: 'unknown' };
 
 /**
  * What chat.db has of a text of which the ledger may have lost the record. `none`: it did not go out. `sent`: this row is it.
@@ -48,7 +52,7 @@ const SETTLING: ReadonlySet<Evidence['kind']> = new Set(['sent', 'unsettled']);
 /** Whether something of then may have been done in the gap. */
 function mayBeFrom(gap: Pick<LedgerGap, 'until'>, cause: Cause): boolean {
   if (cause.kind === 'unknown') return true;
-  return cause.at - (cause.kind === 'row' ? SENDER_AHEAD_MS : 0) < gap.until;
+  return cause.at - (cause.kind === 'time' ? 0 : SENDER_AHEAD_MS) < gap.until;
 }
 
 /** The same of a gap that ended then. */
@@ -65,6 +69,7 @@ function isAfter(cause: Cause, { rowId, sentAt }: SentRow): boolean {
   switch (cause.kind) {
     case 'row':
       return rowId > cause.rowId;
+    case 'copied':
     case 'time':
       return sentAt !== null && sentAt >= cause.at;
     case 'unknown':
@@ -108,24 +113,38 @@ export class SentEvidence {
       return this.foundSince(send, ANY_TIME, gap);
     if (!MAY_LIE_BEFORE.has(byPlace.kind) || cause.kind !== 'row' || answer === 'none') return byPlace;
     // It was answered: where iCloud wrote its row again behind the answer, and the first one is gone, what lies behind it is another's.
-    const byDate = this.foundSince(send, { kind: 'time', at: cause.at }, gap);
-    if (byPlace.kind === 'none' && byDate.kind === 'none' && answer === 'to_its_date')
-      return this.foundSince(send, ANY_TIME, gap);
-    if (byPlace.kind === 'sent') return comesFirst(byDate, byPlace.row, cause) ? byDate : byPlace;
-    if (byPlace.kind === 'answered' && !SETTLING.has(byDate.kind)) return byPlace;
+    const before = this.foundBefore(send, cause, answer, gap);
+    if (byPlace.kind === 'sent') {
+      const isFirst = answer === 'to_its_date' && (before.kind === 'sent' || before.kind === 'doubtful');
+      return isFirst || isOlder(before, byPlace.row, cause) ? before : byPlace;
+    }
+    if (byPlace.kind === 'answered' && !SETTLING.has(before.kind)) return byPlace;
     // Where nothing tells that its row was written again, this one may be that of a text before it, which it must go on to prove.
-    return byDate.kind === 'sent' && answer !== 'to_its_date' ? { kind: 'doubtful' } : byDate;
+    return before.kind === 'sent' && answer !== 'to_its_date' ? { kind: 'doubtful' } : before;
+  }
+
+  /** In front of a message. Where iCloud wrote its row again, but nothing is dated after it, the clock was ahead: no date tells. */
+  private foundBefore(
+    send: SendRecord,
+    { rowId, at }: { rowId: number; at: number },
+    answer: RecordedAnswer,
+    gap: LedgerGap,
+  ): Evidence {
+    const before = this.foundSince(send, { kind: 'copied', rowId, at }, gap);
+    if (before.kind !== 'none' || answer !== 'to_its_date') return before;
+    const ofAnyTime = this.foundSince(send, { kind: 'copied', rowId, at: gap.until - LOOK_BACK_MS }, gap);
+    return ofAnyTime.kind === 'sent' ? { kind: 'doubtful' } : ofAnyTime;
   }
 
   /**
    * Whether the message of a text of which nothing is dated after it came while the clock was ahead, so that no date tells what came then:
    * it was answered, or was dated in the future when it was read, and nothing records whether it had this reflex.
    */
-  private mayBeMisdated({ role, seq, answers, assumed }: SendRecord, answer: RecordedAnswer, gap: LedgerGap) {
-    const { incoming, lineage } = this.store;
+  private mayBeMisdated(send: SendRecord, answer: RecordedAnswer, gap: LedgerGap): boolean {
     if (isRecorded(answer)) return true;
-    if (role !== 'reflex' || gap.reason === 'new' || !lineage.isOfferedAgain({ seq })) return false;
-    return incoming.isDatedAhead(answers ?? assumed ?? '');
+    if (send.role !== 'reflex' || gap.reason === 'new' || !this.store.lineage.isOfferedAgain(send))
+      return false;
+    return this.store.incoming.isDatedAhead(messageOf(send) ?? '');
   }
 
   private answerTo(send: SendRecord): RecordedAnswer {
@@ -283,7 +302,7 @@ export class SentEvidence {
       lineage.isInGap(row, position) ||
       (row.sentAt !== null && row.sentAt > gap.until && row.sentAt <= comesUntil);
     this.settled.keepWhile(`${position.generation} ${position.movedAt}`);
-    const rows = cause.kind === 'row' ? this.behind(cause.rowId) : this.dated(seq, cause, { ...gap, until });
+    const rows = this.rowsSince(seq, cause, { ...gap, until });
     const here = rows.filter((row) => isIn(conversation, row));
     const known = knownRows(this.store);
     const proofs = this.ofTheSameDates(here).filter(({ guid }) => known.isClaimed(guid));
@@ -291,6 +310,14 @@ export class SentEvidence {
       proofs.some((proof) => proof.guid === row.guid || this.isCopy(row, proof)) ||
       (row.isUndecided === true && known.isPersons(row.guid));
     return here.filter((row) => isInTime(row) && !isTaken(row));
+  }
+
+  private rowsSince(seq: number, cause: Cause, gap: LedgerGap): readonly SentRow[] {
+    if (cause.kind === 'row') return this.behind(cause.rowId);
+    const rows = this.dated(seq, cause, gap);
+    if (cause.kind !== 'copied') return rows;
+    // Their places tell their order better than any clock.
+    return rows.filter(({ rowId }) => rowId < cause.rowId).toSorted((a, b) => a.rowId - b.rowId);
   }
 
   private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, gap: LedgerGap): readonly SentRow[] {
@@ -422,11 +449,11 @@ export class SentEvidence {
   }
 }
 
-/** Whether what was found by date is older than the row that was found by place. */
-function comesFirst(byDate: Evidence, { sentAt }: SentRow, { at }: { at: number }): boolean {
+/** Whether what was found in front of a message is older than the row that was found behind it. */
+function isOlder(before: Evidence, { sentAt }: SentRow, { at }: { at: number }): boolean {
   if (sentAt === null) return false;
-  if (byDate.kind === 'sent') return byDate.row.sentAt !== null && byDate.row.sentAt < sentAt;
-  return (byDate.kind === 'unsettled' || byDate.kind === 'doubtful') && sentAt >= at;
+  if (before.kind === 'sent') return before.row.sentAt !== null && before.row.sentAt < sentAt;
+  return (before.kind === 'unsettled' || before.kind === 'doubtful') && sentAt >= at;
 }
 
 /** The chat of a row that is just being written may come after its text. */

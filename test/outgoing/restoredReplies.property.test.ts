@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { SentRow } from '../../src/model/sending.js';
+import { marksOf } from '../../src/store/AnsweredMessages.js';
+import type { LedgerGap } from '../../src/store/ledgerGap.js';
+import { FakeClock } from '../support/FakeClock.js';
+import { FakeMessages } from '../support/FakeMessages.js';
+import { outgoingOn } from '../support/outgoingOn.js';
+import { sized } from '../support/size.js';
+import { temporaryStore } from '../support/temporaryStore.js';
+
+/*
+ * A person writes, an agent answers, and an older store is put back which has read none of it. Every message is posted again and gets the
+ * same answer. The witness tells which were begun to be answered.
+ */
+
+const SEED = 20_261_202;
+const PERSON = '+13105551234';
+const BEGAN_AT = Date.UTC(2026, 10, 29);
+const STEP_MS = 3_000;
+const HOUR_MS = 3_600_000;
+
+interface Written {
+  words: string;
+  /** How many messages later its answer came. */
+  delay: number;
+  /** How far the clock was ahead when it came, in ms. */
+  ahead: number;
+  /** iCloud wrote its row again, behind all that was there when its answer came, and the first one is gone. */
+  isRewritten: boolean;
+}
+
+interface History {
+  written: readonly Written[];
+  /** So many of them were begun to be answered. */
+  answered: number;
+  /** ROWIDs were given out anew. */
+  isMoved: boolean;
+  /** So long after it the store was put back, in ms. */
+  later: number;
+}
+
+const histories = (trouble: { clock: boolean; rewrites: boolean }): fc.Arbitrary<History> =>
+  fc.record({
+    written: fc.array(
+      fc.record({
+        words: fc.constantFrom('ok', 'yes', 'on my way'),
+        delay: fc.nat(2),
+        ahead: trouble.clock ? fc.constantFrom(0, 0, 0, HOUR_MS) : fc.constant(0),
+        isRewritten: trouble.rewrites ? fc.boolean() : fc.constant(false),
+      }),
+      { minLength: 1, maxLength: 6 },
+    ),
+    answered: fc.nat(6),
+    isMoved: fc.boolean(),
+    later: fc.constantFrom(0, 2 * HOUR_MS),
+  });
+
+async function play({ written, answered, isMoved, later }: History) {
+  const clock = new FakeClock(BEGAN_AT);
+  const messages = new FakeMessages();
+  const store = temporaryStore(clock);
+  const outgoing = outgoingOn(store, messages, clock);
+  const ofDate = (at: number, ahead: number) => at + ahead;
+  const received = written.map(({ ahead }, nth) => {
+    const sentAt = ofDate(BEGAN_AT + nth * STEP_MS, ahead);
+    return { guid: `guid-${nth}`, began: { guid: `guid-${nth}`, sentAt }, sentAt, rowId: 0, ahead };
+  });
+  const marks: string[] = [];
+  let rowId = 0;
+  const answer = (nth: number, at: number, ahead: number) => {
+    const message = received[nth];
+    const words = written[nth]?.words;
+    if (message === undefined || words === undefined) return;
+    rowId += 1;
+    const sent: SentRow = {
+      ...{ rowId, guid: `row-${nth}`, conversation: PERSON, text: words, service: 'iMessage', error: 0 },
+      ...{ sentAt: ofDate(at, ahead), isSent: true, isDelivered: false, isRead: false, wasDowngraded: false },
+      ghostOf: null,
+    };
+    messages.rows.push(sent);
+    marks.push(...marksOf(message.began));
+    if (written[nth]?.isRewritten !== true) return;
+    rowId += 1;
+    Object.assign(message, { guid: `copy-${nth}`, rowId });
+  };
+  // Answers keep the order of their messages.
+  const done = Math.min(answered, written.length);
+  let next = 0;
+  for (const [nth, message] of received.entries()) {
+    rowId += 1;
+    message.rowId = rowId;
+    while (next < done && next + (written[next]?.delay ?? 0) <= nth) {
+      answer(next, BEGAN_AT + nth * STEP_MS + 1_000 + next, message.ahead);
+      next += 1;
+    }
+  }
+  const end = BEGAN_AT + written.length * STEP_MS;
+  for (; next < done; next++) answer(next, end + next, 0);
+  clock.advance(end + STEP_MS + later - BEGAN_AT);
+  const gap: LedgerGap = {
+    ...{ reason: 'older', generation: 'g', afterRow: 0, from: BEGAN_AT - 1, until: clock.now() },
+    ...{ activeUntil: clock.now(), untilRow: rowId, movedAt: null, knownSends: 0, revisions: 0 },
+    ...{ copiedAt: BEGAN_AT - 1, foundAt: clock.now(), areRowsNoted: true, offeredUpTo: null, begun: [] },
+    answered: [{ knownSends: 0, marks }],
+  };
+  store.write(() => {
+    store.lineage.record({ id: 'store_1', file: '1:1', counter: 7 }, gap);
+    store.lineage.noteGapRows(messages.rows.map(({ guid, sentAt }) => ({ guid, sentAt })));
+  });
+  clock.advance(1_000);
+  if (isMoved) messages.movedAt = clock.now();
+  for (const { guid, rowId: place, sentAt } of received) {
+    messages.received.set(guid, place);
+    store.write(() =>
+      store.incoming.add({
+        ...{ guid, rowId: place, conversation: PERSON, threadId: PERSON, chatGuid: '', sender: PERSON },
+        ...{ text: 'hi', sentAt, isGroup: false, participants: [PERSON], service: 'iMessage' },
+        ...{ replyToGuid: null, attachments: [] },
+      }),
+    );
+  }
+  store.write(() => {
+    for (const [nth, { guid }] of received.entries())
+      outgoing.enqueue({
+        ...{ id: `reply-${nth}`, conversation: PERSON, threadId: PERSON, text: written[nth]?.words ?? '' },
+        ...{ role: 'first', priority: 2, pauseMs: 0, answers: guid },
+      });
+  });
+  await outgoing.start();
+  for (let ended = 0; ended < messages.started.length; ended++) await messages.succeed(PERSON);
+  const states = written.map((_, nth) => store.sends.findById(`reply-${nth}`)?.state);
+  const texts = messages.texts.toSorted();
+  outgoing.stop();
+  store.close();
+  const open = written.slice(done).map(({ words }) => words);
+  return { states, texts, open: open.toSorted() };
+}
+
+const written = (words: string, delay: number, more: Partial<Written> = {}): Written => {
+  return { words, delay, ahead: 0, isRewritten: false, ...more };
+};
+const AHEAD = { ahead: HOUR_MS };
+const COPIED = { ahead: HOUR_MS, isRewritten: true };
+
+/** What was answered twice once, or was told to be the answer to another message. */
+const KNOWN: readonly (readonly Written[])[] = [
+  [written('ok', 1), written('ok', 0, AHEAD), written('ok', 1, AHEAD)],
+  [written('yes', 0, COPIED), written('yes', 0, AHEAD)],
+  [written('yes', 0, COPIED), written('yes', 1, AHEAD)],
+  [written('yes', 1, COPIED), written('ok', 0), written('yes', 0)],
+  [written('ok', 1, COPIED)],
+];
+
+/** Each of the texts is one of those that were wanted. */
+function expectAmong(texts: readonly string[], wanted: readonly string[]): void {
+  const left = [...wanted];
+  for (const text of texts) {
+    const index = left.indexOf(text);
+    expect(index).toBeGreaterThanOrEqual(0);
+    left.splice(index, 1);
+  }
+}
+
+describe(`seed ${SEED}`, () => {
+  test('wherever an older store is put back, each message is answered exactly once', async () => {
+    await fc.assert(
+      fc.asyncProperty(histories({ clock: false, rewrites: false }), async (history) => {
+        const { texts, open, states } = await play(history);
+        expect(texts).toEqual(open);
+        expect(states).not.toContain('unknown');
+      }),
+      { seed: SEED, numRuns: sized(100, 2_000) },
+    );
+  });
+
+  test.each([
+    ['iCloud wrote rows again', { clock: false, rewrites: true }],
+    ['the clock was ahead meanwhile', { clock: true, rewrites: false }],
+    ['both', { clock: true, rewrites: true }],
+  ])(
+    'nor is any answered twice where %s, and what is not answered is told as unknown',
+    async (_, trouble) => {
+      const examples = [0, 2 * HOUR_MS].flatMap((later) =>
+        KNOWN.map((history): [History] => [
+          { written: history, answered: history.length, isMoved: false, later },
+        ]),
+      );
+      await fc.assert(
+        fc.asyncProperty(histories(trouble), async (history) => {
+          const { texts, open, states } = await play(history);
+          expectAmong(texts, open);
+          const unknown = states.filter((state) => state === 'unknown').length;
+          expect(texts.length + unknown).toBeGreaterThanOrEqual(open.length);
+        }),
+        { seed: SEED, numRuns: sized(100, 2_000), examples },
+      );
+    },
+  );
+});
