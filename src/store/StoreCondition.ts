@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { Logger } from '../logging/Logger.js';
 import type { Clock } from '../system/clock.js';
-import { diskFault, hasRoom, type LostPlace, StateMoved, type StoreFault } from './diskFault.js';
+import { hasRoom, type LostPlace, StateMoved, type StoreFault, storeFault } from './diskFault.js';
 import { identityAt } from './fileIdentity.js';
 
 /**
@@ -76,7 +76,7 @@ export class StoreCondition {
 
   /** Notes why a write or a read failed; nothing where the disk is not to blame. */
   noteRefusal(error: unknown): void {
-    const fault = diskFault(error);
+    const fault = storeFault(error, dirname(this.path));
     if (fault === undefined) return;
     if (this.refused === undefined) this.log.error(`The store cannot be written: ${fault.message}`);
     if (error instanceof StateMoved) {

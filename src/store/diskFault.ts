@@ -37,6 +37,11 @@ export class StateMoved extends Error {
  */
 const ROOM_BYTES = 4 * 1024 * 1024;
 
+const FULL = {
+  code: 'disk_full',
+  message: 'the disk is full (or the store has reached its own limit)',
+} as const;
+
 /** What keeps the disk from taking writes, if that is what `error` tells; undefined for anything else. */
 export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> | undefined {
   if (error instanceof StateMoved) return { code: 'state_moved', message: error.message };
@@ -45,9 +50,13 @@ export function diskFault(error: unknown): Pick<StoreFault, 'code' | 'message'> 
   if (isDamage(error)) return { code: 'store_damaged', message: 'the file is damaged' };
   const known = Object.entries(SQLITE_FAILURES).find(([answer]) => code.startsWith(answer))?.[1];
   if (known === undefined) return undefined;
-  if (known === 'disk_full')
-    return { code: known, message: 'the disk is full (or the store has reached its own limit)' };
-  return { code: known, message: `SQLite answers ${code}` };
+  return known === 'disk_full' ? FULL : { code: known, message: `SQLite answers ${code}` };
+}
+
+/** As `diskFault`, of a store in this directory: also where SQLite calls a full disk something else. */
+export function storeFault(error: unknown, directory: string): ReturnType<typeof diskFault> {
+  const fault = diskFault(error);
+  return fault?.code === 'state_unwritable' && isForWantOfRoom(error, directory) ? FULL : fault;
 }
 
 /**

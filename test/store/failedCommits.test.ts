@@ -138,6 +138,37 @@ describe('a log in which commits failed and were overwritten in part by shorter 
   );
 });
 
+test.skipIf(!SmallDisk.canMount())(
+  'a disk too full for the index of the log is called full, until there is room',
+  () => {
+    const directory = join(temporaryDirectory(), 'small');
+    const disk = SmallDisk.mount({ onTestFinished }, directory, 16);
+    const path = join(directory, 'edge-agent.db');
+    const log = new RecordingLog();
+    const store = openTestStore(path, { clock: new FakeClock(), log });
+    onTestFinished(() => store.close());
+    for (let n = 0; committed(path) < FIRST_INDEX - 10; n++)
+      store.write(() => store.meta.set('small', String(n)));
+    disk.fill(50 * 1024);
+    const wide = ''.padEnd(36 * PAGE_BYTES, '.');
+    const answers = new Set<unknown>();
+    for (const _ of [1, 2, 3]) {
+      try {
+        store.write(() => store.meta.set('wide', wide));
+      } catch (error) {
+        answers.add((error as { code?: unknown }).code);
+      }
+      // It fits, but what was refused does not.
+      store.write(() => store.meta.set('small', 'fits'));
+      expect(store.fault()).toMatchObject({ code: 'disk_full' });
+    }
+    expect(answers).toContain('SQLITE_IOERR_SHMSIZE');
+    disk.makeRoom();
+    store.write(() => store.meta.set('small', 'fits'));
+    expect(store.fault()).toBeUndefined();
+  },
+);
+
 describe('a log whose last commit cannot be read', () => {
   test.each([0, 1])(
     'is called damaged where its index tells of that commit (%i frames before its end)',
