@@ -13,7 +13,7 @@ import type { Problem } from '../model/problem.js';
 import type { StatusSnapshot } from '../model/status.js';
 import { hindersTheJob } from '../operator/problemMeanings.js';
 import type { Store } from '../store/Store.js';
-import type { Clock } from '../system/clock.js';
+import type { Clock, Timer } from '../system/clock.js';
 import type { Outbound } from '../system/Outbound.js';
 import type { Components } from './compose.js';
 
@@ -31,6 +31,7 @@ interface HealthOptions {
   log: Logger;
 }
 
+const TRY_AGAIN_MS = 10_000;
 /** What is no type of ours may be anything, and is no label. */
 const UNKNOWN_TYPE = 'unknown';
 
@@ -44,6 +45,9 @@ export class Health {
   private readonly updates: UpdateCheck;
   private metrics: Metrics | undefined;
   private server: HealthServer | undefined;
+  private unserved: Problem<number, 'health_unavailable'> | undefined;
+  private again: Timer | undefined;
+  private isStopped = false;
 
   constructor(private readonly options: HealthOptions) {
     const { config, snapshot, version, store, platform, outbound, env, clock, log } = options;
@@ -96,7 +100,7 @@ export class Health {
     this.updates.start();
     if (!config().health.enabled) return;
     try {
-      await this.serve();
+      await this.measure();
     } catch (error) {
       log.warn('Health is not served', { cause: describeError(error) });
     }
@@ -125,10 +129,12 @@ export class Health {
   /** What keeps others from hearing of the agent. */
   faults(): Problem<number>[] {
     const fault = this.alerts.fault();
-    return fault === undefined ? [] : [fault];
+    return [...(fault === undefined ? [] : [fault]), ...(this.unserved === undefined ? [] : [this.unserved])];
   }
 
   async stop(): Promise<void> {
+    this.isStopped = true;
+    this.again?.cancel();
     this.heartbeat.stop();
     this.alerts.stop();
     this.updates.stop();
@@ -136,14 +142,36 @@ export class Health {
     this.metrics?.stop();
   }
 
-  private async serve(): Promise<void> {
-    const { config, components, snapshot, version, log } = this.options;
+  private async measure(): Promise<void> {
     const { Metrics } = await import('../health/Metrics.js');
-    const metrics = new Metrics(() => reading(this.options), [...components.commandTypes, UNKNOWN_TYPE]);
+    const types = [...this.options.components.commandTypes, UNKNOWN_TYPE];
+    const metrics = new Metrics(() => reading(this.options), types);
     this.metrics = metrics;
+    measure(metrics, this.options);
+    await this.serve(metrics);
+  }
+
+  /** What has the port may be the agent of another user, whose health would be taken for ours. */
+  private async serve(metrics: Metrics): Promise<void> {
+    const { config, snapshot, version, clock, log } = this.options;
+    const { port } = config().health;
     const health = () => healthOf(snapshot());
-    this.server = await HealthServer.listen(config().health.port, { version, health, metrics }, log);
-    if (this.server !== undefined) measure(metrics, this.options);
+    try {
+      const server = await HealthServer.listen(port, { version, health, metrics }, log);
+      this.unserved = undefined;
+      this.server = server;
+      if (this.isStopped) await server.close();
+    } catch (error) {
+      const cause = describeError(error);
+      if (this.unserved === undefined) log.warn('Health is not served; trying again', { port, cause });
+      this.unserved ??= {
+        code: 'health_unavailable',
+        since: clock.now(),
+        message: `Health and metrics cannot be served: ${cause}.`,
+        remedy: `Stop what uses port ${port}, or set health.port to another one and restart; the agent retries on its own.`,
+      };
+      if (!this.isStopped) this.again = clock.after(TRY_AGAIN_MS, () => void this.serve(metrics));
+    }
   }
 }
 

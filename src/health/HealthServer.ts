@@ -41,8 +41,8 @@ const MOST_HALF_OPEN = 64;
 export class HealthServer {
   private constructor(private readonly server: Server) {}
 
-  /** Undefined, with a warning, where the port cannot be had: the agent does without. */
-  static async listen(port: number, sources: HealthSources, log: Logger): Promise<HealthServer | undefined> {
+  /** Rejects where the port cannot be had. */
+  static async listen(port: number, sources: HealthSources, log: Logger): Promise<HealthServer> {
     const server = createServer(
       { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
       (request, response) => {
@@ -53,18 +53,13 @@ export class HealthServer {
       },
     );
     new HalfOpen(MOST_HALF_OPEN).watch(server);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, LOOPBACK, () => {
-          server.off('error', reject);
-          resolve();
-        });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, LOOPBACK, () => {
+        server.off('error', reject);
+        resolve();
       });
-    } catch (error) {
-      log.warn('Health is not served', { port, cause: describeError(error) });
-      return undefined;
-    }
+    });
     server.on('error', (error) => log.warn('The health server failed', { cause: describeError(error) }));
     const health = new HealthServer(server);
     log.info('Health is served', { url: `http://${LOOPBACK}:${health.port}` });

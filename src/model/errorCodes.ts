@@ -76,6 +76,7 @@ export const ERROR_CODES = {
   item_set_aside:
     'A message, row or command could not be processed and was set aside; everything else continues.',
   alerts_failing: 'An alert cannot be delivered; it is tried again for a day.',
+  health_unavailable: 'Health and metrics cannot be served.',
   monitor_unavailable: 'The local real-time channel cannot be served.',
   monitor_busy: 'The local real-time channel has too many requests.',
   status_unavailable: 'The status socket does not answer.',

@@ -28,6 +28,7 @@ const MEANINGS: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   state_shared: notice(),
   witness_unwritable: notice(),
   alerts_failing: notice(),
+  health_unavailable: notice(),
   state_unwritable: MACHINE,
   state_moved: MACHINE,
   store_damaged: of('nothing_given_up'),

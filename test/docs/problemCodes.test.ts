@@ -23,6 +23,7 @@ const BROKEN_IN: Readonly<Partial<Record<ErrorCode, string>>> = {
   too_many_files: 'faults/machine.test.ts',
   machine_exhausted: 'faults/vitalSigns.test.ts',
   clock_skew: 'faults/clockSkew.test.ts',
+  health_unavailable: 'e2e/health.test.ts',
   monitor_unavailable: 'e2e/monitor.long.test.ts',
   chatdb_missing: 'faults/chatDb.test.ts',
   chatdb_not_permitted: 'faults/chatDb.test.ts',

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { scripted } from '../../src/kit/backend/persona.js';
 import { EdgeWorld, OWN, PERSON } from '../support/EdgeWorld.js';
@@ -65,6 +67,26 @@ describe('the health of a running agent', { concurrent: true }, () => {
     expect(answer.status).toBe(503);
     expect(await answer.json()).toMatchObject({ ready: false, problems: [{ code: 'sending_paused' }] });
     expect((await fetch(`${url}/health`)).status).toBe(200);
+  });
+
+  test('whose port the agent of another user has is reported, and served once that is free', async (context) => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    context.onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const world = await EdgeWorld.open(context, {
+      settings: { 'health.enabled': true, 'health.port': port },
+    });
+    const daemon = await world.start();
+    const { snapshot } = await daemon.status();
+    expect(snapshot).toMatchObject({
+      state: 'degraded',
+      problems: [{ code: 'health_unavailable', remedy: expect.stringContaining('health.port') }],
+    });
+    other.close();
+    await daemon.line('Health is served');
+    expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).toBe(200);
+    expect((await daemon.status()).snapshot?.problems).toEqual([]);
   });
 
   test('is asked of nobody unless it is wanted, and an agent that beats stops at once', async (context) => {

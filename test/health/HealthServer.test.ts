@@ -115,14 +115,15 @@ describe('health by HTTP', () => {
     expect(await ask(port, '/health', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
   });
 
-  test('a port in use is a warning, not a failure', async () => {
+  test('cannot be served on a port in use, which is said', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
     const metrics = { contentType: '', text: () => Promise.resolve('') };
     const health = () => ({ status: 'healthy' as const, problems, notices, vital_signs });
-    expect(await HealthServer.listen(port, { version: '', health, metrics }, log)).toBeUndefined();
-    expect(log.lines.at(-1)).toBe('WARN Health is not served');
+    await expect(HealthServer.listen(port, { version: '', health, metrics }, log)).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
     await new Promise((resolve) => other.close(resolve));
   });
 });
