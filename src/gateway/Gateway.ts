@@ -28,6 +28,7 @@ import { GatewayMetrics } from './GatewayMetrics.js';
 import type { GatewaySettings } from './gatewaySettings.js';
 import { Listener } from './Listener.js';
 import { tellMessage } from './ledger/agentReports.js';
+import { checkKey } from './ledger/checkKey.js';
 import { endAllReplicas } from './ledger/connections.js';
 import { adoptRestoredEvents, eventId, publish } from './ledger/eventLog.js';
 import { SecretBox } from './ledger/SecretBox.js';
@@ -163,6 +164,8 @@ async function startParts(
   const { storage, registrationToken, uploadBytes, keepDays } = settings;
   const database = await openGatewayDatabase(storage, { clock, random, log });
   running.push({ name: 'the database', stop: () => database.close() });
+  const box = new SecretBox(settings.key, settings.keysBefore);
+  await checkKey(database, box);
   await database.transaction(async (transaction) => {
     await adoptRestoredEvents(transaction);
     // Whoever is noted in the file of one process has died: nobody has to wait for the end of its lease.
@@ -175,7 +178,6 @@ async function startParts(
   await bell.start();
   running.push({ name: 'the bell of events', stop: () => bell.stop() });
   const ring = () => bell.ring();
-  const box = new SecretBox(settings.key, settings.keysBefore);
   const secrets = new AgentSecrets({ database, box, clock, log });
   await secrets.start();
   running.push({ name: 'the secrets of agents', stop: () => secrets.stop() });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freshToken } from '../kit/backend/PlainAgent.js';
@@ -8,7 +8,10 @@ import { EdgeWorld, OWN, REALTIME } from '../support/EdgeWorld.js';
 import type { Place } from '../support/program.js';
 import { cleanEnvironment, runCli } from '../support/runCli.js';
 import { temporaryDirectory } from '../support/temporaryStore.js';
+import { testPostgres } from '../support/testPostgres.js';
+import { until } from '../support/until.js';
 
+const postgres = testPostgres();
 const LISTENS = '"msg":"The gateway listens"';
 
 /** An empty directory, and the verbs of the gateway in it. */
@@ -34,6 +37,15 @@ function gatewayPlace(env: NodeJS.ProcessEnv = {}) {
       return { daemon, url: (JSON.parse(line) as { url: string }).url };
     },
   };
+}
+
+/** How a gateway answers an agent that shows this secret. */
+async function opens(url: string, secret: unknown): Promise<number> {
+  const headers = {
+    authorization: `Bearer ${freshToken('edge_13105550100', String(secret))}`,
+    'x-edge-agent-id': 'edge_13105550100',
+  };
+  return (await fetch(`${url}/edge/sync`, { method: 'POST', headers, body: '{}' })).status;
 }
 
 describe('a gateway that is set up by its verbs', () => {
@@ -149,14 +161,6 @@ describe('a gateway that is set up by its verbs', () => {
 
 describe('the key of the gateway', () => {
   const keyLines = (data: string) => readFileSync(`${data}.key`, 'utf8').trim().split('\n');
-  const opens = async (url: string, secret: unknown) => {
-    const headers = {
-      authorization: `Bearer ${freshToken('edge_13105550100', String(secret))}`,
-      'x-edge-agent-id': 'edge_13105550100',
-    };
-    return (await fetch(`${url}/edge/sync`, { method: 'POST', headers, body: '{}' })).status;
-  };
-
   test('is changed while the gateway runs: every secret counts before, and after the next start', async () => {
     const { json, start, data } = gatewayPlace();
     const { daemon, url } = await start();
@@ -202,6 +206,89 @@ describe('the key of the gateway', () => {
     onTestFinished(() => daemon.dispose());
     const { url } = JSON.parse(await daemon.line(LISTENS)) as { url: string };
     expect(await opens(url, secret)).toBe(200);
+  });
+});
+
+describe('the verbs of replicas on PostgreSQL', () => {
+  /** Two that run, and the verbs beside them, which reach the database alone. */
+  async function twoReplicas() {
+    const key = randomBytes(32).toString('base64');
+    const place = gatewayPlace({ DATABASE_URL: await postgres.freshUrl(), GATEWAY_KEY: key });
+    const replicas = [await place.start(), await place.start()];
+    return { ...place, key, replicas, urls: replicas.map(({ url }) => url) };
+  }
+
+  test('let agents and applications in and out on each of them, with no secret in a file', async () => {
+    const { json, gateway, place, urls } = await twoReplicas();
+    const { secret: first } = await json('agents', 'add', OWN, '--public-url', 'https://gw.example.com');
+    for (const url of urls) expect(await opens(url, first)).toBe(200);
+    const { secret: second } = await json('agents', 'rotate', 'edge_13105550100');
+    for (const url of urls) expect([await opens(url, first), await opens(url, second)]).toEqual([200, 200]);
+    const { secret: third } = await json('agents', 'rotate', 'edge_13105550100', '--overlap', '0');
+    // Word of it comes to each a moment later.
+    const refuses = (url: string, secret: unknown) =>
+      until(
+        async () => (await opens(url, secret)) === 403,
+        () => 'the refusal',
+      );
+    for (const url of urls) {
+      await refuses(url, second);
+      expect(await opens(url, third)).toBe(200);
+    }
+    expect((await gateway('agents', 'list')).stdout).toContain('edge_13105550100  never registered');
+    const shown = await json('agents', 'show', 'edge_13105550100');
+    expect(shown).toMatchObject({ agent: { online: false, commands_pending: 0 } });
+
+    const { key, secret } = await json('keys', 'add', 'app', '--scope', 'agents:read');
+    const headers = { authorization: `Bearer ${String(secret)}` };
+    const asked = async (url: string) => (await fetch(`${url}/v1/agents`, { headers })).status;
+    for (const url of urls) expect(await asked(url)).toBe(200);
+    expect((await json('keys')).keys).toMatchObject([{ name: 'app' }]);
+    await json('keys', 'revoke', (key as { id: string }).id);
+    for (const url of urls) expect(await asked(url)).toBe(401);
+
+    const { webhook } = await json('webhooks', 'add', 'https://app.example.com/hook');
+    const { id } = webhook as { id: string };
+    await json('webhooks', 'rotate', id);
+    expect(await json('webhooks', 'deliveries', id)).toMatchObject({ deliveries: [] });
+    await json('webhooks', 'remove', id);
+
+    await json('agents', 'remove', 'edge_13105550100');
+    for (const url of urls) await refuses(url, third);
+    const again = await gateway('agents', 'remove', 'edge_13105550100');
+    expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('There is no agent') });
+    expect(readdirSync(place.cwd)).toEqual(['gateway.uploads']);
+  });
+
+  test('change the key in the documented steps, one replica after the other, and no secret stops to count', async () => {
+    const { json, place, key: old, replicas } = await twoReplicas();
+    const { secret } = await json('agents', 'add', OWN);
+    const fresh = randomBytes(32).toString('base64');
+    const at = (GATEWAY_KEY: string): Place => ({ ...place, env: { ...place.env, GATEWAY_KEY } });
+    const restart = async (keys: string) => {
+      for (const [index, { daemon }] of [...replicas].entries()) {
+        expect(await daemon.kill('SIGTERM')).toMatchObject({ code: 0 });
+        const next = DaemonProcess.spawn(at(keys), { verb: ['gateway', '--port', '0'] });
+        onTestFinished(() => next.dispose());
+        const { url } = JSON.parse(await next.line(LISTENS)) as { url: string };
+        replicas[index] = { daemon: next, url };
+        for (const replica of replicas) expect(await opens(replica.url, secret)).toBe(200);
+      }
+    };
+    await restart(`${old},${fresh}`);
+    await restart(`${fresh},${old}`);
+    const rekeyed = await runCli(['gateway', 'rekey', '--json'], at(`${fresh},${old}`));
+    expect(JSON.parse(rekeyed.stdout)).toMatchObject({ secrets: 1 });
+    await restart(fresh);
+    // A key that is none any more would seal what no replica opens.
+    const refused = {
+      exitCode: 78,
+      stdout: '',
+      stderr: expect.stringContaining('No secret in the database'),
+    };
+    for (const verb of [['agents', 'rotate', 'edge_13105550100'], ['keys'], ['run', '--port', '0']])
+      expect(await runCli(['gateway', ...verb], at(old))).toMatchObject(refused);
+    for (const { url } of replicas) expect(await opens(url, secret)).toBe(200);
   });
 });
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { EdgeError } from '../../errors.js';
+import { checkKey } from '../../gateway/ledger/checkKey.js';
 import { SecretBox } from '../../gateway/ledger/SecretBox.js';
 import { openGatewayDatabase } from '../../gateway/openGatewayDatabase.js';
 import { askSocket } from '../../operator/askDaemon.js';
@@ -99,9 +100,11 @@ async function askDatabase<V extends AdminVerb>(
   });
   try {
     const { key, before } = keys();
+    const box = new SecretBox(key, before);
+    await checkKey(database, box);
     const verbs = gatewayAdmin({
       database,
-      box: new SecretBox(key, before),
+      box,
       keys,
       clock: systemClock,
       publicUrl: GATEWAY_PUBLIC_URL || null,

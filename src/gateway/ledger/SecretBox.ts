@@ -49,6 +49,11 @@ export class SecretBox {
     throw unopened();
   }
 
+  /** Whether it opens. */
+  opens(sealed: string, owner: string): boolean {
+    return this.keys.some((key) => openedBy(key, sealed, owner) !== undefined);
+  }
+
   /** The same secret under the key that seals now; undefined if it is that already. Throws as `open` does. */
   resealed(sealed: string, owner: string): string | undefined {
     if (openedBy(this.key, sealed, owner) !== undefined) return undefined;

@@ -57,7 +57,7 @@ export const agentTables = (): readonly string[] => [
 ];
 
 /** The owner for which an agent's secrets are sealed. */
-const ownerOf = (agentId: string) => `agent:${agentId}`;
+export const ownerOf = (agentId: string) => `agent:${agentId}`;
 
 /**
  * Adds an agent and gives its secret, which is shown this once: the database has it sealed. It is a fresh one of 256 random bits,
