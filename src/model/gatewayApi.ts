@@ -67,6 +67,9 @@ export const agentSchema = z
     online: z.boolean().describe('Whether it has a socket now.'),
     connected_since: time.nullable(),
     last_seen_at: time.nullable(),
+    last_message_at: time
+      .nullable()
+      .describe('When the gateway got the newest message of its conversations, in or out; null: none yet.'),
     registered_at: time.nullable(),
     version: z.string().nullable(),
     state: z
@@ -83,6 +86,29 @@ export const agentSchema = z
 export type AgentResource = z.infer<typeof agentSchema>;
 
 export const agentPageSchema = page(agentSchema).describe('Agents, in the order in which they were added.');
+
+export const statisticsSchema = z
+  .object({
+    since: time.describe('Nothing is counted of before.'),
+    hours: z
+      .array(
+        z.object({
+          from: time,
+          sent: count,
+          failed: count,
+          unknown: count,
+          round_trip_ms: count
+            .nullable()
+            .describe(
+              'The median from the request until the gateway had the first ack; null: none was acked.',
+            ),
+        }),
+      )
+      .describe('The last 24, the newest one last, each of the messages that were asked for in it.'),
+  })
+  .describe('What became of messages, by the hour; of more than 5000, the newest are counted.');
+
+export type MessageStatistics = z.infer<typeof statisticsSchema>;
 
 export const newCommandSchema = z
   .strictObject({

@@ -6,6 +6,7 @@ import { Time } from '../../monitor-page/pieces/Time.js';
 import { useNames } from '../gatewayConsole.js';
 import { consoleHref } from '../route.js';
 import { useResource } from '../useResource.js';
+import { Activity } from './Activity.js';
 import { agentState } from './agentState.js';
 
 /** One agent: its line, what is wrong, and what waits for it. */
@@ -16,6 +17,7 @@ export function Agent({ id }: { id: string }) {
     'agent.offline',
     'agent.degraded',
     'agent.recovered',
+    'message.received',
     'message.status',
     'command.status',
   ]);
@@ -31,6 +33,7 @@ export function Agent({ id }: { id: string }) {
         {agent.value !== undefined && agent.value.problems.length > 0 && (
           <Problems problems={agent.value.problems} />
         )}
+        <Activity agent={id} />
       </div>
     </>
   );
@@ -38,8 +41,8 @@ export function Agent({ id }: { id: string }) {
 
 function Facts({ agent }: { agent: AgentResource }) {
   const { words, tone } = agentState(agent);
-  const { connected_since, last_seen_at, registered_at, version, commands_pending, oldest_pending_at } =
-    agent;
+  const { connected_since, last_seen_at, last_message_at, registered_at, version } = agent;
+  const { commands_pending, oldest_pending_at } = agent;
   return (
     <dl class="facts">
       <dt>State</dt>
@@ -51,6 +54,10 @@ function Facts({ agent }: { agent: AgentResource }) {
       <dt>Last seen</dt>
       <dd>
         <Time at={last_seen_at} />
+      </dd>
+      <dt>Last message</dt>
+      <dd>
+        <Time at={last_message_at} none="none yet" />
       </dd>
       <dt>Registered</dt>
       <dd>

@@ -9,6 +9,7 @@ import { Time } from '../../monitor-page/pieces/Time.js';
 import { useNames } from '../gatewayConsole.js';
 import { consoleHref } from '../route.js';
 import { type ApiPage, usePages } from '../usePages.js';
+import { Activity } from './Activity.js';
 import { agentState, byUrgency } from './agentState.js';
 
 /** Every agent with its live state, what needs somebody first. */
@@ -43,6 +44,7 @@ export function Fleet() {
                   <span>State</span>
                   <span>Problems</span>
                   <span>Waiting</span>
+                  <span>Last message</span>
                   <span>Seen</span>
                 </div>
                 <ul class="rows" aria-label="Agents">
@@ -67,6 +69,7 @@ export function Fleet() {
             </p>
           )}
         </Card>
+        <Activity />
       </div>
     </>
   );
@@ -75,7 +78,7 @@ export function Fleet() {
 function Row({ agent }: { agent: AgentResource }) {
   const name = useNames();
   const { words, tone } = agentState(agent);
-  const { id, version, problems, commands_pending, last_seen_at } = agent;
+  const { id, version, problems, commands_pending, last_message_at, last_seen_at } = agent;
   return (
     <li>
       <a href={consoleHref('fleet', id)}>
@@ -90,7 +93,11 @@ function Row({ agent }: { agent: AgentResource }) {
           {commands_pending.toLocaleString()}
           <span class="narrow"> waiting</span>
         </span>
-        <span class="soft">
+        <span class="soft last-message">
+          <span class="narrow">last message </span>
+          <Time at={last_message_at} none="none" />
+        </span>
+        <span class="soft seen">
           <Time at={last_seen_at} />
         </span>
       </a>

@@ -24,6 +24,7 @@ import { streamEvents } from './EventStream.js';
 import {
   cancelMessage,
   getMessage,
+  getStatistics,
   listConversation,
   listMessages,
   sendMessage,
@@ -317,6 +318,7 @@ const HANDLERS: Readonly<Record<Exclude<OperationId, 'streamEvents'>, OperationH
   listMessages,
   getMessage,
   cancelMessage,
+  getStatistics,
   listAgents,
   getAgent,
   addCommand,
@@ -347,6 +349,7 @@ const OPERATION_IDS: readonly OperationId[] = [
   'listMessages',
   'getMessage',
   'cancelMessage',
+  'getStatistics',
   'listAgents',
   'getAgent',
   'addCommand',

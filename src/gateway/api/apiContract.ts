@@ -13,6 +13,7 @@ import {
   newWebhookSchema,
   rotateSecretSchema,
   type Scope,
+  statisticsSchema,
   webhookChangeSchema,
   webhookPageSchema,
   webhookSchema,
@@ -111,6 +112,19 @@ export const OPERATIONS = {
     status: 202,
     reply: outgoingMessageSchema,
     errors: ['not_found', 'conflict'],
+  },
+  getStatistics: {
+    method: 'GET',
+    path: '/v1/statistics',
+    scope: 'messages:read',
+    summary: 'Messages by the hour',
+    description:
+      'How many messages were sent in each of the last 24 hours, how many were not, and how long it took. Replies that a webhook gave in ' +
+      'time are not among them.',
+    query: z.object({ agent: z.string().min(1).optional().describe('Only of this agent.') }),
+    status: 200,
+    reply: statisticsSchema,
+    errors: ['not_found'],
   },
   listAgents: {
     method: 'GET',

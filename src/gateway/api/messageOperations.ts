@@ -4,6 +4,7 @@ import { freshId } from '../../system/random.js';
 import { mayUseAgent } from '../ledger/apiKeys.js';
 import { audit } from '../ledger/auditLog.js';
 import { conversationName, messagesOfConversation } from '../ledger/conversations.js';
+import { messageHours } from '../ledger/messageHours.js';
 import {
   addMessage,
   findMessage,
@@ -30,6 +31,13 @@ import { OPERATIONS } from './apiContract.js';
 import { repeatable } from './repeatable.js';
 
 const placeSchema = z.object({ at: z.int(), id: z.string() });
+
+/** GET /v1/statistics */
+export const getStatistics: OperationHandler = async ({ key, query }, { database, clock }) => {
+  const { agent } = parsed(OPERATIONS.getStatistics.query, query);
+  const agents = agent === undefined ? key.agents : [await agentOf(database, key, agent)];
+  return json(await messageHours(database, agents, clock.now()));
+};
 
 /** POST /v1/messages: the message, its command and the idempotency key are stored in one transaction. */
 export const sendMessage: OperationHandler = async (call, context) => {

@@ -57,6 +57,7 @@ const select = ({
     a.registered_at AS registered_at, s.status AS status, s.at AS status_at, c.since AS since, c.ended_at AS ended_at,
     CASE WHEN r.lease_until > ${nowMs} THEN 1 ELSE 0 END AS is_online,
     (SELECT count(*) FROM commands q WHERE q.agent_id = a.agent_id AND q.acked_at IS NULL) AS pending,
+    (SELECT max(m.at) FROM conversation_messages m WHERE m.agent_id = a.agent_id) AS last_message,
     (SELECT min(q.made_at) FROM commands q WHERE q.agent_id = a.agent_id AND q.acked_at IS NULL) AS oldest
   FROM agents a LEFT JOIN agent_statuses s ON s.agent_id = a.agent_id
   LEFT JOIN connections c ON c.agent_id = a.agent_id LEFT JOIN replicas r ON r.replica_id = c.replica_id`;
@@ -82,6 +83,7 @@ const rowSchema = z.object({
   ended_at: time,
   is_online: z.number(),
   pending: z.number(),
+  last_message: time,
   oldest: time,
 });
 
@@ -93,6 +95,7 @@ function viewOf(row: z.infer<typeof rowSchema>, now: number): AgentResource {
     online: isOnline,
     connected_since: isOnline ? iso(row.since) : null,
     last_seen_at: isOnline ? iso(now) : seen.length === 0 ? null : iso(Math.max(...seen)),
+    last_message_at: iso(row.last_message),
     registered_at: iso(row.registered_at),
     version: row.status?.version ?? row.registration?.version ?? null,
     state: row.status?.state ?? null,

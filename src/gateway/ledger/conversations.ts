@@ -18,6 +18,7 @@ export const conversationTables = (): readonly string[] => [
   )`,
   'CREATE UNIQUE INDEX conversation_messages_entry ON conversation_messages (agent_id, entry_id)',
   'CREATE INDEX conversation_messages_at ON conversation_messages (at)',
+  'CREATE INDEX conversation_messages_newest ON conversation_messages (agent_id, at)',
 ];
 
 const contentSchema = z.object({

@@ -22,6 +22,7 @@ export const GATEWAY_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   MessagePage: api.messagePageSchema,
   Agent: api.agentSchema,
   AgentPage: api.agentPageSchema,
+  MessageStatistics: api.statisticsSchema,
   NewCommand: api.newCommandSchema,
   CommandAccepted: api.commandAcceptedSchema,
   ConversationPage: api.conversationPageSchema,

@@ -23,7 +23,8 @@ export function SendsCard(props: { answer: Answer<SendStatistics> & { again: () 
   );
 }
 
-function Sends({ hours, since }: { hours: SendStatistics['hours']; since: number }) {
+/** The bars of it, with what they come to. */
+export function Sends({ hours, since }: { hours: SendStatistics['hours']; since: number }) {
   const total = (outcome: (typeof OUTCOMES)[number]) => hours.reduce((sum, hour) => sum + hour[outcome], 0);
   const chart = hours.map((hour) => ({ from: hour.from, values: OUTCOMES.map((outcome) => hour[outcome]) }));
   const busiest = Math.max(...hours.map(({ sent }) => sent));

@@ -226,6 +226,13 @@ describe.each(ENGINES)('the API over $name', ({ open }) => {
     );
     expect([...first.data, ...second.data].map(({ id }) => id).sort()).toEqual([AGENT, OTHER_AGENT]);
     expect(second.next_cursor).toBeNull();
+    const last = new Map([...first.data, ...second.data].map((one) => [one.id, one.last_message_at]));
+    expect(last).toEqual(
+      new Map([
+        [AGENT, expect.stringMatching(/Z$/)],
+        [OTHER_AGENT, null],
+      ]),
+    );
     const limited = await room.ask('GET', '/v1/agents', { key: await room.key(['agents:read']) });
     expect(OPERATIONS.listAgents.reply.parse(limited.body).data.map(({ id }) => id)).toEqual([AGENT]);
   });

@@ -53,6 +53,31 @@ describe.skipIf(path === undefined)('the console of a running gateway', () => {
     expect(faults).toEqual([]);
   });
 
+  test('the fleet shows who wrote last, and sends and round trip by the hour, over all agents and of one', async () => {
+    const { page, faults, barriers } = await signedIn();
+    execFileSync('sh', ['-c', `${demo.curl} --silent`]);
+    const row = page.getByRole('list', { name: 'Agents' }).getByRole('link');
+    await row.locator('.last-message time').waitFor();
+    const charts = async (sends: RegExp) => {
+      await page.getByRole('img', { name: sends }).waitFor();
+      // Each row has an hour, and what was sent, is unknown, and failed.
+      const cells = await page.getByRole('table', { name: 'Sends per hour' }).getByRole('cell').all();
+      const counts = await Promise.all(cells.map((cell) => cell.innerText()));
+      const sumOf = (column: number) =>
+        counts.reduce((sum, count, index) => sum + (index % 4 === column ? Number(count) : 0), 0);
+      expect([sumOf(1), sumOf(2), sumOf(3)]).toEqual([2, 0, 0]);
+      const trip = page.getByRole('img', { name: /^Median from request to ack, by the hour: \d/ });
+      await trip.waitFor();
+      expect(await trip.locator('rect.trip').count()).toBeGreaterThan(0);
+      expect(await barriers()).toEqual([]);
+    };
+    await charts(/^Sends per hour: 2 since/);
+    await row.click();
+    await page.locator('dt', { hasText: 'Last message' }).waitFor();
+    await charts(/^Sends per hour: 2 since/);
+    expect(faults).toEqual([]);
+  });
+
   test('a delivery is shown with what became of it, and sent again', async () => {
     const { page, faults, barriers } = await signedIn();
     demo.type('is anybody there?');

@@ -550,7 +550,7 @@ describe('listening', () => {
   });
 
   test('that cannot begin is refused and forgotten', async () => {
-    const { proxy, database, direct } = await openBehindProxy({ patience: { connectMs: 1_500 } });
+    const { proxy, database, direct } = await openBehindProxy({ patience: { connectMs: 5_000 } });
     const heard: string[] = [];
     await proxy.close();
     const listening = database.listen('channel', (payload) => heard.push(payload), nothing);
