@@ -1,4 +1,5 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { EdgeError } from '../errors.js';
 import { InstanceLock } from '../store/InstanceLock.js';
 import type { Clock } from '../system/clock.js';
@@ -26,6 +27,8 @@ export interface ServiceOptions {
   ask: (configPath: string) => Promise<RunningAgent | undefined>;
   /** What macOS sees in a program; asks the file unless given. */
   inspect?: (path: string) => MachO;
+  /** As `os.cpus()` names it; asks the system unless given. */
+  processor?: string;
   /** The package that is installed, and the node that it runs with; ours unless given. */
   program?: string;
   node?: string;
@@ -40,6 +43,7 @@ export class Service {
   readonly agent: LaunchAgent;
   readonly programs: Programs;
   readonly inspect: (path: string) => MachO;
+  readonly processor: string;
   /** What macOS knows the app by; that of another user is another one. */
   readonly bundleId: string;
   readonly say: (line: string) => void;
@@ -51,6 +55,7 @@ export class Service {
     this.places = servicePlaces(homeDir);
     this.programs = programs;
     this.inspect = options.inspect ?? ((path) => inspectProgram(path));
+    this.processor = options.processor ?? cpus()[0]?.model ?? '';
     this.bundleId = `local.edge-agent.${uid}`;
     this.say = options.say;
     this.program = options.program ?? PACKAGE_ROOT;

@@ -1,5 +1,12 @@
 import { EdgeError } from '../errors.js';
-import { isNeverAsked, isOlder, outsideLibraries, sliceFor, whyNoProgram } from '../system/nodeProgram.js';
+import {
+  isNeverAsked,
+  isOlder,
+  outsideLibraries,
+  rosettaWords,
+  sliceFor,
+  whyNoProgram,
+} from '../system/nodeProgram.js';
 import type { Service } from './Service.js';
 
 const OWN_NODE = 'Install Node from nodejs.org, and with it run: edge-agent install';
@@ -17,6 +24,16 @@ export async function requireCopyable(service: Service, node: string): Promise<v
   throw refused(
     `${node} cannot be copied for the agent: it needs ${counted(outside)}, such as ${outside[0]}, and no longer starts once an upgrade replaces them. Homebrew builds Node that way.`,
     `${OWN_NODE}. To use this node where it is nevertheless: edge-agent install --runtime current`,
+  );
+}
+
+/** Says that a node is for Intel where this Mac is not: as after moving from one that was. */
+export function warnOfRosetta(service: Service, node: string): void {
+  const slice = sliceFor(service.inspect(node), process.arch);
+  const words = slice === undefined ? undefined : rosettaWords(slice, service.processor);
+  if (words === undefined) return;
+  service.say(
+    `Warning: ${node} ${words}. Better: Node for Apple silicon from nodejs.org, edge-agent installed again with it, then: edge-agent install --node`,
   );
 }
 

@@ -15,7 +15,7 @@ import { describeError, EdgeError } from '../errors.js';
 import { isOlder } from '../system/nodeProgram.js';
 import type { ProgramEnd } from '../system/runProgram.js';
 import { AD_HOC, buildApp, signApp, whyInvalid } from './app.js';
-import { requireCopyable, warningsOfLink, whyNotHere } from './judgeNode.js';
+import { requireCopyable, warningsOfLink, warnOfRosetta, whyNotHere } from './judgeNode.js';
 import { copyApp, runtimeIn } from './runtimePlace.js';
 import type { Service } from './Service.js';
 import { APP, EXECUTABLE, type ServicePlaces } from './servicePlaces.js';
@@ -49,6 +49,7 @@ export async function stageRuntime(
     requireOutside(places, node);
     const original = realpathSync(node);
     for (const warning of warningsOfLink(service, original)) service.say(warning);
+    warnOfRosetta(service, original);
     symlinkSync(original, join(directory, 'runtime'));
     await tryVersion(service, directory);
     return `Using node where it is: ${original}`;
@@ -60,11 +61,13 @@ export async function stageRuntime(
   if (refusal === undefined) {
     if (signer !== (before ?? AD_HOC)) await signApp(service, app, signer);
     writeFileSync(join(directory, SIGNED_BY), signer, { mode: 0o600 });
+    warnOfRosetta(service, places.executable);
     return `Keeping the copy of node that the agent has: ${places.app}`;
   }
   rmSync(app, { recursive: true, force: true });
   const original = realpathSync(node);
   await requireCopyable(service, original);
+  warnOfRosetta(service, original);
   await buildApp(service, app, original);
   await signApp(service, app, signer);
   writeFileSync(join(directory, SIGNED_BY), signer, { mode: 0o600 });

@@ -39,6 +39,15 @@ export function isNeverAsked(signature: CodeSignature): boolean {
   return signature.hardened && !signature.entitlements.includes(MAY_ASK);
 }
 
+/**
+ * What an operator has to know of a program for Intel on a Mac with Apple silicon; undefined of any other. `processor`: as `os.cpus()`
+ * names it, which is Apple's there for such a program too.
+ */
+export function rosettaWords({ architecture }: MachOSlice, processor: string): string | undefined {
+  if (architecture !== 'x64' || !processor.includes('Apple')) return undefined;
+  return 'is for Intel and runs by Rosetta here, which macOS has up to 27';
+}
+
 /** Whether a version like `13.5` is older than another one. */
 export function isOlder(version: string, than: string): boolean {
   const [ours, theirs] = [version, than].map((text) => text.split('.').map(Number));

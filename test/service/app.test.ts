@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { restart, rollback, start } from '../../src/service/control.js';
 import { install } from '../../src/service/install.js';
-import { FLAGS, fatMachO, NODEJS_ORG, SYSTEM_LIBRARIES, thinMachO } from '../support/buildMachO.js';
+import { CPU, FLAGS, fatMachO, NODEJS_ORG, SYSTEM_LIBRARIES, thinMachO } from '../support/buildMachO.js';
 import { ServiceBench } from '../support/ServiceBench.js';
 
 const PRIVATE = { runtime: 'private' } as const;
@@ -153,6 +153,15 @@ describe('what stands in the way of a copy', { concurrent: true }, () => {
       expect(existsSync(bench.places.plist)).toBe(false);
     },
   );
+
+  test('is not that a node is for Intel on a Mac that is not, as after moving to it: of that an operator is warned', async (context) => {
+    const bench = await ServiceBench.open(context, { processor: 'VirtualApple @ 2.50GHz' });
+    const warnings = () => bench.said.filter((line) => line.includes('is for Intel and runs by Rosetta'));
+    bench.launchd.codesign.lay('node', { cpu: CPU.x64, signature: NODEJS_ORG });
+    bench.launchd.codesign.lay('edge-agent', { cpu: CPU.x64, signature: { flags: FLAGS.adHoc } });
+    await bench.install('one');
+    expect(warnings()).toEqual([expect.stringContaining('edge-agent install --node')]);
+  });
 
   test('does not keep an operator from linking to it, who is warned of both', async (context) => {
     const bench = await ServiceBench.open(context);

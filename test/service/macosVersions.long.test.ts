@@ -145,6 +145,7 @@ async function said(
     node: { path: node, version: process.version },
     programs: programs({ ...standIns, swVers: join(directory, 'sw_vers') }),
     inspect: (path) => inspectProgram(path, directory),
+    processor: '',
     config: { kind: 'loaded', loaded },
     ...{ agent, askAgent, send: false, confirm: async () => true },
   };

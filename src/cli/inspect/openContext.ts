@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { ConfigError } from '../../config/ConfigError.js';
 import { knownSecrets } from '../../config/knownSecrets.js';
 import { loadConfig } from '../../config/loadConfig.js';
@@ -37,6 +38,7 @@ export async function openContext(options: { configPath?: string; send: boolean 
     node: { path: process.execPath, version: process.version },
     programs: programs(),
     inspect: inspectProgram,
+    processor: cpus()[0]?.model ?? '',
     clock: systemClock,
     config,
     agent: agentView(await ask({ verb: 'status' })),

@@ -34,6 +34,8 @@ export interface CheckContext {
   readonly programs: Programs;
   /** What macOS sees in a program. */
   readonly inspect: (path: string) => MachO;
+  /** As `os.cpus()` names it. */
+  readonly processor: string;
   readonly clock: Clock;
   /** The configuration, or what is wrong with it, for a person. */
   readonly config:

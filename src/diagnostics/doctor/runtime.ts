@@ -4,6 +4,7 @@ import {
   isNeverAsked,
   isOlder,
   outsideLibraries,
+  rosettaWords,
   sliceFor,
   whyNoProgram,
 } from '../../system/nodeProgram.js';
@@ -89,6 +90,12 @@ async function judgeLibraries(context: CheckContext, path: string, slice: Slice)
     const count = outside.length === 1 ? 'a library' : `${outside.length} libraries`;
     return warn(`${path} needs ${count} that an upgrade may replace, such as ${outside[0]}`, OWN_NODE);
   }
+  const words = rosettaWords(slice, context.processor);
+  if (words !== undefined)
+    return warn(
+      `${path} ${words}`,
+      'Install Node for Apple silicon from nodejs.org, with it edge-agent again, then run: edge-agent install --node',
+    );
   return pass(`only those of macOS${minimumMacOs === null ? '' : ` ${minimumMacOs} and newer`}`);
 }
 

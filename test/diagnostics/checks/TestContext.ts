@@ -142,6 +142,7 @@ export class TestContext {
       node: { path: this.nodePath, version: 'v22.21.0' },
       programs: programs(Object.fromEntries(played)),
       inspect: () => this.inspected(),
+      processor: 'Intel(R) Core(TM) i7',
       clock: systemClock,
       config: {
         kind: 'loaded',

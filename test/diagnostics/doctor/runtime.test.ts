@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { automation } from '../../../src/diagnostics/checks/macos.js';
 import { runtimeLibraries, runtimeSignature } from '../../../src/diagnostics/doctor/runtime.js';
-import { FLAGS, NODEJS_ORG, SYSTEM_LIBRARIES } from '../../support/buildMachO.js';
+import { CPU, FLAGS, NODEJS_ORG, SYSTEM_LIBRARIES } from '../../support/buildMachO.js';
 import { TestContext } from '../checks/TestContext.js';
 
 async function see(context: TestContext) {
@@ -115,6 +115,23 @@ describe('the libraries of what launchd starts', () => {
       ),
       remedy: expect.stringContaining('nodejs.org'),
     });
+  });
+
+  test('are a warning where they and the program are for Intel, and the Mac is not', async () => {
+    const context = new TestContext();
+    const judged = async (cpu: number, processor: string) => {
+      context.runtime = { cpu, signature: {} };
+      context.changes = { processor };
+      return (await see(context)).libraries;
+    };
+    const told = await judged(CPU.x64, 'VirtualApple @ 2.50GHz');
+    expect(told).toMatchObject({
+      verdict: 'WARN',
+      evidence: expect.stringContaining('is for Intel and runs by Rosetta'),
+      remedy: expect.stringContaining('edge-agent install --node'),
+    });
+    expect((await judged(CPU.arm64, 'Apple M4'))?.verdict).toBe('PASS');
+    expect((await judged(CPU.x64, 'Intel(R) Core(TM) i7'))?.verdict).toBe('PASS');
   });
 
   test('fail on a macOS that is too old for them', async () => {
