@@ -280,6 +280,7 @@ export class MessageDispatcher {
         store.tryWrite(() => store.incoming.postResent(record.seq));
       },
     });
+    this.flights.answered(record.seq, result.kind !== 'retry');
     this.conclude(record, result);
   }
 

@@ -2,8 +2,10 @@ import type { Clock, Timer } from '../system/clock.js';
 
 /** A post that was fully written for this long without an answer no longer holds back the next one of its conversation. */
 export const OVERLAP_AFTER_MS = 2_000;
-/** Posts that began within the last `OVERLAP_AFTER_MS`. */
-const MOST_FRESH = 8;
+/** Posts that began within the last `OVERLAP_AFTER_MS`: so many at first, and up to so many while the backend answers soon. */
+const FRESH = { least: 8, most: 24 };
+/** So many posts in a row that were each answered within this time allow one more. */
+const SOON = { ms: 250, posts: 4 };
 /** All posts, those that hang included. */
 const MOST_IN_FLIGHT = 64;
 /** Beyond this many no post starts beside another one of its conversation: hanging conversations leave room for the rest. */
@@ -15,6 +17,8 @@ const TIMER_TOLERANCE_MS = 1;
 
 interface Flight {
   conversation: string;
+  /** Monotonic ms. */
+  begunAt: number;
   /** Began within the last `OVERLAP_AFTER_MS`. */
   isFresh: boolean;
   /** When all of it was written to an established connection, monotonic ms. */
@@ -28,13 +32,17 @@ interface Flight {
  * The posts under way, and the rules for one more:
  * - the posts of a conversation start one after the other: the next one when each before it has ended, or was fully
  *   written 2 s ago;
- * - 8 fresh posts at a time. After 2 s a post counts against a higher limit alone (64), so that a few that hang do not
+ * - 8 fresh posts at a time, and up to 24 while the backend answers each soon: then our commits are what takes time, and what
+ *   comes together is one. After 2 s a post counts against a higher limit alone (64), so that a few that hang do not
  *   keep everything else from being posted; half of that is kept for conversations with no post under way.
  */
 export class PostsInFlight {
   private readonly flights = new Map<number, Flight>();
   private readonly byConversation = new Map<string, Set<Flight>>();
   private fresh = 0;
+  private mostFresh = FRESH.least;
+  /** So many posts in a row were answered soon. */
+  private soon = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -52,7 +60,7 @@ export class PostsInFlight {
 
   /** Whether any conversation may start a post. */
   hasRoom(): boolean {
-    return this.fresh < MOST_FRESH && this.flights.size < MOST_IN_FLIGHT;
+    return this.fresh < this.mostFresh && this.flights.size < MOST_IN_FLIGHT;
   }
 
   /**
@@ -77,6 +85,7 @@ export class PostsInFlight {
     this.end(seq);
     const flight: Flight = {
       conversation,
+      begunAt: this.clock.monotonic(),
       isFresh: true,
       writtenAt: undefined,
       hasYielded: false,
@@ -103,6 +112,20 @@ export class PostsInFlight {
     if (flight === undefined) return;
     flight.writtenAt = undefined;
     flight.hasYielded = false;
+  }
+
+  /**
+   * The backend answered, or failed (`isTaken` is false). `SOON.posts` that it answers soon allow one more fresh post; one that takes longer
+   * allows one less; one that fails, or has no answer within `OVERLAP_AFTER_MS`, brings back the least.
+   */
+  answered(seq: number, isTaken: boolean): void {
+    const flight = this.flights.get(seq);
+    if (flight === undefined) return;
+    const isSoon = isTaken && this.clock.monotonic() - flight.begunAt <= SOON.ms;
+    this.soon = isSoon ? this.soon + 1 : 0;
+    if (!isTaken) this.mostFresh = FRESH.least;
+    else if (!isSoon) this.mostFresh = Math.max(this.mostFresh - 1, FRESH.least);
+    else if (this.soon % SOON.posts === 0) this.mostFresh = Math.min(this.mostFresh + 1, FRESH.most);
   }
 
   end(seq: number): void {
@@ -149,6 +172,8 @@ export class PostsInFlight {
     if (flight.isFresh) {
       flight.isFresh = false;
       this.fresh -= 1;
+      this.mostFresh = FRESH.least;
+      this.soon = 0;
     }
     if (flight.writtenAt !== undefined) {
       const left = flight.writtenAt + OVERLAP_AFTER_MS - this.clock.monotonic();

@@ -526,6 +526,34 @@ describe('many conversations', () => {
     expect(backend.posted.slice(32).every((guid) => guid.startsWith('m'))).toBe(true);
   });
 
+  test('are more at a time while the backend answers soon, and eight again once one hangs', async () => {
+    const { clock, backend, arrive } = desk();
+    for (let person = 0; person < 200; person++) arrive(`m${person}`, `p${person}`);
+    let answered = 0;
+    const answerNext = async () => backend.answer(`m${answered++}`, NO_REPLY);
+    while (backend.posted.length < 120) await answerNext();
+    expect(backend.posted.length - answered).toBe(24);
+    const underWay = () => backend.posted.length - answered;
+    clock.advance(1_000);
+    while (underWay() > 8) await answerNext();
+    const slow = backend.posted.length;
+    await answerNext();
+    expect(backend.posted.length - slow).toBe(1);
+    clock.advance(2_000);
+    expect(underWay()).toBe(16);
+  });
+
+  test('are eight at a time again once a post fails', async () => {
+    const { backend, arrive } = desk();
+    for (let person = 0; person < 200; person++) arrive(`m${person}`, `p${person}`);
+    let ended = 0;
+    while (backend.posted.length < 120) await backend.answer(`m${ended++}`, NO_REPLY);
+    await backend.answer(`m${ended++}`, BROKEN);
+    const posted = backend.posted.length;
+    while (posted - ended > 8) await backend.answer(`m${ended++}`, NO_REPLY);
+    expect(backend.posted.length).toBeLessThan(posted + 5);
+  });
+
   test('take turns: a deep backlog of eight does not hold up the ninth', async () => {
     const { backend, arrive } = desk();
     for (let person = 0; person < 8; person++)
