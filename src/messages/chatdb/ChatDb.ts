@@ -221,8 +221,6 @@ export class ChatDb {
   }
 }
 
-/** So many rows are read in one go. */
-const BATCH = 200;
 /** So many of the rows before the cursor are remembered when reading begins: those of about two days on a busy Mac. */
 export const SEEDS = 2000;
 
@@ -230,6 +228,8 @@ export const SEEDS = 2000;
 interface Place {
   known: ReadingPosition | undefined;
   pending: readonly PendingRow[];
+  /** At most so many rows are read. */
+  limit: number;
   /** The guids of the messages that we have, the newest first. */
   newestKnown: () => readonly string[];
   beside: Parameters<typeof gather>[4];
@@ -257,7 +257,7 @@ interface Look {
 
 /** Finds the place in the database that is open and reads on from there. Throws SqliteError. */
 export function lookForRows(place: Place, rows: MessageRows, generation: string): Look {
-  const { known, pending, newestKnown, beside, byDate } = place;
+  const { known, pending, newestKnown, beside, byDate, limit } = place;
   const anchored = anchor(known, rows, generation, newestKnown, place.samples);
   const { position, kind } = anchored;
   const isSame = kind === 'same';
@@ -265,7 +265,7 @@ export function lookForRows(place: Place, rows: MessageRows, generation: string)
   const seeds = needsSeeds ? seedsBefore(position, pending, rows) : [];
   if (!isSame) return { anchored, gathered: { rows: [], position, full: false }, page: undefined, seeds };
   const page = byDate?.look.read(byDate.state, { rows, isSeen: byDate.isSeen });
-  return { anchored, gathered: gather(rows, position, pending, BATCH, beside, page?.rows), page, seeds };
+  return { anchored, gathered: gather(rows, position, pending, limit, beside, page?.rows), page, seeds };
 }
 
 function seedsBefore(

@@ -50,6 +50,8 @@ interface IncomingReaderOptions {
 
 /** After so many ms of catching up, other work gets its turn. */
 const SLICE_MS = 25;
+/** So many rows are read in one go: as many as take one slice, whatever the machine is busy with beside. */
+const BATCH = { least: 25, most: 200 };
 /** A locked chat.db is looked at again after this. */
 const BUSY_RETRY_MS = 200;
 /** A batch that the store did not take (disk full) is tried again after this. */
@@ -77,6 +79,7 @@ export class IncomingReader {
   private readonly rests: RowRests;
   private readonly own: OwnTraffic;
   private readonly dates: DateLook;
+  private batch = BATCH.most;
   private readonly steady: SteadyTime;
   private readonly place: ReadingPlace;
 
@@ -151,6 +154,7 @@ export class IncomingReader {
     const beside = { asksAcquaintance: rules.asksAcquaintance, own: this.own, attempt: this.attempt };
     const newestKnown = () => store.incoming.newestGuids(KNOWN_ROWS);
     while (!this.stopped) {
+      const batchBegan = clock.monotonic();
       const known = store.cursor.get();
       const pending = store.cursor.pending();
       const state = this.place.state();
@@ -167,7 +171,16 @@ export class IncomingReader {
       const resting = this.rests.resting(pending);
       const reading = chatDb.readMessages((rows, generation) =>
         lookForRows(
-          { known, pending, newestKnown, beside: { ...beside, resting }, samples, needsSeeds, byDate },
+          {
+            known,
+            pending,
+            limit: this.batch,
+            newestKnown,
+            beside: { ...beside, resting },
+            samples,
+            needsSeeds,
+            byDate,
+          },
           rows,
           generation,
         ),
@@ -189,9 +202,16 @@ export class IncomingReader {
       this.store(anchored.position, gathered, pending, judged, state, isLast);
       if (page !== undefined) this.passed(page, state);
       else if (!gathered.full) return this.nextScanIn(judged.dueInMs, state);
+      else this.fitBatch(clock.monotonic() - batchBegan);
       if (clock.monotonic() - began >= SLICE_MS) return 0;
     }
     return undefined;
+  }
+
+  /** A batch took so long, in ms. */
+  private fitBatch(tookMs: number): void {
+    const fitting = Math.floor((this.batch * SLICE_MS) / Math.max(tookMs, 1));
+    this.batch = Math.min(Math.max(fitting, BATCH.least), 2 * this.batch, BATCH.most);
   }
 
   /** A row that ended the agent several times is not worked on again. */
