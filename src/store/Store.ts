@@ -130,7 +130,7 @@ export class Store {
     this.cursor.seen.onCopy(({ conversation, guid }, original) =>
       this.sends.answersCopyOf(conversation, guid, original),
     );
-    this.sendParts = new SendPartTable(database);
+    this.sendParts = new SendPartTable(database, (seq) => this.sends.touch(seq));
     this.targetForms = new TargetFormTable(database, clock);
     this.newRecipients = new NewRecipientTable(database);
     this.uploads = new UploadTable(database, clock, rows);

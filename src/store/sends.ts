@@ -21,6 +21,7 @@ export class SendTable {
   private last: number;
   /** Read once, and again when one of them may be another. */
   private unknown: readonly SendRecord[] | undefined;
+  private looked: readonly SendRecord[] | undefined;
   private readonly statements: SendStatements;
 
   constructor(
@@ -89,8 +90,9 @@ export class SendTable {
   }
 
   /** Sends whose row is still looked for in chat.db, the most urgent first. */
-  watched(): SendRecord[] {
-    return this.statements.selectWatched.all() as SendRecord[];
+  watched(): readonly SendRecord[] {
+    this.looked ??= this.statements.selectWatched.all() as SendRecord[];
+    return this.looked;
   }
 
   /** Texts that were tried, are unknown, and whose rows are not looked for any more, by seq; the newest 50. */
@@ -102,6 +104,12 @@ export class SendTable {
   /** The table may have changed otherwise than by what was asked of this. */
   reload(): void {
     this.unknown = undefined;
+    this.looked = undefined;
+  }
+
+  /** This text is changed; its row may be looked for. */
+  touch(seq: number): void {
+    if (this.looked?.some((send) => send.seq === seq)) this.looked = undefined;
   }
 
   /** Sends that were taken for duplicates of this one, by seq. */
@@ -116,11 +124,13 @@ export class SendTable {
 
   /** A reflex that names no message is assumed to answer this one. */
   assume(seq: number, guid: string): void {
+    this.touch(seq);
     this.statements.updateAssumed.run(guid, seq);
   }
 
   /** Inside a write: a reflex that names this guid answers the message of which it turned out to be a copy. */
   answersCopyOf(conversation: string, copy: string, original: string): void {
+    this.looked = undefined;
     this.statements.updateAnswers.run(original, conversation, copy);
   }
 
@@ -135,6 +145,7 @@ export class SendTable {
   }
 
   begin(seq: number, attempt: { tag: string; generation: string | null; afterRow: number | null }): void {
+    this.touch(seq);
     this.statements.updateBegin.run(attempt.tag, attempt.generation, attempt.afterRow, this.clock.now(), seq);
   }
 
@@ -148,6 +159,7 @@ export class SendTable {
       error: string | null;
     },
   ): void {
+    this.touch(seq);
     this.statements.updateRequeue.run(
       next.form,
       next.attempts,
@@ -161,11 +173,13 @@ export class SendTable {
   /** A text with an unknown outcome goes out once more, as the operator wants it. */
   resend(seq: number): void {
     this.unknown = undefined;
+    this.touch(seq);
     this.statements.updateResend.run(seq);
   }
 
   /** osascript ended (or will never be heard of); `doubt` says why the outcome is not plain acceptance. */
   ended(seq: number, watchUntil: number, doubt: { errorCode: string; error: string } | null): void {
+    this.looked = undefined;
     this.statements.updateEnded.run(
       this.clock.now(),
       watchUntil,
@@ -186,6 +200,8 @@ export class SendTable {
       watchUntil?: number | null;
     },
   ): void {
+    if (typeof end.watchUntil === 'number') this.looked = undefined;
+    else this.touch(seq);
     if (end.state === 'unknown' || this.unknown?.some((send) => send.seq === seq)) this.unknown = undefined;
     this.statements.updateSettle.run(
       end.state,
@@ -201,27 +217,32 @@ export class SendTable {
 
   /** A duplicate that waited takes the place of the text that failed, and is no duplicate any more. */
   promote(seq: number, place: number): void {
+    this.touch(seq);
     this.statements.updatePromote.run(place, seq);
   }
 
   /** A duplicate waits for another text from now on. */
   rewait(seq: number, root: number): void {
+    this.touch(seq);
     this.statements.updateTwin.run(root, seq);
   }
 
   /** Its row is not looked for any more. */
   unwatch(seq: number): void {
     this.unknown = undefined;
+    this.touch(seq);
     this.statements.updateUnwatch.run(seq);
   }
 
   /** What was reported of a sent text, and until when (Unix ms) more is looked for; null: no longer. */
   setReported(seq: number, reported: number, lifeUntil: number | null): void {
+    this.touch(seq);
     this.statements.updateReported.run(reported, lifeUntil, seq);
   }
 
   /** Inside a write: no sent text is followed longer than until then (Unix ms). */
   endLivesBy(at: number): void {
+    this.looked = undefined;
     this.statements.updateLivesBy.run(at, at);
   }
 
@@ -439,7 +460,11 @@ export class SendPartTable {
   private readonly updateReady: Statement;
   private readonly updateUnstaged: Statement;
 
-  constructor(database: Database) {
+  /** `touched`: called with the seq of each text that is changed. */
+  constructor(
+    database: Database,
+    private readonly touched: (seq: number) => void,
+  ) {
     this.selectParts = database.prepare(`SELECT ${SEND_COLUMNS} FROM sends WHERE part_of = ? ORDER BY part`);
     this.selectStaging = database.prepare(
       `SELECT ${SEND_COLUMNS} FROM sends WHERE state = 'staging' ORDER BY seq`,
@@ -482,16 +507,19 @@ export class SendPartTable {
 
   /** The file of a send is staged there. */
   setFile(seq: number, path: string): void {
+    this.touched(seq);
     this.updateFile.run(path, seq);
   }
 
   /** Everything that this part waited for is there. */
   setReady(seq: number): void {
+    this.touched(seq);
     this.updateReady.run(seq);
   }
 
   /** The staged copy is gone, or no longer ours. */
   setUnstaged(seq: number): void {
+    this.touched(seq);
     this.updateUnstaged.run(seq);
   }
 }
