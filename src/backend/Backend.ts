@@ -344,7 +344,7 @@ function composeBackend(options: BackendOptions, timings: Timings, whole: WholeL
     httpTakesUs: () => access.reachability.takesUs,
   });
   const now = () => clock.monotonic();
-  const outboxes = new Outboxes({ store, link, log, now, acceptsEvents });
+  const outboxes = new Outboxes({ store, link, log, now, acceptsEvents, atTurnEnd: options.atTurnEnd });
   const refused = new RefusedItems({ store, clock, log });
   const courier = new AckDelivery({
     store,

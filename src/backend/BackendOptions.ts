@@ -22,8 +22,13 @@ export interface BackendOptions {
   readonly store: BackendStore;
   /** Told how requests fare, those about files apart; while it is open, acks wait for it. */
   readonly circuit?: Circuit;
-  /** Synchronous and durable. A throw means "not stored": nothing is acked and the backend offers them again. */
+  /**
+   * Durable when it returns, or, of what came by the socket, at the end of this turn of the loop. A throw means "not stored": nothing is
+   * acked and the backend offers them again.
+   */
   readonly inbox: { receive(commands: readonly Command[], via: 'websocket' | 'http'): void };
+  /** Calls its argument at the end of this turn of the loop: what pongs prove in it is one commit with what else it brings. At once if left out. */
+  readonly atTurnEnd?: (work: () => void) => void;
   /** Protocol §7. */
   readonly snapshot: () => Record<string, unknown>;
   readonly onConfigUpdate: (settings: Record<string, unknown>) => void;

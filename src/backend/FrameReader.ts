@@ -5,7 +5,7 @@ import type { BackendNotification, Frame } from './protocol.js';
 
 interface ReaderPorts {
   readonly log: Logger;
-  /** Synchronous and durable; throws when it cannot store. */
+  /** Synchronous and durable, or durable by the end of this turn of the loop (see BackendOptions); may throw when it cannot store. */
   readonly receive: (commands: readonly Command[]) => void;
   readonly onConfigUpdate: (settings: Record<string, unknown>) => void;
   readonly onNotification: (notification: BackendNotification) => void;

@@ -13,6 +13,8 @@ interface OutboxesPorts {
   readonly now: () => number;
   /** Whether this backend reads `event` frames. */
   readonly acceptsEvents: () => boolean;
+  /** See BackendOptions. */
+  readonly atTurnEnd?: ((work: () => void) => void) | undefined;
 }
 
 /** Both queues that travel by the socket, under the same pong rule. A failing store is logged, never thrown. */
@@ -61,14 +63,22 @@ export class Outboxes {
   /** What a pong proves of both is one commit. */
   ponged(): void {
     const clears = [this.acks.ponged(), this.events.ponged()].filter((clear) => clear !== undefined);
-    if (clears.length > 0)
-      this.guarded('acks and events', () =>
-        this.ports.store.write(() => {
-          for (const clear of clears) clear();
-        }),
-      );
+    if (clears.length > 0) this.cleared(clears);
     this.guarded('acks', () => this.acks.pump());
     this.guarded('events', () => this.events.pump());
+  }
+
+  private cleared(clears: readonly (() => void)[]): void {
+    const { store, atTurnEnd } = this.ports;
+    if (atTurnEnd !== undefined) store.togetherUntil(atTurnEnd);
+    store.share({
+      take() {
+        for (const clear of clears) clear();
+      },
+      ended: (end) => {
+        if (end.kind !== 'stored') this.failed('acks and events', end.fault);
+      },
+    });
   }
 
   eventsAdded(): void {
@@ -86,9 +96,13 @@ export class Outboxes {
     try {
       run();
     } catch (error) {
-      // What could not be read or cleared stays in the queue and goes again on the next socket.
-      this.ports.log.error(`The queue of ${what} could not be used`, { cause: describeError(error) });
+      this.failed(what, error);
     }
+  }
+
+  /** What could not be read or cleared stays in the queue and goes again on the next socket. */
+  private failed(what: string, fault: unknown): void {
+    this.ports.log.error(`The queue of ${what} could not be used`, { cause: describeError(fault) });
   }
 }
 

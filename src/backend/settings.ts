@@ -1,6 +1,7 @@
 import { httpBase, webSocketUrl } from '../config/backendUrls.js';
 import type { Config } from '../config/schema.js';
 import type { AckBody, WireEvent } from '../model/agentBodies.js';
+import type { SharedWrite } from '../store/SharedWrites.js';
 import { type LinkRules, PROTOCOL_RULES } from './linkTypes.js';
 
 /** What this room needs of the configuration. Read anew at each use, so that live changes apply. */
@@ -63,6 +64,9 @@ export interface Queue<Item> {
 export interface BackendStore {
   /** One durable commit; a nested write joins the outer one. */
   write<T>(work: () => T): T;
+  /** Makes a write that may be one commit with others until `togetherUntil` has called what it is given. */
+  share(write: SharedWrite): void;
+  togetherUntil(atEnd: (end: () => void) => void): void;
   readonly meta: {
     get(key: string): string | undefined;
     set(key: string, value: string): void;

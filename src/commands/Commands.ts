@@ -49,6 +49,8 @@ export class Commands {
     handlers: readonly Handler[],
     /** What our clock showed, at the earliest, when the backend's showed this (Unix ms). */
     private readonly ownTime: (backendTime: number) => number = (time) => time,
+    /** Calls its argument at the end of this turn of the loop: what came by the socket in it is one commit. At once if left out. */
+    private readonly atTurnEnd?: (work: () => void) => void,
   ) {
     for (const handler of handlers) for (const type of handler.types) this.handlers.set(type, handler);
     // Of every ack: a scheduled text has one when it is stored and one when it was sent.
@@ -57,13 +59,17 @@ export class Commands {
 
   /**
    * Throws if the batch cannot be stored; then nothing of it was done and nothing is acked. A command that trips over a
-   * mistake of ours fails alone.
+   * mistake of ours fails alone. What comes by the socket may be stored with what else this turn of the loop brings; that it cannot be
+   * is logged then.
    */
   receive(commands: readonly ReceivedCommand[], via: Channel): void {
-    if (this.store.setAside.isWatching) {
-      for (const command of commands) this.takeWatched(command, via);
-      return;
-    }
+    if (this.store.setAside.isWatching) for (const command of commands) this.takeWatched(command, via);
+    else if (via === 'websocket' && this.atTurnEnd !== undefined)
+      this.receiveTogether(commands, via, this.atTurnEnd);
+    else this.receiveAtOnce(commands, via);
+  }
+
+  private receiveAtOnce(commands: readonly ReceivedCommand[], via: Channel): void {
     try {
       this.store.write(() => {
         for (const command of commands) this.take(command, via);
@@ -71,6 +77,43 @@ export class Commands {
     } catch (error) {
       if (diskFault(error) !== undefined) throw error;
       for (const command of commands) this.takeAlone(command, via);
+    }
+  }
+
+  /** Each for itself, so that those behind one that trips keep their order. */
+  private receiveTogether(
+    commands: readonly ReceivedCommand[],
+    via: Channel,
+    atTurnEnd: (work: () => void) => void,
+  ): void {
+    this.store.togetherUntil(atTurnEnd);
+    let isRefused = false;
+    const refused = (fault: unknown) => {
+      if (isRefused) return;
+      isRefused = true;
+      this.log.error('Could not store commands; none of it was acked', { cause: describeError(fault) });
+    };
+    for (const command of commands)
+      this.store.share({
+        take: () => this.take(command, via),
+        ended: (end) => {
+          if (end.kind === 'refused') refused(end.fault);
+          else if (end.kind === 'failed') this.refuseLater(command, via, end.fault, refused);
+        },
+      });
+  }
+
+  /** Where nobody is there to catch what the disk does. */
+  private refuseLater(
+    command: ReceivedCommand,
+    via: Channel,
+    fault: unknown,
+    refused: (fault: unknown) => void,
+  ): void {
+    try {
+      this.refuse(command, via, fault);
+    } catch (error) {
+      refused(error);
     }
   }
 

@@ -200,7 +200,9 @@ export function compose(options: ComponentOptions): Components {
     uploads: attachments.uploader,
     limits: options.config.slice(commandLimits),
   });
-  const commands = new Commands(store, acks, log, handlers, ownTime);
+  // What comes in one turn of the loop is one commit.
+  const atTurnEnd = (work: () => void) => void setImmediate(work);
+  const commands = new Commands(store, acks, log, handlers, ownTime, atTurnEnd);
   const incoming = forwarding({
     store,
     clock,
@@ -244,6 +246,7 @@ export function compose(options: ComponentOptions): Components {
     store,
     circuit,
     inbox: commands,
+    atTurnEnd,
     snapshot: () => ({ ...options.snapshot() }),
     onConfigUpdate: (settings) => void store.write(() => options.config.apply(settings)),
   });
@@ -263,7 +266,7 @@ export function compose(options: ComponentOptions): Components {
     log,
     worthAnswering,
     settings: options.config.slice(dispatchSettings),
-    atTurnEnd: (work) => void setImmediate(work),
+    atTurnEnd,
     onExpired: (message) => incoming.givenUp(message, 'expired'),
     onSetAside: (message) => incoming.givenUp(message, 'set_aside'),
     onReplyDamaged: (guid, conversation) => store.events.add(damagedReplyEvent(guid, conversation)),
