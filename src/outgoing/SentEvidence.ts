@@ -284,8 +284,9 @@ export class SentEvidence {
   }
 
   /**
-   * Rows of the gap in a conversation that prove nothing else, in the order of their dates; those that were noted by their guids
-   * whatever their dates. Undefined while chat.db cannot be read, or could not yet be since the gap was found.
+   * Rows of the gap in a conversation that prove nothing else, the oldest first: by their places, or their dates where ROWIDs were given
+   * out anew; those that were noted by their guids whatever their dates. Undefined while chat.db cannot be read, or could not yet be since
+   * the gap was found.
    */
   private rowsInGap(
     send: Pick<SendRecord, 'seq' | 'conversation' | 'text' | 'file'>,
@@ -315,9 +316,10 @@ export class SentEvidence {
   private rowsSince(seq: number, cause: Cause, gap: LedgerGap): readonly SentRow[] {
     if (cause.kind === 'row') return this.behind(cause.rowId);
     const rows = this.dated(seq, cause, gap);
-    if (cause.kind !== 'copied') return rows;
+    if (this.rows.position()?.movedAt !== null) return rows;
     // Their places tell their order better than any clock.
-    return rows.filter(({ rowId }) => rowId < cause.rowId).toSorted((a, b) => a.rowId - b.rowId);
+    const inOrder = rows.toSorted((a, b) => a.rowId - b.rowId);
+    return cause.kind === 'copied' ? inOrder.filter(({ rowId }) => rowId < cause.rowId) : inOrder;
   }
 
   private dated(seq: number, cause: Exclude<Cause, { kind: 'row' }>, gap: LedgerGap): readonly SentRow[] {

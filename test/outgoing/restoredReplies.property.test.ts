@@ -28,6 +28,8 @@ interface Written {
   ahead: number;
   /** iCloud wrote its row again, behind all that was there when its answer came, and the first one is gone. */
   isRewritten: boolean;
+  /** A command that was made right after it: done and forgotten, or never done. `isFirst`: it is offered again before any answer. */
+  command: { words: string; isDone: boolean; isFirst: boolean } | null;
 }
 
 interface History {
@@ -40,45 +42,65 @@ interface History {
   later: number;
 }
 
-const histories = (trouble: { clock: boolean; rewrites: boolean }): fc.Arbitrary<History> =>
-  fc.record({
-    written: fc.array(
-      fc.record({
-        words: fc.constantFrom('ok', 'yes', 'on my way'),
-        delay: fc.nat(2),
-        ahead: trouble.clock ? fc.constantFrom(0, 0, 0, HOUR_MS) : fc.constant(0),
-        isRewritten: trouble.rewrites ? fc.boolean() : fc.constant(false),
-      }),
-      { minLength: 1, maxLength: 6 },
-    ),
-    answered: fc.nat(6),
-    isMoved: fc.boolean(),
-    later: fc.constantFrom(0, 2 * HOUR_MS),
-  });
+const command = fc.record({
+  words: fc.constantFrom('ok', 'yes'),
+  isDone: fc.boolean(),
+  isFirst: fc.boolean(),
+});
+
+/** Not covered (docs/guarantees.md): by dates alone, an answer of a clock that was set right since is not told from a command's text. */
+const covered = ({ written, ...history }: History): History => {
+  if (!history.isMoved || history.later === 0) return { written, ...history };
+  return { ...history, written: written.map((one) => ({ ...one, command: null })) };
+};
+
+const histories = (trouble: {
+  clock: boolean;
+  rewrites: boolean;
+  commands: boolean;
+}): fc.Arbitrary<History> =>
+  fc
+    .record({
+      written: fc.array(
+        fc.record({
+          words: fc.constantFrom('ok', 'yes', 'on my way'),
+          delay: fc.nat(2),
+          ahead: trouble.clock ? fc.constantFrom(0, 0, 0, HOUR_MS) : fc.constant(0),
+          isRewritten: trouble.rewrites ? fc.boolean() : fc.constant(false),
+          command: trouble.commands ? fc.option(command) : fc.constant(null),
+        }),
+        { minLength: 1, maxLength: 6 },
+      ),
+      answered: fc.nat(6),
+      isMoved: fc.boolean(),
+      later: fc.constantFrom(0, 2 * HOUR_MS),
+    })
+    .map(covered);
 
 async function play({ written, answered, isMoved, later }: History) {
   const clock = new FakeClock(BEGAN_AT);
   const messages = new FakeMessages();
   const store = temporaryStore(clock);
   const outgoing = outgoingOn(store, messages, clock);
-  const ofDate = (at: number, ahead: number) => at + ahead;
   const received = written.map(({ ahead }, nth) => {
-    const sentAt = ofDate(BEGAN_AT + nth * STEP_MS, ahead);
+    const sentAt = BEGAN_AT + nth * STEP_MS + ahead;
     return { guid: `guid-${nth}`, began: { guid: `guid-${nth}`, sentAt }, sentAt, rowId: 0, ahead };
   });
   const marks: string[] = [];
   let rowId = 0;
+  const wrote = (guid: string, text: string, sentAt: number) => {
+    rowId += 1;
+    const sent: SentRow = {
+      ...{ rowId, guid, conversation: PERSON, text, service: 'iMessage', error: 0, sentAt },
+      ...{ isSent: true, isDelivered: false, isRead: false, wasDowngraded: false, ghostOf: null },
+    };
+    messages.rows.push(sent);
+  };
   const answer = (nth: number, at: number, ahead: number) => {
     const message = received[nth];
     const words = written[nth]?.words;
     if (message === undefined || words === undefined) return;
-    rowId += 1;
-    const sent: SentRow = {
-      ...{ rowId, guid: `row-${nth}`, conversation: PERSON, text: words, service: 'iMessage', error: 0 },
-      ...{ sentAt: ofDate(at, ahead), isSent: true, isDelivered: false, isRead: false, wasDowngraded: false },
-      ghostOf: null,
-    };
-    messages.rows.push(sent);
+    wrote(`row-${nth}`, words, at + ahead);
     marks.push(...marksOf(message.began));
     if (written[nth]?.isRewritten !== true) return;
     rowId += 1;
@@ -90,6 +112,9 @@ async function play({ written, answered, isMoved, later }: History) {
   for (const [nth, message] of received.entries()) {
     rowId += 1;
     message.rowId = rowId;
+    const made = written[nth]?.command;
+    if (made?.isDone === true)
+      wrote(`row-of-${nth}`, made.words, BEGAN_AT + nth * STEP_MS + 500 + message.ahead);
     while (next < done && next + (written[next]?.delay ?? 0) <= nth) {
       answer(next, BEGAN_AT + nth * STEP_MS + 1_000 + next, message.ahead);
       next += 1;
@@ -120,25 +145,40 @@ async function play({ written, answered, isMoved, later }: History) {
       }),
     );
   }
+  const text = { conversation: PERSON, threadId: PERSON, priority: 2, pauseMs: 0 };
+  const offer = (isFirst: boolean) => {
+    for (const [nth, { command: made }] of written.entries()) {
+      if (made?.isFirst !== isFirst) continue;
+      const commandId = `cmd-${nth}`;
+      const timestamp = BEGAN_AT + nth * STEP_MS + 400;
+      const body = JSON.stringify({ payload: {}, priority: 'normal', timestamp });
+      store.commands.add({ commandId, commandType: 'send_message_now', body, bodyHash: '', via: 'http' });
+      outgoing.enqueue({ ...text, id: commandId, commandId, text: made.words, role: 'message' });
+    }
+  };
   store.write(() => {
-    for (const [nth, { guid }] of received.entries())
-      outgoing.enqueue({
-        ...{ id: `reply-${nth}`, conversation: PERSON, threadId: PERSON, text: written[nth]?.words ?? '' },
-        ...{ role: 'first', priority: 2, pauseMs: 0, answers: guid },
-      });
+    offer(true);
+    for (const [nth, { guid }] of received.entries()) {
+      const words = written[nth]?.words ?? '';
+      outgoing.enqueue({ ...text, id: `reply-${nth}`, text: words, role: 'first', answers: guid });
+    }
+    offer(false);
   });
   await outgoing.start();
   for (let ended = 0; ended < messages.started.length; ended++) await messages.succeed(PERSON);
-  const states = written.map((_, nth) => store.sends.findById(`reply-${nth}`)?.state);
+  const states = written.flatMap((_, nth) =>
+    [`reply-${nth}`, `cmd-${nth}`].flatMap((id) => store.sends.findById(id)?.state ?? []),
+  );
   const texts = messages.texts.toSorted();
   outgoing.stop();
   store.close();
-  const open = written.slice(done).map(({ words }) => words);
+  const commands = written.flatMap(({ command: made }) => (made?.isDone === false ? [made.words] : []));
+  const open = [...written.slice(done).map(({ words }) => words), ...commands];
   return { states, texts, open: open.toSorted() };
 }
 
 const written = (words: string, delay: number, more: Partial<Written> = {}): Written => {
-  return { words, delay, ahead: 0, isRewritten: false, ...more };
+  return { words, delay, ahead: 0, isRewritten: false, command: null, ...more };
 };
 const AHEAD = { ahead: HOUR_MS };
 const COPIED = { ahead: HOUR_MS, isRewritten: true };
@@ -150,6 +190,10 @@ const KNOWN: readonly (readonly Written[])[] = [
   [written('yes', 0, COPIED), written('yes', 1, AHEAD)],
   [written('yes', 1, COPIED), written('ok', 0), written('yes', 0)],
   [written('ok', 1, COPIED)],
+  [
+    written('ok', 0, { ...AHEAD, command: { words: 'yes', isDone: true, isFirst: true } }),
+    written('yes', 1, AHEAD),
+  ],
 ];
 
 /** Each of the texts is one of those that were wanted. */
@@ -165,7 +209,7 @@ function expectAmong(texts: readonly string[], wanted: readonly string[]): void 
 describe(`seed ${SEED}`, () => {
   test('wherever an older store is put back, each message is answered exactly once', async () => {
     await fc.assert(
-      fc.asyncProperty(histories({ clock: false, rewrites: false }), async (history) => {
+      fc.asyncProperty(histories({ clock: false, rewrites: false, commands: false }), async (history) => {
         const { texts, open, states } = await play(history);
         expect(texts).toEqual(open);
         expect(states).not.toContain('unknown');
@@ -175,11 +219,11 @@ describe(`seed ${SEED}`, () => {
   });
 
   test.each([
-    ['iCloud wrote rows again', { clock: false, rewrites: true }],
-    ['the clock was ahead meanwhile', { clock: true, rewrites: false }],
-    ['both', { clock: true, rewrites: true }],
+    ['iCloud wrote rows again', { clock: false, rewrites: true, commands: true }],
+    ['the clock was ahead meanwhile', { clock: true, rewrites: false, commands: true }],
+    ['both', { clock: true, rewrites: true, commands: true }],
   ])(
-    'nor is any answered twice where %s, and what is not answered is told as unknown',
+    'nor does anything go out twice where %s, and of what does not go out as much is unknown',
     async (_, trouble) => {
       const examples = [0, 2 * HOUR_MS].flatMap((later) =>
         KNOWN.map((history): [History] => [

@@ -323,6 +323,24 @@ describe('after an older store was put back', () => {
 
   const HOUR_MS = 3_600_000;
 
+  test('of two rows in the same words the first one is that of the older text, though the clock was set back between them', async () => {
+    const world = new World();
+    const marks = marksOf({ guid: 'guid-2', sentAt: BEGAN_AT + HOUR_MS + 3_000 });
+    world.messages.rows.push(row(1, 'yes', BEGAN_AT + HOUR_MS), row(3, 'yes', BEGAN_AT + 6_000));
+    world.at(BEGAN_AT + 20_000);
+    world.restore(0, BEGAN_AT + 20_000, { answered: [{ knownSends: 0, marks }] });
+    world.store.write(() =>
+      world.store.lineage.noteGapRows(world.messages.rows.map(({ guid, sentAt }) => ({ guid, sentAt }))),
+    );
+    received(world, 'guid-2', 2, BEGAN_AT + HOUR_MS + 3_000);
+    const id = `command:${world.offer('yes', BEGAN_AT)}`;
+    world.offer('yes', null, { id: 'answer', role: 'first', answers: 'guid-2' });
+    await world.outgoing.start();
+    expect(world.messages.texts).toEqual([]);
+    expect([id, 'answer'].map((one) => world.store.sends.findById(one)?.guid)).toEqual(['row-1', 'row-3']);
+    world.close();
+  });
+
   test.each([
     ['a reflex in the words of a row may have gone out', 'fine', 'reflex', {}, 'unknown'],
     ['a reflex in other words goes out', 'one sec', 'reflex', {}, 'attempting'],
