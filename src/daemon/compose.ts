@@ -341,6 +341,7 @@ export function compose(options: ComponentOptions): Components {
       prove: () => proveMarker({ ...osascript, stateDirectory }),
       accounts: () => accountsOf(osascript),
       osascriptPath,
+      clock,
     }),
     conversationKey: keyOf,
     operatorTexts,

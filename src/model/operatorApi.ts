@@ -355,6 +355,8 @@ export interface OperatorApi extends SharedApi {
   automation: { args: { raise?: boolean }; result: AutomationAnswered };
   /** Ends within 20 s. */
   marker: { args: Nothing; result: MarkerProof };
+  /** By how much the latest timer of the agent was late, of those of 2 s. */
+  timers: { args: Nothing; result: { readonly worst_ms: number } };
   /** Sends nothing and raises no dialog. Ends within 25 s. */
   accounts: { args: Nothing; result: AccountsFound };
   /** Ends within 15 s. */

@@ -1,6 +1,8 @@
 import { release } from 'node:os';
 import type { AccountsFound, AutomationAnswered, MarkerProof } from '../model/operatorApi.js';
 import type { Store } from '../store/Store.js';
+import type { Clock } from '../system/clock.js';
+import { timersLate } from '../system/timersLate.js';
 
 /** Names, among the small facts of the store, the macOS and the osascript that proved that the marker is written at once. */
 const PROVEN = 'marker.proven';
@@ -11,13 +13,15 @@ interface MacVerbOptions {
   readonly prove: () => Promise<MarkerProof>;
   readonly accounts: () => Promise<AccountsFound>;
   readonly osascriptPath: string;
+  readonly clock: Clock;
 }
 
 /** What only the agent itself can find out of this Mac, because it is about its own process. Each ends within 25 s. */
-export function macVerbs({ store, automation, prove, accounts, osascriptPath }: MacVerbOptions) {
+export function macVerbs({ store, automation, prove, accounts, osascriptPath, clock }: MacVerbOptions) {
   return {
     automation: ({ raise }: Readonly<Record<string, unknown>>) => automation.ask(raise === true),
     accounts,
+    timers: async () => ({ worst_ms: await timersLate(clock) }),
     marker: async () => {
       const proof = await prove();
       store.tryWrite(() =>

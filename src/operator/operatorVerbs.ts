@@ -40,7 +40,10 @@ export function operatorVerbs(components: {
   /** Takes over secrets that have changed, also in the Keychain, which nothing watches. */
   readSecrets: () => void;
 }): Answers<
-  Omit<OperatorApi, 'waiting' | 'monitor.rotate' | 'alerts.test' | 'automation' | 'marker' | 'accounts'>
+  Omit<
+    OperatorApi,
+    'waiting' | 'monitor.rotate' | 'alerts.test' | 'automation' | 'marker' | 'timers' | 'accounts'
+  >
 > {
   const { store, config, backend, snapshot, names, log } = components;
   const meant = (written: string) =>

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase, openDurableDatabase } from '../../store/sqlite.js';
-import { type Clock, sleep } from '../../system/clock.js';
+import { sleep } from '../../system/clock.js';
+import { timersLate, WATCHED_MS } from '../../system/timersLate.js';
 import { type Check, type ConfiguredBench, fail, pass, warn } from '../checks/check.js';
 import { median } from '../checks/median.js';
 
@@ -77,35 +78,26 @@ async function commits({ config: { loaded }, clock }: ConfiguredBench): Promise<
   }
 }
 
-const WATCHED_MS = 2_000;
-const TICK_MS = 50;
 const SMALL_GAP_MS = 250;
 const LARGE_GAP_MS = 2_000;
+const AGENT_MS = 15_000;
 
-/** App Nap, timer coalescing or an overloaded Mac: what delays our timers delays everything. */
+/** App Nap, timer coalescing or an overloaded Mac: what delays the timers of the agent delays everything. Of a terminal they may differ. */
 export const wakeGap: Check = {
   id: 'wake-gap',
   title: 'timers are on time',
   withoutConfig: true,
-  async run({ clock }) {
-    const worst = await worstDelay(clock);
-    const evidence = `at most ${Math.round(worst)} ms late within ${WATCHED_MS / 1000} s`;
+  async run({ agent, askAgent, clock }) {
+    const told = agent.kind === 'up' ? await askAgent({ verb: 'timers' }, AGENT_MS) : undefined;
+    const isOfAgent = told?.kind === 'answered';
+    const worst = isOfAgent ? told.result.worst_ms : await timersLate(clock);
+    const whose = isOfAgent ? 'those of the running agent' : 'those of this program';
+    const evidence = `${whose}: at most ${worst} ms late within ${WATCHED_MS / 1000} s`;
     const remedy = 'See that the Mac is not overloaded and that the LaunchAgent has ProcessType Interactive.';
     if (worst >= LARGE_GAP_MS) return fail(evidence, remedy);
     return worst >= SMALL_GAP_MS ? warn(evidence, remedy) : pass(evidence);
   },
 };
-
-async function worstDelay(clock: Clock): Promise<number> {
-  const end = clock.monotonic() + WATCHED_MS;
-  let worst = 0;
-  while (clock.monotonic() < end) {
-    const due = clock.monotonic() + TICK_MS;
-    await sleep(clock, TICK_MS);
-    worst = Math.max(worst, clock.monotonic() - due);
-  }
-  return worst;
-}
 
 function since(began: number, at: number | undefined): number | undefined {
   return at === undefined ? undefined : at - began;

@@ -311,6 +311,18 @@ describe('what only the agent can tell is asked of it, and not of this terminal'
     expect(verdicts(await context.run('local-network'))['local-network']).toBe('SKIP');
   });
 
+  test('timers are those of the agent, whose process launchd may slow down', async () => {
+    const context = new TestContext();
+    context.changes = answering({ timers: { worst_ms: 400 } });
+    expect(finding(await context.run('wake-gap'), 'wake-gap')).toMatchObject({
+      verdict: 'WARN',
+      evidence: expect.stringMatching(/^those of the running agent: at most 400 ms late/),
+    });
+    // One of before, which cannot be asked.
+    context.changes = answering({});
+    expect(finding(await context.run('wake-gap'), 'wake-gap')?.evidence).toMatch(/^those of this program:/);
+  });
+
   test('the marker is proven by the agent, which remembers it', async () => {
     const context = new TestContext();
     context.changes = answering({ marker: { proven: true, ms: 40 } });
