@@ -156,6 +156,11 @@ export class Backend {
     return this.parts.access.time.ageOf(madeAt);
   }
 
+  /** Whether the backend has said in this life what time it is. */
+  knowsTime(): boolean {
+    return this.parts.access.time.skewMs !== null;
+  }
+
   /** The same at most, see BackendTime.mostAgeOf. */
   mostAgeOf(madeAt: number): number {
     return this.parts.access.time.mostAgeOf(madeAt);
@@ -163,8 +168,7 @@ export class Backend {
 
   /** Whether this instant (Unix ms) is yet to come by the backend's clock; false while that is not known. */
   isFuture(at: number): boolean {
-    const { time } = this.parts.access;
-    return time.skewMs !== null && time.mostAgeOf(at) < 0;
+    return this.knowsTime() && this.mostAgeOf(at) < 0;
   }
 
   /** Told after each change of the link's state; must not throw. */

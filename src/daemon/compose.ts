@@ -186,6 +186,7 @@ export function compose(options: ComponentOptions): Components {
     log,
     settings: options.config.slice(scheduleSettings),
     ageOf: (at) => backend.ageOf(at),
+    knowsBackendTime: () => backend.knowsTime(),
   });
   const handlers = commandHandlers({
     texts: outgoing,

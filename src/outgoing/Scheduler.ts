@@ -27,6 +27,8 @@ interface SchedulerOptions {
   log: Logger;
   /** How old, in ms, an instant (Unix ms) of the backend's clock is; by this machine's clock if left out. */
   ageOf?: (at: number) => number;
+  /** Whether the backend has said in this life what time it is by its clock; true if left out. */
+  knowsBackendTime?: () => boolean;
   settings: () => { maxLatenessMs: number; acks: 'stored' | 'sent' | 'both' };
 }
 
@@ -37,6 +39,9 @@ const WATCHED_BATCH = 10;
 const LOOK_EVERY_MS = 60_000;
 /** A due text that could not be stored as being sent is tried again so soon. */
 const STORE_RETRY_MS = 2_000;
+/** A text that is too late by this machine's clock alone waits so long for what the backend's says, and is looked at so often. */
+const SECOND_CLOCK_MS = 10 * 60_000;
+const SECOND_CLOCK_LOOK_MS = 2_000;
 
 /** What became of a wish to take a scheduled text back. */
 export type Cancellation =
@@ -67,13 +72,16 @@ export function cancelScheduled(
 
 /**
  * Sends texts at their time, by this machine's wall clock: sleep and clock changes can only delay them. Survives restarts; a
- * text overdue by more than the operator allows, by the backend's clock too, fails instead of surprising somebody.
+ * text overdue by more than the operator allows, by the backend's clock too, which is waited for 10 min after a start, fails instead of surprising somebody.
  */
 export class Scheduler {
   private timer: Timer | undefined;
   private running = false;
+  private readonly startedAt: number;
 
-  constructor(private readonly options: SchedulerOptions) {}
+  constructor(private readonly options: SchedulerOptions) {
+    this.startedAt = options.clock.monotonic();
+  }
 
   start(): void {
     this.running = true;
@@ -104,7 +112,7 @@ export class Scheduler {
     | { kind: 'tooLate'; byMs: number; goneOut: 'no' | 'unreadable' } {
     const { store, acks, settings } = this.options;
     const byMs = this.lateMs(text.sendAt);
-    const goneOut = this.goneOutIfLate(text, byMs);
+    const goneOut = this.mayJudge() ? this.goneOutIfLate(text, byMs) : 'maybe';
     if (goneOut !== 'maybe') return { kind: 'tooLate', byMs, goneOut };
     const scheduleId = freshId('sched');
     store.schedule.add({ ...text, scheduleId });
@@ -167,7 +175,9 @@ export class Scheduler {
     const { store, clock } = this.options;
     const due = store.schedule.due(clock.now(), store.setAside.isWatching ? WATCHED_BATCH : BATCH);
     // Others get their turn between two slices, however many texts are due.
-    if (due.length > 0) return this.sendAll(due) ? 0 : STORE_RETRY_MS;
+    const ready = due.filter(({ sendAt }) => !this.isLate(this.lateMs(sendAt)) || this.mayJudge());
+    if (ready.length > 0) return this.sendAll(ready) ? 0 : STORE_RETRY_MS;
+    if (due.length > 0) return SECOND_CLOCK_LOOK_MS;
     const next = store.schedule.nextDueAt();
     return next === undefined ? undefined : Math.min(next - clock.now(), LOOK_EVERY_MS);
   }
@@ -179,10 +189,20 @@ export class Scheduler {
     return Math.min(byThisClock, ageOf?.(sendAt) ?? byThisClock);
   }
 
+  private isLate(lateMs: number): boolean {
+    return lateMs > this.options.settings().maxLatenessMs;
+  }
+
+  /** Whether a text may be called too late: this clock may have been wrong at the start, until the backend's is known. */
+  private mayJudge(): boolean {
+    const { clock, knowsBackendTime } = this.options;
+    return (knowsBackendTime?.() ?? true) || clock.monotonic() - this.startedAt >= SECOND_CLOCK_MS;
+  }
+
   /** `maybe`: it is not too late, or what chat.db has of it tells how it ended. Else it is, and this is known of it. */
   private goneOutIfLate(text: WantedText & { sendAt: number }, lateMs: number): GoneOut {
-    const { settings, texts } = this.options;
-    if (lateMs <= settings().maxLatenessMs) return 'maybe';
+    const { texts } = this.options;
+    if (!this.isLate(lateMs)) return 'maybe';
     return texts.mayHaveGoneOut(text, { at: text.sendAt, clock: 'own' });
   }
 

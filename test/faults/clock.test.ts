@@ -25,7 +25,9 @@ const JUMPS = [
 ] as const;
 
 /** The rooms through which a text goes out, now or at its time. */
-async function sending() {
+async function sending(
+  backend: Pick<ConstructorParameters<typeof Scheduler>[0], 'ageOf' | 'knowsBackendTime'> = {},
+) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
@@ -38,6 +40,7 @@ async function sending() {
     clock,
     log,
     settings: () => ({ maxLatenessMs: HOUR, acks: 'sent' }),
+    ...backend,
   });
   const outcomes: string[] = [];
   outgoing.onOutcome((send, outcome) => {
@@ -92,6 +95,37 @@ describe('a text for later, when the clock is set', () => {
     clock.jumpWall(-365 * DAY);
     scheduler.clockChanged();
     clock.advance(DAY);
+    expect(messages.texts).toEqual([]);
+    expect(acks()).toMatchObject([
+      { command_id: 'cmd_later', status: 'failed', result: { retry_safe: true } },
+    ]);
+  });
+});
+
+describe('a scheduled text at a start by a clock that is two hours ahead', () => {
+  test('waits until the backend has said what time it is, and goes out; others go out meanwhile', async () => {
+    let heardAt: number | undefined;
+    const { clock, messages, schedule } = await sending({
+      ageOf: (at) => clock.now() - at - (heardAt === undefined ? 0 : 2 * HOUR),
+      knowsBackendTime: () => heardAt !== undefined,
+    });
+    schedule('due in truth', -2 * HOUR);
+    clock.advance(60_000);
+    expect(messages.texts).toEqual([]);
+    schedule('due by this clock too', 0);
+    expect(messages.texts).toEqual(['due by this clock too']);
+    await messages.succeed();
+    heardAt = clock.now();
+    clock.advance(5_000);
+    expect(messages.texts).toEqual(['due by this clock too', 'due in truth']);
+  });
+
+  test('fails as too late where the backend says nothing for ten minutes', async () => {
+    const { clock, messages, schedule, acks } = await sending({ knowsBackendTime: () => false });
+    schedule('later', -2 * HOUR);
+    clock.advance(9 * 60_000);
+    expect(acks()).toEqual([]);
+    clock.advance(2 * 60_000);
     expect(messages.texts).toEqual([]);
     expect(acks()).toMatchObject([
       { command_id: 'cmd_later', status: 'failed', result: { retry_safe: true } },
