@@ -158,7 +158,10 @@ export class Outgoing {
     // Whoever writes to us is no stranger: what waits for them is looked at anew.
     store.incoming.onOpen((conversation) => this.lookAnew(conversation));
     // A text that waits may answer another message than it named.
-    store.cursor.seen.onCopy(({ conversation }) => this.lookAnew(conversation));
+    store.cursor.seen.onCopy(({ conversation }, original) => {
+      if (store.incoming.isReversed(original)) this.withdrawAnswers({ guid: original, conversation });
+      this.lookAnew(conversation);
+    });
     store.onRekeyed(() => {
       newRecipients.reload();
       this.lanes.reload();

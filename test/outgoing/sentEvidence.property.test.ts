@@ -957,6 +957,22 @@ test.each([
   },
 );
 
+test('a reflex that names the copy of a message which went out from this account fails as soon as that is known', async () => {
+  const world = new World();
+  const copy = { guid: 'copy', original: 'guid-1', conversation: PERSON, key: null, words: '', files: '' };
+  world.offer('one sec', null, { id: 'reflex', role: 'reflex', answers: 'copy' });
+  received(world, 'guid-1', 0);
+  world.store.write(() => {
+    world.store.incoming.reverse('guid-1');
+    world.outgoing.withdrawAnswers({ guid: 'guid-1', conversation: PERSON });
+  });
+  world.store.write(() => world.store.cursor.seen.add({ ...copy, changed: false, seenAt: BEGAN_AT }));
+  await world.run();
+  expect(world.messages.texts).toEqual([]);
+  expect(world.store.sends.findById('reflex')?.errorCode).toBe('answer_withdrawn');
+  world.close();
+});
+
 test('reflexes in the same words that name a message which nobody knows are each said', async () => {
   const world = new World();
   for (let nth = 0; nth < 2; nth++) world.offer('one sec', null, { role: 'reflex', answers: 'of nobody' });
