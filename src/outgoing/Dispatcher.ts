@@ -5,15 +5,16 @@ import { diskFault } from '../store/diskFault.js';
 import type { Store } from '../store/Store.js';
 import { orderOf } from '../store/seenRows.js';
 import { rowWatchedMs, sendTrace } from '../store/sendRecord.js';
-import type { SendPartTable } from '../store/sends.js';
 import type { Clock, Timer } from '../system/clock.js';
-import { isMachineCode, machinePause } from '../system/failures.js';
+
 import { randomHex } from '../system/random.js';
 import type { ConversationQueues, NextSend } from './ConversationQueues.js';
 import { saidMeanwhile } from './DuplicatePairing.js';
+import { MachineGate } from './MachineGate.js';
 import type { NewRecipients } from './NewRecipients.js';
 import type { OutcomeRecorder } from './OutcomeRecorder.js';
 import { notDelivered, outcomeOf } from './OutcomeRecorder.js';
+import type { Pace } from './Pace.js';
 import { retryOf } from './retryPolicy.js';
 import { knownRows, matchRows, type UndecidedTexts } from './SendVerifier.js';
 import { type Evidence, isReply, type SentEvidence } from './SentEvidence.js';
@@ -502,103 +503,6 @@ function placeOf(
 
 function tagOf({ seq, attempts, form }: SendRecord): string {
   return `${seq}-${attempts}${form}-${randomHex(6)}`;
-}
-
-/**
- * Shut while this machine cannot start an attempt at all: then one text is tried now and again instead of every
- * conversation's. Opens for good with the first attempt that gets past this machine.
- */
-class MachineGate {
-  private inARow = 0;
-  private shutUntil = 0;
-
-  constructor(private readonly clock: Clock) {}
-
-  /** How many attempts in a row this machine could not start. */
-  get failures(): number {
-    return this.inARow;
-  }
-
-  /** How long until the next attempt may be made, in ms; 0: now. */
-  opensInMs(): number {
-    return this.inARow === 0 ? 0 : Math.max(0, this.shutUntil - this.clock.monotonic());
-  }
-
-  /** An attempt ended. */
-  note(result: AttemptResult): void {
-    const isOurs = result.kind === 'notStarted' && isMachineCode(result.errorCode);
-    this.inARow = isOurs ? this.inARow + 1 : 0;
-    // Half of what the failed text waits: another conversation's text is tried in between, so that one text alone,
-    // whatever is wrong with it, holds up nobody else.
-    if (isOurs) this.shutUntil = this.clock.monotonic() + machinePause(this.inARow) / 2;
-  }
-}
-
-const WINDOW_MS = 60_000;
-/** How far back in the ledger a start looks for what went out within the window. */
-const LOOKED_AT = 1000;
-
-/**
- * How fast texts of one conversation may follow each other: at most so many attempts within any 60 s. A start takes up
- * what the ledger tells of the last minute.
- */
-export class Pace {
-  /** When the conversation's latest texts were handed over, on the monotonic clock, the oldest first. */
-  private readonly attempts = new Map<string, number[]>();
-  private isSeeded = false;
-
-  constructor(
-    private readonly sends: SendPartTable,
-    private readonly newest: () => number,
-    private readonly clock: Clock,
-    private readonly maxPerMinute: () => number,
-  ) {}
-
-  /** How long the conversation's next text has to wait, in ms; 0: not at all. */
-  waitOf(conversation: string): number {
-    const most = this.maxPerMinute();
-    if (most === 0) return 0;
-    this.seed();
-    const times = this.attempts.get(conversation) ?? [];
-    const decisive = times.at(-most);
-    return decisive === undefined ? 0 : Math.max(0, decisive + WINDOW_MS - this.clock.monotonic());
-  }
-
-  /** A text of this conversation is handed over now. */
-  note(conversation: string): void {
-    if (this.maxPerMinute() === 0) return;
-    this.seed();
-    this.add(conversation, this.clock.monotonic());
-  }
-
-  /** The conversation's newest attempt never left this machine, so it does not count. */
-  takeBack(conversation: string): void {
-    this.attempts.get(conversation)?.pop();
-  }
-
-  private add(conversation: string, at: number): void {
-    const since = this.clock.monotonic() - WINDOW_MS;
-    const times = [...(this.attempts.get(conversation) ?? []).filter((time) => time > since), at];
-    this.attempts.delete(conversation);
-    this.attempts.set(conversation, times);
-    // The map keeps the order of the latest text, so what is over stands in front.
-    for (const [other, latest] of this.attempts) {
-      if ((latest.at(-1) ?? 0) > since) return;
-      this.attempts.delete(other);
-    }
-  }
-
-  private seed(): void {
-    if (this.isSeeded) return;
-    this.isSeeded = true;
-    const now = this.clock.now();
-    for (const { conversation, attemptedAt } of this.sends.attemptedSince(
-      this.newest() - LOOKED_AT,
-      now - WINDOW_MS,
-    )) {
-      this.add(conversation, this.clock.monotonic() - Math.max(0, now - attemptedAt));
-    }
-  }
 }
 
 /**
