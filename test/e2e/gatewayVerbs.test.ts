@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { page } from '../docs/page.js';
 import { freshToken } from '../kit/backend/PlainAgent.js';
 import { DaemonProcess } from '../support/DaemonProcess.js';
 import { EdgeWorld, OWN, REALTIME } from '../support/EdgeWorld.js';
@@ -41,11 +43,15 @@ function gatewayPlace(env: NodeJS.ProcessEnv = {}) {
 
 /** How a gateway answers an agent that shows this secret. */
 async function opens(url: string, secret: unknown): Promise<number> {
-  const headers = {
+  const request = { method: 'POST', headers: agentHeaders(secret), body: '{}' };
+  return (await fetch(`${url}/edge/sync`, request)).status;
+}
+
+function agentHeaders(secret: unknown) {
+  return {
     authorization: `Bearer ${freshToken('edge_13105550100', String(secret))}`,
     'x-edge-agent-id': 'edge_13105550100',
   };
-  return (await fetch(`${url}/edge/sync`, { method: 'POST', headers, body: '{}' })).status;
 }
 
 describe('a gateway that is set up by its verbs', () => {
@@ -290,6 +296,57 @@ describe('the verbs of replicas on PostgreSQL', () => {
       expect(await runCli(['gateway', ...verb], at(old))).toMatchObject(refused);
     for (const { url } of replicas) expect(await opens(url, secret)).toBe(200);
   });
+});
+
+const sqlite3 = spawnSync('sqlite3', ['--version'], { stdio: 'ignore' }).status === 0;
+
+describe('a backup', () => {
+  test.skipIf(!sqlite3)(
+    `by the documented line is taken while it runs, and put back it offers again what was acked since${sqlite3 ? '' : ' (SKIPPED: there is no sqlite3 here)'}`,
+    async () => {
+      const { place, json, start, data } = gatewayPlace();
+      const { daemon, url } = await start();
+      const { secret } = await json('agents', 'add', OWN);
+      const key = await json('keys', 'add', 'app');
+      const authorization = `Bearer ${String(key.secret)}`;
+      const ask = async (at: string, path: string, body?: unknown) => {
+        const more = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+        const answer = await fetch(`${at}${path}`, { headers: { authorization }, ...more });
+        return (await answer.json()) as Record<string, unknown>;
+      };
+      const sync = async (at: string, acked: readonly unknown[]) => {
+        const result = { outcome: 'sent', message_guid: 'G1' };
+        const command_acks = acked.map((id) => ({ command_id: id, status: 'completed', result }));
+        const body = JSON.stringify({ command_acks });
+        const answer = await fetch(`${at}/edge/sync`, {
+          method: 'POST',
+          headers: agentHeaders(secret),
+          body,
+        });
+        const { commands } = (await answer.json()) as { commands: { command_id: string }[] };
+        return commands.map(({ command_id }) => command_id);
+      };
+      const { id } = await ask(url, '/v1/messages', { to: '+13105551234', text: 'hello' });
+      expect(await sync(url, [])).toEqual([id]);
+      const [, line = ''] = /SQLite: `(sqlite3 [^`]+)`/.exec(page('docs/gateway.md')) ?? [];
+      expect(spawnSync('sh', ['-c', line], place)).toMatchObject({ status: 0 });
+      expect(await sync(url, [id])).toEqual([]);
+      expect(await ask(url, `/v1/messages/${String(id)}`)).toMatchObject({ status: 'sent' });
+      const later = await ask(url, '/v1/messages', { to: '+13105551234', text: 'and this' });
+      await daemon.kill('SIGKILL');
+
+      for (const left of ['', '-wal', '-shm']) rmSync(`${data}${left}`, { force: true });
+      renameSync(join(place.cwd, 'backup.sqlite'), data);
+      const again = await start();
+      expect(await ask(again.url, `/v1/messages/${String(id)}`)).toMatchObject({ status: 'queued' });
+      expect(await sync(again.url, [])).toEqual([id]);
+      expect(await sync(again.url, [id])).toEqual([]);
+      expect(await ask(again.url, `/v1/messages/${String(id)}`)).toMatchObject({ status: 'sent' });
+      expect(await ask(again.url, `/v1/messages/${String(later.id)}`)).toMatchObject({
+        error: { code: 'message_unknown' },
+      });
+    },
+  );
 });
 
 describe('what cannot be', () => {

@@ -1,7 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { outgoingMessageSchema } from '../../src/model/gatewayMessages.js';
-import { AGENT_ID } from '../kit/backend/PlainAgent.js';
+import { page } from '../docs/page.js';
+import { AGENT_ID, incoming } from '../kit/backend/PlainAgent.js';
 import { until } from '../support/until.js';
 import { GatewayWorld } from './GatewayWorld.js';
 import { gatewayEngines } from './gatewayEngines.js';
@@ -37,6 +41,30 @@ describe.each(gatewayEngines('PostgreSQL'))('an application of the gateway on $n
       told += (await reader.read()).value ?? '';
     expect(told).toContain(`"message_id":"${id}"`);
     stop.abort();
+  });
+
+  test('sees events as they happen by the line of docs/gateway-api.md', async () => {
+    const world = await GatewayWorld.start(engine);
+    const [, line = ''] = /```sh\n(curl .+)\n```/.exec(page('docs/gateway-api.md')) ?? [];
+    const env = { ...process.env, GATEWAY: world.url, KEY: await world.addKey(['events:read']) };
+    const curl = spawn('sh', ['-c', `exec ${line} --silent`], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(curl, 'exit');
+    onTestFinished(async () => {
+      curl.kill();
+      await ended;
+    });
+    const shown: string[] = [];
+    createInterface({ input: curl.stdout }).on('line', (one) => shown.push(one));
+    // The first line says that the stream is open.
+    await until(
+      () => shown.length > 0,
+      () => 'the stream',
+    );
+    await world.post('/edge/message', incoming('g1'));
+    await until(
+      () => shown.includes('event: message.received'),
+      () => `the event in:\n${shown.join('\n')}`,
+    );
   });
 
   test('whose stream is open does not hold up a gateway that stops', async () => {
