@@ -415,6 +415,7 @@ describe.each(engines)('a gateway that stops on $name', (engine) => {
     const sockets = await Promise.all([AGENT_ID, ...others].map((id) => world.connect(id)));
     const ready = async () => (await fetch(`${world.url}/ready`)).status;
     expect(await ready()).toBe(200);
+    const began = performance.now();
     const stopped = world.gateway.stop();
     await sockets[0]?.closed;
     expect(await ready()).toBe(503);
@@ -423,6 +424,8 @@ describe.each(engines)('a gateway that stops on $name', (engine) => {
       status: 503,
     });
     await stopped;
+    // So many a second at most: it cannot have been sooner.
+    expect(performance.now() - began).toBeGreaterThan((others.length * 1000) / 20);
     expect((await Promise.all(sockets.map(({ closed }) => closed))).map(({ code }) => code)).toEqual(
       sockets.map(() => 1012),
     );
