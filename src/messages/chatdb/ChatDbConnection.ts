@@ -70,12 +70,15 @@ export class ChatDbConnection {
     return { ok: true };
   }
 
-  /** Runs `work` on the open database. `work` must finish its statements (no open iterators). */
+  /**
+   * Runs `work` on the open database as it is at one instant: a commit of another program between two statements changes nothing, so
+   * that a ROWID names one row throughout. `work` must finish its statements (no open iterators).
+   */
   read<T>(work: (db: OpenChatDb) => T): Reading<T> {
     const open = this.current();
     if (open === undefined) return { kind: 'closed' };
     try {
-      const value = work(open);
+      const value = open.database.transaction(() => work(open))();
       this.busySince = undefined;
       return { kind: 'read', value };
     } catch (error) {

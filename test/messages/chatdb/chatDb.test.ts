@@ -103,6 +103,19 @@ describe('access', () => {
   });
 });
 
+test('a look sees one state of chat.db: ROWIDs given out anew meanwhile mix no row with the files of another', () => {
+  const world = new MessagesWorld();
+  world.receive({ from: PERSON, text: 'words' });
+  const photo = world.receive({ from: PERSON, text: 'a photo', attachments: [{ name: 'a.jpeg' }] });
+  const found = world.chatDb.readMessages((messages) => {
+    const rows = messages.rowsAfter(0, 10);
+    world.writer.rewrites.rebuild((rowIds) => rowIds.toReversed());
+    return rows.map(({ guid, rowId }) => ({ guid, files: messages.attachments(rowId).length }));
+  });
+  expect(found).toMatchObject({ kind: 'read', value: [{ files: 0 }, { guid: photo.guid, files: 1 }] });
+  expect(world.chatDb.readMessages((messages) => messages.rowIdOf(photo.guid))).toMatchObject({ value: 1 });
+});
+
 describe('the name of a group', () => {
   test.each(VERSIONS)('is the one that it has in Messages (macOS $version)', (options) => {
     const world = new MessagesWorld(options);
