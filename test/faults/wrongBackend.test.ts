@@ -62,18 +62,18 @@ describe('a message that the backend does not take', { timeout: 180_000, concurr
       chatDb.receive({ from: person(number), text: `after ${name}` });
     });
     const blamed = new Set<string>();
-    let parked = 0;
+    let setAside = 0;
     let said = 0;
     await until(
       async () => {
         chatDb.receive({ from: TALKER, text: `hello ${++said}` });
         const { snapshot } = await daemon.statusUntil(() => true);
         for (const { code } of snapshot?.problems ?? []) blamed.add(code);
-        parked = snapshot?.incoming_parked ?? 0;
+        setAside = snapshot?.incoming_parked ?? 0;
         await new Promise((resolve) => setTimeout(resolve, 1_000));
-        return parked === WRONGS.length;
+        return setAside === WRONGS.length;
       },
-      () => `${WRONGS.length} messages set aside; there are ${parked}`,
+      () => `${WRONGS.length} messages set aside; there are ${setAside}`,
       120_000,
     );
     expect(blamed).not.toContain('backend_unauthorised');

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SendRequest } from '../../../src/messages/applescript/OsascriptRunner.js';
 import { DISPATCH_MARKER } from '../../../src/messages/applescript/scripts.js';
 import { systemClock } from '../../../src/system/clock.js';
+import { until } from '../../support/until.js';
 import { request, Workbench } from './Workbench.js';
 
 let bench: Workbench;
@@ -19,8 +20,8 @@ afterEach(() => {
   bench.remove();
 });
 
-/** Starts a run in a process of its own, which is killed as soon as `until` is there. Resolves when it is dead. */
-async function dieWhileSending(osascriptPath: string, asked: SendRequest, until: string): Promise<void> {
+/** Starts a run in a process of its own, which is killed as soon as `sign` is there. Resolves when it is dead. */
+async function dieWhileSending(osascriptPath: string, asked: SendRequest, sign: string): Promise<void> {
   const load = (file: string) => pathToFileURL(join('dist', file)).href;
   const program = `
     const { OsascriptRunner } = await import('${load('messages/applescript/OsascriptRunner.js')}');
@@ -32,18 +33,16 @@ async function dieWhileSending(osascriptPath: string, asked: SendRequest, until:
   const args = ['--input-type=module', '-e', program, JSON.stringify(options)];
   const agent = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   started.push(agent);
-  await appears(until);
+  await appears(sign);
   agent.kill('SIGKILL');
   await once(agent, 'exit');
 }
 
-async function appears(path: string): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!existsSync(path)) {
-    if (Date.now() > end) throw new Error(`${path} did not appear`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const appears = (path: string) =>
+  until(
+    () => existsSync(path),
+    () => `${path} to appear`,
+  );
 
 /** A stand-in that tells by a file that it has begun, and ends when another file is there. */
 function patient(begin = ''): string {
