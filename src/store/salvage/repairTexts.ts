@@ -166,13 +166,14 @@ export function lostSchedules(repair: Repair): LostSchedule[] {
     );
     if (row !== undefined && !hasSend(repair, `schedule:${row.scheduleId}`)) texts.push(row);
   }
-  return [...texts, ...schedulesOfCommands(repair, texts)];
+  return [...texts.filter(({ commandId }) => commandId !== null), ...schedulesOfCommands(repair, texts)];
 }
 
-/** Where not even the names of the texts can be read: those that commands of the last days asked for. */
-function schedulesOfCommands(repair: Repair, named: readonly LostSchedule[]): LostSchedule[] {
-  if (!repair.table('schedule').mayHaveLostMore) return [];
-  const known = new Set(named.map(({ commandId }) => commandId));
+/** Where not even the names of the texts can be read: those that commands of the last days asked for; and who cannot be named by these. */
+function schedulesOfCommands(repair: Repair, lost: readonly LostSchedule[]): LostSchedule[] {
+  const nameless = lost.filter(({ commandId }) => commandId === null);
+  if (nameless.length === 0 && !repair.table('schedule').mayHaveLostMore) return [];
+  const known = new Set(lost.flatMap(({ commandId }) => commandId ?? []));
   const asked = repair.many<{ scheduleId: string; commandId: string; sendAt: unknown }>(
     `SELECT json_extract(ack, '$.result.schedule_id') AS scheduleId, command_id AS commandId,
        json_extract(body, '$.payload.send_at') AS sendAt
@@ -180,7 +181,7 @@ function schedulesOfCommands(repair: Repair, named: readonly LostSchedule[]): Lo
        AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.command_id = c.command_id)
        AND NOT EXISTS (SELECT 1 FROM sends t WHERE t.command_id = c.command_id)`,
   );
-  return asked
+  const found = asked
     .map(({ scheduleId, commandId, sendAt }) => {
       const at = typeof sendAt === 'string' ? Date.parse(sendAt) : Number.NaN;
       return { scheduleId, commandId, sendAt: Number.isNaN(at) ? null : at };
@@ -188,6 +189,13 @@ function schedulesOfCommands(repair: Repair, named: readonly LostSchedule[]): Lo
     .filter(
       ({ commandId, sendAt }) => !known.has(commandId) && (sendAt === null || sendAt > repair.now - DAY_MS),
     );
+  const isFound = (text: LostSchedule) =>
+    found.some(({ scheduleId, sendAt }) =>
+      text.scheduleId === null
+        ? text.sendAt !== null && text.sendAt === sendAt
+        : text.scheduleId === scheduleId,
+    );
+  return [...found, ...nameless.filter((text) => !isFound(text))];
 }
 
 function hasSend(repair: Repair, id: string): boolean {
