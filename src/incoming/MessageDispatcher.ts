@@ -71,6 +71,8 @@ export class MessageDispatcher {
   /** Conversations that were looked at in the write that is open. */
   private readonly looked = new Set<string>();
   private running = false;
+  /** When the first answer came in the turn of the loop that runs, monotonic ms. */
+  private turnBegan: number | undefined;
   private storeRetry: Timer | undefined;
   private outage = false;
   private emptied: (() => void)[] = [];
@@ -302,10 +304,12 @@ export class MessageDispatcher {
   /** An answer that nothing can be made of sets its message aside. */
   private conclude(posted: IncomingRecord, result: PostResult): void {
     const { clock, store, atTurnEnd } = this.options;
+    this.turnBegan ??= clock.monotonic();
     if (atTurnEnd !== undefined) store.togetherUntil(atTurnEnd);
     store.share({
       take: () => this.take(posted, result),
       ended: (end) => {
+        this.turnEnded();
         if (end.kind === 'failed' && result.kind !== 'unusable')
           this.conclude(posted, { kind: 'unusable', detail: describeError(end.fault) });
         else if (end.kind !== 'stored' && this.running)
@@ -316,6 +320,12 @@ export class MessageDispatcher {
         }
       },
     });
+  }
+
+  private turnEnded(): void {
+    if (this.turnBegan === undefined) return;
+    this.flights.turnTook(this.options.clock.monotonic() - this.turnBegan);
+    this.turnBegan = undefined;
   }
 
   /** Inside a write: the post is over. */

@@ -6,6 +6,8 @@ export const OVERLAP_AFTER_MS = 2_000;
 const FRESH = { least: 8, most: 24 };
 /** So many posts in a row that were each answered within this time allow one more. */
 const SOON = { ms: 250, posts: 4 };
+/** A turn of our loop with answers, their commit and the next posts that takes longer halves how many may be fresh: commands wait for it. */
+const LONG_TURN_MS = 12;
 /** All posts, those that hang included. */
 const MOST_IN_FLIGHT = 64;
 /** Beyond this many no post starts beside another one of its conversation: hanging conversations leave room for the rest. */
@@ -126,6 +128,13 @@ export class PostsInFlight {
     if (!isTaken) this.mostFresh = FRESH.least;
     else if (!isSoon) this.mostFresh = Math.max(this.mostFresh - 1, FRESH.least);
     else if (this.soon % SOON.posts === 0) this.mostFresh = Math.min(this.mostFresh + 1, FRESH.most);
+  }
+
+  /** What came in one turn of the loop was stored, and what follows from it was done, within so many ms. */
+  turnTook(ms: number): void {
+    if (ms <= LONG_TURN_MS) return;
+    this.mostFresh = Math.max(Math.floor(this.mostFresh / 2), FRESH.least);
+    this.soon = 0;
   }
 
   end(seq: number): void {

@@ -18,10 +18,15 @@ class HeldBackend implements MessagePosting {
   readonly sequences: unknown[] = [];
   /** Whether a post counts as written as soon as it is made. */
   writesAtOnce = true;
+  /** So long each post keeps the loop busy. */
+  msEach = 0;
   private readonly held = new Map<string, (result: PostResult) => void>();
   private readonly progress = new Map<string, PostProgress>();
 
+  constructor(private readonly clock: FakeClock) {}
+
   postMessage(body: Record<string, unknown>, guid: string, progress: PostProgress): Promise<PostResult> {
+    if (this.msEach > 0) this.clock.advance(this.msEach);
     this.posted.push(guid);
     this.texts.push(body.text);
     this.sequences.push(body.sequence);
@@ -51,7 +56,7 @@ const BROKEN: PostResult = { kind: 'retry', cause: 'server', status: 500, detail
 function desk(atTurnEnd?: (work: () => void) => void) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
-  const backend = new HeldBackend();
+  const backend = new HeldBackend(clock);
   const replies: { id: string; text: string; pauseMs: number }[] = [];
   const expired: string[] = [];
   const setAside: string[] = [];
@@ -541,6 +546,16 @@ describe('many conversations', () => {
     expect(backend.posted.length - slow).toBe(1);
     clock.advance(2_000);
     expect(underWay()).toBe(16);
+  });
+
+  test('stay eight at a time where their turns of the loop take long, for commands wait for these', async () => {
+    const { clock, backend, arrive } = desk();
+    for (let person = 0; person < 200; person++) arrive(`m${person}`, `p${person}`);
+    backend.msEach = 13;
+    let answered = 0;
+    while (backend.posted.length < 120) await backend.answer(`m${answered++}`, NO_REPLY);
+    expect(backend.posted.length - answered).toBe(8);
+    expect(clock.monotonic()).toBeLessThan(2_000);
   });
 
   test('are eight at a time again once a post fails', async () => {
