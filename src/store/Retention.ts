@@ -1,10 +1,9 @@
 import type { Clock, Timer } from '../system/clock.js';
 import { steadyNow } from '../system/clock.js';
+import { ENDED_KEPT_MS } from './pruning.js';
 import type { Store } from './Store.js';
 
 const DAY_MS = 86_400_000;
-/** What ended is of use to nobody after this. */
-const ENDED_KEPT_MS = 7 * DAY_MS;
 /** A command_id is known for this long, so that a late repeat is not executed. */
 const COMMANDS_KEPT_MS = 90 * DAY_MS;
 const ROUND_EVERY_MS = 3600_000;

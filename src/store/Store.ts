@@ -394,11 +394,14 @@ export class Store {
     return rows.map((row) => row.detail);
   }
 
-  /** Inside a write: forgets up to `limit` rows a table that are older than the given Unix ms; returns how many. */
+  /**
+   * Inside a write: forgets up to `limit` rows a table that are older than the given Unix ms; returns how many it dealt with, 0 once
+   * nothing is left to look at.
+   */
   prune(bounds: { ended: number; commands: number; limit: number }): number {
-    const forgotten = this.pruning(bounds);
+    const { rows, forgotten } = this.pruning(bounds);
     if (forgotten > 0) this.sends.reload();
-    return forgotten;
+    return rows;
   }
 
   private noteRefusal(error: unknown): void {
