@@ -42,6 +42,10 @@ const UNREADABLE_RETRY_MS = 5_000;
 const BEGUN =
   'The store was restored; an agent that it forgot had begun to send this text, and it did not appear in chat.db.';
 
+/** Why a text that was to be sent again is not. */
+const NOT_AGAIN =
+  'It was sent once, and it is not known whether it went out; meanwhile another answer to its message went out in the same words.';
+
 /** Why a text of such a time is not sent, though no row proves it. */
 const DOUBT = {
   answered: 'The store was restored, and chat.db has a different answer to this message.',
@@ -270,7 +274,7 @@ export class Dispatcher {
   /**
    * Inside a write: while this text waited, a row turned out to be a copy, so that it and another one that went out, or may have, answer
    * one message in the same words. It ends as a duplicate of that; as long as that one has no end, it waits. With a first bubble its
-   * message was begun to be answered.
+   * message was begun to be answered. One of which nobody knows whether it went out, and that was to be sent again, stays unknown.
    */
   private isSaidAlready(send: SendRecord): boolean {
     const said = saidMeanwhile(this.store, send);
@@ -278,6 +282,10 @@ export class Dispatcher {
     const outcome = outcomeOf(said, this.store.sends);
     if (outcome === undefined) {
       this.waitForChatDb(send);
+      return true;
+    }
+    if (send.resends > 0) {
+      this.settlement.settle(send, { kind: 'unknown', message: NOT_AGAIN });
       return true;
     }
     if (isReply(send)) this.store.lineage.beginAnswer(this.store.incoming.find(send.answers));

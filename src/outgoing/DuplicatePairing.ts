@@ -83,14 +83,14 @@ export class DuplicatePairing {
 }
 
 /**
- * The text that went out, or may have, in the words and for the message of one that was never tried, where this is a duplicate of it only
- * since the two messages are known to be one (rules 3 and 6). Where that was known when it arrived, `decide` has found it.
+ * The text that went out, or may have, in the words and for the message of one that waits, where this is a duplicate of it only since the
+ * two messages, or conversations, are known to be one (rules 3 and 6). Where that was known when it arrived, `decide` has found it.
  */
 export function saidMeanwhile(
   { sends, incoming }: Pick<Store, 'sends' | 'incoming'>,
-  { seq, role, twinKey, answers, twin, tag }: SendRecord,
+  { seq, role, twinKey, answers, twin }: SendRecord,
 ): SendRecord | undefined {
-  if (twinKey === null || answers === null || twin !== null || tag !== null) return undefined;
+  if (twinKey === null || answers === null || twin !== null) return undefined;
   if ((role !== 'reflex' && role !== 'first') || !incoming.isKnown(answers)) return undefined;
   return sends
     .inWords(twinKey, answers)
@@ -101,7 +101,7 @@ export function saidMeanwhile(
     );
 }
 
-/** Whether another text goes out in its place: it was never tried itself. */
+/** Whether another text goes out in its place: no attempt of its own counts. */
 export function isDuplicate<Text extends Pick<SendRecord, 'twin' | 'tag'>>(
   text: Text,
 ): text is Text & { twin: number } {

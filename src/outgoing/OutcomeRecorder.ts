@@ -32,13 +32,13 @@ export class OutcomeRecorder {
     for (const part of this.pointless(send)) this.end(part, { kind, errorCode, message });
   }
 
-  /** A text that was never tried turns out to be a duplicate of one that ended so, and with it those that wait for it. */
+  /** A text that provably did not go out turns out to be a duplicate of one that ended so, and with it those that wait for it. */
   settleAsDuplicate(send: SendRecord, root: SendRecord, outcome: SendOutcome): void {
     const { sends } = this.store;
     const duplicates = [send, ...sends.duplicatesOf(send.seq).filter(({ state }) => state === 'waiting')];
     for (const { seq } of duplicates) sends.rewait(seq, root.seq);
     const end = endOfDuplicate(root, outcome);
-    for (const duplicate of duplicates) this.settle({ ...duplicate, twin: root.seq }, end);
+    for (const duplicate of duplicates) this.settle({ ...duplicate, twin: root.seq, tag: null }, end);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { SendRecord, SentRows } from '../model/sending.js';
 import { EVERY_CONVERSATION } from '../store/conversations.js';
 import type { Store } from '../store/Store.js';
 import type { Clock } from '../system/clock.js';
+import { saidMeanwhile } from './DuplicatePairing.js';
 import type { OutcomeRecorder, SendOutcome } from './OutcomeRecorder.js';
 import { knownRows, matchRows } from './SendVerifier.js';
 import type { SentEvidence } from './SentEvidence.js';
@@ -59,6 +60,8 @@ function expireIn(parts: HeldParts, conversation: string): void {
 
 function isTooOld({ clock, ageOf, ages, rows, evidence, store }: HeldParts, send: SendRecord): boolean {
   if (ageOf(send.createdAt) <= ageLimit(ages(), send)) return false;
+  // What another text has said meanwhile is its duplicate, not too late.
+  if (saidMeanwhile(store, send) !== undefined) return false;
   // One that was tried before the pause may have gone out all the same: the next attempt looks for its row.
   if (evidence.of(send).kind !== 'none') return false;
   const isTried = send.afterRow !== null;

@@ -221,7 +221,7 @@ export class SendTable {
     this.statements.updatePromote.run(place, seq);
   }
 
-  /** A duplicate waits for another text from now on. */
+  /** Another text goes out in its place from now on: an attempt of its own, which provably did not begin, does not count any more. */
   rewait(seq: number, root: number): void {
     this.touch(seq);
     this.statements.updateTwin.run(root, seq);
@@ -324,7 +324,7 @@ const SQL = {
   updateSettle: `UPDATE sends SET state = ?, guid = ?, service = ?, error_code = ?, error = ?, watch_until = ?, settled_at = ?
      WHERE seq = ?`,
   updatePromote: "UPDATE sends SET state = 'queued', place = ?, twin = NULL WHERE seq = ?",
-  updateTwin: 'UPDATE sends SET twin = ? WHERE seq = ?',
+  updateTwin: 'UPDATE sends SET twin = ?, tag = NULL WHERE seq = ?',
   updateAssumed: 'UPDATE sends SET assumed = ? WHERE seq = ? AND answers IS NULL',
   updateAnswers: "UPDATE sends SET answers = ? WHERE conversation = ? AND role = 'reflex' AND answers = ?",
   updateUnwatch: 'UPDATE sends SET watch_until = NULL WHERE seq = ?',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { pairedConversation } from '../support/pairedConversation.js';
+import { wordsKey } from '../../src/outgoing/DuplicatePairing.js';
+import { ANN, pairedConversation } from '../support/pairedConversation.js';
 import { sized } from '../support/size.js';
 
 /*
@@ -10,12 +11,13 @@ import { sized } from '../support/size.js';
 
 const SEED = 20_261_201;
 const REFUSED = { kind: 'notStarted', errorCode: 'send_refused', message: '', retry: 'never' } as const;
+const LATER = { ...REFUSED, retry: 'later' } as const;
 const UNKNOWN = { kind: 'unknown', message: 'killed' } as const;
 const ROW_EXPECTED = 10_001;
 const WAITS_FOR_CHAT_DB = 5_001;
 
 type Conversation = Awaited<ReturnType<typeof pairedConversation>>;
-type End = 'sent' | 'refused' | 'unknown' | 'byRow';
+type End = 'sent' | 'refused' | 'later' | 'unknown' | 'byRow';
 type Step =
   | { kind: 'reflex'; words: string; name: string | undefined }
   | { kind: 'reply'; words: string; isShort: boolean }
@@ -53,7 +55,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('end' as const),
-      end: fc.constantFrom<End>('sent', 'sent', 'sent', 'refused', 'unknown', 'byRow'),
+      end: fc.constantFrom<End>('sent', 'sent', 'sent', 'refused', 'later', 'later', 'unknown', 'byRow'),
     }),
   },
 );
@@ -83,9 +85,10 @@ async function play(steps: readonly Step[]): Promise<Conversation> {
   const end = async (how: End) => {
     const seq = Number(messages.started.at(-1)?.tag.split('-')[0]);
     if (store.sends.get(seq)?.state !== 'attempting') return;
-    if (how === 'refused') wentOut.delete(seq);
+    if (how === 'refused' || how === 'later') wentOut.delete(seq);
     if (how === 'sent') await c.endOne('sent');
     else if (how === 'refused') await c.endOne(REFUSED);
+    else if (how === 'later') await c.endOne(LATER);
     else if (how === 'byRow') await c.endByRow(22);
     else await c.endOne(UNKNOWN);
     checkStarts();
@@ -178,6 +181,53 @@ describe('a reflex that named the copy of a message before that was judged is no
     expect(c.outcomes.late).toBe('deduplicated');
   });
 
+  test('though its first attempt had not begun', async () => {
+    const c = await pairedConversation();
+    c.post('m');
+    c.reflex('said', 'one sec', 'm');
+    await c.flow();
+    c.reflex('late', 'one sec', 'copy');
+    c.reflex('again', 'one sec', 'copy');
+    await c.endOne(LATER);
+    await judged(c);
+    c.clock.advance(ROW_EXPECTED);
+    expect(c.messages.texts).toEqual(['one sec', 'one sec']);
+    expect(c.outcomes).toEqual({ said: 'sent', late: 'deduplicated', again: 'deduplicated' });
+    const duplicate = { deduplicated: true, duplicate_of: expect.objectContaining({ command_id: 'said' }) };
+    expect([c.acks.late, c.acks.again]).toEqual([
+      [expect.objectContaining(duplicate)],
+      [expect.objectContaining(duplicate)],
+    ]);
+  });
+
+  test('though it was to be sent again as its outcome was unknown: it stays so', async () => {
+    const c = await pairedConversation({ resendUnknown: true });
+    c.post('m');
+    c.reflex('said', 'one sec', 'm');
+    await c.flow();
+    c.reflex('late', 'one sec', 'copy');
+    await c.endOne(UNKNOWN);
+    c.copied('copy', 'm');
+    c.clock.advance(3_600_000);
+    await c.flow();
+    expect(c.messages.texts).toEqual(['one sec', 'one sec']);
+    expect(c.outcomes).toEqual({ said: 'sent', late: 'unknown' });
+  });
+
+  test('nor is it too late when the pause is lifted in which it waited', async () => {
+    const c = await pairedConversation({ heldAges: { text: 1000, reflex: 1000, scheduled: 1000 } });
+    c.post('m');
+    c.reflex('said', 'one sec', 'm');
+    await c.flow();
+    c.store.write(() => c.store.pauses.set(ANN, 'operator'));
+    c.reflex('late', 'one sec', 'copy');
+    c.copied('copy', 'm');
+    c.clock.advance(2000);
+    c.store.write(() => c.store.pauses.delete(ANN));
+    expect(c.messages.texts).toEqual(['one sec']);
+    expect(c.outcomes.late).toBe('deduplicated');
+  });
+
   test('where the text that said it failed by a row, which Messages may yet send', async () => {
     const c = await waiting(async (conversation) => {
       conversation.reflex('said', 'one sec', 'm');
@@ -189,6 +239,25 @@ describe('a reflex that named the copy of a message before that was judged is no
     expect(c.messages.texts).toEqual(['one sec']);
     expect(c.outcomes).toEqual({ said: 'failed', late: 'failed' });
   });
+});
+
+test('a text that was tried first is not sent after one that comes before it, since two conversations turned out to be one', async () => {
+  const c = await pairedConversation();
+  const other = 'their other name';
+  c.post('m');
+  c.store.write(() => c.store.pauses.set(other, 'operator'));
+  c.reflex('before', 'one sec', 'm', other);
+  c.reflex('tried', 'one sec', 'm');
+  await c.endOne(LATER);
+  c.store.write(() => {
+    c.store.rekey(new Map([[other, ANN]]), wordsKey);
+    c.store.pauses.delete(ANN);
+  });
+  await c.flow();
+  c.clock.advance(ROW_EXPECTED);
+  await c.flow();
+  expect(c.messages.texts).toEqual(['one sec', 'one sec']);
+  expect(c.outcomes).toEqual({ before: 'sent', tried: 'deduplicated' });
 });
 
 test('what waits for a text that turns out to be a duplicate has the end of the text in its place', async () => {

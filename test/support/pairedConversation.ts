@@ -1,15 +1,16 @@
 import { requestVerdict } from '../../src/commands/sendVerdict.js';
 import type { AttemptResult } from '../../src/model/sending.js';
 import type { SendOutcome } from '../../src/outgoing/OutcomeRecorder.js';
+import type { OutgoingSettings } from '../../src/outgoing/Outgoing.js';
 import { FakeClock } from './FakeClock.js';
 import { FakeMessages } from './FakeMessages.js';
 import { outgoingOn } from './outgoingOn.js';
 import { temporaryStore } from './temporaryStore.js';
 
-const ANN = '+13105551234';
+export const ANN = '+13105551234';
 
 /** A conversation with Ann in which messages are posted, reflexes arrive and replies come back. */
-export async function pairedConversation(options: { resendUnknown?: boolean } = {}) {
+export async function pairedConversation(options: Partial<OutgoingSettings> = {}) {
   const clock = new FakeClock();
   const store = temporaryStore(clock);
   const messages = new FakeMessages();
@@ -78,10 +79,14 @@ export async function pairedConversation(options: { resendUnknown?: boolean } = 
       const failure = { retryAt: 0, strikes: 0, firstStrikeAt: null, isUnread: true, error: 'ECONNREFUSED' };
       store.write(() => store.incoming.postFailed(seqs.get(guid) ?? 0, failure));
     },
-    reflex(id: string, words: string, inReplyTo?: string) {
+    reflex(id: string, words: string, inReplyTo?: string, conversation = ANN) {
       const answers = inReplyTo === undefined ? {} : { answers: inReplyTo };
       store.write(() =>
-        outgoing.enqueue({ ...text, ...answers, id, text: words, role: 'reflex', commandId: id }),
+        outgoing.enqueue({
+          ...text,
+          ...answers,
+          ...{ id, conversation, text: words, role: 'reflex', commandId: id },
+        }),
       );
     },
     reply(guid: string, ...bubbles: string[]) {
