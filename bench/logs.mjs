@@ -48,8 +48,7 @@ async function asked(directory, set, words, args, most, node) {
       measured: used.cpuMs,
       reference: { name: 'node -e 0', value: node.cpuMs },
       unit: 'ms',
-      // Ten times the bytes are searched for the rare ones.
-      most: set.files * set.bytes > 100 * MB && most === 300 ? undefined : most,
+      most,
     }),
     bounded({
       what: `memory, ${what}`,

@@ -50,7 +50,8 @@ export class LogFilter {
   private wasWanted = false;
   private last: LogEvent | undefined;
   /** What an event has one of, as bytes, if it is wanted; none: that cannot be told so. */
-  private readonly marks: readonly Buffer[];
+  private marks: readonly Buffer[];
+  private isFitted = false;
   private readonly levels: ReadonlySet<string>;
 
   constructor(
@@ -68,6 +69,8 @@ export class LogFilter {
    */
   ofBlock(block: Buffer): LogEntry[] {
     this.wasWanted = false;
+    if (!this.isFitted) this.marks = this.marks.map((mark) => rareEnd(mark, block));
+    this.isFitted = true;
     if (this.marks.length === 0) return this.entries(block.toString('utf8').split('\n'));
     const found: LogEntry[] = [];
     const hits = this.marks.map((mark) => ({ mark, at: block.indexOf(mark) }));
@@ -121,6 +124,21 @@ function marksOf({ level, id }: LogWish, levels: readonly LogLevel[]): readonly 
   if (id !== undefined) return [id];
   if (level !== 'warn' && level !== 'error') return [];
   return levels.flatMap((name) => [`${name.toUpperCase()}] `, `"level":"${name}"`]);
+}
+
+/** So much of the log shows which bytes are rare in it. */
+const SAMPLE_BYTES = 8 * 1024;
+/** An end of a mark that is shorter would be found too often. */
+const SHORTEST_END = 6;
+
+/** The end of a mark that begins with its rarest byte: a search runs from one place with the first byte to the next. */
+function rareEnd(mark: Buffer, block: Buffer): Buffer {
+  const counts = new Uint32Array(256);
+  for (const byte of block.subarray(0, SAMPLE_BYTES)) counts[byte] = (counts[byte] ?? 0) + 1;
+  const count = (at: number) => counts[mark[at] ?? 0] ?? 0;
+  let rarest = 0;
+  for (let at = 1; at <= mark.length - SHORTEST_END; at++) if (count(at) < count(rarest)) rarest = at;
+  return mark.subarray(rarest);
 }
 
 function continued(line: string, event: LogEvent | undefined): Record<string, unknown> {

@@ -59,3 +59,24 @@ test('for programs each line is an object, whatever its format', () => {
 test.each([{ level: 'x' }, { since: 'x' }, { grep: '(' }, { id: '' }])('%j is refused', (options) => {
   expect(logWish(options, NOW)).toHaveProperty('fault');
 });
+
+test('an id is found whichever of its bytes is rare in the log, and no line that has but its end', () => {
+  for (const id of ['cmd_7f3a90', 'G-1', 'aaaaaaaaaa', 'mess_é_ages', '7F3A90BC-0000', 'x', 'message']) {
+    const lines = [
+      ...LINES,
+      `[2026-11-20T08:59:40.000Z] [INFO] First trace=${id}`,
+      `[2026-11-20T08:59:41.000Z] [INFO] Other trace=other${id}`,
+      `[2026-11-20T08:59:42.000Z] [INFO] Its end trace=${id.slice(1)}`,
+      `[2026-11-20T08:59:43.000Z] [INFO] Last message=${id} done`,
+    ];
+    const wish = logWish({ id }, NOW);
+    if ('fault' in wish) throw new Error(wish.fault);
+    const terminal = { isTerminal: false, colour: false, unicode: true, columns: 80 };
+    const asLines = new LogFilter(wish, terminal).entries(lines);
+    const filter = new LogFilter(wish, terminal);
+    expect(filter.ofBlock(Buffer.from(`${lines.join('\n')}\n`))).toEqual(asLines);
+    // What is rare in the first block need not be in the next.
+    expect(filter.ofBlock(Buffer.from(`${lines.slice(5).join('\n')}\n`))).toEqual(asLines.slice(-2));
+    expect(asLines.length).toBeGreaterThanOrEqual(2);
+  }
+});
