@@ -55,11 +55,16 @@ function arm({ statement, phase, nth }) {
   const fitting = new WeakSet();
   const { query } = Client.prototype;
   Client.prototype.query = function (config, ...rest) {
-    const sql = typeof config === 'string' ? config : (config?.text ?? '');
-    if (sql.startsWith('BEGIN')) fitting.delete(this);
-    else if (wanted.test(sql)) fitting.add(this);
-    if (sql !== 'COMMIT' || !isDue(fitting.has(this))) return query.call(this, config, ...rest);
+    // Several statements may go in one round trip (src/gateway/storage/PostgresRoundTrip.ts), the COMMIT as the last of them.
+    const all = config?.statements?.map(({ text }) => text) ?? [config?.text ?? String(config)];
+    for (const sql of all) {
+      if (sql.startsWith('BEGIN')) fitting.delete(this);
+      else if (wanted.test(sql)) fitting.add(this);
+    }
+    if (!all.includes('COMMIT') || !isDue(fitting.has(this))) return query.call(this, config, ...rest);
     if (phase === 'before') return die();
-    return query.call(this, config, ...rest).then(die);
+    if (config.statements === undefined) return query.call(this, config, ...rest).then(die);
+    config.handleReadyForQuery = die;
+    return query.call(this, config, ...rest);
   };
 }
